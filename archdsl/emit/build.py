@@ -1,0 +1,92 @@
+"""Trace to ``nn.Module``.
+
+The result is a ``torch.fx.GraphModule``: modules stand under the paths of the trace, and its ``forward`` is straight-line
+Python that fx writes, with nothing between the layers, so that the language costs nothing at run time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import fx, nn
+
+from archdsl.emit import layers
+from archdsl.registry import params
+
+if TYPE_CHECKING:
+    from archdsl.ir.trace import Row, Trace
+
+# Layers whose backward pass does not need their own result, so that an activation may overwrite it.
+_FREE = frozenset({"conv", "dwconv", "upconv", "linear", "bn", "gn", "in", "ln", "add"})
+
+
+class _Namespace:
+    """What an op's ``module`` sees as ``nn``: torch.nn, and the modules that torch lacks."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(layers, name, None) or getattr(nn, name)
+
+
+NAMESPACE: Any = _Namespace()
+
+
+def build(trace: Trace) -> fx.GraphModule:
+    """The network of a trace, in training mode, with torch's default initialisation.
+
+    It takes a batch of inputs (N, *trace.input) and gives (N, *trace.out). Its state-dict keys are the trace's paths.
+    """
+    return _build(trace, "")
+
+
+def _build(trace: Trace, prefix: str) -> fx.GraphModule:
+    root, graph = nn.Module(), fx.Graph()
+    values = {-1: graph.placeholder("x")}
+    uses = _uses(trace)
+    for index, row in enumerate(trace.rows):
+        arguments = tuple(values[i] for i in row.inputs)
+        if row.layer.module is not None:
+            module = _module(row)
+            if hasattr(module, "inplace") and _may_overwrite(trace, row, uses):
+                module.inplace = True
+            path = row.path.removeprefix(prefix)
+            _attach(root, path, module)
+            values[index] = graph.call_module(path, arguments)
+        else:
+            assert row.layer.call is not None
+            proxies = [fx.Proxy(a) for a in arguments]
+            values[index] = row.layer.call(torch, *proxies).node
+    graph.output(values[trace.output])
+    return fx.GraphModule(root, graph, "Network")
+
+
+def _module(row: Row) -> nn.Module:
+    assert row.layer.module is not None
+    names = [p.name for p, a in zip(params(row.op.entry), row.op.args, strict=True) if p.base == "node" and a is not None]
+    bodies = [_build(b, f"{row.path}.{n}.") for b, n in zip(row.bodies, names, strict=True)]
+    module: nn.Module = row.layer.module(NAMESPACE, *bodies)
+    return module
+
+
+def _attach(root: nn.Module, path: str, module: nn.Module) -> None:
+    *folders, name = path.split(".")
+    for folder in folders:
+        if folder not in root._modules:
+            root.add_module(folder, nn.Module())
+        inner = root._modules[folder]
+        assert inner is not None
+        root = inner
+    root.add_module(name, module)
+
+
+def _uses(trace: Trace) -> dict[int, int]:
+    uses = {trace.output: 1}
+    for row in trace.rows:
+        for source in row.inputs:
+            uses[source] = uses.get(source, 0) + 1
+    return uses
+
+
+def _may_overwrite(trace: Trace, row: Row, uses: dict[int, int]) -> bool:
+    source = row.inputs[0]
+    return source >= 0 and uses[source] == 1 and trace.rows[source].op.name in _FREE

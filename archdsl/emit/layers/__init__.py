@@ -1,0 +1,18 @@
+"""The few modules that torch lacks.
+
+Each class stands for itself: it needs ``torch``, ``nn`` and ``F`` and no other name, because its source is copied into
+standalone model files. A module with a phase has ``set_progress(share)``, which the training loop calls with the share
+of training that is over; other code need not know it.
+"""
+
+from archdsl.emit.layers.drop import Cutout, DropBlock2d, DropPath, GaussianNoise, PhasedDropout
+from archdsl.emit.layers.nested import DropConnect, Ode, Shared
+from archdsl.emit.layers.pool import BlurPool2d, GlobalAvgPool2d, GlobalMaxPool2d, MeanTokens
+from archdsl.emit.layers.tokens import Attention, ClassToken, PositionEmbedding
+from archdsl.emit.layers.weights import LayerNorm2d, LayerScale, ScaledStdConv2d, StdConv2d
+
+__all__ = [
+    "Attention", "BlurPool2d", "ClassToken", "Cutout", "DropBlock2d", "DropConnect", "DropPath", "GaussianNoise",
+    "GlobalAvgPool2d", "GlobalMaxPool2d", "LayerNorm2d", "LayerScale", "MeanTokens", "Ode", "PhasedDropout",
+    "PositionEmbedding", "ScaledStdConv2d", "Shared", "StdConv2d",
+]  # fmt: skip

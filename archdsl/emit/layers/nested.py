@@ -1,0 +1,87 @@
+"""Modules round a network ``f``."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Shared(nn.Module):
+    """The same network several times, with one set of weights."""
+
+    def __init__(self, f: nn.Module, times: int) -> None:
+        super().__init__()
+        self.f, self.times = f, times
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for _ in range(self.times):
+            x = self.f(x)
+        return x
+
+
+class Ode(nn.Module):
+    """The state at time ``t`` of dx/dt = f(x), from what arrives at time 0 (Chen et al. 2018).
+
+    ``euler``, ``midpoint`` and ``rk4`` (Kutta 1901) take ``steps`` equal steps. ``dopri5`` chooses its steps within
+    ``rtol`` and ``atol``; it needs the package torchdiffeq. With ``adjoint`` its gradient comes from a second solve,
+    backwards in time, in constant memory.
+    """
+
+    def __init__(
+        self, f: nn.Module, t: float = 1.0, solver: str = "dopri5", steps: int = 4, rtol: float = 1e-3,
+        atol: float = 1e-3, adjoint: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.f, self.t, self.solver, self.steps = f, t, solver, steps
+        self.rtol, self.atol, self.adjoint = rtol, atol, adjoint
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.solver == "dopri5":
+            return self.adaptive(x)
+        h = self.t / self.steps
+        for _ in range(self.steps):
+            k = self.f(x)
+            if self.solver == "midpoint":
+                k = self.f(x + h / 2 * k)
+            elif self.solver == "rk4":
+                k2 = self.f(x + h / 2 * k)
+                k3 = self.f(x + h / 2 * k2)
+                k = (k + 2 * k2 + 2 * k3 + self.f(x + h * k3)) / 6
+            x = x + h * k
+        return x
+
+    def adaptive(self, x: torch.Tensor) -> torch.Tensor:
+        import torchdiffeq
+
+        times = torch.tensor([0.0, self.t], device=x.device)
+        options = {"rtol": self.rtol, "atol": self.atol, "method": self.solver}
+        if self.adjoint:
+            weights = tuple(self.f.parameters())
+            return torchdiffeq.odeint_adjoint(lambda _, v: self.f(v), x, times, **options, adjoint_params=weights)[-1]
+        return torchdiffeq.odeint(lambda _, v: self.f(v), x, times, **options)[-1]
+
+    def extra_repr(self) -> str:
+        return f"t={self.t}, solver={self.solver}"
+
+
+class DropConnect(nn.Module):
+    """A network whose weights, not biases, are dropped while training (Wan et al. 2013), one mask a batch."""
+
+    def __init__(self, f: nn.Module, p: float, early: float | None = None, late: float | None = None) -> None:
+        super().__init__()
+        self.f, self.p, self.early, self.late = f, p, early, late
+        self.set_progress(0.0)
+
+    def set_progress(self, share: float) -> None:
+        """Take the rate that holds after this share of training."""
+        self.rate = self.p if self.late is None or share >= self.late else 0.0
+        if self.early is not None:
+            self.rate *= max(0.0, 1 - share / self.early) if self.early else 0.0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not self.training or self.rate == 0:
+            return self.f(x)
+        weights = {k: F.dropout(w, self.rate) if w.ndim > 1 else w for k, w in self.f.named_parameters()}
+        return torch.func.functional_call(self.f, weights, (x,))
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}, early={self.early}, late={self.late}"

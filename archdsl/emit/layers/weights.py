@@ -1,0 +1,65 @@
+"""Convolutions with standardised weights, normalisation of an image's channels, learnt scales."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class LayerNorm2d(nn.LayerNorm):
+    """Layer normalisation of each pixel over its channels (Ba et al. 2016, as in ConvNeXt)."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = F.layer_norm(x.permute(0, 2, 3, 1), self.normalized_shape, self.weight, self.bias, self.eps)
+        return x.permute(0, 3, 1, 2)
+
+
+class StdConv2d(nn.Conv2d):
+    """A convolution with weights of mean 0 and variance 1 for each output channel (Qiao et al. 2019)."""
+
+    eps = 1e-8  # as Big Transfer (Kolesnikov et al. 2019) in timm
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        rows = self.weight.reshape(1, self.out_channels, -1)
+        weight = F.batch_norm(rows, None, None, training=True, eps=self.eps).reshape_as(self.weight)
+        return self._conv_forward(x, weight, self.bias)
+
+
+class ScaledStdConv2d(nn.Conv2d):
+    """A convolution with weights of mean 0 and variance 1/fan-in, times a learnt gain (Brock et al. 2021)."""
+
+    eps = 1e-5  # as NFNets (Brock et al. 2021, arXiv:2102.06171) in timm
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: int | tuple[int, int],
+        stride: int | tuple[int, int] = 1, padding: int | tuple[int, int] = 0, dilation: int = 1, groups: int = 1,
+        bias: bool = True,
+    ) -> None:  # fmt: skip
+        super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias)
+        self.gain = nn.Parameter(torch.ones(out_channels, 1, 1, 1))
+
+    def reset_parameters(self) -> None:
+        super().reset_parameters()
+        if hasattr(self, "gain"):
+            nn.init.ones_(self.gain)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        rows = self.weight.reshape(1, self.out_channels, -1)
+        scale = self.gain.flatten() * rows.shape[2] ** -0.5
+        weight = F.batch_norm(rows, None, None, scale, training=True, eps=self.eps).reshape_as(self.weight)
+        return self._conv_forward(x, weight, self.bias)
+
+
+class LayerScale(nn.Module):
+    """A learnt factor for each channel (Touvron et al. 2021)."""
+
+    def __init__(self, shape: tuple[int, ...], init: float = 1e-6) -> None:
+        super().__init__()
+        self.init = init
+        self.weight = nn.Parameter(torch.empty(shape))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        nn.init.constant_(self.weight, self.init)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * self.weight

@@ -1,0 +1,124 @@
+"""Trace to a standalone ``model.py`` that needs torch alone, with the keys and the outputs of the built module."""
+
+from __future__ import annotations
+
+import ast as python
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archdsl import __version__
+from archdsl.emit.record import Expr, Recorder, value_names
+from archdsl.registry import params
+
+if TYPE_CHECKING:
+    from archdsl.ir.trace import Row, Trace
+
+_HEAD = '''"""{title}
+
+Written by archdsl {version}. Takes (N, {input}), gives (N, {out}).
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+'''
+
+_GROUP = '''
+class Group(nn.Module):
+    """Modules under names; the network's forward calls them."""
+
+    def __init__(self, **parts):
+        super().__init__()
+        for name, part in parts.items():
+            self.add_module(name, part)
+'''
+
+
+def source(trace: Trace, title: str = "A network.") -> str:
+    """The text of a Python file with a class ``Network``."""
+    writer = _Writer()
+    network = writer.network(trace, "", "Network")
+    safe = title.replace("\\", "\\\\").replace('"""', "'''").strip()
+    head = _HEAD.format(title=safe, version=__version__, input=_plain(trace.input), out=_plain(trace.out))
+    if "F." not in "".join(map(_layer_source, writer.used)) and "F." not in network:
+        head = head.replace("import torch.nn.functional as F\n", "")
+    layers = "\n".join("\n" + _layer_source(name) for name in sorted(writer.used))
+    group = "\n" + _GROUP if "Group(" in "".join((*writer.classes, network)) else ""
+    text = head + ("\n" + layers if layers else "") + group + "".join("\n\n" + c for c in (*writer.classes, network))
+    return text if "torch." in text.split("from torch import nn\n", 1)[1] else text.replace("import torch\n", "", 1)
+
+
+def _plain(shape: tuple[int, ...]) -> str:
+    return ", ".join(map(str, shape))
+
+
+class _Writer:
+    """Collects the classes of bodies and the layers that the text uses."""
+
+    def __init__(self) -> None:
+        self.used: set[str] = set()
+        self.classes: list[str] = []
+
+    def network(self, trace: Trace, prefix: str, name: str) -> str:
+        tree: dict[str, Any] = {}
+        names = value_names(trace)
+        forward = []
+        for index, row in enumerate(trace.rows):
+            arguments = [Expr(names[i]) for i in row.inputs]
+            if row.layer.module is not None:
+                path = row.path.removeprefix(prefix)
+                _plant(tree, path.split("."), self.module(row))
+                forward.append(f"{names[index]} = self.{path}({arguments[0]})")
+            else:
+                assert row.layer.call is not None
+                forward.append(f"{names[index]} = {row.layer.call(Recorder('torch'), *arguments)}")
+        lines = [f"class {name}(nn.Module):", "    def __init__(self):", "        super().__init__()"]
+        lines += [f"        self.{key} = {_show(part, 8)}" for key, part in tree.items()]
+        lines += ["", "    def forward(self, x):", *(f"        {f}" for f in forward)]
+        lines += [f"        return {names[trace.output]}", ""]
+        return "\n".join(lines)
+
+    def module(self, row: Row) -> str:
+        assert row.layer.module is not None
+        own = [p.name for p, a in zip(params(row.op.entry), row.op.args, strict=True) if p.base == "node" and a is not None]
+        bodies = []
+        for body, parameter in zip(row.bodies, own, strict=True):
+            name = f"Body{len(self.classes) + 1}"
+            self.classes.append("")  # inner bodies are numbered, and written, before this one is done
+            at = len(self.classes) - 1
+            self.classes[at] = self.network(body, f"{row.path}.{parameter}.", name)
+            bodies.append(Expr(f"{name}()"))
+        return str(row.layer.module(Recorder("nn", self.used, _own_layers()), *bodies))
+
+
+def _plant(tree: dict[str, Any], path: list[str], text: str) -> None:
+    for folder in path[:-1]:
+        tree = tree.setdefault(folder, {})
+    tree[path[-1]] = text
+
+
+def _show(part: Any, indent: int) -> str:
+    if isinstance(part, str):
+        return part
+    pad = " " * (indent + 4)
+    inner = "".join(f"{pad}{key}={_show(p, indent + 4)},\n" for key, p in part.items())
+    return f"Group(\n{inner}{' ' * indent})"
+
+
+_SOURCES: dict[str, str] = {}
+
+
+def _own_layers() -> dict[str, str]:
+    """The source of each class of ``archdsl.emit.layers`` by name, read as text so that torch is not needed."""
+    if not _SOURCES:
+        room = Path(__file__).parent
+        for path in [room / "layers.py"] if (room / "layers.py").exists() else sorted((room / "layers").glob("*.py")):
+            text = path.read_text("utf-8")
+            for node in python.parse(text).body:
+                if isinstance(node, python.ClassDef):
+                    _SOURCES[node.name] = python.get_source_segment(text, node) or ""
+    return _SOURCES
+
+
+def _layer_source(name: str) -> str:
+    return _own_layers()[name] + "\n"

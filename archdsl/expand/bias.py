@@ -1,0 +1,58 @@
+"""Biases that the text left open: none where a normalisation that subtracts the mean follows directly."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from archdsl.ir.nodes import Fan, Mark, Node, Op, Ref, Seq, rebuild
+from archdsl.registry import params
+
+
+def decide_biases(root: Node) -> Node:
+    """Every ``bias`` that is None becomes True or False."""
+    memo: dict[tuple[int, bool], Node] = {}
+
+    def decide(node: Node, normed: bool) -> Node:
+        key = (id(node), normed)
+        if key not in memo:
+            memo[key] = _one(node, normed)
+        return memo[key]
+
+    def _one(node: Node, normed: bool) -> Node:
+        if isinstance(node, Op):
+            return _op(node, normed)
+        if isinstance(node, Fan):  # what leaves a branch meets other values first
+            return rebuild(node, lambda branch: decide(branch, False))
+        if not isinstance(node, Seq):
+            return node
+        new: list[Node] = []
+        for item in reversed(node.items):
+            new.append(decide(item, normed))
+            first = _first(item)
+            normed = normed if first is None else first
+        items = tuple(reversed(new))
+        return node if all(a is b for a, b in zip(items, node.items, strict=True)) else replace(node, items=items)
+
+    def _op(node: Op, normed: bool) -> Node:
+        if "weighted" in node.entry.traits:
+            names = [p.name for p in params(node.entry)]
+            at = names.index("bias") if "bias" in names else -1
+            if at >= 0 and node.args[at] is None:
+                return replace(node, args=(*node.args[:at], not normed, *node.args[at + 1 :]))
+            return node
+        return rebuild(node, lambda body: decide(body, False))
+
+    return decide(root, False)
+
+
+def _first(node: Node) -> bool | None:
+    """Whether the first thing a node does is to normalise; None if it does nothing."""
+    match node:
+        case Op():
+            return None if node.name == "id" else "centred" in node.entry.traits
+        case Seq(items=items):
+            return next((f for f in map(_first, items) if f is not None), None)
+        case Mark():
+            return False  # the value is also read elsewhere
+        case Fan() | Ref():
+            return False

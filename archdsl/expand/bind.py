@@ -1,0 +1,132 @@
+"""Arguments meet a word's parameters: the one place that checks what was written against a signature."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from archdsl.errors import SpecError, fail, suggest
+from archdsl.expand.env import Env, collect
+from archdsl.expand.values import Name, value
+from archdsl.ir.symbol import Symbol
+from archdsl.registry import MISSING, Arg, Entry, params
+from archdsl.syntax import ast
+
+Expand = Callable[[ast.Expr, Env], Any]
+
+
+def bind(
+    entry: Entry, args: tuple[ast.Expr, ...] | None, env: Env, at: ast.Expr, network: Expand
+) -> tuple[Any, ...]:
+    """The arguments in the order of the signature, defaults filled in.
+
+    Raises:
+        SpecError: A204–A209; several at once where several arguments are wrong.
+    """
+    known = params(entry)
+    given = matched(entry, args, at)
+    values, errors = [], []
+    for parameter in known:
+        if parameter.name not in given:
+            if parameter.required:
+                errors.append(fail("A206", f"`{entry.name}` needs `{parameter.name}`, {parameter.describe()}", at.span,
+                                   usage(entry)))  # fmt: skip
+            values.append(parameter.default)
+            continue
+        expr = given[parameter.name]
+        try:
+            values.append(parameter.flag if expr is None else convert(parameter, expr, entry, env, network))
+        except SpecError as error:
+            errors.append(error)
+    collect(errors)
+    return tuple(values)
+
+
+def matched(entry: Entry, args: tuple[ast.Expr, ...] | None, at: ast.Expr) -> dict[str, ast.Expr | None]:
+    """Expressions by parameter name; None for a flag that stands alone."""
+    known = params(entry)
+    names = [p.name for p in known]
+    flags = {p.name for p in known if p.flag is not MISSING}
+    given: dict[str, ast.Expr | None] = {}
+    for arg in args or ():
+        expr: ast.Expr | None = arg
+        if isinstance(arg, ast.Keyword):
+            name, expr = arg.name, arg.value
+            if name not in names:
+                raise fail("A204", f"`{entry.name}` has no argument `{name}`", arg.span,
+                           suggest(name, names) or usage(entry))  # fmt: skip
+        elif isinstance(arg, ast.Word) and arg.args is None and arg.stages is None and arg.name in flags:
+            name, expr = arg.name, None
+        else:
+            free = [n for n in names if n not in given]
+            if not free:
+                raise fail("A207", f"`{entry.name}` takes {len(names) or 'no'} arguments"
+                           f"{' at most' if names else ''}", arg.span, usage(entry))  # fmt: skip
+            name = free[0]
+        if name in given:
+            raise fail("A205", f"`{name}` is given twice", arg.span)
+        given[name] = expr
+    return given
+
+
+def convert(parameter: Arg, expr: ast.Expr, entry: Entry, env: Env, network: Expand) -> Any:
+    """One expression as the parameter's type, within its bounds."""
+    if parameter.base == "node":
+        return network(expr, env)
+    if isinstance(expr, ast.Branches):
+        raise fail("A204", f"`{entry.name}` takes no branches", expr.span, usage(entry))
+    raw = value(expr, env)
+    if parameter.optional and isinstance(raw, Name) and raw in ("none", "auto"):
+        return None
+    result = _typed(parameter, raw)
+    if result is None:
+        shown = expr.span.text.strip()
+        help = suggest(str(raw), (*parameter.choices, *env.locals, *env.lets)) if isinstance(raw, Name) else ""
+        raise fail("A208", f"`{parameter.name}` of `{entry.name}` is {parameter.describe()}, not `{shown}`", expr.span,
+                   help or usage(entry))  # fmt: skip
+    parts = result if isinstance(result, tuple) and parameter.base == "size" else (result,)
+    for part in parts:
+        if parameter.range and isinstance(part, int | float) and not parameter.range.holds(part):
+            raise fail("A209", f"`{parameter.name}` of `{entry.name}` must be {parameter.range}, not {part}", expr.span)
+    return result
+
+
+def _typed(parameter: Arg, raw: Any) -> Any:
+    """The raw value as the parameter's type, or None. An integer serves where a float is wanted, never the reverse."""
+    if isinstance(raw, Symbol):
+        return raw if parameter.base in ("int", "size") else None
+    match parameter.base, raw:
+        case ("bool", bool()) | ("enum" | "str", Name()) | ("str", str()):
+            return raw if parameter.base != "enum" or raw in parameter.choices else None
+        case _, bool() | str():
+            return None
+        case ("int", int()) | ("amount", int() | float()):
+            return raw
+        case ("float" | "share"), (int() | float()):
+            return float(raw)
+        case "size", int():
+            return raw
+        case "size", (int(), int()):
+            return raw if raw[0] != raw[1] else raw[0]
+        case "ints", int():
+            return (raw,)
+        case ("ints" | "shape"), tuple() if all(isinstance(i, int) for i in raw):
+            return raw
+    return None
+
+
+def usage(entry: Entry) -> str:
+    """How the word is written, from its signature."""
+    parts = []
+    for p in params(entry):
+        default = "" if p.required or p.default is None else f"={_plain(p.default)}"
+        parts.append(p.name if p.required else f"[{p.name}{default}]")
+    stages = "[…]" if entry.kind == "family" else ""
+    branches = "a | b" if entry.kind == "join" else ""
+    inner = ", ".join(filter(None, [branches, *parts]))
+    sign = "+" if entry.kind == "modifier" else ""
+    return f"usage: `{sign}{entry.name}{stages}{f'({inner})' if inner else ''}`"
+
+
+def _plain(default: Any) -> str:
+    return str(default).lower() if isinstance(default, bool) else str(default)

@@ -1,0 +1,131 @@
+"""The names that are visible at a point of the text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from archdsl.errors import SpecError, fail
+from archdsl.limits import Limits
+from archdsl.syntax import ast
+
+if TYPE_CHECKING:
+    from archdsl.errors import Span
+
+# Names that mean something where a value stands; no `let` may take them.
+RESERVED = frozenset({"cin", "classes", "true", "false", "id", "let", "net", "data", "train", "input", "include", "as"})
+
+
+@dataclass
+class Closure:
+    """An argument with the names that were visible where it was written; evaluated on first use."""
+
+    expr: ast.Expr
+    env: Env
+    cache: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Budget:
+    """Counts shared by one expansion: layers made so far, scopes handed out, lets that were used."""
+
+    layers: int = 0
+    scopes: count[int] = field(default_factory=lambda: count(1))
+    used: set[str] = field(default_factory=set)
+
+    def spend(self, layers: int, span: Span | None) -> None:
+        self.layers += layers
+        if self.layers > Limits.LAYERS:
+            raise fail("A404", f"the network has more than {Limits.LAYERS:,} layers", span,
+                       "make it smaller, or raise ARCHDSL_MAX_LAYERS")  # fmt: skip
+
+
+@dataclass
+class Env:
+    """lets: the file's definitions; locals: the parameters of the let being expanded; marks: names of values; scope:
+    where ``cin`` is read; active: the lets being expanded, outermost first."""
+
+    lets: dict[str, ast.Let]
+    budget: Budget
+    locals: dict[str, Closure] = field(default_factory=dict)
+    marks: dict[str, str] = field(default_factory=dict)
+    own: set[str] = field(default_factory=set)
+    tag: str = ""
+    scope: int | None = None
+    active: tuple[str, ...] = ()
+
+    def branch(self) -> Env:
+        """For a branch: what it marks is not seen outside."""
+        return replace(self, marks=dict(self.marks), own=set(), tag=f"{self.tag}{next(self.budget.scopes)}.")
+
+    def mark(self, name: str) -> str:
+        """The unique name of a mark; marking again in the same place moves it."""
+        if name not in self.own:
+            self.own.add(name)
+            self.marks[name] = self.tag + name
+        return self.marks[name]
+
+    def enter(self, let: ast.Let, args: dict[str, Closure], span: Span) -> Env:
+        """For the body of a let: only the file's lets and its own parameters are seen.
+
+        Raises:
+            SpecError: A213 it uses itself, A405 lets nest too deep.
+        """
+        if let.name in self.active:
+            chain = " → ".join((*self.active[self.active.index(let.name) :], let.name))
+            raise fail("A213", f"`{let.name}` uses itself: {chain}", span, "a let may use other lets, never itself")
+        if len(self.active) >= Limits.MACROS:
+            raise fail("A405", f"lets are nested deeper than {Limits.MACROS}", span)
+        self.budget.used.add(let.name)
+        scope = next(self.budget.scopes)
+        return Env(self.lets, self.budget, args, {}, set(), f"{scope}.", scope, (*self.active, let.name))
+
+
+def arguments(let: ast.Let, args: tuple[ast.Expr, ...] | None, env: Env, span: Span) -> dict[str, Closure]:
+    """The arguments of a let by name.
+
+    Raises:
+        SpecError: A204–A207, an argument is unknown, double, missing or too many.
+    """
+    known = let.params or ()
+    if args is not None and let.params is None:
+        raise fail("A207", f"`{let.name}` takes no arguments", span, f"write `{let.name}`, or `let {let.name}(c) = …`")
+    bound: dict[str, Closure] = {}
+    position = 0
+    for arg in args or ():
+        if isinstance(arg, ast.Keyword):
+            name, value = arg.name, arg.value
+            if name not in {p.name for p in known}:
+                raise fail("A204", f"`{let.name}` has no argument `{name}`", arg.span, _takes(let))
+        elif position < len(known):
+            name, value, position = known[position].name, arg, position + 1
+        else:
+            raise fail("A207", f"`{let.name}` takes {len(known)} arguments at most", arg.span, _takes(let))
+        if name in bound:
+            raise fail("A205", f"`{name}` is given twice", arg.span)
+        bound[name] = Closure(value, env)
+    return bound
+
+
+def complete(let: ast.Let, bound: dict[str, Closure], inner: Env, span: Span) -> None:
+    """Put in defaults, which may use the parameters before them.
+
+    Raises:
+        SpecError: A206, an argument is missing.
+    """
+    for parameter in let.params or ():
+        if parameter.name not in bound:
+            if parameter.default is None:
+                raise fail("A206", f"`{let.name}` needs `{parameter.name}`", span, _takes(let))
+            bound[parameter.name] = Closure(parameter.default, inner)
+
+
+def _takes(let: ast.Let) -> str:
+    return f"it is defined as `{let.name}({', '.join(p.name for p in let.params or ())})`"
+
+
+def collect(errors: list[SpecError]) -> None:
+    """Raise what was gathered, as one error."""
+    if errors:
+        raise SpecError(tuple(d for e in errors for d in e.diagnostics))

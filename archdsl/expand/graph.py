@@ -1,0 +1,38 @@
+"""What expansion gives: a network without sugar, and the settings around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from archdsl.errors import Diagnostic, Span
+    from archdsl.ir.nodes import Node
+    from archdsl.registry import Entry
+    from archdsl.registry.types import Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A bound word of a ``data`` or ``train`` statement. ``value`` is what the word's function gave."""
+
+    entry: Entry
+    args: tuple[Any, ...]
+    value: Any
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A whole experiment, expanded.
+
+    ``input`` and ``classes`` are what the text states, by statement or by its data set; None where it states nothing.
+    ``notes`` are warnings that came up on the way.
+    """
+
+    root: Node
+    input: Shape | None
+    classes: int | None
+    data: tuple[Setting, ...] = ()
+    train: tuple[Setting, ...] = ()
+    notes: tuple[Diagnostic, ...] = ()

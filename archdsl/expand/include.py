@@ -1,0 +1,44 @@
+"""``include "other.arch"``: the lets of another file, found beside the including one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from archdsl.errors import Source, SpecError, fail
+from archdsl.limits import Limits
+from archdsl.syntax import ast
+from archdsl.syntax.parse import parse
+from archdsl.syntax.read import read_text
+
+
+def library(item: ast.Include, active: tuple[Path, ...] = ()) -> list[ast.Let]:
+    """The lets of an included file and of what it includes.
+
+    Raises:
+        SpecError: A107 not found, A108 outside the folder, A109 a circle, and whatever is wrong inside.
+    """
+    origin = Path(item.span.source.name)
+    folder = origin.parent if origin.suffix else Path()
+    path = (folder / item.path).resolve()
+    top = active[0].parent if active else folder.resolve()
+    if not (path.is_relative_to(top) or path.is_relative_to(Path.cwd())):
+        raise fail("A108", f"`{item.path}` is outside the project's folder", item.span,
+                   "includes stay below the including file or the working directory")  # fmt: skip
+    if path in active or path == origin.resolve():
+        raise fail("A109", f"`{item.path}` includes itself", item.span)
+    if len(active) >= Limits.MACROS:
+        raise fail("A405", f"includes are nested deeper than {Limits.MACROS}", item.span)
+    if not path.is_file():
+        raise fail("A107", f"there is no file `{item.path}`", item.span, "the path is taken from the including file")
+    lets: list[ast.Let] = []
+    try:
+        for inner in parse(Source(str(folder / item.path), read_text(path))).items:
+            if isinstance(inner, ast.Let):
+                lets.append(inner)
+            elif isinstance(inner, ast.Include):
+                lets += library(inner, (*(active or (origin.resolve(),)), path))
+            else:
+                raise fail("A105", "an included file may hold `let` and `include` only", inner.span)
+    except SpecError as error:
+        raise error.within(f"include of `{item.path}`", item.span) from None
+    return lets

@@ -1,0 +1,71 @@
+"""Modifiers on a term: bound, checked for doubles and contradictions, sorted by phase, applied one after the other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archdsl.errors import SpecError, fail, suggest
+from archdsl.expand.bind import Expand, bind
+from archdsl.expand.env import Env, collect
+from archdsl.ir.nodes import Node
+from archdsl.registry import Entry, find, names
+from archdsl.syntax import ast
+
+
+def apply_modifiers(node: Node, mods: tuple[ast.Modifier, ...], env: Env, network: Expand) -> Node:
+    """The node with all modifiers of a term applied; their order in the text does not matter.
+
+    Raises:
+        SpecError: A203 unknown, A204–A209 arguments, A210 no effect, A211 double or contradictory.
+    """
+    bound: list[tuple[Entry, tuple[Any, ...], ast.Modifier]] = []
+    errors: list[SpecError] = []
+    for mod in mods:
+        try:
+            bound.append(_bound(mod, env, network))
+        except SpecError as error:
+            errors.append(error)
+    collect(errors)
+    _check(bound)
+    for entry, args, mod in sorted(bound, key=lambda b: (b[2].sign == "+", b[0].phase, b[0].name)):
+        new: Node | None = entry.make(node, *args) if mod.sign == "+" else entry.undo and entry.undo(node)
+        if new is None:
+            raise fail("A210", f"`{mod.sign}{mod.name}` changes nothing here", mod.span,
+                       _why(entry, mod))  # fmt: skip
+        node = new
+    return node
+
+
+def _bound(mod: ast.Modifier, env: Env, network: Expand) -> tuple[Entry, tuple[Any, ...], ast.Modifier]:
+    entry = find("modifier", mod.name)
+    if entry is None:
+        help = suggest(mod.name, names("modifier"), mod.sign)
+        if not help and find("net", mod.name) is not None:
+            help = f"`{mod.name}` is a layer: write it without the sign"
+        more = "`archdsl words modifiers` lists all"
+        raise fail("A203", f"unknown modifier `{mod.sign}{mod.name}`", mod.span, f"{help}   ({more})" if help else more)
+    if mod.sign == "-":
+        if mod.args is not None:
+            raise fail("A207", f"`-{mod.name}` takes no arguments", mod.span)
+        return entry, (), mod
+    return entry, bind(entry, mod.args, env, mod, network), mod
+
+
+def _check(bound: list[tuple[Entry, tuple[Any, ...], ast.Modifier]]) -> None:
+    errors = []
+    seen: dict[str, ast.Modifier] = {}
+    for entry, _, mod in bound:
+        keys = {entry.name, f"+{entry.slot}"} if mod.sign == "+" and entry.slot else {entry.name}
+        first = next((seen[k] for k in sorted(keys) if k in seen), None)
+        if first is not None:
+            same = (first.sign, first.name) == (mod.sign, mod.name)
+            what = "stands twice" if same else f"contradicts `{first.sign}{first.name}`"
+            errors.append(fail("A211", f"`{mod.sign}{mod.name}` {what}", mod.span, "keep one of them"))
+        seen.update(dict.fromkeys(keys, mod))
+    collect(errors)
+
+
+def _why(entry: Entry, mod: ast.Modifier) -> str:
+    if mod.sign == "-":
+        return f"the term before it has nothing that `+{entry.name}` would have put there"
+    return f"the term before it has no place for it; {entry.summary[0].lower()}{entry.summary[1:]}"

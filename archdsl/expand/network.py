@@ -1,0 +1,220 @@
+"""Net expressions to IR nodes: words, families, lets, groups, repetitions, branches, marks and modifiers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from archdsl.errors import SpecError, fail, suggest
+from archdsl.expand.bind import bind, usage
+from archdsl.expand.env import Env, arguments, collect, complete
+from archdsl.expand.modify import apply_modifiers
+from archdsl.expand.stages import stages
+from archdsl.expand.values import value
+from archdsl.ir.make import node_of
+from archdsl.ir.nodes import Fan, Mark, Node, Op, Ref, Seq, children
+from archdsl.ir.symbol import HERE, Symbol
+from archdsl.limits import Limits
+from archdsl.registry import Entry, find, names
+from archdsl.syntax import ast
+
+
+def network(expr: ast.Expr, env: Env) -> Node:
+    """The node of a net expression.
+
+    Raises:
+        SpecError: every independent finding, each with its place.
+    """
+    match expr:
+        case ast.Seq(items=items):
+            return _sequence(items, expr, env)
+        case ast.Word():
+            return _word(expr, env)
+        case ast.Group(body=body):
+            return network(body, env)
+        case ast.Label(name=name, body=body):
+            return _labelled(name, network(body, env), expr)
+        case ast.Ref(name=name):
+            if name not in env.marks:
+                raise fail("A214", f"no value is named `{name}` before this point", expr.span,
+                           suggest(name, env.marks, "@") or f"name one with `… as {name}`")  # fmt: skip
+            return Ref(env.marks[name], expr.span)
+        case ast.Mark(name=name):
+            return Mark(env.mark(name), expr.span)
+        case ast.Binary(op="*", left=left, right=right):
+            return _repeat(left, right, expr, env)
+        case ast.Modifier(sign=sign, name=name):
+            raise fail("A210", f"nothing stands before `{sign}{name}` that it could modify", expr.span)
+        case ast.Hole():
+            raise fail("A216", "a choice is still open here: this is a space, not one network", expr.span,
+                       "`archdsl params` lists a space, `archdsl ablate` tries all; to pick one, write it")  # fmt: skip
+        case ast.Binary(op=op):
+            raise fail("A217", f"`{op}` joins numbers, and here a network is needed", expr.span,
+                       "a modifier touches its name: `block +bn`" if op in "+-" else "")  # fmt: skip
+        case ast.Number() | ast.Cross():
+            raise fail("A217", f"`{expr.span.text}` is a number, and here a layer is needed", expr.span,
+                       f"for a convolution write `conv({expr.span.text})`" if isinstance(expr, ast.Number) else "")  # fmt: skip
+    raise fail("A217", f"`{expr.span.text}` is no network", expr.span)
+
+
+def _sequence(items: tuple[ast.Expr, ...], expr: ast.Expr, env: Env) -> Node:
+    nodes: list[Node] = []
+    errors: list[SpecError] = []
+    at = 0
+    while at < len(items):
+        item, end = items[at], at + 1
+        while end < len(items) and isinstance(items[end], ast.Modifier):
+            end += 1
+        try:
+            node = network(item, env)
+            if end > at + 1:
+                mods = tuple(m for m in items[at + 1 : end] if isinstance(m, ast.Modifier))
+                node = apply_modifiers(node, mods, env, network)
+            nodes.append(node)
+        except SpecError as error:
+            errors.append(error)
+        at = end
+    collect(errors)
+    return Seq(tuple(nodes), span=expr.span)
+
+
+def _labelled(name: str, node: Node, expr: ast.Label) -> Node:
+    if isinstance(node, Op | Seq | Fan):
+        if name in RESERVED_LABELS:
+            raise fail("A212", f"`{name}` is a method of every torch module and can be no label", expr.span,
+                       f"write `{name}_:`")  # fmt: skip
+        return replace(node, label=name)
+    raise fail("A217", f"the label `{name}` has no module to name", expr.span, "label a word or a group")
+
+
+def _repeat(left: ast.Expr, right: ast.Expr, expr: ast.Expr, env: Env) -> Node:
+    times = value(right, env)
+    if isinstance(times, Symbol) or not isinstance(times, int) or isinstance(times, bool):
+        raise fail("A208", "a repetition takes a whole number that is known before shapes are", right.span)
+    if not 1 <= times <= Limits.REPEAT:
+        raise fail("A403", f"a repetition is from 1 to {Limits.REPEAT:,}, not {times}", right.span)
+    before = env.budget.layers
+    body = network(left, env)
+    env.budget.spend((env.budget.layers - before) * (times - 1), expr.span)
+    block = Seq((Seq((body,), role="body"),), role="block", name="block", span=expr.span)
+    return Seq((block,) * times, span=expr.span)
+
+
+def _word(expr: ast.Word, env: Env) -> Node:
+    if expr.name in env.locals:
+        return _parameter(expr, env)
+    if expr.name in env.lets:
+        return _let(expr, env)
+    entry = find("net", expr.name)
+    if entry is None:
+        raise fail("A201", f"unknown word `{expr.name}`", expr.span, _unknown(expr.name, env))
+    env.budget.spend(1, expr.span)
+    if entry.kind == "family":
+        return _family(expr, entry, env)
+    if expr.stages is not None:
+        raise fail("A215", f"`{entry.name}` is no family and takes no stages", expr.span, usage(entry))
+    if entry.kind == "join":
+        return _join(expr, entry, env)
+    args = bind(entry, expr.args, env, expr, _branch)
+    node = node_of(entry, args, expr.span)
+    if not isinstance(node, Op):
+        env.budget.spend(count(node), expr.span)
+    return node
+
+
+def _unknown(name: str, env: Env) -> str:
+    if find("modifier", name) is not None:
+        return f"`+{name}` is a modifier and stands behind a term"
+    for space in ("data", "train"):
+        if find(space, name) is not None:
+            return f"`{name}` belongs into a `{space}` statement"
+    known = [*names("net"), *env.lets, *env.locals]
+    return suggest(name, known) or "`archdsl words` lists all; `let` defines one of your own"
+
+
+def _branch(expr: ast.Expr, env: Env) -> Node:
+    if isinstance(expr, ast.Branches):
+        raise fail("A204", "one network is wanted here, not branches", expr.span, "`cat(a | b)` joins branches")
+    return network(expr, env.branch())
+
+
+def _join(expr: ast.Word, entry: Entry, env: Env) -> Node:
+    given = expr.args or ()
+    if not given or isinstance(given[0], ast.Keyword):
+        raise fail("A206", f"`{entry.name}` needs branches", expr.span, f"write `{entry.name}(a | b)`")
+    branches = given[0].items if isinstance(given[0], ast.Branches) else (given[0],)
+    nodes, errors = [], []
+    for branch in branches:
+        try:
+            nodes.append(network(branch, env.branch()))
+        except SpecError as error:
+            errors.append(error)
+    collect(errors)
+    args = bind(entry, given[1:], env, expr, _branch)
+    join = node_of(entry, args, expr.span)
+    assert isinstance(join, Op)
+    return Fan(join, tuple(nodes), name=entry.name, span=expr.span)
+
+
+def _family(expr: ast.Word, entry: Entry, env: Env) -> Node:
+    if expr.stages is None:
+        raise fail("A215", f"the family `{entry.name}` needs its stages", expr.span,
+                   f"for example `{entry.examples[0]}`")  # fmt: skip
+    args = bind(entry, expr.args, env, expr, _branch)
+    listed = stages(expr.stages, entry, args, env, _branch)
+    if sum(s.depth for s in listed) > Limits.LAYERS:
+        raise fail("A404", f"the stages have more than {Limits.LAYERS:,} layers", expr.span)
+    node: Node = entry.make(listed, *args)
+    env.budget.spend(count(node), expr.span)
+    if isinstance(node, Seq):
+        return replace(node, name=entry.name, span=expr.span, call=entry.name, scope=HERE)
+    return Seq((node,), name=entry.name, span=expr.span, call=entry.name, scope=HERE)
+
+
+def _let(expr: ast.Word, env: Env) -> Node:
+    let = env.lets[expr.name]
+    if expr.stages is not None:
+        raise fail("A215", f"`{let.name}` is a let and takes no stages", expr.span)
+    inner = env.enter(let, arguments(let, expr.args, env, expr.span), expr.span)
+    complete(let, inner.locals, inner, expr.span)
+    try:
+        body = network(let.body, inner)
+    except SpecError as error:
+        raise error.within(f"`{let.name}`", expr.span) from None
+    return Seq((body,), name=let.name, scope=inner.scope, call=f"`{let.name}`", span=expr.span)
+
+
+def _parameter(expr: ast.Word, env: Env) -> Node:
+    if expr.args is not None or expr.stages is not None:
+        raise fail("A207", f"the parameter `{expr.name}` takes no arguments", expr.span)
+    closure = env.locals[expr.name]
+    if "node" not in closure.cache:
+        closure.cache["node"] = network(closure.expr, closure.env.branch())
+    node: Node = closure.cache["node"]
+    env.budget.spend(count(node), expr.span)
+    return node
+
+
+def count(node: Node) -> int:
+    """The ops in a node, a shared one once for each place it stands in."""
+    memo: dict[int, int] = {}
+
+    def ops(n: Node) -> int:
+        if id(n) not in memo:
+            memo[id(n)] = isinstance(n, Op) + sum(map(ops, children(n)))
+        return memo[id(n)]
+
+    return ops(node)
+
+
+# Names of torch.nn.Module and of torch.fx.GraphModule that no sub-module may take; a test compares them with torch.
+RESERVED_LABELS = frozenset(
+    "T_destination add_module apply bfloat16 buffers call_super_init children code compile cpu cuda double "
+    "dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter get_submodule graph half "
+    "ipu load_state_dict meta modules mtia named_buffers named_children named_modules named_parameters parameters "
+    "print_readable recompile register_backward_hook register_buffer register_forward_hook "
+    "register_forward_pre_hook register_full_backward_hook register_full_backward_pre_hook "
+    "register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module register_parameter "
+    "register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule "
+    "share_memory state_dict submodule to to_empty to_folder train training type xpu zero_grad "
+    "add_submodule delete_submodule delete_all_unused_submodules".split()
+)

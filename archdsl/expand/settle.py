@@ -1,0 +1,66 @@
+"""A graph made whole for an input: biases decided, the head put on, everything traced."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from archdsl.errors import Diagnostic, fail
+from archdsl.expand.bias import decide_biases
+from archdsl.expand.lint import lints
+from archdsl.ir.layer import words
+from archdsl.ir.make import o
+from archdsl.ir.nodes import Node, Seq
+from archdsl.ir.trace import Trace, trace_node
+
+if TYPE_CHECKING:
+    from archdsl.expand.graph import Graph
+    from archdsl.registry.types import Shape
+
+ASSUMED: tuple[Shape, int] = ((3, 32, 32), 10)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A traced network, what it was traced for, and everything that was noticed on the way."""
+
+    trace: Trace
+    input: Shape
+    classes: int
+    notes: tuple[Diagnostic, ...]
+
+
+def settle(graph: Graph, input: Shape | None = None, classes: int | None = None) -> Settled:
+    """Trace a graph. Arguments given here go before what the text states; where neither says, 3x32x32 and 10 classes are
+    assumed, with a note.
+
+    Raises:
+        SpecError: A3xx with the place.
+    """
+    notes = list(graph.notes)
+    shape = input or graph.input
+    number = classes or graph.classes
+    if shape is None:
+        notes.append(Diagnostic("A508", "no input is stated: 3x32x32 is assumed", help="write `input 3x32x32`, name a "
+                                "data set, or give --input", severity="note"))  # fmt: skip
+        shape = ASSUMED[0]
+    if number is None:
+        number = ASSUMED[1]
+        notes.append(Diagnostic("A510", f"no number of classes is stated: {number} is assumed", help="write "
+                                "`classes 10`, name a data set, or give --classes", severity="note"))  # fmt: skip
+    root = decide_biases(graph.root)
+    trace = trace_node(root, shape, number)
+    if len(trace.out) > 1:
+        notes.append(Diagnostic("A509", f"the network ends in {words(trace.out)}: the head `gap linear({number})` is added",
+                                help="write a head of your own to have another", severity="note"))  # fmt: skip
+        trace = trace_node(with_head(root, number), shape, number)
+    elif trace.out != (number,):
+        raise fail("A305", f"the network ends in {words(trace.out)}, and there are {number} classes", graph.root.span,
+                   "end it with `linear(classes)`")  # fmt: skip
+    return Settled(trace, shape, number, (*notes, *lints(trace)))
+
+
+def with_head(root: Node, classes: int) -> Node:
+    """The lecture's default head behind a network that ends in an image or in tokens."""
+    head = (o.gap(), o.linear(classes, bias=True))
+    return replace(root, items=(*root.items, *head)) if isinstance(root, Seq) else Seq((root, *head))

@@ -1,0 +1,133 @@
+"""The statements of a file: lets and includes gathered, one of each other kind, settings bound."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from archdsl.errors import Diagnostic, Fix, SpecError, fail
+from archdsl.expand.env import RESERVED, Budget, Env, collect
+from archdsl.expand.graph import Graph, Setting
+from archdsl.expand.include import library
+from archdsl.expand.network import network
+from archdsl.expand.settings import settings
+from archdsl.expand.values import value
+from archdsl.registry import find
+from archdsl.syntax import ast
+
+if TYPE_CHECKING:
+    from archdsl.registry.types import Shape
+
+
+def expand(file: ast.File) -> Graph:
+    """Expand a parsed file.
+
+    Raises:
+        SpecError: every independent finding (A1xx, A2xx, A4xx), each with its place.
+    """
+    errors: list[SpecError] = []
+    lets = _lets(file, errors)
+    env = Env(lets, Budget())
+    one = _singles(file, errors)
+    net = one.get("net") or one.get("bare")
+    graph: dict[str, Any] = {}
+    for name, make in (
+        ("root", lambda: network(_required(net, file).body, env)),
+        ("input", lambda: _input(one.get("input"), env)),
+        ("classes", lambda: _classes(one.get("classes"), env)),
+        ("data", lambda: settings("data", one.get("data"), env)),
+        ("train", lambda: settings("train", one.get("train"), env)),
+    ):
+        try:
+            graph[name] = make()
+        except SpecError as error:
+            errors.append(error)
+    collect(errors)
+    shape, classes = _declared(graph["data"])
+    graph["input"] = graph["input"] or shape
+    graph["classes"] = graph["classes"] or classes
+    return Graph(**graph, notes=tuple(_unused(file, env.budget.used)))
+
+
+def _lets(file: ast.File, errors: list[SpecError]) -> dict[str, ast.Let]:
+    lets: dict[str, ast.Let] = {}
+    for item in file.items:
+        try:
+            if isinstance(item, ast.Include):
+                for let in library(item):
+                    _define(lets, let)
+            elif isinstance(item, ast.Let):
+                _define(lets, item)
+        except SpecError as error:
+            errors.append(error)
+    return lets
+
+
+def _define(lets: dict[str, ast.Let], let: ast.Let) -> None:
+    if let.name in RESERVED:
+        raise fail("A212", f"`{let.name}` has a meaning of its own and can be no let", let.span, "choose another name")
+    if let.name in lets:
+        raise fail("A212", f"`{let.name}` is defined twice; first at {lets[let.name].span}", let.span)
+    if find("net", let.name) is not None:
+        raise fail("A212", f"`{let.name}` is a word of the language", let.span, f"write `let my_{let.name} = …`")
+    seen: set[str] = set()
+    for parameter in let.params or ():
+        if parameter.name in seen or parameter.name in RESERVED:
+            raise fail("A212", f"`{parameter.name}` cannot be a parameter here", parameter.span,
+                       "it stands twice" if parameter.name in seen else "it has a meaning of its own")  # fmt: skip
+        seen.add(parameter.name)
+    lets[let.name] = let
+
+
+def _singles(file: ast.File, errors: list[SpecError]) -> dict[str, ast.Statement]:
+    one: dict[str, ast.Statement] = {}
+    for item in file.items:
+        if isinstance(item, ast.Statement):
+            kind = "net" if item.kind == "bare" else item.kind
+            if kind in one:
+                errors.append(fail("A105", f"a second `{kind}`; the first is at {one[kind].span}", item.span,
+                                   "a file is one experiment: keep one"))  # fmt: skip
+            one.setdefault(kind, item)
+    return one
+
+
+def _required(net: ast.Statement | None, file: ast.File) -> ast.Statement:
+    if net is None:
+        raise fail("A106", f"{file.span.source.name} has no network", None,
+                   "write one, for example `net vgg[64x2,128x2] +bn`")  # fmt: skip
+    return net
+
+
+def _input(statement: ast.Statement | None, env: Env) -> Shape | None:
+    if statement is None:
+        return None
+    shape = value(statement.body, env)
+    shape = (shape,) if isinstance(shape, int) and not isinstance(shape, bool) else shape
+    if not isinstance(shape, tuple) or len(shape) > 3 or not all(isinstance(n, int) and n > 0 for n in shape):
+        raise fail("A208", f"`{statement.body.span.text}` is no input", statement.body.span,
+                   "an image is `input 3x32x32` (channels first), a vector `input 64`")  # fmt: skip
+    return shape
+
+
+def _classes(statement: ast.Statement | None, env: Env) -> int | None:
+    if statement is None:
+        return None
+    number = value(statement.body, env)
+    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+        raise fail("A208", "`classes` takes a positive whole number", statement.body.span, "write `classes 10`")
+    return number
+
+
+def _declared(data: tuple[Setting, ...]) -> tuple[Shape | None, int | None]:
+    for setting in data:
+        if setting.entry.slot == "dataset":
+            return getattr(setting.value, "input", None), getattr(setting.value, "classes", None)
+    return None, None
+
+
+def _unused(file: ast.File, used: set[str]) -> list[Diagnostic]:
+    return [
+        Diagnostic("A501", f"nothing uses `{item.name}`", item.span, "take it out, or use it", "warning",
+                   fix=Fix(item.span, ""))
+        for item in file.items
+        if isinstance(item, ast.Let) and item.name not in used
+    ]  # fmt: skip

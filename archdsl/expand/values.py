@@ -1,0 +1,140 @@
+"""Value expressions: numbers, words, shapes and the integer arithmetic over parameters, ``cin`` and ``classes``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archdsl.errors import SpecError, fail, suggest
+from archdsl.expand.env import Closure, Env, arguments, complete
+from archdsl.ir.symbol import FUNCTIONS, NUM_CLASSES, OWN, ArithmeticMisfit, Symbol, apply
+from archdsl.limits import Limits
+from archdsl.syntax import ast
+
+CALLABLE = {"min": (2, 9), "max": (2, 9), "abs": (1, 1), "round": (1, 1), "ceil": (1, 1), "floor": (1, 1),
+            "round8": (1, 2)}  # fmt: skip
+_MOST = 10**Limits.DIGITS
+
+
+class Name(str):
+    """A bare word where a value stands: the choice of an enumeration."""
+
+    __slots__ = ()
+
+
+def value(expr: ast.Expr, env: Env) -> Any:
+    """The value of an expression: int, float, bool, str, Name, a tuple of integers, or a Symbol.
+
+    Raises:
+        SpecError: A2xx with the place.
+    """
+    match expr:
+        case ast.Number(text=text):
+            return number(text, expr)
+        case ast.String(value=text):
+            return text
+        case ast.Word():
+            return _word(expr, env)
+        case ast.Group(body=body):
+            return value(body, env)
+        case ast.Negative(value=inner):
+            return _checked(_apply("neg", expr, value(inner, env)), expr)
+        case ast.Binary(op=op, left=left, right=right):
+            if op == "^":
+                raise fail("A217", "`^` doubles widths in a stage list; it is no power", expr.span)
+            return _checked(_apply(op, expr, numeric(left, env), numeric(right, env)), expr)
+        case ast.Tuple(items=items):
+            return tuple(value(i, env) for i in items)
+        case ast.Cross(parts=parts, args=None):
+            return tuple(value(p, env) for p in parts)
+        case ast.Hole():
+            raise fail("A216", "a choice is still open here", expr.span,
+                       "`archdsl ablate` tries all; to pick one, write it")  # fmt: skip
+        case ast.Seq(items=(_, ast.Modifier(name=name), *_)):
+            raise fail("A217", f"`{expr.items[1].sign}{name}` is read as a modifier, and here stands a value", expr.span,
+                       f"for a sum write `… {expr.items[1].sign} {name}`")  # fmt: skip
+    raise fail("A217", "a network stands where a value is needed", expr.span)
+
+
+def number(text: str, expr: ast.Expr) -> int | float:
+    """The number of a numeral: integer, float, or percentage as a share of 1."""
+    if text.endswith("%"):
+        return float(text[:-1]) / 100
+    if text.isdigit():
+        return int(text)
+    result = float(text)
+    if result == float("inf"):
+        raise fail("A208", f"{text} is too large for a number", expr.span)
+    return result
+
+
+def numeric(expr: ast.Expr, env: Env) -> Any:
+    """A value that arithmetic takes."""
+    result = value(expr, env)
+    if isinstance(result, bool | str | tuple):
+        what = f"`{result}`" if isinstance(result, str) else "this"
+        known = [*env.locals, *env.lets, "cin", "classes"] if isinstance(result, Name) else []
+        raise fail("A208" if not isinstance(result, Name) else "A201", f"{what} is no number", expr.span,
+                   suggest(str(result), known))  # fmt: skip
+    return result
+
+
+def _apply(op: str, expr: ast.Expr, *values: Any) -> Any:
+    try:
+        return apply(op, *values)
+    except ArithmeticMisfit as error:
+        raise fail("A218", str(error), expr.span) from None
+    except OverflowError:
+        raise fail("A218", "the result is too large", expr.span) from None
+
+
+def _checked(result: Any, expr: ast.Expr) -> Any:
+    if isinstance(result, int) and abs(result) >= _MOST:
+        raise fail("A406", f"the result {result} has more than {Limits.DIGITS} digits", expr.span)
+    return result
+
+
+def _word(expr: ast.Word, env: Env) -> Any:
+    if expr.stages is not None:
+        raise fail("A217", "a network stands where a value is needed", expr.span)
+    if expr.name in env.locals:
+        if expr.args is not None:
+            raise fail("A207", f"the parameter `{expr.name}` takes no arguments", expr.span)
+        return closure_value(env.locals[expr.name])
+    if expr.name in env.lets:
+        let = env.lets[expr.name]
+        inner = env.enter(let, arguments(let, expr.args, env, expr.span), expr.span)
+        complete(let, inner.locals, inner, expr.span)
+        inner.scope = env.scope  # a constant has no channels of its own: `cin` in it is the user's
+        try:
+            return value(let.body, inner)
+        except SpecError as error:
+            raise error.within(f"`{let.name}`", expr.span) from None
+    if expr.args is not None:
+        return _call(expr, env)
+    match expr.name:
+        case "true" | "false":
+            return expr.name == "true"
+        case "cin":
+            return Symbol("cin", (OWN if env.scope is None else env.scope,))
+        case "classes":
+            return NUM_CLASSES
+    return Name(expr.name)
+
+
+def closure_value(closure: Closure) -> Any:
+    """The value of an argument, worked out once."""
+    if "value" not in closure.cache:
+        closure.cache["value"] = value(closure.expr, closure.env)
+    return closure.cache["value"]
+
+
+def _call(expr: ast.Word, env: Env) -> Any:
+    bounds = CALLABLE.get(expr.name)
+    args = expr.args or ()
+    if bounds is None:
+        raise fail("A217", f"`{expr.name}(…)` gives no value", expr.span,
+                   suggest(expr.name, CALLABLE) or "functions of values: " + ", ".join(sorted(CALLABLE)))  # fmt: skip
+    if not bounds[0] <= len(args) <= bounds[1]:
+        raise fail("A207", f"`{expr.name}` takes {bounds[0]} to {bounds[1]} values", expr.span)
+    assert expr.name in FUNCTIONS
+    return _checked(_apply(expr.name, expr, *(numeric(a, env) for a in args)), expr)

@@ -1,0 +1,111 @@
+"""The nodes of the IR: an operation, a sequence, a fan of branches, and a mark with its reference.
+
+Nodes are frozen and shared freely: the same object may stand in many places, and means the same in each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from archdsl.errors import Span
+    from archdsl.registry import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """A layer: a word with all its arguments in the order of its signature. ``dynamic``: one of them needs ``cin``."""
+
+    entry: Entry
+    args: tuple[Any, ...] = ()
+    label: str = ""
+    span: Span | None = field(default=None, compare=False, repr=False)
+    dynamic: bool = field(default=False, compare=False, repr=False)
+
+    @property
+    def name(self) -> str:
+        return self.entry.name
+
+
+@dataclass(frozen=True, slots=True)
+class Seq:
+    """Nodes one after the other.
+
+    role: what modifiers take it for: ``stage``, ``block`` (the unit that ``+res`` wraps), ``body`` (the part of a block
+        that the skip goes round), ``gate`` (nobody looks inside), or nothing.
+    name: the name of its module; empty means that its items stand in the surrounding one.
+    scope: the number by which ``cin`` inside it means the channels that arrive here.
+    call: what it was written as, for the trail of a message.
+    """
+
+    items: tuple[Node, ...]
+    role: str = ""
+    name: str = ""
+    label: str = ""
+    scope: int | None = None
+    call: str = ""
+    pre: bool = False  # a body whose normalisation and activation come before its convolutions
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Fan:
+    """Branches from one value, and the op of kind ``join`` in which they meet. ``role`` is ``res`` for a residual."""
+
+    join: Op
+    branches: tuple[Node, ...]
+    role: str = ""
+    name: str = ""
+    label: str = ""
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Names the value at this point; names are unique within a graph."""
+
+    name: str
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """Goes on from a marked value."""
+
+    name: str
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+Node: TypeAlias = Op | Seq | Fan | Mark | Ref
+
+
+def children(node: Node) -> tuple[Node, ...]:
+    """The nodes directly inside, networks among an op's arguments included."""
+    match node:
+        case Seq(items=items):
+            return items
+        case Fan(branches=branches):
+            return branches
+        case Op(args=args):
+            return tuple(a for a in args if isinstance(a, Op | Seq | Fan | Mark | Ref))
+        case _:
+            return ()
+
+
+def rebuild(node: Node, change: Callable[[Node], Node]) -> Node:
+    """The node with ``change`` applied to each node directly inside; itself if nothing changed."""
+    match node:
+        case Seq(items=items):
+            new = tuple(change(i) for i in items)
+            return node if all(a is b for a, b in zip(new, items, strict=True)) else replace(node, items=new)
+        case Fan(branches=branches):
+            new = tuple(change(b) for b in branches)
+            return node if all(a is b for a, b in zip(new, branches, strict=True)) else replace(node, branches=new)
+        case Op(args=args):
+            args_new = tuple(change(a) if isinstance(a, Op | Seq | Fan | Mark | Ref) else a for a in args)
+            return node if all(a is b for a, b in zip(args_new, args, strict=True)) else replace(node, args=args_new)
+        case _:
+            return node

@@ -1,0 +1,247 @@
+"""The graph walked with a shape: every value's shape, every layer's place and name. The only place where shapes are
+computed, and where ``cin`` and shortcuts are settled.
+
+A ``Trace`` is rows in order of execution; a row names its inputs by row number, -1 is the network's input. The same
+rows are what is counted, drawn, hashed, built and written as source.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from archdsl.errors import Diagnostic, SpecError, fail
+from archdsl.ir.layer import Layer, Misfit, words
+from archdsl.ir.names import Names
+from archdsl.ir.nodes import Fan, Mark, Node, Op, Ref, Seq
+from archdsl.ir.symbol import CLASSES, OWN, ArithmeticMisfit, Symbol, evaluate
+from archdsl.limits import Limits
+from archdsl.registry import params
+from archdsl.registry.types import Shape
+
+
+class Row(NamedTuple):
+    """One layer: the path of its module, the op with its final arguments, what the op says of itself, where its inputs
+    come from, and the traces of networks among its arguments."""
+
+    path: str
+    op: Op
+    layer: Layer
+    inputs: tuple[int, ...]
+    bodies: tuple[Trace, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Rows in order, the shape that arrives, the row that is the result, and the graph with all arguments final."""
+
+    rows: tuple[Row, ...]
+    input: Shape
+    output: int
+    graph: Node
+
+    def shape(self, index: int) -> Shape:
+        """The shape of a value by its row number."""
+        return self.input if index < 0 else self.rows[index].layer.out
+
+    @property
+    def out(self) -> Shape:
+        return self.shape(self.output)
+
+    def flat(self) -> list[Row]:
+        """All rows with those of bodies behind their owner."""
+        return [r for row in self.rows for r in (row, *(x for b in row.bodies for x in b.flat()))]
+
+
+class Body:
+    """A traced network as an op's ``make`` sees it: what comes out, and what one pass costs."""
+
+    def __init__(self, trace: Trace) -> None:
+        self.trace, self.out = trace, trace.out
+        self.macs = sum(r.layer.macs for r in trace.rows)
+
+
+def trace_node(root: Node, input: Shape, classes: int | None = None) -> Trace:
+    """Trace a graph's root from an input shape (c, h, w), (n, d) or (d,).
+
+    Raises:
+        SpecError: A3xx with the place, the shapes that led there and the trail; A4xx for a limit.
+    """
+    walker = _Walker({CLASSES: classes} if classes else {})
+    return walker.run(root, input, "")
+
+
+class _Walker:
+    """State of one walk. ``cins`` are the channels that arrived at each open scope."""
+
+    def __init__(self, cins: dict[int, int]) -> None:
+        self.cins = cins
+        self.rows: list[Row] = []
+        self.shapes: list[Shape] = []
+        self.marks: dict[str, int] = {}
+        self.memo: dict[Any, Layer] = {}
+        self.names = Names("")
+        self.input: Shape = ()
+        self.here = -1  # the value that flows
+
+    def run(self, root: Node, input: Shape, prefix: str) -> Trace:
+        self.input, self.names, self.here = input, Names(prefix), -1
+        graph = self.node(root)
+        return Trace(tuple(self.rows), input, self.here, graph)
+
+    def shape(self) -> Shape:
+        return self.shapes[self.here] if self.here >= 0 else self.input
+
+    def node(self, node: Node) -> Node:
+        match node:
+            case Op():
+                return self.op(node)
+            case Seq():
+                return self.seq(node)
+            case Fan():
+                return self.fan(node)
+            case Mark(name=name):
+                self.marks[name] = self.here
+            case Ref(name=name):
+                self.here = self.marks[name]
+        return node
+
+    def seq(self, node: Seq) -> Node:
+        outer, before = self.names, None
+        if node.name or node.label:
+            self.names = outer.inner(node.label, node.name, node.span, node.role in ("block", "stage"))
+        if node.scope is not None:
+            before = self.cins.get(node.scope)
+            self.cins[node.scope] = channels(self.shape())
+        try:
+            items = [self.node(item) for item in node.items]
+        except SpecError as error:
+            raise (error.within(node.call, node.span) if node.call else error) from None
+        finally:
+            self.names = outer
+            if node.scope is not None:
+                if before is None:
+                    del self.cins[node.scope]
+                else:
+                    self.cins[node.scope] = before
+        for new, old in zip(items, node.items, strict=True):
+            if new is not old:
+                return replace(node, items=tuple(items))
+        return node
+
+    def fan(self, node: Fan) -> Node:
+        start, outer = self.here, self.names
+        self.names = outer.inner(node.label, node.name or node.join.name, node.span)
+        ends: list[int] = [0] * len(node.branches)
+        branches = list(node.branches)
+        try:
+            late = [i for i, b in enumerate(branches) if isinstance(b, Op) and b.entry.kind == "late"]
+            for i in [i for i in range(len(branches)) if i not in late] + late:
+                self.here = start
+                branch = branches[i]
+                if i in late:
+                    branch = self.settle(branch, [ends[j] for j in range(len(ends)) if j not in late])
+                branches[i] = self.node(branch)
+                ends[i] = self.here
+        except SpecError as error:
+            raise error.within(node.join.name, node.span) from None
+        join, inner, self.names = self.arguments(node.join), self.names, outer
+        shapes = tuple(self.shapes[e] if e >= 0 else self.input for e in ends)
+        self.append(inner.take("", join.name, join.span), join, self.ask(join, shapes), tuple(ends), ())
+        return replace(node, join=join, branches=tuple(branches))
+
+    def settle(self, branch: Any, ends: list[int]) -> Node:
+        """A late composite unfolded, now that the branch it meets has a shape."""
+        target = self.shapes[ends[0]] if ends and ends[0] >= 0 else self.input
+        try:
+            unfolded: Node = branch.entry.make(self.shape(), target, *branch.args)
+        except Misfit as error:
+            raise self.misfit(error, branch) from None
+        return replace(unfolded, label=branch.label) if branch.label and isinstance(unfolded, Seq) else unfolded
+
+    def op(self, node: Op) -> Node:
+        if node.entry.kind == "late":
+            raise fail("A202", f"`{node.name}` stands only in a branch that meets another", node.span,
+                       f"write `add(… | {node.name})`")  # fmt: skip
+        node = self.arguments(node)
+        shape = self.shape()
+        bodies: tuple[Trace, ...] = ()
+        if any(isinstance(a, Seq | Op | Fan) for a in node.args):
+            layer, bodies, path = self.with_bodies(node, shape)
+        else:
+            key = (node.entry, node.args, shape)
+            found = self.memo.get(key)
+            layer = found if found is not None else self.memo.setdefault(key, self.ask(node, shape))
+            if layer.module is None and layer.call is None:
+                return node  # nothing happens here: `id`
+            path = self.names.take(node.label, node.name, node.span)
+        self.append(path, node, layer, (self.here,), bodies)
+        return node
+
+    def with_bodies(self, node: Op, shape: Shape) -> tuple[Layer, tuple[Trace, ...], str]:
+        path = self.names.take(node.label, node.name, node.span)
+        bodies, given = [], []
+        for parameter, value in zip(params(node.entry), node.args, strict=True):
+            if isinstance(value, Seq | Op | Fan):
+                walker = _Walker(dict(self.cins))
+                walker.memo = self.memo
+                body = walker.run(value, shape, f"{path}.{parameter.name}.")
+                bodies.append(body)
+                value = Body(body)
+            given.append(value)
+        return self.ask(node, shape, tuple(given)), tuple(bodies), path
+
+    def ask(self, node: Op, shape: Any, given: tuple[Any, ...] | None = None) -> Layer:
+        try:
+            layer: Layer = node.entry.make(shape, *(node.args if given is None else given))
+        except Misfit as error:
+            raise self.misfit(error, node) from None
+        _check_size(layer, node)
+        return layer
+
+    def arguments(self, node: Op) -> Op:
+        """The op with ``cin`` and ``classes`` put in."""
+        if not node.dynamic:
+            return node
+        cins = {**self.cins, OWN: channels(self.shape())}
+        try:
+            args = tuple(evaluate(a, cins) if isinstance(a, Symbol) else a for a in node.args)
+        except ArithmeticMisfit as error:
+            raise fail("A218", str(error), node.span) from None
+        except KeyError:
+            raise fail("A306", "the number of classes is not known here", node.span,
+                       "write `classes 10`, name a data set, or give --classes") from None  # fmt: skip
+        for parameter, value in zip(params(node.entry), args, strict=True):
+            if parameter.range and isinstance(value, int) and not parameter.range.holds(value):
+                raise fail("A209", f"`{parameter.name}` of `{node.name}` came out as {value}; it must be "
+                           f"{parameter.range}", node.span)  # fmt: skip
+        return replace(node, args=args, dynamic=False)
+
+    def append(self, path: str, op: Op, layer: Layer, inputs: tuple[int, ...], bodies: tuple[Trace, ...]) -> None:
+        if len(self.rows) >= Limits.LAYERS:
+            raise fail("A404", f"the network has more than {Limits.LAYERS:,} layers", op.span)
+        self.here = len(self.rows)
+        self.rows.append(Row(path, op, layer, inputs, bodies))
+        self.shapes.append(layer.out)
+
+    def misfit(self, error: Misfit, node: Op) -> SpecError:
+        """The op's refusal, with its place and the shapes that led to it."""
+        last = [f"{r.op.name} → {'x'.join(map(str, r.layer.out))}" for r in self.rows[-5:]]
+        chain = " … " if len(self.rows) > 5 else ""
+        note = f"shapes so far: {words(self.input)}{chain and ' …'}" + "".join(f", {x}" for x in last)
+        return SpecError((Diagnostic(error.code, str(error), node.span, error.help, notes=(note,)),))
+
+
+def channels(shape: Shape) -> int:
+    """What ``cin`` means for a shape: channels of an image, width of tokens, size of a vector."""
+    return shape[0] if len(shape) == 3 else shape[-1]
+
+
+def _check_size(layer: Layer, node: Op) -> None:
+    for what, shape in (("its result", layer.out), *layer.weights.items()):
+        size = 1
+        for n in shape:
+            size *= n
+        if size > Limits.VALUES:
+            raise fail("A407", f"`{node.name}` would need {size:,} numbers for {what}", node.span,
+                       "no machine at hand holds that; check the width")  # fmt: skip

@@ -1,0 +1,16 @@
+"""What a word is, and the one place that knows them all.
+
+A word is one decorated function: its name is the word, its signature the arguments, its annotations the bounds, its
+docstring the help, its examples the tests. Nothing is read from the signature before the word is used.
+"""
+
+from __future__ import annotations
+
+from archdsl.registry.entry import Entry, Kind, block, data_word, family, join, late, modifier, op, train_word
+from archdsl.registry.lookup import entries, find, names, register
+from archdsl.registry.params import MISSING, Arg, Range, params
+
+__all__ = [
+    "MISSING", "Arg", "Entry", "Kind", "Range", "block", "data_word", "entries", "family", "find", "join", "late",
+    "modifier", "names", "op", "params", "register", "train_word",
+]  # fmt: skip

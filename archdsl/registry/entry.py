@@ -1,0 +1,94 @@
+"""The entry of a word and the decorators that make one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from inspect import cleandoc
+from typing import Any, Literal, TypeVar
+
+from archdsl.registry.lookup import register
+
+Kind = Literal["op", "block", "late", "join", "family", "modifier", "data", "train"]
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """One word.
+
+    ``traits`` say what a layer is to modifiers and lints: ``weighted``, ``norm``, ``act``, ``pool``, ``drop``,
+    ``gate``. ``phase`` orders modifiers; ``undo`` is what ``-name`` does. ``slot`` is the setting that a data or train
+    word fills; two words for one slot are an error, an empty slot takes any number.
+    """
+
+    name: str
+    kind: Kind
+    make: Callable[..., Any]
+    help: str
+    examples: tuple[str, ...]
+    paper: str = ""
+    traits: frozenset[str] = frozenset()
+    phase: int = 0
+    undo: Callable[..., Any] | None = None
+    slot: str = ""
+    keeps_params: bool = False
+
+    @property
+    def summary(self) -> str:
+        return self.help.split("\n", 1)[0]
+
+
+def _decorator(kind: Kind, examples: tuple[str, ...], **settings: Any) -> Callable[[F], F]:
+    def decorate(make: F) -> F:
+        name = settings.pop("name", None) or make.__name__.rstrip("_")
+        register(Entry(name, kind, make, cleandoc(make.__doc__ or ""), examples, **settings))
+        return make
+
+    return decorate
+
+
+def op(*examples: str, paper: str = "", traits: str = "", name: str | None = None) -> Callable[[F], F]:
+    """A layer: a function from the arriving shape and the arguments to an ``archdsl.ir.layer.Layer``."""
+    return _decorator("op", examples, paper=paper, traits=frozenset(traits.split()), name=name)
+
+
+def join(*examples: str, paper: str = "", name: str | None = None) -> Callable[[F], F]:
+    """A way for branches to meet: a function from their shapes to a ``Layer``."""
+    return _decorator("join", examples, paper=paper, name=name)
+
+
+def block(*examples: str, paper: str = "", traits: str = "", name: str | None = None) -> Callable[[F], F]:
+    """A composite: a function from arguments to IR nodes."""
+    return _decorator("block", examples, paper=paper, traits=frozenset(traits.split()), name=name)
+
+
+def late(*examples: str, paper: str = "", name: str | None = None) -> Callable[[F], F]:
+    """A composite that unfolds when shapes are known: a function from the arriving shape, the shape of the branch that
+    it meets, and the arguments to an IR node."""
+    return _decorator("late", examples, paper=paper, name=name)
+
+
+def family(*examples: str, paper: str = "", name: str | None = None) -> Callable[[F], F]:
+    """A composite with a stage list, its first parameter."""
+    return _decorator("family", examples, paper=paper, name=name)
+
+
+def modifier(
+    *examples: str, paper: str = "", phase: int, undo: Callable[..., Any], keeps_params: bool = False,
+    slot: str = "", name: str | None = None,
+) -> Callable[[F], F]:  # fmt: skip
+    """A rewriting: a function from a node and the arguments to a node, None where the term has no place for it; ``undo``
+    is ``-name``, None where there is nothing to undo. Two modifiers of one ``slot`` contradict each other."""
+    return _decorator("modifier", examples, paper=paper, phase=phase, undo=undo, keeps_params=keeps_params,
+                      slot=slot, name=name)  # fmt: skip
+
+
+def data_word(*examples: str, paper: str = "", slot: str = "", name: str | None = None) -> Callable[[F], F]:
+    """A word of a ``data`` statement: a function from arguments to a setting."""
+    return _decorator("data", examples, paper=paper, slot=slot, name=name)
+
+
+def train_word(*examples: str, paper: str = "", slot: str = "", name: str | None = None) -> Callable[[F], F]:
+    """A word of a ``train`` statement: a function from arguments to a setting."""
+    return _decorator("train", examples, paper=paper, slot=slot, name=name)

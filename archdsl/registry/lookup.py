@@ -1,0 +1,77 @@
+"""The table of words, and the door for words of other packages (the entry point group ``archdsl.words``)."""
+
+from __future__ import annotations
+
+import importlib
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from archdsl.errors import ArchError
+
+if TYPE_CHECKING:
+    from archdsl.registry.entry import Entry, Kind
+
+# A network word (op, block, join, family), a modifier, a data word and a train word live in four name spaces:
+# `cutout` is a layer and an augmentation, and `step` could be a schedule and an activation.
+SPACES: dict[Kind, str] = {
+    "op": "net", "block": "net", "late": "net", "join": "net", "family": "net",
+    "modifier": "modifier", "data": "data", "train": "train",
+}  # fmt: skip
+_TABLE: dict[tuple[str, str], Entry] = {}
+
+
+def register(entry: Entry) -> None:
+    """Add a word.
+
+    Raises:
+        ArchError: the name is taken, or help or example is missing.
+    """
+    key = (SPACES[entry.kind], entry.name)
+    if key in _TABLE and _TABLE[key].make.__module__ != entry.make.__module__:
+        raise ArchError(f"the word `{entry.name}` of {entry.make.__module__} is already taken by "
+                        f"{_TABLE[key].make.__module__}", help="give it another name")  # fmt: skip
+    if not (entry.help and entry.examples):
+        raise ArchError(f"the word `{entry.name}` of {entry.make.__module__} has no help or no example")
+    _TABLE[key] = entry
+
+
+@lru_cache(maxsize=1)
+def _own() -> None:
+    importlib.import_module("archdsl.words")
+
+
+@lru_cache(maxsize=1)
+def _foreign() -> None:
+    from importlib.metadata import entry_points  # slow, so only for words that are not ours
+
+    for point in entry_points(group="archdsl.words"):
+        try:
+            point.load()
+        except ArchError:
+            raise
+        except Exception as error:  # somebody else's code
+            raise ArchError(f"the words of `{point.value}` do not load: {error}",
+                            help="mend or uninstall that package", exit_code=4) from error  # fmt: skip
+
+
+def find(space: str, name: str) -> Entry | None:
+    """The word of that name in a name space (``net``, ``modifier``, ``data``, ``train``), or None."""
+    _own()
+    entry = _TABLE.get((space, name))
+    if entry is None:
+        _foreign()
+        entry = _TABLE.get((space, name))
+    return entry
+
+
+def entries(space: str | None = None) -> list[Entry]:
+    """All words, sorted by kind and name."""
+    _own()
+    _foreign()
+    found = (e for (s, _), e in _TABLE.items() if space in (None, s))
+    return sorted(found, key=lambda e: (e.kind, e.name))
+
+
+def names(space: str) -> list[str]:
+    """The names of a name space, for suggestions."""
+    return [e.name for e in entries(space)]

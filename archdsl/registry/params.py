@@ -1,0 +1,120 @@
+"""Parameters of a word, read from its function's signature: names, types, bounds, defaults.
+
+The annotations that a word may use are the aliases of ``archdsl.registry.types``; ``Range`` bounds a number.
+"""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+if typing.TYPE_CHECKING:
+    from archdsl.registry.entry import Entry
+
+
+class _Missing:
+    def __repr__(self) -> str:
+        return "required"
+
+
+MISSING: Any = _Missing()
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Bounds of a number; ``open`` leaves the upper one out."""
+
+    low: float
+    high: float
+    open: bool = False
+
+    def holds(self, value: float) -> bool:
+        return self.low <= value and (value < self.high if self.open else value <= self.high)
+
+    def __str__(self) -> str:
+        if self.high >= 10**8:
+            return f"at least {self.low:g}"
+        return f"from {self.low:g} to {'below ' if self.open else ''}{self.high:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Arg:
+    """One parameter: ``base`` is its type's name, ``choices`` the words of an enumeration, ``flag`` its value when it
+    stands alone as a word (``drop(0.3, late)``)."""
+
+    name: str
+    base: str
+    default: Any
+    range: Range | None = None
+    choices: tuple[str, ...] = ()
+    flag: Any = MISSING
+    optional: bool = False
+
+    @property
+    def required(self) -> bool:
+        return self.default is MISSING
+
+    def describe(self) -> str:
+        """The type in words, as messages and help print it."""
+        if self.choices:
+            return "one of " + ", ".join(self.choices)
+        text = _WORDS.get(self.base, self.base)
+        return f"{text} {self.range}" if self.range else text
+
+
+_WORDS = {
+    "int": "a whole number", "float": "a number", "bool": "true or false", "str": "a string", "size": "a size like 3 or 1x7",
+    "share": "a share like 0.3 or 30%", "node": "a network", "ints": "a list like [1, 2]", "shape": "a shape like 3x32x32",
+    "amount": "a number or a share like 10%",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The mark of a type in an annotation: ``Annotated[int, Base("int")]``."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """The value that a parameter takes when its name stands alone."""
+
+    value: Any
+
+
+@lru_cache(maxsize=None)
+def params(entry: Entry) -> tuple[Arg, ...]:
+    """The parameters that a text may set. The first parameter of an op, join, modifier or family is not among them."""
+    signature = inspect.signature(entry.make, eval_str=True)
+    skip = {"op": 1, "join": 1, "modifier": 1, "family": 1, "late": 2}.get(entry.kind, 0)
+    return tuple(_arg(p) for p in list(signature.parameters.values())[skip:])
+
+
+def _arg(parameter: inspect.Parameter) -> Arg:
+    default = MISSING if parameter.default is parameter.empty else parameter.default
+    hint, optional = parameter.annotation, False
+    base, bounds, choices, flag = "", None, (), MISSING
+    if type(None) in typing.get_args(hint):
+        optional = True
+        rest = [a for a in typing.get_args(hint) if a is not type(None)]
+        hint = typing.Union[tuple(rest)]  # noqa: UP007 - a union made at run time
+    for mark in typing.get_args(hint)[1:] if typing.get_origin(hint) is typing.Annotated else ():
+        if isinstance(mark, Base):
+            base = mark.name
+        elif isinstance(mark, Range):
+            bounds = mark
+        elif isinstance(mark, Flag):
+            flag = mark.value
+    plain = typing.get_args(hint)[0] if typing.get_origin(hint) is typing.Annotated else hint
+    if typing.get_origin(plain) is Literal:
+        base, choices = "enum", typing.get_args(plain)
+    base = base or getattr(plain, "__name__", "")
+    if base not in _WORDS and base != "enum":
+        raise TypeError(f"parameter `{parameter.name}` has the annotation {hint}, which no text can give")
+    if base == "bool" and flag is MISSING:
+        flag = True
+    return Arg(parameter.name, base, default, bounds, choices, flag, optional)

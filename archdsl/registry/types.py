@@ -1,0 +1,28 @@
+"""The annotations of a word's parameters. Each is an ordinary type to a type checker, with its bounds beside it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from archdsl.registry.params import Base, Flag, Range
+
+MOST = 999_999_999  # nine digits, see archdsl.limits
+
+Shape = tuple[int, ...]  # (c, h, w) an image, (n, d) tokens, (d,) a vector; no batch
+
+Count = Annotated[int, Range(1, MOST)]
+Channels = Annotated[int, Range(1, MOST)]
+Natural = Annotated[int, Range(0, MOST)]
+Whole = Annotated[int, Range(-MOST, MOST)]
+Size = Annotated[Any, Base("size"), Range(1, MOST)]  # 3, or (1, 7) written 1x7
+Padding = Annotated[Any, Base("size"), Range(0, MOST)]
+Rate = Annotated[float, Base("share"), Range(0, 1, open=True)]  # a dropout rate; 1 would drop everything
+Share = Annotated[float, Base("share"), Range(0, 1)]
+Early = Annotated[float, Base("share"), Range(0, 1), Flag(0.5)]
+Late = Annotated[float, Base("share"), Range(0, 1), Flag(0.5)]
+Amount = Annotated[Any, Base("amount"), Range(0, MOST)]  # a count (int) or a share (float)
+Positive = Annotated[float, Range(1e-300, 1e300)]
+NonNegative = Annotated[float, Range(0, 1e300)]
+Real = Annotated[float, Range(-1e300, 1e300)]
+Ints = Annotated[tuple[int, ...], Base("ints")]
+Net = Annotated[Any, Base("node")]  # a network as an argument: an IR node

@@ -1,0 +1,21 @@
+"""Tables as plain data, and their ways out: a terminal, a pipe, CSV, TSV, JSON, Markdown."""
+
+from archdsl.report.numbers import compact, exact, percent, size
+from archdsl.report.render import FORMATS, is_terminal, render, write
+from archdsl.report.table import Cell, Column, Table
+from archdsl.report.text import json_text
+
+__all__ = [
+    "FORMATS",
+    "Cell",
+    "Column",
+    "Table",
+    "compact",
+    "exact",
+    "is_terminal",
+    "json_text",
+    "percent",
+    "render",
+    "size",
+    "write",
+]

@@ -1,0 +1,73 @@
+"""Numbers as people read them."""
+
+import math
+
+from archdsl.report.table import Cell, Column
+
+__all__ = ["compact", "exact", "percent", "show", "size"]
+
+_DIGITS = 4  # significant ones, of a compact number
+
+
+def exact(value: int) -> str:
+    """Every digit, in groups: `11,689,512`."""
+    return f"{value:,}"
+
+
+def _scaled(value: float, step: int, units: tuple[str, ...]) -> str:
+    """`value` in the largest unit that leaves at least one: four significant digits, two decimals at most."""
+    scaled, last = float(value), len(units) - 1
+    for place, unit in enumerate(units):
+        digits = max(0, _DIGITS - len(str(int(abs(scaled)))))
+        # Rounding comes before the choice of unit: 999,999 is `1.00 M`, never `1000 k`.
+        if abs(round(scaled, digits)) < step or place == last:
+            return f"{scaled:.{min(digits, 2)}f} {unit}".rstrip()
+        scaled /= step
+    raise AssertionError("unreachable")
+
+
+def compact(value: float) -> str:
+    """Short form for a narrow place: `11.69 M`; integers below 1,000 stay exact."""
+    if isinstance(value, int) and abs(value) < 1000:
+        return str(value)
+    return _scaled(value, 1000, ("", "k", "M", "G", "T", "P")) if math.isfinite(value) else str(value)
+
+
+def size(value: int) -> str:
+    """Bytes in binary units: `44.59 MiB`."""
+    return f"{value} B" if abs(value) < 1024 else _scaled(value, 1024, ("B", "KiB", "MiB", "GiB", "TiB", "PiB"))
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """A share in percent: `93.4 %`."""
+    return f"{share * 100:.{digits}f} %"
+
+
+def show(cell: Cell, column: Column, nothing: str = "–") -> str:
+    """A cell as people read it in this column; `nothing` stands for what has no value (None, NaN)."""
+    match cell:
+        case None:
+            return nothing
+        case str():
+            return cell
+        case bool():
+            return "yes" if cell else "no"
+        case float() if math.isnan(cell):
+            return nothing
+        case float() if math.isinf(cell):
+            return "∞" if cell > 0 else "−∞"
+    return _number(cell, column)
+
+
+def _number(value: int | float, column: Column) -> str:
+    match column.kind:
+        case "compact":
+            return compact(value)
+        case "bytes":
+            return size(round(value))
+        case "percent":
+            return percent(value, 1 if column.digits is None else column.digits)
+        case "float":
+            return f"{value:,.{3 if column.digits is None else column.digits}f}"
+        case _:
+            return exact(value) if isinstance(value, int) else f"{value:,.6g}"

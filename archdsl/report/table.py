@@ -1,0 +1,55 @@
+"""A table as plain frozen data; it knows neither networks nor how it will be drawn."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Align", "Cell", "Column", "Kind", "Table"]
+
+Cell = str | int | float | bool | None
+Align = Literal["left", "right"]
+Kind = Literal["text", "int", "compact", "float", "percent", "bytes"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What a column is called and how people read its values; machines always get the value itself.
+
+    `key` names the column for machines (JSON, CSV) where the heading is not a good key. `digits` counts
+    the decimals of `float` and `percent`; a percent cell holds a share, 0.934 for 93.4 %.
+    """
+
+    name: str
+    kind: Kind = "text"
+    align: Align | None = None
+    key: str = ""
+    digits: int | None = None
+
+    @property
+    def id(self) -> str:
+        """The name that machines see."""
+        return self.key or self.name
+
+    @property
+    def side(self) -> Align:
+        """Numbers stand on the right, so that their magnitudes can be compared; words on the left."""
+        return self.align or ("left" if self.kind == "text" else "right")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Columns, rows, and what stands around them. The footer (totals) and the notes are for people only."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...] = ()
+    title: str = ""
+    footer: tuple[Cell, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a row that does not fit: a shifted column would be read as a wrong result."""
+        width = len(self.columns)
+        for row in (*self.rows, *([self.footer] if self.footer else [])):
+            if len(row) != width:
+                raise ValueError(f"a row of {len(row)} cells in a table of {width} columns: {row!r}")
+        if len({column.id for column in self.columns}) != width:
+            raise ValueError("two columns of one table share a key")

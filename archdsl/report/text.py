@@ -1,0 +1,135 @@
+"""Tables as text: aligned and unwrapped for pipes, CSV, TSV and JSON for programs, Markdown for pages."""
+
+import csv
+import io
+import json
+import math
+import re
+import unicodedata
+
+from archdsl.report.numbers import show
+from archdsl.report.table import Align, Cell, Table
+
+__all__ = [
+    "csv_text",
+    "json_text",
+    "markdown_text",
+    "plain_text",
+    "printable",
+    "records",
+    "shown",
+    "tsv_text",
+    "width",
+]
+
+_GAP = "  "
+
+
+def printable(text: str) -> str:
+    """`text` on one line and without control characters: a file's name must not steer a terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def width(text: str) -> int:
+    """Cells that `text` takes on a terminal: East Asian wide characters take two, combining marks none."""
+    if text.isascii():
+        return len(text)
+    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+    return len(text) + wide - sum(unicodedata.combining(c) != 0 for c in text)
+
+
+def _pad(text: str, cells: int, side: Align) -> str:
+    fill = " " * (cells - width(text))
+    return fill + text if side == "right" else text + fill
+
+
+def shown(table: Table) -> tuple[list[list[str]], list[str]]:
+    """The cells of the rows and of the footer as people read them; a total without a value stays blank."""
+
+    def line(row: tuple[Cell, ...], nothing: str) -> list[str]:
+        return [printable(show(cell, column, nothing)) for cell, column in zip(row, table.columns, strict=True)]
+
+    return [line(row, "–") for row in table.rows], line(table.footer, "") if table.footer else []
+
+
+def plain_text(table: Table) -> str:
+    """Aligned columns, as wide as they need to be: `grep`, `awk` and `less -S` see whole lines."""
+    head = [printable(column.name) for column in table.columns]
+    body, foot = shown(table)
+    widths = [max(map(width, cells)) for cells in zip(head, *body, foot or head, strict=True)]
+
+    def line(cells: list[str]) -> str:
+        sides = (column.side for column in table.columns)
+        return _GAP.join(map(_pad, cells, widths, sides)).rstrip()
+
+    rule = _GAP.join("-" * cells for cells in widths)
+    lines = [printable(table.title)] if table.title else []
+    lines += [line(head), rule, *map(line, body)]
+    lines += [rule, line(foot)] if foot else []
+    return "\n".join([*lines, *map(printable, table.notes)]) + "\n"
+
+
+def _separated(table: Table, delimiter: str) -> str:
+    """Values as they are: full precision, no units; what has no value is an empty field."""
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=delimiter, lineterminator="\n")
+    writer.writerow([column.id for column in table.columns])
+    for row in table.rows:
+        writer.writerow([("true" if c else "false") if isinstance(c, bool) else _finite(c) for c in row])
+    return out.getvalue()
+
+
+def csv_text(table: Table) -> str:
+    """Comma-separated values with a heading (RFC 4180's quoting, Unix line ends)."""
+    return _separated(table, ",")
+
+
+def tsv_text(table: Table) -> str:
+    """Tab-separated values with a heading."""
+    return _separated(table, "\t")
+
+
+def _finite(value: object) -> object:
+    """`value` with None for each number that JSON cannot hold, at any depth."""
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case dict():
+            return {str(key): _finite(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_finite(item) for item in value]
+        case _:
+            return value
+
+
+def json_text(value: object, *, indent: int | None = 2) -> str:
+    """`value` as JSON that every parser accepts: NaN and infinities are null."""
+    return json.dumps(_finite(value), indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def records(table: Table) -> list[dict[str, Cell]]:
+    """One dict a row, by the columns' keys."""
+    keys = [column.id for column in table.columns]
+    return [dict(zip(keys, row, strict=True)) for row in table.rows]
+
+
+def _escaped(text: str) -> str:
+    """`text` as Markdown shows it literally; `*`, `_`, `[` and `|` are everyday signs of a spec."""
+    return re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", printable(text))
+
+
+def markdown_text(table: Table) -> str:
+    """A pipe table; the footer is its last row, in bold."""
+
+    def line(cells: list[str]) -> str:
+        return f"| {' | '.join(cells)} |"
+
+    lines = [f"**{_escaped(table.title)}**", ""] if table.title else []
+    lines.append(line([_escaped(column.name) for column in table.columns]))
+    lines.append(line(["---:" if column.side == "right" else "---" for column in table.columns]))
+    body, foot = shown(table)
+    lines += [line([_escaped(cell) for cell in row]) for row in body]
+    if foot:
+        lines.append(line([f"**{_escaped(cell)}**" if cell else "" for cell in foot]))
+    notes = [part for note in table.notes for part in ("", _escaped(note))]
+    return "\n".join([*lines, *notes]) + "\n"

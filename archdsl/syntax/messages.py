@@ -1,0 +1,70 @@
+"""What the parser's refusals mean to a person: the place, what stands there, what could."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from archdsl.errors import Source, Span, SpecError, fail
+
+if TYPE_CHECKING:
+    from lark.exceptions import UnexpectedCharacters, UnexpectedToken
+
+_NAMES = {
+    "NAME": "a name", "NUMBER": "a number", "STRING": "a string", "CALL": "`(`", "LPAR": "`(`", "RPAR": "`)`",
+    "LSQB": "`[`", "STAGES": "`[`", "RSQB": "`]`", "LBRACE": "`{`", "RBRACE": "`}`", "EQUAL": "`=`", "COMMA": "`,`",
+    "VBAR": "`|`", "SIGN": "a modifier", "LABEL": "a label", "_NL": "the end of the line", "$END": "the end of the text",
+}  # fmt: skip
+_SYNTAX = frozenset({"LET", "INCLUDE", "INPUT", "CLASSES", "NET", "DATA", "TRAIN"})
+
+
+def unexpected_token(source: Source, error: UnexpectedToken, unclosed: list[Span]) -> SpecError:
+    """The message for a token that cannot stand where it stands."""
+    token = error.token
+    start = token.start_pos if token.start_pos is not None else len(source.text)
+    at = Span(source, start, max(start, token.end_pos or start))
+    if token.type == "$END" or token.type == "_NL":
+        what = "the text ends" if token.type == "$END" else "the line ends"
+        if unclosed:
+            return fail("A103", f"{what} before this bracket is closed", unclosed[-1], "close it")
+        return fail("A101", f"{what} too early", Span(source, max(0, start - 1), start), _expected(error))
+    help = _hint(source, token.type, str(token), error) or _expected(error)
+    return fail("A101", f"`{_short(str(token))}` cannot stand here", at, help)
+
+
+def _hint(source: Source, kind: str, text: str, error: UnexpectedToken) -> str:
+    if kind in ("RPAR", "RSQB", "RBRACE"):
+        return "nothing is open that it could close" if kind not in error.accepts else ""
+    if kind == "VBAR":
+        return "branches stand in the brackets of a word that joins them: `cat(a | b)`, `add(a | id)`"
+    if kind == "PLUS":
+        return "a modifier follows a space and touches its name (`block +bn`); a sum has a term on both sides"
+    if kind == "EQUAL":
+        return "a constant or a block is named with `let name = …`"
+    if kind in _SYNTAX or text in ("let", "net", "data", "train"):
+        return "a statement begins on a line of its own"
+    return ""
+
+
+def _expected(error: UnexpectedToken) -> str:
+    names = sorted({_NAMES[t] for t in error.accepts if t in _NAMES} - {"a modifier", "a label"})
+    return "here could stand " + ", ".join(names) if names else ""
+
+
+def unexpected_character(source: Source, error: UnexpectedCharacters) -> SpecError:
+    """The message for a character that begins no token."""
+    at = error.pos_in_stream
+    char = source.text[at]
+    span = Span(source, at, at + 1)
+    if char == '"':
+        return fail("A102", "this string is not closed on its line", span, 'close it with `"`')
+    if not char.isascii():
+        return fail("A102", f"`{char}` (U+{ord(char):04X}) cannot stand here", span,
+                    "names, numbers and signs are written in ASCII; comments may hold any text")  # fmt: skip
+    if char == ".":
+        return fail("A102", "`.` cannot stand here", span, "a number has a digit before its point: `0.5`; a range is `1..4`")
+    return fail("A102", f"`{_short(char)}` cannot stand here", span)
+
+
+def _short(text: str, most: int = 24) -> str:
+    shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+    return shown if len(shown) <= most else shown[:most] + "…"

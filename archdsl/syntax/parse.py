@@ -1,0 +1,132 @@
+"""Text to syntax tree: the only importer of lark.
+
+The tree is built while parsing, without a parse tree in between; nesting is bounded by the token filter, before the
+parser sees the token, so that no input can exhaust a stack.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from lark import Lark, Token
+from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedToken
+
+from archdsl.errors import Source, Span, SpecError, fail
+from archdsl.files import grammar_text
+from archdsl.limits import Limits
+from archdsl.syntax import ast
+from archdsl.syntax.messages import unexpected_character, unexpected_token
+from archdsl.syntax.tree import Builder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_OPEN = frozenset({"LPAR", "CALL", "LSQB", "STAGES", "LBRACE", "AXIS"})
+_CLOSE = {"RPAR": "(", "RSQB": "[", "RBRACE": "{"}
+
+
+class Piece(NamedTuple):
+    """A token as the formatter sees it: its kind in the grammar, its text and its place."""
+
+    kind: str
+    text: str
+    start: int
+    end: int
+
+
+class _Newlines:
+    """The token filter: newlines count only between statements, and brackets nest only so deep."""
+
+    always_accept = ("_NL",)
+
+    def __init__(self) -> None:
+        self.source = Source("", "")
+        self.open: list[Token] = []
+        self.seen: list[Token] | None = None  # filled for the formatter alone
+
+    def process(self, stream: Iterator[Token]) -> Iterator[Token]:
+        self.open = stack = []
+        fresh = True  # nothing yet on this line
+        for token in stream:
+            kind = token.type
+            if kind == "_NL":
+                if stack or fresh:
+                    continue
+                fresh = True
+            else:
+                fresh = False
+                if self.seen is not None:
+                    self.seen.append(token)
+                if kind in _OPEN:
+                    stack.append(token)
+                    if len(stack) > Limits.NESTING:
+                        raise fail("A402", f"brackets are nested deeper than {Limits.NESTING}",
+                                   _span(self.source, token), "name an inner part with `let`")  # fmt: skip
+                elif kind in _CLOSE and stack:
+                    stack.pop()
+            yield token
+
+
+def _span(source: Source, token: Token) -> Span:
+    start = token.start_pos or 0
+    return Span(source, start, token.end_pos or start)
+
+
+@lru_cache(maxsize=1)
+def _parser() -> tuple[Lark, _Newlines, Builder]:
+    newlines, builder = _Newlines(), Builder()
+    lark = Lark(
+        grammar_text("archdsl.lark"), parser="lalr", lexer="contextual", postlex=newlines,  # type: ignore[arg-type]
+        transformer=builder, maybe_placeholders=True,
+    )  # fmt: skip
+    return lark, newlines, builder
+
+
+def parse(text: str | Source, name: str = "<spec>") -> ast.File:
+    """Parse a text.
+
+    Raises:
+        SpecError: A1xx with the place and what could stand there, A4xx for a limit.
+    """
+    source = text if isinstance(text, Source) else Source(name, text)
+    _check_text(source)
+    lark, newlines, builder = _parser()
+    newlines.source = builder.source = source
+    try:
+        tree: Any = lark.parse(source.text)
+    except UnexpectedToken as error:
+        raise unexpected_token(source, error, [_span(source, t) for t in newlines.open]) from None
+    except UnexpectedCharacters as error:
+        raise unexpected_character(source, error) from None
+    except UnexpectedEOF:
+        raise fail("A101", "the text ends too early", Span(source, len(source.text), len(source.text))) from None
+    except SpecError:
+        raise
+    return ast.File(tuple(tree), Span(source, 0, len(source.text)))
+
+
+def pieces(source: Source) -> tuple[ast.File, list[Piece]]:
+    """A parsed text and its tokens, newlines left out: what stands between two of them is space and comments.
+
+    Raises:
+        SpecError: as ``parse``.
+    """
+    newlines = _parser()[1]
+    newlines.seen = []
+    try:
+        file = parse(source)
+        return file, [Piece(t.type, str(t), t.start_pos or 0, t.end_pos or 0) for t in newlines.seen]
+    finally:
+        newlines.seen = None
+
+
+def _check_text(source: Source) -> None:
+    text = source.text
+    if len(text) > Limits.SOURCE or len(text.encode("utf-8", "surrogatepass")) > Limits.SOURCE:
+        raise fail("A401", f"the text is longer than {Limits.SOURCE:,} bytes",
+                   help="a network of this size is better written with `let`, `*N` and stage lists")  # fmt: skip
+    for at, char in enumerate(text) if not text.isascii() or "\0" in text else ():
+        if char == "\0" or "\ud800" <= char <= "\udfff":
+            raise fail("A104", f"the text has the character U+{ord(char):04X}, which no text has",
+                       Span(source, at, at + 1), "save the file as UTF-8 text")  # fmt: skip

@@ -1,0 +1,1 @@
+"""Training: settings folded from the words, data sets, the loop that yields events, and the run folder."""

@@ -1,0 +1,60 @@
+"""What every loader gives, and how each says that a file is damaged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from archdsl.errors import EnvError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+Split = Literal["train", "test"]
+
+
+@dataclass(frozen=True, eq=False)
+class Arrays:
+    """Images (N, C, H, W) as uint8 and labels (N,) as int64. The images may be mapped from a file, copy on
+    write.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows: NDArray[np.int64]) -> Arrays:
+        """The images and labels of these rows, copied, in their order."""
+        return Arrays(self.images[rows], self.labels[rows])
+
+
+@dataclass(frozen=True, eq=False)
+class DataParts:
+    """A data set as it lies on disk: training and test part, and where they come from."""
+
+    train: Arrays
+    test: Arrays
+    source: str
+
+
+def damaged(path: Path | str, what: str) -> EnvError:
+    """An error that names the file and says how to get a good one."""
+    return EnvError(
+        f"data file {path} {what}",
+        help="replace it by a good copy, or delete it to have it fetched again; `--data fashion-mini` needs no file",
+    )
+
+
+def check_labels(arrays: Arrays, classes: int, path: Path) -> Arrays:
+    """The same arrays; an EnvError where a label is not in ``[0, classes)`` or there is no image."""
+    if len(arrays) == 0:
+        raise damaged(path, "holds no image")
+    low, high = int(arrays.labels.min()), int(arrays.labels.max())
+    if low < 0 or high >= classes:
+        raise damaged(path, f"has labels from {low} to {high}, expected 0 to {classes - 1}")
+    return arrays

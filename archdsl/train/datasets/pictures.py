@@ -1,0 +1,70 @@
+"""PNG, JPEG and other picture files as arrays of bytes, through Pillow."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from archdsl.errors import EnvError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+Failure = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # what Pillow raises on a bad file
+SHOWN = 3
+
+
+def exact(data: bytes, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """A picture of exactly this shape (C, H, W), colours converted where needed; else a ValueError."""
+    channels, height, width = shape
+    with Image.open(io.BytesIO(data)) as picture:
+        if picture.size != (width, height):
+            raise ValueError(f"it is {picture.width}x{picture.height}, expected {width}x{height}")
+        return _channels_first(picture.convert("L" if channels == 1 else "RGB"))
+
+
+def square(path: Path, size: int) -> NDArray[np.uint8]:
+    """A picture as (3, size, size): its shorter side scaled to ``size`` (bilinear), then the middle cut."""
+    with Image.open(path) as picture:
+        colour = picture.convert("RGB")
+    scale = size / min(colour.size)
+    wide, high = (max(size, round(side * scale)) for side in colour.size)
+    if (wide, high) != colour.size:
+        colour = colour.resize((wide, high), Image.Resampling.BILINEAR)
+    left, top = (wide - size) // 2, (high - size) // 2
+    return _channels_first(colour.crop((left, top, left + size, top + size)))
+
+
+def _channels_first(picture: Image.Image) -> NDArray[np.uint8]:
+    pixels = np.asarray(picture, dtype=np.uint8)
+    return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+
+
+@dataclass
+class Refusals:
+    """Pictures that did not decode: all are counted, the first few named. One is enough to refuse the set."""
+
+    where: Path
+    named: list[str] = field(default_factory=list)
+    count: int = 0
+
+    def add(self, what: str, error: Exception) -> None:
+        """Count one more."""
+        self.count += 1
+        if len(self.named) < SHOWN:
+            self.named.append(f"{what} ({error})")
+
+    def settle(self) -> None:
+        """Raise an EnvError if there was any."""
+        if self.count:
+            more = f", and {self.count - len(self.named)} more" if self.count > len(self.named) else ""
+            raise EnvError(
+                f"{self.count} pictures of {self.where} do not decode: {'; '.join(self.named)}{more}",
+                help="replace or remove them: no picture is left out in silence",
+            )

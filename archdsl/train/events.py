@@ -1,0 +1,97 @@
+"""What a training run says of itself: typed, frozen events. Whoever listens draws, writes or collects them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Before the first step. ``notes`` are for a person, such as which device was taken."""
+
+    device: str
+    source: str
+    train_images: int
+    valid_images: int
+    test_images: int
+    params: int
+    epochs: int
+    steps: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A sample of the run, at a low rate. ``loss`` and ``accuracy`` are means over this epoch's images so
+    far.
+    """
+
+    epoch: int
+    step: int
+    loss: float
+    accuracy: float
+    images_per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class EpochDone:
+    """After an epoch. The training figures are means over the epoch, taken while the weights changed; the
+    validation figures are of the weights at its end, None without a validation split. ``seconds`` are of
+    the training steps.
+    """
+
+    epoch: int
+    step: int
+    loss: float
+    accuracy: float
+    valid_loss: float | None
+    valid_accuracy: float | None
+    lr: float
+    seconds: float
+    images_per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """After the last epoch, with the test figures of the last weights; accuracies in [0, 1], time of the
+    whole run.
+    """
+
+    step: int
+    loss: float
+    accuracy: float
+    valid_accuracy: float | None
+    best_valid_accuracy: float | None
+    best_epoch: int | None
+    test_loss: float
+    test_accuracy: float
+    seconds: float
+    images_per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class Diverged:
+    """The loss stopped being finite at ``step``; the model has the weights after epoch ``kept_epoch`` again
+    (0: the initial ones).
+    """
+
+    epoch: int
+    step: int
+    kept_epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The caller asked to stop; the model has the weights after ``step``."""
+
+    epoch: int
+    step: int
+
+
+Event = Started | Progress | EpochDone | Finished | Diverged | Stopped
+
+
+def event_to_json(event: Event) -> dict[str, Any]:
+    """The event as plain values, its kind first."""
+    return {"event": type(event).__name__.lower(), **asdict(event)}

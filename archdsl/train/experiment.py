@@ -1,0 +1,176 @@
+"""An experiment's settings, folded from the values of its data and train words. Knows no torch.
+
+Every word fills one slot; two words for one slot contradict each other and are an error. A slot that no
+word fills has its default here, and the settings of a run record all of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, is_dataclass
+from typing import TYPE_CHECKING, Any
+
+from archdsl.errors import ArchError, SpecError, fail
+from archdsl.words.data.folders import Folder
+from archdsl.words.data.values import Augmentation, Crop, Dataset, Flip, Subset, Valid
+from archdsl.words.train.values import (
+    Adam,
+    OneCycle,
+    Optimizer,
+    Schedule,
+    Step,
+)  # fmt: skip
+
+if TYPE_CHECKING:
+    from archdsl.expand.graph import Setting
+
+ADAM = Adam(lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8)  # of its paper, and torch's
+
+
+@dataclass(frozen=True, slots=True)
+class DataSettings:
+    """Which images train, validate and test, and how a training batch is changed, in the order of the text."""
+
+    dataset: Dataset | Folder
+    valid: Valid | None = None
+    subset: Subset | None = None
+    augment: tuple[Augmentation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSettings:
+    """How a net is trained. ``schedule`` None keeps the learning rate; ``wd`` and ``l2`` are rates, 0 for
+    none.
+    """
+
+    optimizer: Optimizer = ADAM
+    wd: float = 0.0
+    l2: float = 0.0
+    schedule: Schedule | None = None
+    warmup: int = 0
+    epochs: int = 10
+    batch: int = 128
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """All that determines a run: the canonical text (the net is in it), and the settings folded from it."""
+
+    name: str
+    text: str
+    data: DataSettings
+    train: TrainSettings = field(default_factory=TrainSettings)
+
+    @property
+    def hash(self) -> str:
+        """The first 8 hex digits of the SHA-256 of text and settings without the seed, which has its own
+        place.
+        """
+        settings = to_json(self)
+        settings["train"].pop("seed")
+        parts = (self.text, repr(sorted(settings["data"].items())), repr(sorted(settings["train"].items())))
+        return hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:8]
+
+
+def fold_data(words: Iterable[Setting]) -> DataSettings:
+    """The data settings of the words of a ``data`` statement.
+
+    Raises:
+        ArchError: no data set.
+        SpecError: A220, two words for one slot.
+    """
+    slots = _slots(words)
+    if "dataset" not in slots:
+        raise ArchError("no data set is named", help="write `data fashion-mini`, or give --data fashion-mini")
+    augment = tuple(s.value for s in slots.values() if isinstance(s.value, Flip | Crop))
+    return DataSettings(slots["dataset"].value, _value(slots, "valid"), _value(slots, "subset"), augment)
+
+
+def fold_train(words: Iterable[Setting]) -> TrainSettings:
+    """The train settings of the words of a ``train`` statement; defaults where no word is.
+
+    Raises:
+        SpecError: A220, two words for one slot or two that contradict each other.
+    """
+    slots = _slots(words)
+    default = TrainSettings()
+    settings = TrainSettings(
+        optimizer=_value(slots, "optimizer") or default.optimizer,
+        wd=_value(slots, "wd", "rate") or 0.0,
+        l2=_value(slots, "l2", "rate") or 0.0,
+        schedule=_value(slots, "schedule"),
+        warmup=_value(slots, "warmup", "epochs") or 0,
+        epochs=_value(slots, "epochs", "count") or default.epochs,
+        batch=_value(slots, "batch", "size") or default.batch,
+        seed=_value(slots, "seed", "number") or default.seed,
+    )
+    _agree(settings, slots)
+    return settings
+
+
+def _slots(words: Iterable[Setting]) -> dict[str, Setting]:
+    """The words by slot, in the order of the text."""
+    slots: dict[str, Setting] = {}
+    for word in words:
+        slot = word.entry.slot
+        if slot in slots:
+            raise _clash(f"`{word.entry.name}` and `{slots[slot].entry.name}` both set the {slot}",
+                         word, "keep one of them")  # fmt: skip
+        slots[slot] = word
+    return slots
+
+
+def _value(slots: Mapping[str, Setting], slot: str, part: str = "") -> Any:
+    """What the word of a slot gave (or one field of it); None where no word is."""
+    if slot not in slots:
+        return None
+    value = slots[slot].value
+    return getattr(value, part) if part else value
+
+
+def _clash(message: str, word: Setting, help: str) -> SpecError:
+    return fail("A220", message, word.span, help)
+
+
+def _agree(settings: TrainSettings, slots: Mapping[str, Setting]) -> None:
+    """Refuse words that would leave each other without effect."""
+    optimizer, schedule, epochs = settings.optimizer, settings.schedule, settings.epochs
+    if isinstance(optimizer, Adam) and optimizer.wd is not None and settings.wd:
+        raise _clash("`adamw` and `wd` both set the decoupled weight decay", slots["wd"],
+                     "write adamw(…, wd=RATE), or adam and wd(RATE)")  # fmt: skip
+    if isinstance(schedule, OneCycle) and settings.warmup:
+        raise _clash("`onecycle` has its own rise, so `warmup` contradicts it", slots["warmup"],
+                     "leave warmup out; onecycle(up=30%) sets the length of the rise")  # fmt: skip
+    if settings.warmup > epochs or (settings.warmup == epochs and schedule is not None):
+        raise _clash(f"the warm-up of {settings.warmup} epochs leaves nothing of a run of {epochs}",
+                     slots["warmup"], "fewer epochs of warm-up, or more epochs")  # fmt: skip
+    if isinstance(schedule, Step) and schedule.every >= epochs:
+        raise _clash(f"`step` has no effect: its first step comes after {schedule.every} epochs, the run has {epochs}",
+                     slots["schedule"], f"a shorter one, such as step({max(1, epochs // 2)})")  # fmt: skip
+
+
+def to_json(experiment: Experiment) -> dict[str, dict[str, Any]]:
+    """The settings as plain values: each setting that has several fields also says its kind."""
+    data, train = experiment.data, experiment.train
+    return {
+        "data": {
+            "dataset": data.dataset.name,
+            "input": list(data.dataset.input),
+            "valid": data.valid.amount if data.valid else None,
+            "subset": data.subset.count if data.subset else None,
+            "augment": [_plain(a) for a in data.augment],
+        },
+        "train": {name: _plain(getattr(train, name)) for name in TrainSettings.__dataclass_fields__},
+    }
+
+
+def _plain(value: object) -> object:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {"kind": type(value).__name__.lower(), **_known(asdict(value))}
+    return value
+
+
+def _known(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in fields.items() if v is not None}

@@ -1,0 +1,56 @@
+"""SIGINT and SIGTERM: the first one asks a run to stop after its step, the second one ends it at once."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Self
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal ended the run. ``exit_code`` is what a shell expects; ``folder`` has the last weights, if any."""
+
+    def __init__(self, number: int, folder: Path | None = None) -> None:
+        super().__init__(f"interrupted by {signal.Signals(number).name}")
+        self.number, self.folder = number, folder
+
+    @property
+    def exit_code(self) -> int:
+        return 128 + self.number
+
+
+class StopOnSignal:
+    """While entered, keeps the first signal for ``wanted``; while ``patient`` is false it raises
+    Interrupted instead.
+
+    Outside the main thread, where Python allows no handlers, it does nothing.
+    """
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self.patient = False
+        self._before: dict[signal.Signals, object] = {}
+
+    def wanted(self) -> bool:
+        """Whether a signal has come."""
+        return self.received is not None
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            self._before = {s: signal.signal(s, self._on_signal) for s in SIGNALS}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if not self.patient or self.received is not None:
+            raise Interrupted(number)
+        self.received = number

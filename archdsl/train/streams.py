@@ -1,0 +1,19 @@
+"""Named random streams: every kind of chance in a run has a seed of its own.
+
+A stream's seed is the SHA-256 of the run's seed and the stream's name. So drawing one more number for
+augmentation changes no weight, and two runs that differ in one word share all chance that the word does not
+touch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Literal
+
+Name = Literal["init", "order", "augment", "dropout", "split"]
+
+
+def stream(seed: int, name: Name, *index: object) -> int:
+    """The seed of a stream, in [0, 2^63); ``index`` tells its parts apart (an epoch, a shape)."""
+    text = "\x1f".join(map(str, (seed, name, *index)))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1

@@ -1,0 +1,7 @@
+"""Data words: the data sets, what part of them is used, and what is done to a training batch."""
+
+from __future__ import annotations
+
+from archdsl.words.data import augmentations, folders, parts, sets
+
+__all__ = ["augmentations", "folders", "parts", "sets"]

@@ -1,0 +1,68 @@
+"""What the data words return: frozen settings that know neither torch nor numpy, nor whether the data is
+there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A published data set: all that a net needs to know before any file is read.
+
+    ``input`` is (channels, height, width); ``mean`` and ``std`` are of the training images, one a channel,
+    in [0, 1].
+    """
+
+    name: str
+    title: str
+    input: tuple[int, int, int]
+    class_names: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    train: int
+    test: int
+    home: str
+    licence: str
+
+    @property
+    def classes(self) -> int:
+        return len(self.class_names)
+
+
+@dataclass(frozen=True, slots=True)
+class Valid:
+    """Training images set aside for validation: a share in (0, 1) or a count."""
+
+    amount: float | int
+
+    def count(self, images: int) -> int:
+        """How many of ``images`` are set aside; a share is rounded to the nearest whole image."""
+        return self.amount if isinstance(self.amount, int) else round(self.amount * images)
+
+
+@dataclass(frozen=True, slots=True)
+class Subset:
+    """Only so many of the training images."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """Mirrored left to right with probability ``p``, each image by itself."""
+
+    p: float
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """Padded with ``pad`` black pixels on each side, then cut to its size at a random place, each image by
+    itself.
+    """
+
+    pad: int
+
+
+Augmentation = Flip | Crop

@@ -1,0 +1,115 @@
+"""Normalisation behind each convolution of a term (before each activation in bodies with pre-activation)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from archdsl.ir.make import o
+from archdsl.ir.nodes import Fan, Node, Op, Seq
+from archdsl.registry import modifier
+from archdsl.registry.types import Count, Positive, Share
+from archdsl.words.modifiers.walk import closed, each_op, flat, is_op
+
+
+def set_norm(term: Node, norm: Op | None) -> Node | None:
+    """The term with this normalisation (or none) in all places; None where it has no place."""
+    places = 0
+
+    def sequence(node: Seq) -> Node:
+        nonlocal places
+        kept = [n for n in flat(node) if not is_op(n, "centred")]
+        items: list[Node] = []
+        for at, item in enumerate(kept):
+            item = walk(item)
+            after = kept[at + 1] if at + 1 < len(kept) else None
+            if node.pre and is_op(item, "act") and norm is not None:
+                places += 1
+                items += [norm, item]
+            elif not node.pre and _takes(item, after):
+                places += 1
+                items += [item] if norm is None else [item, norm]
+            else:
+                items.append(item)
+        places += len(flat(node)) - len(kept)
+        return replace(node, items=tuple(items))
+
+    memo: dict[int, Node] = {}
+
+    def walk(node: Node) -> Node:
+        nonlocal places
+        if id(node) in memo:
+            return memo[id(node)]
+        new: Node = node
+        if isinstance(node, Seq) and not closed(node):
+            new = sequence(node)
+        elif isinstance(node, Fan):
+            new = replace(node, branches=tuple(
+                walk(b) if isinstance(b, Seq) or (isinstance(b, Op) and b.entry.kind == "late") else walk(Seq((b,)))
+                for b in node.branches
+            ))  # fmt: skip
+        elif isinstance(node, Op) and node.name == "shortcut":
+            new = replace(node, args=(node.args[0], norm))
+        elif isinstance(node, Op) and any(isinstance(a, Seq | Fan | Op) for a in node.args):
+            new = replace(node, args=tuple(
+                walk(a if isinstance(a, Seq) else Seq((a,))) if isinstance(a, Seq | Fan | Op) else a for a in node.args
+            ))  # fmt: skip
+        memo[id(node)] = new
+        return new
+
+    result = walk(term if isinstance(term, Seq) else Seq((term,)))
+    return result if places else None
+
+
+def _takes(node: Node, after: Node | None) -> bool:
+    """A convolution takes a normalisation, and so does a linear layer that an activation follows."""
+    return is_op(node, "conv") or (is_op(node, "linear") and after is not None and is_op(after, "act"))
+
+
+def _remover(name: str) -> Callable[[Node], Node | None]:
+    def undo(term: Node) -> Node | None:
+        found = False
+
+        def drop(node: Op) -> Node:
+            nonlocal found
+            norm = node.args[1] if node.name == "shortcut" else None
+            if isinstance(norm, Op) and norm.name == name:
+                found = True
+                return replace(node, args=(node.args[0], None))
+            if node.name == name:
+                found = True
+                return Seq(())
+            return node
+
+        result = each_op(term, drop)
+        return result if found else None
+
+    return undo
+
+
+@modifier("vgg[64x2,128x2] +bn", phase=40, undo=_remover("bn"), slot="norm", name="bn",
+          paper="Ioffe & Szegedy 2015, arXiv:1502.03167")  # fmt: skip
+def plus_bn(term: Node, eps: Positive = 1e-5, momentum: Share = 0.1) -> Node | None:
+    """Batch normalisation behind each convolution, in the place of any other normalisation."""
+    return set_norm(term, o.bn(eps, momentum))
+
+
+@modifier("vgg[64x2,128x2] +ln", phase=40, undo=_remover("ln"), slot="norm", name="ln",
+          paper="Ba et al. 2016, arXiv:1607.06450")  # fmt: skip
+def plus_ln(term: Node, eps: Positive = 1e-6) -> Node | None:
+    """Layer normalisation behind each convolution, in the place of any other normalisation."""
+    return set_norm(term, o.ln(None, eps))
+
+
+@modifier("vgg[64x2,128x2] +gn(8)", phase=40, undo=_remover("gn"), slot="norm", name="gn",
+          paper="Wu & He 2018, arXiv:1803.08494")  # fmt: skip
+def plus_gn(term: Node, groups: Count = 32, eps: Positive = 1e-5) -> Node | None:
+    """Group normalisation behind each convolution, in the place of any other normalisation."""
+    return set_norm(term, o.gn(groups, eps))
+
+
+@modifier("vgg[64x2,128x2] +in", phase=40, undo=_remover("in"), slot="norm", name="in",
+          paper="Ulyanov et al. 2016, arXiv:1607.08022")  # fmt: skip
+def plus_in(term: Node, eps: Positive = 1e-5) -> Node | None:
+    """Instance normalisation behind each convolution, in the place of any other normalisation."""
+    return set_norm(term, o.in_(eps))

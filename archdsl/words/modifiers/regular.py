@@ -1,0 +1,118 @@
+"""Regularisation inside blocks, and initialisation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from archdsl.ir.make import o
+from archdsl.ir.nodes import Fan, Node, Op, Seq, rebuild
+from archdsl.registry import modifier, params
+from archdsl.registry.types import Early, Late, Rate
+from archdsl.words.modifiers.walk import closed, each_body, each_op, flat, is_op, with_args
+
+
+def _strip(term: Node, name: str) -> Node | None:
+    found = False
+
+    def change(node: Op) -> Node:
+        nonlocal found
+        if node.name != name:
+            return node
+        found = True
+        return Seq(())
+
+    result = each_op(term, change)
+    return result if found else None
+
+
+@modifier("vgg[32x2,64x2] +drop(0.2)", phase=70, undo=lambda term: _strip(term, "drop"), keeps_params=True,
+          paper="Srivastava et al. 2014; in residual blocks Zagoruyko & Komodakis 2016, arXiv:1605.07146")  # fmt: skip
+def drop(term: Node, p: Rate = 0.5, early: Early | None = None, late: Late | None = None) -> Node | None:
+    """Dropout in each block: before its last convolution (as in wide residual nets), or behind its only one."""
+
+    def change(body: Seq) -> Node:
+        items = flat(body)
+        convs = [i for i, n in enumerate(items) if is_op(n, "weighted")]
+        at = convs[-1] if len(convs) > 1 else len(items)
+        return replace(body, items=(*items[:at], o.drop(p, early, late), *items[at:]))
+
+    return each_body(term, change)
+
+
+@modifier("plain[16x2,32x2] +res +droppath(0.2)", phase=75, undo=lambda term: _strip(term, "droppath"),
+          keeps_params=True, paper="Huang et al. 2016, Deep networks with stochastic depth, arXiv:1603.09382")  # fmt: skip
+def droppath(term: Node, p: Rate = 0.2, early: Early | None = None, late: Late | None = None) -> Node | None:
+    """Stochastic depth: whole residual branches are dropped, with a rate that grows linearly over the blocks up to `p`."""
+    total = _count(term)
+    if total == 0:
+        return None
+    done = 0
+
+    def walk(node: Node) -> Node:  # no memo: shared blocks get rates of their own
+        nonlocal done
+        if closed(node):
+            return node
+        if isinstance(node, Fan) and node.role == "res":
+            done += 1
+            branch = Seq((node.branches[0], o.droppath(p * done / total, early, late)))
+            return replace(node, branches=(branch, *node.branches[1:]))
+        return rebuild(node, walk)
+
+    return walk(term)
+
+
+def _count(node: Node) -> int:
+    from archdsl.ir.nodes import children
+
+    if closed(node):
+        return 0
+    return 1 if isinstance(node, Fan) and node.role == "res" else sum(_count(c) for c in children(node))
+
+
+def _undo_zero(term: Node) -> Node | None:
+    found = False
+
+    def change(node: Op) -> Node:
+        nonlocal found
+        if node.name != "bn" or not node.args[_at(node)]:
+            return node
+        found = True
+        return with_args(node, zero=False)
+
+    result = each_op(term, change)
+    return result if found else None
+
+
+def _at(node: Op) -> int:
+    return [p.name for p in params(node.entry)].index("zero")
+
+
+@modifier("plain[16x2,32x2] +res +zeroinit", phase=80, undo=_undo_zero, keeps_params=True,
+          paper="Goyal et al. 2017, Accurate, large minibatch SGD, arXiv:1706.02677")  # fmt: skip
+def zeroinit(term: Node) -> Node | None:
+    """The last batch normalisation of each residual branch begins with a scale of 0, so that blocks begin as identity."""
+    found = False
+
+    def last(node: Node) -> Node:
+        nonlocal found
+        items = node.items if isinstance(node, Seq) else (node,)
+        for at in range(len(items) - 1, -1, -1):
+            item = items[at]
+            if isinstance(item, Op) and item.name == "bn":
+                found = True
+                return Seq((*items[:at], with_args(item, zero=True), *items[at + 1 :]), role="body")
+            if isinstance(item, Seq) and not closed(item):
+                new = last(item)
+                if new is not item:
+                    return Seq((*items[:at], new, *items[at + 1 :]))
+            if is_op(item, "weighted"):
+                break
+        return node
+
+    def walk(node: Node) -> Node:
+        if isinstance(node, Fan) and node.role == "res" and not closed(node):
+            return replace(node, branches=(last(node.branches[0]), *node.branches[1:]))
+        return node if closed(node) else rebuild(node, walk)
+
+    result = walk(term)
+    return result if found else None

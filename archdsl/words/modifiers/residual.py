@@ -1,0 +1,135 @@
+"""Residual connections, before and after activation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from archdsl.ir.make import o, seq
+from archdsl.ir.nodes import Fan, Node, Op, Seq, children
+from archdsl.registry import modifier
+from archdsl.registry.types import Net
+from archdsl.words.modifiers.walk import closed, each_block, each_body, flat, is_op
+
+
+def has_skip(node: Node) -> bool:
+    """Whether a residual connection stands anywhere inside."""
+    return (isinstance(node, Fan) and node.role == "res") or any(has_skip(c) for c in children(node) if not closed(c))
+
+
+def _without_skip(term: Node) -> Node | None:
+    changed = False
+
+    def strip(node: Node) -> Node:
+        nonlocal changed
+        if isinstance(node, Fan) and node.role == "res":
+            changed = True
+            return node.branches[0]
+        if closed(node) or not isinstance(node, Seq):
+            return node
+        items: list[Node] = []
+        for item in node.items:
+            inner = strip(item)
+            # what stood behind the sum stands behind the body's last layer again
+            items.append(inner)
+        return replace(node, items=tuple(items))
+
+    result = strip(term)
+    return result if changed else None
+
+
+def _undo_res(term: Node) -> Node | None:
+    return _without_skip(term)
+
+
+@modifier("vgg[64x2,128x2] +res", "(conv(16) relu conv(16) relu)*3 +res", phase=20, undo=_undo_res,
+          paper="He et al. 2015, Deep residual learning, arXiv:1512.03385")  # fmt: skip
+def res(term: Node, skip: Net | None = None) -> Node | None:
+    """A skip round each block's convolutions, before its pooling, with the last activation behind the sum.
+
+    Where shapes differ the skip is a 1×1 convolution with the stride; `skip` chooses another way.
+    """
+    place = False
+
+    def wrap(body: Seq) -> Node:
+        nonlocal place
+        items = flat(body)
+        if any(has_skip(i) for i in items):
+            place = True
+            return body
+        if not any(isinstance(i, Op | Fan) and _weighs(i) for i in items):
+            return body
+        place = True
+        end = len(items)
+        while end > 0 and is_op(items[end - 1], "act"):
+            end -= 1
+        inner = Seq(items[:end], role="body", pre=body.pre)
+        norm = next((n for n in reversed(items) if is_op(n, "centred")), None)
+        other = skip or o.shortcut("auto", norm)
+        return Seq((Fan(o.add(), (inner, other), role="res", name="res"), *items[end:]))
+
+    result = each_body(term, wrap)
+    return result if place else None
+
+
+def _weighs(node: Node) -> bool:
+    return is_op(node, "weighted") or any(_weighs(c) for c in children(node))
+
+
+def _undo_pre(term: Node) -> Node | None:
+    return None  # a body before activation and one behind it are two nets; there is no way back from the text
+
+
+@modifier("vgg[16x2,32x2] +pre", "plain[16x2,32x2] +res +pre", phase=30, undo=_undo_pre,
+          paper="He et al. 2016, Identity mappings in deep residual networks, arXiv:1603.05027")  # fmt: skip
+def pre(term: Node) -> Node | None:
+    """Normalisation and activation before each convolution of a block, and once behind the last block."""
+    ends: list[tuple[Node, ...]] = []
+
+    def turn(body: Seq, tail: tuple[Node, ...]) -> Seq:
+        items = flat(body)
+        first = next((i for i, n in enumerate(items) if is_op(n, "weighted")), None)
+        if first is None or body.pre:
+            return body
+        units: list[list[Node]] = []
+        for node in (*items[first:], *tail):
+            if is_op(node, "weighted"):
+                units.append([])
+            units[-1].append(node)
+        ends.append(tuple(n for n in units[-1][1:] if is_op(n, "norm", "act")))
+        turned = [n for unit in units for n in (*unit[1:], unit[0])]
+        return replace(body, items=(*items[:first], *turned), pre=True)
+
+    def inside(block: Node) -> Node:
+        fans = _residuals(block)
+        if not fans:
+            return each_body(block, lambda body: turn(body, ()))
+        return _turn_residual(block, turn)
+
+    result = each_block(term, inside)
+    return seq(result, Seq(ends[-1], pre=True)) if ends else None
+
+
+def _residuals(node: Node) -> list[Fan]:
+    if isinstance(node, Fan) and node.role == "res":
+        return [node]
+    return [f for c in children(node) for f in _residuals(c)]
+
+
+def _turn_residual(node: Node, turn: object) -> Node:
+    """The residual sums inside, each with the activation behind it moved into its branch."""
+    assert callable(turn)
+    if not isinstance(node, Seq):
+        return node
+    items, out, at = flat(node), [], 0
+    while at < len(items):
+        item, at = items[at], at + 1
+        if isinstance(item, Fan) and item.role == "res" and isinstance(item.branches[0], Seq):
+            tail: list[Node] = []
+            while at < len(items) and is_op(items[at], "act"):
+                tail.append(items[at])
+                at += 1
+            turned = turn(item.branches[0], tuple(tail))
+            out.append(replace(item, branches=(turned, *item.branches[1:])))
+        else:
+            out.append(_turn_residual(item, turn))
+    return replace(node, items=tuple(out))

@@ -1,0 +1,150 @@
+"""Modifiers that change what convolutions a block is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Literal
+
+from archdsl.ir.make import o
+from archdsl.ir.nodes import Node, Op, Seq
+from archdsl.registry import find, modifier
+from archdsl.registry.types import Count
+from archdsl.words.modifiers.walk import arg, each_body, each_op, flat, is_op, with_args
+
+
+def _nothing(term: Node) -> Node | None:
+    """For modifiers that leave no trace by which to undo them."""
+    return None
+
+
+def _conv(node: Node) -> bool:
+    return isinstance(node, Op) and node.name == "conv"
+
+
+@modifier("plain[16x2,32x2] +bottleneck +res", phase=10, undo=_nothing, paper="He et al. 2015, arXiv:1512.03385")
+def bottleneck(term: Node, expansion: Count = 4) -> Node | None:
+    """Each block's convolutions as 1×1, k×k, 1×1, the last one `expansion` times as wide."""
+    place = False
+
+    def change(body: Seq) -> Node:
+        nonlocal place
+        items = flat(body)
+        convs = [i for i in items if isinstance(i, Op) and i.name == "conv"]
+        rest = [i for i in items if not _conv(i)]
+        if not convs:
+            return body
+        place = True
+        act = next((i for i in rest if is_op(i, "act")), None)
+        norm = next((i for i in rest if is_op(i, "norm")), None)
+        width = arg(convs[0], "out")
+        unit = [n for n in (norm, act) if n is not None]
+        strided = next((c for c in convs if arg(c, "s") != 1), convs[0])
+        middle = with_args(strided, p=None)
+        return replace(body, items=(
+            o.conv(width, 1), *unit, middle, *unit, o.conv(width * expansion, 1), *unit
+        ))  # fmt: skip
+
+    result = each_body(term, change)
+    return result if place else None
+
+
+def _each_conv(term: Node, change: Callable[[Op], Node | None]) -> Node | None:
+    """The term with its windows wider than 1×1 changed; None where there is none."""
+    place = False
+
+    def one(node: Op) -> Node:
+        nonlocal place
+        if node.name != "conv" or arg(node, "k") == 1:
+            return node
+        new = change(node)
+        place = place or new is not None
+        return node if new is None else new
+
+    result = each_op(term, one)
+    return result if place else None
+
+
+def _undo_groups(term: Node) -> Node | None:
+    return _each_conv(term, lambda c: with_args(c, groups=1) if arg(c, "groups") != 1 else None)
+
+
+@modifier("conv(32) (conv(32) relu conv(32))*2 +groups(4)", phase=12, undo=_undo_groups,
+          paper="Xie et al. 2016, Aggregated residual transformations, arXiv:1611.05431")  # fmt: skip
+def groups(term: Node, n: Count = 32) -> Node | None:
+    """Convolutions with windows wider than 1×1 in `n` groups."""
+    return _each_conv(term, lambda c: with_args(c, groups=n))
+
+
+def _undo_dw(term: Node) -> Node | None:
+    return None
+
+
+@modifier("conv(16) (conv(32) bn relu)*2 +dw", phase=14, undo=_undo_dw, paper="Howard et al. 2017, arXiv:1704.04861")
+def dw(term: Node) -> Node | None:
+    """Convolutions with windows wider than 1×1 as depthwise ones followed by 1×1."""
+    return _each_conv(term, _separable)
+
+
+def _separable(c: Op) -> Node:
+    spatial: dict[str, Any] = {n: arg(c, n) for n in ("k", "s", "p", "dilation")}
+    return Seq((o.dwconv(**spatial, bias=False), o.conv(arg(c, "out"), 1, bias=arg(c, "bias"))))
+
+
+def _undo_ws(term: Node) -> Node | None:
+    found = False
+
+    def change(node: Op) -> Node:
+        nonlocal found
+        if node.name == "conv" and arg(node, "ws") != "none":
+            found = True
+            return with_args(node, ws="none")
+        return node
+
+    result = each_op(term, change)
+    return result if found else None
+
+
+@modifier("vgg[16x2,32x2] +gn(8) +ws", phase=45, undo=_undo_ws, keeps_params=True, slot="ws",
+          paper="Qiao et al. 2019, Micro-batch training, arXiv:1903.10520")  # fmt: skip
+def ws(term: Node) -> Node | None:
+    """Weight standardisation of every convolution."""
+    return standardise(term, "standard")
+
+
+def standardise(term: Node, kind: str) -> Node | None:
+    """Every convolution with standardised weights, and the shortcuts' too where they become convolutions."""
+    found = False
+
+    def change(node: Op) -> Node:
+        nonlocal found
+        if node.name != "conv":
+            return node
+        found = True
+        return with_args(node, ws=kind)
+
+    result = each_op(term, change)
+    return result if found else None
+
+
+@modifier("vgg[16x2,32x2] +act(gelu)", phase=50, undo=_nothing, keeps_params=True, name="act")
+def plus_act(
+    term: Node,
+    name: Literal["relu", "relu6", "leaky", "prelu", "elu", "selu", "gelu", "silu", "mish", "hardswish", "tanh",
+                  "sigmoid", "softplus"],
+) -> Node | None:  # fmt: skip
+    """Another activation in the place of each one (gates keep theirs)."""
+    entry = find("net", name)
+    assert entry is not None
+    found = False
+
+    def change(node: Op) -> Node:
+        nonlocal found
+        if not is_op(node, "act"):
+            return node
+        found = True
+        new: Node = getattr(o, name)()
+        return new
+
+    result = each_op(term, change)
+    return result if found else None

@@ -1,0 +1,111 @@
+"""Where modifiers look: the blocks of a term, and the layers of a block. Gates (``se`` and its like) stay closed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from archdsl.ir.nodes import Node, Op, Seq, children, rebuild
+from archdsl.registry import params
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def has_block(node: Node, memo: dict[int, bool] | None = None) -> bool:
+    """Whether a block stands anywhere inside (the node itself not counted)."""
+    memo = {} if memo is None else memo
+    if id(node) not in memo:
+        memo[id(node)] = any(
+            (isinstance(c, Seq) and c.role == "block") or has_block(c, memo) for c in children(node) if not closed(c)
+        )
+    return memo[id(node)]
+
+
+def closed(node: Node) -> bool:
+    return isinstance(node, Seq) and node.role == "gate"
+
+
+def each_block(term: Node, change: Callable[[Node], Node]) -> Node:
+    """The term with ``change`` applied to its innermost blocks, or to itself where it has none."""
+    memo: dict[int, Node] = {}
+    known: dict[int, bool] = {}
+
+    def walk(node: Node) -> Node:
+        if id(node) not in memo:
+            if closed(node):
+                memo[id(node)] = node
+            elif has_block(node, known):
+                memo[id(node)] = rebuild(node, walk)
+            elif isinstance(node, Seq) and node.role == "block":
+                memo[id(node)] = change(node)
+            else:
+                memo[id(node)] = node
+        return memo[id(node)]
+
+    return walk(term) if has_block(term) else change(term)
+
+
+def each_body(term: Node, change: Callable[[Seq], Node]) -> Node:
+    """The term with ``change`` applied to the body of each block; a block without one is its own body."""
+
+    def inside(block: Node) -> Node:
+        if has_body(block):
+            return _bodies(block, change)
+        if isinstance(block, Seq) and block.role == "block":
+            return replace(block, items=(change(Seq(block.items, role="body")),))
+        return change(block if isinstance(block, Seq) and not block.name else Seq((block,)))
+
+    return each_block(term, inside)
+
+
+def has_body(node: Node) -> bool:
+    return any((isinstance(c, Seq) and c.role == "body") or has_body(c) for c in children(node) if not closed(c))
+
+
+def _bodies(node: Node, change: Callable[[Seq], Node]) -> Node:
+    if isinstance(node, Seq) and node.role == "body":
+        return change(node)
+    return node if closed(node) else rebuild(node, lambda child: _bodies(child, change))
+
+
+def each_op(term: Node, change: Callable[[Op], Node]) -> Node:
+    """The term with ``change`` applied to every layer outside gates."""
+    memo: dict[int, Node] = {}
+
+    def walk(node: Node) -> Node:
+        if id(node) not in memo:
+            if closed(node):
+                memo[id(node)] = node
+            elif isinstance(node, Op) and (node.entry.kind == "late" or not children(node)):
+                memo[id(node)] = change(node)
+            else:
+                memo[id(node)] = rebuild(node, walk)
+        return memo[id(node)]
+
+    return walk(term)
+
+
+def flat(node: Node) -> tuple[Node, ...]:
+    """The items of a sequence with unnamed sequences inside opened, and without `id`."""
+    if not isinstance(node, Seq):
+        return () if isinstance(node, Op) and node.name == "id" else (node,)
+    return tuple(
+        x for i in node.items for x in (flat(i) if not isinstance(i, Seq) or not (i.name or i.role or i.label) else (i,))
+    )
+
+
+def is_op(node: Node, *traits: str) -> bool:
+    """Whether a node is a layer with one of the traits."""
+    return isinstance(node, Op) and any(t in node.entry.traits for t in traits)
+
+
+def with_args(op: Op, **changes: object) -> Op:
+    """An op with some arguments changed by name."""
+    names = [p.name for p in params(op.entry)]
+    return replace(op, args=tuple(changes.get(n, a) for n, a in zip(names, op.args, strict=True)))
+
+
+def arg(op: Op, name: str) -> Any:
+    """An argument of an op by name."""
+    return op.args[[p.name for p in params(op.entry)].index(name)]

@@ -1,0 +1,99 @@
+"""Convolutions."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from archdsl.ir.layer import Layer, Misfit
+from archdsl.registry import op
+from archdsl.registry.types import Channels, Count, Padding, Shape, Size
+from archdsl.words.ops.shapes import compact, image, pair, slide, window
+
+
+def _padding(k: tuple[int, int], p: Any, dilation: int) -> tuple[int, int]:
+    """Without one given, the padding that keeps the image's size at stride 1 (odd windows)."""
+    return ((k[0] - 1) * dilation // 2, (k[1] - 1) * dilation // 2) if p is None else pair(p)
+
+
+def convolution(
+    x: Shape, word: str, out: int, k: Any, s: Any, p: Any, dilation: int, groups: int, bias: bool | None,
+    ws: str = "",
+) -> Layer:  # fmt: skip
+    """The layer of every convolution here; ``ws`` names a weight-standardised module instead of ``Conv2d``."""
+    cin = image(x, word)[0]
+    if cin % groups or out % groups:
+        raise Misfit(f"{groups} groups do not divide the {cin} channels that arrive and the {out} that leave", "A303",
+                     "choose a number of groups that divides both")  # fmt: skip
+    kernel, stride = pair(k), pair(s)
+    pad = _padding(kernel, p, dilation)
+    h, w = slide(x, word, kernel, stride, pad, dilation)
+    weights = {"weight": (out, cin // groups, *kernel)}
+    if bias is not False:
+        weights["bias"] = (out,)
+    settings: dict[str, Any] = {}
+    if stride != (1, 1):
+        settings["stride"] = compact(stride)
+    if pad != (0, 0):
+        settings["padding"] = compact(pad)
+    if dilation != 1:
+        settings["dilation"] = dilation
+    if groups != 1:
+        settings["groups"] = groups
+    if bias is False:
+        settings["bias"] = False
+    return Layer(
+        out=(out, h, w), weights=weights, macs=out * h * w * (cin // groups) * kernel[0] * kernel[1],
+        module=lambda nn: getattr(nn, ws or "Conv2d")(cin, out, compact(kernel), **settings),
+        window=window(kernel, stride, pad, dilation),
+    )  # fmt: skip
+
+
+@op(
+    "conv(64) bn relu", "conv(96, 11, s=4, p=2)", "conv(64, k=1x7)", "conv(64, 3, dilation=2, groups=4)",
+    paper="LeCun et al. 1998, Gradient-based learning applied to document recognition", traits="weighted conv",
+)  # fmt: skip
+def conv(
+    x: Shape, out: Channels, k: Size = 3, s: Size = 1, p: Padding | None = None, dilation: Count = 1,
+    groups: Count = 1, bias: bool | None = None, ws: Literal["none", "standard", "scaled"] = "none",
+) -> Layer:  # fmt: skip
+    """Convolution to `out` channels with a window of `k`, stride `s`, padding `p`, dilation and groups.
+
+    Without `p`, the padding keeps the size at stride 1. Without `bias`, there is one unless a normalisation follows
+    directly, which would take it out again. `ws` standardises the weights per output channel (Qiao et al. 2019), or
+    scales them as well (Brock et al. 2021, with a learnt gain).
+    """
+    if ws == "none":
+        return convolution(x, "conv", out, k, s, p, dilation, groups, bias)
+    name = "ScaledStdConv2d" if ws == "scaled" else "StdConv2d"
+    layer = convolution(x, "conv", out, k, s, p, dilation, groups, bias, name)
+    return layer._replace(weights={**layer.weights, "gain": (out, 1, 1, 1)}) if ws == "scaled" else layer
+
+
+@op(
+    "conv(32) dwconv(3) bn relu", "conv(32) dwconv(5, s=2, multiplier=2)",
+    paper="Howard et al. 2017, MobileNets, arXiv:1704.04861", traits="weighted conv",
+)  # fmt: skip
+def dwconv(
+    x: Shape, k: Size = 3, s: Size = 1, p: Padding | None = None, dilation: Count = 1, multiplier: Count = 1,
+    bias: bool | None = None,
+) -> Layer:  # fmt: skip
+    """Depthwise convolution: each channel has windows of its own, `multiplier` of them."""
+    cin = image(x, "dwconv")[0]
+    return convolution(x, "dwconv", cin * multiplier, k, s, p, dilation, cin, bias)
+
+
+@op("conv(16) upconv(8, 2, s=2)", paper="Zeiler et al. 2010, Deconvolutional networks", traits="weighted conv")
+def upconv(x: Shape, out: Channels, k: Size = 2, s: Size = 2, p: Padding = 0, bias: bool | None = None) -> Layer:
+    """Transposed convolution: an image `s` times as large."""
+    cin, h, w = image(x, "upconv")
+    (kh, kw), (sh, sw), (ph, pw) = pair(k), pair(s), pair(p)
+    size = (h - 1) * sh - 2 * ph + kh, (w - 1) * sw - 2 * pw + kw
+    if min(size) < 1:
+        raise Misfit(f"`upconv` with padding {ph}x{pw} leaves nothing of {h}x{w}", help="pad less")
+    weights = {"weight": (cin, out, kh, kw)} | ({} if bias is False else {"bias": (out,)})
+    return Layer(
+        out=(out, *size), weights=weights, macs=cin * h * w * out * kh * kw,
+        module=lambda nn: nn.ConvTranspose2d(
+            cin, out, compact((kh, kw)), stride=compact((sh, sw)), padding=compact((ph, pw)), bias=bias is not False
+        ),
+    )  # fmt: skip

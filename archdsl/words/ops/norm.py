@@ -1,0 +1,93 @@
+"""Normalisation."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+from archdsl.ir.layer import Layer, Misfit
+from archdsl.registry import op
+from archdsl.registry.types import Count, Ints, Positive, Shape, Share
+
+
+def _affine(n: int, affine: bool) -> dict[str, Shape]:
+    return {"weight": (n,), "bias": (n,)} if affine else {}
+
+
+@op("conv(8) bn relu", "conv(8) bn(momentum=0.01, eps=1e-3)", "conv(8) bn(zero)", paper="Ioffe & Szegedy 2015, arXiv:1502.03167",
+    traits="norm centred")  # fmt: skip
+def bn(x: Shape, eps: Positive = 1e-5, momentum: Share = 0.1, affine: bool = True, zero: bool = False) -> Layer:
+    """Batch normalisation of an image's channels, or of a vector.
+
+    `momentum` is the weight of the new batch in the moving average; without `affine` there is no scale and shift;
+    with `zero` the scale begins at 0, so that a residual block begins as the identity (Goyal et al. 2017).
+    """
+    if len(x) == 2:
+        raise Misfit("`bn` takes an image or a vector, and here arrive tokens", "A301", "tokens are normalised by `ln`")
+    n, kind = x[0], ("Zero" if zero else "") + ("BatchNorm2d" if len(x) == 3 else "BatchNorm1d")
+    settings: dict[str, Any] = {}
+    if eps != 1e-5:
+        settings["eps"] = eps
+    if momentum != 0.1:
+        settings["momentum"] = momentum
+    if not affine:
+        settings["affine"] = False
+    return Layer(
+        out=x, weights=_affine(n, affine), module=lambda nn: getattr(nn, kind)(n, **settings),
+        buffers={"running_mean": (n,), "running_var": (n,), "num_batches_tracked": ()},
+    )  # fmt: skip
+
+
+@op("conv(8) ln relu", "conv(8) ln(axis=[1, 2, 3])", paper="Ba et al. 2016, arXiv:1607.06450", traits="norm centred")
+def ln(x: Shape, axis: Ints | None = None, eps: Positive = 1e-6, affine: bool = True) -> Layer:
+    """Layer normalisation: of each pixel over channels (as ConvNeXt), of each token, of a vector.
+
+    `axis` names other axes, counted as in height × width × channel with the batch as 0: `ln(axis=[1, 2, 3])` normalises
+    the whole image and has a scale and a shift for each of its numbers.
+    """
+    if len(x) < 3 or axis is None or axis in ((3,), (-1,)):
+        if axis not in (None, (-1,), (len(x),)):
+            raise Misfit(f"`ln` has no axis {list(axis or ())} here", help="of tokens and vectors, leave `axis` out")
+        n = x[0] if len(x) == 3 else x[-1]
+        kind = "LayerNorm2d" if len(x) == 3 else "LayerNorm"
+        extra = {} if affine else {"elementwise_affine": False}
+        return Layer(out=x, weights=_affine(n, affine), module=lambda nn: getattr(nn, kind)(n, eps=eps, **extra))
+    if sorted(axis) != [1, 2, 3]:
+        raise Misfit(f"`ln` has no axes {list(axis)}", help="write `axis=[1, 2, 3]` or `axis=[3]`")
+    weights: dict[str, Shape] = {"weight": x, "bias": x} if affine else {}
+    return Layer(out=x, weights=weights, module=lambda nn: nn.LayerNorm(list(x), eps=eps, elementwise_affine=affine))
+
+
+@op("conv(8) gn(4) relu", paper="Wu & He 2018, arXiv:1803.08494", traits="norm centred")
+def gn(x: Shape, groups: Count = 32, eps: Positive = 1e-5, affine: bool = True) -> Layer:
+    """Group normalisation: each example's channels in `groups` groups."""
+    if len(x) == 2 or x[0] % groups:
+        raise Misfit(f"{groups} groups do not divide {x[-1] if len(x) == 2 else x[0]} channels", "A303",
+                     "choose a number of groups that divides them")  # fmt: skip
+    settings: dict[str, Any] = {} if eps == 1e-5 else {"eps": eps}
+    if not affine:
+        settings["affine"] = False
+    return Layer(out=x, weights=_affine(x[0], affine), module=lambda nn: nn.GroupNorm(groups, x[0], **settings))
+
+
+@op("conv(8) in relu", paper="Ulyanov et al. 2016, arXiv:1607.08022", traits="norm centred", name="in")
+def instance(x: Shape, eps: Positive = 1e-5, affine: bool = True) -> Layer:
+    """Instance normalisation: each channel of each example by itself."""
+    if len(x) != 3 or x[1] * x[2] == 1:
+        raise Misfit("`in` takes an image of more than one pixel", "A301", "take `in` out here")
+    settings: dict[str, Any] = {"affine": affine} | ({} if eps == 1e-5 else {"eps": eps})
+    return Layer(out=x, weights=_affine(x[0], affine), module=lambda nn: nn.InstanceNorm2d(x[0], **settings))
+
+
+@op("conv(8) relu lrn(5)", paper="Krizhevsky et al. 2012, ImageNet classification with deep CNNs", traits="norm")
+def lrn(x: Shape, size: Count = 5, alpha: Positive = 1e-4, beta: Positive = 0.75, k: Positive = 2.0) -> Layer:
+    """Local response normalisation over `size` neighbouring channels; the paper's constants."""
+    return Layer(out=x, module=lambda nn: nn.LocalResponseNorm(size, alpha=alpha, beta=beta, k=k))
+
+
+@op("conv(8) l2norm", paper="Liu et al. 2015, ParseNet, arXiv:1506.04579")
+def l2norm(x: Shape) -> Layer:
+    """Each pixel's, token's or vector's values divided by their Euclidean norm."""
+    if prod(x) == 0:
+        raise Misfit("`l2norm` has nothing to take")
+    return Layer(out=x, call=lambda torch, v: torch.nn.functional.normalize(v, dim=1 if len(x) != 2 else -1))

@@ -1,0 +1,91 @@
+"""Pooling by a window, and changes of size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archdsl.ir.layer import Layer, Misfit
+from archdsl.registry import op
+from archdsl.registry.types import Count, Natural, Padding, Shape, Size
+from archdsl.words.ops.shapes import compact, image, pair, slide, window
+
+
+def _pool(x: Shape, word: str, k: Any, s: Any, p: Any, ceil: bool, **settings: Any) -> Layer:
+    kernel, stride, pad = pair(k), pair(k if s is None else s), pair(p)
+    if pad[0] * 2 > kernel[0] or pad[1] * 2 > kernel[1]:
+        raise Misfit(f"`{word}` pads by {pad[0]}x{pad[1]}, more than half of its window {kernel[0]}x{kernel[1]}",
+                     help="pad by at most half of the window")  # fmt: skip
+    h, w = slide(x, word, kernel, stride, pad, ceil=ceil)
+    options: dict[str, Any] = {"stride": compact(stride)} if stride != kernel else {}
+    if pad != (0, 0):
+        options["padding"] = compact(pad)
+    if ceil:
+        options["ceil_mode"] = True
+    name = "MaxPool2d" if word == "maxpool" else "AvgPool2d"
+    return Layer(
+        out=(x[0], h, w), module=lambda nn: getattr(nn, name)(compact(kernel), **options, **settings),
+        window=window(kernel, stride, pad),
+    )  # fmt: skip
+
+
+@op("conv(8) maxpool(2)", "conv(8) maxpool(3, s=2, p=1)", "conv(8) maxpool(3, s=2, ceil)", traits="pool")
+def maxpool(x: Shape, k: Size = 2, s: Size | None = None, p: Padding = 0, ceil: bool = False) -> Layer:
+    """Max pooling over windows of `k`, stride `s` (by default `k`); `ceil` keeps a last, partial window."""
+    return _pool(x, "maxpool", k, s, p, ceil)
+
+
+@op("conv(8) avgpool(2)", "conv(8) avgpool(3, s=1, p=1, inside)", traits="pool")
+def avgpool(
+    x: Shape, k: Size = 2, s: Size | None = None, p: Padding = 0, ceil: bool = False, inside: bool = False
+) -> Layer:
+    """Average pooling; with `inside` the padding does not count."""
+    return _pool(x, "avgpool", k, s, p, ceil, **({"count_include_pad": False} if inside else {}))
+
+
+@op("conv(8) resize(7x7)", "conv(8) resize(6) flatten", traits="pool")
+def resize(x: Shape, size: Size) -> Layer:
+    """Adaptive average pooling to a given size, whatever arrives (torch's AdaptiveAvgPool2d)."""
+    c, h, w = image(x, "resize")
+    size = pair(size)
+    # Bins overlap unless the size divides; as a window: the widest bin, moved by the mean step.
+    k, s = (-(-h // size[0]), -(-w // size[1])), (max(1, h // size[0]), max(1, w // size[1]))
+    return Layer(
+        out=(c, *size), module=lambda nn: nn.AdaptiveAvgPool2d(compact(size)),
+        window=window(k, s, (0, 0)),
+    )  # fmt: skip
+
+
+@op("conv(8) upsample(2)")
+def upsample(x: Shape, by: Count = 2) -> Layer:
+    """Each pixel becomes a square of `by` × `by` (nearest neighbour)."""
+    c, h, w = image(x, "upsample")
+    return Layer(out=(c, h * by, w * by), module=lambda nn: nn.Upsample(scale_factor=by))
+
+
+@op("zeropad(1) conv(8, 3, p=0)", "zeropad(0, 1, 0, 1) conv(8, 3, s=2, p=0)")
+def zeropad(
+    x: Shape, left: Natural = 1, right: Natural | None = None, top: Natural | None = None, bottom: Natural | None = None
+) -> Layer:
+    """Zeros around an image: `left` on all sides, or each side by itself."""
+    c, h, w = image(x, "zeropad")
+    r, t = left if right is None else right, left if top is None else top
+    b = t if bottom is None else bottom
+    return Layer(
+        out=(c, h + t + b, w + left + r), module=lambda nn: nn.ZeroPad2d((left, r, t, b)),
+        window=window((1, 1), (1, 1), (t, left)),
+    )  # fmt: skip
+
+
+@op("trim(1) conv(8)", "trim(1, 0, 1, 0) maxpool(2)")
+def trim(
+    x: Shape, left: Natural = 1, right: Natural = 0, top: Natural | None = None, bottom: Natural = 0
+) -> Layer:
+    """Cuts rows and columns off an image's sides; `top` is `left` unless given."""
+    c, h, w = image(x, "trim")
+    t = left if top is None else top
+    if h - t - bottom < 1 or w - left - right < 1:
+        raise Misfit(f"`trim` leaves nothing of {h}x{w}", help="cut less")
+    return Layer(
+        out=(c, h - t - bottom, w - left - right), module=lambda nn: nn.ZeroPad2d((-left, -right, -t, -bottom)),
+        window=window((1, 1), (1, 1), (-t, -left)),
+    )  # fmt: skip

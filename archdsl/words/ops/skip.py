@@ -1,0 +1,53 @@
+"""The other side of a residual block."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from archdsl.ir.layer import Misfit, words
+from archdsl.ir.make import fan, o, seq
+from archdsl.ir.nodes import Node, Op
+from archdsl.registry import block, late
+from archdsl.registry.types import Net, Shape
+
+
+@late("conv(8) add(conv(16, s=2) | shortcut)", "conv(8) add(conv(16, s=2) | shortcut(pad))",
+      paper="He et al. 2015, arXiv:1512.03385, options A to C")  # fmt: skip
+def shortcut(
+    x: Shape, target: Shape, kind: Literal["auto", "conv", "pool", "pad", "id"] = "auto", norm: Net | None = None
+) -> Node:
+    """The skip of a residual block, settled when both ends have shapes.
+
+    `auto` is nothing where shapes agree and a 1×1 convolution with the stride where they differ (option B); `conv` is
+    always a convolution (option C); `pool` is average pooling before a 1×1 convolution (ResNet-D, He et al. 2018);
+    `pad` takes every s-th pixel and adds channels of zeros (option A, no weights). `norm` follows the convolution.
+    """
+    if kind == "id" or (x == target and kind != "conv"):
+        return seq()
+    if len(x) != 3 or len(target) != 3:
+        raise Misfit(f"no shortcut leads from {words(x)} to {words(target)}", "A304", "give the branches one kind")
+    stride = _stride(x[1], target[1], x, target), _stride(x[2], target[2], x, target)
+    s = stride[0] if stride[0] == stride[1] else stride
+    strided = stride != (1, 1)
+    if kind == "pad":
+        thin = o.maxpool(1, s) if strided else None
+        return seq(thin, o.padchannels(target[0]) if target[0] != x[0] else None, name="shortcut")
+    bias = not (isinstance(norm, Op) and "centred" in norm.entry.traits)
+    if kind == "pool" and strided:
+        return seq(o.avgpool(s, s, 0, True), o.conv(target[0], 1, bias=bias), norm, name="shortcut")
+    return seq(o.conv(target[0], 1, s=s, bias=bias), norm, name="shortcut")
+
+
+def _stride(size: int, goal: int, x: Shape, target: Shape) -> int:
+    """The stride that takes ``size`` to ``goal``, as a window of 1 does: ceil(size / stride)."""
+    for s in {max(1, size // goal), -(-size // goal), max(1, (size - 1) // goal + 1)}:
+        if -(-size // s) == goal:
+            return s
+    raise Misfit(f"no stride leads from {words(x)} to {words(target)}", "A304", "pad so that sizes divide, or set `skip`")
+
+
+@block("conv(16) res(conv(16) relu conv(16)) relu", "conv(16) res(conv(32, s=2), skip=avgpool(2) conv(32, 1))",
+       paper="He et al. 2015, arXiv:1512.03385")  # fmt: skip
+def res(f: Net, skip: Net | None = None) -> Node:
+    """`add(f | shortcut)`: a residual connection round `f`. `skip` chooses the other branch."""
+    return fan("add", seq(f, role="body"), skip or o.shortcut(), role="res", name="res")
