@@ -1,0 +1,66 @@
+"""What every test shares: hypothesis profiles, the repository, and the command line as a process."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+REPO = Path(__file__).resolve().parents[1]
+
+# One thread for each parallel worker: two workers with two threads each on two cores are slower than one.
+# It has to be said before anything imports torch.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Time limits belong to pytest-timeout: a busy machine must not turn a property red.
+settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True)
+settings.register_profile(
+    "fuzz",
+    max_examples=int(os.environ.get("ARCHDSL_FUZZ", "20000")),  # for each property; make fuzz FUZZ=…
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=list(HealthCheck),
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+Cli = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--regen", action="store_true", help="rewrite golden files instead of comparing them")
+
+
+@pytest.fixture(scope="session")
+def repo() -> Path:
+    """The root of the checkout."""
+    return REPO
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    """Run `archdsl` in a fresh process, from an empty folder, with nobody's settings but those given."""
+
+    def run(
+        *args: str,
+        stdin: str = "",
+        env: Mapping[str, str] | None = None,
+        cwd: Path = tmp_path,
+        timeout: float = 240,
+    ) -> subprocess.CompletedProcess[str]:
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("ARCHDSL_")}
+        return subprocess.run(
+            [sys.executable, "-c", "from archdsl.cli.main import run; run()", *args],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            cwd=cwd,
+            timeout=timeout,
+            env={**clean, **(env or {})},
+        )
+
+    return run

@@ -1,0 +1,124 @@
+"""One golden file for each format; `pytest --regen tests/report` rewrites them: read the diff."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from archdsl.report import FORMATS, Column, Table, json_text, render
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+
+def drawn(table: Table, monkeypatch: pytest.MonkeyPatch, **env: str) -> str:
+    for name in ("NO_COLOR", "FORCE_COLOR", "COLORTERM", "COLUMNS", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"TERM": "xterm-256color", "COLUMNS": "100", **env}.items():
+        monkeypatch.setenv(name, value)
+    stream = Terminal()
+    render(table, "table", stream)
+    return stream.getvalue()
+
+
+def piped(table: Table, format: str) -> str:
+    stream = io.StringIO()
+    render(table, format, stream)
+    return stream.getvalue()
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest):
+    def check(name: str, text: str) -> None:
+        path = GOLDEN / name
+        if request.config.getoption("--regen"):
+            path.write_text(text, encoding="utf-8", newline="")
+        assert text == path.read_bytes().decode()
+
+    return check
+
+
+@pytest.mark.parametrize("format", ["text", "csv", "tsv", "md", "json"])
+def test_formats(format: str, nets: Table, golden) -> None:
+    golden(f"nets.{format}", piped(nets, format))
+
+
+def test_terminal(nets: Table, golden, monkeypatch: pytest.MonkeyPatch) -> None:
+    golden("nets.terminal", drawn(nets, monkeypatch, NO_COLOR="1"))
+
+
+@pytest.mark.parametrize("columns", ["1", "20", "64", "70", "80", "x"])
+def test_a_narrow_terminal_cuts_no_number(columns: str, nets: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = drawn(nets, monkeypatch, COLUMNS=columns, NO_COLOR="1")
+    assert "11,689,512" in text
+    assert "44.59 MiB" in text
+    assert "93.4 %" in text
+
+
+def test_colour_is_a_choice(nets: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Bold is no colour: NO_COLOR leaves it.
+    assert "\x1b[" in drawn(nets, monkeypatch)
+    assert "\x1b[3" not in drawn(nets, monkeypatch, NO_COLOR="1")
+    assert "\x1b" not in drawn(nets, monkeypatch, TERM="dumb")
+
+
+def test_a_pipe_gets_plain_unwrapped_lines(nets: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    assert piped(nets, "table") == piped(nets, "text")
+    long = Table((Column("spec"),), (("x" * 500,),))
+    assert "x" * 500 in piped(long, "table").splitlines()
+
+
+def test_csv_and_json_give_the_values_back(nets: Table) -> None:
+    rows = list(csv.DictReader(io.StringIO(piped(nets, "csv"))))
+    assert [row["spec"] for row in rows] == [row[0] for row in nets.rows]
+    assert float(rows[0]["loss"]) == 0.2345678
+    assert [row["loss"] for row in json.loads(piped(nets, "json"))] == [0.2345678, None, None]
+    assert json.loads(piped(nets, "json"))[0]["macs"] == 1_814_073_344
+
+
+def test_json_has_no_nan_at_any_depth() -> None:
+    assert json.loads(json_text({"a": [float("nan"), {"b": (float("inf"), 1)}]})) == {"a": [None, {"b": [None, 1]}]}
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_empty_table(format: str) -> None:
+    assert piped(Table((Column("spec"), Column("params", "int"))), format).endswith("\n")
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_poor_encoding_does_not_crash(format: str, nets: Table) -> None:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii")
+    render(nets, format, stream)
+    stream.flush()
+    assert raw.getvalue().isascii()
+
+
+def test_ill_formed_tables_are_refused() -> None:
+    with pytest.raises(ValueError, match="1 cells in a table of 2 columns"):
+        Table((Column("a"), Column("b")), (("x",),))
+    with pytest.raises(ValueError, match="share a key"):
+        Table((Column("a"), Column("b", key="a")))
+    with pytest.raises(ValueError, match="unknown format 'xml'"):
+        render(Table((Column("a"),)), "xml", io.StringIO())
+
+
+def test_a_pipe_never_loads_rich() -> None:
+    code = (
+        "import io, sys; from archdsl.report import Column, Table, render;"
+        "render(Table((Column('a'),)), 'table', io.StringIO()); sys.exit('rich' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
