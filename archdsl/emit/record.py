@@ -23,10 +23,10 @@ class Expr:
         return f"({self.text})" if self.loose else self.text
 
     def __add__(self, other: Any) -> Expr:
-        return Expr(f"{self.text} + {other._tight() if isinstance(other, Expr) else other!r}", loose=True)
+        return Expr(f"{self.text} + {_operand(other)}", loose=True)
 
     def __mul__(self, other: Any) -> Expr:
-        return Expr(f"{self._tight()} * {other._tight() if isinstance(other, Expr) else other!r}")
+        return Expr(f"{self._tight()} * {_operand(other)}")
 
     def __getitem__(self, key: Any) -> Expr:
         keys = key if isinstance(key, tuple) else (key,)
@@ -56,6 +56,10 @@ class Recorder:
     def __call__(self, *args: Any, **named: Any) -> Expr:
         parts = [repr(a) for a in args] + [f"{k}={v!r}" for k, v in named.items()]
         return Expr(f"{self._name}({', '.join(parts)})")
+
+
+def _operand(value: Any) -> str:
+    return value._tight() if isinstance(value, Expr) else repr(value)
 
 
 def _index(key: Any) -> str:

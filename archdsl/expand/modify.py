@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from archdsl.errors import SpecError, fail, suggest
+from archdsl.errors import Span, SpecError, fail, suggest
 from archdsl.expand.bind import Expand, bind
 from archdsl.expand.env import Env, collect
-from archdsl.ir.nodes import Node
+from archdsl.ir.nodes import Node, Op, children, rebuild
 from archdsl.registry import Entry, find, names
 from archdsl.syntax import ast
 
@@ -32,8 +33,32 @@ def apply_modifiers(node: Node, mods: tuple[ast.Modifier, ...], env: Env, networ
         if new is None:
             raise fail("A210", f"`{mod.sign}{mod.name}` changes nothing here", mod.span,
                        _why(entry, mod))  # fmt: skip
-        node = new
+        node = _stamped(new, node, mod.span)
     return node
+
+
+def _stamped(new: Node, old: Node, span: Span) -> Node:
+    """The new term, in which the layers that the modifier made or changed have its place in the text."""
+    known: set[int] = set()
+
+    def learn(node: Node) -> None:
+        if id(node) not in known:
+            known.add(id(node))
+            for child in children(node):
+                learn(child)
+
+    learn(old)
+    memo: dict[int, Node] = {}
+
+    def stamp(node: Node) -> Node:
+        if id(node) in known:
+            return node
+        if id(node) not in memo:
+            done = rebuild(node, stamp)
+            memo[id(node)] = replace(done, span=span) if isinstance(done, Op) and done.span is None else done
+        return memo[id(node)]
+
+    return stamp(new)
 
 
 def _bound(mod: ast.Modifier, env: Env, network: Expand) -> tuple[Entry, tuple[Any, ...], ast.Modifier]:

@@ -1,4 +1,4 @@
-"""The canonical layout of a text. Comments and the author's line breaks inside brackets stay; spaces do not matter.
+"""The canonical layout of a text: comments and the author's line breaks inside brackets stay, spaces follow one rule.
 
 Laws: ``format(format(t)) == format(t)``, ``parse(format(t)) == parse(t)``, and every comment is kept.
 """
@@ -14,37 +14,34 @@ from archdsl.syntax.parse import pieces
 if TYPE_CHECKING:
     from archdsl.syntax.parse import Piece
 
-INDENT = "    "
 _OPEN = frozenset({"LPAR", "CALL", "LSQB", "STAGES", "LBRACE", "AXIS"})
 _CLOSE = frozenset({"RPAR", "RSQB", "RBRACE"})
-_TIGHT = frozenset({"CALL", "STAGES", "CROSS", "STAR", "SLASH", "FLOOR", "HAT", "COMMA", *_CLOSE})  # no space before
-_STICKY = frozenset({"LPAR", "CALL", "LSQB", "STAGES", "LBRACE", "CROSS", "STAR", "SLASH", "FLOOR", "HAT", "AT", "SIGN"})
-_BEGINS = frozenset({"COMMA", "VBAR", "EQUAL", "LABEL", "AXIS", "LET", "INCLUDE", "INPUT", "CLASSES", "NET", "DATA", "TRAIN"})
-_SETTINGS = frozenset({"DATA", "TRAIN"})
+_STATEMENTS = frozenset({"LET", "INCLUDE", "INPUT", "CLASSES", "NET", "DATA", "TRAIN"})
+_JOINTS = frozenset({"CROSS", "STAR", "SLASH", "FLOOR", "HAT"})  # tight on both sides
+_LEFT = _JOINTS | _CLOSE | {"CALL", "STAGES", "COMMA"}  # no space before
+_RIGHT = _JOINTS | (_OPEN - {"AXIS"}) | {"AT", "SIGN"}  # no space behind
+_BEGINS = _OPEN | _STATEMENTS | {"COMMA", "VBAR", "EQUAL"}  # behind these, a minus is a sign
 
 
 @dataclass
 class _Line:
-    """A line that is being written."""
-
     depth: int
     code: str = ""
     comment: str = ""
 
+    @property
+    def text(self) -> str:
+        return "    " * self.depth + self.code if self.code else ""
+
 
 @dataclass
-class _Page:
-    """Lines written so far; ``extra`` is 1 after a backslash, until the statement ends."""
+class _Gap:
+    """What stands between two tokens. ``own`` are comments on lines of their own, "" a blank line before the next."""
 
-    lines: list[_Line] = field(default_factory=list)
-    extra: int = 0
-    blank: bool = False
-
-    def start(self, depth: int) -> None:
-        if self.blank and self.lines:
-            self.lines.append(_Line(0))
-        self.blank = False
-        self.lines.append(_Line(depth))
+    trailing: str = ""
+    own: list[str] = field(default_factory=list)
+    soft: bool = False  # a line break behind a backslash
+    hard: bool = False
 
 
 def format(text: str, name: str = "<spec>") -> str:
@@ -55,85 +52,102 @@ def format(text: str, name: str = "<spec>") -> str:
     """
     source = Source(name, text.removeprefix("\ufeff"))
     tokens = pieces(source)[1]
-    page, depth, end, settings = _Page(), 0, 0, False
-    before: Piece | None = None
+    lines: list[_Line] = []
+    depth = extra = end = 0
+    settings = False
     for at, token in enumerate(tokens):
-        gap = source.text[end : token.start]
-        fresh = _gap(page, gap, depth, depth - (token.kind in _CLOSE), before is None)
-        if fresh == "statement" or before is None:
-            settings, page.extra = token.kind in _SETTINGS, 0
-            before = None
-        glued = settings and _hyphen(tokens, at)
-        page.lines[-1].code += ("" if fresh else _space(before, token, page.lines[-1].code, glued)) + _shown(token, before)
+        gap = _gap(source.text[end : token.start], first=at == 0)
+        inner = depth - (token.kind in _CLOSE)
+        if at == 0 or (gap.hard and depth == 0):  # a statement begins
+            _comments(lines, gap, 0)
+            extra, settings = 0, token.kind in ("DATA", "TRAIN")
+            lines.append(_Line(0))
+        elif gap.soft or gap.hard:
+            if depth == 0:
+                lines[-1].code += " \\"
+                extra = 1
+            _comments(lines, gap, depth + extra)
+            lines.append(_Line(inner + extra))
+        else:
+            lines[-1].code += _space(tokens, at, lines[-1].code, depth, settings)
+        lines[-1].code += "{" + token.text[1:-1].strip() + ":" if token.kind == "AXIS" else token.text
         depth += (token.kind in _OPEN) - (token.kind in _CLOSE)
-        before, end = token, token.end
-    _gap(page, source.text[end:], 0, 0, False)
-    return _joined(page)
+        end = token.end
+    _comments(lines, _gap(source.text[end:], first=not tokens), 0)
+    return _joined(lines)
 
 
-def _gap(page: _Page, gap: str, depth: int, next_depth: int, first: bool) -> str:
-    """Comments and line breaks between two tokens; says what the next token begins: a line, a statement, or nothing."""
-    if first:
-        page.start(0)
-    broken = real = False
-    for number, part in enumerate(gap.split("\n")):
-        part = part.strip()
-        if number:
-            broken = True
-            page.blank |= bool(number > 1 and not part and gap.count("\n") > number)
+def _gap(text: str, first: bool) -> _Gap:
+    gap = _Gap()
+    parts = text.split("\n")
+    for number, part in enumerate(parts):
+        part, last = part.strip(), number == len(parts) - 1
         if part.startswith("#"):
-            _comment(page, part, depth, on_own=bool(number) or first)
-            real = True
-        elif part.endswith("\\"):
-            continue
-        elif number < gap.count("\n"):
-            real = True
-    if not broken:
-        return "" if not first else "statement"
-    if depth == 0 and not real and not first:
-        page.lines[-1].code += " \\"
-        page.extra = 1
-    kind = "line" if depth or not (real or first) else "statement"
-    if kind == "statement":
-        page.extra = 0
-    page.start(next_depth + page.extra)
-    return kind
+            if number or first:
+                gap.own.append(part)
+            else:
+                gap.trailing = part
+        elif not part and not last and (number or first):
+            gap.own.append("")
+        if not last:
+            gap.soft |= part == "\\"
+            gap.hard |= part != "\\"
+    return gap
 
 
-def _comment(page: _Page, text: str, depth: int, on_own: bool) -> None:
-    if on_own:
-        page.start(depth + (page.extra if depth else 0))
-    page.lines[-1].comment = text
+def _comments(lines: list[_Line], gap: _Gap, depth: int) -> None:
+    """Comments and at most one blank line in a row, none at the beginning."""
+    if gap.trailing:
+        lines[-1].comment = gap.trailing
+    for comment in gap.own:
+        if comment:
+            lines.append(_Line(depth, comment))
+        elif lines and lines[-1].code:
+            lines.append(_Line(0))
+
+
+def _space(tokens: list[Piece], at: int, code: str, depth: int, settings: bool) -> str:
+    """The space before a token on the same line. Where it decides what a token is (see the grammar), it is kept so."""
+    before, token = tokens[at - 1], tokens[at]
+    if token.kind == "SIGN":  # a modifier follows a space or one of these; elsewhere it would be a sum
+        return "" if code[-1] in "{(" else " "
+    if before.kind == "MINUS" and _unary(tokens, at - 1):  # touching a name, it would become a modifier
+        return " " if (token.text[0].isalpha() or token.text[0] == "_") and code[-2:-1] not in ("=", "[", ".") else ""
+    if settings and (_hyphen(tokens, at) or _hyphen(tokens, at - 1)):
+        return ""
+    if ".." in (before.text, token.text) or token.kind in _LEFT - {"RBRACE"} or before.kind in _RIGHT - {"LBRACE"}:
+        return ""
+    if "EQUAL" in (before.kind, token.kind):
+        return "" if depth else " "
+    if "VBAR" in (before.kind, token.kind):
+        return " "
+    return "" if token.kind == "RBRACE" or before.kind == "LBRACE" else " "
+
+
+def _unary(tokens: list[Piece], at: int) -> bool:
+    return at == 0 or tokens[at - 1].kind in _BEGINS or tokens[at - 1].text == ".."
 
 
 def _hyphen(tokens: list[Piece], at: int) -> bool:
-    """Whether the token belongs to a name like ``fashion-mini``: written without spaces around the hyphen."""
-    def joins(i: int) -> bool:
-        if not (0 < i < len(tokens) - 1 and tokens[i].kind == "MINUS"):
-            return False
-        left, right = tokens[i - 1], tokens[i + 1]
-        return left.kind == right.kind == "NAME" and left.end == tokens[i].start and tokens[i].end == right.start
-
-    return joins(at) or joins(at - 1)
+    """Whether the token is the hyphen of a name like ``fashion-mini``, written without spaces."""
+    if not 0 < at < len(tokens) - 1 or tokens[at].kind != "MINUS":
+        return False
+    left, right = tokens[at - 1], tokens[at + 1]
+    return left.kind == right.kind == "NAME" and left.end == tokens[at].start and tokens[at].end == right.start
 
 
-def _shown(token: Piece, before: Piece | None) -> str:
-    if token.kind == "AXIS":
-        return "{" + token.text[1:-1].strip() + ":"
-    return token.text
-
-
-def _space(before: Piece | None, token: Piece, code: str, glued: bool) -> str:
-    if before is None or glued or not code:
-        return ""
-    if token.kind == "SIGN":  # it must follow a space or one of these, else it would be a sum
-        return "" if code[-1] in "{(" else " "
-    if before.kind in ("MINUS", "PLUS") and code.endswith(" ~"):
-        return ""
-    if before.text == ".." or token.text == "..":
-        return ""
-    if before.kind == "VBAR" or token.kind == "VBAR":
-        return " "
-    if token.kind in _TIGHT or before.kind in _STICKY:
-        return ""
-    return " "
+def _joined(lines: list[_Line]) -> str:
+    """The lines as text, the trailing comments of neighbours under each other."""
+    while lines and not lines[-1].code:
+        lines.pop()
+    out: list[str] = []
+    at = 0
+    while at < len(lines):
+        end = at + 1
+        if lines[at].comment:
+            while end < len(lines) and lines[end].comment:
+                end += 1
+        column = max(len(line.text) for line in lines[at:end])
+        out += [f"{line.text:<{column}}  {line.comment}" if line.comment else line.text for line in lines[at:end]]
+        at = end
+    return "\n".join(out) + "\n" if out else ""

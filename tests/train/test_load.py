@@ -38,7 +38,7 @@ def test_the_roots_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("ARCHDSL_DATA", f"{tmp_path / 'one'}:{tmp_path / 'two'}")
     roots = data_roots(tmp_path / "option")
     assert [r.name for r in roots] == ["option", "one", "two", "archdsl", "no-system"]
-    with pytest.raises(EnvError, match="--data-root names .*nowhere"):
+    with pytest.raises(EnvError, match=r"--data-root names .*nowhere"):
         data_roots(tmp_path / "nowhere")
     monkeypatch.setenv("ARCHDSL_DATA", str(tmp_path / "nowhere"))
     with pytest.raises(EnvError, match="ARCHDSL_DATA names"):

@@ -35,7 +35,9 @@ def test_pictures_that_do_not_decode_are_counted(tmp_path: Path) -> None:
     pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     write_parquet(tmp_path)
     bad = [png(), b"no picture", png((31, 32)), None, b"", png()]
-    pq.write_table(pa.table({"image": pa.array(bad, pa.binary()), "label": list(range(6))}), tmp_path / "test-x.parquet")
+    pq.write_table(
+        pa.table({"image": pa.array(bad, pa.binary()), "label": list(range(6))}), tmp_path / "test-x.parquet"
+    )
     with pytest.raises(EnvError, match=r"4 pictures of .*test-x.parquet do not decode: row 1 .*row 2 .*and 1 more"):
         load(cifar10(), tmp_path)
 
@@ -47,7 +49,7 @@ def test_other_columns_and_damaged_files(tmp_path: Path) -> None:
     with pytest.raises(EnvError, match="has the columns img, target, expected label"):
         load(cifar10(), tmp_path)
     (tmp_path / "test-x.parquet").write_bytes(b"PAR1 and then nothing")
-    with pytest.raises(EnvError, match="test-x.parquet is not a Parquet file"):
+    with pytest.raises(EnvError, match=r"test-x.parquet is not a Parquet file"):
         load(cifar10(), tmp_path)
 
 

@@ -80,7 +80,8 @@ class DropConnect(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if not self.training or self.rate == 0:
             return self.f(x)
-        weights = {k: F.dropout(w, self.rate) if w.ndim > 1 else w for k, w in self.f.named_parameters()}
+        dropped = {k: w for k, w in self.f.named_parameters() if w.ndim > 1 and k.endswith("weight")}
+        weights = {k: F.dropout(w, self.rate) for k, w in dropped.items()}
         return torch.func.functional_call(self.f, weights, (x,))
 
     def extra_repr(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from archdsl.ir.make import o, seq
-from archdsl.ir.nodes import Fan, Node, Op, Seq, children
+from archdsl.ir.nodes import Fan, Node, Op, Seq, children, rebuild
 from archdsl.registry import modifier
 from archdsl.registry.types import Net
 from archdsl.words.modifiers.walk import closed, each_block, each_body, flat, is_op
@@ -16,29 +16,19 @@ def has_skip(node: Node) -> bool:
     return (isinstance(node, Fan) and node.role == "res") or any(has_skip(c) for c in children(node) if not closed(c))
 
 
-def _without_skip(term: Node) -> Node | None:
-    changed = False
+def _undo_res(term: Node) -> Node | None:
+    """The term with its residual branches alone."""
+    found = False
 
     def strip(node: Node) -> Node:
-        nonlocal changed
+        nonlocal found
         if isinstance(node, Fan) and node.role == "res":
-            changed = True
+            found = True
             return node.branches[0]
-        if closed(node) or not isinstance(node, Seq):
-            return node
-        items: list[Node] = []
-        for item in node.items:
-            inner = strip(item)
-            # what stood behind the sum stands behind the body's last layer again
-            items.append(inner)
-        return replace(node, items=tuple(items))
+        return node if closed(node) or not isinstance(node, Seq) else rebuild(node, strip)
 
     result = strip(term)
-    return result if changed else None
-
-
-def _undo_res(term: Node) -> Node | None:
-    return _without_skip(term)
+    return result if found else None
 
 
 @modifier("vgg[64x2,128x2] +res", "(conv(16) relu conv(16) relu)*3 +res", phase=20, undo=_undo_res,
@@ -76,7 +66,43 @@ def _weighs(node: Node) -> bool:
 
 
 def _undo_pre(term: Node) -> Node | None:
-    return None  # a body before activation and one behind it are two nets; there is no way back from the text
+    """Normalisation and activation behind each convolution again, the last activation behind the sum."""
+    found = False
+
+    def back(body: Seq) -> tuple[Seq, tuple[Node, ...]]:
+        nonlocal found
+        found = True
+        items, waiting, out = flat(body), [], []
+        for node in items:
+            if is_op(node, "norm", "act"):
+                waiting.append(node)
+            else:
+                out += [node, *waiting] if is_op(node, "weighted") else [node]
+                waiting = [] if is_op(node, "weighted") else waiting
+        end = len(out)
+        while end and is_op(out[end - 1], "act"):
+            end -= 1
+        return replace(body, items=tuple(out[:end]), pre=False), tuple(out[end:])
+
+    def walk(node: Node) -> Node:
+        if closed(node) or not isinstance(node, Seq):
+            return node
+        items: list[Node] = []
+        for item in node.items:
+            if isinstance(item, Fan) and item.role == "res" and isinstance(item.branches[0], Seq) and item.branches[0].pre:
+                body, tail = back(item.branches[0])
+                items += [replace(item, branches=(body, *item.branches[1:])), *tail]
+            elif isinstance(item, Seq) and item.role == "body" and item.pre:
+                body, tail = back(item)
+                items += [replace(body, items=(*body.items, *tail))]
+            elif isinstance(item, Seq) and item.pre:
+                continue  # what `+pre` put behind the last block
+            else:
+                items.append(walk(item))
+        return replace(node, items=tuple(items))
+
+    result = walk(term)
+    return result if found else None
 
 
 @modifier("vgg[16x2,32x2] +pre", "plain[16x2,32x2] +res +pre", phase=30, undo=_undo_pre,

@@ -7,22 +7,37 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from archdsl.ir.make import o
-from archdsl.ir.nodes import Node, Op, Seq
+from archdsl.ir.nodes import Node, Op, Seq, rebuild
 from archdsl.registry import find, modifier
 from archdsl.registry.types import Count
-from archdsl.words.modifiers.walk import arg, each_body, each_op, flat, is_op, with_args
-
-
-def _nothing(term: Node) -> Node | None:
-    """For modifiers that leave no trace by which to undo them."""
-    return None
+from archdsl.words.modifiers.walk import arg, closed, each_body, each_op, flat, is_op, with_args
 
 
 def _conv(node: Node) -> bool:
     return isinstance(node, Op) and node.name == "conv"
 
 
-@modifier("plain[16x2,32x2] +bottleneck +res", phase=10, undo=_nothing, paper="He et al. 2015, arXiv:1512.03385")
+def _undo_bottleneck(term: Node) -> Node | None:
+    """1×1, k×k, 1×1 as two k×k convolutions of the inner width."""
+    place = False
+
+    def change(body: Seq) -> Node:
+        nonlocal place
+        convs = [i for i in flat(body) if isinstance(i, Op) and i.name == "conv"]
+        if len(convs) != 3 or arg(convs[0], "k") != 1 or arg(convs[2], "k") != 1:
+            return body
+        place, middle = True, convs[1]
+        swap = {id(convs[0]): Seq(()), id(convs[1]): middle, id(convs[2]): with_args(middle, s=1, groups=1)}
+        items = list(flat(body))
+        first = items.index(convs[0])
+        del items[first : items.index(middle)]  # the reducing convolution with its normalisation and activation
+        return replace(body, items=tuple(swap.get(id(i), i) for i in items))
+
+    result = each_body(term, change)
+    return result if place else None
+
+
+@modifier("plain[16x2,32x2] +bottleneck +res", phase=10, undo=_undo_bottleneck, paper="He et al. 2015, arXiv:1512.03385")
 def bottleneck(term: Node, expansion: Count = 4) -> Node | None:
     """Each block's convolutions as 1×1, k×k, 1×1, the last one `expansion` times as wide."""
     place = False
@@ -77,7 +92,29 @@ def groups(term: Node, n: Count = 32) -> Node | None:
 
 
 def _undo_dw(term: Node) -> Node | None:
-    return None
+    """A depthwise convolution and the 1×1 behind it as one convolution."""
+    found = False
+
+    def walk(node: Node) -> Node:
+        nonlocal found
+        if not isinstance(node, Seq) or closed(node):
+            return node if closed(node) else rebuild(node, walk)
+        items: list[Node] = []
+        for item in flat(node):
+            last = items[-1] if items else None
+            if isinstance(last, Op) and last.name == "dwconv" and isinstance(item, Op) and _pointwise(item):
+                found = True
+                items[-1] = with_args(item, **{n: arg(last, n) for n in ("k", "s", "p", "dilation")})
+            else:
+                items.append(walk(item))
+        return replace(node, items=tuple(items))
+
+    result = walk(term if isinstance(term, Seq) else Seq((term,)))
+    return result if found else None
+
+
+def _pointwise(op: Op) -> bool:
+    return op.name == "conv" and arg(op, "k") == 1
 
 
 @modifier("conv(16) (conv(32) bn relu)*2 +dw", phase=14, undo=_undo_dw, paper="Howard et al. 2017, arXiv:1704.04861")
@@ -127,7 +164,22 @@ def standardise(term: Node, kind: str) -> Node | None:
     return result if found else None
 
 
-@modifier("vgg[16x2,32x2] +act(gelu)", phase=50, undo=_nothing, keeps_params=True, name="act")
+def _undo_act(term: Node) -> Node | None:
+    """The term without activations: a linear net, for the ablation that shows what they are for."""
+    found = False
+
+    def change(node: Op) -> Node:
+        nonlocal found
+        if not is_op(node, "act"):
+            return node
+        found = True
+        return Seq(())
+
+    result = each_op(term, change)
+    return result if found else None
+
+
+@modifier("vgg[16x2,32x2] +act(gelu)", phase=50, undo=_undo_act, keeps_params=True, name="act")
 def plus_act(
     term: Node,
     name: Literal["relu", "relu6", "leaky", "prelu", "elu", "selu", "gelu", "silu", "mish", "hardswish", "tanh",

@@ -91,7 +91,7 @@ def flat(node: Node) -> tuple[Node, ...]:
     if not isinstance(node, Seq):
         return () if isinstance(node, Op) and node.name == "id" else (node,)
     return tuple(
-        x for i in node.items for x in (flat(i) if not isinstance(i, Seq) or not (i.name or i.role or i.label) else (i,))
+        x for i in node.items for x in (flat(i) if not isinstance(i, Seq) or not (i.name or i.role or i.label or i.pre) else (i,))
     )
 
 

@@ -1,0 +1,96 @@
+"""What is done to channels as such: slices, order, scale, and their trade for pixels."""
+
+from __future__ import annotations
+
+from archdsl.ir.layer import Layer, Misfit
+from archdsl.ir.trace import channels
+from archdsl.registry import op
+from archdsl.registry.types import Channels, Count, Real, Shape, Whole
+from archdsl.words.ops.shapes import image, window
+
+
+@op("conv(8) cat(slice(0, cin//2) | slice(cin//2) conv(4) relu)", "conv(8) slice(-4)",
+    paper="Ma et al. 2018, ShuffleNet v2, arXiv:1807.11164")  # fmt: skip
+def slice_(x: Shape, start: Whole, end: Whole | None = None) -> Layer:
+    """The channels from `start` to before `end`, by default the last; of tokens and vectors, the values.
+
+    They count from 0, and from the end where negative. Two halves: `slice(0, cin//2)` and `slice(cin//2)`.
+    """
+    n = channels(x)
+    first, last = (start if start >= 0 else n + start), (n if end is None else end if end >= 0 else n + end)
+    if not 0 <= first < last <= n:
+        raise Misfit(f"`slice` from {start} to {'the end' if end is None else end} takes nothing, or more than there "
+                     f"is, of {n} channels", "A303", f"choose 0 ≤ start < end ≤ {n}")  # fmt: skip
+    if (first, last) == (0, n):
+        return Layer(out=x)
+    count = last - first
+    if len(x) == 2:
+        return Layer(out=(x[0], count), call=lambda torch, v: v[:, :, first:last])
+    return Layer(out=(count, *x[1:]), call=lambda torch, v: v[:, first:last])
+
+
+@op("conv(8, groups=1) shuffle(2)", paper="Zhang et al. 2017, ShuffleNet, arXiv:1707.01083")
+def shuffle(x: Shape, groups: Count) -> Layer:
+    """Channel shuffle: of `groups` equal groups the first channels, then the second ones, and so on."""
+    c = image(x, "shuffle")[0]
+    if c % groups:
+        raise Misfit(f"{groups} groups do not divide {c} channels", "A303", "choose a number that divides them")
+    return Layer(out=x, call=lambda torch, v: v.unflatten(1, (groups, c // groups)).transpose(1, 2).flatten(1, 2))
+
+
+@op("conv(8) padchannels(16)", "conv(8) add(conv(16, s=2) | maxpool(1, s=2) padchannels(16))",
+    paper="He et al. 2015 (option A), arXiv:1512.03385")  # fmt: skip
+def padchannels(x: Shape, to: Channels) -> Layer:
+    """Channels of zeros behind those that arrive, up to `to` in all."""
+    c = image(x, "padchannels")[0]
+    if to < c:
+        raise Misfit(f"`padchannels({to})` would take channels away from the {c} that arrive", "A303",
+                     f"`slice(0, {to})` does that")  # fmt: skip
+    if to == c:
+        return Layer(out=x)
+    more = to - c
+    return Layer(out=(to, *x[1:]), call=lambda torch, v: torch.nn.functional.pad(v, (0, 0, 0, 0, 0, more)))
+
+
+@op("conv(8) scale(1e-6)", "patch(8, 64) tokens scale(0.1)", "conv(8) gap scale(1)",
+    paper="Touvron et al. 2021, Going deeper with image transformers, arXiv:2103.17239", traits="scale")  # fmt: skip
+def scale(x: Shape, init: Real = 1e-6) -> Layer:
+    """LayerScale: a learnt factor for each channel, which starts as `init` (1e-6 as in ConvNeXt)."""
+    shape = (x[0], 1, 1) if len(x) == 3 else (x[-1],)
+    return Layer(out=x, weights={"weight": shape}, module=lambda nn: nn.LayerScale(shape, init))
+
+
+@op("spacetodepth(2) conv(8)", paper="Shi et al. 2016, arXiv:1609.05158")
+def spacetodepth(x: Shape, by: Count = 2) -> Layer:
+    """Each square of `by` × `by` pixels becomes one pixel with all their channels."""
+    c, h, w = image(x, "spacetodepth")
+    if h % by or w % by:
+        raise Misfit(f"{by} does not divide an image of {h}x{w}", "A303", "choose a size that divides it")
+    return Layer(
+        out=(c * by * by, h // by, w // by), module=lambda nn: nn.PixelUnshuffle(by),
+        window=window((by, by), (by, by), (0, 0)),
+    )  # fmt: skip
+
+
+@op("conv(8) depthtospace(2)", paper="Shi et al. 2016, arXiv:1609.05158")
+def depthtospace(x: Shape, by: Count = 2) -> Layer:
+    """Each pixel becomes a square of `by` × `by`, which share its channels."""
+    c, h, w = image(x, "depthtospace")
+    if c % (by * by):
+        raise Misfit(f"{by}·{by} does not divide {c} channels", "A303", "choose a size whose square divides them")
+    return Layer(out=(c // by**2, h * by, w * by), module=lambda nn: nn.PixelShuffle(by))
+
+
+@op("conv(8) blurpool", "conv(8) relu maxpool(2, s=1) blurpool(4)",
+    paper="Zhang 2019, Making convolutional networks shift-invariant again, arXiv:1904.11486", traits="pool")  # fmt: skip
+def blurpool(x: Shape, k: Count = 3, s: Count = 2) -> Layer:
+    """Each channel smoothed by a binomial filter of `k` × `k`, then every `s`-th pixel; the border is mirrored."""
+    c, h, w = image(x, "blurpool")
+    before, after = (k - 1) // 2, k // 2
+    if min(h, w) <= after:
+        raise Misfit(f"`blurpool` with a window of {k}x{k} does not fit an image of {h}x{w}", help="take a smaller one")
+    out = (h + before + after - k) // s + 1, (w + before + after - k) // s + 1
+    return Layer(
+        out=(c, *out), buffers={"kernel": (1, 1, k, k)}, macs=c * out[0] * out[1] * k * k,
+        module=lambda nn: nn.BlurPool2d(k, s), window=window((k, k), (s, s), (before, before)),
+    )  # fmt: skip

@@ -1,0 +1,63 @@
+"""Layers round a network of one's own."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from archdsl.ir.layer import Layer, Misfit, words
+from archdsl.ir.trace import Body
+from archdsl.registry import op
+from archdsl.registry.types import Count, Net, Positive, Shape
+
+# Evaluations of the network: for each step of a fixed solver; for dopri5 the fewest, two that choose the first step
+# (Hairer et al. 1993, II.4) and six for that one step (Dormand & Prince 1980).
+EVALUATIONS = {"euler": 1, "midpoint": 2, "rk4": 4, "dopri5": 8}
+STEPS = 4
+
+
+def _body(f: Any, x: Shape, word: str) -> Body:
+    """The traced network, which must give back the shape that it takes."""
+    assert isinstance(f, Body)
+    if f.out != x:
+        raise Misfit(f"the network in `{word}` takes {words(x)} and gives {words(f.out)}", "A307",
+                     "its result is its next argument: keep the shape")  # fmt: skip
+    return f
+
+
+@op("conv(8) shared(conv(8) relu, 3)", paper="Liang & Hu 2015, Recurrent CNN for object recognition")
+def shared(x: Shape, f: Net, n: Count) -> Layer:
+    """The network `f`, `n` times in a row with the same weights: they count once, the MACs `n` times."""
+    body = _body(f, x, "shared")
+    return Layer(out=x, macs=n * body.macs, module=lambda nn, f: nn.Shared(f, n))
+
+
+@op("conv(8) ode(conv(8) bn tanh conv(8))", "conv(8) ode(conv(8) tanh conv(8), solver=rk4, steps=2, t=0.5)",
+    "conv(8) ode(conv(8) tanh conv(8), rtol=1e-4, adjoint)",
+    paper="Chen et al. 2018, Neural ordinary differential equations, arXiv:1806.07366", traits="adaptive")  # fmt: skip
+def ode(
+    x: Shape, f: Net, t: Positive = 1.0, solver: Literal["dopri5", "rk4", "midpoint", "euler"] = "dopri5",
+    steps: Count | None = None, rtol: Positive | None = None, atol: Positive | None = None, adjoint: bool = False,
+) -> Layer:  # fmt: skip
+    """Neural ODE: the state at time `t` of dx/dt = f(x), from what arrives at time 0. `f` keeps the shape, and does not
+    see the time.
+
+    `rk4`, `midpoint` and `euler` take `steps` equal steps (4), and all their evaluations of `f` count into the MACs; one
+    step of `euler` is a residual block. `dopri5` (torchdiffeq) chooses its steps within `rtol` and `atol` (1e-3); what
+    counts is the least that it can do, 8 evaluations. With `adjoint` its gradient is solved backwards in time, in
+    constant memory; without, it goes back through the solver's steps.
+    """
+    body = _body(f, x, "ode")
+    settings: dict[str, Any] = {"t": t} if t != 1 else {}
+    if solver == "dopri5":
+        if steps is not None:
+            raise Misfit("`dopri5` chooses its own steps", help="leave `steps` out, or write `solver=rk4`")
+        settings |= {k: v for k, v in (("rtol", rtol), ("atol", atol), ("adjoint", adjoint)) if v}
+        return Layer(out=x, macs=EVALUATIONS[solver] * body.macs, module=lambda nn, f: nn.Ode(f, **settings))
+    if rtol is not None or atol is not None or adjoint:
+        raise Misfit(f"`{solver}` takes equal steps: `rtol`, `atol` and `adjoint` belong to `dopri5`",
+                     help="leave them out, or write `solver=dopri5`")  # fmt: skip
+    count = STEPS if steps is None else steps
+    settings |= {"solver": str(solver), "steps": count}
+    return Layer(
+        out=x, macs=EVALUATIONS[solver] * count * body.macs, module=lambda nn, f: nn.Ode(f, **settings)
+    )  # fmt: skip

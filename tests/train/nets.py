@@ -1,0 +1,50 @@
+"""Small nets and jobs for the tests of the loop."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from archdsl.train.datasets import Arrays
+from archdsl.train.device import normalise, resident
+from archdsl.train.experiment import DataSettings, Experiment, TrainSettings
+from archdsl.train.init import initialise
+from archdsl.train.loop import Job
+from archdsl.words.data.sets import fashion_mini
+from archdsl.words.data.values import Subset
+
+CPU = torch.device("cpu")
+
+
+def small_net(classes: int = 10, channels: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(channels, 8, 3, stride=2), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 16, 3, stride=2), nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.1), nn.Linear(16, classes),
+    )  # fmt: skip
+
+
+def stripes(count: int, seed: int = 0) -> Arrays:
+    """Pictures 1x12x12 of two classes, easy to tell: the bright half is on the left or on the right."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count, dtype=np.int64) % 2
+    images = rng.integers(0, 80, (count, 1, 12, 12), np.uint8)
+    for row, label in enumerate(labels):
+        images[row, :, :, 6 * label : 6 * label + 6] += 120
+    return Arrays(images, labels)
+
+
+def job(settings: TrainSettings, model: nn.Module | None = None, count: int = 48, **more) -> Job:
+    """A job on stripes."""
+    model = model if model is not None else small_net(2)
+    initialise(model, settings.seed)
+    parts = {"train": stripes(count), "test": stripes(20, 2)}
+    more.setdefault("valid", None)
+    return Job(
+        model, resident(parts["train"], CPU), more.pop("valid"), resident(parts["test"], CPU),
+        normalise((0.4,), (0.2,), CPU), more.pop("augment", ()), settings, **more,
+    )  # fmt: skip
+
+
+def experiment(train: TrainSettings | None = None, images: int = 400, **data) -> Experiment:
+    """A short one on the embedded data."""
+    settings = DataSettings(fashion_mini(), subset=Subset(images), **data)
+    return Experiment("tiny net", "net tiny\n", settings, train or TrainSettings(epochs=2, batch=64))

@@ -1,0 +1,109 @@
+"""Words fold to settings; contradictions are refused where they stand."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from archdsl.errors import ArchError, SpecError
+from archdsl.expand.statements import expand
+from archdsl.registry import params
+from archdsl.registry.lookup import entries
+from archdsl.syntax.parse import parse
+from archdsl.train.experiment import Experiment, TrainSettings, fold_data, fold_train, to_json
+from archdsl.words.data.folders import Folder
+from archdsl.words.data.values import Crop, Flip
+from archdsl.words.train.values import Adam, Cosine, Sgd
+
+
+def folded(data: str = "fashion-mini", train: str = "adam"):
+    graph = expand(parse(f"net gap linear(10)\ndata {data}\ntrain {train}\n"))
+    return fold_data(graph.data), fold_train(graph.train)
+
+
+def test_every_word_arrives() -> None:
+    data, train = folded(
+        "cifar10 valid(10%) subset(2000) flip crop(2)",
+        "sgd(0.1, momentum=0.8, nesterov) l2(1e-4) wd(1e-3) cosine warmup(2) epochs(7) batch(64) seed(3)",
+    )
+    assert data.dataset.name == "cifar10"
+    assert (data.valid.count(2000), data.subset.count) == (200, 2000)
+    assert data.augment == (Flip(0.5), Crop(2))
+    assert train == TrainSettings(Sgd(0.1, 0.8, True), 1e-3, 1e-4, Cosine(0.0), 2, 7, 64, 3)
+
+
+def test_defaults_are_those_of_the_papers() -> None:
+    assert folded()[1] == TrainSettings()
+    assert folded(train="adamw(0.01)")[1].optimizer == Adam(0.01, 0.9, 0.999, 1e-8, 0.01)
+
+
+def test_a_folder_knows_its_size_before_it_is_there() -> None:
+    assert Folder("nowhere", 48).input == (3, 48, 48)
+
+
+@pytest.mark.parametrize(
+    ("data", "train", "message"),
+    [
+        ("cifar10 mnist", "adam", "both set the dataset"),
+        ("cifar10 flip flip", "adam", "both set the flip"),
+        ("cifar10 valid(0%)", "adam", "sets aside no images"),
+        ("cifar10 valid(1.0)", "adam", "sets aside all images"),
+        ("cifar10", "adam sgd(0.1)", "both set the optimizer"),
+        ("cifar10", "cosine step(3)", "both set the schedule"),
+        ("cifar10", "adamw wd(0.1)", "both set the decoupled weight decay"),
+        ("cifar10", "onecycle warmup(1)", "has its own rise"),
+        ("cifar10", "epochs(3) warmup(3) cosine", "leaves nothing of a run of 3"),
+        ("cifar10", "epochs(3) step(3)", "has no effect"),
+        ("cifar10", "sgd(0.1, momentum=0, nesterov)", "nesterov needs momentum"),
+        ("cifar10", "epochs(0)", "at least 1"),
+        ("cifar10", "sgd(0)", "lr"),
+    ],
+)
+def test_contradictions_point_into_the_text(data: str, train: str, message: str) -> None:
+    with pytest.raises(SpecError, match=message) as caught:
+        folded(data, train)
+    assert all(d.span is not None for d in caught.value.diagnostics)
+    assert any(d.help for d in caught.value.diagnostics) or "must be" in str(caught.value)
+
+
+def test_no_data_set() -> None:
+    with pytest.raises(ArchError, match="no data set is named"):
+        fold_data(())
+
+
+def test_the_hash_is_of_the_experiment_without_its_seed() -> None:
+    data, train = folded()
+    one = Experiment("a", "net x", data, train)
+    assert one.hash == Experiment("b", "net x", data, replace(train, seed=1)).hash
+    assert one.hash != Experiment("a", "net x", data, replace(train, epochs=3)).hash
+    assert one.hash != Experiment("a", "net y", data, train).hash
+    json.dumps(to_json(one), allow_nan=False)
+
+
+@pytest.mark.parametrize("entry", [e for s in ("data", "train") for e in entries(s)], ids=lambda e: e.name)
+def test_every_example_folds(entry, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("cat", "dog"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert params(entry) is not None
+    assert entry.slot
+    assert entry.summary.endswith(".")
+    for example in entry.examples:
+        data, train = (
+            folded(data=example)
+            if entry.kind == "data"
+            else folded(train=f"{example} epochs(60)" if entry.slot != "epochs" else example)
+        )
+        assert data.dataset.classes >= 2
+        assert train.epochs > 0
+
+
+def test_settings_need_no_torch_and_no_numpy() -> None:
+    code = (
+        "import sys, archdsl.train.experiment, archdsl.train.schedule, archdsl.train.threads\n"
+        "print([m for m in ('torch', 'numpy', 'PIL', 'pyarrow') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr

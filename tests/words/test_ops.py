@@ -1,0 +1,103 @@
+"""The laws that every layer, join and block obeys, tried on the examples of its entry."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from archdsl.emit.build import build
+from archdsl.emit.source import source
+from archdsl.expand import expand, settle
+from archdsl.ir.trace import Trace
+from archdsl.registry import Entry, entries
+from archdsl.syntax.parse import parse
+
+INPUT, CLASSES = (3, 32, 32), 10
+EXAMPLES = [(entry, text) for entry in entries("net") for text in entry.examples]
+CASES = pytest.mark.parametrize(("entry", "text"), EXAMPLES, ids=[f"{e.name}-{t}" for e, t in EXAMPLES])
+
+
+def trace_of(text: str) -> Trace:
+    return settle(expand(parse(text)), INPUT, CLASSES).trace
+
+
+def images(count: int = 2) -> torch.Tensor:
+    return torch.rand(count, *INPUT, generator=torch.Generator().manual_seed(0))
+
+
+def declared(trace: Trace, kind: str) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of weights or buffers as the rows say, bodies behind their owner's."""
+    return {f"{r.path}.{name}": tuple(s) for r in trace.flat() for name, s in getattr(r.layer, kind).items()}
+
+
+@CASES
+def test_weights_are_those_declared(entry: Entry, text: str) -> None:
+    trace = trace_of(text)
+    with torch.device("meta"):
+        model = build(trace)
+    weights = {name: tuple(p.shape) for name, p in model.named_parameters()}
+    assert weights == declared(trace, "weights")
+    assert {name: tuple(b.shape) for name, b in model.named_buffers()} == declared(trace, "buffers")
+    assert set(model.state_dict()) == {*weights, *declared(trace, "buffers")}
+    for row in trace.flat():  # in order, so that weights can be copied from another library's network in sequence
+        own = [n.removeprefix(row.path + ".") for n in weights if n.startswith(row.path + ".")]
+        assert [n for n in own if n in row.layer.weights] == list(row.layer.weights)
+
+
+@CASES
+def test_shapes_are_those_traced(entry: Entry, text: str) -> None:
+    trace = trace_of(text)
+    seen: dict[str, tuple[int, ...]] = {}
+    model = build(trace)
+    for row in trace.rows:
+        if row.layer.module is not None:
+            model.get_submodule(row.path).register_forward_hook(
+                lambda _m, _i, out, path=row.path: seen.__setitem__(path, tuple(out.shape[1:]))
+            )
+    assert tuple(model(images()).shape) == (2, *trace.out)
+    assert seen == {r.path: r.layer.out for r in trace.rows if r.layer.module is not None}
+
+
+@CASES
+def test_twice_the_macs_are_torchs_flops(entry: Entry, text: str) -> None:
+    trace = trace_of(text)
+    counter = FlopCounterMode(display=False)
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
+        build(trace).eval()(images(1))
+    counted, macs = counter.get_total_flops(), sum(r.layer.macs for r in trace.rows)
+    if "adaptive" in entry.traits and "solver" not in text:
+        assert counted >= 2 * macs > 0
+    else:
+        assert counted == 2 * macs
+
+
+@CASES
+def test_gradients_reach_every_weight(entry: Entry, text: str) -> None:
+    model = build(trace_of(text))
+    model(images()).square().sum().backward()
+    assert not [name for name, p in model.named_parameters() if p.grad is None]
+
+
+@CASES
+def test_source_gives_an_equal_module(entry: Entry, text: str) -> None:
+    trace = trace_of(text)
+    model = build(trace).eval()
+    space: dict[str, Any] = {"__name__": "model"}
+    exec(compile(source(trace), "model.py", "exec"), space)
+    other = space["Network"]().eval()
+    assert list(other.state_dict()) == list(model.state_dict())
+    other.load_state_dict(model.state_dict())
+    with torch.no_grad():
+        torch.testing.assert_close(other(images()), model(images()))
+
+
+@CASES
+def test_a_deep_copy_is_equal_in_eval_mode(entry: Entry, text: str) -> None:
+    model = build(trace_of(text)).eval()
+    with torch.no_grad():
+        torch.testing.assert_close(copy.deepcopy(model)(images()), model(images()))
