@@ -41,6 +41,7 @@ def build(trace: Trace) -> fx.GraphModule:
 
 def _build(trace: Trace, prefix: str) -> fx.GraphModule:
     root, graph = nn.Module(), fx.Graph()
+    tracer = fx.proxy.GraphAppendingTracer(graph)  # one for all, or values of two could not meet
     values = {-1: graph.placeholder("x")}
     uses = _uses(trace)
     for index, row in enumerate(trace.rows):
@@ -54,7 +55,7 @@ def _build(trace: Trace, prefix: str) -> fx.GraphModule:
             values[index] = graph.call_module(path, arguments)
         else:
             assert row.layer.call is not None
-            proxies = [fx.Proxy(a) for a in arguments]
+            proxies = [fx.Proxy(a, tracer) for a in arguments]
             values[index] = row.layer.call(torch, *proxies).node
     graph.output(values[trace.output])
     return fx.GraphModule(root, graph, "Network")

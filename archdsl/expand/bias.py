@@ -21,8 +21,10 @@ def decide_biases(root: Node) -> Node:
     def _one(node: Node, normed: bool) -> Node:
         if isinstance(node, Op):
             return _op(node, normed)
-        if isinstance(node, Fan):  # what leaves a branch meets other values first
-            return rebuild(node, lambda branch: decide(branch, False))
+        if isinstance(node, Fan):  # what leaves a branch meets other values first, unless all is normalised later
+            first = node.branches[0]
+            pre = node.role == "res" and isinstance(first, Seq) and first.pre
+            return rebuild(node, lambda branch: decide(branch, pre))
         if not isinstance(node, Seq):
             return node
         new: list[Node] = []
@@ -34,13 +36,14 @@ def decide_biases(root: Node) -> Node:
         return node if all(a is b for a, b in zip(items, node.items, strict=True)) else replace(node, items=items)
 
     def _op(node: Op, normed: bool) -> Node:
-        if "weighted" in node.entry.traits:
+        if "weighted" in node.entry.traits or node.entry.kind == "late":
             names = [p.name for p in params(node.entry)]
             at = names.index("bias") if "bias" in names else -1
-            if at >= 0 and node.args[at] is None:
+            if at >= 0 and node.args[at] is None and (normed or node.entry.kind != "late"):
                 return replace(node, args=(*node.args[:at], not normed, *node.args[at + 1 :]))
             return node
-        return rebuild(node, lambda body: decide(body, False))
+        inner = normed and "wrap" in node.entry.traits  # what comes out of a wrapper is what its layer gives
+        return rebuild(node, lambda body: decide(body, inner))
 
     return decide(root, False)
 

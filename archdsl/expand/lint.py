@@ -35,7 +35,7 @@ def _row(trace: Trace, index: int, row: Row, readers: list[Row]) -> Iterator[Dia
     if "weighted" in traits and "bias" in row.layer.weights and "centred" in after:
         yield Diagnostic("A502", f"the bias of `{row.op.name}` is taken out again by the normalisation behind it", span,
                          "leave `bias` out", "warning")  # fmt: skip
-    if "drop" in traits and "norm" in after:
+    if "drop" in traits and "wrap" not in traits and "norm" in after:
         yield Diagnostic("A503", "dropout right before a normalisation shifts its statistics between training and "
                          "evaluation (Li et al. 2018)", span, "put it behind the last normalisation", "warning")  # fmt: skip
     if row.layer.window and "pool" in traits and len(row.layer.out) == 3 and len(row.inputs) == 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from keyword import iskeyword
 from typing import TYPE_CHECKING
 
 from archdsl.errors import fail
@@ -31,6 +32,7 @@ class Names:
                 raise fail("A219", f"the label `{label}` is already taken here", span, "choose another one")
             name = label
         else:
+            word = f"{word}_" if iskeyword(word) else word  # `in`: a module's name is an attribute's
             count = self.counts.get(word, 0) + 1
             name = f"{word}{count}" if count > 1 or counted else word
             while name in self.taken:

@@ -7,12 +7,13 @@ of training that is over; other code need not know it.
 
 from archdsl.emit.layers.drop import Cutout, DropBlock2d, DropPath, GaussianNoise, PhasedDropout
 from archdsl.emit.layers.nested import DropConnect, Ode, Shared
+from archdsl.emit.layers.pixels import LowestPad2d, PixelLinear
 from archdsl.emit.layers.pool import BlurPool2d, GlobalAvgPool2d, GlobalMaxPool2d, MeanTokens
 from archdsl.emit.layers.tokens import Attention, ClassToken, PositionEmbedding
-from archdsl.emit.layers.weights import LayerNorm2d, LayerScale, ScaledStdConv2d, StdConv2d
+from archdsl.emit.layers.weights import LayerNorm2d, LayerScale, ScaledStdConv2d, StdConv2d, ZeroBatchNorm1d, ZeroBatchNorm2d
 
 __all__ = [
     "Attention", "BlurPool2d", "ClassToken", "Cutout", "DropBlock2d", "DropConnect", "DropPath", "GaussianNoise",
-    "GlobalAvgPool2d", "GlobalMaxPool2d", "LayerNorm2d", "LayerScale", "MeanTokens", "Ode", "PhasedDropout",
-    "PositionEmbedding", "ScaledStdConv2d", "Shared", "StdConv2d",
+    "GlobalAvgPool2d", "GlobalMaxPool2d", "LayerNorm2d", "LayerScale", "LowestPad2d", "MeanTokens", "Ode", "PhasedDropout",
+    "PixelLinear", "PositionEmbedding", "ScaledStdConv2d", "Shared", "StdConv2d", "ZeroBatchNorm1d", "ZeroBatchNorm2d",
 ]  # fmt: skip

@@ -13,6 +13,24 @@ class LayerNorm2d(nn.LayerNorm):
         return x.permute(0, 3, 1, 2)
 
 
+class ZeroBatchNorm1d(nn.BatchNorm1d):
+    """Batch normalisation whose scale begins at 0 (Goyal et al. 2017)."""
+
+    def reset_parameters(self) -> None:
+        super().reset_parameters()
+        if self.affine:
+            nn.init.zeros_(self.weight)
+
+
+class ZeroBatchNorm2d(nn.BatchNorm2d):
+    """Batch normalisation whose scale begins at 0, so that a residual block begins as its skip (Goyal et al. 2017)."""
+
+    def reset_parameters(self) -> None:
+        super().reset_parameters()
+        if self.affine:
+            nn.init.zeros_(self.weight)
+
+
 class StdConv2d(nn.Conv2d):
     """A convolution with weights of mean 0 and variance 1 for each output channel (Qiao et al. 2019)."""
 

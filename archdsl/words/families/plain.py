@@ -100,7 +100,7 @@ def wide(stages: tuple[Stage, ...], k: Size = 3, s: Count | None = None, factor:
     def make(stage: Stage, stride: int) -> Node:
         width = stage.width * stage.factor
         body = seq(
-            o.bn(), o.relu(), o.conv(width, stage.k, s=stride), o.bn(), o.relu(), o.conv(width, stage.k, bias=False),
+            o.bn(), o.relu(), o.conv(width, stage.k, s=stride), o.bn(), o.relu(), o.conv(width, stage.k),
             role="body", pre=True,
         )  # fmt: skip
         return seq(fan("add", body, o.shortcut(), role="res", name="res"), role="block", name="block")
@@ -116,7 +116,7 @@ def preresnet(stages: tuple[Stage, ...], k: Size = 3, s: Count | None = None) ->
     def make(stage: Stage, stride: int) -> Node:
         body = seq(
             o.bn(), o.relu(), o.conv(stage.width, stage.k, s=stride), o.bn(), o.relu(),
-            o.conv(stage.width, stage.k, bias=False), role="body", pre=True,
+            o.conv(stage.width, stage.k), role="body", pre=True,
         )  # fmt: skip
         return seq(fan("add", body, o.shortcut(), role="res", name="res"), role="block", name="block")
 

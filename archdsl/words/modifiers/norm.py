@@ -9,7 +9,7 @@ from archdsl.ir.make import o
 from archdsl.ir.nodes import Fan, Node, Op, Seq
 from archdsl.registry import modifier
 from archdsl.registry.types import Count, Positive, Share
-from archdsl.words.modifiers.walk import closed, each_op, flat, is_op
+from archdsl.words.modifiers.walk import arg, closed, each_op, flat, is_op, with_args
 
 
 def set_norm(term: Node, norm: Op | None) -> Node | None:
@@ -34,6 +34,11 @@ def set_norm(term: Node, norm: Op | None) -> Node | None:
         places += len(flat(node)) - len(kept)
         return replace(node, items=tuple(items))
 
+    def branch(node: Node, pre: bool) -> Node:
+        if isinstance(node, Op) and node.name == "shortcut":
+            return with_args(node, norm=None if pre else norm)
+        return walk(node if isinstance(node, Seq) else Seq((node,)))
+
     memo: dict[int, Node] = {}
 
     def walk(node: Node) -> Node:
@@ -44,12 +49,7 @@ def set_norm(term: Node, norm: Op | None) -> Node | None:
         if isinstance(node, Seq) and not closed(node):
             new = sequence(node)
         elif isinstance(node, Fan):
-            new = replace(node, branches=tuple(
-                walk(b) if isinstance(b, Seq) or (isinstance(b, Op) and b.entry.kind == "late") else walk(Seq((b,)))
-                for b in node.branches
-            ))  # fmt: skip
-        elif isinstance(node, Op) and node.name == "shortcut":
-            new = replace(node, args=(node.args[0], norm))
+            new = replace(node, branches=tuple(branch(b, _is_pre(node)) for b in node.branches))
         elif isinstance(node, Op) and any(isinstance(a, Seq | Fan | Op) for a in node.args):
             new = replace(node, args=tuple(
                 walk(a if isinstance(a, Seq) else Seq((a,))) if isinstance(a, Seq | Fan | Op) else a for a in node.args
@@ -59,6 +59,12 @@ def set_norm(term: Node, norm: Op | None) -> Node | None:
 
     result = walk(term if isinstance(term, Seq) else Seq((term,)))
     return result if places else None
+
+
+def _is_pre(node: Fan) -> bool:
+    """A residual sum whose branch begins with normalisation and activation: its projection stays bare."""
+    first = node.branches[0]
+    return node.role == "res" and isinstance(first, Seq) and first.pre
 
 
 def _takes(node: Node, after: Node | None) -> bool:
@@ -72,10 +78,10 @@ def _remover(name: str) -> Callable[[Node], Node | None]:
 
         def drop(node: Op) -> Node:
             nonlocal found
-            norm = node.args[1] if node.name == "shortcut" else None
+            norm = arg(node, "norm") if node.name == "shortcut" else None
             if isinstance(norm, Op) and norm.name == name:
                 found = True
-                return replace(node, args=(node.args[0], None))
+                return with_args(node, norm=None)
             if node.name == name:
                 found = True
                 return Seq(())

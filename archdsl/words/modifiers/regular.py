@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from archdsl.ir.make import o
-from archdsl.ir.nodes import Fan, Node, Op, Seq, rebuild
+from archdsl.ir.nodes import Fan, Node, Op, Seq, children, rebuild
 from archdsl.registry import modifier, params
 from archdsl.registry.types import Early, Late, Rate
 from archdsl.words.modifiers.walk import closed, each_body, each_op, flat, is_op, with_args
@@ -39,6 +39,42 @@ def drop(term: Node, p: Rate = 0.5, early: Early | None = None, late: Late | Non
     return each_body(term, change)
 
 
+def _undo_connect(term: Node) -> Node | None:
+    found = False
+
+    def walk(node: Node) -> Node:
+        nonlocal found
+        if isinstance(node, Op) and node.name == "dropconnect":
+            found = True
+            inner: Node = node.args[0]
+            return inner
+        return node if closed(node) else rebuild(node, walk)
+
+    result = walk(term)
+    return result if found else None
+
+
+@modifier("vgg[32x2,64x2] +dropconnect(0.2)", phase=72, undo=_undo_connect, keeps_params=True,
+          paper="Wan et al. 2013, Regularization of neural networks using DropConnect")  # fmt: skip
+def dropconnect(term: Node, p: Rate = 0.5, early: Early | None = None, late: Late | None = None) -> Node | None:
+    """The weights of each block's layers are dropped, not their results."""
+    found = False
+
+    def change(body: Seq) -> Node:
+        def one(node: Op) -> Node:
+            nonlocal found
+            if not is_op(node, "weighted"):
+                return node
+            found = True
+            made: Node = o.dropconnect(node, p, early, late)
+            return made
+
+        return each_op(body, one)
+
+    result = each_body(term, change)
+    return result if found else None
+
+
 @modifier("plain[16x2,32x2] +res +droppath(0.2)", phase=75, undo=lambda term: _strip(term, "droppath"),
           keeps_params=True, paper="Huang et al. 2016, Deep networks with stochastic depth, arXiv:1603.09382")  # fmt: skip
 def droppath(term: Node, p: Rate = 0.2, early: Early | None = None, late: Late | None = None) -> Node | None:
@@ -62,8 +98,6 @@ def droppath(term: Node, p: Rate = 0.2, early: Early | None = None, late: Late |
 
 
 def _count(node: Node) -> int:
-    from archdsl.ir.nodes import children
-
     if closed(node):
         return 0
     return 1 if isinstance(node, Fan) and node.role == "res" else sum(_count(c) for c in children(node))

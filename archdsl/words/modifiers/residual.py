@@ -8,7 +8,7 @@ from archdsl.ir.make import o, seq
 from archdsl.ir.nodes import Fan, Node, Op, Seq, children, rebuild
 from archdsl.registry import modifier
 from archdsl.registry.types import Net
-from archdsl.words.modifiers.walk import closed, each_block, each_body, flat, is_op
+from archdsl.words.modifiers.walk import closed, each_block, each_body, flat, in_body, is_op, with_args
 
 
 def has_skip(node: Node) -> bool:
@@ -43,9 +43,6 @@ def res(term: Node, skip: Net | None = None) -> Node | None:
     def wrap(body: Seq) -> Node:
         nonlocal place
         items = flat(body)
-        if any(has_skip(i) for i in items):
-            place = True
-            return body
         if not any(isinstance(i, Op | Fan) and _weighs(i) for i in items):
             return body
         place = True
@@ -57,7 +54,14 @@ def res(term: Node, skip: Net | None = None) -> Node | None:
         other = skip or o.shortcut("auto", norm)
         return Seq((Fan(o.add(), (inner, other), role="res", name="res"), *items[end:]))
 
-    result = each_body(term, wrap)
+    def block(node: Node) -> Node:
+        nonlocal place
+        if has_skip(node):
+            place = True
+            return node
+        return in_body(node, wrap)
+
+    result = each_block(term, block)
     return result if place else None
 
 
@@ -91,7 +95,8 @@ def _undo_pre(term: Node) -> Node | None:
         for item in node.items:
             if isinstance(item, Fan) and item.role == "res" and isinstance(item.branches[0], Seq) and item.branches[0].pre:
                 body, tail = back(item.branches[0])
-                items += [replace(item, branches=(body, *item.branches[1:])), *tail]
+                norm = next((n for n in reversed(flat(body)) if is_op(n, "centred")), None)
+                items += [replace(item, branches=(body, *(_normed(b, norm) for b in item.branches[1:]))), *tail]
             elif isinstance(item, Seq) and item.role == "body" and item.pre:
                 body, tail = back(item)
                 items += [replace(body, items=(*body.items, *tail))]
@@ -135,6 +140,10 @@ def pre(term: Node) -> Node | None:
     return seq(result, Seq(ends[-1], pre=True)) if ends else None
 
 
+def _normed(branch: Node, norm: Node | None) -> Node:
+    return with_args(branch, norm=norm) if isinstance(branch, Op) and branch.name == "shortcut" else branch
+
+
 def _residuals(node: Node) -> list[Fan]:
     if isinstance(node, Fan) and node.role == "res":
         return [node]
@@ -155,7 +164,8 @@ def _turn_residual(node: Node, turn: object) -> Node:
                 tail.append(items[at])
                 at += 1
             turned = turn(item.branches[0], tuple(tail))
-            out.append(replace(item, branches=(turned, *item.branches[1:])))
+            # nothing is normalised at the end of such a branch, and so its projection is not either
+            out.append(replace(item, branches=(turned, *(_normed(b, None) for b in item.branches[1:]))))
         else:
             out.append(_turn_residual(item, turn))
     return replace(node, items=tuple(out))

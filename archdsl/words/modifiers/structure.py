@@ -133,7 +133,7 @@ def _undo_ws(term: Node) -> Node | None:
 
     def change(node: Op) -> Node:
         nonlocal found
-        if node.name == "conv" and arg(node, "ws") != "none":
+        if node.name in ("conv", "shortcut") and arg(node, "ws") != "none":
             found = True
             return with_args(node, ws="none")
         return node
@@ -155,7 +155,7 @@ def standardise(term: Node, kind: str) -> Node | None:
 
     def change(node: Op) -> Node:
         nonlocal found
-        if node.name != "conv":
+        if node.name not in ("conv", "shortcut"):
             return node
         found = True
         return with_args(node, ws=kind)

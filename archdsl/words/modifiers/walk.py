@@ -48,15 +48,16 @@ def each_block(term: Node, change: Callable[[Node], Node]) -> Node:
 
 def each_body(term: Node, change: Callable[[Seq], Node]) -> Node:
     """The term with ``change`` applied to the body of each block; a block without one is its own body."""
+    return each_block(term, lambda block: in_body(block, change))
 
-    def inside(block: Node) -> Node:
-        if has_body(block):
-            return _bodies(block, change)
-        if isinstance(block, Seq) and block.role == "block":
-            return replace(block, items=(change(Seq(block.items, role="body")),))
-        return change(block if isinstance(block, Seq) and not block.name else Seq((block,)))
 
-    return each_block(term, inside)
+def in_body(block: Node, change: Callable[[Seq], Node]) -> Node:
+    """A block with its body, or itself where it has none, changed."""
+    if has_body(block):
+        return _bodies(block, change)
+    if isinstance(block, Seq) and block.role == "block":
+        return replace(block, items=(change(Seq(block.items, role="body")),))
+    return change(block if isinstance(block, Seq) and not block.name else Seq((block,)))
 
 
 def has_body(node: Node) -> bool:

@@ -52,7 +52,7 @@ def padchannels(x: Shape, to: Channels) -> Layer:
     return Layer(out=(to, *x[1:]), call=lambda torch, v: torch.nn.functional.pad(v, (0, 0, 0, 0, 0, more)))
 
 
-@op("conv(8) scale(1e-6)", "patch(8, 64) tokens scale(0.1)", "conv(8) gap scale(1)",
+@op("conv(8) scale(1e-6)", "patch(8, 64) tokens scale(0.1)", "conv(8) gap scale(1) linear(10)",
     paper="Touvron et al. 2021, Going deeper with image transformers, arXiv:2103.17239", traits="scale")  # fmt: skip
 def scale(x: Shape, init: Real = 1e-6) -> Layer:
     """LayerScale: a learnt factor for each channel, which starts as `init` (1e-6 as in ConvNeXt)."""
@@ -94,3 +94,9 @@ def blurpool(x: Shape, k: Count = 3, s: Count = 2) -> Layer:
         out=(c, *out), buffers={"kernel": (1, 1, k, k)}, macs=c * out[0] * out[1] * k * k,
         module=lambda nn: nn.BlurPool2d(k, s), window=window((k, k), (s, s), (before, before)),
     )  # fmt: skip
+
+
+@op("conv(8) times(0.5)", "conv(8) add(id | conv(8) times(0.2))", paper="Brock et al. 2021, arXiv:2101.08692")
+def times(x: Shape, factor: Real) -> Layer:
+    """Every number times a constant that is not learnt."""
+    return Layer(out=x, call=lambda torch, v: v * factor)

@@ -49,7 +49,7 @@ def convolution(
 
 
 @op(
-    "conv(64) bn relu", "conv(96, 11, s=4, p=2)", "conv(64, k=1x7)", "conv(64, 3, dilation=2, groups=4)",
+    "conv(64) bn relu", "conv(96, 11, s=4, p=2)", "conv(64, k=1x7)", "conv(16) conv(64, 3, dilation=2, groups=4)",
     paper="LeCun et al. 1998, Gradient-based learning applied to document recognition", traits="weighted conv",
 )  # fmt: skip
 def conv(

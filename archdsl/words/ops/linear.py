@@ -9,20 +9,23 @@ from archdsl.registry import op
 from archdsl.registry.types import Channels, Shape
 
 
-@op("gap linear(10)", "flatten linear(100) relu linear(10)", traits="weighted linear")
-def linear(x: Shape, out: Channels, bias: bool | None = None) -> Layer:
+@op("gap linear(10)", "flatten linear(100) relu linear(10)", "conv(8) linear(32, each) gelu", traits="weighted linear")
+def linear(x: Shape, out: Channels, bias: bool | None = None, each: bool = False) -> Layer:
     """Linear layer (fully connected, dense) to `out` values: of a vector, or of each token.
 
-    Of an image it is refused: `gap` or `flatten` says how the image becomes a vector.
+    Of an image it is refused: `gap` or `flatten` says how the image becomes a vector. With `each` it is a layer of each
+    pixel's channels, what `conv(out, 1)` computes, with a matrix as weight.
     """
-    if len(x) == 3:
+    if each and len(x) != 3:
+        raise Misfit("`each` means each pixel, and here arrives no image", "A301", "leave `each` out")
+    if len(x) == 3 and not each:
         raise Misfit(f"`linear` takes a vector, and here arrives an image {x[0]}x{x[1]}x{x[2]}", "A301",
                      f"write `gap linear({out})` for the mean of each channel, or `flatten linear({out})`")  # fmt: skip
-    cin = x[-1]
+    cin = x[0] if each else x[-1]
     weights: dict[str, Shape] = {"weight": (out, cin)} | ({} if bias is False else {"bias": (out,)})
     return Layer(
-        out=(*x[:-1], out), weights=weights, macs=prod(x) * out,
-        module=lambda nn: nn.Linear(cin, out, **({"bias": False} if bias is False else {})),
+        out=(out, *x[1:]) if each else (*x[:-1], out), weights=weights, macs=prod(x) * out,
+        module=lambda nn: (nn.PixelLinear if each else nn.Linear)(cin, out, **({"bias": False} if bias is False else {})),
     )  # fmt: skip
 
 

@@ -42,7 +42,7 @@ def avgpool(
     return _pool(x, "avgpool", k, s, p, ceil, **({"count_include_pad": False} if inside else {}))
 
 
-@op("conv(8) resize(7x7)", "conv(8) resize(6) flatten", traits="pool")
+@op("conv(8) resize(7x7)", "conv(8) resize(6) flatten linear(10)", traits="pool")
 def resize(x: Shape, size: Size) -> Layer:
     """Adaptive average pooling to a given size, whatever arrives (torch's AdaptiveAvgPool2d)."""
     c, h, w = image(x, "resize")

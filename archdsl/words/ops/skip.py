@@ -14,13 +14,15 @@ from archdsl.registry.types import Net, Shape
 @late("conv(8) add(conv(16, s=2) | shortcut)", "conv(8) add(conv(16, s=2) | shortcut(pad))",
       paper="He et al. 2015, arXiv:1512.03385, options A to C")  # fmt: skip
 def shortcut(
-    x: Shape, target: Shape, kind: Literal["auto", "conv", "pool", "pad", "id"] = "auto", norm: Net | None = None
-) -> Node:
+    x: Shape, target: Shape, kind: Literal["auto", "conv", "pool", "pad", "id"] = "auto", norm: Net | None = None,
+    ws: Literal["none", "standard", "scaled"] = "none", bias: bool | None = None,
+) -> Node:  # fmt: skip
     """The skip of a residual block, settled when both ends have shapes.
 
     `auto` is nothing where shapes agree and a 1×1 convolution with the stride where they differ (option B); `conv` is
     always a convolution (option C); `pool` is average pooling before a 1×1 convolution (ResNet-D, He et al. 2018);
-    `pad` takes every s-th pixel and adds channels of zeros (option A, no weights). `norm` follows the convolution.
+    `pad` takes every s-th pixel and adds channels of zeros (option A, no weights). `norm` follows the convolution, `ws` is
+    the convolution's.
     """
     if kind == "id" or (x == target and kind != "conv"):
         return seq()
@@ -32,10 +34,11 @@ def shortcut(
     if kind == "pad":
         thin = o.maxpool(1, s) if strided else None
         return seq(thin, o.padchannels(target[0]) if target[0] != x[0] else None, name="shortcut")
-    bias = not (isinstance(norm, Op) and "centred" in norm.entry.traits)
+    if bias is None:
+        bias = not (isinstance(norm, Op) and "centred" in norm.entry.traits)
     if kind == "pool" and strided:
-        return seq(o.avgpool(s, s, 0, True), o.conv(target[0], 1, bias=bias), norm, name="shortcut")
-    return seq(o.conv(target[0], 1, s=s, bias=bias), norm, name="shortcut")
+        return seq(o.avgpool(s, s, 0, True), o.conv(target[0], 1, bias=bias, ws=ws), norm, name="shortcut")
+    return seq(o.conv(target[0], 1, s=s, bias=bias, ws=ws), norm, name="shortcut")
 
 
 def _stride(size: int, goal: int, x: Shape, target: Shape) -> int:

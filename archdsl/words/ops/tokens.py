@@ -54,7 +54,7 @@ def cls(x: Shape) -> Layer:
     return Layer(out=(n + 1, d), weights={"token": (1, 1, d)}, module=lambda nn: nn.ClassToken(d))
 
 
-@op("patch(8, 64) tokens pos gap", paper=_VIT, traits="position")
+@op("patch(8, 64) tokens pos gap linear(10)", paper=_VIT, traits="position")
 def pos(x: Shape) -> Layer:
     """A learnt vector for each place, added to the token there."""
     n, d = _tokens(x, "pos")

@@ -1,0 +1,148 @@
+"""The small typed surface: a spec read, checked, expanded, traced and counted in one call, without torch.
+
+    >>> spec = load("conv(8) bn relu", input=(1, 28, 28), classes=10)
+    >>> spec.cost.params
+    178
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archdsl.errors import Diagnostic, Source, fail
+from archdsl.expand import Graph, Setting, Settled, expand, settle
+from archdsl.expand.overrides import override
+from archdsl.expand.text import canonical_text
+from archdsl.ir.canonical import canonical, digest, plain
+from archdsl.ir.cost import Cost, cost
+from archdsl.ir.trace import Trace
+from archdsl.limits import Limits
+from archdsl.registry import params
+from archdsl.syntax import ast
+from archdsl.syntax.locate import locate
+from archdsl.syntax.parse import parse
+
+if TYPE_CHECKING:
+    from torch import nn
+
+HASH_DIGITS = 16
+
+
+@dataclass(frozen=True)
+class Spec:
+    """An experiment with everything that is known without torch.
+
+    name: the file, or ``<spec>`` for a text. text: as it was written. file: its syntax tree, settings given beside the
+    text worked in. graph: the network without sugar, and the data and train words. settled: the traced network, with the
+    head and the biases that the text left open. cost: the totals.
+    """
+
+    name: str
+    text: str
+    file: ast.File
+    graph: Graph
+    settled: Settled
+    cost: Cost
+
+    @property
+    def trace(self) -> Trace:
+        return self.settled.trace
+
+    @property
+    def input(self) -> tuple[int, ...]:
+        return self.settled.input
+
+    @property
+    def classes(self) -> int:
+        return self.settled.classes
+
+    @property
+    def notes(self) -> tuple[Diagnostic, ...]:
+        """Warnings and notes."""
+        return self.settled.notes
+
+    @property
+    def hash(self) -> str:
+        """The first 16 hex digits of the SHA-256 of the experiment, the same for every way to write it."""
+        settings = [*setting_lines("data", self.graph.data), *setting_lines("train", self.graph.train)]
+        return digest(canonical(self.trace, self.classes, settings))[:HASH_DIGITS]
+
+    @property
+    def canonical(self) -> str:
+        """The text that a run records: one file, without includes and comments."""
+        return canonical_text(self.file)
+
+
+def read(
+    spec: str | Path | Source, *, input: tuple[int, ...] | str | None = None, classes: int | str | None = None,
+    data: str | None = None, set: Iterable[str] = (),
+) -> tuple[Source, ast.File]:  # fmt: skip
+    """A spec's text, and its tree with the given settings worked in; holes may be in it.
+
+    Raises:
+        ArchError: no such file, a setting that names nothing.
+        SpecError: the text does not parse.
+    """
+    source = spec if isinstance(spec, Source) else locate(str(spec))
+    shape = "x".join(map(str, input)) if isinstance(input, tuple) else input
+    return source, override(parse(source), set, input=shape, classes=classes, data=data)
+
+
+def load(
+    spec: str | Path | Source, *, input: tuple[int, ...] | str | None = None, classes: int | str | None = None,
+    data: str | None = None, set: Iterable[str] = (),
+) -> Spec:  # fmt: skip
+    """Load a spec: a path, a shipped spec's name, or the text itself.
+
+    Args:
+        input: the shape that arrives, ``(3, 32, 32)`` or ``"3x32x32"``; goes before what the text states.
+        classes: the number of classes; likewise.
+        data: the data set; likewise.
+        set: settings as on the command line, ``["train.epochs=1"]``.
+
+    Raises:
+        ArchError: no such file, a setting that names nothing.
+        SpecError: everything that is wrong with the text, each with its place.
+    """
+    source, file = read(spec, input=input, classes=classes, data=data, set=set)
+    return whole(source, file)
+
+
+def whole(source: Source, file: ast.File) -> Spec:
+    """A spec from its tree.
+
+    Raises:
+        SpecError: everything that is wrong with it.
+    """
+    try:
+        graph = expand(file)
+        settled = settle(graph)
+        return Spec(source.name, source.text, file, graph, settled, cost(settled.trace))
+    except RecursionError:
+        raise fail("A402", f"brackets and lets together are nested too deep (brackets alone may be {Limits.NESTING} deep)",
+                   help="use fewer brackets inside lets that use each other") from None  # fmt: skip
+
+
+def setting_lines(space: str, settings: Iterable[Setting]) -> list[str]:
+    """Data or train words in one spelling: those that fill a slot sorted by it, then the others in their order."""
+    lines = [(s.entry.slot, f"{space} {_call(s)}") for s in settings]
+    return [text for slot, text in sorted((x for x in lines if x[0]))] + [text for slot, text in lines if not slot]
+
+
+def _call(setting: Setting) -> str:
+    pairs = zip(params(setting.entry), setting.args, strict=True)
+    return f"{setting.entry.name}({', '.join(f'{p.name}={plain(a)}' for p, a in pairs)})"
+
+
+def model(
+    spec: str | Path | Source, *, input: tuple[int, ...] | str | None = None, classes: int | str | None = None,
+    **settings: Any,
+) -> nn.Module:  # fmt: skip
+    """A ready ``torch.nn.Module`` of a spec; arguments as ``load``."""
+    from archdsl.emit.build import build
+
+    module: nn.Module = build(load(spec, input=input, classes=classes, **settings).trace)
+    return module

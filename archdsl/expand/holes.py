@@ -1,0 +1,273 @@
+"""A text with holes is a space: its axes, how many arms it has, and each arm as a file without holes.
+
+Holes of one name vary together. A hole inside an alternative exists only in the arms that take that alternative.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+from archdsl.errors import fail
+from archdsl.expand.env import Budget, Env
+from archdsl.expand.values import value
+from archdsl.limits import Limits
+from archdsl.syntax import ast
+from archdsl.syntax.unparse import unparse
+from archdsl.syntax.walk import children, rebuild, walk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from archdsl.errors import Span
+
+_ATOMS = (ast.Number, ast.String, ast.Word, ast.Group, ast.Tuple, ast.Ref, ast.Hole)
+Choices = tuple[ast.Expr | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A name, the choices as text, and the choices of each hole that varies with it."""
+
+    name: str
+    texts: tuple[str, ...]
+    holes: tuple[tuple[ast.Hole, Choices], ...]
+
+
+def holes(node: ast.Node) -> Iterator[ast.Hole]:
+    """The holes of a tree in the order of the text, those inside of alternatives included."""
+    return (n for n in walk(node) if isinstance(n, ast.Hole))
+
+
+def axes(file: ast.File) -> tuple[Axis, ...]:
+    """All axes of a space, in the order of the text.
+
+    Raises:
+        SpecError: A208 a range that is none, A221 holes of one name with unlike numbers of choices, A408 too many arms.
+    """
+    return _Space(file).axes(list(holes(file)))
+
+
+def count(file: ast.File) -> int:
+    """How many arms a space has; 1 without holes.
+
+    Raises:
+        SpecError: as ``axes``.
+    """
+    space = _Space(file)
+    return space.count(_outer(file), frozenset())
+
+
+def arms(file: ast.File) -> Iterator[tuple[dict[str, str], ast.File]]:
+    """Each arm: what was chosen by axis, and the file with the choices put in.
+
+    Raises:
+        SpecError: as ``axes``; A222, an empty choice where something must stand.
+    """
+    count(file)
+    return _Space(file).arms(file, {})
+
+
+def _outer(node: ast.Node) -> list[ast.Hole]:
+    """The holes that are in no alternative of another one."""
+    found: list[ast.Hole] = []
+    stack: list[Any] = [node]
+    while stack:
+        top = stack.pop()
+        if isinstance(top, ast.Hole):
+            found.append(top)
+        else:
+            stack.extend(reversed(list(children(top))))
+    return found
+
+
+class _Space:
+    """The holes of a file with their names and choices, worked out once."""
+
+    def __init__(self, file: ast.File) -> None:
+        lets = {i.name: i for i in file.items if isinstance(i, ast.Let)}
+        self.env = Env(lets, Budget())
+        self.names: dict[int, str] = {}
+        self.choices: dict[int, Choices] = {}
+        self.nested: dict[int, bool] = {}
+        taken: dict[str, int] = {}
+        for hole in holes(file):
+            if id(hole) in self.names:
+                continue
+            name = hole.axis or unparse(hole)
+            if hole.axis is None:
+                taken[name] = taken.get(name, 0) + 1
+                name += f"#{taken[name]}" if taken[name] > 1 else ""
+            self.names[id(hole)] = name
+            self.choices[id(hole)] = self.read(hole)
+            self.nested[id(hole)] = any(c is not None and any(True for _ in holes(c)) for c in self.choices[id(hole)])
+
+    def read(self, hole: ast.Hole) -> Choices:
+        if hole.kind != "range":
+            return hole.choices
+        low, high = (value(c, self.env) if c else None for c in hole.choices)
+        if not all(isinstance(n, int) and not isinstance(n, bool) for n in (low, high)) or low > high:
+            raise fail("A208", "a range goes from one whole number up to another", hole.span, "for example `{1..4}`")
+        if high - low >= Limits.ARMS:
+            raise _too_many(hole.span)
+        return tuple(_number(n, hole.span) for n in range(low, high + 1))
+
+    def axes(self, found: list[ast.Hole]) -> tuple[Axis, ...]:
+        grouped: dict[str, list[ast.Hole]] = {}
+        for hole in found:
+            grouped.setdefault(self.names[id(hole)], []).append(hole)
+        return tuple(self.axis(name, group) for name, group in grouped.items())
+
+    def axis(self, name: str, group: list[ast.Hole]) -> Axis:
+        first = self.choices[id(group[0])]
+        for hole in group[1:]:
+            if len(self.choices[id(hole)]) != len(first):
+                raise fail("A221", f"the holes named `{name}` vary together, and this one has "
+                           f"{len(self.choices[id(hole)])} choices, the first at {group[0].span} {len(first)}",
+                           hole.span, "give them equal numbers of choices, or names of their own")  # fmt: skip
+        texts = tuple("" if c is None else unparse(c) for c in first)
+        return Axis(name, texts, tuple((h, self.choices[id(h)]) for h in group))
+
+    def count(self, found: list[ast.Hole], picked: frozenset[tuple[str, int]]) -> int:
+        """The number of arms below; only alternatives with holes inside are walked one by one."""
+        known = dict(picked)
+        every = self.axes(found)
+        plain, deep = 1, []
+        for axis in every:
+            if any(self.nested[id(h)] for h, _ in axis.holes):
+                deep.append(axis)
+            elif axis.name not in known:
+                plain *= len(axis.texts)
+        most = plain
+        for axis in deep:
+            most *= 1 if axis.name in known else len(axis.texts)
+        if most > Limits.ARMS:
+            raise _too_many(found[0].span)
+        if not deep:
+            return plain
+        total = 0
+        for indices in product(*([known[a.name]] if a.name in known else range(len(a.texts)) for a in deep)):
+            inner = [x for a, i in zip(deep, indices, strict=True) for _, c in a.holes if (n := c[i]) for x in _outer(n)]
+            now = picked | {(a.name, i) for a, i in zip(deep, indices, strict=True)}
+            # Plain axes that a hole inside shares by name are not counted again: they are chosen already.
+            shared = {self.names[id(h)] for h in inner} & {a.name for a in every}
+            inner = [h for h in inner if self.names[id(h)] not in shared]
+            total += plain * (self.count(inner, now) if inner else 1)
+            if total > Limits.ARMS:
+                raise _too_many(found[0].span)
+        return total
+
+    def arms(self, file: ast.File, picked: dict[str, int]) -> Iterator[tuple[dict[str, str], ast.File]]:
+        found = self.axes(_outer(file))
+        if not found:
+            yield {}, file
+            return
+        deep = any(self.nested[id(h)] for a in found for h, _ in a.holes)
+        put_in = _Filler(found)
+        for indices in product(*([picked[a.name]] if a.name in picked else range(len(a.texts)) for a in found)):
+            choice = {a.name: a.texts[i] for a, i in zip(found, indices, strict=True)}
+            arm = put_in(file, indices)
+            if not deep:
+                yield choice, arm
+                continue
+            for inner, whole in self.arms(arm, picked | {a.name: i for a, i in zip(found, indices, strict=True)}):
+                yield choice | inner, whole
+
+
+class _Filler:
+    """Puts choices into a tree. Only items with holes are rebuilt; the others are shared by all arms."""
+
+    def __init__(self, found: tuple[Axis, ...]) -> None:
+        self.places = {id(h): (n, c) for n, axis in enumerate(found) for h, c in axis.holes}
+        self.indices: tuple[int, ...] = ()
+        self.memo: dict[tuple[int, tuple[int, ...]], Any] = {}
+        self.own: dict[int, tuple[int, ...]] = {}
+
+    def __call__(self, file: ast.File, indices: tuple[int, ...]) -> ast.File:
+        self.indices = indices
+        items = []
+        for item in file.items:
+            if id(item) not in self.own:
+                self.own[id(item)] = tuple({self.places[id(h)][0]: 0 for h in _outer(item)})
+            places = self.own[id(item)]
+            if len(places) == len(indices):  # it changes with every arm
+                new = self.item(item)
+            else:
+                key = (id(item), tuple([indices[p] for p in places]))
+                new = self.memo[key] if key in self.memo else self.memo.setdefault(key, self.item(item))
+            if new is not None:
+                items.append(new)
+        return ast.File(tuple(items), file.span)
+
+    def item(self, item: ast.Item) -> ast.Item | None:
+        if isinstance(item, ast.Include):
+            return item
+        body = self.fill(item.body)
+        if body is None:
+            if isinstance(item, ast.Statement) and item.kind in ("data", "train"):
+                return None
+            raise fail("A222", "the empty choice leaves nothing here", item.span, "give it something to stand for")
+        if isinstance(item, ast.Let):
+            params = tuple([rebuild(p, self.fill) for p in item.params]) if item.params else item.params
+            return ast.Let(item.name, params, body, item.span)
+        return ast.Statement(item.kind, body, item.span)
+
+    def fill(self, node: Any) -> Any:
+        """The node with its holes filled; None where it comes out empty."""
+        match node:
+            case ast.Hole():
+                number, choices = self.places[id(node)]
+                return choices[self.indices[number]]
+            case ast.Seq():
+                return self.sequence(node)
+            case ast.Group(body=body) | ast.Label(body=body) | ast.Keyword(value=body):
+                new = self.fill(body)
+                if new is None or new is body:
+                    return new if new is None else node
+                if isinstance(node, ast.Group):
+                    return ast.Group(new, node.span)
+                if isinstance(node, ast.Keyword):
+                    return ast.Keyword(node.name, new, node.span)
+                return ast.Label(node.name, _atom(new), node.span)
+            case ast.Binary() | ast.Cross() | ast.Negative():
+                return rebuild(node, self.operand)
+            case ast.Branches():
+                new = rebuild(node, self.fill)
+                return new.items[0] if len(new.items) == 1 else new if new.items else None
+        return rebuild(node, self.fill)
+
+    def operand(self, node: Any) -> Any:
+        new = self.fill(node)
+        if new is None:
+            raise fail("A222", "the empty choice leaves nothing here", node.span, "give it something to stand for")
+        return new if new is node else _atom(new)
+
+    def sequence(self, node: ast.Seq) -> Any:
+        items: list[Any] = []
+        for at, old in enumerate(node.items):
+            new = self.fill(old)
+            if new is None:
+                continue
+            if isinstance(old, ast.Hole) and isinstance(new, ast.Seq):
+                behind = node.items[at + 1] if at + 1 < len(node.items) else None
+                if isinstance(behind, ast.Modifier) and not isinstance(new.items[0], ast.Modifier):
+                    items.append(ast.Group(new, new.span))  # the modifier rewrites the whole choice
+                else:
+                    items.extend(new.items)
+            else:
+                items.append(new)
+        return ast.Seq(tuple(items), node.span) if len(items) > 1 else items[0] if items else None
+
+
+def _atom(node: ast.Expr) -> ast.Expr:
+    return node if isinstance(node, _ATOMS) else ast.Group(node, node.span)
+
+
+def _number(n: int, span: Span) -> ast.Expr:
+    return ast.Number(str(n), span) if n >= 0 else ast.Negative(ast.Number(str(-n), span), span)
+
+
+def _too_many(span: Span) -> Exception:
+    return fail("A408", f"the space has more than {Limits.ARMS:,} arms", span,
+                "leave some choices out, or raise ARCHDSL_MAX_ARMS")  # fmt: skip

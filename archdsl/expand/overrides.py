@@ -1,0 +1,149 @@
+"""Settings given beside the text (``--set train.epochs=1``) worked into the tree, so that the canonical text has them.
+
+In ``data`` and ``train`` statements a word replaces the one of its name or slot; else it is put behind the others.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from archdsl.errors import ArchError, Source, suggest
+from archdsl.expand.settings import hyphenated
+from archdsl.registry import find, names
+from archdsl.syntax import ast
+from archdsl.syntax.parse import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_KEY = re.compile(r"(let|data|train)\.([A-Za-z_][A-Za-z0-9_-]*)|input|classes")
+_ORDER = ("input", "classes", "net", "data", "train")
+
+
+def override(
+    file: ast.File, sets: Iterable[str] = (), *, input: str | None = None, classes: str | int | None = None,
+    data: str | None = None,
+) -> ast.File:  # fmt: skip
+    """The tree with settings replaced. ``sets`` are ``KEY=VALUE``: ``train.epochs=1``, ``let.p=0.5``, ``input=1x28x28``;
+    the value ``on`` stands for a word without arguments, ``off`` takes the word out.
+
+    Raises:
+        ArchError: a key that names nothing.
+        SpecError: a value that does not parse.
+    """
+    if input is not None:
+        file = _statement(file, "input", input, f"--input {input}")
+    if classes is not None:
+        file = _statement(file, "classes", str(classes), f"--classes {classes}")
+    if data is not None:
+        file = _word(file, "data", data, f"--data {data}")
+    for item in sets:
+        file = _set(file, item)
+    return file
+
+
+def _set(file: ast.File, item: str) -> ast.File:
+    key, equals, text = (part.strip() for part in item.partition("="))
+    match = _KEY.fullmatch(key)
+    where = f"--set {item}"
+    if not match or not equals:
+        raise ArchError(f"`{where}` sets nothing", help="write `--set train.epochs=1`, `--set data.valid=10%`, "
+                        "`--set let.NAME=VALUE`, `--set input=3x32x32` or `--set classes=10`")  # fmt: skip
+    space, name = match.groups()
+    if space is None:
+        return _statement(file, key, text, where)
+    if space == "let":
+        return _let(file, name, text, where)
+    if find(space, name) is None:
+        raise ArchError(f"`{where}`: there is no {space} word `{name}`", help=suggest(name, names(space)))
+    if text == "off":
+        return _without(file, space, name, where)
+    return _word(file, space, name if text in ("on", "") else f"{name}({text})", where)
+
+
+def _one(kind: str, text: str, where: str) -> ast.Item:
+    if "\n" in text or "\r" in text or "#" in text:
+        raise ArchError(f"`{where}`: a setting is one line without a comment")
+    items = parse(Source(where, f"{kind} {text}")).items
+    if len(items) != 1 or isinstance(items[0], ast.Include):
+        raise ArchError(f"`{where}` has no value", help="write KEY=VALUE")
+    return items[0]
+
+
+def _statement(file: ast.File, kind: str, text: str, where: str) -> ast.File:
+    new = _one(kind, text, where)
+    items = [new if isinstance(i, ast.Statement) and i.kind == kind else i for i in file.items]
+    return replace(file, items=tuple(items if new in items else _placed(items, new)))
+
+
+def _placed(items: list[ast.Item], new: ast.Item) -> list[ast.Item]:
+    """The items with a new statement where the canonical order has it: lets, input, classes, net, data, train."""
+    rank = {k: n for n, k in enumerate(_ORDER)} | {"bare": 2}
+    own = rank[new.kind] if isinstance(new, ast.Statement) else -1
+    at = next((n for n, i in enumerate(items) if isinstance(i, ast.Statement) and rank[i.kind] > own), len(items))
+    return [*items[:at], new, *items[at:]]
+
+
+def _let(file: ast.File, name: str, text: str, where: str) -> ast.File:
+    lets = {i.name: i for i in file.items if isinstance(i, ast.Let)}
+    old = lets.get(name)
+    if old is None:
+        raise ArchError(f"`{where}`: the text has no `let {name}`", help=suggest(name, lets))
+    if old.params is not None:
+        raise ArchError(f"`{where}`: `{name}` is a block with parameters, not a constant")
+    new = _one("let", f"{name} = {text}", where)
+    return replace(file, items=tuple(new if i is old else i for i in file.items))
+
+
+def _items(statement: ast.Statement) -> tuple[ast.Expr, ...]:
+    body = statement.body
+    return body.items if isinstance(body, ast.Seq) else (body,)
+
+
+def _key(space: str, item: ast.Expr) -> str:
+    """What a word of a statement is replaced by: its slot, or its name where it has none."""
+    item = hyphenated(item)
+    if isinstance(item, ast.Hole):  # a choice among words of one slot
+        keys = {_key(space, c) for c in item.choices if c is not None}
+        return keys.pop() if len(keys) == 1 else ""
+    if not isinstance(item, ast.Word):
+        return ""
+    entry = find(space, item.name)
+    return (entry.slot and f"slot {entry.slot}" or entry.name) if entry else item.name
+
+
+def _word(file: ast.File, space: str, text: str, where: str) -> ast.File:
+    new = _one(space, text, where)
+    assert isinstance(new, ast.Statement)
+    given = _items(new)
+    old = next((i for i in file.items if isinstance(i, ast.Statement) and i.kind == space), None)
+    if old is None:
+        return replace(file, items=tuple(_placed(list(file.items), new)))
+    items = list(_items(old))
+    for word in given:
+        key = _key(space, word)
+        at = next((n for n, i in enumerate(items) if key and _key(space, i) == key), None)
+        if at is None:
+            items.insert(0 if key == "slot dataset" else len(items), word)
+        else:
+            items[at] = word
+    return _with(file, old, items)
+
+
+def _without(file: ast.File, space: str, name: str, where: str) -> ast.File:
+    old = next((i for i in file.items if isinstance(i, ast.Statement) and i.kind == space), None)
+    items = _items(old) if old else ()
+    left = [i for i in items if not (isinstance(w := hyphenated(i), ast.Word) and w.name == name)]
+    if old is None or len(left) == len(items):
+        raise ArchError(f"`{where}`: the `{space}` statement has no `{name}`")
+    return _with(file, old, left)
+
+
+def _with(file: ast.File, old: ast.Statement, items: list[ast.Expr]) -> ast.File:
+    if not items:
+        return replace(file, items=tuple(i for i in file.items if i is not old))
+    body = items[0] if len(items) == 1 else ast.Seq(tuple(items), old.body.span)
+    new = replace(old, body=body)
+    return replace(file, items=tuple(new if i is old else i for i in file.items))

@@ -1,0 +1,89 @@
+"""What a person means by a spec: a file, a shipped spec's name, `-` for standard input, or the text itself."""
+
+from __future__ import annotations
+
+import os
+import re
+from difflib import get_close_matches
+from pathlib import Path
+
+from archdsl.errors import ArchError, Source
+from archdsl.files import spec_path, specs
+from archdsl.syntax.read import read_stdin, read_text
+
+_NAME = re.compile(r"[A-Za-z][\w.-]*")
+
+
+def locate(spec: str) -> Source:
+    """The text that a spec means, named for messages.
+
+    An existing file is read. What ends with ``.arch``, or has a path separator and neither space nor bracket, is a path:
+    of a file, or of a shipped spec. A single name may be a shipped spec's. Everything else is the text itself.
+
+    Raises:
+        ArchError: no such file, or one that cannot be read.
+        SpecError: A104 or A401.
+    """
+    if spec == "-":
+        return Source("<stdin>", read_stdin())
+    if is_path(spec):
+        return _file(spec)
+    if _NAME.fullmatch(spec):
+        from archdsl.registry import find
+
+        shipped = None if find("net", spec) else spec_path(spec)
+        if shipped is not None:
+            return Source(_shown(shipped), read_text(shipped))
+    return Source("<spec>", spec)
+
+
+def is_path(spec: str) -> bool:
+    """Whether a spec is meant as a file."""
+    if not spec.strip() or "\0" in spec or "\n" in spec or len(spec) > 4096:
+        return False
+    return os.path.lexists(spec) or (
+        (spec.endswith(".arch") or "/" in spec or os.sep in spec) and not re.search(r"[\s()\[\]{}|]", spec)
+    )
+
+
+def folder_specs(folder: Path) -> list[Path]:
+    """All specs below a folder, sorted; hidden folders are left out."""
+    found = (p for p in folder.rglob("*.arch") if p.is_file())
+    return sorted(p for p in found if not any(x.startswith(".") for x in p.relative_to(folder).parts))
+
+
+def _file(spec: str) -> Source:
+    path = Path(spec)
+    if path.is_dir():
+        raise ArchError(f"{spec} is a folder", help="name a file, or let `archdsl check` take the folder")
+    if os.path.lexists(spec):
+        return Source(spec, read_text(path))
+    shipped = spec_path(spec)
+    if shipped is not None:
+        return Source(_shown(shipped), read_text(shipped))
+    raise ArchError(f"there is no file {spec}", help=_near(path))
+
+
+def _near(path: Path) -> str:
+    try:
+        beside = [str(path.parent / n) for n in os.listdir(path.parent) if n.endswith(".arch")]
+    except OSError:
+        beside = []
+    known = beside + [f"specs/{p}" for p in _names()]
+    near = get_close_matches(str(path), known, n=3, cutoff=0.6)
+    if near:
+        return "did you mean " + " or ".join(near) + "?"
+    return "name a file, write the text itself in quotes, or give `-` for standard input"
+
+
+def _names() -> list[str]:
+    return [_shown(p).removeprefix("specs/") for p in specs()]
+
+
+def _shown(path: Path) -> str:
+    """A shipped spec by the path that it has in the repository, if it is read from there, else its whole path: includes
+    are found beside it."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

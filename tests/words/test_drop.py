@@ -1,0 +1,157 @@
+"""Dropout and its kin: what goes to 0 while training, when, and nothing in eval mode."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import nn
+
+from archdsl.emit import layers
+from archdsl.emit.build import build
+from archdsl.errors import SpecError
+from archdsl.expand import expand, settle
+from archdsl.registry import entries
+from archdsl.syntax.parse import parse
+
+KIN = [e.name for e in entries("net") if "drop" in e.traits]
+PHASED = {
+    "drop": "conv(8) drop(0.5{})",
+    "spatial": "conv(8) spatial(0.5{})",
+    "cutout": "cutout(8{}) conv(8)",
+    "droppath": "conv(8) droppath(0.5{})",
+    "dropblock": "conv(8) dropblock(0.5, 3{})",
+    "dropconnect": "dropconnect(conv(8), 0.5{})",
+}
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> Iterator[None]:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        yield
+
+
+def net(text: str) -> nn.Module:
+    return build(settle(expand(parse(text)), (3, 32, 32), 10).trace)
+
+
+def acts(model: nn.Module, share: float | None = None) -> bool:
+    """Whether two passes in training mode differ, after a share of training."""
+    for module in model.modules():
+        if share is not None and hasattr(module, "set_progress"):
+            module.set_progress(share)
+    x = torch.rand(32, 3, 32, 32)
+    return not torch.equal(model(x), model(x))
+
+
+def test_all_kin_are_tried() -> None:
+    assert sorted(PHASED) == sorted(KIN)
+
+
+@pytest.mark.parametrize("word", KIN)
+def test_acts_while_training_alone(word: str) -> None:
+    model = net(PHASED[word].format(""))
+    assert acts(model)
+    assert acts(model.train())
+    assert not acts(model.eval())
+
+
+@pytest.mark.parametrize("word", KIN)
+def test_late_begins_at_its_share(word: str) -> None:
+    model = net(PHASED[word].format(", late=60%"))
+    assert [acts(model, s) for s in (0.0, 0.59, 0.6, 1.0)] == [False, False, True, True]
+    assert not acts(model.eval(), 1.0)
+    assert acts(net(PHASED[word].format(", late")), 0.5)
+
+
+@pytest.mark.parametrize("word", KIN)
+def test_early_ends_at_its_share(word: str) -> None:
+    model = net(PHASED[word].format(", early=20%"))
+    assert [acts(model, s) for s in (0.0, 0.1, 0.2, 1.0)] == [True, True, False, False]
+    assert not acts(net(PHASED[word].format(", early=0%")), 0.0)
+
+
+@pytest.mark.parametrize("word", KIN)
+def test_one_phase_at_a_time(word: str) -> None:
+    with pytest.raises(SpecError, match="both early and late"):
+        net(PHASED[word].format(", early, late"))
+
+
+@pytest.mark.parametrize("word", [k for k in KIN if k != "cutout"])
+def test_a_rate_of_zero_is_the_identity(word: str) -> None:
+    assert not acts(net(PHASED[word].format("").replace("0.5", "0")))
+
+
+def test_early_rate_falls_in_a_straight_line() -> None:
+    module = layers.PhasedDropout(0.4, early=0.5)
+    rates = []
+    for share in (0.0, 0.25, 0.5, 0.75):
+        module.set_progress(share)
+        rates.append(module.rate)
+    assert rates == pytest.approx([0.4, 0.2, 0.0, 0.0])
+
+
+@pytest.mark.parametrize("module", [
+    nn.Dropout(0.3), layers.PhasedDropout(0.3, late=0.0), layers.PhasedDropout(0.3, late=0.0, channels=True),
+    layers.DropPath(0.3), layers.DropBlock2d(0.1, 3),
+], ids=lambda m: type(m).__name__)  # fmt: skip
+def test_the_mean_is_kept(module: nn.Module) -> None:
+    assert module(torch.ones(400, 8, 12, 12)).mean().item() == pytest.approx(1, abs=0.05)
+
+
+def test_whole_channels_go_together() -> None:
+    for module in (nn.Dropout2d(0.5), layers.PhasedDropout(0.5, late=0.0, channels=True)):
+        means = module(torch.ones(16, 32, 4, 4)).mean((2, 3))
+        assert set(means.flatten().tolist()) == {0.0, 2.0}
+
+
+def test_whole_examples_go_together() -> None:
+    for shape in ((256, 3), (256, 5, 3), (256, 3, 2, 2)):
+        values = layers.DropPath(0.2)(torch.ones(shape)).flatten(1)
+        assert torch.equal(values.amin(1), values.amax(1))
+        assert set(values.unique().tolist()) == {0.0, 1.25}
+
+
+@pytest.mark.parametrize("size", [1, 4, 5])
+def test_cutout_cuts_one_square(size: int) -> None:
+    cut = layers.Cutout(size)(torch.ones(500, 2, 20, 20)) == 0
+    assert torch.equal(cut[:, 0], cut[:, 1])  # in all channels
+    heights, widths = cut[:, 0].any(2).sum(1), cut[:, 0].any(1).sum(1)
+    assert torch.equal(cut[:, 0].sum((1, 2)), heights * widths)
+    assert (heights.max(), widths.max()) == (size, size)
+    assert heights.min() >= size // 2  # at most about half lies outside
+
+
+@pytest.mark.parametrize("size", [1, 3, 4, 40])
+def test_dropblock_drops_squares(size: int) -> None:
+    side = min(size, 12)
+    gone = (layers.DropBlock2d(0.02, size)(torch.ones(300, 4, 12, 12)) == 0).flatten(0, 1)
+    hit = gone[gone.any(2).any(1)]
+    assert len(hit)
+    assert hit.sum((1, 2)).min() == side * side  # a lone square is whole
+    if size == 3:
+        assert gone.float().mean().item() == pytest.approx(0.02, rel=0.3)
+
+
+def test_dropconnect_drops_weights_and_no_biases() -> None:
+    class Probe(nn.Linear):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.cat((self.weight.flatten(), self.bias))
+
+    probe = Probe(40, 50)
+    nn.init.ones_(probe.weight)
+    nn.init.ones_(probe.bias)
+    values = layers.DropConnect(probe, 0.2)(torch.zeros(1))
+    assert set(values[:-50].unique().tolist()) == {0.0, 1.25}
+    assert set(values[-50:].tolist()) == {1.0}
+    assert torch.equal(probe.weight, torch.ones(50, 40))
+
+
+def test_dropconnect_leaves_the_bias_to_the_normalisation_behind_it() -> None:
+    def names(text: str) -> set[str]:
+        return {n.rsplit(".", 1)[-1] for n, _ in net(text).named_parameters() if n.startswith("dropconnect")}
+
+    assert names("dropconnect(conv(8), 0.5) bn") == {"weight"}
+    assert names("dropconnect(conv(8), 0.5) relu") == {"weight", "bias"}

@@ -1,0 +1,136 @@
+"""Modifiers: each equals the net written out, commutes with every other, and can be taken back."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import pytest
+
+from archdsl.errors import SpecError
+from archdsl.expand import expand, settle
+from archdsl.ir.cost import cost
+from archdsl.ir.trace import Trace
+from archdsl.registry import Entry, entries, params
+from archdsl.syntax.parse import parse
+
+MODIFIERS = {e.name: e for e in entries("modifier")}
+
+
+def traced(text: str) -> Trace:
+    return settle(expand(parse(text)), (3, 32, 32), 10).trace
+
+
+def lines(text: str) -> list[tuple[object, ...]]:
+    """The network as rows without names: what it computes, whatever it is called."""
+    rows = traced(text).rows
+    return [(r.op.name, tuple(a for a in r.op.args if not hasattr(a, "items")), r.layer.out, r.inputs) for r in rows]
+
+
+SAME = [
+    ("vgg[8x2] +bn", "(conv(8) bn relu)*2 maxpool"),
+    ("vgg[8x2] +gn(4)", "(conv(8) gn(4) relu)*2 maxpool"),
+    ("vgg[8,8] +res", "res(conv(8)) relu maxpool add(conv(8) | id) relu maxpool"),
+    ("vgg[8x2] +res +bn", "add(conv(8) bn relu conv(8) bn | conv(8, 1) bn) relu maxpool"),
+    ("plain[8x2] +res", "resnet[8x2]"),
+    ("plain[8x1,16x1] +res", "resnet[8x1,16x1]"),
+    ("resnet[8x2,16x2] -res", "plain[8x2,16x2]"),
+    ("resnet[8x2] -bn +gn(4)", "resnet[8x2] +gn(4)"),
+    ("plain[8x2,16x2] +bottleneck +res", "bottleneck[8x2,16x2]"),
+    ("bottleneck[16x1] +groups(4)", "bottleneck[16x1](groups=4, base=16)"),
+    ("resnet[8x2] +pre", "preresnet[8x2] bn relu"),
+    ("(resnet[8x2] +pre) -pre", "resnet[8x2]"),
+    ("vgg[8x2] +pre +bn", "(bn relu conv(8))*2 maxpool bn relu"),
+    ("vgg[8] +act(gelu)", "conv(8) gelu maxpool"),
+    ("vgg[8] +dw", "dwconv(bias=false) conv(8,1) relu maxpool"),
+    ("vgg[8] +ws", "conv(8, ws=standard) relu maxpool"),
+    ("vgg[8] +se(4)", "conv(8) relu se(4) maxpool"),
+    ("vgg[8x2] +drop(0.2, late)", "conv(8) relu drop(0.2, late) conv(8) relu maxpool"),
+    ("resnet[8x2] +droppath(0.2)",
+     "add(conv(8) bn relu conv(8) bn droppath(0.1) | conv(8,1) bn) relu"
+     " add(conv(8) bn relu conv(8) bn droppath(0.2) | id) relu"),
+    ("resnet[8] +zeroinit", "add(conv(8) bn relu conv(8) bn(zero) | conv(8,1) bn) relu"),
+    ("(conv(8) relu conv(8) relu)*2 +res", "(res(conv(8) relu conv(8)) relu)*2"),
+    ("conv(8) relu +act(elu)", "conv(8) elu"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("short", "written"), SAME)
+def test_a_modifier_is_the_net_written_out(short: str, written: str) -> None:
+    assert lines(short) == lines(written)
+
+
+# A term in which every modifier has a place, and arguments for those that need one.
+TERM = "conv(16) (resnet[16x2,32x2])"
+ARGUMENTS = {"act": "(gelu)", "gn": "(8)", "groups": "(4)"}
+
+
+def written(entry: Entry) -> str:
+    return f"+{entry.name}{ARGUMENTS.get(entry.name, '')}"
+
+
+def outcome(text: str) -> object:
+    """The network, or the codes of what is wrong with it."""
+    try:
+        return lines(text)
+    except SpecError as error:
+        return [d.code for d in error.diagnostics]
+
+
+def clash(a: Entry, b: Entry) -> bool:
+    return bool(a.slot) and a.slot == b.slot
+
+
+@pytest.mark.parametrize(("a", "b"), list(combinations(sorted(MODIFIERS), 2)))
+def test_modifiers_commute(a: str, b: str) -> None:
+    first, second = written(MODIFIERS[a]), written(MODIFIERS[b])
+    if clash(MODIFIERS[a], MODIFIERS[b]):
+        for text in (f"{TERM} {first} {second}", f"{TERM} {second} {first}"):
+            with pytest.raises(SpecError, match="A211"):
+                traced(text)
+    else:
+        assert outcome(f"{TERM} {first} {second}") == outcome(f"{TERM} {second} {first}")
+
+
+@pytest.mark.parametrize("name", sorted(MODIFIERS))
+def test_a_modifier_says_whether_parameters_stay(name: str) -> None:
+    entry = MODIFIERS[name]
+    text = entry.examples[0]
+    head, _, _ = text.rpartition(f" +{name}")
+    if entry.keeps_params:
+        assert cost(traced(text)).params == cost(traced(head)).params
+    assert all(p.describe() for p in params(entry))
+
+
+@pytest.mark.parametrize("name", sorted(set(MODIFIERS) - {"nf", "res", "pre", "bottleneck"}))
+def test_minus_takes_a_modifier_back(name: str) -> None:
+    norm = name in ("bn", "ln", "gn", "in")
+    bare = f"{TERM} -bn" if norm else f"{TERM} -act" if name == "act" else TERM
+    with_it = f"(resnet[16x2,32x2] {written(MODIFIERS[name])})"
+    assert lines(f"conv(16) {with_it} -{name}") == lines(bare)
+
+
+def test_bottlenecks_and_back() -> None:
+    assert lines("bottleneck[8x2,16x2] -bottleneck") == lines("resnet[8x2,16x2]")
+
+
+@pytest.mark.parametrize(("text", "code", "place"), [
+    ("vgg[8] +rse", "A203", "+rse"), ("vgg[8] +bn +bn", "A211", "+bn"), ("vgg[8] +bn -bn", "A211", "-bn"),
+    ("vgg[8] +bn +gn(2)", "A211", "+gn(2)"), ("vgg[8] -bn", "A210", "-bn"), ("gap +bn", "A210", "+bn"),
+    ("conv(8) +zeroinit", "A210", "+zeroinit"), ("vgg[8] +gn(3)", "A303", "+gn(3)"), ("vgg[8] -bn(1)", "A207", "-bn(1)"),
+    ("vgg[8] +drop(1.0)", "A209", "1.0"), ("vgg[8] +act(reLU)", "A208", "reLU"), ("(+bn)", "A210", "+bn"),
+    ("vgg[8] +nf +ws", "A211", "+ws"), ("resnet[8] -nf", "A210", "-nf"),
+])  # fmt: skip
+def test_a_wrong_modifier_is_shown_in_its_place(text: str, code: str, place: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        traced(text)
+    first = caught.value.diagnostics[0]
+    assert first.code == code
+    assert first.span is not None
+    assert first.span.text == place
+
+
+def test_gates_stay_closed() -> None:
+    """A modifier changes the block, never the two small layers inside its gate."""
+    rows = [r for r in traced("conv(8) vgg[16x1] +se +bn +act(gelu) +ws +groups(2)").rows if ".se." in r.path]
+    assert [r.op.name for r in rows] == ["gap", "conv", "relu", "conv", "sigmoid", "mul"]
+    assert all("none" in r.op.args for r in rows if r.op.name == "conv")

@@ -1,0 +1,111 @@
+"""Networks as arguments: shared weights and neural ODEs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+
+from archdsl.emit import layers
+from archdsl.emit.build import build
+from archdsl.errors import SpecError
+from archdsl.expand import expand, settle
+from archdsl.ir.cost import cost
+from archdsl.ir.trace import Trace
+from archdsl.syntax.parse import parse
+
+
+def trace_of(text: str) -> Trace:
+    return settle(expand(parse(text)), (3, 32, 32), 10).trace
+
+
+class Scaled(nn.Module):
+    """dx/dt = a·x, with a count of its evaluations."""
+
+    def __init__(self, a: float) -> None:
+        super().__init__()
+        self.a, self.calls = nn.Parameter(torch.tensor(a, dtype=torch.float64)), 0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        return self.a * x
+
+
+# The first terms of the exponential series: a solver of order n gets n + 1 of them right in one step.
+@pytest.mark.parametrize(("solver", "order"), [("euler", 1), ("midpoint", 2), ("rk4", 4)])
+def test_one_step_has_the_order_of_its_solver(solver: str, order: int) -> None:
+    x = layers.Ode(Scaled(0.7), solver=solver, steps=1)(torch.ones(1, 1, dtype=torch.float64))
+    assert x.item() == pytest.approx(sum(0.7**i / math.factorial(i) for i in range(order + 1)), rel=1e-12)
+
+
+@pytest.mark.parametrize("solver", ["euler", "midpoint", "rk4", "dopri5"])
+def test_solvers_approach_the_exponential(solver: str) -> None:
+    x = layers.Ode(Scaled(-1.0), t=2.0, solver=solver, steps=400)(torch.ones(2, 3, dtype=torch.float64))
+    torch.testing.assert_close(x, torch.full((2, 3), math.exp(-2), dtype=torch.float64), rtol=1e-2, atol=1e-3)
+
+
+@pytest.mark.parametrize(("solver", "calls"), [("euler", 3), ("midpoint", 6), ("rk4", 12)])
+def test_evaluations_are_those_counted(solver: str, calls: int) -> None:
+    f = Scaled(0.1)
+    layers.Ode(f, solver=solver, steps=3)(torch.ones(1, 1, dtype=torch.float64))
+    assert f.calls == calls
+    one = trace_of("conv(8) conv(8)").rows[1].layer.macs
+    assert trace_of(f"conv(8) ode(conv(8), solver={solver}, steps=3)").rows[1].layer.macs == calls * one
+
+
+def test_the_fewest_evaluations_of_dopri5_are_eight() -> None:
+    f = Scaled(1.0)
+    layers.Ode(f, t=0.01)(torch.ones(1, 1, dtype=torch.float64))
+    assert f.calls == 8
+    one = trace_of("conv(8) conv(8)").rows[1].layer.macs
+    assert trace_of("conv(8) ode(conv(8))").rows[1].layer.macs == 8 * one
+
+
+def test_both_gradients_agree() -> None:
+    def gradients(adjoint: bool) -> tuple[torch.Tensor, ...]:
+        f, x = Scaled(0.5), torch.ones(2, 3, dtype=torch.float64, requires_grad=True)
+        layers.Ode(f, rtol=1e-9, atol=1e-9, adjoint=adjoint)(x).sum().backward()
+        assert f.a.grad is not None
+        assert x.grad is not None
+        return f.a.grad, x.grad
+
+    for through, back in zip(gradients(False), gradients(True), strict=True):
+        torch.testing.assert_close(through, back, rtol=1e-6, atol=1e-8)
+
+
+def test_shared_weights_count_once_and_their_work_each_time() -> None:
+    once, thrice = (trace_of(f"conv(8) shared(conv(8) relu, {n})") for n in (1, 3))
+    assert cost(once).params == cost(thrice).params == 3 * 8 * 9 + 8 + 8 * 8 * 9 + 8 + 8 * 10 + 10
+    assert thrice.rows[1].layer.macs == 3 * once.rows[1].layer.macs
+    model = build(thrice)
+    x = torch.rand(2, 3, 32, 32)
+    first, inner = model.get_submodule("conv"), model.get_submodule("shared.f")
+    expected = inner(inner(inner(first(x))))
+    torch.testing.assert_close(model.get_submodule("shared")(first(x)), expected)
+
+
+REFUSED: list[tuple[str, str]] = [
+    ("conv(8) ode(conv(16))", "A307"),
+    ("conv(8) shared(conv(8, s=2), 2)", "A307"),
+    ("conv(8) ode(conv(8), steps=3)", "A302"),
+    ("conv(8) ode(conv(8), solver=rk4, rtol=1e-3)", "A302"),
+    ("conv(8) ode(conv(8), solver=euler, adjoint)", "A302"),
+    ("conv(8) ode(conv(8), solver=heun)", "A208"),
+    ("conv(8) shared(conv(8), 0)", "A209"),
+]
+
+
+@pytest.mark.parametrize(("text", "code"), REFUSED)
+def test_what_does_not_fit_is_refused(text: str, code: str) -> None:
+    with pytest.raises(SpecError) as error:
+        trace_of(text)
+    assert [d.code for d in error.value.diagnostics] == [code]
+
+
+def test_weights_inside_are_found_under_their_argument() -> None:
+    make: Callable[[str], list[str]] = lambda text: [n for n, _ in build(trace_of(text)).named_parameters()]  # noqa: E731
+    assert make("conv(8) ode(first: conv(8) tanh conv(8))")[2] == "ode.f.first.weight"
+    assert make("conv(8) twice: shared(conv(8), 2)")[2] == "twice.f.conv.weight"
