@@ -6,12 +6,14 @@ Python that fx writes, with nothing between the layers, so that the language cos
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import fx, nn
 
 from archdsl.emit import layers
+from archdsl.emit.library import foreign_modules
 from archdsl.registry import params
 
 if TYPE_CHECKING:
@@ -25,7 +27,10 @@ class _Namespace:
     """What an op's ``module`` sees as ``nn``: torch.nn, and the modules that torch lacks."""
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(layers, name, None) or getattr(nn, name)
+        for room in (layers, *map(import_module, foreign_modules() if not hasattr(nn, name) else ())):
+            if hasattr(room, name):
+                return getattr(room, name)
+        return getattr(nn, name)
 
 
 NAMESPACE: Any = _Namespace()

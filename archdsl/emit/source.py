@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import ast as python
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archdsl import __version__
+from archdsl.emit.library import sources
 from archdsl.emit.record import Expr, Recorder, value_names
 from archdsl.registry import params
 
@@ -88,7 +87,7 @@ class _Writer:
             at = len(self.classes) - 1
             self.classes[at] = self.network(body, f"{row.path}.{parameter}.", name)
             bodies.append(Expr(f"{name}()"))
-        return str(row.layer.module(Recorder("nn", self.used, _own_layers()), *bodies))
+        return str(row.layer.module(Recorder("nn", self.used, sources()), *bodies))
 
 
 def _plant(tree: dict[str, Any], path: list[str], text: str) -> None:
@@ -105,20 +104,5 @@ def _show(part: Any, indent: int) -> str:
     return f"Group(\n{inner}{' ' * indent})"
 
 
-_SOURCES: dict[str, str] = {}
-
-
-def _own_layers() -> dict[str, str]:
-    """The source of each class of ``archdsl.emit.layers`` by name, read as text so that torch is not needed."""
-    if not _SOURCES:
-        room = Path(__file__).parent
-        for path in [room / "layers.py"] if (room / "layers.py").exists() else sorted((room / "layers").glob("*.py")):
-            text = path.read_text("utf-8")
-            for node in python.parse(text).body:
-                if isinstance(node, python.ClassDef):
-                    _SOURCES[node.name] = python.get_source_segment(text, node) or ""
-    return _SOURCES
-
-
 def _layer_source(name: str) -> str:
-    return _own_layers()[name] + "\n"
+    return sources()[name] + "\n"

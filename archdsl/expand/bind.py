@@ -9,7 +9,7 @@ from archdsl.errors import SpecError, fail, suggest
 from archdsl.expand.env import Env, collect
 from archdsl.expand.values import Name, value
 from archdsl.ir.symbol import Symbol
-from archdsl.registry import MISSING, Arg, Entry, params
+from archdsl.registry import MISSING, Arg, Entry, defaults, params
 from archdsl.syntax import ast
 
 Expand = Callable[[ast.Expr, Env], Any]
@@ -23,6 +23,8 @@ def bind(
     Raises:
         SpecError: A204–A209; several at once where several arguments are wrong.
     """
+    if not args and (alone := defaults(entry)) is not None:
+        return alone
     known = params(entry)
     given = matched(entry, args, at)
     values, errors = [], []

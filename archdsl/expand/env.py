@@ -37,6 +37,7 @@ class Budget:
     def spend(self, layers: int, span: Span | None) -> None:
         self.layers += layers
         if self.layers > Limits.LAYERS:
+            self.layers = -(10**12)  # said once is enough: what follows is expanded to find other errors
             raise fail("A404", f"the network has more than {Limits.LAYERS:,} layers", span,
                        "make it smaller, or raise ARCHDSL_MAX_LAYERS")  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from keyword import iskeyword
 
 from archdsl.errors import SpecError, fail, suggest
 from archdsl.expand.bind import bind, usage
@@ -79,8 +80,9 @@ def _sequence(items: tuple[ast.Expr, ...], expr: ast.Expr, env: Env) -> Node:
 
 def _labelled(name: str, node: Node, expr: ast.Label) -> Node:
     if isinstance(node, Op | Seq | Fan):
-        if name in RESERVED_LABELS:
-            raise fail("A212", f"`{name}` is a method of every torch module and can be no label", expr.span,
+        if name in RESERVED_LABELS or iskeyword(name):
+            what = "a keyword of Python" if iskeyword(name) else "a method of every torch module"
+            raise fail("A212", f"`{name}` is {what} and can be no label", expr.span,
                        f"write `{name}_:`")  # fmt: skip
         return replace(node, label=name)
     raise fail("A217", f"the label `{name}` has no module to name", expr.span, "label a word or a group")

@@ -49,25 +49,33 @@ class Cost:
 
 def row_params(row: Row) -> int:
     """Trainable numbers of a row, those of its bodies included once."""
-    own = sum(prod(s) for s in row.layer.weights.values())
+    own = sum(map(prod, row.layer.weights.values()))
     return own + sum(row_params(r) for b in row.bodies for r in b.rows)
 
 
 def row_buffers(row: Row) -> int:
     """Numbers that a row keeps but does not train."""
-    own = sum(prod(s) for s in row.layer.buffers.values())
+    own = sum(map(prod, row.layer.buffers.values()))
     return own + sum(row_buffers(r) for b in row.bodies for r in b.rows)
 
 
 def cost(trace: Trace) -> Cost:
     """The totals of a traced network."""
-    rows = trace.rows
+    params = buffers = macs = activations = 0
+    layers = len(trace.rows)
+    sizes: dict[int, tuple[int, int, int]] = {}  # equal layers are one object, see the memo of the trace
+    outs: list[int] = []
+    for row in trace.rows:
+        key = id(row.layer)
+        if row.bodies or key not in sizes:
+            sizes[key] = row_params(row), row_buffers(row), prod(row.layer.out)
+            layers += sum(len(b.flat()) for b in row.bodies)
+        p, b, a = sizes[key]
+        params, buffers, activations, macs = params + p, buffers + b, activations + a, macs + row.layer.macs
+        outs.append(a)
     return Cost(
-        params=sum(map(row_params, rows)), buffers=sum(map(row_buffers, rows)),
-        macs=sum(r.layer.macs for r in rows),
-        activations=sum(prod(r.layer.out) for r in rows), peak=_peak(trace),
-        layers=sum(1 + sum(len(b.flat()) for b in r.bodies) for r in rows), depth=_depth(trace),
-        **_last_image(trace),
+        params=params, buffers=buffers, macs=macs, activations=activations, peak=_peak(trace, outs), layers=layers,
+        depth=_depth(trace), **_last_image(trace),
     )  # fmt: skip
 
 
@@ -82,26 +90,30 @@ def _last_image(trace: Trace) -> dict[str, tuple[int, int] | None]:
 def _depth(trace: Trace) -> int:
     depths: list[int] = []
     for row in trace.rows:
-        own = sum(_depth(b) for b in row.bodies) or int("weighted" in row.op.entry.traits)
-        depths.append(own + max(depths[i] if i >= 0 else 0 for i in row.inputs))
+        own = sum(map(_depth, row.bodies)) if row.bodies else int("weighted" in row.op.entry.traits)
+        if len(row.inputs) == 1:
+            source = row.inputs[0]
+            before = depths[source] if source >= 0 else 0
+        else:
+            before = max(depths[i] if i >= 0 else 0 for i in row.inputs)
+        depths.append(before + own)
     return depths[trace.output] if trace.output >= 0 else 0
 
 
-def _peak(trace: Trace) -> int:
+def _peak(trace: Trace, outs: list[int]) -> int:
     """The largest sum of values alive at once, walking in order: a value dies after its last reader."""
-    last = {-1: 0}
+    last = [*range(len(outs)), 0]  # the last entry is the input's, which index -1 finds
     for index, row in enumerate(trace.rows):
         for source in row.inputs:
             last[source] = index
-    last[trace.output] = len(trace.rows)
-    dying: dict[int, list[int]] = {}
-    for value, when in last.items():
-        dying.setdefault(when, []).append(value)
-    alive = most = prod(trace.input)
-    for index, row in enumerate(trace.rows):
-        alive += prod(row.layer.out)
+    last[trace.output] = len(outs)
+    sizes = [*outs, prod(trace.input)]
+    dying = [0] * (len(outs) + 1)
+    for value, when in enumerate(last):
+        dying[when] += sizes[value]
+    alive = most = sizes[-1]
+    for index, size in enumerate(outs):
+        alive += size
         most = max(most, alive)
-        alive -= sum(prod(trace.shape(v)) for v in dying.get(index, ()))
-        if index not in last:
-            alive -= prod(row.layer.out)
+        alive -= dying[index]
     return most

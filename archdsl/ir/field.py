@@ -39,6 +39,11 @@ def fields(trace: Trace) -> list[Field | None]:
 
 
 def _through(row: Row, arriving: list[Field | None]) -> Field | None:
+    if len(arriving) == 1 and not row.bodies:  # nearly every row
+        field, window = arriving[0], row.layer.window
+        if field is None or window is None:
+            return field
+        return None if window == GLOBAL else _widen(field, window)
     images = [f for f, known in ((f, f is not None) for f in arriving) if known and f is not None]
     if len(images) < len(arriving) or not images or row.bodies:
         return None

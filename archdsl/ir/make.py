@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from archdsl.errors import ArchError
 from archdsl.ir.nodes import Fan, Node, Op, Seq
 from archdsl.ir.symbol import HERE, Symbol
-from archdsl.registry import Entry, find, params
+from archdsl.registry import Entry, defaults, find, params
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,7 +34,11 @@ class Stage:
 def node_of(entry: Entry, args: tuple[Any, ...], span: Span | None = None, label: str = "") -> Node:
     """The node of a word that takes no stages: an Op, or what a composite unfolds to."""
     if entry.kind in ("op", "late", "join"):
-        return Op(entry, args, label, span, any(isinstance(a, Symbol) for a in args))
+        dynamic = False
+        for value in args:
+            if isinstance(value, Symbol):
+                dynamic = True
+        return Op(entry, args, label, span, dynamic)
     made: Node = entry.make(*args)
     if isinstance(made, Seq) and made.scope is None:
         return replace(made, name=made.name or entry.name, label=label, scope=HERE, call=entry.name, span=span)
@@ -59,6 +63,8 @@ class Words:
 
 def bound(entry: Entry, given: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
     """Python arguments in the order of the signature, defaults filled in."""
+    if not given and not named and (alone := defaults(entry)) is not None:
+        return alone
     values = list(given)
     known = params(entry)
     for parameter in known[len(given) :]:

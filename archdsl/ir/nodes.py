@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from archdsl.registry import nets
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -89,8 +91,8 @@ def children(node: Node) -> tuple[Node, ...]:
             return items
         case Fan(branches=branches):
             return branches
-        case Op(args=args):
-            return tuple(a for a in args if isinstance(a, Op | Seq | Fan | Mark | Ref))
+        case Op(entry=entry, args=args):
+            return tuple(args[i] for i in nets(entry) if args[i] is not None)
         case _:
             return ()
 
@@ -104,8 +106,10 @@ def rebuild(node: Node, change: Callable[[Node], Node]) -> Node:
         case Fan(branches=branches):
             new = tuple(change(b) for b in branches)
             return node if all(a is b for a, b in zip(new, branches, strict=True)) else replace(node, branches=new)
-        case Op(args=args):
-            args_new = tuple(change(a) if isinstance(a, Op | Seq | Fan | Mark | Ref) else a for a in args)
-            return node if all(a is b for a, b in zip(args_new, args, strict=True)) else replace(node, args=args_new)
+        case Op(entry=entry, args=args) if nets(entry):
+            changed = {i: change(args[i]) for i in nets(entry) if args[i] is not None}
+            if all(args[i] is new for i, new in changed.items()):
+                return node
+            return replace(node, args=tuple(changed.get(i, a) for i, a in enumerate(args)))
         case _:
             return node

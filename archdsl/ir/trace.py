@@ -16,7 +16,7 @@ from archdsl.ir.names import Names
 from archdsl.ir.nodes import Fan, Mark, Node, Op, Ref, Seq
 from archdsl.ir.symbol import CLASSES, OWN, ArithmeticMisfit, Symbol, evaluate
 from archdsl.limits import Limits
-from archdsl.registry import params
+from archdsl.registry import nets, params
 from archdsl.registry.types import Shape
 
 
@@ -132,7 +132,7 @@ class _Walker:
     def fan(self, node: Fan) -> Node:
         start, outer = self.here, self.names
         self.names = outer.inner(node.label, node.name or node.join.name, node.span)
-        ends: list[int] = [0] * len(node.branches)
+        ends: dict[int, int] = {}
         branches = list(node.branches)
         try:
             late = [i for i, b in enumerate(branches) if isinstance(b, Op) and b.entry.kind == "late"]
@@ -140,21 +140,29 @@ class _Walker:
                 self.here = start
                 branch = branches[i]
                 if i in late:
-                    branch = self.settle(branch, [ends[j] for j in range(len(ends)) if j not in late])
+                    unfolded = self.settle(branch, [e for j, e in ends.items() if j not in late])
+                    if unfolded is None:
+                        continue
+                    branch = unfolded
                 branches[i] = self.node(branch)
                 ends[i] = self.here
         except SpecError as error:
             raise error.within(node.join.name, node.span) from None
+        kept = sorted(ends)
+        if len(kept) < 2 <= len(branches):  # nothing is left to meet
+            self.here, self.names = ends[kept[0]] if kept else start, outer
+            return Seq(tuple(branches[i] for i in kept), name=node.name, label=node.label, span=node.span)
         join, inner, self.names = self.arguments(node.join), self.names, outer
-        shapes = tuple(self.shapes[e] if e >= 0 else self.input for e in ends)
-        self.append(inner.take("", join.name, join.span), join, self.ask(join, shapes), tuple(ends), ())
-        return replace(node, join=join, branches=tuple(branches))
+        sources = tuple(ends[i] for i in kept)
+        shapes = tuple(self.shapes[e] if e >= 0 else self.input for e in sources)
+        self.append(inner.take("", join.name, join.span), join, self.ask(join, shapes), sources, ())
+        return replace(node, join=join, branches=tuple(branches[i] for i in kept))
 
-    def settle(self, branch: Any, ends: list[int]) -> Node:
-        """A late composite unfolded, now that the branch it meets has a shape."""
+    def settle(self, branch: Any, ends: list[int]) -> Node | None:
+        """A late composite unfolded, now that the branch it meets has a shape; None where it wants to be no branch."""
         target = self.shapes[ends[0]] if ends and ends[0] >= 0 else self.input
         try:
-            unfolded: Node = branch.entry.make(self.shape(), target, *branch.args)
+            unfolded: Node | None = branch.entry.make(self.shape(), target, *branch.args)
         except Misfit as error:
             raise self.misfit(error, branch) from None
         return replace(unfolded, label=branch.label) if branch.label and isinstance(unfolded, Seq) else unfolded
@@ -166,7 +174,7 @@ class _Walker:
         node = self.arguments(node)
         shape = self.shape()
         bodies: tuple[Trace, ...] = ()
-        if any(isinstance(a, Seq | Op | Fan) for a in node.args):
+        if nets(node.entry):
             layer, bodies, path = self.with_bodies(node, shape)
         else:
             key = (node.entry, node.args, shape)

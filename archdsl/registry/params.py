@@ -94,6 +94,19 @@ def params(entry: Entry) -> tuple[Arg, ...]:
     return tuple(_arg(p) for p in list(signature.parameters.values())[skip:])
 
 
+@lru_cache(maxsize=None)
+def nets(entry: Entry) -> tuple[int, ...]:
+    """The places of networks among the parameters; for nearly all words there are none."""
+    return tuple(i for i, p in enumerate(params(entry)) if p.base == "node")
+
+
+@lru_cache(maxsize=None)
+def defaults(entry: Entry) -> tuple[Any, ...] | None:
+    """The arguments of a word that stands alone, or None where one is required."""
+    known = params(entry)
+    return None if any(p.required for p in known) else tuple(p.default for p in known)
+
+
 def _arg(parameter: inspect.Parameter) -> Arg:
     default = MISSING if parameter.default is parameter.empty else parameter.default
     hint, optional = parameter.annotation, False

@@ -6,10 +6,16 @@ import os
 import re
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from archdsl.errors import ArchError, Source
+from archdsl.errors import ArchError, Source, SpecError
 from archdsl.files import spec_path, specs
 from archdsl.syntax.read import read_stdin, read_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from archdsl.errors import Diagnostic
 
 _NAME = re.compile(r"[A-Za-z][\w.-]*")
 
@@ -87,3 +93,26 @@ def _shown(path: Path) -> str:
         return str(path.relative_to(Path.cwd()))
     except ValueError:
         return str(path)
+
+
+def sources(specs: Iterable[str], found: list[tuple[str, Diagnostic]] | None = None) -> Iterator[Source]:
+    """The texts of many specs; a folder stands for all specs in it.
+
+    What cannot be read as text is put into ``found``, or raised where none is given.
+
+    Raises:
+        ArchError: no such file, or nothing in a folder.
+    """
+    for spec in specs:
+        names = [spec]
+        if is_path(spec) and Path(spec).is_dir():
+            names = [str(p) for p in folder_specs(Path(spec))]
+            if not names:
+                raise ArchError(f"the folder {spec} has no *.arch in it")
+        for name in names:
+            try:
+                yield locate(name)
+            except SpecError as error:
+                if found is None:
+                    raise
+                found += [(name, d) for d in error.diagnostics]

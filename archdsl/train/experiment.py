@@ -56,22 +56,24 @@ class TrainSettings:
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """All that determines a run: the canonical text (the net is in it), and the settings folded from it."""
+    """All that determines a run: the canonical text (the net is in it), and the settings folded from it.
+
+    ``hash`` names the experiment, the same for every way to write it; left empty, it is taken of text and
+    settings.
+    """
 
     name: str
     text: str
     data: DataSettings
     train: TrainSettings = field(default_factory=TrainSettings)
+    hash: str = ""
 
     @property
-    def hash(self) -> str:
-        """The first 8 hex digits of the SHA-256 of text and settings without the seed, which has its own
-        place.
-        """
-        settings = to_json(self)
-        settings["train"].pop("seed")
-        parts = (self.text, repr(sorted(settings["data"].items())), repr(sorted(settings["train"].items())))
-        return hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    def digest(self) -> str:
+        """The first 8 digits of the hash, as folders show it."""
+        parts = (self.text, repr(to_json(self)))
+        own = hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
+        return (self.hash or own)[:8]
 
 
 def fold_data(words: Iterable[Setting]) -> DataSettings:

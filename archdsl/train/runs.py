@@ -75,12 +75,17 @@ class RunFolder:
             EnvError: ``out`` cannot be written.
         """
         name = re.sub(r"[^A-Za-z0-9._]+", "-", experiment.name).strip("-.")[:60] or "run"
-        stem = f"{name}-{experiment.hash}-s{experiment.train.seed}"
+        stem = f"{name}-{experiment.digest}-s{experiment.train.seed}"
         with _writing(out):
             out.mkdir(parents=True, exist_ok=True)
             folder = cls(_fresh(out, stem))
             folder._write(SPEC, experiment.text if experiment.text.endswith("\n") else experiment.text + "\n")
-            about = {"name": experiment.name, "hash": experiment.hash, "source": source, **to_json(experiment)}
+            about = {
+                "name": experiment.name,
+                "hash": experiment.hash or experiment.digest,
+                "source": source,
+                **to_json(experiment),
+            }
             folder._write(SETTINGS, _json(about, indent=2))
             folder._write(VERSIONS, _json(versions(device), indent=2))
         return folder

@@ -3,11 +3,12 @@
 import gzip
 import io
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 rng = np.random.default_rng(0)
@@ -21,6 +22,15 @@ def lonely(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ARCHDSL_OFFLINE", "1")
     monkeypatch.delenv("ARCHDSL_DATA", raising=False)
     monkeypatch.setattr("archdsl.train.datasets.roots.SYSTEM", tmp_path / "no-system")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Nets this small gain nothing from a second thread, and lose much where something else runs on the machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def idx_bytes(array: np.ndarray) -> bytes:

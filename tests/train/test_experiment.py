@@ -73,12 +73,13 @@ def test_no_data_set() -> None:
         fold_data(())
 
 
-def test_the_hash_is_of_the_experiment_without_its_seed() -> None:
+def test_the_digest_names_the_experiment() -> None:
     data, train = folded()
     one = Experiment("a", "net x", data, train)
-    assert one.hash == Experiment("b", "net x", data, replace(train, seed=1)).hash
-    assert one.hash != Experiment("a", "net x", data, replace(train, epochs=3)).hash
-    assert one.hash != Experiment("a", "net y", data, train).hash
+    assert one.digest == Experiment("b", "net x", data, train).digest
+    assert one.digest != Experiment("a", "net x", data, replace(train, epochs=3)).digest
+    assert one.digest != Experiment("a", "net y", data, train).digest
+    assert Experiment("a", "net x", data, train, "0123456789abcdef").digest == "01234567"
     json.dumps(to_json(one), allow_nan=False)
 
 

@@ -39,7 +39,7 @@ def test_the_folder_has_all_that_is_needed(tmp_path: Path) -> None:
     model = small_net()
     data = experiment()
     run = fit(model, data, out=tmp_path)
-    assert run.folder.name == f"tiny-net-{data.hash}-s0"
+    assert run.folder.name == f"tiny-net-{data.digest}-s0"
     assert run.spec == "net tiny\n"
     assert run.settings["train"]["epochs"] == 2
     assert run.settings["data"]["dataset"] == "fashion-mini"

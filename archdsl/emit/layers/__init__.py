@@ -10,10 +10,18 @@ from archdsl.emit.layers.nested import DropConnect, Ode, Shared
 from archdsl.emit.layers.pixels import LowestPad2d, PixelLinear
 from archdsl.emit.layers.pool import BlurPool2d, GlobalAvgPool2d, GlobalMaxPool2d, MeanTokens
 from archdsl.emit.layers.tokens import Attention, ClassToken, PositionEmbedding
-from archdsl.emit.layers.weights import LayerNorm2d, LayerScale, ScaledStdConv2d, StdConv2d, ZeroBatchNorm1d, ZeroBatchNorm2d
+from archdsl.emit.layers.weights import (
+    LayerNorm2d,
+    LayerScale,
+    ScaledStdConv2d,
+    StdConv2d,
+    ZeroBatchNorm1d,
+    ZeroBatchNorm2d,
+)
 
 __all__ = [
     "Attention", "BlurPool2d", "ClassToken", "Cutout", "DropBlock2d", "DropConnect", "DropPath", "GaussianNoise",
-    "GlobalAvgPool2d", "GlobalMaxPool2d", "LayerNorm2d", "LayerScale", "LowestPad2d", "MeanTokens", "Ode", "PhasedDropout",
-    "PixelLinear", "PositionEmbedding", "ScaledStdConv2d", "Shared", "StdConv2d", "ZeroBatchNorm1d", "ZeroBatchNorm2d",
+    "GlobalAvgPool2d", "GlobalMaxPool2d", "LayerNorm2d", "LayerScale", "LowestPad2d", "MeanTokens", "Ode",
+    "PhasedDropout", "PixelLinear", "PositionEmbedding", "ScaledStdConv2d", "Shared", "StdConv2d", "ZeroBatchNorm1d",
+    "ZeroBatchNorm2d",
 ]  # fmt: skip

@@ -13,9 +13,7 @@ from torch import nn
 class PhasedDropout(nn.Module):
     """Dropout for a part of training; with ``channels`` whole channels of an image go together."""
 
-    def __init__(
-        self, p: float, early: float | None = None, late: float | None = None, channels: bool = False
-    ) -> None:
+    def __init__(self, p: float, early: float | None = None, late: float | None = None, channels: bool = False) -> None:
         super().__init__()
         self.p, self.early, self.late, self.channels = p, early, late, channels
         self.set_progress(0.0)

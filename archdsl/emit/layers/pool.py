@@ -29,6 +29,8 @@ class MeanTokens(nn.Module):
 class BlurPool2d(nn.Module):
     """Each channel smoothed by a binomial filter, then subsampled (Zhang 2019)."""
 
+    kernel: torch.Tensor
+
     def __init__(self, kernel_size: int = 3, stride: int = 2) -> None:
         super().__init__()
         self.kernel_size, self.stride = kernel_size, stride

@@ -38,6 +38,8 @@ class PositionEmbedding(nn.Module):
 class Attention(nn.Module):
     """Multi-head self-attention over tokens (Vaswani et al. 2017), with the weights of ``nn.MultiheadAttention``."""
 
+    in_proj_bias: nn.Parameter | None
+
     def __init__(self, width: int, heads: int, bias: bool = True) -> None:
         super().__init__()
         self.heads = heads

@@ -1,5 +1,7 @@
 """Families: words with a stage list."""
 
-from archdsl.words.families import plain, vgg
+from archdsl.words.families import convnext, efficientnet, inception, lenet, mobilenet, nasnet, plain, vgg, vit
 
-__all__ = ["plain", "vgg"]
+__all__ = [
+    "convnext", "efficientnet", "inception", "lenet", "mobilenet", "nasnet", "plain", "vgg", "vit",
+]  # fmt: skip

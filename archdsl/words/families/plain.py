@@ -14,13 +14,13 @@ Body = Callable[[Stage, int], Seq]
 
 def _stages(stages: tuple[Stage, ...], block: Callable[[Stage, int], Node]) -> Node:
     """Each stage's blocks; the first one has the stage's stride, by default 2 from the second stage on."""
-    return seq(*(
-        seq(
-            *(block(stage, _stride(stage, i)) if b == 0 else block(stage, 1) for b in range(stage.depth)),
-            role="stage", name="stage",
-        )
-        for i, stage in enumerate(stages)
-    ))  # fmt: skip
+
+    def blocks(stage: Stage, stride: int) -> Node:
+        first = block(stage, stride)
+        rest = first if stride == 1 else block(stage, 1)  # equal blocks are one shared node
+        return seq(first, *(rest,) * (stage.depth - 1), role="stage", name="stage")
+
+    return seq(*(blocks(stage, _stride(stage, i)) for i, stage in enumerate(stages)))
 
 
 def _stride(stage: Stage, index: int) -> int:

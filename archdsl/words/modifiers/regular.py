@@ -8,7 +8,7 @@ from archdsl.ir.make import o
 from archdsl.ir.nodes import Fan, Node, Op, Seq, children, rebuild
 from archdsl.registry import modifier, params
 from archdsl.registry.types import Early, Late, Rate
-from archdsl.words.modifiers.walk import closed, each_body, each_op, flat, is_op, with_args
+from archdsl.words.modifiers.walk import closed, each_body, each_op, flat, is_op, sure_skip, with_args
 
 
 def _strip(term: Node, name: str) -> Node | None:
@@ -88,7 +88,7 @@ def droppath(term: Node, p: Rate = 0.2, early: Early | None = None, late: Late |
         nonlocal done
         if closed(node):
             return node
-        if isinstance(node, Fan) and node.role == "res":
+        if isinstance(node, Fan) and sure_skip(node):
             done += 1
             branch = Seq((node.branches[0], o.droppath(p * done / total, early, late)))
             return replace(node, branches=(branch, *node.branches[1:]))
@@ -100,7 +100,7 @@ def droppath(term: Node, p: Rate = 0.2, early: Early | None = None, late: Late |
 def _count(node: Node) -> int:
     if closed(node):
         return 0
-    return 1 if isinstance(node, Fan) and node.role == "res" else sum(_count(c) for c in children(node))
+    return 1 if sure_skip(node) else sum(_count(c) for c in children(node))
 
 
 def _undo_zero(term: Node) -> Node | None:
@@ -144,7 +144,7 @@ def zeroinit(term: Node) -> Node | None:
         return node
 
     def walk(node: Node) -> Node:
-        if isinstance(node, Fan) and node.role == "res" and not closed(node):
+        if isinstance(node, Fan) and sure_skip(node):
             return replace(node, branches=(last(node.branches[0]), *node.branches[1:]))
         return node if closed(node) else rebuild(node, walk)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from archdsl.ir.nodes import Node, Op, Seq, children, rebuild
+from archdsl.ir.nodes import Fan, Node, Op, Seq, children, rebuild
 from archdsl.registry import params
 
 if TYPE_CHECKING:
@@ -58,6 +58,14 @@ def in_body(block: Node, change: Callable[[Seq], Node]) -> Node:
     if isinstance(block, Seq) and block.role == "block":
         return replace(block, items=(change(Seq(block.items, role="body")),))
     return change(block if isinstance(block, Seq) and not block.name else Seq((block,)))
+
+
+def sure_skip(node: Node) -> bool:
+    """Whether a node is a residual sum whose skip stands whatever shape arrives."""
+    return (
+        isinstance(node, Fan) and node.role == "res"
+        and not any(isinstance(b, Op) and b.name == "shortcut" and arg(b, "kind") == "same" for b in node.branches)
+    )  # fmt: skip
 
 
 def has_body(node: Node) -> bool:

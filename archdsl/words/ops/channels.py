@@ -81,8 +81,8 @@ def depthtospace(x: Shape, by: Count = 2) -> Layer:
     return Layer(out=(c // by**2, h * by, w * by), module=lambda nn: nn.PixelShuffle(by))
 
 
-@op("conv(8) blurpool", "conv(8) relu maxpool(2, s=1) blurpool(4)",
-    paper="Zhang 2019, Making convolutional networks shift-invariant again, arXiv:1904.11486", traits="pool")  # fmt: skip
+@op("conv(8) blurpool", "conv(8) relu maxpool(2, s=1) blurpool(4)", traits="pool",
+    paper="Zhang 2019, Making convolutional networks shift-invariant again, arXiv:1904.11486")  # fmt: skip
 def blurpool(x: Shape, k: Count = 3, s: Count = 2) -> Layer:
     """Each channel smoothed by a binomial filter of `k` × `k`, then every `s`-th pixel; the border is mirrored."""
     c, h, w = image(x, "blurpool")

@@ -27,7 +27,7 @@ def convolution(
     kernel, stride = pair(k), pair(s)
     pad = _padding(kernel, p, dilation)
     h, w = slide(x, word, kernel, stride, pad, dilation)
-    weights = {"weight": (out, cin // groups, *kernel)}
+    weights: dict[str, Shape] = {"weight": (out, cin // groups, *kernel)}
     if bias is not False:
         weights["bias"] = (out,)
     settings: dict[str, Any] = {}
@@ -90,7 +90,7 @@ def upconv(x: Shape, out: Channels, k: Size = 2, s: Size = 2, p: Padding = 0, bi
     size = (h - 1) * sh - 2 * ph + kh, (w - 1) * sw - 2 * pw + kw
     if min(size) < 1:
         raise Misfit(f"`upconv` with padding {ph}x{pw} leaves nothing of {h}x{w}", help="pad less")
-    weights = {"weight": (cin, out, kh, kw)} | ({} if bias is False else {"bias": (out,)})
+    weights: dict[str, Shape] = {"weight": (cin, out, kh, kw)} | ({} if bias is False else {"bias": (out,)})
     return Layer(
         out=(out, *size), weights=weights, macs=cin * h * w * out * kh * kw,
         module=lambda nn: nn.ConvTranspose2d(

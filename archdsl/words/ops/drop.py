@@ -1,7 +1,7 @@
 """Dropout and its kin: noise while training, nothing otherwise.
 
 Each takes a phase, as in Liu et al. 2023, "Dropout reduces underfitting" (arXiv:2303.01500): ``early`` with a rate that
-falls in a straight line to 0, ``late`` with the full rate from there on. (Their networks switch after 50 of 300 epochs.)
+falls in a straight line to 0, ``late`` with the full rate from there on. (They switch after 50 of 300 epochs.)
 """
 
 from __future__ import annotations
@@ -69,8 +69,10 @@ def cutout(x: Shape, size: Count, p: Share = 1.0, early: Early | None = None, la
 @op("conv(8) add(id | conv(8) droppath(0.2))", "conv(8) add(id | conv(8) droppath(0.2, early))",
     paper="Huang et al. 2016, Deep networks with stochastic depth, arXiv:1603.09382", traits="drop")  # fmt: skip
 def droppath(x: Shape, p: Rate = 0.1, early: Early | None = None, late: Late | None = None) -> Layer:
-    """Stochastic depth: the whole value of an example is 0 with probability `p`, else scaled by 1/(1 − p). At the end of
-    a residual branch it drops the block. Phases as for `drop`."""
+    """Stochastic depth: the whole value of an example is 0 with probability `p`, else scaled by 1/(1 − p).
+
+    At the end of a residual branch it drops the block. Phases as for `drop`.
+    """
     phase = _phase("droppath", early, late)
     return Layer(out=x, module=lambda nn: nn.DropPath(p, **phase)) if p else Layer(out=x)
 
@@ -92,8 +94,10 @@ def dropblock(
 @op("dropconnect(conv(8), 0.3) relu", "gap dropconnect(linear(10), late)",
     paper="Wan et al. 2013, Regularization of neural networks using DropConnect", traits="drop wrap")  # fmt: skip
 def dropconnect(x: Shape, f: Net, p: Rate = 0.5, early: Early | None = None, late: Late | None = None) -> Layer:
-    """The network `f` with each of its weights (biases and scales excepted) 0 with probability `p`, the others scaled by
-    1/(1 − p); one draw a batch. Phases as for `drop`."""
+    """The network `f` with each of its weights 0 with probability `p`, the others scaled by 1/(1 − p).
+
+    Biases and the scales of normalisations stay. One draw serves a batch. Phases as for `drop`.
+    """
     assert isinstance(f, Body)
     phase = _phase("dropconnect", early, late)
     return Layer(out=f.out, macs=f.macs, module=lambda nn, f: nn.DropConnect(f, p, **phase))

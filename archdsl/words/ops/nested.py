@@ -41,9 +41,9 @@ def ode(
     """Neural ODE: the state at time `t` of dx/dt = f(x), from what arrives at time 0. `f` keeps the shape, and does not
     see the time.
 
-    `rk4`, `midpoint` and `euler` take `steps` equal steps (4), and all their evaluations of `f` count into the MACs; one
-    step of `euler` is a residual block. `dopri5` (torchdiffeq) chooses its steps within `rtol` and `atol` (1e-3); what
-    counts is the least that it can do, 8 evaluations. With `adjoint` its gradient is solved backwards in time, in
+    `rk4`, `midpoint` and `euler` take `steps` equal steps (4), and all their evaluations of `f` count into the MACs;
+    one step of `euler` is a residual block. `dopri5` (torchdiffeq) chooses its steps within `rtol` and `atol` (1e-3);
+    what counts is the least that it can do, 8 evaluations. With `adjoint` its gradient is solved backwards in time, in
     constant memory; without, it goes back through the solver's steps.
     """
     body = _body(f, x, "ode")

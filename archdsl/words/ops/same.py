@@ -24,7 +24,8 @@ def samepad(x: Shape, k: Size, s: Size = 1, fill: Literal["zero", "lowest"] = "z
     left, right = _sides(w, kernel[1], stride[1])
     sides = (left, right, top, bottom)
     if not any(sides):
-        return Layer(out=x)    return Layer(
+        return Layer(out=x)
+    return Layer(
         out=(x[0], h + top + bottom, w + left + right), window=window((1, 1), (1, 1), (top, left)),
         module=lambda nn: nn.ZeroPad2d(sides) if fill == "zero" else nn.LowestPad2d(sides),
     )  # fmt: skip

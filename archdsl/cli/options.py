@@ -1,0 +1,26 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+Specs = Annotated[
+    list[str],
+    typer.Argument(metavar="SPEC...", help="Files, names of shipped specs, `-` for standard input, or texts."),
+]
+OneSpec = Annotated[
+    str, typer.Argument(metavar="SPEC", help="A file, the name of a shipped spec, `-` for standard input, or a text.")
+]
+Input = Annotated[
+    str | None, typer.Option("--input", metavar="CxHxW", help="What arrives: 3x32x32, or 64 for a vector.")
+]
+Classes = Annotated[int | None, typer.Option("--classes", metavar="N", min=1, help="How many classes there are.")]
+Data = Annotated[str | None, typer.Option("--data", metavar="NAME", help="Another data set than the text's.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change the text: train.epochs=1, data.valid=10%, let.p=0.5. "
+                 "`on` is a word without arguments, `off` takes it out."),
+]  # fmt: skip
+Format = Annotated[Literal["table", "json", "csv", "md"], typer.Option("--format", help="How to print.")]

@@ -1,0 +1,117 @@
+"""The arms of a space with their totals: sorted, filtered, listed."""
+
+from __future__ import annotations
+
+import operator
+import re
+from typing import TYPE_CHECKING, Any
+
+from archdsl.errors import ArchError, Source, SpecError, fail, suggest
+from archdsl.report import Column, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from archdsl.syntax import ast
+
+COLUMNS = (
+    Column("params", "int"), Column("MACs", "compact", key="macs"), Column("FLOPs", "compact", key="flops"),
+    Column("layers", "int"), Column("depth", "int"), Column("activations", "compact"), Column("memory", "bytes"),
+)  # fmt: skip
+_KEYS = tuple(c.id for c in COLUMNS)
+_WHERE = re.compile(r"\s*([a-z]+)\s*(<=|>=|==|=|<|>)\s*([0-9]+(?:\.[0-9]+)?(?:e[0-9]+)?)\s*([kKMGT]?)\s*")
+_SCALE = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_TESTS: dict[str, Callable[[float, float], bool]] = {
+    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq, "==": operator.eq,
+}  # fmt: skip
+
+
+def list_arms(
+    trees: list[tuple[Source, ast.File]], format: str, batch: int, dtype: str, sort: str | None, where: list[str]
+) -> None:
+    """Print every arm of one space.
+
+    Raises:
+        ArchError: several specs where one is a space, or arms that are wrong; the good ones are printed before.
+    """
+    from archdsl.cli.output import put_json, put_table
+
+    if len(trees) > 1:
+        raise ArchError("one of several specs has holes", help="list a space alone")
+    tests = [_test(w) for w in where]
+    key = _sort_key(sort)
+    source, file = trees[0]
+    found, wrong = _counted(source, file, batch, dtype)
+    kept = [r for r in found if all(test(r) for test in tests)]
+    if key:
+        kept.sort(key=key[0], reverse=key[1])
+    if format == "json":
+        put_json(kept)
+    else:
+        put_table(_table(kept, len(found), source.name), format)
+    if wrong:
+        raise _summed(wrong, len(found))
+
+
+def _counted(
+    source: Source, file: ast.File, batch: int, dtype: str
+) -> tuple[list[dict[str, Any]], list[tuple[dict[str, str], SpecError]]]:
+    from archdsl.cli.counts import totals
+    from archdsl.expand.holes import arms
+    from archdsl.expand.sweep import Sweep
+
+    found, wrong = [], []
+    sweep = Sweep()
+    for choice, arm in arms(file):
+        try:
+            graph, cost = sweep(arm)
+        except SpecError as error:
+            wrong.append((choice, error))
+            continue
+        found.append({"spec": source.name, "choice": choice, **totals(cost, graph, batch, dtype)})
+    return found, wrong
+
+
+def _table(kept: list[dict[str, Any]], of: int, name: str) -> Table:
+    axes: dict[str, None] = {}
+    for r in kept:
+        axes.update(dict.fromkeys(r["choice"]))
+    columns = [Column(a, key=f"axis {a}" if a in _KEYS else a) for a in axes]
+    rows = [(*(r["choice"].get(a) for a in axes), *(r[k] for k in _KEYS)) for r in kept]
+    count = f"{len(kept):,} arms" if len(kept) == of else f"{len(kept):,} of {of:,} arms"
+    return Table((*columns, *COLUMNS), tuple(rows), "" if name == "<spec>" else name, notes=(count,))
+
+
+def _test(text: str) -> Callable[[dict[str, Any]], bool]:
+    match = _WHERE.fullmatch(text)
+    if match is None:
+        raise ArchError(f"`--where {text}` is no condition", help="write for example --where 'params<1M'")
+    name, sign, number, unit = match.groups()
+    if name not in _KEYS:
+        raise ArchError(f"`--where`: there is no column `{name}`", help=suggest(name, _KEYS) or "columns: " + ", ".join(_KEYS))
+    bound, compare = float(number) * _SCALE[unit], _TESTS[sign]
+    return lambda record: compare(record[name], bound)
+
+
+def _sort_key(sort: str | None) -> tuple[Callable[[dict[str, Any]], Any], bool] | None:
+    if sort is None:
+        return None
+    name = sort.removeprefix("-").lower()
+    if name not in _KEYS:
+        raise ArchError(f"`--sort`: there is no column `{name}`", help=suggest(name, _KEYS) or "columns: " + ", ".join(_KEYS))
+    return operator.itemgetter(name), sort.startswith("-")
+
+
+def _summed(wrong: list[tuple[dict[str, str], SpecError]], right: int) -> SpecError:
+    """The findings of all wrong arms, each once, with the first arm that has it."""
+    seen: dict[tuple[str, str, object], None] = {}
+    diagnostics = []
+    for choice, error in wrong:
+        for d in error.diagnostics:
+            if (d.code, d.message, d.span) not in seen:
+                seen[d.code, d.message, d.span] = None
+                arm = ", ".join(f"{name}={text or 'nothing'}" for name, text in choice.items())
+                diagnostics.append(d.within_note(f"first in the arm {arm}") if hasattr(d, "within_note") else d)
+    last = fail("A223", f"{len(wrong):,} of {len(wrong) + right:,} arms are no network",
+                help="leave out the choices that do not fit, or mend them").diagnostics  # fmt: skip
+    return SpecError((*diagnostics[:10], *last))

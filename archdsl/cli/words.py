@@ -1,0 +1,149 @@
+"""``archdsl words``: the vocabulary by kind, or one word with its arguments, help, paper and examples."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from archdsl.cli.options import Format
+
+if TYPE_CHECKING:
+    from archdsl.registry import Entry
+
+# What may be asked for, and the kinds of words in it.
+SPACES: dict[str, tuple[str, ...]] = {
+    "net": ("op", "block", "late", "join", "family"), "layers": ("op", "late"), "ops": ("op", "late"),
+    "blocks": ("block",), "joins": ("join",), "families": ("family",), "modifiers": ("modifier",), "data": ("data",),
+    "train": ("train",),
+}  # fmt: skip
+KINDS = {
+    "op": "Layers", "late": "Shortcuts", "block": "Blocks", "join": "Joins", "family": "Families",
+    "modifier": "Modifiers", "data": "Data", "train": "Training",
+}  # fmt: skip
+
+
+def command(
+    what: Annotated[
+        str | None,
+        typer.Argument(metavar="[KIND|WORD]", help="net, layers, blocks, joins, families, modifiers, data, train, or a word."),
+    ] = None,
+    format: Format = "table",
+) -> None:
+    """List the vocabulary, or explain one word."""
+    from archdsl.cli.output import put, put_json
+    from archdsl.registry import entries
+
+    kinds = _kinds(what)
+    if kinds is None and what is not None:
+        found = matching(what)
+        if format == "json":
+            put_json([record(e) for e in found])
+        else:
+            put(describe(what))
+        return
+    listed = [e for e in entries() if kinds is None or e.kind in kinds]
+    if format == "json":
+        put_json([record(e) for e in listed])
+    elif format == "table":
+        put(_listing(listed))
+    else:
+        _table(listed, format)
+
+
+def _kinds(what: str | None) -> tuple[str, ...] | None:
+    """The kinds that a name stands for; singular and plural both serve."""
+    if what is None:
+        return None
+    name = what.lower()
+    return SPACES.get(name) or SPACES.get(name + "s") or SPACES.get(name.removesuffix("y") + "ies")
+
+
+def spelt(entry: Entry) -> str:
+    """A word as it is written in a text."""
+    return f"+{entry.name}" if entry.kind == "modifier" else entry.name
+
+
+def _listing(listed: list[Entry]) -> str:
+    wide = max((len(spelt(e)) for e in listed), default=0)
+    lines: list[str] = []
+    for kind, title in KINDS.items():
+        group = [e for e in listed if e.kind == kind]
+        if group:
+            lines += ["", title] if lines else [title]
+            lines += [f"  {spelt(e):<{wide}}  {e.summary}" for e in group]
+    return "\n".join(lines) + "\n"
+
+
+def _table(listed: list[Entry], format: str) -> None:
+    from archdsl.cli.output import put_table
+    from archdsl.report import Column, Table
+
+    columns = (Column("word"), Column("kind"), Column("arguments"), Column("help"), Column("paper"))
+    rows = tuple((spelt(e), e.kind, signature(e), e.summary, e.paper) for e in listed)
+    put_table(Table(columns, rows), format)
+
+
+def matching(what: str) -> list[Entry]:
+    """The words of a name, in all name spaces; with a sign, the modifier.
+
+    Raises:
+        ArchError: there is none.
+    """
+    from archdsl.errors import ArchError, suggest
+    from archdsl.registry import entries
+
+    name, modifier = what.lstrip("+-"), what[:1] in ("+", "-")
+    found = [e for e in entries() if e.name == name and (not modifier or e.kind == "modifier")]
+    if not found:
+        near = suggest(name, {e.name for e in entries()} | set(SPACES))
+        raise ArchError(f"there is no word `{what}`", help=near or "`archdsl words` lists all")
+    return found
+
+
+def describe(what: str) -> str:
+    """Everything there is to say about a word, once for each name space that has it."""
+    return "\n".join(_page(e) for e in matching(what))
+
+
+def _page(entry: Entry) -> str:
+    from archdsl.registry import params
+
+    lines = [f"{signature(entry)}    ({entry.kind})", "", *entry.help.split("\n"), ""]
+    rows = [(p.name, p.describe() + ("" if p.required else f", {_default(p)}")) for p in params(entry)]
+    if rows:
+        wide = max(len(name) for name, _ in rows)
+        lines += ["Arguments", *(f"  {name:<{wide}}  {text}" for name, text in rows), ""]
+    lines += ["Examples", *(f"  {e}" for e in entry.examples)]
+    if entry.paper:
+        lines += ["", f"Paper: {entry.paper}"]
+    return "\n".join(lines) + "\n"
+
+
+def _default(parameter: Any) -> str:
+    if parameter.default is None:
+        return "worked out unless said"
+    return f"{str(parameter.default).lower() if isinstance(parameter.default, bool) else parameter.default} unless said"
+
+
+def signature(entry: Entry) -> str:
+    """How a word is written: ``conv(out, [k=3], …)``."""
+    from archdsl.expand.bind import usage
+
+    return usage(entry).removeprefix("usage: ").strip("`")
+
+
+def record(entry: Entry) -> dict[str, Any]:
+    """A word as plain values."""
+    from archdsl.registry import MISSING, params
+
+    return {
+        "name": entry.name, "kind": entry.kind, "signature": signature(entry), "help": entry.help, "paper": entry.paper,
+        "examples": list(entry.examples),
+        "arguments": [
+            {"name": p.name, "type": p.base, "choices": list(p.choices), "required": p.required,
+             "default": None if p.required else p.default, "bounds": str(p.range) if p.range else None,
+             "flag": p.flag is not MISSING}
+            for p in params(entry)
+        ],
+    }  # fmt: skip

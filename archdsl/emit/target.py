@@ -1,0 +1,66 @@
+"""A file that gets its name only when it is whole: written beside its place, brought to the disk, then moved there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from archdsl.errors import EnvError
+
+
+def check_target(path: Path) -> None:
+    """Fail before any work is done if no file can be written there.
+
+    Raises:
+        EnvError: the folder is missing or cannot be written, or the path is a folder.
+    """
+    with replacing(path, keep=False):
+        pass
+
+
+@contextmanager
+def replacing(path: Path, keep: bool = True) -> Iterator[Path]:
+    """A new file beside ``path``; it takes the name when the block ends well, and is gone when anything is raised.
+
+    Raises:
+        EnvError: it cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with _explained(path):
+        if path.is_dir():
+            raise EnvError(f"{path} is a folder", help="name a file in it")
+        try:
+            temporary.open("wb").close()
+            yield temporary
+            if keep:
+                _sync(temporary, os.O_RDWR)
+                os.replace(temporary, path)
+        finally:  # KeyboardInterrupt too
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+        if keep:
+            with suppress(OSError):  # some systems cannot open a folder
+                _sync(path.parent, os.O_RDONLY)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        if path.parent.is_dir():
+            raise
+        raise EnvError(f"there is no folder {path.parent}", help=f"make it: mkdir -p {path.parent}") from error
+    except OSError as error:
+        raise EnvError(f"cannot write {path}: {error.strerror or error}",
+                       help="make room, or name a place that can be written") from error  # fmt: skip
+
+
+def _sync(path: Path, mode: int) -> None:
+    handle = os.open(path, mode)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

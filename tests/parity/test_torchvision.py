@@ -1,0 +1,40 @@
+"""The published networks of specs/imagenet against torchvision's, and MobileNet v1 against timm's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.parity.harness import SPECS, check_counts, check_logits, check_shapes
+
+FAMILIES = ("alexnet", "vgg", "googlenet", "inception", "resnet", "resnext", "mobilenet", "efficientnet")
+NETS = [p for p in sorted(SPECS.glob("*.arch")) if p.stem.startswith(FAMILIES)]
+
+# Where the head takes a vector of the whole image, a smaller image would be another network.
+SIZES = {"alexnet": None, "vgg": None, "inception": 107}
+SLOW = {"vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "efficientnet_b6", "efficientnet_b7", "resnet152"}
+
+
+def named(paths: list[Path]) -> pytest.MarkDecorator:
+    marks = {p: [pytest.mark.slow] if p.stem in SLOW else [] for p in paths}
+    return pytest.mark.parametrize("path", [pytest.param(p, id=p.stem, marks=marks[p]) for p in paths])
+
+
+every = pytest.mark.parametrize("path", NETS, ids=[p.stem for p in NETS])
+
+
+@every
+def test_parameters_and_macs(path: Path) -> None:
+    check_counts(path)
+
+
+@every
+def test_weight_shapes(path: Path) -> None:
+    check_shapes(path)
+
+
+@named(NETS)
+def test_logits(path: Path) -> None:
+    size = next((s for start, s in SIZES.items() if path.stem.startswith(start)), 64)
+    check_logits(path, size)
