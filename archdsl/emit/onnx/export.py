@@ -25,14 +25,20 @@ BATCHES = (1, 2, 7)
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was written. ``differences``: for each batch size tried, the largest difference between the logits of torch
-    and of onnxruntime, as a share of the largest logit."""
+    """What was written.
+
+    differences: for each batch size tried, the largest difference between the logits of torch and of onnxruntime, as a
+        share of the largest logit.
+    spread: how far the logits of random inputs lie apart, as a share of the largest; where it is not above the
+        differences, the comparison says little (a LayerScale that starts at 1e-6 hides what is behind it).
+    """
 
     path: Path
     opset: int
     bytes: int
     nodes: int
     differences: Mapping[int, float]
+    spread: float
 
     @property
     def difference(self) -> float:
@@ -67,9 +73,9 @@ def export(
     with replacing(path) as temporary:
         temporary.write_bytes(proto.SerializeToString())
         gate.check_file(temporary, input, classes, opset)
-        differences = gate.parity(temporary, frozen, input, BATCHES)
+        differences, spread = gate.parity(temporary, frozen, input, BATCHES)
         size = temporary.stat().st_size
-    return Report(path, opset, size, len(proto.graph.node), differences)
+    return Report(path, opset, size, len(proto.graph.node), differences, spread)
 
 
 def _require() -> None:

@@ -49,15 +49,19 @@ def _check_ends(graph: onnx.GraphProto, input: Shape, classes: int) -> None:
             raise _refusal(f"the batch of its {name} is frozen at {found[0][1][0]}")
 
 
-def parity(path: Path, model: nn.Module, input: Shape, batches: Iterable[int], seed: int = 0) -> dict[int, float]:
-    """The largest difference between torch and onnxruntime for each batch size, on random inputs.
+def parity(
+    path: Path, model: nn.Module, input: Shape, batches: Iterable[int], seed: int = 0
+) -> tuple[dict[int, float], float]:
+    """The largest difference between torch and onnxruntime for each batch size, on random inputs, and how far their
+    logits lie apart; all as shares of the largest logit.
 
     Raises:
         ArchError: they differ by more than rounding, or prefer another class, or onnxruntime refuses the file.
     """
     session = _session(path)
     generator = torch.Generator().manual_seed(seed)
-    differences = {}
+    differences: dict[int, float] = {}
+    logits = []
     for batch in batches:
         x = torch.randn(batch, *input, generator=generator)
         with torch.no_grad():
@@ -67,7 +71,9 @@ def parity(path: Path, model: nn.Module, input: Shape, batches: Iterable[int], s
         except Exception as error:  # onnxruntime's exceptions share no base class
             raise _refusal(f"onnxruntime fails at batch {batch}: {str(error).splitlines()[0]}") from error
         differences[batch] = compare(wanted, given, batch)
-    return differences
+        logits.append(wanted)
+    seen = np.concatenate(logits)
+    return differences, float(np.ptp(seen, 0).max()) / (float(np.abs(seen).max()) or 1.0)
 
 
 def _session(path: Path) -> Any:
