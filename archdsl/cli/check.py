@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import typer
-
 from archdsl.cli.options import Classes, Data, Input, Set, Specs
+from archdsl.cli.parser import option
 
 if TYPE_CHECKING:
     from archdsl.errors import Diagnostic, Source
@@ -20,8 +19,8 @@ def command(
     classes: Classes = None,
     data: Data = None,
     set: Set = None,
-    format: Annotated[Literal["text", "json", "sarif"], typer.Option("--format", help="How to print.")] = "text",
-    fix: Annotated[bool, typer.Option("--fix", help="Apply the safe remedies to files.")] = False,
+    format: Annotated[Literal["text", "json", "sarif"], option("--format", help="How to print.")] = "text",
+    fix: Annotated[bool, option("--fix", help="Apply the safe remedies to files.")] = False,
 ) -> None:
     """Say everything that is wrong or doubtful in specs; folders are searched for *.arch. Exits with 2 on errors."""
     from archdsl.cli.findings import fixed, printed
@@ -42,7 +41,7 @@ def command(
         found += [(source.name, n) for n in notes]
     put(printed(found, checked, format))
     if any(d.severity == "error" for _, d in found):
-        raise typer.Exit(2)
+        raise SystemExit(2)
 
 
 def _checked(source: Source, input: str | None, classes: int | None, data: str | None, sets: list[str]) -> list[Diagnostic]:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from archdsl.cli.options import Specs
+from archdsl.cli.parser import option
 
 
 def command(
     specs: Specs,
-    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit with 2 if something would change.")] = False,
-    diff: Annotated[bool, typer.Option("--diff", help="Write nothing; print what would change.")] = False,
+    check: Annotated[bool, option("--check", help="Write nothing; exit with 2 if something would change.")] = False,
+    diff: Annotated[bool, option("--diff", help="Write nothing; print what would change.")] = False,
 ) -> None:
     """Bring specs into canonical layout: files in place, `-` and texts to standard output. Comments stay."""
     from archdsl.cli.output import put
@@ -52,7 +51,7 @@ def _report(changed: list[str], failed: list[Exception], told: bool) -> None:
     if failed:
         raise failed[-1]
     if changed and told:
-        raise typer.Exit(2)
+        raise SystemExit(2)
 
 
 def _raw(path: Path) -> str | None:

@@ -10,16 +10,13 @@ import importlib
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
-
-import click
-import typer
-from typer.core import TyperGroup
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from archdsl import __version__
-from archdsl.errors import ArchError
+from archdsl.errors import ArchError, suggest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
 # Name, what it does, and the module whose `command` does it; the module is imported when the command is called.
@@ -31,64 +28,21 @@ COMMANDS = {
     "words": "List the vocabulary, or explain one word.",
     "explain": "Explain an error code or a word.",
     "train": "Train a spec.",
-    "export": "Write a spec or a run as ONNX.",
+    "export": "Write a spec or a run as ONNX or as Python source.",
 }
+OPTIONS = {
+    "--version, -V": "Print the version and leave.",
+    "--debug": "Show tracebacks; may stand anywhere.",
+    "--completion SHELL": "Print the completion of bash, zsh or fish: eval \"$(archdsl --completion bash)\"",
+    "-h, --help": "Show this page and leave; also of each command.",
+}  # fmt: skip
+ABOUT = """A language for neural nets: one line is a network, one file an experiment.
+
+A SPEC is a file, the name of a shipped spec, `-` for standard input, or the text itself."""
 SIGPIPE_EXIT = 141
 
 
-class _Commands(TyperGroup):
-    """A group whose commands are imported on first use, so that counting does not pay for training."""
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: Any, name: str) -> Any:
-        if name not in COMMANDS:
-            return None
-        app = typer.Typer(add_completion=False, rich_markup_mode=None)
-        module = importlib.import_module(f"archdsl.cli.{name}")
-        app.command(name, context_settings={"help_option_names": ["-h", "--help"]})(getattr(module, "command", None) or getattr(module, name))
-        return typer.main.get_command(app)
-
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            from archdsl.errors import suggest
-
-            near = suggest(args[0], COMMANDS)
-            raise click.UsageError(f"there is no command `{args[0][:60]}`{'; ' + near if near else ''}", ctx)
-        return super().resolve_command(ctx, args)
-
-
-root = typer.Typer(
-    cls=_Commands, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)  # fmt: skip
-
-
-def _version(asked: bool) -> None:
-    if asked:
-        print(f"archdsl {__version__}")
-        raise typer.Exit
-
-
-@root.callback()
-def _root(
-    version: Annotated[
-        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Print the version and leave.")
-    ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks; may stand anywhere.")] = False,
-) -> None:
-    """A language for neural nets: one line is a network, one file an experiment.
-
-    A SPEC is a file, the name of a shipped spec, `-` for standard input, or the text itself.
-    """
-
-
-def run() -> None:
+def run() -> NoReturn:
     """The console script."""
     signal.signal(signal.SIGTERM, _terminated)
     code = main(sys.argv[1:])
@@ -98,7 +52,7 @@ def run() -> None:
     sys.exit(code)
 
 
-def _terminated(signum: int, frame: FrameType | None) -> None:
+def _terminated(signum: int, frame: FrameType | None) -> NoReturn:
     raise SystemExit(128 + signum)
 
 
@@ -119,36 +73,67 @@ def main(args: list[str]) -> int:
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 1 if stop.code else 0
     except Exception as error:
-        if debug:
+        if debug and not hasattr(error, "exit_code"):
             raise
         return _refused(error)
     return code
 
 
 def _called(args: list[str]) -> int:
-    try:
-        result = typer.main.get_command(root).main(args, prog_name="archdsl", standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
-        print(error.format_message(), file=sys.stderr)
+    from archdsl.cli.output import put
+    from archdsl.cli.parser import Usage, help_text, params_of, parsed
+
+    if not args:
+        _say(_front(), 2)
         return 2
-    except click.Abort:
-        raise KeyboardInterrupt from None
-    except click.exceptions.Exit as stop:
-        return stop.exit_code
-    return result if isinstance(result, int) else 0
+    name = args[0]
+    if name in ("-h", "--help"):
+        put(_front())
+    elif name in ("-V", "--version"):
+        put(f"archdsl {__version__}\n")
+    elif name.partition("=")[0] == "--completion":
+        from archdsl.cli.completion import script
+
+        put(script(name.partition("=")[2] or "".join(args[1:2])))
+    elif name not in COMMANDS:
+        what = "option" if name.startswith("-") else "command"
+        known = [flag.split(",")[0].split(" ")[0] for flag in OPTIONS] if what == "option" else COMMANDS
+        raise Usage(f"there is no {what} `{name[:60]}`", help=suggest(name, known) or "`archdsl --help` lists all")
+    else:
+        function = command(name)
+        before = args[1 : args.index("--")] if "--" in args else args[1:]
+        if "-h" in before or "--help" in before:
+            put(help_text(name, function))
+        else:
+            function(**parsed(params_of(function), args[1:], name))
+    return 0
+
+
+def command(name: str) -> Callable[..., Any]:
+    """The function of a command."""
+    module = importlib.import_module(f"archdsl.cli.{name}")
+    found: Callable[..., Any] = getattr(module, "command", None) or getattr(module, name)
+    return found
+
+
+def _front() -> str:
+    from archdsl.cli.parser import listing, wrap
+
+    about = "\n\n".join(wrap(part, 2) for part in ABOUT.split("\n\n"))
+    return (f"Usage: archdsl COMMAND [OPTIONS] ...\n\n{about}\n\nCommands:\n{listing(list(COMMANDS.items()))}\n\n"
+            f"Options:\n{listing(list(OPTIONS.items()))}\n")  # fmt: skip
 
 
 def _refused(error: Exception) -> int:
     if isinstance(error, ArchError):
         text = str(error)
         return _say(text if text.startswith(("error[", "warning[")) else f"error: {text}", error.exit_code)
-    if isinstance(error, click.ClickException):
-        usage = f"\nhelp: `{error.ctx.command_path} --help` says what there is" if getattr(error, "ctx", None) else ""
-        return _say(f"error: {error.format_message()}{usage}", error.exit_code)
+    if isinstance(code := getattr(error, "exit_code", None), int):  # typer.Exit and its kin
+        return _say(str(error), code) if str(error) not in ("", str(code)) else code
     if isinstance(error, OSError):
         _drop_output()
-        where = f" {error.filename}" if error.filename else ""
-        return _say(f"error: the system refuses{where or ' the output'}: {error.strerror or error}", 4)
+        where = f" {error.filename}" if error.filename else " the output"
+        return _say(f"error: the system refuses{where}: {error.strerror or error}", 4)
     if isinstance(error, MemoryError):
         return _say("error: out of memory", 4)
     return _say(f"internal error: {type(error).__name__}: {error}\nhelp: this is a fault of archdsl; "

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from archdsl.cli.options import Format
+from archdsl.cli.parser import argument
 
 if TYPE_CHECKING:
     from archdsl.registry import Entry
@@ -26,7 +25,7 @@ KINDS = {
 def command(
     what: Annotated[
         str | None,
-        typer.Argument(metavar="[KIND|WORD]", help="net, layers, blocks, joins, families, modifiers, data, train, or a word."),
+        argument("[KIND|WORD]", help="net, layers, blocks, joins, families, modifiers, data, train, or a word."),
     ] = None,
     format: Format = "table",
 ) -> None:

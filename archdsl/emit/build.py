@@ -54,7 +54,7 @@ def _build(trace: Trace, prefix: str) -> fx.GraphModule:
         if row.layer.module is not None:
             module = _module(row)
             if hasattr(module, "inplace") and _may_overwrite(trace, row, uses):
-                module.inplace = True
+                module.inplace = True  # type: ignore[assignment]
             path = row.path.removeprefix(prefix)
             _attach(root, path, module)
             values[index] = graph.call_module(path, arguments)

@@ -49,11 +49,9 @@ def replacing(path: Path, keep: bool = True) -> Iterator[Path]:
 def _explained(path: Path) -> Iterator[None]:
     try:
         yield
-    except FileNotFoundError as error:
-        if path.parent.is_dir():
-            raise
-        raise EnvError(f"there is no folder {path.parent}", help=f"make it: mkdir -p {path.parent}") from error
     except OSError as error:
+        if not path.parent.exists():
+            raise EnvError(f"there is no folder {path.parent}", help=f"make it: mkdir -p {path.parent}") from error
         raise EnvError(f"cannot write {path}: {error.strerror or error}",
                        help="make room, or name a place that can be written") from error  # fmt: skip
 

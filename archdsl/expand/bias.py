@@ -1,4 +1,5 @@
-"""Biases that the text left open: none where a normalisation that subtracts the mean follows directly."""
+"""Biases that the text left open: none where a normalisation follows directly that takes a constant of each channel out
+again (batch and instance normalisation; layer and group normalisation subtract a mean over channels, and do not)."""
 
 from __future__ import annotations
 
@@ -30,8 +31,8 @@ def decide_biases(root: Node) -> Node:
         new: list[Node] = []
         for item in reversed(node.items):
             new.append(decide(item, normed))
-            first = _first(item)
-            normed = normed if first is None else first
+            starts = _first(item)
+            normed = normed if starts is None else starts
         items = tuple(reversed(new))
         return node if all(a is b for a, b in zip(items, node.items, strict=True)) else replace(node, items=items)
 
@@ -52,7 +53,7 @@ def _first(node: Node) -> bool | None:
     """Whether the first thing a node does is to normalise; None if it does nothing."""
     match node:
         case Op():
-            return None if node.name == "id" else "centred" in node.entry.traits
+            return None if node.name == "id" else "cancels" in node.entry.traits
         case Seq(items=items):
             return next((f for f in map(_first, items) if f is not None), None)
         case Mark():

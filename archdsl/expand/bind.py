@@ -114,7 +114,8 @@ def _typed(parameter: Arg, raw: Any) -> Any:
             return (raw,)
         case ("ints" | "shape"), tuple() if all(isinstance(i, int) for i in raw):
             return raw
-    return None
+        case _:
+            return None
 
 
 def usage(entry: Entry) -> str:

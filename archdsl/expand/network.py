@@ -54,6 +54,8 @@ def network(expr: ast.Expr, env: Env) -> Node:
         case ast.Number() | ast.Cross():
             raise fail("A217", f"`{expr.span.text}` is a number, and here a layer is needed", expr.span,
                        f"for a convolution write `conv({expr.span.text})`" if isinstance(expr, ast.Number) else "")  # fmt: skip
+        case _:
+            pass
     raise fail("A217", f"`{expr.span.text}` is no network", expr.span)
 
 

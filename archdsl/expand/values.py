@@ -49,9 +49,11 @@ def value(expr: ast.Expr, env: Env) -> Any:
         case ast.Hole():
             raise fail("A216", "a choice is still open here", expr.span,
                        "`archdsl ablate` tries all; to pick one, write it")  # fmt: skip
-        case ast.Seq(items=(_, ast.Modifier(name=name), *_)):
-            raise fail("A217", f"`{expr.items[1].sign}{name}` is read as a modifier, and here stands a value", expr.span,
-                       f"for a sum write `… {expr.items[1].sign} {name}`")  # fmt: skip
+        case ast.Seq(items=(_, ast.Modifier(sign=sign, name=name), *_)):
+            raise fail("A217", f"`{sign}{name}` is read as a modifier, and here stands a value", expr.span,
+                       f"for a sum write `… {sign} {name}`")  # fmt: skip
+        case _:
+            pass
     raise fail("A217", "a network stands where a value is needed", expr.span)
 
 
@@ -118,7 +120,8 @@ def _word(expr: ast.Word, env: Env) -> Any:
             return Symbol("cin", (OWN if env.scope is None else env.scope,))
         case "classes":
             return NUM_CLASSES
-    return Name(expr.name)
+        case _:
+            return Name(expr.name)
 
 
 def closure_value(closure: Closure) -> Any:

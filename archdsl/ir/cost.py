@@ -23,8 +23,8 @@ class Cost:
     macs: multiply-accumulates of matrix products and convolutions; flops = 2 × macs.
     activations: numbers in all layers' results; peak: the most alive at one time in a forward pass without gradients.
     layers: rows of the trace; depth: layers with weights on the longest path.
-    field, stride: receptive field and stride in pixels, (height, width), of the last image; None where every value sees
-        all, or where the input is no image.
+    field, stride: receptive field and stride in pixels, (height, width), of the last image whose values do not see
+        everything; None where there is none.
     """
 
     params: int

@@ -44,6 +44,8 @@ def _through(row: Row, arriving: list[Field | None]) -> Field | None:
         if field is None or window is None:
             return field
         return None if window == GLOBAL else _widen(field, window)
+    if "wrap" in row.op.entry.traits and arriving[0] is not None:
+        return _inside(row.bodies[0], arriving[0])
     images = [f for f, known in ((f, f is not None) for f in arriving) if known and f is not None]
     if len(images) < len(arriving) or not images or row.bodies:
         return None
@@ -57,6 +59,17 @@ def _through(row: Row, arriving: list[Field | None]) -> Field | None:
     if window is None:
         return joined
     return None if window == GLOBAL else _widen(joined, window)
+
+
+def _inside(body: Trace, field: Field) -> Field | None:
+    """What leaves a network that stands in the place of one layer."""
+    inner = fields(body)[body.output] if body.output >= 0 else Field((1, 1), (0, 0), (0, 0))
+    if inner is None:
+        return None
+    (sh, sw), (lh, lw), (hh, hw) = inner
+    low = field.low[0] + field.step[0] * lh, field.low[1] + field.step[1] * lw
+    high = field.high[0] + field.step[0] * hh, field.high[1] + field.step[1] * hw
+    return Field((field.step[0] * sh, field.step[1] * sw), low, high)
 
 
 def _widen(field: Field, window: Window) -> Field:

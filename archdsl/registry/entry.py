@@ -17,8 +17,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Entry:
     """One word.
 
-    ``traits`` say what a layer is to modifiers and lints: ``weighted``, ``norm``, ``act``, ``pool``, ``drop``,
-    ``gate``. ``phase`` orders modifiers; ``undo`` is what ``-name`` does. ``slot`` is the setting that a data or train
+    ``traits`` say what a layer is to modifiers and lints: ``weighted``, ``conv``, ``linear``, ``norm`` (``centred``: what
+    ``+bn`` and its like replace; ``cancels``: takes a bias out again), ``act``, ``pool``, ``drop``, ``wrap`` (a layer
+    round another one). ``phase`` orders modifiers; ``undo`` is what ``-name`` does. ``slot`` is the setting that a data or train
     word fills; two words for one slot are an error, an empty slot takes any number.
     """
 

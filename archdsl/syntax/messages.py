@@ -52,7 +52,7 @@ def _expected(error: UnexpectedToken) -> str:
 
 def unexpected_character(source: Source, error: UnexpectedCharacters) -> SpecError:
     """The message for a character that begins no token."""
-    at = error.pos_in_stream
+    at: int = error.pos_in_stream  # type: ignore[assignment]  # lark leaves it None for tokens alone
     char = source.text[at]
     span = Span(source, at, at + 1)
     if char == '"':

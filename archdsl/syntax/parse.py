@@ -46,7 +46,8 @@ class _Newlines:
         self.seen: list[Token] | None = None  # filled for the formatter alone
 
     def process(self, stream: Iterator[Token]) -> Iterator[Token]:
-        self.open = stack = []
+        stack: list[Token] = []
+        self.open = stack
         fresh = True  # nothing yet on this line
         for token in stream:
             kind = token.type
@@ -77,7 +78,7 @@ def _span(source: Source, token: Token) -> Span:
 def _parser() -> tuple[Lark, _Newlines, Builder]:
     newlines, builder = _Newlines(), Builder()
     lark = Lark(
-        grammar_text("archdsl.lark"), parser="lalr", lexer="contextual", postlex=newlines,  # type: ignore[arg-type]
+        grammar_text("archdsl.lark"), parser="lalr", lexer="contextual", postlex=newlines,
         transformer=builder, maybe_placeholders=True,
     )  # fmt: skip
     return lark, newlines, builder

@@ -83,7 +83,7 @@ class Builder(Transformer[Token, Any]):
     def group(self, c: list[Any]) -> ast.Group:
         return ast.Group(c[1], self._at(c[0], c[2]))
 
-    def tuple(self, c: list[Any]) -> ast.Tuple:
+    def listed(self, c: list[Any]) -> ast.Tuple:
         return ast.Tuple(tuple(c[1:-1]), self._at(c[0], c[-1]))
 
     def cross(self, c: list[Any]) -> ast.Cross:
@@ -125,7 +125,7 @@ class Builder(Transformer[Token, Any]):
     def alternative(self, c: list[Any]) -> Any:
         return c[0] if c else None
 
-    def range(self, c: list[Any]) -> tuple[str, tuple[Any, ...]]:
+    def span_of(self, c: list[Any]) -> tuple[str, tuple[Any, ...]]:
         return "range", tuple(c)
 
     def choice_set(self, c: list[Any]) -> tuple[str, tuple[Any, ...]]:
@@ -142,8 +142,8 @@ _KINDS = ("alternatives", "range", "set")
 
 
 def _start(x: Any) -> int:
-    return int(x.start_pos) if isinstance(x, Token) else x.span.start
+    return (x.start_pos or 0) if isinstance(x, Token) else int(x.span.start)
 
 
 def _end(x: Any) -> int:
-    return int(x.end_pos) if isinstance(x, Token) else x.span.end
+    return (x.end_pos or 0) if isinstance(x, Token) else int(x.span.end)

@@ -17,6 +17,7 @@ WIRINGS = [
     "conv(2) as a maxpool(3, s=1, p=1) conv(2) cat(@a conv(2, 7) | id)", "vgg[2x2,2x1]", "plain[2x2,2x1] +res",
     "conv(2, s=2) cat(conv(2, s=2) | maxpool(2)) avgpool(3, s=2, p=1)", "zeropad(1, 0, 1, 0) conv(2, 2, p=0)",
     "avgpool(4, s=2, p=1) conv(2, 3, s=3, dilation=2)", "bottleneck[2x2,2x2](s=2)", "dwconv(3) conv(4) dwconv(5, s=2)",
+    "conv(2) dropconnect(conv(2, 5, s=2) relu conv(2), 0.1) conv(2)",
 ]  # fmt: skip
 
 

@@ -94,7 +94,7 @@ def _checked_opset(opset: int | None) -> int:
         return OPSET
     if not OLDEST <= opset <= newest:
         raise ArchError(f"opset {opset} cannot be written: torch's exporter begins at {OLDEST}, and the installed onnx "
-                        f"ends at {newest}", help=f"--opset {OPSET} is the default, for good reason")  # fmt: skip
+                        f"ends at {newest}", help=f"--opset {OPSET} is the default")  # fmt: skip
     return opset
 
 

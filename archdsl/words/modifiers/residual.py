@@ -155,7 +155,8 @@ def _turn_residual(node: Node, turn: object) -> Node:
     assert callable(turn)
     if not isinstance(node, Seq):
         return node
-    items, out, at = flat(node), [], 0
+    items, at = flat(node), 0
+    out: list[Node] = []
     while at < len(items):
         item, at = items[at], at + 1
         if isinstance(item, Fan) and item.role == "res" and isinstance(item.branches[0], Seq):

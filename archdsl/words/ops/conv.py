@@ -58,8 +58,8 @@ def conv(
 ) -> Layer:  # fmt: skip
     """Convolution to `out` channels with a window of `k`, stride `s`, padding `p`, dilation and groups.
 
-    Without `p`, the padding keeps the size at stride 1. Without `bias`, there is one unless a normalisation follows
-    directly, which would take it out again. `ws` standardises the weights per output channel (Qiao et al. 2019), or
+    Without `p`, the padding keeps the size at stride 1. Without `bias`, there is one unless batch or instance
+    normalisation follows directly, which would take it out again. `ws` standardises the weights per output channel (Qiao et al. 2019), or
     scales them as well (Brock et al. 2021, with a learnt gain).
     """
     if ws == "none":

@@ -15,13 +15,15 @@ def _affine(n: int, affine: bool) -> dict[str, Shape]:
 
 
 @op("conv(8) bn relu", "conv(8) bn(momentum=0.01, eps=1e-3)", "conv(8) bn(zero)", paper="Ioffe & Szegedy 2015, arXiv:1502.03167",
-    traits="norm centred")  # fmt: skip
+    traits="norm centred cancels")  # fmt: skip
 def bn(x: Shape, eps: Positive = 1e-5, momentum: Share = 0.1, affine: bool = True, zero: bool = False) -> Layer:
     """Batch normalisation of an image's channels, or of a vector.
 
     `momentum` is the weight of the new batch in the moving average; without `affine` there is no scale and shift;
     with `zero` the scale begins at 0, so that a residual block begins as the identity (Goyal et al. 2017).
     """
+    if zero and not affine:
+        raise Misfit("`bn` without a scale has none that could begin at 0", help="leave out `zero` or `affine=false`")
     if len(x) == 2:
         raise Misfit("`bn` takes an image or a vector, and here arrive tokens", "A301", "tokens are normalised by `ln`")
     n, kind = x[0], ("Zero" if zero else "") + ("BatchNorm2d" if len(x) == 3 else "BatchNorm1d")
@@ -70,7 +72,7 @@ def gn(x: Shape, groups: Count = 32, eps: Positive = 1e-5, affine: bool = True) 
     return Layer(out=x, weights=_affine(x[0], affine), module=lambda nn: nn.GroupNorm(groups, x[0], **settings))
 
 
-@op("conv(8) in relu", paper="Ulyanov et al. 2016, arXiv:1607.08022", traits="norm centred", name="in")
+@op("conv(8) in relu", paper="Ulyanov et al. 2016, arXiv:1607.08022", traits="norm centred cancels", name="in")
 def instance(x: Shape, eps: Positive = 1e-5, affine: bool = True) -> Layer:
     """Instance normalisation: each channel of each example by itself."""
     if len(x) != 3 or x[1] * x[2] == 1:

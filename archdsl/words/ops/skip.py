@@ -38,7 +38,7 @@ def shortcut(
         thin = o.maxpool(1, s) if strided else None
         return seq(thin, o.padchannels(target[0]) if target[0] != x[0] else None, name="shortcut")
     if bias is None:
-        bias = not (isinstance(norm, Op) and "centred" in norm.entry.traits)
+        bias = not (isinstance(norm, Op) and "cancels" in norm.entry.traits)
     if kind == "pool" and strided:
         return seq(o.avgpool(s, s, 0, True), o.conv(target[0], 1, bias=bias, ws=ws), norm, name="shortcut")
     return seq(o.conv(target[0], 1, s=s, bias=bias, ws=ws), norm, name="shortcut")
