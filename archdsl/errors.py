@@ -156,5 +156,7 @@ def fail(code: str, message: str, span: Span | None = None, help: str = "", fix:
 
 def suggest(name: str, known: Iterable[str], sign: str = "") -> str:
     """``did you mean `x`?`` for a name that is nearly one of ``known``, or an empty string."""
-    near = get_close_matches(name, sorted(known), n=2, cutoff=0.6)
+    known = sorted(set(known) - {name})
+    swapped = [n for n in known if sorted(n) == sorted(name)]  # letters in another order: the likeliest slip
+    near = swapped or get_close_matches(name, known, n=2, cutoff=0.6)
     return "did you mean " + " or ".join(f"`{sign}{n}`" for n in near) + "?" if near else ""

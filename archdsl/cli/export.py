@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -134,15 +135,15 @@ def model_of(spec: Spec, run: Run | None, seed: int = 0) -> nn.Module:
 
 def metadata(spec: Spec) -> dict[str, str]:
     """What a file says of its network besides shapes: the text, its hash, and how the data set's images are normalised:
-    (x / 255 - mean) / std for each channel. A folder of one's own publishes no normalisation."""
+    (x / 255 - mean) / std for each channel, as JSON. A folder of one's own publishes no normalisation."""
     from archdsl.words.data.values import Dataset
 
     found = {"archdsl.spec": spec.canonical, "archdsl.hash": spec.hash}
     for setting in spec.graph.data:
         data = setting.value
-        if isinstance(data, Dataset) and data.input == spec.input:
-            found |= {"archdsl.data": data.name, "archdsl.class_names": ",".join(data.class_names),
-                      "archdsl.mean": ",".join(map(str, data.mean)), "archdsl.std": ",".join(map(str, data.std))}  # fmt: skip
+        if isinstance(data, Dataset) and data.input[0] == spec.input[0]:  # another size is normalised alike
+            found["archdsl.data"] = data.name
+            found |= {f"archdsl.{k}": json.dumps(getattr(data, k)) for k in ("class_names", "mean", "std")}
     return found
 
 

@@ -55,9 +55,9 @@ class Talk:
     never.
     """
 
-    def __init__(self, stream: TextIO, quiet: bool = False) -> None:
-        self._stream, self._quiet = stream, quiet
-        self._bar: Bar | None = None if quiet or not _live(stream) else _bar(stream)
+    def __init__(self, stream: TextIO | None, quiet: bool = False) -> None:
+        self._stream, self._quiet = stream, quiet or stream is None
+        self._bar: Bar | None = _bar(stream) if stream is not None and not quiet and _live(stream) else None
         self.every = LIVE_EVERY if self._bar else None
         self._start: Started | None = None
         self._began = 0.0

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import operator
 import re
+import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from archdsl.errors import ArchError, Source, SpecError, fail, suggest
+from archdsl.errors import ArchError, Source, SpecError, suggest
 from archdsl.report import Column, Table
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ COLUMNS = (
 )  # fmt: skip
 _KEYS = tuple(c.id for c in COLUMNS)
 _WHERE = re.compile(r"\s*([a-z]+)\s*(<=|>=|==|=|<|>)\s*([0-9]+(?:\.[0-9]+)?(?:e[0-9]+)?)\s*([kKMGT]?)\s*")
+MOST_FINDINGS = 10
 _SCALE = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _TESTS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq, "==": operator.eq,
@@ -104,14 +107,14 @@ def _sort_key(sort: str | None) -> tuple[Callable[[dict[str, Any]], Any], bool] 
 
 def _summed(wrong: list[tuple[dict[str, str], SpecError]], right: int) -> SpecError:
     """The findings of all wrong arms, each once, with the first arm that has it."""
-    seen: dict[tuple[str, str, object], None] = {}
+    seen: set[tuple[str, str, object]] = set()
     diagnostics = []
     for choice, error in wrong:
         for d in error.diagnostics:
             if (d.code, d.message, d.span) not in seen:
-                seen[d.code, d.message, d.span] = None
+                seen.add((d.code, d.message, d.span))
                 arm = ", ".join(f"{name}={text or 'nothing'}" for name, text in choice.items())
-                diagnostics.append(d.within_note(f"first in the arm {arm}") if hasattr(d, "within_note") else d)
-    last = fail("A223", f"{len(wrong):,} of {len(wrong) + right:,} arms are no network",
-                help="leave out the choices that do not fit, or mend them").diagnostics  # fmt: skip
-    return SpecError((*diagnostics[:10], *last))
+                diagnostics.append(replace(d, notes=(*d.notes, f"first in the arm {arm}")))
+    if sys.stderr is not None:
+        print(f"{len(wrong):,} of {len(wrong) + right:,} arms are no network:", file=sys.stderr)
+    return SpecError(tuple(diagnostics[:MOST_FINDINGS]))

@@ -1,15 +1,13 @@
-"""``archdsl train SPEC``: from a text to a run folder."""
+"""``archdsl train``: from a text to a run folder."""
 
 from __future__ import annotations
 
-import json
 import sys
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import typer
-
+from archdsl.cli.options import OneSpec, Set
+from archdsl.cli.parser import option
 from archdsl.errors import ArchError
 
 if TYPE_CHECKING:
@@ -20,46 +18,51 @@ if TYPE_CHECKING:
 SOME_FAILED = 3
 
 
-class Output(StrEnum):
-    """What is written to the standard output."""
-
-    text = "text"
-    json = "json"
-
-
-def train(
-    spec: Annotated[str, typer.Argument(help="A file, a shipped spec's name, `-`, or the text itself.")],
-    data: Annotated[str | None, typer.Option(help="A data set in place of the text's, or folder:PATH.")] = None,
-    data_root: Annotated[Path | None, typer.Option(help="Where the data lies; before ARCHDSL_DATA.")] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", help="KEY=VALUE, for example train.epochs=1; goes into the text.")
+def command(
+    spec: OneSpec,
+    data: Annotated[
+        str | None, option("--data", metavar="NAME", help="Another data set than the text's; also folder:PATH.")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:NUMBER or mps.")] = "auto",
-    out: Annotated[Path, typer.Option(help="The folder that gets the run folder.")] = Path("runs"),
-    output: Annotated[Output, typer.Option("--format", help="The result as text or as JSON.")] = Output.text,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    data_root: Annotated[
+        Path | None, option("--data-root", metavar="DIR", help="Where the data lies; searched before ARCHDSL_DATA.")
+    ] = None,
+    set: Set = None,
+    device: Annotated[str, option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:NUMBER or mps.")] = "auto",
+    out: Annotated[Path, option("--out", metavar="DIR", help="The folder that gets the run folder.")] = Path("runs"),
+    format: Annotated[Literal["text", "json"], option("--format", help="How to print the result.")] = "text",
+    quiet: Annotated[bool, option("--quiet", "-q", help="Say nothing on the way.")] = False,
 ) -> None:
-    """Train a network, and write a run folder with its text, settings, events, weights and result."""
+    """Train a network. Writes a run folder with its text, settings, events, weights and result."""
     from archdsl.train.threads import yield_cores
 
     yield_cores()  # before torch is imported
-    from archdsl import api
+    from archdsl.api import load
+    from archdsl.cli.output import put, put_json, talk
 
-    chosen = api.load(spec, data=data_text(data) if data else None, set=settings or ())
+    chosen = load(spec, data=data_text(data) if data is not None else None, set=set or ())
     experiment = experiment_of(chosen)
-    run = _run(chosen, experiment, data_root=data_root, device=device, out=out, quiet=quiet)
-    typer.echo(as_json(run) if output is Output.json else summary(run))
+    if not quiet:
+        talk(chosen.notes)
+    run = _run(chosen, experiment, quiet, data_root=data_root, device=device, out=out)
+    if format == "json":
+        put_json(record(run))
+    else:
+        put(summary(run))
     if run.result is None or run.result["status"] != "finished":
-        raise typer.Exit(SOME_FAILED)
+        raise SystemExit(SOME_FAILED)
 
 
 def experiment_of(spec: Spec) -> Experiment:
-    """The settings of a spec that is to be trained."""
+    """The settings of a spec that is to be trained.
+
+    Raises:
+        ArchError: it names no data set, or words of it contradict each other.
+    """
     from archdsl.train.experiment import Experiment, fold_data, fold_train
 
     name = Path(spec.name).stem if spec.name.endswith(".arch") else "net"
-    data = fold_data(spec.graph.data)
-    return Experiment(name, spec.canonical, data, fold_train(spec.graph.train), spec.hash)
+    data, train = fold_data(spec.graph.data), fold_train(spec.graph.train)
+    return Experiment(name, spec.canonical, data, train, spec.hash)
 
 
 def data_text(name: str) -> str:
@@ -72,7 +75,7 @@ def data_text(name: str) -> str:
     return f'folder("{path}")'
 
 
-def _run(spec: Spec, experiment: Experiment, *, quiet: bool, **where: Any) -> Run:
+def _run(spec: Spec, experiment: Experiment, quiet: bool, **where: Any) -> Run:
     from archdsl.cli.progress import Talk
     from archdsl.emit.build import build
     from archdsl.train.fit import fit
@@ -82,9 +85,9 @@ def _run(spec: Spec, experiment: Experiment, *, quiet: bool, **where: Any) -> Ru
         with Talk(sys.stderr, quiet) as talk:
             return fit(build(spec.trace), experiment, listen=talk, every=talk.every, **where)
     except Interrupted as stop:
-        if stop.folder is not None:
-            typer.echo(f"{stop}; the last weights are in {stop.folder}", err=True)
-        raise typer.Exit(stop.exit_code) from None
+        if stop.folder is not None and sys.stderr is not None:
+            print(f"{stop}; the last weights are in {stop.folder}", file=sys.stderr)
+        raise SystemExit(stop.exit_code) from None
 
 
 def summary(run: Run) -> str:
@@ -100,12 +103,9 @@ def summary(run: Run) -> str:
         first += f", {result['seconds']:.1f} s"
     else:
         first = f"diverged at step {result.get('step')}"
-    return f"{first}\nrun {run.folder}"
+    return f"{first}\nrun {run.folder}\n"
 
 
-def as_json(run: Run) -> str:
-    """The result as one JSON object."""
-    from archdsl.train.runs import plain
-
-    about = {"run": str(run.folder), "hash": run.settings["hash"], "spec": run.spec}
-    return json.dumps(plain({**about, **(run.result or {})}), allow_nan=False)
+def record(run: Run) -> dict[str, Any]:
+    """The result as plain values."""
+    return {"run": str(run.folder), "hash": run.settings["hash"], "spec": run.spec, **(run.result or {})}

@@ -32,8 +32,7 @@ def lints(trace: Trace) -> tuple[Diagnostic, ...]:
 def _row(trace: Trace, index: int, row: Row, readers: list[Row]) -> Iterator[Diagnostic]:
     traits, span = row.op.entry.traits, row.op.span
     after = readers[0].op.entry.traits if len(readers) == 1 else frozenset()
-    per_channel = len(readers) == 1 and readers[0].op.name in ("bn", "in")  # each takes its own channel's mean out
-    if "weighted" in traits and "bias" in row.layer.weights and per_channel:
+    if "weighted" in traits and "bias" in row.layer.weights and "cancels" in after:
         yield Diagnostic("A502", f"the bias of `{row.op.name}` is taken out again by the normalisation behind it", span,
                          "leave `bias` out", "warning")  # fmt: skip
     if "drop" in traits and "wrap" not in traits and "norm" in after:

@@ -1,7 +1,8 @@
-"""Text to syntax tree: the only importer of lark.
+"""Text to syntax tree. The tree is built while parsing, without a parse tree in between; nesting is bounded by the token
+filter, before the parser sees the token, so that no input can exhaust a stack.
 
-The tree is built while parsing, without a parse tree in between; nesting is bounded by the token filter, before the
-parser sees the token, so that no input can exhaust a stack.
+The grammar's tables are run by ``archdsl.syntax.engine``; Lark, imported only here, steps in where a text does not parse
+(its messages say what could stand there) and where the tables are not those of the grammar.
 """
 
 from __future__ import annotations
@@ -9,19 +10,19 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lark import Lark, Token
-from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedToken
-
-from archdsl.errors import Source, Span, SpecError, fail
+from archdsl.errors import Source, Span, fail
 from archdsl.files import grammar_text
 from archdsl.limits import Limits
 from archdsl.syntax import ast
-from archdsl.syntax.messages import unexpected_character, unexpected_token
+from archdsl.syntax.engine import Engine, Refused, tables
 from archdsl.syntax.tree import Builder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from lark import Lark
+
+GRAMMAR = "archdsl.lark"
 _OPEN = frozenset({"LPAR", "CALL", "LSQB", "STAGES", "LBRACE", "AXIS"})
 _CLOSE = {"RPAR": "(", "RSQB": "[", "RBRACE": "{"}
 
@@ -42,12 +43,13 @@ class _Newlines:
 
     def __init__(self) -> None:
         self.source = Source("", "")
-        self.open: list[Token] = []
-        self.seen: list[Token] | None = None  # filled for the formatter alone
+        self.open: list[Any] = []
+        self.seen: list[Any] | None = None  # filled for the formatter alone
 
-    def process(self, stream: Iterator[Token]) -> Iterator[Token]:
-        stack: list[Token] = []
-        self.open = stack
+    def process(self, stream: Iterable[Any]) -> Iterator[Any]:
+        self.open = stack = []
+        if self.seen is not None:
+            self.seen.clear()
         fresh = True  # nothing yet on this line
         for token in stream:
             kind = token.type
@@ -69,19 +71,33 @@ class _Newlines:
             yield token
 
 
-def _span(source: Source, token: Token) -> Span:
+def _span(source: Source, token: Any) -> Span:
     start = token.start_pos or 0
     return Span(source, start, token.end_pos or start)
 
 
 @lru_cache(maxsize=1)
-def _parser() -> tuple[Lark, _Newlines, Builder]:
-    newlines, builder = _Newlines(), Builder()
+def _filter() -> tuple[_Newlines, Builder]:
+    return _Newlines(), Builder()
+
+
+@lru_cache(maxsize=1)
+def _engine() -> Engine | None:
+    found = tables(grammar_text(GRAMMAR))
+    return None if found is None else Engine(found, _filter()[1])
+
+
+@lru_cache(maxsize=1)
+def lark_parser() -> tuple[Lark, _Newlines]:
+    """Lark's own parser of the grammar."""
+    from lark import Lark
+
+    newlines, builder = _filter()
     lark = Lark(
-        grammar_text("archdsl.lark"), parser="lalr", lexer="contextual", postlex=newlines,
+        grammar_text(GRAMMAR), parser="lalr", lexer="contextual", postlex=newlines,  # type: ignore[arg-type]
         transformer=builder, maybe_placeholders=True,
     )  # fmt: skip
-    return lark, newlines, builder
+    return lark, newlines
 
 
 def parse(text: str | Source, name: str = "<spec>") -> ast.File:
@@ -92,19 +108,30 @@ def parse(text: str | Source, name: str = "<spec>") -> ast.File:
     """
     source = text if isinstance(text, Source) else Source(name, text)
     _check_text(source)
-    lark, newlines, builder = _parser()
+    newlines, builder = _filter()
     newlines.source = builder.source = source
+    engine = _engine()
     try:
-        tree: Any = lark.parse(source.text)
+        tree: Any = engine.parse(source.text, newlines.process) if engine else _slowly(source)
+    except Refused:
+        tree = _slowly(source)
+    return ast.File(tuple(tree), Span(source, 0, len(source.text)))
+
+
+def _slowly(source: Source) -> Any:
+    from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedToken
+
+    from archdsl.syntax.messages import unexpected_character, unexpected_token
+
+    lark, newlines = lark_parser()
+    try:
+        return lark.parse(source.text)
     except UnexpectedToken as error:
         raise unexpected_token(source, error, [_span(source, t) for t in newlines.open]) from None
     except UnexpectedCharacters as error:
         raise unexpected_character(source, error) from None
     except UnexpectedEOF:
         raise fail("A101", "the text ends too early", Span(source, len(source.text), len(source.text))) from None
-    except SpecError:
-        raise
-    return ast.File(tuple(tree), Span(source, 0, len(source.text)))
 
 
 def pieces(source: Source) -> tuple[ast.File, list[Piece]]:
@@ -113,11 +140,11 @@ def pieces(source: Source) -> tuple[ast.File, list[Piece]]:
     Raises:
         SpecError: as ``parse``.
     """
-    newlines = _parser()[1]
+    newlines = _filter()[0]
     newlines.seen = []
     try:
         file = parse(source)
-        return file, [Piece(t.type, str(t), t.start_pos or 0, t.end_pos or 0) for t in newlines.seen]
+        return file, [Piece(t.type, str(t), t.start_pos, t.end_pos) for t in newlines.seen]
     finally:
         newlines.seen = None
 

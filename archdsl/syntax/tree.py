@@ -1,17 +1,18 @@
-"""The parser's callbacks: one method a rule of the grammar, each from children to a node with its span."""
+"""The parser's callbacks: one method a rule of the grammar, each from children to a node with its span.
+
+Children are nodes, lists of nodes, and tokens: strings with ``start_pos`` and ``end_pos``, ours or Lark's.
+"""
 
 from __future__ import annotations
 
 from typing import Any
-
-from lark import Token, Transformer
 
 from archdsl.errors import Source, Span, fail
 from archdsl.limits import Limits
 from archdsl.syntax import ast
 
 
-class Builder(Transformer[Token, Any]):
+class Builder:
     """Builds ``archdsl.syntax.ast`` nodes; ``source`` is set before each parse."""
 
     source = Source("", "")
@@ -22,7 +23,7 @@ class Builder(Transformer[Token, Any]):
     # -- statements
 
     def start(self, c: list[Any]) -> list[ast.Item]:
-        return [x for x in c if not isinstance(x, Token)]
+        return [x for x in c if not isinstance(x, str)]
 
     def let(self, c: list[Any]) -> ast.Let:
         word, name, call, params, _, body = c
@@ -142,8 +143,8 @@ _KINDS = ("alternatives", "range", "set")
 
 
 def _start(x: Any) -> int:
-    return (x.start_pos or 0) if isinstance(x, Token) else int(x.span.start)
+    return (x.start_pos or 0) if isinstance(x, str) else int(x.span.start)
 
 
 def _end(x: Any) -> int:
-    return (x.end_pos or 0) if isinstance(x, Token) else int(x.span.end)
+    return (x.end_pos or 0) if isinstance(x, str) else int(x.span.end)

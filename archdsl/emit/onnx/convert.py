@@ -6,7 +6,8 @@ import io
 import logging
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from functools import partial
 from typing import Any
 
 import onnx
@@ -69,10 +70,11 @@ def _tidy(proto: onnx.ModelProto) -> None:
 def _culprit(model: nn.Module, sample: torch.Tensor, opset: int) -> str:
     """The innermost layer that alone cannot be converted, in words; each class is tried once."""
     calls: dict[type, tuple[str, nn.Module, torch.Tensor]] = {}
-    hooks = [
-        m.register_forward_hook(lambda m, given, _, name=name: calls.setdefault(type(m), (name, m, given[0])))
-        for name, m in model.named_modules() if name
-    ]  # fmt: skip
+
+    def note(name: str, module: nn.Module, given: tuple[Any, ...], result: Any) -> None:
+        calls.setdefault(type(module), (name, module, given[0]))
+
+    hooks = [m.register_forward_hook(partial(note, name)) for name, m in model.named_modules() if name]
     try:
         with torch.no_grad():
             model(sample)
@@ -91,7 +93,7 @@ def _culprit(model: nn.Module, sample: torch.Tensor, opset: int) -> str:
 def _quiet() -> Iterator[None]:
     """torch's exporter talks by warnings, loggers and prints; what it has to say that matters, it raises."""
     before = logging.root.manager.disable
-    with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+    with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")
         logging.disable(logging.CRITICAL)
         try:

@@ -24,11 +24,11 @@ def efficientnet(
     se: Count = 4, act: Act = "silu",
 ) -> Node:  # fmt: skip
     """A stage of depth D is D inverted residuals, the first one with the stride `s`: 1×1 to `t` times the channels that
-    arrive (1 leaves it out), depthwise k×k, a squeeze-and-excitation gate, 1×1 without activation; with a skip where the
-    shape stays.
+    arrive (1 leaves it out), depthwise k×k, a squeeze-and-excitation gate, 1×1 without activation; with a skip where
+    the shape stays.
 
-    The gate goes through 1/`se` of the channels that arrive at the block. Compound scaling: `width` scales all widths, to
-    multiples of 8, and `depth` all depths, rounded up. Stochastic depth is a modifier, `+droppath(0.2)`.
+    The gate goes through 1/`se` of the channels that arrive at the block. Compound scaling: `width` scales all widths,
+    to multiples of 8, and `depth` all depths, rounded up. Stochastic depth is a modifier, `+droppath(0.2)`.
     """
 
     def block(stage: Stage, cin: Any, out: int, stride: int) -> Node:

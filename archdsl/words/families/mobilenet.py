@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from archdsl.ir.make import Stage, fan, o, seq
-from archdsl.ir.nodes import Node, Seq
+from archdsl.ir.nodes import Node
 from archdsl.ir.symbol import Symbol, apply, make_divisible
 from archdsl.registry import Range, family
 from archdsl.registry.types import Channels, Count, Size
@@ -46,8 +46,8 @@ def chain(stages: tuple[Stage, ...], block: Block) -> Node:
 def inverted(
     cin: Any, hidden: Any, out: int, k: Any, s: int, act: str, gate: Callable[[Any], Node] | None = None
 ) -> Node:
-    """An inverted residual: 1×1 to `hidden` channels (None, or as many as arrive: left out), depthwise k×k, a gate of the
-    hidden channels, 1×1 to `out` without activation; with a skip where nothing changes the shape."""
+    """An inverted residual: 1×1 to `hidden` channels (None, or as many as arrive: left out), depthwise k×k, a gate of
+    the hidden channels, 1×1 to `out` without activation; with a skip where nothing changes the shape."""
     wide = cin if hidden is None else hidden
     expand = () if wide == cin else (o.conv(wide, 1), o.bn(), getattr(o, act)())
     body = seq(
@@ -56,11 +56,12 @@ def inverted(
     )  # fmt: skip
     if s != 1 or (isinstance(cin, int) and cin != out):
         return body
-    return fan("add", body, o.shortcut("id" if isinstance(cin, int) else "same"), role="res", name="res")
+    return fan("add", body, o.shortcut("auto" if isinstance(cin, int) else "same", o.bn()), role="res", name="res")
 
 
 @family("conv(8, s=2) bn relu6 mobilenet[16, 32x2, 64x2] gap linear(10)",
-        "conv(8, s=2) mobilenet[16, 32x2(s=1)](width=0.75)", paper="Howard et al. 2017, MobileNets, arXiv:1704.04861")  # fmt: skip
+        "conv(8, s=2) mobilenet[16, 32x2(s=1)](width=0.75)",
+        paper="Howard et al. 2017, MobileNets, arXiv:1704.04861")  # fmt: skip
 def mobilenet(
     stages: tuple[Stage, ...], k: Size = 3, s: Count | None = None, width: Width = 1.0, act: Act = "relu6"
 ) -> Node:
@@ -95,15 +96,15 @@ def mobilenetv2(
     return chain(scaled(stages, width), block)
 
 
-@family("conv(8, s=2) bn hardswish mobilenetv3[8(se, s=2), 16(exp=32), 16x2(exp=48, k=5, se, act=hardswish)] gap linear(10)",
+@family("conv(8, s=2) bn hardswish mobilenetv3[8(se, s=2), 16(exp=32), 16x2(exp=48, k=5, se, act=hardswish)]",
         "conv(8, s=2) mobilenetv3[16(exp=32), 16x2(exp=48)]",
         paper="Howard et al. 2019, Searching for MobileNetV3, arXiv:1905.02244")  # fmt: skip
 def mobilenetv3(
     stages: tuple[Stage, ...], exp: Channels | None = None, k: Size = 3, s: Count = 1, se: bool = False,
     act: Act = "relu", width: Width = 1.0,
 ) -> Node:  # fmt: skip
-    """Inverted residuals of `exp` hidden channels; without `exp` as many as arrive, and no 1×1 before. A stage of depth D
-    is D of them, the first one with the stride `s`.
+    """Inverted residuals of `exp` hidden channels; without `exp` as many as arrive, and no 1×1 before. A stage of
+    depth D is D of them, the first one with the stride `s`.
 
     `se` puts a squeeze-and-excitation gate with a hard sigmoid on the hidden channels, through a quarter of them (a
     multiple of 8). `width` scales all widths, to multiples of 8.

@@ -11,8 +11,8 @@ from archdsl.registry import block, late
 from archdsl.registry.types import Net, Shape
 
 
-@late("conv(8) add(conv(16, s=2) | shortcut)", "conv(8) add(conv(16, s=2) | shortcut(pad))", "add(conv(8) | shortcut(same))",
-      paper="He et al. 2015, arXiv:1512.03385, options A to C")  # fmt: skip
+@late("conv(8) add(conv(16, s=2) | shortcut)", "conv(8) add(conv(16, s=2) | shortcut(pad))",
+      "conv(8) add(conv(16) | shortcut(same))", paper="He et al. 2015, arXiv:1512.03385, options A to C")  # fmt: skip
 def shortcut(
     x: Shape, target: Shape, kind: Literal["auto", "conv", "pool", "pad", "id", "same"] = "auto",
     norm: Net | None = None, ws: Literal["none", "standard", "scaled"] = "none", bias: bool | None = None,
@@ -21,8 +21,8 @@ def shortcut(
 
     `auto` is nothing where shapes agree and a 1×1 convolution with the stride where they differ (option B); `conv` is
     always a convolution (option C); `pool` is average pooling before a 1×1 convolution (ResNet-D, He et al. 2018);
-    `pad` takes every s-th pixel and adds channels of zeros (option A, no weights); `same` is nothing where shapes agree,
-    and where they differ there is no skip at all (MobileNet v2). `norm` follows the convolution, `ws` is the
+    `pad` takes every s-th pixel and adds channels of zeros (option A, no weights); `same` is nothing where shapes
+    agree, and where they differ there is no skip at all (MobileNet v2). `norm` follows the convolution, `ws` is the
     convolution's.
     """
     if kind == "same" and x != target:

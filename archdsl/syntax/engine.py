@@ -1,0 +1,138 @@
+"""A run of the grammar's tables: the LALR(1) automaton and the contextual lexer that Lark computed, without Lark.
+
+Importing Lark and building the tables takes longer than counting a network; reading them takes a millisecond. The tables
+are a generated file of the package (``tools/make_docs.py`` writes it, a test and ``--check`` hold it to the grammar), so no
+cache is written anywhere. A text that does not parse is given to Lark itself, which knows how to say what it expected.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+TABLES = Path(__file__).with_name("tables.json")
+END = "$END"
+
+
+class Token(str):
+    """A piece of the text with its kind and place; has the attributes of Lark's tokens that are used here."""
+
+    __slots__ = ("end_pos", "start_pos", "type")
+
+    type: str
+    start_pos: int
+    end_pos: int
+
+
+class Refused(Exception):
+    """The text does not parse."""
+
+
+class _Spliced(list[Any]):
+    """The children of a rule that has no node of its own; they go into the one above."""
+
+
+class Engine:
+    """The automaton for one builder. ``filter`` sees every token before the automaton does."""
+
+    def __init__(self, tables: dict[str, Any], builder: object) -> None:
+        self.rows: list[dict[str, int]] = [tables["rows"][i] for i in tables["states"]]
+        self.lexer_of: list[int] = tables["lexer_of"]
+        self.lexers: list[dict[str, Any]] = tables["lexers"]
+        self.patterns: dict[int, re.Pattern[str]] = {}
+        self.ignored = frozenset(tables["ignored"])
+        self.start, self.end = tables["start"], tables["end"]
+        self.rules = [(origin, size, _reducer(name, single, keep, tail, builder))
+                      for origin, size, name, single, keep, tail in tables["rules"]]  # fmt: skip
+
+    def parse(self, text: str, filter: Callable[[Iterator[Token]], Iterable[Token]]) -> Any:
+        """What the builder makes of a text.
+
+        Raises:
+            Refused: it does not parse.
+        """
+        states, values = [self.start], []
+        try:
+            for token in filter(self.lex(text, states)):
+                self.feed(token, token.type, states, values)
+            self.feed(None, END, states, values)
+        except KeyError:
+            raise Refused from None
+        return values[-1]
+
+    def feed(self, token: Token | None, kind: str, states: list[int], values: list[Any]) -> None:
+        while True:
+            action = self.rows[states[-1]][kind]
+            if action >= 0:
+                states.append(action)
+                values.append(token)
+                return
+            origin, size, reduce = self.rules[-action - 1]
+            if size:
+                children = values[-size:]
+                del states[-size:], values[-size:]
+            else:
+                children = []
+            values.append(reduce(children))
+            states.append(self.rows[states[-1]][origin])
+            if kind == END and states[-1] == self.end:
+                return
+
+    def lex(self, text: str, states: list[int]) -> Iterator[Token]:
+        """Tokens; which ones there can be depends on the state that the automaton is in."""
+        at, stop = 0, len(text)
+        while at < stop:
+            number = self.lexer_of[states[-1]]
+            pattern = self.patterns.get(number) or self.compiled(number)
+            match = pattern.match(text, at)
+            if match is None:
+                raise Refused
+            kind, found = match.lastgroup or "", match.group()
+            start, at = at, match.end()
+            if kind in self.ignored:
+                continue
+            kind = self.lexers[number]["unless"].get(kind, {}).get(found, kind)
+            token = Token(found)
+            token.type, token.start_pos, token.end_pos = kind, start, at
+            yield token
+
+    def compiled(self, number: int) -> re.Pattern[str]:
+        return self.patterns.setdefault(number, re.compile(self.lexers[number]["pattern"]))
+
+
+def _reducer(
+    name: str, single: bool, keep: list[tuple[int, bool, int]], tail: int, builder: object
+) -> Callable[[list[Any]], Any]:
+    """What a rule does with its children: drops punctuation, puts None for what was left out, and calls the builder."""
+    make: Callable[[list[Any]], Any] = getattr(builder, name, _Spliced)
+
+    def reduce(children: list[Any]) -> Any:
+        kept: list[Any] = []
+        for index, spliced, nones in keep:
+            kept += [None] * nones
+            if spliced:
+                kept += children[index]
+            else:
+                kept.append(children[index])
+        kept += [None] * tail
+        return kept[0] if single and len(kept) == 1 else make(kept)
+
+    return reduce
+
+
+@lru_cache(maxsize=1)
+def tables(grammar: str) -> dict[str, Any] | None:
+    """The tables of a grammar's text; None if there are none, or those of another one."""
+    from hashlib import sha256
+
+    try:
+        found: dict[str, Any] = json.loads(TABLES.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if found.get("grammar") == sha256(grammar.encode()).hexdigest() else None

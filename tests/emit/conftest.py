@@ -1,0 +1,54 @@
+"""One exported file for many questions, and models whose weights hide nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+from archdsl.api import Spec, load
+from archdsl.emit.build import build
+
+SPEC = "stem: conv(8) bn relu conv(8) gn(4) relu drop(0.5) add(id | conv(8) droppath(0.2)) gap head: linear(10)"
+
+
+def shake(model: nn.Module) -> nn.Module:
+    """Move every weight and statistic, so that none hides what is behind it by a start at 0 or 1."""
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for value in model.state_dict().values():
+            if value.is_floating_point():
+                value += 0.1 * torch.rand(value.shape, generator=generator)
+    return model
+
+
+@pytest.fixture
+def shaken() -> Callable[[nn.Module], nn.Module]:
+    return shake
+
+
+@pytest.fixture
+def made() -> Callable[..., tuple[Spec, nn.Module]]:
+    def make(text: str, shape: tuple[int, ...] = (3, 16, 16)) -> tuple[Spec, nn.Module]:
+        spec = load(text, input=shape, classes=10)
+        return spec, shake(build(spec.trace))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+    """The net of SPEC in training mode, exported once; ``state`` is a copy of its state from before."""
+    pytest.importorskip("onnx")
+    from archdsl.emit.onnx import export
+
+    spec = load(SPEC, input=(3, 16, 16), classes=10)
+    model = shake(build(spec.trace))
+    state = {k: v.clone() for k, v in model.state_dict().items()}
+    path: Path = tmp_path_factory.mktemp("onnx") / "model.onnx"
+    report = export(model, path, input=spec.input, classes=10, metadata={"archdsl.spec": spec.canonical})
+    return SimpleNamespace(spec=spec, model=model, state=state, path=path, report=report)

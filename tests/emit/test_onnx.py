@@ -1,0 +1,227 @@
+"""The exported file: what is in it, and every way in which torch would have written another one in silence."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from archdsl import __version__
+from archdsl.errors import ArchError, EnvError
+
+onnx = pytest.importorskip("onnx")
+onnxruntime = pytest.importorskip("onnxruntime")
+
+from archdsl.emit.onnx import OPSET, Report, convert, export, gate  # noqa: E402 - behind the check for onnx
+
+SHAPE = (3, 16, 16)
+
+
+def write(exported: SimpleNamespace, path: Path, **options: Any) -> Report:
+    return export(exported.model, path, input=SHAPE, classes=10, **options)
+
+
+def torch_writes(model: nn.Module, path: Path, **options: Any) -> Path:
+    """What torch's exporter does with these options, without our care."""
+    names = {"input_names": [convert.INPUT], "output_names": [convert.OUTPUT], "verbose": False}
+    with convert._quiet():
+        torch.onnx.export(model, (torch.zeros(2, *SHAPE),), path, dynamo=True, **{**names, **options})
+    return path
+
+
+@pytest.fixture
+def again(exported: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Exports from now on convert to the file that is there already, changed by a function, without the wait."""
+
+    def use(change: Callable[[Any], object] = lambda proto: None) -> None:
+        proto = onnx.load(exported.path)
+        change(proto)
+        monkeypatch.setattr(convert, "convert", lambda *_: proto)
+
+    return use
+
+
+def test_one_file_with_a_free_batch(exported: SimpleNamespace) -> None:
+    assert os.listdir(exported.path.parent) == ["model.onnx"]
+    proto = onnx.load(exported.path, load_external_data=False)
+    onnx.checker.check_model(str(exported.path), full_check=True)
+    for value, rest in ((proto.graph.input[0], list(SHAPE)), (proto.graph.output[0], [10])):
+        batch, *shape = value.type.tensor_type.shape.dim
+        assert batch.dim_param
+        assert not batch.HasField("dim_value")
+        assert [d.dim_value for d in shape] == rest
+    assert [v.name for v in (*proto.graph.input, *proto.graph.output)] == ["input", "logits"]
+
+
+def test_the_opset_is_the_default_one_where_group_norm_is_one_node(exported: SimpleNamespace) -> None:
+    proto = onnx.load(exported.path)
+    assert {o.domain: o.version for o in proto.opset_import} == {"": OPSET}
+    assert [n.op_type for n in proto.graph.node].count("GroupNormalization") == 1
+
+
+def test_the_report_says_what_is_there(exported: SimpleNamespace) -> None:
+    report, proto = exported.report, onnx.load(exported.path)
+    assert (report.path, report.opset, report.nodes) == (exported.path, OPSET, len(proto.graph.node))
+    assert report.bytes == exported.path.stat().st_size
+    assert list(report.differences) == [1, 2, 7]
+    assert report.difference <= 1e-5 < report.spread
+
+
+def test_metadata_says_what_the_network_is(exported: SimpleNamespace) -> None:
+    assert {p.key: p.value for p in onnx.load(exported.path).metadata_props} == {
+        "archdsl.spec": exported.spec.canonical, "archdsl.version": __version__, "archdsl.input": "3x16x16",
+        "archdsl.classes": "10",
+    }  # fmt: skip
+
+
+def test_labels_name_the_weights_and_no_path_of_this_machine_is_in_the_file(
+    exported: SimpleNamespace, repo: Path
+) -> None:
+    data = exported.path.read_bytes()
+    assert "stem.weight" in {t.name for t in onnx.load(exported.path).graph.initializer}
+    assert str(repo).encode() not in data
+    assert b".py" not in data
+
+
+def test_the_model_stays_as_it_was(exported: SimpleNamespace) -> None:
+    assert all(module.training for module in exported.model.modules())
+    assert all(p.requires_grad for p in exported.model.parameters())
+    assert exported.model.state_dict().keys() == exported.state.keys()
+    assert all(torch.equal(v, exported.state[k]) for k, v in exported.model.state_dict().items())
+
+
+@pytest.mark.parametrize("batch", [1, 3, 64])
+def test_other_batches_run_as_in_eval_mode(exported: SimpleNamespace, batch: int) -> None:
+    session = onnxruntime.InferenceSession(exported.path, providers=["CPUExecutionProvider"])
+    x = torch.randn(batch, *SHAPE)
+    exported.model.eval()
+    try:
+        with torch.no_grad():
+            wanted = exported.model(x).numpy()
+    finally:
+        exported.model.train()
+    np.testing.assert_allclose(session.run(None, {"input": x.numpy()})[0], wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_a_double_model_is_written_in_single_precision_twice_alike_and_in_silence(
+    exported: SimpleNamespace, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    exported.model.double()
+    try:
+        write(exported, tmp_path / "double.onnx", metadata={"archdsl.spec": exported.spec.canonical})
+        assert all(p.dtype is torch.float64 for p in exported.model.parameters())
+    finally:
+        exported.model.float()
+    assert capfd.readouterr() == ("", "")
+    assert (tmp_path / "double.onnx").read_bytes() == exported.path.read_bytes()
+
+
+# --- what torch writes when nobody looks; each file stays without its name ----------------------------------------------
+
+
+def test_live_dropout_is_refused(exported: SimpleNamespace, tmp_path: Path) -> None:
+    batch = torch.export.Dim("batch")
+    path = torch_writes(exported.model.train(), tmp_path / "x", dynamic_shapes=({0: batch},), opset_version=OPSET)
+    with pytest.raises(ArchError, match="differs from torch"):
+        gate.parity(path, exported.model.eval(), SHAPE, (2,))
+    exported.model.train()
+
+
+def test_a_frozen_batch_is_refused(exported: SimpleNamespace, tmp_path: Path) -> None:
+    path = torch_writes(exported.model.eval(), tmp_path / "x.onnx", opset_version=OPSET, external_data=False)
+    exported.model.train()
+    with pytest.raises(ArchError, match="frozen at 2"):
+        gate.check_file(path, SHAPE, 10, OPSET)
+    with pytest.raises(ArchError, match="fails at batch 1"):
+        gate.parity(path, exported.model, SHAPE, (1,))
+
+
+def test_a_second_file_is_refused(exported: SimpleNamespace, tmp_path: Path) -> None:
+    batch = torch.export.Dim("batch")
+    options = {"dynamic_shapes": ({0: batch},), "opset_version": OPSET}
+    path = torch_writes(exported.model.eval(), tmp_path / "x.onnx", **options)
+    exported.model.train()
+    assert len(os.listdir(tmp_path)) == 2
+    with pytest.raises(ArchError, match="another file"):
+        gate.check_file(path, SHAPE, 10, OPSET)
+
+
+def test_another_opset_than_the_one_asked_for_is_refused(
+    exported: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("archdsl.emit.onnx.exporter.OLDEST", 13)
+    with pytest.raises(ArchError, match="wrote opset 18 instead of 17"):
+        write(exported, tmp_path / "x.onnx", opset=17)
+    assert not os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize("opset", [-1, 17, 99])
+def test_an_opset_that_torch_cannot_write_is_refused_at_once(
+    exported: SimpleNamespace, tmp_path: Path, opset: int
+) -> None:
+    with pytest.raises(ArchError, match=f"opset {opset} cannot be written") as caught:
+        write(exported, tmp_path / "x.onnx", opset=opset)
+    assert caught.value.exit_code == 2
+    assert not os.listdir(tmp_path)
+
+
+def _bend(proto: Any) -> None:
+    head = next(t for t in proto.graph.initializer if t.name == "head.weight")
+    head.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(head) * np.float32(1.01), head.name))
+
+
+def _rename(proto: Any) -> None:
+    proto.graph.node[0].op_type = "Nonsense"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_bend, "differs from torch by"),
+        (_rename, "invalid"),
+        (lambda proto: proto.graph.input[0].type.tensor_type.shape.dim[1].ClearField("dim_value"), "should be one"),
+        (lambda proto: proto.opset_import.add(domain="", version=18), "invalid|opset"),
+    ],
+    ids=["weights", "operator", "shape", "opset"],
+)
+def test_a_wrong_file_gets_no_name(
+    exported: SimpleNamespace, tmp_path: Path, again: Any, change: Any, message: str
+) -> None:
+    again(change)
+    (tmp_path / "x.onnx").write_text("what was here before")
+    with pytest.raises(ArchError, match=message):
+        write(exported, tmp_path / "x.onnx")
+    assert os.listdir(tmp_path) == ["x.onnx"]
+    assert (tmp_path / "x.onnx").read_text() == "what was here before"
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit(143), MemoryError, OSError(errno.ENOSPC, "No space")])
+def test_an_end_before_the_end_leaves_no_file(
+    exported: SimpleNamespace, tmp_path: Path, again: Any, monkeypatch: pytest.MonkeyPatch, stop: Any
+) -> None:
+    again()
+
+    def fail(*_: object) -> None:
+        assert os.listdir(tmp_path)  # it is written by now, under another name
+        raise stop
+
+    monkeypatch.setattr(gate, "parity", fail)
+    with pytest.raises(EnvError if isinstance(stop, OSError) else BaseException):
+        write(exported, tmp_path / "x.onnx")
+    assert not os.listdir(tmp_path)
+
+
+def test_a_whole_file_takes_the_place_of_another(exported: SimpleNamespace, tmp_path: Path, again: Any) -> None:
+    again()
+    (tmp_path / "x.onnx").write_text("what was here before")
+    write(exported, tmp_path / "x.onnx")
+    assert os.listdir(tmp_path) == ["x.onnx"]
+    onnx.checker.check_model(str(tmp_path / "x.onnx"))

@@ -1,0 +1,109 @@
+"""Every word as ONNX: a net of each kind at once, each word by itself among the slow tests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from archdsl.api import Spec, load
+from archdsl.emit.build import build
+from archdsl.errors import ArchError
+from archdsl.registry import Entry, entries
+
+pytest.importorskip("onnx")
+onnxruntime = pytest.importorskip("onnxruntime")
+
+from archdsl.emit.onnx import OPSET, export  # noqa: E402 - behind the check for onnx
+
+# Words whose first example has no ONNX form, and why; a word that gains one must leave this list.
+WITHOUT = {"ode": "dopri5 chooses its steps by the values that arrive"}
+
+TOGETHER = {
+    "image": "conv(8, ws=standard) in conv(8, ws=scaled) ln prelu spatial(0.1) lrn(3) blurpool shuffle(2) l2norm "
+             "cat(slice(0, 4) silu | slice(4) hardswish) se(4) resize(3x2) dropblock(0.1, 3) upsample flatten linear(10)",
+    "tokens": "patch(8, 32) tokens cls pos add(id | ln attention(4) droppath(0.1)) ln take linear(10)",
+    "nested": "conv(8) as a shared(conv(8) relu, 2) ode(conv(8) tanh conv(8), solver=rk4, steps=2) add(id | @a) "
+              "dropconnect(conv(8), 0.3) gap linear(10)",
+}  # fmt: skip
+
+SIZED = [e for e in entries("net") if not e.traits & {"foreign"}]
+
+
+def answers(path: Path, x: torch.Tensor) -> np.ndarray:
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    found: np.ndarray = session.run(None, {"input": x.numpy()})[0]
+    return found
+
+
+@pytest.mark.parametrize("kind", TOGETHER)
+def test_many_words_at_once(kind: str, made: Callable[..., tuple[Spec, nn.Module]], tmp_path: Path) -> None:
+    spec, model = made(TOGETHER[kind])
+    report = export(model, tmp_path / "x.onnx", input=spec.input, classes=10)
+    assert report.spread > 1e-3  # what is compared depends on what arrives
+    x = torch.randn(4, *spec.input)
+    with torch.no_grad():
+        wanted = model.eval()(x).numpy()
+    np.testing.assert_allclose(answers(tmp_path / "x.onnx", x), wanted, rtol=1e-4, atol=1e-4 * np.abs(wanted).max())
+
+
+def test_vectors(made: Callable[..., tuple[Spec, nn.Module]], tmp_path: Path) -> None:
+    spec, model = made("linear(8) bn relu linear(10)", (5,))
+    assert export(model, tmp_path / "x.onnx", input=spec.input, classes=10).difference < 1e-5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("entry", SIZED, ids=lambda e: e.name)
+def test_each_words_first_example(entry: Entry, shaken: Callable[[nn.Module], nn.Module], tmp_path: Path) -> None:
+    spec = load(entry.examples[0], input=(3, 32, 32), classes=10)
+    model = shaken(build(spec.trace))
+    if entry.name in WITHOUT:
+        with pytest.raises(ArchError, match=WITHOUT[entry.name]):
+            export(model, tmp_path / "x.onnx", input=spec.input, classes=10)
+        assert not os.listdir(tmp_path)
+        return
+    report = export(model, tmp_path / "x.onnx", input=spec.input, classes=10)
+    assert report.spread > 10 * report.difference
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("opset", range(18, OPSET + 4))
+def test_each_opset(opset: int, made: Callable[..., tuple[Spec, nn.Module]], tmp_path: Path) -> None:
+    spec, model = made("conv(8) bn relu gn(4) se(4) gap linear(10)")
+    report = export(model, tmp_path / "x.onnx", input=spec.input, classes=10, opset=opset)
+    assert report.opset == opset
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "text",
+    [
+        "vgg[8x2,16x2] +res +bn drop(0.3,late)",
+        "conv(16) bn relu plain[16x3(s=1),32x3] +res gap linear(10)",
+        "patch(4,16) ln convnext[16x1,32x1] gap ln linear(10)",
+        "conv(8) bn relu ode(conv(8) bn relu conv(8), solver=rk4) gap linear(10)",
+        TOGETHER["tokens"],
+    ],
+)
+def test_a_hundred_random_inputs(
+    text: str, shaken: Callable[[nn.Module], nn.Module], made: Callable[..., tuple[Spec, nn.Module]], tmp_path: Path
+) -> None:
+    spec, model = made(text, (3, 32, 32))
+    export(model, tmp_path / "x.onnx", input=spec.input, classes=10)
+    session = onnxruntime.InferenceSession(tmp_path / "x.onnx", providers=["CPUExecutionProvider"])
+    model.eval()
+    for number in range(100):
+        generator = torch.Generator().manual_seed(number)
+        batch = 1 + number % 9
+        x = torch.randn(batch, *spec.input, generator=generator) * 10 ** ((number % 5) - 2)
+        with torch.no_grad():
+            wanted = model(x).numpy()
+        found = session.run(None, {"input": x.numpy()})[0]
+        scale = np.abs(wanted).max()
+        assert np.abs(found - wanted).max() <= 1e-4 * scale
+        assert (wanted.max(1) - wanted[np.arange(batch), found.argmax(1)] <= 1e-5 * scale).all()
