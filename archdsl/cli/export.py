@@ -40,7 +40,8 @@ def command(
 
     kind = chosen(target, to)
     if kind == "torch" and (opset is not None or seed is not None):
-        raise ArchError(f"{'--opset' if opset is not None else '--seed'} has no effect on {target}", help="leave it out")
+        option = "--opset" if opset is not None else "--seed"
+        raise ArchError(f"{option} has no effect on {target}", help="leave it out")
     loaded, run = opened(spec, input=input, classes=classes, data=data, set=set, seed=seed)
     talk(loaded.notes)
     about = {"spec": loaded.name, "hash": loaded.hash, "input": list(loaded.input), "classes": loaded.classes}
@@ -56,7 +57,8 @@ def chosen(target: Path, to: Target | None) -> Target:
     by_ending = SUFFIXES.get(target.suffix.lower())
     if to is None and by_ending is None:
         raise ArchError(f"the ending of {target} does not say what to write",
-                        help="end it in .onnx (ONNX) or .py (a file of Python), or give --to onnx or --to torch")  # fmt: skip
+                        help="end it in .onnx (ONNX) or .py (a file of Python), or give --to onnx or --to "
+                        "torch")  # fmt: skip
     if to is not None and by_ending not in (None, to):
         raise ArchError(f"--to {to} and the ending of {target} contradict each other", help="leave --to out")
     return to or by_ending or "onnx"

@@ -1,7 +1,7 @@
 """Trace to ``nn.Module``.
 
-The result is a ``torch.fx.GraphModule``: modules stand under the paths of the trace, and its ``forward`` is straight-line
-Python that fx writes, with nothing between the layers, so that the language costs nothing at run time.
+The result is a ``torch.fx.GraphModule``: modules stand under the paths of the trace, and its ``forward`` is
+straight-line Python that fx writes, with nothing between the layers, so that the language costs nothing at run time.
 """
 
 from __future__ import annotations
@@ -68,7 +68,8 @@ def _build(trace: Trace, prefix: str) -> fx.GraphModule:
 
 def _module(row: Row) -> nn.Module:
     assert row.layer.module is not None
-    names = [p.name for p, a in zip(params(row.op.entry), row.op.args, strict=True) if p.base == "node" and a is not None]
+    pairs = zip(params(row.op.entry), row.op.args, strict=True)
+    names = [p.name for p, a in pairs if p.base == "node" and a is not None]
     bodies = [_build(b, f"{row.path}.{n}.") for b, n in zip(row.bodies, names, strict=True)]
     module: nn.Module = row.layer.module(NAMESPACE, *bodies)
     return module

@@ -79,7 +79,7 @@ def value_names(trace: Trace) -> dict[int, str]:
     names, busy = {-1: "x"}, {"x": last.get(-1, -1)}
     for index in range(len(trace.rows)):
         free = [n for n, until in busy.items() if until <= index]
-        name = sorted(free, key=lambda n: (len(n), n))[0] if free else f"x{len(busy)}"
+        name = min(free, key=lambda n: (len(n), n)) if free else f"x{len(busy)}"
         names[index] = name
         busy[name] = last.get(index, index)
     return names

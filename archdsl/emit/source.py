@@ -79,7 +79,8 @@ class _Writer:
 
     def module(self, row: Row) -> str:
         assert row.layer.module is not None
-        own = [p.name for p, a in zip(params(row.op.entry), row.op.args, strict=True) if p.base == "node" and a is not None]
+        pairs = zip(params(row.op.entry), row.op.args, strict=True)
+        own = [p.name for p, a in pairs if p.base == "node" and a is not None]
         bodies = []
         for body, parameter in zip(row.bodies, own, strict=True):
             name = f"Body{len(self.classes) + 1}"

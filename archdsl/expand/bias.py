@@ -3,9 +3,7 @@ again (batch and instance normalisation; layer and group normalisation subtract 
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from archdsl.ir.nodes import Fan, Mark, Node, Op, Ref, Seq, rebuild
+from archdsl.ir.nodes import Fan, Mark, Node, Op, Ref, Seq, rebuild, with_items
 from archdsl.registry import params
 
 
@@ -34,14 +32,15 @@ def decide_biases(root: Node) -> Node:
             starts = _first(item)
             normed = normed if starts is None else starts
         items = tuple(reversed(new))
-        return node if all(a is b for a, b in zip(items, node.items, strict=True)) else replace(node, items=items)
+        return node if all(a is b for a, b in zip(items, node.items, strict=True)) else with_items(node, items)
 
     def _op(node: Op, normed: bool) -> Node:
         if "weighted" in node.entry.traits or node.entry.kind == "late":
             names = [p.name for p in params(node.entry)]
             at = names.index("bias") if "bias" in names else -1
             if at >= 0 and node.args[at] is None and (normed or node.entry.kind != "late"):
-                return replace(node, args=(*node.args[:at], not normed, *node.args[at + 1 :]))
+                args = (*node.args[:at], not normed, *node.args[at + 1 :])
+                return Op(node.entry, args, node.label, node.span, node.dynamic)
             return node
         inner = normed and "wrap" in node.entry.traits  # what comes out of a wrapper is what its layer gives
         return rebuild(node, lambda body: decide(body, inner))

@@ -184,6 +184,8 @@ def _let(expr: ast.Word, env: Env) -> Node:
         body = network(let.body, inner)
     except SpecError as error:
         raise error.within(f"`{let.name}`", expr.span) from None
+    if isinstance(body, Op) and not body.dynamic and not children(body):
+        return body  # `let norm = gn(8)` is another name of a layer, and modifiers know it as one
     return Seq((body,), name=let.name, scope=inner.scope, call=f"`{let.name}`", span=expr.span)
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from archdsl.errors import Diagnostic, fail
 from archdsl.expand.bias import decide_biases
 from archdsl.expand.lint import lints
-from archdsl.ir.layer import words
+from archdsl.ir.layer import Layer, words
 from archdsl.ir.make import o
-from archdsl.ir.nodes import Node, Seq
+from archdsl.ir.nodes import Node
 from archdsl.ir.trace import Trace, trace_node
 
 if TYPE_CHECKING:
@@ -30,9 +30,11 @@ class Settled:
     notes: tuple[Diagnostic, ...]
 
 
-def settle(graph: Graph, input: Shape | None = None, classes: int | None = None) -> Settled:
+def settle(
+    graph: Graph, input: Shape | None = None, classes: int | None = None, memo: dict[Any, Layer] | None = None
+) -> Settled:
     """Trace a graph. Arguments given here go before what the text states; where neither says, 3x32x32 and 10 classes are
-    assumed, with a note.
+    assumed, with a note. A ``memo`` is shared between many like networks, of which nobody wants to see the lints.
 
     Raises:
         SpecError: A3xx with the place.
@@ -48,19 +50,17 @@ def settle(graph: Graph, input: Shape | None = None, classes: int | None = None)
         number = ASSUMED[1]
         notes.append(Diagnostic("A510", f"no number of classes is stated: {number} is assumed", help="write "
                                 "`classes 10`, name a data set, or give --classes", severity="note"))  # fmt: skip
-    root = decide_biases(graph.root)
-    trace = trace_node(root, shape, number)
-    if len(trace.out) > 1:
-        notes.append(Diagnostic("A509", f"the network ends in {words(trace.out)}: the head `gap linear({number})` is added",
-                                help="write a head of your own to have another", severity="note"))  # fmt: skip
-        trace = trace_node(with_head(root, number), shape, number)
-    elif trace.out != (number,):
+    trace = trace_node(decide_biases(graph.root), shape, number, lambda out: with_head(out, number, notes), memo)
+    if trace.out != (number,):
         raise fail("A305", f"the network ends in {words(trace.out)}, and there are {number} classes", graph.root.span,
                    "end it with `linear(classes)`")  # fmt: skip
-    return Settled(trace, shape, number, (*notes, *lints(trace)))
+    return Settled(trace, shape, number, (*notes, *(lints(trace) if memo is None else ())))
 
 
-def with_head(root: Node, classes: int) -> Node:
-    """The lecture's default head behind a network that ends in an image or in tokens."""
-    head = (o.gap(), o.linear(classes, bias=True))
-    return replace(root, items=(*root.items, *head)) if isinstance(root, Seq) else Seq((root, *head))
+def with_head(out: Shape, classes: int, notes: list[Diagnostic]) -> tuple[Node, ...]:
+    """The lecture's default head, behind a network that ends in an image or in tokens; said in a note."""
+    if len(out) < 2:
+        return ()
+    notes.append(Diagnostic("A509", f"the network ends in {words(out)}: the head `gap linear({classes})` is added",
+                            help="write a head of your own to have another", severity="note"))  # fmt: skip
+    return o.gap(), o.linear(classes, bias=True)

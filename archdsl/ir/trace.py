@@ -7,13 +7,14 @@ rows are what is counted, drawn, hashed, built and written as source.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from archdsl.errors import Diagnostic, SpecError, fail
 from archdsl.ir.layer import Layer, Misfit, words
 from archdsl.ir.names import Names
-from archdsl.ir.nodes import Fan, Mark, Node, Op, Ref, Seq
+from archdsl.ir.nodes import Fan, Mark, Node, Op, Ref, Seq, with_branches, with_items
 from archdsl.ir.symbol import CLASSES, OWN, ArithmeticMisfit, Symbol, evaluate
 from archdsl.limits import Limits
 from archdsl.registry import nets, params
@@ -53,6 +54,9 @@ class Trace:
         return [r for row in self.rows for r in (row, *(x for b in row.bodies for x in b.flat()))]
 
 
+Head = Callable[[Shape], tuple[Node, ...]]
+
+
 class Body:
     """A traced network as an op's ``make`` sees it: what comes out, and what one pass costs."""
 
@@ -61,14 +65,22 @@ class Body:
         self.macs = sum(r.layer.macs for r in trace.rows)
 
 
-def trace_node(root: Node, input: Shape, classes: int | None = None) -> Trace:
+def trace_node(
+    root: Node, input: Shape, classes: int | None = None, head: Head | None = None, memo: dict[Any, Layer] | None = None
+) -> Trace:
     """Trace a graph's root from an input shape (c, h, w), (n, d) or (d,).
+
+    Args:
+        head: asked with the shape that comes out, it gives what is put behind the graph.
+        memo: what ops said of shapes, shared between traces of like graphs.
 
     Raises:
         SpecError: A3xx with the place, the shapes that led there and the trail; A4xx for a limit.
     """
     walker = _Walker({CLASSES: classes} if classes else {})
-    return walker.run(root, input, "")
+    if memo is not None:
+        walker.memo = memo
+    return walker.run(root, input, "", head)
 
 
 class _Walker:
@@ -84,9 +96,12 @@ class _Walker:
         self.input: Shape = ()
         self.here = -1  # the value that flows
 
-    def run(self, root: Node, input: Shape, prefix: str) -> Trace:
+    def run(self, root: Node, input: Shape, prefix: str, head: Head | None = None) -> Trace:
         self.input, self.names, self.here = input, Names(prefix), -1
         graph = self.node(root)
+        if head is not None and (more := head(self.shape())):
+            before = graph.items if isinstance(graph, Seq) and not (graph.name or graph.label) else (graph,)
+            graph = Seq((*before, *[self.node(n) for n in more]))
         return Trace(tuple(self.rows), input, self.here, graph)
 
     def shape(self) -> Shape:
@@ -126,7 +141,7 @@ class _Walker:
                     self.cins[node.scope] = before
         for new, old in zip(items, node.items, strict=True):
             if new is not old:
-                return replace(node, items=tuple(items))
+                return with_items(node, tuple(items))
         return node
 
     def fan(self, node: Fan) -> Node:
@@ -156,7 +171,7 @@ class _Walker:
         sources = tuple(ends[i] for i in kept)
         shapes = tuple(self.shapes[e] if e >= 0 else self.input for e in sources)
         self.append(inner.take("", join.name, join.span), join, self.ask(join, shapes), sources, ())
-        return replace(node, join=join, branches=tuple(branches[i] for i in kept))
+        return with_branches(node, tuple([branches[i] for i in kept]), join)
 
     def settle(self, branch: Any, ends: list[int]) -> Node | None:
         """A late composite unfolded, now that the branch it meets has a shape; None where it wants to be no branch."""
@@ -223,7 +238,7 @@ class _Walker:
             if parameter.range and isinstance(value, int) and not parameter.range.holds(value):
                 raise fail("A209", f"`{parameter.name}` of `{node.name}` came out as {value}; it must be "
                            f"{parameter.range}", node.span)  # fmt: skip
-        return replace(node, args=args, dynamic=False)
+        return Op(node.entry, args, node.label, node.span)
 
     def append(self, path: str, op: Op, layer: Layer, inputs: tuple[int, ...], bodies: tuple[Trace, ...]) -> None:
         if len(self.rows) >= Limits.LAYERS:

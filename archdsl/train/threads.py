@@ -10,7 +10,7 @@ def yield_cores() -> None:
 
     The steps of a small net are short, and a thread that spins keeps a core from the thread it waits for as
     soon as anything else runs on the machine: LeNet-5 on two cores fell from 16,000 to 250 images/s beside
-    one busy process, and keeps 5,000 when its threads sleep. On an idle machine sleeping costs it a sixth,
-    and bigger nets nothing. A user's own setting stays.
+    one busy process, and keeps 5,000 when its threads sleep. What sleeping costs on an idle machine is not
+    settled. A user's own setting stays.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

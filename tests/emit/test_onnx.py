@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import errno
 import os
 from collections.abc import Callable
@@ -23,6 +24,7 @@ onnxruntime = pytest.importorskip("onnxruntime")
 from archdsl.emit.onnx import OPSET, Report, convert, export, gate  # noqa: E402 - behind the check for onnx
 
 SHAPE = (3, 16, 16)
+BATCH = ({0: torch.export.Dim("batch")},)
 
 
 def write(exported: SimpleNamespace, path: Path, **options: Any) -> Report:
@@ -35,6 +37,12 @@ def torch_writes(model: nn.Module, path: Path, **options: Any) -> Path:
     with convert._quiet():
         torch.onnx.export(model, (torch.zeros(2, *SHAPE),), path, dynamo=True, **{**names, **options})
     return path
+
+
+@pytest.fixture
+def model(exported: SimpleNamespace) -> nn.Module:
+    """The exported net in training mode, of one's own."""
+    return copy.deepcopy(exported.model)
 
 
 @pytest.fixture
@@ -99,56 +107,43 @@ def test_the_model_stays_as_it_was(exported: SimpleNamespace) -> None:
 
 
 @pytest.mark.parametrize("batch", [1, 3, 64])
-def test_other_batches_run_as_in_eval_mode(exported: SimpleNamespace, batch: int) -> None:
+def test_other_batches_run_as_in_eval_mode(exported: SimpleNamespace, model: nn.Module, batch: int) -> None:
     session = onnxruntime.InferenceSession(exported.path, providers=["CPUExecutionProvider"])
     x = torch.randn(batch, *SHAPE)
-    exported.model.eval()
-    try:
-        with torch.no_grad():
-            wanted = exported.model(x).numpy()
-    finally:
-        exported.model.train()
+    with torch.no_grad():
+        wanted = model.eval()(x).numpy()
     np.testing.assert_allclose(session.run(None, {"input": x.numpy()})[0], wanted, rtol=1e-4, atol=1e-5)
 
 
 def test_a_double_model_is_written_in_single_precision_twice_alike_and_in_silence(
-    exported: SimpleNamespace, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    exported: SimpleNamespace, model: nn.Module, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    exported.model.double()
-    try:
-        write(exported, tmp_path / "double.onnx", metadata={"archdsl.spec": exported.spec.canonical})
-        assert all(p.dtype is torch.float64 for p in exported.model.parameters())
-    finally:
-        exported.model.float()
+    metadata = {"archdsl.spec": exported.spec.canonical}
+    export(model.double(), tmp_path / "double.onnx", input=SHAPE, classes=10, metadata=metadata)
+    assert all(p.dtype is torch.float64 for p in model.parameters())
     assert capfd.readouterr() == ("", "")
     assert (tmp_path / "double.onnx").read_bytes() == exported.path.read_bytes()
 
 
-# --- what torch writes when nobody looks; each file stays without its name ----------------------------------------------
+# What torch writes when nobody looks; each such file stays without its name.
 
 
-def test_live_dropout_is_refused(exported: SimpleNamespace, tmp_path: Path) -> None:
-    batch = torch.export.Dim("batch")
-    path = torch_writes(exported.model.train(), tmp_path / "x", dynamic_shapes=({0: batch},), opset_version=OPSET)
+def test_live_dropout_is_refused(model: nn.Module, tmp_path: Path) -> None:
+    path = torch_writes(model, tmp_path / "x", dynamic_shapes=BATCH, opset_version=OPSET)
     with pytest.raises(ArchError, match="differs from torch"):
-        gate.parity(path, exported.model.eval(), SHAPE, (2,))
-    exported.model.train()
+        gate.parity(path, model.eval(), SHAPE, (2,))
 
 
-def test_a_frozen_batch_is_refused(exported: SimpleNamespace, tmp_path: Path) -> None:
-    path = torch_writes(exported.model.eval(), tmp_path / "x.onnx", opset_version=OPSET, external_data=False)
-    exported.model.train()
+def test_a_frozen_batch_is_refused(model: nn.Module, tmp_path: Path) -> None:
+    path = torch_writes(model.eval(), tmp_path / "x.onnx", opset_version=OPSET, external_data=False)
     with pytest.raises(ArchError, match="frozen at 2"):
         gate.check_file(path, SHAPE, 10, OPSET)
     with pytest.raises(ArchError, match="fails at batch 1"):
-        gate.parity(path, exported.model, SHAPE, (1,))
+        gate.parity(path, model, SHAPE, (1,))
 
 
-def test_a_second_file_is_refused(exported: SimpleNamespace, tmp_path: Path) -> None:
-    batch = torch.export.Dim("batch")
-    options = {"dynamic_shapes": ({0: batch},), "opset_version": OPSET}
-    path = torch_writes(exported.model.eval(), tmp_path / "x.onnx", **options)
-    exported.model.train()
+def test_a_second_file_is_refused(model: nn.Module, tmp_path: Path) -> None:
+    path = torch_writes(model.eval(), tmp_path / "x.onnx", dynamic_shapes=BATCH, opset_version=OPSET)
     assert len(os.listdir(tmp_path)) == 2
     with pytest.raises(ArchError, match="another file"):
         gate.check_file(path, SHAPE, 10, OPSET)

@@ -18,7 +18,7 @@ from archdsl.errors import ArchError, EnvError
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-from archdsl.emit.onnx import convert, export, gate  # noqa: E402 - behind the check for onnx
+from archdsl.emit.onnx import convert, export, gate
 
 
 @pytest.fixture
@@ -31,7 +31,12 @@ def unreached(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("place", "message"),
-    [("nowhere/x.onnx", "no folder"), ("folder", "is a folder"), ("file/x.onnx", "[Nn]ot a directory"), ("/proc/x", "cannot")],
+    [
+        ("nowhere/x.onnx", "no folder"),
+        ("folder", "is a folder"),
+        ("file/x.onnx", "[Nn]ot a directory"),
+        ("/proc/x", "cannot"),
+    ],
 )
 @pytest.mark.usefixtures("unreached")
 def test_a_place_that_cannot_be_written(exported: SimpleNamespace, tmp_path: Path, place: str, message: str) -> None:

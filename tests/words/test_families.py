@@ -31,6 +31,11 @@ def test_compound_scaling_is_the_same_net_written_out() -> None:
     assert ops(trace_of(scaled)) == ops(trace_of(written))  # 26.4 rounds to 24, 44 to 48; depths go up
 
 
+def test_a_stage_may_scale_by_itself() -> None:
+    text = "conv(16) efficientnet[16, 24x2(width=2, depth=1.5)]"
+    assert ops(trace_of(text)) == ops(trace_of("conv(16) efficientnet[16, 48x3]"))
+
+
 def test_an_inverted_residual_has_a_skip_where_the_shape_stays() -> None:
     assert names("conv(16) mobilenetv2[16(t=2)]").count("add") == 1
     assert names("conv(8) mobilenetv2[16(t=2)]").count("add") == 0

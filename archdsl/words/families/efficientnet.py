@@ -38,4 +38,4 @@ def efficientnet(
 
         return inverted(cin, None if stage.t == 1 else cin * stage.t, out, stage.k, stride, stage.act, gate)
 
-    return chain(tuple(replace(s, depth=ceil(s.depth * depth)) for s in scaled(stages, width)), block)
+    return chain(tuple(replace(s, depth=ceil(s.depth * s.settings["depth"])) for s in scaled(stages)), block)

@@ -23,9 +23,15 @@ ARRIVING = Symbol("cin", (SCOPE,))
 Block = Callable[[Stage, Any, int, int], Node]
 
 
-def scaled(stages: tuple[Stage, ...], width: float) -> tuple[Stage, ...]:
-    """Stages `width` times as wide, rounded to multiples of 8 as the papers do."""
-    return tuple(replace(s, width=make_divisible(s.width * width)) if width != 1 else s for s in stages)
+def scaled(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    """Stages wider by their argument `width`, rounded to multiples of 8 as the papers do."""
+    return tuple(replace(s, width=times(s, s.width)) for s in stages)
+
+
+def times(stage: Stage, channels: int) -> int:
+    """So many channels by the stage's argument `width` (its own width is another thing); 1 rounds nothing."""
+    factor = stage.settings["width"]
+    return channels if factor == 1 else make_divisible(channels * factor)
 
 
 def chain(stages: tuple[Stage, ...], block: Block) -> Node:
@@ -75,7 +81,7 @@ def mobilenet(
         first = (o.dwconv(stage.k, s=stride), o.bn(), getattr(o, stage.act)())
         return seq(*first, o.conv(out, 1), o.bn(), getattr(o, stage.act)(), role="body")
 
-    return chain(scaled(stages, width), block)
+    return chain(scaled(stages), block)
 
 
 @family("conv(8, s=2) bn relu6 mobilenetv2[8(t=1), 16x2(s=2), 32x2(s=2)] gap linear(10)",
@@ -93,7 +99,7 @@ def mobilenetv2(
     def block(stage: Stage, cin: Any, out: int, stride: int) -> Node:
         return inverted(cin, None if stage.t == 1 else cin * stage.t, out, stage.k, stride, stage.act)
 
-    return chain(scaled(stages, width), block)
+    return chain(scaled(stages), block)
 
 
 @family("conv(8, s=2) bn hardswish mobilenetv3[8(se, s=2), 16(exp=32), 16x2(exp=48, k=5, se, act=hardswish)]",
@@ -115,7 +121,7 @@ def mobilenetv3(
         return made
 
     def block(stage: Stage, cin: Any, out: int, stride: int) -> Node:
-        hidden = None if stage.exp is None else make_divisible(stage.exp * width)
+        hidden = None if stage.exp is None else times(stage, stage.exp)
         return inverted(cin, hidden, out, stage.k, stride, stage.act, gate if stage.se else None)
 
-    return chain(scaled(stages, width), block)
+    return chain(scaled(stages), block)

@@ -1,0 +1,138 @@
+"""Every spec of the repository, and the sentences of the language's contract: read, laid out, counted, built and run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from archdsl.api import Spec, load
+from archdsl.emit.build import build
+from archdsl.errors import SpecError
+from archdsl.expand import Settled, settle
+from archdsl.expand import expand as expand_file
+from archdsl.syntax.format import format
+from archdsl.syntax.parse import parse
+
+ROOT = Path(__file__).resolve().parents[2]
+ALL = sorted((ROOT / "specs").rglob("*.arch"))
+SMALL = sorted((ROOT / "specs").glob("*.arch"))
+NAMES = {
+    "alexnet", "convnext", "densenet", "efficientnet", "inception", "lenet5", "mlp", "mobilenet", "ode", "plain20",
+    "plain56", "preresnet20", "resnet110", "resnet18", "resnet20", "resnet56", "resnext", "shufflenet", "squeezenet",
+    "vgg", "vgg-res", "vit", "wrn16-2",
+}  # fmt: skip
+PUBLISHED = {  # on 3x32x32: the parameters that the papers or their authors' code have
+    "densenet": 176_122,
+    "resnet18": 11_173_962,
+    "resnet20": 272_474,
+    "resnet56": 855_770,
+    "resnet110": 1_730_714,
+}
+
+
+def named(paths: list[Path]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("path", paths, ids=[str(p.relative_to(ROOT / "specs")) for p in paths])
+
+
+def test_the_list_is_whole() -> None:
+    assert {p.stem for p in SMALL} >= NAMES
+
+
+@named(ALL)
+def test_layout(path: Path) -> None:
+    text = path.read_text("utf-8")
+    assert format(text) == text
+    assert text.startswith("# ")
+
+
+@named(ALL)
+def test_counts_as_it_says(path: Path) -> None:
+    spec = load(path)
+    assert f"# {spec.cost.params:,} parameters" in spec.text
+    assert not [n for n in spec.notes if n.severity == "warning"]
+    with torch.device("meta"):
+        model = build(spec.trace)
+    assert sum(p.numel() for p in model.parameters()) == spec.cost.params
+    assert tuple(model(torch.empty(2, *spec.input, device="meta")).shape) == (2, spec.classes)
+
+
+@named(ALL)
+def test_hash_is_of_the_meaning(path: Path) -> None:
+    """Neither comments nor the way of writing are in the hash; the canonical text says the same."""
+    spec = load(path)
+    assert load(spec.canonical).hash == spec.hash == load(path).hash
+    assert load("# another\n\n" + spec.text).hash == spec.hash
+
+
+@named(SMALL)
+def test_takes_a_training_step(path: Path) -> None:
+    step(load(path))
+
+
+@named(SMALL)
+def test_takes_other_data(path: Path) -> None:
+    """Nothing in a spec is bound to 28 pixels, one channel or ten classes."""
+    spec = load(path, data="cifar100")
+    assert (spec.input, spec.classes) == ((3, 32, 32), 100)
+    with torch.device("meta"):
+        assert tuple(build(spec.trace)(torch.empty(2, 3, 32, 32, device="meta")).shape) == (2, 100)
+    if path.stem in PUBLISHED:
+        assert load(path, data="cifar10").cost.params == PUBLISHED[path.stem]
+
+
+def step(spec: Spec | Settled) -> None:
+    """A forward and a backward pass on two images, which reach every weight."""
+    torch.manual_seed(0)
+    model = build(spec.trace)
+    logits = model(torch.randn(2, *spec.input))
+    nn.functional.cross_entropy(logits, torch.tensor([0, 1])).backward()
+    assert logits.isfinite().all()
+    grads = [p.grad for p in model.parameters()]
+    assert all(g is not None and g.isfinite().all() for g in grads)
+
+
+SENTENCES = [
+    "vgg[64x2,128x2] +res +bn drop(0.3,late)",
+    "conv(16) bn relu plain[16x9(s=1),32x9,64x9] gap linear(10)",
+    "conv(16) bn relu plain[16x9(s=1),32x9,64x9] +res gap linear(10)",
+    "cat(conv(64,1) relu | conv(96,1) relu conv(128,3) relu | conv(16,1) relu conv(32,5) relu "
+    "| maxpool(3,s=1,p=1) conv(32,1) relu)",
+    "(bn relu conv(16,3) as a  cat(id | @a))",
+    "patch(4,96) ln convnext[96x3,192x3,384x9,768x3] gap ln linear(1000)",
+    "conv(64) bn relu ode(conv(64) bn relu conv(64), t=1) gap linear(10)",
+]
+SPACES = ["vgg[64x{1..3}^{1..4}]", "vgg[64x2^3] {norm: +bn | +ln | +gn(8) | } {+res | }"]
+
+
+@pytest.mark.parametrize("text", SENTENCES)
+def test_sentence(text: str) -> None:
+    spec = settle(expand_file(parse(text)), (3, 64, 64), 1000 if "1000" in text else 10)
+    assert format(format(text)) == format(text)
+    with torch.device("meta"):
+        assert sum(p.numel() for p in build(spec.trace).parameters()) == load_count(spec)
+    step(spec)
+
+
+def load_count(spec: Settled) -> int:
+    from archdsl.ir.cost import cost
+
+    return cost(spec.trace).params
+
+
+@pytest.mark.parametrize("text", SPACES)
+def test_space(text: str) -> None:
+    """A sentence with holes parses and keeps its layout; it is no one network."""
+    assert format(format(text)) == format(text)
+    with pytest.raises(SpecError, match="choice is still open"):
+        expand_file(parse(text))
+
+
+def test_convnext_sentence_is_convnext_t() -> None:
+    spec = load(SENTENCES[5], input=(3, 224, 224), classes=1000)
+    assert spec.cost.params == 28_589_128
+    peer = load(ROOT / "specs" / "imagenet" / "convnext_tiny.arch")
+    weights = [[*r.layer.weights.values()] for r in peer.trace.rows if r.layer.weights]
+    assert [[*r.layer.weights.values()] for r in spec.trace.rows if r.layer.weights] == weights
