@@ -1,8 +1,8 @@
 """The small typed surface: a spec read, checked, expanded, traced and counted in one call, without torch.
 
-    >>> spec = load("conv(8) bn relu", input=(1, 28, 28), classes=10)
-    >>> spec.cost.params
-    178
+>>> spec = load("conv(8) bn relu", input=(1, 28, 28), classes=10)
+>>> spec.cost.params
+178
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class Spec:
     """An experiment with everything that is known without torch.
 
     name: the file, or ``<spec>`` for a text. text: as it was written. file: its syntax tree, settings given beside the
-    text worked in. graph: the network without sugar, and the data and train words. settled: the traced network, with the
-    head and the biases that the text left open. cost: the totals.
+    text worked in. graph: the network without sugar, and the data and train words. settled: the traced network, with
+    the head and the biases that the text left open. cost: the totals.
     """
 
     name: str
@@ -122,14 +122,14 @@ def whole(source: Source, file: ast.File) -> Spec:
         settled = settle(graph)
         return Spec(source.name, source.text, file, graph, settled, cost(settled.trace))
     except RecursionError:
-        raise fail("A402", f"brackets and lets together are nested too deep (brackets alone may be {Limits.NESTING} deep)",
+        raise fail("A402", f"brackets and lets together nest too deep (brackets alone may be {Limits.NESTING} deep)",
                    help="use fewer brackets inside lets that use each other") from None  # fmt: skip
 
 
 def setting_lines(space: str, settings: Iterable[Setting]) -> list[str]:
     """Data or train words in one spelling: those that fill a slot sorted by it, then the others in their order."""
     lines = [(s.entry.slot, f"{space} {_call(s)}") for s in settings]
-    return [text for slot, text in sorted((x for x in lines if x[0]))] + [text for slot, text in lines if not slot]
+    return [text for slot, text in sorted(x for x in lines if x[0])] + [text for slot, text in lines if not slot]
 
 
 def _call(setting: Setting) -> str:

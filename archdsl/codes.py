@@ -26,12 +26,11 @@ class Code:
     @property
     def provoking(self) -> str:
         """The text that provokes it; that of a limit may be longer than what is shown."""
-        match self.code:
-            case "A401":
-                return "relu " * 14_000
-            case "A405":
-                return "let a0 = relu\n" + "".join(f"let a{n + 1} = a{n}\n" for n in range(40)) + "net a40"
-        return self.example
+        long = {
+            "A401": "relu " * 14_000,
+            "A405": "let a0 = relu\n" + "".join(f"let a{n + 1} = a{n}\n" for n in range(40)) + "net a40",
+        }
+        return long.get(self.code, self.example)
 
     def text(self) -> str:
         """What ``archdsl explain`` prints."""
@@ -43,7 +42,8 @@ def _read() -> dict[str, Code]:
     with Path(__file__).with_suffix(".toml").open("rb") as file:
         raw = tomllib.load(file)
     return {
-        code: Code(code, r["title"], r["text"], r["example"].strip("\n"), r.get("name", "<spec>")) for code, r in raw.items()
+        code: Code(code, r["title"], r["text"], r["example"].strip("\n"), r.get("name", "<spec>"))
+        for code, r in raw.items()
     }
 
 
@@ -57,5 +57,6 @@ def lookup(code: str) -> Code:
         ArchError: there is none.
     """
     if code not in CODES:
-        raise ArchError(f"there is no code {code[:20]}", help=suggest(code, CODES) or f"codes go from {min(CODES)} to {max(CODES)}")
+        raise ArchError(f"there is no code {code[:20]}",
+                        help=suggest(code, CODES) or f"codes go from {min(CODES)} to {max(CODES)}")  # fmt: skip
     return CODES[code]

@@ -1,6 +1,6 @@
 """Writes archdsl/syntax/tables.json: the automaton and the lexers that Lark computes from the grammar.
 
-    python tools/make_tables.py [--check]
+python tools/make_tables.py [--check]
 """
 
 from __future__ import annotations

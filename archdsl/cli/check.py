@@ -44,7 +44,9 @@ def command(
         raise SystemExit(2)
 
 
-def _checked(source: Source, input: str | None, classes: int | None, data: str | None, sets: list[str]) -> list[Diagnostic]:
+def _checked(
+    source: Source, input: str | None, classes: int | None, data: str | None, sets: list[str]
+) -> list[Diagnostic]:
     """The notes of a spec; of a space, those of its arms, each once.
 
     Raises:

@@ -57,8 +57,14 @@ def layer_table(spec: Spec, batch: int, dtype: str, every: bool) -> Table:
     root = tree(spec.trace)
     found = flat(root if every else folded(root))
     many = any(times > 1 for _, times in found)
-    columns = [Column("path"), Column("layer"), Column("output"), Column("params", "int"), Column("MACs", "int", key="macs")]
-    rows = []
+    columns = [
+        Column("path"),
+        Column("layer"),
+        Column("output"),
+        Column("params", "int"),
+        Column("MACs", "int", key="macs"),
+    ]
+    rows: list[list[Any]] = []
     for part, times in found:
         row = part.row
         assert row is not None
@@ -70,7 +76,8 @@ def layer_table(spec: Spec, batch: int, dtype: str, every: bool) -> Table:
         footer = [footer[0], None, *footer[1:5]]
     else:
         rows, footer = [r[:5] for r in rows], footer[:5]
-    return Table(tuple(columns), tuple(map(tuple, rows)), spec.name if spec.name != "<spec>" else "", tuple(footer),
+    title = "" if spec.name == "<spec>" else spec.name
+    return Table(tuple(columns), tuple([tuple(r) for r in rows]), title, tuple(footer),
                  _notes(spec, batch, dtype, many))  # fmt: skip
 
 

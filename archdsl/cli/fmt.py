@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from archdsl.cli.options import Specs
 from archdsl.cli.parser import option
+
+if TYPE_CHECKING:
+    from archdsl.errors import ArchError
 
 
 def command(
@@ -16,7 +19,7 @@ def command(
 ) -> None:
     """Bring specs into canonical layout: files in place, `-` and texts to standard output. Comments stay."""
     from archdsl.cli.output import put
-    from archdsl.errors import ArchError, SpecError
+    from archdsl.errors import SpecError
     from archdsl.syntax.format import format
     from archdsl.syntax.locate import sources
 
@@ -41,7 +44,7 @@ def command(
     _report(changed, failed, told=check or diff)
 
 
-def _report(changed: list[str], failed: list[Exception], told: bool) -> None:
+def _report(changed: list[str], failed: list[ArchError], told: bool) -> None:
     import sys
 
     for name in changed if told else ():
@@ -89,4 +92,5 @@ def write(path: Path, text: str) -> None:
 def _diff(old: str, new: str, name: str) -> str:
     from difflib import unified_diff
 
-    return "".join(unified_diff(old.splitlines(keepends=True), new.splitlines(keepends=True), name, f"{name} (formatted)"))
+    before, after = (text.splitlines(keepends=True) for text in (old, new))
+    return "".join(unified_diff(before, after, name, f"{name} (formatted)"))

@@ -8,7 +8,7 @@ from archdsl.cli.options import Classes, Data, Format, Input, Set, Specs
 from archdsl.cli.parser import option
 
 if TYPE_CHECKING:
-    from archdsl.errors import Source
+    from archdsl.errors import ArchError, Source
     from archdsl.syntax import ast
 
 
@@ -19,10 +19,12 @@ def command(
     data: Data = None,
     set: Set = None,
     format: Format = "table",
-    layers: Annotated[bool, option("--layers", help="Every layer, equal blocks unfolded; in JSON as `rows`.")] = False,
+    layers: Annotated[bool, option("--layers", help="Every layer, one by one; in JSON as `rows`.")] = False,
     batch: Annotated[int, option("--batch", min=1, max=10**9, help="Batch size of the memory estimate.")] = 128,
     dtype: Annotated[Literal["fp32", "fp16", "bf16"], option("--dtype", help="Of the activations.")] = "fp32",
-    sort: Annotated[str | None, option("--sort", metavar="COLUMN", help="Sort the arms of a space; -params falls.")] = None,
+    sort: Annotated[
+        str | None, option("--sort", metavar="COLUMN", help="Sort the arms of a space; -params falls.")
+    ] = None,
     where: Annotated[
         list[str] | None, option("--where", metavar="COLUMN<N", help="Only arms like params<1M or macs>=2G.")
     ] = None,
@@ -65,7 +67,7 @@ def command(
     _settle_failures(failed, len(specs))
 
 
-def _settle_failures(failed: list[Exception], specs: int) -> None:
+def _settle_failures(failed: list[ArchError], specs: int) -> None:
     """Say all that failed. One spec alone fails as itself; of several, the first decides the exit code."""
     import sys
 

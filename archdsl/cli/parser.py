@@ -156,7 +156,8 @@ def _take(given: dict[str, Any], param: Param, text: str, name: str, command: st
 def _converted(param: Param, text: str, name: str, command: str) -> Any:
     if param.choices and text not in param.choices:
         listed = ", ".join(param.choices)
-        raise Usage(f"`{name}` is one of {listed}, not `{text[:60]}`", help=suggest(text, param.choices) or _more(command))
+        near = suggest(text, param.choices) or _more(command)
+        raise Usage(f"`{name}` is one of {listed}, not `{text[:60]}`", help=near)
     if param.convert in (int, float) and not text.isascii():
         raise Usage(f"`{name}` is a number, not `{text[:60]}`", help=_more(command))
     try:

@@ -48,7 +48,8 @@ def _syntax(node: Any, depth: int = 0) -> list[str]:
     """A line a node: its kind, what it holds besides nodes, and where it stands."""
     from archdsl.syntax.walk import children
 
-    held = [str(getattr(node, n)) for n in ("sign", "op", "kind", "axis", "name", "text", "path") if getattr(node, n, None)]
+    names = ("sign", "op", "kind", "axis", "name", "text", "path")
+    held = [str(getattr(node, n)) for n in names if getattr(node, n, None)]
     value = getattr(node, "value", None)
     held += [repr(value)] if isinstance(value, str) else []
     line, column = node.span.source.position(node.span.start)

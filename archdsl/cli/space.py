@@ -23,6 +23,7 @@ COLUMNS = (
 _KEYS = tuple(c.id for c in COLUMNS)
 _WHERE = re.compile(r"\s*([a-z]+)\s*(<=|>=|==|=|<|>)\s*([0-9]+(?:\.[0-9]+)?(?:e[0-9]+)?)\s*([kKMGT]?)\s*")
 MOST_FINDINGS = 10
+MANY = 4000  # arms from which on several processes pay
 _SCALE = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _TESTS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq, "==": operator.eq,
@@ -56,16 +57,48 @@ def list_arms(
         raise _summed(wrong, len(found))
 
 
-def _counted(
-    source: Source, file: ast.File, batch: int, dtype: str
-) -> tuple[list[dict[str, Any]], list[tuple[dict[str, str], SpecError]]]:
+Wrong = list[tuple[dict[str, str], SpecError]]
+
+
+def _counted(source: Source, file: ast.File, batch: int, dtype: str) -> tuple[list[dict[str, Any]], Wrong]:
+    """Good arms in order and wrong ones; a large space is shared out to processes where those are cheap to make."""
+    import os
+
+    from archdsl.expand.holes import count
+
+    jobs = min(len(os.sched_getaffinity(0)), 16) if hasattr(os, "sched_getaffinity") else 1
+    if jobs < 2 or count(file) < MANY:
+        return _part(source, file, batch, dtype)
+    import multiprocessing
+
+    with multiprocessing.get_context("fork").Pool(jobs, _patient) as pool:
+        parts = pool.starmap(_part, [(source, file, batch, dtype, n, jobs) for n in range(jobs)])
+    found: list[dict[str, Any]] = []
+    longest = max(len(good) for good, _ in parts)
+    for n in range(longest):  # every job had each `jobs`-th arm
+        found += [good[n] for good, _ in parts if n < len(good)]
+    return found, [w for _, wrong in parts for w in wrong]
+
+
+def _patient() -> None:
+    """An interruption is for the process that waits for the workers."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _part(
+    source: Source, file: ast.File, batch: int, dtype: str, part: int = 0, of: int = 1
+) -> tuple[list[dict[str, Any]], Wrong]:
     from archdsl.cli.counts import totals
     from archdsl.expand.holes import arms
     from archdsl.expand.sweep import Sweep
 
-    found, wrong = [], []
+    found: list[dict[str, Any]] = []
+    wrong: Wrong = []
     sweep = Sweep()
-    for choice, arm in arms(file):
+    for choice, arm in arms(file, part, of):
         try:
             graph, cost = sweep(arm)
         except SpecError as error:
@@ -91,7 +124,7 @@ def _test(text: str) -> Callable[[dict[str, Any]], bool]:
         raise ArchError(f"`--where {text}` is no condition", help="write for example --where 'params<1M'")
     name, sign, number, unit = match.groups()
     if name not in _KEYS:
-        raise ArchError(f"`--where`: there is no column `{name}`", help=suggest(name, _KEYS) or "columns: " + ", ".join(_KEYS))
+        raise _no_column("--where", name)
     bound, compare = float(number) * _SCALE[unit], _TESTS[sign]
     return lambda record: compare(record[name], bound)
 
@@ -101,8 +134,13 @@ def _sort_key(sort: str | None) -> tuple[Callable[[dict[str, Any]], Any], bool] 
         return None
     name = sort.removeprefix("-").lower()
     if name not in _KEYS:
-        raise ArchError(f"`--sort`: there is no column `{name}`", help=suggest(name, _KEYS) or "columns: " + ", ".join(_KEYS))
+        raise _no_column("--sort", name)
     return operator.itemgetter(name), sort.startswith("-")
+
+
+def _no_column(option: str, name: str) -> ArchError:
+    near = suggest(name, _KEYS) or "columns: " + ", ".join(_KEYS)
+    return ArchError(f"`{option}`: there is no column `{name}`", help=near)
 
 
 def _summed(wrong: list[tuple[dict[str, str], SpecError]], right: int) -> SpecError:

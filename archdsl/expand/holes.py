@@ -6,7 +6,7 @@ Holes of one name vary together. A hole inside an alternative exists only in the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
+from itertools import islice, product
 from typing import TYPE_CHECKING, Any
 
 from archdsl.errors import fail
@@ -59,14 +59,15 @@ def count(file: ast.File) -> int:
     return space.count(_outer(file), frozenset())
 
 
-def arms(file: ast.File) -> Iterator[tuple[dict[str, str], ast.File]]:
-    """Each arm: what was chosen by axis, and the file with the choices put in.
+def arms(file: ast.File, part: int = 0, of: int = 1) -> Iterator[tuple[dict[str, str], ast.File]]:
+    """Each arm: what was chosen by axis, and the file with the choices put in. ``part`` of ``of`` is every so manieth
+    outer choice, for processes that share the work.
 
     Raises:
         SpecError: as ``axes``; A222, an empty choice where something must stand.
     """
     count(file)
-    return _Space(file).arms(file, {})
+    return _Space(file).arms(file, {}, part, of)
 
 
 def _outer(node: ast.Node) -> list[ast.Hole]:
@@ -107,7 +108,7 @@ class _Space:
         if hole.kind != "range":
             return hole.choices
         low, high = (value(c, self.env) if c else None for c in hole.choices)
-        if not all(isinstance(n, int) and not isinstance(n, bool) for n in (low, high)) or low > high:
+        if type(low) is not int or type(high) is not int or low > high:
             raise fail("A208", "a range goes from one whole number up to another", hole.span, "for example `{1..4}`")
         if high - low >= Limits.ARMS:
             raise _too_many(hole.span)
@@ -148,7 +149,8 @@ class _Space:
             return plain
         total = 0
         for indices in product(*([known[a.name]] if a.name in known else range(len(a.texts)) for a in deep)):
-            inner = [x for a, i in zip(deep, indices, strict=True) for _, c in a.holes if (n := c[i]) for x in _outer(n)]
+            pairs = list(zip(deep, indices, strict=True))
+            inner = [x for axis, i in pairs for _, c in axis.holes if (n := c[i]) for x in _outer(n)]
             now = picked | {(a.name, i) for a, i in zip(deep, indices, strict=True)}
             # Plain axes that a hole inside shares by name are not counted again: they are chosen already.
             shared = {self.names[id(h)] for h in inner} & {a.name for a in every}
@@ -158,14 +160,17 @@ class _Space:
                 raise _too_many(found[0].span)
         return total
 
-    def arms(self, file: ast.File, picked: dict[str, int]) -> Iterator[tuple[dict[str, str], ast.File]]:
+    def arms(
+        self, file: ast.File, picked: dict[str, int], part: int = 0, of: int = 1
+    ) -> Iterator[tuple[dict[str, str], ast.File]]:
         found = self.axes(_outer(file))
         if not found:
             yield {}, file
             return
         deep = any(self.nested[id(h)] for a in found for h, _ in a.holes)
         put_in = _Filler(found)
-        for indices in product(*([picked[a.name]] if a.name in picked else range(len(a.texts)) for a in found)):
+        every = product(*([picked[a.name]] if a.name in picked else range(len(a.texts)) for a in found))
+        for indices in islice(every, part, None, of):
             choice = {a.name: a.texts[i] for a, i in zip(found, indices, strict=True)}
             arm = put_in(file, indices)
             if not deep:
@@ -233,9 +238,10 @@ class _Filler:
             case ast.Binary() | ast.Cross() | ast.Negative():
                 return rebuild(node, self.operand)
             case ast.Branches():
-                new = rebuild(node, self.fill)
-                return new.items[0] if len(new.items) == 1 else new if new.items else None
-        return rebuild(node, self.fill)
+                left = rebuild(node, self.fill)
+                return left.items[0] if len(left.items) == 1 else left if left.items else None
+            case _:
+                return rebuild(node, self.fill)
 
     def operand(self, node: Any) -> Any:
         new = self.fill(node)

@@ -9,6 +9,7 @@ from archdsl.errors import Span, SpecError, fail, suggest
 from archdsl.expand.bind import Expand, bind
 from archdsl.expand.env import Env, collect
 from archdsl.ir.nodes import Node, Op, children, rebuild
+from archdsl.ir.symbol import ArithmeticMisfit
 from archdsl.registry import Entry, find, names
 from archdsl.syntax import ast
 
@@ -29,7 +30,10 @@ def apply_modifiers(node: Node, mods: tuple[ast.Modifier, ...], env: Env, networ
     collect(errors)
     _check(bound)
     for entry, args, mod in sorted(bound, key=lambda b: (b[2].sign == "+", b[0].phase, b[0].name)):
-        new: Node | None = entry.make(node, *args) if mod.sign == "+" else entry.undo and entry.undo(node)
+        try:
+            new: Node | None = entry.make(node, *args) if mod.sign == "+" else entry.undo and entry.undo(node)
+        except ArithmeticMisfit as error:
+            raise fail("A208", str(error), mod.span) from None
         if new is None:
             raise fail("A210", f"`{mod.sign}{mod.name}` changes nothing here", mod.span,
                        _why(entry, mod))  # fmt: skip

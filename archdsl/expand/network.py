@@ -13,7 +13,7 @@ from archdsl.expand.stages import stages
 from archdsl.expand.values import value
 from archdsl.ir.make import node_of
 from archdsl.ir.nodes import Fan, Mark, Node, Op, Ref, Seq, children
-from archdsl.ir.symbol import HERE, Symbol
+from archdsl.ir.symbol import HERE, ArithmeticMisfit, Symbol
 from archdsl.limits import Limits
 from archdsl.registry import Entry, find, names
 from archdsl.syntax import ast
@@ -119,7 +119,10 @@ def _word(expr: ast.Word, env: Env) -> Node:
     if entry.kind == "join":
         return _join(expr, entry, env)
     args = bind(entry, expr.args, env, expr, _branch)
-    node = node_of(entry, args, expr.span)
+    try:
+        node = node_of(entry, args, expr.span)
+    except ArithmeticMisfit as error:
+        raise fail("A208", str(error), expr.span) from None
     if not isinstance(node, Op):
         env.budget.spend(count(node), expr.span)
     return node
@@ -167,7 +170,10 @@ def _family(expr: ast.Word, entry: Entry, env: Env) -> Node:
     listed = stages(expr.stages, entry, args, env, _branch)
     if sum(s.depth for s in listed) > Limits.LAYERS:
         raise fail("A404", f"the stages have more than {Limits.LAYERS:,} layers", expr.span)
-    node: Node = entry.make(listed, *args)
+    try:
+        node: Node = entry.make(listed, *args)
+    except ArithmeticMisfit as error:
+        raise fail("A208", str(error), expr.span) from None
     env.budget.spend(count(node), expr.span)
     if isinstance(node, Seq):
         return replace(node, name=entry.name, span=expr.span, call=entry.name, scope=HERE)

@@ -26,8 +26,8 @@ def override(
     file: ast.File, sets: Iterable[str] = (), *, input: str | None = None, classes: str | int | None = None,
     data: str | None = None,
 ) -> ast.File:  # fmt: skip
-    """The tree with settings replaced. ``sets`` are ``KEY=VALUE``: ``train.epochs=1``, ``let.p=0.5``, ``input=1x28x28``;
-    the value ``on`` stands for a word without arguments, ``off`` takes the word out.
+    """The tree with settings replaced. ``sets`` are ``KEY=VALUE``: ``train.epochs=1``, ``let.p=0.5``,
+    ``input=1x28x28``; the value ``on`` stands for a word without arguments, ``off`` takes the word out.
 
     Raises:
         ArchError: a key that names nothing.
@@ -111,7 +111,9 @@ def _key(space: str, item: ast.Expr) -> str:
     if not isinstance(item, ast.Word):
         return ""
     entry = find(space, item.name)
-    return (entry.slot and f"slot {entry.slot}" or entry.name) if entry else item.name
+    if entry is None:
+        return item.name
+    return f"slot {entry.slot}" if entry.slot else entry.name
 
 
 def _word(file: ast.File, space: str, text: str, where: str) -> ast.File:

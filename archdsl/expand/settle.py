@@ -33,8 +33,8 @@ class Settled:
 def settle(
     graph: Graph, input: Shape | None = None, classes: int | None = None, memo: dict[Any, Layer] | None = None
 ) -> Settled:
-    """Trace a graph. Arguments given here go before what the text states; where neither says, 3x32x32 and 10 classes are
-    assumed, with a note. A ``memo`` is shared between many like networks, of which nobody wants to see the lints.
+    """Trace a graph. Arguments given here go before what the text states; where neither says, 3x32x32 and 10 classes
+    are assumed, with a note. A ``memo`` is shared between many like networks, of which nobody wants to see the lints.
 
     Raises:
         SpecError: A3xx with the place.

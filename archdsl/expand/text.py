@@ -31,7 +31,7 @@ def canonical_text(file: ast.File) -> str:
     statements = [replace(i, kind="net") if i.kind == "bare" else i for i in file.items if isinstance(i, ast.Statement)]
     used = _used(statements, lets)
     ordered = sorted(statements, key=lambda s: _ORDER[s.kind])
-    items = (*(let for name, let in lets.items() if name in used), *ordered)
+    items: tuple[ast.Item, ...] = (*[let for name, let in lets.items() if name in used], *ordered)
     return unparse(replace(file, items=items))
 
 

@@ -37,7 +37,7 @@ def value(expr: ast.Expr, env: Env) -> Any:
         case ast.Group(body=body):
             return value(body, env)
         case ast.Negative(value=inner):
-            return _checked(_apply("neg", expr, value(inner, env)), expr)
+            return _checked(_apply("neg", expr, numeric(inner, env)), expr)
         case ast.Binary(op=op, left=left, right=right):
             if op == "^":
                 raise fail("A217", "`^` doubles widths in a stage list; it is no power", expr.span)

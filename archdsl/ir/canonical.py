@@ -60,7 +60,8 @@ def plain(value: Any) -> str:
             return repr(str(value))
         case None:
             return "none"
-    return str(value)
+        case _:
+            return str(value)
 
 
 def _labels(graph: Node) -> list[str]:

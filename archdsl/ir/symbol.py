@@ -46,6 +46,28 @@ class Symbol:
     def __floordiv__(self, other: Any) -> Any:
         return apply("//", self, other)
 
+    def __radd__(self, other: Any) -> Any:
+        return apply("+", other, self)
+
+    def __rsub__(self, other: Any) -> Any:
+        return apply("-", other, self)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return apply("/", other, self)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return apply("//", other, self)
+
+    def __neg__(self) -> Any:
+        return apply("neg", self)
+
+    def _unknown(self, *_: Any) -> Any:
+        """A composite that compares or counts with a number has to know it."""
+        raise ArithmeticMisfit("this number has to be known before shapes are: it cannot depend on `cin` or `classes`")
+
+    __lt__ = __le__ = __gt__ = __ge__ = __index__ = __int__ = __float__ = __mod__ = __rmod__ = __pow__ = _unknown
+    __lshift__ = __round__ = __abs__ = __iter__ = __len__ = _unknown
+
 
 CIN = Symbol("cin", (HERE,))
 NUM_CLASSES = Symbol("cin", (CLASSES,))

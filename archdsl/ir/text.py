@@ -57,14 +57,12 @@ def _one(node: Node, indent: str) -> str:
 
 def _items(node: Seq) -> list[str | Node]:
     """The items of a sequence, anonymous ones inside it spliced in, equal neighbours folded to ``(…)*N``."""
-    flat: list[Node] = []
-    for item in node.items:
-        flat += _unfolded(item)
+    flat = [x for item in node.items for x in _unfolded(item)]
     found: list[str | Node] = []
     at = 0
     while at < len(flat):
         end = at + 1
-        while end < len(flat) and isinstance(node := flat[end], Seq) and not node.label and node == flat[at]:
+        while end < len(flat) and isinstance(same := flat[end], Seq) and not same.label and same == flat[at]:
             end += 1
         found += [flat[at]] if end == at + 1 else [flat[at], f"*{end - at}"]
         at = end
@@ -139,7 +137,8 @@ def _value(value: Any, base: str, indent: str) -> str:
             return _symbol(value)
         case Op() | Seq() | Fan() | Mark() | Ref():
             return text(value, indent + _INDENT)
-    return repr(value)
+        case _:
+            return repr(value)
 
 
 def _symbol(value: Any) -> str:

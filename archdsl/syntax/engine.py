@@ -1,8 +1,8 @@
 """A run of the grammar's tables: the LALR(1) automaton and the contextual lexer that Lark computed, without Lark.
 
-Importing Lark and building the tables takes longer than counting a network; reading them takes a millisecond. The tables
-are a generated file of the package (``tools/make_docs.py`` writes it, a test and ``--check`` hold it to the grammar), so no
-cache is written anywhere. A text that does not parse is given to Lark itself, which knows how to say what it expected.
+Importing Lark and building the tables takes longer than counting a network; reading them takes a millisecond. They are
+a generated file of the package (``tools/make_tables.py`` writes it, a test holds it to the grammar), so no cache is
+written anywhere. A text that does not parse is given to Lark itself, which knows how to say what it expected.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Engine:
         self.patterns: dict[int, re.Pattern[str]] = {}
         self.ignored = frozenset(tables["ignored"])
         self.start, self.end = tables["start"], tables["end"]
-        self.rules = [(origin, size, _reducer(name, single, keep, tail, builder))
+        self.rules = [(origin, size, _reducer(name, size, single, keep, tail, builder))
                       for origin, size, name, single, keep, tail in tables["rules"]]  # fmt: skip
 
     def parse(self, text: str, filter: Callable[[Iterator[Token]], Iterable[Token]]) -> Any:
@@ -57,7 +57,8 @@ class Engine:
         Raises:
             Refused: it does not parse.
         """
-        states, values = [self.start], []
+        states: list[int] = [self.start]
+        values: list[Any] = []
         try:
             for token in filter(self.lex(text, states)):
                 self.feed(token, token.type, states, values)
@@ -67,20 +68,21 @@ class Engine:
         return values[-1]
 
     def feed(self, token: Token | None, kind: str, states: list[int], values: list[Any]) -> None:
+        rows, rules = self.rows, self.rules
         while True:
-            action = self.rows[states[-1]][kind]
+            action = rows[states[-1]][kind]
             if action >= 0:
                 states.append(action)
                 values.append(token)
                 return
-            origin, size, reduce = self.rules[-action - 1]
-            if size:
-                children = values[-size:]
-                del states[-size:], values[-size:]
+            origin, size, reduce = rules[-action - 1]
+            if reduce is None:  # one child that stands for itself: most reductions of a tower of operators
+                states[-1] = rows[states[-2]][origin]
             else:
-                children = []
-            values.append(reduce(children))
-            states.append(self.rows[states[-1]][origin])
+                children = values[len(values) - size :]
+                del states[len(states) - size :], values[len(values) - size :]
+                values.append(reduce(children))
+                states.append(rows[states[-1]][origin])
             if kind == END and states[-1] == self.end:
                 return
 
@@ -107,10 +109,16 @@ class Engine:
 
 
 def _reducer(
-    name: str, single: bool, keep: list[tuple[int, bool, int]], tail: int, builder: object
-) -> Callable[[list[Any]], Any]:
-    """What a rule does with its children: drops punctuation, puts None for what was left out, and calls the builder."""
+    name: str, size: int, single: bool, keep: list[tuple[int, bool, int]], tail: int, builder: object
+) -> Callable[[list[Any]], Any] | None:
+    """What a rule does with its children: drops punctuation, puts None for what was left out, and calls the builder.
+    None where the only child stands for itself."""
     make: Callable[[list[Any]], Any] = getattr(builder, name, _Spliced)
+    if not tail and all(not spliced and not nones for _, spliced, nones in keep):
+        indices = [index for index, _, _ in keep]
+        if single and size == 1 and indices == [0]:
+            return None
+        return make if len(indices) == size and not single else _picked(make, indices, single)
 
     def reduce(children: list[Any]) -> Any:
         kept: list[Any] = []
@@ -121,6 +129,14 @@ def _reducer(
             else:
                 kept.append(children[index])
         kept += [None] * tail
+        return kept[0] if single and len(kept) == 1 else make(kept)
+
+    return reduce
+
+
+def _picked(make: Callable[[list[Any]], Any], indices: list[int], single: bool) -> Callable[[list[Any]], Any]:
+    def reduce(children: list[Any]) -> Any:
+        kept = [children[i] for i in indices]
         return kept[0] if single and len(kept) == 1 else make(kept)
 
     return reduce

@@ -23,8 +23,8 @@ _NAME = re.compile(r"[A-Za-z][\w.-]*")
 def locate(spec: str) -> Source:
     """The text that a spec means, named for messages.
 
-    An existing file is read. What ends with ``.arch``, or has a path separator and neither space nor bracket, is a path:
-    of a file, or of a shipped spec. A single name may be a shipped spec's. Everything else is the text itself.
+    An existing file is read. What ends with ``.arch``, or has a path separator and neither space nor bracket, is the
+    path of a file or of a shipped spec. A single name may be a shipped spec's. Everything else is the text itself.
 
     Raises:
         ArchError: no such file, or one that cannot be read.

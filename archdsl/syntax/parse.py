@@ -1,8 +1,8 @@
-"""Text to syntax tree. The tree is built while parsing, without a parse tree in between; nesting is bounded by the token
-filter, before the parser sees the token, so that no input can exhaust a stack.
+"""Text to syntax tree. The tree is built while parsing, without a parse tree in between; nesting is bounded by the
+token filter, before the parser sees the token, so that no input can exhaust a stack.
 
-The grammar's tables are run by ``archdsl.syntax.engine``; Lark, imported only here, steps in where a text does not parse
-(its messages say what could stand there) and where the tables are not those of the grammar.
+The grammar's tables are run by ``archdsl.syntax.engine``; Lark, imported only here, steps in where a text does not
+parse (its messages say what could stand there) and where the tables are not those of the grammar.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ class _Newlines:
         self.seen: list[Any] | None = None  # filled for the formatter alone
 
     def process(self, stream: Iterable[Any]) -> Iterator[Any]:
-        self.open = stack = []
+        stack: list[Any] = []
+        self.open = stack
         if self.seen is not None:
             self.seen.clear()
         fresh = True  # nothing yet on this line
@@ -94,7 +95,7 @@ def lark_parser() -> tuple[Lark, _Newlines]:
 
     newlines, builder = _filter()
     lark = Lark(
-        grammar_text(GRAMMAR), parser="lalr", lexer="contextual", postlex=newlines,  # type: ignore[arg-type]
+        grammar_text(GRAMMAR), parser="lalr", lexer="contextual", postlex=newlines,
         transformer=builder, maybe_placeholders=True,
     )  # fmt: skip
     return lark, newlines

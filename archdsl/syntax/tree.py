@@ -143,8 +143,8 @@ _KINDS = ("alternatives", "range", "set")
 
 
 def _start(x: Any) -> int:
-    return (x.start_pos or 0) if isinstance(x, str) else int(x.span.start)
+    return int(getattr(x, "start_pos", 0) or 0) if isinstance(x, str) else int(x.span.start)
 
 
 def _end(x: Any) -> int:
-    return (x.end_pos or 0) if isinstance(x, str) else int(x.span.end)
+    return int(getattr(x, "end_pos", 0) or 0) if isinstance(x, str) else int(x.span.end)

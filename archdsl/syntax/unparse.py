@@ -31,7 +31,7 @@ def unparse(node: ast.Node) -> str:
             return _expr(node)
 
 
-def _expr(node: ast.Expr, hyphens: bool = False) -> str:
+def _expr(node: ast.Expr, hyphens: bool = False) -> str:  # noqa: PLR0911 - one return a kind of node
     """``hyphens``: in a statement of settings, ``fashion-mini`` is one name."""
     text: Callable[[ast.Expr], str] = partial(_expr, hyphens=hyphens)
     match node:
@@ -75,7 +75,8 @@ def _rest(node: ast.Expr, text: Callable[[ast.Expr], str]) -> str:
             return f"@{name}"
         case ast.Hole():
             return _hole(node, text)
-    raise TypeError(f"no expression: {node!r}")
+        case _:
+            raise TypeError(f"no expression: {node!r}")
 
 
 def _hole(node: ast.Hole, text: Callable[[ast.Expr], str]) -> str:

@@ -16,12 +16,11 @@ _KINDS: tuple[type, ...] = (
     ast.Branches, ast.Label, ast.Modifier, ast.Mark, ast.Ref, ast.Hole, ast.Param, ast.Let, ast.Include, ast.Statement,
     ast.File,
 )  # fmt: skip
+_PLAIN = frozenset({"span", "name", "text", "op", "sign", "kind", "axis", "path"})
 # Of each kind, the fields that may hold nodes.
 _FIELDS: dict[type, tuple[str, ...]] = {
-    kind: tuple(f.name for f in fields(kind) if f.name not in ("span", "name", "text", "op", "sign", "kind", "axis", "path")
-                and not (kind is ast.String and f.name == "value"))
-    for kind in _KINDS
-}  # fmt: skip
+    kind: () if kind is ast.String else tuple(f.name for f in fields(kind) if f.name not in _PLAIN) for kind in _KINDS
+}
 
 
 def children(node: Any) -> Iterator[Any]:

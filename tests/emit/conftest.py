@@ -17,11 +17,11 @@ SPEC = "stem: conv(8) bn relu conv(8) gn(4) relu drop(0.5) add(id | conv(8) drop
 
 
 def shake(model: nn.Module) -> nn.Module:
-    """Move every weight and statistic, so that none hides what is behind it by a start at 0 or 1."""
+    """Move every weight and statistic that begins as a constant, so that none hides what is behind it by a 0 or a 1."""
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for value in model.state_dict().values():
-            if value.is_floating_point():
+            if value.is_floating_point() and value.min() == value.max():
                 value += 0.1 * torch.rand(value.shape, generator=generator)
     return model
 

@@ -148,3 +148,12 @@ def test_logits_that_hardly_move_are_reported(made: Callable[..., Any], tmp_path
         model.get_parameter("scale.weight").fill_(1e-9)
     report = export(model, tmp_path / "x.onnx", input=spec.input, classes=10)
     assert report.spread < 1e-4
+
+
+def test_a_network_that_overflows(made: Callable[..., Any], tmp_path: Path) -> None:
+    spec, model = made("conv(4) gap linear(10)")
+    with torch.no_grad():
+        model.get_parameter("conv.weight").fill_(3e38)
+    with pytest.raises(ArchError, match="the network gives NaN or infinity"):
+        export(model, tmp_path / "x.onnx", input=spec.input, classes=10)
+    assert not os.listdir(tmp_path)

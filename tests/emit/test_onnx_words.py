@@ -24,6 +24,10 @@ from archdsl.emit.onnx import OPSET, export  # noqa: E402 - behind the check for
 # Words whose first example has no ONNX form, and why; a word that gains one must leave this list.
 WITHOUT = {"ode": "dopri5 chooses its steps by the values that arrive"}
 
+# Examples whose logits do not depend on the image: without attention the class token knows nothing of it, and torch's
+# initial weights let nothing through fifty-four layers without normalisation.
+CONSTANT = {"cls", "take", "plain"}
+
 TOGETHER = {
     "image": "conv(8, ws=standard) in conv(8, ws=scaled) ln prelu spatial(0.1) lrn(3) blurpool shuffle(2) l2norm "
              "cat(slice(0, 4) silu | slice(4) hardswish) se(4) resize(3x2) dropblock(0.1, 3) upsample gmp "
@@ -32,8 +36,6 @@ TOGETHER = {
     "nested": "conv(8) as a shared(conv(8) relu, 2) ode(conv(8) tanh conv(8), solver=rk4, steps=2) add(id | @a) "
               "dropconnect(conv(8), 0.3) gap linear(10)",
 }  # fmt: skip
-
-SIZED = [e for e in entries("net") if not e.traits & {"foreign"}]
 
 
 def answers(path: Path, x: torch.Tensor) -> np.ndarray:
@@ -59,7 +61,7 @@ def test_vectors(made: Callable[..., tuple[Spec, nn.Module]], tmp_path: Path) ->
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("entry", SIZED, ids=lambda e: e.name)
+@pytest.mark.parametrize("entry", entries("net"), ids=lambda e: e.name)
 def test_each_words_first_example(entry: Entry, shaken: Callable[[nn.Module], nn.Module], tmp_path: Path) -> None:
     spec = load(entry.examples[0], input=(3, 32, 32), classes=10)
     model = shaken(build(spec.trace))
@@ -69,7 +71,7 @@ def test_each_words_first_example(entry: Entry, shaken: Callable[[nn.Module], nn
         assert not os.listdir(tmp_path)
         return
     report = export(model, tmp_path / "x.onnx", input=spec.input, classes=10)
-    assert report.spread > 10 * report.difference
+    assert report.spread > 10 * report.difference or entry.name in CONSTANT
 
 
 @pytest.mark.slow

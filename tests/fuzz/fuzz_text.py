@@ -2,9 +2,9 @@
 
     python tests/fuzz/fuzz_text.py --inputs 1000000 --jobs 2
 
-Half of the texts are made of the vocabulary (examples of words, joined, wrapped and bent), half are bytes of good texts
-changed at random. Every text that parses must also survive the formatter and the way back from its tree; of a space, the
-first arms are taken. The same seed gives the same texts.
+Half of the texts are made of the vocabulary (examples of words, joined, wrapped and bent), half are bytes of good
+texts changed at random. Every text that parses must also survive the formatter and the way back from its tree; of a
+space, the first arms are taken. The same seed gives the same texts.
 """
 
 from __future__ import annotations
@@ -36,13 +36,18 @@ from archdsl.syntax.unparse import unparse  # noqa: E402
 MOST_SECONDS = 1.0
 ARMS = 3
 NUMBERS = (
-    "0", "1", "2", "3", "7", "8", "16", "64", "999999999", "1234567890", "-1", "0.5", "1e-3", "1e999", "nan", "inf", "-0.0", "10%",
-    "100%", "3x3", "1x7", "64x2", "3x32x32", "[1, 2]", "cin", "cin//2", "classes", "late", "true", '"x"', "{1 | 2}", "{1..4}",
+    "0", "1", "2", "3", "7", "8", "16", "64", "999999999", "1234567890", "-1", "0.5", "1e-3", "1e999", "nan",
+    "inf", "-0.0", "10%", "100%", "3x3", "1x7", "64x2", "3x32x32", "[1,2]", "cin", "cin//2", "classes", "late",
+    "true", '"x"', "{1|2}", "{1..4}",
 )  # fmt: skip
 BITS = (
-    "(", ")", "[", "]", "{", "}", "|", ",", "=", "+", "-", "*", "/", "//", "^", "@", ":", "#", '"', "\\\n", "\n", "\r\n", "\t", "..",
-    " ", "%", "x", "$(x)", ";rm", "__import__", "../../x", "\0", "\ufeff", "\u0663", "\uff41", "é", "let ", "net ", "data ",
-    "train ", "input ", "classes ", "include ", "as x ", "@x ", "*1000", "*0", "^4", "+bn", "-bn", " +res", "{a: | }",
+    *"()[]{}|,=+-*/^@:#%x", "//", '"', "..", "\\\n", "\n", "\r\n", "\t", " ", "$(x)", ";rm", "__import__", "../../x",
+    "\0", "\ufeff", "\u0663", "\uff41", "é", "let ", "net ", "data ", "train ", "input ", "classes ", "include ",
+    "as x ", "@x ", "*1000", "*0", "^4", "+bn", "-bn", " +res", "{a: | }",
+)  # fmt: skip
+WRAPS = (
+    "({})", "({})*{n}", "cat({} | {o})", "add({} | id)", "res({})", "l: ({})", "({}) as x", "({}) {m}", "{{{} | {o}}}",
+    "{{n: {} | }}", "add({} | shortcut)", "mul({} | {o})", "ode({})", "({}) @x", "({}) {m} {k}",
 )  # fmt: skip
 
 
@@ -50,11 +55,11 @@ def corpus() -> list[str]:
     """Good texts: the examples of all words, the shipped specs, and sentences with every piece of syntax."""
     found = []
     for entry in entries():
-        for example in entry.examples:
-            found.append(f"net conv(8)\n{entry.kind} {example}" if entry.kind in ("data", "train") else example)
+        head = f"net conv(8)\n{entry.kind} " if entry.kind in ("data", "train") else ""
+        found += [head + example for example in entry.examples]
     found += [p.read_text("utf-8") for p in specs()]
     found += [
-        "let f(c, s=1) = conv(c, 3, s=s) bn relu\nnet stem: f(16) (f(8) as x cat(f(8) | id | f(4) @x))*2 drop(30%, late)",
+        "let f(c, s=1) = conv(c, 3, s=s) bn relu\nnet stem: f(16) (f(8) as x cat(f(8) | id | f(4) @x))*2 drop(30%)",
         "vgg[64x{1..3}^{1..4}] {norm: +bn | +ln | +gn(8) | } {+res | }",
         "data fashion-mini valid(10%) flip\ntrain adam(1e-3) epochs(3) batch(128) cosine\nnet vgg[8x1, 16x2] +bn",
     ]
@@ -98,10 +103,9 @@ class Maker:
         r = self.random
         text = r.choice(self.nets)
         if depth > 0 and r.random() < 0.6:
-            text = r.choice((
-                "({})", "({})*{n}", "cat({} | {o})", "add({} | id)", "res({})", "l: ({})", "({}) as x", "({}) {m}", "{{{} | {o}}}",
-                "{{n: {} | }}", "add({} | shortcut)", "mul({} | {o})", "ode({})", "({}) @x", "({}) {m} {m}",
-            )).format(self.net(depth - 1), n=r.choice(NUMBERS), o=self.net(0), m=r.choice("+-") + r.choice(self.modifiers))  # fmt: skip
+            inner, other = self.net(depth - 1), self.net(0)
+            mods = [r.choice("+-") + r.choice(self.modifiers) for _ in range(2)]
+            text = r.choice(WRAPS).format(inner, n=r.choice(NUMBERS), o=other, m=mods[0], k=mods[1])
         if r.random() < 0.3:
             text = text.replace(r.choice("0123456789"), r.choice(NUMBERS), 1)
         return text
@@ -206,13 +210,15 @@ def main() -> int:
     with multiprocessing.get_context("spawn").Pool(args.jobs) as pool:
         for tally in pool.imap_unordered(_chunk, jobs):
             total.add(tally)
-            print(f"{total.inputs:,} inputs, {total.parsed:,} parsed, {len(total.escaped)} escaped", file=sys.stderr)
-    print(json.dumps({
-        "inputs": total.inputs, "parsed": total.parsed, "networks": total.networks, "codes": dict(sorted(total.codes.items())),
-        "slowest_seconds": round(total.slowest, 3), "slower_than_a_second": len(total.slow), "escaped": len(total.escaped),
+            sys.stderr.write(f"{total.inputs:,} inputs, {total.parsed:,} parsed, {len(total.escaped)} escaped\n")
+    figures = {
+        "inputs": total.inputs, "parsed": total.parsed, "networks": total.networks,
+        "codes": dict(sorted(total.codes.items())), "slowest_seconds": round(total.slowest, 3),
+        "slower_than_a_second": len(total.slow), "escaped": len(total.escaped),
         "minutes": round((time.time() - begun) / 60, 1), "seed": args.seed,
         "examples": total.escaped[:20], "slow": [t[:2000] for t in total.slow[:5]],
-    }, indent=2))  # fmt: skip
+    }  # fmt: skip
+    sys.stdout.write(json.dumps(figures, indent=2) + "\n")
     return bool(total.escaped or total.slow)
 
 

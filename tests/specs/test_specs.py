@@ -1,4 +1,4 @@
-"""Every spec of the repository, and the sentences of the language's contract: read, laid out, counted, built and run."""
+"""Every spec of the repository, and the sentences of the language's contract: laid out, counted, built and run."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from archdsl.emit.build import build
 from archdsl.errors import SpecError
 from archdsl.expand import Settled, settle
 from archdsl.expand import expand as expand_file
+from archdsl.ir.cost import cost
 from archdsl.syntax.format import format
 from archdsl.syntax.parse import parse
 
@@ -52,11 +53,9 @@ def test_layout(path: Path) -> None:
 def test_counts_as_it_says(path: Path) -> None:
     spec = load(path)
     assert f"# {spec.cost.params:,} parameters" in spec.text
-    assert not [n for n in spec.notes if n.severity == "warning"]
-    with torch.device("meta"):
-        model = build(spec.trace)
-    assert sum(p.numel() for p in model.parameters()) == spec.cost.params
-    assert tuple(model(torch.empty(2, *spec.input, device="meta")).shape) == (2, spec.classes)
+    warned = {n.code for n in spec.notes if n.severity == "warning"}
+    assert warned <= ({"A502"} if path.stem.endswith("_bn") else set())  # torchvision's VGG has those biases
+    assert built(spec) == spec.cost.params
 
 
 @named(ALL)
@@ -77,10 +76,19 @@ def test_takes_other_data(path: Path) -> None:
     """Nothing in a spec is bound to 28 pixels, one channel or ten classes."""
     spec = load(path, data="cifar100")
     assert (spec.input, spec.classes) == ((3, 32, 32), 100)
-    with torch.device("meta"):
-        assert tuple(build(spec.trace)(torch.empty(2, 3, 32, 32, device="meta")).shape) == (2, 100)
+    assert built(spec) == spec.cost.params
     if path.stem in PUBLISHED:
         assert load(path, data="cifar10").cost.params == PUBLISHED[path.stem]
+
+
+def built(spec: Spec) -> int:
+    """The parameters of the network as torch has them; its result has the right shape. No numbers are needed, except
+    where a solver looks at them."""
+    adaptive = any("adaptive" in r.op.entry.traits for r in spec.trace.rows)
+    with torch.device("cpu" if adaptive else "meta"):
+        model = build(spec.trace)
+        assert tuple(model(torch.zeros(2, *spec.input)).shape) == (2, spec.classes)
+    return sum(p.numel() for p in model.parameters())
 
 
 def step(spec: Spec | Settled) -> None:
@@ -94,12 +102,15 @@ def step(spec: Spec | Settled) -> None:
     assert all(g is not None and g.isfinite().all() for g in grads)
 
 
+INCEPTION = (
+    "cat(conv(64,1) relu | conv(96,1) relu conv(128,3) relu | conv(16,1) relu conv(32,5) relu"
+    " | maxpool(3,s=1,p=1) conv(32,1) relu)"
+)
 SENTENCES = [
     "vgg[64x2,128x2] +res +bn drop(0.3,late)",
     "conv(16) bn relu plain[16x9(s=1),32x9,64x9] gap linear(10)",
     "conv(16) bn relu plain[16x9(s=1),32x9,64x9] +res gap linear(10)",
-    "cat(conv(64,1) relu | conv(96,1) relu conv(128,3) relu | conv(16,1) relu conv(32,5) relu "
-    "| maxpool(3,s=1,p=1) conv(32,1) relu)",
+    INCEPTION,
     "(bn relu conv(16,3) as a  cat(id | @a))",
     "patch(4,96) ln convnext[96x3,192x3,384x9,768x3] gap ln linear(1000)",
     "conv(64) bn relu ode(conv(64) bn relu conv(64), t=1) gap linear(10)",
@@ -112,14 +123,8 @@ def test_sentence(text: str) -> None:
     spec = settle(expand_file(parse(text)), (3, 64, 64), 1000 if "1000" in text else 10)
     assert format(format(text)) == format(text)
     with torch.device("meta"):
-        assert sum(p.numel() for p in build(spec.trace).parameters()) == load_count(spec)
+        assert sum(p.numel() for p in build(spec.trace).parameters()) == cost(spec.trace).params
     step(spec)
-
-
-def load_count(spec: Settled) -> int:
-    from archdsl.ir.cost import cost
-
-    return cost(spec.trace).params
 
 
 @pytest.mark.parametrize("text", SPACES)

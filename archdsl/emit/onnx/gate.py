@@ -66,6 +66,10 @@ def parity(
         x = torch.randn(batch, *input, generator=generator)
         with torch.no_grad():
             wanted = model(x.clone()).numpy()
+        if not np.isfinite(wanted).all():
+            raise ArchError("the network gives NaN or infinity for random inputs, so nothing can be compared",
+                            help="export a run that trained; a deep net without normalisation may need "
+                            "one")  # fmt: skip
         try:
             given = session.run([OUTPUT], {INPUT: x.numpy()})[0]
         except Exception as error:  # onnxruntime's exceptions share no base class

@@ -75,10 +75,10 @@ def _mean(source: str) -> Node:
         "conv(96, 3, s=2, p=0) bn(1e-3) nasnet[168x6, 336x6, 672x6](stem=2) relu gap linear(1000)",
         paper="Zoph et al. 2017, Learning transferable architectures, arXiv:1707.07012")  # fmt: skip
 def nasnet(stages: tuple[Stage, ...], stem: Natural = 0, eps: Positive = 1e-3) -> Node:
-    """A stage of width W and depth D is D normal cells with W filters; a reduction cell stands before each but the first.
+    """A stage of width W and depth D is D normal cells with W filters, with a reduction cell before all but the first.
 
-    What leaves a cell is six times as wide. `stem` is the number of reduction cells before the first stage, each of half
-    the width of the next one (two for ImageNet); `relu gap` stands behind.
+    What leaves a cell is six times as wide. `stem` is the number of reduction cells before the first stage, each of
+    half the width of the next one (two for ImageNet); `relu gap` stands behind.
     """
     items: list[Node] = [Mark(BEFORE)]
     for i in range(stem):

@@ -23,9 +23,10 @@ def linear(x: Shape, out: Channels, bias: bool | None = None, each: bool = False
                      f"write `gap linear({out})` for the mean of each channel, or `flatten linear({out})`")  # fmt: skip
     cin = x[0] if each else x[-1]
     weights: dict[str, Shape] = {"weight": (out, cin)} | ({} if bias is False else {"bias": (out,)})
+    settings = {"bias": False} if bias is False else {}
     return Layer(
         out=(out, *x[1:]) if each else (*x[:-1], out), weights=weights, macs=prod(x) * out,
-        module=lambda nn: (nn.PixelLinear if each else nn.Linear)(cin, out, **({"bias": False} if bias is False else {})),
+        module=lambda nn: (nn.PixelLinear if each else nn.Linear)(cin, out, **settings),
     )  # fmt: skip
 
 

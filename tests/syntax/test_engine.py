@@ -1,0 +1,84 @@
+"""The tables run as Lark runs the grammar, and belong to it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archdsl.errors import Source, SpecError
+from archdsl.syntax import engine, parse
+from tests.fuzz.fuzz_text import Maker, corpus
+
+GOOD = corpus()
+
+
+def by_lark(text: str) -> object:
+    newlines, builder = parse._filter()
+    newlines.source = builder.source = Source("<spec>", text)
+    return tuple(parse._slowly(newlines.source))
+
+
+def by_tables(text: str) -> object:
+    found = parse._engine()
+    assert found is not None
+    newlines, builder = parse._filter()
+    newlines.source = builder.source = Source("<spec>", text)
+    try:
+        return tuple(found.parse(text, newlines.process))
+    except engine.Refused:
+        return "refused"
+
+
+@pytest.mark.parametrize("number", range(len(GOOD)))
+def test_good_texts(number: int) -> None:
+    assert by_tables(GOOD[number]) == by_lark(GOOD[number])
+
+
+@given(st.integers(0, 2**32))
+def test_any_text(seed: int) -> None:
+    text = Maker(seed, GOOD).text()
+    try:
+        expected = by_lark(text)
+    except SpecError as error:
+        if error.diagnostics[0].code[:2] == "A1":
+            expected = "refused"
+        else:  # a limit, found while parsing
+            with pytest.raises(SpecError):
+                by_tables(text)
+            return
+    assert by_tables(text) == expected
+
+
+@pytest.mark.parametrize("seed", ["0", "7"])
+def test_the_file_is_that_of_the_grammar(repo: Path, seed: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "tools/make_tables.py", "--check"],
+        cwd=repo,
+        env={**os.environ, "PYTHONHASHSEED": seed},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("content", [None, "", "{", '{"grammar": "of another one"}'])
+def test_without_its_tables_lark_takes_over(content: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "tables.json"
+    if content is not None:
+        path.write_text(content)
+    monkeypatch.setattr(engine, "TABLES", path)
+    engine.tables.cache_clear()
+    parse._engine.cache_clear()
+    try:
+        assert parse._engine() is None
+        assert len(parse.parse("conv(8) bn\ndata cifar10").items) == 2
+    finally:
+        monkeypatch.undo()
+        engine.tables.cache_clear()
+        parse._engine.cache_clear()
