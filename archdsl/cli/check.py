@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from archdsl.cli.options import Classes, Data, Input, Set, Specs
-from archdsl.cli.parser import option
+import typer
 
 if TYPE_CHECKING:
     from archdsl.errors import Diagnostic, Source
@@ -19,8 +19,8 @@ def command(
     classes: Classes = None,
     data: Data = None,
     set: Set = None,
-    format: Annotated[Literal["text", "json", "sarif"], option("--format", help="How to print.")] = "text",
-    fix: Annotated[bool, option("--fix", help="Apply the safe remedies to files.")] = False,
+    format: Annotated[Literal["text", "json", "sarif"], typer.Option("--format", help="How to print.")] = "text",
+    fix: Annotated[bool, typer.Option("--fix", help="Apply the safe remedies to files.")] = False,
 ) -> None:
     """Say everything that is wrong or doubtful in specs; folders are searched for *.arch. Exits with 2 on errors."""
     from archdsl.cli.findings import fixed, printed

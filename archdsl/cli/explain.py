@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from archdsl.cli.parser import argument
+import typer
 
 
 def command(
-    what: Annotated[str, argument("CODE|WORD", help="A code like A203, or a word like conv or +bn.")],
+    what: Annotated[str, typer.Argument(metavar="CODE|WORD", help="A code like A203, or a word like conv or +bn.")],
 ) -> None:
     """Explain an error code or a word."""
     from archdsl.cli.output import put

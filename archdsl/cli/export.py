@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from archdsl.cli.options import Classes, Data, Input, Set
-from archdsl.cli.parser import argument, option
+import typer
 from archdsl.errors import ArchError, Source, StoreError
 
 if TYPE_CHECKING:
@@ -23,16 +23,16 @@ HARDLY = 1e-4  # logits that vary less than this, as a share of the largest, agr
 
 
 def command(
-    spec: Annotated[str, argument("SPEC|RUN", help="A spec, or the folder of a run: its last weights.")],
-    target: Annotated[Path, argument("FILE", help="model.onnx, or model.py for a file of Python.")],
-    to: Annotated[Target | None, option("--to", help="What to write, where the file's ending does not say.")] = None,
-    opset: Annotated[int | None, option("--opset", metavar="N", help="Version of ONNX's operators.")] = None,
+    spec: Annotated[str, typer.Argument(metavar="SPEC|RUN", help="A spec, or the folder of a run: its last weights.")],
+    target: Annotated[Path, typer.Argument(metavar="FILE", help="model.onnx, or model.py for a file of Python.")],
+    to: Annotated[Target | None, typer.Option("--to", help="What to write, where the file's ending does not say.")] = None,
+    opset: Annotated[int | None, typer.Option("--opset", metavar="N", help="Version of ONNX's operators.")] = None,
     input: Input = None,
     classes: Classes = None,
     data: Data = None,
     set: Set = None,
-    seed: Annotated[int | None, option("--seed", metavar="N", help="Of a spec's fresh weights; 0.")] = None,
-    format: Annotated[Literal["text", "json"], option("--format", help="How to print the report.")] = "text",
+    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Of a spec's fresh weights; 0.")] = None,
+    format: Annotated[Literal["text", "json"], typer.Option("--format", help="How to print the report.")] = "text",
 ) -> None:
     """Write a spec or a run as ONNX: one file, any batch size, compared with onnxruntime before it gets its name. Or as
     a model.py that needs torch alone, with a run's weights beside it."""

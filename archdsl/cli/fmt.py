@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from archdsl.cli.options import Specs
-from archdsl.cli.parser import option
+import typer
 
 if TYPE_CHECKING:
     from archdsl.errors import ArchError
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 def command(
     specs: Specs,
-    check: Annotated[bool, option("--check", help="Write nothing; exit with 2 if something would change.")] = False,
-    diff: Annotated[bool, option("--diff", help="Write nothing; print what would change.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit with 2 if something would change.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Write nothing; print what would change.")] = False,
 ) -> None:
     """Bring specs into canonical layout: files in place, `-` and texts to standard output. Comments stay."""
     from archdsl.cli.output import put

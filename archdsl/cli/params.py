@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from archdsl.cli.options import Classes, Data, Format, Input, Set, Specs
-from archdsl.cli.parser import option
+import typer
 
 if TYPE_CHECKING:
     from archdsl.errors import ArchError, Source
@@ -19,14 +19,14 @@ def command(
     data: Data = None,
     set: Set = None,
     format: Format = "table",
-    layers: Annotated[bool, option("--layers", help="Every layer, one by one; in JSON as `rows`.")] = False,
-    batch: Annotated[int, option("--batch", min=1, max=10**9, help="Batch size of the memory estimate.")] = 128,
-    dtype: Annotated[Literal["fp32", "fp16", "bf16"], option("--dtype", help="Of the activations.")] = "fp32",
+    layers: Annotated[bool, typer.Option("--layers", help="Every layer, one by one; in JSON as `rows`.")] = False,
+    batch: Annotated[int, typer.Option("--batch", min=1, max=10**9, help="Batch size of the memory estimate.")] = 128,
+    dtype: Annotated[Literal["fp32", "fp16", "bf16"], typer.Option("--dtype", help="Of the activations.")] = "fp32",
     sort: Annotated[
-        str | None, option("--sort", metavar="COLUMN", help="Sort the arms of a space; -params falls.")
+        str | None, typer.Option("--sort", metavar="COLUMN", help="Sort the arms of a space; -params falls.")
     ] = None,
     where: Annotated[
-        list[str] | None, option("--where", metavar="COLUMN<N", help="Only arms like params<1M or macs>=2G.")
+        list[str] | None, typer.Option("--where", metavar="COLUMN<N", help="Only arms like params<1M or macs>=2G.")
     ] = None,
 ) -> None:
     """Count parameters, MACs, FLOPs and memory. A spec with holes is a space: every arm is listed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from archdsl.cli.options import Classes, Data, Input, OneSpec, Set
-from archdsl.cli.parser import option
+import typer
 
 if TYPE_CHECKING:
     from archdsl.api import Spec
@@ -15,7 +15,7 @@ def command(
     spec: OneSpec,
     stage: Annotated[
         Literal["tree", "ast", "ir", "rows", "source"],
-        option("--stage", help="Modules with shapes; the syntax tree; the text without sugar; every value; Python."),
+        typer.Option("--stage", help="Modules with shapes; the syntax tree; the text without sugar; every value; Python."),
     ] = "tree",
     input: Input = None,
     classes: Classes = None,

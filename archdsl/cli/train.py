@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from archdsl.cli.options import OneSpec, Set
-from archdsl.cli.parser import option
+import typer
 from archdsl.errors import ArchError
 
 if TYPE_CHECKING:
@@ -21,16 +21,16 @@ SOME_FAILED = 3
 def command(
     spec: OneSpec,
     data: Annotated[
-        str | None, option("--data", metavar="NAME", help="Another data set than the text's; also folder:PATH.")
+        str | None, typer.Option("--data", metavar="NAME", help="Another data set than the text's; also folder:PATH.")
     ] = None,
     data_root: Annotated[
-        Path | None, option("--data-root", metavar="DIR", help="Where the data lies; searched before ARCHDSL_DATA.")
+        Path | None, typer.Option("--data-root", metavar="DIR", help="Where the data lies; searched before ARCHDSL_DATA.")
     ] = None,
     set: Set = None,
-    device: Annotated[str, option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:NUMBER or mps.")] = "auto",
-    out: Annotated[Path, option("--out", metavar="DIR", help="The folder that gets the run folder.")] = Path("runs"),
-    format: Annotated[Literal["text", "json"], option("--format", help="How to print the result.")] = "text",
-    quiet: Annotated[bool, option("--quiet", "-q", help="Say nothing on the way.")] = False,
+    device: Annotated[str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:NUMBER or mps.")] = "auto",
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder that gets the run folder.")] = Path("runs"),
+    format: Annotated[Literal["text", "json"], typer.Option("--format", help="How to print the result.")] = "text",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on the way.")] = False,
 ) -> None:
     """Train a network. Writes a run folder with its text, settings, events, weights and result."""
     from archdsl.train.threads import yield_cores

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 from archdsl.cli.options import Format
-from archdsl.cli.parser import argument
+import typer
 
 if TYPE_CHECKING:
     from archdsl.registry import Entry
@@ -25,7 +25,7 @@ KINDS = {
 def command(
     what: Annotated[
         str | None,
-        argument("[KIND|WORD]", help="net, layers, blocks, joins, families, modifiers, data, train, or a word."),
+        typer.Argument(metavar="[KIND|WORD]", help="net, layers, blocks, joins, families, modifiers, data, train, or a word."),
     ] = None,
     format: Format = "table",
 ) -> None:

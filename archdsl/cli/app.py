@@ -1,0 +1,104 @@
+"""The typer application. A command's module is imported when the command is called; only help and completion load all."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.main import get_command
+
+from archdsl import __version__
+from archdsl.errors import ArchError, suggest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+# In the order of the help page; each is a module here with a function `command`.
+COMMANDS = ("check", "show", "params", "fmt", "words", "explain", "train", "export")
+ABOUT = """A language for neural nets: one line is a network, one file an experiment.
+
+A SPEC is a file, the name of a shipped spec, `-` for standard input, or the text itself."""
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+# Whatever a command line can have wrong. typer carries its own copy of click from some version on: ask typer for it.
+UsageError: Any = typer.BadParameter.__mro__[1]
+ClickException: Any = UsageError.__mro__[1]
+
+
+def application(names: Iterable[str] = COMMANDS) -> typer.Typer:
+    """The application with the given commands."""
+    # Drawn help needs rich, which takes longer to import than most commands to run: on a terminal only.
+    markup = "rich" if sys.stdout is not None and sys.stdout.isatty() else None
+    app = typer.Typer(
+        name="archdsl", help=ABOUT, rich_markup_mode=markup, pretty_exceptions_enable=False, no_args_is_help=True,
+        context_settings=CONTEXT,
+    )  # fmt: skip
+    app.callback()(_front)
+    for name in names:
+        app.command(name, context_settings=CONTEXT)(_function(name))
+    return app
+
+
+def _function(name: str) -> Callable[..., Any]:
+    module = importlib.import_module(f"archdsl.cli.{name}")
+    found: Callable[..., Any] = module.command
+    return found
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from archdsl.cli.output import put
+
+        put(f"archdsl {__version__}\n")
+        raise typer.Exit
+
+
+def _front(
+    version: Annotated[
+        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks; may stand anywhere.")] = False,
+) -> None:
+    """Options before the command; `--debug` is taken out of the arguments before they come here."""
+
+
+def run(args: list[str]) -> int:
+    """Run a command line and give its exit code.
+
+    Raises:
+        ArchError: the command line says nothing, or the command refuses.
+    """
+    known = args[:1] if args and args[0] in COMMANDS else COMMANDS
+    command: Any = get_command(application(known))
+    if len(known) == 1:
+        _refuse_doubles(command.commands[args[0]], args[1:])
+    try:
+        code = command.main(args=args, prog_name="archdsl", standalone_mode=False)
+    except ClickException as error:
+        raise _refusal(error, args) from None
+    return code if isinstance(code, int) else 0
+
+
+def _refuse_doubles(command: Any, args: list[str]) -> None:
+    """An option that takes one value may stand once: click would let the last one win, in silence."""
+    args = args[: args.index("--")] if "--" in args else args
+    for param in command.params:
+        if getattr(param, "multiple", False) or param.param_type_name != "option":
+            continue
+        count = sum(arg.partition("=")[0] in param.opts for arg in args)
+        if count > 1:
+            raise ArchError(f"`{param.opts[0]}` is given twice", help="keep one of them")
+
+
+def _refusal(error: Any, args: list[str]) -> ArchError:
+    text = error.format_message().replace("Value error, ", "").strip()
+    if not text:  # no command at all: click has shown the help page
+        return ArchError("archdsl needs a command", help="`archdsl --help` lists all")
+    near = ""
+    if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+        near = suggest(args[0], COMMANDS)
+        text = f"there is no command `{args[0][:60]}`"
+    more = f"archdsl {args[0]}" if args and args[0] in COMMANDS else "archdsl"
+    return ArchError(text.rstrip("."), help=near or f"`{more} --help` says what there is")
