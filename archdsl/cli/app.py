@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.main import get_command
@@ -30,7 +30,7 @@ ClickException: Any = UsageError.__mro__[1]
 def application(names: Iterable[str] = COMMANDS) -> typer.Typer:
     """The application with the given commands."""
     # Drawn help needs rich, which takes longer to import than most commands to run: on a terminal only.
-    markup = "rich" if sys.stdout is not None and sys.stdout.isatty() else None
+    markup: Literal["rich"] | None = "rich" if sys.stdout is not None and sys.stdout.isatty() else None
     app = typer.Typer(
         name="archdsl", help=ABOUT, rich_markup_mode=markup, pretty_exceptions_enable=False, no_args_is_help=True,
         context_settings=CONTEXT,

@@ -82,10 +82,11 @@ def _sequence(items: tuple[ast.Expr, ...], expr: ast.Expr, env: Env) -> Node:
 
 def _labelled(name: str, node: Node, expr: ast.Label) -> Node:
     if isinstance(node, Op | Seq | Fan):
-        if name in RESERVED_LABELS or iskeyword(name):
-            what = "a keyword of Python" if iskeyword(name) else "a method of every torch module"
+        if name in RESERVED_LABELS or iskeyword(name) or name.startswith("_"):
+            what = "a keyword of Python" if iskeyword(name) else "a name that every torch module has"
+            what = "a name that torch keeps for itself" if name.startswith("_") else what
             raise fail("A212", f"`{name}` is {what} and can be no label", expr.span,
-                       f"write `{name}_:`")  # fmt: skip
+                       f"write `{name.strip('_') or 'part'}_:`")  # fmt: skip
         return replace(node, label=name)
     raise fail("A217", f"the label `{name}` has no module to name", expr.span, "label a word or a group")
 
@@ -220,7 +221,7 @@ def count(node: Node) -> int:
 
 # Names of torch.nn.Module and of torch.fx.GraphModule that no sub-module may take; a test compares them with torch.
 RESERVED_LABELS = frozenset(
-    "T_destination add_module apply bfloat16 buffers call_super_init children code compile cpu cuda double "
+    "self T_destination add_module apply bfloat16 buffers call_super_init children code compile cpu cuda double "
     "dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter get_submodule graph half "
     "ipu load_state_dict meta modules mtia named_buffers named_children named_modules named_parameters parameters "
     "print_readable recompile register_backward_hook register_buffer register_forward_hook "

@@ -118,6 +118,9 @@ class _Walker:
             case Mark(name=name):
                 self.marks[name] = self.here
             case Ref(name=name):
+                if name not in self.marks:
+                    raise fail("A214", "a value from outside cannot be used inside a network that is an argument here",
+                               node.span, "it may run several times, on values of its own: name one inside it")  # fmt: skip
                 self.here = self.marks[name]
         return node
 

@@ -35,12 +35,19 @@ def locate(spec: str) -> Source:
     if is_path(spec):
         return _file(spec)
     if _NAME.fullmatch(spec):
-        from archdsl.registry import find
-
-        shipped = None if find("net", spec) else spec_path(spec)
-        if shipped is not None:
+        shipped = spec_path(spec)
+        if shipped is not None and not _stands_alone(spec):
             return Source(_shown(shipped), read_text(shipped))
     return Source("<spec>", spec)
+
+
+def _stands_alone(name: str) -> bool:
+    """Whether a name is a network by itself: `relu` is, but the families `vit` and `mobilenet` need their stages, so that
+    the bare name can mean the shipped spec."""
+    from archdsl.registry import defaults, find
+
+    entry = find("net", name)
+    return entry is not None and entry.kind not in ("family", "join") and defaults(entry) is not None
 
 
 def is_path(spec: str) -> bool:
@@ -75,15 +82,18 @@ def _near(path: Path) -> str:
         beside = [str(path.parent / n) for n in os.listdir(path.parent) if n.endswith(".arch")]
     except OSError:
         beside = []
-    known = beside + [f"specs/{p}" for p in _names()]
+    known = beside + [_listed(p) for p in specs()]
     near = get_close_matches(str(path), known, n=3, cutoff=0.6)
     if near:
         return "did you mean " + " or ".join(near) + "?"
     return "name a file, write the text itself in quotes, or give `-` for standard input"
 
 
-def _names() -> list[str]:
-    return [_shown(p).removeprefix("specs/") for p in specs()]
+def _listed(path: Path) -> str:
+    """A shipped spec as a page says it, wherever the package lies."""
+    parts = path.parts
+    room = max(i for i, part in enumerate(parts) if part in ("specs", "_specs"))
+    return "/".join(("specs", *parts[room + 1 :]))
 
 
 def _shown(path: Path) -> str:
