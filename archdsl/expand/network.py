@@ -224,7 +224,7 @@ RESERVED_LABELS = frozenset(
     "self T_destination add_module apply bfloat16 buffers call_super_init children code compile cpu cuda double "
     "dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter get_submodule graph half "
     "ipu load_state_dict meta modules mtia named_buffers named_children named_modules named_parameters parameters "
-    "print_readable recompile register_backward_hook register_buffer register_forward_hook "
+    "print_readable shape_env recompile register_backward_hook register_buffer register_forward_hook "
     "register_forward_pre_hook register_full_backward_hook register_full_backward_pre_hook "
     "register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module register_parameter "
     "register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule "
