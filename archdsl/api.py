@@ -127,9 +127,14 @@ def whole(source: Source, file: ast.File) -> Spec:
 
 
 def setting_lines(space: str, settings: Iterable[Setting]) -> list[str]:
-    """Data or train words in one spelling: those that fill a slot sorted by it, then the others in their order."""
-    lines = [(s.entry.slot, f"{space} {_call(s)}") for s in settings]
-    return [text for slot, text in sorted(x for x in lines if x[0])] + [text for slot, text in lines if not slot]
+    """Data or train words in one spelling: sorted by the slot that they fill, augmentations in the order of the text."""
+    lines = [(_rank(space, s.entry.slot), f"{space} {_call(s)}") for s in settings]
+    return [text for _, text in sorted(lines, key=lambda line: line[0])]
+
+
+def _rank(space: str, slot: str) -> str:
+    """Words of equal rank keep their order; in a data statement, all but these work one after the other."""
+    return slot if space == "train" or slot in ("dataset", "valid", "subset") else "~"
 
 
 def _call(setting: Setting) -> str:

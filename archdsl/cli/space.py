@@ -49,6 +49,8 @@ def list_arms(
     kept = [r for r in found if all(test(r) for test in tests)]
     if key:
         kept.sort(key=key[0], reverse=key[1])
+    if not found:
+        raise _summed(wrong, 0)
     if format == "json":
         put_json(kept)
     else:

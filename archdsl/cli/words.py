@@ -21,6 +21,8 @@ KINDS = {
     "modifier": "Modifiers", "data": "Data", "train": "Training",
 }  # fmt: skip
 
+WIDTH = 100
+
 
 def command(
     what: Annotated[
@@ -108,8 +110,8 @@ def describe(what: str) -> str:
 def _page(entry: Entry) -> str:
     from archdsl.registry import params
 
-    lines = [f"{signature(entry)}    ({entry.kind})", "", *entry.help.split("\n"), ""]
-    rows = [(p.name, p.describe() + ("" if p.required else f", {_default(p)}")) for p in params(entry)]
+    lines = [f"{signature(entry)}    ({entry.kind})", "", *_filled(entry.help), ""]
+    rows = [(p.name, p.describe() + ("" if p.required else f"; {_default(p)}")) for p in params(entry)]
     if rows:
         wide = max(len(name) for name, _ in rows)
         lines += ["Arguments", *(f"  {name:<{wide}}  {text}" for name, text in rows), ""]
@@ -117,6 +119,13 @@ def _page(entry: Entry) -> str:
     if entry.paper:
         lines += ["", f"Paper: {entry.paper}"]
     return "\n".join(lines) + "\n"
+
+
+def _filled(help: str) -> list[str]:
+    """The paragraphs of a help text, as wide as a page."""
+    from textwrap import fill
+
+    return "\n\n".join(fill(" ".join(part.split()), WIDTH) for part in help.split("\n\n")).split("\n")
 
 
 def _default(parameter: Any) -> str:

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 RESERVED = frozenset({"cin", "classes", "true", "false", "id", "let", "net", "data", "train", "input", "include", "as"})
 
 
+STEPS = 10  # steps of expansion for each layer that there may be
+MOST_FINDINGS = 50  # that one message shows
+MOST_ERRORS = 200  # that one expansion goes through; lets that double multiply the errors in them
+
+
 @dataclass
 class Closure:
     """An argument with the names that were visible where it was written; evaluated on first use."""
@@ -28,9 +33,11 @@ class Closure:
 
 @dataclass
 class Budget:
-    """Counts shared by one expansion: layers made so far, scopes handed out, lets that were used."""
+    """Counts shared by one expansion: layers made so far, steps taken, scopes handed out, lets that were used."""
 
     layers: int = 0
+    steps: int = 0
+    errors: int = 0
     scopes: count[int] = field(default_factory=lambda: count(1))
     used: set[str] = field(default_factory=set)
 
@@ -40,6 +47,15 @@ class Budget:
             self.layers = -(10**12)  # said once is enough: what follows is expanded to find other errors
             raise fail("A404", f"the network has more than {Limits.LAYERS:,} layers", span,
                        "make it smaller, or raise ARCHDSL_MAX_LAYERS")  # fmt: skip
+
+    def step(self, span: Span | None) -> None:
+        """Lets that double, errors that repeat: what unfolds without end makes steps, even where it makes no layer."""
+        self.steps += 1
+        if self.errors > MOST_ERRORS:
+            raise fail("A404", f"more than {MOST_ERRORS} errors: the rest of the text is not looked at", span)
+        if self.steps > Limits.LAYERS * STEPS:
+            raise fail("A404", f"the text unfolds to more than {Limits.LAYERS * STEPS:,} pieces", span,
+                       "lets that use others twice double at each level")  # fmt: skip
 
 
 @dataclass
@@ -78,6 +94,7 @@ class Env:
             raise fail("A213", f"`{let.name}` uses itself: {chain}", span, "a let may use other lets, never itself")
         if len(self.active) >= Limits.MACROS:
             raise fail("A405", f"lets are nested deeper than {Limits.MACROS}", span)
+        self.budget.step(span)
         self.budget.used.add(let.name)
         scope = next(self.budget.scopes)
         return Env(self.lets, self.budget, args, {}, set(), f"{scope}.", scope, (*self.active, let.name))
@@ -127,6 +144,7 @@ def _takes(let: ast.Let) -> str:
 
 
 def collect(errors: list[SpecError]) -> None:
-    """Raise what was gathered, as one error."""
+    """Raise what was gathered, as one error: each finding once, and no more than a person reads."""
     if errors:
-        raise SpecError(tuple(d for e in errors for d in e.diagnostics))
+        found = {(d.code, d.message, d.span): d for e in reversed(errors) for d in reversed(e.diagnostics)}
+        raise SpecError(tuple(reversed(found.values()))[:MOST_FINDINGS])

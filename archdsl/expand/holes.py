@@ -131,33 +131,42 @@ class _Space:
         return Axis(name, texts, tuple((h, self.choices[id(h)]) for h in group))
 
     def count(self, found: list[ast.Hole], picked: frozenset[tuple[str, int]]) -> int:
-        """The number of arms below; only alternatives with holes inside are walked one by one."""
+        """The number of arms below. Only where names are shared across alternatives, these are walked one by one."""
         known = dict(picked)
         every = self.axes(found)
-        plain, deep = 1, []
+        total, deep = 1, []
         for axis in every:
-            if any(self.nested[id(h)] for h, _ in axis.holes):
+            if axis.name in known and not self.deep(axis):
+                continue
+            if not self.deep(axis):
+                total *= len(axis.texts)
+            elif not self.shares(axis):
+                total *= sum(self.count(_outer(c), picked) if c is not None else 1 for c in axis.holes[0][1])
+            else:
                 deep.append(axis)
-            elif axis.name not in known:
-                plain *= len(axis.texts)
-        most = plain
-        for axis in deep:
-            most *= 1 if axis.name in known else len(axis.texts)
-        if most > Limits.ARMS:
-            raise _too_many(found[0].span)
-        if not deep:
-            return plain
+            if total > Limits.ARMS:
+                raise _too_many(found[0].span)
+        return total * self.walked(deep, picked, {a.name for a in every}) if deep else total
+
+    def deep(self, axis: Axis) -> bool:
+        """Whether a choice has holes inside."""
+        return any(self.nested[id(h)] for h, _ in axis.holes)
+
+    def shares(self, axis: Axis) -> bool:
+        """Whether the axis stands in several places, or a hole inside has a name that others may have too."""
+        inner = (h for _, choices in axis.holes for c in choices if c is not None for h in holes(c))
+        return len(axis.holes) > 1 or any(h.axis for h in inner)
+
+    def walked(self, deep: list[Axis], picked: frozenset[tuple[str, int]], names: set[str]) -> int:
+        known = dict(picked)
         total = 0
         for indices in product(*([known[a.name]] if a.name in known else range(len(a.texts)) for a in deep)):
             pairs = list(zip(deep, indices, strict=True))
             inner = [x for axis, i in pairs for _, c in axis.holes if (n := c[i]) for x in _outer(n)]
-            now = picked | {(a.name, i) for a, i in zip(deep, indices, strict=True)}
-            # Plain axes that a hole inside shares by name are not counted again: they are chosen already.
-            shared = {self.names[id(h)] for h in inner} & {a.name for a in every}
-            inner = [h for h in inner if self.names[id(h)] not in shared]
-            total += plain * (self.count(inner, now) if inner else 1)
+            inner = [h for h in inner if self.names[id(h)] not in names]  # the others are chosen already
+            total += self.count(inner, picked | {(a.name, i) for a, i in pairs}) if inner else 1
             if total > Limits.ARMS:
-                raise _too_many(found[0].span)
+                raise _too_many(deep[0].holes[0][0].span)
         return total
 
     def arms(
@@ -234,7 +243,7 @@ class _Filler:
                     return ast.Group(new, node.span)
                 if isinstance(node, ast.Keyword):
                     return ast.Keyword(node.name, new, node.span)
-                return ast.Label(node.name, _atom(new), node.span)
+                return ast.Label(node.name, _atom(new) if isinstance(body, ast.Hole) else new, node.span)
             case ast.Binary() | ast.Cross() | ast.Negative():
                 return rebuild(node, self.operand)
             case ast.Branches():
@@ -247,7 +256,7 @@ class _Filler:
         new = self.fill(node)
         if new is None:
             raise fail("A222", "the empty choice leaves nothing here", node.span, "give it something to stand for")
-        return new if new is node else _atom(new)
+        return _atom(new) if isinstance(node, ast.Hole) else new
 
     def sequence(self, node: ast.Seq) -> Any:
         items: list[Any] = []

@@ -43,11 +43,19 @@ def _row(trace: Trace, index: int, row: Row, readers: list[Row]) -> Iterator[Dia
     if "softmax" in traits and index == trace.output:
         yield Diagnostic("A506", "the loss takes logits: a softmax before it makes gradients small", span,
                          "take `softmax` out; `predict` and `export --softmax` give probabilities", "warning")  # fmt: skip
-    if row.op.entry.kind == "join" and row.op.name == "add" and len(row.inputs) == 2:
-        for source in row.inputs:
-            if source >= 0 and trace.rows[source].op.name == "relu" and source not in trace.rows[index].inputs[1:]:
-                yield Diagnostic("A507", "a ReLU closes the residual path: the block can only add", span or
-                                 trace.rows[source].op.span, "put the ReLU behind the sum (He et al. 2015)", "warning")  # fmt: skip
+    if row.op.name == "add" and len(row.inputs) == 2:
+        branch, skip = row.inputs
+        if branch >= 0 and trace.rows[branch].op.name == "relu" and _leads_to(trace, branch, skip):
+            yield Diagnostic("A507", "a ReLU closes the residual path: the block can only add",
+                             span or trace.rows[branch].op.span, "put the ReLU behind the sum (He et al. 2015)",
+                             "warning")  # fmt: skip
+
+
+def _leads_to(trace: Trace, branch: int, skip: int) -> bool:
+    """Whether a branch begins at the value that it is added to, through layers with one input each."""
+    while branch > skip and len(trace.rows[branch].inputs) == 1:
+        branch = trace.rows[branch].inputs[0]
+    return branch == skip
 
 
 def _pooling(trace: Trace, row: Row) -> Iterator[Diagnostic]:

@@ -25,6 +25,7 @@ def network(expr: ast.Expr, env: Env) -> Node:
     Raises:
         SpecError: every independent finding, each with its place.
     """
+    env.budget.step(expr.span)
     match expr:
         case ast.Seq(items=items):
             return _sequence(items, expr, env)
@@ -38,8 +39,10 @@ def network(expr: ast.Expr, env: Env) -> Node:
             if name not in env.marks:
                 raise fail("A214", f"no value is named `{name}` before this point", expr.span,
                            suggest(name, env.marks, "@") or f"name one with `… as {name}`")  # fmt: skip
+            env.budget.spend(1, expr.span)
             return Ref(env.marks[name], expr.span)
         case ast.Mark(name=name):
+            env.budget.spend(1, expr.span)
             return Mark(env.mark(name), expr.span)
         case ast.Binary(op="*", left=left, right=right):
             return _repeat(left, right, expr, env)
@@ -75,6 +78,7 @@ def _sequence(items: tuple[ast.Expr, ...], expr: ast.Expr, env: Env) -> Node:
             nodes.append(node)
         except SpecError as error:
             errors.append(error)
+            env.budget.errors += 1
         at = end
     collect(errors)
     return Seq(tuple(nodes), span=expr.span)
@@ -208,12 +212,12 @@ def _parameter(expr: ast.Word, env: Env) -> Node:
 
 
 def count(node: Node) -> int:
-    """The ops in a node, a shared one once for each place it stands in."""
+    """The ops, marks and references in a node, a shared one once for each place it stands in."""
     memo: dict[int, int] = {}
 
     def ops(n: Node) -> int:
         if id(n) not in memo:
-            memo[id(n)] = isinstance(n, Op) + sum(map(ops, children(n)))
+            memo[id(n)] = isinstance(n, Op | Mark | Ref) + sum(map(ops, children(n)))
         return memo[id(n)]
 
     return ops(node)

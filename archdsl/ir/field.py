@@ -1,7 +1,8 @@
 """Receptive field and stride of every value of a network, on any wiring.
 
 A value at position i along an axis sees the input pixels from ``step·i + low`` to ``step·i + high``. A window widens
-that interval; where branches meet, the intervals join. (Araujo et al. 2019, "Computing receptive fields of
+that interval; where branches meet, the intervals join; a gate that sees the whole image (squeeze and excitation) is not
+counted, as in published figures. (Araujo et al. 2019, "Computing receptive fields of
 convolutional neural networks".)
 """
 
@@ -47,7 +48,8 @@ def _through(row: Row, arriving: list[Field | None]) -> Field | None:
     if "wrap" in row.op.entry.traits and arriving[0] is not None:
         return _inside(row.bodies[0], arriving[0])
     images = [f for f, known in ((f, f is not None) for f in arriving) if known and f is not None]
-    if len(images) < len(arriving) or not images or row.bodies:
+    gate = row.op.name == "mul"  # a factor that sees everything weighs channels; what it weighs sees what it saw
+    if (len(images) < len(arriving) and not gate) or not images or row.bodies:
         return None
     joined = images[0]
     for other in images[1:]:

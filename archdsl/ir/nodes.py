@@ -5,10 +5,10 @@ Nodes are frozen and shared freely: the same object may stand in many places, an
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from archdsl.registry import nets
+from archdsl.registry import nets, params
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,3 +124,14 @@ def rebuild(node: Node, change: Callable[[Node], Node]) -> Node:
             return Op(node.entry, new_args, node.label, node.span, node.dynamic)
         case _:
             return node
+
+
+def with_args(op: Op, **changes: object) -> Op:
+    """An op with some arguments changed by name."""
+    names = [p.name for p in params(op.entry)]
+    return replace(op, args=tuple(changes.get(n, a) for n, a in zip(names, op.args, strict=True)))
+
+
+def arg(op: Op, name: str) -> Any:
+    """An argument of an op by name."""
+    return op.args[[p.name for p in params(op.entry)].index(name)]

@@ -6,7 +6,7 @@ channels. Integers stay integers: ``/`` of two integers must come out even.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 HERE = -1  # the scope of a composite's own `cin`: the channels that arrive where it stands
 CLASSES = -2
 OWN = -3  # outside any `let`: the channels that arrive at the word itself
+MOST = 1000  # terms of one sum
 
 
 class ArithmeticMisfit(Exception):
@@ -27,6 +28,7 @@ class Symbol:
 
     op: str
     args: tuple[Any, ...]
+    size: int = field(default=1, compare=False, repr=False)
 
     def __add__(self, other: Any) -> Any:
         return apply("+", self, other)
@@ -80,7 +82,10 @@ def apply(op: str, *values: Any) -> Any:
         ArithmeticMisfit: see the class.
     """
     if any(isinstance(v, Symbol) for v in values):
-        return Symbol(op, values)
+        size = 1 + sum(v.size for v in values if isinstance(v, Symbol))
+        if size > MOST:  # lets that double would make a tree that takes for ever to evaluate
+            raise ArithmeticMisfit(f"a sum over `cin` or `classes` has more than {MOST:,} terms")
+        return Symbol(op, values, size)
     return FUNCTIONS[op](*values)
 
 

@@ -180,10 +180,22 @@ class _Walker:
         """A late composite unfolded, now that the branch it meets has a shape; None where it wants to be no branch."""
         target = self.shapes[ends[0]] if ends and ends[0] >= 0 else self.input
         try:
-            unfolded: Node | None = branch.entry.make(self.shape(), target, *branch.args)
+            norm = self.last_norm(ends[0]) if ends else None
+            unfolded: Node | None = branch.entry.make(self.shape(), target, norm, *branch.args)
         except Misfit as error:
             raise self.misfit(error, branch) from None
         return replace(unfolded, label=branch.label) if branch.label and isinstance(unfolded, Seq) else unfolded
+
+    def last_norm(self, index: int) -> Op | None:
+        """The normalisation in which a value's way ends, looked for through dropout, gates, scales and pooling."""
+        while index >= 0:
+            row = self.rows[index]
+            if "centred" in row.op.entry.traits:
+                return row.op
+            if not (row.op.entry.traits & {"drop", "pool"} or row.op.name in ("mul", "scale", "times")):
+                return None
+            index = row.inputs[0]
+        return None
 
     def op(self, node: Op) -> Node:
         if node.entry.kind == "late":

@@ -66,7 +66,7 @@ def block(*examples: str, paper: str = "", traits: str = "", name: str | None = 
 
 def late(*examples: str, paper: str = "", name: str | None = None) -> Callable[[F], F]:
     """A composite that unfolds when shapes are known: a function from the arriving shape, the shape of the branch that
-    it meets, and the arguments to an IR node."""
+    it meets, the normalisation in which that branch ends (or None) and the arguments to an IR node."""
     return _decorator("late", examples, paper=paper, name=name)
 
 

@@ -90,7 +90,7 @@ class Flag:
 def params(entry: Entry) -> tuple[Arg, ...]:
     """The parameters that a text may set. The first parameter of an op, join, modifier or family is not among them."""
     signature = inspect.signature(entry.make, eval_str=True)
-    skip = {"op": 1, "join": 1, "modifier": 1, "family": 1, "late": 2}.get(entry.kind, 0)
+    skip = {"op": 1, "join": 1, "modifier": 1, "family": 1, "late": 3}.get(entry.kind, 0)
     return tuple(_arg(p) for p in list(signature.parameters.values())[skip:])
 
 

@@ -124,12 +124,16 @@ def _reducer(
         kept: list[Any] = []
         for index, spliced, nones in keep:
             kept += [None] * nones
-            if spliced:
+            if spliced and not kept:
+                kept = children[index]  # nobody else has it; copying it would make long lists quadratic
+            elif spliced:
                 kept += children[index]
             else:
                 kept.append(children[index])
         kept += [None] * tail
-        return kept[0] if single and len(kept) == 1 else make(kept)
+        if single and len(kept) == 1:
+            return kept[0]
+        return kept if make is _Spliced and isinstance(kept, _Spliced) else make(kept)
 
     return reduce
 

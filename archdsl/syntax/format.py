@@ -58,14 +58,12 @@ def format(text: str, name: str = "<spec>") -> str:
     for at, token in enumerate(tokens):
         gap = _gap(source.text[end : token.start], first=at == 0)
         inner = depth - (token.kind in _CLOSE)
-        if at == 0 or (gap.hard and depth == 0):  # a statement begins
+        if token.first:
             _comments(lines, gap, 0)
             extra, settings = 0, token.kind in ("DATA", "TRAIN")
             lines.append(_Line(0))
         elif gap.soft or gap.hard:
-            if depth == 0:
-                lines[-1].code += " \\"
-                extra = 1
+            extra = 1 if depth == 0 else extra  # indented, it goes on with the statement
             _comments(lines, gap, depth + extra)
             lines.append(_Line(inner + extra))
         else:

@@ -28,16 +28,20 @@ _CLOSE = {"RPAR": "(", "RSQB": "[", "RBRACE": "{"}
 
 
 class Piece(NamedTuple):
-    """A token as the formatter sees it: its kind in the grammar, its text and its place."""
+    """A token as the formatter sees it: its kind in the grammar, its text and place, and whether a statement begins."""
 
     kind: str
     text: str
     start: int
     end: int
+    first: bool
 
 
 class _Newlines:
-    """The token filter: newlines count only between statements, and brackets nest only so deep."""
+    """The token filter: newlines count only between statements, and brackets nest only so deep.
+
+    A line that is indented deeper than the statement above it goes on with that statement.
+    """
 
     always_accept = ("_NL",)
 
@@ -45,20 +49,25 @@ class _Newlines:
         self.source = Source("", "")
         self.open: list[Any] = []
         self.seen: list[Any] | None = None  # filled for the formatter alone
+        self.starts: set[int] = set()
 
     def process(self, stream: Iterable[Any]) -> Iterator[Any]:
         stack: list[Any] = []
         self.open = stack
         if self.seen is not None:
             self.seen.clear()
-        fresh = True  # nothing yet on this line
+        fresh, column = True, 0  # whether a statement may begin; where the last one began
+        self.starts.clear()
         for token in stream:
             kind = token.type
             if kind == "_NL":
-                if stack or fresh:
+                if stack or fresh or _indentation(token) > column:
                     continue
                 fresh = True
             else:
+                if fresh:
+                    column = token.start_pos - self.source.text.rfind("\n", 0, token.start_pos) - 1
+                    self.starts.add(token.start_pos)
                 fresh = False
                 if self.seen is not None:
                     self.seen.append(token)
@@ -70,6 +79,12 @@ class _Newlines:
                 elif kind in _CLOSE and stack:
                     stack.pop()
             yield token
+
+
+def _indentation(newline: str) -> int:
+    """How far the line behind a newline token is indented; a comment at the end of the text is not."""
+    tail = newline[newline.rfind("\n") + 1 :]
+    return len(tail) if not tail.strip() else 0
 
 
 def _span(source: Source, token: Any) -> Span:
@@ -145,7 +160,7 @@ def pieces(source: Source) -> tuple[ast.File, list[Piece]]:
     newlines.seen = []
     try:
         file = parse(source)
-        return file, [Piece(t.type, str(t), t.start_pos, t.end_pos) for t in newlines.seen]
+        return file, [Piece(t.type, str(t), t.start_pos, t.end_pos, t.start_pos in newlines.starts) for t in newlines.seen]
     finally:
         newlines.seen = None
 

@@ -68,7 +68,9 @@ def test_the_file_is_that_of_the_grammar(repo: Path, seed: str) -> None:
 
 
 @pytest.mark.parametrize("content", [None, "", "{", '{"grammar": "of another one"}'])
-def test_without_its_tables_lark_takes_over(content: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_its_tables_lark_takes_over(
+    content: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "tables.json"
     if content is not None:
         path.write_text(content)

@@ -64,7 +64,9 @@ net cat( conv(8)  # first
 # end
 
 """
-    assert format(text) == """#  head
+    assert (
+        format(text)
+        == """#  head
 let p = 1     # one
 let long = 2  # two
 
@@ -75,11 +77,12 @@ net cat(conv(8)  # first
 
     # between
     conv(9)
-) \\
-    relu \\
+)
+    relu
     bn
 # end
 """
+    )
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "   \t", "\r\n"])

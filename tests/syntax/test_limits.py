@@ -80,7 +80,7 @@ def test_lets_and_brackets_together_end_in_an_error() -> None:
     ("text", "code", "where"),
     [
         ("conv(8)*1e9", "A208", "1e9"),
-        ("vgg[64x999999999]", "A403", "64x999999999"),
+        ("vgg[64x999999999]", "A403", "999999999"),
         ("(conv(8))*0", "A403", "0"),
         ("(conv(8))*(-1)", "A403", "(-1)"),
         ("conv(" + "9" * 5000 + ")", "A406", "9" * 5000),
@@ -99,7 +99,7 @@ def test_lets_and_brackets_together_end_in_an_error() -> None:
         ("conv(8) ;rm", "A102", ";"),
         ("__import__", "A201", "__import__"),
         ('__import__("os")', "A201", '__import__("os")'),
-        ("../../x", "A102", "."),
+        ("../../x", "A101", ".."),
         ("conv(\u0663)", "A102", "\u0663"),
         ("\uff43onv(8)", "A102", "\uff43"),
         ("conv(8) relu\x00", "A104", "\x00"),

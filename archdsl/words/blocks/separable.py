@@ -13,5 +13,5 @@ def sepconv(
     out: Channels, k: Size = 3, s: Size = 1, p: Padding | None = None, dilation: Count = 1, bias: bool | None = None
 ) -> Seq:
     """Depthwise separable convolution: `dwconv(k, s)`, then 1×1 to `out` channels. The first has no bias, which the
-    second would take in."""
-    return seq(o.dwconv(k, s, p, dilation, bias=False), o.conv(out, 1, bias=bias))
+    second would take in. To modifiers it is one layer: `+bn` normalises its result alone, as in Xception."""
+    return seq(o.dwconv(k, s, p, dilation, bias=False), o.conv(out, 1, bias=bias), role="layer")

@@ -62,7 +62,7 @@ def inverted(
     )  # fmt: skip
     if s != 1 or (isinstance(cin, int) and cin != out):
         return body
-    return fan("add", body, o.shortcut("auto" if isinstance(cin, int) else "same", o.bn()), role="res", name="res")
+    return fan("add", body, o.shortcut("auto" if isinstance(cin, int) else "same"), role="res", name="res")
 
 
 @family("conv(8, s=2) bn relu6 mobilenet[16, 32x2, 64x2] gap linear(10)",

@@ -44,7 +44,7 @@ def _narrow(stage: Stage, s: int) -> Seq:
 
 def _residual(body: Body) -> Callable[[Stage, int], Node]:
     def make(stage: Stage, s: int) -> Node:
-        joined = fan("add", body(stage, s), o.shortcut("auto", o.bn()), role="res", name="res")
+        joined = fan("add", body(stage, s), o.shortcut(), role="res", name="res")
         return seq(joined, o.relu(), role="block", name="block")
 
     return make

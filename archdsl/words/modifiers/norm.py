@@ -9,7 +9,7 @@ from archdsl.ir.make import o
 from archdsl.ir.nodes import Fan, Node, Op, Seq
 from archdsl.registry import modifier
 from archdsl.registry.types import Count, Positive, Share
-from archdsl.words.modifiers.walk import arg, closed, each_op, flat, is_op, with_args
+from archdsl.words.modifiers.walk import closed, each_op, flat, is_op
 
 
 def set_norm(term: Node, norm: Op | None) -> Node | None:
@@ -34,10 +34,9 @@ def set_norm(term: Node, norm: Op | None) -> Node | None:
         places += len(flat(node)) - len(kept)
         return replace(node, items=tuple(items))
 
-    def branch(node: Node, pre: bool) -> Node:
-        if isinstance(node, Op) and node.name == "shortcut":
-            return with_args(node, norm=None if pre else norm)
-        return walk(node if isinstance(node, Seq) else Seq((node,)))
+    def branch(node: Node) -> Node:
+        late = isinstance(node, Op) and node.entry.kind == "late"  # a shortcut takes what the other branch ends in
+        return node if late else walk(node if isinstance(node, Seq) else Seq((node,)))
 
     memo: dict[int, Node] = {}
 
@@ -49,7 +48,7 @@ def set_norm(term: Node, norm: Op | None) -> Node | None:
         if isinstance(node, Seq) and not closed(node):
             new = sequence(node)
         elif isinstance(node, Fan):
-            new = replace(node, branches=tuple(branch(b, _is_pre(node)) for b in node.branches))
+            new = replace(node, branches=tuple(map(branch, node.branches)))
         elif isinstance(node, Op) and any(isinstance(a, Seq | Fan | Op) for a in node.args):
             new = replace(node, args=tuple(
                 walk(a if isinstance(a, Seq) else Seq((a,))) if isinstance(a, Seq | Fan | Op) else a for a in node.args
@@ -61,15 +60,9 @@ def set_norm(term: Node, norm: Op | None) -> Node | None:
     return result if places else None
 
 
-def _is_pre(node: Fan) -> bool:
-    """A residual sum whose branch begins with normalisation and activation: its projection stays bare."""
-    first = node.branches[0]
-    return node.role == "res" and isinstance(first, Seq) and first.pre
-
-
 def _takes(node: Node, after: Node | None) -> bool:
     """A convolution takes a normalisation, and so does a linear layer that an activation follows."""
-    return is_op(node, "conv") or (is_op(node, "linear") and after is not None and is_op(after, "act"))
+    return is_op(node, "conv") or (isinstance(node, Seq) and node.role == "layer") or (is_op(node, "linear") and after is not None and is_op(after, "act"))
 
 
 def _remover(name: str) -> Callable[[Node], Node | None]:
@@ -78,10 +71,6 @@ def _remover(name: str) -> Callable[[Node], Node | None]:
 
         def drop(node: Op) -> Node:
             nonlocal found
-            norm = arg(node, "norm") if node.name == "shortcut" else None
-            if isinstance(norm, Op) and norm.name == name:
-                found = True
-                return with_args(node, norm=None)
             if node.name == name:
                 found = True
                 return Seq(())

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from archdsl.ir.make import o
-from archdsl.ir.nodes import Fan, Node, Op, Seq, children, rebuild
+from archdsl.ir.nodes import Fan, Node, Op, Seq, children, rebuild, with_args
 from archdsl.registry import modifier, params
 from archdsl.registry.types import Early, Late, Rate
-from archdsl.words.modifiers.walk import closed, each_body, each_op, flat, is_op, sure_skip, with_args
+from archdsl.words.modifiers.walk import closed, each_body, each_op, flat, is_op, sure_skip
 
 
 def _strip(term: Node, name: str) -> Node | None:

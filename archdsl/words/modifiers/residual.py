@@ -8,7 +8,7 @@ from archdsl.ir.make import o, seq
 from archdsl.ir.nodes import Fan, Node, Op, Seq, children, rebuild
 from archdsl.registry import modifier
 from archdsl.registry.types import Net
-from archdsl.words.modifiers.walk import closed, each_block, each_body, flat, in_body, is_op, with_args
+from archdsl.words.modifiers.walk import closed, each_block, each_body, flat, in_body, is_op
 
 
 def has_skip(node: Node) -> bool:
@@ -50,9 +50,7 @@ def res(term: Node, skip: Net | None = None) -> Node | None:
         while end > 0 and is_op(items[end - 1], "act"):
             end -= 1
         inner = Seq(items[:end], role="body", pre=body.pre)
-        norm = next((n for n in reversed(items) if is_op(n, "centred")), None)
-        other = skip or o.shortcut("auto", norm)
-        return Seq((Fan(o.add(), (inner, other), role="res", name="res"), *items[end:]))
+        return Seq((Fan(o.add(), (inner, skip or o.shortcut()), role="res", name="res"), *items[end:]))
 
     def block(node: Node) -> Node:
         nonlocal place
@@ -95,8 +93,7 @@ def _undo_pre(term: Node) -> Node | None:
         for item in node.items:
             if isinstance(item, Fan) and item.role == "res" and isinstance(item.branches[0], Seq) and item.branches[0].pre:
                 body, tail = back(item.branches[0])
-                norm = next((n for n in reversed(flat(body)) if is_op(n, "centred")), None)
-                items += [replace(item, branches=(body, *(_normed(b, norm) for b in item.branches[1:]))), *tail]
+                items += [replace(item, branches=(body, *item.branches[1:])), *tail]
             elif isinstance(item, Seq) and item.role == "body" and item.pre:
                 body, tail = back(item)
                 items += [replace(body, items=(*body.items, *tail))]
@@ -140,10 +137,6 @@ def pre(term: Node) -> Node | None:
     return seq(result, Seq(ends[-1], pre=True)) if ends else None
 
 
-def _normed(branch: Node, norm: Node | None) -> Node:
-    return with_args(branch, norm=norm) if isinstance(branch, Op) and branch.name == "shortcut" else branch
-
-
 def _residuals(node: Node) -> list[Fan]:
     if isinstance(node, Fan) and node.role == "res":
         return [node]
@@ -165,8 +158,7 @@ def _turn_residual(node: Node, turn: object) -> Node:
                 tail.append(items[at])
                 at += 1
             turned = turn(item.branches[0], tuple(tail))
-            # nothing is normalised at the end of such a branch, and so its projection is not either
-            out.append(replace(item, branches=(turned, *(_normed(b, None) for b in item.branches[1:]))))
+            out.append(replace(item, branches=(turned, *item.branches[1:])))
         else:
             out.append(_turn_residual(item, turn))
     return replace(node, items=tuple(out))

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from archdsl.ir.make import o
-from archdsl.ir.nodes import Node, Op, Seq, rebuild
-from archdsl.registry import find, modifier
+from archdsl.ir.nodes import Node, Op, Seq, arg, rebuild, with_args
+from archdsl.registry import find, modifier, params
 from archdsl.registry.types import Count
-from archdsl.words.modifiers.walk import arg, closed, each_body, each_op, flat, is_op, with_args
+from archdsl.words.modifiers.walk import closed, each_body, each_op, flat, is_op
 
 
 def _conv(node: Node) -> bool:
@@ -200,3 +200,24 @@ def plus_act(
 
     result = each_op(term, change)
     return result if found else None
+
+
+def _each_bias(term: Node, value: bool) -> Node | None:
+    found = False
+
+    def change(node: Op) -> Node:
+        nonlocal found
+        if not is_op(node, "weighted") or all(p.name != "bias" for p in params(node.entry)):
+            return node
+        found = True
+        return with_args(node, bias=value)
+
+    result = each_op(term, change)
+    return result if found else None
+
+
+@modifier("vgg[16x2,32x2] +bn +bias", "(conv(16) relu conv(16)) -bias", phase=90,
+          undo=lambda term: _each_bias(term, False), name="bias")  # fmt: skip
+def plus_bias(term: Node) -> Node | None:
+    """A bias in every layer of the term that can have one, whatever follows; `-bias` takes all away."""
+    return _each_bias(term, True)

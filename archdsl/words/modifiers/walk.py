@@ -1,12 +1,12 @@
-"""Where modifiers look: the blocks of a term, and the layers of a block. Gates (``se`` and its like) stay closed."""
+"""Where modifiers look: the blocks of a term, and the layers of a block. Gates (``se`` and its like) and
+layers made of layers (``sepconv``) stay closed."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from archdsl.ir.nodes import Fan, Node, Op, Seq, children, rebuild
-from archdsl.registry import params
+from archdsl.ir.nodes import Fan, Node, Op, Seq, arg, children, rebuild
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,8 @@ def has_block(node: Node, memo: dict[int, bool] | None = None) -> bool:
 
 
 def closed(node: Node) -> bool:
-    return isinstance(node, Seq) and node.role == "gate"
+    """Whether modifiers leave a node's inside alone."""
+    return isinstance(node, Seq) and node.role in ("gate", "layer")
 
 
 def each_block(term: Node, change: Callable[[Node], Node]) -> Node:
@@ -107,14 +108,3 @@ def flat(node: Node) -> tuple[Node, ...]:
 def is_op(node: Node, *traits: str) -> bool:
     """Whether a node is a layer with one of the traits."""
     return isinstance(node, Op) and any(t in node.entry.traits for t in traits)
-
-
-def with_args(op: Op, **changes: object) -> Op:
-    """An op with some arguments changed by name."""
-    names = [p.name for p in params(op.entry)]
-    return replace(op, args=tuple(changes.get(n, a) for n, a in zip(names, op.args, strict=True)))
-
-
-def arg(op: Op, name: str) -> Any:
-    """An argument of an op by name."""
-    return op.args[[p.name for p in params(op.entry)].index(name)]

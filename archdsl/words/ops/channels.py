@@ -29,6 +29,16 @@ def slice_(x: Shape, start: Whole, end: Whole | None = None) -> Layer:
     return Layer(out=(count, *x[1:]), call=lambda torch, v: v[:, first:last])
 
 
+@op("conv(8) cat(part(1, 2) | part(2, 2) conv(4) relu)", paper="Gao et al. 2019, Res2Net, arXiv:1904.01169")
+def part(x: Shape, i: Count, n: Count) -> Layer:
+    """The `i`-th of `n` equal parts of the channels, counted from 1 (chunk, split)."""
+    size = channels(x)
+    if size % n or i > n:
+        raise Misfit(f"there is no part {i} of {n} equal ones of {size} channels", "A303",
+                     "choose a number of parts that divides the channels")  # fmt: skip
+    return slice_(x, (i - 1) * size // n, i * size // n)
+
+
 @op("conv(8, groups=1) shuffle(2)", paper="Zhang et al. 2017, ShuffleNet, arXiv:1707.01083")
 def shuffle(x: Shape, groups: Count) -> Layer:
     """Channel shuffle: of `groups` equal groups the first channels, then the second ones, and so on."""

@@ -6,7 +6,7 @@ from typing import Literal
 
 from archdsl.ir.layer import Misfit, words
 from archdsl.ir.make import fan, o, seq
-from archdsl.ir.nodes import Node, Op
+from archdsl.ir.nodes import Node, Op, with_args
 from archdsl.registry import block, late
 from archdsl.registry.types import Net, Shape
 
@@ -14,7 +14,7 @@ from archdsl.registry.types import Net, Shape
 @late("conv(8) add(conv(16, s=2) | shortcut)", "conv(8) add(conv(16, s=2) | shortcut(pad))",
       "conv(8) add(conv(16) | shortcut(same))", paper="He et al. 2015, arXiv:1512.03385, options A to C")  # fmt: skip
 def shortcut(
-    x: Shape, target: Shape, kind: Literal["auto", "conv", "pool", "pad", "id", "same"] = "auto",
+    x: Shape, target: Shape, like: Op | None, kind: Literal["auto", "conv", "pool", "pad", "id", "same"] = "auto",
     norm: Net | None = None, ws: Literal["none", "standard", "scaled"] = "none", bias: bool | None = None,
 ) -> Node | None:  # fmt: skip
     """The skip of a residual block, settled when both ends have shapes.
@@ -22,8 +22,8 @@ def shortcut(
     `auto` is nothing where shapes agree and a 1×1 convolution with the stride where they differ (option B); `conv` is
     always a convolution (option C); `pool` is average pooling before a 1×1 convolution (ResNet-D, He et al. 2018);
     `pad` takes every s-th pixel and adds channels of zeros (option A, no weights); `same` is nothing where shapes
-    agree, and where they differ there is no skip at all (MobileNet v2). `norm` follows the convolution, `ws` is the
-    convolution's.
+    agree, and where they differ there is no skip at all (MobileNet v2). Behind the convolution stands the normalisation
+    in which the other branch ends, if it ends in one; `norm` chooses another (`norm=id` none). `ws` is the convolution's.
     """
     if kind == "same" and x != target:
         return None
@@ -37,6 +37,8 @@ def shortcut(
     if kind == "pad":
         thin = o.maxpool(1, s) if strided else None
         return seq(thin, o.padchannels(target[0]) if target[0] != x[0] else None, name="shortcut")
+    if norm is None and like is not None:
+        norm = with_args(like, zero=False)
     if bias is None:
         bias = not (isinstance(norm, Op) and "cancels" in norm.entry.traits)
     if kind == "pool" and strided:

@@ -1,0 +1,62 @@
+"""`archdsl words` and `archdsl explain`."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from archdsl.registry import entries
+from tests.cli.conftest import Run
+
+
+def test_all_words_are_listed_with_their_help(run: Run) -> None:
+    out = run("words").out
+    for entry in entries():
+        assert entry.summary in out
+    assert run("words", "--format", "json").out.count('"name"') >= len(entries())
+
+
+@pytest.mark.parametrize("entry", entries(), ids=lambda e: f"{e.kind}-{e.name}")
+def test_every_word_has_a_page(entry: object, run: Run) -> None:
+    from archdsl.registry import Entry
+
+    assert isinstance(entry, Entry)
+    out = run("words", f"+{entry.name}" if entry.kind == "modifier" else entry.name).out
+    assert all(f"\n  {example}" in out for example in entry.examples)
+    assert not [line for line in out.splitlines() if line != line.rstrip()]
+    assert run("explain", entry.name).code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "kinds"),
+    [("modifiers", {"modifier"}), ("modifier", {"modifier"}), ("families", {"family"}), ("data", {"data"}),
+     ("train", {"train"}), ("layers", {"op", "late"}), ("join", {"join"})],
+)  # fmt: skip
+def test_kinds(name: str, kinds: set[str], run: Run) -> None:
+    found = json.loads(run("words", name, "--format", "json").out)
+    assert {f["kind"] for f in found} == kinds
+
+
+def test_arguments_are_told_to_programs(run: Run) -> None:
+    (found,) = json.loads(run("words", "conv", "--format", "json").out)
+    width = found["arguments"][0]
+    assert (width["name"], width["required"], width["bounds"]) == ("out", True, "at least 1")
+
+
+def test_markdown_and_csv(run: Run) -> None:
+    assert run("words", "joins", "--format", "csv").out.startswith("word,kind,arguments,help,paper\n")
+    assert run("words", "joins", "--format", "md").out.startswith("| word | kind |")
+
+
+@pytest.mark.parametrize("args", [("words", "convv"), ("explain", "convv"), ("explain", "A2000")])
+def test_unknown_ones_have_a_suggestion(args: tuple[str, str], run: Run) -> None:
+    done = run(*args)
+    assert done.code == 2
+    assert "help:" in done.err
+
+
+def test_a_word_of_several_name_spaces_has_all_its_pages(run: Run) -> None:
+    out = run("words", "bn").out
+    assert "(op)" in out
+    assert "(modifier)" in out

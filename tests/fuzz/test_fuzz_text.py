@@ -1,0 +1,56 @@
+"""A few thousand random texts in every test run; `make fuzz` takes more, `fuzz_text.py` a million."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.fuzz.fuzz_text import Tally, fuzz, try_text
+
+
+def check(tally: Tally) -> None:
+    assert not tally.escaped
+    assert not tally.slow
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_only_our_own_errors_escape(seed: int) -> None:
+    tally = fuzz(10_000 + seed, 500)
+    check(tally)
+    assert tally.networks > 20
+    assert len(tally.codes) > 15
+
+
+@pytest.mark.fuzz
+def test_many_texts() -> None:
+    check(fuzz(77, int(os.environ.get("ARCHDSL_FUZZ", "20000"))))
+
+
+LEVELS = range(1, 31)
+HARD = {
+    "lets that double": "let a0 = relu\n" + "".join(f"let a{n} = a{n - 1} a{n - 1}\n" for n in LEVELS) + "net a30",
+    "errors that double": "let a0 = rellu\n" + "".join(f"let a{n} = a{n - 1} a{n - 1}\n" for n in LEVELS) + "net a30",
+    "marks that double": "let a0 = as x\n" + "".join(f"let a{n} = a{n - 1} a{n - 1}\n" for n in LEVELS) + "net conv(3) a30",
+    "values that double": "let a0 = 0\n" + "".join(f"let a{n} = a{n - 1} + a{n - 1}\n" for n in LEVELS) + "net conv(a30)",
+    "cin that doubles": "let d(x) = x + x\nnet conv(" + "d(" * 40 + "cin" + ")" * 41,
+    "arguments that double": "let d(x) = x x\nnet conv(3) " + "d(" * 40 + "as y" + ")" * 40,
+    "branches that double": "let d(x) = add(x | x)\nnet " + "d(" * 40 + "relu" + ")" * 40,
+    "marks repeated": "net conv(3) (((as x)*1000)*1000)*1000",
+    "nested holes": "net conv(8) " + " ".join("{relu | {gelu | {silu | }}}" for _ in range(12)),
+    "deep holes": "net " + "{a | " * 60 + "b" + "}" * 60,
+    "empty choices": "{" + "|" * 60_000 + "}",
+    "ten thousand layers": "((conv(3) bn relu)*1000)*3 (relu)*990",
+    "three thousand branches": "cat(" + "|".join(["id"] * 3000) + ")",
+    "a long line": "conv(3) " + "relu " * 9000,
+    "a long comment": "#" * 60_000 + "\nrelu",
+    "brackets and lets": "let a0 = relu\n"
+    + "".join(f"let a{n} = {'(' * 60}a{n - 1}{')' * 60}\n" for n in LEVELS) + "net a30",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", HARD)
+def test_texts_that_grow(what: str) -> None:
+    tally = Tally()
+    try_text("input 3x32x32\nclasses 10\n" + HARD[what], tally)
+    check(tally)

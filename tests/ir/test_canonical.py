@@ -1,0 +1,110 @@
+"""One experiment, one hash; and the unfolded text that means the same."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from archdsl.api import load
+from archdsl.cli.show import _graph
+from archdsl.errors import Source
+from archdsl.files import specs
+
+HEAD = "input 3x16x16\nclasses 10\n"
+BASE = HEAD + "net conv(8) bn relu vgg[8x2, 16x2] +res +bn drop(0.3) gap linear(10)\ntrain adam(1e-3) epochs(3)"
+
+SAME = {
+    "spaces": BASE.replace("[8x2, 16x2]", "[8x2,16x2 ]").replace(" drop", "   drop"),
+    "comments": "# a note\n" + BASE.replace("\ntrain", "  # one\n\ntrain"),
+    "modifiers": BASE.replace("+res +bn", "+bn +res"),
+    "percent": BASE.replace("0.3", "30%"),
+    "float": BASE.replace("1e-3", "0.001"),
+    "let": BASE.replace("input", "let p = 0.3\nlet stem = conv(8) bn relu\ninput").replace("drop(0.3)", "drop(p)"),
+    "block": BASE.replace("input", "let stem(c) = conv(c) bn relu\ninput").replace(
+        "net conv(8) bn relu", "net stem(8)"
+    ),
+    "group": BASE.replace("conv(8) bn relu", "(conv(8) (bn) relu)"),
+    "keywords": BASE.replace("conv(8)", "conv(out=8, s=1)"),
+    "statements": "\n".join(reversed(BASE.split("\n"))),
+    "words": BASE.replace("adam(1e-3) epochs(3)", "epochs(3) adam"),
+    "classes": BASE.replace("linear(10)", "linear(classes)"),
+    "head": BASE.replace(" gap linear(10)", ""),
+    "bare": BASE.replace("net ", ""),
+    "stages": BASE.replace("8x2, 16x2", "8x2^2"),
+}
+
+OTHER = {
+    "width": BASE.replace("16x2", "16x3"),
+    "rate": BASE.replace("0.3", "0.31"),
+    "label": BASE.replace("conv(8)", "stem: conv(8)"),
+    "group label": BASE.replace("conv(8) bn relu", "stem: (conv(8) bn relu)"),
+    "input": BASE.replace("16x16", "17x17"),
+    "train": BASE.replace("epochs(3)", "epochs(4)"),
+    "modifier": BASE.replace(" +res", ""),
+}
+
+
+@pytest.mark.parametrize("how", SAME)
+def test_spellings_of_one_experiment_have_one_hash(how: str) -> None:
+    assert SAME[how] != BASE
+    assert load(SAME[how]).hash == load(BASE).hash
+
+
+@pytest.mark.parametrize("how", OTHER)
+def test_another_experiment_has_another_hash(how: str) -> None:
+    assert load(OTHER[how]).hash != load(BASE).hash
+
+
+def test_unrolled_repeats_are_the_same() -> None:
+    assert load(HEAD + "(conv(8) relu)*3").hash == load(HEAD + "conv(8) relu conv(8) relu conv(8) relu").hash
+
+
+def test_which_value_is_read_counts_not_its_name() -> None:
+    one = load(HEAD + "conv(8) as x relu add(conv(8) | id @x)").hash
+    assert one == load(HEAD + "conv(8) as y relu add(conv(8) | @y)").hash
+    assert one != load(HEAD + "conv(8) relu as x add(conv(8) | @x)").hash
+
+
+def test_the_order_of_branches_counts() -> None:
+    assert load(HEAD + "cat(conv(8) | conv(9))").hash != load(HEAD + "cat(conv(9) | conv(8))").hash
+
+
+def test_augmentations_are_a_sequence_and_settings_are_not() -> None:
+    one = "conv(8)\ndata fashion-mini valid(10%) flip crop(4)"
+    assert load(one).hash == load(one.replace("fashion-mini valid(10%)", "valid(0.1) fashion-mini")).hash
+    assert load(one).hash != load(one.replace("flip crop(4)", "crop(4) flip")).hash
+
+
+def test_the_hash_is_the_same_in_every_process() -> None:
+    code = f"from archdsl.api import load; print(load({BASE!r}).hash)"
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        for seed in ("0", "1", "4711")
+    }
+    assert found == {load(BASE).hash}
+
+
+@pytest.mark.parametrize("text", [BASE, *OTHER.values(), HEAD + "conv(8) res(conv(8) as x relu cat(id | @x) conv(8, 1))*2 "
+                                  "ode(conv(8) relu conv(8)) conv(cin*2, groups=cin/2) ln(axis=[1, 2, 3])"])  # fmt: skip
+def test_the_unfolded_text_is_the_same_experiment(text: str) -> None:
+    spec = load(text)
+    assert load(Source("<ir>", _graph(spec))).hash == spec.hash
+    assert load(Source("<text>", spec.canonical)).hash == spec.hash
+
+
+@pytest.mark.parametrize("name", [str(p) for p in specs()], ids=lambda p: p.rsplit("specs/", 1)[-1])
+def test_shipped_specs_survive_unfolding(name: str) -> None:
+    spec = load(name)
+    if len(text := _graph(spec)) < 60_000:
+        again = load(Source("<ir>", text))
+        assert (again.hash, again.cost) == (spec.hash, spec.cost)
+    assert load(Source(spec.name, spec.canonical)).hash == spec.hash
