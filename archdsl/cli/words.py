@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 from archdsl.cli.options import Format
@@ -65,6 +66,11 @@ def spelt(entry: Entry) -> str:
     return f"+{entry.name}" if entry.kind == "modifier" else entry.name
 
 
+def summary(entry: Entry) -> str:
+    """The first sentence of its help."""
+    return re.split(r"(?<=[.])\s(?=[A-Z`])", " ".join(entry.help.split("\n\n")[0].split()))[0]
+
+
 def _listing(listed: list[Entry]) -> str:
     wide = max((len(spelt(e)) for e in listed), default=0)
     lines: list[str] = []
@@ -72,7 +78,7 @@ def _listing(listed: list[Entry]) -> str:
         group = [e for e in listed if e.kind == kind]
         if group:
             lines += ["", title] if lines else [title]
-            lines += [f"  {spelt(e):<{wide}}  {e.summary}" for e in group]
+            lines += [f"  {spelt(e):<{wide}}  {summary(e)}" for e in group]
     return "\n".join(lines) + "\n"
 
 
@@ -81,7 +87,7 @@ def _table(listed: list[Entry], format: str) -> None:
     from archdsl.report import Column, Table
 
     columns = (Column("word"), Column("kind"), Column("arguments"), Column("help"), Column("paper"))
-    rows = tuple((spelt(e), e.kind, signature(e), e.summary, e.paper) for e in listed)
+    rows = tuple((spelt(e), e.kind, signature(e), summary(e), e.paper) for e in listed)
     put_table(Table(columns, rows), format)
 
 

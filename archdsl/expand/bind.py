@@ -9,7 +9,7 @@ from archdsl.errors import SpecError, fail, suggest
 from archdsl.expand.env import Env, collect
 from archdsl.expand.values import Name, value
 from archdsl.ir.symbol import Symbol
-from archdsl.registry import MISSING, Arg, Entry, defaults, params
+from archdsl.registry import ARGUMENTS, MISSING, Arg, Entry, defaults, params, synonym
 from archdsl.syntax import ast
 
 Expand = Callable[[ast.Expr, Env], Any]
@@ -56,7 +56,7 @@ def matched(entry: Entry, args: tuple[ast.Expr, ...] | None, at: ast.Expr) -> di
             name, expr = arg.name, arg.value
             if name not in names:
                 raise fail("A204", f"`{entry.name}` has no argument `{name}`", arg.span,
-                           suggest(name, names) or usage(entry))  # fmt: skip
+                           synonym(name, names, ARGUMENTS) or suggest(name, names) or usage(entry))  # fmt: skip
         elif isinstance(arg, ast.Word) and arg.args is None and arg.stages is None and arg.name in flags:
             name, expr = arg.name, None
         else:

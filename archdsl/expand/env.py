@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from archdsl.errors import Span
 
 # Names that mean something where a value stands; no `let` may take them.
-RESERVED = frozenset({"cin", "classes", "true", "false", "id", "let", "net", "data", "train", "input", "include", "as"})
+STATEMENTS = frozenset({"let", "net", "data", "train", "input", "include"})
+RESERVED = STATEMENTS | {"cin", "classes", "true", "false", "id", "as"}
 
 
 STEPS = 10  # steps of expansion for each layer that there may be
@@ -40,6 +41,7 @@ class Budget:
     errors: int = 0
     scopes: count[int] = field(default_factory=lambda: count(1))
     used: set[str] = field(default_factory=set)
+    marked: dict[str, Span] = field(default_factory=dict)  # where a name was given last, seen from there or not
 
     def spend(self, layers: int, span: Span | None) -> None:
         self.layers += layers

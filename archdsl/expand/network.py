@@ -7,7 +7,7 @@ from keyword import iskeyword
 
 from archdsl.errors import SpecError, fail, suggest
 from archdsl.expand.bind import bind, usage
-from archdsl.expand.env import Env, arguments, collect, complete
+from archdsl.expand.env import STATEMENTS, Env, arguments, collect, complete
 from archdsl.expand.modify import apply_modifiers
 from archdsl.expand.stages import stages
 from archdsl.expand.values import value
@@ -15,7 +15,7 @@ from archdsl.ir.make import node_of
 from archdsl.ir.nodes import Fan, Mark, Node, Op, Ref, Seq, children
 from archdsl.ir.symbol import HERE, ArithmeticMisfit, Symbol
 from archdsl.limits import Limits
-from archdsl.registry import Entry, find, names
+from archdsl.registry import Entry, find, names, synonym
 from archdsl.syntax import ast
 
 
@@ -37,12 +37,17 @@ def network(expr: ast.Expr, env: Env) -> Node:
             return _labelled(name, network(body, env), expr)
         case ast.Ref(name=name):
             if name not in env.marks:
-                raise fail("A214", f"no value is named `{name}` before this point", expr.span,
-                           suggest(name, env.marks, "@") or f"name one with `… as {name}`")  # fmt: skip
+                inside = env.budget.marked.get(name)
+                help = suggest(name, env.marks, "@") or f"name one with `… as {name}`"
+                if inside is not None and inside.start < expr.span.start:
+                    help = (f"the `{name}` of {inside} is inside a branch or a let, and stays inside: name the value "
+                            f"before the branches, and begin them with `@{name}`")  # fmt: skip
+                raise fail("A214", f"no value is named `{name}` before this point", expr.span, help)
             env.budget.spend(1, expr.span)
             return Ref(env.marks[name], expr.span)
         case ast.Mark(name=name):
             env.budget.spend(1, expr.span)
+            env.budget.marked[name] = expr.span
             return Mark(env.mark(name), expr.span)
         case ast.Binary(op="*", left=left, right=right):
             return _repeat(left, right, expr, env)
@@ -99,8 +104,12 @@ def _repeat(left: ast.Expr, right: ast.Expr, expr: ast.Expr, env: Env) -> Node:
     times = value(right, env)
     if isinstance(times, Symbol) or not isinstance(times, int) or isinstance(times, bool):
         raise fail("A208", "a repetition takes a whole number that is known before shapes are", right.span)
+    if times == 0 and not isinstance(right, ast.Number):
+        network(left, env.branch())  # said to be nothing, it must still make sense
+        return Seq((), span=expr.span)  # `next(c)*(d - 1)` of a stage of depth 1
     if not 1 <= times <= Limits.REPEAT:
-        raise fail("A403", f"a repetition is from 1 to {Limits.REPEAT:,}, not {times}", right.span)
+        raise fail("A403", f"a repetition is from 1 to {Limits.REPEAT:,}, not {times}", right.span,
+                   "a count that comes out as 0, like `*(d-1)`, is the empty network" if times == 0 else "")  # fmt: skip
     before = env.budget.layers
     body = network(left, env)
     env.budget.spend((env.budget.layers - before) * (times - 1), expr.span)
@@ -136,11 +145,13 @@ def _word(expr: ast.Word, env: Env) -> Node:
 def _unknown(name: str, env: Env) -> str:
     if find("modifier", name) is not None:
         return f"`+{name}` is a modifier and stands behind a term"
+    if name in STATEMENTS:
+        return "a statement begins at the left margin; an indented line goes on with the statement above it"
     for space in ("data", "train"):
         if find(space, name) is not None:
             return f"`{name}` belongs into a `{space}` statement"
     known = [*names("net"), *env.lets, *env.locals]
-    return suggest(name, known) or "`archdsl words` lists all; `let` defines one of your own"
+    return synonym(name, known) or suggest(name, known) or "`archdsl words` lists all; `let` defines one of your own"
 
 
 def _branch(expr: ast.Expr, env: Env) -> Node:

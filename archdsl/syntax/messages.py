@@ -27,20 +27,23 @@ def unexpected_token(source: Source, error: UnexpectedToken, unclosed: list[Span
         if unclosed:
             return fail("A103", f"{what} before this bracket is closed", unclosed[-1], "close it")
         return fail("A101", f"{what} too early", Span(source, max(0, start - 1), start), _expected(error))
-    help = _hint(source, token.type, str(token), error) or _expected(error)
+    help = _hint(source, at, token.type, unclosed) or _expected(error)
     return fail("A101", f"`{_short(str(token))}` cannot stand here", at, help)
 
 
-def _hint(source: Source, kind: str, text: str, error: UnexpectedToken) -> str:
+def _hint(source: Source, at: Span, kind: str, unclosed: list[Span]) -> str:
+    before = source.text[: at.start].rstrip()
+    if kind in ("RPAR", "VBAR") and before.endswith(("|", "(")):
+        return "an empty branch or group is written `id`"
     if kind in ("RPAR", "RSQB", "RBRACE"):
-        return "nothing is open that it could close" if kind not in error.accepts else ""
+        return "" if unclosed else "nothing is open that it could close"
     if kind == "VBAR":
         return "branches stand in the brackets of a word that joins them: `cat(a | b)`, `add(a | id)`"
     if kind == "PLUS":
         return "a modifier follows a space and touches its name (`block +bn`); a sum has a term on both sides"
     if kind == "EQUAL":
         return "a constant or a block is named with `let name = …`"
-    if kind in _SYNTAX or text in ("let", "net", "data", "train"):
+    if kind in _SYNTAX or at.text in ("let", "net", "data", "train"):
         return "a statement begins on a line of its own"
     return ""
 
