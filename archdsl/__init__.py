@@ -1,33 +1,30 @@
 """archdsl: a network in a line, checked and counted without torch, compiled to PyTorch, trained and compared.
 
-The public surface is small; every name here is loaded on first use, so that ``import archdsl`` costs nothing.
+The public surface is small: ``load`` a spec, ``model`` makes an ``nn.Module``, ``load_run`` opens the folder of a run, and
+``archdsl.stages`` has every stage as a function. Names are loaded on first use, so that ``import archdsl`` costs nothing.
 """
 
 from __future__ import annotations
 
-import importlib
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from archdsl.api import Spec, load, model
+    from archdsl.errors import ArchError, SpecError
+    from archdsl.train.runs import Run, load_run
 
 __version__ = "0.1.0"
 
-_PUBLIC = {
-    "parse": "archdsl.syntax.parse",
-    "format": "archdsl.syntax.format",
-    "expand": "archdsl.expand",
-    "trace": "archdsl.ir.trace",
-    "cost": "archdsl.ir.cost",
-    "build": "archdsl.emit.build",
-    "source": "archdsl.emit.source",
-    "Spec": "archdsl.api",
-    "load": "archdsl.api",
-    "model": "archdsl.api",
-    "ArchError": "archdsl.errors",
-    "SpecError": "archdsl.errors",
-}
+_HOMES = {
+    "Spec": "archdsl.api", "load": "archdsl.api", "model": "archdsl.api", "ArchError": "archdsl.errors",
+    "SpecError": "archdsl.errors", "Run": "archdsl.train.runs", "load_run": "archdsl.train.runs",
+}  # fmt: skip
 
-__all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604 - names are resolved by __getattr__
+__all__ = ["ArchError", "Run", "Spec", "SpecError", "__version__", "load", "load_run", "model"]
 
 
 def __getattr__(name: str) -> object:
-    if name not in _PUBLIC:
+    if name not in _HOMES:
         raise AttributeError(f"module 'archdsl' has no attribute {name!r}")
-    return getattr(importlib.import_module(_PUBLIC[name]), name)
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,6 +1,6 @@
 """Writes what is generated: docs/words.md and docs/errors.md, and the parse tables of the grammar.
 
-    python tools/docs.py [--check]
+python tools/docs.py [--check]
 """
 
 from __future__ import annotations

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from archdsl.cli.options import Classes, Data, Input, Set, Specs
 import typer
+
+from archdsl.cli.options import Classes, Data, Input, Set, Specs
 
 if TYPE_CHECKING:
     from archdsl.errors import Diagnostic, Source

@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from archdsl.cli.options import Classes, Data, Input, Set
 import typer
+
+from archdsl.cli.options import Classes, Data, Input, Set
 from archdsl.errors import ArchError, Source, StoreError
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from archdsl.cli.options import Specs
 import typer
+
+from archdsl.cli.options import Specs
 
 if TYPE_CHECKING:
     from archdsl.errors import ArchError
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
 
 def command(
     specs: Specs,
-    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit with 2 if something would change.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit with 2 if something would change.")
+    ] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Write nothing; print what would change.")] = False,
 ) -> None:
     """Bring specs into canonical layout: files in place, `-` and texts to standard output. Comments stay."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from archdsl.cli.options import Classes, Data, Input, OneSpec, Set
 import typer
+
+from archdsl.cli.options import Classes, Data, Input, OneSpec, Set
 
 if TYPE_CHECKING:
     from archdsl.api import Spec
@@ -15,7 +16,9 @@ def command(
     spec: OneSpec,
     stage: Annotated[
         Literal["tree", "ast", "ir", "rows", "source"],
-        typer.Option("--stage", help="Modules with shapes; the syntax tree; the text without sugar; every value; Python."),
+        typer.Option(
+            "--stage", help="Modules with shapes; the syntax tree; the text without sugar; every value; Python."
+        ),
     ] = "tree",
     input: Input = None,
     classes: Classes = None,

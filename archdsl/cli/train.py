@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from archdsl.cli.options import OneSpec, Set
 import typer
+
+from archdsl.cli.options import OneSpec, Set
 from archdsl.errors import ArchError
 
 if TYPE_CHECKING:

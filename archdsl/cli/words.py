@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Annotated, Any
 
-from archdsl.cli.options import Format
 import typer
+
+from archdsl.cli.options import Format
 
 if TYPE_CHECKING:
     from archdsl.registry import Entry
@@ -28,7 +29,9 @@ WIDTH = 100
 def command(
     what: Annotated[
         str | None,
-        typer.Argument(metavar="[KIND|WORD]", help="net, layers, blocks, joins, families, modifiers, data, train, or a word."),
+        typer.Argument(
+            metavar="[KIND|WORD]", help="net, layers, blocks, joins, families, modifiers, data, train, or a word."
+        ),
     ] = None,
     format: Format = "table",
 ) -> None:

@@ -71,7 +71,7 @@ def _whole(expr: ast.Expr, env: Env, what: str, most: int) -> int:
     result = value(expr, env)
     if isinstance(result, bool) or not isinstance(result, int):
         raise fail("A208", f"{what} of a stage is a whole number, not `{expr.span.text}`", expr.span,
-                   "a stage is written `width x depth`, like `64x2`; `cin` is not known yet where stages unfold")  # fmt: skip
+                   "a stage is written `width x depth`, like `64x2`; `cin` is not known where stages unfold")  # fmt: skip
     if not 1 <= result <= most:
         code = "A403" if most == Limits.REPEAT else "A209"
         raise fail(code, f"{what} of a stage is from 1 to {most:,}, not {result}", expr.span)

@@ -25,6 +25,8 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class String:
+    """A text in quotes, without them."""
+
     value: str
     span: Span = _span()
 
@@ -69,6 +71,8 @@ class Binary:
 
 @dataclass(frozen=True, slots=True)
 class Negative:
+    """A minus before a value."""
+
     value: Expr
     span: Span = _span()
 
@@ -91,6 +95,8 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Tuple:
+    """``[a, b]``, a list of values."""
+
     items: tuple[Expr, ...]
     span: Span = _span()
 
@@ -105,6 +111,8 @@ class Branches:
 
 @dataclass(frozen=True, slots=True)
 class Label:
+    """``name: body``, the name of a module."""
+
     name: str
     body: Expr
     span: Span = _span()
@@ -154,6 +162,8 @@ Expr: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class Param:
+    """A parameter of a let, with its default or None."""
+
     name: str
     default: Expr | None
     span: Span = _span()
@@ -171,6 +181,8 @@ class Let:
 
 @dataclass(frozen=True, slots=True)
 class Include:
+    """``include "path"``: the lets of another file."""
+
     path: str
     span: Span = _span()
 

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 _NAMES = {
     "NAME": "a name", "NUMBER": "a number", "STRING": "a string", "CALL": "`(`", "LPAR": "`(`", "RPAR": "`)`",
     "LSQB": "`[`", "STAGES": "`[`", "RSQB": "`]`", "LBRACE": "`{`", "RBRACE": "`}`", "EQUAL": "`=`", "COMMA": "`,`",
-    "VBAR": "`|`", "SIGN": "a modifier", "LABEL": "a label", "_NL": "the end of the line", "$END": "the end of the text",
+    "VBAR": "`|`", "SIGN": "a modifier", "LABEL": "a label", "_NL": "the end of the line",
+    "$END": "the end of the text",
 }  # fmt: skip
 _SYNTAX = frozenset({"LET", "INCLUDE", "INPUT", "CLASSES", "NET", "DATA", "TRAIN"})
 
@@ -64,7 +65,8 @@ def unexpected_character(source: Source, error: UnexpectedCharacters) -> SpecErr
         return fail("A102", f"`{char}` (U+{ord(char):04X}) cannot stand here", span,
                     "names, numbers and signs are written in ASCII; comments may hold any text")  # fmt: skip
     if char == ".":
-        return fail("A102", "`.` cannot stand here", span, "a number has a digit before its point: `0.5`; a range is `1..4`")
+        return fail("A102", "`.` cannot stand here", span,
+                    "a number has a digit before its point: `0.5`; a range is `1..4`")  # fmt: skip
     return fail("A102", f"`{_short(char)}` cannot stand here", span)
 
 

@@ -160,7 +160,8 @@ def pieces(source: Source) -> tuple[ast.File, list[Piece]]:
     newlines.seen = []
     try:
         file = parse(source)
-        return file, [Piece(t.type, str(t), t.start_pos, t.end_pos, t.start_pos in newlines.starts) for t in newlines.seen]
+        starts = newlines.starts
+        return file, [Piece(t.type, str(t), t.start_pos, t.end_pos, t.start_pos in starts) for t in newlines.seen]
     finally:
         newlines.seen = None
 

@@ -52,7 +52,9 @@ def test_data_goes_to_one_stream_and_talk_to_the_other(cli: Cli) -> None:
 
 def test_an_internal_error_is_a_message(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(
-        "import archdsl.ir.cost\ndef broken(trace): raise ZeroDivisionError('of a test')\narchdsl.ir.cost.cost = broken\n"
+        "import archdsl.ir.cost\n"
+        "def broken(trace): raise ZeroDivisionError('of a test')\n"
+        "archdsl.ir.cost.cost = broken\n"
     )
     env = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{REPO}"}
     done = cli("params", SPEC, *HEAD, env=env)

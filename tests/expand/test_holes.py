@@ -56,7 +56,8 @@ def test_nested_holes_are_counted_as_they_are_listed(text: str) -> None:
 
 
 def test_every_arm_parses_to_itself() -> None:
-    text = "let w = {8 | 2*4}\nnet conv(w) {norm: +bn | +ln(axis=[1, 2]) | } (conv({1..3}) {relu | gelu bn})*{2, 3} as x @x"
+    net = "conv(w) {norm: +bn | +ln(axis=[1, 2]) | } (conv({1..3}) {relu | gelu bn})*{2, 3} as x @x"
+    text = f"let w = {{8 | 2*4}}\nnet {net}"
     for _, arm in arms(parse(text)):
         assert parse(unparse(arm)) == arm
 

@@ -28,11 +28,18 @@ def test_many_texts() -> None:
 
 
 LEVELS = range(1, 31)
+
+
+def doubling(first: str, twice: str = "a{0} a{0}") -> str:
+    """Thirty lets, each of which has the one before twice."""
+    return f"let a0 = {first}\n" + "".join(f"let a{n} = {twice.format(n - 1)}\n" for n in LEVELS)
+
+
 HARD = {
-    "lets that double": "let a0 = relu\n" + "".join(f"let a{n} = a{n - 1} a{n - 1}\n" for n in LEVELS) + "net a30",
-    "errors that double": "let a0 = rellu\n" + "".join(f"let a{n} = a{n - 1} a{n - 1}\n" for n in LEVELS) + "net a30",
-    "marks that double": "let a0 = as x\n" + "".join(f"let a{n} = a{n - 1} a{n - 1}\n" for n in LEVELS) + "net conv(3) a30",
-    "values that double": "let a0 = 0\n" + "".join(f"let a{n} = a{n - 1} + a{n - 1}\n" for n in LEVELS) + "net conv(a30)",
+    "lets that double": doubling("relu") + "net a30",
+    "errors that double": doubling("rellu") + "net a30",
+    "marks that double": doubling("as x") + "net conv(3) a30",
+    "values that double": doubling("0", "a{0} + a{0}") + "net conv(a30)",
     "cin that doubles": "let d(x) = x + x\nnet conv(" + "d(" * 40 + "cin" + ")" * 41,
     "arguments that double": "let d(x) = x x\nnet conv(3) " + "d(" * 40 + "as y" + ")" * 40,
     "branches that double": "let d(x) = add(x | x)\nnet " + "d(" * 40 + "relu" + ")" * 40,
@@ -44,8 +51,7 @@ HARD = {
     "three thousand branches": "cat(" + "|".join(["id"] * 3000) + ")",
     "a long line": "conv(3) " + "relu " * 9000,
     "a long comment": "#" * 60_000 + "\nrelu",
-    "brackets and lets": "let a0 = relu\n"
-    + "".join(f"let a{n} = {'(' * 60}a{n - 1}{')' * 60}\n" for n in LEVELS) + "net a30",
+    "brackets and lets": doubling("relu", "(" * 60 + "a{0}" + ")" * 60) + "net a30",
 }  # fmt: skip
 
 

@@ -93,8 +93,13 @@ def test_the_hash_is_the_same_in_every_process() -> None:
     assert found == {load(BASE).hash}
 
 
-@pytest.mark.parametrize("text", [BASE, *OTHER.values(), HEAD + "conv(8) res(conv(8) as x relu cat(id | @x) conv(8, 1))*2 "
-                                  "ode(conv(8) relu conv(8)) conv(cin*2, groups=cin/2) ln(axis=[1, 2, 3])"])  # fmt: skip
+WIRED = (
+    "conv(8) res(conv(8) as x relu cat(id | @x) conv(8, 1))*2 ode(conv(8) relu conv(8)) "
+    "conv(cin*2, groups=cin/2) ln(axis=[1, 2, 3])"
+)
+
+
+@pytest.mark.parametrize("text", [BASE, *OTHER.values(), HEAD + WIRED])
 def test_the_unfolded_text_is_the_same_experiment(text: str) -> None:
     spec = load(text)
     assert load(Source("<ir>", _graph(spec))).hash == spec.hash

@@ -6,8 +6,8 @@ import pytest
 
 from archdsl.errors import SpecError
 from archdsl.syntax.format import format
-from archdsl.syntax.unparse import unparse
 from archdsl.syntax.parse import parse
+from archdsl.syntax.unparse import unparse
 
 
 @pytest.mark.parametrize(
