@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from archdsl.ir.symbol import Symbol
 from archdsl.registry import nets, params
 
 if TYPE_CHECKING:
@@ -129,7 +130,8 @@ def rebuild(node: Node, change: Callable[[Node], Node]) -> Node:
 def with_args(op: Op, **changes: object) -> Op:
     """An op with some arguments changed by name."""
     names = [p.name for p in params(op.entry)]
-    return replace(op, args=tuple(changes.get(n, a) for n, a in zip(names, op.args, strict=True)))
+    args = tuple(changes.get(n, a) for n, a in zip(names, op.args, strict=True))
+    return replace(op, args=args, dynamic=any(isinstance(a, Symbol) for a in args))
 
 
 def arg(op: Op, name: str) -> Any:
