@@ -1,8 +1,8 @@
 """The stages as functions: text → tree → graph → rows → counts, module or source. torch is imported by ``build`` alone.
 
-    >>> rows = trace(expand(parse("conv(8) bn relu")), (3, 32, 32), 10)
-    >>> cost(rows).params
-    322
+>>> rows = trace(expand(parse("conv(8) bn relu")), (3, 32, 32), 10)
+>>> cost(rows).params
+322
 """
 
 from __future__ import annotations

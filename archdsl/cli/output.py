@@ -47,8 +47,8 @@ def put_table(table: Table, format: str = "table") -> None:
     render(table, format, stdout())
 
 
-def talk(notes: Iterable[Diagnostic]) -> None:
-    """Say notes and warnings."""
+def talk(notes: Iterable[Diagnostic], name: str = "") -> None:
+    """Say notes and warnings; ``name`` is the spec's, where there are several and a note has no place of its own."""
     for note in notes:
         if sys.stderr is not None:
-            print(note.render(), file=sys.stderr)
+            print(note.render() if note.span or not name else f"{name}: {note.render()}", file=sys.stderr)

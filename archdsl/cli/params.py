@@ -57,7 +57,7 @@ def command(
         except ArchError as error:
             failed.append(error)
     for spec in found:
-        talk(spec.notes)
+        talk(spec.notes, spec.name if len(specs) > 1 else "")
     if found and format == "json":
         records = [record(s, batch, dtype, layers) for s in found]
         put_json(records if len(specs) > 1 else records[0])

@@ -15,9 +15,7 @@ from archdsl.syntax import ast
 Expand = Callable[[ast.Expr, Env], Any]
 
 
-def bind(
-    entry: Entry, args: tuple[ast.Expr, ...] | None, env: Env, at: ast.Expr, network: Expand
-) -> tuple[Any, ...]:
+def bind(entry: Entry, args: tuple[ast.Expr, ...] | None, env: Env, at: ast.Expr, network: Expand) -> tuple[Any, ...]:
     """The arguments in the order of the signature, defaults filled in.
 
     Raises:
@@ -104,7 +102,7 @@ def _typed(parameter: Arg, raw: Any) -> Any:
             return None
         case ("int", int()) | ("amount", int() | float()):
             return raw
-        case ("float" | "share"), (int() | float()):
+        case (("float" | "share"), (int() | float())):
             return float(raw)
         case "size", int():
             return raw
@@ -112,7 +110,7 @@ def _typed(parameter: Arg, raw: Any) -> Any:
             return raw if raw[0] != raw[1] else raw[0]
         case "ints", int():
             return (raw,)
-        case ("ints" | "shape"), tuple() if all(isinstance(i, int) for i in raw):
+        case (("ints" | "shape"), tuple()) if all(isinstance(i, int) for i in raw):
             return raw
         case _:
             return None

@@ -72,4 +72,3 @@ def _pooling(trace: Trace, row: Row) -> Iterator[Diagnostic]:
     if row.layer.out[1:] == (1, 1) and any("conv" in r.op.entry.traits for r in trace.rows[trace.rows.index(row) :]):
         yield Diagnostic("A505", "the image is pooled to 1x1 here, and convolutions follow", row.op.span,
                          "leave out a pooling or a stage", "warning")  # fmt: skip
-

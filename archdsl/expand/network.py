@@ -9,6 +9,7 @@ from archdsl.errors import SpecError, fail, suggest
 from archdsl.expand.bind import bind, usage
 from archdsl.expand.env import STATEMENTS, Env, arguments, collect, complete
 from archdsl.expand.modify import apply_modifiers
+from archdsl.expand.reserved import RESERVED_LABELS
 from archdsl.expand.stages import stages
 from archdsl.expand.values import value
 from archdsl.ir.make import node_of
@@ -51,20 +52,27 @@ def network(expr: ast.Expr, env: Env) -> Node:
             return Mark(env.mark(name), expr.span)
         case ast.Binary(op="*", left=left, right=right):
             return _repeat(left, right, expr, env)
+        case _:
+            raise _no_network(expr)
+
+
+def _no_network(expr: ast.Expr) -> SpecError:
+    """What an expression is that stands where a network should."""
+    text = expr.span.text
+    match expr:
         case ast.Modifier(sign=sign, name=name):
-            raise fail("A210", f"nothing stands before `{sign}{name}` that it could modify", expr.span)
+            return fail("A210", f"nothing stands before `{sign}{name}` that it could modify", expr.span)
         case ast.Hole():
-            raise fail("A216", "a choice is still open here: this is a space, not one network", expr.span,
+            return fail("A216", "a choice is still open here: this is a space, not one network", expr.span,
                        "`archdsl params` lists a space, `archdsl ablate` tries all; to pick one, write it")  # fmt: skip
         case ast.Binary(op=op):
-            raise fail("A217", f"`{op}` joins numbers, and here a network is needed", expr.span,
+            return fail("A217", f"`{op}` joins numbers, and here a network is needed", expr.span,
                        "a modifier touches its name: `block +bn`" if op in "+-" else "")  # fmt: skip
         case ast.Number() | ast.Cross():
-            raise fail("A217", f"`{expr.span.text}` is a number, and here a layer is needed", expr.span,
-                       f"for a convolution write `conv({expr.span.text})`" if isinstance(expr, ast.Number) else "")  # fmt: skip
+            return fail("A217", f"`{text}` is a number, and here a layer is needed", expr.span,
+                       f"for a convolution write `conv({text})`" if isinstance(expr, ast.Number) else "")  # fmt: skip
         case _:
-            pass
-    raise fail("A217", f"`{expr.span.text}` is no network", expr.span)
+            return fail("A217", f"`{text}` is no network", expr.span)
 
 
 def _sequence(items: tuple[ast.Expr, ...], expr: ast.Expr, env: Env) -> Node:
@@ -232,17 +240,3 @@ def count(node: Node) -> int:
         return memo[id(n)]
 
     return ops(node)
-
-
-# Names of torch.nn.Module and of torch.fx.GraphModule that no sub-module may take; a test compares them with torch.
-RESERVED_LABELS = frozenset(
-    "self T_destination add_module apply bfloat16 buffers call_super_init children code compile cpu cuda double "
-    "dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter get_submodule graph half "
-    "ipu load_state_dict meta modules mtia named_buffers named_children named_modules named_parameters parameters "
-    "print_readable shape_env recompile register_backward_hook register_buffer register_forward_hook "
-    "register_forward_pre_hook register_full_backward_hook register_full_backward_pre_hook "
-    "register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module register_parameter "
-    "register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule "
-    "share_memory state_dict submodule to to_empty to_folder train training type xpu zero_grad "
-    "add_submodule delete_submodule delete_all_unused_submodules".split()
-)

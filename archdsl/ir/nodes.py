@@ -116,7 +116,9 @@ def rebuild(node: Node, change: Callable[[Node], Node]) -> Node:
             return node if all(a is b for a, b in zip(new, items, strict=True)) else with_items(node, new)
         case Fan(branches=branches):
             new = tuple(change(b) for b in branches)
-            return node if all(a is b for a, b in zip(new, branches, strict=True)) else with_branches(node, new, node.join)
+            return (
+                node if all(a is b for a, b in zip(new, branches, strict=True)) else with_branches(node, new, node.join)
+            )
         case Op(entry=entry, args=args) if nets(entry):
             changed = {i: change(args[i]) for i in nets(entry) if args[i] is not None}
             if all(args[i] is new for i, new in changed.items()):

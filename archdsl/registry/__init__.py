@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from archdsl.registry.entry import Entry, Kind, block, data_word, family, join, late, modifier, op, train_word
 from archdsl.registry.lookup import entries, find, names, register
-
 from archdsl.registry.params import MISSING, Arg, Range, defaults, nets, params
 from archdsl.registry.synonyms import ARGUMENTS, synonym
 
 __all__ = [
-    "ARGUMENTS", "MISSING", "Arg", "Entry", "Kind", "Range", "block", "data_word", "defaults", "entries", "family", "find", "join", "late",
-    "modifier", "names", "nets", "op", "params", "register", "synonym", "train_word",
+    "ARGUMENTS", "MISSING", "Arg", "Entry", "Kind", "Range", "block", "data_word", "defaults", "entries", "family",
+    "find", "join", "late", "modifier", "names", "nets", "op", "params", "register", "synonym", "train_word",
 ]  # fmt: skip

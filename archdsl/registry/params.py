@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import typing
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any, Literal
 
 if typing.TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Flag:
     value: Any
 
 
-@lru_cache(maxsize=None)
+@cache
 def params(entry: Entry) -> tuple[Arg, ...]:
     """The parameters that a text may set. The first parameter of an op, join, modifier or family is not among them."""
     signature = inspect.signature(entry.make, eval_str=True)
@@ -94,13 +94,13 @@ def params(entry: Entry) -> tuple[Arg, ...]:
     return tuple(_arg(p) for p in list(signature.parameters.values())[skip:])
 
 
-@lru_cache(maxsize=None)
+@cache
 def nets(entry: Entry) -> tuple[int, ...]:
     """The places of networks among the parameters; for nearly all words there are none."""
     return tuple(i for i, p in enumerate(params(entry)) if p.base == "node")
 
 
-@lru_cache(maxsize=None)
+@cache
 def defaults(entry: Entry) -> tuple[Any, ...] | None:
     """The arguments of a word that stands alone, or None where one is required."""
     known = params(entry)

@@ -9,7 +9,7 @@ from torch import fx, nn
 from archdsl.emit.build import build
 from archdsl.errors import SpecError
 from archdsl.expand import expand, settle
-from archdsl.expand.network import RESERVED_LABELS
+from archdsl.expand.reserved import RESERVED_LABELS
 from archdsl.syntax.parse import parse
 
 

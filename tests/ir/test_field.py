@@ -71,6 +71,9 @@ def test_published_fields(text: str, size: int, field: int, stride: int) -> None
 
 def test_a_gate_is_not_counted() -> None:
     for gate in ("se(4)", "mul(id | gap linear(cin) sigmoid)", "mul(gap(keep) conv(cin, 1) sigmoid | id)"):
-        bare, gated = cost(traced("conv(8, s=2) conv(8, s=2)", 32)), cost(traced(f"conv(8, s=2) {gate} conv(8, s=2)", 32))
+        bare, gated = (
+            cost(traced("conv(8, s=2) conv(8, s=2)", 32)),
+            cost(traced(f"conv(8, s=2) {gate} conv(8, s=2)", 32)),
+        )
         assert (gated.field, gated.stride) == (bare.field, bare.stride) == ((7, 7), (4, 4))
     assert cost(traced("conv(8) gap", 32)).field == (3, 3)

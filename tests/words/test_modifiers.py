@@ -45,9 +45,10 @@ SAME = [
     ("vgg[8] +ws", "conv(8, ws=standard) relu maxpool"),
     ("vgg[8] +se(4)", "conv(8) relu se(4) maxpool"),
     ("vgg[8x2] +drop(0.2, late)", "conv(8) relu drop(0.2, late) conv(8) relu maxpool"),
-    ("resnet[8x2] +droppath(0.2)",
-     "add(conv(8) bn relu conv(8) bn droppath(0.1) | conv(8,1) bn) relu"
-     " add(conv(8) bn relu conv(8) bn droppath(0.2) | id) relu"),
+    ("resnet[8x2] +droppath(0.2)", (
+        "add(conv(8) bn relu conv(8) bn droppath(0.1) | conv(8,1) bn) relu"
+        " add(conv(8) bn relu conv(8) bn droppath(0.2) | id) relu"
+    )),
     ("resnet[8] +zeroinit", "add(conv(8) bn relu conv(8) bn(zero) | conv(8,1) bn) relu"),
     ("(conv(8) relu conv(8) relu)*2 +res", "(res(conv(8) relu conv(8)) relu)*2"),
     ("conv(8) relu +act(elu)", "conv(8) elu"),

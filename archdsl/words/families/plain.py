@@ -29,9 +29,7 @@ def _stride(stage: Stage, index: int) -> int:
 
 
 def _basic(stage: Stage, s: int) -> Seq:
-    return seq(
-        o.conv(stage.width, stage.k, s=s), o.bn(), o.relu(), o.conv(stage.width, stage.k), o.bn(), role="body"
-    )
+    return seq(o.conv(stage.width, stage.k, s=s), o.bn(), o.relu(), o.conv(stage.width, stage.k), o.bn(), role="body")
 
 
 def _narrow(stage: Stage, s: int) -> Seq:

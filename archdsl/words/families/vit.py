@@ -24,9 +24,7 @@ def vit(stages: tuple[Stage, ...], heads: Count | None = None, mlp: Count = 4) -
     def block(stage: Stage) -> Node:
         number = max(1, stage.width // HEAD) if stage.heads is None else stage.heads
         attend = seq(o.ln(), o.attention(number), role="body")
-        think = seq(
-            o.ln(), o.linear(stage.mlp * stage.width, True), o.gelu(), o.linear(stage.width, True), role="body"
-        )
+        think = seq(o.ln(), o.linear(stage.mlp * stage.width, True), o.gelu(), o.linear(stage.width, True), role="body")
         halves = (fan("add", half, o.id(), role="res", name="res") for half in (attend, think))
         return seq(*halves, role="block", name="block")
 

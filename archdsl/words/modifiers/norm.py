@@ -62,7 +62,11 @@ def set_norm(term: Node, norm: Op | None) -> Node | None:
 
 def _takes(node: Node, after: Node | None) -> bool:
     """A convolution takes a normalisation, and so does a linear layer that an activation follows."""
-    return is_op(node, "conv") or (isinstance(node, Seq) and node.role == "layer") or (is_op(node, "linear") and after is not None and is_op(after, "act"))
+    return (
+        is_op(node, "conv")
+        or (isinstance(node, Seq) and node.role == "layer")
+        or (is_op(node, "linear") and after is not None and is_op(after, "act"))
+    )
 
 
 def _remover(name: str) -> Callable[[Node], Node | None]:

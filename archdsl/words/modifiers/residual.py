@@ -91,7 +91,12 @@ def _undo_pre(term: Node) -> Node | None:
             return node
         items: list[Node] = []
         for item in node.items:
-            if isinstance(item, Fan) and item.role == "res" and isinstance(item.branches[0], Seq) and item.branches[0].pre:
+            if (
+                isinstance(item, Fan)
+                and item.role == "res"
+                and isinstance(item.branches[0], Seq)
+                and item.branches[0].pre
+            ):
                 body, tail = back(item.branches[0])
                 items += [replace(item, branches=(body, *item.branches[1:])), *tail]
             elif isinstance(item, Seq) and item.role == "body" and item.pre:

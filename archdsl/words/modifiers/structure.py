@@ -27,17 +27,23 @@ def _undo_bottleneck(term: Node) -> Node | None:
         if len(convs) != 3 or arg(convs[0], "k") != 1 or arg(convs[2], "k") != 1:
             return body
         place, middle = True, convs[1]
-        swap: dict[int, Node] = {id(convs[0]): Seq(()), id(convs[1]): middle, id(convs[2]): with_args(middle, s=1, groups=1)}
+        swap: dict[int, Node] = {
+            id(convs[0]): Seq(()),
+            id(convs[1]): middle,
+            id(convs[2]): with_args(middle, s=1, groups=1),
+        }
         items = list(flat(body))
         first = items.index(convs[0])
         del items[first : items.index(middle)]  # the reducing convolution with its normalisation and activation
-        return replace(body, items=tuple(swap[id(i)] if id(i) in swap else i for i in items))
+        return replace(body, items=tuple(swap.get(id(i)) or i for i in items))
 
     result = each_body(term, change)
     return result if place else None
 
 
-@modifier("plain[16x2,32x2] +bottleneck +res", phase=10, undo=_undo_bottleneck, paper="He et al. 2015, arXiv:1512.03385")
+@modifier(
+    "plain[16x2,32x2] +bottleneck +res", phase=10, undo=_undo_bottleneck, paper="He et al. 2015, arXiv:1512.03385"
+)
 def bottleneck(term: Node, expansion: Count = 4) -> Node | None:
     """Each block's convolutions as 1×1, k×k, 1×1, the last one `expansion` times as wide."""
     place = False

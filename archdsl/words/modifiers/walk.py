@@ -70,6 +70,7 @@ def sure_skip(node: Node) -> bool:
 
 
 def has_body(node: Node) -> bool:
+    """Whether a body is marked anywhere inside."""
     return any((isinstance(c, Seq) and c.role == "body") or has_body(c) for c in children(node) if not closed(c))
 
 
@@ -101,7 +102,9 @@ def flat(node: Node) -> tuple[Node, ...]:
     if not isinstance(node, Seq):
         return () if isinstance(node, Op) and node.name == "id" else (node,)
     return tuple(
-        x for i in node.items for x in (flat(i) if not isinstance(i, Seq) or not (i.name or i.role or i.label or i.pre) else (i,))
+        x
+        for i in node.items
+        for x in (flat(i) if not isinstance(i, Seq) or not (i.name or i.role or i.label or i.pre) else (i,))
     )
 
 

@@ -59,8 +59,8 @@ def conv(
     """Convolution to `out` channels with a window of `k`, stride `s`, padding `p`, dilation and groups.
 
     Without `p`, the padding keeps the size at stride 1. Without `bias`, there is one unless batch or instance
-    normalisation follows directly, which would take it out again. `ws` standardises the weights per output channel (Qiao et al. 2019), or
-    scales them as well (Brock et al. 2021, with a learnt gain).
+    normalisation follows directly, which would take it out again. `ws` standardises the weights per output channel
+    (Qiao et al. 2019), or scales them as well (Brock et al. 2021, with a learnt gain).
     """
     if ws == "none":
         return convolution(x, "conv", out, k, s, p, dilation, groups, bias)

@@ -77,9 +77,7 @@ def zeropad(
 
 
 @op("trim(1) conv(8)", "trim(1, 0, 1, 0) maxpool(2)")
-def trim(
-    x: Shape, left: Natural = 1, right: Natural = 0, top: Natural | None = None, bottom: Natural = 0
-) -> Layer:
+def trim(x: Shape, left: Natural = 1, right: Natural = 0, top: Natural | None = None, bottom: Natural = 0) -> Layer:
     """Cuts rows and columns off an image's sides; `top` is `left` unless given."""
     c, h, w = image(x, "trim")
     t = left if top is None else top

@@ -56,4 +56,5 @@ def slide(
 
 
 def window(k: tuple[int, int], s: tuple[int, int], p: tuple[int, int], d: int = 1) -> Window:
+    """How an op looks at the image, for the receptive field."""
     return Window((d * (k[0] - 1) + 1, d * (k[1] - 1) + 1), s, p)

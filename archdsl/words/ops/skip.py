@@ -51,7 +51,9 @@ def _stride(size: int, goal: int, x: Shape, target: Shape) -> int:
     for s in {max(1, size // goal), -(-size // goal), max(1, (size - 1) // goal + 1)}:
         if -(-size // s) == goal:
             return s
-    raise Misfit(f"no stride leads from {words(x)} to {words(target)}", "A304", "pad so that sizes divide, or set `skip`")
+    raise Misfit(
+        f"no stride leads from {words(x)} to {words(target)}", "A304", "pad so that sizes divide, or set `skip`"
+    )
 
 
 @block("conv(16) res(conv(16) relu conv(16)) relu", "conv(16) res(conv(32, s=2), skip=avgpool(2) conv(32, 1))",
