@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archdsl.errors import Diagnostic, Source, fail
+from archdsl.emit.canonical import canonical, digest, plain
+from archdsl.errors import ArchError, Diagnostic, Source, fail
 from archdsl.expand import Graph, Setting, Settled, expand, settle
 from archdsl.expand.overrides import override
 from archdsl.expand.text import canonical_text
-from archdsl.ir.canonical import canonical, digest, plain
 from archdsl.ir.cost import Cost, cost
 from archdsl.ir.trace import Trace
 from archdsl.limits import Limits
@@ -67,7 +67,7 @@ class Spec:
     @property
     def hash(self) -> str:
         """The first 16 hex digits of the SHA-256 of the experiment, the same for every way to write it."""
-        settings = [*setting_lines("data", self.graph.data), *setting_lines("train", self.graph.train)]
+        settings = [*setting_lines("data", self.graph.data), *_train_lines(self.graph.train)]
         return digest(canonical(self.trace, self.classes, settings))[:HASH_DIGITS]
 
     @property
@@ -130,6 +130,16 @@ def setting_lines(space: str, settings: Iterable[Setting]) -> list[str]:
     """Data or train words in one spelling: sorted by the slot that they fill, augmentations in the order of the text."""
     lines = [(_rank(space, s.entry.slot), f"{space} {_call(s)}") for s in settings]
     return [text for _, text in sorted(lines, key=lambda line: line[0])]
+
+
+def _train_lines(settings: tuple[Setting, ...]) -> list[str]:
+    """The train settings with their defaults; as they were written where they contradict each other."""
+    from archdsl.train.experiment import fold_train
+
+    try:
+        return [f"train {fold_train(settings)}"]
+    except ArchError:
+        return setting_lines("train", settings)
 
 
 def _rank(space: str, slot: str) -> str:

@@ -26,7 +26,9 @@ HARDLY = 1e-4  # logits that vary less than this, as a share of the largest, agr
 def command(
     spec: Annotated[str, typer.Argument(metavar="SPEC|RUN", help="A spec, or the folder of a run: its last weights.")],
     target: Annotated[Path, typer.Argument(metavar="FILE", help="model.onnx, or model.py for a file of Python.")],
-    to: Annotated[Target | None, typer.Option("--to", help="What to write, where the file's ending does not say.")] = None,
+    to: Annotated[
+        Target | None, typer.Option("--to", help="What to write, where the file's ending does not say.")
+    ] = None,
     opset: Annotated[int | None, typer.Option("--opset", metavar="N", help="Version of ONNX's operators.")] = None,
     input: Input = None,
     classes: Classes = None,

@@ -13,7 +13,9 @@ Specs = Annotated[
 OneSpec = Annotated[
     str, typer.Argument(metavar="SPEC", help="A file, the name of a shipped spec, `-` for standard input, or a text.")
 ]
-Input = Annotated[str | None, typer.Option("--input", metavar="CxHxW", help="What arrives: 3x32x32, or 64 for a vector.")]
+Input = Annotated[
+    str | None, typer.Option("--input", metavar="CxHxW", help="What arrives: 3x32x32, or 64 for a vector.")
+]
 Classes = Annotated[int | None, typer.Option("--classes", metavar="N", min=1, help="How many classes there are.")]
 Data = Annotated[str | None, typer.Option("--data", metavar="NAME", help="Another data set than the text's.")]
 Set = Annotated[

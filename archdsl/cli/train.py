@@ -25,11 +25,16 @@ def command(
         str | None, typer.Option("--data", metavar="NAME", help="Another data set than the text's; also folder:PATH.")
     ] = None,
     data_root: Annotated[
-        Path | None, typer.Option("--data-root", metavar="DIR", help="Where the data lies; searched before ARCHDSL_DATA.")
+        Path | None,
+        typer.Option("--data-root", metavar="DIR", help="Where the data lies; searched before ARCHDSL_DATA."),
     ] = None,
     set: Set = None,
-    device: Annotated[str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:NUMBER or mps.")] = "auto",
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder that gets the run folder.")] = Path("runs"),
+    device: Annotated[
+        str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:NUMBER or mps.")
+    ] = "auto",
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder that gets the run folder.")] = Path(
+        "runs"
+    ),
     format: Annotated[Literal["text", "json"], typer.Option("--format", help="How to print the result.")] = "text",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on the way.")] = False,
 ) -> None:

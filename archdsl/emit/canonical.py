@@ -1,5 +1,6 @@
 """What an experiment is, apart from how it was written: one line a layer, and the SHA-256 of it.
 
+A layer's line is the module that it becomes, so that an argument spelled out and its default left out are the same.
 Names that the tracer gives are left out, labels of the author's are in: they are keys of saved weights. Which value a
 layer reads is said by number, so that lets, groups, repetitions and references leave no trace of their own.
 """
@@ -9,13 +10,13 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
+from archdsl.emit.record import Expr, Recorder
 from archdsl.ir.nodes import Fan, Mark, Node, Op, Ref, Seq, children
-from archdsl.registry import params
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from archdsl.ir.trace import Trace
+    from archdsl.ir.trace import Row, Trace
 
 
 def canonical(trace: Trace, classes: int, settings: Iterable[str] = ()) -> str:
@@ -32,17 +33,19 @@ def _network(trace: Trace, indent: str) -> list[str]:
     lines = [f"{indent}input {'x'.join(map(str, trace.input))}"]
     for number, row in enumerate(trace.rows):
         inputs = " ".join(f"%{i}" if i >= 0 else "%in" for i in row.inputs)
-        lines.append(f"{indent}%{number} = {call(row.op)} {inputs}")
+        lines.append(f"{indent}%{number} = {made(row)} {inputs}")
         for body in row.bodies:
             lines += _network(body, indent + "  ")
     lines.append(f"{indent}output " + (f"%{trace.output}" if trace.output >= 0 else "%in"))
     return lines + [indent + line for line in _labels(trace.graph)]
 
 
-def call(op: Op) -> str:
-    """A word with all its arguments in one spelling."""
-    pairs = zip(params(op.entry), op.args, strict=True)
-    return f"{op.name}({', '.join(f'{p.name}={plain(a)}' for p, a in pairs)})"
+def made(row: Row) -> str:
+    """What a row is built as: the call of its module, or its function of the values it reads."""
+    if row.layer.module is not None:
+        return str(row.layer.module(Recorder("nn"), *(Expr("{}") for _ in row.bodies)))
+    assert row.layer.call is not None
+    return str(row.layer.call(Recorder("torch"), *(Expr(f"%{i}") for i in range(len(row.inputs)))))
 
 
 def plain(value: Any) -> str:

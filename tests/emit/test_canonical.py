@@ -21,6 +21,9 @@ SAME = {
     "comments": "# a note\n" + BASE.replace("\ntrain", "  # one\n\ntrain"),
     "modifiers": BASE.replace("+res +bn", "+bn +res"),
     "percent": BASE.replace("0.3", "30%"),
+    "defaults of layers": BASE.replace("net conv(8)", "net conv(8, k=3x3, s=1, p=1, groups=1)"),
+    "defaults of training": BASE + " batch(128)",
+    "layout": BASE.replace(" drop", "\n    drop"),
     "float": BASE.replace("1e-3", "0.001"),
     "let": BASE.replace("input", "let p = 0.3\nlet stem = conv(8) bn relu\ninput").replace("drop(0.3)", "drop(p)"),
     "block": BASE.replace("input", "let stem(c) = conv(c) bn relu\ninput").replace(
