@@ -13,7 +13,7 @@ import torch
 from torch import fx, nn
 
 from archdsl.emit import layers
-from archdsl.emit.library import foreign_modules
+from archdsl.emit.classes import foreign_modules
 from archdsl.registry import params
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from archdsl import __version__
-from archdsl.emit.library import sources
+from archdsl.emit.classes import sources
 from archdsl.emit.record import Expr, Recorder, value_names
 from archdsl.registry import params
 

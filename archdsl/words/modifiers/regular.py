@@ -5,27 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from archdsl.ir.make import o
-from archdsl.ir.nodes import Fan, Node, Op, Seq, children, rebuild, with_args
-from archdsl.registry import modifier, params
+from archdsl.ir.nodes import Fan, Node, Op, Seq, arg, children, rebuild, with_args
+from archdsl.registry import modifier
 from archdsl.registry.types import Early, Late, Rate
-from archdsl.words.modifiers.walk import closed, each_body, each_op, flat, is_op, sure_skip
+from archdsl.words.modifiers.walk import change_ops, closed, each_body, each_op, flat, is_op, sure_skip, without
 
 
-def _strip(term: Node, name: str) -> Node | None:
-    found = False
-
-    def change(node: Op) -> Node:
-        nonlocal found
-        if node.name != name:
-            return node
-        found = True
-        return Seq(())
-
-    result = each_op(term, change)
-    return result if found else None
-
-
-@modifier("vgg[32x2,64x2] +drop(0.2)", phase=70, undo=lambda term: _strip(term, "drop"), keeps_params=True,
+@modifier("vgg[32x2,64x2] +drop(0.2)", phase=70, undo=lambda term: without(term, "drop"), keeps_params=True,
           paper="Srivastava et al. 2014; in residual blocks Zagoruyko & Komodakis 2016, arXiv:1605.07146")  # fmt: skip
 def drop(term: Node, p: Rate = 0.5, early: Early | None = None, late: Late | None = None) -> Node | None:
     """Dropout in each block: before its last convolution (as in wide residual nets), or behind its only one."""
@@ -75,7 +61,7 @@ def dropconnect(term: Node, p: Rate = 0.5, early: Early | None = None, late: Lat
     return result if found else None
 
 
-@modifier("plain[16x2,32x2] +res +droppath(0.2)", phase=75, undo=lambda term: _strip(term, "droppath"),
+@modifier("plain[16x2,32x2] +res +droppath(0.2)", phase=75, undo=lambda term: without(term, "droppath"),
           keeps_params=True, paper="Huang et al. 2016, Deep networks with stochastic depth, arXiv:1603.09382")  # fmt: skip
 def droppath(term: Node, p: Rate = 0.2, early: Early | None = None, late: Late | None = None) -> Node | None:
     """Stochastic depth: whole residual branches are dropped, with a rate that grows linearly over the blocks up to `p`."""
@@ -104,21 +90,8 @@ def _count(node: Node) -> int:
 
 
 def _undo_zero(term: Node) -> Node | None:
-    found = False
-
-    def change(node: Op) -> Node:
-        nonlocal found
-        if node.name != "bn" or not node.args[_at(node)]:
-            return node
-        found = True
-        return with_args(node, zero=False)
-
-    result = each_op(term, change)
-    return result if found else None
-
-
-def _at(node: Op) -> int:
-    return [p.name for p in params(node.entry)].index("zero")
+    """The term with scales that begin at 1; None where none begins at 0."""
+    return change_ops(term, lambda op: with_args(op, zero=False) if op.name == "bn" and arg(op, "zero") else None)
 
 
 @modifier("plain[16x2,32x2] +res +zeroinit", phase=80, undo=_undo_zero, keeps_params=True,

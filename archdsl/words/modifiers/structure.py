@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from archdsl.ir.make import o
 from archdsl.ir.nodes import Node, Op, Seq, arg, rebuild, with_args
-from archdsl.registry import find, modifier, params
+from archdsl.registry import modifier, params
 from archdsl.registry.types import Count
-from archdsl.words.modifiers.walk import closed, each_body, each_op, flat, is_op
+from archdsl.words.modifiers.walk import change_ops, closed, each_body, flat, is_op
 
 
 def _conv(node: Node) -> bool:
@@ -70,31 +70,20 @@ def bottleneck(term: Node, expansion: Count = 4) -> Node | None:
     return result if place else None
 
 
-def _each_conv(term: Node, change: Callable[[Op], Node | None]) -> Node | None:
-    """The term with its windows wider than 1×1 changed; None where there is none."""
-    place = False
-
-    def one(node: Op) -> Node:
-        nonlocal place
-        if node.name != "conv" or arg(node, "k") == 1:
-            return node
-        new = change(node)
-        place = place or new is not None
-        return node if new is None else new
-
-    result = each_op(term, one)
-    return result if place else None
+def _each_window(term: Node, change: Callable[[Op], Node | None]) -> Node | None:
+    """The term with its convolutions wider than 1×1 changed; None where there is none."""
+    return change_ops(term, lambda op: change(op) if op.name == "conv" and arg(op, "k") != 1 else None)
 
 
 def _undo_groups(term: Node) -> Node | None:
-    return _each_conv(term, lambda c: with_args(c, groups=1) if arg(c, "groups") != 1 else None)
+    return _each_window(term, lambda c: with_args(c, groups=1) if arg(c, "groups") != 1 else None)
 
 
 @modifier("conv(32) (conv(32) relu conv(32))*2 +groups(4)", phase=12, undo=_undo_groups,
           paper="Xie et al. 2016, Aggregated residual transformations, arXiv:1611.05431")  # fmt: skip
 def groups(term: Node, n: Count = 32) -> Node | None:
     """Convolutions with windows wider than 1×1 in `n` groups."""
-    return _each_conv(term, lambda c: with_args(c, groups=n))
+    return _each_window(term, lambda c: with_args(c, groups=n))
 
 
 def _undo_dw(term: Node) -> Node | None:
@@ -126,7 +115,7 @@ def _pointwise(op: Op) -> bool:
 @modifier("conv(16) (conv(32) bn relu)*2 +dw", phase=14, undo=_undo_dw, paper="Howard et al. 2017, arXiv:1704.04861")
 def dw(term: Node) -> Node | None:
     """Convolutions with windows wider than 1×1 as depthwise ones followed by 1×1."""
-    return _each_conv(term, _separable)
+    return _each_window(term, _separable)
 
 
 def _separable(c: Op) -> Node:
@@ -135,17 +124,13 @@ def _separable(c: Op) -> Node:
 
 
 def _undo_ws(term: Node) -> Node | None:
-    found = False
+    """The term with plain weights; None where none are standardised."""
 
-    def change(node: Op) -> Node:
-        nonlocal found
-        if node.name in ("conv", "shortcut") and arg(node, "ws") != "none":
-            found = True
-            return with_args(node, ws="none")
-        return node
+    def plain(op: Op) -> Node | None:
+        standard = op.name in ("conv", "shortcut") and arg(op, "ws") != "none"
+        return with_args(op, ws="none") if standard else None
 
-    result = each_op(term, change)
-    return result if found else None
+    return change_ops(term, plain)
 
 
 @modifier("vgg[16x2,32x2] +gn(8) +ws", phase=45, undo=_undo_ws, keeps_params=True, slot="ws",
@@ -157,32 +142,12 @@ def ws(term: Node) -> Node | None:
 
 def standardise(term: Node, kind: str) -> Node | None:
     """Every convolution with standardised weights, and the shortcuts' too where they become convolutions."""
-    found = False
-
-    def change(node: Op) -> Node:
-        nonlocal found
-        if node.name not in ("conv", "shortcut"):
-            return node
-        found = True
-        return with_args(node, ws=kind)
-
-    result = each_op(term, change)
-    return result if found else None
+    return change_ops(term, lambda op: with_args(op, ws=kind) if op.name in ("conv", "shortcut") else None)
 
 
 def _undo_act(term: Node) -> Node | None:
     """The term without activations: a linear net, for the ablation that shows what they are for."""
-    found = False
-
-    def change(node: Op) -> Node:
-        nonlocal found
-        if not is_op(node, "act"):
-            return node
-        found = True
-        return Seq(())
-
-    result = each_op(term, change)
-    return result if found else None
+    return change_ops(term, lambda op: Seq(()) if is_op(op, "act") else None)
 
 
 @modifier("vgg[16x2,32x2] +act(gelu)", phase=50, undo=_undo_act, keeps_params=True, name="act")
@@ -192,34 +157,15 @@ def plus_act(
                   "sigmoid", "softplus"],
 ) -> Node | None:  # fmt: skip
     """Another activation in the place of each one (gates keep theirs)."""
-    entry = find("net", name)
-    assert entry is not None
-    found = False
-
-    def change(node: Op) -> Node:
-        nonlocal found
-        if not is_op(node, "act"):
-            return node
-        found = True
-        new: Node = getattr(o, name)()
-        return new
-
-    result = each_op(term, change)
-    return result if found else None
+    return change_ops(term, lambda op: getattr(o, name)() if is_op(op, "act") else None)
 
 
 def _each_bias(term: Node, value: bool) -> Node | None:
-    found = False
+    def change(op: Op) -> Node | None:
+        has = is_op(op, "weighted") and any(p.name == "bias" for p in params(op.entry))
+        return with_args(op, bias=value) if has else None
 
-    def change(node: Op) -> Node:
-        nonlocal found
-        if not is_op(node, "weighted") or all(p.name != "bias" for p in params(node.entry)):
-            return node
-        found = True
-        return with_args(node, bias=value)
-
-    result = each_op(term, change)
-    return result if found else None
+    return change_ops(term, change)
 
 
 @modifier("vgg[16x2,32x2] +bn +bias", "(conv(16) relu conv(16)) -bias", phase=90,

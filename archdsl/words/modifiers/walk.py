@@ -97,6 +97,26 @@ def each_op(term: Node, change: Callable[[Op], Node]) -> Node:
     return walk(term)
 
 
+def change_ops(term: Node, change: Callable[[Op], Node | None]) -> Node | None:
+    """The term with ``change`` applied to every layer outside gates, where it gives None the layer stays; None if it
+    gives None everywhere."""
+    found = False
+
+    def one(op: Op) -> Node:
+        nonlocal found
+        new = change(op)
+        found = found or new is not None
+        return op if new is None else new
+
+    result = each_op(term, one)
+    return result if found else None
+
+
+def without(term: Node, name: str) -> Node | None:
+    """The term without the layers of one word; None where there is none."""
+    return change_ops(term, lambda op: Seq(()) if op.name == name else None)
+
+
 def flat(node: Node) -> tuple[Node, ...]:
     """The items of a sequence with unnamed sequences inside opened, and without `id`."""
     if not isinstance(node, Seq):

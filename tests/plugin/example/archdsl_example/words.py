@@ -2,10 +2,10 @@
 
 from archdsl.ir.layer import Layer
 from archdsl.ir.make import fan, o, seq
-from archdsl.ir.nodes import Node, Op, Seq
+from archdsl.ir.nodes import Node
 from archdsl.registry import block, modifier, op
 from archdsl.registry.types import Channels, Shape
-from archdsl.words.modifiers.walk import each_op, is_op
+from archdsl.words.modifiers.walk import change_ops, is_op, without
 
 
 @op("conv(8) snake", paper="Ziyin et al. 2020, arXiv:2006.08195", traits="act")
@@ -21,30 +21,7 @@ def fireblock(squeeze: Channels, expand: Channels) -> Node:
     return seq(o.conv(squeeze, 1), o.relu(), fan("cat", seq(o.conv(expand, 1), o.relu()), wide))
 
 
-def _undo(term: Node) -> Node | None:
-    found = False
-
-    def change(node: Op) -> Node:
-        nonlocal found
-        found = found or node.name == "snake"
-        return Seq(()) if node.name == "snake" else node
-
-    result = each_op(term, change)
-    return result if found else None
-
-
-@modifier("vgg[8x2] +snakes", phase=51, undo=_undo)
+@modifier("vgg[8x2] +snakes", phase=51, undo=lambda term: without(term, "snake"))
 def snakes(term: Node) -> Node | None:
     """A snake in the place of each activation."""
-    found = False
-
-    def change(node: Op) -> Node:
-        nonlocal found
-        if not is_op(node, "act"):
-            return node
-        found = True
-        made: Node = o.snake()
-        return made
-
-    result = each_op(term, change)
-    return result if found else None
+    return change_ops(term, lambda op: o.snake() if is_op(op, "act") else None)
