@@ -186,15 +186,17 @@ def try_text(text: str, tally: Tally) -> None:
         tally.slow.append(text)
 
 
-def fuzz(seed: int, inputs: int) -> Tally:
-    """So many texts from a seed."""
+def fuzz(seed: int, inputs: int, longest: int = 0) -> Tally:
+    """So many texts from a seed, none longer than ``longest`` characters if that is not 0."""
     tally, maker = Tally(), Maker(seed, corpus())
-    for _ in range(inputs):
-        try_text(maker.text(), tally)
+    while tally.inputs < inputs:
+        text = maker.text()
+        if not longest or len(text) <= longest:
+            try_text(text, tally)
     return tally
 
 
-def _chunk(job: tuple[int, int]) -> Tally:
+def _chunk(job: tuple[int, int, int]) -> Tally:
     gc.freeze()  # the vocabulary is not garbage, and looking at it again and again takes a tenth of the time
     gc.set_threshold(50_000)
     return fuzz(*job)
@@ -206,9 +208,11 @@ def main() -> int:
     parser.add_argument("--inputs", type=int, default=10_000)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--longest", type=int, default=0, metavar="CHARACTERS", help="leave out longer texts")
     args = parser.parse_args()
     size = max(1, min(10_000, args.inputs // args.jobs))
-    jobs = [(args.seed * 10**6 + n, min(size, args.inputs - n * size)) for n in range(-(-args.inputs // size))]
+    counts = [min(size, args.inputs - n * size) for n in range(-(-args.inputs // size))]
+    jobs = [(args.seed * 10**6 + n, count, args.longest) for n, count in enumerate(counts)]
     total, begun = Tally(), time.time()
     with multiprocessing.get_context("spawn").Pool(args.jobs) as pool:
         for tally in pool.imap_unordered(_chunk, jobs):

@@ -28,6 +28,8 @@ def respaced(text: str, seed: int) -> str:
             gap = r.choice((" ", "  ", "\t", " \\\n ", gap))
         elif "\n" in gap and not gap.strip():
             gap = r.choice(("\n", "\r\n", "\n\n\n", " # why\n", "\n  # é\n", gap))
+            if not token.first:  # a line that is indented goes on with its statement
+                gap += r.choice((" ", "    ", "\t"))
         if gap and depth:
             gap += r.choice(("", "", "\n", "  # c\n\n\n", "\r\n"))
         out += [gap, token.text]
