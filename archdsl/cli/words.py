@@ -41,9 +41,8 @@ def command(
 
     kinds = _kinds(what)
     if kinds is None and what is not None:
-        found = matching(what)
         if format == "json":
-            put_json([record(e) for e in found])
+            put_json([record(e) for e in matching(what)])
         else:
             put(describe(what))
         return
@@ -76,12 +75,16 @@ def summary(entry: Entry) -> str:
 
 def _listing(listed: list[Entry]) -> str:
     wide = max((len(spelt(e)) for e in listed), default=0)
+    from archdsl.expand.forms import FORMS
+
     lines: list[str] = []
     for kind, title in KINDS.items():
         group = [e for e in listed if e.kind == kind]
         if group:
             lines += ["", title] if lines else [title]
             lines += [f"  {spelt(e):<{wide}}  {summary(e)}" for e in group]
+    if {e.kind for e in listed} > {"op", "modifier", "data"}:
+        lines += ["", "Of the language itself (`archdsl words cin`)", f"  {'  '.join(FORMS)}"]
     return "\n".join(lines) + "\n"
 
 
@@ -113,7 +116,11 @@ def matching(what: str) -> list[Entry]:
 
 def describe(what: str) -> str:
     """Everything there is to say about a word, once for each name space that has it."""
-    return "\n".join(_page(e) for e in matching(what))
+    from archdsl.expand.forms import FORMS
+
+    form = [f"{FORMS[what]}    (of the language; see docs/language.md)\n"] if what in FORMS else []
+    known = what not in FORMS or what == "id"
+    return "\n".join((*form, *(_page(e) for e in (matching(what) if known else ()))))
 
 
 def _page(entry: Entry) -> str:

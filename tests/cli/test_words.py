@@ -61,3 +61,14 @@ def test_a_word_of_several_name_spaces_has_all_its_pages(run: Run) -> None:
     out = run("words", "bn").out
     assert "(op)" in out
     assert "(modifier)" in out
+
+
+def test_the_forms_of_the_language_have_pages() -> None:
+    from archdsl.cli.words import describe
+    from archdsl.expand.env import STATEMENTS
+    from archdsl.expand.forms import FORMS
+    from archdsl.expand.values import CALLABLE
+
+    assert set(FORMS) >= {*STATEMENTS, *CALLABLE, "cin", "as", "@"}
+    for form, text in FORMS.items():
+        assert text in describe(form)
