@@ -42,7 +42,7 @@ def _row(trace: Trace, index: int, row: Row, readers: list[Row]) -> Iterator[Dia
         yield from _pooling(trace, row)
     if "softmax" in traits and index == trace.output:
         yield Diagnostic("A506", "the loss takes logits: a softmax before it makes gradients small", span,
-                         "take `softmax` out; `predict` and `export --softmax` give probabilities", "warning")  # fmt: skip
+                         "take `softmax` out: the loss has its own", "warning")  # fmt: skip
     if row.op.name == "add" and len(row.inputs) == 2:
         branch, skip = row.inputs
         if branch >= 0 and trace.rows[branch].op.name == "relu" and _leads_to(trace, branch, skip):

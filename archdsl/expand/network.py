@@ -64,7 +64,7 @@ def _no_network(expr: ast.Expr) -> SpecError:
             return fail("A210", f"nothing stands before `{sign}{name}` that it could modify", expr.span)
         case ast.Hole():
             return fail("A216", "a choice is still open here: this is a space, not one network", expr.span,
-                       "`archdsl params` lists a space, `archdsl ablate` tries all; to pick one, write it")  # fmt: skip
+                       "`archdsl params` lists every arm; to pick one, write it")  # fmt: skip
         case ast.Binary(op=op):
             return fail("A217", f"`{op}` joins numbers, and here a network is needed", expr.span,
                        "a modifier touches its name: `block +bn`" if op in "+-" else "")  # fmt: skip

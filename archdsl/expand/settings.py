@@ -57,7 +57,7 @@ def hyphenated(item: ast.Expr) -> ast.Expr:
 def _setting(space: str, item: ast.Expr, env: Env) -> Setting:
     if isinstance(item, ast.Hole):
         raise fail("A216", "a choice is still open here", item.span,
-                   "`archdsl ablate` tries all; to pick one, write it")  # fmt: skip
+                   "`archdsl params` lists every choice; to pick one, write it")  # fmt: skip
     if not isinstance(item, ast.Word) or item.stages is not None:
         raise fail("A217", f"`{item.span.text}` is no word of a `{space}` statement", item.span)
     entry = find(space, item.name)

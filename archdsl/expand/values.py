@@ -48,7 +48,7 @@ def value(expr: ast.Expr, env: Env) -> Any:
             return tuple(value(p, env) for p in parts)
         case ast.Hole():
             raise fail("A216", "a choice is still open here", expr.span,
-                       "`archdsl ablate` tries all; to pick one, write it")  # fmt: skip
+                       "`archdsl params` lists every choice; to pick one, write it")  # fmt: skip
         case ast.Seq(items=(_, ast.Modifier(sign=sign, name=name), *_)):
             raise fail("A217", f"`{sign}{name}` is read as a modifier, and here stands a value", expr.span,
                        f"for a sum write `… {sign} {name}`")  # fmt: skip
