@@ -9,6 +9,7 @@ from archdsl.expand.bind import bind
 from archdsl.expand.env import Env, collect
 from archdsl.expand.graph import Setting
 from archdsl.expand.network import network
+from archdsl.ir.symbol import Symbol
 from archdsl.registry import find, names
 from archdsl.syntax import ast
 
@@ -72,6 +73,9 @@ def _setting(space: str, item: ast.Expr, env: Env) -> Setting:
         return network(expr, inner.branch())
 
     args = bind(entry, item.args, env, item, body)
+    if any(isinstance(a, Symbol) for a in args):
+        raise fail("A208", f"`{item.name}` takes numbers that are known: no layer stands here whose channels `cin` could be",
+                   item.span)  # fmt: skip
     try:
         value = entry.make(*args)
     except SpecError:

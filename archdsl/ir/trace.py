@@ -220,7 +220,7 @@ class _Walker:
         path = self.names.take(node.label, node.name, node.span)
         bodies, given = [], []
         for parameter, value in zip(params(node.entry), node.args, strict=True):
-            if isinstance(value, Seq | Op | Fan):
+            if isinstance(value, Seq | Op | Fan | Mark | Ref):
                 walker = _Walker(dict(self.cins))
                 walker.memo = self.memo
                 body = walker.run(value, shape, f"{path}.{parameter.name}.")
