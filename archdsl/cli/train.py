@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from archdsl.cli.options import OneSpec, Set
-from archdsl.errors import ArchError
 
 if TYPE_CHECKING:
     from archdsl.api import Spec
@@ -45,7 +44,7 @@ def command(
     from archdsl.api import load
     from archdsl.cli.output import put, put_json, talk
 
-    chosen = load(spec, data=data_text(data) if data is not None else None, set=set or ())
+    chosen = load(spec, data=data, set=set or ())
     experiment = experiment_of(chosen)
     if not quiet:
         talk(chosen.notes)
@@ -69,16 +68,6 @@ def experiment_of(spec: Spec) -> Experiment:
     name = Path(spec.name).stem if spec.name.endswith(".arch") else "net"
     data, train = fold_data(spec.graph.data), fold_train(spec.graph.train)
     return Experiment(name, spec.canonical, data, train, spec.hash)
-
-
-def data_text(name: str) -> str:
-    """What ``--data NAME`` means in a text: a data set's name as it stands, ``folder:PATH`` as its word."""
-    if not name.startswith("folder:"):
-        return name
-    path = name.removeprefix("folder:")
-    if not path or any(c in path for c in '"\n\r#'):
-        raise ArchError(f"--data {name!r} names no folder that a text can hold", help="write folder:PATH")
-    return f'folder("{path}")'
 
 
 def _run(spec: Spec, experiment: Experiment, quiet: bool, **where: Any) -> Run:

@@ -38,7 +38,7 @@ def override(
     if classes is not None:
         file = _statement(file, "classes", str(classes), f"--classes {classes}")
     if data is not None:
-        file = _word(file, "data", data, f"--data {data}")
+        file = _word(file, "data", data_text(data), f"--data {data}")
     for item in sets:
         file = _set(file, item)
     return file
@@ -149,3 +149,13 @@ def _with(file: ast.File, old: ast.Statement, items: list[ast.Expr]) -> ast.File
     body = items[0] if len(items) == 1 else ast.Seq(tuple(items), old.body.span)
     new = replace(old, body=body)
     return replace(file, items=tuple(new if i is old else i for i in file.items))
+
+
+def data_text(name: str) -> str:
+    """What ``--data NAME`` means in a text: a data set's name as it stands, ``folder:PATH`` as its word."""
+    if not name.startswith("folder:"):
+        return name
+    path = name.removeprefix("folder:")
+    if not path or any(c in path for c in '"\n\r#'):
+        raise ArchError(f"--data {name!r} names no folder that a text can hold", help="write folder:PATH")
+    return f'folder("{path}")'
