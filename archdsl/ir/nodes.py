@@ -38,7 +38,8 @@ class Seq:
     """Nodes one after the other.
 
     role: what modifiers take it for: ``stage``, ``block`` (the unit that ``+res`` wraps), ``body`` (the part of a block
-        that the skip goes round), ``gate`` (nobody looks inside), or nothing.
+        that the skip goes round), ``gate`` or ``layer`` (made of layers, but
+        modifiers leave the inside alone), or nothing.
     name: the name of its module; empty means that its items stand in the surrounding one.
     scope: the number by which ``cin`` inside it means the channels that arrive here.
     call: what it was written as, for the trail of a message.

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import platform
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from archdsl.emit.target import replacing
 from archdsl.errors import EnvError, StoreError
 from archdsl.train.events import Event, Progress, event_to_json
 from archdsl.train.experiment import Experiment, to_json
@@ -181,21 +181,9 @@ def _writing(place: Path) -> Iterator[None]:
 
 
 def _replace(target: Path, write: Callable[[Path], object]) -> None:
-    """Write a file beside ``target``, bring it to the disk, and give it the name."""
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
+    """Write a file that gets its name only when it is whole."""
+    with replacing(target) as temporary:
         write(temporary)
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
-    with suppress(OSError):  # some systems cannot open a folder
-        handle = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _read(path: Path) -> dict[str, Any]:
