@@ -12,8 +12,9 @@ from dataclasses import asdict, dataclass, field, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from archdsl.errors import ArchError, SpecError, fail
+from archdsl.words.data.changes import Augmentation, Corruption
 from archdsl.words.data.folders import Folder
-from archdsl.words.data.values import Augmentation, Crop, Dataset, Flip, Subset, Valid
+from archdsl.words.data.values import Dataset, Subset, Valid
 from archdsl.words.train.values import (
     Adam,
     OneCycle,
@@ -86,7 +87,7 @@ def fold_data(words: Iterable[Setting]) -> DataSettings:
     slots = _slots(words)
     if "dataset" not in slots:
         raise ArchError("no data set is named", help="write `data fashion-mini`, or give --data fashion-mini")
-    augment = tuple(s.value for s in slots.values() if isinstance(s.value, Flip | Crop))
+    augment = tuple(s.value for s in slots.values() if isinstance(s.value, Augmentation))
     return DataSettings(slots["dataset"].value, _value(slots, "valid"), _value(slots, "subset"), augment)
 
 

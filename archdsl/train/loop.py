@@ -25,7 +25,7 @@ from archdsl.train.meter import Meter, Snapshot, evaluate
 from archdsl.train.optim import make_optimizer, set_rate
 from archdsl.train.schedule import factor
 from archdsl.train.streams import stream
-from archdsl.words.data.values import Augmentation
+from archdsl.words.data.changes import Augmentation
 
 
 @dataclass(frozen=True, eq=False)

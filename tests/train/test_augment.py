@@ -3,7 +3,7 @@ import torch
 
 from archdsl.emit.vision import import_torchvision
 from archdsl.train.augment import augment, crop, flip
-from archdsl.words.data.values import Crop, Flip
+from archdsl.words.data.changes import Crop, Flip
 
 IMAGES = torch.randint(0, 256, (64, 3, 12, 10), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 

@@ -14,7 +14,7 @@ from archdsl.registry.lookup import entries
 from archdsl.syntax.parse import parse
 from archdsl.train.experiment import Experiment, TrainSettings, fold_data, fold_train, to_json
 from archdsl.words.data.folders import Folder
-from archdsl.words.data.values import Crop, Flip
+from archdsl.words.data.changes import Crop, Flip
 from archdsl.words.train.values import Adam, Cosine, Sgd
 
 

@@ -18,7 +18,8 @@ from archdsl.train.fit import fit
 from archdsl.train.runs import RunFolder, load_run, plain
 from archdsl.train.signals import Interrupted
 from archdsl.words.data.folders import Folder
-from archdsl.words.data.values import Crop, Flip, Valid
+from archdsl.words.data.changes import Crop, Flip
+from archdsl.words.data.values import Valid
 from archdsl.words.train.values import Adam, Sgd
 
 from .conftest import write_folder

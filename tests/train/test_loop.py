@@ -11,7 +11,7 @@ from archdsl.train.events import Diverged, EpochDone, Finished, Progress, Stoppe
 from archdsl.train.experiment import TrainSettings
 from archdsl.train.loop import batches, steps_per_epoch, train
 from archdsl.train.streams import stream
-from archdsl.words.data.values import Crop, Flip
+from archdsl.words.data.changes import Crop, Flip
 from archdsl.words.train.values import Adam, Cosine, Sgd
 
 from .nets import CPU, job, small_net, stripes

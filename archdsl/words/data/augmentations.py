@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from archdsl.registry import data_word
 from archdsl.registry.types import Count, Share
-from archdsl.words.data.values import Crop, Flip
+from archdsl.words.data.changes import Crop, Flip
 
 
 @data_word("cifar10 flip", "cifar10 flip(0.5)", slot="flip", paper="Krizhevsky et al. 2012")

@@ -47,22 +47,3 @@ class Subset:
     """Only so many of the training images."""
 
     count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Flip:
-    """Mirrored left to right with probability ``p``, each image by itself."""
-
-    p: float
-
-
-@dataclass(frozen=True, slots=True)
-class Crop:
-    """Padded with ``pad`` black pixels on each side, then cut to its size at a random place, each image by
-    itself.
-    """
-
-    pad: int
-
-
-Augmentation = Flip | Crop

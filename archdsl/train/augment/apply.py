@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from archdsl.words.data.values import Augmentation, Crop, Flip
+from archdsl.words.data.changes import Augmentation, Crop, Flip
 
 
 def augment(images: Tensor, words: tuple[Augmentation, ...], generator: torch.Generator) -> Tensor:
