@@ -3,6 +3,9 @@
 ``rate`` is the current rate. ``early`` and ``late`` are shares of training, as in Liu et al. 2023 (arXiv:2303.01500):
 an early rate falls in a straight line to 0 at that share, a late one is 0 before it. What stands alike in each class
 stands there because each is copied by itself.
+
+``level`` is the rate as a number on the device: what is compiled or captured in a CUDA graph reads it there, and a new
+rate needs no new program.
 """
 
 import torch
@@ -13,21 +16,32 @@ from torch import nn
 class PhasedDropout(nn.Module):
     """Dropout for a part of training; with ``channels`` whole channels of an image go together."""
 
+    level: torch.Tensor
+
     def __init__(self, p: float, early: float | None = None, late: float | None = None, channels: bool = False) -> None:
         super().__init__()
         self.p, self.early, self.late, self.channels = p, early, late, channels
+        self.rate = -1.0
+        self.register_buffer("level", torch.zeros(()), persistent=False)
         self.set_progress(0.0)
 
     def set_progress(self, share: float) -> None:
         """Take the rate that holds after this share of training."""
-        self.rate = self.p if self.late is None or share >= self.late else 0.0
+        rate = self.p if self.late is None or share >= self.late else 0.0
         if self.early is not None:
-            self.rate *= max(0.0, 1 - share / self.early) if self.early else 0.0
+            rate *= max(0.0, 1 - share / self.early) if self.early else 0.0
+        if rate != self.rate:
+            self.rate = rate
+            self.level.fill_(rate)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if self.channels:
-            return F.dropout2d(x, self.rate, self.training)
-        return F.dropout(x, self.rate, self.training)
+        if not self.training:
+            return x
+        if torch.compiler.is_compiling() or (x.is_cuda and torch.cuda.is_current_stream_capturing()):
+            shape = (*x.shape[:2], 1, 1) if self.channels else x.shape
+            kept = torch.rand(shape, device=x.device) >= self.level
+            return x * (kept / (1 - self.level)).to(x.dtype)
+        return F.dropout2d(x, self.rate) if self.channels else F.dropout(x, self.rate)
 
     def extra_repr(self) -> str:
         return f"p={self.p}, early={self.early}, late={self.late}, channels={self.channels}"
@@ -36,19 +50,31 @@ class PhasedDropout(nn.Module):
 class DropPath(nn.Module):
     """Stochastic depth (Huang et al. 2016): the value of an example is dropped as a whole, others are scaled up."""
 
+    level: torch.Tensor
+
     def __init__(self, p: float, early: float | None = None, late: float | None = None) -> None:
         super().__init__()
         self.p, self.early, self.late = p, early, late
+        self.rate = -1.0
+        self.register_buffer("level", torch.zeros(()), persistent=False)
         self.set_progress(0.0)
 
     def set_progress(self, share: float) -> None:
         """Take the rate that holds after this share of training."""
-        self.rate = self.p if self.late is None or share >= self.late else 0.0
+        rate = self.p if self.late is None or share >= self.late else 0.0
         if self.early is not None:
-            self.rate *= max(0.0, 1 - share / self.early) if self.early else 0.0
+            rate *= max(0.0, 1 - share / self.early) if self.early else 0.0
+        if rate != self.rate:
+            self.rate = rate
+            self.level.fill_(rate)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if not self.training or self.rate == 0:
+        if not self.training:
+            return x
+        if torch.compiler.is_compiling() or (x.is_cuda and torch.cuda.is_current_stream_capturing()):
+            kept = torch.rand((x.shape[0],) + (1,) * (x.ndim - 1), device=x.device) >= self.level
+            return x * (kept / (1 - self.level)).to(x.dtype)
+        if self.rate == 0:
             return x
         keep = 1 - self.rate
         return x * (x.new_empty((x.shape[0],) + (1,) * (x.ndim - 1)).bernoulli_(keep) / keep)
@@ -60,24 +86,35 @@ class DropPath(nn.Module):
 class DropBlock2d(nn.Module):
     """DropBlock (Ghiasi et al. 2018): squares of an image are dropped, in each channel others."""
 
+    level: torch.Tensor
+
     def __init__(self, p: float, size: int = 7, early: float | None = None, late: float | None = None) -> None:
         super().__init__()
         self.p, self.size, self.early, self.late = p, size, early, late
+        self.rate = -1.0
+        self.register_buffer("level", torch.zeros(()), persistent=False)
         self.set_progress(0.0)
 
     def set_progress(self, share: float) -> None:
         """Take the rate that holds after this share of training."""
-        self.rate = self.p if self.late is None or share >= self.late else 0.0
+        rate = self.p if self.late is None or share >= self.late else 0.0
         if self.early is not None:
-            self.rate *= max(0.0, 1 - share / self.early) if self.early else 0.0
+            rate *= max(0.0, 1 - share / self.early) if self.early else 0.0
+        if rate != self.rate:
+            self.rate = rate
+            self.level.fill_(rate)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if not self.training or self.rate == 0:
+        fixed = torch.compiler.is_compiling() or (x.is_cuda and torch.cuda.is_current_stream_capturing())
+        if not self.training or (not fixed and self.rate == 0):
             return x
         n, c, h, w = x.shape
         a, b = min(self.size, h), min(self.size, w)
-        corners = (h - a + 1) * (w - b + 1)  # where a square lies wholly inside
-        hit = x.new_empty(n, c, h - a + 1, w - b + 1).bernoulli_(min(1.0, self.rate * h * w / (a * b * corners)))
+        share = h * w / (a * b * (h - a + 1) * (w - b + 1))  # of the corners of squares that lie wholly inside
+        if fixed:
+            hit = (torch.rand(n, c, h - a + 1, w - b + 1, device=x.device) < self.level * share).to(x.dtype)
+        else:
+            hit = x.new_empty(n, c, h - a + 1, w - b + 1).bernoulli_(min(1.0, self.rate * share))
         kept = 1 - F.max_pool2d(F.pad(hit, (b - 1, b - 1, a - 1, a - 1)), (a, b), 1)
         return x * kept * (kept.numel() / kept.sum().clamp(min=1))
 
@@ -88,24 +125,32 @@ class DropBlock2d(nn.Module):
 class Cutout(nn.Module):
     """Cutout (DeVries & Taylor 2017): a square of each example is set to 0; it may lie partly outside."""
 
+    level: torch.Tensor
+
     def __init__(self, size: int, p: float = 1.0, early: float | None = None, late: float | None = None) -> None:
         super().__init__()
         self.size, self.p, self.early, self.late = size, p, early, late
+        self.rate = -1.0
+        self.register_buffer("level", torch.zeros(()), persistent=False)
         self.set_progress(0.0)
 
     def set_progress(self, share: float) -> None:
         """Take the rate that holds after this share of training."""
-        self.rate = self.p if self.late is None or share >= self.late else 0.0
+        rate = self.p if self.late is None or share >= self.late else 0.0
         if self.early is not None:
-            self.rate *= max(0.0, 1 - share / self.early) if self.early else 0.0
+            rate *= max(0.0, 1 - share / self.early) if self.early else 0.0
+        if rate != self.rate:
+            self.rate = rate
+            self.level.fill_(rate)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if not self.training or self.rate == 0:
+        fixed = torch.compiler.is_compiling() or (x.is_cuda and torch.cuda.is_current_stream_capturing())
+        if not self.training or (not fixed and self.rate == 0):
             return x
         n, _, h, w = x.shape
         y = torch.arange(h, device=x.device) - torch.randint(h, (n, 1), device=x.device) + self.size // 2
         z = torch.arange(w, device=x.device) - torch.randint(w, (n, 1), device=x.device) + self.size // 2
-        rows = (y >= 0) & (y < self.size) & (torch.rand(n, 1, device=x.device) < self.rate)
+        rows = (y >= 0) & (y < self.size) & (torch.rand(n, 1, device=x.device) < (self.level if fixed else self.rate))
         columns = (z >= 0) & (z < self.size)
         return x.masked_fill(rows[:, None, :, None] & columns[:, None, None, :], 0.0)
 

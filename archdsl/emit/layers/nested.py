@@ -66,22 +66,34 @@ class Ode(nn.Module):
 class DropConnect(nn.Module):
     """A network whose weights, not biases, are dropped while training (Wan et al. 2013), one mask a batch."""
 
+    level: torch.Tensor
+
     def __init__(self, f: nn.Module, p: float, early: float | None = None, late: float | None = None) -> None:
         super().__init__()
         self.f, self.p, self.early, self.late = f, p, early, late
+        self.rate = -1.0
+        self.register_buffer("level", torch.zeros(()), persistent=False)  # the rate where compiled code reads it
         self.set_progress(0.0)
 
     def set_progress(self, share: float) -> None:
         """Take the rate that holds after this share of training."""
-        self.rate = self.p if self.late is None or share >= self.late else 0.0
+        rate = self.p if self.late is None or share >= self.late else 0.0
         if self.early is not None:
-            self.rate *= max(0.0, 1 - share / self.early) if self.early else 0.0
+            rate *= max(0.0, 1 - share / self.early) if self.early else 0.0
+        if rate != self.rate:
+            self.rate = rate
+            self.level.fill_(rate)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if not self.training or self.rate == 0:
+        fixed = torch.compiler.is_compiling() or (x.is_cuda and torch.cuda.is_current_stream_capturing())
+        if not self.training or (not fixed and self.rate == 0):
             return self.f(x)
         dropped = {k: w for k, w in self.f.named_parameters() if w.ndim > 1 and k.endswith("weight")}
-        weights = {k: F.dropout(w, self.rate) for k, w in dropped.items()}
+        if fixed:
+            keep = 1 - self.level
+            weights = {k: w * ((torch.rand(w.shape, device=w.device) < keep) / keep) for k, w in dropped.items()}
+        else:
+            weights = {k: F.dropout(w, self.rate) for k, w in dropped.items()}
         return torch.func.functional_call(self.f, weights, (x,))
 
     def extra_repr(self) -> str:
