@@ -1,5 +1,19 @@
 """Layers, and the joins in which branches meet."""
 
-from archdsl.words.ops import act, channels, conv, drop, join, linear, nested, norm, pool, same, skip, tokens
+from archdsl.words.ops import act, channels, conv, drop, join, linear, nested, norm, pool, same, skip, tokens, whiten
 
-__all__ = ["act", "channels", "conv", "drop", "join", "linear", "nested", "norm", "pool", "same", "skip", "tokens"]
+__all__ = [
+    "act",
+    "channels",
+    "conv",
+    "drop",
+    "join",
+    "linear",
+    "nested",
+    "norm",
+    "pool",
+    "same",
+    "skip",
+    "tokens",
+    "whiten",
+]

@@ -62,6 +62,12 @@ def padchannels(x: Shape, to: Channels) -> Layer:
     return Layer(out=(to, *x[1:]), call=lambda torch, v: torch.nn.functional.pad(v, (0, 0, 0, 0, 0, more)))
 
 
+@op("conv(8) gap linear(10) multiply(0.125)", paper="Hinton et al. 2015, arXiv:1503.02531 (temperature)")
+def multiply(x: Shape, factor: Real) -> Layer:
+    """Multiplies every number by a fixed one, which is not learnt."""
+    return Layer(out=x, call=lambda torch, v: torch.mul(v, factor))
+
+
 @op("conv(8) scale(1e-6)", "patch(8, 64) tokens scale(0.1)", "conv(8) gap scale(1) linear(10)",
     paper="Touvron et al. 2021, Going deeper with image transformers, arXiv:2103.17239", traits="scale")  # fmt: skip
 def scale(x: Shape, init: Real = 1e-6) -> Layer:
