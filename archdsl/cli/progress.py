@@ -6,7 +6,19 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO
 
-from archdsl.train.events import Diverged, EpochDone, Event, Finished, Progress, Started, Stopped
+from archdsl.train.events import (
+    Diverged,
+    EpochDone,
+    Event,
+    Finished,
+    Oom,
+    Progress,
+    Resumed,
+    Started,
+    Stopped,
+    TimedOut,
+    Warned,
+)
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -36,6 +48,14 @@ def line(event: Event, start: Started, left: float | None = None) -> str:
             return f"diverged at step {event.step}: the loss is not finite; the weights {kept} are kept"
         case Stopped():
             return f"stopped after step {event.step}"
+        case Resumed():
+            return f"goes on after step {event.step}, in epoch {event.epoch}"
+        case TimedOut():
+            return f"stopped after step {event.step}: the time limit of {event.limit:g} s; the same command goes on"
+        case Oom():
+            return f"out of memory at step {event.step}: {event.message}"
+        case Warned():
+            return f"warning: {event.text}"
         case Finished() | Progress():
             return ""
 

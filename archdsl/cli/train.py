@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from archdsl.train.runs import Run
 
 SOME_FAILED = 3
+FAILED = {"diverged": "diverged", "oom": "out of memory", "timeout": "stopped by the time limit"}
 
 
 def command(
@@ -34,6 +36,23 @@ def command(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder that gets the run folder.")] = Path(
         "runs"
     ),
+    precision: Annotated[
+        Literal["auto", "fp32", "bf16", "plain"],
+        typer.Option("--precision", help="auto takes what a short probe finds fastest; plain is the reference loop."),
+    ] = "auto",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a run; an error if there is none (the same command does so anyway).")
+    ] = False,
+    again: Annotated[bool, typer.Option("--again", help="Train anew where a finished run is there.")] = False,
+    time_limit: Annotated[
+        float | None, typer.Option("--time-limit", metavar="SECONDS", min=0.001, help="Stop after so many seconds of training.")
+    ] = None,
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="Equal bits on a GPU too, at some cost; a CPU has them anyway.")
+    ] = False,
+    tensorboard: Annotated[
+        Path | None, typer.Option("--tensorboard", metavar="DIR", help="Write curves for TensorBoard, too.")
+    ] = None,
     format: Annotated[Literal["text", "json"], typer.Option("--format", help="How to print the result.")] = "text",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on the way.")] = False,
 ) -> None:
@@ -48,7 +67,12 @@ def command(
     experiment = experiment_of(chosen)
     if not quiet:
         talk(chosen.notes)
-    run = _run(chosen, experiment, quiet, data_root=data_root, device=device, out=out)
+    if resume:
+        _check_resumable(out, experiment)
+    run = _run(chosen, experiment, quiet, tensorboard, data_root=data_root, device=device, out=out, speed=precision,
+               again=again, limit=time_limit, deterministic=deterministic)  # fmt: skip
+    if run is None:
+        return
     if format == "json":
         put_json(record(run))
     else:
@@ -70,19 +94,40 @@ def experiment_of(spec: Spec) -> Experiment:
     return Experiment(name, spec.canonical, data, train, spec.hash)
 
 
-def _run(spec: Spec, experiment: Experiment, quiet: bool, **where: Any) -> Run:
+def _check_resumable(out: Path, experiment: Experiment) -> None:
+    from archdsl.errors import EnvError
+    from archdsl.train.runs import find_run
+
+    if find_run(out, experiment) is None:
+        raise EnvError(f"there is no run of this experiment in {out} to go on with",
+                       help="leave --resume out to begin one, or name the folder of runs by --out")  # fmt: skip
+
+
+def _run(spec: Spec, experiment: Experiment, quiet: bool, board: Path | None, **where: Any) -> Run | None:
+    """The run; None in a process that does not lead the training."""
     from archdsl.cli.progress import Talk
     from archdsl.emit.build import build
     from archdsl.train.fit import fit
     from archdsl.train.signals import Interrupted
 
+    listeners: list[Any] = []
+    if board is not None:
+        from archdsl.train.boards import Board
+
+        listeners.append(Board(board))
+    leads = int(os.environ.get("RANK", "0")) == 0
     try:
-        with Talk(sys.stderr, quiet) as talk:
-            return fit(build(spec.trace), experiment, listen=talk, every=talk.every, **where)
+        with Talk(sys.stderr, quiet or not leads) as talk:
+            listeners.append(talk)
+            run = fit(build(spec.trace), experiment, listen=lambda e: [f(e) for f in listeners], every=talk.every, **where)
     except Interrupted as stop:
-        if stop.folder is not None and sys.stderr is not None:
-            print(f"{stop}; the last weights are in {stop.folder}", file=sys.stderr)
+        if stop.folder is not None and sys.stderr is not None and leads:
+            print(f"{stop}; the same command goes on from {stop.folder}", file=sys.stderr)
         raise SystemExit(stop.exit_code) from None
+    finally:
+        for listener in listeners:
+            getattr(listener, "close", lambda: None)()
+    return run if leads else None
 
 
 def summary(run: Run) -> str:
@@ -96,8 +141,10 @@ def summary(run: Run) -> str:
                 f"(best {100 * result['best_valid_accuracy']:.2f} % after epoch {result['best_epoch']})"
             )
         first += f", {result['seconds']:.1f} s"
+        if result.get("why"):
+            first += f"; ended after epoch {result['epochs']}: {result['why']}"
     else:
-        first = f"diverged at step {result.get('step')}"
+        first = f"{FAILED.get(str(result.get('status')), 'not finished')} at step {result.get('step')}"
     return f"{first}\nrun {run.folder}\n"
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _KEY = re.compile(r"(let|data|train)\.([A-Za-z_][A-Za-z0-9_-]*)|input|classes")
+# The words of data of one's own, which `--data WORD:PATH` may name, and what their paths are.
+_PATHS = {"folder": "folder", "imagenet": "folder", "csv": "file", "parquet": "file"}
 _ORDER = ("input", "classes", "net", "data", "train")
 
 
@@ -152,10 +154,12 @@ def _with(file: ast.File, old: ast.Statement, items: list[ast.Expr]) -> ast.File
 
 
 def data_text(name: str) -> str:
-    """What ``--data NAME`` means in a text: a data set's name as it stands, ``folder:PATH`` as its word."""
-    if not name.startswith("folder:"):
+    """What ``--data NAME`` means in a text: a data set's name as it stands, ``folder:PATH`` and ``csv:PATH`` as
+    their words.
+    """
+    word, colon, path = name.partition(":")
+    if not colon or word not in _PATHS:
         return name
-    path = name.removeprefix("folder:")
     if not path or any(c in path for c in '"\n\r#'):
-        raise ArchError(f"--data {name!r} names no folder that a text can hold", help="write folder:PATH")
-    return f'folder("{path}")'
+        raise ArchError(f"--data {name!r} names no {_PATHS[word]} that a text can hold", help=f"write {word}:PATH")
+    return f'{word}("{path}")'

@@ -11,6 +11,7 @@ from archdsl.expand.graph import Setting
 from archdsl.expand.network import network
 from archdsl.ir.symbol import Symbol
 from archdsl.registry import find, names
+from archdsl.registry.synonyms import synonym
 from archdsl.syntax import ast
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def _setting(space: str, item: ast.Expr, env: Env) -> Setting:
             if other != space and find(other, item.name) is not None:
                 raise fail("A201", f"`{item.name}` belongs into a `{other}` statement", item.span)
         raise fail("A201", f"unknown {space} word `{item.name}`", item.span,
-                   suggest(item.name, names(space)) or f"`archdsl words {space}` lists all")  # fmt: skip
+                   _remedy(item.name, space))  # fmt: skip
 
     def body(expr: ast.Expr, inner: Env) -> Node:
         return network(expr, inner.branch())
@@ -83,3 +84,8 @@ def _setting(space: str, item: ast.Expr, env: Env) -> Setting:
     except ArchError as error:
         raise fail("A209", error.message, item.span, error.help) from None
     return Setting(entry, args, value, item.span)
+
+
+def _remedy(name: str, space: str) -> str:
+    known = names(space)
+    return synonym(name, known) or suggest(name, known) or f"`archdsl words {space}` lists all"

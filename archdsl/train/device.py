@@ -12,8 +12,9 @@ from archdsl.errors import ArchError, EnvError
 from archdsl.train.datasets.arrays import Arrays
 
 
-def choose_device(wish: str = "auto") -> tuple[torch.device, str]:
-    """The device for ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``, and a note on what was taken.
+def choose_device(wish: str = "auto", local: int | None = None) -> tuple[torch.device, str]:
+    """The device for ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``, and a note on what was taken. Of several
+    processes on this machine each takes the GPU of its number, ``local``.
 
     Raises:
         EnvError: this machine has no such device.
@@ -25,11 +26,12 @@ def choose_device(wish: str = "auto") -> tuple[torch.device, str]:
     if kind == "auto":
         kind = "cuda" if torch.cuda.is_available() else "mps" if _has_mps() else "cpu"
     if kind == "cuda":
+        number = number or str(local or 0)
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-        if int(number or 0) >= count:
+        if int(number) >= count:
             raise EnvError(f"--device {wish}: torch sees {count} CUDA devices here",
                            help="take --device auto or cpu, or install a CUDA build of torch")  # fmt: skip
-        device = torch.device("cuda", int(number or 0))
+        device = torch.device("cuda", int(number))
         return device, f"device: {device}, {torch.cuda.get_device_name(device)}"
     if kind == "mps" and not _has_mps():
         raise EnvError(f"--device {wish}: this machine has no Metal device", help="take --device auto or cpu")
@@ -43,23 +45,6 @@ def _has_mps() -> bool:
 
 
 @dataclass(frozen=True, eq=False)
-class Resident:
-    """Images (N, C, H, W) uint8 and labels (N,) int64 that stay on the device for the whole run."""
-
-    images: Tensor
-    labels: Tensor
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-
-def resident(arrays: Arrays, device: torch.device) -> Resident:
-    """The arrays on the device. On the CPU they are not copied: a cached set stays mapped from its file."""
-    images = arrays.images if arrays.images.flags.writeable else np.array(arrays.images)
-    return Resident(torch.from_numpy(images).to(device), torch.from_numpy(arrays.labels).to(device))
-
-
-@dataclass(frozen=True, eq=False)
 class Normalise:
     """Bytes to float32 with mean 0 and deviation 1 per channel: one multiplication and one addition."""
 
@@ -70,23 +55,28 @@ class Normalise:
         return torch.addcmul(self.shift, images.float(), self.scale)
 
 
-def normalise(mean: tuple[float, ...], std: tuple[float, ...], device: torch.device) -> Normalise:
-    """For images whose channels have this mean and standard deviation in [0, 1]; a constant channel becomes
-    0.
+def normalise(mean: tuple[float, ...], std: tuple[float, ...], device: torch.device, top: float = 255) -> Normalise:
+    """For images whose channels have this mean and standard deviation as shares of ``top``; a constant
+    channel becomes 0. For the columns of a table ``top`` is 1 and the shape (D,).
     """
     deviation = torch.tensor(std, dtype=torch.float64).clamp(min=1e-6)
-    scale = 1 / (255 * deviation)
+    scale = 1 / (top * deviation)
     shift = -torch.tensor(mean, dtype=torch.float64) / deviation
-    scale, shift = (t.float().to(device).view(1, -1, 1, 1) for t in (scale, shift))
+    shape = (1, -1, 1, 1) if top == 255 else (1, -1)
+    scale, shift = (t.float().to(device).view(shape) for t in (scale, shift))
     return Normalise(scale, shift)
 
 
 def measured(arrays: Arrays) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of each channel in [0, 1], over all images: for sets that publish none."""
+    """Mean and standard deviation over all images of each channel in [0, 1], or of each column of a table: for
+    sets that publish none.
+    """
+    pictures = arrays.images.ndim == 4
+    axes = (0, 2, 3) if pictures else (0,)
     total, square, count = np.zeros(arrays.images.shape[1]), np.zeros(arrays.images.shape[1]), 0
     for first in range(0, len(arrays), 1000):
-        part = arrays.images[first : first + 1000].astype(np.float64) / 255
-        total, square = total + part.sum((0, 2, 3)), square + (part**2).sum((0, 2, 3))
+        part = arrays.images[first : first + 1000].astype(np.float64) / (255 if pictures else 1)
+        total, square = total + part.sum(axes), square + (part**2).sum(axes)
         count += part[:, 0].size
     mean = total / count
     std = np.sqrt(np.maximum(square / count - mean**2, 0))

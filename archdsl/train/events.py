@@ -54,8 +54,8 @@ class EpochDone:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """After the last epoch, with the test figures of the last weights; accuracies in [0, 1], time of the
-    whole run.
+    """After the last epoch, with the test figures of the weights that are kept; accuracies in [0, 1], time
+    of the training steps. ``why`` says what ended the run before its last epoch.
     """
 
     step: int
@@ -68,6 +68,41 @@ class Finished:
     test_accuracy: float
     seconds: float
     images_per_second: float
+    epochs: int = 0
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """Before the first step of a run that goes on from a checkpoint; ``step`` are done."""
+
+    epoch: int
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something that a person should know of, such as a checkpoint that was damaged."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimedOut:
+    """The run reached its time limit, in seconds of training; it can go on from ``step``."""
+
+    epoch: int
+    step: int
+    limit: float
+
+
+@dataclass(frozen=True, slots=True)
+class Oom:
+    """The device's memory did not suffice."""
+
+    epoch: int
+    step: int
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +124,7 @@ class Stopped:
     step: int
 
 
-Event = Started | Progress | EpochDone | Finished | Diverged | Stopped
+Event = Started | Resumed | Progress | EpochDone | Finished | Diverged | Stopped | TimedOut | Warned | Oom
 
 
 def event_to_json(event: Event) -> dict[str, Any]:

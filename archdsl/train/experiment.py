@@ -17,10 +17,13 @@ from archdsl.words.data.folders import Folder
 from archdsl.words.data.values import Dataset, Subset, Valid
 from archdsl.words.train.values import (
     Adam,
+    Decay,
     OneCycle,
     Optimizer,
+    Patience,
     Schedule,
     Step,
+    Triangle,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -37,21 +40,34 @@ class DataSettings:
     valid: Valid | None = None
     subset: Subset | None = None
     augment: tuple[Augmentation, ...] = ()
+    corrupt: tuple[Corruption, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class TrainSettings:
-    """How a net is trained. ``schedule`` None keeps the learning rate; ``wd`` and ``l2`` are rates, 0 for
-    none.
-    """
+    """How a net is trained: a field for each slot of the train words, with what holds where no word fills it."""
 
     optimizer: Optimizer = ADAM
-    wd: float = 0.0
-    l2: float = 0.0
+    wd: Decay | None = None
+    l2: Decay | None = None
+    l1: Decay | None = None
+    grouplasso: Decay | None = None
+    spred: float = 0.0
     schedule: Schedule | None = None
     warmup: int = 0
     epochs: int = 10
+    steps: int | None = None
     batch: int = 128
+    evalbatch: int = 500
+    accumulate: int = 1
+    smooth: float = 0.0
+    clip: float | None = None
+    ema: float | None = None
+    precise_bn: int | None = None
+    patience: Patience | None = None
+    converged: float | None = None
+    timelimit: float | None = None
+    syncbn: bool = False
     seed: int = 0
 
 
@@ -88,7 +104,9 @@ def fold_data(words: Iterable[Setting]) -> DataSettings:
     if "dataset" not in slots:
         raise ArchError("no data set is named", help="write `data fashion-mini`, or give --data fashion-mini")
     augment = tuple(s.value for s in slots.values() if isinstance(s.value, Augmentation))
-    return DataSettings(slots["dataset"].value, _value(slots, "valid"), _value(slots, "subset"), augment)
+    corrupt = tuple(s.value for s in slots.values() if isinstance(s.value, Corruption))
+    valid, subset = (slots[s].value if s in slots else None for s in ("valid", "subset"))
+    return DataSettings(slots["dataset"].value, valid, subset, augment, corrupt)
 
 
 def fold_train(words: Iterable[Setting]) -> TrainSettings:
@@ -98,17 +116,7 @@ def fold_train(words: Iterable[Setting]) -> TrainSettings:
         SpecError: A220, two words for one slot or two that contradict each other.
     """
     slots = _slots(words)
-    default = TrainSettings()
-    settings = TrainSettings(
-        optimizer=_value(slots, "optimizer") or default.optimizer,
-        wd=_value(slots, "wd", "rate") or 0.0,
-        l2=_value(slots, "l2", "rate") or 0.0,
-        schedule=_value(slots, "schedule"),
-        warmup=_value(slots, "warmup", "epochs") or 0,
-        epochs=_value(slots, "epochs", "count") or default.epochs,
-        batch=_value(slots, "batch", "size") or default.batch,
-        seed=_value(slots, "seed", "number") or default.seed,
-    )
+    settings = TrainSettings(**{slot: word.value for slot, word in slots.items()})
     _agree(settings, slots)
     return settings
 
@@ -125,14 +133,6 @@ def _slots(words: Iterable[Setting]) -> dict[str, Setting]:
     return slots
 
 
-def _value(slots: Mapping[str, Setting], slot: str, part: str = "") -> Any:
-    """What the word of a slot gave (or one field of it); None where no word is."""
-    if slot not in slots:
-        return None
-    value = slots[slot].value
-    return getattr(value, part) if part else value
-
-
 def _clash(message: str, word: Setting, help: str) -> SpecError:
     return fail("A220", message, word.span, help)
 
@@ -143,9 +143,10 @@ def _agree(settings: TrainSettings, slots: Mapping[str, Setting]) -> None:
     if isinstance(optimizer, Adam) and optimizer.wd is not None and settings.wd:
         raise _clash("`adamw` and `wd` both set the decoupled weight decay", slots["wd"],
                      "write adamw(…, wd=RATE), or adam and wd(RATE)")  # fmt: skip
-    if isinstance(schedule, OneCycle) and settings.warmup:
-        raise _clash("`onecycle` has its own rise, so `warmup` contradicts it", slots["warmup"],
-                     "leave warmup out; onecycle(up=30%) sets the length of the rise")  # fmt: skip
+    if isinstance(schedule, OneCycle | Triangle) and settings.warmup:
+        word = slots["schedule"].entry.name
+        raise _clash(f"`{word}` has its own rise, so `warmup` contradicts it", slots["warmup"],
+                     f"leave warmup out; {word}(up=30%) sets the length of the rise")  # fmt: skip
     if settings.warmup > epochs or (settings.warmup == epochs and schedule is not None):
         raise _clash(f"the warm-up of {settings.warmup} epochs leaves nothing of a run of {epochs}",
                      slots["warmup"], "fewer epochs of warm-up, or more epochs")  # fmt: skip
@@ -164,6 +165,7 @@ def to_json(experiment: Experiment) -> dict[str, dict[str, Any]]:
             "valid": data.valid.amount if data.valid else None,
             "subset": data.subset.count if data.subset else None,
             "augment": [_plain(a) for a in data.augment],
+            "corrupt": [_plain(c) for c in data.corrupt],
         },
         "train": {name: _plain(getattr(train, name)) for name in TrainSettings.__dataclass_fields__},
     }

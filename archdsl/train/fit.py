@@ -1,165 +1,221 @@
-"""From a model and an experiment to a trained model in a run folder."""
+"""From a model and an experiment to a trained model in a run folder.
+
+The folder is named by the experiment's hash: the same command finds its run again, and goes on from the last
+checkpoint, or gives the result if there is one.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
-from archdsl.errors import ArchError, EnvError
-from archdsl.train.datasets import Splits, load, split
-from archdsl.train.device import choose_device, measured, normalise, resident
-from archdsl.train.events import Diverged, EpochDone, Event, Finished, Started, Stopped
-from archdsl.train.experiment import DataSettings, Experiment
-from archdsl.train.init import initialise
-from archdsl.train.loop import Job, steps_per_epoch, train
-from archdsl.train.runs import Run, RunFolder, check_writable, load_run
+from archdsl.errors import EnvError
+from archdsl.train.events import (
+    Diverged,
+    EpochDone,
+    Event,
+    Finished,
+    Oom,
+    Progress,
+    Resumed,
+    Started,
+    Stopped,
+    TimedOut, Warned,
+)  # fmt: skip
+from archdsl.train.experiment import Experiment
+from archdsl.train.loop import Training
+from archdsl.train.optim import merged_state
+from archdsl.train.runs import Run, RunFolder, check_writable, find_run, load_run
+from archdsl.train.setup import Setup, explained, gather, is_out_of_memory
 from archdsl.train.signals import Interrupted, StopOnSignal
-from archdsl.words.data.folders import Folder
+from archdsl.train.watchdog import watchdog
+from archdsl.train.world import World, joined, lost
 
-SAVE_EVERY = 30.0  # seconds of training that a killed process may lose, at whole epochs
+SAVE_EVERY = 60.0  # seconds between two checkpoints within an epoch; one is written after every epoch anyway
 Listener = Callable[[Event], object]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How a run is carried out; none of it is part of the experiment.
+
+    Args:
+        out: the folder that gets the run folder.
+        data_root: searched for the data before the other data roots.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+        speed: ``auto`` lets a probe choose; ``fp32`` and ``bf16`` fix the type; ``plain`` is the reference.
+        fresh: draw the initial weights from the experiment's seed; False trains on from the model's own.
+        again: train anew where a finished run is there.
+        every: seconds between two Progress events; None for none.
+        limit: seconds of training after which the run stops, to be gone on with later.
+        deterministic: torch's deterministic algorithms (CUDA; on a CPU they are so anyway).
+    """
+
+    out: str | Path = "runs"
+    data_root: str | Path | None = None
+    device: str = "auto"
+    speed: str = "auto"
+    fresh: bool = True
+    again: bool = False
+    every: float | None = None
+    limit: float | None = None
+    deterministic: bool = False
 
 
 def fit(
     model: nn.Module,
     experiment: Experiment,
-    *,
-    out: str | Path = "runs",
-    data_root: str | Path | None = None,
-    device: str = "auto",
-    fresh: bool = True,
-    every: float | None = None,
-    channels_last: bool = False,
+    wish: Wish | None = None,
     listen: Listener = lambda event: None,
+    **wishes: Any,
 ) -> Run:
     """Train ``model`` in place as the experiment says, and write a run folder.
 
     Args:
         model: takes (N, C, H, W) float32 images of the data set, gives (N, classes) logits.
         experiment: data and training settings, and the canonical text to record.
-        out: the folder that gets the run folder.
-        data_root: searched for the data before the other data roots.
-        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
-        fresh: draw the initial weights from the experiment's seed; False trains on from the model's own.
-        every: seconds between two Progress events; None for none.
-        channels_last: keep weights and batches in the memory order N, H, W, C. Results differ by rounding.
+        wish: how to carry it out; its fields may be given by name instead.
         listen: called with every event.
 
     Raises:
         ArchError: model and data do not fit.
-        EnvError: no such device, no data, no room on the disk or in memory.
-        Interrupted: SIGINT or SIGTERM came; the folder has the last weights, and no result.
+        EnvError: no such device, no data, no room on the disk, or another process is at this run.
+        StoreError: the run's folder is damaged.
+        Interrupted: SIGINT or SIGTERM came; the folder has a checkpoint to go on from.
     """
-    with StopOnSignal() as signals:
-        target, note = choose_device(device)
-        check_writable(Path(out))
-        splits = _splits(experiment, data_root)
-        job = _job(model, experiment, splits, target, fresh, channels_last, every, signals.wanted)
-        with _explained(experiment):
-            _check_fit(job, experiment.data)
-            folder = RunFolder.create(Path(out), experiment, str(target), splits.source)
-            signals.patient = True
-            _tell(folder, listen, _started(job, splits, target, note))
-            last = _follow(job, folder, listen)
+    wish = wish if wish is not None else Wish(**wishes)
+    out = Path(wish.out)
+    with StopOnSignal() as signals, joined(wish.device) as world:
+        done = _done(out, experiment, wish, world)
+        if done is not None:
+            return done
+        with explained(experiment):
+            setup = gather(model, experiment, wish, world, signals.wanted)
+            folder = RunFolder.open(out, experiment, again=wish.again) if world.leads else None
+            keeper = Keeper(folder, listen)
+            try:
+                last = _train(setup, keeper, wish, signals)
+            finally:
+                keeper.close()
+        path: Path = world.share(folder.path if folder is not None else None)
     if isinstance(last, Stopped):
-        raise Interrupted(signals.received or 2, folder.path)
-    return load_run(folder.path)
+        raise Interrupted(signals.received or 2, path)
+    return load_run(path)
 
 
-def _splits(experiment: Experiment, data_root: str | Path | None) -> Splits:
-    data = experiment.data
-    return split(load(data.dataset, data_root), data.valid, data.subset, experiment.train.seed)
+def _done(out: Path, experiment: Experiment, wish: Wish, world: World) -> Run | None:
+    """The run, if it came to its end before."""
+    found: Run | None = None
+    if world.leads:
+        check_writable(out)
+        found = find_run(out, experiment) if not wish.again else None
+    found = world.share(found)
+    return found if found is not None and found.done else None
 
 
-def _job(
-    model: nn.Module, experiment: Experiment, splits: Splits, device: torch.device, fresh: bool,
-    channels_last: bool, every: float | None, stop: Callable[[], bool],
-) -> Job:  # fmt: skip
-    if fresh:
-        initialise(model, experiment.train.seed)
-    model.to(device)
-    if channels_last:
-        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    data = experiment.data
-    own = isinstance(data.dataset, Folder)  # pictures of one's own publish no statistics
-    mean, std = measured(splits.train) if own else (data.dataset.mean, data.dataset.std)  # type: ignore[union-attr]
-    return Job(
-        model, resident(splits.train, device),
-        resident(splits.valid, device) if splits.valid is not None else None,
-        resident(splits.test, device), normalise(mean, std, device),
-        data.augment, experiment.train, every, stop, channels_last,
-    )  # fmt: skip
-
-
-def _check_fit(job: Job, data: DataSettings) -> None:
-    """Refuse a net that does not take these images or does not give these classes, before the first step: a
-    wrong label would end a GPU's process.
-    """
-    classes, mode = data.dataset.classes, job.model.training
-    job.model.eval()
-    with torch.no_grad():
-        try:
-            given = tuple(job.model(job.normalise(job.test.images[:2])).shape[1:])
-        except (RuntimeError, ValueError) as error:
-            shape = "x".join(map(str, data.dataset.input))
-            raise ArchError(f"the net does not take the images of {data.dataset.name} ({shape}): {error}",
-                            help=f"give it `input {shape}`") from error  # fmt: skip
-    job.model.train(mode)
-    if given != (classes,):
-        raise ArchError(f"the net gives {'x'.join(map(str, given))} values an image, and {data.dataset.name} has "
-                        f"{classes} classes", help=f"end the net in linear({classes})")  # fmt: skip
-
-
-@contextmanager
-def _explained(experiment: Experiment) -> Iterator[None]:
-    """Errors of torch that a setting of the text causes, said in the words of the text."""
-    batch = experiment.train.batch
+def _train(setup: Setup, keeper: Keeper, wish: Wish, signals: StopOnSignal) -> Event:
+    world, limit = setup.job.world, setup.job.limit
+    keeper.describe(setup)
+    training: Training | None = None
     try:
-        yield
-    except torch.OutOfMemoryError as error:
-        raise EnvError("the device has not enough memory for a step", help=f"less than batch({batch})") from error
+        training = Training(setup.job)
+        if (found := keeper.resumable(world)) is not None:
+            training.load(*found)
+        signals.patient = True
+        keeper.begin(setup.started, training)
+        with watchdog(limit):
+            return keeper.follow(training)
     except RuntimeError as error:
-        if "allocate memory" not in str(error):
+        if world.size > 1 and lost(error):
+            raise EnvError("another process of this training is gone",
+                           help="the same command goes on from the last checkpoint") from error  # fmt: skip
+        if not is_out_of_memory(error):
             raise
-        raise EnvError("not enough memory for a step", help=f"less than batch({batch})") from error
-    except ValueError as error:
-        if "Expected more than 1 value per channel" not in str(error):
-            raise
-        raise ArchError("batch norm cannot train on a batch of one image",
-                        help="a larger batch than batch(1), or ln or gn instead of bn") from error  # fmt: skip
+        return keeper.oom(training, error)
 
 
-def _started(job: Job, splits: Splits, device: torch.device, note: str) -> Started:
-    settings = job.settings
-    steps = settings.epochs * steps_per_epoch(len(job.train), settings.batch)
-    return Started(
-        str(device), splits.source, len(job.train), len(job.valid) if job.valid else 0, len(job.test),
-        sum(p.numel() for p in job.model.parameters()), settings.epochs, steps, (note,),
-    )  # fmt: skip
+@dataclass
+class Keeper:
+    """Writes what happens into the run folder; processes that do not lead have none and only listen."""
+
+    folder: RunFolder | None
+    listen: Listener
+    saved: float = field(default_factory=time.monotonic)
+
+    def describe(self, setup: Setup) -> None:
+        """What the figures depend on besides the settings."""
+        if self.folder is not None:
+            self.folder.describe(str(setup.device), setup.source, asdict(setup.plan))
+
+    def close(self) -> None:
+        """Let another process have the folder."""
+        if self.folder is not None:
+            self.folder.close()
+
+    def resumable(self, world: World) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
+        """The last good checkpoint of this run, in every process; None where there is none."""
+        found: tuple[dict[str, torch.Tensor], dict[str, Any]] | None = None
+        checkpoint = self.folder.checkpoint() if self.folder is not None else None
+        if checkpoint is not None:
+            *state, warnings = checkpoint
+            found = (state[0], state[1])
+            for text in warnings:
+                self.listen(Warned(text))
+        return world.share(found)
+
+    def begin(self, started: Started, training: Training) -> None:
+        """Say what is about to happen."""
+        self.tell(started)
+        if training.step:
+            self.tell(Resumed(training.epoch, training.step))
+
+    def follow(self, training: Training) -> Event:
+        """Run the loop to its end; write the log, the checkpoints, the weights and the result."""
+        event: Event | None = None
+        for event in training.events():
+            self.tell(event)
+            late = isinstance(event, Progress) and time.monotonic() - self.saved > SAVE_EVERY
+            if late or isinstance(event, EpochDone | Stopped | TimedOut):
+                self.save(training)
+        assert event is not None, "the loop ends with an event"
+        if self.folder is not None and isinstance(event, Finished | Diverged):
+            self.folder.finish(merged_state(training.model), _result(event))
+        elif self.folder is not None and isinstance(event, TimedOut):
+            self.folder.note(_result(event))
+        return event
+
+    def oom(self, training: Training | None, error: RuntimeError) -> Oom:
+        """Record that the memory did not suffice, and free it."""
+        event = Oom(training.epoch if training else 0, training.step if training else 0, str(error).splitlines()[0])
+        if training is not None:
+            training.update.zero()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        self.tell(event)
+        if self.folder is not None:
+            self.folder.note(_result(event))
+        return event
+
+    def save(self, training: Training) -> None:
+        """Write a checkpoint."""
+        if self.folder is not None:
+            tensors, about = training.state()
+            self.folder.save(tensors, about)
+        self.saved = time.monotonic()
+
+    def tell(self, event: Event) -> None:
+        """Write an event to the log, and pass it on."""
+        if self.folder is not None:
+            self.folder.event(event)
+            self.listen(event)
 
 
-def _follow(job: Job, folder: RunFolder, listen: Listener) -> Event:
-    """Run the loop to its end; write the log, the weights and the result."""
-    saved = time.monotonic()
-    event: Event | None = None
-    for event in train(job):
-        _tell(folder, listen, event)
-        if isinstance(event, EpochDone) and time.monotonic() - saved > SAVE_EVERY:
-            folder.weights(job.model)
-            saved = time.monotonic()
-    assert event is not None, "the loop ends with an event"
-    folder.weights(job.model)
-    if isinstance(event, Finished | Diverged):
-        folder.result({"status": type(event).__name__.lower(), **asdict(event)})
-    return event
-
-
-def _tell(folder: RunFolder, listen: Listener, event: Event) -> None:
-    folder.event(event)
-    listen(event)
+def _result(event: Finished | Diverged | TimedOut | Oom) -> dict[str, Any]:
+    status = {"TimedOut": "timeout"}.get(type(event).__name__, type(event).__name__.lower())
+    return {"status": status, **asdict(event)}

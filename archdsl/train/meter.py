@@ -1,18 +1,22 @@
-"""Sums that stay on the device, the evaluation of a net, and the last weights known to be finite."""
+"""Sums that stay on the device, and the evaluation of a net."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from archdsl.train.device import Normalise, Resident
+from archdsl.train.device import Normalise
+from archdsl.train.feed import Feed, in_order
+from archdsl.train.world import World
 
 EVALUATION_BATCH = 500  # big enough to keep a device busy, small enough for the memory of a step of training
 NEVER = 2**62
+ALONE = World()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,71 +33,69 @@ class Meter:
 
     def __init__(self, device: torch.device) -> None:
         # Metal has no float64. float32 sums of some thousand losses are good to about six digits.
-        self._loss = torch.zeros((), dtype=torch.float32 if device.type == "mps" else torch.float64, device=device)
-        self._hits = torch.zeros((), dtype=torch.int64, device=device)
-        self._bad = torch.full((), NEVER, dtype=torch.int64, device=device)
+        self.loss = torch.zeros((), dtype=torch.float32 if device.type == "mps" else torch.float64, device=device)
+        self.hits = torch.zeros((), dtype=torch.int64, device=device)
+        self.bad = torch.full((), NEVER, dtype=torch.int64, device=device)
         self.seen = 0
 
     def add(self, loss: Tensor, logits: Tensor, labels: Tensor, step: int) -> None:
         """Count a batch with its mean loss."""
-        self._loss += loss.to(self._loss.dtype) * len(labels)
-        self._hits += (logits.argmax(1) == labels).sum()
-        self._bad = torch.where(torch.isfinite(loss), self._bad, self._bad.clamp(max=step))
+        self.loss += loss.to(self.loss.dtype) * len(labels)
+        self.hits += (logits.argmax(1) == labels).sum()
+        self.bad = torch.where(torch.isfinite(loss), self.bad, self.bad.clamp(max=step))
         self.seen += len(labels)
 
-    def read(self) -> Figures:
-        """The means so far; waits for the device."""
-        hits, bad = torch.stack((self._hits, self._bad)).tolist()
-        seen = max(self.seen, 1)
-        return Figures(float(self._loss) / seen, hits / seen, None if bad == NEVER else bad)
+    def read(self, world: World = ALONE) -> Figures:
+        """The means so far, over all processes; waits for the device."""
+        loss, counts, bad = (
+            self.loss.clone(),
+            torch.stack((self.hits, self.hits.new_tensor(self.seen))),
+            self.bad.clone(),
+        )
+        world.total(loss, counts)
+        world.least(bad)
+        hits, seen = counts.tolist()
+        first = int(bad)
+        return Figures(float(loss) / max(seen, 1), hits / max(seen, 1), None if first == NEVER else first)
+
+    def state(self) -> dict[str, Tensor]:
+        """The sums, for a checkpoint."""
+        return {"loss": self.loss, "hits": self.hits, "bad": self.bad, "seen": torch.tensor(self.seen)}
+
+    def load(self, state: dict[str, Tensor]) -> None:
+        """Go on from the sums of ``state``."""
+        self.loss.copy_(state["loss"])
+        self.hits.copy_(state["hits"])
+        self.bad = state["bad"].to(self.bad.device)
+        self.seen = int(state["seen"])
 
 
 @torch.no_grad()
 def evaluate(
-    model: nn.Module, data: Resident, normalise: Normalise, stop: Callable[[], bool] = lambda: False
+    net: nn.Module,
+    data: Feed,
+    normalise: Normalise,
+    stop: Callable[[], bool] = lambda: False,
+    *,
+    size: int = EVALUATION_BATCH,
+    world: World = ALONE,
+    context: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> tuple[float, float] | None:
     """Mean loss and accuracy in eval mode, without augmentation; None if asked to stop. Leaves the net's
-    mode as is.
+    mode as is. Each process takes its own part of the images.
     """
-    mode = model.training
-    model.eval()
-    meter = Meter(data.labels.device)
+    mode = net.training
+    net.eval()
+    device = normalise.scale.device
+    meter = Meter(device)
     try:
-        for images, labels in zip(
-            data.images.split(EVALUATION_BATCH), data.labels.split(EVALUATION_BATCH), strict=True
-        ):
-            if stop():
+        for images, labels in data.batches(in_order(len(data), size, *world.part(len(data))), device):
+            if stop() and world.size == 1:
                 return None
-            logits = model(normalise(images))
+            with context():
+                logits = net(normalise(images)).float()
             meter.add(functional.cross_entropy(logits, labels), logits, labels, 0)
     finally:
-        model.train(mode)
-    figures = meter.read()
+        net.train(mode)
+    figures = meter.read(world)
     return figures.loss, figures.accuracy
-
-
-class Snapshot:
-    """A copy of the last weights that were all finite, on the device, beside the model."""
-
-    def __init__(self, model: nn.Module) -> None:
-        self._model = model
-        self._copy = {k: v.detach().clone() for k, v in model.state_dict().items()}
-        self._epoch = 0
-
-    @torch.no_grad()
-    def take(self, epoch: int) -> bool:
-        """Copy the model's weights, if all of them are finite; says whether they were."""
-        now = self._model.state_dict()
-        floating = [v for v in now.values() if v.is_floating_point()]
-        if floating and not bool(torch.stack([torch.isfinite(v).all() for v in floating]).all()):
-            return False
-        for name, value in now.items():
-            self._copy[name].copy_(value)
-        self._epoch = epoch
-        return True
-
-    @torch.no_grad()
-    def restore(self) -> int:
-        """Give the model the copy back, and say after which epoch it was taken."""
-        self._model.load_state_dict(self._copy)
-        return self._epoch

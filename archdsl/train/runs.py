@@ -6,39 +6,54 @@ replaced are written beside their place and moved there when they are on the dis
 
 from __future__ import annotations
 
-import json
-import math
+import hashlib
 import platform
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archdsl.emit.target import replacing
 from archdsl.errors import EnvError, StoreError
 from archdsl.train.events import Event, Progress, event_to_json
 from archdsl.train.experiment import Experiment, to_json
+from archdsl.train.store.checkpoint import Checkpoints, tensor_bytes
+from archdsl.train.store.claim import claim
+from archdsl.train.store.files import as_json, plain, read_object, write_whole, writing
+from archdsl.train.store.log import append, read_events, repair, sync
+
+__all__ = [
+    "NUMERICS", "Run", "RunFolder", "check_writable", "find_run", "identity", "list_runs", "load_run", "plain",
+    "read_events", "versions",
+]  # fmt: skip
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
-SPEC, SETTINGS, VERSIONS, EVENTS, WEIGHTS, RESULT = (
-    "spec.arch", "settings.json", "versions.json", "events.jsonl", "model.safetensors", "result.json",
+SPEC, SETTINGS, VERSIONS, EVENTS, WEIGHTS, RESULT, OUTCOME = (
+    "spec.arch", "settings.json", "versions.json", "events.jsonl", "model.safetensors", "result.json", "outcome.json",
 )  # fmt: skip
+NUMERICS = "2"  # raise it when the same experiment gives other bits: old runs are then others
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run read from its folder. ``result`` is None where the run did not come to its end."""
+    """A run read from its folder. ``result`` is None where nothing is known of its end; a run that stopped at its time
+    limit, or for lack of memory, has an outcome there and can go on.
+    """
 
     folder: Path
     spec: str
     settings: Mapping[str, Any]
     versions: Mapping[str, Any]
     result: Mapping[str, Any] | None
+
+    @property
+    def done(self) -> bool:
+        """Whether the run came to its end: it finished, or diverged."""
+        return self.result is not None and self.result.get("status") in ("finished", "diverged")
 
     @property
     def weights(self) -> Path:
@@ -62,57 +77,130 @@ class Run:
 
 
 class RunFolder:
-    """A run folder while it is written."""
+    """A run folder while it is written, by the one process that holds its claim."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, experiment: Experiment) -> None:
+        self.path, self._experiment = path, experiment
+        self._claim = claim(path)
+        self._checkpoints = Checkpoints(path, identity(experiment))
 
     @classmethod
-    def create(cls, out: Path, experiment: Experiment, device: str, source: str) -> RunFolder:
-        """A fresh folder ``out/NAME-HASH-sSEED``; where that exists, with the first free number behind it.
+    def open(cls, out: Path, experiment: Experiment, again: bool = False) -> RunFolder:
+        """The folder of this experiment in ``out``: the one that is there, or a new one. With ``again`` a run that is
+        there begins anew; its result is gone.
 
         Raises:
-            EnvError: ``out`` cannot be written.
+            EnvError: it cannot be written, or another process is at this run.
         """
-        name = re.sub(r"[^A-Za-z0-9._]+", "-", experiment.name).strip("-.")[:60] or "run"
-        stem = f"{name}-{experiment.digest}-s{experiment.train.seed}"
-        with _writing(out):
+        with writing(out):
             out.mkdir(parents=True, exist_ok=True)
-            folder = cls(_fresh(out, stem))
-            folder._write(SPEC, experiment.text if experiment.text.endswith("\n") else experiment.text + "\n")
-            about = {
-                "name": experiment.name,
-                "hash": experiment.hash or experiment.digest,
-                "source": source,
-                **to_json(experiment),
-            }
-            folder._write(SETTINGS, _json(about, indent=2))
-            folder._write(VERSIONS, _json(versions(device), indent=2))
+            path = _place(out, experiment)
+            path.mkdir(exist_ok=True)
+        folder = cls(path, experiment)
+        try:
+            if again:
+                folder._begin_anew()
+            repair(path)
+        except BaseException:
+            folder.close()
+            raise
         return folder
+
+    def _begin_anew(self) -> None:
+        with writing(self.path):
+            for name in (RESULT, WEIGHTS, EVENTS, OUTCOME):
+                (self.path / name).unlink(missing_ok=True)
+        self._checkpoints.clear()
+
+    def close(self) -> None:
+        """Let another process have the run."""
+        self._claim.release()
+
+    def describe(self, device: str, source: str, plan: Mapping[str, Any]) -> None:
+        """Write what is run, and on what."""
+        experiment = self._experiment
+        text = experiment.text if experiment.text.endswith("\n") else experiment.text + "\n"
+        about = {
+            "name": experiment.name,
+            "hash": experiment.hash or experiment.digest,
+            "identity": identity(experiment),
+            "source": source,
+            **to_json(experiment),
+        }
+        self._write(SETTINGS, as_json(about, indent=2))
+        self._write(VERSIONS, as_json({**versions(device), "plan": dict(plan)}, indent=2))
+        self._write(SPEC, text.encode("utf-8", "surrogateescape"))
 
     def event(self, event: Event) -> None:
         """Append an event to the log; progress within an epoch is for the eye only and is not kept."""
-        if isinstance(event, Progress):
-            return
-        with _writing(self.path), (self.path / EVENTS).open("a", encoding="utf-8") as log:
-            log.write(_json(event_to_json(event)))
+        if not isinstance(event, Progress):
+            append(self.path, event_to_json(event))
 
-    def weights(self, model: nn.Module) -> None:
-        """Replace the saved weights by the model's."""
-        from safetensors.torch import save_file
+    def save(self, state: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
+        """Write a checkpoint, beside the last good one."""
+        sync(self.path)
+        self._checkpoints.save(state, about, self._claim.check)
 
-        # Copies: tied weights and other memory layouts are stored as plain tensors of their own.
-        state = {k: v.detach().cpu().contiguous().clone() for k, v in model.state_dict().items()}
-        with _writing(self.path):
-            _replace(self.path / WEIGHTS, lambda temporary: save_file(state, temporary))
+    def checkpoint(self) -> tuple[dict[str, Tensor], dict[str, Any], list[str]] | None:
+        """The last good checkpoint, and what is to be said about others; None where the run is new."""
+        return self._checkpoints.load()
 
-    def result(self, result: Mapping[str, Any]) -> None:
-        """Write the result; the run is done when this file is there."""
-        with _writing(self.path):
-            self._write(RESULT, _json(result, indent=2))
+    def finish(self, state: Mapping[str, Tensor], result: Mapping[str, Any]) -> None:
+        """Write the weights that are kept, then the result; the run is done when this file is there."""
+        data = tensor_bytes(state)
+        self._write(WEIGHTS, data)
+        self._write(RESULT, as_json({**result, "weights_sha256": hashlib.sha256(data).hexdigest()}, indent=2))
+        with suppress(OSError):
+            (self.path / OUTCOME).unlink(missing_ok=True)
+        self._checkpoints.clear()
 
-    def _write(self, name: str, text: str) -> None:
-        _replace(self.path / name, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    def note(self, outcome: Mapping[str, Any]) -> None:
+        """Write how a run ended that can go on."""
+        self._write(OUTCOME, as_json(outcome, indent=2))
+
+    def _write(self, name: str, data: bytes) -> None:
+        write_whole(self.path / name, data, self._claim.check)
+
+
+def identity(experiment: Experiment) -> str:
+    """The hash that names a run: its experiment and the version of our numerics."""
+    text = f"{experiment.hash or experiment.text}\n{to_json(experiment)}\n{NUMERICS}"
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def find_run(out: Path, experiment: Experiment) -> Run | None:
+    """The run of this experiment in ``out``, finished or not; None where there is none.
+
+    Raises:
+        StoreError: its folder is damaged.
+    """
+    path = _place(out, experiment)
+    return load_run(path) if (path / SPEC).is_file() else None
+
+
+def list_runs(out: Path) -> list[Run | StoreError]:
+    """Every run in ``out``, by name; a damaged one as the error that it gives."""
+    found: list[Run | StoreError] = []
+    for path in sorted(out.iterdir()) if out.is_dir() else []:
+        if (path / SPEC).is_file():
+            try:
+                found.append(load_run(path))
+            except StoreError as error:
+                found.append(error)
+    return found
+
+
+def _place(out: Path, experiment: Experiment) -> Path:
+    """Where the run of an experiment is or goes. Two experiments that share eight digits get numbers."""
+    name = re.sub(r"[^A-Za-z0-9._]+", "-", experiment.name).strip("-.")[:60] or "run"
+    stem, own = f"{name}-{experiment.digest}-s{experiment.train.seed}", identity(experiment)
+    number = 1
+    while True:
+        path = out / (stem if number == 1 else f"{stem}-{number}")
+        settings = path / SETTINGS
+        if not settings.is_file() or f'"identity": "{own}"' in settings.read_text("utf-8", errors="replace"):
+            return path
+        number += 1
 
 
 def load_run(path: str | Path) -> Run:
@@ -126,9 +214,10 @@ def load_run(path: str | Path) -> Run:
     if not (folder / SPEC).is_file():
         raise EnvError(f"{folder} is no run folder: it has no {SPEC}", help="give a folder that `archdsl train` made")
     try:
-        result = _read(folder / RESULT) if (folder / RESULT).is_file() else None
+        found = next((folder / name for name in (RESULT, OUTCOME) if (folder / name).is_file()), None)
         text = (folder / SPEC).read_text(encoding="utf-8")
-        return Run(folder, text, _read(folder / SETTINGS), _read(folder / VERSIONS), result)
+        settings, about = read_object(folder / SETTINGS), read_object(folder / VERSIONS)
+        return Run(folder, text, settings, about, read_object(found) if found else None)
     except (OSError, ValueError) as error:
         raise StoreError(f"the run {folder} is damaged ({error})", help="train again") from error
 
@@ -142,6 +231,7 @@ def versions(device: str) -> dict[str, Any]:
 
     return {
         "archdsl": archdsl.__version__,
+        "numerics": NUMERICS,
         "python": platform.python_version(),
         "torch": torch.__version__,
         "numpy": np.__version__,
@@ -153,54 +243,7 @@ def versions(device: str) -> dict[str, Any]:
 
 def check_writable(out: Path) -> None:
     """Fail before any work is done if no run folder can be made in ``out``."""
-    with _writing(out):
+    with writing(out):
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".probe-", dir=out):
             pass
-
-
-def _fresh(out: Path, stem: str) -> Path:
-    number = 1
-    while True:
-        folder = out / (stem if number == 1 else f"{stem}-{number}")
-        try:
-            folder.mkdir()  # fails if it exists, also when another process makes it at this moment
-        except FileExistsError:
-            number += 1
-        else:
-            return folder
-
-
-@contextmanager
-def _writing(place: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise EnvError(f"cannot write {error.filename or place}: {error.strerror or error}",
-                       help="make room or give a folder that can be written by --out") from error  # fmt: skip
-
-
-def _replace(target: Path, write: Callable[[Path], object]) -> None:
-    """Write a file that gets its name only when it is whole."""
-    with replacing(target) as temporary:
-        write(temporary)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    content = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(content, dict):
-        raise ValueError(f"{path.name} holds no object")
-    return content
-
-
-def _json(value: object, indent: int | None = None) -> str:
-    return json.dumps(plain(value), indent=indent, allow_nan=False, ensure_ascii=False) + "\n"
-
-
-def plain(value: Any) -> Any:
-    """The value with null for every number that JSON has no word for (NaN, infinity)."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(k): plain(v) for k, v in value.items()}
-    return [plain(v) for v in value] if isinstance(value, list | tuple) else value

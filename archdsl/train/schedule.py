@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from archdsl.words.train.values import Cosine, OneCycle, Step
+from archdsl.words.train.values import Cosine, Exponential, Linear, OneCycle, Step, Triangle
 
 if TYPE_CHECKING:
     from archdsl.words.train.values import Schedule
@@ -32,6 +32,15 @@ def factor(schedule: Schedule | None, warmup: int, step: int, steps: int, per_ep
             return end + (1 - end) * (1 + math.cos(math.pi * (step - rise) / (steps - rise))) / 2
         case Step(every, gamma):
             return gamma ** (step // per_epoch // every)
+        case Linear(end):
+            return 1 + (end - 1) * (step - rise) / max(steps - rise, 1)
+        case Exponential(gamma):
+            return gamma ** (step // per_epoch)
+        case Triangle(up, start, end):
+            top = up * steps
+            if step < top:
+                return start + (1 - start) * step / top
+            return 1 + (end - 1) * (step - top) / max(steps - top, 1)
         case OneCycle():
             return _onecycle(schedule, step, steps)
 

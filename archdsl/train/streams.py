@@ -8,7 +8,10 @@ touch.
 from __future__ import annotations
 
 import hashlib
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import torch
 
 Name = Literal["init", "order", "augment", "dropout", "split"]
 
@@ -17,3 +20,17 @@ def stream(seed: int, name: Name, *index: object) -> int:
     """The seed of a stream, in [0, 2^63); ``index`` tells its parts apart (an epoch, a shape)."""
     text = "\x1f".join(map(str, (seed, name, *index)))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+def seed_dropout(seed: int, step: int, rank: int, device: torch.device) -> None:
+    """Begin the draws of the layers anew, for one step: they come from torch's global generators. Processes
+    that train together draw for their own images.
+    """
+    import torch
+
+    number = stream(seed, "dropout", step, *((rank,) if rank else ()))
+    torch.default_generator.manual_seed(number)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(number)
+    elif device.type == "mps":
+        torch.mps.manual_seed(number)

@@ -5,10 +5,11 @@ import torch
 from torch import nn
 
 from archdsl.train.datasets import Arrays
-from archdsl.train.device import normalise, resident
+from archdsl.train.device import normalise
 from archdsl.train.experiment import DataSettings, Experiment, TrainSettings
+from archdsl.train.feed import resident
 from archdsl.train.init import initialise
-from archdsl.train.loop import Job
+from archdsl.train.job import Job
 from archdsl.words.data.sets import fashion_mini
 from archdsl.words.data.values import Subset
 

@@ -6,10 +6,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from archdsl.train.device import resident
 from archdsl.train.events import Diverged, EpochDone, Finished, Progress, Stopped
 from archdsl.train.experiment import TrainSettings
-from archdsl.train.loop import batches, steps_per_epoch, train
+from archdsl.train.feed import batches, resident, steps_per_epoch
+from archdsl.train.loop import Training, train
 from archdsl.train.streams import stream
 from archdsl.words.data.changes import Crop, Flip
 from archdsl.words.train.values import Adam, Cosine, Sgd
@@ -55,8 +55,8 @@ def test_it_is_the_loop_that_one_would_write_by_hand() -> None:
     losses = []
     for epoch in (1, 2):
         order = torch.randperm(48, generator=torch.Generator().manual_seed(stream(4, "order", epoch)))
-        torch.manual_seed(stream(4, "dropout", epoch))
         for rows in order.split(20):
+            torch.manual_seed(stream(4, "dropout", len(losses)))
             images = (work.train.images[rows].float() / 255 - 0.4) / 0.2
             loss = functional.cross_entropy(by_hand(images), work.train.labels[rows])
             optimizer.zero_grad()

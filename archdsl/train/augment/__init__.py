@@ -3,5 +3,7 @@
 from __future__ import annotations
 
 from archdsl.train.augment.apply import augment, crop, flip
+from archdsl.train.augment.layer import AugmentLayer
+from archdsl.train.augment.mixing import Target, mix
 
-__all__ = ["augment", "crop", "flip"]
+__all__ = ["AugmentLayer", "Target", "augment", "crop", "flip", "mix"]

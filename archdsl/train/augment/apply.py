@@ -10,19 +10,28 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from archdsl.train.chance import Chances
 from archdsl.words.data.changes import Augmentation, Crop, Flip
 
 
-def augment(images: Tensor, words: tuple[Augmentation, ...], generator: torch.Generator) -> Tensor:
+def augment(
+    images: Tensor,
+    words: tuple[Augmentation, ...],
+    chances: Chances,
+    step: int,
+    total: int | None = None,
+    start: int = 0,
+) -> Tensor:
     """The batch (N, C, H, W) after all augmentations, in their order; shape, type and device stay."""
     for word in words:
+        chance = chances.at(word.name, step, len(images), total, start)
         match word:
-            case Flip(p):
-                chosen = torch.rand(len(images), generator=generator, device=images.device) < p
-                images = flip(images, chosen)
-            case Crop(pad):
-                corners = torch.randint(2 * pad + 1, (2, len(images)), generator=generator, device=images.device)
-                images = crop(images, pad, corners[0], corners[1])
+            case Flip(p=p):
+                images = flip(images, chance.uniform() < p)
+            case Crop(pad=pad):
+                images = crop(images, pad, chance.integers(2 * pad + 1), chance.integers(2 * pad + 1))
+            case _:
+                pass
     return images
 
 

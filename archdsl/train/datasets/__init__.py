@@ -1,13 +1,15 @@
-"""Data sets: found under the data roots, decoded once, given as arrays of bytes.
+"""Data sets: found under the data roots, decoded once, given as arrays; or decoded while training, where they do not
+fit into memory.
 
-Nothing here knows torch, except the download (through torchvision) of a set that is not there.
+Nothing here loads torch, except the download (through torchvision) of a set that is not there, and streaming.
 """
 
 from __future__ import annotations
 
 from archdsl.train.datasets.arrays import Arrays, DataParts, Split
-from archdsl.train.datasets.load import load
+from archdsl.train.datasets.load import load, locate
 from archdsl.train.datasets.roots import data_roots
 from archdsl.train.datasets.split import Splits, split
+from archdsl.train.datasets.stream import Streamed
 
-__all__ = ["Arrays", "DataParts", "Split", "Splits", "data_roots", "load", "split"]
+__all__ = ["Arrays", "DataParts", "Split", "Splits", "Streamed", "data_roots", "load", "locate", "split"]

@@ -13,16 +13,19 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from archdsl.train.datasets.stream import Streamed
+
 Split = Literal["train", "test"]
 
 
 @dataclass(frozen=True, eq=False)
 class Arrays:
-    """Images (N, C, H, W) as uint8 and labels (N,) as int64. The images may be mapped from a file, copy on
-    write.
+    """Images (N, C, H, W) as uint8 and labels (N,) as int64; the images may be mapped from a file, copy on write.
+
+    Of a table, the "images" are its rows: vectors (N, D) as float32, not yet standardised.
     """
 
-    images: NDArray[np.uint8]
+    images: NDArray[np.uint8] | NDArray[np.float32]
     labels: NDArray[np.int64]
 
     def __len__(self) -> int:
@@ -35,10 +38,12 @@ class Arrays:
 
 @dataclass(frozen=True, eq=False)
 class DataParts:
-    """A data set as it lies on disk: training and test part, and where they come from."""
+    """A data set as it lies on disk: training and test part, and where they come from. Pictures that do not fit
+    into memory are ``Streamed``.
+    """
 
-    train: Arrays
-    test: Arrays
+    train: Arrays | Streamed
+    test: Arrays | Streamed
     source: str
 
 

@@ -1,8 +1,9 @@
-"""A tree of pictures, one folder a class (the data word ``folder``)."""
+"""A tree of pictures, one folder a class (the data words ``folder``, ``imagenet`` and ``imagenette``)."""
 
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,9 @@ from PIL import Image
 from archdsl.errors import EnvError
 from archdsl.train.datasets import cache
 from archdsl.train.datasets.arrays import Arrays, DataParts
+from archdsl.train.datasets.memory import resident_limit
 from archdsl.train.datasets.pictures import Failure, Refusals, square
+from archdsl.train.datasets.stream import MOST_WORKERS, Streamed, cores
 from archdsl.words.data.folders import LAYOUT, class_folders
 
 if TYPE_CHECKING:
@@ -27,19 +30,40 @@ ONE_IN = 5  # of a single tree, one picture in five is for the test
 def read(folder: Folder) -> DataParts:
     """Both parts, images (N, 3, size, size); labels count the sorted class folders from 0."""
     train_tree, test_tree = folder.trees()
+    return read_trees(train_tree, test_tree, folder.size, folder.path)
+
+
+def read_trees(train_tree: Path, test_tree: Path | None, size: int, source: str) -> DataParts:
+    """Both parts of these trees; without a test tree, a fifth of each class of the only one. They are decoded into
+    memory, or ``Streamed`` where that would take more than ``resident_limit``.
+    """
+    train, test = listed(train_tree, test_tree)
+    if (len(train) + len(test)) * 3 * size * size > resident_limit():
+        return DataParts(_streamed(train, size), _streamed(test, size), source)
+    return DataParts(
+        _decoded("folder-train", train, size, train_tree.parent),
+        _decoded("folder-test", test, size, train_tree.parent),
+        source,
+    )
+
+
+def listed(train_tree: Path, test_tree: Path | None) -> tuple[list[Picture], list[Picture]]:
+    """The files of both parts with their labels; no picture is read.
+
+    Raises:
+        EnvError: the trees hold different classes, a class is empty, or a file in it is no picture.
+    """
     names = class_folders(train_tree)
     pictures = _listed(train_tree, names)
     if test_tree is None:
-        train, test = _divided(train_tree, pictures)
-    else:
-        if class_folders(test_tree) != names:
-            raise EnvError(f"{test_tree} and {train_tree} do not hold the same classes", help=LAYOUT)
-        train, test = pictures, _listed(test_tree, names)
-    return DataParts(
-        _decoded("folder-train", train, folder.size, train_tree.parent),
-        _decoded("folder-test", test, folder.size, train_tree.parent),
-        folder.path,
-    )
+        return _divided(train_tree, pictures)
+    if class_folders(test_tree) != names:
+        raise EnvError(f"{test_tree} and {train_tree} do not hold the same classes", help=LAYOUT)
+    return pictures, _listed(test_tree, names)
+
+
+def _streamed(pictures: list[Picture], size: int) -> Streamed:
+    return Streamed([path for path, _ in pictures], np.array([label for _, label in pictures], np.int64), size)
 
 
 def _listed(tree: Path, names: Sequence[str]) -> list[Picture]:
@@ -83,12 +107,23 @@ def _decoded(name: str, pictures: list[Picture], size: int, root: Path) -> Array
 
     def decode() -> Arrays:
         images = np.empty((len(pictures), 3, size, size), np.uint8)
-        refused = Refusals(root)
-        for row, (path, _) in enumerate(pictures):
+
+        def fill(row: int) -> Exception | None:
             try:
-                images[row] = square(path, size)
+                images[row] = square(pictures[row][0], size)
             except Failure as error:
-                refused.add(str(path), error)
+                return error
+            return None
+
+        refused = Refusals(root)
+        with ThreadPoolExecutor(min(MOST_WORKERS, cores())) as pool:  # Pillow lets go of the interpreter as it decodes
+            try:
+                for row, error in enumerate(pool.map(fill, range(len(pictures)))):
+                    if error is not None:
+                        refused.add(str(pictures[row][0]), error)
+            except BaseException:
+                pool.shutdown(cancel_futures=True)  # an interrupt does not wait for the rest
+                raise
         refused.settle()
         return Arrays(images, labels)
 

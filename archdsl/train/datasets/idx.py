@@ -29,10 +29,10 @@ UNSIGNED_BYTE = 0x08
 MAX_BYTES = 1 << 31  # of one file, unpacked: MNIST has 47 MB; a small file that unpacks to more is not a data set
 
 
-def find(folder: Path) -> dict[Split, tuple[Path, Path]] | None:
+def find(folder: Path, by_part: dict[Split, tuple[str, str]] = NAMES) -> dict[Split, tuple[Path, Path]] | None:
     """The four files of a set in ``folder``, or None where one is missing."""
     found: dict[Split, tuple[Path, Path]] = {}
-    for split, names in NAMES.items():
+    for split, names in by_part.items():
         paths = [next((p for e in ENDINGS if (p := folder / (n + e)).is_file()), None) for n in names]
         if paths[0] is None or paths[1] is None:
             return None

@@ -25,8 +25,10 @@ LABELS = {"cifar100": ("fine_label", "label")}  # cifar100 has coarse labels too
 
 
 def find(name: str, root: Path) -> Path | None:
-    """The folder with ``train-*.parquet`` and ``test-*.parquet``: ``root/name``, or ``root`` itself."""
-    for folder in (root / name, root):
+    """The folder with ``train-*.parquet`` and ``test-*.parquet``: ``root/name``, or ``root`` itself for the sets of
+    CIFAR.
+    """
+    for folder in (root / name, *([root] if name.startswith("cifar") or root.name == name else [])):
         if _shards(folder, "train") and _shards(folder, "test"):
             return folder
     return None

@@ -12,6 +12,7 @@ from archdsl.train.streams import stream
 
 if TYPE_CHECKING:
     from archdsl.train.datasets.arrays import Arrays, DataParts
+    from archdsl.train.datasets.stream import Streamed
     from archdsl.words.data.values import Subset, Valid
 
 
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
 class Splits:
     """What a run trains on, chooses by, and is judged by at its end; and where the images come from."""
 
-    train: Arrays
-    valid: Arrays | None
-    test: Arrays
+    train: Arrays | Streamed
+    valid: Arrays | Streamed | None
+    test: Arrays | Streamed
     source: str = ""
 
 

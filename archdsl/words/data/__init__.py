@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from archdsl.words.data import augmentations, folders, parts, sets
+from archdsl.words.data import augmentations, folders, parts, sets, tables
 
-__all__ = ["augmentations", "folders", "parts", "sets"]
+__all__ = ["augmentations", "folders", "parts", "sets", "tables"]

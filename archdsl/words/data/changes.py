@@ -5,9 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Augmentation:
-    """A change of training batches, drawn anew for each image at each step; other images never see it."""
+    """A change of training batches, drawn anew for each image at each step; other images never see it.
+
+    ``where`` it happens: in the data ``pipeline``, or as a layer of the ``model``.
+    """
+
+    where: str = "pipeline"
+
+    @property
+    def name(self) -> str:
+        return type(self).__name__.lower()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from pathlib import Path
 from archdsl.errors import EnvError
 from archdsl.registry import data_word
 from archdsl.registry.types import Count
+from archdsl.words.data.heads import own_path
+from archdsl.words.data.sets import IMAGENET_MEAN, IMAGENET_STD
 
 TEST_NAMES = ("test", "val")
 LAYOUT = "put pictures into PATH/train/CLASS/ and PATH/test/CLASS/, or into PATH/CLASS/ alone"
@@ -15,14 +17,19 @@ LAYOUT = "put pictures into PATH/train/CLASS/ and PATH/test/CLASS/, or into PATH
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A tree of pictures at ``path``; each becomes 3 x size x size."""
+    """A tree of pictures at ``path``; each becomes 3 x size x size. Where ``mean`` and ``std`` (one a channel, in
+    [0, 1]) are empty, a run measures them.
+    """
 
     path: str
     size: int
+    word: str = "folder"
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
 
     @property
     def name(self) -> str:
-        return f"folder:{self.path}"
+        return f"{self.word}:{self.path}"
 
     @property
     def input(self) -> tuple[int, int, int]:
@@ -38,7 +45,7 @@ class Folder:
 
     def trees(self) -> tuple[Path, Path | None]:
         """The training tree and the test tree; None where one tree must serve for both."""
-        root = Path(self.path).expanduser()
+        root = own_path(self.path)
         if not root.is_dir():
             raise EnvError(f"there is no folder {root}", help=f"{LAYOUT}; a relative PATH begins here")
         if not (root / "train").is_dir():
@@ -67,3 +74,13 @@ def folder(path: str, size: Count = 32) -> Folder:
     working folder.
     """
     return Folder(path, size)
+
+
+@data_word('imagenet("ILSVRC2012")', 'imagenet("ILSVRC2012", size=128)', slot="dataset",
+           paper="Russakovsky et al. 2015")  # fmt: skip
+def imagenet(path: str, size: Count = 224) -> Folder:
+    """ImageNet, or pictures laid out and normalised like it: `PATH/train/CLASS/*` and `PATH/val/CLASS/*`.
+
+    It is `folder` with another size, and with the mean and deviation that published networks are trained with.
+    """
+    return Folder(path, size, "imagenet", IMAGENET_MEAN, IMAGENET_STD)

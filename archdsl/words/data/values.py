@@ -12,7 +12,7 @@ class Dataset:
     """A published data set: all that a net needs to know before any file is read.
 
     ``input`` is (channels, height, width); ``mean`` and ``std`` are of the training images, one a channel,
-    in [0, 1].
+    in [0, 1]; where they are empty, a run measures them on its own training images.
     """
 
     name: str

@@ -1,11 +1,11 @@
-"""Optimisers and weight decay."""
+"""Optimisers."""
 
 from __future__ import annotations
 
 from archdsl.errors import ArchError
 from archdsl.registry import train_word
 from archdsl.registry.types import NonNegative, Positive, Rate
-from archdsl.words.train.values import Adam, Decay, Sgd
+from archdsl.words.train.values import Adam, Lion, Muon, RmsProp, Sgd
 
 
 @train_word("sgd(0.1)", "sgd(0.1, momentum=0.9, nesterov)", slot="optimizer", paper="Sutskever et al. 2013")
@@ -29,24 +29,30 @@ def adam(lr: Positive = 1e-3, beta1: Rate = 0.9, beta2: Rate = 0.999, eps: Posit
 def adamw(
     lr: Positive = 1e-3, wd: NonNegative = 0.01, beta1: Rate = 0.9, beta2: Rate = 0.999, eps: Positive = 1e-8
 ) -> Adam:
-    """Adam with decoupled weight decay: each step first shrinks the weights by the factor 1 - lr·wd."""
+    """Adam with decoupled weight decay: each step first shrinks every parameter by the factor 1 - lr·wd.
+
+    To leave biases and norms out, write `adam(1e-3) wd(0.01, weights)`.
+    """
     return Adam(lr, beta1, beta2, eps, wd)
 
 
-@train_word("sgd(0.1) wd(5e-4)", slot="wd", paper="Loshchilov & Hutter 2019")
-def wd(rate: Positive) -> Decay:
-    """Decoupled weight decay: each step first shrinks every parameter by the factor 1 - lr·rate.
+@train_word("rmsprop(1e-3)", "rmsprop(0.01, momentum=0.9)", slot="optimizer", paper="Tieleman & Hinton 2012")
+def rmsprop(lr: Positive = 1e-2, decay: Rate = 0.99, momentum: Rate = 0.0, eps: Positive = 1e-8) -> RmsProp:
+    """Each step is divided by the root of a running mean of the squared gradients, as torch counts it."""
+    return RmsProp(lr, decay, momentum, eps)
 
-    For any optimiser, biases and norms included. See `l2` for the decay that goes through the gradient.
+
+@train_word("lion(1e-4) wd(0.1)", slot="optimizer", paper="Chen et al. 2023, arXiv:2302.06675")
+def lion(lr: Positive = 1e-4, beta1: Rate = 0.9, beta2: Rate = 0.99) -> Lion:
+    """Steps of one size: the sign of beta1·m + (1 - beta1)·g; then m moves towards g by 1 - beta2."""
+    return Lion(lr, beta1, beta2)
+
+
+@train_word("muon(0.02)", "muon(0.02, rest=3e-4) wd(0.01)", slot="optimizer", paper="Jordan et al. 2024")
+def muon(lr: Positive = 0.02, momentum: Rate = 0.95, rest: Positive = 1e-3) -> Muon:
+    """Momentum that is made orthogonal, for hidden weights; AdamW at the rate `rest` for all others.
+
+    Five Newton-Schulz steps bring all singular values of a Nesterov momentum near 1; a convolution's filters are the rows
+    of one matrix. The first and the last layer with weights, biases and norms go to AdamW.
     """
-    return Decay("wd", rate)
-
-
-@train_word("sgd(0.1) l2(1e-4)", slot="l2", paper="Krogh & Hertz 1991")
-def l2(rate: Positive) -> Decay:
-    """Adds rate/2 · Σw² over every parameter to the loss.
-
-    Its gradient rate·w goes through the optimiser: it is what torch calls `weight_decay` of SGD, and what
-    papers before 2019 mean by weight decay. The loss that is reported is without it.
-    """
-    return Decay("l2", rate)
+    return Muon(lr, momentum, rest)

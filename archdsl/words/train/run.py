@@ -1,33 +1,76 @@
-"""How long, how much at once, and from which seed."""
+"""How long, how much at once, from which seed, and what ends a run."""
 
 from __future__ import annotations
 
 from archdsl.registry import train_word
-from archdsl.registry.types import Count, Natural
-from archdsl.words.train.values import Batch, Epochs, Seed
+from archdsl.registry.types import Count, Natural, NonNegative, Positive
+from archdsl.words.train.values import Patience
 
 
 @train_word("adam epochs(20)", slot="epochs")
-def epochs(count: Count) -> Epochs:
+def epochs(count: Count) -> int:
     """How many times every training image is seen (10 unless said)."""
-    return Epochs(count)
+    return count
+
+
+@train_word("adam steps(1000)", slot="steps")
+def steps(count: Count) -> int:
+    """Ends the run after so many steps; schedules run over these. Beside `epochs`, whichever is shorter."""
+    return count
 
 
 @train_word("adam batch(128)", slot="batch")
-def batch(size: Count) -> Batch:
-    """How many images a step takes (128 unless said).
+def batch(size: Count) -> int:
+    """How many images a batch takes (128 unless said).
 
     The last batch of an epoch is smaller; where it would be one single image, that image joins the batch
     before.
     """
-    return Batch(size)
+    return size
+
+
+@train_word("adam evalbatch(1000)", slot="evalbatch")
+def evalbatch(size: Count) -> int:
+    """How many images a batch of validation and test takes (500 unless said); changes time and memory alone."""
+    return size
+
+
+@train_word("sgd(0.1) batch(64) accumulate(4)", slot="accumulate")
+def accumulate(batches: Count) -> int:
+    """A step takes the gradient of so many batches, for batches that do not fit the memory at once.
+
+    `batch(64) accumulate(4)` steps as `batch(256)` does, but for batch norm, which sees 64 images.
+    """
+    return batches
 
 
 @train_word("adam seed(1)", slot="seed")
-def seed(number: Natural) -> Seed:
+def seed(number: Natural) -> int:
     """The seed of the run (0 unless said).
 
     Weights, order, augmentation, dropout and the validation split follow from it, each by a stream of its
     own.
     """
-    return Seed(number)
+    return number
+
+
+@train_word("adam epochs(100) patience(5)", "adam patience(10, delta=0.001)", slot="patience",
+            paper="Prechelt 1998, Early stopping - but when?")  # fmt: skip
+def patience(epochs: Count = 5, delta: NonNegative = 0.0) -> Patience:
+    """Early stopping: ends after so many epochs without a better validation loss, and restores the best weights.
+
+    Better means lower by more than `delta`. Needs images for validation, such as `valid(10%)` in the data statement.
+    """
+    return Patience(epochs, delta)
+
+
+@train_word("adam epochs(100) converged(1e-3)", slot="converged")
+def converged(eps: Positive = 1e-3) -> float:
+    """Ends when the mean training loss changes by less than `eps` from one epoch to the next."""
+    return eps
+
+
+@train_word("adam timelimit(3600)", slot="timelimit")
+def timelimit(seconds: Positive) -> float:
+    """Stops the run after so many seconds of training; its outcome is `timeout`, and it can go on later."""
+    return seconds

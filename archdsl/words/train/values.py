@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +26,47 @@ class Adam:
 
 
 @dataclass(frozen=True, slots=True)
-class Decay:
-    """Weight decay at ``rate``, on every parameter: ``wd`` shrinks the weights, ``l2`` is a term of the loss."""
+class RmsProp:
+    """Steps divided by the root of a running mean of squared gradients."""
 
-    kind: Literal["wd", "l2"]
+    lr: float
+    decay: float
+    momentum: float
+    eps: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lion:
+    """Steps by the sign of an interpolated momentum."""
+
+    lr: float
+    beta1: float
+    beta2: float
+
+
+@dataclass(frozen=True, slots=True)
+class Muon:
+    """Orthogonalised momentum for hidden weights; AdamW at the rate ``rest`` for all others."""
+
+    lr: float
+    momentum: float
+    rest: float
+
+
+@dataclass(frozen=True, slots=True)
+class Decay:
+    """Decay or penalty at ``rate``: on every parameter, or on the ``weights`` alone, those of two or more dimensions."""
+
     rate: float
+    weights: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """The run ends after ``epochs`` without a validation loss lower by ``delta`` than the best one."""
+
+    epochs: int
+    delta: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,34 +96,27 @@ class OneCycle:
 
 
 @dataclass(frozen=True, slots=True)
-class Warmup:
-    """A linear rise from nothing to the learning rate over the first ``epochs``; the schedule begins after
-    it.
-    """
+class Linear:
+    """A straight line from the learning rate to ``end`` times it."""
 
-    epochs: int
+    end: float
 
 
 @dataclass(frozen=True, slots=True)
-class Epochs:
-    """Passes over the training images."""
+class Triangle:
+    """From ``start`` times the learning rate up to it over the share ``up``, then down to ``end`` times it; straight lines."""
 
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Images of one step."""
-
-    size: int
+    up: float
+    start: float
+    end: float
 
 
 @dataclass(frozen=True, slots=True)
-class Seed:
-    """The number that every random stream of a run is derived from."""
+class Exponential:
+    """The learning rate times ``gamma`` after each epoch."""
 
-    number: int
+    gamma: float
 
 
-Optimizer = Sgd | Adam
-Schedule = Cosine | Step | OneCycle
+Optimizer = Sgd | Adam | RmsProp | Lion | Muon
+Schedule = Cosine | Step | OneCycle | Linear | Triangle | Exponential

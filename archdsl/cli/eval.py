@@ -1,0 +1,193 @@
+"""``archdsl eval``: how good a trained net is, and how well it knows it."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from archdsl.cli.options import Format
+from archdsl.errors import ArchError
+
+if TYPE_CHECKING:
+    from archdsl.cli.trained import Opened
+    from archdsl.train.evaluate import Part, Report, Shift
+    from archdsl.train.experiment import DataSettings
+
+SHIFTS = (
+    "rotate(DEGREES), noise(SIGMA), impulse(SHARE), blur(PIXELS), pixelate(PIXELS), brightness(ADDED), "
+    "contrast(FACTOR), occlude(PIXELS); black is 0 and white 1"
+)
+
+
+def command(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A folder that `archdsl train` made.")],
+    mc: Annotated[
+        int | None,
+        typer.Option("--mc", metavar="N", min=2, max=10_000, help="Also N passes with dropout alive, averaged."),
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option("--data", metavar="NAME", help="Another data set than the run's; also folder:PATH.")
+    ] = None,
+    data_root: Annotated[
+        Path | None,
+        typer.Option("--data-root", metavar="DIR", help="Where the data lies; searched before ARCHDSL_DATA."),
+    ] = None,
+    part: Annotated[
+        Literal["test", "valid", "train"], typer.Option("--part", help="Which images; never augmented.")
+    ] = "test",
+    shift: Annotated[
+        list[str] | None,
+        typer.Option("--shift", metavar="WORD(X,Y)", help=f"Corrupt the images, a row for each strength: {SHIFTS}. "
+                     "May be given again."),
+    ] = None,
+    format: Format = "table",
+    save: Annotated[
+        Path | None, typer.Option("--save", metavar="FILE", help="Draw the confusion matrix: .png, .svg or .pdf.")
+    ] = None,
+    batch: Annotated[int, typer.Option("--batch", metavar="N", min=1, max=500, help="Images at once.")] = 500,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Of dropout masks and corruptions.")] = 0,
+    device: Annotated[
+        str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:NUMBER or mps.")
+    ] = "auto",
+) -> None:  # fmt: skip
+    """Judge a trained net: accuracy, calibration, each class, the confusion matrix; by one pass or by Monte Carlo
+    dropout, on clean images or corrupted ones. CSV has the totals alone, JSON everything."""
+    from archdsl.train.threads import yield_cores
+
+    yield_cores()  # before torch is imported
+    from archdsl.cli.judged import record, tables
+    from archdsl.cli.output import put_json, put_table
+    from archdsl.cli.trained import opened
+
+    _check_target(save, shift or [])
+    chosen = opened(run, device, data_root)
+    images = _part(chosen, data, part, data_root)
+    rows = _judged(chosen, images, _shifts(shift), mc, batch=batch, seed=seed)
+    if save is not None:
+        from archdsl.train.evaluate.figure import draw
+
+        draw(rows[-1][2], images.class_names, save)
+    about = {"run": str(run), "hash": chosen.spec.hash, "data": images.dataset, "part": part, "seed": seed,
+             "batch": batch, "device": str(chosen.net.device)}  # fmt: skip
+    if format == "json":
+        put_json(record(about, images.class_names, rows))
+        return
+    for number, table in enumerate(tables(about, images.class_names, rows)[: 1 if format == "csv" else None]):
+        if number:
+            put_line()
+        put_table(table, format)
+
+
+def put_line() -> None:
+    """An empty line between two tables."""
+    from archdsl.cli.output import put
+
+    put("\n")
+
+
+def _check_target(save: Path | None, shift: list[str]) -> None:
+    """Refuse before any work what could not be drawn after it."""
+    if save is None:
+        return
+    from archdsl.emit.target import check_target
+    from archdsl.train.evaluate.figure import check_figure
+
+    if len(_shifts(shift)) > 1:
+        raise ArchError("--save draws one confusion matrix, and there are several strengths",
+                        help="give --shift one strength")  # fmt: skip
+    check_figure(save)
+    check_target(save)
+
+
+def _shifts(texts: list[str] | None) -> list[Shift | None]:
+    """The corruptions in order; None for images as they are."""
+    from archdsl.train.evaluate.shifts import parse_shifts
+
+    return [s for text in texts or [] for s in parse_shifts(text)] or [None]
+
+
+def _part(chosen: Opened, name: str | None, part: Literal["test", "valid", "train"], root: Path | None) -> Part:
+    from archdsl.cli.trained import say
+    from archdsl.train.evaluate import part_of
+    from archdsl.train.evaluate.load import check_other
+
+    if name is None:
+        if part == "train" and chosen.data.corrupt:
+            say("note: the training images are judged as they lie in the data set, not as the run has changed them")
+        return part_of(chosen.data, chosen.seed, part, root)
+    other = _named(name, chosen.net.input)
+    check_other(chosen.net, other.dataset)
+    if other.dataset.class_names != chosen.net.class_names:
+        say(f"note: the classes of {other.dataset.name} have other names than those that the net was trained on")
+    return part_of(other, chosen.seed, part, root)
+
+
+def _named(name: str, shape: tuple[int, ...]) -> DataSettings:
+    """The data settings of a name on the command line; a folder's pictures get the size that the net takes."""
+    from archdsl.api import read
+    from archdsl.errors import Source
+    from archdsl.expand import expand
+    from archdsl.train.experiment import fold_data
+    from archdsl.words.data.folders import Folder
+
+    _, file = read(Source("--data", "net id\n"), data=name)
+    found = fold_data(expand(file).data)
+    if isinstance(found.dataset, Folder) and name.startswith("folder:"):
+        return replace(found, dataset=replace(found.dataset, size=shape[-1]))
+    return found
+
+
+Row = tuple["Shift | None", int, "Report"]
+
+
+def _judged(
+    chosen: Opened, part: Part, shifts: list[Shift | None], mc: int | None, batch: int, seed: int
+) -> list[Row]:  # fmt: skip
+    """A row for each corruption: one pass, and with ``mc`` so many."""
+    from archdsl.train.evaluate import alive, judge
+
+    if mc is not None:
+        with alive(chosen.net.model):  # refuses a net without dropout before any work
+            pass
+    rows: list[Row] = []
+    with _Counter(len(shifts) * (1 + (mc or 0)) * len(part)) as counter:
+        for shift in shifts:
+            for passes in (1, mc) if mc else (1,):
+                counter.begin(passes)
+                found = judge(chosen.net, part, shift=shift, passes=passes, batch=batch, seed=seed,
+                              listen=counter.tell)  # fmt: skip
+                rows.append((shift, passes, found))
+    return rows
+
+
+class _Counter:
+    """A live line on a terminal, nothing elsewhere."""
+
+    def __init__(self, total: int) -> None:
+        from archdsl.report import is_terminal
+
+        self._total, self._before, self._passes, self._seen = max(total, 1), 0, 1, 0
+        self._live = sys.stderr is not None and is_terminal(sys.stderr)
+
+    def __enter__(self) -> _Counter:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._live:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+    def begin(self, passes: int) -> None:
+        """A new row of so many passes."""
+        self._before += self._seen * self._passes
+        self._passes, self._seen = passes, 0
+
+    def tell(self, images: int) -> None:
+        """So many images of this row are done."""
+        self._seen = images
+        if self._live:
+            share = (self._before + images * self._passes) / self._total
+            print(f"\rjudging {100 * share:3.0f} %", end="", file=sys.stderr, flush=True)

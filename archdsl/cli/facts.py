@@ -1,0 +1,48 @@
+"""The facts about a data set as text and tables, for ``archdsl data``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from archdsl.report import Table
+
+
+def page(facts: dict[str, Any]) -> str:
+    """The facts as aligned lines."""
+    from textwrap import wrap
+
+    from archdsl.report.text import printable
+
+    rows = lines_of(facts)
+    wide = max(len(label) for label, _ in rows)
+    lines = []
+    for label, text in rows:
+        first, *more = wrap(printable(text), 96 - wide, break_long_words=False, break_on_hyphens=False) or [""]
+        lines += [f"{label:<{wide}}  {first}", *(" " * (wide + 2) + line for line in more)]
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def lines_of(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    """The facts as pairs of a label and a text."""
+    mean = ", ".join(f"{m:g}" for m in facts["mean"]) or "measured on the images that a run trains on"
+    std = ", ".join(f"{s:g}" for s in facts["std"]) or "likewise"
+    vector = len(facts["input"]) == 1
+    rows = [
+        (facts["name"], facts["title"]),
+        ("input", "x".join(map(str, facts["input"])) + (" (a vector)" if vector else "")),
+        ("train", f"{facts['train']:,}"), ("test", f"{facts['test']:,}"),
+        ("mean", mean), ("deviation", std), ("place", facts["place"] or f"not here; {facts['get']}"),
+    ]  # fmt: skip
+    rows += [(key, facts[key]) for key in ("home", "licence") if facts[key]]
+    if facts["columns"] is not None:
+        rows.append(("columns", ", ".join(facts["columns"])))
+    return [*rows, ("classes", f"{facts['classes']}: {', '.join(facts['class_names'])}")]
+
+
+def facts_table(facts: dict[str, Any]) -> Table:
+    """The facts as a table of two columns."""
+    from archdsl.report import Column, Table
+
+    (name, title), *rows = lines_of(facts)
+    return Table((Column(name), Column(title)), tuple(rows))

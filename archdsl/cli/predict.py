@@ -1,0 +1,120 @@
+"""``archdsl predict``: what a trained net takes pictures for, and how sure it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from archdsl.errors import ArchError
+from archdsl.report import Column, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from archdsl.train.evaluate import Prediction, Trained
+
+
+def command(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A folder that `archdsl train` made.")],
+    images: Annotated[
+        list[Path], typer.Argument(metavar="IMAGE", help="Pictures, or folders: all pictures below them.")
+    ],
+    mc: Annotated[
+        int | None,
+        typer.Option("--mc", metavar="N", min=2, max=10_000, help="N passes with dropout alive, averaged."),
+    ] = None,
+    top: Annotated[int, typer.Option("--top", metavar="K", min=1, help="The K likeliest classes.")] = 1,
+    format: Annotated[
+        Literal["table", "json", "jsonl", "csv", "tsv"], typer.Option("--format", help="How to print.")
+    ] = "table",
+    batch: Annotated[int, typer.Option("--batch", metavar="N", min=1, max=10_000, help="Pictures at once.")] = 500,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Of dropout masks.")] = 0,
+    device: Annotated[
+        str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:NUMBER or mps.")
+    ] = "auto",
+    data_root: Annotated[
+        Path | None,
+        typer.Option("--data-root", metavar="DIR", help="Where the run's data lies; searched before ARCHDSL_DATA."),
+    ] = None,
+) -> None:
+    """Name the class of pictures, with its probability and the entropy of the prediction in nats; with --mc also the
+    mutual information, the part of the entropy that more training data could settle."""
+    from archdsl.train.threads import yield_cores
+
+    if Path("-") in images:
+        raise ArchError("pictures are not read from standard input", help="name files; a file called `-` is `./-`")
+    yield_cores()  # before torch is imported
+    from archdsl.cli.output import put, put_json, put_table
+    from archdsl.cli.trained import opened
+    from archdsl.report import json_text
+    from archdsl.train.evaluate.images import listed
+
+    files = listed(images)
+    net = opened(run, device, data_root).net
+    if top > len(net.class_names):
+        raise ArchError(f"--top {top} asks for more than the {len(net.class_names)} classes", help="give a smaller K")
+    rows = predicted(net, files, top, mc or 1, batch, seed)
+    if format == "json":
+        put_json(rows)
+    elif format == "jsonl":
+        put("".join(json_text(row, indent=None) for row in rows))
+    else:
+        put_table(table(rows, top, mc is not None), format)
+
+
+def predicted(
+    net: Trained, files: Sequence[Path], top: int, passes: int, batch: int, seed: int
+) -> list[dict[str, Any]]:  # fmt: skip
+    """A record for each file, in their order."""
+    import torch
+
+    from archdsl.train.evaluate import ask
+    from archdsl.train.evaluate.images import decoded
+
+    batches = (torch.from_numpy(part) for part in decoded(files, net.input, batch))
+    rows: list[dict[str, Any]] = []
+    for prediction in ask(net, batches, passes=passes, batch=batch, seed=seed):
+        rows += _records(prediction, files[len(rows) :], net.class_names, top)
+    return rows
+
+
+def _records(prediction: Prediction, files: Sequence[Path], names: Sequence[str], top: int) -> list[dict[str, Any]]:
+    best = prediction.probs.topk(top, 1)
+    information = prediction.information
+    columns = (best.values.tolist(), best.indices.tolist(), prediction.entropy.tolist(),
+               information.tolist() if information is not None else [None] * len(best.values))  # fmt: skip
+    found = []
+    for file, shares, labels, entropy, mutual in zip(files, *columns, strict=False):
+        record = {"file": str(file), "class": names[labels[0]], "label": labels[0], "probability": shares[0],
+                  "entropy": entropy}  # fmt: skip
+        if information is not None:
+            record["mutual_information"] = mutual
+        pairs = zip(labels, shares, strict=True)
+        record["top"] = [{"class": names[i], "label": i, "probability": p} for i, p in pairs]
+        found.append(record)
+    return found
+
+
+def table(rows: Sequence[dict[str, Any]], top: int, several: bool) -> Table:
+    """The records as a table: a pair of columns for each of the likeliest classes."""
+    places = range(1, top + 1)
+    pairs = [
+        column
+        for n in places
+        for column in (
+            Column("class" if n == 1 else f"class {n}", key="class" if n == 1 else f"class_{n}"),
+            Column("probability" if n == 1 else f"probability {n}", "percent", digits=2,
+                   key="probability" if n == 1 else f"probability_{n}"),
+        )
+    ]  # fmt: skip
+    columns = (
+        Column("file"), *pairs, Column("entropy", "float", digits=4),
+        *((Column("mutual information", "float", key="mutual_information", digits=4),) if several else ()),
+    )  # fmt: skip
+    return Table(columns, tuple(
+        (r["file"], *(cell for t in r["top"] for cell in (t["class"], t["probability"])), r["entropy"],
+         *((r["mutual_information"],) if several else ()))
+        for r in rows
+    ))  # fmt: skip

@@ -1,0 +1,59 @@
+"""What there is to say about a data set before it is trained on: its shape, its classes, its size, its place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from archdsl.train.datasets import download, folder, table
+from archdsl.train.datasets.load import locate
+from archdsl.train.datasets.roots import data_roots
+from archdsl.words.data.folders import Folder
+from archdsl.words.data.tables import Table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from archdsl.words.data.values import Dataset
+
+
+def about(dataset: Dataset | Folder | Table, root: str | Path | None = None) -> dict[str, Any]:
+    """The facts as plain values. ``place`` is the folder or file, None where the set is not here; ``mean`` and ``std``
+    are empty where a run measures them on its own training images.
+
+    Raises:
+        EnvError: a folder or table of one's own is missing or damaged. Published sets need not be there.
+    """
+    own = _own(dataset) if isinstance(dataset, Folder | Table) else _published(dataset, root)
+    return {
+        "name": dataset.name, "title": own["title"], "input": list(dataset.input), "classes": dataset.classes,
+        "train": own["train"], "test": own["test"], "place": own["place"], "get": own["get"],
+        "licence": own["licence"], "home": own["home"],
+        "mean": list(getattr(dataset, "mean", ())), "std": list(getattr(dataset, "std", ())),
+        "columns": list(dataset.head.features) if isinstance(dataset, Table) else None,
+        "class_names": list(dataset.class_names),
+    }  # fmt: skip
+
+
+def _published(dataset: Dataset, root: str | Path | None) -> dict[str, Any]:
+    place = locate(dataset, root)
+    get = None
+    if place is None:
+        key, target = download.key(dataset), data_roots(root)[0]
+        get = f"a run downloads it into {target / download.folder_of(key)}"
+    return {
+        "title": dataset.title, "train": dataset.train, "test": dataset.test, "licence": dataset.licence,
+        "place": str(place) if place is not None else None, "get": get, "home": dataset.home,
+    }  # fmt: skip
+
+
+def _own(dataset: Folder | Table) -> dict[str, Any]:
+    if isinstance(dataset, Folder):
+        train, test = folder.listed(*dataset.trees())
+        title, counts = "pictures of one's own", (len(train), len(test))
+    else:
+        parts = table.read(dataset)
+        title, counts = f"a table of one's own, target `{dataset.head.target}`", (len(parts.train), len(parts.test))
+    return {
+        "title": title, "train": counts[0], "test": counts[1], "place": dataset.path, "get": None, "licence": None,
+        "home": None,
+    }  # fmt: skip

@@ -1,0 +1,61 @@
+"""All that the training loop needs, gathered by ``fit``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+from torch import nn
+
+from archdsl.train.device import Normalise
+from archdsl.train.experiment import TrainSettings
+from archdsl.train.feed import Feed, steps_per_epoch
+from archdsl.train.world import World
+from archdsl.words.data.changes import Augmentation
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """``model`` holds the weights; ``net`` is what runs, on the same weights: the model itself, or a faster
+    or wrapped form of it. ``every`` is the least time between two Progress events, in seconds; None for no
+    such event. ``stop`` is asked before each step; ``limit`` ends the run after so many seconds of training.
+    """
+
+    model: nn.Module
+    train: Feed
+    valid: Feed | None
+    test: Feed
+    normalise: Normalise
+    augment: tuple[Augmentation, ...]
+    settings: TrainSettings
+    every: float | None = None
+    stop: Callable[[], bool] = lambda: False
+    limit: float | None = None
+    channels_last: bool = False
+    net: nn.Module | None = None
+    world: World = World()
+    context: Callable[[], AbstractContextManager[object]] = nullcontext
+    mean: tuple[float, ...] = (0.5,)
+    std: tuple[float, ...] = (0.5,)
+
+    @property
+    def group(self) -> int:
+        """Images of one step: a batch, or as many batches as a step accumulates."""
+        return self.settings.batch * self.settings.accumulate
+
+    @property
+    def per_epoch(self) -> int:
+        """Steps of a whole epoch."""
+        return steps_per_epoch(len(self.train), self.group)
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole run."""
+        whole = self.per_epoch * self.settings.epochs
+        return whole if self.settings.steps is None else min(whole, self.settings.steps)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of the whole run; the last one may be cut short by a limit on the steps."""
+        return -(-self.steps // self.per_epoch)

@@ -1,0 +1,143 @@
+"""How a run is carried out on its device: the type, the memory layout, the threads."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from copy import deepcopy
+from dataclasses import asdict, dataclass, replace
+from typing import Literal
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from archdsl.train.fast import fast
+from archdsl.train.fast.remember import recall, remember, signature
+
+PROBE_STEPS = 4  # per candidate; the first one is not counted
+WORTH = 20  # a run must be this many times longer than the probe
+MARGIN = 1.1  # what bf16 must gain over fp32 to be taken
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """``PLAIN`` is the reference: fp32, eager, torch's own modules. ``threads`` 0 keeps torch's count.
+
+    ``compile`` and ``graph`` (CUDA graphs) are kept in the record of a run; ``choose`` asks for neither yet.
+    """
+
+    precision: Literal["fp32", "bf16"] = "fp32"
+    channels_last: bool = False
+    threads: int = 0
+    compile: bool = False
+    graph: bool = False
+    fused: bool = False
+
+
+PLAIN = Plan()
+
+
+def choose(
+    model: nn.Module, batch_shape: Sequence[int], steps: int, device: torch.device, wish: str = "auto"
+) -> tuple[Plan, str]:
+    """The plan for a run of ``steps`` steps, and a few words on it.
+
+    On the CPU ``auto`` tries type, layout and threads for some steps on a copy of the net and remembers the
+    answer, so that a command that is given twice computes the same. A run that is short beside the probe takes
+    what the processor's features suggest. The model and the random state stay as they are.
+
+    Args:
+        batch_shape: (N, C, H, W) or (N, features) of a training batch.
+        wish: ``auto``, ``fp32``, ``bf16`` or ``plain``.
+    """
+    plain = Plan(threads=torch.get_num_threads())
+    if wish == "plain":
+        return plain, ""
+    shape = tuple(batch_shape)
+    best = replace(plain, fused=True, channels_last=len(shape) == 4 and device.type != "mps")
+    half = replace(best, precision="bf16")
+    if wish != "auto" or device.type != "cpu":
+        taken = half if _takes_bf16(device, wish) else best
+        return taken, _words(taken)
+    plans = [best, half, *([replace(best, threads=1), replace(half, threads=1)] if plain.threads > 1 else [])]
+    # One step of each before the timed ones, and one of the plain form to compare with.
+    if steps < WORTH * PROBE_STEPS * (len(plans) + 1):
+        taken = half if _has_bf16() and _seconds(model, shape, half, device, 1) is not None else best
+        return taken, _words(taken)
+    return _probed(model, shape, device, [plain, *plans])
+
+
+def forward_context(plan: Plan, device: torch.device) -> AbstractContextManager[object]:
+    """Round the forward pass: lower precision where the plan has it. Weights and batch statistics stay fp32."""
+    if plan.precision == "bf16":
+        return torch.autocast(device.type, torch.bfloat16)
+    return nullcontext()
+
+
+def prepare(model: nn.Module, plan: Plan) -> None:
+    """Give the model the plan's memory layout, and the process its threads."""
+    if plan.channels_last:
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if plan.threads and plan.threads != torch.get_num_threads():
+        torch.set_num_threads(plan.threads)
+
+
+def _takes_bf16(device: torch.device, wish: str) -> bool:
+    return wish == "bf16" or (wish == "auto" and device.type == "cuda" and torch.cuda.is_bf16_supported(False))
+
+
+def _has_bf16() -> bool:
+    """Whether this processor multiplies bf16 itself; elsewhere torch imitates it, slowly."""
+    ask = getattr(torch.cpu, "get_capabilities", None)  # of torch 2.11
+    found = ask() if ask is not None else {}
+    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
+
+
+def _words(plan: Plan) -> str:
+    return ", ".join([plan.precision, *(["channels_last"] if plan.channels_last else [])])
+
+
+def _probed(model: nn.Module, shape: tuple[int, ...], device: torch.device, plans: Sequence[Plan]) -> tuple[Plan, str]:
+    """The fastest plan; the first one is the plain form, which is measured and never taken."""
+    name = signature(model, shape, plans[0].threads)
+    known = recall(name)
+    for plan in plans[1:]:
+        if known is not None and known.get("plan") == asdict(plan):
+            return plan, f"{known.get('words', _words(plan))} (measured before)"
+    taken = [(plan, _seconds(model, shape, plan, device, PROBE_STEPS)) for plan in plans]
+    works = {plan: seconds for plan, seconds in taken if seconds is not None}
+    if len(works) < 2 or plans[0] not in works:
+        return plans[1], _words(plans[1])
+    handicap = {"fp32": 1.0, "bf16": MARGIN}
+    choice = min([p for p in plans[1:] if p in works], key=lambda p: works[p] * handicap[p.precision])
+    threads = f", {choice.threads} thread" if choice.threads != plans[0].threads else ""
+    words = f"{_words(choice)}{threads}: {works[plans[0]] / works[choice]:.1f}× plain fp32"
+    remember(name, {"plan": asdict(choice), "words": words})
+    return choice, words
+
+
+def _seconds(model: nn.Module, shape: tuple[int, ...], plan: Plan, device: torch.device, steps: int) -> float | None:
+    """Seconds a step, without the update, on a copy; None where the net cannot run so."""
+    threads, copy = torch.get_num_threads(), deepcopy(model).train()
+    with torch.random.fork_rng(devices=[]):
+        try:
+            prepare(copy, plan)
+            net = fast(copy, plan) if isinstance(copy, torch.fx.GraphModule) else copy
+            images = torch.randn(shape, device=device)
+            if plan.channels_last:
+                images = images.contiguous(memory_format=torch.channels_last)
+            times = []
+            for _ in range(steps):
+                begun = time.perf_counter()
+                with forward_context(plan, device):
+                    logits = net(images)
+                functional.cross_entropy(logits.float(), logits.argmax(1)).backward()
+                times.append(time.perf_counter() - begun)
+            return statistics.median(times[1:] or times)
+        except RuntimeError:  # an op that has no bf16, or no memory: the run itself will say what is wrong
+            return None
+        finally:
+            torch.set_num_threads(threads)

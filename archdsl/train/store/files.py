@@ -1,0 +1,102 @@
+"""Files that are whole or not there, and the JSON in them."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from archdsl.errors import EnvError
+
+TEMPORARY = ".tmp-"  # begins the name of every file that is not whole yet
+
+
+@contextmanager
+def writing(place: Path) -> Iterator[None]:
+    """Errors of the system while something is written, as an EnvError that names the place."""
+    try:
+        yield
+    except OSError as error:
+        raise EnvError(f"cannot write {error.filename or place}: {error.strerror or error}",
+                       help="make room or give a folder that can be written by --out") from error  # fmt: skip
+
+
+def write_whole(target: Path, data: bytes, guard: Callable[[], object] = lambda: None) -> None:
+    """Put a file in its place once it is on the disk; what was there before stays until then.
+
+    Args:
+        guard: asked at the last moment; what it raises leaves the file as it was.
+
+    Raises:
+        EnvError: it cannot be written.
+    """
+    temporary = target.with_name(f"{TEMPORARY}{os.getpid()}-{target.name}")
+    with writing(target):
+        try:
+            write_synced(temporary, data, os.O_CREAT | os.O_TRUNC)
+            guard()
+            os.replace(temporary, target)
+        finally:  # KeyboardInterrupt too
+            with suppress(OSError):
+                temporary.unlink()
+        sync_folder(target.parent)
+
+
+def write_synced(path: Path, data: bytes, flags: int) -> None:
+    """Write the bytes and wait until they are on the disk. ``flags`` are those of ``os.open``."""
+    handle = os.open(path, os.O_WRONLY | getattr(os, "O_BINARY", 0) | flags, 0o666)
+    try:
+        write_all(handle, data)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_all(handle: int, data: bytes) -> None:
+    """``os.write`` until nothing is left: it may take less than it is given."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(handle, rest) :]
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring a folder's names to the disk; a new name is lost with the power before that."""
+    if os.name == "nt":  # it cannot open folders
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object in a file.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it holds none.
+    """
+    content = json.loads(path.read_bytes())
+    if not isinstance(content, dict):
+        raise ValueError(f"{path.name} holds no object")
+    return content
+
+
+def as_json(value: object, indent: int | None = None) -> bytes:
+    """Strict JSON with a line end; null stands for NaN and infinity."""
+    text = json.dumps(plain(value), indent=indent, allow_nan=False, ensure_ascii=False) + "\n"
+    return text.encode("utf-8", "surrogateescape")
+
+
+def plain(value: Any) -> Any:
+    """The value with null for every number that JSON has no word for (NaN, infinity)."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    return [plain(v) for v in value] if isinstance(value, list | tuple) else value

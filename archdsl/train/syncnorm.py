@@ -1,0 +1,52 @@
+"""Batch norm over the images of all processes (the train word ``syncbn``)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.distributed.nn.functional import all_reduce
+
+
+class SyncBatchNorm2d(nn.BatchNorm2d):
+    """Batch norm whose mean and variance are of the whole batch of all processes (Peng et al. 2018).
+
+    torch.nn.SyncBatchNorm does this on a GPU alone; this one does it wherever all_reduce runs.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to the same shape."""
+        if not self.training:
+            return super().forward(x)
+        dims, wide = (0, 2, 3), x.float()
+        count = wide.new_tensor([x.numel() / x.shape[1]])
+        sums = all_reduce(torch.cat((wide.sum(dims), count)))
+        mean = sums[:-1] / sums[-1]
+        # From the deviations, not from the squares: those of large values cancel.
+        squares = all_reduce((wide - mean.view(1, -1, 1, 1)).square().sum(dims))
+        var = squares / sums[-1]
+        self._remember(mean.detach(), (squares / (sums[-1] - 1).clamp(min=1)).detach())
+        return self._normalised(x, mean, var)
+
+    def _normalised(self, x: Tensor, mean: Tensor, var: Tensor) -> Tensor:
+        scale = torch.rsqrt(var + self.eps) * self.weight
+        shift = self.bias - mean * scale
+        return torch.addcmul(shift.view(1, -1, 1, 1), x.float(), scale.view(1, -1, 1, 1)).to(x.dtype)
+
+    @torch.no_grad()
+    def _remember(self, mean: Tensor, var: Tensor) -> None:
+        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
+            return
+        self.num_batches_tracked += 1
+        share = self.momentum if self.momentum is not None else 1.0 / float(self.num_batches_tracked)
+        self.running_mean.lerp_(mean, share)
+        self.running_var.lerp_(var, share)
+
+
+def synchronise(net: nn.Module, device: torch.device) -> nn.Module:
+    """The net with every batch norm over all processes; parameters and buffers are the same objects."""
+    if device.type == "cuda":
+        return nn.SyncBatchNorm.convert_sync_batchnorm(net)
+    for module in net.modules():
+        if type(module) is nn.BatchNorm2d:
+            module.__class__ = SyncBatchNorm2d
+    return net

@@ -1,0 +1,108 @@
+"""The processes that train one net together, as torchrun starts them. One process alone is a world of one.
+
+Each process takes its own rows of every batch. The loss is scaled so that the averaged gradient is that of
+the whole batch, whatever the sizes of the parts.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch import distributed as dist
+
+from archdsl.errors import EnvError
+
+PATIENCE = timedelta(minutes=10)  # a process that is silent for so long is taken for dead
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """``rank`` of ``size`` processes; ``local`` is the rank on this machine."""
+
+    rank: int = 0
+    size: int = 1
+    local: int = 0
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes and talks."""
+        return self.rank == 0
+
+    def part(self, count: int) -> tuple[int, int]:
+        """The rows [start, stop) of a batch of ``count`` that this process takes; sizes differ by one at most."""
+        return self.rank * count // self.size, (self.rank + 1) * count // self.size
+
+    def total(self, *sums: Tensor) -> None:
+        """Add each tensor up over all processes, in place."""
+        if self.size > 1:
+            for value in sums:
+                dist.all_reduce(value)
+
+    def least(self, value: Tensor) -> None:
+        """The least value of all processes, in place."""
+        if self.size > 1:
+            dist.all_reduce(value, dist.ReduceOp.MIN)
+
+    def any(self, flag: bool, device: torch.device) -> bool:
+        """Whether any process says yes: all must leave the loop at the same step."""
+        if self.size == 1:
+            return flag
+        votes = torch.tensor(int(flag), device=device if device.type == "cuda" else "cpu")
+        dist.all_reduce(votes)
+        return bool(votes)
+
+    def share(self, value: Any) -> Any:
+        """What the leading process has, in every process."""
+        if self.size == 1:
+            return value
+        box = [value]
+        dist.broadcast_object_list(box)
+        return box[0]
+
+    def wrap(self, net: nn.Module, device: torch.device) -> nn.Module:
+        """The net with gradients averaged over the processes."""
+        if self.size == 1 or not any(p.requires_grad for p in net.parameters()):
+            return net
+        ids = [device.index or 0] if device.type == "cuda" else None
+        return nn.parallel.DistributedDataParallel(net, device_ids=ids)
+
+
+def started_by_torchrun() -> bool:
+    """Whether torchrun (or a launcher that sets the same variables) started this process."""
+    return all(name in os.environ for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"))
+
+
+@contextmanager
+def joined(device: str) -> Iterator[World]:
+    """The world of this process: met at entry, left at exit.
+
+    Raises:
+        EnvError: the others cannot be reached.
+    """
+    if not started_by_torchrun():
+        yield World()
+        return
+    cuda = device in ("auto", "cuda") and torch.cuda.is_available()
+    try:
+        dist.init_process_group("nccl" if cuda else "gloo", timeout=PATIENCE)
+    except (RuntimeError, ValueError) as error:
+        raise EnvError(f"the other processes of this training cannot be reached ({error})",
+                       help="start all of them by one torchrun, with the same --rdzv-endpoint") from error  # fmt: skip
+    try:
+        yield World(dist.get_rank(), dist.get_world_size(), int(os.environ.get("LOCAL_RANK", "0")))
+    finally:
+        dist.destroy_process_group()
+
+
+def lost(error: RuntimeError) -> bool:
+    """Whether an error of torch says that another process is gone."""
+    return isinstance(error, dist.DistError) or any(
+        sign in str(error) for sign in ("Connection closed by peer", "Connection reset", "gloo", "NCCL", "Broken pipe")
+    )

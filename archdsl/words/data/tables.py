@@ -1,0 +1,86 @@
+"""``csv("PATH")`` and ``parquet("PATH")``: tables of one's own. What a net must know of one is found without torch
+and numpy: the names of the columns, and the classes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from archdsl.errors import EnvError
+from archdsl.registry import data_word
+from archdsl.words.data.heads import Head, head_of, own_path
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table at ``path``. Each row is a vector of its numbers; the column ``target`` (empty for the last one) is
+    its class.
+    """
+
+    path: str
+    kind: Literal["csv", "parquet"]
+    target: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind}:{self.path}"
+
+    @property
+    def input(self) -> tuple[int]:
+        return (len(self.head.features),)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return self.head.classes
+
+    @property
+    def classes(self) -> int:
+        return len(self.class_names)
+
+    @property
+    def head(self) -> Head:
+        """Columns and classes, from the training file.
+
+        Raises:
+            EnvError: no such file, no such column, a row of another length, less than two classes.
+        """
+        path = self.files()[0]
+        about = path.stat()
+        return head_of(path, self.kind, self.target, about.st_size, about.st_mtime_ns)
+
+    def files(self) -> tuple[Path, Path | None]:
+        """The training file and the test file; None where one file must serve for both. A test file lies beside
+        its training file (``iris.csv`` and ``iris.test.csv``), or both in one folder (``train.csv``, ``test.csv``).
+        """
+        path = own_path(self.path)
+        ending = f".{self.kind}"
+        if path.is_dir():
+            train, test = path / f"train{ending}", path / f"test{ending}"
+            if not (train.is_file() and test.is_file()):
+                raise EnvError(f"the folder {path} lacks train{ending} or test{ending}",
+                               help="put both there, or name one file")  # fmt: skip
+            return train, test
+        if not path.is_file():
+            raise EnvError(f"there is no file {path}", help="a relative path begins at the working folder")
+        beside = path.with_suffix(f".test{path.suffix}")
+        return path, beside if beside.is_file() else None
+
+
+@data_word('csv("iris.csv", target="species")', 'csv("iris.csv")', slot="dataset")
+def csv(path: str, target: str = "") -> Table:
+    """A table of one's own: the columns are numbers, one column holds the classes.
+
+    The first line names the columns; `target` is the one of the classes, the last one unless said. Columns are
+    standardised with the mean and deviation of the training rows. The test part is `PATH.test.csv` beside
+    `PATH.csv`, or `test.csv` beside `train.csv` in a folder PATH; else a fifth of the rows of each class, chosen by
+    the hash of the row. Tabs separate the columns of a file called `.tsv`.
+    """
+    return Table(path, "csv", target)
+
+
+@data_word('parquet("iris.parquet", target="species")', slot="dataset")
+def parquet(path: str, target: str = "") -> Table:
+    """A Parquet file of one's own, read as `csv` reads a text: columns of numbers, and one of classes."""
+    return Table(path, "parquet", target)

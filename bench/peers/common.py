@@ -1,0 +1,95 @@
+"""What every contender shares: the net, its first weights, the pictures' place, a clock on updates, the result."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.optim.optimizer import register_optimizer_step_post_hook
+
+import archdsl
+from archdsl.emit.vision import import_torchvision
+from archdsl.train.init import initialise
+
+import_torchvision()  # before anything else imports it: wheels of torch and torchvision need not match
+
+WARMUP = 10  # updates at the start of a run that do not count as steady
+MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is to be trained. ``folder`` has train/CLASS/*.png and val/CLASS/*.png."""
+
+    net: str
+    folder: str
+    images: int
+    epochs: int
+    batch: int = 128
+    lr: float = 0.05
+    momentum: float = 0.9
+    precision: str = "fp32"
+    channels_last: bool = False
+    checkout: str = ""
+    threads: int = 2
+
+    @property
+    def per_epoch(self) -> int:
+        return self.images // self.batch
+
+
+def work() -> Work:
+    """The work that the command line gives, as JSON."""
+    given = json.loads(sys.argv[1])
+    return Work(**{f.name: given[f.name] for f in fields(Work) if f.name in given})
+
+
+def command(work: Work) -> str:
+    """The argument for a contender's process."""
+    return json.dumps(asdict(work))
+
+
+def network(work: Work) -> nn.Module:
+    """The net with the weights that all contenders begin with."""
+    model = archdsl.model(work.net, input=(3, 32, 32), classes=10)
+    initialise(model, 0)
+    return model
+
+
+class Clock:
+    """Notes the time after every update, whoever makes it."""
+
+    def __init__(self) -> None:
+        self.ticks: list[float] = []
+        register_optimizer_step_post_hook(lambda *a: self.ticks.append(time.perf_counter()))
+
+    def steady(self, work: Work) -> float:
+        """Images a second between updates, without the first ones and without what lies between two epochs."""
+        gaps = [
+            self.ticks[i] - self.ticks[i - 1] for i in range(WARMUP + 1, len(self.ticks)) if i % work.per_epoch != 0
+        ]
+        return work.batch * len(gaps) / sum(gaps)
+
+
+def loss(model: nn.Module, folder: str) -> float:
+    """The mean loss on the validation pictures, in fp32: whether all contenders learnt the same."""
+    from torchvision import datasets, transforms
+
+    look = transforms.Compose([transforms.ToTensor(), transforms.Normalize(MEAN, STD)])
+    pictures = datasets.ImageFolder(str(Path(folder) / "val"), look)
+    images, labels = zip(*(pictures[i] for i in range(len(pictures))), strict=True)
+    with torch.no_grad():
+        return float(functional.cross_entropy(model.eval()(torch.stack(images)), torch.tensor(labels)))
+
+
+def report(work: Work, clock: Clock, model: nn.Module, **more: Any) -> None:
+    """The contender's last line."""
+    facts = {"steps": len(clock.ticks), "steady": clock.steady(work), "loss": loss(model, work.folder), **more}
+    print("RESULT " + json.dumps(facts), flush=True)

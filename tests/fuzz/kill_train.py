@@ -1,0 +1,137 @@
+"""Kills trainings at random moments and lets them go on: the last weights must be those of the straight run.
+
+    python tests/fuzz/kill_train.py --trials 100
+
+Every trial is a process of its own, ended by SIGKILL as often as --kills says, each time at a random moment
+of the run, and then run to its end. Prints a line a trial; exits with 1 if any hash differs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# What a resumed run must carry over: each line has another kind of state.
+SPECS = {
+    "augment": """
+        net conv(8) bn relu maxpool conv(16) bn relu gap linear(classes)
+        data fashion-mini subset(600) flip crop(2)
+        train sgd(0.05) epochs(3) batch(50) onecycle""",
+    "mix": """
+        net conv(8) bn relu maxpool conv(16) relu gap linear(classes)
+        data fashion-mini subset(600)
+        train adam(2e-3) epochs(3) batch(25) accumulate(2) clip(1.0) smooth(0.1)""",
+    "phases": """
+        net conv(8) bn relu res(conv(8) bn droppath(0.3, early)) relu gap drop(0.3, late) linear(classes)
+        data fashion-mini subset(600) valid(20%)
+        train adamw(2e-3) epochs(3) batch(40) warmup(1) cosine ema(0.95)""",
+    "stopping": """
+        net conv(8) relu maxpool drop(0.2) flatten linear(classes)
+        data fashion-mini subset(500) valid(20%)
+        train adam(0.02) epochs(8) batch(40) patience(1)""",
+    "spred": """
+        net conv(8) bn relu gap linear(classes)
+        data fashion-mini subset(600)
+        train sgd(0.05) epochs(3) batch(50) spred(1e-4) linear precise_bn(200)""",
+    "ode": """
+        net conv(8) relu ode(conv(8) tanh, solver=rk4, steps=2) gap linear(classes)
+        data fashion-mini subset(400) flip
+        train muon(0.02) epochs(3) batch(50) l2(1e-4)""",
+}
+
+
+def train(text: str, out: Path) -> None:
+    """Train one spec in this process."""
+    import torch
+
+    from archdsl.api import load
+    from archdsl.cli.train import experiment_of
+    from archdsl.emit.build import build
+    from archdsl.train.fit import fit
+
+    torch.set_num_threads(1)
+    spec = load(text)
+    fit(build(spec.trace), experiment_of(spec), out=out, device="cpu", speed="plain")
+
+
+def start(text: str, out: Path) -> int:
+    """A process that trains; its number."""
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 1
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        train(text, out)
+        code = 0
+    except BaseException as error:  # the parent must hear of it whatever it is
+        sys.stderr.write(f"{type(error).__name__}: {error}\n")
+    finally:
+        os._exit(code)
+
+
+def weights(out: Path) -> str:
+    """The hash of the one run's last weights."""
+    (file,) = out.glob("*/model.safetensors")
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def straight(text: str, out: Path) -> tuple[str, float]:
+    """The hash of a run that nobody disturbs, and the seconds that it took."""
+    begin = time.monotonic()
+    if os.waitpid(start(text, out), 0)[1]:
+        raise SystemExit("the straight run failed")
+    return weights(out), time.monotonic() - begin
+
+
+def disturbed(text: str, out: Path, seconds: float, kills: int, chance: random.Random) -> tuple[str, int]:
+    """The hash of a run that was killed up to ``kills`` times, and how often it was."""
+    killed = 0
+    for _ in range(kills):
+        pid = start(text, out)
+        time.sleep(chance.uniform(0.02, seconds))
+        os.kill(pid, signal.SIGKILL)
+        killed += os.WIFSIGNALED(os.waitpid(pid, 0)[1])
+    if os.waitpid(start(text, out), 0)[1]:
+        raise SystemExit(f"the run in {out} does not go on")
+    return weights(out), killed
+
+
+def main() -> int:
+    """Run the trials."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trials", type=int, default=100)
+    parser.add_argument("--kills", type=int, default=2, help="of each trial")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", choices=SPECS)
+    chosen = parser.parse_args()
+    chance, equal, kills = random.Random(chosen.seed), 0, 0
+    names = [chosen.only] if chosen.only else list(SPECS)
+    import archdsl.train.fit  # noqa: F401 - before the fork, so that a trial starts at once
+
+    with tempfile.TemporaryDirectory() as room:
+        known = {name: straight(SPECS[name], Path(room, f"straight-{name}")) for name in names}
+        for trial in range(chosen.trials):
+            name = names[trial % len(names)]
+            expected, seconds = known[name]
+            found, killed = disturbed(SPECS[name], Path(room, f"{trial}"), seconds, chosen.kills, chance)
+            equal, kills = equal + (found == expected), kills + killed
+            sys.stdout.write(
+                f"{trial + 1:>4} {name:<9} killed {killed} times: {'equal' if found == expected else 'DIFFERENT'}\n"
+            )
+            sys.stdout.flush()
+    sys.stdout.write(f"{equal} of {chosen.trials} equal to the straight run, {kills} kills\n")
+    return int(equal != chosen.trials)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,178 @@
+"""Scores against formulas written out for one image after the other, and against known values."""
+
+import math
+
+import pytest
+import torch
+
+from archdsl.errors import ArchError
+from archdsl.train.evaluate import KINDS, Prediction, Shift, Tally, parse_shifts, shifted
+
+CPU = torch.device("cpu")
+
+
+def report(logits: torch.Tensor, labels: torch.Tensor, bins: int = 15, parts: int = 3):
+    tally = Tally(logits.shape[1], CPU, bins)
+    for some, theirs in zip(logits.chunk(parts), labels.chunk(parts), strict=True):
+        tally.add(Prediction(some.double().log_softmax(1)), theirs)
+    return tally.read()
+
+
+def of_probs(rows: list[list[float]], labels: list[int], bins: int = 15):
+    tally = Tally(len(rows[0]), CPU, bins)
+    tally.add(Prediction(torch.tensor(rows, dtype=torch.float64).log()), torch.tensor(labels))
+    return tally.read()
+
+
+def random_case(images: int = 400, classes: int = 7) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(3)
+    logits = 3 * torch.randn(images, classes, generator=generator)
+    labels = (logits + 3 * torch.randn(images, classes, generator=generator)).argmax(1)
+    return logits, labels
+
+
+def test_every_score_equals_its_formula() -> None:
+    logits, labels = random_case()
+    probs = [[math.exp(v - max(row)) for v in row] for row in logits.tolist()]
+    probs = [[v / sum(row) for v in row] for row in probs]
+    pairs = list(zip(probs, labels.tolist(), strict=True))
+    found = report(logits, labels)
+    n = len(pairs)
+    assert found.images == n
+    assert found.accuracy == pytest.approx(sum(p.index(max(p)) == y for p, y in pairs) / n)
+    assert found.top5 == pytest.approx(sum(y in sorted(range(7), key=lambda c: -p[c])[:5] for p, y in pairs) / n)
+    assert found.nll == pytest.approx(-sum(math.log(p[y]) for p, y in pairs) / n)
+    assert found.brier == pytest.approx(sum(sum((v - (c == y)) ** 2 for c, v in enumerate(p)) for p, y in pairs) / n)
+    assert found.entropy == pytest.approx(-sum(sum(v * math.log(v) for v in p) for p in probs) / n)
+    assert found.information is None
+    gap = 0.0
+    for m in range(15):
+        inside = [(max(p), p.index(max(p)) == y) for p, y in pairs if m / 15 < max(p) <= (m + 1) / 15]
+        gap += abs(sum(hit for _, hit in inside) - sum(c for c, _ in inside)) / n
+        assert found.bins[m].count == len(inside)
+    assert found.ece == pytest.approx(gap)
+    assert 0.01 < found.ece < 0.5, "the case says something"
+
+
+def test_batches_do_not_matter() -> None:
+    logits, labels = random_case()
+    one, many = report(logits, labels, parts=1), report(logits, labels, parts=40)
+    assert one.confusion == many.confusion
+    assert one.ece == pytest.approx(many.ece, abs=1e-12)
+    assert one.nll == pytest.approx(many.nll, abs=1e-12)
+
+
+def test_calibration_of_cases_made_by_hand() -> None:
+    # Four images with confidence 0.75: three right. A net that knows itself.
+    assert of_probs([[0.75, 0.25]] * 4, [0, 0, 0, 1]).ece == pytest.approx(0, abs=1e-12)
+    # Sure, and wrong every other time.
+    assert of_probs([[1 - 1e-12, 1e-12]] * 4, [0, 1, 0, 1]).ece == pytest.approx(0.5)
+    # Two bins of ten: 0.9 is right half the time (gap 0.4), 0.6 always (gap 0.4).
+    assert of_probs([[0.9, 0.1], [0.9, 0.1], [0.6, 0.4], [0.6, 0.4]], [0, 1, 0, 0], 10).ece == pytest.approx(0.4)
+    # In one bin the gaps cancel: three of four are right, and 0.75 is the mean confidence.
+    assert of_probs([[0.9, 0.1], [0.9, 0.1], [0.6, 0.4], [0.6, 0.4]], [0, 1, 0, 0], 1).ece == pytest.approx(0)
+
+
+@pytest.mark.parametrize(("confidence", "place"), [(0.5, 4), (0.6, 5), (0.50001, 5), (1.0, 9)])
+def test_a_bin_holds_its_upper_edge(confidence: float, place: int) -> None:
+    bins = of_probs([[confidence, 1 - confidence]], [0], 10).bins
+    assert [b.count for b in bins].index(1) == place
+    assert bins[place].confidence == pytest.approx(confidence)
+    assert bins[place].accuracy == 1
+    assert bins[0].confidence is None
+
+
+def test_known_values() -> None:
+    even = of_probs([[0.25] * 4] * 8, [0, 1, 2, 3] * 2)
+    assert even.nll == pytest.approx(math.log(4))
+    assert even.entropy == pytest.approx(math.log(4))
+    assert even.brier == pytest.approx(0.75)
+    assert even.top5 is None, "of four classes, five are all"
+    sure = of_probs([[1.0, 0.0, 0.0]] * 3, [0, 0, 0])
+    assert (sure.accuracy, sure.nll, sure.brier, sure.entropy, sure.ece) == (1, 0, 0, 0, 0)
+    assert of_probs([[1.0, 0.0]], [1]).brier == 2
+
+
+def test_classes_from_the_confusion_matrix() -> None:
+    rows = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
+    found = of_probs([rows[0], rows[0], rows[1], rows[0]], [0, 0, 0, 1])
+    assert found.confusion == ((2, 1, 0), (1, 0, 0), (0, 0, 0))
+    first, second, third = found.classes
+    assert (first.precision, first.recall, first.f1, first.support) == pytest.approx((2 / 3, 2 / 3, 2 / 3, 3))
+    assert (second.precision, second.recall, second.f1, second.support) == (0, 0, 0, 1)
+    assert (third.precision, third.recall, third.f1, third.support) == (None, None, None, 0)
+
+
+def test_numbers_that_are_not_finite_are_counted() -> None:
+    logits = torch.tensor([[0.0, 1.0], [float("nan"), 0.0]])
+    found = report(logits, torch.tensor([1, 0]), parts=1)
+    assert found.not_finite == 1
+    assert math.isnan(found.nll)
+    assert found.images == 2
+
+
+def pictures(count: int = 6, shape: tuple[int, int, int] = (3, 9, 12)) -> torch.Tensor:
+    return torch.randint(256, (count, *shape), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+
+
+NEUTRAL = {"pixelate": 1.0, "contrast": 1.0}
+STRONG = {"rotate": 40.0, "noise": 0.3, "impulse": 0.4, "blur": 1.0, "pixelate": 3.0, "brightness": 0.3,
+          "contrast": 0.3, "occlude": 4.0}  # fmt: skip
+
+
+@pytest.mark.parametrize("word", KINDS)
+def test_each_shift_keeps_shape_and_type_and_has_a_neutral_strength(word: str) -> None:
+    images = pictures()
+    assert torch.equal(shifted(images, Shift(word, NEUTRAL.get(word, 0.0))), images)
+    strong = shifted(images, Shift(word, STRONG[word]), 5)
+    assert (strong.shape, strong.dtype) == (images.shape, images.dtype)
+    assert not torch.equal(strong, images)
+    assert torch.equal(strong, shifted(images, Shift(word, STRONG[word]), 5)), "the seed decides"
+    drawn = word in ("noise", "impulse", "occlude")
+    assert torch.equal(strong, shifted(images, Shift(word, STRONG[word]), 6)) != drawn
+
+
+def test_shifts_do_what_they_say() -> None:
+    square, wide = pictures(2, (1, 8, 8)), pictures(2, (1, 8, 12))
+    assert torch.equal(shifted(square, Shift("rotate", 90)), square.rot90(1, (2, 3)))
+    assert torch.equal(shifted(wide, Shift("rotate", 180)), wide.flip(2, 3))
+    grey = torch.full((40, 3, 20, 20), 128, dtype=torch.uint8)
+    noisy = shifted(grey, Shift("noise", 0.1)).double() / 255
+    assert noisy.std().item() == pytest.approx(0.1, rel=0.03)
+    hit = shifted(grey, Shift("impulse", 0.2))
+    assert (hit == 0).double().mean().item() == pytest.approx(0.1, abs=0.01)
+    assert (hit == 255).double().mean().item() == pytest.approx(0.1, abs=0.01)
+    assert (shifted(grey, Shift("brightness", 0.2)) == 179).all()
+    assert (shifted(grey, Shift("occlude", 5)) == 0).sum((1, 2, 3)).unique().tolist() == [75]
+    assert shifted(square, Shift("contrast", 0)).flatten(1).unique(dim=1).shape[1] == 1
+    coarse = shifted(square, Shift("pixelate", 4)).double()
+    assert torch.allclose(coarse[0, 0, :4, :4], square[0, 0, :4, :4].double().mean().round())
+    blurred = shifted(square, Shift("blur", 2.0)).double()
+    assert blurred.std() < square.double().std() / 2
+    assert (shifted(grey, Shift("blur", 9.0)) == 128).all(), "the border goes on outside"
+
+
+def test_shifts_are_read() -> None:
+    assert parse_shifts("rotate(0, 15,-30.5)") == (Shift("rotate", 0), Shift("rotate", 15), Shift("rotate", -30.5))
+    assert [str(s) for s in parse_shifts(" noise(.1) ")] == ["noise(0.1)"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("rotate", "no corruption with its strength"),
+        ("rotat(30)", "did you mean `rotate`"),
+        ("fog(1)", "one of rotate, noise"),
+        ("noise()", "a number from 0 to 10, not ``"),
+        ("noise(nan)", "not `nan`"),
+        ("impulse(1.5)", "from 0 to 1, not `1.5`"),
+        ("pixelate(2.5)", "a whole number"),
+        ("pixelate(0)", "from 1 to 512"),
+        ("noise(٣)", "not `٣`"),
+        ("noise(__import__('os'))", "no corruption"),
+    ],
+)
+def test_shifts_that_are_none(text: str, message: str) -> None:
+    with pytest.raises(ArchError) as caught:
+        parse_shifts(text)
+    assert message in str(caught.value)

@@ -1,0 +1,132 @@
+"""The choice of a plan: what is asked for, what is measured, what is remembered, and what must not change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+import archdsl
+from archdsl.train import plan as plans
+from archdsl.train.fast.remember import recall, remember, signature
+from archdsl.train.plan import Plan, choose, forward_context, prepare
+
+CPU = torch.device("cpu")
+BATCH = (4, 3, 8, 8)
+LONG = 100_000
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "archdsl" / "plans"
+
+
+@pytest.fixture
+def net() -> nn.Module:
+    return archdsl.model("conv(4) bn relu maxpool drop(0.5) gap linear(4)", input=(3, 8, 8), classes=4)
+
+
+def timed(monkeypatch: pytest.MonkeyPatch, seconds: dict[str, float | None]) -> list[Plan]:
+    """Let a probe find these times, by precision ("plain" for the reference); gives the plans that it asked about."""
+    asked: list[Plan] = []
+
+    def found(model: nn.Module, shape: object, plan: Plan, device: object, steps: int) -> float | None:
+        asked.append(plan)
+        return seconds["plain" if not plan.fused else plan.precision]
+
+    monkeypatch.setattr(plans, "_seconds", found)
+    return asked
+
+
+def test_plain_is_plain(net: nn.Module) -> None:
+    assert choose(net, BATCH, LONG, CPU, "plain") == (Plan(threads=torch.get_num_threads()), "")
+
+
+@pytest.mark.parametrize("wish", ["fp32", "bf16"])
+def test_a_wish_is_followed_without_a_probe(net: nn.Module, wish: str, own_cache: Path) -> None:
+    plan, note = choose(net, BATCH, LONG, CPU, wish)
+    assert (plan.precision, plan.channels_last, plan.fused, note) == (wish, True, True, f"{wish}, channels_last")
+    assert not own_cache.exists()
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_a_short_run_takes_what_the_processor_has(
+    net: nn.Module, native: bool, monkeypatch: pytest.MonkeyPatch, own_cache: Path
+) -> None:
+    monkeypatch.setattr(plans, "_has_bf16", lambda: native)
+    assert choose(net, BATCH, 50, CPU)[0].precision == ("bf16" if native else "fp32")
+    assert not own_cache.exists()
+
+
+def test_the_fastest_is_taken_and_remembered(net: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = timed(monkeypatch, {"plain": 4.0, "fp32": 2.0, "bf16": 1.0})
+    plan, note = choose(net, BATCH, LONG, CPU)
+    assert plan.precision == "bf16"
+    assert "4.0× plain fp32" in note
+    count = len(asked)
+    again, words = choose(net, BATCH, LONG, CPU)
+    assert again == plan
+    assert len(asked) == count
+    assert "measured before" in words
+
+
+def test_bf16_must_gain_something(net: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
+    timed(monkeypatch, {"plain": 4.0, "fp32": 1.0, "bf16": 0.95})
+    assert choose(net, BATCH, LONG, CPU)[0].precision == "fp32"
+
+
+def test_a_net_that_cannot_run_in_bf16_runs_in_fp32(net: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
+    timed(monkeypatch, {"plain": 4.0, "fp32": 3.0, "bf16": None})
+    assert choose(net, BATCH, LONG, CPU)[0].precision == "fp32"
+
+
+def test_a_probe_leaves_weights_statistics_chance_and_threads(net: nn.Module) -> None:
+    before = {k: v.clone() for k, v in net.state_dict().items()}
+    chance, threads = torch.get_rng_state(), torch.get_num_threads()
+    choose(net, BATCH, LONG, CPU)
+    assert all(torch.equal(before[k], v) for k, v in net.state_dict().items())
+    assert all(p.grad is None for p in net.parameters())
+    assert torch.equal(chance, torch.get_rng_state())
+    assert torch.get_num_threads() == threads
+
+
+def test_a_net_that_cannot_run_at_all_is_left_to_the_run(own_cache: Path) -> None:
+    plan, _ = choose(nn.Conv2d(5, 4, 3), BATCH, LONG, CPU)
+    assert plan.precision == "fp32"
+    assert not own_cache.exists()
+
+
+def test_a_damaged_answer_is_no_answer(own_cache: Path) -> None:
+    remember("some", {"plan": 1})
+    assert recall("some") == {"plan": 1}
+    (own_cache / "some.json").write_text("{")
+    assert recall("some") is None
+    assert recall("other") is None
+
+
+def test_the_signature_sees_shapes_and_batch(net: nn.Module) -> None:
+    wider = archdsl.model("conv(8) bn relu maxpool drop(0.5) gap linear(4)", input=(3, 8, 8), classes=4)
+    names = {signature(net, BATCH, 1), signature(wider, BATCH, 1), signature(net, (8, *BATCH[1:]), 1)}
+    assert len(names) == 3
+
+
+def test_the_context_lowers_the_forward_pass_alone() -> None:
+    layer = nn.Linear(3, 2)
+    with forward_context(Plan("bf16"), CPU):
+        assert layer(torch.ones(1, 3)).dtype == torch.bfloat16
+    with forward_context(Plan(), CPU):
+        assert layer(torch.ones(1, 3)).dtype == torch.float32
+    assert layer.weight.dtype == torch.float32
+
+
+def test_prepare_sets_layout_and_threads() -> None:
+    model, threads = nn.Conv2d(3, 4, 3), torch.get_num_threads()
+    try:
+        prepare(model, Plan(channels_last=True, threads=1))
+        assert model.weight.is_contiguous(memory_format=torch.channels_last)
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(threads)

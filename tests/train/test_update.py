@@ -1,0 +1,260 @@
+"""The first steps of every optimiser, penalty and schedule against its formula, written out here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from archdsl.train.experiment import TrainSettings
+from archdsl.train.optim import Average, Update, merged_state, precise_bn, reparametrise
+from archdsl.train.optim.muon import Muon, orthogonal
+from archdsl.train.schedule import factor
+from archdsl.words.train import optimizers, penalties, schedules
+from archdsl.words.train.values import Decay, Sgd
+
+PLAIN = Sgd(0.1, 0.0, False)
+STEPS = 6
+
+
+class Bowl(nn.Module):
+    """Three weights with gradients that are known: a matrix, a bias and a scale."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(0)
+        self.weight = nn.Parameter(torch.randn(4, 3, generator=generator))
+        self.bias = nn.Parameter(torch.randn(4, generator=generator))
+        self.target = torch.randn(4, 3, generator=generator)
+
+    def gradients(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+        return weight - self.target, bias * 3
+
+
+def ours(settings: TrainSettings) -> list[tuple[Tensor, Tensor]]:
+    """The weights after each of the first steps."""
+    bowl = Bowl()
+    update = Update(bowl, settings)
+    seen = []
+    for _ in range(STEPS):
+        update.zero()
+        bowl.weight.grad, bowl.bias.grad = (g.detach().clone() for g in bowl.gradients(bowl.weight, bowl.bias))
+        update.set_factor(1.0)
+        update.apply()
+        seen.append((bowl.weight.detach().clone(), bowl.bias.detach().clone()))
+    return seen
+
+
+Rule = Callable[[Tensor, Tensor, dict, int], Tensor]
+
+
+def reference(rule: Rule) -> list[tuple[Tensor, Tensor]]:
+    """The same by a rule: new weight from weight, gradient, a store of its own, and the step counted from 1."""
+    bowl = Bowl()
+    weights, stores = [bowl.weight.detach().clone(), bowl.bias.detach().clone()], [{}, {}]
+    seen = []
+    for t in range(1, STEPS + 1):
+        gradients = bowl.gradients(*weights)
+        weights = [rule(w, g, s, t) for w, g, s in zip(weights, gradients, stores, strict=True)]
+        seen.append(tuple(w.clone() for w in weights))
+    return seen
+
+
+def agree(settings: TrainSettings, rule: Rule) -> None:
+    for mine, theirs in zip(ours(settings), reference(rule), strict=True):
+        for a, b in zip(mine, theirs, strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
+
+
+def momentum(w: Tensor, g: Tensor, s: dict, t: int) -> Tensor:
+    s["v"] = 0.9 * s["v"] + g if t > 1 else g
+    return w - 0.1 * s["v"]
+
+
+def nesterov(w: Tensor, g: Tensor, s: dict, t: int) -> Tensor:
+    s["v"] = 0.9 * s["v"] + g if t > 1 else g
+    return w - 0.1 * (g + 0.9 * s["v"])
+
+
+def adam(w: Tensor, g: Tensor, s: dict, t: int, lr: float = 0.01) -> Tensor:
+    s["m"] = 0.9 * s.get("m", 0) + 0.1 * g
+    s["v"] = 0.999 * s.get("v", 0) + 0.001 * g * g
+    return w - lr * (s["m"] / (1 - 0.9**t)) / ((s["v"] / (1 - 0.999**t)).sqrt() + 1e-8)
+
+
+def rmsprop(w: Tensor, g: Tensor, s: dict, t: int) -> Tensor:
+    s["v"] = 0.99 * s.get("v", 0) + 0.01 * g * g
+    return w - 0.01 * g / (s["v"].sqrt() + 1e-8)
+
+
+def lion(w: Tensor, g: Tensor, s: dict, t: int) -> Tensor:
+    m = s.get("m", torch.zeros_like(g))
+    s["m"] = 0.99 * m + 0.01 * g
+    return w - 0.01 * torch.sign(0.9 * m + 0.1 * g)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "rule"),
+    [
+        (PLAIN, lambda w, g, s, t: w - 0.1 * g),
+        (optimizers.sgd(0.1), momentum),
+        (optimizers.sgd(0.1, 0.9, True), nesterov),
+        (optimizers.adam(0.01), adam),
+        (optimizers.adamw(0.01, 0.1), lambda w, g, s, t: adam(w * (1 - 0.01 * 0.1), g, s, t)),
+        (optimizers.rmsprop(0.01), rmsprop),
+        (optimizers.lion(0.01), lion),
+    ],
+    ids=["sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop", "lion"],
+)
+def test_first_steps(chosen: object, rule: Rule) -> None:
+    agree(TrainSettings(chosen), rule)
+
+
+def test_muon_is_torchs_on_matrices() -> None:
+    if not hasattr(torch.optim, "Muon"):
+        pytest.skip("this torch has no Muon to compare with")
+    generator = torch.Generator().manual_seed(1)
+    start = torch.randn(12, 8, generator=generator)
+    mine, theirs = nn.Parameter(start.clone()), nn.Parameter(start.clone())
+    pair = (Muon([mine], 0.02, 0.95), torch.optim.Muon([theirs], lr=0.02, momentum=0.95, weight_decay=0.0))
+    for _ in range(STEPS):
+        gradient = torch.randn(12, 8, generator=generator)
+        for p, optimizer in zip((mine, theirs), pair, strict=True):
+            p.grad = gradient.clone()
+            optimizer.step()
+    torch.testing.assert_close(mine, theirs, rtol=0.02, atol=0.01)  # torch orthogonalises in bf16
+
+
+def test_muon_takes_the_hidden_weights_alone() -> None:
+    net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, 3), nn.BatchNorm2d(8), nn.Linear(8, 10))
+    update = Update(net, TrainSettings(optimizers.muon(0.02)))
+    (muon, _), (adam_, _) = update._optimizers
+    assert [p.shape for p in muon.param_groups[0]["params"]] == [(8, 8, 3, 3)]
+    assert len(adam_.param_groups[0]["params"]) == 7
+    singular = torch.linalg.svdvals(orthogonal(torch.randn(16, 40, generator=torch.Generator().manual_seed(0))))
+    assert 0.6 < float(singular.min()) <= float(singular.max()) < 1.3
+
+
+def _group(w: Tensor) -> Tensor:
+    return w / w.norm(dim=1, keepdim=True) * math.sqrt(w.shape[1]) if w.ndim > 1 else torch.zeros_like(w)
+
+
+@pytest.mark.parametrize(
+    ("more", "rule"),
+    [
+        ({"wd": Decay(0.5)}, lambda w, g, s, t: w * (1 - 0.05) - 0.1 * g),
+        ({"wd": Decay(0.5, True)}, lambda w, g, s, t: w * (1 - 0.05 * (w.ndim > 1)) - 0.1 * g),
+        ({"l2": Decay(0.5)}, lambda w, g, s, t: w - 0.1 * (g + 0.5 * w)),
+        ({"l2": Decay(0.5, True)}, lambda w, g, s, t: w - 0.1 * (g + 0.5 * w * (w.ndim > 1))),
+        ({"l1": Decay(0.5)}, lambda w, g, s, t: w - 0.1 * (g + 0.5 * w.sign())),
+        ({"grouplasso": Decay(0.5, True)}, lambda w, g, s, t: w - 0.1 * (g + 0.5 * _group(w))),
+    ],
+    ids=["wd", "wd-weights", "l2", "l2-weights", "l1", "grouplasso"],
+)
+def test_penalties(more: dict, rule: Rule) -> None:
+    agree(TrainSettings(PLAIN, **more), rule)
+
+
+def test_decay_in_the_loss_and_decoupled_are_one_for_sgd_and_two_for_adam() -> None:
+    for chosen, equal in ((PLAIN, True), (optimizers.adam(0.1), False)):
+        coupled = ours(TrainSettings(chosen, l2=Decay(0.1)))[-1][0]
+        decoupled = ours(TrainSettings(chosen, wd=Decay(0.1)))[-1][0]
+        assert torch.allclose(coupled, decoupled, atol=1e-5) is equal
+
+
+def test_clipping_is_by_the_norm_over_all() -> None:
+    bowl = Bowl()
+    norm = torch.cat([g.flatten() for g in bowl.gradients(bowl.weight, bowl.bias)]).norm()
+    found = ours(TrainSettings(PLAIN, clip=1.0))[0][0]
+    torch.testing.assert_close(found, bowl.weight - 0.1 * bowl.gradients(bowl.weight, bowl.bias)[0] / norm)
+
+
+def test_spred_has_the_minima_of_l1() -> None:
+    """Of (w - c)²/2 + rate·|w| the minimum is the soft threshold."""
+    layer = nn.Linear(4, 1, bias=False)
+    aim = torch.tensor([[1.0, -0.6, 0.05, -0.02]])
+    reparametrise(layer)
+    update = Update(layer, TrainSettings(PLAIN, spred=0.1))
+    for _ in range(3000):
+        update.zero()
+        ((layer.weight - aim) ** 2 / 2).sum().backward()
+        update.apply()
+    soft = aim.sign() * (aim.abs() - 0.1).clamp(min=0)
+    torch.testing.assert_close(merged_state(layer)["weight"], soft, rtol=0, atol=1e-3)
+
+
+def test_spred_changes_no_key_and_no_output() -> None:
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4 * 36, 2)).eval()
+    x = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    before, keys = net(x), {k: v.shape for k, v in net.state_dict().items()}
+    reparametrise(net)
+    torch.testing.assert_close(net(x), before)
+    merged = merged_state(net)
+    assert {k: v.shape for k, v in merged.items()} == keys
+    assert list(merged) == list(keys)
+
+
+def test_the_average_is_that_of_the_weights() -> None:
+    net = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
+    average, expected = Average(net, 0.9), net[0].weight.detach().clone()
+    for number in range(4):
+        with torch.no_grad():
+            net[0].weight.fill_(float(number))
+        average.update()
+        expected = 0.9 * expected + 0.1 * number
+    own = net[0].weight.clone()
+    with average.swapped():
+        torch.testing.assert_close(net[0].weight, expected)
+    assert torch.equal(net[0].weight, own)
+
+
+def test_precise_statistics_are_the_means() -> None:
+    net = nn.Sequential(nn.BatchNorm1d(3))
+    x = torch.randn(60, 3, generator=torch.Generator().manual_seed(0)) * 4 + 1
+    precise_bn(net, x.split(20))
+    torch.testing.assert_close(net[0].running_mean, x.mean(0))
+
+
+@pytest.mark.parametrize("chosen", [optimizers.sgd(0.1), optimizers.adam(), optimizers.lion(), optimizers.rmsprop()])
+def test_state_goes_to_another_process_and_back(chosen: object) -> None:
+    def steps(update: Update, bowl: Bowl, count: int) -> None:
+        for _ in range(count):
+            bowl.weight.grad, bowl.bias.grad = (g.detach().clone() for g in bowl.gradients(bowl.weight, bowl.bias))
+            update.apply()
+
+    settings = TrainSettings(chosen)
+    straight, first, second = Bowl(), Bowl(), Bowl()
+    steps(Update(straight, settings), straight, 8)
+    half = Update(first, settings)
+    steps(half, first, 4)
+    second.load_state_dict(first.state_dict())
+    other = Update(second, settings)
+    other.load(*half.state())
+    steps(other, second, 4)
+    assert torch.equal(second.weight, straight.weight)
+    assert torch.equal(second.bias, straight.bias)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        (schedules.linear(), [1 - i / 10 for i in range(10)]),
+        (schedules.linear(0.5), [1 - i / 20 for i in range(10)]),
+        (schedules.exponential(0.5), [1, 1, 0.5, 0.5, 0.25, 0.25, 0.125, 0.125, 0.0625, 0.0625]),
+        (schedules.triangle(0.4, 0.2, 0.1), [0.2, 0.4, 0.6, 0.8, 1, 0.85, 0.7, 0.55, 0.4, 0.25]),
+        (schedules.cosine(), [(1 + math.cos(math.pi * i / 10)) / 2 for i in range(10)]),
+        (schedules.step(2, 0.1), [1, 1, 1, 1, 0.1, 0.1, 0.1, 0.1, 0.01, 0.01]),
+    ],
+    ids=["linear", "linear-end", "exponential", "triangle", "cosine", "step"],
+)
+def test_schedules(schedule: object, expected: list[float]) -> None:
+    assert [factor(schedule, 0, i, 10, 2) for i in range(10)] == pytest.approx(expected)
+
+
+def test_no_word_of_decay_is_left_out() -> None:
+    assert penalties.wd(0.1) == Decay(0.1, False)
+    assert replace(TrainSettings(), l1=penalties.l1(0.2, True)).l1 == Decay(0.2, True)
