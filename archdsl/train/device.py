@@ -59,9 +59,10 @@ def normalise(mean: tuple[float, ...], std: tuple[float, ...], device: torch.dev
     """For images whose channels have this mean and standard deviation as shares of ``top``; a constant
     channel becomes 0. For the columns of a table ``top`` is 1 and the shape (D,).
     """
-    deviation = torch.tensor(std, dtype=torch.float64).clamp(min=1e-6)
-    scale = 1 / (top * deviation)
-    shift = -torch.tensor(mean, dtype=torch.float64) / deviation
+    middle, deviation = torch.tensor(mean, dtype=torch.float64), torch.tensor(std, dtype=torch.float64)
+    flat = deviation <= 1e-6 * middle.abs().clamp(min=1e-3)  # nothing but rounding varies there
+    safe = torch.where(flat, 1.0, deviation)
+    scale, shift = torch.where(flat, 0.0, 1 / (top * safe)), torch.where(flat, 0.0, -middle / safe)
     shape = (1, -1, 1, 1) if top == 255 else (1, -1)
     scale, shift = (t.float().to(device).view(shape) for t in (scale, shift))
     return Normalise(scale, shift)
@@ -71,12 +72,13 @@ def measured(arrays: Arrays) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation over all images of each channel in [0, 1], or of each column of a table: for
     sets that publish none.
     """
-    pictures = arrays.images.ndim == 4
-    axes = (0, 2, 3) if pictures else (0,)
+    if arrays.images.ndim == 2:
+        rows = arrays.images.astype(np.float64)
+        return tuple(rows.mean(0).tolist()), tuple(rows.std(0).tolist())
     total, square, count = np.zeros(arrays.images.shape[1]), np.zeros(arrays.images.shape[1]), 0
     for first in range(0, len(arrays), 1000):
-        part = arrays.images[first : first + 1000].astype(np.float64) / (255 if pictures else 1)
-        total, square = total + part.sum(axes), square + (part**2).sum(axes)
+        part = arrays.images[first : first + 1000].astype(np.float64) / 255
+        total, square = total + part.sum((0, 2, 3)), square + (part**2).sum((0, 2, 3))
         count += part[:, 0].size
     mean = total / count
     std = np.sqrt(np.maximum(square / count - mean**2, 0))

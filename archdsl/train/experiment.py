@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from archdsl.errors import ArchError, SpecError, fail
 from archdsl.words.data.changes import Augmentation, Corruption
 from archdsl.words.data.folders import Folder
+from archdsl.words.data.tables import Table
 from archdsl.words.data.values import Dataset, Subset, Valid
 from archdsl.words.train.values import (
     Adam,
@@ -36,7 +37,7 @@ ADAM = Adam(lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8)  # of its paper, and torc
 class DataSettings:
     """Which images train, validate and test, and how a training batch is changed, in the order of the text."""
 
-    dataset: Dataset | Folder
+    dataset: Dataset | Folder | Table
     valid: Valid | None = None
     subset: Subset | None = None
     augment: tuple[Augmentation, ...] = ()

@@ -175,7 +175,7 @@ class Training:
             images, labels = next(feed)
             images = job.normalise(augment(images, self.pipeline, self.chances, self.step, total, start))
             if self.layer is not None:
-                self.layer.step = self.step
+                self.layer.step, self.layer.total, self.layer.start = self.step, total, start
                 images = self.layer(images)
             images, target = mix(images, labels, self.pipeline, self.chances, self.step)
             if job.channels_last and images.ndim == 4:

@@ -11,6 +11,7 @@ import torch
 from torch import fx, nn
 
 from archdsl.errors import ArchError, EnvError
+from archdsl.train.augment import check
 from archdsl.train.datasets import Arrays, Splits, load, split
 from archdsl.train.datasets.corrupt import corrupt
 from archdsl.train.device import Normalise, choose_device, measured, normalise
@@ -21,9 +22,10 @@ from archdsl.train.feed import Feed, resident
 from archdsl.train.init import initialise
 from archdsl.train.job import Job
 from archdsl.train.optim import reparametrise
-from archdsl.train.plan import Plan, choose, forward_context
+from archdsl.train.plan import Plan, choose, forward_context, prepare
 from archdsl.train.syncnorm import synchronise
 from archdsl.train.world import World
+from archdsl.words.data.changes import RandomPixels
 
 if TYPE_CHECKING:
     from archdsl.train.fit import Wish
@@ -49,6 +51,7 @@ def gather(model: nn.Module, experiment: Experiment, wish: Wish, world: World, s
     if wish.deterministic:
         torch.use_deterministic_algorithms(True)
     data, settings = experiment.data, experiment.train
+    check(data.augment, data.dataset.input)
     splits = _splits(experiment, wish)
     if settings.patience is not None and splits.valid is None:
         raise ArchError("`patience` watches the validation loss, and no images are set aside for validation",
@@ -67,8 +70,7 @@ def gather(model: nn.Module, experiment: Experiment, wish: Wish, world: World, s
     plan, said = _plan(model, experiment, wish, device, len(splits.train))
     if settings.spred:
         reparametrise(model)
-    if plan.channels_last:
-        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    prepare(model, plan)
     net = fast(model, plan) if isinstance(model, fx.GraphModule) and not settings.spred else model
     if world.size > 1 and settings.syncbn:
         net = synchronise(net, device)
@@ -114,6 +116,8 @@ def _splits(experiment: Experiment, wish: Wish) -> Splits:
     splits = split(load(data.dataset, wish.data_root), data.valid, data.subset, seed)
     if not data.corrupt:
         return splits
+    if len(data.dataset.input) != 3 and any(isinstance(c, RandomPixels) for c in data.corrupt):
+        raise ArchError("`randompixels` changes images, and this data has none", help="take randomlabels, or leave it out")
     if not isinstance(splits.train, Arrays):
         raise ArchError("pictures that are read while training cannot be changed once for all",
                         help="leave randomlabels and randompixels out, or take a subset that fits into memory")  # fmt: skip

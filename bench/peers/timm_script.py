@@ -1,6 +1,7 @@
 """timm's own train.py out of a checkout, with our net registered; its settings are those of its command line.
 
-Its transforms have no padded crop, so flip and crop take the place of the ones that it would build.
+timm's ``sgd`` is Nesterov's; ``momentum`` is the plain one. Its transforms have no padded crop, so flip and crop
+take the place of the ones that it would build.
 """
 
 from __future__ import annotations
@@ -50,8 +51,9 @@ with tempfile.TemporaryDirectory() as out:
     sys.argv = [
         str(script), "--data-dir", task.folder, "--train-split", "train", "--val-split", "val", "--model", "raced",
         "--num-classes", "10", "--input-size", "3", "32", "32", "--mean", *map(str, MEAN), "--std", *map(str, STD),
-        "--epochs", str(task.epochs), "--batch-size", str(task.batch), "--opt", "sgd", "--lr", str(task.lr),
-        "--momentum", str(task.momentum), "--weight-decay", "0", "--sched", "none", "--warmup-epochs", "0",
+        "--epochs", str(task.epochs), "--batch-size", str(task.batch), "--opt", "momentum", "--lr", str(task.lr),
+        "--momentum", str(task.momentum), "--weight-decay", "0", "--sched", "step",
+        "--decay-epochs", "1000", "--warmup-epochs", "0",
         "--device", "cpu", "--output", out, "--log-interval", "1000", "--workers", str(task.threads),
         *(["--channels-last"] if task.channels_last else []),
         *(["--amp", "--amp-dtype", "bfloat16"] if task.precision == "bf16" else []),

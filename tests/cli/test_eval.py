@@ -33,7 +33,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
         patch.setenv("OMP_WAIT_POLICY", "PASSIVE")
         for name, text in (("drop", TRAINED), ("still", STILL)):
             (place / f"{name}.arch").write_text(text)
-            assert main(["train", str(place / f"{name}.arch"), "--out", str(place / name), "--quiet"]) == 0
+            where = ["--out", str(place / name), "--precision", "fp32", "--quiet"]
+            assert main(["train", str(place / f"{name}.arch"), *where]) == 0
         yield {name: next((place / name).iterdir()) for name in ("drop", "still")}
 
 

@@ -24,11 +24,11 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 SPECS = {
     "augment": """
         net conv(8) bn relu maxpool conv(16) bn relu gap linear(classes)
-        data fashion-mini subset(600) flip crop(2)
+        data fashion-mini subset(600) flip crop(2) rotate(10) cutout(6)
         train sgd(0.05) epochs(3) batch(50) onecycle""",
     "mix": """
         net conv(8) bn relu maxpool conv(16) relu gap linear(classes)
-        data fashion-mini subset(600)
+        data fashion-mini subset(600) cutmix(1.0)
         train adam(2e-3) epochs(3) batch(25) accumulate(2) clip(1.0) smooth(0.1)""",
     "phases": """
         net conv(8) bn relu res(conv(8) bn droppath(0.3, early)) relu gap drop(0.3, late) linear(classes)
@@ -36,11 +36,11 @@ SPECS = {
         train adamw(2e-3) epochs(3) batch(40) warmup(1) cosine ema(0.95)""",
     "stopping": """
         net conv(8) relu maxpool drop(0.2) flatten linear(classes)
-        data fashion-mini subset(500) valid(20%)
+        data fashion-mini subset(500) valid(20%) noise(0.1)
         train adam(0.02) epochs(8) batch(40) patience(1)""",
     "spred": """
         net conv(8) bn relu gap linear(classes)
-        data fashion-mini subset(600)
+        data fashion-mini subset(600) mixup(0.2)
         train sgd(0.05) epochs(3) batch(50) spred(1e-4) linear precise_bn(200)""",
     "ode": """
         net conv(8) relu ode(conv(8) tanh, solver=rk4, steps=2) gap linear(classes)

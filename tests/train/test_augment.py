@@ -1,61 +1,246 @@
+"""Every augmentation against torchvision's, and the laws that all of them obey."""
+
+from __future__ import annotations
+
+import numpy as np
 import pytest
 import torch
 
 from archdsl.emit.vision import import_torchvision
-from archdsl.train.augment import augment, crop, flip
-from archdsl.words.data.changes import Crop, Flip
+from archdsl.errors import ArchError
+from archdsl.registry import entries
+from archdsl.train.augment import AugmentLayer, augment, check, colour, crop, flip, mix
+from archdsl.train.augment.geometry import affine
+from archdsl.train.augment.mixing import paste
+from archdsl.train.augment.rand import OPERATIONS, apply, randaugment
+from archdsl.train.chance import Chances
+from archdsl.train.datasets import Arrays
+from archdsl.train.datasets.corrupt import corrupt
+from archdsl.words.data import augmentations, changes, colours, mixtures
 
-IMAGES = torch.randint(0, 256, (64, 3, 12, 10), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+CPU = torch.device("cpu")
+IMAGES = torch.randint(0, 256, (6, 3, 20, 17), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+IMAGES[0] = torch.arange(17, dtype=torch.uint8) * 5  # one with few bytes, and one of a single colour
+IMAGES[1] = 77
+WORDS = [
+    made
+    for e in entries("data")
+    if e.name not in ("csv", "parquet") and not e.slot.startswith("dataset") and e.name not in ("valid", "subset")
+    for made in [e.make()]
+    if isinstance(made, changes.Augmentation)
+]
+PIXELS = [w for w in WORDS if not isinstance(w, changes.Mixing)]
 
 
-def test_crop_is_torchvisions_on_the_same_draws() -> None:
-    tv = import_torchvision()
-    from torchvision.transforms import functional  # after the import above
-
-    assert tv is not None
-    top, left = torch.randint(9, (2, 64))
-    ours = crop(IMAGES, 4, top, left)
-    for i in range(64):
-        theirs = functional.crop(functional.pad(IMAGES[i], 4), int(top[i]), int(left[i]), 12, 10)
-        assert torch.equal(ours[i], theirs)
-
-
-def test_flip_is_torchvisions_on_the_same_draws() -> None:
+@pytest.fixture(scope="module")
+def functional():
     import_torchvision()
-    from torchvision.transforms import functional
+    from torchvision.transforms.v2 import functional
 
-    chosen = torch.arange(64) % 3 == 0
-    ours = flip(IMAGES, chosen)
-    for i in range(64):
-        assert torch.equal(ours[i], functional.hflip(IMAGES[i]) if chosen[i] else IMAGES[i])
+    return functional
 
 
-def test_the_draws_are_uniform_and_each_images_own() -> None:
-    ramp = torch.arange(1, 26, dtype=torch.uint8).view(1, 1, 5, 5).expand(20_000, 1, 5, 5)
-    seen = augment(ramp, (Crop(2),), torch.Generator().manual_seed(1))
-    corners = torch.stack([(seen != 0).any(3).int().argmax(2), (seen != 0).any(2).int().argmax(2)]).flatten(1)
-    assert corners.shape == (2, 20_000)
-    centre = seen[:, 0, 2, 2].long()  # the middle pixel tells the corner: 25 of them, each as likely
-    counts = torch.bincount(centre, minlength=26)[1:]
-    assert counts.min() > 600
-    assert counts.max() < 1000
-    mirrored = augment(ramp, (Flip(0.3),), torch.Generator().manual_seed(1))
-    share = (mirrored[:, 0, 0, 0] == 5).float().mean().item()
-    assert share == pytest.approx(0.3, abs=0.02)
+def images(count: int = 6) -> torch.Tensor:
+    return IMAGES.repeat(count // 6 + 1, 1, 1, 1)[:count].clone()
 
 
-@pytest.mark.parametrize("words", [(Flip(0.5),), (Crop(3),), (Flip(0.5), Crop(1)), ()])
-@pytest.mark.parametrize("kind", [torch.uint8, torch.float32])
-def test_shape_type_and_seed(words, kind: torch.dtype) -> None:
-    images = IMAGES.to(kind)
-    one, two = (augment(images, words, torch.Generator().manual_seed(3)) for _ in range(2))
-    assert one.shape == images.shape
-    assert one.dtype == kind
-    assert torch.equal(one, two)
-    assert torch.equal(images, IMAGES.to(kind)), "the images themselves stay"
+@pytest.mark.parametrize("word", PIXELS, ids=lambda w: w.name)
+def test_laws(word: changes.Augmentation) -> None:
+    x = images(32)
+    first, again = (augment(x, (word,), Chances(1, CPU), 5) for _ in range(2))
+    assert (first.shape, first.dtype, first.device) == (x.shape, x.dtype, x.device)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, x)
+    assert not torch.equal(first, augment(x, (word,), Chances(1, CPU), 6))
+    assert not torch.equal(first, augment(x, (word,), Chances(2, CPU), 5))
+    assert torch.equal(x, images(32))
 
 
-def test_flip_at_its_bounds() -> None:
-    generator = torch.Generator().manual_seed(0)
-    assert torch.equal(augment(IMAGES, (Flip(0.0),), generator), IMAGES)
-    assert torch.equal(augment(IMAGES, (Flip(1.0),), generator), IMAGES.flip(3))
+@pytest.mark.parametrize("word", PIXELS, ids=lambda w: w.name)
+def test_a_part_of_a_batch_is_changed_as_in_the_whole(word: changes.Augmentation) -> None:
+    x, chances = images(16), Chances(1, CPU)
+    whole = augment(x, (word,), chances, 3)
+    part = augment(x[5:12], (word,), chances, 3, 16, 5)
+    assert torch.equal(part, whole[5:12])
+
+
+def test_a_word_leaves_the_draws_of_the_others_alone() -> None:
+    x, chances = images(16), Chances(0, CPU)
+    more = (changes.Shift(0.0), changes.Flip(0.5))  # a shift by nothing draws, and changes nothing
+    assert torch.equal(augment(x, more, chances, 0), augment(x, more[1:], chances, 0))
+
+
+@pytest.mark.parametrize("word", PIXELS, ids=lambda w: w.name)
+def test_as_a_layer_it_does_the_same_and_nothing_in_eval(word: changes.Augmentation) -> None:
+    mean, std = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
+    layer = AugmentLayer((word,), mean, std, Chances(1, CPU))
+    layer.step = 5
+    x = images(16)
+    normal = (x.float() / 255 - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)
+    expected = augment(x, (word,), Chances(1, CPU), 5)
+    back = (layer(normal) * torch.tensor(std).view(3, 1, 1) + torch.tensor(mean).view(3, 1, 1)) * 255
+    assert torch.equal(back.round().to(torch.uint8), expected)
+    assert layer.eval()(normal) is normal
+
+
+@pytest.mark.parametrize("degrees", [-40.0, 7.0, 123.0])
+def test_rotate(functional, degrees: float) -> None:
+    for nearest in (True, False):
+        mode = "nearest" if nearest else "bilinear"
+        theirs = functional.rotate(IMAGES, degrees, interpolation=functional.InterpolationMode(mode))
+        same(affine(IMAGES, angle=-degrees, nearest=nearest), theirs)
+
+
+def same(mine: torch.Tensor, theirs: torch.Tensor, off: int = 1) -> None:
+    """Equal but for single bytes that rounding decides, in at most one of a thousand places."""
+    difference = (mine.int() - theirs.int()).abs()
+    assert float((difference > 0).float().mean()) < 2e-3 or int(difference.max()) <= off
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs"),
+    [
+        ({"shear": (12.0, -5.0)}, {"shear": [12.0, -5.0]}),
+        ({"move": (3.0, -2.0)}, {"translate": [3, -2]}),
+        ({"scale": 1.3}, {"scale": 1.3}),
+        ({"angle": 20.0, "move": (1.0, 2.0), "scale": 0.8, "shear": (4.0, 3.0)},
+         {"angle": 20.0, "translate": [1, 2], "scale": 0.8, "shear": [4.0, 3.0]}),
+    ],
+)  # fmt: skip
+def test_affine(functional, mine: dict, theirs: dict) -> None:
+    for nearest in (True, False):
+        mode = functional.InterpolationMode("nearest" if nearest else "bilinear")
+        full = {"angle": 0.0, "translate": [0, 0], "scale": 1.0, "shear": [0.0, 0.0], **theirs}
+        same(affine(IMAGES, **mine, nearest=nearest), functional.affine(IMAGES, **full, interpolation=mode))
+
+
+@pytest.mark.parametrize("factor", [0.0, 0.6, 1.0, 1.4])
+@pytest.mark.parametrize("name", ["brightness", "contrast", "saturation", "sharpness"])
+def test_colours(functional, name: str, factor: float) -> None:
+    theirs = getattr(functional, f"adjust_{name}")(IMAGES, factor)
+    same(getattr(colour, name)(IMAGES, torch.full((6,), factor)), theirs)
+
+
+@pytest.mark.parametrize("turn", [-0.4, 0.0, 0.1, 0.5])
+def test_hue(functional, turn: float) -> None:
+    same(colour.hue(IMAGES, torch.full((6,), turn)), functional.adjust_hue(IMAGES, turn))
+
+
+def test_tables_of_bytes(functional) -> None:
+    for bits in range(1, 9):
+        assert torch.equal(colour.posterize(IMAGES, torch.full((6,), bits)), functional.posterize(IMAGES, bits))
+    assert torch.equal(colour.solarize(IMAGES, torch.full((6,), 99.0)), functional.solarize(IMAGES, 99.0))
+    assert torch.equal(colour.autocontrast(IMAGES), functional.autocontrast(IMAGES))
+    assert torch.equal(colour.equalize(IMAGES), functional.equalize(IMAGES))
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("m", [0, 9, 30])
+def test_randaugments_operations_are_torchvisions(functional, name: str, m: int) -> None:
+    transforms = import_torchvision().transforms
+    theirs_name = {"color": "Color", "autocontrast": "AutoContrast"}.get(name, name.title().replace("-", ""))
+    table = transforms.RandAugment()._augmentation_space(31, (20, 17))
+    magnitudes, signed = table[theirs_name]
+    for sign in (1.0, -1.0) if signed else (1.0,):
+        value = float(magnitudes[m]) * sign if magnitudes.ndim else 0.0
+        from torchvision.transforms.autoaugment import _apply_op
+
+        theirs = _apply_op(IMAGES, theirs_name, value, functional.InterpolationMode.NEAREST, None)
+        same(apply(name, IMAGES, m, torch.full((6,), sign)), theirs)
+    assert set(table) == {
+        {"color": "Color", "autocontrast": "AutoContrast"}.get(n, n.title().replace("-", "")) for n in OPERATIONS
+    }
+
+
+def test_randaugment_draws_every_operation_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, int] = {}
+
+    def counted(name: str, x: torch.Tensor, m: int, signs: torch.Tensor) -> torch.Tensor:
+        seen[name] = seen.get(name, 0) + len(x)
+        return x
+
+    monkeypatch.setattr("archdsl.train.augment.rand.apply", counted)
+    x = torch.zeros(7000, 1, 2, 2, dtype=torch.uint8)
+    randaugment(x, 2, 9, Chances(0, CPU).at("randaugment", 0, 7000))
+    assert set(seen) == set(OPERATIONS)
+    assert all(900 < n < 1100 for n in seen.values())
+
+
+def test_flip_and_crop() -> None:
+    x = images()
+    chosen = torch.tensor([True, False] * 3)
+    assert torch.equal(flip(x, chosen)[::2], x[::2].flip(3))
+    assert torch.equal(flip(x, chosen)[1::2], x[1::2])
+    top, left = torch.tensor([0, 1, 2, 3, 4, 2]), torch.tensor([4, 3, 2, 1, 0, 2])
+    for reflect in (False, True):
+        padded = torch.nn.functional.pad(x.float(), (2, 2, 2, 2), "reflect" if reflect else "constant")
+        mine = crop(x, 2, top, left, reflect)
+        for i in range(6):
+            window = padded[i, :, top[i] : top[i] + 20, left[i] : left[i] + 17]
+            assert torch.equal(mine[i].float(), window)
+    x = images(6000)[:, :, :2, :2]
+    changed = (augment(x, (changes.Flip(0.3),), Chances(0, CPU), 0) != x).any((1, 2, 3))
+    assert 0.15 < float(changed.float().mean()) < 0.31  # a flat image shows no flip
+
+
+def test_mixup_is_the_papers() -> None:
+    x, labels = torch.randn(8, 3, 4, 4, generator=torch.Generator().manual_seed(0)), torch.arange(8)
+    mixed, target = mix(x, labels, (mixtures.mixup(0.4),), Chances(0, CPU), 1)
+    share = float(target.share)
+    assert 0 <= share <= 1
+    torch.testing.assert_close(mixed, share * x + (1 - share) * x.roll(1, 0))
+    assert torch.equal(target.other, labels.roll(1))
+    shares = [float(mix(x, labels, (mixtures.mixup(1.0),), Chances(0, CPU), s)[1].share) for s in range(400)]
+    assert np.mean(shares) == pytest.approx(0.5, abs=0.05)
+    assert np.var(shares) == pytest.approx(1 / 12, abs=0.02)
+
+
+def test_cutmix_weighs_by_the_true_area() -> None:
+    x, labels = torch.zeros(4, 1, 10, 12), torch.arange(4)
+    x += labels.view(4, 1, 1, 1)
+    for step in range(50):
+        mixed, target = mix(x, labels, (mixtures.cutmix(),), Chances(3, CPU), step)
+        own = (mixed == x).float().mean((1, 2, 3))
+        torch.testing.assert_close(own, target.share.expand(4), rtol=0, atol=1e-6)
+    _, share = paste(x, x.roll(1, 0), 0.5, 0.0, 0.0)  # three quarters of the box lie outside
+    assert share > 0.8
+
+
+def test_two_ways_of_mixing_take_turns() -> None:
+    x, labels = torch.randn(8, 1, 6, 6, generator=torch.Generator().manual_seed(0)), torch.arange(8)
+    words = (mixtures.mixup(1.0), mixtures.cutmix(1.0))
+    cut = [float((mix(x, labels, words, Chances(0, CPU), s)[0] == x).float().mean()) > 0.01 for s in range(200)]
+    assert 60 < sum(cut) < 140
+
+
+@pytest.mark.parametrize(
+    ("word", "shape", "message"),
+    [
+        (colours.hue(), (1, 28, 28), "`hue` changes colours"),
+        (augmentations.flip(), (7,), "`flip` changes images"),
+        (augmentations.crop(30, "reflect"), (3, 20, 20), "mirrors more pixels"),
+    ],
+)
+def test_words_that_cannot_act(word: changes.Augmentation, shape: tuple[int, ...], message: str) -> None:
+    with pytest.raises(ArchError, match=message) as caught:
+        check((word,), shape)
+    assert caught.value.help
+    check((mixtures.mixup(),), shape)
+
+
+def test_random_labels_and_pixels() -> None:
+    arrays = Arrays(np.random.default_rng(0).integers(0, 256, (2000, 1, 4, 4), np.uint8), np.zeros(2000, np.int64))
+    spoilt = corrupt(arrays, (changes.RandomLabels(0.5),), 10, 1)
+    assert 0.4 < (spoilt.labels != 0).mean() < 0.5  # a tenth of the draws is the label itself
+    assert not arrays.labels.any()
+    assert (corrupt(arrays, (changes.RandomLabels(0.5),), 10, 1).labels == spoilt.labels).all()
+    assert (corrupt(arrays, (changes.RandomLabels(0.5),), 10, 2).labels != spoilt.labels).any()
+    for kind in ("each", "one"):
+        pixels = corrupt(arrays, (changes.RandomPixels(kind),), 10, 1).images
+        assert (np.sort(pixels.reshape(2000, -1)) == np.sort(arrays.images.reshape(2000, -1))).all()
+        assert (pixels != arrays.images).any()
+    one = corrupt(arrays, (changes.RandomPixels("one"),), 10, 1).images.reshape(2000, -1)
+    place = [int(np.argmax((column == arrays.images.reshape(2000, -1).T).all(1))) for column in one.T]
+    assert sorted(place) == list(range(16))
+    drawn = corrupt(arrays, (changes.RandomPixels("gaussian"),), 10, 1).images
+    assert drawn.mean() == pytest.approx(arrays.images.mean(), rel=0.03)

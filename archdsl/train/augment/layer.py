@@ -1,21 +1,34 @@
-"""Augmentations as a layer of the model."""
+"""Augmentations as a layer of the model (``where=model``)."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
+from archdsl.train.augment.apply import augment
 from archdsl.train.chance import Chances
 from archdsl.words.data.changes import Augmentation
 
 
 class AugmentLayer(nn.Module):
-    """Augments normalised images in training mode; the identity in eval mode."""
+    """Augments normalised images (N, C, H, W) in training mode; the identity in eval mode.
+
+    The images are taken back to bytes for it, so that each word does the same in both places. ``step`` keys the draws.
+    """
 
     def __init__(
         self, words: tuple[Augmentation, ...], mean: tuple[float, ...], std: tuple[float, ...], chances: Chances
     ) -> None:
         super().__init__()
-        self.words, self.mean, self.std, self.chances, self.step = words, mean, std, chances, 0
+        self.words, self.chances, self.step = words, chances, 0
+        self.total: int | None = None
+        self.start = 0
+        self.mean, self.std = (torch.tensor(v).view(1, -1, 1, 1) for v in (mean, std))
 
     def forward(self, x: Tensor) -> Tensor:
-        return x
+        if not self.training:
+            return x
+        mean, std = self.mean.to(x.device), self.std.to(x.device)
+        images = ((x * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)
+        images = augment(images, self.words, self.chances, self.step, self.total, self.start)
+        return (images.float() / 255 - mean) / std

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from archdsl.errors import ArchError, EnvError, StoreError
 from archdsl.train.datasets import Arrays, Splits, load, split
+from archdsl.train.datasets.corrupt import corrupt
 from archdsl.train.device import Normalise, measured, normalise
 from archdsl.train.experiment import DataSettings
 from archdsl.train.runs import Run
@@ -112,7 +113,9 @@ def _statistics(data: DataSettings, seed: int, root: str | Path | None) -> tuple
     if mean and std:
         return mean, std
     train: Any = _splits(data, seed, root).train  # arrays, or pictures read as they are needed
-    return measured(train) if isinstance(train, Arrays) else (IMAGENET_MEAN, IMAGENET_STD)
+    if not isinstance(train, Arrays):
+        return IMAGENET_MEAN, IMAGENET_STD
+    return measured(corrupt(train, data.corrupt, data.dataset.classes, seed) if data.corrupt else train)
 
 
 def _check(net: Trained) -> None:

@@ -11,6 +11,7 @@ import os
 import secrets
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,10 +22,8 @@ from typing import Any
 from archdsl.errors import EnvError
 from archdsl.train.store.files import sync_folder, write_synced, writing
 
-try:
+if sys.platform != "win32":
     import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 CLAIM = "claim.json"
 WAIT = 2.0  # seconds for another process to finish looking; it takes a millisecond
@@ -150,7 +149,7 @@ def started(pid: int) -> str | None:
     if Path("/proc/self/stat").exists() or os.name == "nt":
         return None
     with suppress(OSError, subprocess.SubprocessError):
-        done = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, timeout=5,
+        done = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, timeout=5, check=False,
                               env={"LC_ALL": "C", "TZ": "UTC", "PATH": os.environ.get("PATH", "/bin:/usr/bin")})  # fmt: skip
         return done.stdout.strip() or None
     return None
@@ -187,7 +186,7 @@ def _ago(seconds: float) -> str:
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """One process of this host at a time; the system ends this with the process, whatever happens to it."""
-    if fcntl is None:
+    if sys.platform == "win32":
         yield
         return
     with writing(folder):

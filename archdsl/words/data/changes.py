@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+Where = Literal["pipeline", "model"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,29 +15,162 @@ class Augmentation:
     ``where`` it happens: in the data ``pipeline``, or as a layer of the ``model``.
     """
 
-    where: str = "pipeline"
+    where: Where = "pipeline"
 
     @property
     def name(self) -> str:
+        """The word; it names the stream of its draws."""
         return type(self).__name__.lower()
 
 
 @dataclass(frozen=True, slots=True)
 class Corruption:
-    """A change of the training part itself, drawn once for a run from its seed (random labels, random pixels)."""
+    """A change of the training part itself, drawn once for a run from its seed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flip(Augmentation):
-    """Mirrored left to right with probability ``p``, each image by itself."""
+    """Mirrored left to right with probability ``p``."""
+
+    p: float
+
+
+@dataclass(frozen=True, slots=True)
+class VFlip(Augmentation):
+    """Mirrored top to bottom with probability ``p``."""
 
     p: float
 
 
 @dataclass(frozen=True, slots=True)
 class Crop(Augmentation):
-    """Padded with ``pad`` black pixels on each side, then cut to its size at a random place, each image by
-    itself.
-    """
+    """Padded with ``pad`` black or mirrored pixels on each side, then cut to its size at a random place."""
 
     pad: int
+    fill: Literal["zero", "reflect"] = "zero"
+
+
+@dataclass(frozen=True, slots=True)
+class Shift(Augmentation):
+    """Moved by up to a share of its size along each axis."""
+
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rotate(Augmentation):
+    """Turned about its middle by up to so many degrees, either way."""
+
+    degrees: float
+
+
+@dataclass(frozen=True, slots=True)
+class Shear(Augmentation):
+    """Sheared along each axis by up to so many degrees, either way."""
+
+    degrees: float
+
+
+@dataclass(frozen=True, slots=True)
+class Zoom(Augmentation):
+    """Scaled about its middle by a factor between 1 - ``share`` and 1 + ``share``."""
+
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Brightness(Augmentation):
+    """Times a factor between 1 - ``strength`` and 1 + ``strength``."""
+
+    strength: float
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast(Augmentation):
+    """Away from its mean grey by a factor between 1 - ``strength`` and 1 + ``strength``."""
+
+    strength: float
+
+
+@dataclass(frozen=True, slots=True)
+class Saturation(Augmentation):
+    """Away from its own greys by a factor between 1 - ``strength`` and 1 + ``strength``."""
+
+    strength: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hue(Augmentation):
+    """Colours turned by up to a share of the circle, either way."""
+
+    strength: float
+
+
+@dataclass(frozen=True, slots=True)
+class Grayscale(Augmentation):
+    """Grey with probability ``p``."""
+
+    p: float
+
+
+@dataclass(frozen=True, slots=True)
+class Noise(Augmentation):
+    """Normal noise of deviation ``sigma``, as a share of the range of a pixel."""
+
+    sigma: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cutout(Augmentation):
+    """A black square of ``size`` pixels at a random middle; it may lie partly outside."""
+
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Erasing(Augmentation):
+    """With probability ``p`` a rectangle of ``low`` to ``high`` of the area, filled with noise."""
+
+    p: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class RandAugment(Augmentation):
+    """``n`` operations drawn from fourteen, at magnitude ``m`` of 30."""
+
+    n: int
+    m: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mixup(Augmentation):
+    """Each image blended with another, share drawn from Beta(``alpha``, ``alpha``)."""
+
+    alpha: float
+
+
+@dataclass(frozen=True, slots=True)
+class CutMix(Augmentation):
+    """A box of each image replaced by that of another, area drawn from Beta(``alpha``, ``alpha``)."""
+
+    alpha: float
+
+
+Mixing = Mixup | CutMix
+Colouring = Saturation | Hue | Grayscale  # for colour images alone
+
+
+@dataclass(frozen=True, slots=True)
+class RandomLabels(Corruption):
+    """Each label replaced by one of all classes with probability ``p``."""
+
+    p: float
+
+
+@dataclass(frozen=True, slots=True)
+class RandomPixels(Corruption):
+    """Pixels in a random order of each image's own, in one order for all, or drawn from a normal distribution."""
+
+    kind: Literal["each", "one", "gaussian"]

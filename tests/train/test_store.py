@@ -1,0 +1,145 @@
+"""Run folders: the same experiment finds its run, others do not, and what lies there is never trusted."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from archdsl.errors import ArchError, EnvError, StoreError
+from archdsl.train.events import Progress, Stopped
+from archdsl.train.experiment import Experiment
+from archdsl.train.runs import RunFolder, check_writable, find_run, list_runs, load_run, read_events
+
+from .nets import experiment
+
+STATE = {"w": torch.arange(6.0)}
+
+
+def begun(out: Path, what: Experiment) -> RunFolder:
+    folder = RunFolder.open(out, what)
+    folder.describe("cpu", "embedded", {"speed": "plain"})
+    return folder
+
+
+def finished(out: Path, what: Experiment) -> Path:
+    folder = begun(out, what)
+    folder.save(STATE, {"step": 1})
+    folder.finish(STATE, {"status": "finished", "loss": float("nan")})
+    folder.close()
+    return folder.path
+
+
+def test_the_same_experiment_finds_its_run(tmp_path: Path) -> None:
+    assert find_run(tmp_path, experiment()) is None
+    path = finished(tmp_path, experiment())
+    run = find_run(tmp_path, experiment())
+    assert run is not None
+    assert (run.folder, run.done, run.result["loss"]) == (path, True, None)
+    assert torch.equal(run.state()["w"], STATE["w"])
+    assert sorted(p.name for p in path.iterdir()) == [
+        "model.safetensors", "result.json", "settings.json", "spec.arch", "versions.json",
+    ]  # fmt: skip
+
+
+def test_two_experiments_that_share_eight_digits(tmp_path: Path) -> None:
+    one, two = (replace(experiment(), hash="12345678" + end) for end in ("aa", "bb"))
+    paths = [finished(tmp_path, one), finished(tmp_path, two)]
+    assert [p.name for p in paths] == ["tiny-net-12345678-s0", "tiny-net-12345678-s0-2"]
+    found = [find_run(tmp_path, e) for e in (one, two)]
+    assert [f.folder if f else None for f in found] == paths
+
+
+def test_one_writer_at_a_time(tmp_path: Path) -> None:
+    first = begun(tmp_path, experiment())
+    with pytest.raises(EnvError, match="is being written by process"):
+        RunFolder.open(tmp_path, experiment())
+    first.close()
+    begun(tmp_path, experiment()).close()
+
+
+def test_a_late_writer_leaves_the_run_as_it_is(tmp_path: Path) -> None:
+    late = begun(tmp_path, experiment())
+    (late.path / "claim.json").unlink()
+    owner = begun(tmp_path, experiment())
+    owner.save(STATE, {"step": 5})
+    for write in (
+        lambda: late.save(STATE, {"step": 9}),
+        lambda: late.finish(STATE, {"status": "finished"}),
+        lambda: late.note({"status": "oom"}),
+    ):
+        with pytest.raises(EnvError, match="has lost the run"):
+            write()
+    late.close()
+    found = owner.checkpoint()
+    assert found is not None
+    assert found[1]["step"] == 5
+    assert not (owner.path / "result.json").exists()
+    owner.close()
+
+
+def test_events_and_a_run_begun_anew(tmp_path: Path) -> None:
+    folder = begun(tmp_path, experiment())
+    folder.event(Progress(1, 3, 1.0, 0.5, 10.0))
+    folder.event(Stopped(1, 4))
+    assert read_events(folder.path) == [{"event": "stopped", "epoch": 1, "step": 4}]
+    folder.save(STATE, {"step": 4})
+    folder.close()
+    folder = RunFolder.open(tmp_path, experiment(), again=True)
+    assert folder.checkpoint() is None
+    assert read_events(folder.path) == []
+    folder.close()
+
+
+def test_damaged_runs_are_reported(tmp_path: Path) -> None:
+    good, bad = finished(tmp_path, experiment()), finished(tmp_path, replace(experiment(), name="bad"))
+    (bad / "result.json").write_text('{"status": "fin')
+    (tmp_path / "notes").mkdir()
+    listed = list_runs(tmp_path)
+    assert isinstance(listed[0], StoreError)
+    assert not isinstance(listed[1], StoreError)
+    assert listed[1].folder == good
+    assert list_runs(tmp_path / "missing") == []
+    for name in ("settings.json", "versions.json"):
+        whole = (good / name).read_bytes()
+        for text in (b"", b"[]", b"\xff", whole[:-3]):
+            (good / name).write_bytes(text)
+            with pytest.raises(StoreError, match="is damaged") as caught:
+                load_run(good)
+            assert caught.value.exit_code == 5
+        (good / name).write_bytes(whole)
+    assert json.loads((good / "settings.json").read_text())["name"] == "tiny net"
+
+
+class Malicious:
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.target),)
+
+
+@pytest.mark.parametrize("torch_made", [False, True])
+def test_weights_that_are_a_pickle_are_not_executed(tmp_path: Path, torch_made: bool) -> None:
+    path, done = finished(tmp_path / "out", experiment()), tmp_path / "executed"
+    if torch_made:
+        torch.save(Malicious(done), path / "model.safetensors")
+    else:
+        (path / "model.safetensors").write_bytes(pickle.dumps(Malicious(done)))
+    with pytest.raises(StoreError, match="cannot be read"):
+        load_run(path).state()
+    assert not done.exists()
+
+
+@pytest.mark.parametrize("place", ["file", "file/below"])
+def test_places_where_no_run_can_be(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").write_text("")
+    for use in (check_writable, lambda out: RunFolder.open(out, experiment())):
+        with pytest.raises(ArchError, match="cannot write") as caught:
+            use(tmp_path / place)
+        assert caught.value.exit_code == 4
