@@ -55,8 +55,8 @@ def command(
     ] = "auto",
 ) -> None:  # fmt: skip
     """Judge a trained net: accuracy, calibration, each class, the confusion matrix; by one pass or by Monte Carlo
-    dropout, on clean images or corrupted ones. The net runs in float32, whatever it was trained in. CSV has the totals alone, JSON
-    everything."""
+    dropout, on clean images or corrupted ones. The net runs in float32, whatever it was trained in. CSV has the totals
+    alone, JSON everything."""
     from archdsl.train.threads import yield_cores
 
     yield_cores()  # before torch is imported

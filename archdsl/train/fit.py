@@ -92,14 +92,17 @@ def fit(
     wish = wish if wish is not None else Wish(**wishes)
     out = Path(wish.out)
     with StopOnSignal() as signals, joined(wish.device) as world:
-        done = _done(out, experiment, wish, world)
-        if done is not None:
-            return done
+        before = _before(out, experiment, wish, world)
+        if before is not None and before.done:
+            return before
         with explained(experiment):
-            setup = gather(model, experiment, wish, world, signals.wanted)
+            setup = gather(model, experiment, wish, world, signals.wanted, before.plan if before is not None else None)
             folder = RunFolder.open(out, experiment, again=wish.again) if world.leads else None
             keeper = Keeper(folder, listen)
             try:
+                now = _before(out, experiment, Wish(out), world)
+                if now is not None and now.done:  # another process ended it meanwhile
+                    return now
                 last = _train(setup, keeper, wish, signals)
             finally:
                 keeper.close()
@@ -109,14 +112,13 @@ def fit(
     return load_run(path)
 
 
-def _done(out: Path, experiment: Experiment, wish: Wish, world: World) -> Run | None:
-    """The run, if it came to its end before."""
+def _before(out: Path, experiment: Experiment, wish: Wish, world: World) -> Run | None:
+    """The run as it stands, if it was begun before."""
     found: Run | None = None
     if world.leads:
         check_writable(out)
         found = find_run(out, experiment) if not wish.again else None
-    found = world.share(found)
-    return found if found is not None and found.done else None
+    return world.share(found)
 
 
 def _train(setup: Setup, keeper: Keeper, wish: Wish, signals: StopOnSignal) -> Event:

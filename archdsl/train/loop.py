@@ -125,7 +125,7 @@ class Training:
         if not self.good.take(number):
             return self._diverged(number, self.step)
         with self._averaged():
-            valid = (
+            valid: tuple[float | None, float | None] | None = (
                 evaluate(
                     self.net, job.valid, job.normalise, size=job.settings.evalbatch, world=world, context=job.context
                 )
@@ -133,10 +133,10 @@ class Training:
                 else (None, None)
             )
         assert valid is not None
+        speed = seen * world.size / max(seconds, 1e-9)
         self.last = EpochDone(
-            number, self.step, figures.loss, figures.accuracy, *valid, self.update.rate, seconds,
-            seen * world.size / max(seconds, 1e-9),
-        )  # fmt: skip
+            number, self.step, figures.loss, figures.accuracy, valid[0], valid[1], self.update.rate, seconds, speed
+        )
         if self.watch.follow(self.last) and self.best is not None:
             with self._averaged():
                 self.best.take(number)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 SPEC, SETTINGS, VERSIONS, EVENTS, WEIGHTS, RESULT, OUTCOME = (
     "spec.arch", "settings.json", "versions.json", "events.jsonl", "model.safetensors", "result.json", "outcome.json",
 )  # fmt: skip
+FOREIGN = ("torch", "numerics", "device", "plan")  # a run goes on under the same of these alone
 NUMERICS = "2"  # raise it when the same experiment gives other bits: old runs are then others
 
 
@@ -56,24 +57,48 @@ class Run:
         return self.result is not None and self.result.get("status") in ("finished", "diverged")
 
     @property
+    def plan(self) -> Mapping[str, Any] | None:
+        """How the run is carried out: the fields of a Plan."""
+        return self.versions.get("plan")
+
+    @property
     def weights(self) -> Path:
         """The file of the last weights; it exists once the run has saved any."""
         return self.folder / WEIGHTS
 
     def state(self) -> dict[str, Tensor]:
-        """The last weights, for ``load_state_dict``.
+        """The last weights, for ``load_state_dict``: those that the run kept, or those of its last checkpoint.
 
         Raises:
             StoreError: the file is missing or damaged.
         """
         from safetensors import SafetensorError
-        from safetensors.torch import load_file
+        from safetensors.torch import load
 
+        if not self.weights.is_file() and (found := Checkpoints(self.folder).load()) is not None:
+            return _model_of(found[0])
         try:
-            return load_file(self.weights)
-        except (OSError, SafetensorError) as error:
+            data = self.weights.read_bytes()
+            promised = (self.result or {}).get("weights_sha256")
+            if promised and hashlib.sha256(data).hexdigest() != promised:
+                raise ValueError("its content is not what the run wrote")
+            return load(data)
+        except (OSError, ValueError, SafetensorError) as error:
             raise StoreError(f"the weights {self.weights} cannot be read ({error})",
                              help="train again; another run's weights do not fit") from error  # fmt: skip
+
+
+def _model_of(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The model's tensors in a checkpoint; weights that are kept as products are multiplied out."""
+    own = {k.removeprefix("model/"): v for k, v in state.items() if k.startswith("model/")}
+    found: dict[str, Tensor] = {}
+    for name, value in own.items():
+        path, mark, part = name.partition("parametrizations.")
+        if not mark:
+            found[name] = value
+        elif part.endswith("original0"):
+            found[path + part.partition(".")[0]] = value * own[name[:-1] + "1"]
+    return found
 
 
 class RunFolder:
@@ -98,6 +123,8 @@ class RunFolder:
             path.mkdir(exist_ok=True)
         folder = cls(path, experiment)
         try:
+            for stray in path.glob(".tmp-*"):  # of a process that was killed while it wrote
+                stray.unlink(missing_ok=True)
             if again:
                 folder._begin_anew()
             repair(path)
@@ -107,6 +134,7 @@ class RunFolder:
         return folder
 
     def _begin_anew(self) -> None:
+        self._claim.check()
         with writing(self.path):
             for name in (RESULT, WEIGHTS, EVENTS, OUTCOME):
                 (self.path / name).unlink(missing_ok=True)
@@ -119,6 +147,9 @@ class RunFolder:
     def describe(self, device: str, source: str, plan: Mapping[str, Any]) -> None:
         """Write what is run, and on what."""
         experiment = self._experiment
+        now = {**versions(device), "plan": dict(plan)}
+        if self._checkpoints.exist() and (self.path / VERSIONS).is_file():
+            self._check_same(read_object(self.path / VERSIONS), now)
         text = experiment.text if experiment.text.endswith("\n") else experiment.text + "\n"
         about = {
             "name": experiment.name,
@@ -128,12 +159,20 @@ class RunFolder:
             **to_json(experiment),
         }
         self._write(SETTINGS, as_json(about, indent=2))
-        self._write(VERSIONS, as_json({**versions(device), "plan": dict(plan)}, indent=2))
+        self._write(VERSIONS, as_json(now, indent=2))
         self._write(SPEC, text.encode("utf-8", "surrogateescape"))
+
+    def _check_same(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+        """Refuse to go on with a run under conditions that would give it other bits."""
+        for name in FOREIGN:
+            if before.get(name) != now.get(name):
+                raise EnvError(f"{self.path} was begun with {name} {before.get(name)}, and this is {now.get(name)}",
+                               help="go on where it was begun, or train it anew with --again")  # fmt: skip
 
     def event(self, event: Event) -> None:
         """Append an event to the log; progress within an epoch is for the eye only and is not kept."""
         if not isinstance(event, Progress):
+            self._claim.check()
             append(self.path, event_to_json(event))
 
     def save(self, state: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
@@ -147,6 +186,8 @@ class RunFolder:
 
     def finish(self, state: Mapping[str, Tensor], result: Mapping[str, Any]) -> None:
         """Write the weights that are kept, then the result; the run is done when this file is there."""
+        if (self.path / RESULT).exists():
+            raise StoreError(f"{self.path} has a result already", help="it stays; --again trains the run anew")
         data = tensor_bytes(state)
         self._write(WEIGHTS, data)
         self._write(RESULT, as_json({**result, "weights_sha256": hashlib.sha256(data).hexdigest()}, indent=2))
@@ -198,8 +239,11 @@ def _place(out: Path, experiment: Experiment) -> Path:
     while True:
         path = out / (stem if number == 1 else f"{stem}-{number}")
         settings = path / SETTINGS
-        if not settings.is_file() or f'"identity": "{own}"' in settings.read_text("utf-8", errors="replace"):
-            return path
+        try:
+            if not settings.is_file() or read_object(settings).get("identity") == own:
+                return path
+        except (OSError, ValueError) as error:
+            raise StoreError(f"the run {path} is damaged ({error})", help="remove that folder, and train again") from error
         number += 1
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -45,8 +45,13 @@ class Setup:
     started: Started
 
 
-def gather(model: nn.Module, experiment: Experiment, wish: Wish, world: World, stop: Callable[[], bool]) -> Setup:
-    """Load the data, choose device and plan, and put the model in its place."""
+def gather(
+    model: nn.Module, experiment: Experiment, wish: Wish, world: World, stop: Callable[[], bool],
+    planned: Mapping[str, Any] | None = None,
+) -> Setup:  # fmt: skip
+    """Load the data, choose device and plan, and put the model in its place. A run that goes on keeps the plan with
+    which it was begun.
+    """
     device, note = choose_device(wish.device, world.local if world.size > 1 else None)
     if wish.deterministic:
         torch.use_deterministic_algorithms(True)
@@ -67,7 +72,10 @@ def gather(model: nn.Module, experiment: Experiment, wish: Wish, world: World, s
     train = _feed(splits.train, device)
     if wish.fresh:
         _whiten(model, normal, train, device)
-    plan, said = _plan(model, experiment, wish, device, len(splits.train))
+    if planned and wish.speed == "auto":
+        plan, said = Plan(**planned), ""
+    else:
+        plan, said = _plan(model, experiment, wish, device, len(splits.train))
     if settings.spred:
         reparametrise(model)
     prepare(model, plan)

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from archdsl.errors import ArchError, SpecError
@@ -13,9 +15,9 @@ from archdsl.registry import params
 from archdsl.registry.lookup import entries
 from archdsl.syntax.parse import parse
 from archdsl.train.experiment import Experiment, TrainSettings, fold_data, fold_train, to_json
-from archdsl.words.data.folders import Folder
 from archdsl.words.data.changes import Crop, Flip
-from archdsl.words.train.values import Adam, Cosine, Sgd
+from archdsl.words.data.folders import Folder
+from archdsl.words.train.values import Adam, Cosine, Decay, Sgd
 
 
 def folded(data: str = "fashion-mini", train: str = "adam"):
@@ -31,7 +33,9 @@ def test_every_word_arrives() -> None:
     assert data.dataset.name == "cifar10"
     assert (data.valid.count(2000), data.subset.count) == (200, 2000)
     assert data.augment == (Flip(0.5), Crop(2))
-    assert train == TrainSettings(Sgd(0.1, 0.8, True), 1e-3, 1e-4, Cosine(0.0), 2, 7, 64, 3)
+    assert train == TrainSettings(
+        Sgd(0.1, 0.8, True), Decay(1e-3), Decay(1e-4), schedule=Cosine(0.0), warmup=2, epochs=7, batch=64, seed=3
+    )
 
 
 def test_defaults_are_those_of_the_papers() -> None:
@@ -86,7 +90,12 @@ def test_the_digest_names_the_experiment() -> None:
 @pytest.mark.parametrize("entry", [e for s in ("data", "train") for e in entries(s)], ids=lambda e: e.name)
 def test_every_example_folds(entry, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("cat", "dog"):
-        (tmp_path / "photos" / name).mkdir(parents=True)
+        for tree in ("photos", "ILSVRC2012/train", "ILSVRC2012/val"):
+            (tmp_path / tree / name).mkdir(parents=True)
+    for path in ("iris.csv", "wine.csv"):
+        (tmp_path / path).write_text("a,b,species\n1,2,x\n3,4,y\n5,6,x\n7,8,y\n")
+    table = pyarrow.table({"a": [1.0, 2.0, 3.0, 4.0], "species": ["x", "y", "x", "y"]})
+    pyarrow.parquet.write_table(table, tmp_path / "iris.parquet")
     monkeypatch.chdir(tmp_path)
     assert params(entry) is not None
     assert entry.slot
@@ -95,7 +104,7 @@ def test_every_example_folds(entry, tmp_path, monkeypatch: pytest.MonkeyPatch) -
         data, train = (
             folded(data=example)
             if entry.kind == "data"
-            else folded(train=f"{example} epochs(60)" if entry.slot != "epochs" else example)
+            else folded(train=example if "epochs(" in example else f"{example} epochs(60)")
         )
         assert data.dataset.classes >= 2
         assert train.epochs > 0

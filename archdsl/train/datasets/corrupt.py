@@ -20,6 +20,8 @@ def corrupt(arrays: Arrays, words: tuple[Corruption, ...], classes: int, seed: i
                 arrays = Arrays(arrays.images, np.where(chosen, drawn, arrays.labels))
             case RandomPixels(kind):
                 arrays = Arrays(_pixels(np.array(arrays.images), kind, chance), arrays.labels)
+            case _:
+                raise AssertionError(word)
     return arrays
 
 
