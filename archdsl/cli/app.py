@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 # In the order of the help page; each is a module here with a function `command`.
-COMMANDS = ("check", "show", "params", "fmt", "words", "explain", "data", "train", "eval", "predict", "export")
+COMMANDS = (
+    "check", "show", "params", "fmt", "words", "explain", "data", "train", "eval", "predict", "runs", "plot", "export",
+)  # fmt: skip
 ABOUT = """A language for neural nets: one line is a network, one file an experiment.
 
 A SPEC is a file, the name of a shipped spec, `-` for standard input, or the text itself."""

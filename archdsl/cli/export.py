@@ -148,7 +148,9 @@ def metadata(spec: Spec) -> dict[str, str]:
         data = setting.value
         if isinstance(data, Dataset) and data.input[0] == spec.input[0]:  # another size is normalised alike
             found["archdsl.data"] = data.name
-            found |= {f"archdsl.{k}": json.dumps(getattr(data, k)) for k in ("class_names", "mean", "std") if getattr(data, k)}
+            found |= {
+                f"archdsl.{k}": json.dumps(getattr(data, k)) for k in ("class_names", "mean", "std") if getattr(data, k)
+            }
     return found
 
 

@@ -41,11 +41,13 @@ def command(
         typer.Option("--precision", help="auto takes what a short probe finds fastest; plain is the reference loop."),
     ] = "auto",
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with a run; an error if there is none (the same command does so anyway).")
+        bool,
+        typer.Option("--resume", help="Go on with a run; an error if there is none (the same command does so anyway)."),
     ] = False,
     again: Annotated[bool, typer.Option("--again", help="Train anew where a finished run is there.")] = False,
     time_limit: Annotated[
-        float | None, typer.Option("--time-limit", metavar="SECONDS", min=0.001, help="Stop after so many seconds of training.")
+        float | None,
+        typer.Option("--time-limit", metavar="SECONDS", min=0.001, help="Stop after so many seconds of training."),
     ] = None,
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="Equal bits on a GPU too, at some cost; a CPU has them anyway.")
@@ -119,7 +121,9 @@ def _run(spec: Spec, experiment: Experiment, quiet: bool, board: Path | None, **
     try:
         with Talk(sys.stderr, quiet or not leads) as talk:
             listeners.append(talk)
-            run = fit(build(spec.trace), experiment, listen=lambda e: [f(e) for f in listeners], every=talk.every, **where)
+            run = fit(
+                build(spec.trace), experiment, listen=lambda e: [f(e) for f in listeners], every=talk.every, **where
+            )
     except Interrupted as stop:
         if stop.folder is not None and sys.stderr is not None and leads:
             print(f"{stop}; the same command goes on from {stop.folder}", file=sys.stderr)

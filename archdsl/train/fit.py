@@ -26,7 +26,8 @@ from archdsl.train.events import (
     Resumed,
     Started,
     Stopped,
-    TimedOut, Warned,
+    TimedOut,
+    Warned,
 )  # fmt: skip
 from archdsl.train.experiment import Experiment
 from archdsl.train.loop import Training

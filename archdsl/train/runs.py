@@ -243,7 +243,9 @@ def _place(out: Path, experiment: Experiment) -> Path:
             if not settings.is_file() or read_object(settings).get("identity") == own:
                 return path
         except (OSError, ValueError) as error:
-            raise StoreError(f"the run {path} is damaged ({error})", help="remove that folder, and train again") from error
+            raise StoreError(
+                f"the run {path} is damaged ({error})", help="remove that folder, and train again"
+            ) from error
         number += 1
 
 

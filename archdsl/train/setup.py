@@ -125,7 +125,9 @@ def _splits(experiment: Experiment, wish: Wish) -> Splits:
     if not data.corrupt:
         return splits
     if len(data.dataset.input) != 3 and any(isinstance(c, RandomPixels) for c in data.corrupt):
-        raise ArchError("`randompixels` changes images, and this data has none", help="take randomlabels, or leave it out")
+        raise ArchError(
+            "`randompixels` changes images, and this data has none", help="take randomlabels, or leave it out"
+        )
     if not isinstance(splits.train, Arrays):
         raise ArchError("pictures that are read while training cannot be changed once for all",
                         help="leave randomlabels and randompixels out, or take a subset that fits into memory")  # fmt: skip

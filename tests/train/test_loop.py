@@ -9,7 +9,7 @@ from torch.nn import functional
 from archdsl.train.events import Diverged, EpochDone, Finished, Progress, Stopped
 from archdsl.train.experiment import TrainSettings
 from archdsl.train.feed import batches, resident, steps_per_epoch
-from archdsl.train.loop import Training, train
+from archdsl.train.loop import train
 from archdsl.train.streams import stream
 from archdsl.words.data.changes import Crop, Flip
 from archdsl.words.train.values import Adam, Cosine, Sgd

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn import Parameter
 
 
 class Lion(torch.optim.Optimizer):
     """Chen et al. 2023, "Symbolic discovery of optimization algorithms", algorithm 2, without its decay."""
 
-    def __init__(self, parameters: Iterable[Parameter], lr: float, betas: tuple[float, float]) -> None:
+    def __init__(self, parameters: Iterable[Parameter], lr: float | Tensor, betas: tuple[float, float]) -> None:
         super().__init__(parameters, {"lr": lr, "betas": betas})
 
     @torch.no_grad()
@@ -28,5 +29,6 @@ class Lion(torch.optim.Optimizer):
             beta1, beta2 = group["betas"]
             gradients, momenta = [p.grad for p in live], [self.state[p]["momentum"] for p in live]
             signs = [s.sign_() for s in torch._foreach_lerp(momenta, gradients, 1 - beta1)]
-            torch._foreach_add_(live, signs, alpha=-group["lr"])
+            torch._foreach_mul_(signs, group["lr"])
+            torch._foreach_sub_(live, signs)
             torch._foreach_lerp_(momenta, gradients, 1 - beta2)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import Parameter
+
+from archdsl.train.optim.parts import Weight
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of the quintic: Jordan et al. 2024, "Muon", tuned for speed at zero
 STEPS = 5
@@ -17,36 +19,49 @@ class Muon(torch.optim.Optimizer):
     """Nesterov momentum, made orthogonal by Newton-Schulz steps (Jordan et al. 2024).
 
     A convolution's filters are the rows of a matrix (out, in·k·k). The step is scaled by sqrt(max(1, rows/columns)), as
-    in the authors' code.
+    in the authors' code. Weights of one shape are made orthogonal together.
     """
 
-    def __init__(self, parameters: Iterable[Parameter], lr: float, momentum: float) -> None:
-        super().__init__(parameters, {"lr": lr, "momentum": momentum})
+    def __init__(self, weights: Sequence[Weight], lr: float | Tensor, momentum: float) -> None:
+        super().__init__([w.value for w in weights], {"lr": lr, "momentum": momentum})
+        self._weights = tuple(weights)
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
         """One step of every weight that has a gradient."""
-        for group in self.param_groups:
-            for p in group["params"]:
-                if p.grad is None:
-                    continue
-                if not self.state[p]:
-                    self.state[p]["momentum"] = torch.zeros_like(p)
-                momentum: Tensor = self.state[p]["momentum"]
-                momentum.lerp_(p.grad, 1 - group["momentum"])
-                ahead = p.grad.lerp(momentum, group["momentum"])
-                update = orthogonal(ahead.flatten(1))
-                scale = max(1.0, update.shape[0] / update.shape[1]) ** 0.5
-                p.add_(update.view_as(p).to(p.dtype), alpha=-group["lr"] * scale)
+        (group,) = self.param_groups
+        live = [w for w in self._weights if w.value.grad is not None]
+        if not live:
+            return
+        for w in live:
+            if not self.state[w.value]:
+                self.state[w.value]["momentum"] = torch.zeros_like(w.value)
+        gradients = [w.value.grad for w in live]
+        momenta = [self.state[w.value]["momentum"] for w in live]
+        torch._foreach_lerp_(momenta, gradients, 1 - group["momentum"])
+        ahead = torch._foreach_lerp(gradients, momenta, group["momentum"])
+        like: dict[torch.Size, list[tuple[Weight, Tensor]]] = defaultdict(list)
+        for w, direction in zip(live, ahead, strict=True):
+            rows = w.filters(direction)
+            like[rows.shape].append((w, rows))
+        for (rows, columns), members in like.items():
+            updates = orthogonal(torch.stack([m for _, m in members]))
+            updates = updates * (group["lr"] * max(1.0, rows / columns) ** 0.5)
+            for (w, _), update in zip(members, updates.unbind(), strict=True):
+                w.value.sub_(w.restored(update))
 
 
-def orthogonal(matrix: Tensor, steps: int = STEPS) -> Tensor:
-    """The nearest matrix (rows, columns) with singular values near 1, roughly: between 0.7 and 1.2."""
+def orthogonal(matrices: Tensor, steps: int = STEPS) -> Tensor:
+    """For each matrix (…, rows, columns) one with its singular vectors and singular values near 1: between 0.7 and 1.2,
+    but for those that were nearly 0. Computed in bf16 on a GPU, as the authors do, and in float32 elsewhere.
+    """
     a, b, c = COEFFICIENTS
-    tall = matrix.shape[0] > matrix.shape[1]
-    x = (matrix.T if tall else matrix).float()
-    x = x / (x.norm() + 1e-7)
+    tall = matrices.shape[-2] > matrices.shape[-1]
+    x = (matrices.mT if tall else matrices).float()
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    if x.device.type == "cuda":
+        x = x.bfloat16()
     for _ in range(steps):
-        gram = x @ x.T
+        gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return x.T if tall else x
+    return (x.mT if tall else x).float()

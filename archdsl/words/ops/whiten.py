@@ -25,5 +25,6 @@ def whiten(x: Shape, k: Annotated[int, Range(1, 15)] = 2, eps: Positive = 5e-4) 
     size = (h - k + 1, w - k + 1)
     return Layer(
         out=(out, *size), weights={"weight": (out, c, k, k), "bias": (out,)}, macs=out * size[0] * size[1] * c * k * k,
-        module=lambda nn: nn.PatchWhitening2d(c, k, **({} if eps == 5e-4 else {"eps": eps})), window=window((k, k), (1, 1), (0, 0)),
+        module=lambda nn: nn.PatchWhitening2d(c, k, **({} if eps == 5e-4 else {"eps": eps})),
+        window=window((k, k), (1, 1), (0, 0)),
     )  # fmt: skip

@@ -1,0 +1,60 @@
+"""Which parameters are weights, and what a filter of one is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+from torch.nn import Parameter
+from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.conv import _ConvTransposeNd
+
+from archdsl.emit.layers import ClassToken, LayerScale, PositionEmbedding
+
+# What these hold is added to the values or scales them, whatever its shape.
+_NO_WEIGHTS = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, LayerScale, ClassToken, PositionEmbedding)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weight:
+    """A weight of a layer; ``groups`` is 0, or the groups of a transposed convolution, whose shape is turned."""
+
+    name: str
+    value: Parameter
+    groups: int = 0
+
+    def filters(self, of: Tensor) -> Tensor:
+        """A tensor of the weight's shape as rows, one for each output channel: (out, numbers of a filter)."""
+        if not self.groups:
+            return of.flatten(1)
+        parts = of.unflatten(0, (self.groups, -1)).transpose(1, 2)  # (groups, out/groups, in/groups, …)
+        return parts.flatten(0, 1).flatten(1)
+
+    def restored(self, rows: Tensor) -> Tensor:
+        """The inverse of ``filters``."""
+        if not self.groups:
+            return rows.view(self.value.shape)
+        channels, outs, *size = self.value.shape
+        parts = rows.view(self.groups, outs, channels // self.groups, *size)
+        return parts.transpose(1, 2).reshape(self.value.shape)
+
+
+def weights_of(model: nn.Module) -> list[Weight]:
+    """The weights that want a gradient, in the order of the net: parameters of two or more dimensions by which layers
+    multiply. No biases, norms, scales, gains, tokens and positions.
+    """
+    found, seen = [], set[int]()
+    for path, module in model.named_modules():
+        if isinstance(module, _NO_WEIGHTS):
+            continue
+        for name, p in module.named_parameters(path, recurse=False):
+            gain = name.rpartition(".")[2] == "gain"  # of a convolution with scaled weight standardisation
+            if p.requires_grad and p.ndim >= 2 and not gain and id(p) not in seen:
+                seen.add(id(p))
+                found.append(Weight(name, p, module.groups if isinstance(module, _ConvTransposeNd) else 0))
+    return found
+
+
+def hidden(weights: list[Weight]) -> list[Weight]:
+    """Those between the first and the last one, less those of a single row or column, which have no direction but one."""
+    return [w for w in weights[1:-1] if min(w.filters(w.value).shape) > 1]
