@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from archdsl.train.experiment import TrainSettings
 from archdsl.train.optim import Average, Update, merged_state, precise_bn, reparametrise
 from archdsl.train.optim.muon import Muon, orthogonal
+from archdsl.train.optim.parts import Weight
 from archdsl.train.schedule import factor
 from archdsl.words.train import optimizers, penalties, schedules
 from archdsl.words.train.values import Decay, Sgd
@@ -120,7 +121,7 @@ def test_muon_is_torchs_on_matrices() -> None:
     generator = torch.Generator().manual_seed(1)
     start = torch.randn(12, 8, generator=generator)
     mine, theirs = nn.Parameter(start.clone()), nn.Parameter(start.clone())
-    pair = (Muon([mine], 0.02, 0.95), torch.optim.Muon([theirs], lr=0.02, momentum=0.95, weight_decay=0.0))
+    pair = (Muon([Weight("w", mine)], 0.02, 0.95), torch.optim.Muon([theirs], lr=0.02, momentum=0.95, weight_decay=0.0))
     for _ in range(STEPS):
         gradient = torch.randn(12, 8, generator=generator)
         for p, optimizer in zip((mine, theirs), pair, strict=True):

@@ -23,6 +23,6 @@ from archdsl.emit.layers.whiten import PatchWhitening2d
 __all__ = [
     "Attention", "BlurPool2d", "ClassToken", "Cutout", "DropBlock2d", "DropConnect", "DropPath", "GaussianNoise",
     "GlobalAvgPool2d", "GlobalMaxPool2d", "LayerNorm2d", "LayerScale", "LowestPad2d", "MeanTokens", "Ode",
-    "PatchWhitening2d", "PhasedDropout", "PixelLinear", "PositionEmbedding", "ScaledStdConv2d", "Shared", "StdConv2d", "ZeroBatchNorm1d",
-    "ZeroBatchNorm2d",
+    "PatchWhitening2d", "PhasedDropout", "PixelLinear", "PositionEmbedding", "ScaledStdConv2d", "Shared", "StdConv2d",
+    "ZeroBatchNorm1d",    "ZeroBatchNorm2d",
 ]  # fmt: skip

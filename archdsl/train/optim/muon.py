@@ -36,7 +36,7 @@ class Muon(torch.optim.Optimizer):
         for w in live:
             if not self.state[w.value]:
                 self.state[w.value]["momentum"] = torch.zeros_like(w.value)
-        gradients = [w.value.grad for w in live]
+        gradients = [w.value.grad for w in live if w.value.grad is not None]
         momenta = [self.state[w.value]["momentum"] for w in live]
         torch._foreach_lerp_(momenta, gradients, 1 - group["momentum"])
         ahead = torch._foreach_lerp(gradients, momenta, group["momentum"])
@@ -44,9 +44,9 @@ class Muon(torch.optim.Optimizer):
         for w, direction in zip(live, ahead, strict=True):
             rows = w.filters(direction)
             like[rows.shape].append((w, rows))
-        for (rows, columns), members in like.items():
+        for (tall, wide), members in like.items():
             updates = orthogonal(torch.stack([m for _, m in members]))
-            updates = updates * (group["lr"] * max(1.0, rows / columns) ** 0.5)
+            updates = updates * (group["lr"] * max(1.0, tall / wide) ** 0.5)
             for (w, _), update in zip(members, updates.unbind(), strict=True):
                 w.value.sub_(w.restored(update))
 
