@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch import distributed as dist
 from torch.distributed.nn.functional import all_reduce
 
 
@@ -13,16 +16,18 @@ class SyncBatchNorm2d(nn.BatchNorm2d):
     torch.nn.SyncBatchNorm does this on a GPU alone; this one does it wherever all_reduce runs.
     """
 
+    group: Any = None  # of its own, so that its sums never wait in line with those of the gradients
+
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to the same shape."""
         if not self.training:
             return super().forward(x)
         dims, wide = (0, 2, 3), x.float()
         count = wide.new_tensor([x.numel() / x.shape[1]])
-        sums = all_reduce(torch.cat((wide.sum(dims), count)))
+        sums = all_reduce(torch.cat((wide.sum(dims), count)), group=self.group)
         mean = sums[:-1] / sums[-1]
         # From the deviations, not from the squares: those of large values cancel.
-        squares = all_reduce((wide - mean.view(1, -1, 1, 1)).square().sum(dims))
+        squares = all_reduce((wide - mean.view(1, -1, 1, 1)).square().sum(dims), group=self.group)
         var = squares / sums[-1]
         self._remember(mean.detach(), (squares / (sums[-1] - 1).clamp(min=1)).detach())
         return self._normalised(x, mean, var)
@@ -46,7 +51,9 @@ def synchronise(net: nn.Module, device: torch.device) -> nn.Module:
     """The net with every batch norm over all processes; parameters and buffers are the same objects."""
     if device.type == "cuda":
         return nn.SyncBatchNorm.convert_sync_batchnorm(net)
+    group = dist.new_group()
     for module in net.modules():
         if type(module) is nn.BatchNorm2d:
             module.__class__ = SyncBatchNorm2d
+            module.group = group  # type: ignore[assignment]
     return net

@@ -113,8 +113,10 @@ data fashion-mini subset(240) flip crop(2)
 train sgd(0.1) epochs(2) batch({})"""
     whole, parts = go(text.format(60), tmp_path), go(text.format("20) accumulate(3"), tmp_path)
     assert whole.result["step"] == parts.result["step"] == 8
-    for a, b in zip(whole.state().values(), parts.state().values(), strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
+    first, second = whole.state(), parts.state()
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        torch.testing.assert_close(value, second[name], rtol=1e-4, atol=1e-6)
 
 
 def test_memory_that_does_not_suffice_is_an_outcome(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
