@@ -26,6 +26,8 @@ def run() -> NoReturn:
     with contextlib.suppress(OSError, ValueError):
         if sys.stderr is not None:
             sys.stderr.flush()
+    if "RANK" in os.environ and "torch.distributed" in sys.modules:
+        os._exit(code)  # a process of torchrun: taking its groups apart can hang, see archdsl.train.world
     sys.exit(code)
 
 

@@ -21,6 +21,10 @@ from archdsl.errors import EnvError
 
 PATIENCE = timedelta(minutes=10)  # a process that is silent for so long is taken for dead
 
+# The last reference to a process group must not be dropped by Python code: gloo then waits, with the interpreter's lock
+# in hand, for threads of its own that may want it. The system frees them with the process.
+_KEPT: list[nn.Module] = []
+
 
 @dataclass(frozen=True, slots=True)
 class World:
@@ -71,7 +75,9 @@ class World:
         if self.size == 1 or not any(p.requires_grad for p in net.parameters()):
             return net
         ids = [device.index or 0] if device.type == "cuda" else None
-        return nn.parallel.DistributedDataParallel(net, device_ids=ids)
+        wrapped = nn.parallel.DistributedDataParallel(net, device_ids=ids)
+        _KEPT.append(wrapped)
+        return wrapped
 
 
 def started_by_torchrun() -> bool:
