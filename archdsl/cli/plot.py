@@ -2,70 +2,161 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-TRAIN_AND_VALID = {"loss": ("loss", "valid_loss"), "accuracy": ("accuracy", "valid_accuracy"), "lr": ("lr",)}
-BLOCKS = "▁▂▃▄▅▆▇█"
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from archdsl.report.chart import Curve, Line
+
+KEYS = {"loss": ("loss", "valid_loss"), "accuracy": ("accuracy", "valid_accuracy"), "lr": ("lr",)}
+NAMES = {"lr": "learning rate"}
+PARTS = ("train", "validation")
+WIDEST, HEIGHT = 100, 16  # characters and lines of a chart in text
 
 
 def command(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN", help="Folders of runs, or their names in --out.")],
+    runs: Annotated[list[str], typer.Argument(metavar="RUN…", help="Folders of runs, or their names in --out.")],
     what: Annotated[
         Literal["loss", "accuracy", "lr"], typer.Option("--what", help="What to draw over the epochs.")
     ] = "loss",
-    save: Annotated[Path | None, typer.Option("--save", metavar="FILE", help="A .png, .svg or .pdf file.")] = None,
+    save: Annotated[
+        Path | None, typer.Option("--save", metavar="FILE", help="Write a figure: .png, .svg or .pdf.")
+    ] = None,
     log: Annotated[bool, typer.Option("--log", help="A logarithmic axis.")] = False,
+    label: Annotated[
+        list[str] | None,
+        typer.Option("--label", metavar="TEXT", help="A run's name in the legend; once for each run, in their order."),
+    ] = None,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder of the runs.")] = Path("runs"),
 ) -> None:
-    """Draw learning curves: training solid, validation dashed. Without --save, as a line of blocks for each curve."""
-    from archdsl.cli.output import put
-    from archdsl.cli.runs import _folders
+    """Draw learning curves of one or several runs: training solid, validation dashed. Without --save, as text."""
+    from archdsl.train.listing import find
+
+    if save is not None:
+        _check_target(save)
+    folders = list(dict.fromkeys(find(name, out) for name in runs))
+    curves = _curves(folders, what, _names(folders, label))
+    _check_drawable(curves, log)
+    if save is not None:
+        _save(save, curves, what, log)
+    else:
+        _put(curves, what, log)
+
+
+def _check_target(save: Path) -> None:
+    """Refuse before any work what could not be drawn after it."""
+    from importlib.util import find_spec
+
+    from archdsl.emit.target import check_target
+    from archdsl.errors import ArchError, EnvError
+    from archdsl.report.figures import KINDS
+
+    if save.suffix.lower().removeprefix(".") not in KINDS:
+        raise ArchError(f"{save} does not end in .png, .svg or .pdf", help="name it curves.svg")
+    if find_spec("matplotlib") is None:
+        raise EnvError("figures are drawn by matplotlib, and it is not installed",
+                       help="pip install 'archdsl[plot]', or leave --save out for a chart in text")  # fmt: skip
+    check_target(save)
+
+
+def _names(folders: Sequence[Path], labels: Sequence[str] | None) -> list[str]:
+    """The shortest names that tell the runs apart: of the experiment, with its seed, of the folder."""
     from archdsl.errors import ArchError
+    from archdsl.train.runs import load_run
+
+    if labels:
+        if len(labels) != len(folders):
+            raise ArchError(f"--label is given {len(labels)} times for {len(folders)} runs",
+                            help="give it once for each run, in their order")  # fmt: skip
+        return list(labels)
+    settings = [load_run(folder).settings for folder in folders]
+    names = [str(s.get("name", "")) for s in settings]
+    seeds = [f"{n} seed {s.get('train', {}).get('seed')}" for n, s in zip(names, settings, strict=True)]
+    plain = [folder.absolute().name for folder in folders]
+    for found in (names, seeds, plain):
+        if max(Counter(found).values()) == 1:
+            return found
+    return [str(folder) for folder in folders]
+
+
+def _curves(folders: Sequence[Path], what: str, names: Sequence[str]) -> list[Curve]:
+    """Each run is a group; of a single run, training and validation are."""
+    from archdsl.report.chart import Curve
+    from archdsl.train.listing import epochs
     from archdsl.train.store.log import read_events
 
-    lines: dict[str, list[tuple[list[float], list[float], str]]] = {}
-    for path in _folders(runs, out):
-        done = [e for e in read_events(path) if e["event"] == "epochdone"]
-        parts = [_part(done, key, dash) for key, dash in zip(TRAIN_AND_VALID[what], ("-", "--"), strict=False)]
-        lines[path.name] = [p for p in parts if p[0]]
-    if not any(lines.values()):
-        raise ArchError(
-            "none of these runs has come to the end of an epoch", help="`archdsl runs` tells how far each is"
-        )
-    if save is None:
-        put("".join(_drawn(name, part) for name, parts in lines.items() for part in parts))
-    else:
-        _saved(save, lines, what, log)
+    found = []
+    for group, (folder, name) in enumerate(zip(folders, names, strict=True)):
+        done = epochs(read_events(folder))
+        for number, key in enumerate(KEYS[what]):
+            if all(e.get(key) is None for e in done):
+                continue
+            xs, ys = [float(e["epoch"]) for e in done], [_value(e.get(key)) for e in done]
+            single = len(folders) == 1
+            found.append(Curve(PARTS[number] if single and what != "lr" else name, xs, ys,
+                               number if single else group, dashed=number == 1))  # fmt: skip
+    return found
 
 
-def _part(done: list[dict[str, Any]], key: str, dash: str) -> tuple[list[float], list[float], str]:
-    points = [(float(e["epoch"]), float(e[key])) for e in done if e.get(key) is not None]
-    return [x for x, _ in points], [y for _, y in points], dash
+def _value(value: Any) -> float:
+    return float("nan") if value is None else float(value)  # a loss that was not finite is null in the log
 
 
-def _drawn(name: str, part: tuple[list[float], list[float], str]) -> str:
-    _, values, dash = part
-    low, high = min(values), max(values)
-    span = high - low or 1.0
-    marks = "".join(BLOCKS[round((v - low) / span * 7)] for v in values[:: max(1, len(values) // 60)])
-    kind = "valid" if dash == "--" else "train"
-    return f"{name}  {kind}  {marks}  {values[0]:.4g} to {values[-1]:.4g}\n"
-
-
-def _saved(save: Path, lines: dict[str, Any], what: str, log: bool) -> None:
-    from archdsl.emit.target import replacing
+def _check_drawable(curves: Sequence[Curve], log: bool) -> None:
     from archdsl.errors import ArchError, EnvError
-    from archdsl.report.figures import curves
 
-    kind = save.suffix.lower().removeprefix(".")
-    if kind not in ("png", "svg", "pdf"):
-        raise ArchError(f"{save} is none of .png, .svg and .pdf", help="name a file such as curves.svg")
-    name = {"lr": "learning rate"}.get(what, what)
-    try:
-        with replacing(save) as temporary:
-            curves(temporary, lines, "epoch", name, log, kind)
-    except ImportError as error:
-        raise EnvError("figures need matplotlib, which is not installed", help="pip install 'archdsl[plot]'") from error
+    if not curves:
+        raise EnvError("none of these runs has come to the end of an epoch",
+                       help="`archdsl runs` tells how far each is")  # fmt: skip
+    if log and not any(y > 0 for c in curves for y in c.ys):
+        raise ArchError("a logarithmic axis needs values above 0, and there is none", help="leave --log out")
+
+
+def _save(save: Path, curves: Sequence[Curve], what: str, log: bool) -> None:
+    from archdsl.emit.target import replacing
+    from archdsl.report import figures
+
+    several = len({c.group for c in curves}) < len(curves)
+    with replacing(save) as temporary:
+        figures.curves(temporary, curves, "epoch", NAMES.get(what, what), kind=save.suffix.lower()[1:], log=log,
+                       percent=what == "accuracy", styles=PARTS if several else None)  # fmt: skip
+
+
+def _put(curves: Sequence[Curve], what: str, log: bool) -> None:
+    """A chart in text: coloured on a terminal; letters tell the curves apart where there are no colours."""
+    from archdsl.cli.output import put, stdout
+    from archdsl.report import is_terminal
+    from archdsl.report.chart import MARKS, chart, plain
+
+    stream = stdout()
+    terminal = is_terminal(stream)
+    colour = terminal and not os.environ.get("NO_COLOR")
+    groups = len({c.group for c in curves})
+    dots = "utf" in (stream.encoding or "").lower() and (colour or (groups <= 2 and len(curves) <= 2))
+    size = shutil.get_terminal_size((80, 24)) if terminal else os.terminal_size((80, 24))
+    lines = chart(curves, min(size.columns, WIDEST), max(4, min(size.lines - len(curves) - 4, HEIGHT)), log=log,
+                  percent=what == "accuracy", dots=dots)  # fmt: skip
+    legend: list[Line] = []
+    for number, curve in enumerate(curves):
+        mark = ("╌╌" if curve.dashed else "──") if dots else MARKS[number % len(MARKS)]
+        part = f" {PARTS[curve.dashed]}" if curve.name not in PARTS and what != "lr" else ""
+        legend.append([(mark, curve.group), (f" {curve.name}{part}", None)])
+    drawn: list[Line] = [
+        [(NAMES.get(what, what), None)],
+        *lines,
+        [("epoch".rjust(min(size.columns, WIDEST)), None)],
+        *legend,
+    ]
+    if colour:
+        from archdsl.cli.live import coloured
+
+        coloured(drawn, stream)
+    else:
+        put(plain(drawn))

@@ -1,4 +1,4 @@
-"""A training run on the standard error stream: a live line on a terminal, plain lines elsewhere."""
+"""A training run on the standard error stream: a bar and a small chart on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from archdsl.train.events import (
     Diverged,
     EpochDone,
     Event,
-    Finished,
     Oom,
     Progress,
     Resumed,
@@ -21,9 +20,9 @@ from archdsl.train.events import (
 )
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as Bar
+    from archdsl.cli.live import Bar, History
 
-LIVE_EVERY = 0.2  # seconds between two samples of a run that somebody watches
+LIVE_EVERY = 0.25  # seconds between two samples of a run that somebody watches
 
 
 def line(event: Event, start: Started, left: float | None = None) -> str:
@@ -56,7 +55,7 @@ def line(event: Event, start: Started, left: float | None = None) -> str:
             return f"out of memory at step {event.step}: {event.message}"
         case Warned():
             return f"warning: {event.text}"
-        case Finished() | Progress():
+        case _:  # the result is data, and progress is for the bar
             return ""
 
 
@@ -77,7 +76,13 @@ class Talk:
 
     def __init__(self, stream: TextIO | None, quiet: bool = False) -> None:
         self._stream, self._quiet = stream, quiet or stream is None
-        self._bar: Bar | None = _bar(stream) if stream is not None and not quiet and _live(stream) else None
+        self._bar: Bar | None = None
+        self._history: History | None = None
+        if stream is not None and not quiet and _live(stream):
+            from archdsl.cli.live import Bar, History
+
+            self._history = History()
+            self._bar = Bar(stream, self._history)
         self.every = LIVE_EVERY if self._bar else None
         self._start: Started | None = None
         self._began = 0.0
@@ -108,7 +113,8 @@ class Talk:
             left = (time.monotonic() - self._began) / event.epoch * (self._start.epochs - event.epoch)
         if text := line(event, self._start, left):
             self._say(text)
-        if self._bar is not None:
+        if self._bar is not None and self._history is not None:
+            _record(self._history, event)
             _move(self._bar, event, self._start)
 
     def _say(self, text: str) -> None:
@@ -125,24 +131,22 @@ def _live(stream: TextIO) -> bool:
     return console.is_terminal and not console.is_dumb_terminal
 
 
-def _bar(stream: TextIO) -> Bar:
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    return Bar(
-        TextColumn("epoch {task.fields[epoch]}"),
-        BarColumn(bar_width=24),
-        TextColumn("loss {task.fields[loss]}  train {task.fields[accuracy]}  {task.fields[rate]} images/s"),
-        TimeRemainingColumn(compact=True),
-        console=Console(file=stream, highlight=False, emoji=False, markup=False),
-        transient=True,
-    )
+def _record(history: History, event: Event) -> None:
+    match event:
+        case Progress():
+            history.sample(event.step, event.loss, event.accuracy)
+        case EpochDone():
+            names = ("loss", "valid_loss", "accuracy", "valid_accuracy")
+            history.epoch(event.step, {name: getattr(event, name) for name in names})
+        case _:
+            pass
 
 
 def _move(bar: Bar, event: Event, start: Started) -> None:
     match event:
         case Started():
+            if bar.task_ids:
+                bar.remove_task(bar.task_ids[0])
             bar.add_task("", total=event.steps, epoch=f"1/{event.epochs}", loss="–", accuracy="–", rate="–")
         case Progress() | EpochDone():
             bar.update(
@@ -153,5 +157,10 @@ def _move(bar: Bar, event: Event, start: Started) -> None:
                 accuracy=_share(event.accuracy),
                 rate=f"{event.images_per_second:,.0f}",
             )
+        case Resumed():
+            bar.update(bar.task_ids[0], completed=event.step, epoch=f"{event.epoch}/{start.epochs}")
+        case Warned():
+            return
         case _:
             bar.update(bar.task_ids[0], visible=False)
+    bar.refresh()

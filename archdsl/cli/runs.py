@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 if TYPE_CHECKING:
-    from archdsl.train.runs import Run
+    from archdsl.train.listing import Row
 
 ACTIONS = ("show", "compare", "delete")
 
@@ -23,120 +22,109 @@ def command(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder of the runs.")] = Path("runs"),
     where: Annotated[
         str | None,
-        typer.Option("--where", metavar="TEST", help="Only runs such as 'accuracy > 0.9 and status = finished'."),
+        typer.Option("--where", metavar="TEST", help="Only some: 'accuracy > 90% and status = finished', "
+                     "'train.batch = 128 and run = vgg*'."),
     ] = None,
-    sort: Annotated[str | None, typer.Option("--sort", metavar="COLUMN", help="By a column; -accuracy falls.")] = None,
+    sort: Annotated[
+        str | None, typer.Option("--sort", metavar="NAME", help="By a column or setting; -accuracy is highest first.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
     format: Annotated[
         Literal["table", "csv", "tsv", "json", "md"], typer.Option("--format", help="How to print.")
     ] = "table",
-) -> None:
-    """List runs; `show RUN`, `compare RUN RUN…` or `delete RUN…`. A RUN is a folder, or its name in --out."""
+) -> None:  # fmt: skip
+    """List runs; `show RUN`, `compare RUN RUN…` or `delete RUN…`. A RUN is a folder, its name in --out, or the first
+    digits of its hash. A status is finished, diverged, interrupted, running, oom, timeout or damaged."""
     from archdsl.errors import ArchError
+    from archdsl.train.listing import find
 
     action, *names = words or [""]
     if action and action not in ACTIONS:
-        raise ArchError(
-            f"`archdsl runs {action}`: one of show, compare and delete", help="`archdsl runs` lists all runs"
-        )
+        raise ArchError(f"`archdsl runs {action[:60]}`: it is one of show, compare and delete",
+                        help="`archdsl runs` lists all runs")  # fmt: skip
     if action and not names:
         raise ArchError(f"`archdsl runs {action}` needs the name of a run", help="`archdsl runs` lists them")
+    if action and (where is not None or sort is not None):
+        raise ArchError(
+            "--where and --sort belong to the list of runs", help=f"leave them out, or leave `{action}` out"
+        )
+    folders = [find(name, out) for name in names]
     if action == "delete":
-        _delete(_folders(names, out), yes)
-    elif action == "compare":
-        _compare(_opened(names, out), format)
-    elif action == "show":
-        _show(_opened(names, out), format)
+        _delete(folders, yes)
+    elif action:
+        _told(action, folders, format)
     else:
         _list(out, where, sort, format)
 
 
 def _list(out: Path, where: str | None, sort: str | None, format: str) -> None:
     from archdsl.cli.output import put_table
-    from archdsl.errors import EnvError
-    from archdsl.report.table import Column, Table
-    from archdsl.train.listing import KEYS, chosen, rows
+    from archdsl.cli.ran import run_table
+    from archdsl.cli.where import check_name, ordered, parse_where
+    from archdsl.train.listing import KEYS, rows
 
-    if not out.is_dir():
-        raise EnvError(f"there is no folder {out}", help="`archdsl train SPEC` makes it; --out names another")
-    kinds: dict[str, dict[str, Any]] = {
-        "accuracy": {"kind": "percent", "digits": 2}, "valid": {"kind": "percent", "digits": 2},
-        "loss": {"kind": "float", "digits": 4}, "epochs": {"kind": "int"}, "params": {"kind": "int"},
-        "seconds": {"kind": "float", "digits": 1},
-    }  # fmt: skip
-    found = chosen(rows(out), where, sort)
-    columns = tuple(Column(k, **kinds.get(k, {})) for k in KEYS)
-    put_table(Table(columns, tuple(tuple(r[k] for k in KEYS) for r in found)), format)
-
-
-def _show(runs: list[Run], format: str) -> None:
-    from archdsl.cli.output import put_json, put_table
-    from archdsl.report.table import Column, Table
-    from archdsl.train.listing import flat
-
-    if format == "json":
-        put_json([{"run": str(r.folder), "spec": r.spec, "settings": r.settings, "versions": r.versions, "result": r.result}
-                  for r in runs])  # fmt: skip
-        return
-    for run in runs:
-        parts = {"settings": dict(run.settings), "versions": dict(run.versions), "result": dict(run.result or {})}
-        lines = [(name, _text(value)) for name, value in flat(parts).items()]
-        put_table(Table((Column("what"), Column("value")), tuple(lines), run.folder.name), format)
+    found = rows(out)
+    names = {*KEYS, *(name for row in found for name in row.settings)}
+    if where is not None:
+        test = parse_where(where, names)
+        found = [row for row in found if test(_values(row))]
+    if sort is not None:
+        check_name(sort.removeprefix("-"), names, "--sort")
+        found = [found[n] for n in ordered(map(_values, found), sort)]
+    put_table(run_table(found), format)
 
 
-def _compare(runs: list[Run], format: str) -> None:
-    from archdsl.cli.output import put_table
+def _values(row: Row) -> dict[str, Any]:
+    return {**row.settings, **row.figures}
+
+
+def _told(action: str, folders: list[Path], format: str) -> None:
+    from archdsl.cli.output import put, put_json, put_table
+    from archdsl.cli.ran import compared, shown, shown_record
     from archdsl.errors import ArchError
-    from archdsl.report.table import Column, Table
-    from archdsl.train.listing import KEYS, differences, row
-
-    if len(runs) < 2:
-        raise ArchError("a comparison needs two runs or more")
-    lines = [(name, *map(_text, values)) for name, values in differences(runs)]
-    figures = [row(r) for r in runs]
-    lines += [(k, *(_text(f[k]) for f in figures)) for k in KEYS[2:]]
-    columns = (Column("what"), *(Column(f"{n} {r.folder.name}") for n, r in enumerate(runs, 1)))
-    put_table(Table(columns, tuple(lines)), format)
-
-
-def _text(value: object) -> str:
-    return "–" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value).strip()
-
-
-def _folders(names: list[str], out: Path) -> list[Path]:
-    """Folders of runs: real ones, no links.
-
-    Raises:
-        EnvError: one is none.
-    """
-    from archdsl.errors import EnvError
-    from archdsl.train.runs import SPEC
-
-    found = []
-    for name in names:
-        path = Path(name) if (Path(name) / SPEC).is_file() else out / name
-        if path.is_symlink() or not (path / SPEC).is_file():
-            raise EnvError(f"{name} is no run", help=f"`archdsl runs --out {out}` lists those that there are")
-        found.append(path)
-    return found
-
-
-def _opened(names: list[str], out: Path) -> list[Run]:
     from archdsl.train.runs import load_run
 
-    return [load_run(path) for path in _folders(names, out)]
+    runs = [load_run(path) for path in folders]
+    if action == "compare":
+        if len(runs) < 2:
+            raise ArchError("a comparison needs two runs or more", help="`archdsl runs` lists them")
+        put_table(compared(runs, people=format in ("table", "md")), format)
+    elif format == "json":
+        put_json([shown_record(run) for run in runs])
+    else:
+        tables = [table for run in runs for table in shown(run)]
+        for number, table in enumerate(tables):
+            put("\n" * bool(number))
+            put_table(table, format)
 
 
-def _delete(paths: list[Path], yes: bool) -> None:
-    from archdsl.errors import ArchError
-    from archdsl.train.store.claim import claim
+def _delete(folders: list[Path], yes: bool) -> None:
+    from archdsl.errors import ArchError, EnvError
+    from archdsl.train.listing import running
+    from archdsl.train.store.remove import check_removable, remove
 
+    folders = list(dict.fromkeys(folders))
+    for path in folders:  # before anything is deleted
+        check_removable(path)
+        if running(path):
+            raise EnvError(f"a process is at the run {path}", help="wait until it ends, or end it")
     if not yes:
         if sys.stdin is None or not sys.stdin.isatty():
             raise ArchError("nobody can be asked here whether to delete", help="give --yes")
-        names = ", ".join(p.name for p in paths)
-        if not typer.confirm(f"Delete {names}?", err=True):
-            raise SystemExit(2)
-    for path in paths:
-        claim(path)  # refuses a run that is being trained
-        shutil.rmtree(path)
+        if not _agreed(f"Delete {', '.join(p.name for p in folders)} for good? [y/N] "):
+            _say("nothing was deleted")
+            return
+    for path in folders:
+        remove(path)
+        _say(f"deleted {path}")
+
+
+def _agreed(question: str) -> bool:
+    """Asks on standard error; standard output is for data, where typer's own question would leave a blank."""
+    print(question, end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _say(text: str) -> None:
+    if sys.stderr is not None:
+        print(text, file=sys.stderr)

@@ -6,14 +6,22 @@ from pathlib import Path
 from typing import Any
 
 from archdsl.errors import EnvError
-from archdsl.train.events import EpochDone, Event, Finished
+from archdsl.train.events import EpochDone, Event, Finished, Resumed
+from archdsl.train.store.files import writing
+
+FLUSH = 10  # seconds until somebody who watches sees a value
+NAMES = {
+    "loss": "loss/train", "valid_loss": "loss/validation", "accuracy": "accuracy/train",
+    "valid_accuracy": "accuracy/validation", "lr": "learning rate", "images_per_second": "images per second",
+}  # fmt: skip
 
 
 class Board:
-    """Listens to a run and writes its figures as scalars, one value an epoch.
+    """Listens to a run and writes its figures as scalars over steps, once an epoch. The files begin with the first value;
+    what a resumed run does again replaces what was written before.
 
     Raises:
-        EnvError: tensorboard is not installed.
+        EnvError: tensorboard is not installed, or the folder cannot be written.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -22,20 +30,36 @@ class Board:
         except ImportError as error:
             raise EnvError("curves for TensorBoard need the package tensorboard, which is not installed",
                            help="pip install 'archdsl[tensorboard]'") from error  # fmt: skip
-        self._writer: Any = SummaryWriter(str(folder))
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        self._folder, self._kind = folder, SummaryWriter
+        self._writer: Any = None
+        self._purge: int | None = None
 
     def __call__(self, event: Event) -> None:
         """Write what an event says."""
         match event:
+            case Resumed():
+                self.close()
+                self._purge = event.step + 1
             case EpochDone():
-                for name in ("loss", "accuracy", "valid_loss", "valid_accuracy", "lr", "images_per_second"):
-                    if (value := getattr(event, name)) is not None:
-                        self._writer.add_scalar(name, value, event.epoch)
+                self._write({name: getattr(event, field) for field, name in NAMES.items()}, event.step)
             case Finished():
-                self._writer.add_scalar("test_accuracy", event.test_accuracy, event.epochs)
+                self._write({"loss/test": event.test_loss, "accuracy/test": event.test_accuracy}, event.step)
             case _:
                 pass
 
+    def _write(self, values: dict[str, float | None], step: int) -> None:
+        with writing(self._folder):
+            if self._writer is None:
+                self._writer = self._kind(str(self._folder), purge_step=self._purge, flush_secs=FLUSH)
+            for name, value in values.items():
+                if value is not None:
+                    self._writer.add_scalar(name, value, step)
+
     def close(self) -> None:
         """Bring everything to the disk."""
-        self._writer.close()
+        if self._writer is not None:
+            with writing(self._folder):
+                self._writer.close()
+            self._writer = None

@@ -1,120 +1,174 @@
-"""Runs as rows: what a list of them shows, filtered and sorted. Loads no torch."""
+"""Runs as rows: what a list of them shows. Loads no torch."""
 
 from __future__ import annotations
 
-import operator
-import re
-from collections.abc import Callable, Iterable
+import socket
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from archdsl.errors import ArchError, StoreError, suggest
-from archdsl.train.runs import Run, list_runs
+from archdsl.errors import ArchError, EnvError, StoreError, suggest
+from archdsl.train.runs import EVENTS, OUTCOME, RESULT, SPEC, Run, load_run
+from archdsl.train.store.claim import CLAIM, alive
+from archdsl.train.store.files import read_object
 from archdsl.train.store.log import read_events
 
-Row = dict[str, Any]
-KEYS = ("run", "hash", "status", "epochs", "accuracy", "valid", "loss", "params", "seconds")
-SIGNS: dict[str, Callable[[Any, Any], bool]] = {
-    "<=": operator.le, ">=": operator.ge, "!=": operator.ne, "<": operator.lt, ">": operator.gt, "=": operator.eq,
-}  # fmt: skip
-_TEST = re.compile(r"\s*(\w+)\s*(<=|>=|!=|<|>|=)\s*([\w.+-]+)\s*")
+KEYS = ("run", "hash", "status", "epochs", "accuracy", "valid", "loss", "params", "seconds", "date")
+FEWEST = 4  # digits of a hash that may stand for a run
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A run in a list. ``figures`` has every name of ``KEYS``, None where there is no value; ``why`` tells what is damaged."""
+
+    folder: Path
+    figures: Mapping[str, Any]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    why: str = ""
 
 
 def rows(out: Path) -> list[Row]:
-    """A row for each run in ``out``."""
-    return [row(found) for found in list_runs(out)]
-
-
-def row(found: Run | StoreError) -> Row:
-    """The figures of a run; those it has not are None."""
-    if isinstance(found, StoreError):
-        return {**dict.fromkeys(KEYS), "run": found.message, "status": "damaged"}
-    result = found.result or {}
-    events = _events(found)
-    started = next((e for e in events if e["event"] == "started"), {})
-    done = [e for e in events if e["event"] == "epochdone"]
-    last = done[-1] if done else {}
-    return {
-        "run": found.folder.name,
-        "hash": str(found.settings.get("hash", ""))[:8],
-        "status": result.get("status") or ("unfinished" if done else "begun"),
-        "epochs": last.get("epoch"),
-        "accuracy": result.get("test_accuracy"),
-        "valid": result.get("best_valid_accuracy", last.get("valid_accuracy")),
-        "loss": last.get("loss"),
-        "params": started.get("params"),
-        "seconds": result.get("seconds"),
-    }
-
-
-def _events(found: Run) -> list[dict[str, Any]]:
-    try:
-        return read_events(found.folder)
-    except (StoreError, ArchError):
-        return []
-
-
-def chosen(found: Iterable[Row], where: str | None, sort: str | None) -> list[Row]:
-    """The rows for which every comparison of ``where`` holds, sorted by a column (``-accuracy`` falls).
+    """A row for each run in ``out``, by name.
 
     Raises:
-        ArchError: that is no comparison, or there is no such column.
+        EnvError: there is no such folder, or it cannot be read.
     """
-    tests = [_test(part) for part in re.split(r"\band\b|,", where)] if where else []
-    kept = [r for r in found if all(test(r) for test in tests)]
-    if sort is None:
-        return kept
-    name = sort.removeprefix("-")
-    _known(name, "--sort")
-    have = [r for r in kept if r[name] is not None]
-    return sorted(have, key=operator.itemgetter(name), reverse=sort.startswith("-")) + [
-        r for r in kept if r[name] is None
-    ]
+    return [row(path) for path in _folders(out)]
 
 
-def _test(text: str) -> Callable[[Row], bool]:
-    match = _TEST.fullmatch(text)
-    if match is None:
-        raise ArchError(f"`--where` has `{text.strip()}`, which is no comparison",
-                        help="write for example --where 'accuracy > 0.9 and status = finished'")  # fmt: skip
-    name, sign, value = match.groups()
-    _known(name, "--where")
-    compare = SIGNS[sign]
+def row(folder: Path) -> Row:
+    """The figures of a run. ``accuracy`` is of the test images, ``valid`` the best on the validation images, ``loss``
+    the training loss of the last epoch, ``date`` the local time of the last event.
+    """
+    blank: dict[str, Any] = {**dict.fromkeys(KEYS), "run": folder.name, "date": _date(folder)}
+    try:
+        run = load_run(folder)
+        events = read_events(folder)
+    except (StoreError, EnvError) as error:
+        return Row(folder, {**blank, "status": "damaged"}, why=error.message)
+    result = run.result or {}
+    started: Mapping[str, Any] = next((e for e in events if e.get("event") == "started"), {})
+    done = epochs(events)
+    last: Mapping[str, Any] = done[-1] if done else {}
+    valid = [e["valid_accuracy"] for e in done if e.get("valid_accuracy") is not None]
+    figures = {
+        **blank,
+        "hash": str(run.settings.get("hash", ""))[:8],
+        "status": status(run),
+        "epochs": last.get("epoch", 0),
+        "accuracy": result.get("test_accuracy"),
+        "valid": result.get("best_valid_accuracy") or max(valid, default=None),
+        "loss": last.get("loss"),
+        "params": started.get("params"),
+        "seconds": result.get("seconds") or (sum(e.get("seconds") or 0.0 for e in done) if done else None),
+    }
+    return Row(folder, figures, flat({k: run.settings.get(k) for k in ("name", "data", "train")}))
 
-    def holds(r: Row) -> bool:
-        own = r[name]
-        if own is None:
-            return False
-        if isinstance(own, str):
-            return compare(own, value)
-        try:
-            return compare(own, float(value))
-        except ValueError:
-            raise ArchError(f"`--where`: {name} is a number, and `{value}` is none") from None
 
-    return holds
+def epochs(events: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The events that end an epoch."""
+    return [e for e in events if e.get("event") == "epochdone"]
 
 
-def _known(name: str, option: str) -> None:
-    if name not in KEYS:
-        raise ArchError(
-            f"`{option}`: there is no column `{name}`", help=suggest(name, KEYS) or f"columns: {', '.join(KEYS)}"
-        )
+def status(run: Run) -> str:
+    """How a run ended; ``running`` where a process holds it, ``interrupted`` where it can go on."""
+    if running(run.folder):
+        return "running"
+    return str((run.result or {}).get("status") or "interrupted")
+
+
+def running(folder: Path) -> bool:
+    """Whether a process holds the run, or is said to hold it on another host."""
+    try:
+        found = read_object(folder / CLAIM)
+    except (OSError, ValueError):
+        return False
+    if found.get("host") != socket.gethostname():
+        return True
+    pid = found.get("pid")
+    return isinstance(pid, int) and alive(pid, found.get("started"))
+
+
+def find(name: str, out: Path) -> Path:
+    """The folder of a run: its path, its name in ``out``, or the first digits of a hash that one run there has.
+
+    Raises:
+        EnvError: there is none, or there are several.
+    """
+    for path in (Path(name), out / name):
+        with suppress(OSError, ValueError):  # a name that no path can have
+            if (path / SPEC).is_file():
+                return path
+    folders = _folders(out) if out.is_dir() else []
+    like = [p for p in folders if len(name) >= FEWEST and _digits(p).startswith(name)]
+    if len(like) == 1:
+        return like[0]
+    if like:
+        some = ", ".join(p.name for p in like[:5])
+        raise EnvError(f"`{name}` may be one of {len(like)} runs: {some}", help="give the whole name")
+    near = suggest(Path(name).name[:200], [p.name for p in folders])
+    raise EnvError(f"{name[:200]} is no run", help=near or f"`archdsl runs --out {out}` lists those that there are")
 
 
 def flat(values: object, prefix: str = "") -> dict[str, Any]:
     """Nested settings as one level: ``train.optimizer.lr``."""
-    if not isinstance(values, dict):
+    if not isinstance(values, Mapping) or not values:
         return {prefix: values}
     found: dict[str, Any] = {}
     for name, value in values.items():
-        found |= flat(value, f"{prefix}.{name}" if prefix else name)
+        found |= flat(value, f"{prefix}.{name}" if prefix else str(name))
     return found
 
 
 def differences(runs: Iterable[Run]) -> list[tuple[str, list[Any]]]:
-    """Settings in which the runs differ, each with the value of every run."""
-    settings = [{**flat(dict(r.settings)), "spec": r.spec} for r in runs]
-    names = {name: None for s in settings for name in s if name not in ("hash", "identity", "source", "spec")}
-    found = [(name, [s.get(name) for s in settings]) for name in (*names, "spec")]
+    """Settings, versions and lines of the text in which the runs differ, each with the value of every run."""
+    settings = [
+        {**flat({k: r.settings.get(k) for k in ("data", "train")}), **flat(dict(r.versions)), **_lines(r.spec)}
+        for r in runs
+    ]
+    names = dict.fromkeys(name for s in settings for name in s)
+    found = [(name, [s.get(name) for s in settings]) for name in names]
     return [(name, values) for name, values in found if any(v != values[0] for v in values)]
+
+
+def _lines(spec: str) -> dict[str, str]:
+    """The statements that no setting repeats: the network, and what it is made of."""
+    found: dict[str, str] = {}
+    for line in spec.splitlines():
+        word, _, rest = line.strip().partition(" ")
+        if word and word not in ("data", "train"):
+            found[word] = f"{found[word]}; {rest.strip()}" if word in found else rest.strip()
+    return found
+
+
+def _folders(out: Path) -> list[Path]:
+    try:
+        return sorted(p for p in out.iterdir() if (p / SPEC).is_file())
+    except FileNotFoundError as error:
+        raise EnvError(
+            f"there is no folder {out}", help="`archdsl train SPEC` makes it; --out names another"
+        ) from error
+    except OSError as error:
+        raise EnvError(
+            f"cannot list {out}: {error.strerror}", help="give a folder that can be read by --out"
+        ) from error
+
+
+def _digits(folder: Path) -> str:
+    with suppress(ArchError):
+        return str(load_run(folder).settings.get("hash", ""))
+    return ""
+
+
+def _date(folder: Path) -> str | None:
+    """When something last happened; a file that is copied with its time keeps it."""
+    return max(_times(folder), default=None)
+
+
+def _times(folder: Path) -> Iterator[str]:
+    for name in (RESULT, OUTCOME, EVENTS, SPEC):
+        with suppress(OSError, OverflowError, ValueError):
+            yield datetime.fromtimestamp((folder / name).stat().st_mtime).isoformat(" ", "seconds")

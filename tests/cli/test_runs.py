@@ -1,130 +1,254 @@
-"""``archdsl runs`` and ``archdsl plot`` on two short runs."""
+"""``archdsl runs``: what a list says, which runs a test keeps, what is shown and compared, and what may be deleted."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import os
+import pty
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
-import torch
 
+from archdsl.cli.where import ordered, parse_where
 from archdsl.errors import ArchError
-from archdsl.train.events import EpochDone, Finished
-from archdsl.train.experiment import TrainSettings
-from archdsl.train.fit import fit
-from archdsl.train.listing import chosen
 from archdsl.train.store.claim import claim
-from archdsl.words.train.values import Sgd
 from tests.cli.conftest import Run
-from tests.train.nets import experiment, small_net
+from tests.cli.folders import finished, made
+from tests.conftest import REPO
 
 
-@pytest.fixture(scope="module")
-def out(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("runs")
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    for lr in (0.05, 1e38):
-        settings = TrainSettings(Sgd(lr, 0.9, False), epochs=2, batch=50)
-        fit(small_net(), experiment(settings, 200), out=folder, speed="plain", device="cpu")
-    torch.set_num_threads(before)
-    return folder
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """A run of every kind."""
+    out = tmp_path / "runs"
+    made(out, "a-good", result=finished(), hash="aaaa111100000000")
+    made(out, "b-better", result=finished(0.9), hash="bbbb222200000000", batch=64, net="conv(16)", lr=0.2)
+    made(out, "c-cut", epochs=2, hash="cccc333300000000")
+    made(out, "d-nan", epochs=1, result={"status": "diverged", "epoch": 2, "step": 13, "kept_epoch": 1})
+    (made(out, "e-broken") / "settings.json").write_text("{")
+    memory = made(out, "f-memory", epochs=0)
+    (memory / "outcome.json").write_text(json.dumps({"status": "oom", "epoch": 0, "step": 0, "message": "no room"}))
+    (out / "no run").mkdir()
+    (out / "file").write_text("")
+    return out
 
 
-def names(out: Path) -> list[str]:
-    return sorted(p.name for p in out.iterdir())
+def listed(run: Run, *args: str) -> list[dict[str, Any]]:
+    done = run("runs", *args, "--format", "json")
+    assert done.code == 0, done.err
+    return json.loads(done.out)
 
 
-def test_a_list_is_data(run: Run, out: Path) -> None:
-    found = json.loads(run("runs", "--out", str(out), "--format", "json").out)
-    assert [f["run"] for f in found] == names(out)
-    assert sorted(f["status"] for f in found) == ["diverged", "finished"]
-    kept = json.loads(
-        run("runs", "--out", str(out), "--where", "status = finished and accuracy >= 0", "--format", "json").out
+def test_a_list_tells_how_each_run_stands(run: Run, out: Path) -> None:
+    rows = {r["run"]: r for r in listed(run)}
+    assert {name: r["status"] for name, r in rows.items()} == {
+        "a-good": "finished", "b-better": "finished", "c-cut": "interrupted", "d-nan": "diverged",
+        "e-broken": "damaged", "f-memory": "oom",
+    }  # fmt: skip
+    good = rows["a-good"]
+    assert (good["hash"], good["epochs"], good["accuracy"], good["valid"]) == ("aaaa1111", 4, 0.75, 0.6)
+    assert (good["loss"], good["params"], good["seconds"]) == (0.5, 1234, 6.0)
+    cut = rows["c-cut"]
+    assert (cut["epochs"], cut["accuracy"], cut["valid"], cut["seconds"]) == (2, None, 0.3, 3.0)
+    assert rows["f-memory"]["epochs"] == 0
+
+
+def test_the_date_is_of_the_last_event(run: Run, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import time
+
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    for path in (out / "a-good").iterdir():
+        os.utime(path, (0, 86400 * 365))
+    os.utime(out / "a-good" / "result.json", (0, 86400 * 365 + 61))
+    assert listed(run, "--where", "run=a-good")[0]["date"] == "1971-01-01 00:01:01"
+
+
+def test_a_run_that_is_held_runs(run: Run, out: Path) -> None:
+    held = claim(out / "c-cut")
+    assert [r["run"] for r in listed(run, "--where", "status=running")] == ["c-cut"]
+    found = json.loads((out / "c-cut" / "claim.json").read_text())
+    held.release()
+    for change, status in (({"pid": 2**22 + 1}, "interrupted"), ({"host": "elsewhere"}, "running")):
+        (out / "c-cut" / "claim.json").write_text(json.dumps({**found, **change}))
+        assert listed(run, "--where", "run=c-cut")[0]["status"] == status
+
+
+def test_formats(run: Run, out: Path) -> None:
+    table = run("runs").out
+    assert "75.00 %" in table
+    assert "e-broken is damaged" in table.splitlines()[-1]
+    assert (
+        run("runs", "--format", "csv").out.splitlines()[1].startswith("a-good,aaaa1111,finished,4,0.75,0.6,0.5,1234,")
     )
-    assert [f["status"] for f in kept] == ["finished"]
-    ordered = json.loads(run("runs", "--out", str(out), "--sort", "-accuracy", "--format", "json").out)
-    assert ordered[0]["status"] == "finished"  # a run without the figure comes last
+    assert run("runs", "--format", "tsv").out.startswith("run\thash\tstatus\t")
+    assert run("runs", "--format", "md").out.startswith("| run | hash |")
+    done = run("runs", "--out", "nowhere")
+    assert (done.code, done.out) == (4, "")
+    assert "there is no folder nowhere" in done.err
 
 
 @pytest.mark.parametrize(
-    ("where", "sort", "message"),
-    [("acuracy > 1", None, "no column"), ("accuracy", None, "no comparison"), (None, "speed", "no column"),
-     ("__import__ > 1", None, "no column"), ("accuracy > high", None, "is a number")],
+    ("where", "kept"),
+    [
+        ("accuracy>0.8", "b"), ("accuracy > 80%", "b"), ("accuracy<=75% and status = finished", "a"),
+        ("status=finished", "ab"), ("status != finished", "cdef"), ("epochs >= 2 and epochs<4", "c"),
+        ("train.batch=64", "b"), ("train.optimizer.lr == 1e-1", "acdf"), ("data.dataset=digits", "abcdf"),
+        ("run=*-b*", "be"), ("status='finished' and run = \"a-good\"", "a"), ("train.schedule = none", "abcdef"),
+        ("accuracy != none", "ab"), ("train.syncbn=false", "abcdf"), ("date >= 2001", "abcdef"), ("accuracy > -1", "ab"),
+    ],
 )  # fmt: skip
-def test_tests_that_say_nothing(where: str | None, sort: str | None, message: str) -> None:
-    with pytest.raises(ArchError, match=message):
-        chosen([{"accuracy": 0.5, "run": "a"}], where, sort)
+def test_where(run: Run, out: Path, where: str, kept: str) -> None:
+    assert "".join(r["run"][0] for r in listed(run, "--where", where)) == kept
 
 
-def test_show_and_compare(run: Run, out: Path) -> None:
-    one, two = names(out)
-    shown = run("runs", "show", one, "--out", str(out))
-    assert "settings.train.batch" in shown.out
-    compared = json.loads(run("runs", "compare", one, two, "--out", str(out), "--format", "json").out)
-    assert {"train.optimizer.lr", "status"} <= {row["what"] for row in compared}
-    assert "train.batch" not in {row["what"] for row in compared}  # the same in both
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ("acuracy > 1", "did you mean `accuracy`"), ("accuracy", "no comparison"), ("", "lacks a comparison"),
+        ("accuracy > 1 and", "lacks a comparison"), ("accuracy > 1 or loss < 2", "`or` where `and`"),
+        ("accuracy > high", "accuracy is a number"), ("accuracy > 1 loss < 2", "`loss` where `and`"),
+        ("accuracy >> 1", "no comparison"), ("status = 'open", "cannot be read at `'open`"), ("> 1", "no comparison"),
+        ("accuracy > 0.5 and (loss < 1", "no column `(loss`"), ("__class__ = 1", "no column"), ("x" * 3000, "the most"),
+    ],
+)  # fmt: skip
+def test_tests_that_say_nothing(run: Run, out: Path, where: str, message: str) -> None:
+    done = run("runs", "--where", where)
+    assert (done.code, done.out) == (2, "")
+    assert message in done.err
 
 
-def test_words_that_are_no_action(run: Run, out: Path) -> None:
-    for args, message in ((("remove", "a"), "one of show, compare and delete"), (("show",), "needs the name"),
-                          (("show", "nothing"), "is no run")):  # fmt: skip
-        done = run("runs", *args, "--out", str(out))
+def test_nothing_is_evaluated() -> None:
+    names = ["a", "b"]
+    for text in ("a = __import__('os')", "a.__class__ = 1", "a = 1;b = 2", "a = 1 and b"):
+        with pytest.raises(ArchError):
+            parse_where(text, names)({"a": 1, "b": 2})
+    assert parse_where("a = $(reboot)", names)({"a": "$(reboot)", "b": 2})
+
+
+def test_sort(run: Run, out: Path) -> None:
+    assert [r["run"][0] for r in listed(run, "--sort", "-accuracy")][:2] == ["b", "a"]
+    assert [r["run"][0] for r in listed(run, "--sort", "accuracy")][:2] == ["a", "b"]
+    assert [r["run"][0] for r in listed(run, "--sort", "-train.batch", "--where", "status=finished")] == ["a", "b"]
+    assert run("runs", "--sort", "speed").code == 2
+    assert ordered([{"a": None}, {"a": 2}, {"a": 10}], "-a") == [2, 1, 0], "numbers as numbers, nothing last"
+
+
+def test_show(run: Run, out: Path) -> None:
+    text = run("runs", "show", "a-good").out
+    for part in ("75.00 %", "net conv(8)", "train.optimizer.lr", "2.13.0", "best_epoch", "valid loss"):
+        assert part in text
+    record = json.loads(run("runs", "show", str(out / "b-better"), "--format", "json").out)[0]
+    assert record["result"]["test_accuracy"] == 0.9
+    assert [e["epoch"] for e in record["epochs"]] == [1, 2, 3, 4]
+    assert run("runs", "show", "e-broken").code == 5
+
+
+def test_compare(run: Run, out: Path) -> None:
+    done = run("runs", "compare", "aaaa", "bbbb2222", "--format", "json")
+    rows = {r.pop("what"): tuple(r.values()) for r in json.loads(done.out)}
+    assert rows["train.optimizer.lr"] == (0.1, 0.2, None)
+    assert rows["train.batch"] == (128, 64, None)
+    assert rows["net"] == ("conv(8)", "conv(16)", None)
+    assert rows["accuracy"] == (0.75, 0.9, pytest.approx(0.15))
+    assert "data.dataset" not in rows
+    text = run("runs", "compare", "aaaa", "bbbb", "c-cut").out
+    assert "+15.00 points" in text
+    assert f"3: {out.name}/c-cut" in text
+    assert run("runs", "compare", "aaaa").code == 2
+
+
+def test_names_of_runs(run: Run, out: Path) -> None:
+    for args, message in (
+        (("remove", "a"), "one of show, compare and delete"), (("show",), "needs the name"),
+        (("show", "a-godo"), "did you mean `a-good`"), (("show", "abcd"), "may be one of"),
+        (("show", "aaa"), "is no run"), (("show", "x" * 5000), "is no run"), (("show", "a-good", "--sort", "x"), "belong"),
+    ):  # fmt: skip
+        done = run("runs", *args)
         assert done.code in (2, 4)
         assert message in done.err
 
 
-def test_curves(run: Run, out: Path, tmp_path: Path) -> None:
-    one = next(p.name for p in out.iterdir() if (p / "result.json").read_text().find("finished") > 0)
-    assert "train" in run("plot", one, "--out", str(out)).out
-    pytest.importorskip("matplotlib")
-    for kind in ("svg", "png"):
-        for name in ("a", "b"):
-            done = run("plot", one, "--out", str(out), "--save", str(tmp_path / f"{name}.{kind}"), "--what", "accuracy")
-            assert done.code == 0, done.err
-        assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
-    assert "accuracy" in (tmp_path / "a.svg").read_text()
-    assert run("plot", one, "--out", str(out), "--save", str(tmp_path / "a.gif")).code == 2
+def test_delete_takes_the_run_and_nothing_else(run: Run, out: Path) -> None:
+    kept = out.parent / "kept"
+    kept.mkdir()
+    (kept / "file").write_text("dear")
+    (out / "a-good" / "checkpoint-a.json").symlink_to(kept / "file")
+    done = run("runs", "delete", "a-good", "f-memory", "--yes")
+    assert (done.code, done.out) == (0, "")
+    assert not (out / "a-good").exists()
+    assert not (out / "f-memory").exists()
+    assert (out / "b-better").is_dir()
+    assert (kept / "file").read_text() == "dear", "links are taken away, not followed"
 
 
-def test_delete(run: Run, out: Path) -> None:
-    one = names(out)[0]
-    asked = run("runs", "delete", one, "--out", str(out))
-    assert asked.code == 2
-    assert "--yes" in asked.err
-    held = claim(out / one)
-    try:
-        assert run("runs", "delete", one, "--out", str(out), "--yes").code == 4
-    finally:
-        held.release()
-    assert (out / one).is_dir()
-    assert run("runs", "delete", one, "--out", str(out), "--yes").code == 0
-    assert not (out / one).exists()
+def test_what_is_not_deleted(run: Run, out: Path) -> None:
+    (out / "link").symlink_to(out / "a-good")
+    (out / "b-better" / "thesis.tex").write_text("dear")
+    (out / "d-nan" / "checkpoint-mine").mkdir()
+    held = claim(out / "c-cut")
+    for name, message in (
+        ("link", "is a link"), ("b-better", "thesis.tex"), ("d-nan", "checkpoint-mine"), ("no run", "is no run"),
+        ("c-cut", "a process is at"), (str(out), "is no run"),
+    ):  # fmt: skip
+        done = run("runs", "delete", "a-good", name, "--yes")
+        assert done.code == 4
+        assert message in done.err
+        assert (out / "a-good" / "spec.arch").is_file(), "all is looked at before anything is deleted"
+    held.release()
+    assert len(list((out / "c-cut").iterdir())) == 4
 
 
-def test_a_board_gets_every_epoch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from archdsl.train.boards import Board
+def test_without_a_terminal_nobody_is_asked(run: Run, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    done = run("runs", "delete", "a-good")
+    assert done.code == 2
+    assert "--yes" in done.err
+    assert (out / "a-good").is_dir()
 
-    seen: list[tuple[str, float, int]] = []
 
-    class Writer:
-        def __init__(self, folder: str) -> None:
-            assert folder == str(tmp_path)
+@pytest.mark.parametrize(("answer", "gone"), [(b"n\n", False), (b"\n", False), (b"y\n", True)])
+def test_a_terminal_is_asked(out: Path, answer: bytes, gone: bool) -> None:
+    leader, follower = pty.openpty()
+    os.write(leader, answer)
+    done = subprocess.run(
+        [sys.executable, "-m", "archdsl", "runs", "delete", "a-good"], stdin=follower, capture_output=True, cwd=out.parent,
+        env={**os.environ, "PYTHONPATH": str(REPO)}, timeout=60,
+    )  # fmt: skip
+    os.close(leader)
+    os.close(follower)
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert b"Delete a-good for good?" in done.stderr
+    assert (out / "a-good").exists() != gone
 
-        def add_scalar(self, *values: object) -> None:
-            seen.append(values)
 
-        def close(self) -> None:
-            seen.append(("closed", 0, 0))
+def test_a_run_that_was_trained(run: Run, tmp_path: Path) -> None:
+    import torch
 
-    module = type("Fake", (), {"SummaryWriter": Writer})
-    monkeypatch.setitem(__import__("sys").modules, "torch.utils.tensorboard", module)
-    board = Board(tmp_path)
-    board(EpochDone(1, 4, 0.5, 0.9, None, None, 0.1, 1.0, 100.0))
-    board(Finished(4, 0.5, 0.9, None, None, None, 0.4, 0.8, 1.0, 100.0, 1, ""))
-    board.close()
-    assert ("loss", 0.5, 1) in seen
-    assert ("test_accuracy", 0.8, 1) in seen
-    assert not [s for s in seen if s[0] == "valid_loss"]
-    assert seen[-1][0] == "closed"
+    from archdsl.train.experiment import TrainSettings
+    from archdsl.train.fit import fit
+    from tests.train.nets import experiment, small_net
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    done = fit(small_net(), experiment(TrainSettings(epochs=2, batch=50), 200), out=tmp_path / "runs", speed="plain",
+               device="cpu")  # fmt: skip
+    torch.set_num_threads(before)
+    assert done.result is not None
+    (found,) = listed(run)
+    assert (found["status"], found["epochs"], found["run"]) == ("finished", 2, done.folder.name)
+    assert found["accuracy"] == done.result["test_accuracy"]
+    assert run("plot", done.folder.name).code == 0
+    assert run("runs", "delete", done.folder.name, "--yes").err == f"deleted runs/{done.folder.name}\n"
+    assert not done.folder.exists(), "everything that a run writes is known to be its own"
+
+
+@pytest.mark.parametrize("args", [("runs",), ("runs", "show", "a-good"), ("runs", "compare", "aaaa", "bbbb"),
+                                  ("plot", "a-good")])  # fmt: skip
+def test_no_torch_is_waited_for(out: Path, args: tuple[str, ...]) -> None:
+    from tests.test_house import HEAVY, loaded_by
+
+    assert not loaded_by(*args, cwd=out.parent) & HEAVY
