@@ -47,6 +47,8 @@ def ratios(times: Times, name: str, against: str) -> list[float]:
 
 def spread(values: Sequence[float]) -> str:
     """The range of the middle half, as text."""
+    if len(values) < 2:
+        return "once"
     low, _, high = statistics.quantiles(values, n=4, method="inclusive")
     return f"{low:.4g} to {high:.4g}"
 

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import os
 
+# About 10 microseconds: longer than a small layer's threads wait for each other, shorter than a time slice.
+SPINS = "1000"
+
 
 def yield_cores() -> None:
-    """Let threads that wait sleep, instead of spinning on a core. To be called before torch is imported.
+    """Let threads that wait spin for a moment and then sleep. To be called before torch is imported.
 
-    The steps of a small net are short, and a thread that spins keeps a core from the thread it waits for as
-    soon as anything else runs on the machine: LeNet-5 on two cores fell from 16,000 to 250 images/s beside
-    one busy process, and keeps 5,000 when its threads sleep. What sleeping costs on an idle machine is not
-    settled. A user's own setting stays.
+    GNU OpenMP, which torch uses on Linux, lets them spin for milliseconds. A thread that spins keeps a core from
+    the thread it waits for as soon as anything else runs on the machine; one that sleeps at once has to be woken
+    hundreds of times a step. A step of `vgg[16x2,32x2] +bn` on two cores (docs/benchmarks/README.md):
+
+    =================  ============  =================
+    spins              idle machine  one busy process
+    =================  ============  =================
+    0 (sleep at once)  20.1 ms       43 ms
+    1,000              15.8 ms       41 ms
+    20,000             15.5 ms       93 ms
+    100,000            15.2 ms       246 ms
+    =================  ============  =================
+
+    A user's own settings stay.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", SPINS)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from archdsl.train.threads import yield_cores
+
+yield_cores()  # as the command does before torch is imported
+
+# isort: split
 import tempfile
 
 import torch

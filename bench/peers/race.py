@@ -50,7 +50,7 @@ def run(script: str, work: Work, cache: str) -> dict[str, Any]:
     begun = time.perf_counter()
     done = subprocess.run(
         [sys.executable, str(HERE / script), command(work)], capture_output=True, text=True, check=False,
-        env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "XDG_CACHE_HOME": cache},
+        env={**os.environ, "XDG_CACHE_HOME": cache},
     )  # fmt: skip
     wall = time.perf_counter() - begun
     lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]

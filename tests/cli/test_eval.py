@@ -30,7 +30,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(place / "cache"))
         patch.setenv("ARCHDSL_OFFLINE", "1")
-        patch.setenv("OMP_WAIT_POLICY", "PASSIVE")
+        patch.setenv("GOMP_SPINCOUNT", "1000")
         for name, text in (("drop", TRAINED), ("still", STILL)):
             (place / f"{name}.arch").write_text(text)
             where = ["--out", str(place / name), "--precision", "fp32", "--quiet"]

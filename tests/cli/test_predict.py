@@ -26,7 +26,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     place = tmp_path_factory.mktemp("trained")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(place / "cache"))
-        patch.setenv("OMP_WAIT_POLICY", "PASSIVE")
+        patch.setenv("GOMP_SPINCOUNT", "1000")
         spec = place / "net.arch"
         spec.write_text("net conv(8, s=2) bn relu conv(12, s=2) relu drop(0.3) gap linear(10)\n"
                         "data fashion-mini subset(600)\ntrain adam(0.01) epochs(1) batch(64)\n")  # fmt: skip
@@ -165,7 +165,7 @@ def test_no_run(run: Run) -> None:
 def test_pictures_of_ones_own(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """A net trained on folders: its classes are the folders' names, its mean is measured anew."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(Path("cache").resolve()))
-    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
+    monkeypatch.setenv("GOMP_SPINCOUNT", "1000")
     for n in range(6):
         for name, value in (("dark", 30), ("light", 220)):
             Path("photos", name).mkdir(parents=True, exist_ok=True)

@@ -31,7 +31,7 @@ Run = Callable[..., Done]
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
     (tmp_path / "tiny.arch").write_text(SPEC)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")  # or the command would leave it set behind the test
+    monkeypatch.setenv("GOMP_SPINCOUNT", "1000")  # or the command would leave it set behind the test
 
     def call(*args: str) -> Done:
         code = main(["train", "tiny.arch", "--set", "train.epochs=2", *args])
