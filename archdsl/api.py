@@ -28,6 +28,8 @@ from archdsl.syntax.parse import parse
 if TYPE_CHECKING:
     from torch import nn
 
+    from archdsl.train.experiment import Experiment
+
 HASH_DIGITS = 16
 
 
@@ -124,6 +126,19 @@ def whole(source: Source, file: ast.File) -> Spec:
     except RecursionError:
         raise fail("A402", f"brackets and lets together nest too deep (brackets alone may be {Limits.NESTING} deep)",
                    help="use fewer brackets inside lets that use each other") from None  # fmt: skip
+
+
+def experiment_of(spec: Spec) -> Experiment:
+    """All that determines a training run of a spec.
+
+    Raises:
+        ArchError: it names no data set, or words of it contradict each other.
+    """
+    from archdsl.train.experiment import Experiment, fold_data, fold_train
+
+    name = Path(spec.name).stem if spec.name.endswith(".arch") else "net"
+    data, train = fold_data(spec.graph.data), fold_train(spec.graph.train)
+    return Experiment(name, spec.canonical, data, train, spec.hash)
 
 
 def setting_lines(space: str, settings: Iterable[Setting]) -> list[str]:

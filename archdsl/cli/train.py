@@ -62,7 +62,7 @@ def command(
     from archdsl.train.threads import yield_cores
 
     yield_cores()  # before torch is imported
-    from archdsl.api import load
+    from archdsl.api import experiment_of, load
     from archdsl.cli.output import put, put_json, talk
 
     chosen = load(spec, data=data, set=set or ())
@@ -81,19 +81,6 @@ def command(
         put(summary(run))
     if run.result is None or run.result["status"] != "finished":
         raise SystemExit(SOME_FAILED)
-
-
-def experiment_of(spec: Spec) -> Experiment:
-    """The settings of a spec that is to be trained.
-
-    Raises:
-        ArchError: it names no data set, or words of it contradict each other.
-    """
-    from archdsl.train.experiment import Experiment, fold_data, fold_train
-
-    name = Path(spec.name).stem if spec.name.endswith(".arch") else "net"
-    data, train = fold_data(spec.graph.data), fold_train(spec.graph.train)
-    return Experiment(name, spec.canonical, data, train, spec.hash)
 
 
 def _check_resumable(out: Path, experiment: Experiment) -> None:

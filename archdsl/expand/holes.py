@@ -70,6 +70,15 @@ def arms(file: ast.File, part: int = 0, of: int = 1) -> Iterator[tuple[dict[str,
     return _Space(file).arms(file, {}, part, of)
 
 
+def choose(file: ast.File, picked: dict[str, int]) -> tuple[dict[str, str], ast.File]:
+    """One arm: the file with these choices put in, by axis and number; axes that are not named take their first one.
+
+    Raises:
+        SpecError: as ``arms``.
+    """
+    return next(_Space(file).arms(file, picked))
+
+
 def _outer(node: ast.Node) -> list[ast.Hole]:
     """The holes that are in no alternative of another one."""
     found: list[ast.Hole] = []

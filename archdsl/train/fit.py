@@ -32,6 +32,7 @@ from archdsl.train.events import (
 from archdsl.train.experiment import Experiment
 from archdsl.train.loop import Training
 from archdsl.train.optim import merged_state
+from archdsl.train.plan import Plan
 from archdsl.train.runs import Run, RunFolder, check_writable, find_run, load_run
 from archdsl.train.setup import Setup, explained, gather, is_out_of_memory
 from archdsl.train.signals import Interrupted, StopOnSignal
@@ -51,6 +52,7 @@ class Wish:
         data_root: searched for the data before the other data roots.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
         speed: ``auto`` lets a probe choose; ``fp32`` and ``bf16`` fix the type; ``plain`` is the reference.
+        plan: how the steps are carried out, instead of ``speed``; a run that goes on keeps the plan that it has.
         fresh: draw the initial weights from the experiment's seed; False trains on from the model's own.
         again: train anew where a finished run is there.
         every: seconds between two Progress events; None for none.
@@ -62,6 +64,7 @@ class Wish:
     data_root: str | Path | None = None
     device: str = "auto"
     speed: str = "auto"
+    plan: Plan | None = None
     fresh: bool = True
     again: bool = False
     every: float | None = None

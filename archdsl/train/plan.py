@@ -70,6 +70,19 @@ def choose(
     return _probed(model, shape, device, [plain, *plans])
 
 
+def unprobed(device: torch.device, wish: str = "auto", threads: int = 1) -> Plan:
+    """One plan for many nets that are to be compared: what the device can do, whatever the net.
+
+    Args:
+        wish: ``auto``, ``fp32``, ``bf16`` or ``plain``; auto takes bf16 where the device multiplies it itself.
+        threads: of this process, on a CPU.
+    """
+    if wish == "plain":
+        return Plan(threads=threads)
+    half = wish == "bf16" or (wish == "auto" and (_has_bf16() if device.type == "cpu" else _takes_bf16(device, wish)))
+    return Plan("bf16" if half else "fp32", channels_last=device.type != "mps", threads=threads, fused=True)
+
+
 def forward_context(plan: Plan, device: torch.device) -> AbstractContextManager[object]:
     """Round the forward pass: lower precision where the plan has it. Weights and batch statistics stay fp32."""
     if plan.precision == "bf16":

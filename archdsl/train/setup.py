@@ -74,6 +74,8 @@ def gather(
         _whiten(model, normal, train, device)
     if planned and wish.speed == "auto":
         plan, said = Plan(**planned), ""
+    elif wish.plan is not None:
+        plan, said = wish.plan, ""
     else:
         plan, said = _plan(model, experiment, wish, device, len(splits.train))
     if settings.spred:

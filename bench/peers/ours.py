@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from archdsl.train.threads import yield_cores
-
-yield_cores()  # as the command does before torch is imported
-
-# isort: split
 import tempfile
 
 import torch

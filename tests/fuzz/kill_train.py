@@ -54,7 +54,7 @@ def train(text: str, out: Path) -> None:
     import torch
 
     from archdsl.api import load
-    from archdsl.cli.train import experiment_of
+    from archdsl.api import experiment_of
     from archdsl.emit.build import build
     from archdsl.train.fit import fit
 

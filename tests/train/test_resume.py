@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from archdsl.api import load
-from archdsl.cli.train import experiment_of
+from archdsl.api import experiment_of
 from archdsl.emit.build import build
 from archdsl.train.events import EpochDone, Resumed, Started, Stopped
 from archdsl.train.fit import fit

@@ -33,6 +33,10 @@ class LostClaim(EnvError):
     """Another process has the run by now; what this one would write is dropped."""
 
 
+class Taken(EnvError):
+    """Another process is at the run."""
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """The right to write a run."""
@@ -165,14 +169,14 @@ def _owner(found: dict[str, Any]) -> str:
     return f"process {found.get('pid', '?')} on {found.get('host', '?')}"
 
 
-def _taken(path: Path, found: dict[str, Any]) -> EnvError:
+def _taken(path: Path, found: dict[str, Any]) -> Taken:
     if not found or found.get("host") == socket.gethostname():
         help = "wait until it ends, or end it"
-        return EnvError(f"the run {path.parent} is being written by {_owner(found)}", help=help)
+        return Taken(f"the run {path.parent} is being written by {_owner(found)}", help=help)
     since = found.get("since")
     age = _ago(time.time() - since) if isinstance(since, int | float) else ""
-    return EnvError(f"the run {path.parent} is claimed by {_owner(found)}{age}",
-                    help=f"if nothing runs there any more, delete {path}")  # fmt: skip
+    return Taken(f"the run {path.parent} is claimed by {_owner(found)}{age}",
+                 help=f"if nothing runs there any more, delete {path}")  # fmt: skip
 
 
 def _ago(seconds: float) -> str:

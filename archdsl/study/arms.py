@@ -1,0 +1,222 @@
+"""From a study to its arms: which levels each one takes, its text, and its network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from archdsl.api import Spec, read, whole
+from archdsl.errors import ArchError, Diagnostic, Source, SpecError, suggest
+from archdsl.expand.holes import arms as every_arm
+from archdsl.expand.holes import choose, holes
+from archdsl.study.design import Design, make
+from archdsl.study.factors import Factor, own, put
+from archdsl.study.file import StudyFile
+from archdsl.study.match import Matched, match
+from archdsl.study.where import condition
+from archdsl.syntax import ast
+from archdsl.syntax.walk import walk
+
+TOTALS = ("params", "macs", "flops", "layers", "depth", "activations")
+BASE = "base"
+MOST_FINDINGS = 10
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One experiment without its seed. ``choice`` gives the level's text by factor; ``spec`` has the text, the network
+    and its costs; ``matched`` says how its width was scaled, if it was.
+    """
+
+    name: str
+    choice: Mapping[str, str]
+    picks: tuple[int, ...]
+    spec: Spec
+    matched: Matched | None = None
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """Parameters, MACs and so on, by name."""
+        return {name: getattr(self.spec.cost, name) for name in TOTALS}
+
+
+@dataclass(frozen=True)
+class Arms:
+    """All arms of a study, the reference first; ``left_out`` counts those that a condition excludes."""
+
+    factors: tuple[Factor, ...]
+    design: Design
+    arms: tuple[Arm, ...]
+    left_out: int = 0
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def reference(self) -> Arm:
+        """The arm that all others are compared with."""
+        return self.arms[0]
+
+
+def arms_of(study: StudyFile) -> Arms:
+    """Every arm of a study, checked and counted.
+
+    Raises:
+        ArchError: factors that have no place, a design that does not fit, no arm left.
+        SpecError: arms that are no network; each finding once, with the first arm that has it.
+    """
+    bases = [_base(study, text) for text in study.base]
+    placed = [(name, source, _placed(study, file)) for name, source, file in bases]
+    factors = (*study.factors, *(f for f in own(placed[0][2]) if all(f.name != g.name for g in study.factors)))
+    if len(placed) > 1:
+        factors = (Factor(BASE, tuple(name for name, _, _ in placed)), *factors)
+    design = _design(study, factors)
+    baseline = _baseline(study, factors, design)
+    found, wrong, left_out = _built(study, placed, factors, design, baseline)
+    if wrong:
+        raise _summed(wrong, len(found))
+    if not found:
+        raise ArchError("no arm of the study is left", help="the conditions of `where` exclude all of them")
+    first = next((n for n, arm in enumerate(found) if arm.picks == baseline), None)
+    if first is None:
+        raise ArchError("the arm that others are compared with is excluded by `where`",
+                        help="name another one by `baseline:`")  # fmt: skip
+    ordered = (found[first], *found[:first], *found[first + 1 :])
+    if study.match is not None:
+        ordered = _matched(ordered, study.match)
+    return Arms(factors, design, ordered, left_out, (*_twins(ordered), *_notes(design)))
+
+
+def _base(study: StudyFile, text: str) -> tuple[str, Source, ast.File]:
+    """A base's name, text and tree; paths begin at the study's folder."""
+    beside = study.folder / text if "\n" not in text and len(text) < 1024 else None
+    given = str(beside) if beside is not None and beside.suffix == ".arch" and beside.is_file() else text
+    source, file = read(given, data=study.data, set=study.set)
+    name = beside.stem if beside is not None and beside.suffix == ".arch" else text
+    return name, source, file
+
+
+def _placed(study: StudyFile, file: ast.File) -> ast.File:
+    for factor in study.factors:
+        file = put(file, factor)
+    return file
+
+
+def _design(study: StudyFile, factors: tuple[Factor, ...]) -> Design:
+    if not factors:
+        return make("grid", (), ())
+    name = study.design or ("one-out" if study.factors and len(study.base) == 1 else "grid")
+    return make(name, tuple(len(f.levels) for f in factors), tuple(f.name for f in factors))
+
+
+def _baseline(study: StudyFile, factors: tuple[Factor, ...], design: Design) -> tuple[int, ...]:
+    """The levels of the reference arm."""
+    picks = list(design.arms[design.reference])
+    names = [f.name for f in factors]
+    for name, level in study.baseline.items():
+        if name not in names:
+            raise ArchError(f"`baseline`: there is no factor `{name}`", help=suggest(name, names))
+        wanted = "" if level == "none" else level
+        levels = factors[names.index(name)].levels
+        if wanted not in levels:
+            raise ArchError(f"`baseline`: factor `{name}` has no level `{level}`", help=suggest(level, levels))
+        picks[names.index(name)] = levels.index(wanted)
+    return tuple(picks)
+
+
+Wrong = list[tuple[str, SpecError]]
+
+
+def _built(
+    study: StudyFile, placed: list[tuple[str, Source, ast.File]], factors: tuple[Factor, ...], design: Design,
+    baseline: tuple[int, ...],
+) -> tuple[tuple[Arm, ...], Wrong, int]:  # fmt: skip
+    tests = [condition(text, TOTALS, tuple(f.name for f in factors)) for text in study.where]
+    found: list[Arm] = []
+    wrong: Wrong = []
+    left_out = 0
+    for picks, choice, source, make_file in _choices(placed, factors, design):
+        name = arm_name(factors, baseline, picks, choice)
+        try:
+            arm = Arm(name, choice, picks, whole(source, make_file()))
+        except SpecError as error:
+            wrong.append((name, error))
+            continue
+        words = frozenset(n.name for n in walk(arm.spec.file) if isinstance(n, ast.Word | ast.Modifier))
+        if all(test(arm.totals, choice, words) for test in tests):
+            found.append(arm)
+        else:
+            left_out += 1
+    return tuple(found), wrong, left_out
+
+
+def _choices(
+    placed: list[tuple[str, Source, ast.File]], factors: tuple[Factor, ...], design: Design
+) -> Iterator[tuple[tuple[int, ...], dict[str, str], Source, Callable[[], ast.File]]]:
+    several = len(placed) > 1
+    if design.name in ("grid", "full") and any("{" in level for f in factors for level in f.levels):
+        for n, (name, source, file) in enumerate(placed):  # holes inside of alternatives
+            for choice, arm in every_arm(file):
+                choice = {BASE: name, **choice} if several else choice
+                picks = tuple(f.levels.index(choice[f.name]) if f.name in choice else 0 for f in factors)
+                yield ((n, *picks[1:]) if several else picks), choice, source, lambda arm=arm: arm  # type: ignore[misc]
+        return
+    for picks in design.arms:
+        choice = {f.name: f.levels[p] for f, p in zip(factors, picks, strict=True)}
+        _, source, file = placed[picks[0] if several else 0]
+        chosen = {f.name: p for f, p in zip(factors, picks, strict=True) if f.name != BASE or not several}
+        has = any(True for _ in holes(file))
+        yield picks, choice, source, lambda f=file, c=chosen, h=has: choose(f, c)[1] if h else f  # type: ignore[misc]
+
+
+def arm_name(
+    factors: tuple[Factor, ...], baseline: tuple[int, ...], picks: tuple[int, ...], choice: Mapping[str, str]
+) -> str:
+    """What an arm is called: what differs from the reference, such as ``−res`` or ``norm=+ln, mixup(0.2)``."""
+    changes = []
+    for factor, before, now in zip(factors, baseline, picks, strict=True):
+        level = choice.get(factor.name, "")
+        if before == now and level == factor.levels[now]:
+            continue
+        if not level:
+            changes.append(f"−{factor.name}")
+        elif factor.levels[before] == "":
+            changes.append(level)
+        else:
+            changes.append(f"{factor.name}={level}")
+    return ", ".join(changes) or BASE
+
+
+def _matched(arms: tuple[Arm, ...], quantity: str) -> tuple[Arm, ...]:
+    target = arms[0].totals[quantity]
+    found = [arms[0]]
+    for arm in arms[1:]:
+        spec, how = match(arm.spec, quantity, target)
+        found.append(replace(arm, spec=spec, matched=how))
+    return tuple(found)
+
+
+def _twins(arms: tuple[Arm, ...]) -> Iterator[str]:
+    """Arms that are one and the same experiment."""
+    seen: dict[str, str] = {}
+    for arm in arms:
+        key = arm.spec.hash
+        if key in seen:
+            yield f"`{seen[key]}` and `{arm.name}` are the same experiment; its runs count for both"
+        seen.setdefault(key, arm.name)
+
+
+def _notes(design: Design) -> Iterator[str]:
+    if design.aliases:
+        yield f"resolution {design.resolution}; aliases: " + "; ".join(design.aliases)
+
+
+def _summed(wrong: Wrong, right: int) -> SpecError:
+    """The findings of all wrong arms, each once, with the first arm that has it."""
+    seen: dict[Any, Diagnostic] = {}
+    for name, error in wrong:
+        for d in error.diagnostics:
+            key = (d.code, d.message, d.span)
+            seen.setdefault(key, replace(d, notes=(*d.notes, f"first in the arm `{name}`; {len(wrong):,} of "
+                                                             f"{len(wrong) + right:,} arms are no network")))  # fmt: skip
+    return SpecError(tuple(seen.values())[:MOST_FINDINGS])
+

@@ -1,0 +1,1 @@
+"""Carrying out the runs of a study: orders go to workers that stay, outcomes come back."""

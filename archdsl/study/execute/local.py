@@ -1,0 +1,242 @@
+"""Workers of this machine: processes that stay, each on a core or a GPU of its own, fed with one order at a time."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from archdsl.errors import EnvError
+from archdsl.study.execute.order import INFRASTRUCTURE, News, Order, Outcome, Ready, Terms
+
+WORK = "archdsl.study.execute.cell:train_cell"
+RECYCLED = 200  # runs after which a worker is replaced: what libraries cache for each net is never freed
+GRACE = 35.0  # seconds over the time limit after which a run counts as hung; its own watchdog comes first
+START = 180.0  # seconds in which a worker must be up
+LEAVE = 4.5  # seconds for checkpoints when the study is interrupted
+AGAIN = 0.5  # seconds until a run that another process has is looked at again
+
+
+@dataclass
+class _Worker:
+    number: int
+    process: subprocess.Popen[str]
+    log: IO[bytes]
+    order: Order | None = None
+    ready: bool = False
+    since: float = 0.0
+    done: int = 0
+
+    def send(self, message: dict[str, Any]) -> None:
+        assert self.process.stdin is not None
+        with suppress(OSError):  # it has died: its end is noticed elsewhere
+            self.process.stdin.write(json.dumps(message) + "\n")
+            self.process.stdin.flush()
+
+    def leave(self) -> None:
+        """Let it end when it is idle."""
+        assert self.process.stdin is not None
+        with suppress(OSError):
+            self.process.stdin.close()
+
+
+class Local:
+    """Carries out orders. ``run`` yields what happens: Ready, News and Outcome, the latter once an order.
+
+    Args:
+        jobs: workers; each is pinned to a core of its own where there are enough.
+        logs: the folder for what workers print.
+        retry: how often a run is tried again whose worker died, or whose disk or device failed.
+    """
+
+    def __init__(self, terms: Terms, jobs: int, logs: Path, retry: int = 1, work: str = WORK) -> None:
+        self.terms, self.jobs, self.logs, self.retry, self.work = terms, jobs, logs, retry, work
+        self.answers: queue.Queue[tuple[_Worker, dict[str, Any] | None]] = queue.Queue()
+        self.workers: dict[int, _Worker] = {}
+        self.tries: dict[str, int] = {}
+        self.waiting: list[tuple[float, Order]] = []
+
+    def run(self, orders: Sequence[Order]) -> Iterator[Ready | News | Outcome]:
+        """Carry out all orders, the first ones first. Closing the iterator interrupts what is under way.
+
+        Raises:
+            EnvError: workers do not start.
+        """
+        pending = deque(orders)
+        self.tries = {}
+        try:
+            for number in range(min(self.jobs, len(pending))):
+                self._start(number)
+            while pending or self.waiting or any(w.order for w in self.workers.values()):
+                self._revive(pending)
+                self._feed(pending)
+                yield from self._listen(pending)
+        finally:
+            self._end()
+
+    # -- workers --------------------------------------------------------------------------------------------
+
+    def _start(self, number: int) -> None:
+        self.logs.mkdir(parents=True, exist_ok=True)
+        log = (self.logs / f"worker-{number}.log").open("ab")
+        threads = str(self.terms.threads)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "archdsl.study.execute.worker", str(number), self.work],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, encoding="utf-8",
+            # Of their own, so that an interruption at the terminal reaches this process alone, which passes it on.
+            start_new_session=True,
+            env={**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads},
+        )  # fmt: skip
+        worker = _Worker(number, process, log, since=time.monotonic())
+        self.workers[number] = worker
+        _pin(process.pid, number, self.jobs, self.terms.threads)
+        worker.send(asdict(self.terms))
+        threading.Thread(target=self._read, args=(worker,), daemon=True).start()
+
+    def _read(self, worker: _Worker) -> None:
+        assert worker.process.stdout is not None
+        for text in worker.process.stdout:
+            with suppress(ValueError):
+                self.answers.put((worker, json.loads(text)))
+        self.answers.put((worker, None))
+
+    def _revive(self, pending: deque[Order]) -> None:
+        """Workers in the place of those that left, while there is work for them."""
+        wanted = min(self.jobs, len(pending) + sum(w.order is not None for w in self.workers.values()))
+        for number in range(self.jobs):
+            if len(self.workers) >= wanted:
+                return
+            if number not in self.workers:
+                self._start(number)
+
+    # -- orders ---------------------------------------------------------------------------------------------
+
+    def _feed(self, pending: deque[Order]) -> None:
+        now = time.monotonic()
+        due = [o for when, o in self.waiting if when <= now]
+        self.waiting = [(when, o) for when, o in self.waiting if when > now]
+        pending.extend(due)
+        for worker in self.workers.values():
+            if pending and worker.ready and worker.order is None:
+                worker.order, worker.since = pending.popleft(), now
+                worker.send(asdict(worker.order))
+
+    def _listen(self, pending: deque[Order]) -> Iterator[Ready | News | Outcome]:
+        try:
+            worker, answer = self.answers.get(timeout=AGAIN / 2 if self.waiting else 0.5)
+        except queue.Empty:
+            yield from self._overdue()
+            return
+        if answer is None:
+            yield from self._gone(worker, pending)
+            return
+        kind = answer.pop("kind")
+        if kind == "ready":
+            worker.ready = True
+            yield Ready(**answer)
+        elif kind == "news":
+            yield News(**answer)
+        elif kind == "outcome":
+            yield from self._ended(worker, Outcome(**answer), pending)
+
+    def _ended(self, worker: _Worker, outcome: Outcome, pending: deque[Order]) -> Iterator[Outcome]:
+        order, worker.order = worker.order, None
+        worker.done += 1
+        if worker.done >= RECYCLED:
+            self.workers.pop(worker.number, None)
+            worker.leave()
+        assert order is not None and order.key == outcome.key, outcome
+        if outcome.status == "busy":
+            self.waiting.append((time.monotonic() + AGAIN, order))
+        elif not self._try_again(order, outcome, pending):
+            yield outcome
+
+    def _try_again(self, order: Order, outcome: Outcome, pending: deque[Order]) -> bool:
+        if outcome.cause not in INFRASTRUCTURE or self.tries.get(order.key, 0) >= self.retry:
+            return False
+        self.tries[order.key] = self.tries.get(order.key, 0) + 1
+        pending.append(order)
+        return True
+
+    def _gone(self, worker: _Worker, pending: deque[Order]) -> Iterator[Outcome]:
+        """A worker's output has ended."""
+        if self.workers.get(worker.number) is not worker:  # it was let go
+            worker.process.wait()
+            worker.log.close()
+            return
+        del self.workers[worker.number]
+        code = worker.process.wait()
+        worker.log.close()
+        if not worker.ready:
+            raise EnvError(f"a worker does not start (exit {code}): {self._last_words(worker.number)}",
+                           help="`archdsl train` with the same spec says more")  # fmt: skip
+        order = worker.order
+        if order is not None:
+            how = f"signal {-code}" if code < 0 else f"exit {code}"
+            words = self._last_words(worker.number)
+            outcome = Outcome(order.key, "failed", f"its process died ({how})" + (f": {words}" if words else ""), "died")
+            if not self._try_again(order, outcome, pending):
+                yield outcome
+
+    def _last_words(self, number: int) -> str:
+        try:
+            lines = (self.logs / f"worker-{number}.log").read_text("utf-8", "replace").strip().splitlines()
+        except OSError:
+            return ""
+        return lines[-1][:300] if lines else ""
+
+    def _overdue(self) -> Iterator[Outcome]:
+        """Runs far over their time limit, and workers that never came up: their processes hang."""
+        now = time.monotonic()
+        for number, worker in list(self.workers.items()):
+            if not worker.ready and now - worker.since > START:
+                raise EnvError(f"worker {number} did not start within {START:.0f} s", help="is the machine overloaded?")
+            limit = self.terms.limit
+            if worker.order is not None and limit is not None and now - worker.since > 2 * limit + GRACE:
+                order = worker.order
+                del self.workers[number]
+                worker.process.kill()
+                yield Outcome(order.key, "timeout", f"it hung: no answer {GRACE:.0f} s after twice its limit")
+
+    def _end(self) -> None:
+        """Let idle workers go; those at work make a checkpoint, or are killed."""
+        busy = [w for w in self.workers.values() if w.order is not None]
+        for worker in self.workers.values():
+            if worker in busy:
+                worker.process.terminate()
+            worker.leave()
+        deadline = time.monotonic() + LEAVE
+        for worker in self.workers.values():
+            try:
+                worker.process.wait(max(0.05, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                worker.process.kill()
+                worker.process.wait()
+            worker.log.close()
+        self.workers.clear()
+
+
+def cores() -> list[int]:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
+def _pin(pid: int, number: int, jobs: int, threads: int) -> None:
+    """Each worker on cores of its own, so that the scheduler does not move it away from its caches."""
+    own = cores()
+    if hasattr(os, "sched_setaffinity") and jobs * threads <= len(own):
+        with suppress(OSError):
+            os.sched_setaffinity(pid, own[number * threads : (number + 1) * threads])
+

@@ -1,0 +1,76 @@
+"""What goes to a worker and what comes back, as plain values that travel as a line of JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+# Causes that have nothing to do with the experiment: a run that ended so may be tried again.
+INFRASTRUCTURE = ("died", "environment")
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One run to carry out. ``key`` names it; ``text`` is the canonical text of its experiment, ``name`` its name."""
+
+    key: str
+    name: str
+    text: str
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How all runs of a study are carried out; equal for all, so that they can be compared.
+
+    Args:
+        out: the folder of runs.
+        precision: ``auto`` takes bf16 where the processor has it.
+        limit: seconds of training after which a run is stopped.
+        threads: of each worker on a CPU.
+    """
+
+    out: str
+    data_root: str | None = None
+    device: str = "auto"
+    precision: str = "auto"
+    limit: float | None = None
+    threads: int = 1
+    again: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended. ``status`` is that of its result, or ``failed``, ``busy`` (another process is at it) or
+    ``interrupted``; ``cause`` of a failure is ``experiment``, or one of INFRASTRUCTURE.
+    """
+
+    key: str
+    status: str
+    message: str = ""
+    cause: str = ""
+    figures: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """A run on its way: the epoch and the share that is done."""
+
+    key: str
+    worker: int
+    epoch: int = 0
+    share: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A worker is up, under these conditions."""
+
+    worker: int
+    conditions: Mapping[str, str]
+
+
+def line(kind: str, value: Any) -> dict[str, Any]:
+    """A message as plain values."""
+    return {"kind": kind, **asdict(value)}

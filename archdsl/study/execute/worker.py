@@ -1,0 +1,77 @@
+"""A worker process: it stays, takes orders from standard input, and answers on standard output, line by line.
+
+`python -m archdsl.study.execute.worker NUMBER MODULE:FUNCTION`. When its input ends, its parent is gone: a run
+that is under way makes a checkpoint, and the process leaves.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any, TextIO
+
+from archdsl.study.execute.order import News, Order, Outcome, Ready, Terms, line
+from archdsl.train.threads import yield_cores
+
+PATIENCE = 4.0  # seconds for a checkpoint, when the parent is gone
+
+
+def main(arguments: list[str]) -> int:
+    """Work until the input ends."""
+    number, (module, _, function) = int(arguments[0]), arguments[1].partition(":")
+    talk = _own_output()
+    yield_cores()
+    orders: queue.Queue[dict[str, Any] | None] = queue.Queue()
+    busy = threading.Event()
+    threading.Thread(target=_read, args=(orders, busy), daemon=True).start()
+    first = orders.get()
+    if first is None:
+        return 0
+    terms = Terms(**{**first, "again": tuple(first["again"])})
+    room = importlib.import_module(module)
+    work: Callable[..., Outcome] = getattr(room, function)
+
+    def say(kind: str, value: Any) -> None:
+        talk.write(json.dumps(line(kind, value)) + "\n")
+        talk.flush()
+
+    say("ready", Ready(number, room.conditions(terms)))
+    while (given := orders.get()) is not None:
+        order = Order(**given)
+        busy.set()
+        try:
+            outcome = work(order, terms, lambda e, s, key=order.key: say("news", News(key, number, e, s)))
+        except KeyboardInterrupt as stop:
+            outcome = Outcome(order.key, "interrupted", str(stop))
+        finally:
+            busy.clear()
+        say("outcome", outcome)
+        if outcome.status == "interrupted":
+            return 0
+    return 0
+
+
+def _own_output() -> TextIO:
+    """Standard output for answers alone: whatever prints in this process goes to standard error."""
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    return os.fdopen(kept, "w", encoding="utf-8")
+
+
+def _read(orders: queue.Queue[dict[str, Any] | None], busy: threading.Event) -> None:
+    for text in sys.stdin:
+        orders.put(json.loads(text))
+    orders.put(None)
+    if busy.is_set():  # the parent was killed
+        os.kill(os.getpid(), signal.SIGTERM)
+        threading.Timer(PATIENCE, os._exit, (1,)).start()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

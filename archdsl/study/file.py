@@ -1,0 +1,190 @@
+"""A study file: YAML read safely, every key known, every complaint with its line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+import yaml
+
+from archdsl.errors import ArchError, EnvError, suggest
+from archdsl.study.factors import Factor, factor
+
+MOST_BYTES = 65_536  # as a spec's text
+MOST_SEEDS = 10_000
+ENGINES = ("local", "ray")
+MATCHES = ("params", "macs")
+METRICS = ("test_accuracy", "test_loss", "valid_accuracy", "best_valid_accuracy", "accuracy", "loss")
+
+
+@dataclass(frozen=True, slots=True)
+class StudyFile:
+    """What a study file says. ``base`` are specs (several are a factor of their own, ``base``); ``seeds`` the seeds
+    themselves; ``folder`` is where paths in it begin.
+    """
+
+    name: str
+    title: str
+    base: tuple[str, ...]
+    factors: tuple[Factor, ...] = ()
+    design: str | None = None
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    set: tuple[str, ...] = ()
+    data: str | None = None
+    where: tuple[str, ...] = ()
+    match: str | None = None
+    baseline: dict[str, str] = field(default_factory=dict)
+    metric: str = "test_accuracy"
+    engine: str = "local"
+    precision: str = "auto"
+    time_limit: float | None = None
+    folder: Path = Path()
+
+
+KEYS = (
+    "study", "base", "factors", "design", "seeds", "set", "data", "where", "match", "baseline", "metric", "engine",
+    "precision", "time_limit",
+)  # fmt: skip
+
+
+def read_study(path: Path) -> StudyFile:
+    """A study file.
+
+    Raises:
+        EnvError: it cannot be read.
+        ArchError: it is no study; with the line.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise EnvError(f"the study {path} cannot be read ({error.strerror})", help="give a study file") from error
+    if len(data) > MOST_BYTES:
+        raise ArchError(f"{path} is larger than {MOST_BYTES:,} bytes", help="give a study file")
+    try:
+        return study_of(data.decode("utf-8"), str(path), path.stem, path.parent)
+    except UnicodeDecodeError as error:
+        raise ArchError(f"{path} is no UTF-8 text (byte {error.start})", help="save it as UTF-8") from error
+
+
+def study_of(text: str, where: str = "<study>", name: str = "study", folder: Path | None = None) -> StudyFile:
+    """The study of a YAML text.
+
+    Raises:
+        ArchError: it is no study; with the line.
+    """
+    reader = _Reader(where)
+    try:
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
+            raise ArchError(f"{where}: a study has no aliases (`*name`)", help="write the value out")
+        root = yaml.compose(text, yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+        raise ArchError(f"{where}{place}: {getattr(error, 'problem', None) or 'no YAML'}",
+                        help="see the example in docs/studies.md") from None  # fmt: skip
+    except RecursionError:
+        raise ArchError(f"{where}: the YAML nests too deep") from None
+    pairs = reader.mapping(root, KEYS)
+    return StudyFile(**reader.fields(pairs, name), folder=folder if folder is not None else Path())
+
+
+class _Reader:
+    """Turns YAML nodes into settings. Scalars stay the text that was written: `off` is no boolean, 1e-3 no string."""
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+
+    def fail(self, node: Any, message: str, help: str = "") -> NoReturn:
+        mark = node.start_mark if node is not None else None
+        place = f":{mark.line + 1}:{mark.column + 1}" if mark is not None else ""
+        raise ArchError(f"{self.where}{place}: {message}", help=help)
+
+    def fields(self, pairs: dict[str, tuple[Any, Any]], name: str) -> dict[str, Any]:
+        found: dict[str, Any] = {"name": name, "title": name}
+        if "base" not in pairs:
+            self.fail(None, "a study needs a `base:`", "a spec, such as `base: ../vgg-res.arch`")
+        for key, (_, node) in pairs.items():
+            match key:
+                case "study":
+                    found["title"] = self.scalar(node)
+                case "base":
+                    found["base"] = tuple(self.scalars(node))
+                case "factors":
+                    found["factors"] = tuple(self.factors(node))
+                case "seeds":
+                    found["seeds"] = self.seeds(node)
+                case "set":
+                    found["set"] = tuple(f"{k}={self.scalar(v)}" for k, (_, v) in self.mapping(node).items())
+                case "where":
+                    found["where"] = tuple(self.scalars(node))
+                case "baseline":
+                    found["baseline"] = {k: self.scalar(v) for k, (_, v) in self.mapping(node).items()}
+                case "engine" | "match" | "metric":
+                    known = {"engine": ENGINES, "match": MATCHES, "metric": METRICS}[key]
+                    found[key] = self.one_of(node, key, known)
+                case "time_limit":
+                    found[key] = self.number(node)
+                case _:
+                    found[key] = self.scalar(node)
+        return found
+
+    def mapping(self, node: Any, known: tuple[str, ...] = ()) -> dict[str, tuple[Any, Any]]:
+        if not isinstance(node, yaml.MappingNode):
+            self.fail(node, "here `key: value` lines are expected")
+        found: dict[str, tuple[Any, Any]] = {}
+        for key, value in node.value:
+            name = self.scalar(key)
+            if known and name not in known:
+                self.fail(key, f"there is no key `{name}`", suggest(name, known) or "keys: " + ", ".join(known))
+            if name in found:
+                self.fail(key, f"the key `{name}` stands here twice", "keep one of them")
+            found[name] = (key, value)
+        return found
+
+    def scalar(self, node: Any) -> str:
+        if not isinstance(node, yaml.ScalarNode):
+            self.fail(node, "here one value is expected", "put text with brackets or commas in quotes")
+        return str(node.value).strip()
+
+    def scalars(self, node: Any) -> Iterator[str]:
+        parts = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        yield from (self.scalar(part) for part in parts)
+
+    def factors(self, node: Any) -> Iterator[Factor]:
+        for name, (key, value) in self.mapping(node).items():
+            try:
+                yield factor(name, tuple(self.scalars(value)))
+            except ArchError as error:
+                if self.where in str(error):
+                    raise
+                self.fail(key, error.message, error.help)
+
+    def seeds(self, node: Any) -> tuple[int, ...]:
+        given = list(self.scalars(node))
+        if not all(g.isascii() and g.isdecimal() and len(g) <= 9 for g in given):
+            self.fail(node, "`seeds` is a number of seeds, or a list of them", "for example `seeds: 5`")
+        seeds = tuple(map(int, given))
+        if isinstance(node, yaml.ScalarNode):
+            if not 1 <= seeds[0] <= MOST_SEEDS:
+                self.fail(node, f"a study has 1 to {MOST_SEEDS:,} seeds")
+            return tuple(range(seeds[0]))
+        if not seeds or len(set(seeds)) < len(seeds):
+            self.fail(node, "the seeds are no list of different numbers")
+        return seeds
+
+    def number(self, node: Any) -> float:
+        try:
+            value = float(self.scalar(node))
+        except ValueError:
+            value = -1.0
+        if not 0 < value < 1e9:
+            self.fail(node, "here a number of seconds is expected")
+        return value
+
+    def one_of(self, node: Any, key: str, known: tuple[str, ...]) -> str:
+        value = self.scalar(node)
+        if value not in known:
+            self.fail(node, f"`{key}` is one of {', '.join(known)}", suggest(value, known))
+        return value

@@ -1,0 +1,69 @@
+"""How many seeds a difference needs, and which difference so many seeds can show."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from functools import lru_cache
+
+from archdsl.study.stats.interval import t_quantile
+
+SEEDS_CAP = 1000
+
+
+def power(n: int, effect: float, alpha: float = 0.05) -> float:
+    """The chance that a two-sided paired t test at `alpha` rejects: n >= 2 pairs, `effect` = delta / sd of differences.
+
+    By the noncentral F, since t squared is one: both tails at once, and finite where SciPy's noncentral t is NaN.
+    """
+    return _power(n - 1, effect * math.sqrt(n), alpha)
+
+
+def _power(df: int, noncentrality: float, alpha: float) -> float:
+    from scipy.special import ncfdtr
+
+    critical = t_quantile(df, 1 - alpha / 2)
+    return 1.0 - float(ncfdtr(1, df, noncentrality * noncentrality, critical * critical))
+
+
+def detectable(n: int, sd: float, alpha: float = 0.05, power: float = 0.8) -> float | None:
+    """The smallest |delta| that a two-sided paired t test of n pairs detects with this power.
+
+    `sd` is that of the differences, and the result has its unit. None where it is undefined: n < 2 or sd = 0.
+    """
+    if n < 2 or not sd > 0:
+        return None
+    return _noncentrality(n - 1, alpha, power) * sd / math.sqrt(n)
+
+
+@lru_cache(maxsize=256)
+def _noncentrality(df: int, alpha: float, wanted: float) -> float:
+    """Where the power is `wanted`, by halving: it grows with the noncentrality."""
+    low, high = 0.0, 1.0
+    while _power(df, high, alpha) < wanted:
+        low, high = high, 2 * high
+    while (middle := (low + high) / 2) not in (low, high):
+        low, high = (middle, high) if _power(df, middle, alpha) < wanted else (low, middle)
+    return high
+
+
+def seeds_needed(delta: float, sd: float, alpha: float = 0.05, power: float = 0.8) -> int | None:
+    """The fewest pairs with which a two-sided paired t test detects `delta` with this power.
+
+    `SEEDS_CAP` stands for itself and for all that is above. None where it is undefined: delta = 0 or sd = 0.
+    """
+    if not delta or not sd > 0:
+        return None
+    effect = abs(delta) / sd
+    below = range(2, SEEDS_CAP)
+    return below.start + bisect_left(below, power, key=lambda n: _power(n - 1, effect * math.sqrt(n), alpha))
+
+
+def seeds_to_reject(m: int, alpha: float = 0.05) -> int:
+    """The fewest seeds with which one of m exact sign-flip tests, Holm-adjusted, can reject at all.
+
+    The smallest p of n differences is 2 / 2^n, and the first step of Holm multiplies it by m.
+    """
+    if m < 1 or not 0 < alpha < 1:
+        raise ValueError("at least one comparison, and an alpha between 0 and 1")
+    return next(n for n in range(1, 1100) if math.ldexp(m, 1 - n) <= alpha)

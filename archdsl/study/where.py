@@ -1,0 +1,127 @@
+"""Conditions on arms: `params < 1M`, `not (bn and ln)`, `norm = +bn or macs <= 40M`.
+
+A bare name holds where that factor's level is not its absence, or where the arm has that ingredient at all.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from archdsl.errors import ArchError, suggest
+
+Test = Callable[[Mapping[str, Any], Mapping[str, str], frozenset[str]], bool]
+_TOKEN = re.compile(r"\s*(?:(<=|>=|==|!=|=|<|>|\(|\))|([^\s<>=!()]+(?:\([^()]*\))?))")
+_NUMBER = re.compile(r"([0-9]+(?:\.[0-9]+)?(?:e[0-9]+)?)([kKMGT]?)")
+_SCALE = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_SIGNS: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq, "==": operator.eq,
+    "!=": operator.ne,
+}  # fmt: skip
+
+
+def condition(text: str, totals: tuple[str, ...], factors: tuple[str, ...] = (), option: str = "where") -> Test:
+    """A test of an arm: of its totals by name, its levels by factor, and the words that it has.
+
+    Args:
+        totals: names that are compared with numbers, such as ``params``.
+        factors: names that are compared with levels, or stand alone.
+
+    Raises:
+        ArchError: no condition.
+    """
+    return _Reader(text, totals, factors, option).whole()
+
+
+class _Reader:
+    def __init__(self, text: str, totals: tuple[str, ...], factors: tuple[str, ...], option: str) -> None:
+        self.text, self.totals, self.factors, self.option = text, totals, factors, option
+        self.tokens: list[str] = []
+        at = 0
+        while at < len(text.rstrip()):
+            found = _TOKEN.match(text, at)
+            if found is None:
+                raise self.wrong(f"at `{text[at : at + 10]}`")
+            self.tokens.append(found.group(1) or found.group(2))
+            at = found.end()
+        self.tokens.reverse()
+
+    def wrong(self, what: str) -> ArchError:
+        return ArchError(f"`{self.option}: {self.text}` is no condition ({what})",
+                         help="write for example params<1M, or not (bn and ln)")  # fmt: skip
+
+    def peek(self) -> str:
+        return self.tokens[-1] if self.tokens else ""
+
+    def whole(self) -> Test:
+        test = self.either()
+        if self.tokens:
+            raise self.wrong(f"`{self.peek()}` is left over")
+        return test
+
+    def either(self) -> Test:
+        test = self.both()
+        while self.peek() == "or":
+            self.tokens.pop()
+            test = _or(test, self.both())
+        return test
+
+    def both(self) -> Test:
+        test = self.one()
+        while self.peek() == "and":
+            self.tokens.pop()
+            test = _and(test, self.one())
+        return test
+
+    def one(self) -> Test:
+        token = self.tokens.pop() if self.tokens else ""
+        if token == "not":
+            inner = self.one()
+            return lambda t, c, w: not inner(t, c, w)
+        if token == "(":
+            test = self.either()
+            if not self.tokens or self.tokens.pop() != ")":
+                raise self.wrong("a bracket is open")
+            return test
+        if not token or token in _SIGNS or token in (")", "and", "or"):
+            raise self.wrong("something is missing")
+        return self.comparison(token)
+
+    def comparison(self, name: str) -> Test:
+        if self.peek() not in _SIGNS:
+            return self.bare(name)
+        sign = self.tokens.pop()
+        value = self.tokens.pop() if self.tokens else ""
+        compare = _SIGNS[sign]
+        if name.lower() in self.totals:
+            number = _NUMBER.fullmatch(value)
+            if number is None:
+                raise self.wrong(f"`{value}` is no number")
+            bound, key = float(number.group(1)) * _SCALE[number.group(2)], name.lower()
+            return lambda t, c, w: compare(t[key], bound)
+        if name in self.factors:
+            if sign not in ("=", "==", "!="):
+                raise self.wrong(f"levels of `{name}` have no order")
+            wanted = "" if value == "none" else value
+            return lambda t, c, w: compare(c.get(name, ""), wanted)
+        near = suggest(name, (*self.totals, *self.factors))
+        raise ArchError(f"`{self.option}: {self.text}`: there is no column `{name}`",
+                        help=near or "columns: " + ", ".join((*self.totals, *self.factors)))  # fmt: skip
+
+    def bare(self, name: str) -> Test:
+        if name in self.factors:
+            return lambda t, c, w: c.get(name, "") != ""
+        if name.lower() in self.totals:
+            raise self.wrong(f"compare {name} with a number")
+        word = name.lstrip("+")
+        return lambda t, c, w: word in w
+
+
+def _or(a: Test, b: Test) -> Test:
+    return lambda t, c, w: a(t, c, w) or b(t, c, w)
+
+
+def _and(a: Test, b: Test) -> Test:
+    return lambda t, c, w: a(t, c, w) and b(t, c, w)
