@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -21,6 +22,7 @@ from archdsl.syntax.walk import walk
 TOTALS = ("params", "macs", "flops", "layers", "depth", "activations")
 BASE = "base"
 MOST_FINDINGS = 10
+_PLAIN = re.compile(r"[A-Za-z0-9_.-]+")
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,7 @@ def arms_of(study: StudyFile) -> Arms:
         ArchError: factors that have no place, a design that does not fit, no arm left.
         SpecError: arms that are no network; each finding once, with the first arm that has it.
     """
-    bases = [_base(study, text) for text in study.base]
-    placed = [(name, source, _placed(study, file)) for name, source, file in bases]
+    placed = [(name, source, _placed(study, file)) for name, source, file in bases(study)]
     factors = (*study.factors, *(f for f in own(placed[0][2]) if all(f.name != g.name for g in study.factors)))
     if len(placed) > 1:
         factors = (Factor(BASE, tuple(name for name, _, _ in placed)), *factors)
@@ -86,13 +87,17 @@ def arms_of(study: StudyFile) -> Arms:
     return Arms(factors, design, ordered, left_out, (*_twins(ordered), *_notes(design)))
 
 
-def _base(study: StudyFile, text: str) -> tuple[str, Source, ast.File]:
-    """A base's name, text and tree; paths begin at the study's folder."""
-    beside = study.folder / text if "\n" not in text and len(text) < 1024 else None
-    given = str(beside) if beside is not None and beside.suffix == ".arch" and beside.is_file() else text
-    source, file = read(given, data=study.data, set=study.set)
-    name = beside.stem if beside is not None and beside.suffix == ".arch" else text
-    return name, source, file
+def bases(study: StudyFile) -> Iterator[tuple[str, Source, ast.File]]:
+    """Each base's name, text and tree, with the study's settings; paths begin at the study's folder."""
+    for name, text in study.base:
+        single = "\n" not in text and len(text) < 1024
+        beside = study.folder / text if single else None
+        given: str | Source = text
+        if beside is not None and beside.suffix == ".arch" and beside.is_file():
+            given = str(beside)
+        elif not single and _PLAIN.fullmatch(name):  # a text that was a file once: its runs keep the file's name
+            given = Source(f"{name}.arch", text)
+        yield name, *read(given, data=study.data, set=study.set)
 
 
 def _placed(study: StudyFile, file: ast.File) -> ast.File:

@@ -21,13 +21,13 @@ METRICS = ("test_accuracy", "test_loss", "valid_accuracy", "best_valid_accuracy"
 
 @dataclass(frozen=True, slots=True)
 class StudyFile:
-    """What a study file says. ``base`` are specs (several are a factor of their own, ``base``); ``seeds`` the seeds
-    themselves; ``folder`` is where paths in it begin.
+    """What a study file says. ``base`` are names and specs (several are a factor of their own, ``base``); ``seeds`` the
+    seeds themselves; ``folder`` is where paths in it begin.
     """
 
     name: str
     title: str
-    base: tuple[str, ...]
+    base: tuple[tuple[str, str], ...]
     factors: tuple[Factor, ...] = ()
     design: str | None = None
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
@@ -90,6 +90,32 @@ def study_of(text: str, where: str = "<study>", name: str = "study", folder: Pat
     return StudyFile(**reader.fields(pairs, name), folder=folder if folder is not None else Path())
 
 
+def called(text: str) -> str:
+    """What a base is called: a file by its stem, a text as it stands."""
+    return Path(text).stem if text.endswith(".arch") else text
+
+
+def written(study: StudyFile, texts: tuple[str, ...]) -> str:
+    """The study as a YAML text that stands alone: ``texts`` take the place of the bases' paths, and what was set
+    beside the file is in it.
+    """
+    names = [name for name, _ in study.base]
+    data: dict[str, Any] = {
+        "study": study.title,
+        "base": dict(zip(names, texts, strict=True)),
+        "factors": {f.name: [level or "none" for level in f.levels] for f in study.factors},
+        "design": study.design,
+        "seeds": list(study.seeds),
+        "where": list(study.where),
+        "match": study.match,
+        "baseline": dict(study.baseline),
+        "metric": study.metric,
+        "precision": study.precision,
+    }
+    kept = {key: value for key, value in data.items() if value not in (None, [], {})}
+    return yaml.safe_dump(kept, sort_keys=False, allow_unicode=True, width=120)
+
+
 class _Reader:
     """Turns YAML nodes into settings. Scalars stay the text that was written: `off` is no boolean, 1e-3 no string."""
 
@@ -110,7 +136,7 @@ class _Reader:
                 case "study":
                     found["title"] = self.scalar(node)
                 case "base":
-                    found["base"] = tuple(self.scalars(node))
+                    found["base"] = tuple(self.bases(node))
                 case "factors":
                     found["factors"] = tuple(self.factors(node))
                 case "seeds":
@@ -151,6 +177,12 @@ class _Reader:
     def scalars(self, node: Any) -> Iterator[str]:
         parts = node.value if isinstance(node, yaml.SequenceNode) else [node]
         yield from (self.scalar(part) for part in parts)
+
+    def bases(self, node: Any) -> Iterator[tuple[str, str]]:
+        if isinstance(node, yaml.MappingNode):
+            yield from ((name, self.scalar(value)) for name, (_, value) in self.mapping(node).items())
+        else:
+            yield from ((called(text), text) for text in self.scalars(node))
 
     def factors(self, node: Any) -> Iterator[Factor]:
         for name, (key, value) in self.mapping(node).items():

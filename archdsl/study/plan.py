@@ -5,7 +5,7 @@ are, so that a study that is repeated, extended or edited finds those that it sh
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -141,10 +141,3 @@ def _other(found: Found, now: Mapping[str, str]) -> str:
                      if found.conditions.get(k) != v)  # fmt: skip
 
 
-def values(every: Sequence[Cell], found: Mapping[str, Found], metric: str) -> Iterator[tuple[int, int, float]]:
-    """Arm, seed and value of each finished run that has the metric."""
-    for cell in every:
-        state = found[cell.key]
-        value = state.figures.get(metric) if state.status == "finished" else None
-        if value is not None:
-            yield cell.arm, cell.seed, float(value)

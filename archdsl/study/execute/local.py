@@ -233,6 +233,14 @@ def cores() -> list[int]:
     return list(range(os.cpu_count() or 1))
 
 
+def gpus() -> int:
+    """How many CUDA devices there are, as the driver says; torch takes seconds to be asked."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return len([v for v in visible.split(",") if v.strip() and v.strip() != "-1"])
+    return len(list(Path("/proc/driver/nvidia/gpus").glob("*"))) if Path("/proc/driver/nvidia/gpus").is_dir() else 0
+
+
 def _pin(pid: int, number: int, jobs: int, threads: int) -> None:
     """Each worker on cores of its own, so that the scheduler does not move it away from its caches."""
     own = cores()

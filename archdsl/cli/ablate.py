@@ -1,0 +1,236 @@
+"""``archdsl ablate``: from a spec with holes, or a study file, to a table."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from archdsl.cli.options import Set
+
+if TYPE_CHECKING:
+    from archdsl.study.conduct import Conduct, Engine
+    from archdsl.study.file import StudyFile
+    from archdsl.study.results import Results
+
+SOME_FAILED = 3
+Study = Annotated[
+    str, typer.Argument(metavar="STUDY", help="A study file, the folder of a study, or a spec (with holes, or --out, --in).")
+]
+Out = Annotated[
+    list[str] | None,
+    typer.Option("--out", metavar="WORD", help="Take this ingredient of the spec out: res, bn, mixup, train.wd."),
+]
+In = Annotated[
+    list[str] | None, typer.Option("--in", metavar="TEXT", help="Put this ingredient in: +se, 'mixup(0.2)'.")
+]
+Design = Annotated[
+    str | None,
+    typer.Option("--design", metavar="NAME", help="one-out, one-in, full, pairs, grid, frac:IV."),
+]
+Seeds = Annotated[int | None, typer.Option("--seeds", metavar="N", min=1, max=10_000, help="Seeds 0 to N-1.")]
+Data = Annotated[str | None, typer.Option("--data", metavar="NAME", help="Another data set than the text's.")]
+Where = Annotated[
+    list[str] | None, typer.Option("--where", metavar="TEST", help="Arms to keep: 'params<1M', 'not (bn and ln)'.")
+]
+Match = Annotated[
+    str | None, typer.Option("--match", metavar="WHAT", help="Scale widths so that all arms have equal params or macs.")
+]
+Baseline = Annotated[
+    list[str] | None,
+    typer.Option("--baseline", metavar="FACTOR=LEVEL", help="The arm that the others are compared with."),
+]
+Metric = Annotated[str | None, typer.Option("--metric", metavar="NAME", help="test_accuracy, test_loss, loss, …")]
+Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="The folder of runs; `archdsl train` shares it.")]
+Format = Annotated[
+    Literal["table", "tsv", "csv", "json", "jsonl", "md", "latex"], typer.Option("--format", help="How to print.")
+]
+Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Where the HTML report goes.")]
+
+
+def command(
+    study: Study,
+    out: Out = None,
+    into: In = None,
+    design: Design = None,
+    seeds: Seeds = None,
+    data: Data = None,
+    data_root: Annotated[
+        Path | None, typer.Option("--data-root", metavar="DIR", help="Where the data lies.")
+    ] = None,
+    set: Set = None,
+    where: Where = None,
+    match: Match = None,
+    baseline: Baseline = None,
+    metric: Metric = None,
+    runs: Runs = Path("runs"),
+    device: Annotated[str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda or mps.")] = "auto",
+    precision: Annotated[
+        Literal["auto", "fp32", "bf16", "plain"] | None,
+        typer.Option("--precision", help="One for all runs; auto is bf16 where the processor has it."),
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", "-j", metavar="N", min=1, help="Workers; by default one a core or GPU.")
+    ] = None,
+    engine: Annotated[Literal["local", "ray"] | None, typer.Option("--engine", help="Who carries out the runs.")] = None,
+    address: Annotated[
+        str | None, typer.Option("--address", metavar="HOST:PORT", help="A Ray cluster that is there.")
+    ] = None,
+    time_limit: Annotated[
+        float | None, typer.Option("--time-limit", metavar="SECONDS", min=0.001, help="Of training, for each run.")
+    ] = None,
+    retry: Annotated[
+        int, typer.Option("--retry", metavar="N", min=0, help="Tries more, where a process or a disk failed.")
+    ] = 1,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="End at the first run that fails.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Train anew what was made with another torch, device or precision.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be run, and how long it would take.")] = False,
+    format: Format = "table",
+    html: Html = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on the way.")] = False,
+) -> None:
+    """Run an ablation: paired seeds, every run kept and shared, a table with honest statistics."""
+    from archdsl.study.arms import arms_of
+    from archdsl.study.conduct import Conduct
+    from archdsl.study.plan import cells
+    from archdsl.study.select import Choice, select
+    from archdsl.train.runs import check_writable
+
+    chosen = select(study, Choice(
+        out or (), into or (), design, seeds, data, set or (), where or (), match, baseline or (), metric, precision,
+        time_limit,
+    ))  # fmt: skip
+    arms = arms_of(chosen)
+    conduct = Conduct(arms, cells(arms, chosen.seeds), runs)
+    if dry_run:
+        _preview(chosen, conduct, jobs, device, format)
+        return
+    check_writable(runs)
+    how = _Way(device, data_root, jobs, engine or chosen.engine, address, retry, fail_fast, again, quiet)
+    current = _carry_out(chosen, conduct, how)
+    results = results_of(chosen, conduct, current)
+    report(results, chosen, runs, format, html, quiet)
+    if any(state != "finished" for a in results.arms for state, n in a.states.items() if n):
+        raise SystemExit(SOME_FAILED)
+
+
+class _Way:
+    """How the runs are carried out."""
+
+    def __init__(
+        self, device: str, data_root: Path | None, jobs: int | None, engine: str, address: str | None, retry: int,
+        fail_fast: bool, again: bool, quiet: bool,
+    ) -> None:  # fmt: skip
+        self.device, self.data_root, self.jobs, self.engine, self.address = device, data_root, jobs, engine, address
+        self.retry, self.fail_fast, self.again, self.quiet = retry, fail_fast, again, quiet
+
+
+def workers(jobs: int | None, device: str) -> int:
+    """How many workers: one a GPU where the runs go there, else one a core."""
+    from archdsl.study.execute.local import cores, gpus
+
+    if jobs is not None:
+        return jobs
+    found = gpus() if device in ("auto", "cuda") else 0
+    return found or (1 if device.startswith(("cuda:", "mps")) else len(cores()))
+
+
+def _carry_out(chosen: StudyFile, conduct: Conduct, way: _Way) -> dict[str, str] | None:
+    """Run what is missing; gives the conditions under which it was, None where nothing was."""
+    from archdsl.cli.watching import Watching
+    from archdsl.study.select import STUDY, folder_of, standalone
+    from archdsl.train.store.files import write_whole
+
+    folder = folder_of(chosen, conduct.runs)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / STUDY, standalone(chosen).encode())
+    todo = conduct.missing
+    redone = [c for c in conduct.every if conduct.settled()[c.key].status == "foreign"] if way.again else []
+    if not todo and not redone:
+        return None
+    todo = [*todo, *(c for c in redone if c not in todo)]
+    engine = _engine(chosen, conduct, way, folder, tuple(c.key for c in redone))
+    jobs = min(workers(way.jobs, way.device), len(todo))
+    with Watching(sys.stderr, conduct, todo, chosen.metric, jobs, way.quiet) as watching:
+        try:
+            conduct.carry_out(engine, todo, watching, way.fail_fast)
+        except KeyboardInterrupt:
+            watching.stopped(_command())
+            raise
+    return watching.conditions
+
+
+def _engine(chosen: StudyFile, conduct: Conduct, way: _Way, folder: Path, again: tuple[str, ...]) -> Engine:
+    from archdsl.study.execute.order import Terms
+
+    terms = Terms(
+        str(conduct.runs), str(way.data_root) if way.data_root else None, way.device, chosen.precision,
+        chosen.time_limit, 1, again,
+    )  # fmt: skip
+    if way.engine == "ray":
+        from archdsl.study.execute.cluster import Cluster
+
+        return Cluster(terms, way.jobs, way.retry, way.address)
+    from archdsl.study.execute.local import Local
+
+    return Local(terms, workers(way.jobs, way.device), folder, way.retry)
+
+
+def results_of(chosen: StudyFile, conduct: Conduct, current: dict[str, str] | None = None) -> Results:
+    """The results as they stand."""
+    from archdsl.study.results import results
+
+    return results(chosen.title, chosen.metric, conduct.arms, chosen.seeds, conduct.every, conduct.settled(current))
+
+
+def report(
+    results: Results, chosen: StudyFile, runs: Path, format: str, html: Path | None, quiet: bool
+) -> None:
+    """Print the table, and write the HTML report."""
+    from archdsl.cli.output import put_table
+    from archdsl.study.select import folder_of
+    from archdsl.study.tables import table
+
+    put_table(table(results), format)
+    sys.stdout.flush()
+    target = html or folder_of(chosen, runs) / "report.html"
+    try:
+        from archdsl.study.curves import curves
+        from archdsl.study.html import html as written
+    except ImportError:
+        return
+    from archdsl.errors import EnvError
+    from archdsl.train.store.files import write_whole
+
+    try:
+        text = written(results, f"archdsl ablate {shlex.quote(str(folder_of(chosen, runs)))}", curves(results))
+    except EnvError:
+        if html is not None:
+            raise
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(target, text.encode("utf-8"))
+    if not quiet and sys.stderr is not None:
+        print(f"report: {target}", file=sys.stderr)
+
+
+def _preview(chosen: StudyFile, conduct: Conduct, jobs: int | None, device: str, format: str) -> None:
+    from archdsl.cli.output import put_table
+    from archdsl.study.estimate import seconds_left
+    from archdsl.study.tables import preview
+
+    count = workers(jobs, device)
+    found = conduct.settled()
+    seconds, guessed = seconds_left(conduct.every, conduct.missing, found, min(count, len(conduct.missing) or 1))
+    states = [(cell.arm, found[cell.key]) for cell in conduct.every]
+    put_table(preview(results_of(chosen, conduct), states, seconds, guessed, count), format)
+
+
+def _command() -> str:
+    return shlex.join(["archdsl", *sys.argv[1:]])
+

@@ -1,0 +1,49 @@
+"""``archdsl report``: what a study has found so far, without running anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from archdsl.cli.ablate import Baseline, Data, Design, Format, Html, In, Match, Metric, Out, Runs, Seeds, Study, Where
+from archdsl.cli.options import Set
+
+
+def command(
+    study: Study,
+    out: Out = None,
+    into: In = None,
+    design: Design = None,
+    seeds: Seeds = None,
+    data: Data = None,
+    set: Set = None,
+    where: Where = None,
+    match: Match = None,
+    baseline: Baseline = None,
+    metric: Metric = None,
+    runs: Runs = Path("runs"),
+    format: Format = "table",
+    html: Html = None,
+) -> None:
+    """Print the table of a study, done or half done, and write its HTML report."""
+    from archdsl.cli.ablate import report, results_of
+    from archdsl.study.arms import arms_of
+    from archdsl.study.conduct import Conduct
+    from archdsl.study.plan import cells
+    from archdsl.study.select import Choice, select
+
+    chosen = select(study, Choice(
+        out or (), into or (), design, seeds, data, set or (), where or (), match, baseline or (), metric,
+    ))  # fmt: skip
+    arms = arms_of(chosen)
+    conduct = Conduct(arms, cells(arms, chosen.seeds), _runs(study, runs))
+    report(results_of(chosen, conduct), chosen, conduct.runs, format, html, quiet=False)
+
+
+def _runs(study: str, runs: Path) -> Path:
+    """The folder of runs: where a study is given by its own folder, the one that this folder is in."""
+    from archdsl.study.select import FOLDER, STUDY
+
+    given = Path(study) if "\n" not in study and len(study) < 1024 else Path()
+    if study and (given / STUDY).is_file() and given.resolve().parent.name == FOLDER:
+        return given.parent.parent
+    return runs

@@ -1,0 +1,75 @@
+"""A study carried out: what is missing is run, what is there is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from archdsl.study.arms import Arms
+from archdsl.study.execute.order import News, Order, Outcome, Ready
+from archdsl.study.plan import ENDED, Cell, Found, distinct, foreign, look
+
+Event = Ready | News | Outcome
+Listener = Callable[[Event], object]
+
+
+class Engine(Protocol):
+    """Carries out orders, the first ones first; one Outcome each."""
+
+    def run(self, orders: Sequence[Order]) -> Iterator[Event]: ...
+
+
+@dataclass
+class Conduct:
+    """The runs of a study on their way. ``found`` is what is known of each, by key."""
+
+    arms: Arms
+    every: tuple[Cell, ...]
+    runs: Path
+    found: dict[str, Found] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.found = {cell.key: look(self.runs, cell) for cell in distinct(self.every)}
+
+    @property
+    def missing(self) -> list[Cell]:
+        """Runs without a result, the longest first."""
+        return [cell for cell in distinct(self.every) if self.found[cell.key].status not in ENDED]
+
+    def order(self, cell: Cell) -> Order:
+        """What a worker is told."""
+        experiment = cell.experiment
+        label = f"{self.arms.arms[cell.arm].name}, seed {cell.seed}"
+        return Order(cell.key, experiment.name, experiment.text, label)
+
+    def carry_out(
+        self, engine: Engine, cells: Sequence[Cell], listen: Listener = lambda event: None, fail_fast: bool = False
+    ) -> None:
+        """Run the cells. With ``fail_fast`` the first one that does not finish ends the study."""
+        by_key = {cell.key: cell for cell in cells}
+        happening = engine.run([self.order(cell) for cell in cells])
+        try:
+            for event in happening:
+                if isinstance(event, Outcome):
+                    self.found[event.key] = self._after(by_key[event.key], event)
+                listen(event)
+                if fail_fast and isinstance(event, Outcome) and event.status != "finished":
+                    return
+        finally:
+            close = getattr(happening, "close", None)
+            if close is not None:
+                close()
+
+    def _after(self, cell: Cell, outcome: Outcome) -> Found:
+        """What the store has now; of a run that could not write, what its worker said."""
+        stored = look(self.runs, cell)
+        if outcome.status in ENDED or stored.status == outcome.status:
+            return stored
+        return Found("failed" if outcome.status == "failed" else "interrupted" if outcome.status == "interrupted"
+                     else "timeout", {}, stored.conditions, stored.folder, outcome.message)  # fmt: skip
+
+    def settled(self, current: Mapping[str, str] | None = None) -> dict[str, Found]:
+        """What is known, with results of other conditions marked as foreign."""
+        return foreign(self.found, current)

@@ -1,0 +1,134 @@
+"""What a study found: the values of every arm by seed, and the comparisons with the reference. Plain frozen data, from
+which every table and figure is drawn; neither the order of arms and seeds nor what was cached changes it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from archdsl.study.arms import Arm, Arms
+from archdsl.study.factors import Factor
+from archdsl.study.plan import CONDITIONS, ENDED, Cell, Found
+from archdsl.study.stats import Comparison, Summary, compare, holm, summary
+
+HIGHER_IS_BETTER = ("accuracy",)
+
+
+@dataclass(frozen=True)
+class ArmResult:
+    """An arm with what its runs gave.
+
+    values: the metric by seed, of finished runs. figures: all figures of a finished run's result, by seed. states:
+    how many of the planned runs are finished, diverged, failed, oom, timeout, interrupted, foreign, missing.
+    folders: the run folders by seed.
+    comparison: with the reference, seed by seed, None for the reference itself. p: its sign-flip p, Holm-adjusted
+    over all comparisons of the study.
+    """
+
+    arm: Arm
+    planned: int
+    values: Mapping[int, float]
+    figures: Mapping[int, Mapping[str, Any]]
+    states: Mapping[str, int]
+    folders: Mapping[int, Path]
+    comparison: Comparison | None = None
+    p: float | None = None
+
+    @property
+    def name(self) -> str:
+        """The arm's name."""
+        return self.arm.name
+
+    @cached_property
+    def summary(self) -> Summary:
+        """Mean, sd and interval of the metric."""
+        return summary([self.values[seed] for seed in sorted(self.values)])
+
+
+@dataclass(frozen=True)
+class Results:
+    """A study with everything that is known of it. ``arms`` has the reference first."""
+
+    title: str
+    metric: str
+    seeds: tuple[int, ...]
+    factors: tuple[Factor, ...]
+    design: str
+    aliases: tuple[str, ...]
+    arms: tuple[ArmResult, ...]
+    conditions: Mapping[str, str]
+    notes: tuple[str, ...] = field(default=())
+    failures: tuple[tuple[str, int, str, str], ...] = field(default=())  # arm, seed, status, message
+
+    @property
+    def reference(self) -> ArmResult:
+        """The arm that the others are compared with."""
+        return self.arms[0]
+
+    @property
+    def done(self) -> int:
+        """Runs with a result."""
+        return sum(n for a in self.arms for state, n in a.states.items() if state in ENDED)
+
+    @property
+    def planned(self) -> int:
+        """Runs in all."""
+        return sum(a.planned for a in self.arms)
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether more of the metric is good: so for accuracies, not for losses."""
+        return self.metric.endswith(HIGHER_IS_BETTER)
+
+
+def results(
+    title: str, metric: str, arms: Arms, seeds: Sequence[int], every: Sequence[Cell], found: Mapping[str, Found]
+) -> Results:
+    """Bring together the plan and what the store has; ``found`` is by the cells' keys."""
+    own = [[c for c in every if c.arm == n] for n in range(len(arms.arms))]
+    raw = [_arm(arm, cells, found, metric) for arm, cells in zip(arms.arms, own, strict=True)]
+    first = raw[0]
+    compared = [compare(a.values, first.values, (a.name, first.name)) for a in raw[1:]]
+    adjusted = holm([c.p if c.n else None for c in compared])
+    rest = [
+        ArmResult(a.arm, a.planned, a.values, a.figures, a.states, a.folders, c, p)
+        for a, c, p in zip(raw[1:], compared, adjusted, strict=True)
+    ]
+    counts = Counter(tuple(sorted(f.conditions.items())) for f in found.values() if f.status in ENDED)
+    current = max(counts, key=lambda c: (counts[c], c), default=())
+    failures = tuple(
+        (arms.arms[c.arm].name, c.seed, found[c.key].status, found[c.key].message)
+        for c in every if found[c.key].status not in ("finished", "missing")
+    )  # fmt: skip
+    return Results(
+        title, metric, tuple(seeds), arms.factors, arms.design.name, arms.design.aliases, (first, *rest),
+        {k: dict(current).get(k, "") for k in CONDITIONS}, _notes(arms), failures,
+    )  # fmt: skip
+
+
+def _notes(arms: Arms) -> tuple[str, ...]:
+    found = list(arms.notes)
+    if arms.left_out:
+        found.append(f"{arms.left_out:,} arms are left out by `where`")
+    found += [f"{a.name}: {a.matched}" for a in arms.arms if a.matched is not None]
+    return tuple(found)
+
+
+def _arm(arm: Arm, cells: Sequence[Cell], found: Mapping[str, Found], metric: str) -> ArmResult:
+    states: Counter[str] = Counter()
+    values: dict[int, float] = {}
+    figures: dict[int, Mapping[str, Any]] = {}
+    folders: dict[int, Path] = {}
+    for cell in sorted(cells, key=lambda c: c.seed):
+        state = found[cell.key]
+        states[state.status] += 1
+        if state.folder is not None:
+            folders[cell.seed] = state.folder
+        if state.status == "finished" and state.figures.get(metric) is not None:
+            values[cell.seed], figures[cell.seed] = float(state.figures[metric]), state.figures
+    return ArmResult(arm, len(cells), values, figures, dict(sorted(states.items())), folders)

@@ -1,0 +1,110 @@
+"""Which study a command means: a study file, the folder of one that was begun, or a spec with options."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from archdsl.api import read
+from archdsl.errors import ArchError, suggest
+from archdsl.expand.text import canonical_text
+from archdsl.study.arms import bases
+from archdsl.study.factors import added, present
+from archdsl.study.file import MATCHES, METRICS, StudyFile, called, read_study, written
+
+STUDY = "study.yaml"
+FOLDER = "studies"  # in the folder of runs
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Options of a command; each goes before what the study file says."""
+
+    out: Sequence[str] = ()
+    into: Sequence[str] = ()
+    design: str | None = None
+    seeds: int | None = None
+    data: str | None = None
+    set: Sequence[str] = ()
+    where: Sequence[str] = ()
+    match: str | None = None
+    baseline: Sequence[str] = ()
+    metric: str | None = None
+    precision: str | None = None
+    time_limit: float | None = None
+
+
+def select(given: str, choice: Choice) -> StudyFile:
+    """The study of a command line.
+
+    Raises:
+        ArchError: no such study or spec, or options that contradict it.
+    """
+    path = Path(given) if "\n" not in given and len(given) < 1024 else Path()
+    if given and path.is_dir() and (path / STUDY).is_file():
+        study = read_study(path / STUDY)
+    elif path.suffix in (".yaml", ".yml"):
+        study = read_study(path)
+    else:
+        study = StudyFile(name=path.stem if path.suffix == ".arch" else "study", title=given, base=((called(given), given),))
+    study = replace(
+        study,
+        seeds=tuple(range(choice.seeds)) if choice.seeds is not None else study.seeds,
+        data=choice.data or study.data,
+        set=(*study.set, *choice.set),
+        where=(*study.where, *choice.where),
+        design=choice.design or study.design,
+        match=_known("--match", choice.match, MATCHES) or study.match,
+        metric=_known("--metric", choice.metric, METRICS) or study.metric,
+        baseline={**study.baseline, **_pairs(choice.baseline)},
+        precision=choice.precision or study.precision,
+        time_limit=choice.time_limit or study.time_limit,
+    )
+    return _with_factors(study, choice)
+
+
+def _with_factors(study: StudyFile, choice: Choice) -> StudyFile:
+    if not choice.out and not choice.into:
+        return study
+    if len(study.base) > 1:
+        raise ArchError("--out and --in need one base, and the study has several")
+    if choice.design not in (None, "one-out") and choice.out and choice.into:
+        raise ArchError(f"--design {choice.design} with both --out and --in",
+                        help="give the factors in a study file")  # fmt: skip
+    _, file = read(study.base[0][1], data=study.data, set=study.set)
+    factors = [present(file, name) for name in choice.out] + [added(text) for text in choice.into]
+    if len({f.name for f in (*study.factors, *factors)}) < len(study.factors) + len(factors):
+        raise ArchError("one factor is given twice", help="name each ingredient once")
+    # The levels of `--in` are turned round (level 0 is absence): each change from the base is then one from level 0.
+    return replace(study, factors=(*study.factors, *factors), design=choice.design or study.design or "one-out")
+
+
+def _pairs(texts: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for text in texts:
+        name, equals, level = text.partition("=")
+        if not equals:
+            raise ArchError(f"`--baseline {text}` names no level", help="write --baseline norm=+ln")
+        found[name.strip()] = level.strip()
+    return found
+
+
+def _known(option: str, value: str | None, known: tuple[str, ...]) -> str | None:
+    if value is not None and value not in known:
+        raise ArchError(f"`{option} {value}`: one of {', '.join(known)}", help=suggest(value, known))
+    return value
+
+
+def standalone(study: StudyFile) -> str:
+    """The study as a file that needs no other one."""
+    return written(study, tuple(canonical_text(file) for _, _, file in bases(study)))
+
+
+def folder_of(study: StudyFile, runs: Path) -> Path:
+    """Where the view of a study lies: its name, and a hash of what is compared; more seeds are the same study."""
+    text = standalone(replace(study, seeds=(0,), title=""))
+    name = re.sub(r"[^A-Za-z0-9._]+", "-", study.name).strip("-.")[:60] or "study"
+    return runs / FOLDER / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

@@ -1,0 +1,140 @@
+"""Results as tables of plain data: one row an arm, with what a reader needs to judge it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from archdsl.report import Cell, Column, Table
+from archdsl.study.plan import Found
+from archdsl.study.results import ArmResult, Results
+from archdsl.study.stats import detectable, seeds_to_reject
+
+P_LEVEL = 0.05
+
+
+def table(results: Results) -> Table:
+    """The table of a study: the reference first, the others in the order of the design."""
+    share = results.higher_is_better
+    kind, digits = ("percent", 2) if share else ("float", 4)
+
+    def value(name: str, key: str) -> Column:
+        return Column(name, kind, key=key, digits=digits)  # type: ignore[arg-type]
+
+    grid = results.design in ("grid", "full") and len(results.factors) > 1
+    columns = [
+        Column("arm"),
+        *(Column(f.name, key=f"factor {f.name}") for f in results.factors if grid),
+        Column("runs", align="right"),
+        value("mean", "mean"),
+        value("sd", "sd"),
+        value("Δ", "delta"),
+        value("low", "low"),
+        value("high", "high"),
+        Column("p Holm", "float", key="p_holm", digits=4),
+        Column("P(better)", "float", key="superiority", digits=2),
+        value("detectable", "detectable"),
+        Column("params", "int"),
+        Column("MACs", "compact", key="macs"),
+    ]
+    rows = [_row(results, arm, grid) for arm in results.arms]
+    if any(row[-1] for row in rows):
+        columns.append(Column("others"))
+    else:
+        rows = [row[:-1] for row in rows]
+    return Table(tuple(columns), tuple(rows), results.title, notes=tuple(notes(results)))
+
+
+def _row(results: Results, result: ArmResult, grid: bool) -> tuple[Cell, ...]:
+    summary, compared = result.summary, result.comparison
+    better = None if compared is None else compared.superiority
+    if better is not None and not results.higher_is_better:
+        better = 1 - better
+    deltas = (None,) * 3 if compared is None else (compared.delta, compared.low, compared.high)
+    return (
+        result.name,
+        *(result.arm.choice.get(f.name, "") or "none" for f in results.factors if grid),
+        f"{summary.n}/{result.planned}",
+        summary.mean,
+        summary.sd,
+        *deltas,
+        result.p,
+        better,
+        None if compared is None else compared.detectable,
+        result.arm.totals["params"],
+        result.arm.totals["macs"],
+        others(result.states),
+    )  # fmt: skip
+
+
+def others(states: dict[str, int] | object) -> str:
+    """Counts of runs that have no result, in words."""
+    assert isinstance(states, dict)
+    return ", ".join(f"{n} {state}" for state, n in sorted(states.items()) if state not in ("finished", "missing"))
+
+
+def notes(results: Results) -> Iterable[str]:
+    """What stands below the table."""
+    compared = [a for a in results.arms[1:] if a.comparison is not None]
+    n, m = len(results.seeds), len(compared)
+    name = results.metric.replace("_", " ")
+    sign = "" if results.higher_is_better else " (less is better)"
+    yield (f"{name}{sign}; Δ is against `{results.reference.name}`, seed by seed, with its 95 % t interval; what varies "
+           "is the seed (initial weights, order, augmentation, dropout, split), on this test set")  # fmt: skip
+    if m and n < (needed := seeds_to_reject(m)):
+        yield (f"the exact sign-flip test with Holm's correction over {m} comparison{'s' if m > 1 else ''} cannot go "
+               f"below {P_LEVEL:g} with {n} seed{'s' if n > 1 else ''}; it takes {needed}")  # fmt: skip
+    for words in dict.fromkeys(w for a in compared if a.comparison for w in a.comparison.why):
+        whose = [a.name for a in compared if a.comparison and words in a.comparison.why]
+        yield f"{words} ({', '.join(whose[:3])}{' and others' if len(whose) > 3 else ''})"
+    yield from results.notes
+    if results.aliases:
+        yield "effects that cannot be told apart: " + "; ".join(results.aliases)
+    for arm, seed, status, message in results.failures[:5]:
+        yield f"{arm}, seed {seed}: {status}" + (f": {message.splitlines()[0]}" if message else "")
+    if len(results.failures) > 5:
+        yield f"and {len(results.failures) - 5} more runs without a result"
+    made = ", ".join(f"{k} {v}" for k, v in results.conditions.items() if v)
+    yield f"{results.done} of {results.planned} runs" + (f"; {made}" if made else "")
+
+
+def preview(
+    results: Results, found: Sequence[tuple[int, Found]], seconds: float, guessed: bool, jobs: int
+) -> Table:
+    """What `--dry-run` prints: arms with their runs, costs and what is there already.
+
+    Args:
+        found: arm and state of each planned run.
+        seconds: the estimate for what is missing, over all workers.
+        guessed: no run of this machine stands behind it.
+    """
+    rows: list[tuple[Cell, ...]] = []
+    for number, arm in enumerate(results.arms):
+        cached = sum(1 for n, f in found if n == number and f.status in ("finished", "diverged"))
+        totals = arm.arm.totals
+        rows.append((arm.name, arm.planned, cached, totals["params"], totals["macs"], totals["depth"],
+                     arm.arm.spec.hash))  # fmt: skip
+    missing = sum(1 for _, f in found if f.status not in ("finished", "diverged"))
+    columns = (Column("arm"), Column("runs", "int"), Column("cached", "int"), Column("params", "int"),
+               Column("MACs", "compact", key="macs"), Column("depth", "int"), Column("hash"))  # fmt: skip
+    n = len(results.seeds)
+    sds = [a.comparison.sd for a in results.arms[1:] if a.comparison is not None and a.comparison.sd]
+    least = detectable(n, sum(sds) / len(sds) if sds else 1.0) if n > 1 else None
+    unit = "" if sds else " standard deviations of the paired difference"
+    shown = "undefined with one seed" if least is None else (
+        f"{100 * least:.2f} points" if sds and results.higher_is_better else f"{least:.3g}{unit}")  # fmt: skip
+    workers = f"{jobs} worker{'s' if jobs > 1 else ''}"
+    time = f"about {duration(seconds)} on {workers}" + (", a guess: no run is there to go by" if guessed else "")
+    return Table(columns, tuple(rows), results.title, notes=(
+        f"{missing} of {results.planned} runs are missing; {time if missing else 'nothing is to be done'}",
+        f"the smallest difference that {n} seed{'s' if n > 1 else ''} can detect (power 0.8): {shown}",
+        *results.notes,
+    ))  # fmt: skip
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 5400:
+        return f"{round(seconds / 60)} minutes"
+    return f"{seconds / 3600:.1f} hours"
