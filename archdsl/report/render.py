@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from typing import TextIO
 
+from archdsl.report.latex import latex_text
 from archdsl.report.table import Table
 from archdsl.report.text import csv_text, json_text, markdown_text, plain_text, records, tsv_text
 
@@ -15,6 +16,8 @@ _WRITERS: dict[str, Callable[[Table], str]] = {
     "tsv": tsv_text,
     "md": markdown_text,
     "json": lambda table: json_text(records(table)),
+    "jsonl": lambda table: "".join(json_text(record, indent=None) for record in records(table)),
+    "latex": latex_text,
 }
 FORMATS = ("table", *_WRITERS)
 

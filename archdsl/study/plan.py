@@ -25,17 +25,13 @@ CONDITIONS = ("torch", "numerics", "device", "precision")
 
 @dataclass(frozen=True)
 class Cell:
-    """One run: an arm with a seed."""
+    """One run: an arm with a seed. ``key`` names it by its content; ``cost`` is the MACs of the whole run."""
 
     arm: int
     seed: int
     experiment: Experiment
-    cost: int  # MACs of the whole run: the longest goes first
-
-    @property
-    def key(self) -> str:
-        """The name of the run by its content."""
-        return identity(self.experiment)
+    key: str
+    cost: int
 
 
 @dataclass(frozen=True)
@@ -61,7 +57,7 @@ def cells(arms: Arms, seeds: Sequence[int]) -> tuple[Cell, ...]:
             for seed in seeds:
                 spec = seeded(arm.spec, seed)
                 experiment = experiment_of(spec)
-                found.append(Cell(number, seed, experiment, _work(spec, experiment)))
+                found.append(Cell(number, seed, experiment, identity(experiment), _work(spec, experiment)))
         except ArchError as error:
             error.message = f"arm `{arm.name}`: {error.message}" if error.message else error.message
             raise
@@ -139,5 +135,3 @@ def foreign(found: Mapping[Any, Found], current: Mapping[str, str] | None = None
 def _other(found: Found, now: Mapping[str, str]) -> str:
     return ", ".join(f"{k} {found.conditions.get(k)} instead of {v}" for k, v in now.items()
                      if found.conditions.get(k) != v)  # fmt: skip
-
-

@@ -95,7 +95,28 @@ def test_json_has_no_nan_at_any_depth() -> None:
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_empty_table(format: str) -> None:
-    assert piped(Table((Column("spec"), Column("params", "int"))), format).endswith("\n")
+    text = piped(Table((Column("spec"), Column("params", "int"))), format)
+    assert text == "" if format == "jsonl" else text.endswith("\n")  # no row, no line
+
+
+def test_json_lines_are_a_record_a_line(nets: Table) -> None:
+    lines = piped(nets, "jsonl").splitlines()
+    assert [json.loads(line) for line in lines] == json.loads(piped(nets, "json"))
+
+
+def test_latex_escapes_what_a_spec_holds_and_keeps_the_rules_of_booktabs() -> None:
+    table = Table(
+        (Column("arm_1"), Column("Δ", "percent")),
+        (("vgg[64x2] {a | b} 5% & _^~\\", -0.5),),
+        "a #1 $x$",
+        notes=("n < 3",),
+    )
+    text = piped(table, "latex")
+    assert r"vgg{[}64x2{]} \{a \textbar{} b\} 5\% \& \_\textasciicircum{}\textasciitilde{}\textbackslash{}" in text
+    assert r"arm\_1 & $\Delta$ \\" in text
+    assert "$-$50" in text and r"\caption{a \#1 \$x\$}" in text
+    assert [text.count(rule) for rule in (r"\toprule", r"\midrule", r"\bottomrule")] == [1, 1, 1]
+    assert r"n \textless{} 3" in text
 
 
 @pytest.mark.parametrize("format", FORMATS)
