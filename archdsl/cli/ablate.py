@@ -12,13 +12,18 @@ import typer
 from archdsl.cli.options import Set
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from archdsl.study.conduct import Conduct, Engine
     from archdsl.study.file import StudyFile
     from archdsl.study.results import Results
 
 SOME_FAILED = 3
 Study = Annotated[
-    str, typer.Argument(metavar="STUDY", help="A study file, the folder of a study, or a spec (with holes, or --out, --in).")
+    str,
+    typer.Argument(
+        metavar="STUDY", help="A study file, the folder of a study, or a spec (with holes, or --out, --in)."
+    ),
 ]
 Out = Annotated[
     list[str] | None,
@@ -58,9 +63,7 @@ def command(
     design: Design = None,
     seeds: Seeds = None,
     data: Data = None,
-    data_root: Annotated[
-        Path | None, typer.Option("--data-root", metavar="DIR", help="Where the data lies.")
-    ] = None,
+    data_root: Annotated[Path | None, typer.Option("--data-root", metavar="DIR", help="Where the data lies.")] = None,
     set: Set = None,
     where: Where = None,
     match: Match = None,
@@ -75,7 +78,9 @@ def command(
     jobs: Annotated[
         int | None, typer.Option("--jobs", "-j", metavar="N", min=1, help="Workers; by default one a core or GPU.")
     ] = None,
-    engine: Annotated[Literal["local", "ray"] | None, typer.Option("--engine", help="Who carries out the runs.")] = None,
+    engine: Annotated[
+        Literal["local", "ray"] | None, typer.Option("--engine", help="Who carries out the runs.")
+    ] = None,
     address: Annotated[
         str | None, typer.Option("--address", metavar="HOST:PORT", help="A Ray cluster that is there.")
     ] = None,
@@ -89,7 +94,9 @@ def command(
     again: Annotated[
         bool, typer.Option("--again", help="Train anew what was made with another torch, device or precision.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be run, and how long it would take.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be run, and how long it would take.")
+    ] = False,
     format: Format = "table",
     html: Html = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on the way.")] = False,
@@ -140,7 +147,7 @@ def workers(jobs: int | None, device: str) -> int:
     return found or (1 if device.startswith(("cuda:", "mps")) else len(cores()))
 
 
-def _carry_out(chosen: StudyFile, conduct: Conduct, way: _Way) -> dict[str, str] | None:
+def _carry_out(chosen: StudyFile, conduct: Conduct, way: _Way) -> Mapping[str, str] | None:
     """Run what is missing; gives the conditions under which it was, None where nothing was."""
     from archdsl.cli.watching import Watching
     from archdsl.study.select import STUDY, folder_of, standalone
@@ -181,16 +188,14 @@ def _engine(chosen: StudyFile, conduct: Conduct, way: _Way, folder: Path, again:
     return Local(terms, workers(way.jobs, way.device), folder, way.retry)
 
 
-def results_of(chosen: StudyFile, conduct: Conduct, current: dict[str, str] | None = None) -> Results:
+def results_of(chosen: StudyFile, conduct: Conduct, current: Mapping[str, str] | None = None) -> Results:
     """The results as they stand."""
     from archdsl.study.results import results
 
     return results(chosen.title, chosen.metric, conduct.arms, chosen.seeds, conduct.every, conduct.settled(current))
 
 
-def report(
-    results: Results, chosen: StudyFile, runs: Path, format: str, html: Path | None, quiet: bool
-) -> None:
+def report(results: Results, chosen: StudyFile, runs: Path, format: str, html: Path | None, quiet: bool) -> None:
     """Print the table, and write the HTML report."""
     from archdsl.cli.output import put_table
     from archdsl.study.select import folder_of
@@ -233,4 +238,3 @@ def _preview(chosen: StudyFile, conduct: Conduct, jobs: int | None, device: str,
 
 def _command() -> str:
     return shlex.join(["archdsl", *sys.argv[1:]])
-

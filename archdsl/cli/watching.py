@@ -29,7 +29,7 @@ class Watching:
         self.ended = 0
         self.began = time.monotonic()
         self.share: dict[str, float] = {}
-        self.conditions: Mapping[str, str] | Any = None
+        self.conditions: Mapping[str, str] | None = None
         self.live: Any = None
 
     def __enter__(self) -> Self:

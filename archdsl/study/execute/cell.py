@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,7 +19,7 @@ from archdsl.train.device import choose_device
 from archdsl.train.events import EpochDone, Event, Progress, Started
 from archdsl.train.fit import Wish, fit
 from archdsl.train.plan import Plan, unprobed
-from archdsl.train.runs import NUMERICS, Run
+from archdsl.train.runs import NUMERICS, Run, RunFolder
 from archdsl.train.signals import Interrupted
 from archdsl.train.store.claim import Taken
 
@@ -67,9 +70,24 @@ def train_cell(order: Order, terms: Terms, tell: Callable[[int, float], None]) -
     except (EnvError, StoreError) as error:
         return Outcome(order.key, "failed", str(error), "environment")
     except (ArchError, RuntimeError, ValueError, ArithmeticError) as error:
-        return Outcome(order.key, "failed", str(error) or type(error).__name__, "experiment")
+        message = str(error) or type(error).__name__
+        with suppress(ArchError):
+            _note(order, terms, message)
+        return Outcome(order.key, "failed", message, "experiment")
     figures = dict(run.result or {})
     return Outcome(order.key, str(figures.get("status", "interrupted")), str(figures.get("message", "")), "", figures)
+
+
+def _note(order: Order, terms: Terms, message: str) -> None:
+    """Leave in the store that the run failed, and why."""
+    device, plan = plan_of(terms)
+    experiment = experiment_of(load(Source(f"{order.name}.arch", order.text)))
+    folder = RunFolder.open(Path(terms.out), experiment)
+    try:
+        folder.describe(str(device), "", asdict(plan))
+        folder.note({"status": "failed", "message": message})
+    finally:
+        folder.close()
 
 
 def _fit(order: Order, terms: Terms, listen: Callable[[Event], Any]) -> Run:

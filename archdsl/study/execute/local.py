@@ -36,6 +36,7 @@ class _Worker:
     ready: bool = False
     since: float = 0.0
     done: int = 0
+    reader: threading.Thread | None = None
 
     def send(self, message: dict[str, Any]) -> None:
         assert self.process.stdin is not None
@@ -63,6 +64,7 @@ class Local:
         self.terms, self.jobs, self.logs, self.retry, self.work = terms, jobs, logs, retry, work
         self.answers: queue.Queue[tuple[_Worker, dict[str, Any] | None]] = queue.Queue()
         self.workers: dict[int, _Worker] = {}
+        self.started: list[_Worker] = []  # those that were let go, too
         self.tries: dict[str, int] = {}
         self.waiting: list[tuple[float, Order]] = []
 
@@ -99,15 +101,18 @@ class Local:
         )  # fmt: skip
         worker = _Worker(number, process, log, since=time.monotonic())
         self.workers[number] = worker
+        self.started.append(worker)
         _pin(process.pid, number, self.jobs, self.terms.threads)
         worker.send(asdict(self.terms))
-        threading.Thread(target=self._read, args=(worker,), daemon=True).start()
+        worker.reader = threading.Thread(target=self._read, args=(worker,), daemon=True)
+        worker.reader.start()
 
     def _read(self, worker: _Worker) -> None:
         assert worker.process.stdout is not None
-        for text in worker.process.stdout:
-            with suppress(ValueError):
-                self.answers.put((worker, json.loads(text)))
+        with worker.process.stdout as answers:
+            for text in answers:
+                with suppress(ValueError):
+                    self.answers.put((worker, json.loads(text)))
         self.answers.put((worker, None))
 
     def _revive(self, pending: deque[Order]) -> None:
@@ -155,7 +160,8 @@ class Local:
         if worker.done >= RECYCLED:
             self.workers.pop(worker.number, None)
             worker.leave()
-        assert order is not None and order.key == outcome.key, outcome
+        assert order is not None, outcome
+        assert order.key == outcome.key, outcome
         if outcome.status == "busy":
             self.waiting.append((time.monotonic() + AGAIN, order))
         elif not self._try_again(order, outcome, pending):
@@ -170,13 +176,14 @@ class Local:
 
     def _gone(self, worker: _Worker, pending: deque[Order]) -> Iterator[Outcome]:
         """A worker's output has ended."""
-        if self.workers.get(worker.number) is not worker:  # it was let go
-            worker.process.wait()
-            worker.log.close()
-            return
-        del self.workers[worker.number]
+        if worker in self.started:
+            self.started.remove(worker)
+        worker.leave()
         code = worker.process.wait()
         worker.log.close()
+        if self.workers.get(worker.number) is not worker:  # it was let go
+            return
+        del self.workers[worker.number]
         if not worker.ready:
             raise EnvError(f"a worker does not start (exit {code}): {self._last_words(worker.number)}",
                            help="`archdsl train` with the same spec says more")  # fmt: skip
@@ -184,7 +191,9 @@ class Local:
         if order is not None:
             how = f"signal {-code}" if code < 0 else f"exit {code}"
             words = self._last_words(worker.number)
-            outcome = Outcome(order.key, "failed", f"its process died ({how})" + (f": {words}" if words else ""), "died")
+            outcome = Outcome(
+                order.key, "failed", f"its process died ({how})" + (f": {words}" if words else ""), "died"
+            )
             if not self._try_again(order, outcome, pending):
                 yield outcome
 
@@ -216,13 +225,16 @@ class Local:
                 worker.process.terminate()
             worker.leave()
         deadline = time.monotonic() + LEAVE
-        for worker in self.workers.values():
+        for worker in self.started:
             try:
                 worker.process.wait(max(0.05, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 worker.process.kill()
                 worker.process.wait()
+            if worker.reader is not None:
+                worker.reader.join(1.0)
             worker.log.close()
+        self.started.clear()
         self.workers.clear()
 
 
@@ -247,4 +259,3 @@ def _pin(pid: int, number: int, jobs: int, threads: int) -> None:
     if hasattr(os, "sched_setaffinity") and jobs * threads <= len(own):
         with suppress(OSError):
             os.sched_setaffinity(pid, own[number * threads : (number + 1) * threads])
-

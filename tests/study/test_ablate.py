@@ -1,0 +1,164 @@
+"""`archdsl ablate` and `archdsl report` as a shell sees them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Cli
+
+RUN = [sys.executable, "-m", "archdsl"]
+
+
+def finished(runs: Path) -> dict[str, float]:
+    """When each run was finished, by folder."""
+    return {p.parent.name: p.stat().st_mtime_ns for p in runs.glob("*/result.json")}
+
+
+def test_a_study_goes_from_nothing_to_a_table(place: Path, cli: Cli) -> None:
+    done = cli("ablate", "tiny.arch", "--seeds", "2", "--format", "json", cwd=place)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert [(r["arm"], r["runs"]) for r in rows] == [("base", "2/2"), ("−norm", "2/2")]
+    assert rows[1]["delta"] == pytest.approx(rows[1]["mean"] - rows[0]["mean"])
+    assert "4/4" in done.stderr
+    assert len(finished(place / "runs")) == 4
+
+
+def test_a_study_again_runs_nothing_and_more_seeds_only_what_is_new(place: Path, cli: Cli) -> None:
+    first = cli("ablate", "tiny.arch", "--seeds", "2", "--format", "tsv", cwd=place)
+    before = finished(place / "runs")
+    again = cli("ablate", "tiny.arch", "--seeds", "2", "--format", "tsv", cwd=place)
+    assert again.stdout == first.stdout
+    assert finished(place / "runs") == before
+    more = cli("ablate", "tiny.arch", "--seeds", "3", "--format", "tsv", cwd=place)
+    assert [line.split("\t")[1] for line in more.stdout.splitlines()] == ["runs", "3/3", "3/3"]
+    after = finished(place / "runs")
+    assert len(after) == 6
+    assert {name: after[name] for name in before} == before
+    assert "2/2" in more.stderr
+    assert "6/6" not in more.stderr
+
+
+def test_train_and_ablate_share_their_runs(place: Path, cli: Cli) -> None:
+    text = (place / "tiny.arch").read_text().replace("{norm: bn | }", "bn")
+    (place / "tiny-bn.arch").write_text(text)
+    assert cli("ablate", "tiny-bn.arch", "--out", "bn", "--seeds", "1", "--precision", "fp32", cwd=place).returncode == 0
+    before = finished(place / "runs")
+    done = cli("train", "tiny-bn.arch", "--set", "train.seed=0", cwd=place)
+    assert done.returncode == 0, done.stderr
+    assert finished(place / "runs") == before
+
+
+def test_a_dry_run_runs_nothing(place: Path, cli: Cli) -> None:
+    done = cli("ablate", "tiny.arch", "--seeds", "5", "--dry-run", "--format", "json", cwd=place)
+    assert done.returncode == 0, done.stderr
+    assert [(r["arm"], r["runs"], r["cached"]) for r in json.loads(done.stdout)] == [("base", 5, 0), ("−norm", 5, 0)]
+    assert not (place / "runs").exists()
+    shown = cli("ablate", "tiny.arch", "--seeds", "5", "--dry-run", cwd=place).stdout
+    assert "10 of 10 runs are missing; about" in shown
+    assert "can detect (power 0.8): 1.68 standard deviations" in shown
+
+
+def test_a_report_of_a_study_half_done(place: Path, cli: Cli) -> None:
+    cli("ablate", "tiny.arch", "--seeds", "1", cwd=place)
+    folder = next((place / "runs" / "studies").iterdir())
+    by_folder = cli("report", str(folder), "--seeds", "3", "--format", "tsv", cwd=place)
+    by_spec = cli("report", "tiny.arch", "--seeds", "3", "--format", "tsv", cwd=place)
+    assert by_folder.returncode == by_spec.returncode == 0, by_folder.stderr
+    assert by_folder.stdout == by_spec.stdout
+    assert [line.split("\t")[1] for line in by_spec.stdout.splitlines()] == ["runs", "1/3", "1/3"]
+
+
+def test_an_arm_that_fails_is_data_and_the_study_goes_on(place: Path, cli: Cli) -> None:
+    spec = "net conv(4, s=4) relu gap linear(10)\ndata fashion-mini subset(64)\ntrain sgd({lr: 0.05 | 1e30}) epochs(2) batch(32)\n"
+    (place / "wild.arch").write_text(spec)
+    done = cli("ablate", "wild.arch", "--seeds", "1", "--precision", "fp32", "--format", "json", cwd=place)
+    assert done.returncode == 3, done.stderr
+    rows = json.loads(done.stdout)
+    assert rows[1]["others"] == "1 diverged"
+    assert rows[1]["mean"] is None
+    assert "seed 0: diverged" in done.stderr
+
+
+def test_fail_fast_ends_the_study(place: Path, cli: Cli) -> None:
+    spec = "net conv(4, s=4) relu gap linear(10)\ndata fashion-mini subset(64)\ntrain sgd({lr: 1e30 | 1e29}) epochs(2) batch(32)\n"
+    (place / "wild.arch").write_text(spec)
+    done = cli(
+        "ablate", "wild.arch", "--seeds", "4", "--precision", "fp32", "--jobs", "1", "--fail-fast", "--format", "json",
+        cwd=place,
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert len(finished(place / "runs")) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("tiny.arch", "--out", "re"), 2, "the base has no `re`"),
+        (("tiny.arch", "--design", "one-of"), 2, "one-out"),
+        (("tiny.arch", "--match", "flops"), 2, "params, macs"),
+        (("nothing.yaml",), 4, "cannot be read"),
+        (("tiny.arch", "--where", "params >"), 2, "is no condition"),
+        (("tiny.arch", "--runs", "tiny.arch"), 4, "tiny.arch"),
+        (("net {conv(8) | maxpool(99)} gap linear(10)\ndata fashion-mini",), 2, "first in the arm"),
+    ],
+)
+def test_what_cannot_be_a_study(place: Path, cli: Cli, arguments: tuple[str, ...], code: int, words: str) -> None:
+    done = cli("ablate", *arguments, cwd=place)
+    assert done.returncode == code, done.stderr
+    assert words in done.stderr
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_study_goes_on(place: Path, cli: Cli, number: signal.Signals) -> None:
+    many = ["ablate", "tiny.arch", "--seeds", "40", "--jobs", "2", "--format", "tsv"]
+    process = subprocess.Popen([*RUN, *many], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while len(finished(place / "runs")) < 3 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(number)
+    begun = time.monotonic()
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 128 + number, err
+    assert time.monotonic() - begun < 6
+    assert out == ""
+    before = finished(place / "runs")
+    assert 3 <= len(before) < 80
+    done = cli("ablate", "tiny.arch", "--seeds", "40", "--format", "tsv", cwd=place, timeout=200)
+    assert done.returncode == 0, done.stderr
+    after = finished(place / "runs")
+    assert {name: after[name] for name in before} == before
+    assert [line.split("\t")[1] for line in done.stdout.splitlines()] == ["runs", "40/40", "40/40"]
+
+
+def test_results_of_another_torch_are_foreign_until_they_are_made_anew(place: Path, cli: Cli) -> None:
+    cli("ablate", "tiny.arch", "--seeds", "2", cwd=place)
+    file = next((place / "runs").glob("tiny-*-s1")) / "versions.json"
+    about = json.loads(file.read_text())
+    about["torch"] = "1.0.0"
+    file.write_text(json.dumps(about))
+    done = cli("ablate", "tiny.arch", "--seeds", "2", "--format", "json", cwd=place)
+    assert done.returncode == 3
+    assert sorted(r["runs"] for r in json.loads(done.stdout)) == ["1/2", "2/2"]
+    assert any(r["others"] == "1 foreign" for r in json.loads(done.stdout))
+    again = cli("ablate", "tiny.arch", "--seeds", "2", "--again", "--format", "json", cwd=place)
+    assert again.returncode == 0, again.stderr
+    assert [r["runs"] for r in json.loads(again.stdout)] == ["2/2", "2/2"]
+
+
+def test_a_shell_pipe_gets_nothing_but_data(place: Path) -> None:
+    command = "python -m archdsl ablate tiny.arch --seeds 1 --format tsv 2>/dev/null | sort | head -1"
+    env = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(command, shell=True, cwd=place, capture_output=True, text=True, env=env)
+    assert done.stdout.startswith(("arm\t", "base\t"))
+    assert len(done.stdout.splitlines()) == 1

@@ -1,0 +1,109 @@
+"""The engine of this machine: persistent workers, each outcome once, whatever happens to a worker."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from archdsl.errors import EnvError
+from archdsl.study.execute import local
+from archdsl.study.execute.local import Local, cores
+from archdsl.study.execute.order import News, Order, Outcome, Ready, Terms
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    return tmp_path
+
+
+def engine(home: Path, jobs: int = 2, retry: int = 1, limit: float | None = None) -> Local:
+    return Local(Terms(str(home), limit=limit), jobs, home / "logs", retry, "worker_acts:act")
+
+
+def carried_out(home: Path, texts: list[str], **options: int) -> dict[str, Outcome]:
+    orders = [Order(f"k{n}", "net", text) for n, text in enumerate(texts)]
+    found = [e for e in engine(home, **options).run(orders) if isinstance(e, Outcome)]
+    assert sorted(e.key for e in found) == sorted(o.key for o in orders)  # one each
+    return {e.key: e for e in found}
+
+
+def test_workers_stay_and_share_the_orders(home: Path) -> None:
+    found = carried_out(home, ["sleep 0.02"] * 12)
+    assert all(o.status == "finished" for o in found.values())
+    assert len({o.figures["pid"] for o in found.values()}) <= 2
+    if len(cores()) >= 2 and hasattr(os, "sched_getaffinity"):
+        assert all(len(o.figures["core"]) == 1 for o in found.values())
+
+
+def test_a_worker_is_replaced_after_a_number_of_runs(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "RECYCLED", 3)
+    found = carried_out(home, ["ok"] * 8, jobs=1)
+    assert len({o.figures["pid"] for o in found.values()}) == 3
+
+
+def test_a_run_whose_worker_died_is_tried_again_and_then_given_up(home: Path) -> None:
+    found = carried_out(home, ["die 1", "die", "ok"])
+    assert [found[k].status for k in ("k0", "k1", "k2")] == ["finished", "failed", "finished"]
+    assert found["k1"].cause == "died"
+    assert found["k1"].message == "its process died (signal 9): the last words of a worker"
+    assert len((home / "k1.tries").read_text().split()) == 2
+
+
+def test_only_infrastructure_is_tried_again(home: Path) -> None:
+    found = carried_out(home, ["fail experiment", "fail environment"], retry=2)
+    assert {o.status for o in found.values()} == {"failed"}
+    assert [len((home / f"k{n}.tries").read_text().split()) for n in (0, 1)] == [1, 3]
+
+
+def test_a_run_that_another_process_has_is_asked_for_later(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "AGAIN", 0.02)
+    found = carried_out(home, ["busy 3", "ok"], jobs=1)
+    assert found["k0"].status == "finished"
+    assert len((home / "k0.tries").read_text().split()) == 4
+
+
+def test_a_run_that_hangs_is_ended(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "GRACE", 0.5)
+    orders = [Order("slow", "net", "hang"), Order("quick", "net", "ok")]
+    begun = time.monotonic()
+    found = {e.key: e for e in engine(home, jobs=1, limit=0.1).run(orders) if isinstance(e, Outcome)}
+    assert found["slow"].status == "timeout"
+    assert found["quick"].status == "finished"
+    assert time.monotonic() - begun < 20
+
+
+def test_what_a_worker_prints_is_no_answer(home: Path) -> None:
+    assert carried_out(home, ["chatter"])["k0"].status == "finished"
+    assert "would not be JSON" in (home / "logs" / "worker-0.log").read_text()
+
+
+def test_news_and_conditions_come_first(home: Path) -> None:
+    events = list(engine(home, jobs=1).run([Order("k", "net", "sleep 0")]))
+    assert [type(e) for e in events] == [Ready, News, Outcome]
+    assert isinstance(events[0], Ready)
+    assert events[0].conditions == {"torch": "none"}
+
+
+def test_to_stop_listening_ends_the_workers(home: Path) -> None:
+    running = engine(home)
+    events = running.run([Order(f"k{n}", "net", "sleep 30") for n in range(4)])
+    for event in events:
+        if isinstance(event, News):
+            break
+    pids = [w.process.pid for w in running.workers.values()]
+    begun = time.monotonic()
+    events.close()  # type: ignore[attr-defined]
+    assert time.monotonic() - begun < 5
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def test_a_worker_that_does_not_start_says_why(home: Path) -> None:
+    broken = Local(Terms(str(home)), 1, home / "logs", 1, "no_such_module:act")
+    with pytest.raises(EnvError, match="no_such_module"):
+        list(broken.run([Order("k", "net", "ok")]))

@@ -1,0 +1,43 @@
+"""Work that a worker does in the tests of the engine: what happens is told by the order's text."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from archdsl.study.execute.order import Order, Outcome, Terms
+
+
+def conditions(terms: Terms) -> dict[str, str]:
+    return {"torch": "none"}
+
+
+def act(order: Order, terms: Terms, tell: Callable[[int, float], None]) -> Outcome:
+    tries = Path(terms.out) / f"{order.key}.tries"
+    with tries.open("a") as file:
+        file.write(f"{os.getpid()}\n")
+    count = len(tries.read_text().split())
+    verb, _, rest = order.text.partition(" ")
+    if verb == "die" and count <= int(rest or 99):
+        print("the last words of a worker", file=sys.stderr, flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+    if verb == "hang":
+        time.sleep(60)
+    if verb == "chatter":
+        print("this would not be JSON")
+    if verb == "busy" and count <= int(rest):
+        return Outcome(order.key, "busy", "another process is at it")
+    if verb == "fail":
+        return Outcome(order.key, "failed", "no good", rest)
+    if verb == "sleep":
+        tell(1, 0.5)
+        time.sleep(float(rest))
+    return Outcome(order.key, "finished", figures={"pid": os.getpid(), "core": sorted(_cores())})
+
+
+def _cores() -> set[int]:
+    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
