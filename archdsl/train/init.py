@@ -13,9 +13,10 @@ from archdsl.train.streams import stream
 def initialise(model: nn.Module, seed: int) -> tuple[str, ...]:
     """Draw every layer's initial weights anew, by the layer's own ``reset_parameters``.
 
-    Each layer draws from a generator keyed by the seed, the shapes of its parameters and its place among
-    the layers of these shapes. So a layer that is added elsewhere leaves the others' weights as they were,
-    and two arms of an ablation begin alike where they are alike. The global generator is left as it was.
+    Each layer draws from a generator keyed by the seed, the shape of its first parameter and its place among
+    the layers of that shape. So a layer that is added elsewhere, or a bias that a normalisation makes needless,
+    leaves the others' weights as they were, and two arms of an ablation begin alike where they are alike. The
+    global generator is left as it was.
 
     Returns:
         The names of parameters that no ``reset_parameters`` touches; they keep what their module gave them.
@@ -30,8 +31,8 @@ def initialise(model: nn.Module, seed: int) -> tuple[str, ...]:
             if not callable(reset):
                 untouched += [f"{name}.{p}" if name else p for p in own]
                 continue
-            shapes = tuple(tuple(p.shape) for p in own.values())
-            torch.manual_seed(stream(seed, "init", shapes, seen[shapes]))
-            seen[shapes] += 1
+            shape = tuple(next(iter(own.values())).shape) if own else ()
+            torch.manual_seed(stream(seed, "init", shape, seen[shape]))
+            seen[shape] += 1
             reset()
     return tuple(untouched)

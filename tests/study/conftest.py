@@ -15,5 +15,3 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("ARCHDSL_OFFLINE", "1")
     return tmp_path
-
-

@@ -14,6 +14,11 @@ import pytest
 
 from tests.conftest import Cli
 
+WILD = """\
+net conv(4, s=4) relu gap linear(10)
+data fashion-mini subset(64)
+train sgd({{lr: {rates}}}) epochs(2) batch(32)
+"""
 RUN = [sys.executable, "-m", "archdsl"]
 
 
@@ -50,7 +55,9 @@ def test_a_study_again_runs_nothing_and_more_seeds_only_what_is_new(place: Path,
 def test_train_and_ablate_share_their_runs(place: Path, cli: Cli) -> None:
     text = (place / "tiny.arch").read_text().replace("{norm: bn | }", "bn")
     (place / "tiny-bn.arch").write_text(text)
-    assert cli("ablate", "tiny-bn.arch", "--out", "bn", "--seeds", "1", "--precision", "fp32", cwd=place).returncode == 0
+    assert (
+        cli("ablate", "tiny-bn.arch", "--out", "bn", "--seeds", "1", "--precision", "fp32", cwd=place).returncode == 0
+    )
     before = finished(place / "runs")
     done = cli("train", "tiny-bn.arch", "--set", "train.seed=0", cwd=place)
     assert done.returncode == 0, done.stderr
@@ -78,8 +85,7 @@ def test_a_report_of_a_study_half_done(place: Path, cli: Cli) -> None:
 
 
 def test_an_arm_that_fails_is_data_and_the_study_goes_on(place: Path, cli: Cli) -> None:
-    spec = "net conv(4, s=4) relu gap linear(10)\ndata fashion-mini subset(64)\ntrain sgd({lr: 0.05 | 1e30}) epochs(2) batch(32)\n"
-    (place / "wild.arch").write_text(spec)
+    (place / "wild.arch").write_text(WILD.format(rates="0.05 | 1e30"))
     done = cli("ablate", "wild.arch", "--seeds", "1", "--precision", "fp32", "--format", "json", cwd=place)
     assert done.returncode == 3, done.stderr
     rows = json.loads(done.stdout)
@@ -89,8 +95,7 @@ def test_an_arm_that_fails_is_data_and_the_study_goes_on(place: Path, cli: Cli) 
 
 
 def test_fail_fast_ends_the_study(place: Path, cli: Cli) -> None:
-    spec = "net conv(4, s=4) relu gap linear(10)\ndata fashion-mini subset(64)\ntrain sgd({lr: 1e30 | 1e29}) epochs(2) batch(32)\n"
-    (place / "wild.arch").write_text(spec)
+    (place / "wild.arch").write_text(WILD.format(rates="1e30 | 1e29"))
     done = cli(
         "ablate", "wild.arch", "--seeds", "4", "--precision", "fp32", "--jobs", "1", "--fail-fast", "--format", "json",
         cwd=place,
