@@ -21,7 +21,7 @@ from archdsl.train.events import Event, Progress, event_to_json
 from archdsl.train.experiment import Experiment, to_json
 from archdsl.train.store.checkpoint import Checkpoints, tensor_bytes
 from archdsl.train.store.claim import claim
-from archdsl.train.store.files import as_json, plain, read_object, write_whole, writing
+from archdsl.train.store.files import as_json, plain, read_object, write_together, writing
 from archdsl.train.store.log import append, read_events, repair, sync
 
 __all__ = [
@@ -158,9 +158,12 @@ class RunFolder:
             "source": source,
             **to_json(experiment),
         }
-        self._write(SETTINGS, as_json(about, indent=2))
-        self._write(VERSIONS, as_json(now, indent=2))
-        self._write(SPEC, text.encode("utf-8", "surrogateescape"))
+        # The text comes last: a folder that has it is a run.
+        self._write(
+            (SETTINGS, as_json(about, indent=2)),
+            (VERSIONS, as_json(now, indent=2)),
+            (SPEC, text.encode("utf-8", "surrogateescape")),
+        )
 
     def _check_same(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         """Refuse to go on with a run under conditions that would give it other bits."""
@@ -189,18 +192,18 @@ class RunFolder:
         if (self.path / RESULT).exists():
             raise StoreError(f"{self.path} has a result already", help="it stays; --again trains the run anew")
         data = tensor_bytes(state)
-        self._write(WEIGHTS, data)
-        self._write(RESULT, as_json({**result, "weights_sha256": hashlib.sha256(data).hexdigest()}, indent=2))
+        sha = hashlib.sha256(data).hexdigest()
+        self._write((WEIGHTS, data), (RESULT, as_json({**result, "weights_sha256": sha}, indent=2)))
         with suppress(OSError):
             (self.path / OUTCOME).unlink(missing_ok=True)
         self._checkpoints.clear()
 
     def note(self, outcome: Mapping[str, Any]) -> None:
         """Write how a run ended that can go on."""
-        self._write(OUTCOME, as_json(outcome, indent=2))
+        self._write((OUTCOME, as_json(outcome, indent=2)))
 
-    def _write(self, name: str, data: bytes) -> None:
-        write_whole(self.path / name, data, self._claim.check)
+    def _write(self, *files: tuple[str, bytes]) -> None:
+        write_together([(self.path / name, data) for name, data in files], self._claim.check)
 
 
 def identity(experiment: Experiment) -> str:

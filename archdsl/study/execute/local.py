@@ -20,7 +20,7 @@ from archdsl.errors import EnvError
 from archdsl.study.execute.order import INFRASTRUCTURE, News, Order, Outcome, Ready, Terms
 
 WORK = "archdsl.study.execute.cell:train_cell"
-RECYCLED = 200  # runs after which a worker is replaced: what libraries cache for each net is never freed
+RECYCLED = 1000  # runs after which a worker is replaced: what libraries cache for each net is never freed
 GRACE = 35.0  # seconds over the time limit after which a run counts as hung; its own watchdog comes first
 START = 180.0  # seconds in which a worker must be up
 LEAVE = 4.5  # seconds for checkpoints when the study is interrupted

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -34,21 +34,51 @@ def write_whole(target: Path, data: bytes, guard: Callable[[], object] = lambda:
     Raises:
         EnvError: it cannot be written.
     """
-    temporary = target.with_name(f"{TEMPORARY}{os.getpid()}-{target.name}")
-    with writing(target):
+    write_together([(target, data)], guard)
+
+
+def write_together(files: Sequence[tuple[Path, bytes]], guard: Callable[[], object] = lambda: None) -> None:
+    """Put files of one folder in their places, one after the other, once all of them are on the disk.
+
+    A file is made before the first one is synced: on ext4 a new name waits for the sync before it, so that five files
+    of their own take 3 ms where these take 1. File systems with a journal keep the order of the renames, so a later
+    name is never there without the ones before it.
+
+    Raises:
+        EnvError: one cannot be written; the names that are in place by then are whole.
+    """
+    folder = files[0][0].parent
+    parts = [(target.with_name(f"{TEMPORARY}{os.getpid()}-{target.name}"), target, data) for target, data in files]
+    with writing(files[0][0]):
+        handles: list[int] = []
         try:
-            write_synced(temporary, data, os.O_CREAT | os.O_TRUNC)
-            guard()
-            os.replace(temporary, target)
+            for temporary, _, data in parts:
+                handles.append(_opened(temporary, os.O_CREAT | os.O_TRUNC))
+                write_all(handles[-1], data)
+            for handle in handles:
+                os.fsync(handle)
+            while handles:
+                os.close(handles.pop())
+            for temporary, target, _ in parts:
+                guard()
+                os.replace(temporary, target)
         finally:  # KeyboardInterrupt too
-            with suppress(OSError):
-                temporary.unlink()
-        sync_folder(target.parent)
+            for handle in handles:
+                with suppress(OSError):
+                    os.close(handle)
+            for temporary, _, _ in parts:
+                with suppress(OSError):
+                    temporary.unlink()
+        sync_folder(folder)
+
+
+def _opened(path: Path, flags: int) -> int:
+    return os.open(path, os.O_WRONLY | getattr(os, "O_BINARY", 0) | flags, 0o666)
 
 
 def write_synced(path: Path, data: bytes, flags: int) -> None:
     """Write the bytes and wait until they are on the disk. ``flags`` are those of ``os.open``."""
-    handle = os.open(path, os.O_WRONLY | getattr(os, "O_BINARY", 0) | flags, 0o666)
+    handle = _opened(path, flags)
     try:
         write_all(handle, data)
         os.fsync(handle)

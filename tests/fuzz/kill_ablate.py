@@ -1,0 +1,119 @@
+"""Kills studies at random moments and starts them again until they are done: the table must be that of a study that
+was left alone, no finished run may be repeated, and no store unreadable.
+
+    python tests/fuzz/kill_ablate.py --kills 200
+
+SIGKILL goes to the study's process, to one of its workers, or to all of them. Prints a line a study; exits with 1 if
+anything differs. Linux only: the workers are looked up in /proc.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+SPEC = """\
+net conv(4, s=2) {norm: bn | ln | } relu {drop: drop(0.2) | } gap linear(10)
+data fashion-mini subset(200) flip
+train sgd(0.05) epochs(4) batch(20) cosine
+"""
+COMMAND = [
+    sys.executable, "-m", "archdsl", "ablate", "spec.arch", "--design", "one-out", "--seeds", "3", "--format", "tsv",
+    "--retry", "5",
+]  # fmt: skip
+WHOM = ("study", "worker", "all")
+
+
+def start(home: Path) -> subprocess.Popen[str]:
+    """A study, with its output kept."""
+    return subprocess.Popen(COMMAND, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started."""
+    try:
+        return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def kill(process: subprocess.Popen[str], whom: str) -> None:
+    """SIGKILL, at once."""
+    workers = children(process.pid)
+    victims = {"study": [process.pid], "worker": workers[:1], "all": [process.pid, *workers]}[whom]
+    for pid in victims:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def results(home: Path) -> dict[str, tuple[int, int]]:
+    """The finished runs: their result's inode and time, which change if it is written again."""
+    found = {}
+    for file in home.glob("runs/*/result.json"):
+        about = file.stat()
+        found[file.parent.name] = (about.st_ino, about.st_mtime_ns)
+    return found
+
+
+def trial(chance: random.Random, expected: str, left: int, longest: float) -> int:
+    """One study, killed again and again until it comes to its end; how often it was."""
+    with tempfile.TemporaryDirectory() as name:
+        home = Path(name)
+        (home / "spec.arch").write_text(SPEC)
+        kills, before = 0, results(home)
+        while True:
+            process = start(home)
+            wanted = kills < left
+            deadline = time.monotonic() + (chance.uniform(0.0, longest) if wanted else 600)
+            while process.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.01)
+            if process.poll() is None:
+                kill(process, chance.choice(WHOM))
+                kills += 1
+            out, err = process.communicate()
+            now = results(home)
+            repeated = [run for run in before if now.get(run) != before[run]]
+            if repeated:
+                raise SystemExit(f"finished runs were written again: {repeated}")
+            before = now
+            if process.returncode not in (0, -signal.SIGKILL):
+                raise SystemExit(f"exit {process.returncode}:\n{err}")
+            if process.returncode == 0:
+                if out != expected:
+                    raise SystemExit(f"another table:\n{out}\ninstead of\n{expected}")
+                return kills
+
+
+def main() -> None:
+    """Trials until there were enough kills."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--longest", type=float, default=6.0, help="seconds after which a kill comes at the latest")
+    args = parser.parse_args()
+    chance = random.Random(args.seed)
+    with tempfile.TemporaryDirectory() as name:
+        (Path(name) / "spec.arch").write_text(SPEC)
+        begun = time.monotonic()
+        straight = start(Path(name))
+        expected, err = straight.communicate()
+        if straight.returncode:
+            raise SystemExit(err)
+        print(f"the straight study took {time.monotonic() - begun:.1f} s", flush=True)
+    kills = studies = 0
+    while kills < args.kills:
+        more = trial(chance, expected, args.kills - kills, args.longest)
+        kills, studies = kills + more, studies + 1
+        print(f"{studies} studies, {kills} kills: equal tables", flush=True)
+
+
+if __name__ == "__main__":
+    main()
