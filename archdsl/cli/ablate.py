@@ -205,7 +205,7 @@ def report(results: Results, chosen: StudyFile, runs: Path, format: str, html: P
     sys.stdout.flush()
     target = html or folder_of(chosen, runs) / "report.html"
     try:
-        from archdsl.study.curves import curves
+        from archdsl.study.curves import read_curves
         from archdsl.study.html import html as written
     except ImportError:
         return
@@ -213,7 +213,7 @@ def report(results: Results, chosen: StudyFile, runs: Path, format: str, html: P
     from archdsl.train.store.files import write_whole
 
     try:
-        text = written(results, f"archdsl ablate {shlex.quote(str(folder_of(chosen, runs)))}", curves(results))
+        text = written(results, f"archdsl ablate {shlex.quote(str(folder_of(chosen, runs)))}", read_curves(results))
     except EnvError:
         if html is not None:
             raise

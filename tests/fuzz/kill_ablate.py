@@ -26,7 +26,7 @@ data fashion-mini subset(200) flip
 train sgd(0.05) epochs(4) batch(20) cosine
 """
 COMMAND = [
-    sys.executable, "-m", "archdsl", "ablate", "spec.arch", "--design", "one-out", "--seeds", "3", "--format", "tsv",
+    sys.executable, "-m", "archdsl", "ablate", "spec.arch", "--design", "one-out", "--seeds", "12", "--format", "tsv",
     "--retry", "5",
 ]  # fmt: skip
 WHOM = ("study", "worker", "all")
@@ -97,7 +97,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--longest", type=float, default=6.0, help="seconds after which a kill comes at the latest")
+    parser.add_argument("--longest", type=float, default=4.0, help="seconds after which a kill comes at the latest")
     args = parser.parse_args()
     chance = random.Random(args.seed)
     with tempfile.TemporaryDirectory() as name:
