@@ -103,6 +103,14 @@ def test_to_stop_listening_ends_the_workers(home: Path) -> None:
             os.kill(pid, 0)
 
 
+def test_a_worker_that_is_killed_while_it_starts_is_replaced(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STILLBORN", "2")
+    assert carried_out(home, ["ok", "ok"], jobs=1)["k1"].status == "finished"
+    monkeypatch.setenv("STILLBORN", "100")
+    with pytest.raises(EnvError, match="does not start"):
+        carried_out(home, ["ok"], jobs=1)
+
+
 def test_a_worker_that_does_not_start_says_why(home: Path) -> None:
     broken = Local(Terms(str(home)), 1, home / "logs", 1, "no_such_module:act")
     with pytest.raises(EnvError, match="no_such_module"):

@@ -23,6 +23,7 @@ WORK = "archdsl.study.execute.cell:train_cell"
 RECYCLED = 1000  # runs after which a worker is replaced: what libraries cache for each net is never freed
 GRACE = 35.0  # seconds over the time limit after which a run counts as hung; its own watchdog comes first
 START = 180.0  # seconds in which a worker must be up
+STILLBORN = 3  # workers in a row that are killed before they are up
 LEAVE = 4.5  # seconds for checkpoints when the study is interrupted
 AGAIN = 0.5  # seconds until a run that another process has is looked at again
 
@@ -66,6 +67,7 @@ class Local:
         self.workers: dict[int, _Worker] = {}
         self.started: list[_Worker] = []  # those that were let go, too
         self.tries: dict[str, int] = {}
+        self.stillborn = 0
         self.waiting: list[tuple[float, Order]] = []
 
     def run(self, orders: Sequence[Order]) -> Iterator[Ready | News | Outcome]:
@@ -147,7 +149,7 @@ class Local:
             return
         kind = answer.pop("kind")
         if kind == "ready":
-            worker.ready = True
+            worker.ready, self.stillborn = True, 0
             yield Ready(**answer)
         elif kind == "news":
             yield News(**answer)
@@ -185,6 +187,9 @@ class Local:
             return
         del self.workers[worker.number]
         if not worker.ready:
+            self.stillborn += 1
+            if code < 0 and self.stillborn <= STILLBORN:  # killed, not broken: another one takes its place
+                return
             raise EnvError(f"a worker does not start (exit {code}): {self._last_words(worker.number)}",
                            help="`archdsl train` with the same spec says more")  # fmt: skip
         order = worker.order
