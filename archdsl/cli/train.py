@@ -23,7 +23,7 @@ FAILED = {"diverged": "diverged", "oom": "out of memory", "timeout": "stopped by
 def command(
     spec: OneSpec,
     data: Annotated[
-        str | None, typer.Option("--data", metavar="NAME", help="Another data set than the text's; also folder:PATH.")
+        str | None, typer.Option("--data", metavar="NAME", help="Another data set than the text's; also folder:PATH, csv:PATH.")
     ] = None,
     data_root: Annotated[
         Path | None,
@@ -103,7 +103,8 @@ def _run(spec: Spec, experiment: Experiment, quiet: bool, board: Path | None, **
     if board is not None:
         from archdsl.train.boards import Board
 
-        listeners.append(Board(board))
+        named = f"{experiment.name}-{experiment.digest}-s{experiment.train.seed}"
+        listeners.append(Board(board / named))  # a folder a run, so that several share one board
     leads = int(os.environ.get("RANK", "0")) == 0
     try:
         with Talk(sys.stderr, quiet or not leads) as talk:

@@ -27,9 +27,15 @@ train sgd(0.05) epochs(4) batch(20) cosine
 """
 COMMAND = [
     sys.executable, "-m", "archdsl", "ablate", "spec.arch", "--design", "one-out", "--seeds", "12", "--format", "tsv",
-    "--retry", "5",
+    "--retry", "50",
 ]  # fmt: skip
 WHOM = ("study", "worker", "all")
+
+
+def say(text: str) -> None:
+    """A line, at once."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 def start(home: Path) -> subprocess.Popen[str]:
@@ -54,6 +60,14 @@ def kill(process: subprocess.Popen[str], whom: str) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
+def ended(process: subprocess.Popen[str], seconds: float) -> bool:
+    """Wait so long; whether the process came to its end before that."""
+    deadline = time.monotonic() + seconds
+    while process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return process.poll() is not None
+
+
 def results(home: Path) -> dict[str, tuple[int, int]]:
     """The finished runs: their result's inode and time, which change if it is written again."""
     found = {}
@@ -71,13 +85,12 @@ def trial(chance: random.Random, expected: str, left: int, longest: float) -> in
         kills, before = 0, results(home)
         while True:
             process = start(home)
-            wanted = kills < left
-            deadline = time.monotonic() + (chance.uniform(0.0, longest) if wanted else 600)
-            while process.poll() is None and time.monotonic() < deadline:
-                time.sleep(0.01)
-            if process.poll() is None:
-                kill(process, chance.choice(WHOM))
+            while kills < left and not ended(process, chance.uniform(0.0, longest)):
+                whom = chance.choice(WHOM)
+                kill(process, whom)
                 kills += 1
+                if whom != "worker":  # else the study goes on, and may be hit again
+                    break
             out, err = process.communicate()
             now = results(home)
             repeated = [run for run in before if now.get(run) != before[run]]
@@ -107,12 +120,12 @@ def main() -> None:
         expected, err = straight.communicate()
         if straight.returncode:
             raise SystemExit(err)
-        print(f"the straight study took {time.monotonic() - begun:.1f} s", flush=True)
+        say(f"the straight study took {time.monotonic() - begun:.1f} s")
     kills = studies = 0
     while kills < args.kills:
         more = trial(chance, expected, args.kills - kills, args.longest)
         kills, studies = kills + more, studies + 1
-        print(f"{studies} studies, {kills} kills: equal tables", flush=True)
+        say(f"{studies} studies, {kills} kills: equal tables")
 
 
 if __name__ == "__main__":

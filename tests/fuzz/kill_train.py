@@ -53,8 +53,7 @@ def train(text: str, out: Path) -> None:
     """Train one spec in this process."""
     import torch
 
-    from archdsl.api import load
-    from archdsl.api import experiment_of
+    from archdsl.api import experiment_of, load
     from archdsl.emit.build import build
     from archdsl.train.fit import fit
 

@@ -81,6 +81,15 @@ def test_what_a_worker_prints_is_no_answer(home: Path) -> None:
     assert "would not be JSON" in (home / "logs" / "worker-0.log").read_text()
 
 
+def test_each_worker_sees_a_gpu_of_its_own(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
+    shown = [engine(home, jobs=3)._gpu(number)["CUDA_VISIBLE_DEVICES"] for number in range(3)]
+    assert shown == ["3", "5", "3"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    assert engine(home)._gpu(0) == {}
+    assert local.gpus() == 0
+
+
 def test_news_and_conditions_come_first(home: Path) -> None:
     events = list(engine(home, jobs=1).run([Order("k", "net", "sleep 0")]))
     assert [type(e) for e in events] == [Ready, News, Outcome]

@@ -191,7 +191,7 @@ def test_a_constant_column_is_no_error_and_becomes_0(tmp_path: Path) -> None:
     import torch
 
     path = tmp_path / "t.csv"
-    path.write_text("a,k,y\n" + "".join(f"{i},7,{i % 2}\n" for i in range(20)))
+    path.write_text("a,k,y\n" + "".join(f"{i},7000000001,{i % 2}\n" for i in range(20)))
     train, _ = both(load(Table(str(path), "csv")))
     mean, std = measured(train)
     given = normalise(mean, std, torch.device("cpu"), 1)(torch.from_numpy(train.images))

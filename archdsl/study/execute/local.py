@@ -99,7 +99,7 @@ class Local:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, encoding="utf-8",
             # Of their own, so that an interruption at the terminal reaches this process alone, which passes it on.
             start_new_session=True,
-            env={**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads},
+            env={**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, **self._gpu(number)},
         )  # fmt: skip
         worker = _Worker(number, process, log, since=time.monotonic())
         self.workers[number] = worker
@@ -108,6 +108,14 @@ class Local:
         worker.send(asdict(self.terms))
         worker.reader = threading.Thread(target=self._read, args=(worker,), daemon=True)
         worker.reader.start()
+
+    def _gpu(self, number: int) -> dict[str, str]:
+        """The device that a worker sees: with several GPUs each has its own, and more workers share them in turn."""
+        if self.terms.device not in ("auto", "cuda") or not (count := gpus()):
+            return {}
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+        known = [v.strip() for v in visible if v.strip()] or [str(n) for n in range(count)]
+        return {"CUDA_VISIBLE_DEVICES": known[number % len(known)]}
 
     def _read(self, worker: _Worker) -> None:
         assert worker.process.stdout is not None
