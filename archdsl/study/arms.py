@@ -220,8 +220,6 @@ def _summed(wrong: Wrong, right: int) -> SpecError:
     seen: dict[Any, Diagnostic] = {}
     for name, error in wrong:
         for d in error.diagnostics:
-            key = (d.code, d.message, d.span)
-            seen.setdefault(key, replace(d, notes=(*d.notes, f"first in the arm `{name}`; {len(wrong):,} of "
-                                                             f"{len(wrong) + right:,} arms are no network")))  # fmt: skip
+            whose = f"first in the arm `{name}`; {len(wrong):,} of {len(wrong) + right:,} arms are no network"
+            seen.setdefault((d.code, d.message, d.span), replace(d, notes=(*d.notes, whose)))
     return SpecError(tuple(seen.values())[:MOST_FINDINGS])
-

@@ -7,28 +7,21 @@ the sum of, modulo 2. A word is a set of factors whose columns sum to zero: thei
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations, product
 from math import comb
 
 ROMAN = ("0", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X")
 MOST_WORDS = 7  # of a defining relation that is written out; longer ones are given by their generators
 
-# Fractions of least aberration (Fries & Hunter 1980), found by exhaustive search, where the first columns of a lexicode
-# are not: (factors, basic factors) to the generated columns.
-LEAST_ABERRATION: dict[tuple[int, int], tuple[int, ...]] = {
-}
-
 
 def columns(factors: int, resolution: int) -> tuple[int, ...]:
     """The columns of a fraction with the fewest runs that reach ``resolution``, the basic factors first.
 
     Distance-d lexicodes (Conway & Sloane 1986) need the fewest runs at resolution III and IV for any number of factors,
-    at V up to 21. With that many runs the highest resolution is taken, and up to 15 factors the least aberration.
+    at V up to 21. With that many runs the highest resolution is taken.
     """
     basic = next(b for b in range(2, factors + 1) if _lexicode(resolution, b, factors))
-    if (factors, basic) in LEAST_ABERRATION:
-        return (*(1 << i for i in range(basic)), *LEAST_ABERRATION[factors, basic])
     distances = range(min(factors, basic) + 1, resolution - 1, -1)
     found = next(code for d in distances if (code := _lexicode(d, basic, factors)))
     return tuple(sorted(found, key=lambda c: (c.bit_count() > 1, c)))
@@ -88,3 +81,29 @@ def aliases(columns: Sequence[int], names: Sequence[str]) -> tuple[str, ...]:
                 column ^= columns[i]
             together.setdefault(column, []).append(times(names[i] for i in factors))
     return (_relation(columns, names), *(" = ".join(effects) for effects in together.values() if len(effects) > 1))
+
+
+def times(names: Iterable[str]) -> str:
+    """A product of effects."""
+    return " × ".join(names)
+
+
+def _relation(columns: Sequence[int], names: Sequence[str]) -> str:
+    """The words whose product is the constant column; where they are many, those that define the others."""
+    basic = max(columns).bit_length()
+    generators = []
+    for place, column in enumerate(columns):
+        if column.bit_count() > 1:
+            made = [i for i in range(basic) if column >> i & 1]
+            generators.append(frozenset([place, *(columns.index(1 << i) for i in made)]))
+    words: set[frozenset[int]] = set()
+    if 2 ** len(generators) - 1 <= MOST_WORDS:
+        for count in range(1, len(generators) + 1):
+            for chosen in combinations(generators, count):
+                word: frozenset[int] = frozenset()
+                for generator in chosen:
+                    word ^= generator
+                words.add(word)
+    listed = sorted(words or generators, key=lambda w: (len(w), sorted(w)))
+    shown = " = ".join(times(names[i] for i in sorted(word)) for word in listed)
+    return f"I = {shown}" + ("" if words else " (generators)")

@@ -49,7 +49,9 @@ def select(given: str, choice: Choice) -> StudyFile:
     elif path.suffix in (".yaml", ".yml"):
         study = read_study(path)
     else:
-        study = StudyFile(name=path.stem if path.suffix == ".arch" else "study", title=given, base=((called(given), given),))
+        study = StudyFile(
+            name=path.stem if path.suffix == ".arch" else "study", title=given, base=((called(given), given),)
+        )
     study = replace(
         study,
         seeds=tuple(range(choice.seeds)) if choice.seeds is not None else study.seeds,

@@ -97,9 +97,7 @@ def notes(results: Results) -> Iterable[str]:
     yield f"{results.done} of {results.planned} runs" + (f"; {made}" if made else "")
 
 
-def preview(
-    results: Results, found: Sequence[tuple[int, Found]], seconds: float, guessed: bool, jobs: int
-) -> Table:
+def preview(results: Results, found: Sequence[tuple[int, Found]], seconds: float, guessed: bool, jobs: int) -> Table:
     """What `--dry-run` prints: arms with their runs, costs and what is there already.
 
     Args:

@@ -1,0 +1,110 @@
+"""From a drawing to inline SVG: matplotlib without pyplot, nobody's own settings, the same bytes for the same data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+from warnings import catch_warnings, filterwarnings
+from xml.sax.saxutils import escape, quoteattr
+
+from archdsl.errors import EnvError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BLUE, GREY, PALE, INK = "#0072B2", "#767676", "#e3e3e3", "#1a1a1a"
+WIDTH = 7.2  # inches: two columns of a paper
+ROW = 0.27  # inches of an arm's row
+LABEL = 34  # letters of an arm's name in a figure
+
+_STYLE = {
+    "font.size": 8, "axes.labelsize": 8, "legend.fontsize": 7.5, "xtick.labelsize": 7.5, "ytick.labelsize": 7.5,
+    "axes.titlesize": 8, "axes.linewidth": 0.6, "xtick.major.width": 0.6, "ytick.major.width": 0.6,
+    "hatch.linewidth": 0.5, "lines.solid_capstyle": "round", "text.parse_math": False, "axes.unicode_minus": True,
+    "axes.formatter.useoffset": False, "axes.spines.top": False, "axes.spines.right": False,
+    "svg.fonttype": "path", "svg.hashsalt": "archdsl",
+}  # fmt: skip
+
+
+def render(size: tuple[float, float], draw: Callable[[Figure], None], key: str, title: str) -> str:
+    """An ``<svg>`` element that is ``size`` inches wide and high; letters are paths, so that it is the same everywhere.
+
+    Args:
+        key: begins every id, so that several figures fit into one document.
+        title: what a screen reader says.
+
+    Raises:
+        EnvError: matplotlib is not installed.
+    """
+    text = StringIO()
+    paint(size, draw, text, "svg")
+    return clean(text.getvalue(), key, title)
+
+
+def paint(size: tuple[float, float], draw: Callable[[Figure], None], target: Any, kind: str) -> None:
+    """Draw into a file or a stream of a kind that matplotlib knows.
+
+    Raises:
+        EnvError: matplotlib is not installed.
+    """
+    try:
+        import matplotlib
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise EnvError("figures are drawn by matplotlib, and it is not installed",
+                       help="pip install 'archdsl[plot]'") from error  # fmt: skip
+    with matplotlib.rc_context(), catch_warnings():
+        filterwarnings("ignore", "Glyph")  # a letter that the font lacks becomes a box
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_STYLE)
+        figure = Figure(figsize=size, layout="constrained")
+        FigureCanvasAgg(figure)  # which can measure letters
+        draw(figure)
+        metadata: dict[str, Any] = {"Date": None, "Creator": None} if kind == "svg" else {}
+        figure.savefig(target, format=kind, metadata=metadata, dpi=150)
+
+
+def clean(text: str, key: str, title: str) -> str:
+    """The ``<svg>`` element alone: no prolog, comment, metadata or foreign namespace; ids that nothing refers to go,
+    the others begin with ``key``.
+    """
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<!--.*?-->\s*|<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
+    text = re.sub(r'\s+xmlns:xlink="[^"]*"', "", text).replace("xlink:href=", "href=")
+    used = set(re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', text))
+    names = {name for pair in used for name in pair if name}
+    text = re.sub(r' id="([^"]+)"', lambda m: f' id="{key}-{m[1]}"' if m[1] in names else "", text)
+    text = re.sub(r'href="#', f'href="#{key}-', text).replace("url(#", f"url(#{key}-")
+    text = re.sub(r"<defs>\s*</defs>\s*", "", text)
+    head, rest = text.split(">", 1)
+    return f'{head} role="img" aria-label={quoteattr(title)}><title>{escape(title)}</title>{rest.rstrip()}'
+
+
+def short(name: str, length: int = LABEL) -> str:
+    """A name that fits: of a long one its beginning and its end."""
+    name = " ".join(name.split())
+    if len(name) <= length:
+        return name
+    head = (length - 1) * 2 // 3
+    return f"{name[:head].rstrip()}…{name[head + 1 - length :].lstrip()}"
+
+
+def labels(names: Sequence[str], length: int = LABEL) -> list[str]:
+    """Short names, each another: those that would be alike begin with their number in the table."""
+    found = [short(name, length) for name in names]
+    alike = {label for label in found if found.count(label) > 1}
+    return [f"{n}: {short(label, length - 4)}" if label in alike else label for n, label in enumerate(found, 1)]
+
+
+def rows(axes: Axes, names: Sequence[str], first: int = 0) -> None:
+    """One row for each name, from above; pale lines lead the eye from a name to its marks."""
+    axes.set_ylim(len(names) - 1 + first + 0.6, first - 0.6)
+    axes.set_yticks(range(first, first + len(names)), names)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.grid(axis="y", color=PALE, linewidth=0.5)
+    axes.set_axisbelow(True)

@@ -1,0 +1,59 @@
+"""Main effects and interactions of a factorial design, each with its interval over the seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from archdsl.study.figures.canvas import INK, PALE, ROW, WIDTH, labels, render, rows
+from archdsl.study.figures.forest import columns, interval
+from archdsl.study.results import Results
+from archdsl.study.stats import summary
+from archdsl.study.unit import Unit, unit
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class Estimated(Protocol):
+    """An effect by its name (``res`` or ``res × bn``), what each seed gives for it, and what it cannot be told from."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def per_seed(self) -> Mapping[int, float]: ...
+    @property
+    def aliased_with(self) -> Sequence[str]: ...
+
+
+def effects(results: Results, found: Sequence[Estimated]) -> str | None:
+    """Effects as SVG, in the order given; None without any."""
+    shown = [e for e in found if e.per_seed]
+    if not shown:
+        return None
+
+    def draw(figure: Figure) -> None:
+        _draw(figure, results, shown, unit(results))
+
+    return render((WIDTH, ROW * len(shown) + 0.95), draw, "effects", "Main effects and interactions")
+
+
+def _draw(figure: Figure, results: Results, found: Sequence[Estimated], unit: Unit) -> None:
+    axes = figure.add_subplot()
+    rows(axes, labels([" = ".join((e.name, *e.aliased_with)) for e in found]))
+    axes.axvline(0, color=INK, linewidth=0.8, zorder=1)
+    beside = []
+    for y, effect in enumerate(found):
+        values = [effect.per_seed[seed] for seed in sorted(effect.per_seed)]
+        axes.plot([v * unit.factor for v in values], [y] * len(values), "o", color="#9a9a9a", markersize=2.4,
+                  markeredgewidth=0, alpha=0.8, zorder=1.5)  # fmt: skip
+        s = summary(values)
+        assert s.mean is not None
+        shown = bool(s.sd)
+        interval(axes, y, s.mean, s.low if shown else None, s.high if shown else None, unit.factor)
+        beside.append((unit.change(s.mean), unit.between(s.low, s.high) if shown else "–", str(s.n)))
+    better = "right" if results.higher_is_better else "left"
+    axes.set_xlabel(f"effect on {unit.change_axis.removeprefix('Δ ')}; {better} is better")
+    axes.margins(x=0.06)
+    axes.grid(axis="y", color=PALE, linewidth=0.5)
+    columns(axes, ("effect", "95 % interval", "seeds"), beside)

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from archdsl.study.design import make
+from archdsl.study.effects import effects, marginals
+
+
+def responses(arms: tuple[tuple[int, ...], ...], seeds: int) -> dict[int, dict[int, float]]:
+    chance = np.random.default_rng(3)
+    return {n: {s: float(v) for s, v in enumerate(chance.normal(size=seeds))} for n in range(len(arms))}
+
+
+@pytest.mark.parametrize("name", ["full", "frac:V"])
+def test_effects_are_twice_the_coefficients_of_a_least_squares_fit(name: str) -> None:
+    names = ["a", "b", "c", "d", "e"]
+    design = make(name, [2] * 5, names)
+    values = responses(design.arms, 3)
+    found = {e.name: e for e in effects(design.arms, names, values)}
+    signs = 1 - 2 * np.array(design.arms)
+    terms = [(i,) for i in range(5)] + list(combinations(range(5), 2))
+    model = np.stack([np.ones(len(signs)), *(signs[:, list(t)].prod(1) for t in terms)], 1)
+    assert list(found) == [" × ".join(names[i] for i in t) for t in terms]
+    for seed in range(3):
+        fit = np.linalg.lstsq(model, np.array([values[n][seed] for n in values]), rcond=None)[0]
+        for place, term in enumerate(terms, 1):
+            assert found[" × ".join(names[i] for i in term)].per_seed[seed] == pytest.approx(2 * fit[place])
+
+
+def test_aliased_effects_stand_together() -> None:
+    design = make("frac:IV", [2] * 4, list("abcd"))
+    found = effects(design.arms, list("abcd"), responses(design.arms, 1))
+    assert [(e.name, e.aliased_with) for e in found] == [
+        ("a", ()), ("b", ()), ("c", ()), ("d", ()), ("a × b", ("c × d",)), ("a × c", ("b × d",)), ("a × d", ("b × c",)),
+    ]  # fmt: skip
+
+
+def test_pairs_by_hand() -> None:
+    design = make("pairs", [2, 2], ["a", "b"])
+    assert design.arms == ((0, 0), (1, 0), (0, 1), (1, 1))
+    values = {0: {7: 10.0, 8: 1.0}, 1: {7: 7.0, 8: 1.0}, 2: {7: 8.0}, 3: {7: 1.0, 8: 0.0}}
+    # A full two by two design: the balanced contrasts.
+    found = {e.name: dict(e.per_seed) for e in effects(design.arms, ["a", "b"], values)}
+    assert found == {"a": {7: 5.0}, "b": {7: 4.0}, "a × b": {7: -2.0}}
+    three = make("pairs", [2, 2, 2], list("abc"))
+    numbers = {n: {0: v} for n, v in enumerate([10.0, 7.0, 8.0, 9.0, 1.0, 6.0, 7.0])}
+    by_name = {e.name: e.per_seed[0] for e in effects(three.arms, list("abc"), numbers)}
+    assert by_name["a"] == 3.0
+    assert by_name["a × b"] == (1.0 - 7.0 - 8.0 + 10.0) / 2
+
+
+def test_one_out_and_levels_make_no_effects() -> None:
+    assert effects(make("one-out", [2, 2, 2], list("abc")).arms, list("abc"), {}) == ()
+    assert effects(make("full", [3, 2], list("ab")).arms, list("ab"), {}) == ()
+    assert effects((), (), {}) == ()
+
+
+def test_marginal_means_of_a_grid() -> None:
+    design = make("grid", [3, 2], ["a", "b"])
+    values = {n: {0: float(n)} for n in range(6)}
+    found = {(m.name, m.level): m.per_seed[0] for m in marginals(design.arms, ["a", "b"], values)}
+    assert found == {("a", 0): 0.5, ("a", 1): 2.5, ("a", 2): 4.5, ("b", 0): 2.0, ("b", 1): 3.0}
