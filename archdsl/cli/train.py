@@ -23,7 +23,8 @@ FAILED = {"diverged": "diverged", "oom": "out of memory", "timeout": "stopped by
 def command(
     spec: OneSpec,
     data: Annotated[
-        str | None, typer.Option("--data", metavar="NAME", help="Another data set than the text's; also folder:PATH, csv:PATH.")
+        str | None,
+        typer.Option("--data", metavar="NAME", help="Another data set than the text's; also folder:PATH, csv:PATH."),
     ] = None,
     data_root: Annotated[
         Path | None,

@@ -12,9 +12,10 @@ from archdsl.errors import ArchError, Diagnostic, Source, SpecError, suggest
 from archdsl.expand.holes import arms as every_arm
 from archdsl.expand.holes import choose, holes
 from archdsl.study.design import Design, make
-from archdsl.study.factors import Factor, own, put
+from archdsl.study.factors import Factor, own
 from archdsl.study.file import StudyFile
 from archdsl.study.match import Matched, match
+from archdsl.study.place import put
 from archdsl.study.where import condition
 from archdsl.syntax import ast
 from archdsl.syntax.walk import walk

@@ -57,6 +57,8 @@ class Wish:
         again: train anew where a finished run is there.
         every: seconds between two Progress events; None for none.
         limit: seconds of training after which the run stops, to be gone on with later.
+        stop: asked before every step whether the run is to end with a checkpoint, as after a signal; for callers in
+            threads, which no signal reaches.
         deterministic: torch's deterministic algorithms (CUDA; on a CPU they are so anyway).
     """
 
@@ -70,6 +72,7 @@ class Wish:
     every: float | None = None
     limit: float | None = None
     deterministic: bool = False
+    stop: Callable[[], bool] | None = None
 
 
 def fit(
@@ -95,7 +98,7 @@ def fit(
     """
     wish = wish if wish is not None else Wish(**wishes)
     out = Path(wish.out)
-    with StopOnSignal() as signals, joined(wish.device) as world:
+    with StopOnSignal(wish.stop) as signals, joined(wish.device) as world:
         before = _before(out, experiment, wish, world)
         if before is not None and before.done:
             return before

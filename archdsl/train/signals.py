@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
@@ -27,17 +28,18 @@ class StopOnSignal:
     """While entered, keeps the first signal for ``wanted``; while ``patient`` is false it raises
     Interrupted instead.
 
-    Outside the main thread, where Python allows no handlers, it does nothing.
+    Outside the main thread, where Python allows no handlers, only ``ask`` can stop a run.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ask: Callable[[], bool] | None = None) -> None:
+        self.ask = ask
         self.received: int | None = None
         self.patient = False
         self._before: dict[signal.Signals, object] = {}
 
     def wanted(self) -> bool:
-        """Whether a signal has come."""
-        return self.received is not None
+        """Whether a signal has come, or the caller wants the run to stop."""
+        return self.received is not None or (self.ask is not None and self.ask())
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():

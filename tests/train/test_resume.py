@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from archdsl.api import load
-from archdsl.api import experiment_of
+from archdsl.api import experiment_of, load
 from archdsl.emit.build import build
 from archdsl.train.events import EpochDone, Resumed, Started, Stopped
 from archdsl.train.fit import fit

@@ -43,8 +43,10 @@ def conditions(terms: Terms) -> dict[str, str]:
     }  # fmt: skip
 
 
-def train_cell(order: Order, terms: Terms, tell: Callable[[int, float], None]) -> Outcome:
-    """Train one run into its folder.
+def train_cell(
+    order: Order, terms: Terms, tell: Callable[[int, float], None], stop: Callable[[], bool] | None = None
+) -> Outcome:
+    """Train one run into its folder; ``stop`` is asked whether it is to end with a checkpoint.
 
     Raises:
         Interrupted: a signal came; the folder has a checkpoint.
@@ -62,7 +64,7 @@ def train_cell(order: Order, terms: Terms, tell: Callable[[int, float], None]) -
                 pass
 
     try:
-        run = _fit(order, terms, listen)
+        run = _fit(order, terms, listen, stop)
     except Interrupted:
         raise
     except Taken as error:
@@ -75,7 +77,8 @@ def train_cell(order: Order, terms: Terms, tell: Callable[[int, float], None]) -
             _note(order, terms, message)
         return Outcome(order.key, "failed", message, "experiment")
     figures = dict(run.result or {})
-    return Outcome(order.key, str(figures.get("status", "interrupted")), str(figures.get("message", "")), "", figures)
+    status, message = str(figures.get("status", "interrupted")), str(figures.get("message", ""))
+    return Outcome(order.key, status, message, "", figures, str(run.folder))
 
 
 def _note(order: Order, terms: Terms, message: str) -> None:
@@ -90,11 +93,11 @@ def _note(order: Order, terms: Terms, message: str) -> None:
         folder.close()
 
 
-def _fit(order: Order, terms: Terms, listen: Callable[[Event], Any]) -> Run:
+def _fit(order: Order, terms: Terms, listen: Callable[[Event], Any], stop: Callable[[], bool] | None) -> Run:
     spec = load(Source(f"{order.name}.arch", order.text))
     device, plan = plan_of(terms)
     wish = Wish(
         out=terms.out, data_root=terms.data_root, device=str(device), plan=plan, limit=terms.limit, every=EVERY,
-        again=order.key in terms.again,
+        again=order.key in terms.again, stop=stop,
     )  # fmt: skip
     return fit(build(spec.trace), experiment_of(spec), wish, listen)

@@ -43,7 +43,7 @@ class Terms:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How a run ended. ``status`` is that of its result, or ``failed``, ``busy`` (another process is at it) or
-    ``interrupted``; ``cause`` of a failure is ``experiment``, or one of INFRASTRUCTURE.
+    ``interrupted``; ``cause`` of a failure is ``experiment``, or one of INFRASTRUCTURE; ``folder`` is the run's.
     """
 
     key: str
@@ -51,6 +51,7 @@ class Outcome:
     message: str = ""
     cause: str = ""
     figures: Mapping[str, Any] = field(default_factory=dict)
+    folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)

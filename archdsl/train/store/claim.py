@@ -84,6 +84,17 @@ def claim(folder: Path) -> Claim:
     return mine
 
 
+def release_of(out: Path, host: str, pid: int) -> None:
+    """Take back the claims of a process on another host that is known to be gone. Were it alive after all, it would
+    see that its claim is lost, and drop what it writes.
+    """
+    for path in out.glob(f"*/{CLAIM}"):
+        found = _read(path)
+        if found is not None and (found.get("host"), found.get("pid")) == (host, pid):
+            with suppress(OSError):
+                path.unlink()
+
+
 def _create(path: Path, token: str) -> None:
     about = {"host": socket.gethostname(), "boot": _boot(), "pid": os.getpid(), "started": started(os.getpid()),
              "token": token, "since": time.time()}  # fmt: skip

@@ -1,0 +1,62 @@
+"""What an actor of a Ray cluster does; a plain class, so that it can be tried without a cluster."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import socket
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from archdsl.study.execute.order import Order, Outcome, Terms
+from archdsl.train.threads import yield_cores
+
+TAKEN_BACK = (
+    "settings.json", "versions.json", "spec.arch", "events.jsonl", "model.safetensors", "result.json", "outcome.json",
+)  # fmt: skip
+
+
+class Actor:
+    """Trains one run after the other. ``work`` runs beside ``progress`` and ``stop``, each in a thread of its own."""
+
+    def __init__(self, terms: Terms, work: str, token: str, collect: bool | None) -> None:
+        yield_cores()
+        Path(terms.out).mkdir(parents=True, exist_ok=True)
+        self._collect = not (Path(terms.out) / token).is_file() if collect is None else collect
+        module, _, function = work.partition(":")
+        self._room = importlib.import_module(module)
+        self._work = getattr(self._room, function)
+        self._terms = terms
+        self._progress = (0, 0.0)
+        self._stopped = threading.Event()
+
+    def ready(self) -> dict[str, Any]:
+        """Where it is, and under which conditions its runs are made."""
+        return {"conditions": self._room.conditions(self._terms), "host": socket.gethostname(), "pid": os.getpid()}
+
+    def work(self, order: Order) -> tuple[Outcome, tuple[str, dict[str, bytes]] | None]:
+        """Carry out an order; with the files of its run where the store is elsewhere."""
+        self._progress = (0, 0.0)
+        try:
+            outcome: Outcome = self._work(order, self._terms, self._tell, self._stopped.is_set)
+        except KeyboardInterrupt as stop:
+            outcome = Outcome(order.key, "interrupted", str(stop))
+        folder = outcome.folder
+        files = self._files(Path(folder)) if self._collect and folder else None
+        return replace(outcome, figures=dict(outcome.figures)), files
+
+    def progress(self) -> tuple[int, float]:
+        """The epoch and the share that is done of the run under way."""
+        return self._progress
+
+    def stop(self) -> None:
+        """Let the run under way make a checkpoint and end."""
+        self._stopped.set()
+
+    def _tell(self, epoch: int, share: float) -> None:
+        self._progress = (epoch, share)
+
+    def _files(self, folder: Path) -> tuple[str, dict[str, bytes]]:
+        return folder.name, {n: (folder / n).read_bytes() for n in TAKEN_BACK if (folder / n).is_file()}

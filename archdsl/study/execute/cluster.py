@@ -1,0 +1,241 @@
+"""Runs on a Ray cluster: actors that stay on the nodes, fed with one order at a time.
+
+A node that is lost costs the runs that were under way there, which other actors take up from their last checkpoint
+if the store is shared, and anew if not; nodes that join later get actors. Where the nodes do not share the store's
+file system, a finished run travels back and is put into it, its result last.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from archdsl.errors import EnvError
+from archdsl.study.execute.actor import Actor
+from archdsl.study.execute.local import AGAIN, LEAVE, WORK
+from archdsl.study.execute.order import INFRASTRUCTURE, News, Order, Outcome, Ready, Terms
+from archdsl.train.store.claim import release_of
+from archdsl.train.store.files import write_together
+
+LOOK = 2.0  # seconds between two looks for nodes that joined, and at the progress of runs
+TOKEN = ".shared-"
+
+
+@dataclass
+class _Member:
+    number: int
+    handle: Any
+    born: Any  # the answer that says it is up; None once it came
+    order: Order | None = None
+    answer: Any = None
+    progress: Any = None
+    host: str = ""
+    pid: int = 0
+
+
+class Cluster:
+    """Carries out orders on a Ray cluster; ``run`` yields what happens, as ``Local.run`` does.
+
+    Args:
+        jobs: actors in all; None for as many as the cluster has cores or GPUs.
+        address: of the cluster; None begins one on this machine.
+        collect: bring finished runs back; None asks each node whether it sees the store.
+    """
+
+    def __init__(
+        self, terms: Terms, jobs: int | None, retry: int = 1, address: str | None = None, work: str = WORK,
+        collect: bool | None = None,
+    ) -> None:  # fmt: skip
+        self.terms = replace(terms, out=str(Path(terms.out).resolve()))
+        self.jobs, self.retry, self.address, self.work, self.collect = jobs, retry, address, work, collect
+        self.token = TOKEN + secrets.token_hex(8)
+        self.members: dict[int, _Member] = {}
+        self.tries: dict[str, int] = {}
+        self.waiting: list[tuple[float, Order]] = []
+        self.looked = 0.0
+        self.born = 0
+
+    def run(self, orders: Sequence[Order]) -> Iterator[Ready | News | Outcome]:
+        """Carry out all orders, the first ones first. Closing the iterator interrupts what is under way.
+
+        Raises:
+            EnvError: ray is not installed, there is no cluster at that address, or actors do not start.
+        """
+        ray = _ray()
+        pending = deque(orders)
+        begun = not ray.is_initialized()
+        out = Path(self.terms.out)
+        out.mkdir(parents=True, exist_ok=True)
+        (out / self.token).touch()
+        try:
+            if begun:
+                self._join(ray)
+            while pending or self.waiting or any(m.order for m in self.members.values()):
+                self._grow(ray, pending)
+                self._feed(pending)
+                yield from self._listen(ray, pending)
+        finally:
+            self._end(ray)
+            (out / self.token).unlink(missing_ok=True)
+            if begun and ray.is_initialized():
+                ray.shutdown()
+
+    def _join(self, ray: Any) -> None:
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        _reachable(self.address)
+        try:
+            ray.init(address=self.address, include_dashboard=False if self.address is None else None,
+                     log_to_driver=False, logging_level="ERROR")  # fmt: skip
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise EnvError(f"no Ray cluster at {self.address or 'this machine'}: {str(error).splitlines()[0]}",
+                           help="start one with `ray start --head`, and give its address by --address") from error  # fmt: skip
+
+    # -- actors ---------------------------------------------------------------------------------------------
+
+    def _grow(self, ray: Any, pending: deque[Order]) -> None:
+        """Actors for the cores that are there now, and in the place of lost ones."""
+        if self.members and time.monotonic() - self.looked < LOOK:
+            return
+        self.looked = time.monotonic()
+        have = ray.cluster_resources()
+        gpu = self.terms.device.startswith("cuda") or (self.terms.device == "auto" and have.get("GPU", 0) >= 1)
+        room = int(have.get("GPU", 0)) if gpu else int(have.get("CPU", 1)) // self.terms.threads
+        wanted = min(self.jobs or room, room, len(pending) + sum(m.order is not None for m in self.members.values()))
+        for _ in range(wanted - len(self.members)):
+            number, self.born = self.born, self.born + 1
+            kind = ray.remote(max_concurrency=2, num_cpus=self.terms.threads, num_gpus=int(gpu), max_restarts=0)(Actor)
+            threads = {"OMP_NUM_THREADS": str(self.terms.threads), "MKL_NUM_THREADS": str(self.terms.threads)}
+            handle = kind.options(runtime_env={"env_vars": threads}).remote(
+                self.terms, self.work, self.token, self.collect
+            )
+            self.members[number] = _Member(number, handle, handle.ready.remote())
+
+    def _feed(self, pending: deque[Order]) -> None:
+        now = time.monotonic()
+        pending.extend(o for when, o in self.waiting if when <= now)
+        self.waiting = [(when, o) for when, o in self.waiting if when > now]
+        for member in self.members.values():
+            if pending and member.born is None and member.order is None:
+                member.order = pending.popleft()
+                member.answer = member.handle.work.remote(member.order)
+
+    def _listen(self, ray: Any, pending: deque[Order]) -> Iterator[Ready | News | Outcome]:
+        due = {m.born or m.answer: m for m in self.members.values() if m.born is not None or m.answer is not None}
+        if not due:
+            time.sleep(0.05)
+            return
+        answered, _ = ray.wait(list(due), num_returns=1, timeout=AGAIN)
+        for reference in answered:
+            yield from self._answered(ray, due[reference], reference, pending)
+        yield from self._news(ray)
+
+    def _answered(
+        self, ray: Any, member: _Member, reference: Any, pending: deque[Order]
+    ) -> Iterator[Ready | News | Outcome]:
+        try:
+            value = ray.get(reference)
+        except ray.exceptions.RayActorError as error:
+            yield from self._lost(member, str(error), pending)
+            return
+        except ray.exceptions.RayError as error:
+            raise EnvError(f"an actor of Ray failed: {str(error).splitlines()[-1]}",
+                           help="`archdsl train` with the same spec says more") from error  # fmt: skip
+        if member.born is not None:
+            member.born, member.host, member.pid = None, value["host"], value["pid"]
+            yield Ready(member.number, value["conditions"])
+            return
+        order, member.order, member.answer, member.progress = member.order, None, None, None
+        assert order is not None
+        outcome, files = value
+        if files is not None:
+            self._store(files)
+        if outcome.status == "busy":
+            self.waiting.append((time.monotonic() + AGAIN, order))
+        elif not self._try_again(order, outcome, pending):
+            yield outcome
+
+    def _store(self, files: tuple[str, dict[str, bytes]]) -> None:
+        """Put a run that was made elsewhere into the store, its result last."""
+        name, content = files
+        folder = Path(self.terms.out) / name
+        folder.mkdir(parents=True, exist_ok=True)
+        ordered = sorted(content.items(), key=lambda item: (item[0] in ("result.json", "outcome.json"), item[0]))
+        write_together([(folder / file, data) for file, data in ordered])
+
+    def _try_again(self, order: Order, outcome: Outcome, pending: deque[Order]) -> bool:
+        if outcome.cause not in INFRASTRUCTURE or self.tries.get(order.key, 0) >= self.retry:
+            return False
+        self.tries[order.key] = self.tries.get(order.key, 0) + 1
+        pending.append(order)
+        return True
+
+    def _lost(self, member: _Member, words: str, pending: deque[Order]) -> Iterator[Outcome]:
+        """An actor is gone, alone or with its node; its claim goes with it, as nobody else can know that it is dead."""
+        del self.members[member.number]
+        if member.order is None:
+            return
+        release_of(Path(self.terms.out), member.host, member.pid)
+        first = words.strip().splitlines()[0] if words.strip() else "its actor is gone"
+        outcome = Outcome(member.order.key, "failed", f"its process died: {first}", "died")
+        if not self._try_again(member.order, outcome, pending):
+            yield outcome
+
+    def _news(self, ray: Any) -> Iterator[News]:
+        for member in self.members.values():
+            if member.order is None:
+                continue
+            if member.progress is None:
+                member.progress = member.handle.progress.remote()
+            done, _ = ray.wait([member.progress], timeout=0)
+            if not done:
+                continue
+            with suppress(ray.exceptions.RayError):
+                epoch, share = ray.get(member.progress)
+                if epoch:
+                    yield News(member.order.key, member.number, epoch, share)
+            member.progress = None
+
+    def _end(self, ray: Any) -> None:
+        """Let runs under way make a checkpoint, then end all actors."""
+        if not ray.is_initialized():
+            return
+        busy = [m for m in self.members.values() if m.answer is not None]
+        for member in busy:
+            member.handle.stop.remote()
+        if busy:
+            ray.wait([m.answer for m in busy], num_returns=len(busy), timeout=LEAVE)
+        for member in self.members.values():
+            ray.kill(member.handle)
+            if member.order is not None:
+                release_of(Path(self.terms.out), member.host, member.pid)
+        self.members.clear()
+
+
+def _reachable(address: str | None) -> None:
+    """Ray itself waits for minutes for a cluster that is not there."""
+    host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except (OSError, OverflowError) as error:
+        raise EnvError(f"no Ray cluster at {address}: {error}",
+                       help="start one with `ray start --head`, and give its address by --address") from error  # fmt: skip
+
+
+def _ray() -> Any:
+    try:
+        import ray
+        import ray.exceptions
+    except ImportError as error:
+        raise EnvError("--engine ray needs the package ray, which is not installed",
+                       help="pip install 'archdsl[ray]'") from error  # fmt: skip
+    return ray

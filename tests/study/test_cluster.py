@@ -1,0 +1,126 @@
+"""Studies on a Ray cluster of two nodes on this machine: the same table, and a lost node costs no finished run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ray = pytest.importorskip("ray", reason="the extra `ray` is not installed")
+
+from archdsl.errors import EnvError  # noqa: E402
+from archdsl.study.arms import arms_of  # noqa: E402
+from archdsl.study.conduct import Conduct  # noqa: E402
+from archdsl.study.execute import cluster as room  # noqa: E402
+from archdsl.study.execute.cluster import Cluster  # noqa: E402
+from archdsl.study.execute.local import Local  # noqa: E402
+from archdsl.study.execute.order import News, Outcome, Terms  # noqa: E402
+from archdsl.study.file import study_of  # noqa: E402
+from archdsl.study.plan import cells  # noqa: E402
+from archdsl.study.results import results  # noqa: E402
+from archdsl.study.tables import table  # noqa: E402
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # of Ray and what it imports
+STUDY = """\
+base: |
+  net conv(4, s=4) {norm: bn | } relu gap linear(10)
+  data fashion-mini subset(200)
+  train sgd(0.05) epochs(EPOCHS) batch(20)
+seeds: 4
+"""
+
+
+def conduct(runs: Path, epochs: int = 2) -> Conduct:
+    study = study_of(STUDY.replace("EPOCHS", str(epochs)))
+    arms = arms_of(study)
+    return Conduct(arms, cells(arms, study.seeds), runs)
+
+
+def terms(runs: Path) -> Terms:
+    return Terms(str(runs), device="cpu", precision="fp32")
+
+
+def shown(found: Conduct) -> object:
+    return table(results("t", "test_accuracy", found.arms, range(4), found.every, found.settled())).rows
+
+
+def weights(runs: Path) -> dict[str, str]:
+    return {p.parent.name: json.loads(p.read_text())["weights_sha256"] for p in runs.glob("*/result.json")}
+
+
+def begun(runs: Path) -> dict[str, int]:
+    logs = {p.parent.name: p.read_text().splitlines() for p in runs.glob("*/events.jsonl")}
+    return {name: sum(json.loads(line)["event"] == "started" for line in lines) for name, lines in logs.items()}
+
+
+@pytest.fixture
+def two_nodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any, Any]]:
+    from ray.cluster_utils import Cluster as Nodes
+
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("ARCHDSL_OFFLINE", "1")
+    monkeypatch.setattr(room, "LOOK", 0.3)
+    nodes = Nodes(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    second = nodes.add_node(num_cpus=1)
+    ray.init(address=nodes.address, log_to_driver=False, logging_level="ERROR")
+    yield nodes, second
+    ray.shutdown()
+    nodes.shutdown()
+
+
+def test_a_cluster_gives_the_table_of_one_machine(two_nodes: tuple[Any, Any], tmp_path: Path) -> None:
+    here, there, back = (conduct(tmp_path / name) for name in ("here", "there", "back"))
+    here.carry_out(Local(terms(here.runs), 2, tmp_path / "logs"), here.missing)
+    workers = set()
+    there.carry_out(Cluster(terms(there.runs), None), there.missing, lambda e: workers.add(getattr(e, "worker", None)))
+    assert shown(there) == shown(here)
+    assert weights(there.runs) == weights(here.runs)
+    assert {0, 1} <= workers
+    # Nodes that do not see the store send their runs back; here they come over what is there already.
+    back.carry_out(Cluster(terms(back.runs), None, collect=True), back.missing)
+    assert shown(back) == shown(here)
+    assert weights(back.runs) == weights(here.runs)
+    assert not list(tmp_path.glob("*/.shared-*"))
+
+
+def test_a_node_that_is_killed_costs_no_finished_run(two_nodes: tuple[Any, Any], tmp_path: Path) -> None:
+    nodes, second = two_nodes
+    study = conduct(tmp_path / "runs", epochs=40)
+    ended: list[str] = []
+
+    def listen(event: object) -> None:
+        if isinstance(event, Outcome):
+            ended.append(event.status)
+            if len(ended) == 2:
+                nodes.remove_node(second, allow_graceful=False)
+
+    study.carry_out(Cluster(terms(study.runs), None), study.missing, listen)
+    assert ended == ["finished"] * 8
+    assert len(study.missing) == 0
+    counts = begun(study.runs)
+    assert len(counts) == 8
+    assert sum(counts.values()) <= 9  # at most the run of the lost node was begun twice
+    straight = conduct(tmp_path / "straight", epochs=40)
+    straight.carry_out(Local(terms(straight.runs), 2, tmp_path / "logs"), straight.missing)
+    assert weights(study.runs) == weights(straight.runs)
+
+
+def test_an_interrupted_study_leaves_runs_that_go_on(two_nodes: tuple[Any, Any], tmp_path: Path) -> None:
+    study = conduct(tmp_path / "runs", epochs=300)
+    events = Cluster(terms(study.runs), None).run([study.order(c) for c in study.missing])
+    for event in events:
+        if isinstance(event, News) and event.epoch > 2:
+            break
+    events.close()  # type: ignore[attr-defined]
+    assert list(study.runs.glob("*/checkpoint*"))
+    assert not list(study.runs.glob("*/claim.json"))
+
+
+def test_no_cluster_at_an_address(tmp_path: Path) -> None:
+    study = conduct(tmp_path)
+    orders = [study.order(cell) for cell in study.missing]
+    with pytest.raises(EnvError, match="no Ray cluster at localhost:1"):
+        list(Cluster(terms(tmp_path), 1, address="localhost:1").run(orders))
