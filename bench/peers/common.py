@@ -39,6 +39,7 @@ class Work:
     channels_last: bool = False
     checkout: str = ""
     threads: int = 2
+    seed: int = 0
 
     @property
     def per_epoch(self) -> int:
@@ -59,7 +60,7 @@ def command(work: Work) -> str:
 def network(work: Work) -> nn.Module:
     """The net with the weights that all contenders begin with."""
     model = archdsl.model(work.net, input=(3, 32, 32), classes=10)
-    initialise(model, 0)
+    initialise(model, work.seed)
     return model
 
 
@@ -75,21 +76,24 @@ class Clock:
         gaps = [
             self.ticks[i] - self.ticks[i - 1] for i in range(WARMUP + 1, len(self.ticks)) if i % work.per_epoch != 0
         ]
-        return work.batch * len(gaps) / sum(gaps)
+        return work.batch * len(gaps) / sum(gaps) if gaps else 0.0
 
 
-def loss(model: nn.Module, folder: str) -> float:
-    """The mean loss on the validation pictures, in fp32: whether all contenders learnt the same."""
+def judged(model: nn.Module, folder: str) -> tuple[float, float]:
+    """Mean loss and accuracy on the validation pictures, in fp32: whether all contenders learnt the same."""
     from torchvision import datasets, transforms
 
     look = transforms.Compose([transforms.ToTensor(), transforms.Normalize(MEAN, STD)])
     pictures = datasets.ImageFolder(str(Path(folder) / "val"), look)
     images, labels = zip(*(pictures[i] for i in range(len(pictures))), strict=True)
     with torch.no_grad():
-        return float(functional.cross_entropy(model.eval()(torch.stack(images)), torch.tensor(labels)))
+        logits, targets = model.eval()(torch.stack(images)), torch.tensor(labels)
+        hits = (logits.argmax(1) == targets).float().mean()
+        return float(functional.cross_entropy(logits, targets)), float(hits)
 
 
 def report(work: Work, clock: Clock, model: nn.Module, **more: Any) -> None:
     """The contender's last line."""
-    facts = {"steps": len(clock.ticks), "steady": clock.steady(work), "loss": loss(model, work.folder), **more}
+    loss, accuracy = judged(model, work.folder)
+    facts = {"steps": len(clock.ticks), "steady": clock.steady(work), "loss": loss, "accuracy": accuracy, **more}
     print("RESULT " + json.dumps(facts), flush=True)
