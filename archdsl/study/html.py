@@ -8,6 +8,7 @@ import archdsl
 from archdsl.report.numbers import compact, exact
 from archdsl.study import figures, page
 from archdsl.study.curves import Point
+from archdsl.study.effects import effects
 from archdsl.study.results import ArmResult, Results
 from archdsl.study.tables import others
 from archdsl.study.unit import NONE, Unit, p_text, unit
@@ -138,7 +139,10 @@ def _figures(results: Results, curves: Curves) -> Iterator[str]:
 
 
 def _effects(results: Results) -> str | None:
-    return None
+    """Main effects and interactions, where the design tells them."""
+    arms = [a.arm.picks for a in results.arms]
+    values = {n: a.values for n, a in enumerate(results.arms)}
+    return figures.effects(results, effects(arms, [f.name for f in results.factors], values))
 
 
 def _failures(results: Results) -> Iterator[str]:

@@ -23,8 +23,9 @@ NAMED = 8  # arms up to which points have names; with more they have the numbers
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """An arm: its cost, its mean in the unit of the axis, half the length of its error bar."""
+    """An arm: its number in the table, its cost, its mean in the unit of the axis, half the length of its error bar."""
 
+    number: int
     label: str
     cost: float
     value: float
@@ -69,7 +70,7 @@ def front(spots: Sequence[Spot], higher: bool) -> list[Spot]:
     sign = 1.0 if higher else -1.0
     found: list[Spot] = []
     best = -math.inf
-    for spot in sorted(spots, key=lambda s: (s.cost, -sign * s.value, s.label)):
+    for spot in sorted(spots, key=lambda s: (s.cost, -sign * s.value, s.number)):
         twin = bool(found) and (spot.cost, spot.value) == (found[-1].cost, found[-1].value)
         if sign * spot.value > best or twin:
             found.append(spot)
@@ -90,10 +91,10 @@ def _spots(results: Results, cost: str) -> list[Spot]:
     names = [a.name for a in results.arms]
     shown = labels(names, 22) if len(names) <= NAMED else [str(n) for n in range(1, len(names) + 1)]
     found = []
-    for label, arm in zip(shown, results.arms, strict=True):
+    for number, (label, arm) in enumerate(zip(shown, results.arms, strict=True), 1):
         price = seconds(arm) if cost == "seconds" else arm.arm.totals[cost]
         if arm.summary.mean is not None and price:
-            found.append(Spot(label, float(price), arm.summary.mean * factor, (arm.summary.sd or 0.0) * factor))
+            found.append(Spot(number, label, float(price), arm.summary.mean * factor, (arm.summary.sd or 0.0) * factor))
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -10,6 +10,8 @@ from archdsl.study.figures.canvas import GREY, INK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.text import Annotation
+    from matplotlib.transforms import Bbox
 
 # Offsets in points and how the text is aligned there: on the right first, then on the left, above and below.
 SIDES = (
@@ -23,6 +25,8 @@ class Named(Protocol):
     """A point with a name, and half the length of its error bar."""
 
     @property
+    def number(self) -> int: ...
+    @property
     def label(self) -> str: ...
     @property
     def cost(self) -> float: ...
@@ -33,7 +37,8 @@ class Named(Protocol):
 
 
 def place(axes: Axes, spots: Sequence[Named], first: Iterable[Named]) -> None:
-    """Name the points, those of ``first`` first and in dark letters. One that finds no room has no name.
+    """Name the points, those of ``first`` first and in dark letters. A name that
+    finds no room gives way to the number, which goes too if there is none for it.
 
     The layout of the figure must be settled.
     """
@@ -57,15 +62,23 @@ def place(axes: Axes, spots: Sequence[Named], first: Iterable[Named]) -> None:
         ]
     frame = axes.get_window_extent(renderer).expanded(1.02, 1.08)
     for spot in (*dark, *(s for s in spots if s not in dark)):
-        text = axes.annotate(spot.label, (spot.cost, spot.value), (0, 0), textcoords="offset points", fontsize=6.5,
+        text = axes.annotate("", (spot.cost, spot.value), (0, 0), textcoords="offset points", fontsize=6.5,
                              color=INK if spot in dark else GREY, zorder=5)  # fmt: skip
         text.set_in_layout(False)
+        box = next(_rooms(text, (spot.label, str(spot.number)), frame, taken), None)
+        if box is None:
+            text.remove()
+        else:
+            taken.append(box)
+
+
+def _rooms(text: Annotation, words: Iterable[str], frame: Bbox, taken: Sequence[Bbox]) -> Iterator[Bbox]:
+    """Where the text covers nothing; it stands there when its place is given."""
+    for word in words:
+        text.set_text(word)
         for dx, dy, ha, va in SIDES:
             text.set(position=(dx, dy), ha=ha, va=va)
-            box = text.get_window_extent(renderer)
+            box = text.get_window_extent()
             inside = frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 and box.y1 <= frame.y1
             if inside and not any(box.overlaps(other) for other in taken):
-                taken.append(box)
-                break
-        else:
-            text.remove()
+                yield box

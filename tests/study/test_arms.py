@@ -1,0 +1,129 @@
+"""Arms of studies: conditions, equal budgets, baselines, wrong ones."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archdsl.errors import ArchError, SpecError
+from archdsl.study.arms import TOTALS, Arms, arms_of
+from archdsl.study.file import study_of
+from archdsl.study.where import condition
+
+BASE = "base: |\n  net vgg[8x1, 16x1] {norm: +bn | +ln | } {res: +res | }\n  data fashion-mini\n"
+
+
+def arms(more: str = "", base: str = BASE) -> Arms:
+    return arms_of(study_of(base + more))
+
+
+def names(found: Arms) -> list[str]:
+    return [a.name for a in found.arms]
+
+
+def test_a_space_is_a_grid_and_its_first_arm_the_reference() -> None:
+    assert names(arms()) == ["base", "−res", "norm=+ln", "norm=+ln, −res", "−norm", "−norm, −res"]
+    assert names(arms("design: one-out\n")) == ["base", "norm=+ln", "−norm", "−res"]
+    assert names(arms("design: one-in\n")) == ["base", "+bn", "+ln", "+res"]
+
+
+def test_conditions_leave_arms_out() -> None:
+    assert names(arms("where: not (+ln and +res)\n")) == ["base", "−res", "norm=+ln, −res", "−norm", "−norm, −res"]
+    found = arms("where: [norm = +bn or res = none, params < 10k]\n")
+    assert names(found) == ["base", "−res", "norm=+ln, −res", "−norm, −res"]
+    assert found.left_out == 2
+
+
+def test_another_reference() -> None:
+    found = arms("baseline: {norm: none, res: none}\n")
+    assert names(found)[0] == "base"
+    assert found.reference.choice == {"norm": "", "res": ""}
+    assert "+bn, +res" in names(found)
+
+
+@pytest.mark.parametrize(("more", "words"), [
+    ("where: params < 1\n", "no arm of the study is left"),
+    ("where: not +bn\n", "is excluded by `where`"),
+    ("baseline: {norn: none}\n", "no factor `norn`"),
+    ("baseline: {norm: +gn}\n", "no level `+gn`"),
+])  # fmt: skip
+def test_studies_without_an_arm_to_compare_with(more: str, words: str) -> None:
+    with pytest.raises(ArchError) as error:
+        arms(more)
+    assert words in str(error.value)
+
+
+def test_wrong_arms_are_told_with_their_place_before_anything_runs() -> None:
+    with pytest.raises(SpecError) as error:
+        arms(base="base: |\n  net {conv(8) | maxpool(99) | conv(8)} gap linear(10)\n  data fashion-mini\n")
+    assert "maxpool(99)" in str(error.value)
+    assert "1 of 3 arms are no network" in str(error.value)
+
+
+def test_twins_are_noted() -> None:
+    found = arms(base="base: |\n  net conv(8) {x: relu | (relu)} gap linear(10)\n  data fashion-mini\n")
+    assert any("are the same experiment" in note for note in found.notes)
+
+
+def test_several_bases_are_a_factor() -> None:
+    found = arms_of(study_of("base: {a: 'conv(4) gap linear(10)', b: 'conv(8) gap linear(10)'}\ndata: fashion-mini\n"))
+    assert [dict(a.choice) for a in found.arms] == [{"base": "a"}, {"base": "b"}]
+    assert names(found) == ["base", "base=b"]
+
+
+@pytest.mark.parametrize("quantity", ["params", "macs"])
+def test_equal_budgets(quantity: str) -> None:
+    plain, matched = (
+        arms(base=BASE.replace("8x1, 16x1", "32x2, 64x2")),
+        arms(f"match: {quantity}\n", BASE.replace("8x1, 16x1", "32x2, 64x2")),
+    )
+    target = plain.reference.totals[quantity]
+    assert matched.reference.spec.hash == plain.reference.spec.hash
+    assert any(a.totals[quantity] != target for a in plain.arms)
+    for arm in matched.arms[1:]:
+        assert arm.matched is not None
+        assert arm.totals[quantity] == pytest.approx(target, rel=0.03)
+        assert arm.spec.classes == 10
+        assert f"(wanted {target:,})" in str(arm.matched)
+
+
+def test_a_budget_out_of_reach_is_said() -> None:
+    with pytest.raises(ArchError, match="no width gives this arm"):
+        arms_of(
+            study_of(
+                "base: |\n  net {a: gap linear(10) | conv(64) conv(64) gap linear(10)}\n  data fashion-mini\nmatch: params\n"
+            )
+        )
+
+
+FACTORS, NUMBERS = (
+    ("norm", "res"),
+    {"params": 1500, "macs": 2_000_000, "flops": 1, "layers": 3, "depth": 2, "activations": 9},
+)
+
+
+@pytest.mark.parametrize(("text", "holds"), [
+    ("params < 1.5k", False), ("params <= 1.5k", True), ("macs=2M and depth>1", True), ("not params>1k or res", False),
+    ("norm", True), ("res", False), ("norm = +bn", True), ("norm != +bn", False), ("res = none", True), ("bn and conv", True),
+    ("(norm or res) and not ln", True), ("norm=gn(8)", False), ("MACs > 1M", True),
+])  # fmt: skip
+def test_conditions(text: str, holds: bool) -> None:
+    test = condition(text, TOTALS, FACTORS)
+    assert test(NUMBERS, {"norm": "+bn", "res": ""}, frozenset({"bn", "conv"})) is holds
+
+
+@pytest.mark.parametrize(
+    "text", ["", "params", "params <", "params < x", "norm < +bn", "(norm", "norm)", "and", "parms < 1", "not"]
+)
+def test_what_is_no_condition(text: str) -> None:
+    with pytest.raises(ArchError):
+        condition(text, TOTALS, FACTORS)
+
+
+@given(st.text(alphabet="params<>=!()andornt 1.5kM+é\n", max_size=40))
+def test_conditions_raise_nothing_else(text: str) -> None:
+    with suppress(ArchError):
+        condition(text, TOTALS, FACTORS)(NUMBERS, {"norm": "", "res": ""}, frozenset())

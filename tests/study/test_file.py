@@ -1,0 +1,107 @@
+"""Study files: every key known, every complaint with its line, nothing evaluated."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archdsl.errors import ArchError, EnvError
+from archdsl.study.arms import arms_of
+from archdsl.study.file import MOST_BYTES, read_study, study_of
+from archdsl.study.plan import cells
+from archdsl.study.select import Choice, select, standalone
+
+ROOT = Path(__file__).resolve().parents[2]
+SHIPPED = sorted((ROOT / "specs" / "studies").glob("*.yaml"))
+
+
+def test_all_keys() -> None:
+    study = study_of(
+        "study: a title\nbase: lenet5\nfactors:\n  norm: [+bn, none]\n  wd: train wd(1e-3)\ndesign: full\nseeds: [3, 5]\n"
+        "set: {train.epochs: 1}\ndata: mnist\nwhere: params < 1M\nmatch: macs\nbaseline: {norm: none}\nmetric: loss\n"
+        "engine: ray\nprecision: fp32\ntime_limit: 60\n", folder=Path("x"),
+    )  # fmt: skip
+    assert (study.title, study.base, study.design, study.seeds) == ("a title", (("lenet5", "lenet5"),), "full", (3, 5))
+    assert [(f.name, f.levels) for f in study.factors] == [("norm", ("+bn", "")), ("wd", ("train wd(1e-3)", ""))]
+    assert (study.set, study.data, study.where, study.match) == (("train.epochs=1",), "mnist", ("params < 1M",), "macs")
+    assert (study.baseline, study.metric, study.engine) == ({"norm": "none"}, "loss", "ray")
+    assert (study.precision, study.time_limit, study.folder) == ("fp32", 60.0, Path("x"))
+
+
+def test_texts_stay_what_was_written() -> None:
+    """YAML would read booleans and numbers: `off` is absence, 1e-3 stays 1e-3."""
+    study = study_of("base: lenet5\nfactors:\n  a: [adam(1e-3), off]\n  lr: [1e-3, 0.010]\nseeds: 2\n")
+    assert [f.levels for f in study.factors] == [("adam(1e-3)", ""), ("1e-3", "0.010")]
+    assert study.seeds == (0, 1)
+
+
+@pytest.mark.parametrize(("text", "words"), [
+    ("factors: {a: +bn}", "needs a `base:`"),
+    ("base: x\ndesing: full", "<study>:2:1: there is no key `desing`"),
+    ("base: x\nbase: y", "stands here twice"),
+    ("base: x\nseeds: 0", "1 to 10,000 seeds"),
+    ("base: x\nseeds: -1", "<study>:2:8"),
+    ("base: x\nseeds: 1.5", "number of seeds"),
+    ("base: x\nseeds: ٣", "number of seeds"),
+    ("base: x\nseeds: 99999999999", "number of seeds"),
+    ("base: x\nseeds: [1, 1]", "different numbers"),
+    ("base: x\nmetric: acc", "`metric` is one of"),
+    ("base: x\ntime_limit: soon", "number of seconds"),
+    ("base: &a x\nwhere: *a", "no aliases"),
+    ("base: [", "<study>:1"),
+    ("base: x\n\tseeds: 3", "<study>:2"),
+    ("- a\n- b", "`key: value` lines"),
+    ("", "`key: value` lines"),
+    ("base: x\nfactors: {d: [drop(0.3, late), none]}", "open bracket"),
+    ("base: x\nset: [a]", "`key: value` lines"),
+    ("base: x\nstudy: {a: b}", "one value is expected"),
+    ("!!python/object/apply:os.system ['true']", "`key: value` lines"),
+    ("[" * 5000, "nest"),
+])  # fmt: skip
+def test_what_is_no_study(text: str, words: str) -> None:
+    with pytest.raises(ArchError) as error:
+        study_of(text)
+    assert words in str(error.value) or ("nest" in words and "<study>" in str(error.value))
+    assert error.value.exit_code == 2
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(EnvError, match="cannot be read"):
+        read_study(tmp_path / "none.yaml")
+    (tmp_path / "long.yaml").write_text("base: x #" + "x" * MOST_BYTES)
+    with pytest.raises(ArchError, match="larger than 65,536 bytes"):
+        read_study(tmp_path / "long.yaml")
+    (tmp_path / "latin.yaml").write_bytes(b"base: caf\xe9")
+    with pytest.raises(ArchError, match="no UTF-8"):
+        read_study(tmp_path / "latin.yaml")
+
+
+@given(st.one_of(st.text(max_size=200), st.text(alphabet="base: factors[]{}\n-+|&*!#'\"0123", max_size=200)))
+def test_whatever_is_written_only_our_own_errors_escape(text: str) -> None:
+    with suppress(ArchError):
+        study_of(text)
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.stem)
+def test_shipped_studies_stand_alone_as_they_do_with_their_base(path: Path, tmp_path: Path) -> None:
+    study = read_study(path)
+    copy = tmp_path / "study.yaml"
+    copy.write_text(standalone(study))
+    again = read_study(copy)
+    first, second = arms_of(study), arms_of(again)
+    assert [a.name for a in first.arms] == [a.name for a in second.arms]
+    assert [c.key for c in cells(first, (0, 1))] == [c.key for c in cells(second, (0, 1))]
+    assert len({c.key for c in cells(first, (0, 1))}) == 2 * len(first.arms)
+
+
+def test_options_go_before_the_file(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text("base: lenet5\nseeds: 5\ndata: mnist\nset: {train.epochs: 9}\n")
+    study = select(str(tmp_path / "s.yaml"), Choice(seeds=2, data="fashion-mini", set=["train.epochs=1"]))
+    arm = arms_of(study).reference
+    assert (study.seeds, study.data) == ((0, 1), "fashion-mini")
+    assert "epochs(1)" in arm.spec.canonical
+    assert "fashion-mini" in arm.spec.canonical
