@@ -56,7 +56,7 @@ def opened(path: Path, device: str = "auto", data_root: Path | None = None) -> O
     from archdsl.train.evaluate import trained
 
     target, note = choose_device(device)
-    net = trained(build(spec.trace), run, data, seed, target, data_root)
+    net = trained(build(spec.trace), run, target)
     return Opened(run, spec, data, seed, net, note)
 
 

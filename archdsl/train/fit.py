@@ -33,11 +33,12 @@ from archdsl.train.experiment import Experiment
 from archdsl.train.loop import Training
 from archdsl.train.optim import merged_state
 from archdsl.train.plan import Plan
-from archdsl.train.runs import Run, RunFolder, check_writable, find_run, load_run
+from archdsl.train.runs import Run, check_writable, find_run, load_run
 from archdsl.train.setup import Setup, explained, gather, is_out_of_memory
 from archdsl.train.signals import Interrupted, StopOnSignal
 from archdsl.train.watchdog import watchdog
 from archdsl.train.world import World, joined, lost
+from archdsl.train.writer import RunFolder
 
 SAVE_EVERY = 60.0  # seconds between two checkpoints within an epoch; one is written after every epoch anyway
 Listener = Callable[[Event], object]
@@ -160,7 +161,7 @@ class Keeper:
     def describe(self, setup: Setup) -> None:
         """What the figures depend on besides the settings."""
         if self.folder is not None:
-            self.folder.describe(str(setup.device), setup.source, asdict(setup.plan))
+            self.folder.describe(str(setup.device), asdict(setup.plan), setup.facts)
 
     def close(self) -> None:
         """Let another process have the folder."""
@@ -181,6 +182,8 @@ class Keeper:
     def begin(self, started: Started, training: Training) -> None:
         """Say what is about to happen."""
         self.tell(started)
+        for text in self.folder.warnings if self.folder is not None else []:
+            self.tell(Warned(text))
         if training.step:
             self.tell(Resumed(training.epoch, training.step))
 

@@ -26,6 +26,7 @@ from archdsl.train.plan import Plan, choose, forward_context, prepare
 from archdsl.train.syncnorm import synchronise
 from archdsl.train.world import World
 from archdsl.words.data.changes import RandomPixels
+from archdsl.words.data.sets import IMAGENET_MEAN, IMAGENET_STD
 
 if TYPE_CHECKING:
     from archdsl.train.fit import Wish
@@ -41,7 +42,7 @@ class Setup:
     job: Job
     device: torch.device
     plan: Plan
-    source: str
+    facts: Mapping[str, Any]
     started: Started
 
 
@@ -64,7 +65,7 @@ def gather(
     if wish.fresh:
         initialise(model, settings.seed)
     model.to(device)
-    mean, std = _statistics(data, splits)
+    mean, std, told = _statistics(data, splits)
     vector = len(data.dataset.input) == 1
     normal = normalise(mean, std, device, 1 if vector else 255)
     test = _feed(splits.test, device)
@@ -103,8 +104,13 @@ def gather(
         std=std,
     )
     _check_parts(job)
-    notes = tuple(n for n in (note, said, f"{world.size} processes" if world.size > 1 else "") if n)
-    return Setup(job, device, plan, splits.source, _started(job, splits.source, device, notes))
+    notes = tuple(n for n in (note, said, told, f"{world.size} processes" if world.size > 1 else "") if n)
+    facts = {
+        "source": splits.source,
+        "classes": list(data.dataset.class_names),
+        "normalise": {"mean": list(mean), "std": list(std)},
+    }
+    return Setup(job, device, plan, facts, _started(job, splits.source, device, notes))
 
 
 def _whiten(model: nn.Module, normal: Normalise, train: Feed, device: torch.device) -> None:
@@ -137,14 +143,15 @@ def _splits(experiment: Experiment, wish: Wish) -> Splits:
     return Splits(train, splits.valid, splits.test, splits.source)
 
 
-def _statistics(data: DataSettings, splits: Splits) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """What the set publishes; else measured on the training images."""
+def _statistics(data: DataSettings, splits: Splits) -> tuple[tuple[float, ...], tuple[float, ...], str]:
+    """Mean and deviation that the set publishes, else measured on the training images; and what is to be said."""
     mean, std = getattr(data.dataset, "mean", None), getattr(data.dataset, "std", None)
     if mean and std:
-        return mean, std
+        return mean, std, ""
     if isinstance(splits.train, Arrays):
-        return measured(splits.train)
-    return (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, for pictures too many to be measured
+        return *measured(splits.train), ""
+    said = "the pictures do not fit into memory, so they are normalised with ImageNet's mean and deviation"
+    return IMAGENET_MEAN, IMAGENET_STD, said
 
 
 def _feed(part: object, device: torch.device) -> Feed:

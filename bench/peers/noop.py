@@ -13,7 +13,7 @@ from archdsl.api import experiment_of, load
 from archdsl.errors import Source
 from archdsl.study.execute.order import Order, Outcome, Terms
 from archdsl.train.plan import PLAIN
-from archdsl.train.runs import RunFolder
+from archdsl.train.writer import RunFolder
 
 
 def conditions(terms: Terms) -> dict[str, str]:
@@ -27,7 +27,7 @@ def cell(order: Order, terms: Terms, tell: Callable[[int, float], None]) -> Outc
     experiment = experiment_of(load(Source(f"{order.name}.arch", order.text)))
     folder = RunFolder.open(Path(terms.out), experiment)
     try:
-        folder.describe("cpu", "none", asdict(PLAIN))
+        folder.describe("cpu", asdict(PLAIN), {})
         folder.finish({"w": torch.zeros(1)}, {"status": "finished", "test_accuracy": 0.5})
     finally:
         folder.close()

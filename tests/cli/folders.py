@@ -29,7 +29,7 @@ def made(
     folder = out / name
     folder.mkdir(parents=True)
     settings = {
-        "name": "net", "hash": hash, "identity": name, "source": "here",
+        "format": 1, "name": "net", "hash": hash, "identity": name, "source": "here", "classes": None, "normalise": None,
         "data": {"dataset": "digits", "input": [1, 8, 8], "valid": None, "subset": None, "augment": [], "corrupt": []},
         "train": {"optimizer": {"kind": "sgd", "lr": lr}, "batch": batch, "seed": seed, "schedule": None, "syncbn": False},
     }  # fmt: skip

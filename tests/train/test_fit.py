@@ -15,8 +15,10 @@ from archdsl.train.device import choose_device, measured
 from archdsl.train.events import EpochDone, Finished, Started
 from archdsl.train.experiment import DataSettings, Experiment, TrainSettings
 from archdsl.train.fit import fit
-from archdsl.train.runs import RunFolder, load_run, plain
+from archdsl.train.runs import load_run
 from archdsl.train.signals import Interrupted
+from archdsl.train.store.files import plain
+from archdsl.train.writer import RunFolder
 from archdsl.words.data.changes import Crop, Flip
 from archdsl.words.data.folders import Folder
 from archdsl.words.data.values import Valid

@@ -14,7 +14,8 @@ import torch
 from archdsl.errors import ArchError, EnvError, StoreError
 from archdsl.train.events import Progress, Stopped
 from archdsl.train.experiment import Experiment
-from archdsl.train.runs import RunFolder, check_writable, find_run, list_runs, load_run, read_events
+from archdsl.train.runs import FORMAT, check_writable, find_run, load_run, read_events
+from archdsl.train.writer import RunFolder
 
 from .nets import experiment
 
@@ -23,7 +24,7 @@ STATE = {"w": torch.arange(6.0)}
 
 def begun(out: Path, what: Experiment) -> RunFolder:
     folder = RunFolder.open(out, what)
-    folder.describe("cpu", "embedded", {"speed": "plain"})
+    folder.describe("cpu", {"speed": "plain"}, {"source": "embedded"})
     return folder
 
 
@@ -97,15 +98,8 @@ def test_events_and_a_run_begun_anew(tmp_path: Path) -> None:
 
 
 def test_damaged_runs_are_reported(tmp_path: Path) -> None:
-    good, bad = finished(tmp_path, experiment()), finished(tmp_path, replace(experiment(), name="bad"))
-    (bad / "result.json").write_text('{"status": "fin')
-    (tmp_path / "notes").mkdir()
-    listed = list_runs(tmp_path)
-    assert isinstance(listed[0], StoreError)
-    assert not isinstance(listed[1], StoreError)
-    assert listed[1].folder == good
-    assert list_runs(tmp_path / "missing") == []
-    for name in ("settings.json", "versions.json"):
+    good = finished(tmp_path, experiment())
+    for name in ("settings.json", "versions.json", "result.json"):
         whole = (good / name).read_bytes()
         for text in (b"", b"[]", b"\xff", whole[:-3]):
             (good / name).write_bytes(text)
@@ -114,6 +108,19 @@ def test_damaged_runs_are_reported(tmp_path: Path) -> None:
             assert caught.value.exit_code == 5
         (good / name).write_bytes(whole)
     assert json.loads((good / "settings.json").read_text())["name"] == "tiny net"
+
+
+@pytest.mark.parametrize(("number", "help"), [(2, "newer archdsl that wrote it"), (None, "train again")])
+def test_a_run_of_another_format_is_refused(tmp_path: Path, number: int | None, help: str) -> None:
+    path = finished(tmp_path, experiment())
+    about = json.loads((path / "settings.json").read_text())
+    assert about["format"] == FORMAT == 1
+    (path / "settings.json").write_text(json.dumps({**about, "format": number}))
+    for use in (load_run, lambda p: find_run(tmp_path, experiment()), lambda p: RunFolder.open(tmp_path, experiment())):
+        with pytest.raises(StoreError, match=f"has the format {number}, and this archdsl reads 1") as caught:
+            use(path)
+        assert caught.value.exit_code == 5
+        assert help in caught.value.help
 
 
 class Malicious:

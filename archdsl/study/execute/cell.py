@@ -19,9 +19,10 @@ from archdsl.train.device import choose_device
 from archdsl.train.events import EpochDone, Event, Progress, Started
 from archdsl.train.fit import Wish, fit
 from archdsl.train.plan import Plan, unprobed
-from archdsl.train.runs import NUMERICS, Run, RunFolder
+from archdsl.train.runs import NUMERICS, Run
 from archdsl.train.signals import Interrupted
 from archdsl.train.store.claim import Taken
+from archdsl.train.writer import RunFolder
 
 EVERY = 1.0  # seconds between two looks at a run
 
@@ -87,7 +88,7 @@ def _note(order: Order, terms: Terms, message: str) -> None:
     experiment = experiment_of(load(Source(f"{order.name}.arch", order.text)))
     folder = RunFolder.open(Path(terms.out), experiment)
     try:
-        folder.describe(str(device), "", asdict(plan))
+        folder.describe(str(device), asdict(plan), {})
         folder.note({"status": "failed", "message": message})
     finally:
         folder.close()

@@ -13,8 +13,7 @@ from torch import Tensor, nn
 
 from archdsl.errors import ArchError, EnvError, StoreError
 from archdsl.train.datasets import Arrays, Splits, load, split
-from archdsl.train.datasets.corrupt import corrupt
-from archdsl.train.device import Normalise, measured, normalise
+from archdsl.train.device import Normalise, normalise
 from archdsl.train.experiment import DataSettings
 from archdsl.train.runs import Run
 
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
     from archdsl.train.feed import Feed
 
 PartName = Literal["test", "valid", "train"]
-Statistic = tuple[float, ...]
-# For pictures too many to be measured, as training takes them.
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,41 +77,33 @@ def restore(model: nn.Module, run: Run) -> nn.Module:
     return model.eval()
 
 
-def trained(
-    model: nn.Module, run: Run, data: DataSettings, seed: int, device: torch.device, root: str | Path | None = None
-) -> Trained:
+def trained(model: nn.Module, run: Run, device: torch.device) -> Trained:
     """The run's net with its last weights, ready to be asked.
 
     Args:
         model: the net that the run has trained, with any weights.
-        data: the run's data settings; pictures of one's own are read, as their mean is nowhere else.
-        seed: the run's; it drew the images that are trained on.
-        root: searched for the data before the other data roots.
 
     Raises:
-        StoreError: the weights are missing, damaged or those of another net.
+        StoreError: the weights or settings are missing, damaged or those of another net.
         ArchError: the net does not take the images of its data set, or does not tell its classes apart.
-        EnvError: the pictures of the run are gone.
     """
-    dataset: Any = data.dataset
     restore(model, run).to(device)
-    mean, std = _statistics(data, seed, root)
-    picture = len(dataset.input) == 3
-    normal = normalise(mean, std, device) if picture else normalise(mean, std, device, 1)
-    found = Trained(model, normal, device, dataset.input, dataset.class_names)
+    shape, names, mean, std = _recorded(run)
+    normal = normalise(mean, std, device, 255 if len(shape) == 3 else 1)
+    found = Trained(model, normal, device, shape, names)
     _check(found)
     return found
 
 
-def _statistics(data: DataSettings, seed: int, root: str | Path | None) -> tuple[Statistic, Statistic]:
-    """Mean and deviation as training took them: published ones, else those of the images that it saw."""
-    mean, std = getattr(data.dataset, "mean", ()), getattr(data.dataset, "std", ())
-    if mean and std:
-        return mean, std
-    train: Any = _splits(data, seed, root).train  # arrays, or pictures read as they are needed
-    if not isinstance(train, Arrays):
-        return IMAGENET_MEAN, IMAGENET_STD
-    return measured(corrupt(train, data.corrupt, data.dataset.classes, seed) if data.corrupt else train)
+def _recorded(run: Run) -> tuple[tuple[int, ...], tuple[str, ...], tuple[float, ...], tuple[float, ...]]:
+    """Shape and classes of the images that the run was trained on, and the mean and deviation of their channels."""
+    try:
+        normal = run.settings["normalise"]
+        numbers = [tuple(float(v) for v in normal[k]) for k in ("mean", "std")]
+        shape = tuple(int(v) for v in run.settings["data"]["input"])
+        return shape, tuple(str(c) for c in run.settings["classes"]), numbers[0], numbers[1]
+    except (KeyError, TypeError, ValueError) as error:
+        raise StoreError(f"the settings of {run.folder} do not say {error}", help="train again") from error
 
 
 def _check(net: Trained) -> None:
