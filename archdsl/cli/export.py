@@ -93,7 +93,7 @@ def to_onnx(spec: Spec, run: Run | None, target: Path, opset: int | None, seed: 
         say(f"note: the weights are fresh, of seed {seed}; the folder of a run has trained ones")
     weights = "trained" if run else f"fresh, seed {seed}"
     report = export(model_of(spec, run, seed), target, input=spec.input, classes=spec.classes, opset=opset,
-                    metadata={**metadata(spec), "archdsl.weights": weights})  # fmt: skip
+                    metadata={**metadata(spec, run), "archdsl.weights": weights})  # fmt: skip
     if report.spread < HARDLY:
         say("note: the logits hardly depend on the input, so that torch and onnxruntime agree says little here")
     return {"weights": weights, "opset": report.opset, "bytes": report.bytes, "nodes": report.nodes,
@@ -138,19 +138,22 @@ def model_of(spec: Spec, run: Run | None, seed: int = 0) -> nn.Module:
     return model
 
 
-def metadata(spec: Spec) -> dict[str, str]:
-    """What a file says of its network besides shapes: the text, its hash, and how the data set's images are normalised:
-    (x / 255 - mean) / std for each channel, as JSON. A folder of one's own publishes no normalisation."""
+def metadata(spec: Spec, run: Run | None = None) -> dict[str, str]:
+    """What a file says of its network besides shapes: the text, its hash, the names of the classes, and how images are
+    normalised: (x / 255 - mean) / std for each channel, as JSON. A run says what it was trained with; a spec, what is
+    published of its data set, which is nothing for a folder of one's own.
+    """
     from archdsl.words.data.values import Dataset
 
     found = {"archdsl.spec": spec.canonical, "archdsl.hash": spec.hash}
     for setting in spec.graph.data:
         data = setting.value
         if isinstance(data, Dataset) and data.input[0] == spec.input[0]:  # another size is normalised alike
+            known = (data.class_names, data.mean, data.std) if run is None else (
+                run.facts.classes, run.facts.mean, run.facts.std)  # fmt: skip
             found["archdsl.data"] = data.name
-            found |= {
-                f"archdsl.{k}": json.dumps(getattr(data, k)) for k in ("class_names", "mean", "std") if getattr(data, k)
-            }
+            names = ("class_names", "mean", "std")
+            found |= {f"archdsl.{k}": json.dumps(v) for k, v in zip(names, known, strict=True) if v}
     return found
 
 

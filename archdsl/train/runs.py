@@ -29,6 +29,18 @@ NUMERICS = "3"  # raise it when the same experiment gives other bits: old runs a
 
 
 @dataclass(frozen=True)
+class Facts:
+    """What a run's net was given: the shape of an image, the names of the classes, and the mean and deviation of each
+    channel (of pictures: of the pixels as numbers from 0 to 1).
+    """
+
+    input: tuple[int, ...]
+    classes: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Run:
     """A run read from its folder. ``result`` is None where nothing is known of its end; a run that stopped at its time
     limit, or for lack of memory, has an outcome there and can go on.
@@ -54,6 +66,21 @@ class Run:
     def weights(self) -> Path:
         """The file of the last weights; it exists once the run has saved any."""
         return self.folder / WEIGHTS
+
+    @property
+    def facts(self) -> Facts:
+        """What was known of its data when it began; the data itself may be another by now.
+
+        Raises:
+            StoreError: the settings do not say it.
+        """
+        try:
+            normal = self.settings["normalise"]
+            mean, std = (tuple(float(v) for v in normal[k]) for k in ("mean", "std"))
+            shape = tuple(int(v) for v in self.settings["data"]["input"])
+            return Facts(shape, tuple(str(c) for c in self.settings["classes"]), mean, std)
+        except (KeyError, TypeError, ValueError) as error:
+            raise StoreError(f"the settings of {self.folder} do not say {error}", help="train again") from error
 
     def state(self) -> dict[str, Tensor]:
         """The last weights, for ``load_state_dict``: those that the run kept, or those of its last checkpoint.

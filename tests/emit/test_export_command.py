@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from archdsl.api import load
 from archdsl.cli.main import main
 from archdsl.emit.build import build
+from archdsl.train.runs import FORMAT
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -39,8 +40,12 @@ def run_folder(here: Path, shaken: Any) -> Path:
     folder = here / "run"
     folder.mkdir()
     (folder / "spec.arch").write_text(RUN)
-    for name in ("settings", "versions"):
-        (folder / f"{name}.json").write_text("{}")
+    about = {
+        "format": FORMAT, "data": {"input": [1, 8, 8]}, "classes": list("abcdefghij"),
+        "normalise": {"mean": [0.25], "std": [0.5]},
+    }  # fmt: skip
+    (folder / "settings.json").write_text(json.dumps(about))
+    (folder / "versions.json").write_text("{}")
     save_file(dict(shaken(build(load(RUN).trace)).state_dict()), folder / "model.safetensors")
     return folder
 
@@ -73,8 +78,8 @@ def test_a_run_as_onnx_has_its_weights_and_its_normalisation(
     found = properties("model.onnx")
     assert load(found["archdsl.spec"]).hash == load(RUN).hash
     assert found["archdsl.weights"] == "trained"
-    assert len(json.loads(found["archdsl.mean"])) == len(json.loads(found["archdsl.std"])) == 1
-    assert len(json.loads(found["archdsl.class_names"])) == 10
+    assert (json.loads(found["archdsl.mean"]), json.loads(found["archdsl.std"])) == ([0.25], [0.5])
+    assert json.loads(found["archdsl.class_names"]) == list("abcdefghij")
     weights = {t.name: onnx.numpy_helper.to_array(t) for t in onnx.load("model.onnx").graph.initializer}
     trained = load_file(run_folder / "model.safetensors")
     assert torch.equal(torch.from_numpy(weights["linear.weight"].copy()), trained["linear.weight"])

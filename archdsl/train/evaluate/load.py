@@ -88,22 +88,11 @@ def trained(model: nn.Module, run: Run, device: torch.device) -> Trained:
         ArchError: the net does not take the images of its data set, or does not tell its classes apart.
     """
     restore(model, run).to(device)
-    shape, names, mean, std = _recorded(run)
-    normal = normalise(mean, std, device, 255 if len(shape) == 3 else 1)
-    found = Trained(model, normal, device, shape, names)
+    known = run.facts
+    normal = normalise(known.mean, known.std, device, 255 if len(known.input) == 3 else 1)
+    found = Trained(model, normal, device, known.input, known.classes)
     _check(found)
     return found
-
-
-def _recorded(run: Run) -> tuple[tuple[int, ...], tuple[str, ...], tuple[float, ...], tuple[float, ...]]:
-    """Shape and classes of the images that the run was trained on, and the mean and deviation of their channels."""
-    try:
-        normal = run.settings["normalise"]
-        numbers = [tuple(float(v) for v in normal[k]) for k in ("mean", "std")]
-        shape = tuple(int(v) for v in run.settings["data"]["input"])
-        return shape, tuple(str(c) for c in run.settings["classes"]), numbers[0], numbers[1]
-    except (KeyError, TypeError, ValueError) as error:
-        raise StoreError(f"the settings of {run.folder} do not say {error}", help="train again") from error
 
 
 def _check(net: Trained) -> None:
