@@ -27,7 +27,7 @@ def command(
         str | None, typer.Option("--sort", metavar="COLUMN", help="Sort the arms of a space; -params falls.")
     ] = None,
     where: Annotated[
-        list[str] | None, typer.Option("--where", metavar="COLUMN<N", help="Only arms like params<1M or macs>=2G.")
+        list[str] | None, typer.Option("--where", metavar="TEST", help="Arms to keep: 'params<1M', 'not (bn and ln)'.")
     ] = None,
 ) -> None:
     """Count parameters, MACs, FLOPs and memory. A spec with holes is a space: every arm is listed."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-import re
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -21,13 +20,8 @@ COLUMNS = (
     Column("layers", "int"), Column("depth", "int"), Column("activations", "compact"), Column("memory", "bytes"),
 )  # fmt: skip
 _KEYS = tuple(c.id for c in COLUMNS)
-_WHERE = re.compile(r"\s*([a-z]+)\s*(<=|>=|==|=|<|>)\s*([0-9]+(?:\.[0-9]+)?(?:e[0-9]+)?)\s*([kKMGT]?)\s*")
 MOST_FINDINGS = 10
 MANY = 4000  # arms from which on several processes pay
-_SCALE = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
-_TESTS: dict[str, Callable[[float, float], bool]] = {
-    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq, "==": operator.eq,
-}  # fmt: skip
 
 
 def list_arms(
@@ -39,14 +33,18 @@ def list_arms(
         ArchError: several specs where one is a space, or arms that are wrong; the good ones are printed before.
     """
     from archdsl.cli.output import put_json, put_table
+    from archdsl.expand.holes import axes
+    from archdsl.study.where import condition
 
     if len(trees) > 1:
         raise ArchError("one of several specs has holes", help="list a space alone")
-    tests = [_test(w) for w in where]
-    key = _sort_key(sort)
     source, file = trees[0]
+    tests = [condition(text, _KEYS, tuple(a.name for a in axes(file)), "--where") for text in where]
+    key = _sort_key(sort)
     found, wrong = _counted(source, file, batch, dtype)
-    kept = [r for r in found if all(test(r) for test in tests)]
+    kept = [r for r in found if all(test(r, r["choice"], r["words"]) for test in tests)]
+    for r in kept:
+        del r["words"]
     if key:
         kept.sort(key=key[0], reverse=key[1])
     if not found:
@@ -96,6 +94,7 @@ def _part(
     from archdsl.cli.counts import totals
     from archdsl.expand.holes import arms
     from archdsl.expand.sweep import Sweep
+    from archdsl.study.where import words_of
 
     found: list[dict[str, Any]] = []
     wrong: Wrong = []
@@ -106,7 +105,8 @@ def _part(
         except SpecError as error:
             wrong.append((choice, error))
             continue
-        found.append({"spec": source.name, "choice": choice, **totals(cost, graph, batch, dtype)})
+        about = {"spec": source.name, "choice": choice, **totals(cost, graph, batch, dtype)}
+        found.append({**about, "words": words_of(arm)})
     return found, wrong
 
 
@@ -118,17 +118,6 @@ def _table(kept: list[dict[str, Any]], of: int, name: str) -> Table:
     rows = [(*(r["choice"].get(a) for a in axes), *(r[k] for k in _KEYS)) for r in kept]
     count = f"{len(kept):,} arms" if len(kept) == of else f"{len(kept):,} of {of:,} arms"
     return Table((*columns, *COLUMNS), tuple(rows), "" if name == "<spec>" else name, notes=(count,))
-
-
-def _test(text: str) -> Callable[[dict[str, Any]], bool]:
-    match = _WHERE.fullmatch(text)
-    if match is None:
-        raise ArchError(f"`--where {text}` is no condition", help="write for example --where 'params<1M'")
-    name, sign, number, unit = match.groups()
-    if name not in _KEYS:
-        raise _no_column("--where", name)
-    bound, compare = float(number) * _SCALE[unit], _TESTS[sign]
-    return lambda record: compare(record[name], bound)
 
 
 def _sort_key(sort: str | None) -> tuple[Callable[[dict[str, Any]], Any], bool] | None:

@@ -16,9 +16,8 @@ from archdsl.study.factors import Factor, own
 from archdsl.study.file import StudyFile
 from archdsl.study.match import Matched, match
 from archdsl.study.place import put
-from archdsl.study.where import condition
+from archdsl.study.where import condition, words_of
 from archdsl.syntax import ast
-from archdsl.syntax.walk import walk
 
 TOTALS = ("params", "macs", "flops", "layers", "depth", "activations")
 BASE = "base"
@@ -147,7 +146,7 @@ def _built(
         except SpecError as error:
             wrong.append((name, error))
             continue
-        words = frozenset(n.name for n in walk(arm.spec.file) if isinstance(n, ast.Word | ast.Modifier))
+        words = words_of(arm.spec.file)
         if all(test(arm.totals, choice, words) for test in tests):
             found.append(arm)
         else:

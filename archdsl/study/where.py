@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from archdsl.errors import ArchError, suggest
+from archdsl.syntax import ast
+from archdsl.syntax.walk import walk
 
 Test = Callable[[Mapping[str, Any], Mapping[str, str], frozenset[str]], bool]
 _TOKEN = re.compile(r"\s*(?:(<=|>=|==|!=|=|<|>|\(|\))|([^\s<>=!()]+(?:\([^()]*\))?))")
@@ -117,6 +119,11 @@ class _Reader:
             raise self.wrong(f"compare {name} with a number")
         word = name.lstrip("+")
         return lambda t, c, w: word in w
+
+
+def words_of(file: ast.File) -> frozenset[str]:
+    """The words and modifiers that a spec has."""
+    return frozenset(n.name for n in walk(file) if isinstance(n, ast.Word | ast.Modifier))
 
 
 def _or(a: Test, b: Test) -> Test:

@@ -176,3 +176,17 @@ def test_files_stdin_and_shipped_names(run: Run, repo: Path, monkeypatch: pytest
     assert found[2]["params"] == 25_557_032
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"conv(8)\r\n"), "utf-8"))
     assert json.loads(run("params", "-", *HEAD, "--format", "json").out)["spec"] == "<stdin>"
+
+
+@pytest.mark.parametrize(
+    ("test", "kept"),
+    [
+        ("not (bn or ln)", ["8,", "16,"]),
+        ("norm = bn and params > 500", ["16,bn"]),
+        ("norm = none or macs < 1", ["8,", "16,"]),
+    ],
+)
+def test_arms_by_their_words_and_levels(run: Run, test: str, kept: list[str]) -> None:
+    space = "conv({8,16}) {norm: bn | ln | } relu gap linear(10)"
+    done = run("params", space, "--input", "3x32x32", "--where", test, "--format", "csv")
+    assert [",".join(line.split(",")[:2]) for line in done.out.splitlines()[1:]] == kept
