@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -15,6 +16,9 @@ REPO = Path(__file__).resolve().parents[1]
 # It has to be said before anything imports torch.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Compiled kernels are kept from test to test, or each command with a cache of its own would wait for the compiler.
+os.environ.setdefault("ARCHDSL_NATIVE", str(Path(tempfile.gettempdir()) / f"archdsl-native-{os.getuid()}"))
 
 # Time limits belong to pytest-timeout: a busy machine must not turn a property red.
 settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True)
@@ -51,7 +55,7 @@ def cli(tmp_path: Path) -> Cli:
         cwd: Path = tmp_path,
         timeout: float = 240,
     ) -> subprocess.CompletedProcess[str]:
-        clean = {k: v for k, v in os.environ.items() if not k.startswith("ARCHDSL_")}
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("ARCHDSL_") or k == "ARCHDSL_NATIVE"}
         return subprocess.run(
             [sys.executable, "-c", "from archdsl.cli.main import run; run()", *args],
             input=stdin,

@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn import functional
 
 from archdsl.train.fast import fast
+from archdsl.train.fast.native import available, has_norms
 from archdsl.train.fast.remember import recall, remember, signature
 
 PROBE_STEPS = 4  # per candidate; the first one is not counted
@@ -26,7 +27,8 @@ MARGIN = 1.1  # what bf16 must gain over fp32 to be taken
 class Plan:
     """``PLAIN`` is the reference: fp32, eager, torch's own modules. ``threads`` 0 keeps torch's count.
 
-    ``compile`` and ``graph`` (CUDA graphs) are kept in the record of a run; ``choose`` asks for neither yet.
+    ``fused`` swaps layers for faster ones that give the same numbers; ``native`` takes our own kernels for batch norm on a
+    CPU. ``compile`` and ``graph`` (CUDA graphs) are kept in the record of a run; ``choose`` asks for neither yet.
     """
 
     precision: Literal["fp32", "bf16"] = "fp32"
@@ -35,6 +37,7 @@ class Plan:
     compile: bool = False
     graph: bool = False
     fused: bool = False
+    native: bool = False
 
 
 PLAIN = Plan()
@@ -58,7 +61,8 @@ def choose(
         return plain, ""
     shape = tuple(batch_shape)
     best = replace(plain, fused=True, channels_last=len(shape) == 4 and device.type != "mps")
-    half = replace(best, precision="bf16")
+    best = replace(best, native=device.type == "cpu" and best.channels_last and has_norms(model) and available())
+    half = replace(best, precision="bf16", native=best.native and _has_bf16() and available("bf16"))
     if wish != "auto" or device.type != "cpu":
         taken = half if _takes_bf16(device, wish) else best
         return taken, _words(taken)
@@ -80,7 +84,9 @@ def unprobed(device: torch.device, wish: str = "auto", threads: int = 1) -> Plan
     if wish == "plain":
         return Plan(threads=threads)
     half = wish == "bf16" or (wish == "auto" and (_has_bf16() if device.type == "cpu" else _takes_bf16(device, wish)))
-    return Plan("bf16" if half else "fp32", channels_last=device.type != "mps", threads=threads, fused=True)
+    precision: Literal["fp32", "bf16"] = "bf16" if half else "fp32"
+    native = device.type == "cpu" and (not half or _has_bf16()) and available(precision)
+    return Plan(precision, channels_last=device.type != "mps", threads=threads, fused=True, native=native)
 
 
 def forward_context(plan: Plan, device: torch.device) -> AbstractContextManager[object]:
@@ -110,7 +116,8 @@ def _has_bf16() -> bool:
 
 
 def _words(plan: Plan) -> str:
-    return ", ".join([plan.precision, *(["channels_last"] if plan.channels_last else [])])
+    more = (("channels_last", plan.channels_last), ("native kernels", plan.native))
+    return ", ".join([plan.precision, *(word for word, taken in more if taken)])
 
 
 def _probed(model: nn.Module, shape: tuple[int, ...], device: torch.device, plans: Sequence[Plan]) -> tuple[Plan, str]:

@@ -18,6 +18,7 @@ from archdsl.train.device import Normalise, choose_device, measured, normalise
 from archdsl.train.events import Started
 from archdsl.train.experiment import DataSettings, Experiment
 from archdsl.train.fast import fast
+from archdsl.train.fast.native import available
 from archdsl.train.feed import Feed, resident
 from archdsl.train.init import initialise
 from archdsl.train.job import Job
@@ -75,6 +76,9 @@ def gather(
         _whiten(model, normal, train, device)
     if planned and wish.speed == "auto":
         plan, said = Plan(**planned), ""
+        if plan.native and not available(plan.precision):
+            raise EnvError("this run was begun with kernels compiled for this machine, and they cannot be had now",
+                           help="a C compiler named cc, and ARCHDSL_NATIVE unset; or --again to begin anew")  # fmt: skip
     elif wish.plan is not None:
         plan, said = wish.plan, ""
     else:

@@ -48,8 +48,17 @@ def test_plain_is_plain(net: nn.Module) -> None:
 @pytest.mark.parametrize("wish", ["fp32", "bf16"])
 def test_a_wish_is_followed_without_a_probe(net: nn.Module, wish: str, own_cache: Path) -> None:
     plan, note = choose(net, BATCH, LONG, CPU, wish)
-    assert (plan.precision, plan.channels_last, plan.fused, note) == (wish, True, True, f"{wish}, channels_last")
+    assert (plan.precision, plan.channels_last, plan.fused) == (wish, True, True)
+    assert note == f"{wish}, channels_last" + ", native kernels" * plan.native
     assert not own_cache.exists()
+
+
+def test_native_kernels_are_for_nets_with_batch_norm(net: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plans, "available", lambda precision="fp32": True)
+    assert choose(net, BATCH, LONG, CPU, "fp32")[0].native
+    assert not choose(nn.Sequential(nn.Conv2d(3, 4, 3)), BATCH, LONG, CPU, "fp32")[0].native
+    monkeypatch.setattr(plans, "available", lambda precision="fp32": False)
+    assert not choose(net, BATCH, LONG, CPU, "fp32")[0].native
 
 
 @pytest.mark.parametrize("native", [True, False])

@@ -1,0 +1,88 @@
+"""The C kernels: compiled on their first use by the machine's own compiler, kept, checked, and loaded."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from archdsl.train.datasets.roots import cache_root
+
+SOURCE = Path(__file__).with_name("norm.c")
+# No -ffast-math: it would assume that there is no NaN, and a run that diverges is known by its NaNs.
+FLAGS = ("-O3", "-march=native", "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared")
+SECONDS = 120  # for a compiler on a busy machine; it takes about two
+BLOCKS = 32  # as in norm.c
+POINTER, LONG, INT, FLOAT = ctypes.c_void_p, ctypes.c_long, ctypes.c_int, ctypes.c_float
+FORWARD: list[Any] = [*[POINTER] * 4, *[LONG] * 4, POINTER, POINTER, FLOAT, INT] + [POINTER] * 7 + [INT]
+BACKWARD: list[Any] = [POINTER] * 6 + [LONG] * 4 + [INT] + [POINTER] * 9 + [INT]
+
+
+@cache
+def library(kind: torch.dtype) -> ctypes.CDLL | None:
+    """The kernels for float32 or bfloat16; None where they cannot be had.
+
+    They are built for Linux, whose torch shares its OpenMP with them; another system, a machine without a compiler,
+    and ARCHDSL_NATIVE=0 take torch's own kernels. ARCHDSL_NATIVE may also name the folder that keeps what was compiled.
+    """
+    wanted = os.environ.get("ARCHDSL_NATIVE", "")
+    if kind not in (torch.float32, torch.bfloat16) or wanted == "0":
+        return None
+    compiler = shutil.which(os.environ.get("CC") or "cc")
+    if platform.system() != "Linux" or compiler is None or not torch.backends.openmp.is_available():
+        return None
+    flags = (*FLAGS, *(["-DBF16"] if kind is torch.bfloat16 else []))
+    folder = Path(wanted).expanduser() if wanted else cache_root().parent / "native"
+    file = folder / f"norm-{_signature(compiler, flags)}.so"
+    try:
+        if not file.is_file():
+            _compile(compiler, flags, file)
+        found = ctypes.CDLL(str(file))
+        found.norm_forward.argtypes, found.norm_forward.restype = FORWARD, None
+        found.norm_backward.argtypes, found.norm_backward.restype = BACKWARD, None
+    except (OSError, subprocess.SubprocessError, AttributeError):
+        return None
+    return found
+
+
+def available(precision: str = "fp32") -> bool:
+    """Whether the kernels can be had for a net in this precision; compiles them if they have not been yet."""
+    return library(torch.float32) is not None and (precision == "fp32" or library(torch.bfloat16) is not None)
+
+
+def _compile(compiler: str, flags: tuple[str, ...], file: Path) -> None:
+    """Into a file beside the target, which then takes its name: processes that start together do not meet."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    handle, part = tempfile.mkstemp(dir=file.parent, suffix=".so")
+    os.close(handle)
+    try:
+        subprocess.run(
+            [compiler, *flags, str(SOURCE), "-o", part, "-lm"],
+            check=True, timeout=SECONDS, stdin=subprocess.DEVNULL, capture_output=True,
+        )  # fmt: skip
+        os.replace(part, file)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(part)
+        raise
+
+
+def _signature(compiler: str, flags: tuple[str, ...]) -> str:
+    """A name for the source, the compiler and the processor: home folders are shared between machines."""
+    try:
+        told = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split("\n\n", 1)[0]
+        processor = [line for line in told.splitlines() if line.split("\t")[0] in ("model name", "flags", "Features")]
+    except OSError:
+        processor = [platform.processor()]
+    parts = (SOURCE.read_bytes(), compiler, os.stat(compiler).st_size, flags, platform.machine(), processor)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
