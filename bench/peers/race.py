@@ -30,6 +30,7 @@ SIDES = {
     "timm bf16 channels_last": ("timm_script.py", {"precision": "bf16", "channels_last": True}),
     "Lightning": ("lightning_fit.py", {}),
     "Lightning bf16": ("lightning_fit.py", {"precision": "bf16"}),
+    "torchvision's reference": ("torchvision_reference.py", {}),
     "plain loop": ("plain.py", {}),
 }
 
@@ -90,20 +91,24 @@ def race(name: str, title: str, description: str | None, work: Work) -> None:
     parser: argparse.ArgumentParser = options(description, rounds=5)
     parser.add_argument("--parquet", type=Path, required=True, help="folder with CIFAR-10's train*.parquet")
     parser.add_argument("--timm", type=Path, help="checkout of timm's repository; without it timm is left out")
+    parser.add_argument(
+        "--vision", type=Path, help="checkout of torchvision's repository; without it its reference is left out"
+    )
     parser.add_argument("--only", nargs="*", help="contenders to run, beside archdsl")
     parser.add_argument("--hand", action="store_true", help="a hand loop of our parts instead of archdsl's fit")
     args = parser.parse_args()
-    sides = {k: v for k, v in SIDES.items() if args.timm or not k.startswith("timm")}
+    homes = {"timm_script.py": args.timm, "torchvision_reference.py": args.vision}
+    sides = {k: v for k, v in SIDES.items() if homes.get(v[0], True)}
     sides = {k: v for k, v in sides.items() if not args.only or k in (OURS, *args.only)}
     with tempfile.TemporaryDirectory() as home:
         pictures(args.parquet, Path(home) / "pictures", work.images)
-        work = replace(work, folder=str(Path(home) / "pictures"), checkout=str(args.timm or ""))
+        work = replace(work, folder=str(Path(home) / "pictures"))
         raw: dict[str, list[dict[str, Any]]] = {side: [] for side in sides}
         for number in range(args.rounds):
             for side in list(sides) if number % 2 == 0 else list(sides)[::-1]:
                 script, changes = sides[side]
                 script = "hand.py" if args.hand and script == "ours.py" else script
-                raw[side].append(run(script, replace(work, **changes), home))
+                raw[side].append(run(script, replace(work, checkout=str(homes.get(script) or ""), **changes), home))
                 print(f"round {number + 1}, {side}: {raw[side][-1]['steady']:.0f} images/s", file=sys.stderr)
     facts = {k: v for k, v in asdict(work).items() if k not in ("folder", "checkout")}
     publish(name, [table(title, raw)], {"work": facts, "runs": raw}, ["torch", "timm", "lightning"], args.out)

@@ -18,13 +18,14 @@ import torch
 
 from archdsl.train.datasets.roots import cache_root
 
-SOURCE = Path(__file__).with_name("norm.c")
+SOURCES = tuple(Path(__file__).with_name(name) for name in ("norm.c", "batch.c"))
 # No -ffast-math: it would assume that there is no NaN, and a run that diverges is known by its NaNs.
 FLAGS = ("-O3", "-march=native", "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared")
 SECONDS = 120  # for a compiler on a busy machine; it takes about two
 BLOCKS = 32  # as in norm.c
 POINTER, LONG, INT, FLOAT = ctypes.c_void_p, ctypes.c_long, ctypes.c_int, ctypes.c_float
 FORWARD: list[Any] = [*[POINTER] * 4, *[LONG] * 4, POINTER, POINTER, FLOAT, INT] + [POINTER] * 7 + [INT]
+BATCH: list[Any] = [*[POINTER] * 2, *[LONG] * 4, *[POINTER] * 4, INT]
 BACKWARD: list[Any] = [POINTER] * 6 + [LONG] * 4 + [INT] + [POINTER] * 9 + [INT]
 
 
@@ -43,13 +44,14 @@ def library(kind: torch.dtype) -> ctypes.CDLL | None:
         return None
     flags = (*FLAGS, *(["-DBF16"] if kind is torch.bfloat16 else []))
     folder = Path(wanted).expanduser() if wanted else cache_root().parent / "native"
-    file = folder / f"norm-{_signature(compiler, flags)}.so"
+    file = folder / f"kernels-{_signature(compiler, flags)}.so"
     try:
         if not file.is_file():
             _compile(compiler, flags, file)
         found = ctypes.CDLL(str(file))
         found.norm_forward.argtypes, found.norm_forward.restype = FORWARD, None
         found.norm_backward.argtypes, found.norm_backward.restype = BACKWARD, None
+        found.batch.argtypes, found.batch.restype = BATCH, None
     except (OSError, subprocess.SubprocessError, AttributeError):
         return None
     return found
@@ -67,7 +69,7 @@ def _compile(compiler: str, flags: tuple[str, ...], file: Path) -> None:
     os.close(handle)
     try:
         subprocess.run(
-            [compiler, *flags, str(SOURCE), "-o", part, "-lm"],
+            [compiler, *flags, *map(str, SOURCES), "-o", part, "-lm"],
             check=True, timeout=SECONDS, stdin=subprocess.DEVNULL, capture_output=True,
         )  # fmt: skip
         os.replace(part, file)
@@ -84,5 +86,12 @@ def _signature(compiler: str, flags: tuple[str, ...]) -> str:
         processor = [line for line in told.splitlines() if line.split("\t")[0] in ("model name", "flags", "Features")]
     except OSError:
         processor = [platform.processor()]
-    parts = (SOURCE.read_bytes(), compiler, os.stat(compiler).st_size, flags, platform.machine(), processor)
+    parts = (
+        [source.read_bytes() for source in SOURCES],
+        compiler,
+        os.stat(compiler).st_size,
+        flags,
+        platform.machine(),
+        processor,
+    )
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
