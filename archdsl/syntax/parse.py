@@ -1,8 +1,8 @@
 """Text to syntax tree. The tree is built while parsing, without a parse tree in between; nesting is bounded by the
 token filter, before the parser sees the token, so that no input can exhaust a stack.
 
-The grammar's tables are run by ``archdsl.syntax.engine``; Lark, imported only here, steps in where a text does not
-parse (its messages say what could stand there) and where the tables are not those of the grammar.
+The grammar's tables are run by ``archdsl.syntax.engine``; Lark, imported only here, steps in where the tables are not
+those of the grammar.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from archdsl.errors import Source, Span, fail
+from archdsl.errors import Source, Span, SpecError, fail
 from archdsl.files import grammar_text
 from archdsl.limits import Limits
 from archdsl.syntax import ast
@@ -129,23 +129,32 @@ def parse(text: str | Source, name: str = "<spec>") -> ast.File:
     engine = _engine()
     try:
         tree: Any = engine.parse(source.text, newlines.process) if engine else _slowly(source)
-    except Refused:
-        tree = _slowly(source)
+    except Refused as refused:
+        raise _said(source, refused) from None
     return ast.File(tuple(tree), Span(source, 0, len(source.text)))
+
+
+def _said(source: Source, refused: Refused) -> SpecError:
+    from archdsl.syntax.messages import unexpected_character, unexpected_token
+
+    if refused.token is None:
+        return unexpected_character(source, refused.at)
+    unclosed = [_span(source, t) for t in _filter()[0].open]
+    return unexpected_token(source, refused.token, refused.accepts, unclosed)
 
 
 def _slowly(source: Source) -> Any:
     from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedToken
 
-    from archdsl.syntax.messages import unexpected_character, unexpected_token
-
-    lark, newlines = lark_parser()
+    lark = lark_parser()[0]
     try:
         return lark.parse(source.text)
     except UnexpectedToken as error:
-        raise unexpected_token(source, error, [_span(source, t) for t in newlines.open]) from None
+        token: Any = error.token
+        raise _said(source, Refused(token, frozenset(error.accepts), token.start_pos)) from None
     except UnexpectedCharacters as error:
-        raise unexpected_character(source, error) from None
+        at: int = error.pos_in_stream  # type: ignore[assignment]  # lark leaves it None for tokens alone
+        raise _said(source, Refused(None, frozenset(), at)) from None
     except UnexpectedEOF:
         raise fail("A101", "the text ends too early", Span(source, len(source.text), len(source.text))) from None
 
