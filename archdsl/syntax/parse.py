@@ -123,7 +123,7 @@ def parse(text: str | Source, name: str = "<spec>") -> ast.File:
         SpecError: A1xx with the place and what could stand there, A4xx for a limit.
     """
     source = text if isinstance(text, Source) else Source(name, text)
-    _check_text(source)
+    check_text(source)
     newlines, builder = _filter()
     newlines.source = builder.source = source
     engine = _engine()
@@ -175,7 +175,24 @@ def pieces(source: Source) -> tuple[ast.File, list[Piece]]:
         newlines.seen = None
 
 
-def _check_text(source: Source) -> None:
+def loose_pieces(source: Source) -> Iterator[Piece]:
+    """The tokens of a text that does not parse, as far as they can be told apart; what begins none is left out."""
+    engine, at, first = _engine(), 0, True
+    text = source.text
+    while engine is not None and at < len(text):
+        token = engine.token(text, at)
+        at = at + 1 if token is None else token.end_pos
+        if token is not None and token.type != "_NL" and token.type not in engine.ignored:
+            yield Piece(token.type, str(token), token.start_pos, token.end_pos, first)
+            first = False
+
+
+def check_text(source: Source) -> None:
+    """Refuse what no parser should see.
+
+    Raises:
+        SpecError: A104 a character that no text has, A401 too long.
+    """
     text = source.text
     if len(text) > Limits.SOURCE or len(text.encode("utf-8", "surrogatepass")) > Limits.SOURCE:
         raise fail("A401", f"the text is longer than {Limits.SOURCE:,} bytes",
