@@ -87,9 +87,7 @@ def _one(file: ast.File, memo: Memo) -> Inspection:
         check_end(trace, classes, graph.root.span)
         notes += lints(trace)
     except SpecError as error:
-        if found:  # it may only follow from those
-            error = SpecError()
-        errors = (*found.values(), *error.diagnostics)
+        errors = tuple(found.values()) or error.diagnostics  # the second may only follow from the first
         return Inspection(errors, graph, shape, classes, walker.visits, None)
     except RecursionError:
         return Inspection(too_deep().diagnostics, graph, shape, classes, [], None)

@@ -22,8 +22,8 @@ _SYNTAX = frozenset({"LET", "INCLUDE", "INPUT", "CLASSES", "NET", "DATA", "TRAIN
 
 def unexpected_token(source: Source, token: Token, accepts: Collection[str], unclosed: list[Span]) -> SpecError:
     """The message for a token that cannot stand where it stands; ``accepts`` are the kinds of those that could."""
-    start = token.start_pos if token.start_pos is not None else len(source.text)
-    at = Span(source, start, max(start, token.end_pos or start))
+    start = token.start_pos
+    at = Span(source, start, token.end_pos)
     if token.type == "$END" or token.type == "_NL":
         what = "the text ends" if token.type == "$END" else "the line ends"
         if unclosed:

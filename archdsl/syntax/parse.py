@@ -150,7 +150,7 @@ def _slowly(source: Source) -> Any:
     try:
         return lark.parse(source.text)
     except UnexpectedToken as error:
-        token: Any = error.token
+        token: Any = error.token  # an end of an empty text has a place too
         raise _said(source, Refused(token, frozenset(error.accepts), token.start_pos)) from None
     except UnexpectedCharacters as error:
         at: int = error.pos_in_stream  # type: ignore[assignment]  # lark leaves it None for tokens alone

@@ -7,6 +7,7 @@ inside open brackets, or follows a trailing backslash.
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def _scan(line: str, depth: int) -> tuple[str, int, bool]:
 def _chunk(lines: list[_Line]) -> Chunk:
     breaks = tuple(
         after.start
-        for before, after in zip(lines, lines[1:], strict=False)
+        for before, after in pairwise(lines)
         if not after.inside and not after.code.startswith(_GOES_ON) and not _WAITS.search(before.code)
     )
     return Chunk(lines[0].start, lines[-1].end, breaks, lines[-1].depth > 0)
