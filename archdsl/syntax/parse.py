@@ -175,6 +175,18 @@ def pieces(source: Source) -> tuple[ast.File, list[Piece]]:
         newlines.seen = None
 
 
+def accepted(beginning: str) -> frozenset[str] | None:
+    """The kinds of token that can go on with the beginning of a text; None if nothing can, or that is not known."""
+    engine, newlines = _engine(), _filter()[0]
+    if engine is None:
+        return None
+    newlines.source = Source("<beginning>", beginning)
+    try:
+        return engine.upto(beginning, newlines.process)
+    except (Refused, SpecError):
+        return None
+
+
 def loose_pieces(source: Source) -> Iterator[Piece]:
     """The tokens of a text that does not parse, as far as they can be told apart; what begins none is left out."""
     engine, at, first = _engine(), 0, True

@@ -7,6 +7,7 @@ with a place in the text that can move, so that the trees of unchanged parts, sp
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections import defaultdict, deque
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from archdsl.syntax.split import Chunk, chunks
 if TYPE_CHECKING:
     from archdsl.syntax.parse import Piece
 
+_KIND = re.compile(r"[ \t]*(let|include|input|classes|net|data|train)\b")
 _RUNNING = ("net", "bare", "data", "train")  # statements that may be read line by line
 
 
@@ -54,16 +56,18 @@ class Unit:
 
 
 class Reading(NamedTuple):
-    """A text: the tree of all that parses, the parts in order, and an error for each statement that does not parse."""
+    """A text: the tree of all that parses, the parts in order, each with the kind of its statement, and an error for each
+    statement that does not parse."""
 
     file: ast.File
     units: tuple[Unit, ...]
+    kinds: tuple[str, ...]
     errors: tuple[Diagnostic, ...]
 
-    def unit_at(self, offset: int) -> Unit | None:
-        """The last part that begins at an offset or before it."""
+    def unit_at(self, offset: int) -> tuple[Unit, str] | None:
+        """The last part that begins at an offset or before it, with the kind of its statement."""
         at = bisect_right(self.units, offset, key=lambda u: u.part.offset)
-        return self.units[at - 1] if at else None
+        return (self.units[at - 1], self.kinds[at - 1]) if at else None
 
 
 class Reader:
@@ -75,6 +79,7 @@ class Reader:
         self.next: dict[str, deque[Unit]] = {}
         self.text, self.counted, self.lines = "", 0, 0
         self.units: list[Unit] = []
+        self.kinds: list[str] = []
         self.errors: list[Diagnostic] = []
 
     def read(self, text: str) -> Reading:
@@ -84,38 +89,38 @@ class Reader:
             SpecError: A104 or A401, which concern a text as a whole.
         """
         check_text(Source(self.name, text))
-        self.text, self.counted, self.lines, self.units, self.errors = text, 0, 0, [], []
+        self.text, self.counted, self.lines, self.units, self.kinds, self.errors = text, 0, 0, [], [], []
         self.next = defaultdict(deque)
         items: list[ast.Item] = []
         for chunk in chunks(text):
             items += self.statement(chunk)
         self.known = self.next
-        return Reading(ast.File(tuple(items), Span(Source(self.name, text), 0, len(text))), tuple(self.units),
-                       tuple(self.errors))  # fmt: skip
+        whole = Span(Source(self.name, text), 0, len(text))
+        return Reading(ast.File(tuple(items), whole), tuple(self.units), tuple(self.kinds), tuple(self.errors))
 
     def statement(self, chunk: Chunk) -> list[ast.Item]:
         """The items of a statement; of one that does not parse, what can be told of it."""
+        found: list[Unit] = []
+        joined = None
         if chunk.breaks:
             found = [self.unit(a, b) for a, b in self.edges(chunk)]
             joined = _joined(found)
             if joined is not None and not any(u.error for u in found):
-                self.units += found
-                return [joined]
-            whole = self.unit(chunk.start, chunk.end)
-            if whole.error is None:
-                self.units.append(whole)
-                return list(whole.items)
-        else:
-            whole = self.unit(chunk.start, chunk.end)
-            found, joined = [whole], None
-            if whole.error is None:
-                self.units.append(whole)
-                return list(whole.items)
+                return self.took(found, [joined])
+        whole = self.unit(chunk.start, chunk.end)
+        if whole.error is None:
+            return self.took([whole], list(whole.items))
         if chunk.torn and (inner := self.torn(chunk)):
             return inner
-        self.units += found
         self.errors += whole.error.diagnostics
-        return [joined] if joined is not None else []
+        return self.took(found or [whole], [] if joined is None else [joined])
+
+    def took(self, units: list[Unit], items: list[ast.Item]) -> list[ast.Item]:
+        """The units of a statement, kept for the reading."""
+        said = _KIND.match(units[0].part.text)
+        self.units += units
+        self.kinds += [said.group(1) if said else "net"] * len(units)
+        return items
 
     def torn(self, chunk: Chunk) -> list[ast.Item]:
         """The statements that a bracket swallows because it is not closed."""
