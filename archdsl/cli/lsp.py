@@ -18,7 +18,7 @@ def command(
         ),
     ] = "error",
     version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
-) -> None:
+) -> int:
     """Serve an editor: findings, shapes under the cursor, completion, formatting, renaming. Started by the editor."""
     import logging
     import sys
@@ -29,7 +29,7 @@ def command(
 
     if version:
         put(f"archdsl lsp {__version__}\n")
-        return
+        return 0
     levels = {"error": logging.ERROR, "info": logging.INFO, "debug": logging.DEBUG}
     if log not in levels:
         raise ArchError(f"there is no level `{log}`", help=suggest(log, levels) or "levels are error, info and debug")
@@ -44,4 +44,4 @@ def command(
         )
     logging.basicConfig(stream=sys.stderr, level=logging.ERROR, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     logging.getLogger("archdsl.lsp").setLevel(levels[log])
-    serve()
+    return serve()

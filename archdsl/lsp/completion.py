@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import copy
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ _KINDS = {
     "op": K.Function, "late": K.Function, "block": K.Module, "join": K.Operator, "family": K.Class,
     "modifier": K.Property, "data": K.Function, "train": K.Function,
 }  # fmt: skip
+_TERMS = frozenset({"NAME", "RPAR", "RSQB", "RBRACE", "NUMBER"})  # behind these a modifier finds a term
 STATEMENTS = {
     "let": "let ${1:name} = $0", "include": 'include "$0"', "input": "input ${0:3x32x32}", "classes": "classes ${0:10}",
     "net": "net $0", "data": "data $0", "train": "train $0",
@@ -104,10 +106,15 @@ def _network(version: Version, here: Context, snippets: bool) -> Iterator[types.
         yield from _locals(version, here)
         yield from _lets(version, here.let, snippets)
         yield from (i for i in _words("net", "", snippets) if joined or not i.data or i.data.get("kind") != "late")
-    if here.accepts is None or "SIGN" in here.accepts:
+    if (here.accepts is None or "SIGN" in here.accepts) and (here.before in _TERMS or _goes_on(here)):
         yield from _words("modifier", "+", snippets)
     if here.accepts is not None and "AS" in here.accepts and here.word:
         yield _item("as", K.Keyword, "4", form("as"))
+
+
+def _goes_on(here: Context) -> bool:
+    """Whether a line goes on with a network."""
+    return here.before == "" and here.statement == "net" and (here.unit is None or here.start > here.unit.part.offset)
 
 
 def _argument(version: Version, here: Context, frame: Frame, snippets: bool) -> Iterator[types.CompletionItem]:
@@ -229,7 +236,8 @@ def _head(here: Context) -> list[str]:
 
 
 def _marks(version: Version) -> Iterator[types.CompletionItem]:
-    seen = {n.text: None for _, names in version.names for n in names if n.kind == "mark" and n.defines}
+    tokens = [t for unit in (version.reading.units if version.reading else ()) for t in unit.tokens]
+    seen = {name.text: None for word, name in pairwise(tokens) if word.kind == "AS" and name.kind == "NAME"}
     for name in seen:
         yield _item(f"@{name}", K.Reference, "0", f"the value named by `as {name}`")
 

@@ -106,6 +106,18 @@ class Version:
                     found |= {let.name: let for let in self.document.memo.include(item)}
                 except SpecError:
                     continue
+        document = self.document
+        if not self._read[1]:
+            document.lets = found
+            return found
+        for unit in self.reading.units if self.reading else ():  # one that is being written is as it was before
+            if (
+                unit.error
+                and len(unit.tokens) > 1
+                and unit.tokens[0].kind == "LET"
+                and unit.tokens[1].text in document.lets
+            ):
+                found.setdefault(unit.tokens[1].text, document.lets[unit.tokens[1].text])
         return found
 
     def place(self, span: Span) -> tuple[int, int] | None:
@@ -135,6 +147,7 @@ class Document:
         self.memo = Memo(include)
         self.units: PerUnit[tuple[Name, ...]] = PerUnit(names_of)
         self.whole = Shapes([])
+        self.lets: dict[str, ast.Let] = {}
         self.now = Version(self, "", None)
 
     def update(self, text: str, number: int | None) -> None:

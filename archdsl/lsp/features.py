@@ -64,6 +64,16 @@ def _saved(ls: Server, params: types.DidSaveTextDocumentParams) -> None:
             ls.soon(document)
 
 
+@guarded(None)
+def _released(ls: Server, params: None) -> None:
+    ls.released = True
+
+
+@guarded(None)
+def _left(ls: Server, params: None) -> None:
+    ls.code = 0 if ls.released else 1
+
+
 # -- requests
 
 
@@ -176,6 +186,8 @@ _DOCUMENTS: tuple[tuple[str, Any, Any], ...] = (
     (types.TEXT_DOCUMENT_DID_CHANGE, _changed, None),
     (types.TEXT_DOCUMENT_DID_CLOSE, _closed, None),
     (types.TEXT_DOCUMENT_DID_SAVE, _saved, None),
+    (types.SHUTDOWN, _released, None),
+    (types.EXIT, _left, None),
 )
 _REQUESTS: tuple[tuple[str, Any, Any], ...] = (
     (types.TEXT_DOCUMENT_HOVER, _hovered, None),

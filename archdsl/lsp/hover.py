@@ -156,15 +156,15 @@ def _token(unit: Unit, at: int) -> str:
 
 
 def comment_above(version: Version, let: ast.Let) -> str:
-    """The comment lines directly above a let, or the one behind it."""
+    """The comment behind a let, or the lines of comment directly above it."""
     place = version.place(let.span)
     if place is None:
         return ""
+    tail = version.text[place[1] :].split("\n", 1)[0].strip()
+    if tail.startswith("#"):
+        return tail.lstrip("# ")
     lines = version.text[: place[0]].split("\n")[:-1]
     said: list[str] = []
     while lines and lines[-1].strip().startswith("#"):
         said.insert(0, lines.pop().strip().lstrip("# "))
-    if not said:
-        tail = version.text[place[1] :].split("\n", 1)[0].strip()
-        said = [tail.lstrip("# ")] if tail.startswith("#") else []
     return " ".join(said)

@@ -68,7 +68,13 @@ def _changes(old: list[str], new: list[str]) -> list[tuple[int, int, list[str]]]
     if len(a) + len(b) > _MANY:
         return [(head, head + len(a), b)]
     codes = SequenceMatcher(None, a, b, autojunk=False).get_opcodes()
-    return [(head + i, head + j, b[k:m]) for tag, i, j, k, m in codes if tag != "equal"]
+    found: list[tuple[int, int, list[str]]] = []
+    for tag, i, j, k, m in codes:
+        if tag == "replace" and j - i == m - k:  # line for line
+            found += ((head + i + n, head + i + n + 1, [b[k + n]]) for n in range(j - i))
+        elif tag != "equal":
+            found.append((head + i, head + j, b[k:m]))
+    return found
 
 
 def _lines(version: Version, old: list[str], first: int, last: int) -> types.Range:

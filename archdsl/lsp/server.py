@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
+import sys
 import time
 from collections.abc import Callable
 from functools import wraps
@@ -46,6 +48,8 @@ class Server(LanguageServer):
         self.waiting: dict[str, asyncio.TimerHandle] = {}
         self.settings: dict[str, Any] = {}
         self.took = 0.0
+        self.code = 0
+        self.released = False  # the editor has said that it will leave
 
     # -- documents
 
@@ -179,8 +183,13 @@ def warm() -> None:
     gc.set_threshold(50_000)
 
 
-def serve() -> None:
-    """Speak with an editor over standard input and output until it leaves."""
-    server = make()
-    warm()
-    server.start_io()
+def serve() -> int:
+    """Speak with an editor over standard input and output until it leaves. The exit code is 0, or 1 if it leaves without
+    the farewell that the protocol asks for."""
+    # The stream belongs to the protocol; whatever else is printed goes where the log goes.
+    with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as stream:
+        sys.stdout = sys.stderr
+        server = make()
+        warm()
+        server.start_io(stdout=stream)
+    return server.code

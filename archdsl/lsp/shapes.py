@@ -62,7 +62,7 @@ class Shapes:
 
     def leaving(self, span: Span) -> Shape | None:
         """The shape behind a stretch, if it is the same in all passes."""
-        shapes = {visit.leaving for visit in self.at(span)}
+        shapes = {visit.leaving for visit in _whole_passes(self.at(span))}
         return shapes.pop() if len(shapes) == 1 else None
 
     def effects(self, span: Span) -> list[Effect]:

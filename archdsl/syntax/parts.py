@@ -139,6 +139,8 @@ class Reader:
 
     def unit(self, start: int, end: int) -> Unit:
         """The unit of a stretch: a known one of equal text, or a new one."""
+        if self.text[end - 1 : end + 1] == "\r\n":
+            end -= 1
         text = self.text[start:end]
         old = self.known.get(text)
         unit = old.popleft() if old else self.parsed(text)
