@@ -32,7 +32,8 @@ from archdsl.syntax.parse import parse
 from archdsl.syntax.read import read_text
 
 LOG = logging.getLogger("archdsl.lsp")
-DELAY = 0.02  # seconds of quiet before findings are published; longer for texts that take longer
+DELAY = 0.005  # seconds of quiet before findings are published: keystrokes that are waiting already come first
+PATIENT = 0.1  # texts that take longer than this wait as long as they take
 YAML = (".yaml", ".yml")
 R = TypeVar("R")
 
@@ -100,12 +101,12 @@ class Server(LanguageServer):
         """Publish the findings of a text, unless it changes again at once."""
         if document.uri in self.waiting:
             self.waiting.pop(document.uri).cancel()
-        delay = max(DELAY, min(0.5, self.took))
+        delay = DELAY if self.took < PATIENT else min(0.5, self.took)
         self.waiting[document.uri] = asyncio.get_running_loop().call_later(delay, self.publish, document)
 
     def publish(self, document: Document) -> None:
         self.waiting.pop(document.uri, None)
-        version, begun = document.now, time.perf_counter()
+        version, begun = document.now, time.process_time()
         try:
             if document.uri.endswith(YAML):
                 found = findings.study_diagnostics(version.text, str(document.path or "study.yaml"))
@@ -114,7 +115,7 @@ class Server(LanguageServer):
         except Exception:  # an editor must not lose its server to one text
             LOG.exception("the findings of %s", document.uri)
             found = []
-        self.took = time.perf_counter() - begun
+        self.took = time.process_time() - begun
         LOG.info("%s: %d findings in %.0f ms", document.uri, len(found), 1000 * self.took)
         self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(document.uri, found, version.number))
 

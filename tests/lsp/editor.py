@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,7 +30,7 @@ class Editor:
         self.published: dict[str, t.PublishDiagnosticsParams] = {}
         self.messages: list[str] = []
         self.errors = ""  # what the server wrote to its log
-        self.client.feature(t.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)(lambda p: self._publish(p))
+        self.client.feature(t.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)(self._publish())
         self.client.feature(t.WINDOW_SHOW_MESSAGE)(lambda p: self.messages.append(p.message))
         env = {**os.environ, "PYTHONPATH": str(REPO)}
         self.wait(self.client.start_io(sys.executable, "-m", "archdsl", "lsp", env=env))
@@ -42,8 +42,11 @@ class Editor:
         self.encoding = str(self.answer.capabilities.position_encoding or "utf-16")
         self.client.initialized(t.InitializedParams())
 
-    def _publish(self, params: t.PublishDiagnosticsParams) -> None:
-        self.published[params.uri] = params
+    def _publish(self) -> Callable[[t.PublishDiagnosticsParams], None]:
+        def published(params: t.PublishDiagnosticsParams) -> None:
+            self.published[params.uri] = params
+
+        return published
 
     def wait(self, what: Awaitable[T]) -> T:
         return self.loop.run_until_complete(asyncio.wait_for(what, SECONDS))

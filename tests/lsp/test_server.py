@@ -194,9 +194,9 @@ def test_renaming(editor: Editor) -> None:
     from archdsl.syntax.parse import parse
 
     uri = editor.open(NET)
-    for piece, shift, old, new, times in (
-        ("f(16)", 0, "f(", "unit(", 5), ("let f", 4, "f(", "unit(", 5), ("@x", 1, "x", "y", 2), ("stem", 0, "stem", "root", 1),
-        ("c, s=1", 0, "c", "width", 2), ("s=2", 0, "s", "step", 3),
+    for piece, shift, new, times in (
+        ("f(16)", 0, "unit(", 5), ("let f", 4, "unit(", 5), ("@x", 1, "y", 2), ("stem", 0, "root", 1),
+        ("c, s=1", 0, "width", 2), ("s=2", 0, "step", 3),
     ):  # fmt: skip
         text = rename(editor, uri, piece, shift, new.strip("("))
         parse(text)
@@ -258,8 +258,8 @@ def test_hints_show_the_running_shape(editor: Editor) -> None:
 
 def test_signatures(editor: Editor) -> None:
     for text, label, active in (
-        ("net conv(8, ", "conv(out, ", 1), ("net conv(8, s=", "conv(out, ", 2), ("let g(a, b) = conv(a)\nnet g(1, ", "g(a, b)", 1),
-        ("train adam(", "adam([lr", 0), ("net conv(8) +se(", "+se(", 0),
+        ("net conv(8, ", "conv(out, ", 1), ("net conv(8, s=", "conv(out, ", 2),
+        ("let g(a, b) = conv(a)\nnet g(1, ", "g(a, b)", 1), ("train adam(", "adam([lr", 0), ("net conv(8) +se(", "+se(", 0),
     ):  # fmt: skip
         uri = editor.open(text)
         found = editor.ask("textDocument/signatureHelp", t.SignatureHelpParams(**editor.at(uri, text, len(text))))

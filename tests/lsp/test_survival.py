@@ -16,7 +16,7 @@ from tests.conftest import REPO, Cli
 from tests.fuzz.fuzz_text import Maker, corpus
 from tests.lsp.editor import Editor
 
-WIDE = "input 3x8x8  # 𝔸rchitektur: größer, 网络\nclasses 4\nnet conv(8) # 𝔸\n    rellu gap linear(4)  # é\n"
+WIDE = "input 3x8x8  # 🧠rchitektur: größer, 网络\nclasses 4\nnet conv(8) # 🧠\n    rellu gap linear(4)  # é\n"
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32"])
@@ -24,12 +24,12 @@ def test_positions_are_in_the_units_of_the_editor(encoding: str) -> None:
     editor = Editor(encodings=[encoding])
     try:
         assert editor.encoding == encoding
-        uri = editor.open('let 𝔸 = 3\nnet "𝔸𝔸é" rellu')
+        uri = editor.open('let 🧠 = 3\nnet "🧠🧠é" rellu')
         found = editor.findings(uri)
         column = {"utf-8": 4, "utf-16": 4, "utf-32": 4}[encoding]
         assert found[0].range.start == t.Position(0, column)
-        editor.edit(uri, 'input 3x8x8\nclasses 4\ndata folder("𝔸é") rellu\nnet conv(8) gap linear(4)')
-        column = len('data folder("𝔸é") '.encode(encoding.replace("-", "-") + ("-le" if encoding != "utf-8" else "")))
+        editor.edit(uri, 'input 3x8x8\nclasses 4\ndata folder("🧠é") rellu\nnet conv(8) gap linear(4)')
+        column = len('data folder("🧠é") '.encode(encoding.replace("-", "-") + ("-le" if encoding != "utf-8" else "")))
         column //= {"utf-8": 1, "utf-16": 2, "utf-32": 4}[encoding]
         starts = {d.range.start.character for d in editor.findings(uri) if d.code == "A201"}
         assert starts == {column}
@@ -38,8 +38,8 @@ def test_positions_are_in_the_units_of_the_editor(encoding: str) -> None:
             "textDocument/semanticTokens/full", t.SemanticTokensParams(t.TextDocumentIdentifier(uri))
         ).data
         assert len(data) % 5 == 0
-        editor.edit(uri, 'data folder("𝔸é")  flip\nnet   conv(8)\n')
-        assert editor.apply(uri, editor.format(uri)) == 'data folder("𝔸é") flip\nnet conv(8)\n'
+        editor.edit(uri, 'data folder("🧠é")  flip\nnet   conv(8)\n')
+        assert editor.apply(uri, editor.format(uri)) == 'data folder("🧠é") flip\nnet conv(8)\n'
     finally:
         assert editor.quit() == 0
 
