@@ -124,7 +124,7 @@ def questions(text: str) -> dict[str, tuple[str, Callable[[str], Any]]]:
 
         return position
 
-    block, unit = at("block200: unit", 12), at("unit7(", 1)
+    block, unit = at("block200:", 12), at("unit7(", 1)
     layout = t.FormattingOptions(4, True)
     return {
         "findings": ("", lambda now: None),
@@ -141,7 +141,7 @@ def questions(text: str) -> dict[str, tuple[str, Callable[[str], Any]]]:
         "definition": ("textDocument/definition", lambda now: t.DefinitionParams(document, block(now))),
         "references": ("textDocument/references", lambda now: t.ReferenceParams(
             t.ReferenceContext(True), document, unit(now))),
-        "rename": ("textDocument/rename", lambda now: t.RenameParams(document, unit(now), "part")),
+        "rename": ("textDocument/rename", lambda now: t.RenameParams(document, unit(now), "piece")),
         "actions": ("textDocument/codeAction", lambda now: t.CodeActionParams(document, whole, t.CodeActionContext([]))),
     }  # fmt: skip
 

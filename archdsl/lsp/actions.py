@@ -10,13 +10,13 @@ from lsprotocol import types
 from archdsl.errors import suggested
 from archdsl.lsp.findings import diagnostic
 from archdsl.syntax import ast
+from archdsl.syntax.fix import Edit, whole_line
 
 if TYPE_CHECKING:
     from archdsl.errors import Diagnostic
     from archdsl.lsp.document import Version
 
 _NAME = re.compile(r"[+@-]?[A-Za-z_][A-Za-z0-9_-]*")
-Edit = tuple[int, int, str]
 
 
 def actions(version: Version, start: int, end: int, only: list[str] | None = None) -> list[types.CodeAction]:
@@ -41,7 +41,7 @@ def fixes(version: Version) -> list[Edit]:
     for finding in version.findings:
         place = version.place(finding.fix.span) if finding.fix else None
         if finding.fix is not None and place is not None:
-            edits.append(_whole_line(version.text, (*place, finding.fix.text)))
+            edits.append(whole_line(version.text, (*place, finding.fix.text)))
     return sorted(edits)
 
 
@@ -54,7 +54,7 @@ def _remedies(version: Version, finding: Diagnostic, place: tuple[int, int] | No
     found: list[tuple[str, Edit, bool]] = []
     if finding.fix is not None and (at := version.place(finding.fix.span)) is not None:
         found.append(
-            (_sentence(finding.help) or "Apply the fix", _whole_line(version.text, (*at, finding.fix.text)), True)
+            (_sentence(finding.help) or "Apply the fix", whole_line(version.text, (*at, finding.fix.text)), True)
         )
     if place is not None:
         said = _NAME.match(version.text, place[0], place[1])
@@ -96,16 +96,6 @@ def _net(version: Version) -> tuple[int, int] | None:
                 start = found[0] if found else base + item.span.start
                 found = start, base + item.span.end
     return found
-
-
-def _whole_line(text: str, edit: Edit) -> Edit:
-    """Taking a statement out takes its line, if nothing else stands there."""
-    start, end, new = edit
-    left, right = text.rfind("\n", 0, start) + 1, text.find("\n", end)
-    right = len(text) if right < 0 else right + 1
-    if not new and not text[left:start].strip() and not text[end:right].strip():
-        return left, right, ""
-    return edit
 
 
 def _action(version: Version, title: str, edits: list[Edit], finding: Diagnostic, sure: bool) -> types.CodeAction:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from lsprotocol import types
 
 from archdsl.codes import CODES
+from archdsl.lsp.places import Places
 
 if TYPE_CHECKING:
     from archdsl.errors import Diagnostic, Span
@@ -20,7 +20,6 @@ _LEVELS = {
     "note": types.DiagnosticSeverity.Information,
 }  # fmt: skip
 _TAGS = {"A501": [types.DiagnosticTag.Unnecessary]}
-_PLACE = re.compile(r"^(?P<file>.*?):(?P<line>\d+):(?P<column>\d+): (?P<message>.*)$", re.DOTALL)
 
 
 @cache
@@ -76,19 +75,13 @@ def _related(version: Version, what: str, span: Span) -> types.DiagnosticRelated
     return types.DiagnosticRelatedInformation(location, what if what[:1] != "`" else f"in {what}")
 
 
-def study_diagnostics(text: str, name: str) -> list[types.Diagnostic]:
-    """What is wrong with a study file: the first thing, with its line."""
-    from archdsl.errors import ArchError
-    from archdsl.study.file import study_of
+def study_diagnostics(text: str, path: Path, encoding: str) -> list[types.Diagnostic]:
+    """What is wrong with a study file: the first thing, with its place."""
+    from archdsl.study.findings import file_findings
 
-    path = Path(name)
-    try:
-        study_of(text, path.name, path.stem, path.parent)
-    except ArchError as error:
-        said = _PLACE.match(str(error))
-        line, column, message = (
-            (int(said["line"]), int(said["column"]), said["message"]) if said else (1, 1, str(error))
-        )
-        start, end = types.Position(line - 1, column - 1), types.Position(line - 1, column)
-        return [types.Diagnostic(types.Range(start, end), message, types.DiagnosticSeverity.Error, source="archdsl")]
-    return []
+    places, found = Places(text, encoding), []
+    for d in file_findings(text, path):
+        place = places.range(d.span.start, d.span.end) if d.span else places.range(0, len(places.line(0)))
+        message = f"{d.message}\nhelp: {d.help}" if d.help else d.message
+        found.append(types.Diagnostic(place, message, types.DiagnosticSeverity.Error, d.code, source="archdsl"))
+    return found

@@ -109,7 +109,7 @@ class Server(LanguageServer):
         version, begun = document.now, time.process_time()
         try:
             if document.uri.endswith(YAML):
-                found = findings.study_diagnostics(version.text, str(document.path or "study.yaml"))
+                found = findings.study_diagnostics(version.text, document.path or Path("study.yaml"), document.encoding)
             else:
                 found = findings.diagnostics(version)
         except Exception:  # an editor must not lose its server to one text
