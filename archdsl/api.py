@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archdsl.emit.canonical import canonical, digest, plain
-from archdsl.errors import ArchError, Diagnostic, Source, fail
+from archdsl.errors import ArchError, Diagnostic, Source
 from archdsl.expand import Graph, Setting, Settled, expand, settle
+from archdsl.expand.inspect import too_deep
 from archdsl.expand.overrides import override
 from archdsl.expand.text import canonical_text
 from archdsl.ir.cost import Cost, cost
 from archdsl.ir.trace import Trace
-from archdsl.limits import Limits
 from archdsl.registry import params
 from archdsl.syntax import ast
 from archdsl.syntax.locate import locate
@@ -124,8 +124,7 @@ def whole(source: Source, file: ast.File) -> Spec:
         settled = settle(graph)
         return Spec(source.name, source.text, file, graph, settled, cost(settled.trace))
     except RecursionError:
-        raise fail("A402", f"brackets and lets together nest too deep (brackets alone may be {Limits.NESTING} deep)",
-                   help="use fewer brackets inside lets that use each other") from None  # fmt: skip
+        raise too_deep() from None
 
 
 def experiment_of(spec: Spec) -> Experiment:

@@ -6,6 +6,7 @@ The core raises; only the command line prints and exits. An exit code belongs to
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Literal
@@ -160,3 +161,9 @@ def suggest(name: str, known: Iterable[str], sign: str = "") -> str:
     swapped = [n for n in known if sorted(n) == sorted(name)]  # letters in another order: the likeliest slip
     near = swapped or get_close_matches(name, known, n=2, cutoff=0.6)
     return "did you mean " + " or ".join(f"`{sign}{n}`" for n in near) + "?" if near else ""
+
+
+def suggested(help: str) -> list[str]:
+    """The names that a help of ``suggest``, or one that says how a thing is called here, puts forward."""
+    said = re.match(r"did you mean (.*?)\?|here it is called (.*)", help)
+    return re.findall(r"`([^`]+)`", said.group()) if said else []

@@ -22,7 +22,8 @@ def compute() -> str:
     """The tables as JSON, the same for the same grammar in every process."""
     lark = lark_parser()[0]
     table: Any = lark.parser.parser._parse_table
-    lexers: Any = lark.parser.lexer.lexer.lexers
+    lexers_of: Any = lark.parser.lexer.lexer
+    lexers: Any = lexers_of.lexers
     numbers = _numbered(table)
     rules = list(lark.rules)
     index = {id(r): n for n, r in enumerate(rules)} | {r: n for n, r in enumerate(rules)}
@@ -36,11 +37,12 @@ def compute() -> str:
         }
         states.append(rows.setdefault(json.dumps(actions), len(rows)))
         lexer_of.append(kinds.setdefault(json.dumps(_lexer(lexers[state])), len(kinds)))
+    root = kinds.setdefault(json.dumps(_lexer(lexers_of.root_lexer)), len(kinds))
     found = {
         "grammar": sha256(grammar_text("archdsl.lark").encode()).hexdigest(),
         "start": numbers[table.start_states["start"]], "end": numbers[table.end_states["start"]],
         "ignored": sorted(lexers[table.start_states["start"]].ignore_types),
-        "rules": [_rule(r) for r in rules], "states": states, "lexer_of": lexer_of,
+        "root": root, "rules": [_rule(r) for r in rules], "states": states, "lexer_of": lexer_of,
         "lexers": [json.loads(k) for k in kinds], "rows": [json.loads(r) for r in rows],
     }  # fmt: skip
     lines = [f"{json.dumps(k)}: {json.dumps(v, separators=(',', ':'))}" for k, v in found.items()]

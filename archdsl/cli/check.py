@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from archdsl.cli.options import Classes, Data, Input, Set, Specs
-
-if TYPE_CHECKING:
-    from archdsl.errors import Diagnostic, Source
-
-MOST_ARMS = 1000  # of a space, so many arms are checked
 
 
 def command(
@@ -20,55 +15,28 @@ def command(
     classes: Classes = None,
     data: Data = None,
     set: Set = None,
-    format: Annotated[Literal["text", "json", "sarif"], typer.Option("--format", help="How to print.")] = "text",
+    format: Annotated[
+        Literal["text", "json", "sarif", "github"],
+        typer.Option("--format", help="How to print; `github` annotates a pull request."),
+    ] = "text",
     fix: Annotated[bool, typer.Option("--fix", help="Apply the safe remedies to files.")] = False,
+    jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=0, help="Processes; 0 takes as many as pay off.")] = 0,
 ) -> None:
-    """Say everything that is wrong or doubtful in specs; folders are searched for *.arch. Exits with 2 on errors."""
-    from archdsl.cli.findings import fixed, printed
-    from archdsl.cli.output import put
-    from archdsl.errors import SpecError
-    from archdsl.syntax.locate import sources
+    """Say everything that is wrong or doubtful in specs and studies. Folders are searched for *.arch, and for *.yaml with
+    a `base:`. Exits with 2 on errors."""
+    import sys
 
-    found: list[tuple[str, Diagnostic]] = []
-    checked = 0
-    for source in sources(specs, found):
-        checked += 1
-        try:
-            notes = _checked(source, input, classes, data, set or [])
-            if fix and any(n.fix for n in notes):
-                notes = [n for n in notes if n not in fixed(source, notes)]
-        except SpecError as error:
-            notes = list(error.diagnostics)
-        found += [(source.name, n) for n in notes]
-    put(printed(found, checked, format))
+    from archdsl.cli.checking import Options, check_all
+    from archdsl.cli.findings import printed
+    from archdsl.cli.output import put
+
+    done = check_all(specs, Options(input, classes, data, tuple(set or ()), fix), jobs)
+    found = [finding for one in done for finding in one.found]
+    put(printed(found, sum(one.checked for one in done), format))
+    refused = [one.refused for one in done if one.refused is not None]
+    for error in refused[:-1]:
+        print(f"error: {error}", file=sys.stderr)
+    if refused:
+        raise refused[-1]
     if any(d.severity == "error" for _, d in found):
         raise SystemExit(2)
-
-
-def _checked(
-    source: Source, input: str | None, classes: int | None, data: str | None, sets: list[str]
-) -> list[Diagnostic]:
-    """The notes of a spec; of a space, those of its arms, each once.
-
-    Raises:
-        SpecError: all errors.
-    """
-    from itertools import islice
-
-    from archdsl.api import read, whole
-    from archdsl.errors import SpecError
-    from archdsl.expand.holes import arms
-
-    source, file = read(source, input=input, classes=classes, data=data, set=sets)
-    notes: dict[tuple[str, str, object], Diagnostic] = {}
-    errors: dict[tuple[str, str, object], Diagnostic] = {}
-    for _, arm in islice(arms(file), MOST_ARMS):
-        try:
-            found, into = whole(source, arm).notes, notes
-        except SpecError as error:
-            found, into = error.diagnostics, errors
-        for d in found:
-            into.setdefault((d.code, d.message, d.span), d)
-    if errors:
-        raise SpecError(tuple(errors.values()))
-    return list(notes.values())

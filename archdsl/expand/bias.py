@@ -7,15 +7,18 @@ from archdsl.ir.nodes import Fan, Mark, Node, Op, Ref, Seq, rebuild, with_items
 from archdsl.registry import params
 
 
-def decide_biases(root: Node) -> Node:
-    """Every ``bias`` that is None becomes True or False."""
-    memo: dict[tuple[int, bool], Node] = {}
+def decide_biases(root: Node, known: dict[int, dict[bool, Node]] | None = None) -> Node:
+    """Every ``bias`` that is None becomes True or False. ``known`` holds, by identity, nodes whose results are kept from
+    one graph to the next."""
+    memo = dict(known or {})
 
     def decide(node: Node, normed: bool) -> Node:
-        key = (id(node), normed)
-        if key not in memo:
-            memo[key] = _one(node, normed)
-        return memo[key]
+        results = memo.get(id(node))
+        if results is None:
+            results = memo[id(node)] = {}
+        if normed not in results:
+            results[normed] = _one(node, normed)
+        return results[normed]
 
     def _one(node: Node, normed: bool) -> Node:
         if isinstance(node, Op):

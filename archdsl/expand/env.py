@@ -12,6 +12,7 @@ from archdsl.syntax import ast
 
 if TYPE_CHECKING:
     from archdsl.errors import Span
+    from archdsl.expand.memo import Memo
 
 # Names that mean something where a value stands; no `let` may take them.
 STATEMENTS = frozenset({"let", "net", "data", "train", "input", "include"})
@@ -42,6 +43,7 @@ class Budget:
     scopes: count[int] = field(default_factory=lambda: count(1))
     used: set[str] = field(default_factory=set)
     marked: dict[str, Span] = field(default_factory=dict)  # where a name was given last, seen from there or not
+    memo: Memo | None = None  # kept from the expansion before
 
     def spend(self, layers: int, span: Span | None) -> None:
         self.layers += layers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from archdsl.errors import Source, SpecError, fail
@@ -11,8 +12,15 @@ from archdsl.syntax.parse import parse
 from archdsl.syntax.read import read_text
 
 
-def library(item: ast.Include, active: tuple[Path, ...] = ()) -> list[ast.Let]:
-    """The lets of an included file and of what it includes.
+def _read(path: Path, name: str) -> ast.File:
+    return parse(Source(name, read_text(path)))
+
+
+def library(
+    item: ast.Include, active: tuple[Path, ...] = (), read: Callable[[Path, str], ast.File] = _read
+) -> list[ast.Let]:
+    """The lets of an included file and of what it includes. ``read`` gives the tree of a file, by its path and its name for
+    messages.
 
     Raises:
         SpecError: A107 not found, A108 outside the folder, A109 a circle, and whatever is wrong inside.
@@ -32,11 +40,11 @@ def library(item: ast.Include, active: tuple[Path, ...] = ()) -> list[ast.Let]:
         raise fail("A107", f"there is no file `{item.path}`", item.span, "the path is taken from the including file")
     lets: list[ast.Let] = []
     try:
-        for inner in parse(Source(str(folder / item.path), read_text(path))).items:
+        for inner in read(path, str(folder / item.path)).items:
             if isinstance(inner, ast.Let):
                 lets.append(inner)
             elif isinstance(inner, ast.Include):
-                lets += library(inner, (*(active or (origin.resolve(),)), path))
+                lets += library(inner, (*(active or (origin.resolve(),)), path), read)
             else:
                 raise fail("A105", "an included file may hold `let` and `include` only", inner.span)
     except SpecError as error:

@@ -78,23 +78,30 @@ def _no_network(expr: ast.Expr) -> SpecError:
 def _sequence(items: tuple[ast.Expr, ...], expr: ast.Expr, env: Env) -> Node:
     nodes: list[Node] = []
     errors: list[SpecError] = []
+    memo = env.budget.memo if not env.tag else None  # inside a branch or a let, names may mean something else each time
     at = 0
     while at < len(items):
-        item, end = items[at], at + 1
+        end = at + 1
         while end < len(items) and isinstance(items[end], ast.Modifier):
             end += 1
         try:
-            node = network(item, env)
-            if end > at + 1:
-                mods = tuple(m for m in items[at + 1 : end] if isinstance(m, ast.Modifier))
-                node = apply_modifiers(node, mods, env, network)
-            nodes.append(node)
+            term = items[at:end]
+            nodes.append(memo.term(term, env, _term) if memo else _term(term, env))
         except SpecError as error:
             errors.append(error)
             env.budget.errors += 1
         at = end
-    collect(errors)
+    if memo is None:
+        collect(errors)
+    else:
+        memo.errors += errors
     return Seq(tuple(nodes), span=expr.span)
+
+
+def _term(term: tuple[ast.Expr, ...], env: Env) -> Node:
+    node = network(term[0], env)
+    mods = tuple(m for m in term[1:] if isinstance(m, ast.Modifier))
+    return apply_modifiers(node, mods, env, network) if mods else node
 
 
 def _labelled(name: str, node: Node, expr: ast.Label) -> Node:

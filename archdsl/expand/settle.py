@@ -14,6 +14,7 @@ from archdsl.ir.nodes import Node
 from archdsl.ir.trace import Trace, trace_node
 
 if TYPE_CHECKING:
+    from archdsl.errors import Span
     from archdsl.expand.graph import Graph
     from archdsl.registry.types import Shape
 
@@ -40,6 +41,14 @@ def settle(
         SpecError: A3xx with the place.
     """
     notes = list(graph.notes)
+    shape, number = assumed(graph, input, classes, notes)
+    trace = trace_node(decide_biases(graph.root), shape, number, lambda out: with_head(out, number, notes), memo)
+    check_end(trace, number, graph.root.span)
+    return Settled(trace, shape, number, (*notes, *(lints(trace) if memo is None else ())))
+
+
+def assumed(graph: Graph, input: Shape | None, classes: int | None, notes: list[Diagnostic]) -> tuple[Shape, int]:
+    """The input and the number of classes; what nobody states is assumed, with a note."""
     shape = input or graph.input
     number = classes or graph.classes
     if shape is None:
@@ -50,11 +59,18 @@ def settle(
         number = ASSUMED[1]
         notes.append(Diagnostic("A510", f"no number of classes is stated: {number} is assumed", help="write "
                                 "`classes 10`, name a data set, or give --classes", severity="note"))  # fmt: skip
-    trace = trace_node(decide_biases(graph.root), shape, number, lambda out: with_head(out, number, notes), memo)
-    if trace.out != (number,):
-        raise fail("A305", f"the network ends in {words(trace.out)}, and there are {number} classes", graph.root.span,
+    return shape, number
+
+
+def check_end(trace: Trace, classes: int, span: Span | None) -> None:
+    """Refuse a network that does not end in its classes.
+
+    Raises:
+        SpecError: A305.
+    """
+    if trace.out != (classes,):
+        raise fail("A305", f"the network ends in {words(trace.out)}, and there are {classes} classes", span,
                    "end it with `linear(classes)`")  # fmt: skip
-    return Settled(trace, shape, number, (*notes, *(lints(trace) if memo is None else ())))
 
 
 def with_head(out: Shape, classes: int, notes: list[Diagnostic]) -> tuple[Node, ...]:

@@ -4,32 +4,40 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from archdsl.errors import Diagnostic, Fix, SpecError, fail
+from archdsl.errors import ArchError, Diagnostic, Fix, SpecError, fail
 from archdsl.expand.env import RESERVED, Budget, Env, collect
 from archdsl.expand.graph import Graph, Setting
 from archdsl.expand.include import library
 from archdsl.expand.network import network
 from archdsl.expand.settings import settings
 from archdsl.expand.values import value
+from archdsl.ir.nodes import Seq
 from archdsl.registry import find
 from archdsl.syntax import ast
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from archdsl.expand.memo import Memo
     from archdsl.registry.types import Shape
 
 
-def expand(file: ast.File) -> Graph:
-    """Expand a parsed file.
+def expand(file: ast.File, memo: Memo | None = None) -> Graph:
+    """Expand a parsed file. With a ``memo``, errors go there, and the graph is what could be made of the rest.
 
     Raises:
         SpecError: every independent finding (A1xx, A2xx, A4xx), each with its place.
     """
     errors: list[SpecError] = []
-    lets = _lets(file, errors)
-    env = Env(lets, Budget())
+    if memo is not None:
+        errors = memo.errors = []
+    lets = _lets(file, errors, library if memo is None else memo.include)
+    if memo is not None:
+        memo.begin(lets)
+    env = Env(lets, Budget(memo=memo))
     one = _singles(file, errors)
     net = one.get("net") or one.get("bare")
-    graph: dict[str, Any] = {}
+    graph: dict[str, Any] = {"root": Seq(()), "input": None, "classes": None, "data": (), "train": ()}
     for name, make in (
         ("root", lambda: network(_required(net, file).body, env)),
         ("input", lambda: _input(one.get("input"), env)),
@@ -41,19 +49,28 @@ def expand(file: ast.File) -> Graph:
             graph[name] = make()
         except SpecError as error:
             errors.append(error)
-    collect(errors)
-    shape, classes = _declared(graph["data"])
+    if memo is None:
+        collect(errors)
+    try:
+        shape, classes = _declared(graph["data"])
+    except ArchError as error:
+        if memo is None:
+            raise
+        shape = classes = None
+        errors.append(fail("A209", error.message, one["data"].span, error.help))
     graph["input"] = graph["input"] or shape
     graph["classes"] = graph["classes"] or classes
-    return Graph(**graph, notes=tuple(_unused(file, env.budget.used)))
+    return Graph(**graph, notes=() if errors else tuple(_unused(file, env.budget.used)))
 
 
-def _lets(file: ast.File, errors: list[SpecError]) -> dict[str, ast.Let]:
+def _lets(
+    file: ast.File, errors: list[SpecError], include: Callable[[ast.Include], list[ast.Let]]
+) -> dict[str, ast.Let]:
     lets: dict[str, ast.Let] = {}
     for item in file.items:
         try:
             if isinstance(item, ast.Include):
-                for let in library(item):
+                for let in include(item):
                     _define(lets, let)
             elif isinstance(item, ast.Let):
                 _define(lets, item)

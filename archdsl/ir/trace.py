@@ -77,13 +77,13 @@ def trace_node(
     Raises:
         SpecError: A3xx with the place, the shapes that led there and the trail; A4xx for a limit.
     """
-    walker = _Walker({CLASSES: classes} if classes else {})
+    walker = Walker({CLASSES: classes} if classes else {})
     if memo is not None:
         walker.memo = memo
     return walker.run(root, input, "", head)
 
 
-class _Walker:
+class Walker:
     """State of one walk. ``cins`` are the channels that arrived at each open scope."""
 
     def __init__(self, cins: dict[int, int]) -> None:
@@ -221,13 +221,17 @@ class _Walker:
         bodies, given = [], []
         for parameter, value in zip(params(node.entry), node.args, strict=True):
             if isinstance(value, Seq | Op | Fan | Mark | Ref):
-                walker = _Walker(dict(self.cins))
-                walker.memo = self.memo
-                body = walker.run(value, shape, f"{path}.{parameter.name}.")
+                body = self.inner().run(value, shape, f"{path}.{parameter.name}.")
                 bodies.append(body)
                 value = Body(body)
             given.append(value)
         return self.ask(node, shape, tuple(given)), tuple(bodies), path
+
+    def inner(self) -> Walker:
+        """The walker of a network that is an argument here."""
+        walker = Walker(dict(self.cins))
+        walker.memo = self.memo
+        return walker
 
     def ask(self, node: Op, shape: Any, given: tuple[Any, ...] | None = None) -> Layer:
         try:

@@ -2,7 +2,7 @@
 
 Importing Lark and building the tables takes longer than counting a network; reading them takes a millisecond. They are
 a generated file of the package (``tools/make_tables.py`` writes it, a test holds it to the grammar), so no cache is
-written anywhere. A text that does not parse is given to Lark itself, which knows how to say what it expected.
+written anywhere. A text that does not parse is refused with what Lark would have said of it, token and expectations.
 """
 
 from __future__ import annotations
@@ -31,7 +31,11 @@ class Token(str):
 
 
 class Refused(Exception):
-    """The text does not parse."""
+    """The text does not parse: at ``token``, where one of ``accepts`` could stand; at the character ``at`` if it is None."""
+
+    def __init__(self, token: Token | None, accepts: frozenset[str], at: int) -> None:
+        super().__init__(at)
+        self.token, self.accepts, self.at = token, accepts, at
 
 
 class _Spliced(list[Any]):
@@ -45,6 +49,7 @@ class Engine:
         self.rows: list[dict[str, int]] = [tables["rows"][i] for i in tables["states"]]
         self.lexer_of: list[int] = tables["lexer_of"]
         self.lexers: list[dict[str, Any]] = tables["lexers"]
+        self.root: int = tables["root"]  # the lexer that knows every token
         self.patterns: dict[int, re.Pattern[str]] = {}
         self.ignored = frozenset(tables["ignored"])
         self.start, self.end = tables["start"], tables["end"]
@@ -59,15 +64,47 @@ class Engine:
         """
         states: list[int] = [self.start]
         values: list[Any] = []
+        token = None
         try:
             for token in filter(self.lex(text, states)):
                 self.feed(token, token.type, states, values)
+            token = _ending(token)
             self.feed(None, END, states, values)
         except KeyError:
-            raise Refused from None
+            assert token is not None
+            raise Refused(token, self.accepts(states), token.start_pos) from None
         return values[-1]
 
-    def feed(self, token: Token | None, kind: str, states: list[int], values: list[Any]) -> None:
+    def upto(self, text: str, filter: Callable[[Iterator[Token]], Iterable[Token]]) -> frozenset[str]:
+        """The kinds of token that could stand behind a text, the beginning of a longer one.
+
+        Raises:
+            Refused: nothing could.
+        """
+        states: list[int] = [self.start]
+        for token in filter(self.lex(text, states)):
+            try:
+                self.feed(token, token.type, states, None)
+            except KeyError:
+                raise Refused(token, self.accepts(states), token.start_pos) from None
+        return self.accepts(states)
+
+    def accepts(self, states: list[int]) -> frozenset[str]:
+        """The kinds of token that can stand next, whatever follows them."""
+        return frozenset(k for k in self.rows[states[-1]] if k.isupper() and self.takes(k, list(states)))
+
+    def takes(self, kind: str, states: list[int]) -> bool:
+        try:
+            self.feed(None, kind, states, None)
+        except KeyError:
+            return False
+        return True
+
+    def feed(self, token: Token | None, kind: str, states: list[int], values: list[Any] | None) -> None:
+        """One token through the automaton; without ``values`` nothing is built."""
+        if values is None:
+            self.follow(kind, states)
+            return
         rows, rules = self.rows, self.rules
         while True:
             action = rows[states[-1]][kind]
@@ -86,6 +123,16 @@ class Engine:
             if kind == END and states[-1] == self.end:
                 return
 
+    def follow(self, kind: str, states: list[int]) -> None:
+        while (action := self.rows[states[-1]][kind]) < 0:
+            origin, size, _ = self.rules[-action - 1]
+            if size:
+                del states[-size:]
+            states.append(self.rows[states[-1]][origin])
+            if kind == END and states[-1] == self.end:
+                return
+        states.append(action)
+
     def lex(self, text: str, states: list[int]) -> Iterator[Token]:
         """Tokens; which ones there can be depends on the state that the automaton is in."""
         at, stop = 0, len(text)
@@ -94,7 +141,7 @@ class Engine:
             pattern = self.patterns.get(number) or self.compiled(number)
             match = pattern.match(text, at)
             if match is None:
-                raise Refused
+                raise Refused(self.token(text, at), self.accepts(states), at)
             kind, found = match.lastgroup or "", match.group()
             start, at = at, match.end()
             if kind in self.ignored:
@@ -104,8 +151,26 @@ class Engine:
             token.type, token.start_pos, token.end_pos = kind, start, at
             yield token
 
+    def token(self, text: str, at: int) -> Token | None:
+        """What stands at a place, whether or not it may stand there; None where no token begins."""
+        match = (self.patterns.get(self.root) or self.compiled(self.root)).match(text, at)
+        if match is None:
+            return None
+        kind, token = match.lastgroup or "", Token(match.group())
+        kind = self.lexers[self.root]["unless"].get(kind, {}).get(str(token), kind)
+        token.type, token.start_pos, token.end_pos = kind, at, match.end()
+        return token
+
     def compiled(self, number: int) -> re.Pattern[str]:
         return self.patterns.setdefault(number, re.compile(self.lexers[number]["pattern"]))
+
+
+def _ending(last: Token | None) -> Token:
+    """The end of the text as a token; it has the place of the last one."""
+    token = Token("")
+    token.type = END
+    token.start_pos, token.end_pos = (0, 1) if last is None else (last.start_pos, last.end_pos)
+    return token
 
 
 def _reducer(

@@ -51,12 +51,16 @@ def format(text: str, name: str = "<spec>") -> str:
         SpecError: the text does not parse.
     """
     source = Source(name, text.removeprefix("\ufeff"))
-    tokens = pieces(source)[1]
+    return layout(source.text, pieces(source)[1])
+
+
+def layout(text: str, tokens: list[Piece]) -> str:
+    """The layout of a text whose tokens are known."""
     lines: list[_Line] = []
     depth = extra = end = 0
     settings = False
     for at, token in enumerate(tokens):
-        gap = _gap(source.text[end : token.start], first=at == 0)
+        gap = _gap(text[end : token.start], first=at == 0)
         inner = depth - (token.kind in _CLOSE)
         if token.first:
             _comments(lines, gap, 0)
@@ -71,7 +75,7 @@ def format(text: str, name: str = "<spec>") -> str:
         lines[-1].code += "{" + token.text[1:-1].strip() + ":" if token.kind == "AXIS" else token.text
         depth += (token.kind in _OPEN) - (token.kind in _CLOSE)
         end = token.end
-    _comments(lines, _gap(source.text[end:], first=not tokens), 0)
+    _comments(lines, _gap(text[end:], first=not tokens), 0)
     return _joined(lines)
 
 

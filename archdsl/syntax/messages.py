@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from archdsl.errors import Source, Span, SpecError, fail
 
 if TYPE_CHECKING:
-    from lark.exceptions import UnexpectedCharacters, UnexpectedToken
+    from collections.abc import Collection
+
+    from archdsl.syntax.engine import Token
 
 _NAMES = {
     "NAME": "a name", "NUMBER": "a number", "STRING": "a string", "CALL": "`(`", "LPAR": "`(`", "RPAR": "`)`",
@@ -18,17 +20,16 @@ _NAMES = {
 _SYNTAX = frozenset({"LET", "INCLUDE", "INPUT", "CLASSES", "NET", "DATA", "TRAIN"})
 
 
-def unexpected_token(source: Source, error: UnexpectedToken, unclosed: list[Span]) -> SpecError:
-    """The message for a token that cannot stand where it stands."""
-    token = error.token
-    start = token.start_pos if token.start_pos is not None else len(source.text)
-    at = Span(source, start, max(start, token.end_pos or start))
+def unexpected_token(source: Source, token: Token, accepts: Collection[str], unclosed: list[Span]) -> SpecError:
+    """The message for a token that cannot stand where it stands; ``accepts`` are the kinds of those that could."""
+    start = token.start_pos
+    at = Span(source, start, token.end_pos)
     if token.type == "$END" or token.type == "_NL":
         what = "the text ends" if token.type == "$END" else "the line ends"
         if unclosed:
             return fail("A103", f"{what} before this bracket is closed", unclosed[-1], "close it")
-        return fail("A101", f"{what} too early", Span(source, max(0, start - 1), start), _expected(error))
-    help = _hint(source, at, token.type, unclosed) or _expected(error)
+        return fail("A101", f"{what} too early", Span(source, max(0, start - 1), start), _expected(accepts))
+    help = _hint(source, at, token.type, unclosed) or _expected(accepts)
     return fail("A101", f"`{_short(str(token))}` cannot stand here", at, help)
 
 
@@ -49,14 +50,13 @@ def _hint(source: Source, at: Span, kind: str, unclosed: list[Span]) -> str:
     return ""
 
 
-def _expected(error: UnexpectedToken) -> str:
-    names = sorted({_NAMES[t] for t in error.accepts if t in _NAMES} - {"a modifier", "a label"})
+def _expected(accepts: Collection[str]) -> str:
+    names = sorted({_NAMES[t] for t in accepts if t in _NAMES} - {"a modifier", "a label"})
     return "here could stand " + ", ".join(names) if names else ""
 
 
-def unexpected_character(source: Source, error: UnexpectedCharacters) -> SpecError:
+def unexpected_character(source: Source, at: int) -> SpecError:
     """The message for a character that begins no token."""
-    at: int = error.pos_in_stream  # type: ignore[assignment]  # lark leaves it None for tokens alone
     char = source.text[at]
     span = Span(source, at, at + 1)
     if char == '"':

@@ -1,8 +1,8 @@
 """Text to syntax tree. The tree is built while parsing, without a parse tree in between; nesting is bounded by the
 token filter, before the parser sees the token, so that no input can exhaust a stack.
 
-The grammar's tables are run by ``archdsl.syntax.engine``; Lark, imported only here, steps in where a text does not
-parse (its messages say what could stand there) and where the tables are not those of the grammar.
+The grammar's tables are run by ``archdsl.syntax.engine``; Lark, imported only here, steps in where the tables are not
+those of the grammar.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from archdsl.errors import Source, Span, fail
+from archdsl.errors import Source, Span, SpecError, fail
 from archdsl.files import grammar_text
 from archdsl.limits import Limits
 from archdsl.syntax import ast
@@ -123,29 +123,38 @@ def parse(text: str | Source, name: str = "<spec>") -> ast.File:
         SpecError: A1xx with the place and what could stand there, A4xx for a limit.
     """
     source = text if isinstance(text, Source) else Source(name, text)
-    _check_text(source)
+    check_text(source)
     newlines, builder = _filter()
     newlines.source = builder.source = source
     engine = _engine()
     try:
         tree: Any = engine.parse(source.text, newlines.process) if engine else _slowly(source)
-    except Refused:
-        tree = _slowly(source)
+    except Refused as refused:
+        raise _said(source, refused) from None
     return ast.File(tuple(tree), Span(source, 0, len(source.text)))
+
+
+def _said(source: Source, refused: Refused) -> SpecError:
+    from archdsl.syntax.messages import unexpected_character, unexpected_token
+
+    if refused.token is None:
+        return unexpected_character(source, refused.at)
+    unclosed = [_span(source, t) for t in _filter()[0].open]
+    return unexpected_token(source, refused.token, refused.accepts, unclosed)
 
 
 def _slowly(source: Source) -> Any:
     from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedToken
 
-    from archdsl.syntax.messages import unexpected_character, unexpected_token
-
-    lark, newlines = lark_parser()
+    lark = lark_parser()[0]
     try:
         return lark.parse(source.text)
     except UnexpectedToken as error:
-        raise unexpected_token(source, error, [_span(source, t) for t in newlines.open]) from None
+        token: Any = error.token  # an end of an empty text has a place too
+        raise _said(source, Refused(token, frozenset(error.accepts), token.start_pos)) from None
     except UnexpectedCharacters as error:
-        raise unexpected_character(source, error) from None
+        at: int = error.pos_in_stream  # type: ignore[assignment]  # lark leaves it None for tokens alone
+        raise _said(source, Refused(None, frozenset(), at)) from None
     except UnexpectedEOF:
         raise fail("A101", "the text ends too early", Span(source, len(source.text), len(source.text))) from None
 
@@ -166,7 +175,36 @@ def pieces(source: Source) -> tuple[ast.File, list[Piece]]:
         newlines.seen = None
 
 
-def _check_text(source: Source) -> None:
+def accepted(beginning: str) -> frozenset[str] | None:
+    """The kinds of token that can go on with the beginning of a text; None if nothing can, or that is not known."""
+    engine, newlines = _engine(), _filter()[0]
+    if engine is None:
+        return None
+    newlines.source = Source("<beginning>", beginning)
+    try:
+        return engine.upto(beginning, newlines.process)
+    except (Refused, SpecError):
+        return None
+
+
+def loose_pieces(source: Source) -> Iterator[Piece]:
+    """The tokens of a text that does not parse, as far as they can be told apart; what begins none is left out."""
+    engine, at, first = _engine(), 0, True
+    text = source.text
+    while engine is not None and at < len(text):
+        token = engine.token(text, at)
+        at = at + 1 if token is None else token.end_pos
+        if token is not None and token.type != "_NL" and token.type not in engine.ignored:
+            yield Piece(token.type, str(token), token.start_pos, token.end_pos, first)
+            first = False
+
+
+def check_text(source: Source) -> None:
+    """Refuse what no parser should see.
+
+    Raises:
+        SpecError: A104 a character that no text has, A401 too long.
+    """
     text = source.text
     if len(text) > Limits.SOURCE or len(text.encode("utf-8", "surrogatepass")) > Limits.SOURCE:
         raise fail("A401", f"the text is longer than {Limits.SOURCE:,} bytes",

@@ -104,7 +104,7 @@ def test_check_of_a_space_checks_its_arms(run: Run) -> None:
 def test_check_fix_takes_out_what_has_no_effect(run: Run) -> None:
     Path("a.arch").write_text("# head\nlet p = 1\nlet q = 8\nnet conv(q)\n")
     assert run("check", "--fix", "a.arch").code == 0
-    assert Path("a.arch").read_text() == "# head\n\nlet q = 8\nnet conv(q)\n"
+    assert Path("a.arch").read_text() == "# head\nlet q = 8\nnet conv(q)\n"
     assert "A501" not in run("check", "a.arch").out
 
 

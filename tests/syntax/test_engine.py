@@ -55,6 +55,22 @@ def test_any_text(seed: int) -> None:
     assert by_tables(text) == expected
 
 
+@given(st.integers(0, 2**32))
+def test_a_refusal_says_what_lark_would_say(seed: int) -> None:
+    text = Maker(seed, GOOD).bent("let c = [1, 2]\nnet a(3) cat(b | {n: c})  # d")
+    with pytest.MonkeyPatch.context() as patch:
+        own = said(text)
+        patch.setattr(parse, "_engine", lambda: None)
+        assert own == said(text)
+
+
+def said(text: str) -> str:
+    try:
+        return repr(parse.parse(text))
+    except SpecError as error:
+        return str(error)
+
+
 @pytest.mark.parametrize("seed", ["0", "7"])
 def test_the_file_is_that_of_the_grammar(repo: Path, seed: str) -> None:
     done = subprocess.run(

@@ -1,0 +1,100 @@
+"""All that can be said of a text while somebody writes it: findings, and what each place does to the shape that arrives
+there, as far as the text goes.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING, NamedTuple
+
+from archdsl.errors import Diagnostic, Span, SpecError, fail
+from archdsl.expand.bias import decide_biases
+from archdsl.expand.graph import Graph
+from archdsl.expand.holes import axes, choose, holes
+from archdsl.expand.lint import lints
+from archdsl.expand.settle import assumed, check_end, with_head
+from archdsl.expand.statements import expand
+from archdsl.ir.nodes import Seq
+from archdsl.ir.symbol import CLASSES
+from archdsl.ir.visits import Recorder, Visit
+from archdsl.limits import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from archdsl.expand.memo import Memo
+    from archdsl.registry.types import Shape
+    from archdsl.syntax import ast
+
+PATIENCE = 0.1  # seconds for further arms of a space
+
+
+class Inspection(NamedTuple):
+    """Findings, errors before notes or none of the latter; and of the first arm, its graph, input, classes, the visits
+    of its trace up to an error, and the shape that comes out, None behind an error."""
+
+    findings: tuple[Diagnostic, ...]
+    graph: Graph
+    input: Shape
+    classes: int
+    visits: list[Visit]
+    out: Shape | None
+
+
+def inspect(file: ast.File, memo: Memo) -> Inspection:
+    """Inspect a tree, of which the memo may know parts. Of a space, arms in which each choice is taken once."""
+    begun = perf_counter()
+    first: Inspection | None = None
+    found: dict[tuple[str, str, Span | None], Diagnostic] = {}
+    for arm in _arms(file, found):
+        one = _one(arm, memo)
+        first = first or one
+        for finding in one.findings:
+            found.setdefault((finding.code, finding.message, finding.span), finding)
+        if perf_counter() - begun > PATIENCE:
+            break
+    errors = tuple(d for d in found.values() if d.severity == "error")
+    first = first or _one(file, memo)
+    return first._replace(findings=errors or tuple(found.values()))
+
+
+def _arms(file: ast.File, found: dict[tuple[str, str, Span | None], Diagnostic]) -> Iterator[ast.File]:
+    """The first arm, and for each further choice the first arm with it; a choice that cannot be read is a finding."""
+    if not any(True for _ in holes(file)):
+        yield file
+        return
+    try:
+        yield choose(file, {})[1]
+        for axis in axes(file):
+            for number in range(1, len(axis.texts)):
+                yield choose(file, {axis.name: number})[1]
+    except SpecError as error:
+        found.update({(d.code, d.message, d.span): d for d in error.diagnostics})
+
+
+def _one(file: ast.File, memo: Memo) -> Inspection:
+    try:
+        graph = expand(file, memo)
+    except RecursionError:
+        graph, memo.errors = Graph(Seq(()), None, None), [too_deep()]
+    found = {(d.code, d.message, d.span): d for e in memo.errors for d in e.diagnostics}
+    notes = list(graph.notes)
+    shape, classes = assumed(graph, None, None, notes)
+    walker = Recorder({CLASSES: classes}, memo.layers)
+    try:
+        root = decide_biases(graph.root, memo.decided)
+        trace = walker.run(root, shape, "", lambda out: with_head(out, classes, notes))
+        check_end(trace, classes, graph.root.span)
+        notes += lints(trace)
+    except SpecError as error:
+        errors = tuple(found.values()) or error.diagnostics  # the second may only follow from the first
+        return Inspection(errors, graph, shape, classes, walker.visits, None)
+    except RecursionError:
+        return Inspection(too_deep().diagnostics, graph, shape, classes, [], None)
+    return Inspection(tuple(found.values()) or tuple(notes), graph, shape, classes, walker.visits, trace.out)
+
+
+def too_deep() -> SpecError:
+    """What is said where Python's own stack ends before our limits do."""
+    return fail("A402", f"brackets and lets together nest too deep (brackets alone may be {Limits.NESTING} deep)",
+                help="use fewer brackets inside lets that use each other")  # fmt: skip

@@ -1,0 +1,87 @@
+"""The checker's findings as an editor shows them."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lsprotocol import types
+
+from archdsl.codes import CODES
+from archdsl.lsp.places import Places
+
+if TYPE_CHECKING:
+    from archdsl.errors import Diagnostic, Span
+    from archdsl.lsp.document import Version
+
+_LEVELS = {
+    "error": types.DiagnosticSeverity.Error, "warning": types.DiagnosticSeverity.Warning,
+    "note": types.DiagnosticSeverity.Information,
+}  # fmt: skip
+_TAGS = {"A501": [types.DiagnosticTag.Unnecessary]}
+
+
+@cache
+def home() -> str:
+    """The page that explains the codes, where the package lies in its repository; else nothing."""
+    page = Path(__file__).resolve().parents[2] / "docs" / "errors.md"
+    return page.as_uri() if page.is_file() else ""
+
+
+def diagnostics(version: Version) -> list[types.Diagnostic]:
+    """The findings of a text."""
+    return [diagnostic(version, d) for d in version.findings]
+
+
+def diagnostic(version: Version, found: Diagnostic) -> types.Diagnostic:
+    """One finding. What lies in another file is shown at the include that leads there."""
+    place = version.place(found.span) if found.span is not None else None
+    trail = found.trail
+    if place is None:
+        place = next((p for _, span in trail if (p := version.place(span)) is not None), None)
+    text = "\n".join((found.message, *found.notes, *([f"help: {found.help}"] if found.help else [])))
+    related = [_related(version, what, span) for what, span in trail]
+    if found.span is not None and version.place(found.span) is None:
+        related.insert(0, _related(version, found.message, found.span))
+    code = CODES.get(found.code)
+    anchor = f"{found.code}-{code.title}".lower().replace(" ", "-") if code else ""
+    description = types.CodeDescription(f"{home()}#{anchor}") if code and home() else None
+    return types.Diagnostic(
+        version.places.range(*_visible(version.text, *place)) if place else _first_line(version),
+        text, severity=_LEVELS[found.severity], code=found.code, code_description=description, source="archdsl",
+        tags=_TAGS.get(found.code), related_information=related or None,
+    )  # fmt: skip
+
+
+def _visible(text: str, start: int, end: int) -> tuple[int, int]:
+    """At least one character, that it can be seen; of a place that goes over lines, all of it."""
+    return (start, end) if end > start else (max(0, start - 1), min(len(text), start + (start == 0)))
+
+
+def _first_line(version: Version) -> types.Range:
+    """The place of what concerns a text as a whole: its first line."""
+    return types.Range(types.Position(0, 0), types.Position(0, version.places.units(version.places.line(0))))
+
+
+def _related(version: Version, what: str, span: Span) -> types.DiagnosticRelatedInformation:
+    place = version.place(span)
+    if place is not None:
+        location = types.Location(version.document.uri, version.places.range(*place))
+    else:
+        line, column = span.source.position(span.start)
+        at = types.Position(line - 1, column - 1)
+        location = types.Location(Path(span.source.name).resolve().as_uri(), types.Range(at, at))
+    return types.DiagnosticRelatedInformation(location, what if what[:1] != "`" else f"in {what}")
+
+
+def study_diagnostics(text: str, path: Path, encoding: str) -> list[types.Diagnostic]:
+    """What is wrong with a study file: the first thing, with its place."""
+    from archdsl.study.findings import file_findings
+
+    places, found = Places(text, encoding), []
+    for d in file_findings(text, path):
+        place = places.range(d.span.start, d.span.end) if d.span else places.range(0, len(places.line(0)))
+        message = f"{d.message}\nhelp: {d.help}" if d.help else d.message
+        found.append(types.Diagnostic(place, message, types.DiagnosticSeverity.Error, d.code, source="archdsl"))
+    return found

@@ -1,0 +1,43 @@
+"""What is wrong with a study file, as findings with places."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from archdsl.errors import ArchError, Diagnostic, Source, Span
+from archdsl.study.file import study_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CODE = "study"
+_PLACE = re.compile(r":(\d+):(\d+): ")
+_BASE = re.compile(r"^base[ \t]*:", re.MULTILINE)
+
+
+def is_study(text: str) -> bool:
+    """Whether a YAML file found in a folder is meant as a study: it has a base."""
+    return _BASE.search(text) is not None
+
+
+def file_findings(text: str, path: Path) -> tuple[Diagnostic, ...]:
+    """The first thing that is wrong with the text of a study file; what it describes is not looked at."""
+    try:
+        study_of(text, str(path), path.stem, path.parent)
+    except ArchError as error:
+        return (placed(Source(str(path), text), error),)
+    return ()
+
+
+def placed(source: Source, error: ArchError) -> Diagnostic:
+    """A complaint that begins with its place, with the place taken out."""
+    message = error.message.removeprefix(source.name)
+    said = _PLACE.match(message)
+    if said is None:
+        return Diagnostic(CODE, message.removeprefix(": "), help=error.help)
+    line, column = int(said[1]), int(said[2])
+    starts = [0, *(n + 1 for n, c in enumerate(source.text) if c == "\n")]
+    start = min(starts[min(line, len(starts)) - 1] + column - 1, len(source.text))
+    end = len(source.text[start:].split(":")[0].split("\n")[0].rstrip()) + start
+    return Diagnostic(CODE, message[said.end() :], Span(source, start, max(end, start)), error.help)
