@@ -100,6 +100,10 @@ def command(
     format: Format = "table",
     html: Html = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on the way.")] = False,
+    fuse: Annotated[
+        str,
+        typer.Option("--fuse", metavar="HOW", help="Seeds trained as one net: auto (narrow nets on a GPU), off, 2 …"),
+    ] = "auto",
 ) -> None:
     """Run an ablation: paired seeds, every run kept and shared, a table with honest statistics."""
     from archdsl.study.arms import arms_of
@@ -118,7 +122,7 @@ def command(
         _preview(chosen, conduct, jobs, device, format)
         return
     check_writable(runs)
-    how = _Way(device, data_root, jobs, engine or chosen.engine, address, retry, fail_fast, again, quiet)
+    how = _Way(device, data_root, jobs, engine or chosen.engine, address, retry, fail_fast, again, quiet, fuse)
     current = _carry_out(chosen, conduct, how)
     results = results_of(chosen, conduct, current)
     report(results, chosen, runs, format, html, quiet)
@@ -131,25 +135,17 @@ class _Way:
 
     def __init__(
         self, device: str, data_root: Path | None, jobs: int | None, engine: str, address: str | None, retry: int,
-        fail_fast: bool, again: bool, quiet: bool,
+        fail_fast: bool, again: bool, quiet: bool, fuse: str,
     ) -> None:  # fmt: skip
         self.device, self.data_root, self.jobs, self.engine, self.address = device, data_root, jobs, engine, address
-        self.retry, self.fail_fast, self.again, self.quiet = retry, fail_fast, again, quiet
-
-
-def workers(jobs: int | None, device: str) -> int:
-    """How many workers: one a GPU where the runs go there, else one a core."""
-    from archdsl.study.execute.local import cores, gpus
-
-    if jobs is not None:
-        return jobs
-    found = gpus() if device in ("auto", "cuda") else 0
-    return found or (1 if device.startswith(("cuda:", "mps")) else len(cores()))
+        self.retry, self.fail_fast, self.again, self.quiet, self.fuse = retry, fail_fast, again, quiet, fuse
 
 
 def _carry_out(chosen: StudyFile, conduct: Conduct, way: _Way) -> Mapping[str, str] | None:
     """Run what is missing; gives the conditions under which it was, None where nothing was."""
     from archdsl.cli.watching import Watching
+    from archdsl.study.bundles import OFF, bundles, told
+    from archdsl.study.room import room
     from archdsl.study.select import STUDY, folder_of, standalone
     from archdsl.train.store.files import write_whole
 
@@ -161,18 +157,21 @@ def _carry_out(chosen: StudyFile, conduct: Conduct, way: _Way) -> Mapping[str, s
     if not todo and not redone:
         return None
     todo = [*todo, *(c for c in redone if c not in todo)]
-    engine = _engine(chosen, conduct, way, folder, tuple(c.key for c in redone))
-    jobs = min(workers(way.jobs, way.device), len(todo))
-    with Watching(sys.stderr, conduct, todo, chosen.metric, jobs, way.quiet) as watching:
+    space = room(conduct.arms, todo, way.device, way.jobs)
+    engine = _engine(chosen, conduct, way, folder, tuple(c.key for c in redone), space.jobs)
+    alone = way.engine == "ray" or chosen.time_limit is not None or bool(redone)
+    groups = bundles(conduct.arms, todo, OFF if alone else way.fuse, space.gpu, space.jobs, space.bytes)
+    with Watching(sys.stderr, conduct, todo, chosen.metric, min(space.jobs, len(groups)), way.quiet) as watching:
+        watching.note(*([str(space)] if space.each > 1 else []), *told(groups))
         try:
-            conduct.carry_out(engine, todo, watching, way.fail_fast)
+            conduct.carry_out(engine, todo, watching, way.fail_fast, groups)
         except KeyboardInterrupt:
             watching.stopped(_command())
             raise
     return watching.conditions
 
 
-def _engine(chosen: StudyFile, conduct: Conduct, way: _Way, folder: Path, again: tuple[str, ...]) -> Engine:
+def _engine(chosen: StudyFile, conduct: Conduct, way: _Way, folder: Path, again: tuple[str, ...], jobs: int) -> Engine:
     from archdsl.study.execute.order import Terms
 
     terms = Terms(
@@ -185,7 +184,7 @@ def _engine(chosen: StudyFile, conduct: Conduct, way: _Way, folder: Path, again:
         return Cluster(terms, way.jobs, way.retry, way.address)
     from archdsl.study.execute.local import Local
 
-    return Local(terms, workers(way.jobs, way.device), folder, way.retry)
+    return Local(terms, jobs, folder, way.retry)
 
 
 def results_of(chosen: StudyFile, conduct: Conduct, current: Mapping[str, str] | None = None) -> Results:
@@ -227,9 +226,10 @@ def report(results: Results, chosen: StudyFile, runs: Path, format: str, html: P
 def _preview(chosen: StudyFile, conduct: Conduct, jobs: int | None, device: str, format: str) -> None:
     from archdsl.cli.output import put_table
     from archdsl.study.estimate import seconds_left
+    from archdsl.study.room import room
     from archdsl.study.tables import preview
 
-    count = workers(jobs, device)
+    count = room(conduct.arms, conduct.missing, device, jobs).jobs
     found = conduct.settled()
     seconds, guessed = seconds_left(conduct.every, conduct.missing, found, min(count, len(conduct.missing) or 1))
     states = [(cell.arm, found[cell.key]) for cell in conduct.every]

@@ -9,10 +9,10 @@ from archdsl.ir.cost import row_params
 from archdsl.report import Column, Table, compact, exact, size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from archdsl.api import Spec
-    from archdsl.expand import Graph
+    from archdsl.expand.graph import Setting
     from archdsl.ir.cost import Cost
 
 BYTES = {"fp32": 4, "fp16": 2, "bf16": 2}
@@ -22,7 +22,7 @@ def record(spec: Spec, batch: int, dtype: str, rows: bool) -> dict[str, Any]:
     """The totals of a spec as plain values; with ``rows``, every layer."""
     found = {
         "spec": spec.name, "hash": spec.hash, "input": list(spec.input), "classes": spec.classes,
-        **totals(spec.cost, spec.graph, batch, dtype), "batch": batch, "dtype": dtype,
+        **totals(spec.cost, spec.graph.train, batch, dtype), "batch": batch, "dtype": dtype,
     }  # fmt: skip
     if rows:
         found["rows"] = [
@@ -33,20 +33,20 @@ def record(spec: Spec, batch: int, dtype: str, rows: bool) -> dict[str, Any]:
     return found
 
 
-def totals(cost: Cost, graph: Graph, batch: int, dtype: str) -> dict[str, Any]:
+def totals(cost: Cost, train: Sequence[Setting], batch: int, dtype: str) -> dict[str, Any]:
     """The figures of a network."""
     return {
         "params": cost.params, "buffers": cost.buffers, "macs": cost.macs, "flops": cost.flops, "layers": cost.layers,
         "activations": cost.activations, "peak_activations": cost.peak,
-        "memory": cost.training_bytes(batch, BYTES[dtype], optimizer_states(graph)), "depth": cost.depth,
+        "memory": cost.training_bytes(batch, BYTES[dtype], optimizer_states(train)), "depth": cost.depth,
         "receptive_field": list(cost.field) if cost.field else None,
         "stride": list(cost.stride) if cost.stride else None,
     }  # fmt: skip
 
 
-def optimizer_states(graph: Graph) -> int:
+def optimizer_states(train: Sequence[Setting]) -> int:
     """Numbers that the optimiser keeps for each weight: two for Adam (which is the default), one for momentum."""
-    for setting in graph.train:
+    for setting in train:
         if setting.entry.slot == "optimizer":
             return 2 if hasattr(setting.value, "beta2") else int(getattr(setting.value, "momentum", 0) > 0)
     return 2
@@ -82,7 +82,7 @@ def layer_table(spec: Spec, batch: int, dtype: str, every: bool) -> Table:
 
 
 def _notes(spec: Spec, batch: int, dtype: str, many: bool) -> tuple[str, ...]:
-    cost, memory = spec.cost, spec.cost.training_bytes(batch, BYTES[dtype], optimizer_states(spec.graph))
+    cost, memory = spec.cost, spec.cost.training_bytes(batch, BYTES[dtype], optimizer_states(spec.graph.train))
     seen = f"receptive field {dims(cost.field)} · stride {dims(cost.stride)} · " if cost.field and cost.stride else ""
     notes = [
         f"input {dims(spec.input)} · classes {spec.classes} · hash {spec.hash}",

@@ -13,6 +13,7 @@ from archdsl.report import Column, Table
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from archdsl.study.where import Test
     from archdsl.syntax import ast
 
 COLUMNS = (
@@ -21,7 +22,6 @@ COLUMNS = (
 )  # fmt: skip
 _KEYS = tuple(c.id for c in COLUMNS)
 MOST_FINDINGS = 10
-MANY = 4000  # arms from which on several processes pay
 
 
 def list_arms(
@@ -41,73 +41,44 @@ def list_arms(
     source, file = trees[0]
     tests = [condition(text, _KEYS, tuple(a.name for a in axes(file)), "--where") for text in where]
     key = _sort_key(sort)
-    found, wrong = _counted(source, file, batch, dtype)
-    kept = [r for r in found if all(test(r, r["choice"], r["words"]) for test in tests)]
-    for r in kept:
-        del r["words"]
+    kept, wrong, right = _counted(source, file, batch, dtype, tests)
     if key:
         kept.sort(key=key[0], reverse=key[1])
-    if not found:
+    if not right:
         raise _summed(wrong, 0)
     if format == "json":
         put_json(kept)
     else:
-        put_table(_table(kept, len(found), source.name), format)
+        put_table(_table(kept, right, source.name), format)
     if wrong:
-        raise _summed(wrong, len(found))
+        raise _summed(wrong, right)
 
 
 Wrong = list[tuple[dict[str, str], SpecError]]
 
 
-def _counted(source: Source, file: ast.File, batch: int, dtype: str) -> tuple[list[dict[str, Any]], Wrong]:
-    """Good arms in order and wrong ones; a large space is shared out to processes where those are cheap to make."""
-    import os
-
-    from archdsl.expand.holes import count
-
-    jobs = min(len(os.sched_getaffinity(0)), 16) if hasattr(os, "sched_getaffinity") else 1
-    if jobs < 2 or count(file) < MANY:
-        return _part(source, file, batch, dtype)
-    import multiprocessing
-
-    with multiprocessing.get_context("fork").Pool(jobs, _patient) as pool:
-        parts = pool.starmap(_part, [(source, file, batch, dtype, n, jobs) for n in range(jobs)])
-    found: list[dict[str, Any]] = []
-    longest = max(len(good) for good, _ in parts)
-    for n in range(longest):  # every job had each `jobs`-th arm
-        found += [good[n] for good, _ in parts if n < len(good)]
-    return found, [w for _, wrong in parts for w in wrong]
-
-
-def _patient() -> None:
-    """An interruption is for the process that waits for the workers."""
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def _part(
-    source: Source, file: ast.File, batch: int, dtype: str, part: int = 0, of: int = 1
-) -> tuple[list[dict[str, Any]], Wrong]:
+def _counted(
+    source: Source, file: ast.File, batch: int, dtype: str, tests: list[Test]
+) -> tuple[list[dict[str, Any]], Wrong, int]:
+    """The arms that are kept, those that are no network, and how many are one."""
     from archdsl.cli.counts import totals
-    from archdsl.expand.holes import arms
-    from archdsl.expand.sweep import Sweep
+    from archdsl.expand.sweep import sweep
     from archdsl.study.where import words_of
 
-    found: list[dict[str, Any]] = []
+    kept: list[dict[str, Any]] = []
     wrong: Wrong = []
-    sweep = Sweep()
-    for choice, arm in arms(file, part, of):
-        try:
-            graph, cost = sweep(arm)
-        except SpecError as error:
-            wrong.append((choice, error))
+    right = 0
+    for arm in sweep(file):
+        if arm.cost is None:
+            assert arm.error is not None
+            wrong.append((arm.choice, arm.error))
             continue
-        about = {"spec": source.name, "choice": choice, **totals(cost, graph, batch, dtype)}
-        found.append({**about, "words": words_of(arm)})
-    return found, wrong
+        right += 1
+        about = {"spec": source.name, "choice": arm.choice, **totals(arm.cost, arm.train, batch, dtype)}
+        words = words_of(arm.file()) if tests else frozenset()
+        if all(test(about, arm.choice, words) for test in tests):
+            kept.append(about)
+    return kept, wrong, right
 
 
 def _table(kept: list[dict[str, Any]], of: int, name: str) -> Table:
@@ -116,7 +87,8 @@ def _table(kept: list[dict[str, Any]], of: int, name: str) -> Table:
         axes.update(dict.fromkeys(r["choice"]))
     columns = [Column(a, key=f"axis {a}" if a in _KEYS else a) for a in axes]
     rows = [(*(r["choice"].get(a) for a in axes), *(r[k] for k in _KEYS)) for r in kept]
-    count = f"{len(kept):,} arms" if len(kept) == of else f"{len(kept):,} of {of:,} arms"
+    arms = "arm" if of == 1 else "arms"
+    count = f"{of:,} {arms}" if len(kept) == of else f"{len(kept):,} of {of:,} {arms}"
     return Table((*columns, *COLUMNS), tuple(rows), "" if name == "<spec>" else name, notes=(count,))
 
 

@@ -79,6 +79,11 @@ class Watching:
             return ""
         return f"  ({duration((time.monotonic() - self.began) / self.ended * left)} left)"
 
+    def note(self, *lines: str) -> None:
+        """Say how the runs are carried out."""
+        for text in lines:
+            self._say(text)
+
     def stopped(self, command: str) -> None:
         """Say that the study was interrupted, and how it goes on."""
         self._say(f"interrupted: {self.ended} of {len(self.cells)} runs are done; the same command goes on: {command}")

@@ -52,11 +52,11 @@ def _build(trace: Trace, prefix: str) -> fx.GraphModule:
     for index, row in enumerate(trace.rows):
         arguments = tuple(values[i] for i in row.inputs)
         if row.layer.module is not None:
-            module = _module(row)
+            module = module_of(row)
             if hasattr(module, "inplace") and _may_overwrite(trace, row, uses):
                 module.inplace = True  # type: ignore[assignment]
             path = row.path.removeprefix(prefix)
-            _attach(root, path, module)
+            attach(root, path, module)
             values[index] = graph.call_module(path, arguments)
         else:
             assert row.layer.call is not None
@@ -66,7 +66,8 @@ def _build(trace: Trace, prefix: str) -> fx.GraphModule:
     return fx.GraphModule(root, graph, "Network")
 
 
-def _module(row: Row) -> nn.Module:
+def module_of(row: Row) -> nn.Module:
+    """A new module of a row, with torch's default initialisation."""
     assert row.layer.module is not None
     pairs = zip(params(row.op.entry), row.op.args, strict=True)
     names = [p.name for p, a in pairs if p.base == "node" and a is not None]
@@ -75,7 +76,8 @@ def _module(row: Row) -> nn.Module:
     return module
 
 
-def _attach(root: nn.Module, path: str, module: nn.Module) -> None:
+def attach(root: nn.Module, path: str, module: nn.Module) -> None:
+    """Put a module where its path says."""
     *folders, name = path.split(".")
     for folder in folders:
         if folder not in root._modules:

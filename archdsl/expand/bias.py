@@ -7,9 +7,9 @@ from archdsl.ir.nodes import Fan, Mark, Node, Op, Ref, Seq, rebuild, with_items
 from archdsl.registry import params
 
 
-def decide_biases(root: Node, known: dict[int, dict[bool, Node]] | None = None) -> Node:
+def decide_biases(root: Node, known: dict[int, dict[bool, Node]] | None = None, normed: bool = False) -> Node:
     """Every ``bias`` that is None becomes True or False. ``known`` holds, by identity, nodes whose results are kept from
-    one graph to the next."""
+    one graph to the next. ``normed``: a normalisation follows behind the root."""
     memo = dict(known or {})
 
     def decide(node: Node, normed: bool) -> Node:
@@ -32,7 +32,7 @@ def decide_biases(root: Node, known: dict[int, dict[bool, Node]] | None = None) 
         new: list[Node] = []
         for item in reversed(node.items):
             new.append(decide(item, normed))
-            starts = _first(item)
+            starts = begins_with_norm(item)
             normed = normed if starts is None else starts
         items = tuple(reversed(new))
         return node if all(a is b for a, b in zip(items, node.items, strict=True)) else with_items(node, items)
@@ -48,16 +48,16 @@ def decide_biases(root: Node, known: dict[int, dict[bool, Node]] | None = None) 
         inner = normed and "wrap" in node.entry.traits  # what comes out of a wrapper is what its layer gives
         return rebuild(node, lambda body: decide(body, inner))
 
-    return decide(root, False)
+    return decide(root, normed)
 
 
-def _first(node: Node) -> bool | None:
-    """Whether the first thing a node does is to normalise; None if it does nothing."""
+def begins_with_norm(node: Node) -> bool | None:
+    """Whether the first thing that a node does is to normalise; None if it does nothing."""
     match node:
         case Op():
             return None if node.name == "id" else "cancels" in node.entry.traits
         case Seq(items=items):
-            return next((f for f in map(_first, items) if f is not None), None)
+            return next((f for f in map(begins_with_norm, items) if f is not None), None)
         case Mark():
             return False  # the value is also read elsewhere
         case Fan() | Ref():

@@ -7,22 +7,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import islice, product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from archdsl.errors import fail
 from archdsl.expand.env import Budget, Env
+from archdsl.expand.fill import Filler, outer
 from archdsl.expand.values import value
 from archdsl.limits import Limits
 from archdsl.syntax import ast
 from archdsl.syntax.unparse import unparse
-from archdsl.syntax.walk import children, rebuild, walk
+from archdsl.syntax.walk import walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from archdsl.errors import Span
 
-_ATOMS = (ast.Number, ast.String, ast.Word, ast.Group, ast.Tuple, ast.Ref, ast.Hole)
 Choices = tuple[ast.Expr | None, ...]
 
 
@@ -56,7 +56,7 @@ def count(file: ast.File) -> int:
         SpecError: as ``axes``.
     """
     space = _Space(file)
-    return space.count(_outer(file), frozenset())
+    return space.count(outer(file), frozenset())
 
 
 def arms(file: ast.File, part: int = 0, of: int = 1) -> Iterator[tuple[dict[str, str], ast.File]]:
@@ -79,17 +79,38 @@ def choose(file: ast.File, picked: dict[str, int]) -> tuple[dict[str, str], ast.
     return next(_Space(file).arms(file, picked))
 
 
-def _outer(node: ast.Node) -> list[ast.Hole]:
-    """The holes that are in no alternative of another one."""
-    found: list[ast.Hole] = []
-    stack: list[Any] = [node]
-    while stack:
-        top = stack.pop()
-        if isinstance(top, ast.Hole):
-            found.append(top)
-        else:
-            stack.extend(reversed(list(children(top))))
-    return found
+@dataclass(frozen=True, slots=True)
+class Flat:
+    """A space in which no hole stands in another one: its axes, and what puts their choices in."""
+
+    axes: tuple[Axis, ...]
+    put_in: Filler
+
+    def picks(self, part: int = 0, of: int = 1) -> Iterator[tuple[int, ...]]:
+        """The numbers of the choices of each arm, in the order of ``arms``."""
+        return islice(product(*(range(len(a.texts)) for a in self.axes)), part, None, of)
+
+    def places(self, *nodes: ast.Node) -> tuple[int, ...]:
+        """The axes whose holes stand in these nodes."""
+        return tuple(sorted({self.put_in.places[id(h)][0] for node in nodes for h in holes(node)}))
+
+    def choice(self, picks: tuple[int, ...]) -> dict[str, str]:
+        """What was chosen, by axis."""
+        return {a.name: a.texts[i] for a, i in zip(self.axes, picks, strict=True)}
+
+
+def flat(file: ast.File) -> Flat | None:
+    """The space of a file; None where a choice has holes inside.
+
+    Raises:
+        SpecError: as ``axes``.
+    """
+    count(file)
+    space = _Space(file)
+    if any(space.nested.values()):
+        return None
+    found = space.axes(outer(file))
+    return Flat(found, Filler(found))
 
 
 class _Space:
@@ -150,7 +171,7 @@ class _Space:
             if not self.deep(axis):
                 total *= len(axis.texts)
             elif not self.shares(axis):
-                total *= sum(self.count(_outer(c), picked) if c is not None else 1 for c in axis.holes[0][1])
+                total *= sum(self.count(outer(c), picked) if c is not None else 1 for c in axis.holes[0][1])
             else:
                 deep.append(axis)
             if total > Limits.ARMS:
@@ -171,7 +192,7 @@ class _Space:
         total = 0
         for indices in product(*([known[a.name]] if a.name in known else range(len(a.texts)) for a in deep)):
             pairs = list(zip(deep, indices, strict=True))
-            inner = [x for axis, i in pairs for _, c in axis.holes if (n := c[i]) for x in _outer(n)]
+            inner = [x for axis, i in pairs for _, c in axis.holes if (n := c[i]) for x in outer(n)]
             inner = [h for h in inner if self.names[id(h)] not in names]  # the others are chosen already
             total += self.count(inner, picked | {(a.name, i) for a, i in pairs}) if inner else 1
             if total > Limits.ARMS:
@@ -181,12 +202,12 @@ class _Space:
     def arms(
         self, file: ast.File, picked: dict[str, int], part: int = 0, of: int = 1
     ) -> Iterator[tuple[dict[str, str], ast.File]]:
-        found = self.axes(_outer(file))
+        found = self.axes(outer(file))
         if not found:
             yield {}, file
             return
         deep = any(self.nested[id(h)] for a in found for h, _ in a.holes)
-        put_in = _Filler(found)
+        put_in = Filler(found)
         every = product(*([picked[a.name]] if a.name in picked else range(len(a.texts)) for a in found))
         for indices in islice(every, part, None, of):
             choice = {a.name: a.texts[i] for a, i in zip(found, indices, strict=True)}
@@ -196,96 +217,6 @@ class _Space:
                 continue
             for inner, whole in self.arms(arm, picked | {a.name: i for a, i in zip(found, indices, strict=True)}):
                 yield choice | inner, whole
-
-
-class _Filler:
-    """Puts choices into a tree. Only items with holes are rebuilt; the others are shared by all arms."""
-
-    def __init__(self, found: tuple[Axis, ...]) -> None:
-        self.places = {id(h): (n, c) for n, axis in enumerate(found) for h, c in axis.holes}
-        self.indices: tuple[int, ...] = ()
-        self.memo: dict[tuple[int, tuple[int, ...]], Any] = {}
-        self.own: dict[int, tuple[int, ...]] = {}
-
-    def __call__(self, file: ast.File, indices: tuple[int, ...]) -> ast.File:
-        self.indices = indices
-        items = []
-        for item in file.items:
-            if id(item) not in self.own:
-                self.own[id(item)] = tuple({self.places[id(h)][0]: 0 for h in _outer(item)})
-            places = self.own[id(item)]
-            if len(places) == len(indices):  # it changes with every arm
-                new = self.item(item)
-            else:
-                key = (id(item), tuple([indices[p] for p in places]))
-                new = self.memo[key] if key in self.memo else self.memo.setdefault(key, self.item(item))
-            if new is not None:
-                items.append(new)
-        return ast.File(tuple(items), file.span)
-
-    def item(self, item: ast.Item) -> ast.Item | None:
-        if isinstance(item, ast.Include):
-            return item
-        body = self.fill(item.body)
-        if body is None:
-            if isinstance(item, ast.Statement) and item.kind in ("data", "train"):
-                return None
-            raise fail("A222", "the empty choice leaves nothing here", item.span, "give it something to stand for")
-        if isinstance(item, ast.Let):
-            params = tuple([rebuild(p, self.fill) for p in item.params]) if item.params else item.params
-            return ast.Let(item.name, params, body, item.span)
-        return ast.Statement(item.kind, body, item.span)
-
-    def fill(self, node: Any) -> Any:
-        """The node with its holes filled; None where it comes out empty."""
-        match node:
-            case ast.Hole():
-                number, choices = self.places[id(node)]
-                return choices[self.indices[number]]
-            case ast.Seq():
-                return self.sequence(node)
-            case ast.Group(body=body) | ast.Label(body=body) | ast.Keyword(value=body):
-                new = self.fill(body)
-                if new is None or new is body:
-                    return new if new is None else node
-                if isinstance(node, ast.Group):
-                    return ast.Group(new, node.span)
-                if isinstance(node, ast.Keyword):
-                    return ast.Keyword(node.name, new, node.span)
-                return ast.Label(node.name, _atom(new) if isinstance(body, ast.Hole) else new, node.span)
-            case ast.Binary() | ast.Cross() | ast.Negative():
-                return rebuild(node, self.operand)
-            case ast.Branches():
-                left = rebuild(node, self.fill)
-                return left.items[0] if len(left.items) == 1 else left if left.items else None
-            case _:
-                return rebuild(node, self.fill)
-
-    def operand(self, node: Any) -> Any:
-        new = self.fill(node)
-        if new is None:
-            raise fail("A222", "the empty choice leaves nothing here", node.span, "give it something to stand for")
-        return _atom(new) if isinstance(node, ast.Hole) else new
-
-    def sequence(self, node: ast.Seq) -> Any:
-        items: list[Any] = []
-        for at, old in enumerate(node.items):
-            new = self.fill(old)
-            if new is None:
-                continue
-            if isinstance(old, ast.Hole) and isinstance(new, ast.Seq):
-                behind = node.items[at + 1] if at + 1 < len(node.items) else None
-                if isinstance(behind, ast.Modifier) and not isinstance(new.items[0], ast.Modifier):
-                    items.append(ast.Group(new, new.span))  # the modifier rewrites the whole choice
-                else:
-                    items.extend(new.items)
-            else:
-                items.append(new)
-        return ast.Seq(tuple(items), node.span) if len(items) > 1 else items[0] if items else None
-
-
-def _atom(node: ast.Expr) -> ast.Expr:
-    return node if isinstance(node, _ATOMS) else ast.Group(node, node.span)
 
 
 def _number(n: int, span: Span) -> ast.Expr:

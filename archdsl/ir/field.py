@@ -29,9 +29,14 @@ class Field(NamedTuple):
         return self.high[0] - self.low[0] + 1, self.high[1] - self.low[1] + 1
 
 
-def fields(trace: Trace) -> list[Field | None]:
-    """One entry a row; None where the value sees everything, or where there is no image."""
-    start = Field((1, 1), (0, 0), (0, 0)) if len(trace.input) == 3 else None
+HERE = Field((1, 1), (0, 0), (0, 0))  # a value that sees itself
+
+
+def fields(trace: Trace, begin: Field | None = None) -> list[Field | None]:
+    """One entry a row; None where the value sees everything, or where there is no image. The input sees itself, or
+    what ``begin`` says.
+    """
+    start = begin if begin is not None else HERE if len(trace.input) == 3 else None
     seen: list[Field | None] = []
     for row in trace.rows:
         arriving = [seen[i] if i >= 0 else start for i in row.inputs]
@@ -65,9 +70,12 @@ def _through(row: Row, arriving: list[Field | None]) -> Field | None:
 
 def _inside(body: Trace, field: Field) -> Field | None:
     """What leaves a network that stands in the place of one layer."""
-    inner = fields(body)[body.output] if body.output >= 0 else Field((1, 1), (0, 0), (0, 0))
-    if inner is None:
-        return None
+    inner = fields(body)[body.output] if body.output >= 0 else HERE
+    return None if inner is None else through(field, inner)
+
+
+def through(field: Field, inner: Field) -> Field:
+    """What a value sees that sees ``inner`` of an image whose values see ``field``."""
     (sh, sw), (lh, lw), (hh, hw) = inner
     low = field.low[0] + field.step[0] * lh, field.low[1] + field.step[1] * lw
     high = field.high[0] + field.step[0] * hh, field.high[1] + field.step[1] * hw

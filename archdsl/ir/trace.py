@@ -83,6 +83,18 @@ def trace_node(
     return walker.run(root, input, "", head)
 
 
+def trace_part(node: Node, input: Shape, classes: int | None, memo: dict[Any, Layer]) -> tuple[Trace, bool]:
+    """The trace of a part of a network by itself, and whether it is that of the part in its place: not so where it asks
+    which normalisation its input comes from.
+
+    Raises:
+        SpecError: as ``trace_node``.
+    """
+    walker = Walker({CLASSES: classes} if classes else {})
+    walker.memo = memo
+    return walker.run(node, input, ""), not walker.beyond
+
+
 class Walker:
     """State of one walk. ``cins`` are the channels that arrived at each open scope."""
 
@@ -94,6 +106,7 @@ class Walker:
         self.memo: dict[Any, Layer] = {}
         self.names = Names("")
         self.input: Shape = ()
+        self.beyond = False  # whether it was asked what lies before the input
         self.here = -1  # the value that flows
 
     def run(self, root: Node, input: Shape, prefix: str, head: Head | None = None) -> Trace:
@@ -195,6 +208,7 @@ class Walker:
             if not (row.op.entry.traits & {"drop", "pool"} or row.op.name in ("mul", "scale", "times")):
                 return None
             index = row.inputs[0]
+        self.beyond = True
         return None
 
     def op(self, node: Op) -> Node:

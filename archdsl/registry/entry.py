@@ -20,7 +20,8 @@ class Entry:
     ``traits`` say what a layer is to modifiers and lints: ``weighted``, ``conv``, ``linear``, ``norm`` (``centred``: what
     ``+bn`` and its like replace; ``cancels``: takes a bias out again), ``act``, ``pool``, ``drop``, ``wrap`` (a layer
     round another one). ``phase`` orders modifiers; ``undo`` is what ``-name`` does. ``slot`` is the setting that a data or train
-    word fills; two words for one slot are an error, an empty slot takes any number.
+    word fills; two words for one slot are an error, an empty slot takes any number. ``local``: a family each of whose stages
+    depends on its own numbers and its place alone; a modifier that changes each stage by itself and finds a place in each.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Entry:
     undo: Callable[..., Any] | None = None
     slot: str = ""
     keeps_params: bool = False
+    local: bool = False
 
     @property
     def summary(self) -> str:
@@ -70,19 +72,19 @@ def late(*examples: str, paper: str = "", name: str | None = None) -> Callable[[
     return _decorator("late", examples, paper=paper, name=name)
 
 
-def family(*examples: str, paper: str = "", name: str | None = None) -> Callable[[F], F]:
+def family(*examples: str, paper: str = "", name: str | None = None, local: bool = False) -> Callable[[F], F]:
     """A composite with a stage list, its first parameter."""
-    return _decorator("family", examples, paper=paper, name=name)
+    return _decorator("family", examples, paper=paper, name=name, local=local)
 
 
 def modifier(
     *examples: str, paper: str = "", phase: int, undo: Callable[..., Any], keeps_params: bool = False,
-    slot: str = "", name: str | None = None,
+    slot: str = "", name: str | None = None, local: bool = False,
 ) -> Callable[[F], F]:  # fmt: skip
     """A rewriting: a function from a node and the arguments to a node, None where the term has no place for it; ``undo``
     is ``-name``, None where there is nothing to undo. Two modifiers of one ``slot`` contradict each other."""
     return _decorator("modifier", examples, paper=paper, phase=phase, undo=undo, keeps_params=keeps_params,
-                      slot=slot, name=name)  # fmt: skip
+                      slot=slot, name=name, local=local)  # fmt: skip
 
 
 def data_word(*examples: str, paper: str = "", slot: str = "", name: str | None = None) -> Callable[[F], F]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -45,11 +45,20 @@ class Conduct:
         return Order(cell.key, experiment.name, experiment.text, label)
 
     def carry_out(
-        self, engine: Engine, cells: Sequence[Cell], listen: Listener = lambda event: None, fail_fast: bool = False
+        self,
+        engine: Engine,
+        cells: Sequence[Cell],
+        listen: Listener = lambda event: None,
+        fail_fast: bool = False,
+        groups: Sequence[Sequence[Cell]] | None = None,
     ) -> None:
-        """Run the cells. With ``fail_fast`` the first one that does not finish ends the study."""
+        """Run the cells. With ``fail_fast`` the first one that does not finish ends the study. ``groups`` of them are
+        trained together where that is possible.
+        """
         by_key = {cell.key: cell for cell in cells}
-        happening = engine.run([self.order(cell) for cell in cells])
+        together = groups if groups is not None else [[cell] for cell in cells]
+        orders = [replace(self.order(first), others=tuple(map(self.order, rest))) for first, *rest in together]
+        happening = engine.run(orders)
         try:
             for event in happening:
                 if isinstance(event, Outcome):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import archdsl
 from archdsl.report.numbers import compact, exact
@@ -10,7 +11,7 @@ from archdsl.study import figures, page
 from archdsl.study.curves import Point
 from archdsl.study.effects import effects
 from archdsl.study.results import ArmResult, Results
-from archdsl.study.tables import others
+from archdsl.study.tables import lacking, others, undefined
 from archdsl.study.unit import NONE, Unit, p_text, unit
 from archdsl.study.verdict import verdict
 
@@ -33,8 +34,8 @@ CAPTIONS = {
         "Mean of each cell, with its standard deviation below. Hatched cells have no finished run."
     )),
     "effects": ("Effects", (
-        "What a factor changes, averaged over the levels of the others, and where two factors together give more or less "
-        "than their sum. Grey dots are seeds; names joined by = cannot be told apart."
+        "What a factor changes by being there, averaged over the levels of the others, and where two factors together give "
+        "more or less than their sum. Grey dots are seeds; names joined by = cannot be told apart."
     )),
     "pareto": ("What it costs", (
         "Filled points are on the Pareto front: no other arm is as good for less. Bars are ± one standard deviation; "
@@ -111,13 +112,11 @@ def _notes(results: Results) -> Iterator[str]:
            "exact paired sign-flip test, Holm-adjusted over all comparisons. P(better) is the chance that a run of the "
            "arm beats a run of the reference. Detectable is the smallest difference that so many seeds show with a "
            "power of 0.8, given the spread seen.")  # fmt: skip
-    yield ("What varies is the seed (initial weights, order, augmentation, dropout), so that the spread is seed "
+    yield ("What varies is the seed (initial weights, order, augmentation, dropout, split), so that the spread is seed "
            "variation on this test set; it does not tell how another test set would decide.")  # fmt: skip
-    reasons: dict[str, list[str]] = {}
-    for arm in results.arms[1:]:
-        for why in arm.comparison.why if arm.comparison is not None else ():
-            reasons.setdefault(why, []).append(arm.name)
-    for why, names in reasons.items():
+    for text in lacking(results):
+        yield f"{text[0].upper()}{text[1:]}."
+    for why, names in undefined(results):
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         yield f"{why[0].upper()}{why[1:]} ({', '.join(f'“{n}”' for n in names[:3])}{more})."
 
@@ -142,7 +141,10 @@ def _effects(results: Results) -> str | None:
     """Main effects and interactions, where the design tells them."""
     arms = [a.arm.picks for a in results.arms]
     values = {n: a.values for n, a in enumerate(results.arms)}
-    return figures.effects(results, effects(arms, [f.name for f in results.factors], values))
+    found = effects(arms, [f.name for f in results.factors], values)
+    levels = {f.name: f"{f.name}: {f.levels[0] or 'none'} against {f.levels[1] or 'none'}" for f in results.factors
+              if len(f.levels) == 2 and not f.toggles}  # fmt: skip
+    return figures.effects(results, [replace(e, name=levels.get(e.name, e.name)) for e in found])
 
 
 def _failures(results: Results) -> Iterator[str]:

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from archdsl.report import Cell, Column, Table
 from archdsl.study.plan import Found
 from archdsl.study.results import ArmResult, Results
-from archdsl.study.stats import detectable, seeds_to_reject
+from archdsl.study.stats import MISSING, detectable, seeds_to_reject
 
 P_LEVEL = 0.05
+NAMED = 8  # arms and seeds that a note names
 
 
 def table(results: Results) -> Table:
@@ -83,8 +84,8 @@ def notes(results: Results) -> Iterable[str]:
     if m and n < (needed := seeds_to_reject(m)):
         yield (f"the exact sign-flip test with Holm's correction over {m} comparison{'s' if m > 1 else ''} cannot go "
                f"below {P_LEVEL:g} with {n} seed{'s' if n > 1 else ''}; it takes {needed}")  # fmt: skip
-    for words in dict.fromkeys(w for a in compared if a.comparison for w in a.comparison.why):
-        whose = [a.name for a in compared if a.comparison and words in a.comparison.why]
+    yield from lacking(results)
+    for words, whose in undefined(results):
         yield f"{words} ({', '.join(whose[:3])}{' and others' if len(whose) > 3 else ''})"
     yield from results.notes
     if results.aliases:
@@ -95,6 +96,30 @@ def notes(results: Results) -> Iterable[str]:
         yield f"and {len(results.failures) - 5} more runs without a result"
     made = ", ".join(f"{k} {v}" for k, v in results.conditions.items() if v)
     yield f"{results.done} of {results.planned} runs" + (f"; {made}" if made else "")
+
+
+def undefined(results: Results) -> Iterable[tuple[str, list[str]]]:
+    """Why figures are undefined, each reason once, with the arms that it holds for; missing seeds are told apart."""
+    found: dict[str, list[str]] = {}
+    for arm in results.arms[1:]:
+        for words in arm.comparison.why if arm.comparison is not None else ():
+            if MISSING not in words:
+                found.setdefault(words, []).append(arm.name)
+    return found.items()
+
+
+def lacking(results: Results) -> Iterable[str]:
+    """One line on the seeds that arms lack, if some arm has them; the table counts the runs."""
+    known = {seed for a in results.arms for seed in a.values}
+    gaps = [(a.name, sorted(known - a.values.keys())) for a in results.arms]
+    told = [
+        f"{name} {', '.join(map(str, seeds[:NAMED]))}{' …' if len(seeds) > NAMED else ''}"
+        for name, seeds in gaps
+        if seeds
+    ]
+    if told:
+        more = f"; and {len(told) - NAMED} more arms" if len(told) > NAMED else ""
+        yield f"without a result, by seed: {'; '.join(told[:NAMED])}{more}; a comparison takes the seeds that both arms have"
 
 
 def preview(results: Results, found: Sequence[tuple[int, Found]], seconds: float, guessed: bool, jobs: int) -> Table:

@@ -197,9 +197,9 @@ class Keeper:
                 self.save(training)
         assert event is not None, "the loop ends with an event"
         if self.folder is not None and isinstance(event, Finished | Diverged):
-            self.folder.finish(merged_state(training.model), _result(event))
+            self.folder.finish(merged_state(training.model), outcome(event))
         elif self.folder is not None and isinstance(event, TimedOut):
-            self.folder.note(_result(event))
+            self.folder.note(outcome(event))
         return event
 
     def oom(self, training: Training | None, error: RuntimeError) -> Oom:
@@ -211,7 +211,7 @@ class Keeper:
             torch.cuda.empty_cache()
         self.tell(event)
         if self.folder is not None:
-            self.folder.note(_result(event))
+            self.folder.note(outcome(event))
         return event
 
     def save(self, training: Training) -> None:
@@ -228,6 +228,7 @@ class Keeper:
             self.listen(event)
 
 
-def _result(event: Finished | Diverged | TimedOut | Oom) -> dict[str, Any]:
+def outcome(event: Finished | Diverged | TimedOut | Oom) -> dict[str, Any]:
+    """How a run ended, as its result says it."""
     status = {"TimedOut": "timeout"}.get(type(event).__name__, type(event).__name__.lower())
     return {"status": status, **asdict(event)}

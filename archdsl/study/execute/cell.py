@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ from archdsl.study.execute.order import Order, Outcome, Terms
 from archdsl.train.device import choose_device
 from archdsl.train.events import EpochDone, Event, Progress, Started
 from archdsl.train.fit import Wish, fit
+from archdsl.train.fit_together import Apart, fit_together
 from archdsl.train.plan import Plan, unprobed
-from archdsl.train.runs import NUMERICS, Run
+from archdsl.train.runs import NUMERICS, Run, find_run
 from archdsl.train.signals import Interrupted
 from archdsl.train.store.claim import Taken
 from archdsl.train.writer import RunFolder
@@ -49,9 +50,13 @@ def train_cell(
 ) -> Outcome:
     """Train one run into its folder; ``stop`` is asked whether it is to end with a checkpoint.
 
+    An order of several seeds is trained as one net; where that cannot be, run by run.
+
     Raises:
         Interrupted: a signal came; the folder has a checkpoint.
     """
+    if order.others:
+        return _several(order, terms, tell, stop)
     steps = 1
 
     def listen(event: Event) -> None:
@@ -80,6 +85,52 @@ def train_cell(
     figures = dict(run.result or {})
     status, message = str(figures.get("status", "interrupted")), str(figures.get("message", ""))
     return Outcome(order.key, status, message, "", figures, str(run.folder))
+
+
+def _several(
+    order: Order, terms: Terms, tell: Callable[[int, float], None], stop: Callable[[], bool] | None
+) -> Outcome:
+    each = order.each
+    try:
+        runs = _together(each, terms, tell, stop)
+    except Apart:
+        outcomes = [train_cell(one, terms, tell, stop) for one in each]
+        return replace(outcomes[0], others=tuple(outcomes[1:]))
+    except (EnvError, StoreError) as error:
+        return Outcome(order.key, "failed", str(error), "environment")
+    found = []
+    for one, run in zip(each, runs, strict=True):
+        figures = dict(run.result or {})
+        found.append(Outcome(one.key, str(figures.get("status", "interrupted")), "", "", figures, str(run.folder)))
+    return replace(found[0], others=tuple(found[1:]))
+
+
+def _together(
+    orders: tuple[Order, ...], terms: Terms, tell: Callable[[int, float], None], stop: Callable[[], bool] | None
+) -> list[Run]:
+    """The runs of orders that differ in their seed.
+
+    Raises:
+        Apart: they have to be trained one by one, which will also say what is wrong with them.
+    """
+    specs = [load(Source(f"{o.name}.arch", o.text)) for o in orders]
+    experiments = [experiment_of(spec) for spec in specs]
+    device, plan = plan_of(terms)
+    if any(find_run(Path(terms.out), e) is not None for e in experiments) or any(o.key in terms.again for o in orders):
+        raise Apart("one of them was begun before")
+    wish = Wish(out=terms.out, data_root=terms.data_root, device=str(device), plan=plan, limit=terms.limit, stop=stop)
+    epochs = experiments[0].train.epochs
+
+    def listen(number: int, event: Event) -> None:
+        if isinstance(event, EpochDone) and not number:
+            tell(event.epoch, event.epoch / epochs)
+
+    try:
+        return fit_together(specs[0].trace, experiments, wish, listen)
+    except (EnvError, StoreError, Interrupted):
+        raise
+    except (ArchError, RuntimeError, ValueError, ArithmeticError) as error:
+        raise Apart(str(error)) from error
 
 
 def _note(order: Order, terms: Terms, message: str) -> None:

@@ -12,12 +12,12 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
 from archdsl.errors import EnvError
-from archdsl.study.execute.order import INFRASTRUCTURE, News, Order, Outcome, Ready, Terms
+from archdsl.study.execute.order import INFRASTRUCTURE, News, Order, Outcome, Ready, Terms, outcome_of
 
 WORK = "archdsl.study.execute.cell:train_cell"
 RECYCLED = 1000  # runs after which a worker is replaced: what libraries cache for each net is never freed
@@ -160,9 +160,10 @@ class Local:
             worker.ready, self.stillborn = True, 0
             yield Ready(**answer)
         elif kind == "news":
-            yield News(**answer)
+            news = News(**answer)
+            yield from (replace(news, key=one.key) for one in (worker.order.each if worker.order else ()))
         elif kind == "outcome":
-            yield from self._ended(worker, Outcome(**answer), pending)
+            yield from self._ended(worker, outcome_of(answer), pending)
 
     def _ended(self, worker: _Worker, outcome: Outcome, pending: deque[Order]) -> Iterator[Outcome]:
         order, worker.order = worker.order, None
@@ -172,10 +173,11 @@ class Local:
             worker.leave()
         assert order is not None, outcome
         assert order.key == outcome.key, outcome
-        if outcome.status == "busy":
-            self.waiting.append((time.monotonic() + AGAIN, order))
-        elif not self._try_again(order, outcome, pending):
-            yield outcome
+        for one, result in outcome.of(order):
+            if result.status == "busy":
+                self.waiting.append((time.monotonic() + AGAIN, one))
+            elif not self._try_again(one, result, pending):
+                yield result
 
     def _try_again(self, order: Order, outcome: Outcome, pending: deque[Order]) -> bool:
         if outcome.cause not in INFRASTRUCTURE or self.tries.get(order.key, 0) >= self.retry:
@@ -207,8 +209,9 @@ class Local:
             outcome = Outcome(
                 order.key, "failed", f"its process died ({how})" + (f": {words}" if words else ""), "died"
             )
-            if not self._try_again(order, outcome, pending):
-                yield outcome
+            for one, result in outcome.of(order):
+                if not self._try_again(one, result, pending):
+                    yield result
 
     def _last_words(self, number: int) -> str:
         try:
@@ -228,7 +231,8 @@ class Local:
                 order = worker.order
                 del self.workers[number]
                 worker.process.kill()
-                yield Outcome(order.key, "timeout", f"it hung: no answer {GRACE:.0f} s after twice its limit")
+                hung = Outcome(order.key, "timeout", f"it hung: no answer {GRACE:.0f} s after twice its limit")
+                yield from (result for _, result in hung.of(order))
 
     def _end(self) -> None:
         """Let idle workers go; those at work make a checkpoint, or are killed."""

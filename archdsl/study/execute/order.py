@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 # Causes that have nothing to do with the experiment: a run that ended so may be tried again.
@@ -12,12 +12,20 @@ INFRASTRUCTURE = ("died", "environment")
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One run to carry out. ``key`` names it; ``text`` is the canonical text of its experiment, ``name`` its name."""
+    """One run to carry out. ``key`` names it; ``text`` is the canonical text of its experiment, ``name`` its name.
+    ``others`` are other seeds of it that are trained with it as one net, if that is possible.
+    """
 
     key: str
     name: str
     text: str
     label: str = ""
+    others: tuple[Order, ...] = ()
+
+    @property
+    def each(self) -> tuple[Order, ...]:
+        """Every run of the order by itself."""
+        return (replace(self, others=()), *self.others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,7 @@ class Terms:
 class Outcome:
     """How a run ended. ``status`` is that of its result, or ``failed``, ``busy`` (another process is at it) or
     ``interrupted``; ``cause`` of a failure is ``experiment``, or one of INFRASTRUCTURE; ``folder`` is the run's.
+    ``others`` are the outcomes of the order's other runs.
     """
 
     key: str
@@ -52,6 +61,13 @@ class Outcome:
     cause: str = ""
     figures: Mapping[str, Any] = field(default_factory=dict)
     folder: str = ""
+    others: tuple[Outcome, ...] = ()
+
+    def of(self, order: Order) -> tuple[tuple[Order, Outcome], ...]:
+        """Each run of the order with its outcome; those of which nothing is said share this one."""
+        alone = replace(self, others=())
+        told = {o.key: o for o in (alone, *self.others)}
+        return tuple((one, told.get(one.key) or replace(alone, key=one.key)) for one in order.each)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +86,16 @@ class Ready:
 
     worker: int
     conditions: Mapping[str, str]
+
+
+def order_of(values: dict[str, Any]) -> Order:
+    """An order from the values that travelled."""
+    return Order(**{**values, "others": tuple(map(order_of, values["others"]))})
+
+
+def outcome_of(values: dict[str, Any]) -> Outcome:
+    """An outcome from the values that travelled."""
+    return Outcome(**{**values, "others": tuple(map(outcome_of, values["others"]))})
 
 
 def line(kind: str, value: Any) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, TextIO
 
-from archdsl.study.execute.order import News, Order, Outcome, Ready, Terms, line
+from archdsl.study.execute.order import News, Outcome, Ready, Terms, line, order_of
 from archdsl.train.threads import yield_cores
 
 PATIENCE = 4.0  # seconds for a checkpoint, when the parent is gone
@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> int:
 
     say("ready", Ready(number, room.conditions(terms)))
     while (given := orders.get()) is not None:
-        order = Order(**given)
+        order = order_of(given)
         busy.set()
         try:
             outcome = work(order, terms, lambda e, s, key=order.key: say("news", News(key, number, e, s)))

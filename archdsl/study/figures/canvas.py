@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 BLUE, GREY, PALE, INK = "#0072B2", "#767676", "#e3e3e3", "#1a1a1a"
 WIDTH = 7.2  # inches: two columns of a paper
 ROW = 0.27  # inches of an arm's row
-LABEL = 34  # letters of an arm's name in a figure
+LABEL = 40  # letters of an arm's name in a figure
 
 _STYLE = {
     "font.size": 8, "axes.labelsize": 8, "legend.fontsize": 7.5, "xtick.labelsize": 7.5, "ytick.labelsize": 7.5,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from archdsl.study.figures.canvas import INK, PALE, ROW, WIDTH, labels, render, rows
+from archdsl.study.figures.canvas import INK, LABEL, PALE, ROW, WIDTH, labels, render, rows
 from archdsl.study.figures.forest import columns, interval
 from archdsl.study.results import Results
 from archdsl.study.stats import summary
@@ -32,21 +32,33 @@ def effects(results: Results, found: Sequence[Estimated]) -> str | None:
     if not shown:
         return None
 
+    names = _names(shown)
+
     def draw(figure: Figure) -> None:
-        _draw(figure, results, shown, unit(results))
+        _draw(figure, results, shown, names, unit(results))
 
-    return render((WIDTH, ROW * len(shown) + 0.95), draw, "effects", "Main effects and interactions")
+    row = ROW * (1 + 0.5 * max(name.count("\n") for name in names))
+    return render((WIDTH, row * len(shown) + 0.95), draw, "effects", "Main effects and interactions")
 
 
-def _draw(figure: Figure, results: Results, found: Sequence[Estimated], unit: Unit) -> None:
+def _names(found: Sequence[Estimated]) -> list[str]:
+    """Each effect with those that it cannot be told from, in lines below each other where one is too long."""
+    whole = [" = ".join((e.name, *e.aliased_with)) for e in found]
+    return [
+        text if len(text) <= LABEL else "\n= ".join(labels([e.name, *e.aliased_with]))
+        for text, e in zip(whole, found, strict=True)
+    ]
+
+
+def _draw(figure: Figure, results: Results, found: Sequence[Estimated], names: Sequence[str], unit: Unit) -> None:
     axes = figure.add_subplot()
-    rows(axes, labels([" = ".join((e.name, *e.aliased_with)) for e in found]))
+    rows(axes, names)
     axes.axvline(0, color=INK, linewidth=0.8, zorder=1)
     beside = []
     for y, effect in enumerate(found):
         values = [effect.per_seed[seed] for seed in sorted(effect.per_seed)]
-        axes.plot([v * unit.factor for v in values], [y] * len(values), "o", color="#9a9a9a", markersize=2.4,
-                  markeredgewidth=0, alpha=0.8, zorder=1.5)  # fmt: skip
+        axes.plot([v * unit.factor for v in values], [y + 0.3] * len(values), "o", color="#8a8a8a",
+                  markersize=2.6, markeredgewidth=0, alpha=0.8, zorder=1.5)  # fmt: skip
         s = summary(values)
         assert s.mean is not None
         shown = bool(s.sd)

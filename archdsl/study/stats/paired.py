@@ -13,6 +13,7 @@ from archdsl.study.stats.power import detectable, seeds_needed
 from archdsl.study.stats.signflip import signflip
 
 NAMED_SEEDS = 8
+MISSING = "missing in"  # is in the sentences on seeds that one side lacks
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ def _missing(a: Mapping[int, float], b: Mapping[int, float], names: tuple[str, s
         listed = ", ".join(map(str, seeds[:NAMED_SEEDS]))
         more = f" and {len(seeds) - NAMED_SEEDS} more" if len(seeds) > NAMED_SEEDS else ""
         yield (
-            f"seed {listed} is missing in {name}" if len(seeds) == 1 else f"seeds {listed}{more} are missing in {name}"
+            f"seed {listed} is {MISSING} {name}" if len(seeds) == 1 else f"seeds {listed}{more} are {MISSING} {name}"
         )
 
 

@@ -49,7 +49,7 @@ def _residual(body: Body) -> Callable[[Stage, int], Node]:
 
 
 @family("conv(16) bn relu plain[16x9, 32x9, 64x9] gap linear(10)", "plain[16x2, 32x2] +res",
-        paper="He et al. 2015, arXiv:1512.03385")  # fmt: skip
+        paper="He et al. 2015, arXiv:1512.03385", local=True)  # fmt: skip
 def plain(stages: tuple[Stage, ...], k: Size = 3, s: Count | None = None) -> Node:
     """A stage of depth D is D blocks of two convolutions, each with batch normalisation and ReLU; the first block of
     every stage but the first halves the image."""
@@ -62,13 +62,13 @@ def plain(stages: tuple[Stage, ...], k: Size = 3, s: Count | None = None) -> Nod
 
 
 @family("conv(64, 7, s=2) bn relu maxpool(3, s=2, p=1) resnet[64x2, 128x2, 256x2, 512x2] gap linear(10)",
-        paper="He et al. 2015, arXiv:1512.03385")  # fmt: skip
+        paper="He et al. 2015, arXiv:1512.03385", local=True)  # fmt: skip
 def resnet(stages: tuple[Stage, ...], k: Size = 3, s: Count | None = None) -> Node:
     """`plain` with a residual connection round each block: the basic blocks of ResNet-18 and -34."""
     return _stages(stages, _residual(_basic))
 
 
-@family("conv(16) bn relu bottleneck[16x2, 32x2] gap linear(10)", paper="He et al. 2015, arXiv:1512.03385")
+@family("conv(16) bn relu bottleneck[16x2, 32x2] gap linear(10)", paper="He et al. 2015, arXiv:1512.03385", local=True)
 def bottleneck(
     stages: tuple[Stage, ...], k: Size = 3, s: Count | None = None, expansion: Count = 4, base: Count = 64,
     groups: Count = 1,
@@ -81,7 +81,7 @@ def bottleneck(
 
 
 @family("conv(16) bn relu resnext[16x2, 32x2](groups=8, base=8) gap linear(10)",
-        paper="Xie et al. 2016, Aggregated residual transformations, arXiv:1611.05431")  # fmt: skip
+        paper="Xie et al. 2016, Aggregated residual transformations, arXiv:1611.05431", local=True)  # fmt: skip
 def resnext(
     stages: tuple[Stage, ...], k: Size = 3, s: Count | None = None, expansion: Count = 4, base: Count = 4,
     groups: Count = 32,
@@ -91,7 +91,7 @@ def resnext(
 
 
 @family("conv(16) wide[16x2, 32x2](factor=4) bn relu gap linear(10)",
-        paper="Zagoruyko & Komodakis 2016, Wide residual networks, arXiv:1605.07146")  # fmt: skip
+        paper="Zagoruyko & Komodakis 2016, Wide residual networks, arXiv:1605.07146", local=True)  # fmt: skip
 def wide(stages: tuple[Stage, ...], k: Size = 3, s: Count | None = None, factor: Count = 10) -> Node:
     """Pre-activation residual blocks, `factor` times as wide as the stages say; behind them stands `bn relu`."""
 
@@ -107,7 +107,7 @@ def wide(stages: tuple[Stage, ...], k: Size = 3, s: Count | None = None, factor:
 
 
 @family("conv(16) preresnet[16x2, 32x2] bn relu gap linear(10)",
-        paper="He et al. 2016, Identity mappings in deep residual networks, arXiv:1603.05027")  # fmt: skip
+        paper="He et al. 2016, Identity mappings in deep residual networks, arXiv:1603.05027", local=True)  # fmt: skip
 def preresnet(stages: tuple[Stage, ...], k: Size = 3, s: Count | None = None) -> Node:
     """Residual blocks with normalisation and activation before each convolution; behind them stands `bn relu`."""
 

@@ -11,7 +11,7 @@ from archdsl.registry.types import Early, Late, Rate
 from archdsl.words.modifiers.walk import change_ops, closed, each_body, each_op, flat, is_op, sure_skip, without
 
 
-@modifier("vgg[32x2,64x2] +drop(0.2)", phase=70, undo=lambda term: without(term, "drop"), keeps_params=True,
+@modifier("vgg[32x2,64x2] +drop(0.2)", phase=70, undo=lambda term: without(term, "drop"), keeps_params=True, local=True,
           paper="Srivastava et al. 2014; in residual blocks Zagoruyko & Komodakis 2016, arXiv:1605.07146")  # fmt: skip
 def drop(term: Node, p: Rate = 0.5, early: Early | None = None, late: Late | None = None) -> Node | None:
     """Dropout in each block: before its last convolution (as in wide residual nets), or behind its only one."""

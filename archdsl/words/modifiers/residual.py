@@ -32,7 +32,7 @@ def _undo_res(term: Node) -> Node | None:
 
 
 @modifier("vgg[64x2,128x2] +res", "(conv(16) relu conv(16) relu)*3 +res", phase=20, undo=_undo_res,
-          paper="He et al. 2015, Deep residual learning, arXiv:1512.03385")  # fmt: skip
+          paper="He et al. 2015, Deep residual learning, arXiv:1512.03385", local=True)  # fmt: skip
 def res(term: Node, skip: Net | None = None) -> Node | None:
     """A skip round each block's convolutions, before its pooling, with the last activation behind the sum.
 

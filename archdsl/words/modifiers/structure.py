@@ -150,7 +150,7 @@ def _undo_act(term: Node) -> Node | None:
     return change_ops(term, lambda op: Seq(()) if is_op(op, "act") else None)
 
 
-@modifier("vgg[16x2,32x2] +act(gelu)", phase=50, undo=_undo_act, keeps_params=True, name="act")
+@modifier("vgg[16x2,32x2] +act(gelu)", phase=50, undo=_undo_act, keeps_params=True, name="act", local=True)
 def plus_act(
     term: Node,
     name: Literal["relu", "relu6", "leaky", "prelu", "elu", "selu", "gelu", "silu", "mish", "hardswish", "tanh",

@@ -1,0 +1,141 @@
+"""Seeds trained as one net have the losses, the weights and the records of runs of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+
+from archdsl.api import Spec, experiment_of, load
+from archdsl.emit.build import build
+from archdsl.emit.fused import fuse
+from archdsl.study.plan import seeded
+from archdsl.train.experiment import Experiment
+from archdsl.train.fit import Wish, fit
+from archdsl.train.fit_together import fit_together
+from archdsl.train.plan import PLAIN, Plan
+from archdsl.train.runs import Run
+from archdsl.train.signals import Interrupted
+from archdsl.train.store.log import read_events
+from archdsl.train.together import Apart
+
+DATA = "\ndata fashion-mini subset(96) valid(32) flip crop(2) {more}\ntrain {train} epochs(2) batch(16) cosine"
+TEST = 400  # of the 2,000 test images, which would take most of the time
+
+
+@pytest.fixture(autouse=True)
+def few(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from archdsl.train import setup
+
+    real = setup.split
+
+    def split(*given: object) -> object:
+        found = real(*given)  # type: ignore[arg-type]
+        test = type(found.test)(found.test.images[:TEST], found.test.labels[:TEST])  # type: ignore[union-attr,call-arg]
+        return type(found)(found.train, found.valid, test, found.source)
+
+    monkeypatch.setattr(setup, "split", split)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def experiments(
+    net: str, train: str = "sgd(0.05) l2(1e-4)", more: str = "", seeds: int = 3
+) -> tuple[Spec, list[Experiment]]:
+    spec = load(net + DATA.format(train=train, more=more))
+    return spec, [experiment_of(seeded(spec, s)) for s in range(seeds)]
+
+
+def both(tmp_path: Path, net: str, plan: Plan = PLAIN, **given: str) -> list[tuple[Run, Run]]:
+    spec, every = experiments(net, **given)
+    fused = fit_together(spec.trace, every, Wish(out=tmp_path / "fused", device="cpu", plan=plan))
+    alone = [fit(build(spec.trace), e, Wish(out=tmp_path / "alone", device="cpu", plan=plan)) for e in every]
+    return list(zip(alone, fused, strict=True))
+
+
+def epochs(run: Run) -> list[list[float]]:
+    names = ("loss", "accuracy", "valid_loss", "valid_accuracy", "lr")
+    return [[e[n] for n in names] for e in read_events(run.folder) if e["event"] == "epochdone"]
+
+
+@pytest.mark.parametrize(
+    ("net", "given"),
+    [
+        ("net vgg[6x1,8x1] +bn +res drop(0.3,late)", {}),  # grouped convolutions, wide norms, dropout with streams
+        ("net conv(6) gn(2) relu maxpool(4) cat(conv(4, groups=2) | dwconv) ln gelu se(2) flatten drop(0.2) linear(10)",
+         {"train": "adamw(1e-3) smooth(0.1)", "more": "mixup(0.3)"}),  # layers that are asked copy by copy
+    ],
+)  # fmt: skip
+def test_each_seed_has_the_losses_of_a_run_of_its_own(tmp_path: Path, net: str, given: dict[str, str]) -> None:
+    for alone, fused in both(tmp_path, net, **given):
+        torch.testing.assert_close(epochs(fused), epochs(alone), rtol=1e-4, atol=1e-4)
+        assert fused.result is not None
+        assert alone.result is not None
+        assert fused.result["status"] == "finished"
+        assert fused.result["test_loss"] == pytest.approx(alone.result["test_loss"], abs=1e-4)
+        ours, theirs = fused.state(), alone.state()
+        assert set(ours) == set(theirs)
+        for name, value in theirs.items():
+            torch.testing.assert_close(ours[name], value, rtol=1e-3, atol=1e-4)
+        kept = {"events.jsonl", "model.safetensors", "result.json", "settings.json", "spec.arch", "versions.json"}
+        assert {p.name for p in fused.folder.iterdir()} == kept
+        assert fused.settings == alone.settings
+
+
+def test_no_copy_sees_another_one() -> None:
+    spec, _ = experiments("net vgg[4x1,6x1] +bn +res")
+    fused = fuse(spec.trace, 3, torch.device("cpu"))
+    assert fused.own == 0
+    fused.take([build(spec.trace) for _ in range(3)])
+    x = torch.randn(4, 3, 28, 28, requires_grad=True)
+    fused.net(x).chunk(3, 1)[1].square().sum().backward()
+    grown = {n: p.grad for n, p in fused.net.named_parameters() if p.grad is not None}
+    for gradient in (x.grad, *(g for n, g in grown.items())):
+        assert gradient is not None
+        dim = 1 if gradient is x.grad else 0
+        first, _, third = gradient.chunk(3, dim)
+        assert not first.any()
+        assert not third.any()
+    assert x.grad is not None
+    assert x.grad.chunk(3, 1)[1].any()
+
+
+def test_stopped_runs_go_on_by_themselves(tmp_path: Path) -> None:
+    spec, every = experiments("net conv(4, s=2) bn relu drop(0.2) gap linear(10)", train="adam(1e-3)", seeds=2)
+    asked = iter([False] * 5 + [True] * 100)
+    wish = Wish(out=tmp_path / "a", device="cpu", plan=PLAIN)
+    with pytest.raises(Interrupted):
+        fit_together(spec.trace, every, Wish(out=tmp_path / "a", device="cpu", plan=PLAIN, stop=lambda: next(asked)))
+    assert len(list((tmp_path / "a").glob("*/checkpoint*"))) >= 2
+    assert not list((tmp_path / "a").glob("*/claim.json"))
+    with pytest.raises(Apart, match="begun before"):
+        fit_together(spec.trace, every, wish)
+    for e in every:
+        went_on = fit(build(spec.trace), e, wish)
+        straight = fit(build(spec.trace), e, Wish(out=tmp_path / "b", device="cpu", plan=PLAIN))
+        torch.testing.assert_close(epochs(went_on), epochs(straight), rtol=1e-4, atol=1e-4)
+
+
+def test_a_seed_that_diverges_leaves_the_others_to_themselves(tmp_path: Path) -> None:
+    spec, every = experiments("net conv(4, s=4) relu gap linear(10)", train="sgd(1e30)", seeds=2)
+    with pytest.raises(Apart, match="diverged"):
+        fit_together(spec.trace, every, Wish(out=tmp_path, device="cpu", plan=PLAIN))
+    assert not list(tmp_path.glob("*/claim.json"))
+    assert not list(tmp_path.glob("*/result.json"))
+
+
+@pytest.mark.parametrize("train", ["clip(1) sgd(0.1)", "ema(0.9) sgd(0.1)", "muon(0.02)", "patience(3) sgd(0.1)"])
+def test_what_ties_copies_together_is_refused(train: str, tmp_path: Path) -> None:
+    spec, every = experiments("net conv(4, s=4) relu gap linear(10)", train=train, seeds=2)
+    with pytest.raises(Apart, match="of each run by itself"):
+        fit_together(spec.trace, every, Wish(out=tmp_path, device="cpu", plan=PLAIN))
+    assert not tmp_path.joinpath("runs").exists()
+
+
+def test_seeds_alone_may_differ(tmp_path: Path) -> None:
+    spec, every = experiments("net conv(4, s=4) relu gap linear(10)", seeds=1)
+    _, others = experiments("net conv(4, s=4) relu gap linear(10)", train="sgd(0.01)", seeds=1)
+    mixed: Sequence[Experiment] = [*every, *others]
+    with pytest.raises(Apart, match="more than their seed"):
+        fit_together(spec.trace, mixed, Wish(out=tmp_path, device="cpu", plan=PLAIN))
