@@ -11,7 +11,7 @@ as one that was never stopped.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import nullcontext
 from itertools import repeat
 from typing import Any
@@ -24,7 +24,7 @@ from archdsl.train.augment import AugmentLayer, augment, mix
 from archdsl.train.chance import Chances
 from archdsl.train.events import Diverged, EpochDone, Event, Finished, Progress, Stopped, TimedOut, Warned
 from archdsl.train.fast.static import Static
-from archdsl.train.feed import shuffled
+from archdsl.train.feed import Feed, shuffled
 from archdsl.train.job import Job
 from archdsl.train.loss import loss as loss_of
 from archdsl.train.meter import Figures, Meter, evaluate
@@ -32,6 +32,7 @@ from archdsl.train.optim import Average, Slow, Update, precise_bn
 from archdsl.train.schedule import factor
 from archdsl.train.stopping import Snapshot, Watch
 from archdsl.train.streams import seed_dropout, stream
+from archdsl.train.views import viewed
 from archdsl.words.data.changes import Flip
 
 End = Diverged | Stopped | TimedOut
@@ -49,6 +50,7 @@ class Training:
     def __init__(self, job: Job) -> None:
         self.job = job
         self.model, self.net = job.model, job.net if job.net is not None else job.model
+        self.judged = viewed(self.net, job.settings.tta)
         self.device = job.normalise.scale.device
         settings = job.settings
         self.update = Update(job.model, settings, held=job.graph)
@@ -84,10 +86,7 @@ class Training:
                 return
         self._settle()
         with self._averaged():
-            result = evaluate(
-                self.net, job.test, job.normalise, job.stop, size=job.settings.evalbatch, world=job.world,
-                context=job.context,
-            )  # fmt: skip
+            result = self._evaluate(job.test, job.stop)
         if result is None or self.last is None:
             yield Stopped(self.epoch, self.step)
             return
@@ -157,13 +156,7 @@ class Training:
         if not self.good.take(number):
             return self._diverged(number, self.step)
         with self._averaged():
-            valid: tuple[float | None, float | None] | None = (
-                evaluate(
-                    self.net, job.valid, job.normalise, size=job.settings.evalbatch, world=world, context=job.context
-                )
-                if job.valid is not None
-                else (None, None)
-            )
+            valid = self._evaluate(job.valid) if job.valid is not None else (None, None)
         assert valid is not None
         speed = seen * world.size / max(seconds, 1e-9)
         self.last = EpochDone(
@@ -175,6 +168,12 @@ class Training:
         self.meter.reset()
         yield self.last
         return None
+
+    def _evaluate(self, data: Feed, stop: Callable[[], bool] = lambda: False) -> tuple[float, float] | None:
+        job = self.job
+        return evaluate(
+            self.judged, data, job.normalise, stop, size=job.settings.evalbatch, world=job.world, context=job.context
+        )
 
     # -- a step -------------------------------------------------------------------------------------------
 

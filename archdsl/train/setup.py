@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from inspect import ismethod
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import fx, nn
+from torch import Tensor, fx, nn
 
 from archdsl.errors import ArchError, EnvError
 from archdsl.train.augment import check
@@ -24,6 +25,7 @@ from archdsl.train.job import Job
 from archdsl.train.optim import reparametrise
 from archdsl.train.plan import Plan, choose, forward_context, prepare
 from archdsl.train.syncnorm import synchronise
+from archdsl.train.views import check_views
 from archdsl.train.world import World
 from archdsl.words.data.changes import RandomPixels
 from archdsl.words.data.sets import IMAGENET_MEAN, IMAGENET_STD
@@ -58,6 +60,7 @@ def gather(
         torch.use_deterministic_algorithms(True)
     data, settings = experiment.data, experiment.train
     check(data.augment, data.dataset.input)
+    check_views(settings.tta, data.dataset.input)
     splits = _splits(experiment, wish)
     if settings.patience is not None and splits.valid is None:
         raise ArchError("`patience` watches the validation loss, and no images are set aside for validation",
@@ -115,11 +118,16 @@ def gather(
 
 def _whiten(model: nn.Module, normal: Normalise, train: Feed, device: torch.device) -> None:
     """Let the layers that take their weights from the training images do so, from the first of them."""
-    layers: list[Any] = [m for m in model.modules() if callable(getattr(m, "whiten", None))]
+    # A method: the net itself may have a layer of that name.
+    layers: list[Any] = [m for m in model.modules() if ismethod(getattr(m, "whiten", None))]
     if not layers:
         return
     images, _ = next(iter(train.batches([torch.arange(min(WHITENED, len(train)))], device)))
-    hooks = [m.register_forward_pre_hook(lambda m, x: m.whiten(x[0])) for m in layers]
+
+    def take(layer: Any, arrived: tuple[Tensor, ...]) -> None:
+        layer.whiten(arrived[0])
+
+    hooks = [m.register_forward_pre_hook(take) for m in layers]
     with torch.no_grad():
         model.eval()(normal(images))
         model.train()

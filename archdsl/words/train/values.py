@@ -81,7 +81,8 @@ class Lookahead:
 
     def share(self, step: int, steps: int) -> float:
         """The share after ``step`` of ``steps`` steps."""
-        return 1 - (1 - self.alpha) * (step / steps) ** self.power
+        part: float = (step / steps) ** self.power
+        return 1 - (1 - self.alpha) * part
 
 
 @dataclass(frozen=True, slots=True)
