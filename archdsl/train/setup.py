@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import ismethod
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,8 @@ from archdsl.train.device import Normalise, choose_device, measured, normalise
 from archdsl.train.events import Started
 from archdsl.train.experiment import DataSettings, Experiment
 from archdsl.train.fast import fast
-from archdsl.train.feed import Feed, resident
+from archdsl.train.fast.compiled import compiled
+from archdsl.train.feed import Feed, Resident, resident
 from archdsl.train.init import initialise
 from archdsl.train.job import Job
 from archdsl.train.optim import reparametrise
@@ -57,7 +59,9 @@ def gather(
     """
     device, note = choose_device(wish.device, world.local if world.size > 1 else None)
     if wish.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is asked for it by torch
         torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = device.type == "cuda" and not wish.deterministic  # shapes stay for a whole run
     data, settings = experiment.data, experiment.train
     check(data.augment, data.dataset.input)
     check_views(settings.tta, data.dataset.input)
@@ -76,17 +80,18 @@ def gather(
     train = _feed(splits.train, device)
     if wish.fresh:
         _whiten(model, normal, train, device)
-    if planned and wish.speed == "auto":
-        plan, said = Plan(**planned), ""
-    elif wish.plan is not None:
-        plan, said = wish.plan, ""
-    else:
-        plan, said = _plan(model, experiment, wish, device, len(splits.train))
+    plan, said = _plan(model, experiment, wish, device, len(splits.train), planned)
     if settings.spred:
         reparametrise(model)
     prepare(model, plan)
+    # One process whose data lies on the device can replay its steps; gradients of several are summed by their own stream.
+    alone = world.size == 1
+    plan = replace(plan, graph=plan.graph and alone and isinstance(train, Resident), compile=plan.compile and alone)
     net = fast(model, plan) if isinstance(model, fx.GraphModule) and not settings.spred else model
-    if world.size > 1 and settings.syncbn:
+    if plan.compile:
+        net, plan, why = _compiled(net, plan, wish, normal, train, settings.batch, device)
+        said = ", ".join(filter(None, (said, why)))
+    if not alone and settings.syncbn:
         net = synchronise(net, device)
     job = Job(
         model,
@@ -100,6 +105,7 @@ def gather(
         stop=stop,
         limit=wish.limit or settings.timelimit,
         channels_last=plan.channels_last,
+        graph=plan.graph,
         net=world.wrap(net, device),
         world=world,
         context=lambda: forward_context(plan, device),
@@ -166,10 +172,41 @@ def _feed(part: object, device: torch.device) -> Feed:
     return resident(part, device) if isinstance(part, Arrays) else part  # type: ignore[return-value]
 
 
-def _plan(model: nn.Module, experiment: Experiment, wish: Wish, device: torch.device, images: int) -> tuple[Plan, str]:
+def _plan(
+    model: nn.Module, experiment: Experiment, wish: Wish, device: torch.device, images: int,
+    planned: Mapping[str, Any] | None,
+) -> tuple[Plan, str]:  # fmt: skip
+    if planned and wish.speed == "auto":
+        return Plan(**planned), ""
+    if wish.plan is not None:
+        return wish.plan, ""
     settings, shape = experiment.train, experiment.data.dataset.input
     steps = settings.epochs * -(-images // settings.batch)
-    return choose(model, (min(settings.batch, images), *shape), min(steps, settings.steps or steps), device, wish.speed)
+    steps = min(steps, settings.steps or steps)
+    return choose(model, (min(settings.batch, images), *shape), steps, device, wish.speed, wish.compile)
+
+
+def _compiled(
+    net: nn.Module, plan: Plan, wish: Wish, normal: Normalise, train: Feed, batch: int, device: torch.device
+) -> tuple[nn.Module, Plan, str]:
+    """The net compiled for whole batches; where that fails unasked, the net as it is, and why.
+
+    Raises:
+        EnvError: it was asked for, and cannot be done.
+    """
+    images, _ = next(iter(train.batches([torch.arange(min(batch, len(train)))], device)))
+    images = normal(images)
+    if plan.channels_last and images.ndim == 4:
+        images = images.contiguous(memory_format=torch.channels_last)
+    try:
+        return compiled(net, images, lambda: forward_context(plan, device)), plan, ""
+    except RuntimeError as error:  # torch's own errors of compilation are such
+        if is_out_of_memory(error):
+            raise
+        why = str(error).strip().splitlines()[0]
+        if wish.compile == "on":
+            raise EnvError(f"torch.compile cannot compile this net here: {why}", help="--compile off") from error
+        return net, replace(plan, compile=False), f"not compiled: {why}"
 
 
 def _check_fit(model: nn.Module, normal: Normalise, test: Feed, data: DataSettings, device: torch.device) -> None:
@@ -211,7 +248,8 @@ def _started(job: Job, source: str, device: torch.device, notes: tuple[str, ...]
 
 def is_out_of_memory(error: Exception) -> bool:
     """Whether an error of torch says that memory did not suffice."""
-    return isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)
+    said = str(error)  # the CPU's allocator and Metal's say it in words alone
+    return isinstance(error, torch.OutOfMemoryError) or "allocate memory" in said or "backend out of memory" in said
 
 
 @contextmanager
