@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest
 FUZZ   ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format docs slow fuzz bench build hooks clean
+.PHONY: help demo test check format docs slow gpu fuzz bench build hooks clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ docs: $(VENV)/.installed-dev ## write the generated pages of docs/ anew
 
 slow: $(VENV)/.installed-dev ## the tests that take minutes
 	$(PYTEST) -q -m slow -n $(JOBS) --maxprocesses 8 --timeout 1800
+
+gpu: $(VENV)/.installed-dev ## the tests that need a GPU
+	$(PYTEST) -q -m gpu
 
 fuzz: $(VENV)/.installed-dev ## many random inputs; FUZZ=1000000 says how many
 	HYPOTHESIS_PROFILE=fuzz ARCHDSL_FUZZ=$(FUZZ) $(PYTEST) -q -m fuzz -n $(JOBS) --timeout 7200

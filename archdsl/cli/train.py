@@ -41,6 +41,10 @@ def command(
         Literal["auto", "fp32", "bf16", "plain"],
         typer.Option("--precision", help="auto takes what a short probe finds fastest; plain is the reference loop."),
     ] = "auto",
+    compile: Annotated[
+        Literal["auto", "on", "off"],
+        typer.Option("--compile", help="torch.compile: auto does it where it should save more time than it takes."),
+    ] = "auto",
     resume: Annotated[
         bool,
         typer.Option("--resume", help="Go on with a run; an error if there is none (the same command does so anyway)."),
@@ -73,7 +77,7 @@ def command(
     if resume:
         _check_resumable(out, experiment)
     run = _run(chosen, experiment, quiet, tensorboard, data_root=data_root, device=device, out=out, speed=precision,
-               again=again, limit=time_limit, deterministic=deterministic)  # fmt: skip
+               compile=compile, again=again, limit=time_limit, deterministic=deterministic)  # fmt: skip
     if run is None:
         return
     if format == "json":

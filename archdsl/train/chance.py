@@ -8,6 +8,7 @@ takes its own rows, so that the number of processes changes nothing.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,13 +21,17 @@ from archdsl.train.streams import stream
 
 @dataclass(frozen=True, eq=False)
 class Chance:
-    """Draws for the rows ``start : start + count`` of a batch of ``total`` images, on ``generator``'s device."""
+    """Draws for the rows ``start : start + count`` of a batch of ``total`` images, on ``generator``'s device.
+
+    ``mirrored`` (count,) bool: which images of the batch stand mirrored in this epoch, where a word alternates.
+    """
 
     generator: torch.Generator
     count: int
     total: int
     start: int = 0
     number: int = 0
+    mirrored: Tensor | None = None
 
     @cached_property
     def host(self) -> np.random.Generator:
@@ -60,12 +65,36 @@ class Chances:
     """Gives each word its Chance at each step. One generator a word, made once and seeded anew."""
 
     def __init__(self, seed: int, device: torch.device) -> None:
-        self._seed, self._device = seed, device
+        self._seed, self.device = seed, device
         self._made: dict[str, torch.Generator] = {}
+        self._held = False
+        self.mirrored: Tensor | None = None  # of the batch at hand; see Chance
 
     def at(self, word: str, step: int, count: int, total: int | None = None, start: int = 0) -> Chance:
         """The draws of ``word`` at ``step`` for ``count`` images, the rows from ``start`` on of ``total``."""
-        generator = self._made.setdefault(word, torch.Generator(self._device))
-        number = stream(self._seed, "augment", word, step)
-        generator.manual_seed(number)
-        return Chance(generator, count, count if total is None else total, start, number)
+        generator, number = self._made.setdefault(word, torch.Generator(self.device)), 0
+        if not self._held:
+            number = stream(self._seed, "augment", word, step)
+            generator.manual_seed(number)
+        return Chance(generator, count, count if total is None else total, start, number, self.mirrored)
+
+    def hold(self, words: Iterable[str], step: int) -> list[torch.Generator]:
+        """Seed the generators of these words for a step, ahead of its draws: a captured step cannot seed them itself.
+        Until ``release`` each word draws once a step, for the whole of it.
+        """
+        self._held = True
+        found = [self._made.setdefault(word, torch.Generator(self.device)) for word in words]
+        for word, generator in zip(words, found, strict=True):
+            generator.manual_seed(stream(self._seed, "augment", word, step))
+        return found
+
+    def release(self) -> None:
+        """Let each word seed its generator when it draws, as it does at first."""
+        self._held = False
+
+    def alternation(self, count: int) -> Tensor:
+        """(count,) bool on the host: which of the training images begin mirrored, by a fair coin for the whole run
+        (Jordan 2024, arXiv:2404.00498, section 3.6).
+        """
+        coin = torch.Generator().manual_seed(stream(self._seed, "augment", "alternate"))
+        return torch.rand(count, generator=coin) < 0.5

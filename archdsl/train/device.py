@@ -40,6 +40,11 @@ def choose_device(wish: str = "auto", local: int | None = None) -> tuple[torch.d
     return torch.device(kind), f"device: {kind}{threads}{why}"
 
 
+def wide(device: torch.device) -> torch.dtype:
+    """The type of sums. Metal has no float64; float32 sums of some thousand losses are good to about six digits."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
 def _has_mps() -> bool:
     return torch.backends.mps.is_available()
 

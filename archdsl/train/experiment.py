@@ -18,13 +18,16 @@ from archdsl.words.data.tables import Table
 from archdsl.words.data.values import Dataset, Subset, Valid
 from archdsl.words.train.values import (
     Adam,
+    BiasRate,
     Decay,
+    Lookahead,
     OneCycle,
     Optimizer,
     Patience,
     Schedule,
     Step,
     Triangle,
+    Views,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -64,6 +67,9 @@ class TrainSettings:
     smooth: float = 0.0
     clip: float | None = None
     ema: float | None = None
+    lookahead: Lookahead | None = None
+    biaslr: BiasRate | None = None
+    tta: Views | None = None
     precise_bn: int | None = None
     patience: Patience | None = None
     converged: float | None = None
@@ -148,6 +154,9 @@ def _agree(settings: TrainSettings, slots: Mapping[str, Setting]) -> None:
         word = slots["schedule"].entry.name
         raise _clash(f"`{word}` has its own rise, so `warmup` contradicts it", slots["warmup"],
                      f"leave warmup out; {word}(up=30%) sets the length of the rise")  # fmt: skip
+    if settings.ema is not None and settings.lookahead is not None:
+        raise _clash("`ema` and `lookahead` both say which averaged weights are kept", slots["lookahead"],
+                     "keep one of them")  # fmt: skip
     if settings.warmup > epochs or (settings.warmup == epochs and schedule is not None):
         raise _clash(f"the warm-up of {settings.warmup} epochs leaves nothing of a run of {epochs}",
                      slots["warmup"], "fewer epochs of warm-up, or more epochs")  # fmt: skip

@@ -53,6 +53,7 @@ class Wish:
         data_root: searched for the data before the other data roots.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
         speed: ``auto`` lets a probe choose; ``fp32`` and ``bf16`` fix the type; ``plain`` is the reference.
+        compile: torch.compile of the net: ``auto`` where it should pay, ``on`` or ``off``.
         plan: how the steps are carried out, instead of ``speed``; a run that goes on keeps the plan that it has.
         fresh: draw the initial weights from the experiment's seed; False trains on from the model's own.
         again: train anew where a finished run is there.
@@ -67,6 +68,7 @@ class Wish:
     data_root: str | Path | None = None
     device: str = "auto"
     speed: str = "auto"
+    compile: str = "auto"
     plan: Plan | None = None
     fresh: bool = True
     again: bool = False
@@ -209,6 +211,8 @@ class Keeper:
             training.update.zero()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+        elif torch.backends.mps.is_available():
+            torch.mps.empty_cache()
         self.tell(event)
         if self.folder is not None:
             self.folder.note(outcome(event))

@@ -11,26 +11,36 @@ as one that was never stopped.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import nullcontext
+from itertools import repeat
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from archdsl.train import carry
 from archdsl.train.augment import AugmentLayer, augment, mix
 from archdsl.train.chance import Chances
-from archdsl.train.events import Diverged, EpochDone, Event, Finished, Progress, Stopped, TimedOut
-from archdsl.train.feed import shuffled
+from archdsl.train.events import Diverged, EpochDone, Event, Finished, Progress, Stopped, TimedOut, Warned
+from archdsl.train.fast.native.batch import Batches, takes
+from archdsl.train.fast.static import Static
+from archdsl.train.feed import Feed, shuffled
 from archdsl.train.job import Job
 from archdsl.train.loss import loss as loss_of
-from archdsl.train.meter import Meter, evaluate
-from archdsl.train.optim import Average, Update, precise_bn
+from archdsl.train.meter import Figures, Meter, evaluate
+from archdsl.train.optim import Average, Slow, Update, precise_bn
 from archdsl.train.schedule import factor
 from archdsl.train.stopping import Snapshot, Watch
 from archdsl.train.streams import seed_dropout, stream
+from archdsl.train.views import viewed
+from archdsl.words.data.changes import Flip
 
 End = Diverged | Stopped | TimedOut
+# A step: its images in all, this process's part of each of its batches, the place of each part's first image in it.
+Group = tuple[int, list[Tensor], list[int]]
+# Images and labels of a part, and which of them stand mirrored in this epoch, where a word alternates.
+Parts = Iterator[tuple[tuple[Tensor, Tensor], Tensor | None]]
 
 
 class Training:
@@ -41,24 +51,31 @@ class Training:
     def __init__(self, job: Job) -> None:
         self.job = job
         self.model, self.net = job.model, job.net if job.net is not None else job.model
+        self.judged = viewed(self.net, job.settings.tta)
         self.device = job.normalise.scale.device
         settings = job.settings
-        self.update = Update(job.model, settings)
+        self.update = Update(job.model, settings, held=job.graph)
         self.average = Average(job.model, settings.ema) if settings.ema is not None else None
+        self.slow = Slow(job.model, settings.lookahead, job.steps) if settings.lookahead is not None else None
         self.watch = Watch(settings)
         self.good = Snapshot(job.model)  # the last weights known to be finite
         self.best = Snapshot(job.model) if settings.patience is not None else None
         self.meter = Meter(self.device)
         self.chances = Chances(settings.seed, self.device)
         self.pipeline = tuple(w for w in job.augment if w.where == "pipeline")
+        known = job.native and job.normalise.scale.ndim == 4 and takes(self.pipeline)
+        self.batches = Batches(self.pipeline, self.chances, job.normalise) if known else None
         inside = tuple(w for w in job.augment if w.where == "model")
         self.layer = AugmentLayer(inside, job.mean, job.std, self.chances) if inside else None
+        alternates = any(isinstance(w, Flip) and w.alternate for w in job.augment)
+        self.alternation = self.chances.alternation(len(job.train)) if alternates else None
         # Layers whose rate depends on the share of training done, such as drop(0.3, late).
         tells: list[Any] = [getattr(m, "set_progress", None) for m in job.model.modules()]
         self.phased = [tell for tell in tells if callable(tell)]
         self.step = self.images = 0
         self.seconds = 0.0
         self.last: EpochDone | None = None
+        self.static = Static(self) if job.graph else None
 
     # -- the run ------------------------------------------------------------------------------------------
 
@@ -72,10 +89,7 @@ class Training:
                 return
         self._settle()
         with self._averaged():
-            result = evaluate(
-                self.net, job.test, job.normalise, job.stop, size=job.settings.evalbatch, world=job.world,
-                context=job.context,
-            )  # fmt: skip
+            result = self._evaluate(job.test, job.stop)
         if result is None or self.last is None:
             yield Stopped(self.epoch, self.step)
             return
@@ -101,8 +115,10 @@ class Training:
         if self.layer is not None:
             self.layer.train()
         groups = self._order(number)
-        feed = job.train.batches([part for group in groups for part in group[1]], self.device)
-        for total, parts, starts in groups:
+        yield from self._graph(number, groups)
+        static = self.static
+        feed = self._feed(number, [g for g in groups if static is None or not static.takes(g)])
+        for group in groups:
             now = time.perf_counter()
             if world.any(job.stop(), self.device):
                 self._clock(begin, before)
@@ -110,7 +126,10 @@ class Training:
             if job.limit is not None and world.any(self.seconds + now - begin > job.limit, self.device):
                 self._clock(begin, before)
                 return TimedOut(number, self.step, job.limit)
-            self._step(feed, total, parts, starts)
+            if static is not None and static.takes(group):
+                static.step()
+            else:
+                self._step(feed, *group)
             if job.every is not None and now - shown >= job.every:
                 figures = self.meter.read(world)
                 if figures.bad_step is not None:
@@ -120,18 +139,27 @@ class Training:
                 yield Progress(number, self.step, figures.loss, figures.accuracy, rate)
         figures = self.meter.read(world)  # waits for the device, so the time below is that of the work
         seconds, seen = self._clock(begin, before)
+        return (yield from self._judge(number, figures, seconds, seen))
+
+    def _graph(self, number: int, groups: list[Group]) -> Iterator[Event]:
+        """Get the static steps of an epoch ready; where a step cannot be captured, all of them run as the plain loop has them."""
+        if self.static is None:
+            return
+        try:
+            self.static.begin(number, groups)
+        except RuntimeError as error:
+            self.static = None
+            yield Warned(f"the step runs eagerly, as it is no CUDA graph: {str(error).splitlines()[0]}")
+
+    def _judge(self, number: int, figures: Figures, seconds: float, seen: int) -> Generator[Event, None, End | None]:
+        """The end of an epoch: are loss and weights finite, and how good are they; returns what ended the run, if that did."""
+        job, world = self.job, self.job.world
         if figures.bad_step is not None:
             return self._diverged(number, figures.bad_step)
         if not self.good.take(number):
             return self._diverged(number, self.step)
         with self._averaged():
-            valid: tuple[float | None, float | None] | None = (
-                evaluate(
-                    self.net, job.valid, job.normalise, size=job.settings.evalbatch, world=world, context=job.context
-                )
-                if job.valid is not None
-                else (None, None)
-            )
+            valid = self._evaluate(job.valid) if job.valid is not None else (None, None)
         assert valid is not None
         speed = seen * world.size / max(seconds, 1e-9)
         self.last = EpochDone(
@@ -140,16 +168,20 @@ class Training:
         if self.watch.follow(self.last) and self.best is not None:
             with self._averaged():
                 self.best.take(number)
-        self.meter = Meter(self.device)
+        self.meter.reset()
         yield self.last
         return None
 
+    def _evaluate(self, data: Feed, stop: Callable[[], bool] = lambda: False) -> tuple[float, float] | None:
+        job = self.job
+        return evaluate(
+            self.judged, data, job.normalise, stop, size=job.settings.evalbatch, world=job.world, context=job.context
+        )
+
     # -- a step -------------------------------------------------------------------------------------------
 
-    def _order(self, epoch: int) -> list[tuple[int, list[Tensor], list[int]]]:
-        """The steps that are left of an epoch: images of the step in all, this process's part of each of its
-        batches, and the place of each part's first image in the step.
-        """
+    def _order(self, epoch: int) -> list[Group]:
+        """The steps that are left of an epoch."""
         job = self.job
         done = self.step - (epoch - 1) * job.per_epoch
         order = shuffled(len(job.train), job.group, stream(job.settings.seed, "order", epoch))
@@ -164,7 +196,20 @@ class Training:
             groups.append((len(index), parts, starts))
         return groups
 
-    def _step(self, feed: Iterator[tuple[Tensor, Tensor]], total: int, parts: list[Tensor], starts: list[int]) -> None:
+    def _feed(self, epoch: int, groups: list[Group]) -> Parts:
+        """The parts of these steps, one after the other, on the device."""
+        parts = [part for group in groups for part in group[1]]
+        turned: Iterator[Tensor | None] = repeat(None)
+        if self.alternation is not None and parts:
+            turned = iter(self.mirrored(epoch, torch.cat(parts)).to(self.device).split([len(p) for p in parts]))
+        return zip(self.job.train.batches(parts, self.device), turned, strict=False)
+
+    def mirrored(self, epoch: int, images: Tensor) -> Tensor:
+        """Which of these training images stand mirrored in an epoch, by `flip(alternate)`."""
+        assert self.alternation is not None
+        return self.alternation[images] ^ (epoch % 2 == 0)
+
+    def _step(self, feed: Parts, total: int, parts: list[Tensor], starts: list[int]) -> None:
         job, settings = self.job, self.job.settings
         for tell in self.phased:
             tell(self.step / job.steps)
@@ -172,8 +217,8 @@ class Training:
         self.update.set_factor(factor(settings.schedule, settings.warmup, self.step, job.steps, job.per_epoch))
         self.update.zero()
         for part, start in zip(parts, starts, strict=True):
-            images, labels = next(feed)
-            images = job.normalise(augment(images, self.pipeline, self.chances, self.step, total, start))
+            (images, labels), self.chances.mirrored = next(feed)
+            images = self._ready(images, total, start)
             if self.layer is not None:
                 self.layer.step, self.layer.total, self.layer.start = self.step, total, start
                 images = self.layer(images)
@@ -189,7 +234,19 @@ class Training:
         self.update.apply()
         if self.average is not None:
             self.average.update()
+        self.finish_step()
+
+    def _ready(self, images: Tensor, total: int, start: int) -> Tensor:
+        """A part's images augmented and normalised."""
+        if self.batches is not None:
+            return self.batches(images, self.step, total, start)
+        return self.job.normalise(augment(images, self.pipeline, self.chances, self.step, total, start))
+
+    def finish_step(self) -> None:
+        """What follows a step on the host."""
         self.step += 1
+        if self.slow is not None:
+            self.slow.update(self.step)
 
     def _clock(self, begin: float, before: int) -> tuple[float, int]:
         seconds, seen = time.perf_counter() - begin, self.meter.seen - before
@@ -198,18 +255,18 @@ class Training:
 
     def _averaged(self) -> Any:
         """The averaged weights, for as long as they are looked at; the model's own where none are kept."""
-        return self.average.swapped() if self.average is not None else nullcontext()
+        kept = self.average or self.slow
+        return kept.swapped() if kept is not None else nullcontext()
 
     def _settle(self) -> None:
         """Give the model the weights that it keeps: the best ones, or the averaged ones; exact statistics."""
         if self.best is not None and self.watch.best_epoch:
             self.best.restore()
-            self.average = None
-        elif self.average is not None:
-            with self.average.swapped():
-                kept = Snapshot(self.model)
-            kept.restore()
-            self.average = None
+        elif (kept := self.average or self.slow) is not None:
+            with kept.swapped():
+                settled = Snapshot(self.model)
+            settled.restore()
+        self.average = self.slow = None
         wanted = self.job.settings.precise_bn
         if wanted is not None:
             job = self.job
@@ -219,50 +276,18 @@ class Training:
             precise_bn(self.model, (job.normalise(x) for x, _ in job.train.batches(order, self.device)))
 
     def _diverged(self, epoch: int, step: int) -> Diverged:
-        self.average = None
+        self.average = self.slow = None
         return Diverged(epoch, step, self.good.restore())
 
     # -- to a checkpoint and back -------------------------------------------------------------------------
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """All that the next step depends on: tensors by name, and plain values."""
-        tensors, plain = self.update.state()
-        parts: dict[str, dict[str, Tensor]] = {"model": self.model.state_dict(), "update": tensors}
-        parts["meter"] = self.meter.state()
-        if self.meter.seen or self.good.epoch == 0:  # else they are the model's own
-            parts["good"] = self.good.copy
-        if self.best is not None:
-            parts["best"] = self.best.copy
-        if self.average is not None:
-            parts["ema"] = self.average.state()
-        about = {
-            "step": self.step, "images": self.images, "seconds": self.seconds, "good": self.good.epoch,
-            "best": self.best.epoch if self.best is not None else 0, "watch": self.watch.state(), "update": plain,
-            "last": {f: getattr(self.last, f) for f in self.last.__dataclass_fields__} if self.last else None,
-        }  # fmt: skip
-        return {f"{part}/{name}": v for part, values in parts.items() for name, v in values.items()}, about
+        return carry.state(self)
 
-    @torch.no_grad()
     def load(self, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
         """Go on from a state."""
-        parts: dict[str, dict[str, Tensor]] = {}
-        for key, value in tensors.items():
-            part, _, name = key.partition("/")
-            parts.setdefault(part, {})[name] = value
-        self.model.load_state_dict(parts["model"])
-        self.update.load(parts.get("update", {}), about["update"])
-        self.meter.load(parts["meter"])
-        self.step, self.images, self.seconds = about["step"], about["images"], about["seconds"]
-        self.good.take(about["good"])
-        for snapshot, part in ((self.good, "good"), (self.best, "best")):
-            if snapshot is not None and part in parts:
-                for name, value in parts[part].items():
-                    snapshot.copy[name].copy_(value)
-                snapshot.epoch = about[part]
-        if self.average is not None:
-            self.average.load(parts["ema"])
-        self.watch.load(about["watch"])
-        self.last = EpochDone(**about["last"]) if about["last"] else None
+        carry.load(self, tensors, about)
 
 
 def train(job: Job) -> Iterator[Event]:

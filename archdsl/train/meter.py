@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from archdsl.train.device import Normalise
+from archdsl.train.device import Normalise, wide
 from archdsl.train.feed import Feed, in_order
 from archdsl.train.world import World
 
@@ -32,18 +32,30 @@ class Meter:
     """Adds up loss and hits on the device; reading it is the one transfer."""
 
     def __init__(self, device: torch.device) -> None:
-        # Metal has no float64. float32 sums of some thousand losses are good to about six digits.
-        self.loss = torch.zeros((), dtype=torch.float32 if device.type == "mps" else torch.float64, device=device)
+        self.loss = torch.zeros((), dtype=wide(device), device=device)
         self.hits = torch.zeros((), dtype=torch.int64, device=device)
         self.bad = torch.full((), NEVER, dtype=torch.int64, device=device)
         self.seen = 0
 
     def add(self, loss: Tensor, logits: Tensor, labels: Tensor, step: int) -> None:
         """Count a batch with its mean loss."""
+        self.add_on_device(loss, logits, labels, step)
+        self.seen += len(labels)
+
+    def add_on_device(self, loss: Tensor, logits: Tensor, labels: Tensor, step: int | Tensor) -> None:
+        """As ``add``, less the count that is kept on the host: what a captured step may do. The sums stay where they
+        are.
+        """
         self.loss += loss.to(self.loss.dtype) * len(labels)
         self.hits += (logits.argmax(1) == labels).sum()
-        self.bad = torch.where(torch.isfinite(loss), self.bad, self.bad.clamp(max=step))
-        self.seen += len(labels)
+        self.bad.copy_(torch.where(torch.isfinite(loss), self.bad, self.bad.clamp(max=step)))
+
+    def reset(self) -> None:
+        """Begin anew, in place."""
+        self.loss.zero_()
+        self.hits.zero_()
+        self.bad.fill_(NEVER)
+        self.seen = 0
 
     def read(self, world: World = ALONE) -> Figures:
         """The means so far, over all processes; waits for the device."""
@@ -66,7 +78,7 @@ class Meter:
         """Go on from the sums of ``state``."""
         self.loss.copy_(state["loss"])
         self.hits.copy_(state["hits"])
-        self.bad = state["bad"].to(self.bad.device)
+        self.bad.copy_(state["bad"])
         self.seen = int(state["seen"])
 
 

@@ -17,6 +17,7 @@ from torch.nn import functional
 from archdsl.train.fast import fast
 from archdsl.train.fast.native import available, has_norms
 from archdsl.train.fast.remember import recall, remember, signature
+from archdsl.train.fast.worth import compile_worth, graph_worth, size
 
 PROBE_STEPS = 4  # per candidate; the first one is not counted
 WORTH = 20  # a run must be this many times longer than the probe
@@ -27,8 +28,9 @@ MARGIN = 1.1  # what bf16 must gain over fp32 to be taken
 class Plan:
     """``PLAIN`` is the reference: fp32, eager, torch's own modules. ``threads`` 0 keeps torch's count.
 
-    ``fused`` swaps layers for faster ones that give the same numbers; ``native`` takes our own kernels for batch norm on a
-    CPU. ``compile`` and ``graph`` (CUDA graphs) are kept in the record of a run; ``choose`` asks for neither yet.
+    ``fused`` swaps layers for faster ones that give the same numbers; ``native`` takes our own kernels on a CPU.
+    ``compile``: torch.compile of the net. ``graph``: whole steps as a CUDA graph. Both are asked for where an estimate says
+    that they pay (``fast.worth``).
     """
 
     precision: Literal["fp32", "bf16"] = "fp32"
@@ -44,17 +46,50 @@ PLAIN = Plan()
 
 
 def choose(
-    model: nn.Module, batch_shape: Sequence[int], steps: int, device: torch.device, wish: str = "auto"
+    model: nn.Module, batch_shape: Sequence[int], steps: int, device: torch.device, wish: str = "auto",
+    compile: str = "auto",
+) -> tuple[Plan, str]:  # fmt: skip
+    """The plan for a run of ``steps`` steps, and a few words on it: type, layout and threads as ``_form`` finds them, and
+    whether to capture the step as a CUDA graph and to compile the net, by estimates of what that saves and costs.
+
+    Args:
+        batch_shape: (N, C, H, W) or (N, features) of a training batch.
+        wish: ``auto``, ``fp32``, ``bf16`` or ``plain``, which is neither captured nor compiled unasked.
+        compile: ``auto``, ``on`` or ``off``.
+    """
+    plan, said = _form(model, batch_shape, steps, device, wish)
+    if wish == "plain" or (device.type != "cuda" and compile != "on"):
+        return replace(plan, compile=compile == "on"), said
+    try:
+        found = size(model, tuple(batch_shape))
+    except (RuntimeError, NotImplementedError):  # a net that cannot be counted is neither captured nor compiled unasked
+        return replace(plan, compile=compile == "on"), said
+    words = [said]
+    seconds = found.launching
+    if device.type == "cuda":
+        processors = torch.cuda.get_device_properties(device).multi_processor_count
+        working = found.working(plan.precision == "bf16", processors)
+        graph = graph_worth(found, steps, working)
+        plan = replace(plan, graph=graph.pays)
+        words.append(f"{'a CUDA graph' if graph.pays else 'no CUDA graph'}: {graph.words}")
+        seconds = working if graph.pays else max(found.launching, working)
+    estimate = compile_worth(found, steps, seconds, device.type)
+    if compile == "on":
+        return replace(plan, compile=True), ", ".join([*words, f"compiled (about {estimate.cost:.0f} s)"])
+    taken = compile == "auto" and estimate.pays
+    if compile == "auto":
+        words.append(f"{estimate.words}: {'taken' if taken else 'not taken'}")
+    return replace(plan, compile=taken), ", ".join(words)
+
+
+def _form(
+    model: nn.Module, batch_shape: Sequence[int], steps: int, device: torch.device, wish: str
 ) -> tuple[Plan, str]:
-    """The plan for a run of ``steps`` steps, and a few words on it.
+    """Type, layout and threads.
 
     On the CPU ``auto`` tries type, layout and threads for some steps on a copy of the net and remembers the
     answer, so that a command that is given twice computes the same. A run that is short beside the probe takes
     what the processor's features suggest. The model and the random state stay as they are.
-
-    Args:
-        batch_shape: (N, C, H, W) or (N, features) of a training batch.
-        wish: ``auto``, ``fp32``, ``bf16`` or ``plain``.
     """
     plain = Plan(threads=torch.get_num_threads())
     if wish == "plain":
@@ -75,7 +110,8 @@ def choose(
 
 
 def unprobed(device: torch.device, wish: str = "auto", threads: int = 1) -> Plan:
-    """One plan for many nets that are to be compared: what the device can do, whatever the net.
+    """One plan for many nets that are to be compared: what the device can do, whatever the net. On a GPU that is a CUDA
+    graph for each: nets of a study are small, and a graph loses nothing but a second where they are not.
 
     Args:
         wish: ``auto``, ``fp32``, ``bf16`` or ``plain``; auto takes bf16 where the device multiplies it itself.
@@ -86,7 +122,8 @@ def unprobed(device: torch.device, wish: str = "auto", threads: int = 1) -> Plan
     half = wish == "bf16" or (wish == "auto" and (_has_bf16() if device.type == "cpu" else _takes_bf16(device, wish)))
     precision: Literal["fp32", "bf16"] = "bf16" if half else "fp32"
     native = device.type == "cpu" and (not half or _has_bf16()) and available(precision)
-    return Plan(precision, channels_last=device.type != "mps", threads=threads, fused=True, native=native)
+    return Plan(precision, channels_last=device.type != "mps", threads=threads, fused=True, native=native,
+                graph=device.type == "cuda")  # fmt: skip
 
 
 def forward_context(plan: Plan, device: torch.device) -> AbstractContextManager[object]:

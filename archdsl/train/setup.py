@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from inspect import ismethod
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import fx, nn
+from torch import Tensor, fx, nn
 
 from archdsl.errors import ArchError, EnvError
 from archdsl.train.augment import check
@@ -18,13 +20,15 @@ from archdsl.train.device import Normalise, choose_device, measured, normalise
 from archdsl.train.events import Started
 from archdsl.train.experiment import DataSettings, Experiment
 from archdsl.train.fast import fast
+from archdsl.train.fast.compiled import compiled
 from archdsl.train.fast.native import available
-from archdsl.train.feed import Feed, resident
+from archdsl.train.feed import Feed, Resident, resident
 from archdsl.train.init import initialise
 from archdsl.train.job import Job
 from archdsl.train.optim import reparametrise
 from archdsl.train.plan import Plan, choose, forward_context, prepare
 from archdsl.train.syncnorm import synchronise
+from archdsl.train.views import check_views
 from archdsl.train.world import World
 from archdsl.words.data.changes import RandomPixels
 from archdsl.words.data.sets import IMAGENET_MEAN, IMAGENET_STD
@@ -56,9 +60,12 @@ def gather(
     """
     device, note = choose_device(wish.device, world.local if world.size > 1 else None)
     if wish.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is asked for it by torch
         torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = device.type == "cuda" and not wish.deterministic  # shapes stay for a whole run
     data, settings = experiment.data, experiment.train
     check(data.augment, data.dataset.input)
+    check_views(settings.tta, data.dataset.input)
     splits = _splits(experiment, wish)
     if settings.patience is not None and splits.valid is None:
         raise ArchError("`patience` watches the validation loss, and no images are set aside for validation",
@@ -74,20 +81,19 @@ def gather(
     train = _feed(splits.train, device)
     if wish.fresh:
         _whiten(model, normal, train, device)
-    if planned and wish.speed == "auto":
-        plan, said = Plan(**planned), ""
-        if plan.native and not available(plan.precision):
-            raise EnvError("this run was begun with kernels compiled for this machine, and they cannot be had now",
-                           help="a C compiler named cc, and ARCHDSL_NATIVE unset; or --again to begin anew")  # fmt: skip
-    elif wish.plan is not None:
-        plan, said = wish.plan, ""
-    else:
-        plan, said = _plan(model, experiment, wish, device, len(splits.train))
+    plan, said = _plan(model, experiment, wish, device, len(splits.train), planned)
     if settings.spred:
         reparametrise(model)
     prepare(model, plan)
+    # One process whose data lies on the device can replay its steps; gradients of several are summed by their own stream.
+    alone = world.size == 1
+    plan = replace(plan, graph=plan.graph and alone and isinstance(train, Resident), compile=plan.compile and alone)
+    plan = replace(plan, native=plan.native and not plan.compile)  # torch.compile has kernels of its own
     net = fast(model, plan) if isinstance(model, fx.GraphModule) and not settings.spred else model
-    if world.size > 1 and settings.syncbn:
+    if plan.compile:
+        net, plan, why = _compiled(net, plan, wish, normal, train, settings.batch, device)
+        said = ", ".join(filter(None, (said, why)))
+    if not alone and settings.syncbn:
         net = synchronise(net, device)
     job = Job(
         model,
@@ -101,6 +107,8 @@ def gather(
         stop=stop,
         limit=wish.limit or settings.timelimit,
         channels_last=plan.channels_last,
+        graph=plan.graph,
+        native=plan.native,
         net=world.wrap(net, device),
         world=world,
         context=lambda: forward_context(plan, device),
@@ -119,11 +127,16 @@ def gather(
 
 def _whiten(model: nn.Module, normal: Normalise, train: Feed, device: torch.device) -> None:
     """Let the layers that take their weights from the training images do so, from the first of them."""
-    layers: list[Any] = [m for m in model.modules() if callable(getattr(m, "whiten", None))]
+    # A method: the net itself may have a layer of that name.
+    layers: list[Any] = [m for m in model.modules() if ismethod(getattr(m, "whiten", None))]
     if not layers:
         return
     images, _ = next(iter(train.batches([torch.arange(min(WHITENED, len(train)))], device)))
-    hooks = [m.register_forward_pre_hook(lambda m, x: m.whiten(x[0])) for m in layers]
+
+    def take(layer: Any, arrived: tuple[Tensor, ...]) -> None:
+        layer.whiten(arrived[0])
+
+    hooks = [m.register_forward_pre_hook(take) for m in layers]
     with torch.no_grad():
         model.eval()(normal(images))
         model.train()
@@ -162,10 +175,45 @@ def _feed(part: object, device: torch.device) -> Feed:
     return resident(part, device) if isinstance(part, Arrays) else part  # type: ignore[return-value]
 
 
-def _plan(model: nn.Module, experiment: Experiment, wish: Wish, device: torch.device, images: int) -> tuple[Plan, str]:
+def _plan(
+    model: nn.Module, experiment: Experiment, wish: Wish, device: torch.device, images: int,
+    planned: Mapping[str, Any] | None,
+) -> tuple[Plan, str]:  # fmt: skip
+    if planned and wish.speed == "auto":
+        plan = Plan(**planned)
+        if plan.native and not available(plan.precision):
+            raise EnvError("this run was begun with kernels compiled for this machine, and they cannot be had now",
+                           help="a C compiler named cc, and ARCHDSL_NATIVE unset; or --again to begin anew")  # fmt: skip
+        return plan, ""
+    if wish.plan is not None:
+        return wish.plan, ""
     settings, shape = experiment.train, experiment.data.dataset.input
     steps = settings.epochs * -(-images // settings.batch)
-    return choose(model, (min(settings.batch, images), *shape), min(steps, settings.steps or steps), device, wish.speed)
+    steps = min(steps, settings.steps or steps)
+    return choose(model, (min(settings.batch, images), *shape), steps, device, wish.speed, wish.compile)
+
+
+def _compiled(
+    net: nn.Module, plan: Plan, wish: Wish, normal: Normalise, train: Feed, batch: int, device: torch.device
+) -> tuple[nn.Module, Plan, str]:
+    """The net compiled for whole batches; where that fails unasked, the net as it is, and why.
+
+    Raises:
+        EnvError: it was asked for, and cannot be done.
+    """
+    images, _ = next(iter(train.batches([torch.arange(min(batch, len(train)))], device)))
+    images = normal(images)
+    if plan.channels_last and images.ndim == 4:
+        images = images.contiguous(memory_format=torch.channels_last)
+    try:
+        return compiled(net, images, lambda: forward_context(plan, device)), plan, ""
+    except RuntimeError as error:  # torch's own errors of compilation are such
+        if is_out_of_memory(error):
+            raise
+        why = str(error).strip().splitlines()[0]
+        if wish.compile == "on":
+            raise EnvError(f"torch.compile cannot compile this net here: {why}", help="--compile off") from error
+        return net, replace(plan, compile=False), f"not compiled: {why}"
 
 
 def _check_fit(model: nn.Module, normal: Normalise, test: Feed, data: DataSettings, device: torch.device) -> None:
@@ -207,7 +255,8 @@ def _started(job: Job, source: str, device: torch.device, notes: tuple[str, ...]
 
 def is_out_of_memory(error: Exception) -> bool:
     """Whether an error of torch says that memory did not suffice."""
-    return isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)
+    said = str(error)  # the CPU's allocator and Metal's say it in words alone
+    return isinstance(error, torch.OutOfMemoryError) or "allocate memory" in said or "backend out of memory" in said
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""How the threads of one process wait for each other."""
+"""What torch reads from the environment when it is imported: how threads wait for each other, what Metal may leave out."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ def yield_cores() -> None:
     100,000            15.2 ms       246 ms
     =================  ============  =================
 
-    A user's own settings stay.
+    Where Apple's Metal lacks an operator, torch is told to run it on the processor instead of refusing it. A user's own
+    settings stay.
     """
+    os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", SPINS)

@@ -11,7 +11,7 @@ from archdsl.errors import ArchError
 from archdsl.registry import entries
 from archdsl.train.augment import AugmentLayer, augment, check, colour, crop, flip, mix
 from archdsl.train.augment.geometry import affine
-from archdsl.train.augment.mixing import paste
+from archdsl.train.augment.mixing import boxed
 from archdsl.train.augment.rand import OPERATIONS, apply, randaugment
 from archdsl.train.chance import Chances
 from archdsl.train.datasets import Arrays
@@ -202,8 +202,7 @@ def test_cutmix_weighs_by_the_true_area() -> None:
         mixed, target = mix(x, labels, (mixtures.cutmix(),), Chances(3, CPU), step)
         own = (mixed == x).float().mean((1, 2, 3))
         torch.testing.assert_close(own, target.share.expand(4), rtol=0, atol=1e-6)
-    _, share = paste(x, x.roll(1, 0), 0.5, 0.0, 0.0)  # three quarters of the box lie outside
-    assert share > 0.8
+    assert boxed(0.5, 0.0, 0.0, 10, 12).share > 0.8  # three quarters of the box lie outside
 
 
 def test_two_ways_of_mixing_take_turns() -> None:

@@ -11,6 +11,7 @@ from archdsl.emit.layers.pixels import LowestPad2d, PixelLinear
 from archdsl.emit.layers.pool import BlurPool2d, GlobalAvgPool2d, GlobalMaxPool2d, MeanTokens
 from archdsl.emit.layers.tokens import Attention, ClassToken, PositionEmbedding
 from archdsl.emit.layers.weights import (
+    DiracConv2d,
     LayerNorm2d,
     LayerScale,
     ScaledStdConv2d,
@@ -21,7 +22,7 @@ from archdsl.emit.layers.weights import (
 from archdsl.emit.layers.whiten import PatchWhitening2d
 
 __all__ = [
-    "Attention", "BlurPool2d", "ClassToken", "Cutout", "DropBlock2d", "DropConnect", "DropPath", "GaussianNoise",
+    "Attention", "BlurPool2d", "ClassToken", "Cutout", "DiracConv2d", "DropBlock2d", "DropConnect", "DropPath", "GaussianNoise",
     "GlobalAvgPool2d", "GlobalMaxPool2d", "LayerNorm2d", "LayerScale", "LowestPad2d", "MeanTokens", "Ode",
     "PatchWhitening2d", "PhasedDropout", "PixelLinear", "PositionEmbedding", "ScaledStdConv2d", "Shared", "StdConv2d",
     "ZeroBatchNorm1d",    "ZeroBatchNorm2d",

@@ -31,6 +31,17 @@ class ZeroBatchNorm2d(nn.BatchNorm2d):
             nn.init.zeros_(self.weight)
 
 
+class DiracConv2d(nn.Conv2d):
+    """A convolution whose first filters, as many as channels arrive, begin as the identity (Zagoruyko & Komodakis 2017,
+    arXiv:1706.00388; in this form Jordan 2024, arXiv:2404.00498).
+    """
+
+    def reset_parameters(self) -> None:
+        super().reset_parameters()
+        for filters in self.weight.data.chunk(self.groups):
+            nn.init.dirac_(filters[: filters.shape[1]])
+
+
 class StdConv2d(nn.Conv2d):
     """A convolution with weights of mean 0 and variance 1 for each output channel (Qiao et al. 2019)."""
 

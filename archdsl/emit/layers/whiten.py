@@ -27,7 +27,7 @@ class PatchWhitening2d(nn.Module):
         """Take the filters from images (N, C, H, W) as the layer gets them."""
         patches = F.unfold(images.float(), self.k).transpose(1, 2).flatten(0, 1)
         covariance = patches.T @ patches / len(patches)
-        values, vectors = torch.linalg.eigh(covariance.double().cpu())
+        values, vectors = torch.linalg.eigh(covariance.cpu().double())
         filters = (vectors / (values + self.eps).sqrt()).T.flip(0)  # the strongest direction first
         both = torch.cat((filters, -filters)).view_as(self.weight)
         self.weight.copy_(both)

@@ -56,8 +56,9 @@ def check(words: tuple[Augmentation, ...], shape: tuple[int, ...]) -> None:
 
 def _one(images: Tensor, word: Augmentation, chance: Chance) -> Tensor:
     match word:
-        case changes.Flip(p=p):
-            return flip(images, chance.uniform() < p)
+        case changes.Flip(p=p, alternate=alternate):
+            chosen = chance.mirrored if alternate else None
+            return flip(images, chance.uniform() < p if chosen is None else chosen)
         case changes.VFlip(p=p):
             return flip(images, chance.uniform() < p, 2)
         case changes.Crop(pad=pad, fill=fill):

@@ -51,7 +51,7 @@ def hue(images: Tensor, turn: Tensor) -> Tensor:
     angle = torch.where(span == 0, 0.0, angle) / 6 + turn[:, None, None]
     share = torch.where(high == 0, 0.0, span / torch.where(high == 0, 1.0, high))
     # A channel of a colour is its value less the part that the hue takes: Smith 1978, in one formula for all sextants.
-    sextant = torch.tensor([5.0, 3.0, 1.0], device=images.device).view(1, 3, 1, 1)
+    sextant = 5.0 - 2 * torch.arange(3, device=images.device).view(1, 3, 1, 1)  # 5, 3, 1, made on the device
     k = (sextant + angle[:, None] * 6).remainder(6)
     taken = torch.minimum(k, 4 - k).clamp(0, 1)
     out = high[:, None] * (1 - share[:, None] * taken)
@@ -64,7 +64,7 @@ def sharpness(images: Tensor, factor: Tensor) -> Tensor:
         return images
     channels, wide = images.shape[1], images.float()
     kernel = torch.ones(3, 3, device=images.device)
-    kernel[1, 1] = 5
+    kernel[1:2, 1:2].fill_(5)
     kernel = (kernel / kernel.sum()).expand(channels, 1, 3, 3)
     smooth = wide.clone()
     smooth[:, :, 1:-1, 1:-1] = functional.conv2d(wide, kernel, groups=channels).round_()

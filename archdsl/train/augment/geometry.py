@@ -96,7 +96,7 @@ def _sampled(images: Tensor, theta: Tensor, nearest: bool) -> Tensor:
     base = torch.stack(
         (x.expand(height, width), y[:, None].expand(height, width), torch.ones_like(x).expand(height, width)), -1
     )
-    half = torch.tensor([0.5 * width, 0.5 * height], device=images.device)
+    half = torch.where(torch.arange(2, device=images.device) == 0, 0.5 * width, 0.5 * height)  # made on the device
     grid = (base.reshape(1, -1, 3) @ (theta.transpose(1, 2) / half)).view(count, height, width, 2)
     mode = "nearest" if nearest else "bilinear"
     out = functional.grid_sample(images.float(), grid, mode=mode, padding_mode="zeros", align_corners=False)

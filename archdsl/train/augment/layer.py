@@ -23,12 +23,11 @@ class AugmentLayer(nn.Module):
         self.words, self.chances, self.step = words, chances, 0
         self.total: int | None = None
         self.start = 0
-        self.mean, self.std = (torch.tensor(v).view(1, -1, 1, 1) for v in (mean, std))
+        self.mean, self.std = (torch.tensor(v, device=chances.device).view(1, -1, 1, 1) for v in (mean, std))
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             return x
-        mean, std = self.mean.to(x.device), self.std.to(x.device)
-        images = ((x * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)
+        images = ((x * self.std + self.mean) * 255).round().clamp(0, 255).to(torch.uint8)
         images = augment(images, self.words, self.chances, self.step, self.total, self.start)
-        return (images.float() / 255 - mean) / std
+        return (images.float() / 255 - self.mean) / self.std

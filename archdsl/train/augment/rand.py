@@ -1,4 +1,5 @@
-"""RandAugment (Cubuk et al. 2020) for a batch: one call for each operation that occurs in it.
+"""RandAugment (Cubuk et al. 2020) for a batch. On the CPU each operation sees the images that drew it; elsewhere every
+operation sees all of them and each image keeps what it drew, as to ask which were drawn would wait for the device.
 
 Operations, magnitudes and their directions are those of torchvision's RandAugment, whose 31 magnitudes are used here by
 their number. Each image draws its operations and directions for itself.
@@ -53,11 +54,23 @@ def randaugment(images: Tensor, n: int, m: int, chance: Chance) -> Tensor:
 
 
 def _round(images: Tensor, drawn: Tensor, signs: Tensor, m: int) -> Tensor:
+    return (_by_rows if images.device.type == "cpu" else _by_mask)(images, drawn, signs, m)
+
+
+def _by_rows(images: Tensor, drawn: Tensor, signs: Tensor, m: int) -> Tensor:
     out = images.clone()
     names = list(OPERATIONS)
     for number in drawn.unique().tolist():
         rows = (drawn == number).nonzero()[:, 0]
         out[rows] = apply(names[number], images[rows], m, signs[rows])
+    return out
+
+
+def _by_mask(images: Tensor, drawn: Tensor, signs: Tensor, m: int) -> Tensor:
+    out = images
+    for number, name in enumerate(OPERATIONS):
+        chosen = (drawn == number)[:, None, None, None]
+        out = torch.where(chosen, apply(name, images, m, signs), out)
     return out
 
 

@@ -16,6 +16,7 @@ from archdsl.train.datasets import Arrays, Splits, load, split
 from archdsl.train.device import Normalise, normalise
 from archdsl.train.experiment import DataSettings
 from archdsl.train.runs import Run
+from archdsl.train.views import recorded, viewed
 
 if TYPE_CHECKING:
     from archdsl.train.feed import Feed
@@ -90,7 +91,8 @@ def trained(model: nn.Module, run: Run, device: torch.device) -> Trained:
     restore(model, run).to(device)
     known = run.facts
     normal = normalise(known.mean, known.std, device, 255 if len(known.input) == 3 else 1)
-    found = Trained(model, normal, device, known.input, known.classes)
+    views = recorded(run.settings.get("train", {}).get("tta"))
+    found = Trained(viewed(model, views), normal, device, known.input, known.classes)
     _check(found)
     return found
 

@@ -18,6 +18,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from archdsl.emit.layers.drop import GaussianNoise
 from archdsl.errors import ArchError
+from archdsl.train.device import wide
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,11 +69,6 @@ def predict(model: nn.Module, images: Tensor, passes: int = 1) -> Prediction:
 def _log_probs(model: nn.Module, images: Tensor) -> Tensor:
     logits: Tensor = model(images)
     return logits.to(wide(logits.device)).log_softmax(1)
-
-
-def wide(device: torch.device) -> torch.dtype:
-    """The type of sums; Metal has no float64."""
-    return torch.float32 if device.type == "mps" else torch.float64
 
 
 def _entropy(log_probs: Tensor) -> Tensor:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from archdsl.train.evaluate.mc import Prediction, wide
+from archdsl.train.device import wide
+from archdsl.train.evaluate.mc import Prediction
 
 BINS = 15  # of Guo et al. 2017
 TOP = 5

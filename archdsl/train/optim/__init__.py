@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from archdsl.train.optim.average import Average, precise_bn
+from archdsl.train.optim.average import Average, Slow, precise_bn
 from archdsl.train.optim.spred import merged_state, reparametrise
 from archdsl.train.optim.update import Update
 
-__all__ = ["Average", "Update", "merged_state", "precise_bn", "reparametrise"]
+__all__ = ["Average", "Slow", "Update", "merged_state", "precise_bn", "reparametrise"]

@@ -13,7 +13,9 @@ from torch.nn import Parameter
 class Lion(torch.optim.Optimizer):
     """Chen et al. 2023, "Symbolic discovery of optimization algorithms", algorithm 2, without its decay."""
 
-    def __init__(self, parameters: Iterable[Parameter], lr: float | Tensor, betas: tuple[float, float]) -> None:
+    def __init__(
+        self, parameters: Iterable[Parameter] | Iterable[dict[str, Any]], lr: float | Tensor, betas: tuple[float, float]
+    ) -> None:
         super().__init__(parameters, {"lr": lr, "betas": betas})
 
     @torch.no_grad()

@@ -11,8 +11,9 @@ from torch.nn.modules.conv import _ConvTransposeNd
 
 from archdsl.emit.layers import ClassToken, LayerScale, PositionEmbedding
 
+_NORMS = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 # What these hold is added to the values or scales them, whatever its shape.
-_NO_WEIGHTS = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, LayerScale, ClassToken, PositionEmbedding)
+_NO_WEIGHTS = (*_NORMS, LayerScale, ClassToken, PositionEmbedding)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +54,13 @@ def weights_of(model: nn.Module) -> list[Weight]:
                 seen.add(id(p))
                 found.append(Weight(name, p, module.groups if isinstance(module, _ConvTransposeNd) else 0))
     return found
+
+
+def biases_of(model: nn.Module, norms: bool) -> list[Parameter]:
+    """The biases that want a gradient; with ``norms`` those of normalisations alone."""
+    modules = [m for m in model.modules() if not norms or isinstance(m, _NORMS)]
+    found = [m._parameters.get("bias") for m in modules]
+    return [p for p in found if p is not None and p.requires_grad]
 
 
 def hidden(weights: list[Weight]) -> list[Weight]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -10,35 +11,70 @@ from torch.nn import Parameter
 
 from archdsl.train.experiment import TrainSettings
 from archdsl.train.optim.make import make_optimizers
+from archdsl.train.optim.parts import biases_of
 from archdsl.words.train.values import Adam, Decay
 
 
 class Update:
     """``set_factor`` sets the learning rates, ``zero`` drops the gradients, ``apply`` steps. Nothing waits for the
     device.
+
+    With ``held`` all that a schedule changes lies in tensors on the device: ``numbers`` are their values for a factor,
+    and ``hold`` takes them over from there, as a captured step does.
     """
 
-    def __init__(self, model: nn.Module, settings: TrainSettings) -> None:
-        self._settings = settings
+    def __init__(self, model: nn.Module, settings: TrainSettings, held: bool = False) -> None:
+        self._settings, self.factor = settings, 1.0
         self._named = {n: p for n, p in model.named_parameters() if p.requires_grad}
         self._all = list(self._named.values())
         self._wide = [p for p in self._all if p.ndim >= 2]
         self._product = [p for n, p in self._named.items() if ".parametrizations." in f".{n}"]
-        self._optimizers = make_optimizers(model, settings.optimizer)
-        chosen = settings.optimizer
+        chosen, biases = settings.optimizer, settings.biaslr
+        self._optimizers = make_optimizers(model, chosen, held, biases)
+        self._scaled = set(map(id, biases_of(model, biases.norms))) if biases is not None else set()
+        self._scale = biases.scale if biases is not None else 1.0
         own = Decay(chosen.wd) if isinstance(chosen, Adam) and chosen.wd else None
         self._decay = settings.wd or own
+        self._groups = [g for optimizer, _ in self._optimizers for g in optimizer.param_groups]
+        self._bases = [base for _, bases in self._optimizers for base in bases]
+        # What a group's decay multiplies its weights by, in this step.
+        self._shrinks: list[Any] = [1.0] * len(self._groups)
+        self._held: list[Tensor] = []
+        if held and self._groups:
+            self._shrinks = [torch.ones_like(g["lr"]) for g in self._groups]
+            self._held = [*(g["lr"] for g in self._groups), *self._shrinks]
+        self.set_factor(1.0)
 
     @property
     def rate(self) -> float:
-        """The learning rate of the next step."""
-        return float(self._optimizers[0][0].param_groups[0]["lr"])
+        """The learning rate of the last step."""
+        return self._bases[0] * self.factor
+
+    def numbers(self, factor: float) -> list[float]:
+        """Each group's learning rate, then what each group's decay multiplies by, at a factor of the schedule."""
+        rates = [base * factor for base in self._bases]
+        decay = self._decay.rate if self._decay is not None else 0.0
+        # The rate of biases may be scaled; their decay is that of the others.
+        usual = [
+            rate / (self._scale if self._is_scaled(g) else 1.0) for rate, g in zip(rates, self._groups, strict=True)
+        ]
+        return [*rates, *(1 - rate * decay for rate in usual)]
 
     def set_factor(self, factor: float) -> None:
         """Every learning rate becomes its own base times ``factor``."""
-        for optimizer, base in self._optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = base * factor
+        self.factor, numbers = factor, self.numbers(factor)
+        if self._held:
+            for tensor, number in zip(self._held, numbers, strict=True):
+                tensor.fill_(number)
+            return
+        count = len(self._groups)
+        for group, rate in zip(self._groups, numbers[:count], strict=True):
+            group["lr"] = rate
+        self._shrinks = numbers[count:]
+
+    def hold(self, numbers: Tensor) -> None:
+        """As ``set_factor``, from ``numbers`` on the device."""
+        torch._foreach_copy_(self._held, list(numbers.unbind()))
 
     def zero(self) -> None:
         """Drop the gradients."""
@@ -51,36 +87,55 @@ class Update:
         self._penalise()
         if self._settings.clip is not None:
             torch.nn.utils.clip_grad_norm_(self._all, self._settings.clip, foreach=True)
+        shrinks = iter(self._shrinks)
         for optimizer, _ in self._optimizers:
-            if self._decay is not None:
-                self._shrink(optimizer, self._decay)
+            for group in optimizer.param_groups:
+                self._shrink(group, next(shrinks))
             optimizer.step()
 
-    def _shrink(self, optimizer: torch.optim.Optimizer, decay: Decay) -> None:
+    def _shrink(self, group: dict[str, Any], by: Any) -> None:
         """Loshchilov & Hutter 2019, algorithm 2, with the schedule in the rate."""
-        for group in optimizer.param_groups:
-            live = [p for p in group["params"] if p.grad is not None and (p.ndim >= 2 or not decay.weights)]
-            if live:
-                torch._foreach_mul_(live, 1 - group["lr"] * decay.rate)
+        decay = self._decay
+        if decay is None:
+            return
+        live = [p for p in group["params"] if p.grad is not None and (p.ndim >= 2 or not decay.weights)]
+        if live:
+            torch._foreach_mul_(live, by)
 
     def _penalise(self) -> None:
         settings = self._settings
-        live: list[Any]
-        if settings.l2 is not None and (live := self._live(settings.l2)):
-            torch._foreach_add_(_gradients(live), list(live), alpha=settings.l2.rate)
-        if settings.l1 is not None and (live := self._live(settings.l1)):
-            signs = [p.sign() for p in live]
-            torch._foreach_add_(_gradients(live), signs, alpha=settings.l1.rate)
+        if settings.l2 is not None:
+            for live, rate in self._live(settings.l2):
+                torch._foreach_add_(_gradients(live), live, alpha=rate)
+        if settings.l1 is not None:
+            for live, rate in self._live(settings.l1):
+                torch._foreach_add_(_gradients(live), [p.sign() for p in live], alpha=rate)
         if settings.grouplasso is not None:
-            for p in self._live(settings.grouplasso):
-                assert p.grad is not None
-                p.grad.add_(_group_gradient(p), alpha=settings.grouplasso.rate)
+            for live, rate in self._live(settings.grouplasso):
+                torch._foreach_add_(_gradients(live), [_group_gradient(p) for p in live], alpha=rate)
         if settings.spred and self._product:
-            live = [p for p in self._product if p.grad is not None]
-            torch._foreach_add_(_gradients(live), list(live), alpha=settings.spred)
+            products: list[Any] = [p for p in self._product if p.grad is not None]
+            torch._foreach_add_(_gradients(products), products, alpha=settings.spred)
 
-    def _live(self, decay: Decay) -> list[Parameter]:
-        return [p for p in (self._wide if decay.weights else self._all) if p.grad is not None]
+    def _live(self, decay: Decay) -> Iterator[tuple[list[Any], float]]:
+        """The parameters that a penalty acts on, with its rate; where the learning rate of biases is scaled, what is added
+        to their gradient is divided by as much.
+        """
+        live = [p for p in (self._wide if decay.weights else self._all) if p.grad is not None]
+        for scaled, rate in ((False, decay.rate), (True, decay.rate / self._scale)):
+            part = [p for p in live if (id(p) in self._scaled) == scaled]
+            if part:
+                yield part, rate
+
+    def _is_scaled(self, group: dict[str, Any]) -> bool:
+        return id(group["params"][0]) in self._scaled
+
+    # -- to a checkpoint and back -------------------------------------------------------------------------
+
+    def tensors(self) -> list[Tensor]:
+        """Every tensor that the optimisers keep between two steps."""
+        kept = [s for optimizer, _ in self._optimizers for s in optimizer.state.values()]
+        return [v for values in kept for v in values.values() if isinstance(v, Tensor)]
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors by optimiser, parameter and name; and plain values."""
@@ -104,18 +159,19 @@ class Update:
             number, parameter, key = name.split(":")
             p = self._named[parameter]
             optimizer = self._optimizers[int(number)][0]
-            # The step counters of torch's optimisers stay where they were made; moments lie with their parameter.
-            here = value.to(p.device) if isinstance(value, Tensor) and key != "step" else value
+            # Moments lie with their parameter. Counters stay on the host, unless the optimiser counts on the device.
+            with_it = key != "step" or any(optimizer.defaults.get(form) for form in ("fused", "capturable"))
+            here = value.to(p.device) if isinstance(value, Tensor) and with_it else value
             if isinstance(here, Tensor) and here.ndim == 4:
                 here = here.contiguous(memory_format=_layout(p))
             optimizer.state[p][key] = here.clone() if isinstance(here, Tensor) else here
 
 
-def _gradients(live: list[Parameter]) -> list[Tensor]:
+def _gradients(live: list[Any]) -> list[Tensor]:
     return [p.grad for p in live if p.grad is not None]
 
 
-def _layout(p: Tensor) -> torch.memory_format:
+def _layout(p: Parameter) -> torch.memory_format:
     last = p.is_contiguous(memory_format=torch.channels_last) and not p.is_contiguous()
     return torch.channels_last if last else torch.contiguous_format
 

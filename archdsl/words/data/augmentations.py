@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from archdsl.errors import ArchError
 from archdsl.registry import Range, data_word
 from archdsl.registry.types import Count, Share
 from archdsl.words.data.changes import (
@@ -28,10 +29,17 @@ from archdsl.words.data.changes import (
 Degrees = Annotated[float, Range(0, 180)]
 
 
-@data_word("cifar10 flip", "cifar10 flip(0.5)", slot="flip", paper="Krizhevsky et al. 2012")
-def flip(p: Share = 0.5, where: Where = "pipeline") -> Flip:
-    """Mirrors each training image left to right with probability p."""
-    return Flip(p, where=where)
+@data_word("cifar10 flip", "cifar10 flip(0.5)", "cifar10 flip(alternate)", slot="flip",
+           paper="Krizhevsky et al. 2012; alternate: Jordan 2024, arXiv:2404.00498")  # fmt: skip
+def flip(p: Share = 0.5, where: Where = "pipeline", alternate: bool = False) -> Flip:
+    """Mirrors each training image left to right with probability p.
+
+    With `alternate` a coin says once which images begin mirrored, and each turns round from epoch to epoch: any two
+    epochs in a row show both sides of every image.
+    """
+    if alternate and p != 0.5:
+        raise ArchError(f"flip(p={p:g}, alternate) has two rules", help="leave p or alternate out")
+    return Flip(p, alternate, where=where)
 
 
 @data_word("cifar10 vflip", slot="vflip")

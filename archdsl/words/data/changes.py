@@ -30,9 +30,10 @@ class Corruption:
 
 @dataclass(frozen=True, slots=True)
 class Flip(Augmentation):
-    """Mirrored left to right with probability ``p``."""
+    """Mirrored left to right with probability ``p``, or in every second epoch."""
 
     p: float
+    alternate: bool = False
 
 
 @dataclass(frozen=True, slots=True)

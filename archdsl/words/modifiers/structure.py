@@ -145,6 +145,20 @@ def standardise(term: Node, kind: str) -> Node | None:
     return change_ops(term, lambda op: with_args(op, ws=kind) if op.name in ("conv", "shortcut") else None)
 
 
+def _undo_dirac(term: Node) -> Node | None:
+    """The term with torch's own initial weights; None where no convolution begins as the identity."""
+    return change_ops(
+        term, lambda op: with_args(op, init="default") if op.name == "conv" and arg(op, "init") == "dirac" else None
+    )
+
+
+@modifier("vgg[16x2,32x2] +bn +dirac", phase=46, undo=_undo_dirac, keeps_params=True,
+          paper="Zagoruyko & Komodakis 2017, DiracNets, arXiv:1706.00388; Jordan 2024, arXiv:2404.00498")  # fmt: skip
+def dirac(term: Node) -> Node | None:
+    """Every convolution begins as the identity of the channels that arrive; filters beyond them begin at random."""
+    return change_ops(term, lambda op: with_args(op, init="dirac") if op.name == "conv" else None)
+
+
 def _undo_act(term: Node) -> Node | None:
     """The term without activations: a linear net, for the ablation that shows what they are for."""
     return change_ops(term, lambda op: Seq(()) if is_op(op, "act") else None)

@@ -50,18 +50,27 @@ def convolution(
 
 @op(
     "conv(64) bn relu", "conv(96, 11, s=4, p=2)", "conv(64, k=1x7)", "conv(16) conv(64, 3, dilation=2, groups=4)",
+    "conv(16) conv(32, init=dirac)",
     paper="LeCun et al. 1998, Gradient-based learning applied to document recognition", traits="weighted conv",
 )  # fmt: skip
 def conv(
     x: Shape, out: Channels, k: Size = 3, s: Size = 1, p: Padding | None = None, dilation: Count = 1,
     groups: Count = 1, bias: bool | None = None, ws: Literal["none", "standard", "scaled"] = "none",
+    init: Literal["default", "dirac"] = "default",
 ) -> Layer:  # fmt: skip
     """Convolution to `out` channels with a window of `k`, stride `s`, padding `p`, dilation and groups.
 
     Without `p`, the padding keeps the size at stride 1. Without `bias`, there is one unless batch or instance
     normalisation follows directly, which would take it out again. `ws` standardises the weights per output channel
-    (Qiao et al. 2019), or scales them as well (Brock et al. 2021, with a learnt gain).
+    (Qiao et al. 2019), or scales them as well (Brock et al. 2021, with a learnt gain). With `init=dirac` the first filters,
+    as many as channels arrive, begin as the identity (Zagoruyko & Komodakis 2017).
     """
+    if init == "dirac":
+        if ws != "none":
+            raise Misfit(
+                f"`conv` has ws={ws} and init=dirac: standardised weights are no identity", help="keep one of them"
+            )
+        return convolution(x, "conv", out, k, s, p, dilation, groups, bias, "DiracConv2d")
     if ws == "none":
         return convolution(x, "conv", out, k, s, p, dilation, groups, bias)
     name = "ScaledStdConv2d" if ws == "scaled" else "StdConv2d"

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from archdsl.registry import train_word
-from archdsl.registry.types import Natural, Positive, Rate
+from typing import Annotated
+
+from archdsl.errors import ArchError
+from archdsl.registry import Range, train_word
+from archdsl.registry.types import Count, Natural, NonNegative, Positive, Rate, Share
+from archdsl.words.train.values import BiasRate, Lookahead, Views
 
 
 @train_word("sgd(0.1) smooth(0.1)", slot="smooth", paper="Szegedy et al. 2016, section 7")
@@ -25,6 +29,37 @@ def ema(decay: Rate = 0.999) -> float:
     The averaged weights are the ones that are validated, tested and saved; batch norm's statistics are averaged with them.
     """
     return decay
+
+
+@train_word("sgd(0.1) lookahead", "sgd(0.1) lookahead(5, 0.226, power=3)", slot="lookahead",
+            paper="Zhang et al. 2019, arXiv:1907.08610; Jordan 2024, arXiv:2404.00498")  # fmt: skip
+def lookahead(every: Count = 5, alpha: Share = 0.5, power: NonNegative = 0.0) -> Lookahead:
+    """Slow weights that follow: after every few steps they move towards the weights by alpha, which then begin there anew.
+
+    With `power` the share falls from 1 to alpha over the run, as 1 - (1 - alpha)·t^power; airbench94 has 0.226 and 3. The
+    slow weights, batch norm's statistics among them, are the ones that are validated, tested and saved.
+    """
+    return Lookahead(every, alpha, power)
+
+
+@train_word("sgd(0.1) biaslr(64, norms)", "sgd(0.1) biaslr(2)", slot="biaslr",
+            paper="Page 2018, How to train your ResNet; Jordan 2024, arXiv:2404.00498")  # fmt: skip
+def biaslr(scale: Positive = 64.0, norms: bool = False) -> BiasRate:
+    """The learning rate of biases times `scale`; with `norms` of those of normalisations alone. Their decay stays as it is."""
+    return BiasRate(scale, norms)
+
+
+@train_word("sgd(0.1) tta", "sgd(0.1) tta(shift=1)", slot="tta",
+            paper="Krizhevsky et al. 2012, section 4.1; Jordan 2024, arXiv:2404.00498")  # fmt: skip
+def tta(flip: bool = True, shift: Annotated[int, Range(0, 64)] = 0) -> Views:
+    """Test-time augmentation: an image is judged by the mean of its logits and those of its mirror image.
+
+    With `shift=n` also by the image moved n pixels up and left, and n down and right, mirrored at the edges: these two weigh
+    as much together as the image where it is. Holds wherever the net is judged: validation, test, `eval`, `predict`.
+    """
+    if not flip and not shift:
+        raise ArchError("`tta(flip=false)` leaves one view of each image", help="give shift=1, or leave tta out")
+    return Views(flip, shift)
 
 
 @train_word("sgd(0.1) precise_bn", "sgd(0.1) precise_bn(2000)", slot="precise_bn",

@@ -62,6 +62,38 @@ class Decay:
 
 
 @dataclass(frozen=True, slots=True)
+class BiasRate:
+    """The learning rate of biases times ``scale``; with ``norms`` of the biases of normalisations alone."""
+
+    scale: float
+    norms: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Lookahead:
+    """After every ``every`` steps slow weights move towards the fast ones by a share, and the fast ones begin there anew.
+    The share is 1 - (1 - ``alpha``)·t^``power`` after the part t of the run.
+    """
+
+    every: int
+    alpha: float
+    power: float
+
+    def share(self, step: int, steps: int) -> float:
+        """The share after ``step`` of ``steps`` steps."""
+        part: float = (step / steps) ** self.power
+        return 1 - (1 - self.alpha) * part
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """Each image is judged by itself, its mirror image where ``flip``, and both moved by ``shift`` pixels two ways."""
+
+    flip: bool
+    shift: int
+
+
+@dataclass(frozen=True, slots=True)
 class Patience:
     """The run ends after ``epochs`` without a validation loss lower by ``delta`` than the best one."""
 

@@ -1,0 +1,64 @@
+"""Test-time augmentation: a net that judges each image by several views of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from archdsl.errors import ArchError
+from archdsl.words.train.values import Views
+
+
+class Viewed(nn.Module):
+    """The net on images (N, C, H, W), its logits a mean over views (Krizhevsky et al. 2012, section 4.1; Jordan 2024).
+
+    With ``flip`` the mean of an image and its mirror image. With ``shift`` the mean of that where the image is, and of that
+    where it is moved up and left or down and right, mirrored at its edges. In training mode it is the net itself.
+    """
+
+    def __init__(self, net: nn.Module, views: Views) -> None:
+        super().__init__()
+        self.net, self.views = net, views
+        self.training = net.training
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            return self.net(x)
+        logits, n = self._mirrored(x), self.views.shift
+        if not n:
+            return logits
+        height, width = x.shape[2:]
+        wide = functional.pad(x, (n, n, n, n), mode="reflect")
+        moved = [wide[:, :, i : i + height, i : i + width] for i in (2 * n, 0)]
+        return 0.5 * logits + 0.25 * (self._mirrored(moved[0]) + self._mirrored(moved[1]))
+
+    def _mirrored(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.net(x)
+        return 0.5 * logits + 0.5 * self.net(x.flip(3)) if self.views.flip else logits
+
+
+def viewed(net: nn.Module, views: Views | None) -> nn.Module:
+    """The net as it is to be judged."""
+    return Viewed(net, views) if views is not None else net
+
+
+def recorded(settings: dict[str, Any] | None) -> Views | None:
+    """The views that the settings of a run tell of."""
+    return Views(bool(settings["flip"]), int(settings["shift"])) if settings else None
+
+
+def check_views(views: Views | None, shape: tuple[int, ...]) -> None:
+    """Refuse views that images of this shape do not have.
+
+    Raises:
+        ArchError: it says why.
+    """
+    if views is None:
+        return
+    if len(shape) != 3:
+        raise ArchError(f"`tta` mirrors images, and this data has vectors of {shape[0]} numbers", help="leave tta out")
+    if views.shift >= min(shape[1:]):
+        raise ArchError(f"`tta(shift={views.shift})` moves more pixels than an image of {shape[1]}x{shape[2]} has",
+                        help=f"shift by at most {min(shape[1:]) - 1}")  # fmt: skip

@@ -1,0 +1,109 @@
+"""Apple's GPU as a device, as far as a machine without one can tell."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from archdsl.errors import EnvError
+from archdsl.train import device as devices
+from archdsl.train import meter
+from archdsl.train.device import choose_device, wide
+from archdsl.train.evaluate import mc
+from archdsl.train.fast import static
+from archdsl.train.loop import Training
+from archdsl.train.plan import choose, unprobed
+from archdsl.train.setup import is_out_of_memory
+from archdsl.train.threads import yield_cores
+
+from .nets import small_net
+from .test_static import work
+
+METAL = torch.device("mps")
+
+
+@pytest.mark.parametrize(
+    ("cuda", "metal", "taken"), [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")]
+)
+def test_auto_takes_the_fastest_that_is_there(
+    cuda: bool, metal: bool, taken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda d: "a GPU")
+    monkeypatch.setattr(devices, "_has_mps", lambda: metal)
+    device, note = choose_device()
+    assert device.type == taken
+    assert note.startswith(f"device: {taken}")
+    assert choose_device("cpu")[0].type == "cpu"
+    if metal:
+        assert choose_device("mps")[0] == METAL
+    else:
+        with pytest.raises(EnvError, match="no Metal device"):
+            choose_device("mps")
+
+
+def test_its_plan_is_what_it_has() -> None:
+    plan, words = choose(small_net(), (16, 1, 28, 28), 10_000, METAL)
+    assert (plan.precision, plan.channels_last, plan.graph, plan.compile, plan.fused) == (
+        "fp32",
+        False,
+        False,
+        False,
+        True,
+    )
+    assert words == "fp32"
+    assert choose(small_net(), (16, 1, 28, 28), 10_000, METAL, "bf16")[0].precision == "bf16"
+    assert not unprobed(METAL).graph
+
+
+class Doubles(TorchDispatchMode):
+    """Notes every operator that gives a float64."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        given = func(*args, **(kwargs or {}))
+        if isinstance(given, torch.Tensor) and given.dtype == torch.float64:
+            self.seen.append(str(func))
+        return given
+
+
+@pytest.mark.parametrize(
+    "name", ["augment", "colours", "mixes", "alternate", "adamw", "muon", "lookahead", "penalties"]
+)
+def test_nothing_in_a_run_is_of_64_bits_where_metal_has_none(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert wide(METAL) == torch.float32
+    assert wide(torch.device("cpu")) == torch.float64
+    for module in (meter, mc, static):
+        monkeypatch.setattr(module, "wide", lambda device: torch.float32)
+    training = Training(work(name, False))
+    training.net.train()
+    groups = training._order(1)
+    with Doubles() as doubles:
+        feed = training._feed(1, groups)
+        for group in groups:
+            training._step(feed, *group)
+        training._evaluate(training.job.test)
+        training.meter.read()
+    assert doubles.seen == []
+
+
+def test_its_lack_of_memory_is_understood() -> None:
+    assert is_out_of_memory(RuntimeError("MPS backend out of memory (MPS allocated: 17.9 GB, other allocations: 1 GB)"))
+    assert not is_out_of_memory(RuntimeError("Placeholder storage has not been allocated on MPS device!"))
+
+
+def test_what_metal_lacks_runs_on_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTORCH_ENABLE_MPS_FALLBACK", raising=False)
+    monkeypatch.setenv("OMP_WAIT_POLICY", "passive")
+    yield_cores()
+    import os
+
+    assert os.environ["PYTORCH_ENABLE_MPS_FALLBACK"] == "1"
+    monkeypatch.setenv("PYTORCH_ENABLE_MPS_FALLBACK", "0")
+    yield_cores()
+    assert os.environ["PYTORCH_ENABLE_MPS_FALLBACK"] == "0"
