@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from archdsl.emit.draw.kinds import kind
@@ -21,10 +21,13 @@ if TYPE_CHECKING:
 
 Pair: TypeAlias = "tuple[Item | None, Item | None]"
 
+EPS = 1e-9
 CELLS = 250_000  # of a table of costs; longer sequences are matched by what is equal alone
 WORTH = 0.6  # of the layers without a partner: what opening modules must not cost more than
-_ARGUMENTS, _WORD, _LABELLED, _NAME = 0.5, 1.2, 0.9, 0.4  # costs of taking two layers (modules) for one
-_LABEL = 0.3  # more, if the author calls them differently
+# What taking two layers for one costs, as shares of leaving both out: other arguments, one label for two words, another
+# word of the same kind; and what another label costs on top. Another name of a module costs as much as half a layer.
+_ARGUMENTS, _LABELLED, _WORD, _LABEL, _NAME = 0.25, 0.45, 0.75, 0.15, 0.5
+_LIGHT = {"act": 0.6, "norm": 0.8, "drop": 0.6}  # layers by which nobody would recognise a network; others weigh 1
 
 
 class Aligner:
@@ -35,6 +38,12 @@ class Aligner:
         self.numbers: dict[Any, int] = {}
         self.signs: dict[tuple[bool, int, int, str], int] = {}
         self.costs: dict[tuple[int, int], float] = {}
+        self.sums = tuple([0.0, *accumulate(_LIGHT.get(kind(v.row.op), 1.0) for v in o.values)] for o in (a, b))
+
+    def weight(self, item: Item, left: bool) -> float:
+        """What it costs to leave an item out."""
+        sums = self.sums[0 if left else 1]
+        return sums[item.stop] - sums[item.start]
 
     def pairs(self, a: Part, b: Part) -> Iterator[Pair]:
         """Pairs of items in the order of the networks; modules that belong together are followed into their insides."""
@@ -62,11 +71,11 @@ class Aligner:
         left, right = [x for x, _ in pairs if x is not None], [y for _, y in pairs if y is not None]
         if not left or not right:
             return pairs
-        best, least = pairs, WORTH * sum(map(_size, (*left, *right)))
+        best, least = pairs, WORTH * self.total(pairs)
         for a, b in ((left, _inside(right)), (_inside(left), right), (_inside(left), _inside(right))):
             if len(a) * len(b) <= CELLS:
                 tried = self.matched(a, b)
-                cost = sum(_cost_of(p, self.cost) for p in tried)
+                cost = self.total(tried)
                 if cost < least:
                     best, least = list(self.opened(tried)), cost
         return best
@@ -86,19 +95,44 @@ class Aligner:
             return [*((x, None) for x in a), *((None, y) for y in b)]
         if len(a) * len(b) > CELLS:
             return self.roughly(a, b)
-        return _traced(a, b, self.table(a, b), self.cost)
+        return self.traced(a, b)
+
+    def traced(self, a: Sequence[Item], b: Sequence[Item]) -> list[Pair]:
+        """The pairs of a cheapest alignment; of equal ones, the one that pairs first."""
+        rows = self.table(a, b)
+        found: list[Pair] = []
+        n = m = 0
+        while n < len(a) or m < len(b):
+            alone = self.weight(a[n], True) if n < len(a) else float("inf")
+            both = self.cost(a[n], b[m]) if n < len(a) and m < len(b) else float("inf")
+            if (
+                m < len(b)
+                and both < alone + self.weight(b[m], False) - EPS
+                and rows[n + 1][m + 1] + both < rows[n][m] + EPS
+            ):
+                found.append((a[n], b[m]))
+                n, m = n + 1, m + 1
+            elif n < len(a) and rows[n + 1][m] + alone < rows[n][m] + EPS:
+                found.append((a[n], None))
+                n += 1
+            else:
+                found.append((None, b[m]))
+                m += 1
+        return found
 
     def table(self, a: Sequence[Item], b: Sequence[Item]) -> list[list[float]]:
         """The least cost of aligning what is left behind each pair of places."""
         rows = [[0.0] * (len(b) + 1) for _ in range(len(a) + 1)]
         for n in range(len(a) - 1, -1, -1):
-            rows[n][-1] = rows[n + 1][-1] + _size(a[n])
+            rows[n][-1] = rows[n + 1][-1] + self.weight(a[n], True)
         for m in range(len(b) - 1, -1, -1):
-            rows[-1][m] = rows[-1][m + 1] + _size(b[m])
+            rows[-1][m] = rows[-1][m + 1] + self.weight(b[m], False)
         for n in range(len(a) - 1, -1, -1):
             for m in range(len(b) - 1, -1, -1):
-                rows[n][m] = min(rows[n + 1][m + 1] + self.cost(a[n], b[m]), rows[n + 1][m] + _size(a[n]),
-                                 rows[n][m + 1] + _size(b[m]))  # fmt: skip
+                both = rows[n + 1][m + 1] + self.cost(a[n], b[m])
+                rows[n][m] = min(
+                    both, rows[n + 1][m] + self.weight(a[n], True), rows[n][m + 1] + self.weight(b[m], False)
+                )
         return rows
 
     def roughly(self, a: Sequence[Item], b: Sequence[Item]) -> list[Pair]:
@@ -114,6 +148,14 @@ class Aligner:
                 found += self.aligned(a[i:j], b[k:m])
         return found
 
+    def total(self, pairs: Sequence[Pair]) -> float:
+        """What an alignment costs."""
+        return sum(
+            self.cost(x, y) if x is not None and y is not None
+            else self.weight(x, True) if x is not None else self.weight(y, False) if y is not None else 0.0
+            for x, y in pairs
+        )  # fmt: skip
+
     def cost(self, x: Item, y: Item) -> float:
         """What it costs to take two items for one: 0 if they are equal, never more than leaving both out."""
         key = self.sign(x, True), self.sign(y, False)
@@ -124,22 +166,23 @@ class Aligner:
         return self.costs[key]
 
     def unlike(self, x: Item, y: Item) -> float:
-        most = float(_size(x) + _size(y))
+        most = self.weight(x, True) + self.weight(y, False)
         if isinstance(x, Part) and isinstance(y, Part):
             renamed = 0.0 if stem(x.name) == stem(y.name) else _NAME
-            inside = sum(_cost_of(p, self.cost) for p in self.matched(x.items, y.items))
+            inside = self.total(self.matched(x.items, y.items))
             return min(most, renamed + inside) if inside < most * 0.75 or not renamed else most
         if isinstance(x, Leaf) and isinstance(y, Leaf):
-            return min(most, self.layers(x, y))
+            return most * min(1.0, self.layers(x, y))
         return most
 
     def layers(self, x: Leaf, y: Leaf) -> float:
+        """What it costs to take two layers for one, as a share of leaving both out."""
         a, b = self.a.values[x.value].row.op, self.b.values[y.value].row.op
         labels = label(x.path, a.name), label(y.path, b.name)
         apart = 0.0 if labels[0] == labels[1] else _LABEL
         if a.entry is b.entry:
             return apart + (0.0 if a.args == b.args else _ARGUMENTS)
-        if labels[0] and labels[0] == labels[1]:
+        if labels[0] and not apart:
             return _LABELLED
         return apart + _WORD if kind(a) == kind(b) else float("inf")
 
@@ -169,36 +212,6 @@ def label(path: str, word: str) -> str:
 def _plain(args: tuple[Any, ...]) -> tuple[Any, ...]:
     """Arguments without networks, which are compared by themselves."""
     return tuple(a for a in args if isinstance(a, int | float | str | bool | tuple | None))
-
-
-def _size(item: Item) -> int:
-    return item.stop - item.start
-
-
-def _cost_of(pair: Pair, cost: Any) -> float:
-    x, y = pair
-    if x is None or y is None:
-        return float(sum(_size(i) for i in pair if i is not None))
-    found: float = cost(x, y)
-    return found
-
-
-def _traced(a: Sequence[Item], b: Sequence[Item], rows: list[list[float]], cost: Any) -> list[Pair]:
-    """The pairs of a cheapest way through a table; of equal ways, the one that pairs first."""
-    found: list[Pair] = []
-    n = m = 0
-    while n < len(a) or m < len(b):
-        both = n < len(a) and m < len(b) and cost(a[n], b[m]) < _size(a[n]) + _size(b[m])
-        if both and abs(rows[n][m] - rows[n + 1][m + 1] - cost(a[n], b[m])) < 1e-9:
-            found.append((a[n], b[m]))
-            n, m = n + 1, m + 1
-        elif n < len(a) and abs(rows[n][m] - rows[n + 1][m] - _size(a[n])) < 1e-9:
-            found.append((a[n], None))
-            n += 1
-        else:
-            found.append((None, b[m]))
-            m += 1
-    return found
 
 
 def _inside(items: Sequence[Item]) -> list[Item]:
