@@ -8,6 +8,7 @@ from archdsl.lift.tree import Fan, Group, Item, Items, Let, Mark, Net, Ref, Time
 from archdsl.registry import entries, find, params
 
 WIDTH = 104
+NARROW = 72  # of a line with a family, which stands alone in a longer one
 # Arguments that a reader knows by their place, as long as none before them is left out.
 PLACED = frozenset({
     "out", "k", "groups", "p", "size", "heads", "i", "n", "to", "factor", "start", "end", "by", "slope", "r", "f",
@@ -20,7 +21,7 @@ def shown(net: Net) -> str:
     """The statements of a network: its lets, and ``net``."""
     lets = [_let(let) for let in net.lets]
     line = sequence(net.items)
-    if len(line) + 4 > WIDTH:
+    if len(line) + 4 > (NARROW if any(_staged(i) for i in net.items) else WIDTH):
         line = _continued(broken(net.items))
     return "\n".join([*lets, *([""] if lets else []), f"net {line}", ""])
 
@@ -67,7 +68,7 @@ def broken(items: Items) -> str:
         text = line(item)
         if len(text) > WIDTH - 8:
             text = _opened(item)
-        alone = "\n" in text or len(text) > WIDTH // 2
+        alone = "\n" in text or len(text) > WIDTH // 2 or _staged(item)
         full = not lines or heavy or alone or len(lines[-1]) + len(text) >= WIDTH - 8
         if full and not (lines and "\n" not in lines[-1] and _light(item)):
             lines.append(text)
@@ -85,7 +86,8 @@ def _opened(item: Item) -> str:
         case Times(body=body, count=count):
             return f"(\n{broken(body)}\n)*{_count(count)}"
         case Group(body=body, modifiers=modifiers):
-            return f"(\n{broken(body)}\n) " + " ".join(modifiers)
+            inner = _opened(body[0]) if _single(body) else f"(\n{broken(body)}\n)"
+            return " ".join([inner, *modifiers])
         case Word(stages=stages) if stages:
             return f"{item.name}[\n{_filled(stages)}\n]" + _brackets(_arguments(item))
         case Word(args=args) if any(is_items(v) for _, v in args):
@@ -114,6 +116,13 @@ def _stages(text: str) -> list[str]:
         else:
             parts[-1] += c
     return [p.strip() for p in parts]
+
+
+def _staged(item: Item) -> bool:
+    """Whether an item is a family."""
+    return (isinstance(item, Word) and bool(item.stages)) or (
+        isinstance(item, Group) and len(item.body) == 1 and _staged(item.body[0])
+    )
 
 
 def _light(item: Item) -> bool:
@@ -151,7 +160,7 @@ def _arguments(item: Word) -> list[str]:
             leading = False
         elif given[p.name] is True and flags[p.name] is True and not p.optional:
             parts.append(p.name)
-        elif leading and p.name in PLACED:
+        elif leading and p.name in PLACED and (item.name, p.name) != ("inception", "k"):
             parts.append(value(given[p.name]))
         else:
             leading = False

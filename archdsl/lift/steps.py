@@ -11,7 +11,7 @@ from archdsl.ir.nodes import Op
 from archdsl.lift.findings import Finding
 from archdsl.lift.modules import Param
 from archdsl.lift.views import View, standing, whole
-from archdsl.registry import find
+from archdsl.registry import find, params
 
 
 class Inexpressible(Exception):
@@ -60,7 +60,8 @@ class Steps:
         """
         entry = find("net", word)
         assert entry is not None
-        op = Op(entry, bound(entry, (), args))
+        exact = {n: float(f"{a:.10g}") if isinstance(a, float) else a for n, a in args.items()}  # 1 - 0.9997 is 3e-4
+        op = Op(entry, bound(entry, (), exact))
         shapes = tuple(map(self.shape, inputs))
         try:
             layer: Layer = entry.make(shapes if entry.kind == "join" else shapes[0], *op.args)
@@ -107,18 +108,38 @@ class Steps:
         if inner == [(*axes[1], *axes[2]), axes[0]]:
             return self.put("tokens", step)
         if [a for d in inner for a in d] == [a for d in axes for a in d] and len(inner) == 1:
-            before = self.made[step] if step >= 0 else None
-            if before and before.op.name == "gap" and shape[1:] == (1, 1):
-                return self.put("gap", before.inputs[0])
-            return self.put("flatten", step)
+            pooled = self._as_vector(step) if shape[1:] == (1, 1) else None
+            return self.put("flatten", step) if pooled is None else pooled
         if inner[1:] == axes[1:] and len(inner) == 3 and len(inner[0]) == 2:
             low, high = inner[0]
             if low.axis == high.axis == 0 and low.stride == 1 and high.stride == low.size:
                 return self.put("shuffle", step, groups=high.size)
         raise Inexpressible(_told(view))
 
+    def _as_vector(self, step: int) -> int | None:
+        """``gap(keep) … flatten`` as ``gap …``, where nothing between needs an image."""
+        chain = []
+        while step >= 0 and (self.made[step].op.name == "ln" or self.made[step].op.entry.traits & {"act", "drop"}):
+            if self.made[step].op.name in ("spatial", "prelu"):
+                return None
+            chain.append(self.made[step])
+            step = chain[-1].inputs[0]
+        if step < 0 or self.made[step].op.name != "gap":
+            return None
+        at = self.put("gap", self.made[step].inputs[0])
+        here = self.path
+        for done in reversed(chain):
+            self.path = done.path
+            args = {p.name: a for p, a in zip(params(done.op.entry), done.op.args, strict=True)}
+            held: dict[str, Param | None] = {n: Param(s, ()) for n, s in done.sources.items()}
+            at = self.put(done.op.name, at, sources=held, **args)
+        self.path = here
+        return at
+
     def changed(self, view: View, word: str, sources: dict[str, Param | None] | None = None, **args: Any) -> View:
         """A word that keeps the shape and treats all places alike, whatever the view."""
+        if len(view.dims) == 2 and len(view.shape) > 1:  # behind a flatten people write it, so here
+            view = self.view(self.plain(view))
         step = self.put(word, view.step, sources=sources, **args)
         return replace(view, step=step)
 

@@ -23,10 +23,9 @@ class Word:
         return dict(self.args).get(name, default)
 
     def full(self) -> dict[str, Any]:
-        """All arguments, defaults filled in."""
+        """All arguments in the order of the signature, defaults filled in."""
         entry = find("net", self.name)
-        known = {p.name: p.default for p in params(entry)} if entry else {}
-        return {**{n: d for n, d in known.items() if n not in dict(self.args)}, **dict(self.args)}
+        return {**({p.name: p.default for p in params(entry)} if entry else {}), **dict(self.args)}
 
     def without(self, *names: str) -> Word:
         return replace(self, args=tuple((n, v) for n, v in self.args if n not in names))

@@ -6,21 +6,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from archdsl.lift.passes.blocks import gates, inceptions, residuals, shortcuts
-from archdsl.lift.passes.families import families
+from archdsl.lift.passes.blocks import gates, inceptions, ratios, residuals, shortcuts
+from archdsl.lift.passes.families import FAMILIES, pools
 from archdsl.lift.passes.fold import repeats
 from archdsl.lift.passes.heads import class_count
-from archdsl.lift.passes.lets import lets
+from archdsl.lift.passes.lets import lets, named
 from archdsl.lift.passes.norms import inline, norms, open_biases
 from archdsl.lift.passes.patches import patches
 from archdsl.lift.passes.stages import stages
 from archdsl.lift.tree import Net
 
 Pass = Callable[[Net], Net]
+MOST_LETS = 10
 
 PASSES: tuple[Pass, ...] = (
-    open_biases, gates, residuals, shortcuts, norms, inceptions, patches, families, class_count, lets, repeats, stages,
-    inline,
+    open_biases, gates, residuals, shortcuts, norms, inceptions, patches, *FAMILIES, pools, class_count, *(lets,) * MOST_LETS, repeats, stages,
+    ratios, inline, named,
 )  # fmt: skip
 
 

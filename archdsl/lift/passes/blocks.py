@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from archdsl.lift.tree import Fan, Item, Items, Net, Word, with_net, word
@@ -31,8 +32,21 @@ def _gate(item: Item) -> Item:
         return item
     if act.name not in ("relu", "silu", "gelu", "hardswish") or gate.name not in ("sigmoid", "hardsigmoid", "tanh"):
         return item
-    squeeze: Any = narrow.get("out")
-    return word("se", item.cin, act=act.name, gate=gate.name, squeeze=None if squeeze == max(1, item.cin // 16) else squeeze)
+    return word("se", item.cin, act=act.name, gate=gate.name, squeeze=narrow.get("out"))
+
+
+def ratios(net: Net) -> Net:
+    """The size of a gate as a share of what arrives at it: ``se(4)``, and ``se`` for a sixteenth."""
+    return with_net(net, lambda items: tuple(_ratio(i) for i in items))
+
+
+def _ratio(item: Item) -> Item:
+    if not isinstance(item, Word) or item.name != "se" or not isinstance(item.get("squeeze"), int):
+        return item
+    squeeze, r = item.get("squeeze"), item.cin // item.get("squeeze")
+    if max(1, item.cin // r) != squeeze or r > 64:
+        return item
+    return replace(word("se", item.cin, r=r), args=(*word("se", r=r).args, *item.without("squeeze").args))
 
 
 def residuals(net: Net) -> Net:

@@ -82,7 +82,7 @@ def _trunk(items: Items) -> tuple[int, int]:
     if not places:
         return -1, -1
     last = places[-1]
-    while last + 1 < len(items) and traits(items[last + 1]) & {"norm", "act"}:
+    while last + 1 < len(items) and (traits(items[last + 1]) & {"norm", "act"} or _is(items[last + 1], "maxpool")):
         last += 1
     return places[0], last
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from archdsl.lift.tree import Item, Items, Net, Word, word
+from dataclasses import replace
+
+from archdsl.lift.tree import Group, Item, Items, Net, Word, word
 
 
 def patches(net: Net) -> Net:
     """A first convolution whose window is its stride, before `tokens` or `ln`, as ``patch``."""
+    if net.items and isinstance(net.items[0], Group):
+        return Net((replace(net.items[0], body=_patched(net.items[0].body)), *net.items[1:]), net.lets)
     return Net(_patched(net.items), net.lets)
 
 
