@@ -93,7 +93,9 @@ def shape_of(text: str | None) -> tuple[int, ...] | None:
     if text is None:
         return None
     parts = text.split("x")
-    if len(parts) not in (1, 3) or not all(p.isascii() and p.isdigit() and 0 < int(p) <= 10**6 for p in parts if len(p) < 8):
+    if len(parts) not in (1, 3) or not all(
+        p.isascii() and p.isdigit() and 0 < int(p) <= 10**6 for p in parts if len(p) < 8
+    ):
         raise ArchError(f"--input {text[:40]} is no shape", help="write 3x224x224, or 64 for a vector")
     if any(len(p) >= 8 for p in parts):
         raise ArchError(f"--input {text[:40]} is too large", help="write 3x224x224, or 64 for a vector")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from archdsl.lift.findings import Finding, Refused
-from archdsl.lift.modules import MODULES, Param
+from archdsl.lift.modules import Param, rule_of
 from archdsl.lift.ops import ATEN, OPS
 from archdsl.lift.steps import Inexpressible, Step, Steps
 from archdsl.lift.trace import BATCH, got, is_tensor
@@ -60,17 +60,17 @@ def _value(graph: fx.GraphModule, node: fx.Node, values: dict[fx.Node, Any], ste
     named = fx.node.map_arg(node.kwargs, lambda n: values[n])
     if any(v is UNKNOWN for v in _flat((args, named))):
         return UNKNOWN
-    steps.path, word = _path(node), ""
+    steps.path = _path(node)
     steps.sizes = tuple(got(node).shape) if isinstance(got(node), Tensor) else ()
+    module = graph.get_submodule(str(node.target)) if node.op == "call_module" else None
+    shown = _name(node.target) if module is None else type(module).__name__
+    inplace = bool(named.get("inplace")) or shown.endswith("_") or bool(getattr(module, "inplace", False))
     try:
-        if node.op == "call_module":
-            word, module_args = _module(graph, str(node.target))
-            shown = type(graph.get_submodule(str(node.target))).__name__
-            named, function = {**module_args, **named}, OPS[word]
-            inplace = bool(getattr(graph.get_submodule(str(node.target)), "inplace", False))
+        if module is None:
+            function = _operation(shown, node)
         else:
-            shown = word = _name(node.target)
-            function, inplace = _operation(word, node), word.endswith("_") or bool(named.get("inplace"))
+            word, own = _module(graph, str(node.target))
+            named, function = {**own, **named}, OPS[word]
         value = function(steps, *args, **named)
     except Inexpressible as error:
         steps.findings.append(Finding(steps.path, shown, str(error)))
@@ -92,7 +92,7 @@ def _module(graph: fx.GraphModule, path: str) -> tuple[str, dict[str, Any]]:
             holder = getattr(holder, part, None)
         return None if holder is None else Param(f"{path}.{name}", tuple(holder.shape))
 
-    rule = MODULES.get(type(module).__name__)
+    rule = rule_of(module)
     if rule is None:
         raise Inexpressible("there is no word for this module")
     return rule(module, own)

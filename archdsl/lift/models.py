@@ -56,14 +56,14 @@ def _torchvision(name: str) -> tuple[nn.Module, tuple[int, ...]]:
         raise ArchError(f"torchvision has no classification network `{name[:60]}`",
                         help=suggest(name[:60], known) or f"it has {', '.join(known[:6])}, …")  # fmt: skip
     made: nn.Module = models.get_model(name, **SETTINGS.get(name, {}))
-    return made, _published(models.get_model_weights(name))
+    size = getattr(made, "image_size", None) or _published(models.get_model_weights(name))
+    return made, (3, size, size)
 
 
-def _published(weights: Any) -> tuple[int, ...]:
-    """The size at which torchvision's weights are evaluated."""
-    entry = next(iter(weights), None)
-    crop = getattr(getattr(entry, "transforms", None), "keywords", {}).get("crop_size", USUAL[1])
-    return (3, crop, crop)
+def _published(weights: Any) -> int:
+    """The size at which torchvision's weights are evaluated, the smallest where there are several."""
+    crops = [getattr(w.transforms, "keywords", {}).get("crop_size", USUAL[1]) for w in weights]
+    return min(crops, default=USUAL[1])
 
 
 def _timm(name: str) -> tuple[nn.Module, tuple[int, ...]]:
@@ -83,13 +83,19 @@ def _file(source: Named) -> nn.Module:
     name, call = source.name.removesuffix("()"), source.name.endswith("()")
     scope = vars(_loaded(source.path))
     if name not in scope:
-        mine = [n for n, v in scope.items() if inspect.isclass(v) and issubclass(v, nn.Module) and v.__module__ == "source"]
-        raise ArchError(f"{source.path} has no `{name}`", help=suggest(name, scope) or f"its modules are {', '.join(mine)}")
+        mine = [
+            n for n, v in scope.items() if inspect.isclass(v) and issubclass(v, nn.Module) and v.__module__ == "source"
+        ]
+        raise ArchError(
+            f"{source.path} has no `{name}`", help=suggest(name, scope) or f"its modules are {', '.join(mine)}"
+        )
     maker = scope[name]
     if isinstance(maker, nn.Module):
         return maker
     if not callable(maker):
-        raise ArchError(f"`{name}` of {source.path} is no module, class or function", help="name one that makes the module")
+        raise ArchError(
+            f"`{name}` of {source.path} is no module, class or function", help="name one that makes the module"
+        )
     if not (call or inspect.isclass(maker)):
         raise ArchError(f"`{name}` of {source.path} is a function", help=f"write {source.path}:{name}() to call it")
     try:
@@ -99,7 +105,9 @@ def _file(source: Named) -> nn.Module:
                         help="it is called without arguments: give them defaults, or write a function "
                         "that passes them") from error  # fmt: skip
     if not isinstance(made, nn.Module):
-        raise ArchError(f"`{name}()` of {source.path} gives {type(made).__name__}, no nn.Module", help="return the module")
+        raise ArchError(
+            f"`{name}()` of {source.path} gives {type(made).__name__}, no nn.Module", help="return the module"
+        )
     return made
 
 
@@ -113,5 +121,7 @@ def _loaded(path: Path) -> Any:
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        raise ArchError(f"{path} cannot be run: {type(error).__name__}: {error}", help="`python FILE` shows where") from error
+        raise ArchError(
+            f"{path} cannot be run: {type(error).__name__}: {error}", help="`python FILE` shows where"
+        ) from error
     return module

@@ -57,6 +57,17 @@ def _norm(name: str) -> Rule:
     return lambda m, own: (name, {"weight": own("weight"), "bias": own("bias"), "eps": m.eps})
 
 
+# Classes of libraries that are taken whole, by package and name; a stranger's class of the same name is traced.
+TAKEN = {("torchvision", "StochasticDepth"), ("timm", "DropPath"), ("timm", "LayerNorm2d")}
+
+
+def rule_of(module: Any) -> Rule | None:
+    """How a module is taken whole; None where it is to be traced, or has no rule."""
+    package, name = type(module).__module__, type(module).__name__
+    ours = package.startswith("torch.nn.") or (package.partition(".")[0], name) in TAKEN
+    return MODULES.get(name) if ours else None
+
+
 MODULES: dict[str, Rule] = {
     "Conv2d": _conv, "Conv2dSame": lambda m, own: ("refuse", {"reason": "padding that depends on the size (SAME)"}),
     "ConvTranspose2d": _upconv, "BatchNorm2d": _bn, "BatchNorm1d": _bn, "LayerNorm": _ln,

@@ -91,7 +91,9 @@ def _opened(item: Item) -> str:
         case Word(stages=stages) if stages:
             return f"{item.name}[\n{_filled(stages)}\n]" + _brackets(_arguments(item))
         case Word(args=args) if any(is_items(v) for _, v in args):
-            parts = [f"{n}=\n{broken(v)}" if i else broken(v) if is_items(v) else value(v) for i, (n, v) in enumerate(args)]
+            parts = [
+                f"{n}=\n{broken(v)}" if i else broken(v) if is_items(v) else value(v) for i, (n, v) in enumerate(args)
+            ]
             return f"{item.name}(\n" + ",\n".join(parts) + "\n)"
         case _:
             return line(item)

@@ -10,7 +10,7 @@ from torch import Tensor, fx, nn
 from torch._subclasses import FakeTensorMode
 
 from archdsl.errors import ArchError
-from archdsl.lift.modules import MODULES
+from archdsl.lift.modules import rule_of
 
 BATCH = 2  # of the example; no word depends on it
 GOT = "got"  # where a node's meta holds what it gave
@@ -18,7 +18,7 @@ GOT = "got"  # where a node's meta holds what it gave
 
 class _Tracer(fx.Tracer):
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return type(m).__name__ in MODULES or super().is_leaf_module(m, module_qualified_name)
+        return rule_of(m) is not None or super().is_leaf_module(m, module_qualified_name)
 
 
 def traced(module: nn.Module, shape: tuple[int, ...], name: str) -> fx.GraphModule:

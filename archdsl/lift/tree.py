@@ -139,7 +139,11 @@ def inside(item: Item, change: Callable[[Items], Items]) -> Item:
 
 def is_items(value: Any) -> bool:
     """Whether an argument is a network."""
-    return isinstance(value, tuple) and bool(value) and all(isinstance(v, Word | Fan | Times | Group | Mark | Ref) for v in value)
+    return (
+        isinstance(value, tuple)
+        and bool(value)
+        and all(isinstance(v, Word | Fan | Times | Group | Mark | Ref) for v in value)
+    )
 
 
 def everywhere(items: Items, change: Callable[[Items], Items]) -> Items:

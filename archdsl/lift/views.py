@@ -69,6 +69,7 @@ class View:
 
 
 def size(dim: Dim) -> int:
+    """How long a dimension of the tensor is."""
     return prod(a.size for a in dim)
 
 
@@ -87,6 +88,7 @@ def merged(dim: list[Atom]) -> Dim:
 
 
 def whole(axis: int, length: int) -> Dim:
+    """A dimension that is one axis of the value."""
     return merged([Atom(axis, 1, length)])
 
 

@@ -53,7 +53,13 @@ def conv2d(
 ) -> View:  # fmt: skip
     at, k, s, d = steps.plain(x), pair(weight.shape[2:]), pair(stride), one(dilation, "dilation")
     out, cin = weight.shape[0], steps.shape(at)[0]
-    settings = {"k": compact(k), "s": compact(s), "p": _padding(padding, k, d, s), "dilation": d, "bias": bias is not None}
+    settings = {
+        "k": compact(k),
+        "s": compact(s),
+        "p": _padding(padding, k, d, s),
+        "dilation": d,
+        "bias": bias is not None,
+    }
     sources: dict[str, Param | None] = {"weight": weight, "bias": bias}
     if groups == cin > 1 and out % cin == 0:
         return steps.view(steps.put("dwconv", at, sources=sources, multiplier=out // cin, **settings))

@@ -86,10 +86,11 @@ def scaled(steps: Steps, x: View, factor: Param | float) -> View:
 
 
 POINTWISE: dict[str, Callable[..., Any]] = {
-    word: _act(word) for word in ("relu", "relu6", "selu", "silu", "mish", "hardswish", "hardsigmoid", "sigmoid", "tanh")
-} | {
-    f.__name__: f
-    for f in (hardtanh, clamp, leaky_relu, elu, gelu, prelu, softmax, dropout, dropout2d, stochastic_depth, same)
-} | {
-    name: same for name in ("contiguous", "clone", "detach", "alias", "lift_fresh_copy", "identity")
-} | {"softplus": lambda steps, x, *more: steps.changed(x, "softplus"), "drop_path": lambda steps, x, *a, **k: x}  # fmt: skip
+    **{w: _act(w) for w in ("relu", "relu6", "selu", "silu", "mish", "hardswish", "hardsigmoid", "sigmoid", "tanh")},
+    **{
+        f.__name__: f
+        for f in (hardtanh, clamp, leaky_relu, elu, gelu, prelu, softmax, dropout, dropout2d, stochastic_depth, same)
+    },
+    **dict.fromkeys(("contiguous", "clone", "detach", "alias", "lift_fresh_copy"), same),
+    "softplus": lambda steps, x, *more: steps.changed(x, "softplus"),
+}

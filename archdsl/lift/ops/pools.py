@@ -44,7 +44,8 @@ def adaptive_avg_pool2d(steps: Steps, x: View, output_size: Any) -> View:
     shape = steps.shape(at)
     if len(shape) != 3:
         raise Inexpressible("pooling of what is no image")
-    size = tuple(shape[i + 1] if n is None else n for i, n in enumerate(pair(output_size)))
+    wanted: Any = pair(output_size)  # None keeps what arrives
+    size = tuple(shape[i + 1] if n is None else n for i, n in enumerate(wanted))
     if size == shape[1:]:
         return steps.view(at)
     if size == (1, 1):
@@ -77,7 +78,8 @@ def mean(steps: Steps, x: View, dim: Any = None, keepdim: bool = False, **more: 
         return View(made, steps.shape(made), dims)
     made = steps.put("gap", x.step)
     vector = steps.view(made)
-    left = tuple(() if i in over else vector.dims[1] if i else d for i, d in enumerate(x.dims) if keepdim or i not in over)
+    kept = [vector.dims[1] if n else d for n, d in enumerate(x.dims)]
+    left = tuple(() if n in over else d for n, d in enumerate(kept) if keepdim or n not in over)
     return View(made, vector.shape, left)
 
 
@@ -85,7 +87,8 @@ def pad(steps: Steps, x: View, pad: Any, mode: str = "constant", value: float | 
     given = (pad,) * 4 if isinstance(pad, int) else tuple(pad)
     if mode != "constant" or value not in (None, 0, 0.0) or len(given) > 6:
         raise Inexpressible("padding with other values than zeros")
-    left, right, top, bottom, before, behind = (*given, *(0,) * (6 - len(given)))
+    sides = [*given, *[0] * (6 - len(given))]
+    left, right, top, bottom, before, behind = sides
     at = steps.plain(x)
     if len(steps.shape(at)) != 3 or before or min(given) < 0 < max(given):
         raise Inexpressible("padding of other axes than height and width, or in front of the channels")

@@ -21,6 +21,10 @@ def reshape(steps: Steps, x: View | Param, *more: object, **other: object) -> Vi
     return found
 
 
+def _sizes(sizes: tuple[int, ...]) -> str:
+    return "x".join(map(str, sizes))
+
+
 def expand(steps: Steps, x: View | Param, *more: object) -> View | Param:
     """Broadcasting made visible: what takes the value broadcasts by itself."""
     return Param(x.name, (1, *steps.sizes[1:])) if isinstance(x, Param) else x
@@ -125,10 +129,7 @@ def cut(steps: Steps, x: View, dim: int = 0, start: int | None = None, end: int 
 
 
 RESHAPES: dict[str, Callable[..., Any]] = {
-    name: reshape
-    for name in ("reshape", "view", "flatten", "unflatten", "squeeze", "unsqueeze", "_unsafe_view", "view_as")
-} | {
-    "expand": expand, "expand_as": expand, "permute": permute, "transpose": transpose, "swapaxes": transpose,
-    "chunk": chunk, "split": split, "split_with_sizes": split, "tensor_split": chunk, "getitem": getitem,
-    "select": select, "slice": cut,
+    **dict.fromkeys(("reshape", "view", "flatten", "unflatten", "squeeze", "unsqueeze", "_unsafe_view", "view_as"), reshape),
+    **{f.__name__: f for f in (expand, permute, transpose, chunk, split, getitem, select)},
+    "expand_as": expand, "swapaxes": transpose, "split_with_sizes": split, "tensor_split": chunk, "slice": cut,
 }  # fmt: skip

@@ -20,9 +20,12 @@ Pass = Callable[[Net], Net]
 MOST_LETS = 10
 
 PASSES: tuple[Pass, ...] = (
-    open_biases, gates, residuals, shortcuts, norms, inceptions, patches, *FAMILIES, pools, class_count, *(lets,) * MOST_LETS, repeats, stages,
-    ratios, inline, named,
-)  # fmt: skip
+    *(open_biases, gates, residuals, shortcuts, norms, inceptions, patches),
+    *FAMILIES,
+    *(pools, class_count),
+    *(lets,) * MOST_LETS,
+    *(repeats, stages, ratios, inline, named),
+)
 
 
 def raised(net: Net, holds: Callable[[Net], bool]) -> Net:

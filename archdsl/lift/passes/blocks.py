@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 from archdsl.lift.tree import Fan, Item, Items, Net, Word, with_net, word
-from archdsl.registry import find
 
 MOST = 3  # words of a shortcut; what is longer is a branch like the other
 
@@ -19,16 +18,13 @@ def gates(net: Net) -> Net:
 def _gate(item: Item) -> Item:
     if not isinstance(item, Fan) or item.join != "mul" or len(item.branches) != 2 or item.branches[0]:
         return item
-    words = item.branches[1]
-    if [w.name for w in words if isinstance(w, Word)][:2] != ["gap", "conv"] or len(words) != 5:
+    words = [w for w in item.branches[1] if isinstance(w, Word)]
+    if len(words) != 5 or len(item.branches[1]) != 5:
         return item
     gap, narrow, act, widen, gate = words
-    narrow_is = isinstance(narrow, Word) and narrow.args == (("out", narrow.get("out")), ("k", 1))
-    widen_is = isinstance(widen, Word) and widen.args == (("out", item.cin), ("k", 1))
-    known = {p: find("net", "se") for p in ("act", "gate")}
-    if not (narrow_is and widen_is and known and isinstance(act, Word) and isinstance(gate, Word)):
+    if gap != Word("gap", (("keep", True),)) or narrow != Word("conv", (("out", narrow.get("out")), ("k", 1))):
         return item
-    if act.args or gate.args or not isinstance(gap, Word) or gap.args != (("keep", True),):
+    if widen != Word("conv", (("out", item.cin), ("k", 1))) or act.args or gate.args:
         return item
     if act.name not in ("relu", "silu", "gelu", "hardswish") or gate.name not in ("sigmoid", "hardsigmoid", "tanh"):
         return item
@@ -101,4 +97,6 @@ def _inception(item: Item) -> Item:
     if dict(words[10].args) | {"ceil": False} != {"k": 3, "s": 1, "p": 1, "ceil": False}:
         return item
     out, reduce, middle, reduce2, wide, pool = (w.get("out") for w in convs)
-    return word("inception", item.cin, out=out, reduce=reduce, middle=middle, reduce2=reduce2, wide=wide, pool=pool, k=k)
+    return word(
+        "inception", item.cin, out=out, reduce=reduce, middle=middle, reduce2=reduce2, wide=wide, pool=pool, k=k
+    )

@@ -244,7 +244,13 @@ def _name(window: Items, taken: set[str]) -> str:
         base = "block"
     elif fans and fans[0].join == "cat":
         first = window[0]
-        base = "fire" if isinstance(first, Word) and first.name == "conv" else "dense" if () in fans[0].branches else "module"
+        base = (
+            "fire"
+            if isinstance(first, Word) and first.name == "conv"
+            else "dense"
+            if () in fans[0].branches
+            else "module"
+        )
     if _halves(window):
         base = "down"
     names = [base, *(f"{base}{n}" for n in range(2, 99))]
@@ -261,13 +267,20 @@ def _halves(items: Items) -> bool:
 def named(net: Net) -> Net:
     """The lets in the order in which the network uses them, numbered likewise."""
     order: list[str] = []
+    inner: list[str] = []
 
     def look(items: Items) -> Items:
         order.extend(i.name for i in items if isinstance(i, Word) and i.name not in order)
         return items
 
+    def within(items: Items) -> Items:
+        inner.extend(i.name for i in items if isinstance(i, Word))
+        return items
+
     with_net(Net(net.items), look)
-    known = sorted(net.lets, key=lambda let: order.index(let.name) if let.name in order else len(order))
+    for let in net.lets:  # what is used by a let alone stands before it
+        with_net(Net(let.body), within)
+    known = sorted(net.lets, key=lambda let: -1 if let.name in inner else order.index(let.name))
     new: dict[str, str] = {}
     for let in known:
         base = let.name.rstrip("0123456789")

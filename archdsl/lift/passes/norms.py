@@ -6,13 +6,15 @@ from dataclasses import replace
 from typing import Any
 
 from archdsl.lift.show import value
-from archdsl.lift.tree import Fan, Group, Item, Items, Let, Net, Times, Word, everywhere, is_items, with_net
+from archdsl.lift.tree import Fan, Group, Item, Items, Net, Times, Word, everywhere, is_items
 from archdsl.registry import find
 
+HEAD = frozenset({"gap", "gmp", "flatten", "resize"})  # where the trunk is over
 FEW = 4  # convolutions outside families and lets up to which `bn` stands behind each
 
 
 def traits(item: Item) -> frozenset[str]:
+    """The traits of a word; none of anything else."""
     entry = find("net", item.name) if isinstance(item, Word) else None
     return entry.traits if entry else frozenset()
 
@@ -78,7 +80,8 @@ def _is(item: Item, name: str) -> bool:
 
 def _trunk(items: Items) -> tuple[int, int]:
     """The first and the last item with a convolution inside, what belongs to the last one with it."""
-    places = [n for n, item in enumerate(items) if any("conv" in traits(i) for i in _all((item,)))]
+    head = next((n for n, i in enumerate(items) if isinstance(i, Word) and i.name in HEAD), len(items))
+    places = [n for n, item in enumerate(items[:head]) if any("conv" in traits(i) for i in _all((item,)))]
     if not places:
         return -1, -1
     last = places[-1]
@@ -90,7 +93,12 @@ def _trunk(items: Items) -> tuple[int, int]:
 def _all(items: Items) -> list[Item]:
     """Every item, in order, gates left closed."""
     out: list[Item] = []
-    everywhere(items, lambda inner: (out.extend(inner), inner)[1])
+
+    def look(inner: Items) -> Items:
+        out.extend(inner)
+        return inner
+
+    everywhere(items, look)
     return out
 
 
@@ -135,6 +143,8 @@ def _outer(items: Items) -> list[Item]:
                 inner = list(branches)
             case Times(body=body) | Group(body=body):
                 inner = [body]
+            case _:
+                pass
         for part in inner:
             out += _outer(part)
     return out
@@ -152,12 +162,16 @@ def inline(net: Net) -> Net:
     plain = [n for n, i in enumerate(group.body) if _is(i, "conv") or _is(i, "dwconv")]
     families = [n for n, i in enumerate(group.body) if isinstance(i, Word) and i.stages]
     if len(plain) > FEW or len(families) != 1 or net.lets or any(not isinstance(i, Word) for i in group.body):
-        return net if len(group.body) > 1 or not isinstance(group.body[0], Word) else net
+        return net
     named = group.body[families[0]]
     out: list[Item] = []
     for item in group.body:
         if item is named:
-            needs = ("+bn",) if isinstance(item, Word) and item.name in ("vgg", "alexnet") and rest != group.modifiers else ()
+            needs = (
+                ("+bn",)
+                if isinstance(item, Word) and item.name in ("vgg", "alexnet") and rest != group.modifiers
+                else ()
+            )
             modifiers = (*needs, *rest)
             out.append(Group((item,), modifiers) if modifiers else item)
         else:
@@ -165,6 +179,3 @@ def inline(net: Net) -> Net:
             if "conv" in traits(item) and rest != group.modifiers:
                 out.append(Word("bn"))
     return Net((*net.items[:at], *out, *net.items[at + 1 :]), net.lets)
-
-
-__all__ = ["Let", "inline", "norms", "open_biases", "traits", "with_net"]

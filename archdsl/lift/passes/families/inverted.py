@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from archdsl.ir.symbol import make_divisible
 from archdsl.lift.passes.families.stagelist import Block, Family, bare
@@ -38,7 +38,7 @@ def inverted(items: Items, at: int) -> Inverted | None:
         found = _parts(f) if f else None
         if found is None or found.items != len(f):
             return None
-        return Inverted(*[getattr(found, n) for n in Inverted.__slots__[:-1]], 1) if _stays(found) else None
+        return replace(found, items=1) if _stays(found) else None
     found = _parts(items[at : at + 7])
     if found is None or _stays(found):
         return None
@@ -65,7 +65,12 @@ def _parts(items: Items) -> Inverted | None:
     at += 2
     gate = words[at] if words[at].name == "se" else None
     at += gate is not None
-    if len(words) <= at or words[at].name != "conv" or not _pointwise(words[at]) or list(items[: at + 1]) != words[: at + 1]:
+    if (
+        len(words) <= at
+        or words[at].name != "conv"
+        or not _pointwise(words[at])
+        or list(items[: at + 1]) != words[: at + 1]
+    ):
         return None
     cin = first_cin(items)
     return Inverted(cin, hidden, words[at].get("out"), deep.get("k", 3), deep.get("s", 1), second.name, gate, at + 1)
@@ -108,5 +113,5 @@ def _v3(items: Items, at: int) -> Block | None:
 
 
 INVERTED = (
-    Family("efficientnet", _efficient), Family("mobilenetv2", _v2), Family("mobilenetv3", _v3, split=("act",)),
+    Family("efficientnet", _efficient), Family("mobilenetv2", _v2, leaves=inverted), Family("mobilenetv3", _v3, split=("act",)),
 )  # fmt: skip

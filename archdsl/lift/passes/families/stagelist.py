@@ -30,7 +30,8 @@ Reader = Callable[[Items, int], Block | None]
 class Family:
     """A family's word and its reader. ``strides``: from the second stage on a stage halves the image by itself.
     ``split``: settings that a family has for all its stages; it ends where they change. ``all``: it takes every ``res``
-    of a sequence, or none."""
+    of a sequence, or none; ``leaves``: says of a place whether a block of a like family stands there, of which none
+    may be left."""
 
     name: str
     read: Reader
@@ -38,6 +39,7 @@ class Family:
     stride: str = "s"
     split: tuple[str, ...] = ()
     all: bool = False
+    leaves: Callable[[Items, int], object] | None = None
 
 
 def in_trunk(family: Family) -> Callable[[Net], Net]:
@@ -73,6 +75,8 @@ def found(items: Items, family: Family) -> Items:
             at += 1
     if family.all and any(isinstance(i, Word) and i.name == "res" for i in out):
         return items
+    if family.leaves and any(family.leaves(tuple(out), n) for n in range(len(out))):
+        return items
     return tuple(out)
 
 
@@ -85,7 +89,9 @@ def family_word(family: Family, run: list[Block], cin: int) -> Word:
             stages[-1] = (last, stages[-1][1] + 1)
         else:
             stages.append((block, 1))
-    return staged(family.name, [(b.width, d, {**b.settings, **_stride(family, b.s, i)}) for i, (b, d) in enumerate(stages)], cin)
+    return staged(
+        family.name, [(b.width, d, {**b.settings, **_stride(family, b.s, i)}) for i, (b, d) in enumerate(stages)], cin
+    )
 
 
 def _stride(family: Family, s: int, index: int) -> dict[str, int]:
