@@ -1,0 +1,124 @@
+"""The gate: the source's weights in the network of the text, and equal logits, before a text leaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, fx, nn
+
+from archdsl.emit.build import build
+from archdsl.ir.cost import cost
+from archdsl.ir.trace import Trace
+from archdsl.lift.findings import Unequal
+from archdsl.lift.match import paired
+from archdsl.lift.steps import Step
+
+TOLERANCE = 1e-5  # of the largest logit, in eval mode, for two images
+LIVELY = 1e-3  # logits of two images differ by more than this share of the largest one, or equality would say little
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the gate saw: parameters, the difference as a share of the largest logit, in which precision, and the number
+    of parameters that the result in eval mode does not need and that were left out."""
+
+    params: int
+    difference: float
+    precision: str
+    left_out: int = 0
+
+
+def pass_gate(
+    source: fx.GraphModule, trace: Trace, steps: list[Step], output: int, name: str, images: Tensor | None = None
+) -> Report:
+    """Compare the network of a text with the source, whose weights are drawn anew.
+
+    Raises:
+        Unequal: parameters or logits differ; the message says by how much.
+    """
+    held = sum(p.numel() for p in source.parameters())
+    used = {step.sources[w] for step in steps for w in step.layer.weights}
+    left_out = held - sum(p.numel() for n, p in source.named_parameters() if n in used)
+    counted = cost(trace).params
+    if counted != held - left_out:
+        raise Unequal(f"the spec of {name} has {counted:,} parameters, the source {held - left_out:,}", help=BUG)
+    if images is None:
+        images = torch.randn(2, *trace.input, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        enliven(source, images)
+        ours = build_alike(trace, source, steps, output)
+        difference, alive = _difference(source, ours, images)
+        precision = "float32"
+        if not difference <= TOLERANCE:  # NaN too; rounding may be the reason: twice the digits decide
+            difference, alive = _difference(source.double(), ours.double(), images.double())
+            precision = "float64"
+    if not difference <= TOLERANCE:
+        raise Unequal(f"the logits of {name} differ by {difference:.1e} of the largest (at most {TOLERANCE:.0e} is "
+                      "rounding)", help=BUG)  # fmt: skip
+    if not alive:
+        raise Unequal(f"the logits of {name} hardly depend on the input, so that their equality says nothing",
+                      help="another --input may serve")  # fmt: skip
+    return Report(counted, difference, precision, left_out)
+
+
+BUG = "nothing was written; this is a fault of the importer: please report the source"
+
+
+def build_alike(trace: Trace, source: nn.Module, steps: list[Step], output: int) -> nn.Module:
+    """The network of a text with the source's own tensors as weights, in eval mode."""
+    with torch.device("meta"):
+        ours = build(trace).eval()
+    theirs: dict[str, Tensor] = dict(source.named_parameters(remove_duplicate=False))
+    theirs |= dict(source.named_buffers(remove_duplicate=False))
+    wanted = ours.state_dict()
+    state: dict[str, Tensor] = {}
+    for row, at in paired(trace, steps, output, loose=True).items():
+        for own, name in steps[at].sources.items():
+            key = f"{trace.rows[row].path}.{own}"
+            state[key] = theirs[name].detach().reshape(wanted[key].shape)
+    for key, value in wanted.items():
+        if key not in state and key.endswith("num_batches_tracked"):
+            state[key] = torch.zeros((), dtype=value.dtype)
+    ours.load_state_dict(state, assign=True)
+    return ours
+
+
+def _difference(source: nn.Module, ours: nn.Module, images: Tensor) -> tuple[float, bool]:
+    """The largest difference as a share of the largest logit, and whether the logits tell the images apart."""
+    expected, found = source(images), ours(images)
+    expected = expected[0] if isinstance(expected, tuple | list) else expected
+    if expected.shape != found.shape:
+        return float("inf"), True
+    scale = float(expected.abs().max()) or 1.0
+    alive = float((expected[0] - expected[1]).abs().max()) > LIVELY * scale
+    return float((found - expected).abs().max()) / scale, alive
+
+
+def enliven(source: nn.Module, images: Tensor) -> None:
+    """Random weights that keep a signal's scale, everywhere different, and running statistics near the images': what is
+    wired wrongly shows, and nothing dies on the way."""
+    generator = torch.Generator().manual_seed(0)
+    for name, value in (*source.named_parameters(), *source.named_buffers()):
+        if not value.is_floating_point():
+            continue
+        if value.ndim > 1:
+            value.normal_(0, (2 * value.shape[0] / value.numel()) ** 0.5, generator=generator)
+        elif name.endswith(("weight", "running_var")):
+            value.uniform_(0.5, 2.5, generator=generator)
+        else:
+            value.normal_(0, 0.1, generator=generator)
+
+    def look(module: nn.Module, args: tuple[Tensor, ...]) -> None:
+        x = args[0]
+        axes = (0, *range(2, x.ndim))
+        variance, mean = torch.var_mean(x, axes, correction=0)
+        for value, seen in ((module.running_mean, mean), (module.running_var, variance + 0.1)):
+            if isinstance(value, Tensor):
+                value.copy_(seen * (1 + 0.1 * torch.rand(seen.shape, generator=generator)))
+
+    norms = [m for m in source.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
+    handles = [m.register_forward_pre_hook(look) for m in norms]
+    source(images)
+    for handle in handles:
+        handle.remove()

@@ -1,0 +1,59 @@
+"""The whole way: a source's module to the text of a spec that has passed the gate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from archdsl.lift.gate import Report, pass_gate
+from archdsl.lift.lift import lift
+from archdsl.lift.match import read
+from archdsl.lift.models import model
+from archdsl.lift.sources import Named
+from archdsl.lift.trace import traced
+from archdsl.lift.write import written
+from archdsl.syntax.format import format
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """A spec's text, its head included, and what the gate saw."""
+
+    text: str
+    report: Report
+
+
+def imported(source: Named, shape: tuple[int, ...] | None = None, unused: bool = False) -> Imported:
+    """The spec of a source.
+
+    Args:
+        shape: what arrives; by default what the source is published for.
+        unused: what the result in eval mode does not need may be left out.
+
+    Raises:
+        ArchError: there is no such source, or no graph can be taken of it.
+        Refused: it cannot be expressed; every place is named.
+        Unequal: the spec that was found is not equal to the source.
+    """
+    module, usual = model(source)
+    return spec_of(module, shape or usual, str(source), unused)
+
+
+def spec_of(module: nn.Module, shape: tuple[int, ...], name: str, unused: bool = False) -> Imported:
+    """The spec of a module; its weights are drawn anew on the way."""
+    graph = traced(module, shape, name)
+    steps, output = lift(graph, shape, name, unused)
+    body, steps, rates = written(steps, output, shape)
+    report = pass_gate(graph, read(body), steps, output, name)
+    return Imported(format(head(name, report, rates) + "\n" + body), report)
+
+
+def head(name: str, report: Report, rates: str) -> str:
+    """The comment before a spec: where it comes from, and how many parameters it has."""
+    kind, _, rest = name.partition(":")
+    parity = f"# parity: {kind}.{rest}" if kind in ("torchvision", "timm") else f"# imported from {name}"
+    lines = [parity, f"# {report.params:,} parameters"]
+    if report.left_out:
+        lines.append(f"# Without {report.left_out:,} parameters on which the result in eval mode does not depend.")
+    return "\n".join([*lines, *([rates] if rates else []), ""])

@@ -1,0 +1,191 @@
+"""The fx graph read from front to back: each node handed to the operation of its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+from archdsl.lift.findings import Finding, Refused
+from archdsl.lift.modules import Param, rule_of
+from archdsl.lift.ops import ATEN, OPS
+from archdsl.lift.steps import Inexpressible, Step, Steps
+from archdsl.lift.trace import BATCH, got, is_tensor
+from archdsl.lift.views import View
+
+UNKNOWN: Any = type("Unknown", (), {"__repr__": lambda self: "unknown"})()  # what follows from a refused place
+DISPATCHED: dict[Any, str] = {
+    nn.functional.max_pool2d: "max_pool2d", nn.functional.adaptive_max_pool2d: "adaptive_max_pool2d",
+}  # fmt: skip
+
+
+def lift(graph: fx.GraphModule, shape: tuple[int, ...], name: str, unused: bool = False) -> tuple[list[Step], int]:
+    """The steps of a traced module, dead ones left out, and which of them is the result.
+
+    Args:
+        unused: parameters on which the result does not depend may be left out.
+
+    Raises:
+        Refused: places that no word expresses, all of them.
+    """
+    steps = Steps(tuple(shape), BATCH)
+    values: dict[fx.Node, Any] = {}
+    result: Any = UNKNOWN
+    inputs = 0
+    for node in graph.graph.nodes:
+        if node.op == "placeholder":
+            values[node] = steps.view(-1) if inputs == 0 else node.args[0] if node.args else UNKNOWN
+            inputs += 1
+        elif node.op == "output":
+            result = fx.node.map_arg(node.args[0], lambda n: values[n])
+        elif not is_tensor(got(node)):
+            values[node] = got(node)  # sizes and other plain values are those of the example
+        else:
+            values[node] = _value(graph, node, values, steps)
+    at = _result(result, steps)
+    found = live(steps.made, at)
+    if not steps.findings:
+        _once(graph, found[0], unused, steps.findings)
+    if steps.findings:
+        raise Refused(name, tuple(dict.fromkeys(steps.findings)))
+    return found
+
+
+def _value(graph: fx.GraphModule, node: fx.Node, values: dict[fx.Node, Any], steps: Steps) -> Any:
+    if node.op == "get_attr":
+        return Param(str(node.target), tuple(got(node).shape))
+    args = fx.node.map_arg(node.args, lambda n: values[n])
+    named = fx.node.map_arg(node.kwargs, lambda n: values[n])
+    if any(v is UNKNOWN for v in _flat((args, named))):
+        return UNKNOWN
+    steps.path = _path(node)
+    steps.sizes = tuple(got(node).shape) if isinstance(got(node), Tensor) else ()
+    module = graph.get_submodule(str(node.target)) if node.op == "call_module" else None
+    shown = _name(node.target) if module is None else type(module).__name__
+    inplace = bool(named.get("inplace")) or shown.endswith("_") or bool(getattr(module, "inplace", False))
+    try:
+        if module is None:
+            function = _operation(shown, node)
+        else:
+            word, own = _module(graph, str(node.target))
+            named, function = {**own, **named}, OPS[word]
+        value = function(steps, *args, **named)
+    except Inexpressible as error:
+        steps.findings.append(Finding(steps.path, shown, str(error)))
+        return UNKNOWN
+    except (TypeError, AttributeError, IndexError, KeyError):
+        steps.findings.append(Finding(steps.path, shown, "called in a way that no word stands for"))
+        return UNKNOWN
+    if inplace and node.args and isinstance(node.args[0], fx.Node):
+        values[node.args[0]] = value  # whoever reads the argument from here on sees the result
+    return value
+
+
+def _module(graph: fx.GraphModule, path: str) -> tuple[str, dict[str, Any]]:
+    module = graph.get_submodule(path)
+
+    def own(name: str) -> Param | None:
+        holder: Any = module
+        for part in name.split("."):
+            holder = getattr(holder, part, None)
+        return None if holder is None else Param(f"{path}.{name}", tuple(holder.shape))
+
+    rule = rule_of(module)
+    if rule is None:
+        raise Inexpressible("there is no word for this module")
+    return rule(module, own)
+
+
+def _operation(word: str, node: fx.Node) -> Callable[..., Any]:
+    bare = word.rstrip("_") if word not in OPS else word
+    if isinstance(node.target, torch._ops.OpOverload):
+        bare = ATEN.get(bare, bare)
+    if bare not in OPS:
+        raise Inexpressible("there is no word for this operation")
+    return OPS[bare]
+
+
+def _name(target: Any) -> str:
+    if isinstance(target, str):
+        return target
+    if isinstance(target, torch._ops.OpOverload):
+        return str(target._schema.name.split("::")[1])
+    return DISPATCHED.get(target) or str(getattr(target, "__name__", target))
+
+
+def _path(node: fx.Node) -> str:
+    if node.op == "call_module":
+        return str(node.target)
+    stack = node.meta.get("nn_module_stack") or {}
+    last = list(stack.values())[-1] if stack else ("", None)
+    return str(last[0] if isinstance(last, tuple) else "").removeprefix("L['self'].")
+
+
+def _flat(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, tuple | list) and not isinstance(value, Param):
+        for item in value:
+            yield from _flat(item)
+    else:
+        yield value
+
+
+def _result(value: Any, steps: Steps) -> int:
+    if isinstance(value, tuple | list) and len(value) == 1:
+        value = value[0]
+    if value is UNKNOWN:
+        return -1
+    steps.path = ""
+    if not isinstance(value, View):
+        steps.findings.append(Finding("", "output", "the result is not one tensor"))
+        return -1
+    try:
+        at = steps.plain(value)
+    except Inexpressible as error:
+        steps.findings.append(Finding("", "output", str(error)))
+        return -1
+    if len(steps.shape(at)) != 1:
+        shape = "x".join(map(str, steps.shape(at)))
+        steps.findings.append(Finding("", "output", f"the result is {shape}; a network here ends in a vector"))
+    return at
+
+
+def live(steps: list[Step], output: int) -> tuple[list[Step], int]:
+    """The steps on which the output depends, numbered anew."""
+    needed, stack = set(), [output]
+    while stack:
+        at = stack.pop()
+        if at >= 0 and at not in needed:
+            needed.add(at)
+            stack += steps[at].inputs
+    number = {old: new for new, old in enumerate(sorted(needed))} | {-1: -1}
+    kept = []
+    for old in sorted(needed):
+        step = steps[old]
+        kept.append(Step(step.op, step.layer, tuple(number[i] for i in step.inputs), step.sources, step.path))
+    return kept, number[output]
+
+
+def _once(graph: fx.GraphModule, steps: list[Step], unused: bool, findings: list[Finding]) -> None:
+    """Each parameter is a weight of one step: of none it would be lost, of several it would be counted twice."""
+    tensors = dict(graph.named_parameters(remove_duplicate=False)) | dict(graph.named_buffers(remove_duplicate=False))
+    used: dict[int, Step] = {}
+    for step in steps:
+        for weight in step.layer.weights:
+            tensor = tensors[step.sources[weight]]
+            if id(tensor) in used:
+                findings.append(Finding(step.path, step.op.name, f"shares its {weight} with {used[id(tensor)].path}; "
+                                        "only `shared(f, n)` has one set of weights for a chain of equal layers"))  # fmt: skip
+            used[id(tensor)] = step
+    if unused:
+        return
+    left: dict[str, int] = {}
+    for name, tensor in graph.named_parameters():
+        if id(tensor) not in used:
+            owner = name.rpartition(".")[0]
+            left[owner] = left.get(owner, 0) + tensor.numel()
+    findings += [Finding(p, "parameters", f"the result in eval mode does not depend on its {n:,} parameters; with "
+                         "--unused they are left out") for p, n in left.items()]  # fmt: skip
