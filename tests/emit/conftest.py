@@ -44,11 +44,12 @@ def made() -> Callable[..., tuple[Spec, nn.Module]]:
 def exported(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     """The net of SPEC in training mode, exported once; ``state`` is a copy of its state from before."""
     pytest.importorskip("onnx")
+    from archdsl.emit.deploy import Form
     from archdsl.emit.onnx import export
 
     spec = load(SPEC, input=(3, 16, 16), classes=10)
     model = shake(build(spec.trace))
     state = {k: v.clone() for k, v in model.state_dict().items()}
     path: Path = tmp_path_factory.mktemp("onnx") / "model.onnx"
-    report = export(model, path, input=spec.input, classes=10, metadata={"archdsl.spec": spec.canonical})
+    report = export(model, path, Form(spec.input, 10), metadata={"archdsl.spec": spec.canonical})
     return SimpleNamespace(spec=spec, model=model, state=state, path=path, report=report)
