@@ -27,6 +27,8 @@ from archdsl.emit.onnx import OPSET, Report, convert, export, gate  # noqa: E402
 SHAPE = (3, 16, 16)
 FORM = Form(SHAPE, 10)
 
+pytestmark = pytest.mark.usefixtures("one_registry")
+
 
 def write(exported: SimpleNamespace, path: Path, **options: Any) -> Report:
     return export(exported.model, path, FORM, **options)

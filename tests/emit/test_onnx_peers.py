@@ -24,6 +24,8 @@ SHAPE = (3, 16, 16)
 FORM = Form(SHAPE, 10)
 BATCH = ({0: torch.export.Dim("batch")},)
 
+pytestmark = pytest.mark.usefixtures("one_registry")
+
 
 def torch_writes(model: nn.Module, path: Path, **options: Any) -> Path:
     """What torch's exporter does with these options, without our care."""

@@ -22,6 +22,8 @@ from archdsl.emit.agree import compare
 from archdsl.emit.deploy import Form
 from archdsl.emit.onnx import convert, export, gate
 
+pytestmark = pytest.mark.usefixtures("one_registry")
+
 
 @pytest.fixture
 def unreached(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,6 +38,8 @@ TOGETHER = {
               "dropconnect(conv(8), 0.3) gap linear(10)",
 }  # fmt: skip
 
+pytestmark = pytest.mark.usefixtures("one_registry")
+
 
 def answers(path: Path, x: torch.Tensor) -> np.ndarray:
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])

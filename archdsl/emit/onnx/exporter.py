@@ -71,18 +71,16 @@ def export(
         _check_size(model, form)
     check(model)
     check_target(path)
-    net, reference = deployed(model, form), deployed(model, form.plain)
-
     from archdsl.emit.onnx import convert, gate  # they import onnx
 
-    metadata = {**(metadata or {}), **form.about()}
-    proto = convert.convert(net, form, opset, metadata)
+    proto = convert.convert(deployed(model, form), form, opset, {**(metadata or {}), **form.about()})
+    nodes = len(proto.graph.node)
     with replacing_several(path) as room:
         file = room / path.name
         write(proto, file, external)
+        del proto  # each copy of a large network's weights counts
         gate.check_file(file, form, opset, external)
-        agreed = gate.parity(file, reference, form)
-        report = Report(path, opset, 0, len(proto.graph.node), agreed)
+        report = Report(path, opset, 0, nodes, gate.parity(file, deployed(model, form.plain), form))
         if int8 is not None:
             from archdsl.emit.onnx.quantize import quantize
 
