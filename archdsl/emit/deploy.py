@@ -118,6 +118,7 @@ def deployed(model: nn.Module, form: Form) -> nn.Module:
     net = copy.deepcopy(model).cpu().float().eval().requires_grad_(False)
     merge(net)
     if form.mc:
+        _own_masks(net)
         enliven(net)
     if form.folded:
         fold(net)
@@ -127,6 +128,15 @@ def deployed(model: nn.Module, form: Form) -> nn.Module:
     if not (form.preprocess or form.softmax or form.half):
         return net
     return Deployed(net, form)
+
+
+def _own_masks(net: nn.Module) -> None:
+    """Dropout as a comparison with uniform numbers. ONNX has an operator for it, but onnxruntime 1.32 seeds that
+    operator's generator with one number more at each call, and takes the first draws of such generators as they come:
+    the first value of a batch is then kept, or dropped, in every call alike."""
+    for path, module in list(net.named_modules()):
+        if isinstance(module, nn.Dropout | nn.Dropout2d) and path:
+            net.set_submodule(path, layers.PhasedDropout(module.p, channels=isinstance(module, nn.Dropout2d)))
 
 
 class Deployed(nn.Module):
