@@ -1,9 +1,7 @@
-"""``archdsl export``: a spec or a run as an ONNX file, or as a Python file that needs torch alone."""
+"""``archdsl export``: a spec or a run as an ONNX file, a torch.export program, or Python source that needs torch alone."""
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -18,38 +16,81 @@ if TYPE_CHECKING:
     from archdsl.api import Spec
     from archdsl.train.runs import Run
 
-Target = Literal["onnx", "torch"]
-SUFFIXES: dict[str, Target] = {".onnx": "onnx", ".py": "torch"}
-HARDLY = 1e-4  # logits that vary less than this, as a share of the largest, agree whatever is between
+Target = Literal["onnx", "exported", "torch"]
+SUFFIXES: dict[str, Target] = {".onnx": "onnx", ".pt2": "exported", ".py": "torch"}
 
 
 def command(
     spec: Annotated[str, typer.Argument(metavar="SPEC|RUN", help="A spec, or the folder of a run: its last weights.")],
-    target: Annotated[Path, typer.Argument(metavar="FILE", help="model.onnx, or model.py for a file of Python.")],
+    target: Annotated[
+        Path, typer.Argument(metavar="FILE", help="model.onnx; model.pt2 for torch.export; model.py for source.")
+    ],
     to: Annotated[
         Target | None, typer.Option("--to", help="What to write, where the file's ending does not say.")
     ] = None,
-    opset: Annotated[int | None, typer.Option("--opset", metavar="N", help="Version of ONNX's operators.")] = None,
+    opset: Annotated[int | None, typer.Option("--opset", metavar="N", help="Version of ONNX's operators; 21.")] = None,
+    preprocess: Annotated[
+        Literal["nchw", "nhwc", "values"] | None,
+        typer.Option("--preprocess", help="Take bytes as (C, H, W) or (H, W, C), or the values of a table, and "
+                     "normalise them inside. Images are not resized."),
+    ] = None,
+    softmax: Annotated[bool, typer.Option("--softmax", help="Give probabilities instead of logits.")] = False,
+    mc: Annotated[bool, typer.Option("--mc", help="Keep dropout alive: each call draws anew.")] = False,
+    half: Annotated[bool, typer.Option("--half", help="Weights and activations in float16; ends float32.")] = False,
+    half_io: Annotated[bool, typer.Option("--half-io", help="With --half: inputs and outputs too.")] = False,
+    quantize: Annotated[
+        Literal["int8"] | None,
+        typer.Option("--quantize", help="Static, calibrated on training images; with its test accuracy."),
+    ] = None,
+    calibrate: Annotated[
+        int | None, typer.Option("--calibrate", metavar="N", min=1, help="Images to calibrate on; 512.")
+    ] = None,
+    max_drop: Annotated[
+        float | None,
+        typer.Option("--max-drop", metavar="SHARE", min=0, max=1, help="Accuracy that int8 may cost; 0.02."),
+    ] = None,
+    no_fold: Annotated[bool, typer.Option("--no-fold", help="Keep batch norm as layers of their own.")] = False,
+    external_data: Annotated[
+        bool, typer.Option("--external-data", help="Weights in FILE.data beside it; for more than 1.5 GB.")
+    ] = False,
+    labels: Annotated[
+        str | None, typer.Option("--labels", metavar="A,B,…|FILE", help="Names of the classes, for the metadata.")
+    ] = None,
     input: Input = None,
     classes: Classes = None,
     data: Data = None,
     set: Set = None,
     seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Of a spec's fresh weights; 0.")] = None,
+    data_root: Annotated[
+        Path | None,
+        typer.Option("--data-root", metavar="DIR", help="Where data for --quantize lies; before ARCHDSL_DATA."),
+    ] = None,
     format: Annotated[Literal["text", "json"], typer.Option("--format", help="How to print the report.")] = "text",
-) -> None:
-    """Write a spec or a run as ONNX: one file, any batch size, compared with onnxruntime before it gets its name. Or as
-    a model.py that needs torch alone, with a run's weights beside it."""
+) -> None:  # fmt: skip
+    """Write a spec or a run as ONNX: one file, any batch size, compared with onnxruntime before it gets its name; as a
+    program of torch.export; or as a model.py that needs torch alone, with a run's weights beside it.
+
+    \b
+    archdsl export RUN model.onnx                               compared with torch
+    archdsl export RUN model.onnx --preprocess nhwc --softmax   bytes in, probabilities out
+    archdsl export RUN model.onnx --quantize int8               with its test accuracy
+    archdsl export RUN model.onnx --mc                          dropout alive
+    archdsl export RUN model.py                                 then: python model.py
+    """
+    from archdsl.cli.deploying import Wish, line, say, write
     from archdsl.cli.output import put, put_json, talk
 
     kind = chosen(target, to)
-    if kind == "torch" and (opset is not None or seed is not None):
-        option = "--opset" if opset is not None else "--seed"
-        raise ArchError(f"{option} has no effect on {target}", help="leave it out")
+    wish = Wish(opset, preprocess, softmax, mc, half, half_io, quantize, calibrate, max_drop, no_fold, external_data,
+                labels, seed, data_root)  # fmt: skip
+    wish.check(kind, target)
     loaded, run = opened(spec, input=input, classes=classes, data=data, set=set, seed=seed)
     talk(loaded.notes)
-    about = {"spec": loaded.name, "hash": loaded.hash, "input": list(loaded.input), "classes": loaded.classes}
-    done = to_onnx(loaded, run, target, opset, seed or 0) if kind == "onnx" else to_torch(loaded, run, target)
+    if target.is_file():
+        say(f"note: {target} is there, and will be replaced")
+    done = write(loaded, run, target, kind, wish)
     if format == "json":
+        about = {"spec": loaded.name, "hash": loaded.hash, "input": list(loaded.input), "classes": loaded.classes}
         put_json({"path": str(target), "format": kind, **about, **done})
     else:
         put(f"{target}: {line(done)}\n")
@@ -60,8 +101,8 @@ def chosen(target: Path, to: Target | None) -> Target:
     by_ending = SUFFIXES.get(target.suffix.lower())
     if to is None and by_ending is None:
         raise ArchError(f"the ending of {target} does not say what to write",
-                        help="end it in .onnx (ONNX) or .py (a file of Python), or give --to onnx or --to "
-                        "torch")  # fmt: skip
+                        help="end it in .onnx (ONNX), .pt2 (torch.export) or .py (a file of Python), or give "
+                        "--to")  # fmt: skip
     if to is not None and by_ending not in (None, to):
         raise ArchError(f"--to {to} and the ending of {target} contradict each other", help="leave --to out")
     return to or by_ending or "onnx"
@@ -83,44 +124,6 @@ def opened(spec: str, *, seed: int | None, **given: Any) -> tuple[Spec, Run | No
     return load(Source(str(folder / "spec.arch"), run.spec), input=given["input"]), run
 
 
-def to_onnx(spec: Spec, run: Run | None, target: Path, opset: int | None, seed: int) -> dict[str, Any]:
-    """Write the ONNX file; what was written, as plain values."""
-    from archdsl.emit.onnx import export
-    from archdsl.emit.target import check_target
-
-    check_target(target)  # before torch is imported and weights are drawn
-    if run is None:
-        say(f"note: the weights are fresh, of seed {seed}; the folder of a run has trained ones")
-    weights = "trained" if run else f"fresh, seed {seed}"
-    report = export(model_of(spec, run, seed), target, input=spec.input, classes=spec.classes, opset=opset,
-                    metadata={**metadata(spec, run), "archdsl.weights": weights})  # fmt: skip
-    if report.spread < HARDLY:
-        say("note: the logits hardly depend on the input, so that torch and onnxruntime agree says little here")
-    return {"weights": weights, "opset": report.opset, "bytes": report.bytes, "nodes": report.nodes,
-            "difference": report.difference, "differences": {str(n): d for n, d in report.differences.items()},
-            "spread": report.spread}  # fmt: skip
-
-
-def to_torch(spec: Spec, run: Run | None, target: Path) -> dict[str, Any]:
-    """Write the Python file, and a run's weights beside it; what was written, as plain values."""
-    import shutil
-
-    from archdsl.emit.source import source
-    from archdsl.emit.target import replacing
-
-    beside = target.with_suffix(".safetensors")
-    how = f'\n\nWeights: model.load_state_dict(safetensors.torch.load_file("{beside.name}"))' if run else ""
-    text = source(spec.trace, spec.canonical.strip() + how).encode()
-    done: dict[str, Any] = {"bytes": len(text), "weights": str(beside) if run else None}
-    with replacing(target) as file:
-        file.write_bytes(text)
-        if run is not None:
-            model_of(spec, run)  # the weights are whole and fit
-            with replacing(beside) as weights:
-                shutil.copyfile(run.weights, weights)
-    return done
-
-
 def model_of(spec: Spec, run: Run | None, seed: int = 0) -> nn.Module:
     """The network with a run's last weights, or with fresh ones as training would begin with."""
     from archdsl.emit.build import build
@@ -136,38 +139,3 @@ def model_of(spec: Spec, run: Run | None, seed: int = 0) -> nn.Module:
         raise StoreError(f"the weights of {run.folder} do not fit its spec: {str(error).splitlines()[-1].strip()}",
                          help="another --input may not fit them; else train again") from error  # fmt: skip
     return model
-
-
-def metadata(spec: Spec, run: Run | None = None) -> dict[str, str]:
-    """What a file says of its network besides shapes: the text, its hash, the names of the classes, and how images are
-    normalised: (x / 255 - mean) / std for each channel, as JSON. A run says what it was trained with; a spec, what is
-    published of its data set, which is nothing for a folder of one's own.
-    """
-    from archdsl.words.data.values import Dataset
-
-    found = {"archdsl.spec": spec.canonical, "archdsl.hash": spec.hash}
-    for setting in spec.graph.data:
-        data = setting.value
-        if isinstance(data, Dataset) and data.input[0] == spec.input[0]:  # another size is normalised alike
-            known = (data.class_names, data.mean, data.std) if run is None else (
-                run.facts.classes, run.facts.mean, run.facts.std)  # fmt: skip
-            found["archdsl.data"] = data.name
-            names = ("class_names", "mean", "std")
-            found |= {f"archdsl.{k}": json.dumps(v) for k, v in zip(names, known, strict=True) if v}
-    return found
-
-
-def line(done: dict[str, Any]) -> str:
-    """What was written, for a person."""
-    size = f"{done['bytes']:,} bytes"
-    if "opset" not in done:
-        return size + (f", weights in {done['weights']}" if done["weights"] else "")
-    batches = ", ".join(done["differences"])
-    return (f"{size}, opset {done['opset']}, {done['nodes']} nodes, weights {done['weights']}; differs from torch by "
-            f"{done['difference']:.1e} of the largest logit (batches {batches})")  # fmt: skip
-
-
-def say(text: str) -> None:
-    """Talk, to standard error."""
-    if sys.stderr is not None:
-        print(text, file=sys.stderr)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,7 +15,7 @@ def check_target(path: Path) -> None:
     """Fail before any work is done if no file can be written there.
 
     Raises:
-        EnvError: the folder is missing or cannot be written, or the path is a folder.
+        EnvError: the folder is missing or cannot be written, or the path is a folder or a device.
     """
     with replacing(path, keep=False):
         pass
@@ -27,10 +28,9 @@ def replacing(path: Path, keep: bool = True) -> Iterator[Path]:
     Raises:
         EnvError: it cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     with _explained(path):
-        if path.is_dir():
-            raise EnvError(f"{path} is a folder", help="name a file in it")
+        path = _place(path)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
         try:
             temporary.open("wb").close()
             yield temporary
@@ -43,6 +43,45 @@ def replacing(path: Path, keep: bool = True) -> Iterator[Path]:
         if keep:
             with suppress(OSError):  # some systems cannot open a folder
                 _sync(path.parent, os.O_RDONLY)
+
+
+@contextmanager
+def replacing_several(path: Path) -> Iterator[Path]:
+    """A new folder beside ``path``, in which the file of that name and others are written. When the block ends well,
+    all files in it move beside ``path``, that of the name itself last; when anything is raised, none does.
+
+    Raises:
+        EnvError: they cannot be written.
+    """
+    with _explained(path):
+        path = _place(path)
+        room = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            shutil.rmtree(room, ignore_errors=True)  # of a process of that number that was killed
+            room.mkdir()
+            yield room
+            files = sorted(room.iterdir(), key=lambda file: (file.name == path.name, file.name))
+            for file in files:
+                _sync(file, os.O_RDWR)
+            for file in files:
+                os.replace(file, path.with_name(file.name))
+        finally:
+            shutil.rmtree(room, ignore_errors=True)
+        with suppress(OSError):
+            _sync(path.parent, os.O_RDONLY)
+
+
+def _place(path: Path) -> Path:
+    """Where the file itself lies: a link stays a link, and what is no file is not replaced by one.
+
+    Raises:
+        EnvError: it is a folder, a device or a pipe.
+    """
+    if path.is_dir():
+        raise EnvError(f"{path} is a folder", help="name a file in it")
+    if path.exists() and not path.is_file():
+        raise EnvError(f"{path} is no file but a device or a pipe", help="name a file")
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from archdsl.emit.normal import coefficients
 from archdsl.errors import ArchError, EnvError
 from archdsl.train.datasets.arrays import Arrays
 
@@ -64,10 +65,7 @@ def normalise(mean: tuple[float, ...], std: tuple[float, ...], device: torch.dev
     """For images whose channels have this mean and standard deviation as shares of ``top``; a constant
     channel becomes 0. For the columns of a table ``top`` is 1 and the shape (D,).
     """
-    middle, deviation = torch.tensor(mean, dtype=torch.float64), torch.tensor(std, dtype=torch.float64)
-    flat = deviation <= 1e-6 * middle.abs().clamp(min=1e-3)  # nothing but rounding varies there
-    safe = torch.where(flat, 1.0, deviation)
-    scale, shift = torch.where(flat, 0.0, 1 / (top * safe)), torch.where(flat, 0.0, -middle / safe)
+    scale, shift = coefficients(mean, std, top)
     shape = (1, -1, 1, 1) if top == 255 else (1, -1)
     scale, shift = (t.float().to(device).view(shape) for t in (scale, shift))
     return Normalise(scale, shift)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,6 +17,21 @@ from archdsl.emit.build import build
 SPEC = "stem: conv(8) bn relu conv(8) gn(4) relu drop(0.5) add(id | conv(8) droppath(0.2)) gap head: linear(10)"
 
 
+@pytest.fixture(scope="session")
+def one_registry() -> Iterator[None]:
+    """torch reads the source of its five hundred ONNX functions for each export, most of the time of a small one: here
+    once for all that use this."""
+    pytest.importorskip("onnx")
+    try:
+        from torch.onnx._internal.exporter._registration import ONNXRegistry
+    except ImportError:  # a private name: without it tests take longer
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(cache(ONNXRegistry.from_torchlib)))
+        yield
+
+
 def shake(model: nn.Module) -> nn.Module:
     """Move every weight and statistic that begins as a constant, so that none hides what is behind it by a 0 or a 1."""
     generator = torch.Generator().manual_seed(1)
@@ -26,9 +42,26 @@ def shake(model: nn.Module) -> nn.Module:
     return model
 
 
+def lively(model: nn.Module, shape: tuple[int, ...]) -> nn.Module:
+    """A shaken model in eval mode whose batch norms have seen images: fresh statistics let next to nothing of an image
+    through fifty layers, and then any two graphs would agree."""
+    shake(model)
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.momentum = 1.0
+    with torch.no_grad():
+        model.train()(torch.randn(4, *shape, generator=torch.Generator().manual_seed(2)))
+    return model.eval()
+
+
 @pytest.fixture
 def shaken() -> Callable[[nn.Module], nn.Module]:
     return shake
+
+
+@pytest.fixture
+def lived() -> Callable[[nn.Module, tuple[int, ...]], nn.Module]:
+    return lively
 
 
 @pytest.fixture
@@ -41,14 +74,15 @@ def made() -> Callable[..., tuple[Spec, nn.Module]]:
 
 
 @pytest.fixture(scope="session")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+def exported(tmp_path_factory: pytest.TempPathFactory, one_registry: None) -> SimpleNamespace:
     """The net of SPEC in training mode, exported once; ``state`` is a copy of its state from before."""
     pytest.importorskip("onnx")
+    from archdsl.emit.deploy import Form
     from archdsl.emit.onnx import export
 
     spec = load(SPEC, input=(3, 16, 16), classes=10)
     model = shake(build(spec.trace))
     state = {k: v.clone() for k, v in model.state_dict().items()}
     path: Path = tmp_path_factory.mktemp("onnx") / "model.onnx"
-    report = export(model, path, input=spec.input, classes=10, metadata={"archdsl.spec": spec.canonical})
+    report = export(model, path, Form(spec.input, 10), metadata={"archdsl.spec": spec.canonical})
     return SimpleNamespace(spec=spec, model=model, state=state, path=path, report=report)

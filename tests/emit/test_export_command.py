@@ -27,6 +27,8 @@ NET = "net conv(4) bn relu gap linear(10)"
 SPEC = f"input 3x8x8\nclasses 10\n{NET}"
 RUN = f"{NET}\ndata fashion-mini\ntrain epochs(1)\n"
 
+pytestmark = pytest.mark.usefixtures("one_registry")
+
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -1,4 +1,4 @@
-"""The exported file: what is in it, and every way in which torch would have written another one in silence."""
+"""The exported file: what is in it, and that a wrong or interrupted one gets no name."""
 
 from __future__ import annotations
 
@@ -21,22 +21,17 @@ from archdsl.errors import ArchError, EnvError
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 
-from archdsl.emit.onnx import OPSET, Report, convert, export, gate  # noqa: E402 - behind the check for onnx
+from archdsl.emit.deploy import Form  # noqa: E402 - behind the check for onnx
+from archdsl.emit.onnx import OPSET, Report, convert, export, gate  # noqa: E402
 
 SHAPE = (3, 16, 16)
-BATCH = ({0: torch.export.Dim("batch")},)
+FORM = Form(SHAPE, 10)
+
+pytestmark = pytest.mark.usefixtures("one_registry")
 
 
 def write(exported: SimpleNamespace, path: Path, **options: Any) -> Report:
-    return export(exported.model, path, input=SHAPE, classes=10, **options)
-
-
-def torch_writes(model: nn.Module, path: Path, **options: Any) -> Path:
-    """What torch's exporter does with these options, without our care."""
-    names = {"input_names": [convert.INPUT], "output_names": [convert.OUTPUT], "verbose": False}
-    with convert._quiet():
-        torch.onnx.export(model, (torch.zeros(2, *SHAPE),), path, dynamo=True, **{**names, **options})
-    return path
+    return export(exported.model, path, FORM, **options)
 
 
 @pytest.fixture
@@ -79,14 +74,15 @@ def test_the_report_says_what_is_there(exported: SimpleNamespace) -> None:
     report, proto = exported.report, onnx.load(exported.path)
     assert (report.path, report.opset, report.nodes) == (exported.path, OPSET, len(proto.graph.node))
     assert report.bytes == exported.path.stat().st_size
-    assert list(report.differences) == [1, 2, 7]
-    assert report.difference <= 1e-5 < report.spread
+    assert list(report.agreement.differences) == [1, 2, 7]
+    assert report.difference <= 1e-5 < report.agreement.spread
 
 
 def test_metadata_says_what_the_network_is(exported: SimpleNamespace) -> None:
     assert {p.key: p.value for p in onnx.load(exported.path).metadata_props} == {
         "archdsl.spec": exported.spec.canonical, "archdsl.version": __version__, "archdsl.input": "3x16x16",
-        "archdsl.classes": "10",
+        "archdsl.classes": "10", "archdsl.layout": "NCHW", "archdsl.takes": "float32, normalised by the caller",
+        "archdsl.gives": "logits", "archdsl.mode": "eval", "archdsl.precision": "float32",
     }  # fmt: skip
 
 
@@ -119,53 +115,10 @@ def test_a_double_model_is_written_in_single_precision_twice_alike_and_in_silenc
     exported: SimpleNamespace, model: nn.Module, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     metadata = {"archdsl.spec": exported.spec.canonical}
-    export(model.double(), tmp_path / "double.onnx", input=SHAPE, classes=10, metadata=metadata)
+    export(model.double(), tmp_path / "double.onnx", FORM, metadata=metadata)
     assert all(p.dtype is torch.float64 for p in model.parameters())
     assert capfd.readouterr() == ("", "")
     assert (tmp_path / "double.onnx").read_bytes() == exported.path.read_bytes()
-
-
-# What torch writes when nobody looks; each such file stays without its name.
-
-
-def test_live_dropout_is_refused(model: nn.Module, tmp_path: Path) -> None:
-    path = torch_writes(model, tmp_path / "x", dynamic_shapes=BATCH, opset_version=OPSET)
-    with pytest.raises(ArchError, match="differs from torch"):
-        gate.parity(path, model.eval(), SHAPE, (2,))
-
-
-def test_a_frozen_batch_is_refused(model: nn.Module, tmp_path: Path) -> None:
-    path = torch_writes(model.eval(), tmp_path / "x.onnx", opset_version=OPSET, external_data=False)
-    with pytest.raises(ArchError, match="frozen at 2"):
-        gate.check_file(path, SHAPE, 10, OPSET)
-    with pytest.raises(ArchError, match="fails at batch 1"):
-        gate.parity(path, model, SHAPE, (1,))
-
-
-def test_a_second_file_is_refused(model: nn.Module, tmp_path: Path) -> None:
-    path = torch_writes(model.eval(), tmp_path / "x.onnx", dynamic_shapes=BATCH, opset_version=OPSET)
-    assert len(os.listdir(tmp_path)) == 2
-    with pytest.raises(ArchError, match="another file"):
-        gate.check_file(path, SHAPE, 10, OPSET)
-
-
-def test_another_opset_than_the_one_asked_for_is_refused(
-    exported: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("archdsl.emit.onnx.exporter.OLDEST", 13)
-    with pytest.raises(ArchError, match="wrote opset 18 instead of 17"):
-        write(exported, tmp_path / "x.onnx", opset=17)
-    assert not os.listdir(tmp_path)
-
-
-@pytest.mark.parametrize("opset", [-1, 17, 99])
-def test_an_opset_that_torch_cannot_write_is_refused_at_once(
-    exported: SimpleNamespace, tmp_path: Path, opset: int
-) -> None:
-    with pytest.raises(ArchError, match=f"opset {opset} cannot be written") as caught:
-        write(exported, tmp_path / "x.onnx", opset=opset)
-    assert caught.value.exit_code == 2
-    assert not os.listdir(tmp_path)
 
 
 def _bend(proto: Any) -> None:
@@ -184,8 +137,9 @@ def _rename(proto: Any) -> None:
         (_rename, "invalid"),
         (lambda proto: proto.graph.input[0].type.tensor_type.shape.dim[1].ClearField("dim_value"), "should be one"),
         (lambda proto: proto.opset_import.add(domain="", version=18), "invalid|opset"),
+        (lambda proto: proto.ClearField("metadata_props"), "does not say what it is"),
     ],
-    ids=["weights", "operator", "shape", "opset"],
+    ids=["weights", "operator", "shape", "opset", "metadata"],
 )
 def test_a_wrong_file_gets_no_name(
     exported: SimpleNamespace, tmp_path: Path, again: Any, change: Any, message: str

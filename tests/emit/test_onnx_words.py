@@ -19,7 +19,8 @@ from archdsl.registry import Entry, entries
 pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 
-from archdsl.emit.onnx import OPSET, export  # noqa: E402 - behind the check for onnx
+from archdsl.emit.deploy import Form  # noqa: E402 - behind the check for onnx
+from archdsl.emit.onnx import OPSET, export  # noqa: E402
 
 # Words whose first example has no ONNX form, and why; a word that gains one must leave this list.
 WITHOUT = {"ode": "dopri5 chooses its steps by the values that arrive"}
@@ -37,6 +38,8 @@ TOGETHER = {
               "dropconnect(conv(8), 0.3) gap linear(10)",
 }  # fmt: skip
 
+pytestmark = pytest.mark.usefixtures("one_registry")
+
 
 def answers(path: Path, x: torch.Tensor) -> np.ndarray:
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
@@ -47,8 +50,8 @@ def answers(path: Path, x: torch.Tensor) -> np.ndarray:
 @pytest.mark.parametrize("kind", TOGETHER)
 def test_many_words_at_once(kind: str, made: Callable[..., tuple[Spec, nn.Module]], tmp_path: Path) -> None:
     spec, model = made(TOGETHER[kind])
-    report = export(model, tmp_path / "x.onnx", input=spec.input, classes=10)
-    assert report.spread > 1e-3  # what is compared depends on what arrives
+    report = export(model, tmp_path / "x.onnx", Form(spec.input, 10))
+    assert report.agreement.spread > 1e-3  # what is compared depends on what arrives
     x = torch.randn(4, *spec.input)
     with torch.no_grad():
         wanted = model.eval()(x).numpy()
@@ -57,7 +60,7 @@ def test_many_words_at_once(kind: str, made: Callable[..., tuple[Spec, nn.Module
 
 def test_vectors(made: Callable[..., tuple[Spec, nn.Module]], tmp_path: Path) -> None:
     spec, model = made("linear(8) bn relu linear(10)", (5,))
-    assert export(model, tmp_path / "x.onnx", input=spec.input, classes=10).difference < 1e-5
+    assert export(model, tmp_path / "x.onnx", Form(spec.input, 10)).difference < 1e-5
 
 
 @pytest.mark.slow
@@ -67,18 +70,18 @@ def test_each_words_first_example(entry: Entry, shaken: Callable[[nn.Module], nn
     model = shaken(build(spec.trace))
     if entry.name in WITHOUT:
         with pytest.raises(ArchError, match=WITHOUT[entry.name]):
-            export(model, tmp_path / "x.onnx", input=spec.input, classes=10)
+            export(model, tmp_path / "x.onnx", Form(spec.input, 10))
         assert not os.listdir(tmp_path)
         return
-    report = export(model, tmp_path / "x.onnx", input=spec.input, classes=10)
-    assert report.spread > 10 * report.difference or entry.name in CONSTANT
+    report = export(model, tmp_path / "x.onnx", Form(spec.input, 10))
+    assert report.agreement.spread > 10 * report.difference or entry.name in CONSTANT
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("opset", range(18, OPSET + 4))
 def test_each_opset(opset: int, made: Callable[..., tuple[Spec, nn.Module]], tmp_path: Path) -> None:
     spec, model = made("conv(8) bn relu gn(4) se(4) gap linear(10)")
-    report = export(model, tmp_path / "x.onnx", input=spec.input, classes=10, opset=opset)
+    report = export(model, tmp_path / "x.onnx", Form(spec.input, 10), opset=opset)
     assert report.opset == opset
 
 
@@ -97,7 +100,7 @@ def test_a_hundred_random_inputs(
     text: str, shaken: Callable[[nn.Module], nn.Module], made: Callable[..., tuple[Spec, nn.Module]], tmp_path: Path
 ) -> None:
     spec, model = made(text, (3, 32, 32))
-    export(model, tmp_path / "x.onnx", input=spec.input, classes=10)
+    export(model, tmp_path / "x.onnx", Form(spec.input, 10))
     session = onnxruntime.InferenceSession(tmp_path / "x.onnx", providers=["CPUExecutionProvider"])
     model.eval()
     for number in range(100):

@@ -47,10 +47,12 @@ class StdConv2d(nn.Conv2d):
 
     eps = 1e-8  # as Big Transfer (Kolesnikov et al. 2019) in timm
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def standardised(self) -> torch.Tensor:
         rows = self.weight.reshape(1, self.out_channels, -1)
-        weight = F.batch_norm(rows, None, None, training=True, eps=self.eps).reshape_as(self.weight)
-        return self._conv_forward(x, weight, self.bias)
+        return F.batch_norm(rows, None, None, training=True, eps=self.eps).reshape_as(self.weight)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self._conv_forward(x, self.standardised(), self.bias)
 
 
 class ScaledStdConv2d(nn.Conv2d):
@@ -71,11 +73,13 @@ class ScaledStdConv2d(nn.Conv2d):
         if hasattr(self, "gain"):
             nn.init.ones_(self.gain)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def standardised(self) -> torch.Tensor:
         rows = self.weight.reshape(1, self.out_channels, -1)
         scale = self.gain.flatten() * rows.shape[2] ** -0.5
-        weight = F.batch_norm(rows, None, None, scale, training=True, eps=self.eps).reshape_as(self.weight)
-        return self._conv_forward(x, weight, self.bias)
+        return F.batch_norm(rows, None, None, scale, training=True, eps=self.eps).reshape_as(self.weight)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self._conv_forward(x, self.standardised(), self.bias)
 
 
 class LayerScale(nn.Module):

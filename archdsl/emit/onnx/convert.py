@@ -14,44 +14,62 @@ import onnx
 import torch
 from torch import nn
 
+from archdsl.emit.deploy import INSIDE, Form
 from archdsl.errors import ArchError
-from archdsl.registry.types import Shape
 
-INPUT, OUTPUT = "input", "logits"
+INPUT = "input"
 KEPT = frozenset({"pkg.torch.onnx.name_scopes"})  # the path of the layer that a node comes from
 
 
-def convert(model: nn.Module, shape: Shape, opset: int, metadata: Mapping[str, str]) -> onnx.ModelProto:
+def convert(model: nn.Module, form: Form, opset: int, metadata: Mapping[str, str]) -> onnx.ModelProto:
     """The model as a graph with a batch of any size.
+
+    Args:
+        model: the module that ``deployed`` made of the form.
 
     Raises:
         ArchError: a layer of it has no ONNX form.
     """
-    sample = torch.zeros(2, *shape)  # a batch of one would be taken for a constant
+    sample = torch.zeros(2, *form.taken, dtype=form.dtype)  # a batch of one would be taken for a constant
     try:
-        proto = _translated(model, sample, opset)
+        proto = _translated(model, sample, opset, form.output, form.folded)
     except Exception as error:  # torch raises many kinds
         where = _culprit(model, sample, opset)
         reason = str(error.__cause__ or error).strip().splitlines() or [type(error).__name__]
         raise ArchError(f"{where} has no ONNX form at opset {opset}: {reason[0][:300]}",
                         help="try a later --opset, or export the source: model.py") from error  # fmt: skip
     _tidy(proto)
+    _rename(proto.graph)
     for key in sorted(metadata):
         proto.metadata_props.add(key=key, value=metadata[key])
     return proto
 
 
-def _translated(model: nn.Module, sample: torch.Tensor, opset: int) -> onnx.ModelProto:
+def _translated(
+    model: nn.Module, sample: torch.Tensor, opset: int, output: str = "output", optimize: bool = True
+) -> onnx.ModelProto:  # fmt: skip
     # A dict of dynamic shapes keyed by our input name fails, and without any the batch is frozen: a tuple it is.
     # In memory: given a path, torch puts large weights into a second file even with external_data=False.
-    with _quiet():
+    # Its optimizer folds batch norm too, so that it is off where none is to be folded.
+    with quiet():
         program = torch.onnx.export(
-            model, (sample,), dynamo=True, verbose=False, opset_version=opset, external_data=False,
-            dynamic_shapes=({0: torch.export.Dim("batch")},), input_names=[INPUT], output_names=[OUTPUT],
+            model, (sample,), dynamo=True, verbose=False, opset_version=opset, external_data=False, optimize=optimize,
+            dynamic_shapes=({0: torch.export.Dim("batch")},), input_names=[INPUT], output_names=[output],
         )  # fmt: skip
         assert program is not None
         proto: onnx.ModelProto = program.model_proto
     return proto
+
+
+def _rename(graph: onnx.GraphProto) -> None:
+    """Weights have the names of the run's, whatever stands around the network."""
+    names = {t.name: t.name.removeprefix(INSIDE) for t in graph.initializer if t.name.startswith(INSIDE)}
+    for part in (*graph.initializer, *graph.value_info):
+        part.name = names.get(part.name, part.name)
+    for node in graph.node:
+        for place, name in enumerate(node.input):
+            if name in names:
+                node.input[place] = names[name]
 
 
 def _tidy(proto: onnx.ModelProto) -> None:
@@ -74,7 +92,11 @@ def _culprit(model: nn.Module, sample: torch.Tensor, opset: int) -> str:
     def note(name: str, module: nn.Module, given: tuple[Any, ...], result: Any) -> None:
         calls.setdefault(type(module), (name, module, given[0]))
 
-    hooks = [m.register_forward_hook(partial(note, name)) for name, m in model.named_modules() if name]
+    hooks = [
+        m.register_forward_hook(partial(note, name))
+        for name, m in model.named_modules()
+        if name not in ("", INSIDE[:-1])
+    ]
     try:
         with torch.no_grad():
             model(sample)
@@ -85,12 +107,12 @@ def _culprit(model: nn.Module, sample: torch.Tensor, opset: int) -> str:
         try:
             _translated(module, given, opset)
         except Exception:
-            return f"`{name}` ({kind.__name__})"
+            return f"`{name.removeprefix(INSIDE)}` ({kind.__name__})"
     return "the network"
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """torch's exporter talks by warnings, loggers and prints; what it has to say that matters, it raises."""
     before = logging.root.manager.disable
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):

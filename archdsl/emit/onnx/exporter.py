@@ -2,83 +2,111 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
 from torch import nn
 
-from archdsl import __version__
-from archdsl.emit import layers
-from archdsl.emit.target import check_target, replacing
+from archdsl.emit.agree import Agreement
+from archdsl.emit.deploy import Form, check, deployed
+from archdsl.emit.target import check_target, replacing_several
 from archdsl.errors import ArchError, EnvError
-from archdsl.registry.types import Shape
+
+if TYPE_CHECKING:
+    import onnx
+
+    from archdsl.emit.onnx.quantize import Judged, Quantized
 
 OPSET = 21  # the first with GroupNormalization as one node; every word here has what it needs
 OLDEST = 18  # asked for less, torch's exporter writes this one
-LIMIT = 2**31 - 2**24  # bytes of weights: a protobuf file ends at 2 GiB, and the graph needs room too
-BATCHES = (1, 2, 7)
+# Bytes of weights in one file. A protobuf message ends at 2 GiB, and readers that copy it need as much again.
+LIMIT = 1_500_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """What was written.
 
-    differences: for each batch size tried, the largest difference between the logits of torch and of onnxruntime, as a
-        share of the largest logit.
-    spread: how far the logits of random inputs lie apart, as a share of the largest; where it is not above the
-        differences, the comparison says little (a LayerScale that starts at 1e-6 hides what is behind it).
+    bytes: of the file, and of the file of weights beside it where there is one.
+    agreement: of onnxruntime with torch; of a quantised file, the same of the float32 file that it was made from.
     """
 
     path: Path
     opset: int
     bytes: int
     nodes: int
-    differences: Mapping[int, float]
-    spread: float
+    agreement: Agreement
+    quantized: Quantized | None = None
 
     @property
     def difference(self) -> float:
         """The largest of all differences."""
-        return max(self.differences.values())
+        return max(self.agreement.differences.values())
 
 
 def export(
-    model: nn.Module, path: Path, *, input: Shape, classes: int, opset: int | None = None,
-    metadata: Mapping[str, str] | None = None,
+    model: nn.Module, path: Path, form: Form, *, opset: int | None = None, metadata: Mapping[str, str] | None = None,
+    external: bool = False, int8: Judged | None = None,
 ) -> Report:  # fmt: skip
-    """Write a model as an ONNX file that takes ``input`` (N, *input) and gives ``logits`` (N, classes), for any N.
+    """Write a model as an ONNX file that takes ``input`` (N, *form.taken) and gives ``logits`` or ``probabilities``
+    (N, classes), for any N.
 
-    What is written is the model in eval mode and float32; the model itself stays as it is. ``metadata`` goes into the
-    file beside ``archdsl.version``, ``archdsl.input`` and ``archdsl.classes``.
+    What is written is the model in eval mode; the model itself stays as it is.
+
+    Args:
+        metadata: goes into the file beside what ``form.about`` says.
+        external: put the weights into ``path`` + ``.data``, for networks of more than ``LIMIT`` bytes.
+        int8: quantise weights and activations to eight bits, calibrated and judged by this data.
 
     Raises:
         ArchError: the model has no ONNX form, or the file does not do what the model does. No file is left.
         EnvError: onnx is not installed, or the place cannot be written.
     """
-    _require()
+    require()
     opset = _checked_opset(opset)
-    _check_size(model)
-    frozen = _frozen(model)
-    _check_model(frozen)
+    if not external:
+        _check_size(model, form)
+    check(model)
     check_target(path)
-
     from archdsl.emit.onnx import convert, gate  # they import onnx
 
-    own = {"archdsl.version": __version__, "archdsl.input": "x".join(map(str, input)), "archdsl.classes": str(classes)}
-    proto = convert.convert(frozen, input, opset, {**(metadata or {}), **own})
-    with replacing(path) as temporary:
-        temporary.write_bytes(proto.SerializeToString())
-        gate.check_file(temporary, input, classes, opset)
-        differences, spread = gate.parity(temporary, frozen, input, BATCHES)
-        size = temporary.stat().st_size
-    return Report(path, opset, size, len(proto.graph.node), differences, spread)
+    proto = convert.convert(deployed(model, form), form, opset, {**(metadata or {}), **form.about()})
+    nodes = len(proto.graph.node)
+    with replacing_several(path) as room:
+        file = room / path.name
+        write(proto, file, external)
+        del proto  # each copy of a large network's weights counts
+        gate.check_file(file, form, opset, external)
+        report = Report(path, opset, 0, nodes, gate.parity(file, deployed(model, form.plain), form))
+        if int8 is not None:
+            from archdsl.emit.onnx.quantize import quantize
+
+            nodes, quantized = quantize(file, form, opset, int8)
+            report = replace(report, nodes=nodes, quantized=quantized)
+        return replace(report, bytes=sum(part.stat().st_size for part in room.iterdir()))
 
 
-def _require() -> None:
+def write(proto: onnx.ModelProto, file: Path, external: bool = False) -> None:
+    """One file, or with ``external`` the weights in a second one beside it."""
+    if not external:
+        file.write_bytes(proto.SerializeToString())
+        return
+    import onnx
+
+    weights = file.with_name(f"{file.name}.data")
+    onnx.save_model(proto, file, save_as_external_data=True, location=weights.name, size_threshold=1024)
+    weights.chmod(file.stat().st_mode)  # onnx makes it for the owner alone
+
+
+def require() -> None:
+    """Refuse where onnx or its kin are not installed.
+
+    Raises:
+        EnvError: they are not.
+    """
     missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]
     if missing:
         raise EnvError(f"an export needs {', '.join(missing)}, which this environment lacks",
@@ -98,25 +126,9 @@ def _checked_opset(opset: int | None) -> int:
     return opset
 
 
-def _check_size(model: nn.Module) -> None:
-    size = sum(t.numel() * 4 for t in (*model.parameters(), *model.buffers()))  # a shared tensor comes once
+def _check_size(model: nn.Module, form: Form) -> None:
+    width = 2 if form.half else 4
+    size = sum(t.numel() * width for t in (*model.parameters(), *model.buffers()))  # a shared tensor comes once
     if size > LIMIT:
-        raise ArchError(f"the weights are {size / 2**30:.1f} GiB, and one ONNX file holds less than 2",
-                        help="export the source instead, `archdsl export … model.py`, with its weights beside "
-                        "it")  # fmt: skip
-
-
-def _frozen(model: nn.Module) -> nn.Module:
-    return copy.deepcopy(model).cpu().float().eval().requires_grad_(False)
-
-
-def _check_model(model: nn.Module) -> None:
-    """Refuse what no fixed graph can do, and weights that no comparison can vouch for."""
-    for name, module in model.named_modules():
-        if isinstance(module, layers.Ode) and module.solver == "dopri5":
-            raise ArchError(f"`ode` at {name or 'the top'} has no ONNX form: dopri5 chooses its steps by the values "
-                            "that arrive, and an ONNX graph is fixed",
-                            help="write ode(…, solver=rk4, steps=4), or export the source: model.py")  # fmt: skip
-    for name, tensor in model.state_dict().items():
-        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise ArchError(f"the weights {name} hold NaN or infinity", help="export a run that did not diverge")
+        raise ArchError(f"the weights are {size / 1e9:.1f} GB, and one ONNX file should hold no more than "
+                        f"{LIMIT / 1e9:g}", help="--external-data puts them into a second file beside it")  # fmt: skip

@@ -7,18 +7,15 @@ weights (BALD, Houlsby et al. 2011): what more training data could settle. Both 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.dropout import _DropoutNd
 
-from archdsl.emit.layers.drop import GaussianNoise
-from archdsl.errors import ArchError
+from archdsl.emit.alive import alive, drawing
 from archdsl.train.device import wide
+
+__all__ = ["Prediction", "alive", "drawing", "predict"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,52 +71,3 @@ def _log_probs(model: nn.Module, images: Tensor) -> Tensor:
 def _entropy(log_probs: Tensor) -> Tensor:
     probs = log_probs.exp()
     return -torch.xlogy(probs, probs).sum(1)
-
-
-def drawing(model: nn.Module) -> list[nn.Module]:
-    """The layers of a net that draw at random while training: dropout and its kin, with a rate above 0."""
-    return [m for m in model.modules() if _rate(m) > 0]
-
-
-def _rate(module: nn.Module) -> float:
-    """The nominal rate, whatever the phase of training; 0 for layers that do not draw."""
-    if isinstance(module, GaussianNoise):
-        return module.sigma
-    if isinstance(module, _DropoutNd) or hasattr(module, "set_progress"):
-        return float(getattr(module, "p", 0.0))
-    return 0.0
-
-
-@contextmanager
-def alive(model: nn.Module) -> Iterator[int]:
-    """The net in eval mode, but with its dropout alive at full rate; gives the number of such layers.
-
-    A layer with a phase (``early``, ``late``) takes its nominal rate. Modes and rates are put back at the end.
-
-    Raises:
-        ArchError: the net has no such layer.
-    """
-    layers: list[Any] = drawing(model)
-    if not layers:
-        raise ArchError("no layer of this net draws at random, so all passes would be equal",
-                        help="leave --mc out, or train a net with drop, spatial or droppath in it")  # fmt: skip
-    modes = {m: m.training for m in model.modules()}
-    rates = {m: m.rate for m in layers if hasattr(m, "rate")}
-    try:
-        model.eval()
-        for layer in layers:
-            layer.training = True  # not train(): the network inside a dropconnect stays in eval mode
-            if layer in rates:
-                _set_rate(layer, layer.p)
-        yield len(layers)
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
-        for layer, rate in rates.items():
-            _set_rate(layer, rate)
-
-
-def _set_rate(layer: Any, rate: float) -> None:
-    layer.rate = rate
-    if isinstance(getattr(layer, "level", None), Tensor):  # the same number where compiled code reads it
-        layer.level.fill_(rate)
