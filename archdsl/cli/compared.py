@@ -42,7 +42,7 @@ class Compared:
 def compared(a: Found, b: Found, out: Path, batch: int) -> Compared:
     """Compare two networks; ``out`` is the folder in which runs of them may lie."""
     first, second = a.spec, b.spec
-    memory = tuple(s.cost.training_bytes(batch, 4, optimizer_states(s.graph)) for s in (first, second))
+    memory = tuple(s.cost.training_bytes(batch, 4, optimizer_states(s.graph.train)) for s in (first, second))
     pairs = [Pair("input", "text", dims(first.input), dims(second.input)),
              Pair("classes", "int", first.classes, second.classes),
              *figures(first.cost, second.cost, (memory[0], memory[1]))]  # fmt: skip
