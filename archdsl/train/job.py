@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import nn
 
 from archdsl.train.device import Normalise
 from archdsl.train.experiment import TrainSettings
 from archdsl.train.feed import Feed, steps_per_epoch
+from archdsl.train.tuning import Frozen
 from archdsl.train.world import World
 from archdsl.words.data.changes import Augmentation
 
@@ -20,6 +21,7 @@ class Job:
     """``model`` holds the weights; ``net`` is what runs, on the same weights: the model itself, or a faster
     or wrapped form of it. ``every`` is the least time between two Progress events, in seconds; None for no
     such event. ``stop`` is asked before each step; ``limit`` ends the run after so many seconds of training.
+    ``frozen`` holds what is not trained, ``scales`` are factors of the learning rate by the path of a layer.
     """
 
     model: nn.Module
@@ -38,6 +40,8 @@ class Job:
     context: Callable[[], AbstractContextManager[object]] = nullcontext
     mean: tuple[float, ...] = (0.5,)
     std: tuple[float, ...] = (0.5,)
+    frozen: Frozen = field(default_factory=Frozen)
+    scales: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def group(self) -> int:

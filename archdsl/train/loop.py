@@ -43,7 +43,7 @@ class Training:
         self.model, self.net = job.model, job.net if job.net is not None else job.model
         self.device = job.normalise.scale.device
         settings = job.settings
-        self.update = Update(job.model, settings)
+        self.update = Update(job.model, settings, job.scales)
         self.average = Average(job.model, settings.ema) if settings.ema is not None else None
         self.watch = Watch(settings)
         self.good = Snapshot(job.model)  # the last weights known to be finite
@@ -98,6 +98,7 @@ class Training:
         begin = shown = time.perf_counter()
         before = self.meter.seen
         self.net.train()
+        job.frozen.hold(number)
         if self.layer is not None:
             self.layer.train()
         groups = self._order(number)
@@ -216,7 +217,8 @@ class Training:
             count = len(job.train) if wanted == 0 else min(wanted, len(job.train))
             order = shuffled(len(job.train), job.settings.batch, stream(job.settings.seed, "order", "precise"))
             order = order[: -(-count // job.settings.batch)]
-            precise_bn(self.model, (job.normalise(x) for x, _ in job.train.batches(order, self.device)))
+            batches = (job.normalise(x) for x, _ in job.train.batches(order, self.device))
+            precise_bn(self.model, batches, lambda: job.frozen.hold(self.epoch))
 
     def _diverged(self, epoch: int, step: int) -> Diverged:
         self.average = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,8 @@ from archdsl.train.job import Job
 from archdsl.train.optim import reparametrise
 from archdsl.train.plan import Plan, choose, forward_context, prepare
 from archdsl.train.syncnorm import synchronise
+from archdsl.train.transfer.begin import Begun, begin
+from archdsl.train.tuning import Frozen, check_left, frozen, scales
 from archdsl.train.world import World
 from archdsl.words.data.changes import RandomPixels
 from archdsl.words.data.sets import IMAGENET_MEAN, IMAGENET_STD
@@ -62,8 +64,7 @@ def gather(
     if settings.patience is not None and splits.valid is None:
         raise ArchError("`patience` watches the validation loss, and no images are set aside for validation",
                         help="add valid(10%) to the data statement")  # fmt: skip
-    if wish.fresh:
-        initialise(model, settings.seed)
+    begun, still = _begin(model, experiment, wish.fresh)
     model.to(device)
     mean, std, told = _statistics(data, splits)
     vector = len(data.dataset.input) == 1
@@ -72,7 +73,7 @@ def gather(
     _check_fit(model, normal, test, data, device)
     train = _feed(splits.train, device)
     if wish.fresh:
-        _whiten(model, normal, train, device)
+        _whiten(model, normal, train, device, begun.kept)
     if planned and wish.speed == "auto":
         plan, said = Plan(**planned), ""
     elif wish.plan is not None:
@@ -97,14 +98,16 @@ def gather(
         stop=stop,
         limit=wish.limit or settings.timelimit,
         channels_last=plan.channels_last,
-        net=world.wrap(net, device),
+        net=world.wrap(net, device, still.thaws),
         world=world,
         context=lambda: forward_context(plan, device),
         mean=mean,
         std=std,
+        frozen=still.bind(net) if net is not model else still,
+        scales=scales(experiment),
     )
     _check_parts(job)
-    notes = tuple(n for n in (note, said, told, f"{world.size} processes" if world.size > 1 else "") if n)
+    notes = tuple(n for n in (note, said, told, *begun.notes, f"{world.size} processes" if world.size > 1 else "") if n)
     facts = {
         "source": splits.source,
         "classes": list(data.dataset.class_names),
@@ -113,9 +116,25 @@ def gather(
     return Setup(job, device, plan, facts, _started(job, splits.source, device, notes))
 
 
-def _whiten(model: nn.Module, normal: Normalise, train: Feed, device: torch.device) -> None:
-    """Let the layers that take their weights from the training images do so, from the first of them."""
-    layers: list[Any] = [m for m in model.modules() if callable(getattr(m, "whiten", None))]
+def _begin(model: nn.Module, experiment: Experiment, fresh: bool) -> tuple[Begun, Frozen]:
+    """Give the model the weights that it begins with, and take those out of training that stay."""
+    if fresh:
+        initialise(model, experiment.train.seed)
+    begun = begin(model, experiment) if fresh else Begun()
+    still = frozen(experiment).bind(model)
+    check_left(model.parameters())
+    return begun, still
+
+
+def _whiten(
+    model: nn.Module, normal: Normalise, train: Feed, device: torch.device, kept: Collection[str] = ()
+) -> None:  # fmt: skip
+    """Let the layers that take their weights from the training images do so, from the first of them; not those whose
+    weights, ``kept`` from another net, are there already.
+    """
+    layers: list[Any] = [
+        m for n, m in model.named_modules() if callable(getattr(m, "whiten", None)) and f"{n}.weight" not in kept
+    ]
     if not layers:
         return
     images, _ = next(iter(train.batches([torch.arange(min(WHITENED, len(train)))], device)))
@@ -195,9 +214,10 @@ def _check_parts(job: Job) -> None:
 
 
 def _started(job: Job, source: str, device: torch.device, notes: tuple[str, ...]) -> Started:
+    trained = sum(p.numel() for p in job.model.parameters() if p.requires_grad)
     return Started(
         str(device), source, len(job.train), len(job.valid) if job.valid else 0, len(job.test),
-        sum(p.numel() for p in job.model.parameters()), job.epochs, job.steps, notes,
+        sum(p.numel() for p in job.model.parameters()), job.epochs, job.steps, notes, trained,
     )  # fmt: skip
 
 

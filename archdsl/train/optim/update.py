@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -9,7 +10,9 @@ from torch import Tensor, nn
 from torch.nn import Parameter
 
 from archdsl.train.experiment import TrainSettings
+from archdsl.train.optim.groups import scale_of, split
 from archdsl.train.optim.make import make_optimizers
+from archdsl.train.tuning import by_parameter
 from archdsl.words.train.values import Adam, Decay
 
 
@@ -18,27 +21,31 @@ class Update:
     device.
     """
 
-    def __init__(self, model: nn.Module, settings: TrainSettings) -> None:
+    def __init__(self, model: nn.Module, settings: TrainSettings, scales: Mapping[str, float] | None = None) -> None:
         self._settings = settings
         self._named = {n: p for n, p in model.named_parameters() if p.requires_grad}
         self._all = list(self._named.values())
         self._wide = [p for p in self._all if p.ndim >= 2]
         self._product = [p for n, p in self._named.items() if ".parametrizations." in f".{n}"]
         self._optimizers = make_optimizers(model, settings.optimizer)
+        factors = by_parameter(model, scales or {})
+        for optimizer, _ in self._optimizers:
+            split(optimizer, factors)
         chosen = settings.optimizer
         own = Decay(chosen.wd) if isinstance(chosen, Adam) and chosen.wd else None
         self._decay = settings.wd or own
 
     @property
     def rate(self) -> float:
-        """The learning rate of the next step."""
-        return float(self._optimizers[0][0].param_groups[0]["lr"])
+        """The learning rate of the next step, where no word slows it down."""
+        group = self._optimizers[0][0].param_groups[0]
+        return float(group["lr"]) / scale_of(group)
 
     def set_factor(self, factor: float) -> None:
-        """Every learning rate becomes its own base times ``factor``."""
+        """Every learning rate becomes its own base times ``factor``, and times what its layers have."""
         for optimizer, base in self._optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = base * factor
+                group["lr"] = base * factor * scale_of(group)
 
     def zero(self) -> None:
         """Drop the gradients."""
