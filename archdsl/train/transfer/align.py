@@ -14,7 +14,7 @@ from archdsl.train.transfer.units import Unit
 How = Literal["label", "name", "order", "size"]
 Pairs = dict[int, tuple[int, How]]  # place in the new net → place in the old one
 
-EQUAL, ALIKE = 4.0, 1.0  # two units of one size; two of one kind, of which one can be cut from the other
+EQUAL, ALIKE = 4.0, 0.3  # two units of one size; two of one kind, of which one can be cut from the other
 SAME_PATH, SAME_NAME = 0.5, 0.25  # more for a path, or a last name, that stayed
 OPEN, EXTEND = -1.0, -0.05
 NEVER = float("-inf")
