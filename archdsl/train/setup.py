@@ -130,10 +130,10 @@ def _whiten(
     model: nn.Module, normal: Normalise, train: Feed, device: torch.device, kept: Collection[str] = ()
 ) -> None:  # fmt: skip
     """Let the layers that take their weights from the training images do so, from the first of them; not those whose
-    weights, ``kept`` from another net, are there already.
+    weights, ``kept`` from another net, are there already. (A net that has a module of the name `whiten` is none.)
     """
     layers: list[Any] = [
-        m for n, m in model.named_modules() if callable(getattr(m, "whiten", None)) and f"{n}.weight" not in kept
+        m for n, m in model.named_modules() if callable(getattr(type(m), "whiten", None)) and f"{n}.weight" not in kept
     ]
     if not layers:
         return

@@ -93,7 +93,10 @@ def _timm(name: str) -> tuple[str, Path]:
     net = name.partition(".")[0]
     if not timm.is_model(net):
         raise ArchError(f"timm has no net `{net}`", help=suggest(net, timm.list_models()) or "names are as timm's own")
-    about: Any = timm.get_pretrained_cfg(name)
+    try:
+        about: Any = timm.get_pretrained_cfg(name)
+    except RuntimeError:  # no such tag
+        about = None
     if about is None or not about.has_weights:
         tags: list[str] = timm.list_pretrained(f"{net}.*")
         raise ArchError(
