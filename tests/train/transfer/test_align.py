@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import pytest
 from hypothesis import given
@@ -109,7 +109,7 @@ def test_the_alignment_is_the_best_one(new: list[int], old: list[int]) -> None:
         return 4.0 if new[i] == old[j] else 1.0 if new[i] % 2 == old[j] % 2 else float("-inf")
 
     found = align(len(new), len(old), value)
-    assert all(a < c and b < d for (a, b), (c, d) in zip(found, found[1:], strict=False))
+    assert all(a < c and b < d for (a, b), (c, d) in pairwise(found))
     assert worth(found, len(new), len(old), value) == pytest.approx(brute(len(new), len(old), value))
 
 

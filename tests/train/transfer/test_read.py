@@ -64,7 +64,7 @@ def test_what_is_no_file_of_weights(data: bytes, name: str, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("value", [[1, 2], {"a": 1}, {}, {"state_dict": {}}], ids=str)
 def test_plain_values_are_no_weights(value: object, saved: Save) -> None:
-    with pytest.raises(EnvError, match="no state dict|no weights"):
+    with pytest.raises(EnvError, match=r"no state dict|no weights"):
         read_weights(str(saved(value)))
 
 
