@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from archdsl.api import Spec
     from archdsl.train.runs import Run
+    from archdsl.words.train.values import Init
 
 Target = Literal["onnx", "torch"]
 SUFFIXES: dict[str, Target] = {".onnx": "onnx", ".py": "torch"}
@@ -35,6 +36,12 @@ def command(
     data: Data = None,
     set: Set = None,
     seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Of a spec's fresh weights; 0.")] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            "--weights", metavar="FILE", help="Of a spec: as the word `init` in its text; from `archdsl transfer`."
+        ),
+    ] = None,
     format: Annotated[Literal["text", "json"], typer.Option("--format", help="How to print the report.")] = "text",
 ) -> None:
     """Write a spec or a run as ONNX: one file, any batch size, compared with onnxruntime before it gets its name. Or as
@@ -45,6 +52,7 @@ def command(
     if kind == "torch" and (opset is not None or seed is not None):
         option = "--opset" if opset is not None else "--seed"
         raise ArchError(f"{option} has no effect on {target}", help="leave it out")
+    set = [*(set or ()), f'train.init="{weights}"'] if weights is not None else set
     loaded, run = opened(spec, input=input, classes=classes, data=data, set=set, seed=seed)
     talk(loaded.notes)
     about = {"spec": loaded.name, "hash": loaded.hash, "input": list(loaded.input), "classes": loaded.classes}
@@ -89,9 +97,10 @@ def to_onnx(spec: Spec, run: Run | None, target: Path, opset: int | None, seed: 
     from archdsl.emit.target import check_target
 
     check_target(target)  # before torch is imported and weights are drawn
-    if run is None:
+    init = init_of(spec) if run is None else None
+    if run is None and init is None:
         say(f"note: the weights are fresh, of seed {seed}; the folder of a run has trained ones")
-    weights = "trained" if run else f"fresh, seed {seed}"
+    weights = "trained" if run else f"of {init.source}" if init else f"fresh, seed {seed}"
     report = export(model_of(spec, run, seed), target, input=spec.input, classes=spec.classes, opset=opset,
                     metadata={**metadata(spec, run), "archdsl.weights": weights})  # fmt: skip
     if report.spread < HARDLY:
@@ -102,33 +111,44 @@ def to_onnx(spec: Spec, run: Run | None, target: Path, opset: int | None, seed: 
 
 
 def to_torch(spec: Spec, run: Run | None, target: Path) -> dict[str, Any]:
-    """Write the Python file, and a run's weights beside it; what was written, as plain values."""
+    """Write the Python file, and weights that are not fresh beside it; what was written, as plain values."""
     import shutil
 
     from archdsl.emit.source import source
     from archdsl.emit.target import replacing
 
     beside = target.with_suffix(".safetensors")
-    how = f'\n\nWeights: model.load_state_dict(safetensors.torch.load_file("{beside.name}"))' if run else ""
+    has = run is not None or init_of(spec) is not None
+    how = f'\n\nWeights: model.load_state_dict(safetensors.torch.load_file("{beside.name}"))' if has else ""
     text = source(spec.trace, spec.canonical.strip() + how).encode()
-    done: dict[str, Any] = {"bytes": len(text), "weights": str(beside) if run else None}
+    done: dict[str, Any] = {"bytes": len(text), "weights": str(beside) if has else None}
     with replacing(target) as file:
         file.write_bytes(text)
-        if run is not None:
-            model_of(spec, run)  # the weights are whole and fit
+        if has:
+            model = model_of(spec, run)  # the weights are whole and fit
             with replacing(beside) as weights:
-                shutil.copyfile(run.weights, weights)
+                if run is not None:
+                    shutil.copyfile(run.weights, weights)
+                else:
+                    from safetensors.torch import save_model  # with it comes torch
+
+                    save_model(model, str(weights))
     return done
 
 
 def model_of(spec: Spec, run: Run | None, seed: int = 0) -> nn.Module:
-    """The network with a run's last weights, or with fresh ones as training would begin with."""
+    """The network with a run's last weights, or with those that training would begin with: fresh ones, or what the word
+    ``init`` of its text names.
+    """
     from archdsl.emit.build import build
     from archdsl.train.init import initialise
+    from archdsl.train.transfer.begin import begin
 
     model = build(spec.trace)
     if run is None:
         initialise(model, seed)
+        for text in begin(model, init_of(spec), lambda: spec.trace).notes:
+            say(f"note: {text}")
         return model
     try:
         model.load_state_dict(run.state())
@@ -136,6 +156,11 @@ def model_of(spec: Spec, run: Run | None, seed: int = 0) -> nn.Module:
         raise StoreError(f"the weights of {run.folder} do not fit its spec: {str(error).splitlines()[-1].strip()}",
                          help="another --input may not fit them; else train again") from error  # fmt: skip
     return model
+
+
+def init_of(spec: Spec) -> Init | None:
+    """The weights that the text begins with, None where it names none."""
+    return next((s.value for s in spec.graph.train if s.entry.slot == "init"), None)
 
 
 def metadata(spec: Spec, run: Run | None = None) -> dict[str, str]:

@@ -25,6 +25,7 @@ from archdsl.train.optim import reparametrise
 from archdsl.train.plan import Plan, choose, forward_context, prepare
 from archdsl.train.syncnorm import synchronise
 from archdsl.train.transfer.begin import Begun, begin
+from archdsl.train.transfer.read import trace_of
 from archdsl.train.tuning import Frozen, check_left, frozen, scales
 from archdsl.train.world import World
 from archdsl.words.data.changes import RandomPixels
@@ -120,7 +121,8 @@ def _begin(model: nn.Module, experiment: Experiment, fresh: bool) -> tuple[Begun
     """Give the model the weights that it begins with, and take those out of training that stay."""
     if fresh:
         initialise(model, experiment.train.seed)
-    begun = begin(model, experiment) if fresh else Begun()
+    init, text = experiment.train.init if fresh else None, experiment.text
+    begun = begin(model, init, lambda: trace_of(text, experiment.name))
     still = frozen(experiment).bind(model)
     check_left(model.parameters())
     return begun, still

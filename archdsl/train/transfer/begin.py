@@ -9,11 +9,13 @@ from torch import nn
 
 from archdsl.errors import ArchError
 from archdsl.train.transfer.carry import Transfer, carry
-from archdsl.train.transfer.read import Weights, read_weights, trace_of
+from archdsl.train.transfer.read import Weights, read_weights
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from archdsl.ir.trace import Trace
-    from archdsl.train.experiment import Experiment
+    from archdsl.words.train.values import Init
 
 
 def transferred(model: nn.Module, trace: Trace, source: Weights, reshape: bool = False) -> Transfer:
@@ -39,18 +41,19 @@ class Begun:
     notes: tuple[str, ...] = ()
 
 
-def begin(model: nn.Module, experiment: Experiment) -> Begun:
-    """Give the model the weights that the experiment begins with, if its text names any.
+def begin(model: nn.Module, init: Init | None, trace: Callable[[], Trace]) -> Begun:
+    """Give the model the weights that the word ``init`` names, if it stands in the text.
+
+    Args:
+        trace: asked for the traced network of the model where there are weights to bring.
 
     Raises:
         ArchError: nothing fits.
-        EnvError: the source is not there, or holds other weights than the experiment says.
+        EnvError: the source is not there, or holds other weights than the text says.
     """
-    init = experiment.train.init
     if init is None:
         return Begun()
-    source = read_weights(init.source, init.sha)
-    found = transferred(model, trace_of(experiment.text, experiment.name), source, init.reshape)
+    found = transferred(model, trace(), read_weights(init.source, init.sha), init.reshape)
     return Begun(found.kept, (summary(found), *found.notes))
 
 
