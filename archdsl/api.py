@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +17,16 @@ from archdsl.errors import ArchError, Diagnostic, Source
 from archdsl.expand import Graph, Setting, Settled, expand, settle
 from archdsl.expand.inspect import too_deep
 from archdsl.expand.overrides import override
+from archdsl.expand.pin import pinned
 from archdsl.expand.text import canonical_text
 from archdsl.ir.cost import Cost, cost
+from archdsl.ir.places import stretch
 from archdsl.ir.trace import Trace
 from archdsl.registry import params
 from archdsl.syntax import ast
 from archdsl.syntax.locate import locate
 from archdsl.syntax.parse import parse
+from archdsl.words.train.values import Freeze, PartRate
 
 if TYPE_CHECKING:
     from torch import nn
@@ -122,6 +125,9 @@ def whole(source: Source, file: ast.File) -> Spec:
     try:
         graph = expand(file)
         settled = settle(graph)
+        for setting in graph.train:
+            if isinstance(setting.value, Freeze | PartRate):
+                stretch(settled.trace, setting.value.part)
         return Spec(source.name, source.text, file, graph, settled, cost(settled.trace))
     except RecursionError:
         raise too_deep() from None
@@ -132,12 +138,19 @@ def experiment_of(spec: Spec) -> Experiment:
 
     Raises:
         ArchError: it names no data set, or words of it contradict each other.
+        EnvError: the weights to begin with are not there.
     """
     from archdsl.train.experiment import Experiment, fold_data, fold_train
 
     name = Path(spec.name).stem if spec.name.endswith(".arch") else "net"
     data, train = fold_data(spec.graph.data), fold_train(spec.graph.train)
-    return Experiment(name, spec.canonical, data, train, spec.hash)
+    file = spec.file
+    if train.init is not None:
+        from archdsl.train.transfer.place import resolved
+
+        init = resolved(train.init)
+        train, file = replace(train, init=init), pinned(file, init.sha)
+    return Experiment(name, canonical_text(file), data, train, spec.hash)
 
 
 def setting_lines(space: str, settings: Iterable[Setting]) -> list[str]:
@@ -147,11 +160,17 @@ def setting_lines(space: str, settings: Iterable[Setting]) -> list[str]:
 
 
 def _train_lines(settings: tuple[Setting, ...]) -> list[str]:
-    """The train settings with their defaults; as they were written where they contradict each other."""
+    """The train settings with their defaults; as they were written where they contradict each other, or where weights to
+    begin with are not there."""
     from archdsl.train.experiment import fold_train
 
     try:
-        return [f"train {fold_train(settings)}"]
+        train = fold_train(settings)
+        if train.init is not None:
+            from archdsl.train.transfer.place import resolved
+
+            train = replace(train, init=resolved(train.init))
+        return [f"train {train}"]
     except ArchError:
         return setting_lines("train", settings)
 

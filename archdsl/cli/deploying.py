@@ -72,14 +72,16 @@ def _option(name: str) -> str:
 
 def write(spec: Spec, run: Run | None, target: Path, kind: str, wish: Wish) -> dict[str, Any]:
     """Write the file; what was written, as plain values."""
+    from archdsl.cli.export import init_of
     from archdsl.emit.target import check_target
 
     check_target(target)  # before torch is imported and weights are drawn
     about = metadata(spec, run, wish.labels)
     if kind == "torch":
         return to_torch(spec, run, target, about)
-    weights = "trained" if run else f"fresh, seed {wish.seed or 0}"
-    if run is None:
+    init = init_of(spec) if run is None else None
+    weights = "trained" if run else f"of {init.source}" if init else f"fresh, seed {wish.seed or 0}"
+    if run is None and init is None:
         say(f"note: the weights are fresh, of seed {wish.seed or 0}; the folder of a run has trained ones")
     to = to_onnx if kind == "onnx" else to_exported
     done = to(spec, run, target, wish, {**about, "archdsl.weights": weights})
@@ -142,17 +144,15 @@ def to_exported(spec: Spec, run: Run | None, target: Path, wish: Wish, about: di
 
 
 def to_torch(spec: Spec, run: Run | None, target: Path, about: dict[str, str]) -> dict[str, Any]:
-    """Write the Python file, and a run's weights beside it."""
+    """Write the Python file, and weights that are not fresh beside it."""
+    from archdsl.cli.export import init_of, model_of
     from archdsl.emit.torchfile import write as write_source
 
-    model = None
-    if run is not None:
-        from archdsl.cli.export import model_of
-
-        model = model_of(spec, run)
+    has = run is not None or init_of(spec) is not None
+    model = model_of(spec, run) if has else None
     sizes = write_source(spec.trace, target, spec.canonical, model, about)
     beside = target.with_suffix(".safetensors")
-    return {"bytes": sizes[target.name], "weights": str(beside) if run else None}
+    return {"bytes": sizes[target.name], "weights": str(beside) if has else None}
 
 
 def metadata(spec: Spec, run: Run | None = None, labels: str | None = None) -> dict[str, str]:

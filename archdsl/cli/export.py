@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from archdsl.api import Spec
     from archdsl.train.runs import Run
+    from archdsl.words.train.values import Init
 
 Target = Literal["onnx", "exported", "torch"]
 SUFFIXES: dict[str, Target] = {".onnx": "onnx", ".pt2": "exported", ".py": "torch"}
@@ -61,6 +62,12 @@ def command(
     data: Data = None,
     set: Set = None,
     seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Of a spec's fresh weights; 0.")] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            "--weights", metavar="FILE", help="Of a spec: as the word `init` in its text; from `archdsl transfer`."
+        ),
+    ] = None,
     data_root: Annotated[
         Path | None,
         typer.Option("--data-root", metavar="DIR", help="Where data for --quantize lies; before ARCHDSL_DATA."),
@@ -84,6 +91,7 @@ def command(
     wish = Wish(opset, preprocess, softmax, mc, half, half_io, quantize, calibrate, max_drop, no_fold, external_data,
                 labels, seed, data_root)  # fmt: skip
     wish.check(kind, target)
+    set = [*(set or ()), f'train.init="{weights}"'] if weights is not None else set
     loaded, run = opened(spec, input=input, classes=classes, data=data, set=set, seed=seed)
     talk(loaded.notes)
     if target.is_file():
@@ -125,13 +133,19 @@ def opened(spec: str, *, seed: int | None, **given: Any) -> tuple[Spec, Run | No
 
 
 def model_of(spec: Spec, run: Run | None, seed: int = 0) -> nn.Module:
-    """The network with a run's last weights, or with fresh ones as training would begin with."""
+    """The network with a run's last weights, or with those that training would begin with: fresh ones, or what the word
+    ``init`` of its text names.
+    """
+    from archdsl.cli.deploying import say
     from archdsl.emit.build import build
     from archdsl.train.init import initialise
+    from archdsl.train.transfer.begin import begin
 
     model = build(spec.trace)
     if run is None:
         initialise(model, seed)
+        for text in begin(model, init_of(spec), lambda: spec.trace).notes:
+            say(f"note: {text}")
         return model
     try:
         model.load_state_dict(run.state())
@@ -139,3 +153,8 @@ def model_of(spec: Spec, run: Run | None, seed: int = 0) -> nn.Module:
         raise StoreError(f"the weights of {run.folder} do not fit its spec: {str(error).splitlines()[-1].strip()}",
                          help="another --input may not fit them; else train again") from error  # fmt: skip
     return model
+
+
+def init_of(spec: Spec) -> Init | None:
+    """The weights that the text begins with, None where it names none."""
+    return next((s.value for s in spec.graph.train if s.entry.slot == "init"), None)

@@ -31,9 +31,10 @@ def line(event: Event, start: Started, left: float | None = None) -> str:
         case Started():
             aside = f", {event.valid_images:,} for validation" if event.valid_images else ""
             images = f"{event.train_images:,} images to train on{aside}, {event.test_images:,} to test"
+            fewer = f", {event.trained:,} of them trained" if 0 < event.trained < event.params else ""
             return (
                 f"{images}, from {event.source}\n"
-                f"{event.params:,} parameters, {event.epochs} epochs, {event.steps:,} steps"
+                f"{event.params:,} parameters{fewer}, {event.epochs} epochs, {event.steps:,} steps"
             )
         case EpochDone():
             valid = f"  valid {_share(event.valid_accuracy)}" if event.valid_accuracy is not None else ""

@@ -10,6 +10,7 @@ from archdsl.expand.env import Env, collect
 from archdsl.expand.values import Name, value
 from archdsl.ir.symbol import Symbol
 from archdsl.registry import ARGUMENTS, MISSING, Arg, Entry, defaults, params, synonym
+from archdsl.registry.stretch import Stretch
 from archdsl.syntax import ast
 
 Expand = Callable[[ast.Expr, Env], Any]
@@ -73,6 +74,11 @@ def convert(parameter: Arg, expr: ast.Expr, entry: Entry, env: Env, network: Exp
     """One expression as the parameter's type, within its bounds."""
     if parameter.base == "node":
         return network(expr, env)
+    if parameter.base == "stretch":
+        return stretch(parameter, expr, entry)
+    if isinstance(expr, ast.Reach):
+        raise fail("A208", f"`{parameter.name}` of `{entry.name}` is {parameter.describe()}, not a stretch", expr.span,
+                   usage(entry))  # fmt: skip
     if isinstance(expr, ast.Branches):
         raise fail("A204", f"`{entry.name}` takes no branches", expr.span, usage(entry))
     raw = value(expr, env)
@@ -89,6 +95,25 @@ def convert(parameter: Arg, expr: ast.Expr, entry: Entry, env: Env, network: Exp
         if parameter.range and isinstance(part, int | float) and not parameter.range.holds(part):
             raise fail("A209", f"`{parameter.name}` of `{entry.name}` must be {parameter.range}, not {part}", expr.span)
     return result
+
+
+def stretch(parameter: Arg, expr: ast.Expr, entry: Entry) -> Stretch:
+    """Labels as they are written: names of modules, whatever a let of the same name means. A path with dots stands in
+    quotes.
+    """
+    ends = (expr.first, expr.last) if isinstance(expr, ast.Reach) else (expr, expr)
+    found = []
+    for end in ends:
+        if isinstance(end, ast.Hole):
+            raise fail("A216", "a choice is still open here", end.span, "to pick one, write it")
+        if isinstance(end, ast.Word) and end.args is None and end.stages is None:
+            found.append(end.name)
+        elif isinstance(end, ast.String):
+            found.append(end.value)
+        else:
+            raise fail("A208", f"`{parameter.name}` of `{entry.name}` is {parameter.describe()}, not "
+                       f"`{expr.span.text.strip()}`", expr.span, usage(entry))  # fmt: skip
+    return Stretch(found[0], found[1], (ends[0].span, ends[1].span))
 
 
 def _typed(parameter: Arg, raw: Any) -> Any:

@@ -54,7 +54,8 @@ def value(expr: ast.Expr, env: Env) -> Any:
                        f"for a sum write `… {sign} {name}`")  # fmt: skip
         case _:
             pass
-    raise fail("A217", "a network stands where a value is needed", expr.span)
+    what, help = ("stretch", "a range of choices is `{1..4}`") if isinstance(expr, ast.Reach) else ("network", "")
+    raise fail("A217", f"a {what} stands where a value is needed", expr.span, help)
 
 
 def number(text: str, expr: ast.Expr) -> int | float:

@@ -25,4 +25,5 @@ Positive = Annotated[float, Range(1e-300, 1e300)]
 NonNegative = Annotated[float, Range(0, 1e300)]
 Real = Annotated[float, Range(-1e300, 1e300)]
 Ints = Annotated[tuple[int, ...], Base("ints")]
+Labels = Annotated[Any, Base("stretch")]  # `stem` or `stem..stage2`: an archdsl.registry.stretch.Stretch
 Net = Annotated[Any, Base("node")]  # a network as an argument: an IR node

@@ -110,6 +110,15 @@ class Branches:
 
 
 @dataclass(frozen=True, slots=True)
+class Reach:
+    """``first..last`` among the arguments of a call: all that lies from the one to the other."""
+
+    first: Expr
+    last: Expr
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
 class Label:
     """``name: body``, the name of a module."""
 
@@ -156,7 +165,7 @@ class Hole:
 
 Expr: TypeAlias = (
     Number | String | Keyword | Word | Cross | Binary | Negative | Seq | Group | Tuple
-    | Branches | Label | Modifier | Mark | Ref | Hole
+    | Branches | Reach | Label | Modifier | Mark | Ref | Hole
 )  # fmt: skip
 
 

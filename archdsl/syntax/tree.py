@@ -66,6 +66,9 @@ class Builder:
     def branches(self, c: list[Any]) -> ast.Branches:
         return ast.Branches(tuple(c), self._at(c[0], c[-1]))
 
+    def reach(self, c: list[Any]) -> ast.Reach:
+        return ast.Reach(c[0], c[1], self._at(c[0], c[1]))
+
     def number(self, c: list[Any]) -> ast.Number:
         text, span = str(c[0]), self._at(c[0])
         if len(text.split(".")[0].rstrip("%")) > Limits.DIGITS and text.rstrip("%").isdigit():

@@ -8,7 +8,9 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """Before the first step. ``notes`` are for a person, such as which device was taken."""
+    """Before the first step. ``notes`` are for a person, such as which device was taken; ``trained`` counts the parameters
+    that are trained at some time, which ``freeze`` and layers with fixed weights make less than all.
+    """
 
     device: str
     source: str
@@ -19,6 +21,7 @@ class Started:
     epochs: int
     steps: int
     notes: tuple[str, ...] = ()
+    trained: int = 0
 
 
 @dataclass(frozen=True, slots=True)

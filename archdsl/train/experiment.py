@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from archdsl.errors import ArchError, SpecError, fail
+from archdsl.registry.stretch import Stretch
 from archdsl.words.data.changes import Augmentation, Corruption
 from archdsl.words.data.folders import Folder
 from archdsl.words.data.tables import Table
@@ -20,9 +21,12 @@ from archdsl.words.train.values import (
     Adam,
     BiasRate,
     Decay,
+    Freeze,
+    Init,
     Lookahead,
     OneCycle,
     Optimizer,
+    PartRate,
     Patience,
     Schedule,
     Step,
@@ -33,6 +37,8 @@ from archdsl.words.train.values import (
 if TYPE_CHECKING:
     from archdsl.expand.graph import Setting
 
+LATER = ("init", "freeze", "rate", "layerdecay")  # fields that came after the first runs
+MANY = ("freeze", "rate")  # words that may stand several times
 ADAM = Adam(lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8)  # of its paper, and torch's
 
 
@@ -76,6 +82,20 @@ class TrainSettings:
     timelimit: float | None = None
     syncbn: bool = False
     seed: int = 0
+    init: Init | None = None
+    freeze: tuple[Freeze, ...] = ()
+    rate: tuple[PartRate, ...] = ()
+    layerdecay: float | None = None
+
+    def __repr__(self) -> str:
+        """As a dataclass has it, without the later fields that nothing sets: this text is hashed, and a new word must
+        not make old runs others.
+        """
+        return f"TrainSettings({', '.join(f'{n}={getattr(self, n)!r}' for n in self.shown())})"
+
+    def shown(self) -> list[str]:
+        """The fields that the record of a run has."""
+        return [n for n, f in self.__dataclass_fields__.items() if n not in LATER or getattr(self, n) != f.default]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +142,15 @@ def fold_train(words: Iterable[Setting]) -> TrainSettings:
     Raises:
         SpecError: A220, two words for one slot or two that contradict each other.
     """
-    slots = _slots(words)
-    settings = TrainSettings(**{slot: word.value for slot, word in slots.items()})
+    words = tuple(words)
+    slots = _slots(w for w in words if w.entry.name not in MANY)
+    parts: dict[str, Any] = {n: tuple(w.value for w in words if w.entry.name == n) for n in MANY}
+    settings = TrainSettings(**{slot: word.value for slot, word in slots.items()}, **parts)
     _agree(settings, slots)
+    for word in words:
+        if isinstance(word.value, Freeze) and (word.value.until or 0) >= settings.epochs:
+            raise _clash(f"`freeze` has no end: the run has {settings.epochs} epochs", word,
+                         "leave `until` out to freeze the part for the whole run")  # fmt: skip
     return settings
 
 
@@ -177,11 +203,19 @@ def to_json(experiment: Experiment) -> dict[str, dict[str, Any]]:
             "augment": [_plain(a) for a in data.augment],
             "corrupt": [_plain(c) for c in data.corrupt],
         },
-        "train": {name: _plain(getattr(train, name)) for name in TrainSettings.__dataclass_fields__},
+        "train": {name: _plain(getattr(train, name)) for name in train.shown()},
     }
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, Stretch):
+        return str(value)
+    if isinstance(value, Init):  # its path is in the text, and is no part of what the run is
+        return {"kind": "init", "sha": value.sha, "reshape": value.reshape}
+    if isinstance(value, Freeze | PartRate):
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, tuple):
+        return [_plain(v) for v in value]
     if is_dataclass(value) and not isinstance(value, type):
         return {"kind": type(value).__name__.lower(), **_known(asdict(value))}
     return value

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import nn
 
 from archdsl.train.device import Normalise
 from archdsl.train.experiment import TrainSettings
 from archdsl.train.feed import Feed, steps_per_epoch
+from archdsl.train.tuning import Frozen
 from archdsl.train.world import World
 from archdsl.words.data.changes import Augmentation
 
@@ -22,6 +23,7 @@ class Job:
     such event. ``stop`` is asked before each step; ``limit`` ends the run after so many seconds of training.
     ``native``: batches are made by our own kernel where it knows the words. ``graph``: whole steps run on buffers that
     stay, on a GPU as one captured CUDA graph.
+    ``frozen`` holds what is not trained, ``scales`` are factors of the learning rate by the path of a layer.
     """
 
     model: nn.Module
@@ -42,6 +44,8 @@ class Job:
     context: Callable[[], AbstractContextManager[object]] = nullcontext
     mean: tuple[float, ...] = (0.5,)
     std: tuple[float, ...] = (0.5,)
+    frozen: Frozen = field(default_factory=Frozen)
+    scales: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def group(self) -> int:

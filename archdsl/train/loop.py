@@ -54,7 +54,7 @@ class Training:
         self.judged = viewed(self.net, job.settings.tta)
         self.device = job.normalise.scale.device
         settings = job.settings
-        self.update = Update(job.model, settings, held=job.graph)
+        self.update = Update(job.model, settings, job.scales, held=job.graph)
         self.average = Average(job.model, settings.ema) if settings.ema is not None else None
         self.slow = Slow(job.model, settings.lookahead, job.steps) if settings.lookahead is not None else None
         self.watch = Watch(settings)
@@ -112,6 +112,7 @@ class Training:
         begin = shown = time.perf_counter()
         before = self.meter.seen
         self.net.train()
+        job.frozen.hold(number)
         if self.layer is not None:
             self.layer.train()
         groups = self._order(number)
@@ -273,7 +274,8 @@ class Training:
             count = len(job.train) if wanted == 0 else min(wanted, len(job.train))
             order = shuffled(len(job.train), job.settings.batch, stream(job.settings.seed, "order", "precise"))
             order = order[: -(-count // job.settings.batch)]
-            precise_bn(self.model, (job.normalise(x) for x, _ in job.train.batches(order, self.device)))
+            batches = (job.normalise(x) for x, _ in job.train.batches(order, self.device))
+            precise_bn(self.model, batches, lambda: job.frozen.hold(self.epoch))
 
     def _diverged(self, epoch: int, step: int) -> Diverged:
         self.average = self.slow = None

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from inspect import ismethod
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -28,6 +27,9 @@ from archdsl.train.job import Job
 from archdsl.train.optim import reparametrise
 from archdsl.train.plan import Plan, choose, forward_context, prepare
 from archdsl.train.syncnorm import synchronise
+from archdsl.train.transfer.begin import Begun, begin
+from archdsl.train.transfer.read import trace_of
+from archdsl.train.tuning import Frozen, check_left, frozen, scales
 from archdsl.train.views import check_views
 from archdsl.train.world import World
 from archdsl.words.data.changes import RandomPixels
@@ -70,8 +72,7 @@ def gather(
     if settings.patience is not None and splits.valid is None:
         raise ArchError("`patience` watches the validation loss, and no images are set aside for validation",
                         help="add valid(10%) to the data statement")  # fmt: skip
-    if wish.fresh:
-        initialise(model, settings.seed)
+    begun, still = _begin(model, experiment, wish.fresh)
     model.to(device)
     mean, std, told = _statistics(data, splits)
     vector = len(data.dataset.input) == 1
@@ -80,14 +81,16 @@ def gather(
     _check_fit(model, normal, test, data, device)
     train = _feed(splits.train, device)
     if wish.fresh:
-        _whiten(model, normal, train, device)
+        _whiten(model, normal, train, device, begun.kept)
     plan, said = _plan(model, experiment, wish, device, len(splits.train), planned)
     if settings.spred:
         reparametrise(model)
     prepare(model, plan)
     # One process whose data lies on the device can replay its steps; gradients of several are summed by their own stream.
+    # A part that thaws changes what a step does.
     alone = world.size == 1
-    plan = replace(plan, graph=plan.graph and alone and isinstance(train, Resident), compile=plan.compile and alone)
+    graph = plan.graph and alone and isinstance(train, Resident) and not still.thaws
+    plan = replace(plan, graph=graph, compile=plan.compile and alone)
     plan = replace(plan, native=plan.native and not plan.compile)  # torch.compile has kernels of its own
     net = fast(model, plan) if isinstance(model, fx.GraphModule) and not settings.spred else model
     if plan.compile:
@@ -109,14 +112,16 @@ def gather(
         channels_last=plan.channels_last,
         graph=plan.graph,
         native=plan.native,
-        net=world.wrap(net, device),
+        net=world.wrap(net, device, still.thaws),
         world=world,
         context=lambda: forward_context(plan, device),
         mean=mean,
         std=std,
+        frozen=still.bind(net) if net is not model else still,
+        scales=scales(experiment),
     )
     _check_parts(job)
-    notes = tuple(n for n in (note, said, told, f"{world.size} processes" if world.size > 1 else "") if n)
+    notes = tuple(n for n in (note, said, told, *begun.notes, f"{world.size} processes" if world.size > 1 else "") if n)
     facts = {
         "source": splits.source,
         "classes": list(data.dataset.class_names),
@@ -125,10 +130,26 @@ def gather(
     return Setup(job, device, plan, facts, _started(job, splits.source, device, notes))
 
 
-def _whiten(model: nn.Module, normal: Normalise, train: Feed, device: torch.device) -> None:
-    """Let the layers that take their weights from the training images do so, from the first of them."""
-    # A method: the net itself may have a layer of that name.
-    layers: list[Any] = [m for m in model.modules() if ismethod(getattr(m, "whiten", None))]
+def _begin(model: nn.Module, experiment: Experiment, fresh: bool) -> tuple[Begun, Frozen]:
+    """Give the model the weights that it begins with, and take those out of training that stay."""
+    if fresh:
+        initialise(model, experiment.train.seed)
+    init, text = experiment.train.init if fresh else None, experiment.text
+    begun = begin(model, init, lambda: trace_of(text, experiment.name))
+    still = frozen(experiment).bind(model)
+    check_left(model.parameters())
+    return begun, still
+
+
+def _whiten(
+    model: nn.Module, normal: Normalise, train: Feed, device: torch.device, kept: Collection[str] = ()
+) -> None:  # fmt: skip
+    """Let the layers that take their weights from the training images do so, from the first of them; not those whose
+    weights, ``kept`` from another net, are there already. (A net that has a module of the name `whiten` is none.)
+    """
+    layers: list[Any] = [
+        m for n, m in model.named_modules() if callable(getattr(type(m), "whiten", None)) and f"{n}.weight" not in kept
+    ]
     if not layers:
         return
     images, _ = next(iter(train.batches([torch.arange(min(WHITENED, len(train)))], device)))
@@ -247,9 +268,10 @@ def _check_parts(job: Job) -> None:
 
 
 def _started(job: Job, source: str, device: torch.device, notes: tuple[str, ...]) -> Started:
+    trained = sum(p.numel() for p in job.model.parameters() if p.requires_grad)
     return Started(
         str(device), source, len(job.train), len(job.valid) if job.valid else 0, len(job.test),
-        sum(p.numel() for p in job.model.parameters()), job.epochs, job.steps, notes,
+        sum(p.numel() for p in job.model.parameters()), job.epochs, job.steps, notes, trained,
     )  # fmt: skip
 
 

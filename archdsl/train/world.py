@@ -70,12 +70,14 @@ class World:
         dist.broadcast_object_list(box)
         return box[0]
 
-    def wrap(self, net: nn.Module, device: torch.device) -> nn.Module:
-        """The net with gradients averaged over the processes."""
+    def wrap(self, net: nn.Module, device: torch.device, thaws: bool = False) -> nn.Module:
+        """The net with gradients averaged over the processes; where parts of it ``thaws`` on the way, each pass looks
+        which parameters have one.
+        """
         if self.size == 1 or not any(p.requires_grad for p in net.parameters()):
             return net
         ids = [device.index or 0] if device.type == "cuda" else None
-        wrapped = nn.parallel.DistributedDataParallel(net, device_ids=ids)
+        wrapped = nn.parallel.DistributedDataParallel(net, device_ids=ids, find_unused_parameters=thaws)
         _KEPT.append(wrapped)
         return wrapped
 

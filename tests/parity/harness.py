@@ -11,7 +11,6 @@ dies, and scales are large enough to reach the bend of a `relu6`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import TypeAlias
@@ -27,6 +26,7 @@ from archdsl.errors import Source
 from archdsl.expand import Settled, expand, settle
 from archdsl.ir.cost import cost
 from archdsl.syntax.parse import parse
+from archdsl.train.transfer.peers import arranged
 
 SPECS = Path(__file__).resolve().parents[2] / "specs" / "imagenet"
 LINE = re.compile(r"^# parity: (torchvision|timm)\.(\w+)$", re.MULTILINE)
@@ -39,7 +39,6 @@ SETTINGS: dict[str, dict[str, object]] = {
 }
 
 State: TypeAlias = list[tuple[str, Tensor]]
-Arrange: TypeAlias = Callable[[State], State]
 
 
 def specs(library: str) -> list[Path]:
@@ -76,9 +75,10 @@ def peer(path: Path) -> nn.Module:
     return model.eval()
 
 
-def state(model: nn.Module, arrange: Arrange = list) -> State:
-    """What a model keeps, in order; ``arrange`` puts a peer's into the order in which its layers work."""
-    return arrange(list(model.state_dict().items()))
+def state(model: nn.Module, net: str = "") -> State:
+    """What a model keeps, in order; that of the peer ``net`` in the order in which its layers work."""
+    held = model.state_dict()
+    return [(name, held[name]) for name in arranged(net, held)]
 
 
 def flops(model: nn.Module, input: tuple[int, ...]) -> int:
@@ -99,17 +99,17 @@ def check_counts(path: Path) -> None:
     assert counted.flops == flops(theirs, ours.input)
 
 
-def check_shapes(path: Path, arrange: Arrange = list) -> None:
+def check_shapes(path: Path) -> None:
     """The state dict of the built network has the shapes of the peer's, in order."""
     with torch.device("meta"):
         ours = build(settled(path).trace)
-    mine, theirs = state(ours), state(peer(path), arrange)
+    mine, theirs = state(ours), state(peer(path), peer_name(path)[1])
     for (name, a), (other, b) in zip(mine, theirs, strict=False):  # the first difference tells most
         assert a.shape == b.shape, f"{name} {tuple(a.shape)} is not {other} {tuple(b.shape)}"
     assert len(mine) == len(theirs)
 
 
-def check_logits(path: Path, size: int | None = None, arrange: Arrange = list) -> None:
+def check_logits(path: Path, size: int | None = None) -> None:
     """With the same weights both give the same logits, in eval mode, for two images of ``size`` pixels."""
     trace = settled(path, size).trace
     images = torch.randn(2, *trace.input, generator=torch.Generator().manual_seed(1))
@@ -121,7 +121,7 @@ def check_logits(path: Path, size: int | None = None, arrange: Arrange = list) -
         with torch.device("meta"):
             ours = build(trace).eval()
         names = list(ours.state_dict())
-        values = [value for _, value in state(theirs, arrange)]
+        values = [value for _, value in state(theirs, peer_name(path)[1])]
         ours.load_state_dict(dict(zip(names, values, strict=True)), assign=True)
         del theirs
         found = ours(images)

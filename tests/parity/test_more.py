@@ -1,18 +1,16 @@
 """ConvNeXt, ViT, NASNet-A and BiT against torchvision and timm.
 
-Where a peer registers its weights in another order than they act, a rule below moves some; everything else is in order.
+Where a peer registers its weights in another order than they act, a rule of archdsl/train/transfer/peers.py moves some.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import pytest
 
 from archdsl.expand import expand, settle
 from archdsl.ir.cost import cost
 from archdsl.syntax.parse import parse
-from tests.parity.harness import SPECS, State, check_counts, check_logits, check_shapes, settled
+from tests.parity.harness import SPECS, check_counts, check_logits, check_shapes, settled
 
 PARAMS = {
     "convnext_tiny": 28_589_128,
@@ -25,38 +23,6 @@ PARAMS = {
 }
 # From 331 pixels on NASNet meets odd and even sizes, and so both paddings, as it does from 107 on.
 SIZES = {"nasnetalarge": 107, "vit_b_16": None}
-Move = Callable[[str], str]  # from the name of a weight to the name behind which it belongs; "" leaves it
-
-
-def behind_block(name: str) -> str:
-    """ConvNeXt registers a block's layer scale before the block, and applies it last."""
-    return name.replace(".layer_scale", ".block.5.bias") if name.endswith(".layer_scale") else ""
-
-
-def behind_patches(name: str) -> str:
-    """ViT registers the class token first; it joins the patches."""
-    return "conv_proj.bias" if name == "class_token" else ""
-
-
-def behind_norm(name: str) -> str:
-    """BiT registers a block's projection before the normalisation whose result it takes."""
-    return name.replace(".downsample.conv.weight", ".norm1.bias") if ".downsample." in name else ""
-
-
-MOVES: dict[str, Move] = {"convnext": behind_block, "vit": behind_patches, "resnetv2": behind_norm}
-
-
-def arranged(name: str) -> Callable[[State], State]:
-    """How the weights of a peer are brought into the order in which they act."""
-    move = next((m for start, m in MOVES.items() if name.startswith(start)), lambda _: "")
-
-    def arrange(state: State) -> State:
-        held = {move(key): (key, value) for key, value in state if move(key)}
-        kept = [item for item in state if not move(item[0])]
-        return [x for item in kept for x in ((item, held[item[0]]) if item[0] in held else (item,))]
-
-    return arrange
-
 
 every = pytest.mark.parametrize("name", sorted(PARAMS))
 
@@ -73,12 +39,12 @@ def test_parameters_and_macs(name: str) -> None:
 
 @every
 def test_weight_shapes(name: str) -> None:
-    check_shapes(SPECS / f"{name}.arch", arranged(name))
+    check_shapes(SPECS / f"{name}.arch")
 
 
 @every
 def test_logits(name: str) -> None:
-    check_logits(SPECS / f"{name}.arch", SIZES.get(name, 64), arranged(name))
+    check_logits(SPECS / f"{name}.arch", SIZES.get(name, 64))
 
 
 @pytest.mark.slow

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import update_bn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from archdsl.words.train.values import Lookahead
 
@@ -85,7 +85,24 @@ class Slow(Kept):
         torch._foreach_copy_([v for _, v in pairs], [kept for kept, _ in pairs])
 
 
-def precise_bn(model: nn.Module, batches: Iterable[Tensor]) -> None:
-    """Batch norm's statistics as the plain mean over these batches (Wu & Johnson 2021, section 3)."""
-    with torch.no_grad():
-        update_bn(batches, model)
+@torch.no_grad()
+def precise_bn(model: nn.Module, batches: Iterable[Tensor], hold: Callable[[], object] = lambda: None) -> None:
+    """Batch norm's statistics as the plain mean over these batches (Wu & Johnson 2021, section 3).
+
+    Args:
+        hold: called once the model is in training mode; batch norm that it puts into eval mode keeps its statistics.
+    """
+    mode = model.training
+    model.train()
+    hold()
+    learning = [m for m in model.modules() if isinstance(m, _BatchNorm) and m.training]
+    momenta = {m: m.momentum for m in learning}
+    for module in learning:
+        module.reset_running_stats()
+        module.momentum = None  # the plain mean over all that it sees
+    if learning:
+        for images in batches:
+            model(images)
+    for module, momentum in momenta.items():
+        module.momentum = momentum
+    model.train(mode)

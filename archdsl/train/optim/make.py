@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,39 +10,17 @@ from torch.nn import Parameter
 
 from archdsl.train.optim.lion import Lion
 from archdsl.train.optim.muon import Muon
-from archdsl.train.optim.parts import biases_of, hidden, weights_of
+from archdsl.train.optim.parts import hidden, weights_of
 from archdsl.words.train import values
-from archdsl.words.train.values import Adam, BiasRate, Optimizer, RmsProp, Sgd
+from archdsl.words.train.values import Adam, Optimizer, RmsProp, Sgd
 
-# An optimiser, and the base rate of each of its groups.
-Optimizers = list[tuple[torch.optim.Optimizer, list[float]]]
-
-
-@dataclass(frozen=True, eq=False)
-class _Grouping:
-    """Parameters in groups of one rate each: biases may have a rate of their own."""
-
-    scaled: frozenset[int]  # the ids of those biases
-    scale: float
-    held: bool  # rates are tensors
-
-    def of(self, wanted: list[Parameter], lr: float) -> tuple[list[dict[str, Any]], list[float]]:
-        """The groups for an optimiser, and their base rates."""
-        usual = [p for p in wanted if id(p) not in self.scaled]
-        quick = [p for p in wanted if id(p) in self.scaled]
-        parts = [(p, rate) for p, rate in ((usual, lr), (quick, lr * self.scale)) if p]
-        return [{"params": p, "lr": self.rate(p[0], rate)} for p, rate in parts], [rate for _, rate in parts]
-
-    def rate(self, beside: Tensor, lr: float) -> float | Tensor:
-        """A rate as the optimiser takes it."""
-        return torch.tensor(lr, device=beside.device) if self.held else lr
+# An optimiser, and the rate of its parameters.
+Optimizers = list[tuple[torch.optim.Optimizer, float]]
 
 
-def make_optimizers(
-    model: nn.Module, chosen: Optimizer, held: bool = False, biases: BiasRate | None = None
-) -> Optimizers:
-    """The optimisers over all parameters that want a gradient, each with the base rates of its groups. Muon brings a
-    second one for the parameters that it leaves.
+def make_optimizers(model: nn.Module, chosen: Optimizer, held: bool = False) -> Optimizers:
+    """The optimisers over all parameters that want a gradient, each with its rate. Muon brings a second one for the
+    parameters that it leaves.
 
     One call for all tensors (foreach, fused) instead of torch's loop over them on the CPU: the same arithmetic, and a
     step of Adam over 42 tensors takes 2 ms instead of 29 on two busy cores. On a GPU all that torch fuses is fused.
@@ -53,38 +30,43 @@ def make_optimizers(
     wanted = [p for p in model.parameters() if p.requires_grad]
     if not wanted:
         return []
-    scaled = biases_of(model, biases.norms) if biases is not None else []
-    grouping = _Grouping(frozenset(map(id, scaled)), biases.scale if biases is not None else 1.0, held)
-    capture = held and wanted[0].device.type == "cuda"  # the only device on which torch's optimisers allow it
     match chosen:
         case Sgd(lr, momentum, nesterov):
-            groups, bases = grouping.of(wanted, lr)
             # torch's foreach form asks the host for a rate that is a tensor; the fused one does not.
             form: dict[str, Any] = {"fused": True} if held or _fuses(wanted[0].device) else {"foreach": True}
-            return [(torch.optim.SGD(groups, momentum=momentum, nesterov=nesterov, **form), bases)]
+            return [(torch.optim.SGD(_group(wanted, lr, held), momentum=momentum, nesterov=nesterov, **form), lr)]
         case Adam(lr, beta1, beta2, eps):
-            return [_adam(grouping.of(wanted, lr), (beta1, beta2), eps, capture)]
+            return [_adam(wanted, lr, (beta1, beta2), eps, held)]
         case RmsProp(lr, decay, momentum, eps):
-            groups, bases = grouping.of(wanted, lr)
-            made = torch.optim.RMSprop(groups, alpha=decay, momentum=momentum, eps=eps, foreach=True,
+            capture = held and wanted[0].device.type == "cuda"
+            made = torch.optim.RMSprop(_group(wanted, lr, held), alpha=decay, momentum=momentum, eps=eps, foreach=True,
                                        capturable=capture)  # fmt: skip
-            return [(made, bases)]
+            return [(made, lr)]
         case values.Lion(lr, beta1, beta2):
-            groups, bases = grouping.of(wanted, lr)
-            return [(Lion(groups, lr, (beta1, beta2)), bases)]
+            return [(Lion(_group(wanted, lr, held), lr, (beta1, beta2)), lr)]
         case values.Muon(lr, momentum, rest):
             own = hidden(weights_of(model))
             taken = {id(w.value) for w in own}
             others = [p for p in wanted if id(p) not in taken]
-            found: Optimizers = [(Muon(own, grouping.rate(own[0].value, lr), momentum), [lr])] if own else []
-            return found + ([_adam(grouping.of(others, rest), (0.9, 0.999), 1e-8, capture)] if others else [])
+            found: Optimizers = [(Muon(own, _rate(own[0].value, lr, held), momentum), lr)] if own else []
+            return found + ([_adam(others, rest, (0.9, 0.999), 1e-8, held)] if others else [])
+
+
+def _group(wanted: list[Parameter], lr: float, held: bool) -> list[dict[str, Any]]:
+    return [{"params": wanted, "lr": _rate(wanted[0], lr, held)}]
+
+
+def _rate(beside: Tensor, lr: float, held: bool) -> float | Tensor:
+    """A rate as the optimiser takes it."""
+    return torch.tensor(lr, device=beside.device) if held else lr
 
 
 def _adam(
-    grouped: tuple[list[dict[str, Any]], list[float]], betas: tuple[float, float], eps: float, capture: bool
-) -> tuple[torch.optim.Optimizer, list[float]]:
-    groups, bases = grouped
-    return torch.optim.Adam(groups, betas=betas, eps=eps, fused=True, capturable=capture), bases
+    wanted: list[Parameter], lr: float, betas: tuple[float, float], eps: float, held: bool
+) -> tuple[torch.optim.Optimizer, float]:
+    capture = held and wanted[0].device.type == "cuda"  # the only device on which torch's optimisers allow it
+    made = torch.optim.Adam(_group(wanted, lr, held), betas=betas, eps=eps, fused=True, capturable=capture)
+    return made, lr
 
 
 def _fuses(device: torch.device) -> bool:

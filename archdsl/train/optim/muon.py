@@ -29,8 +29,11 @@ class Muon(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
         """One step of every weight that has a gradient."""
-        (group,) = self.param_groups
-        live = [w for w in self._weights if w.value.grad is not None]
+        for group in self.param_groups:
+            own = {id(p) for p in group["params"]}
+            self._step([w for w in self._weights if w.value.grad is not None and id(w.value) in own], group)
+
+    def _step(self, live: list[Weight], group: dict[str, Any]) -> None:
         if not live:
             return
         for w in live:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -10,8 +10,10 @@ from torch import Tensor, nn
 from torch.nn import Parameter
 
 from archdsl.train.experiment import TrainSettings
+from archdsl.train.optim.groups import Factors, split
 from archdsl.train.optim.make import make_optimizers
 from archdsl.train.optim.parts import biases_of
+from archdsl.train.tuning import by_parameter
 from archdsl.words.train.values import Adam, Decay
 
 
@@ -23,20 +25,24 @@ class Update:
     and ``hold`` takes them over from there, as a captured step does.
     """
 
-    def __init__(self, model: nn.Module, settings: TrainSettings, held: bool = False) -> None:
+    def __init__(
+        self, model: nn.Module, settings: TrainSettings, scales: Mapping[str, float] | None = None, held: bool = False
+    ) -> None:
         self._settings, self.factor = settings, 1.0
         self._named = {n: p for n, p in model.named_parameters() if p.requires_grad}
         self._all = list(self._named.values())
         self._wide = [p for p in self._all if p.ndim >= 2]
         self._product = [p for n, p in self._named.items() if ".parametrizations." in f".{n}"]
-        chosen, biases = settings.optimizer, settings.biaslr
-        self._optimizers = make_optimizers(model, chosen, held, biases)
-        self._scaled = set(map(id, biases_of(model, biases.norms))) if biases is not None else set()
-        self._scale = biases.scale if biases is not None else 1.0
+        chosen = settings.optimizer
+        self._optimizers = make_optimizers(model, chosen, held)
+        layers, word = by_parameter(model, scales or {}), settings.biaslr
+        # By the id of a bias, what its rate is multiplied by beside that of its layer.
+        self._biases = {id(p): word.scale for p in biases_of(model, word.norms)} if word is not None else {}
+        factors = {i: Factors(layers.get(i, 1.0), self._biases.get(i, 1.0)) for i in {**layers, **self._biases}}
+        self._bases = [base for made, lr in self._optimizers for base in split(made, lr, factors)]
         own = Decay(chosen.wd) if isinstance(chosen, Adam) and chosen.wd else None
         self._decay = settings.wd or own
         self._groups = [g for optimizer, _ in self._optimizers for g in optimizer.param_groups]
-        self._bases = [base for _, bases in self._optimizers for base in bases]
         # What a group's decay multiplies its weights by, in this step.
         self._shrinks: list[Any] = [1.0] * len(self._groups)
         self._held: list[Tensor] = []
@@ -47,18 +53,13 @@ class Update:
 
     @property
     def rate(self) -> float:
-        """The learning rate of the last step."""
-        return self._bases[0] * self.factor
+        """The learning rate of the last step, where no word slows it down."""
+        return self._optimizers[0][1] * self.factor
 
     def numbers(self, factor: float) -> list[float]:
         """Each group's learning rate, then what each group's decay multiplies by, at a factor of the schedule."""
-        rates = [base * factor for base in self._bases]
         decay = self._decay.rate if self._decay is not None else 0.0
-        # The rate of biases may be scaled; their decay is that of the others.
-        usual = [
-            rate / (self._scale if self._is_scaled(g) else 1.0) for rate, g in zip(rates, self._groups, strict=True)
-        ]
-        return [*rates, *(1 - rate * decay for rate in usual)]
+        return [*(b.step * factor for b in self._bases), *(1 - b.decay * factor * decay for b in self._bases)]
 
     def set_factor(self, factor: float) -> None:
         """Every learning rate becomes its own base times ``factor``."""
@@ -122,13 +123,8 @@ class Update:
         to their gradient is divided by as much.
         """
         live = [p for p in (self._wide if decay.weights else self._all) if p.grad is not None]
-        for scaled, rate in ((False, decay.rate), (True, decay.rate / self._scale)):
-            part = [p for p in live if (id(p) in self._scaled) == scaled]
-            if part:
-                yield part, rate
-
-    def _is_scaled(self, group: dict[str, Any]) -> bool:
-        return id(group["params"][0]) in self._scaled
+        for scale in sorted({self._biases.get(id(p), 1.0) for p in live}):
+            yield [p for p in live if self._biases.get(id(p), 1.0) == scale], decay.rate / scale
 
     # -- to a checkpoint and back -------------------------------------------------------------------------
 

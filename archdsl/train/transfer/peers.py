@@ -1,0 +1,67 @@
+"""How the weights of published nets lie in the files of torchvision and timm, where that is not the order in which they
+act. The nets are those of specs/imagenet; their names are the libraries'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+# Heads that help the training alone; the specs are without them, as are the libraries' nets after training.
+AUXILIARY = {"googlenet": ("aux1.", "aux2."), "inception_v3": ("AuxLogits.",)}
+# What torchvision does to the images when it loads these weights (``transform_input``).
+REMARKS = dict.fromkeys(
+    ("googlenet", "inception_v3"),
+    "these weights want images normalised with mean 0.5 and deviation 0.5, which torchvision does inside of its net",
+)
+
+
+def behind_block(name: str) -> str:
+    """ConvNeXt registers a block's layer scale before the block, and applies it last."""
+    return name.replace(".layer_scale", ".block.5.bias") if name.endswith(".layer_scale") else ""
+
+
+def behind_patches(name: str) -> str:
+    """ViT registers the class token first; it joins the patches."""
+    return "conv_proj.bias" if name == "class_token" else ""
+
+
+def behind_norm(name: str) -> str:
+    """BiT registers a block's projection before the normalisation whose result it takes."""
+    return name.replace(".downsample.conv.weight", ".norm1.bias") if ".downsample." in name else ""
+
+
+# From the start of a net's name to a rule: of a weight's name it gives the name behind which it belongs, or "".
+MOVES: dict[str, Callable[[str], str]] = {"convnext": behind_block, "vit": behind_patches, "resnetv2": behind_norm}
+
+
+def arranged(net: str, names: Iterable[str]) -> list[str]:
+    """The names of a published net's weights in the order in which they act, without those of auxiliary heads."""
+    kept = [n for n in names if not n.startswith(AUXILIARY.get(net, ("\0",)))]
+    move = next((m for start, m in MOVES.items() if net.startswith(start)), lambda _: "")
+    held: dict[str, str] = {move(n): n for n in kept if move(n)}
+    rest = [n for n in kept if not move(n)]
+    return [x for n in rest for x in ((n, held[n]) if n in held else (n,))]
+
+
+def registered(library: str, net: str) -> list[str]:
+    """The names of a published net's weights as its module has them, for files that do not keep an order.
+
+    Raises:
+        ImportError: the library is not installed.
+    """
+    import torch
+
+    from archdsl.emit.vision import import_torchvision
+
+    import_torchvision()
+    with torch.device("meta"):
+        if library == "timm":
+            import timm
+
+            model: Any = timm.create_model(net)
+        else:
+            from torchvision import models
+
+            model = models.get_model(net)
+    return list(model.state_dict())

@@ -1,0 +1,63 @@
+"""Fine-tuning: where the weights come from, which of them stay, and at what rate the others learn."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from archdsl.errors import ArchError
+from archdsl.registry import Range, train_word
+from archdsl.registry.params import Base
+from archdsl.registry.types import Count, Labels, Positive
+from archdsl.words.train.values import Freeze, Init, PartRate
+
+_SHA = re.compile(r"[0-9a-f]{16}")
+
+
+@train_word('adam init("runs/resnet18-1a2b3c4d-s0")', 'adam init("torchvision:resnet18", reshape)', slot="init",
+            paper="Yosinski et al. 2014, arXiv:1411.1792")  # fmt: skip
+def init(source: str, reshape: bool = False, sha: str = "") -> Init:
+    """Begins with the weights of another net: a run folder, a .safetensors or .pth file, `torchvision:NAME`, `timm:NAME`.
+
+    Layers are matched by label and by alignment, as `archdsl transfer` shows; what finds no match is drawn from the
+    seed. `reshape` also takes what has another shape, where a rule is sound. The content of the source is a part of the
+    run's hash, its path is not: a run records it as `sha`, and a source with other content is refused.
+    """
+    if sha and not _SHA.fullmatch(sha):
+        raise ArchError("`sha` is the first 16 hex digits of a hash", help="leave it out: a run writes it down itself")
+    if not source.strip():
+        raise ArchError("`init` names no source", help="a run folder, a file, torchvision:NAME or timm:NAME")
+    return Init(source, sha, reshape)
+
+
+@train_word("adam freeze(conv..bn)", 'adam freeze(conv, until=2) freeze("bn", until=1)',
+            paper="Howard & Ruder 2018, arXiv:1801.06146")  # fmt: skip
+def freeze(part: Labels, until: Count | None = None) -> Freeze:
+    """Keeps a part of the net as it is: from one label to another, as in `freeze(stem..stage2)`, or of one label.
+
+    No gradient, no decay, no penalty; batch norm uses its running statistics and leaves them alone. Dropout goes on.
+    With `until`, for the first so many epochs; the word may stand several times, so that parts thaw one after another.
+    """
+    return Freeze(part, until)
+
+
+@train_word("adam rate(conv..bn, 0.1)", paper="Howard & Ruder 2018, arXiv:1801.06146")
+def rate(part: Labels, factor: Positive) -> PartRate:
+    """The learning rate of a part of the net is `factor` times that of the others; the schedule multiplies both.
+
+    The word may stand several times; where parts overlap, factors multiply. Decoupled weight decay follows the rate.
+    """
+    return PartRate(part, factor)
+
+
+@train_word(
+    "adamw(1e-4) layerdecay(75%)",
+    slot="layerdecay",
+    paper="Clark et al. 2020, arXiv:2003.10555; Bao et al. 2022, arXiv:2106.08254",
+)
+def layerdecay(factor: Annotated[float, Base("share"), Range(1e-6, 1)] = 0.75) -> float:
+    """The learning rate falls by `factor` from block to block towards the input: block d of L has factor^(L+1-d).
+
+    What stands before the first block has depth 0, the head depth L+1 and the full rate.
+    """
+    return factor
