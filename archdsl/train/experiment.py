@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from archdsl.errors import ArchError, SpecError, fail
@@ -33,6 +33,9 @@ from archdsl.words.train.values import (
 if TYPE_CHECKING:
     from archdsl.expand.graph import Setting
 
+# A slot that came into the language after others had been hashed: it shows only where a word fills it, so that a new word
+# leaves the hashes of all other experiments as they are.
+LATER = {"later": True}
 ADAM = Adam(lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8)  # of its paper, and torch's
 
 
@@ -67,15 +70,20 @@ class TrainSettings:
     smooth: float = 0.0
     clip: float | None = None
     ema: float | None = None
-    lookahead: Lookahead | None = None
-    biaslr: BiasRate | None = None
-    tta: Views | None = None
+    lookahead: Lookahead | None = field(default=None, metadata=LATER)
+    biaslr: BiasRate | None = field(default=None, metadata=LATER)
+    tta: Views | None = field(default=None, metadata=LATER)
     precise_bn: int | None = None
     patience: Patience | None = None
     converged: float | None = None
     timelimit: float | None = None
     syncbn: bool = False
     seed: int = 0
+
+    def __str__(self) -> str:
+        """As the hash of an experiment sees it."""
+        shown = [f for f in fields(self) if not (f.metadata == LATER and getattr(self, f.name) == f.default)]
+        return f"TrainSettings({', '.join(f'{f.name}={getattr(self, f.name)!r}' for f in shown)})"
 
 
 @dataclass(frozen=True, slots=True)
