@@ -37,8 +37,10 @@ from archdsl.words.train.values import (
 if TYPE_CHECKING:
     from archdsl.expand.graph import Setting
 
-LATER = ("init", "freeze", "rate", "layerdecay")  # fields that came after the first runs
 MANY = ("freeze", "rate")  # words that may stand several times
+# A slot that came into the language after others had been hashed: it shows only where a word fills it, so that a new word
+# leaves the hashes of all other experiments as they are.
+LATER = {"later": True}
 ADAM = Adam(lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8)  # of its paper, and torch's
 
 
@@ -73,19 +75,19 @@ class TrainSettings:
     smooth: float = 0.0
     clip: float | None = None
     ema: float | None = None
-    lookahead: Lookahead | None = None
-    biaslr: BiasRate | None = None
-    tta: Views | None = None
+    lookahead: Lookahead | None = field(default=None, metadata=LATER)
+    biaslr: BiasRate | None = field(default=None, metadata=LATER)
+    tta: Views | None = field(default=None, metadata=LATER)
     precise_bn: int | None = None
     patience: Patience | None = None
     converged: float | None = None
     timelimit: float | None = None
     syncbn: bool = False
     seed: int = 0
-    init: Init | None = None
-    freeze: tuple[Freeze, ...] = ()
-    rate: tuple[PartRate, ...] = ()
-    layerdecay: float | None = None
+    init: Init | None = field(default=None, metadata=LATER)
+    freeze: tuple[Freeze, ...] = field(default=(), metadata=LATER)
+    rate: tuple[PartRate, ...] = field(default=(), metadata=LATER)
+    layerdecay: float | None = field(default=None, metadata=LATER)
 
     def __repr__(self) -> str:
         """As a dataclass has it, without the later fields that nothing sets: this text is hashed, and a new word must
@@ -95,7 +97,7 @@ class TrainSettings:
 
     def shown(self) -> list[str]:
         """The fields that the record of a run has."""
-        return [n for n, f in self.__dataclass_fields__.items() if n not in LATER or getattr(self, n) != f.default]
+        return [f.name for f in fields(self) if f.metadata != LATER or getattr(self, f.name) != f.default]
 
 
 @dataclass(frozen=True, slots=True)

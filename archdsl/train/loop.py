@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from archdsl.train import carry
-from archdsl.train.augment import AugmentLayer, augment, mix
+from archdsl.train.augment import AugmentLayer, Target, augment, mix
 from archdsl.train.chance import Chances
 from archdsl.train.events import Diverged, EpochDone, Event, Finished, Progress, Stopped, TimedOut, Warned
 from archdsl.train.fast.native.batch import Batches, takes
@@ -215,7 +215,7 @@ class Training:
         for tell in self.phased:
             tell(self.step / job.steps)
         seed_dropout(settings.seed, self.step, job.world.rank, self.device)
-        self.update.set_factor(factor(settings.schedule, settings.warmup, self.step, job.steps, job.per_epoch))
+        self.update.set_factor(self.factor(self.step))
         self.update.zero()
         for part, start in zip(parts, starts, strict=True):
             (images, labels), self.chances.mirrored = next(feed)
@@ -228,7 +228,7 @@ class Training:
                 images = images.contiguous(memory_format=torch.channels_last)
             with job.context():
                 logits = self.net(images).float()
-                value = loss_of(logits, target, settings.smooth)
+                value = self.loss(logits, target)
             share = len(part) * job.world.size / total  # the mean over the step, not over the part
             (value if share == 1 else value * share).backward()
             self.meter.add(value.detach(), logits.detach(), labels, self.step + 1)
@@ -242,6 +242,15 @@ class Training:
         if self.batches is not None:
             return self.batches(images, self.step, total, start)
         return self.job.normalise(augment(images, self.pipeline, self.chances, self.step, total, start))
+
+    def factor(self, step: int) -> float:
+        """What the schedule multiplies the learning rates by in a step."""
+        job, settings = self.job, self.job.settings
+        return factor(settings.schedule, settings.warmup, step, job.steps, job.per_epoch)
+
+    def loss(self, logits: Tensor, target: Target) -> Tensor:
+        """The loss of a part, a mean over its images."""
+        return loss_of(logits, target, self.job.settings.smooth)
 
     def finish_step(self) -> None:
         """What follows a step on the host."""

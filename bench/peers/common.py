@@ -40,6 +40,9 @@ class Work:
     checkout: str = ""
     threads: int = 2
     seed: int = 0
+    device: str = "cpu"
+    workers: int = 0  # of a peer's loader
+    compiled: bool = False
 
     @property
     def per_epoch(self) -> int:
@@ -65,17 +68,24 @@ def network(work: Work) -> nn.Module:
 
 
 class Clock:
-    """Notes the time after every update, whoever makes it."""
+    """Notes the time after every update, whoever makes it; on a GPU the last one of an epoch waits for its work."""
 
-    def __init__(self) -> None:
+    def __init__(self, work: Work | None = None) -> None:
         self.ticks: list[float] = []
-        register_optimizer_step_post_hook(lambda *a: self.ticks.append(time.perf_counter()))
+        self._wait = work.per_epoch if work is not None and work.device != "cpu" else 0
+        register_optimizer_step_post_hook(self._tick)
+
+    def _tick(self, *event: Any) -> None:
+        if self._wait and (len(self.ticks) + 1) % self._wait == 0:
+            torch.cuda.synchronize()
+        self.ticks.append(time.perf_counter())
 
     def steady(self, work: Work) -> float:
         """Images a second between updates, without the first ones and without what lies between two epochs."""
-        gaps = [
-            self.ticks[i] - self.ticks[i - 1] for i in range(WARMUP + 1, len(self.ticks)) if i % work.per_epoch != 0
-        ]
+        first = (
+            WARMUP + 1 if work.device == "cpu" else work.per_epoch
+        )  # a GPU's first epoch chooses and compiles kernels
+        gaps = [self.ticks[i] - self.ticks[i - 1] for i in range(first, len(self.ticks)) if i % work.per_epoch != 0]
         return work.batch * len(gaps) / sum(gaps) if gaps else 0.0
 
 
@@ -94,6 +104,6 @@ def judged(model: nn.Module, folder: str) -> tuple[float, float]:
 
 def report(work: Work, clock: Clock, model: nn.Module, **more: Any) -> None:
     """The contender's last line."""
-    loss, accuracy = judged(model, work.folder)
+    loss, accuracy = judged(model.cpu().float(), work.folder)
     facts = {"steps": len(clock.ticks), "steady": clock.steady(work), "loss": loss, "accuracy": accuracy, **more}
     print("RESULT " + json.dumps(facts), flush=True)

@@ -19,14 +19,17 @@ look = transforms.Compose(
     ]
 )
 pictures = datasets.ImageFolder(task.folder + "/train", look)
-loader = DataLoader(pictures, task.batch, shuffle=True, drop_last=True)
-model, clock = network(task), Clock()
+loader = DataLoader(
+    pictures, task.batch, shuffle=True, drop_last=True, num_workers=task.workers, pin_memory=task.device != "cpu",
+    persistent_workers=task.workers > 0,
+)  # fmt: skip
+model, clock = network(task).to(task.device), Clock(task)
 optimizer = torch.optim.SGD(model.parameters(), task.lr, task.momentum)
 criterion = nn.CrossEntropyLoss()
 for _ in range(task.epochs):
     model.train()
     for images, labels in loader:
         optimizer.zero_grad()
-        criterion(model(images), labels).backward()
+        criterion(model(images.to(task.device)), labels.to(task.device)).backward()
         optimizer.step()
 report(task, clock, model)

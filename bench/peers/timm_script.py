@@ -25,7 +25,7 @@ from torchvision import transforms
 
 task = work()
 torch.set_num_threads(task.threads)
-model, clock = network(task), Clock()
+model, clock = network(task), Clock(task)
 model.default_cfg = {}  # type: ignore[assignment]
 
 
@@ -54,7 +54,8 @@ with tempfile.TemporaryDirectory() as out:
         "--epochs", str(task.epochs), "--batch-size", str(task.batch), "--opt", "momentum", "--lr", str(task.lr),
         "--momentum", str(task.momentum), "--weight-decay", "0", "--sched", "step",
         "--decay-epochs", "1000", "--warmup-epochs", "0",
-        "--device", "cpu", "--output", out, "--log-interval", "1000", "--workers", "0",
+        "--device", task.device, "--output", out, "--log-interval", "1000", "--workers", str(task.workers),
+        *(["--torchcompile"] if task.compiled else []),
         *(["--channels-last"] if task.channels_last else []),
         *(["--amp", "--amp-dtype", "bfloat16"] if task.precision == "bf16" else []),
     ]  # fmt: skip

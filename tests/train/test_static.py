@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from archdsl.api import experiment_of, load
 from archdsl.emit.build import build
-from archdsl.train.augment import rand
+from archdsl.train.augment import each, rand
 from archdsl.train.device import normalise
 from archdsl.train.events import EpochDone, Finished, Stopped, Warned
 from archdsl.train.fast import static
@@ -161,7 +162,7 @@ class Reads(TorchDispatchMode):
 @pytest.mark.parametrize("name", WATCHED)
 def test_no_step_waits_for_the_device(name: str, graph: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a CPU nothing waits, yet what would wait on a GPU is visible in the operators that a step calls."""
-    monkeypatch.setattr(rand, "_by_rows", rand._by_mask)  # what a GPU takes
+    monkeypatch.setattr(each, "_rows", each._masks)  # what a GPU takes
     training = Training(work(name, graph))
     training.net.train()
     groups = training._order(1)
@@ -191,7 +192,8 @@ def test_every_operation_of_randaugment_gives_the_same_by_rows_and_by_mask() -> 
     drawn = torch.arange(64) % len(rand.OPERATIONS)
     signs = torch.randint(2, (64,), generator=chance) * 2.0 - 1.0
     for m in (0, 9, 30):
-        assert torch.equal(rand._by_rows(images, drawn, signs, m), rand._by_mask(images, drawn, signs, m))
+        changes = [partial(rand._applied, name, m, signs) for name in rand.OPERATIONS]
+        assert torch.equal(each._rows(images, drawn, changes), each._masks(images, drawn, changes))
 
 
 def test_a_step_that_cannot_be_captured_runs_eagerly_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,4 @@
-"""RandAugment (Cubuk et al. 2020) for a batch. On the CPU each operation sees the images that drew it; elsewhere every
-operation sees all of them and each image keeps what it drew, as to ask which were drawn would wait for the device.
+"""RandAugment (Cubuk et al. 2020) for a batch: one call for each operation.
 
 Operations, magnitudes and their directions are those of torchvision's RandAugment, whose 31 magnitudes are used here by
 their number. Each image draws its operations and directions for itself.
@@ -9,11 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from archdsl.train.augment import colour
+from archdsl.train.augment.each import by_number
 from archdsl.train.augment.geometry import affine
 from archdsl.train.chance import Chance
 
@@ -54,24 +56,11 @@ def randaugment(images: Tensor, n: int, m: int, chance: Chance) -> Tensor:
 
 
 def _round(images: Tensor, drawn: Tensor, signs: Tensor, m: int) -> Tensor:
-    return (_by_rows if images.device.type == "cpu" else _by_mask)(images, drawn, signs, m)
+    return by_number(images, drawn, [partial(_applied, name, m, signs) for name in OPERATIONS])
 
 
-def _by_rows(images: Tensor, drawn: Tensor, signs: Tensor, m: int) -> Tensor:
-    out = images.clone()
-    names = list(OPERATIONS)
-    for number in drawn.unique().tolist():
-        rows = (drawn == number).nonzero()[:, 0]
-        out[rows] = apply(names[number], images[rows], m, signs[rows])
-    return out
-
-
-def _by_mask(images: Tensor, drawn: Tensor, signs: Tensor, m: int) -> Tensor:
-    out = images
-    for number, name in enumerate(OPERATIONS):
-        chosen = (drawn == number)[:, None, None, None]
-        out = torch.where(chosen, apply(name, images, m, signs), out)
-    return out
+def _applied(name: str, m: int, signs: Tensor, images: Tensor, rows: Any) -> Tensor:
+    return apply(name, images, m, signs[rows])
 
 
 def apply(name: str, images: Tensor, m: int, signs: Tensor) -> Tensor:

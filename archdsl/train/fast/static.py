@@ -19,14 +19,13 @@ from archdsl.train.augment.mixing import Mixture, mix_by, mixing, mixture
 from archdsl.train.device import wide
 from archdsl.train.fast.graph import capture
 from archdsl.train.feed import Resident
-from archdsl.train.loss import loss as loss_of
-from archdsl.train.schedule import factor
 from archdsl.train.streams import seed_dropout
 
 if TYPE_CHECKING:
     from archdsl.train.loop import Group, Training
 
 MIXED = len(Mixture().numbers)
+BEGIN = {"mu_product": 1.0}  # what optimisers begin with that do not begin with 0: NAdam's product
 
 
 class Static:
@@ -74,15 +73,11 @@ class Static:
     def _numbers(self, step: int) -> list[float]:
         """A row of the table: the step counted from 1, the update's numbers, and how images are mixed."""
         run, size = self._run, self._run.job.settings.batch
-        found = [step + 1.0, *run.update.numbers(self._factor(step))]
+        found = [step + 1.0, *run.update.numbers(run.factor(step))]
         if self._mixing:
             shape = (size, *self._data.images.shape[1:])
             found += mixture(self._mixing, run.chances, step, shape).numbers
         return found
-
-    def _factor(self, step: int) -> float:
-        job = self._run.job
-        return factor(job.settings.schedule, job.settings.warmup, step, job.steps, job.per_epoch)
 
     def step(self) -> None:
         """The next step of the run."""
@@ -93,7 +88,7 @@ class Static:
         else:
             self.body()
         run.chances.release()
-        run.update.factor = self._factor(run.step)
+        run.update.factor = run.factor(run.step)
         run.meter.seen += run.job.group
         run.finish_step()
 
@@ -125,7 +120,7 @@ class Static:
                 mixed = mixed.contiguous(memory_format=torch.channels_last)
             with job.context():
                 logits = run.net(mixed).float()
-                value = loss_of(logits, target, job.settings.smooth)
+                value = run.loss(logits, target)
             torch.autograd.backward(value if share == 1 else value * share)
             run.meter.add_on_device(value.detach(), logits.detach(), theirs, row[0].long())
         run.update.apply()
@@ -148,7 +143,9 @@ class Static:
             run.chances.release()
             with torch.no_grad():
                 for name, value in run.state()[0].items():
-                    # An optimiser's state that the first step made is 0 before it, for every optimiser here.
-                    value.copy_(before[name]) if name in before else value.zero_()
+                    # What the first step made of an optimiser's state goes back to what it begins with.
+                    value.copy_(before[name]) if name in before else value.fill_(
+                        BEGIN.get(name.rpartition(":")[2], 0.0)
+                    )
             self._at.zero_()
             torch.cuda.synchronize()

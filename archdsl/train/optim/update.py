@@ -16,6 +16,8 @@ from archdsl.train.optim.parts import biases_of
 from archdsl.train.tuning import by_parameter
 from archdsl.words.train.values import Adam, Decay
 
+COUNTERS = ("step", "mu_product")  # numbers of no dimension that torch's optimisers keep for each parameter
+
 
 class Update:
     """``set_factor`` sets the learning rates, ``zero`` drops the gradients, ``apply`` steps. Nothing waits for the
@@ -156,7 +158,7 @@ class Update:
             p = self._named[parameter]
             optimizer = self._optimizers[int(number)][0]
             # Moments lie with their parameter. Counters stay on the host, unless the optimiser counts on the device.
-            with_it = key != "step" or any(optimizer.defaults.get(form) for form in ("fused", "capturable"))
+            with_it = key not in COUNTERS or any(optimizer.defaults.get(form) for form in ("fused", "capturable"))
             here = value.to(p.device) if isinstance(value, Tensor) and with_it else value
             if isinstance(here, Tensor) and here.ndim == 4:
                 here = here.contiguous(memory_format=_layout(p))
