@@ -65,8 +65,8 @@ class Training:
     def events(self) -> Iterator[Event]:
         """Train to the end and say what happens; the last event is Finished, Diverged, Stopped or TimedOut."""
         job = self.job
-        while self.step < job.steps and not self.watch.why:
-            end = yield from self._epoch(self.step // job.per_epoch + 1)
+        while (self.step < job.steps or self._open) and not self.watch.why:
+            end = yield from self._epoch((self.step - self._open) // job.per_epoch + 1)
             if end is not None:
                 yield end
                 return
@@ -91,6 +91,11 @@ class Training:
     def epoch(self) -> int:
         """The epoch that the next step belongs to, counted from 1."""
         return min(self.step // self.job.per_epoch + 1, self.job.epochs)
+
+    @property
+    def _open(self) -> bool:
+        """Whether a run was stopped between the last step of an epoch and the end of its validation."""
+        return self.meter.seen > 0 and (self.step % self.job.per_epoch == 0 or self.step == self.job.steps)
 
     def _epoch(self, number: int) -> Generator[Event, None, End | None]:
         """One epoch, or what is left of it; returns what ended the run, if anything did."""
@@ -127,12 +132,14 @@ class Training:
         with self._averaged():
             valid: tuple[float | None, float | None] | None = (
                 evaluate(
-                    self.net, job.valid, job.normalise, size=job.settings.evalbatch, world=world, context=job.context
+                    self.net, job.valid, job.normalise, job.stop, size=job.settings.evalbatch, world=world,
+                    context=job.context,
                 )
                 if job.valid is not None
                 else (None, None)
-            )
-        assert valid is not None
+            )  # fmt: skip
+        if valid is None:
+            return Stopped(number, self.step)
         speed = seen * world.size / max(seconds, 1e-9)
         self.last = EpochDone(
             number, self.step, figures.loss, figures.accuracy, valid[0], valid[1], self.update.rate, seconds, speed
@@ -260,7 +267,10 @@ class Training:
                     snapshot.copy[name].copy_(value)
                 snapshot.epoch = about[part]
         if self.average is not None:
-            self.average.load(parts["ema"])
+            if "ema" in parts:
+                self.average.load(parts["ema"])
+            else:  # stopped in the last evaluation: the model has the averaged weights already
+                self.average = None
         self.watch.load(about["watch"])
         self.last = EpochDone(**about["last"]) if about["last"] else None
 
