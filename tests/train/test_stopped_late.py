@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from archdsl.train import loop
 from archdsl.train.events import EpochDone, Stopped
+from archdsl.train.runs import Run
 from archdsl.train.signals import Interrupted
 from tests.train.test_resume import go, sha
 
@@ -22,6 +25,18 @@ KEPT = {
     "precise_bn": "train sgd(0.05) epochs(3) batch(40) precise_bn",
     "ema and precise_bn": "train sgd(0.05) epochs(3) batch(40) ema(0.8) precise_bn(80)",
 }
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Run, list[object]]]:
+    """The run that nobody stops, and what it says; each made once."""
+
+    @cache
+    def made(text: str) -> tuple[Run, list[object]]:
+        heard: list[object] = []
+        return go(text, tmp_path_factory.mktemp("straight"), listen=heard.append), heard
+
+    return made
 
 
 def struck(monkeypatch: pytest.MonkeyPatch, at: int) -> None:
@@ -39,10 +54,11 @@ def struck(monkeypatch: pytest.MonkeyPatch, at: int) -> None:
 
 @pytest.mark.parametrize("kept", KEPT)
 @pytest.mark.parametrize("at", [2, 4], ids=["validation", "test"])
-def test_stopped_within_an_evaluation(kept: str, at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stopped_within_an_evaluation(
+    kept: str, at: int, undisturbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     text = NET + DATA + KEPT[kept]
-    straight: list[object] = []
-    expected = go(text, tmp_path / "straight", listen=straight.append)
+    expected, straight = undisturbed(text)
     heard: list[object] = []
     with monkeypatch.context() as patch:
         struck(patch, at)
@@ -57,10 +73,9 @@ def test_stopped_within_an_evaluation(kept: str, at: int, tmp_path: Path, monkey
     assert epochs[0] == epochs[1], "each epoch is judged once"
 
 
-def test_stopped_at_each_evaluation_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stopped_at_each_evaluation_in_turn(undisturbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first one of every process, until there is none left."""
     text = NET + DATA + KEPT["best of ema"]
-    expected = sha(go(text, tmp_path / "straight"))
     for _ in range(20):
         with monkeypatch.context() as patch:
             struck(patch, 2)  # the first one is let go on, or nothing would ever be done
@@ -69,4 +84,4 @@ def test_stopped_at_each_evaluation_in_turn(tmp_path: Path, monkeypatch: pytest.
             except Interrupted:
                 continue
             break
-    assert sha(run) == expected
+    assert sha(run) == sha(undisturbed(text)[0])
