@@ -176,7 +176,8 @@ class Training:
         for tell in self.phased:
             tell(self.step / job.steps)
         seed_dropout(settings.seed, self.step, job.world.rank, self.device)
-        self.update.set_factor(factor(settings.schedule, settings.warmup, self.step, job.steps, job.per_epoch))
+        rate = factor(settings.schedule, settings.warmup, self.step, job.steps, job.per_epoch)
+        self.update.set_factor(rate * self.watch.factor)
         self.update.zero()
         for part, start in zip(parts, starts, strict=True):
             images, labels = next(feed)
@@ -189,7 +190,7 @@ class Training:
                 images = images.contiguous(memory_format=torch.channels_last)
             with job.context():
                 logits = self.net(images).float()
-                value = loss_of(logits, target, settings.smooth)
+                value = loss_of(logits, target, settings.smooth, settings.bce)
             share = len(part) * job.world.size / total  # the mean over the step, not over the part
             (value if share == 1 else value * share).backward()
             self.meter.add(value.detach(), logits.detach(), labels, self.step + 1)

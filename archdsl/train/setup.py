@@ -23,10 +23,12 @@ from archdsl.train.init import initialise
 from archdsl.train.job import Job
 from archdsl.train.optim import reparametrise
 from archdsl.train.plan import Plan, choose, forward_context, prepare
+from archdsl.train.schedule import check as check_schedule
 from archdsl.train.syncnorm import synchronise
 from archdsl.train.world import World
 from archdsl.words.data.changes import RandomPixels
 from archdsl.words.data.sets import IMAGENET_MEAN, IMAGENET_STD
+from archdsl.words.train.values import Plateau
 
 if TYPE_CHECKING:
     from archdsl.train.fit import Wish
@@ -59,8 +61,9 @@ def gather(
     data, settings = experiment.data, experiment.train
     check(data.augment, data.dataset.input)
     splits = _splits(experiment, wish)
-    if settings.patience is not None and splits.valid is None:
-        raise ArchError("`patience` watches the validation loss, and no images are set aside for validation",
+    watching = "plateau" if isinstance(settings.schedule, Plateau) else "patience" if settings.patience else ""
+    if watching and splits.valid is None:
+        raise ArchError(f"`{watching}` watches the validation images, and none are set aside",
                         help="add valid(10%) to the data statement")  # fmt: skip
     if wish.fresh:
         initialise(model, settings.seed)
@@ -187,7 +190,8 @@ def _check_fit(model: nn.Module, normal: Normalise, test: Feed, data: DataSettin
 
 
 def _check_parts(job: Job) -> None:
-    """Every process needs two images of every batch."""
+    """Every process needs two images of every batch, and a schedule some steps."""
+    check_schedule(job.settings.schedule, job.settings.warmup, job.steps, job.per_epoch)
     rest = len(job.train) % job.group or job.group
     if job.world.size > 1 and min(rest, job.settings.batch) < 2 * job.world.size:
         raise ArchError(f"the last batch of an epoch has {rest} images, too few for {job.world.size} processes",

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import Parameter
 
+from archdsl.train.optim.lamb import Lamb
 from archdsl.train.optim.lion import Lion
 from archdsl.train.optim.muon import Muon
 from archdsl.train.optim.parts import hidden, weights_of
@@ -46,6 +47,12 @@ def make_optimizers(model: nn.Module, chosen: Optimizer, graphed: bool = False) 
             return [(made, lr)]
         case values.Lion(lr, beta1, beta2):
             return [(Lion(wanted, rate(lr), (beta1, beta2)), lr)]
+        case values.NAdam(lr, beta1, beta2, eps, rise):
+            made_ = torch.optim.NAdam(wanted, lr=rate(lr), betas=(beta1, beta2), eps=eps, momentum_decay=rise,
+                                      foreach=True, capturable=capture)  # fmt: skip
+            return [(made_, lr)]
+        case values.Lamb(lr, wd, beta1, beta2, eps):
+            return [(Lamb(wanted, rate(lr), wd, (beta1, beta2), eps), lr)]
         case values.Muon(lr, momentum, rest):
             own = hidden(weights_of(model))
             taken = {id(w.value) for w in own}

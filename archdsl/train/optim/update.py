@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import Parameter
 
 from archdsl.train.experiment import TrainSettings
+from archdsl.train.optim.clip import clip, last_layer
 from archdsl.train.optim.make import make_optimizers
 from archdsl.words.train.values import Adam, Decay
 
@@ -24,6 +25,7 @@ class Update:
         self._all = list(self._named.values())
         self._wide = [p for p in self._all if p.ndim >= 2]
         self._product = [p for n, p in self._named.items() if ".parametrizations." in f".{n}"]
+        self._last = last_layer(model)
         self._optimizers = make_optimizers(model, settings.optimizer)
         chosen = settings.optimizer
         own = Decay(chosen.wd) if isinstance(chosen, Adam) and chosen.wd else None
@@ -50,7 +52,7 @@ class Update:
         """Add the penalties' gradients, clip, shrink the weights, step."""
         self._penalise()
         if self._settings.clip is not None:
-            torch.nn.utils.clip_grad_norm_(self._all, self._settings.clip, foreach=True)
+            clip(self._all, self._last, self._settings.clip)
         for optimizer, _ in self._optimizers:
             if self._decay is not None:
                 self._shrink(optimizer, self._decay)
