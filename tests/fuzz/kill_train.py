@@ -38,6 +38,10 @@ SPECS = {
         net conv(8) relu maxpool drop(0.2) flatten linear(classes)
         data fashion-mini subset(500) valid(20%) noise(0.1)
         train adam(0.02) epochs(8) batch(40) patience(1)""",
+    "plateau": """
+        net conv(8) relu maxpool conv(8) relu gap linear(classes)
+        data fashion-mini subset(400) valid(30%) resizedcrop(50%) jitter(saturation=0, hue=0) trivialaugment
+        train lamb(0.01) epochs(5) batch(40) agc(0.1) bce warmup(10%) plateau(1, factor=0.5, delta=0.1)""",
     "spred": """
         net conv(8) bn relu gap linear(classes)
         data fashion-mini subset(600) mixup(0.2)

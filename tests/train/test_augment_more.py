@@ -10,7 +10,7 @@ import torch
 from archdsl.emit.vision import import_torchvision
 from archdsl.errors import ArchError
 from archdsl.train.augment import augment, check, colour
-from archdsl.train.augment.geometry import resized, windows
+from archdsl.train.augment.geometry import boxes, resized, windows
 from archdsl.train.chance import Chances
 from archdsl.words.data import augmentations, changes, colours
 from tests.train.test_augment import IMAGES, same
@@ -140,3 +140,56 @@ def test_what_says_nothing_is_refused(make, message: str) -> None:
         make()
     assert caught.value.help
     check((colours.jitter(saturation=0, hue=0), colours.blur(3)), (1, 8, 8))
+
+
+def test_boxes_are_erased_as_torchvision_erases_them(v2) -> None:
+    for top, left, high, wide in ((0, 0, 5, 4), (17, 10, 3, 7), (2, 3, 1, 1)):
+        box = [torch.full((6,), v) for v in (top, left, high, wide)]
+        mine = IMAGES.masked_fill(boxes(20, 17, *box), 0)
+        theirs = v2.functional.erase(IMAGES, top, left, high, wide, torch.zeros(3, 1, 1, dtype=torch.uint8))
+        assert torch.equal(mine, theirs)
+
+
+def test_erasing_draws_areas_and_sides_as_torchvision_does(v2) -> None:
+    count = 3000
+    x = torch.full((count, 1, 32, 32), 255, dtype=torch.uint8)
+    found = augment(x, (augmentations.erasing(1.0),), Chances(2, CPU), 0) != 255
+    mine = torch.stack((found[:, 0].any(2).sum(1), found[:, 0].any(1).sum(1))).float()
+    one = v2.RandomErasing(1.0)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        drawn = [one.make_params([torch.zeros(1, 32, 32)]) for _ in range(count)]
+    theirs = torch.tensor([[d["h"] for d in drawn], [d["w"] for d in drawn]]).float()
+    assert float((mine.mean(1) / theirs.mean(1)).log().abs().max()) < 0.06
+    assert float((mine.std(1) / theirs.std(1)).log().abs().max()) < 0.06
+
+
+def test_noise_is_normal_and_as_large_as_it_says() -> None:
+    x = torch.full((400, 1, 10, 10), 128, dtype=torch.uint8)
+    added = augment(x, (augmentations.noise(0.05),), Chances(0, CPU), 0).double() - 128
+    assert float(added.std()) == pytest.approx(0.05 * 255, rel=0.02)
+    assert float(added.mean()) == pytest.approx(0, abs=0.2)
+    assert float((added.abs() > 2 * 0.05 * 255).double().mean()) == pytest.approx(0.0455, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("word", "theirs"),
+    [
+        (augmentations.shift(0.2), lambda c: {"translate": [(c(-0.2, 0.2) * 17).round(), (c(-0.2, 0.2) * 20).round()]}),
+        (augmentations.rotate(40), lambda c: {"angle": c(-40, 40)}),
+        (augmentations.shear(20), lambda c: {"shear": [c(-20, 20), c(-20, 20)]}),
+        (augmentations.zoom(0.3), lambda c: {"scale": c(0.7, 1.3)}),
+    ],
+    ids=["shift", "rotate", "shear", "zoom"],
+)
+def test_words_of_place_are_torchvisions_with_the_numbers_drawn(v2, word: changes.Augmentation, theirs) -> None:
+    mine = always(word)
+    drawn = theirs(Chances(0, CPU).at(word.name, 0, 6).uniform)
+    mode = v2.InterpolationMode("nearest" if word.name == "shift" else "bilinear")
+    for row in range(6):
+        one = {
+            k: [float(v[row]) for v in value] if isinstance(value, list) else float(value[row])
+            for k, value in drawn.items()
+        }
+        full = {"angle": 0.0, "translate": [0, 0], "scale": 1.0, "shear": [0.0, 0.0], **one}
+        same(mine[row : row + 1], v2.functional.affine(IMAGES[row : row + 1], **full, interpolation=mode))

@@ -220,7 +220,17 @@ def test_precise_statistics_are_the_means() -> None:
     torch.testing.assert_close(net[0].running_mean, x.mean(0))
 
 
-@pytest.mark.parametrize("chosen", [optimizers.sgd(0.1), optimizers.adam(), optimizers.lion(), optimizers.rmsprop()])
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        optimizers.sgd(0.1),
+        optimizers.adam(),
+        optimizers.lion(),
+        optimizers.rmsprop(),
+        optimizers.nadam(),
+        optimizers.lamb(),
+    ],
+)
 def test_state_goes_to_another_process_and_back(chosen: object) -> None:
     def steps(update: Update, bowl: Bowl, count: int) -> None:
         for _ in range(count):
