@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from archdsl.emit.vision import import_torchvision
 from archdsl.train.augment import Target
 from archdsl.train.loss import loss
 from archdsl.words.train import recipe
@@ -42,6 +43,7 @@ def test_binary_cross_entropy(target: Target, smooth: float, threshold: float | 
 
 
 def test_it_is_timms() -> None:
+    import_torchvision()
     timm = pytest.importorskip("timm.loss")
     theirs = timm.BinaryCrossEntropy(smoothing=0.1)(LOGITS.float(), LABELS)
     torch.testing.assert_close(loss(LOGITS.float(), PLAIN, 0.1, recipe.bce()), theirs)

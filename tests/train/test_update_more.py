@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from archdsl.emit.vision import import_torchvision
 from archdsl.train.experiment import TrainSettings
 from archdsl.train.optim import Update
 from archdsl.train.optim.clip import clip
@@ -80,6 +81,7 @@ def test_adaptive_clipping_is_by_filters_and_spares_the_last_layer() -> None:
 
 
 def test_adaptive_clipping_is_timms() -> None:
+    import_torchvision()
     agc = pytest.importorskip("timm.utils.agc")
     generator = torch.Generator().manual_seed(1)
     mine, theirs = (nn.Sequential(nn.Conv2d(3, 6, 3), nn.Linear(7, 4)) for _ in range(2))

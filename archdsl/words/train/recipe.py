@@ -1,4 +1,4 @@
-"""Tricks of the trade: on the loss, the gradient and the weights."""
+"""Tricks on the loss, the gradient and the weights: what a recipe has besides its optimiser."""
 
 from __future__ import annotations
 

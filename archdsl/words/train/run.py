@@ -1,4 +1,4 @@
-"""How long, how much at once, from which seed, and what ends a run."""
+"""Length, batches and end of a run: how long, how much at once, from which seed, and what ends it."""
 
 from __future__ import annotations
 
