@@ -21,7 +21,7 @@ from archdsl.train.fast import fast
 from archdsl.train.feed import Feed, resident
 from archdsl.train.init import initialise
 from archdsl.train.job import Job
-from archdsl.train.optim import reparametrise
+from archdsl.train.optim import count, reparametrise
 from archdsl.train.plan import Plan, choose, forward_context, prepare
 from archdsl.train.schedule import check as check_schedule
 from archdsl.train.syncnorm import synchronise
@@ -201,7 +201,7 @@ def _check_parts(job: Job) -> None:
 def _started(job: Job, source: str, device: torch.device, notes: tuple[str, ...]) -> Started:
     return Started(
         str(device), source, len(job.train), len(job.valid) if job.valid else 0, len(job.test),
-        sum(p.numel() for p in job.model.parameters()), job.epochs, job.steps, notes,
+        count(job.model), job.epochs, job.steps, notes,
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ import signal
 import sys
 import tempfile
 import time
+from functools import cache
 from pathlib import Path
 
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
@@ -64,6 +65,16 @@ def train(text: str, out: Path) -> None:
     torch.set_num_threads(1)
     spec = load(text)
     fit(build(spec.trace), experiment_of(spec), out=out, device="cpu", speed="plain")
+
+
+def warm(out: Path) -> None:
+    """Train once in this process: what a training imports and unpacks is then there for every trial, which is killed while
+    it trains, and not while it starts.
+    """
+    from archdsl.train.datasets import idx
+
+    idx._unpacked = cache(idx._unpacked)
+    train(SPECS["augment"], out)
 
 
 def start(text: str, out: Path) -> int:
@@ -119,9 +130,8 @@ def main() -> int:
     chosen = parser.parse_args()
     chance, equal, kills = random.Random(chosen.seed), 0, 0
     names = [chosen.only] if chosen.only else list(SPECS)
-    import archdsl.train.fit  # noqa: F401 - before the fork, so that a trial starts at once
-
     with tempfile.TemporaryDirectory() as room:
+        warm(Path(room, "warm"))
         known = {name: straight(SPECS[name], Path(room, f"straight-{name}")) for name in names}
         for trial in range(chosen.trials):
             name = names[trial % len(names)]
