@@ -4,7 +4,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def repo() -> Path:
     """The root of the checkout."""
     return REPO
+
+
+@pytest.fixture(autouse=True, scope="session")
+def unpacked_once() -> Iterator[None]:
+    """The embedded files are unpacked once for all tests of a process; else that is half of their time."""
+    from archdsl.train.datasets import idx
+    from archdsl.train.datasets.roots import EMBEDDED
+
+    unpack = idx._unpacked
+    kept = cache(unpack)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(idx, "_unpacked", lambda path: (kept if EMBEDDED in path.parents else unpack)(path))
+        yield
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -23,6 +24,10 @@ KINDS = {
     "modifier": "Modifiers", "data": "Data", "train": "Training",
 }  # fmt: skip
 
+RECIPES = {
+    "train": "train sgd(0.1, nesterov) wd(5e-4, weights) epochs(30) batch(128) warmup(2) cosine smooth(0.1) ema(0.999)",
+    "data": "data cifar10 valid(10%) flip crop(4) randaugment(2, 9) mixup(0.2) cutmix(1)",
+}
 WIDTH = 100
 
 
@@ -79,13 +84,26 @@ def _listing(listed: list[Entry]) -> str:
 
     lines: list[str] = []
     for kind, title in KINDS.items():
-        group = [e for e in listed if e.kind == kind]
-        if group:
-            lines += ["", title] if lines else [title]
+        for part, group in _parts([e for e in listed if e.kind == kind]):
+            lines += [""] * bool(lines) + [f"{title}: {part}" if part else title]
             lines += [f"  {spelt(e):<{wide}}  {summary(e)}" for e in group]
-    if {e.kind for e in listed} > {"op", "modifier", "data"}:
+    kinds = {e.kind for e in listed}
+    if len(kinds) == 1 and (recipe := RECIPES.get(next(iter(kinds)))):
+        lines += ["", f"A recipe: {recipe}", "`archdsl words WORD` has arguments, bounds, examples and papers."]
+    if kinds > {"op", "modifier", "data"}:
         lines += ["", "Of the language itself (`archdsl words cin`)", f"  {'  '.join(FORMS)}"]
     return "\n".join(lines) + "\n"
+
+
+def _parts(group: list[Entry]) -> list[tuple[str, list[Entry]]]:
+    """The words of a kind; settings by the files that they stand in, whose first line says what they are."""
+    if not group or group[0].kind not in ("data", "train"):
+        return [("", group)] if group else []
+    parts: dict[str, list[Entry]] = {}
+    for entry in sorted(group, key=lambda e: (e.make.__module__, e.name)):
+        about = (sys.modules[entry.make.__module__].__doc__ or "").split("\n")[0]
+        parts.setdefault(re.split("[:.]", about)[0], []).append(entry)
+    return [(part[:1].lower() + part[1:], words) for part, words in parts.items()]
 
 
 def _table(listed: list[Entry], format: str) -> None:
@@ -105,11 +123,13 @@ def matching(what: str) -> list[Entry]:
     """
     from archdsl.errors import ArchError, suggest
     from archdsl.registry import entries
+    from archdsl.registry.synonyms import synonym
 
     name, modifier = what.lstrip("+-"), what[:1] in ("+", "-")
     found = [e for e in entries() if e.name == name and (not modifier or e.kind == "modifier")]
     if not found:
-        near = suggest(name, {e.name for e in entries()} | set(SPACES))
+        known = {e.name for e in entries()}
+        near = synonym(name.replace("-", ""), known) or suggest(name, known | set(SPACES))
         raise ArchError(f"there is no word `{what}`", help=near or "`archdsl words` lists all")
     return found
 
@@ -125,6 +145,7 @@ def describe(what: str) -> str:
 
 def _page(entry: Entry) -> str:
     from archdsl.registry import params
+    from archdsl.registry.synonyms import elsewhere
 
     lines = [f"{signature(entry)}    ({entry.kind})", "", *_filled(entry.help), ""]
     rows = [(p.name, p.describe() + ("" if p.required else f"; {_default(p)}")) for p in params(entry)]
@@ -134,6 +155,8 @@ def _page(entry: Entry) -> str:
     lines += ["Examples", *(f"  {e}" for e in entry.examples)]
     if entry.paper:
         lines += ["", f"Paper: {entry.paper}"]
+    if entry.kind in ("data", "train") and (others := elsewhere(entry.name)):
+        lines += ["", *_filled(f"Elsewhere: {', '.join(others)}")]
     return "\n".join(lines) + "\n"
 
 

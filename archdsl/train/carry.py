@@ -51,8 +51,10 @@ def load(run: Training, tensors: dict[str, Tensor], about: dict[str, Any]) -> No
             for name, value in parts[part].items():
                 snapshot.copy[name].copy_(value)
             snapshot.epoch = about[part]
-    for kept, part in ((run.average, "ema"), (run.slow, "slow")):
-        if kept is not None:
+    for part, kept in (("ema", run.average), ("slow", run.slow)):
+        if kept is not None and part in parts:
             kept.load(parts[part])
+    # Without its part the run was stopped in the last evaluation: the model has the averaged weights already.
+    run.average, run.slow = (run.average if "ema" in parts else None), (run.slow if "slow" in parts else None)
     run.watch.load(about["watch"])
     run.last = EpochDone(**about["last"]) if about["last"] else None

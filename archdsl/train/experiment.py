@@ -19,19 +19,25 @@ from archdsl.words.data.tables import Table
 from archdsl.words.data.values import Dataset, Subset, Valid
 from archdsl.words.train.values import (
     Adam,
+    Bce,
     BiasRate,
+    Clip,
     Decay,
     Freeze,
     Init,
+    Lamb,
     Lookahead,
+    Milestones,
     OneCycle,
     Optimizer,
     PartRate,
     Patience,
+    Restarts,
     Schedule,
     Step,
     Triangle,
     Views,
+    Warmup,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -66,14 +72,15 @@ class TrainSettings:
     grouplasso: Decay | None = None
     spred: float = 0.0
     schedule: Schedule | None = None
-    warmup: int = 0
+    warmup: int | Warmup = 0
     epochs: int = 10
     steps: int | None = None
     batch: int = 128
     evalbatch: int = 500
     accumulate: int = 1
     smooth: float = 0.0
-    clip: float | None = None
+    clip: Clip | None = None
+    bce: Bce | None = field(default=None, metadata=LATER)
     ema: float | None = None
     lookahead: Lookahead | None = field(default=None, metadata=LATER)
     biaslr: BiasRate | None = field(default=None, metadata=LATER)
@@ -175,9 +182,10 @@ def _clash(message: str, word: Setting, help: str) -> SpecError:
 def _agree(settings: TrainSettings, slots: Mapping[str, Setting]) -> None:
     """Refuse words that would leave each other without effect."""
     optimizer, schedule, epochs = settings.optimizer, settings.schedule, settings.epochs
-    if isinstance(optimizer, Adam) and optimizer.wd is not None and settings.wd:
-        raise _clash("`adamw` and `wd` both set the decoupled weight decay", slots["wd"],
-                     "write adamw(…, wd=RATE), or adam and wd(RATE)")  # fmt: skip
+    if isinstance(optimizer, Adam | Lamb) and optimizer.wd is not None and settings.wd:
+        other = "adam and wd(RATE)" if isinstance(optimizer, Adam) else "leave wd out"
+        raise _clash(f"`{slots['optimizer'].entry.name}` and `wd` both set the decoupled weight decay", slots["wd"],
+                     f"write {slots['optimizer'].entry.name}(…, wd=RATE), or {other}")  # fmt: skip
     if isinstance(schedule, OneCycle | Triangle) and settings.warmup:
         word = slots["schedule"].entry.name
         raise _clash(f"`{word}` has its own rise, so `warmup` contradicts it", slots["warmup"],
@@ -185,12 +193,19 @@ def _agree(settings: TrainSettings, slots: Mapping[str, Setting]) -> None:
     if settings.ema is not None and settings.lookahead is not None:
         raise _clash("`ema` and `lookahead` both say which averaged weights are kept", slots["lookahead"],
                      "keep one of them")  # fmt: skip
-    if settings.warmup > epochs or (settings.warmup == epochs and schedule is not None):
-        raise _clash(f"the warm-up of {settings.warmup} epochs leaves nothing of a run of {epochs}",
+    warmup = settings.warmup if isinstance(settings.warmup, int) else 0  # of another kind: see train.schedule.check
+    if warmup > epochs or (warmup == epochs and schedule is not None):
+        raise _clash(f"the warm-up of {warmup} epochs leaves nothing of a run of {epochs}",
                      slots["warmup"], "fewer epochs of warm-up, or more epochs")  # fmt: skip
     if isinstance(schedule, Step) and schedule.every >= epochs:
         raise _clash(f"`step` has no effect: its first step comes after {schedule.every} epochs, the run has {epochs}",
                      slots["schedule"], f"a shorter one, such as step({max(1, epochs // 2)})")  # fmt: skip
+    if isinstance(schedule, Milestones) and schedule.epochs[-1] >= epochs:
+        raise _clash(f"a milestone after {schedule.epochs[-1]} epochs has no effect: the run has {epochs}",
+                     slots["schedule"], "leave it out, or more epochs")  # fmt: skip
+    if isinstance(schedule, Restarts) and schedule.first >= epochs:
+        raise _clash(f"`restarts` has no effect: its first cosine takes {schedule.first} epochs, the run has {epochs}",
+                     slots["schedule"], f"a shorter one, such as restarts({max(1, epochs // 2)}), or cosine")  # fmt: skip
 
 
 def to_json(experiment: Experiment) -> dict[str, dict[str, Any]]:

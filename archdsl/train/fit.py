@@ -31,10 +31,11 @@ from archdsl.train.events import (
 )  # fmt: skip
 from archdsl.train.experiment import Experiment
 from archdsl.train.loop import Training
+from archdsl.train.misfits import explained, is_out_of_memory
 from archdsl.train.optim import merged_state
 from archdsl.train.plan import Plan
 from archdsl.train.runs import Run, check_writable, find_run, load_run
-from archdsl.train.setup import Setup, explained, gather, is_out_of_memory
+from archdsl.train.setup import Setup, gather
 from archdsl.train.signals import Interrupted, StopOnSignal
 from archdsl.train.watchdog import watchdog
 from archdsl.train.world import World, joined, lost

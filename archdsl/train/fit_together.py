@@ -14,9 +14,10 @@ from archdsl.ir.trace import Trace
 from archdsl.train.events import EpochDone, Event, Finished, Stopped
 from archdsl.train.experiment import Experiment
 from archdsl.train.fit import Keeper, Wish, outcome
+from archdsl.train.misfits import explained, is_out_of_memory
 from archdsl.train.optim import merged_state
 from archdsl.train.runs import Run, find_run, load_run
-from archdsl.train.setup import Setup, explained, gather, is_out_of_memory
+from archdsl.train.setup import Setup, gather
 from archdsl.train.signals import Interrupted, StopOnSignal
 from archdsl.train.store.claim import Taken
 from archdsl.train.ties import tie

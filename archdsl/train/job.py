@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
-from torch import nn
+from torch import Tensor, nn
 
 from archdsl.train.device import Normalise
 from archdsl.train.experiment import TrainSettings
-from archdsl.train.feed import Feed, steps_per_epoch
+from archdsl.train.feed import Feed, shuffled, steps_per_epoch
+from archdsl.train.streams import stream
 from archdsl.train.tuning import Frozen
 from archdsl.train.world import World
 from archdsl.words.data.changes import Augmentation
@@ -67,3 +68,23 @@ class Job:
     def epochs(self) -> int:
         """Epochs of the whole run; the last one may be cut short by a limit on the steps."""
         return -(-self.steps // self.per_epoch)
+
+
+# A step: its images in all, this process's part of each of its batches, the place of each part's first image in it.
+Group = tuple[int, list[Tensor], list[int]]
+
+
+def steps_left(job: Job, epoch: int, step: int) -> list[Group]:
+    """The steps that are left of an epoch, counted from 1, after ``step`` steps of the run."""
+    done = step - (epoch - 1) * job.per_epoch
+    order = shuffled(len(job.train), job.group, stream(job.settings.seed, "order", epoch))
+    groups = []
+    for index in order[done : done + job.steps - step]:
+        parts, starts, place = [], [], 0
+        for batch in index.split(job.settings.batch) if job.settings.accumulate > 1 else (index,):
+            low, high = job.world.part(len(batch))
+            parts.append(batch[low:high])
+            starts.append(place + low)
+            place += len(batch)
+        groups.append((len(index), parts, starts))
+    return groups

@@ -26,7 +26,7 @@ from archdsl.train.events import Diverged, EpochDone, Event, Finished, Progress,
 from archdsl.train.fast.native.batch import Batches, takes
 from archdsl.train.fast.static import Static
 from archdsl.train.feed import Feed, shuffled
-from archdsl.train.job import Job
+from archdsl.train.job import Group, Job, steps_left
 from archdsl.train.loss import loss as loss_of
 from archdsl.train.meter import Figures, Meter, evaluate
 from archdsl.train.optim import Average, Slow, Update, precise_bn
@@ -37,8 +37,6 @@ from archdsl.train.views import viewed
 from archdsl.words.data.changes import Flip
 
 End = Diverged | Stopped | TimedOut
-# A step: its images in all, this process's part of each of its batches, the place of each part's first image in it.
-Group = tuple[int, list[Tensor], list[int]]
 # Images and labels of a part, and which of them stand mirrored in this epoch, where a word alternates.
 Parts = Iterator[tuple[tuple[Tensor, Tensor], Tensor | None]]
 
@@ -82,8 +80,8 @@ class Training:
     def events(self) -> Iterator[Event]:
         """Train to the end and say what happens; the last event is Finished, Diverged, Stopped or TimedOut."""
         job = self.job
-        while self.step < job.steps and not self.watch.why:
-            end = yield from self._epoch(self.step // job.per_epoch + 1)
+        while (self.step < job.steps or self._open) and not self.watch.why:
+            end = yield from self._epoch((self.step - self._open) // job.per_epoch + 1)
             if end is not None:
                 yield end
                 return
@@ -106,6 +104,11 @@ class Training:
         """The epoch that the next step belongs to, counted from 1."""
         return min(self.step // self.job.per_epoch + 1, self.job.epochs)
 
+    @property
+    def _open(self) -> bool:
+        """Whether a run was stopped between the last step of an epoch and the end of its validation."""
+        return self.meter.seen > 0 and (self.step % self.job.per_epoch == 0 or self.step == self.job.steps)
+
     def _epoch(self, number: int) -> Generator[Event, None, End | None]:
         """One epoch, or what is left of it; returns what ended the run, if anything did."""
         job, world = self.job, self.job.world
@@ -115,7 +118,7 @@ class Training:
         job.frozen.hold(number)
         if self.layer is not None:
             self.layer.train()
-        groups = self._order(number)
+        groups = steps_left(self.job, number, self.step)
         yield from self._graph(number, groups)
         static = self.static
         feed = self._feed(number, [g for g in groups if static is None or not static.takes(g)])
@@ -160,8 +163,9 @@ class Training:
         if not self.good.take(number):
             return self._diverged(number, self.step)
         with self._averaged():
-            valid = self._evaluate(job.valid) if job.valid is not None else (None, None)
-        assert valid is not None
+            valid = self._evaluate(job.valid, job.stop) if job.valid is not None else (None, None)
+        if valid is None:
+            return Stopped(number, self.step)
         speed = seen * world.size / max(seconds, 1e-9)
         self.last = EpochDone(
             number, self.step, figures.loss, figures.accuracy, valid[0], valid[1], self.update.rate, seconds, speed
@@ -180,22 +184,6 @@ class Training:
         )
 
     # -- a step -------------------------------------------------------------------------------------------
-
-    def _order(self, epoch: int) -> list[Group]:
-        """The steps that are left of an epoch."""
-        job = self.job
-        done = self.step - (epoch - 1) * job.per_epoch
-        order = shuffled(len(job.train), job.group, stream(job.settings.seed, "order", epoch))
-        groups = []
-        for index in order[done : done + job.steps - self.step]:
-            parts, starts, place = [], [], 0
-            for batch in index.split(job.settings.batch) if job.settings.accumulate > 1 else (index,):
-                low, high = job.world.part(len(batch))
-                parts.append(batch[low:high])
-                starts.append(place + low)
-                place += len(batch)
-            groups.append((len(index), parts, starts))
-        return groups
 
     def _feed(self, epoch: int, groups: list[Group]) -> Parts:
         """The parts of these steps, one after the other, on the device."""
@@ -246,11 +234,11 @@ class Training:
     def factor(self, step: int) -> float:
         """What the schedule multiplies the learning rates by in a step."""
         job, settings = self.job, self.job.settings
-        return factor(settings.schedule, settings.warmup, step, job.steps, job.per_epoch)
+        return factor(settings.schedule, settings.warmup, step, job.steps, job.per_epoch) * self.watch.factor
 
     def loss(self, logits: Tensor, target: Target) -> Tensor:
         """The loss of a part, a mean over its images."""
-        return loss_of(logits, target, self.job.settings.smooth)
+        return loss_of(logits, target, self.job.settings.smooth, self.job.settings.bce)
 
     def finish_step(self) -> None:
         """What follows a step on the host."""

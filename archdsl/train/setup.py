@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +23,8 @@ from archdsl.train.fast.native import available
 from archdsl.train.feed import Feed, Resident, resident
 from archdsl.train.init import initialise
 from archdsl.train.job import Job
-from archdsl.train.optim import reparametrise
+from archdsl.train.misfits import check_fit, check_parts, is_out_of_memory
+from archdsl.train.optim import count, reparametrise
 from archdsl.train.plan import Plan, choose, forward_context, prepare
 from archdsl.train.syncnorm import synchronise
 from archdsl.train.transfer.begin import Begun, begin
@@ -34,6 +34,7 @@ from archdsl.train.views import check_views
 from archdsl.train.world import World
 from archdsl.words.data.changes import RandomPixels
 from archdsl.words.data.sets import IMAGENET_MEAN, IMAGENET_STD
+from archdsl.words.train.values import Plateau
 
 if TYPE_CHECKING:
     from archdsl.train.fit import Wish
@@ -69,8 +70,9 @@ def gather(
     check(data.augment, data.dataset.input)
     check_views(settings.tta, data.dataset.input)
     splits = _splits(experiment, wish)
-    if settings.patience is not None and splits.valid is None:
-        raise ArchError("`patience` watches the validation loss, and no images are set aside for validation",
+    watching = "plateau" if isinstance(settings.schedule, Plateau) else "patience" if settings.patience else ""
+    if watching and splits.valid is None:
+        raise ArchError(f"`{watching}` watches the validation images, and none are set aside",
                         help="add valid(10%) to the data statement")  # fmt: skip
     begun, still = _begin(model, experiment, wish.fresh)
     model.to(device)
@@ -78,7 +80,7 @@ def gather(
     vector = len(data.dataset.input) == 1
     normal = normalise(mean, std, device, 1 if vector else 255)
     test = _feed(splits.test, device)
-    _check_fit(model, normal, test, data, device)
+    check_fit(model, normal, test, data, device)
     train = _feed(splits.train, device)
     if wish.fresh:
         _whiten(model, normal, train, device, begun.kept)
@@ -86,18 +88,7 @@ def gather(
     if settings.spred:
         reparametrise(model)
     prepare(model, plan)
-    # One process whose data lies on the device can replay its steps; gradients of several are summed by their own stream.
-    # A part that thaws changes what a step does.
-    alone = world.size == 1
-    graph = plan.graph and alone and isinstance(train, Resident) and not still.thaws
-    plan = replace(plan, graph=graph, compile=plan.compile and alone)
-    plan = replace(plan, native=plan.native and not plan.compile)  # torch.compile has kernels of its own
-    net = fast(model, plan) if isinstance(model, fx.GraphModule) and not settings.spred else model
-    if plan.compile:
-        net, plan, why = _compiled(net, plan, wish, normal, train, settings.batch, device)
-        said = ", ".join(filter(None, (said, why)))
-    if not alone and settings.syncbn:
-        net = synchronise(net, device)
+    net, plan, why = _net(model, plan, wish, experiment, world, normal, train, still)
     job = Job(
         model,
         train=train,
@@ -120,14 +111,43 @@ def gather(
         frozen=still.bind(net) if net is not model else still,
         scales=scales(experiment),
     )
-    _check_parts(job)
-    notes = tuple(n for n in (note, said, told, *begun.notes, f"{world.size} processes" if world.size > 1 else "") if n)
+    check_parts(job)
+    notes = tuple(
+        n
+        for n in (
+            note,
+            ", ".join(filter(None, (said, why))),
+            told,
+            *begun.notes,
+            f"{world.size} processes" if world.size > 1 else "",
+        )
+        if n
+    )
     facts = {
         "source": splits.source,
         "classes": list(data.dataset.class_names),
         "normalise": {"mean": list(mean), "std": list(std)},
     }
     return Setup(job, device, plan, facts, _started(job, splits.source, device, notes))
+
+
+def _net(
+    model: nn.Module, plan: Plan, wish: Wish, experiment: Experiment, world: World, normal: Normalise, train: Feed,
+    still: Frozen,
+) -> tuple[nn.Module, Plan, str]:  # fmt: skip
+    """The form of the net that runs, the plan as far as it can be kept here, and why it could not be."""
+    settings, device, alone, why = experiment.train, normal.scale.device, world.size == 1, ""
+    # One process whose data lies on the device can replay its steps; gradients of several are summed by their own stream.
+    # A part that thaws changes what a step does.
+    graph = plan.graph and alone and isinstance(train, Resident) and not still.thaws
+    compiles = plan.compile and alone
+    plan = replace(plan, graph=graph, compile=compiles, native=plan.native and not compiles)
+    net = fast(model, plan) if isinstance(model, fx.GraphModule) and not settings.spred else model
+    if compiles:
+        net, plan, why = _compiled(net, plan, wish, normal, train, settings.batch, device)
+    if not alone and settings.syncbn:
+        net = synchronise(net, device)
+    return net, plan, why
 
 
 def _begin(model: nn.Module, experiment: Experiment, fresh: bool) -> tuple[Begun, Frozen]:
@@ -237,62 +257,9 @@ def _compiled(
         return net, replace(plan, compile=False), f"not compiled: {why}"
 
 
-def _check_fit(model: nn.Module, normal: Normalise, test: Feed, data: DataSettings, device: torch.device) -> None:
-    """Refuse a net that does not take these images or does not give these classes, before the first step: a
-    wrong label would end a GPU's process.
-    """
-    classes, mode = data.dataset.classes, model.training
-    model.eval()
-    images, _ = next(iter(test.batches([torch.arange(min(2, len(test)))], device)))
-    with torch.no_grad():
-        try:
-            given = tuple(model(normal(images)).shape[1:])
-        except (RuntimeError, ValueError) as error:
-            if is_out_of_memory(error):
-                raise
-            shape = "x".join(map(str, data.dataset.input))
-            raise ArchError(f"the net does not take the images of {data.dataset.name} ({shape}): {error}",
-                            help=f"give it `input {shape}`") from error  # fmt: skip
-    model.train(mode)
-    if given != (classes,):
-        raise ArchError(f"the net gives {'x'.join(map(str, given))} values an image, and {data.dataset.name} has "
-                        f"{classes} classes", help=f"end the net in linear({classes})")  # fmt: skip
-
-
-def _check_parts(job: Job) -> None:
-    """Every process needs two images of every batch."""
-    rest = len(job.train) % job.group or job.group
-    if job.world.size > 1 and min(rest, job.settings.batch) < 2 * job.world.size:
-        raise ArchError(f"the last batch of an epoch has {rest} images, too few for {job.world.size} processes",
-                        help=f"another batch size than batch({job.settings.batch}), or fewer processes")  # fmt: skip
-
-
 def _started(job: Job, source: str, device: torch.device, notes: tuple[str, ...]) -> Started:
     trained = sum(p.numel() for p in job.model.parameters() if p.requires_grad)
     return Started(
         str(device), source, len(job.train), len(job.valid) if job.valid else 0, len(job.test),
-        sum(p.numel() for p in job.model.parameters()), job.epochs, job.steps, notes, trained,
+        count(job.model), job.epochs, job.steps, notes, trained,
     )  # fmt: skip
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether an error of torch says that memory did not suffice."""
-    said = str(error)  # the CPU's allocator and Metal's say it in words alone
-    return isinstance(error, torch.OutOfMemoryError) or "allocate memory" in said or "backend out of memory" in said
-
-
-@contextmanager
-def explained(experiment: Experiment) -> Iterator[None]:
-    """Errors of torch that a setting of the text causes, said in the words of the text."""
-    batch = experiment.train.batch
-    try:
-        yield
-    except RuntimeError as error:
-        if not is_out_of_memory(error):
-            raise
-        raise EnvError("not enough memory for a step", help=f"less than batch({batch})") from error
-    except ValueError as error:
-        if "Expected more than 1 value per channel" not in str(error):
-            raise
-        raise ArchError("batch norm cannot train on a batch of one image",
-                        help="a larger batch than batch(1), or ln or gn instead of bn") from error  # fmt: skip

@@ -9,6 +9,7 @@ from torch import nn
 
 from archdsl.train.events import EpochDone
 from archdsl.train.experiment import TrainSettings
+from archdsl.words.train.values import Plateau
 
 
 class Snapshot:
@@ -48,31 +49,52 @@ class Watch:
         self.best_epoch = self.since = 0
         self.last_loss: float | None = None
         self.why = ""
+        # What a plateau has taken off the learning rate, the loss it waits to be bettered, and for how long.
+        self.factor, self.plateau_loss, self.waited = 1.0, float("inf"), 0
 
     def follow(self, done: EpochDone) -> bool:
-        """Take note of an epoch; says whether it is the best so far, by the validation loss where the run
-        waits by it (Prechelt 1998), else by the validation accuracy.
+        """Take note of an epoch; says whether it is the best so far, by what the run waits for (Prechelt 1998), else by
+        the validation accuracy.
         """
         patience, converged = self._settings.patience, self._settings.converged
-        better = self._better(done, patience.delta if patience else None)
+        better = self._better(done)
         if better:
             self.best_epoch, self.since = done.epoch, 0
         else:
             self.since += 1
         if patience is not None and self.since >= patience.epochs:
-            self.why = f"no better validation loss for {self.since} epochs"
+            self.why = f"no better validation {patience.on} for {self.since} epochs"
         if converged is not None and self.last_loss is not None and abs(done.loss - self.last_loss) < converged:
             self.why = f"the training loss changed by less than {converged:g}"
         self.last_loss = done.loss
+        self._flatten(done)
         return better
 
-    def _better(self, done: EpochDone, delta: float | None) -> bool:
+    def _better(self, done: EpochDone) -> bool:
         if done.valid_loss is None or done.valid_accuracy is None:
             return False
-        better = done.valid_accuracy > self.best_accuracy if delta is None else done.valid_loss < self.best_loss - delta
+        patience = self._settings.patience
+        if patience is None:
+            better = done.valid_accuracy > self.best_accuracy
+        elif patience.on == "accuracy":
+            better = done.valid_accuracy > self.best_accuracy + (patience.delta if self.best_epoch else 0.0)
+        else:
+            better = done.valid_loss < self.best_loss - patience.delta
         if better:
             self.best_loss, self.best_accuracy = done.valid_loss, done.valid_accuracy
         return better
+
+    def _flatten(self, done: EpochDone) -> None:
+        """Lower the factor of the learning rate where the validation loss has come to rest, as Keras counts epochs."""
+        plateau = self._settings.schedule
+        if not isinstance(plateau, Plateau) or done.valid_loss is None:
+            return
+        if done.valid_loss < self.plateau_loss - plateau.delta:
+            self.plateau_loss, self.waited = done.valid_loss, 0
+            return
+        self.waited += 1
+        if self.waited >= plateau.epochs:
+            self.factor, self.waited = max(self.factor * plateau.factor, plateau.least), 0
 
     def state(self) -> dict[str, Any]:
         """Plain values for a checkpoint."""

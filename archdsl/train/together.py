@@ -17,20 +17,19 @@ import torch
 from torch import Tensor, nn
 
 from archdsl.emit.fused import Fused
-from archdsl.train.augment import augment, mix
+from archdsl.train.augment import mix
 from archdsl.train.device import Normalise
 from archdsl.train.events import EpochDone, Event, Finished, Stopped
 from archdsl.train.fast import fast
 from archdsl.train.feed import Feed, in_order
-from archdsl.train.job import Job
+from archdsl.train.job import Job, steps_left
 from archdsl.train.loop import Training
-from archdsl.train.loss import loss as loss_of
 from archdsl.train.meter import Figures, Meter
 from archdsl.train.optim import Update
 from archdsl.train.plan import Plan, prepare
-from archdsl.train.schedule import factor
 from archdsl.train.streams import stream
 from archdsl.train.ties import tie
+from archdsl.words.data.changes import Flip
 
 
 class Apart(Exception):
@@ -44,12 +43,12 @@ class Lane(Training):
 
     def begin(self, epoch: int) -> Iterator[tuple[Tensor, Any, Tensor]]:
         """What each step of an epoch gives the net: images, what they are to become, and their labels."""
-        job, groups = self.job, self._order(epoch)
+        job, groups = self.job, steps_left(self.job, epoch, self.step)
         feed = job.train.batches([part for group in groups for part in group[1]], self.device)
         for total, parts, starts in groups:
             for _, start in zip(parts, starts, strict=True):
                 images, labels = next(feed)
-                images = job.normalise(augment(images, self.pipeline, self.chances, self.step, total, start))
+                images = self._ready(images, total, start)
                 if self.layer is not None:
                     self.layer.train()
                     self.layer.step, self.layer.total, self.layer.start = self.step, total, start
@@ -118,14 +117,14 @@ class Together:
         return True
 
     def _step(self, given: Sequence[tuple[Tensor, Any, Tensor]]) -> None:
-        job, settings = self.job, self.job.settings
+        job = self.job
         for tell in self.phased:
             tell(self.step / job.steps)
         self.fused.dice.begin([stream(lane.job.settings.seed, "dropout", self.step) for lane in self.lanes])
-        self.update.set_factor(factor(settings.schedule, settings.warmup, self.step, job.steps, job.per_epoch))
+        self.update.set_factor(self.lanes[0].factor(self.step))
         self.update.zero()
         logits = self._logits([images for images, _, _ in given])
-        losses = [loss_of(out, target, settings.smooth) for out, (_, target, _) in zip(logits, given, strict=True)]
+        losses = [lane.loss(out, target) for lane, out, (_, target, _) in zip(self.lanes, logits, given, strict=True)]
         torch.stack(losses).sum().backward()
         self.step += 1
         for lane, out, value, (_, _, labels) in zip(self.lanes, logits, losses, given, strict=True):
@@ -205,6 +204,8 @@ def _alike(jobs: Sequence[Job]) -> None:
     first = jobs[0]
     if why := tie(first.settings):
         raise Apart(why)
+    if any(isinstance(word, Flip) and word.alternate for word in first.augment):
+        raise Apart("`flip(alternate)` goes by the order of each run")
     for job in jobs[1:]:
         if replace(job.settings, seed=0) != replace(first.settings, seed=0) or job.augment != first.augment:
             raise Apart("the runs differ in more than their seed")

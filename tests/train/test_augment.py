@@ -12,7 +12,6 @@ from archdsl.registry import entries
 from archdsl.train.augment import AugmentLayer, augment, check, colour, crop, flip, mix
 from archdsl.train.augment.geometry import affine
 from archdsl.train.augment.mixing import boxed
-from archdsl.train.augment.rand import OPERATIONS, apply, randaugment
 from archdsl.train.chance import Chances
 from archdsl.train.datasets import Arrays
 from archdsl.train.datasets.corrupt import corrupt
@@ -132,38 +131,6 @@ def test_tables_of_bytes(functional) -> None:
     assert torch.equal(colour.solarize(IMAGES, torch.full((6,), 99.0)), functional.solarize(IMAGES, 99.0))
     assert torch.equal(colour.autocontrast(IMAGES), functional.autocontrast(IMAGES))
     assert torch.equal(colour.equalize(IMAGES), functional.equalize(IMAGES))
-
-
-@pytest.mark.parametrize("name", OPERATIONS)
-@pytest.mark.parametrize("m", [0, 9, 30])
-def test_randaugments_operations_are_torchvisions(functional, name: str, m: int) -> None:
-    transforms = import_torchvision().transforms
-    theirs_name = {"color": "Color", "autocontrast": "AutoContrast"}.get(name, name.title().replace("-", ""))
-    table = transforms.RandAugment()._augmentation_space(31, (20, 17))
-    magnitudes, signed = table[theirs_name]
-    for sign in (1.0, -1.0) if signed else (1.0,):
-        value = float(magnitudes[m]) * sign if magnitudes.ndim else 0.0
-        from torchvision.transforms.autoaugment import _apply_op
-
-        theirs = _apply_op(IMAGES, theirs_name, value, functional.InterpolationMode.NEAREST, None)
-        same(apply(name, IMAGES, m, torch.full((6,), sign)), theirs)
-    assert set(table) == {
-        {"color": "Color", "autocontrast": "AutoContrast"}.get(n, n.title().replace("-", "")) for n in OPERATIONS
-    }
-
-
-def test_randaugment_draws_every_operation_alike(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: dict[str, int] = {}
-
-    def counted(name: str, x: torch.Tensor, m: int, signs: torch.Tensor) -> torch.Tensor:
-        seen[name] = seen.get(name, 0) + len(x)
-        return x
-
-    monkeypatch.setattr("archdsl.train.augment.rand.apply", counted)
-    x = torch.zeros(7000, 1, 2, 2, dtype=torch.uint8)
-    randaugment(x, 2, 9, Chances(0, CPU).at("randaugment", 0, 7000))
-    assert set(seen) == set(OPERATIONS)
-    assert all(900 < n < 1100 for n in seen.values())
 
 
 def test_flip_and_crop() -> None:

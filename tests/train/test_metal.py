@@ -13,8 +13,8 @@ from archdsl.train.device import choose_device, wide
 from archdsl.train.evaluate import mc
 from archdsl.train.fast import static
 from archdsl.train.loop import Training
+from archdsl.train.misfits import is_out_of_memory
 from archdsl.train.plan import choose, unprobed
-from archdsl.train.setup import is_out_of_memory
 from archdsl.train.threads import yield_cores
 
 from .nets import small_net

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from archdsl.train.experiment import TrainSettings
-from archdsl.train.optim import Average, Update, merged_state, precise_bn, reparametrise
+from archdsl.train.optim import Average, Update, count, merged_state, precise_bn, reparametrise
 from archdsl.train.optim.muon import Muon, orthogonal
 from archdsl.train.optim.parts import Weight
 from archdsl.train.schedule import factor
@@ -192,7 +192,10 @@ def test_spred_changes_no_key_and_no_output() -> None:
     net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4 * 36, 2)).eval()
     x = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     before, keys = net(x), {k: v.shape for k, v in net.state_dict().items()}
+    parameters = count(net)
+    assert parameters == sum(p.numel() for p in net.parameters())
     reparametrise(net)
+    assert count(net) == parameters
     torch.testing.assert_close(net(x), before)
     merged = merged_state(net)
     assert {k: v.shape for k, v in merged.items()} == keys
@@ -220,7 +223,17 @@ def test_precise_statistics_are_the_means() -> None:
     torch.testing.assert_close(net[0].running_mean, x.mean(0))
 
 
-@pytest.mark.parametrize("chosen", [optimizers.sgd(0.1), optimizers.adam(), optimizers.lion(), optimizers.rmsprop()])
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        optimizers.sgd(0.1),
+        optimizers.adam(),
+        optimizers.lion(),
+        optimizers.rmsprop(),
+        optimizers.nadam(),
+        optimizers.lamb(),
+    ],
+)
 def test_state_goes_to_another_process_and_back(chosen: object) -> None:
     def steps(update: Update, bowl: Bowl, count: int) -> None:
         for _ in range(count):

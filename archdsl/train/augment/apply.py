@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
 from archdsl.errors import ArchError
 from archdsl.train.augment import colour
-from archdsl.train.augment.geometry import affine, boxes, crop, flip
-from archdsl.train.augment.rand import randaugment
+from archdsl.train.augment.geometry import affine, boxes, crop, flip, resized, windows
+from archdsl.train.augment.rand import autoaugment, randaugment, trivialaugment
 from archdsl.train.chance import Chance, Chances
 from archdsl.words.data import changes
 from archdsl.words.data.changes import Augmentation, Colouring, Mixing
 
-Coloured = changes.Brightness | changes.Contrast | changes.Saturation | changes.Hue | changes.Grayscale
+Hole = changes.Cutout | changes.Erasing | changes.Noise
+Stretched = (
+    changes.Brightness | changes.Contrast | changes.Saturation | changes.Hue | changes.Sharpness | changes.Jitter
+)
+TRIES = 10  # of a window that fits, as torchvision counts
 
 
 def augment(
@@ -46,9 +52,14 @@ def check(words: tuple[Augmentation, ...], shape: tuple[int, ...]) -> None:
         if len(shape) != 3 and not isinstance(word, changes.Mixup):
             raise ArchError(f"`{word.name}` changes images, and this data has vectors of {shape[0]} numbers",
                             help="of the augmentations, only mixup acts on vectors")  # fmt: skip
-        if isinstance(word, Colouring) and shape[0] != 3:
+        if shape[0] != 3 and (
+            isinstance(word, Colouring) or (isinstance(word, changes.Jitter) and (word.saturation or word.hue))
+        ):
             raise ArchError(f"`{word.name}` changes colours, and these images have {shape[0]} channel",
-                            help="leave it out, or take brightness and contrast")  # fmt: skip
+                            help="leave it out, or take brightness and contrast, or jitter(saturation=0, hue=0)")  # fmt: skip
+        if isinstance(word, changes.Blur) and word.size // 2 >= min(shape[1:]):
+            raise ArchError(f"`blur({word.size})` mirrors more pixels than an image of {shape[1]}x{shape[2]} has",
+                            help="a smaller size")  # fmt: skip
         if isinstance(word, changes.Crop) and word.fill == "reflect" and word.pad >= min(shape[1:]):
             raise ArchError(f"`crop({word.pad}, reflect)` mirrors more pixels than an image of {shape[1]}x{shape[2]} has",
                             help=f"pad by at most {min(shape[1:]) - 1}")  # fmt: skip
@@ -74,16 +85,70 @@ def _one(images: Tensor, word: Augmentation, chance: Chance) -> Tensor:
             return affine(images, shear=(chance.uniform(-degrees, degrees), chance.uniform(-degrees, degrees)))
         case changes.Zoom(share=share):
             return affine(images, scale=chance.uniform(1 - share, 1 + share))
+        case changes.ResizedCrop(low=low, high=high, ratio=ratio):
+            bound, (height, width) = math.log(ratio), images.shape[2:]
+            area = torch.stack([chance.uniform(low, high) for _ in range(TRIES)])
+            sides = torch.stack([chance.uniform(-bound, bound) for _ in range(TRIES)]).exp()
+            return resized(images, *windows(height, width, area, sides, chance.uniform(), chance.uniform()))
+        case _:
+            return _other(images, word, chance)
+
+
+def _other(images: Tensor, word: Augmentation, chance: Chance) -> Tensor:
+    match word:
         case changes.RandAugment(n=n, m=m):
             return randaugment(images, n, m, chance)
+        case changes.TrivialAugment():
+            return trivialaugment(images, chance)
+        case changes.AutoAugment(policy=policy):
+            return autoaugment(images, policy, chance)
         case changes.Cutout() | changes.Erasing() | changes.Noise():
             return _holes(images, word, chance)
+        case _ if isinstance(word, Stretched):
+            return _stretched(images, word, chance)
         case _:
-            assert isinstance(word, Coloured), word
-            return _colour(images, word, chance)
+            chosen = (chance.uniform() < word.p)[:, None, None, None]  # type: ignore[attr-defined]
+            return torch.where(chosen, _chosen(images, word, chance), images)
 
 
-def _colour(images: Tensor, word: Coloured, chance: Chance) -> Tensor:
+def _chosen(images: Tensor, word: Augmentation, chance: Chance) -> Tensor:
+    """What the word does to an image that it takes; others are looked at, too, so that nothing waits for the device."""
+    match word:
+        case changes.Grayscale():
+            return colour.grey(images).to(images.dtype)
+        case changes.Blur(size=size, low=low, high=high):
+            return colour.blur(images, size, chance.uniform(low, high))
+        case changes.Solarize(threshold=threshold):
+            return torch.where(images >= threshold, 255 - images, images)
+        case changes.Posterize(bits=bits):
+            return images & (256 - 2 ** (8 - bits))
+        case changes.AutoContrast():
+            return colour.autocontrast(images)
+        case changes.Equalize():
+            return colour.equalize(images)
+        case _:
+            assert isinstance(word, changes.Invert), word
+            return colour.invert(images)
+
+
+def _jittered(images: Tensor, word: changes.Jitter, chance: Chance) -> Tensor:
+    """The parts of the word one after the other, in an order drawn for each image (any of 24, each as likely)."""
+    wanted = (
+        (colour.brightness, word.brightness, 1.0), (colour.contrast, word.contrast, 1.0),
+        (colour.saturation, word.saturation, 1.0), (colour.hue, word.hue, 0.0),
+    )  # fmt: skip
+    parts = [(change, chance.uniform(middle - s, middle + s)) for change, s, middle in wanted if s]
+    order = torch.stack([chance.uniform() for _ in parts]).argsort(0)
+    for place in order:
+        out = images.clone()
+        for number, (change, by) in enumerate(parts):
+            rows = (place == number).nonzero()[:, 0]
+            out[rows] = change(images[rows], by[rows])
+        images = out
+    return images
+
+
+def _stretched(images: Tensor, word: Stretched, chance: Chance) -> Tensor:
     match word:
         case changes.Brightness(strength=s):
             return colour.brightness(images, chance.uniform(1 - s, 1 + s))
@@ -93,12 +158,13 @@ def _colour(images: Tensor, word: Coloured, chance: Chance) -> Tensor:
             return colour.saturation(images, chance.uniform(1 - s, 1 + s))
         case changes.Hue(strength=s):
             return colour.hue(images, chance.uniform(-s, s))
-        case changes.Grayscale(p=p):
-            chosen = (chance.uniform() < p)[:, None, None, None]
-            return torch.where(chosen, colour.grey(images).to(images.dtype), images)
+        case changes.Sharpness(strength=s):
+            return colour.sharpness(images, chance.uniform(1 - s, 1 + s))
+        case changes.Jitter():
+            return _jittered(images, word, chance)
 
 
-def _holes(images: Tensor, word: changes.Cutout | changes.Erasing | changes.Noise, chance: Chance) -> Tensor:
+def _holes(images: Tensor, word: Hole, chance: Chance) -> Tensor:
     height, width = images.shape[2:]
     match word:
         case changes.Noise(sigma=sigma):

@@ -104,6 +104,23 @@ def equalize(images: Tensor) -> Tensor:
     return torch.where(step == 0, flat, table.gather(2, flat)).to(images.dtype).view_as(images)
 
 
+def invert(images: Tensor) -> Tensor:
+    """The negative."""
+    return 255 - images
+
+
+def blur(images: Tensor, size: int, sigma: Tensor) -> Tensor:
+    """Under a normal curve of deviation ``sigma`` (N,), cut to ``size`` pixels (odd); mirrored at the edge."""
+    count, channels, half = len(images), images.shape[1], size // 2
+    places = torch.arange(-half, half + 1, device=images.device, dtype=torch.float32)
+    curve = torch.exp(-0.5 * (places / sigma.float()[:, None]) ** 2)
+    curve = (curve / curve.sum(1, keepdim=True)).repeat_interleave(channels, 0)  # (N·C, size)
+    wide = functional.pad(images.float(), (half, half, half, half), "reflect").flatten(0, 1)[None]
+    wide = functional.conv2d(wide, curve[:, None, :, None], groups=count * channels)
+    wide = functional.conv2d(wide, curve[:, None, None, :], groups=count * channels)
+    return wide[0].round_().clamp_(0, TOP).to(torch.uint8).view_as(images)
+
+
 def _blend(images: Tensor, other: Tensor, factor: Tensor) -> Tensor:
     share = _wide(factor)
     return _bytes(images * share + other * (1 - share))

@@ -109,3 +109,46 @@ def boxes(height: int, width: int, top: Tensor, left: Tensor, high: Tensor, wide
     rows = (y >= top[:, None]) & (y < (top + high)[:, None])
     columns = (x >= left[:, None]) & (x < (left + wide)[:, None])
     return (rows[:, :, None] & columns[:, None, :])[:, None]
+
+
+def resized(images: Tensor, top: Tensor, left: Tensor, high: Tensor, wide: Tensor) -> Tensor:
+    """A window of each image, scaled to the image's size; bilinear within the window.
+
+    Args:
+        images: (N, C, H, W).
+        top, left, high, wide: (N,), whole numbers of pixels; windows lie inside and are not larger than the image.
+    """
+    height, width = images.shape[2:]
+    y, x = _places(top, high, height), _places(left, wide, width)
+    grid = torch.stack((x[:, None, :].expand(-1, height, -1), y[:, :, None].expand(-1, -1, width)), 3)
+    taken = functional.grid_sample(images.float(), grid, align_corners=True, padding_mode="border")
+    return taken.round_().clamp_(0, 255).to(images.dtype)
+
+
+def _places(first: Tensor, length: Tensor, size: int) -> Tensor:
+    """(N, size): where in [-1, 1] each pixel of the result is taken from, along one axis."""
+    middle = torch.arange(size, device=first.device) + 0.5
+    inside = (middle * (length[:, None] / size) - 0.5).clamp(min=0)
+    return (first[:, None] + torch.minimum(inside, length[:, None] - 1.0)) * (2 / max(size - 1, 1)) - 1
+
+
+def windows(height: int, width: int, area: Tensor, ratio: Tensor, across: Tensor, down: Tensor) -> tuple[Tensor, ...]:
+    """Top, left, height and width (N,) of a window each: the first of several tries that fits, else the middle square.
+
+    Args:
+        area, ratio: (tries, N), shares of the image's area, and widths over heights.
+        across, down: (N,) in [0, 1), where the window lies in what is left.
+    """
+    wide = (area * ratio * height * width).sqrt().round()
+    high = (area / ratio * height * width).sqrt().round()
+    fits = (wide >= 1) & (wide <= width) & (high >= 1) & (high <= height)
+    first = fits.int().argmax(0, keepdim=True)
+    found, side = fits.any(0), float(min(height, width))
+    high, wide = (torch.where(found, v.gather(0, first)[0], side) for v in (high, wide))
+    top, left = (down * (height - high + 1)).floor(), (across * (width - wide + 1)).floor()
+    return (
+        torch.where(found, top, (height - high).div(2).floor()),
+        torch.where(found, left, (width - wide).div(2).floor()),
+        high,
+        wide,
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from archdsl.train.optim.average import Average, Slow, precise_bn
-from archdsl.train.optim.spred import merged_state, reparametrise
+from archdsl.train.optim.spred import count, merged_state, reparametrise
 from archdsl.train.optim.update import Update
 
-__all__ = ["Average", "Slow", "Update", "merged_state", "precise_bn", "reparametrise"]
+__all__ = ["Average", "Slow", "Update", "count", "merged_state", "precise_bn", "reparametrise"]

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import Parameter
 
+from archdsl.train.optim.lamb import Lamb
 from archdsl.train.optim.lion import Lion
 from archdsl.train.optim.muon import Muon
 from archdsl.train.optim.parts import hidden, weights_of
@@ -44,6 +45,13 @@ def make_optimizers(model: nn.Module, chosen: Optimizer, held: bool = False) -> 
             return [(made, lr)]
         case values.Lion(lr, beta1, beta2):
             return [(Lion(_group(wanted, lr, held), lr, (beta1, beta2)), lr)]
+        case values.NAdam(lr, beta1, beta2, eps, rise):
+            capture = held and wanted[0].device.type == "cuda"
+            nadam = torch.optim.NAdam(_group(wanted, lr, held), betas=(beta1, beta2), eps=eps, momentum_decay=rise,
+                                      foreach=True, capturable=capture)  # fmt: skip
+            return [(nadam, lr)]
+        case values.Lamb(lr, wd, beta1, beta2, eps):
+            return [(Lamb(_group(wanted, lr, held), lr, wd, (beta1, beta2), eps), lr)]
         case values.Muon(lr, momentum, rest):
             own = hidden(weights_of(model))
             taken = {id(w.value) for w in own}

@@ -28,6 +28,11 @@ def reparametrise(model: nn.Module) -> None:
             parametrize.register_parametrization(module, "weight", Product())
 
 
+def count(model: nn.Module) -> int:
+    """The parameters of the model; a weight that is a product counts once."""
+    return sum(p.numel() for n, p in model.named_parameters() if not n.endswith(".parametrizations.weight.original1"))
+
+
 @torch.no_grad()
 def merged_state(model: nn.Module) -> dict[str, Tensor]:
     """The model's state dict with plain weights: keys and shapes as if it had never been reparametrised."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import Parameter
 
 from archdsl.train.experiment import TrainSettings
+from archdsl.train.optim.clip import clip, last_layer
 from archdsl.train.optim.groups import Factors, split
 from archdsl.train.optim.make import make_optimizers
 from archdsl.train.optim.parts import biases_of
@@ -35,6 +36,7 @@ class Update:
         self._all = list(self._named.values())
         self._wide = [p for p in self._all if p.ndim >= 2]
         self._product = [p for n, p in self._named.items() if ".parametrizations." in f".{n}"]
+        self._last = last_layer(model)
         chosen = settings.optimizer
         self._optimizers = make_optimizers(model, chosen, held)
         layers, word = by_parameter(model, scales or {}), settings.biaslr
@@ -89,7 +91,7 @@ class Update:
         """Add the penalties' gradients, clip, shrink the weights, step."""
         self._penalise()
         if self._settings.clip is not None:
-            torch.nn.utils.clip_grad_norm_(self._all, self._settings.clip, foreach=True)
+            clip(self._all, self._last, self._settings.clip)
         shrinks = iter(self._shrinks)
         for optimizer, _ in self._optimizers:
             for group in optimizer.param_groups:

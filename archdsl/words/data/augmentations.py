@@ -12,15 +12,18 @@ from archdsl.errors import ArchError
 from archdsl.registry import Range, data_word
 from archdsl.registry.types import Count, Share
 from archdsl.words.data.changes import (
+    AutoAugment,
     Crop,
     Cutout,
     Erasing,
     Flip,
     Noise,
     RandAugment,
+    ResizedCrop,
     Rotate,
     Shear,
     Shift,
+    TrivialAugment,
     VFlip,
     Where,
     Zoom,
@@ -55,6 +58,21 @@ def crop(pad: Count = 4, fill: Literal["zero", "reflect"] = "zero", where: Where
     So many pixels are added on every side, black or (`reflect`) mirrored; the cut has the size of the image.
     """
     return Crop(pad, fill, where=where)
+
+
+@data_word("imagenette resizedcrop flip", "cifar10 resizedcrop(50%, ratio=1)", slot="resizedcrop",
+           paper="Szegedy et al. 2015, arXiv:1409.4842")  # fmt: skip
+def resizedcrop(
+    low: Share = 0.08, high: Share = 1.0, ratio: Annotated[float, Range(1, 10)] = 4 / 3, where: Where = "pipeline"
+) -> ResizedCrop:
+    """Cuts a random part out of each training image and scales it to the image's size, bilinear.
+
+    The part has a share from `low` to `high` of the area, and sides in a ratio from 1/`ratio` to `ratio`. As torchvision's
+    RandomResizedCrop, whose scale and ratio these are.
+    """
+    if low <= 0 or low > high:
+        raise ArchError(f"no part of an image has a share from {low:g} to {high:g}", help="write resizedcrop(8%, 100%)")
+    return ResizedCrop(low, high, ratio, where=where)
 
 
 @data_word("cifar10 shift(10%)", slot="shift", paper="LeCun et al. 1998; Simard et al. 2003")
@@ -114,3 +132,22 @@ def randaugment(n: Count = 2, m: Annotated[int, Range(0, 30)] = 9, where: Where 
     equalise; those with a direction in either one. As torchvision's RandAugment.
     """
     return RandAugment(n, m, where=where)
+
+
+@data_word("cifar10 flip trivialaugment", slot="trivialaugment", paper="Müller & Hutter 2021, arXiv:2103.10158")
+def trivialaugment(where: Where = "pipeline") -> TrivialAugment:
+    """One operation for each training image, drawn from randaugment's fourteen, at a magnitude drawn as well.
+
+    The wide ranges of the paper; nothing is to be tuned. As torchvision's TrivialAugmentWide.
+    """
+    return TrivialAugment(where=where)
+
+
+@data_word("cifar10 flip crop(4) autoaugment", "imagenette resizedcrop autoaugment(imagenet)", slot="autoaugment",
+           paper="Cubuk et al. 2019, arXiv:1805.09501")  # fmt: skip
+def autoaugment(policy: Literal["cifar10", "imagenet", "svhn"] = "cifar10", where: Where = "pipeline") -> AutoAugment:
+    """One of 25 pairs of operations for each training image: those that a search found best for the set of that name.
+
+    Each operation has a probability and a magnitude of its own. As torchvision's AutoAugment.
+    """
+    return AutoAugment(policy, where=where)

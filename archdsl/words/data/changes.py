@@ -59,6 +59,17 @@ class Shift(Augmentation):
 
 
 @dataclass(frozen=True, slots=True)
+class ResizedCrop(Augmentation):
+    """A window of a share ``low`` to ``high`` of the area, its sides in a ratio from 1/``ratio`` to ``ratio``, scaled to the
+    image's size.
+    """
+
+    low: float
+    high: float
+    ratio: float
+
+
+@dataclass(frozen=True, slots=True)
 class Rotate(Augmentation):
     """Turned about its middle by up to so many degrees, either way."""
 
@@ -115,6 +126,70 @@ class Grayscale(Augmentation):
 
 
 @dataclass(frozen=True, slots=True)
+class Jitter(Augmentation):
+    """Brightness, contrast, saturation and hue, in an order drawn for each image; a strength of 0 leaves one out."""
+
+    brightness: float
+    contrast: float
+    saturation: float
+    hue: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sharpness(Augmentation):
+    """Away from its smoothed self by a factor between 1 - ``strength`` and 1 + ``strength``."""
+
+    strength: float
+
+
+@dataclass(frozen=True, slots=True)
+class Blur(Augmentation):
+    """With probability ``p`` blurred by a normal curve of a deviation between ``low`` and ``high``, over ``size`` pixels."""
+
+    size: int
+    low: float
+    high: float
+    p: float
+
+
+@dataclass(frozen=True, slots=True)
+class Solarize(Augmentation):
+    """With probability ``p`` all bytes from ``threshold`` on inverted."""
+
+    p: float
+    threshold: int
+
+
+@dataclass(frozen=True, slots=True)
+class Posterize(Augmentation):
+    """With probability ``p`` only the upper ``bits`` of each byte."""
+
+    p: float
+    bits: int
+
+
+@dataclass(frozen=True, slots=True)
+class AutoContrast(Augmentation):
+    """With probability ``p`` each channel stretched to the whole range."""
+
+    p: float
+
+
+@dataclass(frozen=True, slots=True)
+class Equalize(Augmentation):
+    """With probability ``p`` each channel with an even histogram."""
+
+    p: float
+
+
+@dataclass(frozen=True, slots=True)
+class Invert(Augmentation):
+    """With probability ``p`` its negative."""
+
+    p: float
+
+
+@dataclass(frozen=True, slots=True)
 class Noise(Augmentation):
     """Normal noise of deviation ``sigma``, as a share of the range of a pixel."""
 
@@ -143,6 +218,18 @@ class RandAugment(Augmentation):
 
     n: int
     m: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrivialAugment(Augmentation):
+    """One operation drawn from fourteen, at a magnitude drawn from 31."""
+
+
+@dataclass(frozen=True, slots=True)
+class AutoAugment(Augmentation):
+    """Two operations of one of the 25 pairs that were found for a data set, each with a probability of its own."""
+
+    policy: Literal["cifar10", "imagenet", "svhn"]
 
 
 @dataclass(frozen=True, slots=True)

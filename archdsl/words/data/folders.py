@@ -1,4 +1,4 @@
-"""``folder("PATH")``: pictures of one's own, one folder a class. Lists folders; reads no picture."""
+"""Pictures of one's own: ``folder("PATH")``, one folder a class. Lists folders; reads no picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Words that mix training images with each other, and words that spoil the training part itself."""
+"""Images mixed with each other, or spoilt: blended pairs, and labels and pixels at random."""
 
 from __future__ import annotations
 

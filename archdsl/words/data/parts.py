@@ -1,4 +1,4 @@
-"""Words for the part of the training images that is used."""
+"""Parts of the training images: how many are used, and how many are set aside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The published data sets. Their shapes and classes are known here, without the files."""
+"""Published sets: their shapes and classes are known here, without the files."""
 
 from __future__ import annotations
 

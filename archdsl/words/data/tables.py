@@ -1,5 +1,6 @@
-"""``csv("PATH")`` and ``parquet("PATH")``: tables of one's own. What a net must know of one is found without torch
-and numpy: the names of the columns, and the classes.
+"""Tables of one's own: ``csv("PATH")`` and ``parquet("PATH")``, one column the class.
+
+What a net must know of one is found without torch and numpy: the names of the columns, and the classes.
 """
 
 from __future__ import annotations

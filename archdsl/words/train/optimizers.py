@@ -5,7 +5,7 @@ from __future__ import annotations
 from archdsl.errors import ArchError
 from archdsl.registry import train_word
 from archdsl.registry.types import NonNegative, Positive, Rate
-from archdsl.words.train.values import Adam, Lion, Muon, RmsProp, Sgd
+from archdsl.words.train.values import Adam, Lamb, Lion, Muon, NAdam, RmsProp, Sgd
 
 
 @train_word("sgd(0.1)", "sgd(0.1, momentum=0.9, nesterov)", slot="optimizer", paper="Sutskever et al. 2013")
@@ -34,6 +34,27 @@ def adamw(
     To leave biases and norms out, write `adam(1e-3) wd(0.01, weights)`.
     """
     return Adam(lr, beta1, beta2, eps, wd)
+
+
+@train_word("nadam(2e-3)", slot="optimizer", paper="Dozat 2016, Incorporating Nesterov momentum into Adam")
+def nadam(
+    lr: Positive = 2e-3, beta1: Rate = 0.9, beta2: Rate = 0.999, eps: Positive = 1e-8, rise: Positive = 4e-3
+) -> NAdam:
+    """Adam with Nesterov's momentum; the momentum of step t is beta1·(1 - 0.96^(t·rise)/2), as torch counts it."""
+    return NAdam(lr, beta1, beta2, eps, rise)
+
+
+@train_word("lamb(5e-3) batch(2048)", "lamb(5e-3, wd=0.02) bce", slot="optimizer",
+            paper="You et al. 2020, arXiv:1904.00962")  # fmt: skip
+def lamb(
+    lr: Positive = 5e-3, wd: NonNegative = 0.02, beta1: Rate = 0.9, beta2: Rate = 0.999, eps: Positive = 1e-6
+) -> Lamb:
+    """Adam for large batches: the step of a weight is as long as lr times the weight itself.
+
+    r = Adam's step + wd·w, then w = w - lr·‖w‖/‖r‖·r. Biases and norms take Adam's step alone. The gradient is not
+    clipped; other programs clip it at norm 1, which is `clip(1)`.
+    """
+    return Lamb(lr, wd, beta1, beta2, eps)
 
 
 @train_word("rmsprop(1e-3)", "rmsprop(0.01, momentum=0.9)", slot="optimizer", paper="Tieleman & Hinton 2012")

@@ -1,4 +1,4 @@
-"""Tricks of the trade: on the loss, the gradient and the weights."""
+"""Tricks on the loss, the gradient and the weights: what a recipe has besides its optimiser."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 from archdsl.errors import ArchError
 from archdsl.registry import Range, train_word
 from archdsl.registry.types import Count, Natural, NonNegative, Positive, Rate, Share
-from archdsl.words.train.values import BiasRate, Lookahead, Views
+from archdsl.words.train.values import Agc, Bce, BiasRate, ClipValue, Lookahead, Views
 
 
 @train_word("sgd(0.1) smooth(0.1)", slot="smooth", paper="Szegedy et al. 2016, section 7")
@@ -20,6 +20,32 @@ def smooth(share: Rate = 0.1) -> float:
 def clip(norm: Positive = 1.0) -> float:
     """Scales the gradient down where its norm over all parameters exceeds `norm`."""
     return norm
+
+
+@train_word("sgd(0.1) clipvalue(0.5)", slot="clip", paper="Mikolov 2012, Statistical language models, section 3.2")
+def clipvalue(limit: Positive = 0.5) -> ClipValue:
+    """Cuts each number of the gradient at `limit` and at -`limit`; `clip` keeps its direction."""
+    return ClipValue(limit)
+
+
+@train_word("sgd(0.1, nesterov) agc(0.01)", slot="clip", paper="Brock et al. 2021, arXiv:2102.06171")
+def agc(ratio: Positive = 0.01, eps: Positive = 1e-3) -> Agc:
+    """Adaptive clipping: the gradient of a filter is at most `ratio` times as long as the filter.
+
+    A filter (or bias, or scale) shorter than `eps` counts as that long. The last layer with weights is left alone. It is
+    what lets nets without normalisation (`+nf`) train with large batches.
+    """
+    return Agc(ratio, eps)
+
+
+@train_word("adamw bce", "lamb(5e-3) bce(20%)", slot="bce", paper="Wightman et al. 2021, arXiv:2110.00476")
+def bce(threshold: Share | None = None) -> Bce:
+    """Binary cross-entropy: each class is a yes or no of its own, and the loss is the mean over all classes.
+
+    With a `threshold` every class that has a larger share of a mixed image has the target 1. `smooth` works as in the
+    cross-entropy; validation and test report the cross-entropy, whatever the net is trained by.
+    """
+    return Bce(threshold)
 
 
 @train_word("sgd(0.1) ema(0.999)", slot="ema", paper="Polyak & Juditsky 1992; Tarvainen & Valpola 2017")

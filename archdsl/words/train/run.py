@@ -1,6 +1,8 @@
-"""How long, how much at once, from which seed, and what ends a run."""
+"""Length, batches and end of a run: how long, how much at once, from which seed, and what ends it."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 from archdsl.registry import train_word
 from archdsl.registry.types import Count, Natural, NonNegative, Positive
@@ -54,14 +56,15 @@ def seed(number: Natural) -> int:
     return number
 
 
-@train_word("adam epochs(100) patience(5)", "adam patience(10, delta=0.001)", slot="patience",
-            paper="Prechelt 1998, Early stopping - but when?")  # fmt: skip
-def patience(epochs: Count = 5, delta: NonNegative = 0.0) -> Patience:
+@train_word("adam epochs(100) patience(5)", "adam patience(10, delta=0.001)", "adam patience(5, on=accuracy)",
+            slot="patience", paper="Prechelt 1998, Early stopping - but when?")  # fmt: skip
+def patience(epochs: Count = 5, delta: NonNegative = 0.0, on: Literal["loss", "accuracy"] = "loss") -> Patience:
     """Early stopping: ends after so many epochs without a better validation loss, and restores the best weights.
 
-    Better means lower by more than `delta`. Needs images for validation, such as `valid(10%)` in the data statement.
+    Better means lower by more than `delta` (of the accuracy, a share: higher). Needs images for validation, such as
+    `valid(10%)` in the data statement. As many epochs as the run has keep the best weights and stop nothing.
     """
-    return Patience(epochs, delta)
+    return Patience(epochs, delta, on)
 
 
 @train_word("adam epochs(100) converged(1e-3)", slot="converged")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from archdsl.registry.stretch import Stretch
 
@@ -56,6 +57,28 @@ class Muon:
 
 
 @dataclass(frozen=True, slots=True)
+class NAdam:
+    """Adam with Nesterov's momentum, whose share grows over the steps by ``rise``."""
+
+    lr: float
+    beta1: float
+    beta2: float
+    eps: float
+    rise: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lamb:
+    """Adam's step of a weight, with the decay ``wd`` in it, scaled to the norm of the weight."""
+
+    lr: float
+    wd: float
+    beta1: float
+    beta2: float
+    eps: float
+
+
+@dataclass(frozen=True, slots=True)
 class Decay:
     """Decay or penalty at ``rate``: on every parameter, or on the ``weights`` alone, those of two or more dimensions."""
 
@@ -96,11 +119,46 @@ class Views:
 
 
 @dataclass(frozen=True, slots=True)
+class ClipValue:
+    """Each number of the gradient cut at ``limit``, either way."""
+
+    limit: float
+
+
+@dataclass(frozen=True, slots=True)
+class Agc:
+    """The gradient of each filter at most ``ratio`` times as long as the filter, which counts as ``eps`` at least."""
+
+    ratio: float
+    eps: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bce:
+    """Binary cross-entropy of every class; where ``threshold`` is given, a class with a larger share counts as there."""
+
+    threshold: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Patience:
-    """The run ends after ``epochs`` without a validation loss lower by ``delta`` than the best one."""
+    """The run ends after ``epochs`` without a validation ``loss`` lower (``accuracy`` higher) by ``delta`` than the best one."""
 
     epochs: int
     delta: float
+    on: Literal["loss", "accuracy"] = "loss"
+
+
+@dataclass(frozen=True, slots=True)
+class Plateau:
+    """The learning rate times ``factor``, never below ``least`` times it, after ``epochs`` without a validation loss
+    lower by ``delta``.
+    """
+
+    epochs: int
+    factor: float
+    delta: float
+    least: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,5 +237,51 @@ class PartRate:
     factor: float
 
 
-Optimizer = Sgd | Adam | RmsProp | Lion | Muon
-Schedule = Cosine | Step | OneCycle | Linear | Triangle | Exponential
+@dataclass(frozen=True, slots=True)
+class Milestones:
+    """The learning rate times ``gamma`` after each of these ``epochs``."""
+
+    epochs: tuple[int, ...]
+    gamma: float
+
+
+@dataclass(frozen=True, slots=True)
+class Poly:
+    """A power of the part of the run that is left, from the learning rate to ``end`` times it."""
+
+    power: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Restarts:
+    """Cosines to ``end`` times the learning rate, the first over ``first`` epochs, each ``mult`` times as long as the
+    one before.
+    """
+
+    first: int
+    mult: int
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cooldown:
+    """The learning rate, and over the last ``share`` of the run a line or half a cosine to ``end`` times it."""
+
+    share: float
+    shape: Literal["linear", "cosine"]
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Warmup:
+    """A rise over a ``share`` of the run, or over so many ``steps``; one over whole epochs is their number alone."""
+
+    share: float | None = None
+    steps: int | None = None
+
+
+Optimizer = Sgd | Adam | RmsProp | Lion | Muon | NAdam | Lamb
+Clip = float | ClipValue | Agc
+Smooth = Cosine | Linear | Poly | Restarts | Cooldown | Triangle  # over what a warm-up leaves of the run
+Schedule = Smooth | Step | OneCycle | Exponential | Milestones | Plateau

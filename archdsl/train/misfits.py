@@ -1,0 +1,70 @@
+"""What cannot train together, refused before the first step in the words of the text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from archdsl.errors import ArchError, EnvError
+from archdsl.train.device import Normalise
+from archdsl.train.experiment import DataSettings, Experiment
+from archdsl.train.feed import Feed
+from archdsl.train.job import Job
+from archdsl.train.schedule import check as check_schedule
+
+
+def check_fit(model: nn.Module, normal: Normalise, test: Feed, data: DataSettings, device: torch.device) -> None:
+    """Refuse a net that does not take these images or does not give these classes, before the first step: a
+    wrong label would end a GPU's process.
+    """
+    classes, mode = data.dataset.classes, model.training
+    model.eval()
+    images, _ = next(iter(test.batches([torch.arange(min(2, len(test)))], device)))
+    with torch.no_grad():
+        try:
+            given = tuple(model(normal(images)).shape[1:])
+        except (RuntimeError, ValueError) as error:
+            if is_out_of_memory(error):
+                raise
+            shape = "x".join(map(str, data.dataset.input))
+            raise ArchError(f"the net does not take the images of {data.dataset.name} ({shape}): {error}",
+                            help=f"give it `input {shape}`") from error  # fmt: skip
+    model.train(mode)
+    if given != (classes,):
+        raise ArchError(f"the net gives {'x'.join(map(str, given))} values an image, and {data.dataset.name} has "
+                        f"{classes} classes", help=f"end the net in linear({classes})")  # fmt: skip
+
+
+def check_parts(job: Job) -> None:
+    """Every process needs two images of every batch, and a schedule some steps."""
+    check_schedule(job.settings.schedule, job.settings.warmup, job.steps, job.per_epoch)
+    rest = len(job.train) % job.group or job.group
+    if job.world.size > 1 and min(rest, job.settings.batch) < 2 * job.world.size:
+        raise ArchError(f"the last batch of an epoch has {rest} images, too few for {job.world.size} processes",
+                        help=f"another batch size than batch({job.settings.batch}), or fewer processes")  # fmt: skip
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an error of torch says that memory did not suffice."""
+    said = str(error)  # the CPU's allocator and Metal's say it in words alone
+    return isinstance(error, torch.OutOfMemoryError) or "allocate memory" in said or "backend out of memory" in said
+
+
+@contextmanager
+def explained(experiment: Experiment) -> Iterator[None]:
+    """Errors of torch that a setting of the text causes, said in the words of the text."""
+    batch = experiment.train.batch
+    try:
+        yield
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        raise EnvError("not enough memory for a step", help=f"less than batch({batch})") from error
+    except ValueError as error:
+        if "Expected more than 1 value per channel" not in str(error):
+            raise
+        raise ArchError("batch norm cannot train on a batch of one image",
+                        help="a larger batch than batch(1), or ln or gn instead of bn") from error  # fmt: skip

@@ -1,0 +1,49 @@
+"""The loss of a step against its formula, with mixed targets and smoothing."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn import functional
+
+from archdsl.emit.vision import import_torchvision
+from archdsl.train.augment import Target
+from archdsl.train.loss import loss
+from archdsl.words.train import recipe
+
+LOGITS = torch.randn(6, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+LABELS, OTHER = torch.tensor([0, 1, 2, 3, 0, 1]), torch.tensor([1, 1, 3, 0, 2, 1])
+PLAIN, MIXED = Target(LABELS), Target(LABELS, OTHER, torch.tensor(0.7, dtype=torch.float64))
+
+
+def shares(target: Target) -> torch.Tensor:
+    first = functional.one_hot(target.labels, 4).double()
+    return first if target.other is None else 0.7 * first + 0.3 * functional.one_hot(target.other, 4).double()
+
+
+@pytest.mark.parametrize("smooth", [0.0, 0.1])
+@pytest.mark.parametrize("target", [PLAIN, MIXED], ids=["plain", "mixed"])
+def test_cross_entropy(target: Target, smooth: float) -> None:
+    """Szegedy et al. 2016, section 7; of mixed images Zhang et al. 2018: the cross-entropy with the blended target."""
+    wanted = shares(target) * (1 - smooth) + smooth / 4
+    expected = -(wanted * LOGITS.log_softmax(1)).sum(1).mean()
+    torch.testing.assert_close(loss(LOGITS, target, smooth), expected)
+
+
+@pytest.mark.parametrize("smooth", [0.0, 0.1])
+@pytest.mark.parametrize("target", [PLAIN, MIXED], ids=["plain", "mixed"])
+@pytest.mark.parametrize("threshold", [None, 0.2, 0.5])
+def test_binary_cross_entropy(target: Target, smooth: float, threshold: float | None) -> None:
+    wanted = shares(target)
+    wanted = wanted if threshold is None else (wanted > threshold).double()
+    wanted = wanted * (1 - smooth) + smooth / 4
+    p = LOGITS.sigmoid()
+    expected = -(wanted * p.log() + (1 - wanted) * (1 - p).log()).mean()
+    torch.testing.assert_close(loss(LOGITS, target, smooth, recipe.bce(threshold)), expected)
+
+
+def test_it_is_timms() -> None:
+    import_torchvision()
+    timm = pytest.importorskip("timm.loss")
+    theirs = timm.BinaryCrossEntropy(smoothing=0.1)(LOGITS.float(), LABELS)
+    torch.testing.assert_close(loss(LOGITS.float(), PLAIN, 0.1, recipe.bce()), theirs)

@@ -1,0 +1,87 @@
+"""A signal while a net is evaluated, not trained: the run stops at once, and goes on to the bits of the straight one."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from archdsl.train import loop
+from archdsl.train.events import EpochDone, Stopped
+from archdsl.train.runs import Run
+from archdsl.train.signals import Interrupted
+from tests.train.test_resume import go, sha
+
+NET = "net conv(4) bn relu gap linear(classes)\n"
+DATA = "data fashion-mini subset(160) valid(25%) flip\n"
+KEPT = {
+    "ema": "train sgd(0.05) epochs(3) batch(40) ema(0.8)",
+    "best": "train adam(0.05) epochs(3) batch(40) patience(2)",
+    "best of ema": "train adam(0.05) epochs(3) batch(40) ema(0.8) patience(2)",
+    "precise_bn": "train sgd(0.05) epochs(3) batch(40) precise_bn",
+    "ema and precise_bn": "train sgd(0.05) epochs(3) batch(40) ema(0.8) precise_bn(80)",
+}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Run, list[object]]]:
+    """The run that nobody stops, and what it says; each made once."""
+
+    @cache
+    def made(text: str) -> tuple[Run, list[object]]:
+        heard: list[object] = []
+        return go(text, tmp_path_factory.mktemp("straight"), listen=heard.append), heard
+
+    return made
+
+
+def struck(monkeypatch: pytest.MonkeyPatch, at: int) -> None:
+    """SIGINT as the ``at``-th evaluation of this process begins."""
+    real, seen = loop.evaluate, [0]
+
+    def evaluate(*args, **more):
+        seen[0] += 1
+        if seen[0] == at:
+            os.kill(os.getpid(), signal.SIGINT)
+        return real(*args, **more)
+
+    monkeypatch.setattr(loop, "evaluate", evaluate)
+
+
+@pytest.mark.parametrize("kept", KEPT)
+@pytest.mark.parametrize("at", [2, 4], ids=["validation", "test"])
+def test_stopped_within_an_evaluation(
+    kept: str, at: int, undisturbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = NET + DATA + KEPT[kept]
+    expected, straight = undisturbed(text)
+    heard: list[object] = []
+    with monkeypatch.context() as patch:
+        struck(patch, at)
+        with pytest.raises(Interrupted):
+            go(text, tmp_path / "stopped", listen=heard.append)
+    assert isinstance(heard[-1], Stopped)
+    run = go(text, tmp_path / "stopped", listen=heard.append)
+    assert sha(run) == sha(expected)
+    same = ("status", "step", "accuracy", "valid_accuracy", "best_epoch", "test_loss", "test_accuracy", "why")
+    assert {k: run.result[k] for k in same} == {k: expected.result[k] for k in same}
+    epochs = [[(e.epoch, e.loss, e.valid_loss) for e in all_ if isinstance(e, EpochDone)] for all_ in (heard, straight)]
+    assert epochs[0] == epochs[1], "each epoch is judged once"
+
+
+def test_stopped_at_each_evaluation_in_turn(undisturbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first one of every process, until there is none left."""
+    text = NET + DATA + KEPT["best of ema"]
+    for _ in range(20):
+        with monkeypatch.context() as patch:
+            struck(patch, 2)  # the first one is let go on, or nothing would ever be done
+            try:
+                run = go(text, tmp_path / "stopped")
+            except Interrupted:
+                continue
+            break
+    assert sha(run) == sha(undisturbed(text)[0])

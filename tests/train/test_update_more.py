@@ -1,0 +1,95 @@
+"""More optimisers, and the ways to shorten gradients, against their formulas."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from archdsl.emit.vision import import_torchvision
+from archdsl.train.experiment import TrainSettings
+from archdsl.train.optim import Update
+from archdsl.train.optim.clip import clip
+from archdsl.words.train import optimizers, recipe
+from tests.train.test_update import PLAIN, Bowl, Rule, agree, ours
+
+
+def nadam(w: Tensor, g: Tensor, s: dict, t: int) -> Tensor:
+    mu, ahead = (0.9 * (1 - 0.5 * 0.96 ** (i * 0.004)) for i in (t, t + 1))
+    s["product"] = s.get("product", 1.0) * mu
+    s["m"] = 0.9 * s.get("m", 0) + 0.1 * g
+    s["v"] = 0.999 * s.get("v", 0) + 0.001 * g * g
+    root = (s["v"] / (1 - 0.999**t)).sqrt() + 1e-8
+    return w - 0.01 * ((1 - mu) / (1 - s["product"]) * g + ahead / (1 - s["product"] * ahead) * s["m"]) / root
+
+
+def lamb(w: Tensor, g: Tensor, s: dict, t: int) -> Tensor:
+    s["m"] = 0.9 * s.get("m", 0) + 0.1 * g
+    s["v"] = 0.999 * s.get("v", 0) + 0.001 * g * g
+    step = s["m"] / (1 - 0.9**t) / ((s["v"] / (1 - 0.999**t)).sqrt() + 1e-6)
+    if w.ndim < 2:
+        return w - 0.01 * step
+    step = step + 0.1 * w
+    return w - 0.01 * w.norm() / step.norm() * step
+
+
+@pytest.mark.parametrize(
+    ("chosen", "rule"),
+    [(optimizers.nadam(0.01), nadam), (optimizers.lamb(0.01, 0.1), lamb)],
+    ids=["nadam", "lamb"],
+)
+def test_first_steps_of_more(chosen: object, rule: Rule) -> None:
+    agree(TrainSettings(chosen), rule)
+
+
+def test_weights_and_steps_of_length_0_are_no_fault_of_lamb() -> None:
+    layer = nn.Linear(3, 2)
+    nn.init.zeros_(layer.weight)
+    update = Update(layer, TrainSettings(optimizers.lamb(0.01, 0.0)))
+    for gradient in (0.0, 1.0):
+        layer.weight.grad, layer.bias.grad = torch.full((2, 3), gradient), torch.zeros(2)
+        update.apply()
+    assert torch.isfinite(layer.weight).all()
+    assert (layer.weight < 0).all()
+
+
+def test_clipping_by_value() -> None:
+    bowl = Bowl()
+    found = ours(TrainSettings(PLAIN, clip=recipe.clipvalue(0.3)))[0]
+    for mine, w, g in zip(found, (bowl.weight, bowl.bias), bowl.gradients(bowl.weight, bowl.bias), strict=True):
+        torch.testing.assert_close(mine, w - 0.1 * g.clamp(-0.3, 0.3))
+
+
+def test_adaptive_clipping_is_by_filters_and_spares_the_last_layer() -> None:
+    generator = torch.Generator().manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 5, 3), nn.BatchNorm2d(5), nn.Linear(5, 2))
+    before = {n: p.detach().clone() for n, p in net.named_parameters()}
+    gradients = {n: torch.randn(p.shape, generator=generator) for n, p in net.named_parameters()}
+    for n, p in net.named_parameters():
+        p.grad = gradients[n].clone()
+    Update(net, TrainSettings(PLAIN, clip=recipe.agc(0.05, 1e-3))).apply()
+    for n, p in net.named_parameters():
+        g, w = gradients[n], before[n]
+        if n.startswith(("0", "1")):
+            rows, own = (t.flatten(1) if t.ndim > 1 else t[None] for t in (g, w))
+            longest = own.norm(dim=1, keepdim=True).clamp(min=1e-3) * 0.05
+            g = torch.where(
+                rows.norm(dim=1, keepdim=True) > longest, rows / rows.norm(dim=1, keepdim=True) * longest, rows
+            )
+            g = g.view_as(w)
+        torch.testing.assert_close(p.detach(), w - 0.1 * g, rtol=1e-5, atol=1e-7)
+
+
+def test_adaptive_clipping_is_timms() -> None:
+    import_torchvision()
+    agc = pytest.importorskip("timm.utils.agc")
+    generator = torch.Generator().manual_seed(1)
+    mine, theirs = (nn.Sequential(nn.Conv2d(3, 6, 3), nn.Linear(7, 4)) for _ in range(2))
+    theirs.load_state_dict(mine.state_dict())
+    for p, q in zip(mine.parameters(), theirs.parameters(), strict=True):
+        p.grad = torch.randn(p.shape, generator=generator)
+        q.grad = p.grad.clone()
+    clip(list(mine.parameters()), frozenset(), recipe.agc(0.02))
+    agc.adaptive_clip_grad(theirs.parameters(), 0.02)
+    for p, q in zip(mine.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(p.grad, q.grad)
