@@ -129,16 +129,16 @@ def _study(path: Path) -> tuple[Diagnostic, ...]:
     """The findings of a study: of the file, or of the experiments that it describes."""
     from archdsl.study.arms import arms_of
     from archdsl.study.file import study_of
-    from archdsl.study.findings import placed
+    from archdsl.study.findings import in_file, placed
     from archdsl.syntax.read import read_text
 
-    text = read_text(path)
+    source = Source(str(path), read_text(path))
     try:
-        arms_of(study_of(text, str(path), path.stem, path.parent))
+        arms_of(study_of(source.text, source.name, path.stem, path.parent))
     except SpecError as error:
-        return error.diagnostics
+        return tuple(in_file(source, d) for d in error.diagnostics)
     except ArchError as error:
-        return (placed(Source(str(path), text), error),)
+        return (placed(source, error),)
     return ()
 
 

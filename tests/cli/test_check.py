@@ -26,7 +26,7 @@ def tree() -> None:
     Path("d0/base.arch").write_text(GOOD.replace("conv(8)", "conv(8) +bn"))
     Path("studies/good.yaml").write_text("base: ../d0/base.arch\nfactors: {bn: +bn}\n")
     Path("studies/bad.yaml").write_text("base: ../d0/base.arch\nfactors: {bn: +bn}\nseed: 3\n")
-    Path("studies/wrong.yaml").write_text("base: ../d0/base.arch\nfactors: {norm: [+bnn, none]}\n")
+    Path("studies/wrong.yaml").write_text("base: ../d0/base.arch\nfactors: {norm: [+bn, +bnn]}\n")
     Path("other.yaml").write_text("- not: a study\n")
     Path(".hidden").mkdir()
     Path(".hidden/x.arch").write_text("rellu")
@@ -48,7 +48,7 @@ def test_studies_are_checked_with_their_places(run: Run) -> None:
     found = json.loads(run("check", "studies", "--format", "json").out)
     assert [(f["file"], f["code"], f["line"]) for f in found] == [
         ("studies/bad.yaml", "study", 3),
-        ("factor norm", "A203", 1),
+        ("studies/wrong.yaml", "A203", 2),
     ]
     assert found[0]["help"] == "did you mean `seeds`?"
 
