@@ -112,11 +112,12 @@ CHANGE = {"type": "object", "additionalProperties": False, "required": ["artifac
     "artifactLocation": ARTIFACT, "replacements": {"type": "array", "minItems": 1, "items": {
         "type": "object", "additionalProperties": False, "required": ["deletedRegion"],
         "properties": {"deletedRegion": REGION, "insertedContent": TEXT}}}}}  # fmt: skip
+FIX = {"type": "object", "additionalProperties": False, "required": ["artifactChanges"], "properties": {
+    "description": TEXT, "artifactChanges": {"type": "array", "minItems": 1, "items": CHANGE}}}  # fmt: skip
 RESULT = {"type": "object", "additionalProperties": False, "required": ["message"], "properties": {
     "ruleId": {"type": "string"}, "ruleIndex": {"type": "integer", "minimum": 0}, "level": LEVEL, "message": TEXT,
     "locations": {"type": "array", "items": LOCATION}, "relatedLocations": {"type": "array", "items": LOCATION},
-    "fixes": {"type": "array", "items": {"type": "object", "additionalProperties": False, "required": ["artifactChanges"],
-              "properties": {"description": TEXT, "artifactChanges": {"type": "array", "minItems": 1, "items": CHANGE}}}}}}  # fmt: skip
+    "fixes": {"type": "array", "items": FIX}}}  # fmt: skip
 SARIF = {"type": "object", "additionalProperties": False, "required": ["version", "runs"], "properties": {
     "$schema": {"type": "string"}, "version": {"const": "2.1.0"}, "runs": {"type": "array", "items": {
         "type": "object", "additionalProperties": False, "required": ["tool"], "properties": {
