@@ -19,7 +19,7 @@ from tests.lsp.editor import Editor
 WIDE = "input 3x8x8  # 🧠rchitektur: größer, 网络\nclasses 4\nnet conv(8) # 🧠\n    rellu gap linear(4)  # é\n"
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
 def test_positions_are_in_the_units_of_the_editor(encoding: str) -> None:
     editor = Editor(encodings=[encoding])
     try:
@@ -53,7 +53,9 @@ def test_other_line_ends(editor: Editor) -> None:
     laid = editor.apply(uri, editor.format(uri))
     assert laid == format(text).replace("\n", "\r\n")
     editor.edit(uri, laid)
-    assert editor.format(uri) == []
+    again = editor.format(uri)
+    assert again is not None
+    assert len(again) == 0
     editor.edit(uri, "net conv(8)\rrelu\u2028bn # \x0c\n")
     assert editor.codes(uri) == ["A102"]
     editor.edit(uri, "input 3x8x8 # \u2028 \x0c \x85\nclasses 4\nnet conv(8) rellu")
