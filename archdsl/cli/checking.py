@@ -16,7 +16,7 @@ from archdsl.syntax.locate import folder_specs, is_path, locate
 
 MOST_ARMS = 1000  # of a space, so many arms are checked
 MOST_FIXES = 10  # rounds of remedies, each of which may bring up new ones
-PAYS = 100_000  # bytes of text for each process; starting one costs what reading so many does
+PAYS = 16_000  # bytes of text for each further process; they take far longer than its start
 STUDIES = (".yaml", ".yml")
 
 
