@@ -44,6 +44,21 @@ def test_positions_are_in_the_units_of_the_editor(encoding: str) -> None:
         assert editor.quit() == 0
 
 
+def test_settings_and_abilities_of_the_editor() -> None:
+    editor = Editor(snippets=True, options={"hints": False})
+    try:
+        uri = editor.open("net conv(8) co")
+        assert len(editor.hints(uri)) == 0
+        found = editor.complete(uri, "net conv(8) co")
+        for label, text in (("conv", "conv($1)$0"), ("vgg", "vgg[$1]$0"), ("cat", "cat($1 | $2)$0"), ("relu", "relu")):
+            edit = found[label].text_edit
+            assert isinstance(edit, t.TextEdit)
+            assert edit.new_text == text
+            assert found[label].insert_text_format == (t.InsertTextFormat.Snippet if "$" in text else None)
+    finally:
+        assert editor.quit() == 0
+
+
 def test_other_line_ends(editor: Editor) -> None:
     text = WIDE.replace("\n", "\r\n")
     uri = editor.open(text)
