@@ -61,6 +61,7 @@ bench: $(VENV)/.installed-dev ## the benchmarks that run on any machine; raw fig
 	$(BIN)/python bench/l1_cold_params.py
 	$(BIN)/python bench/l2_core_scaling.py
 	$(BIN)/python bench/b1_module_tax.py
+	$(BIN)/python bench/lsp_latency.py
 
 build: $(VENV)/.installed-dev ## a wheel in dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps -w dist .

@@ -1,4 +1,5 @@
-"""Writes what is generated: docs/words.md and docs/errors.md, and the parse tables of the grammar.
+"""Writes what is generated: docs/words.md and docs/errors.md, the parse tables of the grammar, and the
+grammars of editors.
 
 python tools/docs.py [--check]
 """
@@ -12,6 +13,7 @@ from pathlib import Path
 REPO = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPO))
 
+import make_grammars  # noqa: E402 - beside this file
 import make_tables  # noqa: E402 - beside this file
 
 from archdsl.cli.words import KINDS, signature, spelt, summary  # noqa: E402
@@ -62,7 +64,7 @@ def main(check: bool) -> int:
                 path.write_text(text, "utf-8")
     if check and stale:
         print(f"stale: {', '.join(stale)}; run python tools/docs.py")
-    return max(int(check and bool(stale)), make_tables.main(check))
+    return max(int(check and bool(stale)), make_tables.main(check), make_grammars.main(check))
 
 
 if __name__ == "__main__":

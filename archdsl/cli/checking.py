@@ -16,7 +16,7 @@ from archdsl.syntax.locate import folder_specs, is_path, locate
 
 MOST_ARMS = 1000  # of a space, so many arms are checked
 MOST_FIXES = 10  # rounds of remedies, each of which may bring up new ones
-PAYS = 100_000  # bytes of text for each process; starting one costs what reading so many does
+PAYS = 16_000  # bytes of text for each further process; they take far longer than its start
 STUDIES = (".yaml", ".yml")
 
 
@@ -129,16 +129,16 @@ def _study(path: Path) -> tuple[Diagnostic, ...]:
     """The findings of a study: of the file, or of the experiments that it describes."""
     from archdsl.study.arms import arms_of
     from archdsl.study.file import study_of
-    from archdsl.study.findings import placed
+    from archdsl.study.findings import in_file, placed
     from archdsl.syntax.read import read_text
 
-    text = read_text(path)
+    source = Source(str(path), read_text(path))
     try:
-        arms_of(study_of(text, str(path), path.stem, path.parent))
+        arms_of(study_of(source.text, source.name, path.stem, path.parent))
     except SpecError as error:
-        return error.diagnostics
+        return tuple(in_file(source, d) for d in error.diagnostics)
     except ArchError as error:
-        return (placed(Source(str(path), text), error),)
+        return (placed(source, error),)
     return ()
 
 

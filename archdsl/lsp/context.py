@@ -64,7 +64,7 @@ def context(version: Version, offset: int) -> Context | None:
     found = reading.unit_at(offset)
     text = version.text
     line = text.rfind("\n", 0, offset) + 1
-    if found is None or (found[0].part.offset + len(found[0].part.text) < line and not text[line:offset].strip()):
+    if found is None or found[0].part.offset + len(found[0].part.text) < line:
         blank = text[line:offset]
         if "#" in blank:
             return Context("", [], offset, "", inside="comment")
@@ -76,6 +76,7 @@ def context(version: Version, offset: int) -> Context | None:
 
 def _inside(unit: Unit, kind: str, at: int) -> Context:
     text = unit.part.text[:at]
+    at = len(text)
     base = unit.part.offset
     tokens = [t for t in unit.tokens if t.end <= at]
     gap = text[tokens[-1].end if tokens else 0 :]
@@ -88,18 +89,19 @@ def _inside(unit: Unit, kind: str, at: int) -> Context:
     said = (_HYPHENS if kind in ("data", "train") else _NAME).search(text)
     start = said.start() if said else at
     word = text[start:at]
-    sign = ""
-    if (
-        start
-        and text[start - 1] in "+-@"
-        and (text[start - 1] == "@" or text[start - 2 : start - 1] in ("", *" \t\n({|,"))
-    ):
-        sign = text[start - 1]
+    sign = _sign(text, start)
     tokens = [t for t in tokens if t.end <= start - len(sign)]
     before = tokens[-1].kind if tokens else ""
     let = tokens[1].text if kind == "let" and len(tokens) > 1 else ""
     known = accepted(text[: start - len(sign)])
     return Context(kind, _frames(tokens), base + start, word, sign, before, "", known, let, unit)
+
+
+def _sign(text: str, start: int) -> str:
+    """The sign of a modifier or the `@` right before a word."""
+    before = text[start - 1 : start]
+    signed = before and before in "+-" and (start == 1 or text[start - 2] in " \t\n({|,")
+    return before if before == "@" or signed else ""
 
 
 def _frames(tokens: list[Piece]) -> list[Frame]:

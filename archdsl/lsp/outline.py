@@ -12,6 +12,8 @@ from archdsl.syntax import ast
 from archdsl.syntax.unparse import unparse
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from archdsl.lsp.document import Version
     from archdsl.lsp.names import Name
     from archdsl.syntax.parts import Unit
@@ -77,28 +79,48 @@ def _labelled(version: Version, name: Name, base: int) -> types.DocumentSymbol:
 
 def folds(version: Version) -> list[types.FoldingRange]:
     """Statements and brackets over several lines, and blocks of comments."""
-    found: dict[tuple[int, int], types.FoldingRangeKind | None] = {}
-    places = version.places
-    for symbol in symbols(version):
-        found[symbol.range.start.line, symbol.range.end.line] = None
+    kinds = dict.fromkeys([*_statements(version), *_brackets(version)], types.FoldingRangeKind.Region)
+    kinds |= dict.fromkeys(_comments(version), types.FoldingRangeKind.Comment)
+    return [types.FoldingRange(a, b, kind=kind) for (a, b), kind in sorted(kinds.items(), key=lambda k: k[0]) if b > a]
+
+
+def _statements(version: Version) -> list[tuple[int, int]]:
+    """First and last line of each statement."""
+    found: list[tuple[int, int]] = []
+    reading, places = version.reading, version.places
+    for unit, kind in zip(reading.units, reading.kinds, strict=True) if reading else ():
+        text = unit.part.text
+        first = places.position(unit.part.offset).line
+        last = first + text.count("\n")
+        if found and kind in ("net", "data", "train") and text[:1] in (" ", "\t"):  # it goes on with the one above
+            found[-1] = found[-1][0], last
+        else:
+            found.append((first, last))
+    return found
+
+
+def _brackets(version: Version) -> Iterator[tuple[int, int]]:
+    """The lines of brackets, without that of the closing one."""
     for unit in version.reading.units if version.reading else ():
-        if "\n" in unit.part.text:
-            stack: list[int] = []
-            for token in unit.tokens:
-                if token.kind in ("CALL", "LPAR", "STAGES", "LSQB", "LBRACE", "AXIS"):
-                    stack.append(token.start)
-                elif token.kind in ("RPAR", "RSQB", "RBRACE") and stack:
-                    first = places.position(unit.part.offset + stack.pop()).line
-                    found[first, places.position(unit.part.offset + token.start).line - 1] = None
-    begun = None
+        stack: list[int] = []
+        for token in unit.tokens if "\n" in unit.part.text else ():
+            if token.kind in ("CALL", "LPAR", "STAGES", "LSQB", "LBRACE", "AXIS"):
+                stack.append(token.start)
+            elif token.kind in ("RPAR", "RSQB", "RBRACE") and stack:
+                first, last = (version.places.position(unit.part.offset + at).line for at in (stack.pop(), token.start))
+                yield first, last - 1
+
+
+def _comments(version: Version) -> Iterator[tuple[int, int]]:
+    """Lines of comment in a row."""
+    places, begun = version.places, None
     for number in range(len(places.starts) + 1):
         comment = number < len(places.starts) and places.line(number).lstrip().startswith("#")
         if comment and begun is None:
             begun = number
         elif not comment and begun is not None:
-            found[begun, number - 1] = types.FoldingRangeKind.Comment
+            yield begun, number - 1
             begun = None
-    return [types.FoldingRange(a, b, kind=kind) for (a, b), kind in sorted(found.items(), key=lambda f: f[0]) if b > a]
 
 
 def colours(version: Version) -> list[int]:

@@ -73,7 +73,7 @@ class Server(LanguageServer):
         self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, []))
 
     def included(self, document: Document) -> set[Path]:
-        reading = document.now.reading
+        reading = None if document.uri.endswith(YAML) else document.now.reading
         folder = document.path.parent if document.path else Path.cwd()
         items = reading.file.items if reading else ()
         return {(folder / i.path).resolve() for i in items if isinstance(i, ast.Include)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from archdsl.errors import ArchError, Diagnostic, Source, Span
@@ -41,3 +42,12 @@ def placed(source: Source, error: ArchError) -> Diagnostic:
     start = min(starts[min(line, len(starts)) - 1] + column - 1, len(source.text))
     end = len(source.text[start:].split(":")[0].split("\n")[0].rstrip()) + start
     return Diagnostic(CODE, message[said.end() :], Span(source, start, max(end, start)), error.help)
+
+
+def in_file(source: Source, finding: Diagnostic) -> Diagnostic:
+    """A finding in the text of a factor, shown where the study file has it."""
+    span = finding.span
+    if span is None or not span.source.name.startswith("factor "):
+        return finding
+    start = source.text.find(span.text)
+    return replace(finding, span=Span(source, start, start + len(span.text)) if start >= 0 else None)

@@ -179,5 +179,7 @@ def _joined(units: list[Unit]) -> ast.Statement | None:
         items += statement.body.items if isinstance(statement.body, ast.Seq) else (statement.body,)
     if head is None or (head.kind in ("data", "train") and not items):
         return None
-    body = items[0] if len(items) == 1 else ast.Seq(tuple(items), head.body.span)
+    # The line's end belongs to the sequence, so that it has not the place of a term that fills the line.
+    span = Span(head.span.source, head.span.start, len(head.span.source.text) + 1)
+    body = items[0] if len(items) == 1 else ast.Seq(tuple(items), span)
     return ast.Statement(head.kind, body, head.span)

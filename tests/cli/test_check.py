@@ -26,7 +26,7 @@ def tree() -> None:
     Path("d0/base.arch").write_text(GOOD.replace("conv(8)", "conv(8) +bn"))
     Path("studies/good.yaml").write_text("base: ../d0/base.arch\nfactors: {bn: +bn}\n")
     Path("studies/bad.yaml").write_text("base: ../d0/base.arch\nfactors: {bn: +bn}\nseed: 3\n")
-    Path("studies/wrong.yaml").write_text("base: ../d0/base.arch\nfactors: {norm: [+bnn, none]}\n")
+    Path("studies/wrong.yaml").write_text("base: ../d0/base.arch\nfactors: {norm: [+bn, +bnn]}\n")
     Path("other.yaml").write_text("- not: a study\n")
     Path(".hidden").mkdir()
     Path(".hidden/x.arch").write_text("rellu")
@@ -48,7 +48,7 @@ def test_studies_are_checked_with_their_places(run: Run) -> None:
     found = json.loads(run("check", "studies", "--format", "json").out)
     assert [(f["file"], f["code"], f["line"]) for f in found] == [
         ("studies/bad.yaml", "study", 3),
-        ("factor norm", "A203", 1),
+        ("studies/wrong.yaml", "A203", 2),
     ]
     assert found[0]["help"] == "did you mean `seeds`?"
 
@@ -112,11 +112,12 @@ CHANGE = {"type": "object", "additionalProperties": False, "required": ["artifac
     "artifactLocation": ARTIFACT, "replacements": {"type": "array", "minItems": 1, "items": {
         "type": "object", "additionalProperties": False, "required": ["deletedRegion"],
         "properties": {"deletedRegion": REGION, "insertedContent": TEXT}}}}}  # fmt: skip
+FIX = {"type": "object", "additionalProperties": False, "required": ["artifactChanges"], "properties": {
+    "description": TEXT, "artifactChanges": {"type": "array", "minItems": 1, "items": CHANGE}}}  # fmt: skip
 RESULT = {"type": "object", "additionalProperties": False, "required": ["message"], "properties": {
     "ruleId": {"type": "string"}, "ruleIndex": {"type": "integer", "minimum": 0}, "level": LEVEL, "message": TEXT,
     "locations": {"type": "array", "items": LOCATION}, "relatedLocations": {"type": "array", "items": LOCATION},
-    "fixes": {"type": "array", "items": {"type": "object", "additionalProperties": False, "required": ["artifactChanges"],
-              "properties": {"description": TEXT, "artifactChanges": {"type": "array", "minItems": 1, "items": CHANGE}}}}}}  # fmt: skip
+    "fixes": {"type": "array", "items": FIX}}}  # fmt: skip
 SARIF = {"type": "object", "additionalProperties": False, "required": ["version", "runs"], "properties": {
     "$schema": {"type": "string"}, "version": {"const": "2.1.0"}, "runs": {"type": "array", "items": {
         "type": "object", "additionalProperties": False, "required": ["tool"], "properties": {

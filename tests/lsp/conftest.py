@@ -1,4 +1,4 @@
-"""One server for all tests of a module: starting it takes longer than most of them."""
+"""One server for all tests of the folder: starting it takes longer than most of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from tests.lsp.editor import Editor
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def editor() -> Iterator[Editor]:
     one = Editor()
     yield one

@@ -1,0 +1,105 @@
+"""Renaming, going to definitions, and what can be done about findings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lsprotocol import types as t
+
+from tests.lsp.editor import Editor
+from tests.lsp.test_server import NET
+
+
+def rename(editor: Editor, uri: str, piece: str, shift: int, new: str) -> str:
+    edit = editor.ask("textDocument/rename", t.RenameParams(**editor.at(uri, piece, shift), new_name=new))
+    return editor.apply(uri, edit.changes[uri]) if edit else ""
+
+
+def test_renaming(editor: Editor) -> None:
+    from archdsl.syntax.parse import parse
+
+    uri = editor.open(NET)
+    for piece, shift, new, times in (
+        ("f(16)", 0, "unit(", 5), ("let f", 4, "unit(", 5), ("@x", 1, "y", 2), ("stem", 0, "root", 1),
+        ("c, s=1", 0, "width", 2), ("s=2", 0, "step", 3),
+    ):  # fmt: skip
+        text = rename(editor, uri, piece, shift, new.strip("("))
+        parse(text)
+        assert text.count(new) == times, text
+    assert rename(editor, uri, "f(16)", 0, "conv") == ""
+    assert "word of the language" in editor.messages[-1]
+    assert rename(editor, uri, "f(16)", 0, "3d") == ""
+    assert rename(editor, uri, "stem", 0, "forward") == ""
+    where = editor.at(uri, "vgg")
+    assert editor.ask("textDocument/prepareRename", t.PrepareRenameParams(**where)) is None
+
+
+def test_definitions_references_and_highlights(editor: Editor) -> None:
+    uri = editor.open(NET)
+    (found,) = editor.ask("textDocument/definition", t.DefinitionParams(**editor.at(uri, "f(32, s=2)")))
+    assert (found.range.start.line, found.range.start.character, found.range.end.character) == (1, 4, 5)
+    (found,) = editor.ask("textDocument/definition", t.DefinitionParams(**editor.at(uri, "@x", 1)))
+    assert (found.range.start.line, found.range.start.character) == (5, 19)
+    for declaration, count in ((True, 5), (False, 4)):
+        asked = t.ReferenceParams(context=t.ReferenceContext(declaration), **editor.at(uri, "f(16)"))
+        assert len(editor.ask("textDocument/references", asked)) == count
+    kinds = [
+        h.kind
+        for h in editor.ask("textDocument/documentHighlight", t.DocumentHighlightParams(**editor.at(uri, "@x", 1)))
+    ]
+    assert kinds == [t.DocumentHighlightKind.Write, t.DocumentHighlightKind.Read]
+
+
+def test_actions_mend_what_they_are_for(editor: Editor) -> None:
+    for text, title in (
+        ("input 3x8x8\nclasses 4\nnet conv(8) reluu gap linear(4)", "Replace by `relu`"),
+        ("input 3x8x8\nclasses 4\nnet conv(8) +rse", "Replace by `+res`"),
+        ("input 3x8x8\nclasses 4\nnet (conv(8) conv(8)) -rse", "Replace by `-res`"),
+        ("input 3x8x8\nclasses 4\nnet conv(8, grups=1) gap linear(4)", "Replace by `groups`"),
+        ("input 3x8x8\nclasses 4\nnet conv(8) batchnorm gap linear(4)", "Replace by `bn`"),
+        ("let a = 3\ninput 3x8x8\nclasses 4\nnet conv(8) gap linear(4)", "Take it out, or use it"),
+        ("classes 4\nnet conv(8) gap linear(4)", "State the input"),
+        ("input 3x8x8\nnet conv(8) gap linear(classes)", "State the number of classes"),
+        ("input 3x8x8\nclasses 4\nnet conv(8)", "Write the head"),
+    ):
+        uri = editor.open(text)
+        before = editor.codes(uri)
+        action = editor.actions(uri, text)[title]
+        assert action.diagnostics
+        assert action.edit is not None
+        assert action.edit.changes is not None
+        editor.edit(uri, editor.apply(uri, list(action.edit.changes[uri])))
+        assert set(before) - set(editor.codes(uri)), (title, editor.texts[uri])
+
+
+def test_one_action_applies_all_safe_fixes(editor: Editor) -> None:
+    uri = editor.open("let a = 3\nlet b = 4\ninput 3x8x8\nclasses 4\nnet conv(8) gap linear(4)")
+    action = editor.actions(uri, "let a", only=["source.fixAll"])["Apply 2 safe fixes"]
+    assert action.edit is not None
+    assert action.edit.changes is not None
+    assert editor.apply(uri, list(action.edit.changes[uri])).startswith("input 3x8x8\n")
+
+
+def test_included_lets_are_known_and_followed(editor: Editor, tmp_path: Path) -> None:
+    (tmp_path / "blocks.arch").write_text("# lets\nlet unit(c) = conv(c) bn\n")
+    text = 'include "blocks.arch"\ninput 3x8x8\nclasses 4\nnet unit(8) gap linear(4)'
+    uri = editor.open(text, tmp_path / "a.arch")
+    assert editor.findings(uri) == []
+    assert "unit" in editor.complete(uri, "net unit(8) ")
+    (found,) = editor.ask("textDocument/definition", t.DefinitionParams(**editor.at(uri, "unit(8)")))
+    assert (found.uri, found.range.start.line, found.range.start.character) == (
+        (tmp_path / "blocks.arch").as_uri(),
+        1,
+        4,
+    )
+    (found,) = editor.ask("textDocument/definition", t.DefinitionParams(**editor.at(uri, "blocks")))
+    assert found.uri == (tmp_path / "blocks.arch").as_uri()
+    # what an editor has open goes before what lies on the disk, saved or not
+    other = editor.open("let unit(c) = convv(c)\n", tmp_path / "blocks.arch")
+    editor.edit(uri, text + "\n")
+    (wrong,) = editor.findings(uri)
+    assert (wrong.code, wrong.range.start.line) == ("A201", 3)
+    assert any(r.location.uri == other for r in wrong.related_information or ())
+    editor.close(other)
+    editor.edit(uri, text)
+    assert editor.findings(uri) == []
