@@ -60,12 +60,13 @@ def test_a_run_is_drawn(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
 def test_profile(run: Run, tmp_path: Path, kind: str) -> None:
     pytest.importorskip("matplotlib")
-    for name in ("a", "b"):
-        done = run("draw", "ode", "--profile", f"{name}.{kind}")
-        assert (done.code, done.out, done.err) == (0, "", "")
+    done = run("draw", "ode", "--profile", f"a.{kind}")
+    assert (done.code, done.out, done.err) == (0, "", "")
     data = (tmp_path / f"a.{kind}").read_bytes()
-    assert data == (tmp_path / f"b.{kind}").read_bytes()
     assert len(data) > 3000
+    if kind == "svg":
+        assert run("draw", "ode", "--profile", "b.svg").code == 0
+        assert data == (tmp_path / "b.svg").read_bytes()
 
 
 def test_profile_and_drawing_in_one_call(run: Run, tmp_path: Path) -> None:
