@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from archdsl.errors import ArchError, EnvError, Source, SpecError, StoreError
+from archdsl.errors import ArchError, EnvError, Source, SpecError, StoreError, suggest
+from archdsl.limits import Limits
 
 if TYPE_CHECKING:
     from archdsl.api import Spec
@@ -154,15 +155,12 @@ def _inside(path: str) -> str:
 def _blob(commit: str, rev: str, path: str) -> str:
     done = _git("cat-file", "blob", f"{commit}:{path}")
     if done.returncode:
-        listed = _git("ls-tree", "-r", "--name-only", "--full-tree", commit, "--", ":(glob)**/*.arch").stdout.decode()
-        from archdsl.errors import suggest
-
-        near = suggest(path, listed.split("\n"))
+        listed = _git("ls-tree", "-r", "-z", "--name-only", "--full-tree", commit).stdout.decode("utf-8", "replace")
+        specs = [name for name in listed.split("\0") if name.endswith(".arch")]
+        near = suggest(path, specs)
         raise ArchError(
             f"there is no {path} in {rev}", help=near or f"`git ls-tree -r --name-only {rev}` lists its files"
         )
-    from archdsl.limits import Limits
-
     if len(done.stdout) > Limits.SOURCE:
         raise ArchError(f"{rev}:{path} has {len(done.stdout):,} bytes, and {Limits.SOURCE:,} are the most")
     try:

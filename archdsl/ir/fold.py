@@ -89,7 +89,8 @@ class _Folder:
         at = 0
         while at < len(items):
             length, times, reach = self.longest(items, signs, at)
-            if times == 1:
+            further = self.longest(items, signs, at + 1) if times > 1 else (1, 1, 1)
+            if times == 1 or further[0] * further[1] > length * times:  # a longer one begins behind this item
                 item = items[at]
                 found.append(self.part(item) if isinstance(item, Part) else item)
                 at += 1

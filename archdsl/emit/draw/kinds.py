@@ -56,7 +56,8 @@ def brief(op: Op, vague: bool = False) -> str:
     known = {p.name: v for p, v in zip(params(op.entry), op.args, strict=True)}
     for parameter in params(op.entry):
         name, value = parameter.name, known[parameter.name]
-        if name in _QUIET or parameter.base == "node":
+        rate = name == "p" and "drop" in op.entry.traits
+        if (name in _QUIET and not rate) or parameter.base == "node":
             continue
         if name == "k" and (parameter.base == "size" or isinstance(value, int)):
             head = f"{op.name} {_window(value)}"

@@ -100,7 +100,8 @@ class Drawer:
                 times = only.times * part.times
                 if part.times > 1:
                     self.spans[only.id] = (part.start, part.stop, part.times)
-                return replace(only, tag=only.tag or frame.title, times=times, params=frame.params, macs=frame.macs,
+                tag = only.tag or ("" if stem(frame.title) == "block" else frame.title)
+                return replace(only, tag=tag, times=times, params=frame.params, macs=frame.macs,
                                shape=self.out(part), note=only.note or frame.note)  # fmt: skip
         return frame
 
