@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from archdsl.emit.vision import import_torchvision
 from archdsl.errors import SpecError
 from archdsl.lift.gate import pass_gate
 from archdsl.lift.lift import lift
@@ -26,6 +27,7 @@ NETS = {
 @pytest.mark.parametrize("name", NETS)
 def test_timm_decodes_the_same(name: str) -> None:
     """The text is timm's network: the same layers, wired alike, and the same logits with the same weights."""
+    import_torchvision()  # which timm imports
     from timm.models._efficientnet_builder import decode_arch_def
     from timm.models.efficientnet import EfficientNet
 
