@@ -66,7 +66,7 @@ def measured(name: str, before: dict[str, Any]) -> dict[str, Any]:
     try:
         module, shape = model(Named("torchvision", name))
         graph = traced(module, shape, name)
-        steps, output = lift(graph, shape, name)
+        steps, output = lift(graph, shape, name, module)
         body, steps, _ = written(steps, output, shape)
     except Refused as error:
         kinds = dict.fromkeys(f"`{f.op}`: {f.reason}" for f in error.findings)
@@ -78,7 +78,7 @@ def measured(name: str, before: dict[str, Any]) -> dict[str, Any]:
     own = {"hash": spec.hash, "input": "x".join(map(str, shape)), "lines": lines, "characters": len(body)}
     if before.get("hash") == spec.hash and before.get("versions") == versions:
         return {**before, **own}
-    report = pass_gate(graph, read(body), steps, output, name)
+    report = pass_gate(graph, read(body), steps, output, name, sum(p.numel() for p in module.parameters()))
     return {
         **own,
         "params": report.params,

@@ -30,21 +30,23 @@ class Report:
 
 
 def pass_gate(
-    source: fx.GraphModule, trace: Trace, steps: list[Step], output: int, name: str, images: Tensor | None = None
+    source: fx.GraphModule, trace: Trace, steps: list[Step], output: int, name: str, held: int | None = None
 ) -> Report:
     """Compare the network of a text with the source, whose weights are drawn anew.
+
+    Args:
+        held: the parameters of the module that was traced, those included that its graph does not need.
 
     Raises:
         Unequal: parameters or logits differ; the message says by how much.
     """
-    held = sum(p.numel() for p in source.parameters())
+    held = sum(p.numel() for p in source.parameters()) if held is None else held
     used = {step.sources[w] for step in steps for w in step.layer.weights}
     left_out = held - sum(p.numel() for n, p in source.named_parameters() if n in used)
     counted = cost(trace).params
     if counted != held - left_out:
         raise Unequal(f"the spec of {name} has {counted:,} parameters, the source {held - left_out:,}", help=BUG)
-    if images is None:
-        images = torch.randn(2, *trace.input, generator=torch.Generator().manual_seed(1))
+    images = torch.randn(2, *trace.input, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         enliven(source, images)
         ours = build_alike(trace, source, steps, output)

@@ -43,9 +43,9 @@ def imported(source: Named, shape: tuple[int, ...] | None = None, unused: bool =
 def spec_of(module: nn.Module, shape: tuple[int, ...], name: str, unused: bool = False) -> Imported:
     """The spec of a module; its weights are drawn anew on the way."""
     graph = traced(module, shape, name)
-    steps, output = lift(graph, shape, name, unused)
+    steps, output = lift(graph, shape, name, None if unused else module)
     body, steps, rates = written(steps, output, shape)
-    report = pass_gate(graph, read(body), steps, output, name)
+    report = pass_gate(graph, read(body), steps, output, name, sum(p.numel() for p in module.parameters()))
     return Imported(format(head(name, report, rates) + "\n" + body), report)
 
 

@@ -21,11 +21,13 @@ DISPATCHED: dict[Any, str] = {
 }  # fmt: skip
 
 
-def lift(graph: fx.GraphModule, shape: tuple[int, ...], name: str, unused: bool = False) -> tuple[list[Step], int]:
+def lift(
+    graph: fx.GraphModule, shape: tuple[int, ...], name: str, whole: nn.Module | None = None
+) -> tuple[list[Step], int]:  # fmt: skip
     """The steps of a traced module, dead ones left out, and which of them is the result.
 
     Args:
-        unused: parameters on which the result does not depend may be left out.
+        whole: the module that was traced; each of its parameters must have an effect on the result.
 
     Raises:
         Refused: places that no word expresses, all of them.
@@ -47,7 +49,7 @@ def lift(graph: fx.GraphModule, shape: tuple[int, ...], name: str, unused: bool 
     at = _result(result, steps)
     found = live(steps.made, at)
     if not steps.findings:
-        _once(graph, found[0], unused, steps.findings)
+        _once(graph, found[0], whole, steps.findings)
     if steps.findings:
         raise Refused(name, tuple(dict.fromkeys(steps.findings)))
     return found
@@ -169,7 +171,7 @@ def live(steps: list[Step], output: int) -> tuple[list[Step], int]:
     return kept, number[output]
 
 
-def _once(graph: fx.GraphModule, steps: list[Step], unused: bool, findings: list[Finding]) -> None:
+def _once(graph: fx.GraphModule, steps: list[Step], whole: nn.Module | None, findings: list[Finding]) -> None:
     """Each parameter is a weight of one step: of none it would be lost, of several it would be counted twice."""
     tensors = dict(graph.named_parameters(remove_duplicate=False)) | dict(graph.named_buffers(remove_duplicate=False))
     used: dict[int, Step] = {}
@@ -180,11 +182,10 @@ def _once(graph: fx.GraphModule, steps: list[Step], unused: bool, findings: list
                 findings.append(Finding(step.path, step.op.name, f"shares its {weight} with {used[id(tensor)].path}; "
                                         "only `shared(f, n)` has one set of weights for a chain of equal layers"))  # fmt: skip
             used[id(tensor)] = step
-    if unused:
-        return
+    names = {s for step in steps for s in step.sources.values()}
     left: dict[str, int] = {}
-    for name, tensor in graph.named_parameters():
-        if id(tensor) not in used:
+    for name, tensor in whole.named_parameters() if whole else ():
+        if id(tensor) not in used and name not in names:
             owner = name.rpartition(".")[0]
             left[owner] = left.get(owner, 0) + tensor.numel()
     findings += [Finding(p, "parameters", f"the result in eval mode does not depend on its {n:,} parameters; with "

@@ -68,6 +68,9 @@ def _published(weights: Any) -> int:
 
 def _timm(name: str) -> tuple[nn.Module, tuple[int, ...]]:
     try:
+        from archdsl.emit.vision import import_torchvision
+
+        import_torchvision()  # timm imports it
         import timm
     except ImportError as error:
         raise EnvError("timm is not installed", help="pip install timm") from error

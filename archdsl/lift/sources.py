@@ -40,7 +40,7 @@ def named(source: str) -> Named:
             raise ArchError(f"`{source}` names nothing", help=f"write {FORMS}")
         return Named(kind, name)
     found = _FILE.fullmatch(source)
-    if found is None:
+    if found is None or "\0" in source:
         raise ArchError(f"`{source[:80]}` is no source of a network", help=f"write {FORMS}")
     return Named("file", found["name"] + (found["call"] or ""), Path(found["path"]))
 

@@ -93,8 +93,8 @@ def parsed(source: Source) -> list[Stage]:
 EXAMPLE = "write 'timm-blocks:ds_r1_k3_s1_c16 ir_r2_k3_s2_e6_c24_se0.25'"
 
 
-def _wrong(message: str, span: Span, help: str) -> Diagnostic:
-    return Diagnostic("A201", message, span, help)
+def _wrong(message: str, span: Span, help: str, code: str = "A101") -> Diagnostic:
+    return Diagnostic(code, message, span, help)
 
 
 def _stage(span: Span, findings: list[Diagnostic]) -> Stage:
@@ -107,7 +107,7 @@ def _stage(span: Span, findings: list[Diagnostic]) -> Stage:
     act = skip = ""
     if kind not in KINDS:
         known = "timm has it, but it is not converted" if kind in OTHER else f"the kinds are {', '.join(KINDS)}"
-        findings.append(_wrong(f"there is no kind of block `{kind}` here", place, suggest(kind, KINDS) or known))
+        findings.append(_wrong(f"there is no kind of block `{kind}` here", place, suggest(kind, KINDS) or known, "A201"))
         return Stage(kind, numbers, act, skip, span)
     for token, where in tokens[1:]:
         key, value, wrong = _token(token, kind)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import Any
 
 import torch
@@ -25,30 +29,40 @@ def traced(module: nn.Module, shape: tuple[int, ...], name: str) -> fx.GraphModu
     """The graph of a module in eval mode; each node's meta holds under ``GOT`` what it gives for a batch of two.
 
     Raises:
-        ArchError: no graph can be taken, or the module does not take such an input.
+        ArchError: no graph can be taken of it, or it does not take such an input.
     """
     module.eval()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+    with _quiet():
+        try:
             graph = fx.GraphModule(module, _Tracer().trace(module))
+        except Exception as error:  # whatever a stranger's code may raise
+            return _exported(module, shape, name, _line(error))
+        try:
             _fill(graph, shape)
-            return graph
-    except Exception as error:  # whatever a stranger's code may raise
-        first = error
+        except Exception as error:
+            size = "x".join(map(str, shape))
+            raise ArchError(
+                f"{name} does not take an input {size}: {_line(error)}", help="--input says what arrives"
+            ) from error
+        return graph
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Torch reports to its log what we tell in a sentence."""
+    log = logging.getLogger("torch")
+    level = log.level
+    log.setLevel(logging.CRITICAL + 1)
     try:
-        return _exported(module, shape)
-    except Exception as error:
-        raise ArchError(
-            f"no graph can be taken of {name}: {_line(error)}",
-            help=f"torch.fx said: {_line(first)}; code that asks the values of a tensor decides anew for each input, and no "
-            "text can say that. Is --input right?",
-        ) from error
+        with torch.no_grad(), warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)
 
 
-def _exported(module: nn.Module, shape: tuple[int, ...]) -> fx.GraphModule:
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+def _exported(module: nn.Module, shape: tuple[int, ...], name: str, before: str) -> fx.GraphModule:
+    try:
         program = torch.export.export(module, (torch.zeros(BATCH, *shape),))
         graph: Any = program.module()
         for node in list(graph.graph.nodes):
@@ -56,6 +70,12 @@ def _exported(module: nn.Module, shape: tuple[int, ...]) -> fx.GraphModule:
                 graph.graph.erase_node(node)
         graph.recompile()
         _fill(graph, shape)
+    except Exception as error:
+        raise ArchError(
+            f"no graph can be taken of {name}: {before}",
+            help="code that asks the values of a tensor decides anew for each input, and no text can say that; "
+            f"torch.export says: {_line(error)}",
+        ) from error
     return graph  # type: ignore[no-any-return]
 
 
@@ -65,7 +85,7 @@ def _fill(graph: fx.GraphModule, shape: tuple[int, ...]) -> None:
             n.meta[GOT] = super().run_node(n)
             return n.meta[GOT]
 
-    with torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True):
+    with FakeTensorMode(allow_non_fake_inputs=True):
         Look(graph).run(torch.empty(BATCH, *shape))
 
 

@@ -170,6 +170,10 @@ def refuse(steps: Steps, x: View, reason: str) -> View:
     raise Inexpressible(reason)
 
 
+def _windows(steps: Steps, *args: object, **named: object) -> View:
+    raise Inexpressible("attention within windows of the image, with a learnt bias for each relative position")
+
+
 def local_response_norm(
     steps: Steps, x: View, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
 ) -> View:
@@ -187,4 +191,5 @@ LAYERS: dict[str, Callable[..., Any]] = {
     f.__name__: f
     for f in (conv2d, conv_transpose2d, linear, batch_norm, layer_norm, layer_norm_2d, group_norm, instance_norm,
               attention, refuse, local_response_norm, normalize)
-} | {"aten_batch_norm": _aten_batch_norm, "aten_group_norm": group_norm}  # fmt: skip
+} | {"aten_batch_norm": _aten_batch_norm, "aten_group_norm": group_norm,
+     "_get_relative_position_bias": _windows, "shifted_window_attention": _windows}  # fmt: skip

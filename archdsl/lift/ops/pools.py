@@ -87,8 +87,8 @@ def pad(steps: Steps, x: View, pad: Any, mode: str = "constant", value: float | 
     given = (pad,) * 4 if isinstance(pad, int) else tuple(pad)
     if mode != "constant" or value not in (None, 0, 0.0) or len(given) > 6:
         raise Inexpressible("padding with other values than zeros")
-    sides = [*given, *[0] * (6 - len(given))]
-    left, right, top, bottom, before, behind = sides
+    around = [*given, *[0] * (6 - len(given))]
+    left, right, top, bottom, before, behind = around
     at = steps.plain(x)
     if len(steps.shape(at)) != 3 or before or min(given) < 0 < max(given):
         raise Inexpressible("padding of other axes than height and width, or in front of the channels")

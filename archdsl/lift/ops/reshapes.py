@@ -82,8 +82,10 @@ def _along_channels(steps: Steps, x: View, dim: int) -> int:
 
 
 def getitem(steps: Steps, x: Any, index: Any) -> Any:
-    if isinstance(x, tuple | list):
+    if isinstance(x, tuple | list) and not isinstance(x, Param):
         return x[index]
+    if isinstance(x, Param):
+        raise Inexpressible("a table of weights from which places are read")
     keys = list(index) if isinstance(index, tuple) else [index]
     if Ellipsis in keys:
         at = keys.index(Ellipsis)

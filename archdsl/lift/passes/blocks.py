@@ -59,6 +59,8 @@ def _res(item: Item, projects: Any) -> Item:
     if not isinstance(item, Fan) or item.join != "add" or len(item.branches) != 2 or not item.branches[0]:
         return item
     f, skip = item.branches
+    if not any(isinstance(i, Word | Fan) for i in f):
+        return item
     if not skip or projects(f, skip):
         return Word("res", (("f", f),), cin=item.cin)
     if projects is not _projects and len(skip) <= MOST < len(f) and all(isinstance(w, Word) for w in skip):

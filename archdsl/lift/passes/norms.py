@@ -159,6 +159,16 @@ def inline(net: Net) -> Net:
     group = net.items[at]
     assert isinstance(group, Group)
     rest = tuple(m for m in group.modifiers if m != "+bn")
+    if (
+        not rest
+        and sum("conv" in traits(i) for i in _all((*group.body, *(i for let in net.lets for i in let.body)))) <= FEW
+    ):
+        lets = tuple(replace(let, body=everywhere(let.body, _normed)) for let in net.lets)
+        body = (
+            everywhere(group.body, _normed) if not any(isinstance(i, Word) and i.stages for i in group.body) else None
+        )
+        if body is not None:
+            return Net((*net.items[:at], *body, *net.items[at + 1 :]), lets)
     plain = [n for n, i in enumerate(group.body) if _is(i, "conv") or _is(i, "dwconv")]
     families = [n for n, i in enumerate(group.body) if isinstance(i, Word) and i.stages]
     if len(plain) > FEW or len(families) != 1 or net.lets or any(not isinstance(i, Word) for i in group.body):
@@ -179,3 +189,7 @@ def inline(net: Net) -> Net:
             if "conv" in traits(item) and rest != group.modifiers:
                 out.append(Word("bn"))
     return Net((*net.items[:at], *out, *net.items[at + 1 :]), net.lets)
+
+
+def _normed(items: Items) -> Items:
+    return tuple(x for i in items for x in ((i, Word("bn")) if "conv" in traits(i) else (i,)))

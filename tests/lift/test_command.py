@@ -1,0 +1,105 @@
+"""`archdsl import` as a shell sees it. Files run in processes of their own."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from archdsl.errors import ArchError
+from archdsl.lift.sources import named, shipped
+
+KINDS = Path(__file__).parent / "nets" / "kinds.py"
+Cli = Callable[..., subprocess.CompletedProcess[str]]
+INPUT = ("--input", "3x16x16")
+
+
+def test_a_function_of_a_file(cli: Cli, tmp_path: Path) -> None:
+    done = cli("import", f"{KINDS}:noisy()", *INPUT, "-o", "net.arch")
+    assert (done.returncode, done.stdout) == (0, "")  # what the file prints is not ours
+    assert "is run as code" in done.stderr
+    assert "4,082 parameters as the source" in done.stderr
+    text = (tmp_path / "net.arch").read_text("utf-8")
+    assert text.endswith("net conv(8) bn relu res(conv(16, s=2) bn relu conv(16) bn) relu gap linear(classes)\n")
+    assert cli("check", "net.arch").returncode == 0
+    assert cli("fmt", "--check", "net.arch").returncode == 0
+
+
+REFUSED = {
+    "Unknown": (2, "because of 2 places"),
+    "Branching": (2, "no graph can be taken"),
+    "Broken": (2, "ValueError: no such dataset"),
+    "noisy": (2, "is a function"),
+    "needs()": (2, "called without arguments"),
+    "number()": (2, "gives int, no nn.Module"),
+    "Meen": (2, "did you mean `Mean`?"),
+}
+
+
+@pytest.mark.parametrize("name", ["Unknown", pytest.param("Broken")])
+def test_nothing_half_written(name: str, cli: Cli, tmp_path: Path) -> None:
+    code, message = REFUSED[name]
+    done = cli("import", f"{KINDS}:{name}", *INPUT, "-o", "net.arch")
+    assert (done.returncode, done.stdout) == (code, "")
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(set(REFUSED) - {"Unknown", "Broken"}))
+def test_messages(name: str, cli: Cli) -> None:
+    code, message = REFUSED[name]
+    done = cli("import", f"{KINDS}:{name}", *INPUT)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_file_that_does_not_end(cli: Cli) -> None:
+    began = time.monotonic()
+    done = cli("import", f"{KINDS}:Asleep", *INPUT, "--time", "4")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "did not end within 4 seconds" in done.stderr
+    assert time.monotonic() - began < 120
+
+
+def test_a_shipped_spec_needs_no_trace(cli: Cli, repo: Path) -> None:
+    done = cli("import", "torchvision:resnet18")
+    assert done.returncode == 0
+    assert done.stdout == (repo / "specs" / "imagenet" / "resnet18.arch").read_text("utf-8")
+    assert "--trace traces the network instead" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "source", ["", "resnet18", "torchvision:", "keras:x", "net.py", "net.py:a-b", "net.py:f(3)", "x\0.py:A"]
+)
+def test_no_source(source: str) -> None:
+    with pytest.raises(ArchError, match=r"no source of a network|names nothing") as caught:
+        named(source)
+    assert "torchvision:resnet18" in caught.value.help
+
+
+def test_forms() -> None:
+    assert str(named("dir/net.py:make()")) == "dir/net.py:make()"
+    assert named("net.py:Net").path == Path("net.py")
+    assert shipped(named("timm:nasnetalarge")) is not None
+    assert shipped(named("torchvision:densenet121")) is None
+    assert shipped(named("net.py:resnet18")) is None
+
+
+@pytest.mark.parametrize("shape", ["", "3x", "3x3", "0x3x3", "ax3x3", "-1", "3x3x99999999", "٣"])
+def test_wrong_shapes(shape: str, cli: Cli) -> None:
+    from archdsl.cli.main import main
+
+    assert main(["import", "timm-blocks:ds_r1_k3_s1_c16", f"--input={shape}"]) == 2
+
+
+def test_a_missing_file(cli: Cli) -> None:
+    from archdsl.cli.main import main
+
+    assert main(["import", "nowhere.py:Net"]) == 2
+    assert main(["import", "torchvision:resnet18", "-o", "/nowhere/x.arch"]) == 4
