@@ -54,7 +54,9 @@ def agreement(run: Runner, reference: nn.Module, form: Form, what: str, seed: in
         if not form.mc:
             differences[batch] = compare(wanted, given, batch, what, HALF if form.half else None)
         elif given.shape != wanted.shape or not np.isfinite(given).all():
-            raise refusal(f"at batch {batch} {what} gives {given.shape}, or no finite numbers, and torch {wanted.shape}")
+            raise refusal(
+                f"at batch {batch} {what} gives {given.shape}, or no finite numbers, and torch {wanted.shape}"
+            )
         elif batch == BATCHES[-1]:
             wanted, differences[batch] = _drawn(run, reference, x, form)
         seen.append(wanted)
