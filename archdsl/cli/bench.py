@@ -52,6 +52,7 @@ def command(
     from archdsl.train.threads import yield_cores
 
     sizes = batch_sizes(batch)
+    _check_names(models)
     yield_cores()  # before torch is imported
     from tempfile import TemporaryDirectory
 
@@ -72,7 +73,6 @@ def command(
             for number, model in enumerate(models)
             for one in _contenders(model, Path(room, f"{number}.onnx"), count, compile, input, classes)
         ]
-        _check_names(models)
         timings = measure(contenders, sizes, rounds, warmup, _tell)
     _tell("")
     if format == "json":

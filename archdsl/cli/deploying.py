@@ -55,15 +55,19 @@ class Wish:
         """Refuse an option that would have no effect, or that contradicts another."""
         idle = {"onnx": (), "exported": ONLY_ONNX, "torch": ONLY_ONNX + NOT_SOURCE}[kind]
         for name in idle:
-            if getattr(self, name) not in (None, False):
+            if self._given(name):
                 raise ArchError(f"{_option(name)} has no effect on {target}", help="leave it out")
         for name, other, why in APART:
             if getattr(self, name) and getattr(self, other):
                 raise ArchError(f"{_option(name)} and {_option(other)} exclude each other: {why}",
                                 help="leave one of them out")  # fmt: skip
         for name, other in NEEDED:
-            if getattr(self, name) not in (None, False) and not getattr(self, other):
+            if self._given(name) and not getattr(self, other):
                 raise ArchError(f"{_option(name)} has no effect without {_option(other)}", help="leave it out")
+
+    def _given(self, name: str) -> bool:
+        value = getattr(self, name)
+        return value is not None and value is not False  # 0 is a value
 
 
 def _option(name: str) -> str:

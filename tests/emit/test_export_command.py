@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from archdsl.api import load
+from archdsl.cli.deploying import metadata
 from archdsl.cli.main import main
 from archdsl.emit.build import build
 from archdsl.train.runs import FORMAT
@@ -83,6 +84,7 @@ def test_a_run_as_onnx_has_its_weights_and_its_normalisation(
     assert (json.loads(found["archdsl.mean"]), json.loads(found["archdsl.std"])) == ([0.25], [0.5])
     assert json.loads(found["archdsl.class_names"]) == list("abcdefghij")
     weights = {t.name: onnx.numpy_helper.to_array(t) for t in onnx.load("model.onnx").graph.initializer}
+    assert not [n for n in onnx.load("model.onnx").graph.node if n.op_type == "BatchNormalization"]
     trained = load_file(run_folder / "model.safetensors")
     assert torch.equal(torch.from_numpy(weights["linear.weight"].copy()), trained["linear.weight"])
 
@@ -91,11 +93,11 @@ def test_a_run_as_python_has_its_weights_beside_it(run_folder: Path, capfd: pyte
     assert main(["export", "run", "net.py", "--format", "json"]) == 0
     report = json.loads(capfd.readouterr().out)
     assert (report["path"], report["weights"], report["format"]) == ("net.py", "net.safetensors", "torch")
-    text = Path("net.py").read_text("utf-8")
-    assert 'load_file("net.safetensors")' in text
-    space: dict[str, Any] = {"__name__": "net"}
-    exec(compile(text, "net.py", "exec"), space)  # noqa: S102 - what was written is to be run
-    space["Network"]().load_state_dict(load_file("net.safetensors"))
+    space: dict[str, Any] = {"__name__": "net", "__file__": "net.py"}
+    exec(compile(Path("net.py").read_text("utf-8"), "net.py", "exec"), space)  # noqa: S102 - what was written is to be run
+    assert space["check"]() == 0.0
+    trained = load_file("run/model.safetensors")
+    assert all(torch.equal(v, trained[k]) for k, v in space["load"]().state_dict().items())
     assert sorted(os.listdir()) == ["net.py", "net.safetensors", "run"]
 
 
@@ -111,11 +113,22 @@ def test_a_spec_as_python_needs_no_torch() -> None:
 @pytest.mark.parametrize(
     ("args", "code", "message"),
     [
-        (["model.txt"], 2, ".onnx (ONNX) or .py"),
-        (["model"], 2, ".onnx (ONNX) or .py"),
+        (["model.txt"], 2, ".onnx (ONNX), .pt2 (torch.export) or .py"),
+        (["model"], 2, "--to"),
+        (["model.py", "--softmax"], 2, "--softmax has no effect on model.py"),
+        (["model.pt2", "--quantize", "int8"], 2, "--quantize has no effect on model.pt2"),
+        (["model.onnx", "--quantize", "int8", "--half"], 2, "--quantize and --half exclude each other"),
+        (["model.onnx", "--mc", "--half"], 2, "--mc and --half exclude each other"),
+        (["model.onnx", "--half-io"], 2, "--half-io has no effect without --half"),
+        (["model.onnx", "--max-drop", "0"], 2, "--max-drop has no effect without --quantize"),
+        (["model.onnx", "--preprocess", "values"], 2, "does not fit an input of 3x8x8"),
+        (["model.onnx", "--preprocess", "nhwc"], 2, "nothing says how the 3 channels"),
+        (["model.onnx", "--mc"], 2, "no layer of this net draws at random"),
+        (["model.onnx", "--labels", "a,b"], 2, "--labels names 2 classes, and the network has 10"),
+        (["/dev/full", "--to", "onnx"], 4, "no file but a device"),
         (["model.py", "--to", "onnx"], 2, "contradict"),
         (["model.py", "--opset", "21"], 2, "--opset has no effect"),
-        (["model.py", "--seed", "1"], 2, "--seed has no effect"),
+        (["model.py", "--seed", "0"], 2, "--seed has no effect"),
         (["model.onnx", "--opset", "17"], 2, "opset 17 cannot be written"),
         (["nowhere/model.onnx"], 4, "mkdir -p nowhere"),
         (["nowhere/model.py"], 4, "mkdir -p nowhere"),
@@ -151,6 +164,71 @@ def test_damaged_runs(run_folder: Path, capfd: pytest.CaptureFixture[str]) -> No
     assert os.listdir() == ["run"]
 
 
+def test_a_file_that_is_there_is_replaced_and_that_is_said(capfd: pytest.CaptureFixture[str]) -> None:
+    Path("model.py").write_text("what was here before")
+    assert main(["export", SPEC, "model.py"]) == 0
+    assert "note: model.py is there, and will be replaced" in capfd.readouterr().err
+    assert "class Network" in Path("model.py").read_text()
+
+
+def test_labels_are_the_names_of_the_classes(run_folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    Path("names.txt").write_text("\n".join("klmnopqrst") + "\n")
+    for given in ("names.txt", "k, l,m,n,o,p,q,r,s,t"):
+        found = metadata(load(RUN), None, given)["archdsl.class_names"]
+        assert json.loads(found) == list("klmnopqrst")
+    Path("names.txt").write_bytes(b"\xff\xfe")
+    assert main(["export", "run", "model.onnx", "--labels", "names.txt"]) == 2
+    assert "names.txt is no text" in capfd.readouterr().err
+
+
+def test_a_run_in_eight_bits_with_everything_inside(run_folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    args = ["--quantize", "int8", "--calibrate", "100", "--preprocess", "nhwc", "--softmax", "--max-drop", "1"]
+    assert main(["export", "run", "model.onnx", *args, "--format", "json"]) == 0
+    report = json.loads(capfd.readouterr().out)
+    assert report["precision"] == "int8"
+    cost = report["int8"]
+    assert (cost["images"], cost["calibrated"]) == (2000, 100)
+    assert 0 <= cost["accuracy"] <= 1
+    assert cost["same_class"] > 0.5
+    found = properties("model.onnx")
+    assert (found["archdsl.precision"], found["archdsl.takes"]) == ("int8", "uint8, normalised inside")
+    assert json.loads(found["archdsl.class_names"]) == list("abcdefghij")
+    assert sorted(os.listdir()) == ["model.onnx", "run"]
+
+
+def test_a_run_as_an_exported_program(run_folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", "run", "model.pt2", "--preprocess", "nchw"]) == 0
+    assert "differs from torch by" in capfd.readouterr().out
+    assert sorted(os.listdir()) == ["model.pt2", "run"]
+
+
+def test_a_checkpoint_with_products_is_exported_with_plain_weights(run_folder: Path) -> None:
+    """A run with spred that was stopped has products in its checkpoint; in the file are the weights that they make."""
+    from archdsl.train.store.checkpoint import Checkpoints
+
+    weights = run_folder / "model.safetensors"
+    state = load_file(weights)
+    weights.unlink()
+    kept = {f"model/{k}": v for k, v in state.items() if k != "linear.weight"}
+    half = state["linear.weight"] / 2
+    kept |= {"model/linear.parametrizations.weight.original0": half,
+             "model/linear.parametrizations.weight.original1": torch.full_like(half, 2.0)}  # fmt: skip
+    Checkpoints(run_folder).save(kept, {"epoch": 1})
+    assert main(["export", "run", "model.onnx"]) == 0
+    found = {t.name: onnx.numpy_helper.to_array(t) for t in onnx.load("model.onnx").graph.initializer}
+    assert torch.equal(torch.from_numpy(found["linear.weight"].copy()), state["linear.weight"])
+
+
+def test_an_interrupt_while_the_file_is_written_leaves_none(here: Path) -> None:
+    args = [sys.executable, "-c", "from archdsl.cli.main import run; run()", "export", SPEC, "model.onnx"]
+    child = subprocess.Popen(args, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while child.poll() is None and not _seen(here, True):
+        time.sleep(0.0005)
+    child.send_signal(signal.SIGINT)
+    assert child.wait() in (130, 0, -signal.SIGINT)
+    assert os.listdir() in ([], ["model.onnx"])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize("moment", ["probed", "written", 0.0, 0.1, 0.5, 1.0, 2.0])
@@ -169,5 +247,6 @@ def test_a_signal_at_any_moment_leaves_a_whole_file_or_none(here: Path, number: 
 
 
 def _seen(folder: Path, full: bool) -> bool:
+    """Whether a file beside the target is there, or with ``full`` the folder that the file is written into."""
     with os.scandir(folder) as entries:
-        return any(not full or entry.stat().st_size for entry in entries)
+        return any(not full or entry.is_dir() for entry in entries)

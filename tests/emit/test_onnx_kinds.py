@@ -52,7 +52,7 @@ def test_bytes_in_and_probabilities_out(made: Any, lived: Any, tmp_path: Path) -
     assert not kinds(path).keys() & {"BatchNormalization", "Dropout"}
 
 
-@pytest.mark.parametrize("ends", [False, True])
+@pytest.mark.parametrize("ends", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_half_precision(made: Any, tmp_path: Path, ends: bool) -> None:
     spec, model = made(TEXT)
     path = tmp_path / "x.onnx"

@@ -64,7 +64,7 @@ def test_a_net_in_training_mode_is_exported_without_its_dropout(exported: Simple
     assert "BatchNormalization" not in kinds  # folded, by the statistics that the net has gathered
 
 
-@pytest.mark.parametrize("opset", [13, 17])
+@pytest.mark.parametrize("opset", [pytest.param(13, marks=pytest.mark.slow), 17])
 def test_another_opset_than_the_one_asked_for(
     exported: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opset: int
 ) -> None:
@@ -109,7 +109,7 @@ def test_shapes_by_the_name_of_the_input(exported: SimpleNamespace, model: nn.Mo
     assert given.type.tensor_type.shape.dim[0].dim_param
 
 
-@pytest.mark.parametrize("opset", [18, 20])
+@pytest.mark.parametrize("opset", [18, pytest.param(20, marks=pytest.mark.slow)])
 def test_group_norm_before_the_opset_that_has_it(made: Any, tmp_path: Path, opset: int) -> None:
     """The operator of opset 18 scales groups, not channels, and is deprecated; ours is put together from others."""
     spec, model = made("conv(8) gn(4) gap linear(10)")
