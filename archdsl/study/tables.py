@@ -67,6 +67,37 @@ def _row(results: Results, result: ArmResult, grid: bool) -> tuple[Cell, ...]:
     )  # fmt: skip
 
 
+FIGURES = (
+    ("test_accuracy", "percent"), ("test_loss", "float"), ("valid_accuracy", "percent"), ("best_valid_accuracy", "percent"),
+    ("accuracy", "percent"), ("loss", "float"), ("epochs", "int"), ("seconds", "float"),
+)  # fmt: skip
+
+
+def each(results: Results) -> Table:
+    """One row a run, with the levels of its factors and all its figures: for analyses of one's own."""
+    names = [f.name for f in results.factors]
+    failed = {(arm, seed): status for arm, seed, status, _ in results.failures}
+    columns = (
+        Column("arm"), *(Column(n, key=f"factor {n}") for n in names), Column("seed", "int"), Column("status"),
+        *(Column(f.replace("_", " "), kind, key=f, digits={"percent": 2, "float": 4}.get(kind)) for f, kind in FIGURES),  # type: ignore[arg-type]
+        Column("params", "int"), Column("MACs", "compact", key="macs"), Column("run"),
+    )  # fmt: skip
+    rows: list[tuple[Cell, ...]] = []
+    for a in results.arms:
+        levels = [a.arm.choice.get(n, "") or "none" for n in names]
+        for seed in sorted(results.seeds):
+            status = (
+                "finished"
+                if seed in a.figures
+                else failed.get((a.name, seed), "running" if seed in a.folders else "missing")
+            )
+            figures = [a.figures.get(seed, {}).get(f) for f, _ in FIGURES]
+            folder = a.folders.get(seed)
+            rows.append((a.name, *levels, seed, status, *figures, a.arm.totals["params"], a.arm.totals["macs"],
+                         None if folder is None else str(folder)))  # fmt: skip
+    return Table(columns, tuple(rows), results.title)
+
+
 def others(states: dict[str, int] | object) -> str:
     """Counts of runs that have no result, in words."""
     assert isinstance(states, dict)
@@ -122,13 +153,21 @@ def lacking(results: Results) -> Iterable[str]:
         yield f"without a result, by seed: {'; '.join(told[:NAMED])}{more}; a comparison takes the seeds that both arms have"
 
 
-def preview(results: Results, found: Sequence[tuple[int, Found]], seconds: float, guessed: bool, jobs: int) -> Table:
+def preview(
+    results: Results,
+    found: Sequence[tuple[int, Found]],
+    seconds: float,
+    guessed: bool,
+    jobs: int,
+    more: Sequence[str] = (),
+) -> Table:
     """What `--dry-run` prints: arms with their runs, costs and what is there already.
 
     Args:
         found: arm and state of each planned run.
         seconds: the estimate for what is missing, over all workers.
         guessed: no run of this machine stands behind it.
+        more: notes to stand below.
     """
     rows: list[tuple[Cell, ...]] = []
     for number, arm in enumerate(results.arms):
@@ -150,6 +189,7 @@ def preview(results: Results, found: Sequence[tuple[int, Found]], seconds: float
     return Table(columns, tuple(rows), results.title, notes=(
         f"{missing} of {results.planned} runs are missing; {time if missing else 'nothing is to be done'}",
         f"the smallest difference that {n} seed{'s' if n > 1 else ''} can detect (power 0.8): {shown}",
+        *more,
         *results.notes,
     ))  # fmt: skip
 
