@@ -2,7 +2,8 @@
 
 `archdsl ablate`; a shell loop over timm's train.py (bf16, channels_last; a process a run); and a loop written by hand that
 trains all runs in one process (resident data, batched flip and crop, bf16, channels_last). Same nets, first weights,
-pictures, batch and learning rate. Without a GPU it ends with exit 4; `--device cpu --images 256 --epochs 1` tries the parts.
+pictures, batch and learning rate. Without a GPU it ends with exit 4; `--device cpu --images 256 --epochs 1 --nets 2` tries the
+parts.
 """
 
 from __future__ import annotations
@@ -64,9 +65,9 @@ def ablate(work: Work, nets: list[str], seeds: int, home: Path, *more: str) -> R
         return [(n, s, row["mean"]) for n, row in enumerate(json.loads(done.stdout)) for s in range(seeds)]
 
 
-def by_hand(work: Work, seeds: int, device: str) -> Rows:
+def by_hand(work: Work, nets: list[str], seeds: int, device: str) -> Rows:
     """One process that trains all runs."""
-    about = {"work": asdict(work), "nets": NETS, "seeds": seeds, "device": device}
+    about = {"work": asdict(work), "nets": nets, "seeds": seeds, "device": device}
     done = subprocess.run([sys.executable, str(HERE / "study_hand.py"), json.dumps(about)], capture_output=True, text=True,
                           check=False)  # fmt: skip
     if done.returncode:
@@ -74,12 +75,12 @@ def by_hand(work: Work, seeds: int, device: str) -> Rows:
     return [tuple(row) for row in json.loads(done.stdout.splitlines()[-1])]
 
 
-def by_timm(work: Work, seeds: int, home: Path, device: str) -> Rows:
+def by_timm(work: Work, nets: list[str], seeds: int, home: Path, device: str) -> Rows:
     """A process a run."""
     os.environ["ARCHDSL_BENCH_DEVICE"] = device
     best = replace(work, precision="bf16", channels_last=True)
     return [(n, s, run("timm_script.py", replace(best, net=net, seed=s), str(home))["accuracy"])
-            for n, net in enumerate(NETS) for s in range(seeds)]  # fmt: skip
+            for n, net in enumerate(nets) for s in range(seeds)]  # fmt: skip
 
 
 def arguments(text: str | None) -> argparse.Namespace:
@@ -92,6 +93,7 @@ def arguments(text: str | None) -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--seeds", type=int)
+    parser.add_argument("--nets", type=int, default=99, help="the first so many nets alone, to try the parts")
     return parser.parse_args()
 
 
@@ -125,7 +127,7 @@ def table(title: str, raw: dict[str, list[dict[str, object]]], first: str) -> Ta
 def main() -> None:
     """Measure and publish."""
     args = arguments(__doc__)
-    device, seeds = device_of(args.device), args.seeds or 3
+    device, seeds, nets = device_of(args.device), args.seeds or 3, NETS[: args.nets]
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
         pictures(args.parquet, home / "pictures", args.images)
@@ -133,14 +135,14 @@ def main() -> None:
             "", str(home / "pictures"), args.images, args.epochs, batch=args.batch, checkout=str(args.timm or "")
         )
         sides: dict[str, Callable[[], Rows]] = {
-            OURS: lambda: ablate(work, NETS, seeds, home, "--device", device),
-            HAND: lambda: by_hand(work, seeds, device),
+            OURS: lambda: ablate(work, nets, seeds, home, "--device", device),
+            HAND: lambda: by_hand(work, nets, seeds, device),
         }
         if args.timm:
-            sides[TIMM] = lambda: by_timm(work, seeds, home, device)
-        raw = measured(sides, args.rounds, len(NETS) * seeds)
-    title = f"G4: {len(NETS)} nets × {seeds} seeds, {args.images:,} images × {args.epochs} epochs on {device}, wall to table"
-    publish("g4_archs", [table(title, raw, OURS)], {"nets": NETS, "runs": raw}, ["torch", "timm"], args.out)
+            sides[TIMM] = lambda: by_timm(work, nets, seeds, home, device)
+        raw = measured(sides, args.rounds, len(nets) * seeds)
+    title = f"G4: {len(nets)} nets × {seeds} seeds, {args.images:,} images × {args.epochs} epochs on {device}, wall to table"
+    publish("g4_archs", [table(title, raw, OURS)], {"nets": nets, "runs": raw}, ["torch", "timm"], args.out)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 `archdsl ablate` as it is (seeds of narrow nets trained as one net, several runs beside each other), the same with one
 worker that trains seeds together, and with one worker that trains run after run. Without a GPU it ends with exit 4;
-`--device cpu --images 256 --epochs 1 --seeds 2` tries the parts (and forces `--fuse`, which a CPU does not choose).
+`--device cpu --images 256 --epochs 1 --seeds 2 --nets 2` tries the parts (and forces `--fuse`, which a CPU does not choose).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def main() -> None:
     """Measure and publish."""
     args = arguments(__doc__)
     device, seeds = device_of(args.device), args.seeds or 10
-    nets = NETS if device == "cuda" else NETS[8:10]
+    nets = NETS[: args.nets]
     together = ("--fuse", "auto" if device == "cuda" else str(seeds))
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)

@@ -169,6 +169,19 @@ def test_a_shell_pipe_gets_nothing_but_data(place: Path) -> None:
     assert len(done.stdout.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "arms"),
+    [
+        (("vgg-res", "--out", "res", "--out", "bn"), ["base", "−res", "−bn"]),  # bn is a layer and a modifier there
+        (("vgg-res", "--in", "+se", "--in", "mixup(0.2)"), ["base", "+se", "mixup(0.2)"]),
+    ],
+)
+def test_the_commands_of_the_manual(place: Path, cli: Cli, arguments: tuple[str, ...], arms: list[str]) -> None:
+    done = cli("ablate", *arguments, "--dry-run", "--format", "json", cwd=place)
+    assert done.returncode == 0, done.stderr
+    assert [r["arm"] for r in json.loads(done.stdout)] == arms
+
+
 def test_a_row_for_each_run_and_the_seeds_that_a_difference_takes(place: Path, cli: Cli) -> None:
     cli("ablate", "tiny.arch", "--seeds", "2", cwd=place)
     done = cli("report", "tiny.arch", "--seeds", "3", "--each", "--format", "json", cwd=place)
