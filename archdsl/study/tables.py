@@ -21,6 +21,9 @@ def table(results: Results) -> Table:
     def value(name: str, key: str) -> Column:
         return Column(name, kind, key=key, digits=digits)  # type: ignore[arg-type]
 
+    def change(name: str, key: str, signed: bool = True) -> Column:
+        return Column(name, "points" if share else "float", key=key, digits=digits, signed=signed)
+
     grid = results.design in ("grid", "full") and len(results.factors) > 1
     columns = [
         Column("arm"),
@@ -28,12 +31,12 @@ def table(results: Results) -> Table:
         Column("runs", align="right"),
         value("mean", "mean"),
         value("sd", "sd"),
-        value("Δ", "delta"),
-        value("low", "low"),
-        value("high", "high"),
+        change("Δ", "delta"),
+        change("low", "low"),
+        change("high", "high"),
         Column("p Holm", "float", key="p_holm", digits=4),
         Column("P(better)", "float", key="superiority", digits=2),
-        value("detectable", "detectable"),
+        change("detectable", "detectable", False),
         Column("params", "int"),
         Column("MACs", "compact", key="macs"),
     ]
@@ -109,7 +112,7 @@ def notes(results: Results) -> Iterable[str]:
     compared = [a for a in results.arms[1:] if a.comparison is not None]
     n, m = len(results.seeds), len(compared)
     name = results.metric.replace("_", " ")
-    sign = "" if results.higher_is_better else " (less is better)"
+    sign = "; differences in points" if results.higher_is_better else " (less is better)"
     yield (f"{name}{sign}; Δ is against `{results.reference.name}`, seed by seed, with its 95 % t interval; what varies "
            "is the seed (initial weights, order, augmentation, dropout, split), on this test set")  # fmt: skip
     if m and n < (needed := seeds_to_reject(m)):
