@@ -114,7 +114,7 @@ def notes(results: Results) -> Iterable[str]:
     name = results.metric.replace("_", " ")
     sign = "; differences in points" if results.higher_is_better else " (less is better)"
     yield (f"{name}{sign}; Δ is against `{results.reference.name}`, seed by seed, with its 95 % t interval; what varies "
-           "is the seed (initial weights, order, augmentation, dropout, split), on this test set")  # fmt: skip
+           f"is the seed (initial weights, order, augmentation, dropout, split), {judged(results)[0]}")  # fmt: skip
     if m and n < (needed := seeds_to_reject(m)):
         yield (f"the exact sign-flip test with Holm's correction over {m} comparison{'s' if m > 1 else ''} cannot go "
                f"below {P_LEVEL:g} with {n} seed{'s' if n > 1 else ''}; it takes {needed}")  # fmt: skip
@@ -130,6 +130,16 @@ def notes(results: Results) -> Iterable[str]:
         yield f"and {len(results.failures) - 5} more runs without a result"
     made = ", ".join(f"{k} {v}" for k, v in results.conditions.items() if v)
     yield f"{results.done} of {results.planned} runs" + (f"; {made}" if made else "")
+
+
+def judged(results: Results) -> tuple[str, str]:
+    """On which images the metric is taken, and what its spread therefore does not tell."""
+    if results.metric.startswith("test"):
+        return "on this test set", "it does not tell how another test set would decide"
+    if "valid" in results.metric:
+        return ("on the images that each seed sets aside anew",
+                "it holds what other images of the same set would change")  # fmt: skip
+    return "on the training images", "it tells nothing of new images"
 
 
 def undefined(results: Results) -> Iterable[tuple[str, list[str]]]:
