@@ -78,7 +78,7 @@ def scripted(script: str, arguments: list[str], work: Work, seeds: list[int], ho
 
 def main() -> None:
     """Measure and publish."""
-    parser = options(__doc__, rounds=1)
+    parser = options(__doc__, rounds=5)
     parser.add_argument("--parquet", type=Path, required=True, help="folder with CIFAR-10's train*.parquet")
     parser.add_argument("--timm", type=Path, help="checkout of timm's repository; without it timm is left out")
     parser.add_argument("--only", nargs="*")

@@ -3,8 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from archdsl.cli.ablate import Baseline, Data, Design, Format, Html, In, Match, Metric, Out, Runs, Seeds, Study, Where
+import typer
+
+from archdsl.cli.ablate import (
+    Baseline,
+    Data,
+    Design,
+    Detect,
+    Format,
+    Html,
+    In,
+    Match,
+    Metric,
+    Out,
+    Runs,
+    Seeds,
+    Study,
+    Where,
+)
 from archdsl.cli.options import Set
 
 
@@ -21,6 +39,10 @@ def command(
     baseline: Baseline = None,
     metric: Metric = None,
     runs: Runs = Path("runs"),
+    each: Annotated[
+        bool, typer.Option("--each", help="A row for each run instead of each arm, with all its figures.")
+    ] = False,
+    detect: Detect = None,
     format: Format = "table",
     html: Html = None,
 ) -> None:
@@ -36,7 +58,7 @@ def command(
     ))  # fmt: skip
     arms = arms_of(chosen)
     conduct = Conduct(arms, cells(arms, chosen.seeds), _runs(study, runs))
-    report(results_of(chosen, conduct), chosen, conduct.runs, format, html, quiet=False)
+    report(results_of(chosen, conduct), chosen, conduct.runs, format, html, False, detect, each)
 
 
 def _runs(study: str, runs: Path) -> Path:

@@ -60,6 +60,11 @@ def show(cell: Cell, column: Column, nothing: str = "–") -> str:
 
 
 def _number(value: int | float, column: Column) -> str:
+    text = _unsigned(value, column)
+    return f"+{text}" if column.signed and value > 0 and text.strip("0.") else text
+
+
+def _unsigned(value: int | float, column: Column) -> str:
     match column.kind:
         case "compact":
             return compact(value)
@@ -67,6 +72,8 @@ def _number(value: int | float, column: Column) -> str:
             return size(round(value))
         case "percent":
             return percent(value, 1 if column.digits is None else column.digits)
+        case "points":
+            return f"{100 * value:,.{1 if column.digits is None else column.digits}f}"
         case "float":
             return f"{value:,.{3 if column.digits is None else column.digits}f}"
         case _:

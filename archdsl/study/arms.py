@@ -195,7 +195,11 @@ def _matched(arms: tuple[Arm, ...], quantity: str) -> tuple[Arm, ...]:
     target = arms[0].totals[quantity]
     found = [arms[0]]
     for arm in arms[1:]:
-        spec, how = match(arm.spec, quantity, target)
+        try:
+            spec, how = match(arm.spec, quantity, target)
+        except ArchError as error:
+            error.message = f"arm `{arm.name}`: {error.message}"
+            raise
         found.append(replace(arm, spec=spec, matched=how))
     return tuple(found)
 

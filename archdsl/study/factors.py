@@ -20,6 +20,7 @@ from archdsl.syntax.walk import walk
 
 NOTHING = ("none", "off", "null", "~", "false", "no", "")
 SPACE = re.compile(r"(net|data|train)\s+(?=\S)")
+TOGETHER = " & "  # between the forms of a level that stand in several places and vary together
 NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
 
@@ -62,7 +63,8 @@ def own(file: ast.File) -> tuple[Factor, ...]:
 
 
 def present(file: ast.File, name: str) -> Factor:
-    """The factor that takes an ingredient of the base out: ``res`` (a modifier or a layer), ``mixup``, ``train.wd``.
+    """The factor that takes an ingredient of the base out, wherever it stands and in whatever form: ``res`` (a modifier or
+    a layer), ``mixup``, ``train.wd``.
 
     Raises:
         ArchError: the base has no such ingredient.
@@ -79,10 +81,7 @@ def present(file: ast.File, name: str) -> Factor:
     if not texts:
         raise ArchError(f"`--out {name}`: the base has no `{wanted}`",
                         help=suggest(wanted, [f for f in found if f]) or "`archdsl show` prints the base")  # fmt: skip
-    if len(set(texts)) > 1:
-        raise ArchError(f"`--out {name}`: the base has it in several forms ({', '.join(sorted(set(texts)))})",
-                        help="put holes of one name into the base: {" + wanted + ": " + texts[0] + " | }")  # fmt: skip
-    return Factor(wanted, (texts[0], ""))
+    return Factor(wanted, (TOGETHER.join(dict.fromkeys(texts)), ""))
 
 
 def added(text: str) -> Factor:

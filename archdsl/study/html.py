@@ -11,7 +11,7 @@ from archdsl.study import figures, page
 from archdsl.study.curves import Point
 from archdsl.study.effects import effects
 from archdsl.study.results import ArmResult, Results
-from archdsl.study.tables import lacking, others, undefined
+from archdsl.study.tables import judged, lacking, others, undefined
 from archdsl.study.unit import NONE, Unit, p_text, unit
 from archdsl.study.verdict import verdict
 
@@ -112,8 +112,9 @@ def _notes(results: Results) -> Iterator[str]:
            "exact paired sign-flip test, Holm-adjusted over all comparisons. P(better) is the chance that a run of the "
            "arm beats a run of the reference. Detectable is the smallest difference that so many seeds show with a "
            "power of 0.8, given the spread seen.")  # fmt: skip
+    where, limits = judged(results)
     yield ("What varies is the seed (initial weights, order, augmentation, dropout, split), so that the spread is seed "
-           "variation on this test set; it does not tell how another test set would decide.")  # fmt: skip
+           f"variation {where}; {limits}.")  # fmt: skip
     for text in lacking(results):
         yield f"{text[0].upper()}{text[1:]}."
     for why, names in undefined(results):

@@ -10,7 +10,7 @@ from archdsl.errors import ArchError, Source, suggest
 from archdsl.expand.holes import axes
 from archdsl.expand.settings import hyphenated
 from archdsl.registry import find
-from archdsl.study.factors import NAME, SPACE, Factor, parts
+from archdsl.study.factors import NAME, SPACE, TOGETHER, Factor, parts
 from archdsl.syntax import ast
 from archdsl.syntax.parse import parse
 from archdsl.syntax.walk import rebuild, walk
@@ -28,6 +28,11 @@ def put(file: ast.File, factor: Factor) -> ast.File:
     """
     if any(axis.name == factor.name for axis in axes(file)):
         raise ArchError(f"the base has a hole named `{factor.name}` already", help="name the factor otherwise")
+    forms = _forms(factor)
+    if len(forms) > 1:
+        for form in forms:
+            file = _form(file, form)
+        return file
     if factor.name.startswith("let."):
         return _in_let(file, factor)
     if factor.name == "net":
@@ -37,6 +42,31 @@ def put(file: ast.File, factor: Factor) -> ast.File:
     if space == "net":
         return _in_net(file, factor, hole)
     return _in_statement(file, space, hole)
+
+
+def _forms(factor: Factor) -> list[Factor]:
+    """A factor whose levels have several forms (``bn & +bn``) as one factor for each, all of one name."""
+    split = [level.split(TOGETHER) for level in factor.levels]
+    count = max(map(len, split))
+    if any(len(parts) != count and parts != [""] for parts in split):
+        raise ArchError(f"factor `{factor.name}`: its levels have unlike numbers of forms",
+                        help=f"each level but `none` has {count}, joined by `{TOGETHER.strip()}`")  # fmt: skip
+    return [Factor(factor.name, tuple(p[n].strip() if len(p) == count else "" for p in split)) for n in range(count)]
+
+
+def _form(file: ast.File, form: Factor) -> ast.File:
+    """One form: what stands in the network exactly so becomes the hole."""
+    space, levels = _space(form)
+    hole = _hole(form.name, space, levels)
+    first = hole.choices[0]
+
+    def wanted(node: Any) -> bool:
+        return type(node) is type(first) and node == first
+
+    if space != "net" or not any(wanted(n) for item in file.items if _is_network(item) for n in walk(item)):
+        raise ArchError(f"factor `{form.name}`: the base has no `{form.levels[0]}`",
+                        help="each form of its first level has to stand in the network")  # fmt: skip
+    return _replaced(file, wanted, hole)
 
 
 # -- reading levels ---------------------------------------------------------------------------------------

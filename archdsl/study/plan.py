@@ -17,8 +17,9 @@ from archdsl.expand.overrides import override
 from archdsl.study.arms import Arms
 from archdsl.train.experiment import Experiment
 from archdsl.train.runs import Run, find_run, identity
+from archdsl.train.store.claim import held
 
-Status = Literal["finished", "diverged", "failed", "oom", "timeout", "interrupted", "foreign", "missing"]
+Status = Literal["finished", "diverged", "failed", "oom", "timeout", "interrupted", "running", "foreign", "missing"]
 ENDED = ("finished", "diverged")  # results; everything else may be run again
 CONDITIONS = ("torch", "numerics", "device", "precision")
 
@@ -110,7 +111,7 @@ def found_of(run: Run) -> Found:
         "precision": str((versions.get("plan") or {}).get("precision", "")),
     }
     if result is None:
-        return Found("interrupted", {}, conditions, run.folder)
+        return Found("running" if held(run.folder) else "interrupted", {}, conditions, run.folder)
     status: Status = result.get("status", "failed")
     return Found(status, result, conditions, run.folder, str(result.get("message", "")))
 

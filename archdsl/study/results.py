@@ -24,7 +24,7 @@ class ArmResult:
     """An arm with what its runs gave.
 
     values: the metric by seed, of finished runs. figures: all figures of a finished run's result, by seed. states:
-    how many of the planned runs are finished, diverged, failed, oom, timeout, interrupted, foreign, missing.
+    how many of the planned runs are finished, diverged, failed, oom, timeout, interrupted, running, foreign, missing.
     folders: the run folders by seed.
     comparison: with the reference, seed by seed, None for the reference itself. p: its sign-flip p, Holm-adjusted
     over all comparisons of the study.
@@ -103,7 +103,7 @@ def results(
     current = max(counts, key=lambda c: (counts[c], c), default=())
     failures = tuple(
         (arms.arms[c.arm].name, c.seed, found[c.key].status, found[c.key].message)
-        for c in every if found[c.key].status not in ("finished", "missing")
+        for c in every if found[c.key].status not in ("finished", "running", "missing")
     )  # fmt: skip
     return Results(
         title, metric, tuple(seeds), arms.factors, arms.design.name, arms.design.aliases, (first, *rest),

@@ -21,6 +21,9 @@ def table(results: Results) -> Table:
     def value(name: str, key: str) -> Column:
         return Column(name, kind, key=key, digits=digits)  # type: ignore[arg-type]
 
+    def change(name: str, key: str, signed: bool = True) -> Column:
+        return Column(name, "points" if share else "float", key=key, digits=digits, signed=signed)
+
     grid = results.design in ("grid", "full") and len(results.factors) > 1
     columns = [
         Column("arm"),
@@ -28,12 +31,12 @@ def table(results: Results) -> Table:
         Column("runs", align="right"),
         value("mean", "mean"),
         value("sd", "sd"),
-        value("Δ", "delta"),
-        value("low", "low"),
-        value("high", "high"),
+        change("Δ", "delta"),
+        change("low", "low"),
+        change("high", "high"),
         Column("p Holm", "float", key="p_holm", digits=4),
         Column("P(better)", "float", key="superiority", digits=2),
-        value("detectable", "detectable"),
+        change("detectable", "detectable", False),
         Column("params", "int"),
         Column("MACs", "compact", key="macs"),
     ]
@@ -67,6 +70,37 @@ def _row(results: Results, result: ArmResult, grid: bool) -> tuple[Cell, ...]:
     )  # fmt: skip
 
 
+FIGURES = (
+    ("test_accuracy", "percent"), ("test_loss", "float"), ("valid_accuracy", "percent"), ("best_valid_accuracy", "percent"),
+    ("accuracy", "percent"), ("loss", "float"), ("epochs", "int"), ("seconds", "float"),
+)  # fmt: skip
+
+
+def each(results: Results) -> Table:
+    """One row a run, with the levels of its factors and all its figures: for analyses of one's own."""
+    names = [f.name for f in results.factors]
+    failed = {(arm, seed): status for arm, seed, status, _ in results.failures}
+    columns = (
+        Column("arm"), *(Column(n, key=f"factor {n}") for n in names), Column("seed", "int"), Column("status"),
+        *(Column(f.replace("_", " "), kind, key=f, digits={"percent": 2, "float": 4}.get(kind)) for f, kind in FIGURES),  # type: ignore[arg-type]
+        Column("params", "int"), Column("MACs", "compact", key="macs"), Column("run"),
+    )  # fmt: skip
+    rows: list[tuple[Cell, ...]] = []
+    for a in results.arms:
+        levels = [a.arm.choice.get(n, "") or "none" for n in names]
+        for seed in sorted(results.seeds):
+            status = (
+                "finished"
+                if seed in a.figures
+                else failed.get((a.name, seed), "running" if seed in a.folders else "missing")
+            )
+            figures = [a.figures.get(seed, {}).get(f) for f, _ in FIGURES]
+            folder = a.folders.get(seed)
+            rows.append((a.name, *levels, seed, status, *figures, a.arm.totals["params"], a.arm.totals["macs"],
+                         None if folder is None else str(folder)))  # fmt: skip
+    return Table(columns, tuple(rows), results.title)
+
+
 def others(states: dict[str, int] | object) -> str:
     """Counts of runs that have no result, in words."""
     assert isinstance(states, dict)
@@ -78,9 +112,9 @@ def notes(results: Results) -> Iterable[str]:
     compared = [a for a in results.arms[1:] if a.comparison is not None]
     n, m = len(results.seeds), len(compared)
     name = results.metric.replace("_", " ")
-    sign = "" if results.higher_is_better else " (less is better)"
+    sign = "; differences in points" if results.higher_is_better else " (less is better)"
     yield (f"{name}{sign}; Δ is against `{results.reference.name}`, seed by seed, with its 95 % t interval; what varies "
-           "is the seed (initial weights, order, augmentation, dropout, split), on this test set")  # fmt: skip
+           f"is the seed (initial weights, order, augmentation, dropout, split), {judged(results)[0]}")  # fmt: skip
     if m and n < (needed := seeds_to_reject(m)):
         yield (f"the exact sign-flip test with Holm's correction over {m} comparison{'s' if m > 1 else ''} cannot go "
                f"below {P_LEVEL:g} with {n} seed{'s' if n > 1 else ''}; it takes {needed}")  # fmt: skip
@@ -96,6 +130,16 @@ def notes(results: Results) -> Iterable[str]:
         yield f"and {len(results.failures) - 5} more runs without a result"
     made = ", ".join(f"{k} {v}" for k, v in results.conditions.items() if v)
     yield f"{results.done} of {results.planned} runs" + (f"; {made}" if made else "")
+
+
+def judged(results: Results) -> tuple[str, str]:
+    """On which images the metric is taken, and what its spread therefore does not tell."""
+    if results.metric.startswith("test"):
+        return "on this test set", "it does not tell how another test set would decide"
+    if "valid" in results.metric:
+        return ("on the images that each seed sets aside anew",
+                "it holds what other images of the same set would change")  # fmt: skip
+    return "on the training images", "it tells nothing of new images"
 
 
 def undefined(results: Results) -> Iterable[tuple[str, list[str]]]:
@@ -122,13 +166,21 @@ def lacking(results: Results) -> Iterable[str]:
         yield f"without a result, by seed: {'; '.join(told[:NAMED])}{more}; a comparison takes the seeds that both arms have"
 
 
-def preview(results: Results, found: Sequence[tuple[int, Found]], seconds: float, guessed: bool, jobs: int) -> Table:
+def preview(
+    results: Results,
+    found: Sequence[tuple[int, Found]],
+    seconds: float,
+    guessed: bool,
+    jobs: int,
+    more: Sequence[str] = (),
+) -> Table:
     """What `--dry-run` prints: arms with their runs, costs and what is there already.
 
     Args:
         found: arm and state of each planned run.
         seconds: the estimate for what is missing, over all workers.
         guessed: no run of this machine stands behind it.
+        more: notes to stand below.
     """
     rows: list[tuple[Cell, ...]] = []
     for number, arm in enumerate(results.arms):
@@ -150,6 +202,7 @@ def preview(results: Results, found: Sequence[tuple[int, Found]], seconds: float
     return Table(columns, tuple(rows), results.title, notes=(
         f"{missing} of {results.planned} runs are missing; {time if missing else 'nothing is to be done'}",
         f"the smallest difference that {n} seed{'s' if n > 1 else ''} can detect (power 0.8): {shown}",
+        *more,
         *results.notes,
     ))  # fmt: skip
 

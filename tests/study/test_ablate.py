@@ -167,3 +167,60 @@ def test_a_shell_pipe_gets_nothing_but_data(place: Path) -> None:
     done = subprocess.run(command, shell=True, cwd=place, capture_output=True, text=True, env=env)
     assert done.stdout.startswith(("arm\t", "base\t"))
     assert len(done.stdout.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "arms"),
+    [
+        (("vgg-res", "--out", "res", "--out", "bn"), ["base", "−res", "−bn"]),  # bn is a layer and a modifier there
+        (("vgg-res", "--in", "+se", "--in", "mixup(0.2)"), ["base", "+se", "mixup(0.2)"]),
+    ],
+)
+def test_the_commands_of_the_manual(place: Path, cli: Cli, arguments: tuple[str, ...], arms: list[str]) -> None:
+    done = cli("ablate", *arguments, "--dry-run", "--format", "json", cwd=place)
+    assert done.returncode == 0, done.stderr
+    assert [r["arm"] for r in json.loads(done.stdout)] == arms
+
+
+def test_a_row_for_each_run_and_the_seeds_that_a_difference_takes(place: Path, cli: Cli) -> None:
+    cli("ablate", "tiny.arch", "--seeds", "2", cwd=place)
+    done = cli("report", "tiny.arch", "--seeds", "3", "--each", "--format", "json", cwd=place)
+    rows = json.loads(done.stdout)
+    assert [(r["arm"], r["factor norm"], r["seed"], r["status"]) for r in rows[1:4]] == [
+        ("base", "bn", 1, "finished"), ("base", "bn", 2, "missing"), ("−norm", "none", 0, "finished"),
+    ]  # fmt: skip
+    assert (place / rows[0]["run"] / "result.json").is_file()
+    assert rows[0]["test_accuracy"] == json.loads((place / rows[0]["run"] / "result.json").read_text())["test_accuracy"]
+    shown = cli("report", "tiny.arch", "--seeds", "2", "--detect", "1%", cwd=place).stdout
+    assert "to detect 1.00 points (power 0.8, paired t) it takes" in shown
+    before = cli("ablate", "tiny.arch", "--runs", "none", "--dry-run", "--detect", "1 point", cwd=place).stdout
+    assert "is not known before two seeds of two arms are there" in before
+    assert cli("report", "tiny.arch", "--detect", "much", cwd=place).returncode == 2
+
+
+def test_a_run_under_way_is_seen_from_elsewhere(place: Path, cli: Cli) -> None:
+    slow = (place / "tiny.arch").read_text().replace("epochs(2)", "epochs(4000)")
+    (place / "tiny.arch").write_text(slow)
+    study = subprocess.Popen([*RUN, "ablate", "tiny.arch", "--seeds", "1", "--jobs", "1"], cwd=place,
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+    deadline = time.monotonic() + 120
+    while not list((place / "runs").glob("*/checkpoint*")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    seen = cli("report", "tiny.arch", "--seeds", "1", "--format", "json", cwd=place)
+    study.send_signal(signal.SIGINT)
+    assert study.wait(30) == 130
+    after = cli("report", "tiny.arch", "--seeds", "1", "--format", "json", cwd=place)
+    assert [r.get("others") for r in json.loads(seen.stdout)] == ["1 running", ""]
+    assert [r.get("others") for r in json.loads(after.stdout)] == ["1 interrupted", ""]
+
+
+def test_a_run_of_a_newer_format_is_refused(place: Path, cli: Cli) -> None:
+    cli("ablate", "tiny.arch", "--seeds", "1", cwd=place)
+    file = next((place / "runs").glob("tiny-*-s0")) / "settings.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "format": 99}))
+    for command in ("ablate", "report"):
+        done = cli(command, "tiny.arch", "--seeds", "1", cwd=place)
+        assert done.returncode == 5
+        assert "has the format 99" in done.stderr
+        assert "use the newer archdsl" in done.stderr
+        assert done.stdout == ""

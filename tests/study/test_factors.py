@@ -104,5 +104,28 @@ def test_what_is_taken_out_and_put_in() -> None:
     with pytest.raises(ArchError, match="has no `rse`") as error:
         present(file, "rse")
     assert "res" in error.value.help
-    with pytest.raises(ArchError, match="several forms"):
-        present(parse(Source("b", "net conv(8) drop(0.1) conv(8) drop(0.2) gap linear(10)")), "drop")
+
+
+def test_forms_of_one_ingredient_vary_together() -> None:
+    base = "let stem = conv(8) bn relu\nnet stem vgg[8x1] +bn drop(0.1) conv(8) drop(0.2) gap linear(10)\ndata fashion-mini"
+    file = parse(Source("b", base))
+    assert present(file, "bn").levels == ("bn & +bn", "")
+    assert present(file, "drop").levels == ("drop(0.1) & drop(0.2)", "")
+    both = put(put(file, present(file, "bn")), present(file, "drop"))
+    assert canonical_text(both).splitlines()[:2] == [
+        "let stem = conv(8) {bn: bn | } relu",
+        "net stem vgg[8x1] {bn: +bn | } {drop: drop(0.1) | } conv(8) {drop: drop(0.2) | } gap linear(10)",
+    ]
+    study = study_of("base: |\n  " + base.replace("\n", "\n  ") + "\nfactors: {norm: [bn & +bn, ln & +ln, none]}\n")
+    found = {a.name: a.spec.hash for a in arms_of(study).arms}
+    assert found["norm=ln & +ln"] == load(base.replace("+bn", "+ln").replace(" bn ", " ln ")).hash
+    assert found["−norm"] == load(base.replace(" +bn", "").replace(" bn ", " ")).hash
+    assert len(found) == 3
+
+
+@pytest.mark.parametrize(
+    ("levels", "words"), [(("bn & +bn", "+ln"), "unlike numbers"), (("bn & +gn", ""), "has no `.gn`")]
+)
+def test_forms_that_do_not_stand_in_the_base(levels: tuple[str, ...], words: str) -> None:
+    with pytest.raises(ArchError, match=words):
+        placed(levels, base="net conv(8) bn vgg[8x1] +bn gap linear(10)\ndata fashion-mini")

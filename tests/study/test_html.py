@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
 
+from archdsl.study import tables
 from archdsl.study.arms import arms_of
 from archdsl.study.curves import Point
 from archdsl.study.file import study_of
@@ -116,3 +118,21 @@ def test_runs_without_a_result_are_listed() -> None:
     text = html(made(value=lambda arm, seed: None if (arm, seed) == (1, 2) else 0.5 + 0.1 * arm + 0.01 * seed), "c")
     assert "diverged" in text
     assert "at step 3" in text
+
+
+@pytest.mark.parametrize(
+    ("metric", "words"),
+    [("test_accuracy", "on this test set"), ("valid_accuracy", "sets aside anew"), ("loss", "on the training images")],
+)
+def test_the_note_says_which_images_judge(metric: str, words: str) -> None:
+    found = replace(made(), metric=metric)
+    assert words in html(found, "archdsl ablate x")
+    assert any(words in note for note in tables.notes(found))
+
+
+def test_seeds_that_are_missing_take_one_line() -> None:
+    found = made("seeds: 4\n", lambda arm, seed: None if (arm + seed) % 3 == 0 else 0.5 + 0.01 * seed * (arm + 1))
+    notes = list(tables.notes(found))
+    assert sum("without a result, by seed" in n for n in notes) == 1
+    assert not any("missing in" in n for n in notes)
+    assert "base 0, 3; act=gelu 2" in next(n for n in notes if "without a result" in n)

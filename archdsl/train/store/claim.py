@@ -84,6 +84,12 @@ def claim(folder: Path) -> Claim:
     return mine
 
 
+def held(folder: Path) -> bool:
+    """Whether a process is at the run in ``folder``, as far as this host can tell."""
+    found = _read(folder / CLAIM)
+    return found is not None and not _gone(found)
+
+
 def release_of(out: Path, host: str, pid: int) -> None:
     """Take back the claims of a process on another host that is known to be gone. Were it alive after all, it would
     see that its claim is lost, and drop what it writes.
