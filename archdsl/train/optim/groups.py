@@ -1,36 +1,32 @@
-"""Learning rates that differ by layer: one optimiser, several groups, each with a base rate of its own."""
+"""Learning rates that differ by layer: one optimiser, several groups, each with its factor of the common rate."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
+SCALE = "scale"  # the key of a group's factor
 
-def split(optimizer: torch.optim.Optimizer, bases: Sequence[float], factors: Mapping[int, float]) -> list[float]:
-    """Divide the optimiser's groups by the factors of their parameters, the largest factor first.
 
-    Args:
-        bases: the base rate of each group.
-        factors: by the id of a parameter; 1 where none is given. Without any the optimiser stays as it is.
-
-    Returns:
-        The base rate of each group as the groups now are.
+def split(optimizer: torch.optim.Optimizer, factors: Mapping[int, float]) -> None:
+    """Divide the optimiser's groups by the factors of their parameters (by id; 1 where none is given), the largest
+    factor first. An optimiser whose parameters all have the factor 1 stays as it is.
     """
-    if not factors:
-        return list(bases)
-    groups: list[dict[str, Any]] = []
-    rates: list[float] = []
-    for group, base in zip(optimizer.param_groups, bases, strict=True):
+    found: list[dict[str, Any]] = []
+    for group in optimizer.param_groups:
         parts: dict[float, list[Tensor]] = {}
         for p in group["params"]:
             parts.setdefault(factors.get(id(p), 1.0), []).append(p)
         for factor, members in sorted(parts.items(), key=lambda part: -part[0]):
-            # A rate that is a tensor, for captured steps, is one of each group.
-            lr = group["lr"] * factor
-            groups.append({**group, "params": members, "lr": lr.clone() if isinstance(lr, Tensor) else lr})
-            rates.append(base * factor)
-    optimizer.param_groups[:] = groups
-    return rates
+            lr = group["lr"].clone() if isinstance(group["lr"], Tensor) else group["lr"]
+            found.append({**group, "params": members, "lr": lr, SCALE: factor})
+    if any(group[SCALE] != 1.0 for group in found):
+        optimizer.param_groups[:] = found
+
+
+def scale_of(group: Mapping[str, Any]) -> float:
+    """The factor of a group."""
+    return float(group.get(SCALE, 1.0))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import Parameter
 
 from archdsl.train.experiment import TrainSettings
-from archdsl.train.optim.groups import split
+from archdsl.train.optim.groups import scale_of, split
 from archdsl.train.optim.make import make_optimizers
 from archdsl.train.tuning import by_parameter
 from archdsl.words.train.values import Adam, Decay
@@ -27,8 +27,10 @@ class Update:
         self._all = list(self._named.values())
         self._wide = [p for p in self._all if p.ndim >= 2]
         self._product = [p for n, p in self._named.items() if ".parametrizations." in f".{n}"]
+        self._optimizers = make_optimizers(model, settings.optimizer)
         factors = by_parameter(model, scales or {})
-        self._optimizers = [(o, split(o, [base], factors)) for o, base in make_optimizers(model, settings.optimizer)]
+        for optimizer, _ in self._optimizers:
+            split(optimizer, factors)
         chosen = settings.optimizer
         own = Decay(chosen.wd) if isinstance(chosen, Adam) and chosen.wd else None
         self._decay = settings.wd or own
@@ -36,13 +38,14 @@ class Update:
     @property
     def rate(self) -> float:
         """The learning rate of the next step, where no word slows it down."""
-        return float(self._optimizers[0][0].param_groups[0]["lr"])
+        group = self._optimizers[0][0].param_groups[0]
+        return float(group["lr"]) / scale_of(group)
 
     def set_factor(self, factor: float) -> None:
-        """Every learning rate becomes its own base times ``factor``."""
-        for optimizer, bases in self._optimizers:
-            for group, base in zip(optimizer.param_groups, bases, strict=True):
-                group["lr"] = base * factor
+        """Every learning rate becomes its own base times ``factor``, and times what its layers have."""
+        for optimizer, base in self._optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = base * factor * scale_of(group)
 
     def zero(self) -> None:
         """Drop the gradients."""
