@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any, NamedTuple
 
 from archdsl.errors import Diagnostic, SpecError, fail
@@ -283,8 +284,9 @@ class Walker:
     def misfit(self, error: Misfit, node: Op) -> SpecError:
         """The op's refusal, with its place and the shapes that led to it."""
         last = [f"{r.op.name} → {'x'.join(map(str, r.layer.out))}" for r in self.rows[-5:]]
-        chain = " … " if len(self.rows) > 5 else ""
-        note = f"shapes so far: {words(self.input)}{chain and ' …'}" + "".join(f", {x}" for x in last)
+        note = f"shapes so far: {words(self.input)}{' …' if len(self.rows) > 5 else ''}" + "".join(
+            f", {x}" for x in last
+        )
         return SpecError((Diagnostic(error.code, str(error), node.span, error.help, notes=(note,)),))
 
 
@@ -295,9 +297,6 @@ def channels(shape: Shape) -> int:
 
 def _check_size(layer: Layer, node: Op) -> None:
     for what, shape in (("its result", layer.out), *layer.weights.items()):
-        size = 1
-        for n in shape:
-            size *= n
-        if size > Limits.VALUES:
+        if (size := prod(shape)) > Limits.VALUES:
             raise fail("A407", f"`{node.name}` would need {size:,} numbers for {what}", node.span,
                        "no machine at hand holds that; check the width")  # fmt: skip

@@ -13,7 +13,7 @@ from archdsl.train.device import normalise
 from archdsl.train.events import EpochDone, Finished, Stopped, Warned
 from archdsl.train.feed import resident
 from archdsl.train.fit import fit
-from archdsl.train.job import Job
+from archdsl.train.job import Job, steps_left
 from archdsl.train.loop import Training
 from archdsl.train.optim import merged_state
 
@@ -98,7 +98,7 @@ def test_no_step_waits_for_the_gpu() -> None:
     for name in ("augment", "randaugment", "colours", "mixes", "model", "alternate", "phases", "clip", "muon"):
         training = Training(on_gpu(name, False))
         training.net.train()
-        groups = training._order(1)
+        groups = steps_left(training.job, 1, training.step)
         feed = training._feed(1, groups)
         training._step(feed, *groups[0])  # makes the optimiser's state
         torch.cuda.set_sync_debug_mode("error")

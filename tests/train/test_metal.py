@@ -12,6 +12,7 @@ from archdsl.train import meter
 from archdsl.train.device import choose_device, wide
 from archdsl.train.evaluate import mc
 from archdsl.train.fast import static
+from archdsl.train.job import steps_left
 from archdsl.train.loop import Training
 from archdsl.train.misfits import is_out_of_memory
 from archdsl.train.plan import choose, unprobed
@@ -82,7 +83,7 @@ def test_nothing_in_a_run_is_of_64_bits_where_metal_has_none(name: str, monkeypa
         monkeypatch.setattr(module, "wide", lambda device: torch.float32)
     training = Training(work(name, False))
     training.net.train()
-    groups = training._order(1)
+    groups = steps_left(training.job, 1, training.step)
     with Doubles() as doubles:
         feed = training._feed(1, groups)
         for group in groups:

@@ -86,16 +86,20 @@ def trivialaugment(images: Tensor, chance: Chance) -> Tensor:
 
 def autoaugment(images: Tensor, policy: str, chance: Chance) -> Tensor:
     """The batch of bytes after one pair of operations of the policy for each image."""
-    pairs = torch.tensor(
-        [[(NAMES.index(name), tenths, m) for name, tenths, m in pair] for pair in POLICIES[policy]],
-        device=images.device,
-    )
+    pairs = _pairs(policy, images.device)
     taken = pairs[chance.integers(len(pairs))]  # (N, 2, 3)
     for place in (0, 1):
         number, tenths, m = taken[:, place].unbind(1)
         chosen = chance.uniform() * 10 < tenths
         images = _grouped(images, torch.where(chosen, number, 0), chance.signs(), m, AUTO_BINS)
     return images
+
+
+@cache
+def _pairs(policy: str, device: torch.device) -> Tensor:
+    """(P, 2, 3): the number of each operation, its chance in tenths, its bin; copied to the device once."""
+    rows = [[(NAMES.index(name), tenths, m) for name, tenths, m in pair] for pair in POLICIES[policy]]
+    return torch.tensor(rows, device=device)
 
 
 def _grouped(
@@ -105,9 +109,15 @@ def _grouped(
     return by_number(images, drawn, [partial(_applied, name, signs, m, bins, wide) for name in NAMES])
 
 
+@cache
+def _table(name: str, size: int, bins: int, wide: bool, device: torch.device) -> Tensor:
+    """``magnitudes`` where the images are; copied there once, as a step must not wait for a copy."""
+    return torch.tensor(magnitudes(name, size, bins, wide), device=device)
+
+
 def _applied(name: str, signs: Tensor, m: Tensor, bins: int, wide: bool, images: Tensor, rows: Any) -> Tensor:
     size = images.shape[2] if name == "translate-y" else images.shape[3]
-    value = torch.tensor(magnitudes(name, size, bins, wide), device=images.device)[m[rows]]
+    value = _table(name, size, bins, wide, images.device)[m[rows]]
     return apply(name, images, value * signs[rows] if name in DIRECTED else value)
 
 
