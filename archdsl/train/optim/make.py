@@ -56,17 +56,18 @@ def make_optimizers(
     scaled = biases_of(model, biases.norms) if biases is not None else []
     grouping = _Grouping(frozenset(map(id, scaled)), biases.scale if biases is not None else 1.0, held)
     capture = held and wanted[0].device.type == "cuda"  # the only device on which torch's optimisers allow it
+    wide = foreach(wanted[0].device)
     match chosen:
         case Sgd(lr, momentum, nesterov):
             groups, bases = grouping.of(wanted, lr)
             # torch's foreach form asks the host for a rate that is a tensor; the fused one does not.
-            form: dict[str, Any] = {"fused": True} if held or _fuses(wanted[0].device) else {"foreach": True}
+            form: dict[str, Any] = {"fused": True} if held or _fuses(wanted[0].device) else {"foreach": wide}
             return [(torch.optim.SGD(groups, momentum=momentum, nesterov=nesterov, **form), bases)]
         case Adam(lr, beta1, beta2, eps):
             return [_adam(grouping.of(wanted, lr), (beta1, beta2), eps, capture)]
         case RmsProp(lr, decay, momentum, eps):
             groups, bases = grouping.of(wanted, lr)
-            made = torch.optim.RMSprop(groups, alpha=decay, momentum=momentum, eps=eps, foreach=True,
+            made = torch.optim.RMSprop(groups, alpha=decay, momentum=momentum, eps=eps, foreach=wide,
                                        capturable=capture)  # fmt: skip
             return [(made, bases)]
         case values.Lion(lr, beta1, beta2):
@@ -91,4 +92,9 @@ def _fuses(device: torch.device) -> bool:
     """Whether one kernel for all tensors pays: it does where a kernel's launch is dear. On the CPU fused SGD gained
     0.03 ms of a step of 16 (docs/benchmarks/README.md).
     """
-    return device.type == "cuda"
+    return device.type in ("cuda", "mps")
+
+
+def foreach(device: torch.device) -> bool | None:
+    """Whether torch has operators on lists of tensors there; where it has not, it refuses to be asked for them."""
+    return True if device.type in ("cpu", "cuda") else None

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import Parameter
 
 from archdsl.train.experiment import TrainSettings
-from archdsl.train.optim.make import make_optimizers
+from archdsl.train.optim.make import foreach, make_optimizers
 from archdsl.train.optim.parts import biases_of
 from archdsl.words.train.values import Adam, Decay
 
@@ -88,7 +88,7 @@ class Update:
         """Add the penalties' gradients, clip, shrink the weights, step."""
         self._penalise()
         if self._settings.clip is not None:
-            torch.nn.utils.clip_grad_norm_(self._all, self._settings.clip, foreach=True)
+            torch.nn.utils.clip_grad_norm_(self._all, self._settings.clip, foreach=foreach(self._all[0].device))
         shrinks = iter(self._shrinks)
         for optimizer, _ in self._optimizers:
             for group in optimizer.param_groups:
