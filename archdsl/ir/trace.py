@@ -23,8 +23,8 @@ from archdsl.registry.types import Shape
 
 
 class Row(NamedTuple):
-    """One layer: the path of its module, the op with its final arguments, what the op says of itself, where its inputs
-    come from, and the traces of networks among its arguments."""
+    """One layer: its module's path, the op with its final arguments, what the op says of itself, where its inputs come from,
+    and the traces of networks among its arguments."""
 
     path: str
     op: Op
@@ -78,9 +78,7 @@ def trace_node(
     Raises:
         SpecError: A3xx with the place, the shapes that led there and the trail; A4xx for a limit.
     """
-    walker = Walker({CLASSES: classes} if classes else {})
-    if memo is not None:
-        walker.memo = memo
+    walker = Walker({CLASSES: classes} if classes else {}, memo)
     return walker.run(root, input, "", head)
 
 
@@ -91,20 +89,19 @@ def trace_part(node: Node, input: Shape, classes: int | None, memo: dict[Any, La
     Raises:
         SpecError: as ``trace_node``.
     """
-    walker = Walker({CLASSES: classes} if classes else {})
-    walker.memo = memo
+    walker = Walker({CLASSES: classes} if classes else {}, memo)
     return walker.run(node, input, ""), not walker.beyond
 
 
 class Walker:
     """State of one walk. ``cins`` are the channels that arrived at each open scope."""
 
-    def __init__(self, cins: dict[int, int]) -> None:
+    def __init__(self, cins: dict[int, int], memo: dict[Any, Layer] | None = None) -> None:
         self.cins = cins
         self.rows: list[Row] = []
         self.shapes: list[Shape] = []
         self.marks: dict[str, int] = {}
-        self.memo: dict[Any, Layer] = {}
+        self.memo: dict[Any, Layer] = {} if memo is None else memo
         self.names = Names("")
         self.input: Shape = ()
         self.beyond = False  # whether it was asked what lies before the input
@@ -244,9 +241,7 @@ class Walker:
 
     def inner(self) -> Walker:
         """The walker of a network that is an argument here."""
-        walker = Walker(dict(self.cins))
-        walker.memo = self.memo
-        return walker
+        return Walker(dict(self.cins), self.memo)
 
     def ask(self, node: Op, shape: Any, given: tuple[Any, ...] | None = None) -> Layer:
         try:

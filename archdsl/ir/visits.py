@@ -34,8 +34,7 @@ class Recorder(Walker):
     ``visits`` hold what came before it."""
 
     def __init__(self, cins: dict[int, int], memo: dict[object, Layer], visits: list[Visit] | None = None) -> None:
-        super().__init__(cins)
-        self.memo = memo
+        super().__init__(cins, memo)
         self.visits: list[Visit] = [] if visits is None else visits
 
     def inner(self) -> Recorder:

@@ -92,6 +92,11 @@ class Chances:
         """Let each word seed its generator when it draws, as it does at first."""
         self._held = False
 
+    def forget(self) -> None:
+        """Take new generators: a capture that failed leaves those that it knew in a state of its own."""
+        self._made.clear()
+        self._held = False
+
     def alternation(self, count: int) -> Tensor:
         """(count,) bool on the host: which of the training images begin mirrored, by a fair coin for the whole run
         (Jordan 2024, arXiv:2404.00498, section 3.6).

@@ -47,6 +47,11 @@ SPECS = {
         net conv(8) bn relu gap linear(classes)
         data fashion-mini subset(600) mixup(0.2)
         train sgd(0.05) epochs(3) batch(50) spred(1e-4) linear precise_bn(200)""",
+    "airbench": """
+        net conv(8, init=dirac) bn relu maxpool conv(16) bn relu gap linear(classes)
+        data fashion-mini subset(600) valid(20%) flip(alternate) crop(2, reflect)
+        train sgd(0.05, nesterov) epochs(3) batch(40) biaslr(8, norms) lookahead(7, 0.3, power=3) l2(1e-3) triangle
+            tta(shift=1)""",
     "ode": """
         net conv(8) relu ode(conv(8) tanh, solver=rk4, steps=2) gap linear(classes)
         data fashion-mini subset(400) flip

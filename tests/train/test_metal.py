@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from archdsl.errors import EnvError
@@ -11,12 +12,17 @@ from archdsl.train import device as devices
 from archdsl.train import meter
 from archdsl.train.device import choose_device, wide
 from archdsl.train.evaluate import mc
+from archdsl.train.experiment import TrainSettings
 from archdsl.train.fast import static
 from archdsl.train.job import steps_left
 from archdsl.train.loop import Training
 from archdsl.train.misfits import is_out_of_memory
+from archdsl.train.optim import Update
+from archdsl.train.optim.make import foreach
 from archdsl.train.plan import choose, unprobed
 from archdsl.train.threads import yield_cores
+from archdsl.words.train import optimizers
+from archdsl.words.train.values import Decay
 
 from .nets import small_net
 from .test_static import work
@@ -108,3 +114,15 @@ def test_what_metal_lacks_runs_on_the_processor(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("PYTORCH_ENABLE_MPS_FALLBACK", "0")
     yield_cores()
     assert os.environ["PYTORCH_ENABLE_MPS_FALLBACK"] == "0"
+
+
+@pytest.mark.parametrize("chosen", [optimizers.sgd(0.1), optimizers.rmsprop(), optimizers.lion()])
+def test_an_update_asks_for_no_lists_of_tensors_where_torch_has_none(chosen: object) -> None:
+    """The meta device has none either, and torch refuses there as it does on Metal."""
+    model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 4), nn.Linear(4, 2)).to("meta")
+    update = Update(model, TrainSettings(chosen, clip=1.0, l2=Decay(0.1), wd=Decay(0.1)))
+    for p in model.parameters():
+        p.grad = torch.zeros_like(p)
+    update.apply()
+    assert foreach(METAL) is foreach(torch.device("meta")) is None
+    assert foreach(torch.device("cpu"))

@@ -230,3 +230,22 @@ def test_a_capture_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
         after = training.state()[0]
         assert all(torch.equal(after[k], v) for k, v in before.items())
         assert all(not v.any() for k, v in after.items() if k.startswith("update/"))
+
+
+def test_a_failed_capture_leaves_the_run_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(body: Callable[[], None], ready: Callable[[], object], generators: object) -> None:
+        ready()
+        body()
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    monkeypatch.setattr(static, "capture", broken)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
+    _, expected, _ = trained(work("mixes", False))
+    training = Training(work("mixes", True))
+    training.net.train()
+    assert training.static is not None
+    with pytest.raises(RuntimeError, match="not permitted"):
+        training.static._capture()
+    training.static = None
+    list(training.events())
+    assert all(torch.equal(training.model.state_dict()[key], value) for key, value in expected.items())

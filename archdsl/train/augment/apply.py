@@ -68,8 +68,8 @@ def check(words: tuple[Augmentation, ...], shape: tuple[int, ...]) -> None:
 def _one(images: Tensor, word: Augmentation, chance: Chance) -> Tensor:
     match word:
         case changes.Flip(p=p, alternate=alternate):
-            chosen = chance.mirrored if alternate else None
-            return flip(images, chance.uniform() < p if chosen is None else chosen)
+            assert not alternate or chance.mirrored is not None, "the loop says which images stand mirrored"
+            return flip(images, chance.mirrored if alternate and chance.mirrored is not None else chance.uniform() < p)
         case changes.VFlip(p=p):
             return flip(images, chance.uniform() < p, 2)
         case changes.Crop(pad=pad, fill=fill):

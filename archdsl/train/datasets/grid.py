@@ -44,6 +44,7 @@ def _changed(images: NDArray[np.uint8], words: tuple[Augmentation, ...], seed: i
     from archdsl.train.chance import Chances
 
     chances = Chances(seed, torch.device("cpu"))
+    chances.mirrored = chances.alternation(len(images)) ^ (step % 2 == 1)  # a row of the grid is an epoch
     changed = augment(torch.from_numpy(images.copy()), words, chances, step).float()
     # A run mixes normalised images; the normalisation is affine, so mixed bytes look the same.
     changed, _ = mix(changed, torch.zeros(len(images), dtype=torch.int64), words, chances, step)

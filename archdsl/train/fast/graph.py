@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import torch
 
@@ -41,10 +41,21 @@ def capture(
     for generator in generators:
         graph.register_generator_state(generator)
     ready()
-    # Threads of other parts of the process, such as those that decode pictures, may go on meanwhile.
-    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-        body()
+    try:
+        # Threads of other parts of the process, such as those that decode pictures, may go on meanwhile.
+        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+            body()
+    except RuntimeError:
+        _renew()
+        raise
     return graph
+
+
+def _renew() -> None:
+    """Give torch's own generator a new state: after a capture that failed, the old one still believes in it."""
+    device = torch.cuda.current_device()
+    with suppress(RuntimeError):
+        torch.cuda.default_generators[device].graphsafe_set_state(torch.Generator("cuda").graphsafe_get_state())
 
 
 @contextmanager

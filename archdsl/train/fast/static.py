@@ -139,6 +139,9 @@ class Static:
 
         try:
             self._graph = capture(self.body, ready, run.chances.hold(self._words, run.step))
+        except RuntimeError:
+            run.chances.forget()
+            raise
         finally:
             run.chances.release()
             with torch.no_grad():

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import Parameter
 
+from archdsl.train.optim.make import foreach
 from archdsl.train.optim.parts import weights_of
 from archdsl.words.train.values import Agc, Clip, ClipValue
 
@@ -16,14 +17,14 @@ def clip(parameters: Sequence[Parameter], last: Collection[int], how: Clip) -> N
     """Shorten the gradients in place; nothing waits for the device. ``last`` are the ids of the last layer's parameters."""
     match how:
         case ClipValue(limit):
-            torch.nn.utils.clip_grad_value_(parameters, limit, foreach=True)
+            torch.nn.utils.clip_grad_value_(parameters, limit, foreach=foreach(parameters[0].device))
         case Agc(ratio, eps):
             for p in parameters:
                 if p.grad is not None and id(p) not in last:
                     longest = _norm(p.detach()).clamp_(min=eps).mul_(ratio)
                     p.grad.mul_((longest / _norm(p.grad).clamp_(min=1e-6)).clamp_(max=1))
         case norm:
-            torch.nn.utils.clip_grad_norm_(parameters, norm, foreach=True)
+            torch.nn.utils.clip_grad_norm_(parameters, norm, foreach=foreach(parameters[0].device))
 
 
 def last_layer(model: nn.Module) -> frozenset[int]:

@@ -31,16 +31,17 @@ def make_optimizers(model: nn.Module, chosen: Optimizer, held: bool = False) -> 
     wanted = [p for p in model.parameters() if p.requires_grad]
     if not wanted:
         return []
+    wide = foreach(wanted[0].device)
     match chosen:
         case Sgd(lr, momentum, nesterov):
             # torch's foreach form asks the host for a rate that is a tensor; the fused one does not.
-            form: dict[str, Any] = {"fused": True} if held or _fuses(wanted[0].device) else {"foreach": True}
+            form: dict[str, Any] = {"fused": True} if held or _fuses(wanted[0].device) else {"foreach": wide}
             return [(torch.optim.SGD(_group(wanted, lr, held), momentum=momentum, nesterov=nesterov, **form), lr)]
         case Adam(lr, beta1, beta2, eps):
             return [_adam(wanted, lr, (beta1, beta2), eps, held)]
         case RmsProp(lr, decay, momentum, eps):
             capture = held and wanted[0].device.type == "cuda"
-            made = torch.optim.RMSprop(_group(wanted, lr, held), alpha=decay, momentum=momentum, eps=eps, foreach=True,
+            made = torch.optim.RMSprop(_group(wanted, lr, held), alpha=decay, momentum=momentum, eps=eps, foreach=wide,
                                        capturable=capture)  # fmt: skip
             return [(made, lr)]
         case values.Lion(lr, beta1, beta2):
@@ -48,7 +49,7 @@ def make_optimizers(model: nn.Module, chosen: Optimizer, held: bool = False) -> 
         case values.NAdam(lr, beta1, beta2, eps, rise):
             capture = held and wanted[0].device.type == "cuda"
             nadam = torch.optim.NAdam(_group(wanted, lr, held), betas=(beta1, beta2), eps=eps, momentum_decay=rise,
-                                      foreach=True, capturable=capture)  # fmt: skip
+                                      foreach=wide, capturable=capture)  # fmt: skip
             return [(nadam, lr)]
         case values.Lamb(lr, wd, beta1, beta2, eps):
             return [(Lamb(_group(wanted, lr, held), lr, wd, (beta1, beta2), eps), lr)]
@@ -81,4 +82,9 @@ def _fuses(device: torch.device) -> bool:
     """Whether one kernel for all tensors pays: it does where a kernel's launch is dear. On the CPU fused SGD gained
     0.03 ms of a step of 16 (docs/benchmarks/README.md).
     """
-    return device.type == "cuda"
+    return device.type in ("cuda", "mps")
+
+
+def foreach(device: torch.device) -> bool | None:
+    """Whether torch has operators on lists of tensors there; where it has not, it refuses to be asked for them."""
+    return True if device.type in ("cpu", "cuda") else None
