@@ -148,13 +148,17 @@ def setting_lines(space: str, settings: Iterable[Setting]) -> list[str]:
 
 
 def _train_lines(settings: tuple[Setting, ...]) -> list[str]:
-    """The train settings with their defaults; as they were written where they contradict each other."""
-    from archdsl.train.experiment import fold_train
+    """The train settings that are not the defaults, so that a new train word leaves every hash as it was; as they were
+    written where they contradict each other. (A default that changes needs a new number of our numerics.)
+    """
+    from archdsl.train.experiment import TrainSettings, fold_train
 
     try:
-        return [f"train {fold_train(settings)}"]
+        found, usual = fold_train(settings), TrainSettings()
     except ArchError:
         return setting_lines("train", settings)
+    pairs = ((name, getattr(found, name)) for name in TrainSettings.__dataclass_fields__)
+    return sorted(f"train {name} {value!r}" for name, value in pairs if value != getattr(usual, name))
 
 
 def _rank(space: str, slot: str) -> str:
