@@ -160,19 +160,22 @@ def setting_lines(space: str, settings: Iterable[Setting]) -> list[str]:
 
 
 def _train_lines(settings: tuple[Setting, ...]) -> list[str]:
-    """The train settings with their defaults; as they were written where they contradict each other, or where weights to
-    begin with are not there."""
-    from archdsl.train.experiment import fold_train
+    """The train settings that are not the defaults, so that a new train word leaves every hash as it was; as they were
+    written where they contradict each other, or where weights to begin with are not there. (A default that changes needs
+    a new number of our numerics.)
+    """
+    from archdsl.train.experiment import TrainSettings, fold_train
 
     try:
-        train = fold_train(settings)
-        if train.init is not None:
+        found, usual = fold_train(settings), TrainSettings()
+        if found.init is not None:
             from archdsl.train.transfer.place import resolved
 
-            train = replace(train, init=resolved(train.init))
-        return [f"train {train}"]
+            found = replace(found, init=resolved(found.init))
     except ArchError:
         return setting_lines("train", settings)
+    pairs = ((name, getattr(found, name)) for name in TrainSettings.__dataclass_fields__)
+    return sorted(f"train {name} {value!r}" for name, value in pairs if value != getattr(usual, name))
 
 
 def _rank(space: str, slot: str) -> str:

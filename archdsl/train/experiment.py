@@ -44,8 +44,7 @@ if TYPE_CHECKING:
     from archdsl.expand.graph import Setting
 
 MANY = ("freeze", "rate")  # words that may stand several times
-# A slot that came into the language after others had been hashed: it shows only where a word fills it, so that a new word
-# leaves the hashes of all other experiments as they are.
+# A slot that came into the language after runs had been recorded: a record has it only where a word fills it.
 LATER = {"later": True}
 ADAM = Adam(lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8)  # of its paper, and torch's
 
@@ -95,12 +94,6 @@ class TrainSettings:
     freeze: tuple[Freeze, ...] = field(default=(), metadata=LATER)
     rate: tuple[PartRate, ...] = field(default=(), metadata=LATER)
     layerdecay: float | None = field(default=None, metadata=LATER)
-
-    def __repr__(self) -> str:
-        """As a dataclass has it, without the later fields that nothing sets: this text is hashed, and a new word must
-        not make old runs others.
-        """
-        return f"TrainSettings({', '.join(f'{n}={getattr(self, n)!r}' for n in self.shown())})"
 
     def shown(self) -> list[str]:
         """The fields that the record of a run has."""

@@ -119,7 +119,9 @@ def _model_of(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def identity(experiment: Experiment) -> str:
     """The hash that names a run: its experiment and the version of our numerics."""
-    text = f"{experiment.hash or experiment.text}\n{to_json(experiment)}\n{NUMERICS}"
+    # What is not set is left out: a word that comes later does not make other runs of those that are there.
+    known = {part: {k: v for k, v in values.items() if v is not None} for part, values in to_json(experiment).items()}
+    text = f"{experiment.hash or experiment.text}\n{known}\n{NUMERICS}"
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+import archdsl
 from archdsl.api import load
 from archdsl.cli.show import _graph
 from archdsl.errors import Source
@@ -116,3 +117,13 @@ def test_shipped_specs_survive_unfolding(name: str) -> None:
         again = load(Source("<ir>", text))
         assert (again.hash, again.cost) == (spec.hash, spec.cost)
     assert load(Source(spec.name, spec.canonical)).hash == spec.hash
+
+
+def test_a_train_word_of_later_leaves_hashes_as_they_are() -> None:
+    """Only what differs from the defaults is hashed; changing this number makes every stored run another one."""
+    text = "net conv(8) bn relu gap linear(classes)\ndata fashion-mini flip\ntrain {}\n"
+    assert archdsl.load(text.format("sgd(0.1) epochs(3)")).hash == "844ae47b6d1846a9"
+    same = {
+        archdsl.load(text.format(t)).hash for t in ("adam", "adam(1e-3) epochs(10) batch(128)", "epochs(10)", "seed(0)")
+    }
+    assert len(same) == 1
