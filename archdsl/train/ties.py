@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import fields
+
 from archdsl.train.experiment import TrainSettings
+from archdsl.words.data.changes import Augmentation
 from archdsl.words.train.values import Muon
 
-# Settings that tie copies of a net together (a norm over all gradients), or end each at a time of its own.
-TIES = ("grouplasso", "spred", "clip", "ema", "precise_bn", "patience", "converged", "timelimit", "syncbn")
+# Settings that act on each number by itself, or on the steps of all runs alike. Every other one may tie copies of a net
+# together (a norm over all gradients) or end each at a time of its own.
+FREE = frozenset(
+    ["optimizer", "wd", "l2", "l1", "schedule", "warmup", "epochs", "steps", "batch", "evalbatch", "smooth", "seed"]
+)  # fmt: skip
+_PLAIN = TrainSettings()
 
 
-def tie(settings: TrainSettings) -> str:
+def tie(settings: TrainSettings, augment: Iterable[Augmentation] = ()) -> str:
     """Why runs with these settings are trained one by one; empty where seeds can be trained together."""
-    plain = TrainSettings()
-    names = [n for n in TIES if getattr(settings, n) != getattr(plain, n)]
+    names = [f.name for f in fields(settings) if f.name not in FREE
+             and getattr(settings, f.name) != getattr(_PLAIN, f.name)]  # fmt: skip
     names += ["muon"] if isinstance(settings.optimizer, Muon) else []
-    names += ["accumulate"] if settings.accumulate > 1 else []
+    # What alternates from epoch to epoch depends on more than the step.
+    names += [f"{word.name}(alternate)" for word in augment if getattr(word, "alternate", False)]
     return f"`{names[0]}` is of each run by itself" if names else ""

@@ -196,14 +196,18 @@ class Together:
                 name, shared = names[parameter]
                 own = value.chunk(self.fused.count)[number] if shared and value.ndim else value
                 tensors[f"update/{which}:{name}:{kind}"] = own.clone()
-        about["update"] = plain
+        about["update"] = {}
+        for key, value in plain.items():
+            which, parameter, kind = key.split(":")
+            if parameter in names:
+                about["update"][f"{which}:{names[parameter][0]}:{kind}"] = value
         return tensors, about
 
 
 def _alike(jobs: Sequence[Job]) -> None:
     """Refuse runs that differ in more than their seed, or in the number of their steps."""
     first = jobs[0]
-    if why := tie(first.settings):
+    if why := tie(first.settings, first.augment):
         raise Apart(why)
     for job in jobs[1:]:
         if replace(job.settings, seed=0) != replace(first.settings, seed=0) or job.augment != first.augment:
