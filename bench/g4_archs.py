@@ -77,8 +77,8 @@ def by_hand(work: Work, nets: list[str], seeds: int, device: str) -> Rows:
 
 def by_timm(work: Work, nets: list[str], seeds: int, home: Path, device: str) -> Rows:
     """A process a run."""
-    os.environ["ARCHDSL_BENCH_DEVICE"] = device
-    best = replace(work, precision="bf16", channels_last=True)
+    there = {"device": device} if "device" in Work.__dataclass_fields__ else {}
+    best = replace(work, precision="bf16", channels_last=True, **there)  # type: ignore[arg-type]
     return [(n, s, run("timm_script.py", replace(best, net=net, seed=s), str(home))["accuracy"])
             for n, net in enumerate(nets) for s in range(seeds)]  # fmt: skip
 

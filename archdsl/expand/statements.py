@@ -25,7 +25,7 @@ def expand(file: ast.File) -> Graph:
         SpecError: every independent finding (A1xx, A2xx, A4xx), each with its place.
     """
     errors: list[SpecError] = []
-    lets = lets_of(file, errors)
+    lets = _lets(file, errors)
     env = Env(lets, Budget())
     one = _singles(file, errors)
     net = one.get("net") or one.get("bare")
@@ -48,8 +48,7 @@ def expand(file: ast.File) -> Graph:
     return Graph(**graph, notes=tuple(_unused(file, env.budget.used)))
 
 
-def lets_of(file: ast.File, errors: list[SpecError]) -> dict[str, ast.Let]:
-    """The lets of a file and of what it includes; what is wrong with them goes to ``errors``."""
+def _lets(file: ast.File, errors: list[SpecError]) -> dict[str, ast.Let]:
     lets: dict[str, ast.Let] = {}
     for item in file.items:
         try:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from common import MEAN, STD, Clock, network, report, work
 
 # isort: split
-import os
 import runpy
 import sys
 import tempfile
@@ -55,7 +54,7 @@ with tempfile.TemporaryDirectory() as out:
         "--epochs", str(task.epochs), "--batch-size", str(task.batch), "--opt", "momentum", "--lr", str(task.lr),
         "--momentum", str(task.momentum), "--weight-decay", "0", "--sched", "step",
         "--decay-epochs", "1000", "--warmup-epochs", "0",
-        "--device", os.environ.get("ARCHDSL_BENCH_DEVICE", "cpu"), "--output", out, "--log-interval", "1000", "--workers", "0",
+        "--device", "cpu", "--output", out, "--log-interval", "1000", "--workers", "0",
         *(["--channels-last"] if task.channels_last else []),
         *(["--amp", "--amp-dtype", "bfloat16"] if task.precision == "bf16" else []),
     ]  # fmt: skip
