@@ -31,7 +31,7 @@ def expand(file: ast.File, memo: Memo | None = None) -> Graph:
     errors: list[SpecError] = []
     if memo is not None:
         errors = memo.errors = []
-    lets = lets_of(file, errors, library if memo is None else memo.include)
+    lets = _lets(file, errors, library if memo is None else memo.include)
     if memo is not None:
         memo.begin(lets)
     env = Env(lets, Budget(memo=memo))
@@ -63,10 +63,9 @@ def expand(file: ast.File, memo: Memo | None = None) -> Graph:
     return Graph(**graph, notes=() if errors else tuple(_unused(file, env.budget.used)))
 
 
-def lets_of(
-    file: ast.File, errors: list[SpecError], include: Callable[[ast.Include], list[ast.Let]] = library
+def _lets(
+    file: ast.File, errors: list[SpecError], include: Callable[[ast.Include], list[ast.Let]]
 ) -> dict[str, ast.Let]:
-    """The lets of a file and of what it includes; what is wrong with them goes to ``errors``."""
     lets: dict[str, ast.Let] = {}
     for item in file.items:
         try:

@@ -16,13 +16,14 @@ from archdsl.errors import SpecError
 from archdsl.expand.bias import begins_with_norm, decide_biases
 from archdsl.expand.env import STEPS, Budget, Env
 from archdsl.expand.holes import Flat, arms, flat
+from archdsl.expand.include import library
 from archdsl.expand.network import network
 from archdsl.expand.settle import ASSUMED, settle, with_head
-from archdsl.expand.statements import expand, lets_of
+from archdsl.expand.statements import expand
 from archdsl.expand.terms import Key, Term, picker, terms
+from archdsl.ir.chain import Part, joined, part
 from archdsl.ir.cost import Cost, cost
 from archdsl.ir.nodes import Mark, Node, Op, Ref, Seq, children
-from archdsl.ir.parts import Part, joined, part
 from archdsl.ir.trace import trace_part
 from archdsl.limits import Limits
 from archdsl.syntax import ast
@@ -180,7 +181,7 @@ class _Pieces:
             self.made.clear()
         budget = Budget()
         try:
-            lets = lets_of(self.space.put_in(self.file, picks), [])
+            lets = {let.name: let for let in _lets(self.space.put_in(self.file, picks))}
             expr = self.space.put_in.part(term.expr, picks)
             node: Node = Seq(()) if expr is None else network(expr, Env(lets, budget))
         except SpecError:  # of one of the stages: the others stay open
@@ -208,6 +209,15 @@ class _Pieces:
             except SpecError:
                 self.parts[key] = None
         return self.parts[key]
+
+
+def _lets(file: ast.File) -> Iterator[ast.Let]:
+    """Those of a file and of what it includes; that they are right, the first arm has told."""
+    for item in file.items:
+        if isinstance(item, ast.Include):
+            yield from library(item)
+        elif isinstance(item, ast.Let):
+            yield item
 
 
 def _normed(pieces: list[tuple[Any, _Piece]]) -> list[tuple[Any, _Piece, bool]]:

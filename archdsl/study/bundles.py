@@ -71,7 +71,7 @@ def _most(wish: str, gpu: bool) -> int:
 def _copies(spec: Spec, cell: Cell, wish: str, room: int | None) -> int:
     """How many seeds of this arm one net takes."""
     train = cell.experiment.train
-    if tie(train) or (wish == AUTO and not pays(spec, train.batch)):
+    if tie(train, cell.experiment.data.augment) or (wish == AUTO and not pays(spec, train.batch)):
         return 1
     if room is None:
         return MOST if wish == AUTO else 64

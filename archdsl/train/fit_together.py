@@ -49,8 +49,10 @@ def fit_together(
     """
     if wish.again or wish.limit is not None:
         raise Apart("a time limit, and training anew, are of each run by itself")
-    if why := tie(experiments[0].train):
+    if why := tie(experiments[0].train, experiments[0].data.augment):
         raise Apart(why)
+    if wish.plan is not None:  # a step of many nets is neither captured nor compiled
+        wish = replace(wish, plan=replace(wish.plan, graph=False, compile=False))
     with StopOnSignal(wish.stop) as signals, ExitStack() as stack, explained(experiments[0]):
         setups = [gather(build(trace), e, wish, World(), signals.wanted) for e in experiments]
         fused = fuse(trace, len(setups), setups[0].device)

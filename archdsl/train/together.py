@@ -29,7 +29,6 @@ from archdsl.train.optim import Update
 from archdsl.train.plan import Plan, prepare
 from archdsl.train.streams import stream
 from archdsl.train.ties import tie
-from archdsl.words.data.changes import Flip
 
 
 class Apart(Exception):
@@ -195,17 +194,19 @@ class Together:
                 name, shared = names[parameter]
                 own = value.chunk(self.fused.count)[number] if shared and value.ndim else value
                 tensors[f"update/{which}:{name}:{kind}"] = own.clone()
-        about["update"] = plain
+        about["update"] = {}
+        for key, value in plain.items():
+            which, parameter, kind = key.split(":")
+            if parameter in names:
+                about["update"][f"{which}:{names[parameter][0]}:{kind}"] = value
         return tensors, about
 
 
 def _alike(jobs: Sequence[Job]) -> None:
     """Refuse runs that differ in more than their seed, or in the number of their steps."""
     first = jobs[0]
-    if why := tie(first.settings):
+    if why := tie(first.settings, first.augment):
         raise Apart(why)
-    if any(isinstance(word, Flip) and word.alternate for word in first.augment):
-        raise Apart("`flip(alternate)` goes by the order of each run")
     for job in jobs[1:]:
         if replace(job.settings, seed=0) != replace(first.settings, seed=0) or job.augment != first.augment:
             raise Apart("the runs differ in more than their seed")
