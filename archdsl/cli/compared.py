@@ -12,6 +12,7 @@ from archdsl.emit.compare import Change, changes, grouped
 from archdsl.emit.compare.figures import Pair, figures, settings
 from archdsl.errors import ArchError
 from archdsl.report import Column, Table, compact, exact, size
+from archdsl.report.text import printable
 
 if TYPE_CHECKING:
     from archdsl.api import Spec
@@ -134,7 +135,7 @@ def _totals(found: Compared) -> Table:
 
 def called(spec: Spec) -> str:
     """What a spec is called: its file, or its own text."""
-    return " ".join(spec.text.split())[:72] if spec.name.startswith("<") else spec.name
+    return printable(" ".join(spec.text.split())[:72] if spec.name.startswith("<") else spec.name)
 
 
 def _accuracy(runs: list[float]) -> str | None:
