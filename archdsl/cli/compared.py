@@ -12,6 +12,7 @@ from archdsl.emit.compare import Change, changes, grouped
 from archdsl.emit.compare.figures import Pair, figures, settings
 from archdsl.errors import ArchError
 from archdsl.report import Column, Table, compact, exact, size
+from archdsl.report.text import printable
 
 if TYPE_CHECKING:
     from archdsl.api import Spec
@@ -46,8 +47,15 @@ def compared(a: Found, b: Found, out: Path, batch: int) -> Compared:
     pairs = [Pair("input", "text", dims(first.input), dims(second.input)),
              Pair("classes", "int", first.classes, second.classes),
              *figures(first.cost, second.cost, (memory[0], memory[1]))]  # fmt: skip
-    return Compared(a, b, changes(first.trace, second.trace), pairs, settings(_settings(first), _settings(second)),
+    bare = _bare(first) or _bare(second)
+    differing = [] if bare else settings(_settings(first), _settings(second))
+    return Compared(a, b, changes(first.trace, second.trace), pairs, differing,
                     (_accuracies(a, out), _accuracies(b, out)))  # fmt: skip
+
+
+def _bare(spec: Spec) -> bool:
+    """Whether a text states a network alone, so that there are no settings to compare."""
+    return not spec.graph.data and not spec.graph.train
 
 
 def _settings(spec: Spec) -> dict[str, Any]:
@@ -119,13 +127,15 @@ def _totals(found: Compared) -> Table:
         a, b = found.runs
         gain = f"{100 * (fmean(b) - fmean(a)):+.2f} points" if a and b else None
         rows.append(("test accuracy", _accuracy(a), _accuracy(b), gain))
-    names = tuple(f"{k} is {called(f.spec)}, hash {f.spec.hash}" for k, f in (("A", found.a), ("B", found.b)))
+    both = ("A", found.a.spec), ("B", found.b.spec)
+    names = tuple(f"{k} is {called(s)}, hash {s.hash}" for k, s in both)
+    names += tuple(f"{k} states a network alone: settings are not compared" for k, s in both if _bare(s))
     return Table(columns, tuple(rows), notes=names)
 
 
 def called(spec: Spec) -> str:
     """What a spec is called: its file, or its own text."""
-    return " ".join(spec.text.split())[:72] if spec.name.startswith("<") else spec.name
+    return printable(" ".join(spec.text.split())[:72] if spec.name.startswith("<") else spec.name)
 
 
 def _accuracy(runs: list[float]) -> str | None:

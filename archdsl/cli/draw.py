@@ -124,8 +124,9 @@ def _diagram(spec: Spec, title: str | None, depth: int | None, expand: bool, par
     from archdsl.emit.draw import boxes, diagram
     from archdsl.emit.draw.view import ROOM
     from archdsl.report import compact, exact
+    from archdsl.report.text import printable
 
-    name = _name(spec) if title is None else title
+    name = printable(_name(spec) if title is None else title)
     subtitle = f"{exact(spec.cost.params)} parameters · {compact(spec.cost.macs)} MACs · depth {spec.cost.depth}"
     room = TERMINAL_ROOM if kind == "text" else ROOM
     if part:

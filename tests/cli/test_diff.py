@@ -83,6 +83,12 @@ def test_exit_codes(run: Run) -> None:
     assert run("diff", A, A, *GIVEN, "--format", "json").out.startswith('{\n  "same": true')
 
 
+def test_a_network_alone_has_no_settings(run: Run, repo_root: None) -> None:
+    out = run("diff", "lenet5", "lenet[6(p=2), 16] flatten linear(10)", "--input", "1x28x28", "--classes", "10").out
+    assert "B states a network alone: settings are not compared" in out
+    assert "train.epochs" not in out
+
+
 def test_settings_and_another_data_set(run: Run) -> None:
     net = f"net {A}\ndata fashion-mini flip\ntrain adam(1e-3) epochs(3)\n"
     Path("a.arch").write_text(net)

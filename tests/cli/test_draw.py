@@ -50,6 +50,10 @@ def test_title_depth_and_part(run: Run) -> None:
     assert "dwconv" in run("draw", "conv(8) sepconv(16) gap linear(10)", *GIVEN, "--expand").out
 
 
+def test_a_title_does_not_steer_the_terminal(run: Run) -> None:
+    assert run("draw", NET, *GIVEN, "--title", "a\x1b[31m\nb").out.startswith("a\\x1b[31m\\nb\n")
+
+
 def test_a_run_is_drawn(run: Run, tmp_path: Path) -> None:
     made(tmp_path / "runs", "one", result=finished())
     (tmp_path / "runs" / "one" / "spec.arch").write_text("net conv(8) gap linear(10)\ndata fashion-mini\n")

@@ -13,7 +13,7 @@ from archdsl.emit.draw.card import figures
 from archdsl.emit.draw.diagram import Diagram, Panel
 from archdsl.emit.draw.parts import Drawer, closable, count
 from archdsl.errors import ArchError, suggest
-from archdsl.ir.fold import fold
+from archdsl.ir.fold import MODULES, fold
 from archdsl.ir.outline import Leaf, Part, leaves, outline, stem
 from archdsl.registry import params
 
@@ -148,7 +148,7 @@ def _detail(outline: Outline, folded: Folded, letter: str, parts: list[Part]) ->
     note = f"{first.path}, the first of {len(parts)}" if len(parts) > 1 else ""
     if len({_widths(outline, p) for p in parts}) > 1:
         note += "; their widths differ"
-    return replace(panel, letter=letter, title=stem(first.name) or "block", note=note)
+    return replace(panel, letter=letter, title="block" if stem(first.name) in MODULES else first.name, note=note)
 
 
 def _widths(outline: Outline, part: Part) -> tuple[Any, ...]:
