@@ -46,8 +46,12 @@ def run(spec: str, out: Path, tmp_path: Path, processes: int) -> list[float]:
 
 @pytest.mark.parametrize(
     ("net", "train"),
-    [(NET, TRAIN), (NET.replace("conv(16)", "conv(16) bn"), TRAIN + " syncbn")],
-    ids=["plain", "syncbn"],
+    [
+        (NET, TRAIN),
+        (NET.replace("conv(16)", "conv(16) bn"), TRAIN + " syncbn"),
+        pytest.param(NET, TRAIN + " freeze(conv, until=1) rate(conv2, 0.5)", marks=pytest.mark.slow),
+    ],
+    ids=["plain", "syncbn", "thawing"],
 )
 def test_two_processes_give_the_loss_curve_of_one(net: str, train: str, tmp_path: Path) -> None:
     spec = f"net {net}\n{DATA}\n{train}\n"
