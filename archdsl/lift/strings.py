@@ -107,7 +107,9 @@ def _stage(span: Span, findings: list[Diagnostic]) -> Stage:
     act = skip = ""
     if kind not in KINDS:
         known = "timm has it, but it is not converted" if kind in OTHER else f"the kinds are {', '.join(KINDS)}"
-        findings.append(_wrong(f"there is no kind of block `{kind}` here", place, suggest(kind, KINDS) or known, "A201"))
+        findings.append(
+            _wrong(f"there is no kind of block `{kind}` here", place, suggest(kind, KINDS) or known, "A201")
+        )
         return Stage(kind, numbers, act, skip, span)
     for token, where in tokens[1:]:
         key, value, wrong = _token(token, kind)
