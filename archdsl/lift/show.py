@@ -156,7 +156,7 @@ def _arguments(item: Word) -> list[str]:
     if entry is None:  # a let: those that touch by place, then those with names
         return [value(v) if n.isdigit() else f"{n}={value(v)}" for n, v in item.args]
     given, flags = dict(item.args), {p.name: p.flag for p in params(entry)}
-    parts, leading = [], True
+    parts, leading = [], not item.stages  # a family's arguments have names
     for p in params(entry):
         if p.name not in given:
             leading = False

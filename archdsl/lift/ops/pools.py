@@ -113,15 +113,24 @@ def interpolate(
     return steps.view(steps.put("upsample", at, by=by))
 
 
-def _word(word: str, name: str) -> Callable[..., View]:
-    return lambda steps, x, n: steps.view(steps.put(word, steps.plain(x), **{name: n}))
+def _word(word: str, name: str, given: str) -> Callable[..., View]:
+    """A word with one number, which torch calls ``given``."""
+
+    def put(steps: Steps, x: View, *args: int, **named: int) -> View:
+        (n,) = (*args, *(v for k, v in named.items() if k == given))
+        return steps.view(steps.put(word, steps.plain(x), **{name: n}))
+
+    return put
 
 
 POOLS: dict[str, Callable[..., Any]] = {
-    f.__name__: f
-    for f in (max_pool2d, avg_pool2d, adaptive_avg_pool2d, adaptive_avg_pool1d, adaptive_max_pool2d, mean, pad,
-              interpolate)
-} | {
-    "pixel_shuffle": _word("depthtospace", "by"), "pixel_unshuffle": _word("spacetodepth", "by"),
-    "channel_shuffle": _word("shuffle", "groups"), "upsample_nearest2d": lambda steps, x, *more: interpolate(steps, x),
-}  # fmt: skip
+    **{
+        f.__name__: f
+        for f in (max_pool2d, avg_pool2d, adaptive_avg_pool2d, adaptive_avg_pool1d, adaptive_max_pool2d, mean, pad)
+    },
+    "interpolate": interpolate,
+    "upsample_nearest2d": lambda steps, x, *more: interpolate(steps, x),
+    "pixel_shuffle": _word("depthtospace", "by", "upscale_factor"),
+    "pixel_unshuffle": _word("spacetodepth", "by", "downscale_factor"),
+    "channel_shuffle": _word("shuffle", "groups", "groups"),
+}

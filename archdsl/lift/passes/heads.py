@@ -15,6 +15,14 @@ def class_count(net: Net) -> Net:
             args = tuple((n, Var("classes") if n == "out" else v) for n, v in item.args)
             new: Item = replace(item, args=args)
             return Net((*net.items[:at], new, *net.items[at + 1 :]), net.lets)
-        if not isinstance(item, Word) or item.name not in ("gap", "flatten", "relu", "drop", "softmax", "multiply"):
+        if not isinstance(item, Word) or item.name not in (
+            "gap",
+            "flatten",
+            "relu",
+            "drop",
+            "softmax",
+            "multiply",
+            "times",
+        ):
             return net
     return net
