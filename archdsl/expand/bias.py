@@ -10,15 +10,13 @@ from archdsl.registry import params
 def decide_biases(root: Node, known: dict[int, dict[bool, Node]] | None = None, normed: bool = False) -> Node:
     """Every ``bias`` that is None becomes True or False. ``known`` holds, by identity, nodes whose results are kept from
     one graph to the next. ``normed``: a normalisation follows behind the root."""
-    memo = dict(known or {})
+    memo = {(n, b): done for n, results in (known or {}).items() for b, done in results.items()}
 
     def decide(node: Node, normed: bool) -> Node:
-        results = memo.get(id(node))
-        if results is None:
-            results = memo[id(node)] = {}
-        if normed not in results:
-            results[normed] = _one(node, normed)
-        return results[normed]
+        key = (id(node), normed)
+        if key not in memo:
+            memo[key] = _one(node, normed)
+        return memo[key]
 
     def _one(node: Node, normed: bool) -> Node:
         if isinstance(node, Op):
@@ -48,7 +46,10 @@ def decide_biases(root: Node, known: dict[int, dict[bool, Node]] | None = None, 
         inner = normed and "wrap" in node.entry.traits  # what comes out of a wrapper is what its layer gives
         return rebuild(node, lambda body: decide(body, inner))
 
-    return decide(root, normed)
+    decided = decide(root, normed)
+    for n, results in (known or {}).items():
+        results.update({b: memo[n, b] for b in (False, True) if (n, b) in memo})
+    return decided
 
 
 def begins_with_norm(node: Node) -> bool | None:

@@ -81,12 +81,14 @@ def _sequence(items: tuple[ast.Expr, ...], expr: ast.Expr, env: Env) -> Node:
     memo = env.budget.memo if not env.tag else None  # inside a branch or a let, names may mean something else each time
     at = 0
     while at < len(items):
-        end = at + 1
+        item, end = items[at], at + 1
         while end < len(items) and isinstance(items[end], ast.Modifier):
             end += 1
         try:
-            term = items[at:end]
-            nodes.append(memo.term(term, env, _term) if memo else _term(term, env))
+            if memo:
+                nodes.append(memo.term(items[at:end], env, _term))
+            else:
+                nodes.append(network(item, env) if end == at + 1 else _term(items[at:end], env))
         except SpecError as error:
             errors.append(error)
             env.budget.errors += 1

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from archdsl.errors import Span
 
 T = TypeVar("T")
-Include = "Callable[[ast.Include], list[ast.Let]]"
 
 
 class PerUnit(Generic[T]):

@@ -12,7 +12,7 @@ from archdsl.lsp.server import Server, guarded
 if TYPE_CHECKING:
     from archdsl.lsp.document import Version
 
-_SELECTOR = types.SemanticTokensLegend(list(outline.TOKENS), list(outline.MODIFIERS))
+_LEGEND = types.SemanticTokensLegend(list(outline.TOKENS), list(outline.MODIFIERS))
 
 
 def register(server: Server) -> None:
@@ -204,7 +204,7 @@ _REQUESTS: tuple[tuple[str, Any, Any], ...] = (
     (types.TEXT_DOCUMENT_RENAME, _renamed, types.RenameOptions(prepare_provider=True)),
     (types.TEXT_DOCUMENT_DOCUMENT_SYMBOL, _outlined, None),
     (types.TEXT_DOCUMENT_FOLDING_RANGE, _folded, None),
-    (types.TEXT_DOCUMENT_SEMANTIC_TOKENS_FULL, _coloured, _SELECTOR),
+    (types.TEXT_DOCUMENT_SEMANTIC_TOKENS_FULL, _coloured, _LEGEND),
     (types.TEXT_DOCUMENT_INLAY_HINT, _hinted, None),
     (types.TEXT_DOCUMENT_CODE_ACTION, _helped,
      types.CodeActionOptions([types.CodeActionKind.QuickFix, types.CodeActionKind.SourceFixAll])),

@@ -84,7 +84,7 @@ class Engine:
         states: list[int] = [self.start]
         for token in filter(self.lex(text, states)):
             try:
-                self.feed(token, token.type, states, None)
+                self.follow(token.type, states)
             except KeyError:
                 raise Refused(token, self.accepts(states), token.start_pos) from None
         return self.accepts(states)
@@ -95,16 +95,12 @@ class Engine:
 
     def takes(self, kind: str, states: list[int]) -> bool:
         try:
-            self.feed(None, kind, states, None)
+            self.follow(kind, states)
         except KeyError:
             return False
         return True
 
-    def feed(self, token: Token | None, kind: str, states: list[int], values: list[Any] | None) -> None:
-        """One token through the automaton; without ``values`` nothing is built."""
-        if values is None:
-            self.follow(kind, states)
-            return
+    def feed(self, token: Token | None, kind: str, states: list[int], values: list[Any]) -> None:
         rows, rules = self.rows, self.rules
         while True:
             action = rows[states[-1]][kind]
@@ -124,6 +120,7 @@ class Engine:
                 return
 
     def follow(self, kind: str, states: list[int]) -> None:
+        """What ``feed`` does to the states, with nothing built."""
         while (action := self.rows[states[-1]][kind]) < 0:
             origin, size, _ = self.rules[-action - 1]
             if size:
