@@ -110,8 +110,7 @@ def _contenders(
 
     if model.lower().endswith(".onnx"):
         return [_file(model, threads)]
-    spec, run = opened(model, seed=None, input=input, classes=classes if not Path(model).is_dir() else None, data=None,
-                       set=[])  # fmt: skip
+    spec, run = opened(model, seed=None, input=input, classes=classes, data=None, set=[])
     form = Form(spec.input, spec.classes)
     made = model_of(spec, run)
     name = _name(model)
