@@ -169,7 +169,7 @@ def table(timings: Sequence[Timing], about: Any) -> Table:
                      len(one.seconds)))  # fmt: skip
     told = ", ".join(f"{k} {v}" for k, v in about.items() if k not in ("processor", "cores", "threads", "load"))
     notes = (
-        f"{about['processor']}, {about['cores']} cores, {about['threads']} threads an engine; load {about['load']} before",
+        f"{about['processor']}, {about['cores']} cores, threads an engine: {about['threads']}; load {about['load']} before",
         told,
         "medians over the rounds; compare only what stands in one table, and only beyond the middle halves",
     )
