@@ -110,8 +110,7 @@ def _contenders(
 
     if model.lower().endswith(".onnx"):
         return [_file(model, threads)]
-    spec, run = opened(model, seed=None, input=input, classes=classes if not Path(model).is_dir() else None, data=None,
-                       set=[])  # fmt: skip
+    spec, run = opened(model, seed=None, input=input, classes=classes, data=None, set=[])
     form = Form(spec.input, spec.classes)
     made = model_of(spec, run)
     name = _name(model)
@@ -170,7 +169,7 @@ def table(timings: Sequence[Timing], about: Any) -> Table:
                      len(one.seconds)))  # fmt: skip
     told = ", ".join(f"{k} {v}" for k, v in about.items() if k not in ("processor", "cores", "threads", "load"))
     notes = (
-        f"{about['processor']}, {about['cores']} cores, {about['threads']} threads an engine; load {about['load']} before",
+        f"{about['processor']}, {about['cores']} cores, threads an engine: {about['threads']}; load {about['load']} before",
         told,
         "medians over the rounds; compare only what stands in one table, and only beyond the middle halves",
     )

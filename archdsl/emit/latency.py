@@ -226,7 +226,7 @@ def machine(threads: int) -> Mapping[str, str | int | float]:
             continue
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else 0.0
-    return {"processor": _processor(), "cores": cores, "threads": threads, "load": load, "system": platform.platform(terse=True),
+    return {"processor": _processor(), "cores": cores, "threads": threads, "load": load, "system": platform.system(),
             "python": platform.python_version(), **versions}  # fmt: skip
 
 

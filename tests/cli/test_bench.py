@@ -110,7 +110,7 @@ def test_a_table_has_the_median_and_the_middle_half() -> None:
     assert (one.median, one.quartiles, one.rate) == (0.003, (0.002, 0.004), pytest.approx(8 / 0.003))
     found = table([one], machine(3))
     assert found.rows[0][:5] == ("net", "torch", 8, 3.0, "2.000–4.000")
-    assert "3 threads" in found.notes[0]
+    assert "threads an engine: 3;" in found.notes[0]
     assert record(Timing("net", "torch", 1, (0.5,), 1))["first_quartile"] == 0.5
 
 

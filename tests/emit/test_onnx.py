@@ -21,7 +21,8 @@ from archdsl.errors import ArchError, EnvError
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 
-from archdsl.emit.deploy import Form  # noqa: E402 - behind the check for onnx
+from archdsl.emit.agree import compare  # noqa: E402 - behind the check for onnx
+from archdsl.emit.deploy import Form  # noqa: E402
 from archdsl.emit.onnx import OPSET, Report, convert, export, gate  # noqa: E402
 
 SHAPE = (3, 16, 16)
@@ -100,6 +101,19 @@ def test_the_model_stays_as_it_was(exported: SimpleNamespace) -> None:
     assert all(p.requires_grad for p in exported.model.parameters())
     assert exported.model.state_dict().keys() == exported.state.keys()
     assert all(torch.equal(v, exported.state[k]) for k, v in exported.model.state_dict().items())
+
+
+def test_a_hundred_random_inputs(exported: SimpleNamespace, model: nn.Module) -> None:
+    """Of every size, small and large: within 1e-4 of the largest logit, and the same first choice."""
+    run = gate.runner(exported.path)
+    model.eval()
+    for number in range(100):
+        x = torch.randn(1 + number % 9, *SHAPE, generator=torch.Generator().manual_seed(number)) * 10 ** (
+            number % 5 - 2
+        )
+        with torch.no_grad():
+            wanted = model(x).numpy()
+        compare(wanted, run(x.numpy()), len(x))
 
 
 @pytest.mark.parametrize("batch", [1, 3, 64])

@@ -58,6 +58,14 @@ def test_many_words_at_once(kind: str, made: Callable[..., tuple[Spec, nn.Module
     np.testing.assert_allclose(answers(tmp_path / "x.onnx", x), wanted, rtol=1e-4, atol=1e-4 * np.abs(wanted).max())
 
 
+def test_the_page_lists_the_words_without_an_onnx_form(repo: Path) -> None:
+    page = (repo / "docs" / "export.md").read_text("utf-8")
+    section = page.split("## Words without an ONNX form", 1)[1].split("\n## ", 1)[0]
+    rows = [line.split("|") for line in section.splitlines() if line.startswith("| `")]
+    assert {row[1].strip(" `") for row in rows} == WITHOUT.keys()
+    assert WITHOUT.keys() <= {entry.name for entry in entries("net")}
+
+
 def test_vectors(made: Callable[..., tuple[Spec, nn.Module]], tmp_path: Path) -> None:
     spec, model = made("linear(8) bn relu linear(10)", (5,))
     assert export(model, tmp_path / "x.onnx", Form(spec.input, 10)).difference < 1e-5
