@@ -104,7 +104,7 @@ def record(found: Compared) -> dict[str, Any]:
         **{k: {"name": f.spec.name, "hash": f.spec.hash, "run": str(f.run.folder) if f.run else None,
                "test_accuracies": runs} for k, f, runs in zip("ab", (found.a, found.b), found.runs, strict=True)},
         "figures": {p.name.replace(" ", "_").lower(): {"a": p.a, "b": p.b, "delta": p.delta} for p in found.figures},
-        "changes": [asdict(c) for c in found.changes],
+        "changes": [{k: v for k, v in asdict(c).items() if k not in ("start", "stop")} for c in found.changes],
         "settings": [{"setting": n, "a": x, "b": y} for n, x, y in found.settings],
     }  # fmt: skip
 
@@ -129,7 +129,11 @@ def _totals(found: Compared) -> Table:
         rows.append(("test accuracy", _accuracy(a), _accuracy(b), gain))
     both = ("A", found.a.spec), ("B", found.b.spec)
     names = tuple(f"{k} is {called(s)}, hash {s.hash}" for k, s in both)
-    names += tuple(f"{k} states a network alone: settings are not compared" for k, s in both if _bare(s))
+    names += tuple(
+        f"{k} states a network alone: settings are not compared"
+        for k, s in both
+        if _bare(s) and not all(_bare(t) for _, t in both)
+    )
     return Table(columns, tuple(rows), notes=names)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from archdsl.errors import ArchError, EnvError, Source, SpecError, StoreError, suggest
+from archdsl.files import spec_path
 from archdsl.limits import Limits
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ class Found:
 
 
 def found(name: str, *, rev: str | None = None, **given: Any) -> Found:
-    """The network that a name means. ``REV:FILE.arch`` is a version in git, and so is a file's path with ``rev``.
+    """The network that a name means. ``REV:FILE.arch`` is a version in git, and so is a file's path (or the name of a
+    shipped spec that lies in the repository) with ``rev``.
 
     Raises:
         ArchError: there is none, or an option would change what a run is.
@@ -40,7 +42,8 @@ def found(name: str, *, rev: str | None = None, **given: Any) -> Found:
 
     given = {k: v for k, v in given.items() if v not in (None, [])}
     if rev is not None:
-        return Found(_from_git(rev, name, given))
+        shipped = None if name.endswith(".arch") else spec_path(name)
+        return Found(_from_git(rev, str(shipped or name), given))
     if _is_folder(name):
         return _from_run(Path(name), given)
     version = _VERSION.fullmatch(name)
@@ -81,7 +84,7 @@ def _from_git(rev: str, path: str, given: dict[str, Any]) -> Spec:
     commit = _commit(rev)
     inside = _inside(path)
     text = _blob(commit, rev, inside)
-    name = f"{rev}:{path}"
+    name = f"{rev}:{inside}"
     if not any(isinstance(i, ast.Include) for i in parse(Source(name, text)).items):
         return load(Source(name, text), **given)
     with tempfile.TemporaryDirectory(prefix="archdsl-") as folder:

@@ -134,6 +134,11 @@ class TestGit:
             assert "relu" in run("diff", "--git", "main~1", path).out
         assert "the same experiment" in run("diff", "--git", "HEAD", "plain.arch").out
 
+    def test_a_shipped_spec_outside_of_the_repository(self, run: Run, repo: Path) -> None:
+        done = run("diff", "--git", "HEAD", "lenet5")
+        assert done.code == 2
+        assert "lenet5.arch is not in this repository" in done.err
+
     def test_what_is_included_comes_from_the_same_version(self, run: Run, repo: Path) -> None:
         found = json.loads(run("diff", "HEAD~1:nets/a.arch", "HEAD:nets/a.arch", "--format", "json").out)
         assert [(c["before"], c["after"]) for c in found["changes"]] == [

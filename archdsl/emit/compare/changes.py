@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from archdsl.emit.compare.align import Aligner, label
@@ -27,7 +27,8 @@ class Change:
     status: ``changed`` has another word or other arguments, ``rewired`` reads other values, ``renamed`` has another label,
         ``reshaped`` is the same for another shape, so that its weights or its work differ.
     path: of the second network's module, or of the first one's where it is gone. before, after: in the language; empty
-        where there is nothing. params, macs: what the second has more than the first.
+        where there is nothing. params, macs: what the second has more than the first. start, stop: its values in the
+        outline of the network that has it.
     """
 
     status: Status
@@ -36,11 +37,14 @@ class Change:
     after: str
     params: int
     macs: int
+    start: int
+    stop: int
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Equal changes in several places, with their sums. ``paths`` are all places, in order."""
+    """Equal changes in several places, with their sums. ``paths`` are all places, in order; layers in a row that came or
+    went together are one place, that of the first."""
 
     status: Status
     before: str
@@ -65,7 +69,7 @@ def changes(a: Trace, b: Trace) -> list[Change]:
 def grouped(found: Iterable[Change]) -> list[Group]:
     """Equal changes together, in the order of their first places."""
     groups: dict[tuple[str, str, str], list[Change]] = {}
-    for change in found:
+    for change in _together(found):
         groups.setdefault((change.status, change.before, change.after), []).append(change)
     return [
         Group(same[0].status, same[0].before, same[0].after, tuple(c.path for c in same),
@@ -74,13 +78,38 @@ def grouped(found: Iterable[Change]) -> list[Group]:
     ]  # fmt: skip
 
 
+def _together(found: Iterable[Change]) -> list[Change]:
+    """Layers of one module that follow each other and came or went as one change."""
+    joined: list[Change] = []
+    before: Change | None = None
+    for change in found:
+        together = before is not None and _follows(before, change)
+        before = change
+        if together:
+            last = joined[-1]
+            text = f"{last.before or last.after} {change.before or change.after}"
+            joined[-1] = replace(
+                last, before=text if change.before else "", after=text if change.after else "", stop=change.stop,
+                params=last.params + change.params, macs=last.macs + change.macs,
+            )  # fmt: skip
+        else:
+            joined.append(change)
+    return joined
+
+
+def _follows(before: Change, change: Change) -> bool:
+    layers = before.stop - before.start == change.stop - change.start == 1
+    module = before.path.rpartition(".")[0] == change.path.rpartition(".")[0]
+    return before.status == change.status in ("added", "removed") and before.stop == change.start and layers and module
+
+
 def _change(a: Outline, b: Outline, pair: Pair, partner: dict[int, int], back: dict[int, int]) -> Change | None:
     x, y = pair
     if x is None and y is not None:
-        return Change("added", y.path, "", _text(b, y), *_figures(b, y))
+        return Change("added", y.path, "", _text(b, y), *_figures(b, y), y.start, y.stop)
     if y is None and x is not None:
         params, macs = _figures(a, x)
-        return Change("removed", x.path, _text(a, x), "", -params, -macs)
+        return Change("removed", x.path, _text(a, x), "", -params, -macs, x.start, x.stop)
     assert isinstance(x, Leaf)
     assert isinstance(y, Leaf)
     before, after = _text(a, x), _text(b, y)
@@ -88,7 +117,7 @@ def _change(a: Outline, b: Outline, pair: Pair, partner: dict[int, int], back: d
     status = _status(a, b, x, y, partner, back)
     if status is None and (p, m) == (q, n):
         return None
-    return Change(status or "reshaped", y.path, before, after, q - p, n - m)
+    return Change(status or "reshaped", y.path, before, after, q - p, n - m, y.start, y.stop)
 
 
 def _status(a: Outline, b: Outline, x: Leaf, y: Leaf, partner: dict[int, int], back: dict[int, int]) -> Status | None:

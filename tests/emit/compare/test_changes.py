@@ -50,6 +50,14 @@ def test_a_change_of_order_is_a_few_layers() -> None:
     assert all("conv" not in (g.before, g.after) for g in found), "each convolution found its partner"
 
 
+def test_layers_that_came_together_are_one_line() -> None:
+    (only,) = grouped(
+        between("conv(8) relu conv(8, 5) relu" + HEAD, "conv(8) relu conv(8, 5) relu conv(8, 1) gelu" + HEAD)
+    )
+    assert (only.status, only.after, only.paths) == ("added", "conv(8, k=1, bias=true) gelu", ("conv3",))
+    assert only.params == 72
+
+
 @pytest.mark.parametrize(
     "pair",
     [("resnet20", "wrn16-2"), ("resnet18", "densenet"), ("vgg", "vit"), ("ode", "lenet5"), ("inception", "squeezenet")],
