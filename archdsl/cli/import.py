@@ -71,10 +71,12 @@ def found(source: Named, input: str | None, *, trace: bool, unused: bool, time: 
     except ImportError as error:
         raise EnvError("torch is not installed", help="pip install torch") from error
     if source.kind == "file":
+        from archdsl.lift.match import read
         from archdsl.lift.worker import in_process
 
         say(f"note: {source.path} is run as code, for at most {time:g} seconds")
         answer = in_process(source, shape, unused, time)
+        read(answer["text"])  # whatever ran there, what is written is a spec
         return answer["text"], seen(answer["report"])
     from dataclasses import asdict
 

@@ -78,7 +78,8 @@ def _value(graph: fx.GraphModule, node: fx.Node, values: dict[fx.Node, Any], ste
         steps.findings.append(Finding(steps.path, shown, str(error)))
         return UNKNOWN
     except (TypeError, AttributeError, IndexError, KeyError):
-        steps.findings.append(Finding(steps.path, shown, "called in a way that no word stands for"))
+        why = "arithmetic on weights" if any(isinstance(a, Param) for a in args[:1]) else "called as no word can say"
+        steps.findings.append(Finding(steps.path, shown, why))
         return UNKNOWN
     if inplace and node.args and isinstance(node.args[0], fx.Node):
         values[node.args[0]] = value  # whoever reads the argument from here on sees the result

@@ -39,7 +39,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("name", ["Unknown", pytest.param("Broken")])
+@pytest.mark.parametrize("name", ["Unknown", pytest.param("Broken", marks=pytest.mark.slow)])
 def test_nothing_half_written(name: str, cli: Cli, tmp_path: Path) -> None:
     code, message = REFUSED[name]
     done = cli("import", f"{KINDS}:{name}", *INPUT, "-o", "net.arch")

@@ -118,7 +118,8 @@ def _word(word: str, name: str, given: str) -> Callable[..., View]:
 
     def put(steps: Steps, x: View, *args: int, **named: int) -> View:
         (n,) = (*args, *(v for k, v in named.items() if k == given))
-        return steps.view(steps.put(word, steps.plain(x), **{name: n}))
+        setting: dict[str, Any] = {name: n}
+        return steps.view(steps.put(word, steps.plain(x), **setting))
 
     return put
 
