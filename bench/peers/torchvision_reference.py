@@ -21,7 +21,7 @@ from torchvision import transforms
 
 task = work()
 torch.set_num_threads(task.threads)
-model, clock = network(task), Clock()
+model, clock = network(task), Clock(task)
 folder = Path(task.checkout) / "references" / "classification"
 sys.path.insert(0, str(folder))
 warnings.filterwarnings("ignore")
@@ -43,9 +43,9 @@ def raced(name: str, **options: Any) -> torch.nn.Module:
 torchvision.models.get_model = raced
 with tempfile.TemporaryDirectory() as out:
     sys.argv = [
-        str(folder / "train.py"), "--data-path", task.folder, "--model", "raced", "--device", "cpu",
+        str(folder / "train.py"), "--data-path", task.folder, "--model", "raced", "--device", task.device,
         "--batch-size", str(task.batch), "--epochs", str(task.epochs), "--opt", "sgd", "--lr", str(task.lr),
-        "--momentum", str(task.momentum), "--weight-decay", "0", "--lr-step-size", "1000", "--workers", "0",
+        "--momentum", str(task.momentum), "--weight-decay", "0", "--lr-step-size", "1000", "--workers", str(task.workers),
         "--output-dir", out,
     ]  # fmt: skip
     options = runpy.run_path(sys.argv[0])

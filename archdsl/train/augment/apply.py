@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from archdsl.errors import ArchError
 from archdsl.train.augment import colour
+from archdsl.train.augment.each import by_number
 from archdsl.train.augment.geometry import affine, boxes, crop, flip, resized, windows
 from archdsl.train.augment.rand import autoaugment, randaugment, trivialaugment
 from archdsl.train.chance import Chance, Chances
@@ -140,12 +144,12 @@ def _jittered(images: Tensor, word: changes.Jitter, chance: Chance) -> Tensor:
     parts = [(change, chance.uniform(middle - s, middle + s)) for change, s, middle in wanted if s]
     order = torch.stack([chance.uniform() for _ in parts]).argsort(0)
     for place in order:
-        out = images.clone()
-        for number, (change, by) in enumerate(parts):
-            rows = (place == number).nonzero()[:, 0]
-            out[rows] = change(images[rows], by[rows])
-        images = out
+        images = by_number(images, place, [partial(_by, change, by) for change, by in parts])
     return images
+
+
+def _by(change: Callable[[Tensor, Tensor], Tensor], by: Tensor, images: Tensor, rows: Any) -> Tensor:
+    return change(images, by[rows])
 
 
 def _stretched(images: Tensor, word: Stretched, chance: Chance) -> Tensor:
