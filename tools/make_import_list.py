@@ -23,6 +23,7 @@ from archdsl.errors import ArchError  # noqa: E402
 from archdsl.lift.findings import Refused  # noqa: E402
 
 DATA, PAGE = REPO / "docs" / "import.json", REPO / "docs" / "import.md"
+REDUCED = {"vit_h_14": 112}  # the logits of these are compared at half the size, which takes a quarter of the time
 BEGIN, END = "<!-- table: tools/make_import_list.py -->", "<!-- end of table -->"
 
 
@@ -78,7 +79,11 @@ def measured(name: str, before: dict[str, Any]) -> dict[str, Any]:
     own = {"hash": spec.hash, "input": "x".join(map(str, shape)), "lines": lines, "characters": len(body)}
     if before.get("hash") == spec.hash and before.get("versions") == versions:
         return {**before, **own}
-    report = pass_gate(graph, read(body), steps, output, name, sum(p.numel() for p in module.parameters()))
+    held = sum(p.numel() for p in module.parameters())
+    if name in REDUCED:
+        del graph, steps, module
+        return {**own, **reduced(name, body, held), "versions": versions}
+    report = pass_gate(graph, read(body), steps, output, name, held)
     return {
         **own,
         "params": report.params,
@@ -87,6 +92,27 @@ def measured(name: str, before: dict[str, Any]) -> dict[str, Any]:
         "seconds": round(time.perf_counter() - began, 1),
         "versions": versions,
     }
+
+
+def reduced(name: str, body: str, held: int) -> dict[str, Any]:
+    """The parameters at the network's own size, and the logits at half of it."""
+    from torchvision import models
+
+    from archdsl.ir.cost import cost
+    from archdsl.lift.gate import pass_gate
+    from archdsl.lift.lift import lift
+    from archdsl.lift.match import read
+    from archdsl.lift.trace import traced
+    from archdsl.lift.write import written
+
+    size = REDUCED[name]
+    assert cost(read(body)).params == held
+    module = models.get_model(name, image_size=size)
+    graph = traced(module, (3, size, size), name)
+    text, steps, _ = written(*(found := lift(graph, (3, size, size), name, module)), (3, size, size))
+    assert text == body.replace(f"input 3x{size * 2}x{size * 2}", f"input 3x{size}x{size}")
+    report = pass_gate(graph, read(text), steps, found[1], name)
+    return {"params": held, "difference": report.difference, "precision": f"{report.precision}, at 3x{size}x{size}"}
 
 
 def write(records: dict[str, Any]) -> None:
