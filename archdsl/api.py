@@ -18,15 +18,14 @@ from archdsl.expand import Graph, Setting, Settled, expand, settle
 from archdsl.expand.inspect import too_deep
 from archdsl.expand.overrides import override
 from archdsl.expand.pin import pinned
+from archdsl.expand.settle import check_labels
 from archdsl.expand.text import canonical_text
 from archdsl.ir.cost import Cost, cost
-from archdsl.ir.places import stretch
 from archdsl.ir.trace import Trace
 from archdsl.registry import params
 from archdsl.syntax import ast
 from archdsl.syntax.locate import locate
 from archdsl.syntax.parse import parse
-from archdsl.words.train.values import Freeze, PartRate
 
 if TYPE_CHECKING:
     from torch import nn
@@ -125,9 +124,7 @@ def whole(source: Source, file: ast.File) -> Spec:
     try:
         graph = expand(file)
         settled = settle(graph)
-        for setting in graph.train:
-            if isinstance(setting.value, Freeze | PartRate):
-                stretch(settled.trace, setting.value.part)
+        check_labels(settled.trace, graph.train)
         return Spec(source.name, source.text, file, graph, settled, cost(settled.trace))
     except RecursionError:
         raise too_deep() from None

@@ -12,7 +12,7 @@ from archdsl.expand.bias import decide_biases
 from archdsl.expand.graph import Graph
 from archdsl.expand.holes import axes, choose, holes
 from archdsl.expand.lint import lints
-from archdsl.expand.settle import assumed, check_end, with_head
+from archdsl.expand.settle import assumed, check_end, check_labels, with_head
 from archdsl.expand.statements import expand
 from archdsl.ir.nodes import Seq
 from archdsl.ir.symbol import CLASSES
@@ -85,6 +85,7 @@ def _one(file: ast.File, memo: Memo) -> Inspection:
         root = decide_biases(graph.root, memo.decided)
         trace = walker.run(root, shape, "", lambda out: with_head(out, classes, notes))
         check_end(trace, classes, graph.root.span)
+        check_labels(trace, graph.train)
         notes += lints(trace)
     except SpecError as error:
         errors = tuple(found.values()) or error.diagnostics  # the second may only follow from the first

@@ -11,11 +11,13 @@ from archdsl.expand.lint import lints
 from archdsl.ir.layer import Layer, words
 from archdsl.ir.make import o
 from archdsl.ir.nodes import Node
+from archdsl.ir.places import stretch
 from archdsl.ir.trace import Trace, trace_node
+from archdsl.words.train.values import Freeze, PartRate
 
 if TYPE_CHECKING:
     from archdsl.errors import Span
-    from archdsl.expand.graph import Graph
+    from archdsl.expand.graph import Graph, Setting
     from archdsl.registry.types import Shape
 
 ASSUMED: tuple[Shape, int] = ((3, 32, 32), 10)
@@ -71,6 +73,17 @@ def check_end(trace: Trace, classes: int, span: Span | None) -> None:
     if trace.out != (classes,):
         raise fail("A305", f"the network ends in {words(trace.out)}, and there are {classes} classes", span,
                    "end it with `linear(classes)`")  # fmt: skip
+
+
+def check_labels(trace: Trace, train: tuple[Setting, ...]) -> None:
+    """Refuse train words that name a part which the network does not have.
+
+    Raises:
+        SpecError: A223.
+    """
+    for setting in train:
+        if isinstance(setting.value, Freeze | PartRate):
+            stretch(trace, setting.value.part)
 
 
 def with_head(out: Shape, classes: int, notes: list[Diagnostic]) -> tuple[Node, ...]:

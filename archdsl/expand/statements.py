@@ -49,15 +49,15 @@ def expand(file: ast.File, memo: Memo | None = None) -> Graph:
             graph[name] = make()
         except SpecError as error:
             errors.append(error)
-    if memo is None:
-        collect(errors)
     try:
         shape, classes = _declared(graph["data"])
     except ArchError as error:
-        if memo is None:
+        if memo is None and not errors:
             raise
         shape = classes = None
         errors.append(fail("A209", error.message, one["data"].span, error.help))
+    if memo is None:
+        collect(errors)
     graph["input"] = graph["input"] or shape
     graph["classes"] = graph["classes"] or classes
     return Graph(**graph, notes=() if errors else tuple(_unused(file, env.budget.used)))

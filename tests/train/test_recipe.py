@@ -241,9 +241,9 @@ def test_the_shipped_spec_trains_on_the_embedded_data() -> None:
 
 
 def test_a_new_word_leaves_the_hashes_of_other_experiments() -> None:
-    assert "lookahead" not in str(TrainSettings())
-    assert "epochs=10" in str(TrainSettings())
-    assert "biaslr=BiasRate(scale=64.0, norms=False)" in str(TrainSettings(biaslr=recipe.biaslr()))
+    assert "lookahead" not in TrainSettings().shown()
+    assert "epochs" in TrainSettings().shown()
+    assert "biaslr" in TrainSettings(biaslr=recipe.biaslr()).shown()
     hashes = {load(f"net conv(8) gap linear(10)\ntrain sgd(0.1) {w}\n", input=(3, 8, 8), classes=10).hash
               for w in ("", "tta", "tta(shift=1)", "lookahead", "biaslr", "biaslr(norms=true)")}  # fmt: skip
     assert len(hashes) == 6
