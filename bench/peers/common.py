@@ -43,6 +43,7 @@ class Work:
     device: str = "cpu"
     workers: int = 0  # of a peer's loader
     compiled: bool = False
+    native: bool = True  # archdsl's own kernels
 
     @property
     def per_epoch(self) -> int:

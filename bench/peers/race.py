@@ -26,7 +26,9 @@ OURS = "archdsl"
 SIDES = {
     OURS: ("ours.py", {"precision": "auto"}),
     "archdsl fp32": ("ours.py", {"precision": "fp32"}),
+    "archdsl, torch's kernels": ("ours.py", {"native": False}),
     "timm": ("timm_script.py", {}),
+    "timm channels_last": ("timm_script.py", {"channels_last": True}),
     "timm bf16 channels_last": ("timm_script.py", {"precision": "bf16", "channels_last": True}),
     "Lightning": ("lightning_fit.py", {}),
     "Lightning bf16": ("lightning_fit.py", {"precision": "bf16"}),
@@ -51,6 +53,7 @@ def run(script: str, work: Work, cache: str) -> dict[str, Any]:
     """One contender's process, its wall time with it."""
     # What our command sets before torch is imported; the peers keep OpenMP's own way, which is faster alone.
     own = {"GOMP_SPINCOUNT": SPINS} if script in ("ours.py", "hand.py") else {}
+    own |= {} if work.native else {"ARCHDSL_NATIVE": "0"}
     begun = time.perf_counter()
     done = subprocess.run(
         [sys.executable, str(HERE / script), command(work)], capture_output=True, text=True, check=False,
