@@ -17,16 +17,12 @@ pytest.importorskip("onnxruntime")
 
 from archdsl.emit.deploy import Form
 from archdsl.emit.onnx import export
-from archdsl.errors import ArchError
 
 pytestmark = pytest.mark.usefixtures("one_registry")
 
 ROOT = specs()[0].parent
 QUICK = {"lenet5.arch", "mlp.arch", "ode.arch"}
 NAMES = sorted(str(path.relative_to(ROOT)) for path in specs())
-
-# Shipped specs that have no ONNX form, what is said of them, and the change that gives them one.
-WITHOUT = {"ode.arch": ("dopri5 chooses its steps", "t=1)", "t=1, solver=rk4, steps=2)")}
 
 # Fifty-six layers without skips amplify rounding: with weights that let an image through, torch's own float32 is 6e-4 of
 # the largest logit away from its float64, and no file could be nearer. Its fresh weights let nothing through, so that
@@ -36,11 +32,6 @@ RESTLESS = {"plain56.arch"}
 
 def passes(name: str, lived: Any, folder: Path) -> None:
     spec = load(ROOT / name)
-    if name in WITHOUT:
-        message, before, after = WITHOUT[name]
-        with pytest.raises(ArchError, match=message):
-            export(build(spec.trace), folder / "x.onnx", Form(spec.input, spec.classes))
-        spec = load((ROOT / name).read_text("utf-8").replace(before, after))
     model = build(spec.trace)
     initialise(model, 0)
     if name not in RESTLESS:
@@ -52,7 +43,7 @@ def passes(name: str, lived: Any, folder: Path) -> None:
 
 
 def test_the_quick_ones_are_shipped() -> None:
-    assert set(NAMES) >= QUICK | WITHOUT.keys() | RESTLESS
+    assert set(NAMES) >= QUICK | RESTLESS
 
 
 @pytest.mark.parametrize("name", sorted(QUICK))
