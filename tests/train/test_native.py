@@ -15,7 +15,7 @@ from torch.nn import functional
 import archdsl
 from archdsl.train.fast import fast
 from archdsl.train.fast.native import available, fuse_norms
-from archdsl.train.fast.native.library import library
+from archdsl.train.fast.native.kernels import kernels
 from archdsl.train.fast.native.norm import FusedNorm
 from archdsl.train.init import initialise
 from archdsl.train.plan import PLAIN, Plan, forward_context, prepare
@@ -225,7 +225,7 @@ def test_eval_mode_and_odd_sides_are_left_to_torch() -> None:
 
 PROGRAM = """
 import torch
-from archdsl.train.fast.native.library import available
+from archdsl.train.fast.native.kernels import available
 print(available("bf16"))
 """
 
@@ -248,6 +248,6 @@ def test_processes_that_start_together_share_one_library(tmp_path: Path) -> None
 
 @needs
 def test_other_types_have_no_kernels() -> None:
-    assert library(torch.float16) is None
+    assert kernels(torch.float16) is None
     x = torch.randn(2, 3, 4, 4, dtype=torch.float64).to(memory_format=LAST)
     torch.testing.assert_close(FusedNorm(nn.BatchNorm2d(3).double())(x), nn.BatchNorm2d(3).double()(x))

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from archdsl.train.chance import Chances
 from archdsl.train.device import Normalise
-from archdsl.train.fast.native.library import library
+from archdsl.train.fast.native.kernels import kernels
 from archdsl.words.data.changes import Augmentation, Crop, Flip, Mixing
 
 BYTES = 256
@@ -28,7 +28,7 @@ class Batches:
 
     def __call__(self, images: Tensor, step: int, total: int | None = None, start: int = 0) -> Tensor:
         """(N, C, H, W) of bytes; ``step``, ``total`` and ``start`` key the draws, as ``augment`` has them."""
-        lib, images, (n, c, h, w) = library(torch.float32), images.contiguous(), images.shape
+        lib, images, (n, c, h, w) = kernels(torch.float32), images.contiguous(), images.shape
         assert lib is not None
         out = torch.empty((n, c, h, w), memory_format=torch.channels_last)
         places = [t.int() for t in self._places(n, w, step, total, start)]

@@ -16,7 +16,7 @@ from torch import Tensor, fx, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from archdsl.train.fast.native.library import BLOCKS, library
+from archdsl.train.fast.native.kernels import BLOCKS, kernels
 
 LAST = torch.channels_last
 # Channels, or channels × width before a pooling: a thread keeps up to ten arrays of so many floats on its stack.
@@ -31,7 +31,7 @@ class _Norm(torch.autograd.Function):
         ctx: Any, x: Tensor, skip: Tensor | None, weight: Tensor | None, bias: Tensor | None, eps: float, relu: bool,
         pool: bool,
     ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
-        (n, c, h, w), lib = x.shape, library(x.dtype)
+        (n, c, h, w), lib = x.shape, kernels(x.dtype)
         assert lib is not None
         shape = (n, c, h // 2, w // 2) if pool else (n, c, h, w)
         y = torch.empty(shape, dtype=x.dtype, memory_format=LAST)
@@ -52,7 +52,7 @@ class _Norm(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, dy: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
         x, y, place, mean, inverse, scale, shift = ctx.saved_tensors
-        (n, c, h, w), lib = x.shape, library(x.dtype)
+        (n, c, h, w), lib = x.shape, kernels(x.dtype)
         assert lib is not None
         dy = dy.contiguous(memory_format=LAST)
         dx = torch.empty_like(x)
@@ -99,7 +99,7 @@ class FusedNorm(nn.Module):
             and x.is_contiguous(memory_format=LAST)
             and x.numel() // x.shape[1] > 1
             and x.shape[1] <= WIDEST
-            and library(x.dtype) is not None
+            and kernels(x.dtype) is not None
             and all(p.dtype == torch.float32 for p in self.norm.parameters())
         )
         if fits and skip is not None:

@@ -30,7 +30,7 @@ BACKWARD: list[Any] = [POINTER] * 6 + [LONG] * 4 + [INT] + [POINTER] * 9 + [INT]
 
 
 @cache
-def library(kind: torch.dtype) -> ctypes.CDLL | None:
+def kernels(kind: torch.dtype) -> ctypes.CDLL | None:
     """The kernels for float32 or bfloat16; None where they cannot be had.
 
     They are built for Linux, whose torch shares its OpenMP with them; another system, a machine without a compiler,
@@ -59,7 +59,7 @@ def library(kind: torch.dtype) -> ctypes.CDLL | None:
 
 def available(precision: str = "fp32") -> bool:
     """Whether the kernels can be had for a net in this precision; compiles them if they have not been yet."""
-    return library(torch.float32) is not None and (precision == "fp32" or library(torch.bfloat16) is not None)
+    return kernels(torch.float32) is not None and (precision == "fp32" or kernels(torch.bfloat16) is not None)
 
 
 def _compile(compiler: str, flags: tuple[str, ...], file: Path) -> None:
