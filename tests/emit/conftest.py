@@ -44,11 +44,15 @@ def shake(model: nn.Module) -> nn.Module:
 
 def lively(model: nn.Module, shape: tuple[int, ...]) -> nn.Module:
     """A shaken model in eval mode whose batch norms have seen images: fresh statistics let next to nothing of an image
-    through fifty layers, and then any two graphs would agree."""
+    through fifty layers, and then any two graphs would agree. Without batch norm the weights are He's (2015), which keep
+    the scale of an image."""
     shake(model)
+    norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    for norm in norms:
+        norm.momentum = 1.0
     for module in model.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            module.momentum = 1.0
+        if not norms and isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=torch.Generator().manual_seed(3))
     with torch.no_grad():
         model.train()(torch.randn(4, *shape, generator=torch.Generator().manual_seed(2)))
     return model.eval()
