@@ -112,17 +112,8 @@ def gather(
         scales=scales(experiment),
     )
     check_parts(job)
-    notes = tuple(
-        n
-        for n in (
-            note,
-            ", ".join(filter(None, (said, why))),
-            told,
-            *begun.notes,
-            f"{world.size} processes" if world.size > 1 else "",
-        )
-        if n
-    )
+    several = f"{world.size} processes" if world.size > 1 else ""
+    notes = tuple(filter(None, (note, ", ".join(filter(None, (said, why))), told, *begun.notes, several)))
     facts = {
         "source": splits.source,
         "classes": list(data.dataset.class_names),

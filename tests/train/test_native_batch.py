@@ -8,9 +8,14 @@ import torch
 from archdsl.train.augment import augment
 from archdsl.train.chance import Chances
 from archdsl.train.device import normalise
+from archdsl.train.events import EpochDone
+from archdsl.train.experiment import TrainSettings
 from archdsl.train.fast.native import available
 from archdsl.train.fast.native.batch import Batches, takes
+from archdsl.train.loop import Training
 from archdsl.words.data.changes import Augmentation, Brightness, Crop, Flip, Mixup
+
+from .nets import job
 
 CPU = torch.device("cpu")
 CASES: dict[str, tuple[Augmentation, ...]] = {
@@ -33,6 +38,24 @@ def test_bits(case: str, shape: tuple[int, int, int]) -> None:
         assert made.is_contiguous(memory_format=torch.channels_last)
     part = batches(images[4:9], 5, total=11, start=4)
     assert torch.equal(part, normal(augment(images, words, Chances(7, CPU), 5))[4:9])
+
+
+@pytest.mark.skipif(not available(), reason="needs Linux and a C compiler")
+def test_a_training_takes_its_batches_from_the_kernel_and_learns_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[int] = []
+    plain = Batches.__call__
+    monkeypatch.setattr(Batches, "__call__", lambda self, *given: made.append(1) or plain(self, *given))
+    ends = []
+    for native in (False, True):
+        work = job(TrainSettings(epochs=2, batch=16), augment=(Flip(0.5), Crop(2)), channels_last=True, native=native)
+        training = Training(work)
+        losses = [e.loss for e in training.events() if isinstance(e, EpochDone)]
+        assert len(made) == (training.step if native else 0)
+        ends.append(losses)
+    # The bytes are equal; of one channel torch keeps another layout, and its convolution rounds otherwise.
+    assert ends[1] == pytest.approx(ends[0], abs=1e-6)
 
 
 def test_other_words_are_left_to_the_plain_functions() -> None:

@@ -63,8 +63,8 @@ class _Norm(torch.autograd.Function):
             _at(x), _at(y), _at(dy), _at(place), _at(dx), _at(dskip), n, h, w, c, ctx.gate,
             *map(_at, (mean, inverse, scale, shift, dweight, dbias, one, two, sums)), torch.get_num_threads(),
         )  # fmt: skip
-        affine = ctx.needs_input_grad[2]
-        return dx, dskip, dweight if affine else None, dbias if ctx.needs_input_grad[3] else None, None, None, None
+        wanted = ctx.needs_input_grad
+        return dx, dskip, dweight if wanted[2] else None, dbias if wanted[3] else None, None, None, None
 
 
 def _at(t: Tensor | None) -> int | None:

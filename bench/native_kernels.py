@@ -1,0 +1,72 @@
+"""Our kernels for a CPU beside torch's functions, on one thread: the four batch norms of `vgg[16x2,32x2] +bn` with what follows
+each, forward and backward, and the making of a batch by flip and crop.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import torch
+from _timing import comparison, interleave, options, publish
+from torch import Tensor, nn
+from torch.nn import functional
+
+from archdsl.train.augment import augment
+from archdsl.train.chance import Chances
+from archdsl.train.device import normalise
+from archdsl.train.fast.native import available
+from archdsl.train.fast.native.batch import Batches
+from archdsl.train.fast.native.norm import FusedNorm
+from archdsl.words.data.changes import Crop, Flip
+
+LAST, BATCH = torch.channels_last, 128
+LAYERS = ((16, 32, False), (16, 32, True), (32, 16, False), (32, 16, True))  # channels, side, whether a pooling follows
+CPU = torch.device("cpu")
+
+
+class Plain(nn.Module):
+    """torch's functions, the pooling before the ReLU as our nets have it."""
+
+    def __init__(self, norm: nn.BatchNorm2d, pool: bool) -> None:
+        super().__init__()
+        self.norm, self.pool = norm, pool
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W)."""
+        y = self.norm(x)
+        return functional.relu_(functional.max_pool2d(y, 2) if self.pool else y)
+
+
+def steps(layers: list[nn.Module], images: list[Tensor]) -> None:
+    """Forward and backward of each layer by itself."""
+    for layer, x in zip(layers, images, strict=True):
+        layer(x).sum().backward()
+        x.grad = None
+
+
+def main() -> None:
+    """Measure and publish."""
+    args = options(__doc__, rounds=31).parse_args()
+    if not available():
+        sys.stderr.write("the kernels cannot be had here: they need Linux and a C compiler\n")
+        raise SystemExit(4)
+    torch.set_num_threads(1)
+    images = [torch.randn(BATCH, c, s, s).to(memory_format=LAST).requires_grad_() for c, s, _ in LAYERS]
+    ours: list[nn.Module] = [FusedNorm(nn.BatchNorm2d(c), True, nn.MaxPool2d(2) if p else None) for c, _, p in LAYERS]
+    theirs: list[nn.Module] = [Plain(nn.BatchNorm2d(c), p) for c, _, p in LAYERS]
+    norms = interleave({"torch": lambda: steps(theirs, images), "ours": lambda: steps(ours, images)}, args.rounds, 3)
+    words, chances, normal = (Flip(0.5), Crop(4)), Chances(0, CPU), normalise((0.5,) * 3, (0.25,) * 3, CPU)
+    raw, batches = torch.randint(0, 256, (BATCH, 3, 32, 32), dtype=torch.uint8), Batches(words, chances, normal)
+    made = interleave(
+        {"torch": lambda: normal(augment(raw, words, chances, 0)).contiguous(memory_format=LAST),
+         "ours": lambda: batches(raw, 0)}, args.rounds, 3,
+    )  # fmt: skip
+    tables = [
+        comparison(f"four batch norms, ReLU and pooling, forward and backward, {BATCH} images", norms, "torch"),
+        comparison(f"a batch of {BATCH} images of 32×32: flip, crop, normalise, channels_last", made, "torch"),
+    ]
+    publish("native_kernels", tables, {"norms": norms, "batch": made}, ["torch"], args.out)
+
+
+if __name__ == "__main__":
+    main()
