@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn import functional
 
 from archdsl.train.fast import fast
-from archdsl.train.fast.native import available, has_norms
+from archdsl.train.fast.native import available, has_parts
 from archdsl.train.fast.remember import recall, remember, signature
 from archdsl.train.fast.worth import compile_worth, graph_worth, size
 
@@ -96,7 +96,7 @@ def _form(
         return plain, ""
     shape = tuple(batch_shape)
     best = replace(plain, fused=True, channels_last=len(shape) == 4 and device.type != "mps")
-    best = replace(best, native=device.type == "cpu" and best.channels_last and has_norms(model) and available())
+    best = replace(best, native=device.type == "cpu" and best.channels_last and available() and has_parts(model))
     half = replace(best, precision="bf16", native=best.native and _has_bf16() and available("bf16"))
     if wish != "auto" or device.type != "cpu":
         taken = half if _takes_bf16(device, wish) else best

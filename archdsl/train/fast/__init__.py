@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from torch import fx, nn
 
 from archdsl.train.fast.memory import keep_pages
-from archdsl.train.fast.native import fuse_norms
+from archdsl.train.fast.native import fuse
 from archdsl.train.fast.pool import pool_first
 
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ def fast(model: fx.GraphModule, plan: Plan) -> nn.Module:
 
     The result has the model's own modules, so a step on the one trains the other, and ``model.train()`` and
     ``model.eval()`` set the mode of both. With ``plan.fused`` the process also keeps the memory that it frees;
-    with ``plan.native`` too, batch norm and what follows it run in our own kernels.
+    with ``plan.native`` too, convolutions, and batch norm and what follows it, run in our own kernels.
     """
     if not plan.fused:
         return model
     keep_pages()
     net = pool_first(model)
-    return fuse_norms(net) if plan.native else net
+    return fuse(net) if plan.native else net

@@ -15,18 +15,31 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from archdsl.train.datasets.roots import cache_root
 
-SOURCES = tuple(Path(__file__).with_name(name) for name in ("norm.c", "batch.c"))
+SOURCES = tuple(Path(__file__).with_name(name) for name in ("norm.c", "batch.c", "winograd.c"))
+HEADERS = (Path(__file__).with_name("lanes.h"),)
 # No -ffast-math: it would assume that there is no NaN, and a run that diverges is known by its NaNs.
 FLAGS = ("-O3", "-march=native", "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared")
 SECONDS = 120  # for a compiler on a busy machine; it takes about two
 BLOCKS = 32  # as in norm.c
 POINTER, LONG, INT, FLOAT = ctypes.c_void_p, ctypes.c_long, ctypes.c_int, ctypes.c_float
-FORWARD: list[Any] = [*[POINTER] * 4, *[LONG] * 4, POINTER, POINTER, FLOAT, INT] + [POINTER] * 7 + [INT]
-BATCH: list[Any] = [*[POINTER] * 2, *[LONG] * 4, *[POINTER] * 4, INT]
-BACKWARD: list[Any] = [POINTER] * 6 + [LONG] * 4 + [INT] + [POINTER] * 9 + [INT]
+TAKEN: dict[str, list[Any]] = {
+    "norm_forward": [*[POINTER] * 4, *[LONG] * 4, POINTER, POINTER, FLOAT, INT] + [POINTER] * 7 + [INT],
+    "norm_backward": [POINTER] * 6 + [LONG] * 4 + [INT] + [POINTER] * 9 + [INT],
+    "batch": [*[POINTER] * 2, *[LONG] * 4, *[POINTER] * 4, INT],
+    "winograd": [POINTER] * 5 + [LONG] * 6 + [INT, POINTER, INT],
+    "winograd_weight": [POINTER] * 4 + [LONG] * 6 + [POINTER, INT],
+}
+# What gives a number: floats of room that is wanted, and of a vector.
+GIVEN: dict[str, list[Any]] = {
+    "winograd_room": [LONG] * 4,
+    "winograd_weight_room": [LONG] * 4,
+    "few_room": [LONG] * 5,
+    "lanes": [],
+}
 
 
 @cache
@@ -49,9 +62,10 @@ def kernels(kind: torch.dtype) -> ctypes.CDLL | None:
         if not file.is_file():
             _compile(compiler, flags, file)
         found = ctypes.CDLL(str(file))
-        found.norm_forward.argtypes, found.norm_forward.restype = FORWARD, None
-        found.norm_backward.argtypes, found.norm_backward.restype = BACKWARD, None
-        found.batch.argtypes, found.batch.restype = BATCH, None
+        for names, gives in ((TAKEN, None), (GIVEN, LONG)):
+            for name, takes in names.items():
+                function = getattr(found, name)
+                function.argtypes, function.restype = takes, gives
     except (OSError, subprocess.SubprocessError, AttributeError):
         return None
     return found
@@ -60,6 +74,11 @@ def kernels(kind: torch.dtype) -> ctypes.CDLL | None:
 def available(precision: str = "fp32") -> bool:
     """Whether the kernels can be had for a net in this precision; compiles them if they have not been yet."""
     return kernels(torch.float32) is not None and (precision == "fp32" or kernels(torch.bfloat16) is not None)
+
+
+def at(t: Tensor | None) -> int | None:
+    """Where its values are; None, which C takes for NULL, of none."""
+    return None if t is None else t.data_ptr()
 
 
 def _compile(compiler: str, flags: tuple[str, ...], file: Path) -> None:
@@ -87,7 +106,7 @@ def _signature(compiler: str, flags: tuple[str, ...]) -> str:
     except OSError:
         processor = [platform.processor()]
     parts = (
-        [source.read_bytes() for source in SOURCES],
+        [source.read_bytes() for source in (*SOURCES, *HEADERS)],
         compiler,
         os.stat(compiler).st_size,
         flags,

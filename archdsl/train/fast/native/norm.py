@@ -16,7 +16,8 @@ from torch import Tensor, fx, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from archdsl.train.fast.native.kernels import BLOCKS, kernels
+from archdsl.train.fast.native.copy import copied
+from archdsl.train.fast.native.kernels import BLOCKS, at, kernels
 
 LAST = torch.channels_last
 # Channels, or channels × width before a pooling: a thread keeps up to ten arrays of so many floats on its stack.
@@ -40,8 +41,8 @@ class _Norm(torch.autograd.Function):
         about = x[0, :, 0, 0].float()
         sums = torch.empty(BLOCKS * 2 * c, dtype=torch.float64)
         lib.norm_forward(
-            _at(x), _at(skip), _at(y), _at(place), n, h, w, c, _at(weight), _at(bias), eps, relu,
-            *map(_at, (mean, var, inverse, scale, shift, about, sums)), torch.get_num_threads(),
+            at(x), at(skip), at(y), at(place), n, h, w, c, at(weight), at(bias), eps, relu,
+            *map(at, (mean, var, inverse, scale, shift, about, sums)), torch.get_num_threads(),
         )  # fmt: skip
         ctx.save_for_backward(x, y if skip is not None else None, place, mean, inverse, scale, shift)
         ctx.gate = relu
@@ -60,15 +61,11 @@ class _Norm(torch.autograd.Function):
         dweight, dbias, one, two = torch.empty(4, c).unbind()
         sums = torch.empty(BLOCKS * 2 * c, dtype=torch.float64)
         lib.norm_backward(
-            _at(x), _at(y), _at(dy), _at(place), _at(dx), _at(dskip), n, h, w, c, ctx.gate,
-            *map(_at, (mean, inverse, scale, shift, dweight, dbias, one, two, sums)), torch.get_num_threads(),
+            at(x), at(y), at(dy), at(place), at(dx), at(dskip), n, h, w, c, ctx.gate,
+            *map(at, (mean, inverse, scale, shift, dweight, dbias, one, two, sums)), torch.get_num_threads(),
         )  # fmt: skip
         wanted = ctx.needs_input_grad
         return dx, dskip, dweight if wanted[2] else None, dbias if wanted[3] else None, None, None, None
-
-
-def _at(t: Tensor | None) -> int | None:
-    return None if t is None else t.data_ptr()
 
 
 class FusedNorm(nn.Module):
@@ -120,20 +117,10 @@ class FusedNorm(nn.Module):
         norm.running_var.mul_(1 - share).add_(var, alpha=share * count / (count - 1))
 
 
-def has_norms(model: nn.Module) -> bool:
-    """Whether there is anything here to fuse."""
-    return any(type(m) is nn.BatchNorm2d for m in model.modules())
-
-
 def fuse_norms(model: fx.GraphModule) -> fx.GraphModule:
     """The net with each batch norm and what follows it as one module, on the same parameters and buffers."""
-    graph = fx.Graph()
-    graph.output(graph.graph_copy(model.graph, {}))
-    root: dict[str, Any] = dict(model.named_modules())
+    graph, holder, root = copied(model)
     norms = [node for node in graph.nodes if _type(node, root) is nn.BatchNorm2d and len(node.args) == 1]
-    holder = nn.Module()
-    holder.__dict__.update(model.__dict__)
-    holder._modules = dict(model._modules)
     for number, node in enumerate(norms):
         last, skip, relu, pool = _chain(node, root)
         name = f"fused{number}"
