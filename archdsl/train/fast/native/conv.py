@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.autograd.function import once_differentiable
 
-from archdsl.train.fast.native.copy import copied
+from archdsl.train.fast.native.holder import copied
 from archdsl.train.fast.native.kernels import at, kernels
 
 LAST = torch.channels_last
@@ -35,14 +35,8 @@ class _Conv(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         dy = dy.contiguous(memory_format=LAST)
         need_x, need_weight, need_bias, _ = ctx.needs_input_grad
-        dx = dweight = None
-        if need_x:
-            fits = x.shape[1] > FEW
-            dx = (
-                _winograd(dy, weight, None, 2 - ctx.pad, turn=True) if fits else _plain_gradient(dy, x, weight, ctx.pad)
-            )
-        if need_weight:
-            dweight = _weight_gradient(x, dy, weight, ctx.pad)
+        dx = _convolve(dy, weight, None, 2 - ctx.pad, turn=True) if need_x else None
+        dweight = _weight_gradient(x, dy, weight, ctx.pad) if need_weight else None
         return dx, dweight, dy.sum((0, 2, 3)) if ctx.biased and need_bias else None, None
 
 

@@ -37,7 +37,6 @@ TAKEN: dict[str, list[Any]] = {
 GIVEN: dict[str, list[Any]] = {
     "winograd_room": [LONG] * 4,
     "winograd_weight_room": [LONG] * 4,
-    "few_room": [LONG] * 5,
     "lanes": [],
 }
 
@@ -66,7 +65,7 @@ def kernels(kind: torch.dtype) -> ctypes.CDLL | None:
             for name, takes in names.items():
                 function = getattr(found, name)
                 function.argtypes, function.restype = takes, gives
-    except (OSError, subprocess.SubprocessError, AttributeError):
+    except (OSError, subprocess.SubprocessError):
         return None
     return found
 

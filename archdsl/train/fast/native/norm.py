@@ -16,7 +16,7 @@ from torch import Tensor, fx, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from archdsl.train.fast.native.copy import copied
+from archdsl.train.fast.native.holder import copied
 from archdsl.train.fast.native.kernels import BLOCKS, at, kernels
 
 LAST = torch.channels_last

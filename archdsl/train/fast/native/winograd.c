@@ -13,7 +13,7 @@
 #include <omp.h>
 #include <string.h>
 
-enum { POINTS = 36, PARTS = 16, GROUP = LANES < 8 ? 4 : LANES / 2 };
+enum { POINTS = 36, PARTS = 16 };
 
 /* Values of a block of tiles that one thread has at hand: its transformed image and products stay in the second cache. */
 enum { LEAST = 24, MOST = 96, NEAR = 1 << 16, MANY = 1 << 14 };
@@ -26,8 +26,9 @@ static long block(long c, long k) {
     return (tiles + ROWS - 1) / ROWS * ROWS;
 }
 
-/* Values of one point: not a power of two, or all points would share a few lines of the cache. */
-static long spread(long tiles, long channels) { return tiles * channels + 16; }
+/* Values from tile to tile, and from point to point: not powers of two, or all would share a few lines of the cache. */
+static long apart(long channels) { return channels % 64 ? channels : channels + 16; }
+static long spread(long tiles, long channels) { return tiles * apart(channels) + 16; }
 
 /* Input channels of which the sums of the weights' gradient are formed at a time, and parts of the tiles. */
 static long slice(long c, long k) { return c * k <= MANY ? c : least(c, MANY / k < 32 ? 32 : MANY / k / LANES * LANES); }
@@ -167,42 +168,51 @@ static INLINE void read_gradient(const float *y, long w, long c, float *out, lon
     }
 }
 
-/* ROWS tiles by `wide` vectors of output channels, at one point. */
-static INLINE void product(const float *v, long c, const float *u, float *m, long k, const int wide) {
+/* ROWS tiles by `wide` vectors of output channels, at one point, summed over c input channels. */
+static INLINE void product(const float *v, long one, const float *u, long c, float *m, long other, const int wide) {
     V sum[ROWS][2] = {0};
     for (long i = 0; i < c; i++, u += wide * LANES) {
-        V one = get(u), two = wide == 2 ? get(u + LANES) : one;
+        V left = get(u), right = wide == 2 ? get(u + LANES) : left;
 #pragma GCC unroll 16
         for (long r = 0; r < ROWS; r++) {
-            V a = splat(v[r * c + i]);
-            sum[r][0] += a * one;
-            if (wide == 2) sum[r][1] += a * two;
+            V a = splat(v[r * one + i]);
+            sum[r][0] += a * left;
+            if (wide == 2) sum[r][1] += a * right;
         }
     }
 #pragma GCC unroll 16
     for (long r = 0; r < ROWS; r++) {
-        put(m + r * k, sum[r][0]);
-        if (wide == 2) put(m + r * k + LANES, sum[r][1]);
+        put(m + r * other, sum[r][0]);
+        if (wide == 2) put(m + r * other + LANES, sum[r][1]);
     }
 }
 
-/* GROUP input channels by `wide` vectors of output channels, summed over tiles and added to what is there. */
-static INLINE void gather(const float *v, long c, const float *m, long k, long tiles, float *sums, const int wide) {
-    V sum[GROUP][2] = {0};
+/* `rows` input channels by `wide` vectors of output channels, summed over tiles and added to what is there. */
+static INLINE void gather_some(const float *v, long c, const float *m, long k, long tiles, float *sums, long far, const long rows,
+                               const int wide) {
+    V sum[ROWS][2] = {0};
     for (long t = 0; t < tiles; t++, v += c, m += k) {
         V one = get(m), two = wide == 2 ? get(m + LANES) : one;
 #pragma GCC unroll 16
-        for (long r = 0; r < GROUP; r++) {
+        for (long r = 0; r < rows; r++) {
             V a = splat(v[r]);
             sum[r][0] += a * one;
             if (wide == 2) sum[r][1] += a * two;
         }
     }
 #pragma GCC unroll 16
-    for (long r = 0; r < GROUP; r++) {
-        put(sums + r * k, get(sums + r * k) + sum[r][0]);
-        if (wide == 2) put(sums + r * k + LANES, get(sums + r * k + LANES) + sum[r][1]);
+    for (long r = 0; r < rows; r++) {
+        put(sums + r * far, get(sums + r * far) + sum[r][0]);
+        if (wide == 2) put(sums + r * far + LANES, get(sums + r * far + LANES) + sum[r][1]);
     }
+}
+
+/* The same for `count` input channels, ROWS at a time as far as there are so many. */
+static INLINE void gather(const float *v, long c, const float *m, long k, long tiles, float *sums, long far, long count, const int wide) {
+    long i = 0;
+    for (; i + ROWS <= count; i += ROWS) gather_some(v + i, c, m, k, tiles, sums + i * far, far, ROWS, wide);
+    if (i + ROWS / 3 * 2 <= count) gather_some(v + i, c, m, k, tiles, sums + i * far, far, ROWS / 3 * 2, wide), i += ROWS / 3 * 2;
+    if (i < count) gather_some(v + i, c, m, k, tiles, sums + i * far, far, ROWS / 3, wide); /* LANES and ROWS leave nothing else */
 }
 
 /* G g G' of all weights: for each point, strips of two vectors of output channels (the last one may be of one), each with
@@ -237,7 +247,7 @@ void winograd(const float *x, const float *weight, const long *step, const float
               long k, long pad, int turn, float *room, int threads) {
     long rows = h + 2 * pad - 2, columns = w + 2 * pad - 2, down = (rows + 3) / 4, across = (columns + 3) / 4;
     long total = n * down * across, size = block(c, k), blocks = (total + size - 1) / size;
-    long in = spread(size, c), out = spread(size, k);
+    long in = spread(size, c), out = spread(size, k), one = apart(c), other = apart(k);
 #pragma omp parallel num_threads(threads)
     {
         float *u = room, *zeros = u + POINTS * c * k, *v = zeros + w * c + omp_get_thread_num() * POINTS * (in + out), *m = v + POINTS * in;
@@ -249,23 +259,23 @@ void winograd(const float *x, const float *weight, const long *step, const float
             long from = b * size, tiles = total - from < size ? total - from : size;
             Place first = place_of(from, across, down), at = first;
             for (long t = 0; t < tiles; t++, next(&at, rows, columns))
-                read_tile(x + at.image * h * w * c, zeros, h, w, c, 0, c, at.top - pad, at.left - pad, v + t * c, in);
+                read_tile(x + at.image * h * w * c, zeros, h, w, c, 0, c, at.top - pad, at.left - pad, v + t * one, in);
             for (long p = 0; p < POINTS; p++)
                 for (long o = 0; o < k; o += 2 * LANES)
                     for (long t = 0; t < tiles; t += ROWS) { /* of the last rows some are nobody's, and are not read */
                         const float *strip = u + p * c * k + o * c;
                         if (k - o > LANES)
-                            product(v + p * in + t * c, c, strip, m + p * out + t * k + o, k, 2);
+                            product(v + p * in + t * one, one, strip, c, m + p * out + t * other + o, other, 2);
                         else
-                            product(v + p * in + t * c, c, strip, m + p * out + t * k + o, k, 1);
+                            product(v + p * in + t * one, one, strip, c, m + p * out + t * other + o, other, 1);
                     }
             at = first;
             for (long t = 0; t < tiles; t++, next(&at, rows, columns)) {
                 float *to = y + ((at.image * rows + at.top) * columns + at.left) * k;
                 if (at.top + 4 <= rows && at.left + 4 <= columns)
-                    write_tile(m + t * k, out, to, columns, k, bias, 4, 4);
+                    write_tile(m + t * other, out, to, columns, k, bias, 4, 4);
                 else
-                    write_tile(m + t * k, out, to, columns, k, bias, least(4, rows - at.top), least(4, columns - at.left));
+                    write_tile(m + t * other, out, to, columns, k, bias, least(4, rows - at.top), least(4, columns - at.left));
             }
         }
     }
@@ -297,7 +307,7 @@ void winograd_weight(const float *x, const float *dy, float *dweight, const long
                      long pad, float *room, int threads) {
     long rows = h + 2 * pad - 2, columns = w + 2 * pad - 2, down = (rows + 3) / 4, across = (columns + 3) / 4;
     long total = n * down * across, size = block(c, k), piece = slice(c, k), pieces = (c + piece - 1) / piece, parts = cuts(c, k);
-    long in = spread(size, piece), out = spread(size, k), sum = piece * k;
+    long in = spread(size, piece), out = spread(size, k), sum = piece * k, one = apart(piece), other = apart(k);
 #pragma omp parallel num_threads(threads)
     {
         float *zeros = room + parts * 9 * c * k, *v = zeros + w * c + omp_get_thread_num() * POINTS * (in + out + sum);
@@ -314,21 +324,18 @@ void winograd_weight(const float *x, const float *dy, float *dweight, const long
                     Place at = place_of(from, across, down);
                     for (long t = 0; t < tiles; t++, next(&at, rows, columns)) {
                         const float *gradient = dy + ((at.image * rows + at.top) * columns + at.left) * k;
-                        read_tile(x + at.image * h * w * c, zeros, h, w, c, first, count, at.top - pad, at.left - pad, v + t * count, in);
+                        read_tile(x + at.image * h * w * c, zeros, h, w, c, first, count, at.top - pad, at.left - pad, v + t * one, in);
                         if (at.top + 4 <= rows && at.left + 4 <= columns)
-                            read_gradient(gradient, columns, k, m + t * k, out, 4, 4);
+                            read_gradient(gradient, columns, k, m + t * other, out, 4, 4);
                         else
-                            read_gradient(gradient, columns, k, m + t * k, out, least(4, rows - at.top), least(4, columns - at.left));
+                            read_gradient(gradient, columns, k, m + t * other, out, least(4, rows - at.top), least(4, columns - at.left));
                     }
                     for (long p = 0; p < POINTS; p++)
-                        for (long i = 0; i < count; i += GROUP)
-                            for (long o = 0; o < k; o += 2 * LANES) {
-                                float *to_add = sums + (p * count + i) * k + o;
-                                if (k - o > LANES)
-                                    gather(v + p * in + i, count, m + p * out + o, k, tiles, to_add, 2);
-                                else
-                                    gather(v + p * in + i, count, m + p * out + o, k, tiles, to_add, 1);
-                            }
+                        for (long o = 0; o < k; o += 2 * LANES)
+                            if (k - o > LANES)
+                                gather(v + p * in, one, m + p * out + o, other, tiles, sums + p * count * k + o, k, count, 2);
+                            else
+                                gather(v + p * in, one, m + p * out + o, other, tiles, sums + p * count * k + o, k, count, 1);
                 }
                 untransform(sums, count, c, k, room + (b * 9 * c + first) * k);
             }
