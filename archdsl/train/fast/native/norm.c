@@ -5,6 +5,7 @@
  * threads, and the parts are added in their order, so that the result does not depend on the threads.
  */
 #include <math.h>
+#include <omp.h>
 #include <stdint.h>
 
 enum { BLOCKS = 32, WIDE = 64, FLUSH = 128 };
@@ -25,6 +26,17 @@ typedef float T;
 static inline float get(T v) { return v; }
 static inline T put(float v) { return v; }
 #endif
+
+/* The blocks of the calling thread. It takes them up for the first pass and down for the second one: what was read last is
+ * still in the cache. */
+typedef struct {
+    long from, to;
+} Share;
+
+static Share share(void) {
+    long number = omp_get_thread_num(), count = omp_get_num_threads();
+    return (Share){BLOCKS * number / count, BLOCKS * (number + 1) / count};
+}
 
 /* `relu ? max(v, 0) : v`, where a NaN stays one. */
 static inline float gate(float v, int relu) { return relu && v < 0 ? 0 : v; }
@@ -134,11 +146,12 @@ void norm_forward(const T *x, const T *skip, T *y, uint8_t *place, long n, long 
     long rows = n * h * w, windows = n * (h / 2);
 #pragma omp parallel num_threads(threads)
     {
-#pragma omp for schedule(static)
-        for (long b = 0; b < BLOCKS; b++) {
+        Share mine = share();
+        for (long b = mine.from; b < mine.to; b++) {
             for (long j = 0; j < 2 * c; j++) sums[b * 2 * c + j] = 0;
             moments(x, rows * b / BLOCKS, rows * (b + 1) / BLOCKS, c, about, sums + b * 2 * c);
         }
+#pragma omp barrier
 #pragma omp single
         for (long j = 0; j < c; j++) {
             double a = 0, q = 0;
@@ -149,8 +162,7 @@ void norm_forward(const T *x, const T *skip, T *y, uint8_t *place, long n, long 
             mean[j] = (float)(about[j] + middle), var[j] = (float)spread, inverse[j] = (float)over;
             scale[j] = (float)factor, shift[j] = (float)((bias ? bias[j] : 0) - (about[j] + middle) * factor);
         }
-#pragma omp for schedule(static)
-        for (long b = 0; b < BLOCKS; b++)
+        for (long b = mine.to - 1; b >= mine.from; b--)
             if (place)
                 apply_pool(x, y, place, windows * b / BLOCKS, windows * (b + 1) / BLOCKS, h, w, c, scale, shift, relu);
             else
@@ -208,24 +220,27 @@ static void gradient(const T *x, const T *dskip, const T *dy, T *dx, long from, 
     }
 }
 
+typedef int32_t __attribute__((may_alias)) Bits;
+
 /* The gradients of a row of windows at the pixels that they belong to, the largest of each window, and 0 at the others: of the
- * upper pixels, then of the lower ones, w * c each. */
+ * upper pixels, then of the lower ones, w * c each. Of bits and masks: from a choice of values compilers make masked stores, which
+ * take ten times as long on some processors. */
 static void spread(const T *dy, const uint8_t *place, long r, long w, long c, float *out) {
     long n = w * c, half = n / 2;
     float g[half];
     int32_t at[half];
+    const Bits *bits = (const Bits *)g;
 #pragma omp simd
     for (long k = 0; k < half; k++) g[k] = get(dy[r * half + k]);
 #pragma omp simd
     for (long k = 0; k < half; k++) at[k] = place[r * half + k];
     for (long i = 0; i < w / 2; i++) {
-        float *top = out + 2 * i * c, *low = top + n;
+        Bits *top = (Bits *)(out + 2 * i * c), *low = top + n;
 #pragma omp simd
         for (long j = 0; j < c; j++) {
-            float v = g[i * c + j];
-            int32_t here = at[i * c + j];
-            top[j] = here == 0 ? v : 0, top[j + c] = here == 1 ? v : 0;
-            low[j] = here == 2 ? v : 0, low[j + c] = here == 3 ? v : 0;
+            int32_t v = bits[i * c + j], here = at[i * c + j];
+            top[j] = v & -(here == 0), top[j + c] = v & -(here == 1);
+            low[j] = v & -(here == 2), low[j + c] = v & -(here == 3);
         }
     }
 }
@@ -285,8 +300,8 @@ void norm_backward(const T *x, const T *y, const T *dy, const uint8_t *place, T 
     long rows = n * h * w, windows = n * (h / 2);
 #pragma omp parallel num_threads(threads)
     {
-#pragma omp for schedule(static)
-        for (long b = 0; b < BLOCKS; b++) {
+        Share mine = share();
+        for (long b = mine.from; b < mine.to; b++) {
             double *part = sums + b * 2 * c;
             for (long j = 0; j < 2 * c; j++) part[j] = 0;
             if (place)
@@ -294,6 +309,7 @@ void norm_backward(const T *x, const T *y, const T *dy, const uint8_t *place, T 
             else
                 gradient_sums(x, y, dy, dskip, rows * b / BLOCKS, rows * (b + 1) / BLOCKS, c, mean, scale, shift, relu, part);
         }
+#pragma omp barrier
 #pragma omp single
         for (long j = 0; j < c; j++) {
             double g = 0, p = 0;
@@ -302,8 +318,7 @@ void norm_backward(const T *x, const T *y, const T *dy, const uint8_t *place, T 
             dbias[j] = (float)g, dweight[j] = (float)(p * over);
             one[j] = (float)(-scale[j] * g / rows), two[j] = (float)(-scale[j] * over * over * p / rows);
         }
-#pragma omp for schedule(static)
-        for (long b = 0; b < BLOCKS; b++)
+        for (long b = mine.to - 1; b >= mine.from; b--)
             if (place)
                 gradient_pool(x, dy, place, dx, windows * b / BLOCKS, windows * (b + 1) / BLOCKS, h, w, c, mean, scale, shift, one, two, relu);
             else

@@ -91,7 +91,8 @@ static const float AT[6][3] = {
     {0, 0, 1},
 };
 
-/* Asks for the memory of a tile to come: a processor does not foresee rows that lie apart. */
+/* Asks for the memory of the next tile, which takes half of the time where it is not in the cache: a processor does not foresee rows
+ * that lie apart. */
 static INLINE void prefetch(const float *p, long count, const int write) {
     for (long j = 0; j < count; j += 16) write ? __builtin_prefetch(p + j, 1) : __builtin_prefetch(p + j, 0);
 }
@@ -118,7 +119,7 @@ static INLINE void read_tile(const float *x, const float *zeros, long h, long w,
                              long step) {
     const float *row[6];
     for (long i = 0; i < 6; i++) row[i] = (top + i >= 0 && top + i < h ? x + (top + i) * w * c : zeros) + left * c + first;
-    for (long i = 0; i < 6; i++) prefetch(row[i] + 10 * c, count == c ? 4 * c : 0, 0);
+    for (long i = 0; i < 6; i++) prefetch(row[i] + 6 * c, count == c ? 4 * c : 0, 0);
     for (long k = 0; k < count; k += LANES) {
         V m[6][6], o[6];
         for (long j = 0; j < 6; j++) {
@@ -152,6 +153,7 @@ static INLINE void write_tile(const float *in, long step, float *y, long w, long
 
 /* A dY A' of the pixels at y, of a whole tile or as far as they are in the image. */
 static INLINE void read_gradient(const float *y, long w, long c, float *out, long step, const long rows, const long columns) {
+    for (long i = 0; i < 4; i++) prefetch(y + (i * w + 4) * c, 4 * c, 0);
     for (long k = 0; k < c; k += LANES) {
         V m[6][4], o[6], none = {0};
 #define PIXEL(i) (i < rows ? get(y + (i * w + j) * c + k) : none)
