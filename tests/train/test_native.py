@@ -27,6 +27,7 @@ FOLLOWERS = {  # what follows the norm: relu, pool, skip
     "pool relu": (True, True, False), "add relu": (True, False, True),
 }  # fmt: skip
 NETS = (
+    "vgg[16x2,32x2] +bn",
     "vgg[4x2,8x2] +bn",
     "conv(8) bn relu resnet[8x1,16x1] gap linear(4)",
     "conv(4) bn maxpool conv(8) bn gap linear(4)",

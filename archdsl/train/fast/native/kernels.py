@@ -59,14 +59,23 @@ def kernels(kind: torch.dtype) -> ctypes.CDLL | None:
     file = folder / f"kernels-{_signature(compiler, flags)}.so"
     try:
         if not file.is_file():
-            _compile(compiler, flags, file)
-        found = ctypes.CDLL(str(file))
-        for names, gives in ((TAKEN, None), (GIVEN, LONG)):
-            for name, takes in names.items():
-                function = getattr(found, name)
-                function.argtypes, function.restype = takes, gives
+            compile_into(compiler, flags, file)
+        return load(file)
     except (OSError, subprocess.SubprocessError):
         return None
+
+
+def load(file: Path) -> ctypes.CDLL:
+    """What was compiled, with the types of its functions.
+
+    Raises:
+        OSError: it is not a library for this machine.
+    """
+    found = ctypes.CDLL(str(file))
+    for names, gives in ((TAKEN, None), (GIVEN, LONG)):
+        for name, takes in names.items():
+            function = getattr(found, name)
+            function.argtypes, function.restype = takes, gives
     return found
 
 
@@ -80,7 +89,7 @@ def at(t: Tensor | None) -> int | None:
     return None if t is None else t.data_ptr()
 
 
-def _compile(compiler: str, flags: tuple[str, ...], file: Path) -> None:
+def compile_into(compiler: str, flags: tuple[str, ...], file: Path) -> None:
     """Into a file beside the target, which then takes its name: processes that start together do not meet."""
     file.parent.mkdir(parents=True, exist_ok=True)
     handle, part = tempfile.mkstemp(dir=file.parent, suffix=".so")

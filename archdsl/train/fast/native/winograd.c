@@ -4,7 +4,7 @@
  *     Y = A' [ (G g G') * (B' d B) ] A,
  * a product of matrices over the channels for each of the 36 points. The gradient of the weights is the adjoint of the
  * same, G' [ (B' d B) * (A dY A') ] G summed over the tiles, and that of the image is the convolution of dY with the
- * weights turned round. The points are 0, +-sqrt(1/2), +-sqrt(2) and infinity, whose rounding errors are a third of those
+ * weights turned round. The points are 0, +-sqrt(1/2), +-sqrt(2) and infinity, whose rounding errors are half of those
  * of 0, +-1, +-2 (the choice of points: Barabasz et al. 2020, arXiv:1803.10986).
  *
  * Images are (n, h, w, c) with the channels innermost, all of float. Channels are taken LANES at a time.
@@ -13,22 +13,15 @@
 #include <omp.h>
 #include <string.h>
 
-enum { POINTS = 36, PARTS = 16 };
-
-/* Values of a block of tiles that one thread has at hand: its transformed image and products stay in the second cache. */
-enum { LEAST = 24, MOST = 96, NEAR = 1 << 16, MANY = 1 << 14 };
+/* PARTS: of the tiles, in the gradient of the weights. TILES: that a thread has at hand, a multiple of ROWS; more of them are not
+ * faster. MANY: weights whose sums at all points stay in the cache. */
+enum { POINTS = 36, PARTS = 16, TILES = 24, MANY = 1 << 14 };
 
 static INLINE long least(long a, long b) { return a < b ? a : b; }
 
-static long block(long c, long k) {
-    long tiles = NEAR / (POINTS * (c + k));
-    tiles = tiles < LEAST ? LEAST : tiles > MOST ? MOST : tiles;
-    return (tiles + ROWS - 1) / ROWS * ROWS;
-}
-
 /* Values from tile to tile, and from point to point: not powers of two, or all would share a few lines of the cache. */
 static long apart(long channels) { return channels % 64 ? channels : channels + 16; }
-static long spread(long tiles, long channels) { return tiles * apart(channels) + 16; }
+static long spread(long channels) { return TILES * apart(channels) + 16; }
 
 /* Input channels of which the sums of the weights' gradient are formed at a time, and parts of the tiles. */
 static long slice(long c, long k) { return c * k <= MANY ? c : least(c, MANY / k < 32 ? 32 : MANY / k / LANES * LANES); }
@@ -39,13 +32,12 @@ static long cuts(long c, long k) {
 
 /* Floats that winograd and winograd_weight need beside what they are given and give. */
 long winograd_room(long w, long c, long k, long threads) {
-    long size = block(c, k);
-    return w * c + POINTS * (c * k + threads * (spread(size, c) + spread(size, k)));
+    return w * c + POINTS * (c * k + threads * (spread(c) + spread(k)));
 }
 
 long winograd_weight_room(long w, long c, long k, long threads) {
-    long size = block(c, k), piece = slice(c, k);
-    return w * c + cuts(c, k) * 9 * c * k + threads * POINTS * (spread(size, piece) + spread(size, k) + piece * k);
+    long piece = slice(c, k);
+    return w * c + cuts(c, k) * 9 * c * k + threads * POINTS * (spread(piece) + spread(k) + piece * k);
 }
 
 /* Floats of a vector: the channels of a convolution are a multiple of it. */
@@ -248,8 +240,8 @@ static void transform(const float *weight, const long *step, long c, long k, int
 void winograd(const float *x, const float *weight, const long *step, const float *bias, float *y, long n, long h, long w, long c,
               long k, long pad, int turn, float *room, int threads) {
     long rows = h + 2 * pad - 2, columns = w + 2 * pad - 2, down = (rows + 3) / 4, across = (columns + 3) / 4;
-    long total = n * down * across, size = block(c, k), blocks = (total + size - 1) / size;
-    long in = spread(size, c), out = spread(size, k), one = apart(c), other = apart(k);
+    long total = n * down * across, blocks = (total + TILES - 1) / TILES;
+    long in = spread(c), out = spread(k), one = apart(c), other = apart(k);
 #pragma omp parallel num_threads(threads)
     {
         float *u = room, *zeros = u + POINTS * c * k, *v = zeros + w * c + omp_get_thread_num() * POINTS * (in + out), *m = v + POINTS * in;
@@ -258,7 +250,7 @@ void winograd(const float *x, const float *weight, const long *step, const float
         transform(weight, step, c, k, turn, u);
 #pragma omp for schedule(static)
         for (long b = 0; b < blocks; b++) {
-            long from = b * size, tiles = total - from < size ? total - from : size;
+            long from = b * TILES, tiles = least(total - from, TILES);
             Place first = place_of(from, across, down), at = first;
             for (long t = 0; t < tiles; t++, next(&at, rows, columns))
                 read_tile(x + at.image * h * w * c, zeros, h, w, c, 0, c, at.top - pad, at.left - pad, v + t * one, in);
@@ -308,8 +300,8 @@ static void untransform(const float *sums, long count, long c, long k, float *ou
 void winograd_weight(const float *x, const float *dy, float *dweight, const long *step, long n, long h, long w, long c, long k,
                      long pad, float *room, int threads) {
     long rows = h + 2 * pad - 2, columns = w + 2 * pad - 2, down = (rows + 3) / 4, across = (columns + 3) / 4;
-    long total = n * down * across, size = block(c, k), piece = slice(c, k), pieces = (c + piece - 1) / piece, parts = cuts(c, k);
-    long in = spread(size, piece), out = spread(size, k), sum = piece * k, one = apart(piece), other = apart(k);
+    long total = n * down * across, piece = slice(c, k), pieces = (c + piece - 1) / piece, parts = cuts(c, k);
+    long in = spread(piece), out = spread(k), sum = piece * k, one = apart(piece), other = apart(k);
 #pragma omp parallel num_threads(threads)
     {
         float *zeros = room + parts * 9 * c * k, *v = zeros + w * c + omp_get_thread_num() * POINTS * (in + out + sum);
@@ -321,8 +313,8 @@ void winograd_weight(const float *x, const float *dy, float *dweight, const long
             for (long d = 0; d < pieces; d++) {
                 long first = d * piece, count = least(piece, c - first);
                 memset(sums, 0, POINTS * count * k * sizeof(float));
-                for (long from = total * b / parts, to = total * (b + 1) / parts; from < to; from += size) {
-                    long tiles = least(to - from, size);
+                for (long from = total * b / parts, to = total * (b + 1) / parts; from < to; from += TILES) {
+                    long tiles = least(to - from, TILES);
                     Place at = place_of(from, across, down);
                     for (long t = 0; t < tiles; t++, next(&at, rows, columns)) {
                         const float *gradient = dy + ((at.image * rows + at.top) * columns + at.left) * k;
