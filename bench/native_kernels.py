@@ -1,13 +1,14 @@
-"""Our kernels for a CPU beside torch's functions, on one thread: the four batch norms of `vgg[16x2,32x2] +bn` with what follows
-each, forward and backward, and the making of a batch by flip and crop.
+"""Our kernels for a CPU beside torch's functions, on one thread: the convolutions of two nets but their first ones, the batch
+norms of the narrower net with what follows each, forward and backward, and the making of a batch by flip and crop.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 
 import torch
-from _timing import comparison, interleave, options, publish
+from _timing import Times, comparison, interleave, options, publish
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -16,11 +17,13 @@ from archdsl.train.chance import Chances
 from archdsl.train.device import normalise
 from archdsl.train.fast.native import available
 from archdsl.train.fast.native.batch import Batches
+from archdsl.train.fast.native.conv import FastConv
 from archdsl.train.fast.native.norm import FusedNorm
 from archdsl.words.data.changes import Crop, Flip
 
 LAST, BATCH = torch.channels_last, 128
 LAYERS = ((16, 32, False), (16, 32, True), (32, 16, False), (32, 16, True))  # channels, side, whether a pooling follows
+NARROW, WIDE = (((w, w, 32), (w, 2 * w, 16), (2 * w, 2 * w, 16)) for w in (16, 64))  # input and output channels, side
 CPU = torch.device("cpu")
 
 
@@ -44,6 +47,17 @@ def steps(layers: list[nn.Module], images: list[Tensor]) -> None:
         x.grad = None
 
 
+def convolutions(shapes: Iterable[tuple[int, int, int]], rounds: int) -> Times:
+    """Forward, and the gradients of images and weights, of each."""
+    theirs: list[nn.Module] = []
+    images = []
+    for ins, outs, side in shapes:
+        theirs.append(nn.Conv2d(ins, outs, 3, padding=1, bias=False).to(memory_format=LAST))
+        images.append(torch.randn(BATCH, ins, side, side).to(memory_format=LAST).requires_grad_())
+    ours: list[nn.Module] = [FastConv(conv) for conv in theirs if isinstance(conv, nn.Conv2d)]
+    return interleave({"torch": lambda: steps(theirs, images), "ours": lambda: steps(ours, images)}, rounds, 2)
+
+
 def main() -> None:
     """Measure and publish."""
     args = options(__doc__, rounds=31).parse_args()
@@ -55,6 +69,7 @@ def main() -> None:
     ours: list[nn.Module] = [FusedNorm(nn.BatchNorm2d(c), True, nn.MaxPool2d(2) if p else None) for c, _, p in LAYERS]
     theirs: list[nn.Module] = [Plain(nn.BatchNorm2d(c), p) for c, _, p in LAYERS]
     norms = interleave({"torch": lambda: steps(theirs, images), "ours": lambda: steps(ours, images)}, args.rounds, 3)
+    convs = [convolutions(shapes, args.rounds) for shapes in (NARROW, WIDE)]
     words, chances, normal = (Flip(0.5), Crop(4)), Chances(0, CPU), normalise((0.5,) * 3, (0.25,) * 3, CPU)
     raw, batches = torch.randint(0, 256, (BATCH, 3, 32, 32), dtype=torch.uint8), Batches(words, chances, normal)
     made = interleave(
@@ -62,10 +77,22 @@ def main() -> None:
          "ours": lambda: batches(raw, 0)}, args.rounds, 3,
     )  # fmt: skip
     tables = [
+        comparison(
+            f"convolutions of vgg[16x2,32x2] but the first, forward and backward, {BATCH} images", convs[0], "torch"
+        ),
+        comparison(
+            f"convolutions of vgg[64x2,128x2] but the first, forward and backward, {BATCH} images", convs[1], "torch"
+        ),
         comparison(f"four batch norms, ReLU and pooling, forward and backward, {BATCH} images", norms, "torch"),
         comparison(f"a batch of {BATCH} images of 32×32: flip, crop, normalise, channels_last", made, "torch"),
     ]
-    publish("native_kernels", tables, {"norms": norms, "batch": made}, ["torch"], args.out)
+    publish(
+        "native_kernels",
+        tables,
+        {"narrow": convs[0], "wide": convs[1], "norms": norms, "batch": made},
+        ["torch"],
+        args.out,
+    )
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ from archdsl.syntax.read import decode  # noqa: E402
 from archdsl.syntax.unparse import unparse  # noqa: E402
 
 MOST_SECONDS = 1.0
+LOOP_SECONDS = 0.03  # of `_loop` on the machine to which that applies; a slower one, or a busy one, may take longer
 ARMS = 3
 NUMBERS = (
     "0", "1", "2", "3", "7", "8", "16", "64", "999999999", "1234567890", "-1", "0.5", "1e-3", "1e999", "nan",
@@ -182,8 +183,20 @@ def try_text(text: str, tally: Tally) -> None:
     tally.inputs += 1
     took = time.process_time() - begun
     tally.slowest = max(tally.slowest, took)
-    if took > MOST_SECONDS:
+    if took > MOST_SECONDS and took > MOST_SECONDS * pace():
         tally.slow.append(text)
+
+
+def pace() -> float:
+    """How many times longer than a quick machine this one takes for the same loop, at this moment; at least 1."""
+    return max(1.0, min(_loop() for _ in range(5)) / LOOP_SECONDS)
+
+
+def _loop() -> float:
+    begun, total = time.process_time(), 0
+    for number in range(1_000_000):
+        total += number * number
+    return time.process_time() - begun
 
 
 def fuzz(seed: int, inputs: int, longest: int = 0) -> Tally:

@@ -176,7 +176,7 @@ def test_what_does_not_fit_goes_to_torch(case: str) -> None:
 @needs
 def test_a_net_has_its_convolutions_in_this_form_on_its_own_parameters() -> None:
     model = archdsl.model(
-        "conv(16) relu conv(32) bn relu conv(32, 3, 2) relu conv(32,1) gap linear(4)", input=(3, 8, 8)
+        "conv(16) relu conv(32) bn relu conv(32, 3, 2) relu conv(32,1) gap linear(4)", input=(3, 8, 8), classes=4
     )
     assert isinstance(model, fx.GraphModule)
     assert has_parts(model)
