@@ -96,8 +96,10 @@ def _form(
         return plain, ""
     shape = tuple(batch_shape)
     best = replace(plain, fused=True, channels_last=len(shape) == 4 and device.type != "mps")
-    best = replace(best, native=device.type == "cpu" and best.channels_last and available() and has_parts(model))
-    half = replace(best, precision="bf16", native=best.native and _has_bf16() and available("bf16"))
+    native = device.type == "cpu" and best.channels_last
+    native_half = native and wish != "fp32" and _has_bf16() and available("bf16")  # asked first: it compiles both types
+    best = replace(best, native=native and available() and has_parts(model))
+    half = replace(best, precision="bf16", native=best.native and native_half)
     if wish != "auto" or device.type != "cpu":
         taken = half if _takes_bf16(device, wish) else best
         return taken, _words(taken)

@@ -3,7 +3,8 @@
     python tests/fuzz/kill_train.py --trials 100
 
 Every trial is a process of its own, ended by SIGKILL as often as --kills says, each time at a random moment
-of the run, and then run to its end. Prints a line a trial; exits with 1 if any hash differs.
+of the run, and then run to its end. The forms take turns: torch's own modules on one thread, and on two threads what a
+training takes by itself in fp32 and in bf16, with our kernels. Prints a line a trial; exits with 1 if any hash differs.
 """
 
 from __future__ import annotations
@@ -56,10 +57,20 @@ SPECS = {
         net conv(8) relu ode(conv(8) tanh, solver=rk4, steps=2) gap linear(classes)
         data fashion-mini subset(400) flip
         train muon(0.02) epochs(3) batch(50) l2(1e-4)""",
+    # Channels that fill the vectors of every processor, so that all of our kernels are taken.
+    "kernels": """
+        net vgg[16x2,32x2] +bn
+        data fashion-mini subset(400) flip crop(2)
+        train sgd(0.05) epochs(3) batch(50) onecycle""",
+    "residual": """
+        net conv(16) bn relu resnet[16x1,32x1] gap linear(classes)
+        data fashion-mini subset(400) flip
+        train sgd(0.05, nesterov) epochs(3) batch(50) cosine ema(0.9)""",
 }
+SPEEDS = ("plain", "fp32", "bf16")
 
 
-def train(text: str, out: Path) -> None:
+def train(text: str, speed: str, out: Path) -> None:
     """Train one spec in this process."""
     import torch
 
@@ -67,9 +78,9 @@ def train(text: str, out: Path) -> None:
     from archdsl.emit.build import build
     from archdsl.train.fit import fit
 
-    torch.set_num_threads(1)
+    torch.set_num_threads(1 if speed == "plain" else 2)
     spec = load(text)
-    fit(build(spec.trace), experiment_of(spec), out=out, device="cpu", speed="plain")
+    fit(build(spec.trace), experiment_of(spec), out=out, device="cpu", speed=speed)
 
 
 def warm(out: Path) -> None:
@@ -77,12 +88,14 @@ def warm(out: Path) -> None:
     it trains, and not while it starts.
     """
     from archdsl.train.datasets import idx
+    from archdsl.train.fast.native import available
 
     idx._unpacked = cache(idx._unpacked)
-    train(SPECS["augment"], out)
+    available("bf16")
+    train(SPECS["augment"], "plain", out)
 
 
-def start(text: str, out: Path) -> int:
+def start(text: str, speed: str, out: Path) -> int:
     """A process that trains; its number."""
     pid = os.fork()
     if pid:
@@ -90,7 +103,7 @@ def start(text: str, out: Path) -> int:
     code = 1
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        train(text, out)
+        train(text, speed, out)
         code = 0
     except BaseException as error:  # the parent must hear of it whatever it is
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
@@ -104,23 +117,23 @@ def weights(out: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def straight(text: str, out: Path) -> tuple[str, float]:
+def straight(text: str, speed: str, out: Path) -> tuple[str, float]:
     """The hash of a run that nobody disturbs, and the seconds that it took."""
     begin = time.monotonic()
-    if os.waitpid(start(text, out), 0)[1]:
+    if os.waitpid(start(text, speed, out), 0)[1]:
         raise SystemExit("the straight run failed")
     return weights(out), time.monotonic() - begin
 
 
-def disturbed(text: str, out: Path, seconds: float, kills: int, chance: random.Random) -> tuple[str, int]:
+def disturbed(text: str, speed: str, out: Path, seconds: float, kills: int, chance: random.Random) -> tuple[str, int]:
     """The hash of a run that was killed up to ``kills`` times, and how often it was."""
     killed = 0
     for _ in range(kills):
-        pid = start(text, out)
+        pid = start(text, speed, out)
         time.sleep(chance.uniform(0.02, seconds))
         os.kill(pid, signal.SIGKILL)
         killed += os.WIFSIGNALED(os.waitpid(pid, 0)[1])
-    if os.waitpid(start(text, out), 0)[1]:
+    if os.waitpid(start(text, speed, out), 0)[1]:
         raise SystemExit(f"the run in {out} does not go on")
     return weights(out), killed
 
@@ -132,20 +145,22 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=2, help="of each trial")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", choices=SPECS)
+    parser.add_argument("--speed", choices=SPEEDS, help="only this form")
     chosen = parser.parse_args()
     chance, equal, kills = random.Random(chosen.seed), 0, 0
     names = [chosen.only] if chosen.only else list(SPECS)
+    speeds = [chosen.speed] if chosen.speed else SPEEDS
+    turns = [(name, speed) for speed in speeds for name in names]
     with tempfile.TemporaryDirectory() as room:
         warm(Path(room, "warm"))
-        known = {name: straight(SPECS[name], Path(room, f"straight-{name}")) for name in names}
+        known = {turn: straight(SPECS[turn[0]], turn[1], Path(room, "-".join(turn))) for turn in turns}
         for trial in range(chosen.trials):
-            name = names[trial % len(names)]
-            expected, seconds = known[name]
-            found, killed = disturbed(SPECS[name], Path(room, f"{trial}"), seconds, chosen.kills, chance)
+            turn = turns[trial % len(turns)]
+            expected, seconds = known[turn]
+            found, killed = disturbed(SPECS[turn[0]], turn[1], Path(room, f"{trial}"), seconds, chosen.kills, chance)
             equal, kills = equal + (found == expected), kills + killed
-            sys.stdout.write(
-                f"{trial + 1:>4} {name:<9} killed {killed} times: {'equal' if found == expected else 'DIFFERENT'}\n"
-            )
+            told = "equal" if found == expected else "DIFFERENT"
+            sys.stdout.write(f"{trial + 1:>4} {turn[0]:<9} {turn[1]:<5} killed {killed} times: {told}\n")
             sys.stdout.flush()
     sys.stdout.write(f"{equal} of {chosen.trials} equal to the straight run, {kills} kills\n")
     return int(equal != chosen.trials)

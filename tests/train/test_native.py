@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -169,19 +170,22 @@ def test_fifty_steps_have_the_losses_of_the_plain_form(text: str) -> None:
 
 
 @needs
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("text", NETS)
-def test_gradients_are_as_near_to_exact_ones_as_those_of_torch(text: str) -> None:
-    plan = Plan("fp32", True, fused=True, native=True)
+def test_gradients_are_as_near_to_exact_ones_as_those_of_torch(text: str, precision: Literal["fp32", "bf16"]) -> None:
+    plan = Plan(precision, True, fused=True, native=True)
     plain, ours, exact = built(text), built(text), built(text).double()
     prepare(ours, plan)
     torch.manual_seed(2)
     images, labels = torch.randn(32, 3, 8, 8), torch.randint(4, (32,))
-    for net, x in (
-        (plain, images),
-        (fast(ours, plan), images.contiguous(memory_format=LAST)),
-        (exact, images.double()),
+    for net, x, form in (
+        (plain, images, plan),
+        (fast(ours, plan), images.contiguous(memory_format=LAST), plan),
+        (exact, images.double(), PLAIN),
     ):
-        torch.autograd.backward(functional.cross_entropy(net(x), labels))
+        with forward_context(form, torch.device("cpu")):
+            logits = net(x)
+        torch.autograd.backward(functional.cross_entropy(logits if form is PLAIN else logits.float(), labels))
     for p, o, e in zip(plain.parameters(), ours.parameters(), exact.parameters(), strict=True):
         assert p.grad is not None
         assert o.grad is not None

@@ -19,7 +19,7 @@ from archdsl.train.fast.native.kernels import FLAGS, compile_into, kernels, load
 from archdsl.train.plan import Plan
 
 LAST = torch.channels_last
-needs = pytest.mark.skipif(not available(), reason="needs Linux and a C compiler")
+needs = pytest.mark.skipif(not available("bf16"), reason="needs Linux and a C compiler")
 # images, input channels, output channels, height, width, padding: whole tiles and parts, odd numbers of vectors, many channels
 # (whose sums are formed in pieces), fewer tiles than threads or parts.
 SHAPES = (
@@ -79,6 +79,36 @@ def test_values_and_gradients_are_those_of_torch(shape: tuple[int, ...], bias: b
 
 
 @needs
+@pytest.mark.parametrize("shape", SHAPES)
+def test_bf16_images_are_rounded_once_and_the_gradients_of_weights_never(shape: tuple[int, ...]) -> None:
+    n, ins, outs, h, w, pad = shape
+    torch.manual_seed(h)
+    mine = layer(ins, outs, pad)
+    x = torch.randn(n, ins, h, w).to(torch.bfloat16).to(memory_format=LAST)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert FastConv(mine)._fits(x)
+        (y, z), (dx, right), *parameters = both(FastConv(mine), exact(mine), x)
+    assert y.dtype is dx.dtype is torch.bfloat16
+    for ours, theirs in ((y, z), (dx, right)):
+        # Half of a step of bf16's eight bits, and the rounding of the sums.
+        torch.testing.assert_close(
+            ours.double(), theirs, rtol=2**-8 * 1.001, atol=2e-5 * float(theirs.detach().abs().max())
+        )
+    assert all(p.dtype is torch.float32 for p, _ in parameters)
+    check(parameters)
+
+
+@needs
+def test_bf16_keeps_what_is_not_finite() -> None:
+    x = torch.randn(2, 16, 8, 8)
+    x[1, 3, 4, 5] = float("nan")
+    with torch.autocast("cpu", torch.bfloat16):
+        y = FastConv(layer(16, 16, 1))(x.to(torch.bfloat16).to(memory_format=LAST))
+    assert y[1, :, 3:6, 4:7].isnan().all()
+    assert y[0].isfinite().all()
+
+
+@needs
 @pytest.mark.parametrize("layout", [torch.contiguous_format, LAST])
 def test_weights_may_lie_in_memory_as_they_like(layout: torch.memory_format) -> None:
     mine = nn.Conv2d(16, 32, 3, padding=1).to(memory_format=layout)
@@ -92,13 +122,19 @@ def test_narrower_vectors_compute_the_same(less: str, tmp_path: Path, monkeypatc
     compiler = shutil.which("cc")
     assert compiler is not None
     compile_into(compiler, (*FLAGS, less), tmp_path / "kernels.so")
-    narrow = load(tmp_path / "kernels.so")
+    compile_into(compiler, (*FLAGS, less, "-DBF16"), tmp_path / "bf16.so")
+    narrow, half = load(tmp_path / "kernels.so"), load(tmp_path / "bf16.so")
     assert narrow.lanes() == {"-mno-avx512f": 8, "-mno-avx": 4}[less] or "avx" not in Path("/proc/cpuinfo").read_text()
-    monkeypatch.setattr(conv, "kernels", lambda kind: narrow)
+    monkeypatch.setattr(conv, "kernels", lambda kind: narrow if kind is torch.float32 else half)
     for n, ins, outs, h, w, pad in ((3, 16, 24, 9, 8, 1), (2, 8, 8, 5, 6, 0), (1, 160, 168, 4, 4, 1)):
         mine = layer(ins, outs, pad)
         assert takes(mine)
-        check(both(FastConv(mine), exact(mine), torch.randn(n, ins, h, w).to(memory_format=LAST)))
+        x = torch.randn(n, ins, h, w).to(memory_format=LAST)
+        check(both(FastConv(mine), exact(mine), x))
+        with torch.autocast("cpu", torch.bfloat16):
+            y = FastConv(mine)(x.bfloat16())
+        right = functional.conv2d(x.bfloat16().double(), mine.weight.double(), mine.bias.double(), padding=pad)
+        torch.testing.assert_close(y.double(), right, rtol=2**-8 * 1.001, atol=1e-4)
 
 
 @needs

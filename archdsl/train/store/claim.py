@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from archdsl.errors import EnvError
-from archdsl.train.store.files import sync_folder, write_synced, writing
+from archdsl.train.store.files import write_new, writing
 
 if sys.platform != "win32":
     import fcntl
@@ -104,10 +104,10 @@ def release_of(out: Path, host: str, pid: int) -> None:
 def _create(path: Path, token: str) -> None:
     about = {"host": socket.gethostname(), "boot": _boot(), "pid": os.getpid(), "started": started(os.getpid()),
              "token": token, "since": time.time()}  # fmt: skip
-    text = (json.dumps(about) + "\n").encode()
+    # Not synced, which would be a third of what a run of no steps takes: if the power fails, its owner is gone too, and a
+    # claim that is then missing, empty or of the boot before stands in nobody's way.
     try:
-        write_synced(path, text, os.O_CREAT | os.O_EXCL)
-        sync_folder(path.parent)
+        write_new(path, (json.dumps(about) + "\n").encode())
     except FileExistsError:
         raise
     except OSError:

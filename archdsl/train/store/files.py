@@ -76,12 +76,16 @@ def _opened(path: Path, flags: int) -> int:
     return os.open(path, os.O_WRONLY | getattr(os, "O_BINARY", 0) | flags, 0o666)
 
 
-def write_synced(path: Path, data: bytes, flags: int) -> None:
-    """Write the bytes and wait until they are on the disk. ``flags`` are those of ``os.open``."""
-    handle = _opened(path, flags)
+def write_new(path: Path, data: bytes) -> None:
+    """Write a file that must not be there yet, without waiting for the disk.
+
+    Raises:
+        FileExistsError: it is there.
+        OSError: it cannot be written; what there is of it stays.
+    """
+    handle = _opened(path, os.O_CREAT | os.O_EXCL)
     try:
         write_all(handle, data)
-        os.fsync(handle)
     finally:
         os.close(handle)
 

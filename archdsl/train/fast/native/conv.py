@@ -1,6 +1,7 @@
-"""3×3 convolutions of stride 1 in fp32, by minimal filtering: 36 products where the sum over the window takes 144.
+"""3×3 convolutions of stride 1, by minimal filtering: 36 products where the sum over the window takes 144.
 
 The arithmetic of a net like VGG or ResNet is almost all there. Lavin & Gray 2016 (arXiv:1509.09308); winograd.c says how.
+Under autocast images are bf16, as torch has them, while weights and all arithmetic stay fp32, which torch rounds too.
 Whatever does not fit (another window, type or layout, channels that do not fill the processor's vectors) is torch's.
 """
 
@@ -21,7 +22,7 @@ SMALLEST = 3  # pixels of an output's side from which a tile of 4×4 saves anyth
 
 
 class _Conv(torch.autograd.Function):
-    """(N, C, H, W) to (N, K, H + 2·pad − 2, W + 2·pad − 2)."""
+    """(N, C, H, W) to (N, K, H + 2·pad − 2, W + 2·pad − 2), of the images' type."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, pad: int) -> Tensor:  # type: ignore[override]
@@ -37,14 +38,14 @@ class _Conv(torch.autograd.Function):
         need_x, need_weight, need_bias, _ = ctx.needs_input_grad
         dx = _convolve(dy, weight, None, 2 - ctx.pad, turn=True) if need_x else None
         dweight = _weight_gradient(x, dy, weight, ctx.pad) if need_weight else None
-        return dx, dweight, dy.sum((0, 2, 3)) if ctx.biased and need_bias else None, None
+        return dx, dweight, dy.sum((0, 2, 3), dtype=weight.dtype) if ctx.biased and need_bias else None, None
 
 
 def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None, pad: int, turn: bool = False) -> Tensor:
-    (n, c, h, w), lib, threads = x.shape, kernels(torch.float32), torch.get_num_threads()
+    (n, c, h, w), lib, threads = x.shape, kernels(x.dtype), torch.get_num_threads()
     assert lib is not None
     k = weight.shape[1 if turn else 0]
-    y = torch.empty((n, k, h + 2 * pad - 2, w + 2 * pad - 2), memory_format=LAST)
+    y = torch.empty((n, k, h + 2 * pad - 2, w + 2 * pad - 2), dtype=x.dtype, memory_format=LAST)
     room = torch.empty(lib.winograd_room(w, c, k, threads))
     steps = _steps(weight, turn)
     lib.winograd(at(x), at(weight), steps, at(bias), at(y), n, h, w, c, k, pad, turn, at(room), threads)
@@ -52,7 +53,7 @@ def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None, pad: int, turn: bo
 
 
 def _weight_gradient(x: Tensor, dy: Tensor, weight: Tensor, pad: int) -> Tensor:
-    (n, c, h, w), lib, threads = x.shape, kernels(torch.float32), torch.get_num_threads()
+    (n, c, h, w), lib, threads = x.shape, kernels(x.dtype), torch.get_num_threads()
     assert lib is not None
     k, out = dy.shape[1], torch.empty_like(weight)
     room = torch.empty(lib.winograd_weight_room(w, c, k, threads))
@@ -83,15 +84,15 @@ class FastConv(nn.Module):
     def _fits(self, x: Tensor) -> bool:
         weight, bias, pad = self.conv.weight, self.conv.bias, int(self.conv.padding[0])
         return (
-            x.dtype is weight.dtype is torch.float32
+            x.dtype is (torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32)
+            and weight.dtype is torch.float32
             and (bias is None or bias.dtype is torch.float32)
             and x.device.type == weight.device.type == "cpu"
             and x.dim() == 4
             and x.numel() > 0
             and min(x.shape[2:]) + 2 * pad - 2 >= SMALLEST
             and x.is_contiguous(memory_format=LAST)
-            and not torch.is_autocast_enabled("cpu")
-            and kernels(torch.float32) is not None
+            and kernels(x.dtype) is not None
         )
 
 

@@ -1,5 +1,6 @@
-/* Vectors of floats, as wide as the processor has them. */
+/* Vectors of floats, as wide as the processor has them, and the values of an image: float, or with -DBF16 bfloat16. */
 #pragma once
+#include <stdint.h>
 
 /* LANES: floats of a vector. ROWS: rows that a product of matrices keeps in registers, by two vectors. */
 #if defined __AVX512F__
@@ -18,3 +19,19 @@ typedef float Loose __attribute__((vector_size(LANES * sizeof(float)), aligned(s
 static INLINE V get(const float *p) { return *(const Loose *)p; }
 static INLINE void put(float *p, V v) { *(Loose *)p = v; }
 static INLINE V splat(float v) { return v - (V){0}; }
+
+#ifdef BF16
+typedef uint16_t T;
+typedef uint32_t Word __attribute__((vector_size(LANES * sizeof(uint32_t))));
+typedef uint16_t Half __attribute__((vector_size(LANES * sizeof(T)), aligned(sizeof(T)), may_alias));
+
+static INLINE V load(const T *p) { return (V)(__builtin_convertvector(*(const Half *)p, Word) << 16); }
+static INLINE void store(T *p, V v) { /* to the nearest, ties to even; a NaN stays one */
+    Word bits = (Word)v, rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16, nan = (Word)(v != v);
+    *(Half *)p = __builtin_convertvector((rounded & ~nan) | (0x7fc0 & nan), Half);
+}
+#else
+typedef float T;
+static INLINE V load(const T *p) { return get(p); }
+static INLINE void store(T *p, V v) { put(p, v); }
+#endif

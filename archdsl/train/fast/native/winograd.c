@@ -7,7 +7,8 @@
  * weights turned round. The points are 0, +-sqrt(1/2), +-sqrt(2) and infinity, whose rounding errors are half of those
  * of 0, +-1, +-2 (the choice of points: Barabasz et al. 2020, arXiv:1803.10986).
  *
- * Images are (n, h, w, c) with the channels innermost, all of float. Channels are taken LANES at a time.
+ * Images are (n, h, w, c) with the channels innermost, of float or bfloat16; weights, and all arithmetic, are float. Channels
+ * are taken LANES at a time.
  */
 #include "lanes.h"
 #include <omp.h>
@@ -85,8 +86,8 @@ static const float AT[6][3] = {
 
 /* Asks for the memory of the next tile, which takes half of the time where it is not in the cache: a processor does not foresee rows
  * that lie apart. */
-static INLINE void prefetch(const float *p, long count, const int write) {
-    for (long j = 0; j < count; j += 16) write ? __builtin_prefetch(p + j, 1) : __builtin_prefetch(p + j, 0);
+static INLINE void prefetch(const T *p, long count, const int write) {
+    for (long j = 0; j < count; j += 64 / sizeof(T)) write ? __builtin_prefetch(p + j, 1) : __builtin_prefetch(p + j, 0);
 }
 
 /* A tile: its image, and where in the output its first pixel is. */
@@ -107,9 +108,9 @@ static INLINE void next(Place *at, long rows, long columns) {
 
 /* B' d B of `count` channels from `first` on of the 6x6 pixels at `top`, `left`, which may lie outside of the image, where it is 0;
  * `step` values from point to point. zeros: a row of the image. */
-static INLINE void read_tile(const float *x, const float *zeros, long h, long w, long c, long first, long count, long top, long left, float *out,
+static INLINE void read_tile(const T *x, const T *zeros, long h, long w, long c, long first, long count, long top, long left, float *out,
                              long step) {
-    const float *row[6];
+    const T *row[6];
     for (long i = 0; i < 6; i++) row[i] = (top + i >= 0 && top + i < h ? x + (top + i) * w * c : zeros) + left * c + first;
     for (long i = 0; i < 6; i++) prefetch(row[i] + 6 * c, count == c ? 4 * c : 0, 0);
     for (long k = 0; k < count; k += LANES) {
@@ -117,7 +118,7 @@ static INLINE void read_tile(const float *x, const float *zeros, long h, long w,
         for (long j = 0; j < 6; j++) {
             long p = j * c + k;
             if (left + j >= 0 && left + j < w)
-                into(get(row[0] + p), get(row[1] + p), get(row[2] + p), get(row[3] + p), get(row[4] + p), get(row[5] + p), &m[0][j], 6);
+                into(load(row[0] + p), load(row[1] + p), load(row[2] + p), load(row[3] + p), load(row[4] + p), load(row[5] + p), &m[0][j], 6);
             else
                 for (long i = 0; i < 6; i++) m[i][j] = (V){0};
         }
@@ -129,7 +130,7 @@ static INLINE void read_tile(const float *x, const float *zeros, long h, long w,
 }
 
 /* A' m A into the pixels at y, of a whole tile or as far as they are in the image. */
-static INLINE void write_tile(const float *in, long step, float *y, long w, long c, const float *bias, const long rows, const long columns) {
+static INLINE void write_tile(const float *in, long step, T *y, long w, long c, const float *bias, const long rows, const long columns) {
     for (long i = 0; i < 4; i++) prefetch(y + (i * w + 4) * c, 4 * c, 1);
     for (long k = 0; k < c; k += LANES) {
         V m[4][6], o[4], more = bias ? get(bias + k) : (V){0};
@@ -138,17 +139,17 @@ static INLINE void write_tile(const float *in, long step, float *y, long w, long
             out_of(get(p), get(p + 6 * step), get(p + 12 * step), get(p + 18 * step), get(p + 24 * step), get(p + 30 * step), &m[0][j], 6);
         for (long i = 0; i < rows; i++) {
             out_of(m[i][0], m[i][1], m[i][2], m[i][3], m[i][4], m[i][5], o, 1);
-            for (long j = 0; j < columns; j++) put(y + (i * w + j) * c + k, o[j] + more);
+            for (long j = 0; j < columns; j++) store(y + (i * w + j) * c + k, o[j] + more);
         }
     }
 }
 
 /* A dY A' of the pixels at y, of a whole tile or as far as they are in the image. */
-static INLINE void read_gradient(const float *y, long w, long c, float *out, long step, const long rows, const long columns) {
+static INLINE void read_gradient(const T *y, long w, long c, float *out, long step, const long rows, const long columns) {
     for (long i = 0; i < 4; i++) prefetch(y + (i * w + 4) * c, 4 * c, 0);
     for (long k = 0; k < c; k += LANES) {
         V m[6][4], o[6], none = {0};
-#define PIXEL(i) (i < rows ? get(y + (i * w + j) * c + k) : none)
+#define PIXEL(i) (i < rows ? load(y + (i * w + j) * c + k) : none)
         for (long j = 0; j < 4; j++)
             if (j < columns)
                 back(PIXEL(0), PIXEL(1), PIXEL(2), PIXEL(3), &m[0][j], 4);
@@ -237,16 +238,17 @@ static void transform(const float *weight, const long *step, long c, long k, int
 /* y = x * weight + bias with `pad` rows and columns of zeros around x; (n, h, w, c) to (n, h + 2 pad - 2, w + 2 pad - 2, k).
  * With `turn` the weights are turned round, which makes the gradient of the image from that of the output.
  * room: for winograd_room(w, c, k, threads) floats. */
-void winograd(const float *x, const float *weight, const long *step, const float *bias, float *y, long n, long h, long w, long c,
+void winograd(const T *x, const float *weight, const long *step, const float *bias, T *y, long n, long h, long w, long c,
               long k, long pad, int turn, float *room, int threads) {
     long rows = h + 2 * pad - 2, columns = w + 2 * pad - 2, down = (rows + 3) / 4, across = (columns + 3) / 4;
     long total = n * down * across, blocks = (total + TILES - 1) / TILES;
     long in = spread(c), out = spread(k), one = apart(c), other = apart(k);
 #pragma omp parallel num_threads(threads)
     {
-        float *u = room, *zeros = u + POINTS * c * k, *v = zeros + w * c + omp_get_thread_num() * POINTS * (in + out), *m = v + POINTS * in;
+        float *u = room, *end = u + POINTS * c * k, *v = end + w * c + omp_get_thread_num() * POINTS * (in + out), *m = v + POINTS * in;
+        T *zeros = (T *)end;
 #pragma omp single nowait
-        memset(zeros, 0, w * c * sizeof(float));
+        memset(zeros, 0, w * c * sizeof(T));
         transform(weight, step, c, k, turn, u);
 #pragma omp for schedule(static)
         for (long b = 0; b < blocks; b++) {
@@ -265,7 +267,7 @@ void winograd(const float *x, const float *weight, const long *step, const float
                     }
             at = first;
             for (long t = 0; t < tiles; t++, next(&at, rows, columns)) {
-                float *to = y + ((at.image * rows + at.top) * columns + at.left) * k;
+                T *to = y + ((at.image * rows + at.top) * columns + at.left) * k;
                 if (at.top + 4 <= rows && at.left + 4 <= columns)
                     write_tile(m + t * other, out, to, columns, k, bias, 4, 4);
                 else
@@ -297,17 +299,18 @@ static void untransform(const float *sums, long count, long c, long k, float *ou
 /* dweight, by its own steps, of (n, h, w, c) and the gradient of the output. The tiles are cut into parts whatever the number
  * of threads, and the parts added in their order: the threads do not change a bit. Of many weights the input channels are cut
  * too, so that the sums of a piece stay in the cache. `room`: for winograd_weight_room(w, c, k, threads) floats. */
-void winograd_weight(const float *x, const float *dy, float *dweight, const long *step, long n, long h, long w, long c, long k,
+void winograd_weight(const T *x, const T *dy, float *dweight, const long *step, long n, long h, long w, long c, long k,
                      long pad, float *room, int threads) {
     long rows = h + 2 * pad - 2, columns = w + 2 * pad - 2, down = (rows + 3) / 4, across = (columns + 3) / 4;
     long total = n * down * across, piece = slice(c, k), pieces = (c + piece - 1) / piece, parts = cuts(c, k);
     long in = spread(piece), out = spread(k), sum = piece * k, one = apart(piece), other = apart(k);
 #pragma omp parallel num_threads(threads)
     {
-        float *zeros = room + parts * 9 * c * k, *v = zeros + w * c + omp_get_thread_num() * POINTS * (in + out + sum);
+        float *end = room + parts * 9 * c * k, *v = end + w * c + omp_get_thread_num() * POINTS * (in + out + sum);
         float *m = v + POINTS * in, *sums = m + POINTS * out;
+        T *zeros = (T *)end;
 #pragma omp single
-        memset(zeros, 0, w * c * sizeof(float));
+        memset(zeros, 0, w * c * sizeof(T));
 #pragma omp for collapse(2) schedule(static)
         for (long b = 0; b < parts; b++)
             for (long d = 0; d < pieces; d++) {
@@ -317,7 +320,7 @@ void winograd_weight(const float *x, const float *dy, float *dweight, const long
                     long tiles = least(to - from, TILES);
                     Place at = place_of(from, across, down);
                     for (long t = 0; t < tiles; t++, next(&at, rows, columns)) {
-                        const float *gradient = dy + ((at.image * rows + at.top) * columns + at.left) * k;
+                        const T *gradient = dy + ((at.image * rows + at.top) * columns + at.left) * k;
                         read_tile(x + at.image * h * w * c, zeros, h, w, c, first, count, at.top - pad, at.left - pad, v + t * one, in);
                         if (at.top + 4 <= rows && at.left + 4 <= columns)
                             read_gradient(gradient, columns, k, m + t * other, out, 4, 4);
