@@ -7,6 +7,7 @@ first weights, pictures, batch, learning rate, flip and crop; the time is that o
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import statistics
@@ -108,6 +109,11 @@ def main() -> None:
                 assert len(rows) == len(NETS) * len(seeds), (side, rows)
                 raw[side].append({"wall": wall, "accuracies": sorted(rows)})
                 print(f"round {number + 1}, {side}: {wall:.1f} s", file=sys.stderr, flush=True)
+            publish_rounds(raw, len(seeds), args)  # after each: a round takes a quarter of an hour
+
+
+def publish_rounds(raw: dict[str, list[dict[str, object]]], seeds: int, args: argparse.Namespace) -> None:
+    """What has been measured so far."""
     table = []
     for side, runs in raw.items():
         ratios = [float(r["wall"]) / float(o["wall"]) for r, o in zip(runs, raw[OURS], strict=True)]  # type: ignore[arg-type]
@@ -116,8 +122,8 @@ def main() -> None:
                       statistics.median(means)))  # fmt: skip
     columns = (Column("contender"), Column("wall s", "float", digits=1), Column("archdsl is × sooner", "float", digits=2),
                Column("mean accuracy", "percent", digits=1))  # fmt: skip
-    title = f"C3: {len(NETS)} nets × {len(seeds)} seeds, {args.images:,} images × {args.epochs} epochs, wall to table"
-    found = Table(columns, tuple(table), title, notes=(f"n = {args.rounds}",))
+    title = f"C3: {len(NETS)} nets × {seeds} seeds, {args.images:,} images × {args.epochs} epochs, wall to table"
+    found = Table(columns, tuple(table), title, notes=(f"n = {len(raw[OURS])}, interleaved",))
     publish(
         "c3_study", [found], {"nets": NETS, "runs": raw}, ["torch", "timm", "lightning", "hydra-core", "ray"], args.out
     )

@@ -26,7 +26,7 @@ OURS = "archdsl"
 SIDES = {
     OURS: ("ours.py", {"precision": "auto"}),
     "archdsl fp32": ("ours.py", {"precision": "fp32"}),
-    "archdsl, torch's kernels": ("ours.py", {"native": False}),
+    "archdsl fp32, torch's kernels": ("ours.py", {"native": False}),
     "timm": ("timm_script.py", {}),
     "timm channels_last": ("timm_script.py", {"channels_last": True}),
     "timm bf16 channels_last": ("timm_script.py", {"precision": "bf16", "channels_last": True}),
