@@ -117,9 +117,10 @@ class Experiment:
     @property
     def digest(self) -> str:
         """The first 8 digits of the hash, as folders show it."""
+        if self.hash:
+            return self.hash[:8]
         parts = (self.text, repr(to_json(self)))
-        own = hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
-        return (self.hash or own)[:8]
+        return hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:8]
 
 
 def fold_data(words: Iterable[Setting]) -> DataSettings:
