@@ -102,6 +102,9 @@ def commit() -> str:
     return done.stdout.strip() or "unknown"
 
 
+COMMIT = commit()  # at the start: the tree may change while a long one runs
+
+
 def options(description: str | None, rounds: int) -> argparse.ArgumentParser:
     """The options that all benchmarks take."""
     parser = argparse.ArgumentParser(description=description)
@@ -116,7 +119,7 @@ def publish(name: str, tables: Sequence[Table], raw: object, packages: Sequence[
         "benchmark": name,
         "command": " ".join(["python", f"bench/{Path(sys.argv[0]).name}", *sys.argv[1:]]),
         "date": time.strftime("%Y-%m-%d"),
-        "commit": commit(),
+        "commit": COMMIT,
         "machine": machine(),
         "versions": versions("archdsl", *packages),
     }

@@ -31,6 +31,7 @@ NETS = [
     "vgg[16x2,32x2,64x2] +bn",
 ]  # fmt: skip
 OURS, TIMM, HYDRA, TUNE = "archdsl ablate", "shell loop over timm", "Hydra + Lightning", "Ray Tune"
+REUSED = "Ray Tune, actors reused"
 Rows = list[tuple[int, int, float]]
 
 
@@ -94,6 +95,7 @@ def main() -> None:
         TIMM: timm,
         HYDRA: lambda w, s, h: scripted("study_hydra.py", ["-m", *grid, "hydra.sweep.dir=multirun"], w, s, h),
         TUNE: lambda w, s, h: scripted("study_tune.py", [], w, s, h),
+        REUSED: lambda w, s, h: scripted("study_tune.py", ["reuse"], w, s, h),
     }
     wanted = [k for k in sides if (args.timm or k != TIMM) and (not args.only or k in args.only or k == OURS)]
     raw: dict[str, list[dict[str, object]]] = {side: [] for side in wanted}

@@ -1,4 +1,6 @@
-"""Ray Tune over nets and seeds: a loop of PyTorch with bf16 and channels_last in each trial, two trials at a time."""
+"""Ray Tune over nets and seeds: a loop of PyTorch with bf16 and channels_last in each trial, two trials at a time. Each has
+a process of its own, as Tune does unasked, or with `reuse` one of two that stay.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,8 @@ def main() -> None:
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     space = {"net": tune.grid_search(about["nets"]), "seed": tune.grid_search(about["seeds"]), "work": about["work"]}
     run = tune.RunConfig(storage_path=str(Path(about["table"]).parent / "tune"), verbose=0)
-    found = tune.Tuner(trained, param_space=space, run_config=run).fit()
+    how = tune.TuneConfig(reuse_actors="reuse" in sys.argv)
+    found = tune.Tuner(trained, param_space=space, run_config=run, tune_config=how).fit()
     with Path(about["table"]).open("a") as table:
         for result in found:
             where = [about["nets"].index(result.config["net"]), result.config["seed"], result.metrics["accuracy"]]

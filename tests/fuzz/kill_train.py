@@ -21,6 +21,7 @@ from functools import cache
 from pathlib import Path
 
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+os.environ["CUDA_VISIBLE_DEVICES"] = ""  # a process that has touched a GPU cannot be forked
 
 # What a resumed run must carry over: each line has another kind of state.
 SPECS = {
@@ -132,7 +133,10 @@ def disturbed(text: str, speed: str, out: Path, seconds: float, kills: int, chan
         pid = start(text, speed, out)
         time.sleep(chance.uniform(0.02, seconds))
         os.kill(pid, signal.SIGKILL)
-        killed += os.WIFSIGNALED(os.waitpid(pid, 0)[1])
+        status = os.waitpid(pid, 0)[1]
+        if os.WIFEXITED(status) and os.WEXITSTATUS(status):
+            raise SystemExit(f"the run in {out} failed before it was killed")
+        killed += os.WIFSIGNALED(status)
     if os.waitpid(start(text, speed, out), 0)[1]:
         raise SystemExit(f"the run in {out} does not go on")
     return weights(out), killed
@@ -163,7 +167,7 @@ def main() -> int:
             sys.stdout.write(f"{trial + 1:>4} {turn[0]:<9} {turn[1]:<5} killed {killed} times: {told}\n")
             sys.stdout.flush()
     sys.stdout.write(f"{equal} of {chosen.trials} equal to the straight run, {kills} kills\n")
-    return int(equal != chosen.trials)
+    return int(equal != chosen.trials or not kills)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ from torch.nn import functional
 import archdsl
 from archdsl.train.fast import fast
 from archdsl.train.fast.native import available, fuse_norms
-from archdsl.train.fast.native.kernels import kernels
+from archdsl.train.fast.native.kernels import FLAGS, _signature, kernels
 from archdsl.train.fast.native.norm import FusedNorm
 from archdsl.train.init import initialise
 from archdsl.train.plan import PLAIN, Plan, forward_context, prepare
@@ -249,6 +250,38 @@ def test_processes_that_start_together_share_one_library(tmp_path: Path) -> None
     started = [subprocess.Popen([sys.executable, "-c", PROGRAM], env=env, stdout=subprocess.PIPE) for _ in range(2)]
     assert [p.communicate()[0].split() for p in started] == [[b"True"]] * 2
     assert len(list(tmp_path.rglob("*"))) == 4  # archdsl/native, and a library a type
+
+
+@needs
+def test_a_library_that_is_not_whole_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a file may be after the power failed."""
+    compiler = shutil.which("cc")
+    assert compiler is not None
+    monkeypatch.setenv("ARCHDSL_NATIVE", str(tmp_path))
+    monkeypatch.delenv("CC", raising=False)
+    file = tmp_path / f"kernels-{_signature(compiler, FLAGS)}.so"
+    file.touch()
+    assert kernels.__wrapped__(torch.float32) is not None
+    assert file.stat().st_size > 1000
+    assert list(tmp_path.iterdir()) == [file]
+
+
+@needs
+def test_another_number_of_channels_is_the_error_of_torch() -> None:
+    with pytest.raises(RuntimeError):
+        FusedNorm(nn.BatchNorm2d(4))(torch.randn(2, 8, 4, 4).to(memory_format=LAST))
+
+
+@needs
+@pytest.mark.parametrize("at", ["bn", "relu", "maxpool"])
+def test_a_layer_that_is_watched_stays_itself(at: str) -> None:
+    model = built("conv(4) bn maxpool relu gap linear(4)")
+    seen: list[int] = []
+    kind = {"bn": nn.BatchNorm2d, "relu": nn.ReLU, "maxpool": nn.MaxPool2d}[at]
+    (layer,) = [m for m in model.modules() if type(m) is kind]
+    layer.register_forward_hook(lambda *_: seen.append(1))
+    fuse_norms(model)(torch.randn(2, 3, 8, 8).to(memory_format=LAST))
+    assert seen == [1]
 
 
 @needs

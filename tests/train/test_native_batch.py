@@ -36,6 +36,8 @@ def test_bits(case: str, shape: tuple[int, int, int]) -> None:
         made = batches(images, step)
         assert torch.equal(made, normal(augment(images, words, Chances(7, CPU), step)))
         assert made.is_contiguous(memory_format=torch.channels_last)
+    one = normalise((0.4,), (0.3,), CPU)  # the same numbers for each channel
+    assert torch.equal(Batches(words, Chances(7, CPU), one)(images, 2), made)
     part = batches(images[4:9], 5, total=11, start=4)
     assert torch.equal(part, normal(augment(images, words, Chances(7, CPU), 5))[4:9])
 

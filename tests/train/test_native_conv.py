@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
+from torch.nn.utils import prune
 
 import archdsl
 from archdsl.train.fast import fast
@@ -179,6 +180,11 @@ def test_what_is_not_finite_is_not_lost(bad: float) -> None:
     assert y[0].isfinite().all()
 
 
+def watched(module: nn.Module) -> nn.Module:
+    module.register_forward_hook(lambda *_: None)
+    return module
+
+
 @needs
 @pytest.mark.parametrize(
     "other",
@@ -187,6 +193,7 @@ def test_what_is_not_finite_is_not_lost(bad: float) -> None:
         nn.Conv2d(16, 16, 3, dilation=2), nn.Conv2d(3, 16, 3), nn.Conv2d(16, 10, 3), nn.Conv2d(16, 16, 3, padding=(0, 1)),
         nn.Conv2d(16, 16, 3, padding="same"), nn.Conv2d(16, 16, 3, padding=1, padding_mode="reflect"), nn.Linear(16, 16),
         nn.utils.parametrizations.weight_norm(nn.Conv2d(16, 16, 3)), None,
+        prune.l1_unstructured(nn.Conv2d(16, 16, 3), "weight", 0.5), watched(nn.Conv2d(16, 16, 3)),
     ],
 )  # fmt: skip
 def test_other_layers_are_not_taken(other: nn.Module | None) -> None:
@@ -207,6 +214,29 @@ def test_what_does_not_fit_goes_to_torch(case: str) -> None:
     with torch.autocast("cpu", enabled=case == "autocast"):
         assert not FastConv(mine)._fits(x)
         torch.testing.assert_close(FastConv(mine)(x), functional.conv2d(x, mine.weight, mine.bias, padding=1))
+
+
+@needs
+def test_another_number_of_channels_is_the_error_of_torch() -> None:
+    with pytest.raises(RuntimeError, match="expected input"):
+        FastConv(layer(16, 16, 1))(torch.randn(2, 32, 8, 8).to(memory_format=LAST))
+
+
+@needs
+def test_the_type_that_torch_makes_by_default_changes_nothing() -> None:
+    mine, x = layer(16, 16, 1), torch.randn(2, 16, 8, 8).to(memory_format=LAST)
+    precise = exact(mine)
+    torch.manual_seed(3)
+    before = both(FastConv(mine), precise, x)
+    mine.zero_grad()
+    precise.zero_grad()
+    torch.manual_seed(3)
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        after = both(FastConv(mine), precise, x)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert all(torch.equal(p, q) for (p, _), (q, _) in zip(before, after, strict=True))
 
 
 @needs

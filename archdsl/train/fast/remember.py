@@ -14,12 +14,13 @@ import torch
 from torch import nn
 
 from archdsl.train.datasets.roots import cache_root
+from archdsl.train.runs import NUMERICS
 
 
 def signature(model: nn.Module, shape: tuple[int, ...], threads: int) -> str:
-    """A name for the net's shapes and kinds of layers, the batch, the machine and torch."""
+    """A name for the net's shapes and kinds of layers, the batch, the machine, torch and our numerics."""
     layers = [(type(m).__name__, [tuple(p.shape) for p in m.parameters(recurse=False)]) for m in model.modules()]
-    machine = (platform.node(), platform.machine(), os.cpu_count(), threads, torch.__version__)
+    machine = (platform.node(), platform.machine(), os.cpu_count(), threads, torch.__version__, NUMERICS)
     return hashlib.sha256(repr((layers, shape, machine)).encode()).hexdigest()[:16]
 
 

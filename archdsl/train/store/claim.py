@@ -104,8 +104,9 @@ def release_of(out: Path, host: str, pid: int) -> None:
 def _create(path: Path, token: str) -> None:
     about = {"host": socket.gethostname(), "boot": _boot(), "pid": os.getpid(), "started": started(os.getpid()),
              "token": token, "since": time.time()}  # fmt: skip
-    # Not synced, which would be a third of what a run of no steps takes: if the power fails, its owner is gone too, and a
-    # claim that is then missing, empty or of the boot before stands in nobody's way.
+    # Not synced, as two of the nine syncs of a run would be for it. If this host loses its power, the owner is gone too, and
+    # a claim that is then missing, empty or of the boot before stands in nobody's way; if a file server does, the owner sees that
+    # its claim is gone before it writes anything else.
     try:
         write_new(path, (json.dumps(about) + "\n").encode())
     except FileExistsError:

@@ -24,16 +24,17 @@ class Batches:
         self._words, self._chances = tuple(w for w in words if not isinstance(w, Mixing)), chances
         channels = normalise.scale.shape[1]
         every = torch.arange(BYTES, dtype=torch.uint8).view(1, 1, BYTES, 1).expand(1, channels, BYTES, 1)
-        self._table = normalise(every).contiguous()
+        self._table = normalise(every).float().contiguous()
 
     def __call__(self, images: Tensor, step: int, total: int | None = None, start: int = 0) -> Tensor:
         """(N, C, H, W) of bytes; ``step``, ``total`` and ``start`` key the draws, as ``augment`` has them."""
         lib, images, (n, c, h, w) = kernels(torch.float32), images.contiguous(), images.shape
         assert lib is not None
-        out = torch.empty((n, c, h, w), memory_format=torch.channels_last)
+        table = self._table.expand(1, c, BYTES, 1).contiguous()  # one channel's numbers may stand for all
+        out = torch.empty((n, c, h, w), dtype=torch.float32, device="cpu", memory_format=torch.channels_last)
         places = [t.int() for t in self._places(n, w, step, total, start)]
         lib.batch(
-            images.data_ptr(), out.data_ptr(), n, c, h, w, *(t.data_ptr() for t in places), self._table.data_ptr(),
+            images.data_ptr(), out.data_ptr(), n, c, h, w, *(t.data_ptr() for t in places), table.data_ptr(),
             torch.get_num_threads(),
         )  # fmt: skip
         return out

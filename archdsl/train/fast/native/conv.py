@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, fx, nn
 from torch.autograd.function import once_differentiable
 
-from archdsl.train.fast.native.holder import copied
-from archdsl.train.fast.native.kernels import at, kernels
+from archdsl.train.fast.native.holder import bare, copied
+from archdsl.train.fast.native.kernels import at, floats, kernels
 
 LAST = torch.channels_last
 SMALLEST = 3  # pixels of an output's side from which a tile of 4×4 saves anything
@@ -45,8 +45,8 @@ def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None, pad: int, turn: bo
     (n, c, h, w), lib, threads = x.shape, kernels(x.dtype), torch.get_num_threads()
     assert lib is not None
     k = weight.shape[1 if turn else 0]
-    y = torch.empty((n, k, h + 2 * pad - 2, w + 2 * pad - 2), dtype=x.dtype, memory_format=LAST)
-    room = torch.empty(lib.winograd_room(w, c, k, threads))
+    y = torch.empty((n, k, h + 2 * pad - 2, w + 2 * pad - 2), dtype=x.dtype, device="cpu", memory_format=LAST)
+    room = floats(lib.winograd_room(w, c, k, threads))
     steps = _steps(weight, turn)
     lib.winograd(at(x), at(weight), steps, at(bias), at(y), n, h, w, c, k, pad, turn, at(room), threads)
     return y
@@ -56,7 +56,7 @@ def _weight_gradient(x: Tensor, dy: Tensor, weight: Tensor, pad: int) -> Tensor:
     (n, c, h, w), lib, threads = x.shape, kernels(x.dtype), torch.get_num_threads()
     assert lib is not None
     k, out = dy.shape[1], torch.empty_like(weight)
-    room = torch.empty(lib.winograd_weight_room(w, c, k, threads))
+    room = floats(lib.winograd_weight_room(w, c, k, threads))
     lib.winograd_weight(at(x), at(dy), at(out), _steps(out), n, h, w, c, k, pad, at(room), threads)
     return out
 
@@ -89,6 +89,7 @@ class FastConv(nn.Module):
             and (bias is None or bias.dtype is torch.float32)
             and x.device.type == weight.device.type == "cpu"
             and x.dim() == 4
+            and x.shape[1] == weight.shape[1]
             and x.numel() > 0
             and min(x.shape[2:]) + 2 * pad - 2 >= SMALLEST
             and x.is_contiguous(memory_format=LAST)
@@ -98,7 +99,7 @@ class FastConv(nn.Module):
 
 def takes(module: nn.Module | None) -> bool:
     """Whether this is a convolution that the kernels know; compiles them if they have not been yet."""
-    if type(module) is not nn.Conv2d:  # not one whose weights are made from others
+    if type(module) is not nn.Conv2d or not bare(module):
         return False
     lib, pad = kernels(torch.float32), module.padding
     if lib is None or isinstance(pad, str) or pad[0] != pad[1] or pad[0] > 2 or module.padding_mode != "zeros":

@@ -7,6 +7,15 @@ from typing import Any
 from torch import fx, nn
 
 
+def bare(module: nn.Module) -> bool:
+    """Whether its forward is all that happens to it: no hooks, and no weights made anew from others, as pruning does."""
+    hooks = (
+        module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks,
+    )  # fmt: skip
+    made = [name for name in ("weight", "bias") if hasattr(module, name) and name not in module._parameters]
+    return not any(hooks) and not made
+
+
 def copied(model: fx.GraphModule) -> tuple[fx.Graph, nn.Module, dict[str, Any]]:
     """Its graph, a holder of its modules that takes more of them, and its modules by name."""
     graph = fx.Graph()

@@ -59,8 +59,9 @@ def kernels(kind: torch.dtype) -> ctypes.CDLL | None:
     folder = Path(wanted).expanduser() if wanted else cache_root().parent / "native"
     file = folder / f"kernels-{_signature(compiler, flags)}.so"
     try:
-        if not file.is_file():
-            compile_into(compiler, flags, file)
+        with suppress(OSError):  # there is none yet, or the power failed and left a part of it
+            return load(file)
+        compile_into(compiler, flags, file)
         return load(file)
     except (OSError, subprocess.SubprocessError):
         return None
@@ -87,6 +88,11 @@ def available(precision: str = "fp32") -> bool:
         return None not in pool.map(kernels, kinds)
 
 
+def floats(*shape: int) -> Tensor:
+    """Room for float32 where the kernels look for it, whatever torch's own type and device are set to."""
+    return torch.empty(shape, dtype=torch.float32, device="cpu")
+
+
 def at(t: Tensor | None) -> int | None:
     """Where its values are; None, which C takes for NULL, of none."""
     return None if t is None else t.data_ptr()
@@ -102,6 +108,8 @@ def compile_into(compiler: str, flags: tuple[str, ...], file: Path) -> None:
             [compiler, *flags, *map(str, SOURCES), "-o", part, "-lm"],
             check=True, timeout=SECONDS, stdin=subprocess.DEVNULL, capture_output=True,
         )  # fmt: skip
+        with open(part, "rb") as whole:
+            os.fsync(whole.fileno())
         os.replace(part, file)
     except BaseException:
         with suppress(OSError):

@@ -136,7 +136,7 @@ static void apply_pool(const T *x, T *y, uint8_t *place, long from, long to, lon
 
 /* y of the batch, and per channel its mean, the inverse of its deviation, and the scale and shift that were used.
  *
- * about: a value a channel near its mean (any will do), from which deviations are taken.
+ * about: a value a channel near its mean, from which deviations are taken; one that is hundreds of deviations away costs digits.
  * place: NULL, or room for a byte a value of y: then y is pooled, and (n, h / 2, w / 2, c).
  * sums: room for BLOCKS * 2 * c doubles.
  */

@@ -16,8 +16,8 @@ from torch import Tensor, fx, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from archdsl.train.fast.native.holder import copied
-from archdsl.train.fast.native.kernels import BLOCKS, at, kernels
+from archdsl.train.fast.native.holder import bare, copied
+from archdsl.train.fast.native.kernels import BLOCKS, at, floats, kernels
 
 LAST = torch.channels_last
 # Channels, or channels × width before a pooling: a thread keeps up to ten arrays of so many floats on its stack.
@@ -35,11 +35,11 @@ class _Norm(torch.autograd.Function):
         (n, c, h, w), lib = x.shape, kernels(x.dtype)
         assert lib is not None
         shape = (n, c, h // 2, w // 2) if pool else (n, c, h, w)
-        y = torch.empty(shape, dtype=x.dtype, memory_format=LAST)
-        place = torch.empty(shape, dtype=torch.uint8, memory_format=LAST) if pool else None
-        mean, var, inverse, scale, shift = torch.empty(5, c).unbind()
+        y = torch.empty(shape, dtype=x.dtype, device="cpu", memory_format=LAST)
+        place = torch.empty(shape, dtype=torch.uint8, device="cpu", memory_format=LAST) if pool else None
+        mean, var, inverse, scale, shift = floats(5, c).unbind()
         about = x[0, :, 0, 0].float()
-        sums = torch.empty(BLOCKS * 2 * c, dtype=torch.float64)
+        sums = torch.empty(BLOCKS * 2 * c, dtype=torch.float64, device="cpu")
         lib.norm_forward(
             at(x), at(skip), at(y), at(place), n, h, w, c, at(weight), at(bias), eps, relu,
             *map(at, (mean, var, inverse, scale, shift, about, sums)), torch.get_num_threads(),
@@ -58,8 +58,8 @@ class _Norm(torch.autograd.Function):
         dy = dy.contiguous(memory_format=LAST)
         dx = torch.empty_like(x)
         dskip = torch.empty_like(x) if y is not None else None
-        dweight, dbias, one, two = torch.empty(4, c).unbind()
-        sums = torch.empty(BLOCKS * 2 * c, dtype=torch.float64)
+        dweight, dbias, one, two = floats(4, c).unbind()
+        sums = torch.empty(BLOCKS * 2 * c, dtype=torch.float64, device="cpu")
         lib.norm_backward(
             at(x), at(y), at(dy), at(place), at(dx), at(dskip), n, h, w, c, ctx.gate,
             *map(at, (mean, inverse, scale, shift, dweight, dbias, one, two, sums)), torch.get_num_threads(),
@@ -93,6 +93,7 @@ class FusedNorm(nn.Module):
             self.norm.training
             and type(self.norm) is nn.BatchNorm2d  # `syncbn` makes another of it
             and x.device.type == "cpu"
+            and x.shape[1] == self.norm.num_features
             and x.is_contiguous(memory_format=LAST)
             and x.numel() // x.shape[1] > 1
             and x.shape[1] <= WIDEST
@@ -161,7 +162,9 @@ def _only_user(node: fx.Node) -> fx.Node | None:
 
 
 def _type(node: fx.Node, root: dict[str, Any]) -> type | None:
-    return type(root.get(str(node.target))) if node.op == "call_module" else None
+    """The type of a module that has nothing attached to it."""
+    module = root.get(str(node.target)) if node.op == "call_module" else None
+    return type(module) if module is not None and bare(module) else None
 
 
 def _halves(node: fx.Node, root: dict[str, Any]) -> bool:
