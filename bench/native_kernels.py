@@ -19,11 +19,12 @@ from archdsl.train.fast.native import available
 from archdsl.train.fast.native.batch import Batches
 from archdsl.train.fast.native.conv import FastConv
 from archdsl.train.fast.native.norm import FusedNorm
+from archdsl.train.plan import _has_bf16
 from archdsl.words.data.changes import Crop, Flip
 
 LAST, BATCH = torch.channels_last, 128
 LAYERS = ((16, 32, False), (16, 32, True), (32, 16, False), (32, 16, True))  # channels, side, whether a pooling follows
-NARROW, WIDE = (((w, w, 32), (w, 2 * w, 16), (2 * w, 2 * w, 16)) for w in (16, 64))  # input and output channels, side
+NARROW, WIDE = [((w, w, 32), (w, 2 * w, 16), (2 * w, 2 * w, 16)) for w in (16, 64)]  # input and output channels, side
 CPU = torch.device("cpu")
 
 
@@ -41,19 +42,21 @@ class Plain(nn.Module):
 
 
 def steps(layers: list[nn.Module], images: list[Tensor]) -> None:
-    """Forward and backward of each layer by itself."""
+    """Forward and backward of each layer by itself, under autocast where images are bf16."""
     for layer, x in zip(layers, images, strict=True):
-        layer(x).sum().backward()
+        with torch.autocast("cpu", torch.bfloat16, enabled=x.dtype is torch.bfloat16):
+            y = layer(x)
+        y.sum().backward()
         x.grad = None
 
 
-def convolutions(shapes: Iterable[tuple[int, int, int]], rounds: int) -> Times:
+def convolutions(shapes: Iterable[tuple[int, int, int]], kind: torch.dtype, rounds: int) -> Times:
     """Forward, and the gradients of images and weights, of each."""
     theirs: list[nn.Module] = []
     images = []
     for ins, outs, side in shapes:
         theirs.append(nn.Conv2d(ins, outs, 3, padding=1, bias=False).to(memory_format=LAST))
-        images.append(torch.randn(BATCH, ins, side, side).to(memory_format=LAST).requires_grad_())
+        images.append(torch.randn(BATCH, ins, side, side).to(kind).to(memory_format=LAST).requires_grad_())
     ours: list[nn.Module] = [FastConv(conv) for conv in theirs if isinstance(conv, nn.Conv2d)]
     return interleave({"torch": lambda: steps(theirs, images), "ours": lambda: steps(ours, images)}, rounds, 2)
 
@@ -61,7 +64,7 @@ def convolutions(shapes: Iterable[tuple[int, int, int]], rounds: int) -> Times:
 def main() -> None:
     """Measure and publish."""
     args = options(__doc__, rounds=31).parse_args()
-    if not available():
+    if not available("bf16"):
         sys.stderr.write("the kernels cannot be had here: they need Linux and a C compiler\n")
         raise SystemExit(4)
     torch.set_num_threads(1)
@@ -69,7 +72,11 @@ def main() -> None:
     ours: list[nn.Module] = [FusedNorm(nn.BatchNorm2d(c), True, nn.MaxPool2d(2) if p else None) for c, _, p in LAYERS]
     theirs: list[nn.Module] = [Plain(nn.BatchNorm2d(c), p) for c, _, p in LAYERS]
     norms = interleave({"torch": lambda: steps(theirs, images), "ours": lambda: steps(ours, images)}, args.rounds, 3)
-    convs = [convolutions(shapes, args.rounds) for shapes in (NARROW, WIDE)]
+    kinds = {"fp32": torch.float32, **({"bf16": torch.bfloat16} if _has_bf16() else {})}  # elsewhere torch imitates it
+    convs = {
+        f"{net} in {name}": convolutions(shapes, kind, args.rounds)
+        for net, shapes in (("vgg[16x2,32x2]", NARROW), ("vgg[64x2,128x2]", WIDE)) for name, kind in kinds.items()
+    }  # fmt: skip
     words, chances, normal = (Flip(0.5), Crop(4)), Chances(0, CPU), normalise((0.5,) * 3, (0.25,) * 3, CPU)
     raw, batches = torch.randint(0, 256, (BATCH, 3, 32, 32), dtype=torch.uint8), Batches(words, chances, normal)
     made = interleave(
@@ -77,11 +84,11 @@ def main() -> None:
          "ours": lambda: batches(raw, 0)}, args.rounds, 3,
     )  # fmt: skip
     tables = [
-        comparison(
-            f"convolutions of vgg[16x2,32x2] but the first, forward and backward, {BATCH} images", convs[0], "torch"
-        ),
-        comparison(
-            f"convolutions of vgg[64x2,128x2] but the first, forward and backward, {BATCH} images", convs[1], "torch"
+        *(
+            comparison(
+                f"convolutions of {what}, all but the first, forward and backward, {BATCH} images", times, "torch"
+            )
+            for what, times in convs.items()
         ),
         comparison(f"four batch norms, ReLU and pooling, forward and backward, {BATCH} images", norms, "torch"),
         comparison(f"a batch of {BATCH} images of 32×32: flip, crop, normalise, channels_last", made, "torch"),
@@ -89,7 +96,7 @@ def main() -> None:
     publish(
         "native_kernels",
         tables,
-        {"narrow": convs[0], "wide": convs[1], "norms": norms, "batch": made},
+        {"convolutions": convs, "norms": norms, "batch": made},
         ["torch"],
         args.out,
     )
