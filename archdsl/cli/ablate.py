@@ -153,6 +153,7 @@ class _Way:
 
 def _carry_out(chosen: StudyFile, conduct: Conduct, way: _Way) -> Mapping[str, str] | None:
     """Run what is missing; gives the conditions under which it was, None where nothing was."""
+    from archdsl.cli.beforehand import Beforehand
     from archdsl.cli.watching import Watching
     from archdsl.study.bundles import OFF, bundles, told
     from archdsl.study.room import room
@@ -171,10 +172,12 @@ def _carry_out(chosen: StudyFile, conduct: Conduct, way: _Way) -> Mapping[str, s
     engine = _engine(chosen, conduct, way, folder, tuple(c.key for c in redone), space.jobs)
     alone = way.engine == "ray" or chosen.time_limit is not None or bool(redone)
     groups = bundles(conduct.arms, todo, OFF if alone else way.fuse, space.gpu, space.jobs, space.bytes)
-    with Watching(sys.stderr, conduct, todo, chosen.metric, min(space.jobs, len(groups)), way.quiet) as watching:
+    jobs = min(space.jobs, len(groups))
+    with Watching(sys.stderr, conduct, todo, chosen.metric, jobs, way.quiet) as watching:
+        listen = Beforehand(watching, len(todo), jobs)
         watching.note(*([str(space)] if space.each > 1 else []), *told(groups))
         try:
-            conduct.carry_out(engine, todo, watching, way.fail_fast, groups)
+            conduct.carry_out(engine, todo, listen, way.fail_fast, groups)
         except KeyboardInterrupt:
             watching.stopped(_command())
             raise

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -42,10 +43,15 @@ def decoded(name: str, files: Sequence[Path], decode: Callable[[], Arrays], how:
 
 
 def _key(files: Sequence[Path], how: str) -> str:
-    parts = [VERSION, how]
-    for path in files:
-        about = path.stat()
-        parts.append(f"{path.resolve()}|{about.st_size}|{about.st_mtime_ns}")
+    parts, folders = [VERSION, how], dict[str, str]()
+    for path in map(os.fspath, files):
+        folder, name = os.path.split(path)
+        if folder not in folders:  # resolved once, not for each of a hundred thousand files
+            folders[folder] = os.path.realpath(folder)
+        about, place = os.lstat(path), os.path.join(folders[folder], name)
+        if stat.S_ISLNK(about.st_mode):
+            about, place = os.stat(path), os.path.realpath(path)
+        parts.append(f"{place}|{about.st_size}|{about.st_mtime_ns}")
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 

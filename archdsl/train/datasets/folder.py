@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,12 +20,12 @@ from archdsl.train.datasets.stream import MOST_WORKERS, Streamed, cores
 from archdsl.words.data.folders import LAYOUT, class_folders
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
     from archdsl.words.data.folders import Folder
 
-Picture = tuple["Path", int]  # a file and its label
+Picture = tuple[Path, int]  # a file and its label
+AT_A_TIME = 64  # pictures that a thread decodes before it asks for more: small ones take less than the asking
 ONE_IN = 5  # of a single tree, one picture in five is for the test
 
 
@@ -73,15 +75,27 @@ def _listed(tree: Path, names: Sequence[str]) -> list[Picture]:
     known = Image.registered_extensions()
     pictures: list[Picture] = []
     for label, name in enumerate(names):
-        files = sorted(p for p in (tree / name).rglob("*") if p.is_file() and not p.name.startswith("."))
-        strange = [p for p in files if p.suffix.lower() not in known]
+        files = sorted(_files(str(tree / name)), key=lambda p: p.split(os.sep))
+        strange = [p for p in files if os.path.splitext(p)[1].lower() not in known]
         if strange:
             raise EnvError(f"{strange[0]} is not a picture ({len(strange)} such files in {tree / name})",
                            help="move files that are not pictures out of the class folders")  # fmt: skip
         if not files:
             raise EnvError(f"the class folder {tree / name} is empty", help=LAYOUT)
-        pictures += [(p, label) for p in files]
+        pictures += [(Path(p), label) for p in files]
     return pictures
+
+
+def _files(folder: str) -> Iterator[str]:
+    """What lies in a folder and below it, hidden files and linked folders left out. A set has so many files that a Path
+    and a question to the system for each would take longer than to map what was decoded before.
+    """
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _files(entry.path)
+            elif not entry.name.startswith(".") and entry.is_file():
+                yield entry.path
 
 
 def _divided(tree: Path, pictures: list[Picture]) -> tuple[list[Picture], list[Picture]]:
@@ -108,18 +122,20 @@ def _decoded(name: str, pictures: list[Picture], size: int, root: Path) -> Array
     def decode() -> Arrays:
         images = np.empty((len(pictures), 3, size, size), np.uint8)
 
-        def fill(row: int) -> Exception | None:
-            try:
-                images[row] = square(pictures[row][0], size)
-            except Failure as error:
-                return error
-            return None
+        def fill(first: int) -> list[tuple[int, Exception]]:
+            bad: list[tuple[int, Exception]] = []
+            for row in range(first, min(first + AT_A_TIME, len(pictures))):
+                try:
+                    images[row] = square(pictures[row][0], size)
+                except Failure as error:
+                    bad.append((row, error))
+            return bad
 
         refused = Refusals(root)
         with ThreadPoolExecutor(min(MOST_WORKERS, cores())) as pool:  # Pillow lets go of the interpreter as it decodes
             try:
-                for row, error in enumerate(pool.map(fill, range(len(pictures)))):
-                    if error is not None:
+                for bad in pool.map(fill, range(0, len(pictures), AT_A_TIME)):
+                    for row, error in bad:
                         refused.add(str(pictures[row][0]), error)
             except BaseException:
                 pool.shutdown(cancel_futures=True)  # an interrupt does not wait for the rest

@@ -37,8 +37,10 @@ def square(path: Path, size: int) -> NDArray[np.uint8]:
     wide, high = (max(size, round(side * scale)) for side in colour.size)
     if (wide, high) != colour.size:
         colour = colour.resize((wide, high), Image.Resampling.BILINEAR)
-    left, top = (wide - size) // 2, (high - size) // 2
-    return _channels_first(colour.crop((left, top, left + size, top + size)))
+    if colour.size != (size, size):
+        left, top = (wide - size) // 2, (high - size) // 2
+        colour = colour.crop((left, top, left + size, top + size))
+    return _channels_first(colour)
 
 
 def _channels_first(picture: Image.Image) -> NDArray[np.uint8]:

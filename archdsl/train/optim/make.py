@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import Parameter
 
 from archdsl.train.optim.lamb import Lamb
+from archdsl.train.optim.light import light
 from archdsl.train.optim.lion import Lion
 from archdsl.train.optim.muon import Muon
 from archdsl.train.optim.parts import hidden, weights_of
@@ -36,28 +37,30 @@ def make_optimizers(model: nn.Module, chosen: Optimizer, held: bool = False) -> 
         case Sgd(lr, momentum, nesterov):
             # torch's foreach form asks the host for a rate that is a tensor; the fused one does not.
             form: dict[str, Any] = {"fused": True} if held or _fuses(wanted[0].device) else {"foreach": wide}
-            return [(torch.optim.SGD(_group(wanted, lr, held), momentum=momentum, nesterov=nesterov, **form), lr)]
+            return [
+                (light(torch.optim.SGD)(_group(wanted, lr, held), momentum=momentum, nesterov=nesterov, **form), lr)
+            ]
         case Adam(lr, beta1, beta2, eps):
             return [_adam(wanted, lr, (beta1, beta2), eps, held)]
         case RmsProp(lr, decay, momentum, eps):
             capture = held and wanted[0].device.type == "cuda"
-            made = torch.optim.RMSprop(_group(wanted, lr, held), alpha=decay, momentum=momentum, eps=eps, foreach=wide,
+            made = light(torch.optim.RMSprop)(_group(wanted, lr, held), alpha=decay, momentum=momentum, eps=eps, foreach=wide,
                                        capturable=capture)  # fmt: skip
             return [(made, lr)]
         case values.Lion(lr, beta1, beta2):
-            return [(Lion(_group(wanted, lr, held), lr, (beta1, beta2)), lr)]
+            return [(light(Lion)(_group(wanted, lr, held), lr, (beta1, beta2)), lr)]
         case values.NAdam(lr, beta1, beta2, eps, rise):
             capture = held and wanted[0].device.type == "cuda"
-            nadam = torch.optim.NAdam(_group(wanted, lr, held), betas=(beta1, beta2), eps=eps, momentum_decay=rise,
+            nadam = light(torch.optim.NAdam)(_group(wanted, lr, held), betas=(beta1, beta2), eps=eps, momentum_decay=rise,
                                       foreach=wide, capturable=capture)  # fmt: skip
             return [(nadam, lr)]
         case values.Lamb(lr, wd, beta1, beta2, eps):
-            return [(Lamb(_group(wanted, lr, held), lr, wd, (beta1, beta2), eps), lr)]
+            return [(light(Lamb)(_group(wanted, lr, held), lr, wd, (beta1, beta2), eps), lr)]
         case values.Muon(lr, momentum, rest):
             own = hidden(weights_of(model))
             taken = {id(w.value) for w in own}
             others = [p for p in wanted if id(p) not in taken]
-            found: Optimizers = [(Muon(own, _rate(own[0].value, lr, held), momentum), lr)] if own else []
+            found: Optimizers = [(light(Muon)(own, _rate(own[0].value, lr, held), momentum), lr)] if own else []
             return found + ([_adam(others, rest, (0.9, 0.999), 1e-8, held)] if others else [])
 
 
@@ -74,7 +77,7 @@ def _adam(
     wanted: list[Parameter], lr: float, betas: tuple[float, float], eps: float, held: bool
 ) -> tuple[torch.optim.Optimizer, float]:
     capture = held and wanted[0].device.type == "cuda"  # the only device on which torch's optimisers allow it
-    made = torch.optim.Adam(_group(wanted, lr, held), betas=betas, eps=eps, fused=True, capturable=capture)
+    made = light(torch.optim.Adam)(_group(wanted, lr, held), betas=betas, eps=eps, fused=True, capturable=capture)
     return made, lr
 
 

@@ -9,16 +9,18 @@ import platform
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from archdsl.train.datasets.roots import cache_root
+from archdsl.train.datasets.stream import cores
 
 SOURCES = tuple(Path(__file__).with_name(name) for name in ("norm.c", "batch.c", "winograd.c"))
 HEADERS = (Path(__file__).with_name("lanes.h"),)
@@ -42,6 +44,14 @@ GIVEN: dict[str, list[Any]] = {
 }
 
 
+class _Place(NamedTuple):
+    """Where a library is, or will be, and what compiles it."""
+
+    compiler: str
+    flags: tuple[str, ...]
+    file: Path
+
+
 @cache
 def kernels(kind: torch.dtype) -> ctypes.CDLL | None:
     """The kernels for float32 or bfloat16; None where they cannot be had.
@@ -49,6 +59,33 @@ def kernels(kind: torch.dtype) -> ctypes.CDLL | None:
     They are built for Linux, whose torch shares its OpenMP with them; another system, a machine without a compiler,
     and ARCHDSL_NATIVE=0 take torch's own kernels. ARCHDSL_NATIVE may also name the folder that keeps what was compiled.
     """
+    place = _place(kind)
+    if place is None:
+        return None
+    if (found := _had(place)) is not None:  # also from a folder that is not ours to write to
+        return found
+    try:
+        with _alone(place.file):
+            return _had(place) or _made(place)
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def available(precision: str = "fp32") -> bool:
+    """Whether the kernels can be had for a net in this precision; compiles them if they have not been yet.
+
+    As many compilers as this process has cores; processes that start together, as the workers of a study do, each take
+    what no other one has begun.
+    """
+    kinds = (torch.float32, *([torch.bfloat16] if precision == "bf16" else []))
+    if any(_place(kind) is None for kind in kinds):
+        return False
+    with ThreadPoolExecutor(min(len(kinds), cores())) as pool:
+        list(pool.map(_make_if_free, kinds))
+    return all(kernels(kind) is not None for kind in kinds)
+
+
+def _place(kind: torch.dtype) -> _Place | None:
     wanted = os.environ.get("ARCHDSL_NATIVE", "")
     if kind not in (torch.float32, torch.bfloat16) or wanted == "0":
         return None
@@ -57,14 +94,50 @@ def kernels(kind: torch.dtype) -> ctypes.CDLL | None:
         return None
     flags = (*FLAGS, *(["-DBF16"] if kind is torch.bfloat16 else []))
     folder = Path(wanted).expanduser() if wanted else cache_root().parent / "native"
-    file = folder / f"kernels-{_signature(compiler, flags)}.so"
+    return _Place(compiler, flags, folder / f"kernels-{_signature(compiler, flags)}.so")
+
+
+def _had(place: _Place) -> ctypes.CDLL | None:
+    """The library; None if there is none yet, or the power failed and left a part of it."""
     try:
-        with suppress(OSError):  # there is none yet, or the power failed and left a part of it
-            return load(file)
-        compile_into(compiler, flags, file)
-        return load(file)
-    except (OSError, subprocess.SubprocessError):
+        return load(place.file)
+    except OSError:
         return None
+
+
+def _made(place: _Place) -> ctypes.CDLL:
+    compile_into(*place)
+    return load(place.file)
+
+
+def _make_if_free(kind: torch.dtype) -> None:
+    """Compile a library that is not there and that no other process is compiling. What goes wrong, `kernels` will find."""
+    place = _place(kind)
+    with suppress(OSError, subprocess.SubprocessError):
+        if place is not None and not place.file.exists():
+            with _alone(place.file, wait=False):
+                if not place.file.exists():
+                    compile_into(*place)
+
+
+@contextmanager
+def _alone(file: Path, wait: bool = True) -> Iterator[None]:
+    """One process at a time, as far as the file system has locks.
+
+    Raises:
+        BlockingIOError: another one is at it, and we do not wait.
+    """
+    import fcntl  # not on Windows, where nothing is compiled
+
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.with_suffix(".lock").open("wb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            raise
+        except OSError:
+            pass
+        yield
 
 
 def load(file: Path) -> ctypes.CDLL:
@@ -79,13 +152,6 @@ def load(file: Path) -> ctypes.CDLL:
             function = getattr(found, name)
             function.argtypes, function.restype = takes, gives
     return found
-
-
-def available(precision: str = "fp32") -> bool:
-    """Whether the kernels can be had for a net in this precision; compiles them if they have not been yet."""
-    kinds = (torch.float32, *([torch.bfloat16] if precision == "bf16" else []))
-    with ThreadPoolExecutor(len(kinds)) as pool:  # a compiler for each takes half of the time on two cores
-        return None not in pool.map(kernels, kinds)
 
 
 def floats(*shape: int) -> Tensor:

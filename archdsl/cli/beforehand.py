@@ -1,0 +1,38 @@
+"""What a study's report needs, imported while the last runs are on their way and a core is free: two seconds of the end."""
+
+from __future__ import annotations
+
+import importlib
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+from archdsl.study.conduct import Event, Listener
+from archdsl.study.execute.order import Outcome
+
+NEEDED = ("scipy.special", "archdsl.study.html", "matplotlib.figure", "matplotlib.backends.backend_svg")
+
+
+class Beforehand:
+    """Passes events on, and begins when fewer of ``runs`` are left than there are workers."""
+
+    def __init__(self, listen: Listener, runs: int, jobs: int, load: Callable[[], None] | None = None) -> None:
+        self.listen, self.left, self.jobs, self.load = listen, runs, jobs, load or load_all
+        self.thread: threading.Thread | None = None
+
+    def __call__(self, event: Event) -> None:
+        """Take an event."""
+        self.listen(event)
+        self.left -= isinstance(event, Outcome)
+        if isinstance(event, Outcome) and self.left < self.jobs and self.thread is None:
+            self.thread = threading.Thread(
+                target=self.load, daemon=True
+            )  # of a study that is interrupted it ends with it
+            self.thread.start()
+
+
+def load_all() -> None:
+    """Import it; what is missing is found when it is used."""
+    for name in NEEDED:
+        with suppress(ImportError):
+            importlib.import_module(name)
