@@ -25,7 +25,7 @@ SPEC, SETTINGS, VERSIONS, EVENTS, WEIGHTS, RESULT, OUTCOME = (
     "spec.arch", "settings.json", "versions.json", "events.jsonl", "model.safetensors", "result.json", "outcome.json",
 )  # fmt: skip
 FORMAT = 1  # of the files in a run folder; raise it when an older archdsl would misread them
-NUMERICS = "5"  # raise it when the same experiment gives other bits: old runs are then others
+NUMERICS = "6"  # raise it when the same experiment gives other bits: old runs are then others
 
 
 @dataclass(frozen=True)

@@ -29,10 +29,12 @@ needs = pytest.mark.skipif(not available("bf16"), reason="needs Linux and a C co
 FOLLOWERS = {  # what follows the norm: relu, pool, skip
     "nothing": (False, False, False), "relu": (True, False, False), "pool": (False, True, False),
     "pool relu": (True, True, False), "add relu": (True, False, True),
+    "add pool": (False, True, True), "add pool relu": (True, True, True),
 }  # fmt: skip
 NETS = (
     "vgg[16x2,32x2] +bn",
     "vgg[4x2,8x2] +bn",
+    "vgg[4x2,8x2] +bn +res",
     "conv(8) bn relu resnet[8x1,16x1] gap linear(4)",
     "conv(4) bn maxpool conv(8) bn gap linear(4)",
     "conv(5) bn add(conv(5) | id) bn tanh gap linear(4)",

@@ -9,9 +9,9 @@ from archdsl.train.fast.native.norm import fuse_norms
 __all__ = ["available", "fuse", "has_parts"]
 
 
-def fuse(model: fx.GraphModule) -> fx.GraphModule:
+def fuse(model: fx.GraphModule, precision: str) -> fx.GraphModule:
     """The net with what the kernels know in their form, on the same parameters and buffers."""
-    return fuse_convs(fuse_norms(model))
+    return fuse_convs(fuse_norms(model), precision)
 
 
 def has_parts(model: nn.Module) -> bool:

@@ -8,6 +8,7 @@ Whatever does not fit (another window, type or layout, channels that do not fill
 from __future__ import annotations
 
 import ctypes
+from functools import cache
 from typing import Any, cast
 
 import torch
@@ -15,9 +16,10 @@ from torch import Tensor, fx, nn
 from torch.autograd.function import once_differentiable
 
 from archdsl.train.fast.native.holder import bare, copied
-from archdsl.train.fast.native.kernels import at, floats, kernels
+from archdsl.train.fast.native.kernels import at, available, floats, kernels
 
 LAST = torch.channels_last
+WIDE = 16  # lanes of the widest vectors, of which half is worth a form of its own
 SMALLEST = 3  # pixels of an output's side from which a tile of 4×4 saves anything
 
 
@@ -42,9 +44,8 @@ class _Conv(torch.autograd.Function):
 
 
 def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None, pad: int, turn: bool = False) -> Tensor:
-    (n, c, h, w), lib, threads = x.shape, kernels(x.dtype), torch.get_num_threads()
-    assert lib is not None
-    k = weight.shape[1 if turn else 0]
+    (n, c, h, w), threads, k = x.shape, torch.get_num_threads(), weight.shape[1 if turn else 0]
+    lib = _lib(x.dtype, c, k)
     y = torch.empty((n, k, h + 2 * pad - 2, w + 2 * pad - 2), dtype=x.dtype, device="cpu", memory_format=LAST)
     room = floats(lib.winograd_room(w, c, k, threads))
     steps = _steps(weight, turn)
@@ -53,12 +54,29 @@ def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None, pad: int, turn: bo
 
 
 def _weight_gradient(x: Tensor, dy: Tensor, weight: Tensor, pad: int) -> Tensor:
-    (n, c, h, w), lib, threads = x.shape, kernels(x.dtype), torch.get_num_threads()
-    assert lib is not None
-    k, out = dy.shape[1], torch.empty_like(weight)
+    (n, c, h, w), threads, k = x.shape, torch.get_num_threads(), dy.shape[1]
+    lib, out = _lib(x.dtype, c, k), torch.empty_like(weight)
     room = floats(lib.winograd_weight_room(w, c, k, threads))
     lib.winograd_weight(at(x), at(dy), at(out), _steps(out), n, h, w, c, k, pad, at(room), threads)
     return out
+
+
+def _lib(kind: torch.dtype, ins: int, outs: int) -> ctypes.CDLL:
+    found = kernels(kind, bool(narrow(ins, outs)))
+    assert found is not None
+    return found
+
+
+@cache
+def narrow(ins: int, outs: int) -> bool | None:
+    """Whether these channels fill only vectors half as wide as the widest; None where they do not fill those either."""
+    lib = kernels(torch.float32)
+    if lib is None:
+        return None
+    lanes = int(lib.lanes())
+    if ins % lanes == outs % lanes == 0:
+        return False
+    return True if lanes == WIDE and ins % (lanes // 2) == outs % (lanes // 2) == 0 else None
 
 
 def _steps(weight: Tensor, turn: bool = False) -> Any:
@@ -93,25 +111,25 @@ class FastConv(nn.Module):
             and x.numel() > 0
             and min(x.shape[2:]) + 2 * pad - 2 >= SMALLEST
             and x.is_contiguous(memory_format=LAST)
-            and kernels(x.dtype) is not None
+            and kernels(x.dtype, bool(narrow(x.shape[1], weight.shape[0]))) is not None
         )
 
 
 def takes(module: nn.Module | None) -> bool:
-    """Whether this is a convolution that the kernels know; compiles them if they have not been yet."""
+    """Whether this is a convolution that the kernels know."""
     if type(module) is not nn.Conv2d or not bare(module):
         return False
-    lib, pad = kernels(torch.float32), module.padding
-    if lib is None or isinstance(pad, str) or pad[0] != pad[1] or pad[0] > 2 or module.padding_mode != "zeros":
+    pad, form = module.padding, (module.kernel_size, module.stride, module.dilation, module.groups)
+    if isinstance(pad, str) or pad[0] != pad[1] or pad[0] > 2 or module.padding_mode != "zeros":
         return False
-    lanes, ins = int(lib.lanes()), module.in_channels
-    form = (module.kernel_size, module.stride, module.dilation, module.groups)
-    return form == ((3, 3), (1, 1), (1, 1), 1) and module.out_channels % lanes == 0 and ins % lanes == 0
+    return form == ((3, 3), (1, 1), (1, 1), 1) and narrow(module.in_channels, module.out_channels) is not None
 
 
-def fuse_convs(model: fx.GraphModule) -> fx.GraphModule:
-    """The net with such convolutions in this form, on the same parameters."""
+def fuse_convs(model: fx.GraphModule, precision: str) -> fx.GraphModule:
+    """The net with such convolutions in this form, on the same parameters; compiles kernels that have not been yet."""
     graph, holder, root = copied(model)
+    if any(takes(m) and narrow(m.in_channels, m.out_channels) for m in root.values()):
+        available(precision, narrow=True)
     names: dict[str, str] = {}
     for node in graph.nodes:
         name = str(node.target)

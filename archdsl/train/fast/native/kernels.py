@@ -22,7 +22,8 @@ from torch import Tensor
 from archdsl.train.datasets.roots import cache_root
 from archdsl.train.datasets.stream import cores
 
-SOURCES = tuple(Path(__file__).with_name(name) for name in ("norm.c", "batch.c", "winograd.c"))
+CONVOLUTIONS = (Path(__file__).with_name("winograd.c"),)
+SOURCES = (*(Path(__file__).with_name(name) for name in ("norm.c", "batch.c")), *CONVOLUTIONS)
 HEADERS = (Path(__file__).with_name("lanes.h"),)
 # No -ffast-math: it would assume that there is no NaN, and a run that diverges is known by its NaNs.
 FLAGS = ("-O3", "-march=native", "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared")
@@ -50,16 +51,18 @@ class _Place(NamedTuple):
     compiler: str
     flags: tuple[str, ...]
     file: Path
+    sources: tuple[Path, ...]
 
 
 @cache
-def kernels(kind: torch.dtype) -> ctypes.CDLL | None:
-    """The kernels for float32 or bfloat16; None where they cannot be had.
+def kernels(kind: torch.dtype, narrow: bool = False) -> ctypes.CDLL | None:
+    """The kernels for float32 or bfloat16; None where they cannot be had. ``narrow`` has the convolutions alone, in vectors
+    half as wide where those are of 512 bits, for channels that fill no wide ones.
 
     They are built for Linux, whose torch shares its OpenMP with them; another system, a machine without a compiler,
     and ARCHDSL_NATIVE=0 take torch's own kernels. ARCHDSL_NATIVE may also name the folder that keeps what was compiled.
     """
-    place = _place(kind)
+    place = _place(kind, narrow)
     if place is None:
         return None
     if (found := _had(place)) is not None:  # also from a folder that is not ours to write to
@@ -71,30 +74,31 @@ def kernels(kind: torch.dtype) -> ctypes.CDLL | None:
         return None
 
 
-def available(precision: str = "fp32") -> bool:
+def available(precision: str = "fp32", narrow: bool = False) -> bool:
     """Whether the kernels can be had for a net in this precision; compiles them if they have not been yet.
 
     As many compilers as this process has cores; processes that start together, as the workers of a study do, each take
     what no other one has begun.
     """
     kinds = (torch.float32, *([torch.bfloat16] if precision == "bf16" else []))
-    if any(_place(kind) is None for kind in kinds):
+    if any(_place(kind, narrow) is None for kind in kinds):
         return False
     with ThreadPoolExecutor(min(len(kinds), cores())) as pool:
-        list(pool.map(_make_if_free, kinds))
-    return all(kernels(kind) is not None for kind in kinds)
+        list(pool.map(lambda kind: _make_if_free(kind, narrow), kinds))
+    return all(kernels(kind, narrow) is not None for kind in kinds)
 
 
-def _place(kind: torch.dtype) -> _Place | None:
+def _place(kind: torch.dtype, narrow: bool) -> _Place | None:
     wanted = os.environ.get("ARCHDSL_NATIVE", "")
     if kind not in (torch.float32, torch.bfloat16) or wanted == "0":
         return None
     compiler = shutil.which(os.environ.get("CC") or "cc")
     if platform.system() != "Linux" or compiler is None or not torch.backends.openmp.is_available():
         return None
-    flags = (*FLAGS, *(["-DBF16"] if kind is torch.bfloat16 else []))
+    flags = (*FLAGS, *(["-DBF16"] if kind is torch.bfloat16 else []), *(["-DNARROW"] if narrow else []))
     folder = Path(wanted).expanduser() if wanted else cache_root().parent / "native"
-    return _Place(compiler, flags, folder / f"kernels-{_signature(compiler, flags)}.so")
+    sources = CONVOLUTIONS if narrow else SOURCES
+    return _Place(compiler, flags, folder / f"kernels-{_signature(compiler, flags)}.so", sources)
 
 
 def _had(place: _Place) -> ctypes.CDLL | None:
@@ -110,9 +114,9 @@ def _made(place: _Place) -> ctypes.CDLL:
     return load(place.file)
 
 
-def _make_if_free(kind: torch.dtype) -> None:
+def _make_if_free(kind: torch.dtype, narrow: bool = False) -> None:
     """Compile a library that is not there and that no other process is compiling. What goes wrong, `kernels` will find."""
-    place = _place(kind)
+    place = _place(kind, narrow)
     with suppress(OSError, subprocess.SubprocessError):
         if place is not None and not place.file.exists():
             with _alone(place.file, wait=False):
@@ -149,8 +153,9 @@ def load(file: Path) -> ctypes.CDLL:
     found = ctypes.CDLL(str(file))
     for names, gives in ((TAKEN, None), (GIVEN, LONG)):
         for name, takes in names.items():
-            function = getattr(found, name)
-            function.argtypes, function.restype = takes, gives
+            function = getattr(found, name, None)  # narrow ones are convolutions alone
+            if function is not None:
+                function.argtypes, function.restype = takes, gives
     return found
 
 
@@ -164,14 +169,14 @@ def at(t: Tensor | None) -> int | None:
     return None if t is None else t.data_ptr()
 
 
-def compile_into(compiler: str, flags: tuple[str, ...], file: Path) -> None:
+def compile_into(compiler: str, flags: tuple[str, ...], file: Path, sources: tuple[Path, ...] = SOURCES) -> None:
     """Into a file beside the target, which then takes its name: processes that start together do not meet."""
     file.parent.mkdir(parents=True, exist_ok=True)
     handle, part = tempfile.mkstemp(dir=file.parent, suffix=".so")
     os.close(handle)
     try:
         subprocess.run(
-            [compiler, *flags, *map(str, SOURCES), "-o", part, "-lm"],
+            [compiler, *flags, *map(str, sources), "-o", part, "-lm"],
             check=True, timeout=SECONDS, stdin=subprocess.DEVNULL, capture_output=True,
         )  # fmt: skip
         with open(part, "rb") as whole:

@@ -104,7 +104,7 @@ static long origin(long r, long h, long w, long c) { return ((r / (h / 2)) * h +
 
 /* 2x2 windows of the rows of windows `from` to `to`: the largest value, gated, and its place in the window; of equal ones the
  * first, as torch has it. Types of one size in each loop, since a vector has as many lanes as the smallest type allows. */
-static void apply_pool(const T *x, T *y, uint8_t *place, long from, long to, long h, long w, long c, const float *scale,
+static void apply_pool(const T *x, const T *skip, T *y, uint8_t *place, long from, long to, long h, long w, long c, const float *scale,
                        const float *shift, int relu) {
     long n = w * c, half = n / 2;
     float s[n], t[n], top[n], low[n], best[half];
@@ -114,6 +114,11 @@ static void apply_pool(const T *x, T *y, uint8_t *place, long from, long to, lon
         const T *p = x + origin(r, h, w, c), *q = p + n;
 #pragma omp simd
         for (long k = 0; k < n; k++) top[k] = get(p[k]) * s[k] + t[k], low[k] = get(q[k]) * s[k] + t[k];
+        if (skip) {
+            const T *a = skip + origin(r, h, w, c), *b = a + n;
+#pragma omp simd
+            for (long k = 0; k < n; k++) top[k] += get(a[k]), low[k] += get(b[k]);
+        }
         for (long i = 0; i < w / 2; i++) {
             const float *a = top + 2 * i * c, *b = low + 2 * i * c;
 #pragma omp simd
@@ -164,7 +169,7 @@ void norm_forward(const T *x, const T *skip, T *y, uint8_t *place, long n, long 
         }
         for (long b = mine.to - 1; b >= mine.from; b--)
             if (place)
-                apply_pool(x, y, place, windows * b / BLOCKS, windows * (b + 1) / BLOCKS, h, w, c, scale, shift, relu);
+                apply_pool(x, skip, y, place, windows * b / BLOCKS, windows * (b + 1) / BLOCKS, h, w, c, scale, shift, relu);
             else
                 apply(x, skip, y, rows * b / BLOCKS, rows * (b + 1) / BLOCKS, c, scale, shift, relu);
     }
@@ -223,9 +228,9 @@ static void gradient(const T *x, const T *dskip, const T *dy, T *dx, long from, 
 typedef int32_t __attribute__((may_alias)) Bits;
 
 /* The gradients of a row of windows at the pixels that they belong to, the largest of each window, and 0 at the others: of the
- * upper pixels, then of the lower ones, w * c each. Of bits and masks: from a choice of values compilers make masked stores, which
+ * upper pixels, then of the lower ones, w * c each. Where y is given, it is the gate. Of bits and masks: from a choice of values compilers make masked stores, which
  * take ten times as long on some processors. */
-static void spread(const T *dy, const uint8_t *place, long r, long w, long c, float *out) {
+static void spread(const T *dy, const T *y, const uint8_t *place, long r, long w, long c, float *out) {
     long n = w * c, half = n / 2;
     float g[half];
     int32_t at[half];
@@ -234,6 +239,10 @@ static void spread(const T *dy, const uint8_t *place, long r, long w, long c, fl
     for (long k = 0; k < half; k++) g[k] = get(dy[r * half + k]);
 #pragma omp simd
     for (long k = 0; k < half; k++) at[k] = place[r * half + k];
+    if (y) {
+#pragma omp simd
+        for (long k = 0; k < half; k++) at[k] |= -!(get(y[r * half + k]) > 0); /* which is no place */
+    }
     for (long i = 0; i < w / 2; i++) {
         Bits *top = (Bits *)(out + 2 * i * c), *low = top + n;
 #pragma omp simd
@@ -246,35 +255,42 @@ static void spread(const T *dy, const uint8_t *place, long r, long w, long c, fl
 }
 
 /* The same where y was pooled; `from` and `to` count rows of windows. */
-static void gradient_sums_pool(const T *x, const T *dy, const uint8_t *place, long from, long to, long h, long w, long c,
-                               const float *mean, const float *scale, const float *shift, int relu, double *sums) {
+static void gradient_sums_pool(const T *x, const T *y, const T *dy, T *dskip, const uint8_t *place, long from, long to, long h, long w,
+                               long c, const float *mean, const float *scale, const float *shift, int relu, double *sums) {
     long n = w * c;
+    int gated = relu && !y;
     float k[n], s[n], t[n], a[n], b[n], wide[2 * n];
     repeat(k, mean, c, w), repeat(s, scale, c, w), repeat(t, shift, c, w);
     for (long j = 0; j < n; j++) a[j] = b[j] = 0;
     for (long r = from, run = 0; r < to; r++) {
-        spread(dy, place, r, w, c, wide);
+        spread(dy, relu ? y : 0, place, r, w, c, wide);
         for (long side = 0; side < 2; side++) {
             const T *p = x + origin(r, h, w, c) + side * n;
             const float *d = wide + side * n;
 #pragma omp simd
             for (long j = 0; j < n; j++) {
-                float v = get(p[j]), g = before(d[j], v, s[j], t[j], relu);
+                float v = get(p[j]), g = before(d[j], v, s[j], t[j], gated);
                 a[j] += g, b[j] += g * (v - k[j]);
             }
+        }
+        if (dskip) {
+            T *e = dskip + origin(r, h, w, c);
+#pragma omp simd
+            for (long j = 0; j < 2 * n; j++) e[j] = put(wide[j]);
         }
         if (++run % FLUSH == 0) flush(sums, a, b, c, w);
     }
     flush(sums, a, b, c, w);
 }
 
-static void gradient_pool(const T *x, const T *dy, const uint8_t *place, T *dx, long from, long to, long h, long w, long c,
+static void gradient_pool(const T *x, const T *y, const T *dy, const uint8_t *place, T *dx, long from, long to, long h, long w, long c,
                           const float *mean, const float *scale, const float *shift, const float *one, const float *two, int relu) {
     long n = w * c;
+    int gated = relu && !y;
     float k[n], s[n], t[n], u[n], v[n], wide[2 * n];
     repeat(k, mean, c, w), repeat(s, scale, c, w), repeat(t, shift, c, w), repeat(u, one, c, w), repeat(v, two, c, w);
     for (long r = from; r < to; r++) {
-        spread(dy, place, r, w, c, wide);
+        spread(dy, relu ? y : 0, place, r, w, c, wide);
         for (long side = 0; side < 2; side++) {
             long start = origin(r, h, w, c) + side * n;
             const T *p = x + start;
@@ -282,7 +298,7 @@ static void gradient_pool(const T *x, const T *dy, const uint8_t *place, T *dx, 
             T *o = dx + start;
 #pragma omp simd
             for (long j = 0; j < n; j++) {
-                float z = get(p[j]), g = before(d[j], z, s[j], t[j], relu);
+                float z = get(p[j]), g = before(d[j], z, s[j], t[j], gated);
                 o[j] = put(s[j] * g + u[j] + v[j] * (z - k[j]));
             }
         }
@@ -305,7 +321,8 @@ void norm_backward(const T *x, const T *y, const T *dy, const uint8_t *place, T 
             double *part = sums + b * 2 * c;
             for (long j = 0; j < 2 * c; j++) part[j] = 0;
             if (place)
-                gradient_sums_pool(x, dy, place, windows * b / BLOCKS, windows * (b + 1) / BLOCKS, h, w, c, mean, scale, shift, relu, part);
+                gradient_sums_pool(x, y, dy, dskip, place, windows * b / BLOCKS, windows * (b + 1) / BLOCKS, h, w, c, mean, scale, shift,
+                                   relu, part);
             else
                 gradient_sums(x, y, dy, dskip, rows * b / BLOCKS, rows * (b + 1) / BLOCKS, c, mean, scale, shift, relu, part);
         }
@@ -320,7 +337,8 @@ void norm_backward(const T *x, const T *y, const T *dy, const uint8_t *place, T 
         }
         for (long b = mine.to - 1; b >= mine.from; b--)
             if (place)
-                gradient_pool(x, dy, place, dx, windows * b / BLOCKS, windows * (b + 1) / BLOCKS, h, w, c, mean, scale, shift, one, two, relu);
+                gradient_pool(x, y, dy, place, dx, windows * b / BLOCKS, windows * (b + 1) / BLOCKS, h, w, c, mean, scale, shift, one, two,
+                              relu);
             else
                 gradient(x, dskip, dy, dx, rows * b / BLOCKS, rows * (b + 1) / BLOCKS, c, mean, scale, shift, one, two, relu);
     }

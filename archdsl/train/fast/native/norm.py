@@ -146,10 +146,11 @@ def _chain(norm: fx.Node, root: dict[str, Any]) -> tuple[fx.Node, fx.Node | None
     if follower is not None and follower.op == "call_function" and follower.target is operator.add:
         after = _only_user(follower)
         others = [a for a in follower.args if a is not norm]
-        # Only with a ReLU behind it: a bare sum is left to torch, which needs no mask for its gradient.
-        if after is not None and _type(after, root) is nn.ReLU and len(others) == 1 and isinstance(others[0], fx.Node):
-            return after, others[0], True, None
-        return last, None, False, None
+        # Only with a ReLU or a pooling behind it: a bare sum is left to torch, which needs no mask for its gradient.
+        wanted = after is not None and (_type(after, root) is nn.ReLU or _halves(after, root))
+        if not wanted or len(others) != 1 or not isinstance(others[0], fx.Node):
+            return last, None, False, None
+        skip, last, follower = others[0], follower, after
     if follower is not None and _halves(follower, root):
         pool, last = root[str(follower.target)], follower
         follower = _only_user(last)
