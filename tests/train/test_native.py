@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
-import threading
-from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -18,8 +12,7 @@ from torch.nn import functional
 import archdsl
 from archdsl.train.fast import fast
 from archdsl.train.fast.native import available, fuse_norms
-from archdsl.train.fast.native import kernels as native_kernels
-from archdsl.train.fast.native.kernels import FLAGS, _signature, kernels
+from archdsl.train.fast.native.kernels import kernels
 from archdsl.train.fast.native.norm import FusedNorm
 from archdsl.train.init import initialise
 from archdsl.train.plan import PLAIN, Plan, forward_context, prepare
@@ -231,80 +224,6 @@ def test_eval_mode_and_odd_sides_are_left_to_torch() -> None:
     torch.testing.assert_close(fused(even), reference(fused.norm, even, None, True, True))
     with pytest.raises(ValueError, match="more than 1 value per channel"):
         FusedNorm(nn.BatchNorm2d(3))(torch.randn(1, 3, 1, 1))
-
-
-PROGRAM = """
-import torch
-from archdsl.train.fast.native.kernels import available
-print(available("bf16"))
-"""
-
-
-@pytest.mark.parametrize("change", [{"ARCHDSL_NATIVE": "0"}, {"CC": "false"}, {"CC": "there-is-none"}, {"PATH": ""}])
-def test_without_a_compiler_torch_has_the_work(change: dict[str, str], tmp_path: Path) -> None:
-    env = {**os.environ, "ARCHDSL_NATIVE": str(tmp_path), **change}
-    done = subprocess.run([sys.executable, "-c", PROGRAM], env=env, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["False"]
-    assert not list(tmp_path.rglob("*.so"))
-
-
-@needs
-def test_processes_that_start_together_share_one_library(tmp_path: Path) -> None:
-    env = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "ARCHDSL_NATIVE": ""}
-    started = [subprocess.Popen([sys.executable, "-c", PROGRAM], env=env, stdout=subprocess.PIPE) for _ in range(2)]
-    assert [p.communicate()[0].split() for p in started] == [[b"True"]] * 2
-    assert len(list(tmp_path.rglob("*.so"))) == 2  # one a type, and none that was half made
-
-
-@needs
-def test_a_library_that_another_process_compiles_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import fcntl
-
-    monkeypatch.setenv("ARCHDSL_NATIVE", str(tmp_path))
-    compiler = shutil.which("cc")
-    assert compiler is not None
-    file = tmp_path / f"kernels-{_signature(compiler, FLAGS)}.so"
-    made: list[Path] = []
-    compiled = native_kernels.compile_into
-    monkeypatch.setattr(native_kernels, "compile_into", lambda c, f, to: made.append(to) or compiled(c, f, to))
-    with file.with_suffix(".lock").open("wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        other = threading.Thread(target=kernels.__wrapped__, args=(torch.float32,))
-        other.start()
-        native_kernels._make_if_free(torch.float32)  # does not wait, and leaves it alone
-        other.join(0.2)
-        assert other.is_alive()
-        assert not made
-        compiled(compiler, FLAGS, file)  # the other process is done
-    other.join(30)
-    assert not other.is_alive()
-    assert not made
-
-
-@needs
-def test_a_library_is_taken_from_a_folder_where_no_lock_can_be_made(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("ARCHDSL_NATIVE", str(tmp_path))
-    assert kernels.__wrapped__(torch.float32) is not None
-    for lock in tmp_path.glob("*.lock"):
-        lock.unlink()
-        lock.mkdir()
-    assert kernels.__wrapped__(torch.float32) is not None
-
-
-@needs
-def test_a_library_that_is_not_whole_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a file may be after the power failed."""
-    compiler = shutil.which("cc")
-    assert compiler is not None
-    monkeypatch.setenv("ARCHDSL_NATIVE", str(tmp_path))
-    monkeypatch.delenv("CC", raising=False)
-    file = tmp_path / f"kernels-{_signature(compiler, FLAGS)}.so"
-    file.touch()
-    assert kernels.__wrapped__(torch.float32) is not None
-    assert file.stat().st_size > 1000
-    assert list(tmp_path.glob("*.so")) == [file]
 
 
 @needs

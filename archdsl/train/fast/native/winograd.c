@@ -11,14 +11,16 @@
  * are taken LANES at a time.
  */
 #include "lanes.h"
+#include <limits.h>
 #include <omp.h>
 #include <string.h>
 
-/* PARTS: of the tiles, in the gradient of the weights. TILES: that a thread has at hand, a multiple of ROWS; more of them are not
+/* PARTS: of the tiles, in the gradient of the weights, at most and at least; of MASS tiles a part is worth its own sums. TILES: that a thread has at hand, a multiple of ROWS; more of them are not
  * faster. MANY: weights whose sums at all points stay in the cache. */
-enum { POINTS = 36, PARTS = 16, TILES = 24, MANY = 1 << 14 };
+enum { POINTS = 36, PARTS = 16, FEWEST = 4, MASS = 256, TILES = 24, MANY = 1 << 14 };
 
 static INLINE long least(long a, long b) { return a < b ? a : b; }
+static INLINE long most(long a, long b) { return a > b ? a : b; }
 
 /* Values from tile to tile, and from point to point: not powers of two, or all would share a few lines of the cache. */
 static long apart(long channels) { return channels % 64 ? channels : channels + 16; }
@@ -26,9 +28,9 @@ static long spread(long channels) { return TILES * apart(channels) + 16; }
 
 /* Input channels of which the sums of the weights' gradient are formed at a time, and parts of the tiles. */
 static long slice(long c, long k) { return c * k <= MANY ? c : least(c, MANY / k < 32 ? 32 : MANY / k / LANES * LANES); }
-static long cuts(long c, long k) {
+static long cuts(long c, long k, long tiles) {
     long pieces = (c + slice(c, k) - 1) / slice(c, k);
-    return pieces > PARTS / 2 ? 1 : PARTS / pieces;
+    return most(1, least(PARTS, most(FEWEST, tiles / MASS)) / pieces);
 }
 
 /* Floats that winograd and winograd_weight need beside what they are given and give. */
@@ -38,7 +40,7 @@ long winograd_room(long w, long c, long k, long threads) {
 
 long winograd_weight_room(long w, long c, long k, long threads) {
     long piece = slice(c, k);
-    return w * c + cuts(c, k) * 9 * c * k + threads * POINTS * (spread(piece) + spread(k) + piece * k);
+    return w * c + cuts(c, k, LONG_MAX) * 9 * c * k + threads * POINTS * (spread(piece) + spread(k) + piece * k);
 }
 
 /* Floats of a vector: the channels of a convolution are a multiple of it. */
@@ -302,7 +304,7 @@ static void untransform(const float *sums, long count, long c, long k, float *ou
 void winograd_weight(const T *x, const T *dy, float *dweight, const long *step, long n, long h, long w, long c, long k,
                      long pad, float *room, int threads) {
     long rows = h + 2 * pad - 2, columns = w + 2 * pad - 2, down = (rows + 3) / 4, across = (columns + 3) / 4;
-    long total = n * down * across, piece = slice(c, k), pieces = (c + piece - 1) / piece, parts = cuts(c, k);
+    long total = n * down * across, piece = slice(c, k), pieces = (c + piece - 1) / piece, parts = cuts(c, k, total);
     long in = spread(piece), out = spread(k), sum = piece * k, one = apart(piece), other = apart(k);
 #pragma omp parallel num_threads(threads)
     {
