@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from archdsl.errors import EnvError
-from archdsl.train.datasets import load, pictures, roots
+from archdsl.train.datasets import cache, load, pictures, roots
+from archdsl.train.datasets.folder import listed
 from archdsl.words.data.folders import Folder
 from archdsl.words.data.sets import cifar10, cifar100
 
@@ -150,3 +151,38 @@ def test_train_and_test_must_have_the_same_classes(tmp_path: Path) -> None:
     write_folder(tmp_path / "test", ("cat", "eel"))
     with pytest.raises(EnvError, match="same classes"):
         load(Folder(str(tmp_path), 8))
+
+
+def test_pictures_are_in_the_order_of_their_paths_and_links_are_followed_to_files_alone(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    for name in ("b", "a"):
+        write_picture(tree / name / "z.png")
+    for name in ("10.png", "9.png", "sub/1.png", "sub-1.png", ".hidden.png", "sub/deeper/0.PNG"):
+        write_picture(tree / "a" / name)
+    write_picture(tmp_path / "elsewhere" / "far.png")
+    (tree / "a" / "link.png").symlink_to(tmp_path / "elsewhere" / "far.png")
+    (tree / "a" / "folder").symlink_to(tmp_path / "elsewhere")
+    (tree / "a" / "broken.png").symlink_to(tmp_path / "nowhere")
+    found, _ = listed(tree, tree)
+    names = [path.relative_to(tree).as_posix() for path, label in found if not label]
+    assert names == ["a/10.png", "a/9.png", "a/link.png", "a/sub/1.png", "a/sub/deeper/0.PNG", "a/sub-1.png", "a/z.png"]
+    assert names == sorted(names, key=lambda n: Path(n).parts)
+
+
+def test_a_link_that_points_elsewhere_is_another_picture(tmp_path: Path) -> None:
+    about, link = 1_700_000_000_000_000_000, tmp_path / "link.png"
+    for name in ("one.png", "two.png"):
+        write_picture(tmp_path / name)
+        os.utime(tmp_path / name, ns=(about, about))
+    link.symlink_to("one.png")
+    first = cache._key([link], "")
+    assert cache._key([link], "") == first
+    link.unlink()
+    link.symlink_to("two.png")
+    assert cache._key([link], "") != first
+    assert cache._key([tmp_path / "one.png"], "") == first  # the picture that it was
+
+
+def write_picture(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(png())
