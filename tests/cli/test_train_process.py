@@ -150,7 +150,7 @@ def test_a_gpu_that_is_not_there(process: Forks, room: Path) -> None:
     blind = {"CUDA_VISIBLE_DEVICES": ""}
     for device in ("cuda", "cuda:3"):
         code, out, err = process.run("train", "tiny.arch", "--device", device, cwd=room, env=blind)
-        assert (code, out) == (4, "")
+        assert (code, out) == (4, ""), err
         assert f"error: --device {device}: torch sees 0 CUDA devices here" in err
         assert "help: take --device auto or cpu" in err
     assert not list(room.glob("runs/*")), "nothing was begun"
@@ -169,7 +169,7 @@ def test_folders_that_cannot_be_written(process: Forks, room: Path) -> None:
     closed.chmod(0o555)
     for place in ("closed", "closed/below"):
         code, out, err = process.run(*TRAIN, "--out", place, cwd=room, user=user)
-        assert (code, out) == (4, "")
+        assert (code, out) == (4, ""), err
         assert "cannot write" in err
         assert "closed" in err
         assert "--out" in err
