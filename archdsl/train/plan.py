@@ -97,7 +97,7 @@ def _form(
     shape = tuple(batch_shape)
     best = replace(plain, fused=True, channels_last=len(shape) == 4 and device.type != "mps")
     native = device.type == "cpu" and best.channels_last
-    native_half = native and wish != "fp32" and _has_bf16() and available("bf16")  # asked first: it compiles both types
+    native_half = native and wish != "fp32" and has_bf16() and available("bf16")  # asked first: it compiles both types
     best = replace(best, native=native and available() and has_parts(model))
     half = replace(best, precision="bf16", native=best.native and native_half)
     if wish != "auto" or device.type != "cpu":
@@ -106,7 +106,7 @@ def _form(
     plans = [best, half, *([replace(best, threads=1), replace(half, threads=1)] if plain.threads > 1 else [])]
     # One step of each before the timed ones, and one of the plain form to compare with.
     if steps < WORTH * PROBE_STEPS * (len(plans) + 1):
-        taken = half if _has_bf16() and _seconds(model, shape, half, device, 1) is not None else best
+        taken = half if has_bf16() and _seconds(model, shape, half, device, 1) is not None else best
         return taken, _words(taken)
     return _probed(model, shape, device, [plain, *plans])
 
@@ -121,9 +121,9 @@ def unprobed(device: torch.device, wish: str = "auto", threads: int = 1) -> Plan
     """
     if wish == "plain":
         return Plan(threads=threads)
-    half = wish == "bf16" or (wish == "auto" and (_has_bf16() if device.type == "cpu" else _takes_bf16(device, wish)))
+    half = wish == "bf16" or (wish == "auto" and (has_bf16() if device.type == "cpu" else _takes_bf16(device, wish)))
     precision: Literal["fp32", "bf16"] = "bf16" if half else "fp32"
-    native = device.type == "cpu" and (not half or _has_bf16()) and available(precision)
+    native = device.type == "cpu" and (not half or has_bf16()) and available(precision)
     return Plan(precision, channels_last=device.type != "mps", threads=threads, fused=True, native=native,
                 graph=device.type == "cuda")  # fmt: skip
 
@@ -147,7 +147,7 @@ def _takes_bf16(device: torch.device, wish: str) -> bool:
     return wish == "bf16" or (wish == "auto" and device.type == "cuda" and torch.cuda.is_bf16_supported(False))
 
 
-def _has_bf16() -> bool:
+def has_bf16() -> bool:
     """Whether this processor multiplies bf16 itself; elsewhere torch imitates it, slowly."""
     ask = getattr(torch.cpu, "get_capabilities", None)  # of torch 2.11
     found = ask() if ask is not None else {}

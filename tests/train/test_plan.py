@@ -65,7 +65,7 @@ def test_native_kernels_are_for_nets_with_batch_norm(net: nn.Module, monkeypatch
 def test_a_short_run_takes_what_the_processor_has(
     net: nn.Module, native: bool, monkeypatch: pytest.MonkeyPatch, own_cache: Path
 ) -> None:
-    monkeypatch.setattr(plans, "_has_bf16", lambda: native)
+    monkeypatch.setattr(plans, "has_bf16", lambda: native)
     assert choose(net, BATCH, 50, CPU)[0].precision == ("bf16" if native else "fp32")
     assert not own_cache.exists()
 
