@@ -32,7 +32,7 @@ class Beforehand:
 
 
 def load_all() -> None:
-    """Import it; what is missing is found when it is used."""
+    """Import it; what is missing or broken is found when it is used."""
     for name in NEEDED:
-        with suppress(ImportError):
+        with suppress(Exception):
             importlib.import_module(name)

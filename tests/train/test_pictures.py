@@ -169,6 +169,23 @@ def test_pictures_are_in_the_order_of_their_paths_and_links_are_followed_to_file
     assert names == sorted(names, key=lambda n: Path(n).parts)
 
 
+def test_a_folder_that_cannot_be_read_is_an_error_and_not_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_folder(tmp_path)
+    (tmp_path / "cat" / "more").mkdir()
+    scandir = os.scandir
+
+    def refused(path: str) -> object:
+        if str(path).endswith("more"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    with pytest.raises(EnvError, match=r"cat/more cannot be read: Permission denied"):
+        listed(tmp_path, None)
+
+
 def test_a_link_that_points_elsewhere_is_another_picture(tmp_path: Path) -> None:
     about, link = 1_700_000_000_000_000_000, tmp_path / "link.png"
     for name in ("one.png", "two.png"):

@@ -75,7 +75,11 @@ def _listed(tree: Path, names: Sequence[str]) -> list[Picture]:
     known = Image.registered_extensions()
     pictures: list[Picture] = []
     for label, name in enumerate(names):
-        files = sorted(_files(str(tree / name)), key=lambda p: p.split(os.sep))
+        try:
+            files = sorted(_files(str(tree / name)), key=lambda p: p.split(os.sep))
+        except OSError as error:
+            raise EnvError(f"{error.filename} cannot be read: {error.strerror}",
+                           help="let this user read it, or move it out of the class folders") from error  # fmt: skip
         strange = [p for p in files if os.path.splitext(p)[1].lower() not in known]
         if strange:
             raise EnvError(f"{strange[0]} is not a picture ({len(strange)} such files in {tree / name})",
