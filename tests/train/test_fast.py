@@ -109,6 +109,13 @@ def test_a_relu_that_others_read_stays_before_the_pooling() -> None:
     assert pool_first(model) is model
 
 
+def test_a_relu_that_is_watched_sees_what_it_saw() -> None:
+    model = net("conv(4) relu maxpool gap linear(4)")
+    watched = next(m for m in model.modules() if isinstance(m, nn.ReLU))
+    watched.register_forward_hook(lambda *_: None)
+    assert pool_first(model) is model
+
+
 def test_the_plain_plan_runs_the_model_itself() -> None:
     model = net("vgg[4x2,8x2] +bn")
     assert fast(model, PLAIN) is model

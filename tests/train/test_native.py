@@ -112,6 +112,29 @@ def test_what_is_not_finite_stays_so(follows: str, bad: float) -> None:
 
 
 @needs
+@pytest.mark.parametrize("place", [(0, 0), (0, 1), (1, 0), (1, 1)])
+def test_a_nan_of_the_skip_gets_through_the_pooling(place: tuple[int, int]) -> None:
+    skip = torch.zeros(2, 16, 4, 4).to(memory_format=LAST)
+    skip[1, 3, 2 + place[0], place[1]] = float("nan")
+    y = FusedNorm(nn.BatchNorm2d(16), True, nn.MaxPool2d(2))(torch.randn_like(skip), skip)
+    assert y[1, 3, 1, 0].isnan()
+    assert int(y.isnan().sum()) == 1
+
+
+@needs
+def test_what_follows_a_pooled_sum_may_change_it_in_place() -> None:
+    torch.manual_seed(0)
+    x, skip = (torch.randn(2, 16, 4, 4).to(memory_format=LAST).requires_grad_() for _ in range(2))
+    norm = nn.BatchNorm2d(16)
+    found = []
+    for net in (FusedNorm(norm, False, nn.MaxPool2d(2)), lambda x, s: functional.max_pool2d(norm(x) + s, 2)):
+        y = functional.silu(net(x, skip), inplace=True)
+        found.append(torch.autograd.grad(y.square().sum(), (x, skip)))
+    for mine, right in zip(*found, strict=True):
+        torch.testing.assert_close(mine, right)
+
+
+@needs
 def test_threads_do_not_change_a_bit() -> None:
     threads = torch.get_num_threads()
     x = torch.randn(9, 24, 10, 10).to(memory_format=LAST)

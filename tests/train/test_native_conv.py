@@ -16,7 +16,7 @@ import archdsl
 from archdsl.train.fast import fast
 from archdsl.train.fast.native import available, conv, has_parts
 from archdsl.train.fast.native.conv import FastConv, takes
-from archdsl.train.fast.native.kernels import FLAGS, compile_into, kernels, load
+from archdsl.train.fast.native.kernels import CONVOLUTIONS, FLAGS, compile_into, kernels, load
 from archdsl.train.plan import Plan
 
 LAST = torch.channels_last
@@ -138,6 +138,19 @@ def test_narrower_vectors_compute_the_same(less: str, tmp_path: Path, monkeypatc
             y = FastConv(mine)(x.bfloat16())
         right = functional.conv2d(x.bfloat16().double(), mine.weight.double(), mine.bias.double(), padding=pad)
         torch.testing.assert_close(y.double(), right, rtol=2**-8 * 1.001, atol=1e-4)
+
+
+@needs
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="the flags are those of x86")
+@pytest.mark.parametrize("less", ["-mavx512f", "-mno-avx512vl", "-mno-avx512bf16"])
+@pytest.mark.parametrize("kind", ["-DFP32", "-DBF16"])
+def test_narrow_vectors_are_half_as_wide_on_every_processor(less: str, kind: str, tmp_path: Path) -> None:
+    compiler = shutil.which("cc")
+    assert compiler is not None
+    for flag, lanes in (("-DNARROW", 8), ("-DWIDE", 16)):
+        file = tmp_path / f"{flag}.so"
+        compile_into(compiler, (*FLAGS, "-O0", "-mavx512f", less, kind, flag), file, CONVOLUTIONS)
+        assert load(file).lanes() == lanes
 
 
 @needs

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from archdsl.words.data.folders import Folder
 
 Picture = tuple[Path, int]  # a file and its label
-AT_A_TIME = 64  # pictures that a thread decodes before it asks for more: small ones take less than the asking
+AT_A_TIME = 64  # pictures, at most, that a thread decodes before it asks for more: small ones take less than the asking
 ONE_IN = 5  # of a single tree, one picture in five is for the test
 
 
@@ -128,17 +128,18 @@ def _decoded(name: str, pictures: list[Picture], size: int, root: Path) -> Array
 
         def fill(first: int) -> list[tuple[int, Exception]]:
             bad: list[tuple[int, Exception]] = []
-            for row in range(first, min(first + AT_A_TIME, len(pictures))):
+            for row in range(first, min(first + some, len(pictures))):
                 try:
                     images[row] = square(pictures[row][0], size)
                 except Failure as error:
                     bad.append((row, error))
             return bad
 
-        refused = Refusals(root)
-        with ThreadPoolExecutor(min(MOST_WORKERS, cores())) as pool:  # Pillow lets go of the interpreter as it decodes
+        refused, threads = Refusals(root), min(MOST_WORKERS, cores())
+        some = max(1, min(AT_A_TIME, len(pictures) // (4 * threads)))
+        with ThreadPoolExecutor(threads) as pool:  # Pillow lets go of the interpreter as it decodes
             try:
-                for bad in pool.map(fill, range(0, len(pictures), AT_A_TIME)):
+                for bad in pool.map(fill, range(0, len(pictures), some)):
                     for row, error in bad:
                         refused.add(str(pictures[row][0]), error)
             except BaseException:

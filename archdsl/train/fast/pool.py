@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from torch import fx, nn
 
+from archdsl.train.fast.native.holder import bare
+
 
 def pool_first(model: fx.GraphModule) -> fx.GraphModule:
     """The net with every `relu maxpool` that nothing else reads swapped; the model itself where there is none."""
@@ -36,7 +38,9 @@ def _relu_before(pool: fx.Node, modules: dict[str, nn.Module]) -> fx.Node | None
 
 
 def _kind(node: fx.Node, modules: dict[str, nn.Module]) -> type | None:
-    return type(modules[str(node.target)]) if node.op == "call_module" else None
+    """The type of a module that has nothing attached to it: a hook would see other numbers."""
+    module = modules[str(node.target)] if node.op == "call_module" else None
+    return type(module) if module is not None and bare(module) else None
 
 
 def _swap(graph: fx.Graph, relu: fx.Node, pool: fx.Node) -> None:

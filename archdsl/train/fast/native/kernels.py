@@ -7,6 +7,7 @@ import hashlib
 import os
 import platform
 import shutil
+import struct
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -104,9 +105,23 @@ def _place(kind: torch.dtype, narrow: bool) -> _Place | None:
 def _had(place: _Place) -> ctypes.CDLL | None:
     """The library; None if there is none yet, or the power failed and left a part of it."""
     try:
-        return load(place.file)
+        return load(place.file) if _whole(place.file) else None
     except OSError:
         return None
+
+
+def _whole(file: Path) -> bool:
+    """Whether a library reaches to its end, where the table of its sections is; to load a part of one kills the process.
+
+    Raises:
+        OSError: there is none.
+    """
+    with file.open("rb") as library:
+        head = library.read(64)
+    if head[:6] != b"\x7fELF\x02\x01":  # of 64 bits, as all machines for which torch is built
+        return False
+    offset, (size, count) = struct.unpack_from("<Q", head, 0x28)[0], struct.unpack_from("<HH", head, 0x3A)
+    return len(head) == 64 and file.stat().st_size >= offset + size * count
 
 
 def _made(place: _Place) -> ctypes.CDLL:
@@ -134,7 +149,8 @@ def _alone(file: Path, wait: bool = True) -> Iterator[None]:
     import fcntl  # not on Windows, where nothing is compiled
 
     file.parent.mkdir(parents=True, exist_ok=True)
-    with file.with_suffix(".lock").open("wb") as lock:
+    lock = os.open(file.with_suffix(".lock"), os.O_RDONLY | os.O_CREAT, 0o644)  # which may be another user's
+    try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
@@ -142,6 +158,8 @@ def _alone(file: Path, wait: bool = True) -> Iterator[None]:
         except OSError:
             pass
         yield
+    finally:
+        os.close(lock)
 
 
 def load(file: Path) -> ctypes.CDLL:

@@ -6,6 +6,8 @@
  * vectors, in as many registers. */
 #if defined __AVX512VL__ && defined NARROW
 enum { LANES = 8, ROWS = 12 };
+#elif defined __AVX512F__ && defined NARROW
+enum { LANES = 8, ROWS = 6 };
 #elif defined __AVX512F__
 enum { LANES = 16, ROWS = 12 };
 #elif defined __AVX__

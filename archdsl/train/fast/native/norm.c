@@ -123,10 +123,10 @@ static void apply_pool(const T *x, const T *skip, T *y, uint8_t *place, long fro
             const float *a = top + 2 * i * c, *b = low + 2 * i * c;
 #pragma omp simd
             for (long j = 0; j < c; j++) {
-                /* One NaN makes its whole channel NaN, as the mean is one: it wins by being the first. */
-                int right = a[j + c] > a[j], other = b[j + c] > b[j];
+                /* A NaN, which may come with the skip, wins. */
+                int right = (a[j + c] > a[j]) | (a[j + c] != a[j + c]), other = (b[j + c] > b[j]) | (b[j + c] != b[j + c]);
                 float u = right ? a[j + c] : a[j], v = other ? b[j + c] : b[j];
-                int down = v > u;
+                int down = (v > u) | (v != v);
                 best[i * c + j] = down ? v : u, where[i * c + j] = down ? 2 + other : right;
             }
         }

@@ -44,8 +44,10 @@ class _Norm(torch.autograd.Function):
             at(x), at(skip), at(y), at(place), n, h, w, c, at(weight), at(bias), eps, relu,
             *map(at, (mean, var, inverse, scale, shift, about, sums)), torch.get_num_threads(),
         )  # fmt: skip
-        ctx.save_for_backward(x, y if skip is not None else None, place, mean, inverse, scale, shift)
-        ctx.gate = relu
+        # y is the gate where there is a skip. Without a gate it is not kept: what follows may change it in place.
+        kept = y if skip is not None and (relu or not pool) else None
+        ctx.save_for_backward(x, kept, place, mean, inverse, scale, shift)
+        ctx.gate, ctx.skips = relu, skip is not None
         ctx.mark_non_differentiable(mean, var)
         return y, mean, var
 
@@ -57,7 +59,7 @@ class _Norm(torch.autograd.Function):
         assert lib is not None
         dy = dy.contiguous(memory_format=LAST)
         dx = torch.empty_like(x)
-        dskip = torch.empty_like(x) if y is not None else None
+        dskip = torch.empty_like(x) if ctx.skips else None
         dweight, dbias, one, two = floats(4, c).unbind()
         sums = torch.empty(BLOCKS * 2 * c, dtype=torch.float64, device="cpu")
         lib.norm_backward(
