@@ -123,10 +123,13 @@ static void apply_pool(const T *x, const T *skip, T *y, uint8_t *place, long fro
             const float *a = top + 2 * i * c, *b = low + 2 * i * c;
 #pragma omp simd
             for (long j = 0; j < c; j++) {
-                /* A NaN, which may come with the skip, wins. */
-                int right = (a[j + c] > a[j]) | (a[j + c] != a[j + c]), other = (b[j + c] > b[j]) | (b[j + c] != b[j + c]);
-                float u = right ? a[j + c] : a[j], v = other ? b[j + c] : b[j];
-                int down = (v > u) | (v != v);
+                /* A NaN, which may come with the skip, wins. In comparisons that a compiler makes vectors of: `v != v ||` is none. */
+                float p00 = a[j], p01 = a[j + c], p10 = b[j], p11 = b[j + c];
+                int right = !(p01 <= p00), other = !(p11 <= p10);
+                float u = right ? p01 : p00, v = other ? p11 : p10;
+                u = p00 != p00 ? p00 : u, v = p10 != p10 ? p10 : v;
+                int down = !(v <= u);
+                v = u != u ? u : v;
                 best[i * c + j] = down ? v : u, where[i * c + j] = down ? 2 + other : right;
             }
         }
