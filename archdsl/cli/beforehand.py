@@ -25,9 +25,8 @@ class Beforehand:
         self.listen(event)
         self.left -= isinstance(event, Outcome)
         if isinstance(event, Outcome) and self.left < self.jobs and self.thread is None:
-            self.thread = threading.Thread(
-                target=self.load, daemon=True
-            )  # of a study that is interrupted it ends with it
+            # A daemon: it is not waited for when the study is interrupted.
+            self.thread = threading.Thread(target=self.load, daemon=True)
             self.thread.start()
 
 

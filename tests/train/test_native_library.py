@@ -44,21 +44,21 @@ def test_processes_that_start_together_share_one_library(tmp_path: Path) -> None
 @needs
 def test_a_library_that_another_process_compiles_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ARCHDSL_NATIVE", str(tmp_path))
-    compiler = shutil.which("cc")
-    assert compiler is not None
-    file = tmp_path / f"kernels-{_signature(compiler, FLAGS)}.so"
+    place = native_kernels._place(torch.float32, False)
+    assert place is not None
+    file = place.file
     made: list[Path] = []
     compiled = native_kernels.compile_into
-    monkeypatch.setattr(native_kernels, "compile_into", lambda c, f, to: made.append(to) or compiled(c, f, to))
+    monkeypatch.setattr(native_kernels, "compile_into", lambda *place: made.append(place[2]) or compiled(*place))
     with file.with_suffix(".lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         other = threading.Thread(target=kernels.__wrapped__, args=(torch.float32,))
         other.start()
-        native_kernels._make_if_free(torch.float32)  # does not wait, and leaves it alone
+        native_kernels._make_if_free(place)  # does not wait, and leaves it alone
         other.join(0.2)
         assert other.is_alive()
         assert not made
-        compiled(compiler, FLAGS, file)  # the other process is done
+        compiled(*place)  # the other process is done
     other.join(30)
     assert not other.is_alive()
     assert not made

@@ -82,10 +82,13 @@ def available(precision: str = "fp32", narrow: bool = False) -> bool:
     what no other one has begun.
     """
     kinds = (torch.float32, *([torch.bfloat16] if precision == "bf16" else []))
-    if any(_place(kind, narrow) is None for kind in kinds):
+    places = [_place(kind, narrow) for kind in kinds]
+    missing = [place for place in places if place is not None and not place.file.exists()]
+    if None in places:
         return False
-    with ThreadPoolExecutor(min(len(kinds), cores())) as pool:
-        list(pool.map(lambda kind: _make_if_free(kind, narrow), kinds))
+    if missing:
+        with ThreadPoolExecutor(min(len(missing), cores())) as pool:
+            list(pool.map(_make_if_free, missing))
     return all(kernels(kind, narrow) is not None for kind in kinds)
 
 
@@ -129,14 +132,11 @@ def _made(place: _Place) -> ctypes.CDLL:
     return load(place.file)
 
 
-def _make_if_free(kind: torch.dtype, narrow: bool = False) -> None:
-    """Compile a library that is not there and that no other process is compiling. What goes wrong, `kernels` will find."""
-    place = _place(kind, narrow)
-    with suppress(OSError, subprocess.SubprocessError):
-        if place is not None and not place.file.exists():
-            with _alone(place.file, wait=False):
-                if not place.file.exists():
-                    compile_into(*place)
+def _make_if_free(place: _Place) -> None:
+    """Compile a library that no other process is compiling. What goes wrong, `kernels` will find."""
+    with suppress(OSError, subprocess.SubprocessError), _alone(place.file, wait=False):
+        if not place.file.exists():
+            compile_into(*place)
 
 
 @contextmanager
