@@ -7,14 +7,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archdsl.emit.canonical import canonical, digest, plain
 from archdsl.errors import ArchError, Diagnostic, Source
-from archdsl.expand import Graph, Setting, Settled, expand, settle
+from archdsl.expand import Graph, Setting, Settled, expand, given, settle
 from archdsl.expand.inspect import too_deep
 from archdsl.expand.overrides import override
 from archdsl.expand.pin import pinned
@@ -81,34 +81,36 @@ class Spec:
 
 
 def read(
-    spec: str | Path | Source, *, input: tuple[int, ...] | str | None = None, classes: int | str | None = None,
+    spec: str | Path | Source, *, input: int | Sequence[int] | str | None = None, classes: int | str | None = None,
     data: str | None = None, set: Iterable[str] = (),
 ) -> tuple[Source, ast.File]:  # fmt: skip
     """A spec's text, and its tree with the given settings worked in; holes may be in it.
 
     Raises:
-        ArchError: no such file, a setting that names nothing.
+        ArchError: no such file, a setting that names nothing, an argument of a wrong type.
         SpecError: the text does not parse.
     """
-    source = spec if isinstance(spec, Source) else locate(str(spec))
-    shape = "x".join(map(str, input)) if isinstance(input, tuple) else input
-    return source, override(parse(source), set, input=shape, classes=classes, data=data)
+    what = given.spec(spec)
+    source = what if isinstance(what, Source) else locate(what)
+    return source, override(parse(source), given.texts("set", set), input=given.input_text(input),
+                            classes=given.classes_text(classes), data=given.text("data", data))  # fmt: skip
 
 
 def load(
-    spec: str | Path | Source, *, input: tuple[int, ...] | str | None = None, classes: int | str | None = None,
+    spec: str | Path | Source, *, input: int | Sequence[int] | str | None = None, classes: int | str | None = None,
     data: str | None = None, set: Iterable[str] = (),
 ) -> Spec:  # fmt: skip
     """Load a spec: a path, a shipped spec's name, or the text itself.
 
     Args:
-        input: the shape that arrives, ``(3, 32, 32)`` or ``"3x32x32"``; goes before what the text states.
+        input: the shape that arrives, ``(3, 32, 32)`` or ``"3x32x32"``, or ``64`` for a vector; goes before what the
+            text states.
         classes: the number of classes; likewise.
         data: the data set; likewise.
         set: settings as on the command line, ``["train.epochs=1"]``.
 
     Raises:
-        ArchError: no such file, a setting that names nothing.
+        ArchError: no such file, a setting that names nothing, an argument of a wrong type.
         SpecError: everything that is wrong with the text, each with its place.
     """
     source, file = read(spec, input=input, classes=classes, data=data, set=set)
@@ -186,7 +188,7 @@ def _call(setting: Setting) -> str:
 
 
 def model(
-    spec: str | Path | Source, *, input: tuple[int, ...] | str | None = None, classes: int | str | None = None,
+    spec: str | Path | Source, *, input: int | Sequence[int] | str | None = None, classes: int | str | None = None,
     **settings: Any,
 ) -> nn.Module:  # fmt: skip
     """A ready ``torch.nn.Module`` of a spec; arguments as ``load``."""

@@ -1,8 +1,12 @@
-"""Finds the grammars and specs: top-level folders of the repository, `_folders` of an installed package."""
+"""Finds the grammars and specs: top-level folders of the repository, `_folders` of an installed package. And reads the
+files that a user names, which may be anything."""
 
+import errno
+import os
+import stat
 from pathlib import Path
 
-__all__ = ["grammar_text", "spec_path", "specs"]
+__all__ = ["grammar_text", "read_regular", "spec_path", "specs"]
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -39,3 +43,28 @@ def spec_path(name: str) -> Path | None:
     except OSError:  # an inline spec can be longer than a file name may be
         return None
     return path if found else None
+
+
+_STREAMS = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")  # what `<(command)` of a shell stands for
+_KINDS = {
+    stat.S_IFIFO: "a named pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFSOCK: "a socket",
+}  # fmt: skip
+
+
+def read_regular(path: Path, most: int = -1) -> bytes:
+    """The first ``most`` bytes of a file, or all of them. A pipe or a device, which may never end or never begin, is
+    refused, unless the shell put it there (``<(command)``, ``/dev/stdin``).
+
+    Raises:
+        OSError: it cannot be read, or is no regular file.
+    """
+    if str(path).startswith(_STREAMS):
+        with path.open("rb") as stream:
+            return stream.read(most)
+    # Without O_NONBLOCK, opening a pipe waits for somebody to write.
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with os.fdopen(handle, "rb") as file:
+        kind = stat.S_IFMT(os.fstat(handle).st_mode)
+        if kind != stat.S_IFREG:
+            raise OSError(errno.EINVAL, f"it is {_KINDS.get(kind, 'not a file')}, not a regular file", str(path))
+        return file.read(most)

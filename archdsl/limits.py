@@ -30,3 +30,8 @@ class Limits:
     DIGITS = _limit("DIGITS", 9)  # digits of an integer
     VALUES = _limit("VALUES", 1 << 40)  # elements of one value or weight
     ARMS = _limit("ARMS", 1_000_000)  # arms of a space
+    LISTED = _limit("LISTED", 200_000)  # arms of a space that `params` counts and lists: some 20 s and 300 MB
+    FACTORS = _limit("FACTORS", 128)  # factors of a study
+    LEVELS = _limit("LEVELS", 1_000)  # levels of a factor
+    STUDY = _limit("STUDY", 4_096)  # arms of a study, each of which is checked, counted and trained
+    RUNS = _limit("RUNS", 100_000)  # arms times seeds of a study

@@ -139,3 +139,10 @@ def test_other_names_are_no_shipped_spec(name: str) -> None:
     from archdsl import files
 
     assert files.spec_path(name) is None
+
+
+def test_no_golden_file_is_empty() -> None:
+    """An empty one compares nothing: a command that fails writes nothing too."""
+    files = [p for folder in (REPO / "tests").rglob("golden") for p in folder.rglob("*") if p.is_file()]
+    assert len(files) > 50
+    assert [str(p.relative_to(REPO)) for p in files if not p.read_bytes().strip()] == []

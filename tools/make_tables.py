@@ -20,7 +20,7 @@ from archdsl.syntax.parse import lark_parser
 
 def compute() -> str:
     """The tables as JSON, the same for the same grammar in every process."""
-    lark = lark_parser()[0]
+    lark = lark_parser().lark
     table: Any = lark.parser.parser._parse_table
     lexers_of: Any = lark.parser.lexer.lexer
     lexers: Any = lexers_of.lexers

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from archdsl.errors import ArchError, Diagnostic, Source, SpecError
+from archdsl.files import read_regular
 from archdsl.syntax.locate import folder_specs, is_path, locate
 
 MOST_ARMS = 1000  # of a space, so many arms are checked
@@ -73,10 +74,10 @@ def _studies(folder: Path) -> list[Path]:
     found = []
     for path in folder.rglob("*.y*ml"):
         hidden = any(x.startswith(".") for x in path.relative_to(folder).parts)
-        if path.suffix in STUDIES and not hidden and path.is_file():
-            with path.open("rb") as file:
-                if is_study(file.read(1 << 16).decode("utf-8", "replace")):
-                    found.append(path)
+        if path.suffix not in STUDIES or hidden or not path.is_file():
+            continue
+        if is_study(read_regular(path, 1 << 16).decode("utf-8", "replace")):
+            found.append(path)
     return found
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from archdsl.cli.layers import flat, folded, layer_text, tree
 from archdsl.ir.cost import row_params
+from archdsl.ir.nodes import arg
 from archdsl.report import Column, Table, compact, exact, size
 
 if TYPE_CHECKING:
@@ -90,6 +91,8 @@ def _notes(spec: Spec, batch: int, dtype: str, many: bool) -> tuple[str, ...]:
         f"depth {cost.depth} · {seen}activations {compact(cost.activations)}",
         f"training at batch {batch} in {dtype}: about {size(memory)}",
     ]
+    if any(r.op.name == "ode" and arg(r.op, "solver") == "dopri5" for r in spec.trace.flat()):
+        notes.append("dopri5 is counted as 14 evaluations, two steps; how many it makes depends on the data")
     if many:
         notes.append("× counts equal blocks in a row; params and MACs of such a row are those of one")
     return tuple(notes)
@@ -110,6 +113,6 @@ def spec_table(records: Iterable[dict[str, Any]]) -> Table:
     ))  # fmt: skip
 
 
-def dims(shape: Iterable[int]) -> str:
-    """A shape as the language writes it."""
-    return "x".join(map(str, shape))
+def dims(shape: Iterable[float]) -> str:
+    """A shape as the language writes it; a stride may be a fraction."""
+    return "x".join(f"{n:.3f}".rstrip("0").rstrip(".") for n in shape)

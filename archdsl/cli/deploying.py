@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archdsl.errors import ArchError, StoreError
+from archdsl.files import read_regular
 
 if TYPE_CHECKING:
     from archdsl.api import Spec
@@ -22,6 +24,7 @@ CALIBRATED, DROP = 512, 0.02
 ONLY_ONNX = ("opset", "quantize", "calibrate", "max_drop", "external_data")
 NOT_SOURCE = ("preprocess", "softmax", "mc", "half", "half_io", "no_fold", "seed", "labels", "data_root")
 # An option, one that it cannot stand beside, and why.
+MOST_LABELS = 1 << 24  # bytes of a file with the names of classes
 APART = (
     ("quantize", "half", "a file is quantised or in half precision"),
     ("quantize", "mc", "what is drawn at random cannot be calibrated"),
@@ -202,9 +205,12 @@ def named(labels: str, classes: int) -> tuple[str, ...]:
         ArchError: there are more or fewer than classes.
     """
     file = Path(labels)
-    if "," not in labels and file.is_file():
+    if "," not in labels and os.path.lexists(file) and not file.is_dir():
         try:
-            names = tuple(line.strip() for line in file.read_text("utf-8").splitlines() if line.strip())
+            text = read_regular(file, MOST_LABELS).decode("utf-8")
+            names = tuple(line.strip() for line in text.splitlines() if line.strip())
+        except OSError as error:
+            raise ArchError(f"{file} cannot be read: {error.strerror}", help="one name a line") from error
         except UnicodeDecodeError as error:
             raise ArchError(f"{file} is no text in UTF-8", help="one name a line") from error
     else:

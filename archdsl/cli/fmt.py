@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from archdsl.cli.options import Specs
+from archdsl.files import read_regular
 
 if TYPE_CHECKING:
     from archdsl.errors import ArchError
@@ -63,7 +64,7 @@ def _report(changed: list[str], failed: list[ArchError], told: bool) -> None:
 def _raw(path: Path) -> str | None:
     """The file as it is, line ends and byte order mark included."""
     try:
-        return path.read_bytes().decode("utf-8")
+        return read_regular(path).decode("utf-8")
     except (OSError, UnicodeDecodeError):
         return None
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from archdsl.errors import ArchError, Source, SpecError, suggest
+from archdsl.limits import Limits
 from archdsl.report import Column, Table
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ COLUMNS = (
 )  # fmt: skip
 _KEYS = tuple(c.id for c in COLUMNS)
 MOST_FINDINGS = 10
+LONG = 20_000  # arms whose counting takes so long that it is said beforehand
 
 
 def list_arms(
@@ -62,12 +64,19 @@ def _counted(
 ) -> tuple[list[dict[str, Any]], Wrong, int]:
     """The arms that are kept, those that are no network, and how many are one."""
     from archdsl.cli.counts import totals
+    from archdsl.expand.holes import count
     from archdsl.expand.sweep import sweep
     from archdsl.study.where import words_of
 
     kept: list[dict[str, Any]] = []
     wrong: Wrong = []
     right = 0
+    arms = count(file)
+    if arms > Limits.LISTED:
+        raise ArchError(f"the space has {arms:,} arms, and {Limits.LISTED:,} are the most that are listed",
+                        help="leave choices out, or raise ARCHDSL_MAX_LISTED")  # fmt: skip
+    if arms > LONG and sys.stderr is not None:
+        print(f"counting {arms:,} arms", file=sys.stderr)
     for arm in sweep(file):
         if arm.cost is None:
             assert arm.error is not None

@@ -79,6 +79,26 @@ def choose(file: ast.File, picked: dict[str, int]) -> tuple[dict[str, str], ast.
     return next(_Space(file).arms(file, picked))
 
 
+class Chooser:
+    """Picks many arms of one space: its holes are read once."""
+
+    def __init__(self, file: ast.File) -> None:
+        self.file, self.space = file, _Space(file)
+        self.found = self.space.axes(outer(file))
+        self.deep = any(self.space.nested[id(h)] for a in self.found for h, _ in a.holes)
+        self.put_in = Filler(self.found)
+
+    def __call__(self, picked: dict[str, int]) -> ast.File:
+        """As ``choose``.
+
+        Raises:
+            SpecError: as ``arms``.
+        """
+        if self.deep:
+            return next(self.space.arms(self.file, picked))[1]
+        return self.put_in(self.file, tuple([picked.get(a.name, 0) for a in self.found])) if self.found else self.file
+
+
 @dataclass(frozen=True, slots=True)
 class Flat:
     """A space in which no hole stands in another one: its axes, and what puts their choices in."""

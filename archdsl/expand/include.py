@@ -27,7 +27,7 @@ def library(
     """
     origin = Path(item.span.source.name)
     folder = origin.parent if origin.suffix else Path()
-    path = (folder / item.path).resolve()
+    path = _resolved(folder, item)
     top = active[0].parent if active else folder.resolve()
     if not (path.is_relative_to(top) or path.is_relative_to(Path.cwd())):
         raise fail("A108", f"`{item.path}` is outside the project's folder", item.span,
@@ -37,7 +37,8 @@ def library(
     if len(active) >= Limits.MACROS:
         raise fail("A405", f"includes are nested deeper than {Limits.MACROS}", item.span)
     if not path.is_file():
-        raise fail("A107", f"there is no file `{item.path}`", item.span, "the path is taken from the including file")
+        what = f"`{item.path}` is not a regular file" if path.exists() else f"there is no file `{item.path}`"
+        raise fail("A107", what, item.span, "the path is taken from the including file")
     lets: list[ast.Let] = []
     try:
         for inner in read(path, str(folder / item.path)).items:
@@ -50,3 +51,16 @@ def library(
     except SpecError as error:
         raise error.within(f"include of `{item.path}`", item.span) from None
     return lets
+
+
+def _resolved(folder: Path, item: ast.Include) -> Path:
+    """The file that an include means, through symbolic links.
+
+    Raises:
+        SpecError: A107, no path leads there.
+    """
+    try:
+        return (folder / item.path).resolve(strict=False)
+    except (OSError, RuntimeError) as error:  # links that lead in a circle, a name that is too long
+        raise fail("A107", f"`{item.path}` cannot be reached: {getattr(error, 'strerror', None) or error}", item.span,
+                   "the path is taken from the including file") from None  # fmt: skip

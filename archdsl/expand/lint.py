@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from archdsl.errors import Diagnostic
+from archdsl.ir.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,8 +61,7 @@ def _leads_to(trace: Trace, branch: int, skip: int) -> bool:
 
 def _pooling(trace: Trace, row: Row) -> Iterator[Diagnostic]:
     shape, window = trace.shape(row.inputs[0]), row.layer.window
-    assert window is not None
-    if row.op.name not in ("maxpool", "avgpool"):
+    if row.op.name not in ("maxpool", "avgpool") or not isinstance(window, Window):
         return
     for size, k, s, p in zip(shape[1:], window.kernel, window.stride, window.pad, strict=True):
         if s > 1 and k == s and p == 0 and size % s and not row.op.args[3]:

@@ -12,7 +12,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from archdsl.ir.cost import Cost, cost
-from archdsl.ir.field import HERE, Field, fields, through
+from archdsl.ir.field import HERE, Field, through, whole
 
 if TYPE_CHECKING:
     from archdsl.ir.trace import Trace
@@ -34,17 +34,13 @@ class Part:
 
 def part(trace: Trace) -> Part:
     """The part that a trace walks through."""
-    seen = fields(trace, HERE)
-    image = None
-    for row, field in zip(trace.rows, seen, strict=True):
-        if field is not None and len(row.layer.out) == 3:
-            image = field
-    return Part(trace.input, trace.out, cost(trace), seen[trace.output] if trace.output >= 0 else HERE, image)
+    end, image = whole(trace, HERE)
+    return Part(trace.input, trace.out, cost(trace), end, image)
 
 
 def joined(parts: Sequence[Part], input: Shape) -> Cost:
     """The cost of parts in a row, of which the first one takes ``input``."""
-    params = buffers = macs = activations = layers = depth = 0
+    params = buffers = macs = activations = layers = depth = kept = 0
     peak = prod(input)
     here, image = HERE if len(input) == 3 else None, None
     for one in parts:
@@ -55,12 +51,12 @@ def joined(parts: Sequence[Part], input: Shape) -> Cost:
             macs + c.macs,
             activations + c.activations,
         )
-        layers, depth = layers + c.layers, depth + c.depth
+        layers, depth, kept = layers + c.layers, depth + c.depth, kept + c.kept
         if c.peak > peak:
             peak = c.peak
         if here is not None:
             if one.image is not None:
-                image = through(here, one.image)
+                image = through(here, one.image) or image
             here = None if one.end is None else through(here, one.end)
     return Cost(params, buffers, macs, activations, peak, layers, depth, image.size if image else None,
-                image.step if image else None)  # fmt: skip
+                image.stride if image else None, kept)  # fmt: skip

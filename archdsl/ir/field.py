@@ -1,89 +1,153 @@
 """Receptive field and stride of every value of a network, on any wiring.
 
-A value at position i along an axis sees the input pixels from ``step·i + low`` to ``step·i + high``. A window widens
-that interval; where branches meet, the intervals join; a gate that sees the whole image (squeeze and excitation) is not
-counted, as in published figures. (Araujo et al. 2019, "Computing receptive fields of
-convolutional neural networks".)
+A value sees an interval of input pixels along each axis. A window widens that interval; where branches meet, the
+intervals join. A network that runs several times with the same weights widens it each time. (Araujo et al. 2019,
+"Computing receptive fields of convolutional neural networks".)
+
+Two things are left out, as in published figures: a gate (a factor of one value a channel, as in squeeze and
+excitation), and the statistics of a normalisation. A product of two branches of full size is counted as any other join.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from archdsl.ir.layer import GLOBAL
+from archdsl.ir.window import GLOBAL, SELF, Axis, Window
 
 if TYPE_CHECKING:
-    from archdsl.ir.layer import Window
+    from collections.abc import Sequence
+
     from archdsl.ir.trace import Row, Trace
+    from archdsl.ir.window import Sight
 
 
 class Field(NamedTuple):
-    """Per axis (height, width): the step between neighbours and the interval that position 0 sees, in input pixels."""
+    """The input pixels that each position sees, along (height, width)."""
 
-    step: tuple[int, int]
-    low: tuple[int, int]
-    high: tuple[int, int]
+    rows: Axis
+    columns: Axis
 
     @property
     def size(self) -> tuple[int, int]:
-        return self.high[0] - self.low[0] + 1, self.high[1] - self.low[1] + 1
+        """Pixels that one position sees, at most."""
+        return self.rows.size, self.columns.size
+
+    @property
+    def stride(self) -> tuple[int | float, int | float]:
+        """How far apart, in pixels, neighbours look; below 1 in an image larger than the input."""
+        return self.rows.stride, self.columns.stride
 
 
-HERE = Field((1, 1), (0, 0), (0, 0))  # a value that sees itself
+class Sees(NamedTuple):
+    """What a value sees, and what the last image up to it sees that does not see everything; None for everything, or
+    where there is none."""
+
+    end: Field | None
+    image: Field | None
+
+
+HERE = Field(SELF, SELF)  # a value that sees itself
 
 
 def fields(trace: Trace, begin: Field | None = None) -> list[Field | None]:
     """One entry a row; None where the value sees everything, or where there is no image. The input sees itself, or
     what ``begin`` says.
     """
+    return [end for end, _ in seen(trace, begin)]
+
+
+def seen(trace: Trace, begin: Field | None = None) -> list[Sees]:
+    """``fields`` with the last image inside each row: for a network that runs within a layer, the last one in there."""
     start = begin if begin is not None else HERE if len(trace.input) == 3 else None
-    seen: list[Field | None] = []
+    found: list[Sees] = []
     for row in trace.rows:
-        arriving = [seen[i] if i >= 0 else start for i in row.inputs]
-        seen.append(_through(row, arriving))
-    return seen
+        if row.bodies:
+            found.append(_within(row, found[row.inputs[0]].end if row.inputs[0] >= 0 else start))
+            continue
+        if len(row.inputs) == 1:  # nearly every row
+            source = row.inputs[0]
+            window = row.layer.window
+            if window is None and source >= 0 and len(row.layer.out) == 3 and found[source].image is not None:
+                found.append(found[source])
+                continue
+            end = _behind(found[source].end if source >= 0 else start, window)
+        else:
+            end = _behind(
+                _joined(trace, row, [found[i].end if i >= 0 else start for i in row.inputs]), row.layer.window
+            )
+        found.append(Sees(end, end if len(row.layer.out) == 3 else None))
+    return found
 
 
-def _through(row: Row, arriving: list[Field | None]) -> Field | None:
-    if len(arriving) == 1 and not row.bodies:  # nearly every row
-        field, window = arriving[0], row.layer.window
-        if field is None or window is None:
-            return field
-        return None if window == GLOBAL else _widen(field, window)
-    if "wrap" in row.op.entry.traits and arriving[0] is not None:
-        return _inside(row.bodies[0], arriving[0])
-    images = [f for f, known in ((f, f is not None) for f in arriving) if known and f is not None]
-    gate = row.op.name == "mul"  # a factor that sees everything weighs channels; what it weighs sees what it saw
-    if (len(images) < len(arriving) and not gate) or not images or row.bodies:
+def whole(trace: Trace, begin: Field | None = None) -> Sees:
+    """What the result of a network sees, and its last image."""
+    found = seen(trace, begin)
+    image = next((s.image for s in reversed(found) if s.image is not None), None)
+    start = begin if begin is not None else HERE if len(trace.input) == 3 else None
+    return Sees(found[trace.output].end if trace.output >= 0 else start, image)
+
+
+def _behind(field: Field | None, window: Window | Sight | None) -> Field | None:
+    """What a value sees that looks at others through a window."""
+    if field is None or window is None:
+        return field
+    if window == GLOBAL:
         return None
-    joined = images[0]
-    for other in images[1:]:
-        if other.step != joined.step:
+    rows, columns = field
+    if isinstance(window, Window) and len(rows.ends) == len(columns.ends) == 1:  # `then` for what is nearly always so
+        (kh, kw), (sh, sw), (ph, pw) = window
+        (top, bottom), (left, right) = rows.ends[0], columns.ends[0]
+        high, wide = rows.step, columns.step
+        return Field(Axis(high * sh, ((top - high * ph, bottom + high * (kh - 1 - ph)),)),
+                     Axis(wide * sw, ((left - wide * pw, right + wide * (kw - 1 - pw)),)))  # fmt: skip
+    along, across = window.axes
+    return _field(rows.then(along), columns.then(across))
+
+
+def _joined(trace: Trace, row: Row, arriving: Sequence[Field | None]) -> Field | None:
+    """What a value sees in which branches meet."""
+    if "product" in row.op.entry.traits:
+        out = row.layer.out
+        full = [f for f, i in zip(arriving, row.inputs, strict=True) if not _gate(trace.shape(i), out)]
+        arriving = full or arriving
+    joined = arriving[0]
+    for other in arriving[1:]:
+        if joined is None or other is None:
             return None
-        low = (min(joined.low[0], other.low[0]), min(joined.low[1], other.low[1]))
-        joined = Field(joined.step, low, (max(joined.high[0], other.high[0]), max(joined.high[1], other.high[1])))
-    window = row.layer.window
-    if window is None:
-        return joined
-    return None if window == GLOBAL else _widen(joined, window)
+        joined = _field(joined.rows.join(other.rows), joined.columns.join(other.columns))
+    return joined
 
 
-def _inside(body: Trace, field: Field) -> Field | None:
-    """What leaves a network that stands in the place of one layer."""
-    inner = fields(body)[body.output] if body.output >= 0 else HERE
-    return None if inner is None else through(field, inner)
+def _gate(factor: tuple[int, ...], out: tuple[int, ...]) -> bool:
+    """Whether a factor has one value for a whole channel of the product."""
+    return len(out) == 3 and out[1:] != (1, 1) and (len(factor) == 1 or factor[1:] == (1, 1))
 
 
-def through(field: Field, inner: Field) -> Field:
+def _within(row: Row, field: Field | None) -> Sees:
+    """What leaves a network that runs within a layer, once or several times in a row."""
+    if field is None:
+        return Sees(None, None)
+    run = row.layer.run
+    end, image = whole(row.bodies[0], HERE)
+    if run.states:  # each pass is added to the state that it was given
+        end = None if end is None else _field(end.rows.join(SELF), end.columns.join(SELF))
+    before: Field | None = None
+    if end is not None:
+        before = _field(end.rows.power(run.passes - 1), end.columns.power(run.passes - 1))
+        last = None if before is None else through(before, end)
+        result = None if last is None else through(field, last)
+        if run.states:
+            image = end if len(row.layer.out) == 3 else None
+    else:
+        before, result = HERE, None
+    shown = None if before is None or image is None else through(before, image)
+    return Sees(result, None if shown is None else through(field, shown))
+
+
+def through(field: Field, inner: Field) -> Field | None:
     """What a value sees that sees ``inner`` of an image whose values see ``field``."""
-    (sh, sw), (lh, lw), (hh, hw) = inner
-    low = field.low[0] + field.step[0] * lh, field.low[1] + field.step[1] * lw
-    high = field.high[0] + field.step[0] * hh, field.high[1] + field.step[1] * hw
-    return Field((field.step[0] * sh, field.step[1] * sw), low, high)
+    return _field(field.rows.then(inner.rows), field.columns.then(inner.columns))
 
 
-def _widen(field: Field, window: Window) -> Field:
-    (sh, sw), (kh, kw), (ph, pw) = field.step, window.kernel, window.pad
-    low = (field.low[0] - sh * ph, field.low[1] - sw * pw)
-    high = (field.high[0] + sh * (kh - 1 - ph), field.high[1] + sw * (kw - 1 - pw))
-    return Field((sh * window.stride[0], sw * window.stride[1]), low, high)
+def _field(rows: Axis | None, columns: Axis | None) -> Field | None:
+    return None if rows is None or columns is None else Field(rows, columns)

@@ -5,18 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from archdsl.ir.window import GLOBAL, Sight, Window
 from archdsl.registry.types import Shape
 
-
-class Window(NamedTuple):
-    """How an op looks at an image: kernel (dilated extent), stride and padding before, each as (height, width)."""
-
-    kernel: tuple[int, int]
-    stride: tuple[int, int]
-    pad: tuple[int, int]
+__all__ = ["GLOBAL", "ONCE", "Layer", "Misfit", "Run", "Sight", "Window", "words"]
 
 
-GLOBAL = Window((0, 0), (0, 0), (0, 0))  # sees everything that arrives
+class Run(NamedTuple):
+    """How an op runs the network among its arguments.
+
+    passes: how many times, one after the other, each on the result of the one before.
+    states: whether each pass is added to the state that it was given, which is a value of its own.
+    held: numbers that are kept beside a pass while it runs.
+    kept: passes whose results the backward pass needs; None for all.
+    """
+
+    passes: int = 1
+    states: bool = False
+    held: int = 0
+    kept: int | None = None
+
+
+ONCE = Run()
 
 
 class Layer(NamedTuple):
@@ -30,6 +40,7 @@ class Layer(NamedTuple):
     macs: multiply-accumulates of one example, matrix products and convolutions alone, so that FLOPs = 2 × MACs is what
         torch's FlopCounterMode counts.
     window: how it looks at an image, for the receptive field; None is point-wise.
+    run: how often it runs the network among its arguments, where it has one.
     """
 
     out: Shape
@@ -38,7 +49,8 @@ class Layer(NamedTuple):
     weights: dict[str, Shape] = {}  # noqa: RUF012 - never written to
     buffers: dict[str, Shape] = {}  # noqa: RUF012
     macs: int = 0
-    window: Window | None = None
+    window: Window | Sight | None = None
+    run: Run = ONCE
 
 
 class Misfit(Exception):

@@ -19,7 +19,8 @@ class Entry:
 
     ``traits`` say what a layer is to modifiers and lints: ``weighted``, ``conv``, ``linear``, ``norm`` (``centred``: what
     ``+bn`` and its like replace; ``cancels``: takes a bias out again), ``act``, ``pool``, ``drop``, ``wrap`` (a layer
-    round another one). ``phase`` orders modifiers; ``undo`` is what ``-name`` does. ``slot`` is the setting that a data or train
+    round another one), ``product`` (a join that multiplies). ``phase`` orders modifiers; ``undo`` is what ``-name``
+    does. ``slot`` is the setting that a data or train
     word fills; two words for one slot are an error, an empty slot takes any number. ``local``: a family each of whose stages
     depends on its own numbers and its place alone; a modifier that changes each stage by itself and finds a place in each.
     """
@@ -56,9 +57,9 @@ def op(*examples: str, paper: str = "", traits: str = "", name: str | None = Non
     return _decorator("op", examples, paper=paper, traits=frozenset(traits.split()), name=name)
 
 
-def join(*examples: str, paper: str = "", name: str | None = None) -> Callable[[F], F]:
+def join(*examples: str, paper: str = "", traits: str = "", name: str | None = None) -> Callable[[F], F]:
     """A way for branches to meet: a function from their shapes to a ``Layer``."""
-    return _decorator("join", examples, paper=paper, name=name)
+    return _decorator("join", examples, paper=paper, traits=frozenset(traits.split()), name=name)
 
 
 def block(*examples: str, paper: str = "", traits: str = "", name: str | None = None) -> Callable[[F], F]:

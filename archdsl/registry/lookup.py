@@ -68,7 +68,7 @@ def entries(space: str | None = None) -> list[Entry]:
     """All words, sorted by kind and name."""
     _own()
     _foreign()
-    found = (e for (s, _), e in _TABLE.items() if space in (None, s))
+    found = (e for (s, _), e in list(_TABLE.items()) if space in (None, s))
     return sorted(found, key=lambda e: (e.kind, e.name))
 
 

@@ -9,8 +9,10 @@ from typing import Any
 
 from archdsl.api import Spec, read, whole
 from archdsl.errors import ArchError, Diagnostic, Source, SpecError, suggest
+from archdsl.expand.holes import Chooser
 from archdsl.expand.holes import arms as every_arm
-from archdsl.expand.holes import choose, holes
+from archdsl.expand.holes import count as count_arms
+from archdsl.limits import Limits
 from archdsl.study.design import Design, make
 from archdsl.study.factors import Factor, own
 from archdsl.study.file import StudyFile
@@ -72,6 +74,7 @@ def arms_of(study: StudyFile) -> Arms:
         factors = (Factor(BASE, tuple(name for name, _, _ in placed)), *factors)
     design = _design(study, factors)
     baseline = _baseline(study, factors, design)
+    _check_size(len(design.arms))
     found, wrong, left_out = _built(study, placed, factors, design, baseline)
     if wrong:
         raise _summed(wrong, len(found))
@@ -82,6 +85,10 @@ def arms_of(study: StudyFile) -> Arms:
         raise ArchError("the arm that others are compared with is excluded by `where`",
                         help="name another one by `baseline:`")  # fmt: skip
     ordered = (found[first], *found[:first], *found[first + 1 :])
+    if len(ordered) * len(study.seeds) > Limits.RUNS:
+        raise ArchError(f"{len(ordered):,} arms with {len(study.seeds):,} seeds each are "
+                        f"{len(ordered) * len(study.seeds):,} runs, more than {Limits.RUNS:,}",
+                        help="leave seeds or levels out, or raise ARCHDSL_MAX_RUNS")  # fmt: skip
     if study.match is not None:
         ordered = _matched(ordered, study.match)
     return Arms(factors, design, ordered, left_out, (*_twins(ordered), *_notes(design)))
@@ -128,6 +135,12 @@ def _baseline(study: StudyFile, factors: tuple[Factor, ...], design: Design) -> 
     return tuple(picks)
 
 
+def _check_size(count: int) -> None:
+    if count > Limits.STUDY:
+        raise ArchError(f"the study has {count:,} arms, more than {Limits.STUDY:,}",
+                        help="take one-out or a fraction (frac:IV), leave levels out, or raise ARCHDSL_MAX_STUDY")  # fmt: skip
+
+
 Wrong = list[tuple[str, SpecError]]
 
 
@@ -159,18 +172,19 @@ def _choices(
 ) -> Iterator[tuple[tuple[int, ...], dict[str, str], Source, Callable[[], ast.File]]]:
     several = len(placed) > 1
     if design.name in ("grid", "full") and any("{" in level for f in factors for level in f.levels):
+        _check_size(sum(count_arms(file) for _, _, file in placed))
         for n, (name, source, file) in enumerate(placed):  # holes inside of alternatives
             for choice, arm in every_arm(file):
                 choice = {BASE: name, **choice} if several else choice
                 picks = tuple(f.levels.index(choice[f.name]) if f.name in choice else 0 for f in factors)
                 yield ((n, *picks[1:]) if several else picks), choice, source, lambda arm=arm: arm  # type: ignore[misc]
         return
+    choosers = [Chooser(file) for _, _, file in placed]
     for picks in design.arms:
         choice = {f.name: f.levels[p] for f, p in zip(factors, picks, strict=True)}
-        _, source, file = placed[picks[0] if several else 0]
+        at = picks[0] if several else 0
         chosen = {f.name: p for f, p in zip(factors, picks, strict=True) if f.name != BASE or not several}
-        has = any(True for _ in holes(file))
-        yield picks, choice, source, lambda f=file, c=chosen, h=has: choose(f, c)[1] if h else f  # type: ignore[misc]
+        yield picks, choice, placed[at][1], lambda c=choosers[at], p=chosen: c(p)  # type: ignore[misc]
 
 
 def arm_name(

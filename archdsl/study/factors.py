@@ -14,6 +14,7 @@ from typing import Any
 from archdsl.errors import ArchError, suggest
 from archdsl.expand.holes import axes
 from archdsl.expand.settings import hyphenated
+from archdsl.limits import Limits
 from archdsl.syntax import ast
 from archdsl.syntax.unparse import unparse
 from archdsl.syntax.walk import walk
@@ -48,6 +49,9 @@ def factor(name: str, levels: tuple[str, ...]) -> Factor:
     cleaned = tuple("" if level.strip().lower() in NOTHING else level.strip() for level in levels)
     if len(cleaned) == 1 and cleaned[0]:
         cleaned = (*cleaned, "")
+    if len(cleaned) > Limits.LEVELS:
+        raise ArchError(f"factor `{name}` has {len(cleaned):,} levels, more than {Limits.LEVELS:,}",
+                        help="leave levels out, or raise ARCHDSL_MAX_LEVELS")  # fmt: skip
     if len(cleaned) < 2 or len(set(cleaned)) < len(cleaned):
         raise ArchError(f"factor `{name}` needs two different levels", help=f"for example `{name}: [+bn, +ln, none]`")
     for level in cleaned:

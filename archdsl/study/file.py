@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,10 +11,13 @@ from typing import Any, NoReturn
 import yaml
 
 from archdsl.errors import ArchError, EnvError, suggest
+from archdsl.files import read_regular
+from archdsl.limits import Limits
 from archdsl.study.factors import Factor, factor
 
 MOST_BYTES = 65_536  # as a spec's text
 MOST_SEEDS = 10_000
+_BRACKET = re.compile(r"[\[\]{}]")
 ENGINES = ("local", "ray")
 MATCHES = ("params", "macs")
 METRICS = ("test_accuracy", "test_loss", "valid_accuracy", "best_valid_accuracy", "accuracy", "loss")
@@ -57,7 +61,7 @@ def read_study(path: Path) -> StudyFile:
         ArchError: it is no study; with the line.
     """
     try:
-        data = path.read_bytes()
+        data = read_regular(path, MOST_BYTES + 1)
     except OSError as error:
         raise EnvError(f"the study {path} cannot be read ({error.strerror})", help="give a study file") from error
     if len(data) > MOST_BYTES:
@@ -76,18 +80,44 @@ def study_of(text: str, where: str = "<study>", name: str = "study", folder: Pat
     """
     reader = _Reader(where)
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
-            raise ArchError(f"{where}: a study has no aliases (`*name`)", help="write the value out")
+        _check_events(text, where)
         root = yaml.compose(text, yaml.SafeLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
         raise ArchError(f"{where}{place}: {getattr(error, 'problem', None) or 'no YAML'}",
                         help="see the example in docs/studies.md") from None  # fmt: skip
-    except RecursionError:
-        raise ArchError(f"{where}: the YAML nests too deep") from None
     pairs = reader.mapping(root, KEYS)
     return StudyFile(**reader.fields(pairs, name), folder=folder if folder is not None else Path())
+
+
+def _check_events(text: str, where: str) -> None:
+    """Refuse what composing a tree should not see.
+
+    Raises:
+        ArchError: aliases, or brackets and indentation that nest too deep.
+    """
+    depth = 0
+    for mark in _BRACKET.finditer(text):  # PyYAML's scanner reads on, and its time grows with the square of the nesting
+        depth = depth + 1 if mark.group() in "[{" else max(0, depth - 1)
+        if depth > Limits.NESTING:
+            line, column = text.count("\n", 0, mark.start()) + 1, mark.start() - text.rfind("\n", 0, mark.start())
+            raise _too_deep(where, line, column)
+    depth = 0
+    for event in yaml.parse(text, yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise ArchError(f"{where}: a study has no aliases (`*name`)", help="write the value out")
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > Limits.NESTING:
+                raise _too_deep(where, event.start_mark.line + 1, event.start_mark.column + 1)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
+def _too_deep(where: str, line: int, column: int) -> ArchError:
+    return ArchError(f"{where}:{line}:{column}: the YAML nests deeper than {Limits.NESTING}",
+                     help="a study has lists inside of `factors:` and nothing deeper")  # fmt: skip
 
 
 def called(text: str) -> str:
@@ -172,7 +202,11 @@ class _Reader:
     def scalar(self, node: Any) -> str:
         if not isinstance(node, yaml.ScalarNode):
             self.fail(node, "here one value is expected", "put text with brackets or commas in quotes")
-        return str(node.value).strip()
+        value = str(node.value).strip()
+        for char in value:
+            if char == "\0" or "\ud800" <= char <= "\udfff":  # YAML can write both as escapes
+                self.fail(node, f"the text has the character U+{ord(char):04X}, which no text has", "leave it out")
+        return value
 
     def scalars(self, node: Any) -> Iterator[str]:
         parts = node.value if isinstance(node, yaml.SequenceNode) else [node]
@@ -185,7 +219,11 @@ class _Reader:
             yield from ((called(text), text) for text in self.scalars(node))
 
     def factors(self, node: Any) -> Iterator[Factor]:
-        for name, (key, value) in self.mapping(node).items():
+        named = self.mapping(node)
+        if len(named) > Limits.FACTORS:
+            self.fail(node, f"the study has {len(named):,} factors, more than {Limits.FACTORS:,}",
+                      "split the study, or raise ARCHDSL_MAX_FACTORS")  # fmt: skip
+        for name, (key, value) in named.items():
             try:
                 yield factor(name, tuple(self.scalars(value)))
             except ArchError as error:

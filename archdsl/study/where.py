@@ -11,9 +11,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from archdsl.errors import ArchError, suggest
+from archdsl.limits import Limits
 from archdsl.syntax import ast
 from archdsl.syntax.walk import walk
 
+SHOWN = 200  # characters of a condition in a message
 Test = Callable[[Mapping[str, Any], Mapping[str, str], frozenset[str]], bool]
 _TOKEN = re.compile(r"\s*(?:(<=|>=|==|!=|=|<|>|\(|\))|([^\s<>=!()]+(?:\([^()]*\))?))")
 _NUMBER = re.compile(r"([0-9]+(?:\.[0-9]+)?(?:e[0-9]+)?)([kKMGT]?)")
@@ -40,6 +42,7 @@ def condition(text: str, totals: tuple[str, ...], factors: tuple[str, ...] = (),
 class _Reader:
     def __init__(self, text: str, totals: tuple[str, ...], factors: tuple[str, ...], option: str) -> None:
         self.text, self.totals, self.factors, self.option = text, totals, factors, option
+        self.depth = 0  # of brackets and `not`
         self.tokens: list[str] = []
         at = 0
         while at < len(text.rstrip()):
@@ -51,7 +54,8 @@ class _Reader:
         self.tokens.reverse()
 
     def wrong(self, what: str) -> ArchError:
-        return ArchError(f"`{self.option}: {self.text}` is no condition ({what})",
+        shown = self.text if len(self.text) <= SHOWN else self.text[:SHOWN] + "…"
+        return ArchError(f"`{self.option}: {shown}` is no condition ({what})",
                          help="write for example params<1M, or not (bn and ln)")  # fmt: skip
 
     def peek(self) -> str:
@@ -64,20 +68,28 @@ class _Reader:
         return test
 
     def either(self) -> Test:
-        test = self.both()
+        tests = [self.both()]
         while self.peek() == "or":
             self.tokens.pop()
-            test = _or(test, self.both())
-        return test
+            tests.append(self.both())
+        return tests[0] if len(tests) == 1 else lambda t, c, w: any(test(t, c, w) for test in tests)
 
     def both(self) -> Test:
-        test = self.one()
+        tests = [self.one()]
         while self.peek() == "and":
             self.tokens.pop()
-            test = _and(test, self.one())
-        return test
+            tests.append(self.one())
+        return tests[0] if len(tests) == 1 else lambda t, c, w: all(test(t, c, w) for test in tests)
 
     def one(self) -> Test:
+        self.depth += 1
+        if self.depth > Limits.NESTING:
+            raise self.wrong(f"brackets and `not` nest deeper than {Limits.NESTING}")
+        test = self.inner()
+        self.depth -= 1
+        return test
+
+    def inner(self) -> Test:
         token = self.tokens.pop() if self.tokens else ""
         if token == "not":
             inner = self.one()
@@ -124,11 +136,3 @@ class _Reader:
 def words_of(file: ast.File) -> frozenset[str]:
     """The words and modifiers that a spec has."""
     return frozenset(n.name for n in walk(file) if isinstance(n, ast.Word | ast.Modifier))
-
-
-def _or(a: Test, b: Test) -> Test:
-    return lambda t, c, w: a(t, c, w) or b(t, c, w)
-
-
-def _and(a: Test, b: Test) -> Test:
-    return lambda t, c, w: a(t, c, w) and b(t, c, w)

@@ -11,7 +11,7 @@ import json
 import re
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -43,9 +43,10 @@ class _Spliced(list[Any]):
 
 
 class Engine:
-    """The automaton for one builder. ``filter`` sees every token before the automaton does."""
+    """The automaton for one class of builders. No parse changes it, but for patterns that are compiled when first needed.
+    ``filter`` sees every token before the automaton does."""
 
-    def __init__(self, tables: dict[str, Any], builder: object) -> None:
+    def __init__(self, tables: dict[str, Any], builder: type) -> None:
         self.rows: list[dict[str, int]] = [tables["rows"][i] for i in tables["states"]]
         self.lexer_of: list[int] = tables["lexer_of"]
         self.lexers: list[dict[str, Any]] = tables["lexers"]
@@ -56,8 +57,8 @@ class Engine:
         self.rules = [(origin, size, _reducer(name, size, single, keep, tail, builder))
                       for origin, size, name, single, keep, tail in tables["rules"]]  # fmt: skip
 
-    def parse(self, text: str, filter: Callable[[Iterator[Token]], Iterable[Token]]) -> Any:
-        """What the builder makes of a text.
+    def parse(self, text: str, filter: Callable[[Iterator[Token]], Iterable[Token]], builder: object) -> Any:
+        """What a builder makes of a text.
 
         Raises:
             Refused: it does not parse.
@@ -67,11 +68,12 @@ class Engine:
         token = None
         try:
             for token in filter(self.lex(text, states)):
-                self.feed(token, token.type, states, values)
+                self.feed(token, token.type, states, values, builder)
             token = _ending(token)
-            self.feed(None, END, states, values)
+            self.feed(None, END, states, values, builder)
         except KeyError:
-            assert token is not None
+            if token is None:  # cannot be: a token, or the end of the text, has no place in the tables
+                raise
             raise Refused(token, self.accepts(states), token.start_pos) from None
         return values[-1]
 
@@ -100,7 +102,7 @@ class Engine:
             return False
         return True
 
-    def feed(self, token: Token | None, kind: str, states: list[int], values: list[Any]) -> None:
+    def feed(self, token: Token | None, kind: str, states: list[int], values: list[Any], builder: object) -> None:
         rows, rules = self.rows, self.rules
         while True:
             action = rows[states[-1]][kind]
@@ -114,7 +116,7 @@ class Engine:
             else:
                 children = values[len(values) - size :]
                 del states[len(states) - size :], values[len(values) - size :]
-                values.append(reduce(children))
+                values.append(reduce(builder, children))
                 states.append(rows[states[-1]][origin])
             if kind == END and states[-1] == self.end:
                 return
@@ -170,19 +172,26 @@ def _ending(last: Token | None) -> Token:
     return token
 
 
+Reduce: TypeAlias = "Callable[[object, list[Any]], Any]"  # from a builder and a rule's children to a node
+
+
+def _spliced(_: object, children: list[Any]) -> Any:
+    return _Spliced(children)
+
+
 def _reducer(
-    name: str, size: int, single: bool, keep: list[tuple[int, bool, int]], tail: int, builder: object
-) -> Callable[[list[Any]], Any] | None:
+    name: str, size: int, single: bool, keep: list[tuple[int, bool, int]], tail: int, builder: type
+) -> Reduce | None:
     """What a rule does with its children: drops punctuation, puts None for what was left out, and calls the builder.
     None where the only child stands for itself."""
-    make: Callable[[list[Any]], Any] = getattr(builder, name, _Spliced)
+    make: Reduce = getattr(builder, name, _spliced)
     if not tail and all(not spliced and not nones for _, spliced, nones in keep):
         indices = [index for index, _, _ in keep]
         if single and size == 1 and indices == [0]:
             return None
         return make if len(indices) == size and not single else _picked(make, indices, single)
 
-    def reduce(children: list[Any]) -> Any:
+    def reduce(builder: object, children: list[Any]) -> Any:
         kept: list[Any] = []
         for index, spliced, nones in keep:
             kept += [None] * nones
@@ -195,15 +204,15 @@ def _reducer(
         kept += [None] * tail
         if single and len(kept) == 1:
             return kept[0]
-        return kept if make is _Spliced and isinstance(kept, _Spliced) else make(kept)
+        return kept if make is _spliced and isinstance(kept, _Spliced) else make(builder, kept)
 
     return reduce
 
 
-def _picked(make: Callable[[list[Any]], Any], indices: list[int], single: bool) -> Callable[[list[Any]], Any]:
-    def reduce(children: list[Any]) -> Any:
+def _picked(make: Reduce, indices: list[int], single: bool) -> Reduce:
+    def reduce(builder: object, children: list[Any]) -> Any:
         kept = [children[i] for i in indices]
-        return kept[0] if single and len(kept) == 1 else make(kept)
+        return kept[0] if single and len(kept) == 1 else make(builder, kept)
 
     return reduce
 

@@ -20,8 +20,6 @@ from archdsl.syntax.tree import Builder
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from lark import Lark
-
 GRAMMAR = "archdsl.lark"
 _OPEN = frozenset({"LPAR", "CALL", "LSQB", "STAGES", "LBRACE", "AXIS"})
 _CLOSE = {"RPAR": "(", "RSQB": "[", "RBRACE": "{"}
@@ -45,10 +43,10 @@ class _Newlines:
 
     always_accept = ("_NL",)
 
-    def __init__(self) -> None:
-        self.source = Source("", "")
+    def __init__(self, source: Source, keep: bool = False) -> None:
+        self.source = source
         self.open: list[Any] = []
-        self.seen: list[Any] | None = None  # filled for the formatter alone
+        self.seen: list[Any] | None = [] if keep else None  # filled for the formatter alone
         self.starts: set[int] = set()
 
     def process(self, stream: Iterable[Any]) -> Iterator[Any]:
@@ -93,70 +91,94 @@ def _span(source: Source, token: Any) -> Span:
 
 
 @lru_cache(maxsize=1)
-def _filter() -> tuple[_Newlines, Builder]:
-    return _Newlines(), Builder()
-
-
-@lru_cache(maxsize=1)
 def _engine() -> Engine | None:
+    """The tables, which no parse changes; all that a parse changes is made for it, so that threads can parse at once."""
     found = tables(grammar_text(GRAMMAR))
-    return None if found is None else Engine(found, _filter()[1])
+    return None if found is None else Engine(found, Builder)
 
 
-@lru_cache(maxsize=1)
-def lark_parser() -> tuple[Lark, _Newlines]:
-    """Lark's own parser of the grammar."""
-    from lark import Lark
+class _Lark:
+    """Lark's own parser of the grammar; its filter and its builder are part of it, so each thread has its own."""
 
-    newlines, builder = _filter()
-    lark = Lark(
-        grammar_text(GRAMMAR), parser="lalr", lexer="contextual", postlex=newlines,
-        transformer=builder, maybe_placeholders=True,
-    )  # fmt: skip
-    return lark, newlines
+    def __init__(self) -> None:
+        from lark import Lark
+
+        self.newlines, self.builder = _Newlines(Source("", "")), Builder(Source("", ""))
+        self.lark = Lark(
+            grammar_text(GRAMMAR), parser="lalr", lexer="contextual", postlex=self.newlines,
+            transformer=self.builder, maybe_placeholders=True,
+        )  # fmt: skip
+
+    def parse(self, source: Source, seen: list[Any] | None) -> Any:
+        self.newlines.source = self.builder.source = source
+        self.newlines.seen = seen
+        return self.lark.parse(source.text)
+
+
+def lark_parser() -> _Lark:
+    """The calling thread's parser by Lark."""
+    import threading
+
+    global _LARKS
+    if _LARKS is None:
+        _LARKS = threading.local()
+    found: _Lark | None = getattr(_LARKS, "parser", None)
+    if found is None:
+        found = _LARKS.parser = _Lark()
+    return found
+
+
+_LARKS: Any = None  # a thread's parser, see above; made late, as `threading` is imported late
 
 
 def parse(text: str | Source, name: str = "<spec>") -> ast.File:
-    """Parse a text.
+    """Parse a text. Any number of threads may do so at once.
 
     Raises:
         SpecError: A1xx with the place and what could stand there, A4xx for a limit.
     """
     source = text if isinstance(text, Source) else Source(name, text)
+    return _parsed(source, _Newlines(source))
+
+
+def _parsed(source: Source, newlines: _Newlines) -> ast.File:
     check_text(source)
-    newlines, builder = _filter()
-    newlines.source = builder.source = source
     engine = _engine()
     try:
-        tree: Any = engine.parse(source.text, newlines.process) if engine else _slowly(source)
+        tree: Any = (
+            engine.parse(source.text, newlines.process, Builder(source)) if engine else _slowly(source, newlines)
+        )
     except Refused as refused:
-        raise _said(source, refused) from None
+        raise _said(source, refused, newlines) from None
     return ast.File(tuple(tree), Span(source, 0, len(source.text)))
 
 
-def _said(source: Source, refused: Refused) -> SpecError:
+def _said(source: Source, refused: Refused, newlines: _Newlines) -> SpecError:
     from archdsl.syntax.messages import unexpected_character, unexpected_token
 
     if refused.token is None:
         return unexpected_character(source, refused.at)
-    unclosed = [_span(source, t) for t in _filter()[0].open]
+    unclosed = [_span(source, t) for t in newlines.open]
     return unexpected_token(source, refused.token, refused.accepts, unclosed)
 
 
-def _slowly(source: Source) -> Any:
+def _slowly(source: Source, newlines: _Newlines) -> Any:
+    """The tree by Lark; ``newlines`` gets what its filter found."""
     from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedToken
 
-    lark = lark_parser()[0]
+    own = lark_parser()
     try:
-        return lark.parse(source.text)
+        return own.parse(source, newlines.seen)
     except UnexpectedToken as error:
         token: Any = error.token  # an end of an empty text has a place too
-        raise _said(source, Refused(token, frozenset(error.accepts), token.start_pos)) from None
+        raise Refused(token, frozenset(error.accepts), token.start_pos) from None
     except UnexpectedCharacters as error:
         at: int = error.pos_in_stream  # type: ignore[assignment]  # lark leaves it None for tokens alone
-        raise _said(source, Refused(None, frozenset(), at)) from None
+        raise Refused(None, frozenset(), at) from None
     except UnexpectedEOF:
         raise fail("A101", "the text ends too early", Span(source, len(source.text), len(source.text))) from None
+    finally:
+        newlines.open, newlines.starts = own.newlines.open, set(own.newlines.starts)
 
 
 def pieces(source: Source) -> tuple[ast.File, list[Piece]]:
@@ -165,24 +187,19 @@ def pieces(source: Source) -> tuple[ast.File, list[Piece]]:
     Raises:
         SpecError: as ``parse``.
     """
-    newlines = _filter()[0]
-    newlines.seen = []
-    try:
-        file = parse(source)
-        starts = newlines.starts
-        return file, [Piece(t.type, str(t), t.start_pos, t.end_pos, t.start_pos in starts) for t in newlines.seen]
-    finally:
-        newlines.seen = None
+    newlines = _Newlines(source, keep=True)
+    file = _parsed(source, newlines)
+    starts = newlines.starts
+    return file, [Piece(t.type, str(t), t.start_pos, t.end_pos, t.start_pos in starts) for t in newlines.seen or ()]
 
 
 def accepted(beginning: str) -> frozenset[str] | None:
     """The kinds of token that can go on with the beginning of a text; None if nothing can, or that is not known."""
-    engine, newlines = _engine(), _filter()[0]
+    engine = _engine()
     if engine is None:
         return None
-    newlines.source = Source("<beginning>", beginning)
     try:
-        return engine.upto(beginning, newlines.process)
+        return engine.upto(beginning, _Newlines(Source("<beginning>", beginning)).process)
     except (Refused, SpecError):
         return None
 

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from archdsl.errors import ArchError, Source, fail
+from archdsl.files import read_regular
 from archdsl.limits import Limits
 
 if TYPE_CHECKING:
@@ -20,8 +21,7 @@ def read_text(path: Path) -> str:
         ArchError: the file cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            data = file.read(Limits.SOURCE + 4)
+        data = read_regular(path, Limits.SOURCE + 4)
     except OSError as error:
         raise ArchError(f"{path} cannot be read: {error.strerror}") from None
     return decode(data, str(path))

@@ -13,9 +13,10 @@ from archdsl.syntax import ast
 
 
 class Builder:
-    """Builds ``archdsl.syntax.ast`` nodes; ``source`` is set before each parse."""
+    """Builds the ``archdsl.syntax.ast`` nodes of one source."""
 
-    source = Source("", "")
+    def __init__(self, source: Source) -> None:
+        self.source = source
 
     def _at(self, first: Any, last: Any = None) -> Span:
         return Span(self.source, _start(first), _end(first if last is None else last))

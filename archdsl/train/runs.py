@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archdsl.errors import EnvError, StoreError
+from archdsl.errors import ArchError, EnvError, StoreError
 from archdsl.train.experiment import Experiment, to_json
 from archdsl.train.store.checkpoint import Checkpoints
 from archdsl.train.store.files import read_object, writing
@@ -180,6 +180,8 @@ def load_run(path: str | Path) -> Run:
         EnvError: there is no run.
         StoreError: one of its files is damaged, or a newer archdsl wrote it.
     """
+    if not isinstance(path, str | Path):
+        raise ArchError(f"{path!r} is not a folder", help="give the path of a folder that `archdsl train` made")
     folder = Path(path)
     if not (folder / SPEC).is_file():
         raise EnvError(f"{folder} is no run folder: it has no {SPEC}", help="give a folder that `archdsl train` made")

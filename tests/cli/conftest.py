@@ -40,6 +40,7 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
     """Compare a text with a golden file; `--regen` rewrites it."""
 
     def compare(name: str, text: str) -> None:
+        assert text, f"{name} would be empty: nothing would be compared"
         path = GOLDEN / name
         if request.config.getoption("--regen"):
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -7,40 +7,60 @@ import io
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from archdsl.syntax import ast
+from archdsl.syntax.parse import parse
+from archdsl.syntax.walk import walk
 from tests.cli.conftest import Run
 
 NET = "conv(8) bn relu plain[8x3, 16x3] +res gap linear(10)"
 HEAD = ("--input", "3x16x16", "--classes", "10")
+AST = """let p = 30%
+let unit(c, s=1) = conv(c, k=1x3, s=s) +bn -relu
+input 3x8x8
+net (stem: unit(8)) as x vgg[8x2(k=5), 16^2] {norm: +gn(4) | } cat(id | @x conv(-(2 - 10)))*2 ln(axis=[1, 2])
+data folder("photos")
+train adam freeze(stem..stage2)
+include "other.arch"
+"""
 FIELDS = {"spec", "hash", "input", "classes", "params", "macs", "flops", "layers", "activations", "memory", "depth",
           "receptive_field", "stride"}  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("name", "args"),
+    ("name", "code", "args"),
     [
-        ("params.txt", ("params", NET, *HEAD)),
-        ("params.md", ("params", NET, *HEAD, "--format", "md")),
-        ("params-layers.csv", ("params", NET, *HEAD, "--format", "csv", "--layers")),
-        ("params-several.txt", ("params", NET, "conv(8)", *HEAD)),
-        ("params-space.txt", ("params", "vgg[8x{1..2}^{1..2}] {norm: +bn | }", *HEAD, "--sort", "-params")),
-        ("params-where.csv", ("params", "conv({8, 16, 32})", *HEAD, "--format", "csv", "--where", "params<1k")),
-        ("show.txt", ("show", NET, *HEAD)),
-        ("show-ast.txt", ("show", "let p = 30%\nnet conv(8, k=1x3) +bn (a | b)", "--stage", "ast")),
-        ("show-ir.txt", ("show", NET, *HEAD, "--stage", "ir")),
-        ("show-rows.txt", ("show", "conv(8) as x relu cat(id | conv(4) | @x)", *HEAD, "--stage", "rows")),
-        ("words-drop.txt", ("words", "drop")),
-        ("explain.txt", ("explain", "A203")),
-        ("check.txt", ("check", "conv(8) rellu", "conv(8, bias=true) bn", *HEAD)),
-        ("check.json", ("check", "conv(8)\nvgg[8] +rse", *HEAD, "--format", "json")),
-        ("check.sarif", ("check", "let p = 1\nconv(8)", *HEAD, "--format", "sarif")),
+        ("params.txt", 0, ("params", NET, *HEAD)),
+        ("params.md", 0, ("params", NET, *HEAD, "--format", "md")),
+        ("params-layers.csv", 0, ("params", NET, *HEAD, "--format", "csv", "--layers")),
+        ("params-several.txt", 0, ("params", NET, "conv(8)", *HEAD)),
+        ("params-space.txt", 0, ("params", "vgg[8x{1..2}^{1..2}] {norm: +bn | }", *HEAD, "--sort", "-params")),
+        ("params-where.csv", 0, ("params", "conv({8, 16, 32})", *HEAD, "--format", "csv", "--where", "params<1k")),
+        ("show.txt", 0, ("show", NET, *HEAD)),
+        ("show-ast.txt", 0, ("show", AST, "--stage", "ast")),
+        ("show-ir.txt", 0, ("show", NET, *HEAD, "--stage", "ir")),
+        ("show-rows.txt", 0, ("show", "conv(8) as x relu cat(id | conv(4) | @x)", *HEAD, "--stage", "rows")),
+        ("words-drop.txt", 0, ("words", "drop")),
+        ("explain.txt", 0, ("explain", "A203")),
+        ("check.txt", 2, ("check", "conv(8) rellu", "conv(8, bias=true) bn", *HEAD)),
+        ("check.json", 2, ("check", "conv(8)\nvgg[8] +rse", *HEAD, "--format", "json")),
+        ("check.sarif", 0, ("check", "let p = 1\nconv(8)", *HEAD, "--format", "sarif")),
     ],
     ids=lambda x: x if isinstance(x, str) else "",
 )
-def test_golden(name: str, args: tuple[str, ...], run: Run, golden: Callable[[str, str], None]) -> None:
-    golden(name, run(*args).out)
+def test_golden(name: str, code: int, args: tuple[str, ...], run: Run, golden: Callable[[str, str], None]) -> None:
+    done = run(*args)
+    assert done.code == code, done.err
+    golden(name, done.out)
+
+
+def test_the_golden_tree_has_every_node() -> None:
+    """What the golden file of `--stage ast` shows is the whole language."""
+    kinds = {type(n) for n in walk(parse(AST))}
+    assert kinds == {k for t in (ast.Expr, ast.Item, ast.Param | ast.File) for k in get_args(t)}
 
 
 def test_one_spec_as_json(run: Run) -> None:

@@ -75,7 +75,7 @@ def test_copies_multiply(n: int) -> None:
 
 def test_depth_is_the_longest_path() -> None:
     assert counted("conv(8) cat(conv(8) conv(8) | conv(8) | id) conv(8)").depth == 4
-    assert counted("conv(8) shared(conv(8) relu conv(8), 3)").depth == 3
+    assert counted("conv(8) shared(conv(8) relu conv(8), 3)").depth == 7
 
 
 def test_memory_of_a_pass_and_of_a_step() -> None:

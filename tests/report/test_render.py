@@ -42,6 +42,7 @@ def piped(table: Table, format: str) -> str:
 @pytest.fixture
 def golden(request: pytest.FixtureRequest):
     def check(name: str, text: str) -> None:
+        assert text, f"{name} would be empty: nothing would be compared"
         path = GOLDEN / name
         if request.config.getoption("--regen"):
             path.write_text(text, encoding="utf-8", newline="")

@@ -13,24 +13,26 @@ from hypothesis import strategies as st
 
 from archdsl.errors import Source, SpecError
 from archdsl.syntax import engine, parse
+from archdsl.syntax.tree import Builder
 from tests.fuzz.fuzz_text import Maker, corpus
 
 GOOD = corpus()
 
 
 def by_lark(text: str) -> object:
-    newlines, builder = parse._filter()
-    newlines.source = builder.source = Source("<spec>", text)
-    return tuple(parse._slowly(newlines.source))
+    source = Source("<spec>", text)
+    try:
+        return tuple(parse._slowly(source, parse._Newlines(source)))
+    except engine.Refused:
+        return "refused"
 
 
 def by_tables(text: str) -> object:
     found = parse._engine()
     assert found is not None
-    newlines, builder = parse._filter()
-    newlines.source = builder.source = Source("<spec>", text)
+    source = Source("<spec>", text)
     try:
-        return tuple(found.parse(text, newlines.process))
+        return tuple(found.parse(text, parse._Newlines(source).process, Builder(source)))
     except engine.Refused:
         return "refused"
 

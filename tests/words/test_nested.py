@@ -56,12 +56,29 @@ def test_evaluations_are_those_counted(solver: str, calls: int) -> None:
     assert trace_of(f"conv(8) ode(conv(8), solver={solver}, steps=3)").rows[1].layer.macs == calls * one
 
 
-def test_the_fewest_evaluations_of_dopri5_are_eight() -> None:
+@pytest.mark.parametrize("adjoint", [False, True])
+def test_dopri5_is_counted_as_the_two_steps_that_it_takes(adjoint: bool) -> None:
+    trace = trace_of(f"conv(8) ode(conv(8) tanh conv(8){', adjoint' if adjoint else ''})")
+    ode = build(trace).get_submodule("ode")
+    calls = 0
+
+    def count(*_: object) -> None:
+        nonlocal calls
+        calls += 1
+
+    ode.get_submodule("f").register_forward_hook(count)
+    with torch.no_grad():
+        ode(torch.randn(4, 8, 32, 32, generator=torch.Generator().manual_seed(0)))
+    one = trace_of("conv(8) conv(8) conv(8)").rows[1:3]
+    assert calls == 14
+    assert trace.rows[1].layer.macs == calls * sum(r.layer.macs for r in one)
+
+
+@pytest.mark.parametrize(("t", "tolerance"), [(0.01, 1e-3), (1.0, 1e-3), (20.0, 1e-6)])
+def test_dopri5_evaluates_twice_and_six_times_a_step(t: float, tolerance: float) -> None:
     f = Scaled(1.0)
-    layers.Ode(f, t=0.01)(torch.ones(1, 1, dtype=torch.float64))
-    assert f.calls == 8
-    one = trace_of("conv(8) conv(8)").rows[1].layer.macs
-    assert trace_of("conv(8) ode(conv(8))").rows[1].layer.macs == 8 * one
+    layers.Ode(f, t=t, rtol=tolerance, atol=tolerance)(torch.ones(1, 1, dtype=torch.float64))
+    assert f.calls % 6 == 2
 
 
 def test_both_gradients_agree() -> None:

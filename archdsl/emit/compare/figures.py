@@ -46,8 +46,8 @@ def figures(a: Cost, b: Cost, memory: tuple[int, int]) -> list[Pair]:
     return [Pair(*p) for p in pairs]
 
 
-def _dims(size: tuple[int, int] | None) -> str | None:
-    return None if size is None else "x".join(map(str, size))
+def _dims(size: tuple[float, float] | None) -> str | None:
+    return None if size is None else "x".join(f"{n:.3f}".rstrip("0").rstrip(".") for n in size)
 
 
 def settings(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:

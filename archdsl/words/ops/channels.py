@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from archdsl.ir.layer import Layer, Misfit
 from archdsl.ir.trace import channels
+from archdsl.ir.window import enlarged
 from archdsl.registry import op
 from archdsl.registry.types import Channels, Count, Real, Shape, Whole
 from archdsl.words.ops.shapes import image, window
@@ -94,7 +95,9 @@ def depthtospace(x: Shape, by: Count = 2) -> Layer:
     c, h, w = image(x, "depthtospace")
     if c % (by * by):
         raise Misfit(f"{by}·{by} does not divide {c} channels", "A303", "choose a size whose square divides them")
-    return Layer(out=(c // by**2, h * by, w * by), module=lambda nn: nn.PixelShuffle(by))
+    return Layer(
+        out=(c // by**2, h * by, w * by), module=lambda nn: nn.PixelShuffle(by), window=enlarged(by)
+    )  # fmt: skip
 
 
 @op("conv(8) blurpool", "conv(8) relu maxpool(2, s=1) blurpool(4)", traits="pool",

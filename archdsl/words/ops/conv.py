@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from archdsl.ir.layer import Layer, Misfit
+from archdsl.ir.window import transposed
 from archdsl.registry import op
 from archdsl.registry.types import Channels, Count, Padding, Shape, Size
 from archdsl.words.ops.shapes import compact, image, pair, slide, window
@@ -105,4 +106,5 @@ def upconv(x: Shape, out: Channels, k: Size = 2, s: Size = 2, p: Padding = 0, bi
         module=lambda nn: nn.ConvTranspose2d(
             cin, out, compact((kh, kw)), stride=compact((sh, sw)), padding=compact((ph, pw)), bias=bias is not False
         ),
+        window=transposed((kh, kw), (sh, sw), (ph, pw)),
     )  # fmt: skip

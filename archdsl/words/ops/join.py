@@ -45,7 +45,7 @@ def _sum(torch: object, *values: object) -> object:
     return total
 
 
-@join("conv(8) mul(id | gap linear(8) sigmoid)", paper="Hu et al. 2017, arXiv:1709.01507")
+@join("conv(8) mul(id | gap linear(8) sigmoid)", paper="Hu et al. 2017, arXiv:1709.01507", traits="product")
 def mul(xs: tuple[Shape, ...]) -> Layer:
     """The product of branches of equal shape; a vector or a 1x1 image of as many channels is a gate of the whole
     image."""

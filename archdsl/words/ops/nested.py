@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any, Literal
 
-from archdsl.ir.layer import Layer, Misfit, words
+from archdsl.ir.layer import Layer, Misfit, Run, words
 from archdsl.ir.trace import Body
 from archdsl.registry import op
 from archdsl.registry.types import Count, Net, Positive, Shape
 
-# Evaluations of the network: for each step of a fixed solver; for dopri5 the fewest, two that choose the first step
-# (Hairer et al. 1993, II.4) and six for that one step (Dormand & Prince 1980).
-EVALUATIONS = {"euler": 1, "midpoint": 2, "rk4": 4, "dopri5": 8}
+# Evaluations of the network, for each step of a fixed solver. dopri5 makes two that choose its first step (Hairer et al.
+# 1993, II.4) and six for each step that it tries (Dormand & Prince 1980). How many it tries depends on the data; two are
+# counted. Its first step is longer than the whole way only where f changes the state by less than about 1e-5.
+EVALUATIONS = {"euler": 1, "midpoint": 2, "rk4": 4, "dopri5": 2 + 2 * 6}
+HELD = {"euler": 0, "midpoint": 1, "rk4": 4, "dopri5": 8}  # states and slopes kept beside an evaluation
 STEPS = 4
 
 
@@ -26,9 +29,10 @@ def _body(f: Any, x: Shape, word: str) -> Body:
 
 @op("conv(8) shared(conv(8) relu, 3)", paper="Liang & Hu 2015, Recurrent CNN for object recognition")
 def shared(x: Shape, f: Net, n: Count) -> Layer:
-    """The network `f`, `n` times in a row with the same weights: they count once, the MACs `n` times."""
+    """The network `f`, `n` times in a row with the same weights: they count once. MACs, activations, layers, depth and
+    receptive field are those of the network written out `n` times."""
     body = _body(f, x, "shared")
-    return Layer(out=x, macs=n * body.macs, module=lambda nn, f: nn.Shared(f, n))
+    return Layer(out=x, macs=n * body.macs, module=lambda nn, f: nn.Shared(f, n), run=Run(n))
 
 
 @op("conv(8) ode(conv(8) bn tanh conv(8))", "conv(8) ode(conv(8) tanh conv(8), solver=rk4, steps=2, t=0.5)",
@@ -41,10 +45,11 @@ def ode(
     """Neural ODE: the state at time `t` of dx/dt = f(x), from what arrives at time 0. `f` keeps the shape, and does not
     see the time.
 
-    `rk4`, `midpoint` and `euler` take `steps` equal steps (4), and all their evaluations of `f` count into the MACs;
-    one step of `euler` is a residual block. `dopri5` (torchdiffeq) chooses its steps within `rtol` and `atol` (1e-3);
-    what counts is the least that it can do, 8 evaluations. With `adjoint` its gradient is solved backwards in time, in
-    constant memory; without, it goes back through the solver's steps.
+    `rk4`, `midpoint` and `euler` take `steps` equal steps (4), and all their evaluations of `f` count into the MACs, the
+    depth and the activations; one step of `euler` is a residual block. `dopri5` (torchdiffeq) chooses its steps within
+    `rtol` and `atol` (1e-3), and how many depends on the data: 2 + 6 evaluations for each step that it tries. The figures
+    count two steps, 14 evaluations, which is what a smooth `f` takes; a stiff one takes more. With `adjoint` its gradient
+    is solved backwards in time, in constant memory; without, it goes back through the solver's steps.
     """
     body = _body(f, x, "ode")
     settings: dict[str, Any] = {"t": t} if t != 1 else {}
@@ -52,12 +57,16 @@ def ode(
         if steps is not None:
             raise Misfit("`dopri5` chooses its own steps", help="leave `steps` out, or write `solver=rk4`")
         settings |= {k: v for k, v in (("rtol", rtol), ("atol", atol), ("adjoint", adjoint)) if v}
-        return Layer(out=x, macs=EVALUATIONS[solver] * body.macs, module=lambda nn, f: nn.Ode(f, **settings))
+        return _solved(x, body, solver, 1, settings, adjoint)
     if rtol is not None or atol is not None or adjoint:
         raise Misfit(f"`{solver}` takes equal steps: `rtol`, `atol` and `adjoint` belong to `dopri5`",
                      help="leave them out, or write `solver=dopri5`")  # fmt: skip
     count = STEPS if steps is None else steps
     settings |= {"solver": str(solver), "steps": count}
-    return Layer(
-        out=x, macs=EVALUATIONS[solver] * count * body.macs, module=lambda nn, f: nn.Ode(f, **settings)
-    )  # fmt: skip
+    return _solved(x, body, solver, count, settings)
+
+
+def _solved(x: Shape, body: Body, solver: str, steps: int, settings: dict[str, Any], adjoint: bool = False) -> Layer:
+    calls = EVALUATIONS[solver] * steps
+    run = Run(calls, states=True, held=HELD[solver] * prod(x), kept=1 if adjoint else None)
+    return Layer(out=x, macs=calls * body.macs, module=lambda nn, f: nn.Ode(f, **settings), run=run)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from archdsl.ir.layer import Layer, Misfit
+from archdsl.ir.window import bins, enlarged
 from archdsl.registry import op
 from archdsl.registry.types import Count, Natural, Padding, Shape, Size
 from archdsl.words.ops.shapes import compact, image, pair, slide, window
@@ -47,11 +48,8 @@ def resize(x: Shape, size: Size) -> Layer:
     """Adaptive average pooling to a given size, whatever arrives (torch's AdaptiveAvgPool2d)."""
     c, h, w = image(x, "resize")
     size = pair(size)
-    # Bins overlap unless the size divides; as a window: the widest bin, moved by the mean step.
-    k, s = (-(-h // size[0]), -(-w // size[1])), (max(1, h // size[0]), max(1, w // size[1]))
     return Layer(
-        out=(c, *size), module=lambda nn: nn.AdaptiveAvgPool2d(compact(size)),
-        window=window(k, s, (0, 0)),
+        out=(c, *size), module=lambda nn: nn.AdaptiveAvgPool2d(compact(size)), window=bins((h, w), size)
     )  # fmt: skip
 
 
@@ -59,7 +57,7 @@ def resize(x: Shape, size: Size) -> Layer:
 def upsample(x: Shape, by: Count = 2) -> Layer:
     """Each pixel becomes a square of `by` × `by` (nearest neighbour)."""
     c, h, w = image(x, "upsample")
-    return Layer(out=(c, h * by, w * by), module=lambda nn: nn.Upsample(scale_factor=by))
+    return Layer(out=(c, h * by, w * by), module=lambda nn: nn.Upsample(scale_factor=by), window=enlarged(by))
 
 
 @op("zeropad(1) conv(8, 3, p=0)", "zeropad(0, 1, 0, 1) conv(8, 3, s=2, p=0)")
