@@ -30,3 +30,4 @@ class Limits:
     DIGITS = _limit("DIGITS", 9)  # digits of an integer
     VALUES = _limit("VALUES", 1 << 40)  # elements of one value or weight
     ARMS = _limit("ARMS", 1_000_000)  # arms of a space
+    PIXELS = _limit("PIXELS", 90_000_000)  # of one picture; a telephone makes 50 million, four bytes each in memory

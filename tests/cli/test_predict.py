@@ -112,14 +112,14 @@ def test_folders_are_expanded_in_order(run: Run, trained: Path) -> None:
 def test_colours_sizes_and_shapes_become_the_nets(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     picture(str(path), (50, 31), "RGBA")
-    assert np.array_equal(fitted(path, (3, 28, 28)), square(path, 28))
-    grey = fitted(path, (1, 28, 28))
+    assert np.array_equal(fitted(path, (3, 28, 28))[0], square(path, 28))
+    grey = fitted(path, (1, 28, 28))[0]
     assert (grey.shape, grey.dtype) == ((1, 28, 28), np.uint8)
     weights = np.array([0.299, 0.587, 0.114])  # ITU-R 601
     assert np.abs(np.tensordot(weights, square(path, 28).astype(float), 1) - grey[0]).max() <= 1
     picture(str(path), (28, 28))
     with Image.open(path) as same:
-        assert np.array_equal(fitted(path, (1, 28, 28))[0], np.asarray(same)), "grey of that size stays as it is"
+        assert np.array_equal(fitted(path, (1, 28, 28))[0][0], np.asarray(same)), "grey of that size stays as it is"
 
 
 def test_pictures_that_do_not_decode_are_named(run: Run, trained: Path) -> None:
