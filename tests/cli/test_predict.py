@@ -109,6 +109,23 @@ def test_folders_are_expanded_in_order(run: Run, trained: Path) -> None:
     assert [r["file"] for r in json.loads(done.out)] == ["c.png", "d/b.png", "d/sub/a.jpg"]
 
 
+def test_what_is_done_to_pictures_and_what_is_left_out_is_said(run: Run, trained: Path) -> None:
+    picture("d/a.png", mode="RGBA")
+    picture("d/b.png", mode="RGBA", seed=1)
+    picture("d/.c.png")
+    Path("d/Thumbs.db").write_text("")
+    done = run("predict", str(trained), "d", "--format", "json", "--batch", "1")
+    assert [r["file"] for r in json.loads(done.out)] == ["d/a.png", "d/b.png"]
+    assert done.err.splitlines() == [
+        "left out: Thumbs.db (1), other hidden ones (1)",
+        "2 of 2 pictures have transparency: composited on white",
+    ]
+    Path("d/gone.png").symlink_to("nowhere")
+    done = run("predict", str(trained), "d")
+    assert (done.code, done.out) == (4, "")
+    assert "the link d/gone.png points to nothing that can be read" in done.err
+
+
 def test_colours_sizes_and_shapes_become_the_nets(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     picture(str(path), (50, 31), "RGBA")

@@ -10,17 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from archdsl.errors import EnvError
-from archdsl.words.data.layouts import (
-    LAYOUT,
-    broken,
-    class_folders,
-    is_picture,
-    listing,
-    skipped,
-    sub_folders,
-    twins,
-    unreadable,
-)
+from archdsl.words.data.layouts import LAYOUT, broken, class_folders, sub_folders, unreadable
+from archdsl.words.data.spelling import is_picture, listing, skipped, twins
 
 Picture = tuple[Path, int]  # a file and its label
 ONE_IN = 5  # of a single tree, one picture in five is for the test
@@ -143,8 +134,8 @@ def classes_said(found: Found) -> str:
     text = f"{len(counts):,} classes (training + test pictures): {shown}"
     if len(counts) > LISTED:
         least, most = min(counts, key=lambda c: c[1]), max(counts, key=lambda c: c[1])
-        text += f" and {len(counts) - LISTED:,} more; the smallest is {least[0]} with {least[1]:,} training pictures, " \
-                f"the largest {most[0]} with {most[1]:,}"  # fmt: skip
+        ends = f"the smallest is {least[0]} with {least[1]:,} training pictures, the largest {most[0]} with {most[1]:,}"
+        text += f" and {len(counts) - LISTED:,} more; {ends}"
     return text
 
 
@@ -165,7 +156,7 @@ def _shown(name: str) -> str:
 def _beside(tree: Path, walk: Walk) -> list[str]:
     """Files in a tree that lie beside its class folders, and so have no class."""
     with os.scandir(tree) as entries:
-        every = [(entry.name, entry.is_dir()) for entry in entries]
+        every = [(entry.name, os.path.isdir(entry.path)) for entry in entries]
     for name, _ in every:
         if skipped(name):
             walk.skip(name)

@@ -15,7 +15,8 @@ from archdsl.errors import ArchError, EnvError
 from archdsl.train.datasets.decode import listening
 from archdsl.train.datasets.pictures import Failure, Refusals, squared
 from archdsl.train.datasets.tree import Walk
-from archdsl.words.data.layouts import broken, is_picture, unreadable
+from archdsl.words.data.layouts import broken, unreadable
+from archdsl.words.data.spelling import is_picture
 
 
 def listed(places: Iterable[Path]) -> tuple[list[Path], tuple[str, ...]]:

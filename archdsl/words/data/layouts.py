@@ -9,75 +9,14 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from archdsl.errors import EnvError
+from archdsl.words.data.spelling import Role, is_picture, like_a_part, listing, role, skipped, twins
 
-Role = Literal["train", "test", "valid"]
-
-PARTS: dict[str, Role] = {
-    "train": "train", "training": "train", "trn": "train",
-    "test": "test", "testing": "test", "tst": "test", "eval": "test", "evaluation": "test",
-    "val": "valid", "valid": "valid", "validation": "valid", "validate": "valid", "dev": "valid", "holdout": "valid",
-}  # fmt: skip
-_ENDINGS = (
-    "dataset",
-    "folder",
-    "images",
-    "pictures",
-    "samples",
-    "image",
-    "split",
-    "data",
-    "imgs",
-    "part",
-    "set",
-    "img",
-)
-SYSTEM_FOLDERS = frozenset({"@eadir", "__macosx", "#recycle", "$recycle.bin", "system volume information"})
-SYSTEM_FILES = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"})
-# The endings of the formats that are decoded: train/datasets/decode.py names the formats.
-PICTURES = frozenset(
-    [
-        ".apng",
-        ".avif",
-        ".avifs",
-        ".bmp",
-        ".bw",
-        ".gif",
-        ".ico",
-        ".j2c",
-        ".j2k",
-        ".jfif",
-        ".jp2",
-        ".jpc",
-        ".jpe",
-        ".jpeg",
-        ".jpf",
-        ".jpg",
-        ".jpx",
-        ".mpo",
-        ".pbm",
-        ".pcx",
-        ".pfm",
-        ".pgm",
-        ".png",
-        ".pnm",
-        ".ppm",
-        ".qoi",
-        ".rgb",
-        ".rgba",
-        ".sgi",
-        ".tif",
-        ".tiff",
-        ".webp",
-    ]
-)
 LAYOUT = "put pictures into PATH/train/CLASS/ and PATH/test/CLASS/, or into PATH/CLASS/ alone"
-NAMED = 4  # names that a message lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,31 +41,6 @@ class Asked:
         return f"{self.word}({', '.join([chr(34) + path + chr(34), *given])})"
 
 
-def skipped(name: str) -> bool:
-    """Whether a file or folder is hidden, or one that a system or a viewer leaves behind."""
-    return name.startswith(".") or name.casefold() in SYSTEM_FOLDERS or name.casefold() in SYSTEM_FILES
-
-
-def is_picture(name: str) -> bool:
-    """Whether a file is called like a picture."""
-    return os.path.splitext(name)[1].lower() in PICTURES
-
-
-def role(name: str) -> Role | None:
-    """The part of a set that a folder's name means: ``Training``, ``train_set``, ``TEST-images``; else None."""
-    text = re.sub(r"[\W_]+", "", name.casefold())
-    for ending in _ENDINGS:
-        if text.endswith(ending) and text.removesuffix(ending) in PARTS:
-            text = text.removesuffix(ending)
-    return PARTS.get(text)
-
-
-def like_a_part(name: str) -> bool:
-    """Whether a name contains that of a part as a word of its own, in any spelling: ``seg_train``, ``myTest2017``."""
-    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
-    return any(role(word) for word in re.split(r"[\W_\d]+", apart) if word)
-
-
 def sub_folders(tree: Path) -> tuple[str, ...]:
     """The names of the folders in ``tree``, sorted; hidden ones and those of systems left out, links to folders followed.
 
@@ -141,7 +55,7 @@ def sub_folders(tree: Path) -> tuple[str, ...]:
                     continue
                 if entry.is_symlink() and not os.path.exists(entry.path):
                     raise broken(entry.path)
-                if entry.is_dir():
+                if os.path.isdir(entry.path):
                     found.append(entry.name)
     except OSError as error:
         raise unreadable(error) from error
@@ -161,12 +75,6 @@ def class_folders(tree: Path) -> tuple[str, ...]:
         raise EnvError(f"the class folders {first!a} and {second!a} of {tree} differ only in spaces or in the "
                        "form of their Unicode", help="merge them, or rename one")  # fmt: skip
     return found
-
-
-def twins(names: Iterable[str], key: Callable[[str], str]) -> list[tuple[str, str]]:
-    """Pairs of names that are one under ``key``."""
-    seen: dict[str, str] = {}
-    return [(seen[key(name)], name) for name in names if seen.setdefault(key(name), name) != name]
 
 
 def layout(root: Path, asked: Asked, train: str | None = None, test: str | None = None) -> Layout:
@@ -252,8 +160,11 @@ def _parts(root: Path, asked: Asked, names: tuple[str, ...], roles: dict[str, Ro
     if os.path.realpath(root / train) == os.path.realpath(root / test):
         raise EnvError(f"{root / test} is the same folder as {train}", help="the test part must be other pictures")
     notes = [f"{train} trains, {test} tests"]
-    notes += [f"{name} is not used" + ("" if name in labelled else ": it holds no class folders")
-              for name in (*tests, *others) if name != test]  # fmt: skip
+    for name in (*tests, *others):
+        if name in labelled and name != test:
+            notes.append(f"{name} is not used; {asked(train=train, test=name)} tests on it")
+        elif name != test:
+            notes.append(f"{name} is not used" + ("" if name in others else ": it holds no class folders"))
     return Layout(root / train, root / test, tuple(notes))
 
 
@@ -266,11 +177,10 @@ def _check_flat(tree: Path, asked: Asked, root: Path) -> None:
     at = "." if tree == root else tree.name
     parts = tuple(filter(like_a_part, nested)) if tree == root else ()
     parts = (*parts, *(name for name in nested if parts and name not in parts))
+    first = f"{_choices(asked, parts)}; or " if parts else ""
     raise EnvError(
         f"{listing([str(tree / n) for n in nested])}: no pictures, but folders ({listing(inner)})",
-        help=f"{_choices(asked, parts)}; or "
-        * bool(parts)
-        + f"if {nested[0]} is a class and its pictures lie at any depth below, write {asked(train=at)}; "
+        help=f"{first}if {nested[0]} is a class and its pictures lie at any depth below, write {asked(train=at)}; "
         f"if it is the set, name it: {asked(*tree.relative_to(root).parts, nested[0])}",
     )
 
@@ -283,9 +193,9 @@ def holds(folder: Path) -> Literal["pictures", "folders", "nothing"]:
             for entry in entries:
                 if skipped(entry.name):
                     continue
-                if is_picture(entry.name) and not entry.is_dir():
+                if is_picture(entry.name) and not os.path.isdir(entry.path):
                     return "pictures"
-                if found == "nothing" and entry.is_dir():
+                if found == "nothing" and os.path.isdir(entry.path):
                     found = "folders"
     except OSError as error:
         raise unreadable(error) from error
@@ -305,12 +215,6 @@ def _choices(asked: Asked, names: tuple[str, ...]) -> str:
 
 def _inside(name: str) -> Role | None:
     return next((part for word in re.split(r"[\W_\d]+", name) if (part := role(word))), None)
-
-
-def listing(names: Iterable[str]) -> str:
-    """The first names, and how many more there are."""
-    every = list(names)
-    return ", ".join(every[:NAMED]) + (f" and {len(every) - NAMED} more" if len(every) > NAMED else "")
 
 
 def broken(path: str) -> EnvError:
