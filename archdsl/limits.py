@@ -35,3 +35,4 @@ class Limits:
     LEVELS = _limit("LEVELS", 1_000)  # levels of a factor
     STUDY = _limit("STUDY", 4_096)  # arms of a study, each of which is checked, counted and trained
     RUNS = _limit("RUNS", 100_000)  # arms times seeds of a study
+    PIXELS = _limit("PIXELS", 90_000_000)  # of one picture; a telephone makes 50 million, four bytes each in memory

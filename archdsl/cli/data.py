@@ -127,6 +127,7 @@ def draw(dataset: Any, words: tuple[Augmentation, ...], file: Path, count: int, 
         ArchError: the set has no images, or the file is no PNG.
         EnvError: the data is missing, or the file cannot be written.
     """
+    from archdsl.cli.trained import say
     from archdsl.emit.target import check_target, replacing
     from archdsl.errors import ArchError
     from archdsl.train.datasets import load
@@ -137,7 +138,10 @@ def draw(dataset: Any, words: tuple[Augmentation, ...], file: Path, count: int, 
     if file.suffix.lower() != ".png":
         raise ArchError(f"{file} is written as PNG", help=f"--save {file.with_suffix('.png')}")
     check_target(file)
-    train = load(dataset, root).train
+    parts = load(dataset, root)
+    train = parts.train
+    for text in parts.notes:
+        say(text)
     picture = grid(train, words, count, seed)
     with replacing(file) as temporary, temporary.open("wb") as target:
         png(picture, target)

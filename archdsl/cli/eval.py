@@ -62,11 +62,13 @@ def command(
     yield_cores()  # before torch is imported
     from archdsl.cli.judged import record, tables
     from archdsl.cli.output import put_json, put_table
-    from archdsl.cli.trained import opened
+    from archdsl.cli.trained import opened, say
 
     _check_target(save, shift or [])
     chosen = opened(run, device, data_root)
     images = _part(chosen, data, part, data_root)
+    for text in images.notes:
+        say(text)
     rows = _judged(chosen, images, _shifts(shift), mc, batch=batch, seed=seed)
     if save is not None:
         from archdsl.train.evaluate.figure import draw

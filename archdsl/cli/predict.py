@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -47,15 +48,18 @@ def command(
         raise ArchError("pictures are not read from standard input", help="name files; a file called `-` is `./-`")
     yield_cores()  # before torch is imported
     from archdsl.cli.output import put, put_json, put_table
-    from archdsl.cli.trained import opened
+    from archdsl.cli.trained import opened, say
     from archdsl.report import json_text
+    from archdsl.train.datasets.decode import said
     from archdsl.train.evaluate.images import listed
 
-    files = listed(images)
+    files, left = listed(images)
     net = opened(run, device, data_root).net
     if top > len(net.class_names):
         raise ArchError(f"--top {top} asks for more than the {len(net.class_names)} classes", help="give a smaller K")
-    rows = predicted(net, files, top, mc or 1, batch, seed)
+    rows, done = predicted(net, files, top, mc or 1, batch, seed)
+    for text in (*left, *said(done, len(files))):
+        say(text)
     if format == "json":
         put_json(rows)
     elif format == "jsonl":
@@ -66,18 +70,19 @@ def command(
 
 def predicted(
     net: Trained, files: Sequence[Path], top: int, passes: int, batch: int, seed: int
-) -> list[dict[str, Any]]:  # fmt: skip
-    """A record for each file, in their order."""
+) -> tuple[list[dict[str, Any]], Counter[str]]:  # fmt: skip
+    """A record for each file, in their order; and what was done to how many of the pictures."""
     import torch
 
     from archdsl.train.evaluate import ask
     from archdsl.train.evaluate.images import decoded
 
-    batches = (torch.from_numpy(part) for part in decoded(files, net.input, batch))
+    done: Counter[str] = Counter()
+    batches = (torch.from_numpy(part) for part in decoded(files, net.input, batch, done))
     rows: list[dict[str, Any]] = []
     for prediction in ask(net, batches, passes=passes, batch=batch, seed=seed):
         rows += _records(prediction, files[len(rows) :], net.class_names, top)
-    return rows
+    return rows, done
 
 
 def _records(prediction: Prediction, files: Sequence[Path], names: Sequence[str], top: int) -> list[dict[str, Any]]:

@@ -113,7 +113,9 @@ def gather(
     )
     check_parts(job)
     several = f"{world.size} processes" if world.size > 1 else ""
-    notes = tuple(filter(None, (note, ", ".join(filter(None, (said, why))), told, *begun.notes, several)))
+    notes = tuple(
+        filter(None, (note, ", ".join(filter(None, (said, why))), told, *splits.notes, *begun.notes, several))
+    )
     facts = {
         "source": splits.source,
         "classes": list(data.dataset.class_names),
@@ -189,7 +191,7 @@ def _splits(experiment: Experiment, wish: Wish) -> Splits:
         raise ArchError("pictures that are read while training cannot be changed once for all",
                         help="leave randomlabels and randompixels out, or take a subset that fits into memory")  # fmt: skip
     train = corrupt(splits.train, data.corrupt, data.dataset.classes, seed)
-    return Splits(train, splits.valid, splits.test, splits.source)
+    return replace(splits, train=train)
 
 
 def _statistics(data: DataSettings, splits: Splits) -> tuple[tuple[float, ...], tuple[float, ...], str]:

@@ -167,9 +167,12 @@ def test_a_net_without_dropout_has_one_pass_only(run: Run, runs: dict[str, Path]
     assert "draws at random" in done.err
 
 
-def test_another_data_set_of_the_same_shape(run: Run, runs: dict[str, Path], tmp_path: Path) -> None:
-    from tests.train.conftest import write_idx
+def test_another_data_set_of_the_same_shape(
+    run: Run, runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.train.conftest import any_count, write_idx
 
+    any_count(monkeypatch)
     write_idx(tmp_path / "data" / "mnist")
     done = run("eval", str(runs["drop"]), "--data", "mnist", "--data-root", "data", "--format", "json")
     assert done.code == 0

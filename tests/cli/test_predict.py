@@ -109,17 +109,34 @@ def test_folders_are_expanded_in_order(run: Run, trained: Path) -> None:
     assert [r["file"] for r in json.loads(done.out)] == ["c.png", "d/b.png", "d/sub/a.jpg"]
 
 
+def test_what_is_done_to_pictures_and_what_is_left_out_is_said(run: Run, trained: Path) -> None:
+    picture("d/a.png", mode="RGBA")
+    picture("d/b.png", mode="RGBA", seed=1)
+    picture("d/.c.png")
+    Path("d/Thumbs.db").write_text("")
+    done = run("predict", str(trained), "d", "--format", "json", "--batch", "1")
+    assert [r["file"] for r in json.loads(done.out)] == ["d/a.png", "d/b.png"]
+    assert done.err.splitlines() == [
+        "left out: Thumbs.db (1), other hidden ones (1)",
+        "2 of 2 pictures have transparency: composited on white",
+    ]
+    Path("d/gone.png").symlink_to("nowhere")
+    done = run("predict", str(trained), "d")
+    assert (done.code, done.out) == (4, "")
+    assert "the link d/gone.png points to nothing that can be read" in done.err
+
+
 def test_colours_sizes_and_shapes_become_the_nets(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     picture(str(path), (50, 31), "RGBA")
-    assert np.array_equal(fitted(path, (3, 28, 28)), square(path, 28))
-    grey = fitted(path, (1, 28, 28))
+    assert np.array_equal(fitted(path, (3, 28, 28))[0], square(path, 28))
+    grey = fitted(path, (1, 28, 28))[0]
     assert (grey.shape, grey.dtype) == ((1, 28, 28), np.uint8)
     weights = np.array([0.299, 0.587, 0.114])  # ITU-R 601
     assert np.abs(np.tensordot(weights, square(path, 28).astype(float), 1) - grey[0]).max() <= 1
     picture(str(path), (28, 28))
     with Image.open(path) as same:
-        assert np.array_equal(fitted(path, (1, 28, 28))[0], np.asarray(same)), "grey of that size stays as it is"
+        assert np.array_equal(fitted(path, (1, 28, 28))[0][0], np.asarray(same)), "grey of that size stays as it is"
 
 
 def test_pictures_that_do_not_decode_are_named(run: Run, trained: Path) -> None:

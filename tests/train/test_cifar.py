@@ -11,6 +11,8 @@ from archdsl.words.data.sets import cifar10, cifar100
 
 from .conftest import old_pickle, write_cifar10
 
+pytestmark = pytest.mark.usefixtures("small_sets")
+
 
 def test_the_published_layout(tmp_path: Path) -> None:
     write_cifar10(tmp_path / "cifar-10-batches-py")

@@ -12,6 +12,8 @@ from archdsl.words.data.sets import fashion_mnist, mnist
 
 from .conftest import idx_bytes, write_idx
 
+pytestmark = pytest.mark.usefixtures("small_sets")
+
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, lzma.compress])
 def test_reads_plain_and_packed(tmp_path: Path, pack) -> None:

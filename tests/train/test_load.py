@@ -15,6 +15,8 @@ from archdsl.words.data.values import Subset, Valid
 
 from .conftest import write_cifar10, write_idx
 
+pytestmark = pytest.mark.usefixtures("small_sets")
+
 
 def test_the_embedded_set_is_what_its_record_says() -> None:
     folder = EMBEDDED / "fashion-mini"

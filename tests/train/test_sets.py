@@ -16,6 +16,8 @@ from archdsl.words.data.values import Dataset
 
 from .conftest import idx_bytes, png, write_idx, write_parquet
 
+pytestmark = pytest.mark.usefixtures("small_sets")
+
 rng = np.random.default_rng(1)
 
 

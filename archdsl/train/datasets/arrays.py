@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from archdsl.train.datasets.stream import Streamed
+    from archdsl.words.data.values import Dataset
 
 Split = Literal["train", "test"]
 
@@ -39,12 +40,14 @@ class Arrays:
 @dataclass(frozen=True, eq=False)
 class DataParts:
     """A data set as it lies on disk: training and test part, and where they come from. Pictures that do not fit
-    into memory are ``Streamed``.
+    into memory are ``Streamed``. ``notes`` are lines for a person, said before the first step: what was found, what was
+    left out, and what was done to the pictures.
     """
 
     train: Arrays | Streamed
     test: Arrays | Streamed
     source: str
+    notes: tuple[str, ...] = ()
 
 
 def damaged(path: Path | str, what: str) -> EnvError:
@@ -63,3 +66,34 @@ def check_labels(arrays: Arrays, classes: int, path: Path) -> Arrays:
     if low < 0 or high >= classes:
         raise damaged(path, f"has labels from {low} to {high}, expected 0 to {classes - 1}")
     return arrays
+
+
+def whole_labels(labels: object, path: Path) -> NDArray[np.int64]:
+    """Labels as int64.
+
+    Raises:
+        EnvError: one is not a whole number: nothing is rounded.
+    """
+    import numpy as np
+
+    found = np.asarray(labels)
+    if found.dtype.kind == "f" and np.isfinite(found).all() and (found == np.floor(found)).all():
+        found = found.astype(np.int64)  # MATLAB's numbers are floating
+    if found.dtype.kind not in "iu":
+        raise damaged(path, f"has labels that are not whole numbers ({found.dtype})")
+    return found.astype(np.int64)
+
+
+def check_count(dataset: Dataset, part: str, count: int, path: Path | str) -> None:
+    """Hold a part of a published set to its known number of images.
+
+    Raises:
+        EnvError: it has more or less.
+    """
+    expected = {"train": dataset.train, "test": dataset.test}[part]
+    if count != expected:
+        raise EnvError(
+            f"{path} holds {count:,} {part} images, {dataset.title} has {expected:,}",
+            help=f"complete or replace it; to train on a part of the whole set, write `{dataset.name} subset(1000)`, and for "
+            'images of your own `folder("PATH")`',
+        )

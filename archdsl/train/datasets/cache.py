@@ -1,18 +1,20 @@
 """Decoded pictures kept as plain arrays that the next run maps instead of decoding again.
 
 One folder per decoded part of a set, named by what it was decoded from (path, size and time of change of
-each file), so that a changed file is decoded anew. It gets its name only when complete. A cache that cannot
+each file), so that a changed file is decoded again. It gets its name only when complete. A cache that cannot
 be written or is damaged costs time, never a run.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import stat
 import tempfile
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,12 +24,31 @@ from archdsl.train.datasets.arrays import Arrays
 from archdsl.train.datasets.roots import cache_root
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-VERSION = "1"  # raise it when the same files decode to other arrays
+    from numpy.typing import NDArray
+
+VERSION = "2"  # raise it when the same files decode to other arrays; 1 ignored orientation, depth and transparency
 
 
-def decoded(name: str, files: Sequence[Path], decode: Callable[[], Arrays], how: str = "") -> Arrays:
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """Decoded pictures; how many of them had each thing done to them (``decode.DONE``); and a digest (N,) uint64 of the
+    pixels of each.
+    """
+
+    arrays: Arrays
+    done: Mapping[str, int]
+    digests: NDArray[np.uint64]
+
+
+def digests_of(images: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """A number (N,) for each image, equal for equal pixels; two that differ share one with a chance of 2^-64."""
+    hashes = (hashlib.blake2b(image.tobytes(), digest_size=8).digest() for image in images)
+    return np.frombuffer(b"".join(hashes), np.uint64)
+
+
+def decoded(name: str, files: Sequence[Path], decode: Callable[[], Decoded], how: str = "") -> Decoded:
     """The arrays of ``files``: mapped from the cache, or decoded and put there.
 
     ``how`` names the settings that ``decode`` depends on besides the files.
@@ -36,10 +57,10 @@ def decoded(name: str, files: Sequence[Path], decode: Callable[[], Arrays], how:
     cached = _mapped(folder)
     if cached is not None:
         return cached
-    arrays = decode()
+    found = decode()
     with suppress(OSError):  # no space, no permission: the arrays are in memory all the same
-        _store(folder, arrays)
-    return arrays
+        _store(folder, found)
+    return found
 
 
 def _key(files: Sequence[Path], how: str) -> str:
@@ -55,25 +76,31 @@ def _key(files: Sequence[Path], how: str) -> str:
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
-def _mapped(folder: Path) -> Arrays | None:
-    """The cached arrays, mapped copy on write (torch takes no read-only array); None if absent or damaged."""
+def _mapped(folder: Path) -> Decoded | None:
+    """What is cached, mapped copy on write (torch takes no read-only array); None if absent or damaged."""
     try:
         images = np.load(folder / "images.npy", mmap_mode="c", allow_pickle=False)
         labels = np.load(folder / "labels.npy", allow_pickle=False)
+        digests = np.load(folder / "digests.npy", allow_pickle=False)
+        done = json.loads((folder / "done.json").read_text("utf-8"))
+        counts = {str(name): int(count) for name, count in done.items()}
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, EOFError):
+    except (OSError, ValueError, EOFError, AttributeError, TypeError):
         shutil.rmtree(folder, ignore_errors=True)
         return None
-    sound = images.dtype == np.uint8 and images.ndim == 4 and labels.shape == images.shape[:1]
-    return Arrays(images, labels) if sound and labels.dtype == np.int64 else None
+    sound = images.dtype == np.uint8 and images.ndim == 4 and labels.shape == digests.shape == images.shape[:1]
+    sound = sound and labels.dtype == np.int64 and digests.dtype == np.uint64
+    return Decoded(Arrays(images, labels), counts, digests) if sound else None
 
 
-def _store(folder: Path, arrays: Arrays) -> None:
+def _store(folder: Path, found: Decoded) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder.parent))
+    arrays = {"images": found.arrays.images, "labels": found.arrays.labels, "digests": found.digests}
     try:
-        for name, array in (("images", arrays.images), ("labels", arrays.labels)):
+        (unfinished / "done.json").write_text(json.dumps(dict(found.done)), "utf-8")
+        for name, array in arrays.items():
             with (unfinished / f"{name}.npy").open("wb") as file:
                 np.save(file, array, allow_pickle=False)
                 file.flush()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from archdsl.train.datasets.arrays import Arrays, DataParts, check_labels, damaged
+from archdsl.train.datasets.arrays import Arrays, DataParts, check_labels, damaged, whole_labels
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,9 +61,10 @@ def read(name: str, folder: Path) -> DataParts:
 def _read_file(path: Path, layout: Layout) -> Arrays:
     try:
         content = _Unpickler(io.BytesIO(path.read_bytes()), encoding="bytes").load()
-        data, labels = content[b"data"], np.asarray(content[layout.labels], dtype=np.int64)
+        data, given = content[b"data"], content[layout.labels]
     except Exception as error:  # a damaged pickle raises nearly anything
         raise damaged(path, f"is not a CIFAR file ({type(error).__name__}: {error})") from error
+    labels = whole_labels(given, path) if len(given) else np.empty(0, np.int64)
     if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.shape != (len(labels), ROW):
         raise damaged(path, f"does not hold {len(labels)} images of {ROW} bytes, one for each label")
     return check_labels(Arrays(data.reshape(-1, 3, SIDE, SIDE), labels), layout.classes, path)

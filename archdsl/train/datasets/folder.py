@@ -2,150 +2,133 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 
-from archdsl.errors import EnvError
 from archdsl.train.datasets import cache
 from archdsl.train.datasets.arrays import Arrays, DataParts
+from archdsl.train.datasets.decode import listening, merged, said
 from archdsl.train.datasets.memory import resident_limit
-from archdsl.train.datasets.pictures import Failure, Refusals, square
+from archdsl.train.datasets.pictures import Failure, Refusals, squared
 from archdsl.train.datasets.stream import MOST_WORKERS, Streamed, cores
-from archdsl.words.data.folders import LAYOUT, class_folders
+from archdsl.train.datasets.tree import Picture, classes_said, find
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
+    from archdsl.train.datasets.cache import Decoded
     from archdsl.words.data.folders import Folder
 
-Picture = tuple[Path, int]  # a file and its label
 AT_A_TIME = 64  # pictures, at most, that a thread decodes before it asks for more: small ones take less than the asking
-ONE_IN = 5  # of a single tree, one picture in five is for the test
+LOOKED_AT = 256  # pictures of a set that is read while training, decoded beforehand to say what is done to them
 
 
 def read(folder: Folder) -> DataParts:
     """Both parts, images (N, 3, size, size); labels count the sorted class folders from 0."""
-    train_tree, test_tree = folder.trees()
-    return read_trees(train_tree, test_tree, folder.size, folder.path)
+    layout = folder.layout()
+    return read_trees(layout.train, layout.test, folder.size, folder.path, layout.notes)
 
 
-def read_trees(train_tree: Path, test_tree: Path | None, size: int, source: str) -> DataParts:
+def read_trees(
+    train_tree: Path, test_tree: Path | None, size: int, source: str, notes: tuple[str, ...] = ()
+) -> DataParts:  # fmt: skip
     """Both parts of these trees; without a test tree, a fifth of each class of the only one. They are decoded into
-    memory, or ``Streamed`` where that would take more than ``resident_limit``.
+    memory, or ``Streamed`` where that would take more than ``resident_limit``. What was found and what was done to the
+    pictures is said after ``notes``.
     """
-    train, test = listed(train_tree, test_tree)
+    found = find(train_tree, test_tree)
+    train, test = found.train, found.test
+    notes = (classes_said(found), *notes, *found.notes)
     if (len(train) + len(test)) * 3 * size * size > resident_limit():
-        return DataParts(_streamed(train, size), _streamed(test, size), source)
-    return DataParts(
-        _decoded("folder-train", train, size, train_tree.parent),
-        _decoded("folder-test", test, size, train_tree.parent),
-        source,
-    )
+        return DataParts(
+            _streamed(train, size), _streamed(test, size), source, (*notes, *_sampled([*train, *test], size))
+        )
+    parts = [
+        _decoded(f"folder-{name}", part, size, train_tree.parent) for name, part in (("train", train), ("test", test))
+    ]
+    done = merged(*(part.done for part in parts))
+    notes = (*notes, *said(done, len(train) + len(test)), *_repeated(*parts))
+    return DataParts(parts[0].arrays, parts[1].arrays, source, notes)
 
 
 def listed(train_tree: Path, test_tree: Path | None) -> tuple[list[Picture], list[Picture]]:
-    """The files of both parts with their labels; no picture is read.
+    """The files of both parts with their labels; no picture is read. Errors as those of ``tree.find``."""
+    found = find(train_tree, test_tree)
+    return found.train, found.test
 
-    Raises:
-        EnvError: the trees hold different classes, a class is empty, or a file in it is no picture.
-    """
-    names = class_folders(train_tree)
-    pictures = _listed(train_tree, names)
-    if test_tree is None:
-        return _divided(train_tree, pictures)
-    if class_folders(test_tree) != names:
-        raise EnvError(f"{test_tree} and {train_tree} do not hold the same classes", help=LAYOUT)
-    return pictures, _listed(test_tree, names)
+
+def _repeated(train: Decoded, test: Decoded) -> tuple[str, ...]:
+    """What is to be said of pictures that are one in the size that a net takes."""
+    both = np.isin(test.digests, train.digests).sum()
+    digests = np.concatenate([train.digests, test.digests])
+    labels = np.concatenate([train.arrays.labels, test.arrays.labels])
+    kinds, which = np.unique(digests, return_inverse=True)
+    first = np.full(len(kinds), -1, np.int64)
+    first[which] = labels  # the label of one of each kind
+    mixed = len(set(which[first[which] != labels].tolist()))
+    notes = []
+    if both:
+        notes.append(f"warning: {both:,} of {len(test.digests):,} test pictures are among the training pictures too "
+                     "(equal pixels in this size)")  # fmt: skip
+    if mixed:
+        notes.append(f"warning: equal pictures lie in different classes: {mixed:,} of {len(kinds):,} different ones")
+    return tuple(notes)
 
 
 def _streamed(pictures: list[Picture], size: int) -> Streamed:
     return Streamed([path for path, _ in pictures], np.array([label for _, label in pictures], np.int64), size)
 
 
-def _listed(tree: Path, names: Sequence[str]) -> list[Picture]:
-    """Every picture, by class and then by name. A file that Pillow has no reader for is an error, not
-    skipped.
-    """
-    known = Image.registered_extensions()
-    pictures: list[Picture] = []
-    for label, name in enumerate(names):
+def _sampled(pictures: list[Picture], size: int) -> tuple[str, ...]:
+    """What is done to the pictures of a set that is not decoded beforehand: of some, at even distances."""
+    chosen = [pictures[row] for row in np.unique(np.linspace(0, len(pictures) - 1, LOOKED_AT).astype(int))]
+    done: Counter[str] = Counter()
+
+    def look(picture: Picture) -> frozenset[str]:
         try:
-            files = sorted(_files(str(tree / name)), key=lambda p: p.split(os.sep))
-        except OSError as error:
-            raise EnvError(f"{error.filename} cannot be read: {error.strerror}",
-                           help="let this user read it, or move it out of the class folders") from error  # fmt: skip
-        strange = [p for p in files if os.path.splitext(p)[1].lower() not in known]
-        if strange:
-            raise EnvError(f"{strange[0]} is not a picture ({len(strange)} such files in {tree / name})",
-                           help="move files that are not pictures out of the class folders")  # fmt: skip
-        if not files:
-            raise EnvError(f"the class folder {tree / name} is empty", help=LAYOUT)
-        pictures += [(Path(p), label) for p in files]
-    return pictures
+            return squared(picture[0], size)[1]
+        except Failure:
+            return frozenset()  # refused, by name, when its turn comes
+
+    with listening(), ThreadPoolExecutor(min(MOST_WORKERS, cores())) as pool:
+        for names in pool.map(look, chosen):
+            done.update(names)
+    return said(done, len(chosen), "pictures looked at before training")
 
 
-def _files(folder: str) -> Iterator[str]:
-    """What lies in a folder and below it, hidden files and linked folders left out. A set has so many files that a Path
-    and a question to the system for each would take longer than to map what was decoded before.
-    """
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                yield from _files(entry.path)
-            elif not entry.name.startswith(".") and entry.is_file():
-                yield entry.path
-
-
-def _divided(tree: Path, pictures: list[Picture]) -> tuple[list[Picture], list[Picture]]:
-    """Training and test pictures of one tree. The hash of the name decides, the same on every machine and
-    for every seed, so that runs with several seeds are tested on the same pictures.
-    """
-
-    def rank(picture: Picture) -> bytes:
-        return hashlib.sha256(picture[0].relative_to(tree).as_posix().encode("utf-8", "surrogateescape")).digest()
-
-    chosen: set[Path] = set()
-    for label in {label for _, label in pictures}:
-        mine = sorted((p for p in pictures if p[1] == label), key=rank)
-        if len(mine) < 2:
-            raise EnvError(f"the class folder {mine[0][0].parent} has one picture, too few to train and test",
-                           help="add pictures, or make train/ and test/ folders")  # fmt: skip
-        chosen |= {path for path, _ in mine[: max(1, len(mine) // ONE_IN)]}
-    return [p for p in pictures if p[0] not in chosen], [p for p in pictures if p[0] in chosen]
-
-
-def _decoded(name: str, pictures: list[Picture], size: int, root: Path) -> Arrays:
+def _decoded(name: str, pictures: list[Picture], size: int, root: Path) -> Decoded:
     labels = np.array([label for _, label in pictures], dtype=np.int64)
 
-    def decode() -> Arrays:
+    def decode() -> Decoded:
         images = np.empty((len(pictures), 3, size, size), np.uint8)
+        counts: Counter[str] = Counter()
 
-        def fill(first: int) -> list[tuple[int, Exception]]:
+        def fill(first: int) -> tuple[list[tuple[int, Exception]], Counter[str]]:
             bad: list[tuple[int, Exception]] = []
+            done: Counter[str] = Counter()
             for row in range(first, min(first + some, len(pictures))):
                 try:
-                    images[row] = square(pictures[row][0], size)
+                    images[row], names = squared(pictures[row][0], size)
+                    done.update(names)
                 except Failure as error:
                     bad.append((row, error))
-            return bad
+            return bad, done
 
         refused, threads = Refusals(root), min(MOST_WORKERS, cores())
         some = max(1, min(AT_A_TIME, len(pictures) // (4 * threads)))
-        with ThreadPoolExecutor(threads) as pool:  # Pillow lets go of the interpreter as it decodes
+        with listening(), ThreadPoolExecutor(threads) as pool:  # Pillow lets go of the interpreter as it decodes
             try:
-                for bad in pool.map(fill, range(0, len(pictures), some)):
+                for bad, done in pool.map(fill, range(0, len(pictures), some)):
+                    counts.update(done)
                     for row, error in bad:
                         refused.add(str(pictures[row][0]), error)
             except BaseException:
                 pool.shutdown(cancel_futures=True)  # an interrupt does not wait for the rest
                 raise
         refused.settle()
-        return Arrays(images, labels)
+        return cache.Decoded(Arrays(images, labels), counts, cache.digests_of(images))
 
     return cache.decoded(name, [p for p, _ in pictures], decode, f"{size} {labels.tolist()}")

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from archdsl.train.datasets import cifar, digits, download, folder, imagenette, parquet, stl10, svhn, table
-from archdsl.train.datasets.arrays import Arrays, DataParts, damaged
+from archdsl.train.datasets.arrays import Arrays, DataParts, check_count, damaged
 from archdsl.train.datasets.roots import EMBEDDED, data_roots
 from archdsl.words.data.folders import Folder
 from archdsl.words.data.tables import Table
@@ -90,8 +90,9 @@ def locate(dataset: Dataset, root: str | Path | None = None) -> Path | None:
 
 
 def _checked(dataset: Dataset, parts: DataParts) -> DataParts:
-    """The same parts, if their images have the shape that the net was checked against."""
-    for part in (parts.train, parts.test):
+    """The same parts, if they are whole and their images have the shape that the net was checked against."""
+    for name, part in (("train", parts.train), ("test", parts.test)):
+        check_count(dataset, name, len(part), parts.source)
         if isinstance(part, Arrays) and part.images.shape[1:] != dataset.input:
             shape = "x".join(map(str, part.images.shape[1:]))
             raise damaged(parts.source, f"has images of {shape}, expected those of {dataset.title}")

@@ -22,6 +22,7 @@ import numpy as np
 
 from archdsl.errors import EnvError
 from archdsl.train.datasets.arrays import Arrays
+from archdsl.train.datasets.decode import listening
 from archdsl.train.datasets.pictures import Failure, square
 
 if TYPE_CHECKING:
@@ -118,11 +119,12 @@ class _Decoder:
     def __getitem__(self, rows: NDArray[np.int64]) -> NDArray[np.uint8] | str:
         """The decoded batch; or, for the process that asks to raise, what is wrong with a file."""
         images = np.empty((len(rows), 3, self.size, self.size), np.uint8)
-        for place, row in enumerate(rows.tolist()):
-            try:
-                images[place] = square(self.paths[row], self.size)
-            except Failure as error:
-                return f"{self.paths[row]} does not decode ({error})"
+        with listening():
+            for place, row in enumerate(rows.tolist()):
+                try:
+                    images[place] = square(self.paths[row], self.size)
+                except Failure as error:
+                    return f"{self.paths[row]} does not decode ({error})"
         return images
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from archdsl.errors import EnvError
-from archdsl.train.datasets.arrays import Arrays, DataParts, check_labels, damaged
+from archdsl.train.datasets.arrays import Arrays, DataParts, check_labels, damaged, whole_labels
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +37,7 @@ def _read_file(path: Path) -> Arrays:
         raise damaged(path, "lacks the arrays X and y of SVHN")
     if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[:3] != (32, 32, 3):
         raise damaged(path, f"has an X of {pixels.dtype} and shape {pixels.shape}, expected uint8 (32, 32, 3, N)")
-    labels = targets.reshape(-1).astype(np.int64)
+    labels = whole_labels(targets.reshape(-1), path)
     if len(labels) != pixels.shape[3]:
         raise damaged(path, f"has {len(labels)} labels for {pixels.shape[3]} images")
     if len(labels) and not 1 <= labels.min() <= labels.max() <= 10:

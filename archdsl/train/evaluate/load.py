@@ -39,12 +39,15 @@ class Trained:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """The images and labels of one part of a data set, all at once or read as they are needed."""
+    """The images and labels of one part of a data set, all at once or read as they are needed; ``notes`` say what was
+    found and what was done to pictures.
+    """
 
     images: Arrays | Feed
     dataset: str
     name: PartName
     class_names: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)
@@ -124,7 +127,7 @@ def part_of(data: DataSettings, seed: int, name: PartName, root: str | Path | No
     splits = _splits(data if name != "test" else replace(data, valid=None, subset=None), seed, root)
     arrays = {"test": splits.test, "valid": splits.valid, "train": splits.train}[name]
     assert arrays is not None, "asked above"
-    return Part(arrays, data.dataset.name, name, data.dataset.class_names)
+    return Part(arrays, data.dataset.name, name, data.dataset.class_names, splits.notes)
 
 
 def _splits(data: DataSettings, seed: int, root: str | Path | None) -> Splits:

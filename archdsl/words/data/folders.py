@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from archdsl.errors import EnvError
 from archdsl.registry import data_word
 from archdsl.registry.types import Count
 from archdsl.words.data.heads import own_path
+from archdsl.words.data.layouts import LAYOUT, Asked, Layout, class_folders, layout
 from archdsl.words.data.sets import IMAGENET_MEAN, IMAGENET_STD
 
-TEST_NAMES = ("test", "val")
-LAYOUT = "put pictures into PATH/train/CLASS/ and PATH/test/CLASS/, or into PATH/CLASS/ alone"
+__all__ = ["LAYOUT", "Folder", "class_folders", "folder", "imagenet"]
 
 
 @dataclass(frozen=True, slots=True)
 class Folder:
     """A tree of pictures at ``path``; each becomes 3 x size x size. Where ``mean`` and ``std`` (one a channel, in
-    [0, 1]) are empty, a run measures them.
+    [0, 1]) are empty, a run measures them. ``train`` and ``test`` name folders inside ``path`` where its layout does not
+    say which is which.
     """
 
     path: str
@@ -26,6 +26,8 @@ class Folder:
     word: str = "folder"
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
+    train: str | None = None
+    test: str | None = None
 
     @property
     def name(self) -> str:
@@ -45,42 +47,38 @@ class Folder:
 
     def trees(self) -> tuple[Path, Path | None]:
         """The training tree and the test tree; None where one tree must serve for both."""
-        root = own_path(self.path)
-        if not root.is_dir():
-            raise EnvError(f"there is no folder {root}", help=f"{LAYOUT}; a relative PATH begins here")
-        if not (root / "train").is_dir():
-            return root, None
-        test = next((root / n for n in TEST_NAMES if (root / n).is_dir()), None)
-        if test is None:
-            raise EnvError(f"{root} has a train folder, but neither test nor val", help=LAYOUT)
-        return root / "train", test
+        found = self.layout()
+        return found.train, found.test
+
+    def layout(self) -> Layout:
+        """The same, with what is to be said about it.
+
+        Raises:
+            EnvError: there is no such folder, or it is doubtful which part trains.
+        """
+        return layout(own_path(self.path), Asked(self.word, self.path), self.train, self.test)
 
 
-def class_folders(tree: Path) -> tuple[str, ...]:
-    """The names of the classes: the sub-folders of ``tree``, sorted, hidden ones left out; at least two."""
-    found = tuple(sorted(p.name for p in tree.iterdir() if p.is_dir() and not p.name.startswith(".")))
-    if len(found) < 2:
-        raise EnvError(f"{tree} has {len(found)} sub-folders, at least two are needed", help=LAYOUT)
-    return found
-
-
-@data_word('folder("photos")', 'folder("photos", size=64)', slot="dataset")
-def folder(path: str, size: Count = 32) -> Folder:
+@data_word('folder("photos")', 'folder("photos", size=64)', 'folder("photos", train="set_a", test="set_b")',
+           slot="dataset")  # fmt: skip
+def folder(path: str, size: Count = 32, train: str | None = None, test: str | None = None) -> Folder:
     """Pictures of one's own, one folder a class.
 
     Each becomes 3 x size x size: its shorter side is scaled to `size`, then the middle is cut. The folders
-    are `PATH/train/CLASS/*` and `PATH/test/CLASS/*` (or `val`), or `PATH/CLASS/*` alone: then a fifth of
-    each class, chosen by the hash of the file's name, is the test part. A relative path begins at the
-    working folder.
+    are `PATH/train/CLASS/*` and `PATH/test/CLASS/*` (or `val`, and their usual spellings), or `PATH/CLASS/*`
+    alone: then a fifth of each class, chosen by the hash of the file's name, is the test part. A layout that
+    is doubtful is refused; `train` and `test` name the folders inside PATH, and `train="."` is PATH itself.
+    A relative path begins at the working folder.
     """
-    return Folder(path, size)
+    return Folder(path, size, train=train, test=test)
 
 
 @data_word('imagenet("ILSVRC2012")', 'imagenet("ILSVRC2012", size=128)', slot="dataset",
            paper="Russakovsky et al. 2015")  # fmt: skip
-def imagenet(path: str, size: Count = 224) -> Folder:
+def imagenet(path: str, size: Count = 224, train: str | None = None, test: str | None = None) -> Folder:
     """ImageNet, or pictures laid out and normalised like it: `PATH/train/CLASS/*` and `PATH/val/CLASS/*`.
 
-    It is `folder` with another size, and with the mean and deviation that published networks are trained with.
+    It is `folder` with another size, and with the mean and standard deviation that published networks are trained
+    with.
     """
-    return Folder(path, size, "imagenet", IMAGENET_MEAN, IMAGENET_STD)
+    return Folder(path, size, "imagenet", IMAGENET_MEAN, IMAGENET_STD, train, test)
