@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from archdsl.errors import EnvError
+from archdsl.train.asked import check_asked
 from archdsl.train.conditions import Asked, known_precision
 from archdsl.train.events import (
     Diverged,
@@ -40,7 +41,6 @@ from archdsl.train.plan import Plan
 from archdsl.train.runs import Run, check_writable, find_run, load_run
 from archdsl.train.setup import Setup, gather
 from archdsl.train.signals import Interrupted, StopOnSignal
-from archdsl.train.store.checkpoint import Checkpoints
 from archdsl.train.watchdog import watchdog
 from archdsl.train.world import World, joined, lost
 from archdsl.train.writer import RunFolder
@@ -147,20 +147,6 @@ def _before(out: Path, experiment: Experiment, wish: Wish, world: World) -> Run 
         if found is not None and wish.plan is None:
             check_asked(found, Asked(wish.speed, wish.device, wish.compile, wish.deterministic))
     return world.share(found)
-
-
-def check_asked(run: Run, asked: Asked) -> None:
-    """Refuse to show or to resume a run that was trained under other conditions than are asked for.
-
-    Raises:
-        ArchError: it was.
-    """
-    if run.done:
-        asked.check(run.versions, f"the finished run {run.folder}",
-                    "leave the option out to see that run; --again replaces it; --out DIR keeps both")  # fmt: skip
-    elif Checkpoints(run.folder).exist():
-        asked.check(run.versions, f"the interrupted run {run.folder}",
-                    "leave the option out to resume that run; --again begins it again; --out DIR keeps both")  # fmt: skip
 
 
 def _watched(setup: Setup, experiment: Experiment, wish: Wish) -> Callable[[], str]:
