@@ -79,13 +79,13 @@ class Asked:
     @property
     def wanted(self) -> dict[str, str]:
         """The conditions that are asked for. ARCHDSL_NATIVE=0 counts as an option."""
-        found = {
-            "precision": self.precision if self.precision != "auto" else "",
-            "device": self.device.partition(":")[0] if self.device != "auto" else "",
-            "compile": self.compile if self.compile != "auto" else "",
-            "kernels": TORCH if os.environ.get("ARCHDSL_NATIVE") == "0" else "",
-        }
-        return {k: v for k, v in found.items() if v}
+        return {**self.of_options, **({"kernels": TORCH} if os.environ.get("ARCHDSL_NATIVE") == "0" else {})}
+
+    @property
+    def of_options(self) -> dict[str, str]:
+        """The conditions that the options alone ask for."""
+        given = {"precision": self.precision, "device": self.device.partition(":")[0], "compile": self.compile}
+        return {k: v for k, v in given.items() if v != "auto"}
 
     def options(self, names: Sequence[str]) -> str:
         """These conditions as they were asked for: ``--precision fp32``."""
