@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -9,9 +10,12 @@ from typing import TYPE_CHECKING
 
 from archdsl.errors import ArchError, EnvError
 from archdsl.train.datasets.fingerprint import fingerprint, short
-from archdsl.train.runs import Run, on_other_data
+from archdsl.train.runs import Run, on_other_data, same_text
 from archdsl.train.store.checkpoint import Checkpoints
 from archdsl.train.store.claim import held
+from archdsl.words.data.folders import Folder
+from archdsl.words.data.heads import own_path
+from archdsl.words.data.tables import Table
 
 if TYPE_CHECKING:
     from archdsl.train.experiment import Experiment
@@ -70,13 +74,21 @@ def others_said(out: Path, experiment: Experiment, again: bool = False) -> list[
     Raises:
         ArchError: one on other data was interrupted, and it cannot be resumed on this data.
     """
-    others = on_other_data(out, experiment)
+    others = {run.folder: run for run in (*on_other_data(out, experiment), *same_text(out, experiment))}
+    place = _place(experiment)
+    others = {path: run for path, run in others.items() if run.settings.get("place", place) == place or not place}
     now = short(experiment.data.fingerprint)
-    for run in others:
+    for run in others.values():
         if not run.done and not again and Checkpoints(run.folder).exist() and not held(run.folder):
             raise ArchError(f"{run.folder} was interrupted and cannot be resumed: {_since(run, now)}",
                             help=_remedy(run))  # fmt: skip
-    return [f"{run.folder} is not reused: {_since(run, now)}" for run in others]
+    return [f"{run.folder} is not reused: {_since(run, now)}" for run in others.values()]
+
+
+def _place(experiment: Experiment) -> str:
+    """Where data of one's own lies; "" of a published set. Two projects may call their data alike."""
+    dataset = experiment.data.dataset
+    return os.path.abspath(own_path(dataset.path)) if isinstance(dataset, Folder | Table) else ""
 
 
 def _since(run: Run, now: str) -> str:

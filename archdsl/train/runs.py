@@ -172,6 +172,20 @@ def on_other_data(out: Path, experiment: Experiment) -> list[Run]:
     return found
 
 
+def same_text(out: Path, experiment: Experiment) -> list[Run]:
+    """Runs of this text and seed whose data held something else, so much so that another number of classes or columns made
+    another network of it.
+    """
+    found: list[Run] = []
+    for path in sorted(out.glob(f"{_called(experiment)}-*-s{experiment.train.seed}*/{SPEC}")):
+        with suppress(ArchError, OSError, ValueError):
+            if path.read_text("utf-8").strip() == experiment.text.strip():
+                run = load_run(path.parent)
+                if run.fingerprint != experiment.data.fingerprint:
+                    found.append(run)
+    return found
+
+
 def _numbered(stem: Path) -> Iterator[Path]:
     """The folders of runs that share a name, as long as they are there."""
     path, number = stem, 1

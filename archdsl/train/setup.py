@@ -120,7 +120,7 @@ def gather(
     notes = tuple(filter(None, (note, ", ".join(filter(None, (said, why))), told, *begun.notes, several)))
     facts = {
         "source": splits.source,
-        "place": os.path.abspath(splits.source),
+        "place": os.path.abspath(os.path.expanduser(splits.source)),
         "classes": list(data.dataset.class_names),
         "normalise": {"mean": list(mean), "std": list(std)},
     }

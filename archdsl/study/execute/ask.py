@@ -16,7 +16,7 @@ ASK = """\
 import json, sys
 from archdsl.study.execute.cell import conditions
 from archdsl.study.execute.order import Terms
-print(json.dumps(conditions(Terms(**json.loads(sys.argv[1])))))
+print(json.dumps(conditions(Terms(**{**json.loads(sys.argv[1]), "again": ()}))))
 """
 
 
