@@ -71,8 +71,7 @@ class Spec:
     @property
     def hash(self) -> str:
         """The first 16 hex digits of the SHA-256 of the experiment, the same for every way to write it."""
-        settings = [*setting_lines("data", self.graph.data), *_train_lines(self.graph.train)]
-        return digest(canonical(self.trace, self.classes, settings))[:HASH_DIGITS]
+        return _hash(self)
 
     @property
     def canonical(self) -> str:
@@ -117,14 +116,30 @@ def load(
     return whole(source, file)
 
 
-def whole(source: Source, file: ast.File) -> Spec:
-    """A spec from its tree.
+def recorded(
+    name: str, text: str, declared: tuple[tuple[int, ...], int] | None, input: tuple[int, ...] | str | None = None
+) -> Spec:  # fmt: skip
+    """The spec of a run, for which the data is not looked at: it may be gone, or hold other classes by now.
+
+    Args:
+        declared: shape and number of classes that the run has recorded; None has the data set asked.
+        input: another shape, as for ``load``.
+
+    Raises:
+        SpecError: everything that is wrong with the text.
+    """
+    source, file = read(Source(name, text), input=input)
+    return whole(source, file, declared)
+
+
+def whole(source: Source, file: ast.File, declared: tuple[tuple[int, ...], int] | None = None) -> Spec:
+    """A spec from its tree; ``declared`` stands for what its data set says of shape and classes.
 
     Raises:
         SpecError: everything that is wrong with it.
     """
     try:
-        graph = expand(file)
+        graph = expand(file, declared=declared)
         settled = settle(graph)
         check_labels(settled.trace, graph.train)
         return Spec(source.name, source.text, file, graph, settled, cost(settled.trace))
@@ -133,7 +148,8 @@ def whole(source: Source, file: ast.File) -> Spec:
 
 
 def experiment_of(spec: Spec) -> Experiment:
-    """All that determines a training run of a spec.
+    """All that determines a training run of a spec, but for the fingerprint of its data: ``archdsl.train.identify`` looks at
+    that.
 
     Raises:
         ArchError: it names no data set, or words of it contradict each other.
@@ -149,12 +165,22 @@ def experiment_of(spec: Spec) -> Experiment:
 
         init = resolved(train.init)
         train, file = replace(train, init=init), pinned(file, init.sha)
-    return Experiment(name, canonical_text(file), data, train, spec.hash)
+    text = canonical_text(file)
+    if data.own:
+        return Experiment(name, text, data, train, _hash(spec, placeless=True), spec.hash)
+    return Experiment(name, text, data, train, spec.hash)
 
 
-def setting_lines(space: str, settings: Iterable[Setting]) -> list[str]:
-    """Data or train words in one spelling: sorted by the slot that they fill, augmentations in the order of the text."""
-    lines = [(_rank(space, s.entry.slot), f"{space} {_call(s)}") for s in settings]
+def _hash(spec: Spec, placeless: bool = False) -> str:
+    settings = [*setting_lines("data", spec.graph.data, placeless), *_train_lines(spec.graph.train)]
+    return digest(canonical(spec.trace, spec.classes, settings))[:HASH_DIGITS]
+
+
+def setting_lines(space: str, settings: Iterable[Setting], placeless: bool = False) -> list[str]:
+    """Data or train words in one spelling: sorted by the slot that they fill, augmentations in the order of the text.
+    ``placeless`` leaves out where a data set lies.
+    """
+    lines = [(_rank(space, s.entry.slot), f"{space} {_call(s, placeless)}") for s in settings]
     return [text for _, text in sorted(lines, key=lambda line: line[0])]
 
 
@@ -182,12 +208,13 @@ def _rank(space: str, slot: str) -> str:
     return slot if space == "train" or slot in ("dataset", "valid", "subset") else "~"
 
 
-def _call(setting: Setting) -> str:
+def _call(setting: Setting, placeless: bool = False) -> str:
     """One word with its arguments by name. An argument that is `none` unless given is left out, so that a word that gets
-    one keeps its hash.
+    one keeps its hash; with ``placeless``, the path of a data set is left out too.
     """
+    left_out = "path" if placeless and setting.entry.slot == "dataset" else ""
     every = zip(params(setting.entry), setting.args, strict=True)
-    pairs = [(p, a) for p, a in every if not (a is None and p.default is None)]
+    pairs = [(p, a) for p, a in every if p.name != left_out and not (a is None and p.default is None)]
     return f"{setting.entry.name}({', '.join(f'{p.name}={plain(a)}' for p, a in pairs)})"
 
 

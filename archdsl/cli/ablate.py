@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from archdsl.cli.options import Set
+from archdsl.train.conditions import Asked, Precision
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from archdsl.study.conduct import Conduct, Engine
+    from archdsl.study.execute.order import Terms
     from archdsl.study.file import StudyFile
+    from archdsl.study.plan import Cell
     from archdsl.study.results import Results
 
 SOME_FAILED = 3
@@ -79,7 +82,7 @@ def command(
     runs: Runs = Path("runs"),
     device: Annotated[str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda or mps.")] = "auto",
     precision: Annotated[
-        Literal["auto", "fp32", "bf16", "plain"] | None,
+        Precision | None,
         typer.Option("--precision", help="One for all runs; auto is bf16 where the processor has it."),
     ] = None,
     jobs: Annotated[
@@ -99,7 +102,8 @@ def command(
     ] = 1,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="End at the first run that fails.")] = False,
     again: Annotated[
-        bool, typer.Option("--again", help="Train anew what was made with another torch, device or precision.")
+        bool,
+        typer.Option("--again", help="Train again what was made with another torch, device, precision or kernels."),
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be run, and how long it would take.")
@@ -116,7 +120,7 @@ def command(
     """Run an ablation: paired seeds, every run kept and shared, a table with honest statistics."""
     from archdsl.study.arms import arms_of
     from archdsl.study.conduct import Conduct
-    from archdsl.study.plan import cells
+    from archdsl.study.plan import away, cells
     from archdsl.study.planning import amount
     from archdsl.study.select import Choice, select
     from archdsl.train.runs import check_writable
@@ -127,14 +131,23 @@ def command(
     ))  # fmt: skip
     amount(detect or "1%")
     arms = arms_of(chosen)
-    conduct = Conduct(arms, cells(arms, chosen.seeds), runs)
+    asked = Asked(chosen.precision, device)
+    conduct = Conduct(arms, cells(arms, chosen.seeds, runs, data_root), runs)
+    missing_data = away(conduct.every, data_root)
+    for name in missing_data if not quiet else ():
+        print(f"note: the data set {name} is not on this machine; " + (
+            "a run downloads it" if conduct.missing else "its runs say what it held"), file=sys.stderr)  # fmt: skip
     if dry_run:
-        _preview(chosen, conduct, jobs, device, format, detect)
+        _preview(chosen, conduct, jobs, device, format, detect, asked)
         return
     check_writable(runs)
+    if missing_data and conduct.missing:
+        conduct = Conduct(arms, cells(arms, chosen.seeds, root=data_root, fetch=True), runs)
+    if not again:
+        conduct.check(asked)
     how = _Way(device, data_root, jobs, engine or chosen.engine, address, retry, fail_fast, again, quiet, fuse)
     current = _carry_out(chosen, conduct, how)
-    results = results_of(chosen, conduct, current)
+    results = results_of(chosen, conduct, current if current is not None else asked.wanted)
     report(results, chosen, runs, format, html, quiet, detect)
     if any(state != "finished" for a in results.arms for state, n in a.states.items() if n):
         raise SystemExit(SOME_FAILED)
@@ -164,12 +177,12 @@ def _carry_out(chosen: StudyFile, conduct: Conduct, way: _Way) -> Mapping[str, s
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / STUDY, standalone(chosen).encode())
     todo = conduct.missing
-    redone = [c for c in conduct.every if conduct.settled()[c.key].status == "foreign"] if way.again else []
+    redone = _redone(chosen, conduct, way) if way.again else []
     if not todo and not redone:
         return None
     todo = [*todo, *(c for c in redone if c not in todo)]
     space = room(conduct.arms, todo, way.device, way.jobs)
-    engine = _engine(chosen, conduct, way, folder, tuple(c.key for c in redone), space.jobs)
+    engine = _engine(_terms(chosen, conduct, way, tuple(c.key for c in redone)), way, folder, space.jobs)
     alone = way.engine == "ray" or chosen.time_limit is not None or bool(redone)
     groups = bundles(conduct.arms, todo, OFF if alone else way.fuse, space.gpu, space.jobs, space.bytes)
     jobs = min(space.jobs, len(groups))
@@ -184,13 +197,31 @@ def _carry_out(chosen: StudyFile, conduct: Conduct, way: _Way) -> Mapping[str, s
     return watching.conditions
 
 
-def _engine(chosen: StudyFile, conduct: Conduct, way: _Way, folder: Path, again: tuple[str, ...], jobs: int) -> Engine:
+def _redone(chosen: StudyFile, conduct: Conduct, way: _Way) -> list[Cell]:
+    """Runs that were made, or begun, under other conditions than those of now. The nodes of a cluster are asked only
+    when they are there: for them, what the options say counts, and else what most runs have.
+    """
+    from archdsl.study.execute.ask import conditions
+    from archdsl.study.plan import begun_otherwise, distinct
+
+    asked = Asked(chosen.precision, way.device).wanted
+    now = asked if way.engine == "ray" else {**conditions(_terms(chosen, conduct, way)), **asked}
+    found = conduct.settled(now)
+    return [
+        c for c in distinct(conduct.every) if found[c.key].status == "foreign" or begun_otherwise(found[c.key], now)
+    ]
+
+
+def _terms(chosen: StudyFile, conduct: Conduct, way: _Way, again: tuple[str, ...] = ()) -> Terms:
     from archdsl.study.execute.order import Terms
 
-    terms = Terms(
+    return Terms(
         str(conduct.runs), str(way.data_root) if way.data_root else None, way.device, chosen.precision,
         chosen.time_limit, 1, again,
     )  # fmt: skip
+
+
+def _engine(terms: Terms, way: _Way, folder: Path, jobs: int) -> Engine:
     if way.engine == "ray":
         from archdsl.study.execute.cluster import Cluster
 
@@ -247,7 +278,7 @@ def _planned(results: Results, detect: str | None) -> list[str]:
 
 
 def _preview(
-    chosen: StudyFile, conduct: Conduct, jobs: int | None, device: str, format: str, detect: str | None
+    chosen: StudyFile, conduct: Conduct, jobs: int | None, device: str, format: str, detect: str | None, asked: Asked
 ) -> None:
     from archdsl.cli.output import put_table
     from archdsl.study.estimate import seconds_left
@@ -255,10 +286,10 @@ def _preview(
     from archdsl.study.tables import preview
 
     count = room(conduct.arms, conduct.missing, device, jobs).jobs
-    found = conduct.settled()
+    found = conduct.settled(asked.wanted)
     seconds, guessed = seconds_left(conduct.every, conduct.missing, found, min(count, len(conduct.missing) or 1))
     states = [(cell.arm, found[cell.key]) for cell in conduct.every]
-    results = results_of(chosen, conduct)
+    results = results_of(chosen, conduct, asked.wanted)
     put_table(preview(results, states, seconds, guessed, count, _planned(results, detect)), format)
 
 

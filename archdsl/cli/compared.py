@@ -15,6 +15,8 @@ from archdsl.report import Column, Table, compact, exact, size
 from archdsl.report.text import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from archdsl.api import Spec
     from archdsl.cli.versions import Found
     from archdsl.emit.compare import Group
@@ -48,7 +50,8 @@ def compared(a: Found, b: Found, out: Path, batch: int) -> Compared:
              Pair("classes", "int", first.classes, second.classes),
              *figures(first.cost, second.cost, (memory[0], memory[1]))]  # fmt: skip
     bare = _bare(first) or _bare(second)
-    differing = [] if bare else settings(_settings(first), _settings(second))
+    runs = a.run is not None and b.run is not None
+    differing = [] if bare else settings(_settings(a, runs), _settings(b, runs))
     return Compared(a, b, changes(first.trace, second.trace), pairs, differing,
                     (_accuracies(a, out), _accuracies(b, out)))  # fmt: skip
 
@@ -58,18 +61,22 @@ def _bare(spec: Spec) -> bool:
     return not spec.graph.data and not spec.graph.train
 
 
-def _settings(spec: Spec) -> dict[str, Any]:
-    """Data and train settings as one level, defaults included; without a data set, those of training alone."""
+def _settings(side: Found, runs: bool) -> dict[str, Any]:
+    """Data and train settings as one level, defaults included; without a data set, those of training alone. Those of a run
+    are as it has recorded them; ``runs`` are also compared by the fingerprints of their data.
+    """
     from archdsl.api import experiment_of, setting_lines
     from archdsl.train.experiment import to_json
     from archdsl.train.listing import flat
 
+    spec, known = side.spec, side.run.settings if side.run is not None else {}
     try:
-        found = to_json(experiment_of(spec))
+        found: Mapping[str, Any] = known if "data" in known and "train" in known else to_json(experiment_of(spec))
     except ArchError:
         lines = [*setting_lines("data", spec.graph.data), *setting_lines("train", spec.graph.train)]
         return {" ".join(line.split("(", 1)[0].split()): line.split(" ", 1)[1] for line in lines}
-    return flat({k: {n: _spelt(v) for n, v in found[k].items()} for k in ("data", "train")})
+    left_out = () if runs else ("fingerprint",)
+    return flat({k: {n: _spelt(v) for n, v in found[k].items() if n not in left_out} for k in ("data", "train")})
 
 
 def _spelt(value: Any) -> Any:
@@ -86,15 +93,23 @@ def _accuracies(found: Found, out: Path) -> list[float]:
     if found.run is not None:
         done = [(found.run.result or {}).get("test_accuracy")] if status(found.run) == "finished" else []
     elif out.is_dir():
-        listed = [r.figures for r in rows(out)]
+        listed, name = [r.figures for r in rows(out)], _run_hash(found.spec)
         done = [
-            f["accuracy"]
-            for f in listed
-            if f["status"] == "finished" and f["hash"] == found.spec.hash[: len(f["hash"] or "-")]
+            f["accuracy"] for f in listed if f["status"] == "finished" and f["hash"] == name[: len(f["hash"] or "-")]
         ]
     else:
         done = []
     return [float(d) for d in done if d is not None]
+
+
+def _run_hash(spec: Spec) -> str:
+    """The hash by which runs of a spec are named: without the place of data of one's own."""
+    from archdsl.api import experiment_of
+
+    try:
+        return experiment_of(spec).hash
+    except ArchError:
+        return spec.hash
 
 
 def record(found: Compared) -> dict[str, Any]:

@@ -115,7 +115,7 @@ def to_onnx(spec: Spec, run: Run | None, target: Path, wish: Wish, about: dict[s
     require()
     form = form_of(spec, run, wish)
     report = export(model_of(spec, run, wish.seed or 0), target, form, opset=wish.opset, metadata=about,
-                    external=wish.external_data, int8=_judged(spec, form, wish) if wish.quantize else None)  # fmt: skip
+                    external=wish.external_data, int8=_judged(spec, run, form, wish) if wish.quantize else None)  # fmt: skip
     done = {"opset": report.opset, "bytes": report.bytes, "nodes": report.nodes, "difference": report.difference,
             "differences": {str(n): d for n, d in report.agreement.differences.items()},
             "spread": report.agreement.spread, "mode": form.about()["archdsl.mode"],
@@ -127,12 +127,15 @@ def to_onnx(spec: Spec, run: Run | None, target: Path, wish: Wish, about: dict[s
     return done
 
 
-def _judged(spec: Spec, form: Form, wish: Wish) -> Judged:
-    """The data of the text, to quantise by."""
+def _judged(spec: Spec, run: Run | None, form: Form, wish: Wish) -> Judged:
+    """The data of the text, to quantise by; of a run, only if it is still what the run learned from."""
+    from archdsl.cli.trained import same_data
     from archdsl.train.evaluate.calibrate import judged
     from archdsl.train.experiment import fold_data, fold_train
 
     data, seed = fold_data(spec.graph.data), fold_train(spec.graph.train).seed
+    if run is not None:
+        data = same_data(run, data, wish.data_root)
     return judged(data, seed, form, count=wish.calibrate or CALIBRATED, root=wish.data_root,
                   drop=DROP if wish.max_drop is None else wish.max_drop)  # fmt: skip
 

@@ -114,14 +114,14 @@ def _shifts(texts: list[str] | None) -> list[Shift | None]:
 
 
 def _part(chosen: Opened, name: str | None, part: Literal["test", "valid", "train"], root: Path | None) -> Part:
-    from archdsl.cli.trained import say
+    from archdsl.cli.trained import same_data, say
     from archdsl.train.evaluate import part_of
     from archdsl.train.evaluate.load import check_other
 
     if name is None:
         if part == "train" and chosen.data.corrupt:
             say("note: the training images are judged as they lie in the data set, not as the run has changed them")
-        return part_of(chosen.data, chosen.seed, part, root)
+        return part_of(same_data(chosen.run, chosen.data, root), chosen.seed, part, root)
     other = _named(name, chosen.net.input)
     check_other(chosen.net, other.dataset)
     if other.dataset.class_names != chosen.net.class_names:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from archdsl.cli.options import Classes, Data, Input, Set
-from archdsl.errors import ArchError, Source, StoreError
+from archdsl.errors import ArchError, StoreError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -123,13 +123,14 @@ def opened(spec: str, *, seed: int | None, **given: Any) -> tuple[Spec, Run | No
     folder = Path(spec)
     if not folder.is_dir():
         return load(spec, **{**given, "set": given["set"] or ()}), None
+    from archdsl.cli.trained import spec_of
     from archdsl.train.runs import load_run
 
     other = [f"--{k}" for k, v in {**given, "seed": seed}.items() if v not in (None, []) and k != "input"]
     if other:
         raise ArchError(f"{other[0]} would change what the run {folder} is", help="of a run, only --input can differ")
     run = load_run(folder)
-    return load(Source(str(folder / "spec.arch"), run.spec), input=given["input"]), run
+    return spec_of(run, given["input"]), run
 
 
 def model_of(spec: Spec, run: Run | None, seed: int = 0) -> nn.Module:

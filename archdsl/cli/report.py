@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +25,7 @@ from archdsl.cli.ablate import (
     Where,
 )
 from archdsl.cli.options import Set
+from archdsl.train.conditions import Asked
 
 
 def command(
@@ -39,6 +41,7 @@ def command(
     baseline: Baseline = None,
     metric: Metric = None,
     runs: Runs = Path("runs"),
+    data_root: Annotated[Path | None, typer.Option("--data-root", metavar="DIR", help="Where the data lies.")] = None,
     each: Annotated[
         bool, typer.Option("--each", help="A row for each run instead of each arm, with all its figures.")
     ] = False,
@@ -50,15 +53,27 @@ def command(
     from archdsl.cli.ablate import report, results_of
     from archdsl.study.arms import arms_of
     from archdsl.study.conduct import Conduct
-    from archdsl.study.plan import cells
+    from archdsl.study.plan import away, cells
     from archdsl.study.select import Choice, select
 
     chosen = select(study, Choice(
         out or (), into or (), design, seeds, data, set or (), where or (), match, baseline or (), metric,
     ))  # fmt: skip
     arms = arms_of(chosen)
-    conduct = Conduct(arms, cells(arms, chosen.seeds), _runs(study, runs))
-    report(results_of(chosen, conduct), chosen, conduct.runs, format, html, False, detect, each)
+    place = _runs(study, runs)
+    conduct = Conduct(arms, cells(arms, chosen.seeds, place, data_root), place)
+    for name in away(conduct.every, data_root):
+        print(f"note: the data set {name} is not on this machine; its runs say what it held", file=sys.stderr)
+    report(
+        results_of(chosen, conduct, Asked(chosen.precision).of_options),
+        chosen,
+        conduct.runs,
+        format,
+        html,
+        False,
+        detect,
+        each,
+    )
 
 
 def _runs(study: str, runs: Path) -> Path:

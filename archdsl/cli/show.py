@@ -25,15 +25,27 @@ def command(
     data: Data = None,
     set: Set = None,
 ) -> None:
-    """Print a stage of a spec: its tree of modules with shapes, or what the compiler makes of it on the way."""
+    """Print a stage of a spec or of a run: its tree of modules with shapes, or what the compiler makes of it on the way."""
     from archdsl.api import read, whole
+    from archdsl.cli.versions import found, is_folder
+
+    given: dict[str, Any] = {"input": input, "classes": classes, "data": data, "set": set or []}
+    if is_folder(spec):
+        loaded = found(spec, **given).spec
+        _put_stage(loaded.file if stage == "ast" else loaded, stage)
+        return
+    source, file = read(spec, **given)
+    _put_stage(file if stage == "ast" else whole(source, file), stage)
+
+
+def _put_stage(what: Any, stage: str) -> None:
+    """Print a stage of a spec; of the syntax tree, ``what`` is the tree itself."""
     from archdsl.cli.output import put, talk
 
-    source, file = read(spec, input=input, classes=classes, data=data, set=set or ())
     if stage == "ast":
-        put("\n".join(_syntax(file)) + "\n")
+        put("\n".join(_syntax(what)) + "\n")
         return
-    loaded = whole(source, file)
+    loaded: Spec = what
     talk(loaded.notes)
     if stage == "tree":
         put(_tree(loaded))

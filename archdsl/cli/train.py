@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from archdsl.cli.options import OneSpec, Set
+from archdsl.train.conditions import Asked, Precision
 
 if TYPE_CHECKING:
     from archdsl.api import Spec
@@ -38,7 +39,7 @@ def command(
         "runs"
     ),
     precision: Annotated[
-        Literal["auto", "fp32", "bf16", "plain"],
+        Precision,
         typer.Option("--precision", help="auto takes what a short probe finds fastest; plain is the reference loop."),
     ] = "auto",
     compile: Annotated[
@@ -47,9 +48,12 @@ def command(
     ] = "auto",
     resume: Annotated[
         bool,
-        typer.Option("--resume", help="Go on with a run; an error if there is none (the same command does so anyway)."),
+        typer.Option("--resume", help="Resume a run; an error if there is none (the same command does so anyway)."),
     ] = False,
-    again: Annotated[bool, typer.Option("--again", help="Train anew where a finished run is there.")] = False,
+    again: Annotated[
+        bool,
+        typer.Option("--again", help="Train again where a run is there, or one on other data was interrupted."),
+    ] = False,
     time_limit: Annotated[
         float | None,
         typer.Option("--time-limit", metavar="SECONDS", min=0.001, help="Stop after so many seconds of training."),
@@ -74,27 +78,61 @@ def command(
     experiment = experiment_of(chosen)
     if not quiet:
         talk(chosen.notes)
-    if resume:
-        _check_resumable(out, experiment)
-    run = _run(chosen, experiment, quiet, tensorboard, data_root=data_root, device=device, out=out, speed=precision,
-               compile=compile, again=again, limit=time_limit, deterministic=deterministic)  # fmt: skip
+    asked = Asked(precision, device, compile, deterministic)
+    experiment, before = _before(experiment, data_root, out, asked, resume, again)
+    cached = before is not None
+    if before is not None and tensorboard is not None:
+        print(f"note: no curves are written to {tensorboard}: the run is finished already", file=sys.stderr)
+    run = before if before is not None and _alone() else _run(
+        chosen, experiment, quiet, None if cached else tensorboard, data_root=data_root, device=device, out=out,
+        speed=precision, compile=compile, again=again, limit=time_limit, deterministic=deterministic,
+    )  # fmt: skip
     if run is None:
         return
     if format == "json":
-        put_json(record(run))
+        put_json(record(run, cached))
     else:
-        put(summary(run))
+        put(summary(run) + (f"{origin(run)}\n" if cached else ""))
     if run.result is None or run.result["status"] != "finished":
         raise SystemExit(SOME_FAILED)
 
 
-def _check_resumable(out: Path, experiment: Experiment) -> None:
+def _alone() -> bool:
+    """Whether this process trains by itself; the others of a group wait for the one that leads."""
+    return int(os.environ.get("WORLD_SIZE", "1")) == 1
+
+
+def _leads() -> bool:
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+def _before(
+    experiment: Experiment, data_root: Path | None, out: Path, asked: Asked, resume: bool, again: bool
+) -> tuple[Experiment, Run | None]:
+    """The experiment with the fingerprint of its data, and its run if it is finished already: that one is shown, without
+    torch.
+
+    Raises:
+        ArchError: it was trained under other conditions than are asked for.
+        EnvError: the data is missing, or there is nothing to resume.
+    """
+    if not _leads():
+        return experiment, None
     from archdsl.errors import EnvError
+    from archdsl.train.asked import check_asked
+    from archdsl.train.identify import identified, others_said
     from archdsl.train.runs import find_run
 
-    if find_run(out, experiment) is None:
-        raise EnvError(f"there is no run of this experiment in {out} to go on with",
+    experiment = identified(experiment, data_root, out)
+    run = find_run(out, experiment) if not again else None
+    if resume and run is None:
+        said = others_said(out, experiment)
+        raise EnvError(f"there is no run of this experiment in {out} to resume" + "".join(f"; {t}" for t in said),
                        help="leave --resume out to begin one, or name the folder of runs by --out")  # fmt: skip
+    if run is None or not run.done:
+        return experiment, None
+    check_asked(run, asked)
+    return experiment, run
 
 
 def _run(spec: Spec, experiment: Experiment, quiet: bool, board: Path | None, **where: Any) -> Run | None:
@@ -110,7 +148,7 @@ def _run(spec: Spec, experiment: Experiment, quiet: bool, board: Path | None, **
 
         named = f"{experiment.name}-{experiment.digest}-s{experiment.train.seed}"
         listeners.append(Board(board / named))  # a folder a run, so that several share one board
-    leads = int(os.environ.get("RANK", "0")) == 0
+    leads = _leads()
     try:
         with Talk(sys.stderr, quiet or not leads) as talk:
             listeners.append(talk)
@@ -119,7 +157,7 @@ def _run(spec: Spec, experiment: Experiment, quiet: bool, board: Path | None, **
             )
     except Interrupted as stop:
         if stop.folder is not None and sys.stderr is not None and leads:
-            print(f"{stop}; the same command goes on from {stop.folder}", file=sys.stderr)
+            print(f"{stop}; the same command resumes it from {stop.folder}", file=sys.stderr)
         raise SystemExit(stop.exit_code) from None
     finally:
         for listener in listeners:
@@ -140,11 +178,35 @@ def summary(run: Run) -> str:
         first += f", {result['seconds']:.1f} s"
         if result.get("why"):
             first += f"; ended after epoch {result['epochs']}: {result['why']}"
+        if result.get("data_changed"):
+            first += "; its data changed while it trained"
     else:
         first = f"{FAILED.get(str(result.get('status')), 'not finished')} at step {result.get('step')}"
     return f"{first}\nrun {run.folder}\n"
 
 
-def record(run: Run) -> dict[str, Any]:
-    """The result as plain values."""
-    return {"run": str(run.folder), "hash": run.settings["hash"], "spec": run.spec, **(run.result or {})}
+def origin(run: Run) -> str:
+    """Where a result comes from that was not trained by this command: a line that begins like the others of ``summary``."""
+    known = provenance(run)
+    parts = [f"{known['precision']} on {known['device']}", f"kernels {known['kernels']}", f"torch {known['torch']}",
+             f"data {(known['fingerprint'] or 'unknown')[:8]}"]  # fmt: skip
+    return f"cached: trained {known['trained']}, {', '.join(parts)}; --again trains it again"
+
+
+def provenance(run: Run) -> dict[str, Any]:
+    """When and on what a run was trained."""
+    from archdsl.train.conditions import conditions_of
+    from archdsl.train.listing import ended
+
+    known = conditions_of(run.versions)
+    return {
+        "trained": ended(run), "device": run.versions.get("device"), **{k: known[k] or None for k in (
+            "precision", "kernels", "compile", "processor", "torch", "numerics")},
+        "fingerprint": run.fingerprint or None,
+    }  # fmt: skip
+
+
+def record(run: Run, cached: bool = False) -> dict[str, Any]:
+    """The result as plain values. ``cached``: this command trained nothing."""
+    about = {"run": str(run.folder), "hash": run.settings["hash"], "spec": run.spec, "cached": cached}
+    return {**about, **provenance(run), **(run.result or {})}

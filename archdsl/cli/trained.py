@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from archdsl.errors import ArchError, Source, SpecError, StoreError
+from archdsl.errors import ArchError, EnvError, SpecError, StoreError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,22 +33,17 @@ def opened(path: Path, device: str = "auto", data_root: Path | None = None) -> O
     """The net of a run with its last weights.
 
     Raises:
-        EnvError: there is no run, no such device, or the pictures of the run are gone.
+        EnvError: there is no run, or no such device.
         StoreError: the spec or the weights of the run are damaged.
     """
-    from archdsl.api import load
     from archdsl.train.runs import load_run
 
     run = load_run(path)
-    place = path / "spec.arch"
+    spec = spec_of(run)
     try:
-        spec = load(Source(str(place), run.spec))
         data, seed = _settings(spec)
     except ArchError as error:
-        if not isinstance(error, SpecError) and error.exit_code != 2:
-            raise
-        help = "mend it or train again; where its data is a folder, are its classes the same?"
-        raise StoreError(f"{place} is no spec that this version can build:\n{error}", help=help) from error
+        raise _unbuildable(run, error) from error
     for text in _doubts(run):
         say(text)
     from archdsl.emit.build import build
@@ -58,6 +53,58 @@ def opened(path: Path, device: str = "auto", data_root: Path | None = None) -> O
     target, note = choose_device(device)
     net = trained(build(spec.trace), run, target)
     return Opened(run, spec, data, seed, net, note)
+
+
+def spec_of(run: Run, input: str | None = None) -> Spec:
+    """The spec of a run, with the input and the classes that it has recorded: its data is not needed.
+
+    Args:
+        input: another shape, as ``--input`` gives it.
+
+    Raises:
+        StoreError: the text is no spec.
+    """
+    from archdsl.api import recorded
+
+    try:
+        return recorded(str(run.folder / "spec.arch"), run.spec, run.declared, input)
+    except ArchError as error:
+        if input is not None or (not isinstance(error, SpecError) and error.exit_code != 2):
+            raise
+        raise _unbuildable(run, error) from error
+
+
+def _unbuildable(run: Run, error: ArchError) -> StoreError:
+    return StoreError(f"{run.folder / 'spec.arch'} is no spec that this version can build:\n{error}",
+                      help="mend it or train again")  # fmt: skip
+
+
+def same_data(run: Run, data: DataSettings, root: Path | None = None) -> DataSettings:
+    """The data of a run, as it is now, if it is what the run learned from. A published set that is not on this machine is
+    fetched.
+
+    Raises:
+        EnvError: it is gone, or has changed.
+    """
+    from dataclasses import replace
+
+    from archdsl.train.datasets.fingerprint import fingerprint, short
+
+    known, name = run.fingerprint, data.dataset.name
+    other = f"--data {name} evaluates on it as it is now; --data NAME on another data set"
+    try:
+        found = fingerprint(data.dataset, root, fetch=True)
+    except EnvError as error:
+        raise EnvError(f"the data of {run.folder} cannot be read: {error.message}",
+                       help="bring it back, or --data NAME evaluates on another data set") from error  # fmt: skip
+    if not known:
+        say(
+            f"note: {run.folder} was trained before data fingerprints existed: whether {name} is what it was is not known"
+        )
+    elif found != known:
+        raise EnvError(f"the data of {run.folder} has changed since: the fingerprint of {name} is {short(found)}, and the "
+                       f"run was trained on {short(known)}", help=f"bring the data back; {other}")  # fmt: skip
+    return replace(data, fingerprint=found)
 
 
 def _settings(spec: Spec) -> tuple[DataSettings, int]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from archdsl.errors import ArchError, EnvError, Source, SpecError, StoreError, suggest
+from archdsl.errors import ArchError, EnvError, Source, SpecError, suggest
 from archdsl.files import spec_path
 from archdsl.limits import Limits
 
@@ -44,7 +44,7 @@ def found(name: str, *, rev: str | None = None, **given: Any) -> Found:
     if rev is not None:
         shipped = None if name.endswith(".arch") else spec_path(name)
         return Found(_from_git(rev, str(shipped or name), given))
-    if _is_folder(name):
+    if is_folder(name):
         return _from_run(Path(name), given)
     version = _VERSION.fullmatch(name)
     if version and not Path(name).exists():
@@ -52,7 +52,8 @@ def found(name: str, *, rev: str | None = None, **given: Any) -> Found:
     return Found(load(name, **given))
 
 
-def _is_folder(name: str) -> bool:
+def is_folder(name: str) -> bool:
+    """Whether a name is the path of a folder."""
     try:
         return Path(name).is_dir()
     except (OSError, ValueError):  # a text, not a path
@@ -60,19 +61,14 @@ def _is_folder(name: str) -> bool:
 
 
 def _from_run(folder: Path, given: dict[str, Any]) -> Found:
-    from archdsl.api import load
+    from archdsl.cli.trained import spec_of
     from archdsl.train.runs import load_run
 
     other = [f"--{k}" for k in given if k != "input"]
     if other:
         raise ArchError(f"{other[0]} would change what the run {folder} is", help="of a run, only --input can differ")
     run = load_run(folder)
-    place = folder / "spec.arch"
-    try:
-        return Found(load(Source(str(place), run.spec), **given), run)
-    except SpecError as error:
-        raise StoreError(f"{place} is no spec that this version can read:\n{error}",
-                         help="mend it, or train again") from error  # fmt: skip
+    return Found(spec_of(run, given.get("input")), run)
 
 
 def _from_git(rev: str, path: str, given: dict[str, Any]) -> Spec:

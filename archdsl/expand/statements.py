@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from archdsl.registry.types import Shape
 
 
-def expand(file: ast.File, memo: Memo | None = None) -> Graph:
-    """Expand a parsed file. With a ``memo``, errors go there, and the graph is what could be made of the rest.
+def expand(file: ast.File, memo: Memo | None = None, declared: tuple[Shape, int] | None = None) -> Graph:
+    """Expand a parsed file. With a ``memo``, errors go there, and the graph is what could be made of the rest. ``declared``
+    are the shape and the number of classes of the data set, which is asked for them otherwise.
 
     Raises:
         SpecError: every independent finding (A1xx, A2xx, A4xx), each with its place.
@@ -50,7 +51,7 @@ def expand(file: ast.File, memo: Memo | None = None) -> Graph:
         except SpecError as error:
             errors.append(error)
     try:
-        shape, classes = _declared(graph["data"])
+        shape, classes = declared if declared is not None else _declared(graph["data"])
     except ArchError as error:
         if memo is None and not errors:
             raise

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
+from archdsl.errors import ArchError
 from archdsl.study.arms import Arms
 from archdsl.study.execute.order import News, Order, Outcome, Ready
 from archdsl.study.plan import ENDED, Cell, Found, distinct, foreign, look
+from archdsl.train.conditions import Asked, differing
 
 Event = Ready | News | Outcome
 Listener = Callable[[Event], object]
@@ -38,11 +40,32 @@ class Conduct:
         """Runs without a result, the longest first."""
         return [cell for cell in distinct(self.every) if self.found[cell.key].status not in ENDED]
 
+    def check(self, asked: Asked) -> None:
+        """Refuse to answer by runs that were made under other conditions than are asked for.
+
+        Raises:
+            ArchError: there are such runs.
+        """
+        wanted = asked.wanted
+        recorded = [
+            f.conditions for f in self.found.values() if f.conditions.get("precision") and f.status != "foreign"
+        ]
+        others = [c for c in recorded if differing(c, wanted)]
+        if not others:
+            return
+        names = differing(others[0], wanted)
+        had = ", ".join(f"{k} {others[0].get(k) or 'unknown'}" for k in names)
+        raise ArchError(
+            f"{asked.options(names)} asks for other runs than {len(others)} of the {len(recorded)} that are there, which have "
+            f"{had}",
+            help="--again trains these again; --runs DIR keeps both; leave the option out to keep those that are there",
+        )
+
     def order(self, cell: Cell) -> Order:
         """What a worker is told."""
         experiment = cell.experiment
         label = f"{self.arms.arms[cell.arm].name}, seed {cell.seed}"
-        return Order(cell.key, experiment.name, experiment.text, label)
+        return Order(cell.key, experiment.name, experiment.text, label, experiment.data.fingerprint)
 
     def carry_out(
         self,

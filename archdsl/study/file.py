@@ -14,6 +14,7 @@ from archdsl.errors import ArchError, EnvError, suggest
 from archdsl.files import read_regular
 from archdsl.limits import Limits
 from archdsl.study.factors import Factor, factor
+from archdsl.train.conditions import PRECISIONS
 
 MOST_BYTES = 65_536  # as a spec's text
 MOST_SEEDS = 10_000
@@ -177,8 +178,8 @@ class _Reader:
                     found["where"] = tuple(self.scalars(node))
                 case "baseline":
                     found["baseline"] = {k: self.scalar(v) for k, (_, v) in self.mapping(node).items()}
-                case "engine" | "match" | "metric":
-                    known = {"engine": ENGINES, "match": MATCHES, "metric": METRICS}[key]
+                case "engine" | "match" | "metric" | "precision":
+                    known = {"engine": ENGINES, "match": MATCHES, "metric": METRICS, "precision": PRECISIONS}[key]
                     found[key] = self.one_of(node, key, known)
                 case "time_limit":
                     found[key] = self.number(node)

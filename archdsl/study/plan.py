@@ -4,7 +4,6 @@ are, so that a study that is repeated, extended or edited finds those that it sh
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,13 +14,16 @@ from archdsl.errors import ArchError
 from archdsl.expand import expand
 from archdsl.expand.overrides import override
 from archdsl.study.arms import Arms
+from archdsl.train.conditions import conditions_of, contrast, differing, usual
+from archdsl.train.datasets.fingerprint import fingerprint, short
 from archdsl.train.experiment import Experiment
-from archdsl.train.runs import Run, find_run, identity
+from archdsl.train.identify import BEFORE, settled_fingerprint, with_data
+from archdsl.train.runs import Run, find_run, identity, on_other_data
 from archdsl.train.store.claim import held
 
 Status = Literal["finished", "diverged", "failed", "oom", "timeout", "interrupted", "running", "foreign", "missing"]
 ENDED = ("finished", "diverged")  # results; everything else may be run again
-CONDITIONS = ("torch", "numerics", "device", "precision")
+UNKNOWN = ""  # the fingerprint of a data set that is not on this machine
 
 
 @dataclass(frozen=True)
@@ -46,23 +48,60 @@ class Found:
     message: str = ""
 
 
-def cells(arms: Arms, seeds: Sequence[int]) -> tuple[Cell, ...]:
-    """Every run of a study, arm by arm.
+def cells(
+    arms: Arms, seeds: Sequence[int], out: Path | None = None, root: Path | None = None, fetch: bool = False
+) -> tuple[Cell, ...]:
+    """Every run of a study, arm by arm. Each data set is looked at once.
+
+    Args:
+        out: the folder of runs. Where a published set is not on this machine, the finished runs there say what it held.
+        root: where the data lies; searched before the other data roots.
+        fetch: download published sets that are not there.
 
     Raises:
         ArchError: an arm names no data, or words of it contradict each other; with the arm.
+        EnvError: data is missing, cannot be read or cannot be fetched.
     """
     found: list[Cell] = []
+    held: dict[Any, str] = {}
     for number, arm in enumerate(arms.arms):
         try:
             for seed in seeds:
                 spec = seeded(arm.spec, seed)
                 experiment = experiment_of(spec)
+                data = experiment.data.dataset
+                if data not in held:
+                    held[data] = fingerprint(data, root, fetch)
+                experiment = with_data(experiment, held[data])
                 found.append(Cell(number, seed, experiment, identity(experiment), _work(spec, experiment)))
         except ArchError as error:
             error.message = f"arm `{arm.name}`: {error.message}" if error.message else error.message
             raise
-    return tuple(found)
+    return tuple(found) if out is None or UNKNOWN not in held.values() else _by_their_runs(found, out)
+
+
+def _by_their_runs(every: Sequence[Cell], out: Path) -> tuple[Cell, ...]:
+    """The cells, of which those whose data is not on this machine take the fingerprint that most of their runs have."""
+    away = [c for c in every if not c.experiment.data.fingerprint]
+    held = {c.experiment.data.dataset: UNKNOWN for c in away}
+    for data in held:
+        own = (run for c in away if c.experiment.data.dataset == data for run in on_other_data(out, c.experiment))
+        held[data] = settled_fingerprint(own)
+
+    def known(cell: Cell) -> Cell:
+        experiment = cell.experiment
+        if experiment.data.fingerprint:
+            return cell
+        experiment = with_data(experiment, held[experiment.data.dataset])
+        return replace(cell, experiment=experiment, key=identity(experiment))
+
+    return tuple(known(cell) for cell in every)
+
+
+def away(every: Sequence[Cell], root: Path | None = None) -> list[str]:
+    """The data sets of a study that are not on this machine."""
+    sets = dict.fromkeys(c.experiment.data.dataset for c in every)
+    return [data.name for data in sets if not fingerprint(data, root)]
 
 
 def seeded(spec: Spec, seed: int) -> Spec:
@@ -96,43 +135,49 @@ def look(out: Path, cell: Cell) -> Found:
         StoreError: its folder is damaged.
     """
     run = find_run(out, cell.experiment)
-    if run is None:
+    if run is not None:
+        return found_of(run)
+    others = [run for run in on_other_data(out, cell.experiment) if run.done]
+    if not others:
         return Found("missing", {}, {})
-    return found_of(run)
+    last, now = others[-1], cell.experiment.data.fingerprint
+    return Found("foreign", {}, conditions_of(last.versions), last.folder, _on_other_data(last, now))
+
+
+def _on_other_data(run: Run, now: str) -> str:
+    if not run.fingerprint:
+        return f"its run was made {BEFORE}"
+    return f"data {short(run.fingerprint)} instead of {short(now)}"
 
 
 def found_of(run: Run) -> Found:
     """A run as a study sees it."""
-    versions, result = run.versions, run.result
-    conditions = {
-        "torch": str(versions.get("torch", "")),
-        "numerics": str(versions.get("numerics", "")),
-        "device": str(versions.get("device", "")).partition(":")[0],
-        "precision": str((versions.get("plan") or {}).get("precision", "")),
-    }
+    conditions, result = conditions_of(run.versions), run.result
     if result is None:
         return Found("running" if held(run.folder) else "interrupted", {}, conditions, run.folder)
     status: Status = result.get("status", "failed")
+    if result.get("data_changed"):
+        return Found("foreign", {}, conditions, run.folder, str(result["data_changed"]))
     return Found(status, result, conditions, run.folder, str(result.get("message", "")))
 
 
+def begun_otherwise(found: Found, now: Mapping[str, str]) -> bool:
+    """Whether a run that has no result yet was begun under other conditions than those of now."""
+    return bool(found.conditions.get("precision")) and bool(differing(found.conditions, now))
+
+
 def foreign(found: Mapping[Any, Found], current: Mapping[str, str] | None = None) -> dict[Any, Found]:
-    """The same, where results of other conditions than the current ones are foreign. Without current ones, those that
-    most runs have; of equally many the last in the alphabet, which is the newer torch.
+    """The same, where results of other conditions than the current ones are foreign. What is not stated of the current ones
+    is what most of the runs have that agree with the rest.
     """
-    ended = [f for f in found.values() if f.status in ENDED]
-    if current is None:
-        counts = Counter(tuple(f.conditions.get(c, "") for c in CONDITIONS) for f in ended)
-        best = max(counts, key=lambda c: (counts[c], c), default=None)
-        current = dict(zip(CONDITIONS, best, strict=True)) if best else {}
-    now = {k: v for k, v in current.items() if v}
+    ended = [f.conditions for f in found.values() if f.status in ENDED]
+    stated = {k: v for k, v in (current or {}).items() if v}
+    now = {**usual([c for c in ended if not differing(c, stated)]), **stated}
 
-    def differs(f: Found) -> bool:
-        return f.status in ENDED and any(f.conditions.get(k) != v for k, v in now.items())
+    def other(f: Found) -> bool:
+        return f.status in ENDED and bool(differing(f.conditions, now))
 
-    return {k: replace(f, status="foreign", message=_other(f, now)) if differs(f) else f for k, f in found.items()}
-
-
-def _other(found: Found, now: Mapping[str, str]) -> str:
-    return ", ".join(f"{k} {found.conditions.get(k)} instead of {v}" for k, v in now.items()
-                     if found.conditions.get(k) != v)  # fmt: skip
+    return {
+        k: replace(f, status="foreign", message=contrast(f.conditions, now)) if other(f) else f
+        for k, f in found.items()
+    }

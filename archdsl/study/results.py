@@ -13,8 +13,10 @@ from typing import Any
 
 from archdsl.study.arms import Arm, Arms
 from archdsl.study.factors import Factor
-from archdsl.study.plan import CONDITIONS, ENDED, Cell, Found
+from archdsl.study.plan import ENDED, Cell, Found
 from archdsl.study.stats import Comparison, Summary, compare, holm, summary
+from archdsl.train.conditions import CONDITIONS, usual
+from archdsl.train.datasets.fingerprint import short
 
 HIGHER_IS_BETTER = ("accuracy",)
 
@@ -99,16 +101,20 @@ def results(
         ArmResult(a.arm, a.planned, a.values, a.figures, a.states, a.folders, c, p)
         for a, c, p in zip(raw[1:], compared, adjusted, strict=True)
     ]
-    counts = Counter(tuple(sorted(f.conditions.items())) for f in found.values() if f.status in ENDED)
-    current = max(counts, key=lambda c: (counts[c], c), default=())
+    conditions = usual([f.conditions for f in found.values() if f.status in ENDED])
     failures = tuple(
         (arms.arms[c.arm].name, c.seed, found[c.key].status, found[c.key].message)
         for c in every if found[c.key].status not in ("finished", "running", "missing")
     )  # fmt: skip
     return Results(
         title, metric, tuple(seeds), arms.factors, arms.design.name, arms.design.aliases, (first, *rest),
-        {k: dict(current).get(k, "") for k in CONDITIONS}, _notes(arms), failures,
+        {**{k: conditions.get(k, "") for k in CONDITIONS}, "data": _data(every, found)}, _notes(arms), failures,
     )  # fmt: skip
+
+
+def _data(every: Sequence[Cell], found: Mapping[str, Found]) -> str:
+    """The data that the results are on, as people read it."""
+    return ", ".join(sorted({short(c.experiment.data.fingerprint) for c in every if found[c.key].status in ENDED}))
 
 
 def _notes(arms: Arms) -> tuple[str, ...]:

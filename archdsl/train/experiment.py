@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from archdsl.errors import ArchError, SpecError, fail
@@ -51,13 +51,22 @@ ADAM = Adam(lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8)  # of its paper, and torc
 
 @dataclass(frozen=True, slots=True)
 class DataSettings:
-    """Which images train, validate and test, and how a training batch is changed, in the order of the text."""
+    """Which images train, validate and test, and how a training batch is changed, in the order of the text.
+
+    ``fingerprint`` is the hash of what the data set holds (archdsl.train.datasets.fingerprint); "" where nobody has looked.
+    """
 
     dataset: Dataset | Folder | Table
     valid: Valid | None = None
     subset: Subset | None = None
     augment: tuple[Augmentation, ...] = ()
     corrupt: tuple[Corruption, ...] = ()
+    fingerprint: str = ""
+
+    @property
+    def own(self) -> bool:
+        """Whether the data set is a folder or table of one's own, named by a path."""
+        return isinstance(self.dataset, Folder | Table)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +113,9 @@ class TrainSettings:
 class Experiment:
     """All that determines a run: the canonical text (the net is in it), and the settings folded from it.
 
-    ``hash`` names the experiment, the same for every way to write it; left empty, it is taken of text and
-    settings.
+    ``hash`` names the experiment, the same for every way to write it, and for every place in which data of one's own lies;
+    left empty, it is taken of text and settings. ``written`` is the hash with that place in it, which named the runs of
+    earlier versions; "" where it is the same.
     """
 
     name: str
@@ -113,13 +123,14 @@ class Experiment:
     data: DataSettings
     train: TrainSettings = field(default_factory=TrainSettings)
     hash: str = ""
+    written: str = ""
 
     @property
     def digest(self) -> str:
         """The first 8 digits of the hash, as folders show it."""
         if self.hash:
             return self.hash[:8]
-        parts = (self.text, repr(to_json(self)))
+        parts = (self.text, repr(to_json(replace(self, data=replace(self.data, fingerprint="")))))
         return hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:8]
 
 
@@ -213,6 +224,7 @@ def to_json(experiment: Experiment) -> dict[str, dict[str, Any]]:
             "subset": data.subset.count if data.subset else None,
             "augment": [_plain(a) for a in data.augment],
             "corrupt": [_plain(c) for c in data.corrupt],
+            **({"fingerprint": data.fingerprint} if data.fingerprint else {}),
         },
         "train": {name: _plain(getattr(train, name)) for name in train.shown()},
     }

@@ -7,15 +7,17 @@ checkpoint, or gives the result if there is one.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
 
 from archdsl.errors import EnvError
+from archdsl.train.asked import check_asked
+from archdsl.train.conditions import Asked, known_precision
 from archdsl.train.events import (
     Diverged,
     EpochDone,
@@ -30,6 +32,8 @@ from archdsl.train.events import (
     Warned,
 )  # fmt: skip
 from archdsl.train.experiment import Experiment
+from archdsl.train.feed import Resident
+from archdsl.train.identify import data_changed, identified, others_said
 from archdsl.train.loop import Training
 from archdsl.train.misfits import explained, is_out_of_memory
 from archdsl.train.optim import merged_state
@@ -57,7 +61,10 @@ class Wish:
         compile: torch.compile of the net: ``auto`` where it should pay, ``on`` or ``off``.
         plan: how the steps are carried out, instead of ``speed``; a run that goes on keeps the plan that it has.
         fresh: draw the initial weights from the experiment's seed; False trains on from the model's own.
-        again: train anew where a finished run is there.
+        again: train again where a run is there; without it a run that was trained under other conditions than are asked
+            for here is refused.
+        other_data: what happens where a run of the experiment on other data was interrupted: it is refused, or a new run
+            begins.
         every: seconds between two Progress events; None for none.
         limit: seconds of training after which the run stops, to be gone on with later.
         stop: asked before every step whether the run is to end with a checkpoint, as after a signal; for callers in
@@ -76,6 +83,7 @@ class Wish:
     every: float | None = None
     limit: float | None = None
     deterministic: bool = False
+    other_data: Literal["refuse", "begin"] = "refuse"
     stop: Callable[[], bool] | None = None
 
 
@@ -86,7 +94,7 @@ def fit(
     listen: Listener = lambda event: None,
     **wishes: Any,
 ) -> Run:
-    """Train ``model`` in place as the experiment says, and write a run folder.
+    """Train ``model`` in place as the experiment says, and write a run folder; a run that is finished is given as it is.
 
     Args:
         model: takes (N, C, H, W) float32 images of the data set, gives (N, classes) logits.
@@ -95,26 +103,33 @@ def fit(
         listen: called with every event.
 
     Raises:
-        ArchError: model and data do not fit.
-        EnvError: no such device, no data, no room on the disk, or another process is at this run.
+        ArchError: model and data do not fit, or a run that is there was trained under other conditions or on other data.
+        EnvError: no such device, no data, data that changes, no room on the disk, or another process is at this run.
         StoreError: the run's folder is damaged.
         Interrupted: SIGINT or SIGTERM came; the folder has a checkpoint to go on from.
     """
     wish = wish if wish is not None else Wish(**wishes)
+    known_precision(wish.speed)
     out = Path(wish.out)
     with StopOnSignal(wish.stop) as signals, joined(wish.device) as world:
+        experiment = world.share(identified(experiment, wish.data_root, out) if world.leads else None)
         before = _before(out, experiment, wish, world)
         if before is not None and before.done:
             return before
+        said = (
+            others_said(out, experiment, wish.again or wish.other_data == "begin")
+            if before is None and world.leads
+            else []
+        )
         with explained(experiment):
             setup = gather(model, experiment, wish, world, signals.wanted, before.plan if before is not None else None)
             folder = RunFolder.open(out, experiment, again=wish.again) if world.leads else None
-            keeper = Keeper(folder, listen)
+            keeper = Keeper(folder, listen, changed=_watched(setup, experiment, wish))
             try:
                 now = _before(out, experiment, Wish(out), world)
                 if now is not None and now.done:  # another process ended it meanwhile
                     return now
-                last = _train(setup, keeper, wish, signals)
+                last = _train(setup, keeper, wish, signals, said)
             finally:
                 keeper.close()
         path: Path = world.share(folder.path if folder is not None else None)
@@ -129,10 +144,19 @@ def _before(out: Path, experiment: Experiment, wish: Wish, world: World) -> Run 
     if world.leads:
         check_writable(out)
         found = find_run(out, experiment) if not wish.again else None
+        if found is not None and wish.plan is None:
+            check_asked(found, Asked(wish.speed, wish.device, wish.compile, wish.deterministic))
     return world.share(found)
 
 
-def _train(setup: Setup, keeper: Keeper, wish: Wish, signals: StopOnSignal) -> Event:
+def _watched(setup: Setup, experiment: Experiment, wish: Wish) -> Callable[[], str]:
+    """Says at the end of a run whether its data has changed. What lies in memory was compared when it was read."""
+    if isinstance(setup.job.train, Resident):
+        return lambda: ""
+    return lambda: data_changed(experiment, wish.data_root)
+
+
+def _train(setup: Setup, keeper: Keeper, wish: Wish, signals: StopOnSignal, said: Sequence[str]) -> Event:
     world, limit = setup.job.world, setup.job.limit
     keeper.describe(setup)
     training: Training | None = None
@@ -141,7 +165,7 @@ def _train(setup: Setup, keeper: Keeper, wish: Wish, signals: StopOnSignal) -> E
         if (found := keeper.resumable(world)) is not None:
             training.load(*found)
         signals.patient = True
-        keeper.begin(setup.started, training)
+        keeper.begin(setup.started, training, said)
         with watchdog(limit):
             return keeper.follow(training)
     except RuntimeError as error:
@@ -160,11 +184,12 @@ class Keeper:
     folder: RunFolder | None
     listen: Listener
     saved: float = field(default_factory=time.monotonic)
+    changed: Callable[[], str] = lambda: ""
 
     def describe(self, setup: Setup) -> None:
         """What the figures depend on besides the settings."""
         if self.folder is not None:
-            self.folder.describe(str(setup.device), asdict(setup.plan), setup.facts)
+            self.folder.describe(str(setup.device), asdict(setup.plan), setup.facts, setup.conditions)
 
     def close(self) -> None:
         """Let another process have the folder."""
@@ -182,10 +207,10 @@ class Keeper:
                 self.listen(Warned(text))
         return world.share(found)
 
-    def begin(self, started: Started, training: Training) -> None:
+    def begin(self, started: Started, training: Training, said: Sequence[str] = ()) -> None:
         """Say what is about to happen."""
         self.tell(started)
-        for text in self.folder.warnings if self.folder is not None else []:
+        for text in (*said, *(self.folder.warnings if self.folder is not None else [])):
             self.tell(Warned(text))
         if training.step:
             self.tell(Resumed(training.epoch, training.step))
@@ -200,7 +225,11 @@ class Keeper:
                 self.save(training)
         assert event is not None, "the loop ends with an event"
         if self.folder is not None and isinstance(event, Finished | Diverged):
-            self.folder.finish(merged_state(training.model), outcome(event))
+            result = outcome(event)
+            if text := self.changed():
+                self.tell(Warned(f"{text}; it changed while the run trained"))
+                result["data_changed"] = text
+            self.folder.finish(merged_state(training.model), result)
         elif self.folder is not None and isinstance(event, TimedOut):
             self.folder.note(outcome(event))
         return event

@@ -14,6 +14,7 @@ from archdsl.ir.trace import Trace
 from archdsl.train.events import EpochDone, Event, Finished, Stopped
 from archdsl.train.experiment import Experiment
 from archdsl.train.fit import Keeper, Wish, outcome
+from archdsl.train.identify import identified, with_data
 from archdsl.train.misfits import explained, is_out_of_memory
 from archdsl.train.optim import merged_state
 from archdsl.train.runs import Run, find_run, load_run
@@ -53,6 +54,8 @@ def fit_together(
         raise Apart(why)
     if wish.plan is not None:  # a step of many nets is neither captured nor compiled
         wish = replace(wish, plan=replace(wish.plan, graph=False, compile=False))
+    first = identified(experiments[0], wish.data_root).data.fingerprint
+    experiments = [with_data(e, first) for e in experiments]  # they differ in their seed alone
     with StopOnSignal(wish.stop) as signals, ExitStack() as stack, explained(experiments[0]):
         setups = [gather(build(trace), e, wish, World(), signals.wanted) for e in experiments]
         fused = fuse(trace, len(setups), setups[0].device)

@@ -163,6 +163,11 @@ def _digits(folder: Path) -> str:
     return ""
 
 
+def ended(run: Run) -> str | None:
+    """When a finished run ended, local time; None where nobody knows."""
+    return _date(run.folder)
+
+
 def _date(folder: Path) -> str | None:
     """When something last happened; a file that is copied with its time keeps it."""
     return max(_times(folder), default=None)

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from archdsl.train.conditions import known_precision
 from archdsl.train.fast import fast
 from archdsl.train.fast.native import available, has_parts
 from archdsl.train.fast.remember import recall, remember, signature
@@ -57,6 +58,7 @@ def choose(
         wish: ``auto``, ``fp32``, ``bf16`` or ``plain``, which is neither captured nor compiled unasked.
         compile: ``auto``, ``on`` or ``off``.
     """
+    known_precision(wish)
     plan, said = _form(model, batch_shape, steps, device, wish)
     if wish == "plain" or (device.type != "cuda" and compile != "on"):
         return replace(plan, compile=compile == "on"), said
@@ -119,7 +121,7 @@ def unprobed(device: torch.device, wish: str = "auto", threads: int = 1) -> Plan
         wish: ``auto``, ``fp32``, ``bf16`` or ``plain``; auto takes bf16 where the device multiplies it itself.
         threads: of this process, on a CPU.
     """
-    if wish == "plain":
+    if known_precision(wish) == "plain":
         return Plan(threads=threads)
     half = wish == "bf16" or (wish == "auto" and (has_bf16() if device.type == "cpu" else _takes_bf16(device, wish)))
     precision: Literal["fp32", "bf16"] = "bf16" if half else "fp32"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,10 @@ from archdsl.train.store.checkpoint import Checkpoints
 from archdsl.train.store.files import read_object, writing
 from archdsl.train.store.log import read_events
 
-__all__ = ["FORMAT", "NUMERICS", "Run", "check_writable", "find_run", "identity", "load_run", "place_of", "read_events"]
+__all__ = [
+    "FORMAT", "NUMERICS", "Run", "check_writable", "experiment_key", "find_run", "identity", "load_run", "on_other_data",
+    "place_of", "read_events",
+]  # fmt: skip
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -61,6 +65,20 @@ class Run:
     def plan(self) -> Mapping[str, Any] | None:
         """How the run is carried out: the fields of a Plan."""
         return self.versions.get("plan")
+
+    @property
+    def fingerprint(self) -> str:
+        """The fingerprint of the data that it learned from; "" of a run that was made before there were any."""
+        data = self.settings.get("data")
+        return str(data.get("fingerprint", "")) if isinstance(data, Mapping) else ""
+
+    @property
+    def declared(self) -> tuple[tuple[int, ...], int] | None:
+        """The shape of an image and the number of classes that the run has recorded; None where it has not."""
+        try:
+            return self.facts.input, len(self.facts.classes)
+        except StoreError:
+            return None
 
     @property
     def weights(self) -> Path:
@@ -118,11 +136,77 @@ def _model_of(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def identity(experiment: Experiment) -> str:
-    """The hash that names a run: its experiment and the version of our numerics."""
+    """The hash that names a run: its experiment, the version of our numerics, and the fingerprint of its data."""
+    key, fingerprint = experiment_key(experiment), experiment.data.fingerprint
+    return hashlib.sha256(f"{key}\n{fingerprint}".encode()).hexdigest() if fingerprint else key
+
+
+def experiment_key(experiment: Experiment, written: bool = False) -> str:
+    """The hash of what is trained, whatever the data holds. It is the identity that runs had before fingerprints.
+
+    Args:
+        written: with the path of data of one's own, as earlier versions had it.
+    """
     # What is not set is left out: a word that comes later does not make other runs of those that are there.
     known = {part: {k: v for k, v in values.items() if v is not None} for part, values in to_json(experiment).items()}
-    text = f"{experiment.hash or experiment.text}\n{known}\n{NUMERICS}"
+    known["data"].pop("fingerprint", None)
+    if experiment.data.own and experiment.hash and not written:
+        known["data"]["dataset"] = known["data"]["dataset"].partition(":")[0]
+    name = (written and experiment.written) or experiment.hash or experiment.text
+    text = f"{name}\n{known}\n{NUMERICS}"
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def on_other_data(out: Path, experiment: Experiment) -> list[Run]:
+    """Runs of the same experiment whose data held something else, or of which nobody knows what it held, as they were made
+    before fingerprints; in the order of their folders. Damaged ones are left out.
+    """
+    found: list[Run] = []
+    for stem, key in _stems(out, experiment):
+        for path in _numbered(stem):
+            with suppress(ArchError, OSError, ValueError):
+                settings = read_settings(path)
+                same = settings.get("experiment", settings.get("identity")) == key
+                if same and settings.get("identity") != identity(experiment):
+                    found.append(load_run(path))
+    return found
+
+
+def same_text(out: Path, experiment: Experiment) -> list[Run]:
+    """Runs of this text and seed whose data held something else, so much so that another number of classes or columns made
+    another network of it.
+    """
+    found: list[Run] = []
+    for path in sorted(out.glob(f"{_called(experiment)}-*-s{experiment.train.seed}*/{SPEC}")):
+        with suppress(ArchError, OSError, ValueError):
+            if path.read_text("utf-8").strip() == experiment.text.strip():
+                run = load_run(path.parent)
+                if run.fingerprint != experiment.data.fingerprint:
+                    found.append(run)
+    return found
+
+
+def _numbered(stem: Path) -> Iterator[Path]:
+    """The folders of runs that share a name, as long as they are there."""
+    path, number = stem, 1
+    while (path / SETTINGS).is_file():
+        yield path
+        number += 1
+        path = stem.with_name(f"{stem.name}-{number}")
+
+
+def _stems(out: Path, experiment: Experiment) -> list[tuple[Path, str]]:
+    """The first folder that a run of this experiment can have, and its key; likewise of earlier versions."""
+    name, seed = _called(experiment), experiment.train.seed
+    found = [(out / f"{name}-{experiment.digest}-s{seed}", experiment_key(experiment))]
+    if experiment.written:
+        old = out / f"{name}-{experiment.written[:8]}-s{seed}"
+        found.append((old, experiment_key(experiment, written=True)))
+    return found
+
+
+def _called(experiment: Experiment) -> str:
+    return re.sub(r"[^A-Za-z0-9._]+", "-", experiment.name).strip("-.")[:60] or "run"
 
 
 def find_run(out: Path, experiment: Experiment) -> Run | None:
@@ -136,13 +220,12 @@ def find_run(out: Path, experiment: Experiment) -> Run | None:
 
 
 def place_of(out: Path, experiment: Experiment) -> Path:
-    """Where the run of an experiment is or goes. Two experiments that share eight digits get numbers.
+    """Where the run of an experiment is or goes. Runs on other data, and experiments that share eight digits, get numbers.
 
     Raises:
         StoreError: the folder that is there is damaged.
     """
-    name = re.sub(r"[^A-Za-z0-9._]+", "-", experiment.name).strip("-.")[:60] or "run"
-    stem, own = f"{name}-{experiment.digest}-s{experiment.train.seed}", identity(experiment)
+    stem, own = f"{_called(experiment)}-{experiment.digest}-s{experiment.train.seed}", identity(experiment)
     number = 1
     while True:
         path = out / (stem if number == 1 else f"{stem}-{number}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -21,6 +21,8 @@ from archdsl.train.fast import fast
 from archdsl.train.fast.compiled import compiled
 from archdsl.train.fast.native import available
 from archdsl.train.feed import Feed, Resident, resident
+from archdsl.train.hardware import kernels, processor
+from archdsl.train.identify import check_data
 from archdsl.train.init import initialise
 from archdsl.train.job import Job
 from archdsl.train.misfits import check_fit, check_parts, is_out_of_memory
@@ -52,6 +54,7 @@ class Setup:
     plan: Plan
     facts: Mapping[str, Any]
     started: Started
+    conditions: Mapping[str, Any] = field(default_factory=dict)
 
 
 def gather(
@@ -70,6 +73,7 @@ def gather(
     check(data.augment, data.dataset.input)
     check_views(settings.tta, data.dataset.input)
     splits = _splits(experiment, wish)
+    check_data(experiment, wish.data_root)
     watching = "plateau" if isinstance(settings.schedule, Plateau) else "patience" if settings.patience else ""
     if watching and splits.valid is None:
         raise ArchError(f"`{watching}` watches the validation images, and none are set aside",
@@ -118,10 +122,16 @@ def gather(
     )
     facts = {
         "source": splits.source,
+        "place": os.path.abspath(os.path.expanduser(splits.source)),
         "classes": list(data.dataset.class_names),
         "normalise": {"mean": list(mean), "std": list(std)},
     }
-    return Setup(job, device, plan, facts, _started(job, splits.source, device, notes))
+    conditions = {
+        "processor": processor(device),
+        "kernels": kernels(plan, device, model),
+        "deterministic": device.type == "cpu" or wish.deterministic,
+    }
+    return Setup(job, device, plan, facts, _started(job, splits.source, device, notes), conditions)
 
 
 def _net(

@@ -26,6 +26,7 @@ from archdsl.train.runs import (
     SPEC,
     VERSIONS,
     WEIGHTS,
+    experiment_key,
     identity,
     place_of,
 )  # fmt: skip
@@ -37,7 +38,8 @@ from archdsl.train.store.log import append, repair, sync
 if TYPE_CHECKING:
     from torch import Tensor
 
-FOREIGN = ("torch", "numerics", "device", "plan")  # a run goes on under the same of these alone
+# A run goes on under the same of these alone.
+FOREIGN = ("torch", "numerics", "device", "processor", "plan", "kernels", "deterministic")
 
 
 class RunFolder:
@@ -84,12 +86,19 @@ class RunFolder:
         """Let another process have the run."""
         self._claim.release()
 
-    def describe(self, device: str, plan: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
+    def describe(
+        self,
+        device: str,
+        plan: Mapping[str, Any],
+        facts: Mapping[str, Any],
+        conditions: Mapping[str, Any] | None = None,
+    ) -> None:
         """Write what is run, and on what. ``facts`` are what the settings do not say of the data: where it came from,
-        its classes, and the mean and deviation of its channels.
+        its classes, and the mean and deviation of its channels. ``conditions`` are what else the figures depend on: see
+        ``archdsl.train.conditions``.
         """
         experiment = self._experiment
-        now = {**versions(device), "plan": dict(plan)}
+        now = {**versions(device), **(conditions or {}), "plan": dict(plan)}
         if self._checkpoints.exist() and (self.path / VERSIONS).is_file():
             self._check_same(read_object(self.path / VERSIONS), now)
         text = experiment.text if experiment.text.endswith("\n") else experiment.text + "\n"
@@ -98,6 +107,7 @@ class RunFolder:
             "name": experiment.name,
             "hash": experiment.hash or experiment.digest,
             "identity": identity(experiment),
+            "experiment": experiment_key(experiment),
             **facts,
             **to_json(experiment),
         }

@@ -11,14 +11,18 @@ from typing import Any
 
 import torch
 
-from archdsl.api import experiment_of, load
+from archdsl.api import Spec, experiment_of, load
 from archdsl.emit.build import build
 from archdsl.errors import ArchError, EnvError, Source, StoreError
 from archdsl.study.execute.order import Order, Outcome, Terms
+from archdsl.train.conditions import conditions_of
 from archdsl.train.device import choose_device
 from archdsl.train.events import EpochDone, Event, Progress, Started
+from archdsl.train.experiment import Experiment
 from archdsl.train.fit import Wish, fit
 from archdsl.train.fit_together import Apart, fit_together
+from archdsl.train.hardware import kernels, processor
+from archdsl.train.identify import with_data
 from archdsl.train.plan import Plan, unprobed
 from archdsl.train.runs import NUMERICS, Run, find_run
 from archdsl.train.signals import Interrupted
@@ -40,9 +44,8 @@ def plan_of(terms: Terms) -> tuple[torch.device, Plan]:
 def conditions(terms: Terms) -> dict[str, str]:
     """Under which the runs of this worker are made."""
     device, plan = plan_of(terms)
-    return {
-        "torch": torch.__version__, "numerics": NUMERICS, "device": device.type, "precision": plan.precision,
-    }  # fmt: skip
+    about = {"processor": processor(device), "kernels": kernels(plan, device), "plan": asdict(plan)}
+    return conditions_of({"torch": torch.__version__, "numerics": NUMERICS, "device": device.type, **about})
 
 
 def train_cell(
@@ -113,8 +116,8 @@ def _together(
     Raises:
         Apart: they have to be trained one by one, which will also say what is wrong with them.
     """
-    specs = [load(Source(f"{o.name}.arch", o.text)) for o in orders]
-    experiments = [experiment_of(spec) for spec in specs]
+    specs = [_spec(o) for o in orders]
+    experiments = [_experiment(o, spec) for o, spec in zip(orders, specs, strict=True)]
     device, plan = plan_of(terms)
     if any(find_run(Path(terms.out), e) is not None for e in experiments) or any(o.key in terms.again for o in orders):
         raise Apart("one of them was begun before")
@@ -136,7 +139,7 @@ def _together(
 def _note(order: Order, terms: Terms, message: str) -> None:
     """Leave in the store that the run failed, and why."""
     device, plan = plan_of(terms)
-    experiment = experiment_of(load(Source(f"{order.name}.arch", order.text)))
+    experiment = _experiment(order, _spec(order))
     folder = RunFolder.open(Path(terms.out), experiment)
     try:
         folder.describe(str(device), asdict(plan), {})
@@ -146,10 +149,19 @@ def _note(order: Order, terms: Terms, message: str) -> None:
 
 
 def _fit(order: Order, terms: Terms, listen: Callable[[Event], Any], stop: Callable[[], bool] | None) -> Run:
-    spec = load(Source(f"{order.name}.arch", order.text))
+    spec = _spec(order)
     device, plan = plan_of(terms)
     wish = Wish(
         out=terms.out, data_root=terms.data_root, device=str(device), plan=plan, limit=terms.limit, every=EVERY,
-        again=order.key in terms.again, stop=stop,
+        again=order.key in terms.again, stop=stop, other_data="begin",
     )  # fmt: skip
-    return fit(build(spec.trace), experiment_of(spec), wish, listen)
+    return fit(build(spec.trace), _experiment(order, spec), wish, listen)
+
+
+def _spec(order: Order) -> Spec:
+    return load(Source(f"{order.name}.arch", order.text))
+
+
+def _experiment(order: Order, spec: Spec) -> Experiment:
+    """The experiment on the data that the study has seen; this machine's is compared with it when it is read."""
+    return with_data(experiment_of(spec), order.data)

@@ -12,7 +12,8 @@ INFRASTRUCTURE = ("died", "environment")
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One run to carry out. ``key`` names it; ``text`` is the canonical text of its experiment, ``name`` its name.
+    """One run to carry out. ``key`` names it; ``text`` is the canonical text of its experiment, ``name`` its name, ``data``
+    the fingerprint of its data, which a worker compares with what it reads.
     ``others`` are other seeds of it that are trained with it as one net, if that is possible.
     """
 
@@ -20,6 +21,7 @@ class Order:
     name: str
     text: str
     label: str = ""
+    data: str = ""
     others: tuple[Order, ...] = ()
 
     @property

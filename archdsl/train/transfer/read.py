@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from archdsl.errors import ArchError, EnvError, Source
 from archdsl.expand import expand, settle
 from archdsl.ir.trace import Trace
 from archdsl.syntax.parse import parse
+from archdsl.train.runs import load_run
 from archdsl.train.transfer.peers import REMARKS, arranged, registered
 from archdsl.train.transfer.place import Place, digest, place_of
 
@@ -63,13 +65,13 @@ def read_weights(source: str, sha: str = "") -> Weights:
     return Weights(source, {n: state[n] for n in names}, found, notes)
 
 
-def trace_of(text: str, name: str = "<spec>") -> Trace:
-    """The traced network of a recorded text.
+def trace_of(text: str, name: str = "<spec>", declared: tuple[tuple[int, ...], int] | None = None) -> Trace:
+    """The traced network of a recorded text; ``declared`` is what a run has recorded of its data, which may be gone.
 
     Raises:
         SpecError: it is none.
     """
-    return settle(expand(parse(Source(name, text)))).trace
+    return settle(expand(parse(Source(name, text)), declared=declared)).trace
 
 
 def keys(trace: Trace) -> list[str]:
@@ -132,11 +134,18 @@ def _order(place: Place, state: Mapping[str, Tensor], text: str) -> tuple[list[s
         return arranged(net, known), (REMARKS[net],) if net in REMARKS else ()
     if text:
         try:
-            return _known(keys(trace_of(text, place.source)), state), ()
+            return _known(keys(trace_of(text, place.source, _declared(place))), state), ()
         except ArchError:
             why = f"the spec of {place.source} cannot be read: its weights are taken in the order of their names"
             return _counted(state), (why,)
     return (list(state) if place.kind == "torch" else _counted(state)), ()
+
+
+def _declared(place: Place) -> tuple[tuple[int, ...], int] | None:
+    """Shape and classes as the run of these weights has recorded them."""
+    with suppress(ArchError):
+        return load_run(place.spec.parent).declared if place.spec is not None else None
+    return None
 
 
 def _known(order: Iterable[str], state: Mapping[str, Tensor]) -> list[str]:
