@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest
 FUZZ   ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format docs slow gpu fuzz bench build hooks clean
+.PHONY: help demo test check format docs slow gpu fuzz matrix bench build hooks clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -56,6 +56,9 @@ gpu: $(VENV)/.installed-dev ## the tests that need a GPU
 
 fuzz: $(VENV)/.installed-dev ## many random inputs; FUZZ=1000000 says how many
 	HYPOTHESIS_PROFILE=fuzz ARCHDSL_FUZZ=$(FUZZ) $(PYTEST) -q -m fuzz -n $(JOBS) --timeout 7200
+
+matrix: ## the tests on three rows of versions; ROWS='--row oldest' says which (docs/benchmarks/matrix.md)
+	$(PYTHON) tools/matrix.py $(ROWS)
 
 bench: $(VENV)/.installed-dev ## the benchmarks that run on any machine; raw figures go to docs/benchmarks
 	$(BIN)/python bench/l1_cold_params.py

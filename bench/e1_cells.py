@@ -19,6 +19,7 @@ from typing import Any
 
 from _timing import options, publish
 
+from archdsl.foreign import prepare
 from archdsl.report import Column, Table
 from archdsl.study.arms import arms_of
 from archdsl.study.conduct import Conduct
@@ -107,7 +108,7 @@ def main() -> None:
         "--ray", action="store_true", help="Ray's tasks and Ray Tune, too; Tune with a tenth of the cells"
     )
     args = parser.parse_args()
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    prepare()  # no usage statistics of Ray
     with tempfile.TemporaryDirectory() as home:
         sides: dict[str, Any] = {"archdsl": lambda: ours(args.cells, home)}
         if args.ray:

@@ -1,6 +1,7 @@
 """What every test shares: hypothesis profiles, the repository, and the command line as a process."""
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from archdsl.foreign import prepare
+
 REPO = Path(__file__).resolve().parents[1]
 
 # One thread for each parallel worker: two workers with two threads each on two cores are slower than one.
@@ -20,6 +23,15 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 # Compiled kernels are kept from test to test, or each command with a cache of its own would wait for the compiler.
 os.environ.setdefault("ARCHDSL_NATIVE", str(Path(tempfile.gettempdir()) / f"archdsl-native-{os.getuid()}"))
+
+# A parent process may ignore signals, as `nohup` and shells do for what they start in the background. Children inherit what
+# is ignored, but not what is handled: with handlers that do nothing, the tests' own processes begin with the defaults, and
+# this one is protected as before.
+for _number in (getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, lambda number, frame: None)
+
+prepare()  # no telemetry, whichever test imports a library first
 
 # Time limits belong to pytest-timeout: a busy machine must not turn a property red.
 settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True)

@@ -49,9 +49,9 @@ def _read() -> dict[str, Any]:
 def measured(name: str, before: dict[str, Any]) -> dict[str, Any]:
     """One network: its parameters, the length of its spec, the difference of the logits; or the reason for none."""
     import torch
-    import torchvision
 
     from archdsl.api import load
+    from archdsl.emit.vision import import_torchvision
     from archdsl.errors import Source
     from archdsl.lift.gate import pass_gate
     from archdsl.lift.lift import lift
@@ -62,7 +62,8 @@ def measured(name: str, before: dict[str, Any]) -> dict[str, Any]:
     from archdsl.lift.write import written
 
     torch.set_num_threads(1)
-    versions = f"torch {torch.__version__.partition('+')[0]}, torchvision {torchvision.__version__.partition('+')[0]}"
+    vision = import_torchvision().__version__.partition("+")[0]
+    versions = f"torch {torch.__version__.partition('+')[0]}, torchvision {vision}"
     began = time.perf_counter()
     try:
         module, shape = model(Named("torchvision", name))
@@ -96,8 +97,7 @@ def measured(name: str, before: dict[str, Any]) -> dict[str, Any]:
 
 def reduced(name: str, body: str, held: int) -> dict[str, Any]:
     """The parameters at the network's own size, and the logits at half of it."""
-    from torchvision import models
-
+    from archdsl.emit.vision import import_torchvision
     from archdsl.ir.cost import cost
     from archdsl.lift.gate import pass_gate
     from archdsl.lift.lift import lift
@@ -107,7 +107,7 @@ def reduced(name: str, body: str, held: int) -> dict[str, Any]:
 
     size = REDUCED[name]
     assert cost(read(body)).params == held
-    module = models.get_model(name, image_size=size)
+    module = import_torchvision().models.get_model(name, image_size=size)
     graph = traced(module, (3, size, size), name)
     text, steps, _ = written(*(found := lift(graph, (3, size, size), name, module)), (3, size, size))
     assert text == body.replace(f"input 3x{size * 2}x{size * 2}", f"input 3x{size}x{size}")

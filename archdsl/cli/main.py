@@ -21,7 +21,8 @@ SIGPIPE_EXIT = 141
 
 def run() -> NoReturn:
     """The console script."""
-    signal.signal(signal.SIGTERM, _terminated)
+    if signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN:  # what the parent process ignores stays ignored
+        signal.signal(signal.SIGTERM, _terminated)
     code = main(sys.argv[1:])
     with contextlib.suppress(OSError, ValueError):
         if sys.stderr is not None:

@@ -7,6 +7,7 @@ straight-line Python that fx writes, with nothing between the layers, so that th
 from __future__ import annotations
 
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -14,6 +15,7 @@ from torch import fx, nn
 
 from archdsl.emit import layers
 from archdsl.emit.classes import foreign_modules
+from archdsl.foreign import prepare
 from archdsl.registry import params
 
 if TYPE_CHECKING:
@@ -23,11 +25,16 @@ if TYPE_CHECKING:
 _FREE = frozenset({"conv", "dwconv", "upconv", "linear", "bn", "gn", "in", "ln", "add"})
 
 
+def _imported(name: str) -> ModuleType:
+    prepare()
+    return import_module(name)
+
+
 class _Namespace:
     """What an op's ``module`` sees as ``nn``: torch.nn, and the modules that torch lacks."""
 
     def __getattr__(self, name: str) -> Any:
-        for room in (layers, *map(import_module, foreign_modules() if not hasattr(nn, name) else ())):
+        for room in (layers, *map(_imported, foreign_modules() if not hasattr(nn, name) else ())):
             if hasattr(room, name):
                 return getattr(room, name)
         return getattr(nn, name)

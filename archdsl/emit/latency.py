@@ -83,8 +83,9 @@ def session(name: str, file: Path, threads: int, form: Form | None = None) -> Co
     Raises:
         ArchError: the file is no network that onnxruntime loads, or one of several inputs.
     """
-    import onnxruntime
+    from archdsl.emit.runtime import import_onnxruntime
 
+    onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = threads

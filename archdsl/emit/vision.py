@@ -1,53 +1,52 @@
-"""Imports torchvision, also beside a torch whose build it does not match.
-
-torchvision's compiled operators load only into the torch that they were built for; a CUDA build of
-torchvision beside a CPU build of torch finds none of its libraries. Its Python part, all that we use (data
-sets and model definitions), would still work, but its import registers shape rules for two operators and
-stops with "operator torchvision::nms does not exist". Declaring the two makes the import pass. Where the
-real operators load, nothing is declared.
-"""
+"""torchvision and timm, imported: the only modules of ours that name them do it here."""
 
 from __future__ import annotations
 
-import importlib.machinery
-import importlib.util
-import sys
-from pathlib import Path
+from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 
-import torch
-
-SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
-OPERATORS = ("nms", "qnms")
+from archdsl.errors import EnvError
+from archdsl.foreign import prepare
 
 
 def import_torchvision() -> ModuleType:
-    """The package torchvision.
+    """The package torchvision, with ``models``, ``datasets`` and ``transforms``.
 
     Raises:
-        ImportError: it is not installed.
+        EnvError: it is not installed, or does not import beside the torch that is.
     """
-    if "torchvision" not in sys.modules and not _real_operators():
-        for name in OPERATORS:
-            if not hasattr(torch.ops.torchvision, name):
-                torch.library.define(f"torchvision::{name}", SCHEMA)
-    import torchvision
-
+    prepare()
+    try:
+        import torchvision
+    except Exception as error:  # beside another torch: OSError, RuntimeError, AttributeError, ...
+        raise _refused("torchvision", error) from error
     return torchvision
 
 
-def _real_operators() -> bool:
-    """Whether the compiled operators load. Loading them twice does nothing, so torchvision may do it again."""
-    spec = importlib.util.find_spec("torchvision")
-    if spec is None or spec.origin is None:
-        raise ImportError("torchvision is not installed")
-    folder = Path(spec.origin).parent
-    for suffix in importlib.machinery.EXTENSION_SUFFIXES:
-        library = folder / f"_C{suffix}"
-        if library.is_file():
-            try:
-                torch.ops.load_library(str(library))
-            except (OSError, RuntimeError):
-                return False
-            return hasattr(torch.ops.torchvision, "nms")
-    return False
+def import_timm() -> ModuleType:
+    """The package timm.
+
+    Raises:
+        EnvError: it is not installed, or does not import beside the torch that is.
+    """
+    import_torchvision()  # which timm imports: a fault of it should have its name
+    try:
+        import timm
+    except Exception as error:
+        raise _refused("timm", error) from error
+    return timm
+
+
+def _refused(name: str, error: Exception) -> EnvError:
+    if isinstance(error, ModuleNotFoundError) and error.name == name:
+        return EnvError(f"{name} is not installed", help=f"pip install {name}")
+    text = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return EnvError(f"{_named(name)} does not import beside {_named('torch')}: {text}",
+                    help="install releases of torch and torchvision that belong together")  # fmt: skip
+
+
+def _named(package: str) -> str:
+    try:
+        return f"{package} {version(package)}"
+    except PackageNotFoundError:
+        return package

@@ -11,7 +11,8 @@ from typing import Any
 
 from torch import nn
 
-from archdsl.errors import ArchError, EnvError, suggest
+from archdsl.errors import ArchError, suggest
+from archdsl.foreign import prepare
 from archdsl.lift.sources import Named
 
 # What torchvision must be told to leave the heads out that only training uses, and not to draw weights slowly.
@@ -27,7 +28,7 @@ def model(source: Named) -> tuple[nn.Module, tuple[int, ...]]:
 
     Raises:
         ArchError: there is no such network, or its code fails.
-        EnvError: the library is not installed.
+        EnvError: the library is not installed, or does not import here.
     """
     makers = {"torchvision": _torchvision, "timm": _timm}
     with warnings.catch_warnings():
@@ -39,19 +40,14 @@ def torchvision_names() -> list[str]:
     """Torchvision's classification networks."""
     from archdsl.emit.vision import import_torchvision
 
-    import_torchvision()
-    from torchvision import models
-
+    models = import_torchvision().models
     return list(models.list_models(module=models))
 
 
 def _torchvision(name: str) -> tuple[nn.Module, tuple[int, ...]]:
-    try:
-        known = torchvision_names()
-    except ImportError as error:
-        raise EnvError("torchvision is not installed", help="pip install torchvision") from error
-    from torchvision import models
+    from archdsl.emit.vision import import_torchvision
 
+    models, known = import_torchvision().models, torchvision_names()
     if name not in known:
         raise ArchError(f"torchvision has no classification network `{name[:60]}`",
                         help=suggest(name[:60], known) or f"it has {', '.join(known[:6])}, …")  # fmt: skip
@@ -67,17 +63,13 @@ def _published(weights: Any) -> int:
 
 
 def _timm(name: str) -> tuple[nn.Module, tuple[int, ...]]:
-    try:
-        from archdsl.emit.vision import import_torchvision
+    from archdsl.emit.vision import import_timm
 
-        import_torchvision()  # timm imports it
-        import timm
-    except ImportError as error:
-        raise EnvError("timm is not installed", help="pip install timm") from error
+    timm = import_timm()
     if not timm.is_model(name):
         raise ArchError(f"timm has no network `{name[:60]}`", help=suggest(name[:60], timm.list_models()))
     made: nn.Module = timm.create_model(name, scriptable=True)
-    size = made.default_cfg.get("input_size", USUAL)  # type: ignore[operator,union-attr]
+    size = made.default_cfg.get("input_size", USUAL)
     return made, tuple(size)
 
 
@@ -121,6 +113,7 @@ def _loaded(path: Path) -> Any:
     module = importlib.util.module_from_spec(spec)
     sys.modules["source"] = module
     sys.path.insert(0, str(path.resolve().parent))  # files import their neighbours
+    prepare()
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from archdsl.errors import ArchError
+from archdsl.foreign import prepare
 
 if TYPE_CHECKING:
     from archdsl.registry.entry import Entry, Kind
@@ -44,6 +45,7 @@ def _own() -> None:
 def _foreign() -> None:
     from importlib.metadata import entry_points  # slow, so only for words that are not ours
 
+    prepare()
     for point in entry_points(group="archdsl.words"):
         try:
             point.load()

@@ -1,4 +1,8 @@
-"""SIGINT and SIGTERM: the first one asks a run to stop after its step, the second one ends it at once."""
+"""SIGINT and SIGTERM: the first one asks a run to stop after its step, the second one ends it at once.
+
+A signal that the parent process ignores stays ignored, as is the convention: `nohup`, and shells that start a command in
+the background, protect it in this way.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +47,8 @@ class StopOnSignal:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            self._before = {s: signal.signal(s, self._on_signal) for s in SIGNALS}
+            heard = [s for s in SIGNALS if signal.getsignal(s) is not signal.SIG_IGN]
+            self._before = {s: signal.signal(s, self._on_signal) for s in heard}
         return self
 
     def __exit__(

@@ -43,6 +43,9 @@ def trained(config: dict[str, Any]) -> dict[str, float]:
 
 def main() -> None:
     """All trials, and their table."""
+    from archdsl.foreign import prepare
+
+    prepare()  # no usage statistics of Ray
     import ray
     from ray import tune
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 from torch import nn
 
 from archdsl.emit.agree import Agreement, Runner, agreement, refusal
 from archdsl.emit.deploy import Form
 from archdsl.emit.onnx.convert import INPUT
+from archdsl.emit.runtime import import_onnxruntime
 
 TYPES = {"torch.float32": 1, "torch.uint8": 2, "torch.float16": 10}  # of onnx.TensorProto
 
@@ -69,6 +69,7 @@ def runner(path: Path, threads: int | None = None) -> Runner:
     Raises:
         ArchError: it does not load the file.
     """
+    onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # fatal: everything else is raised
     if threads:

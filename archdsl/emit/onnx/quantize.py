@@ -13,13 +13,15 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 from archdsl.emit.agree import Runner, asked, refusal
 from archdsl.emit.deploy import Form
 from archdsl.emit.onnx import gate
 from archdsl.emit.onnx.convert import INPUT, quiet
+from archdsl.emit.runtime import import_quantization
 from archdsl.errors import ArchError
+
+tools = import_quantization()
 
 KEPT = frozenset({"LayerNormalization", "GroupNormalization", "InstanceNormalization", "Softmax", "LRN"})
 SMALL = frozenset({"Cast", "Transpose", "Mul", "Add", "Sub", "Div"})  # what normalises images before the network
@@ -63,9 +65,10 @@ def quantize(file: Path, form: Form, opset: int, data: Judged) -> tuple[int, Qua
     before = onnx.load(file)
     try:
         with quiet():
-            quantize_static(
-                file, small, reader, quant_format=QuantFormat.QDQ, per_channel=True, activation_type=QuantType.QInt8,
-                weight_type=QuantType.QInt8, nodes_to_exclude=[n.name for n in _left(before.graph)],
+            tools.quantize_static(
+                file, small, reader, quant_format=tools.QuantFormat.QDQ, per_channel=True,
+                activation_type=tools.QuantType.QInt8, weight_type=tools.QuantType.QInt8,
+                nodes_to_exclude=[n.name for n in _left(before.graph)],
             )  # fmt: skip
     except Exception as error:
         raise refusal(
@@ -98,7 +101,7 @@ def _left(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
             yield node
 
 
-class _Reader(CalibrationDataReader):
+class _Reader(tools.CalibrationDataReader):
     """Batches under the name of the input; counts images."""
 
     def __init__(self, batches: Iterator[np.ndarray]) -> None:

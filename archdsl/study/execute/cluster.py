@@ -7,7 +7,6 @@ file system, a finished run travels back and is put into it, its result last.
 
 from __future__ import annotations
 
-import os
 import secrets
 import socket
 import time
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from archdsl.errors import EnvError
+from archdsl.foreign import prepare
 from archdsl.study.execute.actor import Actor
 from archdsl.study.execute.local import AGAIN, LEAVE, WORK
 from archdsl.study.execute.order import INFRASTRUCTURE, News, Order, Outcome, Ready, Terms
@@ -89,7 +89,6 @@ class Cluster:
                 ray.shutdown()
 
     def _join(self, ray: Any) -> None:
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         _reachable(self.address)
         try:
             ray.init(address=self.address, include_dashboard=False if self.address is None else None,
@@ -233,6 +232,7 @@ def _reachable(address: str | None) -> None:
 
 def _ray() -> Any:
     try:
+        prepare()
         import ray
         import ray.exceptions
     except ImportError as error:

@@ -26,6 +26,8 @@ PATIENCE = 4.0  # seconds for a checkpoint, when the parent is gone
 def main(arguments: list[str]) -> int:
     """Work until the input ends."""
     number, (module, _, function) = int(arguments[0]), arguments[1].partition(":")
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_IGN:  # inherited; a study ends its workers by this signal
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
     talk = _own_output()
     yield_cores()
     orders: queue.Queue[dict[str, Any] | None] = queue.Queue()

@@ -48,20 +48,14 @@ def registered(library: str, net: str) -> list[str]:
     """The names of a published net's weights as its module has them, for files that do not keep an order.
 
     Raises:
-        ImportError: the library is not installed.
+        EnvError: the library is not installed, or does not import here.
     """
     import torch
 
-    from archdsl.emit.vision import import_torchvision
+    from archdsl.emit.vision import import_timm, import_torchvision
 
-    import_torchvision()
+    library_of = {"timm": import_timm, "torchvision": import_torchvision}
+    found: Any = library_of[library]()
     with torch.device("meta"):
-        if library == "timm":
-            import timm
-
-            model: Any = timm.create_model(net)
-        else:
-            from torchvision import models
-
-            model = models.get_model(net)
+        model = found.create_model(net) if library == "timm" else found.models.get_model(net)
     return list(model.state_dict())

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from archdsl.errors import ArchError, EnvError, suggest
+from archdsl.foreign import prepare
 from archdsl.train.transfer.place import ENDINGS
 
 SILENCE = 20.0  # seconds without a byte after which a download is given up
@@ -42,9 +43,7 @@ def folders() -> tuple[Path, ...]:
 def _torchvision(name: str) -> tuple[str, Path]:
     from archdsl.emit.vision import import_torchvision
 
-    import_torchvision()
-    from torchvision import models
-
+    models = import_torchvision().models
     net, _, wanted = name.partition(":")
     known = models.list_models()
     if net not in known:
@@ -83,13 +82,9 @@ def _fetched(name: str, url: str, places: list[Path]) -> Path:
 
 
 def _timm(name: str) -> tuple[str, Path]:
-    from archdsl.emit.vision import import_torchvision
+    from archdsl.emit.vision import import_timm
 
-    import_torchvision()  # which timm imports
-    try:
-        import timm
-    except ImportError as error:
-        raise EnvError(f"timm:{name} needs the package timm", help="pip install timm") from error
+    timm = import_timm()
     net = name.partition(".")[0]
     if not timm.is_model(net):
         raise ArchError(f"timm has no net `{net}`", help=suggest(net, timm.list_models()) or "names are as timm's own")
@@ -112,6 +107,7 @@ def _timm(name: str) -> tuple[str, Path]:
 
 
 def _from_hub(full: str, repository: str) -> Path:
+    prepare()
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
