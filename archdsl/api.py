@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archdsl.emit.canonical import canonical, digest, plain
-from archdsl.errors import ArchError, Diagnostic, Source
+from archdsl.errors import ArchError, Diagnostic, Source, SpecError
 from archdsl.expand import Graph, Setting, Settled, expand, settle
 from archdsl.expand.inspect import too_deep
 from archdsl.expand.overrides import override
@@ -130,11 +130,15 @@ def whole(source: Source, file: ast.File) -> Spec:
         raise too_deep() from None
 
 
-def experiment_of(spec: Spec) -> Experiment:
+def experiment_of(spec: Spec, checked: bool = True) -> Experiment:
     """All that determines a training run of a spec.
 
+    Args:
+        checked: refuse what could not be trained; without it, settings can be read that contradict the data.
+
     Raises:
-        ArchError: it names no data set, or words of it contradict each other.
+        ArchError: it names no data set.
+        SpecError: what ``setting_findings`` has as errors.
         EnvError: the weights to begin with are not there.
     """
     from archdsl.train.experiment import Experiment, fold_data, fold_train
@@ -147,7 +151,23 @@ def experiment_of(spec: Spec) -> Experiment:
 
         init = resolved(train.init)
         train, file = replace(train, init=init), pinned(file, init.sha)
+    found = setting_findings(spec, sources=False) if checked else ()
+    errors = tuple(d for d in found if d.severity == "error")
+    if errors:
+        raise SpecError(errors)
     return Experiment(name, canonical_text(file), data, train, spec.hash)
+
+
+def setting_findings(spec: Spec, sources: bool = True) -> tuple[Diagnostic, ...]:
+    """What `train` would refuse of a spec before its first step (errors), and words without effect (warnings), as far as
+    it is known without torch and without reading data. Labels of parts are checked by ``load``.
+
+    Args:
+        sources: look for the weights of ``init``, too; a finished run is found without them.
+    """
+    from archdsl.train.demands import setting_diagnostics
+
+    return setting_diagnostics(spec.graph.data, spec.graph.train, spec.trace, spec.classes, sources)
 
 
 def setting_lines(space: str, settings: Iterable[Setting]) -> list[str]:

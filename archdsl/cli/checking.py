@@ -148,7 +148,7 @@ def _checked(source: Source, options: Options) -> list[Diagnostic]:
     Raises:
         SpecError: all errors.
     """
-    from archdsl.api import read, whole
+    from archdsl.api import read, setting_findings, whole
     from archdsl.expand.holes import arms
 
     source, file = read(source, input=options.input, classes=options.classes, data=options.data, set=options.sets)
@@ -156,11 +156,12 @@ def _checked(source: Source, options: Options) -> list[Diagnostic]:
     errors: dict[tuple[str, str, object], Diagnostic] = {}
     for _, arm in islice(arms(file), MOST_ARMS):
         try:
-            found, into = whole(source, arm).notes, notes
+            spec = whole(source, arm)
+            found = (*spec.notes, *setting_findings(spec))
         except SpecError as error:
-            found, into = error.diagnostics, errors
+            found = error.diagnostics
         for d in found:
-            into.setdefault((d.code, d.message, d.span), d)
+            (errors if d.severity == "error" else notes).setdefault((d.code, d.message, d.span), d)
     if errors:
         raise SpecError(tuple(errors.values()))
     return list(notes.values())

@@ -65,7 +65,7 @@ def _settings(spec: Spec) -> dict[str, Any]:
     from archdsl.train.listing import flat
 
     try:
-        found = to_json(experiment_of(spec))
+        found = to_json(experiment_of(spec, checked=False))
     except ArchError:
         lines = [*setting_lines("data", spec.graph.data), *setting_lines("train", spec.graph.train)]
         return {" ".join(line.split("(", 1)[0].split()): line.split(" ", 1)[1] for line in lines}

@@ -10,14 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from archdsl.errors import ArchError
 from archdsl.train.augment import colour
 from archdsl.train.augment.each import by_number
 from archdsl.train.augment.geometry import affine, boxes, crop, flip, resized, windows
 from archdsl.train.augment.rand import autoaugment, randaugment, trivialaugment
 from archdsl.train.chance import Chance, Chances
 from archdsl.words.data import changes
-from archdsl.words.data.changes import Augmentation, Colouring, Mixing
+from archdsl.words.data.changes import Augmentation, Mixing
 
 Hole = changes.Cutout | changes.Erasing | changes.Noise
 Stretched = (
@@ -44,29 +43,6 @@ def augment(
         if not isinstance(word, Mixing):
             images = _one(images, word, chances.at(word.name, step, len(images), total, start))
     return images
-
-
-def check(words: tuple[Augmentation, ...], shape: tuple[int, ...]) -> None:
-    """Refuse words that cannot act on images of this shape, or on vectors.
-
-    Raises:
-        ArchError: it names the word.
-    """
-    for word in words:
-        if len(shape) != 3 and not isinstance(word, changes.Mixup):
-            raise ArchError(f"`{word.name}` changes images, and this data has vectors of {shape[0]} numbers",
-                            help="of the augmentations, only mixup acts on vectors")  # fmt: skip
-        if shape[0] != 3 and (
-            isinstance(word, Colouring) or (isinstance(word, changes.Jitter) and (word.saturation or word.hue))
-        ):
-            raise ArchError(f"`{word.name}` changes colours, and these images have {shape[0]} channel",
-                            help="leave it out, or take brightness and contrast, or jitter(saturation=0, hue=0)")  # fmt: skip
-        if isinstance(word, changes.Blur) and word.size // 2 >= min(shape[1:]):
-            raise ArchError(f"`blur({word.size})` mirrors more pixels than an image of {shape[1]}x{shape[2]} has",
-                            help="a smaller size")  # fmt: skip
-        if isinstance(word, changes.Crop) and word.fill == "reflect" and word.pad >= min(shape[1:]):
-            raise ArchError(f"`crop({word.pad}, reflect)` mirrors more pixels than an image of {shape[1]}x{shape[2]} has",
-                            help=f"pad by at most {min(shape[1:]) - 1}")  # fmt: skip
 
 
 def _one(images: Tensor, word: Augmentation, chance: Chance) -> Tensor:
