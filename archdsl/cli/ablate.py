@@ -49,7 +49,9 @@ Baseline = Annotated[
     list[str] | None,
     typer.Option("--baseline", metavar="FACTOR=LEVEL", help="The arm that the others are compared with."),
 ]
-Metric = Annotated[str | None, typer.Option("--metric", metavar="NAME", help="test_accuracy, test_loss, loss, …")]
+Metric = Annotated[
+    str | None, typer.Option("--metric", metavar="NAME", help="test_accuracy, test_loss, valid_accuracy, train_loss, …")
+]
 Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="The folder of runs; `archdsl train` shares it.")]
 Format = Annotated[
     Literal["table", "tsv", "csv", "json", "jsonl", "md", "latex"], typer.Option("--format", help="How to print.")
@@ -114,9 +116,8 @@ def command(
     ] = "auto",
 ) -> None:
     """Run an ablation: paired seeds, every run kept and shared, a table with honest statistics."""
-    from archdsl.study.arms import arms_of
     from archdsl.study.conduct import Conduct
-    from archdsl.study.plan import cells
+    from archdsl.study.plan import planned
     from archdsl.study.planning import amount
     from archdsl.study.select import Choice, select
     from archdsl.train.runs import check_writable
@@ -126,8 +127,8 @@ def command(
         time_limit,
     ))  # fmt: skip
     amount(detect or "1%")
-    arms = arms_of(chosen)
-    conduct = Conduct(arms, cells(arms, chosen.seeds), runs)
+    arms, every = planned(chosen)
+    conduct = Conduct(arms, every, runs)
     if dry_run:
         _preview(chosen, conduct, jobs, device, format, detect)
         return

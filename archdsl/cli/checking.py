@@ -127,19 +127,10 @@ def check_one(what: str | Source, options: Options) -> Done:
 
 def _study(path: Path) -> tuple[Diagnostic, ...]:
     """The findings of a study: of the file, or of the experiments that it describes."""
-    from archdsl.study.arms import arms_of
-    from archdsl.study.file import study_of
-    from archdsl.study.findings import in_file, placed
+    from archdsl.study.findings import study_findings
     from archdsl.syntax.read import read_text
 
-    source = Source(str(path), read_text(path))
-    try:
-        arms_of(study_of(source.text, source.name, path.stem, path.parent))
-    except SpecError as error:
-        return tuple(in_file(source, d) for d in error.diagnostics)
-    except ArchError as error:
-        return (placed(source, error),)
-    return ()
+    return study_findings(read_text(path), path)
 
 
 def _checked(source: Source, options: Options) -> list[Diagnostic]:

@@ -88,7 +88,7 @@ def _accuracies(found: Found, out: Path) -> list[float]:
     elif out.is_dir():
         listed = [r.figures for r in rows(out)]
         done = [
-            f["accuracy"]
+            f["test_accuracy"]
             for f in listed
             if f["status"] == "finished" and f["hash"] == found.spec.hash[: len(f["hash"] or "-")]
         ]

@@ -48,16 +48,15 @@ def command(
 ) -> None:
     """Print the table of a study, done or half done, and write its HTML report."""
     from archdsl.cli.ablate import report, results_of
-    from archdsl.study.arms import arms_of
     from archdsl.study.conduct import Conduct
-    from archdsl.study.plan import cells
+    from archdsl.study.plan import planned
     from archdsl.study.select import Choice, select
 
     chosen = select(study, Choice(
         out or (), into or (), design, seeds, data, set or (), where or (), match, baseline or (), metric,
     ))  # fmt: skip
-    arms = arms_of(chosen)
-    conduct = Conduct(arms, cells(arms, chosen.seeds), _runs(study, runs))
+    arms, every = planned(chosen)
+    conduct = Conduct(arms, every, _runs(study, runs))
     report(results_of(chosen, conduct), chosen, conduct.runs, format, html, False, detect, each)
 
 

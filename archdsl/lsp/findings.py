@@ -19,6 +19,7 @@ _LEVELS = {
     "error": types.DiagnosticSeverity.Error, "warning": types.DiagnosticSeverity.Warning,
     "note": types.DiagnosticSeverity.Information,
 }  # fmt: skip
+MOST_ARMS = 64  # of a study, so that its experiments are looked at while its file is edited
 _TAGS = {"A501": [types.DiagnosticTag.Unnecessary]}
 
 
@@ -76,12 +77,13 @@ def _related(version: Version, what: str, span: Span) -> types.DiagnosticRelated
 
 
 def study_diagnostics(text: str, path: Path, encoding: str) -> list[types.Diagnostic]:
-    """What is wrong with a study file: the first thing, with its place."""
-    from archdsl.study.findings import file_findings
+    """What is wrong with a study file, and of a study of few arms, with its experiments."""
+    from archdsl.study.findings import study_findings
 
     places, found = Places(text, encoding), []
-    for d in file_findings(text, path):
-        place = places.range(d.span.start, d.span.end) if d.span else places.range(0, len(places.line(0)))
-        message = f"{d.message}\nhelp: {d.help}" if d.help else d.message
-        found.append(types.Diagnostic(place, message, types.DiagnosticSeverity.Error, d.code, source="archdsl"))
+    for d in study_findings(text, path, MOST_ARMS):
+        here = d.span is not None and d.span.source.text == text
+        place = places.range(d.span.start, d.span.end) if d.span and here else places.range(0, len(places.line(0)))
+        message = "\n".join((d.message, *d.notes, *([f"help: {d.help}"] if d.help else [])))
+        found.append(types.Diagnostic(place, message, _LEVELS[d.severity], d.code, source="archdsl"))
     return found

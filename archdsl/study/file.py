@@ -16,7 +16,10 @@ MOST_BYTES = 65_536  # as a spec's text
 MOST_SEEDS = 10_000
 ENGINES = ("local", "ray")
 MATCHES = ("params", "macs")
-METRICS = ("test_accuracy", "test_loss", "valid_accuracy", "best_valid_accuracy", "accuracy", "loss")
+METRICS = (
+    "test_accuracy", "test_loss", "valid_accuracy", "valid_loss", "best_valid_accuracy", "train_accuracy", "train_loss",
+)  # fmt: skip
+RENAMED = {"accuracy": "train_accuracy", "loss": "train_loss"}  # metrics that had a name of two meanings
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class StudyFile:
     precision: str = "auto"
     time_limit: float | None = None
     folder: Path = Path()
+    notes: tuple[str, ...] = ()
 
 
 KEYS = (
@@ -88,6 +92,13 @@ def study_of(text: str, where: str = "<study>", name: str = "study", folder: Pat
         raise ArchError(f"{where}: the YAML nests too deep") from None
     pairs = reader.mapping(root, KEYS)
     return StudyFile(**reader.fields(pairs, name), folder=folder if folder is not None else Path())
+
+
+def metric(name: str) -> tuple[str, tuple[str, ...]]:
+    """The metric that a name means, and a note where it is an old name."""
+    if name not in RENAMED:
+        return name, ()
+    return RENAMED[name], (f"the metric `{name}` is that of training, and is called `{RENAMED[name]}` now",)
 
 
 def called(text: str) -> str:
@@ -148,12 +159,13 @@ class _Reader:
                 case "baseline":
                     found["baseline"] = {k: self.scalar(v) for k, (_, v) in self.mapping(node).items()}
                 case "engine" | "match" | "metric":
-                    known = {"engine": ENGINES, "match": MATCHES, "metric": METRICS}[key]
+                    known = {"engine": ENGINES, "match": MATCHES, "metric": (*METRICS, *RENAMED)}[key]
                     found[key] = self.one_of(node, key, known)
                 case "time_limit":
                     found[key] = self.number(node)
                 case _:
                     found[key] = self.scalar(node)
+        found["metric"], found["notes"] = metric(found.get("metric", METRICS[0]))
         return found
 
     def mapping(self, node: Any, known: tuple[str, ...] = ()) -> dict[str, tuple[Any, Any]]:
@@ -218,5 +230,6 @@ class _Reader:
     def one_of(self, node: Any, key: str, known: tuple[str, ...]) -> str:
         value = self.scalar(node)
         if value not in known:
-            self.fail(node, f"`{key}` is one of {', '.join(known)}", suggest(value, known))
+            shown = [k for k in known if k not in RENAMED]
+            self.fail(node, f"`{key}` is one of {', '.join(shown)}", suggest(value, shown))
         return value

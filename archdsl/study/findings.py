@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from archdsl.errors import ArchError, Diagnostic, Source, Span
+from archdsl.errors import ArchError, Diagnostic, Source, Span, SpecError
 from archdsl.study.file import study_of
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 CODE = "study"
 _PLACE = re.compile(r":(\d+):(\d+): ")
+_KEYS = {"the metric ": "metric", "`where: ": "where", "`baseline`": "baseline"}  # how a complaint on a key begins
 _BASE = re.compile(r"^base[ \t]*:", re.MULTILINE)
 
 
@@ -22,13 +23,28 @@ def is_study(text: str) -> bool:
     return _BASE.search(text) is not None
 
 
-def file_findings(text: str, path: Path) -> tuple[Diagnostic, ...]:
-    """The first thing that is wrong with the text of a study file; what it describes is not looked at."""
+def study_findings(text: str, path: Path, most: int | None = None) -> tuple[Diagnostic, ...]:
+    """What is wrong with a study: the first thing of its file, or what would be refused of its experiments before a first
+    step; else the notes on words without effect, as warnings.
+
+    Args:
+        most: arms up to which experiments are looked at; None looks at all of them.
+    """
+    from archdsl.study.arms import arms_of, count_arms
+    from archdsl.study.plan import cells, check_metric, without_effect
+
+    source = Source(str(path), text)
     try:
-        study_of(text, str(path), path.stem, path.parent)
+        study = study_of(text, source.name, path.stem, path.parent)
+        if most is not None and count_arms(study) > most:
+            return ()
+        arms = arms_of(study)
+        check_metric(study.metric, arms, cells(arms, study.seeds[:1]))
+    except SpecError as error:
+        return tuple(in_file(source, d) for d in error.diagnostics)
     except ArchError as error:
-        return (placed(Source(str(path), text), error),)
-    return ()
+        return (placed(source, error),)
+    return tuple(Diagnostic(CODE, note, severity="warning") for note in without_effect(arms))
 
 
 def placed(source: Source, error: ArchError) -> Diagnostic:
@@ -36,7 +52,10 @@ def placed(source: Source, error: ArchError) -> Diagnostic:
     message = error.message.removeprefix(source.name)
     said = _PLACE.match(message)
     if said is None:
-        return Diagnostic(CODE, message.removeprefix(": "), help=error.help)
+        key = next((k for begin, k in _KEYS.items() if message.startswith(begin)), None)
+        line_of = key and re.search(rf"^{key}[ \t]*:[^\n]*", source.text, re.MULTILINE)
+        span = Span(source, *line_of.span()) if line_of else None
+        return Diagnostic(CODE, message.removeprefix(": "), span, error.help)
     line, column = int(said[1]), int(said[2])
     starts = [0, *(n + 1 for n, c in enumerate(source.text) if c == "\n")]
     start = min(starts[min(line, len(starts)) - 1] + column - 1, len(source.text))

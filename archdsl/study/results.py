@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,8 @@ class ArmResult:
     how many of the planned runs are finished, diverged, failed, oom, timeout, interrupted, running, foreign, missing.
     folders: the run folders by seed.
     comparison: with the reference, seed by seed, None for the reference itself. p: its sign-flip p, Holm-adjusted
-    over all comparisons of the study.
+    over all comparisons of the study. twin: the arm before it that is the same experiment, "" where there is none; its
+    comparison counts once.
     """
 
     arm: Arm
@@ -38,6 +39,7 @@ class ArmResult:
     folders: Mapping[int, Path]
     comparison: Comparison | None = None
     p: float | None = None
+    twin: str = ""
 
     @property
     def name(self) -> str:
@@ -81,6 +83,11 @@ class Results:
         return sum(a.planned for a in self.arms)
 
     @property
+    def compared(self) -> tuple[ArmResult, ...]:
+        """The arms that are compared with the reference, each experiment once."""
+        return tuple(a for a in self.arms[1:] if a.comparison is not None and not a.twin)
+
+    @property
     def higher_is_better(self) -> bool:
         """Whether more of the metric is good: so for accuracies, not for losses."""
         return self.metric.endswith(HIGHER_IS_BETTER)
@@ -93,12 +100,18 @@ def results(
     own = [[c for c in every if c.arm == n] for n in range(len(arms.arms))]
     raw = [_arm(arm, cells, found, metric) for arm, cells in zip(arms.arms, own, strict=True)]
     first = raw[0]
+    twins = _twins(own)
     compared = [compare(a.values, first.values, (a.name, first.name)) for a in raw[1:]]
-    adjusted = holm([c.p if c.n else None for c in compared])
-    rest = [
-        ArmResult(a.arm, a.planned, a.values, a.figures, a.states, a.folders, c, p)
-        for a, c, p in zip(raw[1:], compared, adjusted, strict=True)
-    ]
+    counted = [twin is None for twin in twins[1:]]
+    adjusted = holm([c.p if c.n and once else None for c, once in zip(compared, counted, strict=True)])
+    rest: list[ArmResult] = []
+    for a, c, p, twin in zip(raw[1:], compared, adjusted, twins[1:], strict=True):
+        if twin is None:
+            rest.append(replace(a, comparison=c, p=p))
+        elif twin == 0:  # nothing can be compared with itself
+            rest.append(replace(a, twin=first.name))
+        else:
+            rest.append(replace(a, comparison=c, p=rest[twin - 1].p, twin=raw[twin].name))
     counts = Counter(tuple(sorted(f.conditions.items())) for f in found.values() if f.status in ENDED)
     current = max(counts, key=lambda c: (counts[c], c), default=())
     failures = tuple(
@@ -109,6 +122,16 @@ def results(
         title, metric, tuple(seeds), arms.factors, arms.design.name, arms.design.aliases, (first, *rest),
         {k: dict(current).get(k, "") for k in CONDITIONS}, _notes(arms), failures,
     )  # fmt: skip
+
+
+def _twins(own: Sequence[Sequence[Cell]]) -> list[int | None]:
+    """For each arm the first one that has the same runs, None where that is itself."""
+    seen: dict[tuple[str, ...], int] = {}
+    found: list[int | None] = []
+    for number, cells in enumerate(own):
+        before = seen.setdefault(tuple(c.key for c in cells), number)
+        found.append(None if before == number else before)
+    return found
 
 
 def _notes(arms: Arms) -> tuple[str, ...]:

@@ -114,7 +114,9 @@ def augment_findings(words: Iterable[Augmentation], shape: Shape) -> Iterator[Fi
             yield Finding(f"`{word.name}` changes colours, and these images have {shape[0]} channel",
                           "leave it out, or take brightness and contrast, or jitter(saturation=0, hue=0)", word)  # fmt: skip
         if isinstance(word, Blur) and word.size // 2 >= min(shape[1:]):
-            yield Finding(f"`blur({word.size})` mirrors more pixels than an image of {size} has", "a smaller size", word)
+            yield Finding(
+                f"`blur({word.size})` mirrors more pixels than an image of {size} has", "a smaller size", word
+            )
         if isinstance(word, Crop) and word.fill == "reflect" and word.pad >= min(shape[1:]):
             yield Finding(f"`crop({word.pad}, reflect)` mirrors more pixels than an image of {size} has",
                           f"pad by at most {min(shape[1:]) - 1}", word)  # fmt: skip
@@ -166,7 +168,8 @@ def length_findings(train: TrainSettings, steps: Steps) -> Iterator[Finding]:
     slow = train.lookahead
     if slow is not None and slow.every > count:
         yield Finding(f"`lookahead({slow.every})` never moves the slow weights: the run has {count:,} steps, and the "
-                      "initial weights would be tested", "fewer steps between two moves, or more epochs", "lookahead")  # fmt: skip
+                      "initial weights would be tested", "fewer steps between two moves, or more epochs",
+                      "lookahead")  # fmt: skip
 
 
 # -- from findings to diagnostics ----------------------------------------------------------------------------------

@@ -43,7 +43,8 @@ def settings_effects(data: DataSettings | None, train: TrainSettings, steps: Len
         data: None where the text names no data set.
         steps: the length of the run, where it is known.
     """
-    for word in (*data.augment, *data.corrupt) if data is not None else ():
+    words: tuple[Augmentation | Corruption, ...] = (*data.augment, *data.corrupt) if data is not None else ()
+    for word in words:
         if _idle(word):
             yield _warning(f"`{type(word).__name__.lower()}` changes nothing: its strength is 0", word)
     yield from _averages(train)
@@ -78,7 +79,9 @@ def _averages(train: TrainSettings) -> Iterator[Finding]:
         yield _warning("`ema(0)` has no effect: its average is the weights themselves", "ema")
     slow = train.lookahead
     if slow is not None and slow.alpha == 1:
-        yield _warning("`lookahead` has no effect: with alpha 1 the slow weights are the weights themselves", "lookahead")
+        yield _warning(
+            "`lookahead` has no effect: with alpha 1 the slow weights are the weights themselves", "lookahead"
+        )
     if train.biaslr is not None and train.biaslr.scale == 1:
         yield _warning("`biaslr(1)` has no effect: biases have the rate of all others anyway", "biaslr")
     if train.layerdecay == 1:
@@ -97,7 +100,8 @@ def _schedule(train: TrainSettings, steps: Length | None) -> Iterator[Finding]:
             yield _warning("`plateau` has no effect: `least` of 1 keeps the rate", "schedule")
         elif schedule.epochs + 1 >= train.epochs:
             yield _warning(f"`plateau({schedule.epochs})` has no effect: it acts in epoch {schedule.epochs + 2} at the "
-                           f"earliest, and the run has {train.epochs}", "schedule", "fewer epochs of waiting, or more epochs")  # fmt: skip
+                           f"earliest, and the run has {train.epochs}", "schedule",
+                           "fewer epochs of waiting, or more epochs")  # fmt: skip
         return
     per_epoch = steps.per_epoch if steps is not None else _PROXY
     whole = steps.of(train) if steps is not None else per_epoch * train.epochs

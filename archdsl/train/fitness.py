@@ -204,7 +204,9 @@ def _optimised(train: TrainSettings, left: list[Parameter]) -> Iterator[Finding]
     if isinstance(train.clip, Agc):
         last = weights[-1].name.rpartition(".")[0] if weights else ""
         if all(p.name.rpartition(".")[0] == last for p in left):
-            yield _idle("`agc` has no effect: it leaves the last layer with weights alone, and nothing else is trained", "clip")
+            yield _idle(
+                "`agc` has no effect: it leaves the last layer with weights alone, and nothing else is trained", "clip"
+            )
     if train.biaslr is not None:
         norms = "norm" if train.biaslr.norms else ""
         biases = [p for p in left if p.last == "bias" and (not norms or norms in p.row.op.entry.traits)]

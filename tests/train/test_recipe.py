@@ -228,7 +228,9 @@ def test_a_run_is_evaluated_by_the_views_that_it_was_tested_by(tmp_path: Path) -
 
 
 def test_the_shipped_spec_trains_on_the_embedded_data() -> None:
-    spec = load("specs/airbench94.arch", data="fashion-mini subset(384)", set=["train.steps=6", "train.batch=64"])
+    spec = load(
+        "specs/airbench94.arch", data="fashion-mini", set=["data.subset=384", "train.steps=6", "train.batch=64"]
+    )
     experiment = experiment_of(spec)
     used = {w.entry.name for w in (*spec.graph.data, *spec.graph.train)}
     assert used >= {"flip", "crop", "lookahead", "biaslr", "tta", "triangle", "smooth"}

@@ -136,7 +136,7 @@ def _together(
 def _note(order: Order, terms: Terms, message: str) -> None:
     """Leave in the store that the run failed, and why."""
     device, plan = plan_of(terms)
-    experiment = experiment_of(load(Source(f"{order.name}.arch", order.text)))
+    experiment = experiment_of(load(Source(f"{order.name}.arch", order.text)), checked=False)
     folder = RunFolder.open(Path(terms.out), experiment)
     try:
         folder.describe(str(device), asdict(plan), {})
