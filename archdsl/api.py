@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -167,7 +167,25 @@ def setting_findings(spec: Spec, sources: bool = True) -> tuple[Diagnostic, ...]
     """
     from archdsl.train.demands import setting_diagnostics
 
-    return setting_diagnostics(spec.graph.data, spec.graph.train, spec.trace, spec.classes, sources)
+    found = setting_diagnostics(spec.graph.data, spec.graph.train, spec.trace, spec.classes)
+    return (*found, *_sources(spec)) if sources else found
+
+
+def _sources(spec: Spec) -> Iterator[Diagnostic]:
+    """Weights to begin with that are not there, or are others than the text says. Those of a model zoo are looked for when
+    the run begins.
+    """
+    from archdsl.train.demands import REFUSED
+    from archdsl.train.transfer.place import ZOOS, verified
+    from archdsl.words.train.values import Init
+
+    for setting in spec.graph.train:
+        init = setting.value
+        if isinstance(init, Init) and init.source.partition(":")[0] not in ZOOS:
+            try:
+                verified(init.source, init.sha)
+            except ArchError as error:
+                yield Diagnostic(REFUSED, error.message, setting.span, error.help)
 
 
 def setting_lines(space: str, settings: Iterable[Setting]) -> list[str]:

@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 def _settings(graph: Graph, trace: Trace, classes: int) -> tuple[Diagnostic, ...]:
     """What training would refuse, and words without effect. The weights of ``init`` are not looked for: that reads files."""
-    return setting_diagnostics(graph.data, graph.train, trace, classes, sources=False)
+    return setting_diagnostics(graph.data, graph.train, trace, classes)
 
 
 class PerUnit(Generic[T]):

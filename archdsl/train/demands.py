@@ -196,15 +196,12 @@ def refuse_unfit(experiment: Experiment, images: int | None = None) -> None:
 
 
 def setting_diagnostics(
-    data: tuple[Setting, ...], train: tuple[Setting, ...], trace: Trace, classes: int, sources: bool = True
+    data: tuple[Setting, ...], train: tuple[Setting, ...], trace: Trace, classes: int
 ) -> tuple[Diagnostic, ...]:
     """What is wrong with the data and train words of a text, and which of them have no effect.
 
     A text without a data set is one that gets its data on the command line: what depends on the data is not looked at.
     Words that contradict each other (``fold_train``) hide what else there is.
-
-    Args:
-        sources: look for the weights of ``init``, too.
     """
     from archdsl.train.fitness import network_findings
 
@@ -217,8 +214,6 @@ def setting_diagnostics(
     found: list[Finding] = []
     if data_settings is not None:
         found += settings_findings(data_settings, train_settings)
-    if sources:
-        found += init_findings(train_settings)
     steps = steps_of(data_settings, train_settings)
     if not found:
         found += settings_effects(data_settings, train_settings, steps)
@@ -238,15 +233,3 @@ def _span(about: Any, words: Iterable[Setting]) -> Span | None:
         if word.value is about or (isinstance(about, str) and about in (word.entry.slot, word.entry.name)):
             return word.span
     return next((w.span for w in words if not isinstance(about, str) and w.value == about), None)
-
-
-def init_findings(train: TrainSettings) -> Iterator[Finding]:
-    """Weights to begin with that are not there. Those of a model zoo are looked for when the run begins."""
-    from archdsl.train.transfer.place import ZOOS, verified
-
-    if train.init is None or train.init.source.partition(":")[0] in ZOOS:
-        return
-    try:
-        verified(train.init.source, train.init.sha)
-    except ArchError as error:
-        yield Finding(error.message, error.help, "init")

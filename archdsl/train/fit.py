@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from archdsl.errors import EnvError
+from archdsl.errors import EnvError, InternalError
 from archdsl.train.events import (
     Diverged,
     EpochDone,
@@ -198,7 +198,8 @@ class Keeper:
             late = isinstance(event, Progress) and time.monotonic() - self.saved > SAVE_EVERY
             if late or isinstance(event, EpochDone | Stopped | TimedOut):
                 self.save(training)
-        assert event is not None, "the loop ends with an event"
+        if event is None:
+            raise InternalError("the training loop ended without an event")
         if self.folder is not None and isinstance(event, Finished | Diverged):
             self.folder.finish(merged_state(training.model), outcome(event))
         elif self.folder is not None and isinstance(event, TimedOut):

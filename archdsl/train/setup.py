@@ -32,6 +32,7 @@ from archdsl.train.transfer.read import trace_of
 from archdsl.train.tuning import Frozen, check_left, frozen, scales
 from archdsl.train.world import World
 from archdsl.words.data.sets import IMAGENET_MEAN, IMAGENET_STD
+from archdsl.words.foreign import is_foreign
 
 if TYPE_CHECKING:
     from archdsl.train.fit import Wish
@@ -121,8 +122,10 @@ def _net(
     """The form of the net that runs, the plan as far as it can be kept here, and why it could not be."""
     settings, device, alone, why = experiment.train, normal.scale.device, world.size == 1, ""
     # One process whose data lies on the device can replay its steps; gradients of several are summed by their own stream.
-    # A part that thaws changes what a step does.
-    graph = plan.graph and alone and isinstance(train, Resident) and not still.thaws
+    # A part that thaws changes what a step does; words of other packages may do what no graph can hold.
+    words = (settings.optimizer, settings.schedule, *experiment.data.augment)
+    known = not any(is_foreign(word) for word in words)
+    graph = plan.graph and alone and isinstance(train, Resident) and not still.thaws and known
     compiles = plan.compile and alone
     plan = replace(plan, graph=graph, compile=compiles, native=plan.native and not compiles)
     net = fast(model, plan) if isinstance(model, fx.GraphModule) and not settings.spred else model
