@@ -127,7 +127,7 @@ def check_one(what: str | Source, options: Options) -> Done:
 
 def _study(path: Path) -> tuple[Diagnostic, ...]:
     """The findings of a study: of the file, or of the experiments that it describes."""
-    from archdsl.study.findings import study_findings
+    from archdsl.study.checks import study_findings
     from archdsl.syntax.read import read_text
 
     return study_findings(read_text(path), path)

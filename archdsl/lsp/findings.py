@@ -12,6 +12,8 @@ from archdsl.codes import CODES
 from archdsl.lsp.places import Places
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from archdsl.errors import Diagnostic, Span
     from archdsl.lsp.document import Version
 
@@ -19,7 +21,6 @@ _LEVELS = {
     "error": types.DiagnosticSeverity.Error, "warning": types.DiagnosticSeverity.Warning,
     "note": types.DiagnosticSeverity.Information,
 }  # fmt: skip
-MOST_ARMS = 64  # of a study, so that its experiments are looked at while its file is edited
 _TAGS = {"A501": [types.DiagnosticTag.Unnecessary]}
 
 
@@ -76,12 +77,12 @@ def _related(version: Version, what: str, span: Span) -> types.DiagnosticRelated
     return types.DiagnosticRelatedInformation(location, what if what[:1] != "`" else f"in {what}")
 
 
-def study_diagnostics(text: str, path: Path, encoding: str) -> list[types.Diagnostic]:
-    """What is wrong with a study file, and of a study of few arms, with its experiments."""
-    from archdsl.study.findings import study_findings
-
+def study_diagnostics(
+    text: str, path: Path, encoding: str, check: Callable[[str, Path], Iterable[Diagnostic]]
+) -> list[types.Diagnostic]:
+    """What ``check`` finds wrong with a study file."""
     places, found = Places(text, encoding), []
-    for d in study_findings(text, path, MOST_ARMS):
+    for d in check(text, path):
         here = d.span is not None and d.span.source.text == text
         place = places.range(d.span.start, d.span.end) if d.span and here else places.range(0, len(places.line(0)))
         message = "\n".join((d.message, *d.notes, *([f"help: {d.help}"] if d.help else [])))

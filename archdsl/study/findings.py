@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from archdsl.errors import ArchError, Diagnostic, Source, Span, SpecError
+from archdsl.errors import ArchError, Diagnostic, Source, Span
 from archdsl.study.file import study_of
 
 if TYPE_CHECKING:
@@ -23,28 +23,13 @@ def is_study(text: str) -> bool:
     return _BASE.search(text) is not None
 
 
-def study_findings(text: str, path: Path, most: int | None = None) -> tuple[Diagnostic, ...]:
-    """What is wrong with a study: the first thing of its file, or what would be refused of its experiments before a first
-    step; else the notes on words without effect, as warnings.
-
-    Args:
-        most: arms up to which experiments are looked at; None looks at all of them.
-    """
-    from archdsl.study.arms import arms_of, count_arms
-    from archdsl.study.plan import cells, check_metric, without_effect
-
-    source = Source(str(path), text)
+def file_findings(text: str, path: Path) -> tuple[Diagnostic, ...]:
+    """The first thing that is wrong with the text of a study file; what it describes is not looked at."""
     try:
-        study = study_of(text, source.name, path.stem, path.parent)
-        if most is not None and count_arms(study) > most:
-            return ()
-        arms = arms_of(study)
-        check_metric(study.metric, arms, cells(arms, study.seeds[:1]))
-    except SpecError as error:
-        return tuple(in_file(source, d) for d in error.diagnostics)
+        study_of(text, str(path), path.stem, path.parent)
     except ArchError as error:
-        return (placed(source, error),)
-    return tuple(Diagnostic(CODE, note, severity="warning") for note in without_effect(arms))
+        return (placed(Source(str(path), text), error),)
+    return ()
 
 
 def placed(source: Source, error: ArchError) -> Diagnostic:
