@@ -7,13 +7,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archdsl.emit.canonical import canonical, digest, plain
-from archdsl.errors import ArchError, Diagnostic, Source
+from archdsl.errors import ArchError, Diagnostic, Source, SpecError
 from archdsl.expand import Graph, Setting, Settled, expand, given, settle
 from archdsl.expand.inspect import too_deep
 from archdsl.expand.overrides import override
@@ -147,12 +147,16 @@ def whole(source: Source, file: ast.File, declared: tuple[tuple[int, ...], int] 
         raise too_deep() from None
 
 
-def experiment_of(spec: Spec) -> Experiment:
+def experiment_of(spec: Spec, checked: bool = True) -> Experiment:
     """All that determines a training run of a spec, but for the fingerprint of its data: ``archdsl.train.identify`` looks at
     that.
 
+    Args:
+        checked: refuse what could not be trained; without it, settings can be read that contradict the data.
+
     Raises:
-        ArchError: it names no data set, or words of it contradict each other.
+        ArchError: it names no data set.
+        SpecError: what ``setting_findings`` has as errors.
         EnvError: the weights to begin with are not there.
     """
     from archdsl.train.experiment import Experiment, fold_data, fold_train
@@ -165,6 +169,10 @@ def experiment_of(spec: Spec) -> Experiment:
 
         init = resolved(train.init)
         train, file = replace(train, init=init), pinned(file, init.sha)
+    found = setting_findings(spec, sources=False) if checked else ()
+    errors = tuple(d for d in found if d.severity == "error")
+    if errors:
+        raise SpecError(errors)
     text = canonical_text(file)
     if data.own:
         return Experiment(name, text, data, train, _hash(spec, placeless=True), spec.hash)
@@ -174,6 +182,36 @@ def experiment_of(spec: Spec) -> Experiment:
 def _hash(spec: Spec, placeless: bool = False) -> str:
     settings = [*setting_lines("data", spec.graph.data, placeless), *_train_lines(spec.graph.train)]
     return digest(canonical(spec.trace, spec.classes, settings))[:HASH_DIGITS]
+
+
+def setting_findings(spec: Spec, sources: bool = True) -> tuple[Diagnostic, ...]:
+    """What `train` would refuse of a spec before its first step (errors), and words without effect (warnings), as far as
+    it is known without torch and without reading data. Labels of parts are checked by ``load``.
+
+    Args:
+        sources: look for the weights of ``init``, too; a finished run is found without them.
+    """
+    from archdsl.train.demands import setting_diagnostics
+
+    found = setting_diagnostics(spec.graph.data, spec.graph.train, spec.trace, spec.classes)
+    return (*found, *_sources(spec)) if sources else found
+
+
+def _sources(spec: Spec) -> Iterator[Diagnostic]:
+    """Weights to begin with that are not there, or are others than the text says. Those of a model zoo are looked for when
+    the run begins.
+    """
+    from archdsl.train.demands import REFUSED
+    from archdsl.train.transfer.place import ZOOS, verified
+    from archdsl.words.train.values import Init
+
+    for setting in spec.graph.train:
+        init = setting.value
+        if isinstance(init, Init) and init.source.partition(":")[0] not in ZOOS:
+            try:
+                verified(init.source, init.sha)
+            except ArchError as error:
+                yield Diagnostic(REFUSED, error.message, setting.span, error.help)
 
 
 def setting_lines(space: str, settings: Iterable[Setting], placeless: bool = False) -> list[str]:

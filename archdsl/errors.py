@@ -120,6 +120,10 @@ class ArchError(Exception):
         return f"{self.message}\nhelp: {self.help}" if self.help else self.message
 
 
+class InternalError(Exception):
+    """A state that cannot be: a fault of archdsl itself, whatever it was given. A shell sees 1."""
+
+
 class EnvError(ArchError):
     """The environment cannot do it: no such device, no data, no space."""
 

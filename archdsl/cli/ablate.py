@@ -52,7 +52,9 @@ Baseline = Annotated[
     list[str] | None,
     typer.Option("--baseline", metavar="FACTOR=LEVEL", help="The arm that the others are compared with."),
 ]
-Metric = Annotated[str | None, typer.Option("--metric", metavar="NAME", help="test_accuracy, test_loss, loss, …")]
+Metric = Annotated[
+    str | None, typer.Option("--metric", metavar="NAME", help="test_accuracy, test_loss, valid_accuracy, train_loss, …")
+]
 Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="The folder of runs; `archdsl train` shares it.")]
 Format = Annotated[
     Literal["table", "tsv", "csv", "json", "jsonl", "md", "latex"], typer.Option("--format", help="How to print.")
@@ -118,9 +120,8 @@ def command(
     ] = "auto",
 ) -> None:
     """Run an ablation: paired seeds, every run kept and shared, a table with honest statistics."""
-    from archdsl.study.arms import arms_of
     from archdsl.study.conduct import Conduct
-    from archdsl.study.plan import away, cells
+    from archdsl.study.plan import away, cells, planned
     from archdsl.study.planning import amount
     from archdsl.study.select import Choice, select
     from archdsl.train.runs import check_writable
@@ -130,9 +131,9 @@ def command(
         time_limit,
     ))  # fmt: skip
     amount(detect or "1%")
-    arms = arms_of(chosen)
+    arms, every = planned(chosen, runs, data_root)
     asked = Asked(chosen.precision, device)
-    conduct = Conduct(arms, cells(arms, chosen.seeds, runs, data_root), runs)
+    conduct = Conduct(arms, every, runs)
     missing_data = away(conduct.every, data_root)
     for name in missing_data if not quiet else ():
         print(f"note: the data set {name} is not on this machine; " + (

@@ -128,19 +128,10 @@ def check_one(what: str | Source, options: Options) -> Done:
 
 def _study(path: Path) -> tuple[Diagnostic, ...]:
     """The findings of a study: of the file, or of the experiments that it describes."""
-    from archdsl.study.arms import arms_of
-    from archdsl.study.file import study_of
-    from archdsl.study.findings import in_file, placed
+    from archdsl.study.checks import study_findings
     from archdsl.syntax.read import read_text
 
-    source = Source(str(path), read_text(path))
-    try:
-        arms_of(study_of(source.text, source.name, path.stem, path.parent))
-    except SpecError as error:
-        return tuple(in_file(source, d) for d in error.diagnostics)
-    except ArchError as error:
-        return (placed(source, error),)
-    return ()
+    return study_findings(read_text(path), path)
 
 
 def _checked(source: Source, options: Options) -> list[Diagnostic]:
@@ -149,7 +140,7 @@ def _checked(source: Source, options: Options) -> list[Diagnostic]:
     Raises:
         SpecError: all errors.
     """
-    from archdsl.api import read, whole
+    from archdsl.api import read, setting_findings, whole
     from archdsl.expand.holes import arms
 
     source, file = read(source, input=options.input, classes=options.classes, data=options.data, set=options.sets)
@@ -157,11 +148,12 @@ def _checked(source: Source, options: Options) -> list[Diagnostic]:
     errors: dict[tuple[str, str, object], Diagnostic] = {}
     for _, arm in islice(arms(file), MOST_ARMS):
         try:
-            found, into = whole(source, arm).notes, notes
+            spec = whole(source, arm)
+            found = (*spec.notes, *setting_findings(spec))
         except SpecError as error:
-            found, into = error.diagnostics, errors
+            found = error.diagnostics
         for d in found:
-            into.setdefault((d.code, d.message, d.span), d)
+            (errors if d.severity == "error" else notes).setdefault((d.code, d.message, d.span), d)
     if errors:
         raise SpecError(tuple(errors.values()))
     return list(notes.values())

@@ -71,7 +71,9 @@ def _settings(side: Found, runs: bool) -> dict[str, Any]:
 
     spec, known = side.spec, side.run.settings if side.run is not None else {}
     try:
-        found: Mapping[str, Any] = known if "data" in known and "train" in known else to_json(experiment_of(spec))
+        found: Mapping[str, Any] = (
+            known if "data" in known and "train" in known else to_json(experiment_of(spec, checked=False))
+        )
     except ArchError:
         lines = [*setting_lines("data", spec.graph.data), *setting_lines("train", spec.graph.train)]
         return {" ".join(line.split("(", 1)[0].split()): line.split(" ", 1)[1] for line in lines}
@@ -95,7 +97,9 @@ def _accuracies(found: Found, out: Path) -> list[float]:
     elif out.is_dir():
         listed, name = [r.figures for r in rows(out)], _run_hash(found.spec)
         done = [
-            f["accuracy"] for f in listed if f["status"] == "finished" and f["hash"] == name[: len(f["hash"] or "-")]
+            f["test_accuracy"]
+            for f in listed
+            if f["status"] == "finished" and f["hash"] == name[: len(f["hash"] or "-")]
         ]
     else:
         done = []

@@ -44,4 +44,8 @@ def command(
         )
     logging.basicConfig(stream=sys.stderr, level=logging.ERROR, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     logging.getLogger("archdsl.lsp").setLevel(levels[log])
-    return serve()
+    from functools import partial
+
+    from archdsl.study.checks import study_findings
+
+    return serve(partial(study_findings, edited=True))

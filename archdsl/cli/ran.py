@@ -27,17 +27,20 @@ MORE = (
     "images_per_second",
     "weights_sha256",
 )
-COMPARED = ("accuracy", "valid", "loss", "params", "seconds", "epochs")
+COMPARED = ("test_accuracy", "best_valid_accuracy", "train_loss", "params", "seconds", "epochs")
 _KINDS: dict[str, dict[str, Any]] = {
-    "accuracy": {"kind": "percent", "digits": 2}, "valid": {"kind": "percent", "digits": 2, "key": "valid"},
-    "loss": {"kind": "float", "digits": 4}, "epochs": {"kind": "int"}, "params": {"kind": "int"},
+    "test_accuracy": {"kind": "percent", "digits": 2}, "best_valid_accuracy": {"kind": "percent", "digits": 2},
+    "train_loss": {"kind": "float", "digits": 4}, "epochs": {"kind": "int"}, "params": {"kind": "int"},
     "seconds": {"kind": "float", "digits": 1},
 }  # fmt: skip
 
 
+HEADS = {"test_accuracy": "test acc.", "best_valid_accuracy": "best valid", "train_loss": "train loss"}
+
+
 def run_table(rows: Sequence[Row]) -> Table:
     """A row a run; what is damaged is told below."""
-    columns = tuple(Column(k, **_KINDS.get(k, {})) for k in KEYS)
+    columns = tuple(Column(HEADS.get(k, k), key=k, **_KINDS.get(k, {})) for k in KEYS)
     notes = tuple(r.why for r in rows if r.why)
     return Table(columns, tuple(tuple(r.figures[k] for k in KEYS) for r in rows), notes=notes)
 
@@ -107,7 +110,7 @@ def compared(runs: Sequence[Run], people: bool = True) -> Table:
 
 def _delta(name: str, first: Any, other: Any) -> str:
     by = other - first
-    if name in ("accuracy", "valid"):
+    if name.endswith("accuracy"):
         return f"{100 * by:+.2f} points"
     if name in ("params", "seconds") and first:
         return f"{100 * by / first:+.1f} %"
@@ -126,7 +129,7 @@ def _text(name: str, value: object) -> str:
             return "–"
         case bool():
             return "yes" if value else "no"
-        case float() if name.endswith("accuracy") or name == "valid":
+        case float() if name.endswith("accuracy"):
             return f"{100 * value:.2f} %"
         case float():
             return f"{value:.6g}"

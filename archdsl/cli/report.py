@@ -51,17 +51,16 @@ def command(
 ) -> None:
     """Print the table of a study, done or half done, and write its HTML report."""
     from archdsl.cli.ablate import report, results_of
-    from archdsl.study.arms import arms_of
     from archdsl.study.conduct import Conduct
-    from archdsl.study.plan import away, cells
+    from archdsl.study.plan import away, planned
     from archdsl.study.select import Choice, select
 
     chosen = select(study, Choice(
         out or (), into or (), design, seeds, data, set or (), where or (), match, baseline or (), metric,
     ))  # fmt: skip
-    arms = arms_of(chosen)
     place = _runs(study, runs)
-    conduct = Conduct(arms, cells(arms, chosen.seeds, place, data_root), place)
+    arms, every = planned(chosen, place, data_root)
+    conduct = Conduct(arms, every, place)
     for name in away(conduct.every, data_root):
         print(f"note: the data set {name} is not on this machine; its runs say what it held", file=sys.stderr)
     report(

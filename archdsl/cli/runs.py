@@ -22,11 +22,11 @@ def command(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder of the runs.")] = Path("runs"),
     where: Annotated[
         str | None,
-        typer.Option("--where", metavar="TEST", help="Only some: 'accuracy > 90% and status = finished', "
+        typer.Option("--where", metavar="TEST", help="Only some: 'test_accuracy > 90% and status = finished', "
                      "'train.batch = 128 and run = vgg*'."),
     ] = None,
     sort: Annotated[
-        str | None, typer.Option("--sort", metavar="NAME", help="By a column or setting; -accuracy is highest first.")
+        str | None, typer.Option("--sort", metavar="NAME", help="By a column or setting; -test_accuracy is highest first.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
     format: Annotated[
@@ -61,17 +61,32 @@ def _list(out: Path, where: str | None, sort: str | None, format: str) -> None:
     from archdsl.cli.output import put_table
     from archdsl.cli.ran import run_table
     from archdsl.cli.where import check_name, ordered, parse_where
-    from archdsl.train.listing import KEYS, rows
+    from archdsl.train.listing import KEYS, RENAMED, STATUSES, rows
 
     found = rows(out)
     names = {*KEYS, *(name for row in found for name in row.settings)}
+    _renamed(where, sort)
+    if sort is not None:
+        key = sort.removeprefix("-")
+        sort = "-" * sort.startswith("-") + RENAMED.get(key, key)
     if where is not None:
-        test = parse_where(where, names)
+        test = parse_where(where, names, RENAMED, {"status": STATUSES})
         found = [row for row in found if test(_values(row))]
     if sort is not None:
         check_name(sort.removeprefix("-"), names, "--sort")
         found = [found[n] for n in ordered(map(_values, found), sort)]
     put_table(run_table(found), format)
+
+
+def _renamed(where: str | None, sort: str | None) -> None:
+    """Say what columns are called now, where they are called by their old names."""
+    import re
+
+    from archdsl.train.listing import RENAMED
+
+    said = {*re.findall(r"(?<![\w.])([a-z]+)\s*[<>=!]", where or ""), (sort or "").removeprefix("-")}
+    for old in sorted(said & RENAMED.keys()):
+        _say(f"note: `{old}` is called `{RENAMED[old]}` now")
 
 
 def _values(row: Row) -> dict[str, Any]:

@@ -41,7 +41,9 @@ def list_arms(
     if len(trees) > 1:
         raise ArchError("one of several specs has holes", help="list a space alone")
     source, file = trees[0]
-    tests = [condition(text, _KEYS, tuple(a.name for a in axes(file)), "--where") for text in where]
+    tests = [
+        condition(text, _KEYS, {a.name: tuple(a.texts) for a in axes(file)}, "--where", _lets(file)) for text in where
+    ]
     key = _sort_key(sort)
     kept, wrong, right = _counted(source, file, batch, dtype, tests)
     if key:
@@ -88,6 +90,13 @@ def _counted(
         if all(test(about, arm.choice, words) for test in tests):
             kept.append(about)
     return kept, wrong, right
+
+
+def _lets(file: ast.File) -> frozenset[str]:
+    """The names that the text itself gives to parts."""
+    from archdsl.syntax import ast
+
+    return frozenset(i.name for i in file.items if isinstance(i, ast.Let))
 
 
 def _table(kept: list[dict[str, Any]], of: int, name: str) -> Table:

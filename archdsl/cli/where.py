@@ -15,16 +15,25 @@ SIGNS: dict[str, Callable[[Any, Any], bool]] = {
     "<=": operator.le, ">=": operator.ge, "!=": operator.ne, "==": operator.eq, "<": operator.lt, ">": operator.gt,
     "=": operator.eq,
 }  # fmt: skip
-EXAMPLE = "write for example --where 'accuracy > 90% and status = finished'"
+EXAMPLE = "write for example --where 'test_accuracy > 90% and status = finished'"
 LONGEST = 2000
 _TOKEN = re.compile(r"""\s*(?:(<=|>=|!=|==|<|>|=)|"([^"]*)"|'([^']*)'|([^\s<>=!"']+))""")
 
 
-def parse_where(text: str, names: Iterable[str]) -> Test:
-    """A test of a row from a text such as ``accuracy > 90% and status = finished``.
+def parse_where(
+    text: str,
+    names: Iterable[str],
+    renamed: Mapping[str, str] | None = None,
+    values: Mapping[str, Sequence[str]] | None = None,
+) -> Test:
+    """A test of a row from a text such as ``test_accuracy > 90% and status = finished``.
 
     A text with ``*`` is a pattern; ``none`` is a setting that is not set. A row without the value fails the
     comparison, whatever it is.
+
+    Args:
+        renamed: names that columns had once, and what they are called now.
+        values: all that a column can have, by its name.
 
     Raises:
         ArchError: that is no such text, or it names something that no row has.
@@ -33,7 +42,9 @@ def parse_where(text: str, names: Iterable[str]) -> Test:
         raise ArchError(f"--where has {len(text):,} characters, and {LONGEST:,} are the most", help=EXAMPLE)
     known, tokens, tests = set(names), _tokens(text), []
     while True:
-        tests.append(_comparison(tokens[:3], known))
+        if tokens and tokens[0][1] in (renamed or {}):
+            tokens[0] = ("word", (renamed or {})[tokens[0][1]])
+        tests.append(_comparison(tokens[:3], known, values or {}))
         rest = tokens[3:]
         if not rest:
             return lambda row: all(test(row) for test in tests)
@@ -56,7 +67,7 @@ def _tokens(text: str) -> list[tuple[str, str]]:
     return found
 
 
-def _comparison(tokens: Sequence[tuple[str, str]], known: set[str]) -> Test:
+def _comparison(tokens: Sequence[tuple[str, str]], known: set[str], values: Mapping[str, Sequence[str]]) -> Test:
     kinds = [kind for kind, _ in tokens]
     if len(tokens) < 3 or kinds[:2] != ["word", "sign"] or kinds[2] == "sign":
         shown = " ".join(text for _, text in tokens)
@@ -64,6 +75,10 @@ def _comparison(tokens: Sequence[tuple[str, str]], known: set[str]) -> Test:
                         help=EXAMPLE)  # fmt: skip
     (_, name), (_, sign), (kind, value) = tokens
     check_name(name, known, "--where")
+    own = values.get(name)
+    if own is not None and sign in ("=", "==", "!=") and "*" not in value and value not in (*own, "none"):
+        raise ArchError(f"--where: no row can have {name} = {value[:60]}",
+                        help=suggest(value[:60], own) or f"{name} is one of {', '.join(own)}")  # fmt: skip
     number = _number(value) if kind == "word" else None
     return lambda row: _holds(name, row.get(name), sign, value, number)
 
@@ -100,7 +115,7 @@ def check_name(name: str, known: Iterable[str], option: str) -> None:
 
 
 def ordered(rows: Iterable[Mapping[str, Any]], name: str) -> list[int]:
-    """The places of the rows, sorted by a value, ``-accuracy`` from the highest; rows without it come last."""
+    """The places of the rows, sorted by a value, ``-test_accuracy`` from the highest; rows without it come last."""
     key, found = name.removeprefix("-"), list(rows)
     have = [n for n, row in enumerate(found) if row.get(key) is not None]
     numbers = all(isinstance(found[n][key], int | float) for n in have)

@@ -9,7 +9,7 @@ from archdsl.errors import SpecError, fail, suggest
 from archdsl.expand.env import Env, collect
 from archdsl.expand.values import Name, value
 from archdsl.ir.symbol import Symbol
-from archdsl.registry import ARGUMENTS, MISSING, Arg, Entry, defaults, params, synonym
+from archdsl.registry import ARGUMENTS, MISSING, Arg, Entry, defaults, find, params, synonym
 from archdsl.registry.stretch import Stretch
 from archdsl.syntax import ast
 
@@ -121,8 +121,9 @@ def _typed(parameter: Arg, raw: Any) -> Any:
     if isinstance(raw, Symbol):
         return raw if parameter.base in ("int", "size") else None
     match parameter.base, raw:
-        case ("bool", bool()) | ("enum" | "str", Name()) | ("str", str()):
-            return raw if parameter.base != "enum" or raw in parameter.choices else None
+        case ("bool", bool()) | ("enum" | "str" | "act", Name()) | ("str", str()):
+            allowed = {"enum": lambda: raw in parameter.choices, "act": lambda: _is_activation(raw)}
+            return raw if allowed.get(parameter.base, lambda: True)() else None
         case _, bool() | str():
             return None
         case ("int", int()) | ("amount", int() | float()):
@@ -139,6 +140,12 @@ def _typed(parameter: Arg, raw: Any) -> Any:
             return raw
         case _:
             return None
+
+
+def _is_activation(name: str) -> bool:
+    """Whether this is the name of a layer with the trait ``act`` that needs no argument."""
+    entry = find("net", name)
+    return entry is not None and "act" in entry.traits and defaults(entry) is not None
 
 
 def usage(entry: Entry) -> str:

@@ -4,6 +4,7 @@ there, as far as the text goes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,11 +17,12 @@ from archdsl.expand.settle import assumed, check_end, check_labels, with_head
 from archdsl.expand.statements import expand
 from archdsl.ir.nodes import Seq
 from archdsl.ir.symbol import CLASSES
+from archdsl.ir.trace import Trace
 from archdsl.ir.visits import Recorder, Visit
 from archdsl.limits import Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from archdsl.expand.memo import Memo
     from archdsl.registry.types import Shape
@@ -41,20 +43,27 @@ class Inspection(NamedTuple):
     out: Shape | None
 
 
-def inspect(file: ast.File, memo: Memo) -> Inspection:
-    """Inspect a tree, of which the memo may know parts. Of a space, arms in which each choice is taken once."""
+Also = Callable[[Graph, Trace, int], "Iterable[Diagnostic]"]
+
+
+def inspect(file: ast.File, memo: Memo, also: Also = lambda graph, trace, classes: ()) -> Inspection:
+    """Inspect a tree, of which the memo may know parts. Of a space, arms in which each choice is taken once.
+
+    Args:
+        also: gives further findings of an arm that is right: of its graph, its trace and its number of classes.
+    """
     begun = perf_counter()
     first: Inspection | None = None
     found: dict[tuple[str, str, Span | None], Diagnostic] = {}
     for arm in _arms(file, found):
-        one = _one(arm, memo)
+        one = _one(arm, memo, also)
         first = first or one
         for finding in one.findings:
             found.setdefault((finding.code, finding.message, finding.span), finding)
         if perf_counter() - begun > PATIENCE:
             break
     errors = tuple(d for d in found.values() if d.severity == "error")
-    first = first or _one(file, memo)
+    first = first or _one(file, memo, also)
     return first._replace(findings=errors or tuple(found.values()))
 
 
@@ -72,7 +81,7 @@ def _arms(file: ast.File, found: dict[tuple[str, str, Span | None], Diagnostic])
         found.update({(d.code, d.message, d.span): d for d in error.diagnostics})
 
 
-def _one(file: ast.File, memo: Memo) -> Inspection:
+def _one(file: ast.File, memo: Memo, also: Also) -> Inspection:
     try:
         graph = expand(file, memo)
     except RecursionError:
@@ -87,6 +96,7 @@ def _one(file: ast.File, memo: Memo) -> Inspection:
         check_end(trace, classes, graph.root.span)
         check_labels(trace, graph.train)
         notes += lints(trace)
+        notes += also(graph, trace, classes)
     except SpecError as error:
         errors = tuple(found.values()) or error.diagnostics  # the second may only follow from the first
         return Inspection(errors, graph, shape, classes, walker.visits, None)

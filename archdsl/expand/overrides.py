@@ -40,7 +40,7 @@ def override(
     if classes is not None:
         file = _statement(file, "classes", str(classes), f"--classes {classes}")
     if data is not None:
-        file = _word(file, "data", data_text(data), f"--data {data}")
+        file = _word(file, "data", data_text(data), f"--data {data}", "slot dataset")
     for item in sets:
         file = _set(file, item)
     return file
@@ -62,7 +62,7 @@ def _set(file: ast.File, item: str) -> ast.File:
         raise ArchError(f"`{where}`: there is no {space} word `{name}`", help=suggest(name, names(space)))
     if text == "off":
         return _without(file, space, name, where)
-    return _word(file, space, name if text in ("on", "") else f"{name}({text})", where)
+    return _word(file, space, name if text in ("on", "") else f"{name}({text})", where, name)
 
 
 def _one(kind: str, text: str, where: str) -> ast.Item:
@@ -76,6 +76,8 @@ def _one(kind: str, text: str, where: str) -> ast.Item:
 
 def _statement(file: ast.File, kind: str, text: str, where: str) -> ast.File:
     new = _one(kind, text, where)
+    if not isinstance(new, ast.Statement) or new.kind != kind or isinstance(new.body, ast.Seq):
+        raise _several(where)
     items = [new if isinstance(i, ast.Statement) and i.kind == kind else i for i in file.items]
     return replace(file, items=tuple(items if new in items else _placed(items, new)))
 
@@ -118,10 +120,25 @@ def _key(space: str, item: ast.Expr) -> str:
     return f"slot {entry.slot}" if entry.slot else entry.name
 
 
-def _word(file: ast.File, space: str, text: str, where: str) -> ast.File:
+def _several(where: str) -> ArchError:
+    return ArchError(f"`{where}` has more than one value", help="give one value; other settings have options of their own: "
+                     "--set train.epochs=1 --set data.subset=1000")  # fmt: skip
+
+
+def _word(file: ast.File, space: str, text: str, where: str, meant: str) -> ast.File:
+    """The file with one word put into a statement: that of the name ``meant``, or that fills the slot."""
     new = _one(space, text, where)
-    assert isinstance(new, ast.Statement)
+    if not isinstance(new, ast.Statement) or new.kind != space:
+        raise _several(where)
     given = _items(new)
+    first = hyphenated(given[0])
+    own = first.name if isinstance(first, ast.Word) else ""
+    if len(given) > 1 or (meant != "slot dataset" and own != meant):
+        raise _several(where)
+    if meant == "slot dataset" and find(space, own) is not None and _key(space, first) != meant:
+        raise ArchError(
+            f"`{where}`: `{own}` is not a data set", help=f"write --set data.{own}=…, or `archdsl words data`"
+        )
     old = next((i for i in file.items if isinstance(i, ast.Statement) and i.kind == space), None)
     if old is None:
         return replace(file, items=tuple(_placed(list(file.items), new)))

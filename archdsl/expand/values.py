@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from archdsl.errors import SpecError, fail, suggest
+from archdsl.errors import InternalError, SpecError, fail, suggest
 from archdsl.expand.env import Closure, Env, arguments, complete
 from archdsl.ir.symbol import FUNCTIONS, NUM_CLASSES, OWN, ArithmeticMisfit, Symbol, apply
 from archdsl.limits import Limits
@@ -140,5 +140,6 @@ def _call(expr: ast.Word, env: Env) -> Any:
                    suggest(expr.name, CALLABLE) or "functions of values: " + ", ".join(sorted(CALLABLE)))  # fmt: skip
     if not bounds[0] <= len(args) <= bounds[1]:
         raise fail("A207", f"`{expr.name}` takes {bounds[0]} to {bounds[1]} values", expr.span)
-    assert expr.name in FUNCTIONS
+    if expr.name not in FUNCTIONS:
+        raise InternalError(f"there is no function {expr.name}")
     return _checked(_apply(expr.name, expr, *(numeric(a, env) for a in args)), expr)

@@ -14,13 +14,21 @@ from archdsl.lsp.places import Places
 from archdsl.lsp.shapes import Shapes
 from archdsl.syntax import ast
 from archdsl.syntax.parts import Part, Reader, Reading, Unit
+from archdsl.train.demands import setting_diagnostics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from archdsl.errors import Span
+    from archdsl.expand.graph import Graph
+    from archdsl.ir.trace import Trace
 
 T = TypeVar("T")
+
+
+def _settings(graph: Graph, trace: Trace, classes: int) -> tuple[Diagnostic, ...]:
+    """What training would refuse, and words without effect. The weights of ``init`` are not looked for: that reads files."""
+    return setting_diagnostics(graph.data, graph.train, trace, classes)
 
 
 class PerUnit(Generic[T]):
@@ -65,7 +73,7 @@ class Version:
     @cached_property
     def inspection(self) -> Inspection | None:
         reading = self.reading
-        return None if reading is None else inspect(reading.file, self.document.memo)
+        return None if reading is None else inspect(reading.file, self.document.memo, _settings)
 
     @cached_property
     def findings(self) -> tuple[Diagnostic, ...]:

@@ -12,6 +12,8 @@ from archdsl.codes import CODES
 from archdsl.lsp.places import Places
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from archdsl.errors import Diagnostic, Span
     from archdsl.lsp.document import Version
 
@@ -75,13 +77,14 @@ def _related(version: Version, what: str, span: Span) -> types.DiagnosticRelated
     return types.DiagnosticRelatedInformation(location, what if what[:1] != "`" else f"in {what}")
 
 
-def study_diagnostics(text: str, path: Path, encoding: str) -> list[types.Diagnostic]:
-    """What is wrong with a study file: the first thing, with its place."""
-    from archdsl.study.findings import file_findings
-
+def study_diagnostics(
+    text: str, path: Path, encoding: str, check: Callable[[str, Path], Iterable[Diagnostic]]
+) -> list[types.Diagnostic]:
+    """What ``check`` finds wrong with a study file."""
     places, found = Places(text, encoding), []
-    for d in file_findings(text, path):
-        place = places.range(d.span.start, d.span.end) if d.span else places.range(0, len(places.line(0)))
-        message = f"{d.message}\nhelp: {d.help}" if d.help else d.message
-        found.append(types.Diagnostic(place, message, types.DiagnosticSeverity.Error, d.code, source="archdsl"))
+    for d in check(text, path):
+        here = d.span is not None and d.span.source.text == text
+        place = places.range(d.span.start, d.span.end) if d.span and here else places.range(0, len(places.line(0)))
+        message = "\n".join((d.message, *d.notes, *([f"help: {d.help}"] if d.help else [])))
+        found.append(types.Diagnostic(place, message, _LEVELS[d.severity], d.code, source="archdsl"))
     return found

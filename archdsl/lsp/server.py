@@ -13,7 +13,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,10 +23,11 @@ from pygls.lsp.server import LanguageServer
 from pygls.uris import to_fs_path
 
 from archdsl import __version__
-from archdsl.errors import Source, SpecError
+from archdsl.errors import Diagnostic, Source, SpecError
 from archdsl.expand.include import library
 from archdsl.lsp import actions, completion, findings, hints, hover, layout, navigate, outline
 from archdsl.lsp.document import Document, Version
+from archdsl.study.findings import file_findings
 from archdsl.syntax import ast
 from archdsl.syntax.parse import parse
 from archdsl.syntax.read import read_text
@@ -36,12 +37,13 @@ DELAY = 0.005  # seconds of quiet before findings are published: keystrokes that
 PATIENT = 0.1  # texts that take longer than this wait as long as they take
 YAML = (".yaml", ".yml")
 R = TypeVar("R")
+CheckStudy = Callable[[str, Path], Iterable[Diagnostic]]
 
 
 class Server(LanguageServer):
     """A language server for specs."""
 
-    def __init__(self) -> None:
+    def __init__(self, check_study: CheckStudy | None = None) -> None:
         # The whole text with each change: a spec has at most 64 KiB, and no two sides can come to differ.
         super().__init__("archdsl", __version__, text_document_sync_kind=types.TextDocumentSyncKind.Full)
         self.documents: dict[str, Document] = {}
@@ -50,6 +52,7 @@ class Server(LanguageServer):
         self.settings: dict[str, Any] = {}
         self.took = 0.0
         self.code = 0
+        self.check_study: CheckStudy = check_study or file_findings
         self.released = False  # the editor has said that it will leave
 
     # -- documents
@@ -109,7 +112,8 @@ class Server(LanguageServer):
         version, begun = document.now, time.process_time()
         try:
             if document.uri.endswith(YAML):
-                found = findings.study_diagnostics(version.text, document.path or Path("study.yaml"), document.encoding)
+                found = findings.study_diagnostics(version.text, document.path or Path("study.yaml"), document.encoding,
+                                                   self.check_study)  # fmt: skip
             else:
                 found = findings.diagnostics(version)
         except Exception:  # an editor must not lose its server to one text
@@ -156,11 +160,11 @@ def guarded(empty: Any) -> Callable[[Callable[..., R]], Callable[..., R]]:
     return decorate
 
 
-def make() -> Server:
+def make(check_study: CheckStudy | None = None) -> Server:
     """A server with all its features."""
     from archdsl.lsp import features
 
-    server = Server()
+    server = Server(check_study)
     features.register(server)
     return server
 
@@ -184,13 +188,17 @@ def warm() -> None:
     gc.set_threshold(50_000)
 
 
-def serve() -> int:
+def serve(check_study: CheckStudy | None = None) -> int:
     """Speak with an editor over standard input and output until it leaves. The exit code is 0, or 1 if it leaves without
-    the farewell that the protocol asks for."""
+    the farewell that the protocol asks for.
+
+    Args:
+        check_study: gives the findings of a study file; without it, only the file itself is looked at.
+    """
     # The stream belongs to the protocol; whatever else is printed goes where the log goes.
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as stream:
         sys.stdout = sys.stderr
-        server = make()
+        server = make(check_study)
         warm()
         server.start_io(stdout=stream)
     return server.code

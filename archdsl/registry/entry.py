@@ -17,12 +17,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Entry:
     """One word.
 
-    ``traits`` say what a layer is to modifiers and lints: ``weighted``, ``conv``, ``linear``, ``norm`` (``centred``: what
-    ``+bn`` and its like replace; ``cancels``: takes a bias out again), ``act``, ``pool``, ``drop``, ``wrap`` (a layer
-    round another one), ``product`` (a join that multiplies). ``phase`` orders modifiers; ``undo`` is what ``-name``
-    does. ``slot`` is the setting that a data or train
-    word fills; two words for one slot are an error, an empty slot takes any number. ``local``: a family each of whose stages
-    depends on its own numbers and its place alone; a modifier that changes each stage by itself and finds a place in each.
+    ``traits`` say what a layer is to modifiers, lints and training: ``weighted``, ``conv``, ``linear``, ``norm`` (``centred``:
+    what ``+bn`` and its like replace; ``cancels``: takes a bias out again), ``act``, ``pool``, ``drop``, ``wrap`` (a layer
+    round another one), ``product`` (a join that multiplies), ``fixed`` (its ``weight`` is never trained). ``phase`` orders
+    modifiers; ``undo`` is what ``-name`` does. ``slot`` is the setting that a data or train word fills; two words for one slot
+    are an error, an empty slot takes any number. ``local``: a family each of whose stages depends on its own numbers and its
+    place alone; a modifier that changes each stage by itself and finds a place in each.
     """
 
     name: str

@@ -66,6 +66,15 @@ def find(space: str, name: str) -> Entry | None:
     return entry
 
 
+def own_names(trait: str) -> tuple[str, ...]:
+    """The layers of this package that have a trait, in the order in which they are defined: what messages list. Words of
+    other packages that have it are as good, and are found by ``find``.
+    """
+    _own()
+    mine = (e for (s, _), e in _TABLE.items() if s == "net" and trait in e.traits)
+    return tuple(e.name for e in mine if e.make.__module__.startswith("archdsl."))
+
+
 def entries(space: str | None = None) -> list[Entry]:
     """All words, sorted by kind and name."""
     _own()

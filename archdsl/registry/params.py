@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
+from archdsl.registry.lookup import own_names
+
 if typing.TYPE_CHECKING:
     from archdsl.registry.entry import Entry
 
@@ -69,6 +71,7 @@ _WORDS = {
     "int": "a whole number", "float": "a number", "bool": "true or false", "str": "a string", "size": "a size like 3 or 1x7",
     "share": "a share like 0.3 or 30%", "node": "a network", "ints": "a list like [1, 2]", "shape": "a shape like 3x32x32",
     "amount": "a number or a share like 10%", "stretch": "a label or a stretch like stem..stage2",
+    "act": "an activation",
 }  # fmt: skip
 
 
@@ -110,7 +113,8 @@ def defaults(entry: Entry) -> tuple[Any, ...] | None:
 def _arg(parameter: inspect.Parameter) -> Arg:
     default = MISSING if parameter.default is parameter.empty else parameter.default
     hint, optional = parameter.annotation, False
-    base, bounds, choices, flag = "", None, (), MISSING
+    base, bounds, flag = "", None, MISSING
+    choices: tuple[str, ...] = ()
     if type(None) in typing.get_args(hint):
         optional = True
         rest = [a for a in typing.get_args(hint) if a is not type(None)]
@@ -130,4 +134,6 @@ def _arg(parameter: inspect.Parameter) -> Arg:
         raise TypeError(f"parameter `{parameter.name}` has the annotation {hint}, which no text can give")
     if base == "bool" and flag is MISSING:
         flag = True
+    if base == "act":
+        choices = own_names("act")
     return Arg(parameter.name, base, default, bounds, choices, flag, optional)

@@ -11,7 +11,7 @@ from archdsl.api import Spec, read, whole
 from archdsl.errors import ArchError, Diagnostic, Source, SpecError, suggest
 from archdsl.expand.holes import Chooser
 from archdsl.expand.holes import arms as every_arm
-from archdsl.expand.holes import count as count_arms
+from archdsl.expand.holes import count as arms_in_space
 from archdsl.limits import Limits
 from archdsl.study.design import Design, make
 from archdsl.study.factors import Factor, own
@@ -68,16 +68,12 @@ def arms_of(study: StudyFile) -> Arms:
         ArchError: factors that have no place, a design that does not fit, no arm left.
         SpecError: arms that are no network; each finding once, with the first arm that has it.
     """
-    placed = [(name, source, _placed(study, file)) for name, source, file in bases(study)]
-    factors = (*study.factors, *(f for f in own(placed[0][2]) if all(f.name != g.name for g in study.factors)))
-    if len(placed) > 1:
-        factors = (Factor(BASE, tuple(name for name, _, _ in placed)), *factors)
-    design = _design(study, factors)
+    placed, factors, design = _outline(study)
     baseline = _baseline(study, factors, design)
     _check_size(len(design.arms))
     found, wrong, left_out = _built(study, placed, factors, design, baseline)
     if wrong:
-        raise _summed(wrong, len(found))
+        raise summed(wrong, len(found))
     if not found:
         raise ArchError("no arm of the study is left", help="the conditions of `where` exclude all of them")
     first = next((n for n, arm in enumerate(found) if arm.picks == baseline), None)
@@ -91,7 +87,28 @@ def arms_of(study: StudyFile) -> Arms:
                         help="leave seeds or levels out, or raise ARCHDSL_MAX_RUNS")  # fmt: skip
     if study.match is not None:
         ordered = _matched(ordered, study.match)
-    return Arms(factors, design, ordered, left_out, (*_twins(ordered), *_notes(design)))
+    return Arms(factors, design, ordered, left_out, (*study.notes, *_twins(ordered), *_notes(design)))
+
+
+Placed = list[tuple[str, Source, ast.File]]
+
+
+def count_arms(study: StudyFile) -> int:
+    """How many arms the design of a study has, before any of them is built.
+
+    Raises:
+        ArchError: as ``arms_of``.
+    """
+    return len(_outline(study)[2].arms)
+
+
+def _outline(study: StudyFile) -> tuple[Placed, tuple[Factor, ...], Design]:
+    """The bases with the factors' holes in them, all factors, and the design."""
+    placed = [(name, source, _placed(study, file)) for name, source, file in bases(study)]
+    factors = (*study.factors, *(f for f in own(placed[0][2]) if all(f.name != g.name for g in study.factors)))
+    if len(placed) > 1:
+        factors = (Factor(BASE, tuple(name for name, _, _ in placed)), *factors)
+    return placed, factors, _design(study, factors)
 
 
 def bases(study: StudyFile) -> Iterator[tuple[str, Source, ast.File]]:
@@ -148,7 +165,8 @@ def _built(
     study: StudyFile, placed: list[tuple[str, Source, ast.File]], factors: tuple[Factor, ...], design: Design,
     baseline: tuple[int, ...],
 ) -> tuple[tuple[Arm, ...], Wrong, int]:  # fmt: skip
-    tests = [condition(text, TOTALS, tuple(f.name for f in factors)) for text in study.where]
+    lets = frozenset(i.name for _, _, file in placed for i in file.items if isinstance(i, ast.Let))
+    tests = [condition(text, TOTALS, {f.name: f.levels for f in factors}, words=lets) for text in study.where]
     found: list[Arm] = []
     wrong: Wrong = []
     left_out = 0
@@ -172,7 +190,7 @@ def _choices(
 ) -> Iterator[tuple[tuple[int, ...], dict[str, str], Source, Callable[[], ast.File]]]:
     several = len(placed) > 1
     if design.name in ("grid", "full") and any("{" in level for f in factors for level in f.levels):
-        _check_size(sum(count_arms(file) for _, _, file in placed))
+        _check_size(sum(arms_in_space(file) for _, _, file in placed))
         for n, (name, source, file) in enumerate(placed):  # holes inside of alternatives
             for choice, arm in every_arm(file):
                 choice = {BASE: name, **choice} if several else choice
@@ -224,7 +242,8 @@ def _twins(arms: tuple[Arm, ...]) -> Iterator[str]:
     for arm in arms:
         key = arm.spec.hash
         if key in seen:
-            yield f"`{seen[key]}` and `{arm.name}` are the same experiment; its runs count for both"
+            yield (f"`{seen[key]}` and `{arm.name}` are the same experiment: its runs are shown for both, and compared "
+                   "once")  # fmt: skip
         seen.setdefault(key, arm.name)
 
 
@@ -233,11 +252,11 @@ def _notes(design: Design) -> Iterator[str]:
         yield f"resolution {design.resolution}; aliases: " + "; ".join(design.aliases)
 
 
-def _summed(wrong: Wrong, right: int) -> SpecError:
+def summed(wrong: Wrong, right: int, what: str = "are no network") -> SpecError:
     """The findings of all wrong arms, each once, with the first arm that has it."""
     seen: dict[Any, Diagnostic] = {}
     for name, error in wrong:
         for d in error.diagnostics:
-            whose = f"first in the arm `{name}`; {len(wrong):,} of {len(wrong) + right:,} arms are no network"
+            whose = f"first in the arm `{name}`; {len(wrong):,} of {len(wrong) + right:,} arms {what}"
             seen.setdefault((d.code, d.message, d.span), replace(d, notes=(*d.notes, whose)))
     return SpecError(tuple(seen.values())[:MOST_FINDINGS])

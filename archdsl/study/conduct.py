@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, get_args
 
 from archdsl.errors import ArchError
 from archdsl.study.arms import Arms
 from archdsl.study.execute.order import News, Order, Outcome, Ready
-from archdsl.study.plan import ENDED, Cell, Found, distinct, foreign, look
+from archdsl.study.plan import ENDED, Cell, Found, Status, distinct, foreign, look
 from archdsl.train.conditions import Asked, differing
 
 Event = Ready | News | Outcome
@@ -95,12 +95,20 @@ class Conduct:
                 close()
 
     def _after(self, cell: Cell, outcome: Outcome) -> Found:
-        """What the store has now; of a run that could not write, what its worker said."""
+        """What the store has now; of a run that could not write, what its worker said. A run that is said to have ended,
+        and has no result in the store, has failed.
+        """
         stored = look(self.runs, cell)
-        if outcome.status in ENDED or stored.status == outcome.status:
+        if stored.status == outcome.status or (outcome.status in ENDED and stored.status in ENDED):
             return stored
-        return Found("failed" if outcome.status == "failed" else "interrupted" if outcome.status == "interrupted"
-                     else "timeout", {}, stored.conditions, stored.folder, outcome.message)  # fmt: skip
+        status, message = outcome.status, outcome.message
+        if status in ENDED:
+            message = f"the run ended as `{status}`, and its result could not be stored" + (message and f": {message}")
+            status = "failed"
+        elif status == "busy":
+            status = "running"
+        known = status if status in get_args(Status) else "failed"
+        return Found(known, {}, stored.conditions, stored.folder, message)  # type: ignore[arg-type]
 
     def settled(self, current: Mapping[str, str] | None = None) -> dict[str, Found]:
         """What is known, with results of other conditions marked as foreign."""

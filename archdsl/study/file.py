@@ -21,7 +21,10 @@ MOST_SEEDS = 10_000
 _BRACKET = re.compile(r"[\[\]{}]")
 ENGINES = ("local", "ray")
 MATCHES = ("params", "macs")
-METRICS = ("test_accuracy", "test_loss", "valid_accuracy", "best_valid_accuracy", "accuracy", "loss")
+METRICS = (
+    "test_accuracy", "test_loss", "valid_accuracy", "valid_loss", "best_valid_accuracy", "train_accuracy", "train_loss",
+)  # fmt: skip
+RENAMED = {"accuracy": "train_accuracy", "loss": "train_loss"}  # metrics that had a name of two meanings
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class StudyFile:
     precision: str = "auto"
     time_limit: float | None = None
     folder: Path = Path()
+    notes: tuple[str, ...] = ()
 
 
 KEYS = (
@@ -119,6 +123,11 @@ def _check_events(text: str, where: str) -> None:
 def _too_deep(where: str, line: int, column: int) -> ArchError:
     return ArchError(f"{where}:{line}:{column}: the YAML nests deeper than {Limits.NESTING}",
                      help="a study has lists inside of `factors:` and nothing deeper")  # fmt: skip
+def metric(name: str) -> tuple[str, tuple[str, ...]]:
+    """The metric that a name means, and a note where it is an old name."""
+    if name not in RENAMED:
+        return name, ()
+    return RENAMED[name], (f"the metric `{name}` is that of training, and is called `{RENAMED[name]}` now",)
 
 
 def called(text: str) -> str:
@@ -179,12 +188,13 @@ class _Reader:
                 case "baseline":
                     found["baseline"] = {k: self.scalar(v) for k, (_, v) in self.mapping(node).items()}
                 case "engine" | "match" | "metric" | "precision":
-                    known = {"engine": ENGINES, "match": MATCHES, "metric": METRICS, "precision": PRECISIONS}[key]
+                    known = {"engine": ENGINES, "match": MATCHES, "metric": (*METRICS, *RENAMED), "precision": PRECISIONS}[key]
                     found[key] = self.one_of(node, key, known)
                 case "time_limit":
                     found[key] = self.number(node)
                 case _:
                     found[key] = self.scalar(node)
+        found["metric"], found["notes"] = metric(found.get("metric", METRICS[0]))
         return found
 
     def mapping(self, node: Any, known: tuple[str, ...] = ()) -> dict[str, tuple[Any, Any]]:
@@ -257,5 +267,6 @@ class _Reader:
     def one_of(self, node: Any, key: str, known: tuple[str, ...]) -> str:
         value = self.scalar(node)
         if value not in known:
-            self.fail(node, f"`{key}` is one of {', '.join(known)}", suggest(value, known))
+            shown = [k for k in known if k not in RENAMED]
+            self.fail(node, f"`{key}` is one of {', '.join(shown)}", suggest(value, shown))
         return value

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 CODE = "study"
 _PLACE = re.compile(r":(\d+):(\d+): ")
+_KEYS = {"the metric ": "metric", "`where: ": "where", "`baseline`": "baseline"}  # how a complaint on a key begins
 _BASE = re.compile(r"^base[ \t]*:", re.MULTILINE)
 
 
@@ -36,7 +37,10 @@ def placed(source: Source, error: ArchError) -> Diagnostic:
     message = error.message.removeprefix(source.name)
     said = _PLACE.match(message)
     if said is None:
-        return Diagnostic(CODE, message.removeprefix(": "), help=error.help)
+        key = next((k for begin, k in _KEYS.items() if message.startswith(begin)), None)
+        line_of = key and re.search(rf"^{key}[ \t]*:[^\n]*", source.text, re.MULTILINE)
+        span = Span(source, *line_of.span()) if line_of else None
+        return Diagnostic(CODE, message.removeprefix(": "), span, error.help)
     line, column = int(said[1]), int(said[2])
     starts = [0, *(n + 1 for n, c in enumerate(source.text) if c == "\n")]
     start = min(starts[min(line, len(starts)) - 1] + column - 1, len(source.text))

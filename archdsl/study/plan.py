@@ -4,16 +4,17 @@ are, so that a study that is repeated, extended or edited finds those that it sh
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from archdsl.api import Spec, experiment_of
-from archdsl.errors import ArchError
+from archdsl.api import Spec, experiment_of, setting_findings
+from archdsl.errors import ArchError, SpecError
 from archdsl.expand import expand
 from archdsl.expand.overrides import override
-from archdsl.study.arms import Arms
+from archdsl.study.arms import Arms, arms_of, summed
+from archdsl.study.file import StudyFile
 from archdsl.train.conditions import conditions_of, contrast, differing, usual
 from archdsl.train.datasets.fingerprint import fingerprint, short
 from archdsl.train.experiment import Experiment
@@ -24,6 +25,7 @@ from archdsl.train.store.claim import held
 Status = Literal["finished", "diverged", "failed", "oom", "timeout", "interrupted", "running", "foreign", "missing"]
 ENDED = ("finished", "diverged")  # results; everything else may be run again
 UNKNOWN = ""  # the fingerprint of a data set that is not on this machine
+NAMED = 3  # arms that a message names
 
 
 @dataclass(frozen=True)
@@ -59,24 +61,30 @@ def cells(
         fetch: download published sets that are not there.
 
     Raises:
-        ArchError: an arm names no data, or words of it contradict each other; with the arm.
+        ArchError: an arm names no data; with the arm.
+        SpecError: arms that cannot be trained; each finding once, with the first arm that has it.
         EnvError: data is missing, cannot be read or cannot be fetched.
     """
     found: list[Cell] = []
+    wrong: list[tuple[str, SpecError]] = []
     held: dict[Any, str] = {}
     for number, arm in enumerate(arms.arms):
         try:
             for seed in seeds:
                 spec = seeded(arm.spec, seed)
-                experiment = experiment_of(spec)
+                experiment = experiment_of(spec, checked=seed == seeds[0])  # the seed changes nothing that is checked
                 data = experiment.data.dataset
                 if data not in held:
                     held[data] = fingerprint(data, root, fetch)
                 experiment = with_data(experiment, held[data])
                 found.append(Cell(number, seed, experiment, identity(experiment), _work(spec, experiment)))
+        except SpecError as error:
+            wrong.append((arm.name, error))
         except ArchError as error:
-            error.message = f"arm `{arm.name}`: {error.message}" if error.message else error.message
+            error.message = f"arm `{arm.name}`: {error.message}"
             raise
+    if wrong:
+        raise summed(wrong, len(arms.arms) - len(wrong), "cannot be trained")
     return tuple(found) if out is None or UNKNOWN not in held.values() else _by_their_runs(found, out)
 
 
@@ -104,6 +112,52 @@ def away(every: Sequence[Cell], root: Path | None = None) -> list[str]:
     return [data.name for data in sets if not fingerprint(data, root)]
 
 
+def planned(
+    study: StudyFile, out: Path | None = None, root: Path | None = None
+) -> tuple[Arms, tuple[Cell, ...]]:
+    """The arms and runs of a study that can be carried out as it stands: nothing of it would be refused before a first
+    step, and every arm will have the metric. Words without effect are among the notes. ``out`` and ``root`` as in ``cells``.
+
+    Raises:
+        ArchError: a factor, a condition or a metric that does not fit; an arm without data.
+        SpecError: arms that are no network, or that cannot be trained.
+    """
+    arms = arms_of(study)
+    every = cells(arms, study.seeds, out, root)
+    check_metric(study.metric, arms, every)
+    return replace(arms, notes=(*arms.notes, *without_effect(arms))), every
+
+
+def check_metric(metric: str, arms: Arms, every: Sequence[Cell]) -> None:
+    """Refuse a metric that some arm will never have.
+
+    Raises:
+        ArchError: it names the arms.
+    """
+    if "valid" not in metric:
+        return
+    lacking = {c.arm for c in every if c.experiment.data.valid is None}
+    names = [f"`{arms.arms[n].name}`" for n in sorted(lacking)]
+    if names:
+        whose = "no arm sets" if len(names) == len(arms.arms) else (
+            f"the arm{'s' if len(names) > 1 else ''} {', '.join(names[:NAMED])}{' and others' if len(names) > NAMED else ''} "
+            f"{'do' if len(names) > 1 else 'does'} not set")  # fmt: skip
+        raise ArchError(f"the metric {metric} needs validation images, and {whose} any aside",
+                        help="add valid(10%) to the data statement (--set data.valid=10%), or take test_accuracy")  # fmt: skip
+
+
+def without_effect(arms: Arms) -> Iterator[str]:
+    """Words that change nothing, each once, with the arms that have them."""
+    found: dict[str, list[str]] = {}
+    for arm in arms.arms:
+        for d in setting_findings(arm.spec, sources=False):
+            if d.severity == "warning":
+                found.setdefault(d.message, []).append(f"`{arm.name}`")
+    for message, names in found.items():
+        few = ", ".join(names[:NAMED]) + (" and others" if len(names) > NAMED else "")
+        yield f"{message} ({'every arm' if len(names) == len(arms.arms) > 1 else few})"
+
+
 def seeded(spec: Spec, seed: int) -> Spec:
     """The spec with this seed. The network stays the same, so only the settings are read anew."""
     file = override(spec.file, [f"train.seed={seed}"])
@@ -113,7 +167,7 @@ def seeded(spec: Spec, seed: int) -> Spec:
 def _work(spec: Spec, experiment: Experiment) -> int:
     """MACs of a run, up to a factor that all have: for an order, and for an estimate."""
     train, data = experiment.train, experiment.data
-    images = getattr(data.dataset, "train_images", 0) or 10_000
+    images = getattr(data.dataset, "train", 0) or 10_000
     if data.subset is not None:
         images = min(images, data.subset.count)
     steps = train.epochs * -(-images // train.batch)

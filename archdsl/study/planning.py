@@ -31,7 +31,7 @@ def detect(results: Results, delta: float) -> str:
     """A sentence on the seeds that it takes to detect ``delta`` (in the metric's unit) in the arm that varies most."""
     shown = f"{unit(results).value(delta)} {unit(results).points}".rstrip()
     spreads = [(a.comparison.sd, a.name) for a in results.arms[1:] if a.comparison is not None and a.comparison.sd]
-    comparisons = len(results.arms) - 1
+    comparisons = len(results.compared)
     if not spreads or not comparisons:
         return (f"how many seeds it takes to detect {shown} is not known before two seeds of two arms are there "
                 "(for example --seeds 3)")  # fmt: skip

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,8 @@ class ArmResult:
     how many of the planned runs are finished, diverged, failed, oom, timeout, interrupted, running, foreign, missing.
     folders: the run folders by seed.
     comparison: with the reference, seed by seed, None for the reference itself. p: its sign-flip p, Holm-adjusted
-    over all comparisons of the study.
+    over all comparisons of the study. twin: the arm before it that is the same experiment, "" where there is none; its
+    comparison counts once.
     """
 
     arm: Arm
@@ -40,6 +41,7 @@ class ArmResult:
     folders: Mapping[int, Path]
     comparison: Comparison | None = None
     p: float | None = None
+    twin: str = ""
 
     @property
     def name(self) -> str:
@@ -83,6 +85,11 @@ class Results:
         return sum(a.planned for a in self.arms)
 
     @property
+    def compared(self) -> tuple[ArmResult, ...]:
+        """The arms that are compared with the reference, each experiment once."""
+        return tuple(a for a in self.arms[1:] if a.comparison is not None and not a.twin)
+
+    @property
     def higher_is_better(self) -> bool:
         """Whether more of the metric is good: so for accuracies, not for losses."""
         return self.metric.endswith(HIGHER_IS_BETTER)
@@ -95,12 +102,18 @@ def results(
     own = [[c for c in every if c.arm == n] for n in range(len(arms.arms))]
     raw = [_arm(arm, cells, found, metric) for arm, cells in zip(arms.arms, own, strict=True)]
     first = raw[0]
+    twins = _twins(own)
     compared = [compare(a.values, first.values, (a.name, first.name)) for a in raw[1:]]
-    adjusted = holm([c.p if c.n else None for c in compared])
-    rest = [
-        ArmResult(a.arm, a.planned, a.values, a.figures, a.states, a.folders, c, p)
-        for a, c, p in zip(raw[1:], compared, adjusted, strict=True)
-    ]
+    counted = [twin is None for twin in twins[1:]]
+    adjusted = holm([c.p if c.n and once else None for c, once in zip(compared, counted, strict=True)])
+    rest: list[ArmResult] = []
+    for a, c, p, twin in zip(raw[1:], compared, adjusted, twins[1:], strict=True):
+        if twin is None:
+            rest.append(replace(a, comparison=c, p=p))
+        elif twin == 0:  # nothing can be compared with itself
+            rest.append(replace(a, twin=first.name))
+        else:
+            rest.append(replace(a, comparison=c, p=rest[twin - 1].p, twin=raw[twin].name))
     conditions = usual([f.conditions for f in found.values() if f.status in ENDED])
     failures = tuple(
         (arms.arms[c.arm].name, c.seed, found[c.key].status, found[c.key].message)
@@ -115,6 +128,14 @@ def results(
 def _data(every: Sequence[Cell], found: Mapping[str, Found]) -> str:
     """The data that the results are on, as people read it."""
     return ", ".join(sorted({short(c.experiment.data.fingerprint) for c in every if found[c.key].status in ENDED}))
+def _twins(own: Sequence[Sequence[Cell]]) -> list[int | None]:
+    """For each arm the first one that has the same runs, None where that is itself."""
+    seen: dict[tuple[str, ...], int] = {}
+    found: list[int | None] = []
+    for number, cells in enumerate(own):
+        before = seen.setdefault(tuple(c.key for c in cells), number)
+        found.append(None if before == number else before)
+    return found
 
 
 def _notes(arms: Arms) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from archdsl.errors import ArchError, suggest
 from archdsl.expand.text import canonical_text
 from archdsl.study.arms import bases
 from archdsl.study.factors import added, present
-from archdsl.study.file import MATCHES, METRICS, StudyFile, called, read_study, written
+from archdsl.study.file import MATCHES, METRICS, RENAMED, StudyFile, called, metric, read_study, written
 
 STUDY = "study.yaml"
 FOLDER = "studies"  # in the folder of runs
@@ -52,6 +52,7 @@ def select(given: str, choice: Choice) -> StudyFile:
         study = StudyFile(
             name=path.stem if path.suffix == ".arch" else "study", title=given, base=((called(given), given),)
         )
+    named, notes = metric(_known("--metric", choice.metric, METRICS, RENAMED) or study.metric)
     study = replace(
         study,
         seeds=tuple(range(choice.seeds)) if choice.seeds is not None else study.seeds,
@@ -60,7 +61,8 @@ def select(given: str, choice: Choice) -> StudyFile:
         where=(*study.where, *choice.where),
         design=choice.design or study.design,
         match=_known("--match", choice.match, MATCHES) or study.match,
-        metric=_known("--metric", choice.metric, METRICS) or study.metric,
+        metric=named,
+        notes=notes if choice.metric else study.notes,
         baseline={**study.baseline, **_pairs(choice.baseline)},
         precision=choice.precision or study.precision,
         time_limit=choice.time_limit or study.time_limit,
@@ -94,8 +96,8 @@ def _pairs(texts: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _known(option: str, value: str | None, known: tuple[str, ...]) -> str | None:
-    if value is not None and value not in known:
+def _known(option: str, value: str | None, known: tuple[str, ...], also: Container[str] = ()) -> str | None:
+    if value is not None and value not in known and value not in also:
         raise ArchError(f"`{option} {value}`: one of {', '.join(known)}", help=suggest(value, known))
     return value
 

@@ -71,8 +71,9 @@ def _row(results: Results, result: ArmResult, grid: bool) -> tuple[Cell, ...]:
 
 
 FIGURES = (
-    ("test_accuracy", "percent"), ("test_loss", "float"), ("valid_accuracy", "percent"), ("best_valid_accuracy", "percent"),
-    ("accuracy", "percent"), ("loss", "float"), ("epochs", "int"), ("seconds", "float"),
+    ("test_accuracy", "percent"), ("test_loss", "float"), ("valid_accuracy", "percent"), ("valid_loss", "float"),
+    ("best_valid_accuracy", "percent"), ("train_accuracy", "percent"), ("train_loss", "float"), ("epochs", "int"),
+    ("seconds", "float"),
 )  # fmt: skip
 
 
@@ -109,8 +110,7 @@ def others(states: dict[str, int] | object) -> str:
 
 def notes(results: Results) -> Iterable[str]:
     """What stands below the table."""
-    compared = [a for a in results.arms[1:] if a.comparison is not None]
-    n, m = len(results.seeds), len(compared)
+    n, m = len(results.seeds), len(results.compared)
     name = results.metric.replace("_", " ")
     sign = "; differences in points" if results.higher_is_better else " (less is better)"
     yield (f"{name}{sign}; Δ is against `{results.reference.name}`, seed by seed, with its 95 % t interval; what varies "

@@ -24,7 +24,7 @@ def _sentences(results: Results, unit: Unit) -> Iterator[str]:
     if not results.reference.values:
         yield f"The reference “{results.reference.name}” has no finished run, so there is nothing to compare with."
         return
-    compared = [a for a in results.arms[1:] if a.comparison is not None and a.comparison.n]
+    compared = [a for a in results.compared if a.comparison is not None and a.comparison.n]
     if not compared:
         yield f"Only “{results.reference.name}” has results, so nothing is compared."
         return

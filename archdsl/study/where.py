@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from archdsl.errors import ArchError, suggest
 from archdsl.limits import Limits
+from archdsl.registry import names
 from archdsl.syntax import ast
 from archdsl.syntax.walk import walk
 
@@ -19,6 +20,7 @@ SHOWN = 200  # characters of a condition in a message
 Test = Callable[[Mapping[str, Any], Mapping[str, str], frozenset[str]], bool]
 _TOKEN = re.compile(r"\s*(?:(<=|>=|==|!=|=|<|>|\(|\))|([^\s<>=!()]+(?:\([^()]*\))?))")
 _NUMBER = re.compile(r"([0-9]+(?:\.[0-9]+)?(?:e[0-9]+)?)([kKMGT]?)")
+SPACES = ("net", "modifier", "data", "train")
 _SCALE = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _SIGNS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq, "==": operator.eq,
@@ -26,22 +28,29 @@ _SIGNS: dict[str, Callable[[Any, Any], bool]] = {
 }  # fmt: skip
 
 
-def condition(text: str, totals: tuple[str, ...], factors: tuple[str, ...] = (), option: str = "where") -> Test:
+def condition(
+    text: str, totals: tuple[str, ...], factors: Mapping[str, tuple[str, ...]] | None = None, option: str = "where",
+    words: Collection[str] = (),
+) -> Test:  # fmt: skip
     """A test of an arm: of its totals by name, its levels by factor, and the words that it has.
 
     Args:
         totals: names that are compared with numbers, such as ``params``.
-        factors: names that are compared with levels, or stand alone.
+        factors: names that are compared with levels, or stand alone, each with its levels.
+        words: names that may stand alone beside factors and the words of the vocabulary, such as lets of the text.
 
     Raises:
-        ArchError: no condition.
+        ArchError: no condition, or a name that nothing has.
     """
-    return _Reader(text, totals, factors, option).whole()
+    return _Reader(text, totals, factors or {}, option, words).whole()
 
 
 class _Reader:
-    def __init__(self, text: str, totals: tuple[str, ...], factors: tuple[str, ...], option: str) -> None:
-        self.text, self.totals, self.factors, self.option = text, totals, factors, option
+    def __init__(
+        self, text: str, totals: tuple[str, ...], factors: Mapping[str, tuple[str, ...]], option: str,
+        words: Collection[str],
+    ) -> None:  # fmt: skip
+        self.text, self.totals, self.factors, self.option, self.words = text, totals, factors, option, words
         self.depth = 0  # of brackets and `not`
         self.tokens: list[str] = []
         at = 0
@@ -119,6 +128,11 @@ class _Reader:
             if sign not in ("=", "==", "!="):
                 raise self.wrong(f"levels of `{name}` have no order")
             wanted = "" if value == "none" else value
+            levels = self.factors[name]
+            if wanted not in levels:
+                shown = ", ".join(f"`{level or 'none'}`" for level in levels)
+                raise ArchError(f"`{self.option}: {self.text}`: the factor `{name}` has no level `{value}`",
+                                help=suggest(wanted, [n for n in levels if n]) or f"its levels are {shown}")  # fmt: skip
             return lambda t, c, w: compare(c.get(name, ""), wanted)
         near = suggest(name, (*self.totals, *self.factors))
         raise ArchError(f"`{self.option}: {self.text}`: there is no column `{name}`",
@@ -130,6 +144,13 @@ class _Reader:
         if name.lower() in self.totals:
             raise self.wrong(f"compare {name} with a number")
         word = name.lstrip("+")
+        known = {*self.words, *(n for space in SPACES for n in names(space))}
+        if word not in known:
+            if word.lstrip("−-") in (*known, *self.factors):
+                raise ArchError(f"`{self.option}: {self.text}`: `{name}` is the name of a change, not of an ingredient",
+                                help=f"write `not {word.lstrip('−-')}`")  # fmt: skip
+            raise ArchError(f"`{self.option}: {self.text}`: there is no factor or word `{name}`",
+                            help=suggest(word, (*known, *self.factors)) or "name a factor or a word")  # fmt: skip
         return lambda t, c, w: word in w
 
 

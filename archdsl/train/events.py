@@ -57,13 +57,17 @@ class EpochDone:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """After the last epoch, with the test figures of the weights that are kept; accuracies in [0, 1], time
-    of the training steps. ``why`` says what ended the run before its last epoch.
+    """After the last epoch; accuracies in [0, 1], time of the training steps.
+
+    The training figures are those of the last epoch. The validation and test figures are of the weights that are kept:
+    the best ones, the averaged ones, or those of the last step. ``best_valid_accuracy`` is that of the epoch
+    ``best_epoch``, whose weights are kept where the text says `patience`. ``why`` says what ended the run before its
+    last epoch.
     """
 
     step: int
-    loss: float
-    accuracy: float
+    train_loss: float
+    train_accuracy: float
     valid_accuracy: float | None
     best_valid_accuracy: float | None
     best_epoch: int | None
@@ -73,6 +77,7 @@ class Finished:
     images_per_second: float
     epochs: int = 0
     why: str = ""
+    valid_loss: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from archdsl.words.data.changes import Augmentation, Corruption
 from archdsl.words.data.folders import Folder
 from archdsl.words.data.tables import Table
 from archdsl.words.data.values import Dataset, Subset, Valid
+from archdsl.words.foreign import APPLY, behaviour, check_behaviour, is_foreign
 from archdsl.words.train.values import (
     Adam,
     Bce,
@@ -144,6 +145,9 @@ def fold_data(words: Iterable[Setting]) -> DataSettings:
     slots = _slots(words)
     if "dataset" not in slots:
         raise ArchError("no data set is named", help="write `data fashion-mini`, or give --data fashion-mini")
+    known = {f.name for f in fields(DataSettings)}
+    for word in slots.values():
+        _carried_out(word, word.entry.slot in known or isinstance(word.value, Augmentation | Corruption), "data")
     augment = tuple(s.value for s in slots.values() if isinstance(s.value, Augmentation))
     corrupt = tuple(s.value for s in slots.values() if isinstance(s.value, Corruption))
     valid, subset = (slots[s].value if s in slots else None for s in ("valid", "subset"))
@@ -158,6 +162,9 @@ def fold_train(words: Iterable[Setting]) -> TrainSettings:
     """
     words = tuple(words)
     slots = _slots(w for w in words if w.entry.name not in MANY)
+    known = {f.name for f in fields(TrainSettings)}
+    for word in words:
+        _carried_out(word, word.entry.slot in known or word.entry.name in MANY, "train")
     parts: dict[str, Any] = {n: tuple(w.value for w in words if w.entry.name == n) for n in MANY}
     settings = TrainSettings(**{slot: word.value for slot, word in slots.items()}, **parts)
     _agree(settings, slots)
@@ -166,6 +173,29 @@ def fold_train(words: Iterable[Setting]) -> TrainSettings:
             raise _clash(f"`freeze` has no end: the run has {settings.epochs} epochs", word,
                          "leave `until` out to freeze the part for the whole run")  # fmt: skip
     return settings
+
+
+def _carried_out(word: Setting, known: bool, space: str) -> None:
+    """Refuse a word, of another package, that nothing would carry out.
+
+    Raises:
+        SpecError: A224.
+    """
+    value = word.value
+    try:
+        if not known:
+            kind = type(value)
+            raise ArchError(f"nothing carries out the {space} word `{word.entry.name}`, which gives `{kind.__name__}` of "
+                            f"{kind.__module__}", help="see docs/house.md for what a package can add")  # fmt: skip
+        if isinstance(value, Augmentation):
+            if is_foreign(value):
+                behaviour(value, APPLY)
+        elif space == "train":
+            check_behaviour(word.entry.slot, value)
+        elif isinstance(value, Corruption) and is_foreign(value):
+            raise ArchError(f"nothing carries out `{word.entry.name}`: packages can add augmentations, not corruptions")
+    except ArchError as error:
+        raise fail("A224", error.message, word.span, error.help) from None
 
 
 def _slots(words: Iterable[Setting]) -> dict[str, Setting]:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from archdsl.errors import EnvError
+from archdsl.errors import EnvError, InternalError
 from archdsl.train.asked import check_asked
 from archdsl.train.conditions import Asked, known_precision
 from archdsl.train.events import (
@@ -223,7 +223,8 @@ class Keeper:
             late = isinstance(event, Progress) and time.monotonic() - self.saved > SAVE_EVERY
             if late or isinstance(event, EpochDone | Stopped | TimedOut):
                 self.save(training)
-        assert event is not None, "the loop ends with an event"
+        if event is None:
+            raise InternalError("the training loop ended without an event")
         if self.folder is not None and isinstance(event, Finished | Diverged):
             result = outcome(event)
             if text := self.changed():

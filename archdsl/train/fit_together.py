@@ -10,6 +10,7 @@ from pathlib import Path
 
 from archdsl.emit.build import build
 from archdsl.emit.fused import fuse
+from archdsl.errors import InternalError
 from archdsl.ir.trace import Trace
 from archdsl.train.events import EpochDone, Event, Finished, Stopped
 from archdsl.train.experiment import Experiment
@@ -49,7 +50,7 @@ def fit_together(
         EnvError, StoreError, ArchError: as ``fit``.
     """
     if wish.again or wish.limit is not None:
-        raise Apart("a time limit, and training anew, are of each run by itself")
+        raise Apart("fused seeds do not support a time limit, or --again")
     if why := tie(experiments[0].train, experiments[0].data.augment):
         raise Apart(why)
     if wish.plan is not None:  # a step of many nets is neither captured nor compiled
@@ -102,7 +103,8 @@ def _followed(together: Together, keepers: Sequence[Keeper]) -> bool:
     stopped = False
     for number, event in together.events():
         keeper = keepers[number]
-        assert keeper.folder is not None
+        if keeper.folder is None:
+            raise InternalError("a fused run has no folder")
         keeper.tell(event)
         if isinstance(event, EpochDone | Stopped):
             keeper.folder.save(*together.state(number))

@@ -16,7 +16,12 @@ from archdsl.train.store.claim import CLAIM, alive
 from archdsl.train.store.files import read_object
 from archdsl.train.store.log import read_events
 
-KEYS = ("run", "hash", "status", "epochs", "accuracy", "valid", "loss", "params", "seconds", "date")
+KEYS = (
+    "run", "hash", "status", "epochs", "test_accuracy", "best_valid_accuracy", "train_loss", "params", "seconds", "date",
+)  # fmt: skip
+STATUSES = ("finished", "diverged", "interrupted", "running", "oom", "timeout", "damaged")
+# Names that columns had once, still understood by --where and --sort.
+RENAMED = {"accuracy": "test_accuracy", "valid": "best_valid_accuracy", "loss": "train_loss"}
 FEWEST = 4  # digits of a hash that may stand for a run
 
 
@@ -40,8 +45,8 @@ def rows(out: Path) -> list[Row]:
 
 
 def row(folder: Path) -> Row:
-    """The figures of a run. ``accuracy`` is of the test images, ``valid`` the best on the validation images, ``loss``
-    the training loss of the last epoch, ``date`` the local time of the last event.
+    """The figures of a run. ``best_valid_accuracy`` is that of the best epoch, ``train_loss`` the mean over the last
+    epoch, ``date`` the local time of the last event.
     """
     blank: dict[str, Any] = {**dict.fromkeys(KEYS), "run": folder.name, "date": _date(folder)}
     try:
@@ -59,9 +64,9 @@ def row(folder: Path) -> Row:
         "hash": str(run.settings.get("hash", ""))[:8],
         "status": status(run),
         "epochs": last.get("epoch", 0),
-        "accuracy": result.get("test_accuracy"),
-        "valid": result.get("best_valid_accuracy") or max(valid, default=None),
-        "loss": last.get("loss"),
+        "test_accuracy": result.get("test_accuracy"),
+        "best_valid_accuracy": result.get("best_valid_accuracy") or max(valid, default=None),
+        "train_loss": last.get("loss"),
         "params": started.get("params"),
         "seconds": result.get("seconds") or (sum(e.get("seconds") or 0.0 for e in done) if done else None),
     }

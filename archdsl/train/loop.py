@@ -86,18 +86,31 @@ class Training:
                 yield end
                 return
         self._settle()
-        with self._averaged():
-            result = self._evaluate(job.test, job.stop)
-        if result is None or self.last is None:
+        valid = self._kept_valid()
+        result = self._evaluate(job.test, job.stop)
+        if result is None or valid is None or self.last is None:
             yield Stopped(self.epoch, self.step)
             return
         last, watch = self.last, self.watch
         found = watch.best_epoch > 0
         yield Finished(
-            self.step, last.loss, last.accuracy, last.valid_accuracy, watch.best_accuracy if found else None,
+            self.step, last.loss, last.accuracy, valid[1], watch.best_accuracy if found else None,
             watch.best_epoch if found else None, *result, self.seconds, self.images / max(self.seconds, 1e-9),
-            last.epoch, watch.why,
+            last.epoch, watch.why, valid[0],
         )  # fmt: skip
+
+    def _kept_valid(self) -> tuple[float | None, float | None] | None:
+        """Validation loss and accuracy of the weights that are kept; None if asked to stop meanwhile. An epoch has
+        measured them already, unless batch norm's statistics are others since.
+        """
+        job = self.job
+        if job.valid is None or self.last is None:
+            return None, None
+        if job.settings.precise_bn is not None:
+            return self._evaluate(job.valid, job.stop)
+        if self.best is not None and self.watch.best_epoch:
+            return self.watch.best_loss, self.watch.best_accuracy
+        return self.last.valid_loss, self.last.valid_accuracy
 
     @property
     def epoch(self) -> int:

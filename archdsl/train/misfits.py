@@ -12,6 +12,7 @@ from archdsl.errors import ArchError, EnvError
 from archdsl.train.device import Normalise
 from archdsl.train.experiment import DataSettings, Experiment
 from archdsl.train.feed import Feed
+from archdsl.train.fitness import ONE_IMAGE, wrong_classes, wrong_shape
 from archdsl.train.job import Job
 from archdsl.train.schedule import check as check_schedule
 
@@ -29,13 +30,12 @@ def check_fit(model: nn.Module, normal: Normalise, test: Feed, data: DataSetting
         except (RuntimeError, ValueError) as error:
             if is_out_of_memory(error):
                 raise
-            shape = "x".join(map(str, data.dataset.input))
-            raise ArchError(f"the net does not take the images of {data.dataset.name} ({shape}): {error}",
-                            help=f"give it `input {shape}`") from error  # fmt: skip
+            message, help = wrong_shape(data.dataset.name, data.dataset.input)
+            raise ArchError(f"{message}: {error}", help=help) from error
     model.train(mode)
     if given != (classes,):
-        raise ArchError(f"the net gives {'x'.join(map(str, given))} values an image, and {data.dataset.name} has "
-                        f"{classes} classes", help=f"end the net in linear({classes})")  # fmt: skip
+        message, help = wrong_classes(given, data)
+        raise ArchError(message, help=help)
 
 
 def check_parts(job: Job) -> None:
@@ -66,5 +66,4 @@ def explained(experiment: Experiment) -> Iterator[None]:
     except ValueError as error:
         if "Expected more than 1 value per channel" not in str(error):
             raise
-        raise ArchError("batch norm cannot train on a batch of one image",
-                        help="a larger batch than batch(1), or ln or gn instead of bn") from error  # fmt: skip
+        raise ArchError(ONE_IMAGE[0], help=ONE_IMAGE[1]) from error

@@ -272,9 +272,17 @@ def load_run(path: str | Path) -> Run:
         found = next((folder / name for name in (RESULT, OUTCOME) if (folder / name).is_file()), None)
         text = (folder / SPEC).read_text(encoding="utf-8")
         settings, about = read_settings(folder), read_object(folder / VERSIONS)
-        return Run(folder, text, settings, about, read_object(found) if found else None)
+        return Run(folder, text, settings, about, _named(read_object(found)) if found else None)
     except (OSError, ValueError) as error:
         raise StoreError(f"the run {folder} is damaged ({error})", help="train again") from error
+
+
+RENAMED = {"accuracy": "train_accuracy", "loss": "train_loss"}  # figures of results that were written before
+
+
+def _named(result: dict[str, Any]) -> dict[str, Any]:
+    """A result with the figures' present names; the training figures were once called ``loss`` and ``accuracy``."""
+    return {RENAMED.get(key, key): value for key, value in result.items()}
 
 
 def check_writable(out: Path) -> None:

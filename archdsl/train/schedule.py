@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from archdsl.errors import ArchError
+from archdsl.words.foreign import behaviour, is_foreign
 from archdsl.words.train.values import (
     Cooldown,
     Cosine,
@@ -56,6 +57,8 @@ def factor(schedule: Schedule | None, warmup: int | Warmup, step: int, steps: in
     rise = risen(warmup, steps, per_epoch)
     if step < rise:
         return (step + 1) / rise
+    if is_foreign(schedule):
+        return float(behaviour(schedule, "factor")(step - rise, steps - rise, per_epoch))
     match schedule:
         case None | Plateau():
             return 1.0
@@ -92,6 +95,8 @@ def _falling(schedule: Smooth, done: int, whole: int, step: int, steps: int, per
             if step < top:
                 return start + (1 - start) * step / top
             return 1 + (end - 1) * (step - top) / max(steps - top, 1)
+        case _:
+            assert_never(schedule)
 
 
 def _restarted(done: int, period: int, mult: int) -> float:

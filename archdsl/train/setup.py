@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, fx, nn
 
 from archdsl.errors import ArchError, EnvError
-from archdsl.train.augment import check
 from archdsl.train.datasets import Arrays, Splits, load, split
 from archdsl.train.datasets.corrupt import corrupt
+from archdsl.train.demands import refuse_unfit
 from archdsl.train.device import Normalise, choose_device, measured, normalise
 from archdsl.train.events import Started
 from archdsl.train.experiment import DataSettings, Experiment
@@ -32,11 +32,9 @@ from archdsl.train.syncnorm import synchronise
 from archdsl.train.transfer.begin import Begun, begin
 from archdsl.train.transfer.read import trace_of
 from archdsl.train.tuning import Frozen, check_left, frozen, scales
-from archdsl.train.views import check_views
 from archdsl.train.world import World
-from archdsl.words.data.changes import RandomPixels
 from archdsl.words.data.sets import IMAGENET_MEAN, IMAGENET_STD
-from archdsl.words.train.values import Plateau
+from archdsl.words.foreign import is_foreign
 
 if TYPE_CHECKING:
     from archdsl.train.fit import Wish
@@ -70,14 +68,9 @@ def gather(
         torch.use_deterministic_algorithms(True)
     torch.backends.cudnn.benchmark = device.type == "cuda" and not wish.deterministic  # shapes stay for a whole run
     data, settings = experiment.data, experiment.train
-    check(data.augment, data.dataset.input)
-    check_views(settings.tta, data.dataset.input)
+    refuse_unfit(experiment)
     splits = _splits(experiment, wish)
     check_data(experiment, wish.data_root)
-    watching = "plateau" if isinstance(settings.schedule, Plateau) else "patience" if settings.patience else ""
-    if watching and splits.valid is None:
-        raise ArchError(f"`{watching}` watches the validation images, and none are set aside",
-                        help="add valid(10%) to the data statement")  # fmt: skip
     begun, still = _begin(model, experiment, wish.fresh)
     model.to(device)
     mean, std, told = _statistics(data, splits)
@@ -141,8 +134,10 @@ def _net(
     """The form of the net that runs, the plan as far as it can be kept here, and why it could not be."""
     settings, device, alone, why = experiment.train, normal.scale.device, world.size == 1, ""
     # One process whose data lies on the device can replay its steps; gradients of several are summed by their own stream.
-    # A part that thaws changes what a step does.
-    graph = plan.graph and alone and isinstance(train, Resident) and not still.thaws
+    # A part that thaws changes what a step does; words of other packages may do what no graph can hold.
+    words = (settings.optimizer, settings.schedule, *experiment.data.augment)
+    known = not any(is_foreign(word) for word in words)
+    graph = plan.graph and alone and isinstance(train, Resident) and not still.thaws and known
     compiles = plan.compile and alone
     plan = replace(plan, graph=graph, compile=compiles, native=plan.native and not compiles)
     net = fast(model, plan) if isinstance(model, fx.GraphModule) and not settings.spred else model
@@ -193,10 +188,6 @@ def _splits(experiment: Experiment, wish: Wish) -> Splits:
     splits = split(load(data.dataset, wish.data_root), data.valid, data.subset, seed)
     if not data.corrupt:
         return splits
-    if len(data.dataset.input) != 3 and any(isinstance(c, RandomPixels) for c in data.corrupt):
-        raise ArchError(
-            "`randompixels` changes images, and this data has none", help="take randomlabels, or leave it out"
-        )
     if not isinstance(splits.train, Arrays):
         raise ArchError("pictures that are read while training cannot be changed once for all",
                         help="leave randomlabels and randompixels out, or take a subset that fits into memory")  # fmt: skip

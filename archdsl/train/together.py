@@ -95,7 +95,7 @@ class Together:
             yield n, Finished(
                 self.step, last.loss, last.accuracy, last.valid_accuracy, watch.best_accuracy if found else None,
                 watch.best_epoch if found else None, loss, accuracy, lane.seconds, lane.images / max(lane.seconds, 1e-9),
-                last.epoch, "",
+                last.epoch, "", last.valid_loss,
             )  # fmt: skip
 
     def _epoch(self, epoch: int) -> bool:

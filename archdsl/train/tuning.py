@@ -11,6 +11,7 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from archdsl.errors import ArchError
 from archdsl.ir.places import depths, stretch
+from archdsl.train.fitness import NOT_SLOWED, NOTHING_LEFT
 from archdsl.train.transfer.read import trace_of
 
 if TYPE_CHECKING:
@@ -124,8 +125,7 @@ def by_parameter(model: nn.Module, factors: Mapping[str, float]) -> dict[int, fl
                 break
             path = path.rpartition(".")[0]
     if factors and not found:
-        raise ArchError("`rate` and `layerdecay` have no effect: no layer that they slow down is trained",
-                        help="leave them out, or freeze less")  # fmt: skip
+        raise ArchError(NOT_SLOWED[0], help=NOT_SLOWED[1])
     return found
 
 
@@ -143,4 +143,4 @@ def check_left(parameters: Iterable[Parameter]) -> None:
         ArchError: every parameter is frozen for good.
     """
     if not any(p.requires_grad for p in parameters):
-        raise ArchError("`freeze` leaves nothing to train", help="freeze less; `archdsl eval` judges a net as it is")
+        raise ArchError(NOTHING_LEFT[0], help=NOTHING_LEFT[1])

@@ -7,7 +7,6 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional
 
-from archdsl.errors import ArchError
 from archdsl.words.train.values import Views
 
 
@@ -47,18 +46,3 @@ def viewed(net: nn.Module, views: Views | None) -> nn.Module:
 def recorded(settings: dict[str, Any] | None) -> Views | None:
     """The views that the settings of a run tell of."""
     return Views(bool(settings["flip"]), int(settings["shift"])) if settings else None
-
-
-def check_views(views: Views | None, shape: tuple[int, ...]) -> None:
-    """Refuse views that images of this shape do not have.
-
-    Raises:
-        ArchError: it says why.
-    """
-    if views is None:
-        return
-    if len(shape) != 3:
-        raise ArchError(f"`tta` mirrors images, and this data has vectors of {shape[0]} numbers", help="leave tta out")
-    if views.shift >= min(shape[1:]):
-        raise ArchError(f"`tta(shift={views.shift})` moves more pixels than an image of {shape[1]}x{shape[2]} has",
-                        help=f"shift by at most {min(shape[1:]) - 1}")  # fmt: skip

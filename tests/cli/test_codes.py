@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from archdsl.api import read, whole
+from archdsl.api import read, setting_findings, whole
 from archdsl.cli.main import main
 from archdsl.codes import CODES
 from archdsl.errors import Source, SpecError
@@ -25,7 +25,8 @@ def codes_of(text: str, name: str, code: str) -> set[str]:
             list(arms(file))
         if code == "A306":  # commands assume ten classes; the stage function does not
             trace_node(expand(file).root, (3, 32, 32))
-        return {n.code for n in whole(source, file).notes}
+        spec = whole(source, file)
+        return {n.code for n in (*spec.notes, *setting_findings(spec))}
     except SpecError as error:
         return {d.code for d in error.diagnostics}
 

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from archdsl.api import experiment_of, load
-from archdsl.train.augment import check
+from archdsl.train.demands import augment_findings, refuse
 from tests.conftest import REPO
 from tests.words.test_conformance import losses, one_thread  # noqa: F401 - a fixture
 
@@ -26,7 +26,7 @@ def test_there_are_a_dozen() -> None:
 def test_a_recipe(name: str) -> None:
     spec = load(RECIPES[name])
     experiment = experiment_of(spec)
-    check(experiment.data.augment, experiment.data.dataset.input)
+    refuse(augment_findings(experiment.data.augment, experiment.data.dataset.input))
     assert spec.cost.params > 1000
     assert not [n for n in spec.notes if "no effect" in n.message]
     settings = [line for line in RECIPES[name].splitlines() if line.startswith(("data", "train"))]

@@ -9,12 +9,13 @@ import torch
 from archdsl.emit.vision import import_torchvision
 from archdsl.errors import ArchError
 from archdsl.registry import entries
-from archdsl.train.augment import AugmentLayer, augment, check, colour, crop, flip, mix
+from archdsl.train.augment import AugmentLayer, augment, colour, crop, flip, mix
 from archdsl.train.augment.geometry import affine
 from archdsl.train.augment.mixing import boxed
 from archdsl.train.chance import Chances
 from archdsl.train.datasets import Arrays
 from archdsl.train.datasets.corrupt import corrupt
+from archdsl.train.demands import augment_findings, refuse
 from archdsl.words.data import augmentations, changes, colours, mixtures
 
 CPU = torch.device("cpu")
@@ -189,9 +190,9 @@ def test_two_ways_of_mixing_take_turns() -> None:
 )
 def test_words_that_cannot_act(word: changes.Augmentation, shape: tuple[int, ...], message: str) -> None:
     with pytest.raises(ArchError, match=message) as caught:
-        check((word,), shape)
+        refuse(augment_findings((word,), shape))
     assert caught.value.help
-    check((mixtures.mixup(),), shape)
+    refuse(augment_findings((mixtures.mixup(),), shape))
 
 
 def test_random_labels_and_pixels() -> None:

@@ -9,9 +9,10 @@ import torch
 
 from archdsl.emit.vision import import_torchvision
 from archdsl.errors import ArchError
-from archdsl.train.augment import augment, check, colour
+from archdsl.train.augment import augment, colour
 from archdsl.train.augment.geometry import boxes, resized, windows
 from archdsl.train.chance import Chances
+from archdsl.train.demands import augment_findings, refuse
 from archdsl.words.data import augmentations, changes, colours
 from tests.train.test_augment import IMAGES, same
 
@@ -131,15 +132,15 @@ def test_jitter_leaves_out_what_is_0() -> None:
         (lambda: colours.blur(3, 2.0, 1.0), "no deviation lies between"),
         (lambda: augmentations.resizedcrop(0.0), "no part of an image"),
         (lambda: augmentations.resizedcrop(0.5, 0.2), "no part of an image"),
-        (lambda: check((colours.jitter(),), (1, 8, 8)), "`jitter` changes colours"),
-        (lambda: check((colours.blur(23),), (3, 8, 8)), "mirrors more pixels"),
+        (lambda: refuse(augment_findings((colours.jitter(),), (1, 8, 8))), "`jitter` changes colours"),
+        (lambda: refuse(augment_findings((colours.blur(23),), (3, 8, 8))), "mirrors more pixels"),
     ],
 )
 def test_what_says_nothing_is_refused(make, message: str) -> None:
     with pytest.raises(ArchError, match=message) as caught:
         make()
     assert caught.value.help
-    check((colours.jitter(saturation=0, hue=0), colours.blur(3)), (1, 8, 8))
+    refuse(augment_findings((colours.jitter(saturation=0, hue=0), colours.blur(3)), (1, 8, 8)))
 
 
 def test_boxes_are_erased_as_torchvision_erases_them(v2) -> None:

@@ -18,6 +18,7 @@ from archdsl.emit.layers import DiracConv2d
 from archdsl.errors import ArchError, SpecError
 from archdsl.train.augment import augment
 from archdsl.train.chance import Chances
+from archdsl.train.demands import refuse, views_findings
 from archdsl.train.events import EpochDone, Finished
 from archdsl.train.experiment import TrainSettings, fold_train
 from archdsl.train.feed import Resident
@@ -25,7 +26,7 @@ from archdsl.train.fit import Wish, fit
 from archdsl.train.loop import Training
 from archdsl.train.optim import Slow, Update
 from archdsl.train.setup import gather
-from archdsl.train.views import Viewed, check_views
+from archdsl.train.views import Viewed
 from archdsl.train.world import World
 from archdsl.words.data import augmentations
 from archdsl.words.train import penalties, recipe, schedules
@@ -206,10 +207,10 @@ def test_views_that_images_lack_are_refused() -> None:
     with pytest.raises(ArchError, match="one view"):
         recipe.tta(flip=False)
     with pytest.raises(ArchError, match="vectors of 7 numbers"):
-        check_views(recipe.tta(), (7,))
+        refuse(views_findings(recipe.tta(), (7,)))
     with pytest.raises(ArchError, match="moves more pixels"):
-        check_views(recipe.tta(shift=8), (3, 8, 8))
-    check_views(recipe.tta(shift=7), (3, 8, 8))
+        refuse(views_findings(recipe.tta(shift=8), (3, 8, 8)))
+    refuse(views_findings(recipe.tta(shift=7), (3, 8, 8)))
 
 
 def test_a_run_is_evaluated_by_the_views_that_it_was_tested_by(tmp_path: Path) -> None:
@@ -227,7 +228,9 @@ def test_a_run_is_evaluated_by_the_views_that_it_was_tested_by(tmp_path: Path) -
 
 
 def test_the_shipped_spec_trains_on_the_embedded_data() -> None:
-    spec = load("specs/airbench94.arch", data="fashion-mini subset(384)", set=["train.steps=6", "train.batch=64"])
+    spec = load(
+        "specs/airbench94.arch", data="fashion-mini", set=["data.subset=384", "train.steps=6", "train.batch=64"]
+    )
     experiment = experiment_of(spec)
     used = {w.entry.name for w in (*spec.graph.data, *spec.graph.train)}
     assert used >= {"flip", "crop", "lookahead", "biaslr", "tta", "triangle", "smooth"}

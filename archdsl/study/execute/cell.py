@@ -139,7 +139,7 @@ def _together(
 def _note(order: Order, terms: Terms, message: str) -> None:
     """Leave in the store that the run failed, and why."""
     device, plan = plan_of(terms)
-    experiment = _experiment(order, _spec(order))
+    experiment = _experiment(order, _spec(order), checked=False)
     folder = RunFolder.open(Path(terms.out), experiment)
     try:
         folder.describe(str(device), asdict(plan), {})
@@ -162,6 +162,6 @@ def _spec(order: Order) -> Spec:
     return load(Source(f"{order.name}.arch", order.text))
 
 
-def _experiment(order: Order, spec: Spec) -> Experiment:
+def _experiment(order: Order, spec: Spec, checked: bool = True) -> Experiment:
     """The experiment on the data that the study has seen; this machine's is compared with it when it is read."""
-    return with_data(experiment_of(spec), order.data)
+    return with_data(experiment_of(spec, checked), order.data)

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
-from archdsl.errors import EnvError
+from archdsl.errors import EnvError, InternalError
 from archdsl.study.execute.order import INFRASTRUCTURE, News, Order, Outcome, Ready, Terms, outcome_of
 
 WORK = "archdsl.study.execute.cell:train_cell"
@@ -171,8 +171,8 @@ class Local:
         if worker.done >= RECYCLED:
             self.workers.pop(worker.number, None)
             worker.leave()
-        assert order is not None, outcome
-        assert order.key == outcome.key, outcome
+        if order is None or order.key != outcome.key:
+            raise InternalError(f"a worker answered for {outcome.key}, and was asked for {order and order.key}")
         for one, result in outcome.of(order):
             if result.status == "busy":
                 self.waiting.append((time.monotonic() + AGAIN, one))

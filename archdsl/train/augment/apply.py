@@ -5,23 +5,34 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, assert_never
 
 import torch
 from torch import Tensor
 
-from archdsl.errors import ArchError
+from archdsl.errors import ArchError, InternalError
 from archdsl.train.augment import colour
 from archdsl.train.augment.each import by_number
 from archdsl.train.augment.geometry import affine, boxes, crop, flip, resized, windows
 from archdsl.train.augment.rand import autoaugment, randaugment, trivialaugment
 from archdsl.train.chance import Chance, Chances
 from archdsl.words.data import changes
-from archdsl.words.data.changes import Augmentation, Colouring, Mixing
+from archdsl.words.data.changes import Augmentation, Mixing
+from archdsl.words.foreign import APPLY, behaviour, is_foreign
 
 Hole = changes.Cutout | changes.Erasing | changes.Noise
 Stretched = (
     changes.Brightness | changes.Contrast | changes.Saturation | changes.Hue | changes.Sharpness | changes.Jitter
+)
+# Those that take each image with a probability.
+Chosen = (
+    changes.Grayscale
+    | changes.Blur
+    | changes.Solarize
+    | changes.Posterize
+    | changes.AutoContrast
+    | changes.Equalize
+    | changes.Invert
 )
 TRIES = 10  # of a window that fits, as torchvision counts
 
@@ -46,33 +57,13 @@ def augment(
     return images
 
 
-def check(words: tuple[Augmentation, ...], shape: tuple[int, ...]) -> None:
-    """Refuse words that cannot act on images of this shape, or on vectors.
-
-    Raises:
-        ArchError: it names the word.
-    """
-    for word in words:
-        if len(shape) != 3 and not isinstance(word, changes.Mixup):
-            raise ArchError(f"`{word.name}` changes images, and this data has vectors of {shape[0]} numbers",
-                            help="of the augmentations, only mixup acts on vectors")  # fmt: skip
-        if shape[0] != 3 and (
-            isinstance(word, Colouring) or (isinstance(word, changes.Jitter) and (word.saturation or word.hue))
-        ):
-            raise ArchError(f"`{word.name}` changes colours, and these images have {shape[0]} channel",
-                            help="leave it out, or take brightness and contrast, or jitter(saturation=0, hue=0)")  # fmt: skip
-        if isinstance(word, changes.Blur) and word.size // 2 >= min(shape[1:]):
-            raise ArchError(f"`blur({word.size})` mirrors more pixels than an image of {shape[1]}x{shape[2]} has",
-                            help="a smaller size")  # fmt: skip
-        if isinstance(word, changes.Crop) and word.fill == "reflect" and word.pad >= min(shape[1:]):
-            raise ArchError(f"`crop({word.pad}, reflect)` mirrors more pixels than an image of {shape[1]}x{shape[2]} has",
-                            help=f"pad by at most {min(shape[1:]) - 1}")  # fmt: skip
-
-
 def _one(images: Tensor, word: Augmentation, chance: Chance) -> Tensor:
+    if is_foreign(word):
+        return _foreign(images, word, chance)
     match word:
         case changes.Flip(p=p, alternate=alternate):
-            assert not alternate or chance.mirrored is not None, "the loop says which images stand mirrored"
+            if alternate and chance.mirrored is None:
+                raise InternalError("flip(alternate) does not know which images are mirrored in this epoch")
             return flip(images, chance.mirrored if alternate and chance.mirrored is not None else chance.uniform() < p)
         case changes.VFlip(p=p):
             return flip(images, chance.uniform() < p, 2)
@@ -98,6 +89,19 @@ def _one(images: Tensor, word: Augmentation, chance: Chance) -> Tensor:
             return _other(images, word, chance)
 
 
+def _foreign(images: Tensor, word: Augmentation, chance: Chance) -> Tensor:
+    """The images after a word of another package, which has to leave their shape, type and device as they are."""
+    changed: Tensor = behaviour(word, APPLY)(images, chance)
+    if (changed.shape, changed.dtype, changed.device) != (images.shape, images.dtype, images.device):
+        raise ArchError(f"`{word.name}` of {type(word).__module__} changes the batch from {_sort(images)} to "
+                        f"{_sort(changed)}", help="an augmentation keeps shape, type and device")  # fmt: skip
+    return changed
+
+
+def _sort(images: Tensor) -> str:
+    return f"{'x'.join(map(str, images.shape))} {images.dtype} on {images.device}"
+
+
 def _other(images: Tensor, word: Augmentation, chance: Chance) -> Tensor:
     match word:
         case changes.RandAugment(n=n, m=m):
@@ -110,12 +114,14 @@ def _other(images: Tensor, word: Augmentation, chance: Chance) -> Tensor:
             return _holes(images, word, chance)
         case _ if isinstance(word, Stretched):
             return _stretched(images, word, chance)
-        case _:
-            chosen = (chance.uniform() < word.p)[:, None, None, None]  # type: ignore[attr-defined]
+        case _ if isinstance(word, Chosen):
+            chosen = (chance.uniform() < word.p)[:, None, None, None]
             return torch.where(chosen, _chosen(images, word, chance), images)
+        case _:
+            raise InternalError(f"nothing carries out the augmentation {type(word).__name__}")
 
 
-def _chosen(images: Tensor, word: Augmentation, chance: Chance) -> Tensor:
+def _chosen(images: Tensor, word: Chosen, chance: Chance) -> Tensor:
     """What the word does to an image that it takes; others are looked at, too, so that nothing waits for the device."""
     match word:
         case changes.Grayscale():
@@ -130,9 +136,10 @@ def _chosen(images: Tensor, word: Augmentation, chance: Chance) -> Tensor:
             return colour.autocontrast(images)
         case changes.Equalize():
             return colour.equalize(images)
-        case _:
-            assert isinstance(word, changes.Invert), word
+        case changes.Invert():
             return colour.invert(images)
+        case _:
+            assert_never(word)
 
 
 def _jittered(images: Tensor, word: changes.Jitter, chance: Chance) -> Tensor:
@@ -166,6 +173,8 @@ def _stretched(images: Tensor, word: Stretched, chance: Chance) -> Tensor:
             return colour.sharpness(images, chance.uniform(1 - s, 1 + s))
         case changes.Jitter():
             return _jittered(images, word, chance)
+        case _:
+            assert_never(word)
 
 
 def _holes(images: Tensor, word: Hole, chance: Chance) -> Tensor:
@@ -190,3 +199,5 @@ def _holes(images: Tensor, word: Hole, chance: Chance) -> Tensor:
             )
             filled = (chance.normal(*images.shape[1:]) * 64 + 128).clamp(0, 255)
             return torch.where(boxes(height, width, top, left, high_, wide_), filled.to(images.dtype), images)
+        case _:
+            assert_never(word)

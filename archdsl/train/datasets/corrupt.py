@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from archdsl.errors import InternalError
 from archdsl.train.datasets.arrays import Arrays
 from archdsl.train.streams import stream
 from archdsl.words.data.changes import Corruption, RandomLabels, RandomPixels
@@ -21,7 +22,7 @@ def corrupt(arrays: Arrays, words: tuple[Corruption, ...], classes: int, seed: i
             case RandomPixels(kind):
                 arrays = Arrays(_pixels(np.array(arrays.images), kind, chance), arrays.labels)
             case _:
-                raise AssertionError(word)
+                raise InternalError(f"nothing carries out {type(word).__name__}")
     return arrays
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from archdsl.errors import ArchError
+from archdsl.train.demands import count_findings, refuse
 from archdsl.train.streams import stream
 
 if TYPE_CHECKING:
@@ -38,19 +38,10 @@ def split(parts: DataParts, valid: Valid | None, subset: Subset | None, seed: in
     total = len(parts.train)
     if valid is None and subset is None:
         return Splits(parts.train, None, parts.test, parts.source, parts.notes)
-    if subset is not None and subset.count > total:
-        raise ArchError(
-            f"subset({subset.count}) asks for more than the {total} training images of {parts.source}",
-            help=f"give at most {total}",
-        )
+    refuse(count_findings(total, valid, subset, parts.source))
     rows = np.random.default_rng(stream(seed, "split")).permutation(total)
     rows = rows[: subset.count] if subset is not None else rows
     aside = valid.count(len(rows)) if valid is not None else 0
-    if valid is not None and not 0 < aside < len(rows):
-        raise ArchError(
-            f"valid({valid.amount}) sets {aside} of {len(rows)} training images aside",
-            help="at least one image must be set aside, and one left to train on",
-        )
     # Sorted: read in the order in which they lie. The order of training has its own stream.
     train = parts.train.take(np.sort(rows[aside:]))
     valid_part = parts.train.take(np.sort(rows[:aside])) if aside else None

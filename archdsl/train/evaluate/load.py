@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import Tensor, nn
 
-from archdsl.errors import ArchError, EnvError, StoreError
+from archdsl.errors import ArchError, EnvError, InternalError, StoreError
 from archdsl.train.datasets import Arrays, Splits, load, split
 from archdsl.train.device import Normalise, normalise
 from archdsl.train.experiment import DataSettings
@@ -126,7 +126,8 @@ def part_of(data: DataSettings, seed: int, name: PartName, root: str | Path | No
     # The test part needs no draw, and of another data set it may be all that is there.
     splits = _splits(data if name != "test" else replace(data, valid=None, subset=None), seed, root)
     arrays = {"test": splits.test, "valid": splits.valid, "train": splits.train}[name]
-    assert arrays is not None, "asked above"
+    if arrays is None:
+        raise InternalError(f"the part {name} of {data.dataset.name} is not there")
     return Part(arrays, data.dataset.name, name, data.dataset.class_names, splits.notes)
 
 

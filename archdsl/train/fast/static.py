@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from archdsl.errors import InternalError
 from archdsl.train.augment import augment
 from archdsl.train.augment.mixing import Mixture, mix_by, mixing, mixture
 from archdsl.train.device import wide
@@ -33,7 +34,8 @@ class Static:
 
     def __init__(self, training: Training) -> None:
         self._run, job, device = training, training.job, training.device
-        assert isinstance(job.train, Resident), "other data is not on the device"
+        if not isinstance(job.train, Resident):
+            raise InternalError("a captured step needs data that is on the device")
         self._data = job.train
         self._mixing = mixing(training.pipeline)
         self._words = [w.name for w in job.augment if w not in self._mixing]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, assert_never
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,7 @@ from archdsl.train.optim.light import light
 from archdsl.train.optim.lion import Lion
 from archdsl.train.optim.muon import Muon
 from archdsl.train.optim.parts import hidden, weights_of
+from archdsl.words.foreign import behaviour, is_foreign
 from archdsl.words.train import values
 from archdsl.words.train.values import Adam, Optimizer, RmsProp, Sgd
 
@@ -28,11 +29,16 @@ def make_optimizers(model: nn.Module, chosen: Optimizer, held: bool = False) -> 
     step of Adam over 42 tensors takes 2 ms instead of 29 on two busy cores. On a GPU all that torch fuses is fused.
     That is sound here as nothing trains in fp16: a GradScaler, which fused SGD must not meet, is nowhere used.
     ``held`` keeps learning rates and counters on the device, so that a step can be captured in a CUDA graph.
+
+    Raises:
+        ArchError: an optimiser of another package without the method ``build``.
     """
     wanted = [p for p in model.parameters() if p.requires_grad]
     if not wanted:
         return []
     wide = foreach(wanted[0].device)
+    if is_foreign(chosen):
+        return [(behaviour(chosen, "build")(torch.optim, _group(wanted, chosen.lr, held)), chosen.lr)]
     match chosen:
         case Sgd(lr, momentum, nesterov):
             # torch's foreach form asks the host for a rate that is a tensor; the fused one does not.
@@ -62,6 +68,8 @@ def make_optimizers(model: nn.Module, chosen: Optimizer, held: bool = False) -> 
             others = [p for p in wanted if id(p) not in taken]
             found: Optimizers = [(light(Muon)(own, _rate(own[0].value, lr, held), momentum), lr)] if own else []
             return found + ([_adam(others, rest, (0.9, 0.999), 1e-8, held)] if others else [])
+        case _:
+            assert_never(chosen)
 
 
 def _group(wanted: list[Parameter], lr: float, held: bool) -> list[dict[str, Any]]:

@@ -102,3 +102,21 @@ def resolved(init: Init) -> Init:
         ArchError, EnvError: as ``place_of`` and ``digest``.
     """
     return init if init.sha else replace(init, sha=digest(place_of(init.source)))
+
+
+def verified(source: str, sha: str = "") -> tuple[Place, str]:
+    """Where the weights of a source are, and their hash.
+
+    Args:
+        sha: what the hash must be; "" takes the weights as they are.
+
+    Raises:
+        ArchError: as ``place_of``.
+        EnvError: as ``place_of`` and ``digest``, or it holds other content than ``sha`` says.
+    """
+    place = place_of(source)
+    found = digest(place)
+    if sha and found != sha:
+        raise EnvError(f"{source} holds other weights than this experiment began with: {found}, not {sha}",
+                       help="bring the old file back, or leave `sha` out to begin with the new one")  # fmt: skip
+    return place, found

@@ -19,7 +19,7 @@ from archdsl.ir.trace import Trace
 from archdsl.syntax.parse import parse
 from archdsl.train.runs import load_run
 from archdsl.train.transfer.peers import REMARKS, arranged, registered
-from archdsl.train.transfer.place import Place, digest, place_of
+from archdsl.train.transfer.place import Place, verified
 
 WRAPPERS = (
     "state_dict",
@@ -54,11 +54,7 @@ def read_weights(source: str, sha: str = "") -> Weights:
         ArchError: the source names nothing that could hold weights.
         EnvError: it is not there, cannot be read, holds more than tensors, or other content than ``sha`` says.
     """
-    place = place_of(source)
-    found = digest(place)
-    if sha and found != sha:
-        raise EnvError(f"{source} holds other weights than this experiment began with: {found}, not {sha}",
-                       help="bring the old file back, or leave `sha` out to begin with the new one")  # fmt: skip
+    place, found = verified(source, sha)
     state, text = _read(place)
     state = _plain(state, place)
     names, notes = _order(place, state, text)

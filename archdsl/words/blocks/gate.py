@@ -8,13 +8,13 @@ from archdsl.ir.make import fan, o, seq
 from archdsl.ir.nodes import Seq
 from archdsl.ir.symbol import CIN, apply
 from archdsl.registry import block
-from archdsl.registry.types import Channels, Count
+from archdsl.registry.types import Act, Channels, Count
 
 
 @block("conv(16) se(4)", "conv(16) se(squeeze=8, act=silu)", "conv(16) se(4, gate=hardsigmoid)",
        paper="Hu et al. 2017, Squeeze-and-excitation networks, arXiv:1709.01507", traits="gate")  # fmt: skip
 def se(
-    r: Count = 16, act: Literal["relu", "silu", "gelu", "hardswish"] = "relu",
+    r: Count = 16, act: Act = "relu",
     gate: Literal["sigmoid", "hardsigmoid", "tanh"] = "sigmoid", squeeze: Channels | None = None,
 ) -> Seq:  # fmt: skip
     """Squeeze and excitation: the channels times a gate, from their means through cin/`r` values (or `squeeze`).

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 Where = Literal["pipeline", "model"]
 
@@ -13,8 +13,13 @@ class Augmentation:
     """A change of training batches, drawn anew for each image at each step; other images never see it.
 
     ``where`` it happens: in the data ``pipeline``, or as a layer of the ``model``.
+
+    A class of another package has its behaviour with it: ``apply(images, chance)`` gives the batch (N, C, H, W) of bytes
+    after it; ``chance`` draws a number for each image. ``fusible`` says that its draws depend on the seed and the step
+    alone, so that several seeds may be trained as one net.
     """
 
+    fusible: ClassVar[bool] = False
     where: Where = "pipeline"
 
     @property
@@ -32,6 +37,7 @@ class Corruption:
 class Flip(Augmentation):
     """Mirrored left to right with probability ``p``, or in every second epoch."""
 
+    fusible: ClassVar[bool] = True
     p: float
     alternate: bool = False
 
@@ -40,6 +46,7 @@ class Flip(Augmentation):
 class VFlip(Augmentation):
     """Mirrored top to bottom with probability ``p``."""
 
+    fusible: ClassVar[bool] = True
     p: float
 
 
@@ -47,6 +54,7 @@ class VFlip(Augmentation):
 class Crop(Augmentation):
     """Padded with ``pad`` black or mirrored pixels on each side, then cut to its size at a random place."""
 
+    fusible: ClassVar[bool] = True
     pad: int
     fill: Literal["zero", "reflect"] = "zero"
 
@@ -55,6 +63,7 @@ class Crop(Augmentation):
 class Shift(Augmentation):
     """Moved by up to a share of its size along each axis."""
 
+    fusible: ClassVar[bool] = True
     share: float
 
 
@@ -64,6 +73,7 @@ class ResizedCrop(Augmentation):
     image's size.
     """
 
+    fusible: ClassVar[bool] = True
     low: float
     high: float
     ratio: float
@@ -73,6 +83,7 @@ class ResizedCrop(Augmentation):
 class Rotate(Augmentation):
     """Turned about its middle by up to so many degrees, either way."""
 
+    fusible: ClassVar[bool] = True
     degrees: float
 
 
@@ -80,6 +91,7 @@ class Rotate(Augmentation):
 class Shear(Augmentation):
     """Sheared along each axis by up to so many degrees, either way."""
 
+    fusible: ClassVar[bool] = True
     degrees: float
 
 
@@ -87,6 +99,7 @@ class Shear(Augmentation):
 class Zoom(Augmentation):
     """Scaled about its middle by a factor between 1 - ``share`` and 1 + ``share``."""
 
+    fusible: ClassVar[bool] = True
     share: float
 
 
@@ -94,6 +107,7 @@ class Zoom(Augmentation):
 class Brightness(Augmentation):
     """Times a factor between 1 - ``strength`` and 1 + ``strength``."""
 
+    fusible: ClassVar[bool] = True
     strength: float
 
 
@@ -101,6 +115,7 @@ class Brightness(Augmentation):
 class Contrast(Augmentation):
     """Away from its mean grey by a factor between 1 - ``strength`` and 1 + ``strength``."""
 
+    fusible: ClassVar[bool] = True
     strength: float
 
 
@@ -108,6 +123,7 @@ class Contrast(Augmentation):
 class Saturation(Augmentation):
     """Away from its own greys by a factor between 1 - ``strength`` and 1 + ``strength``."""
 
+    fusible: ClassVar[bool] = True
     strength: float
 
 
@@ -115,6 +131,7 @@ class Saturation(Augmentation):
 class Hue(Augmentation):
     """Colours turned by up to a share of the circle, either way."""
 
+    fusible: ClassVar[bool] = True
     strength: float
 
 
@@ -122,6 +139,7 @@ class Hue(Augmentation):
 class Grayscale(Augmentation):
     """Grey with probability ``p``."""
 
+    fusible: ClassVar[bool] = True
     p: float
 
 
@@ -129,6 +147,7 @@ class Grayscale(Augmentation):
 class Jitter(Augmentation):
     """Brightness, contrast, saturation and hue, in an order drawn for each image; a strength of 0 leaves one out."""
 
+    fusible: ClassVar[bool] = True
     brightness: float
     contrast: float
     saturation: float
@@ -139,6 +158,7 @@ class Jitter(Augmentation):
 class Sharpness(Augmentation):
     """Away from its smoothed self by a factor between 1 - ``strength`` and 1 + ``strength``."""
 
+    fusible: ClassVar[bool] = True
     strength: float
 
 
@@ -146,6 +166,7 @@ class Sharpness(Augmentation):
 class Blur(Augmentation):
     """With probability ``p`` blurred by a normal curve of a deviation between ``low`` and ``high``, over ``size`` pixels."""
 
+    fusible: ClassVar[bool] = True
     size: int
     low: float
     high: float
@@ -156,6 +177,7 @@ class Blur(Augmentation):
 class Solarize(Augmentation):
     """With probability ``p`` all bytes from ``threshold`` on inverted."""
 
+    fusible: ClassVar[bool] = True
     p: float
     threshold: int
 
@@ -164,6 +186,7 @@ class Solarize(Augmentation):
 class Posterize(Augmentation):
     """With probability ``p`` only the upper ``bits`` of each byte."""
 
+    fusible: ClassVar[bool] = True
     p: float
     bits: int
 
@@ -172,6 +195,7 @@ class Posterize(Augmentation):
 class AutoContrast(Augmentation):
     """With probability ``p`` each channel stretched to the whole range."""
 
+    fusible: ClassVar[bool] = True
     p: float
 
 
@@ -179,6 +203,7 @@ class AutoContrast(Augmentation):
 class Equalize(Augmentation):
     """With probability ``p`` each channel with an even histogram."""
 
+    fusible: ClassVar[bool] = True
     p: float
 
 
@@ -186,6 +211,7 @@ class Equalize(Augmentation):
 class Invert(Augmentation):
     """With probability ``p`` its negative."""
 
+    fusible: ClassVar[bool] = True
     p: float
 
 
@@ -193,6 +219,7 @@ class Invert(Augmentation):
 class Noise(Augmentation):
     """Normal noise of deviation ``sigma``, as a share of the range of a pixel."""
 
+    fusible: ClassVar[bool] = True
     sigma: float
 
 
@@ -200,6 +227,7 @@ class Noise(Augmentation):
 class Cutout(Augmentation):
     """A black square of ``size`` pixels at a random middle; it may lie partly outside."""
 
+    fusible: ClassVar[bool] = True
     size: int
 
 
@@ -207,6 +235,7 @@ class Cutout(Augmentation):
 class Erasing(Augmentation):
     """With probability ``p`` a rectangle of ``low`` to ``high`` of the area, filled with noise."""
 
+    fusible: ClassVar[bool] = True
     p: float
     low: float
     high: float
@@ -216,6 +245,7 @@ class Erasing(Augmentation):
 class RandAugment(Augmentation):
     """``n`` operations drawn from fourteen, at magnitude ``m`` of 30."""
 
+    fusible: ClassVar[bool] = True
     n: int
     m: int
 
@@ -224,11 +254,14 @@ class RandAugment(Augmentation):
 class TrivialAugment(Augmentation):
     """One operation drawn from fourteen, at a magnitude drawn from 31."""
 
+    fusible: ClassVar[bool] = True
+
 
 @dataclass(frozen=True, slots=True)
 class AutoAugment(Augmentation):
     """Two operations of one of the 25 pairs that were found for a data set, each with a probability of its own."""
 
+    fusible: ClassVar[bool] = True
     policy: Literal["cifar10", "imagenet", "svhn"]
 
 
@@ -236,6 +269,7 @@ class AutoAugment(Augmentation):
 class Mixup(Augmentation):
     """Each image blended with another, share drawn from Beta(``alpha``, ``alpha``)."""
 
+    fusible: ClassVar[bool] = True
     alpha: float
 
 
@@ -243,6 +277,7 @@ class Mixup(Augmentation):
 class CutMix(Augmentation):
     """A box of each image replaced by that of another, area drawn from Beta(``alpha``, ``alpha``)."""
 
+    fusible: ClassVar[bool] = True
     alpha: float
 
 

@@ -10,8 +10,8 @@ from archdsl.ir.make import Stage, o
 from archdsl.ir.nodes import Node
 from archdsl.ir.symbol import apply
 from archdsl.registry import Range, family
-from archdsl.registry.types import Count, Size
-from archdsl.words.families.mobilenet import Act, Width, chain, inverted, scaled
+from archdsl.registry.types import Act, Count, Size
+from archdsl.words.families.mobilenet import Width, chain, inverted, scaled
 
 Depth = Annotated[float, Range(0.1, 10)]
 

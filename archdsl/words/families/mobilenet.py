@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from archdsl.ir.make import Stage, fan, o, seq
 from archdsl.ir.nodes import Node
 from archdsl.ir.symbol import Symbol, apply, make_divisible
 from archdsl.registry import Range, family
-from archdsl.registry.types import Channels, Count, Size
+from archdsl.registry.types import Act, Channels, Count, Size
 
 Width = Annotated[float, Range(0.01, 100)]  # a factor to widths, as in Howard et al. 2017
-Act = Literal["relu", "relu6", "silu", "gelu", "hardswish"]
 
 SCOPE = -4  # inside a block, the channels that arrive at the block
 ARRIVING = Symbol("cin", (SCOPE,))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from archdsl.ir.make import o, seq
@@ -148,9 +149,8 @@ def _residuals(node: Node) -> list[Fan]:
     return [f for c in children(node) for f in _residuals(c)]
 
 
-def _turn_residual(node: Node, turn: object) -> Node:
+def _turn_residual(node: Node, turn: Callable[[Seq, tuple[Node, ...]], Seq]) -> Node:
     """The residual sums inside, each with the activation behind it moved into its branch."""
-    assert callable(turn)
     if not isinstance(node, Seq):
         return node
     items, at = flat(node), 0

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 from archdsl.ir.make import o
 from archdsl.ir.nodes import Node, Op, Seq, arg, rebuild, with_args
 from archdsl.registry import modifier, params
-from archdsl.registry.types import Count
+from archdsl.registry.types import Act, Count
 from archdsl.words.modifiers.walk import change_ops, closed, each_body, flat, is_op
 
 
@@ -165,11 +165,7 @@ def _undo_act(term: Node) -> Node | None:
 
 
 @modifier("vgg[16x2,32x2] +act(gelu)", phase=50, undo=_undo_act, keeps_params=True, name="act", local=True)
-def plus_act(
-    term: Node,
-    name: Literal["relu", "relu6", "leaky", "prelu", "elu", "selu", "gelu", "silu", "mish", "hardswish", "tanh",
-                  "sigmoid", "softplus"],
-) -> Node | None:  # fmt: skip
+def plus_act(term: Node, name: Act) -> Node | None:
     """Another activation in the place of each one (gates keep theirs)."""
     return change_ops(term, lambda op: getattr(o, name)() if is_op(op, "act") else None)
 

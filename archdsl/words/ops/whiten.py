@@ -11,7 +11,7 @@ from archdsl.words.ops.shapes import image, window
 
 
 @op("whiten gelu conv(8)", "whiten(3, eps=1e-3) conv(8)",
-    paper="Page 2018, How to train your ResNet; Jordan 2024, arXiv:2404.00498")  # fmt: skip
+    paper="Page 2018, How to train your ResNet; Jordan 2024, arXiv:2404.00498", traits="fixed")  # fmt: skip
 def whiten(x: Shape, k: Annotated[int, Range(1, 15)] = 2, eps: Positive = 5e-4) -> Layer:
     """Whitens patches of `k` x `k`: fixed filters taken from the training images, and a bias that is learnt.
 

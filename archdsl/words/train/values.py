@@ -1,9 +1,17 @@
-"""What the train words return: frozen settings that know no torch."""
+"""What the train words return: frozen settings that know no torch.
+
+``fusible`` says that several seeds may be trained as one net with such a setting: it acts on each number by itself, and on
+the steps of all runs alike. A class that does not say so is taken to tie the copies together (a norm over all gradients, a
+rate that follows the losses of one run), so its runs are trained one after the other.
+
+A class of another package brings its behaviour along: an optimiser the method ``build(optim, groups)``, a schedule the
+method ``factor(step, steps, per_epoch)``. See docs/house.md.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from archdsl.registry.stretch import Stretch
 
@@ -12,6 +20,7 @@ from archdsl.registry.stretch import Stretch
 class Sgd:
     """Stochastic gradient descent; ``momentum`` 0 is the plain method."""
 
+    fusible: ClassVar[bool] = True
     lr: float
     momentum: float
     nesterov: bool
@@ -21,6 +30,7 @@ class Sgd:
 class Adam:
     """Adam; ``wd`` is None for `adam`, and the decoupled decay of `adamw`."""
 
+    fusible: ClassVar[bool] = True
     lr: float
     beta1: float
     beta2: float
@@ -32,6 +42,7 @@ class Adam:
 class RmsProp:
     """Steps divided by the root of a running mean of squared gradients."""
 
+    fusible: ClassVar[bool] = True
     lr: float
     decay: float
     momentum: float
@@ -42,6 +53,7 @@ class RmsProp:
 class Lion:
     """Steps by the sign of an interpolated momentum."""
 
+    fusible: ClassVar[bool] = True
     lr: float
     beta1: float
     beta2: float
@@ -60,6 +72,7 @@ class Muon:
 class NAdam:
     """Adam with Nesterov's momentum, whose share grows over the steps by ``rise``."""
 
+    fusible: ClassVar[bool] = True
     lr: float
     beta1: float
     beta2: float
@@ -82,6 +95,7 @@ class Lamb:
 class Decay:
     """Decay or penalty at ``rate``: on every parameter, or on the ``weights`` alone, those of two or more dimensions."""
 
+    fusible: ClassVar[bool] = True
     rate: float
     weights: bool = False
 
@@ -137,6 +151,7 @@ class Agc:
 class Bce:
     """Binary cross-entropy of every class; where ``threshold`` is given, a class with a larger share counts as there."""
 
+    fusible: ClassVar[bool] = True
     threshold: float | None = None
 
 
@@ -165,6 +180,7 @@ class Plateau:
 class Cosine:
     """Half a cosine from the learning rate to ``end`` times it."""
 
+    fusible: ClassVar[bool] = True
     end: float
 
 
@@ -172,6 +188,7 @@ class Cosine:
 class Step:
     """The learning rate times ``gamma`` after each ``every`` epochs."""
 
+    fusible: ClassVar[bool] = True
     every: int
     gamma: float
 
@@ -182,6 +199,7 @@ class OneCycle:
     cosine pieces.
     """
 
+    fusible: ClassVar[bool] = True
     up: float
     div: float
     final: float
@@ -191,6 +209,7 @@ class OneCycle:
 class Linear:
     """A straight line from the learning rate to ``end`` times it."""
 
+    fusible: ClassVar[bool] = True
     end: float
 
 
@@ -198,6 +217,7 @@ class Linear:
 class Triangle:
     """From ``start`` times the learning rate up to it over the share ``up``, then down to ``end`` times it; straight lines."""
 
+    fusible: ClassVar[bool] = True
     up: float
     start: float
     end: float
@@ -207,6 +227,7 @@ class Triangle:
 class Exponential:
     """The learning rate times ``gamma`` after each epoch."""
 
+    fusible: ClassVar[bool] = True
     gamma: float
 
 
@@ -241,6 +262,7 @@ class PartRate:
 class Milestones:
     """The learning rate times ``gamma`` after each of these ``epochs``."""
 
+    fusible: ClassVar[bool] = True
     epochs: tuple[int, ...]
     gamma: float
 
@@ -249,6 +271,7 @@ class Milestones:
 class Poly:
     """A power of the part of the run that is left, from the learning rate to ``end`` times it."""
 
+    fusible: ClassVar[bool] = True
     power: float
     end: float
 
@@ -259,6 +282,7 @@ class Restarts:
     one before.
     """
 
+    fusible: ClassVar[bool] = True
     first: int
     mult: int
     end: float
@@ -268,6 +292,7 @@ class Restarts:
 class Cooldown:
     """The learning rate, and over the last ``share`` of the run a line or half a cosine to ``end`` times it."""
 
+    fusible: ClassVar[bool] = True
     share: float
     shape: Literal["linear", "cosine"]
     end: float
@@ -277,6 +302,7 @@ class Cooldown:
 class Warmup:
     """A rise over a ``share`` of the run, or over so many ``steps``; one over whole epochs is their number alone."""
 
+    fusible: ClassVar[bool] = True
     share: float | None = None
     steps: int | None = None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from archdsl.errors import InternalError
 from archdsl.train.chance import Chances
 from archdsl.train.device import Normalise
 from archdsl.train.fast.native.kernels import kernels
@@ -53,7 +54,7 @@ class Batches:
                     top = top + chance.integers(2 * pad + 1) - pad
                     left = left + turn * (chance.integers(2 * pad + 1) - pad)
                 case _:
-                    raise AssertionError(word)
+                    raise InternalError(f"the kernel does not know {type(word).__name__}")
         return top, left, turn
 
 
