@@ -52,7 +52,8 @@ Baseline = Annotated[
 Metric = Annotated[str | None, typer.Option("--metric", metavar="NAME", help="test_accuracy, test_loss, loss, …")]
 Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="The folder of runs; `archdsl train` shares it.")]
 Format = Annotated[
-    Literal["table", "tsv", "csv", "json", "jsonl", "md", "latex"], typer.Option("--format", help="How to print.")
+    Literal["table", "tsv", "csv", "csv-safe", "json", "jsonl", "md", "latex"],
+    typer.Option("--format", help="How to print."),
 ]
 Detect = Annotated[
     str | None,
@@ -212,7 +213,7 @@ def report(
     detect: str | None = None, each: bool = False,
 ) -> None:  # fmt: skip
     """Print the table (of arms, or of each run), and write the HTML report."""
-    from archdsl.cli.output import put_table
+    from archdsl.cli.output import put_table, say
     from archdsl.study import tables
     from archdsl.study.select import folder_of
 
@@ -236,8 +237,8 @@ def report(
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     write_whole(target, text.encode("utf-8"))
-    if not quiet and sys.stderr is not None:
-        print(f"report: {target}", file=sys.stderr)
+    if not quiet:
+        say(f"report: {target}")
 
 
 def _planned(results: Results, detect: str | None) -> list[str]:

@@ -103,8 +103,8 @@ def _contenders(
     model: str, file: Path, threads: int, compile: bool, input: str | None, classes: int | None
 ) -> list[Contender]:  # fmt: skip
     """The engines that one model runs in."""
-    from archdsl.cli.deploying import say
     from archdsl.cli.export import model_of, opened
+    from archdsl.cli.output import say
     from archdsl.emit import latency
     from archdsl.emit.deploy import Form, deployed
 
@@ -178,7 +178,8 @@ def table(timings: Sequence[Timing], about: Any) -> Table:
 
 def _tell(text: str) -> None:
     """A live line on a terminal, nothing elsewhere."""
+    from archdsl.cli.output import live
     from archdsl.report import is_terminal
 
     if sys.stderr is not None and is_terminal(sys.stderr):
-        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+        live(text)

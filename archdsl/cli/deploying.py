@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -231,9 +230,3 @@ def line(done: dict[str, Any]) -> str:
         return text + (f"test accuracy {cost['accuracy']:.2%} (float32: {cost['accuracy_float32']:.2%}) on "
                        f"{cost['images']:,} images, {done['bytes'] / cost['bytes_float32']:.0%} of the bytes")  # fmt: skip
     return text + f"differs from torch by {done['difference']:.1e} of the largest logit (batches {batches})"
-
-
-def say(text: str) -> None:
-    """Talk, to standard error."""
-    if sys.stderr is not None:
-        print(text, file=sys.stderr)

@@ -206,12 +206,13 @@ def _coloured(lines: list[list[Piece]]) -> None:
     from rich.text import Text
 
     from archdsl.cli.output import stdout
+    from archdsl.report.text import printable
 
     console = Console(file=stdout(), force_terminal=True, highlight=False, emoji=False, soft_wrap=True)
     for line in lines:
         drawn = Text()
         for piece in line:
-            drawn.append(piece.text, COLOURS.get(piece.style, ""))
+            drawn.append(printable(piece.text), COLOURS.get(piece.style, ""))
         console.print(drawn, soft_wrap=True)
 
 

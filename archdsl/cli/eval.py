@@ -77,7 +77,7 @@ def command(
     if format == "json":
         put_json(record(about, images.class_names, rows))
         return
-    for number, table in enumerate(tables(about, images.class_names, rows)[: 1 if format == "csv" else None]):
+    for number, table in enumerate(tables(about, images.class_names, rows)[: 1 if format.startswith("csv") else None]):
         if number:
             put_line()
         put_table(table, format)
@@ -112,7 +112,7 @@ def _shifts(texts: list[str] | None) -> list[Shift | None]:
 
 
 def _part(chosen: Opened, name: str | None, part: Literal["test", "valid", "train"], root: Path | None) -> Part:
-    from archdsl.cli.trained import say
+    from archdsl.cli.output import say
     from archdsl.train.evaluate import part_of
     from archdsl.train.evaluate.load import check_other
 
@@ -179,7 +179,7 @@ class _Counter:
 
     def __exit__(self, *error: object) -> None:
         if self._live:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            live("")
 
     def begin(self, passes: int) -> None:
         """A new row of so many passes."""
@@ -191,4 +191,4 @@ class _Counter:
         self._seen = images
         if self._live:
             share = (self._before + images * self._passes) / self._total
-            print(f"\rjudging {100 * share:3.0f} %", end="", file=sys.stderr, flush=True)
+            live(f"judging {100 * share:3.0f} %")

@@ -27,7 +27,7 @@ def command(
     ] = None,
     top: Annotated[int, typer.Option("--top", metavar="K", min=1, help="The K likeliest classes.")] = 1,
     format: Annotated[
-        Literal["table", "json", "jsonl", "csv", "tsv"], typer.Option("--format", help="How to print.")
+        Literal["table", "json", "jsonl", "csv", "csv-safe", "tsv"], typer.Option("--format", help="How to print.")
     ] = "table",
     batch: Annotated[int, typer.Option("--batch", metavar="N", min=1, max=10_000, help="Pictures at once.")] = 500,
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Of dropout masks.")] = 0,

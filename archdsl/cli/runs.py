@@ -30,7 +30,7 @@ def command(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
     format: Annotated[
-        Literal["table", "csv", "tsv", "json", "md"], typer.Option("--format", help="How to print.")
+        Literal["table", "csv", "csv-safe", "tsv", "json", "md"], typer.Option("--format", help="How to print.")
     ] = "table",
 ) -> None:  # fmt: skip
     """List runs; `show RUN`, `compare RUN RUN…` or `delete RUN…`. A RUN is a folder, its name in --out, or the first
@@ -99,6 +99,7 @@ def _told(action: str, folders: list[Path], format: str) -> None:
 
 
 def _delete(folders: list[Path], yes: bool) -> None:
+    from archdsl.cli.output import say
     from archdsl.errors import ArchError, EnvError
     from archdsl.train.listing import running
     from archdsl.train.store.remove import check_removable, remove
@@ -112,19 +113,16 @@ def _delete(folders: list[Path], yes: bool) -> None:
         if sys.stdin is None or not sys.stdin.isatty():
             raise ArchError("nobody can be asked here whether to delete", help="give --yes")
         if not _agreed(f"Delete {', '.join(p.name for p in folders)} for good? [y/N] "):
-            _say("nothing was deleted")
+            say("nothing was deleted")
             return
     for path in folders:
         remove(path)
-        _say(f"deleted {path}")
+        say(f"deleted {path}")
 
 
 def _agreed(question: str) -> bool:
     """Asks on standard error; standard output is for data, where typer's own question would leave a blank."""
-    print(question, end="", file=sys.stderr, flush=True)
+    from archdsl.cli.output import say
+
+    say(question, end="")
     return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
-def _say(text: str) -> None:
-    if sys.stderr is not None:
-        print(text, file=sys.stderr)

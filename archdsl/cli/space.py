@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -116,6 +115,5 @@ def _summed(wrong: list[tuple[dict[str, str], SpecError]], right: int) -> SpecEr
                 seen.add((d.code, d.message, d.span))
                 arm = ", ".join(f"{name}={text or 'nothing'}" for name, text in choice.items())
                 diagnostics.append(replace(d, notes=(*d.notes, f"first in the arm {arm}")))
-    if sys.stderr is not None:
-        print(f"{len(wrong):,} of {len(wrong) + right:,} arms are no network:", file=sys.stderr)
+    say(f"{len(wrong):,} of {len(wrong) + right:,} arms are no network:")
     return SpecError(tuple(diagnostics[:MOST_FINDINGS]))

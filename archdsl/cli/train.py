@@ -99,6 +99,7 @@ def _check_resumable(out: Path, experiment: Experiment) -> None:
 
 def _run(spec: Spec, experiment: Experiment, quiet: bool, board: Path | None, **where: Any) -> Run | None:
     """The run; None in a process that does not lead the training."""
+    from archdsl.cli.output import say
     from archdsl.cli.progress import Talk
     from archdsl.emit.build import build
     from archdsl.train.fit import fit
@@ -118,8 +119,8 @@ def _run(spec: Spec, experiment: Experiment, quiet: bool, board: Path | None, **
                 build(spec.trace), experiment, listen=lambda e: [f(e) for f in listeners], every=talk.every, **where
             )
     except Interrupted as stop:
-        if stop.folder is not None and sys.stderr is not None and leads:
-            print(f"{stop}; the same command goes on from {stop.folder}", file=sys.stderr)
+        if stop.folder is not None and leads:
+            say(f"{stop}; the same command goes on from {stop.folder}")
         raise SystemExit(stop.exit_code) from None
     finally:
         for listener in listeners:

@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import nn
 
+from archdsl.emit.memory import check_memory
 from archdsl.errors import ArchError, EnvError, suggest
 from archdsl.lift.sources import Named
 
@@ -104,6 +105,7 @@ def _file(source: Named) -> nn.Module:
     try:
         made = maker()
     except Exception as error:
+        check_memory(error)
         raise ArchError(f"`{name}()` of {source.path} fails: {type(error).__name__}: {error}",
                         help="it is called without arguments: give them defaults, or write a function "
                         "that passes them") from error  # fmt: skip
@@ -124,6 +126,7 @@ def _loaded(path: Path) -> Any:
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
+        check_memory(error)
         raise ArchError(
             f"{path} cannot be run: {type(error).__name__}: {error}", help="`python FILE` shows where"
         ) from error

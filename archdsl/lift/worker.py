@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from archdsl.errors import ArchError
+from archdsl.errors import ArchError, EnvError
 from archdsl.lift.sources import Named
 
 ANSWER = "archdsl-import: "  # what the file prints itself is not the answer
@@ -64,6 +64,7 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
+    from archdsl.emit.memory import REMEDY, is_out_of_memory
     from archdsl.lift.importing import imported
 
     shape = tuple(request["shape"]) if request["shape"] else None
@@ -71,6 +72,10 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         found = imported(Named("file", request["name"], Path(request["path"])), shape, request["unused"])
     except ArchError as error:
         return {"error": error.message, "help": error.help, "exit_code": error.exit_code}
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return {"error": "not enough memory for the import", "help": REMEDY, "exit_code": EnvError.exit_code}
     return {"text": found.text, "report": asdict(found.report)}
 
 

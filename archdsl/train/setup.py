@@ -24,6 +24,7 @@ from archdsl.train.feed import Feed, Resident, resident
 from archdsl.train.init import initialise
 from archdsl.train.job import Job
 from archdsl.train.misfits import check_fit, check_parts, is_out_of_memory
+from archdsl.train.notices import taken
 from archdsl.train.optim import count, reparametrise
 from archdsl.train.plan import Plan, choose, forward_context, prepare
 from archdsl.train.syncnorm import synchronise
@@ -113,7 +114,7 @@ def gather(
     )
     check_parts(job)
     several = f"{world.size} processes" if world.size > 1 else ""
-    notes = tuple(filter(None, (note, ", ".join(filter(None, (said, why))), told, *begun.notes, several)))
+    notes = tuple(filter(None, (note, ", ".join(filter(None, (said, why))), told, *begun.notes, several, *taken())))
     facts = {
         "source": splits.source,
         "classes": list(data.dataset.class_names),

@@ -1,4 +1,8 @@
-"""SIGINT and SIGTERM: the first one asks a run to stop after its step, the second one ends it at once."""
+"""SIGINT, SIGTERM and SIGHUP: the first one asks a run to stop after its step, the second one ends it at once.
+
+SIGHUP comes when the terminal or the connection is closed; where it is ignored, as under nohup, it stays ignored. So does
+any of them that the caller ignores: a shell starts what runs in its background without SIGINT.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 class Interrupted(KeyboardInterrupt):
@@ -43,7 +47,9 @@ class StopOnSignal:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            self._before = {s: signal.signal(s, self._on_signal) for s in SIGNALS}
+            self._before = {
+                s: signal.signal(s, self._on_signal) for s in SIGNALS if signal.getsignal(s) != signal.SIG_IGN
+            }
         return self
 
     def __exit__(

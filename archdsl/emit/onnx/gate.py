@@ -12,6 +12,7 @@ from torch import nn
 
 from archdsl.emit.agree import Agreement, Runner, agreement, refusal
 from archdsl.emit.deploy import Form
+from archdsl.emit.memory import check_memory
 from archdsl.emit.onnx.convert import INPUT
 
 TYPES = {"torch.float32": 1, "torch.uint8": 2, "torch.float16": 10}  # of onnx.TensorProto
@@ -76,6 +77,7 @@ def runner(path: Path, threads: int | None = None) -> Runner:
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:
+        check_memory(error)
         raise refusal(f"onnxruntime {onnxruntime.__version__} does not load it: {str(error).splitlines()[0]}",
                       "choose an earlier --opset, or a later onnxruntime") from error  # fmt: skip
     name = session.get_inputs()[0].name

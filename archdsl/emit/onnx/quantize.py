@@ -17,6 +17,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 
 from archdsl.emit.agree import Runner, asked, refusal
 from archdsl.emit.deploy import Form
+from archdsl.emit.memory import check_memory
 from archdsl.emit.onnx import gate
 from archdsl.emit.onnx.convert import INPUT, quiet
 from archdsl.errors import ArchError
@@ -68,6 +69,7 @@ def quantize(file: Path, form: Form, opset: int, data: Judged) -> tuple[int, Qua
                 weight_type=QuantType.QInt8, nodes_to_exclude=[n.name for n in _left(before.graph)],
             )  # fmt: skip
     except Exception as error:
+        check_memory(error)
         raise refusal(
             f"onnxruntime cannot quantise it: {str(error).splitlines()[0]}", "leave --quantize out"
         ) from error

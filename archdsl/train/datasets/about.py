@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from archdsl.train.datasets import download, folder, table
 from archdsl.train.datasets.load import locate
-from archdsl.train.datasets.roots import data_roots
+from archdsl.train.datasets.roots import download_root
 from archdsl.words.data.folders import Folder
 from archdsl.words.data.tables import Table
 
@@ -38,7 +38,7 @@ def _published(dataset: Dataset, root: str | Path | None) -> dict[str, Any]:
     place = locate(dataset, root)
     get = None
     if place is None:
-        key, target = download.key(dataset), data_roots(root)[0]
+        key, target = download.key(dataset), download_root(root)
         get = f"a run downloads it into {target / download.folder_of(key)}"
     return {
         "title": dataset.title, "train": dataset.train, "test": dataset.test, "licence": dataset.licence,
