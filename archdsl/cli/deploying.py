@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from archdsl.cli.output import say
 from archdsl.errors import ArchError, StoreError
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from archdsl.cli.options import Format
+from archdsl.cli.output import live
 from archdsl.errors import ArchError
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ import operator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from archdsl.cli.output import say
 from archdsl.errors import ArchError, Source, SpecError, suggest
 from archdsl.report import Column, Table
 

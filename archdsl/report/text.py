@@ -29,7 +29,7 @@ __all__ = [
 _GAP = "  "
 FORMULA = tuple(
     "=+-@\uff1d\uff0b\uff0d\uff20"
-)  # and as Japanese keyboards write them; a tab or line end in front is an escape
+)  # and as Japanese keyboards write them
 
 
 def printable(text: str) -> str:
@@ -89,14 +89,15 @@ def plain_text(table: Table) -> str:
 
 
 def _separated(table: Table, delimiter: str, safe: Callable[[str], str] = str) -> str:
-    """Values as they are: full precision, no units; what has no value is an empty field. Control characters in a text are
-    written as escapes, as everywhere but in JSON.
+    """Values as they are: full precision, no units; what has no value is an empty field. Line ends and tabs
+    in a text are quoted; other control characters, for which the format has no form, are written as escapes. JSON has the very
+    text.
     """
     out = io.StringIO()
     writer = csv.writer(out, delimiter=delimiter, lineterminator="\n")
     writer.writerow([safe(printable(column.id)) for column in table.columns])
     for row in table.rows:
-        writer.writerow([safe(printable(c)) if isinstance(c, str) else _value(c) for c in row])
+        writer.writerow([safe(printable_lines(c, keep="\n\t")) if isinstance(c, str) else _value(c) for c in row])
     return out.getvalue()
 
 
@@ -113,7 +114,7 @@ def formula_safe_csv_text(table: Table) -> str:
     """CSV for a spreadsheet, which would run a text such as `=1+2` or `+se`: each that begins like a formula has an
     apostrophe before it. For programs, which would read the apostrophe, there is `csv_text`.
     """
-    return _separated(table, ",", lambda text: f"'{text}" if text.startswith(FORMULA) else text)
+    return _separated(table, ",", lambda text: f"'{text}" if text.lstrip().startswith(FORMULA) else text)
 
 
 def tsv_text(table: Table) -> str:
