@@ -45,14 +45,13 @@ def kill(pids: Iterable[int], number: int = signal.SIGTERM) -> None:
 
 
 def end_tree(pid: int) -> None:
-    """Kill a process with all that it started, those that left its group included. Where processes cannot be listed, its
-    group alone.
+    """Kill a process that leads a group, with its group and all that it started, those that left the group included. Where
+    processes cannot be listed, the group alone.
     """
-    mine = descendants(pid)
+    started = descendants(pid)
     with suppress(ProcessLookupError, PermissionError, AttributeError):
-        if os.getpgid(pid) == pid:
-            os.killpg(pid, signal.SIGKILL)
-    kill([*mine, pid], getattr(signal, "SIGKILL", signal.SIGTERM))
+        os.killpg(pid, signal.SIGKILL)
+    kill(started, getattr(signal, "SIGKILL", signal.SIGTERM))
 
 
 @contextmanager

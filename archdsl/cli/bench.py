@@ -124,8 +124,9 @@ def _contenders(
 
         export(made, file, form)
         found.append(latency.session(name, file, threads, form))
-    except (ArchError, ImportError) as error:
-        say(f"note: {name} is not timed in onnxruntime: {str(error).splitlines()[0]}")
+    except ArchError as error:
+        say(f"note: {name} is not timed in onnxruntime: {error.message.splitlines()[0]}"
+            + (f" ({error.help})" if error.help else ""))  # fmt: skip
     return found
 
 

@@ -22,14 +22,18 @@ from archdsl.cli.ablate import (
     Seeds,
     Study,
     Where,
+    With,
+    Without,
 )
 from archdsl.cli.options import Set
 
 
 def command(
     study: Study,
+    without: Without = None,
+    into: With = None,
     out: Out = None,
-    into: In = None,
+    old_into: In = None,
     design: Design = None,
     seeds: Seeds = None,
     data: Data = None,
@@ -47,14 +51,15 @@ def command(
     html: Html = None,
 ) -> None:
     """Print the table of a study, done or half done, and write its HTML report."""
-    from archdsl.cli.ablate import report, results_of
+    from archdsl.cli.ablate import check_html, ingredients, report, results_of
     from archdsl.study.arms import arms_of
     from archdsl.study.conduct import Conduct
     from archdsl.study.plan import cells
     from archdsl.study.select import Choice, select
 
+    check_html(html)
     chosen = select(study, Choice(
-        out or (), into or (), design, seeds, data, set or (), where or (), match, baseline or (), metric,
+        *ingredients(without, into, out, old_into), design, seeds, data, set or (), where or (), match, baseline or (), metric,
     ))  # fmt: skip
     arms = arms_of(chosen)
     conduct = Conduct(arms, cells(arms, chosen.seeds), _runs(study, runs))

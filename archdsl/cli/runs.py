@@ -19,7 +19,7 @@ def command(
         list[str] | None,
         typer.Argument(metavar="[show|compare|delete RUN…]", help="Without words, the runs in the folder are listed."),
     ] = None,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder of the runs.")] = Path("runs"),
+    out: Annotated[Path, typer.Option("--runs", "--out", metavar="DIR", help="The folder of the runs.")] = Path("runs"),
     where: Annotated[
         str | None,
         typer.Option("--where", metavar="TEST", help="Only some: 'accuracy > 90% and status = finished', "
@@ -33,7 +33,7 @@ def command(
         Literal["table", "csv", "csv-safe", "tsv", "json", "md"], typer.Option("--format", help="How to print.")
     ] = "table",
 ) -> None:  # fmt: skip
-    """List runs; `show RUN`, `compare RUN RUN…` or `delete RUN…`. A RUN is a folder, its name in --out, or the first
+    """List runs; `show RUN`, `compare RUN RUN…` or `delete RUN…`. A RUN is a folder, its name in --runs, or the first
     digits of its hash. A status is finished, diverged, interrupted, running, oom, timeout or damaged."""
     from archdsl.errors import ArchError
     from archdsl.train.listing import find

@@ -34,9 +34,9 @@ def command(
     device: Annotated[
         str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:NUMBER or mps.")
     ] = "auto",
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder that gets the run folder.")] = Path(
-        "runs"
-    ),
+    out: Annotated[
+        Path, typer.Option("--runs", "--out", metavar="DIR", help="The folder that gets the run folder.")
+    ] = Path("runs"),
     precision: Annotated[
         Literal["auto", "fp32", "bf16", "plain"],
         typer.Option("--precision", help="auto takes what a short probe finds fastest; plain is the reference loop."),
@@ -94,7 +94,7 @@ def _check_resumable(out: Path, experiment: Experiment) -> None:
 
     if find_run(out, experiment) is None:
         raise EnvError(f"there is no run of this experiment in {out} to go on with",
-                       help="leave --resume out to begin one, or name the folder of runs by --out")  # fmt: skip
+                       help="leave --resume out to begin one, or name the folder of runs by --runs")  # fmt: skip
 
 
 def _run(spec: Spec, experiment: Experiment, quiet: bool, board: Path | None, **where: Any) -> Run | None:

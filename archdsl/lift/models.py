@@ -13,6 +13,7 @@ from torch import nn
 
 from archdsl.emit.memory import check_memory
 from archdsl.errors import ArchError, EnvError, suggest
+from archdsl.extras import require
 from archdsl.lift.sources import Named
 
 # What torchvision must be told to leave the heads out that only training uses, and not to draw weights slowly.
@@ -68,13 +69,12 @@ def _published(weights: Any) -> int:
 
 
 def _timm(name: str) -> tuple[nn.Module, tuple[int, ...]]:
-    try:
-        from archdsl.emit.vision import import_torchvision
+    from archdsl.emit.vision import import_torchvision
 
-        import_torchvision()  # timm imports it
-        import timm
-    except ImportError as error:
-        raise EnvError("timm is not installed", help="pip install timm") from error
+    require("timm")
+    import_torchvision()  # timm imports it
+    import timm
+
     if not timm.is_model(name):
         raise ArchError(f"timm has no network `{name[:60]}`", help=suggest(name[:60], timm.list_models()))
     made: nn.Module = timm.create_model(name, scriptable=True)

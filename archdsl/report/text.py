@@ -27,9 +27,7 @@ __all__ = [
 ]
 
 _GAP = "  "
-FORMULA = tuple(
-    "=+-@\uff1d\uff0b\uff0d\uff20"
-)  # and as Japanese keyboards write them
+FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")  # and as Japanese keyboards write them
 
 
 def printable(text: str) -> str:

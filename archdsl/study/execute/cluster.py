@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from archdsl.errors import EnvError
+from archdsl.extras import require
 from archdsl.study.execute.actor import Actor
 from archdsl.study.execute.local import AGAIN, LEAVE, WORK
 from archdsl.study.execute.order import INFRASTRUCTURE, News, Order, Outcome, Ready, Terms
@@ -232,10 +233,8 @@ def _reachable(address: str | None) -> None:
 
 
 def _ray() -> Any:
-    try:
-        import ray
-        import ray.exceptions
-    except ImportError as error:
-        raise EnvError("--engine ray needs the package ray, which is not installed",
-                       help="pip install 'archdsl[ray]'") from error  # fmt: skip
+    require("ray")
+    import ray
+    import ray.exceptions
+
     return ray

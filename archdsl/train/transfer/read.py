@@ -17,7 +17,7 @@ from archdsl.expand import expand, settle
 from archdsl.ir.trace import Trace
 from archdsl.syntax.parse import parse
 from archdsl.train.transfer.peers import REMARKS, arranged, registered
-from archdsl.train.transfer.place import Place, digest, place_of
+from archdsl.train.transfer.place import Place, check_promise, digest, place_of
 
 WRAPPERS = (
     "state_dict",
@@ -50,6 +50,7 @@ def read_weights(source: str, sha: str = "") -> Weights:
 
     Raises:
         ArchError: the source names nothing that could hold weights.
+        StoreError: it is a run whose files are damaged, or of a format that this version does not read.
         EnvError: it is not there, cannot be read, holds more than tensors, or other content than ``sha`` says.
     """
     place = place_of(source)
@@ -57,6 +58,7 @@ def read_weights(source: str, sha: str = "") -> Weights:
     if sha and found != sha:
         raise EnvError(f"{source} holds other weights than this experiment began with: {found}, not {sha}",
                        help="bring the old file back, or leave `sha` out to begin with the new one")  # fmt: skip
+    check_promise(place)
     state, text = _read(place)
     state = _plain(state, place)
     names, notes = _order(place, state, text)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from archdsl.errors import ArchError, EnvError, suggest
+from archdsl.extras import require
 from archdsl.train.transfer.place import ENDINGS
 from archdsl.words.data.heads import own_path
 
@@ -100,11 +101,10 @@ def _fetched(name: str, url: str, places: list[Path]) -> Path:
 def _timm(name: str) -> tuple[str, Path]:
     from archdsl.emit.vision import import_torchvision
 
+    require("timm")
     import_torchvision()  # which timm imports
-    try:
-        import timm
-    except ImportError as error:
-        raise EnvError(f"timm:{name} needs the package timm", help="pip install timm") from error
+    import timm
+
     net = name.partition(".")[0]
     if not timm.is_model(net):
         raise ArchError(f"timm has no net `{net}`", help=suggest(net, timm.list_models()) or "names are as timm's own")
