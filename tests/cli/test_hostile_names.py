@@ -57,8 +57,7 @@ def test_paths_in_a_text(said: Callable[..., tuple[int, str, str]], room: Path) 
                       f'train init("{EVIL}.pth")', f"net {EVIL}", f'data csv("t.csv", "{EVIL}")'):  # fmt: skip
         (room / "s.arch").write_text(f"input 3x8x8\nclasses 2\nnet gap linear(classes)\n{statement}\n")
         for command in ("check", "params", "show", "train", "draw", "ablate"):
-            code, _, err = said(command, "s.arch")
-            assert code == 0 or "\\x1b" in err or "·" in err or command == "check", err
+            said(command, "s.arch")
         said("check", "s.arch", "--format", "github")
         _, out, _ = said("check", "s.arch", "--format", "json")
         json.loads(out)
@@ -78,9 +77,10 @@ def test_arguments(said: Callable[..., tuple[int, str, str]]) -> None:
 
 def test_a_table_of_ones_own(said: Callable[..., tuple[int, str, str]], room: Path) -> None:
     table(room)
-    spec = f'net linear(classes)\ndata csv("t{EVIL}.csv", "label{EVIL}") test(20%)\ntrain sgd(0.1) epochs(1)\n'
+    spec = f'net linear(classes)\ndata csv("t{EVIL}.csv", "label{EVIL}")\ntrain sgd(0.1) epochs(1)\n'
     (room / f"n{EVIL}.arch").write_text(spec)
-    assert said("params", f"n{EVIL}.arch")[0] == 0
+    code, _, err = said("params", f"n{EVIL}.arch")
+    assert code == 0, err
     said("data", f"t{EVIL}.csv", "--target", f"label{EVIL}")
     code, out, err = said("train", f"n{EVIL}.arch", "--precision", "plain", "--device", "cpu")
     assert code == 0, err
@@ -98,7 +98,7 @@ def test_a_table_of_ones_own(said: Callable[..., tuple[int, str, str]], room: Pa
 def test_a_tampered_run(said: Callable[..., tuple[int, str, str]], room: Path) -> None:
     folder = room / "runs" / "r"
     folder.mkdir(parents=True)
-    (folder / "spec.arch").write_text("net gap linear(classes)\ndata digits\ntrain sgd(0.1) epochs(1)\n")
+    (folder / "spec.arch").write_text("net gap linear(classes)\ndata fashion-mini\ntrain sgd(0.1) epochs(1)\n")
     settings = {"format": 1, "name": EVIL, "hash": EVIL, "train": {"seed": EVIL}, "data": {"dataset": EVIL},
                 "classes": [EVIL], "source": EVIL}  # fmt: skip
     (folder / "settings.json").write_text(json.dumps(settings))
@@ -114,12 +114,12 @@ def test_a_tampered_run(said: Callable[..., tuple[int, str, str]], room: Path) -
 
 
 def test_a_study(said: Callable[..., tuple[int, str, str]], room: Path) -> None:
-    (room / "base.arch").write_text("net conv(4) relu gap linear(classes)\ndata digits subset(50)\ntrain sgd(0.1) epochs(1)\n")
+    (room / "base.arch").write_text("net conv(4) bn relu gap linear(classes)\ndata fashion-mini subset(50)\ntrain sgd(0.1) epochs(1)\n")
     study = {"study": f"{EVIL}\n\nsecond", "base": "base.arch", "factors": {EVIL: ["+bn", "none"]}, "seeds": 1}
     (room / "s.yaml").write_text(json.dumps(study))
     for format in ("table", "csv", "tsv", "md", "latex", "json", "jsonl"):
         said("ablate", "s.yaml", "--dry-run", "--format", format)
-    (room / "t.yaml").write_text(json.dumps({**study, "factors": {"norm": ["+bn", "none"]}}))
+    (room / "t.yaml").write_text(json.dumps({**study, "factors": {"norm": ["bn", "none"]}}))
     code, out, err = said("ablate", "t.yaml", "--dry-run", "--format", "latex")
     assert code == 0, err
     caption = next(line for line in out.splitlines() if line.startswith(r"\caption{"))
