@@ -64,6 +64,10 @@ def command(
     if compile and len(sizes) > COMPILED:
         raise ArchError(f"torch.compile keeps {COMPILED} batch sizes of one network, and {len(sizes)} are asked for",
                         help="fewer in --batch")  # fmt: skip
+    if compile:
+        from archdsl.train.fast.compiled import own_cache
+
+        own_cache()
     count = threads or _cores()
     torch.set_num_threads(count)
     about = machine(count)  # the load of before our own

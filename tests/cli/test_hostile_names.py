@@ -114,7 +114,9 @@ def test_a_tampered_run(said: Callable[..., tuple[int, str, str]], room: Path) -
 
 
 def test_a_study(said: Callable[..., tuple[int, str, str]], room: Path) -> None:
-    (room / "base.arch").write_text("net conv(4) bn relu gap linear(classes)\ndata fashion-mini subset(50)\ntrain sgd(0.1) epochs(1)\n")
+    (room / "base.arch").write_text(
+        "net conv(4) bn relu gap linear(classes)\ndata fashion-mini subset(50)\ntrain sgd(0.1) epochs(1)\n"
+    )
     study = {"study": f"{EVIL}\n\nsecond", "base": "base.arch", "factors": {EVIL: ["+bn", "none"]}, "seeds": 1}
     (room / "s.yaml").write_text(json.dumps(study))
     for format in ("table", "csv", "tsv", "md", "latex", "json", "jsonl"):
@@ -199,6 +201,8 @@ def test_latex_prints_what_it_is_given() -> None:
     title = "a\n\nb --x `c' \x1b[0m\\end{table}%$&#_~^"
     render(Table((Column("n_1"),), (("v\n\nw",),), title, notes=("x\n\n--y",)), "latex", stream)
     text = stream.getvalue()
-    assert r"\caption{a b -{}-x \textasciigrave{}c' \textbackslash{}x1b{[}0m\textbackslash{}end\{table\}\%\$\&\#\_" in text
+    assert (
+        r"\caption{a b -{}-x \textasciigrave{}c' \textbackslash{}x1b{[}0m\textbackslash{}end\{table\}\%\$\&\#\_" in text
+    )
     assert r"v\textbackslash{}n\textbackslash{}nw" in text
     assert r"x -{}-y" in text

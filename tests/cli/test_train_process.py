@@ -227,3 +227,22 @@ def test_a_closed_terminal_does_not_end_what_nohup_started(process: Forks, room:
     running.until("epoch      3")
     running.send(signal.SIGTERM)
     assert running.wait()[0] == 143
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root can become a user without a name")
+def test_a_user_without_a_home_trains(process: Forks, room: Path) -> None:
+    """As in a container that is started with `--user 54321`."""
+    for folder in [room, *room.parents[:3]]:
+        folder.chmod(folder.stat().st_mode | 0o055)
+    room.chmod(0o777)
+    # A compiler that fails at once: what is asked is where it would have put its work.
+    poor = {"ARCHDSL_NATIVE": "", "CC": "false", "TMPDIR": "/tmp"}
+    before = "[os.environ.pop(n, None) for n in ('HOME', 'XDG_CACHE_HOME', 'XDG_DATA_HOME', 'USER', 'LOGNAME')]"
+    args = ("train", "tiny.arch", "--precision", "fp32", "--device", "cpu", "--format", "json")
+    said = process.run(*args, cwd=room, env=poor, before=before, user=54321)
+    assert record(said)["status"] == "finished"
+    assert said[2].count("this user has no home folder") == 1
+    assert not list(Path("/tmp").glob("archdsl-??????*/native/*.so"))
+    code, _, err = process.run("train", "tiny.arch", "--data", "cifar10", cwd=room, env=poor, before=before, user=54321)
+    assert code in (2, 4)
+    assert "internal error" not in err

@@ -1,4 +1,4 @@
-"""Libraries of kernels are code: they come only from folders that nobody else can write, and whole; a compiler that hangs ends."""
+"""Libraries of kernels are code: they come whole, from folders that nobody else can write; a compiler that hangs is ended."""
 
 from __future__ import annotations
 
