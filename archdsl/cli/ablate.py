@@ -26,16 +26,19 @@ SOME_FAILED = 3
 Study = Annotated[
     str,
     typer.Argument(
-        metavar="STUDY", help="A study file, the folder of a study, or a spec (with holes, or --out, --in)."
+        metavar="STUDY", help="A study file, the folder of a study, or a spec (with holes, or --without, --with)."
     ),
 ]
-Out = Annotated[
+Without = Annotated[
     list[str] | None,
-    typer.Option("--out", metavar="WORD", help="Take this ingredient of the spec out: res, bn, mixup, train.wd."),
+    typer.Option("--without", metavar="WORD", help="Take this ingredient of the spec out: res, bn, mixup, train.wd."),
 ]
-In = Annotated[
-    list[str] | None, typer.Option("--in", metavar="TEXT", help="Put this ingredient in: +se, 'mixup(0.2)'.")
+With = Annotated[
+    list[str] | None, typer.Option("--with", metavar="TEXT", help="Put this ingredient in: +se, 'mixup(0.2)'.")
 ]
+# As these were called before `--out` was a place in every command.
+Out = Annotated[list[str] | None, typer.Option("--out", metavar="WORD", hidden=True)]
+In = Annotated[list[str] | None, typer.Option("--in", metavar="TEXT", hidden=True)]
 Design = Annotated[
     str | None,
     typer.Option("--design", metavar="NAME", help="one-out, one-in, full, pairs, grid, frac:IV."),
@@ -57,7 +60,8 @@ Metric = Annotated[
 ]
 Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="The folder of runs; `archdsl train` shares it.")]
 Format = Annotated[
-    Literal["table", "tsv", "csv", "json", "jsonl", "md", "latex"], typer.Option("--format", help="How to print.")
+    Literal["table", "tsv", "csv", "csv-safe", "json", "jsonl", "md", "latex"],
+    typer.Option("--format", help="How to print."),
 ]
 Detect = Annotated[
     str | None,
@@ -70,8 +74,10 @@ Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Where
 
 def command(
     study: Study,
+    without: Without = None,
+    into: With = None,
     out: Out = None,
-    into: In = None,
+    old_into: In = None,
     design: Design = None,
     seeds: Seeds = None,
     data: Data = None,
@@ -127,10 +133,11 @@ def command(
     from archdsl.train.runs import check_writable
 
     chosen = select(study, Choice(
-        out or (), into or (), design, seeds, data, set or (), where or (), match, baseline or (), metric, precision,
-        time_limit,
+        *ingredients(without, into, out, old_into), design, seeds, data, set or (), where or (), match, baseline or (),
+        metric, precision, time_limit,
     ))  # fmt: skip
     amount(detect or "1%")
+    check_html(html)
     arms, every = planned(chosen, runs, data_root)
     asked = Asked(chosen.precision, device)
     conduct = Conduct(arms, every, runs)
@@ -152,6 +159,33 @@ def command(
     report(results, chosen, runs, format, html, quiet, detect)
     if any(state != "finished" for a in results.arms for state, n in a.states.items() if n):
         raise SystemExit(SOME_FAILED)
+
+
+def ingredients(
+    without: list[str] | None, into: list[str] | None, out: list[str] | None, old_into: list[str] | None
+) -> tuple[list[str], list[str]]:
+    """What is taken out and what is put in, by the names of the options today and by those of before."""
+    from archdsl.cli.output import say
+
+    for old, new, given in (("--out", "--without", out), ("--in", "--with", old_into)):
+        if given:
+            say(f"note: {old} is called {new} now")
+    return [*(without or ()), *(out or ())], [*(into or ()), *(old_into or ())]
+
+
+def check_html(target: Path | None) -> None:
+    """Refuse before any work a report that could not be written after it.
+
+    Raises:
+        EnvError: matplotlib is not installed, or the file cannot be written.
+    """
+    if target is None:
+        return
+    from archdsl.emit.target import check_target
+    from archdsl.extras import require
+
+    require("matplotlib", otherwise="leave --html out")
+    check_target(target)
 
 
 class _Way:
@@ -192,7 +226,7 @@ def _carry_out(chosen: StudyFile, conduct: Conduct, way: _Way) -> Mapping[str, s
         watching.note(*([str(space)] if space.each > 1 else []), *told(groups))
         try:
             conduct.carry_out(engine, todo, listen, way.fail_fast, groups)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SystemExit):  # the latter by SIGTERM or SIGHUP
             watching.stopped(_command())
             raise
     return watching.conditions
@@ -244,32 +278,31 @@ def report(
     detect: str | None = None, each: bool = False,
 ) -> None:  # fmt: skip
     """Print the table (of arms, or of each run), and write the HTML report."""
-    from archdsl.cli.output import put_table
+    from archdsl.cli.output import put_table, say
     from archdsl.study import tables
     from archdsl.study.select import folder_of
+    from archdsl.train.store.files import writing
 
     shown = tables.each(results) if each else tables.table(results)
     put_table(replace(shown, notes=(*shown.notes, *_planned(results, detect))), format)
     sys.stdout.flush()
     target = html or folder_of(chosen, runs) / "report.html"
-    try:
-        from archdsl.study.curves import read_curves
-        from archdsl.study.html import html as written
-    except ImportError:
-        return
-    from archdsl.errors import EnvError
-    from archdsl.train.store.files import write_whole
+    from archdsl.emit.target import replacing
+    from archdsl.extras import installed, missing
+    from archdsl.study.curves import read_curves
+    from archdsl.study.html import html as written
 
-    try:
-        text = written(results, f"archdsl ablate {shlex.quote(str(folder_of(chosen, runs)))}", read_curves(results))
-    except EnvError:
-        if html is not None:
-            raise
+    if html is None and not installed("matplotlib"):  # the table is what was asked for
+        say(f"note: no {target.name} is written: {missing('matplotlib').message} ({missing('matplotlib').help})")
         return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(target, text.encode("utf-8"))
-    if not quiet and sys.stderr is not None:
-        print(f"report: {target}", file=sys.stderr)
+    text = written(results, f"archdsl ablate {shlex.quote(str(folder_of(chosen, runs)))}", read_curves(results))
+    if html is None:
+        with writing(target.parent, "make room, or name another place by --html FILE"):
+            target.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(target) as file:
+        file.write_text(text, "utf-8")
+    if not quiet:
+        say(f"report: {target}")
 
 
 def _planned(results: Results, detect: str | None) -> list[str]:

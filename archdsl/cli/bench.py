@@ -64,6 +64,10 @@ def command(
     if compile and len(sizes) > COMPILED:
         raise ArchError(f"torch.compile keeps {COMPILED} batch sizes of one network, and {len(sizes)} are asked for",
                         help="fewer in --batch")  # fmt: skip
+    if compile:
+        from archdsl.train.fast.compiled import own_cache
+
+        own_cache()
     count = threads or _cores()
     torch.set_num_threads(count)
     about = machine(count)  # the load of before our own
@@ -103,8 +107,8 @@ def _contenders(
     model: str, file: Path, threads: int, compile: bool, input: str | None, classes: int | None
 ) -> list[Contender]:  # fmt: skip
     """The engines that one model runs in."""
-    from archdsl.cli.deploying import say
     from archdsl.cli.export import model_of, opened
+    from archdsl.cli.output import say
     from archdsl.emit import latency
     from archdsl.emit.deploy import Form, deployed
 
@@ -124,8 +128,9 @@ def _contenders(
 
         export(made, file, form)
         found.append(latency.session(name, file, threads, form))
-    except (ArchError, ImportError) as error:
-        say(f"note: {name} is not timed in onnxruntime: {str(error).splitlines()[0]}")
+    except ArchError as error:
+        say(f"note: {name} is not timed in onnxruntime: {error.message.splitlines()[0]}"
+            + (f" ({error.help})" if error.help else ""))  # fmt: skip
     return found
 
 
@@ -178,7 +183,8 @@ def table(timings: Sequence[Timing], about: Any) -> Table:
 
 def _tell(text: str) -> None:
     """A live line on a terminal, nothing elsewhere."""
+    from archdsl.cli.output import live
     from archdsl.report import is_terminal
 
     if sys.stderr is not None and is_terminal(sys.stderr):
-        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+        live(text)

@@ -24,18 +24,16 @@ def command(
 ) -> None:
     """Say everything that is wrong or doubtful in specs and studies. Folders are searched for *.arch, and for *.yaml with
     a `base:`. Exits with 2 on errors."""
-    import sys
-
     from archdsl.cli.checking import Options, check_all
     from archdsl.cli.findings import printed
-    from archdsl.cli.output import put
+    from archdsl.cli.output import put, say
 
     done = check_all(specs, Options(input, classes, data, tuple(set or ()), fix), jobs)
     found = [finding for one in done for finding in one.found]
     put(printed(found, sum(one.checked for one in done), format))
     refused = [one.refused for one in done if one.refused is not None]
     for error in refused[:-1]:
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}")
     if refused:
         raise refused[-1]
     if any(d.severity == "error" for _, d in found):

@@ -127,7 +127,7 @@ def draw(dataset: Any, words: tuple[Augmentation, ...], file: Path, count: int, 
         ArchError: the set has no images, or the file is no PNG.
         EnvError: the data is missing, or the file cannot be written.
     """
-    from archdsl.cli.trained import say
+    from archdsl.cli.output import say
     from archdsl.emit.target import check_target, replacing
     from archdsl.errors import ArchError
     from archdsl.train.datasets import load

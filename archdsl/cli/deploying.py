@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from archdsl.cli.output import say
 from archdsl.errors import ArchError, StoreError
 from archdsl.files import read_regular
 
@@ -240,9 +240,3 @@ def line(done: dict[str, Any]) -> str:
         return text + (f"test accuracy {cost['accuracy']:.2%} (float32: {cost['accuracy_float32']:.2%}) on "
                        f"{cost['images']:,} images, {done['bytes'] / cost['bytes_float32']:.0%} of the bytes")  # fmt: skip
     return text + f"differs from torch by {done['difference']:.1e} of the largest logit (batches {batches})"
-
-
-def say(text: str) -> None:
-    """Talk, to standard error."""
-    if sys.stderr is not None:
-        print(text, file=sys.stderr)

@@ -89,10 +89,8 @@ def _refusal(message: str, help: str) -> Exception:
 
 def _kind(out: Path | None, format: Kind | None, dark: bool) -> Kind:
     """What to draw, by ``--format`` or the file's ending; one must not contradict the other."""
-    from importlib.util import find_spec
-
     from archdsl.emit.target import check_target
-    from archdsl.errors import EnvError
+    from archdsl.extras import require
 
     by_ending = SUFFIXES.get(out.suffix.lower()) if out is not None else None
     if out is not None and format is None and by_ending is None:
@@ -106,9 +104,7 @@ def _kind(out: Path | None, format: Kind | None, dark: bool) -> Kind:
     if kind in ("png", "pdf"):
         if out is None:
             raise _refusal(f"a {kind} goes to a file, not to standard output", f"name it: -o net.{kind}")
-        if find_spec("matplotlib") is None:
-            raise EnvError(f"a {kind} is drawn by matplotlib, and it is not installed",
-                           help="pip install 'archdsl[plot]', or draw an svg, which needs nothing")  # fmt: skip
+        require("matplotlib", otherwise="draw an svg, which needs nothing")
     if out is not None:
         check_target(out)
     return kind
@@ -117,7 +113,7 @@ def _kind(out: Path | None, format: Kind | None, dark: bool) -> Kind:
 def _check_profile(target: Path) -> None:
     from archdsl.cli.plot import _check_target
 
-    _check_target(target)
+    _check_target(target, "leave --profile out")
 
 
 def _diagram(spec: Spec, title: str | None, depth: int | None, expand: bool, part: str, kind: Kind) -> Diagram:
@@ -206,12 +202,13 @@ def _coloured(lines: list[list[Piece]]) -> None:
     from rich.text import Text
 
     from archdsl.cli.output import stdout
+    from archdsl.report.text import printable
 
     console = Console(file=stdout(), force_terminal=True, highlight=False, emoji=False, soft_wrap=True)
     for line in lines:
         drawn = Text()
         for piece in line:
-            drawn.append(piece.text, COLOURS.get(piece.style, ""))
+            drawn.append(printable(piece.text), COLOURS.get(piece.style, ""))
         console.print(drawn, soft_wrap=True)
 
 

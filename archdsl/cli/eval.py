@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from archdsl.cli.options import Format
+from archdsl.cli.output import live
 from archdsl.errors import ArchError
 
 if TYPE_CHECKING:
@@ -61,8 +62,8 @@ def command(
 
     yield_cores()  # before torch is imported
     from archdsl.cli.judged import record, tables
-    from archdsl.cli.output import put_json, put_table
-    from archdsl.cli.trained import opened, say
+    from archdsl.cli.output import put_json, put_table, say
+    from archdsl.cli.trained import opened
 
     _check_target(save, shift or [])
     chosen = opened(run, device, data_root)
@@ -79,7 +80,7 @@ def command(
     if format == "json":
         put_json(record(about, images.class_names, rows))
         return
-    for number, table in enumerate(tables(about, images.class_names, rows)[: 1 if format == "csv" else None]):
+    for number, table in enumerate(tables(about, images.class_names, rows)[: 1 if format.startswith("csv") else None]):
         if number:
             put_line()
         put_table(table, format)
@@ -114,7 +115,8 @@ def _shifts(texts: list[str] | None) -> list[Shift | None]:
 
 
 def _part(chosen: Opened, name: str | None, part: Literal["test", "valid", "train"], root: Path | None) -> Part:
-    from archdsl.cli.trained import same_data, say
+    from archdsl.cli.output import say
+    from archdsl.cli.trained import same_data
     from archdsl.train.evaluate import part_of
     from archdsl.train.evaluate.load import check_other
 
@@ -181,7 +183,7 @@ class _Counter:
 
     def __exit__(self, *error: object) -> None:
         if self._live:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            live("")
 
     def begin(self, passes: int) -> None:
         """A new row of so many passes."""
@@ -193,4 +195,4 @@ class _Counter:
         self._seen = images
         if self._live:
             share = (self._before + images * self._passes) / self._total
-            print(f"\rjudging {100 * share:3.0f} %", end="", file=sys.stderr, flush=True)
+            live(f"judging {100 * share:3.0f} %")

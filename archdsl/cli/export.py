@@ -84,8 +84,8 @@ def command(
     archdsl export RUN model.onnx --mc                          dropout alive
     archdsl export RUN model.py                                 then: python model.py
     """
-    from archdsl.cli.deploying import Wish, line, say, write
-    from archdsl.cli.output import put, put_json, talk
+    from archdsl.cli.deploying import Wish, line, write
+    from archdsl.cli.output import put, put_json, say, talk
 
     kind = chosen(target, to)
     wish = Wish(opset, preprocess, softmax, mc, half, half_io, quantize, calibrate, max_drop, no_fold, external_data,
@@ -137,7 +137,7 @@ def model_of(spec: Spec, run: Run | None, seed: int = 0) -> nn.Module:
     """The network with a run's last weights, or with those that training would begin with: fresh ones, or what the word
     ``init`` of its text names.
     """
-    from archdsl.cli.deploying import say
+    from archdsl.cli.output import say
     from archdsl.emit.build import build
     from archdsl.train.init import initialise
     from archdsl.train.transfer.begin import begin

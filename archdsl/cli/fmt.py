@@ -40,21 +40,21 @@ def command(
         if not same:
             changed.append(source.name)
         if diff:
-            put(_diff(source.text, new, source.name))
+            put(_diff(source.text, new, source.name), exact=True)
         elif path is None and not check:
-            put(new)
+            put(new, exact=True)
         elif path is not None and not same and not check:
             write(path, new)
     _report(changed, failed, told=check or diff)
 
 
 def _report(changed: list[str], failed: list[ArchError], told: bool) -> None:
-    import sys
+    from archdsl.cli.output import say
 
     for name in changed if told else ():
-        print(f"{name} would change", file=sys.stderr)
+        say(f"{name} would change")
     for error in failed[:-1]:
-        print(error, file=sys.stderr)
+        say(str(error))
     if failed:
         raise failed[-1]
     if changed and told:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from archdsl.cli.output import say
 from archdsl.errors import ArchError, EnvError
 
 if TYPE_CHECKING:
@@ -108,9 +108,3 @@ def seen(report: dict[str, Any]) -> str:
     """What the gate saw, in words."""
     return (f"{report['params']:,} parameters as the source; logits of two images differ by "
             f"{report['difference']:.1e} of the largest ({report['precision']})")  # fmt: skip
-
-
-def say(text: str) -> None:
-    """Talk, to standard error."""
-    if sys.stderr is not None:
-        print(text, file=sys.stderr)

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from archdsl.report.chart import MARKS, Curve, Line, chart, value_text
+from archdsl.report.text import printable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -125,7 +126,7 @@ def text_of(lines: Sequence[Line]) -> Text:
     for number, line in enumerate(lines):
         found.append("\n" * bool(number))
         for text, group in line:
-            found.append(text, STYLES[group % len(STYLES)] if group is not None else None)
+            found.append(printable(text), STYLES[group % len(STYLES)] if group is not None else None)
     return found
 
 

@@ -26,6 +26,7 @@ def command(
     from archdsl import __version__
     from archdsl.cli.output import put
     from archdsl.errors import ArchError, EnvError, suggest
+    from archdsl.extras import require
 
     if version:
         put(f"archdsl lsp {__version__}\n")
@@ -33,11 +34,9 @@ def command(
     levels = {"error": logging.ERROR, "info": logging.INFO, "debug": logging.DEBUG}
     if log not in levels:
         raise ArchError(f"there is no level `{log}`", help=suggest(log, levels) or "levels are error, info and debug")
-    try:
-        from archdsl.lsp.server import serve
-    except ImportError as error:
-        raise EnvError(f"the language server needs pygls ({error})",
-                       help="python -m pip install 'archdsl[lsp]'") from None  # fmt: skip
+    require("pygls")
+    from archdsl.lsp.server import serve
+
     if sys.stdin is None or sys.stdout is None:
         raise EnvError(
             "standard input or output is closed", help="an editor starts this command and speaks through them"

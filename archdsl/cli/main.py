@@ -1,11 +1,11 @@
 """The entry point: finds the command, and turns whatever happens into a message and an exit code.
 
-0 ok · 1 internal · 2 usage or spec · 3 some runs failed · 4 environment · 5 damaged store · 130 SIGINT · 143 SIGTERM
+0 ok · 1 internal · 2 usage or spec · 3 some runs failed · 4 environment · 5 damaged store ·
+129 SIGHUP · 130 SIGINT · 143 SIGTERM
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import sys
@@ -17,16 +17,19 @@ if TYPE_CHECKING:
     from types import FrameType
 
 SIGPIPE_EXIT = 141
+ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 def run() -> NoReturn:
     """The console script."""
-    if signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN:  # what the parent process ignores stays ignored
-        signal.signal(signal.SIGTERM, _terminated)
+    from archdsl.cli.streams import guard, settle
+
+    guard()
+    for number in ENDING:
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup leaves SIGHUP, and it is meant
+            signal.signal(number, _terminated)
     code = main(sys.argv[1:])
-    with contextlib.suppress(OSError, ValueError):
-        if sys.stderr is not None:
-            sys.stderr.flush()
+    settle()
     if "RANK" in os.environ and "torch.distributed" in sys.modules:
         os._exit(code)  # a process of torchrun: taking its groups apart can hang, see archdsl.train.world
     sys.exit(code)
@@ -44,7 +47,10 @@ def main(args: list[str]) -> int:
     try:
         from archdsl.cli.app import run as called
 
-        code = called(args)
+        try:
+            code = called(args)
+        finally:
+            _say_notices()
         if sys.stdout is not None:
             sys.stdout.flush()
     except BrokenPipeError:
@@ -61,6 +67,15 @@ def main(args: list[str]) -> int:
     return code
 
 
+def _say_notices() -> None:
+    """Say what the core has noticed and no event of a run has said, such as a cache that is not used."""
+    module = sys.modules.get("archdsl.train.notices")
+    for text in module.taken() if module is not None else ():
+        from archdsl.cli.output import say
+
+        say(f"note: {text}")
+
+
 def _refused(error: Exception) -> int:
     if isinstance(error, ArchError):
         text = str(error)
@@ -71,20 +86,23 @@ def _refused(error: Exception) -> int:
         _drop_output()
         where = f" {error.filename}" if error.filename else " the output"
         return _say(f"error: the system refuses{where}: {error.strerror or error}", 4)
-    if isinstance(error, MemoryError):
-        return _say("error: out of memory", 4)
+    from archdsl.emit.memory import REMEDY, is_out_of_memory
+
+    if is_out_of_memory(error):
+        return _say(f"error: not enough memory\nhelp: {REMEDY}", 4)
     return _say(f"internal error: {type(error).__name__}: {error}\nhelp: this is a fault of archdsl; "
                 "the same command with --debug shows where", 1)  # fmt: skip
 
 
 def _say(text: str, code: int) -> int:
-    with contextlib.suppress(OSError, ValueError):
-        if sys.stderr is not None:
-            print(text, file=sys.stderr)
+    from archdsl.cli.output import say
+
+    say(text)
     return code
 
 
 def _drop_output() -> None:
     """What is still in the buffer has nowhere to go; without this, the interpreter complains about it at its end."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    from archdsl.cli.streams import nowhere
+
+    nowhere(sys.stdout)

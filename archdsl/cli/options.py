@@ -23,4 +23,4 @@ Set = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Change the text: train.epochs=1, data.valid=10%, let.p=0.5. "
                  "`on` is a word without arguments, `off` takes it out."),
 ]  # fmt: skip
-Format = Annotated[Literal["table", "json", "csv", "md"], typer.Option("--format", help="How to print.")]
+Format = Annotated[Literal["table", "json", "csv", "csv-safe", "md"], typer.Option("--format", help="How to print.")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from archdsl.errors import EnvError
@@ -26,11 +27,37 @@ def stdout() -> TextIO:
     return sys.stdout
 
 
-def put(text: str) -> None:
-    """Write data."""
+def put(text: str, exact: bool = False) -> None:
+    """Write data. Control characters, which may stand in a name from somebody else's file, are written as escapes; those
+    of an ``exact`` text on a terminal alone, since elsewhere another program reads it.
+    """
     from archdsl.report.render import write
+    from archdsl.report.text import printable_lines
 
-    write(text, stdout())
+    stream = stdout()
+    write(text if exact and not stream.isatty() else printable_lines(text), stream)
+
+
+def say(text: str, end: str = "\n") -> None:
+    """Talk, to standard error."""
+    tell(sys.stderr, text, end)
+
+
+def live(text: str) -> None:
+    """Replace the line under way of a terminal on standard error."""
+    from archdsl.report.text import printable
+
+    with suppress(OSError, ValueError, AttributeError):
+        print(f"\r\x1b[K{printable(text)}", end="", file=sys.stderr, flush=True)
+
+
+def tell(stream: TextIO | None, text: str, end: str = "\n") -> None:
+    """Talk, to a stream; what it does not take is dropped, since nothing that a command does depends on its being read."""
+    from archdsl.report.text import printable_lines
+
+    if stream is not None:
+        with suppress(OSError, ValueError):  # ValueError: it is closed
+            print(printable_lines(text), end=end, file=stream, flush=True)
 
 
 def put_json(value: Any) -> None:
@@ -50,5 +77,4 @@ def put_table(table: Table, format: str = "table") -> None:
 def talk(notes: Iterable[Diagnostic], name: str = "") -> None:
     """Say notes and warnings; ``name`` is the spec's, where there are several and a note has no place of its own."""
     for note in notes:
-        if sys.stderr is not None:
-            print(note.render() if note.span or not name else f"{name}: {note.render()}", file=sys.stderr)
+        say(note.render() if note.span or not name else f"{name}: {note.render()}")

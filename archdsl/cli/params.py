@@ -62,7 +62,7 @@ def command(
         records = [record(s, batch, dtype, layers) for s in found]
         put_json(records if len(specs) > 1 else records[0])
     elif found and len(specs) == 1 and (format in ("table", "md") or layers):
-        put_table(layer_table(found[0], batch, dtype, layers or format == "csv"), format)
+        put_table(layer_table(found[0], batch, dtype, layers or format.startswith("csv")), format)
     elif found:
         put_table(spec_table(record(s, batch, dtype, False) for s in found), format)
     _settle_failures(failed, len(specs))
@@ -70,10 +70,10 @@ def command(
 
 def _settle_failures(failed: list[ArchError], specs: int) -> None:
     """Say all that failed. One spec alone fails as itself; of several, the first decides the exit code."""
-    import sys
+    from archdsl.cli.output import say
 
     if not failed:
         return
     for error in failed[:-1]:
-        print(error, file=sys.stderr)
+        say(str(error))
     raise failed[-1]

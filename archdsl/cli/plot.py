@@ -22,7 +22,7 @@ WIDEST, HEIGHT = 100, 16  # characters and lines of a chart in text
 
 
 def command(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN…", help="Folders of runs, or their names in --out.")],
+    runs: Annotated[list[str], typer.Argument(metavar="RUN…", help="Folders of runs, or their names in --runs.")],
     what: Annotated[
         Literal["loss", "accuracy", "lr"], typer.Option("--what", help="What to draw over the epochs.")
     ] = "loss",
@@ -34,7 +34,7 @@ def command(
         list[str] | None,
         typer.Option("--label", metavar="TEXT", help="A run's name in the legend; once for each run, in their order."),
     ] = None,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder of the runs.")] = Path("runs"),
+    out: Annotated[Path, typer.Option("--runs", "--out", metavar="DIR", help="The folder of the runs.")] = Path("runs"),
 ) -> None:
     """Draw learning curves of one or several runs: training solid, validation dashed. Without --save, as text."""
     from archdsl.train.listing import find
@@ -50,19 +50,16 @@ def command(
         _put(curves, what, log)
 
 
-def _check_target(save: Path) -> None:
+def _check_target(save: Path, otherwise: str = "leave --save out for a chart in text") -> None:
     """Refuse before any work what could not be drawn after it."""
-    from importlib.util import find_spec
-
     from archdsl.emit.target import check_target
-    from archdsl.errors import ArchError, EnvError
+    from archdsl.errors import ArchError
+    from archdsl.extras import require
     from archdsl.report.figures import KINDS
 
     if save.suffix.lower().removeprefix(".") not in KINDS:
         raise ArchError(f"{save} does not end in .png, .svg or .pdf", help="name it curves.svg")
-    if find_spec("matplotlib") is None:
-        raise EnvError("figures are drawn by matplotlib, and it is not installed",
-                       help="pip install 'archdsl[plot]', or leave --save out for a chart in text")  # fmt: skip
+    require("matplotlib", otherwise=otherwise)
     check_target(save)
 
 
@@ -71,12 +68,12 @@ def _names(folders: Sequence[Path], labels: Sequence[str] | None) -> list[str]:
     from archdsl.errors import ArchError
     from archdsl.train.runs import load_run
 
+    settings = [load_run(folder).settings for folder in folders]  # which refuses a run of a newer format
     if labels:
         if len(labels) != len(folders):
             raise ArchError(f"--label is given {len(labels)} times for {len(folders)} runs",
                             help="give it once for each run, in their order")  # fmt: skip
         return list(labels)
-    settings = [load_run(folder).settings for folder in folders]
     names = [str(s.get("name", "")) for s in settings]
     seeds = [f"{n} seed {s.get('train', {}).get('seed')}" for n, s in zip(names, settings, strict=True)]
     plain = [folder.absolute().name for folder in folders]

@@ -28,7 +28,7 @@ def command(
     ] = None,
     top: Annotated[int, typer.Option("--top", metavar="K", min=1, help="The K likeliest classes.")] = 1,
     format: Annotated[
-        Literal["table", "json", "jsonl", "csv", "tsv"], typer.Option("--format", help="How to print.")
+        Literal["table", "json", "jsonl", "csv", "csv-safe", "tsv"], typer.Option("--format", help="How to print.")
     ] = "table",
     batch: Annotated[int, typer.Option("--batch", metavar="N", min=1, max=10_000, help="Pictures at once.")] = 500,
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Of dropout masks.")] = 0,
@@ -47,8 +47,8 @@ def command(
     if Path("-") in images:
         raise ArchError("pictures are not read from standard input", help="name files; a file called `-` is `./-`")
     yield_cores()  # before torch is imported
-    from archdsl.cli.output import put, put_json, put_table
-    from archdsl.cli.trained import opened, say
+    from archdsl.cli.output import put, put_json, put_table, say
+    from archdsl.cli.trained import opened
     from archdsl.report import json_text
     from archdsl.train.datasets.decode import said
     from archdsl.train.evaluate.images import listed

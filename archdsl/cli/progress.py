@@ -6,6 +6,8 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO
 
+from archdsl.cli.output import tell
+from archdsl.report.text import printable_lines
 from archdsl.train.events import (
     Diverged,
     EpochDone,
@@ -120,9 +122,9 @@ class Talk:
 
     def _say(self, text: str) -> None:
         if self._bar is not None:
-            self._bar.console.out(text, highlight=False)
+            self._bar.console.out(printable_lines(text), highlight=False)
         else:
-            print(text, file=self._stream, flush=True)
+            tell(self._stream, text)
 
 
 def _live(stream: TextIO) -> bool:

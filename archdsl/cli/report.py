@@ -23,6 +23,8 @@ from archdsl.cli.ablate import (
     Seeds,
     Study,
     Where,
+    With,
+    Without,
 )
 from archdsl.cli.options import Set
 from archdsl.train.conditions import Asked
@@ -30,8 +32,10 @@ from archdsl.train.conditions import Asked
 
 def command(
     study: Study,
+    without: Without = None,
+    into: With = None,
     out: Out = None,
-    into: In = None,
+    old_into: In = None,
     design: Design = None,
     seeds: Seeds = None,
     data: Data = None,
@@ -50,13 +54,14 @@ def command(
     html: Html = None,
 ) -> None:
     """Print the table of a study, done or half done, and write its HTML report."""
-    from archdsl.cli.ablate import report, results_of
+    from archdsl.cli.ablate import check_html, ingredients, report, results_of
     from archdsl.study.conduct import Conduct
     from archdsl.study.plan import away, planned
     from archdsl.study.select import Choice, select
 
+    check_html(html)
     chosen = select(study, Choice(
-        out or (), into or (), design, seeds, data, set or (), where or (), match, baseline or (), metric,
+        *ingredients(without, into, out, old_into), design, seeds, data, set or (), where or (), match, baseline or (), metric,
     ))  # fmt: skip
     place = _runs(study, runs)
     arms, every = planned(chosen, place, data_root)

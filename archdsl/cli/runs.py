@@ -19,7 +19,7 @@ def command(
         list[str] | None,
         typer.Argument(metavar="[show|compare|delete RUN…]", help="Without words, the runs in the folder are listed."),
     ] = None,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder of the runs.")] = Path("runs"),
+    out: Annotated[Path, typer.Option("--runs", "--out", metavar="DIR", help="The folder of the runs.")] = Path("runs"),
     where: Annotated[
         str | None,
         typer.Option("--where", metavar="TEST", help="Only some: 'test_accuracy > 90% and status = finished', "
@@ -30,10 +30,10 @@ def command(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
     format: Annotated[
-        Literal["table", "csv", "tsv", "json", "md"], typer.Option("--format", help="How to print.")
+        Literal["table", "csv", "csv-safe", "tsv", "json", "md"], typer.Option("--format", help="How to print.")
     ] = "table",
 ) -> None:  # fmt: skip
-    """List runs; `show RUN`, `compare RUN RUN…` or `delete RUN…`. A RUN is a folder, its name in --out, or the first
+    """List runs; `show RUN`, `compare RUN RUN…` or `delete RUN…`. A RUN is a folder, its name in --runs, or the first
     digits of its hash. A status is finished, diverged, interrupted, running, oom, timeout or damaged."""
     from archdsl.errors import ArchError
     from archdsl.train.listing import find
@@ -82,11 +82,12 @@ def _renamed(where: str | None, sort: str | None) -> None:
     """Say what columns are called now, where they are called by their old names."""
     import re
 
+    from archdsl.cli.output import say
     from archdsl.train.listing import RENAMED
 
     said = {*re.findall(r"(?<![\w.])([a-z]+)\s*[<>=!]", where or ""), (sort or "").removeprefix("-")}
     for old in sorted(said & RENAMED.keys()):
-        _say(f"note: `{old}` is called `{RENAMED[old]}` now")
+        say(f"note: `{old}` is called `{RENAMED[old]}` now")
 
 
 def _values(row: Row) -> dict[str, Any]:
@@ -114,6 +115,7 @@ def _told(action: str, folders: list[Path], format: str) -> None:
 
 
 def _delete(folders: list[Path], yes: bool) -> None:
+    from archdsl.cli.output import say
     from archdsl.errors import ArchError, EnvError
     from archdsl.train.listing import running
     from archdsl.train.store.remove import check_removable, remove
@@ -127,19 +129,16 @@ def _delete(folders: list[Path], yes: bool) -> None:
         if sys.stdin is None or not sys.stdin.isatty():
             raise ArchError("nobody can be asked here whether to delete", help="give --yes")
         if not _agreed(f"Delete {', '.join(p.name for p in folders)} for good? [y/N] "):
-            _say("nothing was deleted")
+            say("nothing was deleted")
             return
     for path in folders:
         remove(path)
-        _say(f"deleted {path}")
+        say(f"deleted {path}")
 
 
 def _agreed(question: str) -> bool:
     """Asks on standard error; standard output is for data, where typer's own question would leave a blank."""
-    print(question, end="", file=sys.stderr, flush=True)
+    from archdsl.cli.output import say
+
+    say(question, end="")
     return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
-def _say(text: str) -> None:
-    if sys.stderr is not None:
-        print(text, file=sys.stderr)

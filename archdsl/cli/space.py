@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import operator
-import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from archdsl.cli.output import say
 from archdsl.errors import ArchError, Source, SpecError, suggest
 from archdsl.limits import Limits
 from archdsl.report import Column, Table
@@ -66,6 +66,7 @@ def _counted(
 ) -> tuple[list[dict[str, Any]], Wrong, int]:
     """The arms that are kept, those that are no network, and how many are one."""
     from archdsl.cli.counts import totals
+    from archdsl.cli.output import say
     from archdsl.expand.holes import count
     from archdsl.expand.sweep import sweep
     from archdsl.study.where import words_of
@@ -77,8 +78,8 @@ def _counted(
     if arms > Limits.LISTED:
         raise ArchError(f"the space has {arms:,} arms, and {Limits.LISTED:,} are the most that are listed",
                         help="leave choices out, or raise ARCHDSL_MAX_LISTED")  # fmt: skip
-    if arms > LONG and sys.stderr is not None:
-        print(f"counting {arms:,} arms", file=sys.stderr)
+    if arms > LONG:
+        say(f"counting {arms:,} arms")
     for arm in sweep(file):
         if arm.cost is None:
             assert arm.error is not None
@@ -134,6 +135,5 @@ def _summed(wrong: list[tuple[dict[str, str], SpecError]], right: int) -> SpecEr
                 seen.add((d.code, d.message, d.span))
                 arm = ", ".join(f"{name}={text or 'nothing'}" for name, text in choice.items())
                 diagnostics.append(replace(d, notes=(*d.notes, f"first in the arm {arm}")))
-    if sys.stderr is not None:
-        print(f"{len(wrong):,} of {len(wrong) + right:,} arms are no network:", file=sys.stderr)
+    say(f"{len(wrong):,} of {len(wrong) + right:,} arms are no network:")
     return SpecError(tuple(diagnostics[:MOST_FINDINGS]))

@@ -35,9 +35,9 @@ def command(
     device: Annotated[
         str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:NUMBER or mps.")
     ] = "auto",
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder that gets the run folder.")] = Path(
-        "runs"
-    ),
+    out: Annotated[
+        Path, typer.Option("--runs", "--out", metavar="DIR", help="The folder that gets the run folder.")
+    ] = Path("runs"),
     precision: Annotated[
         Precision,
         typer.Option("--precision", help="auto takes what a short probe finds fastest; plain is the reference loop."),
@@ -128,7 +128,7 @@ def _before(
     if resume and run is None:
         said = others_said(out, experiment)
         raise EnvError(f"there is no run of this experiment in {out} to resume" + "".join(f"; {t}" for t in said),
-                       help="leave --resume out to begin one, or name the folder of runs by --out")  # fmt: skip
+                       help="leave --resume out to begin one, or name the folder of runs by --runs")  # fmt: skip
     if run is None or not run.done:
         return experiment, None
     check_asked(run, asked)
@@ -137,6 +137,7 @@ def _before(
 
 def _run(spec: Spec, experiment: Experiment, quiet: bool, board: Path | None, **where: Any) -> Run | None:
     """The run; None in a process that does not lead the training."""
+    from archdsl.cli.output import say
     from archdsl.cli.progress import Talk
     from archdsl.emit.build import build
     from archdsl.train.fit import fit
@@ -156,8 +157,8 @@ def _run(spec: Spec, experiment: Experiment, quiet: bool, board: Path | None, **
                 build(spec.trace), experiment, listen=lambda e: [f(e) for f in listeners], every=talk.every, **where
             )
     except Interrupted as stop:
-        if stop.folder is not None and sys.stderr is not None and leads:
-            print(f"{stop}; the same command resumes it from {stop.folder}", file=sys.stderr)
+        if stop.folder is not None and leads:
+            say(f"{stop}; the same command resumes it from {stop.folder}")
         raise SystemExit(stop.exit_code) from None
     finally:
         for listener in listeners:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from archdsl.cli.output import say
 from archdsl.errors import ArchError, EnvError, SpecError, StoreError
 
 if TYPE_CHECKING:
@@ -121,9 +121,3 @@ def _doubts(run: Run) -> list[str]:
     if status != "finished":
         return [f"note: {run.folder} ended as `{status}`; these are the weights that it kept"]
     return []
-
-
-def say(text: str) -> None:
-    """Talk, to standard error."""
-    if sys.stderr is not None:
-        print(text, file=sys.stderr)

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
+from archdsl.cli.output import tell
+from archdsl.report.text import printable, printable_lines
 from archdsl.study.estimate import seconds_left
 from archdsl.study.execute.order import News, Outcome, Ready
 from archdsl.study.plan import Cell
@@ -30,6 +32,7 @@ class Watching:
         self.began = time.monotonic()
         self.share: dict[str, float] = {}
         self.conditions: Mapping[str, str] | None = None
+        self.noted: set[str] = set()  # what one worker has said, the others need not say
         self.live: Any = None
 
     def __enter__(self) -> Self:
@@ -51,8 +54,10 @@ class Watching:
     def __call__(self, event: Ready | News | Outcome) -> None:
         """Draw an event."""
         match event:
-            case Ready(conditions=conditions):
+            case Ready(conditions=conditions, notes=notes):
                 self.conditions = conditions
+                self.note(*(text for text in notes if text not in self.noted))
+                self.noted.update(notes)
                 if self.ended == 0 and not self.share:
                     self._say(", ".join(f"{k} {v}" for k, v in conditions.items()), once=True)
             case News(key=key, share=share):
@@ -92,9 +97,9 @@ class Watching:
         if self.stream is None or (once and self.share):
             return
         if self.live is not None:
-            self.live.console.out(text, highlight=False)
+            self.live.console.out(printable_lines(text), highlight=False)
         else:
-            print(text, file=self.stream, flush=True)
+            tell(self.stream, text)
 
     def _drawn(self) -> Any:
         from rich.table import Table
@@ -114,7 +119,7 @@ class Watching:
             rows.append((done == len(own), not running, (arm.name, f"{done}/{len(own)}", running, mean)))
         rows.sort(key=lambda r: r[:2])  # what runs comes first, what is done last
         for _, _, cells in rows[:MOST_ROWS]:
-            drawn.add_row(*(Text(c) for c in cells))
+            drawn.add_row(*(Text(printable(c)) for c in cells))
         missing = [c for k, c in self.cells.items() if self.conduct.found[k].status not in ("finished", "diverged")]
         seconds, _ = seconds_left(self.conduct.every, missing, self.conduct.found, self.jobs)
         drawn.add_row(Text(f"{self.ended}/{len(self.cells)} runs, about {duration(seconds)} left", style="bold"))

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from archdsl.emit.deploy import Form
+from archdsl.emit.memory import check_memory
 from archdsl.errors import ArchError
 
 BATCHES = (1, 2, 7)
@@ -83,6 +84,7 @@ def asked(run: Runner, x: np.ndarray, batch: int, what: str) -> np.ndarray:
     try:
         return run(x)
     except Exception as error:  # onnxruntime's exceptions share no base class
+        check_memory(error)
         raise refusal(f"{what} fails at batch {batch}: {str(error).splitlines()[0]}") from error
 
 

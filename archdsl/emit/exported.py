@@ -15,6 +15,7 @@ from torch import nn
 
 from archdsl.emit.agree import Agreement, Runner, agreement, refusal
 from archdsl.emit.deploy import Form, check, deployed
+from archdsl.emit.memory import check_memory
 from archdsl.emit.target import check_target, replacing
 
 METADATA = "archdsl.json"  # the name among the extra files of the archive
@@ -52,6 +53,7 @@ def export(model: nn.Module, path: Path, form: Form, *, metadata: Mapping[str, s
             program = torch.export.export(net, (sample,), dynamic_shapes=({0: torch.export.Dim("batch")},))
             torch.export.save(program, held, extra_files={METADATA: about})
         except Exception as error:  # torch raises many kinds
+            check_memory(error)
             raise refusal(f"torch.export cannot trace it: {str(error).strip().splitlines()[0][:300]}",
                           "export the source: model.py") from error  # fmt: skip
         with replacing(path) as temporary:

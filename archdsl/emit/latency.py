@@ -21,6 +21,7 @@ from torch import nn
 
 from archdsl.emit.agree import HALF, TOLERANCE
 from archdsl.emit.deploy import Form
+from archdsl.emit.memory import check_memory
 from archdsl.errors import ArchError, EnvError
 
 SHORTEST = 0.005  # seconds of one measurement: what is faster is called several times
@@ -93,6 +94,7 @@ def session(name: str, file: Path, threads: int, form: Form | None = None) -> Co
     try:
         found = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's exceptions share no base class
+        check_memory(error)
         raise ArchError(f"onnxruntime does not load {file}: {str(error).splitlines()[0]}",
                         help="`archdsl export` writes files that it loads") from error  # fmt: skip
     form = form or _form(found, file)
@@ -182,6 +184,7 @@ def _tried(call: Callable[[], Any], one: Contender, batch: int) -> Any:
     try:
         return call()
     except Exception as error:  # torch and onnxruntime raise many kinds
+        check_memory(error, f"{one.model} at batch {batch} in {one.engine}", "a smaller --batch")
         text = str(error).strip().splitlines() or [type(error).__name__]
         help = (
             "leave --compile out, or install a C++ compiler" if one.engine == "torch.compile" else "a smaller --batch"

@@ -32,7 +32,8 @@ def replacing(path: Path, keep: bool = True) -> Iterator[Path]:
         path = _place(path)
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            temporary.open("wb").close()
+            temporary.unlink(missing_ok=True)  # of a process of this number that was killed
+            temporary.open("xb").close()
             yield temporary
             if keep:
                 _sync(temporary, os.O_RDWR)

@@ -6,6 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 
 from archdsl.errors import EnvError
+from archdsl.extras import EXTRAS, missing
 from archdsl.foreign import prepare
 
 
@@ -39,7 +40,7 @@ def import_timm() -> ModuleType:
 
 def _refused(name: str, error: Exception) -> EnvError:
     if isinstance(error, ModuleNotFoundError) and error.name == name:
-        return EnvError(f"{name} is not installed", help=f"pip install {name}")
+        return missing(name) if name in EXTRAS else EnvError(f"{name} is not installed", help=f"pip install {name}")
     text = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return EnvError(f"{_named(name)} does not import beside {_named('torch')}: {text}",
                     help="install releases of torch and torchvision that belong together")  # fmt: skip

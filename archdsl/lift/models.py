@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import nn
 
+from archdsl.emit.memory import check_memory
 from archdsl.errors import ArchError, suggest
 from archdsl.foreign import prepare
 from archdsl.lift.sources import Named
@@ -69,7 +70,8 @@ def _timm(name: str) -> tuple[nn.Module, tuple[int, ...]]:
     if not timm.is_model(name):
         raise ArchError(f"timm has no network `{name[:60]}`", help=suggest(name[:60], timm.list_models()))
     made: nn.Module = timm.create_model(name, scriptable=True)
-    size = made.default_cfg.get("input_size", USUAL)
+    about: Any = made.default_cfg
+    size = about.get("input_size", USUAL)
     return made, tuple(size)
 
 
@@ -96,6 +98,7 @@ def _file(source: Named) -> nn.Module:
     try:
         made = maker()
     except Exception as error:
+        check_memory(error)
         raise ArchError(f"`{name}()` of {source.path} fails: {type(error).__name__}: {error}",
                         help="it is called without arguments: give them defaults, or write a function "
                         "that passes them") from error  # fmt: skip
@@ -117,6 +120,7 @@ def _loaded(path: Path) -> Any:
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
+        check_memory(error)
         raise ArchError(
             f"{path} cannot be run: {type(error).__name__}: {error}", help="`python FILE` shows where"
         ) from error

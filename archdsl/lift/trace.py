@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch._subclasses import FakeTensorMode
 
+from archdsl.emit.memory import check_memory
 from archdsl.errors import ArchError
 from archdsl.lift.modules import rule_of
 
@@ -36,10 +37,12 @@ def traced(module: nn.Module, shape: tuple[int, ...], name: str) -> fx.GraphModu
         try:
             graph = fx.GraphModule(module, _Tracer().trace(module))
         except Exception as error:  # whatever a stranger's code may raise
+            check_memory(error)
             return _exported(module, shape, name, _line(error))
         try:
             _fill(graph, shape)
         except Exception as error:
+            check_memory(error)
             size = "x".join(map(str, shape))
             raise ArchError(
                 f"{name} does not take an input {size}: {_line(error)}", help="--input says what arrives"
@@ -71,6 +74,7 @@ def _exported(module: nn.Module, shape: tuple[int, ...], name: str, before: str)
         graph.recompile()
         _fill(graph, shape)
     except Exception as error:
+        check_memory(error)
         raise ArchError(
             f"no graph can be taken of {name}: {before}",
             help="code that asks the values of a tensor decides anew for each input, and no text can say that; "

@@ -13,8 +13,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from archdsl.errors import ArchError
+from archdsl.errors import ArchError, EnvError
 from archdsl.lift.sources import Named
+from archdsl.processes import adopting, end_tree
 
 ANSWER = "archdsl-import: "  # what the file prints itself is not the answer
 
@@ -30,16 +31,19 @@ def in_process(source: Named, shape: tuple[int, ...] | None, unused: bool, secon
         raise ArchError(f"there is no file {source.path}", help="check the path")
     request = {"name": source.name, "path": str(source.path), "shape": shape, "unused": unused}
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as talk:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "archdsl.lift.worker"], stdin=subprocess.PIPE, stdout=out, stderr=talk, text=True,
-            start_new_session=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        )  # fmt: skip
-        try:
-            process.communicate(json.dumps(request), timeout=seconds)
-        except subprocess.TimeoutExpired:
-            raise ArchError(f"{source} did not end within {seconds:g} seconds", help="--time gives it more") from None
-        finally:
-            _end(process)
+        with adopting():  # a process that the file started may have left the group, and its parent may be gone
+            process = subprocess.Popen(
+                [sys.executable, "-m", "archdsl.lift.worker"], stdin=subprocess.PIPE, stdout=out, stderr=talk, text=True,
+                start_new_session=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            )  # fmt: skip
+            try:
+                process.communicate(json.dumps(request), timeout=seconds)
+            except subprocess.TimeoutExpired:
+                raise ArchError(
+                    f"{source} did not end within {seconds:g} seconds", help="--time gives it more"
+                ) from None
+            finally:
+                _end(process)
         out.seek(0)
         talk.seek(0)
         answers = [line for line in out.read().splitlines() if line.startswith(ANSWER)]
@@ -54,16 +58,13 @@ def in_process(source: Named, shape: tuple[int, ...] | None, unused: bool, secon
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """The process and all that it started are gone when this returns."""
-    import signal
-    from contextlib import suppress
-
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
+    """The process and what it started are gone when this returns; `adopting` ends those that left both."""
+    end_tree(process.pid)
     process.wait()
 
 
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
+    from archdsl.emit.memory import REMEDY, is_out_of_memory
     from archdsl.lift.importing import imported
 
     shape = tuple(request["shape"]) if request["shape"] else None
@@ -71,6 +72,10 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         found = imported(Named("file", request["name"], Path(request["path"])), shape, request["unused"])
     except ArchError as error:
         return {"error": error.message, "help": error.help, "exit_code": error.exit_code}
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return {"error": "not enough memory for the import", "help": REMEDY, "exit_code": EnvError.exit_code}
     return {"text": found.text, "report": asdict(found.report)}
 
 

@@ -5,20 +5,22 @@ from __future__ import annotations
 import re
 
 from archdsl.report.table import Table
-from archdsl.report.text import shown
+from archdsl.report.text import on_one_line, shown
 
 _SPECIAL = {
     "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}", "\\": r"\textbackslash{}", "<": r"\textless{}", ">": r"\textgreater{}",
     "|": r"\textbar{}", "−": "$-$", "×": r"$\times$", "±": r"$\pm$", "Δ": r"$\Delta$", "–": "--", "·": r"$\cdot$",
-    '"': r"\textquotedbl{}", "≤": r"$\leq$", "≥": r"$\geq$", "[": "{[}", "]": "{]}",
+    '"': r"\textquotedbl{}", "≤": r"$\leq$", "≥": r"$\geq$", "[": "{[}", "]": "{]}", "`": r"\textasciigrave{}",
 }  # fmt: skip
+_DASHES = re.compile("(?<=-)(?=-)")  # LaTeX would make one long dash of the two in `--seeds`
 _NEGATIVE = re.compile(r"^-(?=[0-9])")
 
 
 def escaped(text: str) -> str:
-    """The text as LaTeX prints it, whatever it holds."""
-    return "".join(_SPECIAL.get(c, c) for c in text)
+    """The text as LaTeX prints it on one line, whatever it holds: a blank line would end the argument that it is in."""
+    parts = _DASHES.split(on_one_line(text))
+    return "{}".join("".join(_SPECIAL.get(c, c) for c in part) for part in parts)
 
 
 def latex_text(table: Table) -> str:

@@ -6,13 +6,14 @@ from typing import TextIO
 
 from archdsl.report.latex import latex_text
 from archdsl.report.table import Table
-from archdsl.report.text import csv_text, json_text, markdown_text, plain_text, records, tsv_text
+from archdsl.report.text import csv_text, formula_safe_csv_text, json_text, markdown_text, plain_text, records, tsv_text
 
 __all__ = ["FORMATS", "is_terminal", "render", "write"]
 
 _WRITERS: dict[str, Callable[[Table], str]] = {
     "text": plain_text,
     "csv": csv_text,
+    "csv-safe": formula_safe_csv_text,
     "tsv": tsv_text,
     "md": markdown_text,
     "json": lambda table: json_text(records(table)),

@@ -8,7 +8,7 @@ from rich.table import Table as Drawn
 from rich.text import Text
 
 from archdsl.report.table import Table
-from archdsl.report.text import plain_text, printable, shown, width
+from archdsl.report.text import on_one_line, plain_text, printable, shown, width
 
 __all__ = ["draw"]
 
@@ -32,7 +32,7 @@ def draw(table: Table, stream: TextIO) -> None:
         console.out(plain_text(table), end="", highlight=False)
         return
     drawn = Drawn(
-        title=Text(printable(table.title)) if table.title else None,
+        title=Text(on_one_line(table.title)) if table.title else None,
         title_justify="left",
         title_style="bold",
         box=box.SIMPLE_HEAD,

@@ -6,16 +6,20 @@ import json
 import math
 import re
 import unicodedata
+from collections.abc import Callable
 
 from archdsl.report.numbers import show
 from archdsl.report.table import Align, Cell, Table
 
 __all__ = [
     "csv_text",
+    "formula_safe_csv_text",
     "json_text",
     "markdown_text",
+    "on_one_line",
     "plain_text",
     "printable",
+    "printable_lines",
     "records",
     "shown",
     "tsv_text",
@@ -23,11 +27,24 @@ __all__ = [
 ]
 
 _GAP = "  "
+FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")  # and as Japanese keyboards write them
 
 
 def printable(text: str) -> str:
     """`text` on one line and without control characters: a file's name must not steer a terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def printable_lines(text: str, keep: str = "\n") -> str:
+    """A text of several lines without other control characters than those of ``keep``."""
+    if text.isascii() and text.replace("\n", "").isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in keep else printable(c) for c in text)
+
+
+def on_one_line(text: str) -> str:
+    """`text` on one line, each stretch of line ends being a space: a title of several lines, or one that ends in a blank one."""
+    return printable(re.sub(r"\s*[\r\n]+\s*", " ", text.strip()))
 
 
 def width(text: str) -> int:
@@ -63,25 +80,39 @@ def plain_text(table: Table) -> str:
         return _GAP.join(map(_pad, cells, widths, sides)).rstrip()
 
     rule = _GAP.join("-" * cells for cells in widths)
-    lines = [printable(table.title)] if table.title else []
+    lines = [on_one_line(table.title)] if table.title else []
     lines += [line(head), rule, *map(line, body)]
     lines += [rule, line(foot)] if foot else []
     return "\n".join([*lines, *map(printable, table.notes)]) + "\n"
 
 
-def _separated(table: Table, delimiter: str) -> str:
-    """Values as they are: full precision, no units; what has no value is an empty field."""
+def _separated(table: Table, delimiter: str, safe: Callable[[str], str] = str) -> str:
+    """Values as they are: full precision, no units; what has no value is an empty field. Line ends and tabs
+    in a text are quoted; other control characters, for which the format has no form, are written as escapes. JSON has the very
+    text.
+    """
     out = io.StringIO()
     writer = csv.writer(out, delimiter=delimiter, lineterminator="\n")
-    writer.writerow([column.id for column in table.columns])
+    writer.writerow([safe(printable(column.id)) for column in table.columns])
     for row in table.rows:
-        writer.writerow([("true" if c else "false") if isinstance(c, bool) else _finite(c) for c in row])
+        writer.writerow([safe(printable_lines(c, keep="\n\t")) if isinstance(c, str) else _value(c) for c in row])
     return out.getvalue()
+
+
+def _value(cell: Cell) -> object:
+    return ("true" if cell else "false") if isinstance(cell, bool) else _finite(cell)
 
 
 def csv_text(table: Table) -> str:
     """Comma-separated values with a heading (RFC 4180's quoting, Unix line ends)."""
     return _separated(table, ",")
+
+
+def formula_safe_csv_text(table: Table) -> str:
+    """CSV for a spreadsheet, which would run a text such as `=1+2` or `+se`: each that begins like a formula has an
+    apostrophe before it. For programs, which would read the apostrophe, there is `csv_text`.
+    """
+    return _separated(table, ",", lambda text: f"'{text}" if text.lstrip().startswith(FORMULA) else text)
 
 
 def tsv_text(table: Table) -> str:
@@ -103,8 +134,13 @@ def _finite(value: object) -> object:
 
 
 def json_text(value: object, *, indent: int | None = 2) -> str:
-    """`value` as JSON that every parser accepts: NaN and infinities are null."""
-    return json.dumps(_finite(value), indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
+    """`value` as JSON that every parser accepts: NaN and infinities are null. Control characters are written by their numbers,
+    which parsers read as the very characters.
+    """
+    text = json.dumps(_finite(value), indent=indent, ensure_ascii=False, allow_nan=False)
+    if not text.isascii() or "\x7f" in text:
+        text = "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
+    return text.replace("\x7f", r"\u007f") + "\n"
 
 
 def records(table: Table) -> list[dict[str, Cell]]:
@@ -115,7 +151,7 @@ def records(table: Table) -> list[dict[str, Cell]]:
 
 def _escaped(text: str) -> str:
     """`text` as Markdown shows it literally; `*`, `_`, `[` and `|` are everyday signs of a spec."""
-    return re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", printable(text))
+    return re.sub(r"([\\`*_{}\[\]<>#|~&$])", r"\\\1", on_one_line(text))
 
 
 def markdown_text(table: Table) -> str:

@@ -83,8 +83,9 @@ def present(file: ast.File, name: str) -> Factor:
             text = unparse(item)
             texts.append(f"{statement} {text}" if statement != "net" else text)
     if not texts:
-        raise ArchError(f"`--out {name}`: the base has no `{wanted}`",
-                        help=suggest(wanted, [f for f in found if f]) or "`archdsl show` prints the base")  # fmt: skip
+        raise ArchError(f"`--without {name}`: the base has no `{wanted}`",
+                        help=suggest(wanted, [f for f in found if f]) or "`archdsl show` prints the base; --runs names "
+                        "the folder of runs")  # fmt: skip
     return Factor(wanted, (TOGETHER.join(dict.fromkeys(texts)), ""))
 
 
@@ -92,7 +93,7 @@ def added(text: str) -> Factor:
     """The factor that puts an ingredient in: ``+ln``, ``mixup(0.2)``, ``train ema(0.99)``. Level 0 is its absence."""
     named = NAME.search(SPACE.sub("", text))
     if named is None:
-        raise ArchError(f"`--in {text}` names no word", help="for example --in +ln, --in 'mixup(0.2)'")
+        raise ArchError(f"`--with {text}` names no word", help="for example --with +ln, --with 'mixup(0.2)'")
     return Factor(named.group(), ("", text.strip()))
 
 

@@ -115,7 +115,8 @@ def _check_events(text: str, where: str) -> None:
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > Limits.NESTING:
-                raise _too_deep(where, event.start_mark.line + 1, event.start_mark.column + 1)
+                at = event.start_mark
+                raise _too_deep(where, at.line + 1 if at else 1, at.column + 1 if at else 1)
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
 
@@ -123,6 +124,8 @@ def _check_events(text: str, where: str) -> None:
 def _too_deep(where: str, line: int, column: int) -> ArchError:
     return ArchError(f"{where}:{line}:{column}: the YAML nests deeper than {Limits.NESTING}",
                      help="a study has lists inside of `factors:` and nothing deeper")  # fmt: skip
+
+
 def metric(name: str) -> tuple[str, tuple[str, ...]]:
     """The metric that a name means, and a note where it is an old name."""
     if name not in RENAMED:
@@ -188,7 +191,12 @@ class _Reader:
                 case "baseline":
                     found["baseline"] = {k: self.scalar(v) for k, (_, v) in self.mapping(node).items()}
                 case "engine" | "match" | "metric" | "precision":
-                    known = {"engine": ENGINES, "match": MATCHES, "metric": (*METRICS, *RENAMED), "precision": PRECISIONS}[key]
+                    known = {
+                        "engine": ENGINES,
+                        "match": MATCHES,
+                        "metric": (*METRICS, *RENAMED),
+                        "precision": PRECISIONS,
+                    }[key]
                     found[key] = self.one_of(node, key, known)
                 case "time_limit":
                     found[key] = self.number(node)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from archdsl.report.text import printable_lines
+
 STYLE = """
 :root { color-scheme: light dark; --ink: #1a1a1a; --soft: #5f5f5f; --line: #d9d9d9; --back: #fff; --row: #f6f6f4; }
 @media (prefers-color-scheme: dark) {
@@ -44,13 +46,13 @@ def page(title: str, body: Iterable[str]) -> str:
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{content}\n</body>\n</html>\n"
+        f"<title>{_shown(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{content}\n</body>\n</html>\n"
     )
 
 
 def tag(name: str, text: str, kind: str = "") -> str:
     """An element with this text, which is escaped."""
-    return f"<{name}{_kind(kind)}>{escape(text)}</{name}>"
+    return f"<{name}{_kind(kind)}>{_shown(text)}</{name}>"
 
 
 def figure(svg: str, caption: str) -> str:
@@ -66,7 +68,7 @@ def table(heads: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]], marke
         marked: the row that is the reference.
     """
     kinds = [kind for _, kind in heads]
-    lines = ["".join(f'<th scope="col"{_kind(kind)}>{escape(text)}</th>' for text, kind in heads)]
+    lines = ["".join(f'<th scope="col"{_kind(kind)}>{_shown(text)}</th>' for text, kind in heads)]
     body = []
     for n, row in enumerate(rows):
         cells = "".join(tag("td", text, kind) for text, kind in zip(row, kinds, strict=True))
@@ -83,6 +85,11 @@ def terms(pairs: Iterable[tuple[str, str]]) -> str:
 def folded(summary: str, content: str) -> str:
     """Content that opens on a click, without a script."""
     return f"<details>{tag('summary', summary)}{content}</details>"
+
+
+def _shown(text: str) -> str:
+    """Text as HTML shows it; what no page may hold, or what would turn the order of its letters round, as an escape."""
+    return escape(printable_lines(text, keep="\n\t"))
 
 
 def _kind(kind: str) -> str:

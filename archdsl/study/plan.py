@@ -112,9 +112,7 @@ def away(every: Sequence[Cell], root: Path | None = None) -> list[str]:
     return [data.name for data in sets if not fingerprint(data, root)]
 
 
-def planned(
-    study: StudyFile, out: Path | None = None, root: Path | None = None
-) -> tuple[Arms, tuple[Cell, ...]]:
+def planned(study: StudyFile, out: Path | None = None, root: Path | None = None) -> tuple[Arms, tuple[Cell, ...]]:
     """The arms and runs of a study that can be carried out as it stands: nothing of it would be refused before a first
     step, and every arm will have the metric. Words without effect are among the notes. ``out`` and ``root`` as in ``cells``.
 

@@ -128,6 +128,8 @@ def results(
 def _data(every: Sequence[Cell], found: Mapping[str, Found]) -> str:
     """The data that the results are on, as people read it."""
     return ", ".join(sorted({short(c.experiment.data.fingerprint) for c in every if found[c.key].status in ENDED}))
+
+
 def _twins(own: Sequence[Sequence[Cell]]) -> list[int | None]:
     """For each arm the first one that has the same runs, None where that is itself."""
     seen: dict[tuple[str, ...], int] = {}

@@ -23,7 +23,7 @@ FOLDER = "studies"  # in the folder of runs
 class Choice:
     """Options of a command; each goes before what the study file says."""
 
-    out: Sequence[str] = ()
+    without: Sequence[str] = ()
     into: Sequence[str] = ()
     design: str | None = None
     seeds: int | None = None
@@ -71,18 +71,18 @@ def select(given: str, choice: Choice) -> StudyFile:
 
 
 def _with_factors(study: StudyFile, choice: Choice) -> StudyFile:
-    if not choice.out and not choice.into:
+    if not choice.without and not choice.into:
         return study
     if len(study.base) > 1:
-        raise ArchError("--out and --in need one base, and the study has several")
-    if choice.design not in (None, "one-out") and choice.out and choice.into:
-        raise ArchError(f"--design {choice.design} with both --out and --in",
+        raise ArchError("--without and --with need one base, and the study has several")
+    if choice.design not in (None, "one-out") and choice.without and choice.into:
+        raise ArchError(f"--design {choice.design} with both --without and --with",
                         help="give the factors in a study file")  # fmt: skip
     _, file = read(study.base[0][1], data=study.data, set=study.set)
-    factors = [present(file, name) for name in choice.out] + [added(text) for text in choice.into]
+    factors = [present(file, name) for name in choice.without] + [added(text) for text in choice.into]
     if len({f.name for f in (*study.factors, *factors)}) < len(study.factors) + len(factors):
         raise ArchError("one factor is given twice", help="name each ingredient once")
-    # The levels of `--in` are turned round (level 0 is absence): each change from the base is then one from level 0.
+    # The levels of `--with` are turned round (level 0 is absence): each change from the base is then one from level 0.
     return replace(study, factors=(*study.factors, *factors), design=choice.design or study.design or "one-out")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from archdsl.errors import EnvError
+from archdsl.extras import missing
 from archdsl.train.events import EpochDone, Event, Finished, Resumed
 from archdsl.train.store.files import writing
 
@@ -14,6 +14,8 @@ NAMES = {
     "loss": "loss/train", "valid_loss": "loss/validation", "accuracy": "accuracy/train",
     "valid_accuracy": "accuracy/validation", "lr": "learning rate", "images_per_second": "images per second",
 }  # fmt: skip
+
+ELSEWHERE = "make room, or name another folder by --tensorboard"
 
 
 class Board:
@@ -28,9 +30,8 @@ class Board:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
-            raise EnvError("curves for TensorBoard need the package tensorboard, which is not installed",
-                           help="pip install 'archdsl[tensorboard]'") from error  # fmt: skip
-        with writing(folder):
+            raise missing("tensorboard") from error
+        with writing(folder, ELSEWHERE):
             folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._kind = folder, SummaryWriter
         self._writer: Any = None
@@ -50,7 +51,7 @@ class Board:
                 pass
 
     def _write(self, values: dict[str, float | None], step: int) -> None:
-        with writing(self._folder):
+        with writing(self._folder, ELSEWHERE):
             if self._writer is None:
                 self._writer = self._kind(str(self._folder), purge_step=self._purge, flush_secs=FLUSH)
             for name, value in values.items():
@@ -60,6 +61,6 @@ class Board:
     def close(self) -> None:
         """Bring everything to the disk."""
         if self._writer is not None:
-            with writing(self._folder):
+            with writing(self._folder, ELSEWHERE):
                 self._writer.close()
             self._writer = None

@@ -115,7 +115,7 @@ def find(name: str, out: Path) -> Path:
         some = ", ".join(p.name for p in like[:5])
         raise EnvError(f"`{name}` may be one of {len(like)} runs: {some}", help="give the whole name")
     near = suggest(Path(name).name[:200], [p.name for p in folders])
-    raise EnvError(f"{name[:200]} is no run", help=near or f"`archdsl runs --out {out}` lists those that there are")
+    raise EnvError(f"{name[:200]} is no run", help=near or f"`archdsl runs --runs {out}` lists those that there are")
 
 
 def flat(values: object, prefix: str = "") -> dict[str, Any]:
@@ -154,11 +154,11 @@ def _folders(out: Path) -> list[Path]:
         return sorted(p for p in out.iterdir() if (p / SPEC).is_file())
     except FileNotFoundError as error:
         raise EnvError(
-            f"there is no folder {out}", help="`archdsl train SPEC` makes it; --out names another"
+            f"there is no folder {out}", help="`archdsl train SPEC` makes it; --runs names another"
         ) from error
     except OSError as error:
         raise EnvError(
-            f"cannot list {out}: {error.strerror}", help="give a folder that can be read by --out"
+            f"cannot list {out}: {error.strerror}", help="give a folder that can be read by --runs"
         ) from error
 
 

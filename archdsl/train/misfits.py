@@ -8,13 +8,16 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from archdsl.errors import ArchError, EnvError
+from archdsl.emit.memory import check_memory, is_out_of_memory
+from archdsl.errors import ArchError
 from archdsl.train.device import Normalise
 from archdsl.train.experiment import DataSettings, Experiment
 from archdsl.train.feed import Feed
 from archdsl.train.fitness import ONE_IMAGE, wrong_classes, wrong_shape
 from archdsl.train.job import Job
 from archdsl.train.schedule import check as check_schedule
+
+__all__ = ["check_fit", "check_parts", "explained", "is_out_of_memory"]
 
 
 def check_fit(model: nn.Module, normal: Normalise, test: Feed, data: DataSettings, device: torch.device) -> None:
@@ -47,22 +50,15 @@ def check_parts(job: Job) -> None:
                         help=f"another batch size than batch({job.settings.batch}), or fewer processes")  # fmt: skip
 
 
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether an error of torch says that memory did not suffice."""
-    said = str(error)  # the CPU's allocator and Metal's say it in words alone
-    return isinstance(error, torch.OutOfMemoryError) or "allocate memory" in said or "backend out of memory" in said
-
-
 @contextmanager
 def explained(experiment: Experiment) -> Iterator[None]:
     """Errors of torch that a setting of the text causes, said in the words of the text."""
     batch = experiment.train.batch
     try:
         yield
-    except RuntimeError as error:
-        if not is_out_of_memory(error):
-            raise
-        raise EnvError("not enough memory for a step", help=f"less than batch({batch})") from error
+    except (RuntimeError, MemoryError) as error:
+        check_memory(error, "a step", f"less than batch({batch})")
+        raise
     except ValueError as error:
         if "Expected more than 1 value per channel" not in str(error):
             raise

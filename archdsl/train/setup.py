@@ -26,6 +26,7 @@ from archdsl.train.identify import check_data
 from archdsl.train.init import initialise
 from archdsl.train.job import Job
 from archdsl.train.misfits import check_fit, check_parts, is_out_of_memory
+from archdsl.train.notices import taken
 from archdsl.train.optim import count, reparametrise
 from archdsl.train.plan import Plan, choose, forward_context, prepare
 from archdsl.train.syncnorm import synchronise
@@ -110,9 +111,8 @@ def gather(
     )
     check_parts(job)
     several = f"{world.size} processes" if world.size > 1 else ""
-    notes = tuple(
-        filter(None, (note, ", ".join(filter(None, (said, why))), told, *splits.notes, *begun.notes, several))
-    )
+    said_so = ", ".join(filter(None, (said, why)))
+    notes = tuple(filter(None, (note, said_so, told, *splits.notes, *begun.notes, several, *taken())))
     facts = {
         "source": splits.source,
         "place": os.path.abspath(os.path.expanduser(splits.source)),

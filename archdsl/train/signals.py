@@ -1,7 +1,7 @@
-"""SIGINT and SIGTERM: the first one asks a run to stop after its step, the second one ends it at once.
+"""SIGINT, SIGTERM and SIGHUP: the first one asks a run to stop after its step, the second one ends it at once.
 
-A signal that the parent process ignores stays ignored, as is the convention: `nohup`, and shells that start a command in
-the background, protect it in this way.
+SIGHUP comes when the terminal or the connection is closed. A signal that the parent process ignores stays ignored, as is the
+convention: `nohup`, and shells that start a command in the background, protect it in this way.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 class Interrupted(KeyboardInterrupt):

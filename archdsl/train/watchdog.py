@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 GRACE = 30.0  # seconds after the limit in which the loop may still end by itself
 HUNG = 3  # the exit code of a run that failed
@@ -30,6 +30,7 @@ def watchdog(limit: float | None, grace: float = GRACE) -> Iterator[None]:
 
 
 def _end(limit: float) -> None:
-    print(f"error: the run hangs: its time limit of {limit:g} s is long over\n"
-          "help: the same command goes on from the last checkpoint", file=sys.__stderr__, flush=True)  # fmt: skip
+    with suppress(OSError, ValueError, AttributeError):  # nobody may be listening
+        print(f"error: the run hangs: its time limit of {limit:g} s is long over\n"
+              "help: the same command goes on from the last checkpoint", file=sys.__stderr__, flush=True)  # fmt: skip
     os._exit(HUNG)

@@ -120,7 +120,7 @@ def test_a_picture_of_the_confusion_matrix(run: Run, runs: dict[str, Path]) -> N
 def test_without_matplotlib_pillow_draws(
     run: Run, runs: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("archdsl.train.evaluate.figure.find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name, *more: None)
     assert run("eval", str(runs["drop"]), "--save", "a.png").code == 0
     confusion = json.loads(run("eval", str(runs["drop"]), "--format", "json").out)["results"][0]["confusion"]
     with Image.open("a.png") as picture:

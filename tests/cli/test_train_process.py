@@ -90,10 +90,10 @@ def test_streams_that_are_full_or_closed(process: Forks, room: Path) -> None:
     assert out.startswith("test accuracy")
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_one_signal_ends_a_run_that_goes_on(process: Forks, room: Path, number: signal.Signals, code: int) -> None:
     args = ("train", "long.arch", *TRAIN[2:])
-    running = process.start(*args, cwd=room)
+    running = process.start(*args, cwd=room, before="signal.signal(signal.SIGHUP, signal.SIG_DFL)")
     running.until("epoch      2")
     began = time.monotonic()
     running.send(number)
@@ -172,7 +172,7 @@ def test_folders_that_cannot_be_written(process: Forks, room: Path) -> None:
         assert (code, out) == (4, ""), err
         assert "cannot write" in err
         assert "closed" in err
-        assert "--out" in err
+        assert "--runs" in err
         assert "epoch" not in err, "it says so at the start"
     assert not list(closed.iterdir())
     assert process.run(*TRAIN, "--out", "open", cwd=room)[0] == 0
@@ -200,3 +200,49 @@ def test_a_broken_pipe_is_quiet(process: Forks, room: Path) -> None:
         ["bash", "-c", line], cwd=room, env={**os.environ, "PYTHONPATH": str(REPO)}, capture_output=True
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b'{\n  "', b"")
+
+
+DEAD = "gone, end = os.pipe(); os.close(gone); os.dup2(end, {})"  # a pipe whose reader has left, as `| head -1` does
+FULL = "os.dup2(os.open('/dev/full', os.O_WRONLY), 2)"
+
+
+@pytest.mark.parametrize("before", [DEAD.format(2), FULL])
+def test_talk_that_nobody_hears_ends_no_run(process: Forks, room: Path, before: str) -> None:
+    result = record(process.run(*TRAIN, "--format", "json", cwd=room, before=before))
+    assert result["status"] == "finished"
+    assert json.loads(next(room.glob("runs/*/result.json")).read_text())["status"] == "finished"
+
+
+def test_a_run_whose_reader_has_left_is_finished_and_kept(process: Forks, room: Path) -> None:
+    code, out, err = process.run(*TRAIN, cwd=room, before=f"{DEAD.format(1)}; os.dup2(1, 2)")
+    assert (code, out, err) == (141, "", ""), "as a program that SIGPIPE has ended"
+    assert json.loads(next(room.glob("runs/*/result.json")).read_text())["status"] == "finished"
+
+
+def test_a_closed_terminal_does_not_end_what_nohup_started(process: Forks, room: Path) -> None:
+    running = process.start("train", "long.arch", *TRAIN[2:], cwd=room,
+                            before="signal.signal(signal.SIGHUP, signal.SIG_IGN)")  # fmt: skip
+    running.until("epoch      1")
+    running.send(signal.SIGHUP)
+    running.until("epoch      3")
+    running.send(signal.SIGTERM)
+    assert running.wait()[0] == 143
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root can become a user without a name")
+def test_a_user_without_a_home_trains(process: Forks, room: Path) -> None:
+    """As in a container that is started with `--user 54321`."""
+    for folder in [room, *room.parents[:3]]:
+        folder.chmod(folder.stat().st_mode | 0o055)
+    room.chmod(0o777)
+    # A compiler that fails at once: what is asked is where it would have put its work.
+    poor = {"ARCHDSL_NATIVE": "", "CC": "false", "TMPDIR": "/tmp"}
+    before = "[os.environ.pop(n, None) for n in ('HOME', 'XDG_CACHE_HOME', 'XDG_DATA_HOME', 'USER', 'LOGNAME')]"
+    args = ("train", "tiny.arch", "--precision", "fp32", "--device", "cpu", "--format", "json")
+    said = process.run(*args, cwd=room, env=poor, before=before, user=54321)
+    assert record(said)["status"] == "finished"
+    assert said[2].count("this user has no home folder") == 1
+    assert not list(Path("/tmp").glob("archdsl-??????*/native/*.so"))
+    code, _, err = process.run("train", "tiny.arch", "--data", "cifar10", cwd=room, env=poor, before=before, user=54321)
+    assert code in (2, 4)
+    assert "internal error" not in err

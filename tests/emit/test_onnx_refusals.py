@@ -65,7 +65,7 @@ def test_a_folder_that_is_read_only(exported: SimpleNamespace, tmp_path: Path) -
 
 @pytest.mark.usefixtures("unreached")
 def test_without_the_extra(exported: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("archdsl.emit.onnx.exporter.find_spec", lambda name: None)
+    monkeypatch.setattr("archdsl.extras.installed", lambda name: False)
     with pytest.raises(EnvError, match="onnxscript") as caught:
         export(exported.model, tmp_path / "x.onnx", Form((3, 16, 16), 10))
     assert "pip install 'archdsl[onnx]'" in str(caught.value)

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from archdsl.emit.deploy import INSIDE, Form
+from archdsl.emit.memory import check_memory
 from archdsl.errors import ArchError
 
 INPUT = "input"
@@ -34,6 +35,7 @@ def convert(model: nn.Module, form: Form, opset: int, metadata: Mapping[str, str
     try:
         proto = _translated(model, sample, opset, form.output, form.folded)
     except Exception as error:  # torch raises many kinds
+        check_memory(error)
         where = _culprit(model, sample, opset)
         reason = str(error.__cause__ or error).strip().splitlines() or [type(error).__name__]
         raise ArchError(f"{where} has no ONNX form at opset {opset}: {reason[0][:300]}",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,9 @@ from torch import nn
 from archdsl.emit.agree import Agreement
 from archdsl.emit.deploy import Form, check, deployed
 from archdsl.emit.target import check_target, replacing_several
-from archdsl.errors import ArchError, EnvError
+from archdsl.errors import ArchError
+from archdsl.extras import ONNX
+from archdsl.extras import require as require_packages
 
 if TYPE_CHECKING:
     import onnx
@@ -107,10 +108,7 @@ def require() -> None:
     Raises:
         EnvError: they are not.
     """
-    missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]
-    if missing:
-        raise EnvError(f"an export needs {', '.join(missing)}, which this environment lacks",
-                       help="pip install 'archdsl[onnx]'")  # fmt: skip
+    require_packages(*ONNX)
 
 
 def _checked_opset(opset: int | None) -> int:

@@ -11,6 +11,7 @@ from torch import nn
 
 from archdsl.emit.agree import Agreement, Runner, agreement, refusal
 from archdsl.emit.deploy import Form
+from archdsl.emit.memory import check_memory
 from archdsl.emit.onnx.convert import INPUT
 from archdsl.emit.runtime import import_onnxruntime
 
@@ -77,6 +78,7 @@ def runner(path: Path, threads: int | None = None) -> Runner:
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:
+        check_memory(error)
         raise refusal(f"onnxruntime {onnxruntime.__version__} does not load it: {str(error).splitlines()[0]}",
                       "choose an earlier --opset, or a later onnxruntime") from error  # fmt: skip
     name = session.get_inputs()[0].name

@@ -16,6 +16,7 @@ import onnx
 
 from archdsl.emit.agree import Runner, asked, refusal
 from archdsl.emit.deploy import Form
+from archdsl.emit.memory import check_memory
 from archdsl.emit.onnx import gate
 from archdsl.emit.onnx.convert import INPUT, quiet
 from archdsl.emit.runtime import import_quantization
@@ -71,6 +72,7 @@ def quantize(file: Path, form: Form, opset: int, data: Judged) -> tuple[int, Qua
                 nodes_to_exclude=[n.name for n in _left(before.graph)],
             )  # fmt: skip
     except Exception as error:
+        check_memory(error)
         raise refusal(
             f"onnxruntime cannot quantise it: {str(error).splitlines()[0]}", "leave --quantize out"
         ) from error
@@ -101,7 +103,7 @@ def _left(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
             yield node
 
 
-class _Reader(tools.CalibrationDataReader):
+class _Reader(tools.CalibrationDataReader):  # type: ignore[misc,name-defined]
     """Batches under the name of the input; counts images."""
 
     def __init__(self, batches: Iterator[np.ndarray]) -> None:

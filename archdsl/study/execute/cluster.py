@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from archdsl.errors import EnvError
+from archdsl.extras import require
 from archdsl.foreign import prepare
 from archdsl.study.execute.actor import Actor
 from archdsl.study.execute.local import AGAIN, LEAVE, WORK
@@ -231,11 +232,9 @@ def _reachable(address: str | None) -> None:
 
 
 def _ray() -> Any:
-    try:
-        prepare()
-        import ray
-        import ray.exceptions
-    except ImportError as error:
-        raise EnvError("--engine ray needs the package ray, which is not installed",
-                       help="pip install 'archdsl[ray]'") from error  # fmt: skip
+    require("ray")
+    prepare()
+    import ray
+    import ray.exceptions
+
     return ray

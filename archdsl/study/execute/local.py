@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from archdsl.errors import EnvError, InternalError
+from archdsl.processes import end_tree
 from archdsl.study.execute.order import INFRASTRUCTURE, News, Order, Outcome, Ready, Terms, outcome_of
+from archdsl.train.store.files import open_own, writing
 
 WORK = "archdsl.study.execute.cell:train_cell"
 RECYCLED = 1000  # runs after which a worker is replaced: what libraries cache for each net is never freed
@@ -92,7 +94,7 @@ class Local:
 
     def _start(self, number: int) -> None:
         self.logs.mkdir(parents=True, exist_ok=True)
-        log = (self.logs / f"worker-{number}.log").open("ab")
+        log = _log(self.logs / f"worker-{number}.log")
         threads = str(self.terms.threads)
         process = subprocess.Popen(
             [sys.executable, "-m", "archdsl.study.execute.worker", str(number), self.work],
@@ -230,7 +232,7 @@ class Local:
             if worker.order is not None and limit is not None and now - worker.since > 2 * limit + GRACE:
                 order = worker.order
                 del self.workers[number]
-                worker.process.kill()
+                end_tree(worker.process.pid)
                 hung = Outcome(order.key, "timeout", f"it hung: no answer {GRACE:.0f} s after twice its limit")
                 yield from (result for _, result in hung.of(order))
 
@@ -246,13 +248,18 @@ class Local:
             try:
                 worker.process.wait(max(0.05, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
-                worker.process.kill()
+                end_tree(worker.process.pid)  # with a compiler that it may have started
                 worker.process.wait()
             if worker.reader is not None:
                 worker.reader.join(1.0)
             worker.log.close()
         self.started.clear()
         self.workers.clear()
+
+
+def _log(path: Path) -> IO[bytes]:
+    with writing(path):
+        return os.fdopen(open_own(path, os.O_CREAT | os.O_APPEND), "ab")
 
 
 def cores() -> list[int]:

@@ -84,10 +84,11 @@ class News:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A worker is up, under these conditions."""
+    """A worker is up, under these conditions; ``notes`` are for a person."""
 
     worker: int
     conditions: Mapping[str, str]
+    notes: tuple[str, ...] = ()
 
 
 def order_of(values: dict[str, Any]) -> Order:

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Any, TextIO
 
 from archdsl.study.execute.order import News, Outcome, Ready, Terms, line, order_of
+from archdsl.train.notices import taken
 from archdsl.train.threads import yield_cores
 
 PATIENCE = 4.0  # seconds for a checkpoint, when the parent is gone
@@ -46,7 +47,8 @@ def main(arguments: list[str]) -> int:
         talk.write(json.dumps(line(kind, value)) + "\n")
         talk.flush()
 
-    say("ready", Ready(number, room.conditions(terms)))
+    conditions = room.conditions(terms)
+    say("ready", Ready(number, conditions, taken()))
     while (given := orders.get()) is not None:
         order = order_of(given)
         busy.set()

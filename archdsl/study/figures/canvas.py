@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from warnings import catch_warnings, filterwarnings
 from xml.sax.saxutils import escape, quoteattr
 
-from archdsl.errors import EnvError
+from archdsl.extras import require
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,13 +50,11 @@ def paint(size: tuple[float, float], draw: Callable[[Figure], None], target: Any
     Raises:
         EnvError: matplotlib is not installed.
     """
-    try:
-        import matplotlib
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise EnvError("figures are drawn by matplotlib, and it is not installed",
-                       help="pip install 'archdsl[plot]'") from error  # fmt: skip
+    require("matplotlib")
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     with matplotlib.rc_context(), catch_warnings():
         filterwarnings("ignore", "Glyph")  # a letter that the font lacks becomes a box
         matplotlib.rcdefaults()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from archdsl.errors import EnvError
 from archdsl.train.datasets import download, table, tree
 from archdsl.train.datasets.load import locate
-from archdsl.train.datasets.roots import data_roots
+from archdsl.train.datasets.roots import download_root
 from archdsl.words.data.folders import Folder
 from archdsl.words.data.tables import Table
 
@@ -39,8 +40,10 @@ def _published(dataset: Dataset, root: str | Path | None) -> dict[str, Any]:
     place = locate(dataset, root)
     get = None
     if place is None:
-        key, target = download.key(dataset), data_roots(root)[0]
-        get = f"a run downloads it into {target / download.folder_of(key)}"
+        try:
+            get = f"a run downloads it into {download_root(root) / download.folder_of(download.key(dataset))}"
+        except EnvError as error:
+            get = f"{error.message}: {error.help}"
     return {
         "title": dataset.title, "train": dataset.train, "test": dataset.test, "licence": dataset.licence,
         "place": str(place) if place is not None else None, "get": get, "home": dataset.home,

@@ -2,7 +2,7 @@
 
 One folder per decoded part of a set, named by what it was decoded from (path, size and time of change of
 each file), so that a changed file is decoded again. It gets its name only when complete. A cache that cannot
-be written or is damaged costs time, never a run.
+be written or is damaged costs time, never a run. One that another user can write is not read.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ import numpy as np
 
 from archdsl.train.datasets.arrays import Arrays
 from archdsl.train.datasets.roots import cache_root
+from archdsl.train.notices import notice
+from archdsl.train.trust import distrust, make_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -54,6 +56,9 @@ def decoded(name: str, files: Sequence[Path], decode: Callable[[], Decoded], how
     ``how`` names the settings that ``decode`` depends on besides the files.
     """
     folder = cache_root() / f"{name}-{_key(files, how)}"
+    if why := distrust(folder):
+        notice(f"decoded data is not kept: {why}")
+        return decode()
     cached = _mapped(folder)
     if cached is not None:
         return cached
@@ -95,7 +100,7 @@ def _mapped(folder: Path) -> Decoded | None:
 
 
 def _store(folder: Path, found: Decoded) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_private(folder.parent)
     unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder.parent))
     arrays = {"images": found.arrays.images, "labels": found.arrays.labels, "digests": found.digests}
     try:

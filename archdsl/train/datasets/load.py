@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from archdsl.train.datasets import cifar, digits, download, folder, imagenette, parquet, stl10, svhn, table
 from archdsl.train.datasets.arrays import Arrays, DataParts, check_count, damaged
-from archdsl.train.datasets.roots import EMBEDDED, data_roots
+from archdsl.train.datasets.roots import EMBEDDED, data_roots, download_root
 from archdsl.words.data.folders import Folder
 from archdsl.words.data.tables import Table
 
@@ -49,7 +49,7 @@ def load(dataset: Dataset | Folder | Table, root: str | Path | None = None) -> D
     roots = data_roots(root)
     found = _found(dataset, roots)
     if found is None:
-        target = roots[0]
+        target = download_root(root)
         download.download(download.key(dataset), target)
         return _required(dataset, [target])
     return found

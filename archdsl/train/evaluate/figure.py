@@ -5,12 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from warnings import catch_warnings, filterwarnings
 
 from archdsl.emit.target import replacing
-from archdsl.errors import ArchError, EnvError
+from archdsl.errors import ArchError
+from archdsl.extras import installed, require
 from archdsl.train.evaluate.metrics import Report
 
 NAMED = 40  # classes up to which each is named, and each cell has its number
@@ -32,9 +32,8 @@ def check_figure(path: Path) -> None:
     ending = path.suffix.lower()
     if ending not in _METADATA:
         raise ArchError(f"{path} does not end in .png, .svg or .pdf", help="name it confusion.png")
-    if ending != ".png" and not _has_matplotlib():
-        raise EnvError(f"{path}: matplotlib draws {ending} files, and it is not installed",
-                       help="pip install 'archdsl[plot]', or name a .png file")  # fmt: skip
+    if ending != ".png":
+        require("matplotlib", otherwise="name a .png file")
 
 
 def draw(report: Report, names: Sequence[str], path: Path) -> None:
@@ -47,12 +46,8 @@ def draw(report: Report, names: Sequence[str], path: Path) -> None:
     title = f"accuracy {100 * report.accuracy:.2f} %, {report.images:,} images"
     shares = [[count / max(sum(row), 1) for count in row] for row in report.confusion]
     with replacing(path) as file:
-        drawn = _figure if _has_matplotlib() else _plain
+        drawn = _figure if installed("matplotlib") else _plain
         drawn(report.confusion, shares, shorts if len(names) <= NAMED else [], title, file, path.suffix.lower())
-
-
-def _has_matplotlib() -> bool:
-    return find_spec("matplotlib") is not None
 
 
 Counts = tuple[tuple[int, ...], ...]

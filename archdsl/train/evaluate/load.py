@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import Tensor, nn
 
-from archdsl.errors import ArchError, EnvError, InternalError, StoreError
+from archdsl.emit.memory import check_memory
+from archdsl.errors import ArchError, InternalError, StoreError
 from archdsl.train.datasets import Arrays, Splits, load, split
 from archdsl.train.device import Normalise, normalise
 from archdsl.train.experiment import DataSettings
@@ -107,6 +108,7 @@ def _check(net: Trained) -> None:
             images = torch.zeros(2, *net.input, device=net.device)
             given = tuple(net.model(net.normalise(images)).shape[1:])
         except (RuntimeError, ValueError) as error:
+            check_memory(error, "two images")
             raise ArchError(f"the net does not take images of {shape}: {error}",
                             help="its spec and its data do not fit; train again") from error  # fmt: skip
     if given != (classes,):
@@ -155,7 +157,6 @@ def enough_memory(batch: int) -> Iterator[None]:
     """Say an error of the allocator in the words of the command."""
     try:
         yield
-    except RuntimeError as error:  # torch.OutOfMemoryError is one
-        if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
-            raise
-        raise EnvError("the device has not enough memory for a batch", help=f"less than --batch {batch}") from error
+    except (RuntimeError, MemoryError) as error:
+        check_memory(error, "a batch", f"less than --batch {batch}")
+        raise

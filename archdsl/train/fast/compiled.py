@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
+import tempfile
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from archdsl.train.datasets.roots import cache_base
+from archdsl.train.notices import notice
+from archdsl.train.trust import distrust, make_private
+
+INDUCTOR = "TORCHINDUCTOR_CACHE_DIR"
 
 
 class Compiled(nn.Module):
@@ -26,12 +37,29 @@ class Compiled(nn.Module):
         return self._run(x) if taken else self.net(x)
 
 
+def own_cache() -> None:
+    """Let torch.compile keep what it makes, which is code, in a folder of this user's. By itself it takes one in the folder
+    of temporary files, named by the user: another user may have made it first, and there may be no name.
+    """
+    if os.environ.get(INDUCTOR):
+        return
+    folder = cache_base() / "inductor"
+    if why := distrust(folder):
+        folder = Path(tempfile.mkdtemp(prefix="archdsl-inductor-"))  # of mode 0700
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        notice(f"what torch.compile makes is not kept: {why}")
+    with suppress(OSError):
+        make_private(folder)
+    os.environ[INDUCTOR] = str(folder)
+
+
 def compiled(net: nn.Module, images: Tensor, context: Callable[[], AbstractContextManager[object]]) -> Compiled:
     """The net, compiled for batches like ``images`` now, so that no step waits for it. Weights, statistics and chance stay.
 
     Raises:
         RuntimeError: it cannot be compiled here; the first line says why.
     """
+    own_cache()
     form = Compiled(net, len(images)).train()
     before = {k: v.clone() for k, v in net.state_dict().items()}
     cuda = [images.device] if images.device.type == "cuda" else []

@@ -13,8 +13,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from archdsl.train.datasets.roots import cache_root
+from archdsl.train.datasets.roots import cache_base
+from archdsl.train.notices import notice
 from archdsl.train.runs import NUMERICS
+from archdsl.train.trust import distrust, make_private
 
 
 def signature(model: nn.Module, shape: tuple[int, ...], threads: int) -> str:
@@ -26,6 +28,9 @@ def signature(model: nn.Module, shape: tuple[int, ...], threads: int) -> str:
 
 def recall(name: str) -> dict[str, Any] | None:
     """What was remembered under this name; None where nothing readable is."""
+    if why := distrust(_file(name)):
+        notice(f"what was measured before is not used: {why}")
+        return None
     try:
         found = json.loads(_file(name).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -36,12 +41,14 @@ def recall(name: str) -> dict[str, Any] | None:
 def remember(name: str, answer: dict[str, Any]) -> None:
     """Write the answer; a machine without room for it probes again."""
     file = _file(name)
+    if distrust(file):
+        return
     with suppress(OSError):
-        file.parent.mkdir(parents=True, exist_ok=True)
+        make_private(file.parent)
         part = file.with_suffix(f".{os.getpid()}")
         part.write_text(json.dumps(answer), encoding="utf-8")
         os.replace(part, file)
 
 
 def _file(name: str) -> Path:
-    return cache_root().parent / "plans" / f"{name}.json"
+    return cache_base() / "plans" / f"{name}.json"

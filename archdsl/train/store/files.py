@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,17 +13,18 @@ from typing import Any
 
 from archdsl.errors import EnvError
 
+NO_LINK = getattr(os, "O_NOFOLLOW", 0)  # Windows has none, and needs a privilege to make links
 TEMPORARY = ".tmp-"  # begins the name of every file that is not whole yet
 
 
 @contextmanager
-def writing(place: Path) -> Iterator[None]:
+def writing(place: Path, help: str = "make room, or name another folder of runs by --runs") -> Iterator[None]:
     """Errors of the system while something is written, as an EnvError that names the place."""
     try:
         yield
     except OSError as error:
         raise EnvError(f"cannot write {error.filename or place}: {error.strerror or error}",
-                       help="make room or give a folder that can be written by --out") from error  # fmt: skip
+                       help=help) from error  # fmt: skip
 
 
 def write_whole(target: Path, data: bytes, guard: Callable[[], object] = lambda: None) -> None:
@@ -53,7 +55,9 @@ def write_together(files: Sequence[tuple[Path, bytes]], guard: Callable[[], obje
         handles: list[int] = []
         try:
             for temporary, _, data in parts:
-                handles.append(_opened(temporary, os.O_CREAT | os.O_TRUNC))
+                with suppress(FileNotFoundError):  # of a process of this number that was killed
+                    temporary.unlink()
+                handles.append(_opened(temporary, os.O_CREAT | os.O_EXCL))
                 write_all(handles[-1], data)
             for handle in handles:
                 os.fsync(handle)
@@ -73,7 +77,34 @@ def write_together(files: Sequence[tuple[Path, bytes]], guard: Callable[[], obje
 
 
 def _opened(path: Path, flags: int) -> int:
-    return os.open(path, os.O_WRONLY | getattr(os, "O_BINARY", 0) | flags, 0o666)
+    return os.open(path, os.O_WRONLY | NO_LINK | getattr(os, "O_BINARY", 0) | flags, 0o666)
+
+
+def open_own(path: Path, flags: int) -> int:
+    """A file of a run folder, opened to be changed in its place. A folder that was received from somebody else may hold a
+    link of that name, through which a file elsewhere would be changed.
+
+    Raises:
+        EnvError: it is a link, has other names (hard links), or is no file.
+        OSError: it cannot be opened.
+    """
+    try:
+        handle = _opened(path, flags | getattr(os, "O_NONBLOCK", 0))  # a pipe without a reader would be waited for
+    except OSError as error:
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            raise _strange(path, "a link" if path.is_symlink() else "no file") from error
+        raise
+    about = os.fstat(handle)
+    if stat.S_ISREG(about.st_mode) and about.st_nlink <= 1:
+        return handle
+    os.close(handle)
+    names = f"a file of {about.st_nlink} names (hard links)"
+    raise _strange(path, names if stat.S_ISREG(about.st_mode) else "no file")
+
+
+def _strange(path: Path, what: str) -> EnvError:
+    return EnvError(f"{path} is {what}, and what is written to it could change a file elsewhere",
+                    help="put a copy of its own in its place, or delete it")  # fmt: skip
 
 
 def write_new(path: Path, data: bytes) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from archdsl.errors import StoreError
-from archdsl.train.store.files import as_json, write_all, writing
+from archdsl.train.store.files import as_json, open_own, write_all, writing
 
 EVENTS = "events.jsonl"
 ENDS = frozenset({"stopped", "timedout", "oom"})  # a run goes on after these
@@ -24,7 +24,7 @@ def append(folder: Path, record: Mapping[str, Any]) -> None:
     """
     path = folder / EVENTS
     with writing(path):
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666)
+        handle = open_own(path, os.O_CREAT | os.O_APPEND)
         try:
             size = os.fstat(handle).st_size
             try:
@@ -47,7 +47,7 @@ def sync(folder: Path) -> None:
     if not path.exists():
         return
     with writing(path):
-        handle = os.open(path, os.O_RDWR)
+        handle = open_own(path, 0)
         try:
             os.fsync(handle)
         finally:
@@ -85,7 +85,11 @@ def repair(folder: Path) -> list[str]:
     if not warning:
         return []
     with writing(path):
-        os.truncate(path, good)
+        handle = open_own(path, 0)
+        try:
+            os.ftruncate(handle, good)
+        finally:
+            os.close(handle)
     return [warning]
 
 

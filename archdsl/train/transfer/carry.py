@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+import torch
 from torch import Tensor
 
+from archdsl.errors import EnvError
 from archdsl.ir.nodes import Mark, Node, Ref, children
 from archdsl.train.transfer.align import matched
 from archdsl.train.transfer.read import Weights
@@ -70,6 +72,9 @@ def carry(fresh: Mapping[str, Tensor], trace: Trace, source: Weights, reshape: b
         fresh: the new net's state dict with weights to begin with where nothing fits; left as it is.
         trace: of the new net.
         reshape: take also what has another shape, where a rule is sound.
+
+    Raises:
+        EnvError: a tensor that is taken is not finite, or of another kind of number.
     """
     new, old = units_of(fresh), units_of(source.state)
     pairs = matched(new, old, labels(trace.graph))
@@ -96,7 +101,14 @@ def carry(fresh: Mapping[str, Tensor], trace: Trace, source: Weights, reshape: b
     lines += [
         Line("", k, "dropped", _params(k.rpartition(".")[2], v)) for k, v in source.state.items() if k not in used
     ]
-    return Transfer(state, tuple(lines), source.source, source.sha, source.notes)
+    return Transfer(state, tuple(lines), source.source, source.sha, (*source.notes, *_rounded(fresh, source, lines)))
+
+
+def _rounded(fresh: Mapping[str, Tensor], source: Weights, lines: Iterable[Line]) -> list[str]:
+    """What was taken from a wider type than the new net has."""
+    pairs = [(source.state[line.source], fresh[line.key]) for line in lines if line.key and line.source]
+    wider = [a for a, b in pairs if a.is_floating_point() and a.itemsize > b.itemsize]
+    return [f"{len(wider)} tensors are rounded from {_kind(wider[0])}"] if wider else []
 
 
 def _tensor(
@@ -107,9 +119,9 @@ def _tensor(
     source = partner.keys.get(name)
     if source is None:
         return Line(key, "", "new", params, "", "" if name in BUFFERS else f"the other has no {name}"), None
-    theirs = old[source]
+    theirs = _sound(old[source], source, mine, key)
     if mine.shape == theirs.shape:
-        return Line(key, source, "exact", params, how), theirs.to(mine.dtype).clone()
+        return Line(key, source, "exact", params, how), theirs.clone()
     if not reshape:
         return Line(key, "", "new", params, "", "another shape"), None
     value = reshaped(name, unit, mine, theirs, where)
@@ -117,6 +129,25 @@ def _tensor(
     if unit.kind in ("conv", "linear") and name == "weight" and not where.first:
         taken = _product(min(p, q) for p, q in zip(mine.shape, theirs.shape, strict=True))
     return Line(key, source, "reshaped", taken, how, "", params - taken), value
+
+
+def _sound(theirs: Tensor, source: str, mine: Tensor, key: str) -> Tensor:
+    """The tensor in the type of the one that it takes the place of.
+
+    Raises:
+        EnvError: it is of another kind (whole numbers where weights are wanted), or not finite.
+    """
+    if theirs.is_complex() or (mine.is_floating_point() and not theirs.is_floating_point()):
+        raise EnvError(f"`{source}` holds {_kind(theirs)} values, and `{key}` takes {_kind(mine)}",
+                       help="weights that were quantised have to be converted back by the tool that did it")  # fmt: skip
+    value = theirs.to(mine.dtype)
+    if not bool(torch.isfinite(value).all()):
+        raise EnvError(f"`{source}` holds NaN or infinity", help="take weights of a run that did not diverge")
+    return value
+
+
+def _kind(value: Tensor) -> str:
+    return str(value.dtype).removeprefix("torch.")
 
 
 def _product(sizes: Iterable[int]) -> int:

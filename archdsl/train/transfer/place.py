@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from archdsl.errors import ArchError, EnvError
+from archdsl.errors import ArchError, EnvError, StoreError
 from archdsl.words.data.heads import own_path
 
 if TYPE_CHECKING:
@@ -23,14 +23,14 @@ Kind = Literal["run", "safetensors", "torch"]
 ENDINGS: dict[str, Kind] = {".safetensors": "safetensors", ".pth": "torch", ".pt": "torch", ".bin": "torch"}
 ZOOS = ("torchvision", "timm")
 DIGITS = 16
-WEIGHTS, SPEC = "model.safetensors", "spec.arch"  # of a run folder
+WEIGHTS, SPEC, SETTINGS = "model.safetensors", "spec.arch", "settings.json"  # of a run folder
 _ROUTES = "a run folder, a .safetensors or .pth file, torchvision:NAME or timm:NAME"
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """A file of weights. ``kind`` is how it is read, ``spec`` the text of the net where it is known, ``peer`` the
-    library and the name of a published net.
+    library and the name of a published net, ``sha`` the hash that a run's record promises of the file.
     """
 
     source: str
@@ -38,6 +38,7 @@ class Place:
     kind: Kind
     spec: Path | None = None
     peer: tuple[str, str] | None = None
+    sha: str = ""
 
 
 def place_of(source: str) -> Place:
@@ -60,7 +61,7 @@ def place_of(source: str) -> Place:
         if not (path / WEIGHTS).is_file():
             raise EnvError(f"the run {source} has no weights", help="it is at work, or was stopped before its end; the "
                            "same train command goes on with it")  # fmt: skip
-        return Place(source, path / WEIGHTS, "run", path / SPEC)
+        return _run(source, path)
     kind = ENDINGS.get(path.suffix.lower())
     if kind is None:
         near = f"there is no folder {source}" if os.sep in source else f"`{source}` names no weights"
@@ -69,8 +70,22 @@ def place_of(source: str) -> Place:
     if not path.is_file():
         raise EnvError(f"there is no file {source}", help="a relative path begins at the working folder")
     if kind == "safetensors" and path.name == WEIGHTS and (path.parent / SPEC).is_file():
-        return Place(source, path, "run", path.parent / SPEC)
+        return _run(source, path.parent)
     return Place(source, path, kind)
+
+
+def _run(source: str, folder: Path) -> Place:
+    """The weights of a run folder.
+
+    Raises:
+        StoreError: a file of it is damaged, or it has a format that this version cannot read.
+    """
+    promised = ""
+    if (folder / SETTINGS).exists():  # a text and weights put together by hand have none
+        from archdsl.train.runs import load_run
+
+        promised = str((load_run(folder).result or {}).get("weights_sha256") or "")
+    return Place(source, folder / WEIGHTS, "run", folder / SPEC, sha=promised)
 
 
 def digest(place: Place) -> str:
@@ -87,6 +102,25 @@ def digest(place: Place) -> str:
     except OSError as error:
         raise EnvError(f"cannot read {error.filename or place.file}: {error.strerror or error}") from error
     return found.hexdigest()[:DIGITS]
+
+
+def check_promise(place: Place) -> None:
+    """Refuse weights of a run that are not those that it wrote.
+
+    Raises:
+        StoreError: they have changed since then.
+        EnvError: they cannot be read.
+    """
+    if not place.sha:
+        return
+    try:
+        about = place.file.stat()
+        content = _digest(place.file.resolve(), about.st_size, about.st_mtime_ns).hex()
+    except OSError as error:
+        raise EnvError(f"cannot read {error.filename or place.file}: {error.strerror or error}") from error
+    if content != place.sha:
+        raise StoreError(f"the weights {place.file} are not what the run wrote",
+                         help="put a copy of them back, or train again")  # fmt: skip
 
 
 @lru_cache(maxsize=32)  # size and time of change are arguments so that a changed file is read again

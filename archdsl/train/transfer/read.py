@@ -19,7 +19,7 @@ from archdsl.ir.trace import Trace
 from archdsl.syntax.parse import parse
 from archdsl.train.runs import load_run
 from archdsl.train.transfer.peers import REMARKS, arranged, registered
-from archdsl.train.transfer.place import Place, verified
+from archdsl.train.transfer.place import Place, check_promise, verified
 
 WRAPPERS = (
     "state_dict",
@@ -52,9 +52,11 @@ def read_weights(source: str, sha: str = "") -> Weights:
 
     Raises:
         ArchError: the source names nothing that could hold weights.
+        StoreError: it is a run whose files are damaged, or of a format that this version does not read.
         EnvError: it is not there, cannot be read, holds more than tensors, or other content than ``sha`` says.
     """
     place, found = verified(source, sha)
+    check_promise(place)
     state, text = _read(place)
     state = _plain(state, place)
     names, notes = _order(place, state, text)

@@ -12,6 +12,7 @@ import torch
 from archdsl.errors import ArchError, EnvError, suggest
 from archdsl.foreign import prepare
 from archdsl.train.transfer.place import ENDINGS
+from archdsl.words.data.heads import own_path
 
 SILENCE = 20.0  # seconds without a byte after which a download is given up
 FOLDERS = "ARCHDSL_WEIGHTS"
@@ -33,7 +34,7 @@ def folders() -> tuple[Path, ...]:
     Raises:
         EnvError: one of them does not exist.
     """
-    found = tuple(Path(text).expanduser() for text in os.environ.get(FOLDERS, "").split(os.pathsep) if text)
+    found = tuple(own_path(text) for text in os.environ.get(FOLDERS, "").split(os.pathsep) if text)
     for folder in found:
         if not folder.is_dir():
             raise EnvError(f"{FOLDERS} names {folder}, which is not a folder", help="create it, or name another")
@@ -56,9 +57,23 @@ def _torchvision(name: str) -> tuple[str, Path]:
         )
     url = str(enum[wanted or "DEFAULT"].url)
     file = url.rpartition("/")[2]
-    places = [*(f / file for f in folders()), Path(torch.hub.get_dir()) / "checkpoints" / file]
-    found = next((p for p in places if p.is_file()), None)
-    return net, found if found is not None else _fetched(name, url, places)
+    named = [f / file for f in folders()]
+    if (found := next((p for p in named if p.is_file()), None)) is not None:
+        return net, found
+    kept = _own_cache(torch.hub.get_dir(), "TORCH_HOME") / "checkpoints" / file
+    return net, kept if kept.is_file() else _fetched(name, url, [*named, kept])
+
+
+def _own_cache(folder: str, variable: str) -> Path:
+    """The folder where a library keeps weights.
+
+    Raises:
+        EnvError: this user has no home folder; the library would make one named `~` in the working folder.
+    """
+    if folder.startswith("~"):
+        raise EnvError("this user has no home folder for published weights",
+                       help=f"name a folder by {variable}, or one with the file in it by {FOLDERS}")  # fmt: skip
+    return Path(folder)
 
 
 def _fetched(name: str, url: str, places: list[Path]) -> Path:
@@ -108,9 +123,10 @@ def _timm(name: str) -> tuple[str, Path]:
 
 def _from_hub(full: str, repository: str) -> Path:
     prepare()
-    from huggingface_hub import hf_hub_download
+    from huggingface_hub import constants, hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
+    _own_cache(constants.HF_HUB_CACHE, "HF_HOME")
     offline = why = _offline()
     for file in ("model.safetensors", "pytorch_model.bin"):
         try:

@@ -1,34 +1,46 @@
-"""The C kernels: compiled on their first use by the machine's own compiler, kept, checked, and loaded."""
+"""The C kernels: compiled on their first use by the machine's own compiler, kept where nobody else can write, checked, and
+loaded.
+"""
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import hashlib
 import os
 import platform
 import shutil
-import struct
 import subprocess
 import tempfile
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from archdsl.train.datasets.roots import cache_root
+from archdsl.train.datasets.roots import cache_base
 from archdsl.train.datasets.stream import cores
+from archdsl.train.fast.native.compiling import (
+    CONVOLUTIONS,
+    FLAGS,
+    HEADERS,
+    SOURCES,
+    Place,
+    Waited,
+    alone,
+    compile_into,
+    failed_before,
+    forget_failure,
+    remember_failure,
+    whole,
+)
+from archdsl.train.notices import notice
+from archdsl.train.trust import distrust
+from archdsl.words.data.heads import own_path
 
-CONVOLUTIONS = (Path(__file__).with_name("winograd.c"),)
-SOURCES = (*(Path(__file__).with_name(name) for name in ("norm.c", "batch.c")), *CONVOLUTIONS)
-HEADERS = (Path(__file__).with_name("lanes.h"),)
-# No -ffast-math: it would assume that there is no NaN, and a run that diverges is known by its NaNs.
-FLAGS = ("-O3", "-march=native", "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared")
-SECONDS = 120  # for a compiler on a busy machine; it takes about two
 BLOCKS = 32  # as in norm.c
 POINTER, LONG, INT, FLOAT = ctypes.c_void_p, ctypes.c_long, ctypes.c_int, ctypes.c_float
 TAKEN: dict[str, list[Any]] = {
@@ -46,15 +58,6 @@ GIVEN: dict[str, list[Any]] = {
 }
 
 
-class _Place(NamedTuple):
-    """Where a library is, or will be, and what compiles it."""
-
-    compiler: str
-    flags: tuple[str, ...]
-    file: Path
-    sources: tuple[Path, ...]
-
-
 @cache
 def kernels(kind: torch.dtype, narrow: bool = False) -> ctypes.CDLL | None:
     """The kernels for float32 or bfloat16; None where they cannot be had. ``narrow`` has the convolutions alone, in vectors
@@ -68,11 +71,21 @@ def kernels(kind: torch.dtype, narrow: bool = False) -> ctypes.CDLL | None:
         return None
     if (found := _had(place)) is not None:  # also from a folder that is not ours to write to
         return found
-    try:
-        with _alone(place.file):
-            return _had(place) or _made(place)
-    except (OSError, subprocess.SubprocessError):
+    if why := failed_before(place.file):
+        note = place.file.with_suffix(".failed")
+        notice(
+            f"no compiled kernels, torch's own do the work: {why} (known from {note}, and tried again after an hour)"
+        )
         return None
+    try:
+        with alone(place.file):
+            return _had(place) or _made(place)
+    except Waited as error:
+        remember_failure(place.file, str(error))
+        notice(f"no compiled kernels, torch's own do the work: {error}")
+    except (OSError, subprocess.SubprocessError) as error:
+        notice(f"no compiled kernels, torch's own do the work: {error}")
+    return None
 
 
 def available(precision: str = "fp32", narrow: bool = False) -> bool:
@@ -92,7 +105,7 @@ def available(precision: str = "fp32", narrow: bool = False) -> bool:
     return all(kernels(kind, narrow) is not None for kind in kinds)
 
 
-def _place(kind: torch.dtype, narrow: bool) -> _Place | None:
+def _place(kind: torch.dtype, narrow: bool) -> Place | None:
     wanted = os.environ.get("ARCHDSL_NATIVE", "")
     if kind not in (torch.float32, torch.bfloat16) or wanted == "0":
         return None
@@ -100,66 +113,80 @@ def _place(kind: torch.dtype, narrow: bool) -> _Place | None:
     if platform.system() != "Linux" or compiler is None or not torch.backends.openmp.is_available():
         return None
     flags = (*FLAGS, *(["-DBF16"] if kind is torch.bfloat16 else []), *(["-DNARROW"] if narrow else []))
-    folder = Path(wanted).expanduser() if wanted else cache_root().parent / "native"
+    folder = _folder(own_path(wanted) if wanted else cache_base() / "native")
     sources = CONVOLUTIONS if narrow else SOURCES
-    return _Place(compiler, flags, folder / f"kernels-{_signature(compiler, flags)}.so", sources)
+    if folder is None:
+        return None
+    return Place(compiler, flags, folder / f"kernels-{_signature(compiler, flags)}.so", sources)
 
 
-def _had(place: _Place) -> ctypes.CDLL | None:
-    """The library; None if there is none yet, or the power failed and left a part of it."""
+def _folder(wanted: Path) -> Path | None:
+    """The folder itself where nobody else can write it and we can; else a private one for this process."""
+    why = distrust(wanted)
+    existing = next((part for part in (wanted, *wanted.parents) if part.exists()), wanted)
+    if not why and not existing.is_dir():
+        why = f"{existing} is no folder"
+    if not why and not os.access(existing, os.W_OK) and not any(wanted.glob("kernels-*.so")):
+        why = f"{existing} cannot be written"
+    if not why:
+        return wanted
+    own = _own_folder()
+    if unsafe := distrust(own):
+        notice(f"no compiled kernels, torch's own do the work: {why}, and {unsafe}")
+        return None
+    notice(f"the kernels are compiled for this command alone: {why}; ARCHDSL_NATIVE=DIR names another folder for them")
+    return own
+
+
+@cache
+def _own_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="archdsl-native-"))  # of mode 0700
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _had(place: Place) -> ctypes.CDLL | None:
+    """The library; None if there is none yet, or what is there is not what was compiled, or could be another user's."""
     try:
-        return load(place.file) if _whole(place.file) else None
+        if distrust(place.file) or not whole(place.file):
+            return None
+        return _complete(load(place.file), place)
     except OSError:
         return None
 
 
-def _whole(file: Path) -> bool:
-    """Whether a library reaches to its end, where the table of its sections is; to load a part of one kills the process.
-
-    Raises:
-        OSError: there is none.
-    """
-    with file.open("rb") as library:
-        head = library.read(64)
-    if head[:6] != b"\x7fELF\x02\x01":  # of 64 bits, as all machines for which torch is built
-        return False
-    offset, (size, count) = struct.unpack_from("<Q", head, 0x28)[0], struct.unpack_from("<HH", head, 0x3A)
-    return len(head) == 64 and file.stat().st_size >= offset + size * count
-
-
-def _made(place: _Place) -> ctypes.CDLL:
+def _made(place: Place) -> ctypes.CDLL:
     compile_into(*place)
-    return load(place.file)
+    forget_failure(place.file)
+    return _complete(load(place.file), place)
 
 
-def _make_if_free(place: _Place) -> None:
-    """Compile a library that no other process is compiling. What goes wrong, `kernels` will find."""
-    with suppress(OSError, subprocess.SubprocessError), _alone(place.file, wait=False):
-        if not place.file.exists():
-            compile_into(*place)
-
-
-@contextmanager
-def _alone(file: Path, wait: bool = True) -> Iterator[None]:
-    """One process at a time, as far as the file system has locks.
+def _complete(library: ctypes.CDLL, place: Place) -> ctypes.CDLL:
+    """The library, if it has all our functions.
 
     Raises:
-        BlockingIOError: another one is at it, and we do not wait.
+        OSError: it has not.
     """
-    import fcntl  # not on Windows, where nothing is compiled
+    names = [n for n in (*TAKEN, *GIVEN) if place.sources != CONVOLUTIONS or n.startswith("winograd")]
+    lacking = [name for name in names if not hasattr(library, name)]
+    if lacking:
+        raise OSError(f"what {place.compiler} made lacks the function {lacking[0]}")
+    return library
 
-    file.parent.mkdir(parents=True, exist_ok=True)
-    lock = os.open(file.with_suffix(".lock"), os.O_RDONLY | os.O_CREAT, 0o644)  # which may be another user's
+
+def _make_if_free(place: Place) -> None:
+    """Compile a library that no other process is compiling. What goes wrong, `kernels` will find."""
+    if failed_before(place.file):
+        return
     try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            raise
-        except OSError:
-            pass
-        yield
-    finally:
-        os.close(lock)
+        with suppress(OSError, subprocess.SubprocessError), alone(place.file, wait=False):
+            if not place.file.exists():
+                try:
+                    compile_into(*place)
+                except Waited as error:
+                    remember_failure(place.file, str(error))
+    except BlockingIOError:
+        return
 
 
 def load(file: Path) -> ctypes.CDLL:
@@ -185,25 +212,6 @@ def floats(*shape: int) -> Tensor:
 def at(t: Tensor | None) -> int | None:
     """Where its values are; None, which C takes for NULL, of none."""
     return None if t is None else t.data_ptr()
-
-
-def compile_into(compiler: str, flags: tuple[str, ...], file: Path, sources: tuple[Path, ...] = SOURCES) -> None:
-    """Into a file beside the target, which then takes its name: processes that start together do not meet."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    handle, part = tempfile.mkstemp(dir=file.parent, suffix=".so")
-    os.close(handle)
-    try:
-        subprocess.run(
-            [compiler, *flags, *map(str, sources), "-o", part, "-lm"],
-            check=True, timeout=SECONDS, stdin=subprocess.DEVNULL, capture_output=True,
-        )  # fmt: skip
-        with open(part, "rb") as whole:
-            os.fsync(whole.fileno())
-        os.replace(part, file)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(part)
-        raise
 
 
 def _signature(compiler: str, flags: tuple[str, ...]) -> str:
