@@ -11,8 +11,8 @@ from archdsl.lift.findings import Refused
 from archdsl.lift.gate import Report, pass_gate
 from archdsl.lift.learning import unlike
 from archdsl.lift.match import read
-from archdsl.lift.modes import LEAVE, lifted
 from archdsl.lift.models import model
+from archdsl.lift.modes import LEAVE, lifted
 from archdsl.lift.prepare import prepared
 from archdsl.lift.sources import Named
 from archdsl.lift.write import written
@@ -51,7 +51,7 @@ def spec_of(module: nn.Module, shape: tuple[int, ...], name: str, unused: bool =
     trace = read(body)
     report = pass_gate(module, trace, steps, found.output, name, sum(p.numel() for p in module.parameters()))
     notes += found.notes
-    different, remarks = unlike(module, trace, steps, found.output, train_mode=not (found.by_hand or found.notes))
+    different, remarks = unlike(module, trace, steps, found.output, train_mode=found.whole)
     notes += remarks
     if different:
         if not unused:

@@ -5,8 +5,6 @@ Equal logits in eval mode say nothing of ``detach``, ``no_grad``, hooks and func
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -36,26 +34,33 @@ def unlike(
         train_mode: compare the results of train mode too; not where the source draws masks of its own.
     """
     found: tuple[Finding, ...] = ()
-    remarks: tuple[str, ...] = ()
+    remarks: list[str] = []
     for dtype in (torch.float32, torch.float64):
         images = torch.randn(IMAGES, *trace.input, generator=torch.Generator().manual_seed(2)).to(dtype)
-        source.to(dtype)
-        ours = build_alike(trace, source, steps, output)
-        with slow_attention():
-            try:
-                found = _gradients(source, ours, places(trace, steps, output), images)
-            except RuntimeError as error:
-                remarks = (f"The source itself cannot be trained: {str(error).splitlines()[0][:200]}",)
-            if train_mode and not found:
-                found = _train_mode(source, ours, images)
+        try:
+            source.to(dtype)
+            ours = build_alike(trace, source, steps, output)
+            with slow_attention():
+                found = _gradients(source, ours, places(trace, steps, output), images, remarks)
+                if train_mode and not found:
+                    found = _train_mode(source, ours, places(trace, steps, output), images, remarks)
+        except Exception as error:  # whatever a stranger's code may raise; in float64 what was found before stands
+            source.eval()
+            if dtype is torch.float32:
+                return (), (f"Not compared in train mode, where the source fails: {_line(error)}.",)
         if not found:
             break
-    return found, remarks
+    return found, tuple(dict.fromkeys(remarks))
 
 
-def _gradients(source: nn.Module, ours: nn.Module, places: dict[str, str], images: Tensor) -> tuple[Finding, ...]:
-    source.eval()
-    ours.eval()
+def _line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+
+
+def _gradients(
+    source: nn.Module, ours: nn.Module, places: dict[str, str], images: Tensor, remarks: list[str]
+) -> tuple[Finding, ...]:
+    """The modules whose weights get other gradients in the mode in which both networks are."""
     theirs = dict(source.named_parameters(remove_duplicate=False))
     mine = {key: p for key, p in ours.named_parameters() if places.get(key) in theirs}
     wanted = [theirs[places[key]] for key in mine]
@@ -64,18 +69,21 @@ def _gradients(source: nn.Module, ours: nn.Module, places: dict[str, str], image
             p.requires_grad_(True)
         given = logits_of(source, images)
         weights = torch.randn(given.shape, generator=torch.Generator().manual_seed(3)).to(given.dtype)
-        expected = (
-            torch.autograd.grad(given, wanted, weights, allow_unused=True)
-            if given.requires_grad
-            else (None,) * len(wanted)
-        )
+        expected: Any = (None,) * len(wanted)
+        try:
+            if given.requires_grad:
+                expected = torch.autograd.grad(given, wanted, weights, allow_unused=True)
+        except RuntimeError as error:
+            remarks.append(f"The source itself cannot be trained: {_line(error)}.")
+            return ()
         found = torch.autograd.grad(ours(images.clone()), list(mine.values()), weights, allow_unused=True)
     faint = FAINT * max((float(g.abs().max()) for g in (*expected, *found) if g is not None), default=0.0)
     out: dict[str, Finding] = {}
-    for key, theirs_, ours_ in zip(mine, expected, found, strict=True):
-        if reason := _unequal(theirs_, ours_, faint):
+    for key, before, now in zip(mine, expected, found, strict=True):
+        if reason := _unequal(before, now, faint):
             path, _, own = places[key].rpartition(".")
-            out.setdefault(path, Finding(path, "gradient", reason.format(own)))
+            mode = "in train mode" if source.training else "in the source"
+            out.setdefault(path, Finding(path, "gradient", f"{mode} {reason.format(own)}"))
     return tuple(out.values())
 
 
@@ -84,19 +92,18 @@ def _unequal(theirs: Tensor | None, ours: Tensor | None, faint: float) -> str:
     if ours is None or (theirs is None and float(ours.abs().max()) <= faint):
         return ""
     if most == 0:
-        return (
-            ""
-            if float(ours.abs().max()) <= faint
-            else "in the source no gradient reaches its {} (`detach` or `no_grad`)"
-        )
+        return "" if float(ours.abs().max()) <= faint else "no gradient reaches its {} (`detach` or `no_grad`)"
     assert theirs is not None
     if float((ours - theirs.reshape(ours.shape)).abs().max()) <= GRADIENT * most + faint:
         return ""
-    return ("in the source another gradient reaches its {} than that of what is computed (`detach`, a hook, or an "
+    return ("another gradient reaches its {} than that of what is computed (`detach`, a hook, or an "
             "`autograd.Function` of its own)")  # fmt: skip
 
 
-def _train_mode(source: nn.Module, ours: nn.Module, images: Tensor) -> tuple[Finding, ...]:
+def _train_mode(
+    source: nn.Module, ours: nn.Module, places: dict[str, str], images: Tensor, remarks: list[str]
+) -> tuple[Finding, ...]:
+    """The same in train mode with dropout switched off, and the logits."""
     source.train()
     ours.train()
     for module in drawing(ours):
@@ -105,19 +112,17 @@ def _train_mode(source: nn.Module, ours: nn.Module, images: Tensor) -> tuple[Fin
     try:
         with torch.no_grad(), _Silent():
             expected, found = logits_of(source, images), ours(images.clone())
+        scale = float(expected.abs().max()) or 1.0
+        off = float((expected - found).abs().max()) / scale
+        if off > TRAINED:
+            what = f"in train mode, with dropout switched off, the logits differ by {off:.1e} of the largest"
+            return (Finding("", "forward", what),)
+        with _Silent():
+            return _gradients(source, ours, places, images, remarks)
     finally:
         for module, rate in rates.items():
             module.dropout = rate  # type: ignore[assignment]
         source.eval()
-    scale = float(expected.abs().max()) or 1.0
-    off = float((expected - found).abs().max()) / scale
-    if off <= TRAINED:
-        return ()
-    return (
-        Finding(
-            "", "forward", f"in train mode, with dropout switched off, the logits differ by {off:.1e} of the largest"
-        ),
-    )
 
 
 def _silenced(source: nn.Module) -> dict[nn.Module, Any]:

@@ -18,6 +18,7 @@ from archdsl.lift.views import View
 
 UNKNOWN: Any = type("Unknown", (), {"__repr__": lambda self: "unknown"})()  # what follows from a refused place
 INPLACE = frozenset({"iadd", "isub", "imul", "itruediv", "ifloordiv", "setitem"})
+DROPS = frozenset({"drop", "spatial", "droppath"})  # nothing in eval mode
 COPIES = frozenset({"clone"})
 PARTS = frozenset(
     {"chunk", "split", "split_with_sizes", "tensor_split", "getitem", "select", "slice", "narrow", "unbind"}
@@ -55,7 +56,7 @@ def lift(
             values[node] = got(node)  # sizes and other plain values are those of the example
         else:
             values[node] = _value(graph, node, values, steps)
-            values.keep_roots(node)
+            values.keep_roots(node, steps)
     at = _result(result, steps)
     found = live(steps.made, at)
     if not steps.findings:
@@ -72,13 +73,16 @@ class Values(dict[fx.Node, Any]):
         super().__init__()
         self.roots: dict[fx.Node, fx.Node] = {}
 
-    def keep_roots(self, node: fx.Node) -> None:
+    def keep_roots(self, node: fx.Node, steps: Steps) -> None:
         """Note whether a node shows its first argument's memory."""
         first = node.args[0] if node.args else None
         if not isinstance(first, fx.Node) or _name(node.target) in COPIES:
             return
         ours, theirs = self[node], self[first]
         moved = isinstance(ours, View) and isinstance(theirs, View) and ours.step == theirs.step
+        if isinstance(ours, View) and isinstance(theirs, View) and not steps.training and ours.step >= 0:
+            step = steps.made[ours.step]  # dropout gives its argument itself in eval mode
+            moved = moved or (step.op.name in DROPS and step.inputs[0] == theirs.step)
         if moved or _name(node.target) in PARTS:
             self.roots[node] = self.roots.get(first, first)
 

@@ -9,28 +9,28 @@ from dataclasses import dataclass
 
 from torch import fx, nn
 
+from archdsl.emit.canonical import made
 from archdsl.errors import ArchError
 from archdsl.ir.trace import Row
-from archdsl.emit.canonical import made
 from archdsl.lift.findings import Finding, Refused
-from archdsl.lift.lift import lift
+from archdsl.lift.lift import DROPS, lift
 from archdsl.lift.steps import Step
 from archdsl.lift.trace import traced
 
-DROPS = frozenset({"drop", "spatial", "droppath"})
 LEAVE = "; --unused leaves out what only train mode does, and says so"
 
 
 @dataclass(frozen=True, slots=True)
 class Lifted:
     """A network's steps and which of them is the result; its graph in eval mode; remarks for the head of the spec;
-    whether masks that the source draws itself were read as words."""
+    whether the steps say all that train mode does: no part of it was left out, and no mask that the source draws itself
+    was read as a word."""
 
     steps: list[Step]
     output: int
     graph: fx.GraphModule
     notes: tuple[str, ...]
-    by_hand: bool
+    whole: bool
 
 
 def lifted(module: nn.Module, shape: tuple[int, ...], name: str, unused: bool = False) -> Lifted:
@@ -43,21 +43,36 @@ def lifted(module: nn.Module, shape: tuple[int, ...], name: str, unused: bool = 
         Refused: places that no word expresses in one of the modes; with each its reason.
         ArchError: no graph can be taken of it.
     """
+    before = _counters(module)
     graph = traced(module, shape, name)
     steps, output = lift(graph, shape, name, None if unused else module)
     notes: list[str] = []
     masks: list[str] = []
+    whole = True
     try:
         steps, output = _trained(module, shape, name, (steps, output), masks)
     except Refused as error:
         if not unused:
             raise
+        whole = False
         notes += [f"Left out, what only train mode does: {f}." for f in error.findings]
     finally:
         module.eval()
+    if moved := [n for n, value in _counters(module).items() if before.get(n, value) != value]:
+        notes.append(f"The forward pass of the source changes {', '.join(moved)}; a spec keeps no such state.")
     if masks:
         notes.append(f"Random masks that the source draws by hand, read as dropout: {', '.join(dict.fromkeys(masks))}.")
-    return Lifted(steps, output, graph, tuple(dict.fromkeys(notes)), bool(masks))
+    return Lifted(steps, output, graph, tuple(dict.fromkeys(notes)), whole and not masks)
+
+
+def _counters(module: nn.Module) -> dict[str, int | float | bool]:
+    """The plain numbers among the attributes of all modules."""
+    return {
+        f"{path}.{name}" if path else name: value
+        for path, part in module.named_modules()
+        for name, value in vars(part).items()
+        if isinstance(value, int | float) and name != "training"
+    }
 
 
 def _trained(
@@ -108,6 +123,8 @@ def _behind_drops(steps: list[Step], at: int) -> int:
 
 
 def _line(step: Step) -> str:
+    if step.op.name == "attention":  # its dropout aside
+        return f"attention {step.op.args[:2]}"
     return made(Row(step.path, step.op, step.layer, step.inputs))
 
 

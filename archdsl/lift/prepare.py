@@ -53,7 +53,8 @@ def _materialised(module: nn.Module, shape: tuple[int, ...], name: str) -> list[
         raise ArchError(f"the lazy layers of {name} ({_grouped(lazy)}) get their sizes by a first run, and that fails for an "
                         f"input {size}: {type(error).__name__}: {error}",
                         help="--input says what arrives") from error  # fmt: skip
-    left = [n for n, p in module.named_parameters() if is_lazy(p)]
+    after: list[tuple[str, Any]] = list(module.named_parameters())
+    left = [n for n, p in after if is_lazy(p)]
     if left:
         raise Refused(name, tuple(Finding(_owner(n), n.rpartition(".")[2], "a lazy layer that eval mode does not run")
                                   for n in left))  # fmt: skip
@@ -68,15 +69,17 @@ def _computed(module: nn.Module) -> list[Finding]:
             lists: Any = part.parametrizations
             for own, how in lists.items():
                 kinds = ", ".join(type(p).__name__.lstrip("_") for p in how)
-                found.append(Finding(path, kinds, f"its {own} is computed from other weights; "
-                                     f"`torch.nn.utils.parametrize.remove_parametrizations(module, {own!r})` makes it a plain one"))  # fmt: skip
+                remedy = f"torch.nn.utils.parametrize.remove_parametrizations(module, {own!r})"
+                found.append(
+                    Finding(path, kinds, f"its {own} is computed from other weights; `{remedy}` makes it plain")
+                )
         for hook in part._forward_pre_hooks.values():
             kind = next((c.__name__ for c in type(hook).__mro__ if c.__name__ in COMPUTED), "")
             pruned = any(c.__name__ == "BasePruningMethod" for c in type(hook).__mro__)
             if kind or pruned:
                 remedy = COMPUTED[kind or "PruningContainer"]
-                found.append(Finding(path, type(hook).__name__, f"its weight is computed from others before each pass; `{remedy}` "
-                                     "makes it a plain one"))  # fmt: skip
+                what = f"its weight is computed from others before each pass; `{remedy}` makes it plain"
+                found.append(Finding(path, type(hook).__name__, what))
     return found
 
 
@@ -93,9 +96,8 @@ def _hooks(module: nn.Module, shape: tuple[int, ...], name: str) -> list[str]:
         if getattr(part, kind)
     ]
     for path, weight in module.named_parameters():
-        for kind in ("_backward_hooks", "_post_accumulate_grad_hooks"):
-            if held := getattr(weight, kind, None):
-                holders.append((path, kind, held))
+        own = ((kind, getattr(weight, kind, None)) for kind in ("_backward_hooks", "_post_accumulate_grad_hooks"))
+        holders += [(path, kind, held) for kind, held in own if held]
     holders += [("", f"_global{k}", h) for k in HOOKS if (h := getattr(globals_, f"_global{k}", None))]
     if not holders:
         return []

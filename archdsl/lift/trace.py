@@ -104,8 +104,9 @@ def _graph(module: nn.Module, shape: tuple[int, ...], name: str) -> tuple[fx.Gra
     try:
         graph = fx.GraphModule(module, tracer.trace(module))
     except Exception as error:
+        _restored(module, before)
         return _exported(module, shape, name, _line(error)), "", []
-    changed = [n for n, state in _buffers(module).items() if before.get(n, state) != state]
+    changed = _restored(module, before)
     try:
         _fill(graph, shape)
     except Exception as error:
@@ -116,9 +117,29 @@ def _graph(module: nn.Module, shape: tuple[int, ...], name: str) -> tuple[fx.Gra
     return graph, next(iter(tracer.drew), ""), changed
 
 
-def _buffers(module: nn.Module) -> dict[str, tuple[int, int]]:
-    """For each buffer which tensor it is, and how often that was written to."""
-    return {n: (id(b), 0 if b.is_inference() else b._version) for n, b in module.named_buffers()}
+Buffers = dict[str, tuple[Tensor, int]]
+
+
+def _buffers(module: nn.Module) -> Buffers:
+    """Each buffer, and how often it was written to."""
+    return {n: (b, 0 if b.is_inference() else b._version) for n, b in module.named_buffers()}
+
+
+def _restored(module: nn.Module, before: Buffers) -> list[str]:
+    """The buffers that were written to, or that are others than before; those are put back."""
+    changed = []
+    for path, part in module.named_modules():
+        for own, now in list(part._buffers.items()):
+            name = f"{path}.{own}" if path else own
+            old = before.get(name)
+            if old is None or now is None:
+                continue
+            if now is not old[0]:
+                part._buffers[own] = old[0]
+                changed.append(name)
+            elif not now.is_inference() and now._version != old[1]:
+                changed.append(name)
+    return changed
 
 
 @contextmanager

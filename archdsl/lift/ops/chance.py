@@ -130,8 +130,9 @@ def times(steps: Steps, x: View | Masked | Drawn, by: Any) -> Any:
         raise Inexpressible(RANDOM)
     before = steps.made[x.step] if x.step >= 0 else None
     if before is not None and before.op.name == "times":  # x.div(keep) * mask
-        factor = float(before.op.args[0])
-        return _masked(steps, View(before.inputs[0], x.shape, x.dims), replace(by, factor=by.factor * factor))
+        whole = replace(by, factor=by.factor * float(before.op.args[0]))
+        if abs(whole.factor * (whole.keep or 0.0) - 1) <= CLOSE:
+            return _masked(steps, View(before.inputs[0], x.shape, x.dims), whole)
     return _masked(steps, x, by)
 
 
