@@ -56,12 +56,7 @@ def test_the_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(load(s.name).cost.params == s.params for s in small)
     assert main(["specs", "VGG", "--format", "json"]) == 0
     listed = json.loads(capsys.readouterr().out)
-    assert {"vgg", "vgg11", "vgg19_bn", "depth-grid"} & {s["name"] for s in listed} == {
-        "vgg",
-        "vgg11",
-        "vgg19_bn",
-        "depth-grid",
-    }
+    assert {"vgg", "vgg11", "vgg19_bn"} <= {s["name"] for s in listed}
     assert next(s for s in listed if s["name"] == "vgg11")["parity"] == "torchvision.vgg11"
     assert main(["specs", "resnet"]) == 0
     assert "25,557,032  torchvision.resnet50" in capsys.readouterr().out
@@ -101,7 +96,7 @@ def test_a_file_of_this_folder_goes_first(elsewhere: Path, capsys: pytest.Captur
     assert (
         "`resnet50` is the file resnet50.arch of this folder, and not the shipped specs/imagenet/resnet50.arch" in err
     )
-    text = "study: mine\nbase: 'conv(4) {a: relu | } gap linear(2)'\ndata: fashion-mini\nseeds: 1\n"
+    text = "study: mine\nbase: 'conv(4) {a: relu | } gap linear(classes)'\ndata: fashion-mini\nseeds: 1\n"
     (elsewhere / "depth-grid.yaml").write_text(text)
     assert main(["ablate", "depth-grid", "--dry-run"]) == 0
     out, err = capsys.readouterr()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-from types import ModuleType
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,19 +10,13 @@ import torch
 from archdsl.errors import ArchError
 from archdsl.lift.findings import Refused
 from archdsl.lift.importing import spec_of
+from tests.lift.nets import attached, modes
 from tests.lift.test_lift import SHAPE, body
-
-NETS = Path(__file__).parent / "nets" / "modes.py"
 
 
 @pytest.fixture(scope="module")
-def nets() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("modes", NETS)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def nets() -> SimpleNamespace:
+    return SimpleNamespace(**vars(modes), **{k: v for k, v in vars(attached).items() if not hasattr(modes, k)})
 
 
 END = " conv(8) relu gap linear(classes)"
@@ -43,7 +35,7 @@ EXPRESSED = {
 
 
 @pytest.mark.parametrize("name", EXPRESSED)
-def test_expressed(name: str, nets: ModuleType) -> None:
+def test_expressed(name: str, nets: SimpleNamespace) -> None:
     done = spec_of(getattr(nets, name)(), SHAPE, name)
     assert body(done.text) == EXPRESSED[name]
     assert done.report.notes == ()
@@ -80,7 +72,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_refused(name: str, nets: ModuleType) -> None:
+def test_refused(name: str, nets: SimpleNamespace) -> None:
     path, operation, reason = REFUSED[name]
     with pytest.raises(Refused) as caught:
         spec_of(getattr(nets, name)(), SHAPE, name)
@@ -104,7 +96,7 @@ NOTED = {
 
 
 @pytest.mark.parametrize("name", NOTED)
-def test_noted(name: str, nets: ModuleType) -> None:
+def test_noted(name: str, nets: SimpleNamespace) -> None:
     done = spec_of(getattr(nets, name)(), SHAPE, name)
     text, note = NOTED[name]
     assert body(done.text) == text
@@ -112,7 +104,7 @@ def test_noted(name: str, nets: ModuleType) -> None:
     assert note in done.text.replace("\n#  ", "")
 
 
-def test_a_source_that_cannot_be_trained(nets: ModuleType) -> None:
+def test_a_source_that_cannot_be_trained(nets: SimpleNamespace) -> None:
     """`x += y` under another name is read as torch computes it: four times x, and not x; autograd refuses the source."""
     done = spec_of(nets.AddInPlace(), SHAPE, "AddInPlace")
     assert body(done.text) == "conv(8) relu res(times(3.0))" + END
@@ -120,7 +112,7 @@ def test_a_source_that_cannot_be_trained(nets: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("name", ["TrainNoise", "Dictionary", "OtherLayer", "FrozenNorm", "Detached"])
-def test_left_out_by_choice(name: str, nets: ModuleType) -> None:
+def test_left_out_by_choice(name: str, nets: SimpleNamespace) -> None:
     """With --unused only eval mode must be equal; the head says what was left out."""
     done = spec_of(getattr(nets, name)(), SHAPE, name, unused=True)
     assert done.report.difference <= 1e-5
@@ -128,19 +120,19 @@ def test_left_out_by_choice(name: str, nets: ModuleType) -> None:
     assert "# Left out, what only" in done.text
 
 
-def test_lazy_layers_that_do_not_take_the_input(nets: ModuleType) -> None:
+def test_lazy_layers_that_do_not_take_the_input(nets: SimpleNamespace) -> None:
     with pytest.raises(ArchError, match="get their sizes by a first run, and that fails for an input 16") as caught:
         spec_of(nets.Lazy(), (16,), "Lazy")
     assert caught.value.help == "--input says what arrives"
 
 
-def test_a_module_that_arrives_in_train_mode(nets: ModuleType) -> None:
+def test_a_module_that_arrives_in_train_mode(nets: SimpleNamespace) -> None:
     module = nets.IfTraining().train()
     assert body(spec_of(module, SHAPE, "IfTraining").text) == EXPRESSED["IfTraining"]
     assert not module.training
 
 
-def test_importing_leaves_chance_alone(nets: ModuleType) -> None:
+def test_importing_leaves_chance_alone(nets: SimpleNamespace) -> None:
     module = nets.Watched()
     torch.manual_seed(5)
     spec_of(module, SHAPE, "Watched")
