@@ -4,9 +4,14 @@ files that a user names, which may be anything."""
 import errno
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["grammar_text", "read_regular", "spec_path", "specs"]
+__all__ = [
+    "grammar_text", "listed", "read_regular", "remarks", "short", "spec_path", "spec_paths", "specs", "studies", "study_path",
+]  # fmt: skip
+
+remarks: list[Callable[[str], None]] = []  # who hears which of several files a name was taken for: the command line
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -27,22 +32,61 @@ def specs() -> list[Path]:
     return sorted(_folder("specs").rglob("*.arch"))
 
 
-def spec_path(name: str) -> Path | None:
-    """The shipped spec that `name` means: `lenet5`, `imagenet/resnet50.arch`, `specs/lenet5.arch`.
+def studies() -> list[Path]:
+    """Every shipped study, sorted by its path."""
+    return sorted((_folder("specs") / "studies").glob("*.yaml"))
 
-    The last form is the path inside the repository, so what a page says works outside of it too. A name
+
+def spec_path(name: str) -> Path | None:
+    """The shipped spec that `name` means: `lenet5`, `imagenet/resnet50.arch`, `specs/lenet5.arch`; `resnet50` where only a
+    folder inside has one of that name.
+
+    The third form is the path inside the repository, so what a page says works outside of it too. A name
     that leaves the folder (`../x`, an absolute path) means no shipped spec.
     """
-    if not name or "\0" in name:
-        return None
-    folder = _folder("specs")
+    return next(iter(spec_paths(name)), None)
+
+
+def spec_paths(name: str) -> list[Path]:
+    """All shipped specs that `name` may mean; the first is taken."""
     inner = name.removeprefix("specs/")
+    file = inner if inner.endswith(".arch") else f"{inner}.arch"
+    deeper = [p for p in _folders() if "/" not in inner and "\\" not in inner]
+    return _shipped(name, [_folder("specs") / file, *(folder / file for folder in deeper)])
+
+
+def study_path(name: str) -> Path | None:
+    """The shipped study that `name` means: `depth-grid`, `depth-grid.yaml`, `specs/studies/depth-grid.yaml`."""
+    inner = name.removeprefix("specs/").removeprefix("studies/")
+    file = inner if inner.endswith(".yaml") else f"{inner}.yaml"
+    return next(iter(_shipped(name, [_folder("specs") / "studies" / file])), None)
+
+
+def listed(path: Path) -> str:
+    """A shipped file as a page says it, wherever the package lies: `specs/imagenet/resnet50.arch`."""
+    return "/".join(("specs", *path.resolve().relative_to(_folder("specs").resolve()).parts))
+
+
+def short(path: Path) -> str:
+    """The shortest name by which a shipped file is found."""
+    found = study_path if path.suffix == ".yaml" else spec_path
+    inner = listed(path).removeprefix("specs/").removesuffix(path.suffix)
+    return path.stem if found(path.stem) == path.resolve() else inner
+
+
+def _folders() -> list[Path]:
+    return sorted(p for p in _folder("specs").iterdir() if p.is_dir())
+
+
+def _shipped(name: str, paths: list[Path]) -> list[Path]:
+    if not name or "\0" in name:
+        return []
+    folder = _folder("specs").resolve()
     try:
-        path = (folder / (inner if inner.endswith(".arch") else f"{inner}.arch")).resolve()
-        found = path.is_relative_to(folder.resolve()) and path.is_file()
+        found = [path.resolve() for path in paths]
+        return [path for path in found if path.is_relative_to(folder) and path.is_file()]
     except OSError:  # an inline spec can be longer than a file name may be
-        return None
-    return path if found else None
+        return []
 
 
 _STREAMS = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")  # what `<(command)` of a shell stands for

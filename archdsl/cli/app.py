@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 # In the order of the help page; each is a module here with a function `command`.
 COMMANDS = (
-    "check", "show", "draw", "diff", "params", "fmt", "words", "explain", "data", "train", "ablate",
+    "check", "show", "draw", "diff", "params", "fmt", "words", "specs", "explain", "data", "train", "ablate",
     "report", "eval", "predict", "runs", "plot", "transfer", "import", "export", "bench", "lsp",
 )  # fmt: skip
 ABOUT = """A language for neural nets: one line is a network, one file an experiment.
 
-A SPEC is a file, the name of a shipped spec, `-` for standard input, or the text itself."""
+A SPEC is a file, the name of a shipped spec (`archdsl specs` lists them), `-` for standard input, or the text itself."""
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 # Whatever a command line can have wrong. typer carries its own copy of click from some version on: ask typer for it.

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from archdsl.errors import ArchError, Diagnostic, Source, SpecError
-from archdsl.files import read_regular
+from archdsl.files import read_regular, study_path
 from archdsl.syntax.locate import folder_specs, is_path, locate
 
 MOST_ARMS = 1000  # of a space, so many arms are checked
@@ -57,6 +57,8 @@ def check_all(specs: Iterable[str], options: Options, jobs: int = 0) -> list[Don
 
 def _work(spec: str) -> list[str | Source]:
     """What a spec stands for: the paths in a folder, or a text; standard input is read here and once."""
+    if not os.path.lexists(spec) and not Path(f"{spec}.arch").is_file() and (study := study_path(spec)) is not None:
+        return [str(study)]
     if not is_path(spec):
         return [locate(spec)]
     if not Path(spec).is_dir():

@@ -31,7 +31,8 @@ def command(
         bool, typer.Option("--trace", help="Trace the network even where a shipped spec is held to it.")
     ] = False,
     unused: Annotated[
-        bool, typer.Option("--unused", help="Leave out what the result in eval mode does not need, as auxiliary heads.")
+        bool, typer.Option("--unused", help="Leave out what the result in eval mode does not need: auxiliary heads, what "
+                           "only train mode does. The head of the spec says what."),
     ] = False,
     time: Annotated[float, typer.Option("--time", metavar="SECONDS", min=1, help="How long a file may run.")] = SECONDS,
 ) -> None:  # fmt: skip
@@ -66,6 +67,9 @@ def found(source: Named, input: str | None, *, trace: bool, unused: bool, time: 
         return spec_of_strings(source.name, shape or (3, 224, 224)), "converted without torch; nothing was compared"
     if not trace and shape is None and (text := shipped(source)) is not None:
         return text, "the shipped spec that the tests hold to it; --trace traces the network instead"
+    from archdsl.lift.known import refuse_unknown
+
+    refuse_unknown(source)
     try:
         import torch  # noqa: F401 - said here, not from within
     except ImportError as error:
@@ -105,6 +109,8 @@ def shape_of(text: str | None) -> tuple[int, ...] | None:
 
 
 def seen(report: dict[str, Any]) -> str:
-    """What the gate saw, in words."""
+    """What the gate saw, in words; remarks are said before it."""
+    for note in report.get("notes", ()):
+        say(f"note: {note}")
     return (f"{report['params']:,} parameters as the source; logits of two images differ by "
             f"{report['difference']:.1e} of the largest ({report['precision']})")  # fmt: skip

@@ -45,8 +45,10 @@ def main(args: list[str]) -> int:
     debug = "--debug" in args[:last] or bool(os.environ.get("ARCHDSL_DEBUG"))
     args = [a for n, a in enumerate(args) if n >= last or a != "--debug"]
     try:
+        from archdsl import files
         from archdsl.cli.app import run as called
 
+        files.remarks[:] = [_Once()]
         try:
             code = called(args)
         finally:
@@ -92,6 +94,18 @@ def _refused(error: Exception) -> int:
         return _say(f"error: not enough memory\nhelp: {REMEDY}", 4)
     return _say(f"internal error: {type(error).__name__}: {error}\nhelp: this is a fault of archdsl; "
                 "the same command with --debug shows where", 1)  # fmt: skip
+
+
+class _Once:
+    """Says a remark on what a name was taken for, each once a command."""
+
+    def __init__(self) -> None:
+        self.said: set[str] = set()
+
+    def __call__(self, text: str) -> None:
+        if text not in self.said:
+            self.said.add(text)
+            _say(f"note: {text}", 0)
 
 
 def _say(text: str, code: int) -> int:

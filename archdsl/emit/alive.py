@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
 from archdsl.emit.layers.drop import GaussianNoise
+from archdsl.emit.layers.tokens import Attention
 from archdsl.errors import ArchError
 
 
@@ -22,6 +23,8 @@ def _rate(module: nn.Module) -> float:
     """The nominal rate, whatever the phase of training; 0 for layers that do not draw."""
     if isinstance(module, GaussianNoise):
         return module.sigma
+    if isinstance(module, Attention):
+        return module.drop
     if isinstance(module, _DropoutNd) or hasattr(module, "set_progress"):
         return float(getattr(module, "p", 0.0))
     return 0.0

@@ -24,7 +24,7 @@ class Finding:
 class Refused(ArchError):
     """The network cannot be expressed; ``findings`` has every place."""
 
-    def __init__(self, name: str, findings: tuple[Finding, ...]) -> None:
+    def __init__(self, name: str, findings: tuple[Finding, ...], more: str = "") -> None:
         self.findings = findings
         lines = [f"  {f}" for f in findings[:SHOWN]]
         if len(findings) > SHOWN:
@@ -32,7 +32,7 @@ class Refused(ArchError):
         places = "1 place" if len(findings) == 1 else f"{len(findings)} places"
         super().__init__("\n".join([f"{name} cannot be expressed, because of {places}:", *lines]),
                          help="nothing was written; `archdsl words` lists what there is, and docs/import.md says how a "
-                         "word is added")  # fmt: skip
+                         "word is added" + more)  # fmt: skip
 
 
 class Unequal(ArchError):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 
 from archdsl.emit.build import build
+from archdsl.errors import ArchError
 from archdsl.ir.cost import cost
 from archdsl.ir.trace import Trace
 from archdsl.lift.findings import Unequal
@@ -20,25 +24,28 @@ LIVELY = 1e-3  # logits of two images differ by more than this share of the larg
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the gate saw: parameters, the difference as a share of the largest logit, in which precision, and the number
-    of parameters that the result in eval mode does not need and that were left out."""
+    """What the gate saw: parameters, the difference as a fraction of the largest logit, in which precision, the number
+    of parameters that the result in eval mode does not need and that were left out, and remarks on what differs."""
 
     params: int
     difference: float
     precision: str
     left_out: int = 0
+    notes: tuple[str, ...] = ()
 
 
 def pass_gate(
-    source: fx.GraphModule, trace: Trace, steps: list[Step], output: int, name: str, held: int | None = None
+    source: nn.Module, trace: Trace, steps: list[Step], output: int, name: str, held: int | None = None
 ) -> Report:
     """Compare the network of a text with the source, whose weights are drawn anew.
 
     Args:
+        source: the module itself, or a graph of it; in eval mode.
         held: the parameters of the module that was traced, those included that its graph does not need.
 
     Raises:
         Unequal: parameters or logits differ; the message says by how much.
+        ArchError: the source gives other results each time, or no finite ones.
     """
     held = sum(p.numel() for p in source.parameters()) if held is None else held
     used = {step.sources[w] for step in steps for w in step.layer.weights}
@@ -48,7 +55,7 @@ def pass_gate(
         raise Unequal(f"the spec of {name} has {counted:,} parameters, the source {held - left_out:,}", help=BUG)
     images = torch.randn(2, *trace.input, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
-        enliven(source, images)
+        enliven(source, images, variances(steps))
         ours = build_alike(trace, source, steps, output)
         difference, alive = _difference(source, ours, images)
         precision = "float32"
@@ -56,6 +63,7 @@ def pass_gate(
             difference, alive = _difference(source.double(), ours.double(), images.double())
             precision = "float64"
     if not difference <= TOLERANCE:
+        _steady(source, images.to(next(source.parameters()).dtype), name)
         raise Unequal(f"the logits of {name} differ by {difference:.1e} of the largest (at most {TOLERANCE:.0e} is "
                       "rounding)", help=BUG)  # fmt: skip
     if not alive:
@@ -74,11 +82,7 @@ def build_alike(trace: Trace, source: nn.Module, steps: list[Step], output: int)
     theirs: dict[str, Tensor] = dict(source.named_parameters(remove_duplicate=False))
     theirs |= dict(source.named_buffers(remove_duplicate=False))
     wanted = ours.state_dict()
-    state: dict[str, Tensor] = {}
-    for row, at in paired(trace, steps, output, loose=True).items():
-        for own, name in steps[at].sources.items():
-            key = f"{trace.rows[row].path}.{own}"
-            state[key] = theirs[name].detach().reshape(wanted[key].shape)
+    state = {k: theirs[name].detach().reshape(wanted[k].shape) for k, name in places(trace, steps, output).items()}
     for key, value in wanted.items():
         if key not in state and key.endswith("num_batches_tracked"):
             state[key] = torch.zeros((), dtype=value.dtype)
@@ -86,15 +90,36 @@ def build_alike(trace: Trace, source: nn.Module, steps: list[Step], output: int)
     return ours
 
 
-def _difference(source: nn.Module, ours: nn.Module, images: Tensor) -> tuple[float, bool]:
-    """The largest difference as a share of the largest logit, and whether the logits tell the images apart."""
+def places(trace: Trace, steps: list[Step], output: int) -> dict[str, str]:
+    """For each tensor of the text's network the name of the source's."""
+    return {
+        f"{trace.rows[row].path}.{own}": name
+        for row, at in paired(trace, steps, output, loose=True).items()
+        for own, name in steps[at].sources.items()
+    }
+
+
+@contextmanager
+def slow_attention() -> Iterator[None]:
+    """Without the fast path of torch's attention, which rounds otherwise than attention step by step."""
     fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)  # it rounds otherwise than attention step by step
+    torch.backends.mha.set_fastpath_enabled(False)
     try:
-        expected, found = source(images), ours(images)
+        yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
-    expected = expected[0] if isinstance(expected, tuple | list) else expected
+
+
+def logits_of(source: nn.Module, images: Tensor) -> Tensor:
+    """What a source gives; what others return beside it is left aside."""
+    found: Any = source(images.clone())  # it may work in place
+    return found[0] if isinstance(found, tuple | list) else found  # type: ignore[no-any-return]
+
+
+def _difference(source: nn.Module, ours: nn.Module, images: Tensor) -> tuple[float, bool]:
+    """The largest difference as a fraction of the largest logit, and whether the logits tell the images apart."""
+    with slow_attention():
+        expected, found = logits_of(source, images), ours(images.clone())
     if expected.shape != found.shape:
         return float("inf"), True
     scale = float(expected.abs().max()) or 1.0
@@ -102,7 +127,24 @@ def _difference(source: nn.Module, ours: nn.Module, images: Tensor) -> tuple[flo
     return float((found - expected).abs().max()) / scale, alive
 
 
-def enliven(source: nn.Module, images: Tensor) -> None:
+def _steady(source: nn.Module, images: Tensor, name: str) -> None:
+    """Refuse a source that no text could be equal to."""
+    with torch.no_grad(), slow_attention():
+        first, second = logits_of(source, images), logits_of(source, images)
+    if not bool(first.isfinite().all()):
+        raise ArchError(f"the logits of {name} are not finite with random weights, so that nothing can be compared",
+                        help="nothing was written; another --input may serve")  # fmt: skip
+    if not torch.equal(first, second):
+        raise ArchError(f"{name} gives other logits each time in eval mode: its code draws random numbers, or keeps a state",
+                        help="nothing was written; a spec gives the same for the same input in eval mode")  # fmt: skip
+
+
+def variances(steps: list[Step]) -> frozenset[str]:
+    """The tensors of the source that are running variances, whatever they are called there."""
+    return frozenset(s.sources["running_var"] for s in steps if "running_var" in s.sources)
+
+
+def enliven(source: nn.Module, images: Tensor, variances: frozenset[str] = frozenset()) -> None:
     """Random weights that keep a signal's scale, everywhere different, and running statistics near the images': what is
     wired wrongly shows, and nothing dies on the way."""
     generator = torch.Generator().manual_seed(0)
@@ -111,7 +153,7 @@ def enliven(source: nn.Module, images: Tensor) -> None:
             continue
         if value.ndim > 1:
             value.normal_(0, (2 * value.shape[0] / value.numel()) ** 0.5, generator=generator)
-        elif name.endswith(("weight", "running_var")):
+        elif name.endswith(("weight", "running_var")) or name in variances:
             value.uniform_(0.5, 2.5, generator=generator)
         else:
             value.normal_(0, 0.1, generator=generator)
@@ -126,6 +168,6 @@ def enliven(source: nn.Module, images: Tensor) -> None:
 
     norms = [m for m in source.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
     handles = [m.register_forward_pre_hook(look) for m in norms]
-    source(images)
+    source(images.clone())
     for handle in handles:
         handle.remove()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from textwrap import wrap
 
 from torch import nn
 
+from archdsl.lift.findings import Refused
 from archdsl.lift.gate import Report, pass_gate
-from archdsl.lift.lift import lift
+from archdsl.lift.learning import unlike
 from archdsl.lift.match import read
 from archdsl.lift.models import model
+from archdsl.lift.modes import LEAVE, lifted
+from archdsl.lift.prepare import prepared
 from archdsl.lift.sources import Named
-from archdsl.lift.trace import traced
 from archdsl.lift.write import written
 from archdsl.syntax.format import format
 
@@ -29,7 +32,7 @@ def imported(source: Named, shape: tuple[int, ...] | None = None, unused: bool =
 
     Args:
         shape: what arrives; by default what the source is published for.
-        unused: what the result in eval mode does not need may be left out.
+        unused: what the result in eval mode does not need may be left out; the head says so.
 
     Raises:
         ArchError: there is no such source, or no graph can be taken of it.
@@ -42,10 +45,19 @@ def imported(source: Named, shape: tuple[int, ...] | None = None, unused: bool =
 
 def spec_of(module: nn.Module, shape: tuple[int, ...], name: str, unused: bool = False) -> Imported:
     """The spec of a module; its weights are drawn anew on the way."""
-    graph = traced(module, shape, name)
-    steps, output = lift(graph, shape, name, None if unused else module)
-    body, steps, rates = written(steps, output, shape)
-    report = pass_gate(graph, read(body), steps, output, name, sum(p.numel() for p in module.parameters()))
+    notes = prepared(module, shape, name)
+    found = lifted(module, shape, name, unused)
+    body, steps, rates = written(found.steps, found.output, shape)
+    trace = read(body)
+    report = pass_gate(module, trace, steps, found.output, name, sum(p.numel() for p in module.parameters()))
+    notes += found.notes
+    different, remarks = unlike(module, trace, steps, found.output, train_mode=found.whole)
+    notes += remarks
+    if different:
+        if not unused:
+            raise Refused(name, different, LEAVE)
+        notes += tuple(f"Left out, what only training shows: {f}." for f in different)
+    report = replace(report, notes=notes)
     return Imported(format(head(name, report, rates) + "\n" + body), report)
 
 
@@ -56,4 +68,5 @@ def head(name: str, report: Report, rates: str) -> str:
     lines = [parity, f"# {report.params:,} parameters"]
     if report.left_out:
         lines.append(f"# Without {report.left_out:,} parameters on which the result in eval mode does not depend.")
+    lines += [line for note in report.notes for line in wrap(note, 100, initial_indent="# ", subsequent_indent="#   ")]
     return "\n".join([*lines, *([rates] if rates else []), ""])

@@ -11,29 +11,39 @@ from torch import Tensor, fx, nn
 from archdsl.lift.findings import Finding, Refused
 from archdsl.lift.modules import Param, rule_of
 from archdsl.lift.ops import ATEN, OPS
+from archdsl.lift.ops.chance import NOISE, RANDOM, Drawn, Masked, noise
 from archdsl.lift.steps import Inexpressible, Step, Steps
 from archdsl.lift.trace import BATCH, got, is_tensor
 from archdsl.lift.views import View
 
 UNKNOWN: Any = type("Unknown", (), {"__repr__": lambda self: "unknown"})()  # what follows from a refused place
+INPLACE = frozenset({"iadd", "isub", "imul", "itruediv", "ifloordiv", "setitem"})
+DROPS = frozenset({"drop", "spatial", "droppath"})  # nothing in eval mode
+COPIES = frozenset({"clone"})
+PARTS = frozenset(
+    {"chunk", "split", "split_with_sizes", "tensor_split", "getitem", "select", "slice", "narrow", "unbind"}
+)
 DISPATCHED: dict[Any, str] = {
     nn.functional.max_pool2d: "max_pool2d", nn.functional.adaptive_max_pool2d: "adaptive_max_pool2d",
 }  # fmt: skip
 
 
 def lift(
-    graph: fx.GraphModule, shape: tuple[int, ...], name: str, whole: nn.Module | None = None
+    graph: fx.GraphModule, shape: tuple[int, ...], name: str, whole: nn.Module | None = None, training: bool = False,
+    by_hand: list[str] | None = None,
 ) -> tuple[list[Step], int]:  # fmt: skip
     """The steps of a traced module, dead ones left out, and which of them is the result.
 
     Args:
         whole: the module that was traced; each of its parameters must have an effect on the result.
+        training: the graph was taken in train mode, in which the modules still are.
+        by_hand: where places are added in which a mask that the source draws itself was read as a word.
 
     Raises:
         Refused: places that no word expresses, all of them.
     """
-    steps = Steps(tuple(shape), BATCH)
-    values: dict[fx.Node, Any] = {}
+    steps = Steps(tuple(shape), BATCH, training=training, by_hand=[] if by_hand is None else by_hand)
+    values = Values()
     result: Any = UNKNOWN
     inputs = 0
     for node in graph.graph.nodes:
@@ -46,6 +56,7 @@ def lift(
             values[node] = got(node)  # sizes and other plain values are those of the example
         else:
             values[node] = _value(graph, node, values, steps)
+            values.keep_roots(node, steps)
     at = _result(result, steps)
     found = live(steps.made, at)
     if not steps.findings:
@@ -55,7 +66,44 @@ def lift(
     return found
 
 
-def _value(graph: fx.GraphModule, node: fx.Node, values: dict[fx.Node, Any], steps: Steps) -> Any:
+class Values(dict[fx.Node, Any]):
+    """What each node gave. ``roots`` says whose memory a node shows: what is written there is seen by all that show it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.roots: dict[fx.Node, fx.Node] = {}
+
+    def keep_roots(self, node: fx.Node, steps: Steps) -> None:
+        """Note whether a node shows its first argument's memory."""
+        first = node.args[0] if node.args else None
+        if not isinstance(first, fx.Node) or _name(node.target) in COPIES:
+            return
+        ours, theirs = self[node], self[first]
+        moved = isinstance(ours, View) and isinstance(theirs, View) and ours.step == theirs.step
+        if isinstance(ours, View) and isinstance(theirs, View) and not steps.training and ours.step >= 0:
+            step = steps.made[ours.step]  # dropout gives its argument itself in eval mode
+            moved = moved or (step.op.name in DROPS and step.inputs[0] == theirs.step)
+        if moved or _name(node.target) in PARTS:
+            self.roots[node] = self.roots.get(first, first)
+
+    def write(self, node: fx.Node, value: Any) -> None:
+        """An operation in place: whoever shows the memory of its argument sees the result from here on.
+
+        Raises:
+            Inexpressible: it is read later by another view.
+        """
+        first = node.args[0]
+        if not isinstance(first, fx.Node):
+            return
+        old, root = self[first], self.roots.get(first, first)
+        for other in [n for n in self if self.roots.get(n, n) is root]:
+            if other is first or self[other] == old:
+                self[other] = value
+            elif any(user > node for user in other.users):
+                raise Inexpressible("changes in place a value of which another part or view is read later")
+
+
+def _value(graph: fx.GraphModule, node: fx.Node, values: Values, steps: Steps) -> Any:
     if node.op == "get_attr":
         return Param(str(node.target), tuple(got(node).shape))
     args = fx.node.map_arg(node.args, lambda n: values[n])
@@ -66,24 +114,35 @@ def _value(graph: fx.GraphModule, node: fx.Node, values: dict[fx.Node, Any], ste
     steps.sizes = tuple(got(node).shape) if isinstance(got(node), Tensor) else ()
     module = graph.get_submodule(str(node.target)) if node.op == "call_module" else None
     shown = _name(node.target) if module is None else type(module).__name__
-    inplace = bool(named.get("inplace")) or shown.endswith("_") or bool(getattr(module, "inplace", False))
+    inplace = bool(named.get("inplace")) or bool(getattr(module, "inplace", False)) or (
+        shown in INPLACE or (shown.endswith("_") and not shown.endswith("__")))  # fmt: skip
     try:
+        if inplace and args and isinstance(args[0], Param):
+            return _state(args[0])
         if module is None:
-            function = _operation(shown, node)
+            function = _operation(shown, node, steps.training)
         else:
             word, own = _module(graph, str(node.target))
             named, function = {**own, **named}, OPS[word]
         value = function(steps, *args, **named)
+        if inplace:
+            values.write(node, value)
     except Inexpressible as error:
         steps.findings.append(Finding(steps.path, shown, str(error)))
         return UNKNOWN
     except (TypeError, AttributeError, IndexError, KeyError):
         why = "arithmetic on weights" if any(isinstance(a, Param) for a in args[:1]) else "called as no word can say"
+        why = RANDOM if any(isinstance(a, Drawn | Masked) for a in _flat(args)) else why
         steps.findings.append(Finding(steps.path, shown, why))
         return UNKNOWN
-    if inplace and node.args and isinstance(node.args[0], fx.Node):
-        values[node.args[0]] = value  # whoever reads the argument from here on sees the result
     return value
+
+
+def _state(written: Param) -> Param:
+    """A weight or buffer that the forward pass writes to; batch normalisation counts its batches."""
+    if written.name.rpartition(".")[2] != "num_batches_tracked":
+        raise Inexpressible(f"changes `{written.name}`; no word but batch normalisation keeps a state")
+    return written
 
 
 def _module(graph: fx.GraphModule, path: str) -> tuple[str, dict[str, Any]]:
@@ -101,10 +160,12 @@ def _module(graph: fx.GraphModule, path: str) -> tuple[str, dict[str, Any]]:
     return rule(module, own)
 
 
-def _operation(word: str, node: fx.Node) -> Callable[..., Any]:
+def _operation(word: str, node: fx.Node, training: bool) -> Callable[..., Any]:
     bare = word.rstrip("_") if word not in OPS else word
     if isinstance(node.target, torch._ops.OpOverload):
         bare = ATEN.get(bare, bare)
+    if bare in NOISE:
+        raise Inexpressible(noise(training))
     if bare not in OPS:
         raise Inexpressible("there is no word for this operation")
     return OPS[bare]

@@ -37,7 +37,7 @@ def _upconv(m: Any, own: Own) -> Call:
 
 def _bn(m: Any, own: Own) -> Call:
     names = ("running_mean", "running_var", "weight", "bias")
-    return "batch_norm", {**{n: own(n) for n in names}, "momentum": m.momentum, "eps": m.eps}
+    return "batch_norm", {**{n: own(n) for n in names}, "training": m.training, "momentum": m.momentum, "eps": m.eps}
 
 
 def _ln(m: Any, own: Own) -> Call:
@@ -50,7 +50,14 @@ def _attention(m: Any, own: Own) -> Call:
     names = ("in_proj_weight", "in_proj_bias", "out_proj.weight", "out_proj.bias")
     other = (not m.batch_first and "batch_first=False") or (m.bias_k is not None and "add_bias_kv") or (
         m.add_zero_attn and "add_zero_attn") or (not m._qkv_same_embed_dim and "keys of another width")  # fmt: skip
-    return "attention", {"heads": m.num_heads, "weights": {n: own(n) for n in names}, "other": other or ""}
+    return "attention", {"heads": m.num_heads, "weights": {n: own(n) for n in names}, "other": other or "",
+                         "drop": float(m.dropout), "training": m.training}  # fmt: skip
+
+
+def _drop_path(m: Any, own: Own) -> Call:
+    if not getattr(m, "scale_by_keep", True):
+        return "refuse", {"reason": "stochastic depth that does not scale what it keeps"}
+    return "stochastic_depth", {"p": float(m.drop_prob or 0), "mode": "row", "training": m.training}
 
 
 def _norm(name: str) -> Rule:
@@ -92,9 +99,8 @@ MODULES: dict[str, Rule] = {
     "Tanh": _plain("tanh"), "Softplus": lambda m, own: (
         ("softplus", {}) if (m.beta, m.threshold) == (1, 20) else ("refuse", {"reason": "beta or threshold set"})),
     "Hardtanh": _plain("hardtanh", "min_val", "max_val"), "Softmax": _plain("softmax", "dim"),
-    "Dropout": _plain("dropout", "p"), "Dropout2d": _plain("dropout2d", "p"),
-    "StochasticDepth": _plain("stochastic_depth", "p", "mode"),
-    "DropPath": lambda m, own: ("stochastic_depth", {"p": float(m.drop_prob or 0), "mode": "row"}),
+    "Dropout": _plain("dropout", "p", "training"), "Dropout2d": _plain("dropout2d", "p", "training"),
+    "StochasticDepth": _plain("stochastic_depth", "p", "mode", "training"), "DropPath": _drop_path,
     "Identity": _plain("same"), "Flatten": _plain("reshape"), "Unflatten": _plain("reshape"),
     "ZeroPad2d": lambda m, own: ("pad", {"pad": m.padding}), "PixelShuffle": _plain("pixel_shuffle", "upscale_factor"),
     "PixelUnshuffle": _plain("pixel_unshuffle", "downscale_factor"), "ChannelShuffle": _plain("channel_shuffle", "groups"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from archdsl.errors import ArchError
 from archdsl.ir.layer import Layer, Misfit
 from archdsl.ir.make import bound
 from archdsl.ir.nodes import Op
@@ -34,7 +35,8 @@ class Step:
 @dataclass
 class Steps:
     """The steps so far. Operations of ``archdsl.lift.ops`` add to them; ``path`` is where the present one stands, and
-    ``sizes`` what it gives."""
+    ``sizes`` what it gives. ``training``: the mode in which the graph was taken. ``by_hand``: where
+    a mask that the source draws itself was read as a word."""
 
     input: tuple[int, ...]
     batch: int
@@ -42,6 +44,8 @@ class Steps:
     findings: list[Finding] = field(default_factory=list)
     path: str = ""
     sizes: tuple[int, ...] = ()
+    training: bool = False
+    by_hand: list[str] = field(default_factory=list)
     known: dict[View, int] = field(default_factory=dict)  # views that have become words
 
     def shape(self, step: int) -> tuple[int, ...]:
@@ -61,7 +65,10 @@ class Steps:
         entry = find("net", word)
         assert entry is not None
         exact = {n: float(f"{a:.10g}") if isinstance(a, float) else a for n, a in args.items()}  # 1 - 0.9997 is 3e-4
-        op = Op(entry, bound(entry, (), exact))
+        try:
+            op = Op(entry, bound(entry, (), exact))
+        except ArchError as error:  # a number outside of what the word takes, such as dropout of everything
+            raise Inexpressible(f"`{word}`: {error.message or error}") from None
         shapes = tuple(map(self.shape, inputs))
         try:
             layer: Layer = entry.make(shapes if entry.kind == "join" else shapes[0], *op.args)

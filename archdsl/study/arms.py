@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from archdsl.api import Spec, read, whole
@@ -12,6 +13,7 @@ from archdsl.errors import ArchError, Diagnostic, Source, SpecError, suggest
 from archdsl.expand.holes import Chooser
 from archdsl.expand.holes import arms as every_arm
 from archdsl.expand.holes import count as arms_in_space
+from archdsl.files import spec_path
 from archdsl.limits import Limits
 from archdsl.study.design import Design, make
 from archdsl.study.factors import Factor, own
@@ -20,6 +22,7 @@ from archdsl.study.match import Matched, match
 from archdsl.study.place import put
 from archdsl.study.where import condition, words_of
 from archdsl.syntax import ast
+from archdsl.syntax.locate import stands_alone
 
 TOTALS = ("params", "macs", "flops", "layers", "depth", "activations")
 BASE = "base"
@@ -119,9 +122,19 @@ def bases(study: StudyFile) -> Iterator[tuple[str, Source, ast.File]]:
         given: str | Source = text
         if beside is not None and beside.suffix == ".arch" and beside.is_file():
             given = str(beside)
+        elif (
+            beside is not None and study.folder != Path() and _PLAIN.fullmatch(text) and (own := _own_spec(study, text))
+        ):
+            given = str(own)
         elif not single and _PLAIN.fullmatch(name):  # a text that was a file once: its runs keep the file's name
             given = Source(f"{name}.arch", text)
         yield name, *read(given, data=study.data, set=study.set)
+
+
+def _own_spec(study: StudyFile, name: str) -> Path | None:
+    """The spec of a bare name in a study file: beside the file, else a shipped one, wherever the command is called."""
+    beside = study.folder / f"{name}.arch"
+    return beside if beside.is_file() else None if stands_alone(name) else spec_path(name)
 
 
 def _placed(study: StudyFile, file: ast.File) -> ast.File:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from archdsl.api import read
 from archdsl.errors import ArchError, suggest
 from archdsl.expand.text import canonical_text
+from archdsl.files import listed, remarks, studies, study_path
 from archdsl.study.arms import bases
 from archdsl.study.factors import added, present
 from archdsl.study.file import MATCHES, METRICS, RENAMED, StudyFile, called, metric, read_study, written
 
 STUDY = "study.yaml"
+_NAME = re.compile(r"[A-Za-z][\w.-]*")
 FOLDER = "studies"  # in the folder of runs
 
 
@@ -46,8 +48,8 @@ def select(given: str, choice: Choice) -> StudyFile:
     path = Path(given) if "\n" not in given and len(given) < 1024 else Path()
     if given and path.is_dir() and (path / STUDY).is_file():
         study = read_study(path / STUDY)
-    elif path.suffix in (".yaml", ".yml"):
-        study = read_study(path)
+    elif (file := _study_file(given, path)) is not None:
+        study = read_study(file)
     else:
         study = StudyFile(
             name=path.stem if path.suffix == ".arch" else "study", title=given, base=((called(given), given),)
@@ -70,6 +72,31 @@ def select(given: str, choice: Choice) -> StudyFile:
     return _with_factors(study, choice)
 
 
+def _study_file(given: str, path: Path) -> Path | None:
+    """The study file that a path or a bare name means: of this folder, else a shipped one.
+
+    Raises:
+        ArchError: there is none of that path, but a shipped one of nearly that name.
+    """
+    if path.suffix in (".yaml", ".yml"):
+        if os.path.lexists(path):
+            return path
+        shipped = study_path(given)
+        if shipped is None and (near := suggest(path.stem, (p.stem for p in studies()))):
+            raise ArchError(f"there is no study {given}", help=f"{near} `archdsl specs` lists those that are shipped")
+        return shipped or path
+    if not _NAME.fullmatch(given) or os.path.lexists(path):
+        return None
+    shipped = study_path(given)
+    here = next((p for p in (Path(f"{given}.yaml"), Path(f"{given}.yml")) if p.is_file()), None)
+    if here is not None and shipped is not None and here.resolve() != shipped:
+        for hear in remarks:
+            hear(f"`{given}` is the file {here} of this folder, and not the shipped {listed(shipped)}")
+    if here is None and Path(f"{given}.arch").is_file():
+        return None
+    return here or shipped
+
+
 def _with_factors(study: StudyFile, choice: Choice) -> StudyFile:
     if not choice.without and not choice.into:
         return study
@@ -78,7 +105,7 @@ def _with_factors(study: StudyFile, choice: Choice) -> StudyFile:
     if choice.design not in (None, "one-out") and choice.without and choice.into:
         raise ArchError(f"--design {choice.design} with both --without and --with",
                         help="give the factors in a study file")  # fmt: skip
-    _, file = read(study.base[0][1], data=study.data, set=study.set)
+    _, _, file = next(bases(study))
     factors = [present(file, name) for name in choice.without] + [added(text) for text in choice.into]
     if len({f.name for f in (*study.factors, *factors)}) < len(study.factors) + len(factors):
         raise ArchError("one factor is given twice", help="name each ingredient once")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archdsl.errors import ArchError, Source, SpecError
-from archdsl.files import spec_path, specs
+from archdsl.files import listed, remarks, short, spec_path, spec_paths, specs, studies, study_path
 from archdsl.syntax.read import read_stdin, read_text
 
 if TYPE_CHECKING:
@@ -24,24 +24,71 @@ def locate(spec: str) -> Source:
     """The text that a spec means, named for messages.
 
     An existing file is read. What ends with ``.arch``, or has a path separator and neither space nor bracket, is the
-    path of a file or of a shipped spec. A single name may be a shipped spec's. Everything else is the text itself.
+    path of a file or of a shipped spec. A single name may be that of a file ``NAME.arch`` here, else a shipped spec's.
+    Everything else is the text itself.
 
     Raises:
-        ArchError: no such file, or one that cannot be read.
+        ArchError: no such file, or one that cannot be read; a name that is nearly a shipped spec's.
         SpecError: A104 or A401.
     """
     if spec == "-":
         return Source("<stdin>", read_stdin())
     if is_path(spec):
         return _file(spec)
-    if _NAME.fullmatch(spec):
-        shipped = spec_path(spec)
-        if shipped is not None and not _stands_alone(spec):
-            return Source(_shown(shipped), read_text(shipped))
+    if _NAME.fullmatch(spec) and not stands_alone(spec):
+        found = _named(spec)
+        if found is not None:
+            return Source(_shown(found), read_text(found))
+        _refuse_slip(spec)
     return Source("<spec>", spec)
 
 
-def _stands_alone(name: str) -> bool:
+def _named(name: str) -> Path | None:
+    """The file that a bare name means; which one is said where there are several."""
+    shipped = spec_paths(name)
+    here = Path(f"{name}.arch")
+    if here.is_file():
+        others = [p for p in shipped if p != here.resolve()]
+        _said(name, f"the file {here} of this folder", others)
+        return here
+    if shipped:
+        _said(name, listed(shipped[0]), shipped[1:])
+        return shipped[0]
+    return None
+
+
+def _said(name: str, taken: str, others: list[Path]) -> None:
+    if others:
+        more = " and ".join(listed(p) for p in others)
+        for hear in remarks:
+            hear(f"`{name}` is {taken}; `{short(others[0])}` is {more}" if short(others[0]) != name else
+                 f"`{name}` is {taken}, and not the shipped {more}")  # fmt: skip
+
+
+def _refuse_slip(name: str) -> None:
+    """Say that a name is nearly that of a shipped spec or study, if it is nearer to one than to a word."""
+    from archdsl.registry import entries
+    from archdsl.registry.synonyms import synonym
+
+    if study_path(name) is not None:
+        raise ArchError(
+            f"`{name}` is a study, not a spec", help=f"`archdsl ablate {name}` runs it; --dry-run says what it does"
+        )
+    words = {e.name for e in entries()}
+    if name in words or synonym(name.replace("-", ""), words):
+        return
+    files = {short(p) for p in (*specs(), *studies())}
+    near = get_close_matches(name, files, n=3, cutoff=0.75)
+    if near and _likeness(name, near[0]) > max((_likeness(name, w) for w in words), default=0.0):
+        raise ArchError(f"there is neither a spec nor a word `{name}`",
+                        help="did you mean " + " or ".join(f"`{n}`" for n in near) + "? `archdsl specs` lists them")  # fmt: skip
+
+
+def _likeness(a: str, b: str) -> float:
+    return SequenceMatcher(None, a, b).ratio()
+
+
+def stands_alone(name: str) -> bool:
     """Whether a name is a network by itself: `relu` is, but the families `vit` and `mobilenet` need their stages, so that
     the bare name can mean the shipped spec."""
     from archdsl.registry import defaults, find
@@ -82,18 +129,11 @@ def _near(path: Path) -> str:
         beside = [str(path.parent / n) for n in os.listdir(path.parent) if n.endswith(".arch")]
     except OSError:
         beside = []
-    known = beside + [_listed(p) for p in specs()]
+    known = beside + [listed(p) for p in specs()]
     near = get_close_matches(str(path), known, n=3, cutoff=0.6)
     if near:
         return "did you mean " + " or ".join(near) + "?"
     return "name a file, write the text itself in quotes, or give `-` for standard input"
-
-
-def _listed(path: Path) -> str:
-    """A shipped spec as a page says it, wherever the package lies."""
-    parts = path.parts
-    room = max(i for i, part in enumerate(parts) if part in ("specs", "_specs"))
-    return "/".join(("specs", *parts[room + 1 :]))
 
 
 def _shown(path: Path) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from archdsl.errors import ArchError
+from archdsl.lift.known import refuse_unknown
 from archdsl.lift.sources import named, shipped
 
 KINDS = Path(__file__).parent / "nets" / "kinds.py"
@@ -103,3 +104,30 @@ def test_a_missing_file(cli: Cli) -> None:
 
     assert main(["import", "nowhere.py:Net"]) == 2
     assert main(["import", "torchvision:resnet18", "-o", "/nowhere/x.arch"]) == 4
+
+
+REFUSED_AT_ONCE = {
+    "torchvision:fcn_resnet50": "is a segmentation network",
+    "torchvision:raft_large": "optical flow",
+    "torchvision:quantized_resnet18": "quantised",
+    "torchvision:resnet5": "has no classification network",
+}
+
+
+@pytest.mark.parametrize("name", REFUSED_AT_ONCE)
+def test_a_library_without_the_network_is_not_imported_to_say_no(name: str) -> None:
+    with pytest.raises(ArchError, match=REFUSED_AT_ONCE[name]):
+        refuse_unknown(named(name))
+
+
+@pytest.mark.parametrize("name", ["torchvision:resnet18", "torchvision:vit_b_16", "torchvision:swin_v2_t"])
+def test_a_library_with_the_network(name: str) -> None:
+    refuse_unknown(named(name))
+
+
+def test_timm_by_its_text() -> None:
+    for name in ("resnet50", "resnet50.a1_in1k", "tv_resnet34"):  # the last is an old name
+        refuse_unknown(named(f"timm:{name}"))
+    with pytest.raises(ArchError, match="timm has no network `resnet5x`") as caught:
+        refuse_unknown(named("timm:resnet5x"))
+    assert "`resnet50`" in caught.value.help

@@ -6,6 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from archdsl.emit.alive import drawing
+from archdsl.emit.layers import Attention
 from archdsl.emit.layers.drop import Cutout, DropBlock2d, DropPath, GaussianNoise, PhasedDropout
 from archdsl.emit.layers.nested import DropConnect
 from archdsl.errors import ArchError
@@ -194,3 +196,20 @@ def test_vectors_have_no_corruption() -> None:
     assert judge(net, table).images == 4
     with pytest.raises(ArchError, match="corrupts pictures"):
         judge(net, table, shift=Shift("rotate", 3))
+
+
+def test_dropout_of_attention_weights_is_alive_too() -> None:
+    """Off in eval mode, at its rate in train mode and under Monte Carlo dropout; the mean over draws is the whole value."""
+    torch.manual_seed(0)
+    layer = Attention(8, 2, drop=0.3).eval()
+    x = torch.randn(2, 5, 8)
+    with torch.no_grad():
+        whole = layer(x)
+        assert torch.equal(whole, layer(x))
+        with alive(layer) as count:
+            assert count == 1
+            drawn = torch.stack([layer(x) for _ in range(4000)])
+        assert torch.equal(whole, layer(x))
+    assert drawn[0].ne(drawn[1]).any()
+    assert torch.allclose(drawn.mean(0), whole, atol=0.05)
+    assert drawing(Attention(8, 2)) == []

@@ -1,13 +1,14 @@
 """What PyTorch's functions are in words: ``OPS`` has for each name of a function a Python function with the arguments
 of torch's own behind the steps, which adds words and gives a view (or several)."""
 
+from archdsl.lift.ops.chance import CHANCE
 from archdsl.lift.ops.joins import JOINS
 from archdsl.lift.ops.layers import LAYERS
 from archdsl.lift.ops.pointwise import POINTWISE
 from archdsl.lift.ops.pools import POOLS
 from archdsl.lift.ops.reshapes import RESHAPES
 
-OPS = {**LAYERS, **POINTWISE, **POOLS, **RESHAPES, **JOINS}
+OPS = {**LAYERS, **POINTWISE, **POOLS, **RESHAPES, **JOINS, **CHANCE}
 
 # torch.export gives operators of ATen; these take their arguments in another order than the functions.
 ATEN = {"batch_norm": "aten_batch_norm", "group_norm": "aten_group_norm"}

@@ -6,16 +6,20 @@ from collections.abc import Callable
 from typing import Any
 
 from archdsl.lift.modules import Param
+from archdsl.lift.ops.chance import Drawn, Masked, shifted, times
 from archdsl.lift.ops.pointwise import scaled
 from archdsl.lift.steps import Inexpressible, Steps
 from archdsl.lift.views import View
 
 
-def add(steps: Steps, a: Any, b: Any, alpha: float = 1) -> View:
+def add(steps: Steps, a: Any, b: Any, alpha: float = 1) -> Any:
     if alpha != 1:
         raise Inexpressible("a sum of which one part has a factor")
     if isinstance(a, Param) or not isinstance(a, View):
         a, b = b, a
+    if isinstance(a, Drawn) or isinstance(b, Drawn):
+        drawn, other = (a, b) if isinstance(a, Drawn) else (b, a)
+        return shifted(drawn, other)
     if isinstance(b, int | float):
         if b == 0:
             return a  # type: ignore[no-any-return]
@@ -35,9 +39,11 @@ def _position(steps: Steps, x: View, p: Param) -> View:
     return steps.view(steps.put("pos", at, sources={"embedding": p}))
 
 
-def mul(steps: Steps, a: Any, b: Any) -> View:
-    if isinstance(a, Param) or not isinstance(a, View):
+def mul(steps: Steps, a: Any, b: Any) -> Any:
+    if isinstance(a, int | float | Param):
         a, b = b, a
+    if isinstance(a, Drawn | Masked) or isinstance(b, Drawn | Masked):
+        return times(steps, a, b)
     if isinstance(b, Param | int | float):
         return scaled(steps, a, b)
     if a.shape == b.shape and a.dims == b.dims:
@@ -49,7 +55,9 @@ def mul(steps: Steps, a: Any, b: Any) -> View:
     return steps.view(steps.put("mul", steps.plain(a), steps.plain(b)))
 
 
-def div(steps: Steps, a: Any, b: Any) -> View:
+def div(steps: Steps, a: Any, b: Any) -> Any:
+    if isinstance(a, Drawn | Masked) and isinstance(b, int | float):
+        return times(steps, a, 1 / b)
     if not isinstance(b, int | float) or not isinstance(a, View):
         raise Inexpressible("a quotient of two values")
     return scaled(steps, a, 1 / b)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from archdsl.lift.modules import Param
+from archdsl.lift.ops.chance import stays_off
 from archdsl.lift.steps import Inexpressible, Steps
 from archdsl.lift.views import View, whole
 
@@ -95,6 +96,10 @@ def batch_norm(
     steps: Steps, x: View, running_mean: Param | None, running_var: Param | None, weight: Param | None = None,
     bias: Param | None = None, training: bool = False, momentum: float | None = 0.1, eps: float = 1e-5,
 ) -> View:  # fmt: skip
+    if training and not steps.training:
+        raise Inexpressible("batch normalisation by the statistics of the batch in eval mode too")
+    if steps.training and not training:
+        raise Inexpressible("batch normalisation that keeps to its running statistics (frozen); `bn` uses the batch's")
     if running_mean is None or running_var is None:
         raise Inexpressible("batch normalisation without running statistics")
     if momentum is None:
@@ -154,16 +159,17 @@ def instance_norm(steps: Steps, x: View, weight: Param | None, bias: Param | Non
 
 
 def attention(
-    steps: Steps, q: View, k: View, v: View, heads: int, weights: dict[str, Param | None], other: str,
-    key_padding_mask: object = None, need_weights: bool = True, attn_mask: object = None, **more: object,
+    steps: Steps, q: View, k: View, v: View, heads: int, weights: dict[str, Param | None], other: str, drop: float,
+    training: bool, key_padding_mask: object = None, need_weights: bool = True, attn_mask: object = None, **more: object,
 ) -> tuple[View, None]:  # fmt: skip
     if not (q == k == v):
         raise Inexpressible("attention to another value than its own; `attention` is self-attention")
     if other or key_padding_mask is not None or attn_mask is not None:
         raise Inexpressible(f"attention with {other or 'a mask'}")
+    drop = drop if stays_off(steps, training) else 0.0
     at = steps.plain(q)
-    return steps.view(steps.put("attention", at, sources=weights, heads=heads,
-                                bias=weights["in_proj_bias"] is not None)), None  # fmt: skip
+    return steps.view(steps.put("attention", at, sources=weights, heads=heads, bias=weights["in_proj_bias"] is not None,
+                                drop=drop)), None  # fmt: skip
 
 
 def refuse(steps: Steps, x: View, reason: str) -> View:

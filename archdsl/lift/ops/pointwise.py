@@ -56,20 +56,6 @@ def softmax(steps: Steps, x: View, dim: int = -1, *more: object, **other: object
     return steps.changed(x, "softmax")
 
 
-def dropout(steps: Steps, x: View, p: float = 0.5, training: bool = False, inplace: bool = False) -> View:
-    return steps.changed(x, "drop", p=float(p)) if p else x
-
-
-def dropout2d(steps: Steps, x: View, p: float = 0.5, training: bool = False, inplace: bool = False) -> View:
-    return steps.view(steps.put("spatial", steps.plain(x), p=float(p))) if p else x
-
-
-def stochastic_depth(steps: Steps, x: View, p: float, mode: str = "row", training: bool = False) -> View:
-    if mode != "row":
-        raise Inexpressible("stochastic depth of a whole batch at once; `droppath` draws for each example")
-    return steps.changed(x, "droppath", p=float(p)) if p else x
-
-
 def same(steps: Steps, x: Any, *more: object, **other: object) -> Any:
     return x
 
@@ -85,12 +71,11 @@ def scaled(steps: Steps, x: View, factor: Param | float) -> View:
     return replace(x, step=steps.put("scale", x.step, sources={"weight": factor}))
 
 
+SAME = ("contiguous", "clone", "detach", "alias", "lift_fresh_copy", "to", "float", "type_as", "_to_copy")
+
 POINTWISE: dict[str, Callable[..., Any]] = {
     **{w: _act(w) for w in ("relu", "relu6", "selu", "silu", "mish", "hardswish", "hardsigmoid", "sigmoid", "tanh")},
-    **{
-        f.__name__: f
-        for f in (hardtanh, clamp, leaky_relu, elu, gelu, prelu, softmax, dropout, dropout2d, stochastic_depth, same)
-    },
-    **dict.fromkeys(("contiguous", "clone", "detach", "alias", "lift_fresh_copy"), same),
+    **{f.__name__: f for f in (hardtanh, clamp, leaky_relu, elu, gelu, prelu, softmax, same)},
+    **dict.fromkeys(SAME, same),
     "softplus": lambda steps, x, *more: steps.changed(x, "softplus"),
 }

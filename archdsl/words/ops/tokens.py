@@ -6,7 +6,7 @@ from math import isqrt
 
 from archdsl.ir.layer import GLOBAL, Layer, Misfit, words
 from archdsl.registry import op
-from archdsl.registry.types import Channels, Count, Shape, Size, Whole
+from archdsl.registry.types import Channels, Count, Rate, Shape, Size, Whole
 from archdsl.words.ops.conv import convolution
 from archdsl.words.ops.shapes import image
 
@@ -71,12 +71,13 @@ def take(x: Shape, i: Whole = 0) -> Layer:
 
 
 @op("patch(8, 64) tokens attention(4)", "patch(8, 64) tokens add(id | ln attention(4, bias=false))",
+    "patch(8, 64) tokens attention(4, drop=0.1)",
     paper="Vaswani et al. 2017, Attention is all you need, arXiv:1706.03762", traits="weighted attention")  # fmt: skip
-def attention(x: Shape, heads: Count = 8, bias: bool = True) -> Layer:
+def attention(x: Shape, heads: Count = 8, bias: bool = True, drop: Rate = 0.0) -> Layer:
     """Multi-head self-attention: each token becomes a mean over all, weighted by softmax(q·k/√(width/heads)).
 
-    Weights as in `torch.nn.MultiheadAttention`. The products of queries with keys and of weights with values count into
-    the MACs.
+    Weights as in `torch.nn.MultiheadAttention`. `drop` is the rate of dropout on the attention weights while training. The
+    products of queries with keys and of weights with values count into the MACs.
     """
     n, d = _tokens(x, "attention")
     if d % heads:
@@ -87,5 +88,5 @@ def attention(x: Shape, heads: Count = 8, bias: bool = True) -> Layer:
         weights = {k: s for k, s in weights.items() if not k.endswith("bias")}
     return Layer(
         out=x, weights=weights, macs=4 * n * d * d + 2 * n * n * d, window=GLOBAL,
-        module=lambda nn: nn.Attention(d, heads, **({} if bias else {"bias": False})),
+        module=lambda nn: nn.Attention(d, heads, **({} if bias else {"bias": False}), **({"drop": drop} if drop else {})),
     )  # fmt: skip

@@ -1,0 +1,124 @@
+"""Shipped specs and studies are found in any folder, listed, and told from files of the same name."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from archdsl import files
+from archdsl.api import load
+from archdsl.cli.main import main
+from archdsl.cli.specs import shipped
+from archdsl.errors import ArchError
+from archdsl.study.arms import arms_of
+from archdsl.study.file import read_study
+from archdsl.study.plan import cells
+from archdsl.study.select import Choice, folder_of, select
+from tests.conftest import REPO
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("command", [
+    ["params", "vgg11"], ["params", "imagenet/vgg11"], ["params", "specs/imagenet/vgg11.arch"], ["check", "resnet50"],
+    ["check", "depth-grid"], ["check", "specs/studies/depth-grid.yaml"], ["show", "resnet50"], ["draw", "vgg11"],
+    ["diff", "vgg11", "vgg11_bn"], ["export", "lenet5", "net.py"], ["fmt", "--check", "resnet50"],
+    ["ablate", "depth-grid", "--dry-run"], ["ablate", "depth-grid.yaml", "--dry-run"],
+    ["ablate", "specs/studies/depth-grid.yaml", "--dry-run"], ["ablate", "vgg-res", "--out", "res", "--dry-run"],
+    ["report", "ingredients"],
+], ids=" ".join)  # fmt: skip
+def test_from_any_folder(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(command) == 0, capsys.readouterr().err
+
+
+def test_the_python_surface() -> None:
+    assert load("resnet50").cost.params == 25_557_032
+    assert load("lenet5").cost.params == 61_706
+
+
+def test_the_list(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each name finds the file beside it, and what the heads say is true."""
+    found = shipped()
+    assert len({s.name for s in found}) == len(found)
+    for one in found:
+        path = (files.study_path if one.kind == "study" else files.spec_path)(one.name)
+        assert path == REPO / one.path
+        assert one.about
+        if one.kind == "spec" and not one.name.startswith(("nasnet", "airbench")):
+            assert one.params is not None
+    small = [s for s in found if s.kind == "spec" and (s.params or 0) < 500_000]
+    assert all(load(s.name).cost.params == s.params for s in small)
+    assert main(["specs", "VGG", "--format", "json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert {"vgg", "vgg11", "vgg19_bn"} <= {s["name"] for s in listed}
+    assert next(s for s in listed if s["name"] == "vgg11")["parity"] == "torchvision.vgg11"
+    assert main(["specs", "resnet"]) == 0
+    assert "25,557,032  torchvision.resnet50" in capsys.readouterr().out
+    assert main(["specs", "no-such-net"]) == 2
+
+
+@pytest.mark.parametrize(("command", "meant"), [
+    (["params", "resnet51"], "`resnet50`"), (["check", "vgg_11"], "`vgg11`"), (["ablate", "depth-gird"], "`depth-grid`"),
+    (["report", "ingredient.yaml"], "`ingredients`"), (["params", "depth-grid"], "archdsl ablate depth-grid"),
+    (["draw", "imagenet/resnet5.arch"], "specs/imagenet/resnet50.arch"),
+])  # fmt: skip
+def test_slips(command: list[str], meant: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(command) == 2
+    assert meant in capsys.readouterr().err
+
+
+def test_words_stay_words(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["params", "reluu"]) == 2
+    assert "unknown word `reluu`" in capsys.readouterr().err
+    assert main(["params", "relu", "--input", "3x8x8", "--classes", "3"]) in (0, 2)
+    with pytest.raises(ArchError, match="needs its stages"):
+        load("lenet")
+
+
+def test_a_name_of_two_shipped_specs_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["params", "resnet18", "--format", "csv"]) == 0
+    out, err = capsys.readouterr()
+    assert "11172810" in out
+    assert err == "note: `resnet18` is specs/resnet18.arch; `imagenet/resnet18` is specs/imagenet/resnet18.arch\n"
+
+
+def test_a_file_of_this_folder_goes_first(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (elsewhere / "resnet50.arch").write_text("input 3x8x8\nclasses 2\nnet gap linear(classes)\n")
+    assert main(["params", "resnet50", "--format", "csv"]) == 0
+    out, err = capsys.readouterr()
+    assert ",8," in out
+    assert (
+        "`resnet50` is the file resnet50.arch of this folder, and not the shipped specs/imagenet/resnet50.arch" in err
+    )
+    text = "study: mine\nbase: 'conv(4) {a: relu | } gap linear(classes)'\ndata: fashion-mini\nseeds: 1\n"
+    (elsewhere / "depth-grid.yaml").write_text(text)
+    assert main(["ablate", "depth-grid", "--dry-run"]) == 0
+    out, err = capsys.readouterr()
+    assert "mine" in out
+    assert "and not the shipped specs/studies/depth-grid.yaml" in err
+
+
+def test_a_study_is_the_same_one_from_everywhere(elsewhere: Path) -> None:
+    """Its folder and its runs do not depend on how it was named, nor on files of the folder that the command is called in."""
+    (elsewhere / "vgg-res.arch").write_text("net gap linear(classes)\n")
+    path = REPO / "specs" / "studies" / "ingredients.yaml"
+    by_name, by_path = select("ingredients", Choice(seeds=1)), select(str(path), Choice(seeds=1))
+    assert folder_of(by_name, Path("runs")) == folder_of(by_path, Path("runs"))
+    assert [c.key for c in cells(arms_of(by_name), (0,))] == [c.key for c in cells(arms_of(by_path), (0,))]
+
+
+def test_a_base_by_name_is_the_shipped_one_wherever_the_command_is_called(elsewhere: Path) -> None:
+    (elsewhere / "resnet20.arch").write_text("net gap linear(classes)\ndata fashion-mini\n")
+    folder = elsewhere / "studies"
+    folder.mkdir()
+    (folder / "s.yaml").write_text("base: [resnet20, plain20]\n")
+    found = arms_of(read_study(folder / "s.yaml"))
+    assert [a.spec.cost.params for a in found.arms] == [272_186, 269_434]
+    (folder / "resnet20.arch").write_text("net gap linear(classes)\ndata fashion-mini\n")
+    assert arms_of(read_study(folder / "s.yaml")).arms[0].spec.cost.params < 100
