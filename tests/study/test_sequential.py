@@ -94,7 +94,7 @@ def test_a_difference_that_is_not_finite_is_refused() -> None:
     st.integers(0, 9),
 )
 def test_interval_p_and_verdict_agree(family: dict[str, list[float]], same: float | None, size: int) -> None:
-    for verdict in verdicts(family, same=same, size=size).values():
+    for name, verdict in verdicts(family, same=same, size=size).items():
         decided = verdict.decision in ("better", "worse")
         assert decided == (verdict.p <= 0.05) or verdict.decision == "same"
         inside = verdict.low is not None and verdict.high is not None and verdict.low < 0 < verdict.high
@@ -103,12 +103,15 @@ def test_interval_p_and_verdict_agree(family: dict[str, list[float]], same: floa
         if not unbounded and not zero:
             assert decided != inside or verdict.decision == "same" or verdict.low == 0.0 or verdict.high == 0.0
         if decided:
-            assert (verdict.evidence.delta > 0) == (verdict.decision == "better")
+            assert (evidence(family[name])[(verdict.decided or 0) - 1].delta > 0) == (verdict.decision == "better")
         if verdict.decision == "same":
             assert same is not None
             assert verdict.low is not None
             assert verdict.high is not None
-            assert -same <= verdict.low <= verdict.high <= same
+            first = evidence(family[name])[(verdict.decided or 0) - 1]
+            half = half_width(first.n, first.sd or 0.0, 0.05 / max(size, len(family)))
+            assert half is not None
+            assert abs(first.delta) + half <= same
         assert (verdict.decided is None) == (verdict.decision == "open")
 
 

@@ -50,7 +50,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The answer to one comparison of a family.
+    """The answer to one comparison of a family; ``evidence`` is that of all its differences.
 
     ``p`` is adjusted by Holm over the family, ``low`` to ``high`` is simultaneous over it (Bonferroni) and leaves out 0
     exactly where ``p`` is at most alpha; None where the interval is unbounded. ``decided`` is the number of differences
@@ -141,8 +141,8 @@ def verdicts(
 ) -> dict[str, Verdict]:  # fmt: skip
     """The verdict on each comparison of a family, from its differences in the order of the seeds.
 
-    A comparison that is decided stays decided: its later differences, if there are any, are not looked at. The answer
-    depends on the differences alone, not on the order in which runs came in.
+    A comparison that is decided stays decided; later differences still narrow its interval. The answer depends on the
+    differences alone, not on the order in which runs came in.
 
     Args:
         family: name → differences to the reference; greater is better.
@@ -159,10 +159,7 @@ def verdicts(
     planned, last = max(size or 0, len(family)), dict[str, Evidence]()
     decided: dict[str, tuple[Decision, int]] = {}
     for n in range(max(map(len, family.values()), default=0)):
-        going = [name for name in records if name not in decided and n < len(family[name])]
-        if not going:
-            continue
-        last |= {name: records[name].add(family[name][n]) for name in going}
+        last |= {name: record.add(family[name][n]) for name, record in records.items() if n < len(family[name])}
         adjusted = dict(zip(last, _adjusted([e.p for e in last.values()], planned), strict=True))
         for name, e in last.items():
             if name in decided:
@@ -178,7 +175,9 @@ def verdicts(
         decision, when = decided.get(name, (OPEN, None))
         low, high = _bounds(e, alpha / planned, prior)
         if p <= alpha and low is not None and high is not None and low <= 0 <= high:
-            low, high = (0.0, high) if e.delta > 0 else (low, 0.0)  # Holm's decision comes before Bonferroni's interval
+            low, high = (
+                (0.0, high) if decision == "better" or e.delta > 0 else (low, 0.0)
+            )  # Holm's decision comes before Bonferroni's interval
         found[name] = Verdict(decision, e, p, symmetric, low, high, when)
     return found
 
