@@ -1,0 +1,222 @@
+"""Results of any tool, as tables: which rows belong to which arm and pair, and the metric of each. Nothing is guessed: what
+cannot be read exactly is refused with its row and its column.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from archdsl.errors import ArchError, EnvError, suggest
+from archdsl.words.data.heads import arrow
+
+KINDS = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
+NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which column names the arm, which the pair (the seed, the fold, the run), and which holds the metric."""
+
+    arm: str
+    pair: str
+    metric: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measurements:
+    """Arm → pair → value, arms in the order of the table; ``order`` holds every pair in the order in which they count."""
+
+    arms: Mapping[str, Mapping[str, float]]
+    order: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def read(path: str, columns: Columns, kind: str | None = None) -> Measurements:
+    """The measurements in a file, or on standard input (``-``); ``kind`` is csv, tsv, jsonl or parquet.
+
+    Raises:
+        ArchError: a column, a cell or a row that cannot be taken; with its row and its column.
+        EnvError: the file cannot be read.
+    """
+    arms: dict[str, dict[str, float]] = {}
+    rows: dict[tuple[str, str], int] = {}
+    percent: dict[bool, int] = {}
+    number = 0
+    for number, row in enumerate(_rows(path, columns, kind or _kind(path)), 1):
+        arm, pair = (_name(row[c], number, c) for c in (columns.arm, columns.pair))
+        value, per_cent = _value(row[columns.metric], number, columns.metric)
+        percent.setdefault(per_cent, number)
+        first = rows.setdefault((arm, pair), number)
+        if first != number:
+            raise ArchError(f"rows {first} and {number} both have {columns.arm} `{arm}` and {columns.pair} `{pair}`",
+                            help="keep one of them: a run counts once")  # fmt: skip
+        arms.setdefault(arm, {})[pair] = value
+    if len(percent) == 2:
+        raise ArchError(f"column `{columns.metric}` has a percent sign in row {percent[True]} and none in row {percent[False]}",
+                        help="write all values in one form")  # fmt: skip
+    if not arms:
+        raise ArchError(f"{path} has no row", help="a row for each run: its arm, its pair and its metric")
+    order, said = _order({pair: None for _, pair in rows})
+    return Measurements(arms, order, (f"{number:,} rows, {len(arms)} arms, {len(order)} pairs {said}",))
+
+
+def paired(
+    found: Measurements, reference: str, *, drop: bool = False
+) -> tuple[dict[str, list[float]], tuple[str, ...]]:
+    """Differences of every other arm to the reference, pair by pair in their order, and what is said about pairs that
+    are not there. An arm may end early; with ``drop``, it may also lack pairs in between.
+
+    Raises:
+        ArchError: no such arm, no other arm, a pair in between that one side lacks.
+    """
+    if reference not in found.arms:
+        raise ArchError(f"no row belongs to the reference `{reference}`",
+                        help=suggest(reference, found.arms) or f"the arms are {_listed(found.arms)}")  # fmt: skip
+    base, others = found.arms[reference], [a for a in found.arms if a != reference]
+    if not others:
+        raise ArchError(f"`{reference}` is the only arm: nothing is compared", help="rows of a second arm are needed")
+    deltas: dict[str, list[float]] = {}
+    notes: list[str] = []
+    for arm in others:
+        values = found.arms[arm]
+        both = [pair for pair in found.order if pair in base and pair in values]
+        last = found.order.index(both[-1]) if both else -1
+        holes = [pair for pair in found.order[: last + 1] if pair not in base or pair not in values]
+        if holes and not drop:
+            lacking = reference if holes[0] not in base else arm
+            many = f" ({len(holes)} such pairs of `{arm}`)" if len(holes) > 1 else ""
+            raise ArchError(f"`{lacking}` has no row for pair `{holes[0]}`{many}",
+                            help="a failed run is a result: add it with the worst value; or give --missing drop")  # fmt: skip
+        late = len(values.keys() | base.keys()) - len(both) - len(holes)
+        if holes:
+            notes.append(f"{arm}: pairs {_listed(holes)} are left out, as one side lacks them")
+        if late:
+            notes.append(f"{arm}: compared over its first {len(both)} pairs; {late} later ones are on one side only")
+        deltas[arm] = [values[pair] - base[pair] for pair in both]
+    return deltas, tuple(notes)
+
+
+def _kind(path: str) -> str:
+    if path == "-":
+        return "csv"
+    kind = KINDS.get(Path(path).suffix.lower())
+    if kind is None:
+        raise ArchError(
+            f"{path} does not say by its ending what it is", help=f"--from csv, or one of {', '.join(KINDS)}"
+        )
+    return kind
+
+
+def _rows(path: str, columns: Columns, kind: str) -> Iterator[Mapping[str, Any]]:
+    wanted = (columns.arm, columns.pair, columns.metric)
+    try:
+        if kind == "parquet":
+            yield from _parquet(path, wanted)
+            return
+        text = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+        lines = io.StringIO(text.decode("utf-8-sig"), newline="")
+    except OSError as error:
+        raise EnvError(f"{path} cannot be read: {error.strerror or error}", help="give a file with results") from error
+    except UnicodeDecodeError as error:
+        raise ArchError(f"{path} is not text in UTF-8 ({error.reason})", help="save it as UTF-8") from error
+    yield from (_jsonl(lines, wanted) if kind == "jsonl" else _separated(lines, wanted, kind))
+
+
+def _separated(lines: Iterable[str], wanted: tuple[str, ...], kind: str) -> Iterator[Mapping[str, Any]]:
+    reader = csv.reader(lines, delimiter="\t" if kind == "tsv" else ",", strict=True)
+    try:
+        names = [name.strip() for name in next(reader, [])]
+        places = _places(names, wanted)
+        number = 0
+        for row in reader:
+            if not row:
+                continue
+            number += 1
+            if len(row) != len(names):
+                raise ArchError(f"row {number} has {len(row)} cells, the header has {len(names)}",
+                                help="rows count from 1 after the header; a cell with a comma in it needs quotes")  # fmt: skip
+            yield {name: row[place] for name, place in places.items()}
+    except csv.Error as error:
+        raise ArchError(f"line {reader.line_num} is not {kind} ({error})", help="quotes must be closed") from error
+
+
+def _jsonl(lines: Iterable[str], wanted: tuple[str, ...]) -> Iterator[Mapping[str, Any]]:
+    for number, line in enumerate((text for text in lines if text.strip()), 1):
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise ArchError(f"row {number} is not JSON ({error})", help="one object a line") from error
+        if not isinstance(row, dict):
+            raise ArchError(
+                f"row {number} is not an object", help='one object a line: {"model": "a", "seed": 0, "acc": 0.9}'
+            )
+        _places(list(row), wanted, f" in row {number}")
+        yield {name: row[name] for name in wanted}
+
+
+def _parquet(path: str, wanted: tuple[str, ...]) -> Iterator[Mapping[str, Any]]:
+    parquet = arrow("parquet", Path(path))
+    try:
+        with parquet.ParquetFile(path) as file:
+            _places(list(file.schema_arrow.names), wanted)
+            for batch in file.iter_batches(columns=list(dict.fromkeys(wanted))):
+                yield from batch.to_pylist()
+    except (ValueError, TypeError) as error:  # arrow's own errors are of these kinds
+        raise ArchError(f"{path} is not a Parquet file ({error})", help="replace it by a good copy") from error
+
+
+def _places(names: list[str], wanted: tuple[str, ...], where: str = "") -> dict[str, int]:
+    for name in wanted:
+        if names.count(name) != 1:
+            what = "two columns" if name in names else "no column"
+            near = suggest(name, names) or f"the columns are {_listed(names)}"
+            raise ArchError(f"there {'are' if name in names else 'is'} {what} `{name}`{where}", help=near)
+    return {name: names.index(name) for name in wanted}
+
+
+def _name(cell: Any, row: int, column: str) -> str:
+    text = cell.strip() if isinstance(cell, str) else "" if cell is None else str(cell)
+    if isinstance(cell, list | dict) or not text:
+        raise ArchError(f"row {row}, column `{column}`: {'nothing' if not text else 'not a name'}",
+                        help="rows count from 1; complete the row or take it out")  # fmt: skip
+    return text
+
+
+def _value(cell: Any, row: int, column: str) -> tuple[float, bool]:
+    """A metric, and whether it was written with a percent sign (which divides it by 100)."""
+    if isinstance(cell, int | float) and not isinstance(cell, bool):
+        text = repr(cell)
+    else:
+        text = cell.strip() if isinstance(cell, str) else "" if cell is None else str(cell)
+    per_cent = text.endswith("%")
+    if _NUMBER.fullmatch(text.removesuffix("%").rstrip()):
+        value = float(text.removesuffix("%"))
+        if abs(value) < float("inf"):
+            return (value / 100 if per_cent else value), per_cent
+    help = "rows count from 1; a run that failed needs a value too, such as the accuracy of chance"
+    if re.fullmatch(r"[+-]?[0-9]+,[0-9]+ *%?", text):
+        help = "write decimals with a point"
+    raise ArchError(
+        f"row {row}, column `{column}`: {f'`{text[:40]}` is not a finite number' if text else 'nothing'}", help=help
+    )
+
+
+def _order(pairs: Mapping[str, None]) -> tuple[tuple[str, ...], str]:
+    if all(_WHOLE.fullmatch(pair) for pair in pairs):
+        return tuple(sorted(pairs, key=lambda pair: (int(pair), pair))), "by their numbers"
+    return tuple(pairs), "in the order of the table"
+
+
+def _listed(names: Iterable[str]) -> str:
+    known = list(names)
+    return ", ".join(known[:NAMED]) + (f" and {len(known) - NAMED} more" if len(known) > NAMED else "")

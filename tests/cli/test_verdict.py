@@ -1,0 +1,189 @@
+"""``archdsl verdict``: tables of other tools, decided; and tables with planted faults, each refused with its place."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import random
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from tests.cli.conftest import Done, Run
+
+GOOD = [("base", 0.90), ("new", 0.92), ("worse", 0.85), ("equal", 0.90)]
+
+
+def rows(pairs: int = 12) -> list[dict[str, Any]]:
+    draw = random.Random(4)
+    return [
+        {"model": arm, "seed": seed, "acc": round(mean + 0.002 * draw.gauss(0, 1), 5)}
+        for arm, mean in GOOD
+        for seed in range(pairs)
+    ]
+
+
+def as_csv(table: list[dict[str, Any]], mark: str = ",") -> str:
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(table[0]), delimiter=mark)
+    writer.writeheader()
+    writer.writerows(table)
+    return out.getvalue()
+
+
+Verdict = Callable[..., Done]
+
+
+@pytest.fixture
+def verdict(run: Run, monkeypatch: pytest.MonkeyPatch) -> Verdict:
+    """`archdsl verdict` with the columns of `rows`; a table may come on standard input."""
+
+    def call(*args: str, stdin: str = "") -> Done:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode()), encoding="utf-8"))
+        return run("verdict", *args, "--arm", "model", "--pair", "seed", "--metric", "acc")
+
+    return call
+
+
+def decisions(text: str) -> dict[str, str]:
+    return {arm["arm"]: arm["verdict"] for arm in json.loads(text)["arms"]}
+
+
+@pytest.mark.parametrize("form", ["csv", "tsv", "jsonl", "parquet", "stdin", "shuffled", "percent"])
+def test_the_same_numbers_have_the_same_verdict_in_every_form(verdict: Verdict, tmp_path: Path, form: str) -> None:
+    table = rows()
+    if form == "shuffled":
+        random.Random(1).shuffle(table)
+        table.sort(key=lambda row: row["model"] != "base")
+    if form == "percent":
+        table = [{**row, "acc": f"{100 * row['acc']:.3f} %"} for row in table]
+    path, stdin = tmp_path / f"t.{form if form in ('tsv', 'jsonl', 'parquet') else 'csv'}", ""
+    if form == "jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in table))
+    elif form == "parquet":
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(table), path)
+    elif form == "stdin":
+        stdin = as_csv(table)
+    else:
+        path.write_text(as_csv(table, "\t" if form == "tsv" else ","))
+    done = verdict(
+        "-" if stdin else str(path), "--reference", "base", "--same", "0.01", "--format", "json", stdin=stdin
+    )
+    assert done.code == 0
+    assert decisions(done.out) == {"new": "better", "worse": "worse", "equal": "same"}
+
+
+@pytest.mark.parametrize(
+    ("claim", "code"),
+    [
+        ("new better than base", 0),
+        ("new worse than base", 6),
+        ("worse worse than base", 0),
+        ("equal better than base", 3),
+        ("equal same as base", 3),  # without --same nothing is the same
+        ("new same as base", 6),
+    ],
+)
+def test_a_claim_is_an_exit_code(verdict: Verdict, claim: str, code: int) -> None:
+    assert verdict("-", "--claim", claim, stdin=as_csv(rows())).code == code
+
+
+def test_a_lower_metric_is_better_where_it_is_said(verdict: Verdict) -> None:
+    done = verdict("-", "--reference", "base", "--lower", "--format", "json", stdin=as_csv(rows()))
+    found = {arm["arm"]: arm for arm in json.loads(done.out)["arms"]}
+    assert (found["new"]["verdict"], found["worse"]["verdict"]) == ("worse", "better")
+    assert found["new"]["delta"] == pytest.approx(0.02, abs=0.002)
+    assert found["new"]["low"] < found["new"]["delta"] < found["new"]["high"]
+
+
+def test_an_arm_may_end_early_and_it_is_said(verdict: Verdict) -> None:
+    table = [row for row in rows() if row["model"] != "worse" or row["seed"] < 7]
+    done = verdict("-", "--reference", "base", stdin=as_csv(table))
+    assert done.code == 0
+    assert "worse: compared over its first 7 pairs; 5 later ones are on one side only" in done.out
+
+
+def changed(row: int, **cells: Any) -> list[dict[str, Any]]:
+    table = rows()
+    table[row] = {**table[row], **cells}
+    return table
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        (changed(14, acc="n/a"), "row 15, column `acc`: `n/a` is not a finite number"),
+        (changed(14, acc="nan"), "row 15, column `acc`: `nan` is not a finite number"),
+        (changed(14, acc=""), "row 15, column `acc`: nothing"),
+        (changed(14, acc="inf"), "row 15, column `acc`: `inf` is not a finite number"),
+        (changed(14, acc="1e999"), "row 15, column `acc`: `1e999` is not a finite number"),
+        (changed(14, acc="0,93"), "write decimals with a point"),
+        (changed(14, acc="9_3"), "row 15, column `acc`: `9_3` is not a finite number"),
+        (changed(14, acc="92 %"), "has a percent sign in row 15 and none in row 1"),
+        (changed(14, seed=3), "rows 15 and 16 both have model `new` and seed `3`"),
+        (changed(14, seed=""), "row 15, column `seed`: nothing"),
+        (rows()[:14] + rows()[15:], "`new` has no row for pair `2`"),
+        (rows()[:2] + rows()[3:], "`base` has no row for pair `2`"),
+        (rows()[:12], "`base` is the only arm"),
+        (rows()[12:], "no row belongs to the reference `base`"),
+    ],
+)
+def test_a_faulty_table_is_refused_with_its_place(verdict: Verdict, table: list[dict[str, Any]], words: str) -> None:
+    done = verdict("-", "--reference", "base", stdin=as_csv(table))
+    assert done.code == 2
+    assert words in done.err
+    assert done.out == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "there is no column `model`"),
+        ("model,seed,acc\n", "has no row"),
+        ("model,seed,acc,acc\nbase,0,1,1\n", "two columns `acc`"),
+        ("model,seed,accuracy\nbase,0,1\n", "there is no column `acc`"),
+        ("model,seed,acc\nbase,0\n", "row 1 has 2 cells, the header has 3"),
+        ('model,seed,acc\nbase,0,"1\n', "is not csv"),
+    ],
+)
+def test_what_is_no_table_is_refused(verdict: Verdict, text: str, words: str) -> None:
+    done = verdict("-", "--reference", "base", stdin=text)
+    assert done.code == 2
+    assert words in done.err
+
+
+def test_one_pair_and_constant_results_stay_open(verdict: Verdict) -> None:
+    one = [row for row in rows() if row["seed"] == 0]
+    done = verdict("-", "--reference", "base", "--format", "json", stdin=as_csv(one))
+    assert set(decisions(done.out).values()) == {"open"}
+    constant = [{**row, "acc": 0.5} for row in rows()]
+    done = verdict("-", "--reference", "base", "--format", "json", stdin=as_csv(constant))
+    assert set(decisions(done.out).values()) == {"open"}
+
+
+def test_options_that_contradict_each_other_are_refused(verdict: Verdict) -> None:
+    text = as_csv(rows())
+    for args, words in (
+        ([], "no reference is given"),
+        (["--reference", "new", "--claim", "worse better than base"], "--reference says `new`"),
+        (["--claim", "new beats base"], "has another form"),
+        (["--claim", "none better than base"], "names the arm `none`"),
+        (["--reference", "base", "--alpha", "5"], "is not a rate"),
+        (["--reference", "base", "--same", "-1"], "is not a size"),
+    ):
+        done = verdict("-", *args, stdin=text)
+        assert done.code == 2
+        assert words in done.err
+
+
+def test_a_margin_in_per_cent_of_a_metric_in_per_cent_is_refused(verdict: Verdict) -> None:
+    table = [{**row, "acc": 100 * row["acc"]} for row in rows()]
+    done = verdict("-", "--reference", "base", "--same", "0.5%", stdin=as_csv(table))
+    assert done.code == 2
+    assert "--same 0.5" in done.err
