@@ -54,7 +54,7 @@ def test_results_are_counted_and_shown(matrix: ModuleType, tmp_path: Path, monke
     assert "| 3.12.1 | 2.14.1 | 0.29.1 | 2.4.6 | 13.0 | 1 | 2 | 1 | 11 | 2026-11-28 |" in page
     assert "- newest: `tests.a::test_4`" in page
     head, rule, *rows = (line for line in page.splitlines() if line.startswith("|"))
-    assert {line.count("|") for line in (head, rule, *rows)} == {11}
+    assert {line.count("|") for line in (head, rule, *rows)} == {12}
 
 
 def test_the_page_shows_the_data(matrix: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -176,6 +176,28 @@ def test_signals(number: int, code: int) -> None:
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_the_parent_ignores_stays_ignored(number: int) -> None:
+    """As in a script's `archdsl train S &`, where the shell ignores SIGINT for it."""
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        process = subprocess.Popen(
+            [*START, "params", "-"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=ENV,
+            text=True,
+        )
+    finally:
+        signal.signal(number, before)
+    time.sleep(1.5)  # it waits for its input
+    process.send_signal(number)
+    out, err = process.communicate("conv(4) gap linear(10)\ndata fashion-mini\n", timeout=30)
+    assert process.returncode == 0, err
+    assert "linear" in out
+
+
 def test_strange_arguments_stay_text(cli: Cli, tmp_path: Path) -> None:
     for text in (
         "$(touch x)",

@@ -171,6 +171,18 @@ def test_a_signal_ends_the_run_with_its_weights(tmp_path: Path, number: signal.S
     assert signal.getsignal(number) == before
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_was_ignored_before_stays_ignored(tmp_path: Path, number: signal.Signals) -> None:
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        run = fit(small_net(), experiment(TrainSettings(epochs=1, batch=64)), out=tmp_path,
+                  listen=lambda event: os.kill(os.getpid(), number))  # fmt: skip
+        assert signal.getsignal(number) is signal.SIG_IGN
+    finally:
+        signal.signal(number, before)
+    assert run.result["status"] == "finished"
+
+
 def test_a_run_that_diverges_has_null_for_nan(tmp_path: Path) -> None:
     run = fit(small_net(), experiment(TrainSettings(Sgd(1e38, 0.9, False), epochs=2, batch=64)), out=tmp_path)
     assert run.result["status"] == "diverged"
