@@ -86,6 +86,9 @@ def test_a_test_part_without_labels_leaves_its_place_to_the_validation_part(tmp_
         (("pets/cat", "pets/dog", "wild/fox", "wild/wolf"), "no pictures, but folders (cat, dog)", 'train="."'),
         (("train/pets/cat", "train/pets/dog", "train/fox", "test/fox", "test/pets"), "no pictures, but folders (cat, dog)",
          'train="train"'),
+        (("cat/train", "cat/test", "dog/train", "dog/test"), "cat holds parts of a set, not pictures: test, train",
+         "if it is a class"),
+        (("train/images/cat", "train/images/dog", "test/images/cat"), "no pictures, but folders (cat, dog)", '/train/images"'),
         (("archive/cat", "archive/dog"), "holds the folder archive alone", '/archive"'),
         (("a/b/train/x", "a/b/train/y", "a/b/test/x", "a/b/test/y"), "holds the folder a alone", '/a/b"'),
         (("Training/a", "Training/b", "other/a", "other/b"), "neither test nor val", 'train="Training"'),
@@ -171,6 +174,12 @@ def test_what_systems_leave_behind_is_left_out_and_said(tmp_path: Path) -> None:
                       "(README.md, labels.csv, stray.png)")  # fmt: skip
     assert left == ("left out: .DS_Store (3), ._* of macOS (1), @eaDir (3), Thumbs.db (1), __MACOSX (1), desktop.ini (1), "
                     "other hidden ones (2)")  # fmt: skip
+
+
+def test_pictures_below_their_class_are_said(tmp_path: Path) -> None:
+    parts = load(Folder(str(write(tmp_path, "cat", "cat/more/still", "dog")), 8))
+    assert "2 pictures lie in folders below that of their class, and count for it" in parts.notes
+    assert sum(map(len, (parts.train, parts.test))) == 6
 
 
 def test_many_classes_are_abbreviated(tmp_path: Path) -> None:

@@ -188,6 +188,8 @@ def _flat(picture: Image.Image, raw: str, done: set[str]) -> Image.Image:
                               "alpha channel")  # fmt: skip
         if raw in ("L;2", "L;4"):  # Pillow spreads the pixels over 0 to 255, but not the number of the clear ones
             picture.info["transparency"] *= 85 if raw == "L;2" else 17
+        elif mode == "1" and picture.info["transparency"] == 1:  # older Pillows do not do so for one bit either
+            picture.info["transparency"] = 255
         whole = {"La": "LA", "RGBa": "RGBA"}.get(mode)
         picture = picture.convert(whole) if whole else picture
         rgba = picture.convert("RGBA")

@@ -20,9 +20,12 @@ LISTED = 10  # classes whose pictures are counted one by one in a message
 
 @dataclass
 class Walk:
-    """A walk through folders. ``skipped`` counts the hidden files and those that systems leave behind, by name."""
+    """A walk through folders. ``skipped`` counts the hidden files and those that systems leave behind, by name; ``deeper``
+    the pictures in folders below that of their class.
+    """
 
     skipped: Counter[str] = field(default_factory=Counter)
+    deeper: int = 0
 
     def files(self, folder: str, root: str, followed: tuple[str, ...] = ()) -> Iterator[str]:
         """All files in a folder and below it, in no order; links followed.
@@ -66,10 +69,18 @@ class Walk:
         self.skipped["._* of macOS" if name.startswith("._") else name if known else "other hidden ones"] += 1
 
     def notes(self) -> tuple[str, ...]:
-        """What was left out, in a line."""
+        """What was left out, and what lies deeper than usual."""
+        below = (
+            (f"{self.deeper:,} pictures lie in folders below that of their class, and count for it",)
+            if self.deeper
+            else ()
+        )
         if not self.skipped:
-            return ()
-        return ("left out: " + ", ".join(f"{name} ({count:,})" for name, count in sorted(self.skipped.items())),)
+            return below
+        return (
+            *below,
+            "left out: " + ", ".join(f"{name} ({count:,})" for name, count in sorted(self.skipped.items())),
+        )
 
 
 def check_link(path: str, root: str, followed: tuple[str, ...] = ()) -> str:
@@ -185,6 +196,7 @@ def _listed(tree: Path, names: Sequence[str], walk: Walk) -> list[Picture]:
                            "JPEG")  # fmt: skip
         if not files:
             raise EnvError(f"the class folder {tree / name} is empty", help=LAYOUT)
+        walk.deeper += sum(os.sep in p[len(place) + 1 :] for p in files)
         pictures += [(Path(p), label) for p in files]
     return pictures
 

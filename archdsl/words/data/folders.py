@@ -59,7 +59,7 @@ class Folder:
         return layout(own_path(self.path), Asked(self.word, self.path), self.train, self.test)
 
 
-@data_word('folder("photos")', 'folder("photos", size=64)', 'folder("photos", train="set_a", test="set_b")',
+@data_word('folder("photos")', 'folder("photos", size=64)', 'folder("photos", train=".")',
            slot="dataset")  # fmt: skip
 def folder(path: str, size: Count = 32, train: str | None = None, test: str | None = None) -> Folder:
     """Pictures of one's own, one folder a class.

@@ -10,6 +10,7 @@ import os
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -55,11 +56,16 @@ def sub_folders(tree: Path) -> tuple[str, ...]:
                     continue
                 if entry.is_symlink() and not os.path.exists(entry.path):
                     raise broken(entry.path)
-                if os.path.isdir(entry.path):
+                if _is_folder(entry):
                     found.append(entry.name)
     except OSError as error:
         raise unreadable(error) from error
     return tuple(sorted(found))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a folder or a link to one; unlike ``entry.is_dir``, false for a link to itself."""
+    return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()
 
 
 def class_folders(tree: Path) -> tuple[str, ...]:
@@ -94,7 +100,7 @@ def layout(root: Path, asked: Asked, train: str | None = None, test: str | None 
     roles = {name: part for name in names if (part := role(name))}
     found = _parts(root, asked, names, roles) if roles else _one_tree(root, asked, names)
     for tree in filter(None, (found.train, found.test)):
-        _check_flat(tree, asked, root)
+        _check_flat(tree, asked, root, tree.stat().st_mtime_ns)
     return found
 
 
@@ -168,7 +174,8 @@ def _parts(root: Path, asked: Asked, names: tuple[str, ...], roles: dict[str, Ro
     return Layout(root / train, root / test, tuple(notes))
 
 
-def _check_flat(tree: Path, asked: Asked, root: Path) -> None:
+@lru_cache(maxsize=64)  # a command asks several times for the classes of a set, and there may be thousands of them
+def _check_flat(tree: Path, asked: Asked, root: Path, changed: int) -> None:
     """Refuse class folders that hold folders alone: which level is the class is anybody's guess."""
     nested = [name for name in sub_folders(tree) if holds(tree / name) == "folders"]
     if not nested:
@@ -177,6 +184,10 @@ def _check_flat(tree: Path, asked: Asked, root: Path) -> None:
     at = "." if tree == root else tree.name
     parts = tuple(filter(like_a_part, nested)) if tree == root else ()
     parts = (*parts, *(name for name in nested if parts and name not in parts))
+    if all(role(name) for name in inner):
+        place = asked(*tree.relative_to(root).parts, nested[0])
+        raise EnvError(f"{tree / nested[0]} holds parts of a set, not pictures: {listing(inner)}",
+                       help=f"if it is the set, name it: {place}; if it is a class, {LAYOUT}")  # fmt: skip
     first = f"{_choices(asked, parts)}; or " if parts else ""
     raise EnvError(
         f"{listing([str(tree / n) for n in nested])}: no pictures, but folders ({listing(inner)})",
@@ -193,9 +204,9 @@ def holds(folder: Path) -> Literal["pictures", "folders", "nothing"]:
             for entry in entries:
                 if skipped(entry.name):
                     continue
-                if is_picture(entry.name) and not os.path.isdir(entry.path):
+                if is_picture(entry.name) and not _is_folder(entry):
                     return "pictures"
-                if found == "nothing" and os.path.isdir(entry.path):
+                if found == "nothing" and _is_folder(entry):
                     found = "folders"
     except OSError as error:
         raise unreadable(error) from error
