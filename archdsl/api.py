@@ -181,7 +181,11 @@ def _rank(space: str, slot: str) -> str:
 
 
 def _call(setting: Setting) -> str:
-    pairs = zip(params(setting.entry), setting.args, strict=True)
+    """One word with its arguments by name. An argument that is `none` unless given is left out, so that a word that gets
+    one keeps its hash.
+    """
+    every = zip(params(setting.entry), setting.args, strict=True)
+    pairs = [(p, a) for p, a in every if not (a is None and p.default is None)]
     return f"{setting.entry.name}({', '.join(f'{p.name}={plain(a)}' for p, a in pairs)})"
 
 

@@ -37,7 +37,10 @@ def lines_of(facts: dict[str, Any]) -> list[tuple[str, str]]:
     rows += [(key, facts[key]) for key in ("home", "licence") if facts[key]]
     if facts["columns"] is not None:
         rows.append(("columns", ", ".join(facts["columns"])))
-    return [*rows, ("classes", f"{facts['classes']}: {', '.join(facts['class_names'])}")]
+    rows += [("found", text) for text in facts.get("found") or ()]
+    counts = facts.get("counts")
+    names = facts["class_names"] if not counts else [f"{name} {a:,} + {b:,}" for name, (a, b) in counts.items()]
+    return [*rows, ("classes", f"{facts['classes']}: {', '.join(names)}")]
 
 
 def facts_table(facts: dict[str, Any]) -> Table:

@@ -34,6 +34,7 @@ from archdsl.train.views import check_views
 from archdsl.train.world import World
 from archdsl.words.data.changes import RandomPixels
 from archdsl.words.data.sets import IMAGENET_MEAN, IMAGENET_STD
+from archdsl.words.data.tables import Table
 from archdsl.words.train.values import Plateau
 
 if TYPE_CHECKING:
@@ -113,13 +114,24 @@ def gather(
     )
     check_parts(job)
     several = f"{world.size} processes" if world.size > 1 else ""
-    notes = tuple(filter(None, (note, ", ".join(filter(None, (said, why))), told, *begun.notes, several)))
+    notes = tuple(
+        filter(None, (note, ", ".join(filter(None, (said, why))), told, *splits.notes, *begun.notes, several))
+    )
     facts = {
         "source": splits.source,
         "classes": list(data.dataset.class_names),
         "normalise": {"mean": list(mean), "std": list(std)},
+        **_columns(data.dataset),
     }
     return Setup(job, device, plan, facts, _started(job, splits.source, device, notes))
+
+
+def _columns(dataset: object) -> dict[str, Any]:
+    """What a run records of a table, by which other tables are matched with it."""
+    if not isinstance(dataset, Table):
+        return {}
+    head = dataset.head
+    return {"columns": list(head.features), "target": head.target}
 
 
 def _net(
@@ -189,7 +201,7 @@ def _splits(experiment: Experiment, wish: Wish) -> Splits:
         raise ArchError("pictures that are read while training cannot be changed once for all",
                         help="leave randomlabels and randompixels out, or take a subset that fits into memory")  # fmt: skip
     train = corrupt(splits.train, data.corrupt, data.dataset.classes, seed)
-    return Splits(train, splits.valid, splits.test, splits.source)
+    return replace(splits, train=train)
 
 
 def _statistics(data: DataSettings, splits: Splits) -> tuple[tuple[float, ...], tuple[float, ...], str]:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 def about(dataset: Dataset | Folder | Table, root: str | Path | None = None) -> dict[str, Any]:
     """The facts as plain values. ``place`` is the folder or file, None where the set is not here; ``mean`` and ``std``
-    are empty where a run measures them on its own training images.
+    are empty where a run measures them on its own training images. Of a table, ``counts`` are the training and test rows
+    of each class, and ``found`` says how it is read and what is left out.
 
     Raises:
         EnvError: a folder or table of one's own is missing or damaged. Published sets need not be there.
@@ -30,7 +31,7 @@ def about(dataset: Dataset | Folder | Table, root: str | Path | None = None) -> 
         "licence": own["licence"], "home": own["home"],
         "mean": list(getattr(dataset, "mean", ())), "std": list(getattr(dataset, "std", ())),
         "columns": list(dataset.head.features) if isinstance(dataset, Table) else None,
-        "class_names": list(dataset.class_names),
+        "class_names": list(dataset.class_names), "counts": own.get("counts"), "found": own.get("found"),
     }  # fmt: skip
 
 
@@ -47,13 +48,18 @@ def _published(dataset: Dataset, root: str | Path | None) -> dict[str, Any]:
 
 
 def _own(dataset: Folder | Table) -> dict[str, Any]:
+    more: dict[str, Any] = {}
     if isinstance(dataset, Folder):
         train, test = folder.listed(*dataset.trees())
         title, counts = "pictures of one's own", (len(train), len(test))
     else:
         parts = table.read(dataset)
         title, counts = f"a table of one's own, target `{dataset.head.target}`", (len(parts.train), len(parts.test))
+        more = {
+            "counts": table.counts(parts, dataset.head),
+            "found": list(parts.notes[2:]),
+        }  # columns and classes are shown
     return {
         "title": title, "train": counts[0], "test": counts[1], "place": dataset.path, "get": None, "licence": None,
-        "home": None,
+        "home": None, **more,
     }  # fmt: skip

@@ -18,12 +18,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Splits:
-    """What a run trains on, chooses by, and is judged by at its end; and where the images come from."""
+    """What a run trains on, chooses by, and is judged by at its end; where the images come from, and what is said of them
+    before the first step.
+    """
 
     train: Arrays | Streamed
     valid: Arrays | Streamed | None
     test: Arrays | Streamed
     source: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def split(parts: DataParts, valid: Valid | None, subset: Subset | None, seed: int) -> Splits:
@@ -34,7 +37,7 @@ def split(parts: DataParts, valid: Valid | None, subset: Subset | None, seed: in
     """
     total = len(parts.train)
     if valid is None and subset is None:
-        return Splits(parts.train, None, parts.test, parts.source)
+        return Splits(parts.train, None, parts.test, parts.source, parts.notes)
     if subset is not None and subset.count > total:
         raise ArchError(
             f"subset({subset.count}) asks for more than the {total} training images of {parts.source}",
@@ -50,4 +53,5 @@ def split(parts: DataParts, valid: Valid | None, subset: Subset | None, seed: in
         )
     # Sorted: read in the order in which they lie. The order of training has its own stream.
     train = parts.train.take(np.sort(rows[aside:]))
-    return Splits(train, parts.train.take(np.sort(rows[:aside])) if aside else None, parts.test, parts.source)
+    valid_part = parts.train.take(np.sort(rows[:aside])) if aside else None
+    return Splits(train, valid_part, parts.test, parts.source, parts.notes)
