@@ -145,13 +145,17 @@ def _named(name: str, shape: tuple[int, ...], own: Any, target: Callable[[], str
     """
     from archdsl.api import read
     from archdsl.errors import Source
-    from archdsl.expand import expand
+    from archdsl.expand.env import Budget, Env
+    from archdsl.expand.settings import settings
+    from archdsl.syntax import ast
     from archdsl.train.experiment import fold_data
     from archdsl.words.data.folders import Folder
     from archdsl.words.data.tables import Table
 
+    # The words alone: to expand a whole text asks the data for its classes, and here it may have those of one class only.
     _, file = read(Source("--data", "net id\n"), data=name)
-    found = fold_data(expand(file).data)
+    (statement,) = (i for i in file.items if isinstance(i, ast.Statement) and i.kind == "data")
+    found = fold_data(settings("data", statement, Env({}, Budget())))
     if isinstance(found.dataset, Folder) and name.startswith("folder:") and len(shape) == 3:
         return replace(found, dataset=replace(found.dataset, size=shape[-1]))
     if isinstance(found.dataset, Table) and name.startswith(("csv:", "parquet:")) and len(shape) == 1:

@@ -114,9 +114,9 @@ def _check_codes(found: Iterable[str], path: object, target: str) -> None:
     width = min(map(len, texts))
     odd = next((t for t in texts if not t.isdecimal() or (len(t) > width and t.startswith("0"))), None)
     if odd is not None:
-        short = next(t for t in texts if t != odd and len(t) == width) if len(texts) > 1 else odd
+        pair = " and ".join(c.shown(t) for t in (odd, *[t for t in texts if t != odd][:1]))
         raise EnvError(f"the column `{target}` of {path} has classes with leading zeros and others without, "
-                       f"such as {c.shown(odd)} and {c.shown(short)}",
+                       f"such as {pair}",
                        help="write numbers without leading zeros, or codes with equally many digits")  # fmt: skip
 
 
