@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -14,8 +14,11 @@ from archdsl.cli.output import live
 from archdsl.errors import ArchError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from archdsl.cli.trained import Opened
     from archdsl.train.evaluate import Part, Report, Shift
+    from archdsl.train.evaluate.match import By
     from archdsl.train.experiment import DataSettings
 
 SHIFTS = (
@@ -37,6 +40,11 @@ def command(
         Path | None,
         typer.Option("--data-root", metavar="DIR", help="Where the data lies; searched before ARCHDSL_DATA."),
     ] = None,
+    match: Annotated[
+        Literal["name", "position"],
+        typer.Option("--match", help="How columns and classes of the data are found among the net's: position takes them "
+                     "in their order where names differ."),
+    ] = "name",
     part: Annotated[
         Literal["test", "valid", "train"], typer.Option("--part", help="Which images; never augmented.")
     ] = "test",
@@ -67,7 +75,7 @@ def command(
 
     _check_target(save, shift or [])
     chosen = opened(run, device, data_root)
-    images = _part(chosen, data, part, data_root)
+    images = _part(chosen, data, part, data_root, match)
     for text in images.notes:
         say(text)
     rows = _judged(chosen, images, _shifts(shift), mc, batch=batch, seed=seed)
@@ -114,35 +122,47 @@ def _shifts(texts: list[str] | None) -> list[Shift | None]:
     return [s for text in texts or [] for s in parse_shifts(text)] or [None]
 
 
-def _part(chosen: Opened, name: str | None, part: Literal["test", "valid", "train"], root: Path | None) -> Part:
+def _part(
+    chosen: Opened, name: str | None, part: Literal["test", "valid", "train"], root: Path | None, by: By
+) -> Part:  # fmt: skip
+    """The part of the run's own data, or of the data called ``name``, matched with the net by names of columns and classes."""
     from archdsl.cli.output import say
     from archdsl.cli.trained import same_data
     from archdsl.train.evaluate import part_of
-    from archdsl.train.evaluate.load import check_other
+    from archdsl.train.evaluate.match import columns_of, match
 
+    own = chosen.data.dataset
     if name is None:
         if part == "train" and chosen.data.corrupt:
             say("note: the training images are judged as they lie in the data set, not as the run has changed them")
-        return part_of(same_data(chosen.run, chosen.data, root), chosen.seed, part, root)
-    other = _named(name, chosen.net.input)
-    check_other(chosen.net, other.dataset)
-    if other.dataset.class_names != chosen.net.class_names:
-        say(f"note: the classes of {other.dataset.name} have other names than those that the net was trained on")
-    return part_of(other, chosen.seed, part, root)
+        data = same_data(chosen.run, chosen.data, root)
+    else:
+        data = _named(name, chosen.net.input, own, lambda: columns_of(chosen.net, own)[1])
+    return part_of(data, chosen.seed, part, root, chosen.net, match(chosen.net, data.dataset, own, by))
 
 
-def _named(name: str, shape: tuple[int, ...]) -> DataSettings:
-    """The data settings of a name on the command line; a folder's pictures get the size that the net takes."""
+def _named(name: str, shape: tuple[int, ...], own: Any, target: Callable[[], str]) -> DataSettings:
+    """The data settings of a name on the command line. A folder's pictures get the size that the net takes, and a table
+    called by its path alone is read as the run's own: with its target, and with or without a header.
+    """
     from archdsl.api import read
     from archdsl.errors import Source
-    from archdsl.expand import expand
+    from archdsl.expand.env import Budget, Env
+    from archdsl.expand.settings import settings
+    from archdsl.syntax import ast
     from archdsl.train.experiment import fold_data
     from archdsl.words.data.folders import Folder
+    from archdsl.words.data.tables import Table
 
+    # The words alone: to expand a whole text asks the data for its classes, and here it may have those of one class only.
     _, file = read(Source("--data", "net id\n"), data=name)
-    found = fold_data(expand(file).data)
-    if isinstance(found.dataset, Folder) and name.startswith("folder:"):
+    (statement,) = (i for i in file.items if isinstance(i, ast.Statement) and i.kind == "data")
+    found = fold_data(settings("data", statement, Env({}, Budget())))
+    if isinstance(found.dataset, Folder) and name.startswith("folder:") and len(shape) == 3:
         return replace(found, dataset=replace(found.dataset, size=shape[-1]))
+    if isinstance(found.dataset, Table) and name.startswith(("csv:", "parquet:")) and len(shape) == 1:
+        header = getattr(own, "header", None) if found.dataset.kind == "csv" else None
+        return replace(found, dataset=replace(found.dataset, target=target(), header=header))
     return found
 
 

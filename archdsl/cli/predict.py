@@ -1,4 +1,4 @@
-"""``archdsl predict``: what a trained net takes pictures for, and how sure it is."""
+"""``archdsl predict``: what a trained net takes pictures or rows of a table for, and how sure it is."""
 
 from __future__ import annotations
 
@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 def command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A folder that `archdsl train` made.")],
     images: Annotated[
-        list[Path], typer.Argument(metavar="IMAGE", help="Pictures, or folders: all pictures below them.")
+        list[Path],
+        typer.Argument(
+            metavar="FILE",
+            help="Pictures, or folders: all pictures below them. For a net that was trained on a "
+            "table: .csv, .tsv or .parquet files with the columns of that table, in any order.",
+        ),
     ],
     mc: Annotated[
         int | None,
@@ -40,8 +45,8 @@ def command(
         typer.Option("--data-root", metavar="DIR", help="Where the run's data lies; searched before ARCHDSL_DATA."),
     ] = None,
 ) -> None:
-    """Name the class of pictures, with its probability and the entropy of the prediction in nats; with --mc also the
-    mutual information, the part of the entropy that more training data could settle."""
+    """Name the class of pictures or rows of a table, with its probability and the entropy of the prediction in nats; with
+    --mc also the mutual information, the part of the entropy that more training data could settle."""
     from archdsl.train.threads import yield_cores
 
     if Path("-") in images:
@@ -53,19 +58,59 @@ def command(
     from archdsl.train.datasets.decode import said
     from archdsl.train.evaluate.images import listed
 
-    files, left = listed(images)
-    net = opened(run, device, data_root).net
+    chosen = opened(run, device, data_root)
+    net = chosen.net
     if top > len(net.class_names):
         raise ArchError(f"--top {top} asks for more than the {len(net.class_names)} classes", help="give a smaller K")
-    rows, done = predicted(net, files, top, mc or 1, batch, seed)
-    for text in (*left, *said(done, len(files))):
-        say(text)
+    if len(net.input) == 1:
+        rows = of_tables(net, chosen.data.dataset, images, top, mc or 1, batch, seed)
+    else:
+        _check_pictures(net, images)
+        files, left = listed(images)
+        rows, done = predicted(net, files, top, mc or 1, batch, seed)
+        for text in (*left, *said(done, len(files))):
+            say(text)
     if format == "json":
         put_json(rows)
     elif format == "jsonl":
         put("".join(json_text(row, indent=None) for row in rows))
     else:
         put_table(table(rows, top, mc is not None), format)
+
+
+def _check_pictures(net: Trained, files: Sequence[Path]) -> None:
+    from archdsl.train.evaluate.rows import KINDS
+
+    for file in files:
+        if file.suffix.lower() in KINDS and file.is_file():
+            raise ArchError(f"{file} is a table, and the net takes pictures ({'x'.join(map(str, net.input))})",
+                            help="name pictures, or folders of them")  # fmt: skip
+
+
+def of_tables(
+    net: Trained, own: object, files: Sequence[Path], top: int, passes: int, batch: int, seed: int
+) -> list[dict[str, Any]]:  # fmt: skip
+    """A record for each row of the files, in their order; rows count from 1 in each file."""
+    import torch
+
+    from archdsl.cli.output import say
+    from archdsl.train.evaluate import ask
+    from archdsl.train.evaluate.rows import read_rows
+
+    found: list[dict[str, Any]] = []
+    for held in [read_rows(net, own, file) for file in files]:
+        records: list[dict[str, Any]] = []
+        batches = (torch.from_numpy(held.values[n : n + batch]) for n in range(0, len(held.values), batch))
+        for prediction in ask(net, batches, passes=passes, batch=batch, seed=seed):
+            records += _records(prediction, [held.path] * batch, net.class_names, top)
+        for number, record in enumerate(records):
+            place = {"file": record.pop("file"), "row": number + 1}
+            target = {"target": held.targets[number]} if held.targets is not None else {}
+            found.append({**place, **target, **record})
+        for text in (*held.notes, held.right(net, [r["label"] for r in records])):
+            if text:
+                say(text)
+    return found
 
 
 def predicted(
@@ -104,22 +149,24 @@ def _records(prediction: Prediction, files: Sequence[Path], names: Sequence[str]
 
 def table(rows: Sequence[dict[str, Any]], top: int, several: bool) -> Table:
     """The records as a table: a pair of columns for each of the likeliest classes."""
-    places = range(1, top + 1)
+    ranks = range(1, top + 1)
     pairs = [
         column
-        for n in places
+        for n in ranks
         for column in (
             Column("class" if n == 1 else f"class {n}", key="class" if n == 1 else f"class_{n}"),
             Column("probability" if n == 1 else f"probability {n}", "percent", digits=2,
                    key="probability" if n == 1 else f"probability_{n}"),
         )
     ]  # fmt: skip
+    rest = [name for name in ("row", "target") if any(name in r for r in rows)]
+    places = (Column("file"), *(Column(name, "int" if name == "row" else "text") for name in rest))
     columns = (
-        Column("file"), *pairs, Column("entropy", "float", digits=4),
+        *places, *pairs, Column("entropy", "float", digits=4),
         *((Column("mutual information", "float", key="mutual_information", digits=4),) if several else ()),
     )  # fmt: skip
     return Table(columns, tuple(
-        (r["file"], *(cell for t in r["top"] for cell in (t["class"], t["probability"])), r["entropy"],
-         *((r["mutual_information"],) if several else ()))
+        (r["file"], *(r.get(name) for name in rest), *(cell for t in r["top"] for cell in (t["class"], t["probability"])),
+         r["entropy"], *((r["mutual_information"],) if several else ()))
         for r in rows
     ))  # fmt: skip

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from archdsl.errors import ArchError, EnvError, suggest
-from archdsl.words.data.heads import arrow
+from archdsl.words.data.sheets import arrow
 
 KINDS = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")

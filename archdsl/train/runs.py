@@ -35,13 +35,16 @@ NUMERICS = "6"  # raise it when the same experiment gives other bits: old runs a
 @dataclass(frozen=True)
 class Facts:
     """What a run's net was given: the shape of an image, the names of the classes, and the mean and deviation of each
-    channel (of pictures: of the pixels as numbers from 0 to 1).
+    channel (of pictures: of the pixels as numbers from 0 to 1). Of a table also the columns in their order and the one of
+    the classes; None in runs of older versions.
     """
 
     input: tuple[int, ...]
     classes: tuple[str, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    columns: tuple[str, ...] | None = None
+    target: str | None = None
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,10 @@ class Run:
             normal = self.settings["normalise"]
             mean, std = (tuple(float(v) for v in normal[k]) for k in ("mean", "std"))
             shape = tuple(int(v) for v in self.settings["data"]["input"])
-            return Facts(shape, tuple(str(c) for c in self.settings["classes"]), mean, std)
+            columns = self.settings.get("columns")
+            return Facts(shape, tuple(str(c) for c in self.settings["classes"]), mean, std,
+                         tuple(str(c) for c in columns) if columns is not None else None,
+                         self.settings.get("target"))  # fmt: skip
         except (KeyError, TypeError, ValueError) as error:
             raise StoreError(f"the settings of {self.folder} do not say {error}", help="train again") from error
 

@@ -35,6 +35,7 @@ from archdsl.train.transfer.read import trace_of
 from archdsl.train.tuning import Frozen, check_left, frozen, scales
 from archdsl.train.world import World
 from archdsl.words.data.sets import IMAGENET_MEAN, IMAGENET_STD
+from archdsl.words.data.tables import Table
 from archdsl.words.foreign import is_foreign
 
 if TYPE_CHECKING:
@@ -118,6 +119,7 @@ def gather(
         "place": os.path.abspath(os.path.expanduser(splits.source)),
         "classes": list(data.dataset.class_names),
         "normalise": {"mean": list(mean), "std": list(std)},
+        **_columns(data.dataset),
     }
     conditions = {
         "processor": processor(device),
@@ -125,6 +127,14 @@ def gather(
         "deterministic": device.type == "cpu" or wish.deterministic,
     }
     return Setup(job, device, plan, facts, _started(job, splits.source, device, notes), conditions)
+
+
+def _columns(dataset: object) -> dict[str, Any]:
+    """What a run records of a table, by which other tables are matched with it."""
+    if not isinstance(dataset, Table):
+        return {}
+    head = dataset.head
+    return {"columns": list(head.features), "target": head.target}
 
 
 def _net(

@@ -143,7 +143,8 @@ def test_without_matplotlib_pillow_draws(
         (("--save", "a.png", "--shift", "noise(0.1, 0.2)"), 2, "several strengths"),
         (("--data", "cifar10"), 2, "the images of cifar10 are 3x32x32, the net takes 1x28x28"),
         (("--data", "cifr10"), 2, "cifar10"),
-        (("--data", "mnist"), 4, "mnist is not there"),
+        (("--data", "fashion-mnist"), 4, "fashion-mnist is not there"),
+        (("--data", "mnist"), 2, "has classes that the net does not know: 0, 1"),
         (("--device", "gpu"), 2, "there is no device"),
         (("--device", "cuda:99"), 4, "torch sees"),
     ],
@@ -174,14 +175,18 @@ def test_another_data_set_of_the_same_shape(
 
     any_count(monkeypatch)
     write_idx(tmp_path / "data" / "mnist")
-    done = run("eval", str(runs["drop"]), "--data", "mnist", "--data-root", "data", "--format", "json")
+    given = ("eval", str(runs["drop"]), "--data", "mnist", "--data-root", "data", "--match", "position")
+    done = run(*given, "--format", "json")
     assert done.code == 0
-    assert "other names" in done.err
+    assert "matched by position: 0 as T-shirt/top, 1 as Trouser" in done.err
     found = json.loads(done.out)
-    assert (found["data"], found["images"], found["classes"][3]) == ("mnist", 10, "3")
-    done = run("eval", str(runs["drop"]), "--data", "mnist", "--data-root", "data", "--part", "valid")
+    assert (found["data"], found["images"], found["classes"][3]) == ("mnist", 10, "Dress")
+    done = run(*given, "--part", "valid")
     assert done.code == 2
     assert "no image was set aside" in done.err
+    write_idx(tmp_path / "data" / "fashion-mnist")
+    done = run("eval", str(runs["drop"]), "--data", "fashion-mnist", "--data-root", "data", "--format", "json")
+    assert (done.code, done.err, json.loads(done.out)["images"]) == (0, "", 10)
 
 
 def test_damaged_runs(run: Run, copy: Path) -> None:

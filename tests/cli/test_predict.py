@@ -159,7 +159,7 @@ def test_pictures_that_do_not_decode_are_named(run: Run, trained: Path) -> None:
         (("mixed",), 4, "notes.txt is not a picture"),
         (("good.png", "--top", "11"), 2, "more than the 10 classes"),
         (("good.png", "--mc", "1"), 2, "1"),
-        ((), 2, "IMAGE"),
+        ((), 2, "FILE"),
     ],
 )
 def test_calls_that_are_wrong(run: Run, trained: Path, args: tuple[str, ...], code: int, message: str) -> None:
@@ -201,8 +201,9 @@ def test_pictures_of_ones_own(run: Run, monkeypatch: pytest.MonkeyPatch) -> None
     for n in range(5):
         Image.new("RGB", (40, 40), (30, 30 + n, 30)).save(f"other/night/{n}.png")
         Image.new("RGB", (40, 40), (220, 220, 220 + n)).save(f"other/noon/{n}.png")
-    judged = run("eval", str(folder), "--data", "folder:other", "--format", "json")
-    assert "other names" in judged.err
+    assert run("eval", str(folder), "--data", "folder:other").code == 2
+    judged = run("eval", str(folder), "--data", "folder:other", "--match", "position", "--format", "json")
+    assert "night as dark, noon as light" in judged.err
     assert json.loads(judged.out)["images"] == 2, "scaled to 12 by 12, a fifth of each class"
     Path("photos").rename("gone")
     done = run("predict", str(folder), "gone/light/0.png")

@@ -147,9 +147,9 @@ def test_a_bad_cell_is_named(tmp_path: Path, cells: dict[str, str], message: str
     ("text", "target", "message"),
     [
         ("", "", "has 0 columns"),
-        ("a;b\n1;2\n", "", "at least two are needed"),
+        ("a b\n1 2\n", "", "at least two are needed"),
         ("a,a,y\n", "", "two columns `a`"),
-        (",a,y\n0,1,2\n", "", "column 1 of .* has no name"),
+        ("a,,y\n0,1,2\n", "", "column 2 of .* has no name"),
         ("a,y\n1,2\n", "z", "has no column `z`"),
         ("a,y\n", "", "has no row in its column `y`"),
         ("a,y\n1,p\n2,p\n", "", "has one class \\(`p`\\)"),

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 def about(dataset: Dataset | Folder | Table, root: str | Path | None = None) -> dict[str, Any]:
     """The facts as plain values. ``place`` is the folder or file, None where the set is not here; ``mean`` and ``std``
-    are empty where a run measures them on its own training images. Of pictures of one's own, ``counts`` are the training
-    and test pictures of each class, and ``found`` says how their folders are read and what is left out.
+    are empty where a run measures them on its own training images. Of data of one's own, ``counts`` are the training and test
+    pictures or rows of each class, and ``found`` says how it is read and what is left out.
 
     Raises:
         EnvError: a folder or table of one's own is missing or damaged. Published sets need not be there.
@@ -61,6 +61,10 @@ def _own(dataset: Folder | Table) -> dict[str, Any]:
     else:
         parts = table.read(dataset)
         title, counts = f"a table of one's own, target `{dataset.head.target}`", (len(parts.train), len(parts.test))
+        more = {
+            "counts": table.counts(parts, dataset.head),
+            "found": list(parts.notes[2:]),
+        }  # columns and classes are shown
     return {
         "title": title, "train": counts[0], "test": counts[1], "place": dataset.path, "get": None, "licence": None,
         "home": None, **more,

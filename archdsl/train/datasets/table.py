@@ -3,131 +3,103 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from archdsl.errors import EnvError
 from archdsl.train.datasets.arrays import Arrays, DataParts
-from archdsl.words.data.heads import arrow, csv_rows, label
+from archdsl.train.datasets.columns import numbers
+from archdsl.words.data import cells as c
+from archdsl.words.data.classes import Names, check_labels
+from archdsl.words.data.sheets import sheet
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from archdsl.words.data.heads import Head
+    from archdsl.words.data.sheets import Sheet
     from archdsl.words.data.tables import Table
 
+    Floats = NDArray[np.float64]
+    Labels = NDArray[np.int64]
+
 ONE_IN = 5  # of a single file, one row in five is for the test
-TOLERANCE = 0.01  # how coarse float32 may be, as a share of a column's standard deviation
+LISTED = 20  # names of columns or classes in a note
+COUNTING = 20  # rows from which whole numbers that rise look like row numbers
 
 
-def read(table: Table) -> DataParts:
+def read(table: Table, head: Head | None = None) -> DataParts:
     """Both parts: vectors (N, D) float32 as they stand in the file, columns in its order, and labels (N,) int64.
 
+    Args:
+        head: the columns and classes of a run; columns are then taken in their order and labels counted by its classes,
+            which need not all have rows.
+
     Raises:
-        EnvError: a cell that is missing or no number, with its row and column; a class that the training file lacks; a
+        EnvError: a cell that is missing or not a number, with its row and column; a class that the training file lacks; a
             class without rows for both parts.
     """
     path, test = table.files()
-    head = table.head
-    values, labels = _read_file(path, table.kind, head)
+    known = table.head if head is None else replace(head, notes=())
+    values, labels = _of_file(path, table, known)
+    notes = (*known.notes, *_doubts(values, known))
     if test is not None:
-        train = Arrays(_single(values, head, path), labels)
-        values, labels = _read_file(test, table.kind, head)
-        return DataParts(train, Arrays(_single(values, head, test), labels), table.path)
-    chosen = _chosen(values, labels, head, path)
-    both = Arrays(_single(values, head, path), labels)
-    return DataParts(both.take(np.flatnonzero(~chosen)), both.take(np.flatnonzero(chosen)), table.path)
+        train = Arrays(values.astype(np.float32), labels)
+        values, labels = _of_file(test, table, known)
+        parts = DataParts(train, Arrays(values.astype(np.float32), labels), table.path)
+        return replace(parts, notes=(*_said(parts, known, f"the test rows are those of {test}"), *notes))
+    chosen = _chosen(values, labels, known, path)
+    both = Arrays(values.astype(np.float32), labels)
+    parts = DataParts(both.take(np.flatnonzero(~chosen)), both.take(np.flatnonzero(chosen)), table.path)
+    split = "the test rows are a fifth of each class, chosen by the hash of the row"
+    return replace(parts, notes=(*_said(parts, known, split), *notes))
 
 
-def _read_file(path: Path, kind: str, head: Head) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    columns = _csv_columns(path, head) if kind == "csv" else _parquet_columns(path, head)
-    known = {name: number for number, name in enumerate(head.classes)}
-    names = [label(value) for value in columns[head.target]]
-    strange = next((row for row, name in enumerate(names) if name not in known), None)
-    if strange is not None:
-        what = f"the class `{names[strange][:40]}`, which the training rows lack" if names[strange] else "no class"
-        raise _at(path, strange, head.target, what)
-    if not names:
-        raise EnvError(f"{path} has no row", help="a table needs rows to train and to test on")
-    values = np.empty((len(names), len(head.features)), np.float64)
-    for place, name in enumerate(head.features):
-        values[:, place] = _numbers(columns[name], path, name)
-    return values, np.array([known[name] for name in names], np.int64)
+def rows(found: Sheet, features: Sequence[str], spread: bool = True) -> Floats:
+    """The cells of these columns, in this order, as (N, D) float64; with ``spread`` float32 tells the rows apart.
+
+    Raises:
+        EnvError: a cell that is missing or not a number, values that float32 cannot tell apart.
+    """
+    held = found.columns(features)
+    columns = [numbers(held[name], found.path, name, spread) for name in features]
+    return np.stack(columns, 1) if columns else np.empty((0, 0))
 
 
-def _csv_columns(path: Path, head: Head) -> dict[str, list[Any]]:
-    with csv_rows(path) as (names, rows):
-        places = _places(names, head, path)
-        cells: list[list[Any]] = [[] for _ in names]
-        for row in rows:
-            for column, cell in zip(cells, row, strict=True):
-                column.append(cell.strip())
-    return {name: cells[place] for name, place in places.items()}
-
-
-def _parquet_columns(path: Path, head: Head) -> dict[str, list[Any]]:
-    parquet = arrow("parquet", path)
-    try:
-        with parquet.ParquetFile(path) as file:
-            _places(list(file.schema_arrow.names), head, path)
-            table = file.read(columns=[*head.features, head.target])
-    except (OSError, ValueError, TypeError) as error:
-        raise EnvError(f"{path} is not a Parquet file ({error})", help="replace it by a good copy") from error
-    return {name: table[name].to_pylist() for name in (*head.features, head.target)}
-
-
-def _places(names: list[str], head: Head, path: Path) -> dict[str, int]:
+def _of_file(path: Path, table: Table, head: Head) -> tuple[Floats, Labels]:
+    found = sheet(path, table.kind, head.target, table.header)
     wanted = (*head.features, head.target)
-    if sorted(names) != sorted(wanted):
-        raise EnvError(f"{path} has the columns {', '.join(names)}, expected {', '.join(wanted)}",
+    if sorted(found.names) != sorted(wanted):
+        raise EnvError(f"{path} has the columns {', '.join(found.names)}, expected {', '.join(wanted)}",
                        help="training and test file have the same columns, in any order")  # fmt: skip
-    return {name: names.index(name) for name in wanted}
+    cells = found.texts(head.target)
+    if not cells:
+        raise EnvError(f"{path} has no row", help="a table needs rows to train and to test on")
+    return rows(found, head.features), labels_of(cells, head, path)
 
 
-def _numbers(cells: list[Any], path: Path, name: str) -> NDArray[np.float64]:
-    """A column as numbers; the first cell that is none, or not finite, is an error."""
-    try:
-        numbers = np.array(cells, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError):
-        numbers = np.array([_number(cell) for cell in cells], np.float64)
-    wrong = np.flatnonzero(~np.isfinite(numbers))
-    if len(wrong):
-        cell = cells[int(wrong[0])]
-        what = "nothing" if cell is None or cell == "" else f"`{str(cell)[:40]}`"
-        raise _at(path, int(wrong[0]), name, f"{what}, where a number is needed")
-    return numbers
+def labels_of(cells: Sequence[str], head: Head, path: Path) -> Labels:
+    """The cells (N,) of a target column as labels (N,).
+
+    Raises:
+        EnvError: a missing value, or a class that the head lacks, with its row.
+    """
+    known, found = Names(head.classes), set(cells)
+    check_labels(cells, found, path, head.target)
+    places = {text: known.find(text) for text in found}
+    strange = next((row for row, text in enumerate(cells) if places[text] is None), None)
+    if strange is not None:
+        raise c.at(path, strange, head.target, f"the class {c.shown(cells[strange])}, which the training rows lack",
+                   "write each class as the training rows do, or add rows of it to them")  # fmt: skip
+    return np.array([places[text] for text in cells], np.int64)
 
 
-def _number(cell: Any) -> float:
-    try:
-        return float(cell)
-    except (TypeError, ValueError, OverflowError):
-        return float("nan")
-
-
-def _at(path: Path, row: int, column: str, what: str) -> EnvError:
-    return EnvError(
-        f"{path}, row {row + 1}, column `{column}`: {what}",
-        help="rows count from 1 after the header; fill the cell, or take the row or the column out",
-    )
-
-
-def _single(values: NDArray[np.float64], head: Head, path: Path) -> NDArray[np.float32]:
-    """As float32, unless that would lose what tells the rows of a column apart: a time in seconds since 1970, say."""
-    with np.errstate(over="ignore", invalid="ignore"):  # what is out of float32's range is inf, and found below
-        single = values.astype(np.float32)
-        lost, spread = np.abs(single - values).max(0), values.std(0)
-    coarse = ~np.isfinite(single).all(0) | (~(lost <= TOLERANCE * spread) & (np.ptp(values, axis=0) > 0))
-    for place in np.flatnonzero(coarse):
-        raise EnvError(f"{path}: float32 is too coarse for the column `{head.features[place]}`, which has values such as "
-                       f"{values[0, place]:.15g}", help="subtract a constant from it, or divide it by one")  # fmt: skip
-    return single
-
-
-def _chosen(values: NDArray[np.float64], labels: NDArray[np.int64], head: Head, path: Path) -> NDArray[np.bool_]:
+def _chosen(values: Floats, labels: Labels, head: Head, path: Path) -> NDArray[np.bool_]:
     """Which rows are for the test: of each class the fifth of its different rows whose hashes are lowest. Equal rows
     go to one part, so that no test row was trained on.
     """
@@ -136,11 +108,55 @@ def _chosen(values: NDArray[np.float64], labels: NDArray[np.int64], head: Head, 
         for row, number in zip((values + 0.0).astype("<f8"), labels.tolist(), strict=True)  # + 0.0: no minus zero
     ], dtype="S32")  # fmt: skip
     chosen = np.zeros(len(labels), np.bool_)
-    for number, name in enumerate(head.classes):
+    for number in np.unique(labels):
         mine = labels == number
         different = np.unique(digests[mine])
         if len(different) < 2:
-            raise EnvError(f"the class `{name[:40]}` of {path} has {len(different)} different rows, too few to train and test",
-                           help="add rows, or put test rows into a file of their own")  # fmt: skip
+            raise EnvError(f"the class `{head.classes[number][:40]}` of {path} has {len(different)} different rows, too few "
+                           "to train and test", help="add rows, or put test rows into a file of their own")  # fmt: skip
         chosen |= mine & np.isin(digests, different[: max(1, len(different) // ONE_IN)])
     return chosen
+
+
+def counts(parts: DataParts, head: Head) -> dict[str, list[int]]:
+    """The training and test rows of each class."""
+    train, test = (np.bincount(part.labels, minlength=len(head.classes)).tolist() for part in (parts.train, parts.test))
+    return {name: [train[n], test[n]] for n, name in enumerate(head.classes)}
+
+
+def _said(parts: DataParts, head: Head, split: str) -> tuple[str, ...]:
+    """What was found: rows, features, and classes with their training and test rows."""
+    classes = [f"{name} {train:,} + {test:,}" for name, (train, test) in counts(parts, head).items()]
+    return (
+        f"{len(parts.train) + len(parts.test):,} rows of {len(head.features):,} features: {_listed(head.features)}",
+        f"target `{head.target}`, {len(classes)} classes (training + test rows): {_listed(classes)}",
+        split,
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - LISTED
+    return ", ".join(names[:LISTED]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _doubts(values: Floats, head: Head) -> tuple[str, ...]:
+    """Warnings of columns that tell nothing, or that may number the rows."""
+    constant = np.ptp(values, axis=0) == 0
+    number = np.array([_counts_rows(column) for column in values.T], np.bool_)
+    found: list[str] = []
+    counting = "number the rows, or rise from row to row as row numbers do: take them out unless they are data"
+    for which, what in ((constant, "hold one value alone, which tells the net nothing"), (number, counting)):
+        names = [head.features[place] for place in np.flatnonzero(which)]
+        if names:
+            found.append(f"warning: {len(names)} of the features {what}: {_listed(names)}")
+    return tuple(found)
+
+
+def _counts_rows(column: Floats) -> bool:
+    """Whether a column (N,) holds 0 to N-1 or 1 to N in any order, or whole numbers each larger than the one before."""
+    if len(column) < 3 or (column != np.floor(column)).any():
+        return False
+    if len(column) >= COUNTING and (np.diff(column) > 0).all():
+        return True
+    ordered: Any = np.sort(column)
+    return bool(ordered[0] in (0, 1) and (np.diff(ordered) == 1).all())

@@ -6,21 +6,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
 
 from archdsl.emit.memory import check_memory
 from archdsl.errors import ArchError, InternalError, StoreError
-from archdsl.train.datasets import Arrays, Splits, load, split
+from archdsl.train.datasets import Arrays, Splits, load, split, table
 from archdsl.train.device import Normalise, normalise
 from archdsl.train.experiment import DataSettings
 from archdsl.train.runs import Run
 from archdsl.train.views import recorded, viewed
+from archdsl.words.data.tables import Table
 
 if TYPE_CHECKING:
+    from archdsl.train.evaluate.match import Match
     from archdsl.train.feed import Feed
+    from archdsl.words.data.heads import Head
 
 PartName = Literal["test", "valid", "train"]
 
@@ -28,7 +31,8 @@ PartName = Literal["test", "valid", "train"]
 @dataclass(frozen=True, eq=False)
 class Trained:
     """A net in eval mode on its device. It takes images of shape ``input`` as they lie in the data set (pictures as
-    bytes) through ``normalise``, and tells ``class_names`` apart.
+    bytes) through ``normalise``, and tells ``class_names`` apart. Of a table, ``columns`` are those that it takes, in
+    their order, and ``target`` is the one of the classes; None where the run did not record them.
     """
 
     model: nn.Module
@@ -36,12 +40,14 @@ class Trained:
     device: torch.device
     input: tuple[int, ...]
     class_names: tuple[str, ...]
+    columns: tuple[str, ...] | None = None
+    target: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
     """The images and labels of one part of a data set, all at once or read as they are needed; ``notes`` say what was
-    found and what was done to pictures.
+    found and what was done to pictures. ``labels`` are the net's labels of those of the set, None where they are equal.
     """
 
     images: Arrays | Feed
@@ -49,12 +55,21 @@ class Part:
     name: PartName
     class_names: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    labels: tuple[int, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
 
     def blocks(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Images (n, C, H, W) uint8, or vectors (n, D) float32, and labels (n,) int64 on the host, in order."""
+        if self.labels is None:
+            yield from self._stored(size)
+            return
+        known = torch.tensor(self.labels)
+        for images, labels in self._stored(size):
+            yield images, known[labels]
+
+    def _stored(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         held = self.images
         if not isinstance(held, Arrays):
             yield from held.batches(list(torch.arange(len(held)).split(size)), torch.device("cpu"))
@@ -96,7 +111,7 @@ def trained(model: nn.Module, run: Run, device: torch.device) -> Trained:
     known = run.facts
     normal = normalise(known.mean, known.std, device, 255 if len(known.input) == 3 else 1)
     views = recorded(run.settings.get("train", {}).get("tta"))
-    found = Trained(viewed(model, views), normal, device, known.input, known.classes)
+    found = Trained(viewed(model, views), normal, device, known.input, known.classes, known.columns, known.target)
     _check(found)
     return found
 
@@ -116,8 +131,14 @@ def _check(net: Trained) -> None:
                         help="its spec and its data do not fit; train again")  # fmt: skip
 
 
-def part_of(data: DataSettings, seed: int, name: PartName, root: str | Path | None = None) -> Part:
+def part_of(
+    data: DataSettings, seed: int, name: PartName, root: str | Path | None = None, net: Trained | None = None,
+    found: Match | None = None,
+) -> Part:  # fmt: skip
     """A part of a data set as a run with these settings and this seed had it, before any augmentation.
+
+    Args:
+        net: whose labels and class names the part gets, together with ``found``, how the set is matched with it.
 
     Raises:
         ArchError: no image is set aside for validation.
@@ -126,30 +147,21 @@ def part_of(data: DataSettings, seed: int, name: PartName, root: str | Path | No
     if name == "valid" and data.valid is None:
         raise ArchError("no image was set aside for validation", help="take --part test")
     # The test part needs no draw, and of another data set it may be all that is there.
-    splits = _splits(data if name != "test" else replace(data, valid=None, subset=None), seed, root)
+    head = found.head if found is not None else None
+    splits = _splits(data if name != "test" else replace(data, valid=None, subset=None), seed, root, head)
     arrays = {"test": splits.test, "valid": splits.valid, "train": splits.train}[name]
     if arrays is None:
         raise InternalError(f"the part {name} of {data.dataset.name} is not there")
-    return Part(arrays, data.dataset.name, name, data.dataset.class_names, splits.notes)
+    if net is None or found is None:
+        return Part(arrays, data.dataset.name, name, data.dataset.class_names, splits.notes)
+    notes = (*found.notes, *splits.notes)
+    return Part(arrays, data.dataset.name, name, net.class_names, notes, found.labels)
 
 
-def _splits(data: DataSettings, seed: int, root: str | Path | None) -> Splits:
-    return split(load(data.dataset, root), data.valid, data.subset, seed)
-
-
-def check_other(net: Trained, other: Any) -> None:
-    """Refuse a data set that the net cannot be asked about.
-
-    Raises:
-        ArchError: its images have another shape, or it has another number of classes.
-    """
-    if other.input != net.input:
-        shapes = ["x".join(map(str, s)) for s in (other.input, net.input)]
-        raise ArchError(f"the images of {other.name} are {shapes[0]}, the net takes {shapes[1]}",
-                        help="choose a data set with images of that shape")  # fmt: skip
-    if other.classes != len(net.class_names):
-        raise ArchError(f"{other.name} has {other.classes} classes, the net tells {len(net.class_names)} apart",
-                        help="choose a data set with as many classes")  # fmt: skip
+def _splits(data: DataSettings, seed: int, root: str | Path | None, head: Head | None) -> Splits:
+    dataset = data.dataset
+    parts = table.read(dataset, head) if isinstance(dataset, Table) else load(dataset, root)
+    return split(parts, data.valid, data.subset, seed)
 
 
 @contextmanager

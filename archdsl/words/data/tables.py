@@ -12,17 +12,19 @@ from typing import Literal
 from archdsl.errors import EnvError
 from archdsl.registry import data_word
 from archdsl.words.data.heads import Head, head_of, own_path
+from archdsl.words.data.sheets import Header, Kind
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
     """A table at ``path``. Each row is a vector of its numbers; the column ``target`` (empty for the last one) is
-    its class.
+    its class. ``header`` says whether the first row of a csv file names the columns; None to find out.
     """
 
     path: str
-    kind: Literal["csv", "parquet"]
+    kind: Kind
     target: str = ""
+    header: Header | None = None
 
     @property
     def name(self) -> str:
@@ -45,11 +47,11 @@ class Table:
         """Columns and classes, from the training file.
 
         Raises:
-            EnvError: no such file, no such column, a row of another length, less than two classes.
+            EnvError: no such file, no such column, a row of another length, a doubtful header, less than two classes.
         """
         path = self.files()[0]
         about = path.stat()
-        return head_of(path, self.kind, self.target, about.st_size, about.st_mtime_ns)
+        return head_of(path, self.kind, self.target, self.header, about.st_size, about.st_mtime_ns)
 
     def files(self) -> tuple[Path, Path | None]:
         """The training file and the test file; None where one file must serve for both. A test file lies beside
@@ -69,16 +71,18 @@ class Table:
         return path, beside if beside.is_file() else None
 
 
-@data_word('csv("iris.csv", target="species")', 'csv("iris.csv")', slot="dataset")
-def csv(path: str, target: str = "") -> Table:
+@data_word('csv("iris.csv", target="species")', 'csv("iris.csv")', 'csv("iris.csv", header=no)', slot="dataset")
+def csv(path: str, target: str = "", header: Literal["yes", "no"] | None = None) -> Table:
     """A table of one's own: the columns are numbers, one column holds the classes.
 
-    The first line names the columns; `target` is the one of the classes, the last one unless said. Columns are
-    standardised with the mean and deviation of the training rows. The test part is `PATH.test.csv` beside
-    `PATH.csv`, or `test.csv` beside `train.csv` in a folder PATH; else a fifth of the rows of each class, chosen by
-    the hash of the row. Tabs separate the columns of a file called `.tsv`.
+    The first row names the columns. Where it looks like a row of values, `header=yes` says that it does name
+    them; with `header=no` it is a row like the others, and the columns are called c1, c2, …. `target` is the
+    column of the classes, the last one unless given. Columns are standardised with the mean and the standard
+    deviation of the training rows. The test part is `PATH.test.csv` beside `PATH.csv`, or `test.csv` beside
+    `train.csv` in a folder PATH; else a fifth of the rows of each class, chosen by the hash of the row. Tabs
+    separate the columns of a file called `.tsv`.
     """
-    return Table(path, "csv", target)
+    return Table(path, "csv", target, header)
 
 
 @data_word('parquet("iris.parquet", target="species")', slot="dataset")

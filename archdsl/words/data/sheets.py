@@ -1,0 +1,180 @@
+"""A table's file as columns: what they are called, which of them are left out, and their cells. Loads pyarrow for Parquet
+alone, and never torch or numpy.
+
+An index column that pandas or R has written (``__index_level_0__`` in Parquet; in csv a column without a name at the left,
+or ``Unnamed: 0``) numbers or names the rows: it is left out, and that is said.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from archdsl.errors import EnvError
+from archdsl.words.data import cells as c
+from archdsl.words.data import csvs
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Kind = Literal["csv", "parquet"]
+Header = Literal["yes", "no"]
+_INDEX = re.compile(r"__index_level_[0-9]+__|Unnamed: [0-9]+(\.[0-9]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """The columns of a file, but for those that are ``left`` out. ``places`` are theirs in the file; of a csv file,
+    ``rows`` are its cells as texts. ``notes`` are for a person.
+    """
+
+    path: Path
+    kind: Kind
+    names: tuple[str, ...]
+    places: tuple[int, ...]
+    left: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    rows: Sequence[Sequence[str]] = field(default=(), repr=False)
+
+    def columns(self, names: Sequence[str]) -> Mapping[str, Any]:
+        """The cells of these columns: lists of texts without spaces at their ends, or pyarrow's chunked arrays.
+
+        Raises:
+            EnvError: the file is damaged.
+        """
+        asked = set(names)
+        where = {name: place for name, place in zip(self.names, self.places, strict=True) if name in asked}
+        if self.kind == "csv":
+            return {name: [row[place].strip() for row in self.rows] for name, place in where.items()}
+        with _opened(self.path) as file:
+            stored = file.schema_arrow.names
+            table = file.read(columns=[stored[place] for place in where.values()])
+            return {name: table[stored[place]] for name, place in where.items()}
+
+    def texts(self, name: str) -> list[str]:
+        """The cells of a column as texts that may name classes; "" where there is none.
+
+        Raises:
+            EnvError: a Parquet column of a type that names no classes.
+        """
+        cells = self.columns([name])[name]
+        return cells if self.kind == "csv" else texts(cells, self.path, name)
+
+
+def sheet(path: Path, kind: Kind, target: str = "", header: Header | None = None) -> Sheet:
+    """The columns of a file; ``target`` is never left out.
+
+    Raises:
+        EnvError: the file is damaged, it is doubtful whether it has a header, or a column cannot be named.
+    """
+    if kind == "csv":
+        found = csvs.read(path, header)
+        left = _unnamed(found.names)
+        return _sheet(path, kind, found.names, left, target, found.notes, found.rows)
+    with _opened(path) as file:
+        names = tuple(str(name).strip() for name in file.schema_arrow.names)
+        named = _pandas_index(file.schema_arrow.metadata, path)
+    for name in named:
+        if name in names and name != target and not _INDEX.fullmatch(name):
+            raise EnvError(f"the column `{name}` of {path} is the index of a pandas table, which may be data or not",
+                           help="write it with `reset_index()` to use it, or with `index=False` to leave it out")  # fmt: skip
+    return _sheet(path, kind, names, 0, target, (), ())
+
+
+def _sheet(
+    path: Path, kind: Kind, names: tuple[str, ...], unnamed: int, target: str, notes: tuple[str, ...],
+    rows: Sequence[Sequence[str]],
+) -> Sheet:  # fmt: skip
+    index = [p for p, n in enumerate(names) if (p < unnamed or _INDEX.fullmatch(n)) and (n != target or not n)]
+    kept = [p for p in range(len(names)) if p not in set(index)]
+    left = tuple(names[p] or f"(column {p + 1}, without a name)" for p in index)
+    if left:
+        notes = (*notes, f"left out, as an index that numbers or names the rows: {', '.join(left)}")
+    return Sheet(path, kind, tuple(names[p] for p in kept), tuple(kept), left, notes, rows)
+
+
+def _unnamed(names: Sequence[str]) -> int:
+    """How many columns at the left have no name, where others have one."""
+    return next((place for place, name in enumerate(names) if name), 0)
+
+
+def _pandas_index(metadata: Mapping[bytes, bytes] | None, path: Path) -> list[str]:
+    """The columns that pandas calls its index; a range is none, as it is not stored."""
+    try:
+        found = json.loads((metadata or {}).get(b"pandas", b"{}"))
+        return [str(name).strip() for name in found.get("index_columns", ()) if isinstance(name, str)]
+    except (ValueError, AttributeError, TypeError) as error:
+        raise EnvError(f"the metadata of pandas in {path} is damaged ({error})", help="write the file again") from error
+
+
+def arrow(part: str, path: Path) -> Any:
+    """A module of pyarrow, by name: this room loads it only for a Parquet file."""
+    try:
+        return importlib.import_module(f"pyarrow.{part}")
+    except ImportError as error:
+        raise EnvError(f"{path} needs the package pyarrow", help="pip install pyarrow") from error
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    parquet = arrow("parquet", path)
+    kinds = (OSError, ValueError, TypeError, KeyError, NotImplementedError)  # arrow's own errors are of these
+    try:
+        with parquet.ParquetFile(path) as file:
+            yield file
+    except kinds as error:
+        raise EnvError(f"{path} is not a Parquet file ({error})", help="replace it by a good copy") from error
+
+
+def texts(column: Any, path: Path, name: str) -> list[str]:
+    """The values of a Parquet column as texts that may name classes: whole numbers without a point, bytes as UTF-8.
+
+    Raises:
+        EnvError: values of another type, or bytes that are not UTF-8.
+    """
+    types = arrow("types", path)
+    column, kind = decoded(column, path)
+    if types.is_floating(kind):
+        return ["" if v is None else _of_float(float(v)) for v in column.to_pylist()]
+    if types.is_decimal(kind):
+        return ["" if v is None else format(v, "f") for v in column.to_pylist()]
+    if is_text(kind, path) or types.is_integer(kind) or types.is_boolean(kind) or types.is_null(kind):
+        return ["" if v is None else str(v).strip() for v in column.to_pylist()]
+    if types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind):
+        return _of_bytes(column.to_pylist(), path, name)
+    raise EnvError(f"the column `{name}` of {path} holds values of the type {kind}, which name no classes",
+                   help="write them as texts or whole numbers, or let `target` name another column")  # fmt: skip
+
+
+def _of_float(value: float) -> str:
+    return str(int(value)) if value.is_integer() else repr(value)
+
+
+def _of_bytes(values: Sequence[bytes | None], path: Path, name: str) -> list[str]:
+    found: list[str] = []
+    for row, value in enumerate(values):
+        try:
+            found.append("" if value is None else value.decode().strip())
+        except UnicodeDecodeError as error:
+            raise c.at(path, row, name, "bytes that are not UTF-8", "write the class as text") from error
+    return found
+
+
+def decoded(column: Any, path: Path) -> tuple[Any, Any]:
+    """A column without the dictionary of a categorical one, and its type."""
+    types = arrow("types", path)
+    if types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    return column, column.type
+
+
+def is_text(kind: Any, path: Path) -> bool:
+    """Whether a type of pyarrow is one of text."""
+    types = arrow("types", path)
+    view = getattr(types, "is_string_view", None)  # of pyarrow 16
+    return bool(types.is_string(kind) or types.is_large_string(kind) or (view is not None and view(kind)))
