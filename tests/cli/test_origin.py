@@ -119,7 +119,7 @@ def test_a_finished_run_does_without_its_data(run: Run, what: str) -> None:
         ("predict", str(folder), picture), ("export", str(folder), "m.py"), ("export", str(folder), "m.onnx"),
         ("diff", str(folder), str(folder)), ("eval", str(folder), "--data", "folder:other"), ("runs", "show", str(folder)),
         ("plot", str(folder), "--out", "p.svg"), ("show", str(folder), "--stage", "ast"),
-        ("transfer", str(folder), OWN.replace('"p"', '"other"'), "t.safetensors"),
+        ("transfer", str(folder), OWN.replace('"p"', '"other"'), "--out", "t.safetensors"),
     ):  # fmt: skip
         done = run(*command)
         assert done.code == 0, (command, done.err)
