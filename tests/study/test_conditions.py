@@ -1,0 +1,201 @@
+"""A study never mixes precision, kernels, data, torch or numerics; what is legitimately different is no difference."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archdsl.cli.main import main
+from archdsl.errors import ArchError
+from archdsl.study.arms import arms_of
+from archdsl.study.conduct import Conduct
+from archdsl.study.file import StudyFile, study_of
+from archdsl.study.plan import Found, cells, foreign
+from archdsl.study.select import Choice, folder_of, select
+from archdsl.train.conditions import (
+    CONDITIONS,
+    PRECISIONS,
+    Asked,
+    conditions_of,
+    differing,
+    known_precision,
+    usual,
+)
+from tests.conftest import Cli
+
+from .conftest import TINY
+
+PLAN = {"precision": "fp32", "channels_last": True, "threads": 1, "compile": False, "graph": False, "fused": True}
+VERSIONS = {
+    "torch": "2.13",
+    "numerics": "6",
+    "device": "cpu",
+    "processor": "AVX2",
+    "kernels": "native aa",
+    "plan": PLAN,
+}
+
+
+def made(**more: Any) -> dict[str, str]:
+    plan = {k: more.pop(k) for k in list(more) if k in PLAN}
+    return conditions_of({**VERSIONS, **more, "plan": {**PLAN, **plan}})
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"torch": "2.14"}, "torch"), ({"numerics": "7"}, "numerics"), ({"device": "cuda:0"}, "device"),
+        ({"processor": "AVX512"}, "processor"), ({"precision": "bf16"}, "precision"), ({"fused": False}, "precision"),
+        ({"kernels": "torch"}, "kernels"), ({"kernels": "native bb"}, "kernels"), ({"compile": True}, "compile"),
+    ],
+)  # fmt: skip
+def test_each_condition_counts(change: dict[str, Any], name: str) -> None:
+    assert differing(made(**change), made()) == [name]
+    found = {n: Found("finished", {}, made()) for n in range(3)} | {9: Found("finished", {}, made(**change))}
+    marked = foreign(found)
+    assert [f.status for f in marked.values()] == ["finished"] * 3 + ["foreign"]
+    assert name in marked[9].message
+    assert [f.status for f in foreign(found, made(**change)).values()] == ["foreign"] * 3 + ["finished"]
+
+
+@pytest.mark.parametrize("change", [{"threads": 8}, {"graph": True}, {"kernels": "unused"}, {"channels_last": False}])
+def test_what_arms_may_differ_in(change: dict[str, Any]) -> None:
+    assert differing(made(**change), made()) == differing(made(), made(**change)) == []
+
+
+def test_the_usual_conditions_are_those_that_most_agree_with() -> None:
+    free = [made(kernels="unused")] * 5
+    assert usual([*free, made(torch="2.14")]) == made(kernels="unused")
+    assert usual([*free, made()]) == made()
+    assert usual([made(), made(torch="2.14")])["torch"] == "2.14"
+    assert usual([]) == {}
+    assert set(made()) == set(CONDITIONS)
+
+
+def test_one_list_of_precisions(capsys: pytest.CaptureFixture[str]) -> None:
+    assert PRECISIONS == ("auto", "fp32", "bf16", "plain")
+    for wrong in ("fp64", "bfloat16", "fp16", "FP32", ""):
+        with pytest.raises(ArchError, match="auto, fp32, bf16, plain"):
+            known_precision(wrong)
+        with pytest.raises(ArchError, match=r":2:12: `precision` is one of auto, fp32, bf16, plain"):
+            study_of(f"base: lenet5\nprecision: '{wrong}'\n")
+    assert study_of("base: lenet5\nprecision: plain\n").precision == "plain"
+    for command in ("train", "ablate"):
+        assert main([command, "lenet5", "--precision", "fp64"]) == 2
+
+
+@pytest.mark.parametrize("wrong", ["fp64", "bfloat16"])
+def test_a_wrong_precision_is_found_by_check_and_by_the_study(place: Path, wrong: str) -> None:
+    Path("s.yaml").write_text(f"base: tiny.arch\nprecision: {wrong}\n")
+    for command in (("check", "s.yaml"), ("ablate", "s.yaml"), ("ablate", "s.yaml", "--dry-run"), ("report", "s.yaml")):
+        assert main([*command]) == 2, command
+    assert not (place / "runs").exists()
+
+
+def test_another_metric_or_precision_is_the_same_study(place: Path) -> None:
+    places = {
+        folder_of(select("tiny.arch", Choice(metric=metric, precision=precision)), place)
+        for metric in (None, "loss", "test_loss") for precision in (None, "bf16", "fp32")
+    }  # fmt: skip
+    assert len(places) == 1
+    assert folder_of(select("tiny.arch", Choice(set=["train.epochs=3"])), place) not in places
+
+
+def conduct(place: Path, seeds: int = 2, **more: Any) -> Conduct:
+    arms = arms_of(StudyFile("tiny", "tiny", (("tiny", str(place / "tiny.arch")),)))
+    return Conduct(arms, cells(arms, range(seeds), place / "runs", **more), place / "runs")
+
+
+def test_a_set_is_looked_at_once(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from archdsl.study import plan
+
+    asked = []
+    monkeypatch.setattr(plan, "fingerprint", lambda data, *_: asked.append(data.name) or "a" * 64)
+    found = conduct(place, 50)
+    assert len(found.every) == 100
+    assert asked == ["fashion-mini"]
+    assert {found.order(c).data for c in found.every} == {"a" * 64}
+
+
+def changed(runs: Path, change: dict[str, Any], name: str = "versions.json") -> None:
+    for file in runs.glob(f"*/{name}"):
+        file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
+
+
+def test_runs_on_other_data_are_shown_as_such_and_trained_again(place: Path, cli: Cli) -> None:
+    (place / "d.csv").write_text("x,y\n" + "".join(f"{i / 7},{'ab'[i % 2]}\n" for i in range(20)))
+    (place / "tiny.arch").write_text(
+        'net linear({w: 4 | 8}) relu linear(classes)\ndata csv("d.csv")\ntrain epochs(1)\n'
+    )
+    first = cli("ablate", "tiny.arch", "--seeds", "1", "-q", "--format", "json", cwd=place)
+    assert first.returncode == 0, first.stderr
+    (place / "d.csv").write_text("x,y\n" + "".join(f"{i / 9},{'ab'[i % 2]}\n" for i in range(20)))
+    shown = cli("report", "tiny.arch", "--seeds", "1", cwd=place)
+    assert shown.returncode == 0, shown.stderr
+    said = re.search(r"base, seed 0: foreign: data (\w{8}) instead of (\w{8})", shown.stdout)
+    assert said
+    assert "0/1" in shown.stdout
+    again = cli("ablate", "tiny.arch", "--seeds", "1", "-q", cwd=place)
+    assert again.returncode == 0, again.stderr
+    assert f"data {said[2]}" in again.stdout
+    assert said[1] not in again.stdout
+    assert len(list((place / "runs").glob("tiny-*"))) == 4
+
+
+def test_asking_for_other_conditions_refuses_or_trains_again(place: Path, cli: Cli) -> None:
+    study = ("ablate", "tiny.arch", "--seeds", "1", "-q", "--format", "json")
+    assert cli(*study, "--precision", "plain", cwd=place).returncode == 0
+    done = cli(*study, "--precision", "fp32", cwd=place)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert (
+        "--precision fp32 asks for other runs than 2 of the 2 that are there, which have precision plain" in done.stderr
+    )
+    preview = cli(*study, "--precision", "fp32", "--dry-run", cwd=place)
+    assert [r["cached"] for r in json.loads(preview.stdout)] == [0, 0]
+    again = cli(*study, "--precision", "fp32", "--again", cwd=place)
+    assert again.returncode == 0, again.stderr
+    versions = [json.loads(p.read_text()) for p in (place / "runs").glob("*/versions.json")]
+    assert [v["plan"]["fused"] for v in versions] == [True, True]
+    assert cli(*study, "--precision", "fp32", cwd=place).stdout == again.stdout
+
+
+def test_runs_with_and_without_kernels_are_never_in_one_table(place: Path, cli: Cli) -> None:
+    study = ("ablate", "tiny.arch", "-q", "--precision", "fp32", "--format", "json")
+    first = cli(*study, "--seeds", "1", cwd=place)
+    assert first.returncode == 0, first.stderr
+    (base,) = (json.loads(p.read_text()) for p in (place / "runs").glob("*/versions.json")
+               if "bn" in (p.parent / "spec.arch").read_text())  # fmt: skip
+    if not base["kernels"].startswith("native"):
+        pytest.skip("no kernels can be compiled here")
+    off = {"ARCHDSL_NATIVE": "0"}
+    refused = cli(*study, "--seeds", "2", cwd=place, env=off)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "ARCHDSL_NATIVE=0 asks for other runs than" in refused.stderr
+    mixed = cli(*study, "--seeds", "1", "--again", cwd=place, env=off)
+    assert mixed.returncode == 0, mixed.stderr
+    more = cli(*study, "--seeds", "2", cwd=place)  # with kernels once more
+    assert more.returncode == 3
+    rows = {r["arm"]: r for r in json.loads(more.stdout)}
+    assert (rows["base"]["runs"], rows["base"]["others"]) == ("1/2", "1 foreign")
+
+
+def test_data_that_is_not_here_is_said_and_runs_are_shown(place: Path, cli: Cli) -> None:
+    (place / "tiny.arch").write_text(TINY.replace("fashion-mini", "mnist"))
+    for command in (("ablate", "tiny.arch", "--seeds", "1", "--dry-run"), ("report", "tiny.arch", "--seeds", "1")):
+        done = cli(*command, cwd=place)
+        assert done.returncode == 0, done.stderr
+        assert "the data set mnist is not on this machine" in done.stderr
+    done = cli("ablate", "tiny.arch", "--seeds", "1", cwd=place, env={"ARCHDSL_OFFLINE": "1"})
+    assert done.returncode == 4
+    assert "the data set mnist is not there" in done.stderr
+
+
+def test_asked_counts_the_environment_only_where_something_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARCHDSL_NATIVE", "0")
+    asked = Asked("bf16", "cuda:1")
+    assert asked.of_options == {"precision": "bf16", "device": "cuda"}
+    assert asked.wanted == {**asked.of_options, "kernels": "torch"}
