@@ -15,11 +15,13 @@ from archdsl.cli.options import Set
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from archdsl.report import Table
     from archdsl.study.conduct import Conduct, Engine
     from archdsl.study.file import StudyFile
     from archdsl.study.results import Results
 
 SOME_FAILED = 3
+PEOPLE = ("table", "md", "latex")  # formats in which counts and levels are words
 Study = Annotated[
     str,
     typer.Argument(
@@ -213,12 +215,13 @@ def report(
     detect: str | None = None, each: bool = False,
 ) -> None:  # fmt: skip
     """Print the table (of arms, or of each run), and write the HTML report."""
-    from archdsl.cli.output import put_table
     from archdsl.study import tables
     from archdsl.study.select import folder_of
 
-    shown = tables.each(results) if each else tables.table(results)
-    put_table(replace(shown, notes=(*shown.notes, *_planned(results, detect))), format)
+    people = format in PEOPLE
+    shown = tables.each(results, people) if each else tables.table(results, people)
+    more = tables.notes(results) if each and not people else ()
+    _put(replace(shown, notes=(*shown.notes, *more, *_planned(results, detect))), results.metric, format, each)
     sys.stdout.flush()
     target = html or folder_of(chosen, runs) / "report.html"
     try:
@@ -241,6 +244,18 @@ def report(
         print(f"report: {target}", file=sys.stderr)
 
 
+def _put(table: Table, metric: str, format: str, each: bool = False) -> None:
+    """A table; as JSON with its title, its metric and its notes."""
+    from archdsl.cli.output import put_json, put_table
+    from archdsl.report.text import records
+
+    if format != "json":
+        put_table(table, format)
+        return
+    rows = "runs" if each else "arms"
+    put_json({"title": table.title, "metric": metric, "notes": list(table.notes), rows: records(table)})
+
+
 def _planned(results: Results, detect: str | None) -> list[str]:
     from archdsl.study import planning
 
@@ -250,7 +265,6 @@ def _planned(results: Results, detect: str | None) -> list[str]:
 def _preview(
     chosen: StudyFile, conduct: Conduct, jobs: int | None, device: str, format: str, detect: str | None
 ) -> None:
-    from archdsl.cli.output import put_table
     from archdsl.study.estimate import seconds_left
     from archdsl.study.room import room
     from archdsl.study.tables import preview
@@ -260,7 +274,7 @@ def _preview(
     seconds, guessed = seconds_left(conduct.every, conduct.missing, found, min(count, len(conduct.missing) or 1))
     states = [(cell.arm, found[cell.key]) for cell in conduct.every]
     results = results_of(chosen, conduct)
-    put_table(preview(results, states, seconds, guessed, count, _planned(results, detect)), format)
+    _put(preview(results, states, seconds, guessed, count, _planned(results, detect)), results.metric, format)
 
 
 def _command() -> str:

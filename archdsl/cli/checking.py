@@ -121,7 +121,7 @@ def check_one(what: str | Source, options: Options) -> Done:
     except SpecError as error:
         return Done([(name, d) for d in error.diagnostics])
     except ArchError as error:
-        return Done([], refused=error)
+        return Done([], 0, error)
     return Done([(source.name, d) for d in notes])
 
 
