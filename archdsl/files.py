@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-__all__ = ["grammar_text", "spec_path", "specs"]
+__all__ = ["grammar_text", "listed", "spec_path", "specs"]
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -39,3 +39,13 @@ def spec_path(name: str) -> Path | None:
     except OSError:  # an inline spec can be longer than a file name may be
         return None
     return path if found else None
+
+
+def listed(name: str) -> str:
+    """The name of a spec as tables and records have it: of a shipped one the path inside the repository, wherever the
+    package is installed; others stay as they are.
+    """
+    path, folder = Path(name), _folder("specs")
+    if not path.is_absolute() or not path.is_relative_to(folder):
+        return name
+    return f"specs/{path.relative_to(folder).as_posix()}"

@@ -56,6 +56,8 @@ def check_all(specs: Iterable[str], options: Options, jobs: int = 0) -> list[Don
 
 def _work(spec: str) -> list[str | Source]:
     """What a spec stands for: the paths in a folder, or a text; standard input is read here and once."""
+    if spec.endswith(STUDIES) and not any(c.isspace() for c in spec):
+        return [spec]
     if not is_path(spec):
         return [locate(spec)]
     if not Path(spec).is_dir():

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from archdsl.errors import ArchError, Source, SpecError, suggest
+from archdsl.files import listed
 from archdsl.report import Column, Table
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def list_arms(
     if format == "json":
         put_json(kept)
     else:
-        put_table(_table(kept, right, source.name), format)
+        put_table(_table(kept, right, listed(source.name)), format)
     if wrong:
         raise _summed(wrong, right)
 
@@ -76,7 +77,7 @@ def _counted(
             wrong.append((arm.choice, arm.error))
             continue
         right += 1
-        about = {"spec": source.name, "choice": arm.choice, **totals(arm.cost, arm.train, batch, dtype)}
+        about = {"spec": listed(source.name), "choice": arm.choice, **totals(arm.cost, arm.train, batch, dtype)}
         words = words_of(arm.file()) if tests else frozenset()
         if all(test(about, arm.choice, words) for test in tests):
             kept.append(about)

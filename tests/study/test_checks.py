@@ -90,7 +90,7 @@ def test_an_editor_looks_at_few_arms_and_fetches_nothing(tmp_path: Path) -> None
         ("nrom", "there is no factor or word `nrom`", "did you mean `norm`"),
         ("not (-init and freeze)", "`-init` is the name of a change", "write `not init`"),
         ("not −norm", "`−norm` is the name of a change", "write `not norm`"),
-        ("norm = bm", "the factor `norm` has no level `bm`", "did you mean `bn`"),
+        ("norm = bnn", "the factor `norm` has no level `bnn`", "did you mean `bn`"),
         ("norm != ln8", "the factor `norm` has no level `ln8`", "its levels are `bn`, `none`"),
         ("bn(zero)", "there is no factor or word `bn(zero)`", ""),
         ("parms < 1M", "there is no column `parms`", "did you mean `params`"),
@@ -166,7 +166,7 @@ def test_two_arms_that_are_one_experiment_count_once() -> None:
     assert found.arms[3].comparison is None
     assert found.arms[3].p is None
     assert len(found.compared) == 2
-    assert "1 of 2 arms differs" in verdict(found)
+    assert "6 pairs of runs and 2 comparisons" in verdict(found)
     assert table(found).rows[2][5:] == table(found).rows[1][5:]
     assert "over 2 comparisons" in " ".join(notes(replace(found, seeds=(0, 1))))
 
@@ -174,7 +174,7 @@ def test_two_arms_that_are_one_experiment_count_once() -> None:
 def test_machines_get_numbers_and_people_words() -> None:
     text = BASE.replace("{norm: bn | }", "{n: bn | }").replace("sgd(0.05)", "sgd({lr: 0.05 | 0.1})")
     names = [a.name for a in arms_of(study_of(text)).arms]
-    found = made(text, {names[0]: [0.5] * 6})
+    found = made(text, dict.fromkeys(names, [0.5] * 6))
     people, machines = table(found), table(found, people=False)
     assert people.rows[0][:4] == ("base", "bn", "0.05", "6/6")
     assert machines.rows[0][:5] == ("base", "bn", 0.05, 6, 6)
