@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 __all__ = [
-    "grammar_text", "listed", "read_regular", "remarks", "short", "spec_path", "spec_paths", "specs", "studies", "study_path",
+    "grammar_text", "inside", "listed", "read_regular", "remarks", "short", "spec_path", "spec_paths", "specs", "studies",
+    "study_path",
 ]  # fmt: skip
 
 remarks: list[Callable[[str], None]] = []  # who hears which of several files a name was taken for: the command line
@@ -112,3 +113,11 @@ def read_regular(path: Path, most: int = -1) -> bytes:
         if kind != stat.S_IFREG:
             raise OSError(errno.EINVAL, f"it is {_KINDS.get(kind, 'not a file')}, not a regular file", str(path))
         return file.read(most)
+
+
+def inside(name: str) -> str:
+    """The name of a spec as tables and records have it: of a shipped one the path inside the repository, wherever the
+    package is installed; others stay as they are.
+    """
+    path = Path(name)
+    return listed(path) if path.is_absolute() and path.is_relative_to(_folder("specs")) else name

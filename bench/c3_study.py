@@ -50,7 +50,7 @@ def ours(work: Work, seeds: list[int], home: Path) -> Rows:
         )  # fmt: skip
         if done.returncode:
             raise SystemExit(done.stderr[-3000:])
-        rows = json.loads(done.stdout)
+        rows = json.loads(done.stdout)["arms"]
     return [(n, s, row["mean"]) for n, row in enumerate(rows) for s in seeds]
 
 

@@ -62,7 +62,7 @@ def ablate(work: Work, nets: list[str], seeds: int, home: Path, *more: str) -> R
         )  # fmt: skip
         if done.returncode:
             raise SystemExit(done.stderr[-3000:])
-        return [(n, s, row["mean"]) for n, row in enumerate(json.loads(done.stdout)) for s in range(seeds)]
+        return [(n, s, row["mean"]) for n, row in enumerate(json.loads(done.stdout)["arms"]) for s in range(seeds)]
 
 
 def by_hand(work: Work, nets: list[str], seeds: int, device: str) -> Rows:

@@ -146,3 +146,34 @@ def test_no_golden_file_is_empty() -> None:
     files = [p for folder in (REPO / "tests").rglob("golden") for p in folder.rglob("*") if p.is_file()]
     assert len(files) > 50
     assert [str(p.relative_to(REPO)) for p in files if not p.read_bytes().strip()] == []
+
+
+def test_asserts_narrow_types_and_nothing_else(repo: Path) -> None:
+    """Under `python -O` they are gone: what guards a result or an input is an error. The two forms tell the type checker
+    what it cannot see: `assert isinstance(x, T)` and `assert x is not None`.
+    """
+    import ast
+
+    wrong = []
+    for path in sorted((repo / "archdsl").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, ast.Assert):
+                continue
+            test = node.test
+            kind = isinstance(test, ast.Call) and ast.unparse(test.func) == "isinstance"
+            there = isinstance(test, ast.Compare) and ast.unparse(test).endswith(" is not None")
+            if not (kind or there):
+                wrong.append(f"{path.name}:{node.lineno} {ast.unparse(node)}")
+    assert not wrong
+
+
+def test_what_carries_out_settings_has_a_case_for_all_others(repo: Path) -> None:
+    """A value that no case knows is an error, never the last case's."""
+    import ast
+
+    for path in sorted((repo / "archdsl" / "train").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Match):
+                last = node.cases[-1].pattern
+                assert isinstance(last, ast.MatchAs), f"{path}:{node.lineno}"
+                assert last.pattern is None, f"{path}:{node.lineno}"

@@ -16,6 +16,7 @@ from archdsl.train.conditions import Asked, Precision
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from archdsl.report import Table
     from archdsl.study.conduct import Conduct, Engine
     from archdsl.study.execute.order import Terms
     from archdsl.study.file import StudyFile
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from archdsl.study.results import Results
 
 SOME_FAILED = 3
+PEOPLE = ("table", "md", "latex")  # formats in which counts and levels are words
 Study = Annotated[
     str,
     typer.Argument(
@@ -278,13 +280,15 @@ def report(
     detect: str | None = None, each: bool = False,
 ) -> None:  # fmt: skip
     """Print the table (of arms, or of each run), and write the HTML report."""
-    from archdsl.cli.output import put_table, say
+    from archdsl.cli.output import say
     from archdsl.study import tables
     from archdsl.study.select import folder_of
     from archdsl.train.store.files import writing
 
-    shown = tables.each(results) if each else tables.table(results)
-    put_table(replace(shown, notes=(*shown.notes, *_planned(results, detect))), format)
+    people = format in PEOPLE
+    shown = tables.each(results, people) if each else tables.table(results, people)
+    more = tables.notes(results) if each and not people else ()
+    _put(replace(shown, notes=(*shown.notes, *more, *_planned(results, detect))), results.metric, format, each)
     sys.stdout.flush()
     target = html or folder_of(chosen, runs) / "report.html"
     from archdsl.emit.target import replacing
@@ -305,6 +309,18 @@ def report(
         say(f"report: {target}")
 
 
+def _put(table: Table, metric: str, format: str, each: bool = False) -> None:
+    """A table; as JSON with its title, its metric and its notes."""
+    from archdsl.cli.output import put_json, put_table
+    from archdsl.report.text import records
+
+    if format != "json":
+        put_table(table, format)
+        return
+    rows = "runs" if each else "arms"
+    put_json({"title": table.title, "metric": metric, "notes": list(table.notes), rows: records(table)})
+
+
 def _planned(results: Results, detect: str | None) -> list[str]:
     from archdsl.study import planning
 
@@ -314,7 +330,6 @@ def _planned(results: Results, detect: str | None) -> list[str]:
 def _preview(
     chosen: StudyFile, conduct: Conduct, jobs: int | None, device: str, format: str, detect: str | None, asked: Asked
 ) -> None:
-    from archdsl.cli.output import put_table
     from archdsl.study.estimate import seconds_left
     from archdsl.study.room import room
     from archdsl.study.tables import preview
@@ -324,7 +339,7 @@ def _preview(
     seconds, guessed = seconds_left(conduct.every, conduct.missing, found, min(count, len(conduct.missing) or 1))
     states = [(cell.arm, found[cell.key]) for cell in conduct.every]
     results = results_of(chosen, conduct, asked.wanted)
-    put_table(preview(results, states, seconds, guessed, count, _planned(results, detect)), format)
+    _put(preview(results, states, seconds, guessed, count, _planned(results, detect)), results.metric, format)
 
 
 def _command() -> str:

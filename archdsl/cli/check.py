@@ -30,8 +30,8 @@ def command(
 
     done = check_all(specs, Options(input, classes, data, tuple(set or ()), fix), jobs)
     found = [finding for one in done for finding in one.found]
-    put(printed(found, sum(one.checked for one in done), format))
     refused = [one.refused for one in done if one.refused is not None]
+    put(printed(found, sum(one.checked for one in done), format, len(refused)))
     for error in refused[:-1]:
         say(f"error: {error}")
     if refused:

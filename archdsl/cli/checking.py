@@ -59,6 +59,8 @@ def _work(spec: str) -> list[str | Source]:
     """What a spec stands for: the paths in a folder, or a text; standard input is read here and once."""
     if not os.path.lexists(spec) and not Path(f"{spec}.arch").is_file() and (study := study_path(spec)) is not None:
         return [str(study)]
+    if spec.endswith(STUDIES) and not any(c.isspace() for c in spec):
+        return [spec]
     if not is_path(spec):
         return [locate(spec)]
     if not Path(spec).is_dir():
@@ -124,7 +126,7 @@ def check_one(what: str | Source, options: Options) -> Done:
     except SpecError as error:
         return Done([(name, d) for d in error.diagnostics])
     except ArchError as error:
-        return Done([], refused=error)
+        return Done([], 0, error)
     return Done([(source.name, d) for d in notes])
 
 

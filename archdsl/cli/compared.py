@@ -11,6 +11,7 @@ from archdsl.cli.counts import dims, optimizer_states
 from archdsl.emit.compare import Change, changes, grouped
 from archdsl.emit.compare.figures import Pair, figures, settings
 from archdsl.errors import ArchError
+from archdsl.files import inside
 from archdsl.report import Column, Table, compact, exact, size
 from archdsl.report.text import printable
 
@@ -120,7 +121,7 @@ def record(found: Compared) -> dict[str, Any]:
     """The comparison as plain values."""
     return {
         "same": found.same,
-        **{k: {"name": f.spec.name, "hash": f.spec.hash, "run": str(f.run.folder) if f.run else None,
+        **{k: {"name": inside(f.spec.name), "hash": f.spec.hash, "run": str(f.run.folder) if f.run else None,
                "test_accuracies": runs} for k, f, runs in zip("ab", (found.a, found.b), found.runs, strict=True)},
         "figures": {p.name.replace(" ", "_").lower(): {"a": p.a, "b": p.b, "delta": p.delta} for p in found.figures},
         "changes": [{k: v for k, v in asdict(c).items() if k not in ("start", "stop")} for c in found.changes],
@@ -158,7 +159,7 @@ def _totals(found: Compared) -> Table:
 
 def called(spec: Spec) -> str:
     """What a spec is called: its file, or its own text."""
-    return printable(" ".join(spec.text.split())[:72] if spec.name.startswith("<") else spec.name)
+    return printable(" ".join(spec.text.split())[:72] if spec.name.startswith("<") else inside(spec.name))
 
 
 def _accuracy(runs: list[float]) -> str | None:

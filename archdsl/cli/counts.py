@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from archdsl.cli.layers import flat, folded, layer_text, tree
+from archdsl.files import inside
 from archdsl.ir.cost import row_params
 from archdsl.ir.nodes import arg
 from archdsl.report import Column, Table, compact, exact, size
@@ -22,7 +23,7 @@ BYTES = {"fp32": 4, "fp16": 2, "bf16": 2}
 def record(spec: Spec, batch: int, dtype: str, rows: bool) -> dict[str, Any]:
     """The totals of a spec as plain values; with ``rows``, every layer."""
     found = {
-        "spec": spec.name, "hash": spec.hash, "input": list(spec.input), "classes": spec.classes,
+        "spec": inside(spec.name), "hash": spec.hash, "input": list(spec.input), "classes": spec.classes,
         **totals(spec.cost, spec.graph.train, batch, dtype), "batch": batch, "dtype": dtype,
     }  # fmt: skip
     if rows:
@@ -77,7 +78,7 @@ def layer_table(spec: Spec, batch: int, dtype: str, every: bool) -> Table:
         footer = [footer[0], None, *footer[1:5]]
     else:
         rows, footer = [r[:5] for r in rows], footer[:5]
-    title = "" if spec.name == "<spec>" else spec.name
+    title = "" if spec.name == "<spec>" else inside(spec.name)
     return Table(tuple(columns), tuple([tuple(r) for r in rows]), title, tuple(footer),
                  _notes(spec, batch, dtype, many))  # fmt: skip
 

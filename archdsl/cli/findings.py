@@ -10,8 +10,10 @@ if TYPE_CHECKING:
 _LEVELS = {"error": "error", "warning": "warning", "note": "note"}
 
 
-def printed(found: list[tuple[str, Diagnostic]], checked: int, format: str) -> str:
-    """All findings. ``found`` are names of specs with what was found in them."""
+def printed(found: list[tuple[str, Diagnostic]], checked: int, format: str, refused: int = 0) -> str:
+    """All findings. ``found`` are names of specs with what was found in them; ``refused`` counts those that could not be
+    read.
+    """
     from archdsl.report.text import json_text
 
     if format == "json":
@@ -23,7 +25,11 @@ def printed(found: list[tuple[str, Diagnostic]], checked: int, format: str) -> s
     parts = [d.render() if d.span or name.startswith("<") else f"{name}: {d.render()}" for name, d in found]
     count = {s: sum(d.severity == s for _, d in found) for s in ("error", "warning", "note")}
     said = ", ".join(f"{n} {s}{'s' if n > 1 else ''}" for s, n in count.items() if n) or "nothing found"
-    parts.append(f"{checked} spec{'s' if checked != 1 else ''} checked: {said}")
+    unread = f"{refused} could not be read" if refused else ""
+    done = (
+        f"{checked} spec{'s' if checked != 1 else ''} checked: {said}" if checked or not refused else "nothing checked"
+    )
+    parts.append("; ".join(filter(None, (done, unread))))
     return "\n".join(parts) + "\n"
 
 

@@ -8,10 +8,15 @@ import typer
 
 Specs = Annotated[
     list[str],
-    typer.Argument(metavar="SPEC", help="Files, names of shipped specs, `-` for standard input, or texts."),
+    typer.Argument(
+        metavar="SPEC", help="Files, names of shipped specs, `-` for standard input, texts, or folders of runs."
+    ),
 ]
 OneSpec = Annotated[
-    str, typer.Argument(metavar="SPEC", help="A file, the name of a shipped spec, `-` for standard input, or a text.")
+    str,
+    typer.Argument(
+        metavar="SPEC", help="A file, the name of a shipped spec, `-` for standard input, a text, or a run's folder."
+    ),
 ]
 Input = Annotated[
     str | None, typer.Option("--input", metavar="CxHxW", help="What arrives: 3x32x32, or 64 for a vector.")

@@ -40,6 +40,7 @@ def line(event: Event, start: Started, left: float | None = None) -> str:
             )
         case EpochDone():
             valid = f"  valid {_share(event.valid_accuracy)}" if event.valid_accuracy is not None else ""
+            valid += f"  valid loss {event.valid_loss:.4f}" if event.valid_loss is not None else ""
             rest = f"  {_clock(left)} left" if left is not None else ""
             return (
                 f"epoch {event.epoch:>{len(str(start.epochs))}}/{start.epochs}  loss {event.loss:.4f}  "

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from archdsl.cli.output import say
 from archdsl.errors import ArchError, Source, SpecError, suggest
+from archdsl.files import inside
 from archdsl.limits import Limits
 from archdsl.report import Column, Table
 
@@ -53,7 +54,7 @@ def list_arms(
     if format == "json":
         put_json(kept)
     else:
-        put_table(_table(kept, right, source.name), format)
+        put_table(_table(kept, right, inside(source.name)), format)
     if wrong:
         raise _summed(wrong, right)
 
@@ -86,7 +87,7 @@ def _counted(
             wrong.append((arm.choice, arm.error))
             continue
         right += 1
-        about = {"spec": source.name, "choice": arm.choice, **totals(arm.cost, arm.train, batch, dtype)}
+        about = {"spec": inside(source.name), "choice": arm.choice, **totals(arm.cost, arm.train, batch, dtype)}
         words = words_of(arm.file()) if tests else frozenset()
         if all(test(about, arm.choice, words) for test in tests):
             kept.append(about)

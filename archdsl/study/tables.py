@@ -13,8 +13,12 @@ P_LEVEL = 0.05
 NAMED = 8  # arms and seeds that a note names
 
 
-def table(results: Results) -> Table:
-    """The table of a study: the reference first, the others in the order of the design."""
+def table(results: Results, people: bool = True) -> Table:
+    """The table of a study: the reference first, the others in the order of the design.
+
+    Args:
+        people: counts of runs and levels are words; else they are numbers of their own.
+    """
     share = results.higher_is_better
     kind, digits = ("percent", 2) if share else ("float", 4)
 
@@ -28,7 +32,7 @@ def table(results: Results) -> Table:
     columns = [
         Column("arm"),
         *(Column(f.name, key=f"factor {f.name}") for f in results.factors if grid),
-        Column("runs", align="right"),
+        *((Column("runs", align="right"),) if people else (Column("finished", "int"), Column("runs", "int"))),
         value("mean", "mean"),
         value("sd", "sd"),
         change("Δ", "delta"),
@@ -40,7 +44,7 @@ def table(results: Results) -> Table:
         Column("params", "int"),
         Column("MACs", "compact", key="macs"),
     ]
-    rows = [_row(results, arm, grid) for arm in results.arms]
+    rows = [_row(results, arm, grid, people) for arm in results.arms]
     if any(row[-1] for row in rows):
         columns.append(Column("others"))
     else:
@@ -48,7 +52,21 @@ def table(results: Results) -> Table:
     return Table(tuple(columns), tuple(rows), results.title, notes=tuple(notes(results)))
 
 
-def _row(results: Results, result: ArmResult, grid: bool) -> tuple[Cell, ...]:
+def level(text: str, people: bool = True) -> Cell:
+    """A level of a factor: for people its text, for machines a number or a truth value where it is one."""
+    if people:
+        return text or "none"
+    if text in ("true", "false"):
+        return text == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text or "none"
+
+
+def _row(results: Results, result: ArmResult, grid: bool, people: bool) -> tuple[Cell, ...]:
     summary, compared = result.summary, result.comparison
     better = None if compared is None else compared.superiority
     if better is not None and not results.higher_is_better:
@@ -56,8 +74,8 @@ def _row(results: Results, result: ArmResult, grid: bool) -> tuple[Cell, ...]:
     deltas = (None,) * 3 if compared is None else (compared.delta, compared.low, compared.high)
     return (
         result.name,
-        *(result.arm.choice.get(f.name, "") or "none" for f in results.factors if grid),
-        f"{summary.n}/{result.planned}",
+        *(level(result.arm.choice.get(f.name, ""), people) for f in results.factors if grid),
+        *((f"{summary.n}/{result.planned}",) if people else (summary.n, result.planned)),
         summary.mean,
         summary.sd,
         *deltas,
@@ -77,7 +95,7 @@ FIGURES = (
 )  # fmt: skip
 
 
-def each(results: Results) -> Table:
+def each(results: Results, people: bool = True) -> Table:
     """One row a run, with the levels of its factors and all its figures: for analyses of one's own."""
     names = [f.name for f in results.factors]
     failed = {(arm, seed): status for arm, seed, status, _ in results.failures}
@@ -88,7 +106,7 @@ def each(results: Results) -> Table:
     )  # fmt: skip
     rows: list[tuple[Cell, ...]] = []
     for a in results.arms:
-        levels = [a.arm.choice.get(n, "") or "none" for n in names]
+        levels = [level(a.arm.choice.get(n, ""), people) for n in names]
         for seed in sorted(results.seeds):
             status = (
                 "finished"

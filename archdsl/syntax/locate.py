@@ -17,15 +17,16 @@ if TYPE_CHECKING:
 
     from archdsl.errors import Diagnostic
 
+RUN_SPEC = "spec.arch"  # in the folder of a run
 _NAME = re.compile(r"[A-Za-z][\w.-]*")
 
 
 def locate(spec: str) -> Source:
     """The text that a spec means, named for messages.
 
-    An existing file is read. What ends with ``.arch``, or has a path separator and neither space nor bracket, is the
-    path of a file or of a shipped spec. A single name may be that of a file ``NAME.arch`` here, else a shipped spec's.
-    Everything else is the text itself.
+    An existing file is read; of the folder of a run, the text that it recorded. What ends with ``.arch``, or has a path
+    separator and neither space nor bracket, is the path of a file or of a shipped spec. A single name may be that of a file
+    ``NAME.arch`` here, else a shipped spec's. Everything else is the text itself.
 
     Raises:
         ArchError: no such file, or one that cannot be read; a name that is nearly a shipped spec's.
@@ -114,6 +115,8 @@ def folder_specs(folder: Path) -> list[Path]:
 
 def _file(spec: str) -> Source:
     path = Path(spec)
+    if (path / RUN_SPEC).is_file():  # the folder of a run: its text
+        return Source(str(path / RUN_SPEC), read_text(path / RUN_SPEC))
     if path.is_dir():
         raise ArchError(f"{spec} is a folder", help="name a file, or let `archdsl check` take the folder")
     if os.path.lexists(spec):

@@ -218,7 +218,8 @@ def setting_diagnostics(
     if not found:
         found += settings_effects(data_settings, train_settings, steps)
         found += network_findings(data_settings, train_settings, trace, classes, steps)
-    return tuple(_diagnostic(f, words) for f in found)
+    # A default, which no word has set, is no word without effect.
+    return tuple(_diagnostic(f, words) for f in found if f.severity == "error" or _span(f.about, words) is not None)
 
 
 def _diagnostic(finding: Finding, words: Iterable[Setting]) -> Diagnostic:

@@ -186,13 +186,13 @@ def _normalised(train: TrainSettings, trace: Trace, frozen: Collection[str], ste
 def smallest_batch(train: TrainSettings, steps: Length) -> int:
     """The images of the smallest batch of a run; see ``feed.batches`` and ``job.steps_left``."""
     size, group = train.batch, train.batch * train.accumulate
-    full = min(size, steps.images)
-    rest = steps.images % group
-    if steps.images > group and rest == 1 and group > 1:  # that image joins the step before
-        rest = group + 1
-    if not rest or (steps.images > group and steps.of(train) < steps.per_epoch):
-        return full
-    return min(full, rest % size or size) if train.accumulate > 1 else min(full, rest)
+    whole, rest = divmod(steps.images, group)
+    if rest == 1 and whole and group > 1:  # that image joins the step before
+        whole, rest = whole - 1, group + 1
+    if steps.of(train) < steps.per_epoch:  # the last step of an epoch is never reached
+        rest = 0
+    last = [rest % size or size, min(rest, size)] if train.accumulate > 1 else [rest]
+    return min([*([size] if whole else []), *(last if rest else [])], default=size)
 
 
 def _optimised(train: TrainSettings, left: list[Parameter]) -> Iterator[Finding]:

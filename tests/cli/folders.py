@@ -45,7 +45,7 @@ def made(
 
 def finished(accuracy: float = 0.75, **more: Any) -> dict[str, Any]:
     return {
-        "status": "finished", "step": 40, "loss": 0.5, "accuracy": 0.8, "valid_accuracy": 0.6,
+        "status": "finished", "step": 40, "train_loss": 0.5, "train_accuracy": 0.8, "valid_accuracy": 0.6,
         "best_valid_accuracy": 0.6, "best_epoch": 4, "test_loss": 0.7, "test_accuracy": accuracy, "seconds": 6.0,
         "images_per_second": 100.0, "epochs": 4, "why": "", **more,
     }  # fmt: skip

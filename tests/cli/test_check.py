@@ -12,6 +12,7 @@ from urllib.parse import unquote
 import pytest
 import yaml
 
+from archdsl.cli.main import main
 from tests.cli.conftest import Run
 from tests.conftest import REPO
 
@@ -198,3 +199,28 @@ def test_pre_commit_runs_the_hooks(tmp_path: Path) -> None:
     done = hooks("archdsl-fmt")
     assert (done.returncode, (work / "b.arch").read_text()) == (1, "net conv(8) rellu\n")
     assert yaml.safe_load((REPO / ".pre-commit-hooks.yaml").read_text())
+
+
+def test_what_cannot_be_read_is_not_said_to_be_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "good.arch").write_text("input 3x8x8\nclasses 2\nnet conv(4) gap linear(2)\n")
+    for missing in ("missing.yaml", "sub/missing.yaml", "missing.arch"):
+        assert main(["check", missing]) in (2, 4)
+        said = capsys.readouterr()
+        assert said.out == "nothing checked; 1 could not be read\n"
+        assert "missing" in said.err
+        assert main(["check", "good.arch", missing]) in (2, 4)
+        assert capsys.readouterr().out == "1 spec checked: nothing found; 1 could not be read\n"
+
+
+def test_the_folder_of_a_run_is_a_spec(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "spec.arch").write_text("input 3x8x8\nclasses 2\nnet conv(4) gap linear(2)\n")
+    for arguments in (["check", "run"], ["params", "run"], ["show", "run"], ["draw", "run"], ["show", "run/"]):
+        assert main(arguments) == 0, capsys.readouterr().err
+        assert capsys.readouterr().out

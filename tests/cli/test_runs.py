@@ -49,10 +49,15 @@ def test_a_list_tells_how_each_run_stands(run: Run, out: Path) -> None:
         "e-broken": "damaged", "f-memory": "oom",
     }  # fmt: skip
     good = rows["a-good"]
-    assert (good["hash"], good["epochs"], good["accuracy"], good["valid"]) == ("aaaa1111", 4, 0.75, 0.6)
-    assert (good["loss"], good["params"], good["seconds"]) == (0.5, 1234, 6.0)
+    assert (good["hash"], good["epochs"], good["test_accuracy"], good["best_valid_accuracy"]) == (
+        "aaaa1111",
+        4,
+        0.75,
+        0.6,
+    )
+    assert (good["train_loss"], good["params"], good["seconds"]) == (0.5, 1234, 6.0)
     cut = rows["c-cut"]
-    assert (cut["epochs"], cut["accuracy"], cut["valid"], cut["seconds"]) == (2, None, 0.3, 3.0)
+    assert (cut["epochs"], cut["test_accuracy"], cut["best_valid_accuracy"], cut["seconds"]) == (2, None, 0.3, 3.0)
     assert rows["f-memory"]["epochs"] == 0
 
 
@@ -108,9 +113,10 @@ def test_where(run: Run, out: Path, where: str, kept: str) -> None:
 @pytest.mark.parametrize(
     ("where", "message"),
     [
-        ("acuracy > 1", "did you mean `accuracy`"), ("accuracy", "no comparison"), ("", "lacks a comparison"),
+        ("test_acuracy > 1", "did you mean `test_accuracy`"), ("status = finishd", "did you mean `finished`"),
+        ("accuracy", "no comparison"), ("", "lacks a comparison"),
         ("accuracy > 1 and", "lacks a comparison"), ("accuracy > 1 or loss < 2", "`or` where `and`"),
-        ("accuracy > high", "accuracy is a number"), ("accuracy > 1 loss < 2", "`loss` where `and`"),
+        ("accuracy > high", "test_accuracy is a number"), ("accuracy > 1 loss < 2", "`loss` where `and`"),
         ("accuracy >> 1", "no comparison"), ("status = 'open", "cannot be read at `'open`"), ("> 1", "no comparison"),
         ("accuracy > 0.5 and (loss < 1", "no column `(loss`"), ("__class__ = 1", "no column"), ("x" * 3000, "the most"),
     ],
@@ -130,7 +136,7 @@ def test_nothing_is_evaluated() -> None:
 
 
 def test_sort(run: Run, out: Path) -> None:
-    assert [r["run"][0] for r in listed(run, "--sort", "-accuracy")][:2] == ["b", "a"]
+    assert [r["run"][0] for r in listed(run, "--sort", "-test_accuracy")][:2] == ["b", "a"]
     assert [r["run"][0] for r in listed(run, "--sort", "accuracy")][:2] == ["a", "b"]
     assert [r["run"][0] for r in listed(run, "--sort", "-train.batch", "--where", "status=finished")] == ["a", "b"]
     assert run("runs", "--sort", "speed").code == 2
@@ -153,7 +159,7 @@ def test_compare(run: Run, out: Path) -> None:
     assert rows["train.optimizer.lr"] == (0.1, 0.2, None)
     assert rows["train.batch"] == (128, 64, None)
     assert rows["net"] == ("conv(8)", "conv(16)", None)
-    assert rows["accuracy"] == (0.75, 0.9, pytest.approx(0.15))
+    assert rows["test_accuracy"] == (0.75, 0.9, pytest.approx(0.15))
     assert "data.dataset" not in rows
     text = run("runs", "compare", "aaaa", "bbbb", "c-cut").out
     assert "+15.00 points" in text
@@ -240,7 +246,7 @@ def test_a_run_that_was_trained(run: Run, tmp_path: Path) -> None:
     assert done.result is not None
     (found,) = listed(run)
     assert (found["status"], found["epochs"], found["run"]) == ("finished", 2, done.folder.name)
-    assert found["accuracy"] == done.result["test_accuracy"]
+    assert found["test_accuracy"] == done.result["test_accuracy"]
     assert run("plot", done.folder.name).code == 0
     assert run("runs", "delete", done.folder.name, "--yes").err == f"deleted runs/{done.folder.name}\n"
     assert not done.folder.exists(), "everything that a run writes is known to be its own"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -22,6 +23,49 @@ def test_the_words_of_a_package_are_words() -> None:
                "--classes", "10", "--format", "json")  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert '"params": 4618' in done.stdout
+
+
+TEXT = "net conv(4, s=4) snake gap linear(10)\ndata fashion-mini subset(64) dim(90%)\ntrain adagrad halves batch(16) epochs(2)\n"
+
+
+def test_its_optimiser_schedule_and_augmentation_train(tmp_path: Path) -> None:
+    for name, text in {"all": TEXT, "plain": TEXT.replace(" dim(90%)", "").replace(" halves", "")}.items():
+        done = run("-m", "archdsl", "train", text, "--out", str(tmp_path / name), "--format", "json", "--device", "cpu",
+                   "--precision", "plain")  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    found = {name: next((tmp_path / name).iterdir()) for name in ("all", "plain")}
+    logs = {
+        name: [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+        for name, folder in found.items()
+    }
+    rates = {name: [e["lr"] for e in log if e["event"] == "epochdone"] for name, log in logs.items()}
+    assert rates == {"all": [0.01, 0.005], "plain": [0.01, 0.01]}
+    losses = {name: [e["loss"] for e in log if e["event"] == "epochdone"] for name, log in logs.items()}
+    assert losses["all"] != losses["plain"]
+    about = json.loads((found["all"] / "settings.json").read_text())
+    assert about["train"]["optimizer"] == {"kind": "adagrad", "lr": 0.01}
+    assert about["data"]["augment"] == [{"kind": "dim", "where": "pipeline", "share": 0.9}]
+
+
+def test_a_word_without_behaviour_is_refused_by_check_and_train() -> None:
+    for word, said, help in (
+        ("nothing", "nothing says how `Forgot` of archdsl_example.words is carried out", "a method `build`"),
+        ("sgd(0.1) nowhere", "nothing carries out the train word `nowhere`", "docs/house.md"),
+    ):
+        for command in ("check", "train"):
+            done = run("-m", "archdsl", command, f"net conv(4)\ndata fashion-mini\ntrain {word}")
+            assert done.returncode == 2
+            assert said in done.stdout + done.stderr
+            assert help in done.stdout + done.stderr
+            assert "Traceback" not in done.stderr
+
+
+def test_its_activation_is_one_for_modifiers_and_families() -> None:
+    done = run("-m", "archdsl", "params", "vgg[8x1] +act(snake) mobilenetv2[16x1](act=snake) se(4, act=snake)")
+    assert done.returncode == 0, done.stderr
+    done = run("-m", "archdsl", "params", "vgg[8x1] +act(snake) +nf")
+    assert done.returncode == 2
+    assert "`+nf` has no gain for the activation `snake`" in done.stderr
 
 
 def test_the_laws_hold_for_them() -> None:

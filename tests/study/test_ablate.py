@@ -30,8 +30,8 @@ def finished(runs: Path) -> dict[str, float]:
 def test_a_study_goes_from_nothing_to_a_table(place: Path, cli: Cli) -> None:
     done = cli("ablate", "tiny.arch", "--seeds", "2", "--format", "json", cwd=place)
     assert done.returncode == 0, done.stderr
-    rows = json.loads(done.stdout)
-    assert [(r["arm"], r["runs"]) for r in rows] == [("base", "2/2"), ("−norm", "2/2")]
+    rows = json.loads(done.stdout)["arms"]
+    assert [(r["arm"], r["finished"], r["runs"]) for r in rows] == [("base", 2, 2), ("−norm", 2, 2)]
     assert rows[1]["delta"] == pytest.approx(rows[1]["mean"] - rows[0]["mean"])
     assert "4/4" in done.stderr
     assert len(finished(place / "runs")) == 4
@@ -44,7 +44,11 @@ def test_a_study_again_runs_nothing_and_more_seeds_only_what_is_new(place: Path,
     assert again.stdout == first.stdout
     assert finished(place / "runs") == before
     more = cli("ablate", "tiny.arch", "--seeds", "3", "--format", "tsv", cwd=place)
-    assert [line.split("\t")[1] for line in more.stdout.splitlines()] == ["runs", "3/3", "3/3"]
+    assert [line.split("\t")[1:3] for line in more.stdout.splitlines()] == [
+        ["finished", "runs"],
+        ["3", "3"],
+        ["3", "3"],
+    ]
     after = finished(place / "runs")
     assert len(after) == 6
     assert {name: after[name] for name in before} == before
@@ -67,7 +71,10 @@ def test_train_and_ablate_share_their_runs(place: Path, cli: Cli) -> None:
 def test_a_dry_run_runs_nothing(place: Path, cli: Cli) -> None:
     done = cli("ablate", "tiny.arch", "--seeds", "5", "--dry-run", "--format", "json", cwd=place)
     assert done.returncode == 0, done.stderr
-    assert [(r["arm"], r["runs"], r["cached"]) for r in json.loads(done.stdout)] == [("base", 5, 0), ("−norm", 5, 0)]
+    assert [(r["arm"], r["runs"], r["cached"]) for r in json.loads(done.stdout)["arms"]] == [
+        ("base", 5, 0),
+        ("−norm", 5, 0),
+    ]
     assert not (place / "runs").exists()
     shown = cli("ablate", "tiny.arch", "--seeds", "5", "--dry-run", cwd=place).stdout
     assert "10 of 10 runs are missing; about" in shown
@@ -88,7 +95,7 @@ def test_an_arm_that_fails_is_data_and_the_study_goes_on(place: Path, cli: Cli) 
     (place / "wild.arch").write_text(WILD.format(rates="0.05 | 1e30"))
     done = cli("ablate", "wild.arch", "--seeds", "1", "--precision", "fp32", "--format", "json", cwd=place)
     assert done.returncode == 3, done.stderr
-    rows = json.loads(done.stdout)
+    rows = json.loads(done.stdout)["arms"]
     assert rows[1]["others"] == "1 diverged"
     assert rows[1]["mean"] is None
     assert "seed 0: diverged" in done.stderr
@@ -154,11 +161,11 @@ def test_results_of_another_torch_are_foreign_until_they_are_made_anew(place: Pa
     file.write_text(json.dumps(about))
     done = cli("ablate", "tiny.arch", "--seeds", "2", "--format", "json", cwd=place)
     assert done.returncode == 3
-    assert sorted(r["runs"] for r in json.loads(done.stdout)) == ["1/2", "2/2"]
-    assert any(r["others"] == "1 foreign" for r in json.loads(done.stdout))
+    assert sorted((r["finished"], r["runs"]) for r in json.loads(done.stdout)["arms"]) == [(1, 2), (2, 2)]
+    assert any(r["others"] == "1 foreign" for r in json.loads(done.stdout)["arms"])
     again = cli("ablate", "tiny.arch", "--seeds", "2", "--again", "--format", "json", cwd=place)
     assert again.returncode == 0, again.stderr
-    assert [r["runs"] for r in json.loads(again.stdout)] == ["2/2", "2/2"]
+    assert [(r["finished"], r["runs"]) for r in json.loads(again.stdout)["arms"]] == [(2, 2), (2, 2)]
 
 
 def test_a_shell_pipe_gets_nothing_but_data(place: Path) -> None:
@@ -179,13 +186,13 @@ def test_a_shell_pipe_gets_nothing_but_data(place: Path) -> None:
 def test_the_commands_of_the_manual(place: Path, cli: Cli, arguments: tuple[str, ...], arms: list[str]) -> None:
     done = cli("ablate", *arguments, "--dry-run", "--format", "json", cwd=place)
     assert done.returncode == 0, done.stderr
-    assert [r["arm"] for r in json.loads(done.stdout)] == arms
+    assert [r["arm"] for r in json.loads(done.stdout)["arms"]] == arms
 
 
 def test_a_row_for_each_run_and_the_seeds_that_a_difference_takes(place: Path, cli: Cli) -> None:
     cli("ablate", "tiny.arch", "--seeds", "2", cwd=place)
     done = cli("report", "tiny.arch", "--seeds", "3", "--each", "--format", "json", cwd=place)
-    rows = json.loads(done.stdout)
+    rows = json.loads(done.stdout)["runs"]
     assert [(r["arm"], r["factor norm"], r["seed"], r["status"]) for r in rows[1:4]] == [
         ("base", "bn", 1, "finished"), ("base", "bn", 2, "missing"), ("−norm", "none", 0, "finished"),
     ]  # fmt: skip
@@ -210,8 +217,8 @@ def test_a_run_under_way_is_seen_from_elsewhere(place: Path, cli: Cli) -> None:
     study.send_signal(signal.SIGINT)
     assert study.wait(30) == 130
     after = cli("report", "tiny.arch", "--seeds", "1", "--format", "json", cwd=place)
-    assert [r.get("others") for r in json.loads(seen.stdout)] == ["1 running", ""]
-    assert [r.get("others") for r in json.loads(after.stdout)] == ["1 interrupted", ""]
+    assert [r.get("others") for r in json.loads(seen.stdout)["arms"]] == ["1 running", ""]
+    assert [r.get("others") for r in json.loads(after.stdout)["arms"]] == ["1 interrupted", ""]
 
 
 def test_a_run_of_a_newer_format_is_refused(place: Path, cli: Cli) -> None:

@@ -85,7 +85,7 @@ def test_a_study_whose_seeds_are_trained_together(place: Path, cli: Cli) -> None
     fused = cli("ablate", "tiny.arch", *options, "--fuse", "3", "--runs", "fused", cwd=place)
     assert fused.returncode == 0, fused.stderr
     assert "6 runs are trained as 2 nets of up to 3 seeds each" in fused.stderr
-    assert [r["runs"] for r in json.loads(fused.stdout)] == ["3/3", "3/3"]
+    assert [(r["finished"], r["runs"]) for r in json.loads(fused.stdout)["arms"]] == [(3, 3), (3, 3)]
     assert len(list((place / "fused").glob("*/result.json"))) == 6
     again = cli("ablate", "tiny.arch", *options, "--fuse", "3", "--runs", "fused", cwd=place)
     assert again.stdout == fused.stdout

@@ -28,7 +28,8 @@ def test_all_keys() -> None:
     assert (study.title, study.base, study.design, study.seeds) == ("a title", (("lenet5", "lenet5"),), "full", (3, 5))
     assert [(f.name, f.levels) for f in study.factors] == [("norm", ("+bn", "")), ("wd", ("train wd(1e-3)", ""))]
     assert (study.set, study.data, study.where, study.match) == (("train.epochs=1",), "mnist", ("params < 1M",), "macs")
-    assert (study.baseline, study.metric, study.engine) == ({"norm": "none"}, "loss", "ray")
+    assert (study.baseline, study.metric, study.engine) == ({"norm": "none"}, "train_loss", "ray")
+    assert study.notes == ("the metric `loss` is that of training, and is called `train_loss` now",)
     assert (study.precision, study.time_limit, study.folder) == ("fp32", 60.0, Path("x"))
 
 

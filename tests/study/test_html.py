@@ -122,7 +122,11 @@ def test_runs_without_a_result_are_listed() -> None:
 
 @pytest.mark.parametrize(
     ("metric", "words"),
-    [("test_accuracy", "on this test set"), ("valid_accuracy", "sets aside anew"), ("loss", "on the training images")],
+    [
+        ("test_accuracy", "on this test set"),
+        ("valid_accuracy", "sets aside anew"),
+        ("train_loss", "on the training images"),
+    ],
 )
 def test_the_note_says_which_images_judge(metric: str, words: str) -> None:
     found = replace(made(), metric=metric)

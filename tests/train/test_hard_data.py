@@ -31,7 +31,7 @@ def test_few_images_and_few_classes(data: str, tmp_path: Path) -> None:
     """Some of these have one class to train on, or one image to validate by; the last one ends in a batch of one."""
     run = go(f"{NET}data fashion-mini {data}\ntrain adam(0.01) epochs(2) batch(4)", tmp_path)
     assert run.result["status"] == "finished"
-    assert np.isfinite(run.result["loss"])
+    assert np.isfinite(run.result["train_loss"])
 
 
 def test_one_image_and_batch_norm(tmp_path: Path) -> None:

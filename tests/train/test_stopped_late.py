@@ -67,7 +67,7 @@ def test_stopped_within_an_evaluation(
     assert isinstance(heard[-1], Stopped)
     run = go(text, tmp_path / "stopped", listen=heard.append)
     assert sha(run) == sha(expected)
-    same = ("status", "step", "accuracy", "valid_accuracy", "best_epoch", "test_loss", "test_accuracy", "why")
+    same = ("status", "step", "train_accuracy", "valid_accuracy", "best_epoch", "test_loss", "test_accuracy", "why")
     assert {k: run.result[k] for k in same} == {k: expected.result[k] for k in same}
     epochs = [[(e.epoch, e.loss, e.valid_loss) for e in all_ if isinstance(e, EpochDone)] for all_ in (heard, straight)]
     assert epochs[0] == epochs[1], "each epoch is judged once"

@@ -41,7 +41,7 @@ def test_the_same_experiment_finds_its_run(tmp_path: Path) -> None:
     path = finished(tmp_path, experiment())
     run = find_run(tmp_path, experiment())
     assert run is not None
-    assert (run.folder, run.done, run.result["loss"]) == (path, True, None)
+    assert (run.folder, run.done, run.result["train_loss"]) == (path, True, None)
     assert torch.equal(run.state()["w"], STATE["w"])
     assert sorted(p.name for p in path.iterdir()) == [
         "model.safetensors", "result.json", "settings.json", "spec.arch", "versions.json",

@@ -89,7 +89,8 @@ class Entry:
         match self._files.get(path):
             case [[int(), int(), int(), int()] as before, int(size), str(digest)] if tuple(before) == now:
                 return size, digest
-        return None
+            case _:
+                return None
 
     def learn(self, path: str, now: About, size: int, digest: str) -> tuple[int, str]:
         """Remember the hash of a file, unless it is too young."""

@@ -172,6 +172,9 @@ def test_an_ablation_takes_it_out(old: Run, cli: Cli) -> None:
     Path("tuned.arch").write_text(f"net {LONGER}\ndata {DATA}\ntrain {train}\n")
     done = cli("ablate", "tuned.arch", "--seeds", "1", "--format", "json", cwd=Path.cwd())
     assert done.returncode == 0, done.stderr
-    assert [(a["arm"], a["runs"]) for a in json.loads(done.stdout)] == [("base", "1/1"), ("−begin", "1/1")]
+    assert [(a["arm"], a["finished"], a["runs"]) for a in json.loads(done.stdout)["arms"]] == [
+        ("base", 1, 1),
+        ("−begin", 1, 1),
+    ]
     texts = [f.read_text() for f in Path("runs").glob("tuned-*/spec.arch")]
     assert sorted("sha=" in t for t in texts) == [False, True]
