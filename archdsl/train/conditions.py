@@ -58,13 +58,14 @@ def contrast(found: Conditions, wanted: Conditions) -> str:
 
 def usual(every: Sequence[Conditions]) -> dict[str, str]:
     """The conditions that most of these agree with; of equally many the last in the alphabet, which is the newer torch."""
-    kinds = {tuple(one.get(c, "") for c in CONDITIONS) for one in every}
-    named = [dict(zip(CONDITIONS, kind, strict=True)) for kind in kinds]
-
-    def rank(kind: dict[str, str]) -> tuple[int, bool, tuple[str, ...]]:
-        return (sum(not differing(one, kind) for one in every), kind["kernels"] != UNUSED, tuple(kind.values()))
-
-    return max(named, key=rank, default={})
+    kinds = [
+        dict(zip(CONDITIONS, k, strict=True)) for k in {tuple(one.get(c, "") for c in CONDITIONS) for one in every}
+    ]
+    # Runs that have no use for our kernels agree with those that have them and with those that have not, which does not
+    # make these agree with each other.
+    stated = [k for k in kinds if k["kernels"] != UNUSED]
+    named = stated + [k for k in kinds if k["kernels"] == UNUSED and all(differing(s, k) for s in stated)]
+    return max(named, key=lambda k: (sum(not differing(one, k) for one in every), *k.values()), default={})
 
 
 @dataclass(frozen=True, slots=True)

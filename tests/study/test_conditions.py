@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from archdsl.cli.main import main
 from archdsl.errors import ArchError
 from archdsl.study.arms import arms_of
 from archdsl.study.conduct import Conduct
+from archdsl.study.execute import cell
+from archdsl.study.execute.order import Terms
 from archdsl.study.file import StudyFile, study_of
 from archdsl.study.plan import Found, cells, foreign
 from archdsl.study.select import Choice, folder_of, select
@@ -71,6 +74,7 @@ def test_the_usual_conditions_are_those_that_most_agree_with() -> None:
     free = [made(kernels="unused")] * 5
     assert usual([*free, made(torch="2.14")]) == made(kernels="unused")
     assert usual([*free, made()]) == made()
+    assert usual([*free, made(), made(), made(kernels="torch")]) == made()
     assert usual([made(), made(torch="2.14")])["torch"] == "2.14"
     assert usual([]) == {}
     assert set(made()) == set(CONDITIONS)
@@ -121,77 +125,94 @@ def test_a_set_is_looked_at_once(place: Path, monkeypatch: pytest.MonkeyPatch) -
     assert {found.order(c).data for c in found.every} == {"a" * 64}
 
 
-def changed(runs: Path, change: dict[str, Any], name: str = "versions.json") -> None:
-    for file in runs.glob(f"*/{name}"):
-        file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
+Ablate = Callable[..., tuple[int, str, str]]
 
 
-def test_runs_on_other_data_are_shown_as_such_and_trained_again(place: Path, cli: Cli) -> None:
+@pytest.fixture
+def ablate(capfd: pytest.CaptureFixture[str]) -> Ablate:
+    """`archdsl ablate tiny.arch …` in this process, where it starts no worker."""
+
+    def call(*more: str, command: str = "ablate") -> tuple[int, str, str]:
+        code = main([command, "tiny.arch", *more])
+        return code, *capfd.readouterr()
+
+    return call
+
+
+def trained(place: Path, seeds: int = 1, precision: str = "fp32") -> list[dict[str, Any]]:
+    """What is missing of the study, trained in this process; gives what the runs have recorded."""
+    cell.plan_of.cache_clear()
+    study = conduct(place, seeds)
+    terms = Terms(str(place / "runs"), device="cpu", precision=precision)
+    for one in study.missing:
+        outcome = cell.train_cell(study.order(one), terms, lambda epoch, share: None)
+        assert outcome.status == "finished", outcome.message
+    return [json.loads(p.read_text()) for p in sorted((place / "runs").glob("*/versions.json"))]
+
+
+def test_runs_on_other_data_are_shown_as_such_and_trained_again(place: Path, ablate: Ablate) -> None:
     (place / "d.csv").write_text("x,y\n" + "".join(f"{i / 7},{'ab'[i % 2]}\n" for i in range(20)))
     (place / "tiny.arch").write_text(
         'net linear({w: 4 | 8}) relu linear(classes)\ndata csv("d.csv")\ntrain epochs(1)\n'
     )
-    first = cli("ablate", "tiny.arch", "--seeds", "1", "-q", "--format", "json", cwd=place)
-    assert first.returncode == 0, first.stderr
+    trained(place)
     (place / "d.csv").write_text("x,y\n" + "".join(f"{i / 9},{'ab'[i % 2]}\n" for i in range(20)))
-    shown = cli("report", "tiny.arch", "--seeds", "1", cwd=place)
-    assert shown.returncode == 0, shown.stderr
-    said = re.search(r"base, seed 0: foreign: data (\w{8}) instead of (\w{8})", shown.stdout)
+    code, shown, _ = ablate("--seeds", "1", command="report")
+    assert code == 0
+    said = re.search(r"base, seed 0: foreign: data (\w{8}) instead of (\w{8})", shown)
     assert said
-    assert "0/1" in shown.stdout
-    again = cli("ablate", "tiny.arch", "--seeds", "1", "-q", cwd=place)
-    assert again.returncode == 0, again.stderr
-    assert f"data {said[2]}" in again.stdout
-    assert said[1] not in again.stdout
+    assert "0/1" in shown
+    assert len(conduct(place, 1).missing) == 2
+    trained(place)
+    code, again, _ = ablate("--seeds", "1", command="report")
+    assert code == 0
+    assert f"data {said[2]}" in again
+    assert said[1] not in again
     assert len(list((place / "runs").glob("tiny-*"))) == 4
 
 
-def test_asking_for_other_conditions_refuses_or_trains_again(place: Path, cli: Cli) -> None:
-    study = ("ablate", "tiny.arch", "--seeds", "1", "-q", "--format", "json")
-    assert cli(*study, "--precision", "plain", cwd=place).returncode == 0
-    done = cli(*study, "--precision", "fp32", cwd=place)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert (
-        "--precision fp32 asks for other runs than 2 of the 2 that are there, which have precision plain" in done.stderr
-    )
-    preview = cli(*study, "--precision", "fp32", "--dry-run", cwd=place)
-    assert [r["cached"] for r in json.loads(preview.stdout)] == [0, 0]
-    again = cli(*study, "--precision", "fp32", "--again", cwd=place)
+def test_asking_for_other_conditions_refuses_or_trains_again(place: Path, ablate: Ablate, cli: Cli) -> None:
+    trained(place, precision="plain")
+    code, out, err = ablate("--seeds", "1", "--precision", "fp32")
+    assert (code, out) == (2, "")
+    assert "--precision fp32 asks for other runs than 2 of the 2 that are there, which have precision plain" in err
+    code, out, _ = ablate("--seeds", "1", "--precision", "fp32", "--dry-run", "--format", "json")
+    assert [r["cached"] for r in json.loads(out)] == [0, 0]
+    study = ("ablate", "tiny.arch", "--seeds", "1", "-q", "--precision", "fp32", "--format", "json", "--again")
+    again = cli(*study, cwd=place)
     assert again.returncode == 0, again.stderr
     versions = [json.loads(p.read_text()) for p in (place / "runs").glob("*/versions.json")]
     assert [v["plan"]["fused"] for v in versions] == [True, True]
-    assert cli(*study, "--precision", "fp32", cwd=place).stdout == again.stdout
+    assert ablate("--seeds", "1", "--precision", "fp32", "-q", "--format", "json")[:2] == (0, again.stdout)
 
 
-def test_runs_with_and_without_kernels_are_never_in_one_table(place: Path, cli: Cli) -> None:
-    study = ("ablate", "tiny.arch", "-q", "--precision", "fp32", "--format", "json")
-    first = cli(*study, "--seeds", "1", cwd=place)
-    assert first.returncode == 0, first.stderr
-    (base,) = (json.loads(p.read_text()) for p in (place / "runs").glob("*/versions.json")
-               if "bn" in (p.parent / "spec.arch").read_text())  # fmt: skip
-    if not base["kernels"].startswith("native"):
+def test_runs_with_and_without_kernels_are_never_in_one_table(
+    place: Path, ablate: Ablate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not any(v["kernels"].startswith("native") for v in trained(place)):
         pytest.skip("no kernels can be compiled here")
-    off = {"ARCHDSL_NATIVE": "0"}
-    refused = cli(*study, "--seeds", "2", cwd=place, env=off)
-    assert (refused.returncode, refused.stdout) == (2, "")
-    assert "ARCHDSL_NATIVE=0 asks for other runs than" in refused.stderr
-    mixed = cli(*study, "--seeds", "1", "--again", cwd=place, env=off)
-    assert mixed.returncode == 0, mixed.stderr
-    more = cli(*study, "--seeds", "2", cwd=place)  # with kernels once more
-    assert more.returncode == 3
-    rows = {r["arm"]: r for r in json.loads(more.stdout)}
-    assert (rows["base"]["runs"], rows["base"]["others"]) == ("1/2", "1 foreign")
+    with monkeypatch.context() as patch:
+        patch.setenv("ARCHDSL_NATIVE", "0")
+        code, out, err = ablate("--seeds", "2")
+        assert (code, out) == (2, "")
+        assert (
+            "ARCHDSL_NATIVE=0 asks for other runs than 1 of the 2 that are there" in err
+        )  # one has no use for kernels
+        versions = trained(place, seeds=2)
+    assert sorted(v["kernels"][:6] for v in versions) == ["native", "torch", "unused", "unused"]
+    rows = json.loads(ablate("--seeds", "2", "--format", "json", command="report")[1])
+    assert [(r["runs"], r["others"]) for r in rows] == [("1/2", "1 foreign"), ("2/2", "")]
 
 
-def test_data_that_is_not_here_is_said_and_runs_are_shown(place: Path, cli: Cli) -> None:
+def test_data_that_is_not_here_is_said(place: Path, ablate: Ablate) -> None:
     (place / "tiny.arch").write_text(TINY.replace("fashion-mini", "mnist"))
-    for command in (("ablate", "tiny.arch", "--seeds", "1", "--dry-run"), ("report", "tiny.arch", "--seeds", "1")):
-        done = cli(*command, cwd=place)
-        assert done.returncode == 0, done.stderr
-        assert "the data set mnist is not on this machine" in done.stderr
-    done = cli("ablate", "tiny.arch", "--seeds", "1", cwd=place, env={"ARCHDSL_OFFLINE": "1"})
-    assert done.returncode == 4
-    assert "the data set mnist is not there" in done.stderr
+    for command, *more in (("ablate", "--dry-run"), ("report",)):
+        code, _, err = ablate("--seeds", "1", *more, command=command)
+        assert code == 0, err
+        assert "the data set mnist is not on this machine" in err
+    code, _, err = ablate("--seeds", "1")
+    assert code == 4
+    assert "the data set mnist is not there" in err
 
 
 def test_asked_counts_the_environment_only_where_something_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
