@@ -110,7 +110,8 @@ def _check_events(text: str, where: str) -> None:
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > Limits.NESTING:
-                raise _too_deep(where, event.start_mark.line + 1, event.start_mark.column + 1)
+                place = event.start_mark  # which PyYAML always gives
+                raise _too_deep(where, place.line + 1 if place else 1, place.column + 1 if place else 1)
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
 
@@ -213,6 +214,8 @@ class _Reader:
         yield from (self.scalar(part) for part in parts)
 
     def bases(self, node: Any) -> Iterator[tuple[str, str]]:
+        if isinstance(node, yaml.CollectionNode) and not node.value:
+            self.fail(node, "a study needs a base, and this list is empty", "give a spec, or a list of them")
         if isinstance(node, yaml.MappingNode):
             yield from ((name, self.scalar(value)) for name, (_, value) in self.mapping(node).items())
         else:
