@@ -51,7 +51,7 @@ def command(
         else:
             put(describe(what))
         return
-    listed = [e for e in entries() if kinds is None or e.kind in kinds]
+    listed = [e for e in entries() if (kinds is None or e.kind in kinds) and not e.alias]
     if format == "json":
         put_json([record(e) for e in listed])
     elif format == "table":
@@ -123,13 +123,15 @@ def matching(what: str) -> list[Entry]:
     """
     from archdsl.errors import ArchError, suggest
     from archdsl.registry import entries
-    from archdsl.registry.synonyms import synonym
+    from archdsl.registry.synonyms import ours, synonym
 
     name, modifier = what.lstrip("+-"), what[:1] in ("+", "-")
     found = [e for e in entries() if e.name == name and (not modifier or e.kind == "modifier")]
     if not found:
         known = {e.name for e in entries()}
-        near = synonym(name.replace("-", ""), known) or suggest(name, known | set(SPACES))
+        if word := ours(name, known):
+            return sorted((e for e in entries() if e.name == word), key=lambda e: e.kind == "modifier")
+        near = synonym(name, known) or suggest(name, known | set(SPACES))
         raise ArchError(f"there is no word `{what}`", help=near or "`archdsl words` lists all")
     return found
 
@@ -140,11 +142,14 @@ def describe(what: str) -> str:
 
     form = [f"{FORMS[what]}    (of the language; see docs/language.md)\n"] if what in FORMS else []
     known = what not in FORMS or what == "id"
-    return "\n".join((*form, *(_page(e) for e in (matching(what) if known else ()))))
+    pages = matching(what) if known else []
+    if pages and pages[0].name != what.lstrip("+-"):  # another tool's name
+        form.append(f"`{what}` is called `{spelt(pages[0])}` here.\n")
+    return "\n".join((*form, *(_page(e) for e in pages)))
 
 
 def _page(entry: Entry) -> str:
-    from archdsl.registry import params
+    from archdsl.registry import entries, params
     from archdsl.registry.synonyms import elsewhere
 
     lines = [f"{signature(entry)}    ({entry.kind})", "", *_filled(entry.help), ""]
@@ -153,10 +158,12 @@ def _page(entry: Entry) -> str:
         wide = max(len(name) for name, _ in rows)
         lines += ["Arguments", *(f"  {name:<{wide}}  {text}" for name, text in rows), ""]
     lines += ["Examples", *(f"  {e}" for e in entry.examples)]
+    if others := [e.name for e in entries("net") if e.alias == entry.name and entry.kind == "op"]:
+        lines += ["", f"Other names: {', '.join(others)}"]
     if entry.paper:
         lines += ["", f"Paper: {entry.paper}"]
-    if entry.kind in ("data", "train") and (others := elsewhere(entry.name)):
-        lines += ["", *_filled(f"Elsewhere: {', '.join(others)}")]
+    if entry.kind in ("data", "train") and (said := elsewhere(entry.name)):
+        lines += ["", *_filled(f"Elsewhere: {', '.join(said)}")]
     return "\n".join(lines) + "\n"
 
 

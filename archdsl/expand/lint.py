@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from archdsl.errors import Diagnostic
+from archdsl.ir.nodes import arg
 from archdsl.ir.window import Window
 
 if TYPE_CHECKING:
@@ -27,15 +29,49 @@ def lints(trace: Trace) -> tuple[Diagnostic, ...]:
             if key not in seen:
                 seen.add(key)
                 found.append(diagnostic)
-    return tuple(found)
+    return (*found, *_biases(trace, readers))
+
+
+def _biases(trace: Trace, readers: dict[int, list[Row]]) -> Iterator[Diagnostic]:
+    """Biases that a normalisation takes out again, told once. One that the text asks for (`bias=true`) is meant, as some
+    published networks have them."""
+    found = []
+    for index, row in enumerate(trace.rows):
+        after = readers.get(index, [])
+        cancelled = len(after) == 1 and "cancels" in after[0].op.entry.traits
+        if cancelled and "weighted" in row.op.entry.traits and "bias" in row.layer.weights and not _asked(row):
+            found.append(row)
+    if found:
+        first = found[0].op
+        whose = f"the bias of `{first.name}` is" if len(found) == 1 else f"the biases of {len(found)} layers are"
+        yield Diagnostic("A502", f"{whose} taken out again by the normalisation behind", first.span,
+                         "write `bias=false`, or `bias=true` if it is meant", "warning")  # fmt: skip
+
+
+def _asked(row: Row) -> bool:
+    """Whether the text that made a layer speaks of its bias."""
+    return row.op.span is not None and re.search(r"\bbias\b", row.op.span.text) is not None
+
+
+def _looks_like_channels(trace: Trace, row: Row) -> bool:
+    """Whether a window may have been meant as a number of channels: it is that number, or even and large."""
+    k, text = arg(row.op, "k"), row.op.span.text if row.op.span else ""
+    if not isinstance(k, int) or k < 4 or arg(row.op, "p") is not None or "k=" in text.replace(" ", ""):
+        return False
+    return k == trace.shape(row.inputs[0])[0] or (k % 2 == 0 and arg(row.op, "s") == 1)
 
 
 def _row(trace: Trace, index: int, row: Row, readers: list[Row]) -> Iterator[Diagnostic]:
     traits, span = row.op.entry.traits, row.op.span
     after = readers[0].op.entry.traits if len(readers) == 1 else frozenset()
-    if "weighted" in traits and "bias" in row.layer.weights and "cancels" in after:
-        yield Diagnostic("A502", f"the bias of `{row.op.name}` is taken out again by the normalisation behind it", span,
-                         "leave `bias` out", "warning")  # fmt: skip
+    if row.op.entry.kind == "join" and len(row.inputs) == 1:
+        yield Diagnostic("A512", f"`{row.op.name}` has one branch, so nothing is joined", span,
+                         f"write a second branch, `{row.op.name}(… | id)`, or leave `{row.op.name}` out", "warning")  # fmt: skip
+    if row.op.name == "dwconv" and _looks_like_channels(trace, row):
+        k, cin = arg(row.op, "k"), trace.shape(row.inputs[0])[0]
+        yield Diagnostic("A513", f"`dwconv({k})` has a window of {k}x{k}: its first argument is the window, and it keeps "
+                         f"the {cin} channels that arrive", span, "write `dwconv(3)`; a window that is meant has its "
+                         f"name or its padding, `dwconv(k={k})`", "warning")  # fmt: skip
     if "drop" in traits and "wrap" not in traits and "norm" in after:
         yield Diagnostic("A503", "dropout right before a normalisation shifts its statistics between training and "
                          "evaluation (Li et al. 2018)", span, "put it behind the last normalisation", "warning")  # fmt: skip

@@ -103,9 +103,15 @@ def _singles(file: ast.File, errors: list[SpecError]) -> dict[str, ast.Statement
             kind = "net" if item.kind == "bare" else item.kind
             if kind in one:
                 errors.append(fail("A105", f"a second `{kind}`; the first is at {one[kind].span}", item.span,
-                                   "a file is one experiment: keep one"))  # fmt: skip
+                                   _one_more(item)))  # fmt: skip
             one.setdefault(kind, item)
     return one
+
+
+def _one_more(item: ast.Statement) -> str:
+    if item.kind == "bare":  # a line that was meant to continue the one above
+        return "indent the line to continue the statement above it; a file has one network"
+    return "a file is one experiment: keep one"
 
 
 def _required(net: ast.Statement | None, file: ast.File) -> ast.Statement:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from archdsl.errors import InternalError, SpecError, fail, suggest
+from archdsl.errors import InternalError, Span, SpecError, fail, suggest
 from archdsl.expand.env import Closure, Env, arguments, complete
-from archdsl.ir.symbol import FUNCTIONS, NUM_CLASSES, OWN, ArithmeticMisfit, Symbol, apply
+from archdsl.ir.symbol import FUNCTIONS, NUM_CLASSES, OWN, QUOTIENT, ArithmeticMisfit, Symbol, apply
 from archdsl.limits import Limits
 from archdsl.syntax import ast
 
 CALLABLE = {"min": (2, 9), "max": (2, 9), "abs": (1, 1), "round": (1, 1), "ceil": (1, 1), "floor": (1, 1),
             "round8": (1, 2)}  # fmt: skip
+ROUNDING = frozenset({"round", "ceil", "floor", "round8"})
 _MOST = 10**Limits.DIGITS
 
 
@@ -21,8 +22,9 @@ class Name(str):
     __slots__ = ()
 
 
-def value(expr: ast.Expr, env: Env) -> Any:
-    """The value of an expression: int, float, bool, str, Name, a tuple of integers, or a Symbol.
+def value(expr: ast.Expr, env: Env, rounded: bool = False) -> Any:
+    """The value of an expression: int, float, bool, str, Name, a tuple of integers, or a Symbol. ``rounded``: it is
+    rounded afterwards, so that a quotient need not come out even.
 
     Raises:
         SpecError: A2xx with the place.
@@ -33,29 +35,49 @@ def value(expr: ast.Expr, env: Env) -> Any:
         case ast.String(value=text):
             return text
         case ast.Word():
-            return _word(expr, env)
+            return _word(expr, env, rounded)
         case ast.Group(body=body):
-            return value(body, env)
+            return value(body, env, rounded)
         case ast.Negative(value=inner):
-            return _checked(_apply("neg", expr, numeric(inner, env)), expr)
+            return _checked(_apply("neg", expr, numeric(inner, env, rounded)), expr)
+        case ast.Modifier():
+            return _signed(expr, env, rounded)
         case ast.Binary(op=op, left=left, right=right):
             if op == "^":
                 raise fail("A217", "`^` doubles widths in a stage list; it is no power", expr.span)
-            return _checked(_apply(op, expr, numeric(left, env), numeric(right, env)), expr)
+            op = QUOTIENT if rounded and op == "/" else op
+            return _checked(_apply(op, expr, numeric(left, env, rounded), numeric(right, env, rounded)), expr)
         case ast.Tuple(items=items):
             return tuple(value(i, env) for i in items)
         case ast.Cross(parts=parts, args=None):
             return tuple(value(p, env) for p in parts)
-        case ast.Hole():
-            raise fail("A216", "a choice is still open here", expr.span,
-                       "`archdsl params` lists every choice; to pick one, write it")  # fmt: skip
-        case ast.Seq(items=(_, ast.Modifier(sign=sign, name=name), *_)):
-            raise fail("A217", f"`{sign}{name}` is read as a modifier, and here stands a value", expr.span,
-                       f"for a sum write `… {sign} {name}`")  # fmt: skip
         case _:
-            pass
-    what, help = ("stretch", "a range of choices is `{1..4}`") if isinstance(expr, ast.Reach) else ("network", "")
-    raise fail("A217", f"a {what} stands where a value is needed", expr.span, help)
+            raise _no_value(expr)
+
+
+def _no_value(expr: ast.Expr) -> SpecError:
+    """What an expression is that stands where a value should."""
+    match expr:
+        case ast.Hole():
+            return fail("A216", "a choice is still open here", expr.span,
+                        "`archdsl params` lists every choice; to pick one, write it")  # fmt: skip
+        case ast.Seq(items=(_, ast.Modifier(sign=sign, name=name), *_)):
+            return fail("A217", f"`{sign}{name}` is read as a modifier, and here stands a value", expr.span,
+                        f"for a sum write `… {sign} {name}`")  # fmt: skip
+        case ast.Seq(items=items) if all(isinstance(i, ast.Number | ast.Cross) for i in items):
+            return fail("A217", "values stand side by side", expr.span, "separate them by commas")
+        case _:
+            what, help = (
+                ("stretch", "a range of choices is `{1..4}`") if isinstance(expr, ast.Reach) else ("network", "")
+            )
+            return fail("A217", f"a {what} stands where a value is needed", expr.span, help)
+
+
+def _signed(expr: ast.Modifier, env: Env, rounded: bool) -> Any:
+    """The number of `-h` among arguments, where no block stands before the sign that it could modify."""
+    span = Span(expr.span.source, expr.span.start + 1, expr.span.end)
+    result = numeric(ast.Word(expr.name, None, expr.args, span), env, rounded)
+    return result if expr.sign == "+" else _checked(_apply("neg", expr, result), expr)
 
 
 def number(text: str, expr: ast.Expr) -> int | float:
@@ -70,9 +92,9 @@ def number(text: str, expr: ast.Expr) -> int | float:
     return result
 
 
-def numeric(expr: ast.Expr, env: Env) -> Any:
+def numeric(expr: ast.Expr, env: Env, rounded: bool = False) -> Any:
     """A value that arithmetic takes."""
-    result = value(expr, env)
+    result = value(expr, env, rounded)
     if isinstance(result, bool | str | tuple):
         what = f"`{result}`" if isinstance(result, str) else "this"
         known = [*env.locals, *env.lets, "cin", "classes"] if isinstance(result, Name) else []
@@ -96,7 +118,7 @@ def _checked(result: Any, expr: ast.Expr) -> Any:
     return result
 
 
-def _word(expr: ast.Word, env: Env) -> Any:
+def _word(expr: ast.Word, env: Env, rounded: bool = False) -> Any:
     if expr.stages is not None:
         raise fail("A217", "a network stands where a value is needed", expr.span)
     if expr.name in env.locals:
@@ -113,7 +135,7 @@ def _word(expr: ast.Word, env: Env) -> Any:
         except SpecError as error:
             raise error.within(f"`{let.name}`", expr.span) from None
     if expr.args is not None:
-        return _call(expr, env)
+        return _call(expr, env, rounded)
     match expr.name:
         case "true" | "false":
             return expr.name == "true"
@@ -132,7 +154,7 @@ def closure_value(closure: Closure) -> Any:
     return closure.cache["value"]
 
 
-def _call(expr: ast.Word, env: Env) -> Any:
+def _call(expr: ast.Word, env: Env, rounded: bool) -> Any:
     bounds = CALLABLE.get(expr.name)
     args = expr.args or ()
     if bounds is None:
@@ -142,4 +164,4 @@ def _call(expr: ast.Word, env: Env) -> Any:
         raise fail("A207", f"`{expr.name}` takes {bounds[0]} to {bounds[1]} values", expr.span)
     if expr.name not in FUNCTIONS:
         raise InternalError(f"there is no function {expr.name}")
-    return _checked(_apply(expr.name, expr, *(numeric(a, env) for a in args)), expr)
+    return _checked(_apply(expr.name, expr, *(numeric(a, env, rounded or expr.name in ROUNDING) for a in args)), expr)

@@ -126,12 +126,20 @@ def _divide(a: Any, b: Any) -> Any:
     return a / b
 
 
+def _quotient(a: Any, b: Any) -> Any:
+    if b == 0:
+        raise ArithmeticMisfit("a division by zero")
+    return a / b
+
+
+QUOTIENT = "quotient"  # `/` inside of `round`, `floor` and `ceil`, which need not come out even
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "+": lambda a, b: a + b,
     "-": lambda a, b: a - b,
     "*": lambda a, b: a * b,
     "/": _divide,
     "//": _floor,
+    QUOTIENT: _quotient,
     "neg": lambda a: -a,
     "min": min,
     "max": max,

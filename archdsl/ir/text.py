@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from archdsl.ir.nodes import Fan, Mark, Node, Op, Ref, Seq
-from archdsl.ir.symbol import CLASSES, Symbol
+from archdsl.ir.symbol import CLASSES, QUOTIENT, Symbol
 from archdsl.registry import params
 
 _WIDTH = 100
@@ -149,6 +149,8 @@ def _symbol(value: Any) -> str:
     args = [f"({_symbol(a)})" if isinstance(a, Symbol) and a.op != "cin" else _symbol(a) for a in value.args]
     if value.op == "neg":
         return f"(- {args[0]})"
+    if value.op == QUOTIENT:
+        return f"{args[0]}/{args[1]}"
     if value.op in ("+", "-", "*", "/", "//"):
         return f"{args[0]} {value.op} {args[1]}" if value.op in "+-" else f"{args[0]}{value.op}{args[1]}"
     return f"{value.op}({', '.join(map(_symbol, value.args))})"

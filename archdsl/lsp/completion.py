@@ -190,7 +190,7 @@ def _settings(version: Version, here: Context, snippets: bool) -> Iterator[types
 
 @cache
 def _words(space: str, sign: str, snippets: bool) -> list[types.CompletionItem]:
-    return [_word(e, sign, snippets) for e in entries(space)]
+    return [_word(e, sign, snippets) for e in entries(space) if not e.alias]
 
 
 def _word(entry: Entry, sign: str, snippets: bool) -> types.CompletionItem:

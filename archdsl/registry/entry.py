@@ -23,6 +23,7 @@ class Entry:
     modifiers; ``undo`` is what ``-name`` does. ``slot`` is the setting that a data or train word fills; two words for one slot
     are an error, an empty slot takes any number. ``local``: a family each of whose stages depends on its own numbers and its
     place alone; a modifier that changes each stage by itself and finds a place in each.
+    ``alias``: the word that this is another name of; texts that have it keep their hash, and lists leave it out.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Entry:
     slot: str = ""
     keeps_params: bool = False
     local: bool = False
+    alias: str = ""
 
     @property
     def summary(self) -> str:
@@ -52,9 +54,11 @@ def _decorator(kind: Kind, examples: tuple[str, ...], **settings: Any) -> Callab
     return decorate
 
 
-def op(*examples: str, paper: str = "", traits: str = "", name: str | None = None) -> Callable[[F], F]:
+def op(
+    *examples: str, paper: str = "", traits: str = "", name: str | None = None, alias: str = ""
+) -> Callable[[F], F]:  # fmt: skip
     """A layer: a function from the arriving shape and the arguments to an ``archdsl.ir.layer.Layer``."""
-    return _decorator("op", examples, paper=paper, traits=frozenset(traits.split()), name=name)
+    return _decorator("op", examples, paper=paper, traits=frozenset(traits.split()), name=name, alias=alias)
 
 
 def join(*examples: str, paper: str = "", traits: str = "", name: str | None = None) -> Callable[[F], F]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,6 +18,24 @@ WORDS = {
     "residual": "res", "repeat": "shared", "leakyrelu": "leaky", "hswish": "hardswish", "pixelshuffle": "depthtospace",
     "stochasticdepth": "droppath", "layerscale": "scale", "interpolate": "upsample", "mha": "attention",
     "pad": "zeropad", "crop": "trim", "squeezeexcite": "se",
+    # of networks, as torch, Keras, timm and Flax call them; endings such as 2d and Layer are taken off before
+    "batchnormalization": "bn", "layernormalization": "ln", "groupnormalization": "gn", "instancenormalization": "in",
+    "batchnormact": "bn", "unitnormalization": "l2norm", "localresponsenorm": "lrn", "weightnorm": "ws",
+    "globalaveragepooling": "gap", "globalmaxpooling": "gmp", "averagepooling": "avgpool", "maxpooling": "maxpool",
+    "averagepool": "avgpool", "adaptivemaxpool": "gmp", "spatialdropout": "spatial",
+    "alphadropout": "drop", "lazylinear": "linear", "lazyconv": "conv", "convnd": "conv", "denselayer": "linear",
+    "mlpblock": "mlp", "fullyconnected": "linear", "innerproduct": "linear", "depthwiseconv": "dwconv",
+    "separableconv": "sepconv", "convtransposed": "upconv", "transposedconv": "upconv",
+    "conv2dtranspose": "upconv", "convtranspose2d": "upconv", "zeropadding": "zeropad",
+    "constantpad": "zeropad", "cropping": "trim", "upsampling": "upsample", "upsamplingnearest": "upsample",
+    "pixelunshuffle": "spacetodepth", "channelshuffle": "shuffle", "permute": "tokens", "reshape": "flatten",
+    "multiheadattention": "attention", "multiheaddotproductattention": "attention", "multiheadselfattention": "attention",
+    "selfattention": "attention", "patchembed": "patch", "patchembedding": "patch", "clstoken": "cls", "classtoken": "cls",
+    "posembed": "pos", "positionembedding": "pos", "positionalembedding": "pos", "positionalencoding": "pos",
+    "squeezeexcitation": "se", "semodule": "se", "logsoftmax": "softmax",
+    "rectifier": "relu", "swish1": "silu", "hardtanh": "relu6", "rescaling": "times", "multiplyscalar": "times",
+    "multiply": "mul",
+    "branch": "cat", "parallel": "cat", "zeros": "padchannels", "adamwoptimizer": "adamw",
     # of training and data, as Keras, fastai, Lightning, timm and torch call them
     "earlystopping": "patience", "labelsmoothing": "smooth", "gradientclip": "clip", "gradclip": "clip", "clipnorm": "clip",
     "clipgradnorm": "clip", "gradientclipval": "clip", "weightdecay": "wd", "decay": "wd", "polyak": "ema",
@@ -60,12 +79,53 @@ ARGUMENTS = {
 }  # fmt: skip
 
 
+# What other tools have and the language has not: said plainly, so that no other word is suggested.
+MISSING = {
+    "recurrent layers": ("rnn", "gru", "lstm", "simplernn", "grucell", "lstmcell", "bidirectional", "timedistributed"),
+    "embeddings of numbers": ("embedding", "embeddingbag", "embed"),
+    "convolutions in one or three dimensions": ("conv1d", "conv3d", "maxpool3d", "avgpool3d", "convtranspose3d"),
+    "windows of attention": ("window", "windowattention", "shiftedwindow", "swin", "windowpartition"),
+    "relative positions": ("relpos", "relposbias", "relativepositionbias", "rope", "rotary", "alibi"),
+    "word for a sequence: layers are written side by side": ("sequential",),
+    "graph layers": ("gcn", "gcnconv", "gatconv", "graphconv"),
+}
+_ABSENT = {name: what for what, several in MISSING.items() for name in several}
+_PREFIX = re.compile(
+    r"^(?:torch|nn|F|functional|tf|keras|layers|linen|flax|haiku|hk|eqx|timm|optim|optax|transforms|v2)\."
+)
+_ENDING = re.compile(r"(?:layer|module)?(?:[12]d|nd)?(?:layer|module)?$")
+
+
+def spelled(name: str) -> tuple[str, ...]:
+    """The spellings under which a name of another tool is looked for, the most exact first: ``nn.MaxPool2d`` is
+    ``maxpool2d``, then ``maxpool``."""
+    while (shorter := _PREFIX.sub("", name)) != name:
+        name = shorter
+    plain = name.lower().replace("_", "").replace("-", "")
+    return tuple(dict.fromkeys((name, name.lower(), plain, _ENDING.sub("", plain) or plain)))
+
+
+def ours(name: str, known: Collection[str], table: dict[str, str] = WORDS) -> str:
+    """The word of ours that another tool's name stands for, or an empty string."""
+    for spelling in spelled(name):
+        if spelling in _ABSENT and spelling not in known:
+            return ""
+        if (found := table.get(spelling)) is not None and found in known:
+            return found
+        if spelling in known and spelling != name:
+            return spelling
+    return ""
+
+
 def synonym(name: str, known: Collection[str], table: dict[str, str] = WORDS) -> str:
-    """``here it is called `gap` ``, where another tool's name for something known was written; else an empty string."""
-    ours = table.get(name.lower().replace("_", "")) or table.get(name.lower())
-    return f"here it is called `{ours}`" if ours in known else ""
+    """``here it is called `gap` ``, where another tool's name for something known was written; what the language has
+    not, where it is that; else an empty string."""
+    if found := ours(name, known, table):
+        return f"here it is called `{found}`"
+    missing = next((_ABSENT[s] for s in spelled(name) if s in _ABSENT and s not in known), "")
+    return f"the language has no {missing}" if missing and table is WORDS else ""
 
 
 def elsewhere(name: str, table: dict[str, str] = WORDS) -> tuple[str, ...]:
     """What other tools call a word of ours."""
-    return tuple(theirs for theirs, ours in table.items() if ours == name)
+    return tuple(theirs for theirs, ours in table.items() if ours == name and theirs != name)

@@ -10,7 +10,7 @@ from typing import Any
 
 from archdsl.api import Spec, read, whole
 from archdsl.errors import ArchError, Diagnostic, Source, SpecError, suggest
-from archdsl.expand.holes import Chooser
+from archdsl.expand.holes import Chooser, axes
 from archdsl.expand.holes import arms as every_arm
 from archdsl.expand.holes import count as arms_in_space
 from archdsl.files import spec_path
@@ -202,12 +202,15 @@ def _choices(
     placed: list[tuple[str, Source, ast.File]], factors: tuple[Factor, ...], design: Design
 ) -> Iterator[tuple[tuple[int, ...], dict[str, str], Source, Callable[[], ast.File]]]:
     several = len(placed) > 1
-    if design.name in ("grid", "full") and any("{" in level for f in factors for level in f.levels):
+    if design.name in ("grid", "full") and any("{" in level for f in factors if f.name != BASE for level in f.levels):
         _check_size(sum(arms_in_space(file) for _, _, file in placed))
         for n, (name, source, file) in enumerate(placed):  # holes inside of alternatives
+            texts = {axis.name: axis.texts for axis in axes(file)}  # as the tree has them, not as they were written
             for choice, arm in every_arm(file):
+                taken = {f: texts[f.name].index(choice[f.name]) for f in factors if f.name in choice}
+                choice = {**choice, **{f.name: f.levels[n] for f, n in taken.items()}}
                 choice = {BASE: name, **choice} if several else choice
-                picks = tuple(f.levels.index(choice[f.name]) if f.name in choice else 0 for f in factors)
+                picks = tuple(taken.get(f, 0) for f in factors)
                 yield ((n, *picks[1:]) if several else picks), choice, source, lambda arm=arm: arm  # type: ignore[misc]
         return
     choosers = [Chooser(file) for _, _, file in placed]

@@ -232,6 +232,8 @@ class _Reader:
         yield from (self.scalar(part) for part in parts)
 
     def bases(self, node: Any) -> Iterator[tuple[str, str]]:
+        if isinstance(node, yaml.CollectionNode) and not node.value:
+            self.fail(node, "a study needs a base, and this list is empty", "give a spec, or a list of them")
         if isinstance(node, yaml.MappingNode):
             yield from ((name, self.scalar(value)) for name, (_, value) in self.mapping(node).items())
         else:

@@ -45,7 +45,7 @@ FIELDS = {"spec", "hash", "input", "classes", "params", "macs", "flops", "layers
         ("show-rows.txt", 0, ("show", "conv(8) as x relu cat(id | conv(4) | @x)", *HEAD, "--stage", "rows")),
         ("words-drop.txt", 0, ("words", "drop")),
         ("explain.txt", 0, ("explain", "A203")),
-        ("check.txt", 2, ("check", "conv(8) rellu", "conv(8, bias=true) bn", *HEAD)),
+        ("check.txt", 2, ("check", "conv(8) rellu", "patch(4, 8) bn", *HEAD)),
         ("check.json", 2, ("check", "conv(8)\nvgg[8] +rse", *HEAD, "--format", "json")),
         ("check.sarif", 0, ("check", "let p = 1\nconv(8)", *HEAD, "--format", "sarif")),
     ],

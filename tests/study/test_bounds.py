@@ -133,8 +133,8 @@ def test_any_yaml_is_a_study_or_refused(values: dict[str, object], based: bool) 
         values["base"] = "conv(8) +bn gap linear(10)"
     try:
         arms_of(study_of(yaml.safe_dump(values, allow_unicode=True)))
-    except ArchError as error:
-        assert str(error)
+    except ArchError:
+        return
 
 
 # -- files that are no files

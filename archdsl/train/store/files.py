@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from archdsl.errors import EnvError
+from archdsl.files import read_regular
 
 NO_LINK = getattr(os, "O_NOFOLLOW", 0)  # Windows has none, and needs a privilege to make links
 TEMPORARY = ".tmp-"  # begins the name of every file that is not whole yet
@@ -146,7 +147,10 @@ def read_object(path: Path) -> dict[str, Any]:
         OSError: it cannot be read.
         ValueError: it holds none.
     """
-    content = json.loads(path.read_bytes())
+    try:
+        content = json.loads(read_regular(path))
+    except RecursionError:
+        raise ValueError(f"{path.name} nests too deep") from None
     if not isinstance(content, dict):
         raise ValueError(f"{path.name} holds no object")
     return content

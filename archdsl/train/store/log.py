@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from archdsl.errors import StoreError
+from archdsl.files import read_regular
 from archdsl.train.store.files import as_json, open_own, write_all, writing
+from archdsl.train.store.schema import check_event
 
 EVENTS = "events.jsonl"
 ENDS = frozenset({"stopped", "timedout", "oom"})  # a run goes on after these
@@ -119,7 +121,7 @@ def _until(history: list[dict[str, Any]], step: int) -> list[dict[str, Any]]:
 def _read(path: Path) -> tuple[list[dict[str, Any]], str, int]:
     """The records, the warning about the last line or nothing, and the length of the good part in bytes."""
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
     except FileNotFoundError:
         return [], "", 0
     except OSError as error:
@@ -134,6 +136,11 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], str, int]:
                 return records, f"{path}:{number}: the last line is torn and was dropped", good
             raise StoreError(f"{path}:{number}: this line is damaged",
                              help="put a copy of the log back, or delete the folder and train again")  # fmt: skip
+        try:
+            check_event(record)
+        except ValueError as error:
+            raise StoreError(f"{path}:{number}: this line is damaged: {error}",
+                             help="put a copy of the log back, or delete the folder and train again") from error  # fmt: skip
         records.append(record)
         good += len(line)
     return records, "", good

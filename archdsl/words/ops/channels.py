@@ -63,9 +63,9 @@ def padchannels(x: Shape, to: Channels) -> Layer:
     return Layer(out=(to, *x[1:]), call=lambda torch, v: torch.nn.functional.pad(v, (0, 0, 0, 0, 0, more)))
 
 
-@op("conv(8) gap linear(10) multiply(0.125)", paper="Hinton et al. 2015, arXiv:1503.02531 (temperature)")
+@op("conv(8) gap linear(10) multiply(0.125)", paper="Hinton et al. 2015, arXiv:1503.02531 (temperature)", alias="times")
 def multiply(x: Shape, factor: Real) -> Layer:
-    """Multiplies every number by a fixed one, which is not learnt."""
+    """Another name of `times`: every number times a constant that is not learnt."""
     return Layer(out=x, call=lambda torch, v: torch.mul(v, factor))
 
 

@@ -1,0 +1,62 @@
+"""Other tools' names lead to ours, in `words` and in messages."""
+
+from __future__ import annotations
+
+import pytest
+
+from archdsl.api import load
+from archdsl.cli.main import main
+from archdsl.errors import SpecError
+from archdsl.registry import entries, find
+from archdsl.registry.synonyms import WORDS, synonym
+
+NAMES = [
+    ("ReLU", "relu"), ("nn.ReLU", "relu"), ("torch.nn.Linear", "linear"), ("Dense", "linear"), ("Conv2D", "conv"),
+    ("keras.layers.Conv2D", "conv"), ("BatchNormalization", "bn"), ("BatchNorm2d", "bn"), ("BN", "bn"),
+    ("LayerNormalization", "ln"), ("GlobalAveragePooling2D", "gap"), ("MaxPooling2D", "maxpool"), ("MaxPool2d", "maxpool"),
+    ("ConvTranspose2d", "upconv"), ("Conv2DTranspose", "upconv"), ("AdaptiveAvgPool2d", "resize"), ("LeakyReLU", "leaky"),
+    ("SpatialDropout2D", "spatial"), ("Flatten", "flatten"), ("nn.MultiheadAttention", "attention"), ("GELU", "gelu"),
+    ("AdamW", "adamw"), ("SGD", "sgd"), ("Concatenate", "cat"), ("Multiply", "mul"), ("SeparableConv2D", "sepconv"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("theirs", "ours"), NAMES)
+def test_words_shows_ours(theirs: str, ours: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["words", theirs]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"`{theirs}` is called `{ours}` here.\n")
+    assert f"\n{ours}" in shown
+
+
+@pytest.mark.parametrize(("theirs", "ours"), [n for n in NAMES if "." not in n[0] and find("net", n[1])])
+def test_a_message_names_ours(theirs: str, ours: str) -> None:
+    with pytest.raises(SpecError) as error:
+        load(f"conv(8) {theirs}")
+    assert error.value.diagnostics[0].help == f"here it is called `{ours}`"
+
+
+@pytest.mark.parametrize(
+    "name", ["gru", "GRU", "nn.LSTM", "Conv1d", "Embedding", "relpos", "window", "rnn", "Sequential"]
+)
+def test_what_the_language_lacks_is_said(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["words", name]) == 2
+    said = capsys.readouterr().err
+    assert "the language has no" in said
+    assert "did you mean" not in said
+
+
+def test_each_name_leads_to_a_word() -> None:
+    known = {e.name for e in entries()}
+    assert {theirs: ours for theirs, ours in WORDS.items() if ours not in known and ours != "shortcut"} == {}
+    assert synonym("conv", known) == ""
+
+
+def test_two_names_of_one_word(capsys: pytest.CaptureFixture[str]) -> None:
+    other = find("net", "multiply")
+    assert other is not None
+    assert other.alias == "times"
+    assert main(["words", "layers"]) == 0
+    assert "multiply" not in capsys.readouterr().out
+    assert main(["words", "times"]) == 0
+    assert "Other names: multiply" in capsys.readouterr().out
+    assert load("conv(8) gap linear(10) multiply(0.5)").cost == load("conv(8) gap linear(10) times(0.5)").cost
