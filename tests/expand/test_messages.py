@@ -80,7 +80,8 @@ def test_a_join_with_one_branch(join: str) -> None:
 
 @pytest.mark.parametrize(("text", "warns"), [
     ("conv(16) dwconv(16)", True), ("conv(64) dwconv(8)", True), ("conv(64) dwconv(32)", True), ("conv(8) dwconv(k=8)", False),
-    ("conv(8) dwconv(8, p=4)", False), ("conv(64) dwconv(7)", False), ("conv(3) dwconv(3)", False), ("conv(8) dwconv(2, s=2)", False),
+    ("conv(8) dwconv(8, p=4)", False), ("conv(64) dwconv(7)", False), ("conv(3) dwconv(3)", False),
+    ("conv(8) dwconv(2, s=2)", False),
     ("conv(64) dwconv(4, s=2)", False),
 ])  # fmt: skip
 def test_a_depthwise_window_that_looks_like_channels(text: str, warns: bool) -> None:
