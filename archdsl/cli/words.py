@@ -158,8 +158,8 @@ def _page(entry: Entry) -> str:
         wide = max(len(name) for name, _ in rows)
         lines += ["Arguments", *(f"  {name:<{wide}}  {text}" for name, text in rows), ""]
     lines += ["Examples", *(f"  {e}" for e in entry.examples)]
-    if others := [e.name for e in entries("net") if e.alias == entry.name and entry.kind == "op"]:
-        lines += ["", f"Other names: {', '.join(others)}"]
+    if names := [e.name for e in entries("net") if e.alias == entry.name and entry.kind == "op"]:
+        lines += ["", f"Other names: {', '.join(names)}"]
     if entry.paper:
         lines += ["", f"Paper: {entry.paper}"]
     if entry.kind in ("data", "train") and (said := elsewhere(entry.name)):

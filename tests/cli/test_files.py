@@ -79,7 +79,7 @@ def test_fmt_of_a_read_only_folder(run: Run) -> None:
 def test_check_finds_all_at_once(run: Run) -> None:
     Path("sub").mkdir()
     Path("sub/a.arch").write_text("conv(8) rellu vgg[8] +rse")
-    Path("b.arch").write_text("let p = 1\nconv(8, bias=true) bn")
+    Path("b.arch").write_text("let p = 1\npatch(4, 8) bn")
     Path("c.arch").write_bytes(b"\xff")
     done = run("check", ".", "--format", "json")
     found = json.loads(done.out)
