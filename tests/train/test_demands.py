@@ -264,3 +264,20 @@ def no_torch() -> Callable[[str], None]:
 def test_diagnostics_of_a_graph_alone() -> None:
     spec = load(texts(NET, DATA, f"{TRAIN} ema(0)"))
     assert setting_diagnostics(spec.graph.data, spec.graph.train, spec.trace, spec.classes) == setting_findings(spec)
+
+
+@pytest.mark.parametrize("train", [f"{TRAIN} patience(3)", "train muon(0.02) batch(32)", "train adamw wd(0.1)", TRAIN])
+def test_the_editor_shows_the_same(train: str) -> None:
+    pytest.importorskip("lsprotocol")
+    from archdsl.expand.include import library
+    from archdsl.lsp.document import Document
+
+    text = texts(NET, DATA, train)
+    document = Document("file:///s.arch", None, "utf-16", library)
+    document.update(text, 0)
+    wanted = [(d.code, d.message) for d in setting_findings(load(text))]
+    found = [d for d in document.now.findings if d.code in ("A220", "A224", "A511")]
+    assert [(d.code, d.message) for d in found] == wanted
+    for d in found:
+        assert d.span is not None
+        assert document.now.place(d.span) is not None
