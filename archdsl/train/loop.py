@@ -86,8 +86,7 @@ class Training:
                 yield end
                 return
         self._settle()
-        valid = self._kept_valid()
-        result = self._evaluate(job.test, job.stop)
+        valid, result = self._kept_valid(), self._evaluate(job.test, job.stop)
         if result is None or valid is None or self.last is None:
             yield Stopped(self.epoch, self.step)
             return
@@ -100,17 +99,11 @@ class Training:
         )  # fmt: skip
 
     def _kept_valid(self) -> tuple[float | None, float | None] | None:
-        """Validation loss and accuracy of the weights that are kept; None if asked to stop meanwhile. An epoch has
-        measured them already, unless batch norm's statistics are others since.
-        """
+        """Validation loss and accuracy of the weights that are kept; None if asked to stop meanwhile."""
         job = self.job
-        if job.valid is None or self.last is None:
-            return None, None
-        if job.settings.precise_bn is not None:
+        if job.valid is not None and job.settings.precise_bn is not None:  # batch norm's statistics are others since
             return self._evaluate(job.valid, job.stop)
-        if self.best is not None and self.watch.best_epoch:
-            return self.watch.best_loss, self.watch.best_accuracy
-        return self.last.valid_loss, self.last.valid_accuracy
+        return self.watch.kept(self.last)
 
     @property
     def epoch(self) -> int:

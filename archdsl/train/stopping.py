@@ -70,6 +70,14 @@ class Watch:
         self._flatten(done)
         return better
 
+    def kept(self, last: EpochDone | None) -> tuple[float | None, float | None]:
+        """Validation loss and accuracy of the weights that a run keeps: of its best epoch where it waits for a better one,
+        else of its last epoch.
+        """
+        if self._settings.patience is not None and self.best_epoch:
+            return self.best_loss, self.best_accuracy
+        return (last.valid_loss, last.valid_accuracy) if last is not None else (None, None)
+
     def _better(self, done: EpochDone) -> bool:
         if done.valid_loss is None or done.valid_accuracy is None:
             return False

@@ -63,7 +63,7 @@ def test_a_word_without_behaviour_is_refused_by_check_and_train() -> None:
 def test_its_activation_is_one_for_modifiers_and_families() -> None:
     done = run("-m", "archdsl", "params", "vgg[8x1] +act(snake) mobilenetv2[16x1](act=snake) se(4, act=snake)")
     assert done.returncode == 0, done.stderr
-    done = run("-m", "archdsl", "params", "vgg[8x1] +act(snake) +nf")
+    done = run("-m", "archdsl", "params", "(conv(8) bn snake conv(8)) +nf")
     assert done.returncode == 2
     assert "`+nf` has no gain for the activation `snake`" in done.stderr
 

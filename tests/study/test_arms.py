@@ -100,7 +100,7 @@ def test_a_budget_out_of_reach_is_said() -> None:
 
 
 FACTORS, NUMBERS = (
-    ("norm", "res"),
+    {"norm": ("+bn", "+ln", "gn(8)", ""), "res": ("+res", "")},
     {"params": 1500, "macs": 2_000_000, "flops": 1, "layers": 3, "depth": 2, "activations": 9},
 )
 

@@ -10,10 +10,12 @@ method ``factor(step, steps, per_epoch)``. See docs/house.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from archdsl.registry.stretch import Stretch
+from archdsl.words.train.parts import Freeze as Freeze
+from archdsl.words.train.parts import Init as Init
+from archdsl.words.train.parts import PartRate as PartRate
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,33 +231,6 @@ class Exponential:
 
     fusible: ClassVar[bool] = True
     gamma: float
-
-
-@dataclass(frozen=True, slots=True)
-class Init:
-    """Weights to begin with. ``sha`` is the hash of what ``source`` holds, "" where nobody has looked yet; it stands for
-    the source in the hash of an experiment, wherever that lies.
-    """
-
-    source: str = field(repr=False)
-    sha: str = ""
-    reshape: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Freeze:
-    """A part of the net that is not trained for the first ``until`` epochs; None is the whole run."""
-
-    part: Stretch
-    until: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PartRate:
-    """The learning rate of a part of the net, as a factor of the others'."""
-
-    part: Stretch
-    factor: float
 
 
 @dataclass(frozen=True, slots=True)
