@@ -60,7 +60,8 @@ def test_train_and_ablate_share_their_runs(place: Path, cli: Cli) -> None:
     text = (place / "tiny.arch").read_text().replace("{norm: bn | }", "bn")
     (place / "tiny-bn.arch").write_text(text)
     assert (
-        cli("ablate", "tiny-bn.arch", "--out", "bn", "--seeds", "1", "--precision", "fp32", cwd=place).returncode == 0
+        cli("ablate", "tiny-bn.arch", "--without", "bn", "--seeds", "1", "--precision", "fp32", cwd=place).returncode
+        == 0
     )
     before = finished(place / "runs")
     done = cli("train", "tiny-bn.arch", "--set", "train.seed=0", cwd=place)
@@ -114,7 +115,7 @@ def test_fail_fast_ends_the_study(place: Path, cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (("tiny.arch", "--out", "re"), 2, "the base has no `re`"),
+        (("tiny.arch", "--without", "re"), 2, "the base has no `re`"),
         (("tiny.arch", "--design", "one-of"), 2, "one-out"),
         (("tiny.arch", "--match", "flops"), 2, "params, macs"),
         (("nothing.yaml",), 4, "cannot be read"),
@@ -179,8 +180,11 @@ def test_a_shell_pipe_gets_nothing_but_data(place: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "arms"),
     [
-        (("vgg-res", "--out", "res", "--out", "bn"), ["base", "−res", "−bn"]),  # bn is a layer and a modifier there
-        (("vgg-res", "--in", "+se", "--in", "mixup(0.2)"), ["base", "+se", "mixup(0.2)"]),
+        (
+            ("vgg-res", "--without", "res", "--without", "bn"),
+            ["base", "−res", "−bn"],
+        ),  # bn is a layer and a modifier there
+        (("vgg-res", "--with", "+se", "--with", "mixup(0.2)"), ["base", "+se", "mixup(0.2)"]),
     ],
 )
 def test_the_commands_of_the_manual(place: Path, cli: Cli, arguments: tuple[str, ...], arms: list[str]) -> None:
