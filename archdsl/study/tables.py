@@ -27,7 +27,7 @@ def table(results: Results) -> Table:
     grid = results.design in ("grid", "full") and len(results.factors) > 1
     columns = [
         Column("arm"),
-        *(Column(f.name, key=f"factor {f.name}") for f in results.factors if grid),
+        *(Column(f.label or f.name, key=f"factor {f.name}") for f in results.factors if grid),
         Column("runs", align="right"),
         value("mean", "mean"),
         value("sd", "sd"),
