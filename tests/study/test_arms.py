@@ -135,7 +135,6 @@ NAMES = {
                   ["base", "wd=1e-4", "valid=10%", "epochs=3"]),
     "put in": ("base: conv(4)\nfactors: {mix: [none, mixup(0.2)], ema: [none, train ema(0.9)], act: [none, relu]}\n",
                ["base", "+mixup(0.2)", "+ema(0.9)", "+relu"]),
-    "taken out by a level": ("base: vgg[4x1] +bn\nfactors: {plain: [none, -bn]}\n", ["base", "−bn"]),
     "a stage list": ("base: 'vgg[4x{1..2}^{1..2}]'\n", ["base", "stages=2", "repeats=2", "repeats=2, stages=2"]),
     "there or not": ("base: 'vgg[4x1] {+bn | }'\n", ["base", "−bn"]),
     "alternatives": ("base: 'vgg[4x1] {+bn | +ln | }'\n", ["base", "+bn → +ln", "−bn"]),
@@ -147,8 +146,6 @@ NAMES = {
                                  ["base", "+relu (a=relu, b=none)", "+relu (a=none, b=relu)"]),
     "bases": ("base: [resnet20, plain20]\nfactors: {train.epochs: [1, 3]}\ndesign: grid\n",
               ["resnet20", "resnet20, epochs=3", "plain20", "plain20, epochs=3"]),
-    "the same word of two statements": ("base: conv(4)\nfactors: {train.noise: [none, 0.1], data.noise: [none, 5%]}\n",
-                                        ["base", "train.noise=0.1", "data.noise=5%"]),
 }  # fmt: skip
 
 
