@@ -19,13 +19,13 @@ from archdsl.study.design import Design, make
 from archdsl.study.factors import Factor, own
 from archdsl.study.file import StudyFile
 from archdsl.study.match import Matched, match
+from archdsl.study.naming import BASE, arm_name, distinct, labelled
 from archdsl.study.place import put
 from archdsl.study.where import condition, words_of
 from archdsl.syntax import ast
 from archdsl.syntax.locate import stands_alone
 
 TOTALS = ("params", "macs", "flops", "layers", "depth", "activations")
-BASE = "base"
 MOST_FINDINGS = 10
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]+")
 
@@ -83,6 +83,8 @@ def arms_of(study: StudyFile) -> Arms:
     if first is None:
         raise ArchError("the arm that others are compared with is excluded by `where`",
                         help="name another one by `baseline:`")  # fmt: skip
+    names = distinct([a.name for a in found], [a.choice for a in found])
+    found = tuple(replace(arm, name=name) for arm, name in zip(found, names, strict=True))
     ordered = (found[first], *found[:first], *found[first + 1 :])
     if len(ordered) * len(study.seeds) > Limits.RUNS:
         raise ArchError(f"{len(ordered):,} arms with {len(study.seeds):,} seeds each are "
@@ -111,6 +113,7 @@ def _outline(study: StudyFile) -> tuple[Placed, tuple[Factor, ...], Design]:
     factors = (*study.factors, *(f for f in own(placed[0][2]) if all(f.name != g.name for g in study.factors)))
     if len(placed) > 1:
         factors = (Factor(BASE, tuple(name for name, _, _ in placed)), *factors)
+    factors = labelled(factors)
     return placed, factors, _design(study, factors)
 
 
@@ -184,7 +187,7 @@ def _built(
     wrong: Wrong = []
     left_out = 0
     for picks, choice, source, make_file in _choices(placed, factors, design):
-        name = arm_name(factors, baseline, picks, choice)
+        name = arm_name(factors, baseline, picks, choice, len(placed) > 1)
         try:
             arm = Arm(name, choice, picks, whole(source, make_file()))
         except SpecError as error:
@@ -219,24 +222,6 @@ def _choices(
         at = picks[0] if several else 0
         chosen = {f.name: p for f, p in zip(factors, picks, strict=True) if f.name != BASE or not several}
         yield picks, choice, placed[at][1], lambda c=choosers[at], p=chosen: c(p)  # type: ignore[misc]
-
-
-def arm_name(
-    factors: tuple[Factor, ...], baseline: tuple[int, ...], picks: tuple[int, ...], choice: Mapping[str, str]
-) -> str:
-    """What an arm is called: what differs from the reference, such as ``−res`` or ``norm=+ln, mixup(0.2)``."""
-    changes = []
-    for factor, before, now in zip(factors, baseline, picks, strict=True):
-        level = choice.get(factor.name, "")
-        if before == now and level == factor.levels[now]:
-            continue
-        if not level:
-            changes.append(f"−{factor.name}")
-        elif factor.levels[before] == "":
-            changes.append(level)
-        else:
-            changes.append(f"{factor.name}={level}")
-    return ", ".join(changes) or BASE
 
 
 def _matched(arms: tuple[Arm, ...], quantity: str) -> tuple[Arm, ...]:

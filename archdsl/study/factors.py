@@ -28,11 +28,12 @@ NAME = re.compile(r"[a-z][a-z0-9_-]*")
 @dataclass(frozen=True, slots=True)
 class Factor:
     """``levels`` are texts; level 0 is what the full model has, the last one what the bare model has. The empty text
-    is the ingredient's absence.
+    is the ingredient's absence. ``label`` is what tables and arms call it, where that is not the name.
     """
 
     name: str
     levels: tuple[str, ...]
+    label: str = ""
 
     @property
     def toggles(self) -> bool:
@@ -63,7 +64,9 @@ def factor(name: str, levels: tuple[str, ...]) -> Factor:
 
 def own(file: ast.File) -> tuple[Factor, ...]:
     """The holes of a text as factors."""
-    return tuple(Factor(axis.name, axis.texts) for axis in axes(file))
+    from archdsl.study.naming import label_of
+
+    return tuple(Factor(axis.name, axis.texts, label_of(file, axis)) for axis in axes(file))
 
 
 def present(file: ast.File, name: str) -> Factor:

@@ -31,7 +31,7 @@ def table(results: Results, people: bool = True) -> Table:
     grid = results.design in ("grid", "full") and len(results.factors) > 1
     columns = [
         Column("arm"),
-        *(Column(f.name, key=f"factor {f.name}") for f in results.factors if grid),
+        *(Column(f.label or f.name, key=f"factor {f.name}") for f in results.factors if grid),
         *((Column("runs", align="right"),) if people else (Column("finished", "int"), Column("runs", "int"))),
         value("mean", "mean"),
         value("sd", "sd"),

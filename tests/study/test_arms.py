@@ -71,7 +71,7 @@ def test_twins_are_noted() -> None:
 def test_several_bases_are_a_factor() -> None:
     found = arms_of(study_of("base: {a: 'conv(4) gap linear(10)', b: 'conv(8) gap linear(10)'}\ndata: fashion-mini\n"))
     assert [dict(a.choice) for a in found.arms] == [{"base": "a"}, {"base": "b"}]
-    assert names(found) == ["base", "base=b"]
+    assert names(found) == ["a", "b"]
 
 
 @pytest.mark.parametrize("quantity", ["params", "macs"])
@@ -127,3 +127,38 @@ def test_what_is_no_condition(text: str) -> None:
 def test_conditions_raise_nothing_else(text: str) -> None:
     with suppress(ArchError):
         condition(text, TOTALS, FACTORS)(NUMBERS, {"norm": "", "res": ""}, frozenset())
+
+
+DATA = "\ndata: fashion-mini\n"
+NAMES = {
+    "arguments": ("base: conv(4)\nfactors: {train.wd: [none, 1e-4], data.valid: [none, 10%], train.epochs: [1, 3]}\n",
+                  ["base", "wd=1e-4", "valid=10%", "epochs=3"]),
+    "put in": ("base: conv(4)\nfactors: {mix: [none, mixup(0.2)], ema: [none, train ema(0.9)], act: [none, relu]}\n",
+               ["base", "+mixup(0.2)", "+ema(0.9)", "+relu"]),
+    "a stage list": ("base: 'vgg[4x{1..2}^{1..2}]'\n", ["base", "stages=2", "repeats=2", "repeats=2, stages=2"]),
+    "there or not": ("base: 'vgg[4x1] {+bn | }'\n", ["base", "−bn"]),
+    "alternatives": ("base: 'vgg[4x1] {+bn | +ln | }'\n", ["base", "+bn → +ln", "−bn"]),
+    "arguments left open": ("base: 'conv({4 | 8}) conv(4, k={3 | 5}) drop({0.1 | 0.2})'\ndesign: one-out\n",
+                            ["base", "conv=8", "k=5", "drop=0.2"]),
+    "one name twice": ("base: 'conv({4 | 8}) relu conv({4 | 8})'\ndesign: one-out\n", ["base", "conv=8", "conv 2=8"]),
+    "a let": ("base: |\n  let p = {0.1 | 0.3}\n  net conv(4) drop(p)\n", ["base", "p=0.3"]),
+    "one level of two factors": ("base: 'conv(4) {a: relu | } {b: relu | }'\ndesign: one-in\n",
+                                 ["base", "+relu (a=relu, b=none)", "+relu (a=none, b=relu)"]),
+    "bases": ("base: [resnet20, plain20]\nfactors: {train.epochs: [1, 3]}\ndesign: grid\n",
+              ["resnet20", "resnet20, epochs=3", "plain20", "plain20, epochs=3"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_names_say_what_differs(kind: str) -> None:
+    text, expected = NAMES[kind]
+    found = names(arms(base=text + DATA))
+    assert found == expected
+    assert len(set(found)) == len(found)
+
+
+def test_runs_do_not_depend_on_what_arms_are_called() -> None:
+    """A hole with a name and one without are the same experiments."""
+    bare, named = (arms(base=f"base: 'vgg[4x1] {hole}'{DATA}") for hole in ("{+bn | }", "{norm: +bn | }"))
+    assert [a.spec.hash for a in bare.arms] == [a.spec.hash for a in named.arms]
+    assert names(named) == ["base", "−norm"]
