@@ -4,74 +4,42 @@ from __future__ import annotations
 
 import shlex
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from archdsl.cli.options import Set
+from archdsl.cli.study_options import (
+    Baseline,
+    Data,
+    Design,
+    Detect,
+    Format,
+    Html,
+    In,
+    Match,
+    Metric,
+    Out,
+    Runs,
+    Seeds,
+    Study,
+    Where,
+    With,
+    Without,
+)
+from archdsl.cli.study_report import check_html, ingredients, planned_notes, put_study, report, results_of
 from archdsl.train.conditions import Asked, Precision
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from archdsl.report import Table
     from archdsl.study.conduct import Conduct, Engine
     from archdsl.study.execute.order import Terms
     from archdsl.study.file import StudyFile
     from archdsl.study.plan import Cell
-    from archdsl.study.results import Results
 
 SOME_FAILED = 3
-PEOPLE = ("table", "md", "latex")  # formats in which counts and levels are words
-Study = Annotated[
-    str,
-    typer.Argument(
-        metavar="STUDY", help="A study file, the folder of a study, or a spec (with holes, or --without, --with)."
-    ),
-]
-Without = Annotated[
-    list[str] | None,
-    typer.Option("--without", metavar="WORD", help="Take this ingredient of the spec out: res, bn, mixup, train.wd."),
-]
-With = Annotated[
-    list[str] | None, typer.Option("--with", metavar="TEXT", help="Put this ingredient in: +se, 'mixup(0.2)'.")
-]
-# As these were called before `--out` was a place in every command.
-Out = Annotated[list[str] | None, typer.Option("--out", metavar="WORD", hidden=True)]
-In = Annotated[list[str] | None, typer.Option("--in", metavar="TEXT", hidden=True)]
-Design = Annotated[
-    str | None,
-    typer.Option("--design", metavar="NAME", help="one-out, one-in, full, pairs, grid, frac:IV."),
-]
-Seeds = Annotated[int | None, typer.Option("--seeds", metavar="N", min=1, max=10_000, help="Seeds 0 to N-1.")]
-Data = Annotated[str | None, typer.Option("--data", metavar="NAME", help="Another data set than the text's.")]
-Where = Annotated[
-    list[str] | None, typer.Option("--where", metavar="TEST", help="Arms to keep: 'params<1M', 'not (bn and ln)'.")
-]
-Match = Annotated[
-    str | None, typer.Option("--match", metavar="WHAT", help="Scale widths so that all arms have equal params or macs.")
-]
-Baseline = Annotated[
-    list[str] | None,
-    typer.Option("--baseline", metavar="FACTOR=LEVEL", help="The arm that the others are compared with."),
-]
-Metric = Annotated[
-    str | None, typer.Option("--metric", metavar="NAME", help="test_accuracy, test_loss, valid_accuracy, train_loss, …")
-]
-Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="The folder of runs; `archdsl train` shares it.")]
-Format = Annotated[
-    Literal["table", "tsv", "csv", "csv-safe", "json", "jsonl", "md", "latex"],
-    typer.Option("--format", help="How to print."),
-]
-Detect = Annotated[
-    str | None,
-    typer.Option(
-        "--detect", metavar="AMOUNT", help="Say how many seeds a difference takes: 1% of an accuracy, 0.02 of a loss."
-    ),
-]
-Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Where the HTML report goes.")]
 
 
 def command(
@@ -163,33 +131,6 @@ def command(
         raise SystemExit(SOME_FAILED)
 
 
-def ingredients(
-    without: list[str] | None, into: list[str] | None, out: list[str] | None, old_into: list[str] | None
-) -> tuple[list[str], list[str]]:
-    """What is taken out and what is put in, by the names of the options today and by those of before."""
-    from archdsl.cli.output import say
-
-    for old, new, given in (("--out", "--without", out), ("--in", "--with", old_into)):
-        if given:
-            say(f"note: {old} is called {new} now")
-    return [*(without or ()), *(out or ())], [*(into or ()), *(old_into or ())]
-
-
-def check_html(target: Path | None) -> None:
-    """Refuse before any work a report that could not be written after it.
-
-    Raises:
-        EnvError: matplotlib is not installed, or the file cannot be written.
-    """
-    if target is None:
-        return
-    from archdsl.emit.target import check_target
-    from archdsl.extras import require
-
-    require("matplotlib", otherwise="leave --html out")
-    check_target(target)
-
-
 class _Way:
     """How the runs are carried out."""
 
@@ -268,65 +209,6 @@ def _engine(terms: Terms, way: _Way, folder: Path, jobs: int) -> Engine:
     return Local(terms, jobs, folder, way.retry)
 
 
-def results_of(chosen: StudyFile, conduct: Conduct, current: Mapping[str, str] | None = None) -> Results:
-    """The results as they stand."""
-    from archdsl.study.results import results
-
-    return results(chosen.title, chosen.metric, conduct.arms, chosen.seeds, conduct.every, conduct.settled(current))
-
-
-def report(
-    results: Results, chosen: StudyFile, runs: Path, format: str, html: Path | None, quiet: bool,
-    detect: str | None = None, each: bool = False,
-) -> None:  # fmt: skip
-    """Print the table (of arms, or of each run), and write the HTML report."""
-    from archdsl.cli.output import say
-    from archdsl.study import tables
-    from archdsl.study.select import folder_of
-    from archdsl.train.store.files import writing
-
-    people = format in PEOPLE
-    shown = tables.each(results, people) if each else tables.table(results, people)
-    more = tables.notes(results) if each and not people else ()
-    _put(replace(shown, notes=(*shown.notes, *more, *_planned(results, detect))), results.metric, format, each)
-    sys.stdout.flush()
-    target = html or folder_of(chosen, runs) / "report.html"
-    from archdsl.emit.target import replacing
-    from archdsl.extras import installed, missing
-    from archdsl.study.curves import read_curves
-    from archdsl.study.html import html as written
-
-    if html is None and not installed("matplotlib"):  # the table is what was asked for
-        say(f"note: no {target.name} is written: {missing('matplotlib').message} ({missing('matplotlib').help})")
-        return
-    text = written(results, f"archdsl ablate {shlex.quote(str(folder_of(chosen, runs)))}", read_curves(results))
-    if html is None:
-        with writing(target.parent, "make room, or name another place by --html FILE"):
-            target.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(target) as file:
-        file.write_text(text, "utf-8")
-    if not quiet:
-        say(f"report: {target}")
-
-
-def _put(table: Table, metric: str, format: str, each: bool = False) -> None:
-    """A table; as JSON with its title, its metric and its notes."""
-    from archdsl.cli.output import put_json, put_table
-    from archdsl.report.text import records
-
-    if format != "json":
-        put_table(table, format)
-        return
-    rows = "runs" if each else "arms"
-    put_json({"title": table.title, "metric": metric, "notes": list(table.notes), rows: records(table)})
-
-
-def _planned(results: Results, detect: str | None) -> list[str]:
-    from archdsl.study import planning
-
-    return [] if detect is None else [planning.detect(results, planning.amount(detect))]
-
-
 def _preview(
     chosen: StudyFile, conduct: Conduct, jobs: int | None, device: str, format: str, detect: str | None, asked: Asked
 ) -> None:
@@ -339,7 +221,8 @@ def _preview(
     seconds, guessed = seconds_left(conduct.every, conduct.missing, found, min(count, len(conduct.missing) or 1))
     states = [(cell.arm, found[cell.key]) for cell in conduct.every]
     results = results_of(chosen, conduct, asked.wanted)
-    _put(preview(results, states, seconds, guessed, count, _planned(results, detect)), results.metric, format)
+    notes = planned_notes(results, detect)
+    put_study(preview(results, states, seconds, guessed, count, notes), results.metric, format)
 
 
 def _command() -> str:

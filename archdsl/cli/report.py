@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from archdsl.cli.ablate import (
+from archdsl.cli.options import Set
+from archdsl.cli.study_options import (
     Baseline,
     Data,
     Design,
@@ -26,7 +27,6 @@ from archdsl.cli.ablate import (
     With,
     Without,
 )
-from archdsl.cli.options import Set
 from archdsl.train.conditions import Asked
 
 
@@ -54,7 +54,7 @@ def command(
     html: Html = None,
 ) -> None:
     """Print the table of a study, done or half done, and write its HTML report."""
-    from archdsl.cli.ablate import check_html, ingredients, report, results_of
+    from archdsl.cli.study_report import check_html, ingredients, report, results_of
     from archdsl.study.conduct import Conduct
     from archdsl.study.plan import away, planned
     from archdsl.study.select import Choice, select

@@ -16,9 +16,10 @@ from archdsl.errors import Diagnostic, SpecError, fail
 from archdsl.ir.layer import Layer, Misfit, words
 from archdsl.ir.names import Names
 from archdsl.ir.nodes import Fan, Mark, Node, Op, Ref, Seq, with_branches, with_items
+from archdsl.ir.ranges import in_range
 from archdsl.ir.symbol import CLASSES, OWN, ArithmeticMisfit, Symbol, evaluate
 from archdsl.limits import Limits
-from archdsl.registry import Arg, nets, params
+from archdsl.registry import nets, params
 from archdsl.registry.types import Shape
 
 
@@ -263,12 +264,7 @@ class Walker:
         except KeyError:
             raise fail("A306", "the number of classes is not known here", node.span,
                        "write `classes 10`, name a data set, or give --classes") from None  # fmt: skip
-        args = tuple([_whole(p, a, node) for p, a in zip(params(node.entry), args, strict=True)])
-        for parameter, value in zip(params(node.entry), args, strict=True):
-            if parameter.range and isinstance(value, int) and not parameter.range.holds(value):
-                raise fail("A209", f"`{parameter.name}` of `{node.name}` came out as {value}; it must be "
-                           f"{parameter.range}", node.span)  # fmt: skip
-        return Op(node.entry, args, node.label, node.span)
+        return Op(node.entry, in_range(node, args), node.label, node.span)
 
     def append(self, path: str, op: Op, layer: Layer, inputs: tuple[int, ...], bodies: tuple[Trace, ...]) -> None:
         if len(self.rows) >= Limits.LAYERS:
@@ -284,20 +280,6 @@ class Walker:
             f", {x}" for x in last
         )
         return SpecError((Diagnostic(error.code, str(error), node.span, error.help, notes=(note,)),))
-
-
-def _whole(parameter: Arg, value: Any, node: Op) -> Any:
-    """A result of arithmetic as the whole number that the parameter needs.
-
-    Raises:
-        SpecError: A209, it is not one.
-    """
-    if parameter.base not in ("int", "size") or not isinstance(value, float):
-        return value
-    if not value.is_integer():
-        raise fail("A209", f"`{parameter.name}` of `{node.name}` came out as {value:g}; it must be a whole number",
-                   node.span, "round it: `round(…)`, `floor(…)`, `ceil(…)`, or divide by `//`")  # fmt: skip
-    return int(value)
 
 
 def channels(shape: Shape) -> int:

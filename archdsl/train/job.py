@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from archdsl.train.device import Normalise
 from archdsl.train.experiment import TrainSettings
 from archdsl.train.feed import Feed, shuffled, steps_per_epoch
+from archdsl.train.optim import precise_bn
 from archdsl.train.streams import stream
 from archdsl.train.tuning import Frozen
 from archdsl.train.world import World
@@ -88,3 +89,12 @@ def steps_left(job: Job, epoch: int, step: int) -> list[Group]:
             place += len(batch)
         groups.append((len(index), parts, starts))
     return groups
+
+
+def exact_statistics(job: Job, images: int, epoch: int) -> None:
+    """Give batch norm the plain mean over so many training images (0: all of them), not augmented."""
+    count = len(job.train) if images == 0 else min(images, len(job.train))
+    order = shuffled(len(job.train), job.settings.batch, stream(job.settings.seed, "order", "precise"))
+    order = order[: -(-count // job.settings.batch)]
+    batches = (job.normalise(x) for x, _ in job.train.batches(order, job.normalise.scale.device))
+    precise_bn(job.model, batches, lambda: job.frozen.hold(epoch))

@@ -25,14 +25,14 @@ from archdsl.train.chance import Chances
 from archdsl.train.events import Diverged, EpochDone, Event, Finished, Progress, Stopped, TimedOut, Warned
 from archdsl.train.fast.native.batch import Batches, takes
 from archdsl.train.fast.static import Static
-from archdsl.train.feed import Feed, shuffled
-from archdsl.train.job import Group, Job, steps_left
+from archdsl.train.feed import Feed
+from archdsl.train.job import Group, Job, exact_statistics, steps_left
 from archdsl.train.loss import loss as loss_of
 from archdsl.train.meter import Figures, Meter, evaluate
-from archdsl.train.optim import Average, Slow, Update, precise_bn
+from archdsl.train.optim import Average, Slow, Update
 from archdsl.train.schedule import factor
 from archdsl.train.stopping import Snapshot, Watch
-from archdsl.train.streams import seed_dropout, stream
+from archdsl.train.streams import seed_dropout
 from archdsl.train.views import viewed
 from archdsl.words.data.changes import Flip
 
@@ -271,14 +271,8 @@ class Training:
                 settled = Snapshot(self.model)
             settled.restore()
         self.average = self.slow = None
-        wanted = self.job.settings.precise_bn
-        if wanted is not None:
-            job = self.job
-            count = len(job.train) if wanted == 0 else min(wanted, len(job.train))
-            order = shuffled(len(job.train), job.settings.batch, stream(job.settings.seed, "order", "precise"))
-            order = order[: -(-count // job.settings.batch)]
-            batches = (job.normalise(x) for x, _ in job.train.batches(order, self.device))
-            precise_bn(self.model, batches, lambda: job.frozen.hold(self.epoch))
+        if self.job.settings.precise_bn is not None:
+            exact_statistics(self.job, self.job.settings.precise_bn, self.epoch)
 
     def _diverged(self, epoch: int, step: int) -> Diverged:
         self.average = self.slow = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from archdsl.train.experiment import Experiment, to_json
 from archdsl.train.store.checkpoint import Checkpoints
 from archdsl.train.store.files import read_object, writing
 from archdsl.train.store.log import read_events
-from archdsl.train.store.schema import check_result, check_settings, check_versions
+from archdsl.train.store.schema import check_result, check_settings, check_versions, checked, renamed
 
 __all__ = [
     "FORMAT", "NUMERICS", "Run", "check_writable", "experiment_key", "find_run", "identity", "load_run", "on_other_data",
@@ -279,29 +279,12 @@ def load_run(path: str | Path) -> Run:
     try:
         found = next((folder / name for name in (RESULT, OUTCOME) if (folder / name).exists()), None)
         text = read_regular(folder / SPEC).decode("utf-8")
-        settings = _checked(folder / SETTINGS, read_settings(folder), check_settings)
-        about = _checked(folder / VERSIONS, read_object(folder / VERSIONS), check_versions)
-        result = _checked(found, _named(read_object(found)), check_result) if found else None
+        settings = checked(folder / SETTINGS, read_settings(folder), check_settings)
+        about = checked(folder / VERSIONS, read_object(folder / VERSIONS), check_versions)
+        result = checked(found, renamed(read_object(found)), check_result) if found else None
         return Run(folder, text, settings, about, result)
     except (OSError, ValueError) as error:
         raise StoreError(f"the run {folder} is damaged ({error})", help="train again") from error
-
-
-RENAMED = {"accuracy": "train_accuracy", "loss": "train_loss"}  # figures of results that were written before
-
-
-def _named(result: dict[str, Any]) -> dict[str, Any]:
-    """A result with the figures' present names; the training figures were once called ``loss`` and ``accuracy``."""
-    return {RENAMED.get(key, key): value for key, value in result.items()}
-
-
-def _checked(path: Path, values: dict[str, Any], check: Callable[[Mapping[str, Any]], None]) -> dict[str, Any]:
-    """The values of a file, if each is of the kind that it should be."""
-    try:
-        check(values)
-    except ValueError as error:
-        raise ValueError(f"{path.name}: {error}") from None
-    return values
 
 
 def check_writable(out: Path) -> None:

@@ -3,9 +3,10 @@ damage with a place, not an error somewhere later."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from archdsl.train import events
@@ -144,3 +145,20 @@ def _kind(value: Any) -> str:
     """A kind of JSON value in words."""
     names = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "missing"}
     return names.get(type(value), "a number out of range" if isinstance(value, int | float) else type(value).__name__)
+
+
+RENAMED = {"accuracy": "train_accuracy", "loss": "train_loss"}  # figures of results that were written before
+
+
+def renamed(result: dict[str, Any]) -> dict[str, Any]:
+    """A result with the figures' present names; the training figures were once called ``loss`` and ``accuracy``."""
+    return {RENAMED.get(key, key): value for key, value in result.items()}
+
+
+def checked(path: Path, values: dict[str, Any], check: Callable[[Mapping[str, Any]], None]) -> dict[str, Any]:
+    """The values of a file, if each is of the kind that it should be."""
+    try:
+        check(values)
+    except ValueError as error:
+        raise ValueError(f"{path.name}: {error}") from None
+    return values
