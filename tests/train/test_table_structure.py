@@ -61,7 +61,7 @@ def test_a_first_row_that_may_be_one_of_values_is_refused_with_the_choices(first
 
 
 def test_a_first_row_that_occurs_again_is_doubtful(tmp_path: Path) -> None:
-    with pytest.raises(EnvError, match="all its cells occur again"):
+    with pytest.raises(EnvError, match="row 13 is equal to it"):
         load(csv_of(tmp_path / "d.csv", "x,z,y\n" + ROWS + "x,z,y\n" + ROWS))
 
 
@@ -133,6 +133,12 @@ def test_columns_that_number_the_rows_or_tell_nothing_are_said(tmp_path: Path) -
     notes = whole(csv_of(tmp_path / "d.csv", "\n".join(lines)))[2]
     assert next(n for n in notes if "number the rows" in n).endswith(": id, when")
     assert next(n for n in notes if "one value" in n).endswith(": k")
+
+
+def test_one_of_several_parts_of_a_table_is_said(tmp_path: Path) -> None:
+    for name, warned in (("t-00000-of-00002.csv", True), ("t-00000-of-00001.csv", False), ("1-of-2-tries.csv", False)):
+        notes = whole(csv_of(tmp_path / name, "x,z,y\n" + ROWS))[2]
+        assert any("is one of 2 parts" in n for n in notes) == warned
 
 
 def test_what_was_found_is_said(tmp_path: Path) -> None:
