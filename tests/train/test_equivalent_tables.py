@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,8 @@ TARGETS = {
 def array(values: list[Any], kind: Any) -> Any:
     if pa.types.is_dictionary(kind):
         return array(values, kind.value_type).dictionary_encode().cast(kind)
+    if pa.types.is_decimal(kind):
+        return pa.array([Decimal(str(v)) for v in values], kind)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind):
         return pa.array(list(map(str, values))).cast(kind)
     return pa.array([int(v) if isinstance(v, bool) and kind != pa.bool_() else v for v in values]).cast(kind)

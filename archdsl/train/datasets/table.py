@@ -13,16 +13,15 @@ from archdsl.train.datasets.arrays import Arrays, DataParts
 from archdsl.train.datasets.columns import numbers
 from archdsl.words.data import cells as c
 from archdsl.words.data.classes import Names, check_labels
-from archdsl.words.data.sheets import sheet
+from archdsl.words.data.sheets import sheet, texts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from archdsl.words.data.heads import Head
-    from archdsl.words.data.sheets import Sheet
     from archdsl.words.data.tables import Table
 
     Floats = NDArray[np.float64]
@@ -60,15 +59,13 @@ def read(table: Table, head: Head | None = None) -> DataParts:
     return replace(parts, notes=(*_said(parts, known, split), *notes))
 
 
-def rows(found: Sheet, features: Sequence[str], spread: bool = True) -> Floats:
+def rows(held: Mapping[str, Any], features: Sequence[str], path: Path, spread: bool = True) -> Floats:
     """The cells of these columns, in this order, as (N, D) float64; with ``spread`` float32 tells the rows apart.
 
     Raises:
         EnvError: a cell that is missing or not a number, values that float32 cannot tell apart.
     """
-    held = found.columns(features)
-    columns = [numbers(held[name], found.path, name, spread) for name in features]
-    return np.stack(columns, 1) if columns else np.empty((0, 0))
+    return np.stack([numbers(held[name], path, name, spread) for name in features], 1)
 
 
 def _of_file(path: Path, table: Table, head: Head) -> tuple[Floats, Labels]:
@@ -77,10 +74,11 @@ def _of_file(path: Path, table: Table, head: Head) -> tuple[Floats, Labels]:
     if sorted(found.names) != sorted(wanted):
         raise EnvError(f"{path} has the columns {', '.join(found.names)}, expected {', '.join(wanted)}",
                        help="training and test file have the same columns, in any order")  # fmt: skip
-    cells = found.texts(head.target)
+    held = found.columns(wanted)
+    cells = texts(held[head.target], path, head.target)
     if not cells:
         raise EnvError(f"{path} has no row", help="a table needs rows to train and to test on")
-    return rows(found, head.features), labels_of(cells, head, path)
+    return rows(held, head.features, path), labels_of(cells, head, path)
 
 
 def labels_of(cells: Sequence[str], head: Head, path: Path) -> Labels:

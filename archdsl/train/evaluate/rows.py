@@ -14,7 +14,7 @@ from archdsl.train.evaluate.match import columns_of, features_of, listed
 from archdsl.words.data.cells import at
 from archdsl.words.data.classes import Names
 from archdsl.words.data.heads import check_names
-from archdsl.words.data.sheets import Kind, sheet
+from archdsl.words.data.sheets import Kind, sheet, texts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -65,7 +65,9 @@ def read_rows(net: Trained, own: Any, path: Path) -> Rows:
         raise EnvError(f"there is no file {path}", help="name files that end in .csv, .tsv or .parquet")
     found = sheet(path, kind, target, getattr(own, "header", None))
     check_names(found)
-    values = rows(found, features_of(found, wanted, target), spread=False)
+    features = features_of(found, wanted, target)
+    held = found.columns((*features, target))
+    values = rows(held, features, path, spread=False)
     if not len(values):
         raise EnvError(f"{path} has no row", help="write the rows below the names of the columns")
     with np.errstate(over="ignore"):
@@ -74,4 +76,4 @@ def read_rows(net: Trained, own: Any, path: Path) -> Rows:
     if len(wrong):
         row, place = wrong[0]
         raise at(path, int(row), wanted[place], f"`{values[row, place]:g}`, which is out of the range of float32")
-    return Rows(path, single, found.texts(target) if target in found.names else None, found.notes)
+    return Rows(path, single, texts(held[target], path, target) if target in held else None, found.notes)

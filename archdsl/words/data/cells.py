@@ -16,7 +16,7 @@ from decimal import Decimal
 
 from archdsl.errors import EnvError
 
-NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+NUMBER = re.compile(r"[+-]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?")  # possessive: linear in time
 MISSING = frozenset((
     "", "na", "n/a", "<na>", "nan", "-nan", "null", "none", "nat", "#n/a", "#n/a n/a", "#na", "1.#ind", "-1.#ind",
     "1.#qnan", "-1.#qnan",

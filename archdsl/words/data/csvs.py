@@ -4,7 +4,7 @@ refused with the choices.
 The **encoding** is UTF-8, or what a byte order mark says. The **separator** is the comma (the tab in a file called
 ``.tsv``); where that does not divide the first row, the one of ``;``, tab, ``|`` and ``,`` that divides all rows into
 equally many cells. The **first row** is a header where none of its cells is a value: no number, no ``true``, no missing
-value, no mark without a letter or digit, and where not all of its cells occur again below.
+value, no mark without a letter or digit, and where it does not occur again below.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -22,6 +23,7 @@ from archdsl.errors import EnvError
 from archdsl.words.data import cells as c
 
 MARKS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+BLOCK = 256  # rows that are turned into columns at a time: few enough to stay in the processor's cache
 LOOKED_AT = 100  # rows from which another separator than the usual one is found
 _CODES = (  # the longer marks come first: that of UTF-32 begins as that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF8, "utf-8-sig"),
@@ -31,11 +33,41 @@ _CODES = (  # the longer marks come first: that of UTF-32 begins as that of UTF-
 
 @dataclass(frozen=True, slots=True)
 class Csv:
-    """The column names, the rows below them, each with a cell for every column, and notes for a person."""
+    """A csv file in memory: the column names, and notes for a person. Its cells are found when they are asked for."""
 
+    path: Path
     names: tuple[str, ...]
-    rows: list[list[str]]
     notes: tuple[str, ...]
+    header: Literal["yes", "no"] | None
+    mark: str
+    text: str = field(repr=False)
+
+    def columns(self, places: Sequence[int]) -> list[list[str]]:
+        """The cells of these columns, without spaces at their ends.
+
+        Raises:
+            EnvError: a row has another length, or is that of the names again.
+        """
+        found: list[list[str]] = [[] for _ in places]
+        records, before = _records(self.text, self.mark), 0
+        with _csv_errors(self.path):
+            first = next(records, []) if self.header != "no" else None
+            while block := list(islice(records, BLOCK)):
+                self._check(block, before, first)
+                for column, place in zip(found, places, strict=True):
+                    column += [row[place].strip() for row in block]
+                before += len(block)
+        return found
+
+    def _check(self, block: list[list[str]], before: int, first: list[str] | None) -> None:
+        width = len(self.names)
+        if set(map(len, block)) != {width}:
+            place, row = next((n, row) for n, row in enumerate(block) if len(row) != width)
+            than = "the first row" if self.header == "no" else "the header"
+            raise EnvError(f"{self.path}, row {before + place + 1}: {len(row)} cells, {than} has {width}",
+                           help=f"{c.ROWS}; a cell with a comma in it needs quotes, and no row ends in a comma")  # fmt: skip
+        if first is not None and self.header is None and first in block:
+            raise _doubtful(self.path, width, f"row {before + block.index(first) + 1} is equal to it")
 
 
 def read(path: Path, header: Literal["yes", "no"] | None) -> Csv:
@@ -43,26 +75,35 @@ def read(path: Path, header: Literal["yes", "no"] | None) -> Csv:
     header are called c1, c2, ….
 
     Raises:
-        EnvError: the text does not decode, a row has another length, or it is doubtful what the first row is.
+        EnvError: the text does not decode, or it is doubtful what the first row is.
     """
-    try:
+    with _csv_errors(path):
         text, notes = _text(path)
         mark = _mark(text, path)
-        records = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True,
-                                             skipinitialspace=True) if row]  # fmt: skip
+        first = [cell.strip() for cell in next(_records(text, mark), [])]
+    if mark != _usual(path):
+        notes = (*notes, f"{MARKS[mark]} separate the columns of {path}")
+    _check_first(path, first, text)
+    odd = next((cell for cell in first if _is_value(cell)), None) if header is None else None
+    if odd is not None:
+        raise _doubtful(path, len(first), f"`{odd[: c.SHOWN]}` in it looks like a value")
+    names = first if header != "no" else [f"c{n}" for n in range(1, len(first) + 1)]
+    return Csv(path, tuple(names), notes, header, mark, text)
+
+
+def _records(text: str, mark: str, strict: bool = True) -> Iterator[list[str]]:
+    """The rows of a text, blank lines left out."""
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=strict, skipinitialspace=True)
+    return (row for row in lines if row)
+
+
+@contextmanager
+def _csv_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
     except (OSError, UnicodeError, csv.Error) as error:
         raise EnvError(f"{path} is not a csv file ({error})",
                        help="a csv file is text in UTF-8 with a header; save it as such") from error  # fmt: skip
-    if mark != _usual(path):
-        notes = (*notes, f"{MARKS[mark]} separate the columns of {path}")
-    first = [cell.strip() for cell in records[0]] if records else []
-    _check_first(path, first, text)
-    if header is None:
-        _check_header(path, first, records)
-    names = first if header != "no" else [f"c{n}" for n in range(1, len(first) + 1)]
-    rows = records if header == "no" else records[1:]
-    _check_rows(path, rows, len(names), header)
-    return Csv(tuple(names), rows, notes)
 
 
 def _text(path: Path) -> tuple[str, tuple[str, ...]]:
@@ -83,8 +124,7 @@ def _mark(text: str, path: Path) -> str:
     usual = _usual(path)
 
     def widths(mark: str) -> list[int]:
-        lines = csv.reader(io.StringIO(text, newline=""), delimiter=mark, skipinitialspace=True)
-        return [len(row) for row in islice((r for r in lines if r), LOOKED_AT)]
+        return [len(row) for row in islice(_records(text, mark, strict=False), LOOKED_AT)]
 
     if widths(usual)[:1] != [1]:
         return usual
@@ -101,16 +141,10 @@ def _check_first(path: Path, first: Sequence[str], text: str) -> None:
                        help="remove that line, or the `#` where the names of the columns follow it")  # fmt: skip
 
 
-def _check_header(path: Path, first: Sequence[str], records: Sequence[Sequence[str]]) -> None:
-    """Refuse a first row that may be one of values."""
-    odd = next((cell for cell in first if _is_value(cell)), None)
-    why = f"`{odd[: c.SHOWN]}` in it looks like a value" if odd is not None else ""
-    if not why and len(records) > 1 and _recurs(first, records[1:]):
-        why = "all its cells occur again below it"
-    if why:
-        raise EnvError(f"it is doubtful whether the first row of {path} names the columns: {why}",
-                       help=f'write csv("{path}", header=yes) if it does; with header=no the columns are called c1 to '
-                       f"c{len(first)}, and no row is lost")  # fmt: skip
+def _doubtful(path: Path, width: int, why: str) -> EnvError:
+    return EnvError(f"it is doubtful whether the first row of {path} names the columns: {why}",
+                    help=f'write csv("{path}", header=yes) if it does; with header=no the columns are called c1 to c{width}, '
+                    "and no row is lost")  # fmt: skip
 
 
 def _is_value(cell: str) -> bool:
@@ -118,18 +152,3 @@ def _is_value(cell: str) -> bool:
     strange = bool(cell) and not any(letter.isalnum() for letter in cell)
     missing = bool(cell) and c.is_missing(cell)
     return c.is_number(plain) or c.is_boolean(cell) or c.is_infinite(cell) or missing or strange
-
-
-def _recurs(first: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
-    places = [place for place, cell in enumerate(first) if cell]
-    return bool(places) and all(
-        any(len(row) > place and row[place].strip() == first[place] for row in rows) for place in places
-    )
-
-
-def _check_rows(path: Path, rows: Iterable[Sequence[str]], width: int, header: str | None) -> None:
-    for number, row in enumerate(rows, 1):
-        if len(row) != width:
-            than = "the first row" if header == "no" else "the header"
-            raise EnvError(f"{path}, row {number}: {len(row)} cells, {than} has {width}",
-                           help=f"{c.ROWS}; a cell with a comma in it needs quotes, and no row ends in a comma")  # fmt: skip

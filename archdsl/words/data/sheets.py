@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from archdsl.errors import EnvError
 from archdsl.words.data import cells as c
-from archdsl.words.data import csvs
+from archdsl.words.data.csvs import Csv, read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,11 +26,13 @@ Kind = Literal["csv", "parquet"]
 Header = Literal["yes", "no"]
 _INDEX = re.compile(r"__index_level_[0-9]+__|Unnamed: [0-9]+(\.[0-9]+)*")
 
+_SHARD = re.compile(r"-[0-9]+-of-0*([0-9]+)$")
+
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """The columns of a file, but for those that are ``left`` out. ``places`` are theirs in the file; of a csv file,
-    ``rows`` are its cells as texts. ``notes`` are for a person.
+    """The columns of a file, but for those that are ``left`` out. ``places`` are theirs in the file, and ``csv`` is the
+    content of a csv file. ``notes`` are for a person.
     """
 
     path: Path
@@ -39,7 +41,7 @@ class Sheet:
     places: tuple[int, ...]
     left: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    rows: Sequence[Sequence[str]] = field(default=(), repr=False)
+    csv: Csv | None = field(default=None, repr=False)
 
     def columns(self, names: Sequence[str]) -> Mapping[str, Any]:
         """The cells of these columns: lists of texts without spaces at their ends, or pyarrow's chunked arrays.
@@ -49,21 +51,16 @@ class Sheet:
         """
         asked = set(names)
         where = {name: place for name, place in zip(self.names, self.places, strict=True) if name in asked}
-        if self.kind == "csv":
-            return {name: [row[place].strip() for row in self.rows] for name, place in where.items()}
+        if self.csv is not None:
+            return dict(zip(where, self.csv.columns(list(where.values())), strict=True))
         with _opened(self.path) as file:
             stored = file.schema_arrow.names
             table = file.read(columns=[stored[place] for place in where.values()])
             return {name: table[stored[place]] for name, place in where.items()}
 
     def texts(self, name: str) -> list[str]:
-        """The cells of a column as texts that may name classes; "" where there is none.
-
-        Raises:
-            EnvError: a Parquet column of a type that names no classes.
-        """
-        cells = self.columns([name])[name]
-        return cells if self.kind == "csv" else texts(cells, self.path, name)
+        """The cells of a column as texts that may name classes, see ``texts``."""
+        return texts(self.columns([name])[name], self.path, name)
 
 
 def sheet(path: Path, kind: Kind, target: str = "", header: Header | None = None) -> Sheet:
@@ -73,9 +70,8 @@ def sheet(path: Path, kind: Kind, target: str = "", header: Header | None = None
         EnvError: the file is damaged, it is doubtful whether it has a header, or a column cannot be named.
     """
     if kind == "csv":
-        found = csvs.read(path, header)
-        left = _unnamed(found.names)
-        return _sheet(path, kind, found.names, left, target, found.notes, found.rows)
+        found = read(path, header)
+        return _sheet(path, kind, found.names, _unnamed(found.names), target, found.notes, found)
     with _opened(path) as file:
         names = tuple(str(name).strip() for name in file.schema_arrow.names)
         named = _pandas_index(file.schema_arrow.metadata, path)
@@ -83,19 +79,24 @@ def sheet(path: Path, kind: Kind, target: str = "", header: Header | None = None
         if name in names and name != target and not _INDEX.fullmatch(name):
             raise EnvError(f"the column `{name}` of {path} is the index of a pandas table, which may be data or not",
                            help="write it with `reset_index()` to use it, or with `index=False` to leave it out")  # fmt: skip
-    return _sheet(path, kind, names, 0, target, (), ())
+    return _sheet(path, kind, names, 0, target, (), None)
 
 
 def _sheet(
     path: Path, kind: Kind, names: tuple[str, ...], unnamed: int, target: str, notes: tuple[str, ...],
-    rows: Sequence[Sequence[str]],
+    content: Csv | None,
 ) -> Sheet:  # fmt: skip
     index = [p for p, n in enumerate(names) if (p < unnamed or _INDEX.fullmatch(n)) and (n != target or not n)]
     kept = [p for p in range(len(names)) if p not in set(index)]
     left = tuple(names[p] or f"(column {p + 1}, without a name)" for p in index)
+    if (shard := _SHARD.search(path.stem)) and int(shard[1]) > 1:
+        notes = (
+            *notes,
+            f"warning: by its name {path} is one of {int(shard[1])} parts of a table; the others are not read",
+        )
     if left:
         notes = (*notes, f"left out, as an index that numbers or names the rows: {', '.join(left)}")
-    return Sheet(path, kind, tuple(names[p] for p in kept), tuple(kept), left, notes, rows)
+    return Sheet(path, kind, tuple(names[p] for p in kept), tuple(kept), left, notes, content)
 
 
 def _unnamed(names: Sequence[str]) -> int:
@@ -132,11 +133,14 @@ def _opened(path: Path) -> Iterator[Any]:
 
 
 def texts(column: Any, path: Path, name: str) -> list[str]:
-    """The values of a Parquet column as texts that may name classes: whole numbers without a point, bytes as UTF-8.
+    """The cells of a column as texts that may name classes, "" where there is none; of a Parquet column whole numbers
+    without a point, and bytes as UTF-8.
 
     Raises:
-        EnvError: values of another type, or bytes that are not UTF-8.
+        EnvError: values of a type that names no classes, or bytes that are not UTF-8.
     """
+    if isinstance(column, list):
+        return column
     types = arrow("types", path)
     column, kind = decoded(column, path)
     if types.is_floating(kind):
