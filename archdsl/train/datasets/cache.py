@@ -1,8 +1,8 @@
 """Decoded pictures kept as plain arrays that the next run maps instead of decoding again.
 
 One folder per decoded part of a set, named by what it was decoded from (path, size and times of change of
-each file, that of its inode too, which no program sets back), so that a changed file is decoded again. It gets its name only when complete. A cache that cannot
-be written or is damaged costs time, never a run.
+each file, that of its inode too, which no program sets back), so that a changed file is decoded again.
+It gets its name only when complete. A cache that cannot be written or is damaged costs time, never a run.
 """
 
 from __future__ import annotations
