@@ -1,8 +1,9 @@
 """Decoded pictures kept as plain arrays that the next run maps instead of decoding again.
 
-One folder per decoded part of a set, named by what it was decoded from (path, size and time of change of
-each file), so that a changed file is decoded again. It gets its name only when complete. A cache that cannot
-be written or is damaged costs time, never a run. One that another user can write is not read.
+One folder per decoded part of a set, named by what it was decoded from (path, size and times of change of
+each file, that of its inode too, which no program sets back), so that a changed file is decoded again.
+It gets its name only when complete. A cache that cannot be written or is damaged costs time, never a run.
+One that another user can write is not read.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ def _key(files: Sequence[Path], how: str) -> str:
         about, place = os.lstat(path), os.path.join(folders[folder], name)
         if stat.S_ISLNK(about.st_mode):
             about, place = os.stat(path), os.path.realpath(path)
-        parts.append(f"{place}|{about.st_size}|{about.st_mtime_ns}")
+        parts.append(f"{place}|{about.st_size}|{about.st_mtime_ns}|{about.st_ctime_ns}")
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 

@@ -191,17 +191,15 @@ def _hashed(files: Sequence[File], entry: remembered.Entry) -> list[tuple[int, s
 
 
 def _digest(file: File, entry: remembered.Entry) -> tuple[int, str]:
+    about = _about(file.path)
+    if (known := entry.known(file.path, about)) is not None:
+        return known
     try:
         if file.unpack:
-            about = _about(file.path)
-            if (known := entry.known(file.path, about)) is not None:
-                return known
             data = idx._unpacked(Path(file.path))
             return entry.learn(file.path, about, len(data), hashlib.sha256(data).hexdigest())
         with open(file.path, "rb") as stream:
             about = remembered.about(os.fstat(stream.fileno()))
-            if (known := entry.known(file.path, about)) is not None:
-                return known
             return entry.learn(file.path, about, about[0], hashlib.file_digest(stream, "sha256").hexdigest())
     except OSError as error:
         raise _unreadable(file.path, error) from error
