@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -28,8 +27,7 @@ from typing import Any
 REPO = Path(__file__).resolve().parents[1]
 DATA, PAGE = REPO / "docs" / "benchmarks" / "matrix.json", REPO / "docs" / "benchmarks" / "matrix.md"
 PAIR = ("torch", "torchvision")
-# Pins that a row of another torch leaves out. torch 2.11 wants a setuptools older than the one that is pinned.
-FREE = (*PAIR, "setuptools")
+UNPINNED = "setuptools"  # in rows of another torch: 2.11 needs an older one than constraints.txt has
 SHOWN = ("torch", "torchvision", "numpy")
 INTRODUCTION = """\
 The tests of `make test` on rows of versions, on Linux (x86-64) without a GPU; each row in a virtual environment of its own.
@@ -56,16 +54,15 @@ class Row:
 
 
 def _oldest() -> tuple[str, ...]:
-    """The lower bounds of pyproject.toml, each as the newest patch release of it."""
+    """Every dependency of pyproject.toml at its lower bound."""
     wanted = tomllib.loads((REPO / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
-    bounds = dict(found.groups() for text in wanted if (found := re.match(r"([\w-]+)>=([\d.]+)", text)))
-    return tuple(f"{name}=={bounds[name]}.*" for name in PAIR)
+    return tuple(text.partition(",")[0].replace(">=", "==") for text in wanted)
 
 
 ROWS = {
     "pinned": Row("every version of constraints.txt", ("3.11",), tuple),
     "newest": Row("the newest torch and torchvision, in the builds that pip takes", ("3.13", "3.12", "3.11"), lambda: PAIR),
-    "oldest": Row("the oldest torch and torchvision that pyproject.toml allows", ("3.11",), _oldest),
+    "oldest": Row("every dependency at the lower bound of pyproject.toml", ("3.11",), _oldest),
 }  # fmt: skip
 
 
@@ -126,8 +123,9 @@ def _environment(name: str, room: Path, program: str | None) -> Path:
     subprocess.run([found, "-m", "venv", str(room)], check=True)
     packages, pins = row.packages(), room / "constraints.txt"
     kept = (REPO / "constraints.txt").read_text("utf-8").splitlines()
-    left_out = FREE if packages else ()
-    pins.write_text("".join(f"{line}\n" for line in kept if line.partition("==")[0] not in left_out), encoding="utf-8")
+    left_out = {UNPINNED, *(package.partition("==")[0] for package in packages)} if packages else set()
+    text = "".join(f"{line}\n" for line in kept if line.partition("==")[0].lower() not in left_out)
+    pins.write_text(text, encoding="utf-8")
     install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-c", str(pins)]
     for wanted in (packages, ("-e", f"{REPO}[dev]", *packages)):  # torch first: it takes longest, and decides
         if wanted:
