@@ -21,6 +21,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 # Compiled kernels are kept from test to test, or each command with a cache of its own would wait for the compiler.
 os.environ.setdefault("ARCHDSL_NATIVE", str(Path(tempfile.gettempdir()) / f"archdsl-native-{os.getuid()}"))
 
+# Many workers on few cores: a compiler that takes two seconds alone may take a minute.
+os.environ.setdefault("ARCHDSL_COMPILE_SECONDS", "300")
+
 # Time limits belong to pytest-timeout: a busy machine must not turn a property red.
 settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True)
 settings.register_profile(
