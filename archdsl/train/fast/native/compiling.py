@@ -27,8 +27,8 @@ HEADERS = (Path(__file__).with_name("lanes.h"),)
 # No -ffast-math: it would assume that there is no NaN, and a run that diverges is known by its NaNs.
 FLAGS = ("-O3", "-march=native", "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared")
 SECONDS = "ARCHDSL_COMPILE_SECONDS"
-# Seconds for a compiler on a busy machine; it takes about two. Another process that has the lock is waited for as long, so that one
-# which compiles within its own limit is never given up: workers of one study would have other kernels.
+# Seconds for a compiler on a busy machine; it takes about two. Another process that has the lock is waited for as long, so that
+# one which compiles within its own limit is never given up: workers of one study would have other kernels.
 LIMIT = 60.0
 FORGOTTEN = 3600.0  # seconds after which a compiler that did not end is tried again
 MARK = b"archdsl1"  # in front of the hash
