@@ -32,6 +32,8 @@ for _number in (getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP"
         signal.signal(_number, lambda number, frame: None)
 
 prepare()  # no telemetry, whichever test imports a library first
+# Many workers on few cores: a compiler that takes two seconds alone may take a minute.
+os.environ.setdefault("ARCHDSL_COMPILE_SECONDS", "300")
 
 # Time limits belong to pytest-timeout: a busy machine must not turn a property red.
 settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True)

@@ -27,8 +27,9 @@ HEADERS = (Path(__file__).with_name("lanes.h"),)
 # No -ffast-math: it would assume that there is no NaN, and a run that diverges is known by its NaNs.
 FLAGS = ("-O3", "-march=native", "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared")
 SECONDS = "ARCHDSL_COMPILE_SECONDS"
-LIMIT = 60.0  # seconds for a compiler on a busy machine; it takes about two
-PATIENCE = 1 / 3  # of that, for another process that has the lock
+# Seconds for a compiler on a busy machine; it takes about two. Another process that has the lock is waited for as long, so that
+# one which compiles within its own limit is never given up: workers of one study would have other kernels.
+LIMIT = 60.0
 FORGOTTEN = 3600.0  # seconds after which a compiler that did not end is tried again
 MARK = b"archdsl1"  # in front of the hash
 
@@ -138,7 +139,7 @@ def alone(file: Path, wait: bool = True) -> Iterator[None]:
     make_private(file.parent)
     flags = os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     lock = os.open(file.with_suffix(".lock"), flags, 0o600)
-    end = time.monotonic() + limit() * PATIENCE
+    end = time.monotonic() + limit()
     try:
         while True:
             try:
@@ -147,7 +148,7 @@ def alone(file: Path, wait: bool = True) -> Iterator[None]:
                 if not wait:
                     raise
                 if time.monotonic() > end:
-                    raise Waited(f"another process has held {file.with_suffix('.lock')} for {limit() * PATIENCE:g} s "
+                    raise Waited(f"another process has held {file.with_suffix('.lock')} for {limit():g} s "
                                  "and more") from None  # fmt: skip
                 time.sleep(0.02)
                 continue
