@@ -41,6 +41,9 @@ def require(*packages: str, otherwise: str = "") -> None:
     Raises:
         EnvError: one of the packages is not installed.
     """
-    for package in packages:
-        if not installed(package):
-            raise missing(package, otherwise)
+    lacking = [package for package in packages if not installed(package)]
+    if lacking:
+        error = missing(lacking[0], otherwise)
+        if lacking[1:]:
+            error.message += f"; nor is {', nor '.join(lacking[1:])}"
+        raise error
