@@ -131,8 +131,9 @@ class _Decoder:
 def _next(images: Iterator[Any]) -> Any:
     try:
         return next(images)
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
+    except (RuntimeError, ConnectionError, EOFError) as error:
+        # A worker that dies while it hands a batch over breaks the connection, before the loader finds it dead.
+        if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
             raise
         raise EnvError("a process that decodes pictures was ended from outside",
                        help="perhaps memory ran out: a smaller batch needs less") from error  # fmt: skip

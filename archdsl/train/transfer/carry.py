@@ -141,7 +141,7 @@ def _sound(theirs: Tensor, source: str, mine: Tensor, key: str) -> Tensor:
         raise EnvError(f"`{source}` holds {_kind(theirs)} values, and `{key}` takes {_kind(mine)}",
                        help="weights that were quantised have to be converted back by the tool that did it")  # fmt: skip
     value = theirs.to(mine.dtype)
-    if not bool(torch.isfinite(value).all()):
+    if not value.is_meta and not bool(torch.isfinite(value).all()):
         raise EnvError(f"`{source}` holds NaN or infinity", help="take weights of a run that did not diverge")
     return value
 
