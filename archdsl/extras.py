@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import traceback
 
 from archdsl.errors import EnvError
 
@@ -33,6 +34,20 @@ def missing(package: str, otherwise: str = "") -> EnvError:
     why, extra = EXTRAS[package]
     more = f", or {otherwise}" if otherwise else ""
     return EnvError(f"{why}, which is not installed", help=f"pip install 'archdsl[{extra}]'{more}")
+
+
+def broken(error: BaseException) -> EnvError | None:
+    """The error for a package that can be found and stopped while it was imported; None for any other exception. A package
+    stops with exceptions of every kind: ImportError, OSError for a library of the system, AttributeError beside another numpy.
+    """
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        package = str(frame.f_globals.get("__name__")).partition(".")[0]
+        if frame.f_code.co_name == "<module>" and package in EXTRAS:
+            text = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            return EnvError(f"{package} is installed, but cannot be imported: {text}",
+                            help=f"pip uninstall {package}, then pip install 'archdsl[{EXTRAS[package][1]}]'")  # fmt: skip
+    named = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    return missing(named) if named in EXTRAS and not installed(named) else None
 
 
 def require(*packages: str, otherwise: str = "") -> None:

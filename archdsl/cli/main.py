@@ -82,6 +82,10 @@ def _refused(error: Exception) -> int:
     if isinstance(error, ArchError):
         text = str(error)
         return _say(text if text.startswith(("error[", "warning[")) else f"error: {text}", error.exit_code)
+    from archdsl.extras import broken
+
+    if (unusable := broken(error)) is not None:
+        return _say(f"error: {unusable}", unusable.exit_code)
     if isinstance(code := getattr(error, "exit_code", None), int):  # typer.Exit and its kin
         return _say(str(error), code) if str(error) not in ("", str(code)) else code
     if isinstance(error, OSError):

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from archdsl.errors import EnvError
+from archdsl.extras import broken
 
 
 def check_target(path: Path) -> None:
@@ -90,6 +91,8 @@ def _explained(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if (unusable := broken(error)) is not None:  # a package that the content needs, imported while it is made
+            raise unusable from error
         if not path.parent.exists():
             raise EnvError(f"there is no folder {path.parent}", help=f"make it: mkdir -p {path.parent}") from error
         raise EnvError(f"cannot write {path}: {error.strerror or error}",

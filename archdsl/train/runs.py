@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archdsl.errors import ArchError, EnvError, StoreError
-from archdsl.files import read_regular
 from archdsl.train.experiment import Experiment, to_json
 from archdsl.train.store.checkpoint import Checkpoints
-from archdsl.train.store.files import read_object, writing
+from archdsl.train.store.files import read_object, read_stored, writing
 from archdsl.train.store.log import read_events
 from archdsl.train.store.schema import check_result, check_settings, check_versions, checked, renamed
 
@@ -252,7 +251,8 @@ def read_settings(folder: Path) -> dict[str, Any]:
     """What a run's settings file says.
 
     Raises:
-        OSError, ValueError: it cannot be read.
+        OSError, ValueError: it is no regular file, or holds no object.
+        EnvError: the system does not let it be read.
         StoreError: it has another format than ours.
     """
     found = read_object(folder / SETTINGS)
@@ -268,7 +268,7 @@ def load_run(path: str | Path) -> Run:
     """The run in a folder.
 
     Raises:
-        EnvError: there is no run.
+        EnvError: there is no run, or the system does not let one of its files be read.
         StoreError: one of its files is damaged, or a newer archdsl wrote it.
     """
     if not isinstance(path, str | Path):
@@ -278,7 +278,7 @@ def load_run(path: str | Path) -> Run:
         raise EnvError(f"{folder} is no run folder: it has no {SPEC}", help="give a folder that `archdsl train` made")
     try:
         found = next((folder / name for name in (RESULT, OUTCOME) if (folder / name).exists()), None)
-        text = read_regular(folder / SPEC).decode("utf-8")
+        text = read_stored(folder / SPEC).decode("utf-8")
         settings = checked(folder / SETTINGS, read_settings(folder), check_settings)
         about = checked(folder / VERSIONS, read_object(folder / VERSIONS), check_versions)
         result = checked(found, renamed(read_object(found)), check_result) if found else None

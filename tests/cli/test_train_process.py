@@ -100,7 +100,7 @@ def test_one_signal_ends_a_run_that_goes_on(process: Forks, room: Path, number: 
     found, out, err = running.wait()
     assert time.monotonic() - began < 5
     assert (found, out) == (code, "")
-    assert f"interrupted by {number.name}; the same command goes on from runs/long-" in err
+    assert f"interrupted by {number.name}; the same command resumes it from runs/long-" in err
     assert "Traceback" not in err
     again = process.start(*args, cwd=room)
     again.until("goes on after step")

@@ -177,7 +177,7 @@ def test_asking_for_other_conditions_refuses_or_trains_again(place: Path, ablate
     assert (code, out) == (2, "")
     assert "--precision fp32 asks for other runs than 2 of the 2 that are there, which have precision plain" in err
     code, out, _ = ablate("--seeds", "1", "--precision", "fp32", "--dry-run", "--format", "json")
-    assert [r["cached"] for r in json.loads(out)] == [0, 0]
+    assert [r["cached"] for r in json.loads(out)["arms"]] == [0, 0]
     study = ("ablate", "tiny.arch", "--seeds", "1", "-q", "--precision", "fp32", "--format", "json", "--again")
     again = cli(*study, cwd=place)
     assert again.returncode == 0, again.stderr
@@ -200,8 +200,8 @@ def test_runs_with_and_without_kernels_are_never_in_one_table(
         )  # one has no use for kernels
         versions = trained(place, seeds=2)
     assert sorted(v["kernels"][:6] for v in versions) == ["native", "torch", "unused", "unused"]
-    rows = json.loads(ablate("--seeds", "2", "--format", "json", command="report")[1])
-    assert [(r["runs"], r["others"]) for r in rows] == [("1/2", "1 foreign"), ("2/2", "")]
+    rows = json.loads(ablate("--seeds", "2", "--format", "json", command="report")[1])["arms"]
+    assert [(r["finished"], r["runs"], r["others"]) for r in rows] == [(1, 2, "1 foreign"), (2, 2, "")]
 
 
 def test_data_that_is_not_here_is_said(place: Path, ablate: Ablate) -> None:

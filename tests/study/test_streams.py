@@ -39,7 +39,7 @@ def test_a_study_that_nobody_hears_is_finished_and_its_table_printed(place: Path
     finally:
         os.close(end)
     assert done.returncode == 0
-    assert [r["runs"] for r in json.loads(done.stdout)] == ["1/1", "1/1"]
+    assert [(r["finished"], r["runs"]) for r in json.loads(done.stdout)["arms"]] == [(1, 1), (1, 1)]
     assert len(finished(place / "runs")) == 2
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -15,6 +16,8 @@ from archdsl.errors import EnvError
 from archdsl.files import read_regular
 
 NO_LINK = getattr(os, "O_NOFOLLOW", 0)  # Windows has none, and needs a privilege to make links
+# Something that is no file lies there, or nothing: damage. Every other error is the system's: rights, quota, a bad disk.
+DAMAGE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.ELOOP})
 TEMPORARY = ".tmp-"  # begins the name of every file that is not whole yet
 
 
@@ -140,15 +143,32 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def read_stored(path: Path) -> bytes:
+    """The bytes of a file of a run folder.
+
+    Raises:
+        EnvError: the system does not let it be read, so that nothing is known about what it holds.
+        OSError: there is no regular file.
+    """
+    try:
+        return read_regular(path)
+    except OSError as error:
+        if error.errno in DAMAGE:
+            raise
+        raise EnvError(f"cannot read {path}: {error.strerror or error}",
+                       help="make it readable, and run the same command again") from error  # fmt: skip
+
+
 def read_object(path: Path) -> dict[str, Any]:
     """The JSON object in a file.
 
     Raises:
-        OSError: it cannot be read.
+        EnvError: the system does not let it be read.
+        OSError: there is no regular file.
         ValueError: it holds none.
     """
     try:
-        content = json.loads(read_regular(path))
+        content = json.loads(read_stored(path))
     except RecursionError:
         raise ValueError(f"{path.name} nests too deep") from None
     if not isinstance(content, dict):

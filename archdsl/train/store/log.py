@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from archdsl.errors import StoreError
-from archdsl.files import read_regular
-from archdsl.train.store.files import as_json, open_own, write_all, writing
+from archdsl.train.store.files import as_json, open_own, read_stored, write_all, writing
 from archdsl.train.store.schema import check_event
 
 EVENTS = "events.jsonl"
@@ -60,6 +59,7 @@ def read_log(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
     """Every record of the log, and a warning if the last line is torn and was dropped.
 
     Raises:
+        EnvError: the log cannot be read.
         StoreError: a line before the last one is damaged.
     """
     records, warning, _ = _read(folder / EVENTS)
@@ -70,6 +70,7 @@ def read_events(folder: Path) -> list[dict[str, Any]]:
     """The history of the run as if it had never been stopped: what a resumed run did again counts once.
 
     Raises:
+        EnvError: the log cannot be read.
         StoreError: a line before the last one is damaged.
     """
     return effective(read_log(folder)[0])
@@ -79,7 +80,7 @@ def repair(folder: Path) -> list[str]:
     """Cut off a torn last line before anything is appended to it; gives the warning.
 
     Raises:
-        EnvError: the log cannot be written.
+        EnvError: the log cannot be read or written.
         StoreError: a line before the last one is damaged.
     """
     path = folder / EVENTS
@@ -121,11 +122,12 @@ def _until(history: list[dict[str, Any]], step: int) -> list[dict[str, Any]]:
 def _read(path: Path) -> tuple[list[dict[str, Any]], str, int]:
     """The records, the warning about the last line or nothing, and the length of the good part in bytes."""
     try:
-        content = read_regular(path)
+        content = read_stored(path)
     except FileNotFoundError:
         return [], "", 0
     except OSError as error:
-        raise StoreError(f"cannot read {path}: {error.strerror}", help="let its owner make it readable") from error
+        raise StoreError(f"cannot read {path}: {error.strerror}",
+                         help="put a copy of the log back, or delete the folder and train again") from error  # fmt: skip
     records: list[dict[str, Any]] = []
     good = 0
     lines = _lines(content)
