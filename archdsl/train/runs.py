@@ -281,7 +281,7 @@ def load_run(path: str | Path) -> Run:
         text = read_stored(folder / SPEC).decode("utf-8")
         settings = checked(folder / SETTINGS, read_settings(folder), check_settings)
         about = checked(folder / VERSIONS, read_object(folder / VERSIONS), check_versions)
-        result = checked(found, renamed(read_object(found)), check_result) if found else None
+        result = renamed(checked(found, read_object(found), check_result)) if found else None
         return Run(folder, text, settings, about, result)
     except (OSError, ValueError) as error:
         raise StoreError(f"the run {folder} is damaged ({error})", help="train again") from error

@@ -19,7 +19,8 @@ GIVEN = ("--input", "3x16x16", "--classes", "10")
 @pytest.mark.parametrize("name", ["lenet5", "resnet18", "densenet", "inception", "ode"])
 def test_shipped_nets_as_text(run: Run, golden: Callable[[str, str], None], name: str) -> None:
     done = run("draw", name)
-    assert (done.code, done.err) == (0, "")
+    twice = "note: `resnet18` is specs/resnet18.arch; `imagenet/resnet18` is specs/imagenet/resnet18.arch\n"
+    assert (done.code, done.err) == (0, twice if name == "resnet18" else "")
     golden(f"draw-{name}.txt", done.out)
 
 

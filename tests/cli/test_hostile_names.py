@@ -99,7 +99,7 @@ def test_a_tampered_run(said: Callable[..., tuple[int, str, str]], room: Path) -
     folder = room / "runs" / "r"
     folder.mkdir(parents=True)
     (folder / "spec.arch").write_text("net gap linear(classes)\ndata fashion-mini\ntrain sgd(0.1) epochs(1)\n")
-    settings = {"format": 1, "name": EVIL, "hash": EVIL, "train": {"seed": EVIL}, "data": {"dataset": EVIL},
+    settings = {"format": 1, "name": EVIL, "hash": EVIL, "identity": EVIL, "train": {"seed": EVIL}, "data": {"dataset": EVIL},
                 "classes": [EVIL], "source": EVIL}  # fmt: skip
     (folder / "settings.json").write_text(json.dumps(settings))
     (folder / "versions.json").write_text(json.dumps({"torch": EVIL, EVIL: EVIL}))

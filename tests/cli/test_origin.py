@@ -148,9 +148,12 @@ def test_eval_on_changed_data_is_refused_unless_it_is_named(run: Run) -> None:
     assert run("eval", str(folder), "--data", "folder:p").code == 0
 
 
-def test_a_published_set_that_is_gone_leaves_a_finished_run_shown(run: Run, tmp_path: Path) -> None:
-    from tests.train.conftest import write_idx
+def test_a_published_set_that_is_gone_leaves_a_finished_run_shown(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.train.conftest import any_count, write_idx
 
+    any_count(monkeypatch)
     write_idx(tmp_path / "data" / "mnist", images=40)
     text = TINY.replace("fashion-mini subset(64)", "mnist")
     folder = trained(run, text, "--data-root", "data")

@@ -44,8 +44,8 @@ def run_folder(here: Path, shaken: Any) -> Path:
     folder.mkdir()
     (folder / "spec.arch").write_text(RUN)
     about = {
-        "format": FORMAT, "data": {"input": [1, 8, 8]}, "classes": list("abcdefghij"),
-        "normalise": {"mean": [0.25], "std": [0.5]},
+        "format": FORMAT, "name": "run", "hash": "0" * 16, "identity": "0" * 64, "classes": list("abcdefghij"),
+        "data": {"input": [1, 28, 28]}, "normalise": {"mean": [0.25], "std": [0.5]},
     }  # fmt: skip
     (folder / "settings.json").write_text(json.dumps(about))
     (folder / "versions.json").write_text("{}")

@@ -274,8 +274,20 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monk
     assert fingerprint(data) == before
 
 
-def test_links_are_followed_and_a_circle_ends(tmp_path: Path) -> None:
-    data = of_folder(tmp_path)
-    (tmp_path / "pictures" / "train" / "cat" / "all").symlink_to(tmp_path / "pictures")
-    (tmp_path / "pictures" / "train" / "dog" / "broken").symlink_to(tmp_path / "nowhere")
-    assert fingerprint(data) == fingerprint(data)
+def test_links_are_followed_and_those_in_a_circle_or_to_nothing_are_refused(tmp_path: Path) -> None:
+    data, cat = of_folder(tmp_path), tmp_path / "pictures" / "train" / "cat"
+    before = fingerprint(data)
+    put(tmp_path, "more/x.png")
+    (cat / "more").symlink_to(tmp_path / "more")
+    after = fingerprint(data)
+    assert after != before
+    (tmp_path / "more" / "x.png").write_bytes(b"another content")
+    assert fingerprint(data) not in (before, after)
+    for name, target, why in (
+        ("all", "pictures", "whose pictures are in the set already"),
+        ("gone", "nowhere", "nothing"),
+    ):
+        (cat / name).symlink_to(tmp_path / target)
+        with pytest.raises(EnvError, match=rf"the link .*{name} .*{why}"):
+            fingerprint(data)
+        (cat / name).unlink()

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from archdsl.errors import StoreError
 from archdsl.train.datasets import Arrays
 from archdsl.train.events import EpochDone, Finished
 from archdsl.train.experiment import TrainSettings
@@ -63,11 +64,19 @@ def test_early_stopping_does_not_report_the_last_epoch() -> None:
 
 def test_a_result_of_before_is_read_by_the_present_names(tmp_path: Path) -> None:
     (tmp_path / "spec.arch").write_text("net conv(4)\n")
-    (tmp_path / "settings.json").write_text(json.dumps({"format": 1}))
+    (tmp_path / "settings.json").write_text(json.dumps({"format": 1, "name": "a", "hash": "0", "identity": "0"}))
     (tmp_path / "versions.json").write_text("{}")
-    (tmp_path / "result.json").write_text(
-        json.dumps({"status": "finished", "loss": 0.5, "accuracy": 0.9, "test_accuracy": 0.8})
-    )
-    assert load_run(tmp_path).result == {
-        "status": "finished", "train_loss": 0.5, "train_accuracy": 0.9, "test_accuracy": 0.8,
+    same = {
+        "step": 8, "valid_accuracy": None, "best_valid_accuracy": None, "best_epoch": None, "test_loss": 0.6,
+        "test_accuracy": 0.8, "seconds": 1.5, "images_per_second": 9.0,
     }  # fmt: skip
+    old = {"status": "finished", "loss": 0.5, "accuracy": 0.9, **same}  # all that the first version wrote
+    (tmp_path / "result.json").write_text(json.dumps(old))
+    assert load_run(tmp_path).result == {"status": "finished", "train_loss": 0.5, "train_accuracy": 0.9, **same}
+    (tmp_path / "result.json").write_text(json.dumps({**old, "accuracy": "high"}))
+    with pytest.raises(StoreError, match=r"result\.json: `accuracy` is a text, not a number"):
+        load_run(tmp_path)
+    (tmp_path / "result.json").write_text(json.dumps({**old, "train_loss": 0.4, "train_accuracy": 0.7}))
+    both = load_run(tmp_path).result
+    assert both is not None
+    assert (both["train_loss"], both["train_accuracy"]) == (0.4, 0.7), "the present name counts"

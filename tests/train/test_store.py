@@ -16,6 +16,7 @@ from archdsl.train.events import Progress, Stopped
 from archdsl.train.experiment import Experiment
 from archdsl.train.runs import FORMAT, check_writable, find_run, load_run, read_events
 from archdsl.train.writer import RunFolder
+from tests.cli.folders import finished as result
 
 from .nets import experiment
 
@@ -31,7 +32,7 @@ def begun(out: Path, what: Experiment) -> RunFolder:
 def finished(out: Path, what: Experiment) -> Path:
     folder = begun(out, what)
     folder.save(STATE, {"step": 1})
-    folder.finish(STATE, {"status": "finished", "loss": float("nan")})
+    folder.finish(STATE, result(train_loss=float("nan")))
     folder.close()
     return folder.path
 

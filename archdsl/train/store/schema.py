@@ -16,12 +16,8 @@ _EVENTS = {kind.__name__.lower(): kind for kind in (
     events.Started, events.Resumed, events.Progress, events.EpochDone, events.Finished, events.Diverged, events.Stopped,
     events.TimedOut, events.Warned, events.Oom,
 )}  # fmt: skip
-_NEEDED = (
-    "train_accuracy",
-    "test_accuracy",
-    "seconds",
-    "step",
-)  # of a run that finished; a loss may be NaN, which JSON lacks
+# Of a run that finished, in every version; a loss may be NaN, which JSON lacks.
+_NEEDED = ("train_accuracy", "test_accuracy", "seconds", "step")
 _TEXTS = ("name", "hash", "identity", "source")
 
 
@@ -38,7 +34,7 @@ def check_event(record: Mapping[str, Any]) -> None:
 
 
 def check_result(values: Mapping[str, Any]) -> None:
-    """Check a result or an outcome.
+    """Check a result or an outcome, as it is in its file: figures may have the names that older versions gave them.
 
     Raises:
         ValueError: a value is of a wrong kind, or missing.
@@ -50,7 +46,8 @@ def check_result(values: Mapping[str, Any]) -> None:
     if "weights_sha256" in values:
         _text("weights_sha256", values["weights_sha256"])
     if status == "finished":
-        for name in _NEEDED:
+        written = {RENAMED[old]: old for old in RENAMED if old in values and RENAMED[old] not in values}
+        for name in (written.get(needed, needed) for needed in _NEEDED):
             _number(name, values.get(name))
         if values.get("best_valid_accuracy") is not None:
             _number("valid_accuracy", values.get("valid_accuracy"))
@@ -151,8 +148,11 @@ RENAMED = {"accuracy": "train_accuracy", "loss": "train_loss"}  # figures of res
 
 
 def renamed(result: dict[str, Any]) -> dict[str, Any]:
-    """A result with the figures' present names; the training figures were once called ``loss`` and ``accuracy``."""
-    return {RENAMED.get(key, key): value for key, value in result.items()}
+    """A result with the figures' present names; the training figures were once called ``loss`` and ``accuracy``. Where a
+    file has both names, the present one counts.
+    """
+    old = {new: result[name] for name, new in RENAMED.items() if name in result}
+    return {**old, **{key: value for key, value in result.items() if key not in RENAMED}}
 
 
 def checked(path: Path, values: dict[str, Any], check: Callable[[Mapping[str, Any]], None]) -> dict[str, Any]:

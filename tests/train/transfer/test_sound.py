@@ -14,6 +14,7 @@ from archdsl.errors import EnvError, StoreError
 from archdsl.train.transfer.begin import transferred
 from archdsl.train.transfer.carry import carry
 from archdsl.train.transfer.read import Weights, read_weights
+from tests.cli.folders import finished
 from tests.train.transfer.conftest import made, weights
 
 NET = "conv(4) bn relu gap linear(classes)"
@@ -75,9 +76,10 @@ def run(tmp_path: Path) -> Path:
     (folder / "spec.arch").write_text(f"input 3x16x16\nclasses 10\nnet {NET}\n")
     save_file(dict(weights(made(NET)).state), folder / "model.safetensors")
     sha = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
-    (folder / "settings.json").write_text(json.dumps({"format": 1}))
+    about = {"format": 1, "name": "run", "hash": "0" * 16, "identity": "0" * 64}
+    (folder / "settings.json").write_text(json.dumps(about))
     (folder / "versions.json").write_text("{}")
-    (folder / "result.json").write_text(json.dumps({"status": "finished", "weights_sha256": sha}))
+    (folder / "result.json").write_text(json.dumps(finished(weights_sha256=sha)))
     return folder
 
 
