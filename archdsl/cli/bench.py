@@ -139,7 +139,7 @@ def _file(model: str, threads: int) -> Contender:
     from archdsl.emit.onnx.exporter import require
 
     require()
-    if not Path(model).is_file():
+    if not os.path.isfile(model):
         raise EnvError(f"there is no file {model}", help="`archdsl export` writes one")
     return latency.session(model, Path(model), threads)
 

@@ -57,13 +57,13 @@ def check_all(specs: Iterable[str], options: Options, jobs: int = 0) -> list[Don
 
 def _work(spec: str) -> list[str | Source]:
     """What a spec stands for: the paths in a folder, or a text; standard input is read here and once."""
-    if not os.path.lexists(spec) and not Path(f"{spec}.arch").is_file() and (study := study_path(spec)) is not None:
+    if not os.path.lexists(spec) and not os.path.isfile(f"{spec}.arch") and (study := study_path(spec)) is not None:
         return [str(study)]
     if spec.endswith(STUDIES) and not any(c.isspace() for c in spec):
         return [spec]
     if not is_path(spec):
         return [locate(spec)]
-    if not Path(spec).is_dir():
+    if not os.path.isdir(spec):
         return [spec]
     paths = folder_specs(Path(spec)) + _studies(Path(spec))
     if not paths:
@@ -115,7 +115,7 @@ def check_one(what: str | Source, options: Options) -> Done:
     name = what if isinstance(what, str) else what.name
     try:
         if isinstance(what, str) and what.endswith(STUDIES):
-            return Done([(name, d) for d in _study(Path(what))])
+            return Done([(name, d) for d in _study(Path(what), options)])
         source = locate(what) if isinstance(what, str) else what
         notes = _checked(source, options)
         for _ in range(MOST_FIXES if options.fix else 0):
@@ -130,12 +130,12 @@ def check_one(what: str | Source, options: Options) -> Done:
     return Done([(source.name, d) for d in notes])
 
 
-def _study(path: Path) -> tuple[Diagnostic, ...]:
+def _study(path: Path, options: Options) -> tuple[Diagnostic, ...]:
     """The findings of a study: of the file, or of the experiments that it describes."""
     from archdsl.study.checks import study_findings
     from archdsl.syntax.read import read_text
 
-    return study_findings(read_text(path), path)
+    return study_findings(read_text(path), path, data=options.data, set=options.sets)
 
 
 def _checked(source: Source, options: Options) -> list[Diagnostic]:

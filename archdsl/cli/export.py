@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -121,7 +122,7 @@ def opened(spec: str, *, seed: int | None, **given: Any) -> tuple[Spec, Run | No
     from archdsl.api import load
 
     folder = Path(spec)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # False of a text that is too long for a name
         return load(spec, **{**given, "set": given["set"] or ()}), None
     from archdsl.cli.trained import spec_of
     from archdsl.train.runs import load_run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -84,7 +85,7 @@ def _runs(study: str, runs: Path) -> Path:
     """The folder of runs: where a study is given by its own folder, the one that this folder is in."""
     from archdsl.study.select import FOLDER, STUDY
 
-    given = Path(study) if "\n" not in study and len(study) < 1024 else Path()
-    if study and (given / STUDY).is_file() and given.resolve().parent.name == FOLDER:
+    given = Path(study)
+    if study and os.path.isfile(given / STUDY) and given.resolve().parent.name == FOLDER:
         return given.parent.parent
     return runs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import tempfile
@@ -47,17 +48,14 @@ def found(name: str, *, rev: str | None = None, **given: Any) -> Found:
     if is_folder(name):
         return _from_run(Path(name), given)
     version = _VERSION.fullmatch(name)
-    if version and not Path(name).exists():
+    if version and not os.path.exists(name):
         return Found(_from_git(version["rev"], version["path"], given))
     return Found(load(name, **given))
 
 
 def is_folder(name: str) -> bool:
     """Whether a name is the path of a folder."""
-    try:
-        return Path(name).is_dir()
-    except (OSError, ValueError):  # a text, not a path
-        return False
+    return os.path.isdir(name)  # False of a text that is too long for a name
 
 
 def _from_run(folder: Path, given: dict[str, Any]) -> Found:

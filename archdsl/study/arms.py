@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -123,7 +124,7 @@ def bases(study: StudyFile) -> Iterator[tuple[str, Source, ast.File]]:
         single = "\n" not in text and len(text) < 1024
         beside = study.folder / text if single else None
         given: str | Source = text
-        if beside is not None and beside.suffix == ".arch" and beside.is_file():
+        if beside is not None and beside.suffix == ".arch" and os.path.isfile(beside):
             given = str(beside)
         elif (
             beside is not None and study.folder != Path() and _PLAIN.fullmatch(text) and (own := _own_spec(study, text))
@@ -137,7 +138,7 @@ def bases(study: StudyFile) -> Iterator[tuple[str, Source, ast.File]]:
 def _own_spec(study: StudyFile, name: str) -> Path | None:
     """The spec of a bare name in a study file: beside the file, else a shipped one, wherever the command is called."""
     beside = study.folder / f"{name}.arch"
-    return beside if beside.is_file() else None if stands_alone(name) else spec_path(name)
+    return beside if os.path.isfile(beside) else None if stands_alone(name) else spec_path(name)
 
 
 def _placed(study: StudyFile, file: ast.File) -> ast.File:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from archdsl.errors import ArchError, Diagnostic, Source, SpecError
@@ -12,6 +13,7 @@ from archdsl.study.plan import cells, check_metric, without_effect
 from archdsl.study.where import words_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from archdsl.study.file import StudyFile
@@ -19,17 +21,21 @@ if TYPE_CHECKING:
 MOST_ARMS = 64  # of a study, so that its experiments are looked at while its file is edited
 
 
-def study_findings(text: str, path: Path, edited: bool = False) -> tuple[Diagnostic, ...]:
+def study_findings(
+    text: str, path: Path, edited: bool = False, data: str | None = None, set: Sequence[str] = ()
+) -> tuple[Diagnostic, ...]:
     """What is wrong with a study: the first thing of its file, or what would be refused of its experiments before a first
     step; else words without effect, as warnings.
 
     Args:
         edited: an editor waits for the answer. Experiments are looked at where they are few, and not where a base begins
             with the weights of another net, which would be read or even fetched.
+        data, set: what a command line gives beside the file, as for ``archdsl ablate``.
     """
     source = Source(str(path), text)
     try:
         study = study_of(text, source.name, path.stem, path.parent)
+        study = replace(study, data=data or study.data, set=(*study.set, *set))
         if edited and _dear(study):
             return ()
         arms = arms_of(study)

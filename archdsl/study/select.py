@@ -46,7 +46,7 @@ def select(given: str, choice: Choice) -> StudyFile:
         ArchError: no such study or spec, or options that contradict it.
     """
     path = Path(given) if "\n" not in given and len(given) < 1024 else Path()
-    if given and path.is_dir() and (path / STUDY).is_file():
+    if given and os.path.isfile(Path(given, STUDY)):  # False of a text that is too long for a name
         study = read_study(path / STUDY)
     elif (file := _study_file(given, path)) is not None:
         study = read_study(file)
@@ -88,11 +88,11 @@ def _study_file(given: str, path: Path) -> Path | None:
     if not _NAME.fullmatch(given) or os.path.lexists(path):
         return None
     shipped = study_path(given)
-    here = next((p for p in (Path(f"{given}.yaml"), Path(f"{given}.yml")) if p.is_file()), None)
+    here = next((p for p in (Path(f"{given}.yaml"), Path(f"{given}.yml")) if os.path.isfile(p)), None)
     if here is not None and shipped is not None and here.resolve() != shipped:
         for hear in remarks:
             hear(f"`{given}` is the file {here} of this folder, and not the shipped {listed(shipped)}")
-    if here is None and Path(f"{given}.arch").is_file():
+    if here is None and os.path.isfile(f"{given}.arch"):
         return None
     return here or shipped
 

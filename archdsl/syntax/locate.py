@@ -48,7 +48,7 @@ def _named(name: str) -> Path | None:
     """The file that a bare name means; which one is said where there are several."""
     shipped = spec_paths(name)
     here = Path(f"{name}.arch")
-    if here.is_file():
+    if os.path.isfile(here):  # False of a text that is too long for a name
         others = [p for p in shipped if p != here.resolve()]
         _said(name, f"the file {here} of this folder", others)
         return here
@@ -115,9 +115,9 @@ def folder_specs(folder: Path) -> list[Path]:
 
 def _file(spec: str) -> Source:
     path = Path(spec)
-    if (path / RUN_SPEC).is_file():  # the folder of a run: its text
+    if os.path.isfile(path / RUN_SPEC):  # the folder of a run: its text
         return Source(str(path / RUN_SPEC), read_text(path / RUN_SPEC))
-    if path.is_dir():
+    if os.path.isdir(path):
         raise ArchError(f"{spec} is a folder", help="name a file, or let `archdsl check` take the folder")
     if os.path.lexists(spec):
         return Source(spec, read_text(path))
@@ -158,7 +158,7 @@ def sources(specs: Iterable[str], found: list[tuple[str, Diagnostic]] | None = N
     """
     for spec in specs:
         names = [spec]
-        if is_path(spec) and Path(spec).is_dir():
+        if is_path(spec) and os.path.isdir(spec):
             names = [str(p) for p in folder_specs(Path(spec))]
             if not names:
                 raise ArchError(f"the folder {spec} has no *.arch in it")

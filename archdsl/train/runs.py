@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -274,7 +275,7 @@ def load_run(path: str | Path) -> Run:
     if not isinstance(path, str | Path):
         raise ArchError(f"{path!r} is not a folder", help="give the path of a folder that `archdsl train` made")
     folder = Path(path)
-    if not (folder / SPEC).is_file():
+    if not os.path.isfile(folder / SPEC):
         raise EnvError(f"{folder} is no run folder: it has no {SPEC}", help="give a folder that `archdsl train` made")
     try:
         found = next((folder / name for name in (RESULT, OUTCOME) if (folder / name).exists()), None)

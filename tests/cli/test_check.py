@@ -14,6 +14,7 @@ import yaml
 
 from archdsl.cli.main import main
 from tests.cli.conftest import Run
+from tests.cli.folders import made
 from tests.conftest import REPO
 
 GOOD = "input 3x8x8\nclasses 10\nnet conv(8) gap linear(10)\n"
@@ -24,7 +25,7 @@ def tree() -> None:
         Path(f"d{n % 3}").mkdir(exist_ok=True)
         Path(f"d{n % 3}/s{n}.arch").write_text(GOOD if n % 2 else GOOD.replace("conv(8)", f"conv(8) rellu{n}"))
     Path("studies").mkdir()
-    Path("d0/base.arch").write_text(GOOD.replace("conv(8)", "conv(8) +bn"))
+    Path("d0/base.arch").write_text("net conv(8) +bn gap linear(classes)\ndata fashion-mini\n")
     Path("studies/good.yaml").write_text("base: ../d0/base.arch\nfactors: {bn: +bn}\n")
     Path("studies/bad.yaml").write_text("base: ../d0/base.arch\nfactors: {bn: +bn}\nseed: 3\n")
     Path("studies/wrong.yaml").write_text("base: ../d0/base.arch\nfactors: {norm: [+bn, +bnn]}\n")
@@ -52,6 +53,16 @@ def test_studies_are_checked_with_their_places(run: Run) -> None:
         ("studies/wrong.yaml", "A203", 2),
     ]
     assert found[0]["help"] == "did you mean `seeds`?"
+
+
+def test_the_data_of_a_study_may_be_given_beside_it(run: Run) -> None:
+    tree()
+    Path("d0/base.arch").write_text("net conv(8) +bn gap linear(classes)\n")
+    done = run("check", "studies/good.yaml")
+    assert done.code == 2
+    assert "no data set is named" in done.out
+    assert run("check", "studies/good.yaml", "--data", "fashion-mini").code == 0
+    assert run("check", "studies/good.yaml", "--data", "fashion-mini", "--set", "train.epochs=0").code == 2
 
 
 def test_fixes_go_on_until_nothing_is_left(run: Run) -> None:
@@ -219,7 +230,7 @@ def test_the_folder_of_a_run_is_a_spec(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "run").mkdir()
+    made(tmp_path, "run")
     (tmp_path / "run" / "spec.arch").write_text("input 3x8x8\nclasses 2\nnet conv(4) gap linear(2)\n")
     for arguments in (["check", "run"], ["params", "run"], ["show", "run"], ["draw", "run"], ["show", "run/"]):
         assert main(arguments) == 0, capsys.readouterr().err

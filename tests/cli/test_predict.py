@@ -206,6 +206,8 @@ def test_pictures_of_ones_own(run: Run, monkeypatch: pytest.MonkeyPatch) -> None
     assert "night as dark, noon as light" in judged.err
     assert json.loads(judged.out)["images"] == 2, "scaled to 12 by 12, a fifth of each class"
     Path("photos").rename("gone")
-    done = run("predict", str(folder), "gone/light/0.png")
+    done = run("predict", str(folder), "gone/light/0.png", "--format", "json", "--top", "2")
+    assert json.loads(done.out) == [{**rows[0], "file": "gone/light/0.png"}], "a run asks for its data no more"
+    done = run("eval", str(folder))
     assert done.code == 4
     assert "there is no folder photos" in done.err

@@ -208,6 +208,7 @@ def test_strange_arguments_stay_text(cli: Cli, tmp_path: Path) -> None:
         "a\nb\tc",
         "é",
         "--",
+        "x" * 300,
         "x" * 5000,
     ):
         done = cli("params", text)

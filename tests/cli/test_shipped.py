@@ -122,3 +122,19 @@ def test_a_base_by_name_is_the_shipped_one_wherever_the_command_is_called(elsewh
     assert [a.spec.cost.params for a in found.arms] == [272_186, 269_434]
     (folder / "resnet20.arch").write_text("net gap linear(classes)\ndata fashion-mini\n")
     assert arms_of(read_study(folder / "s.yaml")).arms[0].spec.cost.params < 100
+
+
+@pytest.mark.parametrize("command", [
+    ["params"], ["check"], ["show"], ["draw"], ["diff", "lenet5"], ["export", "net.py"], ["ablate", "--dry-run"],
+    ["report"], ["fmt"],
+], ids=" ".join)  # fmt: skip
+@pytest.mark.parametrize("text", ["conv(8) bn relu " * 20 + "gap linear(10)", "x" * 300, "x" * 300 + ".yaml"])
+def test_a_text_longer_than_a_name_of_a_file(command: list[str], text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The system refuses to look for a file whose name has more than 255 bytes."""
+    name, *more = command
+    right = "." not in text if name == "fmt" else "conv" in text and name != "report"  # `fmt` looks at no word
+    given = ["--data", "fashion-mini"] if name not in ("fmt", "report", "diff") else []
+    code = main([name, text, *more, *given])
+    err = capsys.readouterr().err
+    assert "system refuses" not in err
+    assert code == 0 if right else code in (2, 4), err

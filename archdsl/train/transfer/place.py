@@ -55,7 +55,7 @@ def place_of(source: str) -> Place:
         peer, file = zoos.located(zoo, name)
         return Place(source, file, ENDINGS[file.suffix], peer=(zoo, peer))
     path = own_path(source)
-    if path.is_dir():
+    if os.path.isdir(path):
         if not (path / SPEC).is_file():
             raise EnvError(f"{source} is no run folder: it has no {SPEC}", help=f"name {_ROUTES}")
         if not (path / WEIGHTS).is_file():
@@ -65,9 +65,9 @@ def place_of(source: str) -> Place:
     kind = ENDINGS.get(path.suffix.lower())
     if kind is None:
         near = f"there is no folder {source}" if os.sep in source else f"`{source}` names no weights"
-        raise ArchError(near if not path.is_file() else f"the ending of {source} does not say how to read it",
+        raise ArchError(near if not os.path.isfile(path) else f"the ending of {source} does not say how to read it",
                         help=f"name {_ROUTES}")  # fmt: skip
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise EnvError(f"there is no file {source}", help="a relative path begins at the working folder")
     if kind == "safetensors" and path.name == WEIGHTS and (path.parent / SPEC).is_file():
         return _run(source, path.parent)
