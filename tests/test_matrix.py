@@ -1,7 +1,6 @@
 """The rows of versions: what is installed for each, and what is told of it."""
 
 import importlib.util
-import json
 import re
 import sys
 from pathlib import Path
@@ -60,11 +59,11 @@ def test_results_are_counted_and_shown(matrix: ModuleType, tmp_path: Path, monke
 
 
 def test_the_page_shows_the_data(matrix: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    data, page = json.loads(matrix.DATA.read_text("utf-8")), matrix.PAGE.read_text("utf-8")
+    data, page = matrix._read(), matrix.PAGE.read_text("utf-8")
     monkeypatch.setattr(matrix, "PAGE", tmp_path / "page.md")
     matrix.write(data)
     assert (tmp_path / "page.md").read_text("utf-8") == page
-    assert data.keys() == matrix.ROWS.keys()
+    assert data.keys() <= matrix.ROWS.keys()
 
 
 def test_arguments_of_pytest_follow_two_dashes(matrix: ModuleType) -> None:

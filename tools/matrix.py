@@ -176,6 +176,7 @@ def write(data: dict[str, Any]) -> None:
     failures = []
     for name, about in ROWS.items():
         if (row := data.get(name)) is None:
+            lines.append(f"| {name}: {about.about} |" + " – |" * (head.count(" | ") - 1) + " not run yet |")
             continue
         builds = [row[package].partition("+")[0] for package in SHOWN]
         cells = [

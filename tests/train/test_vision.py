@@ -104,7 +104,7 @@ def test_nothing_is_declared_for_another_reason(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["torchvision", "timm"])
 def test_a_package_that_is_not_installed_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(EnvError, match=rf"{name}(, which)? is not installed"):
+    with pytest.raises(EnvError, match=f"{name}(, which)? is not installed"):
         getattr(vision, f"import_{name}")()
 
 
