@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -87,7 +88,7 @@ def test_words_of_a_probability(v2) -> None:
         (augmentations.vflip(1.0), functional.vertical_flip(IMAGES)),
     ):
         assert torch.equal(always(word), theirs), word.name
-        half = type(word)(**{**{f: getattr(word, f) for f in word.__dataclass_fields__}, "p": 0.3})
+        half = replace(word, p=0.3)
         x = IMAGES[2:3].expand(4000, -1, -1, -1)
         changed = (augment(x, (half,), Chances(0, CPU), 0) != x).any((1, 2, 3)).float().mean()
         assert float(changed) == pytest.approx(0.3, abs=0.03), word.name

@@ -89,7 +89,7 @@ def test_lines() -> None:
         "100 images to train on, 10 for validation, 20 to test, from here\n1,234 parameters, 12 epochs, 240 steps"
     )
     assert line(DONE, STARTED, 65.4) == (
-        "epoch  3/12  loss 0.5000  train 75.00 %  valid 70.00 %  12,346 images/s  1:05 left"
+        "epoch  3/12  loss 0.5000  train 75.00 %  valid 70.00 %  valid loss 0.6000  12,346 images/s  1:05 left"
     )
     assert line(Diverged(2, 33, 1), STARTED).endswith("the weights after epoch 1 are kept")
 

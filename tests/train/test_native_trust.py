@@ -263,9 +263,10 @@ def test_neither_decoded_data_nor_plans_come_from_a_folder_that_others_write(
     file.write_text("x")
     made: list[int] = []
 
-    def decode() -> Arrays:
+    def decode() -> decoded_cache.Decoded:
         made.append(1)
-        return Arrays(np.zeros((1, 1, 2, 2), np.uint8), np.zeros(1, np.int64))
+        arrays = Arrays(np.zeros((1, 1, 2, 2), np.uint8), np.zeros(1, np.int64))
+        return decoded_cache.Decoded(arrays, {}, decoded_cache.digests_of(arrays.images))
 
     for _ in range(2):
         decoded_cache.decoded("set", [file], decode)

@@ -240,7 +240,7 @@ def test_the_shipped_spec_trains_on_the_embedded_data() -> None:
     last = list(Training(replace(setup.job, test=few)).events())[-1]
     assert isinstance(last, Finished)
     assert last.step == 6
-    assert last.loss < 2.3  # untrained: ln 10
+    assert last.train_loss < 2.3  # untrained: ln 10
 
 
 def test_a_new_word_leaves_the_hashes_of_other_experiments() -> None:
