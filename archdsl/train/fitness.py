@@ -178,6 +178,8 @@ def _normalised(train: TrainSettings, trace: Trace, frozen: Collection[str], ste
         return
     if train.batch == 1:
         yield Finding(*ONE_IMAGE, "batch")
+    elif steps is not None and steps.images == 1:
+        yield Finding(ONE_IMAGE[0], "one image is left to train on: train on more, or ln or gn instead of bn", "batch")
     elif steps is not None and smallest_batch(train, steps) == 1:
         yield Finding(ONE_IMAGE[0], f"with these {steps.images:,} images the last batch of an epoch has one: another batch "
                       f"size than batch({train.batch}), or ln or gn instead of bn", "batch")  # fmt: skip

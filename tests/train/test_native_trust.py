@@ -266,7 +266,7 @@ def test_neither_decoded_data_nor_plans_come_from_a_folder_that_others_write(
     def decode() -> decoded_cache.Decoded:
         made.append(1)
         arrays = Arrays(np.zeros((1, 1, 2, 2), np.uint8), np.zeros(1, np.int64))
-        return decoded_cache.Decoded(arrays, {}, np.zeros(1, np.uint64))
+        return decoded_cache.Decoded(arrays, {}, decoded_cache.digests_of(arrays.images))
 
     for _ in range(2):
         decoded_cache.decoded("set", [file], decode)
