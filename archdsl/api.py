@@ -160,8 +160,9 @@ def experiment_of(spec: Spec, checked: bool = True) -> Experiment:
         EnvError: the weights to begin with are not there.
     """
     from archdsl.train.experiment import Experiment, fold_data, fold_train
+    from archdsl.train.recorded import recorded_name
 
-    name = Path(spec.name).stem if spec.name.endswith(".arch") else "net"
+    name = recorded_name(spec.name) or (Path(spec.name).stem if spec.name.endswith(".arch") else "net")
     data, train = fold_data(spec.graph.data), fold_train(spec.graph.train)
     file = spec.file
     if train.init is not None:

@@ -96,8 +96,9 @@ def command(
     ] = "auto",
 ) -> None:
     """Run an ablation: paired seeds, every run kept and shared, a table with honest statistics."""
+    from archdsl.cli.output import say
     from archdsl.study.conduct import Conduct
-    from archdsl.study.plan import away, cells, planned
+    from archdsl.study.plan import away, cells, not_reused, planned
     from archdsl.study.planning import amount
     from archdsl.study.select import Choice, select
     from archdsl.train.runs import check_writable
@@ -113,8 +114,10 @@ def command(
     conduct = Conduct(arms, every, runs)
     missing_data = away(conduct.every, data_root)
     for name in missing_data if not quiet else ():
-        print(f"note: the data set {name} is not on this machine; " + (
-            "a run downloads it" if conduct.missing else "its runs say what it held"), file=sys.stderr)  # fmt: skip
+        say(f"note: the data set {name} is not on this machine; " + (
+            "a run downloads it" if conduct.missing else "its runs say what it held"))  # fmt: skip
+    for text in not_reused(conduct.found.values()) if not quiet and not again else ():
+        say(f"note: {text}")
     if dry_run:
         _preview(chosen, conduct, jobs, device, format, detect, asked)
         return

@@ -135,7 +135,7 @@ def _judged(spec: Spec, run: Run | None, form: Form, wish: Wish) -> Judged:
 
     data, seed = fold_data(spec.graph.data), fold_train(spec.graph.train).seed
     if run is not None:
-        data = same_data(run, data, wish.data_root)
+        data = same_data(run, data, wish.data_root, otherwise="leave --quantize out")
     return judged(data, seed, form, count=wish.calibrate or CALIBRATED, root=wish.data_root,
                   drop=DROP if wish.max_drop is None else wish.max_drop)  # fmt: skip
 

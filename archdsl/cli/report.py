@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -55,6 +54,7 @@ def command(
     html: Html = None,
 ) -> None:
     """Print the table of a study, done or half done, and write its HTML report."""
+    from archdsl.cli.output import say
     from archdsl.cli.study_report import check_html, ingredients, report, results_of
     from archdsl.study.conduct import Conduct
     from archdsl.study.plan import away, planned
@@ -68,7 +68,7 @@ def command(
     arms, every = planned(chosen, place, data_root)
     conduct = Conduct(arms, every, place)
     for name in away(conduct.every, data_root):
-        print(f"note: the data set {name} is not on this machine; its runs say what it held", file=sys.stderr)
+        say(f"note: the data set {name} is not on this machine; its runs say what it held")
     report(
         results_of(chosen, conduct, Asked(chosen.precision).of_options),
         chosen,

@@ -36,8 +36,15 @@ def command(
         str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:NUMBER or mps.")
     ] = "auto",
     out: Annotated[
-        Path, typer.Option("--runs", "--out", metavar="DIR", help="The folder that gets the run folder.")
-    ] = Path("runs"),
+        Path | None,
+        typer.Option(
+            "--runs",
+            "--out",
+            metavar="DIR",
+            help="The folder that gets the run folder, `runs` by default; where "
+            "SPEC is the folder of a run, the one that it lies in.",
+        ),
+    ] = None,
     precision: Annotated[
         Precision,
         typer.Option("--precision", help="auto takes what a short probe finds fastest; plain is the reference loop."),
@@ -72,8 +79,9 @@ def command(
 
     yield_cores()  # before torch is imported
     from archdsl.api import experiment_of, load
-    from archdsl.cli.output import put, put_json, talk
+    from archdsl.cli.output import put, put_json, say, talk
 
+    out = out if out is not None else _beside(spec)
     chosen = load(spec, data=data, set=set or ())
     experiment = experiment_of(chosen)
     if not quiet:
@@ -82,7 +90,7 @@ def command(
     experiment, before = _before(experiment, data_root, out, asked, resume, again)
     cached = before is not None
     if before is not None and tensorboard is not None:
-        print(f"note: no curves are written to {tensorboard}: the run is finished already", file=sys.stderr)
+        say(f"note: no curves are written to {tensorboard}: the run is finished already")
     run = before if before is not None and _alone() else _run(
         chosen, experiment, quiet, None if cached else tensorboard, data_root=data_root, device=device, out=out,
         speed=precision, compile=compile, again=again, limit=time_limit, deterministic=deterministic,
@@ -95,6 +103,13 @@ def command(
         put(summary(run) + (f"{origin(run)}\n" if cached else ""))
     if run.result is None or run.result["status"] != "finished":
         raise SystemExit(SOME_FAILED)
+
+
+def _beside(spec: str) -> Path:
+    from archdsl.train.recorded import folder_of
+
+    run = folder_of(spec)
+    return run.parent if run is not None else Path("runs")
 
 
 def _alone() -> bool:

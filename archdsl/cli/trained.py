@@ -79,9 +79,12 @@ def _unbuildable(run: Run, error: ArchError) -> StoreError:
                       help="mend it or train again")  # fmt: skip
 
 
-def same_data(run: Run, data: DataSettings, root: Path | None = None) -> DataSettings:
+def same_data(run: Run, data: DataSettings, root: Path | None = None, otherwise: str = "") -> DataSettings:
     """The data of a run, as it is now, if it is what the run learned from. A published set that is not on this machine is
     fetched.
+
+    Args:
+        otherwise: what the command can do without that data, for its refusal; by default what ``eval`` can.
 
     Raises:
         EnvError: it is gone, or has changed.
@@ -91,12 +94,12 @@ def same_data(run: Run, data: DataSettings, root: Path | None = None) -> DataSet
     from archdsl.train.datasets.fingerprint import fingerprint, short
 
     known, name = run.fingerprint, data.dataset.name
-    other = f"--data {name} evaluates on it as it is now; --data NAME on another data set"
+    other = otherwise or f"--data {name} evaluates on it as it is now; --data NAME on another data set"
     try:
         found = fingerprint(data.dataset, root, fetch=True)
     except EnvError as error:
-        raise EnvError(f"the data of {run.folder} cannot be read: {error.message}",
-                       help="bring it back, or --data NAME evaluates on another data set") from error  # fmt: skip
+        remedy = f"bring it back, or {otherwise or '--data NAME evaluates on another data set'}"
+        raise EnvError(f"the data of {run.folder} cannot be read: {error.message}", help=remedy) from error
     if not known:
         say(
             f"note: {run.folder} was trained before data fingerprints existed: whether {name} is what it was is not known"

@@ -4,7 +4,8 @@ are, so that a study that is repeated, extended or edited finds those that it sh
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -110,6 +111,12 @@ def away(every: Sequence[Cell], root: Path | None = None) -> list[str]:
     """The data sets of a study that are not on this machine."""
     sets = dict.fromkeys(c.experiment.data.dataset for c in every)
     return [data.name for data in sets if not fingerprint(data, root)]
+
+
+def not_reused(found: Iterable[Found]) -> list[str]:
+    """What is to be said of runs that are there and do not count: how many, and in what they differ."""
+    counts = Counter(f.message for f in found if f.status == "foreign")
+    return [f"{n} {'runs are' if n > 1 else 'run is'} not reused: {message}" for message, n in counts.items()]
 
 
 def planned(study: StudyFile, out: Path | None = None, root: Path | None = None) -> tuple[Arms, tuple[Cell, ...]]:

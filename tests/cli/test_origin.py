@@ -174,3 +174,28 @@ def test_showing_a_finished_run_waits_for_no_torch(tmp_path: Path, run: Run) -> 
     code = "import sys; from archdsl.cli.main import main; main(sys.argv[1:]); sys.exit(7 if 'torch' in sys.modules else 0)"
     done = subprocess.run([sys.executable, "-c", code, "train", TINY], cwd=tmp_path, env=dict(os.environ), check=False)
     assert done.returncode == 0
+
+
+def test_the_folder_of_a_run_is_resumed_and_not_begun_again(run: Run) -> None:
+    text = TINY.replace("epochs(1)", "epochs(2000)")
+    stopped = run("train", text, "-q", "--precision", "plain", "--runs", "kept", "--time-limit", "0.5")
+    assert stopped.code == 3
+    (folder,) = Path("kept").iterdir()
+    steps = len((folder / "events.jsonl").read_text().splitlines())
+    for spec in (folder, folder / "spec.arch"):
+        again = run("train", str(spec), "-q", "--precision", "plain", "--resume", "--time-limit", "0.5")
+        assert again.code == 3, again.err
+        assert list(Path("kept").iterdir()) == [folder]
+    assert not Path("runs").exists()
+    assert len((folder / "events.jsonl").read_text().splitlines()) > steps
+    assert '"resumed"' in (folder / "events.jsonl").read_text()
+
+
+def test_the_remedy_of_an_export_is_one_that_it_takes(run: Run) -> None:
+    pictures(Path("p"))
+    folder = trained(run, OWN)
+    shutil.rmtree("p")
+    done = run("export", str(folder), "m.onnx", "--quantize", "int8")
+    assert done.code == 4
+    assert "leave --quantize out" in done.err
+    assert "--data" not in done.err

@@ -163,6 +163,8 @@ def test_runs_on_other_data_are_shown_as_such_and_trained_again(place: Path, abl
     assert said
     assert "0/1" in shown
     assert len(conduct(place, 1).missing) == 2
+    _, _, heard = ablate("--seeds", "1", "--precision", "plain", "--jobs", "1")
+    assert f"note: 2 runs are not reused: data {said[1]} instead of {said[2]}" in heard
     trained(place)
     code, again, _ = ablate("--seeds", "1", command="report")
     assert code == 0
