@@ -116,14 +116,12 @@ def _margin(text: str, found: Measurements) -> float:
 
 
 def _number(text: str) -> float | None:
-    bare = text.strip().removesuffix("%")
-    try:
-        number = float(bare) if bare.isascii() and "_" not in bare else None
-    except ValueError:
+    from archdsl.words.data.cells import is_number
+
+    bare = text.strip().removesuffix("%").rstrip()
+    if not is_number(bare) or not abs(number := float(bare)) < float("inf"):
         return None
-    if number is None or not abs(number) < float("inf"):
-        return None
-    return number / 100 if text.strip().endswith("%") else number
+    return number / 100 if bare != text.strip() else number
 
 
 def _record(

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from archdsl.errors import ArchError, EnvError, suggest
+from archdsl.files import read_regular
+from archdsl.words.data.cells import flaw, is_number
 from archdsl.words.data.sheets import arrow
 
 KINDS = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 NAMED = 5
 
@@ -123,7 +124,7 @@ def _rows(path: str, columns: Columns, kind: str) -> Iterator[Mapping[str, Any]]
         if kind == "parquet":
             yield from _parquet(path, wanted)
             return
-        text = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+        text = sys.stdin.buffer.read() if path == "-" else read_regular(Path(path))
         lines = io.StringIO(text.decode("utf-8-sig"), newline="")
     except OSError as error:
         raise EnvError(f"{path} cannot be read: {error.strerror or error}", help="give a file with results") from error
@@ -194,21 +195,15 @@ def _name(cell: Any, row: int, column: str) -> str:
 
 def _value(cell: Any, row: int, column: str) -> tuple[float, bool]:
     """A metric, and whether it was written with a percent sign (which divides it by 100)."""
-    if isinstance(cell, int | float) and not isinstance(cell, bool):
-        text = repr(cell)
-    else:
-        text = cell.strip() if isinstance(cell, str) else "" if cell is None else str(cell)
-    per_cent = text.endswith("%")
-    if _NUMBER.fullmatch(text.removesuffix("%").rstrip()):
-        value = float(text.removesuffix("%"))
-        if abs(value) < float("inf"):
-            return (value / 100 if per_cent else value), per_cent
-    help = "rows count from 1; a run that failed needs a value too, such as the accuracy of chance"
-    if re.fullmatch(r"[+-]?[0-9]+,[0-9]+ *%?", text):
-        help = "write decimals with a point"
-    raise ArchError(
-        f"row {row}, column `{column}`: {f'`{text[:40]}` is not a finite number' if text else 'nothing'}", help=help
-    )
+    plain = isinstance(cell, int | float) and not isinstance(cell, bool)
+    text = repr(cell) if plain else cell.strip() if isinstance(cell, str) else "" if cell is None else str(cell)
+    bare = text.removesuffix("%").rstrip()
+    if is_number(bare) and abs(value := float(bare)) < float("inf"):
+        per_cent = bare != text
+        return (value / 100 if per_cent else value), per_cent
+    raise ArchError(f"row {row}, column `{column}`: {flaw(text)} where a number is needed",
+                    help="rows count from 1; write decimals with a point; a run that failed needs a value too, such as the "
+                    "accuracy of chance")  # fmt: skip
 
 
 def _order(pairs: Mapping[str, None]) -> tuple[tuple[str, ...], str]:

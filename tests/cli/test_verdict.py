@@ -118,13 +118,19 @@ def changed(row: int, **cells: Any) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        (changed(14, acc="n/a"), "row 15, column `acc`: `n/a` is not a finite number"),
-        (changed(14, acc="nan"), "row 15, column `acc`: `nan` is not a finite number"),
-        (changed(14, acc=""), "row 15, column `acc`: nothing"),
-        (changed(14, acc="inf"), "row 15, column `acc`: `inf` is not a finite number"),
-        (changed(14, acc="1e999"), "row 15, column `acc`: `1e999` is not a finite number"),
+        (changed(14, acc="n/a"), "row 15, column `acc`: `n/a`, a missing value, where a number is needed"),
+        (changed(14, acc="nan"), "row 15, column `acc`: `nan`, a missing value, where a number is needed"),
+        (changed(14, acc=""), "row 15, column `acc`: nothing, where a number is needed"),
+        (
+            changed(14, acc="inf"),
+            "row 15, column `acc`: `inf`, which is not finite in floating point, where a number is needed",
+        ),
+        (
+            changed(14, acc="1e999"),
+            "row 15, column `acc`: `1e999`, which is not finite in floating point",
+        ),
         (changed(14, acc="0,93"), "write decimals with a point"),
-        (changed(14, acc="9_3"), "row 15, column `acc`: `9_3` is not a finite number"),
+        (changed(14, acc="9_3"), "row 15, column `acc`: `9_3`, with an underscore in it, where a number is needed"),
         (changed(14, acc="92 %"), "has a percent sign in row 15 and none in row 1"),
         (changed(14, seed=3), "rows 15 and 16 both have model `new` and seed `3`"),
         (changed(14, seed=""), "row 15, column `seed`: nothing"),
