@@ -65,7 +65,7 @@ Wrong = list[tuple[dict[str, str], SpecError]]
 def _counted(
     source: Source, file: ast.File, batch: int, dtype: str, tests: list[Test]
 ) -> tuple[list[dict[str, Any]], Wrong, int]:
-    """The arms that are kept, those that are no network, and how many are one."""
+    """The arms that are kept, those that are not valid networks, and how many are one."""
     from archdsl.cli.counts import totals
     from archdsl.cli.output import say
     from archdsl.expand.holes import count
@@ -136,5 +136,5 @@ def _summed(wrong: list[tuple[dict[str, str], SpecError]], right: int) -> SpecEr
                 seen.add((d.code, d.message, d.span))
                 arm = ", ".join(f"{name}={text or 'nothing'}" for name, text in choice.items())
                 diagnostics.append(replace(d, notes=(*d.notes, f"first in the arm {arm}")))
-    say(f"{len(wrong):,} of {len(wrong) + right:,} arms are no network:")
+    say(f"{len(wrong):,} of {len(wrong) + right:,} arms are not valid networks:")
     return SpecError(tuple(diagnostics[:MOST_FINDINGS]))

@@ -62,7 +62,7 @@ def spec_of(run: Run, input: str | None = None) -> Spec:
         input: another shape, as ``--input`` gives it.
 
     Raises:
-        StoreError: the text is no spec.
+        StoreError: the text is not a spec.
     """
     from archdsl.api import recorded
 
@@ -75,7 +75,7 @@ def spec_of(run: Run, input: str | None = None) -> Spec:
 
 
 def _unbuildable(run: Run, error: ArchError) -> StoreError:
-    return StoreError(f"{run.folder / 'spec.arch'} is no spec that this version can build:\n{error}",
+    return StoreError(f"{run.folder / 'spec.arch'} is not a spec that this version can build:\n{error}",
                       help="mend it or train again")  # fmt: skip
 
 

@@ -82,7 +82,7 @@ def session(name: str, file: Path, threads: int, form: Form | None = None) -> Co
     """onnxruntime on the CPU; without a form it is read from the file.
 
     Raises:
-        ArchError: the file is no network that onnxruntime loads, or one of several inputs.
+        ArchError: the file is not a network that onnxruntime loads, or one of several inputs.
     """
     from archdsl.emit.runtime import import_onnxruntime
 

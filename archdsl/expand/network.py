@@ -72,7 +72,7 @@ def _no_network(expr: ast.Expr) -> SpecError:
             return fail("A217", f"`{text}` is a number, and here a layer is needed", expr.span,
                        f"for a convolution write `conv({text})`" if isinstance(expr, ast.Number) else "")  # fmt: skip
         case _:
-            return fail("A217", f"`{text}` is no network", expr.span)
+            return fail("A217", f"`{text}` is not a network", expr.span)
 
 
 def _sequence(items: tuple[ast.Expr, ...], expr: ast.Expr, env: Env) -> Node:

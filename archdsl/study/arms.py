@@ -70,7 +70,7 @@ def arms_of(study: StudyFile) -> Arms:
 
     Raises:
         ArchError: factors that have no place, a design that does not fit, no arm left.
-        SpecError: arms that are no network; each finding once, with the first arm that has it.
+        SpecError: arms that are not valid networks; each finding once, with the first arm that has it.
     """
     placed, factors, design = _outline(study)
     baseline = _baseline(study, factors, design)
@@ -254,7 +254,7 @@ def _notes(design: Design) -> Iterator[str]:
         yield f"resolution {design.resolution}; aliases: " + "; ".join(design.aliases)
 
 
-def summed(wrong: Wrong, right: int, what: str = "are no network") -> SpecError:
+def summed(wrong: Wrong, right: int, what: str = "are not valid networks") -> SpecError:
     """The findings of all wrong arms, each once, with the first arm that has it."""
     seen: dict[Any, Diagnostic] = {}
     for name, error in wrong:

@@ -125,7 +125,7 @@ def planned(study: StudyFile, out: Path | None = None, root: Path | None = None)
 
     Raises:
         ArchError: a factor, a condition or a metric that does not fit; an arm without data.
-        SpecError: arms that are no network, or that cannot be trained.
+        SpecError: arms that are not valid networks, or that cannot be trained.
     """
     arms = arms_of(study)
     every = cells(arms, study.seeds, out, root)

@@ -64,7 +64,7 @@ class _Reader:
 
     def wrong(self, what: str) -> ArchError:
         shown = self.text if len(self.text) <= SHOWN else self.text[:SHOWN] + "…"
-        return ArchError(f"`{self.option}: {shown}` is no condition ({what})",
+        return ArchError(f"`{self.option}: {shown}` is not a condition ({what})",
                          help="write for example params<1M, or not (bn and ln)")  # fmt: skip
 
     def peek(self) -> str:

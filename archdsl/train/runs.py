@@ -276,7 +276,9 @@ def load_run(path: str | Path) -> Run:
         raise ArchError(f"{path!r} is not a folder", help="give the path of a folder that `archdsl train` made")
     folder = Path(path)
     if not os.path.isfile(folder / SPEC):
-        raise EnvError(f"{folder} is no run folder: it has no {SPEC}", help="give a folder that `archdsl train` made")
+        raise EnvError(
+            f"{folder} is not a run folder: it has no {SPEC}", help="give a folder that `archdsl train` made"
+        )
     try:
         found = next((folder / name for name in (RESULT, OUTCOME) if (folder / name).exists()), None)
         text = read_stored(folder / SPEC).decode("utf-8")

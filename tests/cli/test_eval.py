@@ -193,7 +193,7 @@ def test_damaged_runs(run: Run, copy: Path) -> None:
     weights = copy / "model.safetensors"
     whole = weights.read_bytes()
     assert run("eval", "nowhere").code == 4
-    assert "is no run folder" in run("eval", str(copy.parent)).err
+    assert "is not a run folder" in run("eval", str(copy.parent)).err
     weights.write_bytes(whole[:200])
     done = run("eval", str(copy))
     assert (done.code, done.out) == (5, "")
@@ -213,7 +213,7 @@ def test_damaged_runs(run: Run, copy: Path) -> None:
         spec.write_text(bad)
         done = run("eval", str(copy))
         assert (done.code, done.out) == (5, "")
-        assert "is no spec that this version can build" in done.err
+        assert "is not a spec that this version can build" in done.err
 
 
 def test_runs_without_a_result_are_named(run: Run, copy: Path) -> None:

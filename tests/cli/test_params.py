@@ -142,7 +142,7 @@ def test_wrong_arms_are_said_and_right_ones_listed(run: Run) -> None:
     done = run("params", "conv(8, groups={1, 3, 9})", *HEAD)
     assert done.code == 2
     assert "1 arm\n" in done.out
-    assert "2 of 3 arms are no network" in done.err
+    assert "2 of 3 arms are not valid networks" in done.err
     assert "A303" in done.err
     assert "first in the arm {1, 3, 9}=3" in done.err
     assert "conv(8, groups={1, 3, 9})" in done.err

@@ -176,7 +176,7 @@ def test_no_run(run: Run) -> None:
     picture("good.png")
     done = run("predict", ".", "good.png")
     assert done.code == 4
-    assert "is no run folder" in done.err
+    assert "is not a run folder" in done.err
 
 
 def test_pictures_of_ones_own(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -123,7 +123,7 @@ def test_fail_fast_ends_the_study(place: Path, cli: Cli) -> None:
         (("tiny.arch", "--design", "one-of"), 2, "one-out"),
         (("tiny.arch", "--match", "flops"), 2, "params, macs"),
         (("nothing.yaml",), 4, "cannot be read"),
-        (("tiny.arch", "--where", "params >"), 2, "is no condition"),
+        (("tiny.arch", "--where", "params >"), 2, "is not a condition"),
         (("tiny.arch", "--runs", "tiny.arch"), 4, "tiny.arch"),
         (("net {conv(8) | maxpool(99)} gap linear(10)\ndata fashion-mini",), 2, "first in the arm"),
     ],

@@ -60,7 +60,7 @@ def test_wrong_arms_are_told_with_their_place_before_anything_runs() -> None:
     with pytest.raises(SpecError) as error:
         arms(base="base: |\n  net {conv(8) | maxpool(99) | conv(8)} gap linear(10)\n  data fashion-mini\n")
     assert "maxpool(99)" in str(error.value)
-    assert "1 of 3 arms are no network" in str(error.value)
+    assert "1 of 3 arms are not valid networks" in str(error.value)
 
 
 def test_twins_are_noted() -> None:

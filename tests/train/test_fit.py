@@ -191,7 +191,7 @@ def test_a_run_that_diverges_has_null_for_nan(tmp_path: Path) -> None:
 
 
 def test_runs_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(EnvError, match="is no run folder"):
+    with pytest.raises(EnvError, match="is not a run folder"):
         load_run(tmp_path)
     run = fit(small_net(), experiment(), out=tmp_path)
     run.weights.write_bytes(run.weights.read_bytes()[:100])

@@ -1,4 +1,4 @@
-"""Data that a training can meet: one class alone, a single image, cells and weights that are no numbers, pictures that do
+"""Data that a training can meet: one class alone, a single image, cells and weights that are not numbers, pictures that do
 not decode; and memory that does not suffice.
 """
 

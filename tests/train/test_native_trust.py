@@ -152,8 +152,8 @@ def script(folder: Path, text: str) -> Path:
     ("text", "said"),
     [
         ("echo 'int other;' | /usr/bin/env cc -x c -shared -fPIC - -o $out", "lacks the function norm_forward"),
-        ("printf 'no library at all' > $out", "is no library of this machine"),
-        ("true", "is no library of this machine"),
+        ("printf 'no library at all' > $out", "is not a library of this machine"),
+        ("true", "is not a library of this machine"),
         ("exit 3", "returned non-zero exit status 3"),
         (r"printf '\x7fELF\x02\x01' > $out; head -c 5000 /dev/zero >> $out", ""),
     ],

@@ -182,4 +182,4 @@ def test_a_row_taken_out_by_a_hash_is_no_class(tmp_path: Path) -> None:
 def test_a_text_column_is_named_with_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(EnvError, match="row 1, column `name`") as caught:
         load(csv_of(tmp_path / "d.csv", "x,name,y\n1,Ann,p\n2,Bob,q\n3,Cy,p\n4,Di,q\n"))
-    assert "4 of 4 cells of this column are no numbers: take the column out" in caught.value.help
+    assert "4 of 4 cells of this column are not numbers: take the column out" in caught.value.help

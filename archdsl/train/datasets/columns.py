@@ -54,7 +54,7 @@ def _refused(cells: Sequence[str], path: Path, name: str) -> EnvError:
     texts = sum(not c.is_missing(cells[row]) for row in wrong)
     help = ""
     if 2 * texts > len(cells):
-        help = (f"{texts:,} of {len(cells):,} cells of this column are no numbers: take the column out, write its values as "
+        help = (f"{texts:,} of {len(cells):,} cells of this column are not numbers: take the column out, write its values as "
                 "numbers, or name it by `target` if it holds the classes")  # fmt: skip
     return c.at(path, wrong[0], name, f"{c.flaw(cells[wrong[0]])} where a number is needed", help)
 

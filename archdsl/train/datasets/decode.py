@@ -49,7 +49,7 @@ _heard = threading.local()
 
 
 class Undecodable(ValueError):
-    """A file that is no picture, is damaged, or whose pixels have no known meaning."""
+    """A file that is not a picture, is damaged, or whose pixels have no known meaning."""
 
 
 def upright(source: str | os.PathLike[str] | bytes) -> tuple[Image.Image, frozenset[str]]:

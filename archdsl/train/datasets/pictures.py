@@ -44,7 +44,7 @@ def squared(path: Path, size: int) -> tuple[NDArray[np.uint8], frozenset[str]]:
 
     Raises:
         OSError: the file cannot be read.
-        Undecodable: it is no picture, damaged, too large, or its pixels have no known meaning.
+        Undecodable: it is not a picture, damaged, too large, or its pixels have no known meaning.
     """
     colour, done = upright(path)
     scale = size / min(colour.size)

@@ -120,7 +120,7 @@ def find(train_tree: Path, test_tree: Path | None) -> Found:
     """The files of both parts with their labels, which count the sorted class folders from 0.
 
     Raises:
-        EnvError: the trees hold different classes, a class is empty, a file in it is no picture, a link leads nowhere
+        EnvError: the trees hold different classes, a class is empty, a file in it is not a picture, a link leads nowhere
             or into the set, a folder cannot be read.
     """
     names, walk = class_folders(train_tree), Walk()

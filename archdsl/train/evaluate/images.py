@@ -24,7 +24,7 @@ def listed(places: Iterable[Path]) -> tuple[list[Path], tuple[str, ...]]:
     be said of files that were left out, which are hidden or left behind by a system.
 
     Raises:
-        EnvError: a place is not there, a folder is empty or holds a file that is no picture, a link leads nowhere.
+        EnvError: a place is not there, a folder is empty or holds a file that is not a picture, a link leads nowhere.
     """
     files: list[Path] = []
     walk = Walk()

@@ -69,7 +69,7 @@ def columns_of(net: Trained, own: Any) -> tuple[tuple[str, ...], str]:
     """
     if net.columns is not None:
         return net.columns, net.target or ""
-    why = "its data is no table"
+    why = "its data is not a table"
     try:
         if isinstance(own, Table):
             head = own.head

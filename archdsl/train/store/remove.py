@@ -38,7 +38,7 @@ def remove(folder: Path) -> None:
     """Delete a run. Links are not followed; an error leaves a folder that can be deleted again.
 
     Raises:
-        EnvError: a process is at it, it is no run folder, or the system refuses.
+        EnvError: a process is at it, it is not a run folder, or the system refuses.
     """
     check_removable(folder)
     claim(folder)

@@ -57,7 +57,7 @@ def place_of(source: str) -> Place:
     path = own_path(source)
     if os.path.isdir(path):
         if not (path / SPEC).is_file():
-            raise EnvError(f"{source} is no run folder: it has no {SPEC}", help=f"name {_ROUTES}")
+            raise EnvError(f"{source} is not a run folder: it has no {SPEC}", help=f"name {_ROUTES}")
         if not (path / WEIGHTS).is_file():
             raise EnvError(f"the run {source} has no weights", help="it is at work, or was stopped before its end; the "
                            "same train command goes on with it")  # fmt: skip

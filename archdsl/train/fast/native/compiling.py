@@ -71,7 +71,7 @@ def compile_into(compiler: str, flags: tuple[str, ...], file: Path, sources: tup
 
     Raises:
         Waited: the compiler did not end in time; it and what it started are gone.
-        OSError, subprocess.SubprocessError: it failed, or what it wrote is no library.
+        OSError, subprocess.SubprocessError: it failed, or what it wrote is not a library.
     """
     make_private(file.parent)
     handle, part = tempfile.mkstemp(dir=file.parent, suffix=".so")
@@ -105,7 +105,7 @@ def _seal(file: Path) -> None:
     """Put the hash at the end of a library, and bring it to the disk."""
     content = file.read_bytes()
     if not _reaches_its_end(content):
-        raise OSError(f"{file} is no library of this machine")
+        raise OSError(f"{file} is not a library of this machine")
     with file.open("ab") as library:
         library.write(MARK + hashlib.sha256(content).digest())
         library.flush()
