@@ -141,6 +141,9 @@ class Reader:
         """The unit of a stretch: a known one of equal text, or a new one."""
         if self.text[end - 1 : end + 1] == "\r\n":
             end -= 1
+        # A backslash that nothing follows: the end of its line belongs to it, as in the text read as a whole.
+        if self.text[start:end].rstrip(" \t").endswith("\\"):
+            end = self.text.find("\n", end) + 1 or end
         text = self.text[start:end]
         old = self.known.get(text)
         unit = old.popleft() if old else self.parsed(text)

@@ -76,6 +76,12 @@ def test_any_text_after_any_other(seed: int) -> None:
         agrees(reader, memo, text)
 
 
+@pytest.mark.parametrize("end", ["\\\n", "\\\r\n", "\\  \n", "\\\n\n", "\\"])
+def test_a_line_that_nothing_continues(end: str) -> None:
+    for text in ("net conv(8)\ntrain epoc(1)", "net conv(8)\ntrain epochs(1)", "conv(8) rellu"):
+        agrees(Reader("<spec>"), Memo(), text + end)
+
+
 def look(text: str, memo: Memo | None = None) -> Inspection:
     return inspect(Reader("<spec>").read(text).file, memo or Memo())
 
