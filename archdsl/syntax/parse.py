@@ -116,19 +116,26 @@ class _Lark:
 
 
 def lark_parser() -> _Lark:
-    """The calling thread's parser by Lark."""
-    import threading
+    """The calling thread's parser by Lark.
 
-    global _LARKS
-    if _LARKS is None:
-        _LARKS = threading.local()
-    found: _Lark | None = getattr(_LARKS, "parser", None)
+    One thread at a time makes one: Lark reads each literal of the grammar with ``ast``, which in Python 3.11 counts the
+    depth of its recursion for all threads together: two at once can raise ``SystemError: AST constructor recursion
+    depth mismatch`` (https://github.com/python/cpython/issues/106905).
+    """
+    of_thread, making = _larks()
+    found: _Lark | None = getattr(of_thread, "parser", None)
     if found is None:
-        found = _LARKS.parser = _Lark()
+        with making:
+            found = of_thread.parser = _Lark()
     return found
 
 
-_LARKS: Any = None  # a thread's parser, see above; made late, as `threading` is imported late
+@lru_cache(maxsize=1)
+def _larks() -> tuple[Any, Any]:
+    """The threads' parsers and the lock under which one is made. Here, since ``threading`` is imported late."""
+    import threading
+
+    return threading.local(), threading.Lock()
 
 
 def parse(text: str | Source, name: str = "<spec>") -> ast.File:

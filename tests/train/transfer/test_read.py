@@ -101,7 +101,7 @@ def test_a_run_folder_and_its_weights_are_one_source(tmp_path: Path) -> None:
     folder.mkdir()
     model, _ = made(NET)
     save_file(model.state_dict(), folder / "model.safetensors")
-    with pytest.raises(EnvError, match="no run folder"):
+    with pytest.raises(EnvError, match="not a run folder"):
         read_weights(str(folder))
     (folder / "spec.arch").write_text(f"input 3x16x16\nclasses 10\nnet {NET}\n")
     one, two = read_weights(str(folder)), read_weights(str(folder / "model.safetensors"))
