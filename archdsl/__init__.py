@@ -9,16 +9,17 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from archdsl.version import __version__
+
 if TYPE_CHECKING:
     from archdsl.api import Spec, load, model
     from archdsl.errors import ArchError, SpecError
-    from archdsl.train.runs import Run, load_run
+    from archdsl.runs.run import Run, load_run
 
-__version__ = "0.1.0"
 
 _HOMES = {
     "Spec": "archdsl.api", "load": "archdsl.api", "model": "archdsl.api", "ArchError": "archdsl.errors",
-    "SpecError": "archdsl.errors", "Run": "archdsl.train.runs", "load_run": "archdsl.train.runs",
+    "SpecError": "archdsl.errors", "Run": "archdsl.runs.run", "load_run": "archdsl.runs.run",
 }  # fmt: skip
 
 __all__ = ["ArchError", "Run", "Spec", "SpecError", "__version__", "load", "load_run", "model"]

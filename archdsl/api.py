@@ -30,7 +30,7 @@ from archdsl.syntax.parse import parse
 if TYPE_CHECKING:
     from torch import nn
 
-    from archdsl.train.experiment import Experiment
+    from archdsl.settings.experiment import Experiment
 
 HASH_DIGITS = 16
 
@@ -148,7 +148,7 @@ def whole(source: Source, file: ast.File, declared: tuple[tuple[int, ...], int] 
 
 
 def experiment_of(spec: Spec, checked: bool = True) -> Experiment:
-    """All that determines a training run of a spec, but for the fingerprint of its data: ``archdsl.train.identify`` looks at
+    """All that determines a training run of a spec, but for the fingerprint of its data: ``archdsl.runs.identify`` looks at
     that.
 
     Args:
@@ -159,14 +159,14 @@ def experiment_of(spec: Spec, checked: bool = True) -> Experiment:
         SpecError: what ``setting_findings`` has as errors.
         EnvError: the weights to begin with are not there.
     """
-    from archdsl.train.experiment import Experiment, fold_data, fold_train
-    from archdsl.train.recorded import recorded_name
+    from archdsl.runs.recorded import recorded_name
+    from archdsl.settings.experiment import Experiment, fold_data, fold_train
 
     name = recorded_name(spec.name) or (Path(spec.name).stem if spec.name.endswith(".arch") else "net")
     data, train = fold_data(spec.graph.data), fold_train(spec.graph.train)
     file = spec.file
     if train.init is not None:
-        from archdsl.train.transfer.place import resolved
+        from archdsl.transfer.place import resolved
 
         init = resolved(train.init)
         train, file = replace(train, init=init), pinned(file, init.sha)
@@ -192,7 +192,7 @@ def setting_findings(spec: Spec, sources: bool = True) -> tuple[Diagnostic, ...]
     Args:
         sources: look for the weights of ``init``, too; a finished run is found without them.
     """
-    from archdsl.train.demands import setting_diagnostics
+    from archdsl.settings.checks import setting_diagnostics
 
     found = setting_diagnostics(spec.graph.data, spec.graph.train, spec.trace, spec.classes)
     return (*found, *_sources(spec)) if sources else found
@@ -202,8 +202,8 @@ def _sources(spec: Spec) -> Iterator[Diagnostic]:
     """Weights to begin with that are not there, or are others than the text says. Those of a model zoo are looked for when
     the run begins.
     """
-    from archdsl.train.demands import REFUSED
-    from archdsl.train.transfer.place import ZOOS, verified
+    from archdsl.settings.checks import REFUSED
+    from archdsl.transfer.place import ZOOS, verified
     from archdsl.words.train.values import Init
 
     for setting in spec.graph.train:
@@ -228,12 +228,12 @@ def _train_lines(settings: tuple[Setting, ...]) -> list[str]:
     written where they contradict each other, or where weights to begin with are not there. (A default that changes needs
     a new number of our numerics.)
     """
-    from archdsl.train.experiment import TrainSettings, fold_train
+    from archdsl.settings.experiment import TrainSettings, fold_train
 
     try:
         found, usual = fold_train(settings), TrainSettings()
         if found.init is not None:
-            from archdsl.train.transfer.place import resolved
+            from archdsl.transfer.place import resolved
 
             found = replace(found, init=resolved(found.init))
     except ArchError:

@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from archdsl.train.datasets.fingerprint import fingerprint
+from archdsl.data.fingerprint import fingerprint
 from archdsl.words.data.folders import Folder
 
 CLASSES, BYTES = 10, 800  # a picture of 28x28 as PNG has about so many
@@ -36,7 +36,7 @@ def main(pictures: int) -> None:
         root = Path(name) / "data"
         os.environ["XDG_CACHE_HOME"] = str(Path(name) / "cache")
         made(root, pictures)
-        time.sleep(2.5)  # files that have just been written are not trusted: see archdsl.train.datasets.remembered
+        time.sleep(2.5)  # files that have just been written are not trusted: see archdsl.data.remembered
         data = Folder(str(root), 28)
         for what in ("first look", "second look", "third look", "one file changed"):
             if what == "one file changed":

@@ -14,12 +14,12 @@ from _timing import options, publish, spread
 from torch import Tensor, nn
 from torch.nn import functional
 
+from archdsl.accelerate import fast
+from archdsl.accelerate.plan import forward_context, prepare, unprobed
 from archdsl.api import load
 from archdsl.emit.build import build
-from archdsl.emit.fused import fuse
 from archdsl.report import Column, Table
-from archdsl.train.fast import fast
-from archdsl.train.plan import forward_context, prepare, unprobed
+from archdsl.train.fused.model import fuse
 
 NETS = ("vgg[16x2,32x2] +bn", "vgg[8x2,16x2] +bn", "vgg[4x1,8x1] +bn")
 BATCHES = (128, 16)

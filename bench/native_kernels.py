@@ -12,14 +12,14 @@ from _timing import Times, comparison, interleave, options, publish
 from torch import Tensor, nn
 from torch.nn import functional
 
-from archdsl.train.augment import augment
-from archdsl.train.chance import Chances
-from archdsl.train.device import normalise
-from archdsl.train.fast.native import available
-from archdsl.train.fast.native.batch import Batches
-from archdsl.train.fast.native.conv import FastConv
-from archdsl.train.fast.native.norm import FusedNorm
-from archdsl.train.plan import has_bf16
+from archdsl.accelerate.native import available
+from archdsl.accelerate.native.batch import Batches
+from archdsl.accelerate.native.conv import FastConv
+from archdsl.accelerate.native.norm import FusedNorm
+from archdsl.accelerate.plan import has_bf16
+from archdsl.data.augment import augment
+from archdsl.data.augment.draws import Chances
+from archdsl.data.normalise import normalise
 from archdsl.words.data.changes import Crop, Flip
 
 LAST, BATCH = torch.channels_last, 128

@@ -4,7 +4,7 @@
 
 Trains on random pictures as `archdsl train` would, under torch's profiler: seconds of a step by kernel (on a CPU by
 operator), images a second without the profiler, and on a GPU the roofline: the step's operations over the peak that
-`archdsl.train.fast.worth` assumes, and its numbers over the memory's rate.
+`archdsl.accelerate.worth` assumes, and its numbers over the memory's rate.
 """
 
 from __future__ import annotations
@@ -19,18 +19,19 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 import archdsl
+from archdsl.accelerate import fast
+from archdsl.accelerate.plan import choose, forward_context, prepare
+from archdsl.accelerate.worth import size
+from archdsl.data import Arrays
+from archdsl.data.batches import resident
+from archdsl.data.normalise import normalise
+from archdsl.device import choose_device
 from archdsl.emit.build import build
 from archdsl.report import Column, Table, render
-from archdsl.train.datasets import Arrays
-from archdsl.train.device import choose_device, normalise
-from archdsl.train.experiment import fold_data, fold_train
-from archdsl.train.fast import fast
-from archdsl.train.fast.worth import size
-from archdsl.train.feed import resident
+from archdsl.settings.experiment import fold_data, fold_train
 from archdsl.train.init import initialise
 from archdsl.train.job import Job
 from archdsl.train.loop import Training
-from archdsl.train.plan import choose, forward_context, prepare
 
 
 def training(args: argparse.Namespace, device: torch.device) -> tuple[Training, str]:

@@ -62,8 +62,8 @@ def repo() -> Path:
 @pytest.fixture(autouse=True, scope="session")
 def unpacked_once() -> Iterator[None]:
     """The embedded files are unpacked once for all tests of a process; else that is half of their time."""
-    from archdsl.train.datasets import idx
-    from archdsl.train.datasets.roots import EMBEDDED
+    from archdsl.data import idx
+    from archdsl.data.roots import EMBEDDED
 
     unpack = idx._unpacked
     kept = cache(unpack)

@@ -46,10 +46,10 @@ print("\\n" + json.dumps({"seen": seen, "own": len(own), "modules": sorted(sys.m
 """
 QUIET = ("matplotlib", "archdsl", "fontconfig", "torch")  # caches of fonts and kernels
 OUTSIDE = {
-    "onnxruntime": {"archdsl/emit/runtime.py"},
+    "onnxruntime": {"archdsl/export/runtime.py"},
     "timm": {"archdsl/emit/vision.py"},
     "torchvision": {"archdsl/emit/vision.py"},
-    "huggingface_hub": {"archdsl/train/transfer/zoo.py"},
+    "huggingface_hub": {"archdsl/transfer/zoo.py"},
     "ray": {"archdsl/study/execute/cluster.py"},
 }
 

@@ -16,7 +16,7 @@ sys.path.insert(0, str(REPO))
 import make_grammars  # noqa: E402 - beside this file
 import make_tables  # noqa: E402 - beside this file
 
-from archdsl.cli.words import KINDS, signature, spelt, summary  # noqa: E402
+from archdsl.cli.commands.words import KINDS, signature, spelt, summary  # noqa: E402
 from archdsl.codes import CODES, GROUPS  # noqa: E402
 from archdsl.registry import Entry, entries  # noqa: E402
 

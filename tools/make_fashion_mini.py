@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from archdsl.train.datasets import idx
+from archdsl.data import idx
 
 HERE = Path(__file__).resolve().parent.parent / "archdsl" / "data_embedded" / "fashion-mini"
 PER_CLASS = {"train": 800, "test": 200}

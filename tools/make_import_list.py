@@ -20,7 +20,7 @@ REPO = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPO))
 
 from archdsl.errors import ArchError  # noqa: E402
-from archdsl.lift.findings import Refused  # noqa: E402
+from archdsl.importer.findings import Refused  # noqa: E402
 
 DATA, PAGE = REPO / "docs" / "import.json", REPO / "docs" / "import.md"
 REDUCED = {"vit_h_14": 112}  # the logits of these are compared at half the size, which takes a quarter of the time
@@ -30,7 +30,7 @@ BEGIN, END = "<!-- table: tools/make_import_list.py -->", "<!-- end of table -->
 def main(names: list[str]) -> None:
     """Measure the networks of these names, by default all, and write the table."""
     if names != ["--table"]:
-        from archdsl.lift.models import torchvision_names
+        from archdsl.importer.models import torchvision_names
 
         known = torchvision_names()
         for name in names or known:
@@ -53,13 +53,13 @@ def measured(name: str, before: dict[str, Any]) -> dict[str, Any]:
     from archdsl.api import load
     from archdsl.emit.vision import import_torchvision
     from archdsl.errors import Source
-    from archdsl.lift.gate import pass_gate
-    from archdsl.lift.lift import lift
-    from archdsl.lift.match import read
-    from archdsl.lift.models import model
-    from archdsl.lift.sources import Named
-    from archdsl.lift.trace import traced
-    from archdsl.lift.write import written
+    from archdsl.importer.gate import pass_gate
+    from archdsl.importer.lift import lift
+    from archdsl.importer.match import read
+    from archdsl.importer.models import model
+    from archdsl.importer.sources import Named
+    from archdsl.importer.trace import traced
+    from archdsl.importer.write import written
 
     torch.set_num_threads(1)
     vision = import_torchvision().__version__.partition("+")[0]
@@ -98,12 +98,12 @@ def measured(name: str, before: dict[str, Any]) -> dict[str, Any]:
 def reduced(name: str, body: str, held: int) -> dict[str, Any]:
     """The parameters at the network's own size, and the logits at half of it."""
     from archdsl.emit.vision import import_torchvision
+    from archdsl.importer.gate import pass_gate
+    from archdsl.importer.lift import lift
+    from archdsl.importer.match import read
+    from archdsl.importer.trace import traced
+    from archdsl.importer.write import written
     from archdsl.ir.cost import cost
-    from archdsl.lift.gate import pass_gate
-    from archdsl.lift.lift import lift
-    from archdsl.lift.match import read
-    from archdsl.lift.trace import traced
-    from archdsl.lift.write import written
 
     size = REDUCED[name]
     assert cost(read(body)).params == held

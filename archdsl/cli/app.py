@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from typer.main import get_command
 
-from archdsl import __version__
 from archdsl.errors import ArchError, suggest
+from archdsl.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -45,7 +45,7 @@ def application(names: Iterable[str] = COMMANDS) -> typer.Typer:
 
 
 def _function(name: str) -> Callable[..., Any]:
-    module = importlib.import_module(f"archdsl.cli.{name}")
+    module = importlib.import_module(f"archdsl.cli.commands.{name}")
     found: Callable[..., Any] = module.command
     return found
 

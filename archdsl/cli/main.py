@@ -31,7 +31,7 @@ def run() -> NoReturn:
     code = main(sys.argv[1:])
     settle()
     if "RANK" in os.environ and "torch.distributed" in sys.modules:
-        os._exit(code)  # a process of torchrun: taking its groups apart can hang, see archdsl.train.world
+        os._exit(code)  # a process of torchrun: taking its groups apart can hang, see archdsl.train.distributed
     sys.exit(code)
 
 
@@ -71,7 +71,7 @@ def main(args: list[str]) -> int:
 
 def _say_notices() -> None:
     """Say what the core has noticed and no event of a run has said, such as a cache that is not used."""
-    module = sys.modules.get("archdsl.train.notices")
+    module = sys.modules.get("archdsl.notices")
     for text in module.taken() if module is not None else ():
         from archdsl.cli.output import say
 

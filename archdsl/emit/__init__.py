@@ -1,1 +1,4 @@
-"""Traces to things that run: a torch module, a standalone source file, an ONNX file. torch is known from here on."""
+"""Traces to torch modules and to standalone source files. torch is known from here on.
+
+Enter by ``build.build`` and ``source.source``; ``layers`` has the modules that torch lacks.
+"""

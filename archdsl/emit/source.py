@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from archdsl import __version__
 from archdsl.emit.classes import sources
 from archdsl.emit.record import Expr, Recorder, value_names
 from archdsl.registry import params
+from archdsl.version import __version__
 
 if TYPE_CHECKING:
     from archdsl.ir.trace import Row, Trace

@@ -12,9 +12,9 @@ from archdsl.expand.memo import Memo
 from archdsl.lsp.names import Name, names_of
 from archdsl.lsp.places import Places
 from archdsl.lsp.shapes import Shapes
+from archdsl.settings.checks import setting_diagnostics
 from archdsl.syntax import ast
 from archdsl.syntax.parts import Part, Reader, Reading, Unit
-from archdsl.train.demands import setting_diagnostics
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -22,7 +22,6 @@ from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 from pygls.uris import to_fs_path
 
-from archdsl import __version__
 from archdsl.errors import Diagnostic, Source, SpecError
 from archdsl.expand.include import library
 from archdsl.lsp import actions, completion, findings, hints, hover, layout, navigate, outline
@@ -31,6 +30,7 @@ from archdsl.study.findings import file_findings
 from archdsl.syntax import ast
 from archdsl.syntax.parse import parse
 from archdsl.syntax.read import read_text
+from archdsl.version import __version__
 
 LOG = logging.getLogger("archdsl.lsp")
 DELAY = 0.005  # seconds of quiet before findings are published: keystrokes that are waiting already come first

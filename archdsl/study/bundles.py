@@ -1,4 +1,4 @@
-"""Which seeds of an arm are trained together, as one net (archdsl.train.together).
+"""Which seeds of an arm are trained together, as one net (archdsl.train.fused.loop).
 
 It pays where a run by itself leaves the device idle: on a GPU, with nets of few channels, or few images a step. A GPU
 spends most of such a step on starting its kernels, and S copies start as many as one.
@@ -12,7 +12,7 @@ from archdsl.api import Spec
 from archdsl.errors import ArchError
 from archdsl.study.arms import Arms
 from archdsl.study.plan import Cell
-from archdsl.train.ties import tie
+from archdsl.train.fused.eligible import tie
 
 MOST = 8  # copies in one net
 NARROW, WIDE = 32, 64  # channels up to which it pays with any batch, and from which it pays with none

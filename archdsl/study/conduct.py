@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Protocol, get_args
 
 from archdsl.errors import ArchError
+from archdsl.runs.conditions import Asked, differing
 from archdsl.study.arms import Arms
 from archdsl.study.execute.order import News, Order, Outcome, Ready
 from archdsl.study.plan import ENDED, Cell, Found, Status, distinct, foreign, look
-from archdsl.train.conditions import Asked, differing
 
 Event = Ready | News | Outcome
 Listener = Callable[[Event], object]

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from archdsl.runs.store.log import read_events
 from archdsl.study.results import Results
-from archdsl.train.store.log import read_events
 
 
 @dataclass(frozen=True, slots=True)

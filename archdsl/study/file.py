@@ -13,8 +13,8 @@ import yaml
 from archdsl.errors import ArchError, EnvError, suggest
 from archdsl.files import read_regular
 from archdsl.limits import Limits
+from archdsl.runs.conditions import PRECISIONS
 from archdsl.study.factors import Factor, factor
-from archdsl.train.conditions import PRECISIONS
 
 MOST_BYTES = 65_536  # as a spec's text
 MOST_SEEDS = 10_000

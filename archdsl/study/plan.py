@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 from archdsl.api import Spec, experiment_of, setting_findings
+from archdsl.data.fingerprint import fingerprint, short
 from archdsl.errors import ArchError, SpecError
 from archdsl.expand import expand
 from archdsl.expand.overrides import override
+from archdsl.runs.conditions import conditions_of, contrast, differing, usual
+from archdsl.runs.identify import BEFORE, settled_fingerprint, with_data
+from archdsl.runs.run import Run, find_run, identity, on_other_data
+from archdsl.runs.store.claim import held
+from archdsl.settings.experiment import Experiment
 from archdsl.study.arms import Arms, arms_of, summed
 from archdsl.study.file import StudyFile
-from archdsl.train.conditions import conditions_of, contrast, differing, usual
-from archdsl.train.datasets.fingerprint import fingerprint, short
-from archdsl.train.experiment import Experiment
-from archdsl.train.identify import BEFORE, settled_fingerprint, with_data
-from archdsl.train.runs import Run, find_run, identity, on_other_data
-from archdsl.train.store.claim import held
 
 Status = Literal["finished", "diverged", "failed", "oom", "timeout", "interrupted", "running", "foreign", "missing"]
 ENDED = ("finished", "diverged")  # results; everything else may be run again

@@ -11,12 +11,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from archdsl.data.fingerprint import short
+from archdsl.runs.conditions import CONDITIONS, usual
 from archdsl.study.arms import Arm, Arms
 from archdsl.study.factors import Factor
 from archdsl.study.plan import ENDED, Cell, Found
 from archdsl.study.stats import Comparison, Summary, compare, holm, summary
-from archdsl.train.conditions import CONDITIONS, usual
-from archdsl.train.datasets.fingerprint import short
 
 HIGHER_IS_BETTER = ("accuracy",)
 

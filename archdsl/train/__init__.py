@@ -1,1 +1,4 @@
-"""Training: settings folded from the words, data sets, the loop that yields events, and the run folder."""
+"""The training of a network: the loop, its step, optimisers, and everything that a run does besides.
+
+Enter by ``fit.fit``: ``prepare`` gathers what the loop needs, ``loop`` trains, ``writer`` of archdsl.runs records.
+"""

@@ -15,10 +15,12 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from archdsl.accelerate.plan import Plan
+from archdsl.data.batches import Resident
 from archdsl.errors import EnvError, InternalError
-from archdsl.train.asked import check_asked
-from archdsl.train.conditions import Asked, known_precision
-from archdsl.train.events import (
+from archdsl.runs.asked import check_asked
+from archdsl.runs.conditions import Asked, known_precision
+from archdsl.runs.events import (
     Diverged,
     EpochDone,
     Event,
@@ -30,20 +32,18 @@ from archdsl.train.events import (
     Stopped,
     TimedOut,
     Warned,
-)  # fmt: skip
-from archdsl.train.experiment import Experiment
-from archdsl.train.feed import Resident
-from archdsl.train.identify import data_changed, identified, others_said
+)
+from archdsl.runs.identify import data_changed, identified, others_said
+from archdsl.runs.run import Run, check_writable, find_run, load_run
+from archdsl.runs.writer import RunFolder
+from archdsl.settings.experiment import Experiment
+from archdsl.train.checks import explained, is_out_of_memory
+from archdsl.train.distributed import World, joined, lost
 from archdsl.train.loop import Training
-from archdsl.train.misfits import explained, is_out_of_memory
 from archdsl.train.optim import merged_state
-from archdsl.train.plan import Plan
-from archdsl.train.runs import Run, check_writable, find_run, load_run
-from archdsl.train.setup import Setup, gather
+from archdsl.train.prepare import Setup, gather
 from archdsl.train.signals import Interrupted, StopOnSignal
 from archdsl.train.watchdog import watchdog
-from archdsl.train.world import World, joined, lost
-from archdsl.train.writer import RunFolder
 
 SAVE_EVERY = 60.0  # seconds between two checkpoints within an epoch; one is written after every epoch anyway
 Listener = Callable[[Event], object]

@@ -7,7 +7,7 @@ from collections import Counter
 import torch
 from torch import nn
 
-from archdsl.train.streams import stream
+from archdsl.seeds import stream
 
 
 def initialise(model: nn.Module, seed: int) -> tuple[str, ...]:

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
-from archdsl.train.device import Normalise
-from archdsl.train.experiment import TrainSettings
-from archdsl.train.feed import Feed, shuffled, steps_per_epoch
+from archdsl.data.batches import Feed, shuffled, steps_per_epoch
+from archdsl.data.normalise import Normalise
+from archdsl.seeds import stream
+from archdsl.settings.experiment import TrainSettings
+from archdsl.train.distributed import World
+from archdsl.train.freezing import Frozen
 from archdsl.train.optim import precise_bn
-from archdsl.train.streams import stream
-from archdsl.train.tuning import Frozen
-from archdsl.train.world import World
 from archdsl.words.data.changes import Augmentation
 
 

@@ -19,21 +19,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from archdsl.train import carry
-from archdsl.train.augment import AugmentLayer, Target, augment, mix
-from archdsl.train.chance import Chances
-from archdsl.train.events import Diverged, EpochDone, Event, Finished, Progress, Stopped, TimedOut, Warned
-from archdsl.train.fast.native.batch import Batches, takes
-from archdsl.train.fast.static import Static
-from archdsl.train.feed import Feed
+from archdsl.accelerate.native.batch import Batches, takes
+from archdsl.data.augment import AugmentLayer, Target, augment, mix
+from archdsl.data.augment.draws import Chances
+from archdsl.data.batches import Feed
+from archdsl.runs.events import Diverged, EpochDone, Event, Finished, Progress, Stopped, TimedOut, Warned
+from archdsl.seeds import seed_dropout
+from archdsl.settings.schedule import factor
+from archdsl.train import state
+from archdsl.train.early_stopping import Snapshot, Watch
 from archdsl.train.job import Group, Job, exact_statistics, steps_left
 from archdsl.train.loss import loss as loss_of
-from archdsl.train.meter import Figures, Meter, evaluate
+from archdsl.train.metrics import Figures, Meter, evaluate
 from archdsl.train.optim import Average, Slow, Update
-from archdsl.train.schedule import factor
-from archdsl.train.stopping import Snapshot, Watch
-from archdsl.train.streams import seed_dropout
-from archdsl.train.views import viewed
+from archdsl.train.static import Static
+from archdsl.train.tta import viewed
 from archdsl.words.data.changes import Flip
 
 End = Diverged | Stopped | TimedOut
@@ -282,11 +282,11 @@ class Training:
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """All that the next step depends on: tensors by name, and plain values."""
-        return carry.state(self)
+        return state.of(self)
 
     def load(self, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
         """Go on from a state."""
-        carry.load(self, tensors, about)
+        state.restore(self, tensors, about)
 
 
 def train(job: Job) -> Iterator[Event]:

@@ -9,9 +9,9 @@ from torch import fx
 from torch.nn import functional
 from torchvision.datasets import ImageFolder
 
-from archdsl.train.augment.apply import crop, flip
-from archdsl.train.fast import fast
-from archdsl.train.plan import choose, forward_context, prepare
+from archdsl.accelerate import fast
+from archdsl.accelerate.plan import choose, forward_context, prepare
+from archdsl.data.augment.apply import crop, flip
 
 task = work()
 torch.set_num_threads(task.threads)

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import torch
 
+from archdsl.accelerate.plan import PLAIN
 from archdsl.api import experiment_of, load
 from archdsl.errors import Source
+from archdsl.runs.writer import RunFolder
 from archdsl.study.execute.order import Order, Outcome, Terms
-from archdsl.train.plan import PLAIN
-from archdsl.train.writer import RunFolder
 
 
 def conditions(terms: Terms) -> dict[str, str]:

@@ -9,10 +9,10 @@ import torch
 from common import Clock, network, report, work
 
 import archdsl
-from archdsl.train.events import EpochDone
-from archdsl.train.experiment import Experiment, fold_data, fold_train
+from archdsl.accelerate.plan import Plan
+from archdsl.runs.events import EpochDone
+from archdsl.settings.experiment import Experiment, fold_data, fold_train
 from archdsl.train.fit import fit
-from archdsl.train.plan import Plan
 
 task = work()
 torch.set_num_threads(task.threads)

@@ -10,11 +10,11 @@ import torch
 
 from archdsl.api import experiment_of, load
 from archdsl.emit.build import build
-from archdsl.train.events import Finished
+from archdsl.runs.events import Finished
+from archdsl.train.distributed import World
 from archdsl.train.fit import Wish
 from archdsl.train.loop import Training
-from archdsl.train.setup import gather
-from archdsl.train.world import World
+from archdsl.train.prepare import gather
 
 about = json.loads(sys.argv[1])
 for number in range(-1, about["runs"]):  # the first one warms the kernels up

@@ -17,8 +17,8 @@ from typing import Any
 from _timing import options, publish, spread
 from common import Work, command
 
+from archdsl.accelerate.threads import SPINS
 from archdsl.report import Column, Table
-from archdsl.train.threads import SPINS
 
 HERE = Path(__file__).resolve().parent
 VALID = 500

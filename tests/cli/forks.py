@@ -22,7 +22,7 @@ SERVER = """
 import functools, io, json, os, signal, sys, tempfile
 import rich.live, rich.progress, rich.table  # for a user who may not read where they lie
 from archdsl.cli.main import main, run
-from archdsl.train.datasets import idx
+from archdsl.data import idx
 
 # A training imports much and unpacks the embedded data: once here.
 idx._unpacked = functools.cache(idx._unpacked)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from archdsl.cli.bench import batch_sizes, record, table
+from archdsl.cli.commands.bench import batch_sizes, record, table
 from archdsl.cli.main import main
 from archdsl.errors import ArchError
 
@@ -85,8 +85,8 @@ def test_batch_sizes() -> None:
 
 
 def _contender(name: str, engine: str, answer: float) -> Any:
-    from archdsl.emit.deploy import Form
-    from archdsl.emit.latency import Contender
+    from archdsl.export.deploy import Form
+    from archdsl.export.latency import Contender
 
     def prepared(x: np.ndarray) -> Any:
         return lambda: np.full((len(x), 2), answer, np.float32)
@@ -95,7 +95,7 @@ def _contender(name: str, engine: str, answer: float) -> Any:
 
 
 def test_engines_that_disagree_are_not_timed() -> None:
-    from archdsl.emit.latency import measure
+    from archdsl.export.latency import measure
 
     with pytest.raises(ArchError, match="at batch 4 onnxruntime does not answer as torch"):
         measure([_contender("a", "torch", 1.0), _contender("a", "onnxruntime", 2.0)], [4], 3, 1)
@@ -104,7 +104,7 @@ def test_engines_that_disagree_are_not_timed() -> None:
 
 
 def test_a_table_has_the_median_and_the_middle_half() -> None:
-    from archdsl.emit.latency import Timing, machine
+    from archdsl.export.latency import Timing, machine
 
     one = Timing("net", "torch", 8, (0.001, 0.002, 0.004, 0.003, 0.1), 2)
     assert (one.median, one.quartiles, one.rate) == (0.003, (0.002, 0.004), pytest.approx(8 / 0.003))

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from archdsl.data import Arrays, grid, load
 from archdsl.registry import defaults, entries
-from archdsl.train.datasets import Arrays, grid, load
 from archdsl.words.data.changes import Flip
 from archdsl.words.data.sets import fashion_mini
 from tests.cli.conftest import Run
@@ -139,7 +139,7 @@ def test_the_rows_below_are_the_steps_of_a_run(monkeypatch: pytest.MonkeyPatch) 
         assert words == (Flip(1.0),)
         return images // (step + 2)
 
-    monkeypatch.setattr("archdsl.train.augment.augment", dimmed)
+    monkeypatch.setattr("archdsl.data.augment.augment", dimmed)
     images = np.full((5, 3, 64, 64), 240, np.uint8)
     shown = grid.grid(Arrays(images, np.zeros(5, np.int64)), (Flip(1.0),), 2, 0)
     assert shown.shape == (2 + 5 * 66, 2 + 2 * 66, 3)

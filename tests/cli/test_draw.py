@@ -115,7 +115,7 @@ def test_without_matplotlib(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_picture_has_a_most(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("archdsl.cli.draw.MOST", 3)
+    monkeypatch.setattr("archdsl.cli.commands.draw.MOST", 3)
     done = run("draw", NET, *GIVEN, "-o", "net.svg")
     assert done.code == 2
     assert "the picture would have 5 boxes" in done.err

@@ -155,7 +155,7 @@ def test_calls_that_are_wrong(
     monkeypatch.setenv("ARCHDSL_OFFLINE", "1")
     monkeypatch.setenv("XDG_DATA_HOME", str(Path.cwd()))
     monkeypatch.delenv("ARCHDSL_DATA", raising=False)
-    monkeypatch.setattr("archdsl.train.datasets.roots.SYSTEM", Path("no-system"))
+    monkeypatch.setattr("archdsl.data.roots.SYSTEM", Path("no-system"))
     done = run("eval", str(runs["drop"]), *args)
     assert (done.code, done.out) == (code, "")
     assert message in done.err

@@ -145,8 +145,8 @@ def test_on_a_terminal_only_our_own_colours_are_left(monkeypatch: pytest.MonkeyP
 
 def test_a_study_and_a_run_as_they_are_watched(monkeypatch: pytest.MonkeyPatch) -> None:
     from archdsl.cli.output import live, say
-    from archdsl.cli.progress import Talk
-    from archdsl.train.events import EpochDone, Started, Warned
+    from archdsl.cli.views.train_progress import Talk
+    from archdsl.runs.events import EpochDone, Started, Warned
 
     class Terminal(io.StringIO):
         encoding = "utf-8"

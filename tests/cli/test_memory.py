@@ -36,17 +36,17 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         (["train", NET, "--precision", "plain"], "archdsl.train.fit.gather"),
         (["train", NET, "--precision", "plain"], "archdsl.emit.build.build"),
-        (["eval", "RUN"], "archdsl.train.evaluate.judge.predict"),
-        (["eval", "RUN"], "archdsl.train.evaluate.load.viewed"),
-        (["predict", "RUN", "x.png"], "archdsl.train.evaluate.judge.predict"),
-        (["bench", NET, "--rounds", "1"], "archdsl.emit.latency._clock"),
-        (["bench", NET, "--rounds", "1"], "archdsl.emit.latency.eager"),
+        (["eval", "RUN"], "archdsl.evaluate.judge.predict"),
+        (["eval", "RUN"], "archdsl.evaluate.load.viewed"),
+        (["predict", "RUN", "x.png"], "archdsl.evaluate.judge.predict"),
+        (["bench", NET, "--rounds", "1"], "archdsl.export.latency._clock"),
+        (["bench", NET, "--rounds", "1"], "archdsl.export.latency.eager"),
         (["export", NET, "x.onnx"], "torch.onnx.export"),
         (["export", NET, "x.pt2"], "torch.export.export"),
-        (["export", "RUN", "x.onnx"], "archdsl.emit.onnx.gate.onnxruntime.InferenceSession"),
-        (["transfer", "RUN", NET], "archdsl.train.transfer.begin.carry"),
-        (["import", "torchvision:squeezenet1_0", "--trace"], "archdsl.lift.gate.build_alike"),
-        (["import", "torchvision:squeezenet1_0", "--trace"], "archdsl.lift.trace._fill"),
+        (["export", "RUN", "x.onnx"], "archdsl.export.onnx.gate.onnxruntime.InferenceSession"),
+        (["transfer", "RUN", NET], "archdsl.transfer.begin.carry"),
+        (["import", "torchvision:squeezenet1_0", "--trace"], "archdsl.importer.gate.build_alike"),
+        (["import", "torchvision:squeezenet1_0", "--trace"], "archdsl.importer.trace._fill"),
         (["draw", NET, "--profile", "x.svg"], "archdsl.report.profile.profile"),
     ],
 )  # fmt: skip
@@ -80,9 +80,9 @@ def test_what_the_libraries_say(error: Exception, means: bool) -> None:
 
 
 def test_in_the_process_that_imports_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from archdsl.lift import worker
+    from archdsl.importer import worker
 
-    monkeypatch.setattr("archdsl.lift.importing.imported", no_memory)
+    monkeypatch.setattr("archdsl.importer.importing.imported", no_memory)
     answer = worker._answer({"shape": None, "name": "N", "path": "n.py", "unused": False})
     assert answer["exit_code"] == EnvError.exit_code
     assert "not enough memory" in answer["error"]

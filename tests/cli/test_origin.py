@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from archdsl.train.datasets.fingerprint import fingerprint
+from archdsl.data.fingerprint import fingerprint
 from archdsl.words.data.folders import Folder
 
 from .conftest import Run

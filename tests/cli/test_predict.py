@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from archdsl.cli.main import main
-from archdsl.train.datasets.pictures import square
-from archdsl.train.evaluate.images import fitted
+from archdsl.data.pictures import square
+from archdsl.evaluate.images import fitted
 from archdsl.words.data.names import FASHION
 from tests.cli.conftest import Run
 
@@ -37,7 +37,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture
 def pixels() -> np.ndarray:
     """The first images of the test part."""
-    from archdsl.train.datasets import load
+    from archdsl.data import load
     from archdsl.words.data.sets import fashion_mini
 
     return load(fashion_mini()).test.images[:40].copy()
@@ -62,7 +62,7 @@ def test_files_get_what_the_test_part_gets(run: Run, trained: Path, pixels: np.n
 
     import torch
 
-    from archdsl.cli.trained import opened
+    from archdsl.cli.support.open_run import opened
 
     net = opened(trained).net
     with torch.no_grad():

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from archdsl.cli.progress import Talk, line
-from archdsl.train.events import Diverged, EpochDone, Event, Finished, Oom, Progress, Resumed, Started, TimedOut, Warned
+from archdsl.cli.views.train_progress import Talk, line
+from archdsl.runs.events import Diverged, EpochDone, Event, Finished, Oom, Progress, Resumed, Started, TimedOut, Warned
 
 STARTED = Started("cpu", "here", 100, 10, 20, 1234, 12, 240, ("device: cpu",))
 
@@ -35,7 +35,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
     for name, value in (("TERM", "xterm-256color"), ("COLUMNS", "100"), ("LINES", "30"), ("TTY_COMPATIBLE", "1")):
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("NO_COLOR", raising=False)
-    monkeypatch.setattr("archdsl.cli.live.REDRAWN", 0.0)
+    monkeypatch.setattr("archdsl.cli.views.live_chart.REDRAWN", 0.0)
     return Terminal()
 
 
@@ -127,17 +127,17 @@ def test_a_run_that_goes_on_starts_where_it_stopped(terminal: Terminal) -> None:
 
 
 def test_elsewhere_nothing_is_sampled_or_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "archdsl.cli.live", raising=False)
+    monkeypatch.delitem(sys.modules, "archdsl.cli.views.live_chart", raising=False)
     for stream, quiet in ((io.StringIO(), False), (Terminal(), True), (None, False)):
         with Talk(stream, quiet) as talk:
             assert talk.every is None
-    assert "archdsl.cli.live" not in sys.modules
+    assert "archdsl.cli.views.live_chart" not in sys.modules
 
 
 def test_charts_are_drawn_at_a_low_rate(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("archdsl.cli.live.REDRAWN", 3600.0)
+    monkeypatch.setattr("archdsl.cli.views.live_chart.REDRAWN", 3600.0)
     drawn = []
-    from archdsl.cli.live import Bar
+    from archdsl.cli.views.live_chart import Bar
 
     real = Bar._charts
     monkeypatch.setattr(Bar, "_charts", lambda self, width: drawn.append(width) or real(self, width))
@@ -146,7 +146,7 @@ def test_charts_are_drawn_at_a_low_rate(terminal: Terminal, monkeypatch: pytest.
 
 
 def test_a_long_run_keeps_its_curve_short() -> None:
-    from archdsl.cli.live import MOST, History
+    from archdsl.cli.views.live_chart import MOST, History
 
     history = History()
     for step in range(10 * MOST):

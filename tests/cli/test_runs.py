@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from archdsl.cli.where import ordered, parse_where
+from archdsl.cli.support.filters import ordered, parse_where
 from archdsl.errors import ArchError
-from archdsl.train.store.claim import claim
+from archdsl.runs.store.claim import claim
 from tests.cli.conftest import Run
 from tests.cli.folders import finished, made
 from tests.conftest import REPO
@@ -234,7 +234,7 @@ def test_a_terminal_is_asked(out: Path, answer: bytes, gone: bool) -> None:
 def test_a_run_that_was_trained(run: Run, tmp_path: Path) -> None:
     import torch
 
-    from archdsl.train.experiment import TrainSettings
+    from archdsl.settings.experiment import TrainSettings
     from archdsl.train.fit import fit
     from tests.train.nets import experiment, small_net
 

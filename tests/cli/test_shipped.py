@@ -9,8 +9,8 @@ import pytest
 
 from archdsl import files
 from archdsl.api import load
+from archdsl.cli.commands.specs import shipped
 from archdsl.cli.main import main
-from archdsl.cli.specs import shipped
 from archdsl.errors import ArchError
 from archdsl.study.arms import arms_of
 from archdsl.study.file import read_study

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from archdsl.cli.words import summary
+from archdsl.cli.commands.words import summary
 from archdsl.registry import entries
 from tests.cli.conftest import Run
 
@@ -64,7 +64,7 @@ def test_a_word_of_several_name_spaces_has_all_its_pages(run: Run) -> None:
 
 
 def test_the_forms_of_the_language_have_pages() -> None:
-    from archdsl.cli.words import describe
+    from archdsl.cli.commands.words import describe
     from archdsl.expand.env import STATEMENTS
     from archdsl.expand.forms import FORMS
     from archdsl.expand.values import CALLABLE

@@ -81,8 +81,8 @@ def made() -> Callable[..., tuple[Spec, nn.Module]]:
 def exported(tmp_path_factory: pytest.TempPathFactory, one_registry: None) -> SimpleNamespace:
     """The net of SPEC in training mode, exported once; ``state`` is a copy of its state from before."""
     pytest.importorskip("onnx")
-    from archdsl.emit.deploy import Form
-    from archdsl.emit.onnx import export
+    from archdsl.export.deploy import Form
+    from archdsl.export.onnx import export
 
     spec = load(SPEC, input=(3, 16, 16), classes=10)
     with torch.random.fork_rng(devices=()):

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from archdsl.emit.agree import agreement, compare
-from archdsl.emit.deploy import Form
 from archdsl.errors import ArchError
+from archdsl.export.agree import agreement, compare
+from archdsl.export.deploy import Form
 
 FORM = Form((6,), 4, mc=True)
 

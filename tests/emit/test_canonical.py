@@ -10,7 +10,7 @@ import pytest
 
 import archdsl
 from archdsl.api import load
-from archdsl.cli.show import _graph
+from archdsl.cli.commands.show import _graph
 from archdsl.errors import Source
 from archdsl.files import specs
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import torch
 
-from archdsl.emit.deploy import Form, deployed
+from archdsl.data.normalise import normalise
 from archdsl.errors import ArchError
-from archdsl.train.device import normalise
+from archdsl.export.deploy import Form, deployed
 
 SHAPE = (3, 8, 6)
 MEAN, STD = (0.1, 0.5, 0.9), (0.2, 0.3, 0.0)  # the last channel is constant

@@ -16,10 +16,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from archdsl.api import load
-from archdsl.cli.deploying import metadata
 from archdsl.cli.main import main
+from archdsl.cli.support.export_files import metadata
 from archdsl.emit.build import build
-from archdsl.train.runs import FORMAT
+from archdsl.runs.run import FORMAT
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -204,7 +204,7 @@ def test_a_run_as_an_exported_program(run_folder: Path, capfd: pytest.CaptureFix
 
 def test_a_checkpoint_with_products_is_exported_with_plain_weights(run_folder: Path) -> None:
     """A run with spred that was stopped has products in its checkpoint; in the file are the weights that they make."""
-    from archdsl.train.store.checkpoint import Checkpoints
+    from archdsl.runs.store.checkpoint import Checkpoints
 
     weights = run_folder / "model.safetensors"
     state = load_file(weights)

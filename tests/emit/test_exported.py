@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import torch
 
-from archdsl.emit import exported
-from archdsl.emit.deploy import Form
 from archdsl.errors import ArchError, EnvError
+from archdsl.export import exported
+from archdsl.export.deploy import Form
 
 TEXT = "conv(8) bn relu as a drop(0.5) conv(8) add(id | @a) gap linear(10)"
 

@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from archdsl.api import load
-from archdsl.emit.alive import enliven
 from archdsl.emit.build import build
-from archdsl.emit.fold import fold, merge
 from archdsl.emit.layers import ScaledStdConv2d, StdConv2d
+from archdsl.export.alive import enliven
+from archdsl.export.fold import fold, merge
 from archdsl.train.optim.spred import reparametrise
 
 SHAPE = (3, 12, 12)

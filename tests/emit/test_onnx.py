@@ -21,9 +21,9 @@ from archdsl.errors import ArchError, EnvError
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 
-from archdsl.emit.agree import compare  # noqa: E402 - behind the check for onnx
-from archdsl.emit.deploy import Form  # noqa: E402
-from archdsl.emit.onnx import OPSET, Report, convert, export, gate  # noqa: E402
+from archdsl.export.agree import compare  # noqa: E402 - behind the check for onnx
+from archdsl.export.deploy import Form  # noqa: E402
+from archdsl.export.onnx import OPSET, Report, convert, export, gate  # noqa: E402
 
 SHAPE = (3, 16, 16)
 FORM = Form(SHAPE, 10)

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 import torch
 
-from archdsl.train.device import normalise
-from archdsl.train.evaluate import alive, predict
+from archdsl.data.normalise import normalise
+from archdsl.evaluate import alive, predict
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 
-from archdsl.emit.deploy import Form  # noqa: E402 - behind the check for onnx
-from archdsl.emit.onnx import export, gate  # noqa: E402
+from archdsl.export.deploy import Form  # noqa: E402 - behind the check for onnx
+from archdsl.export.onnx import export, gate  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("one_registry")
 
@@ -95,7 +95,7 @@ def test_batch_norm_is_kept_where_asked_for(made: Any, tmp_path: Path) -> None:
 
 def test_weights_in_a_second_file_where_asked_for(made: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec, model = made("conv(32) relu gap linear(10)")
-    monkeypatch.setattr("archdsl.emit.onnx.exporter.LIMIT", 100)
+    monkeypatch.setattr("archdsl.export.onnx.exporter.LIMIT", 100)
     report = export(model, tmp_path / "x.onnx", Form(spec.input, 10), external=True)
     assert sorted(os.listdir(tmp_path)) == ["x.onnx", "x.onnx.data"]
     assert report.bytes == sum(p.stat().st_size for p in tmp_path.iterdir())

@@ -17,8 +17,8 @@ from archdsl.errors import ArchError
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 
-from archdsl.emit.deploy import Form, deployed  # noqa: E402 - behind the check for onnx
-from archdsl.emit.onnx import OPSET, convert, export, gate  # noqa: E402
+from archdsl.export.deploy import Form, deployed  # noqa: E402 - behind the check for onnx
+from archdsl.export.onnx import OPSET, convert, export, gate  # noqa: E402
 
 SHAPE = (3, 16, 16)
 FORM = Form(SHAPE, 10)
@@ -68,7 +68,7 @@ def test_a_net_in_training_mode_is_exported_without_its_dropout(exported: Simple
 def test_another_opset_than_the_one_asked_for(
     exported: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opset: int
 ) -> None:
-    monkeypatch.setattr("archdsl.emit.onnx.exporter.OLDEST", 13)
+    monkeypatch.setattr("archdsl.export.onnx.exporter.OLDEST", 13)
     with pytest.raises(ArchError, match=f"wrote opset 18 instead of {opset}"):
         export(exported.model, tmp_path / "x.onnx", FORM, opset=opset)
     assert not os.listdir(tmp_path)

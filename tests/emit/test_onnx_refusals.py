@@ -18,9 +18,9 @@ from archdsl.errors import ArchError, EnvError
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-from archdsl.emit.agree import compare
-from archdsl.emit.deploy import Form
-from archdsl.emit.onnx import convert, export, gate
+from archdsl.export.agree import compare
+from archdsl.export.deploy import Form
+from archdsl.export.onnx import convert, export, gate
 
 pytestmark = pytest.mark.usefixtures("one_registry")
 

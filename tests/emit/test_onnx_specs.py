@@ -15,8 +15,8 @@ from archdsl.train.init import initialise
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-from archdsl.emit.deploy import Form
-from archdsl.emit.onnx import export
+from archdsl.export.deploy import Form
+from archdsl.export.onnx import export
 
 pytestmark = pytest.mark.usefixtures("one_registry")
 

@@ -19,8 +19,8 @@ from archdsl.registry import Entry, entries
 pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 
-from archdsl.emit.deploy import Form  # noqa: E402 - behind the check for onnx
-from archdsl.emit.onnx import OPSET, export  # noqa: E402
+from archdsl.export.deploy import Form  # noqa: E402 - behind the check for onnx
+from archdsl.export.onnx import OPSET, export  # noqa: E402
 
 # Words whose first example has no ONNX form, and why; a word that gains one must leave this list.
 WITHOUT = {"ode": "dopri5 chooses its steps by the values that arrive"}

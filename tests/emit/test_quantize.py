@@ -17,8 +17,8 @@ from archdsl.errors import ArchError
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-from archdsl.emit.deploy import Form  # noqa: E402 - behind the check for onnx
-from archdsl.emit.onnx import convert, export, gate, quantize  # noqa: E402
+from archdsl.export.deploy import Form  # noqa: E402 - behind the check for onnx
+from archdsl.export.onnx import convert, export, gate, quantize  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("one_registry")
 

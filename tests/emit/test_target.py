@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from archdsl.emit.target import check_target, replacing, replacing_several
 from archdsl.errors import EnvError
+from archdsl.export.target import check_target, replacing, replacing_several
 
 
 def test_several_files_at_once(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
     resource = pytest.importorskip("resource")
     (tmp_path / "x").write_text("what was here before")
     code = (
-        "import resource, signal, sys; from pathlib import Path; from archdsl.emit.target import replacing_several\n"
+        "import resource, signal, sys; from pathlib import Path; from archdsl.export.target import replacing_several\n"
         f"resource.setrlimit(resource.RLIMIT_FSIZE, (1000, {resource.RLIM_INFINITY}))\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "with replacing_several(Path('x')) as room:\n    (room / 'x').write_bytes(bytes(5000))\n"

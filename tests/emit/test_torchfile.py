@@ -13,8 +13,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from archdsl.emit.torchfile import write
 from archdsl.errors import EnvError
+from archdsl.export.torchfile import write
 
 TEXT = "stem: conv(8) bn relu drop(0.3) add(id | conv(8)) gap linear(10)"
 ALONE = "import sys, runpy; sys.modules['archdsl'] = None; runpy.run_path('net.py', run_name='__main__')"
@@ -74,7 +74,7 @@ def test_neither_file_is_left(made: Any, tmp_path: Path, monkeypatch: pytest.Mon
         raise OSError(28, "No space left on device")
 
     spec, model = made(TEXT)
-    monkeypatch.setattr("archdsl.emit.torchfile._save", fail)
+    monkeypatch.setattr("archdsl.export.torchfile._save", fail)
     with pytest.raises(EnvError, match=r"cannot write .*No space left"):
         write(spec.trace, tmp_path / "net.py", "A net.", model)
     assert not os.listdir(tmp_path)

@@ -88,8 +88,8 @@ def warm(out: Path) -> None:
     """Train once in this process: what a training imports and unpacks is then there for every trial, which is killed while
     it trains, and not while it starts.
     """
-    from archdsl.train.datasets import idx
-    from archdsl.train.fast.native import available
+    from archdsl.accelerate.native import available
+    from archdsl.data import idx
 
     idx._unpacked = cache(idx._unpacked)
     available("bf16")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from archdsl.errors import ArchError
-from archdsl.lift.known import refuse_unknown
-from archdsl.lift.sources import named, shipped
+from archdsl.importer.known import refuse_unknown
+from archdsl.importer.sources import named, shipped
 
 KINDS = Path(__file__).parent / "nets" / "kinds.py"
 Cli = Callable[..., subprocess.CompletedProcess[str]]

@@ -10,8 +10,8 @@ import pytest
 
 from archdsl import processes
 from archdsl.errors import ArchError
-from archdsl.lift.sources import named
-from archdsl.lift.worker import in_process
+from archdsl.importer.sources import named
+from archdsl.importer.worker import in_process
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux")
 FILE = """

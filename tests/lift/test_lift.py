@@ -10,13 +10,13 @@ import torch
 from torch import nn
 
 from archdsl.errors import ArchError
-from archdsl.lift.findings import Refused, Unequal
-from archdsl.lift.gate import pass_gate
-from archdsl.lift.importing import spec_of
-from archdsl.lift.lift import lift
-from archdsl.lift.match import Mismatch, paired, read
-from archdsl.lift.trace import traced
-from archdsl.lift.write import written
+from archdsl.importer.findings import Refused, Unequal
+from archdsl.importer.gate import pass_gate
+from archdsl.importer.importing import spec_of
+from archdsl.importer.lift import lift
+from archdsl.importer.match import Mismatch, paired, read
+from archdsl.importer.trace import traced
+from archdsl.importer.write import written
 
 SHAPE = (3, 16, 16)
 TEXTS = {

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from archdsl.errors import ArchError
-from archdsl.lift.findings import Refused
-from archdsl.lift.importing import spec_of
+from archdsl.importer.findings import Refused
+from archdsl.importer.importing import spec_of
 from tests.lift.nets import attached, modes
 from tests.lift.test_lift import SHAPE, body
 

@@ -8,7 +8,7 @@ from archdsl.api import load
 from archdsl.emit.build import build
 from archdsl.emit.canonical import canonical
 from archdsl.errors import Source
-from archdsl.lift.importing import spec_of
+from archdsl.importer.importing import spec_of
 from tests.conftest import REPO
 
 FAST = ("alexnet", "lenet5", "mlp", "vgg", "squeezenet")

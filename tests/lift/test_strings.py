@@ -9,11 +9,11 @@ import pytest
 
 from archdsl.emit.vision import import_torchvision
 from archdsl.errors import SpecError
-from archdsl.lift.gate import pass_gate
-from archdsl.lift.lift import lift
-from archdsl.lift.match import read
-from archdsl.lift.strings import spec_of_strings
-from archdsl.lift.trace import traced
+from archdsl.importer.gate import pass_gate
+from archdsl.importer.lift import lift
+from archdsl.importer.match import read
+from archdsl.importer.strings import spec_of_strings
+from archdsl.importer.trace import traced
 
 SHAPE = (3, 64, 64)
 NETS = {

@@ -12,14 +12,14 @@ import pytest
 
 from archdsl.api import load
 from archdsl.errors import Source
-from archdsl.lift.findings import Refused
-from archdsl.lift.gate import Report
-from archdsl.lift.importing import head, imported
-from archdsl.lift.lift import lift
-from archdsl.lift.models import model, torchvision_names
-from archdsl.lift.sources import Named
-from archdsl.lift.trace import traced
-from archdsl.lift.write import written
+from archdsl.importer.findings import Refused
+from archdsl.importer.gate import Report
+from archdsl.importer.importing import head, imported
+from archdsl.importer.lift import lift
+from archdsl.importer.models import model, torchvision_names
+from archdsl.importer.sources import Named
+from archdsl.importer.trace import traced
+from archdsl.importer.write import written
 from archdsl.syntax.format import format
 from tests.conftest import REPO
 

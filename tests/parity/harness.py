@@ -26,7 +26,7 @@ from archdsl.errors import Source
 from archdsl.expand import Settled, expand, settle
 from archdsl.ir.cost import cost
 from archdsl.syntax.parse import parse
-from archdsl.train.transfer.peers import arranged
+from archdsl.transfer.peers import arranged
 
 SPECS = Path(__file__).resolve().parents[2] / "specs" / "imagenet"
 LINE = re.compile(r"^# parity: (torchvision|timm)\.(\w+)$", re.MULTILINE)

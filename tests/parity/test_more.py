@@ -1,6 +1,6 @@
 """ConvNeXt, ViT, NASNet-A and BiT against torchvision and timm.
 
-Where a peer registers its weights in another order than they act, a rule of archdsl/train/transfer/peers.py moves some.
+Where a peer registers its weights in another order than they act, a rule of archdsl/transfer/peers.py moves some.
 """
 
 from __future__ import annotations

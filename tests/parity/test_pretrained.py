@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from archdsl.emit.build import build
 from archdsl.train.init import initialise
-from archdsl.train.transfer.begin import transferred
-from archdsl.train.transfer.carry import carry
-from archdsl.train.transfer.peers import AUXILIARY, REMARKS, arranged
-from archdsl.train.transfer.read import Weights, read_weights
+from archdsl.transfer.begin import transferred
+from archdsl.transfer.carry import carry
+from archdsl.transfer.peers import AUXILIARY, REMARKS, arranged
+from archdsl.transfer.read import Weights, read_weights
 from tests.parity.harness import SPECS, calibrate, peer_name, randomise, settled, specs
 
 EVERY = [*specs("torchvision"), *specs("timm")]

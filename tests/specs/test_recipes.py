@@ -8,7 +8,7 @@ import re
 import pytest
 
 from archdsl.api import experiment_of, load
-from archdsl.train.demands import augment_findings, refuse
+from archdsl.settings.checks import augment_findings, refuse
 from tests.conftest import REPO
 from tests.words.test_conformance import losses, one_thread  # noqa: F401 - a fixture
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from archdsl.cli.beforehand import NEEDED, Beforehand
+from archdsl.cli.support.preload import NEEDED, Beforehand
 from archdsl.study.execute.order import News, Outcome
 
 PROGRAM = f"""
 import sys
-from archdsl.cli.beforehand import load_all
+from archdsl.cli.support.preload import load_all
 load_all()
 print([name for name in {NEEDED!r} if name not in sys.modules])
 """

@@ -196,7 +196,7 @@ def test_links_that_lead_in_a_circle(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 def test_a_space_is_listed_up_to_the_bound(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(Limits, "LISTED", 8)
-    monkeypatch.setattr("archdsl.cli.space.LONG", 7)
+    monkeypatch.setattr("archdsl.cli.views.space.LONG", 7)
     assert main(["params", "conv({1..8})"]) == 0
     said = capsys.readouterr()
     assert said.out.count("\n") >= 9

@@ -12,6 +12,7 @@ import pytest
 
 from archdsl.cli.main import main
 from archdsl.errors import ArchError
+from archdsl.runs.conditions import CONDITIONS, PRECISIONS, Asked, conditions_of, differing, known_precision, usual
 from archdsl.study.arms import arms_of
 from archdsl.study.conduct import Conduct
 from archdsl.study.execute import cell
@@ -19,15 +20,6 @@ from archdsl.study.execute.order import Terms
 from archdsl.study.file import StudyFile, study_of
 from archdsl.study.plan import Found, cells, foreign
 from archdsl.study.select import Choice, folder_of, select
-from archdsl.train.conditions import (
-    CONDITIONS,
-    PRECISIONS,
-    Asked,
-    conditions_of,
-    differing,
-    known_precision,
-    usual,
-)
 from tests.conftest import Cli
 
 from .conftest import TINY

@@ -14,12 +14,12 @@ from archdsl.study.arms import arms_of
 from archdsl.study.file import study_of
 from archdsl.study.plan import seeded
 from archdsl.train import loop
+from archdsl.train.distributed import World
 from archdsl.train.fit import Wish
 from archdsl.train.init import initialise
 from archdsl.train.job import Job
 from archdsl.train.loop import Training
-from archdsl.train.setup import Setup, gather
-from archdsl.train.world import World
+from archdsl.train.prepare import Setup, gather
 
 STUDY = """\
 base: |

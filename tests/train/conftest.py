@@ -22,13 +22,13 @@ def lonely(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg-cache"))
     monkeypatch.setenv("ARCHDSL_OFFLINE", "1")
     monkeypatch.delenv("ARCHDSL_DATA", raising=False)
-    monkeypatch.setattr("archdsl.train.datasets.roots.SYSTEM", tmp_path / "no-system")
+    monkeypatch.setattr("archdsl.data.roots.SYSTEM", tmp_path / "no-system")
 
 
 def any_count(monkeypatch: pytest.MonkeyPatch) -> None:
     """Published sets may have any number of images: those of a test have a few."""
-    for name in ("load", "parquet"):  # imported by name: `archdsl.train.datasets.load` is the function too
-        module = importlib.import_module(f"archdsl.train.datasets.{name}")
+    for name in ("load", "parquet"):  # imported by name: `archdsl.data.load` is the function too
+        module = importlib.import_module(f"archdsl.data.{name}")
         monkeypatch.setattr(module, "check_count", lambda *_: None)
 
 

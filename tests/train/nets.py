@@ -4,10 +4,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from archdsl.train.datasets import Arrays
-from archdsl.train.device import normalise
-from archdsl.train.experiment import DataSettings, Experiment, TrainSettings
-from archdsl.train.feed import resident
+from archdsl.data import Arrays
+from archdsl.data.batches import resident
+from archdsl.data.normalise import normalise
+from archdsl.settings.experiment import DataSettings, Experiment, TrainSettings
 from archdsl.train.init import initialise
 from archdsl.train.job import Job
 from archdsl.words.data.sets import fashion_mini

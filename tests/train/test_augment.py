@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import torch
 
+from archdsl.data import Arrays
+from archdsl.data.augment import AugmentLayer, augment, colour, crop, flip, mix
+from archdsl.data.augment.draws import Chances
+from archdsl.data.augment.geometry import affine
+from archdsl.data.augment.mixing import boxed
+from archdsl.data.corrupt import corrupt
 from archdsl.emit.vision import import_torchvision
 from archdsl.errors import ArchError
 from archdsl.registry import entries
-from archdsl.train.augment import AugmentLayer, augment, colour, crop, flip, mix
-from archdsl.train.augment.geometry import affine
-from archdsl.train.augment.mixing import boxed
-from archdsl.train.chance import Chances
-from archdsl.train.datasets import Arrays
-from archdsl.train.datasets.corrupt import corrupt
-from archdsl.train.demands import augment_findings, refuse
+from archdsl.settings.checks import augment_findings, refuse
 from archdsl.words.data import augmentations, changes, colours, mixtures
 
 CPU = torch.device("cpu")

@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 import torch
 
+from archdsl.data.augment import augment, colour
+from archdsl.data.augment.draws import Chances
+from archdsl.data.augment.geometry import boxes, resized, windows
 from archdsl.emit.vision import import_torchvision
 from archdsl.errors import ArchError
-from archdsl.train.augment import augment, colour
-from archdsl.train.augment.geometry import boxes, resized, windows
-from archdsl.train.chance import Chances
-from archdsl.train.demands import augment_findings, refuse
+from archdsl.settings.checks import augment_findings, refuse
 from archdsl.words.data import augmentations, changes, colours
 from tests.train.test_augment import IMAGES, same
 

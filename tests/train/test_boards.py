@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import pytest
 
 from archdsl.errors import EnvError
-from archdsl.train.events import EpochDone, Finished, Progress, Resumed, Started
+from archdsl.runs.events import EpochDone, Finished, Progress, Resumed, Started
 
 DONE = EpochDone(1, 4, 0.5, 0.9, None, None, 0.1, 1.0, 100.0)
 AGAIN = EpochDone(2, 8, 0.25, 0.95, 0.3, 0.9, 0.05, 1.0, 100.0)
@@ -41,7 +41,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> type[Writer]:
 
 
 def test_an_epoch_is_scalars_over_steps(fake: type[Writer], tmp_path: Path) -> None:
-    from archdsl.train.boards import Board
+    from archdsl.runs.tensorboard import Board
 
     board = Board(tmp_path / "new" / "folder")
     for event in (Started("cpu", "here", 1, 0, 1, 1, 2, 8), Progress(1, 2, 0.7, 0.5, 10.0)):
@@ -60,7 +60,7 @@ def test_an_epoch_is_scalars_over_steps(fake: type[Writer], tmp_path: Path) -> N
 
 
 def test_a_resumed_run_replaces_what_it_does_again(fake: type[Writer], tmp_path: Path) -> None:
-    from archdsl.train.boards import Board
+    from archdsl.runs.tensorboard import Board
 
     board = Board(tmp_path)
     board(Resumed(2, 4))
@@ -69,7 +69,7 @@ def test_a_resumed_run_replaces_what_it_does_again(fake: type[Writer], tmp_path:
 
 
 def test_what_cannot_be(fake: type[Writer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from archdsl.train.boards import Board
+    from archdsl.runs.tensorboard import Board
 
     (tmp_path / "file").write_text("")
     with pytest.raises(EnvError, match="cannot write"):
@@ -85,7 +85,7 @@ def test_the_file_can_be_read_back(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    from archdsl.train.boards import Board
+    from archdsl.runs.tensorboard import Board
 
     for events in ((DONE, AGAIN), (Resumed(2, 4), AGAIN, END)):
         board = Board(tmp_path)

@@ -14,8 +14,8 @@ import pytest
 import torch
 
 from archdsl.errors import EnvError, StoreError
-from archdsl.train.store import checkpoint as store
-from archdsl.train.store.checkpoint import Checkpoints, data_of, load_checkpoint, save_checkpoint, sidecar_of
+from archdsl.runs.store import checkpoint as store
+from archdsl.runs.store.checkpoint import Checkpoints, data_of, load_checkpoint, save_checkpoint, sidecar_of
 
 
 def state(step: int, size: int = 2000) -> dict[str, torch.Tensor]:

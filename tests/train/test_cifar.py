@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from archdsl.data import load
 from archdsl.errors import EnvError
-from archdsl.train.datasets import load
 from archdsl.words.data.sets import cifar10, cifar100
 
 from .conftest import old_pickle, write_cifar10

@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from archdsl.errors import EnvError
-from archdsl.train.store.claim import CLAIM, LostClaim, claim, started
+from archdsl.runs.store.claim import CLAIM, LostClaim, claim, started
 
 OWNER = """
 import sys, time
 from pathlib import Path
-from archdsl.train.store.claim import LostClaim, claim
+from archdsl.runs.store.claim import LostClaim, claim
 from archdsl.errors import EnvError
 print("ready", flush=True); sys.stdin.readline()
 try:

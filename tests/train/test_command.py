@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from archdsl.cli.main import main
-from archdsl.cli.progress import Talk, line
+from archdsl.cli.views.train_progress import Talk, line
 from archdsl.errors import ArchError
 from archdsl.expand.overrides import data_text
-from archdsl.train.events import Diverged, EpochDone, Progress, Started
+from archdsl.runs.events import Diverged, EpochDone, Progress, Started
 
 SPEC = "net conv(8, s=2) bn relu gap linear(10)\ndata fashion-mini subset(300) valid(20%)\ntrain adam(0.01) epochs(9)\n"
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from archdsl.api import experiment_of, load
+from archdsl.data.batches import resident
+from archdsl.data.normalise import normalise
 from archdsl.emit.build import build
-from archdsl.train.device import normalise
-from archdsl.train.events import EpochDone, Finished, Stopped, Warned
-from archdsl.train.feed import resident
+from archdsl.runs.events import EpochDone, Finished, Stopped, Warned
 from archdsl.train.fit import fit
 from archdsl.train.job import Job, steps_left
 from archdsl.train.loop import Training
@@ -113,7 +113,7 @@ def test_a_net_that_asks_the_gpu_runs_eagerly(tmp_path: object) -> None:
     spec = load(
         "net conv(8) relu ode(conv(8) tanh) gap linear(classes)\ndata fashion-mini subset(600)\ntrain sgd(0.05) epochs(2)\n"
     )
-    from archdsl.train.plan import Plan
+    from archdsl.accelerate.plan import Plan
 
     run = fit(
         build(spec.trace), experiment_of(spec), out=tmp_path, device="cuda", plan=Plan(graph=True), listen=heard.append

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from archdsl.data import load
+from archdsl.data.decode import Undecodable, listening, said, upright
+from archdsl.data.pictures import exact, square, squared
 from archdsl.errors import EnvError
 from archdsl.limits import Limits
-from archdsl.train.datasets import load
-from archdsl.train.datasets.decode import Undecodable, listening, said, upright
-from archdsl.train.datasets.pictures import exact, square, squared
 from archdsl.words.data.folders import Folder
 
 from .conftest import png, write_folder

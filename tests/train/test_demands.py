@@ -9,17 +9,17 @@ import pytest
 import torch
 from torch import nn
 
+from archdsl.accelerate.plan import PLAIN
 from archdsl.api import Spec, experiment_of, load, setting_findings
 from archdsl.cli.main import main
+from archdsl.data.batches import batches, steps_per_epoch
 from archdsl.emit.build import build
 from archdsl.errors import ArchError, SpecError
-from archdsl.train.demands import Steps, setting_diagnostics
-from archdsl.train.feed import batches, steps_per_epoch
+from archdsl.settings.checks import Steps, setting_diagnostics
+from archdsl.settings.network_checks import hidden, parameters, smallest_batch
 from archdsl.train.fit import fit
-from archdsl.train.fitness import hidden, parameters, smallest_batch
 from archdsl.train.job import Job, steps_left
 from archdsl.train.optim import parts, reparametrise
-from archdsl.train.plan import PLAIN
 
 NET = "net stem: conv(4, s=4) relu gap linear(10)"
 BN = "net conv(4, s=4) gap bn linear(10)"
@@ -182,7 +182,7 @@ def test_the_steps_are_those_of_the_loop(subset: int, batch: int, accumulate: in
 
     job = object.__new__(Few)
     object.__setattr__(job, "settings", settings)
-    from archdsl.train.world import World
+    from archdsl.train.distributed import World
 
     object.__setattr__(job, "world", World())
     assert steps.of(settings) == job.steps

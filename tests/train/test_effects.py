@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from archdsl.accelerate.plan import PLAIN
 from archdsl.api import experiment_of, load, setting_findings
 from archdsl.emit.build import build
 from archdsl.registry import entries
 from archdsl.train.fit import fit
-from archdsl.train.plan import PLAIN
 
 from .test_demands import DATA, NET, TRAIN, texts
 

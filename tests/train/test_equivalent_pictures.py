@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from archdsl.data import Arrays, Streamed, load
+from archdsl.data.decode import UPRIGHT, listening, upright
 from archdsl.errors import EnvError
-from archdsl.train.datasets import Arrays, Streamed, load
-from archdsl.train.datasets.decode import UPRIGHT, listening, upright
-from archdsl.train.evaluate.images import decoded
+from archdsl.evaluate.images import decoded
 from archdsl.words.data.folders import Folder
 from archdsl.words.data.sets import cifar10
 

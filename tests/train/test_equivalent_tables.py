@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from archdsl.data import table
 from archdsl.errors import EnvError
-from archdsl.train.datasets import table
 from archdsl.words.data.tables import Table
 
 pa = pytest.importorskip("pyarrow")

@@ -13,8 +13,8 @@ from archdsl.errors import ArchError, SpecError
 from archdsl.expand.statements import expand
 from archdsl.registry import params
 from archdsl.registry.lookup import entries
+from archdsl.settings.experiment import MANY, Experiment, TrainSettings, fold_data, fold_train, to_json
 from archdsl.syntax.parse import parse
-from archdsl.train.experiment import MANY, Experiment, TrainSettings, fold_data, fold_train, to_json
 from archdsl.words.data.changes import Crop, Flip
 from archdsl.words.data.folders import Folder
 from archdsl.words.train.values import Adam, Cosine, Decay, Sgd
@@ -120,7 +120,7 @@ def test_every_example_folds(entry, tmp_path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_settings_need_no_torch_and_no_numpy() -> None:
     code = (
-        "import sys, archdsl.train.experiment, archdsl.train.schedule, archdsl.train.threads\n"
+        "import sys, archdsl.settings.experiment, archdsl.settings.schedule, archdsl.accelerate.threads\n"
         "print([m for m in ('torch', 'numpy', 'PIL', 'pyarrow') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -8,10 +8,10 @@ from torch import fx, nn
 from torch.nn import functional
 
 import archdsl
-from archdsl.train.fast import fast
-from archdsl.train.fast.pool import pool_first
+from archdsl.accelerate import fast
+from archdsl.accelerate.plan import PLAIN, Plan, forward_context, prepare
+from archdsl.accelerate.pool import pool_first
 from archdsl.train.init import initialise
-from archdsl.train.plan import PLAIN, Plan, forward_context, prepare
 
 FUSED = Plan("fp32", True, fused=True)
 NETS = (

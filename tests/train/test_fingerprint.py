@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
+from archdsl.data import remembered
+from archdsl.data.fingerprint import fingerprint
+from archdsl.data.roots import EMBEDDED, cache_root
 from archdsl.errors import EnvError
 from archdsl.registry import entries
-from archdsl.train.datasets import remembered
-from archdsl.train.datasets.fingerprint import fingerprint
-from archdsl.train.datasets.roots import EMBEDDED, cache_root
 from archdsl.words.data import sets
 from archdsl.words.data.folders import Folder
 from archdsl.words.data.names import IMAGENETTE

@@ -10,15 +10,16 @@ import pytest
 import torch
 from torch import nn
 
+from archdsl.atomic import plain
+from archdsl.data.normalise import measured
+from archdsl.device import choose_device
 from archdsl.errors import ArchError, EnvError, StoreError
-from archdsl.train.device import choose_device, measured
-from archdsl.train.events import EpochDone, Finished, Started
-from archdsl.train.experiment import DataSettings, Experiment, TrainSettings
+from archdsl.runs.events import EpochDone, Finished, Started
+from archdsl.runs.run import load_run
+from archdsl.runs.writer import RunFolder
+from archdsl.settings.experiment import DataSettings, Experiment, TrainSettings
 from archdsl.train.fit import fit
-from archdsl.train.runs import load_run
 from archdsl.train.signals import Interrupted
-from archdsl.train.store.files import plain
-from archdsl.train.writer import RunFolder
 from archdsl.words.data.changes import Crop, Flip
 from archdsl.words.data.folders import Folder
 from archdsl.words.data.values import Valid

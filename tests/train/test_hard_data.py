@@ -14,7 +14,7 @@ from torch import nn
 from archdsl.api import experiment_of, load
 from archdsl.emit.build import build
 from archdsl.errors import ArchError, EnvError
-from archdsl.train.events import Diverged
+from archdsl.runs.events import Diverged
 from archdsl.train.fit import fit
 from archdsl.train.loop import Training
 from tests.train.conftest import write_folder
@@ -88,8 +88,8 @@ def test_a_weight_that_is_no_number_is_divergence_at_its_step(
 
 def test_a_picture_that_breaks_between_two_epochs_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a set that is read while it trains: the run ends, and goes on once the file is whole again."""
-    monkeypatch.setattr("archdsl.train.datasets.folder.resident_limit", lambda: 1)
-    monkeypatch.setattr("archdsl.train.datasets.stream.cores", lambda: 1)
+    monkeypatch.setattr("archdsl.data.folder.resident_limit", lambda: 1)
+    monkeypatch.setattr("archdsl.data.stream.cores", lambda: 1)
     write_folder(tmp_path / "photos" / "train", each=8)
     write_folder(tmp_path / "photos" / "test", each=3)
     victim = tmp_path / "photos" / "train" / "cat" / "3.png"

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from archdsl.data import idx, load
 from archdsl.errors import EnvError
-from archdsl.train.datasets import idx, load
 from archdsl.words.data.sets import fashion_mnist, mnist
 
 from .conftest import idx_bytes, write_idx

@@ -5,8 +5,8 @@ import sys
 import torch
 from torch import nn
 
+from archdsl.seeds import stream
 from archdsl.train.init import initialise
-from archdsl.train.streams import stream
 
 
 def net(*extra: nn.Module) -> nn.Sequential:
@@ -62,7 +62,7 @@ def test_streams_differ_and_repeat_in_every_process() -> None:
     found = {stream(s, name, i) for s in range(3) for name in names for i in range(3)}
     assert len(found) == 45
     assert all(0 <= s < 2**63 for s in found)
-    code = "from archdsl.train.streams import stream; print(stream(1, 'init', (2, 3)))"
+    code = "from archdsl.seeds import stream; print(stream(1, 'init', (2, 3)))"
     for hash_seed in ("0", "1"):
         environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from archdsl.data import Arrays
+from archdsl.data.batches import Resident, resident
 from archdsl.errors import StoreError
-from archdsl.train.datasets import Arrays
-from archdsl.train.events import EpochDone, Finished
-from archdsl.train.experiment import TrainSettings
-from archdsl.train.feed import Resident, resident
+from archdsl.runs.events import EpochDone, Finished
+from archdsl.runs.run import load_run
+from archdsl.settings.experiment import TrainSettings
 from archdsl.train.loop import train
-from archdsl.train.meter import evaluate
-from archdsl.train.runs import load_run
+from archdsl.train.metrics import evaluate
 from archdsl.words.train.values import Lookahead, Patience, Sgd
 
 from .nets import CPU, job, stripes

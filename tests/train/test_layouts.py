@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from archdsl.api import load as load_spec
+from archdsl.data import load
+from archdsl.data.decode import FORMATS, formats
+from archdsl.data.folder import listed
 from archdsl.errors import ArchError, EnvError
-from archdsl.train.datasets import load
-from archdsl.train.datasets.decode import FORMATS, formats
-from archdsl.train.datasets.folder import listed
 from archdsl.words.data.folders import Folder
 from archdsl.words.data.spelling import PICTURES, like_a_part, role
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from archdsl.atomic import TEMPORARY, write_whole
 from archdsl.cli.main import main
-from archdsl.emit.target import replacing
 from archdsl.errors import EnvError
+from archdsl.export.target import replacing
+from archdsl.runs.store.checkpoint import Checkpoints
+from archdsl.runs.store.claim import CLAIM, claim
+from archdsl.runs.store.log import EVENTS, append, repair, sync
 from archdsl.study.execute.local import _log
-from archdsl.train.store.checkpoint import Checkpoints
-from archdsl.train.store.claim import CLAIM, claim
-from archdsl.train.store.files import TEMPORARY, write_whole
-from archdsl.train.store.log import EVENTS, append, repair, sync
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="links need a privilege on Windows")
 TEXT = b'{"event":"started"}\n{"torn'  # which a log would be cut off at

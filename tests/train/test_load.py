@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from archdsl.data import Arrays, DataParts, data_roots, download, load, split
+from archdsl.data.roots import EMBEDDED
 from archdsl.errors import ArchError, EnvError
-from archdsl.train.datasets import Arrays, DataParts, data_roots, download, load, split
-from archdsl.train.datasets.roots import EMBEDDED
 from archdsl.words.data.sets import cifar10, fashion_mini, mnist
 from archdsl.words.data.values import Subset, Valid
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from archdsl.errors import EnvError, StoreError
-from archdsl.train.store.log import EVENTS, append, effective, read_events, read_log, repair
+from archdsl.runs.store.log import EVENTS, append, effective, read_events, read_log, repair
 
 STARTED = {"event": "started", "steps": 30}
 

@@ -6,11 +6,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from archdsl.train.events import Diverged, EpochDone, Finished, Progress, Stopped
-from archdsl.train.experiment import TrainSettings
-from archdsl.train.feed import batches, resident, steps_per_epoch
+from archdsl.data.batches import batches, resident, steps_per_epoch
+from archdsl.runs.events import Diverged, EpochDone, Finished, Progress, Stopped
+from archdsl.seeds import stream
+from archdsl.settings.experiment import TrainSettings
 from archdsl.train.loop import train
-from archdsl.train.streams import stream
 from archdsl.words.data.changes import Crop, Flip
 from archdsl.words.train.values import Adam, Cosine, Sgd
 

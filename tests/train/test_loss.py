@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.nn import functional
 
+from archdsl.data.augment import Target
 from archdsl.emit.vision import import_torchvision
-from archdsl.train.augment import Target
 from archdsl.train.loss import loss
 from archdsl.words.train import recipe
 

@@ -6,14 +6,14 @@ import pytest
 import torch
 from torch import nn
 
-from archdsl.emit.alive import drawing
+from archdsl.data import Arrays
+from archdsl.data.normalise import normalise
 from archdsl.emit.layers import Attention
 from archdsl.emit.layers.drop import Cutout, DropBlock2d, DropPath, GaussianNoise, PhasedDropout
 from archdsl.emit.layers.nested import DropConnect
 from archdsl.errors import ArchError
-from archdsl.train.datasets import Arrays
-from archdsl.train.device import normalise
-from archdsl.train.evaluate import Part, Shift, Trained, alive, ask, judge, predict
+from archdsl.evaluate import Part, Shift, Trained, alive, ask, judge, predict
+from archdsl.export.alive import drawing
 
 from .nets import CPU, small_net, stripes
 

@@ -7,20 +7,19 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from archdsl import device as devices
+from archdsl.accelerate.plan import choose, unprobed
+from archdsl.accelerate.threads import yield_cores
+from archdsl.device import choose_device, wide
 from archdsl.errors import EnvError
-from archdsl.train import device as devices
-from archdsl.train import meter
-from archdsl.train.device import choose_device, wide
-from archdsl.train.evaluate import mc
-from archdsl.train.experiment import TrainSettings
-from archdsl.train.fast import static
+from archdsl.evaluate import mc
+from archdsl.settings.experiment import TrainSettings
+from archdsl.train import metrics, static
+from archdsl.train.checks import is_out_of_memory
 from archdsl.train.job import steps_left
 from archdsl.train.loop import Training
-from archdsl.train.misfits import is_out_of_memory
 from archdsl.train.optim import Update
 from archdsl.train.optim.make import foreach
-from archdsl.train.plan import choose, unprobed
-from archdsl.train.threads import yield_cores
 from archdsl.words.train import optimizers
 from archdsl.words.train.values import Decay
 
@@ -85,7 +84,7 @@ class Doubles(TorchDispatchMode):
 def test_nothing_in_a_run_is_of_64_bits_where_metal_has_none(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert wide(METAL) == torch.float32
     assert wide(torch.device("cpu")) == torch.float64
-    for module in (meter, mc, static):
+    for module in (metrics, mc, static):
         monkeypatch.setattr(module, "wide", lambda device: torch.float32)
     training = Training(work(name, False))
     training.net.train()

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from archdsl.errors import ArchError
-from archdsl.train.evaluate import KINDS, Prediction, Shift, Tally, parse_shifts, shifted
+from archdsl.evaluate import KINDS, Prediction, Shift, Tally, parse_shifts, shifted
 
 CPU = torch.device("cpu")
 

@@ -10,12 +10,12 @@ from torch import Tensor, fx, nn
 from torch.nn import functional
 
 import archdsl
-from archdsl.train.fast import fast
-from archdsl.train.fast.native import available, fuse_norms
-from archdsl.train.fast.native.kernels import kernels
-from archdsl.train.fast.native.norm import FusedNorm
+from archdsl.accelerate import fast
+from archdsl.accelerate.native import available, fuse_norms
+from archdsl.accelerate.native.kernels import kernels
+from archdsl.accelerate.native.norm import FusedNorm
+from archdsl.accelerate.plan import PLAIN, Plan, forward_context, prepare
 from archdsl.train.init import initialise
-from archdsl.train.plan import PLAIN, Plan, forward_context, prepare
 
 LAST = torch.channels_last
 needs = pytest.mark.skipif(not available("bf16"), reason="needs Linux and a C compiler")

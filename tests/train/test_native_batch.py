@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from archdsl.train.augment import augment
-from archdsl.train.chance import Chances
-from archdsl.train.device import normalise
-from archdsl.train.events import EpochDone
-from archdsl.train.experiment import TrainSettings
-from archdsl.train.fast.native import available
-from archdsl.train.fast.native.batch import Batches, takes
+from archdsl.accelerate.native import available
+from archdsl.accelerate.native.batch import Batches, takes
+from archdsl.data.augment import augment
+from archdsl.data.augment.draws import Chances
+from archdsl.data.normalise import normalise
+from archdsl.runs.events import EpochDone
+from archdsl.settings.experiment import TrainSettings
 from archdsl.train.loop import Training
 from archdsl.words.data.changes import Augmentation, Brightness, Crop, Flip, Mixup
 

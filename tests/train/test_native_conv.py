@@ -13,11 +13,11 @@ from torch.nn import functional
 from torch.nn.utils import prune
 
 import archdsl
-from archdsl.train.fast import fast
-from archdsl.train.fast.native import available, conv, has_parts
-from archdsl.train.fast.native.conv import FastConv, takes
-from archdsl.train.fast.native.kernels import CONVOLUTIONS, FLAGS, compile_into, kernels, load
-from archdsl.train.plan import Plan
+from archdsl.accelerate import fast
+from archdsl.accelerate.native import available, conv, has_parts
+from archdsl.accelerate.native.conv import FastConv, takes
+from archdsl.accelerate.native.kernels import CONVOLUTIONS, FLAGS, compile_into, kernels, load
+from archdsl.accelerate.plan import Plan
 
 LAST = torch.channels_last
 needs = pytest.mark.skipif(not available("bf16"), reason="needs Linux and a C compiler")

@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from archdsl.train.fast.native import available
-from archdsl.train.fast.native import kernels as native_kernels
-from archdsl.train.fast.native.kernels import FLAGS, _signature, kernels
+from archdsl.accelerate.native import available
+from archdsl.accelerate.native import kernels as native_kernels
+from archdsl.accelerate.native.kernels import FLAGS, _signature, kernels
 
 fcntl = pytest.importorskip("fcntl", reason="needs a system with file locks")
 needs = pytest.mark.skipif(not available("bf16"), reason="needs Linux and a C compiler")
 PROGRAM = """
 import torch
-from archdsl.train.fast.native.kernels import available
+from archdsl.accelerate.native.kernels import available
 print(available("bf16"))
 """
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from archdsl.train import notices
-from archdsl.train.fast.native import available, compiling
-from archdsl.train.fast.native import kernels as native
-from archdsl.train.fast.native.kernels import kernels
-from archdsl.train.trust import distrust, make_private
+from archdsl import notices
+from archdsl.accelerate.native import available, compiling
+from archdsl.accelerate.native import kernels as native
+from archdsl.accelerate.native.kernels import kernels
+from archdsl.trust import distrust, make_private
 
 pytest.importorskip("fcntl", reason="needs a system with file locks")
 needs = pytest.mark.skipif(not available("bf16"), reason="needs Linux and a C compiler")
@@ -254,9 +254,9 @@ def test_neither_decoded_data_nor_plans_come_from_a_folder_that_others_write(
 ) -> None:
     import numpy as np
 
-    from archdsl.train.datasets import cache as decoded_cache
-    from archdsl.train.datasets.arrays import Arrays
-    from archdsl.train.fast.remember import recall, remember
+    from archdsl.accelerate.remember import recall, remember
+    from archdsl.data import cache as decoded_cache
+    from archdsl.data.arrays import Arrays
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     file = tmp_path / "source"

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from archdsl import notices
+from archdsl.accelerate.compiled import INDUCTOR, own_cache
 from archdsl.cli.main import main
+from archdsl.data import roots
 from archdsl.errors import EnvError
-from archdsl.train import notices
-from archdsl.train.datasets import roots
-from archdsl.train.fast.compiled import INDUCTOR, own_cache
-from archdsl.train.transfer import zoo
+from archdsl.transfer import zoo
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no such users")
 

@@ -12,12 +12,12 @@ import pytest
 from archdsl.api import experiment_of, load
 from archdsl.emit.build import build
 from archdsl.errors import ArchError, EnvError
+from archdsl.runs.events import EpochDone, Resumed, Warned
+from archdsl.runs.identify import identified, with_data
+from archdsl.runs.run import Run, experiment_key, find_run, identity, load_run
 from archdsl.study.execute.cell import train_cell
 from archdsl.study.execute.order import Order, Terms
-from archdsl.train.events import EpochDone, Resumed, Warned
 from archdsl.train.fit import fit
-from archdsl.train.identify import identified, with_data
-from archdsl.train.runs import Run, experiment_key, find_run, identity, load_run
 from archdsl.train.signals import Interrupted
 
 from .conftest import png, write_folder
@@ -145,17 +145,17 @@ def test_a_run_of_before_fingerprints_is_neither_reused_nor_resumed(tmp_path: Pa
 
 
 def test_data_that_changes_while_it_is_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from archdsl.train import setup
+    from archdsl.train import prepare
 
     write_rows(tmp_path / "d.csv")
-    kept = setup._splits
+    kept = prepare._splits
 
     def late(*args: Any) -> Any:
         found = kept(*args)
         write_rows(tmp_path / "d.csv", first="1.25")
         return found
 
-    monkeypatch.setattr(setup, "_splits", late)
+    monkeypatch.setattr(prepare, "_splits", late)
     with pytest.raises(EnvError, match="has changed: its fingerprint is"):
         train(ROWS.format(tmp_path / "d.csv"), tmp_path / "runs")
 

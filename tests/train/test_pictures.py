@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from archdsl.data import cache, load, pictures, roots
+from archdsl.data.folder import listed
 from archdsl.errors import EnvError
-from archdsl.train.datasets import cache, load, pictures, roots
-from archdsl.train.datasets.folder import listed
 from archdsl.words.data.folders import Folder
 from archdsl.words.data.sets import cifar10, cifar100
 

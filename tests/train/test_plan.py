@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 import archdsl
-from archdsl.train import plan as plans
-from archdsl.train.fast.remember import recall, remember, signature
-from archdsl.train.plan import Plan, choose, forward_context, prepare
+from archdsl.accelerate import plan as plans
+from archdsl.accelerate.plan import Plan, choose, forward_context, prepare
+from archdsl.accelerate.remember import recall, remember, signature
 
 CPU = torch.device("cpu")
 BATCH = (4, 3, 8, 8)

@@ -7,11 +7,11 @@ from collections import Counter
 import pytest
 import torch
 
+from archdsl.data.augment import rand
+from archdsl.data.augment.draws import Chance, Chances
+from archdsl.data.augment.policies import POLICIES
+from archdsl.data.augment.rand import DIRECTED, DRAWN, NAMES, apply, magnitudes
 from archdsl.emit.vision import import_torchvision
-from archdsl.train.augment import rand
-from archdsl.train.augment.policies import POLICIES
-from archdsl.train.augment.rand import DIRECTED, DRAWN, NAMES, apply, magnitudes
-from archdsl.train.chance import Chance, Chances
 from tests.train.test_augment import IMAGES, same
 
 CPU = torch.device("cpu")

@@ -13,21 +13,21 @@ from torch import nn
 from torch.nn import functional
 
 from archdsl.api import experiment_of, load
+from archdsl.data.augment import augment
+from archdsl.data.augment.draws import Chances
+from archdsl.data.batches import Resident
 from archdsl.emit.build import build
 from archdsl.emit.layers import DiracConv2d
 from archdsl.errors import ArchError, SpecError
-from archdsl.train.augment import augment
-from archdsl.train.chance import Chances
-from archdsl.train.demands import refuse, views_findings
-from archdsl.train.events import EpochDone, Finished
-from archdsl.train.experiment import TrainSettings, fold_train
-from archdsl.train.feed import Resident
+from archdsl.runs.events import EpochDone, Finished
+from archdsl.settings.checks import refuse, views_findings
+from archdsl.settings.experiment import TrainSettings, fold_train
+from archdsl.train.distributed import World
 from archdsl.train.fit import Wish, fit
 from archdsl.train.loop import Training
 from archdsl.train.optim import Slow, Update
-from archdsl.train.setup import gather
-from archdsl.train.views import Viewed
-from archdsl.train.world import World
+from archdsl.train.prepare import gather
+from archdsl.train.tta import Viewed
 from archdsl.words.data import augmentations
 from archdsl.words.train import penalties, recipe, schedules
 from archdsl.words.train.values import Sgd
@@ -214,7 +214,7 @@ def test_views_that_images_lack_are_refused() -> None:
 
 
 def test_a_run_is_evaluated_by_the_views_that_it_was_tested_by(tmp_path: Path) -> None:
-    from archdsl.train.evaluate import judge, part_of, trained
+    from archdsl.evaluate import judge, part_of, trained
 
     spec = load(
         "net conv(8) bn relu gap linear(classes)\ndata fashion-mini subset(300)\ntrain adam(0.01) epochs(1) tta(shift=2)\n"

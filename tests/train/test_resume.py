@@ -13,11 +13,11 @@ import torch
 
 from archdsl.api import experiment_of, load
 from archdsl.emit.build import build
-from archdsl.train.events import EpochDone, Resumed, Started, Stopped
+from archdsl.runs.events import EpochDone, Resumed, Started, Stopped
+from archdsl.runs.run import Run
 from archdsl.train.fit import fit
 from archdsl.train.job import Job
 from archdsl.train.loop import Training
-from archdsl.train.runs import Run
 from archdsl.train.signals import Interrupted
 from tests.fuzz.kill_train import SPECS
 

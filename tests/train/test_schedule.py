@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from archdsl.errors import ArchError
-from archdsl.train.events import EpochDone
-from archdsl.train.experiment import TrainSettings
-from archdsl.train.schedule import check, factor, risen
-from archdsl.train.stopping import Watch
+from archdsl.runs.events import EpochDone
+from archdsl.settings.experiment import TrainSettings
+from archdsl.settings.schedule import check, factor, risen
+from archdsl.train.early_stopping import Watch
 from archdsl.words.train import run, schedules
 from archdsl.words.train.values import (
     Cooldown,

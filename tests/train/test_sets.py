@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from archdsl.data import download, load, locate
 from archdsl.emit.vision import import_torchvision
 from archdsl.errors import EnvError
-from archdsl.train.datasets import download, load, locate
 from archdsl.words.data.names import IMAGENETTE
 from archdsl.words.data.sets import EMNIST, emnist, imagenette, kmnist, mnist, stl10, svhn
 from archdsl.words.data.values import Dataset

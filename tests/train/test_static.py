@@ -10,17 +10,17 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from archdsl.api import experiment_of, load
+from archdsl.data.augment import each, rand
+from archdsl.data.batches import resident
+from archdsl.data.normalise import normalise
 from archdsl.emit.build import build
-from archdsl.train.augment import each, rand
-from archdsl.train.device import normalise
-from archdsl.train.events import EpochDone, Finished, Stopped, Warned
-from archdsl.train.fast import static
-from archdsl.train.fast.static import Static
-from archdsl.train.feed import resident
+from archdsl.runs.events import EpochDone, Finished, Stopped, Warned
+from archdsl.train import static
 from archdsl.train.init import initialise
 from archdsl.train.job import Job, steps_left
 from archdsl.train.loop import Group, Training
 from archdsl.train.optim import merged_state, reparametrise
+from archdsl.train.static import Static
 
 from .nets import CPU, stripes
 

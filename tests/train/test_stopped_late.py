@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from archdsl.runs.events import EpochDone, Stopped
+from archdsl.runs.run import Run
 from archdsl.train import loop
-from archdsl.train.events import EpochDone, Stopped
-from archdsl.train.runs import Run
 from archdsl.train.signals import Interrupted
 from tests.train.test_resume import go, sha
 

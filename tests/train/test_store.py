@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from archdsl.errors import ArchError, EnvError, StoreError
-from archdsl.train.events import Progress, Stopped
-from archdsl.train.experiment import Experiment
-from archdsl.train.runs import FORMAT, check_writable, find_run, load_run, read_events
-from archdsl.train.writer import RunFolder
+from archdsl.runs.events import Progress, Stopped
+from archdsl.runs.run import FORMAT, check_writable, find_run, load_run, read_events
+from archdsl.runs.writer import RunFolder
+from archdsl.settings.experiment import Experiment
 from tests.cli.folders import finished as result
 
 from .nets import experiment

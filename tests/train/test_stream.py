@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
+from archdsl.data import Arrays, Streamed, load, split
+from archdsl.data.memory import available, resident_limit
 from archdsl.errors import ArchError, EnvError
-from archdsl.train.datasets import Arrays, Streamed, load, split
-from archdsl.train.datasets.memory import available, resident_limit
 from archdsl.words.data.folders import Folder
 from archdsl.words.data.values import Subset, Valid
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from archdsl.data import load
 from archdsl.errors import EnvError
-from archdsl.train.datasets import load
 from tests.train.test_table_structure import csv_of, parquet_of, whole
 
 pa = pytest.importorskip("pyarrow")

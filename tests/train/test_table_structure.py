@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from archdsl.api import load as load_spec
+from archdsl.data import Arrays, load
+from archdsl.data.about import about
 from archdsl.errors import EnvError
-from archdsl.train.datasets import Arrays, load
-from archdsl.train.datasets.about import about
 from archdsl.words.data.tables import Table
 
 pa = pytest.importorskip("pyarrow")

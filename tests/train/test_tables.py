@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from archdsl.api import load as load_spec
+from archdsl.data import Arrays, DataParts, load, split
+from archdsl.data.normalise import measured, normalise
 from archdsl.errors import ArchError, EnvError
 from archdsl.expand.overrides import data_text
-from archdsl.train.datasets import Arrays, DataParts, load, split
-from archdsl.train.device import measured, normalise
 from archdsl.words.data.folders import Folder
 from archdsl.words.data.tables import Table
 from archdsl.words.data.values import Valid

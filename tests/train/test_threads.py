@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from archdsl.train.threads import SPINS, yield_cores
+from archdsl.accelerate.threads import SPINS, yield_cores
 
 
 def test_waiting_threads_spin_for_a_moment_and_then_sleep(monkeypatch: pytest.MonkeyPatch) -> None:

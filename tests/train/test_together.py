@@ -9,21 +9,21 @@ from pathlib import Path
 import pytest
 import torch
 
+from archdsl.accelerate.plan import PLAIN, Plan
 from archdsl.api import Spec, experiment_of, load
 from archdsl.emit.build import build
-from archdsl.emit.fused import fuse
 from archdsl.errors import ArchError
 from archdsl.registry import Entry, entries
+from archdsl.runs.run import Run
+from archdsl.runs.store.log import read_events
+from archdsl.settings.experiment import Experiment, TrainSettings
 from archdsl.study.plan import seeded
-from archdsl.train.experiment import Experiment, TrainSettings
 from archdsl.train.fit import Wish, fit
-from archdsl.train.fit_together import fit_together
-from archdsl.train.plan import PLAIN, Plan
-from archdsl.train.runs import Run
+from archdsl.train.fused.eligible import tie
+from archdsl.train.fused.fit import fit_together
+from archdsl.train.fused.loop import Apart
+from archdsl.train.fused.model import fuse
 from archdsl.train.signals import Interrupted
-from archdsl.train.store.log import read_events
-from archdsl.train.ties import tie
-from archdsl.train.together import Apart
 from archdsl.words.data.changes import Augmentation
 
 DATA = "\ndata fashion-mini subset(96) valid(32) flip crop(2) {more}\ntrain {train} epochs(2) batch(16) cosine"
@@ -32,16 +32,16 @@ TEST = 400  # of the 2,000 test images, which would take most of the time
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from archdsl.train import setup
+    from archdsl.train import prepare
 
-    real = setup.split
+    real = prepare.split
 
     def split(*given: object) -> object:
         found = real(*given)  # type: ignore[arg-type]
         test = type(found.test)(found.test.images[:TEST], found.test.labels[:TEST])  # type: ignore[union-attr,call-arg]
         return type(found)(found.train, found.valid, test, found.source)
 
-    monkeypatch.setattr(setup, "split", split)
+    monkeypatch.setattr(prepare, "split", split)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 

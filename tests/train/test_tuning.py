@@ -12,12 +12,12 @@ from torch import nn
 from archdsl.api import Spec, experiment_of, load
 from archdsl.emit.build import build
 from archdsl.errors import ArchError, SpecError
-from archdsl.train.events import EpochDone, Event, Started
+from archdsl.runs.events import EpochDone, Event, Started
+from archdsl.runs.run import Run
 from archdsl.train.fit import fit
+from archdsl.train.freezing import Frozen, by_parameter, frozen, scales
 from archdsl.train.init import initialise
 from archdsl.train.optim import Update
-from archdsl.train.runs import Run
-from archdsl.train.tuning import Frozen, by_parameter, frozen, scales
 
 NET = "stem: (conv(4, s=2) bn relu) (conv(4, s=2) bn relu)*2 drop(0.1) gap head: linear(classes)"
 DATA = "fashion-mini subset(96)"

@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from archdsl.train.experiment import TrainSettings
+from archdsl.settings.experiment import TrainSettings
+from archdsl.settings.schedule import factor
 from archdsl.train.optim import Average, Update, count, merged_state, precise_bn, reparametrise
 from archdsl.train.optim.muon import Muon, orthogonal
 from archdsl.train.optim.parts import Weight
-from archdsl.train.schedule import factor
 from archdsl.words.train import optimizers, penalties, schedules
 from archdsl.words.train.values import Decay, Sgd
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from archdsl.emit.vision import import_torchvision
-from archdsl.train.experiment import TrainSettings
+from archdsl.settings.experiment import TrainSettings
 from archdsl.train.optim import Update
 from archdsl.train.optim.clip import clip
 from archdsl.words.train import optimizers, recipe

@@ -115,8 +115,8 @@ def test_a_file_of_a_user_imports_them_too(tmp_path: Path) -> None:
     )
     code = (
         "from pathlib import Path\n"
-        "from archdsl.lift.models import model\n"
-        "from archdsl.lift.sources import Named\n"
+        "from archdsl.importer.models import model\n"
+        "from archdsl.importer.sources import Named\n"
         f"print(type(model(Named('file', 'Net', Path({str(tmp_path / 'net.py')!r})))[0]).__name__)"
     )
     assert run(code) == "Net"

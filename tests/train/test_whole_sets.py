@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from archdsl.data import load
 from archdsl.errors import EnvError
-from archdsl.train.datasets import load
 from archdsl.words.data.names import CIFAR10
 from archdsl.words.data.sets import cifar10, mnist, stl10, svhn
 from archdsl.words.data.values import Dataset

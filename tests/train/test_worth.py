@@ -14,12 +14,12 @@ from torch import nn
 from torch.nn import functional
 
 import archdsl
+from archdsl.accelerate import compiled as compiling
+from archdsl.accelerate.plan import Plan, choose, forward_context, unprobed
+from archdsl.accelerate.worth import CAPTURE, COMPILE, GAIN, MARGIN, Size, compile_worth, graph_worth, size
 from archdsl.errors import EnvError
-from archdsl.train import setup as setups
-from archdsl.train.fast import compiled as compiling
-from archdsl.train.fast.worth import CAPTURE, COMPILE, GAIN, MARGIN, Size, compile_worth, graph_worth, size
+from archdsl.train import prepare as setups
 from archdsl.train.fit import fit
-from archdsl.train.plan import Plan, choose, forward_context, unprobed
 
 from .nets import CPU, experiment, small_net
 

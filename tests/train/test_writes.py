@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from archdsl.errors import EnvError
-from archdsl.train.events import Warned
-from archdsl.train.runs import load_run
+from archdsl.runs.events import Warned
+from archdsl.runs.run import load_run
 from tests.train.test_resume import go, sha
 
 TINY = """

@@ -15,13 +15,13 @@ import pytest
 import torch
 
 from archdsl.api import experiment_of, load
+from archdsl.data import Arrays
+from archdsl.data.batches import resident
+from archdsl.data.normalise import normalise
 from archdsl.emit.build import build
 from archdsl.registry import Entry, entries
-from archdsl.train.datasets import Arrays
-from archdsl.train.device import normalise
-from archdsl.train.events import EpochDone, Finished
-from archdsl.train.experiment import Experiment
-from archdsl.train.feed import resident
+from archdsl.runs.events import EpochDone, Finished
+from archdsl.settings.experiment import Experiment
 from archdsl.train.init import initialise
 from archdsl.train.job import Job
 from archdsl.train.loop import train

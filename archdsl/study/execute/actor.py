@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from archdsl.accelerate.threads import yield_cores
 from archdsl.study.execute.order import Order, Outcome, Terms
-from archdsl.train.threads import yield_cores
 
 TAKEN_BACK = (
     "settings.json", "versions.json", "spec.arch", "events.jsonl", "model.safetensors", "result.json", "outcome.json",

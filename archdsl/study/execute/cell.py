@@ -11,23 +11,23 @@ from typing import Any
 
 import torch
 
+from archdsl.accelerate.hardware import kernels, processor
+from archdsl.accelerate.plan import Plan, unprobed
 from archdsl.api import Spec, experiment_of, load
+from archdsl.device import choose_device
 from archdsl.emit.build import build
 from archdsl.errors import ArchError, EnvError, Source, StoreError
+from archdsl.runs.conditions import conditions_of
+from archdsl.runs.events import EpochDone, Event, Progress, Started
+from archdsl.runs.identify import with_data
+from archdsl.runs.run import NUMERICS, Run, find_run
+from archdsl.runs.store.claim import Taken
+from archdsl.runs.writer import RunFolder
+from archdsl.settings.experiment import Experiment
 from archdsl.study.execute.order import Order, Outcome, Terms
-from archdsl.train.conditions import conditions_of
-from archdsl.train.device import choose_device
-from archdsl.train.events import EpochDone, Event, Progress, Started
-from archdsl.train.experiment import Experiment
 from archdsl.train.fit import Wish, fit
-from archdsl.train.fit_together import Apart, fit_together
-from archdsl.train.hardware import kernels, processor
-from archdsl.train.identify import with_data
-from archdsl.train.plan import Plan, unprobed
-from archdsl.train.runs import NUMERICS, Run, find_run
+from archdsl.train.fused.fit import Apart, fit_together
 from archdsl.train.signals import Interrupted
-from archdsl.train.store.claim import Taken
-from archdsl.train.writer import RunFolder
 
 EVERY = 1.0  # seconds between two looks at a run
 

@@ -17,14 +17,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from archdsl.atomic import write_together
 from archdsl.errors import EnvError
 from archdsl.extras import require
 from archdsl.foreign import prepare
+from archdsl.runs.store.claim import release_of
 from archdsl.study.execute.actor import Actor
 from archdsl.study.execute.local import AGAIN, LEAVE, WORK
 from archdsl.study.execute.order import INFRASTRUCTURE, News, Order, Outcome, Ready, Terms
-from archdsl.train.store.claim import release_of
-from archdsl.train.store.files import write_together
 
 LOOK = 2.0  # seconds between two looks for nodes that joined, and at the progress of runs
 TOKEN = ".shared-"

@@ -16,10 +16,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
+from archdsl.atomic import open_own, writing
 from archdsl.errors import EnvError, InternalError
 from archdsl.processes import end_tree
 from archdsl.study.execute.order import INFRASTRUCTURE, News, Order, Outcome, Ready, Terms, outcome_of
-from archdsl.train.store.files import open_own, writing
 
 WORK = "archdsl.study.execute.cell:train_cell"
 RECYCLED = 1000  # runs after which a worker is replaced: what libraries cache for each net is never freed

@@ -17,9 +17,9 @@ import threading
 from collections.abc import Callable
 from typing import Any, TextIO
 
+from archdsl.accelerate.threads import yield_cores
+from archdsl.notices import taken
 from archdsl.study.execute.order import News, Outcome, Ready, Terms, line, order_of
-from archdsl.train.notices import taken
-from archdsl.train.threads import yield_cores
 
 PATIENCE = 4.0  # seconds for a checkpoint, when the parent is gone
 

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import Parameter
 
-from archdsl.train.experiment import TrainSettings
+from archdsl.settings.experiment import TrainSettings
+from archdsl.train.freezing import by_parameter
 from archdsl.train.optim.clip import clip, last_layer
 from archdsl.train.optim.groups import Factors, split
 from archdsl.train.optim.make import make_optimizers
 from archdsl.train.optim.parts import biases_of
-from archdsl.train.tuning import by_parameter
 from archdsl.words.train.values import Adam, Decay
 
 COUNTERS = ("step", "mu_product")  # numbers of no dimension that torch's optimisers keep for each parameter

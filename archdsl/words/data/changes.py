@@ -1,4 +1,4 @@
-"""What the augmentation words return: frozen settings that know no torch. ``archdsl.train.augment`` carries them out."""
+"""What the augmentation words return: frozen settings that know no torch. ``archdsl.data.augment`` carries them out."""
 
 from __future__ import annotations
 

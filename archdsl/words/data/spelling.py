@@ -30,7 +30,7 @@ _ENDINGS = (
 )
 SYSTEM_FOLDERS = frozenset({"@eadir", "__macosx", "#recycle", "$recycle.bin", "system volume information"})
 SYSTEM_FILES = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"})
-# The endings of the formats that are decoded: train/datasets/decode.py names the formats.
+# The endings of the formats that are decoded: data/decode.py names the formats.
 PICTURES = frozenset({
     ".apng", ".avif", ".avifs", ".bmp", ".bw", ".gif", ".ico", ".j2c", ".j2k", ".jfif", ".jp2", ".jpc", ".jpe", ".jpeg", ".jpf",
     ".jpg", ".jpx", ".mpo", ".pbm", ".pcx", ".pfm", ".pgm", ".png", ".pnm", ".ppm", ".qoi", ".rgb", ".rgba", ".sgi", ".tif",

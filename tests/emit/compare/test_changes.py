@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from archdsl import load
-from archdsl.emit.compare import Change, changes, grouped
-from archdsl.emit.compare.align import Aligner
+from archdsl.compare import Change, changes, grouped
+from archdsl.compare.align import Aligner
 
 
 def between(a: str, b: str) -> list[Change]:
@@ -79,7 +79,7 @@ def test_there_and_back_are_mirrors() -> None:
 
 
 def test_long_chains_take_no_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("archdsl.emit.compare.align.CELLS", 20)
+    monkeypatch.setattr("archdsl.compare.align.CELLS", 20)
     a = " ".join(f"conv({n})" for n in range(8, 40))
     assert short(a + HEAD, a.replace("conv(20) ", "conv(20) relu ") + HEAD) == [("added", "relu")]
     other = " ".join(f"conv({n}, 1)" for n in range(100, 140))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations, pairwise
 
-from archdsl.emit.draw.kinds import KINDS
-from archdsl.emit.draw.scene import Line, Rect, Scene, Text
+from archdsl.draw.kinds import KINDS
+from archdsl.draw.scene import Line, Rect, Scene, Text
 
 Box = tuple[float, float, float, float]
 

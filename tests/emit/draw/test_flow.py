@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from archdsl import load
-from archdsl.emit.draw import diagram
-from archdsl.emit.draw.flow import flow, text
+from archdsl.draw import diagram
+from archdsl.draw.flow import flow, text
 from archdsl.report.text import width
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from archdsl import load
-from archdsl.emit.draw import diagram
-from archdsl.emit.draw.graphs import dot_text, mermaid_text
+from archdsl.draw import diagram
+from archdsl.draw.graphs import dot_text, mermaid_text
 
 NET = "stem: conv(8) bn relu res(conv(8) relu) (conv(8) relu)*2 gap linear(10)"
 

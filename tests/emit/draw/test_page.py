@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from archdsl import load
-from archdsl.emit.draw import diagram
-from archdsl.emit.draw.metrics import width
-from archdsl.emit.draw.page import scene
-from archdsl.emit.draw.palette import DARK, LIGHT
-from archdsl.emit.draw.scene import Scene, Text
-from archdsl.emit.draw.svg import svg_text
+from archdsl.draw import diagram
+from archdsl.draw.metrics import width
+from archdsl.draw.page import scene
+from archdsl.draw.palette import DARK, LIGHT
+from archdsl.draw.scene import Scene, Text
+from archdsl.draw.svg import svg_text
 from tests.emit.draw.geometry import cards, faults
 
 NETS = {
@@ -68,7 +68,7 @@ def test_faults_are_found() -> None:
     page.marks.append(Text(text.x + 3, text.y + 3, "over it", 12))
     page.marks.append(Text(page.w - 5, 20, "beyond the edge", 12))
     x, y, right, low = cards(page)[2]
-    from archdsl.emit.draw.scene import Line
+    from archdsl.draw.scene import Line
 
     page.marks.append(Line(((x - 9, (y + low) / 2), (right + 9, (y + low) / 2))))
     found = " ".join(faults(page))
@@ -78,7 +78,7 @@ def test_faults_are_found() -> None:
 
 
 def test_a_column_is_broken_where_one_line_leads_on() -> None:
-    from archdsl.emit.draw.layout import panel
+    from archdsl.draw.layout import panel
 
     long = diagram(
         load(" ".join(f"conv({n})" for n in range(8, 28)) + " gap linear(10)", input="3x16x16", classes=10).trace
@@ -154,7 +154,7 @@ def test_widths() -> None:
 @pytest.mark.parametrize("kind", ["png", "pdf"])
 def test_pictures(kind: str, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    from archdsl.emit.draw.raster import picture
+    from archdsl.draw.raster import picture
 
     page = made(NETS["skip"])
     page.marks.append(Text(30, 60, "$x$ \\frac _", 10))

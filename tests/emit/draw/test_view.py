@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from archdsl import load
-from archdsl.emit.draw import Box, Diagram, Frame, boxes, diagram
+from archdsl.draw import Box, Diagram, Frame, boxes, diagram
 from archdsl.errors import ArchError
 
 

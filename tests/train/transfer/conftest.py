@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from archdsl.emit.build import build
 from archdsl.ir.trace import Trace
 from archdsl.train.init import initialise
-from archdsl.train.transfer.read import Weights, keys, trace_of
+from archdsl.transfer.read import Weights, keys, trace_of
 
 Made = tuple[nn.Module, Trace]
 

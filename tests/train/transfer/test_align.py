@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archdsl.train.transfer.align import EXTEND, OPEN, align, matched, score
-from archdsl.train.transfer.carry import labels
-from archdsl.train.transfer.units import Unit, units_of
+from archdsl.transfer.align import EXTEND, OPEN, align, matched, score
+from archdsl.transfer.carry import labels
+from archdsl.transfer.units import Unit, units_of
 from tests.train.transfer.conftest import made
 
 

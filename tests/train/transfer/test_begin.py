@@ -15,13 +15,13 @@ import torch
 from archdsl.api import Spec, experiment_of, load
 from archdsl.emit.build import build
 from archdsl.errors import EnvError
+from archdsl.runs.events import EpochDone, Event, Started
+from archdsl.runs.run import Run
 from archdsl.study.arms import arms_of
 from archdsl.study.file import study_of
 from archdsl.study.plan import cells
-from archdsl.train.events import EpochDone, Event, Started
 from archdsl.train.fit import fit
 from archdsl.train.loop import Training
-from archdsl.train.runs import Run
 from archdsl.train.signals import Interrupted
 from tests.conftest import Cli
 

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from archdsl.errors import ArchError
-from archdsl.train.transfer.begin import transferred
-from archdsl.train.transfer.carry import Transfer, carry
-from archdsl.train.transfer.report import record, table
+from archdsl.transfer.begin import transferred
+from archdsl.transfer.carry import Transfer, carry
+from archdsl.transfer.report import record, table
 from tests.train.transfer.conftest import logits, made, weights
 
 SMALL = "stem: (conv(8) bn relu) body: (conv(8) bn relu maxpool(2) conv(16) bn relu) gap linear(classes)"

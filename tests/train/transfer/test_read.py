@@ -12,8 +12,8 @@ import torch
 from safetensors.torch import save_file
 
 from archdsl.errors import ArchError, EnvError
-from archdsl.train.transfer.place import digest, place_of, resolved
-from archdsl.train.transfer.read import SPEC_KEY, keys, read_weights
+from archdsl.transfer.place import digest, place_of, resolved
+from archdsl.transfer.read import SPEC_KEY, keys, read_weights
 from archdsl.words.train.values import Init
 from tests.train.transfer.conftest import made
 

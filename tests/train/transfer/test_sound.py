@@ -11,9 +11,9 @@ from safetensors.torch import save_file
 
 from archdsl.cli.main import main
 from archdsl.errors import EnvError, StoreError
-from archdsl.train.transfer.begin import transferred
-from archdsl.train.transfer.carry import carry
-from archdsl.train.transfer.read import Weights, read_weights
+from archdsl.transfer.begin import transferred
+from archdsl.transfer.carry import carry
+from archdsl.transfer.read import Weights, read_weights
 from tests.cli.folders import finished
 from tests.train.transfer.conftest import made, weights
 

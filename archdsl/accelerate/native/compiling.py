@@ -1,0 +1,184 @@
+"""Compiles a library of kernels into a cache that nobody else can write, and knows one that is whole when it sees it.
+
+A library ends in a hash of all that is before it; the loader of the system takes no notice of what follows the last section.
+A compiler that does not end is ended, and remembered for an hour, so that not every command waits for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import struct
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from archdsl.processes import descendants, kill
+from archdsl.trust import make_private
+
+CONVOLUTIONS = (Path(__file__).with_name("winograd.c"),)
+SOURCES = (*(Path(__file__).with_name(name) for name in ("norm.c", "batch.c")), *CONVOLUTIONS)
+HEADERS = (Path(__file__).with_name("lanes.h"),)
+# No -ffast-math: it would assume that there is no NaN, and a run that diverges is known by its NaNs.
+FLAGS = ("-O3", "-march=native", "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared")
+SECONDS = "ARCHDSL_COMPILE_SECONDS"
+# Seconds for a compiler on a busy machine; it takes about two. Another process that has the lock is waited for as long, so that
+# one which compiles within its own limit is never given up: workers of one study would have other kernels.
+LIMIT = 60.0
+FORGOTTEN = 3600.0  # seconds after which a compiler that did not end is tried again
+MARK = b"archdsl1"  # in front of the hash
+
+
+class Place(NamedTuple):
+    """Where a library is, or will be, and what compiles it."""
+
+    compiler: str
+    flags: tuple[str, ...]
+    file: Path
+    sources: tuple[Path, ...]
+
+
+class Waited(OSError):
+    """The compiler, or another process that has the lock, did not end in time."""
+
+
+def limit() -> float:
+    """Seconds for a compiler."""
+    with suppress(ValueError):
+        if (given := float(os.environ.get(SECONDS, ""))) > 0:
+            return given
+    return LIMIT
+
+
+def whole(file: Path) -> bool:
+    """Whether a library is what was compiled, to the last byte: to load a part of one kills the process.
+
+    Raises:
+        OSError: there is none, or it cannot be read.
+    """
+    content = file.read_bytes()
+    body, mark, sha = content[: -len(MARK) - 32], content[-len(MARK) - 32 : -32], content[-32:]
+    return mark == MARK and hashlib.sha256(body).digest() == sha
+
+
+def compile_into(compiler: str, flags: tuple[str, ...], file: Path, sources: tuple[Path, ...] = SOURCES) -> None:
+    """Into a file beside the target, which then takes its name: processes that start together do not meet.
+
+    Raises:
+        Waited: the compiler did not end in time; it and what it started are gone.
+        OSError, subprocess.SubprocessError: it failed, or what it wrote is not a library.
+    """
+    make_private(file.parent)
+    handle, part = tempfile.mkstemp(dir=file.parent, suffix=".so")
+    os.close(handle)
+    try:
+        _compile([compiler, *flags, *map(str, sources), "-o", part, "-lm"])
+        _seal(Path(part))
+        os.replace(part, file)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(part)
+        raise
+
+
+def _compile(command: list[str]) -> None:
+    # In our own process group, so that an interruption at the terminal, or the end of a worker, reaches it, too.
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        code = process.wait(limit())
+    except subprocess.TimeoutExpired:
+        raise Waited(f"the compiler {command[0]} did not end within {limit():g} s") from None
+    finally:
+        if process.returncode is None:
+            kill([*descendants(process.pid), process.pid], signal.SIGKILL)
+            process.wait()
+    if code:
+        raise subprocess.CalledProcessError(code, command[0])
+
+
+def _seal(file: Path) -> None:
+    """Put the hash at the end of a library, and bring it to the disk."""
+    content = file.read_bytes()
+    if not _reaches_its_end(content):
+        raise OSError(f"{file} is not a library of this machine")
+    with file.open("ab") as library:
+        library.write(MARK + hashlib.sha256(content).digest())
+        library.flush()
+        os.fsync(library.fileno())
+    file.chmod(0o700)
+
+
+def _reaches_its_end(content: bytes) -> bool:
+    """Whether an ELF file of 64 bits, as all machines for which torch is built have, has its table of sections, which
+    stands at its end.
+    """
+    if len(content) < 64 or content[:6] != b"\x7fELF\x02\x01":
+        return False
+    offset, (size, count) = struct.unpack_from("<Q", content, 0x28)[0], struct.unpack_from("<HH", content, 0x3A)
+    return bool(len(content) >= offset + size * count)
+
+
+# -- one process at a time --------------------------------------------------------------------------------
+
+
+@contextmanager
+def alone(file: Path, wait: bool = True) -> Iterator[None]:
+    """One process at a time, as far as the file system has locks.
+
+    Raises:
+        BlockingIOError: another one is at it, and we do not wait.
+        Waited: it did not end in time.
+    """
+    import fcntl  # not on Windows, where nothing is compiled
+
+    make_private(file.parent)
+    flags = os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    lock = os.open(file.with_suffix(".lock"), flags, 0o600)
+    end = time.monotonic() + limit()
+    try:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if not wait:
+                    raise
+                if time.monotonic() > end:
+                    raise Waited(f"another process has held {file.with_suffix('.lock')} for {limit():g} s "
+                                 "and more") from None  # fmt: skip
+                time.sleep(0.02)
+                continue
+            except OSError:
+                pass  # a file system without locks: the rename is still at once
+            break
+        yield
+    finally:
+        os.close(lock)
+
+
+# -- failures ---------------------------------------------------------------------------------------------
+
+
+def failed_before(file: Path) -> str:
+    """Why compiling this library was given up within the last hour; "" where it was not."""
+    note = file.with_suffix(".failed")
+    with suppress(OSError):
+        if 0 <= time.time() - note.stat().st_mtime < FORGOTTEN:
+            return note.read_text("utf-8", errors="replace").strip() or "it failed before"
+    return ""
+
+
+def remember_failure(file: Path, why: str) -> None:
+    """Leave word for the processes that follow."""
+    with suppress(OSError):
+        file.with_suffix(".failed").write_text(f"{why}\n", "utf-8")
+
+
+def forget_failure(file: Path) -> None:
+    """Take the word back: the library is there."""
+    with suppress(OSError):
+        file.with_suffix(".failed").unlink()

@@ -1,0 +1,142 @@
+"""3×3 convolutions of stride 1, by minimal filtering: 36 products where the sum over the window takes 144.
+
+The arithmetic of a net like VGG or ResNet is almost all there. Lavin & Gray 2016 (arXiv:1509.09308); winograd.c says how.
+Under autocast images are bf16, as torch has them, while weights and all arithmetic stay fp32, which torch rounds too.
+Whatever does not fit (another window, type or layout, channels that do not fill the processor's vectors) is torch's.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from typing import Any, cast
+
+import torch
+from torch import Tensor, fx, nn
+from torch.autograd.function import once_differentiable
+
+from archdsl.accelerate.native.holder import bare, copied
+from archdsl.accelerate.native.kernels import at, available, floats, kernels
+
+LAST = torch.channels_last
+WIDE = 16  # lanes of the widest vectors, of which half is worth a form of its own
+SMALLEST = 3  # pixels of an output's side from which a tile of 4×4 saves anything
+
+
+class _Conv(torch.autograd.Function):
+    """(N, C, H, W) to (N, K, H + 2·pad − 2, W + 2·pad − 2), of the images' type."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, pad: int) -> Tensor:  # type: ignore[override]
+        ctx.save_for_backward(x, weight)
+        ctx.pad, ctx.biased = pad, bias is not None
+        return _convolve(x, weight, bias, pad)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight = ctx.saved_tensors
+        dy = dy.contiguous(memory_format=LAST)
+        need_x, need_weight, need_bias, _ = ctx.needs_input_grad
+        dx = _convolve(dy, weight, None, 2 - ctx.pad, turn=True) if need_x else None
+        dweight = _weight_gradient(x, dy, weight, ctx.pad) if need_weight else None
+        return dx, dweight, dy.sum((0, 2, 3), dtype=weight.dtype) if ctx.biased and need_bias else None, None
+
+
+def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None, pad: int, turn: bool = False) -> Tensor:
+    (n, c, h, w), threads, k = x.shape, torch.get_num_threads(), weight.shape[1 if turn else 0]
+    lib = _lib(x.dtype, c, k)
+    y = torch.empty((n, k, h + 2 * pad - 2, w + 2 * pad - 2), dtype=x.dtype, device="cpu", memory_format=LAST)
+    room = floats(lib.winograd_room(w, c, k, threads))
+    steps = _steps(weight, turn)
+    lib.winograd(at(x), at(weight), steps, at(bias), at(y), n, h, w, c, k, pad, turn, at(room), threads)
+    return y
+
+
+def _weight_gradient(x: Tensor, dy: Tensor, weight: Tensor, pad: int) -> Tensor:
+    (n, c, h, w), threads, k = x.shape, torch.get_num_threads(), dy.shape[1]
+    lib, out = _lib(x.dtype, c, k), torch.empty_like(weight)
+    room = floats(lib.winograd_weight_room(w, c, k, threads))
+    lib.winograd_weight(at(x), at(dy), at(out), _steps(out), n, h, w, c, k, pad, at(room), threads)
+    return out
+
+
+def _lib(kind: torch.dtype, ins: int, outs: int) -> ctypes.CDLL:
+    found = kernels(kind, bool(narrow(ins, outs)))
+    assert found is not None
+    return found
+
+
+@cache
+def narrow(ins: int, outs: int) -> bool | None:
+    """Whether these channels fill only vectors half as wide as the widest; None where they do not fill those either."""
+    lib = kernels(torch.float32)
+    if lib is None:
+        return None
+    lanes = int(lib.lanes())
+    if ins % lanes == outs % lanes == 0:
+        return False
+    return True if lanes == WIDE and ins % (lanes // 2) == outs % (lanes // 2) == 0 else None
+
+
+def _steps(weight: Tensor, turn: bool = False) -> Any:
+    """From output to output channel, input to input channel, row to row, column to column."""
+    a, b, c, d = weight.stride()
+    return (ctypes.c_long * 4)(*((b, a, c, d) if turn else (a, b, c, d)))
+
+
+class FastConv(nn.Module):
+    """A net's convolution, on its own parameters."""
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        super().__init__()
+        self.conv = conv
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W)."""
+        conv = self.conv
+        if not self._fits(x):
+            return cast("Tensor", conv(x))
+        return cast("Tensor", _Conv.apply(x, conv.weight, conv.bias, int(conv.padding[0])))
+
+    def _fits(self, x: Tensor) -> bool:
+        weight, bias, pad = self.conv.weight, self.conv.bias, int(self.conv.padding[0])
+        return (
+            x.dtype is (torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32)
+            and weight.dtype is torch.float32
+            and (bias is None or bias.dtype is torch.float32)
+            and x.device.type == weight.device.type == "cpu"
+            and x.dim() == 4
+            and x.shape[1] == weight.shape[1]
+            and x.numel() > 0
+            and min(x.shape[2:]) + 2 * pad - 2 >= SMALLEST
+            and x.is_contiguous(memory_format=LAST)
+            and kernels(x.dtype, bool(narrow(x.shape[1], weight.shape[0]))) is not None
+        )
+
+
+def takes(module: nn.Module | None) -> bool:
+    """Whether this is a convolution that the kernels know."""
+    if type(module) is not nn.Conv2d or not bare(module):
+        return False
+    pad, form = module.padding, (module.kernel_size, module.stride, module.dilation, module.groups)
+    if isinstance(pad, str) or pad[0] != pad[1] or pad[0] > 2 or module.padding_mode != "zeros":
+        return False
+    return form == ((3, 3), (1, 1), (1, 1), 1) and narrow(module.in_channels, module.out_channels) is not None
+
+
+def fuse_convs(model: fx.GraphModule, precision: str) -> fx.GraphModule:
+    """The net with such convolutions in this form, on the same parameters; compiles kernels that have not been yet."""
+    graph, holder, root = copied(model)
+    if any(takes(m) and narrow(m.in_channels, m.out_channels) for m in root.values()):
+        available(precision, narrow=True)
+    names: dict[str, str] = {}
+    for node in graph.nodes:
+        name = str(node.target)
+        if node.op == "call_module" and len(node.args) == 1 and takes(root.get(name)):
+            if name not in names:
+                names[name] = f"fast{len(names)}"
+                holder.add_module(names[name], FastConv(root[name]))
+            node.target = names[name]
+    graph.lint()
+    return fx.GraphModule(holder, graph, type(model).__name__) if names else model

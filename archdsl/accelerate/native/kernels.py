@@ -1,0 +1,232 @@
+"""The C kernels: compiled on their first use by the machine's own compiler, kept where nobody else can write, checked, and
+loaded.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from archdsl.accelerate.native.compiling import (
+    CONVOLUTIONS,
+    FLAGS,
+    HEADERS,
+    SOURCES,
+    Place,
+    Waited,
+    alone,
+    compile_into,
+    failed_before,
+    forget_failure,
+    remember_failure,
+    whole,
+)
+from archdsl.data.roots import cache_base
+from archdsl.data.stream import cores
+from archdsl.notices import notice
+from archdsl.trust import distrust
+from archdsl.words.data.heads import own_path
+
+BLOCKS = 32  # as in norm.c
+POINTER, LONG, INT, FLOAT = ctypes.c_void_p, ctypes.c_long, ctypes.c_int, ctypes.c_float
+TAKEN: dict[str, list[Any]] = {
+    "norm_forward": [*[POINTER] * 4, *[LONG] * 4, POINTER, POINTER, FLOAT, INT] + [POINTER] * 7 + [INT],
+    "norm_backward": [POINTER] * 6 + [LONG] * 4 + [INT] + [POINTER] * 9 + [INT],
+    "batch": [*[POINTER] * 2, *[LONG] * 4, *[POINTER] * 4, INT],
+    "winograd": [POINTER] * 5 + [LONG] * 6 + [INT, POINTER, INT],
+    "winograd_weight": [POINTER] * 4 + [LONG] * 6 + [POINTER, INT],
+}
+# What gives a number: floats of room that is wanted, and of a vector.
+GIVEN: dict[str, list[Any]] = {
+    "winograd_room": [LONG] * 4,
+    "winograd_weight_room": [LONG] * 4,
+    "lanes": [],
+}
+
+
+@cache
+def kernels(kind: torch.dtype, narrow: bool = False) -> ctypes.CDLL | None:
+    """The kernels for float32 or bfloat16; None where they cannot be had. ``narrow`` has the convolutions alone, in vectors
+    half as wide where those are of 512 bits, for channels that fill no wide ones.
+
+    They are built for Linux, whose torch shares its OpenMP with them; another system, a machine without a compiler,
+    and ARCHDSL_NATIVE=0 take torch's own kernels. ARCHDSL_NATIVE may also name the folder that keeps what was compiled.
+    """
+    place = _place(kind, narrow)
+    if place is None:
+        return None
+    if (found := _had(place)) is not None:  # also from a folder that is not ours to write to
+        return found
+    if why := failed_before(place.file):
+        note = place.file.with_suffix(".failed")
+        notice(
+            f"no compiled kernels, torch's own do the work: {why} (known from {note}, and tried again after an hour)"
+        )
+        return None
+    try:
+        with alone(place.file):
+            return _had(place) or _made(place)
+    except Waited as error:
+        remember_failure(place.file, str(error))
+        notice(f"no compiled kernels, torch's own do the work: {error}")
+    except (OSError, subprocess.SubprocessError) as error:
+        notice(f"no compiled kernels, torch's own do the work: {error}")
+    return None
+
+
+def available(precision: str = "fp32", narrow: bool = False) -> bool:
+    """Whether the kernels can be had for a net in this precision; compiles them if they have not been yet.
+
+    As many compilers as this process has cores; processes that start together, as the workers of a study do, each take
+    what no other one has begun.
+    """
+    kinds = (torch.float32, *([torch.bfloat16] if precision == "bf16" else []))
+    places = [_place(kind, narrow) for kind in kinds]
+    missing = [place for place in places if place is not None and not place.file.exists()]
+    if None in places:
+        return False
+    if missing:
+        with ThreadPoolExecutor(min(len(missing), cores())) as pool:
+            list(pool.map(_make_if_free, missing))
+    return all(kernels(kind, narrow) is not None for kind in kinds)
+
+
+def _place(kind: torch.dtype, narrow: bool) -> Place | None:
+    wanted = os.environ.get("ARCHDSL_NATIVE", "")
+    if kind not in (torch.float32, torch.bfloat16) or wanted == "0":
+        return None
+    compiler = shutil.which(os.environ.get("CC") or "cc")
+    if platform.system() != "Linux" or compiler is None or not torch.backends.openmp.is_available():
+        return None
+    flags = (*FLAGS, *(["-DBF16"] if kind is torch.bfloat16 else []), *(["-DNARROW"] if narrow else []))
+    folder = _folder(own_path(wanted) if wanted else cache_base() / "native")
+    sources = CONVOLUTIONS if narrow else SOURCES
+    if folder is None:
+        return None
+    return Place(compiler, flags, folder / f"kernels-{_signature(compiler, flags)}.so", sources)
+
+
+def _folder(wanted: Path) -> Path | None:
+    """The folder itself where nobody else can write it and we can; else a private one for this process."""
+    why = distrust(wanted)
+    existing = next((part for part in (wanted, *wanted.parents) if part.exists()), wanted)
+    if not why and not existing.is_dir():
+        why = f"{existing} is no folder"
+    if not why and not os.access(existing, os.W_OK) and not any(wanted.glob("kernels-*.so")):
+        why = f"{existing} cannot be written"
+    if not why:
+        return wanted
+    own = _own_folder()
+    if unsafe := distrust(own):
+        notice(f"no compiled kernels, torch's own do the work: {why}, and {unsafe}")
+        return None
+    notice(f"the kernels are compiled for this command alone: {why}; ARCHDSL_NATIVE=DIR names another folder for them")
+    return own
+
+
+@cache
+def _own_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="archdsl-native-"))  # of mode 0700
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _had(place: Place) -> ctypes.CDLL | None:
+    """The library; None if there is none yet, or what is there is not what was compiled, or could be another user's."""
+    try:
+        if distrust(place.file) or not whole(place.file):
+            return None
+        return _complete(load(place.file), place)
+    except OSError:
+        return None
+
+
+def _made(place: Place) -> ctypes.CDLL:
+    compile_into(*place)
+    forget_failure(place.file)
+    return _complete(load(place.file), place)
+
+
+def _complete(library: ctypes.CDLL, place: Place) -> ctypes.CDLL:
+    """The library, if it has all our functions.
+
+    Raises:
+        OSError: it has not.
+    """
+    names = [n for n in (*TAKEN, *GIVEN) if place.sources != CONVOLUTIONS or n.startswith("winograd")]
+    lacking = [name for name in names if not hasattr(library, name)]
+    if lacking:
+        raise OSError(f"what {place.compiler} made lacks the function {lacking[0]}")
+    return library
+
+
+def _make_if_free(place: Place) -> None:
+    """Compile a library that no other process is compiling. What goes wrong, `kernels` will find."""
+    if failed_before(place.file):
+        return
+    try:
+        with suppress(OSError, subprocess.SubprocessError), alone(place.file, wait=False):
+            if not place.file.exists():
+                try:
+                    compile_into(*place)
+                except Waited as error:
+                    remember_failure(place.file, str(error))
+    except BlockingIOError:
+        return
+
+
+def load(file: Path) -> ctypes.CDLL:
+    """What was compiled, with the types of its functions.
+
+    Raises:
+        OSError: it is not a library for this machine.
+    """
+    found = ctypes.CDLL(str(file))
+    for names, gives in ((TAKEN, None), (GIVEN, LONG)):
+        for name, takes in names.items():
+            function = getattr(found, name, None)  # narrow ones are convolutions alone
+            if function is not None:
+                function.argtypes, function.restype = takes, gives
+    return found
+
+
+def floats(*shape: int) -> Tensor:
+    """Room for float32 where the kernels look for it, whatever torch's own type and device are set to."""
+    return torch.empty(shape, dtype=torch.float32, device="cpu")
+
+
+def at(t: Tensor | None) -> int | None:
+    """Where its values are; None, which C takes for NULL, of none."""
+    return None if t is None else t.data_ptr()
+
+
+def _signature(compiler: str, flags: tuple[str, ...]) -> str:
+    """A name for the source, the compiler and the processor: home folders are shared between machines."""
+    try:
+        told = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split("\n\n", 1)[0]
+        processor = [line for line in told.splitlines() if line.split("\t")[0] in ("model name", "flags", "Features")]
+    except OSError:
+        processor = [platform.processor()]
+    parts = (
+        [source.read_bytes() for source in (*SOURCES, *HEADERS)],
+        compiler,
+        os.stat(compiler).st_size,
+        flags,
+        platform.machine(),
+        processor,
+    )
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

@@ -1,0 +1,204 @@
+"""How a run is carried out on its device: the type, the memory layout, the threads."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from copy import deepcopy
+from dataclasses import asdict, dataclass, replace
+from typing import Literal
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from archdsl.accelerate import fast
+from archdsl.accelerate.native import available, has_parts
+from archdsl.accelerate.remember import recall, remember, signature
+from archdsl.accelerate.worth import compile_worth, graph_worth, size
+from archdsl.runs.conditions import known_precision
+
+PROBE_STEPS = 4  # per candidate; the first one is not counted
+WORTH = 20  # a run must be this many times longer than the probe
+MARGIN = 1.1  # what bf16 must gain over fp32 to be taken
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """``PLAIN`` is the reference: fp32, eager, torch's own modules. ``threads`` 0 keeps torch's count.
+
+    ``fused`` swaps layers for faster ones that give the same numbers; ``native`` takes our own kernels on a CPU.
+    ``compile``: torch.compile of the net. ``graph``: whole steps as a CUDA graph. Both are asked for where an estimate says
+    that they pay (``fast.worth``).
+    """
+
+    precision: Literal["fp32", "bf16"] = "fp32"
+    channels_last: bool = False
+    threads: int = 0
+    compile: bool = False
+    graph: bool = False
+    fused: bool = False
+    native: bool = False
+
+
+PLAIN = Plan()
+
+
+def choose(
+    model: nn.Module, batch_shape: Sequence[int], steps: int, device: torch.device, wish: str = "auto",
+    compile: str = "auto",
+) -> tuple[Plan, str]:  # fmt: skip
+    """The plan for a run of ``steps`` steps, and a few words on it: type, layout and threads as ``_form`` finds them, and
+    whether to capture the step as a CUDA graph and to compile the net, by estimates of what that saves and costs.
+
+    Args:
+        batch_shape: (N, C, H, W) or (N, features) of a training batch.
+        wish: ``auto``, ``fp32``, ``bf16`` or ``plain``, which is neither captured nor compiled unasked.
+        compile: ``auto``, ``on`` or ``off``.
+    """
+    known_precision(wish)
+    plan, said = _form(model, batch_shape, steps, device, wish)
+    if wish == "plain" or (device.type != "cuda" and compile != "on"):
+        return replace(plan, compile=compile == "on"), said
+    try:
+        found = size(model, tuple(batch_shape))
+    except (RuntimeError, NotImplementedError):  # a net that cannot be counted is neither captured nor compiled unasked
+        return replace(plan, compile=compile == "on"), said
+    words = [said]
+    seconds = found.launching
+    if device.type == "cuda":
+        processors = torch.cuda.get_device_properties(device).multi_processor_count
+        working = found.working(plan.precision == "bf16", processors)
+        graph = graph_worth(found, steps, working)
+        plan = replace(plan, graph=graph.pays)
+        words.append(f"{'a CUDA graph' if graph.pays else 'no CUDA graph'}: {graph.words}")
+        seconds = working if graph.pays else max(found.launching, working)
+    estimate = compile_worth(found, steps, seconds, device.type)
+    if compile == "on":
+        return replace(plan, compile=True), ", ".join([*words, f"compiled (about {estimate.cost:.0f} s)"])
+    taken = compile == "auto" and estimate.pays
+    if compile == "auto":
+        words.append(f"{estimate.words}: {'taken' if taken else 'not taken'}")
+    return replace(plan, compile=taken), ", ".join(words)
+
+
+def _form(
+    model: nn.Module, batch_shape: Sequence[int], steps: int, device: torch.device, wish: str
+) -> tuple[Plan, str]:
+    """Type, layout and threads.
+
+    On the CPU ``auto`` tries type, layout and threads for some steps on a copy of the net and remembers the
+    answer, so that a command that is given twice computes the same. A run that is short beside the probe takes
+    what the processor's features suggest. The model and the random state stay as they are.
+    """
+    plain = Plan(threads=torch.get_num_threads())
+    if wish == "plain":
+        return plain, ""
+    shape = tuple(batch_shape)
+    best = replace(plain, fused=True, channels_last=len(shape) == 4 and device.type != "mps")
+    native = device.type == "cpu" and best.channels_last
+    native_half = native and wish != "fp32" and has_bf16() and available("bf16")  # asked first: it compiles both types
+    best = replace(best, native=native and available() and has_parts(model))
+    half = replace(best, precision="bf16", native=best.native and native_half)
+    if wish != "auto" or device.type != "cpu":
+        taken = half if _takes_bf16(device, wish) else best
+        return taken, _words(taken)
+    plans = [best, half, *([replace(best, threads=1), replace(half, threads=1)] if plain.threads > 1 else [])]
+    # One step of each before the timed ones, and one of the plain form to compare with.
+    if steps < WORTH * PROBE_STEPS * (len(plans) + 1):
+        taken = half if has_bf16() and _seconds(model, shape, half, device, 1) is not None else best
+        return taken, _words(taken)
+    return _probed(model, shape, device, [plain, *plans])
+
+
+def unprobed(device: torch.device, wish: str = "auto", threads: int = 1) -> Plan:
+    """One plan for many nets that are to be compared: what the device can do, whatever the net. On a GPU that is a CUDA
+    graph for each: nets of a study are small, and a graph loses nothing but a second where they are not.
+
+    Args:
+        wish: ``auto``, ``fp32``, ``bf16`` or ``plain``; auto takes bf16 where the device multiplies it itself.
+        threads: of this process, on a CPU.
+    """
+    if known_precision(wish) == "plain":
+        return Plan(threads=threads)
+    half = wish == "bf16" or (wish == "auto" and (has_bf16() if device.type == "cpu" else _takes_bf16(device, wish)))
+    precision: Literal["fp32", "bf16"] = "bf16" if half else "fp32"
+    native = device.type == "cpu" and (not half or has_bf16()) and available(precision)
+    return Plan(precision, channels_last=device.type != "mps", threads=threads, fused=True, native=native,
+                graph=device.type == "cuda")  # fmt: skip
+
+
+def forward_context(plan: Plan, device: torch.device) -> AbstractContextManager[object]:
+    """Round the forward pass: lower precision where the plan has it. Weights and batch statistics stay fp32."""
+    if plan.precision == "bf16":
+        return torch.autocast(device.type, torch.bfloat16)
+    return nullcontext()
+
+
+def prepare(model: nn.Module, plan: Plan) -> None:
+    """Give the model the plan's memory layout, and the process its threads."""
+    if plan.channels_last:
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if plan.threads and plan.threads != torch.get_num_threads():
+        torch.set_num_threads(plan.threads)
+
+
+def _takes_bf16(device: torch.device, wish: str) -> bool:
+    return wish == "bf16" or (wish == "auto" and device.type == "cuda" and torch.cuda.is_bf16_supported(False))
+
+
+def has_bf16() -> bool:
+    """Whether this processor multiplies bf16 itself; elsewhere torch imitates it, slowly."""
+    ask = getattr(torch.cpu, "get_capabilities", None)  # of torch 2.11
+    found = ask() if ask is not None else {}
+    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
+
+
+def _words(plan: Plan) -> str:
+    more = (("channels_last", plan.channels_last), ("native kernels", plan.native))
+    return ", ".join([plan.precision, *(word for word, taken in more if taken)])
+
+
+def _probed(model: nn.Module, shape: tuple[int, ...], device: torch.device, plans: Sequence[Plan]) -> tuple[Plan, str]:
+    """The fastest plan; the first one is the plain form, which is measured and never taken."""
+    name = signature(model, shape, plans[0].threads)
+    known = recall(name)
+    for plan in plans[1:]:
+        if known is not None and known.get("plan") == asdict(plan):
+            return plan, f"{known.get('words', _words(plan))} (measured before)"
+    taken = [(plan, _seconds(model, shape, plan, device, PROBE_STEPS)) for plan in plans]
+    works = {plan: seconds for plan, seconds in taken if seconds is not None}
+    if len(works) < 2 or plans[0] not in works:
+        return plans[1], _words(plans[1])
+    handicap = {"fp32": 1.0, "bf16": MARGIN}
+    choice = min([p for p in plans[1:] if p in works], key=lambda p: works[p] * handicap[p.precision])
+    threads = f", {choice.threads} thread" if choice.threads != plans[0].threads else ""
+    words = f"{_words(choice)}{threads}: {works[plans[0]] / works[choice]:.1f}× plain fp32"
+    remember(name, {"plan": asdict(choice), "words": words})
+    return choice, words
+
+
+def _seconds(model: nn.Module, shape: tuple[int, ...], plan: Plan, device: torch.device, steps: int) -> float | None:
+    """Seconds a step, without the update, on a copy; None where the net cannot run so."""
+    threads, copy = torch.get_num_threads(), deepcopy(model).train()
+    with torch.random.fork_rng(devices=[]):
+        try:
+            prepare(copy, plan)
+            net = fast(copy, plan) if isinstance(copy, torch.fx.GraphModule) else copy
+            images = torch.randn(shape, device=device)
+            if plan.channels_last:
+                images = images.contiguous(memory_format=torch.channels_last)
+            times = []
+            for _ in range(steps):
+                begun = time.perf_counter()
+                with forward_context(plan, device):
+                    logits = net(images)
+                functional.cross_entropy(logits.float(), logits.argmax(1)).backward()
+                times.append(time.perf_counter() - begun)
+            return statistics.median(times[1:] or times)
+        except RuntimeError:  # an op that has no bf16, or no memory: the run itself will say what is wrong
+            return None
+        finally:
+            torch.set_num_threads(threads)

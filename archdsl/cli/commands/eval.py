@@ -1,0 +1,218 @@
+"""``archdsl eval``: how good a trained net is, and how well it knows it."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from archdsl.cli.options import Format
+from archdsl.cli.output import live
+from archdsl.errors import ArchError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from archdsl.cli.support.open_run import Opened
+    from archdsl.evaluate import Part, Report, Shift
+    from archdsl.evaluate.match import By
+    from archdsl.settings.experiment import DataSettings
+
+SHIFTS = (
+    "rotate(DEGREES), noise(SIGMA), impulse(SHARE), blur(PIXELS), pixelate(PIXELS), brightness(ADDED), "
+    "contrast(FACTOR), occlude(PIXELS); black is 0 and white 1"
+)
+
+
+def command(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A folder that `archdsl train` made.")],
+    mc: Annotated[
+        int | None,
+        typer.Option("--mc", metavar="N", min=2, max=10_000, help="Also N passes with dropout alive, averaged."),
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option("--data", metavar="NAME", help="Another data set than the run's; also folder:PATH.")
+    ] = None,
+    data_root: Annotated[
+        Path | None,
+        typer.Option("--data-root", metavar="DIR", help="Where the data lies; searched before ARCHDSL_DATA."),
+    ] = None,
+    match: Annotated[
+        Literal["name", "position"],
+        typer.Option("--match", help="How columns and classes of the data are found among the net's: position takes them "
+                     "in their order where names differ."),
+    ] = "name",
+    part: Annotated[
+        Literal["test", "valid", "train"], typer.Option("--part", help="Which images; never augmented.")
+    ] = "test",
+    shift: Annotated[
+        list[str] | None,
+        typer.Option("--shift", metavar="WORD(X,Y)", help=f"Corrupt the images, a row for each strength: {SHIFTS}. "
+                     "May be given again."),
+    ] = None,
+    format: Format = "table",
+    save: Annotated[
+        Path | None, typer.Option("--save", metavar="FILE", help="Draw the confusion matrix: .png, .svg or .pdf.")
+    ] = None,
+    batch: Annotated[int, typer.Option("--batch", metavar="N", min=1, max=500, help="Images at once.")] = 500,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Of dropout masks and corruptions.")] = 0,
+    device: Annotated[
+        str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:NUMBER or mps.")
+    ] = "auto",
+) -> None:  # fmt: skip
+    """Judge a trained net: accuracy, calibration, each class, the confusion matrix; by one pass or by Monte Carlo
+    dropout, on clean images or corrupted ones. The net runs in float32, whatever it was trained in. CSV has the totals
+    alone, JSON everything."""
+    from archdsl.accelerate.threads import yield_cores
+
+    yield_cores()  # before torch is imported
+    from archdsl.cli.output import put_json, put_table, say
+    from archdsl.cli.support.open_run import opened
+    from archdsl.cli.views.evaluation import record, tables
+
+    _check_target(save, shift or [])
+    chosen = opened(run, device, data_root)
+    images = _part(chosen, data, part, data_root, match)
+    for text in images.notes:
+        say(text)
+    rows = _judged(chosen, images, _shifts(shift), mc, batch=batch, seed=seed)
+    if save is not None:
+        from archdsl.evaluate.figure import draw
+
+        draw(rows[-1][2], images.class_names, save)
+    about = {"run": str(run), "hash": chosen.spec.hash, "data": images.dataset, "part": part, "seed": seed,
+             "batch": batch, "device": str(chosen.net.device)}  # fmt: skip
+    if format == "json":
+        put_json(record(about, images.class_names, rows))
+        return
+    for number, table in enumerate(tables(about, images.class_names, rows)[: 1 if format.startswith("csv") else None]):
+        if number:
+            put_line()
+        put_table(table, format)
+
+
+def put_line() -> None:
+    """An empty line between two tables."""
+    from archdsl.cli.output import put
+
+    put("\n")
+
+
+def _check_target(save: Path | None, shift: list[str]) -> None:
+    """Refuse before any work what could not be drawn after it."""
+    if save is None:
+        return
+    from archdsl.evaluate.figure import check_figure
+    from archdsl.export.target import check_target
+
+    if len(_shifts(shift)) > 1:
+        raise ArchError("--save draws one confusion matrix, and there are several strengths",
+                        help="give --shift one strength")  # fmt: skip
+    check_figure(save)
+    check_target(save)
+
+
+def _shifts(texts: list[str] | None) -> list[Shift | None]:
+    """The corruptions in order; None for images as they are."""
+    from archdsl.evaluate.shifts import parse_shifts
+
+    return [s for text in texts or [] for s in parse_shifts(text)] or [None]
+
+
+def _part(
+    chosen: Opened, name: str | None, part: Literal["test", "valid", "train"], root: Path | None, by: By
+) -> Part:  # fmt: skip
+    """The part of the run's own data, or of the data called ``name``, matched with the net by names of columns and classes."""
+    from archdsl.cli.output import say
+    from archdsl.cli.support.open_run import same_data
+    from archdsl.evaluate import part_of
+    from archdsl.evaluate.match import columns_of, match
+
+    own = chosen.data.dataset
+    if name is None:
+        if part == "train" and chosen.data.corrupt:
+            say("note: the training images are judged as they lie in the data set, not as the run has changed them")
+        data = same_data(chosen.run, chosen.data, root)
+    else:
+        data = _named(name, chosen.net.input, own, lambda: columns_of(chosen.net, own)[1])
+    return part_of(data, chosen.seed, part, root, chosen.net, match(chosen.net, data.dataset, own, by))
+
+
+def _named(name: str, shape: tuple[int, ...], own: Any, target: Callable[[], str]) -> DataSettings:
+    """The data settings of a name on the command line. A folder's pictures get the size that the net takes, and a table
+    called by its path alone is read as the run's own: with its target, and with or without a header.
+    """
+    from archdsl.api import read
+    from archdsl.errors import Source
+    from archdsl.expand.env import Budget, Env
+    from archdsl.expand.settings import settings
+    from archdsl.settings.experiment import fold_data
+    from archdsl.syntax import ast
+    from archdsl.words.data.folders import Folder
+    from archdsl.words.data.tables import Table
+
+    # The words alone: to expand a whole text asks the data for its classes, and here it may have those of one class only.
+    _, file = read(Source("--data", "net id\n"), data=name)
+    (statement,) = (i for i in file.items if isinstance(i, ast.Statement) and i.kind == "data")
+    found = fold_data(settings("data", statement, Env({}, Budget())))
+    if isinstance(found.dataset, Folder) and name.startswith("folder:") and len(shape) == 3:
+        return replace(found, dataset=replace(found.dataset, size=shape[-1]))
+    if isinstance(found.dataset, Table) and name.startswith(("csv:", "parquet:")) and len(shape) == 1:
+        header = getattr(own, "header", None) if found.dataset.kind == "csv" else None
+        return replace(found, dataset=replace(found.dataset, target=target(), header=header))
+    return found
+
+
+Row = tuple["Shift | None", int, "Report"]
+
+
+def _judged(
+    chosen: Opened, part: Part, shifts: list[Shift | None], mc: int | None, batch: int, seed: int
+) -> list[Row]:  # fmt: skip
+    """A row for each corruption: one pass, and with ``mc`` so many."""
+    from archdsl.evaluate import alive, judge
+
+    if mc is not None:
+        with alive(chosen.net.model):  # refuses a net without dropout before any work
+            pass
+    rows: list[Row] = []
+    with _Counter(len(shifts) * (1 + (mc or 0)) * len(part)) as counter:
+        for shift in shifts:
+            for passes in (1, mc) if mc else (1,):
+                counter.begin(passes)
+                found = judge(chosen.net, part, shift=shift, passes=passes, batch=batch, seed=seed,
+                              listen=counter.tell)  # fmt: skip
+                rows.append((shift, passes, found))
+    return rows
+
+
+class _Counter:
+    """A live line on a terminal, nothing elsewhere."""
+
+    def __init__(self, total: int) -> None:
+        from archdsl.report import is_terminal
+
+        self._total, self._before, self._passes, self._seen = max(total, 1), 0, 1, 0
+        self._live = sys.stderr is not None and is_terminal(sys.stderr)
+
+    def __enter__(self) -> _Counter:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._live:
+            live("")
+
+    def begin(self, passes: int) -> None:
+        """A new row of so many passes."""
+        self._before += self._seen * self._passes
+        self._passes, self._seen = passes, 0
+
+    def tell(self, images: int) -> None:
+        """So many images of this row are done."""
+        self._seen = images
+        if self._live:
+            share = (self._before + images * self._passes) / self._total
+            live(f"judging {100 * share:3.0f} %")

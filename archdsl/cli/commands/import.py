@@ -1,0 +1,116 @@
+"""``archdsl import``: a network in PyTorch as a spec."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from archdsl.cli.output import say
+from archdsl.errors import ArchError, EnvError
+
+if TYPE_CHECKING:
+    from archdsl.importer.sources import Named
+
+SECONDS = 300.0
+
+
+def command(
+    source: Annotated[
+        str,
+        typer.Argument(metavar="SOURCE", help="torchvision:NAME, timm:NAME, timm-blocks:STRINGS, FILE.py:Class or "
+                       "FILE.py:function(). A FILE.PY IS RUN AS CODE, in a process of its own; only name one "
+                       "that you trust."),
+    ],
+    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="Where to write; else it is printed.")] = None,
+    input: Annotated[
+        str | None, typer.Option("--input", metavar="CxHxW", help="What arrives; else what the network is published for.")
+    ] = None,
+    trace: Annotated[
+        bool, typer.Option("--trace", help="Trace the network even where a shipped spec is held to it.")
+    ] = False,
+    unused: Annotated[
+        bool, typer.Option("--unused", help="Leave out what the result in eval mode does not need: auxiliary heads, what "
+                           "only train mode does. The head of the spec says what."),
+    ] = False,
+    time: Annotated[float, typer.Option("--time", metavar="SECONDS", min=1, help="How long a file may run.")] = SECONDS,
+) -> None:  # fmt: skip
+    """Write a network of PyTorch as a spec: traced, said as a person would, and held equal to its source (parameters, and
+    logits of two images with the same weights) before a file is written."""
+    from archdsl.cli.output import put
+    from archdsl.importer.sources import named
+
+    if out is not None:
+        from archdsl.export.target import check_target
+
+        check_target(out)
+    text, seen = found(named(source), input, trace=trace, unused=unused, time=time)
+    if out is None:
+        put(text)
+    else:
+        from archdsl.export.target import replacing
+
+        with replacing(out) as file:
+            file.write_text(text, encoding="utf-8")
+    say(f"{out or source}: {seen}")
+
+
+def found(source: Named, input: str | None, *, trace: bool, unused: bool, time: float) -> tuple[str, str]:
+    """The text of a source's spec, and what is known of it."""
+    from archdsl.importer.sources import shipped
+
+    shape = shape_of(input)
+    if source.kind == "timm-blocks":
+        from archdsl.importer.strings import spec_of_strings
+
+        return spec_of_strings(source.name, shape or (3, 224, 224)), "converted without torch; nothing was compared"
+    if not trace and shape is None and (text := shipped(source)) is not None:
+        return text, "the shipped spec that the tests hold to it; --trace traces the network instead"
+    from archdsl.importer.known import refuse_unknown
+
+    refuse_unknown(source)
+    try:
+        import torch  # noqa: F401 - said here, not from within
+    except ImportError as error:
+        raise EnvError("torch is not installed", help="pip install torch") from error
+    if source.kind == "file":
+        from archdsl.importer.match import read
+        from archdsl.importer.worker import in_process
+
+        say(f"note: {source.path} is run as code, for at most {time:g} seconds")
+        answer = in_process(source, shape, unused, time)
+        read(answer["text"])  # whatever ran there, what is written is a spec
+        return answer["text"], seen(answer["report"])
+    from dataclasses import asdict
+
+    from archdsl.importer.importing import imported
+
+    done = imported(source, shape, unused)
+    return done.text, seen(asdict(done.report))
+
+
+def shape_of(text: str | None) -> tuple[int, ...] | None:
+    """``3x224x224`` as numbers.
+
+    Raises:
+        ArchError: it is no shape of an image or a vector.
+    """
+    if text is None:
+        return None
+    parts = text.split("x")
+    if len(parts) not in (1, 3) or not all(
+        p.isascii() and p.isdigit() and 0 < int(p) <= 10**6 for p in parts if len(p) < 8
+    ):
+        raise ArchError(f"--input {text[:40]} is no shape", help="write 3x224x224, or 64 for a vector")
+    if any(len(p) >= 8 for p in parts):
+        raise ArchError(f"--input {text[:40]} is too large", help="write 3x224x224, or 64 for a vector")
+    return tuple(map(int, parts))
+
+
+def seen(report: dict[str, Any]) -> str:
+    """What the gate saw, in words; remarks are said before it."""
+    for note in report.get("notes", ()):
+        say(f"note: {note}")
+    return (f"{report['params']:,} parameters as the source; logits of two images differ by "
+            f"{report['difference']:.1e} of the largest ({report['precision']})")  # fmt: skip

@@ -1,0 +1,79 @@
+"""``archdsl params``: what networks cost, counted without torch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from archdsl.cli.options import Classes, Data, Format, Input, Set, Specs
+
+if TYPE_CHECKING:
+    from archdsl.errors import ArchError, Source
+    from archdsl.syntax import ast
+
+
+def command(
+    specs: Specs,
+    input: Input = None,
+    classes: Classes = None,
+    data: Data = None,
+    set: Set = None,
+    format: Format = "table",
+    layers: Annotated[bool, typer.Option("--layers", help="Every layer, one by one; in JSON as `rows`.")] = False,
+    batch: Annotated[int, typer.Option("--batch", min=1, max=10**9, help="Batch size of the memory estimate.")] = 128,
+    dtype: Annotated[Literal["fp32", "fp16", "bf16"], typer.Option("--dtype", help="Of the activations.")] = "fp32",
+    sort: Annotated[
+        str | None, typer.Option("--sort", metavar="COLUMN", help="Sort the arms of a space; -params falls.")
+    ] = None,
+    where: Annotated[
+        list[str] | None, typer.Option("--where", metavar="TEST", help="Arms to keep: 'params<1M', 'not (bn and ln)'.")
+    ] = None,
+) -> None:
+    """Count parameters, MACs, FLOPs and memory. A spec with holes is a space: every arm is listed."""
+    from archdsl.api import read, whole
+    from archdsl.cli.output import put_json, put_table, talk
+    from archdsl.cli.views.params import layer_table, record, spec_table
+    from archdsl.errors import ArchError
+    from archdsl.expand.holes import holes
+
+    failed: list[ArchError] = []
+    trees: list[tuple[Source, ast.File]] = []
+    for name in specs:
+        try:
+            trees.append(read(name, input=input, classes=classes, data=data, set=set or ()))
+        except ArchError as error:
+            failed.append(error)
+    if any(any(True for _ in holes(file)) for _, file in trees):
+        from archdsl.cli.views.space import list_arms
+
+        _settle_failures(failed, len(specs))
+        list_arms(trees, format, batch, dtype, sort, where or [])
+        return
+    found = []
+    for source, file in trees:
+        try:
+            found.append(whole(source, file))
+        except ArchError as error:
+            failed.append(error)
+    for spec in found:
+        talk(spec.notes, spec.name if len(specs) > 1 else "")
+    if found and format == "json":
+        records = [record(s, batch, dtype, layers) for s in found]
+        put_json(records if len(specs) > 1 else records[0])
+    elif found and len(specs) == 1 and (format in ("table", "md") or layers):
+        put_table(layer_table(found[0], batch, dtype, layers or format.startswith("csv")), format)
+    elif found:
+        put_table(spec_table(record(s, batch, dtype, False) for s in found), format)
+    _settle_failures(failed, len(specs))
+
+
+def _settle_failures(failed: list[ArchError], specs: int) -> None:
+    """Say all that failed. One spec alone fails as itself; of several, the first decides the exit code."""
+    from archdsl.cli.output import say
+
+    if not failed:
+        return
+    for error in failed[:-1]:
+        say(str(error))
+    raise failed[-1]

@@ -1,0 +1,159 @@
+"""``archdsl plot``: learning curves of runs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from archdsl.report.chart import Curve, Line
+
+KEYS = {"loss": ("loss", "valid_loss"), "accuracy": ("accuracy", "valid_accuracy"), "lr": ("lr",)}
+NAMES = {"lr": "learning rate"}
+PARTS = ("train", "validation")
+WIDEST, HEIGHT = 100, 16  # characters and lines of a chart in text
+
+
+def command(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN…", help="Folders of runs, or their names in --runs.")],
+    what: Annotated[
+        Literal["loss", "accuracy", "lr"], typer.Option("--what", help="What to draw over the epochs.")
+    ] = "loss",
+    save: Annotated[
+        Path | None, typer.Option("--save", metavar="FILE", help="Write a figure: .png, .svg or .pdf.")
+    ] = None,
+    log: Annotated[bool, typer.Option("--log", help="A logarithmic axis.")] = False,
+    label: Annotated[
+        list[str] | None,
+        typer.Option("--label", metavar="TEXT", help="A run's name in the legend; once for each run, in their order."),
+    ] = None,
+    out: Annotated[Path, typer.Option("--runs", "--out", metavar="DIR", help="The folder of the runs.")] = Path("runs"),
+) -> None:
+    """Draw learning curves of one or several runs: training solid, validation dashed. Without --save, as text."""
+    from archdsl.runs.index import find
+
+    if save is not None:
+        _check_target(save)
+    folders = list(dict.fromkeys(find(name, out) for name in runs))
+    curves = _curves(folders, what, _names(folders, label))
+    _check_drawable(curves, log)
+    if save is not None:
+        _save(save, curves, what, log)
+    else:
+        _put(curves, what, log)
+
+
+def _check_target(save: Path, otherwise: str = "leave --save out for a chart in text") -> None:
+    """Refuse before any work what could not be drawn after it."""
+    from archdsl.errors import ArchError
+    from archdsl.export.target import check_target
+    from archdsl.extras import require
+    from archdsl.report.figures import KINDS
+
+    if save.suffix.lower().removeprefix(".") not in KINDS:
+        raise ArchError(f"{save} does not end in .png, .svg or .pdf", help="name it curves.svg")
+    require("matplotlib", otherwise=otherwise)
+    check_target(save)
+
+
+def _names(folders: Sequence[Path], labels: Sequence[str] | None) -> list[str]:
+    """The shortest names that tell the runs apart: of the experiment, with its seed, of the folder."""
+    from archdsl.errors import ArchError
+    from archdsl.runs.run import load_run
+
+    settings = [load_run(folder).settings for folder in folders]  # which refuses a run of a newer format
+    if labels:
+        if len(labels) != len(folders):
+            raise ArchError(f"--label is given {len(labels)} times for {len(folders)} runs",
+                            help="give it once for each run, in their order")  # fmt: skip
+        return list(labels)
+    names = [str(s.get("name", "")) for s in settings]
+    seeds = [f"{n} seed {s.get('train', {}).get('seed')}" for n, s in zip(names, settings, strict=True)]
+    plain = [folder.absolute().name for folder in folders]
+    for found in (names, seeds, plain):
+        if max(Counter(found).values()) == 1:
+            return found
+    return [str(folder) for folder in folders]
+
+
+def _curves(folders: Sequence[Path], what: str, names: Sequence[str]) -> list[Curve]:
+    """Each run is a group; of a single run, training and validation are."""
+    from archdsl.report.chart import Curve
+    from archdsl.runs.index import epochs
+    from archdsl.runs.store.log import read_events
+
+    found = []
+    for group, (folder, name) in enumerate(zip(folders, names, strict=True)):
+        done = epochs(read_events(folder))
+        for number, key in enumerate(KEYS[what]):
+            if all(e.get(key) is None for e in done):
+                continue
+            xs, ys = [float(e["epoch"]) for e in done], [_value(e.get(key)) for e in done]
+            single = len(folders) == 1
+            found.append(Curve(PARTS[number] if single and what != "lr" else name, xs, ys,
+                               number if single else group, dashed=number == 1))  # fmt: skip
+    return found
+
+
+def _value(value: Any) -> float:
+    return float("nan") if value is None else float(value)  # a loss that was not finite is null in the log
+
+
+def _check_drawable(curves: Sequence[Curve], log: bool) -> None:
+    from archdsl.errors import ArchError, EnvError
+
+    if not curves:
+        raise EnvError("none of these runs has come to the end of an epoch",
+                       help="`archdsl runs` tells how far each is")  # fmt: skip
+    if log and not any(y > 0 for c in curves for y in c.ys):
+        raise ArchError("a logarithmic axis needs values above 0, and there is none", help="leave --log out")
+
+
+def _save(save: Path, curves: Sequence[Curve], what: str, log: bool) -> None:
+    from archdsl.export.target import replacing
+    from archdsl.report import figures
+
+    several = len({c.group for c in curves}) < len(curves)
+    with replacing(save) as temporary:
+        figures.curves(temporary, curves, "epoch", NAMES.get(what, what), kind=save.suffix.lower()[1:], log=log,
+                       percent=what == "accuracy", styles=PARTS if several else None)  # fmt: skip
+
+
+def _put(curves: Sequence[Curve], what: str, log: bool) -> None:
+    """A chart in text: coloured on a terminal; letters tell the curves apart where there are no colours."""
+    from archdsl.cli.output import put, stdout
+    from archdsl.report import is_terminal
+    from archdsl.report.chart import MARKS, chart, plain
+
+    stream = stdout()
+    terminal = is_terminal(stream)
+    colour = terminal and not os.environ.get("NO_COLOR")
+    groups = len({c.group for c in curves})
+    dots = "utf" in (stream.encoding or "").lower() and (colour or (groups <= 2 and len(curves) <= 2))
+    size = shutil.get_terminal_size((80, 24)) if terminal else os.terminal_size((80, 24))
+    lines = chart(curves, min(size.columns, WIDEST), max(4, min(size.lines - len(curves) - 4, HEIGHT)), log=log,
+                  percent=what == "accuracy", dots=dots)  # fmt: skip
+    legend: list[Line] = []
+    for number, curve in enumerate(curves):
+        mark = ("╌╌" if curve.dashed else "──") if dots else MARKS[number % len(MARKS)]
+        part = f" {PARTS[curve.dashed]}" if curve.name not in PARTS and what != "lr" else ""
+        legend.append([(mark, curve.group), (f" {curve.name}{part}", None)])
+    drawn: list[Line] = [
+        [(NAMES.get(what, what), None)],
+        *lines,
+        [("epoch".rjust(min(size.columns, WIDEST)), None)],
+        *legend,
+    ]
+    if colour:
+        from archdsl.cli.views.live_chart import coloured
+
+        coloured(drawn, stream)
+    else:
+        put(plain(drawn))

@@ -1,0 +1,91 @@
+"""``archdsl report``: what a study has found so far, without running anything."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from archdsl.cli.options import Set
+from archdsl.cli.support.study_options import (
+    Baseline,
+    Data,
+    Design,
+    Detect,
+    Format,
+    Html,
+    In,
+    Match,
+    Metric,
+    Out,
+    Runs,
+    Seeds,
+    Study,
+    Where,
+    With,
+    Without,
+)
+from archdsl.runs.conditions import Asked
+
+
+def command(
+    study: Study,
+    without: Without = None,
+    into: With = None,
+    out: Out = None,
+    old_into: In = None,
+    design: Design = None,
+    seeds: Seeds = None,
+    data: Data = None,
+    set: Set = None,
+    where: Where = None,
+    match: Match = None,
+    baseline: Baseline = None,
+    metric: Metric = None,
+    runs: Runs = Path("runs"),
+    data_root: Annotated[Path | None, typer.Option("--data-root", metavar="DIR", help="Where the data lies.")] = None,
+    each: Annotated[
+        bool, typer.Option("--each", help="A row for each run instead of each arm, with all its figures.")
+    ] = False,
+    detect: Detect = None,
+    format: Format = "table",
+    html: Html = None,
+) -> None:
+    """Print the table of a study, done or half done, and write its HTML report."""
+    from archdsl.cli.output import say
+    from archdsl.cli.support.study_report import check_html, ingredients, report, results_of
+    from archdsl.study.conduct import Conduct
+    from archdsl.study.plan import away, planned
+    from archdsl.study.select import Choice, select
+
+    check_html(html)
+    chosen = select(study, Choice(
+        *ingredients(without, into, out, old_into), design, seeds, data, set or (), where or (), match, baseline or (), metric,
+    ))  # fmt: skip
+    place = _runs(study, runs)
+    arms, every = planned(chosen, place, data_root)
+    conduct = Conduct(arms, every, place)
+    for name in away(conduct.every, data_root):
+        say(f"note: the data set {name} is not on this machine; its runs say what it held")
+    report(
+        results_of(chosen, conduct, Asked(chosen.precision).of_options),
+        chosen,
+        conduct.runs,
+        format,
+        html,
+        False,
+        detect,
+        each,
+    )
+
+
+def _runs(study: str, runs: Path) -> Path:
+    """The folder of runs: where a study is given by its own folder, the one that this folder is in."""
+    from archdsl.study.select import FOLDER, STUDY
+
+    given = Path(study)
+    if study and os.path.isfile(given / STUDY) and given.resolve().parent.name == FOLDER:
+        return given.parent.parent
+    return runs

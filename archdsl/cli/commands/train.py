@@ -1,0 +1,228 @@
+"""``archdsl train``: from a text to a run folder."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from archdsl.cli.options import OneSpec, Set
+from archdsl.runs.conditions import Asked, Precision
+
+if TYPE_CHECKING:
+    from archdsl.api import Spec
+    from archdsl.runs.run import Run
+    from archdsl.settings.experiment import Experiment
+
+SOME_FAILED = 3
+FAILED = {"diverged": "diverged", "oom": "out of memory", "timeout": "stopped by the time limit"}
+
+
+def command(
+    spec: OneSpec,
+    data: Annotated[
+        str | None,
+        typer.Option("--data", metavar="NAME", help="Another data set than the text's; also folder:PATH, csv:PATH."),
+    ] = None,
+    data_root: Annotated[
+        Path | None,
+        typer.Option("--data-root", metavar="DIR", help="Where the data lies; searched before ARCHDSL_DATA."),
+    ] = None,
+    set: Set = None,
+    device: Annotated[
+        str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:NUMBER or mps.")
+    ] = "auto",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--runs",
+            "--out",
+            metavar="DIR",
+            help="The folder that gets the run folder, `runs` by default; where "
+            "SPEC is the folder of a run, the one that it lies in.",
+        ),
+    ] = None,
+    precision: Annotated[
+        Precision,
+        typer.Option("--precision", help="auto takes what a short probe finds fastest; plain is the reference loop."),
+    ] = "auto",
+    compile: Annotated[
+        Literal["auto", "on", "off"],
+        typer.Option("--compile", help="torch.compile: auto does it where it should save more time than it takes."),
+    ] = "auto",
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Resume a run; an error if there is none (the same command does so anyway)."),
+    ] = False,
+    again: Annotated[
+        bool,
+        typer.Option("--again", help="Train again where a run is there, or one on other data was interrupted."),
+    ] = False,
+    time_limit: Annotated[
+        float | None,
+        typer.Option("--time-limit", metavar="SECONDS", min=0.001, help="Stop after so many seconds of training."),
+    ] = None,
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="Equal bits on a GPU too, at some cost; a CPU has them anyway.")
+    ] = False,
+    tensorboard: Annotated[
+        Path | None, typer.Option("--tensorboard", metavar="DIR", help="Write curves for TensorBoard, too.")
+    ] = None,
+    format: Annotated[Literal["text", "json"], typer.Option("--format", help="How to print the result.")] = "text",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on the way.")] = False,
+) -> None:
+    """Train a network. Writes a run folder with its text, settings, events, weights and result."""
+    from archdsl.accelerate.threads import yield_cores
+
+    yield_cores()  # before torch is imported
+    from archdsl.api import experiment_of, load
+    from archdsl.cli.output import put, put_json, say, talk
+
+    out = out if out is not None else _beside(spec)
+    chosen = load(spec, data=data, set=set or ())
+    experiment = experiment_of(chosen)
+    if not quiet:
+        talk(chosen.notes)
+    asked = Asked(precision, device, compile, deterministic)
+    experiment, before = _before(experiment, data_root, out, asked, resume, again)
+    cached = before is not None
+    if before is not None and tensorboard is not None:
+        say(f"note: no curves are written to {tensorboard}: the run is finished already")
+    run = before if before is not None and _alone() else _run(
+        chosen, experiment, quiet, None if cached else tensorboard, data_root=data_root, device=device, out=out,
+        speed=precision, compile=compile, again=again, limit=time_limit, deterministic=deterministic,
+    )  # fmt: skip
+    if run is None:
+        return
+    if format == "json":
+        put_json(record(run, cached))
+    else:
+        put(summary(run) + (f"{origin(run)}\n" if cached else ""))
+    if run.result is None or run.result["status"] != "finished":
+        raise SystemExit(SOME_FAILED)
+
+
+def _beside(spec: str) -> Path:
+    from archdsl.runs.recorded import folder_of
+
+    run = folder_of(spec)
+    return run.parent if run is not None else Path("runs")
+
+
+def _alone() -> bool:
+    """Whether this process trains by itself; the others of a group wait for the one that leads."""
+    return int(os.environ.get("WORLD_SIZE", "1")) == 1
+
+
+def _leads() -> bool:
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+def _before(
+    experiment: Experiment, data_root: Path | None, out: Path, asked: Asked, resume: bool, again: bool
+) -> tuple[Experiment, Run | None]:
+    """The experiment with the fingerprint of its data, and its run if it is finished already: that one is shown, without
+    torch.
+
+    Raises:
+        ArchError: it was trained under other conditions than are asked for.
+        EnvError: the data is missing, or there is nothing to resume.
+    """
+    if not _leads():
+        return experiment, None
+    from archdsl.errors import EnvError
+    from archdsl.runs.asked import check_asked
+    from archdsl.runs.identify import identified, others_said
+    from archdsl.runs.run import find_run
+
+    experiment = identified(experiment, data_root, out)
+    run = find_run(out, experiment) if not again else None
+    if resume and run is None:
+        said = others_said(out, experiment)
+        raise EnvError(f"there is no run of this experiment in {out} to resume" + "".join(f"; {t}" for t in said),
+                       help="leave --resume out to begin one, or name the folder of runs by --runs")  # fmt: skip
+    if run is None or not run.done:
+        return experiment, None
+    check_asked(run, asked)
+    return experiment, run
+
+
+def _run(spec: Spec, experiment: Experiment, quiet: bool, board: Path | None, **where: Any) -> Run | None:
+    """The run; None in a process that does not lead the training."""
+    from archdsl.cli.output import say
+    from archdsl.cli.views.train_progress import Talk
+    from archdsl.emit.build import build
+    from archdsl.train.fit import fit
+    from archdsl.train.signals import Interrupted
+
+    listeners: list[Any] = []
+    if board is not None:
+        from archdsl.runs.tensorboard import Board
+
+        named = f"{experiment.name}-{experiment.digest}-s{experiment.train.seed}"
+        listeners.append(Board(board / named))  # a folder a run, so that several share one board
+    leads = _leads()
+    try:
+        with Talk(sys.stderr, quiet or not leads) as talk:
+            listeners.append(talk)
+            run = fit(
+                build(spec.trace), experiment, listen=lambda e: [f(e) for f in listeners], every=talk.every, **where
+            )
+    except Interrupted as stop:
+        if stop.folder is not None and leads:
+            say(f"{stop}; the same command resumes it from {stop.folder}")
+        raise SystemExit(stop.exit_code) from None
+    finally:
+        for listener in listeners:
+            getattr(listener, "close", lambda: None)()
+    return run if leads else None
+
+
+def summary(run: Run) -> str:
+    """The result in two lines; each begins with a word that a script can look for."""
+    result = run.result or {}
+    if result.get("status") == "finished":
+        first = f"test accuracy {100 * result['test_accuracy']:.2f} %"
+        if result["best_valid_accuracy"] is not None:
+            first += (
+                f", validation {100 * result['valid_accuracy']:.2f} % "
+                f"(best {100 * result['best_valid_accuracy']:.2f} % after epoch {result['best_epoch']})"
+            )
+        first += f", {result['seconds']:.1f} s"
+        if result.get("why"):
+            first += f"; ended after epoch {result['epochs']}: {result['why']}"
+        if result.get("data_changed"):
+            first += "; its data changed while it trained"
+    else:
+        first = f"{FAILED.get(str(result.get('status')), 'not finished')} at step {result.get('step')}"
+    return f"{first}\nrun {run.folder}\n"
+
+
+def origin(run: Run) -> str:
+    """Where a result comes from that was not trained by this command: a line that begins like the others of ``summary``."""
+    known = provenance(run)
+    parts = [f"{known['precision']} on {known['device']}", f"kernels {known['kernels']}", f"torch {known['torch']}",
+             f"data {(known['fingerprint'] or 'unknown')[:8]}"]  # fmt: skip
+    return f"cached: trained {known['trained']}, {', '.join(parts)}; --again trains it again"
+
+
+def provenance(run: Run) -> dict[str, Any]:
+    """When and on what a run was trained."""
+    from archdsl.runs.conditions import conditions_of
+    from archdsl.runs.index import ended
+
+    known = conditions_of(run.versions)
+    return {
+        "trained": ended(run), "device": run.versions.get("device"), **{k: known[k] or None for k in (
+            "precision", "kernels", "compile", "processor", "torch", "numerics")},
+        "fingerprint": run.fingerprint or None,
+    }  # fmt: skip
+
+
+def record(run: Run, cached: bool = False) -> dict[str, Any]:
+    """The result as plain values. ``cached``: this command trained nothing."""
+    about = {"run": str(run.folder), "hash": run.settings["hash"], "spec": run.spec, "cached": cached}
+    return {**about, **provenance(run), **(run.result or {})}

@@ -1,0 +1,1 @@
+"""What several commands share besides their options: opening a run, resolving a spec, filters, export files."""

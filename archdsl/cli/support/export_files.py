@@ -1,0 +1,242 @@
+"""What ``archdsl export`` writes: the options together, what a file says of itself, and each kind of file."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archdsl.cli.output import say
+from archdsl.errors import ArchError, StoreError
+from archdsl.files import read_regular
+
+if TYPE_CHECKING:
+    from archdsl.api import Spec
+    from archdsl.export.deploy import Form, Layout
+    from archdsl.export.onnx.quantize import Judged
+    from archdsl.runs.run import Run
+
+HARDLY = 1e-4  # logits that vary less than this, as a share of the largest, agree whatever is between
+CALIBRATED, DROP = 512, 0.02
+# Options that only some kinds of file have; the others take all of them.
+ONLY_ONNX = ("opset", "quantize", "calibrate", "max_drop", "external_data")
+NOT_SOURCE = ("preprocess", "softmax", "mc", "half", "half_io", "no_fold", "seed", "labels", "data_root")
+# An option, one that it cannot stand beside, and why.
+MOST_LABELS = 1 << 24  # bytes of a file with the names of classes
+APART = (
+    ("quantize", "half", "a file is quantised or in half precision"),
+    ("quantize", "mc", "what is drawn at random cannot be calibrated"),
+    ("quantize", "external_data", "eight bits leave no network too large for one file"),
+    ("quantize", "no_fold", "convolutions are quantised together with their batch norm"),
+    ("mc", "half", "the drawn distribution is compared in float32"),
+)
+NEEDED = (("half_io", "half"), ("calibrate", "quantize"), ("max_drop", "quantize"), ("data_root", "quantize"))
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """The options of the command line, as they are given."""
+
+    opset: int | None
+    preprocess: Layout | None
+    softmax: bool
+    mc: bool
+    half: bool
+    half_io: bool
+    quantize: str | None
+    calibrate: int | None
+    max_drop: float | None
+    no_fold: bool
+    external_data: bool
+    labels: str | None
+    seed: int | None
+    data_root: Path | None
+
+    def check(self, kind: str, target: Path) -> None:
+        """Refuse an option that would have no effect, or that contradicts another."""
+        idle = {"onnx": (), "exported": ONLY_ONNX, "torch": ONLY_ONNX + NOT_SOURCE}[kind]
+        for name in idle:
+            if self._given(name):
+                raise ArchError(f"{_option(name)} has no effect on {target}", help="leave it out")
+        for name, other, why in APART:
+            if getattr(self, name) and getattr(self, other):
+                raise ArchError(f"{_option(name)} and {_option(other)} exclude each other: {why}",
+                                help="leave one of them out")  # fmt: skip
+        for name, other in NEEDED:
+            if self._given(name) and not getattr(self, other):
+                raise ArchError(f"{_option(name)} has no effect without {_option(other)}", help="leave it out")
+
+    def _given(self, name: str) -> bool:
+        value = getattr(self, name)
+        return value is not None and value is not False  # 0 is a value
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def write(spec: Spec, run: Run | None, target: Path, kind: str, wish: Wish) -> dict[str, Any]:
+    """Write the file; what was written, as plain values."""
+    from archdsl.cli.commands.export import init_of
+    from archdsl.export.target import check_target
+
+    check_target(target)  # before torch is imported and weights are drawn
+    about = metadata(spec, run, wish.labels)
+    if kind == "torch":
+        return to_torch(spec, run, target, about)
+    init = init_of(spec) if run is None else None
+    weights = "trained" if run else f"of {init.source}" if init else f"fresh, seed {wish.seed or 0}"
+    if run is None and init is None:
+        say(f"note: the weights are fresh, of seed {wish.seed or 0}; the folder of a run has trained ones")
+    to = to_onnx if kind == "onnx" else to_exported
+    done = to(spec, run, target, wish, {**about, "archdsl.weights": weights})
+    if done["spread"] < HARDLY:
+        say("note: the logits hardly depend on the input, so that their agreement says little here")
+    return {"weights": weights, **done}
+
+
+def form_of(spec: Spec, run: Run | None, wish: Wish) -> Form:
+    """What the file takes and gives."""
+    from archdsl.export.deploy import Form
+
+    known = facts(spec, run)
+    return Form(spec.input, spec.classes, wish.preprocess, known.get("mean", ()), known.get("std", ()), wish.softmax,
+                wish.mc, not wish.no_fold, wish.half, wish.half_io)  # fmt: skip
+
+
+def to_onnx(spec: Spec, run: Run | None, target: Path, wish: Wish, about: dict[str, str]) -> dict[str, Any]:
+    """Write an ONNX file."""
+    from archdsl.cli.commands.export import model_of
+    from archdsl.export.onnx import export
+    from archdsl.export.onnx.exporter import require
+
+    require()
+    form = form_of(spec, run, wish)
+    report = export(model_of(spec, run, wish.seed or 0), target, form, opset=wish.opset, metadata=about,
+                    external=wish.external_data, int8=_judged(spec, run, form, wish) if wish.quantize else None)  # fmt: skip
+    done = {"opset": report.opset, "bytes": report.bytes, "nodes": report.nodes, "difference": report.difference,
+            "differences": {str(n): d for n, d in report.agreement.differences.items()},
+            "spread": report.agreement.spread, "mode": form.about()["archdsl.mode"],
+            "precision": "int8" if wish.quantize else form.about()["archdsl.precision"]}  # fmt: skip
+    if (cost := report.quantized) is not None:
+        done["int8"] = {"images": cost.images, "calibrated": cost.calibrated, "accuracy": cost.accuracy8,
+                        "accuracy_float32": cost.accuracy32, "same_class": cost.same,
+                        "bytes_float32": cost.bytes32}  # fmt: skip
+    return done
+
+
+def _judged(spec: Spec, run: Run | None, form: Form, wish: Wish) -> Judged:
+    """The data of the text, to quantise by; of a run, only if it is still what the run learned from."""
+    from archdsl.cli.support.open_run import same_data
+    from archdsl.evaluate.calibrate import judged
+    from archdsl.settings.experiment import fold_data, fold_train
+
+    data, seed = fold_data(spec.graph.data), fold_train(spec.graph.train).seed
+    if run is not None:
+        data = same_data(run, data, wish.data_root, otherwise="leave --quantize out")
+    return judged(data, seed, form, count=wish.calibrate or CALIBRATED, root=wish.data_root,
+                  drop=DROP if wish.max_drop is None else wish.max_drop)  # fmt: skip
+
+
+def to_exported(spec: Spec, run: Run | None, target: Path, wish: Wish, about: dict[str, str]) -> dict[str, Any]:
+    """Write a program of torch.export."""
+    from archdsl.cli.commands.export import model_of
+    from archdsl.export.exported import export
+
+    form = form_of(spec, run, wish)
+    report = export(model_of(spec, run, wish.seed or 0), target, form, metadata=about)
+    found = report.agreement
+    return {"bytes": report.bytes, "nodes": report.nodes, "difference": max(found.differences.values()),
+            "differences": {str(n): d for n, d in found.differences.items()}, "spread": found.spread,
+            "mode": form.about()["archdsl.mode"], "precision": form.about()["archdsl.precision"]}  # fmt: skip
+
+
+def to_torch(spec: Spec, run: Run | None, target: Path, about: dict[str, str]) -> dict[str, Any]:
+    """Write the Python file, and weights that are not fresh beside it."""
+    from archdsl.cli.commands.export import init_of, model_of
+    from archdsl.export.torchfile import write as write_source
+
+    has = run is not None or init_of(spec) is not None
+    model = model_of(spec, run) if has else None
+    sizes = write_source(spec.trace, target, spec.canonical, model, about)
+    beside = target.with_suffix(".safetensors")
+    return {"bytes": sizes[target.name], "weights": str(beside) if has else None}
+
+
+def metadata(spec: Spec, run: Run | None = None, labels: str | None = None) -> dict[str, str]:
+    """What a file says of its network besides its form: the text, its hash, the names of the classes, and how images are
+    normalised: (x / 255 - mean) / std for each channel, as JSON.
+    """
+    found = {"archdsl.spec": spec.canonical, "archdsl.hash": spec.hash}
+    known = facts(spec, run)
+    names = named(labels, spec.classes) if labels is not None else known.get("class_names", ())
+    if "data" in known:
+        found["archdsl.data"] = known["data"]
+    values = {"class_names": names, "mean": known.get("mean"), "std": known.get("std")}
+    return found | {f"archdsl.{k}": json.dumps(v) for k, v in values.items() if v}
+
+
+def facts(spec: Spec, run: Run | None) -> dict[str, Any]:
+    """``data``, ``class_names``, ``mean`` and ``std``, as far as they are known. A run says what it was trained with; a
+    spec, what is published of its data set, which is nothing for a folder of one's own.
+    """
+    from archdsl.words.data.values import Dataset
+
+    found: dict[str, Any] = {}
+    for setting in spec.graph.data:
+        data = setting.value
+        if isinstance(data, Dataset) and data.input[0] == spec.input[0]:  # another size is normalised alike
+            found = {"data": data.name, "class_names": data.class_names, "mean": data.mean, "std": data.std}
+    if run is not None:
+        try:
+            known = run.facts
+        except StoreError:
+            if found:
+                raise
+            return found
+        if known.input[0] == spec.input[0]:
+            found |= {"class_names": known.classes, "mean": known.mean, "std": known.std}
+    return found
+
+
+def named(labels: str, classes: int) -> tuple[str, ...]:
+    """The names of the classes from a list or from a file with a line for each.
+
+    Raises:
+        ArchError: there are more or fewer than classes.
+    """
+    file = Path(labels)
+    if "," not in labels and os.path.lexists(file) and not file.is_dir():
+        try:
+            text = read_regular(file, MOST_LABELS).decode("utf-8")
+            names = tuple(line.strip() for line in text.splitlines() if line.strip())
+        except OSError as error:
+            raise ArchError(f"{file} cannot be read: {error.strerror}", help="one name a line") from error
+        except UnicodeDecodeError as error:
+            raise ArchError(f"{file} is no text in UTF-8", help="one name a line") from error
+    else:
+        names = tuple(name.strip() for name in labels.split(","))
+    if len(names) != classes:
+        raise ArchError(f"--labels names {len(names)} classes, and the network has {classes}",
+                        help="separate them by commas, or name a file with one a line")  # fmt: skip
+    return names
+
+
+def line(done: dict[str, Any]) -> str:
+    """What was written, for a person."""
+    size = f"{done['bytes']:,} bytes"
+    if "spread" not in done:
+        return size + (f", weights in {done['weights']}" if done["weights"] else "")
+    batches = ", ".join(done["differences"])
+    opset = f", opset {done['opset']}" if "opset" in done else ""
+    kind = {"float16": ", float16", "int8": ", int8"}.get(done["precision"], "")
+    text = f"{size}{kind}{opset}, {done['nodes']} nodes, weights {done['weights']}; "
+    if done["mode"] == "mc-dropout":
+        return text + (f"dropout alive, mean probabilities within {done['difference']:.1e} of torch's (batches "
+                       f"{batches})")  # fmt: skip
+    if (cost := done.get("int8")) is not None:
+        return text + (f"test accuracy {cost['accuracy']:.2%} (float32: {cost['accuracy_float32']:.2%}) on "
+                       f"{cost['images']:,} images, {done['bytes'] / cost['bytes_float32']:.0%} of the bytes")  # fmt: skip
+    return text + f"differs from torch by {done['difference']:.1e} of the largest logit (batches {batches})"

@@ -1,0 +1,123 @@
+"""What ``eval`` says of a net: tables for people, one record for programs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from archdsl.report import Cell, Column, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from archdsl.evaluate import Report, Shift
+
+    Row = tuple[Shift | None, int, Report]
+
+MATRIX = 20  # classes up to which a table shows the whole confusion matrix
+CONFUSED = 10  # pairs that are listed where it does not
+
+
+def tables(about: dict[str, Any], names: Sequence[str], rows: Sequence[Row]) -> list[Table]:
+    """The totals, and where the images were judged in one state only, the classes and what is taken for what."""
+    found = [_totals(about, rows)]
+    if len({shift for shift, _, _ in rows}) == 1:
+        _, passes, report = rows[-1]
+        found += [
+            _classes(names, report, passes),
+            _matrix(names, report) if len(names) <= MATRIX else _pairs(names, report),
+        ]
+    return found
+
+
+def _totals(about: dict[str, Any], rows: Sequence[Row]) -> Table:
+    first = rows[0][2]
+    several = any(r.information is not None for _, _, r in rows)
+    columns = (
+        Column("shift"), Column("strength", "int"), Column("passes", "int"),
+        Column("accuracy", "percent", digits=2),
+        *((Column("top 5", "percent", key="top5", digits=2),) if first.top5 is not None else ()),
+        Column("NLL", "float", key="nll", digits=4), Column("ECE", "percent", key="ece", digits=2),
+        Column("Brier", "float", key="brier", digits=4), Column("entropy", "float", digits=4),
+        *((Column("mutual information", "float", key="mutual_information", digits=4),) if several else ()),
+    )  # fmt: skip
+    notes = [f"ECE of {len(first.bins)} bins of equal width; NLL, entropy and information in nats; Brier from 0 to 2"]
+    if several:
+        notes.append("1 pass: dropout off; several: dropout alive at full rate, probabilities averaged")
+    bad = sum(r.not_finite for _, _, r in rows)
+    if bad:
+        notes.append(f"for {bad} images the net gave numbers that are not finite")
+    return Table(
+        columns, tuple(_total(shift, passes, r, first.top5 is not None, several) for shift, passes, r in rows),
+        title=f"{about['run']} on {first.images:,} {about['part']} images of {about['data']}", notes=tuple(notes),
+    )  # fmt: skip
+
+
+def _total(shift: Shift | None, passes: int, report: Report, top: bool, several: bool) -> tuple[Any, ...]:
+    what = (shift.word, shift.strength) if shift else ("none", None)
+    return (
+        *what, passes, report.accuracy, *((report.top5,) if top else ()), report.nll, report.ece, report.brier,
+        report.entropy, *((report.information,) if several else ()),
+    )  # fmt: skip
+
+
+def _classes(names: Sequence[str], report: Report, passes: int) -> Table:
+    columns = (
+        Column("class"), Column("precision", "percent", digits=2), Column("recall", "percent", digits=2),
+        Column("F1", "percent", key="f1", digits=2), Column("images", "int", key="support"),
+    )  # fmt: skip
+    scores = report.classes
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (n, s.precision, s.recall, s.f1, s.support) for n, s in zip(names, scores, strict=True)
+    )
+    means = [_mean([r[i] for r in rows]) for i in (1, 2, 3)]
+    title = "classes" + (f", {passes} passes" if passes > 1 else "")
+    notes = ("means of the classes that have a value; – is 0 of 0",)
+    return Table(columns, rows, title, ("mean", *means, report.images), notes)
+
+
+def _mean(values: Sequence[Cell]) -> float | None:
+    """Over the classes that have a value."""
+    known = [v for v in values if isinstance(v, float)]
+    return sum(known) / len(known) if known else None
+
+
+def _matrix(names: Sequence[str], report: Report) -> Table:
+    columns = (
+        Column("#", "int"), Column("class"),
+        *(Column(str(i), "int", key=f"as {i}") for i in range(len(names))),
+    )  # fmt: skip
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (i, name, *row) for i, (name, row) in enumerate(zip(names, report.confusion, strict=True))
+    )
+    return Table(columns, rows, title="confusion: a row for each class, a column for what it was taken for")
+
+
+def _pairs(names: Sequence[str], report: Report) -> Table:
+    """The most frequent confusions."""
+    pairs = [
+        (count, i, j) for i, row in enumerate(report.confusion) for j, count in enumerate(row) if i != j and count
+    ]  # fmt: skip
+    pairs.sort(key=lambda p: (-p[0], p[1], p[2]))
+    columns = (Column("class"), Column("taken for"), Column("images", "int"))
+    rows = tuple((names[i], names[j], count) for count, i, j in pairs[:CONFUSED])
+    return Table(columns, rows, title=f"the {len(rows)} most frequent confusions of {len(pairs)}")
+
+
+def record(about: dict[str, Any], names: Sequence[str], rows: Sequence[Row]) -> dict[str, Any]:
+    """All of it as plain values."""
+    first = rows[0][2]
+    return {
+        **about, "images": first.images, "classes": list(names), "ece_bins": len(first.bins),
+        "results": [_result(names, *row) for row in rows],
+    }  # fmt: skip
+
+
+def _result(names: Sequence[str], shift: Shift | None, passes: int, report: Report) -> dict[str, Any]:
+    return {
+        "shift": asdict(shift) if shift else None, "passes": passes, "accuracy": report.accuracy,
+        "top5": report.top5, "nll": report.nll, "ece": report.ece, "brier": report.brier, "entropy": report.entropy,
+        "mutual_information": report.information, "not_finite": report.not_finite,
+        "per_class": [{"class": n, **asdict(s)} for n, s in zip(names, report.classes, strict=True)],
+        "confusion": report.confusion, "reliability": [asdict(b) for b in report.bins],
+    }  # fmt: skip

@@ -1,0 +1,119 @@
+"""What ``params`` says of a spec: plain values, and tables of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from archdsl.cli.views.module_tree import flat, folded, layer_text, tree
+from archdsl.files import inside
+from archdsl.ir.cost import row_params
+from archdsl.ir.nodes import arg
+from archdsl.report import Column, Table, compact, exact, size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from archdsl.api import Spec
+    from archdsl.expand.graph import Setting
+    from archdsl.ir.cost import Cost
+
+BYTES = {"fp32": 4, "fp16": 2, "bf16": 2}
+
+
+def record(spec: Spec, batch: int, dtype: str, rows: bool) -> dict[str, Any]:
+    """The totals of a spec as plain values; with ``rows``, every layer."""
+    found = {
+        "spec": inside(spec.name), "hash": spec.hash, "input": list(spec.input), "classes": spec.classes,
+        **totals(spec.cost, spec.graph.train, batch, dtype), "batch": batch, "dtype": dtype,
+    }  # fmt: skip
+    if rows:
+        found["rows"] = [
+            {"path": r.path, "layer": layer_text(r), "word": r.op.name, "output": list(r.layer.out),
+             "params": row_params(r), "macs": r.layer.macs}
+            for r in spec.trace.flat()
+        ]  # fmt: skip
+    return found
+
+
+def totals(cost: Cost, train: Sequence[Setting], batch: int, dtype: str) -> dict[str, Any]:
+    """The figures of a network."""
+    return {
+        "params": cost.params, "buffers": cost.buffers, "macs": cost.macs, "flops": cost.flops, "layers": cost.layers,
+        "activations": cost.activations, "peak_activations": cost.peak,
+        "memory": cost.training_bytes(batch, BYTES[dtype], optimizer_states(train)), "depth": cost.depth,
+        "receptive_field": list(cost.field) if cost.field else None,
+        "stride": list(cost.stride) if cost.stride else None,
+    }  # fmt: skip
+
+
+def optimizer_states(train: Sequence[Setting]) -> int:
+    """Numbers that the optimiser keeps for each weight: two for Adam (which is the default), one for momentum."""
+    for setting in train:
+        if setting.entry.slot == "optimizer":
+            return 2 if hasattr(setting.value, "beta2") else int(getattr(setting.value, "momentum", 0) > 0)
+    return 2
+
+
+def layer_table(spec: Spec, batch: int, dtype: str, every: bool) -> Table:
+    """A row a layer. Equal neighbouring blocks are told once, with their number, unless ``every`` is asked for."""
+    root = tree(spec.trace)
+    found = flat(root if every else folded(root))
+    many = any(times > 1 for _, times in found)
+    columns = [
+        Column("path"),
+        Column("layer"),
+        Column("output"),
+        Column("params", "int"),
+        Column("MACs", "int", key="macs"),
+    ]
+    rows: list[list[Any]] = []
+    for part, times in found:
+        row = part.row
+        assert row is not None
+        rows.append([part.path, layer_text(row), dims(row.layer.out), row_params(row), row.layer.macs, times])
+    footer: list[Any] = ["total", "", "", spec.cost.params, spec.cost.macs, None]
+    if many:
+        columns.insert(1, Column("×", "int", key="times"))
+        rows = [[r[0], r[5], *r[1:5]] for r in rows]
+        footer = [footer[0], None, *footer[1:5]]
+    else:
+        rows, footer = [r[:5] for r in rows], footer[:5]
+    title = "" if spec.name == "<spec>" else inside(spec.name)
+    return Table(tuple(columns), tuple([tuple(r) for r in rows]), title, tuple(footer),
+                 _notes(spec, batch, dtype, many))  # fmt: skip
+
+
+def _notes(spec: Spec, batch: int, dtype: str, many: bool) -> tuple[str, ...]:
+    cost, memory = spec.cost, spec.cost.training_bytes(batch, BYTES[dtype], optimizer_states(spec.graph.train))
+    seen = f"receptive field {dims(cost.field)} · stride {dims(cost.stride)} · " if cost.field and cost.stride else ""
+    notes = [
+        f"input {dims(spec.input)} · classes {spec.classes} · hash {spec.hash}",
+        f"params {exact(cost.params)} · MACs {compact(cost.macs)} · FLOPs {compact(cost.flops)} (2 × MACs)",
+        f"depth {cost.depth} · {seen}activations {compact(cost.activations)}",
+        f"training at batch {batch} in {dtype}: about {size(memory)}",
+    ]
+    if any(r.op.name == "ode" and arg(r.op, "solver") == "dopri5" for r in spec.trace.flat()):
+        notes.append("dopri5 is counted as 14 evaluations, two steps; how many it makes depends on the data")
+    if many:
+        notes.append("× counts equal blocks in a row; params and MACs of such a row are those of one")
+    return tuple(notes)
+
+
+def spec_table(records: Iterable[dict[str, Any]]) -> Table:
+    """A row a spec."""
+    columns = (
+        Column("spec"), Column("input"), Column("params", "int"), Column("MACs", "compact", key="macs"),
+        Column("FLOPs", "compact", key="flops"), Column("layers", "int"), Column("depth", "int"),
+        Column("activations", "compact"), Column("memory", "bytes"), Column("receptive field", key="receptive_field"),
+        Column("hash"),
+    )  # fmt: skip
+    return Table(columns, tuple(
+        (r["spec"], dims(r["input"]), r["params"], r["macs"], r["flops"], r["layers"], r["depth"], r["activations"],
+         r["memory"], dims(r["receptive_field"]) if r["receptive_field"] else None, r["hash"])
+        for r in records
+    ))  # fmt: skip
+
+
+def dims(shape: Iterable[float]) -> str:
+    """A shape as the language writes it; a stride may be a fraction."""
+    return "x".join(f"{n:.3f}".rstrip("0").rstrip(".") for n in shape)

@@ -1,0 +1,10 @@
+"""Augmentations of a whole batch at once, on the device where it lies."""
+
+from __future__ import annotations
+
+from archdsl.data.augment.apply import augment
+from archdsl.data.augment.geometry import crop, flip
+from archdsl.data.augment.layer import AugmentLayer
+from archdsl.data.augment.mixing import Target, mix
+
+__all__ = ["AugmentLayer", "Target", "augment", "crop", "flip", "mix"]

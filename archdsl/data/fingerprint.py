@@ -1,0 +1,223 @@
+"""What a data set holds, as one hash: part of what a run is. Loads no torch.
+
+The fingerprint is the SHA-256 over the sorted (name, size, SHA-256) of every file that the training or the test part is
+read from. Names begin with the part (``train/cat/1.png``), so the folder's own place and name are not in it. Files in the
+idx format count by their unpacked bytes: the same set as ``.gz`` and plain is one set.
+
+A second look at unchanged files hashes nothing: see ``remembered``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from array import array
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from stat import S_ISDIR
+from typing import TYPE_CHECKING, NamedTuple
+
+from archdsl.data import folder, idx, remembered
+from archdsl.data.load import located
+from archdsl.errors import EnvError
+from archdsl.words.data.folders import Folder
+from archdsl.words.data.tables import Table
+
+if TYPE_CHECKING:
+    from archdsl.words.data.values import Dataset
+
+    Data = Dataset | Folder | Table
+
+FORM = "archdsl data 1"  # begins what is hashed; raise the number when the same files give another fingerprint
+AT_A_TIME = 64  # files that a thread takes before it asks for more
+MOST_THREADS = 8
+_BY_HANDLE = os.stat in os.supports_dir_fd and os.listdir in os.supports_fd  # paths are looked up once a folder
+DIGITS = 8  # of a fingerprint, where people read it
+
+
+class File(NamedTuple):
+    """A file of a data set, and the name under which it counts; ``unpack``: by its unpacked bytes."""
+
+    name: str
+    path: str
+    unpack: bool = False
+
+
+def fingerprint(dataset: Data, root: str | Path | None = None, fetch: bool = False) -> str:
+    """The fingerprint of a data set, 64 hex digits; "" where a published set is not on this machine.
+
+    Args:
+        root: searched before the other data roots.
+        fetch: download a published set that is not there.
+
+    Raises:
+        EnvError: a folder or table of one's own is not there, a file cannot be read, or a set cannot be fetched.
+    """
+    if isinstance(dataset, Folder):
+        return _of_trees(*dataset.trees())
+    if isinstance(dataset, Table):
+        return _of_files(_table_files(dataset))
+    found = located(dataset, root, fetch)
+    if found is None:
+        return ""
+    if found.trees is not None:
+        return _of_trees(*found.trees)
+    return _of_files([_idx_or_plain(name, path) for name, path in found.files])
+
+
+def short(value: str) -> str:
+    """A fingerprint as people read it."""
+    return value[:DIGITS] if value else "unknown"
+
+
+def _idx_or_plain(name: str, path: Path) -> File:
+    return File(name, str(path), unpack=name.endswith("-ubyte"))
+
+
+def _table_files(table: Table) -> list[File]:
+    """Named by their part: a table that is renamed or moved is the same data. The ending says how it is read."""
+    train, test = table.files()
+    return [File(f"{part}{path.suffix}", str(path)) for part, path in (("train", train), ("test", test)) if path]
+
+
+def _of_files(files: Sequence[File]) -> str:
+    listing = remembered.Listing()
+    ordered = sorted(files)
+    listing.add("", [f.name for f in ordered], array("q", [n for f in ordered for n in _about(f.path)]))
+    place = "\0".join(sorted(os.path.realpath(f.path) for f in files))
+    return _looked_up(place, listing, lambda: files)
+
+
+def _of_trees(train: Path, test: Path | None) -> str:
+    """Of trees of pictures: one walk over all that lies in them finds whether anything has changed."""
+    listing, trees = remembered.Listing(), [("train", train), *([("test", test)] if test is not None else [])]
+    for part, tree in trees:
+        _walk(str(tree), part, listing)
+    place = "\0".join(os.path.realpath(tree) for _, tree in trees)
+    return _looked_up(place, listing, lambda: _pictures(train, test))
+
+
+def _pictures(train: Path, test: Path | None) -> list[File]:
+    """The files of both parts, as they are read: a picture of a single tree counts to the part that it falls to."""
+    parts = zip(("train", "test"), folder.listed(train, test), (train, test or train), strict=True)
+    found: list[File] = []
+    for part, pictures, tree in parts:
+        above = len(os.path.join(tree, ""))
+        found += [File(f"{part}/{path[above:].replace(os.sep, '/')}", path) for path in (str(p) for p, _ in pictures)]
+    return found
+
+
+About = remembered.About
+
+
+def _about(path: str) -> About:
+    try:
+        return remembered.about(os.stat(path))
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _walk(tree: str, part: str, listing: remembered.Listing) -> None:
+    """Add every file below a folder; linked folders are followed, each once."""
+    seen: set[tuple[int, int]] = set()
+    waiting = [(tree, part)]
+    try:
+        while waiting:
+            place, prefix = waiting.pop()
+            names, facts, folders = _looked_at(place)
+            for name, where in folders:
+                inner = os.path.join(place, name)
+                if (where.st_dev, where.st_ino) not in seen or not os.path.islink(inner):
+                    waiting.append((inner, f"{prefix}/{name}"))
+                seen.add((where.st_dev, where.st_ino))
+            listing.add(prefix, names, facts)
+    except OSError as error:
+        raise _unreadable(error.filename or tree, error) from error
+
+
+def _looked_at(place: str) -> tuple[list[str], array[int], list[tuple[str, os.stat_result]]]:
+    """The files of a folder in order, the numbers of ``about`` of each one behind the other, and its folders. One question
+    to the system for each, relative to the open folder, as sets have so many files that nothing else matters.
+    """
+    names, facts, folders = list[str](), array("q"), []
+    handle = os.open(place, os.O_RDONLY) if _BY_HANDLE else None
+    try:
+        for name in sorted(os.listdir(place if handle is None else handle)):
+            try:
+                found = os.stat(name if handle is not None else os.path.join(place, name), dir_fd=handle)
+            except OSError:  # a broken link, or gone by now: whether that matters, the reader of the tree says
+                names.append(name)
+                facts.extend((0, 0, 0, 0))
+                continue
+            if S_ISDIR(found.st_mode):
+                folders.append((name, found))
+                continue
+            names.append(name)
+            facts.extend((found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino))
+    finally:
+        if handle is not None:
+            os.close(handle)
+    return names, facts, folders
+
+
+def _looked_up(place: str, listing: remembered.Listing, files: Callable[[], Sequence[File]]) -> str:
+    """The fingerprint that was found before for these very files; else they are hashed."""
+    entry = remembered.Entry(place)
+    if (known := entry.fingerprint(listing)) is not None:
+        return known
+    wanted = files()
+    hashed = _hashed(wanted, entry)
+    found = combined((f.name, *h) for f, h in zip(wanted, hashed, strict=True))
+    entry.keep(listing, found)
+    return found
+
+
+def combined(parts: Iterable[tuple[str, int, str]]) -> str:
+    """One hash of (name, size, hash) in any order."""
+    whole = hashlib.sha256(FORM.encode())
+    for name, size, digest in sorted(parts):
+        whole.update(b"\0" + name.encode("utf-8", "surrogateescape") + f"\0{size}\0{digest}".encode())
+    return whole.hexdigest()
+
+
+def _hashed(files: Sequence[File], entry: remembered.Entry) -> list[tuple[int, str]]:
+    """Size and hash of each file; those that were hashed before and are unchanged are not read."""
+    found: list[tuple[int, str]] = [(0, "")] * len(files)
+
+    def some(first: int) -> None:
+        for number in range(first, min(first + AT_A_TIME, len(files))):
+            found[number] = _digest(files[number], entry)
+
+    threads = min(MOST_THREADS, os.cpu_count() or 1)
+    if len(files) <= AT_A_TIME:
+        some(0)
+        return found
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for _ in pool.map(some, range(0, len(files), AT_A_TIME)):
+                pass
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return found
+
+
+def _digest(file: File, entry: remembered.Entry) -> tuple[int, str]:
+    about = _about(file.path)
+    if (known := entry.known(file.path, about)) is not None:
+        return known
+    try:
+        if file.unpack:
+            data = idx._unpacked(Path(file.path))
+            return entry.learn(file.path, about, len(data), hashlib.sha256(data).hexdigest())
+        with open(file.path, "rb") as stream:
+            about = remembered.about(os.fstat(stream.fileno()))
+            return entry.learn(file.path, about, about[0], hashlib.file_digest(stream, "sha256").hexdigest())
+    except OSError as error:
+        raise _unreadable(file.path, error) from error
+
+
+def _unreadable(path: str, error: OSError) -> EnvError:
+    return EnvError(f"data file {path} cannot be read: {error.strerror or error}",
+                    help="let this user read it; is something else moving the data?")  # fmt: skip

@@ -1,0 +1,134 @@
+"""A tree of pictures, one folder a class (the data words ``folder``, ``imagenet`` and ``imagenette``)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from archdsl.data import cache
+from archdsl.data.arrays import Arrays, DataParts
+from archdsl.data.decode import listening, merged, said
+from archdsl.data.memory import resident_limit
+from archdsl.data.pictures import Failure, Refusals, squared
+from archdsl.data.stream import MOST_WORKERS, Streamed, cores
+from archdsl.data.tree import Picture, classes_said, find
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from archdsl.data.cache import Decoded
+    from archdsl.words.data.folders import Folder
+
+AT_A_TIME = 64  # pictures, at most, that a thread decodes before it asks for more: small ones take less than the asking
+LOOKED_AT = 256  # pictures of a set that is read while training, decoded beforehand to say what is done to them
+
+
+def read(folder: Folder) -> DataParts:
+    """Both parts, images (N, 3, size, size); labels count the sorted class folders from 0."""
+    layout = folder.layout()
+    return read_trees(layout.train, layout.test, folder.size, folder.path, layout.notes)
+
+
+def read_trees(
+    train_tree: Path, test_tree: Path | None, size: int, source: str, notes: tuple[str, ...] = ()
+) -> DataParts:  # fmt: skip
+    """Both parts of these trees; without a test tree, a fifth of each class of the only one. They are decoded into
+    memory, or ``Streamed`` where that would take more than ``resident_limit``. What was found and what was done to the
+    pictures is said after ``notes``.
+    """
+    found = find(train_tree, test_tree)
+    train, test = found.train, found.test
+    notes = (classes_said(found), *notes, *found.notes)
+    if (len(train) + len(test)) * 3 * size * size > resident_limit():
+        return DataParts(
+            _streamed(train, size), _streamed(test, size), source, (*notes, *_sampled([*train, *test], size))
+        )
+    parts = [
+        _decoded(f"folder-{name}", part, size, train_tree.parent) for name, part in (("train", train), ("test", test))
+    ]
+    done = merged(*(part.done for part in parts))
+    notes = (*notes, *said(done, len(train) + len(test)), *_repeated(*parts))
+    return DataParts(parts[0].arrays, parts[1].arrays, source, notes)
+
+
+def listed(train_tree: Path, test_tree: Path | None) -> tuple[list[Picture], list[Picture]]:
+    """The files of both parts with their labels; no picture is read. Errors as those of ``tree.find``."""
+    found = find(train_tree, test_tree)
+    return found.train, found.test
+
+
+def _repeated(train: Decoded, test: Decoded) -> tuple[str, ...]:
+    """What is to be said of pictures that are one in the size that a net takes."""
+    both = np.isin(test.digests, train.digests).sum()
+    digests = np.concatenate([train.digests, test.digests])
+    labels = np.concatenate([train.arrays.labels, test.arrays.labels])
+    kinds, which = np.unique(digests, return_inverse=True)
+    first = np.full(len(kinds), -1, np.int64)
+    first[which] = labels  # the label of one of each kind
+    mixed = len(set(which[first[which] != labels].tolist()))
+    notes = []
+    if both:
+        notes.append(f"warning: {both:,} of {len(test.digests):,} test pictures are among the training pictures too "
+                     "(equal pixels in this size)")  # fmt: skip
+    if mixed:
+        notes.append(f"warning: equal pictures lie in different classes: {mixed:,} of {len(kinds):,} different ones")
+    return tuple(notes)
+
+
+def _streamed(pictures: list[Picture], size: int) -> Streamed:
+    return Streamed([path for path, _ in pictures], np.array([label for _, label in pictures], np.int64), size)
+
+
+def _sampled(pictures: list[Picture], size: int) -> tuple[str, ...]:
+    """What is done to the pictures of a set that is not decoded beforehand: of some, at even distances."""
+    chosen = [pictures[row] for row in np.unique(np.linspace(0, len(pictures) - 1, LOOKED_AT).astype(int))]
+    done: Counter[str] = Counter()
+
+    def look(picture: Picture) -> frozenset[str]:
+        try:
+            return squared(picture[0], size)[1]
+        except Failure:
+            return frozenset()  # refused, by name, when its turn comes
+
+    with listening(), ThreadPoolExecutor(min(MOST_WORKERS, cores())) as pool:
+        for names in pool.map(look, chosen):
+            done.update(names)
+    return said(done, len(chosen), "pictures looked at before training")
+
+
+def _decoded(name: str, pictures: list[Picture], size: int, root: Path) -> Decoded:
+    labels = np.array([label for _, label in pictures], dtype=np.int64)
+
+    def decode() -> Decoded:
+        images = np.empty((len(pictures), 3, size, size), np.uint8)
+        counts: Counter[str] = Counter()
+
+        def fill(first: int) -> tuple[list[tuple[int, Exception]], Counter[str]]:
+            bad: list[tuple[int, Exception]] = []
+            done: Counter[str] = Counter()
+            for row in range(first, min(first + some, len(pictures))):
+                try:
+                    images[row], names = squared(pictures[row][0], size)
+                    done.update(names)
+                except Failure as error:
+                    bad.append((row, error))
+            return bad, done
+
+        refused, threads = Refusals(root), min(MOST_WORKERS, cores())
+        some = max(1, min(AT_A_TIME, len(pictures) // (4 * threads)))
+        with listening(), ThreadPoolExecutor(threads) as pool:  # Pillow lets go of the interpreter as it decodes
+            try:
+                for bad, done in pool.map(fill, range(0, len(pictures), some)):
+                    counts.update(done)
+                    for row, error in bad:
+                        refused.add(str(pictures[row][0]), error)
+            except BaseException:
+                pool.shutdown(cancel_futures=True)  # an interrupt does not wait for the rest
+                raise
+        refused.settle()
+        return cache.Decoded(Arrays(images, labels), counts, cache.digests_of(images))
+
+    return cache.decoded(name, [p for p, _ in pictures], decode, f"{size} {labels.tolist()}")

@@ -1,0 +1,133 @@
+"""From the name of a data set to its images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from archdsl.data import cifar, digits, download, folder, imagenette, parquet, stl10, svhn, table
+from archdsl.data.arrays import Arrays, DataParts, check_count, damaged
+from archdsl.data.roots import EMBEDDED, data_roots, download_root
+from archdsl.words.data.folders import Folder
+from archdsl.words.data.tables import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from archdsl.words.data.values import Dataset
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A published set where it lies: its folder, what reads it, and what it is read from: ``files`` by the names that say
+    what they are for, or the ``trees`` of pictures of the training and the test part.
+    """
+
+    place: Path
+    read: Callable[[], DataParts]
+    files: tuple[tuple[str, Path], ...] = ()
+    trees: tuple[Path, Path] | None = None
+
+
+def load(dataset: Dataset | Folder | Table, root: str | Path | None = None) -> DataParts:
+    """Training and test part of a data set, decoded; ``root`` is searched before the other data roots.
+
+    A set that is nowhere is downloaded into ``root``, else into the first folder of ARCHDSL_DATA, else into
+    the per-user folder. Pictures of folders that would not fit into memory are ``Streamed``.
+
+    Raises:
+        EnvError: the data is missing, damaged or cannot be fetched.
+    """
+    if isinstance(dataset, Folder):
+        return folder.read(dataset)
+    if isinstance(dataset, Table):
+        return table.read(dataset)
+    if dataset.name == "fashion-mini":
+        return _required(dataset, [EMBEDDED])
+    roots = data_roots(root)
+    found = _found(dataset, roots)
+    if found is None:
+        target = download_root(root)
+        download.download(download.key(dataset), target)
+        return _required(dataset, [target])
+    return found
+
+
+def _required(dataset: Dataset, roots: Sequence[Path]) -> DataParts:
+    found = _found(dataset, roots)
+    if found is None:
+        raise damaged(roots[0] / dataset.name, "lacks a file of the set")
+    return found
+
+
+def _found(dataset: Dataset, roots: Sequence[Path]) -> DataParts | None:
+    """The set under the first root that has it; the authors' files before a Parquet copy."""
+    found = _first(dataset, roots)
+    return _checked(dataset, found.read()) if found is not None else None
+
+
+def _first(dataset: Dataset, roots: Sequence[Path]) -> Located | None:
+    return next((found for root in roots if (found := _reader(dataset, root)) is not None), None)
+
+
+def _reader(dataset: Dataset, root: Path) -> Located | None:
+    """The set under ``root``, found by the names of its files."""
+    name, size = dataset.name, dataset.input[-1]
+    if name == "imagenette":
+        place = imagenette.find(root, size)
+        if place is None:
+            return None
+        return Located(place, partial(imagenette.read, place, size), trees=(place / "train", place / "val"))
+    if name in cifar.LAYOUTS and (place := cifar.find(name, root)) is not None:
+        layout = cifar.LAYOUTS[name]
+        return Located(place, partial(cifar.read, name, place), _named(place, *layout.train, layout.test))
+    if name == "svhn" and (place := svhn.find(root)) is not None:
+        return Located(place, partial(svhn.read, place), _named(place, *svhn.FILES))
+    if name == "stl10" and (place := stl10.find(root)) is not None:
+        return Located(place, partial(stl10.read, place), _named(place, *stl10.FILES))
+    if (found := digits.find(dataset, root)) is not None:
+        names = digits.names_of(name)
+        files = tuple(pair for part in found for pair in zip(names[part], found[part], strict=True))
+        return Located(found["train"][0].parent, partial(digits.read, dataset, found), files)
+    if (place := parquet.find(name, root)) is not None:
+        shards = [path.name for part in ("train", "test") for path in place.glob(f"{part}-*.parquet")]
+        return Located(place, partial(parquet.read, dataset, place), _named(place, *shards))
+    return None
+
+
+def _named(place: Path, *names: str) -> tuple[tuple[str, Path], ...]:
+    return tuple((name, place / name) for name in names)
+
+
+def located(dataset: Dataset, root: str | Path | None = None, fetch: bool = False) -> Located | None:
+    """The published set that ``load`` would read; None where it would be downloaded, unless ``fetch`` does so.
+
+    Raises:
+        EnvError: it cannot be fetched.
+    """
+    if dataset.name == "fashion-mini":
+        return _first(dataset, [EMBEDDED])
+    roots = data_roots(root)
+    found = _first(dataset, roots)
+    if found is None and fetch:
+        download.download(download.key(dataset), roots[0])
+        found = _first(dataset, roots[:1])
+    return found
+
+
+def locate(dataset: Dataset, root: str | Path | None = None) -> Path | None:
+    """The folder that ``load`` would read; None where the set would be downloaded."""
+    found = located(dataset, root)
+    return found.place if found is not None else None
+
+
+def _checked(dataset: Dataset, parts: DataParts) -> DataParts:
+    """The same parts, if they are whole and their images have the shape that the net was checked against."""
+    for name, part in (("train", parts.train), ("test", parts.test)):
+        check_count(dataset, name, len(part), parts.source)
+        if isinstance(part, Arrays) and part.images.shape[1:] != dataset.input:
+            shape = "x".join(map(str, part.images.shape[1:]))
+            raise damaged(parts.source, f"has images of {shape}, expected those of {dataset.title}")
+    return parts

@@ -1,0 +1,50 @@
+"""Normalisation of images and of the columns of a table on the device, and the statistics that it takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from archdsl.data.arrays import Arrays
+from archdsl.emit.normal import coefficients
+
+
+@dataclass(frozen=True, eq=False)
+class Normalise:
+    """Bytes to float32 with mean 0 and deviation 1 per channel: one multiplication and one addition."""
+
+    scale: Tensor
+    shift: Tensor
+
+    def __call__(self, images: Tensor) -> Tensor:
+        return torch.addcmul(self.shift, images.float(), self.scale)
+
+
+def normalise(mean: tuple[float, ...], std: tuple[float, ...], device: torch.device, top: float = 255) -> Normalise:
+    """For images whose channels have this mean and standard deviation as shares of ``top``; a constant
+    channel becomes 0. For the columns of a table ``top`` is 1 and the shape (D,).
+    """
+    scale, shift = coefficients(mean, std, top)
+    shape = (1, -1, 1, 1) if top == 255 else (1, -1)
+    scale, shift = (t.float().to(device).view(shape) for t in (scale, shift))
+    return Normalise(scale, shift)
+
+
+def measured(arrays: Arrays) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation over all images of each channel in [0, 1], or of each column of a table: for
+    sets that publish none.
+    """
+    if arrays.images.ndim == 2:
+        rows = arrays.images.astype(np.float64)
+        return tuple(rows.mean(0).tolist()), tuple(rows.std(0).tolist())
+    total, square, count = np.zeros(arrays.images.shape[1]), np.zeros(arrays.images.shape[1]), 0
+    for first in range(0, len(arrays), 1000):
+        part = arrays.images[first : first + 1000].astype(np.float64) / 255
+        total, square = total + part.sum((0, 2, 3)), square + (part**2).sum((0, 2, 3))
+        count += part[:, 0].size
+    mean = total / count
+    std = np.sqrt(np.maximum(square / count - mean**2, 0))
+    return tuple(mean.tolist()), tuple(std.tolist())

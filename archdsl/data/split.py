@@ -1,0 +1,48 @@
+"""Which training images train, and which are set aside for validation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from archdsl.seeds import stream
+from archdsl.settings.checks import count_findings, refuse
+
+if TYPE_CHECKING:
+    from archdsl.data.arrays import Arrays, DataParts
+    from archdsl.data.stream import Streamed
+    from archdsl.words.data.values import Subset, Valid
+
+
+@dataclass(frozen=True, eq=False)
+class Splits:
+    """What a run trains on, chooses by, and is judged by at its end; where the images come from, and what is said of them
+    before the first step.
+    """
+
+    train: Arrays | Streamed
+    valid: Arrays | Streamed | None
+    test: Arrays | Streamed
+    source: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def split(parts: DataParts, valid: Valid | None, subset: Subset | None, seed: int) -> Splits:
+    """Draw the subset and the validation images from the training part; the test part stays whole.
+
+    Raises:
+        ArchError: more images are asked for than there are.
+    """
+    total = len(parts.train)
+    if valid is None and subset is None:
+        return Splits(parts.train, None, parts.test, parts.source, parts.notes)
+    refuse(count_findings(total, valid, subset, parts.source))
+    rows = np.random.default_rng(stream(seed, "split")).permutation(total)
+    rows = rows[: subset.count] if subset is not None else rows
+    aside = valid.count(len(rows)) if valid is not None else 0
+    # Sorted: read in the order in which they lie. The order of training has its own stream.
+    train = parts.train.take(np.sort(rows[aside:]))
+    valid_part = parts.train.take(np.sort(rows[:aside])) if aside else None
+    return Splits(train, valid_part, parts.test, parts.source, parts.notes)

@@ -1,0 +1,160 @@
+"""Tables (the data words ``csv`` and ``parquet``) as vectors of numbers."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from archdsl.data.arrays import Arrays, DataParts
+from archdsl.data.columns import numbers
+from archdsl.errors import EnvError
+from archdsl.words.data import cells as c
+from archdsl.words.data.classes import Names, check_labels
+from archdsl.words.data.sheets import sheet, texts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from archdsl.words.data.heads import Head
+    from archdsl.words.data.tables import Table
+
+    Floats = NDArray[np.float64]
+    Labels = NDArray[np.int64]
+
+ONE_IN = 5  # of a single file, one row in five is for the test
+LISTED = 20  # names of columns or classes in a note
+COUNTING = 20  # rows from which whole numbers that rise look like row numbers
+
+
+def read(table: Table, head: Head | None = None) -> DataParts:
+    """Both parts: vectors (N, D) float32 as they stand in the file, columns in its order, and labels (N,) int64.
+
+    Args:
+        head: the columns and classes of a run; columns are then taken in their order and labels counted by its classes,
+            which need not all have rows.
+
+    Raises:
+        EnvError: a cell that is missing or not a number, with its row and column; a class that the training file lacks; a
+            class without rows for both parts.
+    """
+    path, test = table.files()
+    known = table.head if head is None else replace(head, notes=())
+    values, labels = _of_file(path, table, known)
+    notes = (*known.notes, *_doubts(values, known))
+    if test is not None:
+        train = Arrays(values.astype(np.float32), labels)
+        values, labels = _of_file(test, table, known)
+        parts = DataParts(train, Arrays(values.astype(np.float32), labels), table.path)
+        return replace(parts, notes=(*_said(parts, known, f"the test rows are those of {test}"), *notes))
+    chosen = _chosen(values, labels, known, path)
+    both = Arrays(values.astype(np.float32), labels)
+    parts = DataParts(both.take(np.flatnonzero(~chosen)), both.take(np.flatnonzero(chosen)), table.path)
+    split = "the test rows are a fifth of each class, chosen by the hash of the row"
+    return replace(parts, notes=(*_said(parts, known, split), *notes))
+
+
+def rows(held: Mapping[str, Any], features: Sequence[str], path: Path, spread: bool = True) -> Floats:
+    """The cells of these columns, in this order, as (N, D) float64; with ``spread`` float32 tells the rows apart.
+
+    Raises:
+        EnvError: a cell that is missing or not a number, values that float32 cannot tell apart.
+    """
+    return np.stack([numbers(held[name], path, name, spread) for name in features], 1)
+
+
+def _of_file(path: Path, table: Table, head: Head) -> tuple[Floats, Labels]:
+    found = sheet(path, table.kind, head.target, table.header)
+    wanted = (*head.features, head.target)
+    if sorted(found.names) != sorted(wanted):
+        raise EnvError(f"{path} has the columns {', '.join(found.names)}, expected {', '.join(wanted)}",
+                       help="training and test file have the same columns, in any order")  # fmt: skip
+    held = found.columns(wanted)
+    cells = texts(held[head.target], path, head.target)
+    if not cells:
+        raise EnvError(f"{path} has no row", help="a table needs rows to train and to test on")
+    return rows(held, head.features, path), labels_of(cells, head, path)
+
+
+def labels_of(cells: Sequence[str], head: Head, path: Path) -> Labels:
+    """The cells (N,) of a target column as labels (N,).
+
+    Raises:
+        EnvError: a missing value, or a class that the head lacks, with its row.
+    """
+    known, found = Names(head.classes), set(cells)
+    check_labels(cells, found, path, head.target)
+    places = {text: known.find(text) for text in found}
+    strange = next((row for row, text in enumerate(cells) if places[text] is None), None)
+    if strange is not None:
+        raise c.at(path, strange, head.target, f"the class {c.shown(cells[strange])}, which the training rows lack",
+                   "write each class as the training rows do, or add rows of it to them")  # fmt: skip
+    return np.array([places[text] for text in cells], np.int64)
+
+
+def _chosen(values: Floats, labels: Labels, head: Head, path: Path) -> NDArray[np.bool_]:
+    """Which rows are for the test: of each class the fifth of its different rows whose hashes are lowest. Equal rows
+    go to one part, so that no test row was trained on.
+    """
+    digests = np.array([
+        hashlib.sha256(row.tobytes() + head.classes[number].encode("utf-8", "surrogateescape")).digest()
+        for row, number in zip((values + 0.0).astype("<f8"), labels.tolist(), strict=True)  # + 0.0: no minus zero
+    ], dtype="S32")  # fmt: skip
+    chosen = np.zeros(len(labels), np.bool_)
+    for number in np.unique(labels):
+        mine = labels == number
+        different = np.unique(digests[mine])
+        if len(different) < 2:
+            raise EnvError(f"the class `{head.classes[number][:40]}` of {path} has {len(different)} different rows, too few "
+                           "to train and test", help="add rows, or put test rows into a file of their own")  # fmt: skip
+        chosen |= mine & np.isin(digests, different[: max(1, len(different) // ONE_IN)])
+    return chosen
+
+
+def counts(parts: DataParts, head: Head) -> dict[str, list[int]]:
+    """The training and test rows of each class."""
+    train, test = (np.bincount(part.labels, minlength=len(head.classes)).tolist() for part in (parts.train, parts.test))
+    return {name: [train[n], test[n]] for n, name in enumerate(head.classes)}
+
+
+def _said(parts: DataParts, head: Head, split: str) -> tuple[str, ...]:
+    """What was found: rows, features, and classes with their training and test rows."""
+    classes = [f"{name} {train:,} + {test:,}" for name, (train, test) in counts(parts, head).items()]
+    return (
+        f"{len(parts.train) + len(parts.test):,} rows of {len(head.features):,} features: {_listed(head.features)}",
+        f"target `{head.target}`, {len(classes)} classes (training + test rows): {_listed(classes)}",
+        split,
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - LISTED
+    return ", ".join(names[:LISTED]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _doubts(values: Floats, head: Head) -> tuple[str, ...]:
+    """Warnings of columns that tell nothing, or that may number the rows."""
+    constant = np.ptp(values, axis=0) == 0
+    number = np.array([_counts_rows(column) for column in values.T], np.bool_)
+    found: list[str] = []
+    counting = "number the rows, or rise from row to row as row numbers do: take them out unless they are data"
+    for which, what in ((constant, "hold one value alone, which tells the net nothing"), (number, counting)):
+        names = [head.features[place] for place in np.flatnonzero(which)]
+        if names:
+            found.append(f"warning: {len(names)} of the features {what}: {_listed(names)}")
+    return tuple(found)
+
+
+def _counts_rows(column: Floats) -> bool:
+    """Whether a column (N,) holds 0 to N-1 or 1 to N in any order, or whole numbers each larger than the one before."""
+    if len(column) < 3 or (column != np.floor(column)).any():
+        return False
+    if len(column) >= COUNTING and (np.diff(column) > 0).all():
+        return True
+    ordered: Any = np.sort(column)
+    return bool(ordered[0] in (0, 1) and (np.diff(ordered) == 1).all())

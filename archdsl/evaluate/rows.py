@@ -1,0 +1,79 @@
+"""Rows of a table named one by one, as vectors that a net takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from archdsl.data.table import rows
+from archdsl.errors import ArchError, EnvError
+from archdsl.evaluate.match import columns_of, features_of, listed
+from archdsl.words.data.cells import at
+from archdsl.words.data.classes import Names
+from archdsl.words.data.heads import check_names
+from archdsl.words.data.sheets import Kind, sheet, texts
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from archdsl.evaluate.load import Trained
+
+KINDS: dict[str, Kind] = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".pq": "parquet"}
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows (N, D) float32 of a file, columns in the net's order; the cells of the target column, None where the file has
+    none; and what is to be said about the file.
+    """
+
+    path: Path
+    values: NDArray[np.float32]
+    targets: list[str] | None
+    notes: tuple[str, ...]
+
+    def right(self, net: Trained, labels: list[int]) -> str:
+        """How many rows have the class that their target names, as a note; empty without targets."""
+        if self.targets is None:
+            return ""
+        known = Names(net.class_names)
+        right = sum(known.find(text) == label for text, label in zip(self.targets, labels, strict=True))
+        found = f"it names the predicted class in {right:,} of {len(labels):,} rows"
+        return f"note: the target of {self.path} is not given to the net; {found}"
+
+
+def read_rows(net: Trained, own: Any, path: Path) -> Rows:
+    """The rows of a csv or Parquet file; columns are matched by name, and the target may be missing.
+
+    Args:
+        own: the data set of the net's run.
+
+    Raises:
+        ArchError: not a file of rows, or its columns are not those of the net.
+        EnvError: there is no such file, it is damaged, or a cell is not a number.
+    """
+    wanted, target = columns_of(net, own)
+    kind = KINDS.get(path.suffix.lower())
+    if kind is None:
+        takes = f"rows of a table with {len(wanted)} columns ({listed(wanted)})"
+        raise ArchError(f"the net takes {takes}, and {path} is not a table",
+                        help="name files that end in .csv, .tsv, .txt or .parquet")  # fmt: skip
+    if not path.is_file():
+        raise EnvError(f"there is no file {path}", help="name files that end in .csv, .tsv or .parquet")
+    found = sheet(path, kind, target, getattr(own, "header", None))
+    check_names(found)
+    features = features_of(found, wanted, target)
+    held = found.columns((*features, target))
+    values = rows(held, features, path, spread=False)
+    if not len(values):
+        raise EnvError(f"{path} has no row", help="write the rows below the names of the columns")
+    with np.errstate(over="ignore"):
+        single = values.astype(np.float32)
+    wrong = np.argwhere(~np.isfinite(single))
+    if len(wrong):
+        row, place = wrong[0]
+        raise at(path, int(row), wanted[place], f"`{values[row, place]:g}`, which is out of the range of float32")
+    return Rows(path, single, texts(held[target], path, target) if target in held else None, found.notes)

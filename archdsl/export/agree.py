@@ -1,0 +1,139 @@
+"""Whether what was written does what the network does: the same answers, or, where it draws, the same distribution."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from archdsl.emit.memory import check_memory
+from archdsl.errors import ArchError
+from archdsl.export.deploy import Form
+
+BATCHES = (1, 2, 7)
+TOLERANCE = 1e-4  # of the largest logit
+TIE = 1e-5  # logits nearer to each other, as a share of the largest, may change places by rounding
+HALF = 2e-2  # the same of float16, which has eleven bits
+PASSES = 128  # with dropout alive, over the largest batch
+SIGMAS = 6.0  # of a mean over the passes; chance alone goes beyond it less than once in 10⁸
+
+Runner = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """differences: for each batch size tried, the largest difference to the network's answers, as a share of the
+        largest of them. With dropout alive, of the mean probabilities over many passes.
+    spread: how far the answers to random inputs lie apart, as a share of the largest; where it is not above the
+        differences, the comparison says little (a LayerScale that starts at 1e-6 hides what is behind it).
+    """
+
+    differences: dict[int, float]
+    spread: float
+
+
+def agreement(run: Runner, reference: nn.Module, form: Form, what: str, seed: int = 0) -> Agreement:
+    """Compare a runner with the network itself on random inputs.
+
+    Args:
+        run: what was written: a batch as the form takes it to its answers.
+        reference: the module of ``form.plain``.
+        what: who runs it, for messages.
+
+    Raises:
+        ArchError: they differ by more than rounding, or prefer another class, or the runner fails.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    differences: dict[int, float] = {}
+    seen = []
+    for batch in BATCHES:
+        x = form.sample(batch, generator)
+        given, wanted = asked(run, x.numpy(), batch, what), answers(reference, x)
+        if not form.mc:
+            differences[batch] = compare(wanted, given, batch, what, HALF if form.half else None)
+        elif given.shape != wanted.shape or not np.isfinite(given).all():
+            raise refusal(
+                f"at batch {batch} {what} gives {given.shape}, or no finite numbers, and torch {wanted.shape}"
+            )
+        elif batch == BATCHES[-1]:
+            wanted, differences[batch] = _drawn(run, reference, x, form)
+        seen.append(wanted)
+    every = np.concatenate(seen)
+    return Agreement(differences, float(np.ptp(every, 0).max()) / (float(np.abs(every).max()) or 1.0))
+
+
+def answers(reference: nn.Module, x: torch.Tensor) -> np.ndarray:
+    """What the network says, float32.
+
+    Raises:
+        ArchError: NaN or infinity.
+    """
+    with torch.no_grad():
+        wanted: np.ndarray = reference(x.float() if x.dtype is torch.float16 else x.clone()).numpy()
+    if not np.isfinite(wanted).all():
+        raise ArchError("the network gives NaN or infinity for random inputs, so nothing can be compared",
+                        help="export a run that trained; a deep net without normalisation may need one")  # fmt: skip
+    return wanted
+
+
+def asked(run: Runner, x: np.ndarray, batch: int, what: str) -> np.ndarray:
+    """What the runner says."""
+    try:
+        return run(x)
+    except Exception as error:  # onnxruntime's exceptions share no base class
+        check_memory(error)
+        raise refusal(f"{what} fails at batch {batch}: {str(error).splitlines()[0]}") from error
+
+
+def compare(wanted: np.ndarray, given: np.ndarray, batch: int, what: str = "it", loose: float | None = None) -> float:
+    """The largest difference as a share of the largest answer; ``loose`` stands in for both tolerances.
+
+    Raises:
+        ArchError: it is too large, or the first choice of an example is another one.
+    """
+    allowed, tie = (TOLERANCE, TIE) if loose is None else (loose, loose)
+    if given.shape != wanted.shape:
+        raise refusal(f"at batch {batch} {what} gives {given.shape}, and torch {wanted.shape}")
+    scale = float(np.abs(wanted).max()) or 1.0
+    difference = float(np.abs(given.astype(np.float32) - wanted).max()) / scale
+    if not difference <= allowed:  # NaN too
+        raise refusal(f"at batch {batch} {what} differs from torch by {difference:.2g} of the largest answer; "
+                      f"{allowed:g} is allowed")  # fmt: skip
+    rows = np.arange(len(wanted))
+    lead = wanted.max(1) - wanted[rows, given.argmax(1)]  # what torch thinks of the class that is preferred
+    if (lead > tie * scale).any():
+        raise refusal(f"at batch {batch} {what} prefers another class than torch for {int((lead > tie * scale).sum())} "
+                      f"of {len(wanted)} random inputs")  # fmt: skip
+    return difference
+
+
+def _drawn(run: Runner, reference: nn.Module, x: torch.Tensor, form: Form) -> tuple[np.ndarray, float]:
+    """The mean probabilities (N, classes) of torch over many passes, and how far those of the runner are from them."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        wanted = np.stack([_probabilities(answers(reference, x), form) for _ in range(PASSES)])
+    given = np.stack([_probabilities(run(x.numpy()), form) for _ in range(PASSES)])
+    if (wanted != wanted[:1]).any() and (given == given[:1]).all():
+        raise refusal("dropout should be alive in it, and two passes over one batch are equal")
+    difference = np.abs(given.mean(0) - wanted.mean(0))
+    error = np.sqrt((wanted.var(0) + given.var(0)) / PASSES)
+    if not (difference <= SIGMAS * error + TOLERANCE).all():
+        raise refusal(f"with dropout alive its mean over {PASSES} passes is {difference.max():.2g} away from torch's, "
+                      f"more than {SIGMAS:g} standard errors")  # fmt: skip
+    return wanted.mean(0), float(difference.max())
+
+
+def _probabilities(given: np.ndarray, form: Form) -> np.ndarray:
+    if form.softmax:
+        return given
+    grown = np.exp((given - given.max(1, keepdims=True)).astype(np.float64))
+    return grown / grown.sum(1, keepdims=True)
+
+
+def refusal(why: str, help: str = "") -> ArchError:
+    """What is said of a file that gets no name."""
+    return ArchError(f"the export is refused and no file is left: {why}",
+                     help=help or "another --opset may do better; the source always does: model.py")  # fmt: skip

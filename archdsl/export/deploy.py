@@ -1,0 +1,191 @@
+"""A network as it is deployed: what it takes and gives, and the module that does it.
+
+The module runs on the CPU in eval mode, with plain weights, batch norm folded away, and, where asked for, the
+normalisation of its images, a softmax, half precision or live dropout inside.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from archdsl.emit import layers
+from archdsl.emit.normal import coefficients
+from archdsl.errors import ArchError
+from archdsl.export.alive import enliven
+from archdsl.export.fold import fold, merge
+from archdsl.registry.types import Shape
+from archdsl.version import __version__
+
+Layout = Literal["nchw", "nhwc", "values"]
+INSIDE = "net."  # where the network's own weights lie inside Deployed
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a deployed network takes and gives, a batch of any size before each shape.
+
+    input: the shape that the network itself takes, (C, H, W), (T, D) or (D,).
+    preprocess: take images as they lie in the data set and normalise them inside: bytes as (C, H, W) or (H, W, C), or
+        the numbers of a table (``values``).
+    mean, std: of each channel (of pictures: of the pixels as numbers from 0 to 1), for ``preprocess``.
+    softmax: give probabilities instead of logits.
+    mc: keep dropout alive, at its full rate: every pass draws anew.
+    folded: batch norm and standardised weights are folded.
+    half: weights and activations are float16; what is taken and given stays float32 unless ``half_ends``.
+    """
+
+    input: Shape
+    classes: int
+    preprocess: Layout | None = None
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    softmax: bool = False
+    mc: bool = False
+    folded: bool = True
+    half: bool = False
+    half_ends: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what contradicts itself."""
+        if self.preprocess is None:
+            return
+        picture = len(self.input) == 3
+        if picture == (self.preprocess == "values"):
+            shape = "x".join(map(str, self.input))
+            raise ArchError(f"--preprocess {self.preprocess} does not fit an input of {shape}",
+                            help="nchw or nhwc for pictures, values for the rows of a table")  # fmt: skip
+        if not self.mean or len(self.mean) != self.input[0] or len(self.std) != self.input[0]:
+            raise ArchError(f"nothing says how the {self.input[0]} channels of an input are normalised",
+                            help="export a run, or name a data set with published figures: --data cifar10")  # fmt: skip
+
+    @property
+    def taken(self) -> Shape:
+        """The shape of one example as it is taken."""
+        return (*self.input[1:], self.input[0]) if self.preprocess == "nhwc" else self.input
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of what is taken."""
+        if self.preprocess in ("nchw", "nhwc"):
+            return torch.uint8
+        return torch.float16 if self.half_ends else torch.float32
+
+    @property
+    def output(self) -> str:
+        """The name of what is given."""
+        return "probabilities" if self.softmax else "logits"
+
+    @property
+    def plain(self) -> Form:
+        """The same in float32 with nothing folded: what the other is held to."""
+        return replace(self, folded=False, half=False, half_ends=False)
+
+    def sample(self, batch: int, generator: torch.Generator) -> Tensor:
+        """A batch of random inputs, as they are taken."""
+        if self.dtype is torch.uint8:
+            return torch.randint(256, (batch, *self.taken), generator=generator, dtype=torch.uint8)
+        return torch.randn(batch, *self.taken, generator=generator).to(self.dtype)
+
+    def about(self) -> dict[str, str]:
+        """What a file says of itself."""
+        channels = {3: "NCHW", 2: "NTD", 1: "ND"}[len(self.input)]
+        return {
+            "archdsl.version": __version__,
+            "archdsl.input": "x".join(map(str, self.input)),
+            "archdsl.classes": str(self.classes),
+            "archdsl.layout": "NHWC" if self.preprocess == "nhwc" else channels,
+            "archdsl.takes": f"{str(self.dtype).removeprefix('torch.')}, {self._told()}",
+            "archdsl.gives": self.output,
+            "archdsl.mode": "mc-dropout" if self.mc else "eval",
+            "archdsl.precision": "float16" if self.half else "float32",
+        }
+
+    def _told(self) -> str:
+        return "normalised by the caller" if self.preprocess is None else "normalised inside"
+
+
+def deployed(model: nn.Module, form: Form) -> nn.Module:
+    """A module of its own that does what ``form`` says; ``model`` stays as it is.
+
+    Raises:
+        ArchError: ``mc`` of a net without dropout; weights that float16 cannot hold.
+    """
+    net = copy.deepcopy(model).cpu().float().eval().requires_grad_(False)
+    merge(net)
+    if form.mc:
+        _own_masks(net)
+        enliven(net)
+    if form.folded:
+        fold(net)
+    if form.half:
+        _check_range(net)
+        net.half()
+    if not (form.preprocess or form.softmax or form.half):
+        return net
+    return Deployed(net, form)
+
+
+def _own_masks(net: nn.Module) -> None:
+    """Dropout as a comparison with uniform numbers. ONNX has an operator for it, but onnxruntime 1.32 seeds that
+    operator's generator with one number more at each call, and takes the first draws of such generators as they come:
+    the first value of a batch is then kept, or dropped, in every call alike."""
+    for path, module in list(net.named_modules()):
+        if isinstance(module, nn.Dropout | nn.Dropout2d) and path:
+            net.set_submodule(path, layers.PhasedDropout(module.p, channels=isinstance(module, nn.Dropout2d)))
+
+
+class Deployed(nn.Module):
+    """Normalisation, the network, softmax."""
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(self, net: nn.Module, form: Form) -> None:
+        super().__init__()
+        self.net, self.form = net, form
+        if form.preprocess:
+            shape = (1, -1, *(1,) * (len(form.input) - 1))
+            scale, shift = coefficients(form.mean, form.std, 255 if len(form.input) == 3 else 1)
+            self.register_buffer("scale", scale.float().view(shape))
+            self.register_buffer("shift", shift.float().view(shape))
+        self.training = net.training
+
+    def forward(self, x: Tensor) -> Tensor:
+        form = self.form
+        if form.preprocess == "nhwc":
+            x = x.permute(0, 3, 1, 2).contiguous()  # else convolutions on CPUs take other paths, with more nodes
+        if form.preprocess:
+            x = x.float() * self.scale + self.shift
+        x = self.net(x.half() if form.half else x.float())
+        if form.softmax:
+            x = x.float().softmax(1)
+        return x.half() if form.half_ends else x.float()
+
+
+def check(model: nn.Module) -> None:
+    """Refuse what no fixed graph can do, and weights that no comparison can vouch for.
+
+    Raises:
+        ArchError: an adaptive solver; NaN or infinity among the weights.
+    """
+    for name, module in model.named_modules():
+        if isinstance(module, layers.Ode) and module.solver == "dopri5":
+            raise ArchError(f"`ode` at {name or 'the top'} has no ONNX form: dopri5 chooses its steps by the values "
+                            "that arrive, and a graph is fixed",
+                            help="write ode(…, solver=rk4, steps=4), or export the source: model.py")  # fmt: skip
+    for name, tensor in model.state_dict().items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise ArchError(f"the weights {name} hold NaN or infinity", help="export a run that did not diverge")
+
+
+def _check_range(net: nn.Module) -> None:
+    top = torch.finfo(torch.float16).max
+    for name, tensor in net.state_dict().items():
+        if tensor.is_floating_point() and tensor.numel() and tensor.abs().max() > top:
+            raise ArchError(f"float16 ends at {top:g}, and {name} holds {float(tensor.abs().max()):.3g}",
+                            help="leave --half out")  # fmt: skip

@@ -1,0 +1,132 @@
+"""The way of an export: everything that can be refused early, the conversion, the gate, and only then the name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from torch import nn
+
+from archdsl.errors import ArchError
+from archdsl.export.agree import Agreement
+from archdsl.export.deploy import Form, check, deployed
+from archdsl.export.target import check_target, replacing_several
+from archdsl.extras import ONNX
+from archdsl.extras import require as require_packages
+
+if TYPE_CHECKING:
+    import onnx
+
+    from archdsl.export.onnx.quantize import Judged, Quantized
+
+OPSET = 21  # the first with GroupNormalization as one node; every word here has what it needs
+OLDEST = 18  # asked for less, torch's exporter writes this one
+# Bytes of weights in one file. A protobuf message ends at 2 GiB, and readers that copy it need as much again.
+LIMIT = 1_500_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was written.
+
+    bytes: of the file, and of the file of weights beside it where there is one.
+    agreement: of onnxruntime with torch; of a quantised file, the same of the float32 file that it was made from.
+    """
+
+    path: Path
+    opset: int
+    bytes: int
+    nodes: int
+    agreement: Agreement
+    quantized: Quantized | None = None
+
+    @property
+    def difference(self) -> float:
+        """The largest of all differences."""
+        return max(self.agreement.differences.values())
+
+
+def export(
+    model: nn.Module, path: Path, form: Form, *, opset: int | None = None, metadata: Mapping[str, str] | None = None,
+    external: bool = False, int8: Judged | None = None,
+) -> Report:  # fmt: skip
+    """Write a model as an ONNX file that takes ``input`` (N, *form.taken) and gives ``logits`` or ``probabilities``
+    (N, classes), for any N.
+
+    What is written is the model in eval mode; the model itself stays as it is.
+
+    Args:
+        metadata: goes into the file beside what ``form.about`` says.
+        external: put the weights into ``path`` + ``.data``, for networks of more than ``LIMIT`` bytes.
+        int8: quantise weights and activations to eight bits, calibrated and judged by this data.
+
+    Raises:
+        ArchError: the model has no ONNX form, or the file does not do what the model does. No file is left.
+        EnvError: onnx is not installed, or the place cannot be written.
+    """
+    require()
+    opset = _checked_opset(opset)
+    if not external:
+        _check_size(model, form)
+    check(model)
+    check_target(path)
+    from archdsl.export.onnx import convert, gate  # they import onnx
+
+    proto = convert.convert(deployed(model, form), form, opset, {**(metadata or {}), **form.about()})
+    nodes = len(proto.graph.node)
+    with replacing_several(path) as room:
+        file = room / path.name
+        write(proto, file, external)
+        del proto  # each copy of a large network's weights counts
+        gate.check_file(file, form, opset, external)
+        report = Report(path, opset, 0, nodes, gate.parity(file, deployed(model, form.plain), form))
+        if int8 is not None:
+            from archdsl.export.onnx.quantize import quantize
+
+            nodes, quantized = quantize(file, form, opset, int8)
+            report = replace(report, nodes=nodes, quantized=quantized)
+        return replace(report, bytes=sum(part.stat().st_size for part in room.iterdir()))
+
+
+def write(proto: onnx.ModelProto, file: Path, external: bool = False) -> None:
+    """One file, or with ``external`` the weights in a second one beside it."""
+    if not external:
+        file.write_bytes(proto.SerializeToString())
+        return
+    import onnx
+
+    weights = file.with_name(f"{file.name}.data")
+    onnx.save_model(proto, file, save_as_external_data=True, location=weights.name, size_threshold=1024)
+    weights.chmod(file.stat().st_mode)  # onnx makes it for the owner alone
+
+
+def require() -> None:
+    """Refuse where onnx or its kin are not installed.
+
+    Raises:
+        EnvError: they are not.
+    """
+    require_packages(*ONNX)
+
+
+def _checked_opset(opset: int | None) -> int:
+    """torch answers an opset that it cannot write with another one and a line in a log; here it is refused."""
+    from onnx.defs import onnx_opset_version
+
+    newest = onnx_opset_version()
+    if opset is None:
+        return OPSET
+    if not OLDEST <= opset <= newest:
+        raise ArchError(f"opset {opset} cannot be written: torch's exporter begins at {OLDEST}, and the installed onnx "
+                        f"ends at {newest}", help=f"--opset {OPSET} is the default")  # fmt: skip
+    return opset
+
+
+def _check_size(model: nn.Module, form: Form) -> None:
+    width = 2 if form.half else 4
+    size = sum(t.numel() * width for t in (*model.parameters(), *model.buffers()))  # a shared tensor comes once
+    if size > LIMIT:
+        raise ArchError(f"the weights are {size / 1e9:.1f} GB, and one ONNX file should hold no more than "
+                        f"{LIMIT / 1e9:g}", help="--external-data puts them into a second file beside it")  # fmt: skip

@@ -1,0 +1,106 @@
+"""A network as a file of Python with its weights beside it: needs torch and safetensors, and proves itself when run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from archdsl.emit.source import source
+from archdsl.export.target import replacing_several
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from archdsl.ir.trace import Trace
+
+PROBES = 2  # images whose logits the file remembers
+
+# No random numbers: another version of torch may draw others.
+_TAIL = '''
+
+def probe():
+    """A batch of inputs to compare by: (N, {input})."""
+    count = {count}
+    return (torch.arange(count, dtype=torch.float64) * 0.7).sin().float().view({probes}, {input})
+
+
+def load(path=None):
+    """The network in eval mode with the weights of a safetensors file, by default the one beside this file."""
+    from pathlib import Path
+
+    from safetensors.torch import load_file
+
+    network = Network()
+    network.load_state_dict(load_file(path or Path(__file__).with_name({weights!r})))
+    return network.eval()
+
+
+def check():
+    """Compare with the logits that the file of weights remembers; the largest difference, as a share of the largest."""
+    import json
+    from pathlib import Path
+
+    from safetensors import safe_open
+
+    with safe_open(Path(__file__).with_name({weights!r}), "pt") as file:
+        wanted = torch.tensor(json.loads(file.metadata()["archdsl.probe"]), dtype=torch.float64)
+    with torch.no_grad():
+        given = load()(probe()).double()
+    return float((given - wanted).abs().max() / wanted.abs().max().clamp(min=1e-30))
+
+
+if __name__ == "__main__":
+    difference = check()
+    verdict = "ok" if difference <= 1e-4 else "WRONG"
+    print(f"{{verdict}}: the logits differ from those at the export by {{difference:.1e}} of the largest")
+    raise SystemExit(verdict != "ok")
+'''
+
+
+def write(
+    trace: Trace, path: Path, title: str, model: nn.Module | None = None, metadata: Mapping[str, str] | None = None
+) -> dict[str, int]:
+    """Write ``path``, and with a model its weights as safetensors beside it; the bytes of each file.
+
+    With weights, the file has ``load()``, which gives the network with them in eval mode, and run as a program it
+    compares its logits with the model's: on this machine they are the same bits.
+
+    Raises:
+        EnvError: the place cannot be written. Neither file is left.
+    """
+    weights = path.with_suffix(".safetensors").name
+    how = f"\n\nWeights: {weights}, beside this file; `load()` gives the network with them." if model else ""
+    text = source(trace, title.strip() + how)
+    if model is not None:
+        if "\nimport torch\n" not in text:
+            text = text.replace("\nfrom torch import nn\n", "\nimport torch\nfrom torch import nn\n", 1)
+        shape = ", ".join(map(str, trace.input))
+        text += _TAIL.format(input=shape, count=PROBES * prod(trace.input), probes=PROBES, weights=weights)
+    with replacing_several(path) as room:
+        (room / path.name).write_text(text, "utf-8")
+        if model is not None:
+            _save(model, room / weights, trace.input, metadata or {})
+        return {file.name: file.stat().st_size for file in room.iterdir()}
+
+
+def _save(model: nn.Module, file: Path, shape: tuple[int, ...], metadata: Mapping[str, str]) -> None:
+    from safetensors.torch import save
+
+    state = {k: v.detach().contiguous() for k, v in model.state_dict().items()}
+    about = {**metadata, "archdsl.probe": json.dumps(_logits(model, shape).double().tolist())}
+    file.write_bytes(save(state, about))
+
+
+def _logits(model: nn.Module, shape: tuple[int, ...]) -> Tensor:
+    """What the model says of the probe of the file."""
+    import copy
+
+    import torch
+
+    x = (torch.arange(PROBES * prod(shape), dtype=torch.float64) * 0.7).sin().float().view(PROBES, *shape)
+    with torch.no_grad():
+        found: Tensor = copy.deepcopy(model).cpu().float().eval()(x)
+    return found

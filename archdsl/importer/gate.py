@@ -1,0 +1,173 @@
+"""The gate: the source's weights in the network of the text, and equal logits, before a text leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from archdsl.emit.build import build
+from archdsl.errors import ArchError
+from archdsl.importer.findings import Unequal
+from archdsl.importer.match import paired
+from archdsl.importer.steps import Step
+from archdsl.ir.cost import cost
+from archdsl.ir.trace import Trace
+
+TOLERANCE = 1e-5  # of the largest logit, in eval mode, for two images
+LIVELY = 1e-3  # logits of two images differ by more than this share of the largest one, or equality would say little
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the gate saw: parameters, the difference as a fraction of the largest logit, in which precision, the number
+    of parameters that the result in eval mode does not need and that were left out, and remarks on what differs."""
+
+    params: int
+    difference: float
+    precision: str
+    left_out: int = 0
+    notes: tuple[str, ...] = ()
+
+
+def pass_gate(
+    source: nn.Module, trace: Trace, steps: list[Step], output: int, name: str, held: int | None = None
+) -> Report:
+    """Compare the network of a text with the source, whose weights are drawn anew.
+
+    Args:
+        source: the module itself, or a graph of it; in eval mode.
+        held: the parameters of the module that was traced, those included that its graph does not need.
+
+    Raises:
+        Unequal: parameters or logits differ; the message says by how much.
+        ArchError: the source gives other results each time, or no finite ones.
+    """
+    held = sum(p.numel() for p in source.parameters()) if held is None else held
+    used = {step.sources[w] for step in steps for w in step.layer.weights}
+    left_out = held - sum(p.numel() for n, p in source.named_parameters() if n in used)
+    counted = cost(trace).params
+    if counted != held - left_out:
+        raise Unequal(f"the spec of {name} has {counted:,} parameters, the source {held - left_out:,}", help=BUG)
+    images = torch.randn(2, *trace.input, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        enliven(source, images, variances(steps))
+        ours = build_alike(trace, source, steps, output)
+        difference, alive = _difference(source, ours, images)
+        precision = "float32"
+        if not difference <= TOLERANCE:  # NaN too; rounding may be the reason: twice the digits decide
+            difference, alive = _difference(source.double(), ours.double(), images.double())
+            precision = "float64"
+    if not difference <= TOLERANCE:
+        _steady(source, images.to(next(source.parameters()).dtype), name)
+        raise Unequal(f"the logits of {name} differ by {difference:.1e} of the largest (at most {TOLERANCE:.0e} is "
+                      "rounding)", help=BUG)  # fmt: skip
+    if not alive:
+        raise Unequal(f"the logits of {name} hardly depend on the input, so that their equality says nothing",
+                      help="another --input may serve")  # fmt: skip
+    return Report(counted, difference, precision, left_out)
+
+
+BUG = "nothing was written; this is a fault of the importer: please report the source"
+
+
+def build_alike(trace: Trace, source: nn.Module, steps: list[Step], output: int) -> nn.Module:
+    """The network of a text with the source's own tensors as weights, in eval mode."""
+    with torch.device("meta"):
+        ours = build(trace).eval()
+    theirs: dict[str, Tensor] = dict(source.named_parameters(remove_duplicate=False))
+    theirs |= dict(source.named_buffers(remove_duplicate=False))
+    wanted = ours.state_dict()
+    state = {k: theirs[name].detach().reshape(wanted[k].shape) for k, name in places(trace, steps, output).items()}
+    for key, value in wanted.items():
+        if key not in state and key.endswith("num_batches_tracked"):
+            state[key] = torch.zeros((), dtype=value.dtype)
+    ours.load_state_dict(state, assign=True)
+    return ours
+
+
+def places(trace: Trace, steps: list[Step], output: int) -> dict[str, str]:
+    """For each tensor of the text's network the name of the source's."""
+    return {
+        f"{trace.rows[row].path}.{own}": name
+        for row, at in paired(trace, steps, output, loose=True).items()
+        for own, name in steps[at].sources.items()
+    }
+
+
+@contextmanager
+def slow_attention() -> Iterator[None]:
+    """Without the fast path of torch's attention, which rounds otherwise than attention step by step."""
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+
+
+def logits_of(source: nn.Module, images: Tensor) -> Tensor:
+    """What a source gives; what others return beside it is left aside."""
+    found: Any = source(images.clone())  # it may work in place
+    return found[0] if isinstance(found, tuple | list) else found  # type: ignore[no-any-return]
+
+
+def _difference(source: nn.Module, ours: nn.Module, images: Tensor) -> tuple[float, bool]:
+    """The largest difference as a fraction of the largest logit, and whether the logits tell the images apart."""
+    with slow_attention():
+        expected, found = logits_of(source, images), ours(images.clone())
+    if expected.shape != found.shape:
+        return float("inf"), True
+    scale = float(expected.abs().max()) or 1.0
+    alive = float((expected[0] - expected[1]).abs().max()) > LIVELY * scale
+    return float((found - expected).abs().max()) / scale, alive
+
+
+def _steady(source: nn.Module, images: Tensor, name: str) -> None:
+    """Refuse a source that no text could be equal to."""
+    with torch.no_grad(), slow_attention():
+        first, second = logits_of(source, images), logits_of(source, images)
+    if not bool(first.isfinite().all()):
+        raise ArchError(f"the logits of {name} are not finite with random weights, so that nothing can be compared",
+                        help="nothing was written; another --input may serve")  # fmt: skip
+    if not torch.equal(first, second):
+        raise ArchError(f"{name} gives other logits each time in eval mode: its code draws random numbers, or keeps a state",
+                        help="nothing was written; a spec gives the same for the same input in eval mode")  # fmt: skip
+
+
+def variances(steps: list[Step]) -> frozenset[str]:
+    """The tensors of the source that are running variances, whatever they are called there."""
+    return frozenset(s.sources["running_var"] for s in steps if "running_var" in s.sources)
+
+
+def enliven(source: nn.Module, images: Tensor, variances: frozenset[str] = frozenset()) -> None:
+    """Random weights that keep a signal's scale, everywhere different, and running statistics near the images': what is
+    wired wrongly shows, and nothing dies on the way."""
+    generator = torch.Generator().manual_seed(0)
+    for name, value in (*source.named_parameters(), *source.named_buffers()):
+        if not value.is_floating_point():
+            continue
+        if value.ndim > 1:
+            value.normal_(0, (2 * value.shape[0] / value.numel()) ** 0.5, generator=generator)
+        elif name.endswith(("weight", "running_var")) or name in variances:
+            value.uniform_(0.5, 2.5, generator=generator)
+        else:
+            value.normal_(0, 0.1, generator=generator)
+
+    def look(module: nn.Module, args: tuple[Tensor, ...]) -> None:
+        x = args[0]
+        axes = (0, *range(2, x.ndim))
+        variance, mean = torch.var_mean(x, axes, correction=0)
+        for value, seen in ((module.running_mean, mean), (module.running_var, variance + 0.1)):
+            if isinstance(value, Tensor):
+                value.copy_(seen * (1 + 0.1 * torch.rand(seen.shape, generator=generator)))
+
+    norms = [m for m in source.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
+    handles = [m.register_forward_pre_hook(look) for m in norms]
+    source(images.clone())
+    for handle in handles:
+        handle.remove()

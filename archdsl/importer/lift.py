@@ -1,0 +1,254 @@
+"""The fx graph read from front to back: each node handed to the operation of its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+from archdsl.importer.findings import Finding, Refused
+from archdsl.importer.modules import Param, rule_of
+from archdsl.importer.ops import ATEN, OPS
+from archdsl.importer.ops.chance import NOISE, RANDOM, Drawn, Masked, noise
+from archdsl.importer.steps import Inexpressible, Step, Steps
+from archdsl.importer.trace import BATCH, got, is_tensor
+from archdsl.importer.views import View
+
+UNKNOWN: Any = type("Unknown", (), {"__repr__": lambda self: "unknown"})()  # what follows from a refused place
+INPLACE = frozenset({"iadd", "isub", "imul", "itruediv", "ifloordiv", "setitem"})
+DROPS = frozenset({"drop", "spatial", "droppath"})  # nothing in eval mode
+COPIES = frozenset({"clone"})
+PARTS = frozenset(
+    {"chunk", "split", "split_with_sizes", "tensor_split", "getitem", "select", "slice", "narrow", "unbind"}
+)
+DISPATCHED: dict[Any, str] = {
+    nn.functional.max_pool2d: "max_pool2d", nn.functional.adaptive_max_pool2d: "adaptive_max_pool2d",
+}  # fmt: skip
+
+
+def lift(
+    graph: fx.GraphModule, shape: tuple[int, ...], name: str, whole: nn.Module | None = None, training: bool = False,
+    by_hand: list[str] | None = None,
+) -> tuple[list[Step], int]:  # fmt: skip
+    """The steps of a traced module, dead ones left out, and which of them is the result.
+
+    Args:
+        whole: the module that was traced; each of its parameters must have an effect on the result.
+        training: the graph was taken in train mode, in which the modules still are.
+        by_hand: where places are added in which a mask that the source draws itself was read as a word.
+
+    Raises:
+        Refused: places that no word expresses, all of them.
+    """
+    steps = Steps(tuple(shape), BATCH, training=training, by_hand=[] if by_hand is None else by_hand)
+    values = Values()
+    result: Any = UNKNOWN
+    inputs = 0
+    for node in graph.graph.nodes:
+        if node.op == "placeholder":
+            values[node] = steps.view(-1) if inputs == 0 else node.args[0] if node.args else UNKNOWN
+            inputs += 1
+        elif node.op == "output":
+            result = fx.node.map_arg(node.args[0], lambda n: values[n])
+        elif not is_tensor(got(node)):
+            values[node] = got(node)  # sizes and other plain values are those of the example
+        else:
+            values[node] = _value(graph, node, values, steps)
+            values.keep_roots(node, steps)
+    at = _result(result, steps)
+    found = live(steps.made, at)
+    if not steps.findings:
+        _once(graph, found[0], whole, steps.findings)
+    if steps.findings:
+        raise Refused(name, tuple(dict.fromkeys(steps.findings)))
+    return found
+
+
+class Values(dict[fx.Node, Any]):
+    """What each node gave. ``roots`` says whose memory a node shows: what is written there is seen by all that show it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.roots: dict[fx.Node, fx.Node] = {}
+
+    def keep_roots(self, node: fx.Node, steps: Steps) -> None:
+        """Note whether a node shows its first argument's memory."""
+        first = node.args[0] if node.args else None
+        if not isinstance(first, fx.Node) or _name(node.target) in COPIES:
+            return
+        ours, theirs = self[node], self[first]
+        moved = isinstance(ours, View) and isinstance(theirs, View) and ours.step == theirs.step
+        if isinstance(ours, View) and isinstance(theirs, View) and not steps.training and ours.step >= 0:
+            step = steps.made[ours.step]  # dropout gives its argument itself in eval mode
+            moved = moved or (step.op.name in DROPS and step.inputs[0] == theirs.step)
+        if moved or _name(node.target) in PARTS:
+            self.roots[node] = self.roots.get(first, first)
+
+    def write(self, node: fx.Node, value: Any) -> None:
+        """An operation in place: whoever shows the memory of its argument sees the result from here on.
+
+        Raises:
+            Inexpressible: it is read later by another view.
+        """
+        first = node.args[0]
+        if not isinstance(first, fx.Node):
+            return
+        old, root = self[first], self.roots.get(first, first)
+        for other in [n for n in self if self.roots.get(n, n) is root]:
+            if other is first or self[other] == old:
+                self[other] = value
+            elif any(user > node for user in other.users):
+                raise Inexpressible("changes in place a value of which another part or view is read later")
+
+
+def _value(graph: fx.GraphModule, node: fx.Node, values: Values, steps: Steps) -> Any:
+    if node.op == "get_attr":
+        return Param(str(node.target), tuple(got(node).shape))
+    args = fx.node.map_arg(node.args, lambda n: values[n])
+    named = fx.node.map_arg(node.kwargs, lambda n: values[n])
+    if any(v is UNKNOWN for v in _flat((args, named))):
+        return UNKNOWN
+    steps.path = _path(node)
+    steps.sizes = tuple(got(node).shape) if isinstance(got(node), Tensor) else ()
+    module = graph.get_submodule(str(node.target)) if node.op == "call_module" else None
+    shown = _name(node.target) if module is None else type(module).__name__
+    inplace = bool(named.get("inplace")) or bool(getattr(module, "inplace", False)) or (
+        shown in INPLACE or (shown.endswith("_") and not shown.endswith("__")))  # fmt: skip
+    try:
+        if inplace and args and isinstance(args[0], Param):
+            return _state(args[0])
+        if module is None:
+            function = _operation(shown, node, steps.training)
+        else:
+            word, own = _module(graph, str(node.target))
+            named, function = {**own, **named}, OPS[word]
+        value = function(steps, *args, **named)
+        if inplace:
+            values.write(node, value)
+    except Inexpressible as error:
+        steps.findings.append(Finding(steps.path, shown, str(error)))
+        return UNKNOWN
+    except (TypeError, AttributeError, IndexError, KeyError):
+        why = "arithmetic on weights" if any(isinstance(a, Param) for a in args[:1]) else "called as no word can say"
+        why = RANDOM if any(isinstance(a, Drawn | Masked) for a in _flat(args)) else why
+        steps.findings.append(Finding(steps.path, shown, why))
+        return UNKNOWN
+    return value
+
+
+def _state(written: Param) -> Param:
+    """A weight or buffer that the forward pass writes to; batch normalisation counts its batches."""
+    if written.name.rpartition(".")[2] != "num_batches_tracked":
+        raise Inexpressible(f"changes `{written.name}`; no word but batch normalisation keeps a state")
+    return written
+
+
+def _module(graph: fx.GraphModule, path: str) -> tuple[str, dict[str, Any]]:
+    module = graph.get_submodule(path)
+
+    def own(name: str) -> Param | None:
+        holder: Any = module
+        for part in name.split("."):
+            holder = getattr(holder, part, None)
+        return None if holder is None else Param(f"{path}.{name}", tuple(holder.shape))
+
+    rule = rule_of(module)
+    if rule is None:
+        raise Inexpressible("there is no word for this module")
+    return rule(module, own)
+
+
+def _operation(word: str, node: fx.Node, training: bool) -> Callable[..., Any]:
+    bare = word.rstrip("_") if word not in OPS else word
+    if isinstance(node.target, torch._ops.OpOverload):
+        bare = ATEN.get(bare, bare)
+    if bare in NOISE:
+        raise Inexpressible(noise(training))
+    if bare not in OPS:
+        raise Inexpressible("there is no word for this operation")
+    return OPS[bare]
+
+
+def _name(target: Any) -> str:
+    if isinstance(target, str):
+        return target
+    if isinstance(target, torch._ops.OpOverload):
+        return str(target._schema.name.split("::")[1])
+    return DISPATCHED.get(target) or str(getattr(target, "__name__", target))
+
+
+def _path(node: fx.Node) -> str:
+    if node.op == "call_module":
+        return str(node.target)
+    stack = node.meta.get("nn_module_stack") or {}
+    last = list(stack.values())[-1] if stack else ("", None)
+    return str(last[0] if isinstance(last, tuple) else "").removeprefix("L['self'].")
+
+
+def _flat(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, tuple | list) and not isinstance(value, Param):
+        for item in value:
+            yield from _flat(item)
+    else:
+        yield value
+
+
+def _result(value: Any, steps: Steps) -> int:
+    if isinstance(value, tuple | list) and len(value) == 1:
+        value = value[0]
+    if value is UNKNOWN:
+        return -1
+    steps.path = ""
+    if not isinstance(value, View):
+        steps.findings.append(Finding("", "output", "the result is not one tensor"))
+        return -1
+    try:
+        at = steps.plain(value)
+    except Inexpressible as error:
+        steps.findings.append(Finding("", "output", str(error)))
+        return -1
+    if len(steps.shape(at)) != 1:
+        shape = "x".join(map(str, steps.shape(at)))
+        steps.findings.append(Finding("", "output", f"the result is {shape}; a network here ends in a vector"))
+    return at
+
+
+def live(steps: list[Step], output: int) -> tuple[list[Step], int]:
+    """The steps on which the output depends, numbered anew."""
+    needed, stack = set(), [output]
+    while stack:
+        at = stack.pop()
+        if at >= 0 and at not in needed:
+            needed.add(at)
+            stack += steps[at].inputs
+    number = {old: new for new, old in enumerate(sorted(needed))} | {-1: -1}
+    kept = []
+    for old in sorted(needed):
+        step = steps[old]
+        kept.append(Step(step.op, step.layer, tuple(number[i] for i in step.inputs), step.sources, step.path))
+    return kept, number[output]
+
+
+def _once(graph: fx.GraphModule, steps: list[Step], whole: nn.Module | None, findings: list[Finding]) -> None:
+    """Each parameter is a weight of one step: of none it would be lost, of several it would be counted twice."""
+    tensors = dict(graph.named_parameters(remove_duplicate=False)) | dict(graph.named_buffers(remove_duplicate=False))
+    used: dict[int, Step] = {}
+    for step in steps:
+        for weight in step.layer.weights:
+            tensor = tensors[step.sources[weight]]
+            if id(tensor) in used:
+                findings.append(Finding(step.path, step.op.name, f"shares its {weight} with {used[id(tensor)].path}; "
+                                        "only `shared(f, n)` has one set of weights for a chain of equal layers"))  # fmt: skip
+            used[id(tensor)] = step
+    names = {s for step in steps for s in step.sources.values()}
+    left: dict[str, int] = {}
+    for name, tensor in whole.named_parameters() if whole else ():
+        if id(tensor) not in used and name not in names:
+            owner = name.rpartition(".")[0]
+            left[owner] = left.get(owner, 0) + tensor.numel()
+    findings += [Finding(p, "parameters", f"the result in eval mode does not depend on its {n:,} parameters; with "
+                         "--unused they are left out") for p, n in left.items()]  # fmt: skip

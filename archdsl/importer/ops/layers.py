@@ -1,0 +1,201 @@
+"""Layers with weights, and normalisation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from archdsl.importer.modules import Param
+from archdsl.importer.ops.chance import stays_off
+from archdsl.importer.steps import Inexpressible, Steps
+from archdsl.importer.views import View, whole
+
+
+def pair(value: Any) -> tuple[int, int]:
+    """A size as (height, width); torch takes one number, or one in a list, for both."""
+    value = tuple(value) if isinstance(value, tuple | list) else (value,)
+    return (value[0], value[0]) if len(value) == 1 else (value[0], value[1])
+
+
+def compact(value: Any) -> Any:
+    """An equal pair as one number."""
+    a, b = pair(value)
+    return a if a == b else (a, b)
+
+
+def one(value: Any, what: str) -> int:
+    """A number for both axes.
+
+    Raises:
+        Inexpressible: they differ.
+    """
+    a, b = pair(value)
+    if a != b:
+        raise Inexpressible(f"{what} that differs between height and width")
+    return a
+
+
+def _padding(padding: Any, k: tuple[int, int], d: int, s: tuple[int, int]) -> Any:
+    if padding == "valid":
+        padding = 0
+    if padding == "same":
+        spans = tuple((n - 1) * d for n in k)
+        if s != (1, 1) or any(n % 2 for n in spans):
+            raise Inexpressible("padding `same` of a window that is even or moves by more than 1")
+        padding = (spans[0] // 2, spans[1] // 2)
+    pad = pair(padding)
+    return None if pad == ((k[0] - 1) * d // 2, (k[1] - 1) * d // 2) else compact(pad)
+
+
+def conv2d(
+    steps: Steps, x: View, weight: Param, bias: Param | None = None, stride: Any = 1, padding: Any = 0,
+    dilation: Any = 1, groups: int = 1,
+) -> View:  # fmt: skip
+    at, k, s, d = steps.plain(x), pair(weight.shape[2:]), pair(stride), one(dilation, "dilation")
+    out, cin = weight.shape[0], steps.shape(at)[0]
+    settings = {
+        "k": compact(k),
+        "s": compact(s),
+        "p": _padding(padding, k, d, s),
+        "dilation": d,
+        "bias": bias is not None,
+    }
+    sources: dict[str, Param | None] = {"weight": weight, "bias": bias}
+    if groups == cin > 1 and out % cin == 0:
+        return steps.view(steps.put("dwconv", at, sources=sources, multiplier=out // cin, **settings))
+    return steps.view(steps.put("conv", at, sources=sources, out=out, groups=groups, **settings))
+
+
+def conv_transpose2d(
+    steps: Steps, x: View, weight: Param, bias: Param | None = None, stride: Any = 1, padding: Any = 0,
+    output_padding: Any = 0, groups: int = 1, dilation: Any = 1,
+) -> View:  # fmt: skip
+    if pair(output_padding) != (0, 0) or groups != 1 or pair(dilation) != (1, 1):
+        raise Inexpressible("a transposed convolution with output padding, groups or dilation")
+    return steps.view(steps.put(
+        "upconv", steps.plain(x), sources={"weight": weight, "bias": bias}, out=weight.shape[1],
+        k=compact(weight.shape[2:]), s=compact(stride), p=compact(padding), bias=bias is not None,
+    ))  # fmt: skip
+
+
+def linear(steps: Steps, x: View, weight: Param, bias: Param | None = None) -> View:
+    args = {"out": weight.shape[0], "bias": bias is not None}
+    sources: dict[str, Param | None] = {"weight": weight, "bias": bias}
+    if len(x.shape) == 3 and len(x.dims) == 4 and x.dims[-1] == whole(0, x.shape[0]) and x.shape[0] > 1:
+        step = steps.put("linear", x.step, sources=sources, each=True, **args)
+        dims = (*x.dims[:-1], whole(0, weight.shape[0]))
+        return View(step, steps.shape(step), dims)
+    at = steps.plain(x)
+    if len(steps.shape(at)) == 3:
+        raise Inexpressible("a linear layer along the width of an image")
+    return steps.view(steps.put("linear", at, sources=sources, **args))
+
+
+def batch_norm(
+    steps: Steps, x: View, running_mean: Param | None, running_var: Param | None, weight: Param | None = None,
+    bias: Param | None = None, training: bool = False, momentum: float | None = 0.1, eps: float = 1e-5,
+) -> View:  # fmt: skip
+    if training and not steps.training:
+        raise Inexpressible("batch normalisation by the statistics of the batch in eval mode too")
+    if steps.training and not training:
+        raise Inexpressible("batch normalisation that keeps to its running statistics (frozen); `bn` uses the batch's")
+    if running_mean is None or running_var is None:
+        raise Inexpressible("batch normalisation without running statistics")
+    if momentum is None:
+        raise Inexpressible("batch normalisation with a cumulative average (momentum=None)")
+    if (weight is None) != (bias is None):
+        raise Inexpressible("batch normalisation with one of scale and shift")
+    sources = {"weight": weight, "bias": bias, "running_mean": running_mean, "running_var": running_var}
+    args: dict[str, Any] = {"eps": eps, "momentum": float(momentum), "affine": weight is not None}
+    return steps.view(steps.put("bn", steps.plain(x), sources=sources, **args))
+
+
+def _aten_batch_norm(
+    steps: Steps, x: View, weight: Param, bias: Param, mean: Param, var: Param, training: bool, momentum: float,
+    eps: float, *more: object,
+) -> View:  # fmt: skip
+    return batch_norm(steps, x, mean, var, weight, bias, training, momentum, eps)
+
+
+def layer_norm(
+    steps: Steps, x: View, normalized_shape: Any, weight: Param | None = None, bias: Param | None = None,
+    eps: float = 1e-5,
+) -> View:  # fmt: skip
+    over = tuple(normalized_shape)
+    if (weight is None) != (bias is None):
+        raise Inexpressible("layer normalisation with a scale and no shift")
+    sources = {"weight": weight, "bias": bias}
+    args: dict[str, Any] = {"eps": eps, "affine": weight is not None}
+    if len(x.shape) == 3 and x.plain and over == x.shape:
+        return steps.view(steps.put("ln", x.step, sources=sources, axis=(1, 2, 3), **args))
+    if len(over) > 1:
+        raise Inexpressible(f"layer normalisation over {len(over)} axes that are not the whole image")
+    if len(x.shape) == 3 and steps.channels(x) == len(x.dims) - 1 and len(x.dims) == 4:
+        return steps.changed(x, "ln", sources, **args)
+    at = steps.plain(x)
+    if len(steps.shape(at)) == 3:
+        raise Inexpressible("layer normalisation along the width of an image")
+    return steps.view(steps.put("ln", at, sources=sources, **args))
+
+
+def layer_norm_2d(steps: Steps, x: View, weight: Param | None, bias: Param | None, eps: float) -> View:
+    """A class of its own in several libraries: channels of an image normalised at each pixel."""
+    return steps.view(steps.put("ln", steps.plain(x), sources={"weight": weight, "bias": bias}, eps=eps,
+                                affine=weight is not None))  # fmt: skip
+
+
+def group_norm(
+    steps: Steps, x: View, num_groups: int, weight: Param | None = None, bias: Param | None = None, eps: float = 1e-5,
+    *more: object,
+) -> View:  # fmt: skip
+    return steps.view(steps.put("gn", steps.plain(x), sources={"weight": weight, "bias": bias}, groups=num_groups,
+                                eps=eps, affine=weight is not None))  # fmt: skip
+
+
+def instance_norm(steps: Steps, x: View, weight: Param | None, bias: Param | None, eps: float) -> View:
+    return steps.view(steps.put("in", steps.plain(x), sources={"weight": weight, "bias": bias}, eps=eps,
+                                affine=weight is not None))  # fmt: skip
+
+
+def attention(
+    steps: Steps, q: View, k: View, v: View, heads: int, weights: dict[str, Param | None], other: str, drop: float,
+    training: bool, key_padding_mask: object = None, need_weights: bool = True, attn_mask: object = None, **more: object,
+) -> tuple[View, None]:  # fmt: skip
+    if not (q == k == v):
+        raise Inexpressible("attention to another value than its own; `attention` is self-attention")
+    if other or key_padding_mask is not None or attn_mask is not None:
+        raise Inexpressible(f"attention with {other or 'a mask'}")
+    drop = drop if stays_off(steps, training) else 0.0
+    at = steps.plain(q)
+    return steps.view(steps.put("attention", at, sources=weights, heads=heads, bias=weights["in_proj_bias"] is not None,
+                                drop=drop)), None  # fmt: skip
+
+
+def refuse(steps: Steps, x: View, reason: str) -> View:
+    raise Inexpressible(reason)
+
+
+def _windows(steps: Steps, *args: object, **named: object) -> View:
+    raise Inexpressible("attention within windows of the image, with a learnt bias for each relative position")
+
+
+def local_response_norm(
+    steps: Steps, x: View, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+) -> View:
+    at = steps.plain(x)
+    return steps.view(steps.put("lrn", at, size=size, alpha=float(alpha), beta=float(beta), k=float(k)))
+
+
+def normalize(steps: Steps, x: View, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> View:
+    if p != 2 or steps.channels(x) != dim % len(x.dims):
+        raise Inexpressible("a norm other than the Euclidean one of the channels")
+    return replace(x, step=steps.put("l2norm", x.step))
+
+
+LAYERS: dict[str, Callable[..., Any]] = {
+    f.__name__: f
+    for f in (conv2d, conv_transpose2d, linear, batch_norm, layer_norm, layer_norm_2d, group_norm, instance_norm,
+              attention, refuse, local_response_norm, normalize)
+} | {"aten_batch_norm": _aten_batch_norm, "aten_group_norm": group_norm,
+     "_get_relative_position_bias": _windows, "shifted_window_attention": _windows}  # fmt: skip

@@ -1,0 +1,81 @@
+"""What treats every number, or every channel, by itself: activations, dropout, factors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from math import prod
+from typing import Any
+
+from archdsl.importer.modules import Param
+from archdsl.importer.steps import Inexpressible, Steps
+from archdsl.importer.views import View
+
+
+def _act(word: str) -> Callable[..., View]:
+    return lambda steps, x, inplace=False: steps.changed(x, word)
+
+
+def hardtanh(steps: Steps, x: View, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> View:
+    if (min_val, max_val) != (0, 6):
+        raise Inexpressible(f"values cut to {min_val} … {max_val}; `relu6` cuts to 0 … 6")
+    return steps.changed(x, "relu6")
+
+
+def clamp(steps: Steps, x: View, min: float | None = None, max: float | None = None) -> View:
+    if min == 0 and max is None:
+        return steps.changed(x, "relu")
+    return hardtanh(steps, x, -1.0 if min is None else min, 1.0 if max is None else max)
+
+
+def leaky_relu(steps: Steps, x: View, negative_slope: float = 0.01, inplace: bool = False) -> View:
+    return steps.changed(x, "leaky", slope=float(negative_slope))
+
+
+def elu(steps: Steps, x: View, alpha: float = 1.0, *more: object, **other: object) -> View:
+    return steps.changed(x, "elu", alpha=float(alpha))
+
+
+def gelu(steps: Steps, x: View, approximate: str = "none") -> View:
+    if approximate != "none":
+        raise Inexpressible("GELU approximated by tanh; `gelu` is the exact one")
+    return steps.changed(x, "gelu")
+
+
+def prelu(steps: Steps, x: View, weight: Param) -> View:
+    at = steps.plain(x)
+    shape = steps.shape(at)
+    if prod(weight.shape) != (1 if len(shape) == 2 else shape[0]):
+        raise Inexpressible("one slope for all channels; `prelu` has one for each")
+    return steps.view(steps.put("prelu", at, sources={"weight": weight}))
+
+
+def softmax(steps: Steps, x: View, dim: int = -1, *more: object, **other: object) -> View:
+    if steps.channels(x) != dim % len(x.dims):
+        raise Inexpressible("a softmax along another axis than the channels")
+    return steps.changed(x, "softmax")
+
+
+def same(steps: Steps, x: Any, *more: object, **other: object) -> Any:
+    return x
+
+
+def scaled(steps: Steps, x: View, factor: Param | float) -> View:
+    """A tensor times a number, or times a learnt factor for each channel."""
+    if isinstance(factor, int | float):
+        return steps.changed(x, "times", factor=float(factor)) if factor != 1 else x
+    sizes = (1,) * (len(x.dims) - len(factor.shape)) + tuple(factor.shape)
+    at = steps.channels(x)
+    if [i for i, n in enumerate(sizes) if n != 1] != [at]:
+        raise Inexpressible("a learnt factor that is not one for each channel")
+    return replace(x, step=steps.put("scale", x.step, sources={"weight": factor}))
+
+
+SAME = ("contiguous", "clone", "detach", "alias", "lift_fresh_copy", "to", "float", "type_as", "_to_copy")
+
+POINTWISE: dict[str, Callable[..., Any]] = {
+    **{w: _act(w) for w in ("relu", "relu6", "selu", "silu", "mish", "hardswish", "hardsigmoid", "sigmoid", "tanh")},
+    **{f.__name__: f for f in (hardtanh, clamp, leaky_relu, elu, gelu, prelu, softmax, same)},
+    **dict.fromkeys(SAME, same),
+    "softplus": lambda steps, x, *more: steps.changed(x, "softplus"),
+}

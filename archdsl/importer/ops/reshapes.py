@@ -1,0 +1,137 @@
+"""Reshapes, permutations, parts: views that become words only where a layer needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from archdsl.importer.modules import Param
+from archdsl.importer.steps import Inexpressible, Steps
+from archdsl.importer.views import View
+
+
+def reshape(steps: Steps, x: View | Param, *more: object, **other: object) -> View | Param:
+    """Whatever the arguments: what the example gave says the sizes."""
+    if isinstance(x, Param):
+        return Param(x.name, steps.sizes)
+    found = x.reshaped(steps.sizes)
+    if found is None:
+        raise Inexpressible(f"a reshape from {_sizes(x.sizes())} to {_sizes(steps.sizes)}")
+    return found
+
+
+def _sizes(sizes: tuple[int, ...]) -> str:
+    return "x".join(map(str, sizes))
+
+
+def expand(steps: Steps, x: View | Param, *more: object) -> View | Param:
+    """Broadcasting made visible: what takes the value broadcasts by itself."""
+    return Param(x.name, (1, *steps.sizes[1:])) if isinstance(x, Param) else x
+
+
+def permute(steps: Steps, x: View | Param, *dims: Any) -> View:
+    order = dims[0] if len(dims) == 1 and isinstance(dims[0], tuple | list) else dims
+    return _no_weight(x).permuted(tuple(d % len(order) for d in order))
+
+
+def transpose(steps: Steps, x: View | Param, dim0: int, dim1: int) -> View:
+    view = _no_weight(x)
+    order = list(range(len(view.dims)))
+    a, b = dim0 % len(order), dim1 % len(order)
+    order[a], order[b] = order[b], order[a]
+    return view.permuted(tuple(order))
+
+
+def _no_weight(x: View | Param) -> View:
+    if isinstance(x, Param):
+        raise Inexpressible("arithmetic on a weight")
+    return x
+
+
+def chunk(steps: Steps, x: View, chunks: int, dim: int = 0) -> tuple[View, ...]:
+    total = x.sizes()[dim % len(x.dims)]
+    size = -(-total // chunks)
+    if total % chunks:
+        return split(steps, x, size, dim)
+    at = _along_channels(steps, x, dim)
+    return tuple(steps.view(steps.put("part", at, i=i + 1, n=chunks)) for i in range(chunks))
+
+
+def split(steps: Steps, x: View, sizes: Any, dim: int = 0) -> tuple[View, ...]:
+    total = x.sizes()[dim % len(x.dims)]
+    if isinstance(sizes, int):
+        if total % sizes == 0:
+            return chunk(steps, x, total // sizes, dim)
+        sizes = [sizes] * (total // sizes) + [total % sizes]
+    at = _along_channels(steps, x, dim)
+    ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
+    return tuple(_slice(steps, at, end - size, end, total) for size, end in zip(sizes, ends, strict=True))
+
+
+def _slice(steps: Steps, at: int, start: int, end: int, total: int) -> View:
+    return steps.view(steps.put("slice", at, start=start, end=None if end == total else end))
+
+
+def _along_channels(steps: Steps, x: View, dim: int) -> int:
+    at = steps.plain(x)
+    view = steps.view(at)
+    if len(view.dims) != len(x.dims) or steps.channels(view) != dim % len(view.dims):
+        raise Inexpressible("parts along another axis than the channels")
+    return at
+
+
+def getitem(steps: Steps, x: Any, index: Any) -> Any:
+    if isinstance(x, tuple | list) and not isinstance(x, Param):
+        return x[index]
+    if isinstance(x, Param):
+        raise Inexpressible("a table of weights from which places are read")
+    keys = list(index) if isinstance(index, tuple) else [index]
+    if Ellipsis in keys:
+        at = keys.index(Ellipsis)
+        keys[at : at + 1] = [slice(None)] * (len(x.dims) - len(keys) + 1 + keys.count(None))
+    if None in keys:  # axes of size 1 put in: a reshape
+        return reshape(steps, x) if all(k is None or k == slice(None) for k in keys) else _refuse()
+    for dim, key in enumerate(keys):
+        if key == slice(None):
+            continue
+        if isinstance(key, int):
+            rest = [k for k in keys[dim + 1 :] if k != slice(None)]
+            return select(steps, x, dim, key) if not rest else getitem(
+                steps, select(steps, x, dim, key), tuple(keys[:dim] + keys[dim + 1 :]))  # fmt: skip
+        if not isinstance(key, slice) or key.step not in (None, 1):
+            _refuse()
+        x = cut(steps, x, dim, key.start, key.stop)
+    return x
+
+
+def _refuse() -> Any:
+    raise Inexpressible("an index that takes other than one place or a stretch of channels")
+
+
+def select(steps: Steps, x: View, dim: int, index: int) -> View:
+    """One place of an axis, which is gone then: a token, or an axis of size 1."""
+    dim %= len(x.dims)
+    if not x.dims[dim] and dim:
+        return replace(x, dims=x.dims[:dim] + x.dims[dim + 1 :])
+    at = steps.plain(x)
+    if len(steps.shape(at)) != 2 or dim != 1:
+        raise Inexpressible("one place of another axis than the tokens'")
+    return steps.view(steps.put("take", at, i=index))
+
+
+def cut(steps: Steps, x: View, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> View:
+    total = x.sizes()[dim]
+    first, last, _ = slice(start, end).indices(total)
+    if (first, last, step) == (0, total, 1):
+        return x
+    if step != 1:
+        raise Inexpressible("every second place, or fewer, of an axis")
+    return _slice(steps, _along_channels(steps, x, dim), first, last, total)
+
+
+RESHAPES: dict[str, Callable[..., Any]] = {
+    **dict.fromkeys(("reshape", "view", "flatten", "unflatten", "squeeze", "unsqueeze", "_unsafe_view", "view_as"), reshape),
+    **{f.__name__: f for f in (expand, permute, transpose, chunk, split, getitem, select)},
+    "expand_as": expand, "swapaxes": transpose, "split_with_sizes": split, "tensor_split": chunk, "slice": cut,
+}  # fmt: skip

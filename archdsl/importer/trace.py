@@ -1,0 +1,205 @@
+"""A module to an fx graph in which every node's result is known: by symbolic tracing, else by ``torch.export``."""
+
+from __future__ import annotations
+
+import io
+import logging
+import operator
+import random
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch._subclasses import FakeTensorMode
+
+from archdsl.emit.memory import check_memory
+from archdsl.errors import ArchError
+from archdsl.importer.findings import Finding, Refused
+from archdsl.importer.modules import rule_of
+
+BATCH = 2  # of the example; no word depends on it
+CHANGED = "a buffer that the forward pass changes; no word but batch normalisation keeps a state"
+GOT = "got"  # where a node's meta holds what it gave
+
+
+class _Value(fx.Proxy):
+    """A value under tracing. ``x += y`` changes x itself, and whoever holds it sees that; fx alone would read ``x + y``."""
+
+    def _inplace(self, operation: Any, other: Any) -> fx.Proxy:
+        return self.tracer.create_proxy("call_function", operation, (self, other), {})
+
+    def __iadd__(self, other: Any) -> fx.Proxy:  # type: ignore[misc]
+        return self._inplace(operator.iadd, other)
+
+    def __isub__(self, other: Any) -> fx.Proxy:  # type: ignore[misc]
+        return self._inplace(operator.isub, other)
+
+    def __imul__(self, other: Any) -> fx.Proxy:  # type: ignore[misc]
+        return self._inplace(operator.imul, other)
+
+    def __itruediv__(self, other: Any) -> fx.Proxy:  # type: ignore[misc]
+        return self._inplace(operator.itruediv, other)
+
+
+class _Tracer(fx.Tracer):
+    """``drew``: the innermost modules whose code drew random numbers itself while it was traced."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.drew: list[str] = []
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return rule_of(m) is not None or super().is_leaf_module(m, module_qualified_name)
+
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        return _Value(node, self)
+
+    def call_module(self, m: nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
+        before = _chance()
+        result = super().call_module(m, forward, args, kwargs)
+        if not self.drew and _chance() != before:
+            self.drew.append(self.path_of_module(m))
+        return result
+
+
+def _chance() -> tuple[Any, ...]:
+    """The states of the generators that code may draw from."""
+    state: tuple[Any, ...] = (torch.get_rng_state().numpy().tobytes(), random.getstate())
+    if (numpy := sys.modules.get("numpy")) is not None:
+        state += (str(numpy.random.get_state()),)
+    return state
+
+
+def traced(module: nn.Module, shape: tuple[int, ...], name: str, training: bool = False) -> fx.GraphModule:
+    """The graph of a module in eval mode, or in train mode; each node's meta holds under ``GOT`` what it gives for a batch
+    of two.
+
+    Raises:
+        Refused: the module's code draws random numbers to decide what to compute, or changes its own buffers.
+        ArchError: no graph can be taken of it, or it does not take such an input.
+    """
+    mode = "train" if training else "eval"
+    try:
+        module.train(training)
+    except Exception as error:  # whatever a stranger's code may raise
+        raise ArchError(f"{name} cannot be put into {mode} mode: {_line(error)}", help="its `train()` fails") from error
+    before = _chance()
+    with _quiet():
+        graph, drew, changed = _graph(module, shape, f"{name} in train mode" if training else name)
+    found = [Finding(n.rpartition(".")[0], n.rpartition(".")[2], CHANGED) for n in changed]
+    if _chance() != before:
+        why = f"random numbers are drawn in {mode} mode to decide what is computed; a graph is the same each time"
+        found.append(Finding(drew, "forward", why))
+    if found:
+        raise Refused(name, tuple(found))
+    return graph
+
+
+def _graph(module: nn.Module, shape: tuple[int, ...], name: str) -> tuple[fx.GraphModule, str, list[str]]:
+    """The graph, the module that drew random numbers, and the buffers that were changed in the meantime."""
+    tracer, before = _Tracer(), _buffers(module)
+    try:
+        graph = fx.GraphModule(module, tracer.trace(module))
+    except Exception as error:  # whatever a stranger's code may raise
+        check_memory(error)
+        _restored(module, before)
+        return _exported(module, shape, name, _line(error)), "", []
+    changed = _restored(module, before)
+    try:
+        _fill(graph, shape)
+    except Exception as error:
+        check_memory(error)
+        size = "x".join(map(str, shape))
+        raise ArchError(
+            f"{name} does not take an input {size}: {_line(error)}", help="--input says what arrives"
+        ) from error
+    return graph, next(iter(tracer.drew), ""), changed
+
+
+Buffers = dict[str, tuple[Tensor, int]]
+
+
+def _buffers(module: nn.Module) -> Buffers:
+    """Each buffer, and how often it was written to."""
+    return {n: (b, 0 if b.is_inference() else b._version) for n, b in module.named_buffers()}
+
+
+def _restored(module: nn.Module, before: Buffers) -> list[str]:
+    """The buffers that were written to, or that are others than before; those are put back."""
+    changed = []
+    for path, part in module.named_modules():
+        for own, now in list(part._buffers.items()):
+            name = f"{path}.{own}" if path else own
+            old = before.get(name)
+            if old is None or now is None:
+                continue
+            if now is not old[0]:
+                part._buffers[own] = old[0]
+                changed.append(name)
+            elif not now.is_inference() and now._version != old[1]:
+                changed.append(name)
+    return changed
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Torch reports to its log what we tell in a sentence."""
+    log = logging.getLogger("torch")
+    level = log.level
+    log.setLevel(logging.CRITICAL + 1)
+    try:
+        with torch.no_grad(), warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)
+
+
+def _exported(module: nn.Module, shape: tuple[int, ...], name: str, before: str) -> fx.GraphModule:
+    try:
+        program = torch.export.export(module, (torch.zeros(BATCH, *shape),))
+        graph: Any = program.module()
+        for node in list(graph.graph.nodes):
+            if node.op == "call_module":  # guards of the example's shape
+                graph.graph.erase_node(node)
+        graph.recompile()
+        _fill(graph, shape)
+    except Exception as error:
+        check_memory(error)
+        raise ArchError(
+            f"no graph can be taken of {name}: {before}",
+            help="code that asks the values of a tensor decides anew for each input, and no text can say that; "
+            f"torch.export says: {_line(error)}",
+        ) from error
+    return graph  # type: ignore[no-any-return]
+
+
+def _fill(graph: fx.GraphModule, shape: tuple[int, ...]) -> None:
+    class Look(fx.Interpreter):
+        def run_node(self, n: fx.Node) -> Any:
+            n.meta[GOT] = super().run_node(n)
+            return n.meta[GOT]
+
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        Look(graph).run(torch.empty(BATCH, *shape))
+
+
+def got(node: fx.Node) -> Any:
+    """What a node gave for the example."""
+    return node.meta.get(GOT)
+
+
+def is_tensor(value: Any) -> bool:
+    """Whether a result is a tensor, or has one in it."""
+    if isinstance(value, tuple | list) and not isinstance(value, torch.Size):
+        return any(map(is_tensor, value))
+    return isinstance(value, Tensor)
+
+
+def _line(error: Exception) -> str:
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0][:160]}" if text else type(error).__name__

@@ -1,0 +1,52 @@
+"""Steps to the text of a spec."""
+
+from __future__ import annotations
+
+from archdsl.errors import ArchError
+from archdsl.importer.match import Mismatch, paired, read
+from archdsl.importer.passes import raised
+from archdsl.importer.reduce import reduce, shared_prefixes
+from archdsl.importer.show import shown
+from archdsl.importer.steps import Step
+from archdsl.importer.tree import Net
+from archdsl.ir.nodes import arg
+from archdsl.ir.trace import Trace
+from archdsl.syntax.format import format
+
+Written = tuple[str, list[Step], str]  # the text, the steps, a comment on rates of stochastic depth
+
+
+def written(steps: list[Step], output: int, shape: tuple[int, ...]) -> Written:
+    """The statements of the spec in the project's layout, and the steps as the text orders the inputs of sums.
+
+    Raises:
+        Mismatch: what was written is not what was lifted, which is a fault of ours.
+    """
+    items, steps = reduce(shared_prefixes(steps, shape), output, shape)
+    classes = steps[output].layer.out[0] if output >= 0 else shape[0]
+    head = f"input {'x'.join(map(str, shape))}\nclasses {classes}\n\n"
+
+    def holds(net: Net) -> bool:
+        try:
+            paired(read(head + shown(net)), steps, output, loose=True)
+        except ArchError:
+            return False
+        return True
+
+    net = raised(Net(items), holds)
+    text = format(head + shown(net))
+    trace = read(text)
+    paired(trace, steps, output, loose=True)
+    return text, steps, _rates(trace, steps)
+
+
+def _rates(trace: Trace, steps: list[Step]) -> str:
+    """A comment where the rates of stochastic depth, which do nothing in eval mode, are not the source's to the digit."""
+    ours = [arg(row.op, "p") for row in trace.rows if row.op.name == "droppath"]
+    theirs = [arg(step.op, "p") for step in steps if step.op.name == "droppath"]
+    ours = ours[len(ours) - len(theirs) :]  # the source leaves a rate of 0 out
+    off = max((abs(a - b) for a, b in zip(ours, theirs, strict=False)), default=0.0)
+    return f"# Stochastic depth: the rates of the source differ by up to {off:.3f}." if off > 1e-6 else ""
+
+
+__all__ = ["Mismatch", "written"]

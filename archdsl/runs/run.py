@@ -1,0 +1,298 @@
+"""Runs as they lie in their folders: where each is, and what it says. ``writer`` writes them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archdsl.atomic import read_object, read_stored, writing
+from archdsl.errors import ArchError, EnvError, StoreError
+from archdsl.runs.store.checkpoint import Checkpoints
+from archdsl.runs.store.log import read_events
+from archdsl.runs.store.schema import check_result, check_settings, check_versions, checked, renamed
+from archdsl.settings.experiment import Experiment, to_json
+
+__all__ = [
+    "FORMAT", "NUMERICS", "Run", "check_writable", "experiment_key", "find_run", "identity", "load_run", "on_other_data",
+    "place_of", "read_events",
+]  # fmt: skip
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SPEC, SETTINGS, VERSIONS, EVENTS, WEIGHTS, RESULT, OUTCOME = (
+    "spec.arch", "settings.json", "versions.json", "events.jsonl", "model.safetensors", "result.json", "outcome.json",
+)  # fmt: skip
+FORMAT = 1  # of the files in a run folder; raise it when an older archdsl would misread them
+NUMERICS = "6"  # raise it when the same experiment gives other bits: old runs are then others
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a run's net was given: the shape of an image, the names of the classes, and the mean and deviation of each
+    channel (of pictures: of the pixels as numbers from 0 to 1). Of a table also the columns in their order and the one of
+    the classes; None in runs of older versions.
+    """
+
+    input: tuple[int, ...]
+    classes: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    columns: tuple[str, ...] | None = None
+    target: str | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run read from its folder. ``result`` is None where nothing is known of its end; a run that stopped at its time
+    limit, or for lack of memory, has an outcome there and can go on.
+    """
+
+    folder: Path
+    spec: str
+    settings: Mapping[str, Any]
+    versions: Mapping[str, Any]
+    result: Mapping[str, Any] | None
+
+    @property
+    def done(self) -> bool:
+        """Whether the run came to its end: it finished, or diverged."""
+        return self.result is not None and self.result.get("status") in ("finished", "diverged")
+
+    @property
+    def plan(self) -> Mapping[str, Any] | None:
+        """How the run is carried out: the fields of a Plan."""
+        return self.versions.get("plan")
+
+    @property
+    def fingerprint(self) -> str:
+        """The fingerprint of the data that it learned from; "" of a run that was made before there were any."""
+        data = self.settings.get("data")
+        return str(data.get("fingerprint", "")) if isinstance(data, Mapping) else ""
+
+    @property
+    def declared(self) -> tuple[tuple[int, ...], int] | None:
+        """The shape of an image and the number of classes that the run has recorded; None where it has not."""
+        try:
+            return self.facts.input, len(self.facts.classes)
+        except StoreError:
+            return None
+
+    @property
+    def weights(self) -> Path:
+        """The file of the last weights; it exists once the run has saved any."""
+        return self.folder / WEIGHTS
+
+    @property
+    def facts(self) -> Facts:
+        """What was known of its data when it began; the data itself may be another by now.
+
+        Raises:
+            StoreError: the settings do not say it.
+        """
+        try:
+            normal = self.settings["normalise"]
+            mean, std = (tuple(float(v) for v in normal[k]) for k in ("mean", "std"))
+            shape = tuple(int(v) for v in self.settings["data"]["input"])
+            columns = self.settings.get("columns")
+            return Facts(shape, tuple(str(c) for c in self.settings["classes"]), mean, std,
+                         tuple(str(c) for c in columns) if columns is not None else None,
+                         self.settings.get("target"))  # fmt: skip
+        except (KeyError, TypeError, ValueError) as error:
+            raise StoreError(f"the settings of {self.folder} do not say {error}", help="train again") from error
+
+    def state(self) -> dict[str, Tensor]:
+        """The last weights, for ``load_state_dict``: those that the run kept, or those of its last checkpoint.
+
+        Raises:
+            StoreError: the file is missing or damaged.
+        """
+        from safetensors import SafetensorError
+        from safetensors.torch import load
+
+        if not self.weights.is_file() and (found := Checkpoints(self.folder).load()) is not None:
+            return _model_of(found[0])
+        try:
+            data = self.weights.read_bytes()
+            promised = (self.result or {}).get("weights_sha256")
+            if promised and hashlib.sha256(data).hexdigest() != promised:
+                raise ValueError("its content is not what the run wrote")
+            return load(data)
+        except (OSError, ValueError, SafetensorError) as error:
+            raise StoreError(f"the weights {self.weights} cannot be read ({error})",
+                             help="train again; another run's weights do not fit") from error  # fmt: skip
+
+
+def _model_of(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The model's tensors in a checkpoint; weights that are kept as products are multiplied out."""
+    own = {k.removeprefix("model/"): v for k, v in state.items() if k.startswith("model/")}
+    found: dict[str, Tensor] = {}
+    for name, value in own.items():
+        path, mark, part = name.partition("parametrizations.")
+        if not mark:
+            found[name] = value
+        elif part.endswith("original0"):
+            found[path + part.partition(".")[0]] = value * own[name[:-1] + "1"]
+    return found
+
+
+def identity(experiment: Experiment) -> str:
+    """The hash that names a run: its experiment, the version of our numerics, and the fingerprint of its data."""
+    key, fingerprint = experiment_key(experiment), experiment.data.fingerprint
+    return hashlib.sha256(f"{key}\n{fingerprint}".encode()).hexdigest() if fingerprint else key
+
+
+def experiment_key(experiment: Experiment, written: bool = False) -> str:
+    """The hash of what is trained, whatever the data holds. It is the identity that runs had before fingerprints.
+
+    Args:
+        written: with the path of data of one's own, as earlier versions had it.
+    """
+    # What is not set is left out: a word that comes later does not make other runs of those that are there.
+    known = {part: {k: v for k, v in values.items() if v is not None} for part, values in to_json(experiment).items()}
+    known["data"].pop("fingerprint", None)
+    if experiment.data.own and experiment.hash and not written:
+        known["data"]["dataset"] = known["data"]["dataset"].partition(":")[0]
+    name = (written and experiment.written) or experiment.hash or experiment.text
+    text = f"{name}\n{known}\n{NUMERICS}"
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def on_other_data(out: Path, experiment: Experiment) -> list[Run]:
+    """Runs of the same experiment whose data held something else, or of which nobody knows what it held, as they were made
+    before fingerprints; in the order of their folders. Damaged ones are left out.
+    """
+    found: list[Run] = []
+    for stem, key in _stems(out, experiment):
+        for path in _numbered(stem):
+            with suppress(ArchError, OSError, ValueError):
+                settings = read_settings(path)
+                same = settings.get("experiment", settings.get("identity")) == key
+                if same and settings.get("identity") != identity(experiment):
+                    found.append(load_run(path))
+    return found
+
+
+def same_text(out: Path, experiment: Experiment) -> list[Run]:
+    """Runs of this text and seed whose data held something else, so much so that another number of classes or columns made
+    another network of it.
+    """
+    found: list[Run] = []
+    for path in sorted(out.glob(f"{_called(experiment)}-*-s{experiment.train.seed}*/{SPEC}")):
+        with suppress(ArchError, OSError, ValueError):
+            if path.read_text("utf-8").strip() == experiment.text.strip():
+                run = load_run(path.parent)
+                if run.fingerprint != experiment.data.fingerprint:
+                    found.append(run)
+    return found
+
+
+def _numbered(stem: Path) -> Iterator[Path]:
+    """The folders of runs that share a name, as long as they are there."""
+    path, number = stem, 1
+    while (path / SETTINGS).is_file():
+        yield path
+        number += 1
+        path = stem.with_name(f"{stem.name}-{number}")
+
+
+def _stems(out: Path, experiment: Experiment) -> list[tuple[Path, str]]:
+    """The first folder that a run of this experiment can have, and its key; likewise of earlier versions."""
+    name, seed = _called(experiment), experiment.train.seed
+    found = [(out / f"{name}-{experiment.digest}-s{seed}", experiment_key(experiment))]
+    if experiment.written:
+        old = out / f"{name}-{experiment.written[:8]}-s{seed}"
+        found.append((old, experiment_key(experiment, written=True)))
+    return found
+
+
+def _called(experiment: Experiment) -> str:
+    return re.sub(r"[^A-Za-z0-9._]+", "-", experiment.name).strip("-.")[:60] or "run"
+
+
+def find_run(out: Path, experiment: Experiment) -> Run | None:
+    """The run of this experiment in ``out``, finished or not; None where there is none.
+
+    Raises:
+        StoreError: its folder is damaged.
+    """
+    path = place_of(out, experiment)
+    return load_run(path) if (path / SPEC).is_file() else None
+
+
+def place_of(out: Path, experiment: Experiment) -> Path:
+    """Where the run of an experiment is or goes. Runs on other data, and experiments that share eight digits, get numbers.
+
+    Raises:
+        StoreError: the folder that is there is damaged.
+    """
+    stem, own = f"{_called(experiment)}-{experiment.digest}-s{experiment.train.seed}", identity(experiment)
+    number = 1
+    while True:
+        path = out / (stem if number == 1 else f"{stem}-{number}")
+        settings = path / SETTINGS
+        try:
+            if not settings.is_file() or read_settings(path).get("identity") == own:
+                return path
+        except (OSError, ValueError) as error:
+            raise StoreError(
+                f"the run {path} is damaged ({error})", help="remove that folder, and train again"
+            ) from error
+        number += 1
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """What a run's settings file says.
+
+    Raises:
+        OSError, ValueError: it is no regular file, or holds no object.
+        EnvError: the system does not let it be read.
+        StoreError: it has another format than ours.
+    """
+    found = read_object(folder / SETTINGS)
+    number = found.get("format")
+    if number != FORMAT:
+        newer = isinstance(number, int) and number > FORMAT
+        raise StoreError(f"the run {folder} has the format {number}, and this archdsl reads {FORMAT}",
+                         help="use the newer archdsl that wrote it" if newer else "train again")  # fmt: skip
+    return found
+
+
+def load_run(path: str | Path) -> Run:
+    """The run in a folder.
+
+    Raises:
+        EnvError: there is no run, or the system does not let one of its files be read.
+        StoreError: one of its files is damaged, or a newer archdsl wrote it.
+    """
+    if not isinstance(path, str | Path):
+        raise ArchError(f"{path!r} is not a folder", help="give the path of a folder that `archdsl train` made")
+    folder = Path(path)
+    if not os.path.isfile(folder / SPEC):
+        raise EnvError(
+            f"{folder} is not a run folder: it has no {SPEC}", help="give a folder that `archdsl train` made"
+        )
+    try:
+        found = next((folder / name for name in (RESULT, OUTCOME) if (folder / name).exists()), None)
+        text = read_stored(folder / SPEC).decode("utf-8")
+        settings = checked(folder / SETTINGS, read_settings(folder), check_settings)
+        about = checked(folder / VERSIONS, read_object(folder / VERSIONS), check_versions)
+        result = renamed(checked(found, read_object(found), check_result)) if found else None
+        return Run(folder, text, settings, about, result)
+    except (OSError, ValueError) as error:
+        raise StoreError(f"the run {folder} is damaged ({error})", help="train again") from error
+
+
+def check_writable(out: Path) -> None:
+    """Fail before any work is done if no run folder can be made in ``out``."""
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".probe-", dir=out):
+            pass

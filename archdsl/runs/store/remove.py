@@ -1,0 +1,63 @@
+"""Taking a run away: only files that a run writes, one by one, so that nothing else can be lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from archdsl.errors import EnvError
+from archdsl.runs.store.claim import CLAIM, claim
+
+OWN = (
+    "spec.arch", "settings.json", "versions.json", "events.jsonl", "model.safetensors", "result.json", "outcome.json",
+    "checkpoint-*", ".tmp-*", CLAIM,
+)  # fmt: skip
+
+
+def check_removable(folder: Path) -> None:
+    """Refuse what is not a run folder and nothing else.
+
+    Raises:
+        EnvError: it is a link, or something lies in it that no run writes.
+    """
+    with _removing(folder):
+        if folder.is_symlink():
+            raise EnvError(f"{folder} is a link", help="delete the run where it lies, and the link by hand")
+        if not (folder / "spec.arch").is_file():
+            raise EnvError(f"{folder} is no run", help="delete it by hand if you are sure")
+        strange = sorted(p.name for p in folder.iterdir() if not _own(p))
+    if strange:
+        more = f" and {len(strange) - 3} more" if len(strange) > 3 else ""
+        raise EnvError(f"{folder} holds what no run writes: {', '.join(strange[:3])}{more}",
+                       help="move that elsewhere first, or delete the folder by hand")  # fmt: skip
+
+
+def remove(folder: Path) -> None:
+    """Delete a run. Links are not followed; an error leaves a folder that can be deleted again.
+
+    Raises:
+        EnvError: a process is at it, it is not a run folder, or the system refuses.
+    """
+    check_removable(folder)
+    claim(folder)
+    with _removing(folder):
+        # The text goes last: without it the folder would no longer be known as a run.
+        names = sorted(p.name for p in folder.iterdir())
+        for name in (*(n for n in names if n not in (CLAIM, "spec.arch")), "spec.arch", CLAIM):
+            (folder / name).unlink(missing_ok=True)
+        folder.absolute().rmdir()
+
+
+def _own(path: Path) -> bool:
+    return any(fnmatchcase(path.name, own) for own in OWN) and (path.is_symlink() or not path.is_dir())
+
+
+@contextmanager
+def _removing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise EnvError(f"cannot delete {error.filename or folder}: {error.strerror or error}",
+                       help="let its owner delete it") from error  # fmt: skip

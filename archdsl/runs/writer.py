@@ -1,0 +1,178 @@
+"""A run folder while it is written: what is run, with which versions, what happens, the weights and the result.
+
+``result.json`` is written last, so a folder that has it is a run that came to its end. Files that are
+replaced are written beside their place and moved there when they are on the disk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archdsl.atomic import as_json, read_object, write_together, writing
+from archdsl.errors import EnvError, StoreError
+from archdsl.runs.events import Event, Progress, event_to_json
+from archdsl.runs.run import (
+    EVENTS,
+    FORMAT,
+    NUMERICS,
+    OUTCOME,
+    RESULT,
+    SETTINGS,
+    SPEC,
+    VERSIONS,
+    WEIGHTS,
+    experiment_key,
+    identity,
+    place_of,
+)
+from archdsl.runs.store.checkpoint import Checkpoints, tensor_bytes
+from archdsl.runs.store.claim import claim
+from archdsl.runs.store.log import append, repair, sync
+from archdsl.settings.experiment import Experiment, to_json
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+# A run goes on under the same of these alone.
+FOREIGN = ("torch", "numerics", "device", "processor", "plan", "kernels", "deterministic")
+
+
+class RunFolder:
+    """A run folder while it is written, by the one process that holds its claim."""
+
+    def __init__(self, path: Path, experiment: Experiment) -> None:
+        self.path, self._experiment = path, experiment
+        self._claim = claim(path)
+        self.warnings: list[str] = []  # what is to be said about what lay there
+        self._checkpoints = Checkpoints(path, identity(experiment))
+
+    @classmethod
+    def open(cls, out: Path, experiment: Experiment, again: bool = False) -> RunFolder:
+        """The folder of this experiment in ``out``: the one that is there, or a new one. With ``again`` a run that is
+        there begins anew; its result is gone.
+
+        Raises:
+            EnvError: it cannot be written, or another process is at this run.
+        """
+        with writing(out):
+            out.mkdir(parents=True, exist_ok=True)
+            path = place_of(out, experiment)
+            path.mkdir(exist_ok=True)
+        folder = cls(path, experiment)
+        try:
+            for stray in path.glob(".tmp-*"):  # of a process that was killed while it wrote
+                stray.unlink(missing_ok=True)
+            if again:
+                folder._begin_anew()
+            folder.warnings = repair(path)
+        except BaseException:
+            folder.close()
+            raise
+        return folder
+
+    def _begin_anew(self) -> None:
+        self._claim.check()
+        with writing(self.path):
+            for name in (RESULT, WEIGHTS, EVENTS, OUTCOME):
+                (self.path / name).unlink(missing_ok=True)
+        self._checkpoints.clear()
+
+    def close(self) -> None:
+        """Let another process have the run."""
+        self._claim.release()
+
+    def describe(
+        self,
+        device: str,
+        plan: Mapping[str, Any],
+        facts: Mapping[str, Any],
+        conditions: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write what is run, and on what. ``facts`` are what the settings do not say of the data: where it came from,
+        its classes, and the mean and deviation of its channels. ``conditions`` are what else the figures depend on: see
+        ``archdsl.runs.conditions``.
+        """
+        experiment = self._experiment
+        now = {**versions(device), **(conditions or {}), "plan": dict(plan)}
+        if self._checkpoints.exist() and (self.path / VERSIONS).is_file():
+            self._check_same(read_object(self.path / VERSIONS), now)
+        text = experiment.text if experiment.text.endswith("\n") else experiment.text + "\n"
+        about = {
+            "format": FORMAT,
+            "name": experiment.name,
+            "hash": experiment.hash or experiment.digest,
+            "identity": identity(experiment),
+            "experiment": experiment_key(experiment),
+            **facts,
+            **to_json(experiment),
+        }
+        # The text comes last: a folder that has it is a run.
+        self._write(
+            (SETTINGS, as_json(about, indent=2)),
+            (VERSIONS, as_json(now, indent=2)),
+            (SPEC, text.encode("utf-8", "surrogateescape")),
+        )
+
+    def _check_same(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+        """Refuse to go on with a run under conditions that would give it other bits."""
+        for name in FOREIGN:
+            if before.get(name) != now.get(name):
+                raise EnvError(f"{self.path} was begun with {name} {before.get(name)}, and this is {now.get(name)}",
+                               help="go on where it was begun, or train it anew with --again")  # fmt: skip
+
+    def event(self, event: Event) -> None:
+        """Append an event to the log; progress within an epoch is for the eye only and is not kept."""
+        if not isinstance(event, Progress):
+            self._claim.check()
+            append(self.path, event_to_json(event))
+
+    def save(self, state: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
+        """Write a checkpoint, beside the last good one."""
+        sync(self.path)
+        self._checkpoints.save(state, about, self._claim.check)
+
+    def checkpoint(self) -> tuple[dict[str, Tensor], dict[str, Any], list[str]] | None:
+        """The last good checkpoint, and what is to be said about others; None where the run is new."""
+        return self._checkpoints.load()
+
+    def finish(self, state: Mapping[str, Tensor], result: Mapping[str, Any]) -> None:
+        """Write the weights that are kept, then the result; the run is done when this file is there."""
+        if (self.path / RESULT).exists():
+            raise StoreError(f"{self.path} has a result already", help="it stays; --again trains the run anew")
+        data = tensor_bytes(state)
+        sha = hashlib.sha256(data).hexdigest()
+        self._write((WEIGHTS, data), (RESULT, as_json({**result, "weights_sha256": sha}, indent=2)))
+        with suppress(OSError):
+            (self.path / OUTCOME).unlink(missing_ok=True)
+        self._checkpoints.clear()
+
+    def note(self, outcome: Mapping[str, Any]) -> None:
+        """Write how a run ended that can go on."""
+        self._write((OUTCOME, as_json(outcome, indent=2)))
+
+    def _write(self, *files: tuple[str, bytes]) -> None:
+        write_together([(self.path / name, data) for name, data in files], self._claim.check)
+
+
+def versions(device: str) -> dict[str, Any]:
+    """What a figure depends on besides the settings."""
+    import numpy as np
+    import torch
+
+    from archdsl.version import __version__
+
+    return {
+        "archdsl": __version__,
+        "numerics": NUMERICS,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "platform": platform.platform(),
+        "device": device,
+        "threads": torch.get_num_threads(),
+    }

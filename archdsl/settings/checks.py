@@ -1,0 +1,236 @@
+"""What training asks of an experiment, known without torch and without data: `train` refuses what is an error here before
+its first step, and `check`, the dry run of a study and the editor say it in the same words.
+
+A finding is about a word: the value that the word gave, or the name of its slot. Its place in the text is found from
+there. Facts of the network come from its trace (``archdsl.train.parameters``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from archdsl.errors import ArchError, Diagnostic, Severity, Span, SpecError
+from archdsl.settings.experiment import fold_data, fold_train
+from archdsl.settings.finding import Finding
+from archdsl.settings.no_effect import settings_effects
+from archdsl.settings.schedule import check as check_schedule
+from archdsl.words.data.changes import (
+    Augmentation,
+    Blur,
+    Colouring,
+    Corruption,
+    Crop,
+    Jitter,
+    Mixup,
+    RandomPixels,
+)  # fmt: skip
+from archdsl.words.data.values import Dataset, Subset, Valid
+from archdsl.words.train.values import Plateau
+
+if TYPE_CHECKING:
+    from archdsl.expand.graph import Setting
+    from archdsl.ir.trace import Trace
+    from archdsl.settings.experiment import DataSettings, Experiment, TrainSettings
+    from archdsl.words.train.values import Views
+
+Shape = tuple[int, ...]
+REFUSED, WITHOUT_EFFECT = "A224", "A511"
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """How long a run is. ``images`` are those that train, after ``subset`` and ``valid``."""
+
+    images: int
+    group: int
+
+    @property
+    def per_epoch(self) -> int:
+        """Steps of a whole epoch; a last batch of one image joins the one before (see ``feed.batches``)."""
+        whole, rest = divmod(self.images, self.group)
+        joined = rest == 1 and whole > 0 and self.group > 1
+        return whole + (rest > 0) - joined
+
+    def of(self, train: TrainSettings) -> int:
+        """Steps of the whole run."""
+        whole = self.per_epoch * train.epochs
+        return whole if train.steps is None else min(whole, train.steps)
+
+
+def steps_of(data: DataSettings | None, train: TrainSettings, images: int | None = None) -> Steps | None:
+    """The length of a run, where the number of its training images is known and some are left."""
+    total = images if images is not None else published(data)
+    if data is None or total is None:
+        return None
+    left = min(total, data.subset.count) if data.subset is not None else total
+    left -= data.valid.count(left) if data.valid is not None else 0
+    return Steps(left, train.batch * train.accumulate) if left > 0 else None
+
+
+def published(data: DataSettings | None) -> int | None:
+    """The number of training images that a published set has; None for data of one's own, which is read later."""
+    return data.dataset.train if data is not None and isinstance(data.dataset, Dataset) else None
+
+
+# -- the data and the settings -------------------------------------------------------------------------------------
+
+
+def settings_findings(data: DataSettings, train: TrainSettings, images: int | None = None) -> Iterator[Finding]:
+    """Everything that is wrong with data and settings together.
+
+    Args:
+        images: of the training part, where they have been counted.
+    """
+    shape = data.dataset.input
+    yield from augment_findings(data.augment, shape)
+    yield from views_findings(train.tta, shape)
+    yield from corruption_findings(data.corrupt, shape)
+    total = images if images is not None else published(data)
+    if total is not None:
+        yield from count_findings(total, data.valid, data.subset, data.dataset.name)
+    watching = "plateau" if isinstance(train.schedule, Plateau) else "patience" if train.patience else ""
+    if watching and data.valid is None:
+        yield Finding(f"`{watching}` watches the validation images, and none are set aside",
+                      "add valid(10%) to the data statement", "schedule" if watching == "plateau" else "patience")  # fmt: skip
+    steps = steps_of(data, train, images)
+    if steps is not None:
+        yield from length_findings(train, steps)
+
+
+def augment_findings(words: Iterable[Augmentation], shape: Shape) -> Iterator[Finding]:
+    """Augmentations that cannot act on images of this shape, or on vectors."""
+    for word in words:
+        if len(shape) != 3:
+            if not isinstance(word, Mixup):
+                yield Finding(f"`{word.name}` changes images, and this data has vectors of {shape[0]} numbers",
+                              "of the augmentations, only mixup acts on vectors", word)  # fmt: skip
+            continue
+        size = f"{shape[1]}x{shape[2]}"
+        if shape[0] != 3 and (
+            isinstance(word, Colouring) or (isinstance(word, Jitter) and (word.saturation or word.hue))
+        ):
+            yield Finding(f"`{word.name}` changes colours, and these images have {shape[0]} channel",
+                          "leave it out, or take brightness and contrast, or jitter(saturation=0, hue=0)", word)  # fmt: skip
+        if isinstance(word, Blur) and word.size // 2 >= min(shape[1:]):
+            yield Finding(
+                f"`blur({word.size})` mirrors more pixels than an image of {size} has", "a smaller size", word
+            )
+        if isinstance(word, Crop) and word.fill == "reflect" and word.pad >= min(shape[1:]):
+            yield Finding(f"`crop({word.pad}, reflect)` mirrors more pixels than an image of {size} has",
+                          f"pad by at most {min(shape[1:]) - 1}", word)  # fmt: skip
+
+
+def views_findings(views: Views | None, shape: Shape) -> Iterator[Finding]:
+    """Test-time views that images of this shape do not have."""
+    if views is None:
+        return
+    if len(shape) != 3:
+        yield Finding(f"`tta` mirrors images, and this data has vectors of {shape[0]} numbers", "leave tta out", "tta")
+    elif views.shift >= min(shape[1:]):
+        yield Finding(f"`tta(shift={views.shift})` moves more pixels than an image of {shape[1]}x{shape[2]} has",
+                      f"shift by at most {min(shape[1:]) - 1}", "tta")  # fmt: skip
+
+
+def corruption_findings(words: Iterable[Corruption], shape: Shape) -> Iterator[Finding]:
+    """Changes of the training part that this data cannot have."""
+    for word in words:
+        if isinstance(word, RandomPixels) and len(shape) != 3:
+            yield Finding("`randompixels` changes images, and this data has none",
+                          "take randomlabels, or leave it out", word)  # fmt: skip
+
+
+def count_findings(total: int, valid: Valid | None, subset: Subset | None, source: str) -> Iterator[Finding]:
+    """A subset or a validation part that the training images do not have.
+
+    Args:
+        source: what the images are called.
+    """
+    if subset is not None and subset.count > total:
+        yield Finding(f"subset({subset.count}) asks for more than the {total} training images of {source}",
+                      f"give at most {total}", "subset")  # fmt: skip
+        return
+    left = subset.count if subset is not None else total
+    aside = valid.count(left) if valid is not None else 0
+    if valid is not None and not 0 < aside < left:
+        yield Finding(f"valid({valid.amount}) sets {aside} of {left} training images aside",
+                      "at least one image must be set aside, and one left to train on", "valid")  # fmt: skip
+
+
+def length_findings(train: TrainSettings, steps: Steps) -> Iterator[Finding]:
+    """Words that a run of this length has no room for."""
+    count = steps.of(train)
+    try:
+        check_schedule(train.schedule, train.warmup, count, steps.per_epoch)
+    except ArchError as error:
+        yield Finding(error.message, error.help, "warmup")
+    slow = train.lookahead
+    if slow is not None and slow.every > count:
+        yield Finding(f"`lookahead({slow.every})` never moves the slow weights: the run has {count:,} steps, and the "
+                      "initial weights would be tested", "fewer steps between two moves, or more epochs",
+                      "lookahead")  # fmt: skip
+
+
+# -- from findings to diagnostics ----------------------------------------------------------------------------------
+
+
+def refuse(findings: Iterable[Finding]) -> None:
+    """Raise the first error of some findings.
+
+    Raises:
+        ArchError: there is one.
+    """
+    for finding in findings:
+        if finding.severity == "error":
+            raise ArchError(finding.message, help=finding.help)
+
+
+def refuse_unfit(experiment: Experiment, images: int | None = None) -> None:
+    """Refuse data and settings that do not fit each other.
+
+    Raises:
+        ArchError: it says why.
+    """
+    refuse(settings_findings(experiment.data, experiment.train, images))
+
+
+def setting_diagnostics(
+    data: tuple[Setting, ...], train: tuple[Setting, ...], trace: Trace, classes: int
+) -> tuple[Diagnostic, ...]:
+    """What is wrong with the data and train words of a text, and which of them have no effect.
+
+    A text without a data set is one that gets its data on the command line: what depends on the data is not looked at.
+    Words that contradict each other (``fold_train``) hide what else there is.
+    """
+    from archdsl.settings.network_checks import network_findings
+
+    words = (*data, *train)
+    try:
+        train_settings = fold_train(train)
+        data_settings = fold_data(data) if any(w.entry.slot == "dataset" for w in data) else None
+    except SpecError as error:
+        return error.diagnostics
+    found: list[Finding] = []
+    if data_settings is not None:
+        found += settings_findings(data_settings, train_settings)
+    steps = steps_of(data_settings, train_settings)
+    if not found:
+        found += settings_effects(data_settings, train_settings, steps)
+        found += network_findings(data_settings, train_settings, trace, classes, steps)
+    # A default, which no word has set, is no word without effect.
+    return tuple(_diagnostic(f, words) for f in found if f.severity == "error" or _span(f.about, words) is not None)
+
+
+def _diagnostic(finding: Finding, words: Iterable[Setting]) -> Diagnostic:
+    severity: Severity = finding.severity
+    code = REFUSED if severity == "error" else WITHOUT_EFFECT
+    return Diagnostic(code, finding.message, _span(finding.about, words), finding.help, severity)
+
+
+def _span(about: Any, words: Iterable[Setting]) -> Span | None:
+    """The place of the word: that gave this value, or fills this slot."""
+    for word in words:
+        if word.value is about or (isinstance(about, str) and about in (word.entry.slot, word.entry.name)):
+            return word.span
+    return next((w.span for w in words if not isinstance(about, str) and w.value == about), None)

@@ -1,0 +1,143 @@
+"""Data and train words that change nothing in a run, whatever its network is. Knows no torch.
+
+A level of 0 in a study is meant as "off"; it is a warning all the same, since the arm equals the one without the word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import TYPE_CHECKING, Protocol
+
+from archdsl.settings.finding import Finding
+from archdsl.settings.schedule import factor
+from archdsl.words.data.changes import Augmentation, Corruption, Jitter, Mixing, Posterize, RandAugment, ResizedCrop
+from archdsl.words.train.values import Plateau
+
+if TYPE_CHECKING:
+    from archdsl.settings.experiment import DataSettings, TrainSettings
+    from archdsl.words.train.values import Schedule
+
+
+class Length(Protocol):
+    """How long a run is, see ``demands.Steps``."""
+
+    @property
+    def images(self) -> int: ...
+    @property
+    def per_epoch(self) -> int: ...
+    def of(self, train: TrainSettings) -> int: ...
+
+
+# Fields whose 0 means that nothing happens.
+_AMOUNTS = ("p", "strength", "share", "degrees", "sigma", "alpha")
+_PROXY = 100  # steps of an epoch where the number of images is not known
+_SAMPLES = 4096  # steps at which a schedule is asked for its factor
+LEAVE = "leave it out"
+
+
+def settings_effects(data: DataSettings | None, train: TrainSettings, steps: Length | None) -> Iterator[Finding]:
+    """The words without effect.
+
+    Args:
+        data: None where the text names no data set.
+        steps: the length of the run, where it is known.
+    """
+    words: tuple[Augmentation | Corruption, ...] = (*data.augment, *data.corrupt) if data is not None else ()
+    for word in words:
+        if _idle(word):
+            yield _warning(f"`{type(word).__name__.lower()}` changes nothing: its strength is 0", word)
+    yield from _averages(train)
+    yield from _schedule(train, steps)
+    yield from _losses(data, train)
+    if steps is not None:
+        yield from _lengths(data, train, steps)
+
+
+def _warning(message: str, about: object, help: str = LEAVE) -> Finding:
+    return Finding(message, help, about, "warning")
+
+
+def _idle(word: Augmentation | Corruption) -> bool:
+    """Whether an augmentation or corruption leaves every image and label as it is."""
+    if isinstance(word, Jitter):
+        return not (word.brightness or word.contrast or word.saturation or word.hue)
+    if isinstance(word, Posterize) and word.bits == 8:
+        return True
+    if isinstance(word, ResizedCrop):
+        return word.low == word.high == word.ratio == 1
+    if isinstance(word, RandAugment | Mixing):
+        return False
+    if getattr(word, "alternate", False):
+        return False
+    amounts = [getattr(word, f.name) for f in fields(word) if f.name in _AMOUNTS]
+    return any(amount == 0 for amount in amounts)
+
+
+def _averages(train: TrainSettings) -> Iterator[Finding]:
+    if train.ema == 0:
+        yield _warning("`ema(0)` has no effect: its average is the weights themselves", "ema")
+    slow = train.lookahead
+    if slow is not None and slow.alpha == 1:
+        yield _warning(
+            "`lookahead` has no effect: with alpha 1 the slow weights are the weights themselves", "lookahead"
+        )
+    if train.biaslr is not None and train.biaslr.scale == 1:
+        yield _warning("`biaslr(1)` has no effect: biases have the rate of all others anyway", "biaslr")
+    if train.layerdecay == 1:
+        yield _warning("`layerdecay(1)` has no effect: every layer has the full rate", "layerdecay")
+    for part in train.rate:
+        if part.factor == 1:
+            yield _warning(f"`rate({part.part}, 1)` has no effect: the factor is 1", part)
+
+
+def _schedule(train: TrainSettings, steps: Length | None) -> Iterator[Finding]:
+    schedule = train.schedule
+    if schedule is None:
+        return
+    if isinstance(schedule, Plateau):
+        if schedule.least == 1:
+            yield _warning("`plateau` has no effect: `least` of 1 keeps the rate", "schedule")
+        elif schedule.epochs + 1 >= train.epochs:
+            yield _warning(f"`plateau({schedule.epochs})` has no effect: it acts in epoch {schedule.epochs + 2} at the "
+                           f"earliest, and the run has {train.epochs}", "schedule",
+                           "fewer epochs of waiting, or more epochs")  # fmt: skip
+        return
+    per_epoch = steps.per_epoch if steps is not None else _PROXY
+    whole = steps.of(train) if steps is not None else per_epoch * train.epochs
+    if whole > 1 and constant(schedule, train.warmup if isinstance(train.warmup, int) else 0, whole, per_epoch):
+        name = type(schedule).__name__.lower()
+        yield _warning(f"`{name}` has no effect: the learning rate is the same at each of the {whole:,} steps"
+                       if steps is not None else f"`{name}` has no effect: the learning rate stays the same",
+                       "schedule", f"leave {name} out, or give it other numbers")  # fmt: skip
+
+
+def constant(schedule: Schedule, warmup: int, whole: int, per_epoch: int) -> bool:
+    """Whether a schedule leaves the learning rate as it is behind the warm-up."""
+    rise = warmup * per_epoch
+    every = max(1, (whole - rise) // _SAMPLES)
+    places = {*range(rise, whole, every), *range(rise, whole, per_epoch), whole - 1}
+    return all(factor(schedule, warmup, step, whole, per_epoch) == 1 for step in places if step >= rise)
+
+
+def _losses(data: DataSettings | None, train: TrainSettings) -> Iterator[Finding]:
+    if train.bce is not None and train.bce.threshold is not None and data is not None and not any(
+        isinstance(w, Mixing) for w in data.augment
+    ):  # fmt: skip
+        yield _warning("the threshold of `bce` has no effect: it acts on mixed images, and none are mixed", "bce",
+                       "leave the threshold out, or add mixup or cutmix to the data statement")  # fmt: skip
+
+
+def _lengths(data: DataSettings | None, train: TrainSettings, steps: Length) -> Iterator[Finding]:
+    whole = steps.per_epoch * train.epochs
+    if train.steps is not None and train.steps > whole:
+        yield _warning(f"`steps({train.steps})` has no effect: the run ends after {train.epochs} epochs, which are "
+                       f"{whole:,} steps", "steps",
+                       f"add epochs({-(-train.steps // steps.per_epoch)}), or leave steps out")  # fmt: skip
+    if train.batch > steps.images:
+        yield _warning(f"`batch({train.batch})` is more than the {steps.images:,} training images: each epoch is one step "
+                       "of all of them", "batch", f"at most batch({steps.images})")  # fmt: skip
+    elif train.accumulate > 1 and train.batch >= steps.images:
+        yield _warning("`accumulate` has no effect: one batch holds all training images", "accumulate")
+    if data is not None and data.subset is not None and getattr(data.dataset, "train", None) == data.subset.count:
+        yield _warning(f"`subset({data.subset.count})` has no effect: these are all training images", "subset")

@@ -1,0 +1,65 @@
+"""What cannot train together, refused before the first step in the words of the text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from archdsl.data.batches import Feed
+from archdsl.data.normalise import Normalise
+from archdsl.emit.memory import check_memory, is_out_of_memory
+from archdsl.errors import ArchError
+from archdsl.settings.experiment import DataSettings, Experiment
+from archdsl.settings.network_checks import ONE_IMAGE, wrong_classes, wrong_shape
+from archdsl.settings.schedule import check as check_schedule
+from archdsl.train.job import Job
+
+__all__ = ["check_fit", "check_parts", "explained", "is_out_of_memory"]
+
+
+def check_fit(model: nn.Module, normal: Normalise, test: Feed, data: DataSettings, device: torch.device) -> None:
+    """Refuse a net that does not take these images or does not give these classes, before the first step: a
+    wrong label would end a GPU's process.
+    """
+    classes, mode = data.dataset.classes, model.training
+    model.eval()
+    images, _ = next(iter(test.batches([torch.arange(min(2, len(test)))], device)))
+    with torch.no_grad():
+        try:
+            given = tuple(model(normal(images)).shape[1:])
+        except (RuntimeError, ValueError) as error:
+            if is_out_of_memory(error):
+                raise
+            message, help = wrong_shape(data.dataset.name, data.dataset.input)
+            raise ArchError(f"{message}: {error}", help=help) from error
+    model.train(mode)
+    if given != (classes,):
+        message, help = wrong_classes(given, data)
+        raise ArchError(message, help=help)
+
+
+def check_parts(job: Job) -> None:
+    """Every process needs two images of every batch, and a schedule some steps."""
+    check_schedule(job.settings.schedule, job.settings.warmup, job.steps, job.per_epoch)
+    rest = len(job.train) % job.group or job.group
+    if job.world.size > 1 and min(rest, job.settings.batch) < 2 * job.world.size:
+        raise ArchError(f"the last batch of an epoch has {rest} images, too few for {job.world.size} processes",
+                        help=f"another batch size than batch({job.settings.batch}), or fewer processes")  # fmt: skip
+
+
+@contextmanager
+def explained(experiment: Experiment) -> Iterator[None]:
+    """Errors of torch that a setting of the text causes, said in the words of the text."""
+    batch = experiment.train.batch
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        check_memory(error, "a step", f"less than batch({batch})")
+        raise
+    except ValueError as error:
+        if "Expected more than 1 value per channel" not in str(error):
+            raise
+        raise ArchError(ONE_IMAGE[0], help=ONE_IMAGE[1]) from error

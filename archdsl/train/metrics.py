@@ -1,0 +1,114 @@
+"""Sums that stay on the device, and the evaluation of a net."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from archdsl.data.batches import Feed, in_order
+from archdsl.data.normalise import Normalise
+from archdsl.device import wide
+from archdsl.train.distributed import World
+
+EVALUATION_BATCH = 500  # big enough to keep a device busy, small enough for the memory of a step of training
+NEVER = 2**62
+ALONE = World()
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Means over the images of a meter; ``bad_step`` is the first step whose loss was not finite."""
+
+    loss: float
+    accuracy: float
+    bad_step: int | None
+
+
+class Meter:
+    """Adds up loss and hits on the device; reading it is the one transfer."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.loss = torch.zeros((), dtype=wide(device), device=device)
+        self.hits = torch.zeros((), dtype=torch.int64, device=device)
+        self.bad = torch.full((), NEVER, dtype=torch.int64, device=device)
+        self.seen = 0
+
+    def add(self, loss: Tensor, logits: Tensor, labels: Tensor, step: int) -> None:
+        """Count a batch with its mean loss."""
+        self.add_on_device(loss, logits, labels, step)
+        self.seen += len(labels)
+
+    def add_on_device(self, loss: Tensor, logits: Tensor, labels: Tensor, step: int | Tensor) -> None:
+        """As ``add``, less the count that is kept on the host: what a captured step may do. The sums stay where they
+        are.
+        """
+        self.loss += loss.to(self.loss.dtype) * len(labels)
+        self.hits += (logits.argmax(1) == labels).sum()
+        self.bad.copy_(torch.where(torch.isfinite(loss), self.bad, self.bad.clamp(max=step)))
+
+    def reset(self) -> None:
+        """Begin anew, in place."""
+        self.loss.zero_()
+        self.hits.zero_()
+        self.bad.fill_(NEVER)
+        self.seen = 0
+
+    def read(self, world: World = ALONE) -> Figures:
+        """The means so far, over all processes; waits for the device."""
+        loss, counts, bad = (
+            self.loss.clone(),
+            torch.stack((self.hits, self.hits.new_tensor(self.seen))),
+            self.bad.clone(),
+        )
+        world.total(loss, counts)
+        world.least(bad)
+        hits, seen = counts.tolist()
+        first = int(bad)
+        return Figures(float(loss) / max(seen, 1), hits / max(seen, 1), None if first == NEVER else first)
+
+    def state(self) -> dict[str, Tensor]:
+        """The sums, for a checkpoint."""
+        return {"loss": self.loss, "hits": self.hits, "bad": self.bad, "seen": torch.tensor(self.seen)}
+
+    def load(self, state: dict[str, Tensor]) -> None:
+        """Go on from the sums of ``state``."""
+        self.loss.copy_(state["loss"])
+        self.hits.copy_(state["hits"])
+        self.bad.copy_(state["bad"])
+        self.seen = int(state["seen"])
+
+
+@torch.no_grad()
+def evaluate(
+    net: nn.Module,
+    data: Feed,
+    normalise: Normalise,
+    stop: Callable[[], bool] = lambda: False,
+    *,
+    size: int = EVALUATION_BATCH,
+    world: World = ALONE,
+    context: Callable[[], AbstractContextManager[object]] = nullcontext,
+) -> tuple[float, float] | None:
+    """Mean loss and accuracy in eval mode, without augmentation; None if asked to stop. Leaves the net's
+    mode as is. Each process takes its own part of the images.
+    """
+    mode = net.training
+    net.eval()
+    device = normalise.scale.device
+    meter = Meter(device)
+    try:
+        for images, labels in data.batches(in_order(len(data), size, *world.part(len(data))), device):
+            if stop() and world.size == 1:
+                return None
+            with context():
+                logits = net(normalise(images)).float()
+            meter.add(functional.cross_entropy(logits, labels), logits, labels, 0)
+    finally:
+        net.train(mode)
+    figures = meter.read(world)
+    return figures.loss, figures.accuracy

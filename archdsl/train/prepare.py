@@ -1,0 +1,270 @@
+"""What a run needs before its first step: data on the device, the net in its fast form, and checks that both fit."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, fx, nn
+
+from archdsl.accelerate import fast
+from archdsl.accelerate.compiled import compiled
+from archdsl.accelerate.hardware import kernels, processor
+from archdsl.accelerate.native import available
+from archdsl.accelerate.plan import Plan, choose, forward_context, prepare
+from archdsl.data import Arrays, Splits, load, split
+from archdsl.data.batches import Feed, Resident, resident
+from archdsl.data.corrupt import corrupt
+from archdsl.data.normalise import Normalise, measured, normalise
+from archdsl.device import choose_device
+from archdsl.errors import ArchError, EnvError
+from archdsl.notices import taken
+from archdsl.runs.events import Started
+from archdsl.runs.identify import check_data
+from archdsl.settings.checks import refuse_unfit
+from archdsl.settings.experiment import DataSettings, Experiment
+from archdsl.train.checks import check_fit, check_parts, is_out_of_memory
+from archdsl.train.distributed import World
+from archdsl.train.freezing import Frozen, check_left, frozen, scales
+from archdsl.train.init import initialise
+from archdsl.train.job import Job
+from archdsl.train.optim import count, reparametrise
+from archdsl.train.sync_batchnorm import synchronise
+from archdsl.transfer.begin import Begun, begin
+from archdsl.transfer.read import trace_of
+from archdsl.words.data.sets import IMAGENET_MEAN, IMAGENET_STD
+from archdsl.words.data.tables import Table
+from archdsl.words.foreign import is_foreign
+
+if TYPE_CHECKING:
+    from archdsl.train.fit import Wish
+
+WHITENED = 5000  # images from which a whitening layer takes its filters (Jordan 2024)
+QUIET = 30.0  # seconds between two looks at a run that nobody watches: chances of a checkpoint within an epoch
+
+
+@dataclass(frozen=True, eq=False)
+class Setup:
+    """A job, and what is said about it."""
+
+    job: Job
+    device: torch.device
+    plan: Plan
+    facts: Mapping[str, Any]
+    started: Started
+    conditions: Mapping[str, Any] = field(default_factory=dict)
+
+
+def gather(
+    model: nn.Module, experiment: Experiment, wish: Wish, world: World, stop: Callable[[], bool],
+    planned: Mapping[str, Any] | None = None,
+) -> Setup:  # fmt: skip
+    """Load the data, choose device and plan, and put the model in its place. A run that goes on keeps the plan with
+    which it was begun.
+    """
+    device, note = choose_device(wish.device, world.local if world.size > 1 else None)
+    if wish.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is asked for it by torch
+        torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = device.type == "cuda" and not wish.deterministic  # shapes stay for a whole run
+    data, settings = experiment.data, experiment.train
+    refuse_unfit(experiment)
+    splits = _splits(experiment, wish)
+    check_data(experiment, wish.data_root)
+    begun, still = _begin(model, experiment, wish.fresh)
+    model.to(device)
+    mean, std, told = _statistics(data, splits)
+    vector = len(data.dataset.input) == 1
+    normal = normalise(mean, std, device, 1 if vector else 255)
+    test = _feed(splits.test, device)
+    check_fit(model, normal, test, data, device)
+    train = _feed(splits.train, device)
+    if wish.fresh:
+        _whiten(model, normal, train, device, begun.kept)
+    plan, said = _plan(model, experiment, wish, device, len(splits.train), planned)
+    if settings.spred:
+        reparametrise(model)
+    prepare(model, plan)
+    net, plan, why = _net(model, plan, wish, experiment, world, normal, train, still)
+    job = Job(
+        model,
+        train=train,
+        valid=_feed(splits.valid, device) if splits.valid is not None else None,
+        test=test,
+        normalise=normal,
+        augment=data.augment,
+        settings=settings,
+        every=wish.every if wish.every is not None else QUIET,
+        stop=stop,
+        limit=wish.limit or settings.timelimit,
+        channels_last=plan.channels_last,
+        graph=plan.graph,
+        native=plan.native,
+        net=world.wrap(net, device, still.thaws),
+        world=world,
+        context=lambda: forward_context(plan, device),
+        mean=mean,
+        std=std,
+        frozen=still.bind(net) if net is not model else still,
+        scales=scales(experiment),
+    )
+    check_parts(job)
+    several = f"{world.size} processes" if world.size > 1 else ""
+    said_so = ", ".join(filter(None, (said, why)))
+    notes = tuple(filter(None, (note, said_so, told, *splits.notes, *begun.notes, several, *taken())))
+    facts = {
+        "source": splits.source,
+        "place": os.path.abspath(os.path.expanduser(splits.source)),
+        "classes": list(data.dataset.class_names),
+        "normalise": {"mean": list(mean), "std": list(std)},
+        **_columns(data.dataset),
+    }
+    conditions = {
+        "processor": processor(device),
+        "kernels": kernels(plan, device, model),
+        "deterministic": device.type == "cpu" or wish.deterministic,
+    }
+    return Setup(job, device, plan, facts, _started(job, splits.source, device, notes), conditions)
+
+
+def _columns(dataset: object) -> dict[str, Any]:
+    """What a run records of a table, by which other tables are matched with it."""
+    if not isinstance(dataset, Table):
+        return {}
+    head = dataset.head
+    return {"columns": list(head.features), "target": head.target}
+
+
+def _net(
+    model: nn.Module, plan: Plan, wish: Wish, experiment: Experiment, world: World, normal: Normalise, train: Feed,
+    still: Frozen,
+) -> tuple[nn.Module, Plan, str]:  # fmt: skip
+    """The form of the net that runs, the plan as far as it can be kept here, and why it could not be."""
+    settings, device, alone, why = experiment.train, normal.scale.device, world.size == 1, ""
+    # One process whose data lies on the device can replay its steps; gradients of several are summed by their own stream.
+    # A part that thaws changes what a step does; words of other packages may do what no graph can hold.
+    words = (settings.optimizer, settings.schedule, *experiment.data.augment)
+    known = not any(is_foreign(word) for word in words)
+    graph = plan.graph and alone and isinstance(train, Resident) and not still.thaws and known
+    compiles = plan.compile and alone
+    plan = replace(plan, graph=graph, compile=compiles, native=plan.native and not compiles)
+    net = fast(model, plan) if isinstance(model, fx.GraphModule) and not settings.spred else model
+    if compiles:
+        net, plan, why = _compiled(net, plan, wish, normal, train, settings.batch, device)
+    if not alone and settings.syncbn:
+        net = synchronise(net, device)
+    return net, plan, why
+
+
+def _begin(model: nn.Module, experiment: Experiment, fresh: bool) -> tuple[Begun, Frozen]:
+    """Give the model the weights that it begins with, and take those out of training that stay."""
+    if fresh:
+        initialise(model, experiment.train.seed)
+    init, text = experiment.train.init if fresh else None, experiment.text
+    begun = begin(model, init, lambda: trace_of(text, experiment.name))
+    still = frozen(experiment).bind(model)
+    check_left(model.parameters())
+    return begun, still
+
+
+def _whiten(
+    model: nn.Module, normal: Normalise, train: Feed, device: torch.device, kept: Collection[str] = ()
+) -> None:  # fmt: skip
+    """Let the layers that take their weights from the training images do so, from the first of them; not those whose
+    weights, ``kept`` from another net, are there already. (A net that has a module of the name `whiten` is none.)
+    """
+    layers: list[Any] = [
+        m for n, m in model.named_modules() if callable(getattr(type(m), "whiten", None)) and f"{n}.weight" not in kept
+    ]
+    if not layers:
+        return
+    images, _ = next(iter(train.batches([torch.arange(min(WHITENED, len(train)))], device)))
+
+    def take(layer: Any, arrived: tuple[Tensor, ...]) -> None:
+        layer.whiten(arrived[0])
+
+    hooks = [m.register_forward_pre_hook(take) for m in layers]
+    with torch.no_grad():
+        model.eval()(normal(images))
+        model.train()
+    for hook in hooks:
+        hook.remove()
+
+
+def _splits(experiment: Experiment, wish: Wish) -> Splits:
+    data, seed = experiment.data, experiment.train.seed
+    splits = split(load(data.dataset, wish.data_root), data.valid, data.subset, seed)
+    if not data.corrupt:
+        return splits
+    if not isinstance(splits.train, Arrays):
+        raise ArchError("pictures that are read while training cannot be changed once for all",
+                        help="leave randomlabels and randompixels out, or take a subset that fits into memory")  # fmt: skip
+    train = corrupt(splits.train, data.corrupt, data.dataset.classes, seed)
+    return replace(splits, train=train)
+
+
+def _statistics(data: DataSettings, splits: Splits) -> tuple[tuple[float, ...], tuple[float, ...], str]:
+    """Mean and deviation that the set publishes, else measured on the training images; and what is to be said."""
+    mean, std = getattr(data.dataset, "mean", None), getattr(data.dataset, "std", None)
+    if mean and std:
+        return mean, std, ""
+    if isinstance(splits.train, Arrays):
+        return *measured(splits.train), ""
+    said = "the pictures do not fit into memory, so they are normalised with ImageNet's mean and deviation"
+    return IMAGENET_MEAN, IMAGENET_STD, said
+
+
+def _feed(part: object, device: torch.device) -> Feed:
+    return resident(part, device) if isinstance(part, Arrays) else part  # type: ignore[return-value]
+
+
+def _plan(
+    model: nn.Module, experiment: Experiment, wish: Wish, device: torch.device, images: int,
+    planned: Mapping[str, Any] | None,
+) -> tuple[Plan, str]:  # fmt: skip
+    if planned and wish.speed == "auto":
+        plan = Plan(**planned)
+        if plan.native and not available(plan.precision):
+            raise EnvError("this run was begun with kernels compiled for this machine, and they cannot be had now",
+                           help="a C compiler named cc, and ARCHDSL_NATIVE unset; or --again to begin anew")  # fmt: skip
+        return plan, ""
+    if wish.plan is not None:
+        return wish.plan, ""
+    settings, shape = experiment.train, experiment.data.dataset.input
+    steps = settings.epochs * -(-images // settings.batch)
+    steps = min(steps, settings.steps or steps)
+    return choose(model, (min(settings.batch, images), *shape), steps, device, wish.speed, wish.compile)
+
+
+def _compiled(
+    net: nn.Module, plan: Plan, wish: Wish, normal: Normalise, train: Feed, batch: int, device: torch.device
+) -> tuple[nn.Module, Plan, str]:
+    """The net compiled for whole batches; where that fails unasked, the net as it is, and why.
+
+    Raises:
+        EnvError: it was asked for, and cannot be done.
+    """
+    images, _ = next(iter(train.batches([torch.arange(min(batch, len(train)))], device)))
+    images = normal(images)
+    if plan.channels_last and images.ndim == 4:
+        images = images.contiguous(memory_format=torch.channels_last)
+    try:
+        return compiled(net, images, lambda: forward_context(plan, device)), plan, ""
+    except RuntimeError as error:  # torch's own errors of compilation are such
+        if is_out_of_memory(error):
+            raise
+        why = str(error).strip().splitlines()[0]
+        if wish.compile == "on":
+            raise EnvError(f"torch.compile cannot compile this net here: {why}", help="--compile off") from error
+        return net, replace(plan, compile=False), f"not compiled: {why}"
+
+
+def _started(job: Job, source: str, device: torch.device, notes: tuple[str, ...]) -> Started:
+    trained = sum(p.numel() for p in job.model.parameters() if p.requires_grad)
+    return Started(
+        str(device), source, len(job.train), len(job.valid) if job.valid else 0, len(job.test),
+        count(job.model), job.epochs, job.steps, notes, trained,
+    )  # fmt: skip

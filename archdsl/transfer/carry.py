@@ -1,0 +1,216 @@
+"""Carries weights over: what each tensor of the new net gets, and from where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch import Tensor
+
+from archdsl.errors import EnvError
+from archdsl.ir.nodes import Mark, Node, Ref, children
+from archdsl.transfer.align import matched
+from archdsl.transfer.read import Weights
+from archdsl.transfer.reshape import Where, refusal, reshaped
+from archdsl.transfer.units import BUFFERS, Unit, units_of
+
+if TYPE_CHECKING:
+    from archdsl.ir.trace import Trace
+
+Status = Literal["exact", "reshaped", "new", "dropped"]
+STATUSES: tuple[Status, ...] = ("exact", "reshaped", "new", "dropped")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What became of one tensor. ``key`` is its name in the new net ("" for what is dropped), ``source`` that in the old
+    one ("" for what is new), ``how`` by what the two were matched, ``why`` the reason where a match was of no use.
+    ``params`` are its numbers that are so, 0 for statistics and counters; ``fresh`` those of a reshaped tensor that are new.
+    """
+
+    key: str
+    source: str
+    status: Status
+    params: int
+    how: str = ""
+    why: str = ""
+    fresh: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Transfer:
+    """A whole state dict for the new net, and a line for every tensor of both."""
+
+    state: dict[str, Tensor]
+    lines: tuple[Line, ...]
+    source: str
+    sha: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def totals(self) -> dict[Status, int]:
+        """Parameters by what became of them."""
+        return {s: tally(self.lines, s) for s in STATUSES}
+
+    @property
+    def kept(self) -> frozenset[str]:
+        """The tensors of the new net that come from the old one."""
+        return frozenset(line.key for line in self.lines if line.status in ("exact", "reshaped"))
+
+
+def tally(lines: Iterable[Line], status: Status) -> int:
+    """The parameters of one status."""
+    return sum(n.params * (n.status == status) + n.fresh * (status == "new") for n in lines)
+
+
+def carry(fresh: Mapping[str, Tensor], trace: Trace, source: Weights, reshape: bool = False) -> Transfer:
+    """The weights of a source in the places of a new net.
+
+    Args:
+        fresh: the new net's state dict with weights to begin with where nothing fits; left as it is.
+        trace: of the new net.
+        reshape: take also what has another shape, where a rule is sound.
+
+    Raises:
+        EnvError: a tensor that is taken is not finite, or of another kind of number.
+    """
+    new, old = units_of(fresh), units_of(source.state)
+    pairs = matched(new, old, labels(trace.graph))
+    places = _places(new, old, trace)
+    state, lines, used = dict(fresh), [], set()
+    for number, unit in enumerate(new):
+        partner = old[pairs[number][0]] if number in pairs else None
+        how = pairs[number][1] if number in pairs else ""
+        why = ""
+        if partner is not None and not unit.same(partner):
+            why = refusal(unit, partner, places[number])
+            if not why and not reshape:
+                why = "another shape"
+        if partner is None or why:
+            gone = f"{_size(partner)} → {_size(unit)}: {why}" if partner is not None else ""
+            lines += [Line(k, "", "new", _params(n, fresh[k]), "", gone) for n, k in unit.keys.items()]
+            continue
+        for name, key in unit.keys.items():
+            line, value = _tensor(name, key, unit, partner, fresh, source.state, places[number], how, reshape)
+            lines.append(line)
+            if value is not None:
+                state[key] = value
+                used.add(line.source)
+    lines += [
+        Line("", k, "dropped", _params(k.rpartition(".")[2], v)) for k, v in source.state.items() if k not in used
+    ]
+    return Transfer(state, tuple(lines), source.source, source.sha, (*source.notes, *_rounded(fresh, source, lines)))
+
+
+def _rounded(fresh: Mapping[str, Tensor], source: Weights, lines: Iterable[Line]) -> list[str]:
+    """What was taken from a wider type than the new net has."""
+    pairs = [(source.state[line.source], fresh[line.key]) for line in lines if line.key and line.source]
+    wider = [a for a, b in pairs if a.is_floating_point() and a.itemsize > b.itemsize]
+    return [f"{len(wider)} tensors are rounded from {_kind(wider[0])}"] if wider else []
+
+
+def _tensor(
+    name: str, key: str, unit: Unit, partner: Unit, fresh: Mapping[str, Tensor], old: Mapping[str, Tensor], where: Where,
+    how: str, reshape: bool,
+) -> tuple[Line, Tensor | None]:  # fmt: skip
+    mine, params = fresh[key], _params(name, fresh[key])
+    source = partner.keys.get(name)
+    if source is None:
+        return Line(key, "", "new", params, "", "" if name in BUFFERS else f"the other has no {name}"), None
+    theirs = _sound(old[source], source, mine, key)
+    if mine.shape == theirs.shape:
+        return Line(key, source, "exact", params, how), theirs.clone()
+    if not reshape:
+        return Line(key, "", "new", params, "", "another shape"), None
+    value = reshaped(name, unit, mine, theirs, where)
+    taken = min(params, theirs.numel()) if unit.kind != "tensor" else params
+    if unit.kind in ("conv", "linear") and name == "weight" and not where.first:
+        taken = _product(min(p, q) for p, q in zip(mine.shape, theirs.shape, strict=True))
+    return Line(key, source, "reshaped", taken, how, "", params - taken), value
+
+
+def _sound(theirs: Tensor, source: str, mine: Tensor, key: str) -> Tensor:
+    """The tensor in the type of the one that it takes the place of.
+
+    Raises:
+        EnvError: it is of another kind (whole numbers where weights are wanted), or not finite.
+    """
+    if theirs.is_complex() or (mine.is_floating_point() and not theirs.is_floating_point()):
+        raise EnvError(f"`{source}` holds {_kind(theirs)} values, and `{key}` takes {_kind(mine)}",
+                       help="weights that were quantised have to be converted back by the tool that did it")  # fmt: skip
+    value = theirs.to(mine.dtype)
+    if not value.is_meta and not bool(torch.isfinite(value).all()):
+        raise EnvError(f"`{source}` holds NaN or infinity", help="take weights of a run that did not diverge")
+    return value
+
+
+def _kind(value: Tensor) -> str:
+    return str(value.dtype).removeprefix("torch.")
+
+
+def _product(sizes: Iterable[int]) -> int:
+    total = 1
+    for n in sizes:
+        total *= n
+    return total
+
+
+def labels(graph: Node) -> frozenset[str]:
+    """The labels that the author of a network gave."""
+    found: set[str] = set()
+    stack = [graph]
+    while stack:
+        node = stack.pop()
+        if not isinstance(node, Mark | Ref):
+            found.add(node.label)
+            stack += children(node)
+    return frozenset(found - {""})
+
+
+def _places(new: Sequence[Unit], old: Sequence[Unit], trace: Trace) -> list[Where]:
+    matrices = [n for n, u in enumerate(new) if u.kind in ("conv", "linear")]
+    first = next((u.main for u in old if u.kind in ("conv", "linear")), ())
+    rows = {r.path: n for n, r in enumerate(trace.rows)}
+    found = []
+    for number, unit in enumerate(new):
+        is_first = bool(matrices) and number == matrices[0] and bool(first)
+        row = rows.get(unit.path)
+        groups = _groups(trace, row) if row is not None else 1
+        mixed = _mixed(trace, row) if row is not None and unit.kind in ("conv", "linear") else ""
+        found.append(Where(is_first, bool(matrices) and number == matrices[-1], groups, mixed))
+    return found
+
+
+def _groups(trace: Trace, row: int) -> int:
+    """In how many groups a convolution works: what arrives, over what one filter sees."""
+    weight = trace.rows[row].layer.weights.get("weight", ())
+    arriving = trace.shape(trace.rows[row].inputs[0])
+    return arriving[0] // weight[1] if len(weight) == 4 and len(arriving) == 3 else 1
+
+
+def _mixed(trace: Trace, row: int) -> str:
+    """Why the inputs of a layer cannot be told apart by number: their numbers move with the width of another layer."""
+    seen, todo = set[int](), list(trace.rows[row].inputs)
+    while todo:
+        index = todo.pop()
+        if index < 0 or index in seen:
+            continue
+        seen.add(index)
+        found = trace.rows[index]
+        if found.op.name == "flatten" and trace.shape(found.inputs[0])[1:] not in ((1, 1), ()):
+            return "its inputs are the pixels of an image"
+        if found.op.name in ("cat", "shuffle", "part"):
+            return f"its inputs come through `{found.op.name}`, so their numbers moved"
+        if not {"conv", "linear"} & found.op.entry.traits:
+            todo += found.inputs
+    return ""
+
+
+def _size(unit: Unit) -> str:
+    return "×".join(map(str, unit.main)) or "1"
+
+
+def _params(name: str, value: Tensor) -> int:
+    return 0 if name in BUFFERS else value.numel()

@@ -1,0 +1,157 @@
+"""Weights as they lie in files: read without running anything, and put into the order in which they act."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from archdsl.errors import ArchError, EnvError, Source
+from archdsl.expand import expand, settle
+from archdsl.ir.trace import Trace
+from archdsl.runs.run import load_run
+from archdsl.syntax.parse import parse
+from archdsl.transfer.peers import REMARKS, arranged, registered
+from archdsl.transfer.place import Place, check_promise, verified
+
+WRAPPERS = (
+    "state_dict",
+    "model_state_dict",
+    "model",
+    "model_ema",
+    "net",
+)  # keys under which programs keep a state dict
+PREFIXES = ("module.", "_orig_mod.", "model.")  # of DataParallel, torch.compile and Lightning
+SPEC_KEY = "archdsl.spec"  # of a safetensors header
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """The tensors of a source by name, in the order in which they act as far as it is known, on the CPU. ``sha`` is the
+    hash of the files.
+    """
+
+    source: str
+    state: Mapping[str, Tensor]
+    sha: str
+    notes: tuple[str, ...] = ()
+
+
+def read_weights(source: str, sha: str = "") -> Weights:
+    """The weights of a source.
+
+    Args:
+        sha: what its hash must be; "" takes it as it is.
+
+    Raises:
+        ArchError: the source names nothing that could hold weights.
+        StoreError: it is a run whose files are damaged, or of a format that this version does not read.
+        EnvError: it is not there, cannot be read, holds more than tensors, or other content than ``sha`` says.
+    """
+    place, found = verified(source, sha)
+    check_promise(place)
+    state, text = _read(place)
+    state = _plain(state, place)
+    names, notes = _order(place, state, text)
+    return Weights(source, {n: state[n] for n in names}, found, notes)
+
+
+def trace_of(text: str, name: str = "<spec>", declared: tuple[tuple[int, ...], int] | None = None) -> Trace:
+    """The traced network of a recorded text; ``declared`` is what a run has recorded of its data, which may be gone.
+
+    Raises:
+        SpecError: it is none.
+    """
+    return settle(expand(parse(Source(name, text)), declared=declared)).trace
+
+
+def keys(trace: Trace) -> list[str]:
+    """The names of a traced network's weights and buffers, in order of execution."""
+    return [f"{r.path}.{n}" for r in trace.flat() for n in (*r.layer.weights, *r.layer.buffers)]
+
+
+def _read(place: Place) -> tuple[Any, str]:
+    """What the file holds, and the text of its spec, "" where none is known."""
+    if place.kind == "torch":
+        return _unpickled(place.file), ""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(place.file, "pt") as file:
+            state = {n: file.get_tensor(n) for n in file.keys()}  # noqa: SIM118 - it is no mapping
+            text = (file.metadata() or {}).get(SPEC_KEY, "")
+        if place.spec is not None:
+            text = place.spec.read_text("utf-8")
+    except (OSError, SafetensorError, UnicodeDecodeError) as error:
+        raise EnvError(f"{place.file} cannot be read ({error})", help="replace it by a good copy") from error
+    return state, text
+
+
+def _unpickled(path: Path) -> Any:
+    """What torch.save has written, if it is tensors and plain values alone: anything else could run code."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise EnvError(f"{path} holds more than tensors and is not opened, since it could run code",
+                       help="save `model.state_dict()` of a net that you trust, or convert it to safetensors "
+                       "elsewhere") from error  # fmt: skip
+    except Exception as error:  # whatever torch, zip and pickle say of bytes that are no archive
+        said = str(error).splitlines()
+        raise EnvError(f"{path} cannot be read ({said[0] if said else type(error).__name__})",
+                       help="replace it by a good copy") from error  # fmt: skip
+
+
+def _plain(found: Any, place: Place) -> dict[str, Tensor]:
+    """The state dict in what a file holds."""
+    for name in WRAPPERS:
+        if isinstance(found, Mapping) and isinstance(found.get(name), Mapping):
+            found = found[name]
+            break
+    if not isinstance(found, Mapping):
+        raise EnvError(f"{place.file} holds no state dict", help="save `model.state_dict()`")
+    state = {str(k): v for k, v in found.items() if isinstance(v, Tensor) and not v.is_sparse and not v.is_quantized}
+    if not state:
+        raise EnvError(f"{place.file} holds no weights", help="a state dict has a tensor for each weight")
+    while prefix := next((p for p in PREFIXES if all(k.startswith(p) for k in state)), ""):
+        state = {k.removeprefix(prefix): v for k, v in state.items()}
+    return state
+
+
+def _order(place: Place, state: Mapping[str, Tensor], text: str) -> tuple[list[str], tuple[str, ...]]:
+    """The names in the order in which the weights act, and what is to be said of them."""
+    if place.peer is not None:
+        library, net = place.peer
+        known = list(state) if place.kind == "torch" else _known(registered(library, net), state)
+        return arranged(net, known), (REMARKS[net],) if net in REMARKS else ()
+    if text:
+        try:
+            return _known(keys(trace_of(text, place.source, _declared(place))), state), ()
+        except ArchError:
+            why = f"the spec of {place.source} cannot be read: its weights are taken in the order of their names"
+            return _counted(state), (why,)
+    return (list(state) if place.kind == "torch" else _counted(state)), ()
+
+
+def _declared(place: Place) -> tuple[tuple[int, ...], int] | None:
+    """Shape and classes as the run of these weights has recorded them."""
+    with suppress(ArchError):
+        return load_run(place.spec.parent).declared if place.spec is not None else None
+    return None
+
+
+def _known(order: Iterable[str], state: Mapping[str, Tensor]) -> list[str]:
+    """The names as a net has them, others behind."""
+    first = [n for n in order if n in state]
+    return [*first, *_counted(state.keys() - set(first))]
+
+
+def _counted(names: Iterable[str]) -> list[str]:
+    """Sorted, numbers in them by their value: `block2` before `block10`."""
+    return sorted(names, key=lambda n: [(int(p) if p.isdigit() else -1, p) for p in re.split(r"(\d+)", n)])
