@@ -31,7 +31,8 @@ own = [m.name for m in pkgutil.walk_packages(archdsl.__path__, "archdsl.") if no
 for name in own:
     importlib.import_module(name)
 
-from archdsl.emit import runtime, vision
+from archdsl.emit import vision
+from archdsl.export import runtime
 from archdsl.study.execute import cluster
 
 vision.import_timm(), runtime.import_quantization()

@@ -83,7 +83,7 @@ def _falling(schedule: Smooth, done: int, whole: int, step: int, steps: int, per
         case Linear(end):
             return 1 + (end - 1) * done / max(whole, 1)
         case Poly(power, end):
-            return end + (1 - end) * (1 - done / whole) ** power
+            return end + (1 - end) * float((1 - done / whole) ** power)
         case Restarts(first, mult, end):
             return _cosine(1.0, end, _restarted(done, first * per_epoch, mult))
         case Cooldown(share, shape, end):
