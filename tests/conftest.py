@@ -16,6 +16,13 @@ from archdsl.foreign import prepare
 
 REPO = Path(__file__).resolve().parents[1]
 
+# Where no bytecode may be written beside the sources, each of the many processes of the tests would compile every module
+# anew, and so would pytest each test: it is kept in pytest's own folder instead.
+if sys.dont_write_bytecode and sys.pycache_prefix is None:
+    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = str(REPO / ".pytest_cache" / "bytecode")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+
 # One thread for each parallel worker: two workers with two threads each on two cores are slower than one.
 # It has to be said before anything imports torch.
 if "PYTEST_XDIST_WORKER" in os.environ:
