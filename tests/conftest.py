@@ -5,9 +5,9 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -66,40 +66,32 @@ def repo() -> Path:
     return REPO
 
 
-@pytest.fixture(autouse=True, scope="session")
-def unpacked_once() -> Iterator[None]:
-    """The embedded files are unpacked once for all tests of a process; else that is half of their time."""
-    from archdsl.train.datasets import idx
-    from archdsl.train.datasets.roots import EMBEDDED
-
-    unpack = idx._unpacked
-    kept = cache(unpack)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(idx, "_unpacked", lambda path: (kept if EMBEDDED in path.parents else unpack)(path))
-        yield
+def command_line(
+    *args: str,
+    cwd: Path,
+    stdin: str = "",
+    env: Mapping[str, str] | None = None,
+    timeout: float = 240,
+) -> subprocess.CompletedProcess[str]:
+    """Run `archdsl` in a fresh process, with nobody's settings but those given."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("ARCHDSL_") or k == "ARCHDSL_NATIVE"}
+    return subprocess.run(
+        [sys.executable, "-c", "from archdsl.cli.main import run; run()", *args],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        cwd=cwd,
+        timeout=timeout,
+        env={**clean, **(env or {})},
+    )
 
 
 @pytest.fixture
 def cli(tmp_path: Path) -> Cli:
-    """Run `archdsl` in a fresh process, from an empty folder, with nobody's settings but those given."""
+    """Run `archdsl` in a fresh process, from an empty folder."""
 
-    def run(
-        *args: str,
-        stdin: str = "",
-        env: Mapping[str, str] | None = None,
-        cwd: Path = tmp_path,
-        timeout: float = 240,
-    ) -> subprocess.CompletedProcess[str]:
-        clean = {k: v for k, v in os.environ.items() if not k.startswith("ARCHDSL_") or k == "ARCHDSL_NATIVE"}
-        return subprocess.run(
-            [sys.executable, "-c", "from archdsl.cli.main import run; run()", *args],
-            input=stdin,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            cwd=cwd,
-            timeout=timeout,
-            env={**clean, **(env or {})},
-        )
+    def run(*args: str, cwd: Path = tmp_path, **more: Any) -> subprocess.CompletedProcess[str]:
+        return command_line(*args, cwd=cwd, **more)
 
     return run

@@ -14,6 +14,8 @@ import pytest
 
 from tests.conftest import Cli
 
+from .conftest import WHOLE, Whole
+
 WILD = """\
 net conv(4, s=4) relu gap linear(10)
 data fashion-mini subset(64)
@@ -27,23 +29,20 @@ def finished(runs: Path) -> dict[str, float]:
     return {p.parent.name: p.stat().st_mtime_ns for p in runs.glob("*/result.json")}
 
 
-def test_a_study_goes_from_nothing_to_a_table(place: Path, cli: Cli) -> None:
-    done = cli("ablate", "tiny.arch", "--seeds", "2", "--format", "json", cwd=place)
-    assert done.returncode == 0, done.stderr
-    rows = json.loads(done.stdout)["arms"]
+def test_a_study_goes_from_nothing_to_a_table(whole: Whole) -> None:
+    rows = json.loads(whole.stdout)["arms"]
     assert [(r["arm"], r["finished"], r["runs"]) for r in rows] == [("base", 2, 2), ("−norm", 2, 2)]
     assert rows[1]["delta"] == pytest.approx(rows[1]["mean"] - rows[0]["mean"])
-    assert "4/4" in done.stderr
-    assert len(finished(place / "runs")) == 4
+    assert "4/4" in whole.stderr
+    assert len(finished(whole.runs)) == 4
 
 
-def test_a_study_again_runs_nothing_and_more_seeds_only_what_is_new(place: Path, cli: Cli) -> None:
-    first = cli("ablate", "tiny.arch", "--seeds", "2", "--format", "tsv", cwd=place)
-    before = finished(place / "runs")
-    again = cli("ablate", "tiny.arch", "--seeds", "2", "--format", "tsv", cwd=place)
-    assert again.stdout == first.stdout
+def test_a_study_again_runs_nothing_and_more_seeds_only_what_is_new(place: Path, cli: Cli, whole: Whole) -> None:
+    before = finished(whole.into(place))
+    again = cli(*WHOLE, cwd=place)
+    assert again.stdout == whole.stdout
     assert finished(place / "runs") == before
-    more = cli("ablate", "tiny.arch", "--seeds", "3", "--format", "tsv", cwd=place)
+    more = cli("ablate", "tiny.arch", "--seeds", "3", "--jobs", "1", "--format", "tsv", cwd=place)
     assert [line.split("\t")[1:3] for line in more.stdout.splitlines()] == [
         ["finished", "runs"],
         ["3", "3"],
@@ -59,10 +58,8 @@ def test_a_study_again_runs_nothing_and_more_seeds_only_what_is_new(place: Path,
 def test_train_and_ablate_share_their_runs(place: Path, cli: Cli) -> None:
     text = (place / "tiny.arch").read_text().replace("{norm: bn | }", "bn")
     (place / "tiny-bn.arch").write_text(text)
-    assert (
-        cli("ablate", "tiny-bn.arch", "--without", "bn", "--seeds", "1", "--precision", "fp32", cwd=place).returncode
-        == 0
-    )
+    study = ("ablate", "tiny-bn.arch", "--without", "bn", "--seeds", "1", "--jobs", "1", "--precision", "fp32")
+    assert cli(*study, cwd=place).returncode == 0
     before = finished(place / "runs")
     done = cli("train", "tiny-bn.arch", "--set", "train.seed=0", cwd=place)
     assert done.returncode == 0, done.stderr
@@ -82,23 +79,22 @@ def test_a_dry_run_runs_nothing(place: Path, cli: Cli) -> None:
     assert "can detect (power 0.8): 1.68 standard deviations" in shown
 
 
-def test_a_report_of_a_study_half_done(place: Path, cli: Cli) -> None:
-    cli("ablate", "tiny.arch", "--seeds", "1", cwd=place)
-    folder = next((place / "runs" / "studies").iterdir())
-    by_folder = cli("report", str(folder), "--seeds", "3", "--format", "tsv", cwd=place)
-    by_spec = cli("report", "tiny.arch", "--seeds", "3", "--format", "tsv", cwd=place)
+def test_a_report_of_a_study_half_done(place: Path, cli: Cli, whole: Whole) -> None:
+    folder = next((whole.into(place) / "studies").iterdir())
+    by_folder = cli("report", str(folder), "--seeds", "4", "--format", "tsv", cwd=place)
+    by_spec = cli("report", "tiny.arch", "--seeds", "4", "--format", "tsv", cwd=place)
     assert by_folder.returncode == by_spec.returncode == 0, by_folder.stderr
     assert by_folder.stdout == by_spec.stdout
     assert [line.split("\t")[1:3] for line in by_spec.stdout.splitlines()] == [
         ["finished", "runs"],
-        ["1", "3"],
-        ["1", "3"],
+        ["2", "4"],
+        ["2", "4"],
     ]
 
 
 def test_an_arm_that_fails_is_data_and_the_study_goes_on(place: Path, cli: Cli) -> None:
     (place / "wild.arch").write_text(WILD.format(rates="0.05 | 1e30"))
-    done = cli("ablate", "wild.arch", "--seeds", "1", "--precision", "fp32", "--format", "json", cwd=place)
+    done = cli("ablate", "wild.arch", "--seeds", "1", "--jobs", "1", "--precision", "fp32", "--format", "json", cwd=place)
     assert done.returncode == 3, done.stderr
     rows = json.loads(done.stdout)["arms"]
     assert rows[1]["others"] == "1 diverged"
@@ -138,7 +134,7 @@ def test_what_cannot_be_a_study(place: Path, cli: Cli, arguments: tuple[str, ...
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_study_goes_on(place: Path, cli: Cli, number: signal.Signals) -> None:
-    many = ["ablate", "tiny.arch", "--seeds", "40", "--jobs", "2", "--format", "tsv"]
+    many = ["ablate", "tiny.arch", "--seeds", "16", "--jobs", "2", "--format", "tsv"]
     process = subprocess.Popen([*RUN, *many], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
     while len(finished(place / "runs")) < 3 and time.monotonic() < deadline:
@@ -150,35 +146,34 @@ def test_an_interrupted_study_goes_on(place: Path, cli: Cli, number: signal.Sign
     assert time.monotonic() - begun < 6
     assert out == ""
     before = finished(place / "runs")
-    assert 3 <= len(before) < 80
-    done = cli("ablate", "tiny.arch", "--seeds", "40", "--format", "tsv", cwd=place, timeout=200)
+    assert 3 <= len(before) < 32
+    done = cli("ablate", "tiny.arch", "--seeds", "16", "--jobs", "1", "--format", "tsv", cwd=place, timeout=200)
     assert done.returncode == 0, done.stderr
     after = finished(place / "runs")
     assert {name: after[name] for name in before} == before
     assert [line.split("\t")[1:3] for line in done.stdout.splitlines()] == [
         ["finished", "runs"],
-        ["40", "40"],
-        ["40", "40"],
+        ["16", "16"],
+        ["16", "16"],
     ]
 
 
-def test_results_of_another_torch_are_foreign_until_they_are_made_anew(place: Path, cli: Cli) -> None:
-    cli("ablate", "tiny.arch", "--seeds", "2", cwd=place)
-    file = next((place / "runs").glob("tiny-*-s1")) / "versions.json"
+def test_results_of_another_torch_are_foreign_until_they_are_made_anew(place: Path, cli: Cli, whole: Whole) -> None:
+    file = next(whole.into(place).glob("tiny-*-s1")) / "versions.json"
     about = json.loads(file.read_text())
     about["torch"] = "1.0.0"
     file.write_text(json.dumps(about))
-    done = cli("ablate", "tiny.arch", "--seeds", "2", "--format", "json", cwd=place)
+    done = cli(*WHOLE, cwd=place)
     assert done.returncode == 3
     assert sorted((r["finished"], r["runs"]) for r in json.loads(done.stdout)["arms"]) == [(1, 2), (2, 2)]
     assert any(r["others"] == "1 foreign" for r in json.loads(done.stdout)["arms"])
-    again = cli("ablate", "tiny.arch", "--seeds", "2", "--again", "--format", "json", cwd=place)
+    again = cli(*WHOLE, "--again", "--jobs", "1", cwd=place)
     assert again.returncode == 0, again.stderr
     assert [(r["finished"], r["runs"]) for r in json.loads(again.stdout)["arms"]] == [(2, 2), (2, 2)]
 
 
 def test_a_shell_pipe_gets_nothing_but_data(place: Path) -> None:
-    command = "python -m archdsl ablate tiny.arch --seeds 1 --format tsv 2>/dev/null | sort | head -1"
+    command = "python -m archdsl ablate tiny.arch --seeds 1 --jobs 1 --format tsv 2>/dev/null | sort | head -1"
     env = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     done = subprocess.run(command, shell=True, cwd=place, capture_output=True, text=True, env=env)
     assert done.stdout.startswith(("arm\t", "base\t"))
@@ -201,8 +196,8 @@ def test_the_commands_of_the_manual(place: Path, cli: Cli, arguments: tuple[str,
     assert [r["arm"] for r in json.loads(done.stdout)["arms"]] == arms
 
 
-def test_a_row_for_each_run_and_the_seeds_that_a_difference_takes(place: Path, cli: Cli) -> None:
-    cli("ablate", "tiny.arch", "--seeds", "2", cwd=place)
+def test_a_row_for_each_run_and_the_seeds_that_a_difference_takes(place: Path, cli: Cli, whole: Whole) -> None:
+    whole.into(place)
     done = cli("report", "tiny.arch", "--seeds", "3", "--each", "--format", "json", cwd=place)
     rows = json.loads(done.stdout)["runs"]
     assert [(r["arm"], r["factor norm"], r["seed"], r["status"]) for r in rows[1:4]] == [
@@ -233,9 +228,8 @@ def test_a_run_under_way_is_seen_from_elsewhere(place: Path, cli: Cli) -> None:
     assert [r.get("others") for r in json.loads(after.stdout)["arms"]] == ["1 interrupted", ""]
 
 
-def test_a_run_of_a_newer_format_is_refused(place: Path, cli: Cli) -> None:
-    cli("ablate", "tiny.arch", "--seeds", "1", cwd=place)
-    file = next((place / "runs").glob("tiny-*-s0")) / "settings.json"
+def test_a_run_of_a_newer_format_is_refused(place: Path, cli: Cli, whole: Whole) -> None:
+    file = next(whole.into(place).glob("tiny-*-s0")) / "settings.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "format": 99}))
     for command in ("ablate", "report"):
         done = cli(command, "tiny.arch", "--seeds", "1", cwd=place)
