@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from archdsl.foreign import prepare
+from tests.forked import Forked, forked
 
 REPO = Path(__file__).resolve().parents[1]
 
@@ -95,3 +96,10 @@ def cli(tmp_path: Path) -> Cli:
         return command_line(*args, cwd=cwd, **more)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def forking() -> Iterator[Forked]:
+    """Programs as processes of their own that begin with torch imported, which takes two seconds."""
+    with forked() as found:
+        yield found
