@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import command_line
+from archdsl.cli.main import main
+from tests.conftest import Cli, command_line
 
 TINY = "net conv(4, s=4) {norm: bn | } relu gap linear(10)\ndata fashion-mini subset(64)\ntrain sgd(0.05) epochs(2) batch(32)\n"
 
@@ -45,3 +47,15 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
     done = command_line(*WHOLE, cwd=place, env={"XDG_CACHE_HOME": str(place / "cache"), "ARCHDSL_OFFLINE": "1"})
     assert done.returncode == 0, done.stderr
     return Whole(done.stdout, done.stderr, place / "runs")
+
+
+@pytest.fixture
+def here(capfd: pytest.CaptureFixture[str]) -> Cli:
+    """`archdsl` in this process, for commands that train nothing: a new one imports for two seconds."""
+
+    def call(*args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+        assert cwd == Path.cwd()
+        capfd.readouterr()
+        return subprocess.CompletedProcess(args, main([*args]), *capfd.readouterr())
+
+    return call
