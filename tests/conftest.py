@@ -6,15 +6,23 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from archdsl.foreign import prepare
+from tests.forked import Forked, forked
 
 REPO = Path(__file__).resolve().parents[1]
+
+# Where no bytecode may be written beside the sources, each of the many processes of the tests would compile every module
+# anew, and so would pytest each test: it is kept in pytest's own folder instead.
+if sys.dont_write_bytecode and sys.pycache_prefix is None:
+    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = str(REPO / ".pytest_cache" / "bytecode")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
 
 # One thread for each parallel worker: two workers with two threads each on two cores are slower than one.
 # It has to be said before anything imports torch.
@@ -59,40 +67,39 @@ def repo() -> Path:
     return REPO
 
 
-@pytest.fixture(autouse=True, scope="session")
-def unpacked_once() -> Iterator[None]:
-    """The embedded files are unpacked once for all tests of a process; else that is half of their time."""
-    from archdsl.data import idx
-    from archdsl.data.roots import EMBEDDED
-
-    unpack = idx._unpacked
-    kept = cache(unpack)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(idx, "_unpacked", lambda path: (kept if EMBEDDED in path.parents else unpack)(path))
-        yield
+def command_line(
+    *args: str,
+    cwd: Path,
+    stdin: str = "",
+    env: Mapping[str, str] | None = None,
+    timeout: float = 240,
+) -> subprocess.CompletedProcess[str]:
+    """Run `archdsl` in a fresh process, with nobody's settings but those given."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("ARCHDSL_") or k == "ARCHDSL_NATIVE"}
+    return subprocess.run(
+        [sys.executable, "-c", "from archdsl.cli.main import run; run()", *args],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        cwd=cwd,
+        timeout=timeout,
+        env={**clean, **(env or {})},
+    )
 
 
 @pytest.fixture
 def cli(tmp_path: Path) -> Cli:
-    """Run `archdsl` in a fresh process, from an empty folder, with nobody's settings but those given."""
+    """Run `archdsl` in a fresh process, from an empty folder."""
 
-    def run(
-        *args: str,
-        stdin: str = "",
-        env: Mapping[str, str] | None = None,
-        cwd: Path = tmp_path,
-        timeout: float = 240,
-    ) -> subprocess.CompletedProcess[str]:
-        clean = {k: v for k, v in os.environ.items() if not k.startswith("ARCHDSL_") or k == "ARCHDSL_NATIVE"}
-        return subprocess.run(
-            [sys.executable, "-c", "from archdsl.cli.main import run; run()", *args],
-            input=stdin,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            cwd=cwd,
-            timeout=timeout,
-            env={**clean, **(env or {})},
-        )
+    def run(*args: str, cwd: Path = tmp_path, **more: Any) -> subprocess.CompletedProcess[str]:
+        return command_line(*args, cwd=cwd, **more)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def forking() -> Iterator[Forked]:
+    """Programs as processes of their own that begin with torch imported, which takes two seconds."""
+    with forked() as found:
+        yield found

@@ -90,8 +90,9 @@ def reports(runs: Path) -> dict[str, str]:
     """The report of the study in every format."""
     page = runs / "study.html"
     shown = (*STUDY[:2], "--runs", str(runs), "--html", str(page))
+    here = str(runs.parent)  # a report names the folder of its study
     texts = {f: call("report", STUDY_TEXT, *shown, "--format", f, cwd=runs) for f in FORMATS}
-    return texts | {"html": page.read_text("utf-8")}
+    return {f: text.replace(here, "FOLDER") for f, text in (texts | {"html": page.read_text("utf-8")}).items()}
 
 
 def train(name: str, runs: Path, *more: str) -> str:

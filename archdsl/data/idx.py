@@ -9,12 +9,14 @@ import gzip
 import lzma
 import math
 import zlib
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from archdsl.data.arrays import Arrays, Split, damaged
+from archdsl.data.roots import EMBEDDED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,7 +52,7 @@ def read(images: Path, labels: Path) -> Arrays:
 
 def read_array(path: Path, rank: int) -> NDArray[np.uint8]:
     """The array of one idx file; a file that is cut short, too long or of another rank is an EnvError."""
-    raw = _unpacked(path)
+    raw = _shipped(path) if EMBEDDED in path.parents else _unpacked(path)
     if len(raw) < 4 or raw[:3] != bytes((0, 0, UNSIGNED_BYTE)):
         raise damaged(path, "does not begin like an idx file of unsigned bytes")
     if raw[3] != rank:
@@ -61,6 +63,12 @@ def read_array(path: Path, rank: int) -> NDArray[np.uint8]:
     if len(raw) != expected:
         raise damaged(path, f"has {len(raw)} bytes unpacked, its header promises {expected}")
     return np.frombuffer(raw, np.uint8, offset=start).reshape(shape)
+
+
+@lru_cache(maxsize=8)
+def _shipped(path: Path) -> bytes:
+    """An embedded file, kept: to unpack it takes a worker of a study longer than to train a tiny net."""
+    return _unpacked(path)
 
 
 def _unpacked(path: Path) -> bytes:

@@ -19,13 +19,11 @@ from pathlib import Path
 from tests.conftest import REPO
 
 SERVER = """
-import functools, io, json, os, signal, sys, tempfile
+import io, json, os, signal, sys, tempfile
 import rich.live, rich.progress, rich.table  # for a user who may not read where they lie
 from archdsl.cli.main import main, run
-from archdsl.data import idx
 
 # A training imports much and unpacks the embedded data: once here.
-idx._unpacked = functools.cache(idx._unpacked)
 with tempfile.TemporaryDirectory() as room:
     text = "net gap linear(classes)\\ndata fashion-mini subset(20)\\ntrain sgd(0.1) epochs(1)\\n"
     assert main(["train", text, "--precision", "plain", "--out", room, "--quiet", "--format", "json"]) == 0

@@ -15,7 +15,7 @@ NETS = [p for p in sorted(SPECS.glob("*.arch")) if p.stem.startswith(FAMILIES) a
 # whole image, a smaller image would be another network.
 SIZE = 70
 SIZES = {"alexnet": None, "vgg": None, "inception": 107, "googlenet": 80}
-SLOW = {"vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19"}
+SLOW = {"vgg11", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn"}
 
 every = pytest.mark.parametrize("path", NETS, ids=[p.stem for p in NETS])
 most = pytest.mark.parametrize(

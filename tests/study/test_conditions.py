@@ -172,7 +172,20 @@ def test_asking_for_other_conditions_refuses_or_trains_again(place: Path, ablate
     assert "--precision fp32 asks for other runs than 2 of the 2 that are there, which have precision plain" in err
     code, out, _ = ablate("--seeds", "1", "--precision", "fp32", "--dry-run", "--format", "json")
     assert [r["cached"] for r in json.loads(out)["arms"]] == [0, 0]
-    study = ("ablate", "tiny.arch", "--seeds", "1", "-q", "--precision", "fp32", "--format", "json", "--again")
+    study = (
+        "ablate",
+        "tiny.arch",
+        "--seeds",
+        "1",
+        "-q",
+        "--precision",
+        "fp32",
+        "--jobs",
+        "1",
+        "--format",
+        "json",
+        "--again",
+    )
     again = cli(*study, cwd=place)
     assert again.returncode == 0, again.stderr
     versions = [json.loads(p.read_text()) for p in (place / "runs").glob("*/versions.json")]

@@ -33,7 +33,7 @@ def test_a_study_that_nobody_hears_is_finished_and_its_table_printed(place: Path
     os.close(gone)
     try:
         done = subprocess.run(
-            [*RUN, "ablate", "tiny.arch", "--seeds", "1", "--precision", "fp32", "--format", "json"],
+            [*RUN, "ablate", "tiny.arch", "--seeds", "1", "--jobs", "1", "--precision", "fp32", "--format", "json"],
             cwd=place, stdout=subprocess.PIPE, stderr=end, text=True, check=False,
         )  # fmt: skip
     finally:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from .conftest import Whole
+
 RUN = [sys.executable, "-m", "archdsl", "ablate", "tiny.arch", "--format", "tsv"]
 
 
@@ -24,14 +26,15 @@ def begun(runs: Path) -> dict[str, int]:
     return found
 
 
-def test_eight_starts_of_one_study_make_each_run_once(place: Path) -> None:
+@pytest.mark.parametrize("starts", [3, pytest.param(8, marks=pytest.mark.slow)])
+def test_several_starts_of_one_study_make_each_run_once(place: Path, starts: int) -> None:
     command = [*RUN, "--seeds", "3", "--jobs", "1"]
     many = [
         subprocess.Popen(command, cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for _ in range(8)
+        for _ in range(starts)
     ]
     ends = [p.communicate(timeout=240) for p in many]
-    assert [p.returncode for p in many] == [0] * 8, [err for _, err in ends]
+    assert [p.returncode for p in many] == [0] * starts, [err for _, err in ends]
     assert len({out for out, _ in ends}) == 1
     assert begun(place / "runs") == dict.fromkeys(begun(place / "runs"), 1)
     assert len(begun(place / "runs")) == 6
@@ -65,9 +68,8 @@ def _alive(pid: int) -> bool:
         return False
 
 
-def test_a_damaged_run_is_named(place: Path) -> None:
-    assert subprocess.run([*RUN, "--seeds", "1"], cwd=place, capture_output=True).returncode == 0
-    file = next((place / "runs").glob("*/result.json"))
+def test_a_damaged_run_is_named(place: Path, whole: Whole) -> None:
+    file = next(whole.into(place).glob("*-s0/result.json"))
     file.write_text('{"status": "fin')
     done = subprocess.run([*RUN, "--seeds", "1"], cwd=place, capture_output=True, text=True)
     assert done.returncode == 5

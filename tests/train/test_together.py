@@ -167,7 +167,13 @@ def allowed() -> list[tuple[str, str]]:
     return found
 
 
-@pytest.mark.parametrize(("name", "text"), allowed(), ids=lambda v: v.splitlines()[-1] if "\n" in v else v)
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        pytest.param(n, t, id=f"{n}-{t.splitlines()[-1]}", marks=[pytest.mark.slow] if "epochs(164)" in t else [])
+        for n, t in allowed()
+    ],
+)
 def test_every_word_that_allows_it_gives_the_runs_of_their_own(name: str, text: str, tmp_path: Path) -> None:
     spec = load(text)
     every = [experiment_of(seeded(spec, s)) for s in range(2)]

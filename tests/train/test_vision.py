@@ -1,13 +1,14 @@
 """torchvision is imported as it is; only where its operators do not load, their schemas are declared."""
 
-import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from archdsl.emit import vision
 from archdsl.errors import EnvError
+from tests.forked import Forked
 
 FAKE = """
 import torch
@@ -20,11 +21,20 @@ tries.append(1)
 """
 
 
-def run(code: str, *folders: Path) -> str:
-    head = f"import sys; sys.path[:0] = {[str(f) for f in folders]!r}\n"
-    done = subprocess.run([sys.executable, "-c", head + code], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def run(forking: Forked) -> Run:
+    """What a program prints, with folders in front of the module path."""
+
+    def call(code: str, *folders: Path) -> str:
+        head = f"import sys; sys.path[:0] = {[str(f) for f in folders]!r}\nassert 'torchvision' not in sys.modules\n"
+        done = forking.run(head + code)
+        assert done.code == 0, done.err
+        return done.out.strip()
+
+    return call
 
 
 def package(folder: Path, text: str) -> Path:
@@ -35,7 +45,7 @@ def package(folder: Path, text: str) -> Path:
     return folder
 
 
-def test_torchvision_imports_whatever_torch_it_was_built_for() -> None:
+def test_torchvision_imports_whatever_torch_it_was_built_for(run: Run) -> None:
     code = (
         "from archdsl.emit.vision import import_torchvision\n"
         "tv = import_torchvision()\n"
@@ -49,7 +59,7 @@ def test_torchvision_imports_whatever_torch_it_was_built_for() -> None:
     assert run(code) == "CIFAR10"
 
 
-def test_an_import_that_failed_before_does_not_stand_in_the_way() -> None:
+def test_an_import_that_failed_before_does_not_stand_in_the_way(run: Run) -> None:
     """A user's own `import torchvision`, which fails where the builds of torch and torchvision differ."""
     code = (
         "try:\n    import torchvision\n"
@@ -60,7 +70,7 @@ def test_an_import_that_failed_before_does_not_stand_in_the_way() -> None:
     assert run(code) == "resnet18"
 
 
-def test_missing_operators_are_declared_after_the_import_has_failed(tmp_path: Path) -> None:
+def test_missing_operators_are_declared_after_the_import_has_failed(tmp_path: Path, run: Run) -> None:
     code = (
         "from archdsl.emit.vision import import_torchvision\n"
         "tv = import_torchvision()\n"
@@ -71,7 +81,7 @@ def test_missing_operators_are_declared_after_the_import_has_failed(tmp_path: Pa
     assert run(code, package(tmp_path, FAKE)) == "[1] True torchvision::nms torchvision::qnms"
 
 
-def test_nothing_is_declared_for_another_reason(tmp_path: Path) -> None:
+def test_nothing_is_declared_for_another_reason(tmp_path: Path, run: Run) -> None:
     """An operator that is declared before the real one loads ends the process: C++ does not catch it."""
     lines = {
         "import torch": "None",
@@ -108,7 +118,7 @@ def test_a_package_that_is_not_installed_is_named(name: str, monkeypatch: pytest
         getattr(vision, f"import_{name}")()
 
 
-def test_a_file_of_a_user_imports_them_too(tmp_path: Path) -> None:
+def test_a_file_of_a_user_imports_them_too(tmp_path: Path, run: Run) -> None:
     (tmp_path / "net.py").write_text(
         "import timm\nfrom torch import nn\n\n\nclass Net(nn.Sequential):\n    def __init__(self):\n"
         "        super().__init__(nn.Conv2d(3, 4, 3), nn.ReLU())\n"

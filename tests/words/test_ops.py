@@ -20,7 +20,11 @@ from archdsl.syntax.parse import parse
 
 INPUT = (3, 32, 32)
 EXAMPLES = [(entry, text) for entry in entries("net") for text in entry.examples]
-CASES = pytest.mark.parametrize(("entry", "text"), EXAMPLES, ids=[f"{e.name}-{t}" for e, t in EXAMPLES])
+# A network of published size takes as long as all other examples of layers; its family has a small example, too.
+CASES = pytest.mark.parametrize(
+    ("entry", "text"),
+    [pytest.param(e, t, id=f"{e.name}-{t}", marks=[pytest.mark.slow] if "672x6" in t else []) for e, t in EXAMPLES],
+)
 
 
 def trace_of(text: str) -> Trace:
