@@ -88,7 +88,7 @@ def main() -> None:
     print(f"{note}\n{said}", file=sys.stderr)
     epoch(run, 1)
     seconds = epoch(run, 2) / args.steps
-    run.step = 0
+    run.state.step = 0
     kinds = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if device.type == "cuda" else [])]
     with profile(activities=kinds) as found:
         epoch(run, 1)
@@ -100,7 +100,7 @@ def main() -> None:
     columns = (Column("kernel" if device.type == "cuda" else "operator"), Column("ms a step", "float", digits=3),
                Column("share", "percent", digits=1), Column("calls a step", "float", digits=1))  # fmt: skip
     notes = [f"{1e3 * seconds:.2f} ms a step without the profiler, {args.batch / seconds:,.0f} images/s"]
-    of = size(run.model, (args.batch, 3, 32, 32))
+    of = size(run.job.model, (args.batch, 3, 32, 32))
     notes.append(f"{3 * of.flops / seconds / 1e12:.3g} TFLOP/s")
     if device.type == "cuda":
         count = torch.cuda.get_device_properties(device).multi_processor_count

@@ -45,8 +45,8 @@ def check_parts(job: Job) -> None:
     """Every process needs two images of every batch, and a schedule some steps."""
     check_schedule(job.settings.schedule, job.settings.warmup, job.steps, job.per_epoch)
     rest = len(job.train) % job.group or job.group
-    if job.world.size > 1 and min(rest, job.settings.batch) < 2 * job.world.size:
-        raise ArchError(f"the last batch of an epoch has {rest} images, too few for {job.world.size} processes",
+    if job.distributed.size > 1 and min(rest, job.settings.batch) < 2 * job.distributed.size:
+        raise ArchError(f"the last batch of an epoch has {rest} images, too few for {job.distributed.size} processes",
                         help=f"another batch size than batch({job.settings.batch}), or fewer processes")  # fmt: skip
 
 

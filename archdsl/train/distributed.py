@@ -1,4 +1,4 @@
-"""The processes that train one net together, as torchrun starts them. One process alone is a world of one.
+"""The processes that train one net together, as torchrun starts them. One process alone has rank 0 of 1.
 
 Each process takes its own rows of every batch. The loss is scaled so that the averaged gradient is that of
 the whole batch, whatever the sizes of the parts.
@@ -27,7 +27,7 @@ _KEPT: list[nn.Module] = []
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class Distributed:
     """``rank`` of ``size`` processes; ``local`` is the rank on this machine."""
 
     rank: int = 0
@@ -88,14 +88,14 @@ def started_by_torchrun() -> bool:
 
 
 @contextmanager
-def joined(device: str) -> Iterator[World]:
-    """The world of this process: met at entry, left at exit.
+def joined(device: str) -> Iterator[Distributed]:
+    """The place of this process among the others: joined at entry, left at exit.
 
     Raises:
         EnvError: the others cannot be reached.
     """
     if not started_by_torchrun():
-        yield World()
+        yield Distributed()
         return
     cuda = device in ("auto", "cuda") and torch.cuda.is_available()
     try:
@@ -104,7 +104,7 @@ def joined(device: str) -> Iterator[World]:
         raise EnvError(f"the other processes of this training cannot be reached ({error})",
                        help="start all of them by one torchrun, with the same --rdzv-endpoint") from error  # fmt: skip
     try:
-        yield World(dist.get_rank(), dist.get_world_size(), int(os.environ.get("LOCAL_RANK", "0")))
+        yield Distributed(dist.get_rank(), dist.get_world_size(), int(os.environ.get("LOCAL_RANK", "0")))
     finally:
         dist.destroy_process_group()
 

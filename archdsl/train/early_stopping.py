@@ -39,8 +39,10 @@ class Snapshot:
         return self.epoch
 
 
-class Watch:
-    """Follows the epochs of a run: the best one so far, and whether there is a reason to end."""
+class EarlyStopping:
+    """Follows the epochs of a run: the best one so far, whether there is a reason to end (``why``), and what a plateau of
+    the validation loss takes off the learning rate (``factor``).
+    """
 
     def __init__(self, settings: TrainSettings) -> None:
         self._settings = settings

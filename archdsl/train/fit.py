@@ -10,12 +10,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import nn
 
-from archdsl.accelerate.plan import Plan
 from archdsl.data.batches import Resident
 from archdsl.errors import EnvError, InternalError
 from archdsl.runs.asked import check_asked
@@ -38,9 +37,10 @@ from archdsl.runs.run import Run, check_writable, find_run, load_run
 from archdsl.runs.writer import RunFolder
 from archdsl.settings.experiment import Experiment
 from archdsl.train.checks import explained, is_out_of_memory
-from archdsl.train.distributed import World, joined, lost
+from archdsl.train.distributed import Distributed, joined, lost
 from archdsl.train.loop import Training
 from archdsl.train.optim import merged_state
+from archdsl.train.options import FitOptions
 from archdsl.train.prepare import Setup, gather
 from archdsl.train.signals import Interrupted, StopOnSignal
 from archdsl.train.watchdog import watchdog
@@ -49,57 +49,19 @@ SAVE_EVERY = 60.0  # seconds between two checkpoints within an epoch; one is wri
 Listener = Callable[[Event], object]
 
 
-@dataclass(frozen=True)
-class Wish:
-    """How a run is carried out; none of it is part of the experiment.
-
-    Args:
-        out: the folder that gets the run folder.
-        data_root: searched for the data before the other data roots.
-        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
-        speed: ``auto`` lets a probe choose; ``fp32`` and ``bf16`` fix the type; ``plain`` is the reference.
-        compile: torch.compile of the net: ``auto`` where it should pay, ``on`` or ``off``.
-        plan: how the steps are carried out, instead of ``speed``; a run that goes on keeps the plan that it has.
-        fresh: draw the initial weights from the experiment's seed; False trains on from the model's own.
-        again: train again where a run is there; without it a run that was trained under other conditions than are asked
-            for here is refused.
-        other_data: what happens where a run of the experiment on other data was interrupted: it is refused, or a new run
-            begins.
-        every: seconds between two Progress events; None for none.
-        limit: seconds of training after which the run stops, to be gone on with later.
-        stop: asked before every step whether the run is to end with a checkpoint, as after a signal; for callers in
-            threads, which no signal reaches.
-        deterministic: torch's deterministic algorithms (CUDA; on a CPU they are so anyway).
-    """
-
-    out: str | Path = "runs"
-    data_root: str | Path | None = None
-    device: str = "auto"
-    speed: str = "auto"
-    compile: str = "auto"
-    plan: Plan | None = None
-    fresh: bool = True
-    again: bool = False
-    every: float | None = None
-    limit: float | None = None
-    deterministic: bool = False
-    other_data: Literal["refuse", "begin"] = "refuse"
-    stop: Callable[[], bool] | None = None
-
-
 def fit(
     model: nn.Module,
     experiment: Experiment,
-    wish: Wish | None = None,
+    options: FitOptions | None = None,
     listen: Listener = lambda event: None,
-    **wishes: Any,
+    **options_by_name: Any,
 ) -> Run:
     """Train ``model`` in place as the experiment says, and write a run folder; a run that is finished is given as it is.
 
     Args:
         model: takes (N, C, H, W) float32 images of the data set, gives (N, classes) logits.
         experiment: data and training settings, and the canonical text to record.
-        wish: how to carry it out; its fields may be given by name instead.
+        options: how to carry it out; its fields may be given by name instead.
         listen: called with every event.
 
     Raises:
@@ -108,77 +70,79 @@ def fit(
         StoreError: the run's folder is damaged.
         Interrupted: SIGINT or SIGTERM came; the folder has a checkpoint to go on from.
     """
-    wish = wish if wish is not None else Wish(**wishes)
-    known_precision(wish.speed)
-    out = Path(wish.out)
-    with StopOnSignal(wish.stop) as signals, joined(wish.device) as world:
-        experiment = world.share(identified(experiment, wish.data_root, out) if world.leads else None)
-        before = _before(out, experiment, wish, world)
+    options = options if options is not None else FitOptions(**options_by_name)
+    known_precision(options.speed)
+    out = Path(options.out)
+    with StopOnSignal(options.stop) as signals, joined(options.device) as distributed:
+        experiment = distributed.share(identified(experiment, options.data_root, out) if distributed.leads else None)
+        before = _before(out, experiment, options, distributed)
         if before is not None and before.done:
             return before
         said = (
-            others_said(out, experiment, wish.again or wish.other_data == "begin")
-            if before is None and world.leads
+            others_said(out, experiment, options.again or options.other_data == "begin")
+            if before is None and distributed.leads
             else []
         )
         with explained(experiment):
-            setup = gather(model, experiment, wish, world, signals.wanted, before.plan if before is not None else None)
-            folder = RunFolder.open(out, experiment, again=wish.again) if world.leads else None
-            keeper = Keeper(folder, listen, changed=_watched(setup, experiment, wish))
+            setup = gather(
+                model, experiment, options, distributed, signals.wanted, before.plan if before is not None else None
+            )
+            folder = RunFolder.open(out, experiment, again=options.again) if distributed.leads else None
+            recorder = Recorder(folder, listen, changed=_watched(setup, experiment, options))
             try:
-                now = _before(out, experiment, Wish(out), world)
+                now = _before(out, experiment, FitOptions(out), distributed)
                 if now is not None and now.done:  # another process ended it meanwhile
                     return now
-                last = _train(setup, keeper, wish, signals, said)
+                last = _train(setup, recorder, options, signals, said)
             finally:
-                keeper.close()
-        path: Path = world.share(folder.path if folder is not None else None)
+                recorder.close()
+        path: Path = distributed.share(folder.path if folder is not None else None)
     if isinstance(last, Stopped):
         raise Interrupted(signals.received or 2, path)
     return load_run(path)
 
 
-def _before(out: Path, experiment: Experiment, wish: Wish, world: World) -> Run | None:
+def _before(out: Path, experiment: Experiment, options: FitOptions, distributed: Distributed) -> Run | None:
     """The run as it stands, if it was begun before."""
     found: Run | None = None
-    if world.leads:
+    if distributed.leads:
         check_writable(out)
-        found = find_run(out, experiment) if not wish.again else None
-        if found is not None and wish.plan is None:
-            check_asked(found, Asked(wish.speed, wish.device, wish.compile, wish.deterministic))
-    return world.share(found)
+        found = find_run(out, experiment) if not options.again else None
+        if found is not None and options.plan is None:
+            check_asked(found, Asked(options.speed, options.device, options.compile, options.deterministic))
+    return distributed.share(found)
 
 
-def _watched(setup: Setup, experiment: Experiment, wish: Wish) -> Callable[[], str]:
+def _watched(setup: Setup, experiment: Experiment, options: FitOptions) -> Callable[[], str]:
     """Says at the end of a run whether its data has changed. What lies in memory was compared when it was read."""
     if isinstance(setup.job.train, Resident):
         return lambda: ""
-    return lambda: data_changed(experiment, wish.data_root)
+    return lambda: data_changed(experiment, options.data_root)
 
 
-def _train(setup: Setup, keeper: Keeper, wish: Wish, signals: StopOnSignal, said: Sequence[str]) -> Event:
-    world, limit = setup.job.world, setup.job.limit
-    keeper.describe(setup)
+def _train(setup: Setup, recorder: Recorder, options: FitOptions, signals: StopOnSignal, said: Sequence[str]) -> Event:
+    distributed, limit = setup.job.distributed, setup.job.limit
+    recorder.describe(setup)
     training: Training | None = None
     try:
         training = Training(setup.job)
-        if (found := keeper.resumable(world)) is not None:
+        if (found := recorder.resumable(distributed)) is not None:
             training.load(*found)
         signals.patient = True
-        keeper.begin(setup.started, training, said)
+        recorder.begin(setup.started, training, said)
         with watchdog(limit):
-            return keeper.follow(training)
+            return recorder.follow(training)
     except RuntimeError as error:
-        if world.size > 1 and lost(error):
+        if distributed.size > 1 and lost(error):
             raise EnvError("another process of this training is gone",
                            help="the same command goes on from the last checkpoint") from error  # fmt: skip
         if not is_out_of_memory(error):
             raise
-        return keeper.oom(training, error)
+        return recorder.oom(training, error)
 
 
 @dataclass
-class Keeper:
+class Recorder:
     """Writes what happens into the run folder; processes that do not lead have none and only listen."""
 
     folder: RunFolder | None
@@ -196,7 +160,7 @@ class Keeper:
         if self.folder is not None:
             self.folder.close()
 
-    def resumable(self, world: World) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
+    def resumable(self, distributed: Distributed) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
         """The last good checkpoint of this run, in every process; None where there is none."""
         found: tuple[dict[str, torch.Tensor], dict[str, Any]] | None = None
         checkpoint = self.folder.checkpoint() if self.folder is not None else None
@@ -205,15 +169,15 @@ class Keeper:
             found = (state[0], state[1])
             for text in warnings:
                 self.listen(Warned(text))
-        return world.share(found)
+        return distributed.share(found)
 
     def begin(self, started: Started, training: Training, said: Sequence[str] = ()) -> None:
         """Say what is about to happen."""
         self.tell(started)
         for text in (*said, *(self.folder.warnings if self.folder is not None else [])):
             self.tell(Warned(text))
-        if training.step:
-            self.tell(Resumed(training.epoch, training.step))
+        if training.state.step:
+            self.tell(Resumed(training.epoch, training.state.step))
 
     def follow(self, training: Training) -> Event:
         """Run the loop to its end; write the log, the checkpoints, the weights and the result."""
@@ -230,14 +194,16 @@ class Keeper:
             if text := self.changed():
                 self.tell(Warned(f"{text}; it changed while the run trained"))
                 result["data_changed"] = text
-            self.folder.finish(merged_state(training.model), result)
+            self.folder.finish(merged_state(training.job.model), result)
         elif self.folder is not None and isinstance(event, TimedOut):
             self.folder.note(outcome(event))
         return event
 
     def oom(self, training: Training | None, error: RuntimeError) -> Oom:
         """Record that the memory did not suffice, and free it."""
-        event = Oom(training.epoch if training else 0, training.step if training else 0, str(error).splitlines()[0])
+        event = Oom(
+            training.epoch if training else 0, training.state.step if training else 0, str(error).splitlines()[0]
+        )
         if training is not None:
             training.update.zero()
         if torch.cuda.is_available():
@@ -252,7 +218,7 @@ class Keeper:
     def save(self, training: Training) -> None:
         """Write a checkpoint."""
         if self.folder is not None:
-            tensors, about = training.state()
+            tensors, about = training.checkpoint()
             self.folder.save(tensors, about)
         self.saved = time.monotonic()
 

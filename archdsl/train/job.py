@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from torch import Tensor, nn
 
@@ -12,7 +13,7 @@ from archdsl.data.batches import Feed, shuffled, steps_per_epoch
 from archdsl.data.normalise import Normalise
 from archdsl.seeds import stream
 from archdsl.settings.experiment import TrainSettings
-from archdsl.train.distributed import World
+from archdsl.train.distributed import Distributed
 from archdsl.train.freezing import Frozen
 from archdsl.train.optim import precise_bn
 from archdsl.words.data.changes import Augmentation
@@ -42,12 +43,17 @@ class Job:
     native: bool = False
     graph: bool = False
     net: nn.Module | None = None
-    world: World = World()
+    distributed: Distributed = Distributed()
     context: Callable[[], AbstractContextManager[object]] = nullcontext
     mean: tuple[float, ...] = (0.5,)
     std: tuple[float, ...] = (0.5,)
     frozen: Frozen = field(default_factory=Frozen)
     scales: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def closure(self) -> bool:
+        """Whether the optimiser asks for gradients at other weights within a step, as SAM does."""
+        return bool(getattr(self.settings.optimizer, "closure", False))
 
     @property
     def group(self) -> int:
@@ -71,8 +77,20 @@ class Job:
         return -(-self.steps // self.per_epoch)
 
 
-# A step: its images in all, this process's part of each of its batches, the place of each part's first image in it.
-Group = tuple[int, list[Tensor], list[int]]
+class Group(NamedTuple):
+    """The images of one step. ``step`` counts those before it, ``total`` its images in all processes; ``parts`` are this
+    process's indices (int64) of each batch, ``starts`` the place of each part's first image in the step.
+    """
+
+    step: int
+    total: int
+    parts: list[Tensor]
+    starts: list[int]
+
+    @property
+    def images(self) -> int:
+        """How many of them this process takes."""
+        return sum(len(part) for part in self.parts)
 
 
 def steps_left(job: Job, epoch: int, step: int) -> list[Group]:
@@ -80,14 +98,14 @@ def steps_left(job: Job, epoch: int, step: int) -> list[Group]:
     done = step - (epoch - 1) * job.per_epoch
     order = shuffled(len(job.train), job.group, stream(job.settings.seed, "order", epoch))
     groups = []
-    for index in order[done : done + job.steps - step]:
+    for number, index in enumerate(order[done : done + job.steps - step], step):
         parts, starts, place = [], [], 0
         for batch in index.split(job.settings.batch) if job.settings.accumulate > 1 else (index,):
-            low, high = job.world.part(len(batch))
+            low, high = job.distributed.part(len(batch))
             parts.append(batch[low:high])
             starts.append(place + low)
             place += len(batch)
-        groups.append((len(index), parts, starts))
+        groups.append(Group(number, len(index), parts, starts))
     return groups
 
 

@@ -13,11 +13,11 @@ from torch.nn import functional
 from archdsl.data.batches import Feed, in_order
 from archdsl.data.normalise import Normalise
 from archdsl.device import wide
-from archdsl.train.distributed import World
+from archdsl.train.distributed import Distributed
 
 EVALUATION_BATCH = 500  # big enough to keep a device busy, small enough for the memory of a step of training
 NEVER = 2**62
-ALONE = World()
+ALONE = Distributed()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +58,15 @@ class Meter:
         self.bad.fill_(NEVER)
         self.seen = 0
 
-    def read(self, world: World = ALONE) -> Figures:
+    def read(self, distributed: Distributed = ALONE) -> Figures:
         """The means so far, over all processes; waits for the device."""
         loss, counts, bad = (
             self.loss.clone(),
             torch.stack((self.hits, self.hits.new_tensor(self.seen))),
             self.bad.clone(),
         )
-        world.total(loss, counts)
-        world.least(bad)
+        distributed.total(loss, counts)
+        distributed.least(bad)
         hits, seen = counts.tolist()
         first = int(bad)
         return Figures(float(loss) / max(seen, 1), hits / max(seen, 1), None if first == NEVER else first)
@@ -91,7 +91,7 @@ def evaluate(
     stop: Callable[[], bool] = lambda: False,
     *,
     size: int = EVALUATION_BATCH,
-    world: World = ALONE,
+    distributed: Distributed = ALONE,
     context: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> tuple[float, float] | None:
     """Mean loss and accuracy in eval mode, without augmentation; None if asked to stop. Leaves the net's
@@ -102,13 +102,13 @@ def evaluate(
     device = normalise.scale.device
     meter = Meter(device)
     try:
-        for images, labels in data.batches(in_order(len(data), size, *world.part(len(data))), device):
-            if stop() and world.size == 1:
+        for images, labels in data.batches(in_order(len(data), size, *distributed.part(len(data))), device):
+            if stop() and distributed.size == 1:
                 return None
             with context():
                 logits = net(normalise(images)).float()
             meter.add(functional.cross_entropy(logits, labels), logits, labels, 0)
     finally:
         net.train(mode)
-    figures = meter.read(world)
+    figures = meter.read(distributed)
     return figures.loss, figures.accuracy

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
@@ -27,20 +27,18 @@ from archdsl.runs.identify import check_data
 from archdsl.settings.checks import refuse_unfit
 from archdsl.settings.experiment import DataSettings, Experiment
 from archdsl.train.checks import check_fit, check_parts, is_out_of_memory
-from archdsl.train.distributed import World
+from archdsl.train.distributed import Distributed
 from archdsl.train.freezing import Frozen, check_left, frozen, scales
 from archdsl.train.init import initialise
 from archdsl.train.job import Job
 from archdsl.train.optim import count, reparametrise
+from archdsl.train.options import FitOptions
 from archdsl.train.sync_batchnorm import synchronise
 from archdsl.transfer.begin import Begun, begin
 from archdsl.transfer.read import trace_of
 from archdsl.words.data.sets import IMAGENET_MEAN, IMAGENET_STD
 from archdsl.words.data.tables import Table
 from archdsl.words.foreign import is_foreign
-
-if TYPE_CHECKING:
-    from archdsl.train.fit import Wish
 
 WHITENED = 5000  # images from which a whitening layer takes its filters (Jordan 2024)
 QUIET = 30.0  # seconds between two looks at a run that nobody watches: chances of a checkpoint within an epoch
@@ -59,22 +57,22 @@ class Setup:
 
 
 def gather(
-    model: nn.Module, experiment: Experiment, wish: Wish, world: World, stop: Callable[[], bool],
+    model: nn.Module, experiment: Experiment, options: FitOptions, distributed: Distributed, stop: Callable[[], bool],
     planned: Mapping[str, Any] | None = None,
 ) -> Setup:  # fmt: skip
     """Load the data, choose device and plan, and put the model in its place. A run that goes on keeps the plan with
     which it was begun.
     """
-    device, note = choose_device(wish.device, world.local if world.size > 1 else None)
-    if wish.deterministic:
+    device, note = choose_device(options.device, distributed.local if distributed.size > 1 else None)
+    if options.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is asked for it by torch
         torch.use_deterministic_algorithms(True)
-    torch.backends.cudnn.benchmark = device.type == "cuda" and not wish.deterministic  # shapes stay for a whole run
+    torch.backends.cudnn.benchmark = device.type == "cuda" and not options.deterministic  # shapes stay for a whole run
     data, settings = experiment.data, experiment.train
     refuse_unfit(experiment)
-    splits = _splits(experiment, wish)
-    check_data(experiment, wish.data_root)
-    begun, still = _begin(model, experiment, wish.fresh)
+    splits = _splits(experiment, options)
+    check_data(experiment, options.data_root)
+    begun, still = _begin(model, experiment, options.fresh)
     model.to(device)
     mean, std, told = _statistics(data, splits)
     vector = len(data.dataset.input) == 1
@@ -82,13 +80,13 @@ def gather(
     test = _feed(splits.test, device)
     check_fit(model, normal, test, data, device)
     train = _feed(splits.train, device)
-    if wish.fresh:
+    if options.fresh:
         _whiten(model, normal, train, device, begun.kept)
-    plan, said = _plan(model, experiment, wish, device, len(splits.train), planned)
+    plan, said = _plan(model, experiment, options, device, len(splits.train), planned)
     if settings.spred:
         reparametrise(model)
     prepare(model, plan)
-    net, plan, why = _net(model, plan, wish, experiment, world, normal, train, still)
+    net, plan, why = _net(model, plan, options, experiment, distributed, normal, train, still)
     job = Job(
         model,
         train=train,
@@ -97,14 +95,14 @@ def gather(
         normalise=normal,
         augment=data.augment,
         settings=settings,
-        every=wish.every if wish.every is not None else QUIET,
+        every=options.every if options.every is not None else QUIET,
         stop=stop,
-        limit=wish.limit or settings.timelimit,
+        limit=options.limit or settings.timelimit,
         channels_last=plan.channels_last,
         graph=plan.graph,
         native=plan.native,
-        net=world.wrap(net, device, still.thaws),
-        world=world,
+        net=distributed.wrap(net, device, still.thaws),
+        distributed=distributed,
         context=lambda: forward_context(plan, device),
         mean=mean,
         std=std,
@@ -112,7 +110,7 @@ def gather(
         scales=scales(experiment),
     )
     check_parts(job)
-    several = f"{world.size} processes" if world.size > 1 else ""
+    several = f"{distributed.size} processes" if distributed.size > 1 else ""
     said_so = ", ".join(filter(None, (said, why)))
     notes = tuple(filter(None, (note, said_so, told, *splits.notes, *begun.notes, several, *taken())))
     facts = {
@@ -125,7 +123,7 @@ def gather(
     conditions = {
         "processor": processor(device),
         "kernels": kernels(plan, device, model),
-        "deterministic": device.type == "cpu" or wish.deterministic,
+        "deterministic": device.type == "cpu" or options.deterministic,
     }
     return Setup(job, device, plan, facts, _started(job, splits.source, device, notes), conditions)
 
@@ -139,21 +137,23 @@ def _columns(dataset: object) -> dict[str, Any]:
 
 
 def _net(
-    model: nn.Module, plan: Plan, wish: Wish, experiment: Experiment, world: World, normal: Normalise, train: Feed,
-    still: Frozen,
+    model: nn.Module, plan: Plan, options: FitOptions, experiment: Experiment, distributed: Distributed,
+    normal: Normalise, train: Feed, still: Frozen,
 ) -> tuple[nn.Module, Plan, str]:  # fmt: skip
     """The form of the net that runs, the plan as far as it can be kept here, and why it could not be."""
-    settings, device, alone, why = experiment.train, normal.scale.device, world.size == 1, ""
+    settings, device, alone, why = experiment.train, normal.scale.device, distributed.size == 1, ""
     # One process whose data lies on the device can replay its steps; gradients of several are summed by their own stream.
     # A part that thaws changes what a step does; words of other packages may do what no graph can hold.
     words = (settings.optimizer, settings.schedule, *experiment.data.augment)
     known = not any(is_foreign(word) for word in words)
-    graph = plan.graph and alone and isinstance(train, Resident) and not still.thaws and known
+    # A second pass within a step draws dropout again from a seed, which no graph can set.
+    closure = getattr(settings.optimizer, "closure", False)
+    graph = plan.graph and alone and isinstance(train, Resident) and not still.thaws and known and not closure
     compiles = plan.compile and alone
     plan = replace(plan, graph=graph, compile=compiles, native=plan.native and not compiles)
     net = fast(model, plan) if isinstance(model, fx.GraphModule) and not settings.spred else model
     if compiles:
-        net, plan, why = _compiled(net, plan, wish, normal, train, settings.batch, device)
+        net, plan, why = _compiled(net, plan, options, normal, train, settings.batch, device)
     if not alone and settings.syncbn:
         net = synchronise(net, device)
     return net, plan, why
@@ -194,9 +194,9 @@ def _whiten(
         hook.remove()
 
 
-def _splits(experiment: Experiment, wish: Wish) -> Splits:
+def _splits(experiment: Experiment, options: FitOptions) -> Splits:
     data, seed = experiment.data, experiment.train.seed
-    splits = split(load(data.dataset, wish.data_root), data.valid, data.subset, seed)
+    splits = split(load(data.dataset, options.data_root), data.valid, data.subset, seed)
     if not data.corrupt:
         return splits
     if not isinstance(splits.train, Arrays):
@@ -222,25 +222,25 @@ def _feed(part: object, device: torch.device) -> Feed:
 
 
 def _plan(
-    model: nn.Module, experiment: Experiment, wish: Wish, device: torch.device, images: int,
+    model: nn.Module, experiment: Experiment, options: FitOptions, device: torch.device, images: int,
     planned: Mapping[str, Any] | None,
 ) -> tuple[Plan, str]:  # fmt: skip
-    if planned and wish.speed == "auto":
+    if planned and options.speed == "auto":
         plan = Plan(**planned)
         if plan.native and not available(plan.precision):
             raise EnvError("this run was begun with kernels compiled for this machine, and they cannot be had now",
                            help="a C compiler named cc, and ARCHDSL_NATIVE unset; or --again to begin anew")  # fmt: skip
         return plan, ""
-    if wish.plan is not None:
-        return wish.plan, ""
+    if options.plan is not None:
+        return options.plan, ""
     settings, shape = experiment.train, experiment.data.dataset.input
     steps = settings.epochs * -(-images // settings.batch)
     steps = min(steps, settings.steps or steps)
-    return choose(model, (min(settings.batch, images), *shape), steps, device, wish.speed, wish.compile)
+    return choose(model, (min(settings.batch, images), *shape), steps, device, options.speed, options.compile)
 
 
 def _compiled(
-    net: nn.Module, plan: Plan, wish: Wish, normal: Normalise, train: Feed, batch: int, device: torch.device
+    net: nn.Module, plan: Plan, options: FitOptions, normal: Normalise, train: Feed, batch: int, device: torch.device
 ) -> tuple[nn.Module, Plan, str]:
     """The net compiled for whole batches; where that fails unasked, the net as it is, and why.
 
@@ -257,7 +257,7 @@ def _compiled(
         if is_out_of_memory(error):
             raise
         why = str(error).strip().splitlines()[0]
-        if wish.compile == "on":
+        if options.compile == "on":
             raise EnvError(f"torch.compile cannot compile this net here: {why}", help="--compile off") from error
         return net, replace(plan, compile=False), f"not compiled: {why}"
 

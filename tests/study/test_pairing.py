@@ -14,11 +14,11 @@ from archdsl.study.arms import arms_of
 from archdsl.study.file import study_of
 from archdsl.study.plan import seeded
 from archdsl.train import loop
-from archdsl.train.distributed import World
-from archdsl.train.fit import Wish
+from archdsl.train.distributed import Distributed
 from archdsl.train.init import initialise
 from archdsl.train.job import Job
 from archdsl.train.loop import Training
+from archdsl.train.options import FitOptions
 from archdsl.train.prepare import Setup, gather
 
 STUDY = """\
@@ -39,7 +39,9 @@ def setup_of(name: str) -> Setup:
     arms = arms_of(study_of(STUDY))
     arm = next(a for a in arms.arms if a.name == name)
     spec = seeded(arm.spec, 3)
-    return gather(build(spec.trace), experiment_of(spec), Wish(device="cpu", speed="plain"), World(), lambda: False)
+    return gather(
+        build(spec.trace), experiment_of(spec), FitOptions(device="cpu", speed="plain"), Distributed(), lambda: False
+    )
 
 
 def fed(job: Job, monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:

@@ -87,10 +87,10 @@ def test_a_captured_run_that_stops_goes_on_in_the_same_bits(name: str, stop: int
     first = Training(on_gpu(name, True, stop=enough))
     assert isinstance(list(first.events())[-1], Stopped)
     second = Training(on_gpu(name, True))
-    tensors, about = first.state()
+    tensors, about = first.checkpoint()
     second.load({k: v.cpu() for k, v in tensors.items()}, about)  # as from a file
     list(second.events())
-    found = second.model.state_dict()
+    found = second.job.model.state_dict()
     assert all(torch.equal(found[key], value) for key, value in expected.items())
 
 
@@ -98,12 +98,12 @@ def test_no_step_waits_for_the_gpu() -> None:
     for name in ("augment", "randaugment", "colours", "mixes", "model", "alternate", "phases", "clip", "muon"):
         training = Training(on_gpu(name, False))
         training.net.train()
-        groups = steps_left(training.job, 1, training.step)
-        feed = training._feed(1, groups)
-        training._step(feed, *groups[0])  # makes the optimiser's state
+        groups = steps_left(training.job, 1, training.state.step)
+        batches = training.replica.inputs.batches(1, groups)
+        training._step(groups[0], batches)  # makes the optimiser's state
         torch.cuda.set_sync_debug_mode("error")
         try:
-            training._step(feed, *groups[1])
+            training._step(groups[1], batches)
         finally:
             torch.cuda.set_sync_debug_mode("default")
 
@@ -119,7 +119,7 @@ def test_a_net_that_asks_the_gpu_runs_eagerly(tmp_path: object) -> None:
         build(spec.trace), experiment_of(spec), out=tmp_path, device="cuda", plan=Plan(graph=True), listen=heard.append
     )
     assert run.result["status"] == "finished"
-    assert any(isinstance(e, Warned) and "runs eagerly" in e.text for e in heard)
+    assert any(isinstance(e, Warned) and "running eagerly" in e.text for e in heard)
 
 
 def test_the_command_captures_and_says_so(tmp_path: object) -> None:

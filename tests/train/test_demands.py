@@ -182,9 +182,9 @@ def test_the_steps_are_those_of_the_loop(subset: int, batch: int, accumulate: in
 
     job = object.__new__(Few)
     object.__setattr__(job, "settings", settings)
-    from archdsl.train.distributed import World
+    from archdsl.train.distributed import Distributed
 
-    object.__setattr__(job, "world", World())
+    object.__setattr__(job, "world", Distributed())
     assert steps.of(settings) == job.steps
     least = min(len(part) for group in steps_left(job, 1, 0) for part in group[1])
     assert smallest_batch(settings, steps) == least

@@ -88,13 +88,13 @@ def test_nothing_in_a_run_is_of_64_bits_where_metal_has_none(name: str, monkeypa
         monkeypatch.setattr(module, "wide", lambda device: torch.float32)
     training = Training(work(name, False))
     training.net.train()
-    groups = steps_left(training.job, 1, training.step)
+    groups = steps_left(training.job, 1, training.state.step)
     with Doubles() as doubles:
-        feed = training._feed(1, groups)
+        batches = training.replica.inputs.batches(1, groups)
         for group in groups:
-            training._step(feed, *group)
+            training._step(group, batches)
         training._evaluate(training.job.test)
-        training.meter.read()
+        training.state.meter.read()
     assert doubles.seen == []
 
 

@@ -54,7 +54,7 @@ def test_a_training_takes_its_batches_from_the_kernel_and_learns_the_same(
         work = job(TrainSettings(epochs=2, batch=16), augment=(Flip(0.5), Crop(2)), channels_last=True, native=native)
         training = Training(work)
         losses = [e.loss for e in training.events() if isinstance(e, EpochDone)]
-        assert len(made) == (training.step if native else 0)
+        assert len(made) == (training.state.step if native else 0)
         ends.append(losses)
     # The bytes are equal; of one channel torch keeps another layout, and its convolution rounds otherwise.
     assert ends[1] == pytest.approx(ends[0], abs=1e-6)

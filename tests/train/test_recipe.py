@@ -22,10 +22,11 @@ from archdsl.errors import ArchError, SpecError
 from archdsl.runs.events import EpochDone, Finished
 from archdsl.settings.checks import refuse, views_findings
 from archdsl.settings.experiment import TrainSettings, fold_train
-from archdsl.train.distributed import World
-from archdsl.train.fit import Wish, fit
+from archdsl.train.distributed import Distributed
+from archdsl.train.fit import fit
 from archdsl.train.loop import Training
 from archdsl.train.optim import Slow, Update
+from archdsl.train.options import FitOptions
 from archdsl.train.prepare import gather
 from archdsl.train.tta import Viewed
 from archdsl.words.data import augmentations
@@ -69,11 +70,11 @@ def test_airbenchs_decay_is_ours_read_from_the_other_side() -> None:
 def test_the_slow_weights_are_the_ones_that_are_kept() -> None:
     work = job(TrainSettings(STEP, lookahead=recipe.lookahead(5, 0.3), epochs=3, batch=16))  # nine steps
     training = Training(work)
-    assert training.slow is not None
+    assert training.state.slow is not None
     kept: dict[str, torch.Tensor] = {}
     for event in training.events():
         if isinstance(event, EpochDone) and event.step == 9:
-            kept = {k: v.clone() for k, v in training.slow.state().items()}
+            kept = {k: v.clone() for k, v in training.state.slow.state().items()}
             assert not torch.equal(kept["0.weight"], work.model.state_dict()["0.weight"])
     assert all(torch.equal(v, kept[k]) for k, v in work.model.state_dict().items())
 
@@ -107,7 +108,7 @@ def test_the_loop_shows_both_sides_of_each_image(monkeypatch: pytest.MonkeyPatch
         seen.append((images, real(images, *rest)))
         return seen[-1][1]
 
-    monkeypatch.setattr("archdsl.train.loop.augment", noted)
+    monkeypatch.setattr("archdsl.train.inputs.augment", noted)
     list(training.events())
     sides: dict[bytes, list[bool]] = {}
     for given, got in seen:
@@ -235,7 +236,7 @@ def test_the_shipped_spec_trains_on_the_embedded_data() -> None:
     used = {w.entry.name for w in (*spec.graph.data, *spec.graph.train)}
     assert used >= {"flip", "crop", "lookahead", "biaslr", "tta", "triangle", "smooth"}
     assert experiment.train.schedule == schedules.triangle(0.23, 0.2, 0.07)
-    setup = gather(build(spec.trace), experiment, Wish(device="cpu", speed="fp32"), World(), lambda: False)
+    setup = gather(build(spec.trace), experiment, FitOptions(device="cpu", speed="fp32"), Distributed(), lambda: False)
     few = Resident(setup.job.test.images[:40], setup.job.test.labels[:40])  # six views of all would take a minute
     last = list(Training(replace(setup.job, test=few)).events())[-1]
     assert isinstance(last, Finished)

@@ -41,7 +41,7 @@ def test_stopped_at_several_steps_it_ends_in_the_same_bits(
 
     def step(self: Training, *args: object) -> None:
         real(self, *args)
-        if stops and self.step == stops[0]:
+        if stops and self.state.step == stops[0]:
             stops.pop(0)
             os.kill(os.getpid(), signal.SIGINT)
 

@@ -11,7 +11,7 @@ from archdsl.errors import ArchError
 from archdsl.runs.events import EpochDone
 from archdsl.settings.experiment import TrainSettings
 from archdsl.settings.schedule import check, factor, risen
-from archdsl.train.early_stopping import Watch
+from archdsl.train.early_stopping import EarlyStopping
 from archdsl.words.train import run, schedules
 from archdsl.words.train.values import (
     Cooldown,
@@ -127,23 +127,23 @@ def test_a_plateau_is_torchs() -> None:
     theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(
         optimizer, factor=0.5, patience=1, threshold=0.02, threshold_mode="abs", min_lr=0.2
     )
-    watch = Watch(TrainSettings(schedule=Plateau(2, 0.5, 0.02, 0.2)))
+    stopping = EarlyStopping(TrainSettings(schedule=Plateau(2, 0.5, 0.02, 0.2)))
     seen = []
     for epoch, loss in enumerate(LOSSES, 1):
         theirs.step(loss)
-        watch.follow(done(epoch, loss))
-        again = Watch(TrainSettings(schedule=Plateau(2, 0.5, 0.02, 0.2)))
-        again.load(watch.state())  # what a checkpoint carries over
-        watch = again
-        assert watch.factor == pytest.approx(optimizer.param_groups[0]["lr"])
-        seen.append(watch.factor)
+        stopping.follow(done(epoch, loss))
+        again = EarlyStopping(TrainSettings(schedule=Plateau(2, 0.5, 0.02, 0.2)))
+        again.load(stopping.state())  # what a checkpoint carries over
+        stopping = again
+        assert stopping.factor == pytest.approx(optimizer.param_groups[0]["lr"])
+        seen.append(stopping.factor)
     assert seen[0] == 1.0
     assert sorted(set(seen), reverse=True) == [1.0, 0.5, 0.25, 0.2]
 
 
 def test_patience_on_the_accuracy() -> None:
-    watch = Watch(TrainSettings(patience=run.patience(2, 0.01, "accuracy")))
-    better = [watch.follow(done(i, 1.0 + i, a)) for i, a in enumerate([0.5, 0.6, 0.605, 0.609], 1)]
+    stopping = EarlyStopping(TrainSettings(patience=run.patience(2, 0.01, "accuracy")))
+    better = [stopping.follow(done(i, 1.0 + i, a)) for i, a in enumerate([0.5, 0.6, 0.605, 0.609], 1)]
     assert better == [True, True, False, False]
-    assert watch.best_epoch == 2
-    assert watch.why == "no better validation accuracy for 2 epochs"
+    assert stopping.best_epoch == 2
+    assert stopping.why == "no better validation accuracy for 2 epochs"

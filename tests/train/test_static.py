@@ -87,7 +87,7 @@ def trained(job: Job) -> tuple[list[float], dict[str, torch.Tensor], Training]:
 def test_fifty_steps_are_those_of_the_plain_loop(name: str) -> None:
     plain, weights, _ = trained(work(name, False))
     static, others, training = trained(work(name, True))
-    assert training.step == training.job.steps >= 50
+    assert training.state.step == training.job.steps >= 50
     if RECIPES[name].startswith(SAME_ARITHMETIC):
         assert static == plain
         assert all(torch.equal(others[key], value) for key, value in weights.items())
@@ -99,7 +99,7 @@ def test_fifty_steps_are_those_of_the_plain_loop(name: str) -> None:
 def test_the_static_step_takes_whole_steps_alone() -> None:
     training = Training(work("sgd", True))
     assert training.static is not None
-    taken = [training.static.takes(group) for group in steps_left(training.job, 1, training.step)]
+    taken = [training.static.takes(group) for group in steps_left(training.job, 1, training.state.step)]
     assert taken == [True, True, True, False]
 
 
@@ -117,9 +117,9 @@ def test_a_run_that_stops_goes_on_in_the_same_bits(stop: int) -> None:
     first = Training(work(name, True, stop=enough))
     assert isinstance(list(first.events())[-1], Stopped)
     second = Training(work(name, True))
-    second.load(*first.state())
+    second.load(*first.checkpoint())
     list(second.events())
-    found = second.model.state_dict()
+    found = second.job.model.state_dict()
     assert all(torch.equal(found[key], value) for key, value in expected.items())
 
 
@@ -165,16 +165,13 @@ def test_no_step_waits_for_the_device(name: str, graph: bool, monkeypatch: pytes
     monkeypatch.setattr(each, "_rows", each._masks)  # what a GPU takes
     training = Training(work(name, graph))
     training.net.train()
-    groups = steps_left(training.job, 1, training.step)
+    groups = steps_left(training.job, 1, training.state.step)
     if training.static is not None:
         training.static.begin(1, groups)
-    feed = training._feed(1, groups)
+    batches = training.replica.inputs.batches(1, groups)
     for number, group in enumerate(groups[:3]):
         with Reads() as reads:
-            if training.static is not None:
-                training.static.step()
-            else:
-                training._step(feed, *group)
+            training._step(group, batches)
         assert reads.seen == [] or number == 0  # tables are copied to the device by the first step that needs them
 
 
@@ -206,8 +203,8 @@ def test_a_step_that_cannot_be_captured_runs_eagerly_and_says_why(monkeypatch: p
     training = Training(work("lion", True))
     events = list(training.events())
     said = [e.text for e in events if isinstance(e, Warned)]
-    assert said == ["the step runs eagerly, as it is no CUDA graph: called a synchronizing CUDA operation"]
-    assert all(torch.equal(training.model.state_dict()[key], value) for key, value in expected.items())
+    assert said == ["CUDA graph capture failed; running eagerly: called a synchronizing CUDA operation"]
+    assert all(torch.equal(training.job.model.state_dict()[key], value) for key, value in expected.items())
 
 
 def test_a_capture_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,10 +221,10 @@ def test_a_capture_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
         training = Training(work(name, True))
         training.net.train()
         assert training.static is not None
-        training.static.begin(1, steps_left(training.job, 1, training.step))
-        before = {k: v.clone() for k, v in training.state()[0].items()}
+        training.static.begin(1, steps_left(training.job, 1, training.state.step))
+        before = {k: v.clone() for k, v in training.checkpoint()[0].items()}
         training.static._capture()
-        after = training.state()[0]
+        after = training.checkpoint()[0]
         assert all(torch.equal(after[k], v) for k, v in before.items())
         assert all(not v.any() for k, v in after.items() if k.startswith("update/"))
 
@@ -248,4 +245,4 @@ def test_a_failed_capture_leaves_the_run_as_it_was(monkeypatch: pytest.MonkeyPat
         training.static._capture()
     training.static = None
     list(training.events())
-    assert all(torch.equal(training.model.state_dict()[key], value) for key, value in expected.items())
+    assert all(torch.equal(training.job.model.state_dict()[key], value) for key, value in expected.items())

@@ -18,11 +18,12 @@ from archdsl.runs.run import Run
 from archdsl.runs.store.log import read_events
 from archdsl.settings.experiment import Experiment, TrainSettings
 from archdsl.study.plan import seeded
-from archdsl.train.fit import Wish, fit
+from archdsl.train.fit import fit
 from archdsl.train.fused.eligible import tie
 from archdsl.train.fused.fit import fit_together
-from archdsl.train.fused.loop import Apart
+from archdsl.train.fused.loop import NotFusable
 from archdsl.train.fused.model import fuse
+from archdsl.train.options import FitOptions
 from archdsl.train.signals import Interrupted
 from archdsl.words.data.changes import Augmentation
 
@@ -54,8 +55,8 @@ def experiments(
 
 def both(tmp_path: Path, net: str, plan: Plan = PLAIN, **given: str) -> list[tuple[Run, Run]]:
     spec, every = experiments(net, **given)
-    fused = fit_together(spec.trace, every, Wish(out=tmp_path / "fused", device="cpu", plan=plan))
-    alone = [fit(build(spec.trace), e, Wish(out=tmp_path / "alone", device="cpu", plan=plan)) for e in every]
+    fused = fit_together(spec.trace, every, FitOptions(out=tmp_path / "fused", device="cpu", plan=plan))
+    alone = [fit(build(spec.trace), e, FitOptions(out=tmp_path / "alone", device="cpu", plan=plan)) for e in every]
     return list(zip(alone, fused, strict=True))
 
 
@@ -109,23 +110,25 @@ def test_no_copy_sees_another_one() -> None:
 def test_stopped_runs_go_on_by_themselves(tmp_path: Path) -> None:
     spec, every = experiments("net conv(4, s=2) bn relu drop(0.2) gap linear(10)", train="adam(1e-3)", seeds=2)
     asked = iter([False] * 5 + [True] * 100)
-    wish = Wish(out=tmp_path / "a", device="cpu", plan=PLAIN)
+    options = FitOptions(out=tmp_path / "a", device="cpu", plan=PLAIN)
     with pytest.raises(Interrupted):
-        fit_together(spec.trace, every, Wish(out=tmp_path / "a", device="cpu", plan=PLAIN, stop=lambda: next(asked)))
+        fit_together(
+            spec.trace, every, FitOptions(out=tmp_path / "a", device="cpu", plan=PLAIN, stop=lambda: next(asked))
+        )
     assert len(list((tmp_path / "a").glob("*/checkpoint*"))) >= 2
     assert not list((tmp_path / "a").glob("*/claim.json"))
-    with pytest.raises(Apart, match="begun before"):
-        fit_together(spec.trace, every, wish)
+    with pytest.raises(NotFusable, match="begun before"):
+        fit_together(spec.trace, every, options)
     for e in every:
-        went_on = fit(build(spec.trace), e, wish)
-        straight = fit(build(spec.trace), e, Wish(out=tmp_path / "b", device="cpu", plan=PLAIN))
+        went_on = fit(build(spec.trace), e, options)
+        straight = fit(build(spec.trace), e, FitOptions(out=tmp_path / "b", device="cpu", plan=PLAIN))
         torch.testing.assert_close(epochs(went_on), epochs(straight), rtol=1e-4, atol=1e-4)
 
 
 def test_a_seed_that_diverges_leaves_the_others_to_themselves(tmp_path: Path) -> None:
     spec, every = experiments("net conv(4, s=4) relu gap linear(10)", train="sgd(1e30)", seeds=2)
-    with pytest.raises(Apart, match="diverged"):
-        fit_together(spec.trace, every, Wish(out=tmp_path, device="cpu", plan=PLAIN))
+    with pytest.raises(NotFusable, match="diverged"):
+        fit_together(spec.trace, every, FitOptions(out=tmp_path, device="cpu", plan=PLAIN))
     assert not list(tmp_path.glob("*/claim.json"))
     assert not list(tmp_path.glob("*/result.json"))
 
@@ -133,8 +136,8 @@ def test_a_seed_that_diverges_leaves_the_others_to_themselves(tmp_path: Path) ->
 @pytest.mark.parametrize("train", ["clip(1) sgd(0.1)", "ema(0.9) sgd(0.1)", "muon(0.02)", "patience(3) sgd(0.1)"])
 def test_what_ties_copies_together_is_refused(train: str, tmp_path: Path) -> None:
     spec, every = experiments("net conv(4, s=4) relu gap linear(10)", train=train, seeds=2)
-    with pytest.raises(Apart, match="does not allow"):
-        fit_together(spec.trace, every, Wish(out=tmp_path, device="cpu", plan=PLAIN))
+    with pytest.raises(NotFusable, match="does not allow"):
+        fit_together(spec.trace, every, FitOptions(out=tmp_path, device="cpu", plan=PLAIN))
     assert not tmp_path.joinpath("runs").exists()
 
 
@@ -177,9 +180,9 @@ def allowed() -> list[tuple[str, str]]:
 def test_every_word_that_allows_it_gives_the_runs_of_their_own(name: str, text: str, tmp_path: Path) -> None:
     spec = load(text)
     every = [experiment_of(seeded(spec, s)) for s in range(2)]
-    fused = fit_together(spec.trace, every, Wish(out=tmp_path / "fused", device="cpu", plan=PLAIN))
+    fused = fit_together(spec.trace, every, FitOptions(out=tmp_path / "fused", device="cpu", plan=PLAIN))
     for e, ours in zip(every, fused, strict=True):
-        alone = fit(build(spec.trace), e, Wish(out=tmp_path / "alone", device="cpu", plan=PLAIN))
+        alone = fit(build(spec.trace), e, FitOptions(out=tmp_path / "alone", device="cpu", plan=PLAIN))
         torch.testing.assert_close(epochs(ours), epochs(alone), rtol=1e-4, atol=1e-4, equal_nan=True)
 
 
@@ -227,5 +230,5 @@ def test_seeds_alone_may_differ(tmp_path: Path) -> None:
     spec, every = experiments("net conv(4, s=4) relu gap linear(10)", seeds=1)
     _, others = experiments("net conv(4, s=4) relu gap linear(10)", train="sgd(0.01)", seeds=1)
     mixed: Sequence[Experiment] = [*every, *others]
-    with pytest.raises(Apart, match="more than their seed"):
-        fit_together(spec.trace, mixed, Wish(out=tmp_path, device="cpu", plan=PLAIN))
+    with pytest.raises(NotFusable, match="more than their seed"):
+        fit_together(spec.trace, mixed, FitOptions(out=tmp_path, device="cpu", plan=PLAIN))

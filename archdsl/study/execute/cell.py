@@ -25,8 +25,9 @@ from archdsl.runs.store.claim import Taken
 from archdsl.runs.writer import RunFolder
 from archdsl.settings.experiment import Experiment
 from archdsl.study.execute.order import Order, Outcome, Terms
-from archdsl.train.fit import Wish, fit
-from archdsl.train.fused.fit import Apart, fit_together
+from archdsl.train.fit import fit
+from archdsl.train.fused.fit import NotFusable, fit_together
+from archdsl.train.options import FitOptions
 from archdsl.train.signals import Interrupted
 
 EVERY = 1.0  # seconds between two looks at a run
@@ -96,7 +97,7 @@ def _several(
     each = order.each
     try:
         runs = _together(each, terms, tell, stop)
-    except Apart:
+    except NotFusable:
         outcomes = [train_cell(one, terms, tell, stop) for one in each]
         return replace(outcomes[0], others=tuple(outcomes[1:]))
     except (EnvError, StoreError) as error:
@@ -114,14 +115,16 @@ def _together(
     """The runs of orders that differ in their seed.
 
     Raises:
-        Apart: they have to be trained one by one, which will also say what is wrong with them.
+        NotFusable: they have to be trained one by one, which will also say what is wrong with them.
     """
     specs = [_spec(o) for o in orders]
     experiments = [_experiment(o, spec) for o, spec in zip(orders, specs, strict=True)]
     device, plan = plan_of(terms)
     if any(find_run(Path(terms.out), e) is not None for e in experiments) or any(o.key in terms.again for o in orders):
-        raise Apart("one of them was begun before")
-    wish = Wish(out=terms.out, data_root=terms.data_root, device=str(device), plan=plan, limit=terms.limit, stop=stop)
+        raise NotFusable("one of them was begun before")
+    options = FitOptions(
+        out=terms.out, data_root=terms.data_root, device=str(device), plan=plan, limit=terms.limit, stop=stop
+    )
     epochs = experiments[0].train.epochs
 
     def listen(number: int, event: Event) -> None:
@@ -129,11 +132,11 @@ def _together(
             tell(event.epoch, event.epoch / epochs)
 
     try:
-        return fit_together(specs[0].trace, experiments, wish, listen)
+        return fit_together(specs[0].trace, experiments, options, listen)
     except (EnvError, StoreError, Interrupted):
         raise
     except (ArchError, RuntimeError, ValueError, ArithmeticError) as error:
-        raise Apart(str(error)) from error
+        raise NotFusable(str(error)) from error
 
 
 def _note(order: Order, terms: Terms, message: str) -> None:
@@ -151,11 +154,11 @@ def _note(order: Order, terms: Terms, message: str) -> None:
 def _fit(order: Order, terms: Terms, listen: Callable[[Event], Any], stop: Callable[[], bool] | None) -> Run:
     spec = _spec(order)
     device, plan = plan_of(terms)
-    wish = Wish(
+    options = FitOptions(
         out=terms.out, data_root=terms.data_root, device=str(device), plan=plan, limit=terms.limit, every=EVERY,
         again=order.key in terms.again, stop=stop, other_data="begin",
     )  # fmt: skip
-    return fit(build(spec.trace), _experiment(order, spec), wish, listen)
+    return fit(build(spec.trace), _experiment(order, spec), options, listen)
 
 
 def _spec(order: Order) -> Spec:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -87,16 +88,32 @@ class Update:
             p.grad = None
 
     @torch.no_grad()
-    def apply(self) -> None:
-        """Add the penalties' gradients, clip, shrink the weights, step."""
-        self._penalise()
-        if self._settings.clip is not None:
-            clip(self._all, self._last, self._settings.clip)
+    def apply(self, closure: Callable[[], Any] | None = None) -> None:
+        """Add the penalties' gradients, clip, shrink the weights, step.
+
+        Args:
+            closure: computes the gradients at the present weights again and gives the loss (0-dim), for an optimiser that
+                asks for them. It sees weights that are shrunk already; penalties and clipping apply to its gradients, too.
+        """
+        self._penalise_and_clip()
         shrinks = iter(self._shrinks)
         for optimizer, _ in self._optimizers:
             for group in optimizer.param_groups:
                 self._shrink(group, next(shrinks))
-            optimizer.step()
+            if closure is None:
+                optimizer.step()
+            else:
+                optimizer.step(partial(self._again, closure))
+
+    def _again(self, closure: Callable[[], Any]) -> Any:
+        loss = closure()
+        self._penalise_and_clip()
+        return loss
+
+    def _penalise_and_clip(self) -> None:
+        self._penalise()
+        if self._settings.clip is not None:
+            clip(self._all, self._last, self._settings.clip)
 
     def _shrink(self, group: dict[str, Any], by: Any) -> None:
         """Loshchilov & Hutter 2019, algorithm 2, with the schedule in the rate."""

@@ -116,7 +116,7 @@ def test_stopped_and_resumed_it_ends_in_the_same_bits(words: str, old: Run, monk
 
     def step(self: Training, *args: object) -> None:
         real(self, *args)
-        if stops and self.step == stops[0]:
+        if stops and self.state.step == stops[0]:
             stops.pop(0)
             os.kill(os.getpid(), signal.SIGINT)
 
