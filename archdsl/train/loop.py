@@ -21,7 +21,7 @@ from torch import Tensor
 
 from archdsl.accelerate.native.batch import Batches, takes
 from archdsl.data.augment import AugmentLayer, Target, augment, mix
-from archdsl.data.augment.draws import Chances
+from archdsl.data.augment.draws import Draws
 from archdsl.data.batches import Feed
 from archdsl.runs.events import Diverged, EpochDone, Event, Finished, Progress, Stopped, TimedOut, Warned
 from archdsl.seeds import seed_dropout
@@ -34,7 +34,6 @@ from archdsl.train.metrics import Figures, Meter, evaluate
 from archdsl.train.optim import Average, Slow, Update
 from archdsl.train.static import Static
 from archdsl.train.tta import viewed
-from archdsl.words.data.changes import Flip
 
 End = Diverged | Stopped | TimedOut
 # Images and labels of a part, and which of them stand mirrored in this epoch, where a word alternates.
@@ -59,13 +58,13 @@ class Training:
         self.good = Snapshot(job.model)  # the last weights known to be finite
         self.best = Snapshot(job.model) if settings.patience is not None else None
         self.meter = Meter(self.device)
-        self.chances = Chances(settings.seed, self.device)
+        self.chances = Draws(settings.seed, self.device)
         self.pipeline = tuple(w for w in job.augment if w.where == "pipeline")
         known = job.native and job.normalise.scale.ndim == 4 and takes(self.pipeline)
         self.batches = Batches(self.pipeline, self.chances, job.normalise) if known else None
         inside = tuple(w for w in job.augment if w.where == "model")
         self.layer = AugmentLayer(inside, job.mean, job.std, self.chances) if inside else None
-        alternates = any(isinstance(w, Flip) and w.alternate for w in job.augment)
+        alternates = any(w.alternates for w in job.augment)
         self.alternation = self.chances.alternation(len(job.train)) if alternates else None
         # Layers whose rate depends on the share of training done, such as drop(0.3, late).
         tells: list[Any] = [getattr(m, "set_progress", None) for m in job.model.modules()]
