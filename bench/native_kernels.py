@@ -18,9 +18,9 @@ from archdsl.accelerate.native.conv import FastConv
 from archdsl.accelerate.native.norm import FusedNorm
 from archdsl.accelerate.plan import has_bf16
 from archdsl.data.augment import augment
-from archdsl.data.augment.draws import Chances
+from archdsl.data.augment.draws import Draws
 from archdsl.data.normalise import normalise
-from archdsl.words.data.changes import Crop, Flip
+from archdsl.words.data.augmentations import Crop, Flip
 
 LAST, BATCH = torch.channels_last, 128
 LAYERS = ((16, 32, False), (16, 32, True), (32, 16, False), (32, 16, True))  # channels, side, whether a pooling follows
@@ -77,7 +77,7 @@ def main() -> None:
         f"vgg[{w}x2,{2 * w}x2] in {name}": convolutions(((w, w, 32), (w, 2 * w, 16), (2 * w, 2 * w, 16)), kind, args.rounds)
         for w in WIDTHS for name, kind in kinds.items()
     }  # fmt: skip
-    words, chances, normal = (Flip(0.5), Crop(4)), Chances(0, CPU), normalise((0.5,) * 3, (0.25,) * 3, CPU)
+    words, chances, normal = (Flip(0.5), Crop(4)), Draws(0, CPU), normalise((0.5,) * 3, (0.25,) * 3, CPU)
     raw, batches = torch.randint(0, 256, (BATCH, 3, 32, 32), dtype=torch.uint8), Batches(words, chances, normal)
     made = interleave(
         {"torch": lambda: normal(augment(raw, words, chances, 0)).contiguous(memory_format=LAST),

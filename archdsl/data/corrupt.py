@@ -2,38 +2,45 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from archdsl.data.arrays import Arrays
-from archdsl.errors import InternalError
+from archdsl.errors import ArchError
 from archdsl.seeds import stream
-from archdsl.words.data.changes import Corruption, RandomLabels, RandomPixels
+from archdsl.words.data.base import Corruption
 
 
 def corrupt(arrays: Arrays, words: tuple[Corruption, ...], classes: int, seed: int) -> Arrays:
-    """The arrays after all corruptions, in their order; what was given stays as it is."""
+    """The arrays after all corruptions, in their order; what was given stays as it is.
+
+    Raises:
+        ArchError: a word changed the shape or type of images or labels, or gave a label that is no class.
+    """
     for word in words:
-        chance = np.random.default_rng(stream(seed, "corrupt", type(word).__name__))
-        match word:
-            case RandomLabels(p):
-                drawn = chance.integers(classes, size=len(arrays))
-                chosen = chance.random(len(arrays)) < p
-                arrays = Arrays(arrays.images, np.where(chosen, drawn, arrays.labels))
-            case RandomPixels(kind):
-                arrays = Arrays(_pixels(np.array(arrays.images), kind, chance), arrays.labels)
-            case _:
-                raise InternalError(f"nothing carries out {type(word).__name__}")
+        rng = np.random.default_rng(stream(seed, "corrupt", type(word).__name__))
+        seen = Arrays(_read_only(arrays.images), _read_only(arrays.labels))
+        images, labels = word.apply(seen.images, seen.labels, classes, rng, np)
+        changed = Arrays(
+            arrays.images if images is seen.images else np.require(images, requirements="W"),
+            arrays.labels if labels is seen.labels else np.require(labels, requirements="W"),
+        )
+        if _sort(changed) != _sort(arrays) or (len(labels) and not 0 <= labels.min() <= labels.max() < classes):
+            raise ArchError(f"`{word.name}` of {type(word).__module__} changes {_sort(arrays)} to {_sort(changed)}, or gives "
+                            f"labels that are not from 0 to {classes - 1}",
+                            help="a corruption keeps the shapes and types of images and labels")  # fmt: skip
+        arrays = changed
     return arrays
 
 
-def _pixels(images: np.ndarray, kind: str, chance: np.random.Generator) -> np.ndarray:
-    count, channels = images.shape[:2]
-    flat = images.reshape(count, channels, -1)
-    if kind == "one":
-        return flat[:, :, chance.permutation(flat.shape[2])].reshape(images.shape)
-    if kind == "each":
-        order = chance.permuted(np.tile(np.arange(flat.shape[2]), (count, 1)), axis=1)
-        return np.take_along_axis(flat, order[:, None], 2).reshape(images.shape)
-    mean, std = flat.mean((0, 2), keepdims=True), flat.std((0, 2), keepdims=True)
-    drawn = chance.standard_normal(flat.shape, dtype=np.float32) * std + mean
-    return drawn.round().clip(0, 255).astype(np.uint8).reshape(images.shape)
+def _read_only(values: NDArray[Any]) -> NDArray[Any]:
+    """A view of the array: a corruption gives new ones."""
+    view = np.asarray(values).view()
+    view.flags.writeable = False
+    return view
+
+
+def _sort(arrays: Arrays) -> str:
+    return ", ".join(f"{'x'.join(map(str, a.shape))} {a.dtype}" for a in (arrays.images, arrays.labels))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from archdsl.data.stream import Streamed
-    from archdsl.words.data.changes import Augmentation
+    from archdsl.words.data.base import Augmentation
 
 VERSIONS = 4  # rows of changed images
 GAP = 2  # white pixels between two images
@@ -41,13 +41,13 @@ def _changed(images: NDArray[np.uint8], words: tuple[Augmentation, ...], seed: i
     import torch
 
     from archdsl.data.augment import augment, mix
-    from archdsl.data.augment.draws import Chances
+    from archdsl.data.augment.draws import Draws
 
-    chances = Chances(seed, torch.device("cpu"))
-    chances.mirrored = chances.alternation(len(images)) ^ (step % 2 == 1)  # a row of the grid is an epoch
-    changed = augment(torch.from_numpy(images.copy()), words, chances, step).float()
+    draws = Draws(seed, torch.device("cpu"))
+    draws.mirrored = draws.alternation(len(images)) ^ (step % 2 == 1)  # a row of the grid is an epoch
+    changed = augment(torch.from_numpy(images.copy()), words, draws, step).float()
     # A run mixes normalised images; the normalisation is affine, so mixed bytes look the same.
-    changed, _ = mix(changed, torch.zeros(len(images), dtype=torch.int64), words, chances, step)
+    changed, _ = mix(changed, torch.zeros(len(images), dtype=torch.int64), words, draws, step)
     shown: NDArray[np.uint8] = changed.round().clamp(0, 255).to(torch.uint8).numpy()
     return shown
 

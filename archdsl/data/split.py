@@ -13,7 +13,7 @@ from archdsl.settings.checks import count_findings, refuse
 if TYPE_CHECKING:
     from archdsl.data.arrays import Arrays, DataParts
     from archdsl.data.stream import Streamed
-    from archdsl.words.data.values import Subset, Valid
+    from archdsl.words.data.parts import Subset, Valid
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,17 +16,9 @@ from archdsl.settings.experiment import fold_data, fold_train
 from archdsl.settings.finding import Finding
 from archdsl.settings.no_effect import settings_effects
 from archdsl.settings.schedule import check as check_schedule
-from archdsl.words.data.changes import (
-    Augmentation,
-    Blur,
-    Colouring,
-    Corruption,
-    Crop,
-    Jitter,
-    Mixup,
-    RandomPixels,
-)  # fmt: skip
-from archdsl.words.data.values import Dataset, Subset, Valid
+from archdsl.words.data.base import Augmentation, Corruption
+from archdsl.words.data.parts import Subset, Valid
+from archdsl.words.data.values import Dataset
 from archdsl.words.train.values import Plateau
 
 if TYPE_CHECKING:
@@ -103,23 +95,16 @@ def augment_findings(words: Iterable[Augmentation], shape: Shape) -> Iterator[Fi
     """Augmentations that cannot act on images of this shape, or on vectors."""
     for word in words:
         if len(shape) != 3:
-            if not isinstance(word, Mixup):
+            if not word.vectors:
                 yield Finding(f"`{word.name}` changes images, and this data has vectors of {shape[0]} numbers",
                               "of the augmentations, only mixup acts on vectors", word)  # fmt: skip
             continue
-        size = f"{shape[1]}x{shape[2]}"
-        if shape[0] != 3 and (
-            isinstance(word, Colouring) or (isinstance(word, Jitter) and (word.saturation or word.hue))
-        ):
+        if word.colours and shape[0] != 3:
             yield Finding(f"`{word.name}` changes colours, and these images have {shape[0]} channel",
                           "leave it out, or take brightness and contrast, or jitter(saturation=0, hue=0)", word)  # fmt: skip
-        if isinstance(word, Blur) and word.size // 2 >= min(shape[1:]):
-            yield Finding(
-                f"`blur({word.size})` mirrors more pixels than an image of {size} has", "a smaller size", word
-            )
-        if isinstance(word, Crop) and word.fill == "reflect" and word.pad >= min(shape[1:]):
-            yield Finding(f"`crop({word.pad}, reflect)` mirrors more pixels than an image of {size} has",
-                          f"pad by at most {min(shape[1:]) - 1}", word)  # fmt: skip
+        if word.mirrored >= min(shape[1:]):
+            yield Finding(f"`{word.name}` mirrors more pixels ({word.mirrored}) than an image of {shape[1]}x{shape[2]} has",
+                          f"mirror at most {min(shape[1:]) - 1} pixels", word)  # fmt: skip
 
 
 def views_findings(views: Views | None, shape: Shape) -> Iterator[Finding]:
@@ -136,8 +121,8 @@ def views_findings(views: Views | None, shape: Shape) -> Iterator[Finding]:
 def corruption_findings(words: Iterable[Corruption], shape: Shape) -> Iterator[Finding]:
     """Changes of the training part that this data cannot have."""
     for word in words:
-        if isinstance(word, RandomPixels) and len(shape) != 3:
-            yield Finding("`randompixels` changes images, and this data has none",
+        if not word.vectors and len(shape) != 3:
+            yield Finding(f"`{word.name}` changes images, and this data has none",
                           "take randomlabels, or leave it out", word)  # fmt: skip
 
 

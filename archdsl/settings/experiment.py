@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from archdsl.errors import ArchError, SpecError, fail
 from archdsl.registry.stretch import Stretch
-from archdsl.words.data.changes import Augmentation, Corruption
+from archdsl.words.data.base import Augmentation, Corruption, check_behaviour
 from archdsl.words.data.folders import Folder
+from archdsl.words.data.parts import Subset, Valid
 from archdsl.words.data.tables import Table
-from archdsl.words.data.values import Dataset, Subset, Valid
-from archdsl.words.foreign import APPLY, behaviour, check_behaviour, is_foreign
+from archdsl.words.data.values import Dataset
+from archdsl.words.foreign import check_behaviour as check_train_behaviour
 from archdsl.words.train.values import (
     Adam,
     Bce,
@@ -187,13 +188,10 @@ def _carried_out(word: Setting, known: bool, space: str) -> None:
             kind = type(value)
             raise ArchError(f"nothing carries out the {space} word `{word.entry.name}`, which gives `{kind.__name__}` of "
                             f"{kind.__module__}", help="see docs/house.md for what a package can add")  # fmt: skip
-        if isinstance(value, Augmentation):
-            if is_foreign(value):
-                behaviour(value, APPLY)
+        if isinstance(value, Augmentation | Corruption):
+            check_behaviour(value)
         elif space == "train":
-            check_behaviour(word.entry.slot, value)
-        elif isinstance(value, Corruption) and is_foreign(value):
-            raise ArchError(f"nothing carries out `{word.entry.name}`: packages can add augmentations, not corruptions")
+            check_train_behaviour(word.entry.slot, value)
     except ArchError as error:
         raise fail("A224", error.message, word.span, error.help) from None
 

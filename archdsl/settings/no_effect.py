@@ -6,12 +6,11 @@ A level of 0 in a study is meant as "off"; it is a warning all the same, since t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
 from typing import TYPE_CHECKING, Protocol
 
 from archdsl.settings.finding import Finding
 from archdsl.settings.schedule import factor
-from archdsl.words.data.changes import Augmentation, Corruption, Jitter, Mixing, Posterize, RandAugment, ResizedCrop
+from archdsl.words.data.base import Augmentation, Corruption, Mixing
 from archdsl.words.train.values import Plateau
 
 if TYPE_CHECKING:
@@ -29,8 +28,6 @@ class Length(Protocol):
     def of(self, train: TrainSettings) -> int: ...
 
 
-# Fields whose 0 means that nothing happens.
-_AMOUNTS = ("p", "strength", "share", "degrees", "sigma", "alpha")
 _PROXY = 100  # steps of an epoch where the number of images is not known
 _SAMPLES = 4096  # steps at which a schedule is asked for its factor
 LEAVE = "leave it out"
@@ -45,8 +42,8 @@ def settings_effects(data: DataSettings | None, train: TrainSettings, steps: Len
     """
     words: tuple[Augmentation | Corruption, ...] = (*data.augment, *data.corrupt) if data is not None else ()
     for word in words:
-        if _idle(word):
-            yield _warning(f"`{type(word).__name__.lower()}` changes nothing: its strength is 0", word)
+        if word.idle:
+            yield _warning(f"`{word.name}` changes nothing: its strength is 0", word)
     yield from _averages(train)
     yield from _schedule(train, steps)
     yield from _losses(data, train)
@@ -56,22 +53,6 @@ def settings_effects(data: DataSettings | None, train: TrainSettings, steps: Len
 
 def _warning(message: str, about: object, help: str = LEAVE) -> Finding:
     return Finding(message, help, about, "warning")
-
-
-def _idle(word: Augmentation | Corruption) -> bool:
-    """Whether an augmentation or corruption leaves every image and label as it is."""
-    if isinstance(word, Jitter):
-        return not (word.brightness or word.contrast or word.saturation or word.hue)
-    if isinstance(word, Posterize) and word.bits == 8:
-        return True
-    if isinstance(word, ResizedCrop):
-        return word.low == word.high == word.ratio == 1
-    if isinstance(word, RandAugment | Mixing):
-        return False
-    if getattr(word, "alternate", False):
-        return False
-    amounts = [getattr(word, f.name) for f in fields(word) if f.name in _AMOUNTS]
-    return any(amount == 0 for amount in amounts)
 
 
 def _averages(train: TrainSettings) -> Iterator[Finding]:

@@ -15,11 +15,10 @@ from torch import Tensor
 
 from archdsl.accelerate.native.batch import Batches, takes
 from archdsl.data.augment import AugmentLayer, Target, augment, mix
-from archdsl.data.augment.draws import Chances
+from archdsl.data.augment.draws import Draws
 from archdsl.data.augment.mixing import mix_by, mixing
 from archdsl.errors import InternalError
 from archdsl.train.job import Group, Job
-from archdsl.words.data.changes import Flip
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -54,14 +53,14 @@ class Inputs:
 
     def __init__(self, job: Job) -> None:
         self._job, self._device = job, job.normalise.scale.device
-        self.rng = Chances(job.settings.seed, self._device)
+        self.rng = Draws(job.settings.seed, self._device)
         self._pipeline = tuple(w for w in job.augment if w.where == "pipeline")
         self.mixing = mixing(self._pipeline)
         native = job.native and job.normalise.scale.ndim == 4 and takes(self._pipeline)
         self._native = Batches(self._pipeline, self.rng, job.normalise) if native else None
         in_model = tuple(w for w in job.augment if w.where == "model")
         self._layer = AugmentLayer(in_model, job.mean, job.std, self.rng) if in_model else None
-        alternates = any(isinstance(w, Flip) and w.alternate for w in job.augment)
+        alternates = any(w.alternates for w in job.augment)
         self._alternation = self.rng.alternation(len(job.train)) if alternates else None
 
     @property

@@ -16,7 +16,7 @@ from archdsl.settings.experiment import TrainSettings
 from archdsl.train.distributed import Distributed
 from archdsl.train.freezing import Frozen
 from archdsl.train.optim import precise_bn
-from archdsl.words.data.changes import Augmentation
+from archdsl.words.data.base import Augmentation
 
 
 @dataclass(frozen=True, eq=False)

@@ -144,8 +144,8 @@ def _net(
     settings, device, alone, why = experiment.train, normal.scale.device, distributed.size == 1, ""
     # One process whose data lies on the device can replay its steps; gradients of several are summed by their own stream.
     # A part that thaws changes what a step does; words of other packages may do what no graph can hold.
-    words = (settings.optimizer, settings.schedule, *experiment.data.augment)
-    known = not any(is_foreign(word) for word in words)
+    known = not any(is_foreign(value) for value in (settings.optimizer, settings.schedule))
+    known = known and all(word.capturable for word in experiment.data.augment)
     # A second pass within a step draws dropout again from a seed, which no graph can set.
     closure = getattr(settings.optimizer, "closure", False)
     graph = plan.graph and alone and isinstance(train, Resident) and not still.thaws and known and not closure
@@ -200,8 +200,9 @@ def _splits(experiment: Experiment, options: FitOptions) -> Splits:
     if not data.corrupt:
         return splits
     if not isinstance(splits.train, Arrays):
+        names = " and ".join(word.name for word in data.corrupt)
         raise ArchError("pictures that are read while training cannot be changed once for all",
-                        help="leave randomlabels and randompixels out, or take a subset that fits into memory")  # fmt: skip
+                        help=f"leave {names} out, or take a subset that fits into memory")  # fmt: skip
     train = corrupt(splits.train, data.corrupt, data.dataset.classes, seed)
     return replace(splits, train=train)
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from archdsl.data import Arrays, grid, load
 from archdsl.registry import defaults, entries
-from archdsl.words.data.changes import Flip
+from archdsl.words.data.augmentations import Flip
 from archdsl.words.data.sets import fashion_mini
 from tests.cli.conftest import Run
 

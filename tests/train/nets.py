@@ -10,8 +10,8 @@ from archdsl.data.normalise import normalise
 from archdsl.settings.experiment import DataSettings, Experiment, TrainSettings
 from archdsl.train.init import initialise
 from archdsl.train.job import Job
+from archdsl.words.data.parts import Subset
 from archdsl.words.data.sets import fashion_mini
-from archdsl.words.data.values import Subset
 
 CPU = torch.device("cpu")
 

@@ -8,15 +8,15 @@ import torch
 
 from archdsl.data import Arrays
 from archdsl.data.augment import AugmentLayer, augment, colour, crop, flip, mix
-from archdsl.data.augment.draws import Chances
+from archdsl.data.augment.draws import Draws
 from archdsl.data.augment.geometry import affine
-from archdsl.data.augment.mixing import boxed
 from archdsl.data.corrupt import corrupt
 from archdsl.emit.vision import import_torchvision
 from archdsl.errors import ArchError
 from archdsl.registry import entries
 from archdsl.settings.checks import augment_findings, refuse
-from archdsl.words.data import augmentations, changes, colours, mixtures
+from archdsl.words.data import augmentations, colours, mixtures
+from archdsl.words.data.base import Augmentation, Mixing
 
 CPU = torch.device("cpu")
 IMAGES = torch.randint(0, 256, (6, 3, 20, 17), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -27,9 +27,9 @@ WORDS = [
     for e in entries("data")
     if e.name not in ("csv", "parquet") and not e.slot.startswith("dataset") and e.name not in ("valid", "subset")
     for made in [e.make()]
-    if isinstance(made, changes.Augmentation)
+    if isinstance(made, Augmentation)
 ]
-PIXELS = [w for w in WORDS if not isinstance(w, changes.Mixing)]
+PIXELS = [w for w in WORDS if not isinstance(w, Mixing)]
 
 
 @pytest.fixture(scope="module")
@@ -45,39 +45,39 @@ def images(count: int = 6) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("word", PIXELS, ids=lambda w: w.name)
-def test_laws(word: changes.Augmentation) -> None:
+def test_laws(word: Augmentation) -> None:
     x = images(32)
-    first, again = (augment(x, (word,), Chances(1, CPU), 5) for _ in range(2))
+    first, again = (augment(x, (word,), Draws(1, CPU), 5) for _ in range(2))
     assert (first.shape, first.dtype, first.device) == (x.shape, x.dtype, x.device)
     assert torch.equal(first, again)
     assert not torch.equal(first, x)
-    assert not torch.equal(first, augment(x, (word,), Chances(1, CPU), 6))
-    assert not torch.equal(first, augment(x, (word,), Chances(2, CPU), 5))
+    assert not torch.equal(first, augment(x, (word,), Draws(1, CPU), 6))
+    assert not torch.equal(first, augment(x, (word,), Draws(2, CPU), 5))
     assert torch.equal(x, images(32))
 
 
 @pytest.mark.parametrize("word", PIXELS, ids=lambda w: w.name)
-def test_a_part_of_a_batch_is_changed_as_in_the_whole(word: changes.Augmentation) -> None:
-    x, chances = images(16), Chances(1, CPU)
-    whole = augment(x, (word,), chances, 3)
-    part = augment(x[5:12], (word,), chances, 3, 16, 5)
+def test_a_part_of_a_batch_is_changed_as_in_the_whole(word: Augmentation) -> None:
+    x, draws = images(16), Draws(1, CPU)
+    whole = augment(x, (word,), draws, 3)
+    part = augment(x[5:12], (word,), draws, 3, 16, 5)
     assert torch.equal(part, whole[5:12])
 
 
 def test_a_word_leaves_the_draws_of_the_others_alone() -> None:
-    x, chances = images(16), Chances(0, CPU)
-    more = (changes.Shift(0.0), changes.Flip(0.5))  # a shift by nothing draws, and changes nothing
-    assert torch.equal(augment(x, more, chances, 0), augment(x, more[1:], chances, 0))
+    x, draws = images(16), Draws(0, CPU)
+    more = (augmentations.Shift(0.0), augmentations.Flip(0.5))  # a shift by nothing draws, and changes nothing
+    assert torch.equal(augment(x, more, draws, 0), augment(x, more[1:], draws, 0))
 
 
 @pytest.mark.parametrize("word", PIXELS, ids=lambda w: w.name)
-def test_as_a_layer_it_does_the_same_and_nothing_in_eval(word: changes.Augmentation) -> None:
+def test_as_a_layer_it_does_the_same_and_nothing_in_eval(word: Augmentation) -> None:
     mean, std = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
-    layer = AugmentLayer((word,), mean, std, Chances(1, CPU))
+    layer = AugmentLayer((word,), mean, std, Draws(1, CPU))
     layer.step = 5
     x = images(16)
     normal = (x.float() / 255 - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)
-    expected = augment(x, (word,), Chances(1, CPU), 5)
+    expected = augment(x, (word,), Draws(1, CPU), 5)
     back = (layer(normal) * torch.tensor(std).view(3, 1, 1) + torch.tensor(mean).view(3, 1, 1)) * 255
     assert torch.equal(back.round().to(torch.uint8), expected)
     assert layer.eval()(normal) is normal
@@ -147,18 +147,18 @@ def test_flip_and_crop() -> None:
             window = padded[i, :, top[i] : top[i] + 20, left[i] : left[i] + 17]
             assert torch.equal(mine[i].float(), window)
     x = images(6000)[:, :, :2, :2]
-    changed = (augment(x, (changes.Flip(0.3),), Chances(0, CPU), 0) != x).any((1, 2, 3))
+    changed = (augment(x, (augmentations.Flip(0.3),), Draws(0, CPU), 0) != x).any((1, 2, 3))
     assert 0.15 < float(changed.float().mean()) < 0.31  # a flat image shows no flip
 
 
 def test_mixup_is_the_papers() -> None:
     x, labels = torch.randn(8, 3, 4, 4, generator=torch.Generator().manual_seed(0)), torch.arange(8)
-    mixed, target = mix(x, labels, (mixtures.mixup(0.4),), Chances(0, CPU), 1)
+    mixed, target = mix(x, labels, (mixtures.Mixup(0.4),), Draws(0, CPU), 1)
     share = float(target.share)
     assert 0 <= share <= 1
     torch.testing.assert_close(mixed, share * x + (1 - share) * x.roll(1, 0))
     assert torch.equal(target.other, labels.roll(1))
-    shares = [float(mix(x, labels, (mixtures.mixup(1.0),), Chances(0, CPU), s)[1].share) for s in range(400)]
+    shares = [float(mix(x, labels, (mixtures.Mixup(1.0),), Draws(0, CPU), s)[1].share) for s in range(400)]
     assert np.mean(shares) == pytest.approx(0.5, abs=0.05)
     assert np.var(shares) == pytest.approx(1 / 12, abs=0.02)
 
@@ -167,47 +167,47 @@ def test_cutmix_weighs_by_the_true_area() -> None:
     x, labels = torch.zeros(4, 1, 10, 12), torch.arange(4)
     x += labels.view(4, 1, 1, 1)
     for step in range(50):
-        mixed, target = mix(x, labels, (mixtures.cutmix(),), Chances(3, CPU), step)
+        mixed, target = mix(x, labels, (mixtures.CutMix(),), Draws(3, CPU), step)
         own = (mixed == x).float().mean((1, 2, 3))
         torch.testing.assert_close(own, target.share.expand(4), rtol=0, atol=1e-6)
-    assert boxed(0.5, 0.0, 0.0, 10, 12).share > 0.8  # three quarters of the box lie outside
+    assert mixtures.boxed(0.5, 0.0, 0.0, 10, 12).share > 0.8  # three quarters of the box lie outside
 
 
 def test_two_ways_of_mixing_take_turns() -> None:
     x, labels = torch.randn(8, 1, 6, 6, generator=torch.Generator().manual_seed(0)), torch.arange(8)
-    words = (mixtures.mixup(1.0), mixtures.cutmix(1.0))
-    cut = [float((mix(x, labels, words, Chances(0, CPU), s)[0] == x).float().mean()) > 0.01 for s in range(200)]
+    words = (mixtures.Mixup(1.0), mixtures.CutMix(1.0))
+    cut = [float((mix(x, labels, words, Draws(0, CPU), s)[0] == x).float().mean()) > 0.01 for s in range(200)]
     assert 60 < sum(cut) < 140
 
 
 @pytest.mark.parametrize(
     ("word", "shape", "message"),
     [
-        (colours.hue(), (1, 28, 28), "`hue` changes colours"),
-        (augmentations.flip(), (7,), "`flip` changes images"),
-        (augmentations.crop(30, "reflect"), (3, 20, 20), "mirrors more pixels"),
+        (colours.Hue(), (1, 28, 28), "`hue` changes colours"),
+        (augmentations.Flip(), (7,), "`flip` changes images"),
+        (augmentations.Crop(30, "reflect"), (3, 20, 20), "mirrors more pixels"),
     ],
 )
-def test_words_that_cannot_act(word: changes.Augmentation, shape: tuple[int, ...], message: str) -> None:
+def test_words_that_cannot_act(word: Augmentation, shape: tuple[int, ...], message: str) -> None:
     with pytest.raises(ArchError, match=message) as caught:
         refuse(augment_findings((word,), shape))
     assert caught.value.help
-    refuse(augment_findings((mixtures.mixup(),), shape))
+    refuse(augment_findings((mixtures.Mixup(),), shape))
 
 
 def test_random_labels_and_pixels() -> None:
     arrays = Arrays(np.random.default_rng(0).integers(0, 256, (2000, 1, 4, 4), np.uint8), np.zeros(2000, np.int64))
-    spoilt = corrupt(arrays, (changes.RandomLabels(0.5),), 10, 1)
+    spoilt = corrupt(arrays, (mixtures.RandomLabels(0.5),), 10, 1)
     assert 0.4 < (spoilt.labels != 0).mean() < 0.5  # a tenth of the draws is the label itself
     assert not arrays.labels.any()
-    assert (corrupt(arrays, (changes.RandomLabels(0.5),), 10, 1).labels == spoilt.labels).all()
-    assert (corrupt(arrays, (changes.RandomLabels(0.5),), 10, 2).labels != spoilt.labels).any()
+    assert (corrupt(arrays, (mixtures.RandomLabels(0.5),), 10, 1).labels == spoilt.labels).all()
+    assert (corrupt(arrays, (mixtures.RandomLabels(0.5),), 10, 2).labels != spoilt.labels).any()
     for kind in ("each", "one"):
-        pixels = corrupt(arrays, (changes.RandomPixels(kind),), 10, 1).images
+        pixels = corrupt(arrays, (mixtures.RandomPixels(kind),), 10, 1).images
         assert (np.sort(pixels.reshape(2000, -1)) == np.sort(arrays.images.reshape(2000, -1))).all()
         assert (pixels != arrays.images).any()
-    one = corrupt(arrays, (changes.RandomPixels("one"),), 10, 1).images.reshape(2000, -1)
+    one = corrupt(arrays, (mixtures.RandomPixels("one"),), 10, 1).images.reshape(2000, -1)
     place = [int(np.argmax((column == arrays.images.reshape(2000, -1).T).all(1))) for column in one.T]
     assert sorted(place) == list(range(16))
-    drawn = corrupt(arrays, (changes.RandomPixels("gaussian"),), 10, 1).images
+    drawn = corrupt(arrays, (mixtures.RandomPixels("gaussian"),), 10, 1).images
     assert drawn.mean() == pytest.approx(arrays.images.mean(), rel=0.03)

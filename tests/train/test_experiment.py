@@ -15,7 +15,7 @@ from archdsl.registry import params
 from archdsl.registry.lookup import entries
 from archdsl.settings.experiment import MANY, Experiment, TrainSettings, fold_data, fold_train, to_json
 from archdsl.syntax.parse import parse
-from archdsl.words.data.changes import Crop, Flip
+from archdsl.words.data.augmentations import Crop, Flip
 from archdsl.words.data.folders import Folder
 from archdsl.words.train.values import Adam, Cosine, Decay, Sgd
 

@@ -20,9 +20,9 @@ from archdsl.runs.writer import RunFolder
 from archdsl.settings.experiment import DataSettings, Experiment, TrainSettings
 from archdsl.train.fit import fit
 from archdsl.train.signals import Interrupted
-from archdsl.words.data.changes import Crop, Flip
+from archdsl.words.data.augmentations import Crop, Flip
 from archdsl.words.data.folders import Folder
-from archdsl.words.data.values import Valid
+from archdsl.words.data.parts import Valid
 from archdsl.words.train.values import Adam, Sgd
 
 from .conftest import write_folder

@@ -10,8 +10,8 @@ import pytest
 from archdsl.data import Arrays, DataParts, data_roots, download, load, split
 from archdsl.data.roots import EMBEDDED
 from archdsl.errors import ArchError, EnvError
+from archdsl.words.data.parts import Subset, Valid
 from archdsl.words.data.sets import cifar10, fashion_mini, mnist
-from archdsl.words.data.values import Subset, Valid
 
 from .conftest import write_cifar10, write_idx
 

@@ -11,7 +11,7 @@ from archdsl.runs.events import Diverged, EpochDone, Finished, Progress, Stopped
 from archdsl.seeds import stream
 from archdsl.settings.experiment import TrainSettings
 from archdsl.train.loop import train
-from archdsl.words.data.changes import Crop, Flip
+from archdsl.words.data.augmentations import Crop, Flip
 from archdsl.words.train.values import Adam, Cosine, Sgd
 
 from .nets import CPU, job, small_net, stripes

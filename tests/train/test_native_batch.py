@@ -8,12 +8,15 @@ import torch
 from archdsl.accelerate.native import available
 from archdsl.accelerate.native.batch import Batches, takes
 from archdsl.data.augment import augment
-from archdsl.data.augment.draws import Chances
+from archdsl.data.augment.draws import Draws
 from archdsl.data.normalise import normalise
 from archdsl.runs.events import EpochDone
 from archdsl.settings.experiment import TrainSettings
 from archdsl.train.loop import Training
-from archdsl.words.data.changes import Augmentation, Brightness, Crop, Flip, Mixup
+from archdsl.words.data.augmentations import Crop, Flip
+from archdsl.words.data.base import Augmentation
+from archdsl.words.data.colours import Brightness
+from archdsl.words.data.mixtures import Mixup
 
 from .nets import job
 
@@ -31,15 +34,15 @@ def test_bits(case: str, shape: tuple[int, int, int]) -> None:
     words, count = CASES[case], shape[0]
     images = torch.randint(0, 256, (11, *shape), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     normal = normalise((0.4,) * count, (0.3,) * count, CPU)
-    batches = Batches(words, Chances(7, CPU), normal)
+    batches = Batches(words, Draws(7, CPU), normal)
     for step in range(3):
         made = batches(images, step)
-        assert torch.equal(made, normal(augment(images, words, Chances(7, CPU), step)))
+        assert torch.equal(made, normal(augment(images, words, Draws(7, CPU), step)))
         assert made.is_contiguous(memory_format=torch.channels_last)
     one = normalise((0.4,), (0.3,), CPU)  # the same numbers for each channel
-    assert torch.equal(Batches(words, Chances(7, CPU), one)(images, 2), made)
+    assert torch.equal(Batches(words, Draws(7, CPU), one)(images, 2), made)
     part = batches(images[4:9], 5, total=11, start=4)
-    assert torch.equal(part, normal(augment(images, words, Chances(7, CPU), 5))[4:9])
+    assert torch.equal(part, normal(augment(images, words, Draws(7, CPU), 5))[4:9])
 
 
 @pytest.mark.skipif(not available(), reason="needs Linux and a C compiler")

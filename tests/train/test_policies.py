@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from archdsl.data.augment import rand
-from archdsl.data.augment.draws import Chance, Chances
+from archdsl.data.augment.draws import Draw, Draws
 from archdsl.data.augment.policies import POLICIES
 from archdsl.data.augment.rand import DIRECTED, DRAWN, NAMES, apply, magnitudes
 from archdsl.emit.vision import import_torchvision
@@ -80,8 +80,8 @@ def test_the_pairs_of_autoaugment(transforms) -> None:
         assert mine == list(theirs)
 
 
-def chance(count: int, word: str, step: int = 0) -> Chance:
-    return Chances(0, CPU).at(word, step, count)
+def draw(count: int, word: str, step: int = 0) -> Draw:
+    return Draws(0, CPU).at(word, step, count)
 
 
 def outcomes(image: torch.Tensor, found: torch.Tensor, known: torch.Tensor) -> Counter[int]:
@@ -115,7 +115,7 @@ def test_randaugment_has_torchvisions_distribution(transforms) -> None:
         apply(name, PICTURE, torch.tensor([magnitudes(name, 12)[9] * sign]))
         for name in NAMES[:DRAWN] for sign in ((1.0, -1.0) if name in DIRECTED else (1.0,))
     ])  # fmt: skip
-    mine = rand.randaugment(PICTURE.expand(count, -1, -1, -1), 1, 9, chance(count, "randaugment"))
+    mine = rand.randaugment(PICTURE.expand(count, -1, -1, -1), 1, 9, draw(count, "randaugment"))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         theirs = torch.cat([transforms.RandAugment(1, 9)(PICTURE) for _ in range(count)])
@@ -127,9 +127,9 @@ def test_mean_and_spread_of_every_pixel_are_torchvisions(transforms, kind: str) 
     count, image = 1500, PICTURE[:, :, :8, :8]
     many = image.expand(count, -1, -1, -1)
     mine = {
-        "randaugment": lambda: rand.randaugment(many, 2, 9, chance(count, kind)),
-        "trivialaugment": lambda: rand.trivialaugment(many, chance(count, kind)),
-        "autoaugment": lambda: rand.autoaugment(many, "cifar10", chance(count, kind)),
+        "randaugment": lambda: rand.randaugment(many, 2, 9, draw(count, kind)),
+        "trivialaugment": lambda: rand.trivialaugment(many, draw(count, kind)),
+        "autoaugment": lambda: rand.autoaugment(many, "cifar10", draw(count, kind)),
     }[kind]().float()
     one = {
         "randaugment": transforms.RandAugment(2, 9), "trivialaugment": transforms.TrivialAugmentWide(),
@@ -146,5 +146,5 @@ def test_mean_and_spread_of_every_pixel_are_torchvisions(transforms, kind: str) 
 
 def test_every_image_draws_for_itself() -> None:
     x = IMAGES[2:3].expand(64, -1, -1, -1)
-    for changed in (rand.trivialaugment(x, chance(64, "t")), rand.autoaugment(x, "svhn", chance(64, "a"))):
+    for changed in (rand.trivialaugment(x, draw(64, "t")), rand.autoaugment(x, "svhn", draw(64, "a"))):
         assert len({tuple(row.flatten().tolist()) for row in changed}) > 12

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from archdsl.api import experiment_of, load
 from archdsl.data.augment import augment
-from archdsl.data.augment.draws import Chances
+from archdsl.data.augment.draws import Draws
 from archdsl.data.batches import Resident
 from archdsl.emit.build import build
 from archdsl.emit.layers import DiracConv2d
@@ -86,21 +86,21 @@ def test_two_averages_contradict_each_other() -> None:
 
 
 def test_each_image_turns_round_from_epoch_to_epoch() -> None:
-    chances = Chances(3, CPU)
+    chances = Draws(3, CPU)
     begin = chances.alternation(4000)
     assert float(begin.float().mean()) == pytest.approx(0.5, abs=0.03)
-    assert torch.equal(begin, Chances(3, CPU).alternation(4000))
-    assert not torch.equal(begin, Chances(4, CPU).alternation(4000))
+    assert torch.equal(begin, Draws(3, CPU).alternation(4000))
+    assert not torch.equal(begin, Draws(4, CPU).alternation(4000))
     images = torch.arange(8 * 12, dtype=torch.uint8).view(8, 1, 3, 4)
     for odd in (False, True):
         chances.mirrored = begin[:8] ^ odd
-        seen = augment(images, (augmentations.flip(alternate=True),), chances, 0)
+        seen = augment(images, (augmentations.Flip(alternate=True),), chances, 0)
         for image, one, turned in zip(images, seen, begin[:8] ^ odd, strict=True):
             assert torch.equal(one, image.flip(-1) if turned else image)
 
 
 def test_the_loop_shows_both_sides_of_each_image(monkeypatch: pytest.MonkeyPatch) -> None:
-    work = job(TrainSettings(Sgd(0.01, 0.0, False), epochs=4, batch=20), augment=(augmentations.flip(alternate=True),))
+    work = job(TrainSettings(Sgd(0.01, 0.0, False), epochs=4, batch=20), augment=(augmentations.Flip(alternate=True),))
     training, seen = Training(work), []
     real = augment
 
@@ -120,7 +120,7 @@ def test_the_loop_shows_both_sides_of_each_image(monkeypatch: pytest.MonkeyPatch
 
 def test_a_flip_has_one_rule() -> None:
     with pytest.raises(ArchError, match="two rules"):
-        augmentations.flip(0.3, alternate=True)
+        augmentations.Flip(0.3, alternate=True)
 
 
 @pytest.mark.parametrize("norms", [True, False])

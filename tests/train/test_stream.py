@@ -14,7 +14,7 @@ from archdsl.data import Arrays, Streamed, load, split
 from archdsl.data.memory import available, resident_limit
 from archdsl.errors import ArchError, EnvError
 from archdsl.words.data.folders import Folder
-from archdsl.words.data.values import Subset, Valid
+from archdsl.words.data.parts import Subset, Valid
 
 from .conftest import write_folder
 

@@ -13,8 +13,8 @@ from archdsl.data.normalise import measured, normalise
 from archdsl.errors import ArchError, EnvError
 from archdsl.expand.overrides import data_text
 from archdsl.words.data.folders import Folder
+from archdsl.words.data.parts import Valid
 from archdsl.words.data.tables import Table
-from archdsl.words.data.values import Valid
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")

@@ -25,7 +25,7 @@ from archdsl.train.fused.loop import NotFusable
 from archdsl.train.fused.model import fuse
 from archdsl.train.options import FitOptions
 from archdsl.train.signals import Interrupted
-from archdsl.words.data.changes import Augmentation
+from archdsl.words.data.base import Augmentation
 
 DATA = "\ndata fashion-mini subset(96) valid(32) flip crop(2) {more}\ntrain {train} epochs(2) batch(16) cosine"
 TEST = 400  # of the 2,000 test images, which would take most of the time

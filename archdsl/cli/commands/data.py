@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from archdsl.expand import Setting
     from archdsl.report import Table
-    from archdsl.words.data.changes import Augmentation
+    from archdsl.words.data.base import Augmentation
 
 Format = Literal["text", "json", "md"]
 OWN = ("folder", "imagenet", "csv", "parquet")
@@ -109,7 +109,7 @@ def augmentations(text: str | None) -> tuple[Augmentation, ...]:
         ArchError: a word of it is none.
     """
     from archdsl.errors import ArchError
-    from archdsl.words.data.changes import Augmentation
+    from archdsl.words.data.base import Augmentation
 
     bound = settings("--augment", text) if text is not None else ()
     for word in bound:

@@ -16,14 +16,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from archdsl.errors import InternalError
 from archdsl.seeds import stream
 
 
 @dataclass(frozen=True, eq=False)
-class Chance:
+class Draw:
     """Draws for the rows ``start : start + count`` of a batch of ``total`` images, on ``generator``'s device.
 
-    ``mirrored`` (count,) bool: which images of the batch stand mirrored in this epoch, where a word alternates.
+    ``turned`` (count,) bool: which images of the batch are mirrored in this epoch, where a word alternates.
     """
 
     generator: torch.Generator
@@ -31,7 +32,18 @@ class Chance:
     total: int
     start: int = 0
     number: int = 0
-    mirrored: Tensor | None = None
+    turned: Tensor | None = None
+
+    @property
+    def mirrored(self) -> Tensor:
+        """(count,) bool: which images are mirrored in this epoch; of words that alternate.
+
+        Raises:
+            InternalError: the word did not say that it ``alternates``.
+        """
+        if self.turned is None:
+            raise InternalError("an augmentation that alternates does not know which images are mirrored in this epoch")
+        return self.turned
 
     @cached_property
     def host(self) -> np.random.Generator:
@@ -61,32 +73,32 @@ class Chance:
         return drawn[self.start : self.start + self.count]
 
 
-class Chances:
-    """Gives each word its Chance at each step. One generator a word, made once and seeded anew."""
+class Draws:
+    """Gives each word its ``Draw`` at each step. One generator a word, made once and seeded for each step."""
 
     def __init__(self, seed: int, device: torch.device) -> None:
         self._seed, self.device = seed, device
         self._made: dict[str, torch.Generator] = {}
         self._held = False
-        self.mirrored: Tensor | None = None  # of the batch at hand; see Chance
+        self.mirrored: Tensor | None = None  # of the batch at hand; see Draw.turned
 
-    def at(self, word: str, step: int, count: int, total: int | None = None, start: int = 0) -> Chance:
+    def at(self, word: str, step: int, count: int, total: int | None = None, start: int = 0) -> Draw:
         """The draws of ``word`` at ``step`` for ``count`` images, the rows from ``start`` on of ``total``."""
         generator, number = self._made.setdefault(word, torch.Generator(self.device)), 0
         if not self._held:
             number = stream(self._seed, "augment", word, step)
             generator.manual_seed(number)
-        return Chance(generator, count, count if total is None else total, start, number, self.mirrored)
+        return Draw(generator, count, count if total is None else total, start, number, self.mirrored)
 
     def hold(self, words: Iterable[str], step: int) -> list[torch.Generator]:
         """Seed the generators of these words for a step, ahead of its draws: a captured step cannot seed them itself.
         Until ``release`` each word draws once a step, for the whole of it.
         """
         self._held = True
-        found = [self._made.setdefault(word, torch.Generator(self.device)) for word in words]
-        for word, generator in zip(words, found, strict=True):
+        generators = [self._made.setdefault(word, torch.Generator(self.device)) for word in words]
+        for word, generator in zip(words, generators, strict=True):
             generator.manual_seed(stream(self._seed, "augment", word, step))
-        return found
+        return generators
 
     def release(self) -> None:
         """Let each word seed its generator when it draws, as it does at first."""

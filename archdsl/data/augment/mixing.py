@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from archdsl.data.augment.draws import Chances
-from archdsl.words.data.changes import Augmentation, CutMix, Mixing, Mixup
+from archdsl.data.augment.draws import Draws
+from archdsl.words.data.base import Augmentation, Mixing, Mixture
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,60 +24,27 @@ class Target:
     share: Tensor | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Mixture:
-    """The numbers of one step: weights of an image and of its partner, the partner's box, the first label's share."""
-
-    own: float = 1.0
-    other: float = 0.0
-    top: int = 0
-    bottom: int = 0
-    left: int = 0
-    right: int = 0
-    share: float = 1.0
-
-    @property
-    def numbers(self) -> tuple[float, ...]:
-        """All of them, in the order in which ``mix_by`` takes them."""
-        return (self.own, self.other, self.top, self.bottom, self.left, self.right, self.share)
-
-
 def mixing(words: tuple[Augmentation, ...]) -> tuple[Mixing, ...]:
     """Those of the words that mix images."""
     return tuple(w for w in words if isinstance(w, Mixing))
 
 
-def mixture(words: tuple[Mixing, ...], chances: Chances, step: int, shape: tuple[int, ...]) -> Mixture:
-    """What a step draws for a batch of this shape; two words take turns by chance."""
-    coin = chances.at("mix", step, shape[0]).host
+def mixture(words: tuple[Mixing, ...], draws: Draws, step: int, shape: tuple[int, ...]) -> Mixture:
+    """What a step draws for a batch of this shape; several words take turns at random."""
+    coin = draws.at("mix", step, shape[0]).host
     word = words[int(coin.integers(len(words)))] if len(words) > 1 else words[0]
-    host = chances.at(word.name, step, shape[0]).host
-    drawn = float(host.beta(word.alpha, word.alpha))
-    if isinstance(word, Mixup):
-        return Mixture(drawn, 1 - drawn, share=drawn)
-    return boxed(drawn, float(host.random()), float(host.random()), *shape[2:])
-
-
-def boxed(share: float, across: float, down: float, height: int, width: int) -> Mixture:
-    """The partner's box: 1 - ``share`` of the area before it is cut at the edges, its middle at the shares ``across``
-    and ``down`` of the image. The labels weigh as much as the areas after it.
-    """
-    half = (1 - share) ** 0.5 / 2
-    x, y = int(across * width), int(down * height)
-    left, right = max(0, int(x - half * width)), min(width, int(x + half * width))
-    top, bottom = max(0, int(y - half * height)), min(height, int(y + half * height))
-    area = (right - left) * (bottom - top) / (height * width)
-    return Mixture(top=top, bottom=bottom, left=left, right=right, share=1 - area)
+    host = draws.at(word.name, step, shape[0]).host
+    return word.mixture(host, shape)
 
 
 def mix(
-    images: Tensor, labels: Tensor, words: tuple[Augmentation, ...], chances: Chances, step: int
+    images: Tensor, labels: Tensor, words: tuple[Augmentation, ...], draws: Draws, step: int
 ) -> tuple[Tensor, Target]:
     """The normalised batch (N, ...) with each image mixed with the one before it, as the words say."""
-    found = mixing(words)
-    if not found:
+    ways = mixing(words)
+    if not ways:
         return images, Target(labels)
-    drawn = mixture(found, chances, step, tuple(images.shape))
+    drawn = mixture(ways, draws, step, tuple(images.shape))
     weight = torch.full((), drawn.share, device=images.device)  # filled there: a copy would wait for the device
     return blended(images, drawn), Target(labels, labels.roll(1, 0), weight)
 
@@ -85,12 +52,11 @@ def mix(
 def blended(images: Tensor, drawn: Mixture) -> Tensor:
     """The images with their partners in them."""
     partner = images.roll(1, 0)
-    if drawn.own != 1.0:
-        return drawn.own * images + drawn.other * partner
-    images = images.clone()
+    mixed = drawn.own * images + drawn.other * partner if drawn.own != 1.0 else images.clone()
     rows, columns = slice(drawn.top, drawn.bottom), slice(drawn.left, drawn.right)
-    images[..., rows, columns] = partner[..., rows, columns]
-    return images
+    if drawn.bottom > drawn.top:
+        mixed[..., rows, columns] = partner[..., rows, columns]
+    return mixed
 
 
 def mix_by(images: Tensor, labels: Tensor, words: tuple[Mixing, ...], numbers: Tensor) -> tuple[Tensor, Target]:
@@ -100,9 +66,9 @@ def mix_by(images: Tensor, labels: Tensor, words: tuple[Mixing, ...], numbers: T
     own, other, top, bottom, left, right, share = numbers.unbind()
     partner = images.roll(1, 0)
     mixed = images
-    if any(isinstance(w, Mixup) for w in words):
+    if any(w.blends for w in words):
         mixed = own * images + other * partner
-    if any(isinstance(w, CutMix) for w in words):
+    if any(w.boxes for w in words):
         y = torch.arange(images.shape[2], device=images.device)[:, None]
         x = torch.arange(images.shape[3], device=images.device)
         inside = (y >= top) & (y < bottom) & (x >= left) & (x < right)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from archdsl.data.augment import colour
-from archdsl.data.augment.draws import Chance
+from archdsl.data.augment.draws import Draw
 from archdsl.data.augment.each import by_number
 from archdsl.data.augment.geometry import affine
 from archdsl.data.augment.policies import POLICIES
@@ -70,34 +70,34 @@ def magnitudes(name: str, size: int, bins: int = BINS, wide: bool = False) -> tu
     return (0.0,) * bins
 
 
-def randaugment(images: Tensor, n: int, m: int, chance: Chance) -> Tensor:
+def randaugment(images: Tensor, n: int, m: int, draw: Draw) -> Tensor:
     """The batch of bytes after ``n`` operations for each image, at magnitude ``m`` of 30."""
     for _ in range(n):
-        drawn, signs = chance.integers(DRAWN), chance.signs()
+        drawn, signs = draw.integers(DRAWN), draw.signs()
         images = _grouped(images, drawn, signs, torch.full_like(drawn, m))
     return images
 
 
-def trivialaugment(images: Tensor, chance: Chance) -> Tensor:
+def trivialaugment(images: Tensor, draw: Draw) -> Tensor:
     """The batch of bytes after one operation for each image, at a magnitude of its own from the wide ranges."""
-    drawn, signs, m = chance.integers(DRAWN), chance.signs(), chance.integers(BINS)
+    drawn, signs, m = draw.integers(DRAWN), draw.signs(), draw.integers(BINS)
     return _grouped(images, drawn, signs, m, wide=True)
 
 
-def autoaugment(images: Tensor, policy: str, chance: Chance) -> Tensor:
+def autoaugment(images: Tensor, policy: str, draw: Draw) -> Tensor:
     """The batch of bytes after one pair of operations of the policy for each image."""
     pairs = _pairs(policy, images.device)
-    taken = pairs[chance.integers(len(pairs))]  # (N, 2, 3)
+    taken = pairs[draw.integers(len(pairs))]  # (N, 2, 3)
     for place in (0, 1):
         number, tenths, m = taken[:, place].unbind(1)
-        chosen = chance.uniform() * 10 < tenths
-        images = _grouped(images, torch.where(chosen, number, 0), chance.signs(), m, AUTO_BINS)
+        chosen = draw.uniform() * 10 < tenths
+        images = _grouped(images, torch.where(chosen, number, 0), draw.signs(), m, AUTO_BINS)
     return images
 
 
 @cache
 def _pairs(policy: str, device: torch.device) -> Tensor:
-    """(P, 2, 3): the number of each operation, its chance in tenths, its bin; copied to the device once."""
+    """(P, 2, 3): the number of each operation, its probability in tenths, its bin; copied to the device once."""
     rows = [[(NAMES.index(name), tenths, m) for name, tenths, m in pair] for pair in POLICIES[policy]]
     return torch.tensor(rows, device=device)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
 
 from archdsl.settings.experiment import TrainSettings
-from archdsl.words.data.changes import Augmentation
+from archdsl.words.data.base import Augmentation
 
 # Settings that act on each number by itself, or on the steps of all runs alike, where the class of their value says so.
 FREE = frozenset(
@@ -28,5 +28,5 @@ def tie(settings: TrainSettings, augment: Iterable[Augmentation] = ()) -> str:
     names += [type(v).__name__.lower() for v in values if is_dataclass(v) and getattr(v, "fusible", False) is not True]
     names += [word.name for word in augment if word.fusible is not True]
     # What alternates from epoch to epoch depends on more than the step.
-    names += [f"{word.name}(alternate)" for word in augment if getattr(word, "alternate", False)]
+    names += [f"{word.name}(alternate)" for word in augment if word.alternates]
     return f"`{names[0]}` does not allow that seeds are trained as one net" if names else ""

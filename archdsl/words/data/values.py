@@ -29,21 +29,3 @@ class Dataset:
     @property
     def classes(self) -> int:
         return len(self.class_names)
-
-
-@dataclass(frozen=True, slots=True)
-class Valid:
-    """Training images set aside for validation: a share in (0, 1) or a count."""
-
-    amount: float | int
-
-    def count(self, images: int) -> int:
-        """How many of ``images`` are set aside; a share is rounded to the nearest whole image."""
-        return self.amount if isinstance(self.amount, int) else round(self.amount * images)
-
-
-@dataclass(frozen=True, slots=True)
-class Subset:
-    """Only so many of the training images."""
-
-    count: int

@@ -4,18 +4,15 @@ values carry their behaviour with them."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from archdsl.ir.layer import Layer
 from archdsl.ir.make import fan, o, seq
 from archdsl.ir.nodes import Node
 from archdsl.registry import block, data_word, modifier, op, train_word
 from archdsl.registry.types import Channels, Positive, Shape, Share
-from archdsl.words.data.changes import Augmentation
+from archdsl.words.data.base import Augmentation
 from archdsl.words.modifiers.walk import change_ops, is_op, without
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @op("conv(8) snake", paper="Ziyin et al. 2020, arXiv:2006.08195", traits="act")
@@ -72,22 +69,16 @@ def halves(by: Positive = 0.5) -> Halves:
     return Halves(by)
 
 
+@data_word("cifar10 dim(50%)", slot="dim")
 @dataclass(frozen=True, slots=True)
 class Dim(Augmentation):
-    """Pixels times a factor from 1 - ``share`` to 1."""
-
-    share: float
-
-    def apply(self, images: Tensor, chance: Any) -> Tensor:
-        """The batch of bytes, each image by a factor of its own."""
-        by = chance.uniform(1 - self.share, 1)[:, None, None, None]
-        return (images * by).to(images.dtype)
-
-
-@data_word("cifar10 dim(50%)", slot="dim")
-def dim(share: Share = 0.5) -> Dim:
     """Darkens each training image by up to this share."""
-    return Dim(share)
+
+    share: Share = 0.5
+
+    def apply(self, images: Any, draw: Any, ops: Any) -> Any:
+        """The batch of bytes, each image by a factor of its own."""
+        return ops.brightness(images, draw.uniform(1 - self.share, 1))
 
 
 @train_word("nothing", slot="optimizer")
