@@ -14,7 +14,7 @@ import pytest
 
 from archdsl.cli.support.filters import ordered, parse_where
 from archdsl.errors import ArchError
-from archdsl.runs.store.claim import claim
+from archdsl.runs.store.lock import lock_run
 from tests.cli.conftest import Run
 from tests.cli.folders import finished, made
 from tests.conftest import REPO
@@ -73,7 +73,7 @@ def test_the_date_is_of_the_last_event(run: Run, out: Path, monkeypatch: pytest.
 
 
 def test_a_run_that_is_held_runs(run: Run, out: Path) -> None:
-    held = claim(out / "c-cut")
+    held = lock_run(out / "c-cut")
     assert [r["run"] for r in listed(run, "--where", "status=running")] == ["c-cut"]
     found = json.loads((out / "c-cut" / "claim.json").read_text())
     held.release()
@@ -195,7 +195,7 @@ def test_what_is_not_deleted(run: Run, out: Path) -> None:
     (out / "link").symlink_to(out / "a-good")
     (out / "b-better" / "thesis.tex").write_text("dear")
     (out / "d-nan" / "checkpoint-mine").mkdir()
-    held = claim(out / "c-cut")
+    held = lock_run(out / "c-cut")
     for name, message in (
         ("link", "is a link"), ("b-better", "thesis.tex"), ("d-nan", "checkpoint-mine"), ("no run", "is no run"),
         ("c-cut", "a process is at"), (str(out), "is no run"),
