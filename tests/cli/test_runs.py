@@ -104,6 +104,7 @@ def test_formats(run: Run, out: Path) -> None:
         ("train.batch=64", "b"), ("train.optimizer.lr == 1e-1", "acdf"), ("data.dataset=digits", "abcdf"),
         ("run=*-b*", "be"), ("status='finished' and run = \"a-good\"", "a"), ("train.schedule = none", "abcdef"),
         ("accuracy != none", "ab"), ("train.syncbn=false", "abcdf"), ("date >= 2001", "abcdef"), ("accuracy > -1", "ab"),
+        ("not status = finished", "cdef"), ("train.batch=64 or (accuracy < 0.8 and epochs = 4)", "ab"),
     ],
 )  # fmt: skip
 def test_where(run: Run, out: Path, where: str, kept: str) -> None:
@@ -114,11 +115,12 @@ def test_where(run: Run, out: Path, where: str, kept: str) -> None:
     ("where", "message"),
     [
         ("test_acuracy > 1", "did you mean `test_accuracy`"), ("status = finishd", "did you mean `finished`"),
-        ("accuracy", "no comparison"), ("", "lacks a comparison"),
-        ("accuracy > 1 and", "lacks a comparison"), ("accuracy > 1 or loss < 2", "`or` where `and`"),
+        ("accuracy", "compares `test_accuracy` with nothing"), ("", "a name is missing at its end"),
+        ("accuracy > 1 and", "a name is missing at its end"), ("accuracy >", "a value is missing after `accuracy >`"),
         ("accuracy > high", "test_accuracy is a number"), ("accuracy > 1 loss < 2", "`loss` where `and`"),
-        ("accuracy >> 1", "no comparison"), ("status = 'open", "cannot be read at `'open`"), ("> 1", "no comparison"),
-        ("accuracy > 0.5 and (loss < 1", "no column `(loss`"), ("__class__ = 1", "no column"), ("x" * 3000, "the most"),
+        ("accuracy >> 1", "a value is missing after `accuracy >`"), ("status = 'open", "cannot be read at `'open`"),
+        ("> 1", "a name is missing before `>`"),
+        ("accuracy > 0.5 and (loss < 1", "a bracket is open"), ("__class__ = 1", "no column"), ("x" * 3000, "the most"),
     ],
 )  # fmt: skip
 def test_tests_that_say_nothing(run: Run, out: Path, where: str, message: str) -> None:
