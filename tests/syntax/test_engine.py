@@ -94,7 +94,7 @@ def test_the_file_is_that_of_the_grammar(repo: Path, seed: str) -> None:
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (None, "are missing or damaged"), ("", "are missing or damaged"), ("{", "are missing or damaged"), 
+        (None, "are missing or damaged"), ("", "are missing or damaged"), ("{", "are missing or damaged"),
         ("[]", "are missing or damaged"),
         ('{"grammar": "of another one"}', "are those of another grammar"),
     ],
