@@ -53,7 +53,8 @@ def errors_page() -> str:
 
 
 def main(check: bool) -> int:
-    """Write the pages, or say which are stale."""
+    """Write the pages, or say which are stale. The tables come first: without those of the grammar no text is read."""
+    tables = make_tables.main(check)
     stale = []
     pages = {"docs/words.md": words_page, "docs/errors.md": errors_page}
     for name, make in pages.items():
@@ -64,7 +65,7 @@ def main(check: bool) -> int:
                 path.write_text(text, "utf-8")
     if check and stale:
         print(f"stale: {', '.join(stale)}; run python tools/docs.py")
-    return max(int(check and bool(stale)), make_tables.main(check), make_grammars.main(check))
+    return max(int(check and bool(stale)), tables, make_grammars.main(check))
 
 
 if __name__ == "__main__":

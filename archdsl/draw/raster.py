@@ -49,17 +49,17 @@ def _draw(axes: Axes, mark: Rect | Text | Line, palette: dict[str, tuple[str, st
     if isinstance(mark, Rect):
         fill, stroke = palette[mark.style.split()[-1]]
         style = f"round,pad=0,rounding_size={min(mark.radius, mark.h / 2)}"
-        axes.add_patch(FancyBboxPatch((mark.x, mark.y), mark.w, mark.h, boxstyle=style, facecolor=fill, edgecolor=stroke,
+        axes.add_artist(FancyBboxPatch((mark.x, mark.y), mark.w, mark.h, boxstyle=style, facecolor=fill, edgecolor=stroke,
                                       linewidth=1, zorder=place))  # fmt: skip
     elif isinstance(mark, Text):
-        axes.add_patch(PathPatch(_letters(mark), facecolor=palette[mark.style][0], linewidth=0, zorder=place))
+        axes.add_artist(PathPatch(_letters(mark), facecolor=palette[mark.style][0], linewidth=0, zorder=place))
     else:
         colour = palette["wire"][1]
         path = PathPatch(_path(mark), facecolor="none", edgecolor=colour, linewidth=1.4, zorder=place, capstyle="butt")
-        axes.add_patch(path)
+        axes.add_artist(path)
         if mark.head:
             x, y = mark.points[-1]
-            axes.add_patch(
+            axes.add_artist(
                 Polygon([(x, y), (x - 3.6, y - 6.5), (x + 3.6, y - 6.5)], facecolor=colour, linewidth=0, zorder=place)
             )
 

@@ -12,7 +12,7 @@ from archdsl.data.fingerprint import fingerprint, short
 from archdsl.errors import ArchError, EnvError
 from archdsl.runs.run import Run, on_other_data, same_text
 from archdsl.runs.store.checkpoint import Checkpoints
-from archdsl.runs.store.claim import held
+from archdsl.runs.store.lock import held
 from archdsl.words.data.folders import Folder
 from archdsl.words.data.heads import own_path
 from archdsl.words.data.tables import Table

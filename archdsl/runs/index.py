@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -10,10 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from archdsl.atomic import read_object
 from archdsl.errors import ArchError, EnvError, StoreError, suggest
 from archdsl.runs.run import EVENTS, OUTCOME, RESULT, SPEC, Run, load_run
-from archdsl.runs.store.claim import CLAIM, alive
+from archdsl.runs.store.lock import held
 from archdsl.runs.store.log import read_events
 
 KEYS = (
@@ -80,21 +78,10 @@ def epochs(events: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 def status(run: Run) -> str:
     """How a run ended; ``running`` where a process holds it, ``interrupted`` where it can go on."""
-    if running(run.folder):
-        return "running"
+    with suppress(EnvError):
+        if held(run.folder):
+            return "running"
     return str((run.result or {}).get("status") or "interrupted")
-
-
-def running(folder: Path) -> bool:
-    """Whether a process holds the run, or is said to hold it on another host."""
-    try:
-        found = read_object(folder / CLAIM)
-    except (OSError, ValueError):
-        return False
-    if found.get("host") != socket.gethostname():
-        return True
-    pid = found.get("pid")
-    return isinstance(pid, int) and alive(pid, found.get("started"))
 
 
 def find(name: str, out: Path) -> Path:

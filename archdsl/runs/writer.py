@@ -31,7 +31,7 @@ from archdsl.runs.run import (
     place_of,
 )
 from archdsl.runs.store.checkpoint import Checkpoints, tensor_bytes
-from archdsl.runs.store.claim import claim
+from archdsl.runs.store.lock import lock_run
 from archdsl.runs.store.log import append, repair, sync
 from archdsl.settings.experiment import Experiment, to_json
 
@@ -43,11 +43,11 @@ FOREIGN = ("torch", "numerics", "device", "processor", "plan", "kernels", "deter
 
 
 class RunFolder:
-    """A run folder while it is written, by the one process that holds its claim."""
+    """A run folder while it is written, by the one process that holds its lock."""
 
     def __init__(self, path: Path, experiment: Experiment) -> None:
         self.path, self._experiment = path, experiment
-        self._claim = claim(path)
+        self._lock = lock_run(path)
         self.warnings: list[str] = []  # what is to be said about what lay there
         self._checkpoints = Checkpoints(path, identity(experiment))
 
@@ -76,7 +76,7 @@ class RunFolder:
         return folder
 
     def _begin_anew(self) -> None:
-        self._claim.check()
+        self._lock.check()
         with writing(self.path):
             for name in (RESULT, WEIGHTS, EVENTS, OUTCOME):
                 (self.path / name).unlink(missing_ok=True)
@@ -84,7 +84,7 @@ class RunFolder:
 
     def close(self) -> None:
         """Let another process have the run."""
-        self._claim.release()
+        self._lock.release()
 
     def describe(
         self,
@@ -128,13 +128,13 @@ class RunFolder:
     def event(self, event: Event) -> None:
         """Append an event to the log; progress within an epoch is for the eye only and is not kept."""
         if not isinstance(event, Progress):
-            self._claim.check()
+            self._lock.check()
             append(self.path, event_to_json(event))
 
     def save(self, state: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
         """Write a checkpoint, beside the last good one."""
         sync(self.path)
-        self._checkpoints.save(state, about, self._claim.check)
+        self._checkpoints.save(state, about, self._lock.check)
 
     def checkpoint(self) -> tuple[dict[str, Tensor], dict[str, Any], list[str]] | None:
         """The last good checkpoint, and what is to be said about others; None where the run is new."""
@@ -156,7 +156,7 @@ class RunFolder:
         self._write((OUTCOME, as_json(outcome, indent=2)))
 
     def _write(self, *files: tuple[str, bytes]) -> None:
-        write_together([(self.path / name, data) for name, data in files], self._claim.check)
+        write_together([(self.path / name, data) for name, data in files], self._lock.check)
 
 
 def versions(device: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from archdsl.expand.overrides import override
 from archdsl.runs.conditions import conditions_of, contrast, differing, usual
 from archdsl.runs.identify import BEFORE, settled_fingerprint, with_data
 from archdsl.runs.run import Run, find_run, identity, on_other_data
-from archdsl.runs.store.claim import held
+from archdsl.runs.store.lock import held
 from archdsl.settings.experiment import Experiment
 from archdsl.study.arms import Arms, arms_of, summed
 from archdsl.study.file import StudyFile

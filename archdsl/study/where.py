@@ -5,27 +5,23 @@ A bare name holds where that factor's level is not its absence, or where the arm
 
 from __future__ import annotations
 
-import operator
 import re
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from archdsl import conditions
+from archdsl.conditions import EQUALITY, SIGNS, shown
 from archdsl.errors import ArchError, suggest
-from archdsl.limits import Limits
 from archdsl.registry import names
 from archdsl.syntax import ast
 from archdsl.syntax.walk import walk
 
-SHOWN = 200  # characters of a condition in a message
+EXAMPLE = "write for example params<1M, or not (bn and ln)"
 Test = Callable[[Mapping[str, Any], Mapping[str, str], frozenset[str]], bool]
-_TOKEN = re.compile(r"\s*(?:(<=|>=|==|!=|=|<|>|\(|\))|([^\s<>=!()]+(?:\([^()]*\))?))")
 _NUMBER = re.compile(r"([0-9]+(?:\.[0-9]+)?(?:e[0-9]+)?)([kKMGT]?)")
 SPACES = ("net", "modifier", "data", "train")
 _SCALE = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
-_SIGNS: dict[str, Callable[[Any, Any], bool]] = {
-    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq, "==": operator.eq,
-    "!=": operator.ne,
-}  # fmt: skip
 
 
 def condition(
@@ -42,114 +38,50 @@ def condition(
     Raises:
         ArchError: no condition, or a name that nothing has.
     """
-    return _Reader(text, totals, factors or {}, option, words).whole()
+    return conditions.condition(text, _Arms(totals, factors or {}, words, shown(option, text)), option, EXAMPLE)
 
 
-class _Reader:
-    def __init__(
-        self, text: str, totals: tuple[str, ...], factors: Mapping[str, tuple[str, ...]], option: str,
-        words: Collection[str],
-    ) -> None:  # fmt: skip
-        self.text, self.totals, self.factors, self.option, self.words = text, totals, factors, option, words
-        self.depth = 0  # of brackets and `not`
-        self.tokens: list[str] = []
-        at = 0
-        while at < len(text.rstrip()):
-            found = _TOKEN.match(text, at)
-            if found is None:
-                raise self.wrong(f"at `{text[at : at + 10]}`")
-            self.tokens.append(found.group(1) or found.group(2))
-            at = found.end()
-        self.tokens.reverse()
+@dataclass(frozen=True, slots=True)
+class _Arms:
+    totals: tuple[str, ...]
+    factors: Mapping[str, tuple[str, ...]]
+    words: Collection[str]
+    shown: str
 
-    def wrong(self, what: str) -> ArchError:
-        shown = self.text if len(self.text) <= SHOWN else self.text[:SHOWN] + "…"
-        return ArchError(f"`{self.option}: {shown}` is not a condition ({what})",
-                         help="write for example params<1M, or not (bn and ln)")  # fmt: skip
-
-    def peek(self) -> str:
-        return self.tokens[-1] if self.tokens else ""
-
-    def whole(self) -> Test:
-        test = self.either()
-        if self.tokens:
-            raise self.wrong(f"`{self.peek()}` is left over")
-        return test
-
-    def either(self) -> Test:
-        tests = [self.both()]
-        while self.peek() == "or":
-            self.tokens.pop()
-            tests.append(self.both())
-        return tests[0] if len(tests) == 1 else lambda t, c, w: any(test(t, c, w) for test in tests)
-
-    def both(self) -> Test:
-        tests = [self.one()]
-        while self.peek() == "and":
-            self.tokens.pop()
-            tests.append(self.one())
-        return tests[0] if len(tests) == 1 else lambda t, c, w: all(test(t, c, w) for test in tests)
-
-    def one(self) -> Test:
-        self.depth += 1
-        if self.depth > Limits.NESTING:
-            raise self.wrong(f"brackets and `not` nest deeper than {Limits.NESTING}")
-        test = self.inner()
-        self.depth -= 1
-        return test
-
-    def inner(self) -> Test:
-        token = self.tokens.pop() if self.tokens else ""
-        if token == "not":
-            inner = self.one()
-            return lambda t, c, w: not inner(t, c, w)
-        if token == "(":
-            test = self.either()
-            if not self.tokens or self.tokens.pop() != ")":
-                raise self.wrong("a bracket is open")
-            return test
-        if not token or token in _SIGNS or token in (")", "and", "or"):
-            raise self.wrong("something is missing")
-        return self.comparison(token)
-
-    def comparison(self, name: str) -> Test:
-        if self.peek() not in _SIGNS:
-            return self.bare(name)
-        sign = self.tokens.pop()
-        value = self.tokens.pop() if self.tokens else ""
-        compare = _SIGNS[sign]
+    def compared(self, name: str, sign: str, value: str, quoted: bool) -> Test:
+        compare = SIGNS[sign]
         if name.lower() in self.totals:
             number = _NUMBER.fullmatch(value)
             if number is None:
-                raise self.wrong(f"`{value}` is no number")
+                raise ArchError(f"{self.shown}: {name} is a number, and `{value}` is none", help=EXAMPLE)
             bound, key = float(number.group(1)) * _SCALE[number.group(2)], name.lower()
             return lambda t, c, w: compare(t[key], bound)
         if name in self.factors:
-            if sign not in ("=", "==", "!="):
-                raise self.wrong(f"levels of `{name}` have no order")
+            if sign not in EQUALITY:
+                raise ArchError(f"{self.shown}: levels of `{name}` have no order", help=f"write {name} = {value}")
             wanted = "" if value == "none" else value
             levels = self.factors[name]
             if wanted not in levels:
-                shown = ", ".join(f"`{level or 'none'}`" for level in levels)
-                raise ArchError(f"`{self.option}: {self.text}`: the factor `{name}` has no level `{value}`",
-                                help=suggest(wanted, [n for n in levels if n]) or f"its levels are {shown}")  # fmt: skip
+                all_levels = ", ".join(f"`{level or 'none'}`" for level in levels)
+                raise ArchError(f"{self.shown}: the factor `{name}` has no level `{value}`",
+                                help=suggest(wanted, [n for n in levels if n]) or f"its levels are {all_levels}")  # fmt: skip
             return lambda t, c, w: compare(c.get(name, ""), wanted)
-        near = suggest(name, (*self.totals, *self.factors))
-        raise ArchError(f"`{self.option}: {self.text}`: there is no column `{name}`",
-                        help=near or "columns: " + ", ".join((*self.totals, *self.factors)))  # fmt: skip
+        columns = (*self.totals, *self.factors)
+        raise ArchError(f"{self.shown}: there is no column `{name}`",
+                        help=suggest(name, columns) or "columns: " + ", ".join(columns))  # fmt: skip
 
-    def bare(self, name: str) -> Test:
+    def alone(self, name: str) -> Test:
         if name in self.factors:
             return lambda t, c, w: c.get(name, "") != ""
         if name.lower() in self.totals:
-            raise self.wrong(f"compare {name} with a number")
+            raise ArchError(f"{self.shown} compares {name} with nothing", help=f"write for example {name}<1M")
         word = name.lstrip("+")
         known = {*self.words, *(n for space in SPACES for n in names(space))}
         if word not in known:
             if word.lstrip("−-") in (*known, *self.factors):
-                raise ArchError(f"`{self.option}: {self.text}`: `{name}` is the name of a change, not of an ingredient",
+                raise ArchError(f"{self.shown}: `{name}` is the name of a change, not of an ingredient",
                                 help=f"write `not {word.lstrip('−-')}`")  # fmt: skip
-            raise ArchError(f"`{self.option}: {self.text}`: there is no factor or word `{name}`",
+            raise ArchError(f"{self.shown}: there is no factor or word `{name}`",
                             help=suggest(word, (*known, *self.factors)) or "name a factor or a word")  # fmt: skip
         return lambda t, c, w: word in w
 

@@ -1,7 +1,7 @@
 """A run of the grammar's tables: the LALR(1) automaton and the contextual lexer that Lark computed, without Lark.
 
 Importing Lark and building the tables takes longer than counting a network; reading them takes a millisecond. They are
-a generated file of the package (``tools/make_tables.py`` writes it, a test holds it to the grammar), so no cache is
+a generated file of the package (``archdsl.syntax.generate`` computes it, a test holds it to the grammar), so no cache is
 written anywhere. A text that does not parse is refused with what Lark would have said of it, token and expectations.
 """
 
@@ -12,6 +12,8 @@ import re
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from archdsl.errors import EnvError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -218,12 +220,20 @@ def _picked(make: Reduce, indices: list[int], single: bool) -> Reduce:
 
 
 @lru_cache(maxsize=1)
-def tables(grammar: str) -> dict[str, Any] | None:
-    """The tables of a grammar's text; None if there are none, or those of another one."""
+def tables(grammar: str) -> dict[str, Any]:
+    """The tables of a grammar's text.
+
+    Raises:
+        EnvError: there are none, or they are those of another grammar.
+    """
     from hashlib import sha256
 
     try:
-        found: dict[str, Any] = json.loads(TABLES.read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found if found.get("grammar") == sha256(grammar.encode()).hexdigest() else None
+        saved = json.loads(TABLES.read_text("utf-8"))
+        if saved["grammar"] == sha256(grammar.encode()).hexdigest():
+            return dict(saved)
+        why = "are those of another grammar"
+    except (OSError, ValueError, KeyError, TypeError):
+        why = "are missing or damaged"
+    raise EnvError(f"the parse tables {TABLES} {why}",
+                   help="run `python tools/make_tables.py` in a checkout, or install the package again")  # fmt: skip

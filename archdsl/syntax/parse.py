@@ -1,8 +1,8 @@
 """Text to syntax tree. The tree is built while parsing, without a parse tree in between; nesting is bounded by the
 token filter, before the parser sees the token, so that no input can exhaust a stack.
 
-The grammar's tables are run by ``archdsl.syntax.engine``; Lark, imported only here, steps in where the tables are not
-those of the grammar.
+The grammar is Lark's. What parses is ``archdsl.syntax.engine`` on the tables that Lark computed from it
+(``archdsl.syntax.generate``), and nothing else: tables of another grammar are an error.
 """
 
 from __future__ import annotations
@@ -35,13 +35,11 @@ class Piece(NamedTuple):
     first: bool
 
 
-class _Newlines:
+class Newlines:
     """The token filter: newlines count only between statements, and brackets nest only so deep.
 
     A line that is indented deeper than the statement above it goes on with that statement.
     """
-
-    always_accept = ("_NL",)
 
     def __init__(self, source: Source, keep: bool = False) -> None:
         self.source = source
@@ -91,51 +89,9 @@ def _span(source: Source, token: Any) -> Span:
 
 
 @lru_cache(maxsize=1)
-def _engine() -> Engine | None:
+def _engine() -> Engine:
     """The tables, which no parse changes; all that a parse changes is made for it, so that threads can parse at once."""
-    found = tables(grammar_text(GRAMMAR))
-    return None if found is None else Engine(found, Builder)
-
-
-class _Lark:
-    """Lark's own parser of the grammar; its filter and its builder are part of it, so each thread has its own."""
-
-    def __init__(self) -> None:
-        from lark import Lark
-
-        self.newlines, self.builder = _Newlines(Source("", "")), Builder(Source("", ""))
-        self.lark = Lark(
-            grammar_text(GRAMMAR), parser="lalr", lexer="contextual", postlex=self.newlines,
-            transformer=self.builder, maybe_placeholders=True,
-        )  # fmt: skip
-
-    def parse(self, source: Source, seen: list[Any] | None) -> Any:
-        self.newlines.source = self.builder.source = source
-        self.newlines.seen = seen
-        return self.lark.parse(source.text)
-
-
-def lark_parser() -> _Lark:
-    """The calling thread's parser by Lark.
-
-    One thread at a time makes one: Lark reads each literal of the grammar with ``ast``, which in Python 3.11 counts the
-    depth of its recursion for all threads together: two at once can raise ``SystemError: AST constructor recursion
-    depth mismatch`` (https://github.com/python/cpython/issues/106905).
-    """
-    of_thread, making = _larks()
-    found: _Lark | None = getattr(of_thread, "parser", None)
-    if found is None:
-        with making:
-            found = of_thread.parser = _Lark()
-    return found
-
-
-@lru_cache(maxsize=1)
-def _larks() -> tuple[Any, Any]:
-    """The threads' parsers and the lock under which one is made. Here, since ``threading`` is imported late."""
-    import threading
-
-    return threading.local(), threading.Lock()
+    return Engine(tables(grammar_text(GRAMMAR)), Builder)
 
 
 def parse(text: str | Source, name: str = "<spec>") -> ast.File:
@@ -145,22 +101,19 @@ def parse(text: str | Source, name: str = "<spec>") -> ast.File:
         SpecError: A1xx with the place and what could stand there, A4xx for a limit.
     """
     source = text if isinstance(text, Source) else Source(name, text)
-    return _parsed(source, _Newlines(source))
+    return _parsed(source, Newlines(source))
 
 
-def _parsed(source: Source, newlines: _Newlines) -> ast.File:
+def _parsed(source: Source, newlines: Newlines) -> ast.File:
     check_text(source)
-    engine = _engine()
     try:
-        tree: Any = (
-            engine.parse(source.text, newlines.process, Builder(source)) if engine else _slowly(source, newlines)
-        )
+        tree: Any = _engine().parse(source.text, newlines.process, Builder(source))
     except Refused as refused:
         raise _said(source, refused, newlines) from None
     return ast.File(tuple(tree), Span(source, 0, len(source.text)))
 
 
-def _said(source: Source, refused: Refused, newlines: _Newlines) -> SpecError:
+def _said(source: Source, refused: Refused, newlines: Newlines) -> SpecError:
     from archdsl.syntax.messages import unexpected_character, unexpected_token
 
     if refused.token is None:
@@ -169,44 +122,22 @@ def _said(source: Source, refused: Refused, newlines: _Newlines) -> SpecError:
     return unexpected_token(source, refused.token, refused.accepts, unclosed)
 
 
-def _slowly(source: Source, newlines: _Newlines) -> Any:
-    """The tree by Lark; ``newlines`` gets what its filter found."""
-    from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedToken
-
-    own = lark_parser()
-    try:
-        return own.parse(source, newlines.seen)
-    except UnexpectedToken as error:
-        token: Any = error.token  # an end of an empty text has a place too
-        raise Refused(token, frozenset(error.accepts), token.start_pos) from None
-    except UnexpectedCharacters as error:
-        at: int = error.pos_in_stream  # type: ignore[assignment]  # lark leaves it None for tokens alone
-        raise Refused(None, frozenset(), at) from None
-    except UnexpectedEOF:
-        raise fail("A101", "the text ends too early", Span(source, len(source.text), len(source.text))) from None
-    finally:
-        newlines.open, newlines.starts = own.newlines.open, set(own.newlines.starts)
-
-
 def pieces(source: Source) -> tuple[ast.File, list[Piece]]:
     """A parsed text and its tokens, newlines left out: what stands between two of them is space and comments.
 
     Raises:
         SpecError: as ``parse``.
     """
-    newlines = _Newlines(source, keep=True)
+    newlines = Newlines(source, keep=True)
     file = _parsed(source, newlines)
     starts = newlines.starts
     return file, [Piece(t.type, str(t), t.start_pos, t.end_pos, t.start_pos in starts) for t in newlines.seen or ()]
 
 
 def accepted(beginning: str) -> frozenset[str] | None:
-    """The kinds of token that can go on with the beginning of a text; None if nothing can, or that is not known."""
-    engine = _engine()
-    if engine is None:
-        return None
+    """The kinds of token that can go on with the beginning of a text; None if nothing can."""
     try:
-        return engine.upto(beginning, _Newlines(Source("<beginning>", beginning)).process)
+        return _engine().upto(beginning, Newlines(Source("<beginning>", beginning)).process)
     except (Refused, SpecError):
         return None
 
@@ -215,7 +146,7 @@ def loose_pieces(source: Source) -> Iterator[Piece]:
     """The tokens of a text that does not parse, as far as they can be told apart; what begins none is left out."""
     engine, at, first = _engine(), 0, True
     text = source.text
-    while engine is not None and at < len(text):
+    while at < len(text):
         token = engine.token(text, at)
         at = at + 1 if token is None else token.end_pos
         if token is not None and token.type != "_NL" and token.type not in engine.ignored:

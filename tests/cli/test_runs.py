@@ -14,7 +14,7 @@ import pytest
 
 from archdsl.cli.support.filters import ordered, parse_where
 from archdsl.errors import ArchError
-from archdsl.runs.store.claim import claim
+from archdsl.runs.store.lock import lock_run
 from tests.cli.conftest import Run
 from tests.cli.folders import finished, made
 from tests.conftest import REPO
@@ -73,7 +73,7 @@ def test_the_date_is_of_the_last_event(run: Run, out: Path, monkeypatch: pytest.
 
 
 def test_a_run_that_is_held_runs(run: Run, out: Path) -> None:
-    held = claim(out / "c-cut")
+    held = lock_run(out / "c-cut")
     assert [r["run"] for r in listed(run, "--where", "status=running")] == ["c-cut"]
     found = json.loads((out / "c-cut" / "claim.json").read_text())
     held.release()
@@ -104,6 +104,7 @@ def test_formats(run: Run, out: Path) -> None:
         ("train.batch=64", "b"), ("train.optimizer.lr == 1e-1", "acdf"), ("data.dataset=digits", "abcdf"),
         ("run=*-b*", "be"), ("status='finished' and run = \"a-good\"", "a"), ("train.schedule = none", "abcdef"),
         ("accuracy != none", "ab"), ("train.syncbn=false", "abcdf"), ("date >= 2001", "abcdef"), ("accuracy > -1", "ab"),
+        ("not status = finished", "cdef"), ("train.batch=64 or (accuracy < 0.8 and epochs = 4)", "ab"),
     ],
 )  # fmt: skip
 def test_where(run: Run, out: Path, where: str, kept: str) -> None:
@@ -114,11 +115,12 @@ def test_where(run: Run, out: Path, where: str, kept: str) -> None:
     ("where", "message"),
     [
         ("test_acuracy > 1", "did you mean `test_accuracy`"), ("status = finishd", "did you mean `finished`"),
-        ("accuracy", "no comparison"), ("", "lacks a comparison"),
-        ("accuracy > 1 and", "lacks a comparison"), ("accuracy > 1 or loss < 2", "`or` where `and`"),
+        ("accuracy", "compares `test_accuracy` with nothing"), ("", "a name is missing at its end"),
+        ("accuracy > 1 and", "a name is missing at its end"), ("accuracy >", "a value is missing after `accuracy >`"),
         ("accuracy > high", "test_accuracy is a number"), ("accuracy > 1 loss < 2", "`loss` where `and`"),
-        ("accuracy >> 1", "no comparison"), ("status = 'open", "cannot be read at `'open`"), ("> 1", "no comparison"),
-        ("accuracy > 0.5 and (loss < 1", "no column `(loss`"), ("__class__ = 1", "no column"), ("x" * 3000, "the most"),
+        ("accuracy >> 1", "a value is missing after `accuracy >`"), ("status = 'open", "cannot be read at `'open`"),
+        ("> 1", "a name is missing before `>`"),
+        ("accuracy > 0.5 and (loss < 1", "a bracket is open"), ("__class__ = 1", "no column"), ("x" * 3000, "the most"),
     ],
 )  # fmt: skip
 def test_tests_that_say_nothing(run: Run, out: Path, where: str, message: str) -> None:
@@ -195,7 +197,7 @@ def test_what_is_not_deleted(run: Run, out: Path) -> None:
     (out / "link").symlink_to(out / "a-good")
     (out / "b-better" / "thesis.tex").write_text("dear")
     (out / "d-nan" / "checkpoint-mine").mkdir()
-    held = claim(out / "c-cut")
+    held = lock_run(out / "c-cut")
     for name, message in (
         ("link", "is a link"), ("b-better", "thesis.tex"), ("d-nan", "checkpoint-mine"), ("no run", "is no run"),
         ("c-cut", "a process is at"), (str(out), "is no run"),

@@ -11,28 +11,34 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archdsl.errors import Source, SpecError
-from archdsl.syntax import engine, parse
+from archdsl.errors import EnvError, Source, SpecError
+from archdsl.syntax import engine, generate, parse
 from archdsl.syntax.tree import Builder
 from tests.fuzz.fuzz_text import Maker, corpus
 
 GOOD = corpus()
+LARK = generate.Reference()
+
+
+class ByLark:
+    """Lark in the place of our run of its tables."""
+
+    def parse(self, text: str, process: object, builder: Builder) -> object:
+        return LARK.parse(builder.source, process.__self__)
 
 
 def by_lark(text: str) -> object:
     source = Source("<spec>", text)
     try:
-        return tuple(parse._slowly(source, parse._Newlines(source)))
+        return tuple(LARK.parse(source, parse.Newlines(source)))
     except engine.Refused:
         return "refused"
 
 
 def by_tables(text: str) -> object:
-    found = parse._engine()
-    assert found is not None
     source = Source("<spec>", text)
     try:
-        return tuple(found.parse(text, parse._Newlines(source).process, Builder(source)))
+        return tuple(parse._engine().parse(text, parse.Newlines(source).process, Builder(source)))
     except engine.Refused:
         return "refused"
 
@@ -62,7 +68,7 @@ def test_a_refusal_says_what_lark_would_say(seed: int) -> None:
     text = Maker(seed, GOOD).bent("let c = [1, 2]\nnet a(3) cat(b | {n: c})  # d")
     with pytest.MonkeyPatch.context() as patch:
         own = said(text)
-        patch.setattr(parse, "_engine", lambda: None)
+        patch.setattr(parse, "_engine", ByLark)
         assert own == said(text)
 
 
@@ -85,9 +91,16 @@ def test_the_file_is_that_of_the_grammar(repo: Path, seed: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("content", [None, "", "{", '{"grammar": "of another one"}'])
-def test_without_its_tables_lark_takes_over(
-    content: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (None, "are missing or damaged"), ("", "are missing or damaged"), ("{", "are missing or damaged"),
+        ("[]", "are missing or damaged"),
+        ('{"grammar": "of another one"}', "are those of another grammar"),
+    ],
+)  # fmt: skip
+def test_tables_of_another_grammar_are_an_error(
+    content: str | None, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "tables.json"
     if content is not None:
@@ -96,9 +109,16 @@ def test_without_its_tables_lark_takes_over(
     engine.tables.cache_clear()
     parse._engine.cache_clear()
     try:
-        assert parse._engine() is None
-        assert len(parse.parse("conv(8) bn\ndata cifar10").items) == 2
+        with pytest.raises(EnvError, match=f"tables.json {why}") as caught:
+            parse.parse("conv(8) bn\ndata cifar10")
+        assert "python tools/make_tables.py" in caught.value.help
     finally:
         monkeypatch.undo()
         engine.tables.cache_clear()
         parse._engine.cache_clear()
+
+
+def test_tables_are_computed_without_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = engine.TABLES.read_text("utf-8")
+    monkeypatch.setattr(engine, "TABLES", tmp_path / "none.json")
+    assert generate.compute() == before

@@ -75,10 +75,7 @@ def _in_an_editor(text: str) -> object:
 
 
 @pytest.mark.usefixtures("small_slices")
-@pytest.mark.parametrize("tables", [True, False], ids=["tables", "lark"])
-def test_each_tree_has_the_spans_of_its_text(tables: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not tables:
-        monkeypatch.setattr(parse, "_engine", lambda: None)
+def test_each_tree_has_the_spans_of_its_text() -> None:
     assert all(at_once(own_spans, TEXTS))
     assert at_once(refusal, BROKEN) == [refusal(t) for t in BROKEN]
 

@@ -14,7 +14,7 @@ from archdsl.cli.main import main
 from archdsl.errors import EnvError
 from archdsl.export.target import replacing
 from archdsl.runs.store.checkpoint import Checkpoints
-from archdsl.runs.store.claim import CLAIM, claim
+from archdsl.runs.store.lock import LOCK, lock_run
 from archdsl.runs.store.log import EVENTS, append, repair, sync
 from archdsl.study.execute.local import _log
 
@@ -79,8 +79,8 @@ def test_files_that_are_replaced_leave_what_a_link_led_to(folder: Path, outside:
     checkpoints = Checkpoints(folder)
     for step in range(2):
         checkpoints.save({"w": torch.zeros(1)}, {"step": step})
-    (folder / CLAIM).symlink_to(outside)
-    claim(folder).release()
+    (folder / LOCK).symlink_to(outside)
+    lock_run(folder).release()
     assert outside.read_bytes() == TEXT
 
 

@@ -6,6 +6,7 @@ A compiler that does not end is ended, and remembered for an hour, so that not e
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import signal
@@ -31,6 +32,7 @@ SECONDS = "ARCHDSL_COMPILE_SECONDS"
 # one which compiles within its own limit is never given up: workers of one study would have other kernels.
 LIMIT = 60.0
 FORGOTTEN = 3600.0  # seconds after which a compiler that did not end is tried again
+NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)  # what a file system says that has no locks
 MARK = b"archdsl1"  # in front of the hash
 
 
@@ -131,33 +133,25 @@ def alone(file: Path, wait: bool = True) -> Iterator[None]:
     """One process at a time, as far as the file system has locks.
 
     Raises:
-        BlockingIOError: another one is at it, and we do not wait.
-        Waited: it did not end in time.
+        Waited: another one did not end in time, or has the lock and we do not wait.
     """
-    import fcntl  # not on Windows, where nothing is compiled
+    from filelock import FileLock, Timeout
 
     make_private(file.parent)
-    flags = os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    lock = os.open(file.with_suffix(".lock"), flags, 0o600)
-    end = time.monotonic() + limit()
+    lock = FileLock(
+        file.with_suffix(".lock"), limit() if wait else 0, 0o600, poll_interval=0.02, fallback_to_soft=False
+    )
     try:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if not wait:
-                    raise
-                if time.monotonic() > end:
-                    raise Waited(f"another process has held {file.with_suffix('.lock')} for {limit():g} s "
-                                 "and more") from None  # fmt: skip
-                time.sleep(0.02)
-                continue
-            except OSError:
-                pass  # a file system without locks: the rename is still at once
-            break
+        lock.acquire()
+    except Timeout:
+        raise Waited(f"another process has held {lock.lock_file} for {limit():g} s and more") from None
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+    try:  # without locks, too: the rename is still at once
         yield
     finally:
-        os.close(lock)
+        lock.release()
 
 
 # -- failures ---------------------------------------------------------------------------------------------

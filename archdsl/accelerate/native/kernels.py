@@ -178,15 +178,12 @@ def _make_if_free(place: Place) -> None:
     """Compile a library that no other process is compiling. What goes wrong, `kernels` will find."""
     if failed_before(place.file):
         return
-    try:
-        with suppress(OSError, subprocess.SubprocessError), alone(place.file, wait=False):
-            if not place.file.exists():
-                try:
-                    compile_into(*place)
-                except Waited as error:
-                    remember_failure(place.file, str(error))
-    except BlockingIOError:
-        return
+    with suppress(OSError, subprocess.SubprocessError), alone(place.file, wait=False):
+        if not place.file.exists():
+            try:
+                compile_into(*place)
+            except Waited as error:
+                remember_failure(place.file, str(error))
 
 
 def load(file: Path) -> ctypes.CDLL:

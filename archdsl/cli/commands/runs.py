@@ -117,13 +117,13 @@ def _told(action: str, folders: list[Path], format: str) -> None:
 def _delete(folders: list[Path], yes: bool) -> None:
     from archdsl.cli.output import say
     from archdsl.errors import ArchError, EnvError
-    from archdsl.runs.index import running
+    from archdsl.runs.store.lock import held
     from archdsl.runs.store.remove import check_removable, remove
 
     folders = list(dict.fromkeys(folders))
     for path in folders:  # before anything is deleted
         check_removable(path)
-        if running(path):
+        if held(path):
             raise EnvError(f"a process is at the run {path}", help="wait until it ends, or end it")
     if not yes:
         if sys.stdin is None or not sys.stdin.isatty():

@@ -1,23 +1,19 @@
-"""``--where`` and ``--sort`` of lists: comparisons joined by `and`, over plain values. Nothing is evaluated."""
+"""``--where`` and ``--sort`` of lists, over plain values. Nothing is evaluated."""
 
 from __future__ import annotations
 
-import operator
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
+from archdsl.conditions import EQUALITY, SIGNS, condition
 from archdsl.errors import ArchError, suggest
 
 Test = Callable[[Mapping[str, Any]], bool]
-SIGNS: dict[str, Callable[[Any, Any], bool]] = {
-    "<=": operator.le, ">=": operator.ge, "!=": operator.ne, "==": operator.eq, "<": operator.lt, ">": operator.gt,
-    "=": operator.eq,
-}  # fmt: skip
 EXAMPLE = "write for example --where 'test_accuracy > 90% and status = finished'"
 LONGEST = 2000
-_TOKEN = re.compile(r"""\s*(?:(<=|>=|!=|==|<|>|=)|"([^"]*)"|'([^']*)'|([^\s<>=!"']+))""")
 
 
 def parse_where(
@@ -40,52 +36,34 @@ def parse_where(
     """
     if len(text) > LONGEST:
         raise ArchError(f"--where has {len(text):,} characters, and {LONGEST:,} are the most", help=EXAMPLE)
-    known, tokens, tests = set(names), _tokens(text), []
-    while True:
-        if tokens and tokens[0][1] in (renamed or {}):
-            tokens[0] = ("word", (renamed or {})[tokens[0][1]])
-        tests.append(_comparison(tokens[:3], known, values or {}))
-        rest = tokens[3:]
-        if not rest:
-            return lambda row: all(test(row) for test in tests)
-        if rest[0] != ("word", "and"):
-            raise ArchError(f"--where has `{rest[0][1]}` where `and` or its end should be",
-                            help=f"only `and` joins comparisons; quotes hold several words together; {EXAMPLE}")  # fmt: skip
-        tokens = rest[1:]
+    return condition(text, _Columns(frozenset(names), renamed or {}, values or {}), "--where", EXAMPLE)
 
 
-def _tokens(text: str) -> list[tuple[str, str]]:
-    found, place, end = [], 0, len(text.rstrip())
-    while place < end:
-        match = _TOKEN.match(text, place)
-        if match is None:
-            raise ArchError(f"--where cannot be read at `{text[place:].strip()[:40]}`", help=EXAMPLE)
-        sign, double, single, word = match.groups()
-        quoted = double if double is not None else single
-        found.append(("sign", sign) if sign else ("word", word) if word else ("text", quoted))
-        place = match.end()
-    return found
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    names: frozenset[str]
+    renamed: Mapping[str, str]
+    values: Mapping[str, Sequence[str]]
 
+    def compared(self, name: str, sign: str, value: str, quoted: bool) -> Test:
+        name = self.renamed.get(name, name)
+        check_name(name, self.names, "--where")
+        own = self.values.get(name)
+        if own is not None and sign in EQUALITY and "*" not in value and value not in (*own, "none"):
+            raise ArchError(f"--where: no row can have {name} = {value[:60]}",
+                            help=suggest(value[:60], own) or f"{name} is one of {', '.join(own)}")  # fmt: skip
+        number = None if quoted else _number(value)
+        return lambda row: _holds(name, row.get(name), sign, value, number)
 
-def _comparison(tokens: Sequence[tuple[str, str]], known: set[str], values: Mapping[str, Sequence[str]]) -> Test:
-    kinds = [kind for kind, _ in tokens]
-    if len(tokens) < 3 or kinds[:2] != ["word", "sign"] or kinds[2] == "sign":
-        shown = " ".join(text for _, text in tokens)
-        raise ArchError(f"--where has `{shown}`, which is no comparison" if shown else "--where lacks a comparison",
-                        help=EXAMPLE)  # fmt: skip
-    (_, name), (_, sign), (kind, value) = tokens
-    check_name(name, known, "--where")
-    own = values.get(name)
-    if own is not None and sign in ("=", "==", "!=") and "*" not in value and value not in (*own, "none"):
-        raise ArchError(f"--where: no row can have {name} = {value[:60]}",
-                        help=suggest(value[:60], own) or f"{name} is one of {', '.join(own)}")  # fmt: skip
-    number = _number(value) if kind == "word" else None
-    return lambda row: _holds(name, row.get(name), sign, value, number)
+    def alone(self, name: str) -> Test:
+        name = self.renamed.get(name, name)
+        check_name(name, self.names, "--where")
+        raise ArchError(f"--where compares `{name}` with nothing", help=EXAMPLE)
 
 
 def _holds(name: str, own: Any, sign: str, value: str, number: float | None) -> bool:
     compare = SIGNS[sign]
-    if value == "none" and sign in ("=", "==", "!="):
+    if value == "none" and sign in EQUALITY:
         return compare(own is None, True)
     if own is None:
         return False
@@ -95,7 +73,7 @@ def _holds(name: str, own: Any, sign: str, value: str, number: float | None) -> 
         if number is None:
             raise ArchError(f"--where: {name} is a number, and `{value}` is none", help=EXAMPLE)
         return compare(own, number)
-    if "*" in value and sign in ("=", "==", "!="):
+    if "*" in value and sign in EQUALITY:
         return compare(fnmatchcase(str(own), value), True)
     return compare(str(own), value)
 

@@ -8,11 +8,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from archdsl.errors import EnvError
-from archdsl.runs.store.claim import CLAIM, claim
+from archdsl.runs.store.lock import LOCK, lock_run
 
 OWN = (
     "spec.arch", "settings.json", "versions.json", "events.jsonl", "model.safetensors", "result.json", "outcome.json",
-    "checkpoint-*", ".tmp-*", CLAIM,
+    "checkpoint-*", ".tmp-*", LOCK,
 )  # fmt: skip
 
 
@@ -41,13 +41,14 @@ def remove(folder: Path) -> None:
         EnvError: a process is at it, it is not a run folder, or the system refuses.
     """
     check_removable(folder)
-    claim(folder)
+    lock = lock_run(folder)
     with _removing(folder):
         # The text goes last: without it the folder would no longer be known as a run.
         names = sorted(p.name for p in folder.iterdir())
-        for name in (*(n for n in names if n not in (CLAIM, "spec.arch")), "spec.arch", CLAIM):
+        for name in (*(n for n in names if n not in (LOCK, "spec.arch")), "spec.arch", LOCK):
             (folder / name).unlink(missing_ok=True)
         folder.absolute().rmdir()
+    lock.release()
 
 
 def _own(path: Path) -> bool:

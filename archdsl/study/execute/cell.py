@@ -21,7 +21,7 @@ from archdsl.runs.conditions import conditions_of
 from archdsl.runs.events import EpochDone, Event, Progress, Started
 from archdsl.runs.identify import with_data
 from archdsl.runs.run import NUMERICS, Run, find_run
-from archdsl.runs.store.claim import Taken
+from archdsl.runs.store.lock import RunLocked
 from archdsl.runs.writer import RunFolder
 from archdsl.settings.experiment import Experiment
 from archdsl.study.execute.order import Order, Outcome, Terms
@@ -77,7 +77,7 @@ def train_cell(
         run = _fit(order, terms, listen, stop)
     except Interrupted:
         raise
-    except Taken as error:
+    except RunLocked as error:
         return Outcome(order.key, "busy", error.message)
     except (EnvError, StoreError) as error:
         return Outcome(order.key, "failed", str(error), "environment")

@@ -21,7 +21,7 @@ from archdsl.atomic import write_together
 from archdsl.errors import EnvError
 from archdsl.extras import require
 from archdsl.foreign import prepare
-from archdsl.runs.store.claim import release_of
+from archdsl.runs.store.lock import release_of
 from archdsl.study.execute.actor import Actor
 from archdsl.study.execute.local import AGAIN, LEAVE, WORK
 from archdsl.study.execute.order import INFRASTRUCTURE, News, Order, Outcome, Ready, Terms

@@ -14,7 +14,7 @@ from archdsl.ir.trace import Trace
 from archdsl.runs.events import EpochDone, Event, Finished, Stopped
 from archdsl.runs.identify import identified, with_data
 from archdsl.runs.run import Run, find_run, load_run
-from archdsl.runs.store.claim import Taken
+from archdsl.runs.store.lock import RunLocked
 from archdsl.runs.writer import RunFolder
 from archdsl.settings.experiment import Experiment
 from archdsl.train.checks import explained, is_out_of_memory
@@ -87,7 +87,7 @@ def _opened(
     for number, experiment in enumerate(experiments):
         try:
             folder = RunFolder.open(out, experiment)
-        except Taken as error:
+        except RunLocked as error:
             raise NotFusable("another process has one of them") from error
         stack.callback(folder.close)
         if find_run(out, experiment) is not None:
