@@ -32,6 +32,14 @@ class Dataset:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """What runs have recorded of a data set that is no longer there."""
+
+    input: tuple[int, ...]
+    class_names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Valid:
     """Training images set aside for validation: a share in (0, 1) or a count."""
 
