@@ -30,7 +30,7 @@ from archdsl.syntax.parse import parse
 if TYPE_CHECKING:
     from torch import nn
 
-    from archdsl.settings.experiment import Experiment
+    from archdsl.settings.experiment import DataSettings, Experiment, TrainSettings
 
 HASH_DIGITS = 16
 
@@ -205,15 +205,24 @@ def _hash(spec: Spec, placeless: bool = False) -> str:
 
 def setting_findings(spec: Spec, sources: bool = True) -> tuple[Diagnostic, ...]:
     """What `train` would refuse of a spec before its first step (errors), and words without effect (warnings), as far as
-    it is known without torch and without reading data. Labels of parts are checked by ``load``.
+    it is known without torch; data of one's own is counted where a word depends on it. Labels of parts are checked by ``load``.
 
     Args:
         sources: look for the weights of ``init``, too; a finished run is found without them.
     """
     from archdsl.settings.checks import setting_diagnostics
 
-    found = setting_diagnostics(spec.graph.data, spec.graph.train, spec.trace, spec.classes)
+    found = setting_diagnostics(spec.graph.data, spec.graph.train, spec.trace, spec.classes, _images)
     return (*found, *_sources(spec)) if sources else found
+
+
+def _images(data: DataSettings, train: TrainSettings) -> int | None:
+    """The training images or rows of data of one's own, where a word of the text depends on their number."""
+    if not data.own or not (data.valid or data.subset or train.warmup or train.lookahead):
+        return None
+    from archdsl.data.counting import training_count
+
+    return training_count(data.dataset)
 
 
 def _sources(spec: Spec) -> Iterator[Diagnostic]:
