@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archdsl.emit.canonical import canonical, digest, plain
-from archdsl.errors import ArchError, Diagnostic, Source, SpecError
+from archdsl.errors import ArchError, Diagnostic, EnvError, Source, SpecError
 from archdsl.expand import Graph, Setting, Settled, expand, given, settle
 from archdsl.expand.inspect import too_deep
 from archdsl.expand.overrides import override
@@ -30,7 +30,7 @@ from archdsl.syntax.parse import parse
 if TYPE_CHECKING:
     from torch import nn
 
-    from archdsl.settings.experiment import Experiment
+    from archdsl.settings.experiment import DataSettings, Experiment, TrainSettings
 
 HASH_DIGITS = 16
 
@@ -132,8 +132,11 @@ def recorded(
     return whole(source, file, declared)
 
 
-def whole(source: Source, file: ast.File, declared: tuple[tuple[int, ...], int] | None = None) -> Spec:
-    """A spec from its tree; ``declared`` stands for what its data set says of shape and classes.
+def whole(
+    source: Source, file: ast.File, declared: tuple[tuple[int, ...], int] | None = None, runs: Path | None = None
+) -> Spec:  # fmt: skip
+    """A spec from its tree; ``declared`` stands for what its data set says of shape and classes. Of data of one's own that
+    is gone, the runs in the folder ``runs`` say it.
 
     Raises:
         SpecError: everything that is wrong with it.
@@ -145,6 +148,21 @@ def whole(source: Source, file: ast.File, declared: tuple[tuple[int, ...], int] 
         return Spec(source.name, source.text, file, graph, settled, cost(settled.trace))
     except RecursionError:
         raise too_deep() from None
+    except EnvError:
+        found = _kept(file, runs) if runs is not None and declared is None else None
+        if found is None:
+            raise
+        spec = whole(source, file, (found.value.input, found.value.classes))
+        return replace(spec, graph=replace(spec.graph, data=tuple(
+            found if s.span == found.span else s for s in spec.graph.data)))  # fmt: skip
+
+
+def _kept(file: ast.File, runs: Path) -> Setting | None:
+    """The word of a data set that is gone, with what the runs in a folder recorded of it; None where there is none."""
+    from archdsl.runs.kept import kept
+
+    words = kept(expand(file, declared=((1,), 1)).data, runs)
+    return next((w for w in words if getattr(w.value, "kept", None) is not None), None)
 
 
 def experiment_of(spec: Spec, checked: bool = True) -> Experiment:
@@ -187,15 +205,24 @@ def _hash(spec: Spec, placeless: bool = False) -> str:
 
 def setting_findings(spec: Spec, sources: bool = True) -> tuple[Diagnostic, ...]:
     """What `train` would refuse of a spec before its first step (errors), and words without effect (warnings), as far as
-    it is known without torch and without reading data. Labels of parts are checked by ``load``.
+    it is known without torch; data of one's own is counted where a word depends on it. Labels of parts are checked by ``load``.
 
     Args:
         sources: look for the weights of ``init``, too; a finished run is found without them.
     """
     from archdsl.settings.checks import setting_diagnostics
 
-    found = setting_diagnostics(spec.graph.data, spec.graph.train, spec.trace, spec.classes)
+    found = setting_diagnostics(spec.graph.data, spec.graph.train, spec.trace, spec.classes, _images)
     return (*found, *_sources(spec)) if sources else found
+
+
+def _images(data: DataSettings, train: TrainSettings) -> int | None:
+    """The training images or rows of data of one's own, where a word of the text depends on their number."""
+    if not data.own or not (data.valid or data.subset or train.warmup or train.lookahead):
+        return None
+    from archdsl.data.counting import training_count
+
+    return training_count(data.dataset)
 
 
 def _sources(spec: Spec) -> Iterator[Diagnostic]:

@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-VERSION = "2"  # raise it when the same files decode to other arrays; 1 ignored orientation, depth and transparency
+VERSION = (
+    "3"  # raise it when the same files decode to other arrays, or more is said of them; 2 did not look at the range
+)
 
 
 @dataclass(frozen=True, eq=False)

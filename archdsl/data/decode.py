@@ -35,6 +35,7 @@ UPRIGHT = {
 }  # fmt: skip
 ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")
 PLAIN = ("1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")  # Pillow converts them rightly
+_NEARLY_BLACK = "nearly black in 8 bits; multiply the values (those of 12 bits by 16) and save again"
 # What may be done to a picture, in the order of saying it: "37 of 200 pictures " + this, for one and for several.
 DONE = {
     "turned": ("is turned upright by its EXIF orientation", "are turned upright by their EXIF orientation"),
@@ -42,9 +43,13 @@ DONE = {
     "blank": ("is of one colour on white: its shape is in the transparency alone",
               "are of one colour on white: their shape is in the transparency alone"),
     "deep": ("has more than 8 bits a channel: scaled to 8", "have more than 8 bits a channel: scaled to 8"),
+    "dim": (f"uses the lowest eighth of its 16-bit range alone: {_NEARLY_BLACK}",
+            f"use the lowest eighth of their 16-bit range alone: {_NEARLY_BLACK}"),
     "frames": ("holds several images: the first is used", "hold several images: the first of each is used"),
     "odd": ("has damaged metadata, which is ignored", "have damaged metadata, which is ignored"),
 }  # fmt: skip
+WARNED = ("dim",)  # what spoils a picture
+DIM = 8  # a picture whose values stay below this fraction of 16 bits has lost them in 8
 _heard = threading.local()
 
 
@@ -108,8 +113,9 @@ def listening() -> Iterator[None]:
 def said(done: Mapping[str, int], total: int, what: str = "pictures") -> tuple[str, ...]:
     """A line for each thing that was done to some of ``total`` pictures."""
     return tuple(
-        f"{done[name]:,} of {total:,} {what} {texts[done[name] != 1]}" for name, texts in DONE.items() if done.get(name)
-    )
+        f"{'warning: ' if name in WARNED else ''}{done[name]:,} of {total:,} {what} {texts[done[name] != 1]}"
+        for name, texts in DONE.items() if done.get(name)
+    )  # fmt: skip
 
 
 def merged(*parts: Mapping[str, int]) -> Counter[str]:
@@ -175,13 +181,15 @@ def _flat(picture: Image.Image, raw: str, done: set[str]) -> Image.Image:
     mode = picture.mode
     if mode.startswith("I;16") or (mode == "I" and picture.format in ("PPM", "PNG")):
         done.add("deep")
-        return _composited(*_from_16(picture, raw), done)
+        return _composited(*_from_16(picture, raw, done), done)
     if mode in ("I", "F"):
         kind = "32-bit floating point numbers" if mode == "F" else "whole numbers of up to 32 bits, or signed ones"
         raise Undecodable(f"its pixels are {kind}, whose range for black and white is not known; save it as "
                           "8-bit or 16-bit grey")  # fmt: skip
     if ";16" in raw or (picture.format == "PPM" and _range(raw) > 255):
         done.add("deep")  # Pillow itself keeps the higher byte of colours
+        highest = [band[1] for band in picture.convert("RGB").getextrema()]  # type: ignore[index]
+        done.update({"dim"} if max(highest) < 256 // DIM and ";16" in raw else ())
     if mode in ALPHA or picture.has_transparency_data:
         if ";16" in raw and "transparency" in picture.info:
             raise Undecodable("it has 16 bits a channel and a transparent colour, which is not supported; save it with an "
@@ -204,10 +212,11 @@ def _range(raw: str) -> int:
     return numbers[-1] if numbers else 65535 if ";16" in raw else 255
 
 
-def _from_16(picture: Image.Image, raw: str) -> tuple[Image.Image, Image.Image]:
+def _from_16(picture: Image.Image, raw: str, done: set[str]) -> tuple[Image.Image, Image.Image]:
     """16-bit grey as RGB, rounded to 8 bits, and its alpha. 12-bit TIFF is known by its raw mode."""
     values: NDArray[np.int64] = np.asarray(picture).astype(np.int64)
     most = 4095 if ";12" in raw else 65535
+    done.update({"dim"} if 0 < values.max() < most / DIM else ())
     clear = picture.info.get("transparency")
     tags = getattr(picture, "tag_v2", None)
     if tags is not None and tags.get(PHOTOMETRIC) == 0:  # white is zero; Pillow turns 8 bits round, but not 16

@@ -45,7 +45,8 @@ class File(NamedTuple):
 
 
 def fingerprint(dataset: Data, root: str | Path | None = None, fetch: bool = False) -> str:
-    """The fingerprint of a data set, 64 hex digits; "" where a published set is not on this machine.
+    """The fingerprint of a data set, 64 hex digits; "" where a published set is not on this machine, or data of
+    one's own is gone and runs say what it held (``kept``).
 
     Args:
         root: searched before the other data roots.
@@ -54,6 +55,8 @@ def fingerprint(dataset: Data, root: str | Path | None = None, fetch: bool = Fal
     Raises:
         EnvError: a folder or table of one's own is not there, a file cannot be read, or a set cannot be fetched.
     """
+    if isinstance(dataset, Folder | Table) and dataset.kept is not None and not fetch:
+        return ""
     if isinstance(dataset, Folder):
         return _of_trees(*dataset.trees())
     if isinstance(dataset, Table):

@@ -70,11 +70,15 @@ def _repeated(train: Decoded, test: Decoded) -> tuple[str, ...]:
     first[which] = labels  # the label of one of each kind
     mixed = len(set(which[first[which] != labels].tolist()))
     notes = []
+    dim = train.done.get("dim") or test.done.get("dim")
+    why = "; their range in 16 bits is the cause where it is nearly lost, see above" if dim else ""
     if both:
         notes.append(f"warning: {both:,} of {len(test.digests):,} test pictures are among the training pictures too "
-                     "(equal pixels in this size)")  # fmt: skip
+                     f"(equal pixels in this size{why})")  # fmt: skip
     if mixed:
-        notes.append(f"warning: equal pictures lie in different classes: {mixed:,} of {len(kinds):,} different ones")
+        notes.append(
+            f"warning: equal pictures lie in different classes: {mixed:,} of {len(kinds):,} different ones{why}"
+        )
     return tuple(notes)
 
 

@@ -49,7 +49,9 @@ def read(table: Table, head: Head | None = None) -> DataParts:
     notes = (*known.notes, *_doubts(values, known))
     if test is not None:
         train = Arrays(values.astype(np.float32), labels)
+        trained = _digests(values, labels, known)
         values, labels = _of_file(test, table, known)
+        notes = (*notes, *_repeated(trained, _digests(values, labels, known)))
         parts = DataParts(train, Arrays(values.astype(np.float32), labels), table.path)
         return replace(parts, notes=(*_said(parts, known, f"the test rows are those of {test}"), *notes))
     chosen = _chosen(values, labels, known, path)
@@ -101,10 +103,7 @@ def _chosen(values: Floats, labels: Labels, head: Head, path: Path) -> NDArray[n
     """Which rows are for the test: of each class the fifth of its different rows whose hashes are lowest. Equal rows
     go to one part, so that no test row was trained on.
     """
-    digests = np.array([
-        hashlib.sha256(row.tobytes() + head.classes[number].encode("utf-8", "surrogateescape")).digest()
-        for row, number in zip((values + 0.0).astype("<f8"), labels.tolist(), strict=True)  # + 0.0: no minus zero
-    ], dtype="S32")  # fmt: skip
+    digests = _digests(values, labels, head)
     chosen = np.zeros(len(labels), np.bool_)
     for number in np.unique(labels):
         mine = labels == number
@@ -114,6 +113,21 @@ def _chosen(values: Floats, labels: Labels, head: Head, path: Path) -> NDArray[n
                            "to train and test", help="add rows, or put test rows into a file of their own")  # fmt: skip
         chosen |= mine & np.isin(digests, different[: max(1, len(different) // ONE_IN)])
     return chosen
+
+
+def _digests(values: Floats, labels: Labels, head: Head) -> NDArray[np.bytes_]:
+    """A hash (N,) of each row with its class."""
+    return np.array([
+        hashlib.sha256(row.tobytes() + head.classes[number].encode("utf-8", "surrogateescape")).digest()
+        for row, number in zip((values + 0.0).astype("<f8"), labels.tolist(), strict=True)  # + 0.0: no minus zero
+    ], dtype="S32")  # fmt: skip
+
+
+def _repeated(train: NDArray[np.bytes_], test: NDArray[np.bytes_]) -> tuple[str, ...]:
+    """What is to be said of rows that are in both parts."""
+    both = int(np.isin(test, train).sum())
+    said = f"warning: {both:,} of {len(test):,} test rows are among the training rows too (equal in every column)"
+    return (said,) if both else ()
 
 
 def counts(parts: DataParts, head: Head) -> dict[str, list[int]]:

@@ -74,7 +74,9 @@ def _unsigned(value: int | float, column: Column) -> str:
             return percent(value, 1 if column.digits is None else column.digits)
         case "points":
             return f"{100 * value:,.{1 if column.digits is None else column.digits}f}"
-        case "float":
+        case "p" if 0 <= value < 10.0 ** -(3 if column.digits is None else column.digits):
+            return f"< {10.0 ** -(3 if column.digits is None else column.digits):g}"
+        case "float" | "p":
             return f"{value:,.{3 if column.digits is None else column.digits}f}"
         case _:
             return exact(value) if isinstance(value, int) else f"{value:,.6g}"

@@ -7,7 +7,7 @@ __all__ = ["Align", "Cell", "Column", "Kind", "Table"]
 
 Cell = str | int | float | bool | None
 Align = Literal["left", "right"]
-Kind = Literal["text", "int", "compact", "float", "percent", "points", "bytes"]
+Kind = Literal["text", "int", "compact", "float", "p", "percent", "points", "bytes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +15,9 @@ class Column:
     """What a column is called and how people read its values; machines always get the value itself.
 
     `key` names the column for machines (JSON, CSV) where the heading is not a good key. `digits` counts
-    the decimals of `float`, `percent` and `points`; a percent cell holds a share, 0.934 for 93.4 %, and a points
-    cell a difference of shares, 0.012 for 1.2. `signed` numbers say that they are positive.
+    the decimals of `float`, `p`, `percent` and `points`; a smaller `p` is shown as `< 0.001`. A percent cell
+    holds a fraction, 0.934 for 93.4 %, and a points cell a difference of fractions, 0.012 for 1.2. `signed`
+    numbers say that they are positive.
     """
 
     name: str

@@ -7,7 +7,7 @@ there. Facts of the network come from its trace (``archdsl.train.parameters``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -181,12 +181,19 @@ def refuse_unfit(experiment: Experiment, images: int | None = None) -> None:
 
 
 def setting_diagnostics(
-    data: tuple[Setting, ...], train: tuple[Setting, ...], trace: Trace, classes: int
+    data: tuple[Setting, ...],
+    train: tuple[Setting, ...],
+    trace: Trace,
+    classes: int,
+    images_of: Callable[[DataSettings, TrainSettings], int | None] = lambda data, train: None,
 ) -> tuple[Diagnostic, ...]:
     """What is wrong with the data and train words of a text, and which of them have no effect.
 
     A text without a data set is one that gets its data on the command line: what depends on the data is not looked at.
     Words that contradict each other (``fold_train``) hide what else there is.
+
+    Args:
+        images_of: counts the training part of data of one's own.
     """
     from archdsl.settings.network_checks import network_findings
 
@@ -197,9 +204,11 @@ def setting_diagnostics(
     except SpecError as error:
         return error.diagnostics
     found: list[Finding] = []
+    images = None
     if data_settings is not None:
-        found += settings_findings(data_settings, train_settings)
-    steps = steps_of(data_settings, train_settings)
+        images = images_of(data_settings, train_settings)
+        found += settings_findings(data_settings, train_settings, images)
+    steps = steps_of(data_settings, train_settings, images)
     if not found:
         found += settings_effects(data_settings, train_settings, steps)
         found += network_findings(data_settings, train_settings, trace, classes, steps)

@@ -65,8 +65,9 @@ class Arms:
         return self.arms[0]
 
 
-def arms_of(study: StudyFile) -> Arms:
-    """Every arm of a study, checked and counted.
+def arms_of(study: StudyFile, runs: Path | None = None) -> Arms:
+    """Every arm of a study, checked and counted. Of data of one's own that is gone, the runs in the folder ``runs`` say
+    what it held.
 
     Raises:
         ArchError: factors that have no place, a design that does not fit, no arm left.
@@ -75,7 +76,7 @@ def arms_of(study: StudyFile) -> Arms:
     placed, factors, design = _outline(study)
     baseline = _baseline(study, factors, design)
     _check_size(len(design.arms))
-    found, wrong, left_out = _built(study, placed, factors, design, baseline)
+    found, wrong, left_out = _built(study, placed, factors, design, baseline, runs)
     if wrong:
         raise summed(wrong, len(found))
     if not found:
@@ -180,7 +181,7 @@ Wrong = list[tuple[str, SpecError]]
 
 def _built(
     study: StudyFile, placed: list[tuple[str, Source, ast.File]], factors: tuple[Factor, ...], design: Design,
-    baseline: tuple[int, ...],
+    baseline: tuple[int, ...], runs: Path | None,
 ) -> tuple[tuple[Arm, ...], Wrong, int]:  # fmt: skip
     lets = frozenset(i.name for _, _, file in placed for i in file.items if isinstance(i, ast.Let))
     tests = [condition(text, TOTALS, {f.name: f.levels for f in factors}, words=lets) for text in study.where]
@@ -190,7 +191,7 @@ def _built(
     for picks, choice, source, make_file in _choices(placed, factors, design):
         name = arm_name(factors, baseline, picks, choice, len(placed) > 1)
         try:
-            arm = Arm(name, choice, picks, whole(source, make_file()))
+            arm = Arm(name, choice, picks, whole(source, make_file(), runs=runs))
         except SpecError as error:
             wrong.append((name, error))
             continue

@@ -80,7 +80,9 @@ def _searched(spec: Spec, quantity: str, target: int, multiple: int) -> tuple[Sp
 
 def _scaled(spec: Spec, scale: float, multiple: int) -> Spec | None:
     try:
-        return whole(Source(spec.name, spec.text), widths(spec.file, lambda w: _rounded(w * scale, multiple)))
+        found = whole(Source(spec.name, spec.text), widths(spec.file, lambda w: _rounded(w * scale, multiple)),
+                      (spec.input, spec.classes))  # fmt: skip
+        return replace(found, graph=replace(found.graph, data=spec.graph.data))
     except SpecError:
         return None
 

@@ -11,17 +11,24 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from archdsl.errors import ArchError, EnvError, suggest
 from archdsl.files import read_regular
-from archdsl.words.data.cells import flaw, is_number
+from archdsl.words.data.cells import flaw, is_number, shown, spelled
+from archdsl.words.data.cells import value as value_of
+from archdsl.words.data.classes import kind_of, name_of
+from archdsl.words.data.csvs import separator
 from archdsl.words.data.sheets import arrow
+from archdsl.words.data.spelling import twins
 
 KINDS = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 NAMED = 5
+LARGEST_FRACTION = 1.5  # a value beyond it is no fraction, even of a score that can pass 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,18 @@ class Columns:
     pair: str
     metric: str
 
+    def check(self) -> None:
+        """Refuse one column for two things.
+
+        Raises:
+            ArchError: it names the options.
+        """
+        given = {"--arm": self.arm, "--pair": self.pair, "--metric": self.metric}
+        for one, other in combinations(given, 2):
+            if given[one] == given[other]:
+                raise ArchError(f"{one} and {other} both name the column `{given[one]}`",
+                                help="what is compared, what pairs the runs and what is measured are three columns")  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Measurements:
@@ -40,6 +59,7 @@ class Measurements:
     arms: Mapping[str, Mapping[str, float]]
     order: tuple[str, ...]
     notes: tuple[str, ...]
+    columns: Columns
 
 
 def read(path: str, columns: Columns, kind: str | None = None) -> Measurements:
@@ -49,14 +69,21 @@ def read(path: str, columns: Columns, kind: str | None = None) -> Measurements:
         ArchError: a column, a cell or a row that cannot be taken; with its row and its column.
         EnvError: the file cannot be read.
     """
-    arms: dict[str, dict[str, float]] = {}
-    rows: dict[tuple[str, str], int] = {}
+    columns.check()
     percent: dict[bool, int] = {}
-    number = 0
+    cells: list[tuple[str, str]] = []
+    values: list[float] = []
     for number, row in enumerate(_rows(path, columns, kind or _kind(path)), 1):
-        arm, pair = (_name(row[c], number, c) for c in (columns.arm, columns.pair))
+        cells.append((_name(row[columns.arm], number, columns.arm), _name(row[columns.pair], number, columns.pair)))
         value, per_cent = _value(row[columns.metric], number, columns.metric)
         percent.setdefault(per_cent, number)
+        values.append(value)
+    arm_of = _one_spelling([arm for arm, _ in cells], columns.arm)
+    pair_of = _one_spelling([pair for _, pair in cells], columns.pair)
+    arms: dict[str, dict[str, float]] = {}
+    rows: dict[tuple[str, str], int] = {}
+    for number, ((arm, pair), value) in enumerate(zip(cells, values, strict=True), 1):
+        arm, pair = arm_of[arm], pair_of[pair]
         first = rows.setdefault((arm, pair), number)
         if first != number:
             raise ArchError(f"rows {first} and {number} both have {columns.arm} `{arm}` and {columns.pair} `{pair}`",
@@ -68,7 +95,41 @@ def read(path: str, columns: Columns, kind: str | None = None) -> Measurements:
     if not arms:
         raise ArchError(f"{path} has no row", help="a row for each run: its arm, its pair and its metric")
     order, said = _order({pair: None for _, pair in rows})
-    return Measurements(arms, order, (f"{number:,} rows, {len(arms)} arms, {len(order)} pairs {said}",))
+    notes = (f"{len(cells):,} rows, {len(arms)} arms, {len(order)} pairs {said}", *_in_capitals(arms, columns.arm),
+             *_mixed_units(values, columns.metric))  # fmt: skip
+    return Measurements(arms, order, notes, columns)
+
+
+def _one_spelling(names: Iterable[str], column: str) -> dict[str, str]:
+    """Each name in the one spelling that the classes of a table have: `1` for 1.0 where all are whole numbers.
+
+    Raises:
+        ArchError: two spellings of one thing, where the column does not say which is meant.
+    """
+    known = dict.fromkeys(names)
+    kind = kind_of(known)
+    for one, other in twins(known, lambda name: str(value_of(spelled(name)))) if kind != "numbers" else ():
+        raise ArchError(f"the column `{column}` has {shown(one)} and {shown(other)}, spellings of one name",
+                        help="write each name in one way")  # fmt: skip
+    return {name: name_of(name, kind) for name in known}
+
+
+def _in_capitals(arms: Iterable[str], column: str) -> tuple[str, ...]:
+    return tuple(
+        f"warning: `{one}` and `{other}` of the column `{column}` differ in capitals alone, and count as two arms"
+        for one, other in twins(arms, str.casefold)
+    )
+
+
+def _mixed_units(values: Iterable[float], metric: str) -> tuple[str, ...]:
+    """A warning where some values seem to be fractions and others the same in percent."""
+    sizes = [abs(value) for value in values]
+    small, large = [v for v in sizes if 0 < v <= 1], [v for v in sizes if v > LARGEST_FRACTION]
+    if not small or not large or max(large) > 100 or not 0.5 < fmean(large) / 100 / fmean(small) < 2:
+        return ()
+    said = (f"warning: {len(small)} values of `{metric}` are at most 1, such as {small[0]:g}, and {len(large)} are about a "
+            f"hundred times as large, such as {large[0]:g}: write all as fractions or all in percent")  # fmt: skip
+    return (said,)
 
 
 def paired(
@@ -91,7 +152,9 @@ def paired(
     for arm in others:
         values = found.arms[arm]
         both = [pair for pair in found.order if pair in base and pair in values]
-        last = found.order.index(both[-1]) if both else -1
+        if not both:
+            raise _nothing_common(found, arm, reference)
+        last = found.order.index(both[-1])
         holes = [pair for pair in found.order[: last + 1] if pair not in base or pair not in values]
         if holes and not drop:
             lacking = reference if holes[0] not in base else arm
@@ -105,6 +168,21 @@ def paired(
             notes.append(f"{arm}: compared over its first {len(both)} pairs; {late} later ones are on one side only")
         deltas[arm] = [values[pair] - base[pair] for pair in both]
     return deltas, tuple(notes)
+
+
+def _nothing_common(found: Measurements, arm: str, reference: str) -> ArchError:
+    """Two arms without a common pair: examples of both."""
+    columns, base, own = found.columns, found.arms[reference], found.arms[arm]
+    other = next((name for name in found.arms if name not in (arm, reference)
+                  and name.casefold() in (arm.casefold(), reference.casefold())), None)  # fmt: skip
+    capitals = arm if arm.casefold() == reference.casefold() else other
+    help = f"runs are paired where both arms have the same `{columns.pair}`"
+    if capitals is not None:
+        help += f"; `{capitals}` differs from another arm in capitals alone: write each arm in one way"
+    elif any(pair.casefold() in set(map(str.casefold, base)) for pair in own):
+        help += "; here they differ in capitals: write each in one way"
+    return ArchError(f"`{arm}` and `{reference}` of the column `{columns.arm}` have no `{columns.pair}` in common: "
+                     f"{_listed(own)} and {_listed(base)}", help=help)  # fmt: skip
 
 
 def _kind(path: str) -> str:
@@ -124,17 +202,19 @@ def _rows(path: str, columns: Columns, kind: str) -> Iterator[Mapping[str, Any]]
         if kind == "parquet":
             yield from _parquet(path, wanted)
             return
-        text = sys.stdin.buffer.read() if path == "-" else read_regular(Path(path))
-        lines = io.StringIO(text.decode("utf-8-sig"), newline="")
+        data = sys.stdin.buffer.read() if path == "-" else read_regular(Path(path))
+        text = data.decode("utf-8-sig")
     except OSError as error:
         raise EnvError(f"{path} cannot be read: {error.strerror or error}", help="give a file with results") from error
     except UnicodeDecodeError as error:
         raise ArchError(f"{path} is not text in UTF-8 ({error.reason})", help="save it as UTF-8") from error
-    yield from (_jsonl(lines, wanted) if kind == "jsonl" else _separated(lines, wanted, kind))
+    lines = io.StringIO(text, newline="")
+    mark = separator(text, Path(path), "\t" if kind == "tsv" else ",") if kind != "jsonl" else ""
+    yield from (_jsonl(lines, wanted) if kind == "jsonl" else _separated(lines, wanted, kind, mark))
 
 
-def _separated(lines: Iterable[str], wanted: tuple[str, ...], kind: str) -> Iterator[Mapping[str, Any]]:
-    reader = csv.reader(lines, delimiter="\t" if kind == "tsv" else ",", strict=True)
+def _separated(lines: Iterable[str], wanted: tuple[str, ...], kind: str, mark: str) -> Iterator[Mapping[str, Any]]:
+    reader = csv.reader(lines, delimiter=mark, strict=True)
     try:
         names = [name.strip() for name in next(reader, [])]
         places = _places(names, wanted)

@@ -12,16 +12,18 @@ from typing import Any, Literal
 
 from archdsl.api import Spec, experiment_of, setting_findings
 from archdsl.data.fingerprint import fingerprint, short
-from archdsl.errors import ArchError, SpecError
+from archdsl.errors import ArchError, EnvError, SpecError
 from archdsl.expand import expand
 from archdsl.expand.overrides import override
 from archdsl.runs.conditions import conditions_of, contrast, differing, usual
 from archdsl.runs.identify import BEFORE, settled_fingerprint, with_data
+from archdsl.runs.kept import of_place
 from archdsl.runs.run import Run, find_run, identity, on_other_data
 from archdsl.runs.store.lock import held
 from archdsl.settings.experiment import Experiment
 from archdsl.study.arms import Arms, arms_of, summed
 from archdsl.study.file import StudyFile
+from archdsl.words.data.values import Dataset
 
 Status = Literal["finished", "diverged", "failed", "oom", "timeout", "interrupted", "running", "foreign", "missing"]
 ENDED = ("finished", "diverged")  # results; everything else may be run again
@@ -57,7 +59,7 @@ def cells(
     """Every run of a study, arm by arm. Each data set is looked at once.
 
     Args:
-        out: the folder of runs. Where a published set is not on this machine, the finished runs there say what it held.
+        out: the folder of runs. Where a data set is not on this machine, the finished runs there say what it held.
         root: where the data lies; searched before the other data roots.
         fetch: download published sets that are not there.
 
@@ -94,8 +96,8 @@ def _by_their_runs(every: Sequence[Cell], out: Path) -> tuple[Cell, ...]:
     away = [c for c in every if not c.experiment.data.fingerprint]
     held = {c.experiment.data.dataset: UNKNOWN for c in away}
     for data in held:
-        own = (run for c in away if c.experiment.data.dataset == data for run in on_other_data(out, c.experiment))
-        held[data] = settled_fingerprint(own)
+        own = [run for c in away if c.experiment.data.dataset == data for run in on_other_data(out, c.experiment)]
+        held[data] = settled_fingerprint(of_place(data, own))
 
     def known(cell: Cell) -> Cell:
         experiment = cell.experiment
@@ -108,9 +110,41 @@ def _by_their_runs(every: Sequence[Cell], out: Path) -> tuple[Cell, ...]:
 
 
 def away(every: Sequence[Cell], root: Path | None = None) -> list[str]:
-    """The data sets of a study that are not on this machine."""
+    """The published data sets of a study that are not on this machine."""
     sets = dict.fromkeys(c.experiment.data.dataset for c in every)
-    return [data.name for data in sets if not fingerprint(data, root)]
+    return [data.name for data in sets if isinstance(data, Dataset) and not fingerprint(data, root)]
+
+
+def gone(every: Sequence[Cell]) -> list[str]:
+    """What is to be said of data of one's own that is not there, and of which the runs say what it held."""
+    sets = {c.experiment.data.dataset: c.experiment.data for c in every if is_gone(c)}
+    return [
+        f"there is no {data.dataset.name.partition(':')[2]}, and the data was not looked at; by the runs it had "
+        f"{data.dataset.classes} classes, inputs of {'x'.join(map(str, data.dataset.input))} and the fingerprint "
+        f"{short(data.fingerprint)}"
+        for data in sets.values()
+    ]  # fmt: skip
+
+
+def is_gone(cell: Cell) -> bool:
+    """Whether a run is on data of one's own that is not there."""
+    return getattr(cell.experiment.data.dataset, "kept", None) is not None
+
+
+def check_there(arms: Arms, todo: Sequence[Cell]) -> None:
+    """Refuse runs whose data is not there.
+
+    Raises:
+        EnvError: it names them.
+    """
+    lost = sorted((c for c in todo if is_gone(c)), key=lambda c: (c.arm, c.seed))
+    if lost:
+        names = [f"`{arms.arms[c.arm].name}`, seed {c.seed}" for c in lost]
+        few = "; ".join(names[:NAMED]) + (f"; and {len(names) - NAMED} more" if len(names) > NAMED else "")
+        path = lost[0].experiment.data.dataset.name.partition(":")[2]
+        raise EnvError(f"there is no {path} to train on, and {len(lost)} {'runs are' if len(lost) > 1 else 'run is'} "
+                       f"to be trained: {few}",
+                       help="bring the data back; `archdsl report` shows the runs that are there")  # fmt: skip
 
 
 def not_reused(found: Iterable[Found]) -> list[str]:
@@ -127,7 +161,7 @@ def planned(study: StudyFile, out: Path | None = None, root: Path | None = None)
         ArchError: a factor, a condition or a metric that does not fit; an arm without data.
         SpecError: arms that are not valid networks, or that cannot be trained.
     """
-    arms = arms_of(study)
+    arms = arms_of(study, out)
     every = cells(arms, study.seeds, out, root)
     check_metric(study.metric, arms, every)
     return replace(arms, notes=(*arms.notes, *without_effect(arms))), every
@@ -166,7 +200,9 @@ def without_effect(arms: Arms) -> Iterator[str]:
 def seeded(spec: Spec, seed: int) -> Spec:
     """The spec with this seed. The network stays the same, so only the settings are read anew."""
     file = override(spec.file, [f"train.seed={seed}"])
-    return replace(spec, file=file, graph=replace(spec.graph, train=expand(file).train))
+    return replace(
+        spec, file=file, graph=replace(spec.graph, train=expand(file, declared=(spec.input, spec.classes)).train)
+    )
 
 
 def _work(spec: Spec, experiment: Experiment) -> int:

@@ -38,7 +38,7 @@ def table(results: Results, people: bool = True) -> Table:
         change("Δ", "delta"),
         change("low", "low"),
         change("high", "high"),
-        Column("p Holm", "float", key="p_holm", digits=4),
+        Column("p Holm", "p", key="p_holm", digits=4),
         Column("P(better)", "float", key="superiority", digits=2),
         change("detectable", "detectable", False),
         Column("params", "int"),

@@ -193,3 +193,66 @@ def test_a_margin_in_per_cent_of_a_metric_in_per_cent_is_refused(verdict: Verdic
     done = verdict("-", "--reference", "base", "--same", "0.5%", stdin=as_csv(table))
     assert done.code == 2
     assert "--same 0.5" in done.err
+
+
+def arms(first: list[tuple[object, float]], second: list[tuple[object, float]], mark: str = ",") -> str:
+    """A table of two arms, `base` and `new`, with their pairs and values."""
+    lines = [("model", "seed", "acc"), *(("base", s, v) for s, v in first), *(("new", s, v) for s, v in second)]
+    return "".join(mark.join(map(str, line)) + "\n" for line in lines)
+
+
+def test_seeds_are_equal_by_the_rules_of_tables(verdict: Verdict) -> None:
+    pairs = [(n, 0.8 + n / 100) for n in range(8)]
+    done = verdict("-", "--reference", "base", "--format", "json",
+                   stdin=arms(list(pairs), [(f"{n}.0", v + 0.1 + n / 500) for n, v in pairs]))  # fmt: skip
+    assert json.loads(done.out)["arms"][0]["pairs"] == 8
+
+
+def test_nothing_in_common_is_refused_with_examples(verdict: Verdict) -> None:
+    done = verdict(
+        "-", "--reference", "base", stdin=arms([(n, 0.8) for n in range(3)], [(n, 0.9) for n in range(10, 13)])
+    )
+    assert done.code == 2
+    assert "`new` and `base` of the column `model` have no `seed` in common: 10, 11, 12 and 0, 1, 2" in done.err
+    done = verdict(
+        "-", "--reference", "base", stdin=arms([("a", 0.8)], [("b", 0.9)]).replace("new", "BASE").replace("b,", "c,")
+    )
+    assert done.code == 2
+    assert "`BASE` differs from another arm in capitals alone" in done.err
+
+
+def test_one_column_is_not_two_things(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(arms([(0, 0.8)], [(0, 0.9)]))
+    for pair, metric in (("acc", "acc"), ("seed", "seed"), ("model", "acc")):
+        done = run(
+            "verdict", "t.csv", "--arm", "model", "--pair", pair, "--metric", metric, "--reference", "base"
+        )  # fmt: skip
+        assert done.code == 2
+        assert "both name the column" in done.err
+
+
+def test_mixed_units_are_said(verdict: Verdict) -> None:
+    base, new = [(n, 0.80 + n / 1000) for n in range(6)], [(n, 84.65 + n / 10) for n in range(6)]
+    done = verdict("-", "--reference", "base", "--format", "json", stdin=arms(list(base), list(new)))
+    assert any("write all as fractions or all in percent" in note for note in json.loads(done.out)["notes"])
+    done = verdict("-", "--reference", "base", "--format", "json", stdin=arms(list(base), list(base)))
+    assert not any("warning" in note for note in json.loads(done.out)["notes"])
+
+
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
+def test_the_separator_is_found_as_in_data_tables(verdict: Verdict, mark: str) -> None:
+    base, new = [(n, 0.80 + n / 1000) for n in range(6)], [(n, 0.85 + n / 500) for n in range(6)]
+    done = verdict("-", "--reference", "base", stdin=arms(list(base), list(new), mark))
+    assert done.code == 0, done.err
+
+
+def test_a_negative_metric_is_quoted_with_its_sign(verdict: Verdict) -> None:
+    table = arms([(0, -3.0), (1, -2.9)], [(0, -2.5), (1, -2.4)])
+    assert "has values such as -3" in verdict("-", "--reference", "base", "--same", "1%", stdin=table).err
+
+
+def test_a_small_p_is_a_bound(verdict: Verdict) -> None:
+    base, new = [(n, 0.80 + n / 1000) for n in range(20)], [(n, 0.95 + n / 999) for n in range(20)]
+    out = verdict("-", "--reference", "base", stdin=arms(list(base), list(new))).out
+    assert "< 0.001" in out
+    assert "0.000 " not in out

@@ -183,3 +183,27 @@ def test_a_text_column_is_named_with_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(EnvError, match="row 1, column `name`") as caught:
         load(csv_of(tmp_path / "d.csv", "x,name,y\n1,Ann,p\n2,Bob,q\n3,Cy,p\n4,Di,q\n"))
     assert "4 of 4 cells of this column are not numbers: take the column out" in caught.value.help
+
+
+@pytest.mark.parametrize("index", ["", "Unnamed: 0"])
+@pytest.mark.parametrize(
+    ("cells", "left"),
+    [
+        ([0, 1, 2, 3, 4, 5], True), ([9, 7, 8, 6, 5, 10], True), (["a1", "a2", "b1", "c", "d", "e"], True),
+        ([0.5, 1.5, 2.5, 0.5, 3.5, 4.5], False), ([0.5, 1.5, 2.5, 3.5, 4.5, 5.5], False), ([0, 1, 0, 1, 0, 1], False),
+        ([10, 20, 30, 40, 50, 60], False), (["m", "f", "m", "f", "m", "f"], False), (["", "", "", "", "", ""], False),
+    ],
+)  # fmt: skip
+def test_a_column_without_a_name_is_an_index_or_refused(
+    index: str, cells: list[object], left: bool, tmp_path: Path
+) -> None:
+    lines = [f"{index},b,label", *(f"{cell},{n % 3},{'xy'[n % 2]}" for n, cell in enumerate(cells))]
+    (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
+    table = Table(str(tmp_path / "t.csv"), "csv")
+    if left:
+        assert table.head.features == ("b",)
+        assert any("left out, as an index" in note for note in table.head.notes)
+        return
+    with pytest.raises(EnvError, match=r"not those of an index: it may be a feature") as caught:
+        _ = table.head
+    assert "name it in the file" in caught.value.help

@@ -246,3 +246,13 @@ def test_a_class_of_five_thousand_digits(tmp_path: Path) -> None:
     path.write_text("x,y\n" + "".join(f"{i},{'1' * (5000 + i % 2)}\n" for i in range(8)))
     with pytest.raises(EnvError, match=r"holds numbers such as 1{20}, not classes"):
         load(Table(str(path), "csv"))
+
+
+def test_rows_that_are_in_both_parts_are_said(tmp_path: Path) -> None:
+    rows = [f"{n}.5,{n % 7},{'xy'[n % 2]}" for n in range(60)]
+    for name, held in (("train", rows[:40]), ("test", rows[30:])):
+        (tmp_path / f"{name}.csv").write_text("\n".join(["a,b,label", *held]) + "\n")
+    said = "warning: 10 of 30 test rows are among the training rows too (equal in every column)"
+    assert said in load(Table(str(tmp_path), "csv")).notes
+    (tmp_path / "test.csv").write_text("\n".join(["b,a,label", *(f"{n % 7},{n}.5,{'yx'[n % 2]}" for n in range(30))]))
+    assert not any("among the training rows" in note for note in load(Table(str(tmp_path), "csv")).notes)

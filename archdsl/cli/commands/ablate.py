@@ -99,7 +99,7 @@ def command(
     from archdsl.cli.output import say
     from archdsl.runs.run import check_writable
     from archdsl.study.conduct import Conduct
-    from archdsl.study.plan import away, cells, not_reused, planned
+    from archdsl.study.plan import away, cells, check_there, gone, not_reused, planned
     from archdsl.study.planning import amount
     from archdsl.study.select import Choice, select
 
@@ -116,6 +116,9 @@ def command(
     for name in missing_data if not quiet else ():
         say(f"note: the data set {name} is not on this machine; " + (
             "a run downloads it" if conduct.missing else "its runs say what it held"))  # fmt: skip
+    check_there(arms, conduct.every if again else conduct.missing)
+    for text in gone(conduct.every) if not quiet else ():
+        say(f"note: {text}")
     for text in not_reused(conduct.found.values()) if not quiet and not again else ():
         say(f"note: {text}")
     if dry_run:

@@ -57,7 +57,7 @@ def command(
     from archdsl.cli.output import say
     from archdsl.cli.support.study_report import check_html, ingredients, report, results_of
     from archdsl.study.conduct import Conduct
-    from archdsl.study.plan import away, planned
+    from archdsl.study.plan import away, gone, planned
     from archdsl.study.select import Choice, select
 
     check_html(html)
@@ -69,6 +69,8 @@ def command(
     conduct = Conduct(arms, every, place)
     for name in away(conduct.every, data_root):
         say(f"note: the data set {name} is not on this machine; its runs say what it held")
+    for text in gone(conduct.every):
+        say(f"note: {text}")
     report(
         results_of(chosen, conduct, Asked(chosen.precision).of_options),
         chosen,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -13,6 +14,8 @@ from archdsl.cli.options import OneSpec, Set
 from archdsl.runs.conditions import Asked, Precision
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from archdsl.api import Spec
     from archdsl.runs.run import Run
     from archdsl.settings.experiment import Experiment
@@ -78,11 +81,11 @@ def command(
     from archdsl.accelerate.threads import yield_cores
 
     yield_cores()  # before torch is imported
-    from archdsl.api import experiment_of, load
+    from archdsl.api import experiment_of
     from archdsl.cli.output import put, put_json, say, talk
 
     out = out if out is not None else _beside(spec)
-    chosen = load(spec, data=data, set=set or ())
+    chosen = _loaded(spec, out, data, set or ())
     experiment = experiment_of(chosen)
     if not quiet:
         talk(chosen.notes)
@@ -110,6 +113,27 @@ def _beside(spec: str) -> Path:
 
     run = folder_of(spec)
     return run.parent if run is not None else Path("runs")
+
+
+def _loaded(spec: str, out: Path, data: str | None, set: Sequence[str]) -> Spec:
+    """The spec.
+
+    Raises:
+        EnvError: its data is not there; the help names a finished run of the text.
+    """
+    from archdsl.api import experiment_of, load, read, whole
+    from archdsl.errors import EnvError
+    from archdsl.runs.run import on_other_data
+
+    try:
+        return load(spec, data=data, set=set)
+    except EnvError as error:
+        known = whole(*read(spec, data=data, set=set), runs=out)  # raises the same where no run is on that data
+        done = [run for run in on_other_data(out, experiment_of(known, checked=False)) if run.done]
+        if done:
+            shown = shlex.join(["archdsl", "runs", "show", str(done[-1].folder)])
+            error.help = f"{error.help}; this experiment has a finished run, which `{shown}` shows"
+        raise
 
 
 def _alone() -> bool:

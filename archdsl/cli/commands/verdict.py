@@ -104,13 +104,14 @@ def _rate(text: str, option: str) -> float:
 
 def _margin(text: str, found: Measurements) -> float:
     from archdsl.errors import ArchError
+    from archdsl.study.measurements import LARGEST_FRACTION
 
     number = _number(text)
     if number is None or number <= 0:
         raise ArchError(f"--same {text[:40]} is not a size above 0", help="--same 0.005, in the metric's unit")
-    largest = max(abs(v) for values in found.arms.values() for v in values.values())
-    if text.strip().endswith("%") and largest > 1.5:
-        raise ArchError(f"--same {text} means {number:g}, and the metric goes up to {largest:g}",
+    largest = max((v for values in found.arms.values() for v in values.values()), key=abs)
+    if text.strip().endswith("%") and abs(largest) > LARGEST_FRACTION:
+        raise ArchError(f"--same {text} means {number:g}, and the metric has values such as {largest:g}",
                         help=f"give the size in the metric's unit: --same {text.strip().rstrip('% ')}")  # fmt: skip
     return number
 
@@ -156,8 +157,8 @@ def _table(
         rows.append((name, fmean(found.arms[name].values()), *(record.get(key) for key in keys)))
     columns = (
         Column("arm"), Column("mean", "float"), Column("pairs", "int"), Column("Δ", "float", key="delta", signed=True),
-        Column("low", "float", signed=True), Column("high", "float", signed=True), Column("p", "float"),
-        Column("p symmetric", "float", key="p_symmetric"), Column("verdict"),
+        Column("low", "float", signed=True), Column("high", "float", signed=True), Column("p", "p"),
+        Column("p symmetric", "p", key="p_symmetric"), Column("verdict"),
         Column("decided after", "int", key="decided_after"),
     )  # fmt: skip
     mean = fmean(found.arms[base].values())

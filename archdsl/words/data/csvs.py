@@ -79,7 +79,7 @@ def read(path: Path, header: Literal["yes", "no"] | None) -> Csv:
     """
     with _csv_errors(path):
         text, notes = _text(path)
-        mark = _mark(text, path)
+        mark = separator(text, path, _usual(path))
         first = [cell.strip() for cell in next(_records(text, mark), [])]
     if mark != _usual(path):
         notes = (*notes, f"{MARKS[mark]} separate the columns of {path}")
@@ -119,9 +119,13 @@ def _usual(path: Path) -> str:
     return "\t" if path.suffix.lower() == ".tsv" else ","
 
 
-def _mark(text: str, path: Path) -> str:
-    """The separator: the usual one if it divides the first row."""
-    usual = _usual(path)
+def separator(text: str, path: Path, usual: str) -> str:
+    """The separator of a text: the usual one if it divides the first row, else the one that divides all rows into equally
+    many cells.
+
+    Raises:
+        EnvError: there are several such.
+    """
 
     def widths(mark: str) -> list[int]:
         return [len(row) for row in islice(_records(text, mark, strict=False), LOOKED_AT)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from archdsl.registry import data_word
@@ -10,6 +10,7 @@ from archdsl.registry.types import Count
 from archdsl.words.data.heads import own_path
 from archdsl.words.data.layouts import LAYOUT, Asked, Layout, class_folders, layout
 from archdsl.words.data.sets import IMAGENET_MEAN, IMAGENET_STD
+from archdsl.words.data.values import Kept
 
 __all__ = ["LAYOUT", "Folder", "class_folders", "folder", "imagenet"]
 
@@ -18,7 +19,7 @@ __all__ = ["LAYOUT", "Folder", "class_folders", "folder", "imagenet"]
 class Folder:
     """A tree of pictures at ``path``; each becomes 3 x size x size. Where ``mean`` and ``std`` (one a channel, in
     [0, 1]) are empty, a run measures them. ``train`` and ``test`` name folders inside ``path`` where its layout does not
-    say which is which.
+    say which is which. ``kept`` is what runs have recorded of it, where it is gone.
     """
 
     path: str
@@ -28,6 +29,7 @@ class Folder:
     std: tuple[float, ...] = ()
     train: str | None = None
     test: str | None = None
+    kept: Kept | None = field(default=None, compare=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -39,7 +41,7 @@ class Folder:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        return class_folders(self.trees()[0])
+        return self.kept.class_names if self.kept is not None else class_folders(self.trees()[0])
 
     @property
     def classes(self) -> int:

@@ -2,7 +2,8 @@
 alone, and never torch or numpy.
 
 An index column that pandas or R has written (``__index_level_0__`` in Parquet; in csv a column without a name at the left,
-or ``Unnamed: 0``) numbers or names the rows: it is left out, and that is said.
+or ``Unnamed: 0``) numbers or names the rows: it is left out, and that is said. A column without a name whose values are no
+index is refused, since it may be a feature.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ Kind = Literal["csv", "parquet"]
 Header = Literal["yes", "no"]
 _INDEX = re.compile(r"__index_level_[0-9]+__|Unnamed: [0-9]+(\.[0-9]+)*")
 
+_OF_PANDAS = re.compile(r"__index_level_[0-9]+__")  # which pandas writes for an index alone
 _SHARD = re.compile(r"-[0-9]+-of-0*([0-9]+)$")
 
 
@@ -96,7 +98,30 @@ def _sheet(
         )
     if left:
         notes = (*notes, f"left out, as an index that numbers or names the rows: {', '.join(left)}")
+    for place in index:
+        if not _OF_PANDAS.fullmatch(names[place]):
+            _check_index(Sheet(path, kind, (names[place],), (place,), csv=content))
     return Sheet(path, kind, tuple(names[p] for p in kept), tuple(kept), left, notes, content)
+
+
+def _check_index(column: Sheet) -> None:
+    """Refuse a column without a name of its own that may be a feature: an index has whole numbers in steps of one, in any
+    order, or a text for each row.
+    """
+    (name,), (place,) = column.names, column.places
+    cells = column.texts(name)
+    numbers = [c.whole(cell) for cell in cells]
+    whole = [n for n in numbers if n is not None]
+    if len(whole) == len(cells):
+        fits = not whole or (len(set(whole)) == len(whole) and max(whole) - min(whole) == len(whole) - 1)
+    else:
+        fits = len(set(cells)) == len(cells) and not any(c.is_number(c.spelled(cell)) for cell in cells)
+    if not fits:
+        called = f"column {place + 1} of {column.path} " + (f"is called `{name}`" if name else "has no name")
+        some = ", ".join(c.shown(cell) for cell in cells[:3])
+        raise EnvError(f"{called}, and its values ({some}) are not those of an index: it may be a feature",
+                       help="name it in the file to use it as a feature, or delete the column; pandas writes no index with "
+                       "`index=False`")  # fmt: skip
 
 
 def _unnamed(names: Sequence[str]) -> int:

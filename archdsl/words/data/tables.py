@@ -5,7 +5,7 @@ What a net must know of one is found without torch and numpy: the names of the c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -13,30 +13,33 @@ from archdsl.errors import EnvError
 from archdsl.registry import data_word
 from archdsl.words.data.heads import Head, head_of, own_path
 from archdsl.words.data.sheets import Header, Kind
+from archdsl.words.data.values import Kept
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
     """A table at ``path``. Each row is a vector of its numbers; the column ``target`` (empty for the last one) is
     its class. ``header`` says whether the first row of a csv file names the columns; None to find out.
+    ``kept`` is what runs have recorded of it, where it is gone.
     """
 
     path: str
     kind: Kind
     target: str = ""
     header: Header | None = None
+    kept: Kept | None = field(default=None, compare=False, repr=False)
 
     @property
     def name(self) -> str:
         return f"{self.kind}:{self.path}"
 
     @property
-    def input(self) -> tuple[int]:
-        return (len(self.head.features),)
+    def input(self) -> tuple[int, ...]:
+        return self.kept.input if self.kept is not None else (len(self.head.features),)
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        return self.head.classes
+        return self.kept.class_names if self.kept is not None else self.head.classes
 
     @property
     def classes(self) -> int:

@@ -29,3 +29,11 @@ class Dataset:
     @property
     def classes(self) -> int:
         return len(self.class_names)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What runs have recorded of a data set that is no longer there."""
+
+    input: tuple[int, ...]
+    class_names: tuple[str, ...]

@@ -1,0 +1,47 @@
+"""How many training pictures or rows data of one's own has, before a run reads it. Loads no torch."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from archdsl.data import table, tree
+from archdsl.words.data.folders import Folder
+from archdsl.words.data.layouts import sub_folders
+from archdsl.words.data.tables import Table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from archdsl.words.data.values import Dataset
+
+
+def training_count(dataset: Dataset | Folder | Table) -> int | None:
+    """The pictures or rows of the training part; None of a published set, and of data that is gone.
+
+    Raises:
+        EnvError: the data cannot be read.
+    """
+    if not isinstance(dataset, Folder | Table) or dataset.kept is not None:
+        return None
+    if isinstance(dataset, Folder):
+        train, test = dataset.trees()
+        return _pictures(train, test, tuple(map(_changed, filter(None, (train, test)))))
+    files = tuple(path.stat() for path in filter(None, dataset.files()))
+    return _rows(dataset, tuple((about.st_size, about.st_mtime_ns) for about in files))
+
+
+def _changed(root: Path) -> tuple[int, ...]:
+    """When a tree and its class folders changed last."""
+    return (root.stat().st_mtime_ns, *((root / name).stat().st_mtime_ns for name in sub_folders(root)))
+
+
+# A study asks for each of its arms; a changed set is counted again.
+@lru_cache(maxsize=8)
+def _pictures(train: Path, test: Path | None, changed: tuple[tuple[int, ...], ...]) -> int:
+    return len(tree.find(train, test).train)
+
+
+@lru_cache(maxsize=8)
+def _rows(dataset: Table, changed: tuple[tuple[int, int], ...]) -> int:
+    return len(table.read(dataset).train)
