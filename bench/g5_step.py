@@ -14,7 +14,7 @@ from _timing import options, publish, spread
 from torch import Tensor, nn
 from torch.nn import functional
 
-from archdsl.accelerate import fast
+from archdsl.accelerate.fast import fast
 from archdsl.accelerate.plan import forward_context, prepare, unprobed
 from archdsl.api import load
 from archdsl.emit.build import build

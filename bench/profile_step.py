@@ -19,7 +19,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 import archdsl
-from archdsl.accelerate import fast
+from archdsl.accelerate.fast import fast
 from archdsl.accelerate.plan import choose, forward_context, prepare
 from archdsl.accelerate.worth import size
 from archdsl.data import Arrays

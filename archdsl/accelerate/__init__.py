@@ -1,30 +1,5 @@
-"""Faster forms of a built net, on the same parameters and buffers."""
+"""Faster forms of a net and of a step, on the same parameters and buffers; each beside a plain one that stays.
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from torch import fx, nn
-
-from archdsl.accelerate.memory import keep_pages
-from archdsl.accelerate.native import fuse
-from archdsl.accelerate.pool import pool_first
-
-if TYPE_CHECKING:
-    from archdsl.accelerate.plan import Plan
-
-__all__ = ["fast"]
-
-
-def fast(model: fx.GraphModule, plan: Plan) -> nn.Module:
-    """The net in the form that the plan asks for; the model itself where no rewriting fits.
-
-    The result has the model's own modules, so a step on the one trains the other, and ``model.train()`` and
-    ``model.eval()`` set the mode of both. With ``plan.fused`` the process also keeps the memory that it frees;
-    with ``plan.native`` too, convolutions, and batch norm and what follows it, run in our own kernels.
-    """
-    if not plan.fused:
-        return model
-    keep_pages()
-    net = pool_first(model)
-    return fuse(net, plan.precision) if plan.native else net
+Enter by ``plan.choose``, which says what pays on this machine, and ``fast.fast``, which builds it; ``native`` has kernels in
+C, ``compiled`` torch.compile, ``graph`` CUDA graphs. Importing this package loads no torch.
+"""

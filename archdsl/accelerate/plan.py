@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from archdsl.accelerate import fast
+from archdsl.accelerate.fast import fast
 from archdsl.accelerate.native import available, has_parts
 from archdsl.accelerate.remember import recall, remember, signature
 from archdsl.accelerate.worth import compile_worth, graph_worth, size

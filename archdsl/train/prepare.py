@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from archdsl.accelerate import fast
 from archdsl.accelerate.compiled import compiled
+from archdsl.accelerate.fast import fast
 from archdsl.accelerate.hardware import kernels, processor
 from archdsl.accelerate.native import available
 from archdsl.accelerate.plan import Plan, choose, forward_context, prepare

@@ -9,7 +9,7 @@ from torch import fx
 from torch.nn import functional
 from torchvision.datasets import ImageFolder
 
-from archdsl.accelerate import fast
+from archdsl.accelerate.fast import fast
 from archdsl.accelerate.plan import choose, forward_context, prepare
 from archdsl.data.augment.apply import crop, flip
 

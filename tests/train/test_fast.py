@@ -8,7 +8,7 @@ from torch import fx, nn
 from torch.nn import functional
 
 import archdsl
-from archdsl.accelerate import fast
+from archdsl.accelerate.fast import fast
 from archdsl.accelerate.plan import PLAIN, Plan, forward_context, prepare
 from archdsl.accelerate.pool import pool_first
 from archdsl.train.init import initialise

@@ -10,7 +10,7 @@ from torch import Tensor, fx, nn
 from torch.nn import functional
 
 import archdsl
-from archdsl.accelerate import fast
+from archdsl.accelerate.fast import fast
 from archdsl.accelerate.native import available, fuse_norms
 from archdsl.accelerate.native.kernels import kernels
 from archdsl.accelerate.native.norm import FusedNorm

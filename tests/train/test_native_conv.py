@@ -13,7 +13,7 @@ from torch.nn import functional
 from torch.nn.utils import prune
 
 import archdsl
-from archdsl.accelerate import fast
+from archdsl.accelerate.fast import fast
 from archdsl.accelerate.native import available, conv, has_parts
 from archdsl.accelerate.native.conv import FastConv, takes
 from archdsl.accelerate.native.kernels import CONVOLUTIONS, FLAGS, compile_into, kernels, load

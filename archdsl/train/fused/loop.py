@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from archdsl.accelerate import fast
+from archdsl.accelerate.fast import fast
 from archdsl.accelerate.plan import Plan, prepare
 from archdsl.data.batches import Feed, in_order
 from archdsl.runs.events import Event, Stopped

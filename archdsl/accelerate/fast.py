@@ -1,0 +1,28 @@
+"""The faster form of a built net."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import fx, nn
+
+from archdsl.accelerate.memory import keep_pages
+from archdsl.accelerate.native import fuse
+from archdsl.accelerate.pool import pool_first
+
+if TYPE_CHECKING:
+    from archdsl.accelerate.plan import Plan
+
+
+def fast(model: fx.GraphModule, plan: Plan) -> nn.Module:
+    """The net in the form that the plan asks for; the model itself where no rewriting fits.
+
+    The result has the model's own modules, so a step on the one trains the other, and ``model.train()`` and
+    ``model.eval()`` set the mode of both. With ``plan.fused`` the process also keeps the memory that it frees;
+    with ``plan.native`` too, convolutions, and batch norm and what follows it, run in our own kernels.
+    """
+    if not plan.fused:
+        return model
+    keep_pages()
+    net = pool_first(model)
+    return fuse(net, plan.precision) if plan.native else net
