@@ -1,8 +1,8 @@
 """Values of data and train words that other packages bring: they carry their behaviour with them.
 
 An optimiser has ``build(optim, groups)``: from torch.optim and the groups of parameters (each with its ``lr``) to an
-optimiser; and a field ``lr``. A schedule has ``factor(step, steps, per_epoch)``: what the learning rate is multiplied by. An
-augmentation is an ``Augmentation`` with ``apply(images, chance)``. Our own values are carried out where torch is known.
+optimiser; and a field ``lr``. A schedule has ``factor(step, steps, per_epoch)``: what the learning rate is multiplied by.
+Augmentations, ways to mix and corruptions are classes of ``archdsl.words.data.base``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from archdsl.errors import ArchError
 OWN = "archdsl."
 # What a value of a slot must be able to do; values of other slots are ours alone.
 METHODS = {"optimizer": "build", "schedule": "factor"}
-APPLY = "apply"  # of augmentations
 
 
 def is_foreign(value: object) -> bool:

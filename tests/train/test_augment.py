@@ -170,7 +170,7 @@ def test_cutmix_weighs_by_the_true_area() -> None:
         mixed, target = mix(x, labels, (mixtures.CutMix(),), Draws(3, CPU), step)
         own = (mixed == x).float().mean((1, 2, 3))
         torch.testing.assert_close(own, target.share.expand(4), rtol=0, atol=1e-6)
-    assert mixtures.boxed(0.5, 0.0, 0.0, 10, 12).share > 0.8  # three quarters of the box lie outside
+    assert mixtures.boxed(0.5, 0.0, 0.0, 10, 12).label > 0.8  # three quarters of the box lie outside
 
 
 def test_two_ways_of_mixing_take_turns() -> None:

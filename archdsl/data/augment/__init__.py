@@ -1,4 +1,4 @@
-"""Augmentations of a whole batch at once, on the device where it lies."""
+"""Augmentations of a whole batch at once, on its device."""
 
 from __future__ import annotations
 

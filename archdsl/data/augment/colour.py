@@ -36,7 +36,7 @@ def grey(images: Tensor) -> Tensor:
 
 
 def hue(images: Tensor, turn: Tensor) -> Tensor:
-    """Colours turned by a share (N,) of the circle; grey images stay."""
+    """Colours turned by a fraction (N,) of the circle; grey images stay."""
     if images.shape[1] == 1:
         return images
     red, green, blue = (images.float() / TOP).unbind(1)
@@ -49,12 +49,12 @@ def hue(images: Tensor, turn: Tensor) -> Tensor:
         torch.where(high == green, 2 + (blue - red) / safe, 4 + (red - green) / safe),
     )
     angle = torch.where(span == 0, 0.0, angle) / 6 + turn[:, None, None]
-    share = torch.where(high == 0, 0.0, span / torch.where(high == 0, 1.0, high))
+    chroma = torch.where(high == 0, 0.0, span / torch.where(high == 0, 1.0, high))
     # A channel of a colour is its value less the part that the hue takes: Smith 1978, in one formula for all sextants.
     sextant = 5.0 - 2 * torch.arange(3, device=images.device).view(1, 3, 1, 1)  # 5, 3, 1, made on the device
     k = (sextant + angle[:, None] * 6).remainder(6)
     taken = torch.minimum(k, 4 - k).clamp(0, 1)
-    out = high[:, None] * (1 - share[:, None] * taken)
+    out = high[:, None] * (1 - chroma[:, None] * taken)
     return (out * (TOP + 1 - 1e-3)).clamp_(0, TOP).to(images.dtype)
 
 
@@ -110,7 +110,7 @@ def invert(images: Tensor) -> Tensor:
 
 
 def blur(images: Tensor, size: int, sigma: Tensor) -> Tensor:
-    """Under a normal curve of deviation ``sigma`` (N,), cut to ``size`` pixels (odd); mirrored at the edge."""
+    """Under a normal curve of standard deviation ``sigma`` (N,), cut to ``size`` pixels (odd); mirrored at the edge."""
     count, channels, half = len(images), images.shape[1], size // 2
     places = torch.arange(-half, half + 1, device=images.device, dtype=torch.float32)
     curve = torch.exp(-0.5 * (places / sigma.float()[:, None]) ** 2)
@@ -122,8 +122,8 @@ def blur(images: Tensor, size: int, sigma: Tensor) -> Tensor:
 
 
 def _blend(images: Tensor, other: Tensor, factor: Tensor) -> Tensor:
-    share = _wide(factor)
-    return _bytes(images * share + other * (1 - share))
+    weight = _wide(factor)
+    return _bytes(images * weight + other * (1 - weight))
 
 
 def _wide(values: Tensor) -> Tensor:

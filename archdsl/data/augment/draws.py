@@ -47,7 +47,7 @@ class Draw:
 
     @cached_property
     def host(self) -> np.random.Generator:
-        """Draws on the host, the same in every process: what a whole batch shares, such as mixup's share."""
+        """Draws on the host, the same in every process: what a whole batch has in common, such as mixup's weight."""
         return np.random.default_rng(self.number)
 
     def uniform(self, low: float = 0.0, high: float = 1.0) -> Tensor:

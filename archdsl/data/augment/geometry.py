@@ -137,18 +137,18 @@ def windows(height: int, width: int, area: Tensor, ratio: Tensor, across: Tensor
 
     Args:
         area, ratio: (tries, N), shares of the image's area, and widths over heights.
-        across, down: (N,) in [0, 1), where the window lies in what is left.
+        across, down: (N,) in [0, 1), the place of the window in what is left.
     """
     wide = (area * ratio * height * width).sqrt().round()
     high = (area / ratio * height * width).sqrt().round()
     fits = (wide >= 1) & (wide <= width) & (high >= 1) & (high <= height)
     first = fits.int().argmax(0, keepdim=True)
-    found, side = fits.any(0), float(min(height, width))
-    high, wide = (torch.where(found, v.gather(0, first)[0], side) for v in (high, wide))
+    fitting, side = fits.any(0), float(min(height, width))
+    high, wide = (torch.where(fitting, v.gather(0, first)[0], side) for v in (high, wide))
     top, left = (down * (height - high + 1)).floor(), (across * (width - wide + 1)).floor()
     return (
-        torch.where(found, top, (height - high).div(2).floor()),
-        torch.where(found, left, (width - wide).div(2).floor()),
+        torch.where(fitting, top, (height - high).div(2).floor()),
+        torch.where(fitting, left, (width - wide).div(2).floor()),
         high,
         wide,
     )

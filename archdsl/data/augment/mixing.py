@@ -45,7 +45,7 @@ def mix(
     if not ways:
         return images, Target(labels)
     drawn = mixture(ways, draws, step, tuple(images.shape))
-    weight = torch.full((), drawn.share, device=images.device)  # filled there: a copy would wait for the device
+    weight = torch.full((), drawn.label, device=images.device)  # filled there: a copy would wait for the device
     return blended(images, drawn), Target(labels, labels.roll(1, 0), weight)
 
 

@@ -83,7 +83,7 @@ class Pure(Augmentation):
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
-    """The numbers of one step: weights of an image and of its partner, the partner's box (pixels), the fraction of the first
+    """The numbers of one step: weights of an image and of its partner, the partner's box (pixels), the weight of the first
     label.
     """
 
@@ -93,12 +93,12 @@ class Mixture:
     bottom: int = 0
     left: int = 0
     right: int = 0
-    share: float = 1.0
+    label: float = 1.0
 
     @property
     def numbers(self) -> tuple[float, ...]:
         """All of them, in the order in which ``mix_by`` takes them."""
-        return (self.own, self.other, self.top, self.bottom, self.left, self.right, self.share)
+        return (self.own, self.other, self.top, self.bottom, self.left, self.right, self.label)
 
 
 @dataclass(frozen=True, slots=True)

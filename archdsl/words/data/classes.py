@@ -43,10 +43,10 @@ class Names:
 
 def kind_of(names: Iterable[str]) -> Kind:
     """How cells are compared with these names."""
-    found = list(names)
-    if all(c.whole(n) is not None and not c.has_leading_zero(n) for n in found):
+    texts = list(names)
+    if all(c.whole(n) is not None and not c.has_leading_zero(n) for n in texts):
         return "numbers"
-    return "booleans" if all(map(c.is_boolean, found)) else "texts"
+    return "booleans" if all(map(c.is_boolean, texts)) else "texts"
 
 
 def name_of(cell: str, kind: Kind) -> str:
@@ -82,9 +82,9 @@ def classes_of(cells: Sequence[str], path: object, target: str) -> Classes:
     return Classes(names, tuple(named[n] for n in names), _notes(names, target))
 
 
-def check_labels(cells: Sequence[str], found: Iterable[str], path: object, target: str) -> None:
+def check_labels(cells: Sequence[str], labels: Iterable[str], path: object, target: str) -> None:
     """Refuse a cell of the target that is a missing value."""
-    missing = {text for text in found if c.is_missing(text)}
+    missing = {text for text in labels if c.is_missing(text)}
     if missing:
         row = next(n for n, cell in enumerate(cells) if cell in missing)
         why = f" ({c.shown(cells[row])} is a missing value)" if cells[row] else ""
@@ -92,9 +92,9 @@ def check_labels(cells: Sequence[str], found: Iterable[str], path: object, targe
                    "complete or remove the row; a class of that name needs another one")  # fmt: skip
 
 
-def _check_spellings(found: Iterable[str], path: object, target: str) -> None:
+def _check_spellings(labels: Iterable[str], path: object, target: str) -> None:
     """Refuse two spellings of one thing as two classes, where the whole column does not say which is meant."""
-    texts, seen = sorted(found), dict[object, str]()
+    texts, seen = sorted(labels), dict[object, str]()
     numeric = kind_of(texts) == "numbers"
     for text in texts:
         plain = c.spelled(text)
@@ -104,9 +104,9 @@ def _check_spellings(found: Iterable[str], path: object, target: str) -> None:
                            help="write each class in one way; codes such as 007 need as many digits in every row")  # fmt: skip
 
 
-def _check_codes(found: Iterable[str], path: object, target: str) -> None:
+def _check_codes(labels: Iterable[str], path: object, target: str) -> None:
     """Of a column of numbers that are not plain whole numbers, let only codes with leading zeros pass."""
-    texts = sorted(found)
+    texts = sorted(labels)
     wrong = next((t for t in texts if c.whole(t) is None), None)
     if wrong is not None:
         raise EnvError(f"the column `{target}` of {path} holds numbers such as {wrong[:20]}, not classes",

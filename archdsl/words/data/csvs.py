@@ -48,16 +48,16 @@ class Csv:
         Raises:
             EnvError: a row has another length, or is that of the names again.
         """
-        found: list[list[str]] = [[] for _ in places]
+        columns: list[list[str]] = [[] for _ in places]
         records, before = _records(self.text, self.mark), 0
         with _csv_errors(self.path):
             first = next(records, []) if self.header != "no" else None
             while block := list(islice(records, BLOCK)):
                 self._check(block, before, first)
-                for column, place in zip(found, places, strict=True):
+                for column, place in zip(columns, places, strict=True):
                     column += [row[place].strip() for row in block]
                 before += len(block)
-        return found
+        return columns
 
     def _check(self, block: list[list[str]], before: int, first: list[str] | None) -> None:
         width = len(self.names)
@@ -132,7 +132,7 @@ def separator(text: str, path: Path, usual: str) -> str:
 
     if widths(usual)[:1] != [1]:
         return usual
-    fitting = [m for m in MARKS if m != usual and len(set(found := widths(m))) == 1 and found[0] > 1]
+    fitting = [m for m in MARKS if m != usual and len(set(counts := widths(m))) == 1 and counts[0] > 1]
     if len(fitting) > 1:
         raise EnvError(f"it is doubtful whether {' or '.join(MARKS[m] for m in fitting)} separate the columns of {path}",
                        help="write the file with commas")  # fmt: skip

@@ -49,8 +49,8 @@ class Folder:
 
     def trees(self) -> tuple[Path, Path | None]:
         """The training tree and the test tree; None where one tree must serve for both."""
-        found = self.layout()
-        return found.train, found.test
+        parts = self.layout()
+        return parts.train, parts.test
 
     def layout(self) -> Layout:
         """The same, with what is to be said about it.

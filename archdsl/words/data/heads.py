@@ -32,28 +32,28 @@ def head_of(path: Path, kind: Kind, target: str, header: Header | None, size: in
     Raises:
         EnvError: the file is damaged or doubtful, no such column, less than two classes.
     """
-    found = sheet(path, kind, target, header)
-    place = checked(found, target)
-    target = found.names[place]
-    cells = found.texts(target)
-    if kind == "csv" and found.places[place] == 0:
+    columns = sheet(path, kind, target, header)
+    place = checked(columns, target)
+    target = columns.names[place]
+    cells = columns.texts(target)
+    if kind == "csv" and columns.places[place] == 0:
         _check_comments(cells, path)
     classes = classes_of(cells, path, target)
-    features = tuple(name for name in found.names if name != target)
-    return Head(features, target, classes.names, classes.counts, (*found.notes, *classes.notes))
+    features = tuple(name for name in columns.names if name != target)
+    return Head(features, target, classes.names, classes.counts, (*columns.notes, *classes.notes))
 
 
-def checked(found: Sheet, target: str) -> int:
+def checked(table: Sheet, target: str) -> int:
     """The place of the target among the columns.
 
     Raises:
         EnvError: there is none, a column has no name or that of another, or there is no other column.
     """
-    path, columns = found.path, found.names
-    check_names(found)
+    path, columns = table.path, table.names
+    check_names(table)
     names = ", ".join(columns)
     if len(columns) < 2:
-        left = f", without {', '.join(found.left)}" if found.left else ""
+        left = f", without {', '.join(table.left)}" if table.left else ""
         raise EnvError(f"{path} has {len(columns)} columns ({names}{left}), at least two are needed",
                        help="commas separate the columns of a csv file, tabs those of a tsv file")  # fmt: skip
     if target and target not in columns:
@@ -61,15 +61,15 @@ def checked(found: Sheet, target: str) -> int:
     return columns.index(target) if target else len(columns) - 1
 
 
-def check_names(found: Sheet) -> None:
+def check_names(table: Sheet) -> None:
     """Refuse a column without a name, or with that of another."""
-    several = Counter(found.names)
-    for place, name in zip(found.places, found.names, strict=True):
+    several = Counter(table.names)
+    for place, name in zip(table.places, table.names, strict=True):
         if not name:
-            raise EnvError(f"column {place + 1} of {found.path} has no name",
+            raise EnvError(f"column {place + 1} of {table.path} has no name",
                            help="name it; if it is empty, the lines end in a separator that must go")  # fmt: skip
         if several[name] > 1:
-            raise EnvError(f"{found.path} has two columns `{name}`", help="rename one of them")
+            raise EnvError(f"{table.path} has two columns `{name}`", help="rename one of them")
 
 
 def _check_comments(cells: list[str], path: Path) -> None:

@@ -48,7 +48,7 @@ def sub_folders(tree: Path) -> tuple[str, ...]:
     Raises:
         EnvError: it cannot be read, or holds a link that points nowhere.
     """
-    found = []
+    folders = []
     try:
         with os.scandir(tree) as entries:
             for entry in entries:
@@ -57,10 +57,10 @@ def sub_folders(tree: Path) -> tuple[str, ...]:
                 if entry.is_symlink() and not os.path.exists(entry.path):
                     raise broken(entry.path)
                 if _is_folder(entry):
-                    found.append(entry.name)
+                    folders.append(entry.name)
     except OSError as error:
         raise unreadable(error) from error
-    return tuple(sorted(found))
+    return tuple(sorted(folders))
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -74,13 +74,13 @@ def class_folders(tree: Path) -> tuple[str, ...]:
     Raises:
         EnvError: there are less, or two of them differ only in spaces or in the form of their Unicode.
     """
-    found = sub_folders(tree)
-    if len(found) < 2:
-        raise EnvError(f"{tree} has {len(found)} sub-folders, at least two are needed", help=LAYOUT)
-    for first, second in twins(found, lambda name: unicodedata.normalize("NFKC", name).strip()):
+    classes = sub_folders(tree)
+    if len(classes) < 2:
+        raise EnvError(f"{tree} has {len(classes)} sub-folders, at least two are needed", help=LAYOUT)
+    for first, second in twins(classes, lambda name: unicodedata.normalize("NFKC", name).strip()):
         raise EnvError(f"the class folders {first!a} and {second!a} of {tree} differ only in spaces or in the "
                        "form of their Unicode", help="merge them, or rename one")  # fmt: skip
-    return found
+    return classes
 
 
 def layout(root: Path, asked: Asked, train: str | None = None, test: str | None = None) -> Layout:
@@ -98,10 +98,10 @@ def layout(root: Path, asked: Asked, train: str | None = None, test: str | None 
                        help=f"{asked(train='NAME', test=test)}")  # fmt: skip
     names = sub_folders(root)
     roles = {name: part for name in names if (part := role(name))}
-    found = _parts(root, asked, names, roles) if roles else _one_tree(root, asked, names)
-    for tree in filter(None, (found.train, found.test)):
+    parts = _parts(root, asked, names, roles) if roles else _one_tree(root, asked, names)
+    for tree in filter(None, (parts.train, parts.test)):
         _check_flat(tree, asked, root, tree.stat().st_mtime_ns)
-    return found
+    return parts
 
 
 def _stated(root: Path, asked: Asked, train: str, test: str | None) -> Layout:
@@ -142,9 +142,9 @@ def _parts(root: Path, asked: Asked, names: tuple[str, ...], roles: dict[str, Ro
         raise EnvError(f"the folders of {root} are partly named like parts of a set ({listing(roles)}), partly like classes "
                        f"({listing(mixed or others)})",
                        help=f"{asked(train='.')} takes all of them for classes; else {_choices(asked, trees)}")  # fmt: skip
-    for part, found in by.items():
-        if len(found) > 1:
-            raise EnvError(f"{root} has {len(found)} folders that may be the {part} part: {listing(found)}",
+    for part, several in by.items():
+        if len(several) > 1:
+            raise EnvError(f"{root} has {len(several)} folders that may be the {part} part: {listing(several)}",
                            help=_choices(asked, tuple(roles)))  # fmt: skip
     if not by["train"]:
         raise EnvError(
@@ -197,8 +197,8 @@ def _check_flat(tree: Path, asked: Asked, root: Path, changed: int) -> None:
 
 
 def holds(folder: Path) -> Literal["pictures", "folders", "nothing"]:
-    """What lies directly in a folder: any picture, else folders, else nothing of a set."""
-    found: Literal["folders", "nothing"] = "nothing"
+    """What is directly in a folder: any picture, else folders, else nothing of a set."""
+    content: Literal["folders", "nothing"] = "nothing"
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
@@ -206,11 +206,11 @@ def holds(folder: Path) -> Literal["pictures", "folders", "nothing"]:
                     continue
                 if is_picture(entry.name) and not _is_folder(entry):
                     return "pictures"
-                if found == "nothing" and _is_folder(entry):
-                    found = "folders"
+                if content == "nothing" and _is_folder(entry):
+                    content = "folders"
     except OSError as error:
         raise unreadable(error) from error
-    return found
+    return content
 
 
 def _choices(asked: Asked, names: tuple[str, ...]) -> str:

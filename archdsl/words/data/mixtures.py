@@ -27,7 +27,7 @@ class Mixup(Mixing):
 
     def mixture(self, rng: Any, shape: tuple[int, ...]) -> Mixture:
         drawn = float(rng.beta(self.alpha, self.alpha))
-        return Mixture(drawn, 1 - drawn, share=drawn)
+        return Mixture(drawn, 1 - drawn, label=drawn)
 
 
 @data_word("cifar10 cutmix(1)", slot="cutmix", paper="Yun et al. 2019, arXiv:1905.04899")
@@ -48,16 +48,16 @@ class CutMix(Mixing):
         return boxed(drawn, float(rng.random()), float(rng.random()), *shape[2:])
 
 
-def boxed(share: float, across: float, down: float, height: int, width: int) -> Mixture:
-    """The partner's box: 1 - ``share`` of the area before it is cut at the edges, its middle at the fractions ``across``
+def boxed(own: float, across: float, down: float, height: int, width: int) -> Mixture:
+    """The partner's box: 1 - ``own`` of the area before it is cut at the edges, its middle at the fractions ``across``
     and ``down`` of the image. The labels weigh as much as the areas after it.
     """
-    half = (1 - share) ** 0.5 / 2
+    half = (1 - own) ** 0.5 / 2
     x, y = int(across * width), int(down * height)
     left, right = max(0, int(x - half * width)), min(width, int(x + half * width))
     top, bottom = max(0, int(y - half * height)), min(height, int(y + half * height))
     area = (right - left) * (bottom - top) / (height * width)
-    return Mixture(top=top, bottom=bottom, left=left, right=right, share=1 - area)
+    return Mixture(top=top, bottom=bottom, left=left, right=right, label=1 - area)
 
 
 @data_word("cifar10 randomlabels(20%)", "cifar10 randomlabels", slot="randomlabels",

@@ -72,8 +72,8 @@ def sheet(path: Path, kind: Kind, target: str = "", header: Header | None = None
         EnvError: the file is damaged, it is doubtful whether it has a header, or a column cannot be named.
     """
     if kind == "csv":
-        found = read(path, header)
-        return _sheet(path, kind, found.names, _unnamed(found.names), target, found.notes, found)
+        content = read(path, header)
+        return _sheet(path, kind, content.names, _unnamed(content.names), target, content.notes, content)
     with _opened(path) as file:
         names = tuple(str(name).strip() for name in file.schema_arrow.names)
         named = _pandas_index(file.schema_arrow.metadata, path)
@@ -132,8 +132,8 @@ def _unnamed(names: Sequence[str]) -> int:
 def _pandas_index(metadata: Mapping[bytes, bytes] | None, path: Path) -> list[str]:
     """The columns that pandas calls its index; a range is none, as it is not stored."""
     try:
-        found = json.loads((metadata or {}).get(b"pandas", b"{}"))
-        return [str(name).strip() for name in found.get("index_columns", ()) if isinstance(name, str)]
+        about = json.loads((metadata or {}).get(b"pandas", b"{}"))
+        return [str(name).strip() for name in about.get("index_columns", ()) if isinstance(name, str)]
     except (ValueError, AttributeError, TypeError) as error:
         raise EnvError(f"the metadata of pandas in {path} is damaged ({error})", help="write the file again") from error
 
@@ -185,13 +185,13 @@ def _of_float(value: float) -> str:
 
 
 def _of_bytes(values: Sequence[bytes | None], path: Path, name: str) -> list[str]:
-    found: list[str] = []
+    cells: list[str] = []
     for row, value in enumerate(values):
         try:
-            found.append("" if value is None else value.decode().strip())
+            cells.append("" if value is None else value.decode().strip())
         except UnicodeDecodeError as error:
             raise c.at(path, row, name, "bytes that are not UTF-8", "write the class as text") from error
-    return found
+    return cells
 
 
 def decoded(column: Any, path: Path) -> tuple[Any, Any]:
