@@ -13,7 +13,7 @@ from archdsl.emit.build import build
 from archdsl.study.arms import arms_of
 from archdsl.study.file import study_of
 from archdsl.study.plan import seeded
-from archdsl.train import loop
+from archdsl.train import inputs
 from archdsl.train.distributed import Distributed
 from archdsl.train.init import initialise
 from archdsl.train.job import Job
@@ -47,14 +47,14 @@ def setup_of(name: str) -> Setup:
 def fed(job: Job, monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
     """The images of every step as they come to the net, before mixup."""
     seen: list[Tensor] = []
-    real = loop.mix
+    real = inputs.mix
 
     def mix(images: Tensor, *rest: object) -> object:
         seen.append(images.clone())
         return real(images, *rest)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "mix", mix)
+        patch.setattr(inputs, "mix", mix)
         for _ in Training(job).events():
             pass
     return seen

@@ -45,13 +45,13 @@ def fit_together(
         listen: called with the number of the run and each event.
 
     Raises:
-        NotFusable: they have to be trained one by one: some were begun before, another process has one, one diverged,
-            memory does not suffice, or a setting ties the copies together. No run is worse off for the attempt.
+        NotFusable: they have to be trained one by one: a run of theirs exists, another process has one, one diverged,
+            memory does not suffice, or a setting mixes the replicas. No run is worse off for the attempt.
         Interrupted: SIGINT or SIGTERM came; each folder has a checkpoint.
         EnvError, StoreError, ArchError: as ``fit``.
     """
     if options.again or options.limit is not None:
-        raise NotFusable("fused seeds do not support a time limit, or --again")
+        raise NotFusable("neither --time-limit nor --again is supported")
     if why := tie(experiments[0].train, experiments[0].data.augment):
         raise NotFusable(why)
     if options.plan is not None:  # a step of many nets is neither captured nor compiled
