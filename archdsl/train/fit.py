@@ -41,7 +41,7 @@ from archdsl.train.distributed import Distributed, joined, lost
 from archdsl.train.loop import Training
 from archdsl.train.optim import merged_state
 from archdsl.train.options import FitOptions
-from archdsl.train.prepare import Setup, gather
+from archdsl.train.prepare import Setup, prepare
 from archdsl.train.signals import Interrupted, StopOnSignal
 from archdsl.train.watchdog import watchdog
 
@@ -84,7 +84,7 @@ def fit(
             else []
         )
         with explained(experiment):
-            setup = gather(
+            setup = prepare(
                 model, experiment, options, distributed, signals.wanted, before.plan if before is not None else None
             )
             folder = RunFolder.open(out, experiment, again=options.again) if distributed.leads else None

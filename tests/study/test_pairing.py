@@ -19,7 +19,7 @@ from archdsl.train.init import initialise
 from archdsl.train.job import Job
 from archdsl.train.loop import Training
 from archdsl.train.options import FitOptions
-from archdsl.train.prepare import Setup, gather
+from archdsl.train.prepare import Setup, prepare
 
 STUDY = """\
 base: |
@@ -39,7 +39,7 @@ def setup_of(name: str) -> Setup:
     arms = arms_of(study_of(STUDY))
     arm = next(a for a in arms.arms if a.name == name)
     spec = seeded(arm.spec, 3)
-    return gather(
+    return prepare(
         build(spec.trace), experiment_of(spec), FitOptions(device="cpu", speed="plain"), Distributed(), lambda: False
     )
 

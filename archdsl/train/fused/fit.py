@@ -25,7 +25,7 @@ from archdsl.train.fused.loop import FusedTrainer, NotFusable
 from archdsl.train.fused.model import fuse
 from archdsl.train.optim import merged_state
 from archdsl.train.options import FitOptions
-from archdsl.train.prepare import Setup, gather
+from archdsl.train.prepare import Setup, prepare
 from archdsl.train.signals import Interrupted, StopOnSignal
 
 __all__ = ["NotFusable", "fit_together"]
@@ -59,7 +59,7 @@ def fit_together(
     first = identified(experiments[0], options.data_root).data.fingerprint
     experiments = [with_data(e, first) for e in experiments]  # they differ in their seed alone
     with StopOnSignal(options.stop) as signals, ExitStack() as stack, explained(experiments[0]):
-        setups = [gather(build(trace), e, options, Distributed(), signals.wanted) for e in experiments]
+        setups = [prepare(build(trace), e, options, Distributed(), signals.wanted) for e in experiments]
         fused = fuse(trace, len(setups), setups[0].device)
         trainer = FusedTrainer([s.job for s in setups], fused, setups[0].plan)
         recorders = _opened(experiments, setups, options, listen, stack)
