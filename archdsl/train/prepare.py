@@ -82,7 +82,7 @@ def prepare(
     check_data(experiment, options.data_root)
     begun, still = _begin(model, experiment, options.fresh)
     model.to(device)
-    mean, std, told = _statistics(data, splits)
+    mean, std, statistics_note = _statistics(data, splits)
     vector = len(data.dataset.input) == 1
     normal = normalise(mean, std, device, 1 if vector else 255)
     test = _feed(splits.test, device)
@@ -121,7 +121,7 @@ def prepare(
     check_parts(job)
     several = f"{distributed.size} processes" if distributed.size > 1 else ""
     said_so = ", ".join(filter(None, (said, why)))
-    notes = tuple(filter(None, (note, said_so, told, *splits.notes, *begun.notes, several, *taken())))
+    notes = tuple(filter(None, (note, said_so, statistics_note, *splits.notes, *begun.notes, several, *taken())))
     facts = {
         "source": splits.source,
         "place": os.path.abspath(os.path.expanduser(splits.source)),
@@ -150,7 +150,7 @@ def _possible(
 ) -> Plan:  # fmt: skip
     """The part of a plan that these settings allow."""
     alone = distributed.size == 1
-    # One process whose data lies on the device can replay its steps; gradients of several are summed by their own stream.
+    # One process whose data is on the device can replay its steps; gradients of several are summed by their own stream.
     # A part that thaws changes what a step does; words of other packages may do what no graph can hold.
     words = (settings.optimizer, settings.schedule, *data.augment)
     known = not any(is_foreign(word) for word in words)
@@ -222,14 +222,14 @@ def _splits(data: DataSettings, seed: int, root: str | Path | None) -> Splits:
 
 
 def _statistics(data: DataSettings, splits: Splits) -> tuple[tuple[float, ...], tuple[float, ...], str]:
-    """Mean and standard deviation that the set publishes, else measured on the training images; and what is to be said."""
+    """Mean and standard deviation that the set publishes, else measured on the training images; and a note on them."""
     mean, std = getattr(data.dataset, "mean", None), getattr(data.dataset, "std", None)
     if mean and std:
         return mean, std, ""
     if isinstance(splits.train, Arrays):
         return *measured(splits.train), ""
-    said = "the pictures do not fit into memory, so they are normalised with ImageNet's mean and deviation"
-    return IMAGENET_MEAN, IMAGENET_STD, said
+    note = "the pictures do not fit into memory, so they are normalised with ImageNet's mean and standard deviation"
+    return IMAGENET_MEAN, IMAGENET_STD, note
 
 
 def _feed(part: object, device: torch.device) -> Feed:
