@@ -1,4 +1,4 @@
-"""The training of a network: the loop, its step, optimisers, and everything that a run does besides.
+"""The training of a network: the step, its optimisers, and everything that a run does besides.
 
-Enter by ``fit.fit``: ``prepare`` gathers what the loop needs, ``loop`` trains, ``writer`` of archdsl.runs records.
+Enter by ``fit.fit``: ``prepare`` makes a job, ``loop`` trains by ``step.train_step``, ``writer`` of archdsl.runs records.
 """

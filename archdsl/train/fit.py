@@ -1,6 +1,6 @@
 """From a model and an experiment to a trained model in a run folder.
 
-The folder is named by the experiment's hash: the same command finds its run again, and goes on from the last
+The folder is named by the experiment's hash: the same command finds its run again, and resumes it from the last
 checkpoint, or gives the result if there is one.
 """
 
@@ -41,7 +41,7 @@ from archdsl.train.distributed import Distributed, joined, lost
 from archdsl.train.loop import Training
 from archdsl.train.optim import merged_state
 from archdsl.train.options import FitOptions
-from archdsl.train.prepare import Setup, gather
+from archdsl.train.prepare import Setup, prepare
 from archdsl.train.signals import Interrupted, StopOnSignal
 from archdsl.train.watchdog import watchdog
 
@@ -84,7 +84,7 @@ def fit(
             else []
         )
         with explained(experiment):
-            setup = gather(
+            setup = prepare(
                 model, experiment, options, distributed, signals.wanted, before.plan if before is not None else None
             )
             folder = RunFolder.open(out, experiment, again=options.again) if distributed.leads else None
@@ -103,7 +103,7 @@ def fit(
 
 
 def _before(out: Path, experiment: Experiment, options: FitOptions, distributed: Distributed) -> Run | None:
-    """The run as it stands, if it was begun before."""
+    """The run as it is now, if there is one."""
     found: Run | None = None
     if distributed.leads:
         check_writable(out)
@@ -114,7 +114,7 @@ def _before(out: Path, experiment: Experiment, options: FitOptions, distributed:
 
 
 def _watched(setup: Setup, experiment: Experiment, options: FitOptions) -> Callable[[], str]:
-    """Says at the end of a run whether its data has changed. What lies in memory was compared when it was read."""
+    """Says at the end of a run whether its data has changed. Data in memory was compared when it was read."""
     if isinstance(setup.job.train, Resident):
         return lambda: ""
     return lambda: data_changed(experiment, options.data_root)
@@ -135,7 +135,7 @@ def _train(setup: Setup, recorder: Recorder, options: FitOptions, signals: StopO
     except RuntimeError as error:
         if distributed.size > 1 and lost(error):
             raise EnvError("another process of this training is gone",
-                           help="the same command goes on from the last checkpoint") from error  # fmt: skip
+                           help="the same command resumes from the last checkpoint") from error  # fmt: skip
         if not is_out_of_memory(error):
             raise
         return recorder.oom(training, error)

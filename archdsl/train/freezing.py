@@ -22,7 +22,7 @@ FOREVER = 10**9  # more epochs than any run has
 
 class Frozen:
     """The parts of a net that are not trained, by the epoch. A frozen part gets no gradient, so neither decay nor
-    penalty nor step, and its batch norm uses its running statistics and leaves them as they are; dropout goes on.
+    penalty nor step, and its batch norm uses its running statistics and leaves them as they are; dropout continues.
     """
 
     def __init__(self, until: dict[str, int] | None = None) -> None:
@@ -49,7 +49,7 @@ class Frozen:
         return self
 
     def _epochs(self, path: str) -> int:
-        """For how long a module stays: as long as the layer that it is or stands in."""
+        """For how long a module stays: as long as the layer that it is, or is in."""
         while path:
             if path in self._until:
                 return self._until[path]

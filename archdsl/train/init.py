@@ -11,7 +11,7 @@ from archdsl.seeds import stream
 
 
 def initialise(model: nn.Module, seed: int) -> tuple[str, ...]:
-    """Draw every layer's initial weights anew, by the layer's own ``reset_parameters``.
+    """Draw every layer's initial weights by the layer's own ``reset_parameters``.
 
     Each layer draws from a generator keyed by the seed, the shape of its first parameter and its place among
     the layers of that shape. So a layer that is added elsewhere, or a bias that a normalisation makes needless,

@@ -52,7 +52,7 @@ class Meter:
         self.bad.copy_(torch.where(torch.isfinite(loss), self.bad, self.bad.clamp(max=step)))
 
     def reset(self) -> None:
-        """Begin anew, in place."""
+        """Set the sums to 0, in place."""
         self.loss.zero_()
         self.hits.zero_()
         self.bad.fill_(NEVER)
@@ -76,7 +76,7 @@ class Meter:
         return {"loss": self.loss, "hits": self.hits, "bad": self.bad, "seen": torch.tensor(self.seen)}
 
     def load(self, state: dict[str, Tensor]) -> None:
-        """Go on from the sums of ``state``."""
+        """Take over the sums of ``state``."""
         self.loss.copy_(state["loss"])
         self.hits.copy_(state["hits"])
         self.bad.copy_(state["bad"])

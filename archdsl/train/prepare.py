@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,7 +15,8 @@ from archdsl.accelerate.compiled import compiled
 from archdsl.accelerate.fast import fast
 from archdsl.accelerate.hardware import kernels, processor
 from archdsl.accelerate.native import available
-from archdsl.accelerate.plan import Plan, choose, forward_context, prepare
+from archdsl.accelerate.plan import Plan, choose, forward_context
+from archdsl.accelerate.plan import prepare as carry_out
 from archdsl.data import Arrays, Splits, load, split
 from archdsl.data.batches import Feed, Resident, resident
 from archdsl.data.corrupt import corrupt
@@ -25,7 +27,7 @@ from archdsl.notices import taken
 from archdsl.runs.events import Started
 from archdsl.runs.identify import check_data
 from archdsl.settings.checks import refuse_unfit
-from archdsl.settings.experiment import DataSettings, Experiment
+from archdsl.settings.experiment import DataSettings, Experiment, TrainSettings
 from archdsl.train.checks import check_fit, check_parts, is_out_of_memory
 from archdsl.train.distributed import Distributed
 from archdsl.train.freezing import Frozen, check_left, frozen, scales
@@ -41,7 +43,7 @@ from archdsl.words.data.tables import Table
 from archdsl.words.foreign import is_foreign
 
 WHITENED = 5000  # images from which a whitening layer takes its filters (Jordan 2024)
-QUIET = 30.0  # seconds between two looks at a run that nobody watches: chances of a checkpoint within an epoch
+QUIET = 30.0  # seconds between two Progress events that nobody asked for: occasions for a checkpoint within an epoch
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,12 +58,18 @@ class Setup:
     conditions: Mapping[str, Any] = field(default_factory=dict)
 
 
-def gather(
+def prepare(
     model: nn.Module, experiment: Experiment, options: FitOptions, distributed: Distributed, stop: Callable[[], bool],
     planned: Mapping[str, Any] | None = None,
 ) -> Setup:  # fmt: skip
-    """Load the data, choose device and plan, and put the model in its place. A run that goes on keeps the plan with
-    which it was begun.
+    """Load the data, choose device and plan, and put the model on the device.
+
+    Args:
+        planned: the plan with which a run was begun that is resumed.
+
+    Raises:
+        ArchError: model, data and settings do not fit.
+        EnvError: no such device, no data, or the recorded plan is not supported here.
     """
     device, note = choose_device(options.device, distributed.local if distributed.size > 1 else None)
     if options.deterministic:
@@ -70,11 +78,11 @@ def gather(
     torch.backends.cudnn.benchmark = device.type == "cuda" and not options.deterministic  # shapes stay for a whole run
     data, settings = experiment.data, experiment.train
     refuse_unfit(experiment)
-    splits = _splits(experiment, options)
+    splits = _splits(data, settings.seed, options.data_root)
     check_data(experiment, options.data_root)
     begun, still = _begin(model, experiment, options.fresh)
     model.to(device)
-    mean, std, told = _statistics(data, splits)
+    mean, std, statistics_note = _statistics(data, splits)
     vector = len(data.dataset.input) == 1
     normal = normalise(mean, std, device, 1 if vector else 255)
     test = _feed(splits.test, device)
@@ -82,11 +90,12 @@ def gather(
     train = _feed(splits.train, device)
     if options.fresh:
         _whiten(model, normal, train, device, begun.kept)
-    plan, said = _plan(model, experiment, options, device, len(splits.train), planned)
+    plan, said = _plan(model, data, settings, options, device, len(splits.train), planned)
     if settings.spred:
         reparametrise(model)
-    prepare(model, plan)
-    net, plan, why = _net(model, plan, options, experiment, distributed, normal, train, still)
+    carry_out(model, plan)
+    plan = _possible(plan, data, settings, distributed, train, still)
+    net, plan, why = _net(model, plan, settings, options.compile, distributed, normal, train)
     job = Job(
         model,
         train=train,
@@ -112,7 +121,7 @@ def gather(
     check_parts(job)
     several = f"{distributed.size} processes" if distributed.size > 1 else ""
     said_so = ", ".join(filter(None, (said, why)))
-    notes = tuple(filter(None, (note, said_so, told, *splits.notes, *begun.notes, several, *taken())))
+    notes = tuple(filter(None, (note, said_so, statistics_note, *splits.notes, *begun.notes, several, *taken())))
     facts = {
         "source": splits.source,
         "place": os.path.abspath(os.path.expanduser(splits.source)),
@@ -136,25 +145,32 @@ def _columns(dataset: object) -> dict[str, Any]:
     return {"columns": list(head.features), "target": head.target}
 
 
-def _net(
-    model: nn.Module, plan: Plan, options: FitOptions, experiment: Experiment, distributed: Distributed,
-    normal: Normalise, train: Feed, still: Frozen,
-) -> tuple[nn.Module, Plan, str]:  # fmt: skip
-    """The form of the net that runs, the plan as far as it can be kept here, and why it could not be."""
-    settings, device, alone, why = experiment.train, normal.scale.device, distributed.size == 1, ""
-    # One process whose data lies on the device can replay its steps; gradients of several are summed by their own stream.
+def _possible(
+    plan: Plan, data: DataSettings, settings: TrainSettings, distributed: Distributed, train: Feed, still: Frozen
+) -> Plan:  # fmt: skip
+    """The part of a plan that these settings allow."""
+    alone = distributed.size == 1
+    # One process whose data is on the device can replay its steps; gradients of several are summed by their own stream.
     # A part that thaws changes what a step does; words of other packages may do what no graph can hold.
     known = not any(is_foreign(value) for value in (settings.optimizer, settings.schedule))
-    known = known and all(word.capturable for word in experiment.data.augment)
+    known = known and all(word.capturable for word in data.augment)
     # A second pass within a step draws dropout again from a seed, which no graph can set.
     closure = getattr(settings.optimizer, "closure", False)
     graph = plan.graph and alone and isinstance(train, Resident) and not still.thaws and known and not closure
     compiles = plan.compile and alone
-    plan = replace(plan, graph=graph, compile=compiles, native=plan.native and not compiles)
+    return replace(plan, graph=graph, compile=compiles, native=plan.native and not compiles)
+
+
+def _net(
+    model: nn.Module, plan: Plan, settings: TrainSettings, compile: str, distributed: Distributed, normal: Normalise,
+    train: Feed,
+) -> tuple[nn.Module, Plan, str]:  # fmt: skip
+    """The form of the net that runs, the plan as far as it can be carried out here, and why the rest could not be."""
+    device, why = normal.scale.device, ""
     net = fast(model, plan) if isinstance(model, fx.GraphModule) and not settings.spred else model
-    if compiles:
-        net, plan, why = _compiled(net, plan, options, normal, train, settings.batch, device)
-    if not alone and settings.syncbn:
+    if plan.compile:
+        net, plan, why = _compiled(net, plan, compile == "on", normal, train, settings.batch, device)
+    if distributed.size > 1 and settings.syncbn:
         net = synchronise(net, device)
     return net, plan, why
 
@@ -194,9 +210,8 @@ def _whiten(
         hook.remove()
 
 
-def _splits(experiment: Experiment, options: FitOptions) -> Splits:
-    data, seed = experiment.data, experiment.train.seed
-    splits = split(load(data.dataset, options.data_root), data.valid, data.subset, seed)
+def _splits(data: DataSettings, seed: int, root: str | Path | None) -> Splits:
+    splits = split(load(data.dataset, root), data.valid, data.subset, seed)
     if not data.corrupt:
         return splits
     if not isinstance(splits.train, Arrays):
@@ -208,14 +223,14 @@ def _splits(experiment: Experiment, options: FitOptions) -> Splits:
 
 
 def _statistics(data: DataSettings, splits: Splits) -> tuple[tuple[float, ...], tuple[float, ...], str]:
-    """Mean and deviation that the set publishes, else measured on the training images; and what is to be said."""
+    """Mean and standard deviation that the set publishes, else measured on the training images; and a note on them."""
     mean, std = getattr(data.dataset, "mean", None), getattr(data.dataset, "std", None)
     if mean and std:
         return mean, std, ""
     if isinstance(splits.train, Arrays):
         return *measured(splits.train), ""
-    said = "the pictures do not fit into memory, so they are normalised with ImageNet's mean and deviation"
-    return IMAGENET_MEAN, IMAGENET_STD, said
+    note = "the pictures do not fit into memory, so they are normalised with ImageNet's mean and standard deviation"
+    return IMAGENET_MEAN, IMAGENET_STD, note
 
 
 def _feed(part: object, device: torch.device) -> Feed:
@@ -223,25 +238,26 @@ def _feed(part: object, device: torch.device) -> Feed:
 
 
 def _plan(
-    model: nn.Module, experiment: Experiment, options: FitOptions, device: torch.device, images: int,
+    model: nn.Module, data: DataSettings, settings: TrainSettings, options: FitOptions, device: torch.device, images: int,
     planned: Mapping[str, Any] | None,
 ) -> tuple[Plan, str]:  # fmt: skip
     if planned and options.speed == "auto":
         plan = Plan(**planned)
         if plan.native and not available(plan.precision):
-            raise EnvError("this run was begun with kernels compiled for this machine, and they cannot be had now",
-                           help="a C compiler named cc, and ARCHDSL_NATIVE unset; or --again to begin anew")  # fmt: skip
+            raise EnvError("this run was begun with kernels compiled for this machine, and they are not available now",
+                           help="a C compiler named cc, and ARCHDSL_NATIVE unset; or --again to train it again")  # fmt: skip
         return plan, ""
     if options.plan is not None:
         return options.plan, ""
-    settings, shape = experiment.train, experiment.data.dataset.input
     steps = settings.epochs * -(-images // settings.batch)
     steps = min(steps, settings.steps or steps)
-    return choose(model, (min(settings.batch, images), *shape), steps, device, options.speed, options.compile)
+    return choose(
+        model, (min(settings.batch, images), *data.dataset.input), steps, device, options.speed, options.compile
+    )
 
 
 def _compiled(
-    net: nn.Module, plan: Plan, options: FitOptions, normal: Normalise, train: Feed, batch: int, device: torch.device
+    net: nn.Module, plan: Plan, asked: bool, normal: Normalise, train: Feed, batch: int, device: torch.device
 ) -> tuple[nn.Module, Plan, str]:
     """The net compiled for whole batches; where that fails unasked, the net as it is, and why.
 
@@ -258,7 +274,7 @@ def _compiled(
         if is_out_of_memory(error):
             raise
         why = str(error).strip().splitlines()[0]
-        if options.compile == "on":
+        if asked:
             raise EnvError(f"torch.compile cannot compile this net here: {why}", help="--compile off") from error
         return net, replace(plan, compile=False), f"not compiled: {why}"
 

@@ -26,7 +26,7 @@ class SyncBatchNorm2d(nn.BatchNorm2d):
         count = wide.new_tensor([x.numel() / x.shape[1]])
         sums = all_reduce(torch.cat((wide.sum(dims), count)), group=self.group)
         mean = sums[:-1] / sums[-1]
-        # From the deviations, not from the squares: those of large values cancel.
+        # From the centred values: sums of squares of large values cancel.
         squares = all_reduce((wide - mean.view(1, -1, 1, 1)).square().sum(dims), group=self.group)
         var = squares / sums[-1]
         self._remember(mean.detach(), (squares / (sums[-1] - 1).clamp(min=1)).detach())
@@ -42,9 +42,9 @@ class SyncBatchNorm2d(nn.BatchNorm2d):
         if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
             return
         self.num_batches_tracked += 1
-        share = self.momentum if self.momentum is not None else 1.0 / float(self.num_batches_tracked)
-        self.running_mean.lerp_(mean, share)
-        self.running_var.lerp_(var, share)
+        fraction = self.momentum if self.momentum is not None else 1.0 / float(self.num_batches_tracked)
+        self.running_mean.lerp_(mean, fraction)
+        self.running_var.lerp_(var, fraction)
 
 
 def synchronise(net: nn.Module, device: torch.device) -> nn.Module:

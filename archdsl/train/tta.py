@@ -1,4 +1,4 @@
-"""Test-time augmentation: a net that judges each image by several views of it."""
+"""Test-time augmentation: a net that classifies each image by several views of it."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ class Viewed(nn.Module):
 
 
 def viewed(net: nn.Module, views: Views | None) -> nn.Module:
-    """The net as it is to be judged."""
+    """The net in the form in which it is evaluated."""
     return Viewed(net, views) if views is not None else net
 
 
 def recorded(settings: dict[str, Any] | None) -> Views | None:
-    """The views that the settings of a run tell of."""
+    """The views in the recorded settings of a run."""
     return Views(bool(settings["flip"]), int(settings["shift"])) if settings else None

@@ -32,5 +32,5 @@ def watchdog(limit: float | None, grace: float = GRACE) -> Iterator[None]:
 def _end(limit: float) -> None:
     with suppress(OSError, ValueError, AttributeError):  # nobody may be listening
         print(f"error: the run hangs: its time limit of {limit:g} s is long over\n"
-              "help: the same command goes on from the last checkpoint", file=sys.__stderr__, flush=True)  # fmt: skip
+              "help: the same command resumes from the last checkpoint", file=sys.__stderr__, flush=True)  # fmt: skip
     os._exit(HUNG)

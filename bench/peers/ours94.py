@@ -14,14 +14,14 @@ from archdsl.runs.events import Finished
 from archdsl.train.distributed import Distributed
 from archdsl.train.loop import Training
 from archdsl.train.options import FitOptions
-from archdsl.train.prepare import gather
+from archdsl.train.prepare import prepare
 
 about = json.loads(sys.argv[1])
 for number in range(-1, about["runs"]):  # the first one warms the kernels up
     spec = load("specs/airbench94.arch", set=[f"train.seed={number + 1}"])
     begun = time.perf_counter()
     options = FitOptions(device=about["device"], data_root=about["parquet"])
-    setup = gather(build(spec.trace), experiment_of(spec), options, Distributed(), lambda: False)
+    setup = prepare(build(spec.trace), experiment_of(spec), options, Distributed(), lambda: False)
     torch.cuda.synchronize()
     ready = time.perf_counter()
     last = list(Training(setup.job).events())[-1]  # the whole run and its test, capture of the graph included

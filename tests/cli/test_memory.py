@@ -34,7 +34,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("args", "where"),
     [
-        (["train", NET, "--precision", "plain"], "archdsl.train.fit.gather"),
+        (["train", NET, "--precision", "plain"], "archdsl.train.fit.prepare"),
         (["train", NET, "--precision", "plain"], "archdsl.emit.build.build"),
         (["eval", "RUN"], "archdsl.evaluate.judge.predict"),
         (["eval", "RUN"], "archdsl.evaluate.load.viewed"),

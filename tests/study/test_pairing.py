@@ -13,13 +13,13 @@ from archdsl.emit.build import build
 from archdsl.study.arms import arms_of
 from archdsl.study.file import study_of
 from archdsl.study.plan import seeded
-from archdsl.train import loop
+from archdsl.train import inputs
 from archdsl.train.distributed import Distributed
 from archdsl.train.init import initialise
 from archdsl.train.job import Job
 from archdsl.train.loop import Training
 from archdsl.train.options import FitOptions
-from archdsl.train.prepare import Setup, gather
+from archdsl.train.prepare import Setup, prepare
 
 STUDY = """\
 base: |
@@ -39,7 +39,7 @@ def setup_of(name: str) -> Setup:
     arms = arms_of(study_of(STUDY))
     arm = next(a for a in arms.arms if a.name == name)
     spec = seeded(arm.spec, 3)
-    return gather(
+    return prepare(
         build(spec.trace), experiment_of(spec), FitOptions(device="cpu", speed="plain"), Distributed(), lambda: False
     )
 
@@ -47,14 +47,14 @@ def setup_of(name: str) -> Setup:
 def fed(job: Job, monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
     """The images of every step as they come to the net, before mixup."""
     seen: list[Tensor] = []
-    real = loop.mix
+    real = inputs.mix
 
     def mix(images: Tensor, *rest: object) -> object:
         seen.append(images.clone())
         return real(images, *rest)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "mix", mix)
+        patch.setattr(inputs, "mix", mix)
         for _ in Training(job).events():
             pass
     return seen

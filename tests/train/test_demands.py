@@ -184,9 +184,9 @@ def test_the_steps_are_those_of_the_loop(subset: int, batch: int, accumulate: in
     object.__setattr__(job, "settings", settings)
     from archdsl.train.distributed import Distributed
 
-    object.__setattr__(job, "world", Distributed())
+    object.__setattr__(job, "distributed", Distributed())
     assert steps.of(settings) == job.steps
-    least = min(len(part) for group in steps_left(job, 1, 0) for part in group[1])
+    least = min(len(part) for group in steps_left(job, 1, 0) for part in group.parts)
     assert smallest_batch(settings, steps) == least
     assert len(batches(torch.arange(subset), batch * accumulate)) == steps.per_epoch
 

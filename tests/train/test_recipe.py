@@ -27,7 +27,7 @@ from archdsl.train.fit import fit
 from archdsl.train.loop import Training
 from archdsl.train.optim import Slow, Update
 from archdsl.train.options import FitOptions
-from archdsl.train.prepare import gather
+from archdsl.train.prepare import prepare
 from archdsl.train.tta import Viewed
 from archdsl.words.data import augmentations
 from archdsl.words.train import penalties, recipe, schedules
@@ -236,7 +236,7 @@ def test_the_shipped_spec_trains_on_the_embedded_data() -> None:
     used = {w.entry.name for w in (*spec.graph.data, *spec.graph.train)}
     assert used >= {"flip", "crop", "lookahead", "biaslr", "tta", "triangle", "smooth"}
     assert experiment.train.schedule == schedules.triangle(0.23, 0.2, 0.07)
-    setup = gather(build(spec.trace), experiment, FitOptions(device="cpu", speed="fp32"), Distributed(), lambda: False)
+    setup = prepare(build(spec.trace), experiment, FitOptions(device="cpu", speed="fp32"), Distributed(), lambda: False)
     few = Resident(setup.job.test.images[:40], setup.job.test.labels[:40])  # six views of all would take a minute
     last = list(Training(replace(setup.job, test=few)).events())[-1]
     assert isinstance(last, Finished)

@@ -33,7 +33,7 @@ def test_a_step_that_never_ends_is_ended() -> None:
     assert ended.stdout == ""
     assert "hangs" in ended.stderr
     assert "0.2 s" in ended.stderr
-    assert "the same command goes on" in ended.stderr
+    assert "the same command resumes" in ended.stderr
 
 
 @pytest.mark.parametrize(("limit", "grace", "sleep"), [(None, 0.0, 0.1), (0.5, 5.0, 0.6)])

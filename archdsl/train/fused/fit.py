@@ -25,7 +25,7 @@ from archdsl.train.fused.loop import FusedTrainer, NotFusable
 from archdsl.train.fused.model import fuse
 from archdsl.train.optim import merged_state
 from archdsl.train.options import FitOptions
-from archdsl.train.prepare import Setup, gather
+from archdsl.train.prepare import Setup, prepare
 from archdsl.train.signals import Interrupted, StopOnSignal
 
 __all__ = ["NotFusable", "fit_together"]
@@ -45,13 +45,13 @@ def fit_together(
         listen: called with the number of the run and each event.
 
     Raises:
-        NotFusable: they have to be trained one by one: some were begun before, another process has one, one diverged,
-            memory does not suffice, or a setting ties the copies together. No run is worse off for the attempt.
+        NotFusable: they have to be trained one by one: a run of theirs exists, another process has one, one diverged,
+            memory does not suffice, or a setting mixes the replicas. No run is worse off for the attempt.
         Interrupted: SIGINT or SIGTERM came; each folder has a checkpoint.
         EnvError, StoreError, ArchError: as ``fit``.
     """
     if options.again or options.limit is not None:
-        raise NotFusable("fused seeds do not support a time limit, or --again")
+        raise NotFusable("neither --time-limit nor --again is supported")
     if why := tie(experiments[0].train, experiments[0].data.augment):
         raise NotFusable(why)
     if options.plan is not None:  # a step of many nets is neither captured nor compiled
@@ -59,7 +59,7 @@ def fit_together(
     first = identified(experiments[0], options.data_root).data.fingerprint
     experiments = [with_data(e, first) for e in experiments]  # they differ in their seed alone
     with StopOnSignal(options.stop) as signals, ExitStack() as stack, explained(experiments[0]):
-        setups = [gather(build(trace), e, options, Distributed(), signals.wanted) for e in experiments]
+        setups = [prepare(build(trace), e, options, Distributed(), signals.wanted) for e in experiments]
         fused = fuse(trace, len(setups), setups[0].device)
         trainer = FusedTrainer([s.job for s in setups], fused, setups[0].plan)
         recorders = _opened(experiments, setups, options, listen, stack)

@@ -34,7 +34,7 @@ class Dice:
         self.states: list[Tensor] = []
 
     def begin(self, seeds: Sequence[int]) -> None:
-        """Begin each copy's draws anew."""
+        """Seed each copy's draws."""
         self.states = []
         for seed in seeds:
             self._room.manual_seed(seed)
@@ -60,12 +60,12 @@ class Copies(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         parts = x.chunk(len(self.copies), 1)
-        # A clone lies in memory as the copy's own value would, and memory is the order of the draws.
+        # A clone has the memory layout of the copy's own value, and the layout is the order of the draws.
         return torch.cat([self._dice.call(n, m, parts[n].clone()) for n, m in enumerate(self.copies)], 1)
 
 
 class Linears(nn.Module):
-    """S linear layers: (N, S·in) to (N, S·out). The weights lie below each other, (S·out, in)."""
+    """S linear layers: (N, S·in) to (N, S·out). The weights are stacked, (S·out, in)."""
 
     def __init__(self, count: int, inputs: int, outputs: int, bias: bool) -> None:
         super().__init__()
@@ -81,8 +81,8 @@ class Linears(nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class Fused:
-    """``net`` stands for ``count`` copies. ``places``: for each name of a copy's state, the name in the net and whether
-    the copies lie in it one below the other (else each has a tensor of its own, by number).
+    """``net`` computes ``count`` copies. ``places``: for each name of a copy's state, the name in the net and whether
+    the copies are stacked in it (else each has a tensor of its own, by number).
     """
 
     net: fx.GraphModule
@@ -149,7 +149,7 @@ def _names(path: str, copy: nn.Module, shared: bool) -> Iterator[tuple[str, tupl
 
 
 def _wide(module: nn.Module, row: Row, trace: Trace, count: int) -> nn.Module | None:
-    """The layer that stands for ``count`` of this one; None where there is none."""
+    """The layer that computes ``count`` of this one; None where there is none."""
     image = len(trace.shape(row.inputs[0])) == 3
     kind = type(module)
     if kind in ALIKE:
