@@ -89,7 +89,7 @@ def _one(file: ast.File, memo: Memo, also: Also) -> Inspection:
     found = {(d.code, d.message, d.span): d for e in memo.errors for d in e.diagnostics}
     notes = list(graph.notes)
     shape, classes = assumed(graph, None, None, notes)
-    walker = Recorder({CLASSES: classes}, memo.layers)
+    walker = Recorder({CLASSES: classes}, {})
     try:
         root = decide_biases(graph.root, memo.decided)
         trace = walker.run(root, shape, "", lambda out: with_head(out, classes, notes))

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from archdsl.errors import SpecError
     from archdsl.expand.env import Budget, Env
-    from archdsl.ir.layer import Layer
     from archdsl.ir.nodes import Node
 
 Term = tuple[ast.Expr, ...]  # an item of a sequence and its modifiers
@@ -39,7 +38,6 @@ class Memo:
 
     def __init__(self, include: Callable[[ast.Include], list[ast.Let]] = library) -> None:
         self.include = include
-        self.layers: dict[object, Layer] = {}  # what ops said of shapes, for the trace
         self.errors: list[SpecError] = []
         self.names: set[str] = set()
         self.old: dict[tuple[int, ...], _Kept] = {}
@@ -49,8 +47,6 @@ class Memo:
         """A new expansion; what the last one did not use is forgotten. A name that comes or goes may change any term."""
         self.old = self.new if self.names == lets.keys() else {}
         self.new, self.names = {}, set(lets)
-        if len(self.layers) > 50_000:
-            self.layers.clear()
 
     def term(self, term: Term, env: Env, make: Callable[[Term, Env], Node]) -> Node:
         """The node of a term, made anew only if it or a let that it uses has changed.
