@@ -207,6 +207,8 @@ def _run(spec: Spec, experiment: Experiment, quiet: bool, board: Path | None, **
 
 def summary(run: Run) -> str:
     """The result in two lines; each begins with a word that a script can look for."""
+    from archdsl.report.text import printable
+
     result = run.result or {}
     if result.get("status") == "finished":
         first = f"test accuracy {100 * result['test_accuracy']:.2f} %"
@@ -217,12 +219,12 @@ def summary(run: Run) -> str:
             )
         first += f", {result['seconds']:.1f} s"
         if result.get("why"):
-            first += f"; ended after epoch {result['epochs']}: {result['why']}"
+            first += f"; ended after epoch {result['epochs']}: {printable(result['why'])}"
         if result.get("data_changed"):
             first += "; its data changed while it trained"
     else:
         first = f"{FAILED.get(str(result.get('status')), 'not finished')} at step {result.get('step')}"
-    return f"{first}\nrun {run.folder}\n"
+    return f"{first}\nrun {printable(str(run.folder))}\n"
 
 
 def origin(run: Run) -> str:

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO
 
 from archdsl.cli.output import tell
-from archdsl.report.text import printable_lines
+from archdsl.report.text import printable, printable_lines
 from archdsl.runs.events import Diverged, EpochDone, Event, Oom, Progress, Resumed, Started, Stopped, TimedOut, Warned
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def line(event: Event, start: Started, left: float | None = None) -> str:
             images = f"{event.train_images:,} images to train on{aside}, {event.test_images:,} to test"
             fewer = f", {event.trained:,} of them trained" if 0 < event.trained < event.params else ""
             return (
-                f"{images}, from {event.source}\n"
+                f"{images}, from {printable(event.source)}\n"
                 f"{event.params:,} parameters{fewer}, {event.epochs} epochs, {event.steps:,} steps"
             )
         case EpochDone():
@@ -45,9 +45,9 @@ def line(event: Event, start: Started, left: float | None = None) -> str:
         case TimedOut():
             return f"stopped after step {event.step}: the time limit of {event.limit:g} s; the same command goes on"
         case Oom():
-            return f"out of memory at step {event.step}: {event.message}"
+            return f"out of memory at step {event.step}: {printable(event.message)}"
         case Warned():
-            return f"warning: {event.text}"
+            return f"warning: {printable(event.text)}"
         case _:  # the result is data, and progress is for the bar
             return ""
 
@@ -98,7 +98,7 @@ class Talk:
         if isinstance(event, Started):
             self._start, self._began = event, time.monotonic()
             for note in event.notes:
-                self._say(note)
+                self._say(printable(note))
         if self._start is None:
             return
         left = None
