@@ -179,6 +179,7 @@ def _run(spec: Spec, experiment: Experiment, quiet: bool, board: Path | None, **
     from archdsl.cli.output import say
     from archdsl.cli.views.train_progress import Talk
     from archdsl.emit.build import build
+    from archdsl.settings.finding import things
     from archdsl.train.fit import fit
     from archdsl.train.signals import Interrupted
 
@@ -190,7 +191,7 @@ def _run(spec: Spec, experiment: Experiment, quiet: bool, board: Path | None, **
         listeners.append(Board(board / named))  # a folder a run, so that several share one board
     leads = _leads()
     try:
-        with Talk(sys.stderr, quiet or not leads) as talk:
+        with Talk(sys.stderr, quiet or not leads, things(experiment.data.dataset.input)) as talk:
             listeners.append(talk)
             run = fit(
                 build(spec.trace), experiment, listen=lambda e: [f(e) for f in listeners], every=talk.every, **where
