@@ -168,9 +168,14 @@ def read_object(path: Path) -> dict[str, Any]:
         ValueError: it holds none.
     """
     try:
-        content = json.loads(read_stored(path))
+        data = read_stored(path)
+        if not data.strip():
+            raise ValueError(f"{path.name} is empty")
+        content = json.loads(data)
     except RecursionError:
         raise ValueError(f"{path.name} nests too deep") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path.name} is not JSON: {error}") from None
     if not isinstance(content, dict):
         raise ValueError(f"{path.name} holds no object")
     return content

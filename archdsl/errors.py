@@ -81,13 +81,13 @@ class Diagnostic:
 
     def render(self) -> str:
         """The message as text, with the line, a caret under the place, the trail and the remedy."""
-        lines = [f"{self.severity}[{self.code}]: {self.message}"]
+        lines = [f"{self.severity}[{self.code}]: {lined(self.message)}"]
         if self.span is not None:
             lines += _excerpt(self.span)
-        lines += [f"  {note}" for note in self.notes]
+        lines += [f"  {lined(note)}" for note in self.notes]
         lines += [f"  in {what} at {span}" for what, span in self.trail]
         if self.help:
-            lines.append(f"help: {self.help}")
+            lines.append(f"help: {lined(self.help)}")
         return "\n".join(lines)
 
 
@@ -105,6 +105,13 @@ def _excerpt(span: Span, width: int = 110) -> list[str]:
     return [f"  {span}", f"    {shown}", "    " + " " * at + "^" * length]
 
 
+def lined(message: str) -> str:
+    """A message in which a line end is kept where the next line is indented, as in ours, and written as an escape where it
+    is that of a name from a file or folder, which must not begin a line of its own.
+    """
+    return re.sub(r"[\n\r](?!  )", lambda end: {"\n": "\\n", "\r": "\\r"}[end[0]], message)
+
+
 class ArchError(Exception):
     """Anything that archdsl refuses. ``str()`` is a message for a person; ``exit_code`` is for a shell."""
 
@@ -117,7 +124,8 @@ class ArchError(Exception):
             self.exit_code = exit_code
 
     def __str__(self) -> str:
-        return f"{self.message}\nhelp: {self.help}" if self.help else self.message
+        message = lined(self.message)
+        return f"{message}\nhelp: {lined(self.help)}" if self.help else message
 
 
 class InternalError(Exception):

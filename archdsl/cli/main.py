@@ -11,7 +11,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
-from archdsl.errors import ArchError
+from archdsl.errors import ArchError, lined
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -109,13 +109,13 @@ class _Once:
     def __call__(self, text: str) -> None:
         if text not in self.said:
             self.said.add(text)
-            _say(f"note: {text}", 0)
+            _say(f"note: {lined(text)}", 0)
 
 
 def _say(text: str, code: int) -> int:
     from archdsl.cli.output import say
 
-    say(text)
+    say(text, lines=True)
     return code
 
 

@@ -38,9 +38,11 @@ def put(text: str, exact: bool = False) -> None:
     write(text if exact and not stream.isatty() else printable_lines(text), stream)
 
 
-def say(text: str, end: str = "\n") -> None:
-    """Talk, to standard error."""
-    tell(sys.stderr, text, end)
+def say(text: str, end: str = "\n", lines: bool = False) -> None:
+    """Talk, to standard error: one line, unless the text has ``lines``. A line end in a name begins none."""
+    from archdsl.report.text import printable
+
+    tell(sys.stderr, text if lines else printable(text), end)
 
 
 def live(text: str) -> None:
@@ -77,4 +79,4 @@ def put_table(table: Table, format: str = "table") -> None:
 def talk(notes: Iterable[Diagnostic], name: str = "") -> None:
     """Say notes and warnings; ``name`` is the spec's, where there are several and a note has no place of its own."""
     for note in notes:
-        say(note.render() if note.span or not name else f"{name}: {note.render()}")
+        say(note.render() if note.span or not name else f"{name}: {note.render()}", lines=True)

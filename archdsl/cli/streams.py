@@ -91,4 +91,4 @@ def _warn(
 def _trace(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     from archdsl.cli.output import say
 
-    say("".join(traceback.format_exception(kind, error, trace)), end="")
+    say("".join(traceback.format_exception(kind, error, trace)), end="", lines=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
-from archdsl.data import download, table, tree
+from archdsl.data import download, shards, table, tree
 from archdsl.data.load import locate
 from archdsl.data.roots import download_root
 from archdsl.errors import EnvError
 from archdsl.words.data.folders import Folder
+from archdsl.words.data.spelling import listing
 from archdsl.words.data.tables import Table
 
 if TYPE_CHECKING:
@@ -38,7 +40,12 @@ def about(dataset: Dataset | Folder | Table, root: str | Path | None = None) -> 
 
 def _published(dataset: Dataset, root: str | Path | None) -> dict[str, Any]:
     place = locate(dataset, root)
-    get = None
+    get, refused = None, []
+    for part in ("train", "test"):
+        try:
+            shards.check(shards.shards(place, part) if place is not None else (), part)
+        except EnvError as error:
+            refused.append(f"warning: a run refuses this set: {error.message}")
     if place is None:
         try:
             get = f"a run downloads it into {download_root(root) / download.folder_of(download.key(dataset))}"
@@ -47,7 +54,15 @@ def _published(dataset: Dataset, root: str | Path | None) -> dict[str, Any]:
     return {
         "title": dataset.title, "train": dataset.train, "test": dataset.test, "licence": dataset.licence,
         "place": str(place) if place is not None else None, "get": get, "home": dataset.home,
+        "found": refused or None,
     }  # fmt: skip
+
+
+def _empty(found: tree.Found) -> list[str]:
+    """Files without a byte, which a run refuses; no picture is decoded here."""
+    empty = [str(path) for path, _ in (*found.train, *found.test) if not os.path.getsize(path)]
+    many = f"{len(empty):,} pictures are" if len(empty) > 1 else "1 picture is"
+    return [f"warning: a run refuses this set: {many} empty (0 bytes): {listing(empty)}"] if empty else []
 
 
 def _own(dataset: Folder | Table) -> dict[str, Any]:
@@ -57,7 +72,7 @@ def _own(dataset: Folder | Table) -> dict[str, Any]:
         found = tree.find(layout.train, layout.test)
         title, counts = "pictures of one's own", (len(found.train), len(found.test))
         more = {"counts": {name: [train, test] for name, train, test in found.counts()},
-                "found": [*layout.notes, *found.notes]}  # fmt: skip
+                "found": [*layout.notes, *found.notes, *_empty(found)]}  # fmt: skip
     else:
         parts = table.read(dataset)
         title, counts = f"a table of one's own, target `{dataset.head.target}`", (len(parts.train), len(parts.test))

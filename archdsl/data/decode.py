@@ -71,6 +71,8 @@ def upright(source: str | os.PathLike[str] | bytes) -> tuple[Image.Image, frozen
             _check_size(picture.size)
             colour, done = _colour(picture)
     except UnidentifiedImageError:
+        if not (len(source) if isinstance(source, bytes) else os.path.getsize(source)):
+            raise Undecodable("it is empty (0 bytes)") from None
         raise Undecodable(f"it is not a picture of a kind that is read: {', '.join(FORMATS)}") from None
     except (MemoryError, FileNotFoundError, PermissionError, IsADirectoryError, Undecodable):
         raise
@@ -112,6 +114,7 @@ def listening() -> Iterator[None]:
 
 def said(done: Mapping[str, int], total: int, what: str = "pictures") -> tuple[str, ...]:
     """A line for each thing that was done to some of ``total`` pictures."""
+    what = what.replace("pictures", "picture", 1) if total == 1 else what
     return tuple(
         f"{'warning: ' if name in WARNED else ''}{done[name]:,} of {total:,} {what} {texts[done[name] != 1]}"
         for name, texts in DONE.items() if done.get(name)

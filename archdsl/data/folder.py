@@ -46,9 +46,7 @@ def read_trees(
         return DataParts(
             _streamed(train, size), _streamed(test, size), source, (*notes, *_sampled([*train, *test], size))
         )
-    parts = [
-        _decoded(f"folder-{name}", part, size, train_tree.parent) for name, part in (("train", train), ("test", test))
-    ]
+    parts = [_decoded(f"folder-{name}", part, size, source) for name, part in (("train", train), ("test", test))]
     done = merged(*(part.done for part in parts))
     notes = (*notes, *said(done, len(train) + len(test)), *_repeated(*parts))
     return DataParts(parts[0].arrays, parts[1].arrays, source, notes)
@@ -103,7 +101,7 @@ def _sampled(pictures: list[Picture], size: int) -> tuple[str, ...]:
     return said(done, len(chosen), "pictures looked at before training")
 
 
-def _decoded(name: str, pictures: list[Picture], size: int, root: Path) -> Decoded:
+def _decoded(name: str, pictures: list[Picture], size: int, source: str) -> Decoded:
     labels = np.array([label for _, label in pictures], dtype=np.int64)
 
     def decode() -> Decoded:
@@ -121,7 +119,7 @@ def _decoded(name: str, pictures: list[Picture], size: int, root: Path) -> Decod
                     bad.append((row, error))
             return bad, done
 
-        refused, threads = Refusals(root), min(MOST_WORKERS, cores())
+        refused, threads = Refusals(source), min(MOST_WORKERS, cores())
         some = max(1, min(AT_A_TIME, len(pictures) // (4 * threads)))
         with listening(), ThreadPoolExecutor(threads) as pool:  # Pillow lets go of the interpreter as it decodes
             try:

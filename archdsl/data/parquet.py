@@ -76,7 +76,7 @@ def _decode(dataset: Dataset, files: Sequence[Path]) -> Decoded:
         encoded = table[_column(table, PICTURES, path)].to_pylist()
         name = _column(table, LABELS.get(dataset.name, ("label",)), path, first=True)
         labels.append(_labels(table, name, dataset, path))
-        refused = Refusals(path)
+        refused = Refusals(str(path))
         with listening():
             for row, item in enumerate(encoded):
                 try:

@@ -69,7 +69,7 @@ def _channels_first(picture: Image.Image) -> NDArray[np.uint8]:
 class Refusals:
     """Pictures that did not decode: all are counted, the first few named. One is enough to refuse the set."""
 
-    where: Path
+    where: str
     named: list[str] = field(default_factory=list)
     count: int = 0
 
@@ -83,7 +83,8 @@ class Refusals:
         """Raise an EnvError if there was any."""
         if self.count:
             more = f", and {self.count - len(self.named)} more" if self.count > len(self.named) else ""
+            pictures = "1 picture" if self.count == 1 else f"{self.count:,} pictures"
             raise EnvError(
-                f"{self.count} pictures of {self.where} do not decode: {'; '.join(self.named)}{more}",
+                f"{pictures} of {self.where} {'does' if self.count == 1 else 'do'} not decode: {'; '.join(self.named)}{more}",
                 help="replace or remove them: no picture is left out in silence",
             )

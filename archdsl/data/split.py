@@ -9,6 +9,7 @@ import numpy as np
 
 from archdsl.seeds import stream
 from archdsl.settings.checks import count_findings, refuse
+from archdsl.settings.finding import things
 
 if TYPE_CHECKING:
     from archdsl.data.arrays import Arrays, DataParts
@@ -29,6 +30,11 @@ class Splits:
     notes: tuple[str, ...] = ()
 
 
+def _things(part: Arrays | Streamed) -> str:
+    images = getattr(part, "images", None)  # a part that is read while training has pictures
+    return things(images.shape[1:]) if images is not None else "images"
+
+
 def split(parts: DataParts, valid: Valid | None, subset: Subset | None, seed: int) -> Splits:
     """Draw the subset and the validation images from the training part; the test part stays whole.
 
@@ -38,7 +44,7 @@ def split(parts: DataParts, valid: Valid | None, subset: Subset | None, seed: in
     total = len(parts.train)
     if valid is None and subset is None:
         return Splits(parts.train, None, parts.test, parts.source, parts.notes)
-    refuse(count_findings(total, valid, subset, parts.source))
+    refuse(count_findings(total, valid, subset, parts.source, _things(parts.train)))
     rows = np.random.default_rng(stream(seed, "split")).permutation(total)
     rows = rows[: subset.count] if subset is not None else rows
     aside = valid.count(len(rows)) if valid is not None else 0

@@ -80,7 +80,16 @@ def _of_file(path: Path, table: Table, head: Head) -> tuple[Floats, Labels]:
     cells = texts(held[head.target], path, head.target)
     if not cells:
         raise EnvError(f"{path} has no row", help="a table needs rows to train and to test on")
-    return rows(held, head.features, path), labels_of(cells, head, path)
+    try:
+        return rows(held, head.features, path), labels_of(cells, head, path)
+    except EnvError as error:
+        if (
+            table.kind == "csv"
+            and table.header is None
+            and not any(c.is_number(held[name][0]) for name in head.features)
+        ):
+            error.help += "; if the first row of the file is no header, write header=no"
+        raise
 
 
 def labels_of(cells: Sequence[str], head: Head, path: Path) -> Labels:

@@ -21,11 +21,12 @@ LISTED = 10  # classes whose pictures are counted one by one in a message
 @dataclass
 class Walk:
     """A walk through folders. ``skipped`` counts the hidden files and those that systems leave behind, by name; ``deeper``
-    the pictures in folders below that of their class.
+    the pictures in folders below that of their class; ``links`` are those to folders.
     """
 
     skipped: Counter[str] = field(default_factory=Counter)
     deeper: int = 0
+    links: list[str] = field(default_factory=list)
 
     def files(self, folder: str, root: str, followed: tuple[str, ...] = ()) -> Iterator[str]:
         """All files in a folder and below it, in no order; links followed.
@@ -57,6 +58,7 @@ class Walk:
             raise broken(entry.path)
         if entry.is_dir():
             place = check_link(entry.path, root, followed)
+            self.links.append(entry.path)
             yield from self.files(entry.path, root, (*followed, place))
         elif entry.is_file():
             yield entry.path
@@ -75,6 +77,10 @@ class Walk:
             if self.deeper
             else ()
         )
+        if self.links:
+            many = f"{len(self.links):,} links to folders are" if len(self.links) > 1 else "1 link to a folder is"
+            places = listing([f"{path} → {os.path.realpath(path)}" for path in self.links])
+            below = (*below, f"{many} followed: {places}")
         if not self.skipped:
             return below
         return (
@@ -186,6 +192,7 @@ def _listed(tree: Path, names: Sequence[str], walk: Walk) -> list[Picture]:
         place = str(tree / name)
         try:
             followed = (check_link(place, str(tree)),) if os.path.islink(place) else ()
+            walk.links += [place] if followed else []
             files = sorted(walk.files(place, str(tree), followed), key=lambda p: p.split(os.sep))
         except OSError as error:
             raise unreadable(error) from error

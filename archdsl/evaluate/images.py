@@ -80,7 +80,7 @@ def decoded(
     if len(shape) != 3 or shape[0] not in (1, 3) or shape[1] != shape[2]:
         raise ArchError(f"the net takes {'x'.join(map(str, shape))}, which no picture becomes",
                         help="pictures become 1xSxS or 3xSxS")  # fmt: skip
-    refused = Refusals(Path())
+    refused = Refusals("those that are given")
     for first in range(0, len(files), batch):
         images = np.empty((len(files[first : first + batch]), *shape), np.uint8)
         with listening():

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 
 import numpy as np
 import torch
@@ -54,7 +55,7 @@ def export(model: nn.Module, path: Path, form: Form, *, metadata: Mapping[str, s
             torch.export.save(program, held, extra_files={METADATA: about})
         except Exception as error:  # torch raises many kinds
             check_memory(error)
-            raise refusal(f"torch.export cannot trace it: {str(error).strip().splitlines()[0][:300]}",
+            raise refusal(f"torch.export cannot trace it: {shorten(str(error).strip().splitlines()[0], 300, placeholder=' …')}",
                           "export the source: model.py") from error  # fmt: skip
         with replacing(path) as temporary:
             temporary.write_bytes(held.getvalue())

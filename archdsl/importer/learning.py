@@ -5,6 +5,7 @@ Equal logits in eval mode say nothing of ``detach``, ``no_grad``, hooks and func
 
 from __future__ import annotations
 
+from textwrap import shorten
 from typing import Any
 
 import torch
@@ -54,7 +55,7 @@ def unlike(
 
 
 def _line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+    return shorten((str(error).strip().splitlines() or [type(error).__name__])[0], 200, placeholder=" …")
 
 
 def _gradients(

@@ -241,7 +241,13 @@ def _once(graph: fx.GraphModule, steps: list[Step], whole: nn.Module | None, fin
         for weight in step.layer.weights:
             tensor = tensors[step.sources[weight]]
             if id(tensor) in used:
-                findings.append(Finding(step.path, step.op.name, f"shares its {weight} with {used[id(tensor)].path}; "
+                other = used[id(tensor)].path
+                how = (
+                    f"is called several times with one {weight}"
+                    if other == step.path
+                    else f"shares its {weight} with {other}"
+                )
+                findings.append(Finding(step.path, step.op.name, f"{how}; "
                                         "only `shared(f, n)` has one set of weights for a chain of equal layers"))  # fmt: skip
             used[id(tensor)] = step
     names = {s for step in steps for s in step.sources.values()}

@@ -4,6 +4,7 @@ and hooks are refused by name, or said."""
 from __future__ import annotations
 
 import warnings
+from textwrap import shorten
 from typing import Any
 
 import torch
@@ -110,7 +111,10 @@ def _hooks(module: nn.Module, shape: tuple[int, ...], name: str) -> list[str]:
             held.clear()
         alike = _same(with_hooks, _probe(module, shape))
     except Exception as error:  # whatever a stranger's code may raise
-        raise Refused(name, (*found, Finding("", "forward", f"{type(error).__name__}: {str(error)[:160]}"))) from error
+        raise Refused(
+            name,
+            (*found, Finding("", "forward", f"{type(error).__name__}: {shorten(str(error), 160, placeholder=' …')}")),
+        ) from error
     if not alike:
         raise Refused(name, found)
     where = ", ".join(dict.fromkeys(f"`{f.op}` of {f.path or 'the network'}" for f in found))

@@ -10,6 +10,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from textwrap import shorten
 from typing import Any
 
 import torch
@@ -202,4 +203,4 @@ def is_tensor(value: Any) -> bool:
 
 def _line(error: Exception) -> str:
     text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0][:160]}" if text else type(error).__name__
+    return f"{type(error).__name__}: {shorten(text[0], 160, placeholder=' …')}" if text else type(error).__name__

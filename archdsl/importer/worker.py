@@ -11,6 +11,7 @@ import sys
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from archdsl.errors import ArchError, EnvError
@@ -50,7 +51,8 @@ def in_process(source: Named, shape: tuple[int, ...] | None, unused: bool, secon
         said = talk.read().strip().splitlines()
     if not answers:
         raise ArchError(f"{source} ended with code {process.returncode} and no answer"
-                        + (f": {said[-1][:200]}" if said else ""), help="`python FILE` may show why")  # fmt: skip
+                        + (f": {shorten(said[-1], 200, placeholder=' …')}" if said else ""),
+                        help="`python FILE` may show why")  # fmt: skip
     answer: dict[str, Any] = json.loads(answers[-1].removeprefix(ANSWER))
     if "error" in answer:
         raise ArchError(answer["error"], help=answer["help"], exit_code=answer["exit_code"])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from archdsl.errors import ArchError, Diagnostic, Severity, Span, SpecError
 from archdsl.settings.experiment import fold_data, fold_train
-from archdsl.settings.finding import Finding
+from archdsl.settings.finding import Finding, things
 from archdsl.settings.no_effect import settings_effects
 from archdsl.settings.schedule import check as check_schedule
 from archdsl.words.data.base import Augmentation, Corruption
@@ -81,7 +81,7 @@ def settings_findings(data: DataSettings, train: TrainSettings, images: int | No
     yield from corruption_findings(data.corrupt, shape)
     total = images if images is not None else published(data)
     if total is not None:
-        yield from count_findings(total, data.valid, data.subset, data.dataset.name)
+        yield from count_findings(total, data.valid, data.subset, data.dataset.name, things(shape))
     watching = "plateau" if isinstance(train.schedule, Plateau) else "patience" if train.patience else ""
     if watching and data.valid is None:
         yield Finding(f"`{watching}` watches the validation images, and none are set aside",
@@ -126,21 +126,23 @@ def corruption_findings(words: Iterable[Corruption], shape: Shape) -> Iterator[F
                           "take randomlabels, or leave it out", word)  # fmt: skip
 
 
-def count_findings(total: int, valid: Valid | None, subset: Subset | None, source: str) -> Iterator[Finding]:
+def count_findings(total: int, valid: Valid | None, subset: Subset | None, source: str, what: str = "images"
+) -> Iterator[Finding]:  # fmt: skip
     """A subset or a validation part that the training images do not have.
 
     Args:
-        source: what the images are called.
+        source: what the data set is called.
+        what: images or rows.
     """
     if subset is not None and subset.count > total:
-        yield Finding(f"subset({subset.count}) asks for more than the {total} training images of {source}",
+        yield Finding(f"subset({subset.count}) asks for more than the {total} training {what} of {source}",
                       f"give at most {total}", "subset")  # fmt: skip
         return
     left = subset.count if subset is not None else total
     aside = valid.count(left) if valid is not None else 0
     if valid is not None and not 0 < aside < left:
-        yield Finding(f"valid({valid.amount}) sets {aside} of {left} training images aside",
-                      "at least one image must be set aside, and one left to train on", "valid")  # fmt: skip
+        yield Finding(f"valid({valid.amount}) sets {aside} of {left} training {what} aside",
+                      f"at least one {what.removesuffix('s')} must be set aside, and one left to train on", "valid")  # fmt: skip
 
 
 def length_findings(train: TrainSettings, steps: Steps) -> Iterator[Finding]:

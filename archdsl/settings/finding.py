@@ -18,3 +18,8 @@ class Finding:
     help: str
     about: Any
     severity: Severity = "error"
+
+
+def things(shape: tuple[int, ...]) -> str:
+    """What examples of this shape are called: images, or the rows of a table."""
+    return "images" if len(shape) == 3 else "rows"

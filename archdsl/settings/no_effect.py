@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
-from archdsl.settings.finding import Finding
+from archdsl.settings.finding import Finding, things
 from archdsl.settings.schedule import factor
 from archdsl.words.data.base import Augmentation, Corruption, Mixing
 from archdsl.words.train.values import Plateau
@@ -110,15 +110,15 @@ def _losses(data: DataSettings | None, train: TrainSettings) -> Iterator[Finding
 
 
 def _lengths(data: DataSettings | None, train: TrainSettings, steps: Length) -> Iterator[Finding]:
-    whole = steps.per_epoch * train.epochs
+    whole, what = steps.per_epoch * train.epochs, things(data.dataset.input) if data is not None else "images"
     if train.steps is not None and train.steps > whole:
         yield _warning(f"`steps({train.steps})` has no effect: the run ends after {train.epochs} epochs, which are "
                        f"{whole:,} steps", "steps",
                        f"add epochs({-(-train.steps // steps.per_epoch)}), or leave steps out")  # fmt: skip
     if train.batch > steps.images:
-        yield _warning(f"`batch({train.batch})` is more than the {steps.images:,} training images: each epoch is one step "
+        yield _warning(f"`batch({train.batch})` is more than the {steps.images:,} training {what}: each epoch is one step "
                        "of all of them", "batch", f"at most batch({steps.images})")  # fmt: skip
     elif train.accumulate > 1 and train.batch >= steps.images:
-        yield _warning("`accumulate` has no effect: one batch holds all training images", "accumulate")
+        yield _warning(f"`accumulate` has no effect: one batch holds all training {what}", "accumulate")
     if data is not None and data.subset is not None and getattr(data.dataset, "train", None) == data.subset.count:
-        yield _warning(f"`subset({data.subset.count})` has no effect: these are all training images", "subset")
+        yield _warning(f"`subset({data.subset.count})` has no effect: these are all training {what}", "subset")

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from archdsl.cli.main import main
+from archdsl.errors import ArchError
 from archdsl.report import Column, Table, render
 from archdsl.report.text import json_text
 
@@ -206,3 +207,34 @@ def test_latex_prints_what_it_is_given() -> None:
     )
     assert r"v\textbackslash{}n\textbackslash{}nw" in text
     assert r"x -{}-y" in text
+
+
+def test_a_line_end_in_a_name_begins_no_line(said: Callable[..., tuple[int, str, str]], room: Path) -> None:
+    from PIL import Image
+
+    forged = "cat\nerror: all data corrupt"
+    for number, name in enumerate((forged, "dog")):
+        (room / "p" / name).mkdir(parents=True)
+        for n in range(5):
+            Image.new("RGB", (4, 4), (40 * n, 90 * number, 7)).save(room / "p" / name / f"{n}.png")
+    text = 'net flatten linear(classes)\ndata folder("p", size=4)\ntrain sgd(0.1) epochs(1) batch(4)\n'
+    (room / "s.arch").write_text(text)
+    code, out, err = said("train", "s.arch", "--device", "cpu", "--precision", "plain")
+    assert code == 0, err
+    run = next((room / "runs").iterdir())
+    told = [out, err]
+    for args in (["eval", str(run)], ["eval", str(run), "--data", "folder:p"], ["predict", str(run), "p/dog/0.png"],
+                 ["data", "folder:p"], ["runs", "show", str(run)], ["train", "s.arch"]):  # fmt: skip
+        told += said(*args)[1:]
+    (room / "p" / forged / "0.png").write_bytes(b"")
+    for n in range(1, 5):
+        (room / "p" / forged / f"{n}.png").unlink()
+    told += said("train", "s.arch")[1:]
+    told += said("train", 'net linear(classes)\ndata csv("t.csv\nerror: all data corrupt")')[1:]
+    assert not [line for text in told for line in text.splitlines() if line.startswith("error: all data corrupt")]
+    assert any("cat\\nerror: all data corrupt" in text for text in told)
+
+
+def test_messages_keep_their_own_lines() -> None:
+    error = ArchError("one\n  two\nthree\r", help="a\nb")
+    assert str(error) == "one\n  two\\nthree\\r\nhelp: a\\nb"

@@ -87,7 +87,15 @@ def test_an_image_is_no_result(kinds: ModuleType) -> None:
 def test_shared_weights_are_refused(kinds: ModuleType) -> None:
     (finding, *_) = refused("Tied", kinds).findings
     assert (finding.path, finding.op) == ("same", "conv")
-    assert "shares its weight with same" in finding.reason
+    assert "is called several times with one weight" in finding.reason
+
+
+def test_a_reason_is_cut_between_words() -> None:
+    from archdsl.importer.learning import _line
+
+    said = _line(ValueError("expected version 0 instead of " + "1 or 2 or " * 40))
+    assert len(said) <= 200
+    assert said.endswith((" 1 …", " 2 …", " or …"))
 
 
 def test_parameters_without_effect(kinds: ModuleType) -> None:

@@ -40,6 +40,18 @@ def study(request: pytest.FixtureRequest, tmp_path: Path, run: Run) -> Path:
 
 def test_a_finished_study_is_shown_without_its_data(study: Path, tmp_path: Path, run: Run) -> None:
     before = run("report", "y.yaml", "--format", "json")
+    page = next((tmp_path / "runs" / "studies").glob("*/report.html"))
+    good = page.read_text()
+    changed = study if study.is_file() else study / "a" / "0.png"
+    content = changed.read_bytes()
+    changed.write_bytes(
+        content.replace(b"0.5,0", b"0.5,1") if study.is_file() else (study / "b" / "1.png").read_bytes()
+    )
+    done = run("report", "y.yaml")  # of other data: no run counts
+    assert "0 of 4 runs" in done.out
+    assert f"{page.relative_to(tmp_path)} stays as it is" in done.err
+    assert page.read_text() == good
+    changed.write_bytes(content)
     shutil.move(study, tmp_path / "away")
     folder = next((tmp_path / "runs" / "studies").iterdir())
     for command in (("report", "y.yaml"), ("report", str(folder)), ("ablate", "y.yaml", "--device", "cpu")):

@@ -12,6 +12,7 @@ from archdsl.api import load as load_spec
 from archdsl.data import Arrays, load
 from archdsl.data.about import about
 from archdsl.errors import EnvError
+from archdsl.words.data.folders import Folder
 from archdsl.words.data.tables import Table
 
 pa = pytest.importorskip("pyarrow")
@@ -207,3 +208,17 @@ def test_a_column_without_a_name_is_an_index_or_refused(
     with pytest.raises(EnvError, match=r"not those of an index: it may be a feature") as caught:
         _ = table.head
     assert "name it in the file" in caught.value.help
+
+
+@pytest.mark.parametrize("hidden", ["\u200b", "\u00ad", "\ufeff", "\u2060", "\u200d"])
+def test_classes_that_differ_in_what_does_not_show_are_refused(hidden: str, tmp_path: Path) -> None:
+    for other in (f"cat{hidden}", f"c{hidden}at"):
+        rows = [f"{n},{('cat', other, 'dog')[n % 3]}" for n in range(1, 20)]
+        (tmp_path / "t.csv").write_text("\n".join(["a,label", *rows]) + "\n", "utf-8")
+        with pytest.raises(EnvError, match="spellings of one class"):
+            _ = Table(str(tmp_path / "t.csv"), "csv").head
+    for name in ("cat", f"cat{hidden}", "dog"):
+        (tmp_path / "p" / name).mkdir(parents=True)
+        (tmp_path / "p" / name / "1.png").write_bytes(b"x")
+    with pytest.raises(EnvError, match="differ only in spaces, in characters of zero width"):
+        _ = Folder(str(tmp_path / "p"), 4).class_names

@@ -33,7 +33,7 @@ def command(
     refused = [one.refused for one in done if one.refused is not None]
     put(printed(found, sum(one.checked for one in done), format, len(refused)))
     for error in refused[:-1]:
-        say(f"error: {error}")
+        say(f"error: {error}", lines=True)
     if refused:
         raise refused[-1]
     if any(d.severity == "error" for _, d in found):

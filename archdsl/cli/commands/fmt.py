@@ -54,7 +54,7 @@ def _report(changed: list[str], failed: list[ArchError], told: bool) -> None:
     for name in changed if told else ():
         say(f"{name} would change")
     for error in failed[:-1]:
-        say(str(error))
+        say(str(error), lines=True)
     if failed:
         raise failed[-1]
     if changed and told:

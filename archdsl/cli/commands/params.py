@@ -75,5 +75,5 @@ def _settle_failures(failed: list[ArchError], specs: int) -> None:
     if not failed:
         return
     for error in failed[:-1]:
-        say(str(error))
+        say(str(error), lines=True)
     raise failed[-1]

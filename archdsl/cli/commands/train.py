@@ -179,6 +179,7 @@ def _run(spec: Spec, experiment: Experiment, quiet: bool, board: Path | None, **
     from archdsl.cli.output import say
     from archdsl.cli.views.train_progress import Talk
     from archdsl.emit.build import build
+    from archdsl.settings.finding import things
     from archdsl.train.fit import fit
     from archdsl.train.signals import Interrupted
 
@@ -190,7 +191,7 @@ def _run(spec: Spec, experiment: Experiment, quiet: bool, board: Path | None, **
         listeners.append(Board(board / named))  # a folder a run, so that several share one board
     leads = _leads()
     try:
-        with Talk(sys.stderr, quiet or not leads) as talk:
+        with Talk(sys.stderr, quiet or not leads, things(experiment.data.dataset.input)) as talk:
             listeners.append(talk)
             run = fit(
                 build(spec.trace), experiment, listen=lambda e: [f(e) for f in listeners], every=talk.every, **where
@@ -207,6 +208,8 @@ def _run(spec: Spec, experiment: Experiment, quiet: bool, board: Path | None, **
 
 def summary(run: Run) -> str:
     """The result in two lines; each begins with a word that a script can look for."""
+    from archdsl.report.text import printable
+
     result = run.result or {}
     if result.get("status") == "finished":
         first = f"test accuracy {100 * result['test_accuracy']:.2f} %"
@@ -217,12 +220,12 @@ def summary(run: Run) -> str:
             )
         first += f", {result['seconds']:.1f} s"
         if result.get("why"):
-            first += f"; ended after epoch {result['epochs']}: {result['why']}"
+            first += f"; ended after epoch {result['epochs']}: {printable(result['why'])}"
         if result.get("data_changed"):
             first += "; its data changed while it trained"
     else:
         first = f"{FAILED.get(str(result.get('status')), 'not finished')} at step {result.get('step')}"
-    return f"{first}\nrun {run.folder}\n"
+    return f"{first}\nrun {printable(str(run.folder))}\n"
 
 
 def origin(run: Run) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from textwrap import indent
 from typing import TYPE_CHECKING
 
 from archdsl.cli.output import say
@@ -75,7 +76,7 @@ def spec_of(run: Run, input: str | None = None) -> Spec:
 
 
 def _unbuildable(run: Run, error: ArchError) -> StoreError:
-    return StoreError(f"{run.folder / 'spec.arch'} is not a spec that this version can build:\n{error}",
+    return StoreError(f"{run.folder / 'spec.arch'} is not a spec that this version can build:\n{indent(str(error), '  ')}",
                       help="mend it or train again")  # fmt: skip
 
 

@@ -22,6 +22,13 @@ PATIENCE = 20  # seconds that git may take
 _VERSION = re.compile(r"(?P<rev>[^\s:()\[\]{}|]+):(?P<path>[^\s:()\[\]{}|]+\.arch)")
 
 
+class Elsewhere(ArchError):
+    """The findings of a text, rendered, with its name in git instead of that of the file that was read."""
+
+    def __str__(self) -> str:
+        return self.message
+
+
 @dataclass(frozen=True)
 class Found:
     """A network, and the run that it was taken from, if any."""
@@ -87,7 +94,7 @@ def _from_git(rev: str, path: str, given: dict[str, Any]) -> Spec:
         try:
             return load(Source(place, text), **given)
         except SpecError as error:
-            raise ArchError(str(error).replace(folder + "/", f"{rev}:")) from None
+            raise Elsewhere(str(error).replace(folder + "/", f"{rev}:")) from None
 
 
 def _unpack(folder: Path, commit: str, rev: str, path: str, done: set[str]) -> None:

@@ -79,6 +79,9 @@ def report(
     if html is None and not installed("matplotlib"):  # the table is what was asked for
         say(f"note: no {target.name} is written: {missing('matplotlib').message} ({missing('matplotlib').help})")
         return
+    if html is None and not results.done and target.exists():
+        say(f"note: {target} stays as it is, since no run counts now; --html FILE writes the report of today")
+        return
     text = written(results, f"archdsl ablate {shlex.quote(str(folder_of(chosen, runs)))}", read_curves(results))
     if html is None:
         with writing(target.parent, "make room, or name another place by --html FILE"):

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO
 
 from archdsl.cli.output import tell
-from archdsl.report.text import printable_lines
+from archdsl.report.text import printable, printable_lines
 from archdsl.runs.events import Diverged, EpochDone, Event, Oom, Progress, Resumed, Started, Stopped, TimedOut, Warned
 
 if TYPE_CHECKING:
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 LIVE_EVERY = 0.25  # seconds between two samples of a run that somebody watches
 
 
-def line(event: Event, start: Started, left: float | None = None) -> str:
-    """An event as one line of text; empty for those that need none."""
+def line(event: Event, start: Started, left: float | None = None, what: str = "images") -> str:
+    """An event as one line of text; empty for those that need none. ``what`` is learned from: images, or rows."""
     match event:
         case Started():
             aside = f", {event.valid_images:,} for validation" if event.valid_images else ""
-            images = f"{event.train_images:,} images to train on{aside}, {event.test_images:,} to test"
+            images = f"{event.train_images:,} {what} to train on{aside}, {event.test_images:,} to test"
             fewer = f", {event.trained:,} of them trained" if 0 < event.trained < event.params else ""
             return (
-                f"{images}, from {event.source}\n"
+                f"{images}, from {printable(event.source)}\n"
                 f"{event.params:,} parameters{fewer}, {event.epochs} epochs, {event.steps:,} steps"
             )
         case EpochDone():
@@ -33,7 +33,7 @@ def line(event: Event, start: Started, left: float | None = None) -> str:
             rest = f"  {_clock(left)} left" if left is not None else ""
             return (
                 f"epoch {event.epoch:>{len(str(start.epochs))}}/{start.epochs}  loss {event.loss:.4f}  "
-                f"train {_share(event.accuracy)}{valid}  {event.images_per_second:,.0f} images/s{rest}"
+                f"train {_share(event.accuracy)}{valid}  {event.images_per_second:,.0f} {what}/s{rest}"
             )
         case Diverged():
             kept = f"after epoch {event.kept_epoch}" if event.kept_epoch else "before training"
@@ -45,9 +45,9 @@ def line(event: Event, start: Started, left: float | None = None) -> str:
         case TimedOut():
             return f"stopped after step {event.step}: the time limit of {event.limit:g} s; the same command goes on"
         case Oom():
-            return f"out of memory at step {event.step}: {event.message}"
+            return f"out of memory at step {event.step}: {printable(event.message)}"
         case Warned():
-            return f"warning: {event.text}"
+            return f"warning: {printable(event.text)}"
         case _:  # the result is data, and progress is for the bar
             return ""
 
@@ -67,7 +67,8 @@ class Talk:
     never.
     """
 
-    def __init__(self, stream: TextIO | None, quiet: bool = False) -> None:
+    def __init__(self, stream: TextIO | None, quiet: bool = False, what: str = "images") -> None:
+        self._what = what
         self._stream, self._quiet = stream, quiet or stream is None
         self._bar: Bar | None = None
         self._history: History | None = None
@@ -98,13 +99,13 @@ class Talk:
         if isinstance(event, Started):
             self._start, self._began = event, time.monotonic()
             for note in event.notes:
-                self._say(note)
+                self._say(printable(note))
         if self._start is None:
             return
         left = None
         if isinstance(event, EpochDone):
             left = (time.monotonic() - self._began) / event.epoch * (self._start.epochs - event.epoch)
-        if text := line(event, self._start, left):
+        if text := line(event, self._start, left, self._what):
             self._say(text)
         if self._bar is not None and self._history is not None:
             _record(self._history, event)

@@ -141,7 +141,14 @@ def _text(name: str, value: Any) -> None:
 def _kind(value: Any) -> str:
     """A kind of JSON value in words."""
     names = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "missing"}
-    return names.get(type(value), "a number out of range" if isinstance(value, int | float) else type(value).__name__)
+    return names.get(
+        type(value),
+        "a number out of range"
+        if isinstance(value, int | float) and abs(value) > LARGEST
+        else "a number"
+        if isinstance(value, int | float)
+        else type(value).__name__,
+    )
 
 
 RENAMED = {"accuracy": "train_accuracy", "loss": "train_loss"}  # figures of results that were written before

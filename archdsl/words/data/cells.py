@@ -82,9 +82,12 @@ def has_leading_zero(cell: str) -> bool:
 
 
 def spelled(text: str) -> str:
-    """A text without what does not show or looks the same: Unicode's compatible form, plain digits, single spaces."""
+    """A text without what does not show or looks the same: Unicode's compatible form, plain digits, single spaces, and
+    no characters of zero width (joiners, soft hyphens, byte order marks).
+    """
     if text.isascii():
         return " ".join(text.split())
+    text = "".join(c for c in text if unicodedata.category(c) != "Cf")
     plain = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in unicodedata.normalize("NFKC", text))
     return " ".join(plain.split())
 

@@ -29,6 +29,13 @@ _CODES = (  # the longer marks come first: that of UTF-32 begins as that of UTF-
     (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
 )  # fmt: skip
+_UNPACK = "unpack it, and name the file that comes out"
+_OTHERS = (  # how files begin that are called csv and are none
+    (b"\x1f\x8b", "is compressed by gzip", _UNPACK), (b"BZh", "is compressed by bzip2", _UNPACK),
+    (b"\xfd7zXZ\0", "is compressed by xz", _UNPACK), (b"\x28\xb5\x2f\xfd", "is compressed by zstd", _UNPACK),
+    (b"PK\x03\x04", "is a zip archive or a spreadsheet, not a csv file", "unpack it, or save the sheet as csv"),
+    (b"PAR1", "is a Parquet file, not a csv file", "write parquet instead of csv"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +115,9 @@ def _csv_errors(path: Path) -> Iterator[None]:
 
 def _text(path: Path) -> tuple[str, tuple[str, ...]]:
     data = path.read_bytes()
+    for begin, what, help in _OTHERS:
+        if data.startswith(begin):
+            raise EnvError(f"{path} {what}", help=help)
     code = next((code for begin, code in _CODES if data.startswith(begin)), "utf-8")
     text = data.decode(code)
     if "\0" in text:

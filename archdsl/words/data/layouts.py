@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import re
-import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
 from archdsl.errors import EnvError
+from archdsl.words.data.cells import spelled
 from archdsl.words.data.spelling import Role, is_picture, like_a_part, listing, role, skipped, twins
 
 LAYOUT = "put pictures into PATH/train/CLASS/ and PATH/test/CLASS/, or into PATH/CLASS/ alone"
@@ -77,9 +77,9 @@ def class_folders(tree: Path) -> tuple[str, ...]:
     classes = sub_folders(tree)
     if len(classes) < 2:
         raise EnvError(f"{tree} has {len(classes)} sub-folders, at least two are needed", help=LAYOUT)
-    for first, second in twins(classes, lambda name: unicodedata.normalize("NFKC", name).strip()):
-        raise EnvError(f"the class folders {first!a} and {second!a} of {tree} differ only in spaces or in the "
-                       "form of their Unicode", help="merge them, or rename one")  # fmt: skip
+    for first, second in twins(classes, spelled):
+        raise EnvError(f"the class folders {first!a} and {second!a} of {tree} differ only in spaces, in "
+                       "characters of zero width or in the form of their Unicode", help="merge them, or rename one")  # fmt: skip
     return classes
 
 
