@@ -22,7 +22,7 @@ TEMPORARY = ".tmp-"  # begins the name of every file that is not whole yet
 
 
 @contextmanager
-def writing(place: Path, help: str = "make room, or name another folder of runs by --runs") -> Iterator[None]:
+def writing(place: Path, help: str = "free disk space, or name another folder of runs with --runs") -> Iterator[None]:
     """Errors of the system while something is written, as an EnvError that names the place."""
     try:
         yield

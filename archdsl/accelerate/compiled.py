@@ -47,7 +47,7 @@ def own_cache() -> None:
     if why := distrust(folder):
         folder = Path(tempfile.mkdtemp(prefix="archdsl-inductor-"))  # of mode 0700
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        notice(f"what torch.compile makes is not kept: {why}")
+        notice(f"the output of torch.compile is not cached: {why}")
     with suppress(OSError):
         make_private(folder)
     os.environ[INDUCTOR] = str(folder)

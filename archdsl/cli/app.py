@@ -60,9 +60,11 @@ def _version(wanted: bool) -> None:
 
 def _front(
     version: Annotated[
-        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Print the version and leave.")
+        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks; may stand anywhere.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show tracebacks; accepted at any place of the command.")
+    ] = False,
 ) -> None:
     """Options before the command; `--debug` is taken out of the arguments before they come here."""
 

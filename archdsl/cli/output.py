@@ -23,7 +23,7 @@ def stdout() -> TextIO:
         EnvError: it is closed.
     """
     if sys.stdout is None:
-        raise EnvError("standard output is closed", help="send it to a file or to /dev/null")
+        raise EnvError("standard output is closed", help="redirect it to a file or to /dev/null")
     return sys.stdout
 
 

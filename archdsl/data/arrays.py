@@ -54,7 +54,7 @@ def damaged(path: Path | str, what: str) -> EnvError:
     """An error that names the file and says how to get a good one."""
     return EnvError(
         f"data file {path} {what}",
-        help="replace it by a good copy, or delete it to have it fetched again; `--data fashion-mini` needs no file",
+        help="replace it with a good copy, or delete it to have it fetched again; `--data fashion-mini` needs no file",
     )
 
 

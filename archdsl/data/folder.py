@@ -74,7 +74,7 @@ def _repeated(train: Decoded, test: Decoded) -> tuple[str, ...]:
         notes.append(f"warning: {both:,} of {len(test.digests):,} test pictures are among the training pictures too "
                      "(equal pixels in this size)")  # fmt: skip
     if mixed:
-        notes.append(f"warning: equal pictures lie in different classes: {mixed:,} of {len(kinds):,} different ones")
+        notes.append(f"warning: equal pictures are in different classes: {mixed:,} of {len(kinds):,} different ones")
     return tuple(notes)
 
 

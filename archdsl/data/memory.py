@@ -24,7 +24,7 @@ def resident_limit() -> int:
     if not given:
         return available() // 2
     if not given.isascii() or not given.isdecimal():
-        raise ArchError(f"{VARIABLE} is {given!r}, which is no number of bytes", help=f"{VARIABLE}=8000000000")
+        raise ArchError(f"{VARIABLE} is {given!r}, which is not a number of bytes", help=f"{VARIABLE}=8000000000")
     return int(given)
 
 

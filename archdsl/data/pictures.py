@@ -85,5 +85,5 @@ class Refusals:
             more = f", and {self.count - len(self.named)} more" if self.count > len(self.named) else ""
             raise EnvError(
                 f"{self.count} pictures of {self.where} do not decode: {'; '.join(self.named)}{more}",
-                help="replace or remove them: no picture is left out in silence",
+                help="replace or remove them: no picture is skipped silently",
             )

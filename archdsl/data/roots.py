@@ -15,7 +15,7 @@ from archdsl.words.data.heads import own_path
 
 # Debian's package `dataset-fashion-mnist` puts the idx files here; nothing is ever written to it.
 SYSTEM = Path("/usr/share/datasets")
-EMBEDDED = Path(__file__).resolve().parents[2] / "data_embedded"
+EMBEDDED = Path(__file__).resolve().parents[1] / "data_embedded"
 
 
 def user_root() -> Path | None:

@@ -71,7 +71,7 @@ class Walk:
     def notes(self) -> tuple[str, ...]:
         """What was left out, and what lies deeper than usual."""
         below = (
-            (f"{self.deeper:,} pictures lie in folders below that of their class, and count for it",)
+            (f"{self.deeper:,} pictures are in folders below that of their class, and count for it",)
             if self.deeper
             else ()
         )

@@ -40,8 +40,8 @@ def judged(data: DataSettings, seed: int, form: Form, *, count: int, drop: float
         raise ArchError(f"the images of {data.dataset.name} are {shapes[0]}, the network takes {shapes[1]}",
                         help="--quantize calibrates on the data set of the text; --data names another")  # fmt: skip
     if not form.preprocess and not form.mean:
-        raise ArchError(f"nothing says how the images of {data.dataset.name} are normalised",
-                        help="quantise a trained run: it knows")  # fmt: skip
+        raise ArchError(f"the normalisation of the images of {data.dataset.name} is not known",
+                        help="quantise a trained run, which records it")  # fmt: skip
     train, test = (part_of(data, seed, part, root) for part in ("train", "test"))
 
     def calibration() -> Iterator[np.ndarray]:

@@ -87,8 +87,8 @@ def restore(model: nn.Module, run: Run) -> nn.Module:
         StoreError: there are no weights, or they are damaged, or those of another net.
     """
     if not run.weights.is_file():
-        raise StoreError(f"the run {run.folder} has no weights", help="it is at work, or was stopped before its end; "
-                         "the same train command goes on with it")  # fmt: skip
+        raise StoreError(f"the run {run.folder} has no weights", help="it is still training, or was stopped early; "
+                         "the same train command resumes it")  # fmt: skip
     try:
         model.load_state_dict(run.state())
     except RuntimeError as error:

@@ -77,7 +77,7 @@ def convert(parameter: Arg, expr: ast.Expr, entry: Entry, env: Env, network: Exp
     if parameter.base == "stretch":
         return stretch(parameter, expr, entry)
     if isinstance(expr, ast.Reach):
-        raise fail("A208", f"`{parameter.name}` of `{entry.name}` is {parameter.describe()}, not a stretch", expr.span,
+        raise fail("A208", f"`{parameter.name}` of `{entry.name}` is {parameter.describe()}, not a range of layers", expr.span,
                    usage(entry))  # fmt: skip
     if isinstance(expr, ast.Branches):
         raise fail("A204", f"`{entry.name}` takes no branches", expr.span, usage(entry))

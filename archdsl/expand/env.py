@@ -56,7 +56,7 @@ class Budget:
         """Lets that double, errors that repeat: what unfolds without end makes steps, even where it makes no layer."""
         self.steps += 1
         if self.errors > MOST_ERRORS:
-            raise fail("A404", f"more than {MOST_ERRORS} errors: the rest of the text is not looked at", span)
+            raise fail("A404", f"more than {MOST_ERRORS} errors: the rest of the text is not checked", span)
         if self.steps > Limits.LAYERS * STEPS:
             raise fail("A404", f"the text unfolds to more than {Limits.LAYERS * STEPS:,} pieces", span,
                        "lets that use others twice double at each level")  # fmt: skip

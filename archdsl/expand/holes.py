@@ -245,4 +245,4 @@ def _number(n: int, span: Span) -> ast.Expr:
 
 def _too_many(span: Span) -> Exception:
     return fail("A408", f"the space has more than {Limits.ARMS:,} arms", span,
-                "leave some choices out, or raise ARCHDSL_MAX_ARMS")  # fmt: skip
+                "remove choices, or raise ARCHDSL_MAX_ARMS")  # fmt: skip

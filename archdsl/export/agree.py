@@ -117,11 +117,11 @@ def _drawn(run: Runner, reference: nn.Module, x: torch.Tensor, form: Form) -> tu
         wanted = np.stack([_probabilities(answers(reference, x), form) for _ in range(PASSES)])
     given = np.stack([_probabilities(run(x.numpy()), form) for _ in range(PASSES)])
     if (wanted != wanted[:1]).any() and (given == given[:1]).all():
-        raise refusal("dropout should be alive in it, and two passes over one batch are equal")
+        raise refusal("dropout should be active in it, and two passes over one batch are equal")
     difference = np.abs(given.mean(0) - wanted.mean(0))
     error = np.sqrt((wanted.var(0) + given.var(0)) / PASSES)
     if not (difference <= SIGMAS * error + TOLERANCE).all():
-        raise refusal(f"with dropout alive its mean over {PASSES} passes is {difference.max():.2g} away from torch's, "
+        raise refusal(f"with active dropout its mean over {PASSES} passes is {difference.max():.2g} away from torch's, "
                       f"more than {SIGMAS:g} standard errors")  # fmt: skip
     return wanted.mean(0), float(difference.max())
 

@@ -41,7 +41,7 @@ def stretch(trace: Trace, wanted: Stretch) -> tuple[str, ...]:
     first, last = (_find(known, n, s) for n, s in zip((wanted.first, wanted.last), spans, strict=True))
     start, end = known[first][0], known[last][1]
     if end < start:
-        raise fail("A223", f"`{wanted.last}` stands before `{wanted.first}` in the network", spans[1],
+        raise fail("A223", f"`{wanted.last}` comes before `{wanted.first}` in the network", spans[1],
                    f"write `{wanted.last}..{wanted.first}`")  # fmt: skip
     return tuple(row.path for row in trace.flat()[start : end + 1])
 

@@ -18,4 +18,4 @@ def check_asked(run: Run, asked: Asked) -> None:
                     "leave the option out to see that run; --again replaces it; --out DIR keeps both")  # fmt: skip
     elif Checkpoints(run.folder).exist():
         asked.check(run.versions, f"the interrupted run {run.folder}",
-                    "leave the option out to resume that run; --again begins it again; --out DIR keeps both")  # fmt: skip
+                    "leave the option out to resume that run; --again starts it again; --out DIR keeps both")  # fmt: skip

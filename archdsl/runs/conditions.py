@@ -111,9 +111,9 @@ class Asked:
             return
         if names := differing(found, self.wanted):
             had = ", ".join(f"{k} {found[k] or 'unknown'}" for k in names)
-            raise ArchError(f"{self.options(names)} asks for another run than {what}, which has {had}", help=remedy)
+            raise ArchError(f"{self.options(names)} conflicts with {what}, which has {had}", help=remedy)
         if self.deterministic and found["device"] != "cpu" and versions.get("deterministic") is not True:
-            raise ArchError(f"--deterministic asks for another run than {what}, which was trained without it on "
+            raise ArchError(f"--deterministic conflicts with {what}, which was trained without it on "
                             f"{found['device']}", help=remedy)  # fmt: skip
 
 

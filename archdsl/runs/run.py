@@ -106,7 +106,9 @@ class Run:
                          tuple(str(c) for c in columns) if columns is not None else None,
                          self.settings.get("target"))  # fmt: skip
         except (KeyError, TypeError, ValueError) as error:
-            raise StoreError(f"the settings of {self.folder} do not say {error}", help="train again") from error
+            raise StoreError(
+                f"the settings of {self.folder} are incomplete or damaged ({error})", help="train again"
+            ) from error
 
     def state(self) -> dict[str, Tensor]:
         """The last weights, for ``load_state_dict``: those that the run kept, or those of its last checkpoint.

@@ -123,7 +123,7 @@ class RunFolder:
         for name in FOREIGN:
             if before.get(name) != now.get(name):
                 raise EnvError(f"{self.path} was begun with {name} {before.get(name)}, and this is {now.get(name)}",
-                               help="go on where it was begun, or train it anew with --again")  # fmt: skip
+                               help="resume it where it was started, or train it again with --again")  # fmt: skip
 
     def event(self, event: Event) -> None:
         """Append an event to the log; progress within an epoch is for the eye only and is not kept."""
@@ -143,7 +143,7 @@ class RunFolder:
     def finish(self, state: Mapping[str, Tensor], result: Mapping[str, Any]) -> None:
         """Write the weights that are kept, then the result; the run is done when this file is there."""
         if (self.path / RESULT).exists():
-            raise StoreError(f"{self.path} has a result already", help="it stays; --again trains the run anew")
+            raise StoreError(f"{self.path} has a result already", help="it is kept; --again trains the run again")
         data = tensor_bytes(state)
         sha = hashlib.sha256(data).hexdigest()
         self._write((WEIGHTS, data), (RESULT, as_json({**result, "weights_sha256": sha}, indent=2)))

@@ -56,9 +56,9 @@ class Conduct:
         names = differing(others[0], wanted)
         had = ", ".join(f"{k} {others[0].get(k) or 'unknown'}" for k in names)
         raise ArchError(
-            f"{asked.options(names)} asks for other runs than {len(others)} of the {len(recorded)} that are there, which have "
+            f"{asked.options(names)} conflicts with {len(others)} of the {len(recorded)} existing runs, which have "
             f"{had}",
-            help="--again trains these again; --runs DIR keeps both; leave the option out to keep those that are there",
+            help="--again trains these again; --runs DIR keeps both; leave the option out to keep the existing runs",
         )
 
     def order(self, cell: Cell) -> Order:

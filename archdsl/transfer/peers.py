@@ -12,7 +12,7 @@ AUXILIARY = {"googlenet": ("aux1.", "aux2."), "inception_v3": ("AuxLogits.",)}
 # What torchvision does to the images when it loads these weights (``transform_input``).
 REMARKS = dict.fromkeys(
     ("googlenet", "inception_v3"),
-    "these weights want images normalised with mean 0.5 and deviation 0.5, which torchvision does inside of its net",
+    "these weights want images normalised with mean 0.5 and standard deviation 0.5, which torchvision does inside of its net",
 )
 
 

@@ -90,7 +90,7 @@ def _read(place: Place) -> tuple[Any, str]:
         if place.spec is not None:
             text = place.spec.read_text("utf-8")
     except (OSError, SafetensorError, UnicodeDecodeError) as error:
-        raise EnvError(f"{place.file} cannot be read ({error})", help="replace it by a good copy") from error
+        raise EnvError(f"{place.file} cannot be read ({error})", help="replace it with a good copy") from error
     return state, text
 
 
@@ -105,7 +105,7 @@ def _unpickled(path: Path) -> Any:
     except Exception as error:  # whatever torch, zip and pickle say of bytes that are no archive
         said = str(error).splitlines()
         raise EnvError(f"{path} cannot be read ({said[0] if said else type(error).__name__})",
-                       help="replace it by a good copy") from error  # fmt: skip
+                       help="replace it with a good copy") from error  # fmt: skip
 
 
 def _plain(found: Any, place: Place) -> dict[str, Tensor]:

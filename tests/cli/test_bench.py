@@ -59,9 +59,9 @@ def test_what_has_no_onnx_form_is_timed_in_torch_alone(capfd: pytest.CaptureFixt
 @pytest.mark.parametrize(
     ("args", "code", "message"),
     [
-        ([SPEC, "--batch", "0"], 2, "'0' is no batch size"),
-        ([SPEC, "--batch", "1,x"], 2, "'x' is no batch size"),
-        ([SPEC, "--batch", ""], 2, "'nothing' is no batch size"),
+        ([SPEC, "--batch", "0"], 2, "'0' is not a batch size"),
+        ([SPEC, "--batch", "1,x"], 2, "'x' is not a batch size"),
+        ([SPEC, "--batch", ""], 2, "'nothing' is not a batch size"),
         ([SPEC, SPEC], 2, "is given twice"),
         ([SPEC, "--compile", "--batch", "1,2,3,4,5,6,7,8,9"], 2, "torch.compile keeps 8"),
         (["nothing.onnx"], 4, "there is no file nothing.onnx"),

@@ -85,7 +85,7 @@ def test_exit_codes(run: Run) -> None:
 
 def test_a_network_alone_has_no_settings(run: Run, repo_root: None) -> None:
     out = run("diff", "lenet5", "lenet[6(p=2), 16] flatten linear(10)", "--input", "1x28x28", "--classes", "10").out
-    assert "B states a network alone: settings are not compared" in out
+    assert "B has a network only: settings are not compared" in out
     assert "train.epochs" not in out
 
 
@@ -152,7 +152,7 @@ class TestGit:
     @pytest.mark.parametrize(
         ("args", "code", "message"),
         [
-            (("--git", "nothing", "nets/a.arch"), 2, "git knows no revision `nothing`"),
+            (("--git", "nothing", "nets/a.arch"), 2, "git does not know the revision `nothing`"),
             (("--git", "HEAD", "nets/b.arch"), 2, "did you mean `nets/a.arch`"),
             (("--git", "--output=x", "nets/a.arch"), 2, ""), (("--git=--output=x", "nets/a.arch"), 2, "is no revision"),
             (("--git", "HEAD", "../../a.arch"), 2, "outside of the repository"),

@@ -74,7 +74,7 @@ def test_tables_for_people(run: Run, runs: dict[str, Path]) -> None:
     assert done.code == 0
     assert "2,000 test images of fashion-mini" in done.out
     assert "ECE of 15 bins" in done.out
-    assert "taken for" in done.out
+    assert "predicted" in done.out
     head = next(line for line in done.out.splitlines() if line.startswith("class "))
     assert head.split() == ["class", "precision", "recall", "F1", "images"]
     assert run("eval", str(runs["drop"]), "--format", "md").out.count("| --- |") >= 2

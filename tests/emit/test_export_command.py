@@ -167,7 +167,7 @@ def test_damaged_runs(run_folder: Path, capfd: pytest.CaptureFixture[str]) -> No
 def test_a_file_that_is_there_is_replaced_and_that_is_said(capfd: pytest.CaptureFixture[str]) -> None:
     Path("model.py").write_text("what was here before")
     assert main(["export", SPEC, "model.py"]) == 0
-    assert "note: model.py is there, and will be replaced" in capfd.readouterr().err
+    assert "note: model.py exists and will be replaced" in capfd.readouterr().err
     assert "class Network" in Path("model.py").read_text()
 
 

@@ -45,7 +45,7 @@ def test_the_outermost_of_a_name_is_meant() -> None:
         ("stem", "stage3", "no part `stage3`", "stage"),
         ("zebra", "zebra", "no part `zebra`", "its parts are stem, resnet, gap, head"),
         ("block1", "block1", "may be 2 modules", "resnet.stage1.block1"),
-        ("stage2", "stem", "`stem` stands before `stage2`", "stem..stage2"),
+        ("stage2", "stem", "`stem` comes before `stage2`", "stem..stage2"),
     ],
 )
 def test_names_that_mean_nothing(first: str, last: str, message: str, help: str) -> None:

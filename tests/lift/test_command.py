@@ -35,7 +35,7 @@ REFUSED = {
     "Broken": (2, "ValueError: no such dataset"),
     "noisy": (2, "is a function"),
     "needs()": (2, "called without arguments"),
-    "number()": (2, "gives int, no nn.Module"),
+    "number()": (2, "gives int and not an nn.Module"),
     "Meen": (2, "did you mean `Mean`?"),
 }
 

@@ -1,4 +1,4 @@
-"""A study never mixes precision, kernels, data, torch or numerics; what is legitimately different is no difference."""
+"""A study never mixes precision, kernels, data, torch or numerics; what is legitimately different is not a difference."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def test_asking_for_other_conditions_refuses_or_trains_again(place: Path, ablate
     trained(place, precision="plain")
     code, out, err = ablate("--seeds", "1", "--precision", "fp32")
     assert (code, out) == (2, "")
-    assert "--precision fp32 asks for other runs than 2 of the 2 that are there, which have precision plain" in err
+    assert "--precision fp32 conflicts with 2 of the 2 existing runs, which have precision plain" in err
     code, out, _ = ablate("--seeds", "1", "--precision", "fp32", "--dry-run", "--format", "json")
     assert [r["cached"] for r in json.loads(out)["arms"]] == [0, 0]
     study = ("ablate", "tiny.arch", "--seeds", "1", "-q", "--precision", "fp32", "--format", "json", "--again")
@@ -189,9 +189,7 @@ def test_runs_with_and_without_kernels_are_never_in_one_table(
         patch.setenv("ARCHDSL_NATIVE", "0")
         code, out, err = ablate("--seeds", "2")
         assert (code, out) == (2, "")
-        assert (
-            "ARCHDSL_NATIVE=0 asks for other runs than 1 of the 2 that are there" in err
-        )  # one has no use for kernels
+        assert "ARCHDSL_NATIVE=0 conflicts with 1 of the 2 existing runs" in err  # one has no use for kernels
         versions = trained(place, seeds=2)
     assert sorted(v["kernels"][:6] for v in versions) == ["native", "torch", "unused", "unused"]
     rows = json.loads(ablate("--seeds", "2", "--format", "json", command="report")[1])["arms"]

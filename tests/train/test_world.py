@@ -88,4 +88,4 @@ def test_a_process_that_dies_ends_the_other_and_the_run_goes_on(tmp_path: Path) 
         text=True,
         timeout=240,
     )
-    assert "goes on after step" in done.stderr, done.stderr
+    assert "resumes after step" in done.stderr, done.stderr

@@ -51,7 +51,9 @@ def command(
     design: Design = None,
     seeds: Seeds = None,
     data: Data = None,
-    data_root: Annotated[Path | None, typer.Option("--data-root", metavar="DIR", help="Where the data lies.")] = None,
+    data_root: Annotated[
+        Path | None, typer.Option("--data-root", metavar="DIR", help="The folder of the data.")
+    ] = None,
     set: Set = None,
     where: Where = None,
     match: Match = None,
@@ -61,35 +63,37 @@ def command(
     device: Annotated[str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda or mps.")] = "auto",
     precision: Annotated[
         Precision | None,
-        typer.Option("--precision", help="One for all runs; auto is bf16 where the processor has it."),
+        typer.Option("--precision", help="The same for all runs; auto is bf16 where the processor supports it."),
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", metavar="N", min=1, help="Workers; by default one a core or GPU.")
+        int | None,
+        typer.Option("--jobs", "-j", metavar="N", min=1, help="Number of workers; by default one per core or GPU."),
     ] = None,
-    engine: Annotated[
-        Literal["local", "ray"] | None, typer.Option("--engine", help="Who carries out the runs.")
-    ] = None,
+    engine: Annotated[Literal["local", "ray"] | None, typer.Option("--engine", help="What executes the runs.")] = None,
     address: Annotated[
-        str | None, typer.Option("--address", metavar="HOST:PORT", help="A Ray cluster that is there.")
+        str | None, typer.Option("--address", metavar="HOST:PORT", help="The address of a running Ray cluster.")
     ] = None,
     time_limit: Annotated[
-        float | None, typer.Option("--time-limit", metavar="SECONDS", min=0.001, help="Of training, for each run.")
+        float | None,
+        typer.Option("--time-limit", metavar="SECONDS", min=0.001, help="Limit of the training time of each run."),
     ] = None,
     retry: Annotated[
-        int, typer.Option("--retry", metavar="N", min=0, help="Tries more, where a process or a disk failed.")
+        int, typer.Option("--retry", metavar="N", min=0, help="Number of retries after a process or a disk failed.")
     ] = 1,
-    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="End at the first run that fails.")] = False,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first run that fails.")] = False,
     again: Annotated[
         bool,
-        typer.Option("--again", help="Train again what was made with another torch, device, precision or kernels."),
+        typer.Option(
+            "--again", help="Train runs again that were made with another torch, device, precision or kernels."
+        ),
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be run, and how long it would take.")
+        bool, typer.Option("--dry-run", help="Print what would be run, and an estimate of the time.")
     ] = False,
     detect: Detect = None,
     format: Format = "table",
     html: Html = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on the way.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress.")] = False,
     fuse: Annotated[
         str,
         typer.Option("--fuse", metavar="HOW", help="Seeds trained as one net: auto (narrow nets on a GPU), off, 2 …"),
@@ -115,7 +119,7 @@ def command(
     missing_data = away(conduct.every, data_root)
     for name in missing_data if not quiet else ():
         say(f"note: the data set {name} is not on this machine; " + (
-            "a run downloads it" if conduct.missing else "its runs say what it held"))  # fmt: skip
+            "a run downloads it" if conduct.missing else "its description is read from its runs"))  # fmt: skip
     for text in not_reused(conduct.found.values()) if not quiet and not again else ():
         say(f"note: {text}")
     if dry_run:

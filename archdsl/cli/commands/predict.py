@@ -29,20 +29,20 @@ def command(
     ],
     mc: Annotated[
         int | None,
-        typer.Option("--mc", metavar="N", min=2, max=10_000, help="N passes with dropout alive, averaged."),
+        typer.Option("--mc", metavar="N", min=2, max=10_000, help="The average of N passes with active dropout."),
     ] = None,
-    top: Annotated[int, typer.Option("--top", metavar="K", min=1, help="The K likeliest classes.")] = 1,
+    top: Annotated[int, typer.Option("--top", metavar="K", min=1, help="The K most probable classes.")] = 1,
     format: Annotated[
         Literal["table", "json", "jsonl", "csv", "csv-safe", "tsv"], typer.Option("--format", help="How to print.")
     ] = "table",
-    batch: Annotated[int, typer.Option("--batch", metavar="N", min=1, max=10_000, help="Pictures at once.")] = 500,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Of dropout masks.")] = 0,
+    batch: Annotated[int, typer.Option("--batch", metavar="N", min=1, max=10_000, help="Pictures per batch.")] = 500,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of dropout masks.")] = 0,
     device: Annotated[
         str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:NUMBER or mps.")
     ] = "auto",
     data_root: Annotated[
         Path | None,
-        typer.Option("--data-root", metavar="DIR", help="Where the run's data lies; searched before ARCHDSL_DATA."),
+        typer.Option("--data-root", metavar="DIR", help="The folder of the run's data; searched before ARCHDSL_DATA."),
     ] = None,
 ) -> None:
     """Name the class of pictures or rows of a table, with its probability and the entropy of the prediction in nats; with

@@ -45,7 +45,9 @@ def command(
     baseline: Baseline = None,
     metric: Metric = None,
     runs: Runs = Path("runs"),
-    data_root: Annotated[Path | None, typer.Option("--data-root", metavar="DIR", help="Where the data lies.")] = None,
+    data_root: Annotated[
+        Path | None, typer.Option("--data-root", metavar="DIR", help="The folder of the data.")
+    ] = None,
     each: Annotated[
         bool, typer.Option("--each", help="A row for each run instead of each arm, with all its figures.")
     ] = False,
@@ -68,7 +70,7 @@ def command(
     arms, every = planned(chosen, place, data_root)
     conduct = Conduct(arms, every, place)
     for name in away(conduct.every, data_root):
-        say(f"note: the data set {name} is not on this machine; its runs say what it held")
+        say(f"note: the data set {name} is not on this machine; its description is read from its runs")
     report(
         results_of(chosen, conduct, Asked(chosen.precision).of_options),
         chosen,

@@ -29,7 +29,7 @@ def command(
     ] = None,
     data_root: Annotated[
         Path | None,
-        typer.Option("--data-root", metavar="DIR", help="Where the data lies; searched before ARCHDSL_DATA."),
+        typer.Option("--data-root", metavar="DIR", help="The folder of the data; searched before ARCHDSL_DATA."),
     ] = None,
     set: Set = None,
     device: Annotated[
@@ -42,7 +42,7 @@ def command(
             "--out",
             metavar="DIR",
             help="The folder that gets the run folder, `runs` by default; where "
-            "SPEC is the folder of a run, the one that it lies in.",
+            "SPEC is the folder of a run, its parent folder.",
         ),
     ] = None,
     precision: Annotated[
@@ -51,28 +51,31 @@ def command(
     ] = "auto",
     compile: Annotated[
         Literal["auto", "on", "off"],
-        typer.Option("--compile", help="torch.compile: auto does it where it should save more time than it takes."),
+        typer.Option("--compile", help="torch.compile: auto compiles where the predicted saving exceeds the cost."),
     ] = "auto",
     resume: Annotated[
         bool,
-        typer.Option("--resume", help="Resume a run; an error if there is none (the same command does so anyway)."),
+        typer.Option(
+            "--resume",
+            help="Resume a run; an error if there is none (the same command resumes it without this option, too).",
+        ),
     ] = False,
     again: Annotated[
         bool,
-        typer.Option("--again", help="Train again where a run is there, or one on other data was interrupted."),
+        typer.Option("--again", help="Train again even if a run exists, or one on other data was interrupted."),
     ] = False,
     time_limit: Annotated[
         float | None,
         typer.Option("--time-limit", metavar="SECONDS", min=0.001, help="Stop after so many seconds of training."),
     ] = None,
     deterministic: Annotated[
-        bool, typer.Option("--deterministic", help="Equal bits on a GPU too, at some cost; a CPU has them anyway.")
+        bool, typer.Option("--deterministic", help="Bitwise reproducible on a GPU too, at some cost; a CPU always is.")
     ] = False,
     tensorboard: Annotated[
         Path | None, typer.Option("--tensorboard", metavar="DIR", help="Write curves for TensorBoard, too.")
     ] = None,
     format: Annotated[Literal["text", "json"], typer.Option("--format", help="How to print the result.")] = "text",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on the way.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress.")] = False,
 ) -> None:
     """Train a network. Writes a run folder with its text, settings, events, weights and result."""
     from archdsl.accelerate.threads import yield_cores

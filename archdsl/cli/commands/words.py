@@ -176,8 +176,8 @@ def _filled(help: str) -> list[str]:
 
 def _default(parameter: Any) -> str:
     if parameter.default is None:
-        return "worked out unless said"
-    return f"{str(parameter.default).lower() if isinstance(parameter.default, bool) else parameter.default} unless said"
+        return "computed by default"
+    return f"{str(parameter.default).lower() if isinstance(parameter.default, bool) else parameter.default} by default"
 
 
 def signature(entry: Entry) -> str:

@@ -27,8 +27,8 @@ NOT_SOURCE = ("preprocess", "softmax", "mc", "half", "half_io", "no_fold", "seed
 MOST_LABELS = 1 << 24  # bytes of a file with the names of classes
 APART = (
     ("quantize", "half", "a file is quantised or in half precision"),
-    ("quantize", "mc", "what is drawn at random cannot be calibrated"),
-    ("quantize", "external_data", "eight bits leave no network too large for one file"),
+    ("quantize", "mc", "random layers cannot be calibrated"),
+    ("quantize", "external_data", "a quantised network always fits into one file"),
     ("quantize", "no_fold", "convolutions are quantised together with their batch norm"),
     ("mc", "half", "the drawn distribution is compared in float32"),
 )
@@ -89,11 +89,11 @@ def write(spec: Spec, run: Run | None, target: Path, kind: str, wish: Wish) -> d
     init = init_of(spec) if run is None else None
     weights = "trained" if run else f"of {init.source}" if init else f"fresh, seed {wish.seed or 0}"
     if run is None and init is None:
-        say(f"note: the weights are fresh, of seed {wish.seed or 0}; the folder of a run has trained ones")
+        say(f"note: the weights are fresh, of seed {wish.seed or 0}; the folder of a run has trained weights")
     to = to_onnx if kind == "onnx" else to_exported
     done = to(spec, run, target, wish, {**about, "archdsl.weights": weights})
     if done["spread"] < HARDLY:
-        say("note: the logits hardly depend on the input, so that their agreement says little here")
+        say("note: the logits hardly depend on the input, so their agreement says little")
     return {"weights": weights, **done}
 
 
@@ -213,9 +213,9 @@ def named(labels: str, classes: int) -> tuple[str, ...]:
             text = read_regular(file, MOST_LABELS).decode("utf-8")
             names = tuple(line.strip() for line in text.splitlines() if line.strip())
         except OSError as error:
-            raise ArchError(f"{file} cannot be read: {error.strerror}", help="one name a line") from error
+            raise ArchError(f"{file} cannot be read: {error.strerror}", help="one name per line") from error
         except UnicodeDecodeError as error:
-            raise ArchError(f"{file} is no text in UTF-8", help="one name a line") from error
+            raise ArchError(f"{file} is not UTF-8 text", help="one name per line") from error
     else:
         names = tuple(name.strip() for name in labels.split(","))
     if len(names) != classes:
@@ -234,7 +234,7 @@ def line(done: dict[str, Any]) -> str:
     kind = {"float16": ", float16", "int8": ", int8"}.get(done["precision"], "")
     text = f"{size}{kind}{opset}, {done['nodes']} nodes, weights {done['weights']}; "
     if done["mode"] == "mc-dropout":
-        return text + (f"dropout alive, mean probabilities within {done['difference']:.1e} of torch's (batches "
+        return text + (f"dropout active, mean probabilities within {done['difference']:.1e} of torch's (batches "
                        f"{batches})")  # fmt: skip
     if (cost := done.get("int8")) is not None:
         return text + (f"test accuracy {cost['accuracy']:.2%} (float32: {cost['accuracy_float32']:.2%}) on "

@@ -81,7 +81,7 @@ def report(
         return
     text = written(results, f"archdsl ablate {shlex.quote(str(folder_of(chosen, runs)))}", read_curves(results))
     if html is None:
-        with writing(target.parent, "make room, or name another place by --html FILE"):
+        with writing(target.parent, "free disk space, or name another file with --html FILE"):
             target.parent.mkdir(parents=True, exist_ok=True)
     with replacing(target) as file:
         file.write_text(text, "utf-8")

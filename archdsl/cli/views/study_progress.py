@@ -91,7 +91,7 @@ class Watching:
 
     def stopped(self, command: str) -> None:
         """Say that the study was interrupted, and how it goes on."""
-        self._say(f"interrupted: {self.ended} of {len(self.cells)} runs are done; the same command goes on: {command}")
+        self._say(f"interrupted: {self.ended} of {len(self.cells)} runs are done; to resume: {command}")
 
     def _say(self, text: str, once: bool = False) -> None:
         if self.stream is None or (once and self.share):

@@ -124,5 +124,5 @@ def _judged(large: Runner, small: Runner, data: Judged, calibrated: int, size: i
         hits += (int((first == labels).sum()), int((second == labels).sum()))
         same, images = same + int((first == second).sum()), images + len(labels)
     if not images:
-        raise ArchError("there are no test images to judge the quantised network by")
+        raise ArchError("there are no test images to evaluate the quantised network on")
     return Quantized(images, calibrated, hits[0] / images, hits[1] / images, same / images, size)

@@ -103,10 +103,10 @@ class Checkpoints:
                 return None
             what = "; ".join(f"{data_of(self.folder, f.slot).name}: {f.why}" for f in found if f.why)
             raise StoreError(f"no checkpoint of {self.folder} can be used ({what})",
-                             help="put a copy of it back, or delete the folder and train again")  # fmt: skip
+                             help="restore a copy of it, or delete the folder and train again")  # fmt: skip
         assert good.about is not None
         warnings = [
-            f"{data_of(self.folder, f.slot)} is left aside: {f.why}; the run goes on from step {good.about['step']}"
+            f"{data_of(self.folder, f.slot)} is ignored: {f.why}; the run resumes from step {good.about['step']}"
             for f in bad
         ]
         return load(good.data), dict(good.about["meta"]), warnings
@@ -218,4 +218,4 @@ def _check_tensors(data: bytes) -> None:
     try:
         deserialize(data)
     except SafetensorError as error:
-        raise ValueError(f"it is no safetensors file ({error})") from error
+        raise ValueError(f"it is not a safetensors file ({error})") from error

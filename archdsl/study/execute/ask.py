@@ -35,6 +35,6 @@ def conditions(terms: Terms) -> dict[str, str]:
         found: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
     except (OSError, subprocess.SubprocessError, ValueError, IndexError) as error:
         words = (getattr(error, "stderr", "") or str(error)).strip().splitlines()
-        raise EnvError(f"a worker does not start: {words[-1] if words else error}",
-                       help="`archdsl train` with the same spec says more") from error  # fmt: skip
+        raise EnvError(f"a worker did not start: {words[-1] if words else error}",
+                       help="`archdsl train` with the same spec shows details") from error  # fmt: skip
     return found

@@ -147,7 +147,7 @@ class Cluster:
             return
         except ray.exceptions.RayError as error:
             raise EnvError(f"an actor of Ray failed: {str(error).splitlines()[-1]}",
-                           help="`archdsl train` with the same spec says more") from error  # fmt: skip
+                           help="`archdsl train` with the same spec shows details") from error  # fmt: skip
         if member.born is not None:
             member.born, member.host, member.pid = None, value["host"], value["pid"]
             yield Ready(member.number, value["conditions"])

@@ -202,8 +202,8 @@ class Local:
             self.stillborn += 1
             if code < 0 and self.stillborn <= STILLBORN:  # killed, not broken: another one takes its place
                 return
-            raise EnvError(f"a worker does not start (exit {code}): {self._last_words(worker.number)}",
-                           help="`archdsl train` with the same spec says more")  # fmt: skip
+            raise EnvError(f"a worker did not start (exit {code}): {self._last_words(worker.number)}",
+                           help="`archdsl train` with the same spec shows details")  # fmt: skip
         order = worker.order
         if order is not None:
             how = f"signal {-code}" if code < 0 else f"exit {code}"

@@ -122,7 +122,7 @@ def test_the_hash_is_of_the_content(tmp_path: Path, saved: Save) -> None:
     assert resolved(before) is before
     torch.save(made(NET, 1)[0].state_dict(), one)
     os.utime(one, ns=(0, 0))
-    with pytest.raises(EnvError, match="other weights than this experiment began with"):
+    with pytest.raises(EnvError, match="other weights than this experiment started with"):
         read_weights(str(one), before.sha)
     assert read_weights(str(two), before.sha).sha == before.sha
 
