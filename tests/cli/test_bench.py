@@ -80,7 +80,7 @@ def test_what_is_refused(args: list[str], code: int, message: str, capfd: pytest
 
 def test_batch_sizes() -> None:
     assert batch_sizes("8, 1,8") == [8, 1]
-    with pytest.raises(ArchError, match="no batch size"):
+    with pytest.raises(ArchError, match="is not a batch size"):
         batch_sizes("1,,2")
 
 

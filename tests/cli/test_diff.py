@@ -154,7 +154,7 @@ class TestGit:
         [
             (("--git", "nothing", "nets/a.arch"), 2, "git does not know the revision `nothing`"),
             (("--git", "HEAD", "nets/b.arch"), 2, "did you mean `nets/a.arch`"),
-            (("--git", "--output=x", "nets/a.arch"), 2, ""), (("--git=--output=x", "nets/a.arch"), 2, "is no revision"),
+            (("--git", "--output=x", "nets/a.arch"), 2, ""), (("--git=--output=x", "nets/a.arch"), 2, "is not a revision"),
             (("--git", "HEAD", "../../a.arch"), 2, "outside of the repository"),
             (("--git", "HEAD", "nets/a.arch", "nets/a.arch"), 2, "two are named"),
             (("HEAD:nets/none.arch", "nets/a.arch"), 2, "there is no nets/none.arch in HEAD"),
@@ -171,7 +171,7 @@ class TestGit:
         Path("a.arch").write_text("input 3x8x8\nclasses 10\nnet conv(8)\n")
         done = run("diff", "--git", "HEAD", "a.arch")
         assert done.code == 4
-        assert "no git repository" in done.err
+        assert "not in a git repository" in done.err
 
     def test_no_git(self, run: Run, repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PATH", str(repo))

@@ -224,7 +224,7 @@ def test_runs_without_a_result_are_named(run: Run, copy: Path) -> None:
     (copy / "result.json").unlink()
     done = run("eval", str(copy), "--format", "csv")
     assert done.code == 0
-    assert "did not come to its end" in done.err
+    assert "did not finish" in done.err
 
 
 def test_help(cli: Cli) -> None:

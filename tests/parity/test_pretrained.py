@@ -115,7 +115,7 @@ def test_the_published_weights_give_the_published_logits(path: Path, offline: Pa
 
 
 def halved(images: Tensor) -> Tensor:
-    """Images normalised as ImageNet's, normalised with mean and deviation 0.5 instead; rounded as torchvision does it."""
+    """Images normalised as ImageNet's, normalised with mean and standard deviation 0.5 instead; rounded as torchvision does it."""
     pairs = zip((0.485, 0.456, 0.406), (0.229, 0.224, 0.225), strict=True)
     channels = [images[:, n] * (std / 0.5) + (mean - 0.5) / 0.5 for n, (mean, std) in enumerate(pairs)]
     return torch.stack(channels, 1)

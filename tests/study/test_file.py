@@ -43,7 +43,7 @@ def test_texts_stay_what_was_written() -> None:
 @pytest.mark.parametrize(("text", "words"), [
     ("factors: {a: +bn}", "needs a `base:`"),
     ("base: x\ndesing: full", "<study>:2:1: there is no key `desing`"),
-    ("base: x\nbase: y", "stands here twice"),
+    ("base: x\nbase: y", "is given twice"),
     ("base: x\nseeds: 0", "1 to 10,000 seeds"),
     ("base: x\nseeds: -1", "<study>:2:8"),
     ("base: x\nseeds: 1.5", "number of seeds"),
@@ -52,7 +52,7 @@ def test_texts_stay_what_was_written() -> None:
     ("base: x\nseeds: [1, 1]", "different numbers"),
     ("base: x\nmetric: acc", "`metric` is one of"),
     ("base: x\ntime_limit: soon", "number of seconds"),
-    ("base: &a x\nwhere: *a", "no aliases"),
+    ("base: &a x\nwhere: *a", "aliases (`*name`) are not"),
     ("base: [", "<study>:1"),
     ("base: x\n\tseeds: 3", "<study>:2"),
     ("- a\n- b", "`key: value` lines"),
@@ -77,7 +77,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(ArchError, match="larger than 65,536 bytes"):
         read_study(tmp_path / "long.yaml")
     (tmp_path / "latin.yaml").write_bytes(b"base: caf\xe9")
-    with pytest.raises(ArchError, match="no UTF-8"):
+    with pytest.raises(ArchError, match="not UTF-8"):
         read_study(tmp_path / "latin.yaml")
 
 

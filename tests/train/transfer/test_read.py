@@ -131,7 +131,7 @@ def test_the_hash_is_of_the_content(tmp_path: Path, saved: Save) -> None:
     ("source", "error", "message"),
     [
         ("nowhere.safetensors", EnvError, "there is no file"),
-        ("nowhere", ArchError, "names no weights"),
+        ("nowhere", ArchError, "does not name weights"),
         ("runs/nowhere", ArchError, "there is no folder"),
         ("torchvision:resnet19", ArchError, "has no net `resnet19`"),
         ("torchvision:resnet18:IMAGENET", ArchError, "has no weights `IMAGENET`"),
