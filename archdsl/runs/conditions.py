@@ -69,7 +69,7 @@ def usual(every: Sequence[Conditions]) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ConditionOptions:
     """Options of a command that say under which conditions a run is to be trained; the defaults ask for none."""
 
     precision: str = "auto"

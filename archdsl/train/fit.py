@@ -18,8 +18,8 @@ from torch import nn
 from archdsl.accelerate.plan import Plan
 from archdsl.data.batches import Resident
 from archdsl.errors import EnvError, InternalError
-from archdsl.runs.asked import check_asked
-from archdsl.runs.conditions import Asked, known_precision
+from archdsl.runs.conditions import ConditionOptions, known_precision
+from archdsl.runs.conflicts import check_conflicts
 from archdsl.runs.events import (
     Diverged,
     EpochDone,
@@ -145,7 +145,7 @@ def _before(out: Path, experiment: Experiment, wish: Wish, world: World) -> Run 
         check_writable(out)
         found = find_run(out, experiment) if not wish.again else None
         if found is not None and wish.plan is None:
-            check_asked(found, Asked(wish.speed, wish.device, wish.compile, wish.deterministic))
+            check_conflicts(found, ConditionOptions(wish.speed, wish.device, wish.compile, wish.deterministic))
     return world.share(found)
 
 

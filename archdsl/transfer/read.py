@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from archdsl.errors import ArchError, EnvError, Source
-from archdsl.expand import expand, settle
+from archdsl.expand import complete, expand
 from archdsl.ir.trace import Trace
 from archdsl.runs.run import load_run
 from archdsl.syntax.parse import parse
@@ -69,7 +69,7 @@ def trace_of(text: str, name: str = "<spec>", declared: tuple[tuple[int, ...], i
     Raises:
         SpecError: it is none.
     """
-    return settle(expand(parse(Source(name, text)), declared=declared)).trace
+    return complete(expand(parse(Source(name, text)), declared=declared)).trace
 
 
 def keys(trace: Trace) -> list[str]:

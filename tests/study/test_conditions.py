@@ -14,11 +14,11 @@ from archdsl.cli.main import main
 from archdsl.errors import ArchError
 from archdsl.runs.conditions import CONDITIONS, PRECISIONS, Asked, conditions_of, differing, known_precision, usual
 from archdsl.study.arms import arms_of
-from archdsl.study.conduct import Conduct
 from archdsl.study.execute import cell
-from archdsl.study.execute.order import Terms
+from archdsl.study.execute.messages import RunOptions
 from archdsl.study.file import StudyFile, study_of
 from archdsl.study.plan import Found, cells, foreign
+from archdsl.study.runner import StudyRunner
 from archdsl.study.select import Choice, folder_of, select
 from tests.conftest import Cli
 
@@ -101,9 +101,9 @@ def test_another_metric_or_precision_is_the_same_study(place: Path) -> None:
     assert folder_of(select("tiny.arch", Choice(set=["train.epochs=3"])), place) not in places
 
 
-def conduct(place: Path, seeds: int = 2, **more: Any) -> Conduct:
+def runner(place: Path, seeds: int = 2, **more: Any) -> StudyRunner:
     arms = arms_of(StudyFile("tiny", "tiny", (("tiny", str(place / "tiny.arch")),)))
-    return Conduct(arms, cells(arms, range(seeds), place / "runs", **more), place / "runs")
+    return StudyRunner(arms, cells(arms, range(seeds), place / "runs", **more), place / "runs")
 
 
 def test_a_set_is_looked_at_once(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,10 +111,10 @@ def test_a_set_is_looked_at_once(place: Path, monkeypatch: pytest.MonkeyPatch) -
 
     asked = []
     monkeypatch.setattr(plan, "fingerprint", lambda data, *_: asked.append(data.name) or "a" * 64)
-    found = conduct(place, 50)
+    found = runner(place, 50)
     assert len(found.every) == 100
     assert asked == ["fashion-mini"]
-    assert {found.order(c).data for c in found.every} == {"a" * 64}
+    assert {found.request(c).data for c in found.every} == {"a" * 64}
 
 
 Ablate = Callable[..., tuple[int, str, str]]
@@ -134,11 +134,11 @@ def ablate(capfd: pytest.CaptureFixture[str]) -> Ablate:
 def trained(place: Path, seeds: int = 1, precision: str = "fp32") -> list[dict[str, Any]]:
     """What is missing of the study, trained in this process; gives what the runs have recorded."""
     cell.plan_of.cache_clear()
-    study = conduct(place, seeds)
-    terms = Terms(str(place / "runs"), device="cpu", precision=precision)
+    study = runner(place, seeds)
+    options = RunOptions(str(place / "runs"), device="cpu", precision=precision)
     for one in study.missing:
-        outcome = cell.train_cell(study.order(one), terms, lambda epoch, share: None)
-        assert outcome.status == "finished", outcome.message
+        result = cell.train_cell(study.request(one), options, lambda epoch, share: None)
+        assert result.status == "finished", result.message
     return [json.loads(p.read_text()) for p in sorted((place / "runs").glob("*/versions.json"))]
 
 
@@ -154,7 +154,7 @@ def test_runs_on_other_data_are_shown_as_such_and_trained_again(place: Path, abl
     said = re.search(r"base, seed 0: foreign: data (\w{8}) instead of (\w{8})", shown)
     assert said
     assert "0/1" in shown
-    assert len(conduct(place, 1).missing) == 2
+    assert len(runner(place, 1).missing) == 2
     _, _, heard = ablate("--seeds", "1", "--precision", "plain", "--jobs", "1")
     assert f"note: 2 runs are not reused: data {said[1]} instead of {said[2]}" in heard
     trained(place)

@@ -173,7 +173,7 @@ def _judged(
     chosen: Opened, part: Part, shifts: list[Shift | None], mc: int | None, batch: int, seed: int
 ) -> list[Row]:  # fmt: skip
     """A row for each corruption: one pass, and with ``mc`` so many."""
-    from archdsl.evaluate import alive, judge
+    from archdsl.evaluate import alive, evaluate
 
     if mc is not None:
         with alive(chosen.net.model):  # refuses a net without dropout before any work
@@ -183,7 +183,7 @@ def _judged(
         for shift in shifts:
             for passes in (1, mc) if mc else (1,):
                 counter.begin(passes)
-                found = judge(chosen.net, part, shift=shift, passes=passes, batch=batch, seed=seed,
+                found = evaluate(chosen.net, part, shift=shift, passes=passes, batch=batch, seed=seed,
                               listen=counter.tell)  # fmt: skip
                 rows.append((shift, passes, found))
     return rows

@@ -86,18 +86,18 @@ def command(
     archdsl export RUN model.py                                 then: python model.py
     """
     from archdsl.cli.output import put, put_json, say, talk
-    from archdsl.cli.support.export_files import Wish, line, write
+    from archdsl.cli.support.export_files import ExportOptions, line, write
 
     kind = chosen(target, to)
-    wish = Wish(opset, preprocess, softmax, mc, half, half_io, quantize, calibrate, max_drop, no_fold, external_data,
+    options = ExportOptions(opset, preprocess, softmax, mc, half, half_io, quantize, calibrate, max_drop, no_fold, external_data,
                 labels, seed, data_root)  # fmt: skip
-    wish.check(kind, target)
+    options.check(kind, target)
     set = [*(set or ()), f'train.init="{weights}"'] if weights is not None else set
     loaded, run = opened(spec, input=input, classes=classes, data=data, set=set, seed=seed)
     talk(loaded.notes)
     if target.is_file():
         say(f"note: {target} exists and will be replaced")
-    done = write(loaded, run, target, kind, wish)
+    done = write(loaded, run, target, kind, options)
     if format == "json":
         about = {"spec": loaded.name, "hash": loaded.hash, "input": list(loaded.input), "classes": loaded.classes}
         put_json({"path": str(target), "format": kind, **about, **done})

@@ -94,14 +94,14 @@ def of_tables(
     import torch
 
     from archdsl.cli.output import say
-    from archdsl.evaluate import ask
+    from archdsl.evaluate import predict_batches
     from archdsl.evaluate.rows import read_rows
 
     found: list[dict[str, Any]] = []
     for held in [read_rows(net, own, file) for file in files]:
         records: list[dict[str, Any]] = []
         batches = (torch.from_numpy(held.values[n : n + batch]) for n in range(0, len(held.values), batch))
-        for prediction in ask(net, batches, passes=passes, batch=batch, seed=seed):
+        for prediction in predict_batches(net, batches, passes=passes, batch=batch, seed=seed):
             records += _records(prediction, [held.path] * batch, net.class_names, top)
         for number, record in enumerate(records):
             place = {"file": record.pop("file"), "row": number + 1}
@@ -119,13 +119,13 @@ def predicted(
     """A record for each file, in their order; and what was done to how many of the pictures."""
     import torch
 
-    from archdsl.evaluate import ask
+    from archdsl.evaluate import predict_batches
     from archdsl.evaluate.images import decoded
 
     done: Counter[str] = Counter()
     batches = (torch.from_numpy(part) for part in decoded(files, net.input, batch, done))
     rows: list[dict[str, Any]] = []
-    for prediction in ask(net, batches, passes=passes, batch=batch, seed=seed):
+    for prediction in predict_batches(net, batches, passes=passes, batch=batch, seed=seed):
         rows += _records(prediction, files[len(rows) :], net.class_names, top)
     return rows, done
 

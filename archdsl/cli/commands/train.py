@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from archdsl.cli.options import OneSpec, Set
-from archdsl.runs.conditions import Asked, Precision
+from archdsl.runs.conditions import ConditionOptions, Precision
 
 if TYPE_CHECKING:
     from archdsl.api import Spec
@@ -89,8 +89,8 @@ def command(
     experiment = experiment_of(chosen)
     if not quiet:
         talk(chosen.notes)
-    asked = Asked(precision, device, compile, deterministic)
-    experiment, before = _before(experiment, data_root, out, asked, resume, again)
+    requested = ConditionOptions(precision, device, compile, deterministic)
+    experiment, before = _before(experiment, data_root, out, requested, resume, again)
     cached = before is not None
     if before is not None and tensorboard is not None:
         say(f"note: no curves are written to {tensorboard}: the run is finished already")
@@ -125,7 +125,7 @@ def _leads() -> bool:
 
 
 def _before(
-    experiment: Experiment, data_root: Path | None, out: Path, asked: Asked, resume: bool, again: bool
+    experiment: Experiment, data_root: Path | None, out: Path, requested: ConditionOptions, resume: bool, again: bool
 ) -> tuple[Experiment, Run | None]:
     """The experiment with the fingerprint of its data, and its run if it is finished already: that one is shown, without
     torch.
@@ -137,7 +137,7 @@ def _before(
     if not _leads():
         return experiment, None
     from archdsl.errors import EnvError
-    from archdsl.runs.asked import check_asked
+    from archdsl.runs.conflicts import check_conflicts
     from archdsl.runs.identify import identified, others_said
     from archdsl.runs.run import find_run
 
@@ -149,7 +149,7 @@ def _before(
                        help="leave --resume out to begin one, or name the folder of runs by --runs")  # fmt: skip
     if run is None or not run.done:
         return experiment, None
-    check_asked(run, asked)
+    check_conflicts(run, requested)
     return experiment, run
 
 

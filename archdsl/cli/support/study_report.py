@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from archdsl.report import Table
-    from archdsl.study.conduct import Conduct
     from archdsl.study.file import StudyFile
     from archdsl.study.results import Results
+    from archdsl.study.runner import StudyRunner
 
 PEOPLE = ("table", "md", "latex")  # formats in which counts and levels are words
 
@@ -46,11 +46,11 @@ def check_html(target: Path | None) -> None:
     check_target(target)
 
 
-def results_of(chosen: StudyFile, conduct: Conduct, current: Mapping[str, str] | None = None) -> Results:
+def results_of(chosen: StudyFile, runner: StudyRunner, current: Mapping[str, str] | None = None) -> Results:
     """The results as they stand."""
     from archdsl.study.results import results
 
-    return results(chosen.title, chosen.metric, conduct.arms, chosen.seeds, conduct.every, conduct.settled(current))
+    return results(chosen.title, chosen.metric, runner.arms, chosen.seeds, runner.every, runner.with_foreign(current))
 
 
 def report(

@@ -18,7 +18,7 @@ from archdsl.seeds import stream
 
 
 @torch.no_grad()
-def ask(
+def predict_batches(
     net: Trained, batches: Iterable[Tensor], *, passes: int = 1, batch: int = BLOCK, seed: int = 0
 ) -> Iterator[Prediction]:
     """What the net says of batches of uint8 images (N, C, H, W).
@@ -35,7 +35,7 @@ def ask(
             yield predict(net.model, net.normalise(images.to(net.device)), passes)
 
 
-def judge(
+def evaluate(
     net: Trained, part: Part, *, shift: Shift | None = None, passes: int = 1, batch: int = BLOCK, seed: int = 0,
     bins: int = BINS, listen: Callable[[int], object] = lambda images: None,
 ) -> Report:  # fmt: skip
@@ -64,7 +64,7 @@ def judge(
                 waiting.append(theirs.to(net.device))
                 yield few
 
-    for prediction in ask(net, batches(), passes=passes, batch=batch, seed=seed):
+    for prediction in predict_batches(net, batches(), passes=passes, batch=batch, seed=seed):
         tally.add(prediction, waiting.popleft())
         done += len(prediction.log_probs)
         listen(done)
