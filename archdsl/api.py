@@ -217,7 +217,7 @@ def _sources(spec: Spec) -> Iterator[Diagnostic]:
 
 def setting_lines(space: str, settings: Iterable[Setting], placeless: bool = False) -> list[str]:
     """Data or train words in one spelling: sorted by the slot that they fill, augmentations in the order of the text.
-    ``placeless`` leaves out where a data set lies.
+    ``placeless`` leaves out where a data set is.
     """
     lines = [(_rank(space, s.entry.slot), f"{space} {_call(s, placeless)}") for s in settings]
     return [text for _, text in sorted(lines, key=lambda line: line[0])]

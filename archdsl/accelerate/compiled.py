@@ -23,7 +23,7 @@ INDUCTOR = "TORCHINDUCTOR_CACHE_DIR"
 
 class Compiled(nn.Module):
     """Runs training batches of one size as compiled code and all else as the net itself: every other size, and every
-    evaluation, would be compiled anew.
+    evaluation, would be compiled again.
     """
 
     def __init__(self, net: nn.Module, size: int) -> None:

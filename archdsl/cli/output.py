@@ -28,7 +28,7 @@ def stdout() -> TextIO:
 
 
 def put(text: str, exact: bool = False) -> None:
-    """Write data. Control characters, which may stand in a name from somebody else's file, are written as escapes; those
+    """Write data. Control characters, which may be in a name from somebody else's file, are written as escapes; those
     of an ``exact`` text on a terminal alone, since elsewhere another program reads it.
     """
     from archdsl.report.render import write

@@ -1,4 +1,4 @@
-"""How many bytes of decoded pictures may lie in memory."""
+"""How many bytes of decoded pictures may be in memory."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def evaluate(
         listen: hears how many images are done.
 
     Raises:
-        ArchError: several passes of a net that has no layer which draws; a shift of what are no pictures.
+        ArchError: several passes of a net that has no layer which draws; a shift of what are not pictures.
         EnvError: the device has not enough memory.
     """
     if shift is not None and len(net.input) != 3:
@@ -73,7 +73,7 @@ def evaluate(
 
 @contextmanager
 def _drawn(device: torch.device, seed: int) -> Iterator[None]:
-    """The global generators begin at the seed, and go on afterwards as if nothing had been drawn."""
+    """The global generators begin at the seed, and continue afterwards as if nothing had been drawn."""
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices):
         torch.manual_seed(stream(seed, "dropout", "mc"))

@@ -1,4 +1,4 @@
-"""A run's net with its weights, and the images that it is judged by."""
+"""A run's net with its weights, and the images that it is evaluated on."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PartName = Literal["test", "valid", "train"]
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A net in eval mode on its device. It takes images of shape ``input`` as they lie in the data set (pictures as
+    """A net in eval mode on its device. It takes images of shape ``input`` as they are in the data set (pictures as
     bytes) through ``normalise``, and tells ``class_names`` apart. Of a table, ``columns`` are those that it takes, in
     their order, and ``target`` is the one of the classes; None where the run did not record them.
     """

@@ -69,7 +69,7 @@ def _some(part: Part, count: int) -> Iterator[Tensor]:
 
 
 def _taken(images: Tensor, form: Form) -> np.ndarray:
-    """Images as they lie in the data set, as the network takes them."""
+    """Images as they are in the data set, as the network takes them."""
     if form.preprocess is None:
         normal = normalise(form.mean, form.std, torch.device("cpu"), 255 if len(form.input) == 3 else 1)
         return normal(images).numpy()

@@ -66,7 +66,7 @@ def impulse(x: Tensor, share: float, generator: torch.Generator) -> Tensor:
 
 
 def blur(x: Tensor, sigma: float, _: torch.Generator) -> Tensor:
-    """Convolved with a normal curve, cut at three deviations; the border goes on outside."""
+    """Convolved with a normal curve, cut at three standard deviations; the border continues outside."""
     if not sigma:
         return x
     radius = math.ceil(3 * sigma)
@@ -109,7 +109,7 @@ def occlude(x: Tensor, size: float, generator: torch.Generator) -> Tensor:
     return x.masked_fill(hidden[:, None], 0.0)
 
 
-# The strengths. Values lie in [0, 1], black to white.
+# The strengths. Values are in [0, 1], black to white.
 KINDS: dict[str, Kind] = {
     "rotate": Kind(rotate, -360, 360, "degrees counter-clockwise; outside is black; 0 changes nothing"),
     "noise": Kind(noise, 0, 10, "standard deviation of normal noise, where 1 is black to white"),

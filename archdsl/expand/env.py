@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from archdsl.errors import Span
     from archdsl.expand.memo import Memo
 
-# Names that mean something where a value stands; no `let` may take them.
+# Names that mean something where a value is; no `let` may take them.
 STATEMENTS = frozenset({"let", "net", "data", "train", "input", "include"})
 RESERVED = STATEMENTS | {"cin", "classes", "true", "false", "id", "as"}
 

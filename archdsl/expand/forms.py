@@ -1,4 +1,4 @@
-"""What belongs to the language itself and is no entry of the registry: statements, signs, and names in arithmetic."""
+"""What belongs to the language itself and is not an entry of the registry: statements, signs, and names in arithmetic."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def lints(trace: Trace) -> tuple[Diagnostic, ...]:
 
 
 def _biases(trace: Trace, readers: dict[int, list[Row]]) -> Iterator[Diagnostic]:
-    """Biases that a normalisation takes out again, told once. One that the text asks for (`bias=true`) is meant, as some
+    """Biases that a normalisation takes out again, shown once. One that the text asks for (`bias=true`) is meant, as some
     published networks have them."""
     found = []
     for index, row in enumerate(trace.rows):

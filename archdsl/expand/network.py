@@ -57,7 +57,7 @@ def network(expr: ast.Expr, env: Env) -> Node:
 
 
 def _no_network(expr: ast.Expr) -> SpecError:
-    """What an expression is that stands where a network should."""
+    """What an expression is that is where a network should."""
     text = expr.span.text
     match expr:
         case ast.Modifier(sign=sign, name=name):
@@ -240,7 +240,7 @@ def _parameter(expr: ast.Word, env: Env) -> Node:
 
 
 def count(node: Node) -> int:
-    """The ops, marks and references in a node, a shared one once for each place it stands in."""
+    """The ops, marks and references in a node, a shared one once for each place it is in."""
     memo: dict[int, int] = {}
 
     def ops(n: Node) -> int:

@@ -17,7 +17,7 @@ _MOST = 10**Limits.DIGITS
 
 
 class Name(str):
-    """A bare word where a value stands: the choice of an enumeration."""
+    """A bare word where a value is: the choice of an enumeration."""
 
     __slots__ = ()
 
@@ -56,7 +56,7 @@ def value(expr: ast.Expr, env: Env, rounded: bool = False) -> Any:
 
 
 def _no_value(expr: ast.Expr) -> SpecError:
-    """What an expression is that stands where a value should."""
+    """What an expression is that is where a value should."""
     match expr:
         case ast.Hole():
             return fail("A216", "a choice is still open here", expr.span,
@@ -74,14 +74,14 @@ def _no_value(expr: ast.Expr) -> SpecError:
 
 
 def _signed(expr: ast.Modifier, env: Env, rounded: bool) -> Any:
-    """The number of `-h` among arguments, where no block stands before the sign to modify."""
+    """The number of `-h` among arguments, where no block is before the sign to modify."""
     span = Span(expr.span.source, expr.span.start + 1, expr.span.end)
     result = numeric(ast.Word(expr.name, None, expr.args, span), env, rounded)
     return result if expr.sign == "+" else _checked(_apply("neg", expr, result), expr)
 
 
 def number(text: str, expr: ast.Expr) -> int | float:
-    """The number of a numeral: integer, float, or percentage as a share of 1."""
+    """The number of a numeral: integer, float, or percentage as a fraction of 1."""
     if text.endswith("%"):
         return float(text[:-1]) / 100
     if text.isdigit():

@@ -15,7 +15,7 @@ from archdsl.export.deploy import Form
 
 BATCHES = (1, 2, 7)
 TOLERANCE = 1e-4  # of the largest logit
-TIE = 1e-5  # logits nearer to each other, as a share of the largest, may change places by rounding
+TIE = 1e-5  # logits nearer to each other, as a fraction of the largest, may change places by rounding
 HALF = 2e-2  # the same of float16, which has eleven bits
 PASSES = 128  # with dropout alive, over the largest batch
 SIGMAS = 6.0  # of a mean over the passes; chance alone goes beyond it less than once in 10⁸
@@ -25,9 +25,9 @@ Runner = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """differences: for each batch size tried, the largest difference to the network's answers, as a share of the
+    """differences: for each batch size tried, the largest difference to the network's answers, as a fraction of the
         largest of them. With dropout alive, of the mean probabilities over many passes.
-    spread: how far the answers to random inputs lie apart, as a share of the largest; where it is not above the
+    spread: how far the answers to random inputs are apart, as a fraction of the largest; where it is not above the
         differences, the comparison says little (a LayerScale that starts at 1e-6 hides what is behind it).
     """
 
@@ -89,7 +89,7 @@ def asked(run: Runner, x: np.ndarray, batch: int, what: str) -> np.ndarray:
 
 
 def compare(wanted: np.ndarray, given: np.ndarray, batch: int, what: str = "it", loose: float | None = None) -> float:
-    """The largest difference as a share of the largest answer; ``loose`` stands in for both tolerances.
+    """The largest difference as a fraction of the largest answer; ``loose`` is in for both tolerances.
 
     Raises:
         ArchError: it is too large, or the first choice of an example is another one.

@@ -74,7 +74,7 @@ def replacing_several(path: Path) -> Iterator[Path]:
 
 
 def _place(path: Path) -> Path:
-    """Where the file itself lies: a link stays a link, and what is no file is not replaced by one.
+    """Where the file itself is: a link stays a link, and what is not a file is not replaced by one.
 
     Raises:
         EnvError: it is a folder, a device or a pipe.

@@ -37,7 +37,7 @@ class Report:
 def pass_gate(
     source: nn.Module, trace: Trace, steps: list[Step], output: int, name: str, held: int | None = None
 ) -> Report:
-    """Compare the network of a text with the source, whose weights are drawn anew.
+    """Compare the network of a text with the source, whose weights are drawn again.
 
     Args:
         source: the module itself, or a graph of it; in eval mode.

@@ -222,7 +222,7 @@ def _result(value: Any, steps: Steps) -> int:
 
 
 def live(steps: list[Step], output: int) -> tuple[list[Step], int]:
-    """The steps on which the output depends, numbered anew."""
+    """The steps on which the output depends, numbered again."""
     needed, stack = set(), [output]
     while stack:
         at = stack.pop()

@@ -27,7 +27,7 @@ KINDS = {"ds": "rksc", "dsa": "rksc", "ir": "rksec", "er": "rksec", "cn": "rksc"
 OPTIONAL = {"se", "n", "skip", "noskip"}
 OTHER = {"uir", "mha", "mqa"}  # kinds of timm's that are not converted
 FOREIGN = {"a", "p", "d", "cc", "fc", "gs", "h", "v"}  # options of timm's that are not converted
-_STAGE = re.compile(r"[^\s,;\[\]'\"()]+")  # lists as they stand in timm's code may be pasted
+_STAGE = re.compile(r"[^\s,;\[\]'\"()]+")  # lists as they are in timm's code may be pasted
 _NUMBER = re.compile(r"(?P<key>[a-z]+)(?P<value>\d+(\.\d+)?)")
 
 

@@ -105,7 +105,7 @@ class Walker:
         self.memo: dict[Any, Layer] = {} if memo is None else memo
         self.names = Names("")
         self.input: Shape = ()
-        self.beyond = False  # whether it was asked what lies before the input
+        self.beyond = False  # whether it was asked what is before the input
         self.here = -1  # the value that flows
 
     def run(self, root: Node, input: Shape, prefix: str, head: Head | None = None) -> Trace:

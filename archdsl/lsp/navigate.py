@@ -23,7 +23,7 @@ _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Use(NamedTuple):
-    """A place of the text where a name stands."""
+    """A place of the text where a name is."""
 
     start: int
     end: int
@@ -54,7 +54,7 @@ def target(version: Version, offset: int) -> Target | None:
 
 
 def uses(version: Version, offset: int) -> list[Use]:
-    """Every place of the text where the name at an offset stands, in order."""
+    """Every place of the text where the name at an offset is, in order."""
     here = target(version, offset)
     if here is None or here.kind == "path":
         return []

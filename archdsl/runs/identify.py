@@ -86,7 +86,7 @@ def others_said(out: Path, experiment: Experiment, again: bool = False) -> list[
 
 
 def _place(experiment: Experiment) -> str:
-    """Where data of one's own lies; "" of a published set. Two projects may call their data alike."""
+    """Where data of one's own is; "" of a published set. Two projects may call their data alike."""
     dataset = experiment.data.dataset
     return os.path.abspath(own_path(dataset.path)) if isinstance(dataset, Folder | Table) else ""
 

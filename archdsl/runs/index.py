@@ -79,7 +79,7 @@ def epochs(events: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def status(run: Run) -> str:
-    """How a run ended; ``running`` where a process holds it, ``interrupted`` where it can go on."""
+    """How a run ended; ``running`` where a process holds it, ``interrupted`` where it can continue."""
     if running(run.folder):
         return "running"
     return str((run.result or {}).get("status") or "interrupted")

@@ -1,4 +1,4 @@
-"""Runs as they lie in their folders: where each is, and what it says. ``writer`` writes them."""
+"""Runs as they are in their folders: where each is, and what it says. ``writer`` writes them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ NUMERICS = "6"  # raise it when the same experiment gives other bits: old runs a
 
 @dataclass(frozen=True)
 class Facts:
-    """What a run's net was given: the shape of an image, the names of the classes, and the mean and deviation of each
+    """What a run's net was given: the shape of an image, the names of the classes, and the mean and standard deviation of each
     channel (of pictures: of the pixels as numbers from 0 to 1). Of a table also the columns in their order and the one of
     the classes; None in runs of older versions.
     """
@@ -52,7 +52,7 @@ class Facts:
 @dataclass(frozen=True)
 class Run:
     """A run read from its folder. ``result`` is None where nothing is known of its end; a run that stopped at its time
-    limit, or for lack of memory, has an outcome there and can go on.
+    limit, or for lack of memory, has an outcome there and can continue.
     """
 
     folder: Path
@@ -254,7 +254,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
     """What a run's settings file says.
 
     Raises:
-        OSError, ValueError: it is no regular file, or holds no object.
+        OSError, ValueError: it is not a regular file, or holds no object.
         EnvError: the system does not let it be read.
         StoreError: it has another format than ours.
     """

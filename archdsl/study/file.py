@@ -63,7 +63,7 @@ def read_study(path: Path) -> StudyFile:
 
     Raises:
         EnvError: it cannot be read.
-        ArchError: it is no study; with the line.
+        ArchError: it is not a study; with the line.
     """
     try:
         data = read_regular(path, MOST_BYTES + 1)
@@ -81,7 +81,7 @@ def study_of(text: str, where: str = "<study>", name: str = "study", folder: Pat
     """The study of a YAML text.
 
     Raises:
-        ArchError: it is no study; with the line.
+        ArchError: it is not a study; with the line.
     """
     reader = _Reader(where)
     try:
@@ -134,12 +134,12 @@ def metric(name: str) -> tuple[str, tuple[str, ...]]:
 
 
 def called(text: str) -> str:
-    """What a base is called: a file by its stem, a text as it stands."""
+    """What a base is called: a file by its stem, a text as it is."""
     return Path(text).stem if text.endswith(".arch") else text
 
 
 def written(study: StudyFile, texts: tuple[str, ...]) -> str:
-    """The study as a YAML text that stands alone: ``texts`` take the place of the bases' paths, and what was set
+    """The study as a YAML text that is self-contained: ``texts`` take the place of the bases' paths, and what was set
     beside the file is in it.
     """
     names = [name for name, _ in study.base]
@@ -160,7 +160,7 @@ def written(study: StudyFile, texts: tuple[str, ...]) -> str:
 
 
 class _Reader:
-    """Turns YAML nodes into settings. Scalars stay the text that was written: `off` is no boolean, 1e-3 no string."""
+    """Turns YAML nodes into settings. Scalars stay the text that was written: `off` is not a boolean, 1e-3 no string."""
 
     def __init__(self, where: str) -> None:
         self.where = where

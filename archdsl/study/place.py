@@ -1,4 +1,4 @@
-"""Where a factor stands in the base: in the place of what it toggles, or where it would be written."""
+"""Where a factor is in the base: in the place of what it toggles, or where it would be written."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _forms(factor: Factor) -> list[Factor]:
 
 
 def _form(file: ast.File, form: Factor) -> ast.File:
-    """One form: what stands in the network exactly so becomes the hole."""
+    """One form: what is in the network exactly so becomes the hole."""
     space, levels = _space(form)
     hole = _hole(form.name, space, levels)
     first = hole.choices[0]
@@ -113,7 +113,7 @@ def _hole(name: str, space: str, levels: tuple[str, ...]) -> ast.Hole:
             continue
         source = Source(f"factor {name}", f"{'net id' if space == 'net' else space} {level}")
         body = _body(parse(source).items[0])
-        if space == "net":  # what stands behind `id`, to which a modifier may belong
+        if space == "net":  # what is behind `id`, to which a modifier may belong
             rest = body.items[1:] if isinstance(body, ast.Seq) else ()
             body = rest[0] if len(rest) == 1 else ast.Seq(rest, body.span)
         choices.append(body)

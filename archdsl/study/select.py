@@ -135,7 +135,7 @@ def standalone(study: StudyFile) -> str:
 
 
 def folder_of(study: StudyFile, runs: Path) -> Path:
-    """Where the view of a study lies: its name, and a hash of what is compared; more seeds are the same study."""
+    """Where the view of a study is: its name, and a hash of what is compared; more seeds are the same study."""
     # Another metric is another look at the same runs, and another precision other runs of the same arms.
     text = standalone(replace(study, seeds=(0,), title="", metric=METRICS[0], precision="auto"))
     name = re.sub(r"[^A-Za-z0-9._]+", "-", study.name).strip("-.")[:60] or "study"

@@ -1,4 +1,4 @@
-"""Results as tables of plain data: one row an arm, with what a reader needs to judge it."""
+"""Results as tables of plain data: one row an arm, with what a reader needs to evaluate it."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def others(states: dict[str, int] | object) -> str:
 
 
 def notes(results: Results) -> Iterable[str]:
-    """What stands below the table."""
+    """What is below the table."""
     n, m = len(results.seeds), len(results.compared)
     name = results.metric.replace("_", " ")
     sign = "; differences in points" if results.higher_is_better else " (less is better)"
@@ -197,8 +197,8 @@ def preview(
     Args:
         found: arm and state of each planned run.
         seconds: the estimate for what is missing, over all workers.
-        guessed: no run of this machine stands behind it.
-        more: notes to stand below.
+        guessed: no run of this machine is behind it.
+        more: notes to show below.
     """
     rows: list[tuple[Cell, ...]] = []
     for number, arm in enumerate(results.arms):

@@ -1,4 +1,4 @@
-"""How the weights of published nets lie in the files of torchvision and timm, where that is not the order in which they
+"""How the weights of published nets are in the files of torchvision and timm, where that is not the order in which they
 act. The nets are those of specs/imagenet; their names are the libraries'.
 """
 

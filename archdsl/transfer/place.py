@@ -1,4 +1,4 @@
-"""Where weights lie that a text names, and the hash of what is in them. Knows no torch, but for names of model zoos.
+"""Where weights are that a text names, and the hash of what is in them. Knows no torch, but for names of model zoos.
 
 ``ARCHDSL_WEIGHTS`` names folders with files of published weights; they are searched before the caches of torch and of
 the Hugging Face hub.
@@ -42,7 +42,7 @@ class Place:
 
 
 def place_of(source: str) -> Place:
-    """Where the weights of a source lie; those of a model zoo are fetched where they are not there.
+    """Where the weights of a source are; those of a model zoo are fetched where they are not there.
 
     Raises:
         ArchError: the source names nothing that could hold weights.

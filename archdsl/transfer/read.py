@@ -1,4 +1,4 @@
-"""Weights as they lie in files: read without running anything, and put into the order in which they act."""
+"""Weights as they are in files: read without running anything, and put into the order in which they act."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def _unpickled(path: Path) -> Any:
         raise EnvError(f"{path} holds more than tensors and is not opened, since it could run code",
                        help="save `model.state_dict()` of a net that you trust, or convert it to safetensors "
                        "elsewhere") from error  # fmt: skip
-    except Exception as error:  # whatever torch, zip and pickle say of bytes that are no archive
+    except Exception as error:  # whatever torch, zip and pickle say of bytes that are not an archive
         said = str(error).splitlines()
         raise EnvError(f"{path} cannot be read ({said[0] if said else type(error).__name__})",
                        help="replace it with a good copy") from error  # fmt: skip

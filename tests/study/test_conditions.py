@@ -12,14 +12,22 @@ import pytest
 
 from archdsl.cli.main import main
 from archdsl.errors import ArchError
-from archdsl.runs.conditions import CONDITIONS, PRECISIONS, Asked, conditions_of, differing, known_precision, usual
+from archdsl.runs.conditions import (
+    CONDITIONS,
+    PRECISIONS,
+    ConditionOptions,
+    conditions_of,
+    differing,
+    known_precision,
+    usual,
+)
 from archdsl.study.arms import arms_of
 from archdsl.study.execute import cell
 from archdsl.study.execute.messages import RunOptions
 from archdsl.study.file import StudyFile, study_of
 from archdsl.study.plan import Found, cells, foreign
 from archdsl.study.runner import StudyRunner
-from archdsl.study.select import Choice, folder_of, select
+from archdsl.study.select import SelectionOptions, folder_of, select
 from tests.conftest import Cli
 
 from .conftest import TINY
@@ -94,11 +102,11 @@ def test_a_wrong_precision_is_found_by_check_and_by_the_study(place: Path, wrong
 
 def test_another_metric_or_precision_is_the_same_study(place: Path) -> None:
     places = {
-        folder_of(select("tiny.arch", Choice(metric=metric, precision=precision)), place)
+        folder_of(select("tiny.arch", SelectionOptions(metric=metric, precision=precision)), place)
         for metric in (None, "loss", "test_loss") for precision in (None, "bf16", "fp32")
     }  # fmt: skip
     assert len(places) == 1
-    assert folder_of(select("tiny.arch", Choice(set=["train.epochs=3"])), place) not in places
+    assert folder_of(select("tiny.arch", SelectionOptions(set=["train.epochs=3"])), place) not in places
 
 
 def runner(place: Path, seeds: int = 2, **more: Any) -> StudyRunner:
@@ -209,6 +217,6 @@ def test_data_that_is_not_here_is_said(place: Path, ablate: Ablate) -> None:
 
 def test_asked_counts_the_environment_only_where_something_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ARCHDSL_NATIVE", "0")
-    asked = Asked("bf16", "cuda:1")
+    asked = ConditionOptions("bf16", "cuda:1")
     assert asked.of_options == {"precision": "bf16", "device": "cuda"}
     assert asked.wanted == {**asked.of_options, "kernels": "torch"}

@@ -13,7 +13,7 @@ from archdsl.errors import ArchError, EnvError
 from archdsl.study.arms import arms_of
 from archdsl.study.file import MOST_BYTES, read_study, study_of
 from archdsl.study.plan import cells
-from archdsl.study.select import Choice, select, standalone
+from archdsl.study.select import SelectionOptions, select, standalone
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = sorted((ROOT / "specs" / "studies").glob("*.yaml"))
@@ -101,7 +101,7 @@ def test_shipped_studies_stand_alone_as_they_do_with_their_base(path: Path, tmp_
 
 def test_options_go_before_the_file(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text("base: lenet5\nseeds: 5\ndata: mnist\nset: {train.epochs: 9}\n")
-    study = select(str(tmp_path / "s.yaml"), Choice(seeds=2, data="fashion-mini", set=["train.epochs=1"]))
+    study = select(str(tmp_path / "s.yaml"), SelectionOptions(seeds=2, data="fashion-mini", set=["train.epochs=1"]))
     arm = arms_of(study).reference
     assert (study.seeds, study.data) == ((0, 1), "fashion-mini")
     assert "epochs(1)" in arm.spec.canonical

@@ -73,7 +73,7 @@ def command(
         own_cache()
     count = threads or _cores()
     torch.set_num_threads(count)
-    about = machine(count)  # the load of before our own
+    about = machine(count)  # the load from before our own
     with TemporaryDirectory(prefix="archdsl-bench-") as room:
         contenders = [
             one

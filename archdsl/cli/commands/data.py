@@ -1,4 +1,4 @@
-"""``archdsl data``: what a data set is and where it lies, and a picture of what augmentations make of it."""
+"""``archdsl data``: what a data set is and where it is, and a picture of what augmentations make of it."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def settings(option: str, text: str) -> tuple[Setting, ...]:
 
     Raises:
         ArchError: it is more than one line.
-        SpecError: it is no sequence of data words.
+        SpecError: it is not a sequence of data words.
     """
     from archdsl.errors import ArchError, Source
     from archdsl.expand import expand
@@ -126,7 +126,7 @@ def draw(dataset: Any, words: tuple[Augmentation, ...], file: Path, count: int, 
     """Write the picture and say what is in it.
 
     Raises:
-        ArchError: the set has no images, or the file is no PNG.
+        ArchError: the set has no images, or the file is not a PNG.
         EnvError: the data is missing, or the file cannot be written.
     """
     from archdsl.cli.output import say

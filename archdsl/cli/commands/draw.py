@@ -22,7 +22,7 @@ SUFFIXES: dict[str, Kind] = {
     ".txt": "text",
 }  # fmt: skip
 MOST = 1500  # boxes of a picture; more than that nobody can look at
-TERMINAL_ROOM = 60  # boxes that a terminal may show before modules are told apart from their insides
+TERMINAL_ROOM = 60  # boxes that a terminal may show before modules are drawn apart from their insides
 COLOURS = {
     "conv": "bright_blue", "linear": "blue", "attention": "magenta", "norm": "green", "act": "yellow", "pool": "red",
     "join": "bright_magenta", "gate": "bright_red", "title": "bold", "soft": "dim", "rail": "dim", "input": "bold",

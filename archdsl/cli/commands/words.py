@@ -96,7 +96,7 @@ def _listing(listed: list[Entry]) -> str:
 
 
 def _parts(group: list[Entry]) -> list[tuple[str, list[Entry]]]:
-    """The words of a kind; settings by the files that they stand in, whose first line says what they are."""
+    """The words of a kind; settings by the files that they are in, whose first line says what they are."""
     if not group or group[0].kind not in ("data", "train"):
         return [("", group)] if group else []
     parts: dict[str, list[Entry]] = {}

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from archdsl.export.onnx.quantize import QuantizationData
     from archdsl.runs.run import Run
 
-HARDLY = 1e-4  # logits that vary less than this, as a share of the largest, agree whatever is between
+HARDLY = 1e-4  # logits that vary less than this, as a fraction of the largest, agree whatever is between
 CALIBRATED, DROP = 512, 0.02
 # Options that only some kinds of file have; the others take all of them.
 ONLY_ONNX = ("opset", "quantize", "calibrate", "max_drop", "external_data")
 NOT_SOURCE = ("preprocess", "softmax", "mc", "half", "half_io", "no_fold", "seed", "labels", "data_root")
-# An option, one that it cannot stand beside, and why.
+# An option, one that it cannot be combined with, and why.
 MOST_LABELS = 1 << 24  # bytes of a file with the names of classes
 APART = (
     ("quantize", "half", "a file is quantised or in half precision"),

@@ -32,11 +32,11 @@ class Found:
 
 def found(name: str, *, rev: str | None = None, **given: Any) -> Found:
     """The network that a name means. ``REV:FILE.arch`` is a version in git, and so is a file's path (or the name of a
-    shipped spec that lies in the repository) with ``rev``.
+    shipped spec that is in the repository) with ``rev``.
 
     Raises:
         ArchError: there is none, or an option would change what a run is.
-        EnvError: git is not installed, or this is no repository.
+        EnvError: git is not installed, or this is not a repository.
         SpecError: the text is wrong.
     """
     from archdsl.api import load
@@ -124,7 +124,7 @@ def _normal(path: PurePosixPath) -> str | None:
 
 
 def _commit(rev: str) -> str:
-    """The object that a revision names. It can be no option of git's: those begin with a dash."""
+    """The object that a revision names. It cannot be an option of git's: those begin with a dash."""
     if rev.startswith("-") or "\0" in rev:
         raise ArchError(f"`{rev[:80]}` is not a revision", help="write HEAD~1, a branch, a tag or the hash of a commit")
     done = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}")

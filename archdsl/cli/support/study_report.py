@@ -22,7 +22,7 @@ PEOPLE = ("table", "md", "latex")  # formats in which counts and levels are word
 def ingredients(
     without: list[str] | None, into: list[str] | None, out: list[str] | None, old_into: list[str] | None
 ) -> tuple[list[str], list[str]]:
-    """What is taken out and what is put in, by the names of the options today and by those of before."""
+    """What is taken out and what is put in, by the names of the options today and by the earlier ones."""
     from archdsl.cli.output import say
 
     for old, new, given in (("--out", "--without", out), ("--in", "--with", old_into)):
@@ -47,7 +47,7 @@ def check_html(target: Path | None) -> None:
 
 
 def results_of(chosen: StudyFile, runner: StudyRunner, current: Mapping[str, str] | None = None) -> Results:
-    """The results as they stand."""
+    """The results as they are."""
     from archdsl.study.results import results
 
     return results(chosen.title, chosen.metric, runner.arms, chosen.seeds, runner.every, runner.with_foreign(current))

@@ -28,7 +28,7 @@ PLACES = 2  # that a table names of an equal change
 
 @dataclass(frozen=True)
 class Compared:
-    """The comparison of two networks. ``runs`` are the test accuracies of finished runs of each, as shares."""
+    """The comparison of two networks. ``runs`` are the test accuracies of finished runs of each, as fractions."""
 
     a: Found
     b: Found
@@ -44,7 +44,7 @@ class Compared:
 
 
 def compared(a: Found, b: Found, out: Path, batch: int) -> Compared:
-    """Compare two networks; ``out`` is the folder in which runs of them may lie."""
+    """Compare two networks; ``out`` is the folder in which runs of them may be."""
     first, second = a.spec, b.spec
     memory = tuple(s.cost.training_bytes(batch, 4, optimizer_states(s.graph.train)) for s in (first, second))
     pairs = [Pair("input", "text", dims(first.input), dims(second.input)),

@@ -19,7 +19,7 @@ CONFUSED = 10  # pairs that are listed where it does not
 
 
 def tables(about: dict[str, Any], names: Sequence[str], rows: Sequence[Row]) -> list[Table]:
-    """The totals, and where the images were judged in one state only, the classes and what is taken for what."""
+    """The totals, and where the images were evaluated in one state only, the classes and what is taken for what."""
     found = [_totals(about, rows)]
     if len({shift for shift, _, _ in rows}) == 1:
         _, passes, report = rows[-1]

@@ -55,7 +55,7 @@ def optimizer_states(train: Sequence[Setting]) -> int:
 
 
 def layer_table(spec: Spec, batch: int, dtype: str, every: bool) -> Table:
-    """A row a layer. Equal neighbouring blocks are told once, with their number, unless ``every`` is asked for."""
+    """A row a layer. Equal neighbouring blocks are shown once, with their number, unless ``every`` is asked for."""
     root = tree(spec.trace)
     found = flat(root if every else folded(root))
     many = any(times > 1 for _, times in found)

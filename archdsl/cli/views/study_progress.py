@@ -90,7 +90,7 @@ class Watching:
             self._say(text)
 
     def stopped(self, command: str) -> None:
-        """Say that the study was interrupted, and how it goes on."""
+        """Say that the study was interrupted, and how it continues."""
         self._say(f"interrupted: {self.ended} of {len(self.cells)} runs are done; to resume: {command}")
 
     def _say(self, text: str, once: bool = False) -> None:

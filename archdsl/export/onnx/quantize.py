@@ -34,7 +34,7 @@ class QuantizationData:
 
     calibration: inputs (n, *taken); the ranges of activations are those seen here.
     test: inputs and labels (n,), for the accuracy of both files.
-    drop: the largest loss of accuracy that is accepted, as a share.
+    drop: the largest loss of accuracy that is accepted, as a fraction.
     """
 
     calibration: Callable[[], Iterator[np.ndarray]]

@@ -27,7 +27,7 @@ SLOTS = ("a", "b")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What lies in a slot. ``state`` is ``absent``, ``unfinished``, ``damaged`` (``why`` tells) or ``good``."""
+    """What is in a slot. ``state`` is ``absent``, ``unfinished``, ``damaged`` (``why`` tells) or ``good``."""
 
     slot: str
     state: str
@@ -49,7 +49,7 @@ class Checkpoints:
         self._generation: int | None = None
 
     def exist(self) -> bool:
-        """Whether there is anything to go on from, good or not."""
+        """Whether there is anything to continue from, good or not."""
         return any(sidecar_of(self.folder, s).exists() for s in SLOTS)
 
     def save(
@@ -167,7 +167,7 @@ def tensor_bytes(state: Mapping[str, Tensor]) -> bytes:
 
 
 def _encode(value: object) -> str:
-    # NaN and Infinity are kept as Python writes them: a run has to go on with the very values it had.
+    # NaN and Infinity are kept as Python writes them: a run has to continue with the very values it had.
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
@@ -212,7 +212,7 @@ def _about(text: bytes) -> dict[str, Any]:
 
 
 def _check_tensors(data: bytes) -> None:
-    """Refuse bytes that carry a right checksum and are no safetensors file, such as a pickle."""
+    """Refuse bytes that carry a right checksum and are not a safetensors file, such as a pickle."""
     from safetensors import SafetensorError, deserialize
 
     try:

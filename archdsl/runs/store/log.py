@@ -14,7 +14,7 @@ from archdsl.errors import StoreError
 from archdsl.runs.store.schema import check_event
 
 EVENTS = "events.jsonl"
-ENDS = frozenset({"stopped", "timedout", "oom"})  # a run goes on after these
+ENDS = frozenset({"stopped", "timedout", "oom"})  # a run continues after these
 
 
 def append(folder: Path, record: Mapping[str, Any]) -> None:
@@ -108,7 +108,7 @@ def effective(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
             history = _until(history, record.get("step", 0)) or ([started] if started else [])
             started = None
         else:
-            if started is not None:  # it began anew
+            if started is not None:  # it began again
                 history = [started]
             started = None
             history.append(record)

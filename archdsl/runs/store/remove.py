@@ -20,7 +20,7 @@ def check_removable(folder: Path) -> None:
     """Refuse what is not a run folder and nothing else.
 
     Raises:
-        EnvError: it is a link, or something lies in it that no run writes.
+        EnvError: it is a link, or something is in it that no run writes.
     """
     with _removing(folder):
         if folder.is_symlink():

@@ -1,7 +1,7 @@
 """Runs on a Ray cluster: actors that stay on the nodes, fed with one request at a time.
 
 A node that is lost costs the runs that were under way there, which other actors take up from their last checkpoint
-if the store is shared, and anew if not; nodes that join later get actors. Where the nodes do not share the store's
+if the store is shared, and again if not; nodes that join later get actors. Where the nodes do not share the store's
 file system, a finished run travels back and is put into it, its result last.
 """
 
