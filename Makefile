@@ -34,18 +34,19 @@ demo: $(VENV)/.installed ## set up, train LeNet-5 on embedded images, end with i
 test: $(VENV)/.installed-dev ## set up and run the tests
 	$(PYTEST) -q -n $(JOBS) --maxprocesses 8 --dist worksteal
 
-check: $(VENV)/.installed-dev ## format, lint, types, layering, generated docs: what a change must pass
+check: $(VENV)/.installed-dev ## format, lint, types, layering, generated docs, terms: what a change must pass
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python tools/docs.py --check
+	$(BIN)/python tools/terms.py
 
 format: $(VENV)/.installed-dev ## format, and apply the safe fixes
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: $(VENV)/.installed-dev ## write the generated pages of docs/ anew
+docs: $(VENV)/.installed-dev ## write the generated pages of docs/
 	$(BIN)/python tools/docs.py
 
 slow: $(VENV)/.installed-dev ## the tests that take minutes

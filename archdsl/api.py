@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from archdsl.emit.canonical import canonical, digest, plain
 from archdsl.errors import ArchError, Diagnostic, EnvError, Source, SpecError
-from archdsl.expand import Graph, Setting, Settled, expand, given, settle
+from archdsl.expand import Completed, Graph, Setting, complete, expand, given
+from archdsl.expand.complete import check_labels
 from archdsl.expand.inspect import too_deep
 from archdsl.expand.overrides import override
 from archdsl.expand.pin import pinned
-from archdsl.expand.settle import check_labels
 from archdsl.expand.text import canonical_text
 from archdsl.ir.cost import Cost, cost
 from archdsl.ir.trace import Trace
@@ -40,7 +40,7 @@ class Spec:
     """An experiment with everything that is known without torch.
 
     name: the file, or ``<spec>`` for a text. text: as it was written. file: its syntax tree, settings given beside the
-    text worked in. graph: the network without sugar, and the data and train words. settled: the traced network, with
+    text worked in. graph: the network without sugar, and the data and train words. completed: the traced network, with
     the head and the biases that the text left open. cost: the totals.
     """
 
@@ -48,25 +48,25 @@ class Spec:
     text: str
     file: ast.File
     graph: Graph
-    settled: Settled
+    completed: Completed
     cost: Cost
 
     @property
     def trace(self) -> Trace:
-        return self.settled.trace
+        return self.completed.trace
 
     @property
     def input(self) -> tuple[int, ...]:
-        return self.settled.input
+        return self.completed.input
 
     @property
     def classes(self) -> int:
-        return self.settled.classes
+        return self.completed.classes
 
     @property
     def notes(self) -> tuple[Diagnostic, ...]:
         """Warnings and notes."""
-        return self.settled.notes
+        return self.completed.notes
 
     @property
     def hash(self) -> str:
@@ -143,9 +143,9 @@ def whole(
     """
     try:
         graph = expand(file, declared=declared)
-        settled = settle(graph)
-        check_labels(settled.trace, graph.train)
-        return Spec(source.name, source.text, file, graph, settled, cost(settled.trace))
+        completed = complete(graph)
+        check_labels(completed.trace, graph.train)
+        return Spec(source.name, source.text, file, graph, completed, cost(completed.trace))
     except RecursionError:
         raise too_deep() from None
     except EnvError:
@@ -244,7 +244,7 @@ def _sources(spec: Spec) -> Iterator[Diagnostic]:
 
 def setting_lines(space: str, settings: Iterable[Setting], placeless: bool = False) -> list[str]:
     """Data or train words in one spelling: sorted by the slot that they fill, augmentations in the order of the text.
-    ``placeless`` leaves out where a data set lies.
+    ``placeless`` leaves out where a data set is.
     """
     lines = [(_rank(space, s.entry.slot), f"{space} {_call(s, placeless)}") for s in settings]
     return [text for _, text in sorted(lines, key=lambda line: line[0])]

@@ -16,13 +16,13 @@ from archdsl.errors import EnvError
 from archdsl.files import read_regular
 
 NO_LINK = getattr(os, "O_NOFOLLOW", 0)  # Windows has none, and needs a privilege to make links
-# Something that is no file lies there, or nothing: damage. Every other error is the system's: rights, quota, a bad disk.
+# Something that is not a file is there, or nothing: damage. Every other error is the system's: rights, quota, a bad disk.
 DAMAGE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.ELOOP})
 TEMPORARY = ".tmp-"  # begins the name of every file that is not whole yet
 
 
 @contextmanager
-def writing(place: Path, help: str = "make room, or name another folder of runs by --runs") -> Iterator[None]:
+def writing(place: Path, help: str = "free disk space, or name another folder of runs with --runs") -> Iterator[None]:
     """Errors of the system while something is written, as an EnvError that names the place."""
     try:
         yield
@@ -89,7 +89,7 @@ def open_own(path: Path, flags: int) -> int:
     link of that name, through which a file elsewhere would be changed.
 
     Raises:
-        EnvError: it is a link, has other names (hard links), or is no file.
+        EnvError: it is a link, has other names (hard links), or is not a file.
         OSError: it cannot be opened.
     """
     try:

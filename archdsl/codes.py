@@ -15,7 +15,7 @@ GROUPS = {
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A code. ``example`` is a whole text; ``name`` is the file that it stands in, where that matters."""
+    """A code. ``example`` is a whole text; ``name`` is the file that it is in, where that matters."""
 
     code: str
     title: str

@@ -13,7 +13,7 @@ def choose_device(wish: str = "auto", local: int | None = None) -> tuple[torch.d
 
     Raises:
         EnvError: this machine has no such device.
-        ArchError: that is no device.
+        ArchError: that is not a device.
     """
     kind, _, number = wish.partition(":")
     if kind not in ("auto", "cpu", "cuda", "mps") or (number and (kind != "cuda" or not number.isdecimal())):

@@ -64,7 +64,7 @@ def study_path(name: str) -> Path | None:
 
 
 def listed(path: Path) -> str:
-    """A shipped file as a page says it, wherever the package lies: `specs/imagenet/resnet50.arch`."""
+    """A shipped file as a page says it, wherever the package is: `specs/imagenet/resnet50.arch`."""
     return "/".join(("specs", *path.resolve().relative_to(_folder("specs").resolve()).parts))
 
 
@@ -101,7 +101,7 @@ def read_regular(path: Path, most: int = -1) -> bytes:
     refused, unless the shell put it there (``<(command)``, ``/dev/stdin``).
 
     Raises:
-        OSError: it cannot be read, or is no regular file.
+        OSError: it cannot be read, or is not a regular file.
     """
     if str(path).startswith(_STREAMS):
         with path.open("rb") as stream:

@@ -1,6 +1,6 @@
 """What must be said before other people's packages are imported; the one place where it is said.
 
-Two things, and both must come before the import, wherever that import stands: in our code, in timm's, in a user's file.
+Two things, and both must come before the import, wherever that import is: in our code, in timm's, in a user's file.
 
 **Telemetry is off.** onnxruntime queues events about the process in the user's cache, and looks up a host of its maker, as
 soon as it is imported; Ray reports usage from each cluster that it starts; huggingface_hub adds statistics to its requests.

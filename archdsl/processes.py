@@ -20,7 +20,7 @@ def parents() -> dict[int, int]:
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
                 with suppress(OSError, IndexError, ValueError):
-                    # The name of the program stands in brackets and may hold anything.
+                    # The name of the program is in brackets and may hold anything.
                     fields = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
                     if fields[0] not in ("Z", "X"):
                         found[int(entry.name)] = int(fields[1])

@@ -23,7 +23,7 @@ def stream(seed: int, name: Name, *index: object) -> int:
 
 
 def seed_dropout(seed: int, step: int, rank: int, device: torch.device) -> None:
-    """Begin the draws of the layers anew, for one step: they come from torch's global generators. Processes
+    """Begin the draws of the layers again, for one step: they come from torch's global generators. Processes
     that train together draw for their own images.
     """
     import torch

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from archdsl.emit.source import source
-from archdsl.expand import Graph, expand, given, settle
+from archdsl.expand import Graph, complete, expand, given
 from archdsl.ir.cost import cost
 from archdsl.ir.trace import Trace
 from archdsl.syntax.format import format
@@ -31,7 +31,7 @@ def trace(graph: Graph, input: int | Sequence[int] | None = None, classes: int |
         ArchError: the input is not a shape, or the number of classes not a positive whole number.
         SpecError: a shape does not fit; with the place, the shapes that led there and the trail.
     """
-    return settle(graph, given.input_shape(input), given.classes_number(classes)).trace
+    return complete(graph, given.input_shape(input), given.classes_number(classes)).trace
 
 
 def build(rows: Trace) -> nn.Module:

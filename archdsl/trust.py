@@ -1,4 +1,4 @@
-"""Whether a cache may be believed. What lies in it is executed or decides results, so nobody else may be able to put it there."""
+"""Whether a cache may be believed. What is in it is executed or decides results, so nobody else may be able to put it there."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def distrust(path: Path) -> str:
     if os.name == "nt":
         return ""
     path = Path(os.path.abspath(path))
-    # The path as given and the path that it resolves to: a link may be replaced where it stands.
+    # The path as given and the path that it resolves to: a link may be replaced where it is.
     for route in dict.fromkeys((path, Path(os.path.realpath(path)))):
         for part in (route, *route.parents):
             if why := _distrust(part, above=part != route):

@@ -1,6 +1,6 @@
 """E1: 1,000 no-op cells of a study, each with its durable record, through two workers; Ray as it does the same.
 
-`archdsl` plans the study, looks into the store, carries out the orders and reads each record back. Ray's bare tasks
+`archdsl` plans the study, looks into the store, carries out the requests and reads each record back. Ray's bare tasks
 leave no record (a floor); Ray Tune keeps a record of each trial, and makes a tenth of the cells. Time of ours is from the first
 worker's readiness on, that of Tune from its start.
 
@@ -22,11 +22,11 @@ from _timing import options, publish
 from archdsl.foreign import prepare
 from archdsl.report import Column, Table
 from archdsl.study.arms import arms_of
-from archdsl.study.conduct import Conduct
 from archdsl.study.execute.local import Local
-from archdsl.study.execute.order import News, Outcome, Ready, Terms
+from archdsl.study.execute.messages import Ready, RunOptions, RunProgress, RunResult
 from archdsl.study.file import study_of
 from archdsl.study.plan import cells
+from archdsl.study.runner import StudyRunner
 
 PEERS = Path(__file__).resolve().parent / "peers"
 STUDY = "base: conv(4) relu gap linear(10)\ndata: fashion-mini\nseeds: {count}\n"
@@ -39,20 +39,20 @@ def ours(count: int, home: str) -> dict[str, float]:
     begun: list[float] = []
     memory: list[float] = []
 
-    def listen(event: Ready | News | Outcome) -> None:
+    def listen(event: Ready | RunProgress | RunResult) -> None:
         if isinstance(event, Ready) and not begun:
             begun.append(time.perf_counter())
-        if isinstance(event, Outcome):
+        if isinstance(event, RunResult):
             memory.append(event.figures["memory"] / 1024)
 
     start = time.perf_counter()
     study = study_of(STUDY.format(count=count))
     arms = arms_of(study)
-    conduct = Conduct(arms, cells(arms, study.seeds), runs)
+    runner = StudyRunner(arms, cells(arms, study.seeds), runs)
     planned = time.perf_counter() - start
-    conduct.carry_out(Local(Terms(str(runs)), 2, runs / "logs", work="noop:cell"), conduct.missing, listen)
+    runner.carry_out(Local(RunOptions(str(runs)), 2, runs / "logs", work="noop:cell"), runner.missing, listen)
     taken = planned + time.perf_counter() - begun[0]
-    assert all(found.status == "finished" for found in conduct.found.values())
+    assert all(found.status == "finished" for found in runner.found.values())
     return {"ms": 1000 * taken / count, "early_mib": max(memory[90:110] or memory), "late_mib": max(memory[-20:])}
 
 

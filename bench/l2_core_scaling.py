@@ -1,4 +1,4 @@
-"""L2: parse, expand, settle (trace) and count networks of 10 to 10,000 layers; the time must grow linearly.
+"""L2: parse, expand, complete (trace) and count networks of 10 to 10,000 layers; the time must grow linearly.
 
 Two texts: layers written out (parsing has its share), and the same layers as a repetition (it has none).
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from _timing import comparison, interleave, options, publish, ratios
 
-from archdsl.expand import expand, settle
+from archdsl.expand import complete, expand
 from archdsl.ir.cost import cost
 from archdsl.report import Column, Table
 from archdsl.syntax.parse import parse
@@ -21,7 +21,7 @@ SIZES = (10, 100, 1_000, 10_000)
 PAIR = "conv(8) relu"
 HEAD = "gap linear(10)"  # stated, or the network would be traced once more for the default head
 INPUT, CLASSES = (3, 8, 8), 10
-STAGES = ("parse", "expand", "settle", "cost")
+STAGES = ("parse", "expand", "complete", "cost")
 
 
 def written(layers: int) -> str:
@@ -43,7 +43,7 @@ def staged(text: str, layers: int) -> list[float]:
     marks.append(time.perf_counter())
     graph = expand(tree)
     marks.append(time.perf_counter())
-    whole = settle(graph, INPUT, CLASSES)
+    whole = complete(graph, INPUT, CLASSES)
     marks.append(time.perf_counter())
     counted = cost(whole.trace)
     marks.append(time.perf_counter())

@@ -23,7 +23,7 @@ INDUCTOR = "TORCHINDUCTOR_CACHE_DIR"
 
 class Compiled(nn.Module):
     """Runs training batches of one size as compiled code and all else as the net itself: every other size, and every
-    evaluation, would be compiled anew.
+    evaluation, would be compiled again.
     """
 
     def __init__(self, net: nn.Module, size: int) -> None:
@@ -47,7 +47,7 @@ def own_cache() -> None:
     if why := distrust(folder):
         folder = Path(tempfile.mkdtemp(prefix="archdsl-inductor-"))  # of mode 0700
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        notice(f"what torch.compile makes is not kept: {why}")
+        notice(f"the output of torch.compile is not cached: {why}")
     with suppress(OSError):
         make_private(folder)
     os.environ[INDUCTOR] = str(folder)

@@ -42,7 +42,7 @@ def capture(
         graph.register_generator_state(generator)
     ready()
     try:
-        # Threads of other parts of the process, such as those that decode pictures, may go on meanwhile.
+        # Threads of other parts of the process, such as those that decode pictures, may continue meanwhile.
         with torch.cuda.graph(graph, capture_error_mode="thread_local"):
             body()
     except RuntimeError:

@@ -16,7 +16,7 @@ def keep_pages() -> bool:
     """Says whether it was done; asks once a process, and only glibc.
 
     By default glibc gives every large block back to the system when it is freed. A training step then faults
-    in each of its activations anew, page by page, and element-wise layers wait for the kernel longer than for the
+    in each of its activations again, page by page, and element-wise layers wait for the kernel longer than for the
     arithmetic. The price: a process holds the memory of its largest step until it ends.
     """
     if platform.libc_ver()[0] != "glibc":

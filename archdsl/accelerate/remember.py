@@ -29,7 +29,7 @@ def signature(model: nn.Module, shape: tuple[int, ...], threads: int) -> str:
 def recall(name: str) -> dict[str, Any] | None:
     """What was remembered under this name; None where nothing readable is."""
     if why := distrust(_file(name)):
-        notice(f"what was measured before is not used: {why}")
+        notice(f"earlier measurements are not used: {why}")
         return None
     try:
         found = json.loads(_file(name).read_text(encoding="utf-8"))

@@ -1,1 +1,1 @@
-"""The commands. Thin: each module is one command, and heavy imports stand inside its function."""
+"""The commands. Thin: each module is one command, and heavy imports are inside its function."""

@@ -60,9 +60,11 @@ def _version(wanted: bool) -> None:
 
 def _front(
     version: Annotated[
-        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Print the version and leave.")
+        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks; may stand anywhere.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show tracebacks; accepted at any place of the command.")
+    ] = False,
 ) -> None:
     """Options before the command; `--debug` is taken out of the arguments before they come here."""
 
@@ -85,7 +87,7 @@ def run(args: list[str]) -> int:
 
 
 def _refuse_doubles(command: Any, args: list[str]) -> None:
-    """An option that takes one value may stand once: click would let the last one win, in silence."""
+    """An option that takes one value may be given once: click would let the last one win, in silence."""
     args = args[: args.index("--")] if "--" in args else args
     for param in command.params:
         if getattr(param, "multiple", False) or param.param_type_name != "option":

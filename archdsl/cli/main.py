@@ -96,7 +96,7 @@ def _refused(error: Exception) -> int:
 
     if is_out_of_memory(error):
         return _say(f"error: not enough memory\nhelp: {REMEDY}", 4)
-    return _say(f"internal error: {type(error).__name__}: {error}\nhelp: this is a fault of archdsl; "
+    return _say(f"internal error: {type(error).__name__}: {error}\nhelp: this is a bug in archdsl; "
                 "the same command with --debug shows where", 1)  # fmt: skip
 
 

@@ -26,6 +26,6 @@ Data = Annotated[str | None, typer.Option("--data", metavar="NAME", help="Anothe
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change the text: train.epochs=1, data.valid=10%, let.p=0.5. "
-                 "`on` is a word without arguments, `off` takes it out."),
+                 "`on` adds a word without arguments, `off` removes a word."),
 ]  # fmt: skip
 Format = Annotated[Literal["table", "json", "csv", "csv-safe", "md"], typer.Option("--format", help="How to print.")]

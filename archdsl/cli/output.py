@@ -23,12 +23,12 @@ def stdout() -> TextIO:
         EnvError: it is closed.
     """
     if sys.stdout is None:
-        raise EnvError("standard output is closed", help="send it to a file or to /dev/null")
+        raise EnvError("standard output is closed", help="redirect it to a file or to /dev/null")
     return sys.stdout
 
 
 def put(text: str, exact: bool = False) -> None:
-    """Write data. Control characters, which may stand in a name from somebody else's file, are written as escapes; those
+    """Write data. Control characters, which may be in a name from somebody else's file, are written as escapes; those
     of an ``exact`` text on a terminal alone, since elsewhere another program reads it.
     """
     from archdsl.report.render import write

@@ -24,7 +24,7 @@ Pair: TypeAlias = "tuple[Item | None, Item | None]"
 EPS = 1e-9
 CELLS = 250_000  # of a table of costs; longer sequences are matched by what is equal alone
 WORTH = 0.6  # of the layers without a partner: what opening modules must not cost more than
-# What taking two layers for one costs, as shares of leaving both out: other arguments, one label for two words, another
+# What taking two layers for one costs, as fractions of leaving both out: other arguments, one label for two words, another
 # word of the same kind; and what another label costs on top. Another name of a module costs as much as half a layer.
 _ARGUMENTS, _LABELLED, _WORD, _LABEL, _NAME = 0.25, 0.45, 0.75, 0.15, 0.5
 _LIGHT = {"act": 0.6, "norm": 0.8, "drop": 0.6}  # layers by which nobody would recognise a network; others weigh 1
@@ -60,7 +60,7 @@ class Aligner:
 
     def opened(self, pairs: list[Pair]) -> Iterator[Pair]:
         """Pairs, where what found no partner is looked for inside of the modules that found none: a label or a ``let``
-        puts a module round what stood there without."""
+        puts a module round what was there without."""
         for alone, run in groupby(pairs, key=lambda p: p[0] is None or p[1] is None):
             found = list(run)
             if alone:
@@ -136,7 +136,7 @@ class Aligner:
         return rows
 
     def roughly(self, a: Sequence[Item], b: Sequence[Item]) -> list[Pair]:
-        """Very long sequences: equal stretches, and what stands between them side by side."""
+        """Very long sequences: equal stretches, and what is between them side by side."""
         left, right = [self.sign(x, True) for x in a], [self.sign(y, False) for y in b]
         found: list[Pair] = []
         for tag, i, j, k, m in SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
@@ -176,7 +176,7 @@ class Aligner:
         return most
 
     def layers(self, x: Leaf, y: Leaf) -> float:
-        """What it costs to take two layers for one, as a share of leaving both out."""
+        """What it costs to take two layers for one, as a fraction of leaving both out."""
         a, b = self.a.values[x.value].row.op, self.b.values[y.value].row.op
         labels = label(x.path, a.name), label(y.path, b.name)
         apart = 0.0 if labels[0] == labels[1] else _LABEL

@@ -1,4 +1,4 @@
-"""What makes one network another: added, removed, changed and rewired layers, equal changes told once."""
+"""What makes one network another: added, removed, changed and rewired layers, equal changes shown once."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def _status(a: Outline, b: Outline, x: Leaf, y: Leaf, partner: dict[int, int], b
 
 def _rewired(old: Sequence[int], new: Sequence[int], partner: dict[int, int], back: dict[int, int]) -> bool:
     """Whether a layer reads other values, which both networks have. What was put in between, or taken out, is told
-    where it stands."""
+    where it is."""
     if len(old) != len(new):
         return True
     known = [(s, t) for s, t in zip(old, new, strict=True) if s in partner and t in back]

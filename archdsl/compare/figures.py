@@ -31,7 +31,7 @@ class Pair:
 
     @property
     def share(self) -> float | None:
-        """The difference as a share of the first."""
+        """The difference as a fraction of the first."""
         return None if self.delta is None or not self.a else self.delta / float(self.a)
 
 

@@ -39,7 +39,7 @@ class Arrays:
 
 @dataclass(frozen=True, eq=False)
 class DataParts:
-    """A data set as it lies on disk: training and test part, and where they come from. Pictures that do not fit
+    """A data set as it is on disk: training and test part, and where they come from. Pictures that do not fit
     into memory are ``Streamed``. ``notes`` are lines for a person, said before the first step: what was found, what was
     left out, and what was done to the pictures.
     """
@@ -54,7 +54,7 @@ def damaged(path: Path | str, what: str) -> EnvError:
     """An error that names the file and says how to get a good one."""
     return EnvError(
         f"data file {path} {what}",
-        help="replace it by a good copy, or delete it to have it fetched again; `--data fashion-mini` needs no file",
+        help="replace it with a good copy, or delete it to have it fetched again; `--data fashion-mini` needs no file",
     )
 
 

@@ -1,4 +1,4 @@
-"""Where the sets in idx files lie, and what is done to those of EMNIST so that they read like the others."""
+"""Where the sets in idx files are, and what is done to those of EMNIST so that they read like the others."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def read(dataset: Dataset, files: dict[idx.Split, tuple[Path, Path]]) -> DataPar
 
 def _part(dataset: Dataset, images: Path, labels: Path) -> Arrays:
     arrays = idx.read(images, labels)
-    if is_emnist(dataset.name):  # its images lie on their side, mirrored: rows and columns are exchanged
+    if is_emnist(dataset.name):  # its images are on their side, mirrored: rows and columns are exchanged
         first = 1 if dataset.name == "emnist-letters" else 0  # its letters count from 1
         pixels: Any = arrays.images
         arrays = Arrays(np.ascontiguousarray(pixels.swapaxes(2, 3)), arrays.labels - first)

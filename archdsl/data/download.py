@@ -27,7 +27,7 @@ _SPLITS: tuple[dict[str, Any], ...] = ({"split": "train"}, {"split": "test"})
 
 @dataclass(frozen=True)
 class Source:
-    """A class of torchvision, the calls that fetch all of a set, and where under a data root the set then lies.
+    """A class of torchvision, the calls that fetch all of a set, and where under a data root the set then is.
 
     ``inside`` is the folder that torchvision is given as its root, for a class that makes no folder of its own.
     """

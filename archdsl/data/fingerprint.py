@@ -93,7 +93,7 @@ def _of_files(files: Sequence[File]) -> str:
 
 
 def _of_trees(train: Path, test: Path | None) -> str:
-    """Of trees of pictures: one walk over all that lies in them finds whether anything has changed."""
+    """Of trees of pictures: one walk over all that is in them finds whether anything has changed."""
     listing, trees = remembered.Listing(), [("train", train), *([("test", test)] if test is not None else [])]
     for part, tree in trees:
         _walk(str(tree), part, listing)

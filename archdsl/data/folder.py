@@ -75,7 +75,7 @@ def _repeated(train: Decoded, test: Decoded) -> tuple[str, ...]:
                      f"(equal pixels in this size{why})")  # fmt: skip
     if mixed:
         notes.append(
-            f"warning: equal pictures lie in different classes: {mixed:,} of {len(kinds):,} different ones{why}"
+            f"warning: equal pictures are in different classes: {mixed:,} of {len(kinds):,} different ones{why}"
         )
     return tuple(notes)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """A published set where it lies: its folder, what reads it, and what it is read from: ``files`` by the names that say
+    """A published set where it is: its folder, what reads it, and what it is read from: ``files`` by the names that say
     what they are for, or the ``trees`` of pictures of the training and the test part.
     """
 

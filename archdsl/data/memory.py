@@ -1,4 +1,4 @@
-"""How many bytes of decoded pictures may lie in memory."""
+"""How many bytes of decoded pictures may be in memory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def resident_limit() -> int:
     if not given:
         return available() // 2
     if not given.isascii() or not given.isdecimal():
-        raise ArchError(f"{VARIABLE} is {given!r}, which is no number of bytes", help=f"{VARIABLE}=8000000000")
+        raise ArchError(f"{VARIABLE} is {given!r}, which is not a number of bytes", help=f"{VARIABLE}=8000000000")
     return int(given)
 
 

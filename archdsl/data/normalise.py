@@ -14,7 +14,7 @@ from archdsl.emit.normal import coefficients
 
 @dataclass(frozen=True, eq=False)
 class Normalise:
-    """Bytes to float32 with mean 0 and deviation 1 per channel: one multiplication and one addition."""
+    """Bytes to float32 with mean 0 and standard deviation 1 per channel: one multiplication and one addition."""
 
     scale: Tensor
     shift: Tensor
@@ -24,7 +24,7 @@ class Normalise:
 
 
 def normalise(mean: tuple[float, ...], std: tuple[float, ...], device: torch.device, top: float = 255) -> Normalise:
-    """For images whose channels have this mean and standard deviation as shares of ``top``; a constant
+    """For images whose channels have this mean and standard deviation as fractions of ``top``; a constant
     channel becomes 0. For the columns of a table ``top`` is 1 and the shape (D,).
     """
     scale, shift = coefficients(mean, std, top)

@@ -86,5 +86,5 @@ class Refusals:
             pictures = "1 picture" if self.count == 1 else f"{self.count:,} pictures"
             raise EnvError(
                 f"{pictures} of {self.where} {'does' if self.count == 1 else 'do'} not decode: {'; '.join(self.named)}{more}",
-                help="replace or remove them: no picture is left out in silence",
+                help="replace or remove them: no picture is skipped silently",
             )

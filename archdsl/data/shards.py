@@ -27,7 +27,7 @@ def check(files: Sequence[Path], part: str) -> None:
     """Hold the files to what their names promise.
 
     Raises:
-        EnvError: one of several is missing, or files of two versions of the set lie in one folder.
+        EnvError: one of several is missing, or files of two versions of the set are in one folder.
     """
     numbers: dict[int, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
     other = []

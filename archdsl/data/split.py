@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Splits:
-    """What a run trains on, chooses by, and is judged by at its end; where the images come from, and what is said of them
+    """What a run trains on, chooses by, and is evaluated on at its end; where the images come from, and what is said of them
     before the first step.
     """
 
@@ -48,7 +48,7 @@ def split(parts: DataParts, valid: Valid | None, subset: Subset | None, seed: in
     rows = np.random.default_rng(stream(seed, "split")).permutation(total)
     rows = rows[: subset.count] if subset is not None else rows
     aside = valid.count(len(rows)) if valid is not None else 0
-    # Sorted: read in the order in which they lie. The order of training has its own stream.
+    # Sorted: read in the order in which they are. The order of training has its own stream.
     train = parts.train.take(np.sort(rows[aside:]))
     valid_part = parts.train.take(np.sort(rows[:aside])) if aside else None
     return Splits(train, valid_part, parts.test, parts.source, parts.notes)

@@ -141,7 +141,7 @@ def _next(images: Iterator[Any]) -> Any:
 
 def _sound(images: NDArray[np.uint8] | str) -> Any:
     if isinstance(images, str):
-        raise EnvError(images, help="replace or remove the file: no picture is left out in silence")
+        raise EnvError(images, help="replace or remove the file: no picture is skipped silently")
     return images
 
 

@@ -33,7 +33,7 @@ COUNTING = 20  # rows from which whole numbers that rise look like row numbers
 
 
 def read(table: Table, head: Head | None = None) -> DataParts:
-    """Both parts: vectors (N, D) float32 as they stand in the file, columns in its order, and labels (N,) int64.
+    """Both parts: vectors (N, D) float32 as they are in the file, columns in its order, and labels (N,) int64.
 
     Args:
         head: the columns and classes of a run; columns are then taken in their order and labels counted by its classes,

@@ -71,9 +71,9 @@ class Walk:
         self.skipped["._* of macOS" if name.startswith("._") else name if known else "other hidden ones"] += 1
 
     def notes(self) -> tuple[str, ...]:
-        """What was left out, and what lies deeper than usual."""
+        """What was left out, and what is deeper than usual."""
         below = (
-            (f"{self.deeper:,} pictures lie in folders below that of their class, and count for it",)
+            (f"{self.deeper:,} pictures are in folders below that of their class, and count for it",)
             if self.deeper
             else ()
         )
@@ -171,7 +171,7 @@ def _shown(name: str) -> str:
 
 
 def _beside(tree: Path, walk: Walk) -> list[str]:
-    """Files in a tree that lie beside its class folders, and so have no class."""
+    """Files in a tree that are beside its class folders, and so have no class."""
     with os.scandir(tree) as entries:
         every = [(entry.name, os.path.isdir(entry.path)) for entry in entries]
     for name, _ in every:

@@ -1,4 +1,4 @@
-"""What a network costs over its depth: a figure for each layer in order of execution, and the modules that they lie in."""
+"""What a network costs over its depth: a figure for each layer in order of execution, and the modules that they are in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is drawn, as plain frozen data: boxes in frames, wires between boxes, and panels for what is told once."""
+"""What is drawn, as plain frozen data: boxes in frames, wires between boxes, and panels for what is shown once."""
 
 from __future__ import annotations
 

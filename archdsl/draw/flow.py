@@ -134,7 +134,7 @@ class _Rails:
         return value is not None and any(r > box for r in self.readers.get(value, ()))
 
     def forks(self, box: int) -> list[str]:
-        """Lines before a box: what others still want of the value that it goes on from moves to a lane of its own."""
+        """Lines before a box: what others still want of the value that it continues from moves to a lane of its own."""
         places = self.places(box)
         if not places or not self.survives(value := self.lanes[at := places[0]], box):
             return []
@@ -147,7 +147,7 @@ class _Rails:
         return [line]
 
     def node(self, box: int) -> str:
-        """The line of a box: it stands in the lane of the first value that it reads; the others come to it."""
+        """The line of a box: it is in the lane of the first value that it reads; the others come to it."""
         places = self.places(box)
         if self.moved[0] == box:
             _, at, free = self.moved

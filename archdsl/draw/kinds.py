@@ -29,7 +29,7 @@ _TRAITS = {
     "attention": "attention", "linear": "linear", "conv": "conv", "weighted": "conv", "norm": "norm", "act": "act",
     "softmax": "act", "pool": "pool", "drop": "drop", "noise": "drop",
 }  # fmt: skip
-POINTWISE = frozenset({"norm", "act", "drop", "gate", "pad"})  # what stands in the box of the layer before it
+POINTWISE = frozenset({"norm", "act", "drop", "gate", "pad"})  # what is in the box of the layer before it
 _PADS = frozenset({"samepad", "zeropad", "trim"})
 _PLAIN = frozenset({"scale", "times", "multiply"})
 _QUIET = frozenset({"bias", "momentum", "eps", "p", "affine", "each", "zero"})  # arguments that no drawing needs

@@ -119,7 +119,7 @@ def _drawn(frame: Frame, placed: list[Placed], sheet: Sheet, first: int, last: i
 
 
 def _about(frame: Frame) -> list[tuple[str, str, bool]]:
-    """What stands at the left of a frame: lines of text, their style, and whether they are bold."""
+    """What is at the left of a frame: lines of text, their style, and whether they are bold."""
     lines = [(frame.title, "ink", True)] if frame.title else []
     lines += [(f"×{frame.times}", "accent", True)] if frame.times > 1 else []
     lines += [(part, "soft", False) for part in figures(frame.params, frame.macs).split(" · ") if part]

@@ -72,7 +72,7 @@ class Drawer:
         self, outline: Outline, folded: Folded | None, letters: dict[int, str], units: bool, base: int = 0
     ) -> None:
         self.outline, self.folded, self.letters, self.units = outline, folded, letters, units
-        self.base = base  # values before it lie outside the panel
+        self.base = base  # values before it are outside the panel
         self.spans: list[tuple[int, int, int]] = []  # of each box: its values and those of its copies
 
     def frame(self, part: Part, level: int, title: str = "") -> Frame:

@@ -1,5 +1,5 @@
 """Lines between ranks: down, across on a track, down. What leaves one point shares a track, and so does what ends in one
-point; of two tracks, the one that gives fewer crossings that way stands above."""
+point; of two tracks, the one that gives fewer crossings that way is above."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def tracks(nets: list[Net]) -> int:
 
 
 def _cost(upper: _Bus, lower: _Bus) -> int:
-    """Crossings of two tracks if one stands above the other, and stretches where their lines would lie on each other."""
+    """Crossings of two tracks if one is above the other, and stretches where their lines would be on each other."""
     crossings = sum(map(upper.inside, lower.above)) + sum(map(lower.inside, upper.below))
     return crossings + _OVERLAP * sum(abs(t - x) < NEAR for t in upper.below for x in lower.above)
 

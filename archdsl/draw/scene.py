@@ -1,4 +1,4 @@
-"""What a drawing is made of before it has a file format: rectangles, texts and lines, each of a class that a style
+"""What a drawing is made from before it has a file format: rectangles, texts and lines, each of a class that a style
 sheet or a palette colours. Coordinates in points from the upper left."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Ranks on paper: how high each stands, how high the gaps between them are, and in how many columns they are told."""
+"""Ranks on paper: how high each is, how high the gaps between them are, and in how many columns they are told."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EVEN = 0.4  # the least that the shortest column has of the longest
 
 @dataclass
 class Sheet:
-    """Where the nodes of an arranged graph stand. ``columns`` is the most that are wanted, ``above`` what is left free
+    """Where the nodes of an arranged graph are. ``columns`` is the most that are wanted, ``above`` what is left free
     at the top."""
 
     nodes: list[Node]
@@ -125,7 +125,7 @@ class Sheet:
         return n.x - n.left + left + dx, self.tops[n.rank] + dy
 
     def points(self, edge: Edge, height: float, left: float) -> tuple[Point, ...]:
-        """The line of an edge. ``height``: of the source without what stands below it."""
+        """The line of an edge. ``height``: of the source without what is below it."""
         source, target = self.nodes[edge.source], self.nodes[edge.target]
         dx, dy = self.shifts[source.rank]
         steps = self.steps(edge)

@@ -1,4 +1,4 @@
-"""From a trace to a diagram: which modules are opened, which layers share a box, what is told once.
+"""From a trace to a diagram: which modules are opened, which layers share a box, what is shown once.
 
 Where everything open would be more than ``ROOM`` boxes, modules are closed from the inside until it fits, and each kind
 of closed module gets a panel.
@@ -128,7 +128,7 @@ def _closed(outline: Outline, part: Part, level: int) -> Iterator[Part]:
 
 
 def _kind(outline: Outline, part: Part) -> Any:
-    """What two modules share that differ in nothing but widths; how often the whole stands there does not matter."""
+    """What two modules share that differ in nothing but widths; how often the whole is there does not matter."""
 
     def sign(item: Leaf | Part, top: bool) -> Any:
         if isinstance(item, Part):

@@ -1,6 +1,6 @@
 """Trace to ``nn.Module``.
 
-The result is a ``torch.fx.GraphModule``: modules stand under the paths of the trace, and its ``forward`` is
+The result is a ``torch.fx.GraphModule``: modules are under the paths of the trace, and its ``forward`` is
 straight-line Python that fx writes, with nothing between the layers, so that the language costs nothing at run time.
 """
 

@@ -23,7 +23,7 @@ def _files() -> list[Path]:
     for name in foreign_modules():
         spec = find_spec(name)
         if spec is None or spec.origin is None:
-            raise EnvError(f"the layers `{name}` are not there", help="mend or uninstall the package that names them")
+            raise EnvError(f"the layers `{name}` are not there", help="repair or uninstall the package that names them")
         files.append(Path(spec.origin))
     return files
 

@@ -7,9 +7,9 @@ from torch import Tensor
 
 
 def coefficients(mean: tuple[float, ...], std: tuple[float, ...], top: float = 255) -> tuple[Tensor, Tensor]:
-    """Scale and shift of each channel, float64 (C,), so that x · scale + shift has mean 0 and deviation 1.
+    """Scale and shift of each channel, float64 (C,), so that x · scale + shift has mean 0 and standard deviation 1.
 
-    Mean and deviation are shares of ``top``; a channel that is constant in the training data becomes 0.
+    Mean and standard deviation are shares of ``top``; a channel that is constant in the training data becomes 0.
     """
     middle, deviation = torch.tensor(mean, dtype=torch.float64), torch.tensor(std, dtype=torch.float64)
     flat = deviation <= 1e-6 * middle.abs().clamp(min=1e-3)  # nothing but rounding varies there

@@ -1,4 +1,4 @@
-"""Recorders: they stand where ``nn``, ``torch`` and tensors stand, and write down what was asked of them."""
+"""Recorders: they are where ``nn``, ``torch`` and tensors are, and write down what was asked of them."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archdsl.evaluate.judge import ask, judge
+from archdsl.evaluate.evaluate import evaluate, predict_batches
 from archdsl.evaluate.load import Part, Trained, part_of, restore, trained
 from archdsl.evaluate.mc import Prediction, alive, predict
 from archdsl.evaluate.metrics import BINS, ClassScore, Report, Tally
@@ -19,11 +19,11 @@ __all__ = [
     "Tally",
     "Trained",
     "alive",
-    "ask",
-    "judge",
+    "evaluate",
     "parse_shifts",
     "part_of",
     "predict",
+    "predict_batches",
     "restore",
     "shifted",
     "trained",

@@ -37,7 +37,7 @@ def check_figure(path: Path) -> None:
 
 
 def draw(report: Report, names: Sequence[str], path: Path) -> None:
-    """Draw what was taken for what; a cell's shade is its share of the class.
+    """Draw what was taken for what; a cell's shade is its fraction of the class.
 
     Raises:
         EnvError: the picture cannot be written.
@@ -64,7 +64,7 @@ def _figure(counts: Counts, shares: Shares, names: list[str], title: str, file: 
         figure = Figure(figsize=(side + 0.6, side), layout="constrained")
         axes = figure.subplots()
         figure.colorbar(axes.imshow(shares, cmap="Blues", vmin=0, vmax=1), ax=axes, shrink=0.8,
-                        label="share of the class")  # fmt: skip
+                        label="fraction of the class")  # fmt: skip
         axes.set(xlabel="taken for", ylabel="class", title=title)
         if names:
             axes.set_xticks(range(len(names)), names, rotation=60, ha="right", rotation_mode="anchor")
@@ -85,7 +85,9 @@ def _plain(counts: Counts, shares: Shares, names: list[str], title: str, file: P
     side = left + cell * len(counts)
     picture = Image.new("RGB", (side + 20, TITLE + side), "white")
     pen = ImageDraw.Draw(picture)
-    pen.text((side / 2, TITLE / 2), f"{title}; right is what the class on the left was taken for", "black", anchor="mm")
+    pen.text(
+        (side / 2, TITLE / 2), f"{title}; rows are true classes, columns are predicted classes", "black", anchor="mm"
+    )
     for i, row in enumerate(counts):
         for j, count in enumerate(row):
             share, x, y = shares[i][j], left + j * cell, TITLE + i * cell

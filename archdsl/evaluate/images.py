@@ -98,4 +98,4 @@ def decoded(
         rest = refused.count - len(refused.named)
         raise EnvError(f"{refused.count} of {len(files)} pictures do not decode: {'; '.join(refused.named)}"
                        + (f", and {rest} more" if rest else ""),
-                       help="replace or remove them: no picture is left out in silence")  # fmt: skip
+                       help="replace or remove them: no picture is skipped silently")  # fmt: skip

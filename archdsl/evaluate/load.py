@@ -1,4 +1,4 @@
-"""A run's net with its weights, and the images that it is judged by."""
+"""A run's net with its weights, and the images that it is evaluated on."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PartName = Literal["test", "valid", "train"]
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A net in eval mode on its device. It takes images of shape ``input`` as they lie in the data set (pictures as
+    """A net in eval mode on its device. It takes images of shape ``input`` as they are in the data set (pictures as
     bytes) through ``normalise``, and tells ``class_names`` apart. Of a table, ``columns`` are those that it takes, in
     their order, and ``target`` is the one of the classes; None where the run did not record them.
     """
@@ -87,8 +87,8 @@ def restore(model: nn.Module, run: Run) -> nn.Module:
         StoreError: there are no weights, or they are damaged, or those of another net.
     """
     if not run.weights.is_file():
-        raise StoreError(f"the run {run.folder} has no weights", help="it is at work, or was stopped before its end; "
-                         "the same train command goes on with it")  # fmt: skip
+        raise StoreError(f"the run {run.folder} has no weights", help="it is still training, or was stopped early; "
+                         "the same train command resumes it")  # fmt: skip
     try:
         model.load_state_dict(run.state())
     except RuntimeError as error:

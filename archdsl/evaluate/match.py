@@ -120,7 +120,7 @@ def _of_table(net: Trained, dataset: Table, own: Any, by: By) -> Match:
     if features != tuple(wanted):
         notes += _by_position(wanted, features, dataset.name, "columns")
     elif [n for n in found.names if n != asked] != list(wanted):
-        notes.append(f"note: the columns of {dataset.name} stand in another order than those of the net; they are matched by "
+        notes.append(f"note: the columns of {dataset.name} are in another order than those of the net; they are matched by "
                      "name")  # fmt: skip
     if by == "position":
         classes = dataset.head.classes if dataset.target == asked else replace(dataset, target=asked).head.classes

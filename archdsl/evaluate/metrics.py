@@ -21,7 +21,7 @@ TOP = 5
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """The images whose top probability lies in (low, high]; the means are None where there is none."""
+    """The images whose top probability is in (low, high]; the means are None where there is none."""
 
     low: float
     high: float

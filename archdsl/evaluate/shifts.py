@@ -66,7 +66,7 @@ def impulse(x: Tensor, share: float, generator: torch.Generator) -> Tensor:
 
 
 def blur(x: Tensor, sigma: float, _: torch.Generator) -> Tensor:
-    """Convolved with a normal curve, cut at three deviations; the border goes on outside."""
+    """Convolved with a normal curve, cut at three standard deviations; the border continues outside."""
     if not sigma:
         return x
     radius = math.ceil(3 * sigma)
@@ -109,11 +109,11 @@ def occlude(x: Tensor, size: float, generator: torch.Generator) -> Tensor:
     return x.masked_fill(hidden[:, None], 0.0)
 
 
-# The strengths. Values lie in [0, 1], black to white.
+# The strengths. Values are in [0, 1], black to white.
 KINDS: dict[str, Kind] = {
     "rotate": Kind(rotate, -360, 360, "degrees counter-clockwise; outside is black; 0 changes nothing"),
     "noise": Kind(noise, 0, 10, "standard deviation of normal noise, where 1 is black to white"),
-    "impulse": Kind(impulse, 0, 1, "share of the values that become black or white"),
+    "impulse": Kind(impulse, 0, 1, "fraction of the values that become black or white"),
     "blur": Kind(blur, 0, 50, "standard deviation of the Gaussian blur in pixels"),
     "pixelate": Kind(pixelate, 1, 512, "side in pixels of the squares that take their mean; 1 changes nothing", True),
     "brightness": Kind(brightness, -1, 1, "added to each value, where 1 is black to white"),
@@ -132,7 +132,7 @@ def parse_shifts(text: str) -> tuple[Shift, ...]:
     """
     match = _CALL.fullmatch(text)
     if match is None:
-        raise ArchError(f"--shift {text[:60]} is no corruption with its strength",
+        raise ArchError(f"--shift {text[:60]} is not a corruption with a strength",
                         help="write rotate(30), or rotate(0, 30, 60) for several strengths")  # fmt: skip
     word, numbers = match[1], match[2].split(",")
     kind = KINDS.get(word)

@@ -44,7 +44,7 @@ def bind(entry: Entry, args: tuple[ast.Expr, ...] | None, env: Env, at: ast.Expr
 
 
 def matched(entry: Entry, args: tuple[ast.Expr, ...] | None, at: ast.Expr) -> dict[str, ast.Expr | None]:
-    """Expressions by parameter name; None for a flag that stands alone."""
+    """Expressions by parameter name; None for a flag that is alone."""
     known = params(entry)
     names = [p.name for p in known]
     flags = {p.name for p in known if p.flag is not MISSING}
@@ -77,7 +77,7 @@ def convert(parameter: Arg, expr: ast.Expr, entry: Entry, env: Env, network: Exp
     if parameter.base == "stretch":
         return stretch(parameter, expr, entry)
     if isinstance(expr, ast.Reach):
-        raise fail("A208", f"`{parameter.name}` of `{entry.name}` is {parameter.describe()}, not a stretch", expr.span,
+        raise fail("A208", f"`{parameter.name}` of `{entry.name}` is {parameter.describe()}, not a range of layers", expr.span,
                    usage(entry))  # fmt: skip
     if isinstance(expr, ast.Branches):
         raise fail("A204", f"`{entry.name}` takes no branches", expr.span, usage(entry))
@@ -98,7 +98,7 @@ def convert(parameter: Arg, expr: ast.Expr, entry: Entry, env: Env, network: Exp
 
 
 def stretch(parameter: Arg, expr: ast.Expr, entry: Entry) -> Stretch:
-    """Labels as they are written: names of modules, whatever a let of the same name means. A path with dots stands in
+    """Labels as they are written: names of modules, whatever a let of the same name means. A path with dots is in
     quotes.
     """
     ends = (expr.first, expr.last) if isinstance(expr, ast.Reach) else (expr, expr)

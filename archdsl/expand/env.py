@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from archdsl.errors import Span
     from archdsl.expand.memo import Memo
 
-# Names that mean something where a value stands; no `let` may take them.
+# Names that mean something where a value is; no `let` may take them.
 STATEMENTS = frozenset({"let", "net", "data", "train", "input", "include"})
 RESERVED = STATEMENTS | {"cin", "classes", "true", "false", "id", "as"}
 
@@ -56,7 +56,7 @@ class Budget:
         """Lets that double, errors that repeat: what unfolds without end makes steps, even where it makes no layer."""
         self.steps += 1
         if self.errors > MOST_ERRORS:
-            raise fail("A404", f"more than {MOST_ERRORS} errors: the rest of the text is not looked at", span)
+            raise fail("A404", f"more than {MOST_ERRORS} errors: the rest of the text is not checked", span)
         if self.steps > Limits.LAYERS * STEPS:
             raise fail("A404", f"the text unfolds to more than {Limits.LAYERS * STEPS:,} pieces", span,
                        "lets that use others twice double at each level")  # fmt: skip

@@ -64,7 +64,7 @@ class Filler:
         if body is None:
             if isinstance(item, ast.Statement) and item.kind in ("data", "train"):
                 return None
-            raise fail("A222", "the empty choice leaves nothing here", item.span, "give it something to stand for")
+            raise fail("A222", "the empty choice leaves nothing here", item.span, "write something for it")
         if isinstance(item, ast.Let):
             params = tuple([rebuild(p, self.fill) for p in item.params]) if item.params else item.params
             return ast.Let(item.name, params, body, item.span)
@@ -98,7 +98,7 @@ class Filler:
     def operand(self, node: Any) -> Any:
         new = self.fill(node)
         if new is None:
-            raise fail("A222", "the empty choice leaves nothing here", node.span, "give it something to stand for")
+            raise fail("A222", "the empty choice leaves nothing here", node.span, "write something for it")
         return _atom(new) if isinstance(node, ast.Hole) else new
 
     def sequence(self, node: ast.Seq) -> Any:

@@ -1,4 +1,4 @@
-"""What belongs to the language itself and is no entry of the registry: statements, signs, and names in arithmetic."""
+"""What belongs to the language itself and is not an entry of the registry: statements, signs, and names in arithmetic."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ FORMS = {
     "include": 'include "other.arch": the lets of another file.',
     "input": "input 3x32x32, input 64: what arrives, an image (channels first) or a vector.",
     "classes": "classes 10: how many there are; `linear(classes)` reads it.",
-    "as": "a as x: names the value at this point; `@x` goes on from it.",
-    "@": "@x: goes on from the value that `as x` named.",
-    "cin": "the channels that arrive at the `let` in whose body it stands; outside any `let`, at the word itself.",
+    "as": "a as x: names the value at this point; `@x` continues from it.",
+    "@": "@x: continues from the value that `as x` named.",
+    "cin": "the channels that arrive at the `let` whose body contains it; outside any `let`, at the word itself.",
     "id": "nothing: the empty branch, and the empty network as an argument.",
     "*": "(a b)*3: copies with weights of their own; in a stage list `64x2*3`, equal stages.",
     "^": "64x2^4: stages, each twice as wide as the one before.",

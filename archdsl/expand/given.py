@@ -99,7 +99,7 @@ def spec(value: Any) -> Source | str:
     """What stands for a spec.
 
     Raises:
-        ArchError: it is no text, path or source.
+        ArchError: it is not a text, path or source.
     """
     if isinstance(value, Source):
         return value

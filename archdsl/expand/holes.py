@@ -64,7 +64,7 @@ def arms(file: ast.File, part: int = 0, of: int = 1) -> Iterator[tuple[dict[str,
     outer choice, for processes that share the work.
 
     Raises:
-        SpecError: as ``axes``; A222, an empty choice where something must stand.
+        SpecError: as ``axes``; A222, an empty choice where something must be.
     """
     count(file)
     return _Space(file).arms(file, {}, part, of)
@@ -101,7 +101,7 @@ class Chooser:
 
 @dataclass(frozen=True, slots=True)
 class Flat:
-    """A space in which no hole stands in another one: its axes, and what puts their choices in."""
+    """A space in which no hole is in another one: its axes, and what puts their choices in."""
 
     axes: tuple[Axis, ...]
     put_in: Filler
@@ -111,7 +111,7 @@ class Flat:
         return islice(product(*(range(len(a.texts)) for a in self.axes)), part, None, of)
 
     def places(self, *nodes: ast.Node) -> tuple[int, ...]:
-        """The axes whose holes stand in these nodes."""
+        """The axes whose holes are in these nodes."""
         return tuple(sorted({self.put_in.places[id(h)][0] for node in nodes for h in holes(node)}))
 
     def choice(self, picks: tuple[int, ...]) -> dict[str, str]:
@@ -203,7 +203,7 @@ class _Space:
         return any(self.nested[id(h)] for h, _ in axis.holes)
 
     def shares(self, axis: Axis) -> bool:
-        """Whether the axis stands in several places, or a hole inside has a name that others may have too."""
+        """Whether the axis is in several places, or a hole inside has a name that others may have too."""
         inner = (h for _, choices in axis.holes for c in choices if c is not None for h in holes(c))
         return len(axis.holes) > 1 or any(h.axis for h in inner)
 
@@ -245,4 +245,4 @@ def _number(n: int, span: Span) -> ast.Expr:
 
 def _too_many(span: Span) -> Exception:
     return fail("A408", f"the space has more than {Limits.ARMS:,} arms", span,
-                "leave some choices out, or raise ARCHDSL_MAX_ARMS")  # fmt: skip
+                "remove choices, or raise ARCHDSL_MAX_ARMS")  # fmt: skip

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from archdsl.errors import Diagnostic, Span, SpecError, fail
 from archdsl.expand.bias import decide_biases
+from archdsl.expand.complete import assumed, check_end, check_labels, with_head
 from archdsl.expand.graph import Graph
 from archdsl.expand.holes import axes, choose, holes
 from archdsl.expand.lint import lints
-from archdsl.expand.settle import assumed, check_end, check_labels, with_head
 from archdsl.expand.statements import expand
 from archdsl.ir.nodes import Seq
 from archdsl.ir.symbol import CLASSES

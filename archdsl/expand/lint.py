@@ -33,7 +33,7 @@ def lints(trace: Trace) -> tuple[Diagnostic, ...]:
 
 
 def _biases(trace: Trace, readers: dict[int, list[Row]]) -> Iterator[Diagnostic]:
-    """Biases that a normalisation takes out again, told once. One that the text asks for (`bias=true`) is meant, as some
+    """Biases that a normalisation takes out again, shown once. One that the text asks for (`bias=true`) is meant, as some
     published networks have them."""
     found = []
     for index, row in enumerate(trace.rows):
@@ -44,7 +44,7 @@ def _biases(trace: Trace, readers: dict[int, list[Row]]) -> Iterator[Diagnostic]
     if found:
         first = found[0].op
         whose = f"the bias of `{first.name}` is" if len(found) == 1 else f"the biases of {len(found)} layers are"
-        yield Diagnostic("A502", f"{whose} taken out again by the normalisation behind", first.span,
+        yield Diagnostic("A502", f"{whose} removed by the normalisation that follows", first.span,
                          "write `bias=false`, or `bias=true` if it is meant", "warning")  # fmt: skip
 
 
@@ -74,17 +74,17 @@ def _row(trace: Trace, index: int, row: Row, readers: list[Row]) -> Iterator[Dia
                          f"name or its padding, `dwconv(k={k})`", "warning")  # fmt: skip
     if "drop" in traits and "wrap" not in traits and "norm" in after:
         yield Diagnostic("A503", "dropout right before a normalisation shifts its statistics between training and "
-                         "evaluation (Li et al. 2018)", span, "put it behind the last normalisation", "warning")  # fmt: skip
+                         "evaluation (Li et al. 2018)", span, "put it after the last normalisation", "warning")  # fmt: skip
     if row.layer.window and "pool" in traits and len(row.layer.out) == 3 and len(row.inputs) == 1:
         yield from _pooling(trace, row)
     if "softmax" in traits and index == trace.output:
         yield Diagnostic("A506", "the loss takes logits: a softmax before it makes gradients small", span,
-                         "take `softmax` out: the loss has its own", "warning")  # fmt: skip
+                         "remove `softmax`: the loss has its own", "warning")  # fmt: skip
     if row.op.name == "add" and len(row.inputs) == 2:
         branch, skip = row.inputs
         if branch >= 0 and trace.rows[branch].op.name == "relu" and _leads_to(trace, branch, skip):
             yield Diagnostic("A507", "a ReLU closes the residual path: the block can only add",
-                             span or trace.rows[branch].op.span, "put the ReLU behind the sum (He et al. 2015)",
+                             span or trace.rows[branch].op.span, "put the ReLU after the sum (He et al. 2015)",
                              "warning")  # fmt: skip
 
 

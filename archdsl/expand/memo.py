@@ -30,7 +30,7 @@ class _Kept(NamedTuple):
 
 
 class Memo:
-    """Give the same one to each expansion. ``errors`` are those of the last one, which goes on where it can.
+    """Give the same one to each expansion. ``errors`` are those of the last one, which continues where it can.
 
     Args:
         include: finds the lets of an included file.
@@ -49,7 +49,7 @@ class Memo:
         self.new, self.names = {}, set(lets)
 
     def term(self, term: Term, env: Env, make: Callable[[Term, Env], Node]) -> Node:
-        """The node of a term, made anew only if it or a let that it uses has changed.
+        """The node of a term, made again only if it or a let that it uses has changed.
 
         Raises:
             SpecError: as ``make``; errors are never kept.

@@ -35,7 +35,7 @@ def apply_modifiers(node: Node, mods: tuple[ast.Modifier, ...], env: Env, networ
         except ArithmeticMisfit as error:
             raise fail("A208", str(error), mod.span) from None
         if new is None:
-            raise fail("A210", f"`{mod.sign}{mod.name}` changes nothing here", mod.span,
+            raise fail("A210", f"`{mod.sign}{mod.name}` has no effect here", mod.span,
                        _why(entry, mod))  # fmt: skip
         node = _stamped(new, node, mod.span)
     return node
@@ -88,7 +88,7 @@ def _check(bound: list[tuple[Entry, tuple[Any, ...], ast.Modifier]]) -> None:
         first = next((seen[k] for k in sorted(keys) if k in seen), None)
         if first is not None:
             same = (first.sign, first.name) == (mod.sign, mod.name)
-            what = "stands twice" if same else f"contradicts `{first.sign}{first.name}`"
+            what = "is given twice" if same else f"contradicts `{first.sign}{first.name}`"
             errors.append(fail("A211", f"`{mod.sign}{mod.name}` {what}", mod.span, "keep one of them"))
         seen.update(dict.fromkeys(keys, mod))
     collect(errors)
@@ -96,5 +96,5 @@ def _check(bound: list[tuple[Entry, tuple[Any, ...], ast.Modifier]]) -> None:
 
 def _why(entry: Entry, mod: ast.Modifier) -> str:
     if mod.sign == "-":
-        return f"the term before it has nothing that `+{entry.name}` would have put there"
+        return f"the term before it has nothing that `+{entry.name}` adds"
     return f"the term before it has no place for it; {entry.summary[0].lower()}{entry.summary[1:]}"

@@ -57,11 +57,11 @@ def network(expr: ast.Expr, env: Env) -> Node:
 
 
 def _no_network(expr: ast.Expr) -> SpecError:
-    """What an expression is that stands where a network should."""
+    """What an expression is that is where a network should."""
     text = expr.span.text
     match expr:
         case ast.Modifier(sign=sign, name=name):
-            return fail("A210", f"nothing stands before `{sign}{name}` that it could modify", expr.span)
+            return fail("A210", f"there is nothing before `{sign}{name}` to modify", expr.span)
         case ast.Hole():
             return fail("A216", "a choice is still open here: this is a space, not one network", expr.span,
                        "`archdsl params` lists every arm; to pick one, write it")  # fmt: skip
@@ -109,9 +109,9 @@ def _term(term: tuple[ast.Expr, ...], env: Env) -> Node:
 def _labelled(name: str, node: Node, expr: ast.Label) -> Node:
     if isinstance(node, Op | Seq | Fan):
         if name in RESERVED_LABELS or iskeyword(name) or name.startswith("_"):
-            what = "a keyword of Python" if iskeyword(name) else "a name that every torch module has"
-            what = "a name that torch keeps for itself" if name.startswith("_") else what
-            raise fail("A212", f"`{name}` is {what} and can be no label", expr.span,
+            what = "a Python keyword" if iskeyword(name) else "a name that every torch module has"
+            what = "a name reserved by torch" if name.startswith("_") else what
+            raise fail("A212", f"`{name}` cannot be a label: it is {what}", expr.span,
                        f"write `{name.strip('_') or 'part'}_:`")  # fmt: skip
         return replace(node, label=name)
     raise fail("A217", f"the label `{name}` has no module to name", expr.span, "label a word or a group")
@@ -146,7 +146,7 @@ def _word(expr: ast.Word, env: Env) -> Node:
     if entry.kind == "family":
         return _family(expr, entry, env)
     if expr.stages is not None:
-        raise fail("A215", f"`{entry.name}` is no family and takes no stages", expr.span, usage(entry))
+        raise fail("A215", f"`{entry.name}` is not a family and takes no stages", expr.span, usage(entry))
     if entry.kind == "join":
         return _join(expr, entry, env)
     args = bind(entry, expr.args, env, expr, _branch)
@@ -161,12 +161,12 @@ def _word(expr: ast.Word, env: Env) -> Node:
 
 def _unknown(name: str, env: Env) -> str:
     if find("modifier", name) is not None:
-        return f"`+{name}` is a modifier and stands behind a term"
+        return f"`+{name}` is a modifier and follows a term"
     if name in STATEMENTS:
-        return "a statement begins at the left margin; an indented line goes on with the statement above it"
+        return "a statement begins at the left margin; an indented line continues the statement above it"
     for space in ("data", "train"):
         if find(space, name) is not None:
-            return f"`{name}` belongs into a `{space}` statement"
+            return f"`{name}` belongs in a `{space}` statement"
     known = [*names("net"), *env.lets, *env.locals]
     return synonym(name, known) or suggest(name, known) or "`archdsl words` lists all; `let` defines one of your own"
 
@@ -240,7 +240,7 @@ def _parameter(expr: ast.Word, env: Env) -> Node:
 
 
 def count(node: Node) -> int:
-    """The ops, marks and references in a node, a shared one once for each place it stands in."""
+    """The ops, marks and references in a node, a shared one once for each place it is in."""
     memo: dict[int, int] = {}
 
     def ops(n: Node) -> int:

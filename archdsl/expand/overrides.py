@@ -171,7 +171,7 @@ def _with(file: ast.File, old: ast.Statement, items: list[ast.Expr]) -> ast.File
 
 
 def data_text(name: str) -> str:
-    """What ``--data NAME`` means in a text: a data set's name as it stands, ``folder:PATH`` and ``csv:PATH`` as
+    """What ``--data NAME`` means in a text: a data set's name as it is, ``folder:PATH`` and ``csv:PATH`` as
     their words.
     """
     word, colon, path = name.partition(":")

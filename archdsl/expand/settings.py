@@ -61,12 +61,12 @@ def _setting(space: str, item: ast.Expr, env: Env) -> Setting:
         raise fail("A216", "a choice is still open here", item.span,
                    "`archdsl params` lists every choice; to pick one, write it")  # fmt: skip
     if not isinstance(item, ast.Word) or item.stages is not None:
-        raise fail("A217", f"`{item.span.text}` is no word of a `{space}` statement", item.span)
+        raise fail("A217", f"`{item.span.text}` is not a word of a `{space}` statement", item.span)
     entry = find(space, item.name)
     if entry is None:
         for other in ("train", "data", "net"):
             if other != space and find(other, item.name) is not None:
-                raise fail("A201", f"`{item.name}` belongs into a `{other}` statement", item.span)
+                raise fail("A201", f"`{item.name}` belongs in a `{other}` statement", item.span)
         raise fail("A201", f"unknown {space} word `{item.name}`", item.span,
                    _remedy(item.name, space))  # fmt: skip
 
@@ -75,7 +75,7 @@ def _setting(space: str, item: ast.Expr, env: Env) -> Setting:
 
     args = bind(entry, item.args, env, item, body)
     if any(isinstance(a, Symbol) for a in args):
-        raise fail("A208", f"`{item.name}` takes numbers that are known: no layer stands here whose channels `cin` could be",
+        raise fail("A208", f"`{item.name}` takes numbers that are known: `cin` is not defined here, where no layer precedes",
                    item.span)  # fmt: skip
     try:
         value = value_of(entry, args)

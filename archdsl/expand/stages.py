@@ -46,7 +46,7 @@ def _stage(expr: ast.Expr, entry: Entry, common: dict[str, Any], env: Env, netwo
             raise fail("A406", f"doubling {times - 1} times makes a width of too many digits", expr.span)
         return [Stage(s.width << i, s.depth, s.settings) for i in range(times) for s in inner]
     if isinstance(expr, ast.Seq):
-        raise fail("A217", "two stages stand side by side", expr.items[1].span, "separate stages by commas: "
+        raise fail("A217", "two stages have no comma between them", expr.items[1].span, "separate stages by commas: "
                    f"`{', '.join(i.span.text for i in expr.items[:4])}`")  # fmt: skip
     if isinstance(expr, ast.Group):
         return _stage(expr.body, entry, common, env, network)

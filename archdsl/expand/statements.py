@@ -82,7 +82,7 @@ def _lets(
 
 def _define(lets: dict[str, ast.Let], let: ast.Let) -> None:
     if let.name in RESERVED:
-        raise fail("A212", f"`{let.name}` has a meaning of its own and can be no let", let.span, "choose another name")
+        raise fail("A212", f"`{let.name}` is reserved and cannot be the name of a let", let.span, "choose another name")
     if let.name in lets:
         raise fail("A212", f"`{let.name}` is defined twice; first at {lets[let.name].span}", let.span)
     if find("net", let.name) is not None:
@@ -91,7 +91,7 @@ def _define(lets: dict[str, ast.Let], let: ast.Let) -> None:
     for parameter in let.params or ():
         if parameter.name in seen or parameter.name in RESERVED:
             raise fail("A212", f"`{parameter.name}` cannot be a parameter here", parameter.span,
-                       "it stands twice" if parameter.name in seen else "it has a meaning of its own")  # fmt: skip
+                       "it is given twice" if parameter.name in seen else "it is reserved")  # fmt: skip
         seen.add(parameter.name)
     lets[let.name] = let
 
@@ -127,7 +127,7 @@ def _input(statement: ast.Statement | None, env: Env) -> Shape | None:
     shape = value(statement.body, env)
     shape = (shape,) if isinstance(shape, int) and not isinstance(shape, bool) else shape
     if not isinstance(shape, tuple) or len(shape) > 3 or not all(isinstance(n, int) and n > 0 for n in shape):
-        raise fail("A208", f"`{statement.body.span.text}` is no input", statement.body.span,
+        raise fail("A208", f"`{statement.body.span.text}` is not an input", statement.body.span,
                    "an image is `input 3x32x32` (channels first), a vector `input 64`")  # fmt: skip
     return shape
 

@@ -3,7 +3,7 @@
 An arm is cut into terms, and terms of local families into stages; a piece depends on few of the choices, and what it
 costs on the piece and the shape that arrives. So an arm takes some look-ups instead of an expansion and a walk. Whatever
 this does not cover (marks, labels, holes in holes), and every arm in which anything is wrong, goes the plain way:
-expand, settle, cost. Both ways give the same, which tests/expand/test_sweep.py holds them to.
+expand, complete, cost. Both ways give the same, which tests/expand/test_sweep.py holds them to.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from archdsl.errors import SpecError
 from archdsl.expand.bias import begins_with_norm, decide_biases
+from archdsl.expand.complete import ASSUMED, complete, with_head
 from archdsl.expand.env import STEPS, Budget, Env
 from archdsl.expand.holes import Flat, arms, flat
 from archdsl.expand.include import library
 from archdsl.expand.network import network
-from archdsl.expand.settle import ASSUMED, settle, with_head
 from archdsl.expand.statements import expand
 from archdsl.expand.terms import Key, Term, picker, terms
 from archdsl.ir.chain import Part, joined, part
@@ -79,7 +79,7 @@ def _plainly(choice: dict[str, str], arm: ast.File, memo: dict[Any, Layer]) -> C
         memo.clear()
     try:
         graph = expand(arm)
-        return Counted(choice, lambda: arm, graph.train, cost(settle(graph, memo=memo).trace))
+        return Counted(choice, lambda: arm, graph.train, cost(complete(graph, memo=memo).trace))
     except SpecError as error:
         return Counted(choice, lambda: arm, error=error)
 

@@ -37,7 +37,7 @@ def terms(body: ast.Expr, flat: Flat, every: tuple[int, ...]) -> list[Term]:
         else:
             groups.append([item])
     for at in range(len(groups) - 1, 0, -1):
-        if len(groups[at]) > 1 and _may_vanish(groups[at][0]):  # its modifiers would rewrite what stands before
+        if len(groups[at]) > 1 and _may_vanish(groups[at][0]):  # its modifiers would rewrite what is before
             groups[at - 1 : at + 1] = [groups[at - 1] + groups[at]]
     return [_term(group, body, flat, every) for group in groups]
 

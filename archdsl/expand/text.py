@@ -17,7 +17,7 @@ _ORDER = {"input": 0, "classes": 1, "net": 2, "data": 3, "train": 4}
 
 
 def canonical_text(file: ast.File) -> str:
-    """The text that a run records; parsing it gives the same experiment wherever it lies.
+    """The text that a run records; parsing it gives the same experiment wherever it is.
 
     Raises:
         SpecError: A107–A109, an include is not there.

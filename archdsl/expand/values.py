@@ -17,7 +17,7 @@ _MOST = 10**Limits.DIGITS
 
 
 class Name(str):
-    """A bare word where a value stands: the choice of an enumeration."""
+    """A bare word where a value is: the choice of an enumeration."""
 
     __slots__ = ()
 
@@ -44,7 +44,7 @@ def value(expr: ast.Expr, env: Env, rounded: bool = False) -> Any:
             return _signed(expr, env, rounded)
         case ast.Binary(op=op, left=left, right=right):
             if op == "^":
-                raise fail("A217", "`^` doubles widths in a stage list; it is no power", expr.span)
+                raise fail("A217", "`^` doubles widths in a stage list; it is not a power", expr.span)
             op = QUOTIENT if rounded and op == "/" else op
             return _checked(_apply(op, expr, numeric(left, env, rounded), numeric(right, env, rounded)), expr)
         case ast.Tuple(items=items):
@@ -56,32 +56,32 @@ def value(expr: ast.Expr, env: Env, rounded: bool = False) -> Any:
 
 
 def _no_value(expr: ast.Expr) -> SpecError:
-    """What an expression is that stands where a value should."""
+    """What an expression is that is where a value should."""
     match expr:
         case ast.Hole():
             return fail("A216", "a choice is still open here", expr.span,
                         "`archdsl params` lists every choice; to pick one, write it")  # fmt: skip
         case ast.Seq(items=(_, ast.Modifier(sign=sign, name=name), *_)):
-            return fail("A217", f"`{sign}{name}` is read as a modifier, and here stands a value", expr.span,
+            return fail("A217", f"`{sign}{name}` is read as a modifier, and a value is expected here", expr.span,
                         f"for a sum write `… {sign} {name}`")  # fmt: skip
         case ast.Seq(items=items) if all(isinstance(i, ast.Number | ast.Cross) for i in items):
-            return fail("A217", "values stand side by side", expr.span, "separate them by commas")
+            return fail("A217", "values have nothing between them", expr.span, "separate them by commas")
         case _:
             what, help = (
                 ("stretch", "a range of choices is `{1..4}`") if isinstance(expr, ast.Reach) else ("network", "")
             )
-            return fail("A217", f"a {what} stands where a value is needed", expr.span, help)
+            return fail("A217", f"a {what} is given where a value is needed", expr.span, help)
 
 
 def _signed(expr: ast.Modifier, env: Env, rounded: bool) -> Any:
-    """The number of `-h` among arguments, where no block stands before the sign that it could modify."""
+    """The number of `-h` among arguments, where no block is before the sign to modify."""
     span = Span(expr.span.source, expr.span.start + 1, expr.span.end)
     result = numeric(ast.Word(expr.name, None, expr.args, span), env, rounded)
     return result if expr.sign == "+" else _checked(_apply("neg", expr, result), expr)
 
 
 def number(text: str, expr: ast.Expr) -> int | float:
-    """The number of a numeral: integer, float, or percentage as a share of 1."""
+    """The number of a numeral: integer, float, or percentage as a fraction of 1."""
     if text.endswith("%"):
         return float(text[:-1]) / 100
     if text.isdigit():
@@ -98,7 +98,7 @@ def numeric(expr: ast.Expr, env: Env, rounded: bool = False) -> Any:
     if isinstance(result, bool | str | tuple):
         what = f"`{result}`" if isinstance(result, str) else "this"
         known = [*env.locals, *env.lets, "cin", "classes"] if isinstance(result, Name) else []
-        raise fail("A208" if not isinstance(result, Name) else "A201", f"{what} is no number", expr.span,
+        raise fail("A208" if not isinstance(result, Name) else "A201", f"{what} is not a number", expr.span,
                    suggest(str(result), known))  # fmt: skip
     return result
 
@@ -120,7 +120,7 @@ def _checked(result: Any, expr: ast.Expr) -> Any:
 
 def _word(expr: ast.Word, env: Env, rounded: bool = False) -> Any:
     if expr.stages is not None:
-        raise fail("A217", "a network stands where a value is needed", expr.span)
+        raise fail("A217", "a network is given where a value is needed", expr.span)
     if expr.name in env.locals:
         if expr.args is not None:
             raise fail("A207", f"the parameter `{expr.name}` takes no arguments", expr.span)

@@ -15,7 +15,7 @@ from archdsl.export.deploy import Form
 
 BATCHES = (1, 2, 7)
 TOLERANCE = 1e-4  # of the largest logit
-TIE = 1e-5  # logits nearer to each other, as a share of the largest, may change places by rounding
+TIE = 1e-5  # logits nearer to each other, as a fraction of the largest, may change places by rounding
 HALF = 2e-2  # the same of float16, which has eleven bits
 PASSES = 128  # with dropout alive, over the largest batch
 SIGMAS = 6.0  # of a mean over the passes; chance alone goes beyond it less than once in 10⁸
@@ -25,9 +25,9 @@ Runner = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """differences: for each batch size tried, the largest difference to the network's answers, as a share of the
+    """differences: for each batch size tried, the largest difference to the network's answers, as a fraction of the
         largest of them. With dropout alive, of the mean probabilities over many passes.
-    spread: how far the answers to random inputs lie apart, as a share of the largest; where it is not above the
+    spread: how far the answers to random inputs are apart, as a fraction of the largest; where it is not above the
         differences, the comparison says little (a LayerScale that starts at 1e-6 hides what is behind it).
     """
 
@@ -89,7 +89,7 @@ def asked(run: Runner, x: np.ndarray, batch: int, what: str) -> np.ndarray:
 
 
 def compare(wanted: np.ndarray, given: np.ndarray, batch: int, what: str = "it", loose: float | None = None) -> float:
-    """The largest difference as a share of the largest answer; ``loose`` stands in for both tolerances.
+    """The largest difference as a fraction of the largest answer; ``loose`` is in for both tolerances.
 
     Raises:
         ArchError: it is too large, or the first choice of an example is another one.
@@ -117,11 +117,11 @@ def _drawn(run: Runner, reference: nn.Module, x: torch.Tensor, form: Form) -> tu
         wanted = np.stack([_probabilities(answers(reference, x), form) for _ in range(PASSES)])
     given = np.stack([_probabilities(run(x.numpy()), form) for _ in range(PASSES)])
     if (wanted != wanted[:1]).any() and (given == given[:1]).all():
-        raise refusal("dropout should be alive in it, and two passes over one batch are equal")
+        raise refusal("dropout should be active in it, and two passes over one batch are equal")
     difference = np.abs(given.mean(0) - wanted.mean(0))
     error = np.sqrt((wanted.var(0) + given.var(0)) / PASSES)
     if not (difference <= SIGMAS * error + TOLERANCE).all():
-        raise refusal(f"with dropout alive its mean over {PASSES} passes is {difference.max():.2g} away from torch's, "
+        raise refusal(f"with active dropout its mean over {PASSES} passes is {difference.max():.2g} away from torch's, "
                       f"more than {SIGMAS:g} standard errors")  # fmt: skip
     return wanted.mean(0), float(difference.max())
 

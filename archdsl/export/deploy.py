@@ -22,7 +22,7 @@ from archdsl.registry.types import Shape
 from archdsl.version import __version__
 
 Layout = Literal["nchw", "nhwc", "values"]
-INSIDE = "net."  # where the network's own weights lie inside Deployed
+INSIDE = "net."  # where the network's own weights are inside Deployed
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,11 @@ class Form:
     """What a deployed network takes and gives, a batch of any size before each shape.
 
     input: the shape that the network itself takes, (C, H, W), (T, D) or (D,).
-    preprocess: take images as they lie in the data set and normalise them inside: bytes as (C, H, W) or (H, W, C), or
+    preprocess: take images as they are in the data set and normalise them inside: bytes as (C, H, W) or (H, W, C), or
         the numbers of a table (``values``).
     mean, std: of each channel (of pictures: of the pixels as numbers from 0 to 1), for ``preprocess``.
     softmax: give probabilities instead of logits.
-    mc: keep dropout alive, at its full rate: every pass draws anew.
+    mc: keep dropout alive, at its full rate: every pass draws again.
     folded: batch norm and standardised weights are folded.
     half: weights and activations are float16; what is taken and given stays float32 unless ``half_ends``.
     """

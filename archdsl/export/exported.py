@@ -35,7 +35,7 @@ class Exported:
 def export(model: nn.Module, path: Path, form: Form, *, metadata: Mapping[str, str] | None = None) -> Exported:
     """Write a model as torch's exported program, load it again, and compare its answers before it gets its name.
 
-    ``metadata``, and what ``form.about`` says, lie in the archive as JSON: ``torch.export.load(path,
+    ``metadata``, and what ``form.about`` says, are in the archive as JSON: ``torch.export.load(path,
     extra_files={"archdsl.json": ""})`` reads them.
 
     Raises:

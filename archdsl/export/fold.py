@@ -77,7 +77,7 @@ def _fold_graph(net: fx.GraphModule) -> int:
 
 
 def _may_fold(layer: nn.Module, norm: nn.Module) -> bool:
-    turned = isinstance(layer, nn.ConvTranspose2d) and layer.groups > 1  # its weights lie in another order
+    turned = isinstance(layer, nn.ConvTranspose2d) and layer.groups > 1  # its weights are in another order
     return (
         type(layer) in CONVS + LINEARS and not turned and isinstance(norm, NORMS)
         and norm.running_var is not None and not norm.training

@@ -74,7 +74,7 @@ def replacing_several(path: Path) -> Iterator[Path]:
 
 
 def _place(path: Path) -> Path:
-    """Where the file itself lies: a link stays a link, and what is no file is not replaced by one.
+    """Where the file itself is: a link stays a link, and what is not a file is not replaced by one.
 
     Raises:
         EnvError: it is a folder, a device or a pipe.
@@ -82,7 +82,7 @@ def _place(path: Path) -> Path:
     if path.is_dir():
         raise EnvError(f"{path} is a folder", help="name a file in it")
     if path.exists() and not path.is_file():
-        raise EnvError(f"{path} is no file but a device or a pipe", help="name a file")
+        raise EnvError(f"{path} is a device or a pipe, not a file", help="name a file")
     return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
@@ -96,7 +96,7 @@ def _explained(path: Path) -> Iterator[None]:
         if not path.parent.exists():
             raise EnvError(f"there is no folder {path.parent}", help=f"make it: mkdir -p {path.parent}") from error
         raise EnvError(f"cannot write {path}: {error.strerror or error}",
-                       help="make room, or name a place that can be written") from error  # fmt: skip
+                       help="free disk space, or name a place that can be written") from error  # fmt: skip
 
 
 def _sync(path: Path, mode: int) -> None:

@@ -39,7 +39,7 @@ def load(path=None):
 
 
 def check():
-    """Compare with the logits that the file of weights remembers; the largest difference, as a share of the largest."""
+    """Compare with the logits that the file of weights remembers; the largest difference relative to the largest logit."""
     import json
     from pathlib import Path
 

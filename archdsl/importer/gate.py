@@ -37,7 +37,7 @@ class Report:
 def pass_gate(
     source: nn.Module, trace: Trace, steps: list[Step], output: int, name: str, held: int | None = None
 ) -> Report:
-    """Compare the network of a text with the source, whose weights are drawn anew.
+    """Compare the network of a text with the source, whose weights are drawn again.
 
     Args:
         source: the module itself, or a graph of it; in eval mode.
@@ -68,11 +68,11 @@ def pass_gate(
                       "rounding)", help=BUG)  # fmt: skip
     if not alive:
         raise Unequal(f"the logits of {name} hardly depend on the input, so that their equality says nothing",
-                      help="another --input may serve")  # fmt: skip
+                      help="try another --input")  # fmt: skip
     return Report(counted, difference, precision, left_out)
 
 
-BUG = "nothing was written; this is a fault of the importer: please report the source"
+BUG = "nothing was written; this is a bug of the importer: please report the source"
 
 
 def build_alike(trace: Trace, source: nn.Module, steps: list[Step], output: int) -> nn.Module:
@@ -133,7 +133,7 @@ def _steady(source: nn.Module, images: Tensor, name: str) -> None:
         first, second = logits_of(source, images), logits_of(source, images)
     if not bool(first.isfinite().all()):
         raise ArchError(f"the logits of {name} are not finite with random weights, so that nothing can be compared",
-                        help="nothing was written; another --input may serve")  # fmt: skip
+                        help="nothing was written; try another --input")  # fmt: skip
     if not torch.equal(first, second):
         raise ArchError(f"{name} gives other logits each time in eval mode: its code draws random numbers, or keeps a state",
                         help="nothing was written; a spec gives the same for the same input in eval mode")  # fmt: skip

@@ -44,7 +44,7 @@ def imported(source: Named, shape: tuple[int, ...] | None = None, unused: bool =
 
 
 def spec_of(module: nn.Module, shape: tuple[int, ...], name: str, unused: bool = False) -> Imported:
-    """The spec of a module; its weights are drawn anew on the way."""
+    """The spec of a module; its weights are drawn again on the way."""
     notes = prepared(module, shape, name)
     found = lifted(module, shape, name, unused)
     body, steps, rates = written(found.steps, found.output, shape)

@@ -72,7 +72,7 @@ def _torchvision(name: str, models: Path) -> None:
 
 
 def _timm(name: str, models: Path) -> None:
-    """A name with a tag of weights (`resnet50.a1_in1k`) is known by what stands before the dot. Old names stand in tables."""
+    """A name with a tag of weights (`resnet50.a1_in1k`) is known by what is before the dot. Old names are in tables."""
     bare = name.partition(".")[0]
     texts = [_text(path) for path in sorted(models.glob("*.py"))]
     known = re.compile(rf"""^def {re.escape(bare)}\(|['"]{re.escape(bare)}['"]\s*:""", re.MULTILINE)

@@ -131,7 +131,11 @@ def _value(graph: fx.GraphModule, node: fx.Node, values: Values, steps: Steps) -
         steps.findings.append(Finding(steps.path, shown, str(error)))
         return UNKNOWN
     except (TypeError, AttributeError, IndexError, KeyError):
-        why = "arithmetic on weights" if any(isinstance(a, Param) for a in args[:1]) else "called as no word can say"
+        why = (
+            "arithmetic on weights"
+            if any(isinstance(a, Param) for a in args[:1])
+            else "called with arguments that archdsl has no word for"
+        )
         why = RANDOM if any(isinstance(a, Drawn | Masked) for a in _flat(args)) else why
         steps.findings.append(Finding(steps.path, shown, why))
         return UNKNOWN
@@ -218,7 +222,7 @@ def _result(value: Any, steps: Steps) -> int:
 
 
 def live(steps: list[Step], output: int) -> tuple[list[Step], int]:
-    """The steps on which the output depends, numbered anew."""
+    """The steps on which the output depends, numbered again."""
     needed, stack = set(), [output]
     while stack:
         at = stack.pop()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from archdsl.emit.canonical import made
 from archdsl.errors import ArchError, Source
-from archdsl.expand import expand, settle
+from archdsl.expand import complete, expand
 from archdsl.importer.steps import Step
 from archdsl.ir.trace import Row, Trace
 from archdsl.syntax.parse import parse
@@ -20,7 +20,7 @@ class Mismatch(ArchError):
 
 def read(text: str) -> Trace:
     """The trace of a text that states its input and its classes."""
-    return settle(expand(parse(Source("<import>", text)))).trace
+    return complete(expand(parse(Source("<import>", text)))).trace
 
 
 def paired(trace: Trace, steps: list[Step], output: int, loose: bool = False) -> dict[int, int]:

@@ -91,7 +91,7 @@ def _file(source: Named) -> nn.Module:
         return maker
     if not callable(maker):
         raise ArchError(
-            f"`{name}` of {source.path} is no module, class or function", help="name one that makes the module"
+            f"`{name}` of {source.path} is not a module, class or function", help="name one that makes the module"
         )
     if not (call or inspect.isclass(maker)):
         raise ArchError(f"`{name}` of {source.path} is a function", help=f"write {source.path}:{name}() to call it")
@@ -104,7 +104,7 @@ def _file(source: Named) -> nn.Module:
                         "that passes them") from error  # fmt: skip
     if not isinstance(made, nn.Module):
         raise ArchError(
-            f"`{name}()` of {source.path} gives {type(made).__name__}, no nn.Module", help="return the module"
+            f"`{name}()` of {source.path} gives {type(made).__name__} and not an nn.Module", help="return the module"
         )
     return made
 

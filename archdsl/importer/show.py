@@ -8,7 +8,7 @@ from archdsl.importer.tree import Fan, Group, Item, Items, Let, Mark, Net, Ref, 
 from archdsl.registry import entries, find, params
 
 WIDTH = 104
-NARROW = 72  # of a line with a family, which stands alone in a longer one
+NARROW = 72  # of a line with a family, which is alone in a longer one
 # Arguments that a reader knows by their place, as long as none before them is left out.
 PLACED = frozenset({
     "out", "k", "groups", "p", "size", "heads", "i", "n", "to", "factor", "start", "end", "by", "slope", "r", "f",
@@ -34,7 +34,7 @@ def _let(let: Let) -> str:
 
 
 def _continued(text: str) -> str:
-    """Lines outside brackets go on with a statement where they are indented."""
+    """Lines outside brackets continue with a statement where they are indented."""
     return text.replace("\n", "\n    ")
 
 
@@ -61,7 +61,7 @@ def line(item: Item) -> str:
 
 
 def broken(items: Items) -> str:
-    """Items over several lines: those that are long or made of others stand on lines of their own."""
+    """Items over several lines: those that are long or made of others are on lines of their own."""
     lines: list[str] = []
     heavy = True
     for item in items:

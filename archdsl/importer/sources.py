@@ -37,11 +37,11 @@ def named(source: str) -> Named:
     kind, colon, name = source.partition(":")
     if colon and kind in (*LIBRARIES, "timm-blocks"):
         if not name.strip():
-            raise ArchError(f"`{source}` names nothing", help=f"write {FORMS}")
+            raise ArchError(f"`{source}` does not name a network", help=f"write {FORMS}")
         return Named(kind, name)
     found = _FILE.fullmatch(source)
     if found is None or "\0" in source:
-        raise ArchError(f"`{source[:80]}` is no source of a network", help=f"write {FORMS}")
+        raise ArchError(f"`{source[:80]}` is not a source of a network", help=f"write {FORMS}")
     return Named("file", found["name"] + (found["call"] or ""), Path(found["path"]))
 
 

@@ -23,7 +23,7 @@ class Inexpressible(Exception):
 class Step:
     """A word with its arguments and what it says of the shapes that arrive; ``inputs`` are steps, -1 is the network's
     input. ``sources`` gives for each weight or buffer of the word the name of the source's tensor; ``path`` is where
-    in the source it stands."""
+    in the source it is."""
 
     op: Op
     layer: Layer
@@ -34,7 +34,7 @@ class Step:
 
 @dataclass
 class Steps:
-    """The steps so far. Operations of ``archdsl.importer.ops`` add to them; ``path`` is where the present one stands, and
+    """The steps so far. Operations of ``archdsl.importer.ops`` add to them; ``path`` is where the present one is, and
     ``sizes`` what it gives. ``training``: the mode in which the graph was taken. ``by_hand``: where
     a mask that the source draws itself was read as a word."""
 
@@ -52,7 +52,7 @@ class Steps:
         return self.input if step < 0 else self.made[step].layer.out
 
     def view(self, step: int) -> View:
-        """The value of a step as it stands."""
+        """The value of a step as it is."""
         shape = self.shape(step)
         return View(step, shape, standing(shape, self.batch))
 
@@ -81,7 +81,7 @@ class Steps:
         return len(self.made) - 1
 
     def plain(self, view: View) -> int:
-        """The step whose value, as it stands, is the tensor: words are put for what the view does.
+        """The step whose value, as it is, is the tensor: words are put for what the view does.
 
         Raises:
             Inexpressible: no word does that.

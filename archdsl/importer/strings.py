@@ -27,7 +27,7 @@ KINDS = {"ds": "rksc", "dsa": "rksc", "ir": "rksec", "er": "rksec", "cn": "rksc"
 OPTIONAL = {"se", "n", "skip", "noskip"}
 OTHER = {"uir", "mha", "mqa"}  # kinds of timm's that are not converted
 FOREIGN = {"a", "p", "d", "cc", "fc", "gs", "h", "v"}  # options of timm's that are not converted
-_STAGE = re.compile(r"[^\s,;\[\]'\"()]+")  # lists as they stand in timm's code may be pasted
+_STAGE = re.compile(r"[^\s,;\[\]'\"()]+")  # lists as they are in timm's code may be pasted
 _NUMBER = re.compile(r"(?P<key>[a-z]+)(?P<value>\d+(\.\d+)?)")
 
 
@@ -142,15 +142,19 @@ def _token(token: str, kind: str) -> tuple[str, str | float, str]:
     if key in FOREIGN and key not in ("h", "v"):
         return key, value, "is timm's, but not converted"
     if key not in KINDS[kind] and key not in OPTIONAL and not (kind in ("ds", "dsa") and key == "e"):
-        return key, value, f"means nothing to `{kind}`"
+        return key, value, f"has no meaning for `{kind}`"
     if key == "se" and (kind == "cn" or not 0 < value <= 1):
-        return key, value, "is no share of a gate from above 0 to 1" if kind != "cn" else "means nothing to `cn`"
+        return (
+            key,
+            value,
+            "is not a fraction of a gate above 0 and at most 1" if kind != "cn" else "has no meaning for `cn`",
+        )
     if key not in ("e", "se") and (value != int(value) or not 1 <= value <= 10**6):
         return key, value, "needs a whole number of at least 1"
     if key == "k" and value % 2 == 0:
         return key, value, "is an even window, which timm pads unevenly"
     if key == "e" and kind in ("ds", "dsa") and value != 1:
-        return key, value, f"means nothing to `{kind}`, which does not expand"
+        return key, value, f"has no meaning for `{kind}`, which does not expand"
     return key, value, "" if value > 0 else "must be above 0"
 
 

@@ -173,7 +173,7 @@ def _exported(module: nn.Module, shape: tuple[int, ...], name: str, before: str)
         check_memory(error)
         raise ArchError(
             f"no graph can be taken of {name}: {before}",
-            help="code that asks the values of a tensor decides anew for each input, and no text can say that; "
+            help="code that depends on the values of a tensor can take another path for each input, which a text cannot express; "
             f"torch.export says: {_line(error)}",
         ) from error
     return graph  # type: ignore[no-any-return]

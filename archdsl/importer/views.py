@@ -36,7 +36,7 @@ class View:
 
     @property
     def plain(self) -> bool:
-        """Whether the tensor is the value as it stands."""
+        """Whether the tensor is the value as it is."""
         return self.dims == standing(self.shape, _batch(self))
 
     def sizes(self) -> tuple[int, ...]:
@@ -93,7 +93,7 @@ def whole(axis: int, length: int) -> Dim:
 
 
 def standing(shape: tuple[int, ...], batch: int) -> tuple[Dim, ...]:
-    """The axes of a value as it stands, the batch before them."""
+    """The axes of a value as it is, the batch before them."""
     return (whole(BATCH, batch), *(whole(i, n) for i, n in enumerate(shape)))
 
 

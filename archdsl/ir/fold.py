@@ -1,4 +1,4 @@
-"""Equal neighbours in an outline told once, as ×N.
+"""Equal neighbours in an outline shown once, as ×N.
 
 Two stretches of a network are alike if their words, arguments and inner wiring are the same, and if what each takes from
 outside is the same: one value for all, or the value at the same place of the copy before (or of the one before that, as
@@ -55,7 +55,7 @@ class Folded:
 
 
 def fold(outline: Outline) -> Folded:
-    """The tree of an outline with equal neighbours told once."""
+    """The tree of an outline with equal neighbours shown once."""
     folder = _Folder(outline)
     root = folder.part(outline.root)
     return Folded(root, tuple(folder.folds), folder.shown())

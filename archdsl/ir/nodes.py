@@ -1,6 +1,6 @@
 """The nodes of the IR: an operation, a sequence, a fan of branches, and a mark with its reference.
 
-Nodes are frozen and shared freely: the same object may stand in many places, and means the same in each.
+Nodes are frozen and shared freely: the same object may be in many places, and means the same in each.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Seq:
     role: what modifiers take it for: ``stage``, ``block`` (the unit that ``+res`` wraps), ``body`` (the part of a block
         that the skip goes round), ``gate`` or ``layer`` (made of layers, but
         modifiers leave the inside alone), or nothing.
-    name: the name of its module; empty means that its items stand in the surrounding one.
+    name: the name of its module; empty means that its items are in the surrounding one.
     scope: the number by which ``cin`` inside it means the channels that arrive here.
     call: what it was written as, for the trail of a message.
     """

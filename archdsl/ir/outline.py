@@ -1,7 +1,7 @@
 """A trace as the tree of its modules, for eyes: what is drawn, and what is compared.
 
 Networks that are arguments of an op (``ode``, ``shared``) become modules like others, so that all values of a network
-stand in one list. A module that holds nothing but another one, a family round its stages, and the module that a fan of
+are in one list. A module that holds nothing but another one, a family round its stages, and the module that a fan of
 branches makes say nothing to a reader; they are left out, their paths stay.
 """
 
@@ -50,7 +50,7 @@ class Part:
     """A module: its values are those from ``start`` to before ``stop``.
 
     name: of the module, without what tells equal ones apart by number; empty for a run that has no module of its own.
-    times: how many equal ones stand here in a row, see ``fold``. wrapper: the op whose argument this network is.
+    times: how many equal ones are here in a row, see ``fold``. wrapper: the op whose argument this network is.
     reach: from how many copies back each copy of a fold takes values, where that is more than the one before it.
     """
 

@@ -34,14 +34,14 @@ def stretch(trace: Trace, wanted: Stretch) -> tuple[str, ...]:
     dots. Of several modules of one name the outermost is meant.
 
     Raises:
-        SpecError: A223, no module or more than one has this name, or the second stands before the first.
+        SpecError: A223, no module or more than one has this name, or the second is before the first.
     """
     known = places(trace)
     spans = wanted.spans or (None, None)
     first, last = (_find(known, n, s) for n, s in zip((wanted.first, wanted.last), spans, strict=True))
     start, end = known[first][0], known[last][1]
     if end < start:
-        raise fail("A223", f"`{wanted.last}` stands before `{wanted.first}` in the network", spans[1],
+        raise fail("A223", f"`{wanted.last}` comes before `{wanted.first}` in the network", spans[1],
                    f"write `{wanted.last}..{wanted.first}`")  # fmt: skip
     return tuple(row.path for row in trace.flat()[start : end + 1])
 
@@ -65,8 +65,8 @@ def _find(known: Places, name: str, span: Span | None) -> str:
 def depths(trace: Trace) -> tuple[dict[str, int], int]:
     """The depth of each layer by its path, counted as Bao et al. 2022 (BEiT) count it, and the depth of the head.
 
-    What stands before the first block has depth 0, the blocks 1, 2, …, what follows the last block comes behind them;
-    what stands between two blocks belongs to the second one, as the downsampling of a ConvNeXt stage does. In a network
+    What is before the first block has depth 0, the blocks 1, 2, …, what follows the last block comes behind them;
+    what is between two blocks belongs to the second one, as the downsampling of a ConvNeXt stage does. In a network
     without blocks every layer with weights, and what follows it, is a block.
     """
     paths = [r.path for r in trace.rows]

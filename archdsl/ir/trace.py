@@ -105,7 +105,7 @@ class Walker:
         self.memo: dict[Any, Layer] = {} if memo is None else memo
         self.names = Names("")
         self.input: Shape = ()
-        self.beyond = False  # whether it was asked what lies before the input
+        self.beyond = False  # whether it was asked what is before the input
         self.here = -1  # the value that flows
 
     def run(self, root: Node, input: Shape, prefix: str, head: Head | None = None) -> Trace:
@@ -212,7 +212,7 @@ class Walker:
 
     def op(self, node: Op) -> Node:
         if node.entry.kind == "late":
-            raise fail("A202", f"`{node.name}` stands only in a branch that meets another", node.span,
+            raise fail("A202", f"`{node.name}` is allowed only in a branch that is joined with another", node.span,
                        f"write `add(… | {node.name})`")  # fmt: skip
         node = self.arguments(node)
         shape = self.shape()
@@ -291,4 +291,4 @@ def _check_size(layer: Layer, node: Op) -> None:
     for what, shape in (("its result", layer.out), *layer.weights.items()):
         if (size := prod(shape)) > Limits.VALUES:
             raise fail("A407", f"`{node.name}` would need {size:,} numbers for {what}", node.span,
-                       "no machine at hand holds that; check the width")  # fmt: skip
+                       "no machine can hold that; check the width")  # fmt: skip

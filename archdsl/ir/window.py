@@ -91,7 +91,7 @@ class Window(NamedTuple):
 
 
 class Sight(NamedTuple):
-    """How an op that is no sliding window looks at an image, along (height, width)."""
+    """How an op that is not a sliding window looks at an image, along (height, width)."""
 
     axes: tuple[Axis, Axis]
 

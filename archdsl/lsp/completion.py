@@ -113,7 +113,7 @@ def _network(version: Version, here: Context, snippets: bool) -> Iterator[types.
 
 
 def _goes_on(here: Context) -> bool:
-    """Whether a line goes on with a network."""
+    """Whether a line continues with a network."""
     return here.before == "" and here.statement == "net" and (here.unit is None or here.start > here.unit.part.offset)
 
 

@@ -32,7 +32,7 @@ class Frame:
     place: int = 0
     given: set[str] = field(default_factory=set)
     keyword: str | None = None
-    fresh: bool = True  # nothing stands in this argument yet
+    fresh: bool = True  # nothing is in this argument yet
 
 
 @dataclass
@@ -41,7 +41,7 @@ class Context:
 
     statement: ``net``, ``let``, …; empty where one may begin. frames: the open brackets, outermost first. start: where
     the word that is being written begins, ``word`` what there is of it, ``sign`` a sign or ``@`` right before it.
-    before: the kind of the token before it. accepts: the tokens that can stand there; None if that is not known.
+    before: the kind of the token before it. accepts: the tokens that can be there; None if that is not known.
     """
 
     statement: str

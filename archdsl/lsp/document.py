@@ -67,7 +67,7 @@ class Version:
 
     @property
     def reading(self) -> Reading | None:
-        """The parts of the text; None where it is no text that anything should be told of."""
+        """The parts of the text; None where it is not a text that anything should be told of."""
         return self._read[0]
 
     @cached_property
@@ -141,7 +141,7 @@ class Document:
 
     Args:
         uri: as the editor names it.
-        path: where it lies; None if it has not been saved.
+        path: where it is; None if it has not been saved.
         include: finds the lets of what it includes.
     """
 

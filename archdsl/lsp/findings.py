@@ -26,7 +26,7 @@ _TAGS = {"A501": [types.DiagnosticTag.Unnecessary]}
 
 @cache
 def home() -> str:
-    """The page that explains the codes, where the package lies in its repository; else nothing."""
+    """The page that explains the codes, where the package is in its repository; else nothing."""
     page = Path(__file__).resolve().parents[2] / "docs" / "errors.md"
     return page.as_uri() if page.is_file() else ""
 
@@ -37,7 +37,7 @@ def diagnostics(version: Version) -> list[types.Diagnostic]:
 
 
 def diagnostic(version: Version, found: Diagnostic) -> types.Diagnostic:
-    """One finding. What lies in another file is shown at the include that leads there."""
+    """One finding. What is in another file is shown at the include that leads there."""
     place = version.place(found.span) if found.span is not None else None
     trail = found.trail
     if place is None:

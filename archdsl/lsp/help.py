@@ -40,7 +40,7 @@ def described(parameter: Arg) -> str:
     """A parameter's type, bounds and default in words."""
     text = parameter.describe()
     if not parameter.required:
-        text += "; worked out unless said" if parameter.default is None else f"; {plain(parameter.default)} unless said"
+        text += "; computed by default" if parameter.default is None else f"; {plain(parameter.default)} by default"
     return text
 
 

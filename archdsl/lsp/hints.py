@@ -85,7 +85,7 @@ def _hint(version: Version, offset: int, text: str) -> types.InlayHint:
 
 
 def signature_help(version: Version, offset: int) -> types.SignatureHelp | None:
-    """The signature of the innermost call round an offset, and which argument stands there."""
+    """The signature of the innermost call round an offset, and which argument is there."""
     here = context(version, offset)
     frame = next((f for f in reversed(here.frames) if f.callee and f.kind == "call"), None) if here else None
     if here is None or frame is None:
@@ -112,7 +112,7 @@ def signature_help(version: Version, offset: int) -> types.SignatureHelp | None:
 
 
 def _spans(label: str, names: list[str]) -> dict[str, tuple[int, int]]:
-    """Where the parameters stand in a signature: each with its brackets and default."""
+    """Where the parameters are in a signature: each with its brackets and default."""
     found: dict[str, tuple[int, int]] = {}
     at = label.find("(") + 1
     for name in names:

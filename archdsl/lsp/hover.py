@@ -109,7 +109,7 @@ def _name(version: Version, unit: Unit, name: Name, kind: str) -> str:
             owner = name.owner.name if isinstance(name.owner, ast.Let) else ""
             return f"`{name.text}`: a parameter of `{owner}`"
         case "mark":
-            return f"`as {name.text}` names the value at a point; `@{name.text}` goes on from it"
+            return f"`as {name.text}` names the value at a point; `@{name.text}` continues from it"
         case "label":
             return f"`{name.text}`: the label of a module, its row in tables, its key among the weights"
         case "modifier":

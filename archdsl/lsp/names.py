@@ -1,4 +1,4 @@
-"""The names in a part of a text: what each is, where it stands, and what it belongs to."""
+"""The names in a part of a text: what each is, where it is, and what it belongs to."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Name(NamedTuple):
 
 
 def names_of(unit: Unit, kind: str) -> tuple[Name, ...]:
-    """The names of a part that stands in a statement of a kind."""
+    """The names of a part that is in a statement of a kind."""
     return tuple(name for item in unit.items for name in _item(item, kind))
 
 
@@ -90,7 +90,7 @@ def _expr(node: ast.Node, space: str, let: ast.Let | None, known: set[str]) -> I
 
 
 def _call(node: ast.Word | ast.Modifier, name: str, space: str, let: ast.Let | None, known: set[str]) -> Iterator[Name]:
-    """The names in stages and arguments. Whether a network or a value stands there, the callee's signature knows."""
+    """The names in stages and arguments. Whether a network or a value is there, the callee's signature knows."""
     for stage in (node.stages if isinstance(node, ast.Word) else None) or ():
         yield from _expr(stage, "value", let, known)
     entry = find(space, name) if node.args else None

@@ -23,7 +23,7 @@ _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Use(NamedTuple):
-    """A place of the text where a name stands."""
+    """A place of the text where a name is."""
 
     start: int
     end: int
@@ -54,7 +54,7 @@ def target(version: Version, offset: int) -> Target | None:
 
 
 def uses(version: Version, offset: int) -> list[Use]:
-    """Every place of the text where the name at an offset stands, in order."""
+    """Every place of the text where the name at an offset is, in order."""
     here = target(version, offset)
     if here is None or here.kind == "path":
         return []
@@ -131,18 +131,18 @@ def refusal(version: Version, offset: int, new: str) -> str:
     if here is None or here.kind == "path":
         return "only lets, parameters, labels and named values can be renamed"
     if not _IDENTIFIER.fullmatch(new):
-        return f"`{new}` is no name: letters, digits and underscores, a letter first"
+        return f"`{new}` is not a name: letters, digits and underscores, a letter first"
     if here.kind == "let" and not any(u.defines for u in uses(version, offset)):
         return f"`{here.name.text}` is defined in another file"
     if here.kind == "label":
         taken = new in RESERVED_LABELS or new.startswith("_")
-        return f"`{new}` is a name that torch keeps for itself" if taken else ""
+        return f"`{new}` is reserved by torch" if taken else ""
     if here.kind != "mark" and new in RESERVED:
-        return f"`{new}` has a meaning of its own"
+        return f"`{new}` is a reserved name"
     if here.kind == "let" and find("net", new) is not None:
         return f"`{new}` is a word of the language"
     if here.kind == "let" and new != here.name.text and new in version.lets:
-        return f"`{new}` is a let already"
+        return f"`{new}` is already a let"
     return ""
 
 

@@ -92,7 +92,7 @@ def _statements(version: Version) -> list[tuple[int, int]]:
         text = unit.part.text
         first = places.position(unit.part.offset).line
         last = first + text.count("\n")
-        if found and kind in ("net", "data", "train") and text[:1] in (" ", "\t"):  # it goes on with the one above
+        if found and kind in ("net", "data", "train") and text[:1] in (" ", "\t"):  # it continues with the one above
             found[-1] = found[-1][0], last
         else:
             found.append((first, last))

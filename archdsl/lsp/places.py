@@ -36,7 +36,7 @@ class Places:
         return types.Range(self.position(start), self.position(end))
 
     def offset(self, position: types.Position) -> int:
-        """The offset of a position; what lies behind a line's end, or the last line, is the end."""
+        """The offset of a position; what is behind a line's end, or the last line, is the end."""
         if position.line >= len(self.starts):
             return len(self.text)
         start = self.starts[position.line]

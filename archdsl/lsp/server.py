@@ -82,7 +82,7 @@ class Server(LanguageServer):
         return {(folder / i.path).resolve() for i in items if isinstance(i, ast.Include)}
 
     def include(self, item: ast.Include) -> list[ast.Let]:
-        """The lets of an included file, as an editor shows it where it is open, else as it lies on the disk."""
+        """The lets of an included file, as an editor shows it where it is open, else as it is on the disk."""
         return library(item, read=self.read)
 
     def read(self, path: Path, name: str) -> ast.File:

@@ -1,4 +1,4 @@
-"""Curves as text: in dots of Braille, eight to a character, or in letters where they would not be seen or told apart."""
+"""Curves as text: in dots of Braille, eight to a character, or in letters where they would not be seen or distinguished."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Curve:
 
 Piece = tuple[str, int | None]  # text, and the group whose colour it has
 Line = list[Piece]
-Cells = list[list[tuple[int | str, int | None]]]  # what stands there, and whose it is
+Cells = list[list[tuple[int | str, int | None]]]  # what is there, and whose it is
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["COLOURS", "KINDS", "curves"]
 
-# Okabe & Ito 2008, without the yellow that paper swallows: told apart by every kind of colour vision.
+# Okabe & Ito 2008, without the yellow that paper swallows: distinguishable by every kind of colour vision.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("", "o", "s", "^", "D", "v")  # the next seven groups differ by these
 KINDS = ("png", "svg", "pdf")

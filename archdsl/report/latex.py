@@ -24,7 +24,7 @@ def escaped(text: str) -> str:
 
 
 def latex_text(table: Table) -> str:
-    """A ``table`` environment; it needs ``\\usepackage{booktabs}``. The notes stand below as a small paragraph."""
+    """A ``table`` environment; it needs ``\\usepackage{booktabs}``. The notes are below as a small paragraph."""
     rows, foot = shown(table)
 
     def line(cells: list[str]) -> str:

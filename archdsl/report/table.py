@@ -34,7 +34,7 @@ class Column:
 
     @property
     def side(self) -> Align:
-        """Numbers stand on the right, so that their magnitudes can be compared; words on the left."""
+        """Numbers are on the right, so that their magnitudes can be compared; words on the left."""
         return self.align or ("left" if self.kind == "text" else "right")
 
 

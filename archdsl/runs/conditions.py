@@ -69,7 +69,7 @@ def usual(every: Sequence[Conditions]) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ConditionOptions:
     """Options of a command that say under which conditions a run is to be trained; the defaults ask for none."""
 
     precision: str = "auto"
@@ -111,9 +111,9 @@ class Asked:
             return
         if names := differing(found, self.wanted):
             had = ", ".join(f"{k} {found[k] or 'unknown'}" for k in names)
-            raise ArchError(f"{self.options(names)} asks for another run than {what}, which has {had}", help=remedy)
+            raise ArchError(f"{self.options(names)} conflicts with {what}, which has {had}", help=remedy)
         if self.deterministic and found["device"] != "cpu" and versions.get("deterministic") is not True:
-            raise ArchError(f"--deterministic asks for another run than {what}, which was trained without it on "
+            raise ArchError(f"--deterministic conflicts with {what}, which was trained without it on "
                             f"{found['device']}", help=remedy)  # fmt: skip
 
 

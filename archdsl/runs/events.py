@@ -82,7 +82,7 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """Before the first step of a run that goes on from a checkpoint; ``step`` are done."""
+    """Before the first step of a run that continues from a checkpoint; ``step`` are done."""
 
     epoch: int
     step: int
@@ -97,7 +97,7 @@ class Warned:
 
 @dataclass(frozen=True, slots=True)
 class TimedOut:
-    """The run reached its time limit, in seconds of training; it can go on from ``step``."""
+    """The run reached its time limit, in seconds of training; it can continue from ``step``."""
 
     epoch: int
     step: int

@@ -52,7 +52,7 @@ def check_data(experiment: Experiment, root: str | Path | None = None) -> None:
         EnvError: it is other data.
     """
     if changed := data_changed(experiment, root):
-        raise EnvError(changed, help="bring the data back, or start again when nothing writes to it")
+        raise EnvError(changed, help="restore the data, or start again when nothing writes to it")
 
 
 def data_changed(experiment: Experiment, root: str | Path | None = None) -> str:
@@ -86,14 +86,14 @@ def others_said(out: Path, experiment: Experiment, again: bool = False) -> list[
 
 
 def _place(experiment: Experiment) -> str:
-    """Where data of one's own lies; "" of a published set. Two projects may call their data alike."""
+    """Where data of one's own is; "" of a published set. Two projects may call their data alike."""
     dataset = experiment.data.dataset
     return os.path.abspath(own_path(dataset.path)) if isinstance(dataset, Folder | Table) else ""
 
 
 def _since(run: Run, now: str) -> str:
     if not run.fingerprint:
-        return f"it was made {BEFORE}, so that nobody knows whether its data was {now}"
+        return f"it was made {BEFORE}, so it is not known whether its data was {now}"
     return f"its data has changed since: the fingerprint was {short(run.fingerprint)} and is {now}"
 
 
@@ -101,9 +101,9 @@ def _remedy(run: Run) -> str:
     back = (
         "resume it with the version of archdsl that began it"
         if not run.fingerprint
-        else "bring its data back to resume it"
+        else "restore its data to resume it"
     )
-    return f"{back}; or --again begins a new run on the data as it is now"
+    return f"{back}; or --again starts a new run on the data as it is now"
 
 
 def settled_fingerprint(runs: Iterable[Run]) -> str:

@@ -77,7 +77,7 @@ def epochs(events: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def status(run: Run) -> str:
-    """How a run ended; ``running`` where a process holds it, ``interrupted`` where it can go on."""
+    """How a run ended; ``running`` where a process holds it, ``interrupted`` where it can continue."""
     with suppress(EnvError):
         if held(run.folder):
             return "running"
@@ -102,7 +102,7 @@ def find(name: str, out: Path) -> Path:
         some = ", ".join(p.name for p in like[:5])
         raise EnvError(f"`{name}` may be one of {len(like)} runs: {some}", help="give the whole name")
     near = suggest(Path(name).name[:200], [p.name for p in folders])
-    raise EnvError(f"{name[:200]} is no run", help=near or f"`archdsl runs --runs {out}` lists those that there are")
+    raise EnvError(f"{name[:200]} is not a run", help=near or f"`archdsl runs --runs {out}` lists the existing runs")
 
 
 def flat(values: object, prefix: str = "") -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Runs as they lie in their folders: where each is, and what it says. ``writer`` writes them."""
+"""Runs as they are in their folders: where each is, and what it says. ``writer`` writes them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ NUMERICS = "6"  # raise it when the same experiment gives other bits: old runs a
 
 @dataclass(frozen=True)
 class Facts:
-    """What a run's net was given: the shape of an image, the names of the classes, and the mean and deviation of each
+    """What a run's net was given: the shape of an image, the names of the classes, and the mean and standard deviation of each
     channel (of pictures: of the pixels as numbers from 0 to 1). Of a table also the columns in their order and the one of
     the classes; None in runs of older versions.
     """
@@ -52,7 +52,7 @@ class Facts:
 @dataclass(frozen=True)
 class Run:
     """A run read from its folder. ``result`` is None where nothing is known of its end; a run that stopped at its time
-    limit, or for lack of memory, has an outcome there and can go on.
+    limit, or for lack of memory, has an outcome there and can continue.
     """
 
     folder: Path
@@ -106,7 +106,9 @@ class Run:
                          tuple(str(c) for c in columns) if columns is not None else None,
                          self.settings.get("target"))  # fmt: skip
         except (KeyError, TypeError, ValueError) as error:
-            raise StoreError(f"the settings of {self.folder} do not say {error}", help="train again") from error
+            raise StoreError(
+                f"the settings of {self.folder} are incomplete or damaged ({error})", help="train again"
+            ) from error
 
     def state(self) -> dict[str, Tensor]:
         """The last weights, for ``load_state_dict``: those that the run kept, or those of its last checkpoint.
@@ -252,7 +254,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
     """What a run's settings file says.
 
     Raises:
-        OSError, ValueError: it is no regular file, or holds no object.
+        OSError, ValueError: it is not a regular file, or holds no object.
         EnvError: the system does not let it be read.
         StoreError: it has another format than ours.
     """

@@ -15,7 +15,7 @@ NAMES = {
     "valid_accuracy": "accuracy/validation", "lr": "learning rate", "images_per_second": "images per second",
 }  # fmt: skip
 
-ELSEWHERE = "make room, or name another folder by --tensorboard"
+ELSEWHERE = "free disk space, or name another folder with --tensorboard"
 
 
 class Board:

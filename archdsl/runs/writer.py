@@ -38,7 +38,7 @@ from archdsl.settings.experiment import Experiment, to_json
 if TYPE_CHECKING:
     from torch import Tensor
 
-# A run goes on under the same of these alone.
+# A run continues under the same of these alone.
 FOREIGN = ("torch", "numerics", "device", "processor", "plan", "kernels", "deterministic")
 
 
@@ -54,7 +54,7 @@ class RunFolder:
     @classmethod
     def open(cls, out: Path, experiment: Experiment, again: bool = False) -> RunFolder:
         """The folder of this experiment in ``out``: the one that is there, or a new one. With ``again`` a run that is
-        there begins anew; its result is gone.
+        there begins again; its result is gone.
 
         Raises:
             EnvError: it cannot be written, or another process is at this run.
@@ -94,7 +94,7 @@ class RunFolder:
         conditions: Mapping[str, Any] | None = None,
     ) -> None:
         """Write what is run, and on what. ``facts`` are what the settings do not say of the data: where it came from,
-        its classes, and the mean and deviation of its channels. ``conditions`` are what else the figures depend on: see
+        its classes, and the mean and standard deviation of its channels. ``conditions`` are what else the figures depend on: see
         ``archdsl.runs.conditions``.
         """
         experiment = self._experiment
@@ -119,11 +119,11 @@ class RunFolder:
         )
 
     def _check_same(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-        """Refuse to go on with a run under conditions that would give it other bits."""
+        """Refuse to continue with a run under conditions that would give it other bits."""
         for name in FOREIGN:
             if before.get(name) != now.get(name):
                 raise EnvError(f"{self.path} was begun with {name} {before.get(name)}, and this is {now.get(name)}",
-                               help="go on where it was begun, or train it anew with --again")  # fmt: skip
+                               help="resume it where it was started, or train it again with --again")  # fmt: skip
 
     def event(self, event: Event) -> None:
         """Append an event to the log; progress within an epoch is for the eye only and is not kept."""
@@ -143,7 +143,7 @@ class RunFolder:
     def finish(self, state: Mapping[str, Tensor], result: Mapping[str, Any]) -> None:
         """Write the weights that are kept, then the result; the run is done when this file is there."""
         if (self.path / RESULT).exists():
-            raise StoreError(f"{self.path} has a result already", help="it stays; --again trains the run anew")
+            raise StoreError(f"{self.path} has a result already", help="it is kept; --again trains the run again")
         data = tensor_bytes(state)
         sha = hashlib.sha256(data).hexdigest()
         self._write((WEIGHTS, data), (RESULT, as_json({**result, "weights_sha256": sha}, indent=2)))
@@ -152,7 +152,7 @@ class RunFolder:
         self._checkpoints.clear()
 
     def note(self, outcome: Mapping[str, Any]) -> None:
-        """Write how a run ended that can go on."""
+        """Write how a run ended that can continue."""
         self._write((OUTCOME, as_json(outcome, indent=2)))
 
     def _write(self, *files: tuple[str, bytes]) -> None:

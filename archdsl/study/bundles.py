@@ -21,25 +21,25 @@ AUTO, OFF = "auto", "off"
 
 
 def bundles(
-    arms: Arms, cells: Sequence[Cell], wish: str, gpu: bool, jobs: int, room: int | None = None
+    arms: Arms, cells: Sequence[Cell], fuse: str, gpu: bool, jobs: int, memory: int | None = None
 ) -> list[list[Cell]]:
     """The cells as groups that are trained together, in the order of their first ones; most groups are of one.
 
     Args:
-        wish: ``auto`` where it pays, ``off``, or the number of seeds that are trained together on any device.
+        fuse: ``auto`` where it pays, ``off``, or the number of seeds that are trained together on any device.
         gpu: whether the runs go to one.
         jobs: workers, none of which should be without work.
-        room: bytes of memory that a worker has, where that is known.
+        memory: bytes of memory that a worker has, where that is known.
 
     Raises:
-        ArchError: ``wish`` is none of these.
+        ArchError: ``fuse`` is none of these.
     """
-    most = _most(wish, gpu)
+    most = _most(fuse, gpu)
     most = min(most, max(1, len(cells) // max(1, jobs)))
     found: list[list[Cell]] = []
     open_: dict[int, list[Cell]] = {}
     for cell in cells:
-        size = min(most, _copies(arms.arms[cell.arm].spec, cell, wish, room)) if most > 1 else 1
+        size = min(most, _copies(arms.arms[cell.arm].spec, cell, fuse, memory)) if most > 1 else 1
         group = open_.get(cell.arm)
         if group is not None and len(group) < size:
             group.append(cell)
@@ -58,24 +58,24 @@ def told(groups: Sequence[Sequence[Cell]]) -> list[str]:
     return [f"{runs} runs are trained as {len(several)} nets of up to {most} seeds each (--fuse off: one by one)"]
 
 
-def _most(wish: str, gpu: bool) -> int:
-    if wish == AUTO:
+def _most(fuse: str, gpu: bool) -> int:
+    if fuse == AUTO:
         return MOST if gpu else 1
-    if wish == OFF:
+    if fuse == OFF:
         return 1
-    if wish.isascii() and wish.isdecimal() and 2 <= int(wish) <= 64:
-        return int(wish)
-    raise ArchError(f"`--fuse {wish}`: auto, off, or 2 to 64 seeds", help="for example --fuse 4")
+    if fuse.isascii() and fuse.isdecimal() and 2 <= int(fuse) <= 64:
+        return int(fuse)
+    raise ArchError(f"`--fuse {fuse}`: auto, off, or 2 to 64 seeds", help="for example --fuse 4")
 
 
-def _copies(spec: Spec, cell: Cell, wish: str, room: int | None) -> int:
+def _copies(spec: Spec, cell: Cell, fuse: str, memory: int | None) -> int:
     """How many seeds of this arm one net takes."""
     train = cell.experiment.train
-    if tie(train, cell.experiment.data.augment) or (wish == AUTO and not pays(spec, train.batch)):
+    if tie(train, cell.experiment.data.augment) or (fuse == AUTO and not pays(spec, train.batch)):
         return 1
-    if room is None:
-        return MOST if wish == AUTO else 64
-    return max(1, room // max(1, spec.cost.training_bytes(train.batch, 4, 2)))
+    if memory is None:
+        return MOST if fuse == AUTO else 64
+    return max(1, memory // max(1, spec.cost.training_bytes(train.batch, 4, 2)))
 
 
 def pays(spec: Spec, batch: int) -> bool:

@@ -85,7 +85,7 @@ def _double(base: Levels, sizes: Sequence[int]) -> Iterator[Levels]:
 def _fraction(name: str, wanted: str, sizes: Sequence[int], names: Sequence[str]) -> Design:
     resolution = _RESOLUTIONS.get(wanted.upper())
     if resolution is None:
-        raise ArchError(f"`{name}` is no resolution", help="frac:III, frac:IV or frac:V")
+        raise ArchError(f"`{name}` is not a resolution", help="frac:III, frac:IV or frac:V")
     for factor, size in zip(names, sizes, strict=True):
         if size != 2:
             raise ArchError(f"`{name}` takes factors of two levels, and `{factor}` has {size}",

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from archdsl.study.plan import Cell, Found
 
 # MACs a second of one core, and seconds a run for its set-up: what small nets did on one AVX-512 core with bf16
-# (docs/benchmarks, C1 and C2). Only stands in until a run of this study is there.
+# (docs/benchmarks, C1 and C2). Used only until a run of this study is there.
 RATE, OVERHEAD = 6e10, 0.5
 
 

@@ -1,4 +1,4 @@
-"""Factors of a study: what is toggled, and where it stands in the base.
+"""Factors of a study: what is toggled, and where it is in the base.
 
 A factor becomes a named hole of the base's tree, so that an arm of a study is the same text, with the same hash,
 as if somebody had written it without holes.
@@ -21,7 +21,7 @@ from archdsl.syntax.walk import walk
 
 NOTHING = ("none", "off", "null", "~", "false", "no", "")
 SPACE = re.compile(r"(net|data|train)\s+(?=\S)")
-TOGETHER = " & "  # between the forms of a level that stand in several places and vary together
+TOGETHER = " & "  # between the forms of a level that are in several places and vary together
 NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
 

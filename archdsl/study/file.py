@@ -63,7 +63,7 @@ def read_study(path: Path) -> StudyFile:
 
     Raises:
         EnvError: it cannot be read.
-        ArchError: it is no study; with the line.
+        ArchError: it is not a study; with the line.
     """
     try:
         data = read_regular(path, MOST_BYTES + 1)
@@ -74,14 +74,14 @@ def read_study(path: Path) -> StudyFile:
     try:
         return study_of(data.decode("utf-8"), str(path), path.stem, path.parent)
     except UnicodeDecodeError as error:
-        raise ArchError(f"{path} is no UTF-8 text (byte {error.start})", help="save it as UTF-8") from error
+        raise ArchError(f"{path} is not UTF-8 text (byte {error.start})", help="save it as UTF-8") from error
 
 
 def study_of(text: str, where: str = "<study>", name: str = "study", folder: Path | None = None) -> StudyFile:
     """The study of a YAML text.
 
     Raises:
-        ArchError: it is no study; with the line.
+        ArchError: it is not a study; with the line.
     """
     reader = _Reader(where)
     try:
@@ -90,7 +90,7 @@ def study_of(text: str, where: str = "<study>", name: str = "study", folder: Pat
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-        raise ArchError(f"{where}{place}: {getattr(error, 'problem', None) or 'no YAML'}",
+        raise ArchError(f"{where}{place}: {getattr(error, 'problem', None) or 'not valid YAML'}",
                         help="see the example in docs/studies.md") from None  # fmt: skip
     pairs = reader.mapping(root, KEYS)
     return StudyFile(**reader.fields(pairs, name), folder=folder if folder is not None else Path())
@@ -111,7 +111,7 @@ def _check_events(text: str, where: str) -> None:
     depth = 0
     for event in yaml.parse(text, yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
-            raise ArchError(f"{where}: a study has no aliases (`*name`)", help="write the value out")
+            raise ArchError(f"{where}: aliases (`*name`) are not supported in a study", help="write the value out")
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > Limits.NESTING:
@@ -134,12 +134,12 @@ def metric(name: str) -> tuple[str, tuple[str, ...]]:
 
 
 def called(text: str) -> str:
-    """What a base is called: a file by its stem, a text as it stands."""
+    """What a base is called: a file by its stem, a text as it is."""
     return Path(text).stem if text.endswith(".arch") else text
 
 
 def written(study: StudyFile, texts: tuple[str, ...]) -> str:
-    """The study as a YAML text that stands alone: ``texts`` take the place of the bases' paths, and what was set
+    """The study as a YAML text that is self-contained: ``texts`` take the place of the bases' paths, and what was set
     beside the file is in it.
     """
     names = [name for name, _ in study.base]
@@ -160,7 +160,7 @@ def written(study: StudyFile, texts: tuple[str, ...]) -> str:
 
 
 class _Reader:
-    """Turns YAML nodes into settings. Scalars stay the text that was written: `off` is no boolean, 1e-3 no string."""
+    """Turns YAML nodes into settings. Scalars stay the text that was written: `off` is not a boolean, 1e-3 no string."""
 
     def __init__(self, where: str) -> None:
         self.where = where
@@ -207,24 +207,28 @@ class _Reader:
 
     def mapping(self, node: Any, known: tuple[str, ...] = ()) -> dict[str, tuple[Any, Any]]:
         if not isinstance(node, yaml.MappingNode):
-            self.fail(node, "here `key: value` lines are expected")
+            self.fail(node, "`key: value` lines are expected here")
         found: dict[str, tuple[Any, Any]] = {}
         for key, value in node.value:
             name = self.scalar(key)
             if known and name not in known:
                 self.fail(key, f"there is no key `{name}`", suggest(name, known) or "keys: " + ", ".join(known))
             if name in found:
-                self.fail(key, f"the key `{name}` stands here twice", "keep one of them")
+                self.fail(key, f"the key `{name}` is given twice", "keep one of them")
             found[name] = (key, value)
         return found
 
     def scalar(self, node: Any) -> str:
         if not isinstance(node, yaml.ScalarNode):
-            self.fail(node, "here one value is expected", "put text with brackets or commas in quotes")
+            self.fail(node, "one value is expected here", "put text with brackets or commas in quotes")
         value = str(node.value).strip()
         for char in value:
             if char == "\0" or "\ud800" <= char <= "\udfff":  # YAML can write both as escapes
-                self.fail(node, f"the text has the character U+{ord(char):04X}, which no text has", "leave it out")
+                self.fail(
+                    node,
+                    f"the text has the character U+{ord(char):04X}, which is not allowed in a text",
+                    "leave it out",
+                )
         return value
 
     def scalars(self, node: Any) -> Iterator[str]:
@@ -262,7 +266,7 @@ class _Reader:
                 self.fail(node, f"a study has 1 to {MOST_SEEDS:,} seeds")
             return tuple(range(seeds[0]))
         if not seeds or len(set(seeds)) < len(seeds):
-            self.fail(node, "the seeds are no list of different numbers")
+            self.fail(node, "`seeds` is not a list of different numbers")
         return seeds
 
     def number(self, node: Any) -> float:
@@ -271,7 +275,7 @@ class _Reader:
         except ValueError:
             value = -1.0
         if not 0 < value < 1e9:
-            self.fail(node, "here a number of seconds is expected")
+            self.fail(node, "a number of seconds is expected here")
         return value
 
     def one_of(self, node: Any, key: str, known: tuple[str, ...]) -> str:

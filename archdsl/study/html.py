@@ -11,7 +11,7 @@ from archdsl.study import figures, page
 from archdsl.study.curves import Point
 from archdsl.study.effects import effects
 from archdsl.study.results import ArmResult, Results
-from archdsl.study.tables import judged, lacking, others, undefined
+from archdsl.study.tables import evaluated_on, lacking, others, undefined
 from archdsl.study.unit import NONE, Unit, p_text, unit
 from archdsl.study.verdict import verdict
 
@@ -35,7 +35,7 @@ CAPTIONS = {
     )),
     "effects": ("Effects", (
         "What a factor changes by being there, averaged over the levels of the others, and where two factors together give "
-        "more or less than their sum. Grey dots are seeds; names joined by = cannot be told apart."
+        "more or less than their sum. Grey dots are seeds; names joined by = cannot be distinguished."
     )),
     "pareto": ("What it costs", (
         "Filled points are on the Pareto front: no other arm is as good for less. Bars are ± one standard deviation; "
@@ -112,7 +112,7 @@ def _notes(results: Results) -> Iterator[str]:
            "exact paired sign-flip test, Holm-adjusted over all comparisons. P(better) is the chance that a run of the "
            "arm beats a run of the reference. Detectable is the smallest difference that so many seeds show with a "
            "power of 0.8, given the spread seen.")  # fmt: skip
-    where, limits = judged(results)
+    where, limits = evaluated_on(results)
     yield ("What varies is the seed (initial weights, order, augmentation, dropout, split), so that the spread is seed "
            f"variation {where}; {limits}.")  # fmt: skip
     for text in lacking(results):

@@ -191,7 +191,7 @@ def _kind(path: str) -> str:
     kind = KINDS.get(Path(path).suffix.lower())
     if kind is None:
         raise ArchError(
-            f"{path} does not say by its ending what it is", help=f"--from csv, or one of {', '.join(KINDS)}"
+            f"{path} has an ending that does not give its format", help=f"--from csv, or one of {', '.join(KINDS)}"
         )
     return kind
 
@@ -253,7 +253,7 @@ def _parquet(path: str, wanted: tuple[str, ...]) -> Iterator[Mapping[str, Any]]:
             for batch in file.iter_batches(columns=list(dict.fromkeys(wanted))):
                 yield from batch.to_pylist()
     except (ValueError, TypeError) as error:  # arrow's own errors are of these kinds
-        raise ArchError(f"{path} is not a Parquet file ({error})", help="replace it by a good copy") from error
+        raise ArchError(f"{path} is not a Parquet file ({error})", help="replace it with a good copy") from error
 
 
 def _places(names: list[str], wanted: tuple[str, ...], where: str = "") -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Where a factor stands in the base: in the place of what it toggles, or where it would be written."""
+"""Where a factor is in the base: in the place of what it toggles, or where it would be written."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def put(file: ast.File, factor: Factor) -> ast.File:
         SpecError: a level does not parse.
     """
     if any(axis.name == factor.name for axis in axes(file)):
-        raise ArchError(f"the base has a hole named `{factor.name}` already", help="name the factor otherwise")
+        raise ArchError(f"the base has a hole named `{factor.name}` already", help="give the factor another name")
     forms = _forms(factor)
     if len(forms) > 1:
         for form in forms:
@@ -49,13 +49,13 @@ def _forms(factor: Factor) -> list[Factor]:
     split = [level.split(TOGETHER) for level in factor.levels]
     count = max(map(len, split))
     if any(len(parts) != count and parts != [""] for parts in split):
-        raise ArchError(f"factor `{factor.name}`: its levels have unlike numbers of forms",
+        raise ArchError(f"factor `{factor.name}`: its levels have different numbers of forms",
                         help=f"each level but `none` has {count}, joined by `{TOGETHER.strip()}`")  # fmt: skip
     return [Factor(factor.name, tuple(p[n].strip() if len(p) == count else "" for p in split)) for n in range(count)]
 
 
 def _form(file: ast.File, form: Factor) -> ast.File:
-    """One form: what stands in the network exactly so becomes the hole."""
+    """One form: what is in the network exactly so becomes the hole."""
     space, levels = _space(form)
     hole = _hole(form.name, space, levels)
     first = hole.choices[0]
@@ -65,7 +65,7 @@ def _form(file: ast.File, form: Factor) -> ast.File:
 
     if space != "net" or not any(wanted(n) for item in file.items if _is_network(item) for n in walk(item)):
         raise ArchError(f"factor `{form.name}`: the base has no `{form.levels[0]}`",
-                        help="each form of its first level has to stand in the network")  # fmt: skip
+                        help="each form of its first level must occur in the network")  # fmt: skip
     return _replaced(file, wanted, hole)
 
 
@@ -113,7 +113,7 @@ def _hole(name: str, space: str, levels: tuple[str, ...]) -> ast.Hole:
             continue
         source = Source(f"factor {name}", f"{'net id' if space == 'net' else space} {level}")
         body = _body(parse(source).items[0])
-        if space == "net":  # what stands behind `id`, to which a modifier may belong
+        if space == "net":  # what is behind `id`, to which a modifier may belong
             rest = body.items[1:] if isinstance(body, ast.Seq) else ()
             body = rest[0] if len(rest) == 1 else ast.Seq(rest, body.span)
         choices.append(body)
@@ -228,7 +228,7 @@ def _behind_family(factor: Factor, items: list[ast.Expr]) -> int:
     """Behind the one family of the net, and the modifiers that it has."""
     places = [n for n, item in enumerate(items) if _is_family(item)]
     if len(places) != 1:
-        raise ArchError(f"factor `{factor.name}`: the base does not say where `{factor.levels[0]}` would stand",
+        raise ArchError(f"factor `{factor.name}`: the base does not say where `{factor.levels[0]}` belongs",
                         help="put a hole there: {" + f"{factor.name}: {' | '.join(factor.levels)}" + "}")  # fmt: skip
     at = places[0] + 1
     while at < len(items) and (isinstance(items[at], ast.Modifier) or _modifies(items[at])):

@@ -60,7 +60,7 @@ def cells(
 
     Args:
         out: the folder of runs. Where a data set is not on this machine, the finished runs there say what it held.
-        root: where the data lies; searched before the other data roots.
+        root: where the data is; searched before the other data roots.
         fetch: download published sets that are not there.
 
     Raises:
@@ -154,7 +154,7 @@ def not_reused(found: Iterable[Found]) -> list[str]:
 
 
 def planned(study: StudyFile, out: Path | None = None, root: Path | None = None) -> tuple[Arms, tuple[Cell, ...]]:
-    """The arms and runs of a study that can be carried out as it stands: nothing of it would be refused before a first
+    """The arms and runs of a study that can be carried out as it is: nothing of it would be refused before a first
     step, and every arm will have the metric. Words without effect are among the notes. ``out`` and ``root`` as in ``cells``.
 
     Raises:
@@ -198,7 +198,7 @@ def without_effect(arms: Arms) -> Iterator[str]:
 
 
 def seeded(spec: Spec, seed: int) -> Spec:
-    """The spec with this seed. The network stays the same, so only the settings are read anew."""
+    """The spec with this seed. The network stays the same, so only the settings are read again."""
     file = override(spec.file, [f"train.seed={seed}"])
     return replace(
         spec, file=file, graph=replace(spec.graph, train=expand(file, declared=(spec.input, spec.classes)).train)

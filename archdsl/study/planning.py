@@ -22,7 +22,7 @@ def amount(text: str) -> float:
     value = float(found.group(1)) / (100 if found.group(2) else 1) if found else 0.0
     if not 0 < value < 1e9:
         raise ArchError(
-            f"`--detect {text}` is no difference", help="for example --detect 1% of an accuracy, or 0.02 of a loss"
+            f"`--detect {text}` is not a difference", help="for example --detect 1% of an accuracy, or 0.02 of a loss"
         )
     return value
 
@@ -33,7 +33,7 @@ def detect(results: Results, delta: float) -> str:
     spreads = [(a.comparison.sd, a.name) for a in results.arms[1:] if a.comparison is not None and a.comparison.sd]
     comparisons = len(results.compared)
     if not spreads or not comparisons:
-        return (f"how many seeds it takes to detect {shown} is not known before two seeds of two arms are there "
+        return (f"how many seeds it takes to detect {shown} is not known before two arms have two seeds each "
                 "(for example --seeds 3)")  # fmt: skip
     sd, name = max(spreads)
     n = seeds_needed(delta, sd)

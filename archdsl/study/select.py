@@ -22,7 +22,7 @@ FOLDER = "studies"  # in the folder of runs
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class SelectionOptions:
     """Options of a command; each goes before what the study file says."""
 
     without: Sequence[str] = ()
@@ -39,7 +39,7 @@ class Choice:
     time_limit: float | None = None
 
 
-def select(given: str, choice: Choice) -> StudyFile:
+def select(given: str, options: SelectionOptions) -> StudyFile:
     """The study of a command line.
 
     Raises:
@@ -54,22 +54,22 @@ def select(given: str, choice: Choice) -> StudyFile:
         study = StudyFile(
             name=path.stem if path.suffix == ".arch" else "study", title=given, base=((called(given), given),)
         )
-    named, notes = metric(_known("--metric", choice.metric, METRICS, RENAMED) or study.metric)
+    named, notes = metric(_known("--metric", options.metric, METRICS, RENAMED) or study.metric)
     study = replace(
         study,
-        seeds=tuple(range(choice.seeds)) if choice.seeds is not None else study.seeds,
-        data=choice.data or study.data,
-        set=(*study.set, *choice.set),
-        where=(*study.where, *choice.where),
-        design=choice.design or study.design,
-        match=_known("--match", choice.match, MATCHES) or study.match,
+        seeds=tuple(range(options.seeds)) if options.seeds is not None else study.seeds,
+        data=options.data or study.data,
+        set=(*study.set, *options.set),
+        where=(*study.where, *options.where),
+        design=options.design or study.design,
+        match=_known("--match", options.match, MATCHES) or study.match,
         metric=named,
-        notes=notes if choice.metric else study.notes,
-        baseline={**study.baseline, **_pairs(choice.baseline)},
-        precision=choice.precision or study.precision,
-        time_limit=choice.time_limit or study.time_limit,
+        notes=notes if options.metric else study.notes,
+        baseline={**study.baseline, **_pairs(options.baseline)},
+        precision=options.precision or study.precision,
+        time_limit=options.time_limit or study.time_limit,
     )
-    return _with_factors(study, choice)
+    return _with_factors(study, options)
 
 
 def _study_file(given: str, path: Path) -> Path | None:
@@ -97,20 +97,20 @@ def _study_file(given: str, path: Path) -> Path | None:
     return here or shipped
 
 
-def _with_factors(study: StudyFile, choice: Choice) -> StudyFile:
-    if not choice.without and not choice.into:
+def _with_factors(study: StudyFile, options: SelectionOptions) -> StudyFile:
+    if not options.without and not options.into:
         return study
     if len(study.base) > 1:
         raise ArchError("--without and --with need one base, and the study has several")
-    if choice.design not in (None, "one-out") and choice.without and choice.into:
-        raise ArchError(f"--design {choice.design} with both --without and --with",
+    if options.design not in (None, "one-out") and options.without and options.into:
+        raise ArchError(f"--design {options.design} with both --without and --with",
                         help="give the factors in a study file")  # fmt: skip
     _, _, file = next(bases(study))
-    factors = [present(file, name) for name in choice.without] + [added(text) for text in choice.into]
+    factors = [present(file, name) for name in options.without] + [added(text) for text in options.into]
     if len({f.name for f in (*study.factors, *factors)}) < len(study.factors) + len(factors):
         raise ArchError("one factor is given twice", help="name each ingredient once")
     # The levels of `--with` are turned round (level 0 is absence): each change from the base is then one from level 0.
-    return replace(study, factors=(*study.factors, *factors), design=choice.design or study.design or "one-out")
+    return replace(study, factors=(*study.factors, *factors), design=options.design or study.design or "one-out")
 
 
 def _pairs(texts: Sequence[str]) -> dict[str, str]:
@@ -135,7 +135,7 @@ def standalone(study: StudyFile) -> str:
 
 
 def folder_of(study: StudyFile, runs: Path) -> Path:
-    """Where the view of a study lies: its name, and a hash of what is compared; more seeds are the same study."""
+    """Where the view of a study is: its name, and a hash of what is compared; more seeds are the same study."""
     # Another metric is another look at the same runs, and another precision other runs of the same arms.
     text = standalone(replace(study, seeds=(0,), title="", metric=METRICS[0], precision="auto"))
     name = re.sub(r"[^A-Za-z0-9._]+", "-", study.name).strip("-.")[:60] or "study"

@@ -1,4 +1,4 @@
-"""Results as tables of plain data: one row an arm, with what a reader needs to judge it."""
+"""Results as tables of plain data: one row an arm, with what a reader needs to evaluate it."""
 
 from __future__ import annotations
 
@@ -127,12 +127,12 @@ def others(states: dict[str, int] | object) -> str:
 
 
 def notes(results: Results) -> Iterable[str]:
-    """What stands below the table."""
+    """What is below the table."""
     n, m = len(results.seeds), len(results.compared)
     name = results.metric.replace("_", " ")
     sign = "; differences in points" if results.higher_is_better else " (less is better)"
     yield (f"{name}{sign}; Δ is against `{results.reference.name}`, seed by seed, with its 95 % t interval; what varies "
-           f"is the seed (initial weights, order, augmentation, dropout, split), {judged(results)[0]}")  # fmt: skip
+           f"is the seed (initial weights, order, augmentation, dropout, split), {evaluated_on(results)[0]}")  # fmt: skip
     if m and n < (needed := seeds_to_reject(m)):
         yield (f"the exact sign-flip test with Holm's correction over {m} comparison{'s' if m > 1 else ''} cannot go "
                f"below {P_LEVEL:g} with {n} seed{'s' if n > 1 else ''}; it takes {needed}")  # fmt: skip
@@ -141,7 +141,7 @@ def notes(results: Results) -> Iterable[str]:
         yield f"{words} ({', '.join(whose[:3])}{' and others' if len(whose) > 3 else ''})"
     yield from results.notes
     if results.aliases:
-        yield "effects that cannot be told apart: " + "; ".join(results.aliases)
+        yield "effects that cannot be distinguished: " + "; ".join(results.aliases)
     for arm, seed, status, message in results.failures[:5]:
         yield f"{arm}, seed {seed}: {status}" + (f": {message.splitlines()[0]}" if message else "")
     if len(results.failures) > 5:
@@ -150,18 +150,18 @@ def notes(results: Results) -> Iterable[str]:
     yield f"{results.done} of {results.planned} runs" + (f"; {made}" if made else "")
 
 
-def judged(results: Results) -> tuple[str, str]:
-    """On which images the metric is taken, and what its spread therefore does not tell."""
+def evaluated_on(results: Results) -> tuple[str, str]:
+    """On which images the metric is measured, and what its spread therefore includes or leaves out."""
     if results.metric.startswith("test"):
-        return "on this test set", "it does not tell how another test set would decide"
+        return "on this test set", "it does not include the variation between test sets"
     if "valid" in results.metric:
-        return ("on the images that each seed sets aside anew",
-                "it holds what other images of the same set would change")  # fmt: skip
-    return "on the training images", "it tells nothing of new images"
+        return ("on the validation images that each seed draws for itself",
+                "it includes the variation between such draws from the same set")  # fmt: skip
+    return "on the training images", "it says nothing about new images"
 
 
 def undefined(results: Results) -> Iterable[tuple[str, list[str]]]:
-    """Why figures are undefined, each reason once, with the arms that it holds for; missing seeds are told apart."""
+    """Why figures are undefined, each reason once, with the arms that it applies to; missing seeds are listed."""
     found: dict[str, list[str]] = {}
     for arm in results.arms[1:]:
         for words in arm.comparison.why if arm.comparison is not None else ():
@@ -197,8 +197,8 @@ def preview(
     Args:
         found: arm and state of each planned run.
         seconds: the estimate for what is missing, over all workers.
-        guessed: no run of this machine stands behind it.
-        more: notes to stand below.
+        guessed: no run of this machine is behind it.
+        more: notes to show below.
     """
     rows: list[tuple[Cell, ...]] = []
     for number, arm in enumerate(results.arms):
@@ -216,9 +216,11 @@ def preview(
     shown = "undefined with one seed" if least is None else (
         f"{100 * least:.2f} points" if sds and results.higher_is_better else f"{least:.3g}{unit}")  # fmt: skip
     workers = f"{jobs} worker{'s' if jobs > 1 else ''}"
-    time = f"about {duration(seconds)} on {workers}" + (", a guess: no run is there to go by" if guessed else "")
+    time = f"about {duration(seconds)} on {workers}" + (
+        ", a guess: there is no run to estimate it from" if guessed else ""
+    )
     return Table(columns, tuple(rows), results.title, notes=(
-        f"{missing} of {results.planned} runs are missing; {time if missing else 'nothing is to be done'}",
+        f"{missing} of {results.planned} runs are missing; {time if missing else 'nothing is left to run'}",
         f"the smallest difference that {n} seed{'s' if n > 1 else ''} can detect (power 0.8): {shown}",
         *more,
         *results.notes,

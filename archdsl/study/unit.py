@@ -13,7 +13,7 @@ NONE = "–"
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """Values are multiplied by ``factor`` and have ``digits`` decimals; ``mark`` stands behind a value, ``points``
+    """Values are multiplied by ``factor`` and have ``digits`` decimals; ``mark`` is behind a value, ``points``
     behind a difference.
     """
 

@@ -17,8 +17,8 @@ from torch import nn
 
 from archdsl.data.batches import Resident
 from archdsl.errors import EnvError, InternalError
-from archdsl.runs.asked import check_asked
-from archdsl.runs.conditions import Asked, known_precision
+from archdsl.runs.conditions import ConditionOptions, known_precision
+from archdsl.runs.conflicts import check_conflicts
 from archdsl.runs.events import (
     Diverged,
     EpochDone,
@@ -109,7 +109,9 @@ def _before(out: Path, experiment: Experiment, options: FitOptions, distributed:
         check_writable(out)
         found = find_run(out, experiment) if not options.again else None
         if found is not None and options.plan is None:
-            check_asked(found, Asked(options.speed, options.device, options.compile, options.deterministic))
+            check_conflicts(
+                found, ConditionOptions(options.speed, options.device, options.compile, options.deterministic)
+            )
     return distributed.share(found)
 
 

@@ -1,1 +1,1 @@
-"""Weights of another net: where they lie, which of them fit where, and what is said about it."""
+"""Weights of another net: where they are, which of them fit where, and what is said about it."""

@@ -21,7 +21,7 @@ NEVER = float("-inf")
 
 
 def matched(new: Sequence[Unit], old: Sequence[Unit], labels: frozenset[str]) -> Pairs:
-    """The pairs of two nets. ``labels`` are those of the new net: what stands under one of them in both nets is matched
+    """The pairs of two nets. ``labels`` are those of the new net: what is under one of them in both nets is matched
     within it, wherever it moved.
     """
     if len(new) == len(old) and all(a.same(b) for a, b in zip(new, old, strict=True)):

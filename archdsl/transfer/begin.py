@@ -42,7 +42,7 @@ class Begun:
 
 
 def begin(model: nn.Module, init: Init | None, trace: Callable[[], Trace]) -> Begun:
-    """Give the model the weights that the word ``init`` names, if it stands in the text.
+    """Give the model the weights that the word ``init`` names, if it is in the text.
 
     Args:
         trace: asked for the traced network of the model where there are weights to bring.

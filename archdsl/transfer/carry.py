@@ -191,7 +191,7 @@ def _groups(trace: Trace, row: int) -> int:
 
 
 def _mixed(trace: Trace, row: int) -> str:
-    """Why the inputs of a layer cannot be told apart by number: their numbers move with the width of another layer."""
+    """Why the inputs of a layer cannot be distinguished by number: their numbers move with the width of another layer."""
     seen, todo = set[int](), list(trace.rows[row].inputs)
     while todo:
         index = todo.pop()

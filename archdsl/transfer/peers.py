@@ -1,4 +1,4 @@
-"""How the weights of published nets lie in the files of torchvision and timm, where that is not the order in which they
+"""How the weights of published nets are in the files of torchvision and timm, where that is not the order in which they
 act. The nets are those of specs/imagenet; their names are the libraries'.
 """
 
@@ -12,7 +12,7 @@ AUXILIARY = {"googlenet": ("aux1.", "aux2."), "inception_v3": ("AuxLogits.",)}
 # What torchvision does to the images when it loads these weights (``transform_input``).
 REMARKS = dict.fromkeys(
     ("googlenet", "inception_v3"),
-    "these weights want images normalised with mean 0.5 and deviation 0.5, which torchvision does inside of its net",
+    "these weights want images normalised with mean 0.5 and standard deviation 0.5, which torchvision does inside of its net",
 )
 
 

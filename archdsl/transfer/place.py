@@ -1,4 +1,4 @@
-"""Where weights lie that a text names, and the hash of what is in them. Knows no torch, but for names of model zoos.
+"""Where weights are that a text names, and the hash of what is in them. Knows no torch, but for names of model zoos.
 
 ``ARCHDSL_WEIGHTS`` names folders with files of published weights; they are searched before the caches of torch and of
 the Hugging Face hub.
@@ -42,7 +42,7 @@ class Place:
 
 
 def place_of(source: str) -> Place:
-    """Where the weights of a source lie; those of a model zoo are fetched where they are not there.
+    """Where the weights of a source are; those of a model zoo are fetched where they are not there.
 
     Raises:
         ArchError: the source names nothing that could hold weights.
@@ -59,12 +59,12 @@ def place_of(source: str) -> Place:
         if not (path / SPEC).is_file():
             raise EnvError(f"{source} is not a run folder: it has no {SPEC}", help=f"name {_ROUTES}")
         if not (path / WEIGHTS).is_file():
-            raise EnvError(f"the run {source} has no weights", help="it is at work, or was stopped before its end; the "
-                           "same train command goes on with it")  # fmt: skip
+            raise EnvError(f"the run {source} has no weights", help="it is still training, or was stopped early; the "
+                           "same train command resumes it")  # fmt: skip
         return _run(source, path)
     kind = ENDINGS.get(path.suffix.lower())
     if kind is None:
-        near = f"there is no folder {source}" if os.sep in source else f"`{source}` names no weights"
+        near = f"there is no folder {source}" if os.sep in source else f"`{source}` does not name weights"
         raise ArchError(near if not os.path.isfile(path) else f"the ending of {source} does not say how to read it",
                         help=f"name {_ROUTES}")  # fmt: skip
     if not os.path.isfile(path):
@@ -119,8 +119,8 @@ def check_promise(place: Place) -> None:
     except OSError as error:
         raise EnvError(f"cannot read {error.filename or place.file}: {error.strerror or error}") from error
     if content != place.sha:
-        raise StoreError(f"the weights {place.file} are not what the run wrote",
-                         help="put a copy of them back, or train again")  # fmt: skip
+        raise StoreError(f"the weights {place.file} have changed since the run wrote them",
+                         help="restore a copy of them, or train again")  # fmt: skip
 
 
 @lru_cache(maxsize=32)  # size and time of change are arguments so that a changed file is read again
@@ -151,6 +151,6 @@ def verified(source: str, sha: str = "") -> tuple[Place, str]:
     place = place_of(source)
     found = digest(place)
     if sha and found != sha:
-        raise EnvError(f"{source} holds other weights than this experiment began with: {found}, not {sha}",
-                       help="bring the old file back, or leave `sha` out to begin with the new one")  # fmt: skip
+        raise EnvError(f"{source} holds other weights than this experiment started with: {found}, not {sha}",
+                       help="restore the old file, or leave `sha` out to begin with the new one")  # fmt: skip
     return place, found

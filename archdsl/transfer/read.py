@@ -1,4 +1,4 @@
-"""Weights as they lie in files: read without running anything, and put into the order in which they act."""
+"""Weights as they are in files: read without running anything, and put into the order in which they act."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from archdsl.errors import ArchError, EnvError, Source
-from archdsl.expand import expand, settle
+from archdsl.expand import complete, expand
 from archdsl.ir.trace import Trace
 from archdsl.runs.run import load_run
 from archdsl.syntax.parse import parse
@@ -69,7 +69,7 @@ def trace_of(text: str, name: str = "<spec>", declared: tuple[tuple[int, ...], i
     Raises:
         SpecError: it is none.
     """
-    return settle(expand(parse(Source(name, text)), declared=declared)).trace
+    return complete(expand(parse(Source(name, text)), declared=declared)).trace
 
 
 def keys(trace: Trace) -> list[str]:
@@ -90,7 +90,7 @@ def _read(place: Place) -> tuple[Any, str]:
         if place.spec is not None:
             text = place.spec.read_text("utf-8")
     except (OSError, SafetensorError, UnicodeDecodeError) as error:
-        raise EnvError(f"{place.file} cannot be read ({error})", help="replace it by a good copy") from error
+        raise EnvError(f"{place.file} cannot be read ({error})", help="replace it with a good copy") from error
     return state, text
 
 
@@ -102,10 +102,10 @@ def _unpickled(path: Path) -> Any:
         raise EnvError(f"{path} holds more than tensors and is not opened, since it could run code",
                        help="save `model.state_dict()` of a net that you trust, or convert it to safetensors "
                        "elsewhere") from error  # fmt: skip
-    except Exception as error:  # whatever torch, zip and pickle say of bytes that are no archive
+    except Exception as error:  # whatever torch, zip and pickle say of bytes that are not an archive
         said = str(error).splitlines()
         raise EnvError(f"{path} cannot be read ({said[0] if said else type(error).__name__})",
-                       help="replace it by a good copy") from error  # fmt: skip
+                       help="replace it with a good copy") from error  # fmt: skip
 
 
 def _plain(found: Any, place: Place) -> dict[str, Tensor]:

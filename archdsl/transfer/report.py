@@ -42,7 +42,7 @@ def _part(line: Line) -> tuple[bool, str]:
 
 
 def block_of(key: str) -> str:
-    """The block that a tensor belongs to; where it stands in none, its surroundings, or its layer."""
+    """The block that a tensor belongs to; where it is in none, its surroundings, or its layer."""
     found = _BLOCK.match(key)
     if found:
         return found[1]

@@ -19,7 +19,7 @@ from archdsl.transfer.units import Unit
 @dataclass(frozen=True, slots=True)
 class Where:
     """What a rule must know of the place: whether the layer is the first or the last one with a matrix, in how many
-    groups it works, and why its inputs cannot be told apart by number ("" where they can).
+    groups it works, and why its inputs cannot be distinguished by number ("" where they can).
     """
 
     first: bool = False
@@ -84,7 +84,7 @@ def window(old: Tensor, size: tuple[int, ...]) -> Tensor:
 
 def positions(old: Tensor, tokens: int) -> Tensor:
     """Position embeddings (1, N, D) for another number of tokens: a grid is interpolated, the class token's is kept
-    (Dosovitskiy et al. 2020, section 3.2); what is no grid is interpolated as a line.
+    (Dosovitskiy et al. 2020, section 3.2); what is not a grid is interpolated as a line.
     """
     _, have, width = old.shape
     for extra in (0, 1):

@@ -13,7 +13,7 @@ BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """The tensors of a layer: ``keys`` in the state dict by their last name (a tensor that stands alone has the name
+    """The tensors of a layer: ``keys`` in the state dict by their last name (a tensor that is alone has the name
     ``tensor``), and their ``sizes``. ``kind`` is ``conv``, ``linear``, ``bn``, ``norm``, ``attention``, or ``tensor``.
     """
 

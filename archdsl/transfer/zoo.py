@@ -48,7 +48,7 @@ def _torchvision(name: str) -> tuple[str, Path]:
     net, _, wanted = name.partition(":")
     known = models.list_models()
     if net not in known:
-        raise ArchError(f"torchvision has no net `{net}`", help=suggest(net, known) or "names are as torchvision's own")
+        raise ArchError(f"torchvision has no net `{net}`", help=suggest(net, known) or "names are those of torchvision")
     enum: Any = models.get_model_weights(net)
     names = [w.name for w in enum] + ["DEFAULT"]
     if wanted and wanted not in names:
@@ -102,7 +102,7 @@ def _timm(name: str) -> tuple[str, Path]:
     timm = import_timm()
     net = name.partition(".")[0]
     if not timm.is_model(net):
-        raise ArchError(f"timm has no net `{net}`", help=suggest(net, timm.list_models()) or "names are as timm's own")
+        raise ArchError(f"timm has no net `{net}`", help=suggest(net, timm.list_models()) or "names are those of timm")
     try:
         about: Any = timm.get_pretrained_cfg(name)
     except RuntimeError:  # no such tag

@@ -59,9 +59,9 @@ def test_what_has_no_onnx_form_is_timed_in_torch_alone(capfd: pytest.CaptureFixt
 @pytest.mark.parametrize(
     ("args", "code", "message"),
     [
-        ([SPEC, "--batch", "0"], 2, "'0' is no batch size"),
-        ([SPEC, "--batch", "1,x"], 2, "'x' is no batch size"),
-        ([SPEC, "--batch", ""], 2, "'nothing' is no batch size"),
+        ([SPEC, "--batch", "0"], 2, "'0' is not a batch size"),
+        ([SPEC, "--batch", "1,x"], 2, "'x' is not a batch size"),
+        ([SPEC, "--batch", ""], 2, "'nothing' is not a batch size"),
         ([SPEC, SPEC], 2, "is given twice"),
         ([SPEC, "--compile", "--batch", "1,2,3,4,5,6,7,8,9"], 2, "torch.compile keeps 8"),
         (["nothing.onnx"], 4, "there is no file nothing.onnx"),
@@ -80,7 +80,7 @@ def test_what_is_refused(args: list[str], code: int, message: str, capfd: pytest
 
 def test_batch_sizes() -> None:
     assert batch_sizes("8, 1,8") == [8, 1]
-    with pytest.raises(ArchError, match="no batch size"):
+    with pytest.raises(ArchError, match="is not a batch size"):
         batch_sizes("1,,2")
 
 

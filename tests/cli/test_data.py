@@ -93,7 +93,7 @@ def test_data_of_ones_own(run: Run, tmp_path: Path) -> None:
         (("flip",), 2, "is not one data set"),
         (("fashion-mini", "--augment", "flip"), 2, "add `--save FILE.png`"),
         (("--save", "x.png"), 2, "needs a data set"),
-        (("fashion-mini", "--save", "x.png", "--augment", "valid"), 2, "`valid` is no augmentation"),
+        (("fashion-mini", "--save", "x.png", "--augment", "valid"), 2, "`valid` is not an augmentation"),
         (("fashion-mini", "--save", "x.png", "--augment", "flap"), 2, "unknown data word `flap`"),
         (("fashion-mini", "--save", "x.png", "--augment", ""), 2, "one line"),
         (("fashion-mini", "--save", "x.jpg"), 2, "written as PNG"),

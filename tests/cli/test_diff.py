@@ -85,7 +85,7 @@ def test_exit_codes(run: Run) -> None:
 
 def test_a_network_alone_has_no_settings(run: Run, repo_root: None) -> None:
     out = run("diff", "lenet5", "lenet[6(p=2), 16] flatten linear(10)", "--input", "1x28x28", "--classes", "10").out
-    assert "B states a network alone: settings are not compared" in out
+    assert "B has a network only: settings are not compared" in out
     assert "train.epochs" not in out
 
 
@@ -152,9 +152,9 @@ class TestGit:
     @pytest.mark.parametrize(
         ("args", "code", "message"),
         [
-            (("--git", "nothing", "nets/a.arch"), 2, "git knows no revision `nothing`"),
+            (("--git", "nothing", "nets/a.arch"), 2, "git does not know the revision `nothing`"),
             (("--git", "HEAD", "nets/b.arch"), 2, "did you mean `nets/a.arch`"),
-            (("--git", "--output=x", "nets/a.arch"), 2, ""), (("--git=--output=x", "nets/a.arch"), 2, "is no revision"),
+            (("--git", "--output=x", "nets/a.arch"), 2, ""), (("--git=--output=x", "nets/a.arch"), 2, "is not a revision"),
             (("--git", "HEAD", "../../a.arch"), 2, "outside of the repository"),
             (("--git", "HEAD", "nets/a.arch", "nets/a.arch"), 2, "two are named"),
             (("HEAD:nets/none.arch", "nets/a.arch"), 2, "there is no nets/none.arch in HEAD"),
@@ -171,7 +171,7 @@ class TestGit:
         Path("a.arch").write_text("input 3x8x8\nclasses 10\nnet conv(8)\n")
         done = run("diff", "--git", "HEAD", "a.arch")
         assert done.code == 4
-        assert "no git repository" in done.err
+        assert "not in a git repository" in done.err
 
     def test_no_git(self, run: Run, repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PATH", str(repo))

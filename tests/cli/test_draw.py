@@ -59,7 +59,7 @@ def test_a_run_is_drawn(run: Run, tmp_path: Path) -> None:
     made(tmp_path / "runs", "one", result=finished())
     (tmp_path / "runs" / "one" / "spec.arch").write_text("net conv(8) gap linear(10)\ndata fashion-mini\n")
     assert run("draw", "runs/one").out.startswith("one\n")
-    assert "would change what the run" in run("draw", "runs/one", "--classes", "3").err
+    assert "would change the experiment of the run" in run("draw", "runs/one", "--classes", "3").err
 
 
 @pytest.mark.parametrize("kind", ["png", "svg", "pdf"])

@@ -36,9 +36,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         (["train", NET, "--precision", "plain"], "archdsl.train.fit.prepare"),
         (["train", NET, "--precision", "plain"], "archdsl.emit.build.build"),
-        (["eval", "RUN"], "archdsl.evaluate.judge.predict"),
+        (["eval", "RUN"], "archdsl.evaluate.evaluate.predict"),
         (["eval", "RUN"], "archdsl.evaluate.load.viewed"),
-        (["predict", "RUN", "x.png"], "archdsl.evaluate.judge.predict"),
+        (["predict", "RUN", "x.png"], "archdsl.evaluate.evaluate.predict"),
         (["bench", NET, "--rounds", "1"], "archdsl.export.latency._clock"),
         (["bench", NET, "--rounds", "1"], "archdsl.export.latency.eager"),
         (["export", NET, "x.onnx"], "torch.onnx.export"),

@@ -69,7 +69,7 @@ def test_a_run_of_other_conditions_is_no_answer(run: Run, options: tuple[str, ..
     before = (folder / "result.json").read_bytes()
     done = run("train", TINY, *options)
     assert (done.code, done.out) == (2, "")
-    assert f"{' '.join(options)} asks for another run than the finished run {folder}, which has {had}" in done.err
+    assert f"{' '.join(options)} conflicts with the finished run {folder}, which has {had}" in done.err
     assert "--again replaces it" in done.err
     assert (folder / "result.json").read_bytes() == before
     for same in (("--precision", "fp32"), ("--device", "cpu"), ("--compile", "off"), ("--deterministic",)):
@@ -84,7 +84,7 @@ def test_kernels_that_are_switched_off_ask_for_another_run(run: Run, monkeypatch
     monkeypatch.setenv("ARCHDSL_NATIVE", "0")
     done = run("train", TINY)
     assert done.code == 2
-    assert f"ARCHDSL_NATIVE=0 asks for another run than the finished run {folder}" in done.err
+    assert f"ARCHDSL_NATIVE=0 conflicts with the finished run {folder}" in done.err
 
 
 def test_a_deterministic_run_is_asked_of_a_gpu(run: Run) -> None:

@@ -54,7 +54,7 @@ def test_without_validation_there_is_one_curve(run: Run, out: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "code", "message"),
     [
-        (("new",), 4, "end of an epoch"), (("nan",), 4, "end of an epoch"), (("nothing",), 4, "is no run"),
+        (("new",), 4, "has finished an epoch"), (("nan",), 4, "has finished an epoch"), (("nothing",), 4, "is not a run"),
         (("nan", "--what", "accuracy", "--log"), 2, "above 0"), (("one", "--label", "a", "--label", "b"), 2, "2 times for 1"),
         (("one", "--save", "a.gif"), 2, ".png, .svg or .pdf"), (("one", "--save", "no/a.svg"), 4, "there is no folder no"),
         (("one", "--what", "speed"), 2, "speed"), ((), 2, "RUN"),

@@ -123,7 +123,7 @@ def test_an_event_of_a_later_version_is_no_error(terminal: Terminal) -> None:
 def test_a_run_that_goes_on_starts_where_it_stopped(terminal: Terminal) -> None:
     shown = played(terminal, [STARTED, Resumed(3, 40), done(3)])
     assert "epoch 3/12" in shown
-    assert "goes on after step 40" in shown
+    assert "resumes after step 40" in shown
 
 
 def test_elsewhere_nothing_is_sampled_or_loaded(monkeypatch: pytest.MonkeyPatch) -> None:

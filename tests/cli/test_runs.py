@@ -171,9 +171,9 @@ def test_compare(run: Run, out: Path) -> None:
 
 def test_names_of_runs(run: Run, out: Path) -> None:
     for args, message in (
-        (("remove", "a"), "one of show, compare and delete"), (("show",), "needs the name"),
+        (("remove", "a"), "the actions are show, compare and delete"), (("show",), "needs the name"),
         (("show", "a-godo"), "did you mean `a-good`"), (("show", "abcd"), "may be one of"),
-        (("show", "aaa"), "is no run"), (("show", "x" * 5000), "is no run"), (("show", "a-good", "--sort", "x"), "belong"),
+        (("show", "aaa"), "is not a run"), (("show", "x" * 5000), "is not a run"), (("show", "a-good", "--sort", "x"), "belong"),
     ):  # fmt: skip
         done = run("runs", *args)
         assert done.code in (2, 4)
@@ -199,8 +199,8 @@ def test_what_is_not_deleted(run: Run, out: Path) -> None:
     (out / "d-nan" / "checkpoint-mine").mkdir()
     held = lock_run(out / "c-cut")
     for name, message in (
-        ("link", "is a link"), ("b-better", "thesis.tex"), ("d-nan", "checkpoint-mine"), ("no run", "is no run"),
-        ("c-cut", "a process is at"), (str(out), "is no run"),
+        ("link", "is a link"), ("b-better", "thesis.tex"), ("d-nan", "checkpoint-mine"), ("no run", "is not a run"),
+        ("c-cut", "a process is using"), (str(out), "is not a run"),
     ):  # fmt: skip
         done = run("runs", "delete", "a-good", name, "--yes")
         assert done.code == 4

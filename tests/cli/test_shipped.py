@@ -15,7 +15,7 @@ from archdsl.errors import ArchError
 from archdsl.study.arms import arms_of
 from archdsl.study.file import read_study
 from archdsl.study.plan import cells
-from archdsl.study.select import Choice, folder_of, select
+from archdsl.study.select import SelectionOptions, folder_of, select
 from tests.conftest import REPO
 
 
@@ -108,7 +108,7 @@ def test_a_study_is_the_same_one_from_everywhere(elsewhere: Path) -> None:
     """Its folder and its runs do not depend on how it was named, nor on files of the folder that the command is called in."""
     (elsewhere / "vgg-res.arch").write_text("net gap linear(classes)\n")
     path = REPO / "specs" / "studies" / "ingredients.yaml"
-    by_name, by_path = select("ingredients", Choice(seeds=1)), select(str(path), Choice(seeds=1))
+    by_name, by_path = select("ingredients", SelectionOptions(seeds=1)), select(str(path), SelectionOptions(seeds=1))
     assert folder_of(by_name, Path("runs")) == folder_of(by_path, Path("runs"))
     assert [c.key for c in cells(arms_of(by_name), (0,))] == [c.key for c in cells(arms_of(by_path), (0,))]
 

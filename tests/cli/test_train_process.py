@@ -103,7 +103,7 @@ def test_one_signal_ends_a_run_that_goes_on(process: Forks, room: Path, number: 
     assert f"interrupted by {number.name}; the same command resumes it from runs/long-" in err
     assert "Traceback" not in err
     again = process.start(*args, cwd=room)
-    again.until("goes on after step")
+    again.until("resumes after step")
     again.until("epoch")
     again.send(signal.SIGINT)
     assert again.wait()[0] == 130
@@ -130,7 +130,7 @@ def test_a_run_that_hangs_is_ended_at_its_limit(process: Forks, room: Path) -> N
     assert "the run hangs: its time limit of 0.5 s is long over" in err
     straight = record(process.run(*TRAIN, "--format", "json", "--out", "straight", cwd=room))
     code, out, err = process.run(*TRAIN, "--format", "json", cwd=room)
-    assert "goes on after step 3" in err
+    assert "resumes after step 3" in err
     assert json.loads(out)["weights_sha256"] == straight["weights_sha256"]
 
 

@@ -125,7 +125,7 @@ def test_a_spec_as_python_needs_no_torch() -> None:
         (["model.onnx", "--preprocess", "nhwc"], 2, "nothing says how the 3 channels"),
         (["model.onnx", "--mc"], 2, "no layer of this net draws at random"),
         (["model.onnx", "--labels", "a,b"], 2, "--labels names 2 classes, and the network has 10"),
-        (["/dev/full", "--to", "onnx"], 4, "no file but a device"),
+        (["/dev/full", "--to", "onnx"], 4, "a device or a pipe, not a file"),
         (["model.py", "--to", "onnx"], 2, "contradict"),
         (["model.py", "--opset", "21"], 2, "--opset has no effect"),
         (["model.py", "--seed", "0"], 2, "--seed has no effect"),
@@ -167,7 +167,7 @@ def test_damaged_runs(run_folder: Path, capfd: pytest.CaptureFixture[str]) -> No
 def test_a_file_that_is_there_is_replaced_and_that_is_said(capfd: pytest.CaptureFixture[str]) -> None:
     Path("model.py").write_text("what was here before")
     assert main(["export", SPEC, "model.py"]) == 0
-    assert "note: model.py is there, and will be replaced" in capfd.readouterr().err
+    assert "note: model.py exists and will be replaced" in capfd.readouterr().err
     assert "class Network" in Path("model.py").read_text()
 
 
@@ -178,7 +178,7 @@ def test_labels_are_the_names_of_the_classes(run_folder: Path, capfd: pytest.Cap
         assert json.loads(found) == list("klmnopqrst")
     Path("names.txt").write_bytes(b"\xff\xfe")
     assert main(["export", "run", "model.onnx", "--labels", "names.txt"]) == 2
-    assert "names.txt is no text" in capfd.readouterr().err
+    assert "names.txt is not UTF-8 text" in capfd.readouterr().err
 
 
 def test_a_run_in_eight_bits_with_everything_inside(run_folder: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from torch import fx, nn
 
 from archdsl.emit.build import build
 from archdsl.errors import SpecError
-from archdsl.expand import expand, settle
+from archdsl.expand import complete, expand
 from archdsl.expand.reserved import RESERVED_LABELS
 from archdsl.syntax.parse import parse
 
@@ -29,7 +29,7 @@ def test_a_reserved_label_is_refused(label: str) -> None:
 
 @pytest.mark.parametrize("label", ["stem", "x", "x1", "conv2", "nn", "torch", "Group", "name", "stage1"])
 def test_any_other_label_is_a_key(label: str) -> None:
-    trace = settle(expand(parse(f"{label}: conv(8) relu conv(8)")), (3, 32, 32), 10).trace
+    trace = complete(expand(parse(f"{label}: conv(8) relu conv(8)")), (3, 32, 32), 10).trace
     model = build(trace)
     assert f"{label}.weight" in model.state_dict()
     assert model(torch.rand(2, 3, 32, 32)).shape == (2, 10)

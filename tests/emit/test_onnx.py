@@ -151,7 +151,7 @@ def _rename(proto: Any) -> None:
         (_rename, "invalid"),
         (lambda proto: proto.graph.input[0].type.tensor_type.shape.dim[1].ClearField("dim_value"), "should be one"),
         (lambda proto: proto.opset_import.add(domain="", version=18), "invalid|opset"),
-        (lambda proto: proto.ClearField("metadata_props"), "does not say what it is"),
+        (lambda proto: proto.ClearField("metadata_props"), "metadata is missing"),
     ],
     ids=["weights", "operator", "shape", "opset", "metadata"],
 )

@@ -124,6 +124,6 @@ def test_no_metadata(model: nn.Module, tmp_path: Path) -> None:
     path = torch_writes(model.eval(), tmp_path / "x.onnx", dynamic_shapes=BATCH, opset_version=OPSET,
                         external_data=False)  # fmt: skip
     assert not [p for p in onnx.load(path).metadata_props if p.key.startswith("archdsl.")]
-    with pytest.raises(ArchError, match="does not say what it is"):
+    with pytest.raises(ArchError, match="metadata is missing"):
         gate.check_file(path, FORM, OPSET)
     gate.check_file(described(path), FORM, OPSET)

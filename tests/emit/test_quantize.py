@@ -1,4 +1,4 @@
-"""Eight bits: calibrated on the data it is given, judged on the rest, refused where it costs too much."""
+"""Eight bits: calibrated on the data it is given, evaluated on the rest, refused where it costs too much."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def data(exported: SimpleNamespace) -> Any:
         for x in batches(1):
             yield x, run(x).argmax(1)
 
-    return lambda drop: quantize.Judged(lambda: batches(0), test, drop)
+    return lambda drop: quantize.QuantizationData(lambda: batches(0), test, drop)
 
 
 @pytest.fixture
@@ -88,7 +88,12 @@ def test_a_large_drop_is_refused(
 @pytest.mark.usefixtures("again")
 def test_no_test_images(exported: SimpleNamespace, data: Any, tmp_path: Path) -> None:
     with pytest.raises(ArchError, match="no test images"):
-        export(exported.model, tmp_path / "x.onnx", FORM, int8=quantize.Judged(lambda: batches(0), lambda: iter(())))
+        export(
+            exported.model,
+            tmp_path / "x.onnx",
+            FORM,
+            int8=quantize.QuantizationData(lambda: batches(0), lambda: iter(())),
+        )
     assert not os.listdir(tmp_path)
 
 
@@ -98,8 +103,8 @@ def test_images_are_normalised_outside_of_what_is_quantised(made: Any, tmp_path:
     draw = torch.Generator().manual_seed(0)
     images = [form.sample(16, draw).numpy() for _ in range(3)]
     labels = np.zeros(16, np.int64)
-    judged = quantize.Judged(lambda: iter(images), lambda: iter([(images[0], labels)]), 1.0)
-    export(model, tmp_path / "x.onnx", form, int8=judged)
+    data = quantize.QuantizationData(lambda: iter(images), lambda: iter([(images[0], labels)]), 1.0)
+    export(model, tmp_path / "x.onnx", form, int8=data)
     proto = onnx.load(tmp_path / "x.onnx")
     order = [n.op_type for n in proto.graph.node]
     assert order.index("QuantizeLinear") > order.index("Mul")

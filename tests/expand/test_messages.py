@@ -52,7 +52,7 @@ def test_a_minus_before_a_name() -> None:
         assert spec.trace.rows[1].layer.out == (4, 8, 8)
     assert "slice(-h)" in format("let h = 4\nnet conv(8) slice(-h)")
     found = refused("conv(8) slice(-h)")
-    assert (found.code, found.message) == ("A201", "`h` is no number")
+    assert (found.code, found.message) == ("A201", "`h` is not a number")
 
 
 def test_a_comma_forgotten_between_stages() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from archdsl.errors import SpecError
-from archdsl.expand import expand, settle
+from archdsl.expand import complete, expand
 from archdsl.ir.places import depths, stretch
 from archdsl.ir.trace import Trace
 from archdsl.registry.stretch import Stretch
@@ -13,7 +13,7 @@ from archdsl.syntax.parse import parse
 
 
 def traced(net: str) -> Trace:
-    return settle(expand(parse(f"net {net}")), (3, 32, 32), 10).trace
+    return complete(expand(parse(f"net {net}")), (3, 32, 32), 10).trace
 
 
 RES = "stem: (conv(8) bn relu) resnet[8x2, 16x2] gap head: linear(classes)"
@@ -45,7 +45,7 @@ def test_the_outermost_of_a_name_is_meant() -> None:
         ("stem", "stage3", "no part `stage3`", "stage"),
         ("zebra", "zebra", "no part `zebra`", "its parts are stem, resnet, gap, head"),
         ("block1", "block1", "may be 2 modules", "resnet.stage1.block1"),
-        ("stage2", "stem", "`stem` stands before `stage2`", "stem..stage2"),
+        ("stage2", "stem", "`stem` comes before `stage2`", "stem..stage2"),
     ],
 )
 def test_names_that_mean_nothing(first: str, last: str, message: str, help: str) -> None:

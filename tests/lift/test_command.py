@@ -35,7 +35,7 @@ REFUSED = {
     "Broken": (2, "ValueError: no such dataset"),
     "noisy": (2, "is a function"),
     "needs()": (2, "called without arguments"),
-    "number()": (2, "gives int, no nn.Module"),
+    "number()": (2, "gives int and not an nn.Module"),
     "Meen": (2, "did you mean `Mean`?"),
 }
 
@@ -79,7 +79,7 @@ def test_a_shipped_spec_needs_no_trace(cli: Cli, repo: Path) -> None:
     "source", ["", "resnet18", "torchvision:", "keras:x", "net.py", "net.py:a-b", "net.py:f(3)", "x\0.py:A"]
 )
 def test_no_source(source: str) -> None:
-    with pytest.raises(ArchError, match=r"no source of a network|names nothing") as caught:
+    with pytest.raises(ArchError, match=r"not a source of a network|does not name a network") as caught:
         named(source)
     assert "torchvision:resnet18" in caught.value.help
 

@@ -48,14 +48,14 @@ def test_lists_may_be_pasted() -> None:
 
 
 WRONG = {
-    "ir_r2_k3_s2_e6_c24_q0.25": ("`q0.25` means nothing to `ir`", 20),
+    "ir_r2_k3_s2_e6_c24_q0.25": ("`q0.25` has no meaning for `ir`", 20),
     "ir_r2_k3_s2_e6_c24_se0.25_se0.5": ("`se0.5` is given twice", 27),
     "ir_r2_k3_s2_c24": ("`ir` needs e", 1),
     "irr_r2_k3_s2_e6_c24": ("no kind of block `irr`", 1),
     "uir_r2_k3_s2_e6_c24": ("no kind of block `uir`", 1),
     "ds_r1_k3_s1_c16  ir_r2_k4_s2_e6_c24": ("`k4` is an even window", 24),
     "ir_r0_k3_s2_e6_c24": ("`r0` needs a whole number", 4),
-    "ir_r2_k3_s2_e6_c24_se1.5": ("`se1.5` is no share", 20),
+    "ir_r2_k3_s2_e6_c24_se1.5": ("`se1.5` is not a fraction", 20),
     "ir_r2_k3_s2_e6_c24_nxx": ("`nxx` means nothing", 20),
     "ir_r2_k3_s2_e6_c24_gs8": ("`gs8` is timm's, but not converted", 20),
     "ir_r2_k3_s4_e6_c24 ir_r2_k3_s8_e6_c24": ("from 32 on timm dilates", 20),

@@ -23,7 +23,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from archdsl.emit.build import build
 from archdsl.emit.vision import import_torchvision
 from archdsl.errors import Source
-from archdsl.expand import Settled, expand, settle
+from archdsl.expand import Completed, complete, expand
 from archdsl.ir.cost import cost
 from archdsl.syntax.parse import parse
 from archdsl.transfer.peers import arranged
@@ -53,10 +53,10 @@ def peer_name(path: Path) -> tuple[str, str]:
 
 
 @cache
-def settled(path: Path, size: int | None = None) -> Settled:
+def completed(path: Path, size: int | None = None) -> Completed:
     """The spec's network, at its own input or at a smaller one."""
     graph = expand(parse(Source(str(path), path.read_text("utf-8"))))
-    return settle(graph, (3, size, size) if size else None)
+    return complete(graph, (3, size, size) if size else None)
 
 
 def peer(path: Path) -> nn.Module:
@@ -93,7 +93,7 @@ def flops(model: nn.Module, input: tuple[int, ...]) -> int:
 
 def check_counts(path: Path) -> None:
     """The parameters and the MACs that we count without torch are those of the peer."""
-    ours, theirs = settled(path), peer(path)
+    ours, theirs = completed(path), peer(path)
     counted = cost(ours.trace)
     assert counted.params == sum(p.numel() for p in theirs.parameters())
     assert counted.flops == flops(theirs, ours.input)
@@ -102,7 +102,7 @@ def check_counts(path: Path) -> None:
 def check_shapes(path: Path) -> None:
     """The state dict of the built network has the shapes of the peer's, in order."""
     with torch.device("meta"):
-        ours = build(settled(path).trace)
+        ours = build(completed(path).trace)
     mine, theirs = state(ours), state(peer(path), peer_name(path)[1])
     for (name, a), (other, b) in zip(mine, theirs, strict=False):  # the first difference tells most
         assert a.shape == b.shape, f"{name} {tuple(a.shape)} is not {other} {tuple(b.shape)}"
@@ -111,7 +111,7 @@ def check_shapes(path: Path) -> None:
 
 def check_logits(path: Path, size: int | None = None) -> None:
     """With the same weights both give the same logits, in eval mode, for two images of ``size`` pixels."""
-    trace = settled(path, size).trace
+    trace = completed(path, size).trace
     images = torch.randn(2, *trace.input, generator=torch.Generator().manual_seed(1))
     theirs = peer(path).to_empty(device="cpu")
     randomise(theirs)

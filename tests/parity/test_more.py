@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import pytest
 
-from archdsl.expand import expand, settle
+from archdsl.expand import complete, expand
 from archdsl.ir.cost import cost
 from archdsl.syntax.parse import parse
-from tests.parity.harness import SPECS, check_counts, check_logits, check_shapes, settled
+from tests.parity.harness import SPECS, check_counts, check_logits, check_shapes, completed
 
 PARAMS = {
     "convnext_tiny": 28_589_128,
@@ -29,7 +29,7 @@ every = pytest.mark.parametrize("name", sorted(PARAMS))
 
 @every
 def test_published_count(name: str) -> None:
-    assert cost(settled(SPECS / f"{name}.arch").trace).params == PARAMS[name]
+    assert cost(completed(SPECS / f"{name}.arch").trace).params == PARAMS[name]
 
 
 @every
@@ -55,6 +55,6 @@ def test_logits_of_nasnet_at_its_size() -> None:
 def test_the_family_is_the_spec() -> None:
     """The word `nasnet` unfolds to the layers that the spec writes out in the language."""
     text = "conv(96, 3, s=2, p=0) bn(1e-3) nasnet[168x6, 336x6, 672x6](stem=2) relu gap linear(classes)"
-    word = settle(expand(parse(text)), (3, 331, 331), 1000).trace
-    written = settled(SPECS / "nasnetalarge.arch").trace
+    word = complete(expand(parse(text)), (3, 331, 331), 1000).trace
+    written = completed(SPECS / "nasnetalarge.arch").trace
     assert [(r.op, r.inputs, r.layer.out) for r in word.rows] == [(r.op, r.inputs, r.layer.out) for r in written.rows]

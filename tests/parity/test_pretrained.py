@@ -19,7 +19,7 @@ from archdsl.transfer.begin import transferred
 from archdsl.transfer.carry import carry
 from archdsl.transfer.peers import AUXILIARY, REMARKS, arranged
 from archdsl.transfer.read import Weights, read_weights
-from tests.parity.harness import SPECS, calibrate, peer_name, randomise, settled, specs
+from tests.parity.harness import SPECS, calibrate, completed, peer_name, randomise, specs
 
 EVERY = [*specs("torchvision"), *specs("timm")]
 # A few that are small: one from timm, one with an auxiliary head; the others take long and much memory.
@@ -81,9 +81,9 @@ def test_every_weight_has_its_place(path: Path) -> None:
     """Without numbers: each of the spec's tensors gets one of the peer's, and none is left over."""
     library, name = peer_name(path)
     with torch.device("meta"):
-        theirs, ours = published(library, name).state_dict(), build(settled(path).trace).state_dict()
+        theirs, ours = published(library, name).state_dict(), build(completed(path).trace).state_dict()
     source = Weights(name, {n: theirs[n] for n in arranged(name, theirs)}, "")
-    found = carry(ours, settled(path).trace, source)
+    found = carry(ours, completed(path).trace, source)
     assert {line.status for line in found.lines} == {"exact"}
     assert [line.key for line in found.lines] == list(ours)
     left = set(theirs) - {line.source for line in found.lines}
@@ -95,7 +95,7 @@ def test_every_weight_has_its_place(path: Path) -> None:
 def test_the_published_weights_give_the_published_logits(path: Path, offline: Path) -> None:
     library, name = peer_name(path)
     size = None if path.stem.startswith(FIXED) else 107 if name in ("inception_v3", "nasnetalarge") else 80
-    trace = settled(path, size).trace
+    trace = completed(path, size).trace
     images = torch.randn(2, *trace.input, generator=torch.Generator().manual_seed(1))
     theirs = published(library, name)
     randomise(theirs)
@@ -115,7 +115,7 @@ def test_the_published_weights_give_the_published_logits(path: Path, offline: Pa
 
 
 def halved(images: Tensor) -> Tensor:
-    """Images normalised as ImageNet's, normalised with mean and deviation 0.5 instead; rounded as torchvision does it."""
+    """Images normalised as ImageNet's, renormalised with mean and standard deviation 0.5; rounded as torchvision does it."""
     pairs = zip((0.485, 0.456, 0.406), (0.229, 0.224, 0.225), strict=True)
     channels = [images[:, n] * (std / 0.5) + (mean - 0.5) / 0.5 for n, (mean, std) in enumerate(pairs)]
     return torch.stack(channels, 1)
@@ -128,9 +128,9 @@ def test_files_from_before_batch_norm_counted(offline: Path) -> None:
     held = {n: v for n, v in theirs.state_dict().items() if not n.endswith("num_batches_tracked")}
     file = offline / "resnet18-f37072fd.pth"
     torch.save(held, file)
-    ours = build(settled(path).trace)
+    ours = build(completed(path).trace)
     initialise(ours, 0)
-    found = transferred(ours, settled(path).trace, read_weights("torchvision:resnet18:IMAGENET1K_V1"))
+    found = transferred(ours, completed(path).trace, read_weights("torchvision:resnet18:IMAGENET1K_V1"))
     assert found.totals["new"] == found.totals["dropped"] == 0
     assert {line.key.rpartition(".")[2] for line in found.lines if line.status == "new"} == {"num_batches_tracked"}
     for mine, value in zip((v for n, v in ours.state_dict().items() if "num_" not in n), held.values(), strict=True):

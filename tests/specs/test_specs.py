@@ -11,7 +11,7 @@ from torch import nn
 from archdsl.api import Spec, load
 from archdsl.emit.build import build
 from archdsl.errors import SpecError
-from archdsl.expand import Settled, settle
+from archdsl.expand import Completed, complete
 from archdsl.expand import expand as expand_file
 from archdsl.ir.cost import cost
 from archdsl.syntax.format import format
@@ -92,7 +92,7 @@ def built(spec: Spec) -> int:
     return sum(p.numel() for p in model.parameters())
 
 
-def step(spec: Spec | Settled) -> None:
+def step(spec: Spec | Completed) -> None:
     """A forward and a backward pass on two images, which reach every weight."""
     torch.manual_seed(0)
     model = build(spec.trace)
@@ -121,7 +121,7 @@ SPACES = ["vgg[64x{1..3}^{1..4}]", "vgg[64x2^3] {norm: +bn | +ln | +gn(8) | } {+
 
 @pytest.mark.parametrize("text", SENTENCES)
 def test_sentence(text: str) -> None:
-    spec = settle(expand_file(parse(text)), (3, 64, 64), 1000 if "1000" in text else 10)
+    spec = complete(expand_file(parse(text)), (3, 64, 64), 1000 if "1000" in text else 10)
     assert format(format(text)) == format(text)
     with torch.device("meta"):
         assert sum(p.numel() for p in build(spec.trace).parameters()) == cost(spec.trace).params

@@ -214,7 +214,7 @@ def test_a_row_for_each_run_and_the_seeds_that_a_difference_takes(place: Path, h
     shown = here("report", "tiny.arch", "--seeds", "2", "--detect", "1%", cwd=place).stdout
     assert "to detect 1.00 points (power 0.8, paired t) it takes" in shown
     before = here("ablate", "tiny.arch", "--runs", "none", "--dry-run", "--detect", "1 point", cwd=place).stdout
-    assert "is not known before two seeds of two arms are there" in before
+    assert "is not known before two arms have two seeds each" in before
     assert here("report", "tiny.arch", "--detect", "much", cwd=place).returncode == 2
 
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from archdsl.cli.support.preload import NEEDED, Beforehand
-from archdsl.study.execute.order import News, Outcome
+from archdsl.study.execute.messages import RunProgress, RunResult
 
 PROGRAM = f"""
 import sys
@@ -20,7 +20,12 @@ def test_it_begins_when_fewer_runs_are_left_than_workers() -> None:
     seen: list[object] = []
     loads: list[int] = []
     watching = Beforehand(seen.append, runs=3, jobs=2, load=lambda: loads.append(len(seen)))
-    events = [Outcome("a", "finished"), News("b", 0, 1, 0.5), Outcome("b", "failed"), Outcome("c", "finished")]
+    events = [
+        RunResult("a", "finished"),
+        RunProgress("b", 0, 1, 0.5),
+        RunResult("b", "failed"),
+        RunResult("c", "finished"),
+    ]
     for event in events:
         watching(event)
         if watching.thread is not None:

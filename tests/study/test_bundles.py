@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from archdsl.errors import ArchError
-from archdsl.study import room as room_of
+from archdsl.study import worker_budget as budget_module
 from archdsl.study.arms import arms_of
 from archdsl.study.bundles import bundles, pays
 from archdsl.study.file import study_of
 from archdsl.study.plan import cells, distinct
-from archdsl.study.room import room
+from archdsl.study.worker_budget import worker_budget
 from tests.conftest import Cli
 
 STUDY = """\
@@ -26,10 +26,10 @@ seeds: 10
 
 
 def grouped(wish: str = "auto", widths: str = "16 | 32", train: str = "sgd(0.1)", gpu: bool = True, jobs: int = 1,
-            room: int | None = None) -> list[int]:  # fmt: skip
+            memory: int | None = None) -> list[int]:  # fmt: skip
     study = study_of(STUDY.format(widths=widths, train=train))
     arms = arms_of(study)
-    found = bundles(arms, distinct(cells(arms, study.seeds)), wish, gpu, jobs, room)
+    found = bundles(arms, distinct(cells(arms, study.seeds)), wish, gpu, jobs, memory)
     assert all(len({c.arm for c in group}) == 1 for group in found)
     assert len({c.key for group in found for c in group}) == 10 * len(arms.arms)
     return sorted(map(len, found), reverse=True)
@@ -50,8 +50,8 @@ def test_wide_nets_and_settings_that_tie_are_not() -> None:
 
 def test_no_worker_is_left_without_work_and_memory_is_kept() -> None:
     assert max(grouped(jobs=10)) == 2
-    assert max(grouped(room=2**26)) < 8
-    assert set(grouped(room=1)) == {1}
+    assert max(grouped(memory=2**26)) < 8
+    assert set(grouped(memory=1)) == {1}
 
 
 def test_a_wish_that_is_none() -> None:
@@ -68,16 +68,16 @@ def test_the_rule_asks_for_channels_and_images() -> None:
 def test_a_gpu_has_as_many_workers_as_its_memory_holds(
     monkeypatch: pytest.MonkeyPatch, memory: int | None, each: int
 ) -> None:
-    monkeypatch.setattr(room_of, "gpus", lambda: 2)
-    monkeypatch.setattr(room_of, "cores", lambda: list(range(16)))
-    monkeypatch.setattr(room_of, "gpu_bytes", lambda: None if memory is None else memory * 2**30)
+    monkeypatch.setattr(budget_module, "gpus", lambda: 2)
+    monkeypatch.setattr(budget_module, "cores", lambda: list(range(16)))
+    monkeypatch.setattr(budget_module, "gpu_bytes", lambda: None if memory is None else memory * 2**30)
     study = study_of(STUDY.format(widths="16 | 64", train="sgd(0.1)"))
     arms = arms_of(study)
     every = cells(arms, study.seeds)
-    found = room(arms, every, "auto", None)
+    found = worker_budget(arms, every, "auto", None)
     assert (found.jobs, found.each, found.gpu) == (2 * each, each, True)
-    assert room(arms, every, "auto", 3).jobs == 3
-    assert room(arms, every, "cpu", None).jobs == 16
+    assert worker_budget(arms, every, "auto", 3).jobs == 3
+    assert worker_budget(arms, every, "cpu", None).jobs == 16
 
 
 def test_a_study_whose_seeds_are_trained_together(place: Path, cli: Cli) -> None:

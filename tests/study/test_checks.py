@@ -11,11 +11,11 @@ from archdsl.cli.main import main
 from archdsl.errors import ArchError, SpecError
 from archdsl.study.arms import arms_of
 from archdsl.study.checks import study_findings
-from archdsl.study.conduct import Conduct
-from archdsl.study.execute.order import Outcome
+from archdsl.study.execute.messages import RunResult
 from archdsl.study.file import METRICS, study_of
 from archdsl.study.plan import Found, cells, planned
 from archdsl.study.results import Results, results
+from archdsl.study.runner import StudyRunner
 from archdsl.study.stats import holm
 from archdsl.study.tables import notes, table
 from archdsl.study.verdict import verdict
@@ -193,14 +193,14 @@ def test_machines_get_numbers_and_people_words() -> None:
 def test_an_outcome_that_could_not_be_stored_keeps_its_kind(status: str, becomes: str, words: str, place: Path) -> None:
     arms = arms_of(study_of(BASE))
     every = cells(arms, [0])
-    conduct = Conduct(arms, every, place / "runs")
+    runner = StudyRunner(arms, every, place / "runs")
 
     class Engine:
-        def run(self, orders: object) -> object:
-            yield Outcome(every[0].key, status, "said")
+        def run(self, requests: object) -> object:
+            yield RunResult(every[0].key, status, "said")
 
-    conduct.carry_out(Engine(), [every[0]])  # type: ignore[arg-type]
-    found = conduct.found[every[0].key]
+    runner.carry_out(Engine(), [every[0]])  # type: ignore[arg-type]
+    found = runner.found[every[0].key]
     assert found.status == becomes
     assert words in found.message
 

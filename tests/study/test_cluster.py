@@ -13,14 +13,14 @@ ray = pytest.importorskip("ray", reason="the extra `ray` is not installed")
 
 from archdsl.errors import EnvError  # noqa: E402
 from archdsl.study.arms import arms_of  # noqa: E402
-from archdsl.study.conduct import Conduct  # noqa: E402
 from archdsl.study.execute import cluster as room  # noqa: E402
 from archdsl.study.execute.cluster import Cluster  # noqa: E402
 from archdsl.study.execute.local import Local  # noqa: E402
-from archdsl.study.execute.order import News, Outcome, Terms  # noqa: E402
+from archdsl.study.execute.messages import RunOptions, RunProgress, RunResult  # noqa: E402
 from archdsl.study.file import study_of  # noqa: E402
 from archdsl.study.plan import cells  # noqa: E402
 from archdsl.study.results import results  # noqa: E402
+from archdsl.study.runner import StudyRunner  # noqa: E402
 from archdsl.study.tables import table  # noqa: E402
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # of Ray and what it imports
@@ -33,18 +33,18 @@ seeds: 4
 """
 
 
-def conduct(runs: Path, epochs: int = 2) -> Conduct:
+def runner(runs: Path, epochs: int = 2) -> StudyRunner:
     study = study_of(STUDY.replace("EPOCHS", str(epochs)))
     arms = arms_of(study)
-    return Conduct(arms, cells(arms, study.seeds), runs)
+    return StudyRunner(arms, cells(arms, study.seeds), runs)
 
 
-def terms(runs: Path) -> Terms:
-    return Terms(str(runs), device="cpu", precision="fp32")
+def options(runs: Path) -> RunOptions:
+    return RunOptions(str(runs), device="cpu", precision="fp32")
 
 
-def shown(found: Conduct) -> object:
-    return table(results("t", "test_accuracy", found.arms, range(4), found.every, found.settled())).rows
+def shown(found: StudyRunner) -> object:
+    return table(results("t", "test_accuracy", found.arms, range(4), found.every, found.with_foreign())).rows
 
 
 def weights(runs: Path) -> dict[str, str]:
@@ -72,15 +72,17 @@ def two_nodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple
 
 
 def test_a_cluster_gives_the_table_of_one_machine(two_nodes: tuple[Any, Any], tmp_path: Path) -> None:
-    here, there, back = (conduct(tmp_path / name) for name in ("here", "there", "back"))
-    here.carry_out(Local(terms(here.runs), 2, tmp_path / "logs"), here.missing)
+    here, there, back = (runner(tmp_path / name) for name in ("here", "there", "back"))
+    here.carry_out(Local(options(here.runs), 2, tmp_path / "logs"), here.missing)
     workers = set()
-    there.carry_out(Cluster(terms(there.runs), None), there.missing, lambda e: workers.add(getattr(e, "worker", None)))
+    there.carry_out(
+        Cluster(options(there.runs), None), there.missing, lambda e: workers.add(getattr(e, "worker", None))
+    )
     assert shown(there) == shown(here)
     assert weights(there.runs) == weights(here.runs)
     assert {0, 1} <= workers
     # Nodes that do not see the store send their runs back; here they come over what is there already.
-    back.carry_out(Cluster(terms(back.runs), None, collect=True), back.missing)
+    back.carry_out(Cluster(options(back.runs), None, collect=True), back.missing)
     assert shown(back) == shown(here)
     assert weights(back.runs) == weights(here.runs)
     assert not list(tmp_path.glob("*/.shared-*"))
@@ -88,31 +90,31 @@ def test_a_cluster_gives_the_table_of_one_machine(two_nodes: tuple[Any, Any], tm
 
 def test_a_node_that_is_killed_costs_no_finished_run(two_nodes: tuple[Any, Any], tmp_path: Path) -> None:
     nodes, second = two_nodes
-    study = conduct(tmp_path / "runs", epochs=40)
+    study = runner(tmp_path / "runs", epochs=40)
     ended: list[str] = []
 
     def listen(event: object) -> None:
-        if isinstance(event, Outcome):
+        if isinstance(event, RunResult):
             ended.append(event.status)
             if len(ended) == 2:
                 nodes.remove_node(second, allow_graceful=False)
 
-    study.carry_out(Cluster(terms(study.runs), None), study.missing, listen)
+    study.carry_out(Cluster(options(study.runs), None), study.missing, listen)
     assert ended == ["finished"] * 8
     assert len(study.missing) == 0
     counts = begun(study.runs)
     assert len(counts) == 8
     assert sum(counts.values()) <= 9  # at most the run of the lost node was begun twice
-    straight = conduct(tmp_path / "straight", epochs=40)
-    straight.carry_out(Local(terms(straight.runs), 2, tmp_path / "logs"), straight.missing)
+    straight = runner(tmp_path / "straight", epochs=40)
+    straight.carry_out(Local(options(straight.runs), 2, tmp_path / "logs"), straight.missing)
     assert weights(study.runs) == weights(straight.runs)
 
 
 def test_an_interrupted_study_leaves_runs_that_go_on(two_nodes: tuple[Any, Any], tmp_path: Path) -> None:
-    study = conduct(tmp_path / "runs", epochs=300)
-    events = Cluster(terms(study.runs), None).run([study.order(c) for c in study.missing])
+    study = runner(tmp_path / "runs", epochs=300)
+    events = Cluster(options(study.runs), None).run([study.request(c) for c in study.missing])
     for event in events:
-        if isinstance(event, News) and event.epoch > 2:
+        if isinstance(event, RunProgress) and event.epoch > 2:
             break
     events.close()  # type: ignore[attr-defined]
     assert list(study.runs.glob("*/checkpoint*"))
@@ -120,7 +122,7 @@ def test_an_interrupted_study_leaves_runs_that_go_on(two_nodes: tuple[Any, Any],
 
 
 def test_no_cluster_at_an_address(tmp_path: Path) -> None:
-    study = conduct(tmp_path)
-    orders = [study.order(cell) for cell in study.missing]
+    study = runner(tmp_path)
+    requests = [study.request(cell) for cell in study.missing]
     with pytest.raises(EnvError, match="no Ray cluster at localhost:1"):
-        list(Cluster(terms(tmp_path), 1, address="localhost:1").run(orders))
+        list(Cluster(options(tmp_path), 1, address="localhost:1").run(requests))

@@ -1,4 +1,4 @@
-"""A study never mixes precision, kernels, data, torch or numerics; what is legitimately different is no difference."""
+"""A study never mixes precision, kernels, data, torch or numerics; what is legitimately different is not a difference."""
 
 from __future__ import annotations
 
@@ -12,14 +12,22 @@ import pytest
 
 from archdsl.cli.main import main
 from archdsl.errors import ArchError
-from archdsl.runs.conditions import CONDITIONS, PRECISIONS, Asked, conditions_of, differing, known_precision, usual
+from archdsl.runs.conditions import (
+    CONDITIONS,
+    PRECISIONS,
+    ConditionOptions,
+    conditions_of,
+    differing,
+    known_precision,
+    usual,
+)
 from archdsl.study.arms import arms_of
-from archdsl.study.conduct import Conduct
 from archdsl.study.execute import cell
-from archdsl.study.execute.order import Terms
+from archdsl.study.execute.messages import RunOptions
 from archdsl.study.file import StudyFile, study_of
 from archdsl.study.plan import Found, cells, foreign
-from archdsl.study.select import Choice, folder_of, select
+from archdsl.study.runner import StudyRunner
+from archdsl.study.select import SelectionOptions, folder_of, select
 from tests.conftest import Cli
 
 from .conftest import TINY
@@ -94,16 +102,16 @@ def test_a_wrong_precision_is_found_by_check_and_by_the_study(place: Path, wrong
 
 def test_another_metric_or_precision_is_the_same_study(place: Path) -> None:
     places = {
-        folder_of(select("tiny.arch", Choice(metric=metric, precision=precision)), place)
+        folder_of(select("tiny.arch", SelectionOptions(metric=metric, precision=precision)), place)
         for metric in (None, "loss", "test_loss") for precision in (None, "bf16", "fp32")
     }  # fmt: skip
     assert len(places) == 1
-    assert folder_of(select("tiny.arch", Choice(set=["train.epochs=3"])), place) not in places
+    assert folder_of(select("tiny.arch", SelectionOptions(set=["train.epochs=3"])), place) not in places
 
 
-def conduct(place: Path, seeds: int = 2, **more: Any) -> Conduct:
+def runner(place: Path, seeds: int = 2, **more: Any) -> StudyRunner:
     arms = arms_of(StudyFile("tiny", "tiny", (("tiny", str(place / "tiny.arch")),)))
-    return Conduct(arms, cells(arms, range(seeds), place / "runs", **more), place / "runs")
+    return StudyRunner(arms, cells(arms, range(seeds), place / "runs", **more), place / "runs")
 
 
 def test_a_set_is_looked_at_once(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,10 +119,10 @@ def test_a_set_is_looked_at_once(place: Path, monkeypatch: pytest.MonkeyPatch) -
 
     asked = []
     monkeypatch.setattr(plan, "fingerprint", lambda data, *_: asked.append(data.name) or "a" * 64)
-    found = conduct(place, 50)
+    found = runner(place, 50)
     assert len(found.every) == 100
     assert asked == ["fashion-mini"]
-    assert {found.order(c).data for c in found.every} == {"a" * 64}
+    assert {found.request(c).data for c in found.every} == {"a" * 64}
 
 
 Ablate = Callable[..., tuple[int, str, str]]
@@ -134,11 +142,11 @@ def ablate(capfd: pytest.CaptureFixture[str]) -> Ablate:
 def trained(place: Path, seeds: int = 1, precision: str = "fp32") -> list[dict[str, Any]]:
     """What is missing of the study, trained in this process; gives what the runs have recorded."""
     cell.plan_of.cache_clear()
-    study = conduct(place, seeds)
-    terms = Terms(str(place / "runs"), device="cpu", precision=precision)
+    study = runner(place, seeds)
+    options = RunOptions(str(place / "runs"), device="cpu", precision=precision)
     for one in study.missing:
-        outcome = cell.train_cell(study.order(one), terms, lambda epoch, share: None)
-        assert outcome.status == "finished", outcome.message
+        result = cell.train_cell(study.request(one), options, lambda epoch, share: None)
+        assert result.status == "finished", result.message
     return [json.loads(p.read_text()) for p in sorted((place / "runs").glob("*/versions.json"))]
 
 
@@ -154,7 +162,7 @@ def test_runs_on_other_data_are_shown_as_such_and_trained_again(place: Path, abl
     said = re.search(r"base, seed 0: foreign: data (\w{8}) instead of (\w{8})", shown)
     assert said
     assert "0/1" in shown
-    assert len(conduct(place, 1).missing) == 2
+    assert len(runner(place, 1).missing) == 2
     _, _, heard = ablate("--seeds", "1", "--precision", "plain", "--jobs", "1")
     assert f"note: 2 runs are not reused: data {said[1]} instead of {said[2]}" in heard
     trained(place)
@@ -169,7 +177,7 @@ def test_asking_for_other_conditions_refuses_or_trains_again(place: Path, ablate
     trained(place, precision="plain")
     code, out, err = ablate("--seeds", "1", "--precision", "fp32")
     assert (code, out) == (2, "")
-    assert "--precision fp32 asks for other runs than 2 of the 2 that are there, which have precision plain" in err
+    assert "--precision fp32 conflicts with 2 of the 2 existing runs, which have precision plain" in err
     code, out, _ = ablate("--seeds", "1", "--precision", "fp32", "--dry-run", "--format", "json")
     assert [r["cached"] for r in json.loads(out)["arms"]] == [0, 0]
     study = (
@@ -202,9 +210,7 @@ def test_runs_with_and_without_kernels_are_never_in_one_table(
         patch.setenv("ARCHDSL_NATIVE", "0")
         code, out, err = ablate("--seeds", "2")
         assert (code, out) == (2, "")
-        assert (
-            "ARCHDSL_NATIVE=0 asks for other runs than 1 of the 2 that are there" in err
-        )  # one has no use for kernels
+        assert "ARCHDSL_NATIVE=0 conflicts with 1 of the 2 existing runs" in err  # one has no use for kernels
         versions = trained(place, seeds=2)
     assert sorted(v["kernels"][:6] for v in versions) == ["native", "torch", "unused", "unused"]
     rows = json.loads(ablate("--seeds", "2", "--format", "json", command="report")[1])["arms"]
@@ -224,6 +230,6 @@ def test_data_that_is_not_here_is_said(place: Path, ablate: Ablate) -> None:
 
 def test_asked_counts_the_environment_only_where_something_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ARCHDSL_NATIVE", "0")
-    asked = Asked("bf16", "cuda:1")
+    asked = ConditionOptions("bf16", "cuda:1")
     assert asked.of_options == {"precision": "bf16", "device": "cuda"}
     assert asked.wanted == {**asked.of_options, "kernels": "torch"}

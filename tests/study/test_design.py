@@ -81,7 +81,7 @@ def test_a_fraction_that_saves_nothing_is_the_full_design() -> None:
 
 @pytest.mark.parametrize(("name", "sizes", "words"), [
     ("one-of", [2, 2], "one-out"),
-    ("frac:VI", [2] * 6, "no resolution"),
+    ("frac:VI", [2] * 6, "not a resolution"),
     ("frac:IV", [2, 3, 2, 2], "`b` has 3"),
     ("frac:IV", [2, 2, 2], "4 factors at least"),
     ("grid", [100, 100, 100, 100], "more than"),

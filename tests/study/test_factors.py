@@ -124,7 +124,7 @@ def test_forms_of_one_ingredient_vary_together() -> None:
 
 
 @pytest.mark.parametrize(
-    ("levels", "words"), [(("bn & +bn", "+ln"), "unlike numbers"), (("bn & +gn", ""), "has no `.gn`")]
+    ("levels", "words"), [(("bn & +bn", "+ln"), "different numbers"), (("bn & +gn", ""), "has no `.gn`")]
 )
 def test_forms_that_do_not_stand_in_the_base(levels: tuple[str, ...], words: str) -> None:
     with pytest.raises(ArchError, match=words):

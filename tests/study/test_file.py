@@ -13,7 +13,7 @@ from archdsl.errors import ArchError, EnvError
 from archdsl.study.arms import arms_of
 from archdsl.study.file import MOST_BYTES, read_study, study_of
 from archdsl.study.plan import cells
-from archdsl.study.select import Choice, select, standalone
+from archdsl.study.select import SelectionOptions, select, standalone
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = sorted((ROOT / "specs" / "studies").glob("*.yaml"))
@@ -43,7 +43,7 @@ def test_texts_stay_what_was_written() -> None:
 @pytest.mark.parametrize(("text", "words"), [
     ("factors: {a: +bn}", "needs a `base:`"),
     ("base: x\ndesing: full", "<study>:2:1: there is no key `desing`"),
-    ("base: x\nbase: y", "stands here twice"),
+    ("base: x\nbase: y", "is given twice"),
     ("base: x\nseeds: 0", "1 to 10,000 seeds"),
     ("base: x\nseeds: -1", "<study>:2:8"),
     ("base: x\nseeds: 1.5", "number of seeds"),
@@ -52,7 +52,7 @@ def test_texts_stay_what_was_written() -> None:
     ("base: x\nseeds: [1, 1]", "different numbers"),
     ("base: x\nmetric: acc", "`metric` is one of"),
     ("base: x\ntime_limit: soon", "number of seconds"),
-    ("base: &a x\nwhere: *a", "no aliases"),
+    ("base: &a x\nwhere: *a", "aliases (`*name`) are not"),
     ("base: [", "<study>:1"),
     ("base: x\n\tseeds: 3", "<study>:2"),
     ("- a\n- b", "`key: value` lines"),
@@ -77,7 +77,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(ArchError, match="larger than 65,536 bytes"):
         read_study(tmp_path / "long.yaml")
     (tmp_path / "latin.yaml").write_bytes(b"base: caf\xe9")
-    with pytest.raises(ArchError, match="no UTF-8"):
+    with pytest.raises(ArchError, match="not UTF-8"):
         read_study(tmp_path / "latin.yaml")
 
 
@@ -101,7 +101,7 @@ def test_shipped_studies_stand_alone_as_they_do_with_their_base(path: Path, tmp_
 
 def test_options_go_before_the_file(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text("base: lenet5\nseeds: 5\ndata: mnist\nset: {train.epochs: 9}\n")
-    study = select(str(tmp_path / "s.yaml"), Choice(seeds=2, data="fashion-mini", set=["train.epochs=1"]))
+    study = select(str(tmp_path / "s.yaml"), SelectionOptions(seeds=2, data="fashion-mini", set=["train.epochs=1"]))
     arm = arms_of(study).reference
     assert (study.seeds, study.data) == ((0, 1), "fashion-mini")
     assert "epochs(1)" in arm.spec.canonical

@@ -124,7 +124,7 @@ def test_runs_without_a_result_are_listed() -> None:
     ("metric", "words"),
     [
         ("test_accuracy", "on this test set"),
-        ("valid_accuracy", "sets aside anew"),
+        ("valid_accuracy", "each seed draws"),
         ("train_loss", "on the training images"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The engine of this machine: persistent workers, each outcome once, whatever happens to a worker."""
+"""The engine of this machine: persistent workers, each result once, whatever happens to a worker."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from archdsl.errors import EnvError
 from archdsl.study.execute import local
 from archdsl.study.execute.local import Local, cores
-from archdsl.study.execute.order import News, Order, Outcome, Ready, Terms
+from archdsl.study.execute.messages import Ready, RunOptions, RunProgress, RunRequest, RunResult
 
 
 @pytest.fixture
@@ -21,13 +21,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def engine(home: Path, jobs: int = 2, retry: int = 1, limit: float | None = None) -> Local:
-    return Local(Terms(str(home), limit=limit), jobs, home / "logs", retry, "worker_acts:act")
+    return Local(RunOptions(str(home), limit=limit), jobs, home / "logs", retry, "worker_acts:act")
 
 
-def carried_out(home: Path, texts: list[str], **options: int) -> dict[str, Outcome]:
-    orders = [Order(f"k{n}", "net", text) for n, text in enumerate(texts)]
-    found = [e for e in engine(home, **options).run(orders) if isinstance(e, Outcome)]
-    assert sorted(e.key for e in found) == sorted(o.key for o in orders)  # one each
+def carried_out(home: Path, texts: list[str], **options: int) -> dict[str, RunResult]:
+    requests = [RunRequest(f"k{n}", "net", text) for n, text in enumerate(texts)]
+    found = [e for e in engine(home, **options).run(requests) if isinstance(e, RunResult)]
+    assert sorted(e.key for e in found) == sorted(o.key for o in requests)  # one each
     return {e.key: e for e in found}
 
 
@@ -68,9 +68,9 @@ def test_a_run_that_another_process_has_is_asked_for_later(home: Path, monkeypat
 
 def test_a_run_that_hangs_is_ended(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "GRACE", 0.5)
-    orders = [Order("slow", "net", "hang"), Order("quick", "net", "ok")]
+    requests = [RunRequest("slow", "net", "hang"), RunRequest("quick", "net", "ok")]
     begun = time.monotonic()
-    found = {e.key: e for e in engine(home, jobs=1, limit=0.1).run(orders) if isinstance(e, Outcome)}
+    found = {e.key: e for e in engine(home, jobs=1, limit=0.1).run(requests) if isinstance(e, RunResult)}
     assert found["slow"].status == "timeout"
     assert found["quick"].status == "finished"
     assert time.monotonic() - begun < 20
@@ -91,17 +91,17 @@ def test_each_worker_sees_a_gpu_of_its_own(home: Path, monkeypatch: pytest.Monke
 
 
 def test_news_and_conditions_come_first(home: Path) -> None:
-    events = list(engine(home, jobs=1).run([Order("k", "net", "sleep 0")]))
-    assert [type(e) for e in events] == [Ready, News, Outcome]
+    events = list(engine(home, jobs=1).run([RunRequest("k", "net", "sleep 0")]))
+    assert [type(e) for e in events] == [Ready, RunProgress, RunResult]
     assert isinstance(events[0], Ready)
     assert events[0].conditions == {"torch": "none"}
 
 
 def test_to_stop_listening_ends_the_workers(home: Path) -> None:
     running = engine(home)
-    events = running.run([Order(f"k{n}", "net", "sleep 30") for n in range(4)])
+    events = running.run([RunRequest(f"k{n}", "net", "sleep 30") for n in range(4)])
     for event in events:
-        if isinstance(event, News):
+        if isinstance(event, RunProgress):
             break
     pids = [w.process.pid for w in running.workers.values()]
     begun = time.monotonic()
@@ -116,11 +116,11 @@ def test_a_worker_that_is_killed_while_it_starts_is_replaced(home: Path, monkeyp
     monkeypatch.setenv("STILLBORN", "2")
     assert carried_out(home, ["ok", "ok"], jobs=1)["k1"].status == "finished"
     monkeypatch.setenv("STILLBORN", "100")
-    with pytest.raises(EnvError, match="does not start"):
+    with pytest.raises(EnvError, match="did not start"):
         carried_out(home, ["ok"], jobs=1)
 
 
 def test_a_worker_that_does_not_start_says_why(home: Path) -> None:
-    broken = Local(Terms(str(home)), 1, home / "logs", 1, "no_such_module:act")
+    broken = Local(RunOptions(str(home)), 1, home / "logs", 1, "no_such_module:act")
     with pytest.raises(EnvError, match="no_such_module"):
-        list(broken.run([Order("k", "net", "ok")]))
+        list(broken.run([RunRequest("k", "net", "ok")]))

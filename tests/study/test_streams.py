@@ -55,7 +55,7 @@ def test_a_study_whose_terminal_is_closed_ends_as_by_sigterm(place: Path) -> Non
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (129, ""), err
     assert "interrupted: " in err
-    assert "the same command goes on: archdsl ablate tiny.arch" in err
+    assert "to resume: archdsl ablate tiny.arch" in err
 
 
 def test_the_names_of_before_are_understood_and_said(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -88,7 +88,7 @@ def test_what_a_closed_disk_advises_is_an_option_of_the_command(
     for args, help in (
         (["ablate", "tiny.arch", "--seeds", "1"], "name another folder of runs by --runs"),
         (["train", "net gap linear(classes)\ndata fashion-mini"], "name another folder of runs by --runs"),
-        (["report", "tiny.arch"], "name another place by --html FILE"),
+        (["report", "tiny.arch"], "name another file with --html FILE"),
         (["report", "tiny.arch", "--html", "runs/r.html"], "name a place that can be written"),
     ):
         assert main(args) == 4

@@ -1,4 +1,4 @@
-"""Work that a worker does in the tests of the engine: what happens is told by the order's text."""
+"""Work that a worker does in the tests of the engine: what happens is told by the request's text."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from archdsl.study.execute.order import Order, Outcome, Terms
+from archdsl.study.execute.messages import RunOptions, RunRequest, RunResult
 
 
-def conditions(terms: Terms) -> dict[str, str]:
-    births = Path(terms.out) / "births"
+def conditions(options: RunOptions) -> dict[str, str]:
+    births = Path(options.out) / "births"
     with births.open("a") as file:
         file.write(f"{os.getpid()}\n")
     if len(births.read_text().split()) <= int(os.environ.get("STILLBORN", "0")):
@@ -21,12 +21,12 @@ def conditions(terms: Terms) -> dict[str, str]:
     return {"torch": "none"}
 
 
-def act(order: Order, terms: Terms, tell: Callable[[int, float], None]) -> Outcome:
-    tries = Path(terms.out) / f"{order.key}.tries"
+def act(request: RunRequest, options: RunOptions, tell: Callable[[int, float], None]) -> RunResult:
+    tries = Path(options.out) / f"{request.key}.tries"
     with tries.open("a") as file:
         file.write(f"{os.getpid()}\n")
     count = len(tries.read_text().split())
-    verb, _, rest = order.text.partition(" ")
+    verb, _, rest = request.text.partition(" ")
     if verb == "die" and count <= int(rest or 99):
         sys.stderr.write("the last words of a worker\n")
         sys.stderr.flush()
@@ -37,13 +37,13 @@ def act(order: Order, terms: Terms, tell: Callable[[int, float], None]) -> Outco
         sys.stdout.write("this would not be JSON\n")
         sys.stdout.flush()
     if verb == "busy" and count <= int(rest):
-        return Outcome(order.key, "busy", "another process is at it")
+        return RunResult(request.key, "busy", "another process is at it")
     if verb == "fail":
-        return Outcome(order.key, "failed", "no good", rest)
+        return RunResult(request.key, "failed", "no good", rest)
     if verb == "sleep":
         tell(1, 0.5)
         time.sleep(float(rest))
-    return Outcome(order.key, "finished", figures={"pid": os.getpid(), "core": sorted(_cores())})
+    return RunResult(request.key, "finished", figures={"pid": os.getpid(), "core": sorted(_cores())})
 
 
 def _cores() -> set[int]:

@@ -215,7 +215,7 @@ def test_pictures_that_are_in_both_parts_or_in_two_classes(tmp_path: Path) -> No
         (root / place).write_bytes(same)
     notes = load(Folder(str(root), 8)).notes
     assert "warning: 2 of 6 test pictures are among the training pictures too (equal pixels in this size)" in notes
-    assert "warning: equal pictures lie in different classes: 1 of 9 different ones" in notes
+    assert "warning: equal pictures are in different classes: 1 of 9 different ones" in notes
     assert load(Folder(str(root), 8)).notes == notes, "from the cache, too"
 
 

@@ -178,7 +178,7 @@ def test_what_systems_leave_behind_is_left_out_and_said(tmp_path: Path) -> None:
 
 def test_pictures_below_their_class_are_said(tmp_path: Path) -> None:
     parts = load(Folder(str(write(tmp_path, "cat", "cat/more/still", "dog")), 8))
-    assert "2 pictures lie in folders below that of their class, and count for it" in parts.notes
+    assert "2 pictures are in folders below that of their class, and count for it" in parts.notes
     assert sum(map(len, (parts.train, parts.test))) == 6
 
 

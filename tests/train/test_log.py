@@ -37,7 +37,7 @@ def test_torn_at_every_byte_of_the_last_line(tmp_path: Path) -> None:
         (tmp_path / EVENTS).write_bytes(whole[:length])
         records, warnings = read_log(tmp_path)
         assert records == [STARTED, epoch(10)]
-        assert warnings == [f"{tmp_path / EVENTS}:3: the last line is torn and was dropped"]
+        assert warnings == [f"{tmp_path / EVENTS}:3: the last line is incomplete and was dropped"]
     assert repair(tmp_path) == warnings
     append(tmp_path, epoch(20, 2))
     assert read_log(tmp_path) == ([STARTED, epoch(10), epoch(20, 2)], [])

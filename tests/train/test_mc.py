@@ -12,7 +12,7 @@ from archdsl.emit.layers import Attention
 from archdsl.emit.layers.drop import Cutout, DropBlock2d, DropPath, GaussianNoise, PhasedDropout
 from archdsl.emit.layers.nested import DropConnect
 from archdsl.errors import ArchError
-from archdsl.evaluate import Part, Shift, Trained, alive, ask, judge, predict
+from archdsl.evaluate import Part, Shift, Trained, alive, evaluate, predict, predict_batches
 from archdsl.export.alive import drawing
 
 from .nets import CPU, small_net, stripes
@@ -140,7 +140,7 @@ def test_the_seed_decides_and_leaves_other_draws_alone() -> None:
     torch.manual_seed(1)
     expected = torch.rand(3)
     torch.manual_seed(1)
-    found = [judge(net, data, passes=5, seed=seed) for seed in (0, 0, 1)]
+    found = [evaluate(net, data, passes=5, seed=seed) for seed in (0, 0, 1)]
     assert torch.equal(torch.rand(3), expected)
     assert found[0] == found[1]
     assert found[0].nll != found[2].nll
@@ -150,7 +150,7 @@ def test_the_seed_decides_and_leaves_other_draws_alone() -> None:
 def test_one_pass_is_the_net_in_eval_mode_whatever_the_batch() -> None:
     net, data = trained(small_net(2)), part(33)
     heard: list[int] = []
-    one, few = judge(net, data), judge(net, data, batch=7, listen=heard.append)
+    one, few = evaluate(net, data), evaluate(net, data, batch=7, listen=heard.append)
     assert heard == [7, 14, 21, 28, 33]
     assert few.confusion == one.confusion
     assert few.nll == pytest.approx(one.nll, rel=1e-6)
@@ -158,14 +158,16 @@ def test_one_pass_is_the_net_in_eval_mode_whatever_the_batch() -> None:
     with torch.no_grad():
         expected = nn.functional.cross_entropy(net.model(net.normalise(images)), torch.from_numpy(data.images.labels))
     assert one.nll == pytest.approx(expected.item(), rel=1e-6)
-    assert torch.cat([p.probs for p in ask(net, images.split(10))]).sum(1).tolist() == pytest.approx([1.0] * 33)
+    assert torch.cat([p.probs for p in predict_batches(net, images.split(10))]).sum(1).tolist() == pytest.approx(
+        [1.0] * 33
+    )
 
 
 def test_corrupted_images_do_not_depend_on_the_batch() -> None:
     net, data = trained(small_net(2)), part(600)
-    found = [judge(net, data, shift=Shift("noise", 0.2), batch=b) for b in (500, 64)]
+    found = [evaluate(net, data, shift=Shift("noise", 0.2), batch=b) for b in (500, 64)]
     assert found[0].nll == pytest.approx(found[1].nll, rel=1e-6)
-    assert found[0].nll != pytest.approx(judge(net, data).nll, rel=1e-4)
+    assert found[0].nll != pytest.approx(evaluate(net, data).nll, rel=1e-4)
 
 
 class Fed:
@@ -186,16 +188,18 @@ def test_images_that_come_batch_by_batch_are_judged_alike() -> None:
     net, held = trained(small_net(2)), part(1100)
     fed = Part(Fed(held.images), "fed", "test", held.class_names)  # type: ignore[arg-type]
     assert len(fed) == 1100
-    assert judge(net, fed, passes=3, shift=Shift("occlude", 3)) == judge(net, held, passes=3, shift=Shift("occlude", 3))
+    assert evaluate(net, fed, passes=3, shift=Shift("occlude", 3)) == evaluate(
+        net, held, passes=3, shift=Shift("occlude", 3)
+    )
 
 
 def test_vectors_have_no_corruption() -> None:
     rows = Arrays(torch.rand(4, 3).numpy(), torch.zeros(4, dtype=torch.int64).numpy())
     net = Trained(nn.Linear(3, 2).eval(), lambda x: x, CPU, (3,), ("a", "b"))  # type: ignore[arg-type]
     table = Part(rows, "table", "test", ("a", "b"))
-    assert judge(net, table).images == 4
+    assert evaluate(net, table).images == 4
     with pytest.raises(ArchError, match="corrupts pictures"):
-        judge(net, table, shift=Shift("rotate", 3))
+        evaluate(net, table, shift=Shift("rotate", 3))
 
 
 def test_dropout_of_attention_weights_is_alive_too() -> None:

@@ -160,7 +160,7 @@ def test_shifts_are_read() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("rotate", "no corruption with its strength"),
+        ("rotate", "not a corruption with a strength"),
         ("rotat(30)", "did you mean `rotate`"),
         ("fog(1)", "one of rotate, noise"),
         ("noise()", "a number from 0 to 10, not ``"),

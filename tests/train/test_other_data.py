@@ -16,7 +16,7 @@ from archdsl.runs.events import EpochDone, Resumed, Warned
 from archdsl.runs.identify import identified, with_data
 from archdsl.runs.run import Run, experiment_key, find_run, identity, load_run
 from archdsl.study.execute.cell import train_cell
-from archdsl.study.execute.order import Order, Terms
+from archdsl.study.execute.messages import RunOptions, RunRequest
 from archdsl.train.fit import fit
 from archdsl.train.signals import Interrupted
 
@@ -180,8 +180,8 @@ def test_a_worker_compares_its_data_with_what_the_study_has_seen(tmp_path: Path)
     write_rows(tmp_path / "d.csv")
     spec = load(ROWS.format(tmp_path / "d.csv"))
     experiment = with_data(experiment_of(spec), "a" * 64)
-    order = Order(identity(experiment), experiment.name, experiment.text, data="a" * 64)
-    outcome = train_cell(order, Terms(str(tmp_path / "runs"), device="cpu", precision="plain"), lambda e, s: None)
-    assert (outcome.status, outcome.cause) == ("failed", "environment")
-    assert "this run is on aaaaaaaa" in outcome.message
+    request = RunRequest(identity(experiment), experiment.name, experiment.text, data="a" * 64)
+    result = train_cell(request, RunOptions(str(tmp_path / "runs"), device="cpu", precision="plain"), lambda e, s: None)
+    assert (result.status, result.cause) == ("failed", "environment")
+    assert "this run is on aaaaaaaa" in result.message
     assert find_run(tmp_path / "runs", experiment) is None

@@ -215,7 +215,7 @@ def test_views_that_images_lack_are_refused() -> None:
 
 
 def test_a_run_is_evaluated_by_the_views_that_it_was_tested_by(tmp_path: Path) -> None:
-    from archdsl.evaluate import judge, part_of, trained
+    from archdsl.evaluate import evaluate, part_of, trained
 
     spec = load(
         "net conv(8) bn relu gap linear(classes)\ndata fashion-mini subset(300)\ntrain adam(0.01) epochs(1) tta(shift=2)\n"
@@ -223,7 +223,7 @@ def test_a_run_is_evaluated_by_the_views_that_it_was_tested_by(tmp_path: Path) -
     experiment = experiment_of(spec)
     run = fit(build(spec.trace), experiment, out=tmp_path, device="cpu", speed="plain")
     net = trained(build(spec.trace), run, CPU)
-    report = judge(net, part_of(experiment.data, 0, "test"))
+    report = evaluate(net, part_of(experiment.data, 0, "test"))
     assert report.accuracy == pytest.approx(run.result["test_accuracy"])
     assert report.nll == pytest.approx(run.result["test_loss"], rel=1e-4)
 

@@ -54,7 +54,7 @@ def test_the_limit_decides(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert isinstance(parts.test, Streamed)
     assert (len(parts.train), len(parts.test)) == (16, 4)
     monkeypatch.setenv("ARCHDSL_RESIDENT_BYTES", "much")
-    with pytest.raises(ArchError, match="'much', which is no number of bytes"):
+    with pytest.raises(ArchError, match="'much', which is not a number of bytes"):
         resident_limit()
     monkeypatch.delenv("ARCHDSL_RESIDENT_BYTES")
     assert resident_limit() == pytest.approx(available() / 2, rel=0.2)

@@ -90,4 +90,4 @@ def test_a_process_that_dies_ends_the_other_and_the_run_goes_on(
     assert "Traceback" not in said
     capfd.readouterr()
     main([*arguments(spec, out), "--time-limit", "0.2"])
-    assert "goes on after step" in capfd.readouterr().err
+    assert "resumes after step" in capfd.readouterr().err

@@ -11,7 +11,7 @@ from torch import nn
 from archdsl.emit import layers
 from archdsl.emit.build import build
 from archdsl.errors import SpecError
-from archdsl.expand import expand, settle
+from archdsl.expand import complete, expand
 from archdsl.registry import entries
 from archdsl.syntax.parse import parse
 
@@ -34,7 +34,7 @@ def _seeded() -> Iterator[None]:
 
 
 def net(text: str) -> nn.Module:
-    return build(settle(expand(parse(text)), (3, 32, 32), 10).trace)
+    return build(complete(expand(parse(text)), (3, 32, 32), 10).trace)
 
 
 def acts(model: nn.Module, share: float | None = None) -> bool:

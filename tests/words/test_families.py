@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from archdsl.expand import expand, settle
+from archdsl.expand import complete, expand
 from archdsl.ir.cost import cost
 from archdsl.ir.trace import Trace
 from archdsl.syntax.parse import parse
 
 
 def trace_of(text: str, input: tuple[int, ...] = (3, 32, 32)) -> Trace:
-    return settle(expand(parse(text)), input, 10).trace
+    return complete(expand(parse(text)), input, 10).trace
 
 
 def ops(trace: Trace) -> list[tuple[str, tuple[object, ...], tuple[int, ...]]]:

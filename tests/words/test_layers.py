@@ -11,13 +11,13 @@ from archdsl.emit import layers
 from archdsl.emit.build import build
 from archdsl.emit.vision import import_torchvision
 from archdsl.errors import SpecError
-from archdsl.expand import expand, settle
+from archdsl.expand import complete, expand
 from archdsl.ir.trace import Trace
 from archdsl.syntax.parse import parse
 
 
 def trace_of(text: str) -> Trace:
-    return settle(expand(parse(text)), (3, 32, 32), 10).trace
+    return complete(expand(parse(text)), (3, 32, 32), 10).trace
 
 
 def value_of(text: str, x: torch.Tensor) -> torch.Tensor:

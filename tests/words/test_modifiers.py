@@ -7,7 +7,7 @@ from itertools import combinations
 import pytest
 
 from archdsl.errors import SpecError
-from archdsl.expand import expand, settle
+from archdsl.expand import complete, expand
 from archdsl.ir.cost import cost
 from archdsl.ir.trace import Trace
 from archdsl.registry import Entry, entries, params
@@ -17,7 +17,7 @@ MODIFIERS = {e.name: e for e in entries("modifier")}
 
 
 def traced(text: str) -> Trace:
-    return settle(expand(parse(text)), (3, 32, 32), 10).trace
+    return complete(expand(parse(text)), (3, 32, 32), 10).trace
 
 
 def lines(text: str) -> list[tuple[object, ...]]:

@@ -12,14 +12,14 @@ from torch import nn
 from archdsl.emit import layers
 from archdsl.emit.build import build
 from archdsl.errors import SpecError
-from archdsl.expand import expand, settle
+from archdsl.expand import complete, expand
 from archdsl.ir.cost import cost
 from archdsl.ir.trace import Trace
 from archdsl.syntax.parse import parse
 
 
 def trace_of(text: str) -> Trace:
-    return settle(expand(parse(text)), (3, 32, 32), 10).trace
+    return complete(expand(parse(text)), (3, 32, 32), 10).trace
 
 
 class Scaled(nn.Module):

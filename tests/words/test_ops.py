@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from archdsl.emit.build import build
 from archdsl.emit.source import source
-from archdsl.expand import expand, settle
+from archdsl.expand import complete, expand
 from archdsl.ir.trace import Trace
 from archdsl.registry import Entry, entries
 from archdsl.syntax.parse import parse
@@ -30,7 +30,7 @@ CASES = pytest.mark.parametrize(
 def trace_of(text: str) -> Trace:
     """The trace of an example for a small image, and for as many classes as its own head has, if any."""
     head = re.search(r"linear\((\d+)\)$", text)
-    return settle(expand(parse(text)), INPUT, int(head[1]) if head else 10).trace
+    return complete(expand(parse(text)), INPUT, int(head[1]) if head else 10).trace
 
 
 def images(model: torch.nn.Module, count: int = 2) -> torch.Tensor:

@@ -171,7 +171,7 @@ def _type(node: fx.Node, root: dict[str, Any]) -> type | None:
 
 
 def _halves(node: fx.Node, root: dict[str, Any]) -> bool:
-    """Whether this is a max-pooling over windows of 2×2 that lie side by side."""
+    """Whether this is a max-pooling over windows of 2×2 that are side by side."""
     if _type(node, root) is not nn.MaxPool2d:
         return False
     pool = root[str(node.target)]

@@ -27,12 +27,15 @@ def command(
     ],
     batch: Annotated[str, typer.Option("--batch", metavar="N,…", help="Batch sizes.")] = BATCHES,
     threads: Annotated[
-        int | None, typer.Option("--threads", metavar="N", min=1, max=1024, help="Of each engine; all cores.")
+        int | None,
+        typer.Option("--threads", metavar="N", min=1, max=1024, help="Threads of each engine; by default all cores."),
     ] = None,
     rounds: Annotated[
-        int, typer.Option("--rounds", metavar="N", min=1, max=100_000, help="Measurements of each.")
+        int, typer.Option("--rounds", metavar="N", min=1, max=100_000, help="Number of measurements of each.")
     ] = 20,
-    warmup: Annotated[int, typer.Option("--warmup", metavar="N", min=1, max=100_000, help="Calls before them.")] = 3,
+    warmup: Annotated[
+        int, typer.Option("--warmup", metavar="N", min=1, max=100_000, help="Number of warm-up calls before them.")
+    ] = 3,
     compile: Annotated[
         bool, typer.Option("--compile", help="torch.compile too; it compiles for every batch size, which takes long.")
     ] = False,
@@ -70,7 +73,7 @@ def command(
         own_cache()
     count = threads or _cores()
     torch.set_num_threads(count)
-    about = machine(count)  # the load of before our own
+    about = machine(count)  # the load from before our own
     with TemporaryDirectory(prefix="archdsl-bench-") as room:
         contenders = [
             one
@@ -91,7 +94,7 @@ def batch_sizes(text: str) -> list[int]:
     for part in text.split(","):
         if not (part.strip().isascii() and part.strip().isdecimal() and 0 < int(part) <= 1_000_000):
             raise ArchError(
-                f"--batch {text}: {part.strip() or 'nothing'!r} is no batch size", help=f"--batch {BATCHES}"
+                f"--batch {text}: {part.strip() or 'nothing'!r} is not a batch size", help=f"--batch {BATCHES}"
             )
         sizes.append(int(part))
     return list(dict.fromkeys(sizes))
@@ -176,7 +179,7 @@ def table(timings: Sequence[Timing], about: Any) -> Table:
     notes = (
         f"{about['processor']}, {about['cores']} cores, threads an engine: {about['threads']}; load {about['load']} before",
         told,
-        "medians over the rounds; compare only what stands in one table, and only beyond the middle halves",
+        "medians over the rounds; compare only figures of one table, and only differences beyond the middle halves",
     )
     return Table(columns, tuple(rows), notes=notes)
 

@@ -19,8 +19,8 @@ def command(
         Literal["text", "json", "sarif", "github"],
         typer.Option("--format", help="How to print; `github` annotates a pull request."),
     ] = "text",
-    fix: Annotated[bool, typer.Option("--fix", help="Apply the safe remedies to files.")] = False,
-    jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=0, help="Processes; 0 takes as many as pay off.")] = 0,
+    fix: Annotated[bool, typer.Option("--fix", help="Apply the safe fixes to the files.")] = False,
+    jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=0, help="Number of processes; 0 chooses it.")] = 0,
 ) -> None:
     """Say everything that is wrong or doubtful in specs and studies. Folders are searched for *.arch, and for *.yaml with
     a `base:`. Exits with 2 on errors."""

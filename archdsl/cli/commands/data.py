@@ -1,4 +1,4 @@
-"""``archdsl data``: what a data set is and where it lies, and a picture of what augmentations make of it."""
+"""``archdsl data``: what a data set is and where it is, and a picture of what augmentations make of it."""
 
 from __future__ import annotations
 
@@ -35,10 +35,12 @@ def command(
         ),
     ] = None,
     count: Annotated[int, typer.Option("--count", metavar="N", min=1, max=100, help="Images in a row.")] = 8,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Draws the images and their changes.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", min=0, help="Seed of the choice of images and of their augmentation.")
+    ] = 0,
     data_root: Annotated[
         Path | None,
-        typer.Option("--data-root", metavar="DIR", help="Where the data lies; searched before ARCHDSL_DATA."),
+        typer.Option("--data-root", metavar="DIR", help="The folder of the data; searched before ARCHDSL_DATA."),
     ] = None,
 ) -> None:
     """Describe a data set: shape, classes, size, place; or show its images."""
@@ -74,7 +76,7 @@ def settings(option: str, text: str) -> tuple[Setting, ...]:
 
     Raises:
         ArchError: it is more than one line.
-        SpecError: it is no sequence of data words.
+        SpecError: it is not a sequence of data words.
     """
     from archdsl.errors import ArchError, Source
     from archdsl.expand import expand
@@ -115,7 +117,7 @@ def augmentations(text: str | None) -> tuple[Augmentation, ...]:
     for word in bound:
         if not isinstance(word.value, Augmentation):
             raise ArchError(
-                f"--augment: `{word.entry.name}` is no augmentation", help="`archdsl words data` lists them"
+                f"--augment: `{word.entry.name}` is not an augmentation", help="`archdsl words data` lists them"
             )
     return tuple(word.value for word in bound)
 
@@ -124,7 +126,7 @@ def draw(dataset: Any, words: tuple[Augmentation, ...], file: Path, count: int, 
     """Write the picture and say what is in it.
 
     Raises:
-        ArchError: the set has no images, or the file is no PNG.
+        ArchError: the set has no images, or the file is not a PNG.
         EnvError: the data is missing, or the file cannot be written.
     """
     from archdsl.cli.output import say

@@ -25,14 +25,14 @@ def command(
     ] = None,
     format: Annotated[Literal["table", "md", "json", "text"], typer.Option("--format", help="How to print.")] = "table",
     exit_code: Annotated[
-        bool, typer.Option("--exit-code", help=f"Leave with {DIFFERENT} if the experiments differ.")
+        bool, typer.Option("--exit-code", help=f"Exit with {DIFFERENT} if the experiments differ.")
     ] = False,
     full: Annotated[
-        bool, typer.Option("--full", help="Every place of a change, and layers that only have another shape.")
+        bool, typer.Option("--full", help="List every place of a change, and layers of which only the shape differs.")
     ] = False,
-    out: Annotated[Path, typer.Option("--runs", metavar="DIR", help="Where runs lie, for their accuracy.")] = Path(
-        "runs"
-    ),
+    out: Annotated[
+        Path, typer.Option("--runs", metavar="DIR", help="The folder of the runs, for their accuracy.")
+    ] = Path("runs"),
     batch: Annotated[int, typer.Option("--batch", min=1, max=10**9, help="Batch size of the memory estimate.")] = 128,
     input: Input = None,
     classes: Classes = None,

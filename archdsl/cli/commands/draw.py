@@ -22,7 +22,7 @@ SUFFIXES: dict[str, Kind] = {
     ".txt": "text",
 }  # fmt: skip
 MOST = 1500  # boxes of a picture; more than that nobody can look at
-TERMINAL_ROOM = 60  # boxes that a terminal may show before modules are told apart from their insides
+TERMINAL_ROOM = 60  # boxes that a terminal may show before modules are drawn apart from their insides
 COLOURS = {
     "conv": "bright_blue", "linear": "blue", "attention": "magenta", "norm": "green", "act": "yellow", "pool": "red",
     "join": "bright_magenta", "gate": "bright_red", "title": "bold", "soft": "dim", "rail": "dim", "input": "bold",
@@ -38,7 +38,7 @@ def command(
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="net.svg, .png, .pdf, .dot, .mmd or .txt.")
     ] = None,
     format: Annotated[
-        Kind | None, typer.Option("--format", help="What to draw, where no file's ending says it; text.")
+        Kind | None, typer.Option("--format", help="The format, where the ending of the file does not give it; text.")
     ] = None,
     depth: Annotated[
         int | None, typer.Option("--depth", min=0, max=64, help="Levels of modules that are opened; 0 is an overview.")
@@ -54,7 +54,9 @@ def command(
             "--profile", metavar="FILE", help="Write a figure of parameters, MACs and activations over depth."
         ),
     ] = None,
-    dark: Annotated[bool, typer.Option("--dark", help="A dark png or pdf; an svg follows its reader.")] = False,
+    dark: Annotated[
+        bool, typer.Option("--dark", help="Dark colours in a png or pdf; an svg follows the setting of its viewer.")
+    ] = False,
     input: Input = None,
     classes: Classes = None,
     data: Data = None,
@@ -100,7 +102,9 @@ def _kind(out: Path | None, format: Kind | None, dark: bool) -> Kind:
         raise _refusal(f"--format {format} and the ending of {out} contradict each other", "leave --format out")
     kind: Kind = format or by_ending or "text"
     if dark and kind not in ("png", "pdf"):
-        raise _refusal(f"--dark has no effect on {kind}", "leave it out: an svg is light or dark as its reader likes")
+        raise _refusal(
+            f"--dark has no effect on {kind}", "leave it out: an svg is light or dark by the setting of its viewer"
+        )
     if kind in ("png", "pdf"):
         if out is None:
             raise _refusal(f"a {kind} goes to a file, not to standard output", f"name it: -o net.{kind}")
@@ -130,7 +134,7 @@ def _diagram(spec: Spec, title: str | None, depth: int | None, expand: bool, par
     drawn = diagram(spec.trace, name, subtitle, depth=depth, expand=expand, part=part, room=room)
     count = sum(1 for panel in drawn.all for _ in boxes(panel.frame))
     if count > MOST and kind in ("svg", "png", "pdf"):
-        raise _refusal(f"the picture would have {count:,} boxes, and {MOST:,} are the most",
+        raise _refusal(f"the picture would have {count:,} boxes; the limit is {MOST:,}",
                        "--depth 1 closes modules, --part draws one of them, and text has no such bound")  # fmt: skip
     return drawn
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from archdsl.settings.experiment import DataSettings
 
 SHIFTS = (
-    "rotate(DEGREES), noise(SIGMA), impulse(SHARE), blur(PIXELS), pixelate(PIXELS), brightness(ADDED), "
+    "rotate(DEGREES), noise(SIGMA), impulse(FRACTION), blur(PIXELS), pixelate(PIXELS), brightness(ADDED), "
     "contrast(FACTOR), occlude(PIXELS); black is 0 and white 1"
 )
 
@@ -31,19 +31,19 @@ def command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A folder that `archdsl train` made.")],
     mc: Annotated[
         int | None,
-        typer.Option("--mc", metavar="N", min=2, max=10_000, help="Also N passes with dropout alive, averaged."),
+        typer.Option("--mc", metavar="N", min=2, max=10_000, help="Also the average of N passes with active dropout."),
     ] = None,
     data: Annotated[
         str | None, typer.Option("--data", metavar="NAME", help="Another data set than the run's; also folder:PATH.")
     ] = None,
     data_root: Annotated[
         Path | None,
-        typer.Option("--data-root", metavar="DIR", help="Where the data lies; searched before ARCHDSL_DATA."),
+        typer.Option("--data-root", metavar="DIR", help="The folder of the data; searched before ARCHDSL_DATA."),
     ] = None,
     match: Annotated[
         Literal["name", "position"],
-        typer.Option("--match", help="How columns and classes of the data are found among the net's: position takes them "
-                     "in their order where names differ."),
+        typer.Option("--match", help="How columns and classes of the data are matched with those of the net: by name, or by "
+                     "position where names differ."),
     ] = "name",
     part: Annotated[
         Literal["test", "valid", "train"], typer.Option("--part", help="Which images; never augmented.")
@@ -57,8 +57,8 @@ def command(
     save: Annotated[
         Path | None, typer.Option("--save", metavar="FILE", help="Draw the confusion matrix: .png, .svg or .pdf.")
     ] = None,
-    batch: Annotated[int, typer.Option("--batch", metavar="N", min=1, max=500, help="Images at once.")] = 500,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Of dropout masks and corruptions.")] = 0,
+    batch: Annotated[int, typer.Option("--batch", metavar="N", min=1, max=500, help="Images per batch.")] = 500,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of dropout masks and corruptions.")] = 0,
     device: Annotated[
         str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:NUMBER or mps.")
     ] = "auto",
@@ -134,7 +134,7 @@ def _part(
     own = chosen.data.dataset
     if name is None:
         if part == "train" and chosen.data.corrupt:
-            say("note: the training images are judged as they lie in the data set, not as the run has changed them")
+            say("note: the training images are evaluated as the data set has them, without the changes made by the run")
         data = same_data(chosen.run, chosen.data, root)
     else:
         data = _named(name, chosen.net.input, own, lambda: columns_of(chosen.net, own)[1])
@@ -173,7 +173,7 @@ def _judged(
     chosen: Opened, part: Part, shifts: list[Shift | None], mc: int | None, batch: int, seed: int
 ) -> list[Row]:  # fmt: skip
     """A row for each corruption: one pass, and with ``mc`` so many."""
-    from archdsl.evaluate import alive, judge
+    from archdsl.evaluate import alive, evaluate
 
     if mc is not None:
         with alive(chosen.net.model):  # refuses a net without dropout before any work
@@ -183,7 +183,7 @@ def _judged(
         for shift in shifts:
             for passes in (1, mc) if mc else (1,):
                 counter.begin(passes)
-                found = judge(chosen.net, part, shift=shift, passes=passes, batch=batch, seed=seed,
+                found = evaluate(chosen.net, part, shift=shift, passes=passes, batch=batch, seed=seed,
                               listen=counter.tell)  # fmt: skip
                 rows.append((shift, passes, found))
     return rows
@@ -215,4 +215,4 @@ class _Counter:
         self._seen = images
         if self._live:
             share = (self._before + images * self._passes) / self._total
-            live(f"judging {100 * share:3.0f} %")
+            live(f"evaluating {100 * share:3.0f} %")

@@ -37,7 +37,7 @@ def command(
                      "normalise them inside. Images are not resized."),
     ] = None,
     softmax: Annotated[bool, typer.Option("--softmax", help="Give probabilities instead of logits.")] = False,
-    mc: Annotated[bool, typer.Option("--mc", help="Keep dropout alive: each call draws anew.")] = False,
+    mc: Annotated[bool, typer.Option("--mc", help="Keep dropout active: each call draws new masks.")] = False,
     half: Annotated[bool, typer.Option("--half", help="Weights and activations in float16; ends float32.")] = False,
     half_io: Annotated[bool, typer.Option("--half-io", help="With --half: inputs and outputs too.")] = False,
     quantize: Annotated[
@@ -49,9 +49,9 @@ def command(
     ] = None,
     max_drop: Annotated[
         float | None,
-        typer.Option("--max-drop", metavar="SHARE", min=0, max=1, help="Accuracy that int8 may cost; 0.02."),
+        typer.Option("--max-drop", metavar="FRACTION", min=0, max=1, help="Accuracy that int8 may lose; 0.02."),
     ] = None,
-    no_fold: Annotated[bool, typer.Option("--no-fold", help="Keep batch norm as layers of their own.")] = False,
+    no_fold: Annotated[bool, typer.Option("--no-fold", help="Keep batch norm as separate layers.")] = False,
     external_data: Annotated[
         bool, typer.Option("--external-data", help="Weights in FILE.data beside it; for more than 1.5 GB.")
     ] = False,
@@ -62,16 +62,16 @@ def command(
     classes: Classes = None,
     data: Data = None,
     set: Set = None,
-    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Of a spec's fresh weights; 0.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of the initial weights of a spec; 0.")] = None,
     weights: Annotated[
         str | None,
         typer.Option(
-            "--weights", metavar="FILE", help="Of a spec: as the word `init` in its text; from `archdsl transfer`."
+            "--weights", metavar="FILE", help="Initial weights of a spec, as by the word `init`; from `archdsl transfer`."
         ),
     ] = None,
     data_root: Annotated[
         Path | None,
-        typer.Option("--data-root", metavar="DIR", help="Where data for --quantize lies; before ARCHDSL_DATA."),
+        typer.Option("--data-root", metavar="DIR", help="The folder of the data for --quantize; searched before ARCHDSL_DATA."),
     ] = None,
     format: Annotated[Literal["text", "json"], typer.Option("--format", help="How to print the report.")] = "text",
 ) -> None:  # fmt: skip
@@ -86,18 +86,18 @@ def command(
     archdsl export RUN model.py                                 then: python model.py
     """
     from archdsl.cli.output import put, put_json, say, talk
-    from archdsl.cli.support.export_files import Wish, line, write
+    from archdsl.cli.support.export_files import ExportOptions, line, write
 
     kind = chosen(target, to)
-    wish = Wish(opset, preprocess, softmax, mc, half, half_io, quantize, calibrate, max_drop, no_fold, external_data,
+    options = ExportOptions(opset, preprocess, softmax, mc, half, half_io, quantize, calibrate, max_drop, no_fold, external_data,
                 labels, seed, data_root)  # fmt: skip
-    wish.check(kind, target)
+    options.check(kind, target)
     set = [*(set or ()), f'train.init="{weights}"'] if weights is not None else set
     loaded, run = opened(spec, input=input, classes=classes, data=data, set=set, seed=seed)
     talk(loaded.notes)
     if target.is_file():
-        say(f"note: {target} is there, and will be replaced")
-    done = write(loaded, run, target, kind, wish)
+        say(f"note: {target} exists and will be replaced")
+    done = write(loaded, run, target, kind, options)
     if format == "json":
         about = {"spec": loaded.name, "hash": loaded.hash, "input": list(loaded.input), "classes": loaded.classes}
         put_json({"path": str(target), "format": kind, **about, **done})
@@ -129,7 +129,9 @@ def opened(spec: str, *, seed: int | None, **given: Any) -> tuple[Spec, Run | No
 
     other = [f"--{k}" for k, v in {**given, "seed": seed}.items() if v not in (None, []) and k != "input"]
     if other:
-        raise ArchError(f"{other[0]} would change what the run {folder} is", help="of a run, only --input can differ")
+        raise ArchError(
+            f"{other[0]} would change the experiment of the run {folder}", help="for a run, only --input can be changed"
+        )
     run = load_run(folder)
     return spec_of(run, given["input"]), run
 

@@ -23,18 +23,18 @@ def command(
                        "FILE.py:function(). A FILE.PY IS RUN AS CODE, in a process of its own; only name one "
                        "that you trust."),
     ],
-    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="Where to write; else it is printed.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="The file to write.")] = None,
     input: Annotated[
-        str | None, typer.Option("--input", metavar="CxHxW", help="What arrives; else what the network is published for.")
+        str | None, typer.Option("--input", metavar="CxHxW", help="The input shape; by default that of the published network.")
     ] = None,
     trace: Annotated[
-        bool, typer.Option("--trace", help="Trace the network even where a shipped spec is held to it.")
+        bool, typer.Option("--trace", help="Trace the network even if there is a shipped spec of it.")
     ] = False,
     unused: Annotated[
         bool, typer.Option("--unused", help="Leave out what the result in eval mode does not need: auxiliary heads, what "
                            "only train mode does. The head of the spec says what."),
     ] = False,
-    time: Annotated[float, typer.Option("--time", metavar="SECONDS", min=1, help="How long a file may run.")] = SECONDS,
+    time: Annotated[float, typer.Option("--time", metavar="SECONDS", min=1, help="Time limit of a file, in seconds.")] = SECONDS,
 ) -> None:  # fmt: skip
     """Write a network of PyTorch as a spec: traced, said as a person would, and held equal to its source (parameters, and
     logits of two images with the same weights) before a file is written."""
@@ -66,7 +66,7 @@ def found(source: Named, input: str | None, *, trace: bool, unused: bool, time: 
 
         return spec_of_strings(source.name, shape or (3, 224, 224)), "converted without torch; nothing was compared"
     if not trace and shape is None and (text := shipped(source)) is not None:
-        return text, "the shipped spec that the tests hold to it; --trace traces the network instead"
+        return text, "the shipped spec, which the tests compare with it; --trace traces the network instead"
     from archdsl.importer.known import refuse_unknown
 
     refuse_unknown(source)
@@ -94,7 +94,7 @@ def shape_of(text: str | None) -> tuple[int, ...] | None:
     """``3x224x224`` as numbers.
 
     Raises:
-        ArchError: it is no shape of an image or a vector.
+        ArchError: it is not a shape of an image or a vector.
     """
     if text is None:
         return None
@@ -102,7 +102,7 @@ def shape_of(text: str | None) -> tuple[int, ...] | None:
     if len(parts) not in (1, 3) or not all(
         p.isascii() and p.isdigit() and 0 < int(p) <= 10**6 for p in parts if len(p) < 8
     ):
-        raise ArchError(f"--input {text[:40]} is no shape", help="write 3x224x224, or 64 for a vector")
+        raise ArchError(f"--input {text[:40]} is not a shape", help="write 3x224x224, or 64 for a vector")
     if any(len(p) >= 8 for p in parts):
         raise ArchError(f"--input {text[:40]} is too large", help="write 3x224x224, or 64 for a vector")
     return tuple(map(int, parts))

@@ -17,7 +17,7 @@ def command(
             "--log", metavar="LEVEL", help="What goes to standard error: error, info (each text), debug (each answer)."
         ),
     ] = "error",
-    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> int:
     """Serve an editor: findings, shapes under the cursor, completion, formatting, renaming. Started by the editor."""
     import logging

@@ -24,7 +24,8 @@ def command(
     batch: Annotated[int, typer.Option("--batch", min=1, max=10**9, help="Batch size of the memory estimate.")] = 128,
     dtype: Annotated[Literal["fp32", "fp16", "bf16"], typer.Option("--dtype", help="Of the activations.")] = "fp32",
     sort: Annotated[
-        str | None, typer.Option("--sort", metavar="COLUMN", help="Sort the arms of a space; -params falls.")
+        str | None,
+        typer.Option("--sort", metavar="COLUMN", help="Sort the arms of a space by a column; -params is descending."),
     ] = None,
     where: Annotated[
         list[str] | None, typer.Option("--where", metavar="TEST", help="Arms to keep: 'params<1M', 'not (bn and ln)'.")

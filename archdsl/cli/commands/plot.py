@@ -110,10 +110,10 @@ def _check_drawable(curves: Sequence[Curve], log: bool) -> None:
     from archdsl.errors import ArchError, EnvError
 
     if not curves:
-        raise EnvError("none of these runs has come to the end of an epoch",
-                       help="`archdsl runs` tells how far each is")  # fmt: skip
+        raise EnvError("none of these runs has finished an epoch",
+                       help="`archdsl runs` shows the progress of each")  # fmt: skip
     if log and not any(y > 0 for c in curves for y in c.ys):
-        raise ArchError("a logarithmic axis needs values above 0, and there is none", help="leave --log out")
+        raise ArchError("a logarithmic axis needs values above 0, and there are none", help="leave --log out")
 
 
 def _save(save: Path, curves: Sequence[Curve], what: str, log: bool) -> None:

@@ -29,20 +29,20 @@ def command(
     ],
     mc: Annotated[
         int | None,
-        typer.Option("--mc", metavar="N", min=2, max=10_000, help="N passes with dropout alive, averaged."),
+        typer.Option("--mc", metavar="N", min=2, max=10_000, help="The average of N passes with active dropout."),
     ] = None,
-    top: Annotated[int, typer.Option("--top", metavar="K", min=1, help="The K likeliest classes.")] = 1,
+    top: Annotated[int, typer.Option("--top", metavar="K", min=1, help="The K most probable classes.")] = 1,
     format: Annotated[
         Literal["table", "json", "jsonl", "csv", "csv-safe", "tsv"], typer.Option("--format", help="How to print.")
     ] = "table",
-    batch: Annotated[int, typer.Option("--batch", metavar="N", min=1, max=10_000, help="Pictures at once.")] = 500,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Of dropout masks.")] = 0,
+    batch: Annotated[int, typer.Option("--batch", metavar="N", min=1, max=10_000, help="Pictures per batch.")] = 500,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of dropout masks.")] = 0,
     device: Annotated[
         str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:NUMBER or mps.")
     ] = "auto",
     data_root: Annotated[
         Path | None,
-        typer.Option("--data-root", metavar="DIR", help="Where the run's data lies; searched before ARCHDSL_DATA."),
+        typer.Option("--data-root", metavar="DIR", help="The folder of the run's data; searched before ARCHDSL_DATA."),
     ] = None,
 ) -> None:
     """Name the class of pictures or rows of a table, with its probability and the entropy of the prediction in nats; with
@@ -94,14 +94,14 @@ def of_tables(
     import torch
 
     from archdsl.cli.output import say
-    from archdsl.evaluate import ask
+    from archdsl.evaluate import predict_batches
     from archdsl.evaluate.rows import read_rows
 
     found: list[dict[str, Any]] = []
     for held in [read_rows(net, own, file) for file in files]:
         records: list[dict[str, Any]] = []
         batches = (torch.from_numpy(held.values[n : n + batch]) for n in range(0, len(held.values), batch))
-        for prediction in ask(net, batches, passes=passes, batch=batch, seed=seed):
+        for prediction in predict_batches(net, batches, passes=passes, batch=batch, seed=seed):
             records += _records(prediction, [held.path] * batch, net.class_names, top)
         for number, record in enumerate(records):
             place = {"file": record.pop("file"), "row": number + 1}
@@ -119,13 +119,13 @@ def predicted(
     """A record for each file, in their order; and what was done to how many of the pictures."""
     import torch
 
-    from archdsl.evaluate import ask
+    from archdsl.evaluate import predict_batches
     from archdsl.evaluate.images import decoded
 
     done: Counter[str] = Counter()
     batches = (torch.from_numpy(part) for part in decoded(files, net.input, batch, done))
     rows: list[dict[str, Any]] = []
-    for prediction in ask(net, batches, passes=passes, batch=batch, seed=seed):
+    for prediction in predict_batches(net, batches, passes=passes, batch=batch, seed=seed):
         rows += _records(prediction, files[len(rows) :], net.class_names, top)
     return rows, done
 

@@ -27,7 +27,7 @@ from archdsl.cli.support.study_options import (
     With,
     Without,
 )
-from archdsl.runs.conditions import Asked
+from archdsl.runs.conditions import ConditionOptions
 
 
 def command(
@@ -45,7 +45,9 @@ def command(
     baseline: Baseline = None,
     metric: Metric = None,
     runs: Runs = Path("runs"),
-    data_root: Annotated[Path | None, typer.Option("--data-root", metavar="DIR", help="Where the data lies.")] = None,
+    data_root: Annotated[
+        Path | None, typer.Option("--data-root", metavar="DIR", help="The folder of the data.")
+    ] = None,
     each: Annotated[
         bool, typer.Option("--each", help="A row for each run instead of each arm, with all its figures.")
     ] = False,
@@ -56,25 +58,25 @@ def command(
     """Print the table of a study, done or half done, and write its HTML report."""
     from archdsl.cli.output import say
     from archdsl.cli.support.study_report import check_html, ingredients, report, results_of
-    from archdsl.study.conduct import Conduct
     from archdsl.study.plan import away, gone, planned
-    from archdsl.study.select import Choice, select
+    from archdsl.study.runner import StudyRunner
+    from archdsl.study.select import SelectionOptions, select
 
     check_html(html)
-    chosen = select(study, Choice(
+    chosen = select(study, SelectionOptions(
         *ingredients(without, into, out, old_into), design, seeds, data, set or (), where or (), match, baseline or (), metric,
     ))  # fmt: skip
     place = _runs(study, runs)
     arms, every = planned(chosen, place, data_root)
-    conduct = Conduct(arms, every, place)
-    for name in away(conduct.every, data_root):
-        say(f"note: the data set {name} is not on this machine; its runs say what it held")
-    for text in gone(conduct.every):
+    runner = StudyRunner(arms, every, place)
+    for name in away(runner.every, data_root):
+        say(f"note: the data set {name} is not on this machine; its description is read from its runs")
+    for text in gone(runner.every):
         say(f"note: {text}")
     report(
-        results_of(chosen, conduct, Asked(chosen.precision).of_options),
+        results_of(chosen, runner, ConditionOptions(chosen.precision).of_options),
         chosen,
-        conduct.runs,
+        runner.runs,
         format,
         html,
         False,

@@ -40,7 +40,7 @@ def command(
 
     action, *names = words or [""]
     if action and action not in ACTIONS:
-        raise ArchError(f"`archdsl runs {action[:60]}`: it is one of show, compare and delete",
+        raise ArchError(f"`archdsl runs {action[:60]}`: the actions are show, compare and delete",
                         help="`archdsl runs` lists all runs")  # fmt: skip
     if action and not names:
         raise ArchError(f"`archdsl runs {action}` needs the name of a run", help="`archdsl runs` lists them")
@@ -124,10 +124,10 @@ def _delete(folders: list[Path], yes: bool) -> None:
     for path in folders:  # before anything is deleted
         check_removable(path)
         if held(path):
-            raise EnvError(f"a process is at the run {path}", help="wait until it ends, or end it")
+            raise EnvError(f"a process is using the run {path}", help="wait until it ends, or end it")
     if not yes:
         if sys.stdin is None or not sys.stdin.isatty():
-            raise ArchError("nobody can be asked here whether to delete", help="give --yes")
+            raise ArchError("standard input is not a terminal, so nobody can confirm the deletion", help="give --yes")
         if not _agreed(f"Delete {', '.join(p.name for p in folders)} for good? [y/N] "):
             say("nothing was deleted")
             return

@@ -60,7 +60,7 @@ def _put_stage(what: Any, stage: str) -> None:
 
 
 def _syntax(node: Any, depth: int = 0) -> list[str]:
-    """A line a node: its kind, what it holds besides nodes, and where it stands."""
+    """A line a node: its kind, what it holds besides nodes, and where it is."""
     from archdsl.syntax.walk import children
 
     names = ("sign", "op", "kind", "axis", "name", "text", "path")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from archdsl.cli.options import OneSpec, Set
-from archdsl.runs.conditions import Asked, Precision
+from archdsl.runs.conditions import ConditionOptions, Precision
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +32,7 @@ def command(
     ] = None,
     data_root: Annotated[
         Path | None,
-        typer.Option("--data-root", metavar="DIR", help="Where the data lies; searched before ARCHDSL_DATA."),
+        typer.Option("--data-root", metavar="DIR", help="The folder of the data; searched before ARCHDSL_DATA."),
     ] = None,
     set: Set = None,
     device: Annotated[
@@ -45,7 +45,7 @@ def command(
             "--out",
             metavar="DIR",
             help="The folder that gets the run folder, `runs` by default; where "
-            "SPEC is the folder of a run, the one that it lies in.",
+            "SPEC is the folder of a run, its parent folder.",
         ),
     ] = None,
     precision: Annotated[
@@ -54,28 +54,31 @@ def command(
     ] = "auto",
     compile: Annotated[
         Literal["auto", "on", "off"],
-        typer.Option("--compile", help="torch.compile: auto does it where it should save more time than it takes."),
+        typer.Option("--compile", help="torch.compile: auto compiles where the predicted saving exceeds the cost."),
     ] = "auto",
     resume: Annotated[
         bool,
-        typer.Option("--resume", help="Resume a run; an error if there is none (the same command does so anyway)."),
+        typer.Option(
+            "--resume",
+            help="Resume a run; an error if there is none (the same command resumes it without this option, too).",
+        ),
     ] = False,
     again: Annotated[
         bool,
-        typer.Option("--again", help="Train again where a run is there, or one on other data was interrupted."),
+        typer.Option("--again", help="Train again even if a run exists, or one on other data was interrupted."),
     ] = False,
     time_limit: Annotated[
         float | None,
         typer.Option("--time-limit", metavar="SECONDS", min=0.001, help="Stop after so many seconds of training."),
     ] = None,
     deterministic: Annotated[
-        bool, typer.Option("--deterministic", help="Equal bits on a GPU too, at some cost; a CPU has them anyway.")
+        bool, typer.Option("--deterministic", help="Bitwise reproducible on a GPU too, at some cost; a CPU always is.")
     ] = False,
     tensorboard: Annotated[
         Path | None, typer.Option("--tensorboard", metavar="DIR", help="Write curves for TensorBoard, too.")
     ] = None,
     format: Annotated[Literal["text", "json"], typer.Option("--format", help="How to print the result.")] = "text",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on the way.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress.")] = False,
 ) -> None:
     """Train a network. Writes a run folder with its text, settings, events, weights and result."""
     from archdsl.accelerate.threads import yield_cores
@@ -89,8 +92,8 @@ def command(
     experiment = experiment_of(chosen)
     if not quiet:
         talk(chosen.notes)
-    asked = Asked(precision, device, compile, deterministic)
-    experiment, before = _before(experiment, data_root, out, asked, resume, again)
+    requested = ConditionOptions(precision, device, compile, deterministic)
+    experiment, before = _before(experiment, data_root, out, requested, resume, again)
     cached = before is not None
     if before is not None and tensorboard is not None:
         say(f"note: no curves are written to {tensorboard}: the run is finished already")
@@ -146,7 +149,7 @@ def _leads() -> bool:
 
 
 def _before(
-    experiment: Experiment, data_root: Path | None, out: Path, asked: Asked, resume: bool, again: bool
+    experiment: Experiment, data_root: Path | None, out: Path, requested: ConditionOptions, resume: bool, again: bool
 ) -> tuple[Experiment, Run | None]:
     """The experiment with the fingerprint of its data, and its run if it is finished already: that one is shown, without
     torch.
@@ -158,7 +161,7 @@ def _before(
     if not _leads():
         return experiment, None
     from archdsl.errors import EnvError
-    from archdsl.runs.asked import check_asked
+    from archdsl.runs.conflicts import check_conflicts
     from archdsl.runs.identify import identified, others_said
     from archdsl.runs.run import find_run
 
@@ -170,7 +173,7 @@ def _before(
                        help="leave --resume out to begin one, or name the folder of runs by --runs")  # fmt: skip
     if run is None or not run.done:
         return experiment, None
-    check_asked(run, asked)
+    check_conflicts(run, requested)
     return experiment, run
 
 

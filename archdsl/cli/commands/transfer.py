@@ -25,16 +25,16 @@ def command(
     spec: OneSpec,
     target: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="FILE", help="Write the weights: weights.safetensors. Without, only report."),
+        typer.Option("--out", "-o", metavar="FILE", help="Write the weights to this .safetensors file; else only report."),
     ] = None,
     reshape: Annotated[
-        bool, typer.Option("--reshape", help="Take also what has another shape, where a rule is sound.")
+        bool, typer.Option("--reshape", help="Also take weights of another shape, where there is a rule for it.")
     ] = False,
     input: Input = None,
     classes: Classes = None,
     data: Data = None,
     set: Set = None,
-    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Of the weights that are new.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of the new weights.")] = None,
     report: Annotated[Literal["text", "json", "md"], typer.Option("--report", help="How to print the report.")] = "text",
 ) -> None:  # fmt: skip
     """Carry the weights of a net over to another spec. Layers are matched by label, then by aligning the two nets; the

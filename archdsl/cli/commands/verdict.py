@@ -42,7 +42,7 @@ def command(
                      "base': the exit code is 0 if it holds, 3 if it is open, 6 if it is refuted."),
     ] = None,
     missing: Annotated[
-        Literal["refuse", "drop"], typer.Option("--missing", help="What to do with pairs that one side lacks in between.")
+        Literal["refuse", "drop"], typer.Option("--missing", help="What to do with pairs that miss one side in between.")
     ] = "refuse",
     kind: Annotated[
         Literal["csv", "tsv", "jsonl", "parquet"] | None,

@@ -96,7 +96,7 @@ def _listing(listed: list[Entry]) -> str:
 
 
 def _parts(group: list[Entry]) -> list[tuple[str, list[Entry]]]:
-    """The words of a kind; settings by the files that they stand in, whose first line says what they are."""
+    """The words of a kind; settings by the files that they are in, whose first line says what they are."""
     if not group or group[0].kind not in ("data", "train"):
         return [("", group)] if group else []
     parts: dict[str, list[Entry]] = {}
@@ -176,8 +176,8 @@ def _filled(help: str) -> list[str]:
 
 def _default(parameter: Any) -> str:
     if parameter.default is None:
-        return "worked out unless said"
-    return f"{str(parameter.default).lower() if isinstance(parameter.default, bool) else parameter.default} unless said"
+        return "computed by default"
+    return f"{str(parameter.default).lower() if isinstance(parameter.default, bool) else parameter.default} by default"
 
 
 def signature(entry: Entry) -> str:

@@ -15,20 +15,20 @@ from archdsl.files import read_regular
 if TYPE_CHECKING:
     from archdsl.api import Spec
     from archdsl.export.deploy import Form, Layout
-    from archdsl.export.onnx.quantize import Judged
+    from archdsl.export.onnx.quantize import QuantizationData
     from archdsl.runs.run import Run
 
-HARDLY = 1e-4  # logits that vary less than this, as a share of the largest, agree whatever is between
+HARDLY = 1e-4  # logits that vary less than this, as a fraction of the largest, agree whatever is between
 CALIBRATED, DROP = 512, 0.02
 # Options that only some kinds of file have; the others take all of them.
 ONLY_ONNX = ("opset", "quantize", "calibrate", "max_drop", "external_data")
 NOT_SOURCE = ("preprocess", "softmax", "mc", "half", "half_io", "no_fold", "seed", "labels", "data_root")
-# An option, one that it cannot stand beside, and why.
+# An option, one that it cannot be combined with, and why.
 MOST_LABELS = 1 << 24  # bytes of a file with the names of classes
 APART = (
     ("quantize", "half", "a file is quantised or in half precision"),
-    ("quantize", "mc", "what is drawn at random cannot be calibrated"),
-    ("quantize", "external_data", "eight bits leave no network too large for one file"),
+    ("quantize", "mc", "random layers cannot be calibrated"),
+    ("quantize", "external_data", "a quantised network always fits into one file"),
     ("quantize", "no_fold", "convolutions are quantised together with their batch norm"),
     ("mc", "half", "the drawn distribution is compared in float32"),
 )
@@ -36,7 +36,7 @@ NEEDED = (("half_io", "half"), ("calibrate", "quantize"), ("max_drop", "quantize
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ExportOptions:
     """The options of the command line, as they are given."""
 
     opset: int | None
@@ -77,49 +77,50 @@ def _option(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def write(spec: Spec, run: Run | None, target: Path, kind: str, wish: Wish) -> dict[str, Any]:
+def write(spec: Spec, run: Run | None, target: Path, kind: str, options: ExportOptions) -> dict[str, Any]:
     """Write the file; what was written, as plain values."""
     from archdsl.cli.commands.export import init_of
     from archdsl.export.target import check_target
 
     check_target(target)  # before torch is imported and weights are drawn
-    about = metadata(spec, run, wish.labels)
+    about = metadata(spec, run, options.labels)
     if kind == "torch":
         return to_torch(spec, run, target, about)
     init = init_of(spec) if run is None else None
-    weights = "trained" if run else f"of {init.source}" if init else f"fresh, seed {wish.seed or 0}"
+    weights = "trained" if run else f"of {init.source}" if init else f"fresh, seed {options.seed or 0}"
     if run is None and init is None:
-        say(f"note: the weights are fresh, of seed {wish.seed or 0}; the folder of a run has trained ones")
+        say(f"note: the weights are fresh, of seed {options.seed or 0}; the folder of a run has trained weights")
     to = to_onnx if kind == "onnx" else to_exported
-    done = to(spec, run, target, wish, {**about, "archdsl.weights": weights})
+    done = to(spec, run, target, options, {**about, "archdsl.weights": weights})
     if done["spread"] < HARDLY:
-        say("note: the logits hardly depend on the input, so that their agreement says little here")
+        say("note: the logits hardly depend on the input, so their agreement says little")
     return {"weights": weights, **done}
 
 
-def form_of(spec: Spec, run: Run | None, wish: Wish) -> Form:
+def form_of(spec: Spec, run: Run | None, options: ExportOptions) -> Form:
     """What the file takes and gives."""
     from archdsl.export.deploy import Form
 
     known = facts(spec, run)
-    return Form(spec.input, spec.classes, wish.preprocess, known.get("mean", ()), known.get("std", ()), wish.softmax,
-                wish.mc, not wish.no_fold, wish.half, wish.half_io)  # fmt: skip
+    return Form(spec.input, spec.classes, options.preprocess, known.get("mean", ()), known.get("std", ()), options.softmax,
+                options.mc, not options.no_fold, options.half, options.half_io)  # fmt: skip
 
 
-def to_onnx(spec: Spec, run: Run | None, target: Path, wish: Wish, about: dict[str, str]) -> dict[str, Any]:
+def to_onnx(spec: Spec, run: Run | None, target: Path, options: ExportOptions, about: dict[str, str]) -> dict[str, Any]:
     """Write an ONNX file."""
     from archdsl.cli.commands.export import model_of
     from archdsl.export.onnx import export
     from archdsl.export.onnx.exporter import require
 
     require()
-    form = form_of(spec, run, wish)
-    report = export(model_of(spec, run, wish.seed or 0), target, form, opset=wish.opset, metadata=about,
-                    external=wish.external_data, int8=_judged(spec, run, form, wish) if wish.quantize else None)  # fmt: skip
+    form = form_of(spec, run, options)
+    report = export(model_of(spec, run, options.seed or 0), target, form, opset=options.opset, metadata=about,
+                    external=options.external_data,
+                    int8=_quantization_data(spec, run, form, options) if options.quantize else None)  # fmt: skip
     done = {"opset": report.opset, "bytes": report.bytes, "nodes": report.nodes, "difference": report.difference,
             "differences": {str(n): d for n, d in report.agreement.differences.items()},
             "spread": report.agreement.spread, "mode": form.about()["archdsl.mode"],
-            "precision": "int8" if wish.quantize else form.about()["archdsl.precision"]}  # fmt: skip
+            "precision": "int8" if options.quantize else form.about()["archdsl.precision"]}  # fmt: skip
     if (cost := report.quantized) is not None:
         done["int8"] = {"images": cost.images, "calibrated": cost.calibrated, "accuracy": cost.accuracy8,
                         "accuracy_float32": cost.accuracy32, "same_class": cost.same,
@@ -127,26 +128,28 @@ def to_onnx(spec: Spec, run: Run | None, target: Path, wish: Wish, about: dict[s
     return done
 
 
-def _judged(spec: Spec, run: Run | None, form: Form, wish: Wish) -> Judged:
+def _quantization_data(spec: Spec, run: Run | None, form: Form, options: ExportOptions) -> QuantizationData:
     """The data of the text, to quantise by; of a run, only if it is still what the run learned from."""
     from archdsl.cli.support.open_run import same_data
-    from archdsl.evaluate.calibrate import judged
+    from archdsl.evaluate.quantization_data import quantization_data
     from archdsl.settings.experiment import fold_data, fold_train
 
     data, seed = fold_data(spec.graph.data), fold_train(spec.graph.train).seed
     if run is not None:
-        data = same_data(run, data, wish.data_root, otherwise="leave --quantize out")
-    return judged(data, seed, form, count=wish.calibrate or CALIBRATED, root=wish.data_root,
-                  drop=DROP if wish.max_drop is None else wish.max_drop)  # fmt: skip
+        data = same_data(run, data, options.data_root, otherwise="leave --quantize out")
+    return quantization_data(data, seed, form, count=options.calibrate or CALIBRATED, root=options.data_root,
+                             drop=DROP if options.max_drop is None else options.max_drop)  # fmt: skip
 
 
-def to_exported(spec: Spec, run: Run | None, target: Path, wish: Wish, about: dict[str, str]) -> dict[str, Any]:
+def to_exported(
+    spec: Spec, run: Run | None, target: Path, options: ExportOptions, about: dict[str, str]
+) -> dict[str, Any]:
     """Write a program of torch.export."""
     from archdsl.cli.commands.export import model_of
     from archdsl.export.exported import export
 
-    form = form_of(spec, run, wish)
-    report = export(model_of(spec, run, wish.seed or 0), target, form, metadata=about)
+    form = form_of(spec, run, options)
+    report = export(model_of(spec, run, options.seed or 0), target, form, metadata=about)
     found = report.agreement
     return {"bytes": report.bytes, "nodes": report.nodes, "difference": max(found.differences.values()),
             "differences": {str(n): d for n, d in found.differences.items()}, "spread": found.spread,
@@ -213,9 +216,9 @@ def named(labels: str, classes: int) -> tuple[str, ...]:
             text = read_regular(file, MOST_LABELS).decode("utf-8")
             names = tuple(line.strip() for line in text.splitlines() if line.strip())
         except OSError as error:
-            raise ArchError(f"{file} cannot be read: {error.strerror}", help="one name a line") from error
+            raise ArchError(f"{file} cannot be read: {error.strerror}", help="one name per line") from error
         except UnicodeDecodeError as error:
-            raise ArchError(f"{file} is no text in UTF-8", help="one name a line") from error
+            raise ArchError(f"{file} is not UTF-8 text", help="one name per line") from error
     else:
         names = tuple(name.strip() for name in labels.split(","))
     if len(names) != classes:
@@ -234,7 +237,7 @@ def line(done: dict[str, Any]) -> str:
     kind = {"float16": ", float16", "int8": ", int8"}.get(done["precision"], "")
     text = f"{size}{kind}{opset}, {done['nodes']} nodes, weights {done['weights']}; "
     if done["mode"] == "mc-dropout":
-        return text + (f"dropout alive, mean probabilities within {done['difference']:.1e} of torch's (batches "
+        return text + (f"dropout active, mean probabilities within {done['difference']:.1e} of torch's (batches "
                        f"{batches})")  # fmt: skip
     if (cost := done.get("int8")) is not None:
         return text + (f"test accuracy {cost['accuracy']:.2%} (float32: {cost['accuracy_float32']:.2%}) on "

@@ -77,7 +77,7 @@ def spec_of(run: Run, input: str | None = None) -> Spec:
 
 def _unbuildable(run: Run, error: ArchError) -> StoreError:
     return StoreError(f"{run.folder / 'spec.arch'} is not a spec that this version can build:\n{indent(str(error), '  ')}",
-                      help="mend it or train again")  # fmt: skip
+                      help="repair it, or train again")  # fmt: skip
 
 
 def same_data(run: Run, data: DataSettings, root: Path | None = None, otherwise: str = "") -> DataSettings:
@@ -99,15 +99,15 @@ def same_data(run: Run, data: DataSettings, root: Path | None = None, otherwise:
     try:
         found = fingerprint(data.dataset, root, fetch=True)
     except EnvError as error:
-        remedy = f"bring it back, or {otherwise or '--data NAME evaluates on another data set'}"
+        remedy = f"restore it, or {otherwise or '--data NAME evaluates on another data set'}"
         raise EnvError(f"the data of {run.folder} cannot be read: {error.message}", help=remedy) from error
     if not known:
         say(
-            f"note: {run.folder} was trained before data fingerprints existed: whether {name} is what it was is not known"
+            f"note: {run.folder} was trained before data fingerprints existed: whether {name} has changed since is not known"
         )
     elif found != known:
         raise EnvError(f"the data of {run.folder} has changed since: the fingerprint of {name} is {short(found)}, and the "
-                       f"run was trained on {short(known)}", help=f"bring the data back; {other}")  # fmt: skip
+                       f"run was trained on {short(known)}", help=f"restore the data; {other}")  # fmt: skip
     return replace(data, fingerprint=found)
 
 
@@ -120,7 +120,7 @@ def _settings(spec: Spec) -> tuple[DataSettings, int]:
 def _doubts(run: Run) -> list[str]:
     """What a reader of the figures should know of the weights."""
     if run.result is None:
-        return [f"note: {run.folder} did not come to its end; these are the weights that it saved last"]
+        return [f"note: {run.folder} did not finish; these are the last weights that it saved"]
     status = run.result.get("status")
     if status != "finished":
         return [f"note: {run.folder} ended as `{status}`; these are the weights that it kept"]

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-from archdsl.study.conduct import Event, Listener
-from archdsl.study.execute.order import Outcome
+from archdsl.study.execute.messages import RunResult
+from archdsl.study.runner import Event, Listener
 
 NEEDED = ("scipy.special", "archdsl.study.html", "matplotlib.figure", "matplotlib.backends.backend_svg")
 
@@ -23,8 +23,8 @@ class Beforehand:
     def __call__(self, event: Event) -> None:
         """Take an event."""
         self.listen(event)
-        self.left -= isinstance(event, Outcome)
-        if isinstance(event, Outcome) and self.left < self.jobs and self.thread is None:
+        self.left -= isinstance(event, RunResult)
+        if isinstance(event, RunResult) and self.left < self.jobs and self.thread is None:
             # A daemon: it is not waited for when the study is interrupted.
             self.thread = threading.Thread(target=self.load, daemon=True)
             self.thread.start()

@@ -39,11 +39,11 @@ class Found:
 
 def found(name: str, *, rev: str | None = None, **given: Any) -> Found:
     """The network that a name means. ``REV:FILE.arch`` is a version in git, and so is a file's path (or the name of a
-    shipped spec that lies in the repository) with ``rev``.
+    shipped spec that is in the repository) with ``rev``.
 
     Raises:
         ArchError: there is none, or an option would change what a run is.
-        EnvError: git is not installed, or this is no repository.
+        EnvError: git is not installed, or this is not a repository.
         SpecError: the text is wrong.
     """
     from archdsl.api import load
@@ -71,7 +71,9 @@ def _from_run(folder: Path, given: dict[str, Any]) -> Found:
 
     other = [f"--{k}" for k in given if k != "input"]
     if other:
-        raise ArchError(f"{other[0]} would change what the run {folder} is", help="of a run, only --input can differ")
+        raise ArchError(
+            f"{other[0]} would change the experiment of the run {folder}", help="for a run, only --input can be changed"
+        )
     run = load_run(folder)
     return Found(spec_of(run, given.get("input")), run)
 
@@ -129,16 +131,19 @@ def _normal(path: PurePosixPath) -> str | None:
 
 
 def _commit(rev: str) -> str:
-    """The object that a revision names. It can be no option of git's: those begin with a dash."""
+    """The object that a revision names. It cannot be an option of git's: those begin with a dash."""
     if rev.startswith("-") or "\0" in rev:
-        raise ArchError(f"`{rev[:80]}` is no revision", help="write HEAD~1, a branch, a tag or the hash of a commit")
+        raise ArchError(f"`{rev[:80]}` is not a revision", help="write HEAD~1, a branch, a tag or the hash of a commit")
     done = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}")
     if done.returncode:
         inside = _git("rev-parse", "--git-dir")
         if inside.returncode:
-            raise EnvError("this is no git repository, so there are no versions", help="go into one, or name two files")
-        raise ArchError(f"git knows no revision `{rev[:80]}`",
-                        help="`git log --oneline` lists commits; a shallow clone has the last ones alone")  # fmt: skip
+            raise EnvError(
+                "this folder is not in a git repository, so there are no versions",
+                help="go into one, or name two files",
+            )
+        raise ArchError(f"git does not know the revision `{rev[:80]}`",
+                        help="`git log --oneline` lists commits; a shallow clone has only the latest")  # fmt: skip
     return done.stdout.decode().strip()
 
 
@@ -166,11 +171,11 @@ def _blob(commit: str, rev: str, path: str) -> str:
             f"there is no {path} in {rev}", help=near or f"`git ls-tree -r --name-only {rev}` lists its files"
         )
     if len(done.stdout) > Limits.SOURCE:
-        raise ArchError(f"{rev}:{path} has {len(done.stdout):,} bytes, and {Limits.SOURCE:,} are the most")
+        raise ArchError(f"{rev}:{path} has {len(done.stdout):,} bytes; the limit is {Limits.SOURCE:,}")
     try:
         return done.stdout.decode("utf-8")
     except UnicodeDecodeError:
-        raise ArchError(f"{rev}:{path} is no text in UTF-8", help="name a spec") from None
+        raise ArchError(f"{rev}:{path} is not UTF-8 text", help="name a spec") from None
 
 
 def _git(*args: str) -> subprocess.CompletedProcess[bytes]:
@@ -181,4 +186,4 @@ def _git(*args: str) -> subprocess.CompletedProcess[bytes]:
     except FileNotFoundError:
         raise EnvError("git is not installed, so there are no versions", help="install it, or name two files") from None
     except subprocess.TimeoutExpired:
-        raise EnvError(f"git gave no answer in {PATIENCE} seconds", help="try again, or name two files") from None
+        raise EnvError(f"git did not answer within {PATIENCE} seconds", help="try again, or name two files") from None

@@ -50,7 +50,9 @@ Format = Annotated[
 Detect = Annotated[
     str | None,
     typer.Option(
-        "--detect", metavar="AMOUNT", help="Say how many seeds a difference takes: 1% of an accuracy, 0.02 of a loss."
+        "--detect",
+        metavar="AMOUNT",
+        help="Report how many seeds are needed to detect a difference: 1% of an accuracy, 0.02 of a loss.",
     ),
 ]
 Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Where the HTML report goes.")]

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from archdsl.report import Table
-    from archdsl.study.conduct import Conduct
     from archdsl.study.file import StudyFile
     from archdsl.study.results import Results
+    from archdsl.study.runner import StudyRunner
 
 PEOPLE = ("table", "md", "latex")  # formats in which counts and levels are words
 
@@ -22,7 +22,7 @@ PEOPLE = ("table", "md", "latex")  # formats in which counts and levels are word
 def ingredients(
     without: list[str] | None, into: list[str] | None, out: list[str] | None, old_into: list[str] | None
 ) -> tuple[list[str], list[str]]:
-    """What is taken out and what is put in, by the names of the options today and by those of before."""
+    """What is taken out and what is put in, by the names of the options today and by the earlier ones."""
     from archdsl.cli.output import say
 
     for old, new, given in (("--out", "--without", out), ("--in", "--with", old_into)):
@@ -46,11 +46,11 @@ def check_html(target: Path | None) -> None:
     check_target(target)
 
 
-def results_of(chosen: StudyFile, conduct: Conduct, current: Mapping[str, str] | None = None) -> Results:
-    """The results as they stand."""
+def results_of(chosen: StudyFile, runner: StudyRunner, current: Mapping[str, str] | None = None) -> Results:
+    """The results as they are."""
     from archdsl.study.results import results
 
-    return results(chosen.title, chosen.metric, conduct.arms, chosen.seeds, conduct.every, conduct.settled(current))
+    return results(chosen.title, chosen.metric, runner.arms, chosen.seeds, runner.every, runner.with_foreign(current))
 
 
 def report(
@@ -84,7 +84,7 @@ def report(
         return
     text = written(results, f"archdsl ablate {shlex.quote(str(folder_of(chosen, runs)))}", read_curves(results))
     if html is None:
-        with writing(target.parent, "make room, or name another place by --html FILE"):
+        with writing(target.parent, "free disk space, or name another file with --html FILE"):
             target.parent.mkdir(parents=True, exist_ok=True)
     with replacing(target) as file:
         file.write_text(text, "utf-8")

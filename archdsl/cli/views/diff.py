@@ -28,7 +28,7 @@ PLACES = 2  # that a table names of an equal change
 
 @dataclass(frozen=True)
 class Compared:
-    """The comparison of two networks. ``runs`` are the test accuracies of finished runs of each, as shares."""
+    """The comparison of two networks. ``runs`` are the test accuracies of finished runs of each, as fractions."""
 
     a: Found
     b: Found
@@ -44,7 +44,7 @@ class Compared:
 
 
 def compared(a: Found, b: Found, out: Path, batch: int) -> Compared:
-    """Compare two networks; ``out`` is the folder in which runs of them may lie."""
+    """Compare two networks; ``out`` is the folder in which runs of them may be."""
     first, second = a.spec, b.spec
     memory = tuple(s.cost.training_bytes(batch, 4, optimizer_states(s.graph.train)) for s in (first, second))
     pairs = [Pair("input", "text", dims(first.input), dims(second.input)),
@@ -150,7 +150,7 @@ def _totals(found: Compared) -> Table:
     both = ("A", found.a.spec), ("B", found.b.spec)
     names = tuple(f"{k} is {called(s)}, hash {s.hash}" for k, s in both)
     names += tuple(
-        f"{k} states a network alone: settings are not compared"
+        f"{k} has a network only: settings are not compared"
         for k, s in both
         if _bare(s) and not all(_bare(t) for _, t in both)
     )
@@ -177,7 +177,7 @@ def _structure(found: Compared, full: bool) -> Table:
     if shaped and not full:
         count = sum(len(g.paths) for g in shaped)
         params, macs = sum(g.params for g in shaped), sum(g.macs for g in shaped)
-        rows.append((SIGNS["reshaped"], count, "the same layers for other shapes (--full lists them)", "", "",
+        rows.append((SIGNS["reshaped"], count, "the same layers with other shapes (--full lists them)", "", "",
                      _signed(params), _signed(macs, short=True)))  # fmt: skip
     columns = (Column("", key="sign"), Column("×", "int", key="times"), Column("where"), Column("A"), Column("B"),
                Column("params", align="right"), Column("MACs", align="right", key="macs"))  # fmt: skip

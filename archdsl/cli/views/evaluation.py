@@ -19,7 +19,7 @@ CONFUSED = 10  # pairs that are listed where it does not
 
 
 def tables(about: dict[str, Any], names: Sequence[str], rows: Sequence[Row]) -> list[Table]:
-    """The totals, and where the images were judged in one state only, the classes and what is taken for what."""
+    """The totals, and where the images were evaluated in one state only, the classes and what is taken for what."""
     found = [_totals(about, rows)]
     if len({shift for shift, _, _ in rows}) == 1:
         _, passes, report = rows[-1]
@@ -43,10 +43,10 @@ def _totals(about: dict[str, Any], rows: Sequence[Row]) -> Table:
     )  # fmt: skip
     notes = [f"ECE of {len(first.bins)} bins of equal width; NLL, entropy and information in nats; Brier from 0 to 2"]
     if several:
-        notes.append("1 pass: dropout off; several: dropout alive at full rate, probabilities averaged")
+        notes.append("1 pass: dropout off; several: dropout active at its full rate, probabilities averaged")
     bad = sum(r.not_finite for _, _, r in rows)
     if bad:
-        notes.append(f"for {bad} images the net gave numbers that are not finite")
+        notes.append(f"for {bad} images the output of the net is not finite")
     return Table(
         columns, tuple(_total(shift, passes, r, first.top5 is not None, several) for shift, passes, r in rows),
         title=f"{about['run']} on {first.images:,} {about['part']} images of {about['data']}", notes=tuple(notes),
@@ -90,7 +90,7 @@ def _matrix(names: Sequence[str], report: Report) -> Table:
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (i, name, *row) for i, (name, row) in enumerate(zip(names, report.confusion, strict=True))
     )
-    return Table(columns, rows, title="confusion: a row for each class, a column for what it was taken for")
+    return Table(columns, rows, title="confusion matrix: a row for each true class, a column for each predicted class")
 
 
 def _pairs(names: Sequence[str], report: Report) -> Table:
@@ -99,7 +99,7 @@ def _pairs(names: Sequence[str], report: Report) -> Table:
         (count, i, j) for i, row in enumerate(report.confusion) for j, count in enumerate(row) if i != j and count
     ]  # fmt: skip
     pairs.sort(key=lambda p: (-p[0], p[1], p[2]))
-    columns = (Column("class"), Column("taken for"), Column("images", "int"))
+    columns = (Column("class"), Column("predicted"), Column("images", "int"))
     rows = tuple((names[i], names[j], count) for count, i, j in pairs[:CONFUSED])
     return Table(columns, rows, title=f"the {len(rows)} most frequent confusions of {len(pairs)}")
 

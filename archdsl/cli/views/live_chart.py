@@ -47,7 +47,7 @@ class History:
     def curves(self, name: str) -> list[Curve]:
         """Training and validation of ``loss`` or ``accuracy``."""
         whole, now = self._curves[name], self._now[name]
-        train = whole + (now[-1:] if whole else now)  # the mean starts anew with an epoch, so it would be a saw
+        train = whole + (now[-1:] if whole else now)  # the mean starts again with an epoch, so it would be a saw
         found = [("train", train, 0), ("valid", self._curves[f"valid_{name}"], 1)]
         return [Curve(n, [x for x, _ in p], [y for _, y in p], g, dashed=g == 1) for n, p, g in found if p]
 

@@ -16,7 +16,7 @@ _MOST = 60
 
 @dataclass
 class Part:
-    """A module: a layer (``row``), or a container. ``times``: how many equal ones stand here in a row."""
+    """A module: a layer (``row``), or a container. ``times``: how many equal ones are here in a row."""
 
     path: str
     row: Row | None = None
@@ -48,7 +48,7 @@ def tree(trace: Trace) -> Part:
 
 
 def folded(part: Part) -> Part:
-    """The tree with equal neighbouring containers told once."""
+    """The tree with equal neighbouring containers shown once."""
     parts: list[Part] = []
     before: Any = None
     for inner in map(folded, part.parts):
@@ -77,7 +77,7 @@ def layer_text(row: Row) -> str:
 
 
 def flat(part: Part, times: int = 1) -> list[tuple[Part, int]]:
-    """The layers of a tree in order, each with the number of times it stands there."""
+    """The layers of a tree in order, each with the number of times it is there."""
     found = [(part, times)] if part.row is not None else []
     for inner in part.parts:
         found += flat(inner, times * inner.times)

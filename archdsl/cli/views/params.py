@@ -55,7 +55,7 @@ def optimizer_states(train: Sequence[Setting]) -> int:
 
 
 def layer_table(spec: Spec, batch: int, dtype: str, every: bool) -> Table:
-    """A row a layer. Equal neighbouring blocks are told once, with their number, unless ``every`` is asked for."""
+    """A row a layer. Equal neighbouring blocks are shown once, with their number, unless ``every`` is asked for."""
     root = tree(spec.trace)
     found = flat(root if every else folded(root))
     many = any(times > 1 for _, times in found)
@@ -93,9 +93,9 @@ def _notes(spec: Spec, batch: int, dtype: str, many: bool) -> tuple[str, ...]:
         f"training at batch {batch} in {dtype}: about {size(memory)}",
     ]
     if any(r.op.name == "ode" and arg(r.op, "solver") == "dopri5" for r in spec.trace.flat()):
-        notes.append("dopri5 is counted as 14 evaluations, two steps; how many it makes depends on the data")
+        notes.append("dopri5 is counted as 14 evaluations (two steps); the actual number depends on the data")
     if many:
-        notes.append("× counts equal blocks in a row; params and MACs of such a row are those of one")
+        notes.append("× counts equal consecutive blocks; params and MACs are those of one block")
     return tuple(notes)
 
 

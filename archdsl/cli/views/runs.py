@@ -39,7 +39,7 @@ HEADS = {"test_accuracy": "test acc.", "best_valid_accuracy": "best valid", "tra
 
 
 def run_table(rows: Sequence[Row]) -> Table:
-    """A row a run; what is damaged is told below."""
+    """A row a run; what is damaged is shown below."""
     columns = tuple(Column(HEADS.get(k, k), key=k, **_KINDS.get(k, {})) for k in KEYS)
     notes = tuple(r.why for r in rows if r.why)
     return Table(columns, tuple(tuple(r.figures[k] for k in KEYS) for r in rows), notes=notes)

@@ -77,8 +77,8 @@ def _counted(
     right = 0
     arms = count(file)
     if arms > Limits.LISTED:
-        raise ArchError(f"the space has {arms:,} arms, and {Limits.LISTED:,} are the most that are listed",
-                        help="leave choices out, or raise ARCHDSL_MAX_LISTED")  # fmt: skip
+        raise ArchError(f"the space has {arms:,} arms; at most {Limits.LISTED:,} are listed",
+                        help="remove choices, or raise ARCHDSL_MAX_LISTED")  # fmt: skip
     if arms > LONG:
         say(f"counting {arms:,} arms")
     for arm in sweep(file):

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Self, TextIO
 from archdsl.cli.output import tell
 from archdsl.report.text import printable, printable_lines
 from archdsl.study.estimate import seconds_left
-from archdsl.study.execute.order import News, Outcome, Ready
+from archdsl.study.execute.messages import Ready, RunProgress, RunResult
 from archdsl.study.plan import Cell
 from archdsl.study.tables import duration
 
 if TYPE_CHECKING:
-    from archdsl.study.conduct import Conduct
+    from archdsl.study.runner import StudyRunner
 
 MOST_ROWS = 30  # arms of the live table; a longer one would scroll away
 
@@ -24,10 +24,10 @@ class Watching:
     """Listens to a study and draws it. ``conditions`` are those of the workers, once one is up."""
 
     def __init__(
-        self, stream: TextIO | None, conduct: Conduct, cells: Sequence[Cell], metric: str, jobs: int, quiet: bool
+        self, stream: TextIO | None, runner: StudyRunner, cells: Sequence[Cell], metric: str, jobs: int, quiet: bool
     ) -> None:
         self.stream = None if quiet else stream
-        self.conduct, self.cells, self.metric, self.jobs = conduct, {c.key: c for c in cells}, metric, jobs
+        self.runner, self.cells, self.metric, self.jobs = runner, {c.key: c for c in cells}, metric, jobs
         self.ended = 0
         self.began = time.monotonic()
         self.share: dict[str, float] = {}
@@ -51,7 +51,7 @@ class Watching:
         if self.live is not None:
             self.live.stop()
 
-    def __call__(self, event: Ready | News | Outcome) -> None:
+    def __call__(self, event: Ready | RunProgress | RunResult) -> None:
         """Draw an event."""
         match event:
             case Ready(conditions=conditions, notes=notes):
@@ -60,16 +60,16 @@ class Watching:
                 self.noted.update(notes)
                 if self.ended == 0 and not self.share:
                     self._say(", ".join(f"{k} {v}" for k, v in conditions.items()), once=True)
-            case News(key=key, share=share):
+            case RunProgress(key=key, share=share):
                 self.share[key] = share
-            case Outcome():
+            case RunResult():
                 self.ended += 1
                 self.share.pop(event.key, None)
                 self._say(self._line(event))
 
-    def _line(self, event: Outcome) -> str:
+    def _line(self, event: RunResult) -> str:
         cell = self.cells[event.key]
-        name = self.conduct.order(cell).label
+        name = self.runner.request(cell).label
         value = event.figures.get(self.metric)
         if event.status == "finished" and value is not None:
             shown = f"{100 * value:.2f} %" if self.metric.endswith("accuracy") else f"{value:.4f}"
@@ -90,8 +90,8 @@ class Watching:
             self._say(text)
 
     def stopped(self, command: str) -> None:
-        """Say that the study was interrupted, and how it goes on."""
-        self._say(f"interrupted: {self.ended} of {len(self.cells)} runs are done; the same command goes on: {command}")
+        """Say that the study was interrupted, and how it continues."""
+        self._say(f"interrupted: {self.ended} of {len(self.cells)} runs are done; to resume: {command}")
 
     def _say(self, text: str, once: bool = False) -> None:
         if self.stream is None or (once and self.share):
@@ -109,9 +109,9 @@ class Watching:
         for head in ("arm", "done", "running", "mean so far"):
             drawn.add_column(head)
         rows = []
-        for number, arm in enumerate(self.conduct.arms.arms):
-            own = [c for c in self.conduct.every if c.arm == number]
-            states = [self.conduct.found[c.key] for c in own]
+        for number, arm in enumerate(self.runner.arms.arms):
+            own = [c for c in self.runner.every if c.arm == number]
+            states = [self.runner.found[c.key] for c in own]
             values = [f.figures[self.metric] for f in states if f.figures.get(self.metric) is not None]
             running = " ".join(f"{100 * self.share[c.key]:.0f} %" for c in own if c.key in self.share)
             done = sum(f.status in ("finished", "diverged") for f in states)
@@ -120,8 +120,8 @@ class Watching:
         rows.sort(key=lambda r: r[:2])  # what runs comes first, what is done last
         for _, _, cells in rows[:MOST_ROWS]:
             drawn.add_row(*(Text(printable(c)) for c in cells))
-        missing = [c for k, c in self.cells.items() if self.conduct.found[k].status not in ("finished", "diverged")]
-        seconds, _ = seconds_left(self.conduct.every, missing, self.conduct.found, self.jobs)
+        missing = [c for k, c in self.cells.items() if self.runner.found[k].status not in ("finished", "diverged")]
+        seconds, _ = seconds_left(self.runner.every, missing, self.runner.found, self.jobs)
         drawn.add_row(Text(f"{self.ended}/{len(self.cells)} runs, about {duration(seconds)} left", style="bold"))
         return drawn
 

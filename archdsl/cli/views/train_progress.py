@@ -41,9 +41,9 @@ def line(event: Event, start: Started, left: float | None = None, what: str = "i
         case Stopped():
             return f"stopped after step {event.step}"
         case Resumed():
-            return f"goes on after step {event.step}, in epoch {event.epoch}"
+            return f"resumes after step {event.step}, in epoch {event.epoch}"
         case TimedOut():
-            return f"stopped after step {event.step}: the time limit of {event.limit:g} s; the same command goes on"
+            return f"stopped after step {event.step}: the time limit of {event.limit:g} s; the same command resumes it"
         case Oom():
             return f"out of memory at step {event.step}: {printable(event.message)}"
         case Warned():

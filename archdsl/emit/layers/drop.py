@@ -2,7 +2,7 @@
 
 ``rate`` is the current rate. ``early`` and ``late`` are shares of training, as in Liu et al. 2023 (arXiv:2303.01500):
 an early rate falls in a straight line to 0 at that share, a late one is 0 before it. What stands alike in each class
-stands there because each is copied by itself.
+is there because each is copied by itself.
 
 ``level`` is the rate as a number on the device: what is compiled or captured in a CUDA graph reads it there, and a new
 rate needs no new program.
@@ -110,7 +110,7 @@ class DropBlock2d(nn.Module):
             return x
         n, c, h, w = x.shape
         a, b = min(self.size, h), min(self.size, w)
-        share = h * w / (a * b * (h - a + 1) * (w - b + 1))  # of the corners of squares that lie wholly inside
+        share = h * w / (a * b * (h - a + 1) * (w - b + 1))  # of the corners of squares that are wholly inside
         if fixed:
             hit = (torch.rand(n, c, h - a + 1, w - b + 1, device=x.device) < self.level * share).to(x.dtype)
         else:
@@ -123,7 +123,7 @@ class DropBlock2d(nn.Module):
 
 
 class Cutout(nn.Module):
-    """Cutout (DeVries & Taylor 2017): a square of each example is set to 0; it may lie partly outside."""
+    """Cutout (DeVries & Taylor 2017): a square of each example is set to 0; it may be partly outside."""
 
     level: torch.Tensor
 

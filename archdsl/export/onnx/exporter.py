@@ -19,7 +19,7 @@ from archdsl.extras import require as require_packages
 if TYPE_CHECKING:
     import onnx
 
-    from archdsl.export.onnx.quantize import Judged, Quantized
+    from archdsl.export.onnx.quantize import QuantizationData, Quantized
 
 OPSET = 21  # the first with GroupNormalization as one node; every word here has what it needs
 OLDEST = 18  # asked for less, torch's exporter writes this one
@@ -50,7 +50,7 @@ class Report:
 
 def export(
     model: nn.Module, path: Path, form: Form, *, opset: int | None = None, metadata: Mapping[str, str] | None = None,
-    external: bool = False, int8: Judged | None = None,
+    external: bool = False, int8: QuantizationData | None = None,
 ) -> Report:  # fmt: skip
     """Write a model as an ONNX file that takes ``input`` (N, *form.taken) and gives ``logits`` or ``probabilities``
     (N, classes), for any N.
@@ -60,7 +60,7 @@ def export(
     Args:
         metadata: goes into the file beside what ``form.about`` says.
         external: put the weights into ``path`` + ``.data``, for networks of more than ``LIMIT`` bytes.
-        int8: quantise weights and activations to eight bits, calibrated and judged by this data.
+        int8: quantise weights and activations to eight bits, calibrated and evaluated on this data.
 
     Raises:
         ArchError: the model has no ONNX form, or the file does not do what the model does. No file is left.

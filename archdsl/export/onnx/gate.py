@@ -34,9 +34,9 @@ def check_file(path: Path, form: Form, opset: int, external: bool = False) -> No
         raise refusal(f"torch wrote opset {written.get('ai.onnx')} instead of {opset}", "choose another --opset")
     outside = [t.name for t in proto.graph.initializer if t.data_location == onnx.TensorProto.EXTERNAL]
     if outside and not external:
-        raise refusal(f"{len(outside)} tensors lie in another file, {outside[0]} among them")
+        raise refusal(f"{len(outside)} tensors are in another file, {outside[0]} among them")
     if not {p.key for p in proto.metadata_props} >= form.about().keys():
-        raise refusal("it does not say what it is: its metadata is not there")
+        raise refusal("its metadata is missing")
     _check_ends(proto.graph, form)
 
 

@@ -29,12 +29,12 @@ SMALL = frozenset({"Cast", "Transpose", "Mul", "Add", "Sub", "Div"})  # what nor
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class QuantizationData:
     """Data to quantise by, each a function that gives batches as the network takes them.
 
     calibration: inputs (n, *taken); the ranges of activations are those seen here.
     test: inputs and labels (n,), for the accuracy of both files.
-    drop: the largest loss of accuracy that is accepted, as a share.
+    drop: the largest loss of accuracy that is accepted, as a fraction.
     """
 
     calibration: Callable[[], Iterator[np.ndarray]]
@@ -55,7 +55,7 @@ class Quantized:
     bytes32: int
 
 
-def quantize(file: Path, form: Form, opset: int, data: Judged) -> tuple[int, Quantized]:
+def quantize(file: Path, form: Form, opset: int, data: QuantizationData) -> tuple[int, Quantized]:
     """Replace a float32 file that passed the gate; its number of nodes, and what it cost.
 
     Raises:
@@ -83,7 +83,7 @@ def quantize(file: Path, form: Form, opset: int, data: Judged) -> tuple[int, Qua
         proto.metadata_props.add(key=key, value=about[key])
     small.write_bytes(proto.SerializeToString())
     gate.check_file(small, form, opset)
-    found = _judged(gate.runner(file), gate.runner(small), data, reader.images, file.stat().st_size)
+    found = _accuracies(gate.runner(file), gate.runner(small), data, reader.images, file.stat().st_size)
     if found.accuracy32 - found.accuracy8 > data.drop:
         raise refusal(f"in eight bits the accuracy on {found.images:,} test images is {found.accuracy8:.2%}, and "
                       f"{found.accuracy32:.2%} in float32; a drop of {data.drop:.2%} is allowed",
@@ -117,12 +117,12 @@ class _Reader(tools.CalibrationDataReader):  # type: ignore[misc,name-defined]
         return {INPUT: batch}
 
 
-def _judged(large: Runner, small: Runner, data: Judged, calibrated: int, size: int) -> Quantized:
+def _accuracies(large: Runner, small: Runner, data: QuantizationData, calibrated: int, size: int) -> Quantized:
     hits, same, images = np.zeros(2, dtype=np.int64), 0, 0
     for batch, labels in data.test():
         first, second = (asked(run, batch, len(batch), "onnxruntime").argmax(1) for run in (large, small))
         hits += (int((first == labels).sum()), int((second == labels).sum()))
         same, images = same + int((first == second).sum()), images + len(labels)
     if not images:
-        raise ArchError("there are no test images to judge the quantised network by")
+        raise ArchError("there are no test images to evaluate the quantised network on")
     return Quantized(images, calibrated, hits[0] / images, hits[1] / images, same / images, size)

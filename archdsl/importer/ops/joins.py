@@ -35,7 +35,7 @@ def _position(steps: Steps, x: View, p: Param) -> View:
     at = steps.plain(x)
     shape = steps.shape(at)
     if len(shape) != 2 or tuple(p.shape) not in (shape, (1, *shape)):
-        raise Inexpressible("a weight added to what are no tokens, or not one vector for each")
+        raise Inexpressible("a weight added to a value that is not tokens, or not one vector for each")
     return steps.view(steps.put("pos", at, sources={"embedding": p}))
 
 

@@ -43,7 +43,7 @@ def adaptive_avg_pool2d(steps: Steps, x: View, output_size: Any) -> View:
     at = steps.plain(x)
     shape = steps.shape(at)
     if len(shape) != 3:
-        raise Inexpressible("pooling of what is no image")
+        raise Inexpressible("pooling of a value that is not an image")
     wanted: Any = pair(output_size)  # None keeps what arrives
     size = tuple(shape[i + 1] if n is None else n for i, n in enumerate(wanted))
     if size == shape[1:]:

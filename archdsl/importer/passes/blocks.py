@@ -32,7 +32,7 @@ def _gate(item: Item) -> Item:
 
 
 def ratios(net: Net) -> Net:
-    """The size of a gate as a share of what arrives at it: ``se(4)``, and ``se`` for a sixteenth."""
+    """The size of a gate as a fraction of what arrives at it: ``se(4)``, and ``se`` for a sixteenth."""
     return with_net(net, lambda items: tuple(_ratio(i) for i in items))
 
 

@@ -195,7 +195,7 @@ def _fresh(arg: str, taken: set[str]) -> str:
 
 
 def _filled(item: Item, said: list[Any]) -> Item:
-    """The item with the numbers of its skeleton said anew; they are taken off the list's front."""
+    """The item with the numbers of its skeleton said again; they are taken off the list's front."""
     match item:
         case Word(name=name):
             entry = find("net", name)
@@ -258,7 +258,7 @@ def _name(window: Items, taken: set[str]) -> str:
 
 
 def _halves(items: Items) -> bool:
-    """Whether a number in the stretch makes the image smaller, wherever it stands."""
+    """Whether a number in the stretch makes the image smaller, wherever it is."""
     found = [v for i in items for h, v in _skeleton(i)[1] if h.name == "s" and v == 2]
     pools = any(isinstance(i, Word) and i.name in ("avgpool", "maxpool") for i in items)
     return (bool(found) or pools) and not any(isinstance(i, Word) and i.name == "res" for i in items)
@@ -278,7 +278,7 @@ def named(net: Net) -> Net:
         return items
 
     with_net(Net(net.items), look)
-    for let in net.lets:  # what is used by a let alone stands before it
+    for let in net.lets:  # what is used by a let alone is before it
         with_net(Net(let.body), within)
     known = sorted(net.lets, key=lambda let: -1 if let.name in inner else order.index(let.name))
     new: dict[str, str] = {}

@@ -10,7 +10,7 @@ from archdsl.importer.tree import Fan, Group, Item, Items, Net, Times, Word, eve
 from archdsl.registry import find
 
 HEAD = frozenset({"gap", "gmp", "flatten", "resize"})  # where the trunk is over
-FEW = 4  # convolutions outside families and lets up to which `bn` stands behind each
+FEW = 4  # convolutions outside families and lets up to which `bn` is behind each
 
 
 def traits(item: Item) -> frozenset[str]:
@@ -103,7 +103,7 @@ def _all(items: Items) -> list[Item]:
 
 
 def _uniform(trunk: Items) -> tuple[tuple[str, Any], ...] | None:
-    """The arguments of the one batch normalisation that stands behind each convolution, and nowhere else."""
+    """The arguments of the one batch normalisation that is behind each convolution, and nowhere else."""
     seen: set[tuple[tuple[str, Any], ...]] = set()
     ok = True
 
@@ -151,7 +151,7 @@ def _outer(items: Items) -> list[Item]:
 
 
 def inline(net: Net) -> Net:
-    """``(…) +bn`` taken apart where few convolutions stand outside of families, which have it already: ``conv(64) bn``."""
+    """``(…) +bn`` taken apart where few convolutions are outside of families, which have it already: ``conv(64) bn``."""
     groups = [n for n, i in enumerate(net.items) if isinstance(i, Group)]
     if len(groups) != 1:
         return net

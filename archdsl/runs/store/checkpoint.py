@@ -27,7 +27,7 @@ SLOTS = ("a", "b")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What lies in a slot. ``state`` is ``absent``, ``unfinished``, ``damaged`` (``why`` tells) or ``good``."""
+    """What is in a slot. ``state`` is ``absent``, ``unfinished``, ``damaged`` (``why`` tells) or ``good``."""
 
     slot: str
     state: str
@@ -49,7 +49,7 @@ class Checkpoints:
         self._generation: int | None = None
 
     def exist(self) -> bool:
-        """Whether there is anything to go on from, good or not."""
+        """Whether there is anything to continue from, good or not."""
         return any(sidecar_of(self.folder, s).exists() for s in SLOTS)
 
     def save(
@@ -103,10 +103,10 @@ class Checkpoints:
                 return None
             what = "; ".join(f"{data_of(self.folder, f.slot).name}: {f.why}" for f in found if f.why)
             raise StoreError(f"no checkpoint of {self.folder} can be used ({what})",
-                             help="put a copy of it back, or delete the folder and train again")  # fmt: skip
+                             help="restore a copy of it, or delete the folder and train again")  # fmt: skip
         assert good.about is not None
         warnings = [
-            f"{data_of(self.folder, f.slot)} is left aside: {f.why}; the run goes on from step {good.about['step']}"
+            f"{data_of(self.folder, f.slot)} is ignored: {f.why}; the run resumes from step {good.about['step']}"
             for f in bad
         ]
         return load(good.data), dict(good.about["meta"]), warnings
@@ -167,7 +167,7 @@ def tensor_bytes(state: Mapping[str, Tensor]) -> bytes:
 
 
 def _encode(value: object) -> str:
-    # NaN and Infinity are kept as Python writes them: a run has to go on with the very values it had.
+    # NaN and Infinity are kept as Python writes them: a run has to continue with the very values it had.
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
@@ -212,10 +212,10 @@ def _about(text: bytes) -> dict[str, Any]:
 
 
 def _check_tensors(data: bytes) -> None:
-    """Refuse bytes that carry a right checksum and are no safetensors file, such as a pickle."""
+    """Refuse bytes that carry a right checksum and are not a safetensors file, such as a pickle."""
     from safetensors import SafetensorError, deserialize
 
     try:
         deserialize(data)
     except SafetensorError as error:
-        raise ValueError(f"it is no safetensors file ({error})") from error
+        raise ValueError(f"it is not a safetensors file ({error})") from error

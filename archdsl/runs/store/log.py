@@ -14,7 +14,7 @@ from archdsl.errors import StoreError
 from archdsl.runs.store.schema import check_event
 
 EVENTS = "events.jsonl"
-ENDS = frozenset({"stopped", "timedout", "oom"})  # a run goes on after these
+ENDS = frozenset({"stopped", "timedout", "oom"})  # a run continues after these
 
 
 def append(folder: Path, record: Mapping[str, Any]) -> None:
@@ -56,7 +56,7 @@ def sync(folder: Path) -> None:
 
 
 def read_log(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
-    """Every record of the log, and a warning if the last line is torn and was dropped.
+    """Every record of the log, and a warning if the last line is incomplete and was dropped.
 
     Raises:
         EnvError: the log cannot be read.
@@ -108,7 +108,7 @@ def effective(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
             history = _until(history, record.get("step", 0)) or ([started] if started else [])
             started = None
         else:
-            if started is not None:  # it began anew
+            if started is not None:  # it began again
                 history = [started]
             started = None
             history.append(record)
@@ -127,7 +127,7 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], str, int]:
         return [], "", 0
     except OSError as error:
         raise StoreError(f"cannot read {path}: {error.strerror}",
-                         help="put a copy of the log back, or delete the folder and train again") from error  # fmt: skip
+                         help="restore a copy of the log, or delete the folder and train again") from error  # fmt: skip
     records: list[dict[str, Any]] = []
     good = 0
     lines = _lines(content)
@@ -135,14 +135,14 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], str, int]:
         record = _record(line)
         if record is None:
             if number == len(lines):
-                return records, f"{path}:{number}: the last line is torn and was dropped", good
+                return records, f"{path}:{number}: the last line is incomplete and was dropped", good
             raise StoreError(f"{path}:{number}: this line is damaged",
-                             help="put a copy of the log back, or delete the folder and train again")  # fmt: skip
+                             help="restore a copy of the log, or delete the folder and train again")  # fmt: skip
         try:
             check_event(record)
         except ValueError as error:
             raise StoreError(f"{path}:{number}: this line is damaged: {error}",
-                             help="put a copy of the log back, or delete the folder and train again") from error  # fmt: skip
+                             help="restore a copy of the log, or delete the folder and train again") from error  # fmt: skip
         records.append(record)
         good += len(line)
     return records, "", good

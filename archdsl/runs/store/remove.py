@@ -20,17 +20,17 @@ def check_removable(folder: Path) -> None:
     """Refuse what is not a run folder and nothing else.
 
     Raises:
-        EnvError: it is a link, or something lies in it that no run writes.
+        EnvError: it is a link, or something is in it that no run writes.
     """
     with _removing(folder):
         if folder.is_symlink():
-            raise EnvError(f"{folder} is a link", help="delete the run where it lies, and the link by hand")
+            raise EnvError(f"{folder} is a link", help="delete the run at its real path, and the link by hand")
         if not (folder / "spec.arch").is_file():
-            raise EnvError(f"{folder} is no run", help="delete it by hand if you are sure")
+            raise EnvError(f"{folder} is not a run", help="delete it by hand if you are sure")
         strange = sorted(p.name for p in folder.iterdir() if not _own(p))
     if strange:
         more = f" and {len(strange) - 3} more" if len(strange) > 3 else ""
-        raise EnvError(f"{folder} holds what no run writes: {', '.join(strange[:3])}{more}",
+        raise EnvError(f"{folder} contains what no run writes: {', '.join(strange[:3])}{more}",
                        help="move that elsewhere first, or delete the folder by hand")  # fmt: skip
 
 

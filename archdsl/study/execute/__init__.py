@@ -1,1 +1,1 @@
-"""Carrying out the runs of a study: orders go to workers that stay, outcomes come back."""
+"""Carrying out the runs of a study: requests go to workers that stay, results come back."""

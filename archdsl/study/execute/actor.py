@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from archdsl.accelerate.threads import yield_cores
-from archdsl.study.execute.order import Order, Outcome, Terms
+from archdsl.study.execute.messages import RunOptions, RunRequest, RunResult
 
 TAKEN_BACK = (
     "settings.json", "versions.json", "spec.arch", "events.jsonl", "model.safetensors", "result.json", "outcome.json",
@@ -21,31 +21,31 @@ TAKEN_BACK = (
 class Actor:
     """Trains one run after the other. ``work`` runs beside ``progress`` and ``stop``, each in a thread of its own."""
 
-    def __init__(self, terms: Terms, work: str, token: str, collect: bool | None) -> None:
+    def __init__(self, options: RunOptions, work: str, token: str, collect: bool | None) -> None:
         yield_cores()
-        Path(terms.out).mkdir(parents=True, exist_ok=True)
-        self._collect = not (Path(terms.out) / token).is_file() if collect is None else collect
+        Path(options.out).mkdir(parents=True, exist_ok=True)
+        self._collect = not (Path(options.out) / token).is_file() if collect is None else collect
         module, _, function = work.partition(":")
         self._room = importlib.import_module(module)
         self._work = getattr(self._room, function)
-        self._terms = terms
+        self._options = options
         self._progress = (0, 0.0)
         self._stopped = threading.Event()
 
     def ready(self) -> dict[str, Any]:
         """Where it is, and under which conditions its runs are made."""
-        return {"conditions": self._room.conditions(self._terms), "host": socket.gethostname(), "pid": os.getpid()}
+        return {"conditions": self._room.conditions(self._options), "host": socket.gethostname(), "pid": os.getpid()}
 
-    def work(self, order: Order) -> tuple[Outcome, tuple[str, dict[str, bytes]] | None]:
-        """Carry out an order; with the files of its run where the store is elsewhere."""
+    def work(self, request: RunRequest) -> tuple[RunResult, tuple[str, dict[str, bytes]] | None]:
+        """Carry out a request; with the files of its run where the store is elsewhere."""
         self._progress = (0, 0.0)
         try:
-            outcome: Outcome = self._work(order, self._terms, self._tell, self._stopped.is_set)
+            result: RunResult = self._work(request, self._options, self._tell, self._stopped.is_set)
         except KeyboardInterrupt as stop:
-            outcome = Outcome(order.key, "interrupted", str(stop))
-        folder = outcome.folder
+            result = RunResult(request.key, "interrupted", str(stop))
+        folder = result.folder
         files = self._files(Path(folder)) if self._collect and folder else None
-        return replace(outcome, figures=dict(outcome.figures)), files
+        return replace(result, figures=dict(result.figures)), files
 
     def progress(self) -> tuple[int, float]:
         """The epoch and the share that is done of the run under way."""

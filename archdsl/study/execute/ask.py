@@ -10,31 +10,31 @@ from dataclasses import asdict
 
 from archdsl.errors import EnvError
 from archdsl.study.execute.local import START
-from archdsl.study.execute.order import Terms
+from archdsl.study.execute.messages import RunOptions
 
 ASK = """\
 import json, sys
 from archdsl.study.execute.cell import conditions
-from archdsl.study.execute.order import Terms
-print(json.dumps(conditions(Terms(**{**json.loads(sys.argv[1]), "again": ()}))))
+from archdsl.study.execute.messages import RunOptions
+print(json.dumps(conditions(RunOptions(**{**json.loads(sys.argv[1]), "again": ()}))))
 """
 
 
-def conditions(terms: Terms) -> dict[str, str]:
+def conditions(options: RunOptions) -> dict[str, str]:
     """The conditions under which workers of this machine would make runs. A process of its own finds out: what torch takes
     on a GPU to answer stays taken.
 
     Raises:
         EnvError: it cannot say.
     """
-    threads = str(terms.threads)
+    threads = str(options.threads)
     env = {**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
     try:
-        done = subprocess.run([sys.executable, "-c", ASK, json.dumps(asdict(terms))], env=env, timeout=START,
+        done = subprocess.run([sys.executable, "-c", ASK, json.dumps(asdict(options))], env=env, timeout=START,
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)  # fmt: skip
         found: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
     except (OSError, subprocess.SubprocessError, ValueError, IndexError) as error:
         words = (getattr(error, "stderr", "") or str(error)).strip().splitlines()
-        raise EnvError(f"a worker does not start: {words[-1] if words else error}",
-                       help="`archdsl train` with the same spec says more") from error  # fmt: skip
+        raise EnvError(f"a worker did not start: {words[-1] if words else error}",
+                       help="`archdsl train` with the same spec shows details") from error  # fmt: skip
     return found

@@ -24,7 +24,7 @@ from archdsl.runs.run import NUMERICS, Run, find_run
 from archdsl.runs.store.lock import RunLocked
 from archdsl.runs.writer import RunFolder
 from archdsl.settings.experiment import Experiment
-from archdsl.study.execute.order import Order, Outcome, Terms
+from archdsl.study.execute.messages import RunOptions, RunRequest, RunResult
 from archdsl.train.fit import fit
 from archdsl.train.fused.fit import NotFusable, fit_together
 from archdsl.train.options import FitOptions
@@ -34,24 +34,24 @@ EVERY = 1.0  # seconds between two looks at a run
 
 
 @lru_cache
-def plan_of(terms: Terms) -> tuple[torch.device, Plan]:
+def plan_of(options: RunOptions) -> tuple[torch.device, Plan]:
     """The device and the plan of every run; a probe of each net would give two arms two precisions."""
-    device, _ = choose_device(terms.device)
+    device, _ = choose_device(options.device)
     if device.type == "cpu":
-        torch.set_num_threads(terms.threads)
-    return device, unprobed(device, terms.precision, torch.get_num_threads())
+        torch.set_num_threads(options.threads)
+    return device, unprobed(device, options.precision, torch.get_num_threads())
 
 
-def conditions(terms: Terms) -> dict[str, str]:
+def conditions(options: RunOptions) -> dict[str, str]:
     """Under which the runs of this worker are made."""
-    device, plan = plan_of(terms)
+    device, plan = plan_of(options)
     about = {"processor": processor(device), "kernels": kernels(plan, device), "plan": asdict(plan)}
     return conditions_of({"torch": torch.__version__, "numerics": NUMERICS, "device": device.type, **about})
 
 
 def train_cell(
-    order: Order, terms: Terms, tell: Callable[[int, float], None], stop: Callable[[], bool] | None = None
-) -> Outcome:
+    request: RunRequest, options: RunOptions, tell: Callable[[int, float], None], stop: Callable[[], bool] | None = None
+) -> RunResult:
     """Train one run into its folder; ``stop`` is asked whether it is to end with a checkpoint.
 
     An order of several seeds is trained as one net; where that cannot be, run by run.
@@ -59,8 +59,8 @@ def train_cell(
     Raises:
         Interrupted: a signal came; the folder has a checkpoint.
     """
-    if order.others:
-        return _several(order, terms, tell, stop)
+    if request.others:
+        return _several(request, options, tell, stop)
     steps = 1
 
     def listen(event: Event) -> None:
@@ -74,56 +74,61 @@ def train_cell(
                 pass
 
     try:
-        run = _fit(order, terms, listen, stop)
+        run = _fit(request, options, listen, stop)
     except Interrupted:
         raise
     except RunLocked as error:
-        return Outcome(order.key, "busy", error.message)
+        return RunResult(request.key, "busy", error.message)
     except (EnvError, StoreError) as error:
-        return Outcome(order.key, "failed", str(error), "environment")
+        return RunResult(request.key, "failed", str(error), "environment")
     except (ArchError, RuntimeError, ValueError, ArithmeticError) as error:
         message = str(error) or type(error).__name__
         with suppress(ArchError):
-            _note(order, terms, message)
-        return Outcome(order.key, "failed", message, "experiment")
+            _note(request, options, message)
+        return RunResult(request.key, "failed", message, "experiment")
     figures = dict(run.result or {})
     status, message = str(figures.get("status", "interrupted")), str(figures.get("message", ""))
-    return Outcome(order.key, status, message, "", figures, str(run.folder))
+    return RunResult(request.key, status, message, "", figures, str(run.folder))
 
 
 def _several(
-    order: Order, terms: Terms, tell: Callable[[int, float], None], stop: Callable[[], bool] | None
-) -> Outcome:
-    each = order.each
+    request: RunRequest, options: RunOptions, tell: Callable[[int, float], None], stop: Callable[[], bool] | None
+) -> RunResult:
+    each = request.each
     try:
-        runs = _together(each, terms, tell, stop)
+        runs = _together(each, options, tell, stop)
     except NotFusable:
-        outcomes = [train_cell(one, terms, tell, stop) for one in each]
-        return replace(outcomes[0], others=tuple(outcomes[1:]))
+        results = [train_cell(one, options, tell, stop) for one in each]
+        return replace(results[0], others=tuple(results[1:]))
     except (EnvError, StoreError) as error:
-        return Outcome(order.key, "failed", str(error), "environment")
+        return RunResult(request.key, "failed", str(error), "environment")
     found = []
     for one, run in zip(each, runs, strict=True):
         figures = dict(run.result or {})
-        found.append(Outcome(one.key, str(figures.get("status", "interrupted")), "", "", figures, str(run.folder)))
+        found.append(RunResult(one.key, str(figures.get("status", "interrupted")), "", "", figures, str(run.folder)))
     return replace(found[0], others=tuple(found[1:]))
 
 
 def _together(
-    orders: tuple[Order, ...], terms: Terms, tell: Callable[[int, float], None], stop: Callable[[], bool] | None
+    requests: tuple[RunRequest, ...],
+    options: RunOptions,
+    tell: Callable[[int, float], None],
+    stop: Callable[[], bool] | None,
 ) -> list[Run]:
-    """The runs of orders that differ in their seed.
+    """The runs of requests that differ in their seed.
 
     Raises:
         NotFusable: they have to be trained one by one, which will also say what is wrong with them.
     """
-    specs = [_spec(o) for o in orders]
-    experiments = [_experiment(o, spec) for o, spec in zip(orders, specs, strict=True)]
-    device, plan = plan_of(terms)
-    if any(find_run(Path(terms.out), e) is not None for e in experiments) or any(o.key in terms.again for o in orders):
+    specs = [_spec(o) for o in requests]
+    experiments = [_experiment(o, spec) for o, spec in zip(requests, specs, strict=True)]
+    device, plan = plan_of(options)
+    if any(find_run(Path(options.out), e) is not None for e in experiments) or any(
+        o.key in options.again for o in requests
+    ):
         raise NotFusable("one of them was begun before")
-    options = FitOptions(
-        out=terms.out, data_root=terms.data_root, device=str(device), plan=plan, limit=terms.limit, stop=stop
+    fit_options = FitOptions(
+        out=options.out, data_root=options.data_root, device=str(device), plan=plan, limit=options.limit, stop=stop
     )
     epochs = experiments[0].train.epochs
 
@@ -132,18 +137,18 @@ def _together(
             tell(event.epoch, event.epoch / epochs)
 
     try:
-        return fit_together(specs[0].trace, experiments, options, listen)
+        return fit_together(specs[0].trace, experiments, fit_options, listen)
     except (EnvError, StoreError, Interrupted):
         raise
     except (ArchError, RuntimeError, ValueError, ArithmeticError) as error:
         raise NotFusable(str(error)) from error
 
 
-def _note(order: Order, terms: Terms, message: str) -> None:
+def _note(request: RunRequest, options: RunOptions, message: str) -> None:
     """Leave in the store that the run failed, and why."""
-    device, plan = plan_of(terms)
-    experiment = _experiment(order, _spec(order), checked=False)
-    folder = RunFolder.open(Path(terms.out), experiment)
+    device, plan = plan_of(options)
+    experiment = _experiment(request, _spec(request), checked=False)
+    folder = RunFolder.open(Path(options.out), experiment)
     try:
         folder.describe(str(device), asdict(plan), {})
         folder.note({"status": "failed", "message": message})
@@ -151,20 +156,22 @@ def _note(order: Order, terms: Terms, message: str) -> None:
         folder.close()
 
 
-def _fit(order: Order, terms: Terms, listen: Callable[[Event], Any], stop: Callable[[], bool] | None) -> Run:
-    spec = _spec(order)
-    device, plan = plan_of(terms)
-    options = FitOptions(
-        out=terms.out, data_root=terms.data_root, device=str(device), plan=plan, limit=terms.limit, every=EVERY,
-        again=order.key in terms.again, stop=stop, other_data="begin",
+def _fit(
+    request: RunRequest, options: RunOptions, listen: Callable[[Event], Any], stop: Callable[[], bool] | None
+) -> Run:
+    spec = _spec(request)
+    device, plan = plan_of(options)
+    fit_options = FitOptions(
+        out=options.out, data_root=options.data_root, device=str(device), plan=plan, limit=options.limit, every=EVERY,
+        again=request.key in options.again, stop=stop, other_data="begin",
     )  # fmt: skip
-    return fit(build(spec.trace), _experiment(order, spec), options, listen)
+    return fit(build(spec.trace), _experiment(request, spec), fit_options, listen)
 
 
-def _spec(order: Order) -> Spec:
-    return load(Source(f"{order.name}.arch", order.text))
+def _spec(request: RunRequest) -> Spec:
+    return load(Source(f"{request.name}.arch", request.text))
 
 
-def _experiment(order: Order, spec: Spec, checked: bool = True) -> Experiment:
+def _experiment(request: RunRequest, spec: Spec, checked: bool = True) -> Experiment:
     """The experiment on the data that the study has seen; this machine's is compared with it when it is read."""
-    return with_data(experiment_of(spec, checked), order.data)
+    return with_data(experiment_of(spec, checked), request.data)

@@ -1,7 +1,7 @@
-"""Runs on a Ray cluster: actors that stay on the nodes, fed with one order at a time.
+"""Runs on a Ray cluster: actors that stay on the nodes, fed with one request at a time.
 
 A node that is lost costs the runs that were under way there, which other actors take up from their last checkpoint
-if the store is shared, and anew if not; nodes that join later get actors. Where the nodes do not share the store's
+if the store is shared, and again if not; nodes that join later get actors. Where the nodes do not share the store's
 file system, a finished run travels back and is put into it, its result last.
 """
 
@@ -24,7 +24,7 @@ from archdsl.foreign import prepare
 from archdsl.runs.store.lock import release_of
 from archdsl.study.execute.actor import Actor
 from archdsl.study.execute.local import AGAIN, LEAVE, WORK
-from archdsl.study.execute.order import INFRASTRUCTURE, News, Order, Outcome, Ready, Terms
+from archdsl.study.execute.messages import INFRASTRUCTURE, Ready, RunOptions, RunProgress, RunRequest, RunResult
 
 LOOK = 2.0  # seconds between two looks for nodes that joined, and at the progress of runs
 TOKEN = ".shared-"
@@ -35,7 +35,7 @@ class _Member:
     number: int
     handle: Any
     born: Any  # the answer that says it is up; None once it came
-    order: Order | None = None
+    request: RunRequest | None = None
     answer: Any = None
     progress: Any = None
     host: str = ""
@@ -43,7 +43,7 @@ class _Member:
 
 
 class Cluster:
-    """Carries out orders on a Ray cluster; ``run`` yields what happens, as ``Local.run`` does.
+    """Carries out requests on a Ray cluster; ``run`` yields what happens, as ``Local.run`` does.
 
     Args:
         jobs: actors in all; None for as many as the cluster has cores or GPUs.
@@ -52,34 +52,34 @@ class Cluster:
     """
 
     def __init__(
-        self, terms: Terms, jobs: int | None, retry: int = 1, address: str | None = None, work: str = WORK,
+        self, options: RunOptions, jobs: int | None, retry: int = 1, address: str | None = None, work: str = WORK,
         collect: bool | None = None,
     ) -> None:  # fmt: skip
-        self.terms = replace(terms, out=str(Path(terms.out).resolve()))
+        self.options = replace(options, out=str(Path(options.out).resolve()))
         self.jobs, self.retry, self.address, self.work, self.collect = jobs, retry, address, work, collect
         self.token = TOKEN + secrets.token_hex(8)
         self.members: dict[int, _Member] = {}
         self.tries: dict[str, int] = {}
-        self.waiting: list[tuple[float, Order]] = []
+        self.waiting: list[tuple[float, RunRequest]] = []
         self.looked = 0.0
         self.born = 0
 
-    def run(self, orders: Sequence[Order]) -> Iterator[Ready | News | Outcome]:
-        """Carry out all orders, the first ones first. Closing the iterator interrupts what is under way.
+    def run(self, requests: Sequence[RunRequest]) -> Iterator[Ready | RunProgress | RunResult]:
+        """Carry out all requests, the first ones first. Closing the iterator interrupts what is under way.
 
         Raises:
             EnvError: ray is not installed, there is no cluster at that address, or actors do not start.
         """
         ray = _ray()
-        pending = deque(orders)
+        pending = deque(requests)
         begun = not ray.is_initialized()
-        out = Path(self.terms.out)
+        out = Path(self.options.out)
         out.mkdir(parents=True, exist_ok=True)
         (out / self.token).touch()
         try:
             if begun:
                 self._join(ray)
-            while pending or self.waiting or any(m.order for m in self.members.values()):
+            while pending or self.waiting or any(m.request for m in self.members.values()):
                 self._grow(ray, pending)
                 self._feed(pending)
                 yield from self._listen(ray, pending)
@@ -100,34 +100,36 @@ class Cluster:
 
     # -- actors ---------------------------------------------------------------------------------------------
 
-    def _grow(self, ray: Any, pending: deque[Order]) -> None:
+    def _grow(self, ray: Any, pending: deque[RunRequest]) -> None:
         """Actors for the cores that are there now, and in the place of lost ones."""
         if self.members and time.monotonic() - self.looked < LOOK:
             return
         self.looked = time.monotonic()
         have = ray.cluster_resources()
-        gpu = self.terms.device.startswith("cuda") or (self.terms.device == "auto" and have.get("GPU", 0) >= 1)
-        room = int(have.get("GPU", 0)) if gpu else int(have.get("CPU", 1)) // self.terms.threads
-        wanted = min(self.jobs or room, room, len(pending) + sum(m.order is not None for m in self.members.values()))
+        gpu = self.options.device.startswith("cuda") or (self.options.device == "auto" and have.get("GPU", 0) >= 1)
+        room = int(have.get("GPU", 0)) if gpu else int(have.get("CPU", 1)) // self.options.threads
+        wanted = min(self.jobs or room, room, len(pending) + sum(m.request is not None for m in self.members.values()))
         for _ in range(wanted - len(self.members)):
             number, self.born = self.born, self.born + 1
-            kind = ray.remote(max_concurrency=2, num_cpus=self.terms.threads, num_gpus=int(gpu), max_restarts=0)(Actor)
-            threads = {"OMP_NUM_THREADS": str(self.terms.threads), "MKL_NUM_THREADS": str(self.terms.threads)}
+            kind = ray.remote(max_concurrency=2, num_cpus=self.options.threads, num_gpus=int(gpu), max_restarts=0)(
+                Actor
+            )
+            threads = {"OMP_NUM_THREADS": str(self.options.threads), "MKL_NUM_THREADS": str(self.options.threads)}
             handle = kind.options(runtime_env={"env_vars": threads}).remote(
-                self.terms, self.work, self.token, self.collect
+                self.options, self.work, self.token, self.collect
             )
             self.members[number] = _Member(number, handle, handle.ready.remote())
 
-    def _feed(self, pending: deque[Order]) -> None:
+    def _feed(self, pending: deque[RunRequest]) -> None:
         now = time.monotonic()
         pending.extend(o for when, o in self.waiting if when <= now)
         self.waiting = [(when, o) for when, o in self.waiting if when > now]
         for member in self.members.values():
-            if pending and member.born is None and member.order is None:
-                member.order = pending.popleft()
-                member.answer = member.handle.work.remote(member.order)
+            if pending and member.born is None and member.request is None:
+                member.request = pending.popleft()
+                member.answer = member.handle.work.remote(member.request)
 
-    def _listen(self, ray: Any, pending: deque[Order]) -> Iterator[Ready | News | Outcome]:
+    def _listen(self, ray: Any, pending: deque[RunRequest]) -> Iterator[Ready | RunProgress | RunResult]:
         due = {m.born or m.answer: m for m in self.members.values() if m.born is not None or m.answer is not None}
         if not due:
             time.sleep(0.05)
@@ -138,8 +140,8 @@ class Cluster:
         yield from self._news(ray)
 
     def _answered(
-        self, ray: Any, member: _Member, reference: Any, pending: deque[Order]
-    ) -> Iterator[Ready | News | Outcome]:
+        self, ray: Any, member: _Member, reference: Any, pending: deque[RunRequest]
+    ) -> Iterator[Ready | RunProgress | RunResult]:
         try:
             value = ray.get(reference)
         except ray.exceptions.RayActorError as error:
@@ -147,50 +149,50 @@ class Cluster:
             return
         except ray.exceptions.RayError as error:
             raise EnvError(f"an actor of Ray failed: {str(error).splitlines()[-1]}",
-                           help="`archdsl train` with the same spec says more") from error  # fmt: skip
+                           help="`archdsl train` with the same spec shows details") from error  # fmt: skip
         if member.born is not None:
             member.born, member.host, member.pid = None, value["host"], value["pid"]
             yield Ready(member.number, value["conditions"])
             return
-        order, member.order, member.answer, member.progress = member.order, None, None, None
-        assert order is not None
-        outcome, files = value
+        request, member.request, member.answer, member.progress = member.request, None, None, None
+        assert request is not None
+        result, files = value
         if files is not None:
             self._store(files)
-        if outcome.status == "busy":
-            self.waiting.append((time.monotonic() + AGAIN, order))
-        elif not self._try_again(order, outcome, pending):
-            yield outcome
+        if result.status == "busy":
+            self.waiting.append((time.monotonic() + AGAIN, request))
+        elif not self._try_again(request, result, pending):
+            yield result
 
     def _store(self, files: tuple[str, dict[str, bytes]]) -> None:
         """Put a run that was made elsewhere into the store, its result last."""
         name, content = files
-        folder = Path(self.terms.out) / name
+        folder = Path(self.options.out) / name
         folder.mkdir(parents=True, exist_ok=True)
         ordered = sorted(content.items(), key=lambda item: (item[0] in ("result.json", "outcome.json"), item[0]))
         write_together([(folder / file, data) for file, data in ordered])
 
-    def _try_again(self, order: Order, outcome: Outcome, pending: deque[Order]) -> bool:
-        if outcome.cause not in INFRASTRUCTURE or self.tries.get(order.key, 0) >= self.retry:
+    def _try_again(self, request: RunRequest, result: RunResult, pending: deque[RunRequest]) -> bool:
+        if result.cause not in INFRASTRUCTURE or self.tries.get(request.key, 0) >= self.retry:
             return False
-        self.tries[order.key] = self.tries.get(order.key, 0) + 1
-        pending.append(order)
+        self.tries[request.key] = self.tries.get(request.key, 0) + 1
+        pending.append(request)
         return True
 
-    def _lost(self, member: _Member, words: str, pending: deque[Order]) -> Iterator[Outcome]:
+    def _lost(self, member: _Member, words: str, pending: deque[RunRequest]) -> Iterator[RunResult]:
         """An actor is gone, alone or with its node; its claim goes with it, as nobody else can know that it is dead."""
         del self.members[member.number]
-        if member.order is None:
+        if member.request is None:
             return
-        release_of(Path(self.terms.out), member.host, member.pid)
+        release_of(Path(self.options.out), member.host, member.pid)
         first = words.strip().splitlines()[0] if words.strip() else "its actor is gone"
-        outcome = Outcome(member.order.key, "failed", f"its process died: {first}", "died")
-        if not self._try_again(member.order, outcome, pending):
-            yield outcome
+        result = RunResult(member.request.key, "failed", f"its process died: {first}", "died")
+        if not self._try_again(member.request, result, pending):
+            yield result
 
-    def _news(self, ray: Any) -> Iterator[News]:
+    def _news(self, ray: Any) -> Iterator[RunProgress]:
         for member in self.members.values():
-            if member.order is None:
+            if member.request is None:
                 continue
             if member.progress is None:
                 member.progress = member.handle.progress.remote()
@@ -200,7 +202,7 @@ class Cluster:
             with suppress(ray.exceptions.RayError):
                 epoch, share = ray.get(member.progress)
                 if epoch:
-                    yield News(member.order.key, member.number, epoch, share)
+                    yield RunProgress(member.request.key, member.number, epoch, share)
             member.progress = None
 
     def _end(self, ray: Any) -> None:
@@ -214,8 +216,8 @@ class Cluster:
             ray.wait([m.answer for m in busy], num_returns=len(busy), timeout=LEAVE)
         for member in self.members.values():
             ray.kill(member.handle)
-            if member.order is not None:
-                release_of(Path(self.terms.out), member.host, member.pid)
+            if member.request is not None:
+                release_of(Path(self.options.out), member.host, member.pid)
         self.members.clear()
 
 

@@ -1,4 +1,4 @@
-"""Workers of this machine: processes that stay, each on a core or a GPU of its own, fed with one order at a time."""
+"""Workers of this machine: processes that stay, each on a core or a GPU of its own, fed with one request at a time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,15 @@ from typing import IO, Any
 from archdsl.atomic import open_own, writing
 from archdsl.errors import EnvError, InternalError
 from archdsl.processes import end_tree
-from archdsl.study.execute.order import INFRASTRUCTURE, News, Order, Outcome, Ready, Terms, outcome_of
+from archdsl.study.execute.messages import (
+    INFRASTRUCTURE,
+    Ready,
+    RunOptions,
+    RunProgress,
+    RunRequest,
+    RunResult,
+    result_of,
+)
 
 WORK = "archdsl.study.execute.cell:train_cell"
 RECYCLED = 1000  # runs after which a worker is replaced: what libraries cache for each net is never freed
@@ -35,7 +43,7 @@ class _Worker:
     number: int
     process: subprocess.Popen[str]
     log: IO[bytes]
-    order: Order | None = None
+    request: RunRequest | None = None
     ready: bool = False
     since: float = 0.0
     done: int = 0
@@ -55,7 +63,7 @@ class _Worker:
 
 
 class Local:
-    """Carries out orders. ``run`` yields what happens: Ready, News and Outcome, the latter once an order.
+    """Carries out requests. ``run`` yields what happens: Ready, RunProgress and RunResult, the latter once a request.
 
     Args:
         jobs: workers; each is pinned to a core of its own where there are enough.
@@ -63,27 +71,27 @@ class Local:
         retry: how often a run is tried again whose worker died, or whose disk or device failed.
     """
 
-    def __init__(self, terms: Terms, jobs: int, logs: Path, retry: int = 1, work: str = WORK) -> None:
-        self.terms, self.jobs, self.logs, self.retry, self.work = terms, jobs, logs, retry, work
+    def __init__(self, options: RunOptions, jobs: int, logs: Path, retry: int = 1, work: str = WORK) -> None:
+        self.options, self.jobs, self.logs, self.retry, self.work = options, jobs, logs, retry, work
         self.answers: queue.Queue[tuple[_Worker, dict[str, Any] | None]] = queue.Queue()
         self.workers: dict[int, _Worker] = {}
         self.started: list[_Worker] = []  # those that were let go, too
         self.tries: dict[str, int] = {}
         self.stillborn = 0
-        self.waiting: list[tuple[float, Order]] = []
+        self.waiting: list[tuple[float, RunRequest]] = []
 
-    def run(self, orders: Sequence[Order]) -> Iterator[Ready | News | Outcome]:
-        """Carry out all orders, the first ones first. Closing the iterator interrupts what is under way.
+    def run(self, requests: Sequence[RunRequest]) -> Iterator[Ready | RunProgress | RunResult]:
+        """Carry out all requests, the first ones first. Closing the iterator interrupts what is under way.
 
         Raises:
             EnvError: workers do not start.
         """
-        pending = deque(orders)
+        pending = deque(requests)
         self.tries = {}
         try:
             for number in range(min(self.jobs, len(pending))):
                 self._start(number)
-            while pending or self.waiting or any(w.order for w in self.workers.values()):
+            while pending or self.waiting or any(w.request for w in self.workers.values()):
                 self._revive(pending)
                 self._feed(pending)
                 yield from self._listen(pending)
@@ -95,7 +103,7 @@ class Local:
     def _start(self, number: int) -> None:
         self.logs.mkdir(parents=True, exist_ok=True)
         log = _log(self.logs / f"worker-{number}.log")
-        threads = str(self.terms.threads)
+        threads = str(self.options.threads)
         process = subprocess.Popen(
             [sys.executable, "-m", "archdsl.study.execute.worker", str(number), self.work],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, encoding="utf-8",
@@ -106,14 +114,14 @@ class Local:
         worker = _Worker(number, process, log, since=time.monotonic())
         self.workers[number] = worker
         self.started.append(worker)
-        _pin(process.pid, number, self.jobs, self.terms.threads)
-        worker.send(asdict(self.terms))
+        _pin(process.pid, number, self.jobs, self.options.threads)
+        worker.send(asdict(self.options))
         worker.reader = threading.Thread(target=self._read, args=(worker,), daemon=True)
         worker.reader.start()
 
     def _gpu(self, number: int) -> dict[str, str]:
         """The device that a worker sees: with several GPUs each has its own, and more workers share them in turn."""
-        if self.terms.device not in ("auto", "cuda") or not (count := gpus()):
+        if self.options.device not in ("auto", "cuda") or not (count := gpus()):
             return {}
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
         known = [v.strip() for v in visible if v.strip()] or [str(n) for n in range(count)]
@@ -127,28 +135,28 @@ class Local:
                     self.answers.put((worker, json.loads(text)))
         self.answers.put((worker, None))
 
-    def _revive(self, pending: deque[Order]) -> None:
+    def _revive(self, pending: deque[RunRequest]) -> None:
         """Workers in the place of those that left, while there is work for them."""
-        wanted = min(self.jobs, len(pending) + sum(w.order is not None for w in self.workers.values()))
+        wanted = min(self.jobs, len(pending) + sum(w.request is not None for w in self.workers.values()))
         for number in range(self.jobs):
             if len(self.workers) >= wanted:
                 return
             if number not in self.workers:
                 self._start(number)
 
-    # -- orders ---------------------------------------------------------------------------------------------
+    # -- requests ---------------------------------------------------------------------------------------------
 
-    def _feed(self, pending: deque[Order]) -> None:
+    def _feed(self, pending: deque[RunRequest]) -> None:
         now = time.monotonic()
         due = [o for when, o in self.waiting if when <= now]
         self.waiting = [(when, o) for when, o in self.waiting if when > now]
         pending.extend(due)
         for worker in self.workers.values():
-            if pending and worker.ready and worker.order is None:
-                worker.order, worker.since = pending.popleft(), now
-                worker.send(asdict(worker.order))
+            if pending and worker.ready and worker.request is None:
+                worker.request, worker.since = pending.popleft(), now
+                worker.send(asdict(worker.request))
 
-    def _listen(self, pending: deque[Order]) -> Iterator[Ready | News | Outcome]:
+    def _listen(self, pending: deque[RunRequest]) -> Iterator[Ready | RunProgress | RunResult]:
         try:
             worker, answer = self.answers.get(timeout=AGAIN / 2 if self.waiting else 0.5)
         except queue.Empty:
@@ -161,34 +169,34 @@ class Local:
         if kind == "ready":
             worker.ready, self.stillborn = True, 0
             yield Ready(**answer)
-        elif kind == "news":
-            news = News(**answer)
-            yield from (replace(news, key=one.key) for one in (worker.order.each if worker.order else ()))
-        elif kind == "outcome":
-            yield from self._ended(worker, outcome_of(answer), pending)
+        elif kind == "progress":
+            news = RunProgress(**answer)
+            yield from (replace(news, key=one.key) for one in (worker.request.each if worker.request else ()))
+        elif kind == "result":
+            yield from self._ended(worker, result_of(answer), pending)
 
-    def _ended(self, worker: _Worker, outcome: Outcome, pending: deque[Order]) -> Iterator[Outcome]:
-        order, worker.order = worker.order, None
+    def _ended(self, worker: _Worker, result: RunResult, pending: deque[RunRequest]) -> Iterator[RunResult]:
+        request, worker.request = worker.request, None
         worker.done += 1
         if worker.done >= RECYCLED:
             self.workers.pop(worker.number, None)
             worker.leave()
-        if order is None or order.key != outcome.key:
-            raise InternalError(f"a worker answered for {outcome.key}, and was asked for {order and order.key}")
-        for one, result in outcome.of(order):
-            if result.status == "busy":
+        if request is None or request.key != result.key:
+            raise InternalError(f"a worker answered for {result.key}, and was asked for {request and request.key}")
+        for one, own in result.of(request):
+            if own.status == "busy":
                 self.waiting.append((time.monotonic() + AGAIN, one))
-            elif not self._try_again(one, result, pending):
-                yield result
+            elif not self._try_again(one, own, pending):
+                yield own
 
-    def _try_again(self, order: Order, outcome: Outcome, pending: deque[Order]) -> bool:
-        if outcome.cause not in INFRASTRUCTURE or self.tries.get(order.key, 0) >= self.retry:
+    def _try_again(self, request: RunRequest, result: RunResult, pending: deque[RunRequest]) -> bool:
+        if result.cause not in INFRASTRUCTURE or self.tries.get(request.key, 0) >= self.retry:
             return False
-        self.tries[order.key] = self.tries.get(order.key, 0) + 1
-        pending.append(order)
+        self.tries[request.key] = self.tries.get(request.key, 0) + 1
+        pending.append(request)
         return True
 
-    def _gone(self, worker: _Worker, pending: deque[Order]) -> Iterator[Outcome]:
+    def _gone(self, worker: _Worker, pending: deque[RunRequest]) -> Iterator[RunResult]:
         """A worker's output has ended."""
         if worker in self.started:
             self.started.remove(worker)
@@ -202,18 +210,18 @@ class Local:
             self.stillborn += 1
             if code < 0 and self.stillborn <= STILLBORN:  # killed, not broken: another one takes its place
                 return
-            raise EnvError(f"a worker does not start (exit {code}): {self._last_words(worker.number)}",
-                           help="`archdsl train` with the same spec says more")  # fmt: skip
-        order = worker.order
-        if order is not None:
+            raise EnvError(f"a worker did not start (exit {code}): {self._last_words(worker.number)}",
+                           help="`archdsl train` with the same spec shows details")  # fmt: skip
+        request = worker.request
+        if request is not None:
             how = f"signal {-code}" if code < 0 else f"exit {code}"
             words = self._last_words(worker.number)
-            outcome = Outcome(
-                order.key, "failed", f"its process died ({how})" + (f": {words}" if words else ""), "died"
+            result = RunResult(
+                request.key, "failed", f"its process died ({how})" + (f": {words}" if words else ""), "died"
             )
-            for one, result in outcome.of(order):
-                if not self._try_again(one, result, pending):
-                    yield result
+            for one, own in result.of(request):
+                if not self._try_again(one, own, pending):
+                    yield own
 
     def _last_words(self, number: int) -> str:
         try:
@@ -222,23 +230,23 @@ class Local:
             return ""
         return lines[-1][:300] if lines else ""
 
-    def _overdue(self) -> Iterator[Outcome]:
+    def _overdue(self) -> Iterator[RunResult]:
         """Runs far over their time limit, and workers that never came up: their processes hang."""
         now = time.monotonic()
         for number, worker in list(self.workers.items()):
             if not worker.ready and now - worker.since > START:
                 raise EnvError(f"worker {number} did not start within {START:.0f} s", help="is the machine overloaded?")
-            limit = self.terms.limit
-            if worker.order is not None and limit is not None and now - worker.since > 2 * limit + GRACE:
-                order = worker.order
+            limit = self.options.limit
+            if worker.request is not None and limit is not None and now - worker.since > 2 * limit + GRACE:
+                request = worker.request
                 del self.workers[number]
                 end_tree(worker.process.pid)
-                hung = Outcome(order.key, "timeout", f"it hung: no answer {GRACE:.0f} s after twice its limit")
-                yield from (result for _, result in hung.of(order))
+                hung = RunResult(request.key, "timeout", f"it hung: no answer {GRACE:.0f} s after twice its limit")
+                yield from (own for _, own in hung.of(request))
 
     def _end(self) -> None:
         """Let idle workers go; those at work make a checkpoint, or are killed."""
-        busy = [w for w in self.workers.values() if w.order is not None]
+        busy = [w for w in self.workers.values() if w.request is not None]
         for worker in self.workers.values():
             if worker in busy:
                 worker.process.terminate()

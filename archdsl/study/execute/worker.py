@@ -1,4 +1,4 @@
-"""A worker process: it stays, takes orders from standard input, and answers on standard output, line by line.
+"""A worker process: it stays, takes requests from standard input, and answers on standard output, line by line.
 
 `python -m archdsl.study.execute.worker NUMBER MODULE:FUNCTION`. When its input ends, its parent is gone: a run
 that is under way makes a checkpoint, and the process leaves.
@@ -19,7 +19,7 @@ from typing import Any, TextIO
 
 from archdsl.accelerate.threads import yield_cores
 from archdsl.notices import taken
-from archdsl.study.execute.order import News, Outcome, Ready, Terms, line, order_of
+from archdsl.study.execute.messages import Ready, RunOptions, RunProgress, RunResult, line, request_of
 
 PATIENCE = 4.0  # seconds for a checkpoint, when the parent is gone
 
@@ -31,15 +31,15 @@ def main(arguments: list[str]) -> int:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
     talk = _own_output()
     yield_cores()
-    orders: queue.Queue[dict[str, Any] | None] = queue.Queue()
+    requests: queue.Queue[dict[str, Any] | None] = queue.Queue()
     busy = threading.Event()
-    threading.Thread(target=_read, args=(orders, busy), daemon=True).start()
-    first = orders.get()
+    threading.Thread(target=_read, args=(requests, busy), daemon=True).start()
+    first = requests.get()
     if first is None:
         return 0
-    terms = Terms(**{**first, "again": tuple(first["again"])})
+    options = RunOptions(**{**first, "again": tuple(first["again"])})
     room = importlib.import_module(module)
-    work: Callable[..., Outcome] = getattr(room, function)
+    work: Callable[..., RunResult] = getattr(room, function)
     # What was imported is never garbage: the collector is not to look at its 180,000 objects in each run, 0.1 s.
     gc.freeze()
 
@@ -47,19 +47,21 @@ def main(arguments: list[str]) -> int:
         talk.write(json.dumps(line(kind, value)) + "\n")
         talk.flush()
 
-    conditions = room.conditions(terms)
+    conditions = room.conditions(options)
     say("ready", Ready(number, conditions, taken()))
-    while (given := orders.get()) is not None:
-        order = order_of(given)
+    while (given := requests.get()) is not None:
+        request = request_of(given)
         busy.set()
         try:
-            outcome = work(order, terms, lambda e, s, key=order.key: say("news", News(key, number, e, s)))
+            result = work(
+                request, options, lambda e, s, key=request.key: say("progress", RunProgress(key, number, e, s))
+            )
         except KeyboardInterrupt as stop:
-            outcome = Outcome(order.key, "interrupted", str(stop))
+            result = RunResult(request.key, "interrupted", str(stop))
         finally:
             busy.clear()
-        say("outcome", outcome)
-        if outcome.status == "interrupted":
+        say("result", result)
+        if result.status == "interrupted":
             return 0
     return 0
 
@@ -71,10 +73,10 @@ def _own_output() -> TextIO:
     return os.fdopen(kept, "w", encoding="utf-8")
 
 
-def _read(orders: queue.Queue[dict[str, Any] | None], busy: threading.Event) -> None:
+def _read(requests: queue.Queue[dict[str, Any] | None], busy: threading.Event) -> None:
     for text in sys.stdin:
-        orders.put(json.loads(text))
-    orders.put(None)
+        requests.put(json.loads(text))
+    requests.put(None)
     if busy.is_set():  # the parent was killed
         os.kill(os.getpid(), signal.SIGTERM)
         threading.Timer(PATIENCE, os._exit, (1,)).start()

@@ -26,7 +26,7 @@ def heat(results: Results) -> str | None:
     if cells is None or all(a.summary.mean is None for a in cells.values()):
         return None
     down, across = results.factors
-    turned = max(map(len, across.levels)) > max(map(len, down.levels))  # long names stand on the left
+    turned = max(map(len, across.levels)) > max(map(len, down.levels))  # long names are on the left
     if turned:
         down, across, cells = across, down, {(x, y): arm for (y, x), arm in cells.items()}
     ticks = [labels([level or f"no {f.label or f.name}" for level in f.levels], LABEL - 10) for f in (down, across)]
@@ -46,7 +46,7 @@ def heat(results: Results) -> str | None:
 
 
 def _cells(results: Results) -> Cells | None:
-    """The arms by the levels of both factors; None where that is no grid."""
+    """The arms by the levels of both factors; None where that is not a grid."""
     if len(results.factors) != 2 or results.design not in GRIDS:
         return None
     found: dict[tuple[int, int], ArmResult] = {}
@@ -107,7 +107,7 @@ def _cell(axes: Axes, y: int, x: int, arm: ArmResult | None, scale: Any, unit: U
 
 
 def _spread(arm: ArmResult, unit: Unit) -> str:
-    """± sd, and how many runs stand behind it where some are lacking."""
+    """± sd, and how many runs are behind it where some are lacking."""
     sd = "" if arm.summary.sd is None else f"± {unit.value(arm.summary.sd)}"
     return f"{sd} ({arm.summary.n}/{arm.planned})".lstrip() if arm.summary.n < arm.planned else sd
 

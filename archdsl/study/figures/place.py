@@ -73,7 +73,7 @@ def place(axes: Axes, spots: Sequence[Named], first: Iterable[Named]) -> None:
 
 
 def _rooms(text: Annotation, words: Iterable[str], frame: Bbox, taken: Sequence[Bbox]) -> Iterator[Bbox]:
-    """Where the text covers nothing; it stands there when its place is given."""
+    """Where the text covers nothing; it is there when its place is given."""
     for word in words:
         text.set_text(word)
         for dx, dy, ha, va in SIDES:

@@ -55,5 +55,5 @@ def finite(values: Iterable[float]) -> list[float]:
     found = [float(value) for value in values]
     for value in found:
         if not math.isfinite(value):
-            raise ValueError(f"{value} is no result: a run that diverged is counted, not averaged")
+            raise ValueError(f"{value} is not a result: a run that diverged is counted, not averaged")
     return found

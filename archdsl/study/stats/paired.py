@@ -70,7 +70,7 @@ def compare(a: Mapping[int, float], b: Mapping[int, float], names: tuple[str, st
 
 
 def superiority(a: Sequence[float], b: Sequence[float]) -> float:
-    """P(A > B): the share of all len(a) x len(b) pairs in which A is the greater, ties by half.
+    """P(A > B): the fraction of all len(a) x len(b) pairs in which A is the greater, ties by half.
 
     The pairs cross the seeds, since whoever trains A once and B once has two seeds (McGraw & Wong 1992).
     """
@@ -86,7 +86,7 @@ def _spread(deltas: Sequence[float], values: Sequence[float]) -> float:
 
 
 def _correlation(a: Sequence[float], b: Sequence[float]) -> float | None:
-    """Pearson's r; None below three pairs (two always lie on a line) and where one side is constant."""
+    """Pearson's r; None below three pairs (two always are on a line) and where one side is constant."""
     if len(a) < 3 or min(a) == max(a) or min(b) == max(b):
         return None
     try:

@@ -86,7 +86,7 @@ def test_other_content_than_was_recorded_is_refused(old: Run) -> None:
     other = go(f"{TRAIN} seed(1)", net=NET, out="runs")
     shutil.copyfile(other.weights, old.weights)
     known = load(text)
-    with pytest.raises(EnvError, match="other weights than this experiment began with") as caught:
+    with pytest.raises(EnvError, match="other weights than this experiment started with") as caught:
         fit(build(known.trace), experiment_of(known), out="new", device="cpu", speed="plain")
     assert caught.value.exit_code == 4
     assert not list(Path("new").glob("*"))

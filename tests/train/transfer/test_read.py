@@ -122,7 +122,7 @@ def test_the_hash_is_of_the_content(tmp_path: Path, saved: Save) -> None:
     assert resolved(before) is before
     torch.save(made(NET, 1)[0].state_dict(), one)
     os.utime(one, ns=(0, 0))
-    with pytest.raises(EnvError, match="other weights than this experiment began with"):
+    with pytest.raises(EnvError, match="other weights than this experiment started with"):
         read_weights(str(one), before.sha)
     assert read_weights(str(two), before.sha).sha == before.sha
 
@@ -131,7 +131,7 @@ def test_the_hash_is_of_the_content(tmp_path: Path, saved: Save) -> None:
     ("source", "error", "message"),
     [
         ("nowhere.safetensors", EnvError, "there is no file"),
-        ("nowhere", ArchError, "names no weights"),
+        ("nowhere", ArchError, "does not name weights"),
         ("runs/nowhere", ArchError, "there is no folder"),
         ("torchvision:resnet19", ArchError, "has no net `resnet19`"),
         ("torchvision:resnet18:IMAGENET", ArchError, "has no weights `IMAGENET`"),

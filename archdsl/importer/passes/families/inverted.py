@@ -14,7 +14,7 @@ ACTS = frozenset({"relu", "relu6", "silu", "gelu", "hardswish"})
 
 @dataclass(frozen=True, slots=True)
 class Inverted:
-    """A block as it stands: channels that arrive, hidden ones (0: no 1×1 before), those that leave; the gate or None."""
+    """A block as it is: channels that arrive, hidden ones (0: no 1×1 before), those that leave; the gate or None."""
 
     cin: int
     hidden: int
@@ -31,7 +31,7 @@ class Inverted:
 
 
 def inverted(items: Items, at: int) -> Inverted | None:
-    """The inverted residual that stands there, with a skip exactly where the shape stays."""
+    """The inverted residual that is there, with a skip exactly where the shape stays."""
     item = items[at]
     if isinstance(item, Word) and item.name == "res":
         f = bare(item.get("f")) if [n for n, _ in item.args] == ["f"] else ()

@@ -1,4 +1,4 @@
-"""From blocks to a stage list: what all share stands outside of it, what a stage has of its own inside."""
+"""From blocks to a stage list: what all share is outside of it, what a stage has of its own inside."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Reader = Callable[[Items, int], Block | None]
 class Family:
     """A family's word and its reader. ``strides``: from the second stage on a stage halves the image by itself.
     ``split``: settings that a family has for all its stages; it ends where they change. ``all``: it takes every ``res``
-    of a sequence, or none; ``leaves``: says of a place whether a block of a like family stands there, of which none
+    of a sequence, or none; ``leaves``: says of a place whether a block of a like family is there, of which none
     may be left."""
 
     name: str
@@ -43,7 +43,7 @@ class Family:
 
 
 def in_trunk(family: Family) -> Callable[[Net], Net]:
-    """A pass that puts the family where its blocks stand, at the top or in the one group that modifiers reach."""
+    """A pass that puts the family where its blocks are, at the top or in the one group that modifiers reach."""
 
     def change(net: Net) -> Net:
         items = tuple(
@@ -144,7 +144,7 @@ def names(items: Items) -> str:
 
 
 def body(item: Item) -> Items:
-    """What stands inside ``res(f)``; empty for anything else."""
+    """What is inside ``res(f)``; empty for anything else."""
     if isinstance(item, Word) and item.name == "res" and [n for n, _ in item.args] == ["f"]:
         return bare(item.get("f"))
     return ()

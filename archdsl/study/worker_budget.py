@@ -17,7 +17,7 @@ OPTIMISER = 2  # numbers for each weight, at most
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class WorkerBudget:
     """``jobs`` workers; ``gpu`` says whether they are on one, and ``bytes`` what memory each has there, if known."""
 
     jobs: int
@@ -30,17 +30,17 @@ class Room:
         return f"{many}, {self.each} on each GPU by the memory that runs need" if self.each > 1 else many
 
 
-def room(arms: Arms, cells: Sequence[Cell], device: str, jobs: int | None) -> Room:
+def worker_budget(arms: Arms, cells: Sequence[Cell], device: str, jobs: int | None) -> WorkerBudget:
     """The workers of a study: as many as were asked for, else one a core, or on GPUs as many as fit beside each other."""
     count = gpus() if device in ("auto", "cuda") else int(device.startswith("cuda:"))
     if not count:
-        return Room(jobs or (1 if device == "mps" else len(cores())), False)
+        return WorkerBudget(jobs or (1 if device == "mps" else len(cores())), False)
     memory = gpu_bytes()
     if jobs is not None or memory is None:
-        return Room(jobs or count, True, memory)
+        return WorkerBudget(jobs or count, True, memory)
     need = max((_bytes(arms, cell) for cell in cells), default=0) + CONTEXT
     each = max(1, min(MOST, int(SHARE * memory / need), len(cores()) // count))
-    return Room(count * each, True, int(SHARE * memory / each - CONTEXT), each)
+    return WorkerBudget(count * each, True, int(SHARE * memory / each - CONTEXT), each)
 
 
 def _bytes(arms: Arms, cell: Cell) -> int:

@@ -11,8 +11,8 @@ INFRASTRUCTURE = ("died", "environment")
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """One run to carry out. ``key`` names it; ``text`` is the canonical text of its experiment, ``name`` its name, ``data``
+class RunRequest:
+    """One run to execute. ``key`` names it; ``text`` is the canonical text of its experiment, ``name`` its name, ``data``
     the fingerprint of its data, which a worker compares with what it reads.
     ``others`` are other seeds of it that are trained with it as one net, if that is possible.
     """
@@ -22,17 +22,17 @@ class Order:
     text: str
     label: str = ""
     data: str = ""
-    others: tuple[Order, ...] = ()
+    others: tuple[RunRequest, ...] = ()
 
     @property
-    def each(self) -> tuple[Order, ...]:
-        """Every run of the order by itself."""
+    def each(self) -> tuple[RunRequest, ...]:
+        """Every run of the request by itself."""
         return (replace(self, others=()), *self.others)
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """How all runs of a study are carried out; equal for all, so that they can be compared.
+class RunOptions:
+    """How all runs of a study are executed; equal for all, so that runs can be compared.
 
     Args:
         out: the folder of runs.
@@ -51,10 +51,10 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RunResult:
     """How a run ended. ``status`` is that of its result, or ``failed``, ``busy`` (another process is at it) or
     ``interrupted``; ``cause`` of a failure is ``experiment``, or one of INFRASTRUCTURE; ``folder`` is the run's.
-    ``others`` are the outcomes of the order's other runs.
+    ``others`` are the results of the request's other runs.
     """
 
     key: str
@@ -63,18 +63,18 @@ class Outcome:
     cause: str = ""
     figures: Mapping[str, Any] = field(default_factory=dict)
     folder: str = ""
-    others: tuple[Outcome, ...] = ()
+    others: tuple[RunResult, ...] = ()
 
-    def of(self, order: Order) -> tuple[tuple[Order, Outcome], ...]:
-        """Each run of the order with its outcome; those of which nothing is said share this one."""
+    def of(self, request: RunRequest) -> tuple[tuple[RunRequest, RunResult], ...]:
+        """Each run of the request with its result; those without one of their own get this one."""
         alone = replace(self, others=())
-        told = {o.key: o for o in (alone, *self.others)}
-        return tuple((one, told.get(one.key) or replace(alone, key=one.key)) for one in order.each)
+        by_key = {o.key: o for o in (alone, *self.others)}
+        return tuple((one, by_key.get(one.key) or replace(alone, key=one.key)) for one in request.each)
 
 
 @dataclass(frozen=True, slots=True)
-class News:
-    """A run on its way: the epoch and the share that is done."""
+class RunProgress:
+    """A run on its way: the epoch and the fraction that is done."""
 
     key: str
     worker: int
@@ -91,14 +91,14 @@ class Ready:
     notes: tuple[str, ...] = ()
 
 
-def order_of(values: dict[str, Any]) -> Order:
-    """An order from the values that travelled."""
-    return Order(**{**values, "others": tuple(map(order_of, values["others"]))})
+def request_of(values: dict[str, Any]) -> RunRequest:
+    """A request from the values that travelled."""
+    return RunRequest(**{**values, "others": tuple(map(request_of, values["others"]))})
 
 
-def outcome_of(values: dict[str, Any]) -> Outcome:
-    """An outcome from the values that travelled."""
-    return Outcome(**{**values, "others": tuple(map(outcome_of, values["others"]))})
+def result_of(values: dict[str, Any]) -> RunResult:
+    """A result from the values that travelled."""
+    return RunResult(**{**values, "others": tuple(map(result_of, values["others"]))})
 
 
 def line(kind: str, value: Any) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from archdsl.seeds import stream
 
 
 @torch.no_grad()
-def ask(
+def predict_batches(
     net: Trained, batches: Iterable[Tensor], *, passes: int = 1, batch: int = BLOCK, seed: int = 0
 ) -> Iterator[Prediction]:
     """What the net says of batches of uint8 images (N, C, H, W).
@@ -35,7 +35,7 @@ def ask(
             yield predict(net.model, net.normalise(images.to(net.device)), passes)
 
 
-def judge(
+def evaluate(
     net: Trained, part: Part, *, shift: Shift | None = None, passes: int = 1, batch: int = BLOCK, seed: int = 0,
     bins: int = BINS, listen: Callable[[int], object] = lambda images: None,
 ) -> Report:  # fmt: skip
@@ -49,7 +49,7 @@ def judge(
         listen: hears how many images are done.
 
     Raises:
-        ArchError: several passes of a net that has no layer which draws; a shift of what are no pictures.
+        ArchError: several passes of a net that has no layer which draws; a shift of what are not pictures.
         EnvError: the device has not enough memory.
     """
     if shift is not None and len(net.input) != 3:
@@ -64,7 +64,7 @@ def judge(
                 waiting.append(theirs.to(net.device))
                 yield few
 
-    for prediction in ask(net, batches(), passes=passes, batch=batch, seed=seed):
+    for prediction in predict_batches(net, batches(), passes=passes, batch=batch, seed=seed):
         tally.add(prediction, waiting.popleft())
         done += len(prediction.log_probs)
         listen(done)
@@ -73,7 +73,7 @@ def judge(
 
 @contextmanager
 def _drawn(device: torch.device, seed: int) -> Iterator[None]:
-    """The global generators begin at the seed, and go on afterwards as if nothing had been drawn."""
+    """The global generators begin at the seed, and continue afterwards as if nothing had been drawn."""
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices):
         torch.manual_seed(stream(seed, "dropout", "mc"))

@@ -24,7 +24,7 @@ ASSUMED: tuple[Shape, int] = ((3, 32, 32), 10)
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class Completed:
     """A traced network, what it was traced for, and everything that was noticed on the way."""
 
     trace: Trace
@@ -33,9 +33,9 @@ class Settled:
     notes: tuple[Diagnostic, ...]
 
 
-def settle(
+def complete(
     graph: Graph, input: Shape | None = None, classes: int | None = None, memo: dict[Any, Layer] | None = None
-) -> Settled:
+) -> Completed:
     """Trace a graph. Arguments given here go before what the text states; where neither says, 3x32x32 and 10 classes
     are assumed, with a note. A ``memo`` is shared between many like networks, of which nobody wants to see the lints.
 
@@ -46,7 +46,7 @@ def settle(
     shape, number = assumed(graph, input, classes, notes)
     trace = trace_node(decide_biases(graph.root), shape, number, lambda out: with_head(out, number, notes), memo)
     check_end(trace, number, graph.root.span)
-    return Settled(trace, shape, number, (*notes, *(lints(trace) if memo is None else ())))
+    return Completed(trace, shape, number, (*notes, *(lints(trace) if memo is None else ())))
 
 
 def assumed(graph: Graph, input: Shape | None, classes: int | None, notes: list[Diagnostic]) -> tuple[Shape, int]:

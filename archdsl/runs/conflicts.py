@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from archdsl.runs.conditions import Asked
+from archdsl.runs.conditions import ConditionOptions
 from archdsl.runs.run import Run
 from archdsl.runs.store.checkpoint import Checkpoints
 
 
-def check_asked(run: Run, asked: Asked) -> None:
+def check_conflicts(run: Run, requested: ConditionOptions) -> None:
     """Refuse to show or to resume a run that was trained under other conditions than are asked for.
 
     Raises:
         ArchError: it was.
     """
     if run.done:
-        asked.check(run.versions, f"the finished run {run.folder}",
+        requested.check(run.versions, f"the finished run {run.folder}",
                     "leave the option out to see that run; --again replaces it; --out DIR keeps both")  # fmt: skip
     elif Checkpoints(run.folder).exist():
-        asked.check(run.versions, f"the interrupted run {run.folder}",
-                    "leave the option out to resume that run; --again begins it again; --out DIR keeps both")  # fmt: skip
+        requested.check(run.versions, f"the interrupted run {run.folder}",
+                    "leave the option out to resume that run; --again starts it again; --out DIR keeps both")  # fmt: skip

@@ -8,23 +8,23 @@ from pathlib import Path
 from typing import Protocol, get_args
 
 from archdsl.errors import ArchError
-from archdsl.runs.conditions import Asked, differing
+from archdsl.runs.conditions import ConditionOptions, differing
 from archdsl.study.arms import Arms
-from archdsl.study.execute.order import News, Order, Outcome, Ready
+from archdsl.study.execute.messages import Ready, RunProgress, RunRequest, RunResult
 from archdsl.study.plan import ENDED, Cell, Found, Status, distinct, foreign, look
 
-Event = Ready | News | Outcome
+Event = Ready | RunProgress | RunResult
 Listener = Callable[[Event], object]
 
 
 class Engine(Protocol):
-    """Carries out orders, the first ones first; one Outcome each."""
+    """Carries out requests, the first ones first; one RunResult each."""
 
-    def run(self, orders: Sequence[Order]) -> Iterator[Event]: ...
+    def run(self, requests: Sequence[RunRequest]) -> Iterator[Event]: ...
 
 
 @dataclass
-class Conduct:
+class StudyRunner:
     """The runs of a study on their way. ``found`` is what is known of each, by key."""
 
     arms: Arms
@@ -40,13 +40,13 @@ class Conduct:
         """Runs without a result, the longest first."""
         return [cell for cell in distinct(self.every) if self.found[cell.key].status not in ENDED]
 
-    def check(self, asked: Asked) -> None:
+    def check(self, requested: ConditionOptions) -> None:
         """Refuse to answer by runs that were made under other conditions than are asked for.
 
         Raises:
             ArchError: there are such runs.
         """
-        wanted = asked.wanted
+        wanted = requested.wanted
         recorded = [
             f.conditions for f in self.found.values() if f.conditions.get("precision") and f.status != "foreign"
         ]
@@ -56,16 +56,16 @@ class Conduct:
         names = differing(others[0], wanted)
         had = ", ".join(f"{k} {others[0].get(k) or 'unknown'}" for k in names)
         raise ArchError(
-            f"{asked.options(names)} asks for other runs than {len(others)} of the {len(recorded)} that are there, which have "
+            f"{requested.options(names)} conflicts with {len(others)} of the {len(recorded)} existing runs, which have "
             f"{had}",
-            help="--again trains these again; --runs DIR keeps both; leave the option out to keep those that are there",
+            help="--again trains these again; --runs DIR keeps both; leave the option out to keep the existing runs",
         )
 
-    def order(self, cell: Cell) -> Order:
+    def request(self, cell: Cell) -> RunRequest:
         """What a worker is told."""
         experiment = cell.experiment
         label = f"{self.arms.arms[cell.arm].name}, seed {cell.seed}"
-        return Order(cell.key, experiment.name, experiment.text, label, experiment.data.fingerprint)
+        return RunRequest(cell.key, experiment.name, experiment.text, label, experiment.data.fingerprint)
 
     def carry_out(
         self,
@@ -80,28 +80,28 @@ class Conduct:
         """
         by_key = {cell.key: cell for cell in cells}
         together = groups if groups is not None else [[cell] for cell in cells]
-        orders = [replace(self.order(first), others=tuple(map(self.order, rest))) for first, *rest in together]
-        happening = engine.run(orders)
+        requests = [replace(self.request(first), others=tuple(map(self.request, rest))) for first, *rest in together]
+        happening = engine.run(requests)
         try:
             for event in happening:
-                if isinstance(event, Outcome):
+                if isinstance(event, RunResult):
                     self.found[event.key] = self._after(by_key[event.key], event)
                 listen(event)
-                if fail_fast and isinstance(event, Outcome) and event.status != "finished":
+                if fail_fast and isinstance(event, RunResult) and event.status != "finished":
                     return
         finally:
             close = getattr(happening, "close", None)
             if close is not None:
                 close()
 
-    def _after(self, cell: Cell, outcome: Outcome) -> Found:
+    def _after(self, cell: Cell, result: RunResult) -> Found:
         """What the store has now; of a run that could not write, what its worker said. A run that is said to have ended,
         and has no result in the store, has failed.
         """
         stored = look(self.runs, cell)
-        if stored.status == outcome.status or (outcome.status in ENDED and stored.status in ENDED):
+        if stored.status == result.status or (result.status in ENDED and stored.status in ENDED):
             return stored
-        status, message = outcome.status, outcome.message
+        status, message = result.status, result.message
         if status in ENDED:
             message = f"the run ended as `{status}`, and its result could not be stored" + (message and f": {message}")
             status = "failed"
@@ -110,6 +110,6 @@ class Conduct:
         known = status if status in get_args(Status) else "failed"
         return Found(known, {}, stored.conditions, stored.folder, message)  # type: ignore[arg-type]
 
-    def settled(self, current: Mapping[str, str] | None = None) -> dict[str, Found]:
+    def with_foreign(self, current: Mapping[str, str] | None = None) -> dict[str, Found]:
         """What is known, with results of other conditions marked as foreign."""
         return foreign(self.found, current)

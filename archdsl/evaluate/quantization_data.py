@@ -1,4 +1,4 @@
-"""The images by which a network is quantised: those that it is calibrated on, and those that judge it."""
+"""The images by which a network is quantised: those that it is calibrated on, and those that it is evaluated on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archdsl.data import Arrays
 from archdsl.data.normalise import normalise
 from archdsl.errors import ArchError
 from archdsl.evaluate.load import Part, part_of
-from archdsl.export.onnx.quantize import Judged
+from archdsl.export.onnx.quantize import QuantizationData
 from archdsl.settings.experiment import DataSettings
 
 if TYPE_CHECKING:
@@ -24,12 +24,14 @@ BLOCK = 64  # images at once: calibration keeps every activation of a block
 SEED = 0  # of which training images are taken
 
 
-def judged(data: DataSettings, seed: int, form: Form, *, count: int, drop: float, root: Path | None = None) -> Judged:
+def quantization_data(
+    data: DataSettings, seed: int, form: Form, *, count: int, drop: float, root: Path | None = None
+) -> QuantizationData:
     """Training images to calibrate on, as many as ``count``, and the test images.
 
     Args:
         data, seed: of the run, which say what its training images were.
-        drop: the loss of accuracy that is accepted, as a share.
+        drop: the loss of accuracy that is accepted, as a fraction.
 
     Raises:
         ArchError: the network does not take images of this data set, or nothing says how they are normalised.
@@ -40,8 +42,8 @@ def judged(data: DataSettings, seed: int, form: Form, *, count: int, drop: float
         raise ArchError(f"the images of {data.dataset.name} are {shapes[0]}, the network takes {shapes[1]}",
                         help="--quantize calibrates on the data set of the text; --data names another")  # fmt: skip
     if not form.preprocess and not form.mean:
-        raise ArchError(f"nothing says how the images of {data.dataset.name} are normalised",
-                        help="quantise a trained run: it knows")  # fmt: skip
+        raise ArchError(f"the normalisation of the images of {data.dataset.name} is not known",
+                        help="quantise a trained run, which records it")  # fmt: skip
     train, test = (part_of(data, seed, part, root) for part in ("train", "test"))
 
     def calibration() -> Iterator[np.ndarray]:
@@ -52,7 +54,7 @@ def judged(data: DataSettings, seed: int, form: Form, *, count: int, drop: float
         for images, labels in test.blocks(BLOCK):
             yield _taken(images, form), labels.numpy()
 
-    return Judged(calibration, tested, drop)
+    return QuantizationData(calibration, tested, drop)
 
 
 def _some(part: Part, count: int) -> Iterator[Tensor]:
@@ -67,7 +69,7 @@ def _some(part: Part, count: int) -> Iterator[Tensor]:
 
 
 def _taken(images: Tensor, form: Form) -> np.ndarray:
-    """Images as they lie in the data set, as the network takes them."""
+    """Images as they are in the data set, as the network takes them."""
     if form.preprocess is None:
         normal = normalise(form.mean, form.std, torch.device("cpu"), 255 if len(form.input) == 3 else 1)
         return normal(images).numpy()
