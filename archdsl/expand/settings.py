@@ -10,7 +10,7 @@ from archdsl.expand.env import Env, collect
 from archdsl.expand.graph import Setting
 from archdsl.expand.network import network
 from archdsl.ir.symbol import Symbol
-from archdsl.registry import find, names
+from archdsl.registry import find, names, value_of
 from archdsl.registry.synonyms import synonym
 from archdsl.syntax import ast
 
@@ -78,7 +78,7 @@ def _setting(space: str, item: ast.Expr, env: Env) -> Setting:
         raise fail("A208", f"`{item.name}` takes numbers that are known: no layer stands here whose channels `cin` could be",
                    item.span)  # fmt: skip
     try:
-        value = entry.make(*args)
+        value = value_of(entry, args)
     except SpecError:
         raise
     except ArchError as error:

@@ -1,17 +1,19 @@
 """What a word is, and the one place that knows them all.
 
 A word is one decorated function: its name is the word, its signature the arguments, its annotations the bounds, its
-docstring the help, its examples the tests. Nothing is read from the signature before the word is used.
+docstring the help, its examples the tests. A data or train word is a decorated class: a frozen dataclass, whose fields are
+the arguments. Nothing is read from signature and fields before the word is used.
 """
 
 from __future__ import annotations
 
 from archdsl.registry.entry import Entry, Kind, block, data_word, family, join, late, modifier, op, train_word
 from archdsl.registry.lookup import entries, find, names, register
-from archdsl.registry.params import MISSING, Arg, Range, defaults, nets, params
+from archdsl.registry.params import MISSING, Arg, Range, defaults, nets, params, value_of
 from archdsl.registry.synonyms import ARGUMENTS, synonym
 
 __all__ = [
     "ARGUMENTS", "MISSING", "Arg", "Entry", "Kind", "Range", "block", "data_word", "defaults", "entries", "family",
-    "find", "join", "late", "modifier", "names", "nets", "op", "params", "register", "synonym", "train_word",
+    "find", "join", "late", "modifier", "names", "nets", "op", "params", "register",
+    "synonym", "train_word", "value_of",
 ]  # fmt: skip

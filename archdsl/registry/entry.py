@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from inspect import cleandoc
 from typing import Any, Literal, TypeVar
 
+from archdsl.errors import ArchError
 from archdsl.registry.lookup import register
 
 Kind = Literal["op", "block", "late", "join", "family", "modifier", "data", "train"]
@@ -46,9 +47,19 @@ class Entry:
 
 
 def _decorator(kind: Kind, examples: tuple[str, ...], **settings: Any) -> Callable[[F], F]:
+    given = settings.pop("name", None)
+
     def decorate(make: F) -> F:
-        name = settings.pop("name", None) or make.__name__.rstrip("_")
-        register(Entry(name, kind, make, cleandoc(make.__doc__ or ""), examples, **settings))
+        name, help = make.__name__.rstrip("_"), make.__doc__ or ""
+        if isinstance(make, type):
+            name = name.lower()
+            if not getattr(getattr(make, "__dataclass_params__", None), "frozen", False):
+                raise ArchError(f"the word `{given or name}` is the class {make.__module__}.{make.__qualname__}, which is "
+                                "not a frozen dataclass", help="write @dataclass(frozen=True, slots=True) below the "
+                                "decorator of the word")  # fmt: skip
+            if help.startswith(f"{make.__name__}("):  # the signature, which a dataclass has in place of a docstring
+                help = ""
+        register(Entry(given or name, kind, make, cleandoc(help), examples, **settings))
         return make
 
     return decorate
@@ -93,10 +104,12 @@ def modifier(
 
 
 def data_word(*examples: str, paper: str = "", slot: str = "", name: str | None = None) -> Callable[[F], F]:
-    """A word of a ``data`` statement: a function from arguments to a setting."""
+    """A word of a ``data`` statement: a setting, as a frozen dataclass whose fields are the arguments; or a function from
+    the arguments to a setting."""
     return _decorator("data", examples, paper=paper, slot=slot, name=name)
 
 
 def train_word(*examples: str, paper: str = "", slot: str = "", name: str | None = None) -> Callable[[F], F]:
-    """A word of a ``train`` statement: a function from arguments to a setting."""
+    """A word of a ``train`` statement: a setting, as a frozen dataclass whose fields are the arguments; or a function from
+    the arguments to a setting."""
     return _decorator("train", examples, paper=paper, slot=slot, name=name)

@@ -1,10 +1,11 @@
-"""Parameters of a word, read from its function's signature: names, types, bounds, defaults.
+"""Parameters of a word, read from its function's signature or its class's fields: names, types, bounds, defaults.
 
 The annotations that a word may use are the aliases of ``archdsl.registry.types``; ``Range`` bounds a number.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import typing
 from dataclasses import dataclass
@@ -91,10 +92,29 @@ class Flag:
 
 @cache
 def params(entry: Entry) -> tuple[Arg, ...]:
-    """The parameters that a text may set. The first parameter of an op, join, modifier or family is not among them."""
+    """The parameters that a text may set: of a class its fields, but for those that say ``init=False``, and those that say
+    ``kw_only`` last. The first parameter of an op, join, modifier or family is not among them.
+    """
+    make = entry.make
+    if isinstance(make, type):
+        hints = typing.get_type_hints(make, include_extras=True)  # each in the module of the class that annotates it
+        own = sorted((f for f in dataclasses.fields(make) if f.init), key=lambda f: bool(f.kw_only))
+        return tuple(
+            _arg(f.name, MISSING if f.default is dataclasses.MISSING else f.default, hints[f.name]) for f in own
+        )
     signature = inspect.signature(entry.make, eval_str=True)
     skip = {"op": 1, "join": 1, "modifier": 1, "family": 1, "late": 3}.get(entry.kind, 0)
-    return tuple(_arg(p) for p in list(signature.parameters.values())[skip:])
+    return tuple(_arg(p.name, MISSING if p.default is p.empty else p.default, p.annotation)
+                 for p in list(signature.parameters.values())[skip:])  # fmt: skip
+
+
+def value_of(entry: Entry, args: tuple[Any, ...]) -> Any:
+    """The value of a data or train word for its arguments, one for each of ``params``.
+
+    Raises:
+        ArchError: the word refuses them.
+    """
+    return entry.make(**{p.name: value for p, value in zip(params(entry), args, strict=True)})
 
 
 @cache
@@ -110,9 +130,8 @@ def defaults(entry: Entry) -> tuple[Any, ...] | None:
     return None if any(p.required for p in known) else tuple(p.default for p in known)
 
 
-def _arg(parameter: inspect.Parameter) -> Arg:
-    default = MISSING if parameter.default is parameter.empty else parameter.default
-    hint, optional = parameter.annotation, False
+def _arg(name: str, default: Any, hint: Any) -> Arg:
+    optional = False
     base, bounds, flag = "", None, MISSING
     choices: tuple[str, ...] = ()
     if type(None) in typing.get_args(hint):
@@ -131,9 +150,9 @@ def _arg(parameter: inspect.Parameter) -> Arg:
         base, choices = "enum", typing.get_args(plain)
     base = base or getattr(plain, "__name__", "")
     if base not in _WORDS and base != "enum":
-        raise TypeError(f"parameter `{parameter.name}` has the annotation {hint}, which no text can give")
+        raise TypeError(f"parameter `{name}` has the annotation {hint}, which no text can give")
     if base == "bool" and flag is MISSING:
         flag = True
     if base == "act":
         choices = own_names("act")
-    return Arg(parameter.name, base, default, bounds, choices, flag, optional)
+    return Arg(name, base, default, bounds, choices, flag, optional)

@@ -1,0 +1,84 @@
+"""A word may be a class: its fields are the arguments, its docstring the help."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import pytest
+
+from archdsl.api import load
+from archdsl.errors import ArchError, SpecError
+from archdsl.registry import find, params, train_word
+from archdsl.registry.lookup import _TABLE
+from archdsl.registry.types import Positive, Rate
+
+
+@pytest.fixture(autouse=True)
+def no_word_stays() -> Iterator[None]:
+    before = dict(_TABLE)
+    yield
+    _TABLE.clear()
+    _TABLE.update(before)
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    kind: ClassVar[str] = "a fact, and no argument"
+    last: bool = field(default=False, kw_only=True)
+
+
+def leap() -> type:
+    @train_word("leap(0.1)", slot="optimizer")
+    @dataclass(frozen=True, slots=True)
+    class Leap(Base):
+        """Leaps."""
+
+        lr: Positive
+        beta: Rate = 0.9
+        derived: float = field(default=0.0, init=False)
+
+        def __post_init__(self) -> None:
+            if self.lr > 5:
+                raise ArchError("too far", help="leap less")
+
+    return Leap
+
+
+def test_the_fields_of_a_class_are_the_arguments() -> None:
+    made = leap()
+    entry = find("train", "leap")
+    assert entry is not None
+    assert (entry.make, entry.help) == (made, "Leaps.")
+    assert [(p.name, p.base, p.required) for p in params(entry)] == [
+        ("lr", "float", True), ("beta", "share", False), ("last", "bool", False),
+    ]  # fmt: skip
+    assert str(params(entry)[1].range) == "from 0 to below 1"
+    (setting,) = load("net gap linear(10)\ntrain leap(2, last)").graph.train
+    assert setting.value == made(2.0, last=True)
+
+
+@pytest.mark.parametrize(("word", "message"), [("leap(0)", "lr"), ("leap", "lr"), ("leap(9)", "too far")])
+def test_bounds_and_checks_of_a_class_point_into_the_text(word: str, message: str) -> None:
+    leap()
+    with pytest.raises(SpecError, match=message) as caught:
+        load(f"net gap linear(10)\ntrain {word}")
+    assert all(d.span is not None for d in caught.value.diagnostics)
+
+
+def test_a_class_that_is_no_setting_is_refused() -> None:
+    class Loose:
+        """Not a dataclass."""
+
+    @dataclass
+    class Mutable:
+        """Not frozen."""
+
+    @dataclass(frozen=True)
+    class Silent:
+        lr: float
+
+    for made, message in ((Loose, "not a frozen dataclass"), (Mutable, "not a frozen dataclass"), (Silent, "no help")):
+        with pytest.raises(ArchError, match=message):
+            train_word("loose")(made)
