@@ -146,8 +146,7 @@ def _net(
     settings, device, alone, why = experiment.train, normal.scale.device, world.size == 1, ""
     # One process whose data lies on the device can replay its steps; gradients of several are summed by their own stream.
     # A part that thaws changes what a step does; words of other packages may do what no graph can hold.
-    words = (settings.optimizer, settings.schedule, *experiment.data.augment)
-    known = not any(is_foreign(word) for word in words)
+    known = settings.capturable and not any(is_foreign(word) for word in experiment.data.augment)
     graph = plan.graph and alone and isinstance(train, Resident) and not still.thaws and known
     compiles = plan.compile and alone
     plan = replace(plan, graph=graph, compile=compiles, native=plan.native and not compiles)
