@@ -47,7 +47,8 @@ class Optim:
     def __getattr__(self, name: str) -> Any:
         """What torch has under that name; optimisers in the form that does without torch's compiler."""
         other: Any = getattr(torch.optim, name)
-        return light(other) if isinstance(other, type) and issubclass(other, torch.optim.Optimizer) else other
+        is_optimizer = isinstance(other, type) and issubclass(other, torch.optim.Optimizer)
+        return light(other) if is_optimizer else other
 
     def hidden(self, groups: Groups) -> tuple[Groups, Groups]:
         """The groups divided: the weights between the first and the last one, and all other parameters."""
