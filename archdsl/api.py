@@ -231,7 +231,7 @@ def _sources(spec: Spec) -> Iterator[Diagnostic]:
     """
     from archdsl.settings.checks import REFUSED
     from archdsl.transfer.place import ZOOS, verified
-    from archdsl.words.train.values import Init
+    from archdsl.words.train.tuning import Init
 
     for setting in spec.graph.train:
         init = setting.value

@@ -13,7 +13,7 @@ from archdsl.ir.make import o
 from archdsl.ir.nodes import Node
 from archdsl.ir.places import stretch
 from archdsl.ir.trace import Trace, trace_node
-from archdsl.words.train.values import Freeze, PartRate
+from archdsl.words.train.tuning import Freeze, PartRate
 
 if TYPE_CHECKING:
     from archdsl.errors import Span

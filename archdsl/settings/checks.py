@@ -19,13 +19,12 @@ from archdsl.settings.schedule import check as check_schedule
 from archdsl.words.data.base import Augmentation, Corruption
 from archdsl.words.data.parts import Subset, Valid
 from archdsl.words.data.values import Dataset
-from archdsl.words.train.values import Plateau
 
 if TYPE_CHECKING:
     from archdsl.expand.graph import Setting
     from archdsl.ir.trace import Trace
     from archdsl.settings.experiment import DataSettings, Experiment, TrainSettings
-    from archdsl.words.train.values import Views
+    from archdsl.words.train.recipe import Tta
 
 Shape = tuple[int, ...]
 REFUSED, WITHOUT_EFFECT = "A224", "A511"
@@ -82,10 +81,10 @@ def settings_findings(data: DataSettings, train: TrainSettings, images: int | No
     total = images if images is not None else published(data)
     if total is not None:
         yield from count_findings(total, data.valid, data.subset, data.dataset.name, things(shape))
-    watching = "plateau" if isinstance(train.schedule, Plateau) else "patience" if train.patience else ""
-    if watching and data.valid is None:
-        yield Finding(f"`{watching}` watches the validation images, and none are set aside",
-                      "add valid(10%) to the data statement", "schedule" if watching == "plateau" else "patience")  # fmt: skip
+    watching = next(((slot, word) for slot, word in train.words() if word.needs_validation), None)
+    if watching is not None and data.valid is None:
+        yield Finding(f"`{watching[1].word}` watches the validation images, and none are set aside",
+                      "add valid(10%) to the data statement", watching[0])  # fmt: skip
     steps = steps_of(data, train, images)
     if steps is not None:
         yield from length_findings(train, steps)
@@ -107,7 +106,7 @@ def augment_findings(words: Iterable[Augmentation], shape: Shape) -> Iterator[Fi
                           f"mirror at most {min(shape[1:]) - 1} pixels", word)  # fmt: skip
 
 
-def views_findings(views: Views | None, shape: Shape) -> Iterator[Finding]:
+def views_findings(views: Tta | None, shape: Shape) -> Iterator[Finding]:
     """Test-time views that images of this shape do not have."""
     if views is None:
         return

@@ -7,48 +7,33 @@ word fills has its default here, and the settings of a run record all of them.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from archdsl.errors import ArchError, SpecError, fail
-from archdsl.registry.stretch import Stretch
+from archdsl.registry import Setting as Value
 from archdsl.words.data.base import Augmentation, Corruption, check_behaviour
 from archdsl.words.data.folders import Folder
 from archdsl.words.data.parts import Subset, Valid
 from archdsl.words.data.tables import Table
 from archdsl.words.data.values import Dataset
-from archdsl.words.foreign import check_behaviour as check_train_behaviour
-from archdsl.words.train.values import (
-    Adam,
-    Bce,
-    BiasRate,
-    Clip,
-    Decay,
-    Freeze,
-    Init,
-    Lamb,
-    Lookahead,
-    Milestones,
-    OneCycle,
-    Optimizer,
-    PartRate,
-    Patience,
-    Restarts,
-    Schedule,
-    Step,
-    Triangle,
-    Views,
-    Warmup,
-)  # fmt: skip
+from archdsl.words.train.kinds import Clipping, Loss, Optimizer, Penalty, Schedule, TrainWord
+from archdsl.words.train.optimizers import Adam
+from archdsl.words.train.penalties import Wd
+from archdsl.words.train.recipe import BiasLr, Lookahead, Tta
+from archdsl.words.train.run import Patience
+from archdsl.words.train.schedules import Warmup
+from archdsl.words.train.tuning import Freeze, Init, PartRate
 
 if TYPE_CHECKING:
     from archdsl.expand.graph import Setting
 
-MANY = ("freeze", "rate")  # words that may stand several times
 # A slot that came into the language after runs had been recorded: a record has it only where a word fills it.
 LATER = {"later": True}
-ADAM = Adam(lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8)  # of its paper, and torch's
+# A number that seeds may have in common when they are trained as one net. A value of a class says so itself (``fuses``).
+COMMON = {"common": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,36 +60,55 @@ class DataSettings:
 class TrainSettings:
     """How a net is trained: a field for each slot of the train words, with what holds where no word fills it."""
 
-    optimizer: Optimizer = ADAM
-    wd: Decay | None = None
-    l2: Decay | None = None
-    l1: Decay | None = None
-    grouplasso: Decay | None = None
+    optimizer: Optimizer = Adam()
+    wd: Wd | None = None
+    l2: Penalty | None = None
+    l1: Penalty | None = None
+    grouplasso: Penalty | None = None
+    penalties: tuple[Penalty, ...] = field(default=(), metadata=LATER)  # those of other packages
     spred: float = 0.0
     schedule: Schedule | None = None
-    warmup: int | Warmup = 0
-    epochs: int = 10
-    steps: int | None = None
-    batch: int = 128
-    evalbatch: int = 500
+    warmup: int | Warmup = field(default=0, metadata=COMMON)
+    epochs: int = field(default=10, metadata=COMMON)
+    steps: int | None = field(default=None, metadata=COMMON)
+    batch: int = field(default=128, metadata=COMMON)
+    evalbatch: int = field(default=500, metadata=COMMON)
     accumulate: int = 1
-    smooth: float = 0.0
-    clip: Clip | None = None
-    bce: Bce | None = field(default=None, metadata=LATER)
+    smooth: float = field(default=0.0, metadata=COMMON)
+    clip: Clipping | None = None
+    bce: Loss | None = field(default=None, metadata=LATER)
     ema: float | None = None
     lookahead: Lookahead | None = field(default=None, metadata=LATER)
-    biaslr: BiasRate | None = field(default=None, metadata=LATER)
-    tta: Views | None = field(default=None, metadata=LATER)
+    biaslr: BiasLr | None = field(default=None, metadata=LATER)
+    tta: Tta | None = field(default=None, metadata=LATER)
     precise_bn: int | None = None
     patience: Patience | None = None
     converged: float | None = None
     timelimit: float | None = None
     syncbn: bool = False
-    seed: int = 0
+    seed: int = field(default=0, metadata=COMMON)
     init: Init | None = field(default=None, metadata=LATER)
     freeze: tuple[Freeze, ...] = field(default=(), metadata=LATER)
     rate: tuple[PartRate, ...] = field(default=(), metadata=LATER)
     layerdecay: float | None = field(default=None, metadata=LATER)
+
+    def words(self) -> Iterator[tuple[str, TrainWord]]:
+        """The values that are of a class, each with the slot that it fills."""
+        for name in _kinds():
+            value = getattr(self, name)
+            for one in value if isinstance(value, tuple) else (value,):
+                if isinstance(one, TrainWord):
+                    yield name, one
+
+    @property
+    def added(self) -> list[Penalty]:
+        """The penalties, in the order in which their gradients are added."""
+        return [word for _, word in self.words() if isinstance(word, Penalty)]
+
+    @property
+    def capturable(self) -> bool:
+        """Whether a step may be recorded once and replayed."""
+        return all(word.capturable for _, word in self.words())
 
     def shown(self) -> list[str]:
         """The fields that the record of a run has."""
@@ -148,7 +152,7 @@ def fold_data(words: Iterable[Setting]) -> DataSettings:
         raise ArchError("no data set is named", help="write `data fashion-mini`, or give --data fashion-mini")
     known = {f.name for f in fields(DataSettings)}
     for word in slots.values():
-        _carried_out(word, word.entry.slot in known or isinstance(word.value, Augmentation | Corruption), "data")
+        _check_data(word, word.entry.slot in known or isinstance(word.value, Augmentation | Corruption))
     augment = tuple(s.value for s in slots.values() if isinstance(s.value, Augmentation))
     corrupt = tuple(s.value for s in slots.values() if isinstance(s.value, Corruption))
     valid, subset = (slots[s].value if s in slots else None for s in ("valid", "subset"))
@@ -162,21 +166,54 @@ def fold_train(words: Iterable[Setting]) -> TrainSettings:
         SpecError: A220, two words for one slot or two that contradict each other.
     """
     words = tuple(words)
-    slots = _slots(w for w in words if w.entry.name not in MANY)
-    known = {f.name for f in fields(TrainSettings)}
     for word in words:
-        _carried_out(word, word.entry.slot in known or word.entry.name in MANY, "train")
-    parts: dict[str, Any] = {n: tuple(w.value for w in words if w.entry.name == n) for n in MANY}
-    settings = TrainSettings(**{slot: word.value for slot, word in slots.items()}, **parts)
-    _agree(settings, slots)
+        _check_train(word)
+    slots = _slots(w for w in words if w.entry.slot)
+    filled: dict[str, Any] = {slot: w.value for slot, w in slots.items() if slot in _kinds()}
+    filled["penalties"] = tuple(w.value for slot, w in slots.items() if slot not in _kinds())
     for word in words:
-        if isinstance(word.value, Freeze) and (word.value.until or 0) >= settings.epochs:
-            raise _clash(f"`freeze` has no end: the run has {settings.epochs} epochs", word,
-                         "leave `until` out to freeze the part for the whole run")  # fmt: skip
+        if not word.entry.slot:  # it may stand several times
+            filled[word.entry.name] = (*filled.get(word.entry.name, ()), word.value)
+    settings = TrainSettings(**filled)
+    _agree(settings, words, slots)
     return settings
 
 
-def _carried_out(word: Setting, known: bool, space: str) -> None:
+@cache
+def _kinds() -> dict[str, tuple[type, ...]]:
+    """The classes of which the value of each slot may be; for several values, those of each."""
+    hints = {name: get_args(hint) or (hint,) for name, hint in get_type_hints(TrainSettings).items()}
+    return {name: (*(kind for kind in kinds if isinstance(kind, type)), *((int,) if float in kinds else ()))
+            for name, kinds in hints.items()}  # fmt: skip
+
+
+def _check_train(word: Setting) -> None:
+    """Refuse a word whose value nothing would carry out.
+
+    Raises:
+        SpecError: A224.
+    """
+    value, kinds = word.value, _kinds().get(word.entry.slot or word.entry.name)
+    about = f"`{type(value).__name__}` of {type(value).__module__}"
+    if kinds is None and not isinstance(value, Penalty):
+        raise fail("A224", f"nothing carries out the train word `{word.entry.name}`, which gives {about}", word.span,
+                   "see docs/house.md for what a package can add")  # fmt: skip
+    if kinds is not None and not isinstance(value, kinds):
+        wanted = [kind for kind in kinds if issubclass(kind, TrainWord)]
+        remedies = [f"make its class a `{kind.__name__}`{_with(kind.needs)}" for kind in wanted] or ["give a number"]
+        raise fail("A224", f"nothing says how {about} is carried out", word.span,
+                   f"{' or '.join(remedies)}, as docs/house.md describes")  # fmt: skip
+    if isinstance(value, TrainWord) and value.lacks:
+        raise fail("A224", f"nothing says how {about} is carried out", word.span,
+                   f"complete the class{_with(value.lacks)}, as docs/house.md describes")  # fmt: skip
+
+
+def _with(names: Iterable[str]) -> str:
+    listed = " and ".join(f"`{name}`" for name in names)
+    return f" with {listed}" if listed else ""
+
+
+def _check_data(word: Setting, known: bool) -> None:
     """Refuse a word, of another package, that nothing would carry out.
 
     Raises:
@@ -186,12 +223,10 @@ def _carried_out(word: Setting, known: bool, space: str) -> None:
     try:
         if not known:
             kind = type(value)
-            raise ArchError(f"nothing carries out the {space} word `{word.entry.name}`, which gives `{kind.__name__}` of "
+            raise ArchError(f"nothing carries out the data word `{word.entry.name}`, which gives `{kind.__name__}` of "
                             f"{kind.__module__}", help="see docs/house.md for what a package can add")  # fmt: skip
         if isinstance(value, Augmentation | Corruption):
             check_behaviour(value)
-        elif space == "train":
-            check_train_behaviour(word.entry.slot, value)
     except ArchError as error:
         raise fail("A224", error.message, word.span, error.help) from None
 
@@ -212,33 +247,16 @@ def _clash(message: str, word: Setting, help: str) -> SpecError:
     return fail("A220", message, word.span, help)
 
 
-def _agree(settings: TrainSettings, slots: Mapping[str, Setting]) -> None:
-    """Refuse words that would leave each other without effect."""
-    optimizer, schedule, epochs = settings.optimizer, settings.schedule, settings.epochs
-    if isinstance(optimizer, Adam | Lamb) and optimizer.wd is not None and settings.wd:
-        other = "adam and wd(RATE)" if isinstance(optimizer, Adam) else "leave wd out"
-        raise _clash(f"`{slots['optimizer'].entry.name}` and `wd` both set the decoupled weight decay", slots["wd"],
-                     f"write {slots['optimizer'].entry.name}(…, wd=RATE), or {other}")  # fmt: skip
-    if isinstance(schedule, OneCycle | Triangle) and settings.warmup:
-        word = slots["schedule"].entry.name
-        raise _clash(f"`{word}` has its own rise, so `warmup` contradicts it", slots["warmup"],
-                     f"leave warmup out; {word}(up=30%) sets the length of the rise")  # fmt: skip
-    if settings.ema is not None and settings.lookahead is not None:
-        raise _clash("`ema` and `lookahead` both say which averaged weights are kept", slots["lookahead"],
-                     "keep one of them")  # fmt: skip
-    warmup = settings.warmup if isinstance(settings.warmup, int) else 0  # of another kind: see train.schedule.check
-    if warmup > epochs or (warmup == epochs and schedule is not None):
-        raise _clash(f"the warm-up of {warmup} epochs leaves nothing of a run of {epochs}",
+def _agree(settings: TrainSettings, words: Iterable[Setting], slots: Mapping[str, Setting]) -> None:
+    """Refuse words that contradict each other."""
+    for slot, value in settings.words():
+        if (remark := value.against(settings)) is not None:
+            at = slots.get(remark.about or slot) or next(w for w in words if w.value is value)
+            raise _clash(remark.message, at, remark.help)
+    warmup = settings.warmup if isinstance(settings.warmup, int) else 0  # of another kind: see settings.schedule.check
+    if warmup > settings.epochs or (warmup == settings.epochs and settings.schedule is not None):
+        raise _clash(f"the warm-up of {warmup} epochs leaves nothing of a run of {settings.epochs}",
                      slots["warmup"], "fewer epochs of warm-up, or more epochs")  # fmt: skip
-    if isinstance(schedule, Step) and schedule.every >= epochs:
-        raise _clash(f"`step` has no effect: its first step comes after {schedule.every} epochs, the run has {epochs}",
-                     slots["schedule"], f"a shorter one, such as step({max(1, epochs // 2)})")  # fmt: skip
-    if isinstance(schedule, Milestones) and schedule.epochs[-1] >= epochs:
-        raise _clash(f"a milestone after {schedule.epochs[-1]} epochs has no effect: the run has {epochs}",
-                     slots["schedule"], "leave it out, or more epochs")  # fmt: skip
-    if isinstance(schedule, Restarts) and schedule.first >= epochs:
-        raise _clash(f"`restarts` has no effect: its first cosine takes {schedule.first} epochs, the run has {epochs}",
-                     slots["schedule"], f"a shorter one, such as restarts({max(1, epochs // 2)}), or cosine")  # fmt: skip
 
 
 def to_json(experiment: Experiment) -> dict[str, dict[str, Any]]:
@@ -259,12 +277,8 @@ def to_json(experiment: Experiment) -> dict[str, dict[str, Any]]:
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, Stretch):
-        return str(value)
-    if isinstance(value, Init):  # its path is in the text, and is no part of what the run is
-        return {"kind": "init", "sha": value.sha, "reshape": value.reshape}
-    if isinstance(value, Freeze | PartRate):
-        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, Value):
+        return value.record()
     if isinstance(value, tuple):
         return [_plain(v) for v in value]
     if is_dataclass(value) and not isinstance(value, type):

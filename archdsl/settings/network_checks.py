@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -10,12 +11,11 @@ from archdsl.errors import ArchError, SpecError
 from archdsl.ir.places import depths, stretch
 from archdsl.ir.trace import trace_node
 from archdsl.settings.finding import Finding
-from archdsl.words.train.values import Agc, Muon
 
 if TYPE_CHECKING:
     from archdsl.ir.trace import Row, Trace
     from archdsl.settings.experiment import DataSettings, TrainSettings
-    from archdsl.words.train.values import Freeze
+    from archdsl.words.train.tuning import Freeze
 
 # What layers of these traits hold is added to the values or scales them, whatever its shape; see ``optim.parts``.
 NO_WEIGHTS = frozenset(("norm", "scale", "class", "position"))
@@ -108,9 +108,9 @@ def network_findings(
     for word in idle:
         yield _idle(f"`freeze({word.part})` has no effect: the part has nothing that is trained", word)
     yield from _normalised(train, trace, frozen, steps)
-    yield from _optimised(train, left)
+    yield from _unused(train, left)
     yield from _rates(train, trace, left)
-    yield from _penalties(train, left)
+    yield from _products(train, left)
     yield from _statistics(train, trace, frozen)
 
 
@@ -197,24 +197,38 @@ def smallest_batch(train: TrainSettings, steps: Length) -> int:
     return min([*([size] if whole else []), *(last if rest else [])], default=size)
 
 
-def _optimised(train: TrainSettings, left: list[Parameter]) -> Iterator[Finding]:
-    optimizer, weights = train.optimizer, [p for p in left if p.weight]
-    if isinstance(optimizer, Muon) and not hidden(weights):
-        yield _idle("`muon` has no weight to work on: it takes those between the first and the last layer, and the others "
-                    f"are trained by Adam at the rate {optimizer.rest:g}", "optimizer",
-                    f"write adam({optimizer.rest:g}), which does the same here, or take a deeper net")  # fmt: skip
-    if isinstance(train.clip, Agc):
-        last = weights[-1].name.rpartition(".")[0] if weights else ""
-        if all(p.name.rpartition(".")[0] == last for p in left):
-            yield _idle(
-                "`agc` has no effect: it leaves the last layer with weights alone, and nothing else is trained", "clip"
-            )
-    if train.biaslr is not None:
-        norms = "norm" if train.biaslr.norms else ""
-        biases = [p for p in left if p.last == "bias" and (not norms or norms in p.row.op.entry.traits)]
-        if not biases:
-            of = " of a normalisation" if norms else ""
-            yield _idle(f"`biaslr` has no effect: no bias{of} is trained", "biaslr")
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a word may ask of the parameters that are trained."""
+
+    left: list[Parameter]
+
+    @property
+    def wide(self) -> bool:
+        """Whether some have two or more dimensions."""
+        return any(len(p.shape) >= 2 for p in self.left)
+
+    @property
+    def hidden(self) -> bool:
+        """Whether there are weights that Muon works on."""
+        return bool(hidden([p for p in self.left if p.weight]))
+
+    @property
+    def before_last(self) -> bool:
+        """Whether some are of another layer than the last one with weights."""
+        last = next((p.name.rpartition(".")[0] for p in reversed(self.left) if p.weight), "")
+        return any(p.name.rpartition(".")[0] != last for p in self.left)
+
+    def biases(self, norms: bool) -> bool:
+        """Whether there are biases; with ``norms`` of a normalisation."""
+        return any(p.last == "bias" and (not norms or "norm" in p.row.op.entry.traits) for p in self.left)
+
+
+def _unused(train: TrainSettings, left: list[Parameter]) -> Iterator[Finding]:
+    facts = Facts(left)
+    for slot, word in train.words():
+        if (remark := word.idle_in(facts)) is not None:
+            yield _idle(remark.message, slot, remark.help)
 
 
 def _rates(train: TrainSettings, trace: Trace, left: list[Parameter]) -> Iterator[Finding]:
@@ -237,12 +251,7 @@ def _rates(train: TrainSettings, trace: Trace, left: list[Parameter]) -> Iterato
         yield _idle("`layerdecay` has no effect: every layer that is trained counts as the head", "layerdecay")
 
 
-def _penalties(train: TrainSettings, left: list[Parameter]) -> Iterator[Finding]:
-    wide = any(len(p.shape) >= 2 for p in left)
-    for name in ("wd", "l2", "l1", "grouplasso"):
-        decay = getattr(train, name)
-        if decay is not None and decay.weights and not wide:
-            yield _idle(f"`{name}` has no effect: it acts on weights, and only biases and norms are trained", name)
+def _products(train: TrainSettings, left: list[Parameter]) -> Iterator[Finding]:
     products = any(
         p.weight and p.last == "weight" and {"conv", "linear", "attention"} & p.row.op.entry.traits for p in left
     )

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Protocol
 from archdsl.settings.finding import Finding, things
 from archdsl.settings.schedule import factor
 from archdsl.words.data.base import Augmentation, Corruption, Mixing
-from archdsl.words.train.values import Plateau
 
 if TYPE_CHECKING:
     from archdsl.settings.experiment import DataSettings, TrainSettings
-    from archdsl.words.train.values import Schedule
+    from archdsl.words.train.kinds import Schedule
 
 
 class Length(Protocol):
@@ -44,7 +43,10 @@ def settings_effects(data: DataSettings | None, train: TrainSettings, steps: Len
     for word in words:
         if word.idle:
             yield _warning(f"`{word.name}` changes nothing: its strength is 0", word)
-    yield from _averages(train)
+    for slot, setting in train.words():
+        if (remark := setting.idle(train)) is not None:
+            yield _warning(remark.message, setting if isinstance(getattr(train, slot), tuple) else slot, remark.help)
+    yield from _numbers(train)
     yield from _schedule(train, steps)
     yield from _losses(data, train)
     if steps is not None:
@@ -55,39 +57,21 @@ def _warning(message: str, about: object, help: str = LEAVE) -> Finding:
     return Finding(message, help, about, "warning")
 
 
-def _averages(train: TrainSettings) -> Iterator[Finding]:
+def _numbers(train: TrainSettings) -> Iterator[Finding]:
     if train.ema == 0:
         yield _warning("`ema(0)` has no effect: its average is the weights themselves", "ema")
-    slow = train.lookahead
-    if slow is not None and slow.alpha == 1:
-        yield _warning(
-            "`lookahead` has no effect: with alpha 1 the slow weights are the weights themselves", "lookahead"
-        )
-    if train.biaslr is not None and train.biaslr.scale == 1:
-        yield _warning("`biaslr(1)` has no effect: biases have the rate of all others anyway", "biaslr")
     if train.layerdecay == 1:
         yield _warning("`layerdecay(1)` has no effect: every layer has the full rate", "layerdecay")
-    for part in train.rate:
-        if part.factor == 1:
-            yield _warning(f"`rate({part.part}, 1)` has no effect: the factor is 1", part)
 
 
 def _schedule(train: TrainSettings, steps: Length | None) -> Iterator[Finding]:
     schedule = train.schedule
-    if schedule is None:
-        return
-    if isinstance(schedule, Plateau):
-        if schedule.least == 1:
-            yield _warning("`plateau` has no effect: `least` of 1 keeps the rate", "schedule")
-        elif schedule.epochs + 1 >= train.epochs:
-            yield _warning(f"`plateau({schedule.epochs})` has no effect: it acts in epoch {schedule.epochs + 2} at the "
-                           f"earliest, and the run has {train.epochs}", "schedule",
-                           "fewer epochs of waiting, or more epochs")  # fmt: skip
+    if schedule is None or schedule.needs_validation:  # what it does is not known before the run
         return
     per_epoch = steps.per_epoch if steps is not None else _PROXY
     whole = steps.of(train) if steps is not None else per_epoch * train.epochs
     if whole > 1 and constant(schedule, train.warmup if isinstance(train.warmup, int) else 0, whole, per_epoch):
-        name = type(schedule).__name__.lower()
+        name = schedule.word
         yield _warning(f"`{name}` has no effect: the learning rate is the same at each of the {whole:,} steps"
                        if steps is not None else f"`{name}` has no effect: the learning rate stays the same",
                        "schedule", f"leave {name} out, or give it other numbers")  # fmt: skip
@@ -102,11 +86,9 @@ def constant(schedule: Schedule, warmup: int, whole: int, per_epoch: int) -> boo
 
 
 def _losses(data: DataSettings | None, train: TrainSettings) -> Iterator[Finding]:
-    if train.bce is not None and train.bce.threshold is not None and data is not None and not any(
-        isinstance(w, Mixing) for w in data.augment
-    ):  # fmt: skip
-        yield _warning("the threshold of `bce` has no effect: it acts on mixed images, and none are mixed", "bce",
-                       "leave the threshold out, or add mixup or cutmix to the data statement")  # fmt: skip
+    mixed = data is None or any(isinstance(w, Mixing) for w in data.augment)
+    if train.bce is not None and not mixed and (remark := train.bce.idle_unmixed()) is not None:
+        yield _warning(remark.message, "bce", remark.help)
 
 
 def _lengths(data: DataSettings | None, train: TrainSettings, steps: Length) -> Iterator[Finding]:

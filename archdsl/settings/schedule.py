@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
 from archdsl.errors import ArchError
-from archdsl.words.foreign import behaviour, is_foreign
-from archdsl.words.train.values import (
-    Cooldown,
-    Cosine,
-    Exponential,
-    Linear,
-    Milestones,
-    OneCycle,
-    Plateau,
-    Poly,
-    Restarts,
-    Step,
-    Triangle,
-)  # fmt: skip
+from archdsl.words.train.kinds import Point
 
 if TYPE_CHECKING:
-    from archdsl.words.train.values import Schedule, Smooth, Warmup
+    from archdsl.words.train.kinds import Schedule
+    from archdsl.words.train.schedules import Warmup
 
 
 def risen(warmup: int | Warmup, steps: int, per_epoch: int) -> int:
@@ -57,65 +44,4 @@ def factor(schedule: Schedule | None, warmup: int | Warmup, step: int, steps: in
     rise = risen(warmup, steps, per_epoch)
     if step < rise:
         return (step + 1) / rise
-    if is_foreign(schedule):
-        return float(behaviour(schedule, "factor")(step - rise, steps - rise, per_epoch))
-    match schedule:
-        case None | Plateau():
-            return 1.0
-        case Step(every, gamma):
-            return gamma ** (step // per_epoch // every)
-        case Exponential(gamma):
-            return gamma ** (step // per_epoch)
-        case Milestones(epochs, gamma):
-            return gamma ** sum(step // per_epoch >= epoch for epoch in epochs)
-        case OneCycle():
-            return _onecycle(schedule, step, steps)
-        case _:
-            return _falling(schedule, step - rise, steps - rise, step, steps, per_epoch)
-
-
-def _falling(schedule: Smooth, done: int, whole: int, step: int, steps: int, per_epoch: int) -> float:
-    """Schedules that run smoothly over what the rise has left: ``done`` of ``whole`` steps."""
-    match schedule:
-        case Cosine(end):
-            # Loshchilov & Hutter 2017, equation 5, without restarts.
-            return end + (1 - end) * (1 + math.cos(math.pi * done / whole)) / 2
-        case Linear(end):
-            return 1 + (end - 1) * done / max(whole, 1)
-        case Poly(power, end):
-            return end + (1 - end) * float((1 - done / whole) ** power)
-        case Restarts(first, mult, end):
-            return _cosine(1.0, end, _restarted(done, first * per_epoch, mult))
-        case Cooldown(share, shape, end):
-            begin = (1 - share) * steps
-            down = max(0.0, (step - begin) / (steps - begin)) if share else 0.0
-            return 1 + (end - 1) * down if shape == "linear" else _cosine(1.0, end, down)
-        case Triangle(up, start, end):
-            top = up * steps
-            if step < top:
-                return start + (1 - start) * step / top
-            return 1 + (end - 1) * (step - top) / max(steps - top, 1)
-        case _:
-            assert_never(schedule)
-
-
-def _restarted(done: int, period: int, mult: int) -> float:
-    """How much of its own cosine is done."""
-    if mult == 1:
-        return done % period / period
-    while done >= period:
-        done, period = done - period, period * mult
-    return done / period
-
-
-def _onecycle(cycle: OneCycle, step: int, steps: int) -> float:
-    """As torch.optim.lr_scheduler.OneCycleLR with its cosine pieces: the top is at step ``up``·steps - 1."""
-    start, end = 1 / cycle.div, 1 / (cycle.div * cycle.final)
-    top, last = cycle.up * steps - 1, steps - 1
-    if step <= top:
-        return _cosine(start, 1.0, step / top) if top > 0 else 1.0
-    return _cosine(1.0, end, (step - top) / (last - top))
-
-
-def _cosine(first: float, last: float, share: float) -> float:
-    return last + (first - last) / 2 * (1 + math.cos(math.pi * share))
+    return 1.0 if schedule is None else float(schedule.scale(Point(step, steps, per_epoch, rise)))

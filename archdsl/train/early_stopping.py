@@ -9,7 +9,7 @@ from torch import nn
 
 from archdsl.runs.events import EpochDone
 from archdsl.settings.experiment import TrainSettings
-from archdsl.words.train.values import Plateau
+from archdsl.words.train.kinds import Watched
 
 
 class Snapshot:
@@ -83,28 +83,22 @@ class EarlyStopping:
     def _better(self, done: EpochDone) -> bool:
         if done.valid_loss is None or done.valid_accuracy is None:
             return False
-        patience = self._settings.patience
+        patience, figures = self._settings.patience, (done.valid_loss, done.valid_accuracy)
         if patience is None:
             better = done.valid_accuracy > self.best_accuracy
-        elif patience.on == "accuracy":
-            better = done.valid_accuracy > self.best_accuracy + (patience.delta if self.best_epoch else 0.0)
         else:
-            better = done.valid_loss < self.best_loss - patience.delta
+            better = patience.better(figures, (self.best_loss, self.best_accuracy))
         if better:
-            self.best_loss, self.best_accuracy = done.valid_loss, done.valid_accuracy
+            self.best_loss, self.best_accuracy = figures
         return better
 
     def _flatten(self, done: EpochDone) -> None:
-        """Lower the factor of the learning rate where the validation loss has come to rest, as Keras counts epochs."""
-        plateau = self._settings.schedule
-        if not isinstance(plateau, Plateau) or done.valid_loss is None:
+        """Lower the factor of the learning rate where the schedule follows the validation loss and says so."""
+        schedule = self._settings.schedule
+        if schedule is None or not schedule.needs_validation or done.valid_loss is None:
             return
-        if done.valid_loss < self.plateau_loss - plateau.delta:
-            self.plateau_loss, self.waited = done.valid_loss, 0
-            return
-        self.waited += 1
-        if self.waited >= plateau.epochs:
-            self.factor, self.waited = max(self.factor * plateau.factor, plateau.least), 0
+        before = Watched(self.factor, self.plateau_loss, self.waited)
+        self.factor, self.plateau_loss, self.waited = schedule.watched(before, done.valid_loss)
 
     def state(self) -> dict[str, Any]:
         """Plain values for a checkpoint."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from archdsl.words.train.values import Bce
+from archdsl.words.train.kinds import Loss
 
 
 class Mixed(Protocol):
@@ -22,12 +22,13 @@ class Mixed(Protocol):
     def share(self) -> Tensor | None: ...
 
 
-def loss(logits: Tensor, target: Mixed, smooth: float = 0.0, bce: Bce | None = None) -> Tensor:
+def loss(logits: Tensor, target: Mixed, smooth: float = 0.0, other: Loss | None = None) -> Tensor:
     """Cross-entropy, with label smoothing (Szegedy et al. 2016); of mixed images the mean weighted by their shares
-    (Zhang et al. 2018). With ``bce`` the binary one of each class.
+    (Zhang et al. 2018); or another loss in its place.
     """
-    if bce is not None:
-        return _binary(logits, target, smooth, bce.threshold)
+    if other is not None:
+        result: Tensor = other.loss(functional, logits, _fractions(logits, target), smooth)
+        return result
     first = functional.cross_entropy(logits, target.labels, label_smoothing=smooth)
     if target.other is None or target.share is None:
         return first
@@ -35,12 +36,10 @@ def loss(logits: Tensor, target: Mixed, smooth: float = 0.0, bce: Bce | None = N
     return target.share * first + (1 - target.share) * second
 
 
-def _binary(logits: Tensor, target: Mixed, smooth: float, threshold: float | None) -> Tensor:
-    """The mean over images and classes; the targets are shares of classes, or whether these exceed the threshold."""
+def _fractions(logits: Tensor, target: Mixed) -> Tensor:
+    """The fraction of each class in each image, (N, classes)."""
     classes = logits.shape[1]
-    shares = functional.one_hot(target.labels, classes).to(logits.dtype)
-    if target.other is not None and target.share is not None:
-        shares = torch.lerp(functional.one_hot(target.other, classes).to(logits.dtype), shares, target.share)
-    if threshold is not None:
-        shares = (shares > threshold).to(logits.dtype)
-    return functional.binary_cross_entropy_with_logits(logits, shares * (1 - smooth) + smooth / classes)
+    fractions = functional.one_hot(target.labels, classes).to(logits.dtype)
+    if target.other is None or target.share is None:
+        return fractions
+    return torch.lerp(functional.one_hot(target.other, classes).to(logits.dtype), fractions, target.share)

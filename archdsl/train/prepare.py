@@ -40,7 +40,6 @@ from archdsl.transfer.begin import Begun, begin
 from archdsl.transfer.read import trace_of
 from archdsl.words.data.sets import IMAGENET_MEAN, IMAGENET_STD
 from archdsl.words.data.tables import Table
-from archdsl.words.foreign import is_foreign
 
 WHITENED = 5000  # images from which a whitening layer takes its filters (Jordan 2024)
 QUIET = 30.0  # seconds between two Progress events that nobody asked for: occasions for a checkpoint within an epoch
@@ -152,11 +151,10 @@ def _possible(
     alone = distributed.size == 1
     # One process whose data is on the device can replay its steps; gradients of several are summed by their own stream.
     # A part that thaws changes what a step does; words of other packages may do what no graph can hold.
-    known = not any(is_foreign(value) for value in (settings.optimizer, settings.schedule))
-    known = known and all(word.capturable for word in data.augment)
+    known = settings.capturable and all(word.capturable for word in data.augment)
     # A second pass within a step draws dropout again from a seed, which no graph can set.
-    closure = getattr(settings.optimizer, "closure", False)
-    graph = plan.graph and alone and isinstance(train, Resident) and not still.thaws and known and not closure
+    known = known and not settings.optimizer.closure
+    graph = plan.graph and alone and isinstance(train, Resident) and not still.thaws and known
     compiles = plan.compile and alone
     return replace(plan, graph=graph, compile=compiles, native=plan.native and not compiles)
 

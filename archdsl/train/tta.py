@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional
 
-from archdsl.words.train.values import Views
+from archdsl.words.train.recipe import Tta
 
 
 class Viewed(nn.Module):
@@ -17,7 +17,7 @@ class Viewed(nn.Module):
     where it is moved up and left or down and right, mirrored at its edges. In training mode it is the net itself.
     """
 
-    def __init__(self, net: nn.Module, views: Views) -> None:
+    def __init__(self, net: nn.Module, views: Tta) -> None:
         super().__init__()
         self.net, self.views = net, views
         self.training = net.training
@@ -38,11 +38,11 @@ class Viewed(nn.Module):
         return 0.5 * logits + 0.5 * self.net(x.flip(3)) if self.views.flip else logits
 
 
-def viewed(net: nn.Module, views: Views | None) -> nn.Module:
+def viewed(net: nn.Module, views: Tta | None) -> nn.Module:
     """The net in the form in which it is evaluated."""
     return Viewed(net, views) if views is not None else net
 
 
-def recorded(settings: dict[str, Any] | None) -> Views | None:
+def recorded(settings: dict[str, Any] | None) -> Tta | None:
     """The views in the recorded settings of a run."""
-    return Views(bool(settings["flip"]), int(settings["shift"])) if settings else None
+    return Tta(bool(settings["flip"]), int(settings["shift"])) if settings else None

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from archdsl.ir.trace import Trace
-    from archdsl.words.train.values import Init
+    from archdsl.words.train.tuning import Init
 
 
 def transferred(model: nn.Module, trace: Trace, source: Weights, reshape: bool = False) -> Transfer:

@@ -17,7 +17,7 @@ from archdsl.errors import ArchError, EnvError, StoreError
 from archdsl.words.data.heads import own_path
 
 if TYPE_CHECKING:
-    from archdsl.words.train.values import Init
+    from archdsl.words.train.tuning import Init
 
 Kind = Literal["run", "safetensors", "torch"]
 ENDINGS: dict[str, Kind] = {".safetensors": "safetensors", ".pth": "torch", ".pt": "torch", ".bin": "torch"}

@@ -16,7 +16,7 @@ from archdsl.errors import ArchError, EnvError, StoreError
 from archdsl.runs.store.schema import check_result
 from archdsl.words.data.folders import Folder
 from archdsl.words.data.tables import Table
-from archdsl.words.data.values import Subset
+from archdsl.words.data.parts import Subset
 
 from .conftest import Run
 

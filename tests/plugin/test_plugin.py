@@ -25,11 +25,14 @@ def test_the_words_of_a_package_are_words() -> None:
     assert '"params": 4618' in done.stdout
 
 
-TEXT = "net conv(4, s=4) snake gap linear(10)\ndata fashion-mini subset(64) dim(90%)\ntrain adagrad halves batch(16) epochs(2)\n"
+TEXT = (
+    "net conv(4, s=4) snake gap linear(10)\ndata fashion-mini subset(64) dim(90%)\n"
+    "train adagrad halves elastic(1e-3) batch(16) epochs(2)\n"
+)
 
 
-def test_its_optimiser_schedule_and_augmentation_train(tmp_path: Path) -> None:
-    texts = {"all": TEXT, "plain": TEXT.replace(" dim(90%)", "").replace(" halves", "")}
+def test_its_optimiser_schedule_penalty_and_augmentation_train(tmp_path: Path) -> None:
+    texts = {"all": TEXT, "plain": TEXT.replace(" dim(90%)", "").replace(" halves", "").replace(" elastic(1e-3)", "")}
     each = [
         ("train", t, "--out", str(tmp_path / n), "--device", "cpu", "--precision", "plain") for n, t in texts.items()
     ]
@@ -46,12 +49,22 @@ def test_its_optimiser_schedule_and_augmentation_train(tmp_path: Path) -> None:
     assert losses["all"] != losses["plain"]
     about = json.loads((found["all"] / "settings.json").read_text())
     assert about["train"]["optimizer"] == {"kind": "adagrad", "lr": 0.01}
+    assert about["train"]["penalties"] == [{"kind": "elastic", "rate": 1e-3, "weights": False}]
     assert about["data"]["augment"] == [{"kind": "dim", "where": "pipeline", "share": 0.9}]
 
 
 def test_a_word_without_behaviour_is_refused_by_check_and_train() -> None:
     for word, said, help in (
-        ("nothing", "nothing says how `Forgot` of archdsl_example.words is carried out", "a method `build`"),
+        (
+            "nothing",
+            "nothing says how `Nothing` of archdsl_example.words is carried out",
+            "complete the class with `build`",
+        ),
+        (
+            "loose",
+            "nothing says how `object` of builtins is carried out",
+            "make its class a `Optimizer` with `build` and `lr`",
+        ),
         ("sgd(0.1) nowhere", "nothing carries out the train word `nowhere`", "docs/house.md"),
     ):
         for command in ("check", "train"):

@@ -13,11 +13,13 @@ from archdsl.errors import ArchError, SpecError
 from archdsl.expand.statements import expand
 from archdsl.registry import params
 from archdsl.registry.lookup import entries
-from archdsl.settings.experiment import MANY, Experiment, TrainSettings, fold_data, fold_train, to_json
+from archdsl.settings.experiment import Experiment, TrainSettings, fold_data, fold_train, to_json
 from archdsl.syntax.parse import parse
 from archdsl.words.data.augmentations import Crop, Flip
 from archdsl.words.data.folders import Folder
-from archdsl.words.train.values import Adam, Cosine, Decay, Sgd
+from archdsl.words.train.optimizers import AdamW, Sgd
+from archdsl.words.train.penalties import L2, Wd
+from archdsl.words.train.schedules import Cosine
 
 
 def folded(data: str = "fashion-mini", train: str = "adam"):
@@ -34,13 +36,13 @@ def test_every_word_arrives() -> None:
     assert (data.valid.count(2000), data.subset.count) == (200, 2000)
     assert data.augment == (Flip(0.5), Crop(2))
     assert train == TrainSettings(
-        Sgd(0.1, 0.8, True), Decay(1e-3), Decay(1e-4), schedule=Cosine(0.0), warmup=2, epochs=7, batch=64, seed=3
+        Sgd(0.1, 0.8, True), Wd(1e-3), L2(1e-4), schedule=Cosine(0.0), warmup=2, epochs=7, batch=64, seed=3
     )
 
 
 def test_defaults_are_those_of_the_papers() -> None:
     assert folded()[1] == TrainSettings()
-    assert folded(train="adamw(0.01)")[1].optimizer == Adam(0.01, 0.9, 0.999, 1e-8, 0.01)
+    assert folded(train="adamw(0.01)")[1].optimizer == AdamW(0.01, 0.01)
 
 
 def test_a_folder_knows_its_size_before_it_is_there() -> None:
@@ -106,7 +108,7 @@ def test_every_example_folds(entry, tmp_path, monkeypatch: pytest.MonkeyPatch) -
     pyarrow.parquet.write_table(table, tmp_path / "iris.parquet")
     monkeypatch.chdir(tmp_path)
     assert params(entry) is not None
-    assert entry.slot or entry.name in MANY
+    assert entry.slot or entry.name in ("freeze", "rate")
     assert entry.summary.endswith(".")
     for example in entry.examples:
         data, train = (

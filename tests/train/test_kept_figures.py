@@ -16,7 +16,9 @@ from archdsl.runs.run import load_run
 from archdsl.settings.experiment import TrainSettings
 from archdsl.train.loop import train
 from archdsl.train.metrics import evaluate
-from archdsl.words.train.values import Lookahead, Patience, Sgd
+from archdsl.words.train.optimizers import Sgd
+from archdsl.words.train.recipe import Lookahead
+from archdsl.words.train.run import Patience
 
 from .nets import CPU, job, stripes
 

@@ -12,7 +12,8 @@ from archdsl.seeds import stream
 from archdsl.settings.experiment import TrainSettings
 from archdsl.train.loop import train
 from archdsl.words.data.augmentations import Crop, Flip
-from archdsl.words.train.values import Adam, Cosine, Sgd
+from archdsl.words.train.optimizers import Adam, Sgd
+from archdsl.words.train.schedules import Cosine
 
 from .nets import CPU, job, small_net, stripes
 

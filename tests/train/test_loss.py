@@ -9,7 +9,7 @@ from torch.nn import functional
 from archdsl.data.augment import Target
 from archdsl.emit.vision import import_torchvision
 from archdsl.train.loss import loss
-from archdsl.words.train import recipe
+from archdsl.words.train.recipe import Bce
 
 LOGITS = torch.randn(6, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 LABELS, OTHER = torch.tensor([0, 1, 2, 3, 0, 1]), torch.tensor([1, 1, 3, 0, 2, 1])
@@ -39,11 +39,11 @@ def test_binary_cross_entropy(target: Target, smooth: float, threshold: float | 
     wanted = wanted * (1 - smooth) + smooth / 4
     p = LOGITS.sigmoid()
     expected = -(wanted * p.log() + (1 - wanted) * (1 - p).log()).mean()
-    torch.testing.assert_close(loss(LOGITS, target, smooth, recipe.bce(threshold)), expected)
+    torch.testing.assert_close(loss(LOGITS, target, smooth, Bce(threshold)), expected)
 
 
 def test_it_is_timms() -> None:
     import_torchvision()
     timm = pytest.importorskip("timm.loss")
     theirs = timm.BinaryCrossEntropy(smoothing=0.1)(LOGITS.float(), LABELS)
-    torch.testing.assert_close(loss(LOGITS.float(), PLAIN, 0.1, recipe.bce()), theirs)
+    torch.testing.assert_close(loss(LOGITS.float(), PLAIN, 0.1, Bce()), theirs)

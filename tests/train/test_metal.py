@@ -20,8 +20,9 @@ from archdsl.train.job import steps_left
 from archdsl.train.loop import Training
 from archdsl.train.optim import Update
 from archdsl.train.optim.make import foreach
-from archdsl.words.train import optimizers
-from archdsl.words.train.values import Decay
+from archdsl.words.train.optimizers import Lion, RmsProp, Sgd
+from archdsl.words.train.penalties import L2, Wd
+from archdsl.words.train.recipe import Clip
 
 from .nets import small_net
 from .test_static import work
@@ -115,11 +116,11 @@ def test_what_metal_lacks_runs_on_the_processor(monkeypatch: pytest.MonkeyPatch)
     assert os.environ["PYTORCH_ENABLE_MPS_FALLBACK"] == "0"
 
 
-@pytest.mark.parametrize("chosen", [optimizers.sgd(0.1), optimizers.rmsprop(), optimizers.lion()])
+@pytest.mark.parametrize("chosen", [Sgd(0.1), RmsProp(), Lion()])
 def test_an_update_asks_for_no_lists_of_tensors_where_torch_has_none(chosen: object) -> None:
     """The meta device has none either, and torch refuses there as it does on Metal."""
     model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 4), nn.Linear(4, 2)).to("meta")
-    update = Update(model, TrainSettings(chosen, clip=1.0, l2=Decay(0.1), wd=Decay(0.1)))
+    update = Update(model, TrainSettings(chosen, clip=Clip(1.0), l2=L2(0.1), wd=Wd(0.1)))
     for p in model.parameters():
         p.grad = torch.zeros_like(p)
     update.apply()

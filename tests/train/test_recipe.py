@@ -30,8 +30,10 @@ from archdsl.train.options import FitOptions
 from archdsl.train.prepare import prepare
 from archdsl.train.tta import Viewed
 from archdsl.words.data import augmentations
-from archdsl.words.train import penalties, recipe, schedules
-from archdsl.words.train.values import Sgd
+from archdsl.words.train.optimizers import Sgd
+from archdsl.words.train.penalties import L2, Wd
+from archdsl.words.train.recipe import BiasLr, Lookahead, Tta
+from archdsl.words.train.schedules import Triangle
 
 from .nets import CPU, job
 
@@ -41,7 +43,7 @@ STEP = Sgd(0.1, 0.9, True)
 @pytest.mark.parametrize(("alpha", "power"), [(0.5, 0.0), (0.2262, 3.0)])
 def test_lookahead_is_algorithm_1_of_its_paper(alpha: float, power: float) -> None:
     model = nn.Linear(3, 2)
-    slow = Slow(model, recipe.lookahead(4, alpha, power), steps=20)
+    slow = Slow(model, Lookahead(4, alpha, power), steps=20)
     expected = {k: v.clone() for k, v in model.state_dict().items()}
     chance = torch.Generator().manual_seed(0)
     for step in range(1, 21):
@@ -62,13 +64,13 @@ def test_lookahead_is_algorithm_1_of_its_paper(alpha: float, power: float) -> No
 
 def test_airbenchs_decay_is_ours_read_from_the_other_side() -> None:
     """There the slow weights keep 0.95⁵·t³ of themselves."""
-    settings = recipe.lookahead(5, 1 - 0.95**5, 3.0)
+    settings = Lookahead(5, 1 - 0.95**5, 3.0)
     for step in (0, 5, 240, 476):
         assert settings.share(step, 476) == pytest.approx(1 - 0.95**5 * (step / 476) ** 3)
 
 
 def test_the_slow_weights_are_the_ones_that_are_kept() -> None:
-    work = job(TrainSettings(STEP, lookahead=recipe.lookahead(5, 0.3), epochs=3, batch=16))  # nine steps
+    work = job(TrainSettings(STEP, lookahead=Lookahead(5, 0.3), epochs=3, batch=16))  # nine steps
     training = Training(work)
     assert training.state.slow is not None
     kept: dict[str, torch.Tensor] = {}
@@ -134,7 +136,7 @@ def test_biases_have_a_rate_of_their_own_and_the_decay_of_all(norms: bool) -> No
         [{"params": quick, "lr": 0.1 * 8, "weight_decay": 0.2 / 8}, {"params": others, "lr": 0.1, "weight_decay": 0.2}],
         momentum=0.9, nesterov=True,
     )  # fmt: skip
-    settings = TrainSettings(STEP, l2=penalties.l2(0.2), biaslr=recipe.biaslr(8, norms))
+    settings = TrainSettings(STEP, l2=L2(0.2), biaslr=BiasLr(8, norms))
     update = Update(nets[0], settings)
     chance = torch.Generator().manual_seed(0)
     for factor in (1.0, 0.5, 0.25):
@@ -156,7 +158,7 @@ def test_the_decoupled_decay_of_biases_is_that_of_the_rest() -> None:
     with torch.no_grad():
         net[1].bias.fill_(1.0)
     before = [p.detach().clone() for p in net.parameters()]
-    update = Update(net, TrainSettings(Sgd(0.1, 0.0, False), wd=penalties.wd(0.5), biaslr=recipe.biaslr(64, True)))
+    update = Update(net, TrainSettings(Sgd(0.1, 0.0, False), wd=Wd(0.5), biaslr=BiasLr(64, True)))
     for p in net.parameters():
         p.grad = torch.zeros_like(p)
     update.apply()
@@ -197,21 +199,21 @@ def test_views_are_those_of_airbench() -> None:
     mirrored = lambda v: (net(v) + net(v.flip(-1))) / 2  # noqa: E731 - a formula
     wide = functional.pad(x, (1, 1, 1, 1), mode="reflect")
     moved = (mirrored(wide[:, :, :8, :8]) + mirrored(wide[:, :, 2:, 2:])) / 2
-    torch.testing.assert_close(Viewed(net, recipe.tta())(x), mirrored(x))
-    torch.testing.assert_close(Viewed(net, recipe.tta(shift=1))(x), (mirrored(x) + moved) / 2)
+    torch.testing.assert_close(Viewed(net, Tta())(x), mirrored(x))
+    torch.testing.assert_close(Viewed(net, Tta(shift=1))(x), (mirrored(x) + moved) / 2)
     moved = (net(wide[:, :, :8, :8]) + net(wide[:, :, 2:, 2:])) / 2
-    torch.testing.assert_close(Viewed(net, recipe.tta(flip=False, shift=1))(x), (net(x) + moved) / 2)
-    assert torch.equal(Viewed(net, recipe.tta()).train()(x), net(x))
+    torch.testing.assert_close(Viewed(net, Tta(flip=False, shift=1))(x), (net(x) + moved) / 2)
+    assert torch.equal(Viewed(net, Tta()).train()(x), net(x))
 
 
 def test_views_that_images_lack_are_refused() -> None:
     with pytest.raises(ArchError, match="one view"):
-        recipe.tta(flip=False)
+        Tta(flip=False)
     with pytest.raises(ArchError, match="vectors of 7 numbers"):
-        refuse(views_findings(recipe.tta(), (7,)))
+        refuse(views_findings(Tta(), (7,)))
     with pytest.raises(ArchError, match="moves more pixels"):
-        refuse(views_findings(recipe.tta(shift=8), (3, 8, 8)))
-    refuse(views_findings(recipe.tta(shift=7), (3, 8, 8)))
+        refuse(views_findings(Tta(shift=8), (3, 8, 8)))
+    refuse(views_findings(Tta(shift=7), (3, 8, 8)))
 
 
 def test_a_run_is_evaluated_by_the_views_that_it_was_tested_by(tmp_path: Path) -> None:
@@ -235,7 +237,7 @@ def test_the_shipped_spec_trains_on_the_embedded_data() -> None:
     experiment = experiment_of(spec)
     used = {w.entry.name for w in (*spec.graph.data, *spec.graph.train)}
     assert used >= {"flip", "crop", "lookahead", "biaslr", "tta", "triangle", "smooth"}
-    assert experiment.train.schedule == schedules.triangle(0.23, 0.2, 0.07)
+    assert experiment.train.schedule == Triangle(0.23, 0.2, 0.07)
     setup = prepare(build(spec.trace), experiment, FitOptions(device="cpu", speed="fp32"), Distributed(), lambda: False)
     few = Resident(setup.job.test.images[:40], setup.job.test.labels[:40])  # six views of all would take a minute
     last = list(Training(replace(setup.job, test=few)).events())[-1]
@@ -247,7 +249,7 @@ def test_the_shipped_spec_trains_on_the_embedded_data() -> None:
 def test_a_new_word_leaves_the_hashes_of_other_experiments() -> None:
     assert "lookahead" not in TrainSettings().shown()
     assert "epochs" in TrainSettings().shown()
-    assert "biaslr" in TrainSettings(biaslr=recipe.biaslr()).shown()
+    assert "biaslr" in TrainSettings(biaslr=BiasLr()).shown()
     hashes = {load(f"net conv(8) gap linear(10)\ntrain sgd(0.1) {w}\n", input=(3, 8, 8), classes=10).hash
               for w in ("", "tta", "tta(shift=1)", "lookahead", "biaslr", "biaslr(norms=true)")}  # fmt: skip
     assert len(hashes) == 6

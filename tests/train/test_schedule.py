@@ -12,11 +12,12 @@ from archdsl.runs.events import EpochDone
 from archdsl.settings.experiment import TrainSettings
 from archdsl.settings.schedule import check, factor, risen
 from archdsl.train.early_stopping import EarlyStopping
-from archdsl.words.train import run, schedules
-from archdsl.words.train.values import (
+from archdsl.words.train.run import Patience
+from archdsl.words.train.schedules import (
     Cooldown,
     Cosine,
     Exponential,
+    Linear,
     Milestones,
     OneCycle,
     Plateau,
@@ -24,6 +25,7 @@ from archdsl.words.train.values import (
     Restarts,
     Step,
     Warmup,
+    warmup,
 )  # fmt: skip
 
 
@@ -84,17 +86,17 @@ def test_cooldown_stays_and_goes_down() -> None:
 
 
 def test_a_power_of_1_is_a_line() -> None:
-    lines = (schedules.poly(1.0, 0.3), schedules.linear(0.3))
+    lines = (Poly(1.0, 0.3), Linear(0.3))
     assert len({tuple(round(factor(s, 0, i, 20, 5), 12) for i in range(20)) for s in lines}) == 1
 
 
 @pytest.mark.parametrize(
     ("word", "rise"),
     [
-        (schedules.warmup(2), 20),
-        (schedules.warmup(0.1), 5),
-        (schedules.warmup(7, True), 7),
-        (schedules.warmup(0.001), 1),
+        (warmup(2), 20),
+        (warmup(0.1), 5),
+        (warmup(7, True), 7),
+        (warmup(0.001), 1),
     ],
 )
 def test_a_warmup_over_epochs_a_share_or_steps(word: int | Warmup, rise: int) -> None:
@@ -111,7 +113,7 @@ def test_a_rise_without_a_run_behind_it_is_refused() -> None:
     check(None, Warmup(steps=50), 50, 10)
     for bad in ((1.5,), (0.0,), (0,), (-3,), (20_000,), (0.1, True)):
         with pytest.raises(ArchError):
-            schedules.warmup(*bad)
+            warmup(*bad)
 
 
 LOSSES = [1.0, 0.9, 0.89, 0.895, 0.9, 0.5, 0.6, 0.6, 0.6, 0.6, 0.6, 0.49, 0.49, 0.49, 0.49]
@@ -142,7 +144,7 @@ def test_a_plateau_is_torchs() -> None:
 
 
 def test_patience_on_the_accuracy() -> None:
-    stopping = EarlyStopping(TrainSettings(patience=run.patience(2, 0.01, "accuracy")))
+    stopping = EarlyStopping(TrainSettings(patience=Patience(2, 0.01, "accuracy")))
     better = [stopping.follow(done(i, 1.0 + i, a)) for i, a in enumerate([0.5, 0.6, 0.605, 0.609], 1)]
     assert better == [True, True, False, False]
     assert stopping.best_epoch == 2

@@ -26,6 +26,7 @@ from archdsl.train.fused.model import fuse
 from archdsl.train.options import FitOptions
 from archdsl.train.signals import Interrupted
 from archdsl.words.data.base import Augmentation
+from archdsl.words.train.kinds import Optimizer, Penalty, Schedule
 
 DATA = "\ndata fashion-mini subset(96) valid(32) flip crop(2) {more}\ntrain {train} epochs(2) batch(16) cosine"
 TEST = 400  # of the 2,000 test images, which would take most of the time
@@ -211,8 +212,16 @@ def test_the_words_that_allow_it_are_these() -> None:
 
 def test_a_value_that_says_nothing_is_not_fused() -> None:
     @dataclass(frozen=True)
-    class New:
+    class New(Optimizer):
         lr: float = 0.1
+
+    @dataclass(frozen=True)
+    class Other(Schedule):
+        end: float = 0.1
+
+    @dataclass(frozen=True)
+    class Third(Penalty):
+        rate: float = 0.1
 
     @dataclass(frozen=True, kw_only=True)
     class Blot(Augmentation):
@@ -220,9 +229,10 @@ def test_a_value_that_says_nothing_is_not_fused() -> None:
 
     plain = TrainSettings()
     assert not tie(plain)
-    assert "`new`" in tie(replace(plain, optimizer=New()))  # type: ignore[arg-type]
-    assert "`new`" in tie(replace(plain, schedule=New()))  # type: ignore[arg-type]
-    assert "`new`" in tie(replace(plain, wd=New()))  # type: ignore[arg-type]
+    assert "`new`" in tie(replace(plain, optimizer=New()))
+    assert "`other`" in tie(replace(plain, schedule=Other()))
+    assert "`third`" in tie(replace(plain, penalties=(Third(),)))
+    assert "`wd`" in tie(replace(plain, wd=object()))  # type: ignore[arg-type]
     assert "`blot`" in tie(plain, (Blot(),))
 
 

@@ -141,7 +141,7 @@ def test_the_schedule_multiplies_all_groups() -> None:
     update = Update(build(known.trace), experiment_of(known).train, scales(experiment_of(known)))
     for factor in (1.0, 0.3, 0.0):
         update.set_factor(factor)
-        rates = sorted(g["lr"] for g in update._optimizers[0][0].param_groups)
+        rates = sorted(g["lr"] for g in update._optimizers[0].param_groups)
         assert rates == pytest.approx([0.1 * factor, factor])
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 import torch
@@ -15,8 +14,11 @@ from archdsl.settings.schedule import factor
 from archdsl.train.optim import Average, Update, count, merged_state, precise_bn, reparametrise
 from archdsl.train.optim.muon import Muon, orthogonal
 from archdsl.train.optim.parts import Weight
-from archdsl.words.train import optimizers, penalties, schedules
-from archdsl.words.train.values import Decay, Sgd
+from archdsl.words.train import recipe
+from archdsl.words.train.optimizers import Adam, AdamW, Lamb, Lion, NAdam, RmsProp, Sgd
+from archdsl.words.train.optimizers import Muon as MuonWord
+from archdsl.words.train.penalties import L1, L2, GroupLasso, Wd
+from archdsl.words.train.schedules import Cosine, Exponential, Linear, Step, Triangle
 
 PLAIN = Sgd(0.1, 0.0, False)
 STEPS = 6
@@ -102,12 +104,12 @@ def lion(w: Tensor, g: Tensor, s: dict, t: int) -> Tensor:
     ("chosen", "rule"),
     [
         (PLAIN, lambda w, g, s, t: w - 0.1 * g),
-        (optimizers.sgd(0.1), momentum),
-        (optimizers.sgd(0.1, 0.9, True), nesterov),
-        (optimizers.adam(0.01), adam),
-        (optimizers.adamw(0.01, 0.1), lambda w, g, s, t: adam(w * (1 - 0.01 * 0.1), g, s, t)),
-        (optimizers.rmsprop(0.01), rmsprop),
-        (optimizers.lion(0.01), lion),
+        (Sgd(0.1), momentum),
+        (Sgd(0.1, 0.9, True), nesterov),
+        (Adam(0.01), adam),
+        (AdamW(0.01, 0.1), lambda w, g, s, t: adam(w * (1 - 0.01 * 0.1), g, s, t)),
+        (RmsProp(0.01), rmsprop),
+        (Lion(0.01), lion),
     ],
     ids=["sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop", "lion"],
 )
@@ -121,7 +123,10 @@ def test_muon_is_torchs_on_matrices() -> None:
     generator = torch.Generator().manual_seed(1)
     start = torch.randn(12, 8, generator=generator)
     mine, theirs = nn.Parameter(start.clone()), nn.Parameter(start.clone())
-    pair = (Muon([Weight("w", mine)], 0.02, 0.95), torch.optim.Muon([theirs], lr=0.02, momentum=0.95, weight_decay=0.0))
+    pair = (
+        Muon([mine], [Weight("w", mine)], 0.95),
+        torch.optim.Muon([theirs], lr=0.02, momentum=0.95, weight_decay=0.0),
+    )
     for _ in range(STEPS):
         gradient = torch.randn(12, 8, generator=generator)
         for p, optimizer in zip((mine, theirs), pair, strict=True):
@@ -132,8 +137,8 @@ def test_muon_is_torchs_on_matrices() -> None:
 
 def test_muon_takes_the_hidden_weights_alone() -> None:
     net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, 3), nn.BatchNorm2d(8), nn.Linear(8, 10))
-    update = Update(net, TrainSettings(optimizers.muon(0.02)))
-    (muon, _), (adam_, _) = update._optimizers
+    update = Update(net, TrainSettings(MuonWord(0.02)))
+    muon, adam_ = update._optimizers
     assert [p.shape for p in muon.param_groups[0]["params"]] == [(8, 8, 3, 3)]
     assert len(adam_.param_groups[0]["params"]) == 7
     singular = torch.linalg.svdvals(orthogonal(torch.randn(16, 40, generator=torch.Generator().manual_seed(0))))
@@ -147,12 +152,12 @@ def _group(w: Tensor) -> Tensor:
 @pytest.mark.parametrize(
     ("more", "rule"),
     [
-        ({"wd": Decay(0.5)}, lambda w, g, s, t: w * (1 - 0.05) - 0.1 * g),
-        ({"wd": Decay(0.5, True)}, lambda w, g, s, t: w * (1 - 0.05 * (w.ndim > 1)) - 0.1 * g),
-        ({"l2": Decay(0.5)}, lambda w, g, s, t: w - 0.1 * (g + 0.5 * w)),
-        ({"l2": Decay(0.5, True)}, lambda w, g, s, t: w - 0.1 * (g + 0.5 * w * (w.ndim > 1))),
-        ({"l1": Decay(0.5)}, lambda w, g, s, t: w - 0.1 * (g + 0.5 * w.sign())),
-        ({"grouplasso": Decay(0.5, True)}, lambda w, g, s, t: w - 0.1 * (g + 0.5 * _group(w))),
+        ({"wd": Wd(0.5)}, lambda w, g, s, t: w * (1 - 0.05) - 0.1 * g),
+        ({"wd": Wd(0.5, True)}, lambda w, g, s, t: w * (1 - 0.05 * (w.ndim > 1)) - 0.1 * g),
+        ({"l2": L2(0.5)}, lambda w, g, s, t: w - 0.1 * (g + 0.5 * w)),
+        ({"l2": L2(0.5, True)}, lambda w, g, s, t: w - 0.1 * (g + 0.5 * w * (w.ndim > 1))),
+        ({"l1": L1(0.5)}, lambda w, g, s, t: w - 0.1 * (g + 0.5 * w.sign())),
+        ({"grouplasso": GroupLasso(0.5)}, lambda w, g, s, t: w - 0.1 * (g + 0.5 * _group(w))),
     ],
     ids=["wd", "wd-weights", "l2", "l2-weights", "l1", "grouplasso"],
 )
@@ -161,16 +166,16 @@ def test_penalties(more: dict, rule: Rule) -> None:
 
 
 def test_decay_in_the_loss_and_decoupled_are_one_for_sgd_and_two_for_adam() -> None:
-    for chosen, equal in ((PLAIN, True), (optimizers.adam(0.1), False)):
-        coupled = ours(TrainSettings(chosen, l2=Decay(0.1)))[-1][0]
-        decoupled = ours(TrainSettings(chosen, wd=Decay(0.1)))[-1][0]
+    for chosen, equal in ((PLAIN, True), (Adam(0.1), False)):
+        coupled = ours(TrainSettings(chosen, l2=L2(0.1)))[-1][0]
+        decoupled = ours(TrainSettings(chosen, wd=Wd(0.1)))[-1][0]
         assert torch.allclose(coupled, decoupled, atol=1e-5) is equal
 
 
 def test_clipping_is_by_the_norm_over_all() -> None:
     bowl = Bowl()
     norm = torch.cat([g.flatten() for g in bowl.gradients(bowl.weight, bowl.bias)]).norm()
-    found = ours(TrainSettings(PLAIN, clip=1.0))[0][0]
+    found = ours(TrainSettings(PLAIN, clip=recipe.Clip(1.0)))[0][0]
     torch.testing.assert_close(found, bowl.weight - 0.1 * bowl.gradients(bowl.weight, bowl.bias)[0] / norm)
 
 
@@ -226,12 +231,12 @@ def test_precise_statistics_are_the_means() -> None:
 @pytest.mark.parametrize(
     "chosen",
     [
-        optimizers.sgd(0.1),
-        optimizers.adam(),
-        optimizers.lion(),
-        optimizers.rmsprop(),
-        optimizers.nadam(),
-        optimizers.lamb(),
+        Sgd(0.1),
+        Adam(),
+        Lion(),
+        RmsProp(),
+        NAdam(),
+        Lamb(),
     ],
 )
 def test_state_goes_to_another_process_and_back(chosen: object) -> None:
@@ -256,19 +261,14 @@ def test_state_goes_to_another_process_and_back(chosen: object) -> None:
 @pytest.mark.parametrize(
     ("schedule", "expected"),
     [
-        (schedules.linear(), [1 - i / 10 for i in range(10)]),
-        (schedules.linear(0.5), [1 - i / 20 for i in range(10)]),
-        (schedules.exponential(0.5), [1, 1, 0.5, 0.5, 0.25, 0.25, 0.125, 0.125, 0.0625, 0.0625]),
-        (schedules.triangle(0.4, 0.2, 0.1), [0.2, 0.4, 0.6, 0.8, 1, 0.85, 0.7, 0.55, 0.4, 0.25]),
-        (schedules.cosine(), [(1 + math.cos(math.pi * i / 10)) / 2 for i in range(10)]),
-        (schedules.step(2, 0.1), [1, 1, 1, 1, 0.1, 0.1, 0.1, 0.1, 0.01, 0.01]),
+        (Linear(), [1 - i / 10 for i in range(10)]),
+        (Linear(0.5), [1 - i / 20 for i in range(10)]),
+        (Exponential(0.5), [1, 1, 0.5, 0.5, 0.25, 0.25, 0.125, 0.125, 0.0625, 0.0625]),
+        (Triangle(0.4, 0.2, 0.1), [0.2, 0.4, 0.6, 0.8, 1, 0.85, 0.7, 0.55, 0.4, 0.25]),
+        (Cosine(), [(1 + math.cos(math.pi * i / 10)) / 2 for i in range(10)]),
+        (Step(2, 0.1), [1, 1, 1, 1, 0.1, 0.1, 0.1, 0.1, 0.01, 0.01]),
     ],
     ids=["linear", "linear-end", "exponential", "triangle", "cosine", "step"],
 )
 def test_schedules(schedule: object, expected: list[float]) -> None:
     assert [factor(schedule, 0, i, 10, 2) for i in range(10)] == pytest.approx(expected)
-
-
-def test_no_word_of_decay_is_left_out() -> None:
-    assert penalties.wd(0.1) == Decay(0.1, False)
-    assert replace(TrainSettings(), l1=penalties.l1(0.2, True)).l1 == Decay(0.2, True)

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from archdsl.emit.vision import import_torchvision
 from archdsl.settings.experiment import TrainSettings
 from archdsl.train.optim import Update
-from archdsl.train.optim.clip import clip
-from archdsl.words.train import optimizers, recipe
+from archdsl.train.optim.clip import Gradients
+from archdsl.words.train.optimizers import Lamb, NAdam
+from archdsl.words.train.recipe import Agc, ClipValue
 from tests.train.test_update import PLAIN, Bowl, Rule, agree, ours
 
 
@@ -35,7 +36,7 @@ def lamb(w: Tensor, g: Tensor, s: dict, t: int) -> Tensor:
 
 @pytest.mark.parametrize(
     ("chosen", "rule"),
-    [(optimizers.nadam(0.01), nadam), (optimizers.lamb(0.01, 0.1), lamb)],
+    [(NAdam(0.01), nadam), (Lamb(0.01, 0.1), lamb)],
     ids=["nadam", "lamb"],
 )
 def test_first_steps_of_more(chosen: object, rule: Rule) -> None:
@@ -45,7 +46,7 @@ def test_first_steps_of_more(chosen: object, rule: Rule) -> None:
 def test_weights_and_steps_of_length_0_are_no_fault_of_lamb() -> None:
     layer = nn.Linear(3, 2)
     nn.init.zeros_(layer.weight)
-    update = Update(layer, TrainSettings(optimizers.lamb(0.01, 0.0)))
+    update = Update(layer, TrainSettings(Lamb(0.01, 0.0)))
     for gradient in (0.0, 1.0):
         layer.weight.grad, layer.bias.grad = torch.full((2, 3), gradient), torch.zeros(2)
         update.apply()
@@ -55,7 +56,7 @@ def test_weights_and_steps_of_length_0_are_no_fault_of_lamb() -> None:
 
 def test_clipping_by_value() -> None:
     bowl = Bowl()
-    found = ours(TrainSettings(PLAIN, clip=recipe.clipvalue(0.3)))[0]
+    found = ours(TrainSettings(PLAIN, clip=ClipValue(0.3)))[0]
     for mine, w, g in zip(found, (bowl.weight, bowl.bias), bowl.gradients(bowl.weight, bowl.bias), strict=True):
         torch.testing.assert_close(mine, w - 0.1 * g.clamp(-0.3, 0.3))
 
@@ -67,7 +68,7 @@ def test_adaptive_clipping_is_by_filters_and_spares_the_last_layer() -> None:
     gradients = {n: torch.randn(p.shape, generator=generator) for n, p in net.named_parameters()}
     for n, p in net.named_parameters():
         p.grad = gradients[n].clone()
-    Update(net, TrainSettings(PLAIN, clip=recipe.agc(0.05, 1e-3))).apply()
+    Update(net, TrainSettings(PLAIN, clip=Agc(0.05, 1e-3))).apply()
     for n, p in net.named_parameters():
         g, w = gradients[n], before[n]
         if n.startswith(("0", "1")):
@@ -89,7 +90,7 @@ def test_adaptive_clipping_is_timms() -> None:
     for p, q in zip(mine.parameters(), theirs.parameters(), strict=True):
         p.grad = torch.randn(p.shape, generator=generator)
         q.grad = p.grad.clone()
-    clip(list(mine.parameters()), frozenset(), recipe.agc(0.02))
+    Agc(0.02).shorten(Gradients(list(mine.parameters()), frozenset()))
     agc.adaptive_clip_grad(theirs.parameters(), 0.02)
     for p, q in zip(mine.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(p.grad, q.grad)

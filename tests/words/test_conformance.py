@@ -26,7 +26,6 @@ from archdsl.train.init import initialise
 from archdsl.train.job import Job
 from archdsl.train.loop import train
 from archdsl.train.optim import reparametrise
-from archdsl.words.train.values import Optimizer, Schedule
 from tests.conftest import REPO
 
 CPU = torch.device("cpu")
@@ -213,19 +212,6 @@ def test_a_net_learns_by_dropout_and_its_kin(entry: Entry) -> None:
 def test_the_size_of_an_evaluation_changes_nothing() -> None:
     texts = [f"data fashion-mini valid(25%)\ntrain adam(3e-3) evalbatch({n})" for n in (5, 1000)]
     assert losses(texts[0]) == losses(texts[1])
-
-
-def test_optimisers_and_schedules_of_the_registry_are_those_of_the_types() -> None:
-    """A word whose value the loop does not know would train by another."""
-    kinds = {"optimizer": Optimizer, "schedule": Schedule}
-    for slot, union in kinds.items():
-        made = {type(load_value(e)) for e in entries("train") if e.slot == slot}
-        assert made == set(union.__args__), slot
-
-
-def load_value(entry: Entry) -> object:
-    spec = load(f"net gap linear(10)\n{spec_of(entry.examples[0], 'train')}\n")
-    return getattr(experiment_of(spec, checked=False).train, entry.slot)
 
 
 SHIPPED = "\n".join(p.read_text() for p in sorted(Path(REPO, "specs").rglob("*.arch")))

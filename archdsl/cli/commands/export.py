@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from archdsl.api import Spec
     from archdsl.runs.run import Run
-    from archdsl.words.train.values import Init
+    from archdsl.words.train.tuning import Init
 
 Target = Literal["onnx", "exported", "torch"]
 SUFFIXES: dict[str, Target] = {".onnx": "onnx", ".pt2": "exported", ".py": "torch"}

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from archdsl.words.train.values import Lookahead
+from archdsl.words.train.recipe import Lookahead
 
 
 class Kept:

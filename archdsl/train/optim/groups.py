@@ -29,20 +29,24 @@ class Base:
 USUAL = Factors()
 
 
-def split(optimizer: torch.optim.Optimizer, lr: float, factors: Mapping[int, Factors]) -> list[Base]:
+def split(optimizer: torch.optim.Optimizer, factors: Mapping[int, Factors], held: bool = False) -> list[Base]:
     """Divide the optimiser's groups by the factors of their parameters (by id), the largest first; gives the base rates
     of the groups in their order. An optimiser whose parameters all have the usual rate stays as it is.
+
+    Args:
+        held: the rates become tensors beside their parameters.
     """
-    found: list[dict[str, Any]] = []
+    groups: list[dict[str, Any]] = []
     bases: list[Base] = []
     for group in optimizer.param_groups:
+        lr = float(group["lr"])
         parts: dict[Factors, list[Tensor]] = {}
         for p in group["params"]:
             parts.setdefault(factors.get(id(p), USUAL), []).append(p)
         for own, members in sorted(parts.items(), key=lambda part: part[0], reverse=True):
             rate = lr * own.layer * own.bias
-            held = torch.full_like(group["lr"], rate) if isinstance(group["lr"], Tensor) else rate
-            found.append({**group, "params": members, "lr": held})
+            placed = torch.tensor(rate, device=members[0].device) if held else rate
+            groups.append({**group, "params": members, "lr": placed})
             bases.append(Base(rate, lr * own.layer))
-    optimizer.param_groups[:] = found
+    optimizer.param_groups[:] = groups
     return bases

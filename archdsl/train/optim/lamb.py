@@ -16,9 +16,9 @@ class Lamb(torch.optim.Optimizer):
     """
 
     def __init__(
-        self, parameters: Iterable[Any], lr: float | Tensor, wd: float, betas: tuple[float, float], eps: float
+        self, groups: Iterable[Any], wd: float, betas: tuple[float, float], eps: float, lr: float = 5e-3
     ) -> None:
-        super().__init__(parameters, {"lr": lr, "wd": wd, "betas": betas, "eps": eps})
+        super().__init__(groups, {"lr": lr, "wd": wd, "betas": betas, "eps": eps})
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]

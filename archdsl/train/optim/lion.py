@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
-from torch import Tensor
 from torch.nn import Parameter
 
 
@@ -14,9 +13,9 @@ class Lion(torch.optim.Optimizer):
     """Chen et al. 2023, "Symbolic discovery of optimization algorithms", algorithm 2, without its decay."""
 
     def __init__(
-        self, parameters: Iterable[Parameter] | Iterable[dict[str, Any]], lr: float | Tensor, betas: tuple[float, float]
+        self, groups: Iterable[Parameter] | Iterable[dict[str, Any]], betas: tuple[float, float], lr: float = 1e-4
     ) -> None:
-        super().__init__(parameters, {"lr": lr, "betas": betas})
+        super().__init__(groups, {"lr": lr, "betas": betas})
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]

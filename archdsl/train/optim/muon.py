@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -22,8 +22,8 @@ class Muon(torch.optim.Optimizer):
     in the authors' code. Weights of one shape are made orthogonal together.
     """
 
-    def __init__(self, weights: Sequence[Weight], lr: float | Tensor, momentum: float) -> None:
-        super().__init__([w.value for w in weights], {"lr": lr, "momentum": momentum})
+    def __init__(self, groups: Iterable[Any], weights: Sequence[Weight], momentum: float, lr: float = 0.02) -> None:
+        super().__init__(groups, {"lr": lr, "momentum": momentum})
         self._weights = tuple(weights)
 
     @torch.no_grad()

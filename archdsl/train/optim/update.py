@@ -12,11 +12,12 @@ from torch.nn import Parameter
 
 from archdsl.settings.experiment import TrainSettings
 from archdsl.train.freezing import by_parameter
-from archdsl.train.optim.clip import clip, last_layer
+from archdsl.train.optim.clip import Gradients, last_layer
 from archdsl.train.optim.groups import Factors, split
 from archdsl.train.optim.make import make_optimizers
 from archdsl.train.optim.parts import biases_of
-from archdsl.words.train.values import Adam, Decay
+from archdsl.words.train.kinds import Penalty
+from archdsl.words.train.penalties import Wd
 
 COUNTERS = ("step", "mu_product")  # numbers of no dimension that torch's optimisers keep for each parameter
 
@@ -44,10 +45,11 @@ class Update:
         # By the id of a bias, what its rate is multiplied by beside that of its layer.
         self._biases = {id(p): word.scale for p in biases_of(model, word.norms)} if word is not None else {}
         factors = {i: Factors(layers.get(i, 1.0), self._biases.get(i, 1.0)) for i in {**layers, **self._biases}}
-        self._bases = [base for made, lr in self._optimizers for base in split(made, lr, factors)]
-        own = Decay(chosen.wd) if isinstance(chosen, Adam) and chosen.wd else None
-        self._decay = settings.wd or own
-        self._groups = [g for optimizer, _ in self._optimizers for g in optimizer.param_groups]
+        self._rate = self._optimizers[0].param_groups[0]["lr"] if self._optimizers else chosen.lr
+        self._bases = [base for optimizer in self._optimizers for base in split(optimizer, factors, held)]
+        own = Wd(chosen.decoupled) if chosen.decoupled else None
+        self._decay, self._penalties = settings.wd or own, settings.added
+        self._groups = [g for optimizer in self._optimizers for g in optimizer.param_groups]
         # What a group's decay multiplies its weights by, in this step.
         self._shrinks: list[Any] = [1.0] * len(self._groups)
         self._held: list[Tensor] = []
@@ -59,7 +61,7 @@ class Update:
     @property
     def rate(self) -> float:
         """The learning rate of the last step, where no word slows it down."""
-        return self._optimizers[0][1] * self.factor
+        return self._rate * self.factor
 
     def numbers(self, factor: float) -> list[float]:
         """Each group's learning rate, then what each group's decay multiplies by, at a factor of the schedule."""
@@ -97,7 +99,7 @@ class Update:
         """
         self._penalise_and_clip()
         shrinks = iter(self._shrinks)
-        for optimizer, _ in self._optimizers:
+        for optimizer in self._optimizers:
             for group in optimizer.param_groups:
                 self._shrink(group, next(shrinks))
             if closure is None:
@@ -113,7 +115,7 @@ class Update:
     def _penalise_and_clip(self) -> None:
         self._penalise()
         if self._settings.clip is not None:
-            clip(self._all, self._last, self._settings.clip)
+            self._settings.clip.shorten(Gradients(self._all, self._last))
 
     def _shrink(self, group: dict[str, Any], by: Any) -> None:
         """Loshchilov & Hutter 2019, algorithm 2, with the schedule in the rate."""
@@ -125,33 +127,26 @@ class Update:
             torch._foreach_mul_(live, by)
 
     def _penalise(self) -> None:
-        settings = self._settings
-        if settings.l2 is not None:
-            for live, rate in self._live(settings.l2):
-                torch._foreach_add_(_gradients(live), live, alpha=rate)
-        if settings.l1 is not None:
-            for live, rate in self._live(settings.l1):
-                torch._foreach_add_(_gradients(live), [p.sign() for p in live], alpha=rate)
-        if settings.grouplasso is not None:
-            for live, rate in self._live(settings.grouplasso):
-                torch._foreach_add_(_gradients(live), [_group_gradient(p) for p in live], alpha=rate)
-        if settings.spred and self._product:
+        for penalty in self._penalties:
+            for live, rate in self._live(penalty):
+                torch._foreach_add_(_gradients(live), penalty.direction(torch, live), alpha=rate)
+        if self._settings.spred and self._product:
             products: list[Any] = [p for p in self._product if p.grad is not None]
-            torch._foreach_add_(_gradients(products), products, alpha=settings.spred)
+            torch._foreach_add_(_gradients(products), products, alpha=self._settings.spred)
 
-    def _live(self, decay: Decay) -> Iterator[tuple[list[Any], float]]:
+    def _live(self, penalty: Penalty) -> Iterator[tuple[list[Any], float]]:
         """The parameters that a penalty acts on, with its rate; where the learning rate of biases is scaled, what is added
         to their gradient is divided by as much.
         """
-        live = [p for p in (self._wide if decay.weights else self._all) if p.grad is not None]
+        live = [p for p in (self._wide if penalty.weights else self._all) if p.grad is not None]
         for scale in sorted({self._biases.get(id(p), 1.0) for p in live}):
-            yield [p for p in live if self._biases.get(id(p), 1.0) == scale], decay.rate / scale
+            yield [p for p in live if self._biases.get(id(p), 1.0) == scale], penalty.rate / scale
 
     # -- to a checkpoint and back -------------------------------------------------------------------------
 
     def tensors(self) -> list[Tensor]:
         """Every tensor that the optimisers keep between two steps."""
-        kept = [s for optimizer, _ in self._optimizers for s in optimizer.state.values()]
+        kept = [s for optimizer in self._optimizers for s in optimizer.state.values()]
         return [v for values in kept for v in values.values() if isinstance(v, Tensor)]
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -159,7 +154,7 @@ class Update:
         tensors: dict[str, Tensor] = {}
         plain: dict[str, Any] = {}
         names = {id(p): n for n, p in self._named.items()}
-        for number, (optimizer, _) in enumerate(self._optimizers):
+        for number, optimizer in enumerate(self._optimizers):
             for p, values in optimizer.state.items():
                 for key, value in values.items():
                     name = f"{number}:{names[id(p)]}:{key}"
@@ -175,7 +170,7 @@ class Update:
         for name, value in {**tensors, **plain}.items():
             number, parameter, key = name.split(":")
             p = self._named[parameter]
-            optimizer = self._optimizers[int(number)][0]
+            optimizer = self._optimizers[int(number)]
             # Moments lie with their parameter. Counters stay on the host, unless the optimiser counts on the device.
             with_it = key not in COUNTERS or any(optimizer.defaults.get(form) for form in ("fused", "capturable"))
             here = value.to(p.device) if isinstance(value, Tensor) and with_it else value
@@ -191,10 +186,3 @@ def _gradients(live: list[Any]) -> list[Tensor]:
 def _layout(p: Parameter) -> torch.memory_format:
     last = p.is_contiguous(memory_format=torch.channels_last) and not p.is_contiguous()
     return torch.channels_last if last else torch.contiguous_format
-
-
-def _group_gradient(weight: Tensor) -> Tensor:
-    """The gradient of Σ √n·‖w‖ over the filters, 0 where a filter is 0."""
-    rows = weight.flatten(1)
-    norm = rows.norm(dim=1, keepdim=True)
-    return torch.where(norm > 0, rows / norm, 0.0).mul_(rows.shape[1] ** 0.5).view_as(weight)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, ClassVar
 
 from archdsl.errors import ArchError
-from archdsl.registry import Range, train_word
+from archdsl.registry import Range, setting, train_word
 from archdsl.registry.types import Count, Natural, NonNegative, Positive, Rate, Share
-from archdsl.words.train.values import Agc, Bce, BiasRate, ClipValue, Lookahead, Views
+from archdsl.words.train.kinds import Clipping, Loss, Net, Others, Remark, TrainWord
 
 
 @train_word("sgd(0.1) smooth(0.1)", slot="smooth", paper="Szegedy et al. 2016, section 7")
@@ -17,35 +17,82 @@ def smooth(share: Rate = 0.1) -> float:
 
 
 @train_word("sgd(0.1) clip(1)", slot="clip", paper="Pascanu et al. 2013")
-def clip(norm: Positive = 1.0) -> float:
+@setting
+class Clip(Clipping):
     """Scales the gradient down where its norm over all parameters exceeds `norm`."""
-    return norm
+
+    norm: Positive = 1.0
+    capturable: ClassVar[bool] = True
+
+    def shorten(self, gradients: Any) -> None:
+        gradients.limit_norm(self.norm)
+
+    def record(self) -> object:
+        return self.norm
+
+    def __repr__(self) -> str:
+        return repr(self.norm)  # a number, as before there were other ways to clip
 
 
 @train_word("sgd(0.1) clipvalue(0.5)", slot="clip", paper="Mikolov 2012, Statistical language models, section 3.2")
-def clipvalue(limit: Positive = 0.5) -> ClipValue:
+@setting
+class ClipValue(Clipping):
     """Cuts each number of the gradient at `limit` and at -`limit`; `clip` keeps its direction."""
-    return ClipValue(limit)
+
+    limit: Positive = 0.5
+    capturable: ClassVar[bool] = True
+
+    def shorten(self, gradients: Any) -> None:
+        gradients.limit_values(self.limit)
 
 
 @train_word("sgd(0.1, nesterov) agc(0.01)", slot="clip", paper="Brock et al. 2021, arXiv:2102.06171")
-def agc(ratio: Positive = 0.01, eps: Positive = 1e-3) -> Agc:
+@setting
+class Agc(Clipping):
     """Adaptive clipping: the gradient of a filter is at most `ratio` times as long as the filter.
 
     A filter (or bias, or scale) shorter than `eps` counts as that long. The last layer with weights is left alone. It is
     what lets nets without normalisation (`+nf`) train with large batches.
     """
-    return Agc(ratio, eps)
+
+    ratio: Positive = 0.01
+    eps: Positive = 1e-3
+    capturable: ClassVar[bool] = True
+
+    def shorten(self, gradients: Any) -> None:
+        for p in gradients.before_last:
+            longest = gradients.lengths(p.detach()).clamp_(min=self.eps).mul_(self.ratio)
+            p.grad.mul_((longest / gradients.lengths(p.grad).clamp_(min=1e-6)).clamp_(max=1))
+
+    def idle_in(self, net: Net) -> Remark | None:
+        if net.before_last:
+            return None
+        return Remark("`agc` has no effect: it leaves the last layer with weights alone, and nothing else is trained")
 
 
 @train_word("adamw bce", "lamb(5e-3) bce(20%)", slot="bce", paper="Wightman et al. 2021, arXiv:2110.00476")
-def bce(threshold: Share | None = None) -> Bce:
+@setting
+class Bce(Loss):
     """Binary cross-entropy: each class is a yes or no of its own, and the loss is the mean over all classes.
 
     With a `threshold` every class that has a larger share of a mixed image has the target 1. `smooth` works as in the
     cross-entropy; validation and test report the cross-entropy, whatever the net is trained by.
     """
-    return Bce(threshold)
+
+    threshold: Share | None = None
+    fusible: ClassVar[bool] = True
+    capturable: ClassVar[bool] = True
+
+    def loss(self, functional: Any, logits: Any, targets: Any, smooth: float) -> Any:
+        if self.threshold is not None:
+            targets = (targets > self.threshold).to(logits.dtype)
+        return functional.binary_cross_entropy_with_logits(logits, targets * (1 - smooth) + smooth / logits.shape[1])
+
+    def idle_unmixed(self) -> Remark | None:
+        if self.threshold is None:
+            return None
+        return Remark("the threshold of `bce` has no effect: it acts on mixed images, and none are mixed",
+                      "leave the threshold out, or add mixup or cutmix to the data statement")  # fmt: skip
 
 
 @train_word("sgd(0.1) ema(0.999)", slot="ema", paper="Polyak & Juditsky 1992; Tarvainen & Valpola 2017")
@@ -59,33 +106,75 @@ def ema(decay: Rate = 0.999) -> float:
 
 @train_word("sgd(0.1) lookahead", "sgd(0.1) lookahead(5, 0.226, power=3)", slot="lookahead",
             paper="Zhang et al. 2019, arXiv:1907.08610; Jordan 2024, arXiv:2404.00498")  # fmt: skip
-def lookahead(every: Count = 5, alpha: Share = 0.5, power: NonNegative = 0.0) -> Lookahead:
+@setting
+class Lookahead(TrainWord):
     """Slow weights that follow: after every few steps they move towards the weights by alpha, which then begin there anew.
 
     With `power` the share falls from 1 to alpha over the run, as 1 - (1 - alpha)·t^power; airbench94 has 0.226 and 3. The
     slow weights, batch norm's statistics among them, are the ones that are validated, tested and saved.
     """
-    return Lookahead(every, alpha, power)
+
+    every: Count = 5
+    alpha: Share = 0.5
+    power: NonNegative = 0.0
+    capturable: ClassVar[bool] = True
+
+    def share(self, step: int, steps: int) -> float:
+        """By what fraction the slow weights move after ``step`` of ``steps`` steps."""
+        part: float = (step / steps) ** self.power
+        return 1 - (1 - self.alpha) * part
+
+    def against(self, others: Others) -> Remark | None:
+        if others.ema is None:
+            return None
+        return Remark("`ema` and `lookahead` both say which averaged weights are kept", "keep one of them")
+
+    def idle(self, others: Others) -> Remark | None:
+        if self.alpha != 1:
+            return None
+        return Remark("`lookahead` has no effect: with alpha 1 the slow weights are the weights themselves")
 
 
 @train_word("sgd(0.1) biaslr(64, norms)", "sgd(0.1) biaslr(2)", slot="biaslr",
             paper="Page 2018, How to train your ResNet; Jordan 2024, arXiv:2404.00498")  # fmt: skip
-def biaslr(scale: Positive = 64.0, norms: bool = False) -> BiasRate:
+@setting
+class BiasLr(TrainWord):
     """The learning rate of biases times `scale`; with `norms` of those of normalisations alone. Their decay stays as it is."""
-    return BiasRate(scale, norms)
+
+    scale: Positive = 64.0
+    norms: bool = False
+    called: ClassVar[str] = "BiasRate"
+    capturable: ClassVar[bool] = True
+
+    def idle(self, others: Others) -> Remark | None:
+        return (
+            Remark("`biaslr(1)` has no effect: biases have the rate of all others anyway") if self.scale == 1 else None
+        )
+
+    def idle_in(self, net: Net) -> Remark | None:
+        if net.biases(self.norms):
+            return None
+        return Remark(f"`biaslr` has no effect: no bias{' of a normalisation' if self.norms else ''} is trained")
 
 
 @train_word("sgd(0.1) tta", "sgd(0.1) tta(shift=1)", slot="tta",
             paper="Krizhevsky et al. 2012, section 4.1; Jordan 2024, arXiv:2404.00498")  # fmt: skip
-def tta(flip: bool = True, shift: Annotated[int, Range(0, 64)] = 0) -> Views:
+@setting
+class Tta(TrainWord):
     """Test-time augmentation: an image is judged by the mean of its logits and those of its mirror image.
 
     With `shift=n` also by the image moved n pixels up and left, and n down and right, mirrored at the edges: these two weigh
     as much together as the image where it is. Holds wherever the net is judged: validation, test, `eval`, `predict`.
     """
-    if not flip and not shift:
-        raise ArchError("`tta(flip=false)` leaves one view of each image", help="give shift=1, or leave tta out")
-    return Views(flip, shift)
+
+    flip: bool = True
+    shift: Annotated[int, Range(0, 64)] = 0
+    called: ClassVar[str] = "Views"
+    capturable: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if not self.flip and not self.shift:
+            raise ArchError("`tta(flip=false)` leaves one view of each image", help="give shift=1, or leave tta out")
 
 
 @train_word("sgd(0.1) precise_bn", "sgd(0.1) precise_bn(2000)", slot="precise_bn",

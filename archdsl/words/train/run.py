@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
-from archdsl.registry import train_word
+from archdsl.registry import setting, train_word
 from archdsl.registry.types import Count, Natural, NonNegative, Positive
-from archdsl.words.train.values import Patience
+from archdsl.words.train.kinds import TrainWord
 
 
 @train_word("adam epochs(20)", slot="epochs")
@@ -58,13 +58,27 @@ def seed(number: Natural) -> int:
 
 @train_word("adam epochs(100) patience(5)", "adam patience(10, delta=0.001)", "adam patience(5, on=accuracy)",
             slot="patience", paper="Prechelt 1998, Early stopping - but when?")  # fmt: skip
-def patience(epochs: Count = 5, delta: NonNegative = 0.0, on: Literal["loss", "accuracy"] = "loss") -> Patience:
+@setting
+class Patience(TrainWord):
     """Early stopping: ends after so many epochs without a better validation loss, and restores the best weights.
 
     Better means lower by more than `delta` (of the accuracy, a share: higher). Needs images for validation, such as
     `valid(10%)` in the data statement. As many epochs as the run has keep the best weights and stop nothing.
     """
-    return Patience(epochs, delta, on)
+
+    epochs: Count = 5
+    delta: NonNegative = 0.0
+    on: Literal["loss", "accuracy"] = "loss"
+    needs_validation: ClassVar[bool] = True
+    capturable: ClassVar[bool] = True
+
+    def better(self, figures: tuple[float, float], best: tuple[float, float]) -> bool:
+        """Whether an epoch is better than the best one before: each a validation loss and accuracy. Before the first epoch
+        the best loss is infinite, and the best accuracy below 0.
+        """
+        if self.on == "accuracy":
+            return figures[1] > best[1] + (self.delta if best[1] >= 0 else 0.0)
+        return figures[0] < best[0] - self.delta
 
 
 @train_word("adam epochs(100) converged(1e-3)", slot="converged")

@@ -1,120 +1,251 @@
-"""Schedules of the learning rate. Each is a factor of the optimiser's own rate, set anew at every step."""
+"""Schedules of the learning rate. Each is a factor of the optimiser's own rate, set at every step."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import math
+from typing import Annotated, ClassVar, Literal
 
 from archdsl.errors import ArchError
-from archdsl.registry import Range, train_word
+from archdsl.registry import Range, setting, train_word
 from archdsl.registry.types import Amount, Count, Ints, NonNegative, Positive, Share
-from archdsl.words.train.values import (
-    Cooldown,
-    Cosine,
-    Exponential,
-    Linear,
-    Milestones,
-    OneCycle,
-    Plateau,
-    Poly,
-    Restarts,
-    Step,
-    Triangle,
-    Warmup,
-)  # fmt: skip
+from archdsl.words.train.kinds import Others, Point, Remark, Schedule, TrainWord, Watched
 
 
 @train_word("adam cosine", "adam cosine(end=1%)", slot="schedule", paper="Loshchilov & Hutter 2017")
-def cosine(end: Share = 0.0) -> Cosine:
+@setting
+class Cosine(Schedule):
     """Half a cosine from the learning rate to `end` times it.
 
     Over the whole run, or over what a `warmup` leaves of it.
     """
-    return Cosine(end)
+
+    end: Share = 0.0
+    fusible: ClassVar[bool] = True
+
+    def scale(self, at: Point) -> float:
+        """Loshchilov & Hutter 2017, equation 5, without restarts."""
+        return self.end + (1 - self.end) * (1 + math.cos(math.pi * at.done / at.whole)) / 2
 
 
 @train_word("sgd(0.1) step(30)", "sgd(0.1) step(30, gamma=0.2)", slot="schedule", paper="He et al. 2016")
-def step(every: Count, gamma: Positive = 0.1) -> Step:
+@setting
+class Step(Schedule):
     """The learning rate times `gamma` after each `every` epochs, counted from the start of the run."""
-    return Step(every, gamma)
+
+    every: Count
+    gamma: Positive = 0.1
+    fusible: ClassVar[bool] = True
+
+    def scale(self, at: Point) -> float:
+        return self.gamma ** (at.epoch // self.every)
+
+    def against(self, others: Others) -> Remark | None:
+        if self.every < others.epochs:
+            return None
+        return Remark(f"`step` has no effect: its first step comes after {self.every} epochs, the run has {others.epochs}",
+                      f"a shorter one, such as step({max(1, others.epochs // 2)})")  # fmt: skip
 
 
 @train_word("sgd(0.1) milestones([82, 123]) epochs(164)", "sgd(0.1) milestones([30, 60, 80], gamma=0.2) epochs(90)",
             slot="schedule", paper="He et al. 2016, section 4.2")  # fmt: skip
-def milestones(epochs: Ints, gamma: Positive = 0.1) -> Milestones:
+@setting
+class Milestones(Schedule):
     """The learning rate times `gamma` after each of these epochs; `step` does so in equal distances."""
-    if not epochs or list(epochs) != sorted({*epochs}) or epochs[0] < 1:
-        raise ArchError(f"the milestones {list(epochs)} are no rising numbers of epochs",
-                        help="write milestones([30, 60, 80])")  # fmt: skip
-    return Milestones(epochs, gamma)
+
+    epochs: Ints
+    gamma: Positive = 0.1
+    fusible: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if not self.epochs or list(self.epochs) != sorted({*self.epochs}) or self.epochs[0] < 1:
+            raise ArchError(f"the milestones {list(self.epochs)} are no rising numbers of epochs",
+                            help="write milestones([30, 60, 80])")  # fmt: skip
+
+    def scale(self, at: Point) -> float:
+        return self.gamma ** sum(at.epoch >= epoch for epoch in self.epochs)
+
+    def against(self, others: Others) -> Remark | None:
+        if self.epochs[-1] < others.epochs:
+            return None
+        return Remark(f"a milestone after {self.epochs[-1]} epochs has no effect: the run has {others.epochs}",
+                      "leave it out, or more epochs")  # fmt: skip
 
 
 @train_word("sgd(0.1) onecycle", "sgd(0.1) onecycle(up=20%)", slot="schedule", paper="Smith & Topin 2018")
-def onecycle(up: Share = 0.3, div: Positive = 25.0, final: Positive = 1e4) -> OneCycle:
+@setting
+class OneCycle(Schedule):
     """Rises from lr/div to lr over the share `up` of the run, then falls to lr/div/final, both along cosines.
 
     The learning rate only: momentum stays as the optimiser has it. Has its own rise, so `warmup` beside it
     is an error.
     """
-    return OneCycle(up, div, final)
+
+    up: Share = 0.3
+    div: Positive = 25.0
+    final: Positive = 1e4
+    rises: ClassVar[bool] = True
+    fusible: ClassVar[bool] = True
+
+    def scale(self, at: Point) -> float:
+        """As torch.optim.lr_scheduler.OneCycleLR with its cosine pieces: the top is at step ``up``·steps - 1."""
+        start, end = 1 / self.div, 1 / (self.div * self.final)
+        top, last = self.up * at.steps - 1, at.steps - 1
+        if at.step <= top:
+            return cosine(start, 1.0, at.step / top) if top > 0 else 1.0
+        return cosine(1.0, end, (at.step - top) / (last - top))
 
 
 @train_word("sgd(0.1) linear", "sgd(0.1) linear(end=1%)", slot="schedule", paper="Li et al. 2020, arXiv:1905.04753")
-def linear(end: Share = 0.0) -> Linear:
+@setting
+class Linear(Schedule):
     """A straight line from the learning rate to `end` times it, over what a `warmup` leaves of the run."""
-    return Linear(end)
+
+    end: Share = 0.0
+    fusible: ClassVar[bool] = True
+
+    def scale(self, at: Point) -> float:
+        return 1 + (self.end - 1) * at.done / max(at.whole, 1)
 
 
 @train_word("sgd(0.1) poly", "sgd(0.1) poly(2, end=1%)", slot="schedule", paper="Liu et al. 2015, arXiv:1506.04579")
-def poly(power: Positive = 0.9, end: Share = 0.0) -> Poly:
+@setting
+class Poly(Schedule):
     """The part of the run that is left to the `power`, from the learning rate to `end` times it.
 
     Over what a `warmup` leaves of the run; `poly(1)` is `linear`.
     """
-    return Poly(power, end)
+
+    power: Positive = 0.9
+    end: Share = 0.0
+    fusible: ClassVar[bool] = True
+
+    def scale(self, at: Point) -> float:
+        return self.end + (1 - self.end) * float((1 - at.done / at.whole) ** self.power)
 
 
 @train_word("sgd(0.1) restarts(10)", "adamw restarts(5, mult=2, end=1%) epochs(35)", slot="schedule",
             paper="Loshchilov & Hutter 2017, arXiv:1608.03983")  # fmt: skip
-def restarts(first: Count = 10, mult: Count = 1, end: Share = 0.0) -> Restarts:
+@setting
+class Restarts(Schedule):
     """Cosines with warm restarts (SGDR): from the learning rate to `end` times it, again and again.
 
     The first one takes `first` epochs, each other `mult` times as long as the one before.
     """
-    return Restarts(first, mult, end)
+
+    first: Count = 10
+    mult: Count = 1
+    end: Share = 0.0
+    fusible: ClassVar[bool] = True
+
+    def scale(self, at: Point) -> float:
+        done, period = at.done, self.first * at.per_epoch
+        if self.mult == 1:
+            done %= period
+        while done >= period:
+            done, period = done - period, period * self.mult
+        return cosine(1.0, self.end, done / period)
+
+    def against(self, others: Others) -> Remark | None:
+        if self.first < others.epochs:
+            return None
+        return Remark(f"`restarts` has no effect: its first cosine takes {self.first} epochs, the run has {others.epochs}",
+                      f"a shorter one, such as restarts({max(1, others.epochs // 2)}), or cosine")  # fmt: skip
 
 
 @train_word("adamw warmup(5%) cooldown(20%)", "adam cooldown(28%, cosine)", slot="schedule",
             paper="Zhai et al. 2022, arXiv:2106.04560; Hägele et al. 2024, arXiv:2405.18392")  # fmt: skip
-def cooldown(share: Share = 0.2, shape: Literal["linear", "cosine"] = "linear", end: Share = 0.0) -> Cooldown:
+@setting
+class Cooldown(Schedule):
     """Keeps the learning rate, and goes down to `end` times it over the last `share` of the run.
 
     With a `warmup` before it, it is known as trapezoid, WSD (warm up, stay, decay), or flat and anneal.
     """
-    return Cooldown(share, shape, end)
+
+    share: Share = 0.2
+    shape: Literal["linear", "cosine"] = "linear"
+    end: Share = 0.0
+    fusible: ClassVar[bool] = True
+
+    def scale(self, at: Point) -> float:
+        begin = (1 - self.share) * at.steps
+        down = max(0.0, (at.step - begin) / (at.steps - begin)) if self.share else 0.0
+        return 1 + (self.end - 1) * down if self.shape == "linear" else cosine(1.0, self.end, down)
 
 
 @train_word("sgd(0.1) epochs(60) plateau(5)", "adam plateau(3, factor=0.5, least=1%)", slot="schedule")
-def plateau(
-    epochs: Count = 10, factor: Annotated[Share, Range(0, 1, open=True)] = 0.1, delta: NonNegative = 1e-4, least: Share = 0.0
-) -> Plateau:  # fmt: skip
+@setting
+class Plateau(Schedule):
     """The learning rate times `factor` after so many epochs without a better validation loss.
 
     Better means lower by more than `delta`. The rate does not fall below `least` times the first one. Needs images for
     validation, such as `valid(10%)` in the data statement. Stands beside `patience` and `warmup`.
     """
-    return Plateau(epochs, factor, delta, least)
+
+    epochs: Count = 10
+    factor: Annotated[Share, Range(0, 1, open=True)] = 0.1
+    delta: NonNegative = 1e-4
+    least: Share = 0.0
+    needs_validation: ClassVar[bool] = True
+
+    def scale(self, at: Point) -> float:
+        """The rate falls by what is watched alone."""
+        return 1.0
+
+    def watched(self, before: Watched, loss: float) -> Watched:
+        """Epochs are counted as Keras counts them."""
+        if loss < before.loss - self.delta:
+            return Watched(before.factor, loss, 0)
+        if before.waited + 1 < self.epochs:
+            return before._replace(waited=before.waited + 1)
+        return Watched(max(before.factor * self.factor, self.least), before.loss, 0)
+
+    def idle(self, others: Others) -> Remark | None:
+        if self.least == 1:
+            return Remark("`plateau` has no effect: `least` of 1 keeps the rate")
+        if self.epochs + 1 < others.epochs:
+            return None
+        return Remark(f"`plateau({self.epochs})` has no effect: it acts in epoch {self.epochs + 2} at the earliest, and the run "
+                      f"has {others.epochs}", "fewer epochs of waiting, or more epochs")  # fmt: skip
 
 
 @train_word("sgd(0.1) triangle(up=23%, start=20%, end=7%)", slot="schedule", paper="Smith 2017, arXiv:1506.01186")
-def triangle(up: Share = 0.3, start: Share = 0.0, end: Share = 0.0) -> Triangle:
+@setting
+class Triangle(Schedule):
     """Straight lines: from `start` times the learning rate up to it over the share `up` of the run, then to `end` times it."""
-    return Triangle(up, start, end)
+
+    up: Share = 0.3
+    start: Share = 0.0
+    end: Share = 0.0
+    rises: ClassVar[bool] = True
+    fusible: ClassVar[bool] = True
+
+    def scale(self, at: Point) -> float:
+        top = self.up * at.steps
+        if at.step < top:
+            return self.start + (1 - self.start) * at.step / top
+        return 1 + (self.end - 1) * (at.step - top) / max(at.steps - top, 1)
 
 
 @train_word("adam exponential(0.95)", slot="schedule")
-def exponential(gamma: Share = 0.95) -> Exponential:
+@setting
+class Exponential(Schedule):
     """The learning rate times `gamma` after each epoch."""
-    return Exponential(gamma)
+
+    gamma: Share = 0.95
+    fusible: ClassVar[bool] = True
+
+    def scale(self, at: Point) -> float:
+        return self.gamma**at.epoch
+
+
+@setting
+class Warmup(TrainWord):
+    """A rise over a ``share`` of the run, or over so many ``steps``; one over whole epochs is their number alone."""
+
+    share: float | None = None
+    steps: int | None = None
+    fusible: ClassVar[bool] = True
+    capturable: ClassVar[bool] = True
 
 
 @train_word("sgd(0.1) warmup(5) cosine", "adamw warmup(5%) cosine", "adam warmup(500, steps)", slot="warmup",
@@ -131,3 +262,8 @@ def warmup(length: Amount = 5, steps: bool = False) -> int | Warmup:
             raise ArchError("a share of the run is no number of steps", help="write warmup(5%) or warmup(500, steps)")
         return Warmup(share=length)
     return Warmup(steps=length) if steps else int(length)
+
+
+def cosine(first: float, last: float, done: float) -> float:
+    """Half a cosine from ``first`` to ``last``, of which the fraction ``done`` is over."""
+    return last + (first - last) / 2 * (1 + math.cos(math.pi * done))

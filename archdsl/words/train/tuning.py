@@ -3,51 +3,94 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from archdsl.errors import ArchError
-from archdsl.registry import Range, train_word
+from archdsl.registry import Range, setting, train_word
 from archdsl.registry.params import Base
 from archdsl.registry.types import Count, Labels, Positive
-from archdsl.words.train.values import Freeze, Init, PartRate
+from archdsl.words.train.kinds import Others, Remark, TrainWord
 
 _SHA = re.compile(r"[0-9a-f]{16}")
 
 
 @train_word('adam init("runs/resnet18-1a2b3c4d-s0")', 'adam init("torchvision:resnet18", reshape)', slot="init",
             paper="Yosinski et al. 2014, arXiv:1411.1792")  # fmt: skip
-def init(source: str, reshape: bool = False, sha: str = "") -> Init:
+@setting
+class Init(TrainWord):
     """Begins with the weights of another net: a run folder, a .safetensors or .pth file, `torchvision:NAME`, `timm:NAME`.
 
     Layers are matched by label and by alignment, as `archdsl transfer` shows; what finds no match is drawn from the
     seed. `reshape` also takes what has another shape, where a rule is sound. The content of the source is a part of the
     run's hash, its path is not: a run records it as `sha`, and a source with other content is refused.
     """
-    if sha and not _SHA.fullmatch(sha):
-        raise ArchError("`sha` is the first 16 hex digits of a hash", help="leave it out: a run writes it down itself")
-    if not source.strip():
-        raise ArchError("`init` names no source", help="a run folder, a file, torchvision:NAME or timm:NAME")
-    return Init(source, sha, reshape)
+
+    source: str
+    reshape: bool = False
+    sha: str = ""  # the hash of what the source holds; "" where nobody has looked yet
+    capturable: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if self.sha and not _SHA.fullmatch(self.sha):
+            raise ArchError(
+                "`sha` is the first 16 hex digits of a hash", help="leave it out: a run writes it down itself"
+            )
+        if not self.source.strip():
+            raise ArchError("`init` names no source", help="a run folder, a file, torchvision:NAME or timm:NAME")
+
+    def record(self) -> object:
+        """The path is in the text, and is no part of what the run is."""
+        return {"kind": "init", "sha": self.sha, "reshape": self.reshape}
+
+    def __repr__(self) -> str:
+        return f"Init(sha={self.sha!r}, reshape={self.reshape!r})"
 
 
 @train_word("adam freeze(conv..bn)", 'adam freeze(conv, until=2) freeze("bn", until=1)',
             paper="Howard & Ruder 2018, arXiv:1801.06146")  # fmt: skip
-def freeze(part: Labels, until: Count | None = None) -> Freeze:
+@setting
+class Freeze(TrainWord):
     """Keeps a part of the net as it is: from one label to another, as in `freeze(stem..stage2)`, or of one label.
 
     No gradient, no decay, no penalty; batch norm uses its running statistics and leaves them alone. Dropout goes on.
     With `until`, for the first so many epochs; the word may stand several times, so that parts thaw one after another.
     """
-    return Freeze(part, until)
+
+    part: Labels
+    until: Count | None = None
+    capturable: ClassVar[bool] = True
+
+    def against(self, others: Others) -> Remark | None:
+        if (self.until or 0) < others.epochs:
+            return None
+        return Remark(f"`freeze` has no end: the run has {others.epochs} epochs",
+                      "leave `until` out to freeze the part for the whole run")  # fmt: skip
+
+    def record(self) -> object:
+        return {"part": str(self.part), "until": self.until}
 
 
-@train_word("adam rate(conv..bn, 0.1)", paper="Howard & Ruder 2018, arXiv:1801.06146")
-def rate(part: Labels, factor: Positive) -> PartRate:
+@train_word("adam rate(conv..bn, 0.1)", name="rate", paper="Howard & Ruder 2018, arXiv:1801.06146")
+@setting
+class PartRate(TrainWord):
     """The learning rate of a part of the net is `factor` times that of the others; the schedule multiplies both.
 
     The word may stand several times; where parts overlap, factors multiply. Decoupled weight decay follows the rate.
     """
-    return PartRate(part, factor)
+
+    part: Labels
+    factor: Positive
+    capturable: ClassVar[bool] = True
+
+    @property
+    def word(self) -> str:
+        return "rate"
+
+    def idle(self, others: Others) -> Remark | None:
+        return Remark(f"`rate({self.part}, 1)` has no effect: the factor is 1") if self.factor == 1 else None
+
+    def record(self) -> object:
+        return {"part": str(self.part), "factor": self.factor}
 
 
 @train_word(

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from archdsl.errors import ArchError, EnvError
 from archdsl.transfer.place import digest, place_of, resolved
 from archdsl.transfer.read import SPEC_KEY, keys, read_weights
-from archdsl.words.train.values import Init
+from archdsl.words.train.tuning import Init
 from tests.train.transfer.conftest import made
 
 Save = Callable[..., Path]

@@ -1,10 +1,10 @@
-"""Words of every kind: a layer, a block made of words, a modifier; an optimiser, a schedule and an augmentation, whose
-values carry their behaviour with them."""
+"""Words of every kind: a layer, a block made of words, a modifier; an optimiser, a schedule, a penalty and an augmentation,
+whose classes carry their behaviour with them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from archdsl.ir.layer import Layer
 from archdsl.ir.make import fan, o, seq
@@ -13,6 +13,7 @@ from archdsl.registry import block, data_word, modifier, op, train_word
 from archdsl.registry.types import Channels, Positive, Shape, Share
 from archdsl.words.data.base import Augmentation
 from archdsl.words.modifiers.walk import change_ops, is_op, without
+from archdsl.words.train.kinds import Optimizer, Penalty, Point, Schedule
 
 
 @op("conv(8) snake", paper="Ziyin et al. 2020, arXiv:2006.08195", traits="act")
@@ -34,39 +35,42 @@ def snakes(term: Node) -> Node | None:
     return change_ops(term, lambda op: o.snake() if is_op(op, "act") else None)
 
 
+@train_word("adagrad(0.01)", slot="optimizer", paper="Duchi et al. 2011")
 @dataclass(frozen=True, slots=True)
-class Adagrad:
-    """An optimiser of torch that archdsl has no word for."""
+class Adagrad(Optimizer):
+    """Steps divided by the root of the sum of squared gradients."""
 
-    lr: float
-    fusible = True  # each number by itself
+    lr: Positive = 0.01
+    elementwise: ClassVar[bool] = True
 
     def build(self, optim: Any, groups: list[dict[str, Any]]) -> Any:
         """The optimiser over the groups, each with its rate."""
         return optim.Adagrad(groups)
 
 
-@train_word("adagrad(0.01)", slot="optimizer", paper="Duchi et al. 2011")
-def adagrad(lr: Positive = 0.01) -> Adagrad:
-    """Steps divided by the root of the sum of squared gradients."""
-    return Adagrad(lr)
-
-
-@dataclass(frozen=True, slots=True)
-class Halves:
-    """A schedule by the part of the run that is done."""
-
-    by: float
-
-    def factor(self, step: int, steps: int, per_epoch: int) -> float:
-        """What the rate is multiplied by."""
-        return 1.0 if step < steps / 2 else self.by
-
-
 @train_word("sgd(0.1) halves(0.5)", slot="schedule")
-def halves(by: Positive = 0.5) -> Halves:
+@dataclass(frozen=True, slots=True)
+class Halves(Schedule):
     """The learning rate times `by` in the second half of the run."""
-    return Halves(by)
+
+    by: Positive = 0.5
+
+    def scale(self, at: Point) -> float:
+        """What the rate is multiplied by."""
+        return 1.0 if at.done < at.whole / 2 else self.by
+
+
+@train_word("sgd(0.1) elastic(1e-4)", slot="elastic", paper="Zou & Hastie 2005")
+@dataclass(frozen=True, slots=True)
+class Elastic(Penalty):
+    """Adds rate · Σ (|w| + w²/2) over every parameter to the loss."""
+
+    rate: Positive
+    weights: bool = False
+
+    def direction(self, torch: Any, values: list[Any]) -> list[Any]:
+        """The gradient for a rate of 1."""
+        return [w.sign() + w for w in values]
 
 
 @data_word("cifar10 dim(50%)", slot="dim")
@@ -82,19 +86,20 @@ class Dim(Augmentation):
 
 
 @train_word("nothing", slot="optimizer")
-def nothing() -> object:
-    """A word that forgot its behaviour."""
-    return Forgot()
-
-
-@dataclass(frozen=True)
-class Forgot:
-    """An optimiser that cannot be built."""
+@dataclass(frozen=True, slots=True)
+class Nothing(Optimizer):
+    """An optimiser that forgot its behaviour."""
 
     lr: float = 0.1
 
 
+@train_word("loose", slot="optimizer")
+def loose() -> object:
+    """A value that is no optimiser."""
+    return object()
+
+
 @train_word("sgd(0.1) nowhere", slot="nowhere")
-def nowhere() -> Forgot:
+def nowhere() -> Nothing:
     """A word for a slot that training does not have."""
-    return Forgot()
+    return Nothing()

@@ -1,0 +1,184 @@
+"""The laws of train words, over every word of the registry, and over a word of each kind that is made at run time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import pytest
+import torch
+
+from archdsl.api import experiment_of
+from archdsl.errors import SpecError
+from archdsl.registry import entries, train_word
+from archdsl.registry.types import Positive, Rate
+from archdsl.settings.checks import settings_findings
+from archdsl.train.fused.eligible import tie
+from archdsl.words.train.kinds import Clipping, Loss, Optimizer, Others, Penalty, Point, Remark, Schedule, Watched
+
+from .laws import (
+    a_stopped_run_resumes_to_the_bit,
+    it_is_a_setting,
+    no_word_stays,
+    spec_of,
+    static_steps_are_plain_steps,
+    work,
+)
+
+OWN = [e for e in entries("train") if e.make.__module__.startswith("archdsl.")]
+EXAMPLES = [example for e in OWN for example in e.examples]
+# `init` needs weights of another run, `freeze` and `rate` labels of these nets; what ends a run early is left out.
+TRAINED = [e.examples[-1] for e in OWN if e.name not in ("init", "freeze", "rate", "converged", "lamb")] + [
+    "lamb(5e-3)"
+]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    "example", [e for e in EXAMPLES if "init(" not in e and "freeze(" not in e and " rate(" not in e]
+)
+def test_it_is_a_setting(example: str) -> None:
+    it_is_a_setting(example)
+
+
+@pytest.mark.parametrize("example", TRAINED)
+def test_static_steps_are_plain_steps(example: str) -> None:
+    static_steps_are_plain_steps(example)
+
+
+@pytest.mark.parametrize("example", TRAINED)
+def test_a_stopped_run_resumes_to_the_bit(example: str) -> None:
+    a_stopped_run_resumes_to_the_bit(example)
+
+
+# -- words that are made at run time -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Heavy(Optimizer):
+    """Heavy-ball momentum."""
+
+    lr: Positive = 0.05
+    momentum: Rate = 0.5
+    elementwise: ClassVar[bool] = True
+    capturable: ClassVar[bool] = True
+
+    def build(self, optim: Any, groups: list[dict[str, Any]]) -> Any:
+        return optim.SGD(groups, momentum=self.momentum, nesterov=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Saw(Schedule):
+    """Falls to `low` within each epoch; and by half where the validation loss rises."""
+
+    low: Positive = 0.5
+    needs_validation: ClassVar[bool] = True
+
+    def scale(self, at: Point) -> float:
+        return 1 - (1 - self.low) * (at.step % at.per_epoch) / at.per_epoch
+
+    def watched(self, before: Watched, loss: float) -> Watched:
+        return Watched(before.factor * (0.5 if loss > before.loss else 1.0), loss, 0)
+
+    def against(self, others: Others) -> Remark | None:
+        return Remark("`saw` needs epochs", "more epochs", "epochs") if others.epochs < 3 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Elastic(Penalty):
+    """Adds rate · Σ (|w| + w²/2) to the loss."""
+
+    rate: Positive = 1e-3
+    weights: bool = False
+    fusible: ClassVar[bool] = True
+    capturable: ClassVar[bool] = True
+
+    def direction(self, torch: Any, values: list[Any]) -> list[Any]:
+        return [w.sign() + w for w in values]
+
+
+@dataclass(frozen=True, slots=True)
+class Signs(Clipping):
+    """The sign of each number of the gradient, times `size`."""
+
+    size: Positive = 0.1
+    capturable: ClassVar[bool] = True
+
+    def shorten(self, gradients: Any) -> None:
+        for p in gradients.parameters:
+            p.grad.sign_().mul_(self.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Squares(Loss):
+    """The squared distance of the fractions of classes."""
+
+    power: Positive = 2.0
+    capturable: ClassVar[bool] = True
+
+    def loss(self, functional: Any, logits: Any, targets: Any, smooth: float) -> Any:
+        return (functional.softmax(logits, 1) - targets).abs().pow(self.power).sum(1).mean()
+
+
+NEW = {
+    "heavy(0.05, momentum=0.3)": (Heavy, "optimizer"),
+    "sgd(0.05) saw(0.2)": (Saw, "schedule"),
+    "sgd(0.05) elastic(1e-2)": (Elastic, "elastic"),
+    "sgd(0.05) signs(0.01)": (Signs, "clip"),
+    "sgd(0.05) squares": (Squares, "bce"),
+}
+
+
+@pytest.fixture
+def new_words() -> Iterator[None]:
+    with no_word_stays():
+        for example, (made, slot) in NEW.items():
+            train_word(example, slot=slot)(made)
+        yield
+
+
+@pytest.mark.usefixtures("new_words")
+@pytest.mark.parametrize("example", NEW)
+def test_a_new_word_obeys_the_laws(example: str) -> None:
+    it_is_a_setting(example)
+    static_steps_are_plain_steps(example)
+    a_stopped_run_resumes_to_the_bit(example)
+
+
+@pytest.mark.usefixtures("new_words")
+@pytest.mark.parametrize("example", NEW)
+def test_seeds_are_fused_where_a_new_word_says_so(example: str) -> None:
+    said = tie(work(example).settings)
+    assert (said == "") is (NEW[example][0] in (Heavy, Elastic))
+    assert not said or example.split()[-1].split("(")[0] in said
+
+
+@pytest.mark.usefixtures("new_words")
+def test_rules_about_two_words_are_those_of_the_words() -> None:
+    with pytest.raises(SpecError, match="`saw` needs epochs") as caught:
+        experiment_of(spec_of("sgd(0.1) saw epochs(2)"))
+    assert caught.value.diagnostics[0].span is not None
+    experiment = experiment_of(spec_of("sgd(0.1) saw epochs(4)"), checked=False)
+    unwatched = replace(experiment.data, valid=None)
+    assert [f.message for f in settings_findings(unwatched, experiment.train)] == [
+        "`saw` watches the validation images, and none are set aside"
+    ]
+
+
+class Closed(Heavy):
+    """Computes its gradients twice."""
+
+    closure: ClassVar[bool] = True
+
+
+def test_a_closure_keeps_seeds_apart() -> None:
+    assert Heavy().fuses
+    assert not Closed().fuses
