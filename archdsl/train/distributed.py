@@ -62,7 +62,7 @@ class Distributed:
         dist.all_reduce(votes)
         return bool(votes)
 
-    def share(self, value: Any) -> Any:
+    def broadcast(self, value: Any) -> Any:
         """What the leading process has, in every process."""
         if self.size == 1:
             return value

@@ -74,7 +74,9 @@ def fit(
     known_precision(options.speed)
     out = Path(options.out)
     with StopOnSignal(options.stop) as signals, joined(options.device) as distributed:
-        experiment = distributed.share(identified(experiment, options.data_root, out) if distributed.leads else None)
+        experiment = distributed.broadcast(
+            identified(experiment, options.data_root, out) if distributed.leads else None
+        )
         before = _before(out, experiment, options, distributed)
         if before is not None and before.done:
             return before
@@ -88,7 +90,7 @@ def fit(
                 model, experiment, options, distributed, signals.wanted, before.plan if before is not None else None
             )
             folder = RunFolder.open(out, experiment, again=options.again) if distributed.leads else None
-            recorder = Recorder(folder, listen, changed=_watched(setup, experiment, options))
+            recorder = Recorder(folder, listen, changed=_data_change(setup, experiment, options))
             try:
                 now = _before(out, experiment, FitOptions(out), distributed)
                 if now is not None and now.done:  # another process ended it meanwhile
@@ -96,7 +98,7 @@ def fit(
                 last = _train(setup, recorder, options, signals, said)
             finally:
                 recorder.close()
-        path: Path = distributed.share(folder.path if folder is not None else None)
+        path: Path = distributed.broadcast(folder.path if folder is not None else None)
     if isinstance(last, Stopped):
         raise Interrupted(signals.received or 2, path)
     return load_run(path)
@@ -104,18 +106,18 @@ def fit(
 
 def _before(out: Path, experiment: Experiment, options: FitOptions, distributed: Distributed) -> Run | None:
     """The run as it is now, if there is one."""
-    found: Run | None = None
+    run: Run | None = None
     if distributed.leads:
         check_writable(out)
-        found = find_run(out, experiment) if not options.again else None
-        if found is not None and options.plan is None:
+        run = find_run(out, experiment) if not options.again else None
+        if run is not None and options.plan is None:
             check_conflicts(
-                found, ConditionOptions(options.speed, options.device, options.compile, options.deterministic)
+                run, ConditionOptions(options.speed, options.device, options.compile, options.deterministic)
             )
-    return distributed.share(found)
+    return distributed.broadcast(run)
 
 
-def _watched(setup: Setup, experiment: Experiment, options: FitOptions) -> Callable[[], str]:
+def _data_change(setup: Setup, experiment: Experiment, options: FitOptions) -> Callable[[], str]:
     """Says at the end of a run whether its data has changed. Data in memory was compared when it was read."""
     if isinstance(setup.job.train, Resident):
         return lambda: ""
@@ -128,8 +130,8 @@ def _train(setup: Setup, recorder: Recorder, options: FitOptions, signals: StopO
     training: Training | None = None
     try:
         training = Training(setup.job)
-        if (found := recorder.resumable(distributed)) is not None:
-            training.load(*found)
+        if (checkpoint := recorder.resumable(distributed)) is not None:
+            training.load(*checkpoint)
         signals.patient = True
         recorder.begin(setup.started, training, said)
         with watchdog(limit):
@@ -164,14 +166,14 @@ class Recorder:
 
     def resumable(self, distributed: Distributed) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
         """The last good checkpoint of this run, in every process; None where there is none."""
-        found: tuple[dict[str, torch.Tensor], dict[str, Any]] | None = None
+        state: tuple[dict[str, torch.Tensor], dict[str, Any]] | None = None
         checkpoint = self.folder.checkpoint() if self.folder is not None else None
         if checkpoint is not None:
-            *state, warnings = checkpoint
-            found = (state[0], state[1])
+            *parts, warnings = checkpoint
+            state = (parts[0], parts[1])
             for text in warnings:
                 self.listen(Warned(text))
-        return distributed.share(found)
+        return distributed.broadcast(state)
 
     def begin(self, started: Started, training: Training, said: Sequence[str] = ()) -> None:
         """Say what is about to happen."""

@@ -15,8 +15,8 @@ from archdsl.data.split import split
 from archdsl.errors import ArchError, EnvError, StoreError
 from archdsl.runs.store.schema import check_result
 from archdsl.words.data.folders import Folder
-from archdsl.words.data.tables import Table
 from archdsl.words.data.parts import Subset
+from archdsl.words.data.tables import Table
 
 from .conftest import Run
 

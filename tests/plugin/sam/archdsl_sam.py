@@ -8,15 +8,20 @@ from typing import Any, ClassVar
 
 from archdsl.registry import train_word
 from archdsl.registry.types import Positive, Rate
+from archdsl.words.train.kinds import Optimizer
 
 
+@train_word("sam(0.1)", slot="optimizer", paper="Foret et al. 2021, arXiv:2010.01412")
 @dataclass(frozen=True, slots=True)
-class Sam:
-    """SGD along the gradient at w + ρ·g/‖g‖, where g is the gradient at w and ‖g‖ its norm over all parameters."""
+class Sam(Optimizer):
+    """Sharpness-aware minimisation with SGD: the gradient of a step is taken where the loss is highest nearby.
 
-    lr: float
-    rho: float
-    momentum: float
+    That is at w + rho·g/‖g‖, where g is the gradient at w and ‖g‖ its norm over all parameters.
+    """
+
+    lr: Positive = 0.1
+    rho: Positive = 0.05
+    momentum: Rate = 0.9
     closure: ClassVar[bool] = True
 
     def build(self, optim: Any, groups: list[dict[str, Any]]) -> Any:
@@ -39,9 +44,3 @@ class Sam:
                 return loss
 
         return SharpnessAware(groups, momentum=self.momentum)
-
-
-@train_word("sam(0.1)", slot="optimizer", paper="Foret et al. 2021, arXiv:2010.01412")
-def sam(lr: Positive = 0.1, rho: Positive = 0.05, momentum: Rate = 0.9) -> Sam:
-    """Sharpness-aware minimisation with SGD: the gradient of a step is taken where the loss is highest nearby."""
-    return Sam(lr, rho, momentum)

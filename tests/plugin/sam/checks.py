@@ -13,7 +13,7 @@ from torch import nn
 from archdsl.accelerate.plan import PLAIN
 from archdsl.api import experiment_of, load
 from archdsl.data.augment import augment, mix
-from archdsl.data.augment.draws import Chances
+from archdsl.data.augment.draws import Draws
 from archdsl.data.batches import resident
 from archdsl.data.normalise import normalise
 from archdsl.emit.build import build
@@ -60,7 +60,7 @@ def work(name: str, graph: bool = False, **more: object) -> Job:
 
 def by_hand(job: Job, l2: float, limit: float | None) -> dict[str, torch.Tensor]:
     """The weights after a run, each of its steps two passes written out, with SGD of torch as it is."""
-    model, settings, rng = job.model, job.settings, Chances(job.settings.seed, CPU)
+    model, settings, rng = job.model, job.settings, Draws(job.settings.seed, CPU)
     parameters = list(model.parameters())
     sgd = torch.optim.SGD(parameters, LR, MOMENTUM)
     step = 0
