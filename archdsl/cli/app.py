@@ -87,7 +87,7 @@ def run(args: list[str]) -> int:
 
 
 def _refuse_doubles(command: Any, args: list[str]) -> None:
-    """An option that takes one value may be given once: click would let the last one win, in silence."""
+    """An option that takes one value may be given once: click would silently take the last one."""
     args = args[: args.index("--")] if "--" in args else args
     for param in command.params:
         if getattr(param, "multiple", False) or param.param_type_name != "option":

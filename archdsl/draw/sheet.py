@@ -1,4 +1,4 @@
-"""Ranks on paper: how high each is, how high the gaps between them are, and in how many columns they are told."""
+"""Ranks on paper: how high each is, how high the gaps between them are, and into how many columns they are broken."""
 
 from __future__ import annotations
 
