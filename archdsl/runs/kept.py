@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,8 +44,14 @@ def recorded(dataset: Folder | Table, runs: Path) -> Folder | Table:
     """
     if not gone(own_path(dataset.path)):
         return dataset
+    found = _most(dataset, runs, runs.stat().st_mtime_ns) if runs.is_dir() else None
+    return replace(dataset, kept=found) if found is not None else dataset
+
+
+@lru_cache(maxsize=8)  # a study asks for each of its arms
+def _most(dataset: Folder | Table, runs: Path, changed: int) -> Kept | None:
     counts = Counter(Kept(run.facts.input, run.facts.classes) for run in of_place(dataset, list(_on(dataset, runs))))
-    return replace(dataset, kept=counts.most_common(1)[0][0]) if counts else dataset
+    return counts.most_common(1)[0][0] if counts else None
 
 
 def of_place(dataset: Dataset | Folder | Table, runs: Sequence[Run]) -> Sequence[Run]:
