@@ -11,7 +11,7 @@ from torchvision.datasets import ImageFolder
 
 from archdsl.accelerate.fast import fast
 from archdsl.accelerate.plan import choose, forward_context, prepare
-from archdsl.data.augment.apply import crop, flip
+from archdsl.data.augment import crop, flip
 
 task = work()
 torch.set_num_threads(task.threads)

@@ -22,8 +22,13 @@ from archdsl.train.fit import fit
 from archdsl.train.signals import Interrupted
 from archdsl.words.data.augmentations import Crop, Flip
 from archdsl.words.data.folders import Folder
+<<<<<<< HEAD
 from archdsl.words.data.parts import Valid
 from archdsl.words.train.optimizers import AdamW, Sgd
+=======
+from archdsl.words.data.values import Valid
+from archdsl.words.train.optimizers import Adam, Sgd
+>>>>>>> h-words-train
 
 from .conftest import write_folder
 from .nets import experiment, small_net, stripes
@@ -31,7 +36,7 @@ from .nets import experiment, small_net, stripes
 
 def test_it_learns_on_the_embedded_data(tmp_path: Path) -> None:
     events = []
-    settings = TrainSettings(AdamW(0.01, 0.9, 0.999, 1e-8), epochs=3, batch=50)
+    settings = TrainSettings(Adam(0.01, 0.9, 0.999, 1e-8), epochs=3, batch=50)
     run = fit(small_net(), experiment(settings, 2000, valid=Valid(0.1)), out=tmp_path, listen=events.append)
     assert [type(e) for e in events] == [Started, EpochDone, EpochDone, EpochDone, Finished]
     assert (events[0].train_images, events[0].valid_images, events[0].test_images) == (1800, 200, 2000)
