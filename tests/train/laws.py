@@ -94,7 +94,7 @@ def a_stopped_run_resumes_to_the_bit(example: str) -> None:
     first = Training(work(example, stop=lambda: next(asked)))
     assert isinstance(list(first.events())[-1], Stopped)
     second = Training(work(example))
-    second.load(*first.state())
+    second.load(*first.checkpoint())
     list(second.events())
     resumed = merged_state(second.job.model)
     assert all(torch.equal(resumed[name], value) for name, value in expected.items())

@@ -161,7 +161,7 @@ def test_a_pickle_is_never_executed(tmp_path: Path, dump: str, signed: bool) -> 
         sidecar_of(tmp_path, "b").write_bytes(store._sidecar(about))
     step, warnings = step_of(tmp_path)
     assert (step, len(warnings)) == (1, 1)
-    assert ("no safetensors file" in warnings[0]) == signed
+    assert ("not a safetensors file" in warnings[0]) == signed
     assert not done.exists()
     if dump == "pickle":
         pickle.loads(data)  # noqa: S301 - the trap itself works

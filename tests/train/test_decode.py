@@ -1,5 +1,6 @@
 """What one picture file may hold: hostile, damaged, huge and odd ones; and what is said of them."""
 
+import io
 import os
 import struct
 import subprocess

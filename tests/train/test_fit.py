@@ -22,13 +22,8 @@ from archdsl.train.fit import fit
 from archdsl.train.signals import Interrupted
 from archdsl.words.data.augmentations import Crop, Flip
 from archdsl.words.data.folders import Folder
-<<<<<<< HEAD
 from archdsl.words.data.parts import Valid
-from archdsl.words.train.optimizers import AdamW, Sgd
-=======
-from archdsl.words.data.values import Valid
 from archdsl.words.train.optimizers import Adam, Sgd
->>>>>>> h-words-train
 
 from .conftest import write_folder
 from .nets import experiment, small_net, stripes

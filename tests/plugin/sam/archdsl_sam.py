@@ -26,9 +26,11 @@ class Sam(Optimizer):
 
     def build(self, optim: Any, groups: list[dict[str, Any]]) -> Any:
         """The optimiser over the groups, each with its rate."""
+        import torch
+
         rho = self.rho
 
-        class SharpnessAware(optim.SGD):  # type: ignore[misc]
+        class SharpnessAware(torch.optim.SGD):
             """Foret et al. 2021, algorithm 1. Between two steps it keeps what SGD keeps."""
 
             def step(self, closure: Callable[[], Any]) -> Any:
