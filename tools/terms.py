@@ -37,24 +37,6 @@ TERMS = {
     r"\bmakes? room\b": "free space",
 }
 
-# Rooms that are being rewritten at the moment, and are read when they are done.
-NOT_YET = (
-    "archdsl/train/",
-    "archdsl/words/",
-    "archdsl/data/augment/",
-    "archdsl/settings/",
-    "archdsl/registry/",
-    "archdsl/syntax/",
-    "archdsl/runs/store/claim.py",
-    "archdsl/cli/support/filters.py",
-    "archdsl/study/where.py",
-    "archdsl/draw/raster.py",
-    "archdsl/accelerate/native/kernels.py",
-    "archdsl/accelerate/native/compiling.py",
-    "docs/words.md",
-    "docs/reliability.md",
-)
-
 # Files with a term that has to stay, each with the text around it and the reason.
 ALLOWED: dict[str, dict[str, str]] = {}
 
@@ -80,9 +62,8 @@ def places() -> Iterator[Place]:
     pages = [*REPO.glob("*.md"), *sorted(REPO.glob("docs/*.md"))]
     for path in [*sorted(REPO.glob("archdsl/**/*.py")), REPO / "archdsl/codes.toml", *pages]:
         name = path.relative_to(REPO).as_posix()
-        if not name.startswith(NOT_YET):
-            for line, text in _texts(path):
-                yield from _uses(name, line, text)
+        for line, text in _texts(path):
+            yield from _uses(name, line, text)
 
 
 def _texts(path: Path) -> Iterator[tuple[int, str]]:

@@ -88,7 +88,7 @@ def _of_file(path: Path, table: Table, head: Head) -> tuple[Floats, Labels]:
             and table.header is None
             and not any(c.is_number(held[name][0]) for name in head.features)
         ):
-            error.help += "; if the first row of the file is no header, write header=no"
+            error.help += "; if the first row of the file is not a header, write header=no"
         raise
 
 

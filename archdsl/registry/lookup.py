@@ -53,7 +53,7 @@ def _foreign() -> None:
             raise
         except Exception as error:  # somebody else's code
             raise ArchError(f"the words of `{point.value}` do not load: {error}",
-                            help="mend or uninstall that package", exit_code=4) from error  # fmt: skip
+                            help="repair or uninstall that package", exit_code=4) from error  # fmt: skip
 
 
 def find(space: str, name: str) -> Entry | None:

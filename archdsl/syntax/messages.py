@@ -30,7 +30,7 @@ def unexpected_token(source: Source, token: Token, accepts: Collection[str], unc
             return fail("A103", f"{what} before this bracket is closed", unclosed[-1], "close it")
         return fail("A101", f"{what} too early", Span(source, max(0, start - 1), start), _expected(accepts))
     help = _hint(source, at, token.type, unclosed) or _expected(accepts)
-    return fail("A101", f"`{_short(str(token))}` cannot stand here", at, help)
+    return fail("A101", f"`{_short(str(token))}` is not possible here", at, help)
 
 
 def _hint(source: Source, at: Span, kind: str, unclosed: list[Span]) -> str:
@@ -40,7 +40,7 @@ def _hint(source: Source, at: Span, kind: str, unclosed: list[Span]) -> str:
     if kind in ("RPAR", "RSQB", "RBRACE"):
         return "" if unclosed else "nothing is open that it could close"
     if kind == "VBAR":
-        return "branches stand in the brackets of a word that joins them: `cat(a | b)`, `add(a | id)`"
+        return "branches are written in the brackets of a word that joins them: `cat(a | b)`, `add(a | id)`"
     if kind == "PLUS":
         return "a modifier follows a space and touches its name (`block +bn`); a sum has a term on both sides"
     if kind == "EQUAL":
@@ -52,7 +52,7 @@ def _hint(source: Source, at: Span, kind: str, unclosed: list[Span]) -> str:
 
 def _expected(accepts: Collection[str]) -> str:
     names = sorted({_NAMES[t] for t in accepts if t in _NAMES} - {"a modifier", "a label"})
-    return "here could stand " + ", ".join(names) if names else ""
+    return "expected " + ", ".join(names) if names else ""
 
 
 def unexpected_character(source: Source, at: int) -> SpecError:
@@ -62,12 +62,12 @@ def unexpected_character(source: Source, at: int) -> SpecError:
     if char == '"':
         return fail("A102", "this string is not closed on its line", span, 'close it with `"`')
     if not char.isascii():
-        return fail("A102", f"`{char}` (U+{ord(char):04X}) cannot stand here", span,
+        return fail("A102", f"`{char}` (U+{ord(char):04X}) is not possible here", span,
                     "names, numbers and signs are written in ASCII; comments may hold any text")  # fmt: skip
     if char == ".":
-        return fail("A102", "`.` cannot stand here", span,
+        return fail("A102", "`.` is not possible here", span,
                     "a number has a digit before its point: `0.5`; a range is `1..4`")  # fmt: skip
-    return fail("A102", f"`{_short(char)}` cannot stand here", span)
+    return fail("A102", f"`{_short(char)}` is not possible here", span)
 
 
 def _short(text: str, most: int = 24) -> str:

@@ -43,7 +43,7 @@ def decode(data: bytes, name: str) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise fail("A104", f"{name} is no UTF-8 text: byte {error.start} is 0x{data[error.start]:02X}",
+        raise fail("A104", f"{name} is not UTF-8 text: byte {error.start} is 0x{data[error.start]:02X}",
                    help="save the file as UTF-8") from None  # fmt: skip
 
 

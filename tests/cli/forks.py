@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -80,6 +80,7 @@ class Process:
     server: subprocess.Popen[str]
     stdout: Path
     stderr: Path
+    ended: bool = False
 
     def send(self, number: signal.Signals) -> None:
         os.kill(self.pid, number)
@@ -87,7 +88,15 @@ class Process:
     def wait(self) -> tuple[int, str, str]:
         """Exit code, data and talk."""
         assert self.server.stdout is not None
-        return int(self.server.stdout.readline()), _text(self.stdout), _text(self.stderr)
+        code, self.ended = int(self.server.stdout.readline()), True
+        return code, _text(self.stdout), _text(self.stderr)
+
+    def kill(self) -> None:
+        """End what a test that failed has left at work, so that it fails alone."""
+        if not self.ended:
+            with suppress(ProcessLookupError):
+                self.send(signal.SIGKILL)
+            self.wait()
 
     def until(self, sign: str, seconds: float = 60) -> None:
         """Wait for a text in what it says."""
@@ -108,6 +117,7 @@ class Forks:
     server: subprocess.Popen[str]
     room: Path
     made: int = field(default=0)
+    last: Process | None = None
 
     def start(
         self, *args: str, cwd: Path, env: Mapping[str, str] | None = None, before: str = "",
@@ -123,6 +133,8 @@ class Forks:
         """
         assert self.server.stdin is not None
         assert self.server.stdout is not None
+        if self.last is not None:
+            self.last.kill()
         self.made += 1
         out, err = (self.room / f"{self.made}.{n}" for n in ("out", "err"))
         for path in (out, err):
@@ -141,7 +153,8 @@ class Forks:
         }
         self.server.stdin.write(json.dumps(order) + "\n")
         self.server.stdin.flush()
-        return Process(int(self.server.stdout.readline()), self.server, out, err)
+        self.last = Process(int(self.server.stdout.readline()), self.server, out, err)
+        return self.last
 
     def run(self, *args: str, **more) -> tuple[int, str, str]:
         """A command line from its start to its end: exit code, data and talk."""
@@ -158,7 +171,10 @@ def forks(room: Path) -> Iterator[Forks]:
     assert server.stdout is not None
     while server.stdout.readline() not in ("\n", ""):  # what the first training says
         pass
+    started = Forks(server, room)
     try:
-        yield Forks(server, room)
+        yield started
     finally:
+        if started.last is not None:
+            started.last.kill()
         server.communicate(timeout=60)

@@ -29,7 +29,7 @@ from archdsl.train import loop, watchdog
 watchdog.GRACE = watchdog.watchdog.__wrapped__.__defaults__ = (0.3,)
 real = loop.Training._step
 def step(self, *args):
-    if self.step == 4:
+    if self.state.step == 4:
         print("it sleeps", file=sys.stderr)
         time.sleep(500)
     real(self, *args)

@@ -77,7 +77,7 @@ def test_a_large_drop_is_refused(
     exported: SimpleNamespace, data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cost = quantize.Quantized(64, 64, 1.0, 0.89, 0.89, 1)
-    monkeypatch.setattr(quantize, "_judged", lambda *_: cost)
+    monkeypatch.setattr(quantize, "_accuracies", lambda *_: cost)
     with pytest.raises(ArchError, match=r"on 64 test images is 89\.00%, and 100\.00% in float32; a drop of 10\.00%"):
         export(exported.model, tmp_path / "x.onnx", FORM, int8=data(0.1))
     assert not os.listdir(tmp_path)

@@ -73,9 +73,9 @@ def test_a_weight_that_is_no_number_is_divergence_at_its_step(
 
     def step(self: Training, *args: object) -> None:
         real(self, *args)
-        if self.step == 5:
+        if self.state.step == 5:
             with torch.no_grad():
-                next(self.model.parameters()).flatten()[0] = value
+                next(self.job.model.parameters()).flatten()[0] = value
 
     monkeypatch.setattr(Training, "_step", step)
     heard: list[object] = []
@@ -116,7 +116,7 @@ def test_memory_that_really_does_not_suffice_is_an_outcome_and_the_next_run_star
     real = Training._step
 
     def step(self: Training, *args: object) -> None:
-        if self.step == 2:
+        if self.state.step == 2:
             torch.empty(2**55, dtype=torch.uint8)
         real(self, *args)
 

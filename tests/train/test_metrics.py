@@ -169,7 +169,7 @@ def test_shifts_are_read() -> None:
         ("pixelate(2.5)", "a whole number"),
         ("pixelate(0)", "from 1 to 512"),
         ("noise(٣)", "not `٣`"),
-        ("noise(__import__('os'))", "no corruption"),
+        ("noise(__import__('os'))", "not a corruption"),
     ],
 )
 def test_shifts_that_are_none(text: str, message: str) -> None:

@@ -138,7 +138,7 @@ def _break(root: Path, how: str) -> None:
         ("one class", "has 1 sub-folders"),
         ("empty class", "eel is empty"),
         ("text among them", r"notes.txt is not a picture"),
-        ("torn picture", r"1 pictures of .* do not decode: .*0.png"),
+        ("torn picture", r"1 picture of .* does not decode: .*0.png"),
         ("train alone", r"partly named like parts of a set \(train\), partly like classes \(dog\)"),
         ("one picture", "has one picture"),
     ],

@@ -188,7 +188,7 @@ def test_the_modifier_is_the_argument_of_each_convolution() -> None:
     plain = load("conv(8) relu conv(8) gap linear(10)", input=(3, 8, 8), classes=10)
     text = "(conv(8, init=dirac) relu conv(8, init=dirac)) -dirac gap linear(10)"
     assert load(text, input=(3, 8, 8), classes=10).hash == plain.hash
-    with pytest.raises(SpecError, match="standardised weights are no identity"):
+    with pytest.raises(SpecError, match="standardised weights cannot be an identity"):
         load("conv(8, ws=standard, init=dirac) gap linear(10)", input=(3, 8, 8), classes=10)
 
 

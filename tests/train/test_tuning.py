@@ -150,7 +150,7 @@ def test_the_schedule_multiplies_all_groups() -> None:
     [
         ("adam freeze(stme)", SpecError, "no part `stme`"),
         ("adam rate(stem..nowhere, 0.1)", SpecError, "no part `nowhere`"),
-        ("adam freeze(head..stem)", SpecError, "stands before"),
+        ("adam freeze(head..stem)", SpecError, "comes before"),
         ("adam freeze(3)", SpecError, "a label or a stretch"),
         ("adam freeze(stem(2))", SpecError, "a label or a stretch"),
         ("adam rate(stem, 0)", SpecError, "must be"),

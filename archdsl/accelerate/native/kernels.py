@@ -125,7 +125,7 @@ def _folder(wanted: Path) -> Path | None:
     why = distrust(wanted)
     existing = next((part for part in (wanted, *wanted.parents) if part.exists()), wanted)
     if not why and not existing.is_dir():
-        why = f"{existing} is no folder"
+        why = f"{existing} is not a folder"
     if not why and not os.access(existing, os.W_OK) and not any(wanted.glob("kernels-*.so")):
         why = f"{existing} cannot be written"
     if not why:

@@ -122,7 +122,7 @@ class ResizedCrop(Pure):
 @data_word("cifar10 shift(10%)", slot="shift", paper="LeCun et al. 1998; Simard et al. 2003")
 @dataclass(frozen=True, slots=True)
 class Shift(Pure):
-    """Moves each training image by up to this share of its width and height, to whole pixels; black moves in."""
+    """Moves each training image by up to this fraction of its width and height, to whole pixels; black moves in."""
 
     amounts: ClassVar[tuple[str, ...]] = ("share",)
     share: Share = 0.1

@@ -57,7 +57,7 @@ class Saturation(Pure):
 @data_word("cifar10 hue(0.1)", slot="hue", paper=PAPER)
 @dataclass(frozen=True, slots=True)
 class Hue(Pure):
-    """Turns the colours of each training image by up to this share of the colour circle, either way."""
+    """Turns the colours of each training image by up to this fraction of the colour circle, either way."""
 
     amounts: ClassVar[tuple[str, ...]] = ("strength",)
     strength: Turn = 0.1

@@ -191,7 +191,7 @@ def _check_flat(tree: Path, asked: Asked, root: Path, changed: int) -> None:
     first = f"{_choices(asked, parts)}; or " if parts else ""
     raise EnvError(
         f"{listing([str(tree / n) for n in nested])}: no pictures, but folders ({listing(inner)})",
-        help=f"{first}if {nested[0]} is a class and its pictures lie at any depth below, write {asked(train=at)}; "
+        help=f"{first}if {nested[0]} is a class and its pictures are at any depth below, write {asked(train=at)}; "
         f"if it is the set, name it: {asked(*tree.relative_to(root).parts, nested[0])}",
     )
 
@@ -231,7 +231,7 @@ def _inside(name: str) -> Role | None:
 def broken(path: str) -> EnvError:
     """A link that points nowhere, or to itself."""
     return EnvError(f"the link {path} points to nothing that can be read",
-                    help="mend or remove it: no picture is left out in silence")  # fmt: skip
+                    help="repair or remove it: no picture is skipped silently")  # fmt: skip
 
 
 def unreadable(error: OSError) -> EnvError:

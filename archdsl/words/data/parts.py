@@ -12,7 +12,7 @@ from archdsl.registry.types import Amount, Count
 @data_word("cifar10 valid(10%)", "cifar10 valid(5000)", slot="valid")
 @dataclass(frozen=True, slots=True)
 class Valid:
-    """Sets training images aside for validation: a share (`10%`) or a count (`5000`), drawn by the seed.
+    """Sets training images aside for validation: a fraction (`10%`) or a count (`5000`), drawn by the seed.
 
     The test images are untouched. Without this word no image is set aside, and only the test accuracy is
     reported.
@@ -24,7 +24,7 @@ class Valid:
         amount, share = self.amount, isinstance(self.amount, float)
         if amount <= 0 or (share and amount >= 1):
             raise ArchError(f"valid({amount}) sets aside {'all' if share and amount >= 1 else 'no'} images",
-                            help="give a share between 0% and 100%, or a count of at least 1")  # fmt: skip
+                            help="give a fraction between 0% and 100%, or a count of at least 1")  # fmt: skip
 
     def count(self, images: int) -> int:
         """How many of ``images`` are set aside; a share is rounded to the nearest whole image."""

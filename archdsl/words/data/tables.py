@@ -80,8 +80,8 @@ def csv(path: str, target: str = "", header: Literal["yes", "no"] | None = None)
 
     The first row names the columns. Where it looks like a row of values, `header=yes` says that it does name
     them; with `header=no` it is a row like the others, and the columns are called c1, c2, …. `target` is the
-    column of the classes, the last one unless given. Columns are standardised with the mean and the standard
-    deviation of the training rows. The test part is `PATH.test.csv` beside `PATH.csv`, or `test.csv` beside
+    column of the classes, the last one by default. Columns are standardised with mean and standard deviation
+    of the training rows. The test part is `PATH.test.csv` beside `PATH.csv`, or `test.csv` beside
     `train.csv` in a folder PATH; else a fifth of the rows of each class, chosen by the hash of the row. Tabs
     separate the columns of a file called `.tsv`.
     """

@@ -15,7 +15,7 @@ def convnext(stages: tuple[Stage, ...], k: Size = 7, mlp: Count = 4, scale: Real
     """Residual blocks of a depthwise k×k convolution, `ln`, and two linear layers of each pixel, `mlp` times as wide
     between, with GELU; LayerScale begins as `scale`.
 
-    `patch ln` stands before it. Each stage but the first begins with `ln` and a 2×2 convolution with stride 2.
+    `patch ln` comes before it. Each stage but the first begins with `ln` and a 2×2 convolution with stride 2.
     Stochastic depth is a modifier, `+droppath(0.1)`, with a rate that grows over the blocks.
     """
 

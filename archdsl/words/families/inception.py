@@ -15,7 +15,7 @@ from archdsl.registry.types import Channels, Size
 def inception(
     out: Channels, reduce: Channels, middle: Channels, reduce2: Channels, wide: Channels, pool: Channels, k: Size = 5
 ) -> Seq:
-    """Four branches side by side, each convolution with ReLU; the widths stand in the order of the paper's table: 1×1;
+    """Four branches side by side, each convolution with ReLU; the widths are in the order of the paper's table: 1×1;
     3×3 behind a 1×1 that reduces; `k`×`k` behind another; 1×1 behind a pooling."""
 
     def unit(width: int, size: Size = 1) -> Seq:

@@ -78,7 +78,7 @@ def nasnet(stages: tuple[Stage, ...], stem: Natural = 0, eps: Positive = 1e-3) -
     """A stage of width W and depth D is D normal cells with W filters, with a reduction cell before all but the first.
 
     What leaves a cell is six times as wide. `stem` is the number of reduction cells before the first stage, each of
-    half the width of the next one (two for ImageNet); `relu gap` stands behind.
+    half the width of the next one (two for ImageNet); `relu gap` follows.
     """
     items: list[Node] = [Mark(BEFORE)]
     for i in range(stem):

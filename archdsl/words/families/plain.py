@@ -93,7 +93,7 @@ def resnext(
 @family("conv(16) wide[16x2, 32x2](factor=4) bn relu gap linear(10)",
         paper="Zagoruyko & Komodakis 2016, Wide residual networks, arXiv:1605.07146", local=True)  # fmt: skip
 def wide(stages: tuple[Stage, ...], k: Size = 3, s: Count | None = None, factor: Count = 10) -> Node:
-    """Pre-activation residual blocks, `factor` times as wide as the stages say; behind them stands `bn relu`."""
+    """Pre-activation residual blocks, `factor` times as wide as the stages say; `bn relu` follows them."""
 
     def make(stage: Stage, stride: int) -> Node:
         width = stage.width * stage.factor
@@ -109,7 +109,7 @@ def wide(stages: tuple[Stage, ...], k: Size = 3, s: Count | None = None, factor:
 @family("conv(16) preresnet[16x2, 32x2] bn relu gap linear(10)",
         paper="He et al. 2016, Identity mappings in deep residual networks, arXiv:1603.05027", local=True)  # fmt: skip
 def preresnet(stages: tuple[Stage, ...], k: Size = 3, s: Count | None = None) -> Node:
-    """Residual blocks with normalisation and activation before each convolution; behind them stands `bn relu`."""
+    """Residual blocks with normalisation and activation before each convolution; `bn relu` follows them."""
 
     def make(stage: Stage, stride: int) -> Node:
         body = seq(

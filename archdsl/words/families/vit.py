@@ -17,7 +17,7 @@ def vit(stages: tuple[Stage, ...], heads: Count | None = None, mlp: Count = 4) -
     """Transformer encoder blocks, normalised first: self-attention of `heads` heads, then two linear layers of each
     token, `mlp` times as wide between, with GELU; each half with a residual connection.
 
-    `patch tokens cls pos` stands before it, `ln take` behind. Without `heads` there is one for each 64 of the width. A
+    `patch tokens cls pos` comes before it, `ln take` behind. Without `heads` there is one for each 64 of the width. A
     stage of another width begins with a linear layer to it.
     """
 

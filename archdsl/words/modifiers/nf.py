@@ -27,7 +27,7 @@ GAINS = {"relu": 1.7139588594436646, "silu": 1.7881293296813965, "gelu": 1.70150
           paper="Brock et al. 2021, Characterizing signal propagation (NF-ResNets), arXiv:2101.08692")  # fmt: skip
 def nf(term: Node) -> Node | None:
     """Normaliser-free: no normalisation; scaled weight standardisation, activations that keep the variance, residual
-    branches h + α·f(h/β) with α = 0.2 and β the deviation that h is expected to have in its stage."""
+    branches h + α·f(h/β) with α = 0.2 and β the standard deviation that h is expected to have in its stage."""
     bare = set_norm(term, None)
     scaled = standardise(bare or term, "scaled")
     if scaled is None:

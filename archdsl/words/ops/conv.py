@@ -69,7 +69,8 @@ def conv(
     if init == "dirac":
         if ws != "none":
             raise Misfit(
-                f"`conv` has ws={ws} and init=dirac: standardised weights are no identity", help="keep one of them"
+                f"`conv` has ws={ws} and init=dirac: standardised weights cannot be an identity",
+                help="keep one of them",
             )
         return convolution(x, "conv", out, k, s, p, dilation, groups, bias, "DiracConv2d")
     if ws == "none":

@@ -53,8 +53,8 @@ def spatial(x: Shape, p: Rate = 0.5, early: Early | None = None, late: Late | No
 @op("cutout(8) conv(8)", "cutout(16, p=50%, late) conv(8)", paper="DeVries & Taylor 2017, arXiv:1708.04552",
     traits="drop")  # fmt: skip
 def cutout(x: Shape, size: Count, p: Share = 1.0, early: Early | None = None, late: Late | None = None) -> Layer:
-    """A square of `size` is set to 0 in each example, with probability `p`; its centre may lie anywhere, so that a part
-    of it may lie outside. Phases as for `drop`.
+    """A square of `size` is set to 0 in each example, with probability `p`; its centre may be anywhere, so that a part
+    of it may be outside. Phases as for `drop`.
 
     As an augmentation before the network, write `cutout` in the `data` statement.
     """
@@ -82,7 +82,7 @@ def droppath(x: Shape, p: Rate = 0.1, early: Early | None = None, late: Late | N
 def dropblock(
     x: Shape, p: Rate = 0.1, size: Count = 7, early: Early | None = None, late: Late | None = None
 ) -> Layer:  # fmt: skip
-    """Squares of `size` are set to 0, in each channel others, so that about the share `p` goes; the rest is scaled up.
+    """Squares of `size` are set to 0, in each channel others, so that about the fraction `p` goes; the rest is scaled up.
 
     A square is at most as large as the image. Phases as for `drop`.
     """

@@ -9,7 +9,7 @@ from archdsl.registry.types import Shape
 
 @op("cat(conv(8) | id)")
 def id_(x: Shape) -> Layer:
-    """Nothing: what arrives goes on. The empty branch."""
+    """Nothing: the value passes unchanged. The empty branch."""
     return Layer(out=x)
 
 

@@ -15,7 +15,7 @@ Groups = list[dict[str, Any]]  # of parameters, each with its rate `lr`, as torc
 @train_word("sgd(0.1)", "sgd(0.1, momentum=0.9, nesterov)", slot="optimizer", paper="Sutskever et al. 2013")
 @setting
 class Sgd(Optimizer):
-    """Stochastic gradient descent with momentum 0.9 unless said; `momentum=0` is the plain method.
+    """Stochastic gradient descent with momentum 0.9 by default; `momentum=0` is the plain method.
 
     As torch counts it: v = momentum·v + g, then w = w - lr·v; `nesterov` steps by g + momentum·v instead.
     """

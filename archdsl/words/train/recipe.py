@@ -75,7 +75,7 @@ class Agc(Clipping):
 class Bce(Loss):
     """Binary cross-entropy: each class is a yes or no of its own, and the loss is the mean over all classes.
 
-    With a `threshold` every class that has a larger share of a mixed image has the target 1. `smooth` works as in the
+    With a `threshold` every class that has a larger fraction of a mixed image has the target 1. `smooth` works as in the
     cross-entropy; validation and test report the cross-entropy, whatever the net is trained by.
     """
 
@@ -108,9 +108,9 @@ def ema(decay: Rate = 0.999) -> float:
             paper="Zhang et al. 2019, arXiv:1907.08610; Jordan 2024, arXiv:2404.00498")  # fmt: skip
 @setting
 class Lookahead(TrainWord):
-    """Slow weights that follow: after every few steps they move towards the weights by alpha, which then begin there anew.
+    """Slow weights that follow: after every few steps they move towards the weights by alpha, which then restart there.
 
-    With `power` the share falls from 1 to alpha over the run, as 1 - (1 - alpha)·t^power; airbench94 has 0.226 and 3. The
+    With `power` the fraction falls from 1 to alpha over the run, as 1 - (1 - alpha)·t^power; airbench94 has 0.226 and 3. The
     slow weights, batch norm's statistics among them, are the ones that are validated, tested and saved.
     """
 
@@ -161,10 +161,10 @@ class BiasLr(TrainWord):
             paper="Krizhevsky et al. 2012, section 4.1; Jordan 2024, arXiv:2404.00498")  # fmt: skip
 @setting
 class Tta(TrainWord):
-    """Test-time augmentation: an image is judged by the mean of its logits and those of its mirror image.
+    """Test-time augmentation: an image is classified by the mean of its logits and those of its mirror image.
 
     With `shift=n` also by the image moved n pixels up and left, and n down and right, mirrored at the edges: these two weigh
-    as much together as the image where it is. Holds wherever the net is judged: validation, test, `eval`, `predict`.
+    as much together as the image where it is. Holds wherever the net is evaluated: validation, test, `eval`, `predict`.
     """
 
     flip: bool = True
@@ -180,7 +180,7 @@ class Tta(TrainWord):
 @train_word("sgd(0.1) precise_bn", "sgd(0.1) precise_bn(2000)", slot="precise_bn",
             paper="Wu & Johnson 2021, arXiv:2105.07576")  # fmt: skip
 def precise_bn(images: Natural = 0) -> int:
-    """Batch norm's statistics are computed anew after training, from so many training images (0: all of them).
+    """Batch norm's statistics are computed again after training, from so many training images (0: all of them).
 
     Without it they are the moving average that training left behind.
     """

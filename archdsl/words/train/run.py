@@ -11,7 +11,7 @@ from archdsl.words.train.kinds import TrainWord
 
 @train_word("adam epochs(20)", slot="epochs")
 def epochs(count: Count) -> int:
-    """How many times every training image is seen (10 unless said)."""
+    """How many times every training image is seen (10 by default)."""
     return count
 
 
@@ -23,7 +23,7 @@ def steps(count: Count) -> int:
 
 @train_word("adam batch(128)", slot="batch")
 def batch(size: Count) -> int:
-    """How many images a batch takes (128 unless said).
+    """How many images a batch takes (128 by default).
 
     The last batch of an epoch is smaller; where it would be one single image, that image joins the batch
     before.
@@ -33,7 +33,7 @@ def batch(size: Count) -> int:
 
 @train_word("adam evalbatch(1000)", slot="evalbatch")
 def evalbatch(size: Count) -> int:
-    """How many images a batch of validation and test takes (500 unless said); changes time and memory alone."""
+    """How many images a batch of validation and test takes (500 by default); changes time and memory alone."""
     return size
 
 
@@ -48,7 +48,7 @@ def accumulate(batches: Count) -> int:
 
 @train_word("adam seed(1)", slot="seed")
 def seed(number: Natural) -> int:
-    """The seed of the run (0 unless said).
+    """The seed of the run (0 by default).
 
     Weights, order, augmentation, dropout and the validation split follow from it, each by a stream of its
     own.
@@ -62,7 +62,7 @@ def seed(number: Natural) -> int:
 class Patience(TrainWord):
     """Early stopping: ends after so many epochs without a better validation loss, and restores the best weights.
 
-    Better means lower by more than `delta` (of the accuracy, a share: higher). Needs images for validation, such as
+    Better means lower by more than `delta` (of the accuracy, a fraction: higher). Needs images for validation, such as
     `valid(10%)` in the data statement. As many epochs as the run has keep the best weights and stop nothing.
     """
 
@@ -89,5 +89,5 @@ def converged(eps: Positive = 1e-3) -> float:
 
 @train_word("adam timelimit(3600)", slot="timelimit")
 def timelimit(seconds: Positive) -> float:
-    """Stops the run after so many seconds of training; its outcome is `timeout`, and it can go on later."""
+    """Stops the run after so many seconds of training; its outcome is `timeout`, and it can be resumed later."""
     return seconds

@@ -58,7 +58,7 @@ class Milestones(Schedule):
 
     def __post_init__(self) -> None:
         if not self.epochs or list(self.epochs) != sorted({*self.epochs}) or self.epochs[0] < 1:
-            raise ArchError(f"the milestones {list(self.epochs)} are no rising numbers of epochs",
+            raise ArchError(f"the milestones {list(self.epochs)} are not rising numbers of epochs",
                             help="write milestones([30, 60, 80])")  # fmt: skip
 
     def scale(self, at: Point) -> float:
@@ -74,7 +74,7 @@ class Milestones(Schedule):
 @train_word("sgd(0.1) onecycle", "sgd(0.1) onecycle(up=20%)", slot="schedule", paper="Smith & Topin 2018")
 @setting
 class OneCycle(Schedule):
-    """Rises from lr/div to lr over the share `up` of the run, then falls to lr/div/final, both along cosines.
+    """Rises from lr/div to lr over the fraction `up` of the run, then falls to lr/div/final, both along cosines.
 
     The learning rate only: momentum stays as the optimiser has it. Has its own rise, so `warmup` beside it
     is an error.
@@ -211,7 +211,7 @@ class Plateau(Schedule):
 @train_word("sgd(0.1) triangle(up=23%, start=20%, end=7%)", slot="schedule", paper="Smith 2017, arXiv:1506.01186")
 @setting
 class Triangle(Schedule):
-    """Straight lines: from `start` times the learning rate up to it over the share `up` of the run, then to `end` times it."""
+    """Straight lines: from `start` times the learning rate up to it over the fraction `up` of the run, then to `end` times it."""
 
     up: Share = 0.3
     start: Share = 0.0
@@ -251,15 +251,19 @@ class Warmup(TrainWord):
 @train_word("sgd(0.1) warmup(5) cosine", "adamw warmup(5%) cosine", "adam warmup(500, steps)", slot="warmup",
             paper="Goyal et al. 2017")  # fmt: skip
 def warmup(length: Amount = 5, steps: bool = False) -> int | Warmup:
-    """Raises the learning rate from nearly 0, in equal steps, over the first epochs (5 unless said).
+    """Raises the learning rate from nearly 0, in equal steps, over the first epochs (5 by default).
 
-    `warmup(5%)` rises over a share of the run, `warmup(500, steps)` over so many steps.
+    `warmup(5%)` rises over a fraction of the run, `warmup(500, steps)` over so many steps.
     """
     if length <= 0 or length >= (1 if isinstance(length, float) else 1_000_000_000 if steps else 10_001):
-        raise ArchError(f"warmup({length}) is no length of a rise", help="give epochs, a share below 100%, or steps")
+        raise ArchError(
+            f"warmup({length}) is not a valid length of a warm-up", help="give epochs, a fraction below 100%, or steps"
+        )
     if isinstance(length, float):
         if steps:
-            raise ArchError("a share of the run is no number of steps", help="write warmup(5%) or warmup(500, steps)")
+            raise ArchError(
+                "a fraction of the run is not a number of steps", help="write warmup(5%) or warmup(500, steps)"
+            )
         return Warmup(share=length)
     return Warmup(steps=length) if steps else int(length)
 

@@ -52,8 +52,8 @@ class Init(TrainWord):
 class Freeze(TrainWord):
     """Keeps a part of the net as it is: from one label to another, as in `freeze(stem..stage2)`, or of one label.
 
-    No gradient, no decay, no penalty; batch norm uses its running statistics and leaves them alone. Dropout goes on.
-    With `until`, for the first so many epochs; the word may stand several times, so that parts thaw one after another.
+    No gradient, no decay, no penalty; batch norm uses its running statistics and leaves them alone. Dropout stays active.
+    With `until`, for the first so many epochs; the word may be given several times, so that parts thaw one after another.
     """
 
     part: Labels
@@ -75,7 +75,7 @@ class Freeze(TrainWord):
 class PartRate(TrainWord):
     """The learning rate of a part of the net is `factor` times that of the others; the schedule multiplies both.
 
-    The word may stand several times; where parts overlap, factors multiply. Decoupled weight decay follows the rate.
+    The word may be given several times; where parts overlap, factors multiply. Decoupled weight decay follows the rate.
     """
 
     part: Labels
@@ -101,6 +101,6 @@ class PartRate(TrainWord):
 def layerdecay(factor: Annotated[float, Base("share"), Range(1e-6, 1)] = 0.75) -> float:
     """The learning rate falls by `factor` from block to block towards the input: block d of L has factor^(L+1-d).
 
-    What stands before the first block has depth 0, the head depth L+1 and the full rate.
+    What comes before the first block has depth 0, the head depth L+1 and the full rate.
     """
     return factor

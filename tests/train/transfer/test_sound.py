@@ -106,5 +106,5 @@ def test_a_run_of_a_newer_format_is_refused_by_all_who_read_runs(
 def test_weights_that_are_not_those_of_the_run_are_refused(run: Path) -> None:
     other = weights(made(NET, 5)).state
     save_file(dict(other), run / "model.safetensors")
-    with pytest.raises(StoreError, match="not what the run wrote"):
+    with pytest.raises(StoreError, match="have changed since the run wrote them"):
         read_weights(str(run))
