@@ -12,7 +12,7 @@ from archdsl.api import Spec
 from archdsl.errors import ArchError
 from archdsl.study.arms import Arms
 from archdsl.study.plan import Cell
-from archdsl.train.fused.eligible import tie
+from archdsl.train.fused.eligible import why_not_fusable
 
 MOST = 8  # copies in one net
 NARROW, WIDE = 32, 64  # channels up to which it pays with any batch, and from which it pays with none
@@ -71,7 +71,7 @@ def _most(fuse: str, gpu: bool) -> int:
 def _copies(spec: Spec, cell: Cell, fuse: str, memory: int | None) -> int:
     """How many seeds of this arm one net takes."""
     train = cell.experiment.train
-    if tie(train, cell.experiment.data.augment) or (fuse == AUTO and not pays(spec, train.batch)):
+    if why_not_fusable(train, cell.experiment.data.augment) or (fuse == AUTO and not pays(spec, train.batch)):
         return 1
     if memory is None:
         return MOST if fuse == AUTO else 64

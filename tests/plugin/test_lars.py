@@ -13,7 +13,7 @@ from torch import Tensor
 
 from archdsl.registry import find
 from archdsl.settings.experiment import TrainSettings
-from archdsl.train.fused.eligible import tie
+from archdsl.train.fused.eligible import why_not_fusable
 from tests.plugin.test_plugin import run
 from tests.train.laws import (
     a_stopped_run_resumes_to_the_bit,
@@ -70,7 +70,7 @@ def test_it_obeys_the_laws(example: str) -> None:
     a_stopped_run_resumes_to_the_bit(example)
     settings = work(example).settings
     assert settings.capturable
-    assert "`lars`" in tie(settings), "seeds are not fused, as nothing says that they may be"
+    assert "`lars`" in why_not_fusable(settings), "seeds are not fused, as nothing says that they may be"
 
 
 def test_it_is_found_by_its_entry_point_and_trains(tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ def test_what_cannot_be_a_study(place: Path, here: Cli, arguments: tuple[str, ..
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_an_interrupted_study_goes_on(place: Path, cli: Cli, number: signal.Signals) -> None:
     many = ["ablate", "tiny.arch", "--seeds", "40", "--jobs", "2", "--format", "tsv"]
     process = subprocess.Popen([*RUN, *many], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -20,7 +20,7 @@ seeds: 2
 """
 
 
-@pytest.fixture(params=["csv", "folder"])
+@pytest.fixture(params=[pytest.param("csv", marks=pytest.mark.slow), "folder"])
 def study(request: pytest.FixtureRequest, tmp_path: Path, run: Run) -> Path:
     """A finished study; gives the place of its data."""
     if request.param == "csv":

@@ -21,9 +21,14 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="name
 
 @pytest.mark.parametrize(
     "fault",
-    [f"write 1 {errno.ENOSPC}", pytest.param(f"write 9 {errno.ENOSPC}", marks=pytest.mark.slow),
-     f"replace 6 {errno.EIO}", pytest.param(f"fsync 12 {errno.EIO}", marks=pytest.mark.slow), f"open 15 {errno.EDQUOT}"],
-)  # fmt: skip
+    [
+        f"write 1 {errno.ENOSPC}",
+        f"open 15 {errno.EDQUOT}",
+        pytest.param(f"write 9 {errno.ENOSPC}", marks=pytest.mark.slow),
+        pytest.param(f"replace 6 {errno.EIO}", marks=pytest.mark.slow),
+        pytest.param(f"fsync 12 {errno.EIO}", marks=pytest.mark.slow),
+    ],
+)
 def test_a_write_fails_once_in_every_process(
     place: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch, whole: Whole, fault: str
 ) -> None:

@@ -17,7 +17,7 @@ from archdsl.emit.build import build
 from archdsl.registry import lookup
 from archdsl.runs.events import EpochDone, Finished, Stopped
 from archdsl.settings.experiment import to_json
-from archdsl.train.fused.eligible import tie
+from archdsl.train.fused.eligible import why_not_fusable
 from archdsl.train.init import initialise
 from archdsl.train.job import Job
 from archdsl.train.loop import Training
@@ -75,7 +75,7 @@ def it_is_a_setting(example: str) -> None:
     for slot, word in words:
         assert isinstance(word, TrainWord)
         assert not word.lacks, slot
-        assert word.fuses or tie(first.train)
+        assert word.fuses or why_not_fusable(first.train)
     assert first.train.capturable is all(word.capturable for _, word in words)
 
 

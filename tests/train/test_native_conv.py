@@ -119,7 +119,7 @@ def test_weights_may_lie_in_memory_as_they_like(layout: torch.memory_format) -> 
 
 @needs
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="the flags are those of x86")
-@pytest.mark.parametrize("less", ["-mno-avx512f", "-mno-avx"])
+@pytest.mark.parametrize("less", ["-mno-avx512f", pytest.param("-mno-avx", marks=pytest.mark.slow)])
 def test_narrower_vectors_compute_the_same(less: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     compiler = shutil.which("cc")
     assert compiler is not None

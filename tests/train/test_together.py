@@ -19,7 +19,7 @@ from archdsl.runs.store.log import read_events
 from archdsl.settings.experiment import Experiment, TrainSettings
 from archdsl.study.plan import seeded
 from archdsl.train.fit import fit
-from archdsl.train.fused.eligible import tie
+from archdsl.train.fused.eligible import why_not_fusable
 from archdsl.train.fused.fit import fit_together
 from archdsl.train.fused.loop import NotFusable
 from archdsl.train.fused.model import fuse
@@ -137,7 +137,7 @@ def test_a_seed_that_diverges_leaves_the_others_to_themselves(tmp_path: Path) ->
 @pytest.mark.parametrize("train", ["clip(1) sgd(0.1)", "ema(0.9) sgd(0.1)", "muon(0.02)", "patience(3) sgd(0.1)"])
 def test_what_ties_copies_together_is_refused(train: str, tmp_path: Path) -> None:
     spec, every = experiments("net conv(4, s=4) relu gap linear(10)", train=train, seeds=2)
-    with pytest.raises(NotFusable, match="does not allow"):
+    with pytest.raises(NotFusable, match="does not say that it acts on each number"):
         fit_together(spec.trace, every, FitOptions(out=tmp_path, device="cpu", plan=PLAIN))
     assert not tmp_path.joinpath("runs").exists()
 
@@ -166,7 +166,7 @@ def allowed() -> list[tuple[str, str]]:
                 experiment = experiment_of(load(text))
             except ArchError:
                 continue  # colours, or schedules longer than these runs
-            if not tie(experiment.train, experiment.data.augment):
+            if not why_not_fusable(experiment.train, experiment.data.augment):
                 found.append((entry.name, text))
     return found
 
@@ -228,12 +228,12 @@ def test_a_value_that_says_nothing_is_not_fused() -> None:
         pass
 
     plain = TrainSettings()
-    assert not tie(plain)
-    assert "`new`" in tie(replace(plain, optimizer=New()))
-    assert "`other`" in tie(replace(plain, schedule=Other()))
-    assert "`third`" in tie(replace(plain, penalties=(Third(),)))
-    assert "`wd`" in tie(replace(plain, wd=object()))  # type: ignore[arg-type]
-    assert "`blot`" in tie(plain, (Blot(),))
+    assert not why_not_fusable(plain)
+    assert "`new`" in why_not_fusable(replace(plain, optimizer=New()))
+    assert "`other`" in why_not_fusable(replace(plain, schedule=Other()))
+    assert "`third`" in why_not_fusable(replace(plain, penalties=(Third(),)))
+    assert "`wd`" in why_not_fusable(replace(plain, wd=object()))  # type: ignore[arg-type]
+    assert "`blot`" in why_not_fusable(plain, (Blot(),))
 
 
 def test_seeds_alone_may_differ(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from archdsl.errors import SpecError
 from archdsl.registry import entries, train_word
 from archdsl.registry.types import Positive, Rate
 from archdsl.settings.checks import settings_findings
-from archdsl.train.fused.eligible import tie
+from archdsl.train.fused.eligible import why_not_fusable
 from archdsl.words.train.kinds import Clipping, Loss, Optimizer, Others, Penalty, Point, Remark, Schedule, Watched
 
 from .laws import (
@@ -156,7 +156,7 @@ def test_a_new_word_obeys_the_laws(example: str) -> None:
 @pytest.mark.usefixtures("new_words")
 @pytest.mark.parametrize("example", NEW)
 def test_seeds_are_fused_where_a_new_word_says_so(example: str) -> None:
-    said = tie(work(example).settings)
+    said = why_not_fusable(work(example).settings)
     assert (said == "") is (NEW[example][0] in (Heavy, Elastic))
     assert not said or example.split()[-1].split("(")[0] in said
 

@@ -52,7 +52,7 @@ def run(spec: str, out: Path, tmp_path: Path) -> list[float]:
 @pytest.mark.parametrize(
     ("net", "train"),
     [
-        (NET, TRAIN),
+        pytest.param(NET, TRAIN, marks=pytest.mark.slow),
         (NET.replace("conv(16)", "conv(16) bn"), TRAIN + " syncbn"),
         pytest.param(NET, TRAIN + " freeze(conv, until=1) rate(conv2, 0.5)", marks=pytest.mark.slow),
     ],

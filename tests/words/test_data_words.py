@@ -27,7 +27,7 @@ from archdsl.registry import data_word, entries, find
 from archdsl.registry.lookup import _TABLE
 from archdsl.registry.types import Positive, Share
 from archdsl.settings.experiment import TrainSettings, fold_data, to_json
-from archdsl.train.fused.eligible import tie
+from archdsl.train.fused.eligible import why_not_fusable
 from archdsl.words.data.base import Augmentation, Corruption, Mixing, Mixture
 from tests.conftest import REPO
 from tests.train import test_augment, test_resume
@@ -181,7 +181,7 @@ def test_pages_and_lists_have_them() -> None:
 
 def test_what_declares_nothing_gets_no_fast_path() -> None:
     for word in (Tint(), Patchwork()):
-        assert f"`{word.name}`" in tie(TrainSettings(), (word,))
+        assert f"`{word.name}`" in why_not_fusable(TrainSettings(), (word,))
         assert not word.capturable
         assert (word.native, word.alternates, word.vectors) == ("", False, False)
     assert not takes((Tint(),))

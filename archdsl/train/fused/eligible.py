@@ -13,7 +13,7 @@ from archdsl.settings.experiment import COMMON, TrainSettings
 from archdsl.words.data.base import Augmentation
 
 
-def tie(settings: TrainSettings, augment: Iterable[Augmentation] = ()) -> str:
+def why_not_fusable(settings: TrainSettings, augment: Iterable[Augmentation] = ()) -> str:
     """Why runs with these settings are trained one by one; empty where seeds can be trained together."""
     words = tuple(settings.words())
     names = [word.word for _, word in words if word.fuses is not True]
@@ -22,4 +22,4 @@ def tie(settings: TrainSettings, augment: Iterable[Augmentation] = ()) -> str:
     names += [word.name for word in augment if word.fusible is not True]
     # What alternates from epoch to epoch depends on more than the step.
     names += [f"{word.name}(alternate)" for word in augment if word.alternates]
-    return f"`{names[0]}` does not allow that seeds are trained as one net" if names else ""
+    return f"`{names[0]}` does not say that it acts on each number and on each run alike" if names else ""

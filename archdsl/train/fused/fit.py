@@ -20,7 +20,7 @@ from archdsl.settings.experiment import Experiment
 from archdsl.train.checks import explained, is_out_of_memory
 from archdsl.train.distributed import Distributed
 from archdsl.train.fit import Recorder, outcome
-from archdsl.train.fused.eligible import tie
+from archdsl.train.fused.eligible import why_not_fusable
 from archdsl.train.fused.loop import FusedTrainer, NotFusable
 from archdsl.train.fused.model import fuse
 from archdsl.train.optim import merged_state
@@ -52,7 +52,7 @@ def fit_together(
     """
     if options.again or options.limit is not None:
         raise NotFusable("neither --time-limit nor --again is supported")
-    if why := tie(experiments[0].train, experiments[0].data.augment):
+    if why := why_not_fusable(experiments[0].train, experiments[0].data.augment):
         raise NotFusable(why)
     if options.plan is not None:  # a step of many nets is neither captured nor compiled
         options = replace(options, plan=replace(options.plan, graph=False, compile=False))

@@ -21,7 +21,7 @@ from archdsl.accelerate.plan import Plan, prepare
 from archdsl.data.batches import Feed, in_order
 from archdsl.runs.events import Event, Stopped
 from archdsl.seeds import stream
-from archdsl.train.fused.eligible import tie
+from archdsl.train.fused.eligible import why_not_fusable
 from archdsl.train.fused.model import Fused
 from archdsl.train.inputs import Batch
 from archdsl.train.job import Job, steps_left
@@ -155,7 +155,7 @@ def _check_fusable(jobs: Sequence[Job]) -> None:
         NotFusable: with the reason.
     """
     first = jobs[0]
-    if why := tie(first.settings, first.augment):
+    if why := why_not_fusable(first.settings, first.augment):
         raise NotFusable(why)
     if first.closure:
         raise NotFusable("the optimiser needs gradients at other weights within a step")

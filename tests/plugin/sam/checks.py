@@ -162,7 +162,7 @@ def test_its_seeds_are_not_fused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(NotFusable, match="sam"):
         fit_together(spec.trace, [experiment_of(seeded(spec, seed)) for seed in (0, 1)], options)
     monkeypatch.setattr(
-        "archdsl.train.fused.loop.tie", lambda *_: ""
+        "archdsl.train.fused.loop.why_not_fusable", lambda *_: ""
     )  # also where the class says that it is elementwise
     with pytest.raises(NotFusable, match="other weights within a step"):
         FusedTrainer([work("plain"), work("plain")], None, options.plan)  # type: ignore[arg-type]
