@@ -60,7 +60,7 @@ def listed(train_tree: Path, test_tree: Path | None) -> tuple[list[Picture], lis
 
 def _repeated(train: Decoded, test: Decoded) -> tuple[str, ...]:
     """What is to be said of pictures that are one in the size that a net takes."""
-    both = np.isin(test.digests, train.digests).sum()
+    both = np.isin(test.digests, train.digests, kind="sort").sum()
     digests = np.concatenate([train.digests, test.digests])
     labels = np.concatenate([train.arrays.labels, test.arrays.labels])
     kinds, which = np.unique(digests, return_inverse=True)

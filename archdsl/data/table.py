@@ -120,7 +120,7 @@ def _chosen(values: Floats, labels: Labels, head: Head, path: Path) -> NDArray[n
         if len(different) < 2:
             raise EnvError(f"the class `{head.classes[number][:40]}` of {path} has {len(different)} different rows, too few "
                            "to train and test", help="add rows, or put test rows into a file of their own")  # fmt: skip
-        chosen |= mine & np.isin(digests, different[: max(1, len(different) // ONE_IN)])
+        chosen |= mine & np.isin(digests, different[: max(1, len(different) // ONE_IN)], kind="sort")
     return chosen
 
 
@@ -134,7 +134,7 @@ def _digests(values: Floats, labels: Labels, head: Head) -> NDArray[np.bytes_]:
 
 def _repeated(train: NDArray[np.bytes_], test: NDArray[np.bytes_]) -> tuple[str, ...]:
     """What is to be said of rows that are in both parts."""
-    both = int(np.isin(test, train).sum())
+    both = int(np.isin(test, train, kind="sort").sum())
     said = f"warning: {both:,} of {len(test):,} test rows are among the training rows too (equal in every column)"
     return (said,) if both else ()
 
