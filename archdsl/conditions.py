@@ -43,10 +43,10 @@ def condition(text: str, vocabulary: Vocabulary, option: str, example: str) -> T
 
     Args:
         option: where the text was written, for messages.
-        example: the remedy of a text that is no condition.
+        example: a valid condition, given as the remedy for an invalid one.
 
     Raises:
-        ArchError: no condition, or a name or value that the vocabulary refuses.
+        ArchError: the condition is invalid, or a name or value that the vocabulary refuses.
     """
     return _Reader(text, vocabulary, option, example).whole()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -23,6 +24,10 @@ Input = Annotated[
 ]
 Classes = Annotated[int | None, typer.Option("--classes", metavar="N", min=1, help="How many classes there are.")]
 Data = Annotated[str | None, typer.Option("--data", metavar="NAME", help="Another data set than the text's.")]
+DataRoot = Annotated[
+    Path | None,
+    typer.Option("--data-root", metavar="DIR", help="The folder of the data; searched before ARCHDSL_DATA."),
+]
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change the text: train.epochs=1, data.valid=10%, let.p=0.5. "

@@ -17,7 +17,7 @@ def corrupt(arrays: Arrays, words: tuple[Corruption, ...], classes: int, seed: i
     """The arrays after all corruptions, in their order; what was given stays as it is.
 
     Raises:
-        ArchError: a word changed the shape or type of images or labels, or gave a label that is no class.
+        ArchError: a word changed the shape or type of images or labels, or gave a label outside the classes.
     """
     for word in words:
         rng = np.random.default_rng(stream(seed, "corrupt", type(word).__name__))

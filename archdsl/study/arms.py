@@ -161,7 +161,7 @@ def _baseline(study: StudyFile, factors: tuple[Factor, ...], design: Design) -> 
     names = [f.name for f in factors]
     for name, level in study.baseline.items():
         if name not in names:
-            raise ArchError(f"`baseline`: there is no factor `{name}`", help=suggest(name, names))
+            raise ArchError(f"`baseline`: unknown factor `{name}`", help=suggest(name, names))
         wanted = "" if level == "none" else level
         levels = factors[names.index(name)].levels
         if wanted not in levels:

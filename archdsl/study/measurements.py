@@ -28,7 +28,7 @@ from archdsl.words.data.spelling import twins
 KINDS = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 NAMED = 5
-LARGEST_FRACTION = 1.5  # a value beyond it is no fraction, even of a score that can pass 1
+LARGEST_FRACTION = 1.5  # a larger value is a percentage, since a score can be slightly above 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,9 +259,9 @@ def _parquet(path: str, wanted: tuple[str, ...]) -> Iterator[Mapping[str, Any]]:
 def _places(names: list[str], wanted: tuple[str, ...], where: str = "") -> dict[str, int]:
     for name in wanted:
         if names.count(name) != 1:
-            what = "two columns" if name in names else "no column"
+            what = "there are two columns" if name in names else "unknown column"
             near = suggest(name, names) or f"the columns are {_listed(names)}"
-            raise ArchError(f"there {'are' if name in names else 'is'} {what} `{name}`{where}", help=near)
+            raise ArchError(f"{what} `{name}`{where}", help=near)
     return {name: names.index(name) for name in wanted}
 
 

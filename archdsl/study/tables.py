@@ -217,7 +217,7 @@ def preview(
         f"{100 * least:.2f} points" if sds and results.higher_is_better else f"{least:.3g}{unit}")  # fmt: skip
     workers = f"{jobs} worker{'s' if jobs > 1 else ''}"
     time = f"about {duration(seconds)} on {workers}" + (
-        ", a guess: there is no run to estimate it from" if guessed else ""
+        " (an assumption: no finished run to estimate it from)" if guessed else ""
     )
     return Table(columns, tuple(rows), results.title, notes=(
         f"{missing} of {results.planned} runs are missing; {time if missing else 'nothing is left to run'}",

@@ -67,7 +67,7 @@ class _Arms:
                                 help=suggest(wanted, [n for n in levels if n]) or f"its levels are {all_levels}")  # fmt: skip
             return lambda t, c, w: compare(c.get(name, ""), wanted)
         columns = (*self.totals, *self.factors)
-        raise ArchError(f"{self.shown}: there is no column `{name}`",
+        raise ArchError(f"{self.shown}: unknown column `{name}`",
                         help=suggest(name, columns) or "columns: " + ", ".join(columns))  # fmt: skip
 
     def alone(self, name: str) -> Test:
@@ -81,7 +81,7 @@ class _Arms:
             if word.lstrip("−-") in (*known, *self.factors):
                 raise ArchError(f"{self.shown}: `{name}` is the name of a change, not of an ingredient",
                                 help=f"write `not {word.lstrip('−-')}`")  # fmt: skip
-            raise ArchError(f"{self.shown}: there is no factor or word `{name}`",
+            raise ArchError(f"{self.shown}: unknown factor or word `{name}`",
                             help=suggest(word, (*known, *self.factors)) or "name a factor or a word")  # fmt: skip
         return lambda t, c, w: word in w
 

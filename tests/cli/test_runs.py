@@ -120,7 +120,7 @@ def test_where(run: Run, out: Path, where: str, kept: str) -> None:
         ("accuracy > high", "test_accuracy is a number"), ("accuracy > 1 loss < 2", "`loss` where `and`"),
         ("accuracy >> 1", "a value is missing after `accuracy >`"), ("status = 'open", "cannot be read at `'open`"),
         ("> 1", "a name is missing before `>`"),
-        ("accuracy > 0.5 and (loss < 1", "a bracket is open"), ("__class__ = 1", "no column"), ("x" * 3000, "the most"),
+        ("accuracy > 0.5 and (loss < 1", "a bracket is open"), ("__class__ = 1", "unknown column"), ("x" * 3000, "the most"),
     ],
 )  # fmt: skip
 def test_tests_that_say_nothing(run: Run, out: Path, where: str, message: str) -> None:

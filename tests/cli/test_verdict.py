@@ -150,10 +150,10 @@ def test_a_faulty_table_is_refused_with_its_place(verdict: Verdict, table: list[
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "there is no column `model`"),
+        ("", "unknown column `model`"),
         ("model,seed,acc\n", "has no row"),
         ("model,seed,acc,acc\nbase,0,1,1\n", "two columns `acc`"),
-        ("model,seed,accuracy\nbase,0,1\n", "there is no column `acc`"),
+        ("model,seed,accuracy\nbase,0,1\n", "unknown column `acc`"),
         ("model,seed,acc\nbase,0\n", "row 1 has 2 cells, the header has 3"),
         ('model,seed,acc\nbase,0,"1\n', "is not csv"),
     ],

@@ -47,7 +47,7 @@ def test_another_reference() -> None:
 @pytest.mark.parametrize(("more", "words"), [
     ("where: params < 1\n", "no arm of the study is left"),
     ("where: not +bn\n", "is excluded by `where`"),
-    ("baseline: {norn: none}\n", "no factor `norn`"),
+    ("baseline: {norn: none}\n", "unknown factor `norn`"),
     ("baseline: {norm: +gn}\n", "no level `+gn`"),
 ])  # fmt: skip
 def test_studies_without_an_arm_to_compare_with(more: str, words: str) -> None:

@@ -86,14 +86,14 @@ def test_an_editor_looks_at_few_arms_and_fetches_nothing(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("where", "words", "help"),
     [
-        ("inti", "there is no factor or word `inti`", "did you mean `init`"),
-        ("nrom", "there is no factor or word `nrom`", "did you mean `norm`"),
+        ("inti", "unknown factor or word `inti`", "did you mean `init`"),
+        ("nrom", "unknown factor or word `nrom`", "did you mean `norm`"),
         ("not (-init and freeze)", "`-init` is the name of a change", "write `not init`"),
         ("not −norm", "`−norm` is the name of a change", "write `not norm`"),
         ("norm = bnn", "the factor `norm` has no level `bnn`", "did you mean `bn`"),
         ("norm != ln8", "the factor `norm` has no level `ln8`", "its levels are `bn`, `none`"),
-        ("bn(zero)", "there is no factor or word `bn(zero)`", ""),
-        ("parms < 1M", "there is no column `parms`", "did you mean `params`"),
+        ("bn(zero)", "unknown factor or word `bn(zero)`", ""),
+        ("parms < 1M", "unknown column `parms`", "did you mean `params`"),
     ],
 )
 def test_a_name_in_a_condition_that_nothing_has(

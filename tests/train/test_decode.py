@@ -136,10 +136,11 @@ def test_a_white_shape_in_the_transparency_alone_is_warned_of() -> None:
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr"])
 def test_modes_of_tiff_keep_their_colour(mode: str) -> None:
     written = saved(Image.new("RGB", (16, 16), (255, 255, 255)).convert(mode), "TIFF")
-    try:
-        Image.open(io.BytesIO(written)).load()
-    except OSError:
-        pytest.skip("this version of Pillow does not read the file that it wrote")
+    if mode == "YCbCr":
+        try:
+            Image.open(io.BytesIO(written)).load()
+        except OSError:
+            pytest.skip("this version of Pillow cannot read the YCbCr TIFF that it wrote; 13.0 can")
     found, _ = upright(written)
     assert np.abs(np.asarray(found).astype(int) - 255).max() <= 2
 

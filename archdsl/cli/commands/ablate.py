@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from archdsl.cli.options import Set
+from archdsl.cli.options import Data, DataRoot, Set
 from archdsl.cli.support.study_options import (
     Baseline,
-    Data,
     Design,
     Detect,
     Format,
@@ -51,9 +50,7 @@ def command(
     design: Design = None,
     seeds: Seeds = None,
     data: Data = None,
-    data_root: Annotated[
-        Path | None, typer.Option("--data-root", metavar="DIR", help="The folder of the data.")
-    ] = None,
+    data_root: DataRoot = None,
     set: Set = None,
     where: Where = None,
     match: Match = None,

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from archdsl.cli.options import DataRoot
+
 if TYPE_CHECKING:
     from archdsl.expand import Setting
     from archdsl.report import Table
@@ -38,10 +40,7 @@ def command(
     seed: Annotated[
         int, typer.Option("--seed", metavar="N", min=0, help="Seed of the choice of images and of their augmentation.")
     ] = 0,
-    data_root: Annotated[
-        Path | None,
-        typer.Option("--data-root", metavar="DIR", help="The folder of the data; searched before ARCHDSL_DATA."),
-    ] = None,
+    data_root: DataRoot = None,
 ) -> None:
     """Describe a data set: shape, classes, size, place; or show its images."""
     from archdsl.cli.output import put, put_json, put_table

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from archdsl.cli.options import Format
+from archdsl.cli.options import DataRoot, Format
 from archdsl.cli.output import live
 from archdsl.errors import ArchError
 
@@ -36,10 +36,7 @@ def command(
     data: Annotated[
         str | None, typer.Option("--data", metavar="NAME", help="Another data set than the run's; also folder:PATH.")
     ] = None,
-    data_root: Annotated[
-        Path | None,
-        typer.Option("--data-root", metavar="DIR", help="The folder of the data; searched before ARCHDSL_DATA."),
-    ] = None,
+    data_root: DataRoot = None,
     match: Annotated[
         Literal["name", "position"],
         typer.Option("--match", help="How columns and classes of the data are matched with those of the net: by name, or by "

@@ -8,10 +8,9 @@ from typing import Annotated
 
 import typer
 
-from archdsl.cli.options import Set
+from archdsl.cli.options import Data, DataRoot, Set
 from archdsl.cli.support.study_options import (
     Baseline,
-    Data,
     Design,
     Detect,
     Format,
@@ -45,9 +44,7 @@ def command(
     baseline: Baseline = None,
     metric: Metric = None,
     runs: Runs = Path("runs"),
-    data_root: Annotated[
-        Path | None, typer.Option("--data-root", metavar="DIR", help="The folder of the data.")
-    ] = None,
+    data_root: DataRoot = None,
     each: Annotated[
         bool, typer.Option("--each", help="A row for each run instead of each arm, with all its figures.")
     ] = False,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from archdsl.cli.options import OneSpec, Set
+from archdsl.cli.options import DataRoot, OneSpec, Set
 from archdsl.runs.conditions import ConditionOptions, Precision
 
 if TYPE_CHECKING:
@@ -30,10 +30,7 @@ def command(
         str | None,
         typer.Option("--data", metavar="NAME", help="Another data set than the text's; also folder:PATH, csv:PATH."),
     ] = None,
-    data_root: Annotated[
-        Path | None,
-        typer.Option("--data-root", metavar="DIR", help="The folder of the data; searched before ARCHDSL_DATA."),
-    ] = None,
+    data_root: DataRoot = None,
     set: Set = None,
     device: Annotated[
         str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:NUMBER or mps.")

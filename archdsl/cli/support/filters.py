@@ -88,7 +88,7 @@ def check_name(name: str, known: Iterable[str], option: str) -> None:
     """Raises ArchError if no row has a value of this name."""
     if name not in (names := set(known)):
         some = ", ".join(sorted(n for n in names if "." not in n))
-        raise ArchError(f"{option}: there is no column `{name[:60]}`",
+        raise ArchError(f"{option}: unknown column `{name[:60]}`",
                         help=suggest(name[:60], names) or f"there are {some}, and settings such as train.batch")  # fmt: skip
 
 

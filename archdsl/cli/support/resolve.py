@@ -139,8 +139,8 @@ def _commit(rev: str) -> str:
         inside = _git("rev-parse", "--git-dir")
         if inside.returncode:
             raise EnvError(
-                "this folder is not in a git repository, so there are no versions",
-                help="go into one, or name two files",
+                f"cannot resolve the revision `{rev[:80]}`: this folder is not in a git repository",
+                help="change to a folder inside a repository, or name two files",
             )
         raise ArchError(f"git does not know the revision `{rev[:80]}`",
                         help="`git log --oneline` lists commits; a shallow clone has only the latest")  # fmt: skip

@@ -28,7 +28,6 @@ Design = Annotated[
     typer.Option("--design", metavar="NAME", help="one-out, one-in, full, pairs, grid, frac:IV."),
 ]
 Seeds = Annotated[int | None, typer.Option("--seeds", metavar="N", min=1, max=10_000, help="Seeds 0 to N-1.")]
-Data = Annotated[str | None, typer.Option("--data", metavar="NAME", help="Another data set than the text's.")]
 Where = Annotated[
     list[str] | None, typer.Option("--where", metavar="TEST", help="Arms to keep: 'params<1M', 'not (bn and ln)'.")
 ]

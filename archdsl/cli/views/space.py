@@ -123,7 +123,7 @@ def _sort_key(sort: str | None) -> tuple[Callable[[dict[str, Any]], Any], bool] 
 
 def _no_column(option: str, name: str) -> ArchError:
     near = suggest(name, _KEYS) or "columns: " + ", ".join(_KEYS)
-    return ArchError(f"`{option}`: there is no column `{name}`", help=near)
+    return ArchError(f"`{option}`: unknown column `{name}`", help=near)
 
 
 def _summed(wrong: list[tuple[dict[str, str], SpecError]], right: int) -> SpecError:

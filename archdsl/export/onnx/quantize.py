@@ -124,5 +124,6 @@ def _accuracies(large: Runner, small: Runner, data: QuantizationData, calibrated
         hits += (int((first == labels).sum()), int((second == labels).sum()))
         same, images = same + int((first == second).sum()), images + len(labels)
     if not images:
-        raise ArchError("there are no test images to evaluate the quantised network on")
+        raise ArchError("the quantised network cannot be evaluated: the data has no test images",
+                        help="use data with a test part, or export without --quantize")  # fmt: skip
     return Quantized(images, calibrated, hits[0] / images, hits[1] / images, same / images, size)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from archdsl.atomic import write_together
-from archdsl.errors import EnvError
+from archdsl.errors import EnvError, InternalError
 from archdsl.extras import require
 from archdsl.foreign import prepare
 from archdsl.runs.store.lock import release_of
@@ -155,7 +155,8 @@ class Cluster:
             yield Ready(member.number, value["conditions"])
             return
         request, member.request, member.answer, member.progress = member.request, None, None, None
-        assert request is not None
+        if request is None:
+            raise InternalError("an actor answered without a request")
         result, files = value
         if files is not None:
             self._store(files)
