@@ -15,7 +15,7 @@ from array import array
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from stat import S_ISDIR
+from stat import S_ISDIR, ST_INO, ST_MODE, ST_SIZE
 from typing import TYPE_CHECKING, NamedTuple
 
 from archdsl.data import folder, idx, remembered
@@ -143,25 +143,29 @@ def _looked_at(place: str) -> tuple[list[str], array[int], list[tuple[str, os.st
     """The files of a folder in order, the numbers of ``about`` of each one behind the other, and its folders. One question
     to the system for each, relative to the open folder, as sets have so many files that nothing else matters.
     """
-    names, facts, folders = list[str](), array("q"), []
+    names, facts, folders = list[str](), list[int](), []
     handle = os.open(place, os.O_RDONLY) if _BY_HANDLE else None
+    stat, called, fact = os.stat, names.append, facts.append  # this loop is the cost of a second look
     try:
         for name in sorted(os.listdir(place if handle is None else handle)):
             try:
-                found = os.stat(name if handle is not None else os.path.join(place, name), dir_fd=handle)
+                found = stat(name if handle is not None else os.path.join(place, name), dir_fd=handle)
             except OSError:  # a broken link, or gone by now: whether that matters, the reader of the tree says
-                names.append(name)
-                facts.extend((0, 0, 0, 0))
+                called(name)
+                facts += (0, 0, 0, 0)
                 continue
-            if S_ISDIR(found.st_mode):
+            if S_ISDIR(found[ST_MODE]):
                 folders.append((name, found))
                 continue
-            names.append(name)
-            facts.extend((found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino))
+            called(name)
+            fact(found[ST_SIZE])
+            fact(found.st_mtime_ns)
+            fact(found.st_ctime_ns)
+            fact(found[ST_INO])
     finally:
         if handle is not None:
             os.close(handle)
-    return names, facts, folders
+    return names, array("q", facts), folders
 
 
 def _looked_up(place: str, listing: remembered.Listing, files: Callable[[], Sequence[File]]) -> str:
