@@ -23,7 +23,8 @@ from _timing import options, publish
 
 from archdsl.report import Column, Table
 from archdsl.study.stats import seeds_needed
-from archdsl.study.stats.sequential import PRIOR, evidence, half_width, verdicts
+from archdsl.study.stats.sequential import PRIOR, evidence, half_width
+from archdsl.study.stats.verdicts import verdicts
 
 Draw = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 LOOKS, ALPHA = 40, 0.05

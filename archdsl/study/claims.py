@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from archdsl.errors import ArchError, suggest
-from archdsl.study.stats.sequential import Decision, Verdict, log_evidence
+from archdsl.study.stats.sequential import log_evidence
+from archdsl.study.stats.verdicts import Decision, Verdict
 
 _FORM = re.compile(r"(?P<arm>.+?) (?P<verdict>better than|worse than|same as) (?P<reference>.+)", re.DOTALL)
 WORDS: dict[str, Decision] = {"better than": "better", "worse than": "worse", "same as": "same"}

@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import yaml
 
-from archdsl.errors import ArchError, EnvError, suggest
+from archdsl.errors import ArchError, EnvError
 from archdsl.files import read_regular
 from archdsl.limits import Limits
-from archdsl.runs.conditions import PRECISIONS
-from archdsl.study.factors import Factor, factor
+from archdsl.study.amounts import ALPHA, FAILURES, MAX_SEEDS, Failures
+from archdsl.study.factors import Factor
+from archdsl.study.reader import METRICS, RENAMED, UNTIL, Reader
 
 MOST_BYTES = 65_536  # as a spec's text
-MOST_SEEDS = 10_000
 _BRACKET = re.compile(r"[\[\]{}]")
-ENGINES = ("local", "ray")
-MATCHES = ("params", "macs")
-METRICS = (
-    "test_accuracy", "test_loss", "valid_accuracy", "valid_loss", "best_valid_accuracy", "train_accuracy", "train_loss",
-)  # fmt: skip
-RENAMED = {"accuracy": "train_accuracy", "loss": "train_loss"}  # metrics that had a name of two meanings
 
 
 @dataclass(frozen=True, slots=True)
 class StudyFile:
     """What a study file says. ``base`` are names and specs (several are a factor of their own, ``base``); ``seeds`` the
-    seeds themselves; ``folder`` is where paths in it begin.
+    seeds themselves; ``folder`` is where paths in it begin. ``sequential``: arms stop once they are decided, and ``seeds`` are
+    those that it may take at most; so where no number of seeds is stated. ``same`` and ``budget`` are as written.
     """
 
     name: str
@@ -38,7 +32,12 @@ class StudyFile:
     base: tuple[tuple[str, str], ...]
     factors: tuple[Factor, ...] = ()
     design: str | None = None
-    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    seeds: tuple[int, ...] = tuple(range(MAX_SEEDS))
+    sequential: bool = True
+    alpha: float = ALPHA
+    same: str = ""
+    budget: str = ""
+    failures: Failures = "chance"
     set: tuple[str, ...] = ()
     data: str | None = None
     where: tuple[str, ...] = ()
@@ -50,12 +49,6 @@ class StudyFile:
     time_limit: float | None = None
     folder: Path = Path()
     notes: tuple[str, ...] = ()
-
-
-KEYS = (
-    "study", "base", "factors", "design", "seeds", "set", "data", "where", "match", "baseline", "metric", "engine",
-    "precision", "time_limit",
-)  # fmt: skip
 
 
 def read_study(path: Path) -> StudyFile:
@@ -83,7 +76,7 @@ def study_of(text: str, where: str = "<study>", name: str = "study", folder: Pat
     Raises:
         ArchError: it is not a study; with the line.
     """
-    reader = _Reader(where)
+    reader = Reader(where)
     try:
         _check_events(text, where)
         root = yaml.compose(text, yaml.SafeLoader)
@@ -92,8 +85,9 @@ def study_of(text: str, where: str = "<study>", name: str = "study", folder: Pat
         place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
         raise ArchError(f"{where}{place}: {getattr(error, 'problem', None) or 'not valid YAML'}",
                         help="see the example in docs/studies.md") from None  # fmt: skip
-    pairs = reader.mapping(root, KEYS)
-    return StudyFile(**reader.fields(pairs, name), folder=folder if folder is not None else Path())
+    fields = reader.fields(root, name)
+    fields["metric"], fields["notes"] = metric(fields.get("metric", METRICS[0]))
+    return StudyFile(**fields, folder=folder if folder is not None else Path())
 
 
 def _check_events(text: str, where: str) -> None:
@@ -133,11 +127,6 @@ def metric(name: str) -> tuple[str, tuple[str, ...]]:
     return RENAMED[name], (f"the metric `{name}` is that of training, and is called `{RENAMED[name]}` now",)
 
 
-def called(text: str) -> str:
-    """What a base is called: a file by its stem, a text as it is."""
-    return Path(text).stem if text.endswith(".arch") else text
-
-
 def written(study: StudyFile, texts: tuple[str, ...]) -> str:
     """The study as a YAML text that is self-contained: ``texts`` take the place of the bases' paths, and what was set
     beside the file is in it.
@@ -149,138 +138,16 @@ def written(study: StudyFile, texts: tuple[str, ...]) -> str:
         "factors": {f.name: [level or "none" for level in f.levels] for f in study.factors},
         "design": study.design,
         "seeds": list(study.seeds),
+        "until": UNTIL if study.sequential else None,
+        "alpha": study.alpha if study.alpha != ALPHA else None,
+        "same": study.same,
+        "budget": study.budget,
+        "failures": study.failures if study.failures != FAILURES[0] else None,
         "where": list(study.where),
         "match": study.match,
         "baseline": dict(study.baseline),
         "metric": study.metric,
         "precision": study.precision,
     }
-    kept = {key: value for key, value in data.items() if value not in (None, [], {})}
+    kept = {key: value for key, value in data.items() if value not in (None, "", [], {})}
     return yaml.safe_dump(kept, sort_keys=False, allow_unicode=True, width=120)
-
-
-class _Reader:
-    """Turns YAML nodes into settings. Scalars stay the text that was written: `off` is not a boolean, 1e-3 no string."""
-
-    def __init__(self, where: str) -> None:
-        self.where = where
-
-    def fail(self, node: Any, message: str, help: str = "") -> NoReturn:
-        mark = node.start_mark if node is not None else None
-        place = f":{mark.line + 1}:{mark.column + 1}" if mark is not None else ""
-        raise ArchError(f"{self.where}{place}: {message}", help=help)
-
-    def fields(self, pairs: dict[str, tuple[Any, Any]], name: str) -> dict[str, Any]:
-        found: dict[str, Any] = {"name": name, "title": name}
-        if "base" not in pairs:
-            self.fail(None, "a study needs a `base:`", "a spec, such as `base: ../vgg-res.arch`")
-        for key, (_, node) in pairs.items():
-            match key:
-                case "study":
-                    found["title"] = self.scalar(node)
-                case "base":
-                    found["base"] = tuple(self.bases(node))
-                case "factors":
-                    found["factors"] = tuple(self.factors(node))
-                case "seeds":
-                    found["seeds"] = self.seeds(node)
-                case "set":
-                    found["set"] = tuple(f"{k}={self.scalar(v)}" for k, (_, v) in self.mapping(node).items())
-                case "where":
-                    found["where"] = tuple(self.scalars(node))
-                case "baseline":
-                    found["baseline"] = {k: self.scalar(v) for k, (_, v) in self.mapping(node).items()}
-                case "engine" | "match" | "metric" | "precision":
-                    known = {
-                        "engine": ENGINES,
-                        "match": MATCHES,
-                        "metric": (*METRICS, *RENAMED),
-                        "precision": PRECISIONS,
-                    }[key]
-                    found[key] = self.one_of(node, key, known)
-                case "time_limit":
-                    found[key] = self.number(node)
-                case _:
-                    found[key] = self.scalar(node)
-        found["metric"], found["notes"] = metric(found.get("metric", METRICS[0]))
-        return found
-
-    def mapping(self, node: Any, known: tuple[str, ...] = ()) -> dict[str, tuple[Any, Any]]:
-        if not isinstance(node, yaml.MappingNode):
-            self.fail(node, "`key: value` lines are expected here")
-        found: dict[str, tuple[Any, Any]] = {}
-        for key, value in node.value:
-            name = self.scalar(key)
-            if known and name not in known:
-                self.fail(key, f"there is no key `{name}`", suggest(name, known) or "keys: " + ", ".join(known))
-            if name in found:
-                self.fail(key, f"the key `{name}` is given twice", "keep one of them")
-            found[name] = (key, value)
-        return found
-
-    def scalar(self, node: Any) -> str:
-        if not isinstance(node, yaml.ScalarNode):
-            self.fail(node, "one value is expected here", "put text with brackets or commas in quotes")
-        value = str(node.value).strip()
-        for char in value:
-            if char == "\0" or "\ud800" <= char <= "\udfff":  # YAML can write both as escapes
-                self.fail(
-                    node,
-                    f"the text has the character U+{ord(char):04X}, which is not allowed in a text",
-                    "leave it out",
-                )
-        return value
-
-    def scalars(self, node: Any) -> Iterator[str]:
-        parts = node.value if isinstance(node, yaml.SequenceNode) else [node]
-        yield from (self.scalar(part) for part in parts)
-
-    def bases(self, node: Any) -> Iterator[tuple[str, str]]:
-        if isinstance(node, yaml.CollectionNode) and not node.value:
-            self.fail(node, "a study needs a base, and this list is empty", "give a spec, or a list of them")
-        if isinstance(node, yaml.MappingNode):
-            yield from ((name, self.scalar(value)) for name, (_, value) in self.mapping(node).items())
-        else:
-            yield from ((called(text), text) for text in self.scalars(node))
-
-    def factors(self, node: Any) -> Iterator[Factor]:
-        named = self.mapping(node)
-        if len(named) > Limits.FACTORS:
-            self.fail(node, f"the study has {len(named):,} factors, more than {Limits.FACTORS:,}",
-                      "split the study, or raise ARCHDSL_MAX_FACTORS")  # fmt: skip
-        for name, (key, value) in named.items():
-            try:
-                yield factor(name, tuple(self.scalars(value)))
-            except ArchError as error:
-                if self.where in str(error):
-                    raise
-                self.fail(key, error.message, error.help)
-
-    def seeds(self, node: Any) -> tuple[int, ...]:
-        given = list(self.scalars(node))
-        if not all(g.isascii() and g.isdecimal() and len(g) <= 9 for g in given):
-            self.fail(node, "`seeds` is a number of seeds, or a list of them", "for example `seeds: 5`")
-        seeds = tuple(map(int, given))
-        if isinstance(node, yaml.ScalarNode):
-            if not 1 <= seeds[0] <= MOST_SEEDS:
-                self.fail(node, f"a study has 1 to {MOST_SEEDS:,} seeds")
-            return tuple(range(seeds[0]))
-        if not seeds or len(set(seeds)) < len(seeds):
-            self.fail(node, "`seeds` is not a list of different numbers")
-        return seeds
-
-    def number(self, node: Any) -> float:
-        try:
-            value = float(self.scalar(node))
-        except ValueError:
-            value = -1.0
-        if not 0 < value < 1e9:
-            self.fail(node, "a number of seconds is expected here")
-        return value
-
-    def one_of(self, node: Any, key: str, known: tuple[str, ...]) -> str:
-        value = self.scalar(node)
-        if value not in known:
-            shown = [k for k in known if k not in RENAMED]
-            self.fail(node, f"`{key}` is one of {', '.join(shown)}", suggest(value, shown))
-        return value

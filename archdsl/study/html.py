@@ -10,8 +10,9 @@ from archdsl.report.numbers import compact, exact
 from archdsl.study import figures, page
 from archdsl.study.curves import Point
 from archdsl.study.effects import effects
+from archdsl.study.notes import evaluated_on, lacking, undefined
 from archdsl.study.results import ArmResult, Results
-from archdsl.study.tables import evaluated_on, lacking, others, undefined
+from archdsl.study.tables import others
 from archdsl.study.unit import NONE, Unit, p_text, unit
 from archdsl.study.verdict import verdict
 
@@ -86,8 +87,8 @@ def _row(number: int, arm: ArmResult, results: Results, unit: Unit) -> list[str]
         f" ± {unit.value(summary.sd)}" if summary.sd is not None else "") + unit.mark  # fmt: skip
     figures = [NONE] * 5 if compared is None else [
         unit.change(compared.delta),
-        unit.between(compared.low, compared.high),
-        p_text(arm.p),
+        unit.between(*((arm.verdict.low, arm.verdict.high) if arm.verdict else (None, None))),
+        p_text(None if arm.verdict is None else arm.verdict.p),
         _better(compared.superiority, results.higher_is_better),
         unit.value(compared.detectable),
     ]  # fmt: skip
@@ -148,6 +149,12 @@ def _effects(results: Results) -> str | None:
     return figures.effects(results, [replace(e, name=levels.get(e.name, e.name)) for e in found])
 
 
+def _looks(results: Results) -> str:
+    if results.options.sequential:
+        return f"{results.looks}, one after each seed"
+    return ", ".join(f"{n} seeds" for n in results.looked_at)
+
+
 def _failures(results: Results) -> Iterator[str]:
     if not results.failures:
         return
@@ -175,6 +182,8 @@ def _provenance(results: Results, command: str) -> Iterator[str]:
         ("design", f"{results.design}, {exact(len(results.arms))} {'arms' if len(results.arms) > 1 else 'arm'}"),
         *((f"factor {f.name}", " | ".join(level or "none" for level in f.levels)) for f in results.factors),
         ("aliases", "; ".join(results.aliases)),
+        ("looks", _looks(results)),
+        ("plan", results.registered),
         ("seeds", ", ".join(map(str, sorted(results.seeds)))),
         ("runs", f"{exact(results.done)} of {exact(results.planned)}: "
                  + ", ".join(f"{exact(states[s])} {s}" for s in sorted(states))),

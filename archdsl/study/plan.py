@@ -44,13 +44,15 @@ class Cell:
 
 @dataclass(frozen=True)
 class Found:
-    """What the store knows of a cell. ``figures`` are the result's numbers; ``conditions`` under which it was run."""
+    """What the store knows of a cell. ``figures`` are the result's numbers; ``conditions`` under which it was run; ``own``:
+    it ended without a result by its own fault (diverged, or an error that it would make on any machine)."""
 
     status: Status
     figures: Mapping[str, Any]
     conditions: Mapping[str, str]
     folder: Path | None = None
     message: str = ""
+    own: bool = False
 
 
 def cells(
@@ -253,7 +255,8 @@ def found_of(run: Run) -> Found:
     status: Status = result.get("status", "failed")
     if result.get("data_changed"):
         return Found("foreign", {}, conditions, run.folder, str(result["data_changed"]))
-    return Found(status, result, conditions, run.folder, str(result.get("message", "")))
+    own = status in ("diverged", "failed")
+    return Found(status, result, conditions, run.folder, str(result.get("message", "")), own)
 
 
 def begun_otherwise(found: Found, now: Mapping[str, str]) -> bool:

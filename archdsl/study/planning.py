@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
-from archdsl.errors import ArchError
-from archdsl.study.results import Results
+from archdsl.report import Cell, Column
+from archdsl.study.claims import FAR, pairs_to_decide
+from archdsl.study.results import ArmResult, Results
 from archdsl.study.stats import SEEDS_CAP, seeds_needed, seeds_to_reject
+from archdsl.study.stats.sequential import fewest, half_width
 from archdsl.study.unit import unit
 
-_AMOUNT = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*(%|points?)?")
-
-
-def amount(text: str) -> float:
-    """A difference as it is written: ``1%`` and ``1 point`` of an accuracy are 0.01, ``0.02`` is 0.02 of the metric's unit.
-
-    Raises:
-        ArchError: no such amount.
-    """
-    found = _AMOUNT.fullmatch(text.strip())
-    value = float(found.group(1)) / (100 if found.group(2) else 1) if found else 0.0
-    if not 0 < value < 1e9:
-        raise ArchError(
-            f"`--detect {text}` is not a difference", help="for example --detect 1% of an accuracy, or 0.02 of a loss"
-        )
-    return value
+STEPS = (1, 2, 4)  # multiples of the smallest difference that matters, for which a plan is made
 
 
 def detect(results: Results, delta: float) -> str:
@@ -43,3 +28,56 @@ def detect(results: Results, delta: float) -> str:
     return (f"to detect {shown} (power 0.8, paired t) it takes {many} seeds, by the spread of `{name}`, the largest: sd of the "
             f"differences {unit(results).value(sd)}, over {min(map(len, (a.values for a in results.arms if a.values)))} seeds or "
             f"more; the exact sign-flip test with Holm's correction takes {least} at least")  # fmt: skip
+
+
+def expected(results: Results) -> tuple[tuple[Column, ...], list[tuple[Cell, ...]], list[str]]:
+    """What a sequential design will probably take: columns and cells for each arm, and notes.
+
+    By the spread of the paired differences so far, the seeds after which an arm is decided whose difference is the smallest
+    one that matters, two and four times that, or nothing at all. Where no such difference is stated, it is one
+    standard deviation.
+    """
+    delta, level = results.options.same, results.options.alpha / max(1, len(results.compared))
+    shown = unit(results)
+    names = ["1 sd", "2 sd", "4 sd"] if delta is None else [
+        f"Δ {shown.value(step * delta)}" for step in STEPS]  # fmt: skip
+    columns = [Column("sd of Δ", "points" if results.higher_is_better else "float", key="sd_delta", digits=2)]
+    columns += [Column(name, "int", key=f"seeds_{step}") for step, name in zip(STEPS, names, strict=True)]
+    if delta is not None:
+        columns.append(Column("same", "int", key="seeds_same"))
+    rows = [_expected(arm, delta, level) if arm in results.compared else (None,) * len(columns) for arm in results.arms]
+    most = len(results.seeds)
+    notes = [
+        f"sequential design: at most {most} seeds an arm; nothing can be decided before seed {_first(results)}",
+        f"the columns {', '.join(c.name for c in columns[1:])} give the seeds to a decision if that is the difference",
+    ]
+    if all(row[0] is None for row in rows) and delta is not None:
+        notes.append("two seeds of an arm are needed to know its spread: --max-seeds 3 runs a pilot, which counts")
+    return tuple(columns), rows, notes
+
+
+def _expected(arm: ArmResult, delta: float | None, level: float) -> tuple[Cell, ...]:
+    sd = arm.verdict.evidence.sd if arm.verdict is not None else None
+    if delta is None:
+        return (sd, *(pairs_to_decide(step, 1.0, level) for step in STEPS))
+    if not sd:
+        return (sd, *(None for _ in STEPS), None)
+    return (sd, *(pairs_to_decide(step * delta, sd, level) for step in STEPS), _pairs_to_same(delta, sd, level))
+
+
+def _pairs_to_same(delta: float, sd: float, level: float) -> int | None:
+    """The pairs after which the interval of a difference of 0 is within ±delta; None beyond ``FAR``."""
+    low, high = 1, 2
+    while (half := half_width(high, sd, level)) is None or half > delta:
+        low, high = high, 2 * high
+        if high > FAR:
+            return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        inside = (half := half_width(middle, sd, level)) is not None and half <= delta
+        low, high = (low, middle) if inside else (middle, high)
+    return high
+
+
+def _first(results: Results) -> int:
+    return min(fewest(results.options.alpha / max(1, len(results.compared))), len(results.seeds))

@@ -14,9 +14,11 @@ from typing import Any
 from archdsl.data.fingerprint import short
 from archdsl.runs.conditions import CONDITIONS, usual
 from archdsl.study.arms import Arm, Arms
+from archdsl.study.decide import ArmDecision, Deciding, DecisionOptions, Scale, decide_fixed, scale_of
 from archdsl.study.factors import Factor
 from archdsl.study.plan import ENDED, Cell, Found
-from archdsl.study.stats import Comparison, Summary, compare, holm, summary
+from archdsl.study.stats import Comparison, Summary, compare, summary
+from archdsl.study.stats.verdicts import Verdict
 
 HIGHER_IS_BETTER = ("accuracy",)
 
@@ -25,12 +27,11 @@ HIGHER_IS_BETTER = ("accuracy",)
 class ArmResult:
     """An arm with what its runs gave.
 
-    values: the metric by seed, of finished runs. figures: all figures of a finished run's result, by seed. states:
-    how many of the planned runs are finished, diverged, failed, oom, timeout, interrupted, running, foreign, missing.
-    folders: the run folders by seed.
-    comparison: with the reference, seed by seed, None for the reference itself. p: its sign-flip p, Holm-adjusted
-    over all comparisons of the study. twin: the arm before it that is the same experiment, "" where there is none; its
-    comparison counts once.
+    decision: which runs count, and the verdict. values: the metric by seed, of the runs that count. figures: all figures of
+    a finished run's result, by seed. states: how many of the planned runs are finished, diverged, failed, oom, timeout,
+    interrupted, running, foreign, missing. folders: the run folders by seed.
+    comparison: with the reference, seed by seed, None for the reference itself. twin: the arm before it that is the same
+    experiment, "" where there is none; its comparison counts once.
     """
 
     arm: Arm
@@ -39,9 +40,14 @@ class ArmResult:
     figures: Mapping[int, Mapping[str, Any]]
     states: Mapping[str, int]
     folders: Mapping[int, Path]
+    decision: ArmDecision = field(default_factory=ArmDecision)
     comparison: Comparison | None = None
-    p: float | None = None
     twin: str = ""
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The verdict on the arm; None for the reference, and where no pair of runs counts."""
+        return self.decision.verdict
 
     @property
     def name(self) -> str:
@@ -68,6 +74,11 @@ class Results:
     conditions: Mapping[str, str]
     notes: tuple[str, ...] = field(default=())
     failures: tuple[tuple[str, int, str, str], ...] = field(default=())  # arm, seed, status, message
+    options: DecisionOptions = field(default_factory=DecisionOptions)
+    looks: int = 1  # after which decisions were taken
+    unused: int = 0  # finished runs beyond the decision of their arm
+    registered: str = ""  # whether the plan was registered, and the departures from it
+    looked_at: tuple[int, ...] = ()  # numbers of seeds at which a fixed design was looked at
 
     @property
     def reference(self) -> ArmResult:
@@ -96,33 +107,59 @@ class Results:
 
 
 def results(
-    title: str, metric: str, arms: Arms, seeds: Sequence[int], every: Sequence[Cell], found: Mapping[str, Found]
-) -> Results:
-    """Bring together the plan and what the store has; ``found`` is by the cells' keys."""
-    own = [[c for c in every if c.arm == n] for n in range(len(arms.arms))]
-    raw = [_arm(arm, cells, found, metric) for arm, cells in zip(arms.arms, own, strict=True)]
-    first = raw[0]
-    twins = _twins(own)
-    compared = [compare(a.values, first.values, (a.name, first.name)) for a in raw[1:]]
-    counted = [twin is None for twin in twins[1:]]
-    adjusted = holm([c.p if c.n and once else None for c, once in zip(compared, counted, strict=True)])
-    rest: list[ArmResult] = []
-    for a, c, p, twin in zip(raw[1:], compared, adjusted, twins[1:], strict=True):
-        if twin is None:
-            rest.append(replace(a, comparison=c, p=p))
-        elif twin == 0:  # nothing can be compared with itself
+    title: str, metric: str, arms: Arms, seeds: Sequence[int], every: Sequence[Cell], found: Mapping[str, Found],
+    options: DecisionOptions | None = None,
+) -> Results:  # fmt: skip
+    """Bring together the plan and what the store has; ``found`` is by the cells' keys. Without ``options`` the design is
+    fixed, with its defaults.
+    """
+    options = options or DecisionOptions()
+    own = own_cells(arms, every)
+    twins = twins_of(own)
+    decisions, looks = _decided(own, twins, found, options, scale_of(metric, every))
+    raw = [_arm(*one, found) for one in zip(arms.arms, own, decisions, strict=True)]
+    first, rest = raw[0], list[ArmResult]()
+    for a, twin in zip(raw[1:], twins[1:], strict=True):
+        if twin == 0:  # nothing can be compared with itself
             rest.append(replace(a, twin=first.name))
-        else:
-            rest.append(replace(a, comparison=c, p=rest[twin - 1].p, twin=raw[twin].name))
+            continue
+        base = {s: v for s, v in first.values.items() if s in a.values} if options.sequential else first.values
+        compared = compare(a.values, base, (a.name, first.name))
+        rest.append(replace(a, comparison=compared, twin="" if twin is None else arms.arms[twin].name))
     conditions = usual([f.conditions for f in found.values() if f.status in ENDED])
+    planned = [cell for cells, a in zip(own, raw, strict=True) for cell in cells[: a.planned]]
     failures = tuple(
         (arms.arms[c.arm].name, c.seed, found[c.key].status, found[c.key].message)
-        for c in every if found[c.key].status not in ("finished", "running", "missing")
+        for c in planned if found[c.key].status not in ("finished", "running", "missing")
     )  # fmt: skip
+    ended = sum(found[c.key].status in ENDED for n, cells in enumerate(own) for c in cells[raw[n].planned :])
     return Results(
         title, metric, tuple(seeds), arms.factors, arms.design.name, arms.design.aliases, (first, *rest),
         {**{k: conditions.get(k, "") for k in CONDITIONS}, "data": _data(every, found)}, _notes(arms), failures,
+        options, looks, ended,
     )  # fmt: skip
+
+
+def own_cells(arms: Arms, every: Sequence[Cell]) -> list[list[Cell]]:
+    """The cells of each arm, in the order of the seeds."""
+    own: list[list[Cell]] = [[] for _ in arms.arms]
+    for cell in every:
+        own[cell.arm].append(cell)
+    return own
+
+
+def _decided(
+    own: Sequence[Sequence[Cell]], twins: Sequence[int | None], found: Mapping[str, Found], options: DecisionOptions,
+    scale: Scale,
+) -> tuple[list[ArmDecision], int]:  # fmt: skip
+    """The decision on each arm, twins having that of the arm whose experiment they are; and the number of looks."""
+    if options.sequential:
+        deciding = Deciding(own, twins, options, scale)
+        deciding.advance(lambda cell: found[cell.key])
+        decisions, looks = deciding.decisions(), deciding.blocks
+    else:
+        decisions, looks = decide_fixed(own, twins, lambda cell: found[cell.key], options, scale), 1
+    return [d if twin is None else decisions[twin] for d, twin in zip(decisions, twins, strict=True)], looks
 
 
 def _data(every: Sequence[Cell], found: Mapping[str, Found]) -> str:
@@ -130,7 +167,7 @@ def _data(every: Sequence[Cell], found: Mapping[str, Found]) -> str:
     return ", ".join(sorted({short(c.experiment.data.fingerprint) for c in every if found[c.key].status in ENDED}))
 
 
-def _twins(own: Sequence[Sequence[Cell]]) -> list[int | None]:
+def twins_of(own: Sequence[Sequence[Cell]]) -> list[int | None]:
     """For each arm the first one that has the same runs, None where that is itself."""
     seen: dict[tuple[str, ...], int] = {}
     found: list[int | None] = []
@@ -148,16 +185,11 @@ def _notes(arms: Arms) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _arm(arm: Arm, cells: Sequence[Cell], found: Mapping[str, Found], metric: str) -> ArmResult:
-    states: Counter[str] = Counter()
-    values: dict[int, float] = {}
-    figures: dict[int, Mapping[str, Any]] = {}
-    folders: dict[int, Path] = {}
-    for cell in sorted(cells, key=lambda c: c.seed):
-        state = found[cell.key]
-        states[state.status] += 1
-        if state.folder is not None:
-            folders[cell.seed] = state.folder
-        if state.status == "finished" and state.figures.get(metric) is not None:
-            values[cell.seed], figures[cell.seed] = float(state.figures[metric]), state.figures
-    return ArmResult(arm, len(cells), values, figures, dict(sorted(states.items())), folders)
+def _arm(arm: Arm, cells: Sequence[Cell], decision: ArmDecision, found: Mapping[str, Found]) -> ArmResult:
+    counted = sorted(cells[: decision.planned], key=lambda c: c.seed)
+    states = Counter(found[c.key].status for c in counted)
+    folders = {c.seed: folder for c in counted if (folder := found[c.key].folder) is not None}
+    figures = {c.seed: found[c.key].figures for c in counted
+               if found[c.key].status == "finished" and c.seed in decision.values}  # fmt: skip
+    values = {seed: decision.values[seed] for seed in sorted(decision.values)}
+    return ArmResult(arm, decision.planned, values, figures, dict(sorted(states.items())), folders, decision)

@@ -10,8 +10,9 @@ from typing import Protocol, get_args
 from archdsl.errors import ArchError
 from archdsl.runs.conditions import ConditionOptions, differing
 from archdsl.study.arms import Arms
-from archdsl.study.execute.messages import Ready, RunProgress, RunRequest, RunResult
+from archdsl.study.execute.messages import More, Ready, RunProgress, RunRequest, RunResult
 from archdsl.study.plan import ENDED, Cell, Found, Status, distinct, foreign, look
+from archdsl.study.sequential import SequentialRun
 
 Event = Ready | RunProgress | RunResult
 Listener = Callable[[Event], object]
@@ -20,7 +21,7 @@ Listener = Callable[[Event], object]
 class Engine(Protocol):
     """Carries out requests, the first ones first; one RunResult each."""
 
-    def run(self, requests: Sequence[RunRequest]) -> Iterator[Event]: ...
+    def run(self, requests: Sequence[RunRequest], more: More | None = None) -> Iterator[Event]: ...
 
 
 @dataclass
@@ -80,8 +81,36 @@ class StudyRunner:
         """
         by_key = {cell.key: cell for cell in cells}
         together = groups if groups is not None else [[cell] for cell in cells]
-        requests = [replace(self.request(first), others=tuple(map(self.request, rest))) for first, *rest in together]
-        happening = engine.run(requests)
+        self._listen(engine.run([self.several(group) for group in together]), by_key, listen, fail_fast)
+
+    def several(self, group: Sequence[Cell]) -> RunRequest:
+        """The request for cells that are trained together."""
+        first, *rest = group
+        return replace(self.request(first), others=tuple(map(self.request, rest)))
+
+    def decide(
+        self, engine: Engine, sequential: SequentialRun, listen: Listener = lambda event: None, fail_fast: bool = False
+    ) -> None:
+        """Run a sequential design until every arm is decided, or its limits are reached."""
+
+        def hear(event: Event) -> None:
+            match event:
+                case Ready(conditions=conditions):
+                    sequential.under(conditions)
+                case RunResult():
+                    sequential.ended(event.key)
+                case _:
+                    pass
+            listen(event)
+
+        by_key = {cell.key: cell for cell in self.every}
+        self._listen(
+            engine.run([], lambda idle: [self.several(g) for g in sequential.next(idle)]), by_key, hear, fail_fast
+        )
+
+    def _listen(
+        self, happening: Iterator[Event], by_key: Mapping[str, Cell], listen: Listener, fail_fast: bool
+    ) -> None:
         try:
             for event in happening:
                 if isinstance(event, RunResult):

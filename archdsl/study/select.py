@@ -8,13 +8,17 @@ import re
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from archdsl.errors import ArchError, suggest
 from archdsl.expand.text import canonical_text
 from archdsl.files import listed, remarks, studies, study_path
+from archdsl.study.amounts import FAILURES, MAX_SEEDS, amount, budget, fraction
 from archdsl.study.arms import bases
+from archdsl.study.decide import DecisionOptions
 from archdsl.study.factors import added, present
-from archdsl.study.file import MATCHES, METRICS, RENAMED, StudyFile, called, metric, read_study, written
+from archdsl.study.file import StudyFile, metric, read_study, written
+from archdsl.study.reader import AUTO, MATCHES, METRICS, MOST_SEEDS, RENAMED, UNTIL, called
 
 STUDY = "study.yaml"
 _NAME = re.compile(r"[A-Za-z][\w.-]*")
@@ -28,7 +32,7 @@ class SelectionOptions:
     without: Sequence[str] = ()
     into: Sequence[str] = ()
     design: str | None = None
-    seeds: int | None = None
+    seeds: int | str | None = None
     data: str | None = None
     set: Sequence[str] = ()
     where: Sequence[str] = ()
@@ -37,6 +41,12 @@ class SelectionOptions:
     metric: str | None = None
     precision: str | None = None
     time_limit: float | None = None
+    until: str | None = None
+    max_seeds: int | None = None
+    alpha: str | None = None
+    same: str | None = None
+    budget: str | None = None
+    failures: str | None = None
 
 
 def select(given: str, options: SelectionOptions) -> StudyFile:
@@ -57,7 +67,11 @@ def select(given: str, options: SelectionOptions) -> StudyFile:
     named, notes = metric(_known("--metric", options.metric, METRICS, RENAMED) or study.metric)
     study = replace(
         study,
-        seeds=tuple(range(options.seeds)) if options.seeds is not None else study.seeds,
+        **_seeds(study, options),
+        alpha=fraction(options.alpha) if options.alpha else study.alpha,
+        same=options.same or study.same,
+        budget=options.budget or study.budget,
+        failures=_known("--failures", options.failures, FAILURES) or study.failures,  # type: ignore[arg-type]
         data=options.data or study.data,
         set=(*study.set, *options.set),
         where=(*study.where, *options.where),
@@ -69,7 +83,44 @@ def select(given: str, options: SelectionOptions) -> StudyFile:
         precision=options.precision or study.precision,
         time_limit=options.time_limit or study.time_limit,
     )
+    decision_options(study)  # refuses what is not an amount
+    if study.budget and not study.sequential:
+        raise ArchError("a budget is of sequential designs, and the study states its number of seeds",
+                        help="add --until decided, or leave the budget out")  # fmt: skip
     return _with_factors(study, options)
+
+
+def _seeds(study: StudyFile, options: SelectionOptions) -> dict[str, Any]:
+    """The seeds and the kind of design that the options ask for.
+
+    Raises:
+        ArchError: they contradict each other.
+    """
+    until = _known("--until", options.until, (UNTIL,))
+    text = None if options.seeds is None else str(options.seeds)
+    if text not in (None, AUTO) and not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= MOST_SEEDS):
+        raise ArchError(f"`--seeds {text}`: a number from 1 to {MOST_SEEDS:,}, or auto", help="for example --seeds 5")
+    stated = text not in (None, AUTO)
+    sequential = until is not None or text == AUTO or (study.sequential and not stated)
+    if options.max_seeds is not None and not sequential:
+        raise ArchError("--max-seeds is of sequential designs, and the study states its number of seeds",
+                        help="add --until decided, or take --seeds N")  # fmt: skip
+    if stated:
+        seeds = tuple(range(int(text or 0)))
+    elif text == AUTO and not study.sequential:
+        seeds = tuple(range(MAX_SEEDS))
+    else:
+        seeds = study.seeds
+    if options.max_seeds is not None:
+        seeds = tuple(range(options.max_seeds))
+    return {"seeds": seeds, "sequential": sequential}
+
+
+def decision_options(study: StudyFile) -> DecisionOptions:
+    """How the verdicts of a study are reached."""
+    runs = budget(study.budget).runs if study.budget else None
+    same = amount(study.same) if study.same else None
+    return DecisionOptions(study.sequential, study.alpha, same, study.failures, runs)
 
 
 def _study_file(given: str, path: Path) -> Path | None:
@@ -137,6 +188,11 @@ def standalone(study: StudyFile) -> str:
 def folder_of(study: StudyFile, runs: Path) -> Path:
     """Where the view of a study is: its name, and a hash of what is compared; more seeds are the same study."""
     # Another metric is another look at the same runs, and another precision other runs of the same arms.
-    text = standalone(replace(study, seeds=(0,), title="", metric=METRICS[0], precision="auto"))
+    # Neither the seeds nor how verdicts are reached make it another study.
+    plain = StudyFile("", "", study.base)
+    text = standalone(replace(
+        study, seeds=(0,), title="", metric=METRICS[0], precision="auto", sequential=False, alpha=plain.alpha, same="",
+        budget="", failures=plain.failures,
+    ))  # fmt: skip
     name = re.sub(r"[^A-Za-z0-9._]+", "-", study.name).strip("-.")[:60] or "study"
     return runs / FOLDER / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
+from archdsl.errors import ArchError, suggest
 from archdsl.report import Cell, Column, Table
+from archdsl.study.notes import notes
 from archdsl.study.plan import Found
+from archdsl.study.planning import expected
 from archdsl.study.results import ArmResult, Results
-from archdsl.study.stats import MISSING, detectable, seeds_to_reject
-
-P_LEVEL = 0.05
-NAMED = 8  # arms and seeds that a note names
+from archdsl.study.stats import detectable
 
 
-def table(results: Results, people: bool = True) -> Table:
+def table(results: Results, people: bool = True, columns: Sequence[str] = ()) -> Table:
     """The table of a study: the reference first, the others in the order of the design.
 
     Args:
-        people: counts of runs and levels are words; else they are numbers of their own.
+        people: counts of runs and levels are words, and the columns are those that fit a terminal; else counts are
+            numbers of their own, and all columns are there.
+        columns: the columns to show, by their keys; ``all`` for every one.
+
+    Raises:
+        ArchError: unknown columns.
     """
     share = results.higher_is_better
     kind, digits = ("percent", 2) if share else ("float", 4)
@@ -28,28 +33,55 @@ def table(results: Results, people: bool = True) -> Table:
     def change(name: str, key: str, signed: bool = True) -> Column:
         return Column(name, "points" if share else "float", key=key, digits=digits, signed=signed)
 
-    grid = results.design in ("grid", "full") and len(results.factors) > 1
-    columns = [
-        Column("arm"),
-        *(Column(f.label or f.name, key=f"factor {f.name}") for f in results.factors if grid),
-        *((Column("runs", align="right"),) if people else (Column("finished", "int"), Column("runs", "int"))),
-        value("mean", "mean"),
-        value("sd", "sd"),
+    robust = "p symmetric" if results.options.sequential else "p sign"
+    verdict = [
+        Column("verdict"),
         change("Δ", "delta"),
         change("low", "low"),
         change("high", "high"),
-        Column("p Holm", "p", key="p_holm", digits=4),
+        Column("p", "p", key="p", digits=4),
+        Column(robust, "p", key="p_robust", digits=4),
+    ]
+    runs = [Column("runs", align="right")] if people else [Column("finished", "int"), Column("runs", "int")]
+    runs += [value("mean", "mean"), value("sd", "sd")]
+    every = [
+        Column("arm"),
+        *(Column(f.label or f.name, key=f"factor {f.name}") for f in results.factors),
+        *(verdict + runs if people else runs + verdict),
+        Column("decided", "int"),
         Column("P(better)", "float", key="superiority", digits=2),
         change("detectable", "detectable", False),
         Column("params", "int"),
         Column("MACs", "compact", key="macs"),
+        Column("others"),
     ]
-    rows = [_row(results, arm, grid, people) for arm in results.arms]
-    if any(row[-1] for row in rows):
-        columns.append(Column("others"))
-    else:
-        rows = [row[:-1] for row in rows]
-    return Table(tuple(columns), tuple(rows), results.title, notes=tuple(notes(results)))
+    wanted = _wanted(results, every, columns, people)
+    shown = [column for column in every if column.id in wanted]
+    rows = [_cells(results, arm, people) for arm in results.arms]
+    return Table(tuple(shown), tuple(tuple(row[c.id] for c in shown) for row in rows), results.title,
+                 notes=tuple(notes(results)))  # fmt: skip
+
+
+DEFAULT = ("arm", "verdict", "delta", "low", "high", "p", "p_robust", "runs", "mean", "sd")
+
+
+def _wanted(results: Results, every: Sequence[Column], columns: Sequence[str], people: bool) -> set[str]:
+    """The keys of the columns to show."""
+    keys = [column.id for column in every]
+    for name in columns:
+        if name != "all" and name not in keys:
+            raise ArchError(
+                f"unknown column `{name}`", help=suggest(name, keys) or f"the columns are {', '.join(keys)}"
+            )
+    if columns and "all" not in columns:
+        return {"arm", *columns}
+    grid = results.design in ("grid", "full") and len(results.factors) > 1
+    factors = {key for key in keys if key.startswith("factor ") and (grid or columns)}
+    failed = {"others"} if any(others(dict(a.states)) for a in results.arms) else set[str]()
+    if columns or not people:
+        return {key for key in keys if not key.startswith("factor ") and key != "others"} | factors | failed
+    same = {a.planned for a in results.arms} == {len(results.seeds)} and results.done == results.planned
+    return {*DEFAULT} - ({"runs"} if same else set()) | factors | failed
 
 
 def level(text: str, people: bool = True) -> Cell:
@@ -66,26 +98,31 @@ def level(text: str, people: bool = True) -> Cell:
     return text or "none"
 
 
-def _row(results: Results, result: ArmResult, grid: bool, people: bool) -> tuple[Cell, ...]:
-    summary, compared = result.summary, result.comparison
+def _cells(results: Results, result: ArmResult, people: bool) -> dict[str, Cell]:
+    """The cells of an arm by their columns."""
+    summary, compared, verdict = result.summary, result.comparison, result.verdict
     better = None if compared is None else compared.superiority
     if better is not None and not results.higher_is_better:
         better = 1 - better
-    deltas = (None,) * 3 if compared is None else (compared.delta, compared.low, compared.high)
-    return (
-        result.name,
-        *(level(result.arm.choice.get(f.name, ""), people) for f in results.factors if grid),
-        *((f"{summary.n}/{result.planned}",) if people else (summary.n, result.planned)),
-        summary.mean,
-        summary.sd,
-        *deltas,
-        result.p,
-        better,
-        None if compared is None else compared.detectable,
-        result.arm.totals["params"],
-        result.arm.totals["macs"],
-        others(result.states),
-    )  # fmt: skip
+    finished = result.states.get("finished", 0)
+    cells: dict[str, Cell] = {
+        "arm": result.name,
+        **{f"factor {f.name}": level(result.arm.choice.get(f.name, ""), people) for f in results.factors},
+        **dict.fromkeys(("verdict", "delta", "low", "high", "p", "p_robust", "decided")),
+        "finished": finished,
+        "runs": f"{finished}/{result.planned}" if people else result.planned,
+        "mean": summary.mean,
+        "sd": summary.sd,
+        "superiority": better,
+        "detectable": None if compared is None else compared.detectable,
+        "params": result.arm.totals["params"],
+        "macs": result.arm.totals["macs"],
+        "others": others(result.states),
+    }
+    if verdict is not None:
+        cells |= {"verdict": verdict.decision, "delta": verdict.evidence.delta, "low": verdict.low, "high": verdict.high,
+                  "p": verdict.p, "p_robust": verdict.p_symmetric, "decided": verdict.decided}  # fmt: skip
+    return cells
 
 
 FIGURES = (
@@ -126,64 +163,6 @@ def others(states: dict[str, int] | object) -> str:
     return ", ".join(f"{n} {state}" for state, n in sorted(states.items()) if state not in ("finished", "missing"))
 
 
-def notes(results: Results) -> Iterable[str]:
-    """What is below the table."""
-    n, m = len(results.seeds), len(results.compared)
-    name = results.metric.replace("_", " ")
-    sign = "; differences in points" if results.higher_is_better else " (less is better)"
-    yield (f"{name}{sign}; Δ is against `{results.reference.name}`, seed by seed, with its 95 % t interval; what varies "
-           f"is the seed (initial weights, order, augmentation, dropout, split), {evaluated_on(results)[0]}")  # fmt: skip
-    if m and n < (needed := seeds_to_reject(m)):
-        yield (f"the exact sign-flip test with Holm's correction over {m} comparison{'s' if m > 1 else ''} cannot go "
-               f"below {P_LEVEL:g} with {n} seed{'s' if n > 1 else ''}; it takes {needed}")  # fmt: skip
-    yield from lacking(results)
-    for words, whose in undefined(results):
-        yield f"{words} ({', '.join(whose[:3])}{' and others' if len(whose) > 3 else ''})"
-    yield from results.notes
-    if results.aliases:
-        yield "effects that cannot be distinguished: " + "; ".join(results.aliases)
-    for arm, seed, status, message in results.failures[:5]:
-        yield f"{arm}, seed {seed}: {status}" + (f": {message.splitlines()[0]}" if message else "")
-    if len(results.failures) > 5:
-        yield f"and {len(results.failures) - 5} more runs without a result"
-    made = ", ".join(f"{k} {v}" for k, v in results.conditions.items() if v)
-    yield f"{results.done} of {results.planned} runs" + (f"; {made}" if made else "")
-
-
-def evaluated_on(results: Results) -> tuple[str, str]:
-    """On which images the metric is measured, and what its spread therefore includes or leaves out."""
-    if results.metric.startswith("test"):
-        return "on this test set", "it does not include the variation between test sets"
-    if "valid" in results.metric:
-        return ("on the validation images that each seed draws for itself",
-                "it includes the variation between such draws from the same set")  # fmt: skip
-    return "on the training images", "it says nothing about new images"
-
-
-def undefined(results: Results) -> Iterable[tuple[str, list[str]]]:
-    """Why figures are undefined, each reason once, with the arms that it applies to; missing seeds are listed."""
-    found: dict[str, list[str]] = {}
-    for arm in results.arms[1:]:
-        for words in arm.comparison.why if arm.comparison is not None else ():
-            if MISSING not in words:
-                found.setdefault(words, []).append(arm.name)
-    return found.items()
-
-
-def lacking(results: Results) -> Iterable[str]:
-    """One line on the seeds that arms lack, if some arm has them; the table counts the runs."""
-    known = {seed for a in results.arms for seed in a.values}
-    gaps = [(a.name, sorted(known - a.values.keys())) for a in results.arms]
-    told = [
-        f"{name} {', '.join(map(str, seeds[:NAMED]))}{' …' if len(seeds) > NAMED else ''}"
-        for name, seeds in gaps
-        if seeds
-    ]
-    if told:
-        more = f"; and {len(told) - NAMED} more arms" if len(told) > NAMED else ""
-        yield f"without a result, by seed: {'; '.join(told[:NAMED])}{more}; a comparison takes the seeds that both arms have"
-
-
 def preview(
     results: Results,
     found: Sequence[tuple[int, Found]],
@@ -201,30 +180,39 @@ def preview(
         more: notes to show below.
     """
     rows: list[tuple[Cell, ...]] = []
-    for number, arm in enumerate(results.arms):
+    more_columns, more_cells, plan = (
+        expected(results) if results.options.sequential else ((), [()] * len(results.arms), [])
+    )
+    for number, (arm, cells) in enumerate(zip(results.arms, more_cells, strict=True)):
         cached = sum(1 for n, f in found if n == number and f.status in ("finished", "diverged"))
         totals = arm.arm.totals
-        rows.append((arm.name, arm.planned, cached, totals["params"], totals["macs"], totals["depth"],
+        rows.append((arm.name, len(results.seeds), cached, totals["params"], totals["macs"], totals["depth"], *cells,
                      arm.arm.spec.hash))  # fmt: skip
-    missing = sum(1 for _, f in found if f.status not in ("finished", "diverged"))
+    missing, every = sum(1 for _, f in found if f.status not in ("finished", "diverged")), len(found)
     columns = (Column("arm"), Column("runs", "int"), Column("cached", "int"), Column("params", "int"),
-               Column("MACs", "compact", key="macs"), Column("depth", "int"), Column("hash"))  # fmt: skip
+               Column("MACs", "compact", key="macs"), Column("depth", "int"), *more_columns, Column("hash"))  # fmt: skip
+    workers = f"{jobs} worker{'s' if jobs > 1 else ''}"
+    time = f"about {duration(seconds)} on {workers}" + (
+        " (an assumption: no finished run to estimate it from)" if guessed else ""
+    )
+    most = " at most" if results.options.sequential else ""
+    return Table(columns, tuple(rows), results.title, notes=(
+        f"{missing} of {every} runs are missing{most}; {time + most if missing else 'nothing is left to run'}",
+        *(plan or [_detectable(results)]),
+        *more,
+        *results.notes,
+    ))  # fmt: skip
+
+
+def _detectable(results: Results) -> str:
+    """What a fixed number of seeds can show."""
     n = len(results.seeds)
     sds = [a.comparison.sd for a in results.arms[1:] if a.comparison is not None and a.comparison.sd]
     least = detectable(n, sum(sds) / len(sds) if sds else 1.0) if n > 1 else None
     unit = "" if sds else " standard deviations of the paired difference"
     shown = "undefined with one seed" if least is None else (
         f"{100 * least:.2f} points" if sds and results.higher_is_better else f"{least:.3g}{unit}")  # fmt: skip
-    workers = f"{jobs} worker{'s' if jobs > 1 else ''}"
-    time = f"about {duration(seconds)} on {workers}" + (
-        " (an assumption: no finished run to estimate it from)" if guessed else ""
-    )
-    return Table(columns, tuple(rows), results.title, notes=(
-        f"{missing} of {results.planned} runs are missing; {time if missing else 'nothing is left to run'}",
-        f"the smallest difference that {n} seed{'s' if n > 1 else ''} can detect (power 0.8): {shown}",
-        *more,
-        *results.notes,
-    ))  # fmt: skip
+    return f"the smallest difference that {n} seed{'s' if n > 1 else ''} can detect (power 0.8): {shown}"
 
 
 def duration(seconds: float) -> str:

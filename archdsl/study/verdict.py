@@ -1,15 +1,15 @@
-"""What a study found, in a few plain sentences that claim no more than so many seeds can show."""
+"""What a study found, in a few plain sentences that claim no more than its verdicts do."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from archdsl.study.claims import pairs_to_decide
 from archdsl.study.results import ArmResult, Results
-from archdsl.study.stats import seeds_to_reject
-from archdsl.study.unit import Unit, p_text, unit
+from archdsl.study.unit import Unit, unit
 
-ALPHA = 0.05
-NAMED = 3
+NAMED = 4  # arms of one verdict that a sentence names
+WORDS = {"better": "better than", "worse": "worse than", "same": "the same as"}
 
 
 def verdict(results: Results) -> str:
@@ -18,69 +18,82 @@ def verdict(results: Results) -> str:
 
 
 def _sentences(results: Results, unit: Unit) -> Iterator[str]:
+    name = f"“{results.reference.name}”"
     if not any(a.values for a in results.arms):
         yield "No run has a result yet, so nothing is known."
         return
     if not results.reference.values:
-        yield f"The reference “{results.reference.name}” has no finished run, so there is nothing to compare with."
+        yield f"The reference {name} has no finished run, so there is nothing to compare with."
         return
-    compared = [a for a in results.compared if a.comparison is not None and a.comparison.n]
+    compared = [a for a in results.compared if a.verdict is not None]
     if not compared:
-        yield f"Only “{results.reference.name}” has results, so nothing is compared."
+        yield f"Only {name} has results, so nothing is compared."
         return
-    shown = [a for a in compared if a.p is not None and a.p <= ALPHA]
-    if shown:
-        yield from _shown(results, unit, shown, len(compared))
-    else:
-        yield from _not_shown(results, unit, compared)
-    if results.done < results.planned:
-        yield f"{results.planned - results.done} of {results.planned} runs are still missing."
+    for decision, words in WORDS.items():
+        arms = _by_size([a for a in compared if a.verdict is not None and a.verdict.decision == decision])
+        if arms:
+            yield _decided(arms, f"{words} {name}", unit)
+    yield from _open(results, [a for a in compared if a.verdict is not None and a.verdict.decision == "open"], unit)
+    yield from _missing(results)
+
+
+def _decided(arms: Sequence[ArmResult], words: str, unit: Unit) -> str:
+    few = _listed([f"“{a.name}” ({difference(a, unit)})" for a in arms])
+    return f"{few} {'are' if len(arms) > 1 else 'is'} {words}."
+
+
+def _open(results: Results, arms: Sequence[ArmResult], unit: Unit) -> Iterator[str]:
+    if not arms:
+        return
+    yield f"{_listed([f'“{a.name}” ({difference(a, unit)})' for a in arms])} {'are' if len(arms) > 1 else 'is'} open."
+    if not results.options.sequential:
+        yield "A difference that was not shown is not a proof of equality."
+    needed = [(n, a.name) for a in arms if (n := to_decide(results, a)) is not None]
+    if needed:
+        yield f"If the differences stay as they are, {_listed([f'“{name}” takes about {n} seeds' for n, name in needed])}."
+    reasons = dict.fromkeys(a.decision.why for a in arms if a.decision.why)
+    if reasons:
+        yield f"Why it ends here: {'; '.join(reasons)}."
+
+
+def to_decide(results: Results, arm: ArmResult) -> int | None:
+    """The seeds after which an open arm would be decided if its mean and spread stay as they are; None where that is not
+    known, or not many more than 10,000."""
+    verdict = arm.verdict
+    if verdict is None or verdict.decision != "open" or not verdict.evidence.sd:
+        return None
+    e, m = verdict.evidence, max(1, len(results.compared))
+    n = pairs_to_decide(e.delta, e.sd, results.options.alpha / m) if e.sd else None
+    return n if n is not None and n > e.n else None
+
+
+def _missing(results: Results) -> Iterator[str]:
+    if results.done < results.planned and not any(a.decision.why for a in results.arms):
+        yield (f"{results.planned - results.done} of {results.planned} runs are still missing."
+               if not results.options.sequential else "The study is not finished.")  # fmt: skip
     diverged = sum(a.states.get("diverged", 0) for a in results.arms)
     if diverged:
-        yield (f"{diverged} {'runs' if diverged > 1 else 'run'} diverged; a mean is of the runs that did not.")  # fmt: skip
+        counts = "counts as chance" if results.options.failures == "chance" else "is excluded"
+        yield f"{diverged} {'runs' if diverged > 1 else 'run'} diverged; each {counts}."
 
 
-def _shown(results: Results, unit: Unit, shown: Sequence[ArmResult], compared: int) -> Iterator[str]:
-    first = ", ".join(f"“{a.name}” {_delta(a, unit)}, p = {p_text(a.p)}" for a in _by_size(shown)[:NAMED])
-    more = f" and {len(shown) - NAMED} more" if len(shown) > NAMED else ""
-    of = f"{len(shown)} of {compared} arms" if compared > 1 else "The one other arm"
-    verb = "differs" if len(shown) == 1 else "differ"
-    yield (f"{of} {verb} from “{results.reference.name}” by the exact sign-flip test, Holm-adjusted, at 5 %: "
-           f"{first}{more}.")  # fmt: skip
-    if len(shown) < compared:
-        yield "Of the others no difference was shown, which does not make them equal."
-
-
-def _not_shown(results: Results, unit: Unit, compared: Sequence[ArmResult]) -> Iterator[str]:
-    m, most = len(compared), max(a.comparison.n for a in compared if a.comparison is not None)
-    yield f"No difference from “{results.reference.name}” was shown."
-    needed = seeds_to_reject(m)
-    if most < needed:
-        many = f"{m} comparisons" if m > 1 else "one comparison"
-        yield (f"With {most} {'pairs' if most > 1 else 'pair'} of runs and {many} the exact sign-flip test cannot "
-               f"reject at 5 % whatever the data; it takes {needed} seeds.")  # fmt: skip
-    largest = _by_size(compared)[0]
-    assert largest.comparison is not None
-    if largest.comparison.delta:
-        yield f"The largest difference seen is that of “{largest.name}”, {_delta(largest, unit)}."
-    clear = sum(1 for a in compared if excludes_zero(a))
-    if clear:
-        yield (f"{clear} of {m} 95 % intervals {'leave' if clear > 1 else 'leaves'} out 0, "
-               "without adjustment for their number.")  # fmt: skip
-
-
-def excludes_zero(arm: ArmResult) -> bool:
-    """Whether the arm's interval leaves out 0."""
-    c = arm.comparison
-    return c is not None and c.low is not None and c.high is not None and not c.low <= 0 <= c.high
+def difference(arm: ArmResult, unit: Unit) -> str:
+    """The difference of an arm with its interval and the seeds at which it was decided."""
+    v = arm.verdict
+    if v is None:
+        return ""
+    text = f"{unit.change(v.evidence.delta)} {unit.points}".rstrip()
+    interval = f" {unit.between(v.low, v.high)}" if v.low is not None else ""
+    seeds = v.decided or v.evidence.n
+    return f"{text}{interval}, {seeds} seed{'s' if seeds > 1 else ''}"
 
 
 def _by_size(arms: Sequence[ArmResult]) -> list[ArmResult]:
-    return sorted(arms, key=lambda a: -abs(a.comparison.delta or 0.0) if a.comparison is not None else 0.0)
+    return sorted(arms, key=lambda a: -abs(a.verdict.evidence.delta) if a.verdict is not None else 0.0)
 
 
-def _delta(arm: ArmResult, unit: Unit) -> str:
-    c = arm.comparison
-    assert c is not None
-    text = f"{unit.change(c.delta)} {unit.points}".rstrip()
-    return text if c.low is None else f"{text} {unit.between(c.low, c.high)}"
+def _listed(texts: Sequence[str]) -> str:
+    shown = list(texts[:NAMED])
+    if len(texts) > NAMED:
+        shown.append(f"{len(texts) - NAMED} more")
+    return shown[0] if len(shown) == 1 else ", ".join(shown[:-1]) + " and " + shown[-1]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from archdsl.study.arms import Arms
-from archdsl.study.execute.local import cores, gpus
+from archdsl.study.execute.cores import cores, gpus
 from archdsl.study.plan import Cell
 
 CONTEXT = 1.5 * 2**30  # bytes that a process takes on a GPU beside its run: CUDA's context, libraries, the data set

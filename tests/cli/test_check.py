@@ -52,7 +52,7 @@ def test_studies_are_checked_with_their_places(run: Run) -> None:
         ("studies/bad.yaml", "study", 3),
         ("studies/wrong.yaml", "A203", 2),
     ]
-    assert found[0]["help"] == "did you mean `seeds`?"
+    assert found[0]["help"] == "did you mean `seeds` or `max_seeds`?"
 
 
 def test_the_data_of_a_study_may_be_given_beside_it(run: Run) -> None:

@@ -102,8 +102,11 @@ def test_an_arm_that_fails_is_data_and_the_study_goes_on(place: Path, cli: Cli) 
     assert done.returncode == 3, done.stderr
     rows = json.loads(done.stdout)["arms"]
     assert rows[1]["others"] == "1 diverged"
-    assert rows[1]["mean"] is None
+    assert rows[1]["mean"] == 0.1  # of ten classes: chance
     assert "seed 0: diverged" in done.stderr
+    assert "1 run counts as chance or the worst value" in " ".join(json.loads(done.stdout)["notes"])
+    shown = cli("report", "wild.arch", "--seeds", "1", "--failures", "exclude", "--format", "json", cwd=place)
+    assert json.loads(shown.stdout)["arms"][1]["mean"] is None
 
 
 def test_fail_fast_ends_the_study(place: Path, cli: Cli) -> None:

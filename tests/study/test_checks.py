@@ -161,12 +161,12 @@ def test_two_arms_that_are_one_experiment_count_once() -> None:
     found = made(text, dict(zip(names, (low, high, high, low, low), strict=True)))
     assert [a.twin for a in found.arms] == ["", "", names[1], names[0], ""]
     alone = holm([found.arms[1].comparison.p, found.arms[4].comparison.p])  # type: ignore[union-attr]
-    assert [found.arms[1].p, found.arms[4].p] == alone
-    assert found.arms[2].p == found.arms[1].p
+    assert [found.arms[n].verdict.p_symmetric for n in (1, 4)] == alone  # type: ignore[union-attr]
+    assert found.arms[2].verdict == found.arms[1].verdict
     assert found.arms[3].comparison is None
-    assert found.arms[3].p is None
+    assert found.arms[3].verdict is None
     assert len(found.compared) == 2
-    assert "6 pairs of runs and 2 comparisons" in verdict(found)
+    assert f"“{names[1]}” (+12.67 points" in verdict(found)
     assert table(found).rows[2][5:] == table(found).rows[1][5:]
     assert "over 2 comparisons" in " ".join(notes(replace(found, seeds=(0, 1))))
 
@@ -176,7 +176,8 @@ def test_machines_get_numbers_and_people_words() -> None:
     names = [a.name for a in arms_of(study_of(text)).arms]
     found = made(text, dict.fromkeys(names, [0.5] * 6))
     people, machines = table(found), table(found, people=False)
-    assert people.rows[0][:4] == ("base", "bn", "0.05", "6/6")
+    assert people.rows[0][:4] == ("base", "bn", "0.05", None)
+    assert table(found, columns=["runs"]).rows[0] == ("base", "6/6")
     assert machines.rows[0][:5] == ("base", "bn", 0.05, 6, 6)
     assert [c.id for c in machines.columns[:5]] == ["arm", "factor n", "factor lr", "finished", "runs"]
 

@@ -10,7 +10,8 @@ import pytest
 
 from archdsl.errors import EnvError
 from archdsl.study.execute import local
-from archdsl.study.execute.local import Local, cores
+from archdsl.study.execute.cores import cores, gpus
+from archdsl.study.execute.local import Local
 from archdsl.study.execute.messages import Ready, RunOptions, RunProgress, RunRequest, RunResult
 
 
@@ -87,7 +88,7 @@ def test_each_worker_sees_a_gpu_of_its_own(home: Path, monkeypatch: pytest.Monke
     assert shown == ["3", "5", "3"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     assert engine(home)._gpu(0) == {}
-    assert local.gpus() == 0
+    assert gpus() == 0
 
 
 def test_news_and_conditions_come_first(home: Path) -> None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from archdsl.study.stats import sequential
-from archdsl.study.stats.sequential import PRIOR, evidence, half_width, log_evidence, verdicts
+from archdsl.study.stats.sequential import PRIOR, evidence, half_width, log_evidence
+from archdsl.study.stats.verdicts import verdicts
 
 DELTAS = st.lists(st.floats(-100, 100, allow_subnormal=False), min_size=2, max_size=12)
 

@@ -11,18 +11,24 @@ import typer
 
 from archdsl.cli.options import Data, DataRoot, Set
 from archdsl.cli.support.study_options import (
+    Alpha,
     Baseline,
+    Columns,
     Design,
     Detect,
+    Failures,
     Format,
     Html,
     In,
     Match,
+    MaxSeeds,
     Metric,
     Out,
     Runs,
+    Same,
     Seeds,
     Study,
+    Until,
     Where,
     With,
     Without,
@@ -31,12 +37,13 @@ from archdsl.cli.support.study_report import check_html, ingredients, planned_no
 from archdsl.runs.conditions import ConditionOptions, Precision
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from archdsl.study.execute.messages import RunOptions
     from archdsl.study.file import StudyFile
     from archdsl.study.plan import Cell
     from archdsl.study.runner import Engine, StudyRunner
+    from archdsl.study.sequential import SequentialRun
 
 SOME_FAILED = 3
 
@@ -49,6 +56,15 @@ def command(
     old_into: In = None,
     design: Design = None,
     seeds: Seeds = None,
+    until: Until = None,
+    max_seeds: MaxSeeds = None,
+    same: Same = None,
+    alpha: Alpha = None,
+    budget: Annotated[
+        str | None,
+        typer.Option("--budget", metavar="AMOUNT", help="Begin no run beyond it: 2h or 30min of time, or 200runs."),
+    ] = None,
+    failures: Failures = None,
     data: Data = None,
     data_root: DataRoot = None,
     set: Set = None,
@@ -84,11 +100,18 @@ def command(
             "--again", help="Train runs again that were made with another torch, device, precision or kernels."
         ),
     ] = False,
+    register: Annotated[
+        bool,
+        typer.Option(
+            "--register", help="Write the plan with its hash before the first run; the report names departures."
+        ),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what would be run, and an estimate of the time.")
     ] = False,
     detect: Detect = None,
     format: Format = "table",
+    columns: Columns = None,
     html: Html = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress.")] = False,
     fuse: Annotated[
@@ -96,19 +119,23 @@ def command(
         typer.Option("--fuse", metavar="HOW", help="Seeds trained as one net: auto (narrow nets on a GPU), off, 2 …"),
     ] = "auto",
 ) -> None:
-    """Run an ablation: paired seeds, every run kept and shared, a table with honest statistics."""
+    """Run an ablation: paired seeds, every run kept and shared, a verdict on each arm.
+
+    Where no number of seeds is stated, each arm stops once it is decided, at 20 seeds at the latest (--max-seeds). Looking at
+    the results is free then. With --seeds N every arm gets N seeds, and the verdicts are valid for one look.
+    """
     from archdsl.cli.output import say
     from archdsl.runs.run import check_writable
+    from archdsl.study.amounts import amount
     from archdsl.study.plan import away, cells, check_there, gone, not_reused, planned
-    from archdsl.study.planning import amount
     from archdsl.study.runner import StudyRunner
     from archdsl.study.select import SelectionOptions, select
 
     chosen = select(study, SelectionOptions(
         *ingredients(without, into, out, old_into), design, seeds, data, set or (), where or (), match, baseline or (),
-        metric, precision, time_limit,
+        metric, precision, time_limit, until, max_seeds, alpha, same, budget, failures,
     ))  # fmt: skip
-    amount(detect or "1%")
+    amount(detect or "1%", "--detect")
     check_html(html)
     arms, every = planned(chosen, runs, data_root)
     requested = ConditionOptions(chosen.precision, device)
@@ -130,14 +157,26 @@ def command(
         runner = StudyRunner(arms, cells(arms, chosen.seeds, root=data_root, fetch=True), runs)
     if not again:
         runner.check(requested)
+    if register:
+        _register(chosen, runner)
     how = _ExecutionOptions(
         device, data_root, jobs, engine or chosen.engine, address, retry, fail_fast, again, quiet, fuse
     )
     current = _carry_out(chosen, runner, how)
     results = results_of(chosen, runner, current if current is not None else requested.wanted)
-    report(results, chosen, runs, format, html, quiet, detect)
+    report(results, chosen, runs, format, html, quiet, detect, columns=columns)
     if any(state != "finished" for a in results.arms for state, n in a.states.items() if n):
         raise SystemExit(SOME_FAILED)
+
+
+def _register(chosen: StudyFile, runner: StudyRunner) -> None:
+    from archdsl.cli.output import say
+    from archdsl.study.plan import ENDED
+    from archdsl.study.register import plan_of, register
+    from archdsl.study.select import folder_of
+
+    begun = sum(f.status in ENDED for f in runner.found.values())
+    say(register(folder_of(chosen, runner.runs), plan_of(chosen, runner.arms, runner.every), begun))
 
 
 class _ExecutionOptions:
@@ -163,25 +202,51 @@ def _carry_out(chosen: StudyFile, runner: StudyRunner, how: _ExecutionOptions) -
     folder = folder_of(chosen, runner.runs)
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / STUDY, standalone(chosen).encode())
-    todo = runner.missing
     redone = _redone(chosen, runner, how) if how.again else []
-    if not todo and not redone:
-        return None
+    again = tuple(c.key for c in redone)
+    todo = runner.missing
     todo = [*todo, *(c for c in redone if c not in todo)]
     budget = worker_budget(runner.arms, todo, how.device, how.jobs)
-    engine = _engine(_run_options(chosen, runner, how, tuple(c.key for c in redone)), how, folder, budget.jobs)
     alone = how.engine == "ray" or chosen.time_limit is not None or bool(redone)
-    groups = bundles(runner.arms, todo, OFF if alone else how.fuse, budget.gpu, budget.jobs, budget.bytes)
+
+    def group(cells: Sequence[Cell]) -> list[list[Cell]]:
+        return bundles(runner.arms, cells, OFF if alone else how.fuse, budget.gpu, budget.jobs, budget.bytes)
+
+    sequential = _sequential(chosen, runner, how, again, group) if chosen.sequential else None
+    if not todo or (sequential is not None and sequential.finished):
+        return None
+    groups = [[c] for c in todo] if sequential is not None else group(todo)
     jobs = min(budget.jobs, len(groups))
-    with Watching(sys.stderr, runner, todo, chosen.metric, jobs, how.quiet) as watching:
+    engine = _engine(
+        _run_options(chosen, runner, how, again), how, folder, jobs if how.engine != "ray" else budget.jobs
+    )
+    with Watching(sys.stderr, runner, todo, chosen.metric, jobs, how.quiet, sequential) as watching:
         listen = Beforehand(watching, len(todo), jobs)
         watching.note(*([str(budget)] if budget.each > 1 else []), *told(groups))
         try:
-            runner.carry_out(engine, todo, listen, how.fail_fast, groups)
+            if sequential is not None:
+                runner.decide(engine, sequential, listen, how.fail_fast)
+            else:
+                runner.carry_out(engine, todo, listen, how.fail_fast, groups)
         except (KeyboardInterrupt, SystemExit):  # the latter by SIGTERM or SIGHUP
             watching.stopped(_command())
             raise
     return watching.conditions
+
+
+def _sequential(
+    chosen: StudyFile, runner: StudyRunner, how: _ExecutionOptions, again: tuple[str, ...],
+    group: Callable[[Sequence[Cell]], list[list[Cell]]],
+) -> SequentialRun:  # fmt: skip
+    from archdsl.study.amounts import budget
+    from archdsl.study.select import decision_options
+    from archdsl.study.sequential import SequentialRun
+
+    return SequentialRun(
+        runner.arms, runner.every, runner.found, chosen.metric, decision_options(chosen), again=again, group=group,
+        seconds=budget(chosen.budget).seconds if chosen.budget else None,
+        wanted=ConditionOptions(chosen.precision, how.device).wanted,
+    )  # fmt: skip
 
 
 def _redone(chosen: StudyFile, runner: StudyRunner, how: _ExecutionOptions) -> list[Cell]:

@@ -10,18 +10,24 @@ import typer
 
 from archdsl.cli.options import Data, DataRoot, Set
 from archdsl.cli.support.study_options import (
+    Alpha,
     Baseline,
+    Columns,
     Design,
     Detect,
+    Failures,
     Format,
     Html,
     In,
     Match,
+    MaxSeeds,
     Metric,
     Out,
     Runs,
+    Same,
     Seeds,
     Study,
+    Until,
     Where,
     With,
     Without,
@@ -37,6 +43,11 @@ def command(
     old_into: In = None,
     design: Design = None,
     seeds: Seeds = None,
+    until: Until = None,
+    max_seeds: MaxSeeds = None,
+    same: Same = None,
+    alpha: Alpha = None,
+    failures: Failures = None,
     data: Data = None,
     set: Set = None,
     where: Where = None,
@@ -50,6 +61,7 @@ def command(
     ] = False,
     detect: Detect = None,
     format: Format = "table",
+    columns: Columns = None,
     html: Html = None,
 ) -> None:
     """Print the table of a study, done or half done, and write its HTML report."""
@@ -62,6 +74,7 @@ def command(
     check_html(html)
     chosen = select(study, SelectionOptions(
         *ingredients(without, into, out, old_into), design, seeds, data, set or (), where or (), match, baseline or (), metric,
+        None, None, until, max_seeds, alpha, same, None, failures,
     ))  # fmt: skip
     place = _runs(study, runs)
     arms, every = planned(chosen, place, data_root)
@@ -79,6 +92,7 @@ def command(
         False,
         detect,
         each,
+        columns,
     )
 
 

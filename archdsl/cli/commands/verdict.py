@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from archdsl.report import Table
     from archdsl.study.measurements import Measurements
-    from archdsl.study.stats.sequential import Verdict
+    from archdsl.study.stats.verdicts import Verdict
 
 HOLDS, UNDECIDED, REFUTED = 0, 3, 6  # exit codes of a claim
 
@@ -59,7 +59,7 @@ def command(
     from archdsl.cli.output import put_json, put_table
     from archdsl.study.claims import parse_claim, result_of
     from archdsl.study.measurements import Columns, paired, read
-    from archdsl.study.stats.sequential import verdicts
+    from archdsl.study.stats.verdicts import verdicts
 
     claimed = parse_claim(claim) if claim is not None else None
     base = _reference(reference, claimed.reference if claimed else None)

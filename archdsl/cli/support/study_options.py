@@ -27,7 +27,42 @@ Design = Annotated[
     str | None,
     typer.Option("--design", metavar="NAME", help="one-out, one-in, full, pairs, grid, frac:IV."),
 ]
-Seeds = Annotated[int | None, typer.Option("--seeds", metavar="N", min=1, max=10_000, help="Seeds 0 to N-1.")]
+Seeds = Annotated[
+    str | None,
+    typer.Option(
+        "--seeds", metavar="N|auto", help="Seeds 0 to N-1 for every arm, or as many as decisions take (the default)."
+    ),
+]
+Until = Annotated[
+    str | None,
+    typer.Option("--until", metavar="decided", help="Stop each arm once it is decided; --seeds is then the most."),
+]
+MaxSeeds = Annotated[
+    int | None,
+    typer.Option(
+        "--max-seeds", metavar="N", min=2, max=10_000, help="Seeds after which an arm stays open; by default 20."
+    ),
+]
+Alpha = Annotated[
+    str | None,
+    typer.Option("--alpha", metavar="RATE", help="The probability of any wrong decision in the study; by default 5%."),
+]
+Same = Annotated[
+    str | None,
+    typer.Option(
+        "--same",
+        metavar="SIZE",
+        help="The largest difference that does not matter: 0.5% of an accuracy, 0.01 of a loss.",
+    ),
+]
+Failures = Annotated[
+    str | None,
+    typer.Option("--failures", metavar="HOW", help="What a run that diverged counts as: chance, or nothing (exclude)."),
+]
+Columns = Annotated[
+    str | None,
+    typer.Option("--columns", metavar="A,B,…", help="Columns of the table: verdict,delta,p,params … or all."),
+]
 Where = Annotated[
     list[str] | None, typer.Option("--where", metavar="TEST", help="Arms to keep: 'params<1M', 'not (bn and ln)'.")
 ]

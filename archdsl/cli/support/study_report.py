@@ -47,25 +47,40 @@ def check_html(target: Path | None) -> None:
 
 
 def results_of(chosen: StudyFile, runner: StudyRunner, current: Mapping[str, str] | None = None) -> Results:
-    """The results as they are."""
+    """The results as they are, with what is known of the plan."""
+    from archdsl.study.register import looked, note, plan_of
     from archdsl.study.results import results
+    from archdsl.study.select import decision_options, folder_of
 
-    return results(chosen.title, chosen.metric, runner.arms, chosen.seeds, runner.every, runner.with_foreign(current))
+    found = results(
+        chosen.title,
+        chosen.metric,
+        runner.arms,
+        chosen.seeds,
+        runner.every,
+        runner.with_foreign(current),
+        decision_options(chosen),
+    )
+    folder = folder_of(chosen, runner.runs)
+    seen = looked(folder, len(chosen.seeds)) if found.done == found.planned and not chosen.sequential else []
+    return replace(found, registered=note(folder, plan_of(chosen, runner.arms, runner.every)), looked_at=tuple(seen))
 
 
 def report(
     results: Results, chosen: StudyFile, runs: Path, format: str, html: Path | None, quiet: bool,
-    detect: str | None = None, each: bool = False,
+    detect: str | None = None, each: bool = False, columns: str | None = None,
 ) -> None:  # fmt: skip
     """Print the table (of arms, or of each run), and write the HTML report."""
     from archdsl.atomic import writing
     from archdsl.cli.output import say
     from archdsl.study import tables
+    from archdsl.study.notes import notes
     from archdsl.study.select import folder_of
 
     people = format in PEOPLE
-    shown = tables.each(results, people) if each else tables.table(results, people)
-    more = tables.notes(results) if each and not people else ()
+    names = [name.strip() for name in (columns or "").split(",") if name.strip()]
+    shown = tables.each(results, people) if each else tables.table(results, people, names)
+    more = notes(results) if each and not people else ()
     put_study(
         replace(shown, notes=(*shown.notes, *more, *planned_notes(results, detect))), results.metric, format, each
     )
@@ -106,6 +121,7 @@ def put_study(table: Table, metric: str, format: str, each: bool = False) -> Non
 
 def planned_notes(results: Results, detect: str | None) -> list[str]:
     """How many seeds a difference of this size takes, as a note; none where it was not asked."""
-    from archdsl.study import planning
+    from archdsl.study.amounts import amount
+    from archdsl.study.planning import detect as seeds_for
 
-    return [] if detect is None else [planning.detect(results, planning.amount(detect))]
+    return [] if detect is None else [seeds_for(results, amount(detect, "--detect"))]

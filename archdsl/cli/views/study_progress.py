@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
@@ -12,10 +12,12 @@ from archdsl.report.text import printable, printable_lines
 from archdsl.study.estimate import seconds_left
 from archdsl.study.execute.messages import Ready, RunProgress, RunResult
 from archdsl.study.plan import Cell
+from archdsl.study.results import own_cells
 from archdsl.study.tables import duration
 
 if TYPE_CHECKING:
     from archdsl.study.runner import StudyRunner
+    from archdsl.study.sequential import SequentialRun
 
 MOST_ROWS = 30  # arms of the live table; a longer one would scroll away
 
@@ -24,10 +26,14 @@ class Watching:
     """Listens to a study and draws it. ``conditions`` are those of the workers, once one is up."""
 
     def __init__(
-        self, stream: TextIO | None, runner: StudyRunner, cells: Sequence[Cell], metric: str, jobs: int, quiet: bool
-    ) -> None:
+        self, stream: TextIO | None, runner: StudyRunner, cells: Sequence[Cell], metric: str, jobs: int, quiet: bool,
+        sequential: SequentialRun | None = None,
+    ) -> None:  # fmt: skip
         self.stream = None if quiet else stream
         self.runner, self.cells, self.metric, self.jobs = runner, {c.key: c for c in cells}, metric, jobs
+        self.sequential = sequential
+        self.known: set[int] = set()  # arms that were said to be decided
+        self.by_arm = own_cells(runner.arms, runner.every)
         self.ended = 0
         self.began = time.monotonic()
         self.share: dict[str, float] = {}
@@ -66,23 +72,46 @@ class Watching:
                 self.ended += 1
                 self.share.pop(event.key, None)
                 self._say(self._line(event))
+                for text in self._decided():
+                    self._say(text)
 
     def _line(self, event: RunResult) -> str:
         cell = self.cells[event.key]
         name = self.runner.request(cell).label
         value = event.figures.get(self.metric)
         if event.status == "finished" and value is not None:
-            shown = f"{100 * value:.2f} %" if self.metric.endswith("accuracy") else f"{value:.4f}"
-            how = f"{self.metric.replace('_', ' ')} {shown}, {event.figures.get('seconds', 0):.1f} s"
+            how = f"{self.metric.replace('_', ' ')} {self._shown(value)}, {event.figures.get('seconds', 0):.1f} s"
         else:
             how = event.status + (f": {event.message.splitlines()[0]}" if event.message else "")
-        return f"{self.ended}/{len(self.cells)}  {name}: {how}{self._left()}"
+        of = "" if self.sequential is not None else f"/{len(self.cells)}"
+        return f"{self.ended}{of}  {name}: {how}{self._left()}"
+
+    def _shown(self, value: float, sign: str = "") -> str:
+        return f"{100 * value:{sign}.2f} %" if self.metric.endswith("accuracy") else f"{value:{sign}.4f}"
 
     def _left(self) -> str:
-        left = len(self.cells) - self.ended
-        if not left or not self.ended:
+        if not self.ended:
             return ""
-        return f"  ({duration((time.monotonic() - self.began) / self.ended * left)} left)"
+        if self.sequential is not None:
+            deciding = self.sequential.deciding
+            return f"  ({len(deciding.open)} of {len(deciding.compared)} arms open)"
+        left = len(self.cells) - self.ended
+        return f"  ({duration((time.monotonic() - self.began) / self.ended * left)} left)" if left else ""
+
+    def _decided(self) -> Iterator[str]:
+        """A line for each arm that was decided since the last look."""
+        if self.sequential is None:
+            return
+        for arm, decision in enumerate(self.sequential.deciding.decisions()):
+            verdict = decision.verdict
+            if arm in self.known or verdict is None or (verdict.decision == "open" and not decision.why):
+                continue
+            self.known.add(arm)
+            name, base = self.runner.arms.arms[arm].name, self.runner.arms.reference.name
+            words = {"same": "the same as"}.get(verdict.decision, f"{verdict.decision} than")
+            what = f"open: {decision.why}" if verdict.decision == "open" else f"{words} {base}"
+            yield (f"decided: {name} is {what} ({self._shown(verdict.evidence.delta, '+')} after {verdict.evidence.n} seeds)"
+                   if verdict.decision != "open" else f"{name} stays {what}")  # fmt: skip
 
     def note(self, *lines: str) -> None:
         """Say how the runs are carried out."""
@@ -91,7 +120,8 @@ class Watching:
 
     def stopped(self, command: str) -> None:
         """Say that the study was interrupted, and how it continues."""
-        self._say(f"interrupted: {self.ended} of {len(self.cells)} runs are done; to resume: {command}")
+        of = "" if self.sequential is not None else f" of {len(self.cells)}"
+        self._say(f"interrupted: {self.ended}{of} runs are done; to resume: {command}")
 
     def _say(self, text: str, once: bool = False) -> None:
         if self.stream is None or (once and self.share):
@@ -102,28 +132,57 @@ class Watching:
             tell(self.stream, text)
 
     def _drawn(self) -> Any:
+        """The live table: what runs first, what is decided last; no more rows than the terminal has."""
+        from rich.console import Group
         from rich.table import Table
         from rich.text import Text
 
-        drawn = Table(box=None, pad_edge=False, header_style="bold")
-        for head in ("arm", "done", "running", "mean so far"):
-            drawn.add_column(head)
-        rows = []
-        for number, arm in enumerate(self.runner.arms.arms):
-            own = [c for c in self.runner.every if c.arm == number]
-            states = [self.runner.found[c.key] for c in own]
-            values = [f.figures[self.metric] for f in states if f.figures.get(self.metric) is not None]
-            running = " ".join(f"{100 * self.share[c.key]:.0f} %" for c in own if c.key in self.share)
-            done = sum(f.status in ("finished", "diverged") for f in states)
-            mean = f"{sum(values) / len(values):.4f}" if values else "–"
-            rows.append((done == len(own), not running, (arm.name, f"{done}/{len(own)}", running, mean)))
-        rows.sort(key=lambda r: r[:2])  # what runs comes first, what is done last
-        for _, _, cells in rows[:MOST_ROWS]:
+        drawn = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
+        for head in ("arm", "runs", "running", "mean", "verdict"):
+            drawn.add_column(head, no_wrap=True, overflow="ellipsis", ratio=1 if head == "arm" else None)
+        rows = sorted((self._row(number) for number in range(len(self.runner.arms.arms))), key=lambda r: r[0])
+        size = self.live.console.size
+        room = max(1, min(MOST_ROWS, size.height - 4))
+        for _, cells in rows[:room]:
             drawn.add_row(*(Text(printable(c)) for c in cells))
+        below = [Text(self._summary(), style="bold", no_wrap=True, overflow="ellipsis")]
+        if len(rows) > room:
+            below.insert(0, Text(f"and {len(rows) - room} more arms", style="dim"))
+        return Group(drawn, *below)
+
+    def _row(self, number: int) -> tuple[tuple[int, int], tuple[str, ...]]:
+        """An arm's place in the table, and its cells."""
+        arm, own = self.runner.arms.arms[number], self.by_arm[number]
+        running = " ".join(f"{100 * self.share[c.key]:.0f}%" for c in own if c.key in self.share)
+        ended = [f for c in own if (f := self.runner.found[c.key]).status in ("finished", "diverged")]
+        values = [f.figures[self.metric] for f in ended if f.figures.get(self.metric) is not None]
+        mean = self._shown(sum(values) / len(values)) if values else "–"
+        total = "" if self.sequential is not None else f"/{len(own)}"
+        word = "reference" if number == 0 else self._forming(number)
+        done = word in ("better", "worse", "same") or (not total and number == 0) or len(ended) == len(own)
+        return (int(done), int(not running)), (arm.name, f"{len(ended)}{total}", running, mean, word)
+
+    def _forming(self, number: int) -> str:
+        """The verdict on an arm as it forms."""
+        if self.sequential is None:
+            return ""
+        verdict = self.sequential.deciding.family.verdicts().get(str(number))
+        if verdict is None:
+            return ""
+        if verdict.decision != "open":
+            return verdict.decision
+        word = "better" if verdict.evidence.delta > 0 else "worse"
+        return f"{word}? p {verdict.p:.2g}" if verdict.p < 1 else "open"
+
+    def _summary(self) -> str:
+        if self.sequential is not None:
+            deciding = self.sequential.deciding
+            decided = len(deciding.compared) - len(deciding.open)
+            spent = duration(time.monotonic() - self.began)
+            return f"{self.ended} runs in {spent}; {decided} of {len(deciding.compared)} arms decided, seed {deciding.blocks}"
         missing = [c for k, c in self.cells.items() if self.runner.found[k].status not in ("finished", "diverged")]
         seconds, _ = seconds_left(self.runner.every, missing, self.runner.found, self.jobs)
-        drawn.add_row(Text(f"{self.ended}/{len(self.cells)} runs, about {duration(seconds)} left", style="bold"))
-        return drawn
+        return f"{self.ended}/{len(self.cells)} runs, about {duration(seconds)} left"
 
 
 def _live(stream: TextIO) -> bool:

@@ -11,7 +11,7 @@ import secrets
 import socket
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +24,7 @@ from archdsl.foreign import prepare
 from archdsl.runs.store.lock import release_of
 from archdsl.study.execute.actor import Actor
 from archdsl.study.execute.local import AGAIN, LEAVE, WORK
-from archdsl.study.execute.messages import INFRASTRUCTURE, Ready, RunOptions, RunProgress, RunRequest, RunResult
+from archdsl.study.execute.messages import INFRASTRUCTURE, More, Ready, RunOptions, RunProgress, RunRequest, RunResult
 
 LOOK = 2.0  # seconds between two looks for nodes that joined, and at the progress of runs
 TOKEN = ".shared-"
@@ -64,8 +64,13 @@ class Cluster:
         self.looked = 0.0
         self.born = 0
 
-    def run(self, requests: Sequence[RunRequest]) -> Iterator[Ready | RunProgress | RunResult]:
+    def run(
+        self, requests: Sequence[RunRequest], more: More | None = None
+    ) -> Iterator[Ready | RunProgress | RunResult]:
         """Carry out all requests, the first ones first. Closing the iterator interrupts what is under way.
+
+        Args:
+            more: as for ``Local.run``.
 
         Raises:
             EnvError: ray is not installed, there is no cluster at that address, or actors do not start.
@@ -79,7 +84,12 @@ class Cluster:
         try:
             if begun:
                 self._join(ray)
-            while pending or self.waiting or any(m.request for m in self.members.values()):
+            while True:
+                busy = sum(m.request is not None for m in self.members.values()) + len(self.waiting)
+                if more is not None and (idle := self._places(ray) - busy - len(pending)) > 0:
+                    pending.extend(more(idle))
+                if not pending and not busy:
+                    return
                 self._grow(ray, pending)
                 self._feed(pending)
                 yield from self._listen(ray, pending)
@@ -105,10 +115,8 @@ class Cluster:
         if self.members and time.monotonic() - self.looked < LOOK:
             return
         self.looked = time.monotonic()
-        have = ray.cluster_resources()
-        gpu = self.options.device.startswith("cuda") or (self.options.device == "auto" and have.get("GPU", 0) >= 1)
-        room = int(have.get("GPU", 0)) if gpu else int(have.get("CPU", 1)) // self.options.threads
-        wanted = min(self.jobs or room, room, len(pending) + sum(m.request is not None for m in self.members.values()))
+        gpu = self._on_gpus(ray.cluster_resources())
+        wanted = min(self._places(ray), len(pending) + sum(m.request is not None for m in self.members.values()))
         for _ in range(wanted - len(self.members)):
             number, self.born = self.born, self.born + 1
             kind = ray.remote(max_concurrency=2, num_cpus=self.options.threads, num_gpus=int(gpu), max_restarts=0)(
@@ -119,6 +127,16 @@ class Cluster:
                 self.options, self.work, self.token, self.collect
             )
             self.members[number] = _Member(number, handle, handle.ready.remote())
+
+    def _places(self, ray: Any) -> int:
+        """How many actors the cluster has room for now, and one at least: nodes may come back."""
+        have = ray.cluster_resources()
+        room = int(have.get("GPU", 0)) if self._on_gpus(have) else int(have.get("CPU", 1)) // self.options.threads
+        return max(1, min(self.jobs or room, room))
+
+    def _on_gpus(self, have: Mapping[str, float]) -> bool:
+        device = self.options.device
+        return device.startswith("cuda") or (device == "auto" and have.get("GPU", 0) >= 1)
 
     def _feed(self, pending: deque[RunRequest]) -> None:
         now = time.monotonic()

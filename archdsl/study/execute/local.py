@@ -19,8 +19,10 @@ from typing import IO, Any
 from archdsl.atomic import open_own, writing
 from archdsl.errors import EnvError, InternalError
 from archdsl.processes import end_tree
+from archdsl.study.execute.cores import gpus, pin
 from archdsl.study.execute.messages import (
     INFRASTRUCTURE,
+    More,
     Ready,
     RunOptions,
     RunProgress,
@@ -80,8 +82,14 @@ class Local:
         self.stillborn = 0
         self.waiting: list[tuple[float, RunRequest]] = []
 
-    def run(self, requests: Sequence[RunRequest]) -> Iterator[Ready | RunProgress | RunResult]:
+    def run(
+        self, requests: Sequence[RunRequest], more: More | None = None
+    ) -> Iterator[Ready | RunProgress | RunResult]:
         """Carry out all requests, the first ones first. Closing the iterator interrupts what is under way.
+
+        Args:
+            more: gives further requests for so many idle workers, none where there are none now. The study ends once
+                nothing is under way and it gives none.
 
         Raises:
             EnvError: workers do not start.
@@ -89,9 +97,12 @@ class Local:
         pending = deque(requests)
         self.tries = {}
         try:
-            for number in range(min(self.jobs, len(pending))):
-                self._start(number)
-            while pending or self.waiting or any(w.request for w in self.workers.values()):
+            while True:
+                busy = sum(w.request is not None for w in self.workers.values()) + len(self.waiting)
+                if more is not None and (idle := self.jobs - busy - len(pending)) > 0:
+                    pending.extend(more(idle))
+                if not pending and not busy:
+                    return
                 self._revive(pending)
                 self._feed(pending)
                 yield from self._listen(pending)
@@ -114,7 +125,7 @@ class Local:
         worker = _Worker(number, process, log, since=time.monotonic())
         self.workers[number] = worker
         self.started.append(worker)
-        _pin(process.pid, number, self.jobs, self.options.threads)
+        pin(process.pid, number, self.jobs, self.options.threads)
         worker.send(asdict(self.options))
         worker.reader = threading.Thread(target=self._read, args=(worker,), daemon=True)
         worker.reader.start()
@@ -268,26 +279,3 @@ class Local:
 def _log(path: Path) -> IO[bytes]:
     with writing(path):
         return os.fdopen(open_own(path, os.O_CREAT | os.O_APPEND), "ab")
-
-
-def cores() -> list[int]:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))
-
-
-def gpus() -> int:
-    """How many CUDA devices there are, as the driver says; torch takes seconds to be asked."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        return len([v for v in visible.split(",") if v.strip() and v.strip() != "-1"])
-    return len(list(Path("/proc/driver/nvidia/gpus").glob("*"))) if Path("/proc/driver/nvidia/gpus").is_dir() else 0
-
-
-def _pin(pid: int, number: int, jobs: int, threads: int) -> None:
-    """Each worker on cores of its own, so that the scheduler does not move it away from its caches."""
-    own = cores()
-    if hasattr(os, "sched_setaffinity") and jobs * threads <= len(own):
-        with suppress(OSError):
-            os.sched_setaffinity(pid, own[number * threads : (number + 1) * threads])

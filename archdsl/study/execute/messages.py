@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -28,6 +28,9 @@ class RunRequest:
     def each(self) -> tuple[RunRequest, ...]:
         """Every run of the request by itself."""
         return (replace(self, others=()), *self.others)
+
+
+More = Callable[[int], Sequence[RunRequest]]  # idle workers → requests for them
 
 
 @dataclass(frozen=True, slots=True)

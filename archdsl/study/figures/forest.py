@@ -18,33 +18,35 @@ LETTER, GAP = 4.6, 9.0  # points: the width of a letter of the columns, and what
 
 def forest(results: Results) -> str | None:
     """Δ of every arm but the reference, as SVG; None where no arm has one."""
-    if not any(a.comparison is not None and a.comparison.delta is not None for a in results.arms[1:]):
+    if not any(a.verdict is not None for a in results.arms[1:]):
         return None
 
     def draw(figure: Figure) -> None:
         _draw(figure, results, unit(results))
 
     height = ROW * len(results.arms) + 0.75
-    return render((WIDTH, height), draw, "forest", f"Differences from {results.reference.name} with 95 % intervals")
+    return render(
+        (WIDTH, height), draw, "forest", f"Differences from {results.reference.name} with simultaneous intervals"
+    )
 
 
 def _draw(figure: Figure, results: Results, unit: Unit) -> None:
     axes = figure.add_subplot()
     rows(axes, labels([a.name for a in results.arms])[1:])
     axes.axvline(0, color=INK, linewidth=0.8, zorder=1)
-    beside: list[tuple[str, str, str]] = []
+    beside: list[tuple[str, str, str, str]] = []
     for y, arm in enumerate(results.arms[1:]):
-        c = arm.comparison
-        if c is None or c.delta is None:
-            beside.append((NONE, "no pair of runs", ""))
+        v = arm.verdict
+        if v is None:
+            beside.append((NONE, "no pair of runs", "", ""))
             continue
-        interval(axes, y, c.delta, c.low, c.high, unit.factor)
-        beside.append((unit.change(c.delta), unit.between(c.low, c.high), p_text(arm.p)))
+        interval(axes, y, v.evidence.delta, v.low, v.high, unit.factor)
+        beside.append((unit.change(v.evidence.delta), unit.between(v.low, v.high), p_text(v.p), v.decision))
     better = "right" if results.higher_is_better else "left"
     against = short(results.reference.name, 24)
     axes.set_xlabel(f"{unit.change_axis} against {against}; {better} is better")
     axes.margins(x=0.06)
-    columns(axes, ("Δ", "95 % interval", "p (Holm)"), beside)
+    columns(axes, ("Δ", "interval", "p", "verdict"), beside)
 
 
 def interval(axes: Axes, y: float, middle: float, low: float | None, high: float | None, factor: float) -> None:

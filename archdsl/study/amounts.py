@@ -1,0 +1,66 @@
+"""Amounts as people write them in options and study files: a difference, a rate, a budget."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from archdsl.errors import ArchError
+
+ALPHA = 0.05  # the probability of any wrong decision in a study
+MAX_SEEDS = 20  # of a sequential design: decides effects of about one standard deviation in a family of eight
+Failures = Literal["chance", "exclude"]
+FAILURES: tuple[Failures, ...] = ("chance", "exclude")
+_AMOUNT = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*(%|points?)?")
+_BUDGET = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*(runs?|s|sec|m|min|h|hours?|d|days?)")
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a study may spend: ``runs``, or ``seconds`` of wall time; the other one is None, both where nothing is stated."""
+
+    runs: int | None = None
+    seconds: float | None = None
+
+
+def amount(text: str, option: str = "--same") -> float:
+    """A difference as it is written: ``1%`` and ``1 point`` of an accuracy are 0.01, ``0.02`` is 0.02 of the metric's unit.
+
+    Raises:
+        ArchError: no such amount.
+    """
+    found = _AMOUNT.fullmatch(text.strip())
+    value = float(found.group(1)) / (100 if found.group(2) else 1) if found else 0.0
+    if not 0 < value < 1e9:
+        raise ArchError(
+            f"`{option} {text}` is not a difference", help=f"for example {option} 1% of an accuracy, or 0.02 of a loss"
+        )
+    return value
+
+
+def fraction(text: str, option: str = "--alpha") -> float:
+    """A probability between 0 and 1, exclusive: ``5%`` or ``0.05``.
+
+    Raises:
+        ArchError: no such probability.
+    """
+    found = _AMOUNT.fullmatch(text.strip())
+    value = float(found.group(1)) / (100 if found.group(2) else 1) if found else 0.0
+    if not 0 < value < 1:
+        raise ArchError(f"`{option} {text}` is not between 0 and 1", help=f"for example {option} 5%")
+    return value
+
+
+def budget(text: str) -> Budget:
+    """What a study may spend: ``2h``, ``30min``, ``90s`` of wall time, or ``200runs``.
+
+    Raises:
+        ArchError: no such budget.
+    """
+    found = _BUDGET.fullmatch(text.strip())
+    value, kind = (float(found[1]), found[2]) if found else (0.0, "")
+    if not 0 < value < 1e9 or (kind.startswith("run") and value != int(value)):
+        raise ArchError(f"`--budget {text}` is not a budget", help="for example --budget 2h, 30min or 200runs")
+    return Budget(int(value)) if kind.startswith("run") else Budget(seconds=value * _SECONDS[kind[0]])
