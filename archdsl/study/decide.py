@@ -195,6 +195,8 @@ class Deciding:
         for block in range(self.blocks, self.most):
             if not self.open or not self.fits(block + 1 - self.blocks):
                 return
+            if block >= certain and self.options.max_runs is not None:
+                return  # a run that turned out not to be needed would be out of the budget
             arms = (REFERENCE, *sorted(self.open, key=lambda arm: evidence.get(arm, 0.0)))
             cells = [self.own[arm][block] for arm in arms]
             for cell in sorted(cells, key=lambda c: -c.cost) if block < certain else cells:

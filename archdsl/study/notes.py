@@ -72,9 +72,6 @@ def limits(results: Results) -> Iterable[str]:
                "decisions holds for one look; --until decided allows any number")  # fmt: skip
     if results.registered.startswith("registered"):
         yield results.registered
-    if results.unused:
-        yield (f"{results.unused} finished run{'s' if results.unused > 1 else ''} came after the decision on their arm and "
-               "do not count")  # fmt: skip
 
 
 SKEWED = (

@@ -2,6 +2,7 @@
 was left alone, no finished run may be repeated, and no store unreadable.
 
     python tests/fuzz/kill_ablate.py --kills 200
+    python tests/fuzz/kill_ablate.py --kills 200 --sequential    # each arm until it is decided, on 1, 2 and 4 workers
 
 SIGKILL goes to the study's process, to one of its workers, or to all of them. Prints a line a study; exits with 1 if
 anything differs. Linux only: the workers are looked up in /proc.
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,6 +31,8 @@ COMMAND = [
     sys.executable, "-m", "archdsl", "ablate", "spec.arch", "--design", "one-out", "--seeds", "12", "--format", "tsv",
     "--retry", "50",
 ]  # fmt: skip
+SEQUENTIAL = ["--seeds", "auto", "--max-seeds", "12", "--columns", "all"]  # the last of an option counts
+WORKERS = (1, 2, 4)
 WHOM = ("study", "worker", "all")
 
 
@@ -38,9 +42,9 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def start(home: Path) -> subprocess.Popen[str]:
+def start(home: Path, more: Sequence[str] = ()) -> subprocess.Popen[str]:
     """A study, with its output kept."""
-    return subprocess.Popen(COMMAND, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen([*COMMAND, *more], cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def children(pid: int) -> list[int]:
@@ -77,14 +81,14 @@ def results(home: Path) -> dict[str, tuple[int, int]]:
     return found
 
 
-def trial(chance: random.Random, expected: str, left: int, longest: float) -> int:
+def trial(chance: random.Random, expected: str, left: int, longest: float, more: Sequence[str]) -> int:
     """One study, killed again and again until it comes to its end; how often it was."""
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
         (home / "spec.arch").write_text(SPEC)
         kills, before = 0, results(home)
         while True:
-            process = start(home)
+            process = start(home, [*more, *(["--jobs", str(chance.choice(WORKERS))] if more else [])])
             while kills < left and not ended(process, chance.uniform(0.0, longest)):
                 whom = chance.choice(WHOM)
                 kill(process, whom)
@@ -111,19 +115,21 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--longest", type=float, default=4.0, help="seconds after which a kill comes at the latest")
+    parser.add_argument("--sequential", action="store_true")
     args = parser.parse_args()
+    more = SEQUENTIAL if args.sequential else []
     chance = random.Random(args.seed)
     with tempfile.TemporaryDirectory() as name:
         (Path(name) / "spec.arch").write_text(SPEC)
         begun = time.monotonic()
-        straight = start(Path(name))
+        straight = start(Path(name), more)
         expected, err = straight.communicate()
         if straight.returncode:
             raise SystemExit(err)
         say(f"the straight study took {time.monotonic() - begun:.1f} s")
     kills = studies = 0
     while kills < args.kills:
-        more = trial(chance, expected, args.kills - kills, args.longest)
+        more = trial(chance, expected, args.kills - kills, args.longest, more)
         kills, studies = kills + more, studies + 1
         say(f"{studies} studies, {kills} kills: equal tables")
 

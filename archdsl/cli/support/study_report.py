@@ -85,6 +85,9 @@ def report(
         replace(shown, notes=(*shown.notes, *more, *planned_notes(results, detect))), results.metric, format, each
     )
     sys.stdout.flush()
+    if results.unused and not quiet:  # not among the notes: how many there are depends on the workers
+        say(f"note: {results.unused} finished run{'s' if results.unused > 1 else ''} came after the decision on their arm "
+            "and do not count")  # fmt: skip
     target = html or folder_of(chosen, runs) / "report.html"
     from archdsl.export.target import replacing
     from archdsl.extras import installed, missing

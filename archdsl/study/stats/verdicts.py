@@ -160,7 +160,7 @@ def fixed_verdicts(
     )
     found: dict[str, Verdict] = {}
     for (name, e), p, symmetric in zip(every.items(), ps, robust, strict=True):
-        half = t_quantile(e.n - 1, 1 - alpha / planned / 2) * e.sd / math.sqrt(e.n) if e.sd else None
+        half = t_quantile(e.n - 1, 1 - alpha / planned / 2) * e.sd / math.sqrt(e.n) if e.sd is not None else None
         bounds: tuple[float | None, float | None] = (None, None) if half is None else (e.delta - half, e.delta + half)
         decision = OPEN
         if p <= alpha:
@@ -182,11 +182,14 @@ def _at_once(deltas: Sequence[float], resolution: float) -> Evidence:
 
 
 def paired_t(n: int, mean: float, sd: float | None) -> float:
-    """Two-sided p of Student's t test (1908) of n differences; 1 where it is undefined."""
+    """Two-sided p of Student's t test (1908) of n differences; 1 for one difference, 0 for differences that are all equal and
+    not 0."""
     from scipy.special import stdtr
 
-    if not sd or not math.isfinite(t := mean / sd * math.sqrt(n)):
+    if sd is None or not mean:
         return 1.0
+    if not sd or not math.isfinite(t := mean / sd * math.sqrt(n)):
+        return 0.0
     return min(1.0, 2 * float(stdtr(n - 1, -abs(t))))
 
 
