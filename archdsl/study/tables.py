@@ -144,7 +144,7 @@ def each(results: Results, people: bool = True) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for a in results.arms:
         levels = [level(a.arm.choice.get(n, ""), people) for n in names]
-        for seed in sorted(results.seeds):
+        for seed in sorted(results.seeds[: a.planned]):
             status = (
                 "finished"
                 if seed in a.figures

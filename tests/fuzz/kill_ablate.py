@@ -28,10 +28,11 @@ data fashion-mini subset(200) flip
 train sgd(0.05) epochs(4) batch(20) cosine
 """
 COMMAND = [
-    sys.executable, "-m", "archdsl", "ablate", "spec.arch", "--design", "one-out", "--seeds", "12", "--format", "tsv",
+    sys.executable, "-m", "archdsl", "ablate", "spec.arch", "--design", "one-out", "--format", "tsv",
     "--retry", "50",
 ]  # fmt: skip
-SEQUENTIAL = ["--seeds", "auto", "--max-seeds", "12", "--columns", "all"]  # the last of an option counts
+FIXED = ["--seeds", "12"]
+SEQUENTIAL = ["--max-seeds", "12", "--columns", "all"]
 WORKERS = (1, 2, 4)
 WHOM = ("study", "worker", "all")
 
@@ -88,7 +89,7 @@ def trial(chance: random.Random, expected: str, left: int, longest: float, more:
         (home / "spec.arch").write_text(SPEC)
         kills, before = 0, results(home)
         while True:
-            process = start(home, [*more, *(["--jobs", str(chance.choice(WORKERS))] if more else [])])
+            process = start(home, [*more, *(["--jobs", str(chance.choice(WORKERS))] if more == SEQUENTIAL else [])])
             while kills < left and not ended(process, chance.uniform(0.0, longest)):
                 whom = chance.choice(WHOM)
                 kill(process, whom)
@@ -117,7 +118,7 @@ def main() -> None:
     parser.add_argument("--longest", type=float, default=4.0, help="seconds after which a kill comes at the latest")
     parser.add_argument("--sequential", action="store_true")
     args = parser.parse_args()
-    more = SEQUENTIAL if args.sequential else []
+    more = SEQUENTIAL if args.sequential else FIXED
     chance = random.Random(args.seed)
     with tempfile.TemporaryDirectory() as name:
         (Path(name) / "spec.arch").write_text(SPEC)

@@ -13,6 +13,7 @@ ray = pytest.importorskip("ray", reason="the extra `ray` is not installed")
 
 from archdsl.errors import EnvError  # noqa: E402
 from archdsl.study.arms import arms_of  # noqa: E402
+from archdsl.study.decide import DecisionOptions  # noqa: E402
 from archdsl.study.execute import cluster as room  # noqa: E402
 from archdsl.study.execute.cluster import Cluster  # noqa: E402
 from archdsl.study.execute.local import Local  # noqa: E402
@@ -21,6 +22,7 @@ from archdsl.study.file import study_of  # noqa: E402
 from archdsl.study.plan import cells  # noqa: E402
 from archdsl.study.results import results  # noqa: E402
 from archdsl.study.runner import StudyRunner  # noqa: E402
+from archdsl.study.sequential import SequentialRun  # noqa: E402
 from archdsl.study.tables import table  # noqa: E402
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # of Ray and what it imports
@@ -86,6 +88,24 @@ def test_a_cluster_gives_the_table_of_one_machine(two_nodes: tuple[Any, Any], tm
     assert shown(back) == shown(here)
     assert weights(back.runs) == weights(here.runs)
     assert not list(tmp_path.glob("*/.shared-*"))
+
+
+def test_a_sequential_study_decides_alike_on_a_cluster(two_nodes: tuple[Any, Any], tmp_path: Path) -> None:
+    """On two nodes and on one, two and four workers of one machine: the same verdicts from the same seeds."""
+    study = study_of(STUDY.replace("EPOCHS", "2").replace("seeds: 4\n", "max_seeds: 8\n"))
+    arms, decided = arms_of(study), DecisionOptions(sequential=True)
+    engines = {
+        "nodes": lambda runs: Cluster(options(runs), None),
+        **{f"local {n}": lambda runs, n=n: Local(options(runs), n, tmp_path / "logs") for n in (1, 2, 4)},  # type: ignore[misc]
+    }
+    seen = []
+    for name, engine in engines.items():
+        found = StudyRunner(arms, cells(arms, study.seeds), tmp_path / name)
+        found.decide(engine(found.runs), SequentialRun(arms, found.every, found.found, study.metric, decided))
+        seen.append(results("t", study.metric, arms, study.seeds, found.every, found.with_foreign(), decided))
+    assert len({repr([a.decision for a in one.arms]) for one in seen}) == 1
+    assert len({repr(table(one, people=False).rows) for one in seen}) == 1
+    assert seen[0].looks > 3
 
 
 def test_a_node_that_is_killed_costs_no_finished_run(two_nodes: tuple[Any, Any], tmp_path: Path) -> None:
