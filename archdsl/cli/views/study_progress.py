@@ -95,8 +95,21 @@ class Watching:
         if self.sequential is not None:
             deciding = self.sequential.deciding
             return f"  ({len(deciding.open)} of {len(deciding.compared)} arms open)"
-        left = len(self.cells) - self.ended
-        return f"  ({duration((time.monotonic() - self.began) / self.ended * left)} left)" if left else ""
+        return f"  ({text} left)" if (text := self._remaining()) else ""
+
+    def _remaining(self) -> str:
+        """The time that is left: by the pace so far, and before the first run ended by that of earlier runs. "" at the end."""
+        if self.sequential is not None:
+            deciding = self.sequential.deciding
+            left = 0 if deciding.finished else (deciding.most - deciding.blocks) * (1 + len(deciding.open))
+        else:
+            left = len(self.cells) - self.ended
+        if not left:
+            return ""
+        if self.ended:
+            return duration((time.monotonic() - self.began) / self.ended * left)
+        missing = [c for k, c in self.cells.items() if self.runner.found[k].status not in ("finished", "diverged")]
+        return duration(seconds_left(self.runner.every, missing, self.runner.found, self.jobs)[0])
 
     def _decided(self) -> Iterator[str]:
         """A line for each arm that was decided since the last look."""
@@ -175,14 +188,15 @@ class Watching:
         return f"{word}? p {verdict.p:.2g}" if verdict.p < 1 else "open"
 
     def _summary(self) -> str:
+        left = self._remaining()
         if self.sequential is not None:
             deciding = self.sequential.deciding
             decided = len(deciding.compared) - len(deciding.open)
-            spent = duration(time.monotonic() - self.began)
-            return f"{self.ended} runs in {spent}; {decided} of {len(deciding.compared)} arms decided, seed {deciding.blocks}"
-        missing = [c for k, c in self.cells.items() if self.runner.found[k].status not in ("finished", "diverged")]
-        seconds, _ = seconds_left(self.runner.every, missing, self.runner.found, self.jobs)
-        return f"{self.ended}/{len(self.cells)} runs, about {duration(seconds)} left"
+            most = f", {left} left at most" if left else ""
+            return (
+                f"{self.ended} runs, {decided} of {len(deciding.compared)} arms decided at seed {deciding.blocks}{most}"
+            )
+        return f"{self.ended}/{len(self.cells)} runs" + (f", about {left} left" if left else "")
 
 
 def _live(stream: TextIO) -> bool:

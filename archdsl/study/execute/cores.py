@@ -23,8 +23,9 @@ def gpus() -> int:
 
 
 def pin(pid: int, number: int, jobs: int, threads: int) -> None:
-    """Each worker on cores of its own, so that the scheduler does not move it away from its caches."""
+    """Each worker on cores of its own, so that the scheduler does not move it away from its caches. Where cores are left
+    over the scheduler is left alone: two studies of one worker would have the same core."""
     own = cores()
-    if hasattr(os, "sched_setaffinity") and jobs * threads <= len(own):
+    if hasattr(os, "sched_setaffinity") and jobs * threads == len(own):
         with suppress(OSError):
             os.sched_setaffinity(pid, own[number * threads : (number + 1) * threads])
