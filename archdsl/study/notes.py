@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable
 
+from archdsl.study.claims import pairs_to_decide
 from archdsl.study.results import ArmResult, Results
-from archdsl.study.stats import MISSING, seeds_to_reject
+from archdsl.study.stats import MISSING, seeds_needed, seeds_to_reject
 
 NAMED = 8  # arms and seeds that a note names
 
 
 def notes(results: Results) -> Iterable[str]:
     """What is below the table."""
+    yield from outcome(results)
     name = results.metric.replace("_", " ")
     sign = ", differences in points" if results.higher_is_better else ", less is better"
     yield (f"{name}{sign}; Δ is against `{results.reference.name}`, seed by seed; what varies is the seed (initial weights, "
@@ -30,6 +33,38 @@ def notes(results: Results) -> Iterable[str]:
         yield f"and {len(results.failures) - 5} more runs without a result"
     made = ", ".join(f"{k} {v}" for k, v in results.conditions.items() if v)
     yield f"{results.done} of {results.planned} runs" + (f"; {made}" if made else "")
+
+
+def outcome(results: Results) -> Iterable[str]:
+    """How many arms are decided, and what the open ones would take, each in a line."""
+    arms = [a for a in results.compared if a.verdict is not None]
+    if not arms:
+        return
+    counts = Counter(a.verdict.decision for a in arms if a.verdict is not None)
+    words = ", ".join(f"{counts[word]} {word}" for word in ("better", "worse", "same", "open") if counts[word])
+    yield f"{len(arms)} comparison{'s' if len(arms) > 1 else ''} with `{results.reference.name}`: {words}"
+    for arm in [a for a in arms if a.verdict is not None and a.verdict.decision == "open"][:NAMED]:
+        needed = to_decide(results, arm)
+        takes = "" if needed is None else f"about {needed:,} seeds would decide it if the difference stays as it is"
+        said = "; ".join(text for text in (arm.decision.why, takes) if text)
+        if said:
+            yield f"{arm.name} is open: {said}"
+    if counts["open"] and results.options.same is None:
+        yield "state the largest difference that does not matter (--same 0.5%), and arms can end as `same`"
+
+
+def to_decide(results: Results, arm: ArmResult) -> int | None:
+    """The seeds after which an open arm would be decided if its mean and spread stay as they are; None where that is not
+    known, or more than 10,000. In a fixed design: the seeds of another one that would show it with a power of 0.8."""
+    verdict = arm.verdict
+    if verdict is None or verdict.decision != "open" or not verdict.evidence.sd:
+        return None
+    e, level = verdict.evidence, results.options.alpha / max(1, len(results.compared))
+    if results.options.sequential:
+        n = pairs_to_decide(e.delta, e.sd or 0.0, level)
+    else:
+        n = seeds_needed(e.delta, e.sd or 0.0, level)
+    return n if n is not None and n > e.n else None
 
 
 def method(results: Results) -> str:

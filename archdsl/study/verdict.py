@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from archdsl.study.claims import pairs_to_decide
+from archdsl.study.notes import to_decide
 from archdsl.study.results import ArmResult, Results
 from archdsl.study.unit import Unit, unit
 
@@ -54,17 +54,6 @@ def _open(results: Results, arms: Sequence[ArmResult], unit: Unit) -> Iterator[s
     reasons = dict.fromkeys(a.decision.why for a in arms if a.decision.why)
     if reasons:
         yield f"Why it ends here: {'; '.join(reasons)}."
-
-
-def to_decide(results: Results, arm: ArmResult) -> int | None:
-    """The seeds after which an open arm would be decided if its mean and spread stay as they are; None where that is not
-    known, or not many more than 10,000."""
-    verdict = arm.verdict
-    if verdict is None or verdict.decision != "open" or not verdict.evidence.sd:
-        return None
-    e, m = verdict.evidence, max(1, len(results.compared))
-    n = pairs_to_decide(e.delta, e.sd, results.options.alpha / m) if e.sd else None
-    return n if n is not None and n > e.n else None
 
 
 def _missing(results: Results) -> Iterator[str]:
