@@ -60,10 +60,8 @@ def to_decide(results: Results, arm: ArmResult) -> int | None:
     if verdict is None or verdict.decision != "open" or not verdict.evidence.sd:
         return None
     e, level = verdict.evidence, results.options.alpha / max(1, len(results.compared))
-    if results.options.sequential:
-        n = pairs_to_decide(e.delta, e.sd or 0.0, level)
-    else:
-        n = seeds_needed(e.delta, e.sd or 0.0, level)
+    project = pairs_to_decide if results.options.sequential else seeds_needed
+    n = project(e.delta, verdict.evidence.sd, level)
     return n if n is not None and n > e.n else None
 
 
