@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -11,6 +12,7 @@ from typing import Any, NoReturn
 import yaml
 
 from archdsl.errors import ArchError, EnvError, suggest
+from archdsl.expand.metrics import metric
 from archdsl.files import read_regular
 from archdsl.limits import Limits
 from archdsl.runs.conditions import PRECISIONS
@@ -21,16 +23,14 @@ MOST_SEEDS = 10_000
 _BRACKET = re.compile(r"[\[\]{}]")
 ENGINES = ("local", "ray")
 MATCHES = ("params", "macs")
-METRICS = (
-    "test_accuracy", "test_loss", "valid_accuracy", "valid_loss", "best_valid_accuracy", "train_accuracy", "train_loss",
-)  # fmt: skip
-RENAMED = {"accuracy": "train_accuracy", "loss": "train_loss"}  # metrics that had a name of two meanings
+ONE_OF = {"engine": ENGINES, "match": MATCHES, "precision": PRECISIONS}
+METRIC = "test_accuracy"  # unless a study says another
 
 
 @dataclass(frozen=True, slots=True)
 class StudyFile:
     """What a study file says. ``base`` are names and specs (several are a factor of their own, ``base``); ``seeds`` the
-    seeds themselves; ``folder`` is where paths in it begin.
+    seeds themselves; ``metric`` decides, ``more`` are other metrics to show; ``folder`` is where paths in it begin.
     """
 
     name: str
@@ -44,7 +44,8 @@ class StudyFile:
     where: tuple[str, ...] = ()
     match: str | None = None
     baseline: dict[str, str] = field(default_factory=dict)
-    metric: str = "test_accuracy"
+    metric: str = METRIC
+    more: tuple[str, ...] = ()
     engine: str = "local"
     precision: str = "auto"
     time_limit: float | None = None
@@ -53,7 +54,7 @@ class StudyFile:
 
 
 KEYS = (
-    "study", "base", "factors", "design", "seeds", "set", "data", "where", "match", "baseline", "metric", "engine",
+    "study", "base", "factors", "design", "seeds", "set", "data", "where", "match", "baseline", "metric", "metrics", "engine",
     "precision", "time_limit",
 )  # fmt: skip
 
@@ -126,11 +127,17 @@ def _too_deep(where: str, line: int, column: int) -> ArchError:
                      help="a study has lists inside of `factors:` and nothing deeper")  # fmt: skip
 
 
-def metric(name: str) -> tuple[str, tuple[str, ...]]:
-    """The metric that a name means, and a note where it is an old name."""
-    if name not in RENAMED:
-        return name, ()
-    return RENAMED[name], (f"the metric `{name}` is that of training, and is called `{RENAMED[name]}` now",)
+def metrics(texts: Iterable[str]) -> dict[str, Any]:
+    """The fields of a study for these metrics, of which the first decides; notes where a name is an old one.
+
+    Raises:
+        ArchError: there is no such metric, or one is named twice.
+    """
+    known = [metric(text) for text in texts]
+    first, *more = [value.name for value, _ in known]
+    if twice := [name for name, count in Counter((first, *more)).items() if count > 1]:
+        raise ArchError(f"the metric `{twice[0]}` is named twice", help="keep one of them")
+    return {"metric": first, "more": tuple(more), "notes": tuple(note for _, notes in known for note in notes)}
 
 
 def called(text: str) -> str:
@@ -152,7 +159,7 @@ def written(study: StudyFile, texts: tuple[str, ...]) -> str:
         "where": list(study.where),
         "match": study.match,
         "baseline": dict(study.baseline),
-        "metric": study.metric,
+        **({"metrics": [study.metric, *study.more]} if study.more else {"metric": study.metric}),
         "precision": study.precision,
     }
     kept = {key: value for key, value in data.items() if value not in (None, [], {})}
@@ -190,20 +197,24 @@ class _Reader:
                     found["where"] = tuple(self.scalars(node))
                 case "baseline":
                     found["baseline"] = {k: self.scalar(v) for k, (_, v) in self.mapping(node).items()}
-                case "engine" | "match" | "metric" | "precision":
-                    known = {
-                        "engine": ENGINES,
-                        "match": MATCHES,
-                        "metric": (*METRICS, *RENAMED),
-                        "precision": PRECISIONS,
-                    }[key]
-                    found[key] = self.one_of(node, key, known)
+                case "metric" | "metrics":
+                    found |= self.metrics(node, both={"metric", "metrics"} <= pairs.keys())
                 case "time_limit":
                     found[key] = self.number(node)
                 case _:
-                    found[key] = self.scalar(node)
-        found["metric"], found["notes"] = metric(found.get("metric", METRICS[0]))
+                    found[key] = self.one_of(node, key)
         return found
+
+    def metrics(self, node: Any, both: bool) -> dict[str, Any]:
+        texts = list(self.scalars(node))
+        if both:
+            self.fail(node, "`metric` and `metrics` are one setting", "keep `metrics`; its first one decides")
+        if not texts:
+            self.fail(node, "`metrics` names none", f"for example `metrics: [{METRIC}, test_ece]`")
+        try:
+            return metrics(texts)
+        except ArchError as error:
+            self.fail(node, error.message, error.help)
 
     def mapping(self, node: Any, known: tuple[str, ...] = ()) -> dict[str, tuple[Any, Any]]:
         if not isinstance(node, yaml.MappingNode):
@@ -278,9 +289,8 @@ class _Reader:
             self.fail(node, "a number of seconds is expected here")
         return value
 
-    def one_of(self, node: Any, key: str, known: tuple[str, ...]) -> str:
-        value = self.scalar(node)
-        if value not in known:
-            shown = [k for k in known if k not in RENAMED]
-            self.fail(node, f"`{key}` is one of {', '.join(shown)}", suggest(value, shown))
+    def one_of(self, node: Any, key: str) -> str:
+        value, known = self.scalar(node), ONE_OF.get(key)
+        if known is not None and value not in known:
+            self.fail(node, f"`{key}` is one of {', '.join(known)}", suggest(value, known))
         return value

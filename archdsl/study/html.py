@@ -92,7 +92,7 @@ def _row(number: int, arm: ArmResult, results: Results, unit: Unit) -> list[str]
         unit.value(compared.detectable),
     ]  # fmt: skip
     return [str(number), arm.name, f"{summary.n}/{arm.planned}", mean, *figures, exact(totals["params"]),
-            compact(totals["macs"]), others(dict(arm.states))]  # fmt: skip
+            compact(totals["macs"]), others(arm.outcomes)]  # fmt: skip
 
 
 def _better(superiority: float | None, higher: bool) -> str:
@@ -103,10 +103,10 @@ def _better(superiority: float | None, higher: bool) -> str:
 
 def _notes(results: Results) -> Iterator[str]:
     """What the columns mean, what varied, and what is undefined and why."""
-    metric = results.metric.replace("_", " ")
+    metric = results.measure.label
     if not results.higher_is_better:
         metric += ", of which less is better"
-    points = "; differences are in percentage points" if results.higher_is_better else ""
+    points = "; differences are in percentage points" if results.measure.unit == "percent" else ""
     yield (f"The metric is {metric}{points}. Δ is the mean difference from “{results.reference.name}”, seed by seed, "
            "with its 95 % Student t interval, which is not adjusted for the number of comparisons; p is that of the "
            "exact paired sign-flip test, Holm-adjusted over all comparisons. P(better) is the chance that a run of the "

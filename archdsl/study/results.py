@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from archdsl.data.fingerprint import short
+from archdsl.expand.metrics import metric_of
 from archdsl.runs.conditions import CONDITIONS, usual
 from archdsl.study.arms import Arm, Arms
 from archdsl.study.factors import Factor
 from archdsl.study.plan import ENDED, Cell, Found
+from archdsl.study.run_figures import UNTRAINED, RunFigures
 from archdsl.study.stats import Comparison, Summary, compare, holm, summary
-
-HIGHER_IS_BETTER = ("accuracy",)
+from archdsl.words.metrics.base import Metric
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class ArmResult:
 
     values: the metric by seed, of finished runs. figures: all figures of a finished run's result, by seed. states:
     how many of the planned runs are finished, diverged, failed, oom, timeout, interrupted, running, foreign, missing.
-    folders: the run folders by seed.
+    folders: the run folders by seed. more: other metrics by name and seed. untrained: seeds of finished runs that did not
+    train (see ``RunFigures.trained``).
     comparison: with the reference, seed by seed, None for the reference itself. p: its sign-flip p, Holm-adjusted
     over all comparisons of the study. twin: the arm before it that is the same experiment, "" where there is none; its
     comparison counts once.
@@ -42,6 +44,13 @@ class ArmResult:
     comparison: Comparison | None = None
     p: float | None = None
     twin: str = ""
+    more: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+    untrained: tuple[int, ...] = ()
+
+    @property
+    def outcomes(self) -> Mapping[str, int]:
+        """The states of its runs, and how many of the finished ones did not train."""
+        return {**self.states, UNTRAINED: len(self.untrained)} if self.untrained else self.states
 
     @property
     def name(self) -> str:
@@ -68,6 +77,7 @@ class Results:
     conditions: Mapping[str, str]
     notes: tuple[str, ...] = field(default=())
     failures: tuple[tuple[str, int, str, str], ...] = field(default=())  # arm, seed, status, message
+    more: tuple[str, ...] = ()  # other metrics that are shown
 
     @property
     def reference(self) -> ArmResult:
@@ -90,17 +100,23 @@ class Results:
         return tuple(a for a in self.arms[1:] if a.comparison is not None and not a.twin)
 
     @property
+    def measure(self) -> Metric:
+        """The metric as a word, with its traits."""
+        return metric_of(self.metric)
+
+    @property
     def higher_is_better(self) -> bool:
         """Whether more of the metric is good: so for accuracies, not for losses."""
-        return self.metric.endswith(HIGHER_IS_BETTER)
+        return self.measure.higher
 
 
 def results(
-    title: str, metric: str, arms: Arms, seeds: Sequence[int], every: Sequence[Cell], found: Mapping[str, Found]
-) -> Results:
-    """Bring together the plan and what the store has; ``found`` is by the cells' keys."""
+    title: str, metric: str, arms: Arms, seeds: Sequence[int], every: Sequence[Cell], found: Mapping[str, Found],
+    more: Sequence[str] = (),
+) -> Results:  # fmt: skip
+    """Bring together the plan and what the store has; ``found`` is by the cells' keys, ``more`` are other metrics to show."""
     own = [[c for c in every if c.arm == n] for n in range(len(arms.arms))]
-    raw = [_arm(arm, cells, found, metric) for arm, cells in zip(arms.arms, own, strict=True)]
+    raw = [_arm(arm, cells, found, (metric, *more)) for arm, cells in zip(arms.arms, own, strict=True)]
     first = raw[0]
     twins = _twins(own)
     compared = [compare(a.values, first.values, (a.name, first.name)) for a in raw[1:]]
@@ -122,6 +138,7 @@ def results(
     return Results(
         title, metric, tuple(seeds), arms.factors, arms.design.name, arms.design.aliases, (first, *rest),
         {**{k: conditions.get(k, "") for k in CONDITIONS}, "data": _data(every, found)}, _notes(arms), failures,
+        tuple(more),
     )  # fmt: skip
 
 
@@ -148,9 +165,10 @@ def _notes(arms: Arms) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _arm(arm: Arm, cells: Sequence[Cell], found: Mapping[str, Found], metric: str) -> ArmResult:
+def _arm(arm: Arm, cells: Sequence[Cell], found: Mapping[str, Found], names: Sequence[str]) -> ArmResult:
     states: Counter[str] = Counter()
-    values: dict[int, float] = {}
+    values: dict[str, dict[int, float]] = {name: {} for name in names}
+    untrained: list[int] = []
     figures: dict[int, Mapping[str, Any]] = {}
     folders: dict[int, Path] = {}
     for cell in sorted(cells, key=lambda c: c.seed):
@@ -158,6 +176,15 @@ def _arm(arm: Arm, cells: Sequence[Cell], found: Mapping[str, Found], metric: st
         states[state.status] += 1
         if state.folder is not None:
             folders[cell.seed] = state.folder
-        if state.status == "finished" and state.figures.get(metric) is not None:
-            values[cell.seed], figures[cell.seed] = float(state.figures[metric]), state.figures
-    return ArmResult(arm, len(cells), values, figures, dict(sorted(states.items())), folders)
+        if state.status == "finished":
+            figures[cell.seed] = state.figures
+            run = RunFigures(state.figures, arm.totals, state.folder)
+            measured = {name: metric_of(name).of(run) for name in names}
+            for name, value in measured.items():
+                if value is not None:
+                    values[name][cell.seed] = value
+            if not run.trained(arm.spec.classes):
+                untrained.append(cell.seed)
+    first, *more = names
+    return ArmResult(arm, len(cells), values[first], figures, dict(sorted(states.items())), folders,
+                     more={name: values[name] for name in more}, untrained=tuple(untrained))  # fmt: skip

@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from archdsl.errors import ArchError, suggest
 from archdsl.expand.text import canonical_text
 from archdsl.files import listed, remarks, studies, study_path
 from archdsl.study.arms import bases
 from archdsl.study.factors import added, present
-from archdsl.study.file import MATCHES, METRICS, RENAMED, StudyFile, called, metric, read_study, written
+from archdsl.study.file import MATCHES, METRIC, StudyFile, called, metrics, read_study, written
 
 STUDY = "study.yaml"
 _NAME = re.compile(r"[A-Za-z][\w.-]*")
@@ -34,7 +35,7 @@ class SelectionOptions:
     where: Sequence[str] = ()
     match: str | None = None
     baseline: Sequence[str] = ()
-    metric: str | None = None
+    metric: Sequence[str] = ()
     precision: str | None = None
     time_limit: float | None = None
 
@@ -54,7 +55,6 @@ def select(given: str, options: SelectionOptions) -> StudyFile:
         study = StudyFile(
             name=path.stem if path.suffix == ".arch" else "study", title=given, base=((called(given), given),)
         )
-    named, notes = metric(_known("--metric", options.metric, METRICS, RENAMED) or study.metric)
     study = replace(
         study,
         seeds=tuple(range(options.seeds)) if options.seeds is not None else study.seeds,
@@ -63,8 +63,7 @@ def select(given: str, options: SelectionOptions) -> StudyFile:
         where=(*study.where, *options.where),
         design=options.design or study.design,
         match=_known("--match", options.match, MATCHES) or study.match,
-        metric=named,
-        notes=notes if options.metric else study.notes,
+        **(_metrics(options.metric) if options.metric else {}),
         baseline={**study.baseline, **_pairs(options.baseline)},
         precision=options.precision or study.precision,
         time_limit=options.time_limit or study.time_limit,
@@ -123,8 +122,16 @@ def _pairs(texts: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _known(option: str, value: str | None, known: tuple[str, ...], also: Container[str] = ()) -> str | None:
-    if value is not None and value not in known and value not in also:
+def _metrics(texts: Sequence[str]) -> dict[str, Any]:
+    try:
+        return metrics(texts)
+    except ArchError as error:
+        error.message = f"`--metric`: {error.message}"
+        raise
+
+
+def _known(option: str, value: str | None, known: tuple[str, ...]) -> str | None:
+    if value is not None and value not in known:
         raise ArchError(f"`{option} {value}`: one of {', '.join(known)}", help=suggest(value, known))
     return value
 
@@ -137,6 +144,6 @@ def standalone(study: StudyFile) -> str:
 def folder_of(study: StudyFile, runs: Path) -> Path:
     """Where the view of a study is: its name, and a hash of what is compared; more seeds are the same study."""
     # Another metric is another look at the same runs, and another precision other runs of the same arms.
-    text = standalone(replace(study, seeds=(0,), title="", metric=METRICS[0], precision="auto"))
+    text = standalone(replace(study, seeds=(0,), title="", metric=METRIC, more=(), precision="auto"))
     name = re.sub(r"[^A-Za-z0-9._]+", "-", study.name).strip("-.")[:60] or "study"
     return runs / FOLDER / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from archdsl.expand.metrics import metric_of
 from archdsl.report import Cell, Column, Table
+from archdsl.report.table import Kind
 from archdsl.study.plan import Found
 from archdsl.study.results import ArmResult, Results
+from archdsl.study.run_figures import UNTRAINED, RunFigures
 from archdsl.study.stats import MISSING, detectable, seeds_to_reject
+from archdsl.study.stats import summary as summary_of
 
 P_LEVEL = 0.05
+KINDS: dict[str, tuple[Kind, int]] = {  # of a unit: how a column shows it, with so many decimals
+    "percent": ("percent", 2), "float": ("float", 4), "count": ("float", 1), "seconds": ("float", 1),
+}  # fmt: skip
 NAMED = 8  # arms and seeds that a note names
 
 
@@ -19,11 +26,11 @@ def table(results: Results, people: bool = True) -> Table:
     Args:
         people: counts of runs and levels are words; else they are numbers of their own.
     """
-    share = results.higher_is_better
-    kind, digits = ("percent", 2) if share else ("float", 4)
+    share = results.measure.unit == "percent"
+    kind, digits = KINDS[results.measure.unit]
 
     def value(name: str, key: str) -> Column:
-        return Column(name, kind, key=key, digits=digits)  # type: ignore[arg-type]
+        return Column(name, kind, key=key, digits=digits)
 
     def change(name: str, key: str, signed: bool = True) -> Column:
         return Column(name, "points" if share else "float", key=key, digits=digits, signed=signed)
@@ -43,6 +50,7 @@ def table(results: Results, people: bool = True) -> Table:
         change("detectable", "detectable", False),
         Column("params", "int"),
         Column("MACs", "compact", key="macs"),
+        *more_columns(results),
     ]
     rows = [_row(results, arm, grid, people) for arm in results.arms]
     if any(row[-1] for row in rows):
@@ -50,6 +58,12 @@ def table(results: Results, people: bool = True) -> Table:
     else:
         rows = [row[:-1] for row in rows]
     return Table(tuple(columns), tuple(rows), results.title, notes=tuple(notes(results)))
+
+
+def more_columns(results: Results) -> list[Column]:
+    """A column for each metric that is shown beside the first; its mean over the seeds."""
+    words = [metric_of(name) for name in results.more]
+    return [Column(w.label, KINDS[w.unit][0], key=w.name, digits=KINDS[w.unit][1]) for w in words]
 
 
 def level(text: str, people: bool = True) -> Cell:
@@ -84,24 +98,25 @@ def _row(results: Results, result: ArmResult, grid: bool, people: bool) -> tuple
         None if compared is None else compared.detectable,
         result.arm.totals["params"],
         result.arm.totals["macs"],
-        others(result.states),
+        *(summary_of(list(values.values())).mean for values in result.more.values()),
+        others(result.outcomes),
     )  # fmt: skip
 
 
-FIGURES = (
-    ("test_accuracy", "percent"), ("test_loss", "float"), ("valid_accuracy", "percent"), ("valid_loss", "float"),
-    ("best_valid_accuracy", "percent"), ("train_accuracy", "percent"), ("train_loss", "float"), ("epochs", "int"),
-    ("seconds", "float"),
+FIGURES = (  # of a run, beside the metrics of its study
+    "test_accuracy", "test_loss", "valid_accuracy", "valid_loss", "best_valid_accuracy", "train_accuracy", "train_loss",
+    "epochs", "seconds",
 )  # fmt: skip
 
 
 def each(results: Results, people: bool = True) -> Table:
     """One row a run, with the levels of its factors and all its figures: for analyses of one's own."""
     names = [f.name for f in results.factors]
+    shown = tuple(dict.fromkeys((*FIGURES, results.metric, *results.more)))
     failed = {(arm, seed): status for arm, seed, status, _ in results.failures}
     columns = (
         Column("arm"), *(Column(n, key=f"factor {n}") for n in names), Column("seed", "int"), Column("status"),
-        *(Column(f.replace("_", " "), kind, key=f, digits={"percent": 2, "float": 4}.get(kind)) for f, kind in FIGURES),  # type: ignore[arg-type]
+        *(_column(name) for name in shown),
         Column("params", "int"), Column("MACs", "compact", key="macs"), Column("run"),
     )  # fmt: skip
     rows: list[tuple[Cell, ...]] = []
@@ -109,34 +124,52 @@ def each(results: Results, people: bool = True) -> Table:
         levels = [level(a.arm.choice.get(n, ""), people) for n in names]
         for seed in sorted(results.seeds):
             status = (
-                "finished"
+                UNTRAINED
+                if seed in a.untrained
+                else "finished"
                 if seed in a.figures
                 else failed.get((a.name, seed), "running" if seed in a.folders else "missing")
             )
-            figures = [a.figures.get(seed, {}).get(f) for f, _ in FIGURES]
             folder = a.folders.get(seed)
+            run = RunFigures(a.figures[seed], a.arm.totals, folder) if seed in a.figures else None
+            figures = [_figure(name, run) for name in shown]
             rows.append((a.name, *levels, seed, status, *figures, a.arm.totals["params"], a.arm.totals["macs"],
                          None if folder is None else str(folder)))  # fmt: skip
     return Table(columns, tuple(rows), results.title)
 
 
-def others(states: dict[str, int] | object) -> str:
-    """Counts of runs that have no result, in words."""
-    assert isinstance(states, dict)
+def _column(name: str) -> Column:
+    word = metric_of(name)
+    if name == "epochs":
+        return Column(name, "int")
+    kind, digits = KINDS["float" if word.unit == "seconds" else word.unit]
+    return Column(name.replace("_", " "), kind, key=name, digits=digits)
+
+
+def _figure(name: str, run: RunFigures | None) -> float | None:
+    value = None if run is None else metric_of(name).of(run)
+    return int(value) if value is not None and metric_of(name).unit == "count" and value.is_integer() else value
+
+
+def others(states: Mapping[str, int]) -> str:
+    """Counts of runs that have no result, or did not train, in words."""
     return ", ".join(f"{n} {state}" for state, n in sorted(states.items()) if state not in ("finished", "missing"))
 
 
 def notes(results: Results) -> Iterable[str]:
     """What is below the table."""
     n, m = len(results.seeds), len(results.compared)
-    name = results.metric.replace("_", " ")
-    sign = "; differences in points" if results.higher_is_better else " (less is better)"
+    name, measure = results.measure.label, results.measure
+    sign = "" if measure.higher else " (less is better)"
+    sign += "; differences in points" if measure.unit == "percent" else ""
     yield (f"{name}{sign}; Δ is against `{results.reference.name}`, seed by seed, with its 95 % t interval; what varies "
            f"is the seed (initial weights, order, augmentation, dropout, split), {evaluated_on(results)[0]}")  # fmt: skip
     if m and n < (needed := seeds_to_reject(m)):
         yield (f"the exact sign-flip test with Holm's correction over {m} comparison{'s' if m > 1 else ''} cannot go "
                f"below {P_LEVEL:g} with {n} seed{'s' if n > 1 else ''}; it takes {needed}")  # fmt: skip
     yield from lacking(results)
+    yield from unmeasured(results)
+    yield from untrained(results)
     for words, whose in undefined(results):
         yield f"{words} ({', '.join(whose[:3])}{' and others' if len(whose) > 3 else ''})"
     yield from results.notes
@@ -152,12 +185,38 @@ def notes(results: Results) -> Iterable[str]:
 
 def evaluated_on(results: Results) -> tuple[str, str]:
     """On which images the metric is measured, and what its spread therefore includes or leaves out."""
-    if results.metric.startswith("test"):
+    if results.measure.on == "test":
         return "on this test set", "it does not include the variation between test sets"
-    if "valid" in results.metric:
+    if results.measure.on == "valid":
         return ("on the validation images that each seed draws for itself",
                 "it includes the variation between such draws from the same set")  # fmt: skip
-    return "on the training images", "it says nothing about new images"
+    if results.measure.on == "train":
+        return "on the training images", "it says nothing about new images"
+    return "over whole runs", "it says nothing about new images"
+
+
+def unmeasured(results: Results) -> Iterable[str]:
+    """Finished runs that have no figure of a metric: they were trained before it was recorded, or it is not defined for them,
+    such as a threshold that was not reached.
+    """
+    for name in (results.metric, *results.more):
+        lacks = [
+            (a.name, n) for a in results.arms
+            if (n := len(a.figures) - len(a.values if name == results.metric else a.more[name]))
+        ]  # fmt: skip
+        if lacks:
+            few = ", ".join(f"{n} of {arm}" for arm, n in lacks[:3]) + (" and others" if len(lacks) > 3 else "")
+            yield (f"{metric_of(name).label}: {sum(n for _, n in lacks)} finished runs have no figure, because they have not "
+                   f"recorded it or never reached it, and are left out ({few})")  # fmt: skip
+
+
+def untrained(results: Results) -> Iterable[str]:
+    """Which rule says that runs did not train."""
+    count = sum(len(a.untrained) for a in results.arms)
+    if count:
+        yield (f"{count} run{'s' if count > 1 else ''} did not train: neither test accuracy nor training accuracy is above the "
+               "99 % binomial interval of chance, the fraction of the commonest class, on the images of the test part; the "
+               "figures count like any other")  # fmt: skip
 
 
 def undefined(results: Results) -> Iterable[tuple[str, list[str]]]:
@@ -214,7 +273,7 @@ def preview(
     least = detectable(n, sum(sds) / len(sds) if sds else 1.0) if n > 1 else None
     unit = "" if sds else " standard deviations of the paired difference"
     shown = "undefined with one seed" if least is None else (
-        f"{100 * least:.2f} points" if sds and results.higher_is_better else f"{least:.3g}{unit}")  # fmt: skip
+        f"{100 * least:.2f} points" if sds and results.measure.unit == "percent" else f"{least:.3g}{unit}")  # fmt: skip
     workers = f"{jobs} worker{'s' if jobs > 1 else ''}"
     time = f"about {duration(seconds)} on {workers}" + (
         " (an assumption: no finished run to estimate it from)" if guessed else ""

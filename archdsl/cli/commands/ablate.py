@@ -106,7 +106,7 @@ def command(
 
     chosen = select(study, SelectionOptions(
         *ingredients(without, into, out, old_into), design, seeds, data, set or (), where or (), match, baseline or (),
-        metric, precision, time_limit,
+        metric or (), precision, time_limit,
     ))  # fmt: skip
     amount(detect or "1%")
     check_html(html)

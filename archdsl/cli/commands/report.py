@@ -61,7 +61,8 @@ def command(
 
     check_html(html)
     chosen = select(study, SelectionOptions(
-        *ingredients(without, into, out, old_into), design, seeds, data, set or (), where or (), match, baseline or (), metric,
+        *ingredients(without, into, out, old_into), design, seeds, data, set or (), where or (), match, baseline or (),
+        metric or (),
     ))  # fmt: skip
     place = _runs(study, runs)
     arms, every = planned(chosen, place, data_root)

@@ -50,7 +50,8 @@ def results_of(chosen: StudyFile, runner: StudyRunner, current: Mapping[str, str
     """The results as they are."""
     from archdsl.study.results import results
 
-    return results(chosen.title, chosen.metric, runner.arms, chosen.seeds, runner.every, runner.with_foreign(current))
+    return results(chosen.title, chosen.metric, runner.arms, chosen.seeds, runner.every, runner.with_foreign(current),
+                   chosen.more)  # fmt: skip
 
 
 def report(

@@ -8,10 +8,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from archdsl.cli.output import tell
+from archdsl.expand.metrics import metric_of
 from archdsl.report.text import printable, printable_lines
 from archdsl.study.estimate import seconds_left
 from archdsl.study.execute.messages import Ready, RunProgress, RunResult
-from archdsl.study.plan import Cell
+from archdsl.study.plan import Cell, Found
+from archdsl.study.run_figures import RunFigures
 from archdsl.study.tables import duration
 
 if TYPE_CHECKING:
@@ -27,7 +29,8 @@ class Watching:
         self, stream: TextIO | None, runner: StudyRunner, cells: Sequence[Cell], metric: str, jobs: int, quiet: bool
     ) -> None:
         self.stream = None if quiet else stream
-        self.runner, self.cells, self.metric, self.jobs = runner, {c.key: c for c in cells}, metric, jobs
+        self.runner, self.cells, self.metric, self.jobs = runner, {c.key: c for c in cells}, metric_of(metric), jobs
+        self.values: dict[str, float | None] = {}  # of runs that ended, by key: a metric may read the log
         self.ended = 0
         self.began = time.monotonic()
         self.share: dict[str, float] = {}
@@ -70,13 +73,22 @@ class Watching:
     def _line(self, event: RunResult) -> str:
         cell = self.cells[event.key]
         name = self.runner.request(cell).label
-        value = event.figures.get(self.metric)
-        if event.status == "finished" and value is not None:
-            shown = f"{100 * value:.2f} %" if self.metric.endswith("accuracy") else f"{value:.4f}"
-            how = f"{self.metric.replace('_', ' ')} {shown}, {event.figures.get('seconds', 0):.1f} s"
+        value = self._value(cell, self.runner.found[event.key]) if event.status == "finished" else None
+        if value is not None:
+            shown = f"{100 * value:.2f} %" if self.metric.unit == "percent" else f"{value:.4f}"
+            how = f"{self.metric.label} {shown}, {event.figures.get('seconds', 0):.1f} s"
         else:
             how = event.status + (f": {event.message.splitlines()[0]}" if event.message else "")
         return f"{self.ended}/{len(self.cells)}  {name}: {how}{self._left()}"
+
+    def _value(self, cell: Cell, found: Found) -> float | None:
+        """The metric of a run; None without a result."""
+        if found.status != "finished":
+            return None
+        if cell.key not in self.values:
+            totals = self.runner.arms.arms[cell.arm].totals
+            self.values[cell.key] = self.metric.of(RunFigures(found.figures, totals, found.folder))
+        return self.values[cell.key]
 
     def _left(self) -> str:
         left = len(self.cells) - self.ended
@@ -112,7 +124,8 @@ class Watching:
         for number, arm in enumerate(self.runner.arms.arms):
             own = [c for c in self.runner.every if c.arm == number]
             states = [self.runner.found[c.key] for c in own]
-            values = [f.figures[self.metric] for f in states if f.figures.get(self.metric) is not None]
+            measured = (self._value(c, f) for c, f in zip(own, states, strict=True))
+            values = [v for v in measured if v is not None]
             running = " ".join(f"{100 * self.share[c.key]:.0f} %" for c in own if c.key in self.share)
             done = sum(f.status in ("finished", "diverged") for f in states)
             mean = f"{sum(values) / len(values):.4f}" if values else "–"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from archdsl.study.figures.canvas import INK, LABEL, WIDTH, labels, render
 from archdsl.study.results import ArmResult, Results
+from archdsl.study.run_figures import UNTRAINED
 from archdsl.study.unit import Unit, unit
 
 if TYPE_CHECKING:
@@ -107,7 +108,9 @@ def _cell(axes: Axes, y: int, x: int, arm: ArmResult | None, scale: Any, unit: U
 
 
 def _spread(arm: ArmResult, unit: Unit) -> str:
-    """± sd, and how many runs are behind it where some are lacking."""
+    """± sd, and how many runs are behind it where some are lacking; of runs that did not train, that."""
+    if arm.untrained:
+        return UNTRAINED if len(arm.untrained) == arm.summary.n else f"{len(arm.untrained)} {UNTRAINED}"
     sd = "" if arm.summary.sd is None else f"± {unit.value(arm.summary.sd)}"
     return f"{sd} ({arm.summary.n}/{arm.planned})".lstrip() if arm.summary.n < arm.planned else sd
 
