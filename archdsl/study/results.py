@@ -78,6 +78,7 @@ class Results:
     notes: tuple[str, ...] = field(default=())
     failures: tuple[tuple[str, int, str, str], ...] = field(default=())  # arm, seed, status, message
     more: tuple[str, ...] = ()  # other metrics that are shown
+    compares: bool = True  # with a reference
 
     @property
     def reference(self) -> ArmResult:
@@ -119,17 +120,20 @@ def results(
     raw = [_arm(arm, cells, found, (metric, *more)) for arm, cells in zip(arms.arms, own, strict=True)]
     first = raw[0]
     twins = _twins(own)
-    compared = [compare(a.values, first.values, (a.name, first.name)) for a in raw[1:]]
+    others = raw[1:] if arms.compares else []
+    compared = [compare(a.values, first.values, (a.name, first.name)) for a in others]
+    twins = twins if arms.compares else twins[:1]
     counted = [twin is None for twin in twins[1:]]
     adjusted = holm([c.p if c.n and once else None for c, once in zip(compared, counted, strict=True)])
     rest: list[ArmResult] = []
-    for a, c, p, twin in zip(raw[1:], compared, adjusted, twins[1:], strict=True):
+    for a, c, p, twin in zip(others, compared, adjusted, twins[1:], strict=True):
         if twin is None:
             rest.append(replace(a, comparison=c, p=p))
         elif twin == 0:  # nothing can be compared with itself
             rest.append(replace(a, twin=first.name))
         else:
             rest.append(replace(a, comparison=c, p=rest[twin - 1].p, twin=raw[twin].name))
+    rest = rest if arms.compares else raw[1:]
     conditions = usual([f.conditions for f in found.values() if f.status in ENDED])
     failures = tuple(
         (arms.arms[c.arm].name, c.seed, found[c.key].status, found[c.key].message)
@@ -138,7 +142,7 @@ def results(
     return Results(
         title, metric, tuple(seeds), arms.factors, arms.design.name, arms.design.aliases, (first, *rest),
         {**{k: conditions.get(k, "") for k in CONDITIONS}, "data": _data(every, found)}, _notes(arms), failures,
-        tuple(more),
+        tuple(more), arms.compares,
     )  # fmt: skip
 
 

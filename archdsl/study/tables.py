@@ -7,6 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from archdsl.expand.metrics import metric_of
 from archdsl.report import Cell, Column, Table
 from archdsl.report.table import Kind
+from archdsl.study.arms import GRIDS
+from archdsl.study.factors import Factor
+from archdsl.study.levels import number as number_of
+from archdsl.study.outcomes import unmeasured, untrained
 from archdsl.study.plan import Found
 from archdsl.study.results import ArmResult, Results
 from archdsl.study.run_figures import UNTRAINED, RunFigures
@@ -14,6 +18,7 @@ from archdsl.study.stats import MISSING, detectable, seeds_to_reject
 from archdsl.study.stats import summary as summary_of
 
 P_LEVEL = 0.05
+COMPARED = ("delta", "low", "high", "p_holm", "superiority", "detectable")  # columns of comparisons with a reference
 KINDS: dict[str, tuple[Kind, int]] = {  # of a unit: how a column shows it, with so many decimals
     "percent": ("percent", 2), "float": ("float", 4), "count": ("float", 1), "seconds": ("float", 1),
 }  # fmt: skip
@@ -35,10 +40,10 @@ def table(results: Results, people: bool = True) -> Table:
     def change(name: str, key: str, signed: bool = True) -> Column:
         return Column(name, "points" if share else "float", key=key, digits=digits, signed=signed)
 
-    grid = results.design in ("grid", "full") and len(results.factors) > 1
+    grid = results.design in GRIDS and (len(results.factors) > 1 or not results.compares)
     columns = [
         Column("arm"),
-        *(Column(f.label or f.name, key=f"factor {f.name}") for f in results.factors if grid),
+        *(_levels(f) for f in results.factors if grid),
         *((Column("runs", align="right"),) if people else (Column("finished", "int"), Column("runs", "int"))),
         value("mean", "mean"),
         value("sd", "sd"),
@@ -57,7 +62,13 @@ def table(results: Results, people: bool = True) -> Table:
         columns.append(Column("others"))
     else:
         rows = [row[:-1] for row in rows]
-    return Table(tuple(columns), tuple(rows), results.title, notes=tuple(notes(results)))
+    kept = [n for n, c in enumerate(columns) if results.compares or c.id not in COMPARED]
+    return Table(tuple(columns[n] for n in kept), tuple(tuple(row[n] for n in kept) for row in rows), results.title,
+                 notes=tuple(notes(results)))  # fmt: skip
+
+
+def _levels(factor: Factor) -> Column:
+    return Column(factor.shown, key=f"factor {factor.key}", align="right" if factor.numbers is not None else None)
 
 
 def more_columns(results: Results) -> list[Column]:
@@ -72,12 +83,8 @@ def level(text: str, people: bool = True) -> Cell:
         return text or "none"
     if text in ("true", "false"):
         return text == "true"
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text or "none"
+    value = number_of(text)
+    return int(text) if text.strip("+-").isdecimal() else value if value is not None else text or "none"
 
 
 def _row(results: Results, result: ArmResult, grid: bool, people: bool) -> tuple[Cell, ...]:
@@ -115,7 +122,7 @@ def each(results: Results, people: bool = True) -> Table:
     shown = tuple(dict.fromkeys((*FIGURES, results.metric, *results.more)))
     failed = {(arm, seed): status for arm, seed, status, _ in results.failures}
     columns = (
-        Column("arm"), *(Column(n, key=f"factor {n}") for n in names), Column("seed", "int"), Column("status"),
+        Column("arm"), *map(_levels, results.factors), Column("seed", "int"), Column("status"),
         *(_column(name) for name in shown),
         Column("params", "int"), Column("MACs", "compact", key="macs"), Column("run"),
     )  # fmt: skip
@@ -162,8 +169,11 @@ def notes(results: Results) -> Iterable[str]:
     name, measure = results.measure.label, results.measure
     sign = "" if measure.higher else " (less is better)"
     sign += "; differences in points" if measure.unit == "percent" else ""
-    yield (f"{name}{sign}; Δ is against `{results.reference.name}`, seed by seed, with its 95 % t interval; what varies "
-           f"is the seed (initial weights, order, augmentation, dropout, split), {evaluated_on(results)[0]}")  # fmt: skip
+    against = f"Δ is against `{results.reference.name}`, seed by seed, with its 95 % t interval"
+    if not results.compares:
+        against = "a grid over numbers has no reference; --baseline FACTOR=LEVEL compares with one arm"
+    yield (f"{name}{sign}; {against}; what varies is the seed (initial weights, order, augmentation, dropout, split), "
+           f"{evaluated_on(results)[0]}")  # fmt: skip
     if m and n < (needed := seeds_to_reject(m)):
         yield (f"the exact sign-flip test with Holm's correction over {m} comparison{'s' if m > 1 else ''} cannot go "
                f"below {P_LEVEL:g} with {n} seed{'s' if n > 1 else ''}; it takes {needed}")  # fmt: skip
@@ -193,30 +203,6 @@ def evaluated_on(results: Results) -> tuple[str, str]:
     if results.measure.on == "train":
         return "on the training images", "it says nothing about new images"
     return "over whole runs", "it says nothing about new images"
-
-
-def unmeasured(results: Results) -> Iterable[str]:
-    """Finished runs that have no figure of a metric: they were trained before it was recorded, or it is not defined for them,
-    such as a threshold that was not reached.
-    """
-    for name in (results.metric, *results.more):
-        lacks = [
-            (a.name, n) for a in results.arms
-            if (n := len(a.figures) - len(a.values if name == results.metric else a.more[name]))
-        ]  # fmt: skip
-        if lacks:
-            few = ", ".join(f"{n} of {arm}" for arm, n in lacks[:3]) + (" and others" if len(lacks) > 3 else "")
-            yield (f"{metric_of(name).label}: {sum(n for _, n in lacks)} finished runs have no figure, because they have not "
-                   f"recorded it or never reached it, and are left out ({few})")  # fmt: skip
-
-
-def untrained(results: Results) -> Iterable[str]:
-    """Which rule says that runs did not train."""
-    count = sum(len(a.untrained) for a in results.arms)
-    if count:
-        yield (f"{count} run{'s' if count > 1 else ''} did not train: neither test accuracy nor training accuracy is above the "
-               "99 % binomial interval of chance, the fraction of the commonest class, on the images of the test part; the "
-               "figures count like any other")  # fmt: skip
 
 
 def undefined(results: Results) -> Iterable[tuple[str, list[str]]]:

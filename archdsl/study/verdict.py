@@ -21,6 +21,9 @@ def _sentences(results: Results, unit: Unit) -> Iterator[str]:
     if not any(a.values for a in results.arms):
         yield "No run has a result yet, so nothing is known."
         return
+    if not results.compares:
+        yield from _best(results, unit)
+        return
     if not results.reference.values:
         yield f"The reference “{results.reference.name}” has no finished run, so there is nothing to compare with."
         return
@@ -38,6 +41,16 @@ def _sentences(results: Results, unit: Unit) -> Iterator[str]:
     diverged = sum(a.states.get("diverged", 0) for a in results.arms)
     if diverged:
         yield (f"{diverged} {'runs' if diverged > 1 else 'run'} diverged; a mean is of the runs that did not.")  # fmt: skip
+
+
+def _best(results: Results, unit: Unit) -> Iterator[str]:
+    """Of a grid without a reference: where the mean is best, which is no comparison."""
+    sign = 1 if results.higher_is_better else -1
+    best = max((a for a in results.arms if a.summary.mean is not None), key=lambda a: sign * (a.summary.mean or 0.0))
+    yield (f"The best mean is that of “{best.name}”, {unit.value(best.summary.mean)}{unit.mark}. A grid over numbers has no "
+           "reference, so no difference is tested.")  # fmt: skip
+    if results.done < results.planned:
+        yield f"{results.planned - results.done} of {results.planned} runs are still missing."
 
 
 def _shown(results: Results, unit: Unit, shown: Sequence[ArmResult], compared: int) -> Iterator[str]:
