@@ -43,7 +43,7 @@ def table(results: Results, people: bool = True) -> Table:
     grid = results.design in GRIDS and (len(results.factors) > 1 or not results.compares)
     columns = [
         Column("arm"),
-        *(_levels(f) for f in results.factors if grid),
+        *(level_column(f) for f in results.factors if grid),
         *((Column("runs", align="right"),) if people else (Column("finished", "int"), Column("runs", "int"))),
         value("mean", "mean"),
         value("sd", "sd"),
@@ -67,7 +67,8 @@ def table(results: Results, people: bool = True) -> Table:
                  notes=tuple(notes(results)))  # fmt: skip
 
 
-def _levels(factor: Factor) -> Column:
+def level_column(factor: Factor) -> Column:
+    """The column of a factor's levels."""
     return Column(factor.shown, key=f"factor {factor.key}", align="right" if factor.numbers is not None else None)
 
 
@@ -122,7 +123,7 @@ def each(results: Results, people: bool = True) -> Table:
     shown = tuple(dict.fromkeys((*FIGURES, results.metric, *results.more)))
     failed = {(arm, seed): status for arm, seed, status, _ in results.failures}
     columns = (
-        Column("arm"), *map(_levels, results.factors), Column("seed", "int"), Column("status"),
+        Column("arm"), *map(level_column, results.factors), Column("seed", "int"), Column("status"),
         *(_column(name) for name in shown),
         Column("params", "int"), Column("MACs", "compact", key="macs"), Column("run"),
     )  # fmt: skip

@@ -13,12 +13,12 @@ from archdsl.cli.support.study_options import (
     Baseline,
     Design,
     Detect,
-    Format,
     Html,
     In,
     Match,
     Metric,
     Out,
+    ReportFormat,
     Runs,
     Seeds,
     Study,
@@ -26,6 +26,7 @@ from archdsl.cli.support.study_options import (
     With,
     Without,
 )
+from archdsl.cli.support.study_report import Rows
 from archdsl.runs.conditions import ConditionOptions
 
 
@@ -48,8 +49,14 @@ def command(
     each: Annotated[
         bool, typer.Option("--each", help="A row for each run instead of each arm, with all its figures.")
     ] = False,
+    effects: Annotated[
+        bool, typer.Option("--effects", help="Main effects and interactions of the factors, with intervals.")
+    ] = False,
+    curves: Annotated[
+        bool, typer.Option("--curves", help="A row for each epoch of each run: the learning curves as data.")
+    ] = False,
     detect: Detect = None,
-    format: Format = "table",
+    format: ReportFormat = "table",
     html: Html = None,
 ) -> None:
     """Print the table of a study, done or half done, and write its HTML report."""
@@ -60,6 +67,7 @@ def command(
     from archdsl.study.select import SelectionOptions, select
 
     check_html(html)
+    rows = _rows({"--each": each, "--effects": effects, "--curves": curves})
     chosen = select(study, SelectionOptions(
         *ingredients(without, into, out, old_into), design, seeds, data, set or (), where or (), match, baseline or (),
         metric or (),
@@ -79,8 +87,23 @@ def command(
         html,
         False,
         detect,
-        each,
+        rows,
     )
+
+
+def _rows(given: dict[str, bool]) -> Rows:
+    """What the rows are of.
+
+    Raises:
+        ArchError: two tables are asked for.
+    """
+    from archdsl.errors import ArchError
+
+    asked = [option for option, wanted in given.items() if wanted]
+    if len(asked) > 1:
+        raise ArchError(f"{' and '.join(asked)} are two tables", help="ask for one at a time")
+    names: dict[str, Rows] = {"--each": "runs", "--effects": "effects", "--curves": "epochs"}
+    return names[asked[0]] if asked else "arms"
 
 
 def _runs(study: str, runs: Path) -> Path:

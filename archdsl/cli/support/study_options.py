@@ -52,6 +52,10 @@ Format = Annotated[
     Literal["table", "tsv", "csv", "csv-safe", "json", "jsonl", "md", "latex"],
     typer.Option("--format", help="How to print."),
 ]
+ReportFormat = Annotated[
+    Literal["table", "tsv", "csv", "csv-safe", "json", "jsonl", "md", "latex", "parquet"],
+    typer.Option("--format", help="How to print; a Parquet file goes to a pipe or a file."),
+]
 Detect = Annotated[
     str | None,
     typer.Option(
