@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 K = types.CompletionItemKind
 _KINDS = {
     "op": K.Function, "late": K.Function, "block": K.Module, "join": K.Operator, "family": K.Class,
-    "modifier": K.Property, "data": K.Function, "train": K.Function,
+    "modifier": K.Property, "data": K.Function, "train": K.Function, "metric": K.Value,
 }  # fmt: skip
 _TERMS = frozenset({"NAME", "RPAR", "RSQB", "RBRACE", "NUMBER"})  # behind these a modifier finds a term
 STATEMENTS = {

@@ -1,13 +1,25 @@
 """What a word is, and the one place that knows them all.
 
 A word is one decorated function: its name is the word, its signature the arguments, its annotations the bounds, its
-docstring the help, its examples the tests. A data or train word is a decorated class: a frozen dataclass, whose fields are
-the arguments. Nothing is read from signature and fields before the word is used.
+docstring the help, its examples the tests. A data, train or metric word is a decorated class: a frozen dataclass, whose fields
+are the arguments. Nothing is read from signature and fields before the word is used.
 """
 
 from __future__ import annotations
 
-from archdsl.registry.entry import Entry, Kind, block, data_word, family, join, late, modifier, op, train_word
+from archdsl.registry.entry import (
+    Entry,
+    Kind,
+    block,
+    data_word,
+    family,
+    join,
+    late,
+    metric_word,
+    modifier,
+    op,
+    train_word,
+)
 from archdsl.registry.lookup import entries, find, names, register
 from archdsl.registry.params import MISSING, Arg, Range, defaults, nets, params, value_of
 from archdsl.registry.synonyms import ARGUMENTS, synonym
@@ -15,6 +27,6 @@ from archdsl.registry.value import Setting, setting
 
 __all__ = [
     "ARGUMENTS", "MISSING", "Arg", "Entry", "Kind", "Range", "Setting", "block", "data_word", "defaults", "entries", "family",
-    "find", "join", "late", "modifier", "names", "nets", "op", "params", "register", "setting",
+    "find", "join", "late", "metric_word", "modifier", "names", "nets", "op", "params", "register", "setting",
     "synonym", "train_word", "value_of",
 ]  # fmt: skip

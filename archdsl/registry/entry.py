@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 from archdsl.errors import ArchError
 from archdsl.registry.lookup import register
 
-Kind = Literal["op", "block", "late", "join", "family", "modifier", "data", "train"]
+Kind = Literal["op", "block", "late", "join", "family", "modifier", "data", "train", "metric"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -52,7 +52,8 @@ def _decorator(kind: Kind, examples: tuple[str, ...], **settings: Any) -> Callab
     def decorate(make: F) -> F:
         name, help = make.__name__.rstrip("_"), make.__doc__ or ""
         if isinstance(make, type):
-            name = name.lower()
+            name = getattr(make, "called", "") if kind == "metric" else ""
+            name = name or make.__name__.lower()
             if not getattr(getattr(make, "__dataclass_params__", None), "frozen", False):
                 raise ArchError(f"the word `{given or name}` is the class {make.__module__}.{make.__qualname__}, which is "
                                 "not a frozen dataclass", help="write @dataclass(frozen=True, slots=True) below the "
@@ -113,3 +114,9 @@ def train_word(*examples: str, paper: str = "", slot: str = "", name: str | None
     """A word of a ``train`` statement: a setting, as a frozen dataclass whose fields are the arguments; or a function from
     the arguments to a setting."""
     return _decorator("train", examples, paper=paper, slot=slot, name=name)
+
+
+def metric_word(*examples: str, paper: str = "") -> Callable[[F], F]:
+    """A figure of a run, as a frozen dataclass whose fields are the arguments: an ``archdsl.words.metrics.base.Metric``. Its
+    name is ``called``, or that of the class."""
+    return _decorator("metric", examples, paper=paper)

@@ -12,11 +12,11 @@ from archdsl.foreign import prepare
 if TYPE_CHECKING:
     from archdsl.registry.entry import Entry, Kind
 
-# A network word (op, block, join, family), a modifier, a data word and a train word live in four name spaces:
-# `cutout` is a layer and an augmentation, and `step` could be a schedule and an activation.
+# A network word (op, block, join, family), a modifier, a data word, a train word and a metric live in five name spaces:
+# `cutout` is a layer and an augmentation, `seconds` could be a limit and a metric.
 SPACES: dict[Kind, str] = {
     "op": "net", "block": "net", "late": "net", "join": "net", "family": "net",
-    "modifier": "modifier", "data": "data", "train": "train",
+    "modifier": "modifier", "data": "data", "train": "train", "metric": "metric",
 }  # fmt: skip
 _TABLE: dict[tuple[str, str], Entry] = {}
 
@@ -42,6 +42,11 @@ def _own() -> None:
 
 
 @lru_cache(maxsize=1)
+def _metrics() -> None:  # apart, as no network needs them
+    importlib.import_module("archdsl.words.metrics")
+
+
+@lru_cache(maxsize=1)
 def _foreign() -> None:
     from importlib.metadata import entry_points  # slow, so only for words that are not ours
 
@@ -57,8 +62,8 @@ def _foreign() -> None:
 
 
 def find(space: str, name: str) -> Entry | None:
-    """The word of that name in a name space (``net``, ``modifier``, ``data``, ``train``), or None."""
-    _own()
+    """The word of that name in a name space (``net``, ``modifier``, ``data``, ``train``, ``metric``), or None."""
+    _metrics() if space == "metric" else _own()
     entry = _TABLE.get((space, name))
     if entry is None:
         _foreign()
@@ -77,7 +82,10 @@ def own_names(trait: str) -> tuple[str, ...]:
 
 def entries(space: str | None = None) -> list[Entry]:
     """All words, sorted by kind and name."""
-    _own()
+    if space != "metric":
+        _own()
+    if space in (None, "metric"):
+        _metrics()
     _foreign()
     found = (e for (s, _), e in list(_TABLE.items()) if space in (None, s))
     return sorted(found, key=lambda e: (e.kind, e.name))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -62,7 +63,7 @@ class Finished:
     The training figures are those of the last epoch. The validation and test figures are of the weights that are kept:
     the best ones, the averaged ones, or those of the last step. ``best_valid_accuracy`` is that of the epoch
     ``best_epoch``, whose weights are kept where the text says `patience`. ``why`` says what ended the run before its
-    last epoch.
+    last epoch. ``figures`` are other metrics by name, such as ``test_ece``; they are stored beside these.
     """
 
     step: int
@@ -78,6 +79,7 @@ class Finished:
     epochs: int = 0
     why: str = ""
     valid_loss: float | None = None
+    figures: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,4 +139,10 @@ Event = Started | Resumed | Progress | EpochDone | Finished | Diverged | Stopped
 
 def event_to_json(event: Event) -> dict[str, Any]:
     """The event as plain values, its kind first."""
-    return {"event": type(event).__name__.lower(), **asdict(event)}
+    return {"event": type(event).__name__.lower(), **plain(event)}
+
+
+def plain(event: Event) -> dict[str, Any]:
+    """The fields of an event; of figures by name each is a value of its own."""
+    values = asdict(event)
+    return {**values.pop("figures", {}), **values}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ from archdsl.limits import Limits
 from archdsl.study.design import Design, make
 from archdsl.study.factors import Factor, own
 from archdsl.study.file import StudyFile
+from archdsl.study.levels import rank
 from archdsl.study.match import Matched, match
-from archdsl.study.naming import BASE, arm_name, distinct, labelled
+from archdsl.study.naming import BASE, along, arm_name, distinct, labelled
 from archdsl.study.place import put
 from archdsl.study.where import condition, words_of
 from archdsl.syntax import ast
@@ -28,6 +29,7 @@ from archdsl.syntax.locate import stands_alone
 
 TOTALS = ("params", "macs", "flops", "layers", "depth", "activations")
 MOST_FINDINGS = 10
+GRIDS = ("grid", "full")
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]+")
 
 
@@ -58,6 +60,7 @@ class Arms:
     arms: tuple[Arm, ...]
     left_out: int = 0
     notes: tuple[str, ...] = field(default=())
+    compares: bool = True  # with a reference; a grid over numbers has none, unless one is asked for
 
     @property
     def reference(self) -> Arm:
@@ -85,16 +88,38 @@ def arms_of(study: StudyFile, runs: Path | None = None) -> Arms:
     if first is None:
         raise ArchError("the arm that others are compared with is excluded by `where`",
                         help="name another one by `baseline:`")  # fmt: skip
-    names = distinct([a.name for a in found], [a.choice for a in found])
+    names = distinct([a.name for a in found], [a.choice for a in found], factors)
     found = tuple(replace(arm, name=name) for arm, name in zip(found, names, strict=True))
-    ordered = (found[first], *found[:first], *found[first + 1 :])
+    compares = not along(factors, design.name in GRIDS and not study.baseline) or any(
+        f.numbers is None for f in factors
+    )
+    ordered = _in_order(found[first], (*found[:first], *found[first + 1 :]), factors, design, compares)
     if len(ordered) * len(study.seeds) > Limits.RUNS:
         raise ArchError(f"{len(ordered):,} arms with {len(study.seeds):,} seeds each are "
                         f"{len(ordered) * len(study.seeds):,} runs, more than {Limits.RUNS:,}",
                         help="leave seeds or levels out, or raise ARCHDSL_MAX_RUNS")  # fmt: skip
     if study.match is not None:
         ordered = _matched(ordered, study.match)
-    return Arms(factors, design, ordered, left_out, (*study.notes, *_twins(ordered), *_notes(design)))
+    return Arms(factors, design, ordered, left_out, (*study.notes, *_twins(ordered), *_notes(design)),
+                compares or not factors)  # fmt: skip
+
+
+def _in_order(
+    first: Arm, rest: Sequence[Arm], factors: Sequence[Factor], design: Design, compares: bool
+) -> tuple[Arm, ...]:  # fmt: skip
+    """The arms of a grid by their levels, numbers ascending; of single changes by factor, and then so. The reference first,
+    where there is one.
+    """
+    ranks = [rank(f.levels) for f in factors]
+
+    def place(arm: Arm) -> tuple[int, ...]:
+        levels = [r.get(arm.choice.get(f.name, ""), p) for f, r, p in zip(factors, ranks, arm.picks, strict=True)]
+        changed = [n for n, (a, b) in enumerate(zip(arm.picks, first.picks, strict=True)) if a != b]
+        return tuple(levels) if design.name in GRIDS else (len(changed), *changed, *(levels[n] for n in changed))
+
+    if design.name not in (*GRIDS, "one-out", "one-in"):
+        return (first, *rest)
+    return (first, *sorted(rest, key=place)) if compares else tuple(sorted((first, *rest), key=place))
 
 
 Placed = list[tuple[str, Source, ast.File]]
@@ -151,7 +176,8 @@ def _placed(study: StudyFile, file: ast.File) -> ast.File:
 def _design(study: StudyFile, factors: tuple[Factor, ...]) -> Design:
     if not factors:
         return make("grid", (), ())
-    name = study.design or ("one-out" if study.factors and len(study.base) == 1 else "grid")
+    axis = len(factors) == 1 and factors[0].is_axis
+    name = study.design or ("one-out" if study.factors and len(study.base) == 1 and not axis else "grid")
     return make(name, tuple(len(f.levels) for f in factors), tuple(f.name for f in factors))
 
 
@@ -188,8 +214,9 @@ def _built(
     found: list[Arm] = []
     wrong: Wrong = []
     left_out = 0
+    named = along(factors, design.name in GRIDS and not study.baseline)
     for picks, choice, source, make_file in _choices(placed, factors, design):
-        name = arm_name(factors, baseline, picks, choice, len(placed) > 1)
+        name = arm_name(factors, baseline, picks, choice, len(placed) > 1, named)
         try:
             arm = Arm(name, choice, picks, whole(source, make_file(), runs=runs))
         except SpecError as error:
@@ -207,7 +234,7 @@ def _choices(
     placed: list[tuple[str, Source, ast.File]], factors: tuple[Factor, ...], design: Design
 ) -> Iterator[tuple[tuple[int, ...], dict[str, str], Source, Callable[[], ast.File]]]:
     several = len(placed) > 1
-    if design.name in ("grid", "full") and any("{" in level for f in factors if f.name != BASE for level in f.levels):
+    if design.name in GRIDS and any("{" in level for f in factors if f.name != BASE for level in f.levels):
         _check_size(sum(arms_in_space(file) for _, _, file in placed))
         for n, (name, source, file) in enumerate(placed):  # holes inside of alternatives
             texts = {axis.name: axis.texts for axis in axes(file)}  # as the tree has them, not as they were written

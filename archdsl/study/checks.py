@@ -9,7 +9,7 @@ from archdsl.errors import ArchError, Diagnostic, Source, SpecError
 from archdsl.study.arms import arms_of, bases, count_arms
 from archdsl.study.file import study_of
 from archdsl.study.findings import CODE, in_file, placed
-from archdsl.study.plan import cells, check_metric, without_effect
+from archdsl.study.plan import cells, check_metrics, without_effect
 from archdsl.study.where import words_of
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def study_findings(
         if edited and _dear(study):
             return ()
         arms = arms_of(study)
-        check_metric(study.metric, arms, cells(arms, study.seeds[:1]))
+        check_metrics(study, arms, cells(arms, study.seeds[:1]))
     except SpecError as error:
         return tuple(in_file(source, d) for d in error.diagnostics)
     except ArchError as error:

@@ -11,13 +11,13 @@ such value. A run that the machine ended (killed, out of memory, out of time) is
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from archdsl.study.amounts import ALPHA, Failures
 from archdsl.study.plan import ENDED, Cell, Found
+from archdsl.study.scale import Scale
 from archdsl.study.stats.sequential import fewest
 from archdsl.study.stats.verdicts import OPEN, Family, Verdict, fixed_verdicts
 
@@ -45,17 +45,6 @@ class DecisionOptions:
     same: float | None = None
     failures: Failures = "chance"
     max_runs: int | None = None
-
-
-@dataclass(frozen=True)
-class Scale:
-    """What a metric's numbers are: ``higher`` is better; ``chance`` is what a net that learnt nothing has, None where that is
-    not known; ``resolution`` is the step in which it is counted, 0 for none."""
-
-    metric: str
-    higher: bool
-    chance: float | None = None
-    resolution: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -139,14 +128,15 @@ class Deciding:
         waiting = [arm for arm, f in states.items() if not self._settled(self.own[arm][block], f, tried)]
         if waiting and (REFERENCE in waiting or tried is not None or not self._passed(waiting, states, lookup)):
             return False
-        lost = {arm: f for arm, f in states.items() if arm in waiting or not _counts(f, self.scale.metric)}
+        cells = {arm: self.own[arm][block] for arm in states}
+        lost = {arm: f for arm, f in states.items() if arm in waiting or not _counts(cells[arm], f, self.scale)}
         seed = self.own[REFERENCE][block].seed
         if REFERENCE in lost:
-            self._hold(self.open, f"seed {seed} of the reference has no result ({lost[REFERENCE].status})")
+            self._hold(self.open, f"seed {seed} of the reference has no result ({_lost(lost[REFERENCE])})")
             return True
         for arm, found in lost.items():
-            self._hold([arm], f"seed {seed} has no result ({found.status})")
-        self._add(seed, {arm: f for arm, f in states.items() if arm not in lost})
+            self._hold([arm], f"seed {seed} has no result ({_lost(found)})")
+        self._add(seed, {arm: (cells[arm], f) for arm, f in states.items() if arm not in lost})
         self.blocks, self.runs = block + 1, self.runs + len(states)
         for arm in states:
             self._planned[arm] = block + 1
@@ -168,12 +158,12 @@ class Deciding:
         self.why |= dict.fromkeys(arms, why)
         self.open = [arm for arm in self.open if arm not in self.why]
 
-    def _add(self, seed: int, states: Mapping[int, Found]) -> None:
+    def _add(self, seed: int, states: Mapping[int, tuple[Cell, Found]]) -> None:
         values, failed, self._worst = _values(states, self.scale, self.options.failures, self._worst)
         for arm, value in values.items():
             self._values[arm][seed] = value
         for arm in failed:
-            self._substituted[arm][seed] = states[arm].status
+            self._substituted[arm][seed] = states[arm][1].status
         sign = 1 if self.scale.higher else -1
         if REFERENCE in values:
             base = values[REFERENCE]
@@ -228,8 +218,8 @@ def decide_fixed(
     own: Sequence[Sequence[Cell]], twins: Sequence[int | None], lookup: Lookup, options: DecisionOptions, scale: Scale
 ) -> list[ArmDecision]:
     """The verdicts of a fixed design, over the seeds that both sides of a comparison have; arguments as for ``Deciding``."""
-    states = [{c.seed: f for c in cells if _counts(f := lookup(c), scale.metric)} for cells in own]
-    flat = {(arm, seed): f for arm, seeds in enumerate(states) for seed, f in seeds.items()}
+    states = [{c.seed: (c, f) for c in cells if _counts(c, f := lookup(c), scale)} for cells in own]
+    flat = {(arm, seed): pair for arm, seeds in enumerate(states) for seed, pair in seeds.items()}
     values, failed, _ = _values(flat, scale, options.failures, None)
     rows = [{seed: values[arm, seed] for seed in seeds if (arm, seed) in values} for arm, seeds in enumerate(states)]
     sign = 1 if scale.higher else -1
@@ -239,24 +229,27 @@ def decide_fixed(
         deltas, alpha=options.alpha, same=options.same, resolution=scale.resolution, size=max(1, len(compared))
     )
     return [
-        ArmDecision(tuple(row), row, {s: states[n][s].status for s in row if (n, s) in failed},
+        ArmDecision(tuple(row), row, {s: states[n][s][1].status for s in row if (n, s) in failed},
                     _turned(known.get(str(n)), sign), len(own[n]))
         for n, row in enumerate(rows)
     ]  # fmt: skip
 
 
-def _counts(found: Found, metric: str) -> bool:
+def _counts(cell: Cell, found: Found, scale: Scale) -> bool:
     """Whether a run is an outcome of the arm: it finished with this figure, or ended without one by its own fault."""
-    if found.status == "finished":
-        return isinstance(value := found.figures.get(metric), int | float) and math.isfinite(value)
-    return found.own
+    return scale.of(cell, found) is not None if found.status == "finished" else found.own
+
+
+def _lost(found: Found) -> str:
+    return "it finished without this figure" if found.status == "finished" else found.status
 
 
 def _values(
-    states: Mapping[K, Found], scale: Scale, failures: Failures, worst: float | None
+    states: Mapping[K, tuple[Cell, Found]], scale: Scale, failures: Failures, worst: float | None
 ) -> tuple[dict[K, float], list[K], float | None]:
     """The metric of each run; those that failed by themselves, which count as chance; and the worst value of all so far."""
-    values = {key: float(f.figures[scale.metric]) for key, f in states.items() if f.status == "finished"}
+    measured = {key: scale.of(c, f) if f.status == "finished" else None for key, (c, f) in states.items()}
+    values = {key: value for key, value in measured.items() if value is not None}
     seen = [*values.values(), *([] if worst is None else [worst])]
     worst = (min(seen) if scale.higher else max(seen)) if seen else None
     failed = [key for key in states if key not in values] if failures == "chance" else []
@@ -276,15 +269,3 @@ def _turned(verdict: Verdict | None, sign: int) -> Verdict | None:
         return verdict
     low, high = (None if verdict.high is None else -verdict.high), (None if verdict.low is None else -verdict.low)
     return replace(verdict, evidence=replace(verdict.evidence, delta=-verdict.evidence.delta), low=low, high=high)
-
-
-def scale_of(metric: str, every: Sequence[Cell]) -> Scale:
-    """The scale of a metric in a study whose data sets are of one size; chance and resolution are unknown otherwise."""
-    higher = metric.endswith("accuracy")
-    sets = {c.experiment.data.dataset for c in every}
-    classes, images = {d.classes for d in sets}, {getattr(d, "test", None) or 0 for d in sets}
-    chance = None
-    if len(classes) == 1 and (count := classes.pop()) > 1:
-        chance = 1 / count if higher else math.log(count) if metric.endswith("loss") else None
-    counted = metric == "test_accuracy" and len(images) == 1 and (n := images.pop()) > 0
-    return Scale(metric, higher, chance, 1 / n if counted else 0.0)

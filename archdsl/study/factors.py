@@ -15,6 +15,7 @@ from archdsl.errors import ArchError, suggest
 from archdsl.expand.holes import axes
 from archdsl.expand.settings import hyphenated
 from archdsl.limits import Limits
+from archdsl.study.levels import numbers, written_out
 from archdsl.syntax import ast
 from archdsl.syntax.unparse import unparse
 from archdsl.syntax.walk import walk
@@ -36,17 +37,39 @@ class Factor:
     label: str = ""
 
     @property
+    def numbers(self) -> tuple[float, ...] | None:
+        """The values of its levels, where all are numbers."""
+        return numbers(self.levels)
+
+    @property
+    def is_axis(self) -> bool:
+        """Whether its levels are points of an axis: three or more numbers, none of which is the usual one."""
+        return self.numbers is not None and len(self.levels) > 2
+
+    @property
+    def shown(self) -> str:
+        """What tables call it."""
+        return self.label or self.name
+
+    @property
+    def key(self) -> str:
+        """What machines call it: its name, but for a hole of which nothing but its text is known."""
+        return self.shown if self.name.startswith("{") else self.name
+
+    @property
     def toggles(self) -> bool:
         """Whether it is there or not, and nothing else."""
         return len(self.levels) == 2 and self.levels[1] == "" and self.levels[0] != ""
 
 
 def factor(name: str, levels: tuple[str, ...]) -> Factor:
-    """A factor as it was written: one level is there or not; ``none`` is absence.
+    """A factor as it was written: one level is there or not; ``none`` is absence; a range (``4..8``, ``log(1e-4..1e-1, 7)``)
+    is all its levels.
 
     Raises:
         ArchError: no two different levels, or a name that no axis can have.
     """
+    levels = tuple(one for level in levels for one in written_out(level) or (level,))
     cleaned = tuple("" if level.strip().lower() in NOTHING else level.strip() for level in levels)
     if len(cleaned) == 1 and cleaned[0]:
         cleaned = (*cleaned, "")

@@ -14,7 +14,7 @@ from archdsl.files import read_regular
 from archdsl.limits import Limits
 from archdsl.study.amounts import ALPHA, FAILURES, MAX_SEEDS, Failures
 from archdsl.study.factors import Factor
-from archdsl.study.reader import METRICS, RENAMED, UNTIL, Reader
+from archdsl.study.reader import METRIC, UNTIL, Reader
 
 MOST_BYTES = 65_536  # as a spec's text
 _BRACKET = re.compile(r"[\[\]{}]")
@@ -24,7 +24,8 @@ _BRACKET = re.compile(r"[\[\]{}]")
 class StudyFile:
     """What a study file says. ``base`` are names and specs (several are a factor of their own, ``base``); ``seeds`` the
     seeds themselves; ``folder`` is where paths in it begin. ``sequential``: arms stop once they are decided, and ``seeds`` are
-    those that it may take at most; so where no number of seeds is stated. ``same`` and ``budget`` are as written.
+    those that it may take at most; so where no number of seeds is stated. ``same`` and ``budget`` are as written. ``metric``
+    decides, ``more`` are other metrics to show.
     """
 
     name: str
@@ -43,7 +44,8 @@ class StudyFile:
     where: tuple[str, ...] = ()
     match: str | None = None
     baseline: dict[str, str] = field(default_factory=dict)
-    metric: str = "test_accuracy"
+    metric: str = METRIC
+    more: tuple[str, ...] = ()
     engine: str = "local"
     precision: str = "auto"
     time_limit: float | None = None
@@ -86,7 +88,6 @@ def study_of(text: str, where: str = "<study>", name: str = "study", folder: Pat
         raise ArchError(f"{where}{place}: {getattr(error, 'problem', None) or 'not valid YAML'}",
                         help="see the example in docs/studies.md") from None  # fmt: skip
     fields = reader.fields(root, name)
-    fields["metric"], fields["notes"] = metric(fields.get("metric", METRICS[0]))
     return StudyFile(**fields, folder=folder if folder is not None else Path())
 
 
@@ -120,13 +121,6 @@ def _too_deep(where: str, line: int, column: int) -> ArchError:
                      help="a study has lists inside of `factors:` and nothing deeper")  # fmt: skip
 
 
-def metric(name: str) -> tuple[str, tuple[str, ...]]:
-    """The metric that a name means, and a note where it is an old name."""
-    if name not in RENAMED:
-        return name, ()
-    return RENAMED[name], (f"the metric `{name}` is that of training, and is called `{RENAMED[name]}` now",)
-
-
 def written(study: StudyFile, texts: tuple[str, ...]) -> str:
     """The study as a YAML text that is self-contained: ``texts`` take the place of the bases' paths, and what was set
     beside the file is in it.
@@ -146,7 +140,7 @@ def written(study: StudyFile, texts: tuple[str, ...]) -> str:
         "where": list(study.where),
         "match": study.match,
         "baseline": dict(study.baseline),
-        "metric": study.metric,
+        **({"metrics": [study.metric, *study.more]} if study.more else {"metric": study.metric}),
         "precision": study.precision,
     }
     kept = {key: value for key, value in data.items() if value not in (None, "", [], {})}

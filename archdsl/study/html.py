@@ -21,6 +21,7 @@ HEADS = (
     ("95 % interval", "right"), ("p (Holm)", "right"), ("P(better)", "right"), ("detectable", "right"),
     ("params", "right"), ("MACs", "right"), ("other runs", ""),
 )  # fmt: skip
+COMPARED = ("Δ", "95 % interval", "p (Holm)", "P(better)", "detectable")  # columns of comparisons with a reference
 FEW_FAILURES = 8
 CAPTIONS = {
     "forest": ("Differences", (
@@ -30,6 +31,9 @@ CAPTIONS = {
     "strips": ("Seeds", (
         "Every dot is a run. A line joins it to the run of REFERENCE with the same seed; lines that all lean one way are "
         "what a paired comparison sees."
+    )),
+    "axis": ("Along each axis", (
+        "Every dot is a run, the lines join the means. The axis is logarithmic where the levels are by equal factors."
     )),
     "heat": ("Grid", (
         "Mean of each cell, with its standard deviation below. Hatched cells have no finished run."
@@ -78,7 +82,9 @@ def _body(results: Results, command: str, curves: Curves) -> Iterator[str]:
 def _table(results: Results, unit: Unit) -> str:
     rows = [_row(n, a, results, unit) for n, a in enumerate(results.arms, 1)]
     keep = [n for n, head in enumerate(HEADS) if head[0] != "other runs" or any(row[n] for row in rows)]
-    return page.table([HEADS[n] for n in keep], [[row[n] for n in keep] for row in rows], marked=0)
+    keep = [n for n in keep if results.compares or HEADS[n][0] not in COMPARED]
+    return page.table([HEADS[n] for n in keep], [[row[n] for n in keep] for row in rows],
+                      marked=0 if results.compares else None)  # fmt: skip
 
 
 def _row(number: int, arm: ArmResult, results: Results, unit: Unit) -> list[str]:
@@ -93,7 +99,7 @@ def _row(number: int, arm: ArmResult, results: Results, unit: Unit) -> list[str]
         unit.value(compared.detectable),
     ]  # fmt: skip
     return [str(number), arm.name, f"{summary.n}/{arm.planned}", mean, *figures, exact(totals["params"]),
-            compact(totals["macs"]), others(dict(arm.states))]  # fmt: skip
+            compact(totals["macs"]), others(arm.outcomes)]  # fmt: skip
 
 
 def _better(superiority: float | None, higher: bool) -> str:
@@ -104,15 +110,18 @@ def _better(superiority: float | None, higher: bool) -> str:
 
 def _notes(results: Results) -> Iterator[str]:
     """What the columns mean, what varied, and what is undefined and why."""
-    metric = results.metric.replace("_", " ")
+    metric = results.measure.label
     if not results.higher_is_better:
         metric += ", of which less is better"
-    points = "; differences are in percentage points" if results.higher_is_better else ""
-    yield (f"The metric is {metric}{points}. Δ is the mean difference from “{results.reference.name}”, seed by seed, "
-           "with its 95 % Student t interval, which is not adjusted for the number of comparisons; p is that of the "
-           "exact paired sign-flip test, Holm-adjusted over all comparisons. P(better) is the chance that a run of the "
-           "arm beats a run of the reference. Detectable is the smallest difference that so many seeds show with a "
-           "power of 0.8, given the spread seen.")  # fmt: skip
+    points = "; differences are in percentage points" if results.measure.unit == "percent" else ""
+    if not results.compares:
+        yield f"The metric is {metric}{points}. A grid over numbers has no reference, so nothing is compared."
+    else:
+        yield (f"The metric is {metric}{points}. Δ is the mean difference from “{results.reference.name}”, seed by seed, "
+               "with its 95 % Student t interval, which is not adjusted for the number of comparisons; p is that of the "
+               "exact paired sign-flip test, Holm-adjusted over all comparisons. P(better) is the chance that a run of the "
+               "arm beats a run of the reference. Detectable is the smallest difference that so many seeds show with a "
+               "power of 0.8, given the spread seen.")  # fmt: skip
     where, limits = evaluated_on(results)
     yield ("What varies is the seed (initial weights, order, augmentation, dropout, split), so that the spread is seed "
            f"variation {where}; {limits}.")  # fmt: skip
@@ -127,6 +136,7 @@ def _figures(results: Results, curves: Curves) -> Iterator[str]:
     drawn = {
         "forest": figures.forest(results),
         "strips": figures.strips(results),
+        "axis": figures.axis(results),
         "heat": figures.heat(results),
         "effects": _effects(results),
         "pareto": figures.pareto(results),

@@ -4,12 +4,13 @@ whatever an arm is called."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from archdsl.expand.holes import Axis
 from archdsl.study.factors import NAME, SPACE, Factor
+from archdsl.study.levels import inner
 from archdsl.syntax import ast
 from archdsl.syntax.walk import children
 
@@ -73,22 +74,31 @@ def _places(node: Any, hole: ast.Hole) -> Iterator[str]:
                 yield from _places(child, hole)
 
 
+def along(factors: Sequence[Factor], grid: bool) -> tuple[int, ...]:
+    """The factors of which no level is the usual one: the numbers of a grid along an axis that has no reference."""
+    if not grid or not any(f.is_axis for f in factors):
+        return ()
+    return tuple(n for n, f in enumerate(factors) if f.numbers is not None)
+
+
 def arm_name(
     factors: Sequence[Factor],
     baseline: Sequence[int],
     picks: Sequence[int],
     choice: Mapping[str, str],
     bases: bool = False,
+    axes: Container[int] = (),
 ) -> str:
     """What an arm is called: what differs from the reference, such as ``−res``, ``norm=+ln, +mixup(0.2)`` or ``wd=1e-4``.
-    Of several bases each arm begins with the name of its own.
+    Of several bases each arm begins with the name of its own. Along an axis (``axes``: the numbers of factors) no level is the
+    usual one, and each is named.
     """
     changes = []
     for number, (factor, before, now) in enumerate(zip(factors, baseline, picks, strict=True)):
         level = choice.get(factor.name, "")
         if bases and number == 0:
             changes.append(level)
-        elif before != now or level != factor.levels[now]:
+        elif before != now or level != factor.levels[now] or number in axes:
             changes.append(_change(factor, factor.levels[before], level))
     return ", ".join(changes) or BASE
 
@@ -96,6 +106,8 @@ def arm_name(
 def _change(factor: Factor, before: str, level: str) -> str:
     label = factor.label or factor.name
     bare = label.startswith("{")  # a hole of which nothing but its text is known
+    if factor.numbers is not None and not bare:
+        return f"{label}={inner(level)[1]}"
     if not level:
         return f"−{_plain(before) if bare else label}"
     if "." in factor.name and factor.name.partition(".")[0] in ("train", "data", "let"):
@@ -105,7 +117,9 @@ def _change(factor: Factor, before: str, level: str) -> str:
         if level.startswith("-"):
             return f"−{text}"
         return f"+{text}" if level.startswith("+") or NAME.match(text) else f"{label}={level}"
-    return f"{before} → {level}" if bare else f"{label}={level}"
+    if bare:
+        return f"{before} → {level}"
+    return _plain(level) if _plain(level).startswith(f"{label}(") else f"{label}={SPACE.sub('', level, count=1)}"
 
 
 def _plain(level: str) -> str:
@@ -113,11 +127,12 @@ def _plain(level: str) -> str:
     return SPACE.sub("", level, count=1).lstrip("+-")
 
 
-def distinct(names: Sequence[str], choices: Sequence[Mapping[str, str]]) -> list[str]:
+def distinct(names: Sequence[str], choices: Sequence[Mapping[str, str]], factors: Sequence[Factor] = ()) -> list[str]:
     """The names, those that several arms have with all their levels behind them."""
+    labels = {f.name: f.shown for f in factors}
     counts = Counter(names)
     out = [
-        f"{name} ({', '.join(f'{n}={v}' for n, v in _said(choice))})" if counts[name] > 1 else name
+        f"{name} ({', '.join(f'{labels.get(n, n)}={v}' for n, v in _said(choice))})" if counts[name] > 1 else name
         for name, choice in zip(names, choices, strict=True)
     ]
     seen: Counter[str] = Counter()

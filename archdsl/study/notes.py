@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from archdsl.study.claims import pairs_to_decide
+from archdsl.study.outcomes import unmeasured, untrained
 from archdsl.study.results import ArmResult, Results
 from archdsl.study.stats import MISSING, seeds_needed, seeds_to_reject
 
@@ -16,12 +17,20 @@ NAMED = 8  # arms and seeds that a note names
 def notes(results: Results) -> Iterable[str]:
     """What is below the table."""
     yield from outcome(results)
-    name = results.metric.replace("_", " ")
-    sign = ", differences in points" if results.higher_is_better else ", less is better"
-    yield (f"{name}{sign}; Δ is against `{results.reference.name}`, seed by seed; what varies is the seed (initial weights, "
-           f"order, augmentation, dropout, split), {evaluated_on(results)[0]}")  # fmt: skip
-    yield from (method(results), *limits(results), *skewed(results))
+    measure = results.measure
+    sign = "" if measure.higher else ", less is better"
+    sign += ", differences in points" if measure.unit == "percent" else ""
+    against = f"Δ is against `{results.reference.name}`, seed by seed"
+    if not results.compares:
+        against = "a grid over numbers has no reference; --baseline FACTOR=LEVEL compares with one arm"
+    yield (f"{measure.label}{sign}; {against}; what varies is the seed (initial weights, order, augmentation, dropout, split), "
+           f"{evaluated_on(results)[0]}")  # fmt: skip
+    if results.compares:
+        yield method(results)
+    yield from (*limits(results), *skewed(results))
     yield from lacking(results)
+    yield from unmeasured(results)
+    yield from untrained(results)
     for words, whose in undefined(results):
         yield f"{words} ({', '.join(whose[:3])}{' and others' if len(whose) > 3 else ''})"
     yield from results.notes
@@ -82,7 +91,7 @@ def method(results: Results) -> str:
 
 def _margin(results: Results) -> str:
     same = results.options.same or 0.0
-    return f"{100 * same:g} points" if results.higher_is_better else f"{same:g}"
+    return f"{100 * same:g} points" if results.measure.unit == "percent" else f"{same:g}"
 
 
 def limits(results: Results) -> Iterable[str]:
@@ -134,12 +143,14 @@ def _skewness(results: Results, arm: ArmResult) -> float:
 
 def evaluated_on(results: Results) -> tuple[str, str]:
     """On which images the metric is measured, and what its spread therefore includes or leaves out."""
-    if results.metric.startswith("test"):
+    if results.measure.on == "test":
         return "on this test set", "it does not include the variation between test sets"
-    if "valid" in results.metric:
+    if results.measure.on == "valid":
         return ("on the validation images that each seed draws for itself",
                 "it includes the variation between such draws from the same set")  # fmt: skip
-    return "on the training images", "it says nothing about new images"
+    if results.measure.on == "train":
+        return "on the training images", "it says nothing about new images"
+    return "over whole runs", "it says nothing about new images"
 
 
 def undefined(results: Results) -> Iterable[tuple[str, list[str]]]:

@@ -11,6 +11,7 @@ from archdsl.expand.holes import axes
 from archdsl.expand.settings import hyphenated
 from archdsl.registry import find
 from archdsl.study.factors import NAME, SPACE, TOGETHER, Factor, parts
+from archdsl.study.levels import number
 from archdsl.syntax import ast
 from archdsl.syntax.parse import parse
 from archdsl.syntax.walk import rebuild, walk
@@ -33,7 +34,8 @@ def put(file: ast.File, factor: Factor) -> ast.File:
         for form in forms:
             file = _form(file, form)
         return file
-    if factor.name.startswith("let."):
+    lets = {i.name for i in file.items if isinstance(i, ast.Let) and i.params is None}
+    if factor.name.startswith("let.") or (factor.name in lets and factor.numbers is not None):
         return _in_let(file, factor)
     if factor.name == "net":
         return _whole_net(file, factor)
@@ -87,11 +89,19 @@ def _space(factor: Factor) -> tuple[str, tuple[str, ...]]:
         word = factor.name.partition(".")[2]
         if find(prefix, word) is None:
             raise ArchError(f"factor `{factor.name}`: there is no {prefix} word `{word}`")
-        return prefix, tuple(word if t == "on" else f"{word}({t})" if t else "" for t in levels)
+        return prefix, tuple(_call(prefix, word, text) for text in levels)
     if len(spaces) != 1:
         raise ArchError(f"factor `{factor.name}`: its levels belong to different statements ({', '.join(spaces)})",
                         help="a level is one of net, data or train; begin each with that word")  # fmt: skip
     return next(iter(spaces)), tuple(levels)
+
+
+def _call(prefix: str, word: str, text: str) -> str:
+    """A word with an argument; the empty text is its absence, as is 0 of a word that says so."""
+    entry = find(prefix, word)
+    if not text or (number(text) == 0 and entry is not None and getattr(entry.make, "nothing_at_zero", False)):
+        return ""
+    return word if text == "on" else f"{word}({text})"
 
 
 def _guess(factor: Factor, text: str) -> str:

@@ -14,6 +14,7 @@ from archdsl.api import Spec, experiment_of, setting_findings
 from archdsl.data.fingerprint import fingerprint, short
 from archdsl.errors import ArchError, EnvError, SpecError
 from archdsl.expand import expand
+from archdsl.expand.metrics import metric_of
 from archdsl.expand.overrides import override
 from archdsl.runs.conditions import conditions_of, contrast, differing, usual
 from archdsl.runs.identify import BEFORE, settled_fingerprint, with_data
@@ -29,6 +30,7 @@ Status = Literal["finished", "diverged", "failed", "oom", "timeout", "interrupte
 ENDED = ("finished", "diverged")  # results; everything else may be run again
 UNKNOWN = ""  # the fingerprint of a data set that is not on this machine
 NAMED = 3  # arms that a message names
+FIXED_SEEDS = 5  # of a study that states no number and compares nothing
 
 
 @dataclass(frozen=True)
@@ -164,18 +166,27 @@ def planned(study: StudyFile, out: Path | None = None, root: Path | None = None)
         SpecError: arms that are not valid networks, or that cannot be trained.
     """
     arms = arms_of(study, out)
+    study = settled(study, arms)
     every = cells(arms, study.seeds, out, root)
-    check_metric(study.metric, arms, every)
+    check_metrics(study, arms, every)
     return replace(arms, notes=(*arms.notes, *without_effect(arms))), every
 
 
-def check_metric(metric: str, arms: Arms, every: Sequence[Cell]) -> None:
-    """Refuse a metric that some arm will never have.
+def settled(study: StudyFile, arms: Arms) -> StudyFile:
+    """The study with a fixed design where nothing is compared, so that no seed could decide anything."""
+    if not study.sequential or (arms.compares and len(arms.arms) > 1):
+        return study
+    return replace(study, sequential=False, seeds=study.seeds[:FIXED_SEEDS], budget="")
+
+
+def check_metrics(study: StudyFile, arms: Arms, every: Sequence[Cell]) -> None:
+    """Refuse metrics that some arm will never have.
 
     Raises:
         ArchError: it names the arms.
     """
-    if "valid" not in metric:
+    metric = next((name for name in (study.metric, *study.more) if metric_of(name).needs_validation), None)
+    if metric is None:
         return
     lacking = {c.arm for c in every if c.experiment.data.valid is None}
     names = [f"`{arms.arms[n].name}`" for n in sorted(lacking)]

@@ -41,7 +41,7 @@ def expected(results: Results) -> tuple[tuple[Column, ...], list[tuple[Cell, ...
     shown = unit(results)
     names = ["1 sd", "2 sd", "4 sd"] if delta is None else [
         f"Δ {shown.value(step * delta)}" for step in STEPS]  # fmt: skip
-    columns = [Column("sd of Δ", "points" if results.higher_is_better else "float", key="sd_delta", digits=2)]
+    columns = [Column("sd of Δ", "points" if results.measure.unit == "percent" else "float", key="sd_delta", digits=2)]
     columns += [Column(name, "int", key=f"seeds_{step}") for step, name in zip(STEPS, names, strict=True)]
     if delta is not None:
         columns.append(Column("same", "int", key="seeds_same"))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import yaml
 
 from archdsl.errors import ArchError, suggest
+from archdsl.expand.metrics import metric
 from archdsl.limits import Limits
 from archdsl.runs.conditions import PRECISIONS
 from archdsl.study.amounts import FAILURES, MAX_SEEDS, amount, budget, fraction
@@ -19,15 +21,25 @@ MOST_SEEDS = 10_000
 AUTO, UNTIL = "auto", "decided"  # as many seeds as decisions take
 ENGINES = ("local", "ray")
 MATCHES = ("params", "macs")
-METRICS = (
-    "test_accuracy", "test_loss", "valid_accuracy", "valid_loss", "best_valid_accuracy", "train_accuracy", "train_loss",
-)  # fmt: skip
-RENAMED = {"accuracy": "train_accuracy", "loss": "train_loss"}  # metrics that had a name of two meanings
+METRIC = "test_accuracy"  # unless a study says another
 
 
 def called(text: str) -> str:
     """What a base is called: a file by its stem, a text as it is."""
     return Path(text).stem if text.endswith(".arch") else text
+
+
+def metrics(texts: Iterable[str]) -> dict[str, Any]:
+    """The fields of a study for these metrics, of which the first decides; notes where a name is an old one.
+
+    Raises:
+        ArchError: there is no such metric, or one is named twice.
+    """
+    known = [metric(text) for text in texts]
+    first, *more = [value.name for value, _ in known]
+    if twice := [name for name, count in Counter((first, *more)).items() if count > 1]:
+        raise ArchError(f"the metric `{twice[0]}` is named twice", help="keep one of them")
+    return {"metric": first, "more": tuple(more), "notes": tuple(note for _, notes in known for note in notes)}
 
 
 class Reader:
@@ -60,7 +72,8 @@ class Reader:
             "where": ("where", lambda node: tuple(self.scalars(node))),
             "match": ("match", lambda node: self.one_of(node, "match", MATCHES)),
             "baseline": ("baseline", lambda node: {k: self.scalar(v) for k, (_, v) in self.mapping(node).items()}),
-            "metric": ("metric", lambda node: self.one_of(node, "metric", (*METRICS, *RENAMED))),
+            "metric": ("metrics", self.metrics),
+            "metrics": ("metrics", self.metrics),
             "engine": ("engine", lambda node: self.one_of(node, "engine", ENGINES)),
             "precision": ("precision", lambda node: self.one_of(node, "precision", PRECISIONS)),
             "time_limit": ("time_limit", self.number),
@@ -68,11 +81,26 @@ class Reader:
         pairs = self.mapping(root, tuple(readers))
         if "base" not in pairs:
             self.fail(None, "a study needs a `base:`", "a spec, such as `base: ../vgg-res.arch`")
+        if {"metric", "metrics"} <= pairs.keys():
+            self.fail(
+                pairs["metrics"][1], "`metric` and `metrics` are one setting", "keep `metrics`; its first one decides"
+            )
         fields = {"name": name, "title": name, **{readers[k][0]: readers[k][1](node) for k, (_, node) in pairs.items()}}
-        return self.sequential(fields, pairs)
+        return {**self.sequential(fields, pairs), **fields.pop("metrics", {})}
+
+    def metrics(self, node: Any) -> dict[str, Any]:
+        """The fields for the metrics of a study."""
+        texts = list(self.scalars(node))
+        if not texts:
+            self.fail(node, "`metrics` names none", f"for example `metrics: [{METRIC}, test_ece]`")
+        try:
+            return metrics(texts)
+        except ArchError as error:
+            self.fail(node, error.message, error.help)
 
     def sequential(self, fields: dict[str, Any], pairs: dict[str, tuple[Any, Any]]) -> dict[str, Any]:
         """The fields with the kind of the design: sequential where no number of seeds is stated."""
+        fields = {key: value for key, value in fields.items() if key != "metrics"}
         until, most = fields.pop("until", None), fields.pop("max_seeds", None)
         seeds = fields.pop("seeds", None)
         fields["sequential"] = seeds is None or until is not None
@@ -185,6 +213,5 @@ class Reader:
     def one_of(self, node: Any, key: str, known: tuple[str, ...]) -> str:
         value = self.scalar(node)
         if value not in known:
-            shown = [k for k in known if k not in RENAMED]
-            self.fail(node, f"`{key}` is one of {', '.join(shown)}", suggest(value, shown))
+            self.fail(node, f"`{key}` is one of {', '.join(known)}", suggest(value, known))
         return value

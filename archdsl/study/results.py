@@ -12,15 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from archdsl.data.fingerprint import short
+from archdsl.expand.metrics import metric_of
 from archdsl.runs.conditions import CONDITIONS, usual
 from archdsl.study.arms import Arm, Arms
-from archdsl.study.decide import ArmDecision, Deciding, DecisionOptions, Scale, decide_fixed, scale_of
+from archdsl.study.decide import ArmDecision, Deciding, DecisionOptions, decide_fixed
 from archdsl.study.factors import Factor
 from archdsl.study.plan import ENDED, Cell, Found
+from archdsl.study.run_figures import UNTRAINED, RunFigures
+from archdsl.study.scale import Scale, scale_of
 from archdsl.study.stats import Comparison, Summary, compare, summary
 from archdsl.study.stats.verdicts import Verdict
-
-HIGHER_IS_BETTER = ("accuracy",)
+from archdsl.words.metrics.base import Metric
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class ArmResult:
 
     decision: which runs count, and the verdict. values: the metric by seed, of the runs that count. figures: all figures of
     a finished run's result, by seed. states: how many of the planned runs are finished, diverged, failed, oom, timeout,
-    interrupted, running, foreign, missing. folders: the run folders by seed.
+    interrupted, running, foreign, missing. folders: the run folders by seed. more: other metrics by name and seed.
+    untrained: seeds of finished runs that did not train (see ``RunFigures.trained``).
     comparison: with the reference, seed by seed, None for the reference itself. twin: the arm before it that is the same
     experiment, "" where there is none; its comparison counts once.
     """
@@ -43,6 +46,13 @@ class ArmResult:
     decision: ArmDecision = field(default_factory=ArmDecision)
     comparison: Comparison | None = None
     twin: str = ""
+    more: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+    untrained: tuple[int, ...] = ()
+
+    @property
+    def outcomes(self) -> Mapping[str, int]:
+        """The states of its runs, and how many of the finished ones did not train."""
+        return {**self.states, UNTRAINED: len(self.untrained)} if self.untrained else self.states
 
     @property
     def verdict(self) -> Verdict | None:
@@ -79,6 +89,8 @@ class Results:
     unused: int = 0  # finished runs beyond the decision of their arm
     registered: str = ""  # whether the plan was registered, and the departures from it
     looked_at: tuple[int, ...] = ()  # numbers of seeds at which a fixed design was looked at
+    more: tuple[str, ...] = ()  # other metrics that are shown
+    compares: bool = True  # with a reference
 
     @property
     def reference(self) -> ArmResult:
@@ -101,25 +113,35 @@ class Results:
         return tuple(a for a in self.arms[1:] if a.comparison is not None and not a.twin)
 
     @property
+    def measure(self) -> Metric:
+        """The metric as a word, with its traits."""
+        return metric_of(self.metric)
+
+    @property
     def higher_is_better(self) -> bool:
         """Whether more of the metric is good: so for accuracies, not for losses."""
-        return self.metric.endswith(HIGHER_IS_BETTER)
+        return self.measure.higher
 
 
 def results(
     title: str, metric: str, arms: Arms, seeds: Sequence[int], every: Sequence[Cell], found: Mapping[str, Found],
-    options: DecisionOptions | None = None,
+    options: DecisionOptions | None = None, more: Sequence[str] = (),
 ) -> Results:  # fmt: skip
-    """Bring together the plan and what the store has; ``found`` is by the cells' keys. Without ``options`` the design is
-    fixed, with its defaults.
+    """Bring together the plan and what the store has; ``found`` is by the cells' keys, ``more`` are other metrics to show.
+    Without ``options`` the design is fixed, with its defaults.
     """
     options = options or DecisionOptions()
     own = own_cells(arms, every)
-    twins = twins_of(own)
-    decisions, looks = _decided(own, twins, found, options, scale_of(metric, every))
-    raw = [_arm(*one, found) for one in zip(arms.arms, own, decisions, strict=True)]
+    twins = compared_twins(arms, own)
+    decisions, looks = _decided(own, twins, found, options, scale_of(metric, arms, every))
+    if not arms.compares:
+        decisions = [replace(d, verdict=None) for d in decisions]
+    raw = [_arm(*one, found, more) for one in zip(arms.arms, own, decisions, strict=True)]
     first, rest = raw[0], list[ArmResult]()
     for a, twin in zip(raw[1:], twins[1:], strict=True):
+        if not arms.compares:
+            rest.append(a)
+            continue
         if twin == 0:  # nothing can be compared with itself
             rest.append(replace(a, twin=first.name))
             continue
@@ -136,7 +158,7 @@ def results(
     return Results(
         title, metric, tuple(seeds), arms.factors, arms.design.name, arms.design.aliases, (first, *rest),
         {**{k: conditions.get(k, "") for k in CONDITIONS}, "data": _data(every, found)}, _notes(arms), failures,
-        options, looks, ended,
+        options, looks, ended, more=tuple(more), compares=arms.compares,
     )  # fmt: skip
 
 
@@ -167,6 +189,11 @@ def _data(every: Sequence[Cell], found: Mapping[str, Found]) -> str:
     return ", ".join(sorted({short(c.experiment.data.fingerprint) for c in every if found[c.key].status in ENDED}))
 
 
+def compared_twins(arms: Arms, own: Sequence[Sequence[Cell]]) -> list[int | None]:
+    """As ``twins_of``; where nothing is compared, no arm is another's twin."""
+    return twins_of(own) if arms.compares else [None] * len(own)
+
+
 def twins_of(own: Sequence[Sequence[Cell]]) -> list[int | None]:
     """For each arm the first one that has the same runs, None where that is itself."""
     seen: dict[tuple[str, ...], int] = {}
@@ -185,11 +212,16 @@ def _notes(arms: Arms) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _arm(arm: Arm, cells: Sequence[Cell], decision: ArmDecision, found: Mapping[str, Found]) -> ArmResult:
+def _arm(
+    arm: Arm, cells: Sequence[Cell], decision: ArmDecision, found: Mapping[str, Found], more: Sequence[str]
+) -> ArmResult:
     counted = sorted(cells[: decision.planned], key=lambda c: c.seed)
     states = Counter(found[c.key].status for c in counted)
     folders = {c.seed: folder for c in counted if (folder := found[c.key].folder) is not None}
-    figures = {c.seed: found[c.key].figures for c in counted
-               if found[c.key].status == "finished" and c.seed in decision.values}  # fmt: skip
+    figures = {c.seed: found[c.key].figures for c in counted if found[c.key].status == "finished"}
+    runs = {seed: RunFigures(own, arm.totals, folders.get(seed)) for seed, own in figures.items()}
+    others = {name: {s: v for s, run in runs.items() if (v := metric_of(name).of(run)) is not None} for name in more}
+    untrained = tuple(seed for seed, run in runs.items() if not run.trained(arm.spec.classes))
     values = {seed: decision.values[seed] for seed in sorted(decision.values)}
-    return ArmResult(arm, decision.planned, values, figures, dict(sorted(states.items())), folders, decision)
+    return ArmResult(arm, decision.planned, values, figures, dict(sorted(states.items())), folders, decision, more=others,
+                     untrained=untrained)  # fmt: skip

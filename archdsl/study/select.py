@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ from archdsl.study.amounts import FAILURES, MAX_SEEDS, amount, budget, fraction
 from archdsl.study.arms import bases
 from archdsl.study.decide import DecisionOptions
 from archdsl.study.factors import added, present
-from archdsl.study.file import StudyFile, metric, read_study, written
-from archdsl.study.reader import AUTO, MATCHES, METRICS, MOST_SEEDS, RENAMED, UNTIL, called
+from archdsl.study.file import StudyFile, read_study, written
+from archdsl.study.reader import AUTO, MATCHES, METRIC, MOST_SEEDS, UNTIL, called, metrics
 
 STUDY = "study.yaml"
 _NAME = re.compile(r"[A-Za-z][\w.-]*")
@@ -38,7 +38,7 @@ class SelectionOptions:
     where: Sequence[str] = ()
     match: str | None = None
     baseline: Sequence[str] = ()
-    metric: str | None = None
+    metric: Sequence[str] = ()
     precision: str | None = None
     time_limit: float | None = None
     until: str | None = None
@@ -64,7 +64,6 @@ def select(given: str, options: SelectionOptions) -> StudyFile:
         study = StudyFile(
             name=path.stem if path.suffix == ".arch" else "study", title=given, base=((called(given), given),)
         )
-    named, notes = metric(_known("--metric", options.metric, METRICS, RENAMED) or study.metric)
     study = replace(
         study,
         **_seeds(study, options),
@@ -77,8 +76,7 @@ def select(given: str, options: SelectionOptions) -> StudyFile:
         where=(*study.where, *options.where),
         design=options.design or study.design,
         match=_known("--match", options.match, MATCHES) or study.match,
-        metric=named,
-        notes=notes if options.metric else study.notes,
+        **(_metrics(options.metric) if options.metric else {}),
         baseline={**study.baseline, **_pairs(options.baseline)},
         precision=options.precision or study.precision,
         time_limit=options.time_limit or study.time_limit,
@@ -174,8 +172,16 @@ def _pairs(texts: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _known(option: str, value: str | None, known: tuple[str, ...], also: Container[str] = ()) -> str | None:
-    if value is not None and value not in known and value not in also:
+def _metrics(texts: Sequence[str]) -> dict[str, Any]:
+    try:
+        return metrics(texts)
+    except ArchError as error:
+        error.message = f"`--metric`: {error.message}"
+        raise
+
+
+def _known(option: str, value: str | None, known: tuple[str, ...]) -> str | None:
+    if value is not None and value not in known:
         raise ArchError(f"`{option} {value}`: one of {', '.join(known)}", help=suggest(value, known))
     return value
 
@@ -191,7 +197,7 @@ def folder_of(study: StudyFile, runs: Path) -> Path:
     # Neither the seeds nor how verdicts are reached make it another study.
     plain = StudyFile("", "", study.base)
     text = standalone(replace(
-        study, seeds=(0,), title="", metric=METRICS[0], precision="auto", sequential=False, alpha=plain.alpha, same="",
+        study, seeds=(0,), title="", metric=METRIC, more=(), precision="auto", sequential=False, alpha=plain.alpha, same="",
         budget="", failures=plain.failures,
     ))  # fmt: skip
     name = re.sub(r"[^A-Za-z0-9._]+", "-", study.name).strip("-.")[:60] or "study"

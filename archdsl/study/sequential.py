@@ -7,9 +7,10 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
 from archdsl.study.arms import Arms
-from archdsl.study.decide import REFERENCE, Deciding, DecisionOptions, scale_of
+from archdsl.study.decide import REFERENCE, Deciding, DecisionOptions
 from archdsl.study.plan import ENDED, Cell, Found, foreign
-from archdsl.study.results import own_cells, twins_of
+from archdsl.study.results import compared_twins, own_cells
+from archdsl.study.scale import scale_of
 
 Group = Callable[[Sequence[Cell]], Sequence[Sequence[Cell]]]
 
@@ -39,7 +40,7 @@ class SequentialRun:
             clock,
         )
         self.by_key = {c.key: c for c in every}
-        self._options, self._scale = options, scale_of(metric, every)
+        self._options, self._scale, self._twins = options, scale_of(metric, arms, every), compared_twins(arms, self.own)
         self.deciding = self._new()
         self.begun: set[str] = set()
         self.tried: set[str] = set()
@@ -51,7 +52,7 @@ class SequentialRun:
         self.under(wanted or {})
 
     def _new(self) -> Deciding:
-        return Deciding(self.own, twins_of(self.own), self._options, self._scale)
+        return Deciding(self.own, self._twins, self._options, self._scale)
 
     @property
     def finished(self) -> bool:

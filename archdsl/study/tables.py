@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from archdsl.errors import ArchError, suggest
+from archdsl.expand.metrics import metric_of
 from archdsl.report import Cell, Column, Table
+from archdsl.report.table import Kind
+from archdsl.study.arms import GRIDS
+from archdsl.study.factors import Factor
+from archdsl.study.levels import number as number_of
 from archdsl.study.notes import notes
 from archdsl.study.plan import Found
 from archdsl.study.planning import expected
 from archdsl.study.results import ArmResult, Results
+from archdsl.study.run_figures import UNTRAINED, RunFigures
 from archdsl.study.stats import detectable
+from archdsl.study.stats import summary as summary_of
+
+COMPARED = (
+    "verdict",
+    "delta",
+    "low",
+    "high",
+    "p",
+    "p_robust",
+    "decided",
+    "superiority",
+    "detectable",
+)  # with a reference
+KINDS: dict[str, tuple[Kind, int]] = {  # of a unit: how a column shows it, with so many decimals
+    "percent": ("percent", 2), "float": ("float", 4), "count": ("float", 1), "seconds": ("float", 1),
+}  # fmt: skip
 
 
 def table(results: Results, people: bool = True, columns: Sequence[str] = ()) -> Table:
@@ -24,11 +46,11 @@ def table(results: Results, people: bool = True, columns: Sequence[str] = ()) ->
     Raises:
         ArchError: unknown columns.
     """
-    share = results.higher_is_better
-    kind, digits = ("percent", 2) if share else ("float", 4)
+    share = results.measure.unit == "percent"
+    kind, digits = KINDS[results.measure.unit]
 
     def value(name: str, key: str) -> Column:
-        return Column(name, kind, key=key, digits=digits)  # type: ignore[arg-type]
+        return Column(name, kind, key=key, digits=digits)
 
     def change(name: str, key: str, signed: bool = True) -> Column:
         return Column(name, "points" if share else "float", key=key, digits=digits, signed=signed)
@@ -46,13 +68,14 @@ def table(results: Results, people: bool = True, columns: Sequence[str] = ()) ->
     runs += [value("mean", "mean"), value("sd", "sd")]
     every = [
         Column("arm"),
-        *(Column(f.label or f.name, key=f"factor {f.name}") for f in results.factors),
+        *map(level_column, results.factors),
         *(verdict + runs if people else runs + verdict),
         Column("decided", "int"),
         Column("P(better)", "float", key="superiority", digits=2),
         change("detectable", "detectable", False),
         Column("params", "int"),
         Column("MACs", "compact", key="macs"),
+        *more_columns(results),
         Column("others"),
     ]
     wanted = _wanted(results, every, columns, people)
@@ -60,6 +83,17 @@ def table(results: Results, people: bool = True, columns: Sequence[str] = ()) ->
     rows = [_cells(results, arm, people) for arm in results.arms]
     return Table(tuple(shown), tuple(tuple(row[c.id] for c in shown) for row in rows), results.title,
                  notes=tuple(notes(results)))  # fmt: skip
+
+
+def level_column(factor: Factor) -> Column:
+    """The column of a factor's levels."""
+    return Column(factor.shown, key=f"factor {factor.key}", align="right" if factor.numbers is not None else None)
+
+
+def more_columns(results: Results) -> list[Column]:
+    """A column for each metric that is shown beside the first; its mean over the seeds."""
+    words = [metric_of(name) for name in results.more]
+    return [Column(w.label, KINDS[w.unit][0], key=w.name, digits=KINDS[w.unit][1]) for w in words]
 
 
 DEFAULT = ("arm", "verdict", "delta", "low", "high", "p", "p_robust", "runs", "mean", "sd")
@@ -75,13 +109,15 @@ def _wanted(results: Results, every: Sequence[Column], columns: Sequence[str], p
             )
     if columns and "all" not in columns:
         return {"arm", *columns}
-    grid = results.design in ("grid", "full") and len(results.factors) > 1
+    grid = results.design in GRIDS and (len(results.factors) > 1 or not results.compares)
     factors = {key for key in keys if key.startswith("factor ") and (grid or columns)}
-    failed = {"others"} if any(others(dict(a.states)) for a in results.arms) else set[str]()
+    failed = {"others"} if any(others(a.outcomes) for a in results.arms) else set[str]()
     if columns or not people:
-        return {key for key in keys if not key.startswith("factor ") and key != "others"} | factors | failed
-    same = {a.planned for a in results.arms} == {len(results.seeds)} and results.done == results.planned
-    return {*DEFAULT} - ({"runs"} if same else set()) | factors | failed
+        shown = {key for key in keys if not key.startswith("factor ") and key != "others"}
+    else:
+        same = {a.planned for a in results.arms} == {len(results.seeds)} and results.done == results.planned
+        shown = {*DEFAULT, *(metric_of(name).name for name in results.more)} - ({"runs"} if same else set())
+    return (shown | factors | failed) - (set() if results.compares else {*COMPARED})
 
 
 def level(text: str, people: bool = True) -> Cell:
@@ -90,12 +126,8 @@ def level(text: str, people: bool = True) -> Cell:
         return text or "none"
     if text in ("true", "false"):
         return text == "true"
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text or "none"
+    value = number_of(text)
+    return int(text) if text.strip("+-").isdecimal() else value if value is not None else text or "none"
 
 
 def _cells(results: Results, result: ArmResult, people: bool) -> dict[str, Cell]:
@@ -107,7 +139,7 @@ def _cells(results: Results, result: ArmResult, people: bool) -> dict[str, Cell]
     finished = result.states.get("finished", 0)
     cells: dict[str, Cell] = {
         "arm": result.name,
-        **{f"factor {f.name}": level(result.arm.choice.get(f.name, ""), people) for f in results.factors},
+        **{f"factor {f.key}": level(result.arm.choice.get(f.name, ""), people) for f in results.factors},
         **dict.fromkeys(("verdict", "delta", "low", "high", "p", "p_robust", "decided")),
         "finished": finished,
         "runs": f"{finished}/{result.planned}" if people else result.planned,
@@ -117,7 +149,8 @@ def _cells(results: Results, result: ArmResult, people: bool) -> dict[str, Cell]
         "detectable": None if compared is None else compared.detectable,
         "params": result.arm.totals["params"],
         "macs": result.arm.totals["macs"],
-        "others": others(result.states),
+        **{metric_of(name).name: summary_of(list(values.values())).mean for name, values in result.more.items()},
+        "others": others(result.outcomes),
     }
     if verdict is not None:
         cells |= {"verdict": verdict.decision, "delta": verdict.evidence.delta, "low": verdict.low, "high": verdict.high,
@@ -125,20 +158,20 @@ def _cells(results: Results, result: ArmResult, people: bool) -> dict[str, Cell]
     return cells
 
 
-FIGURES = (
-    ("test_accuracy", "percent"), ("test_loss", "float"), ("valid_accuracy", "percent"), ("valid_loss", "float"),
-    ("best_valid_accuracy", "percent"), ("train_accuracy", "percent"), ("train_loss", "float"), ("epochs", "int"),
-    ("seconds", "float"),
+FIGURES = (  # of a run, beside the metrics of its study
+    "test_accuracy", "test_loss", "valid_accuracy", "valid_loss", "best_valid_accuracy", "train_accuracy", "train_loss",
+    "epochs", "seconds",
 )  # fmt: skip
 
 
 def each(results: Results, people: bool = True) -> Table:
     """One row a run, with the levels of its factors and all its figures: for analyses of one's own."""
     names = [f.name for f in results.factors]
+    shown = tuple(dict.fromkeys((*FIGURES, results.metric, *results.more)))
     failed = {(arm, seed): status for arm, seed, status, _ in results.failures}
     columns = (
-        Column("arm"), *(Column(n, key=f"factor {n}") for n in names), Column("seed", "int"), Column("status"),
-        *(Column(f.replace("_", " "), kind, key=f, digits={"percent": 2, "float": 4}.get(kind)) for f, kind in FIGURES),  # type: ignore[arg-type]
+        Column("arm"), *map(level_column, results.factors), Column("seed", "int"), Column("status"),
+        *(_column(name) for name in shown),
         Column("params", "int"), Column("MACs", "compact", key="macs"), Column("run"),
     )  # fmt: skip
     rows: list[tuple[Cell, ...]] = []
@@ -146,20 +179,35 @@ def each(results: Results, people: bool = True) -> Table:
         levels = [level(a.arm.choice.get(n, ""), people) for n in names]
         for seed in sorted(results.seeds[: a.planned]):
             status = (
-                "finished"
+                UNTRAINED
+                if seed in a.untrained
+                else "finished"
                 if seed in a.figures
                 else failed.get((a.name, seed), "running" if seed in a.folders else "missing")
             )
-            figures = [a.figures.get(seed, {}).get(f) for f, _ in FIGURES]
             folder = a.folders.get(seed)
+            run = RunFigures(a.figures[seed], a.arm.totals, folder) if seed in a.figures else None
+            figures = [_figure(name, run) for name in shown]
             rows.append((a.name, *levels, seed, status, *figures, a.arm.totals["params"], a.arm.totals["macs"],
                          None if folder is None else str(folder)))  # fmt: skip
     return Table(columns, tuple(rows), results.title)
 
 
-def others(states: dict[str, int] | object) -> str:
-    """Counts of runs that have no result, in words."""
-    assert isinstance(states, dict)
+def _column(name: str) -> Column:
+    word = metric_of(name)
+    if name == "epochs":
+        return Column(name, "int")
+    kind, digits = KINDS["float" if word.unit == "seconds" else word.unit]
+    return Column(name.replace("_", " "), kind, key=name, digits=digits)
+
+
+def _figure(name: str, run: RunFigures | None) -> float | None:
+    value = None if run is None else metric_of(name).of(run)
+    return int(value) if value is not None and metric_of(name).unit == "count" and value.is_integer() else value
+
+
+def others(states: Mapping[str, int]) -> str:
+    """Counts of runs that have no result, or did not train, in words."""
     return ", ".join(f"{n} {state}" for state, n in sorted(states.items()) if state not in ("finished", "missing"))
 
 
@@ -211,7 +259,7 @@ def _detectable(results: Results) -> str:
     least = detectable(n, sum(sds) / len(sds) if sds else 1.0) if n > 1 else None
     unit = "" if sds else " standard deviations of the paired difference"
     shown = "undefined with one seed" if least is None else (
-        f"{100 * least:.2f} points" if sds and results.higher_is_better else f"{least:.3g}{unit}")  # fmt: skip
+        f"{100 * least:.2f} points" if sds and results.measure.unit == "percent" else f"{least:.3g}{unit}")  # fmt: skip
     return f"the smallest difference that {n} seed{'s' if n > 1 else ''} can detect (power 0.8): {shown}"
 
 

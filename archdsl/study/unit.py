@@ -53,9 +53,9 @@ class Unit:
 
 
 def unit(results: Results) -> Unit:
-    """The unit of a study's metric: accuracies in percent, others with four significant digits of the largest value."""
-    name = results.metric.replace("_", " ")
-    if results.higher_is_better:
+    """The unit of a study's metric: fractions in percent, others with four significant digits of the largest value."""
+    name = results.measure.label
+    if results.measure.unit == "percent":
         return Unit(name, 100.0, 2, " %", "points")
     largest = max((abs(v) for a in results.arms for v in a.values.values()), default=0.0)
     digits = 3 - math.floor(math.log10(largest)) if largest else 3

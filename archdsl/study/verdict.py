@@ -22,6 +22,9 @@ def _sentences(results: Results, unit: Unit) -> Iterator[str]:
     if not any(a.values for a in results.arms):
         yield "No run has a result yet, so nothing is known."
         return
+    if not results.compares:
+        yield from _best(results, unit)
+        return
     if not results.reference.values:
         yield f"The reference {name} has no finished run, so there is nothing to compare with."
         return
@@ -35,6 +38,16 @@ def _sentences(results: Results, unit: Unit) -> Iterator[str]:
             yield _decided(arms, f"{words} {name}", unit)
     yield from _open(results, [a for a in compared if a.verdict is not None and a.verdict.decision == "open"], unit)
     yield from _missing(results)
+
+
+def _best(results: Results, unit: Unit) -> Iterator[str]:
+    """Of a grid without a reference: where the mean is best, which is no comparison."""
+    sign = 1 if results.higher_is_better else -1
+    best = max((a for a in results.arms if a.summary.mean is not None), key=lambda a: sign * (a.summary.mean or 0.0))
+    yield (f"The best mean is that of “{best.name}”, {unit.value(best.summary.mean)}{unit.mark}. A grid over numbers has no "
+           "reference, so no difference is tested.")  # fmt: skip
+    if results.done < results.planned:
+        yield f"{results.planned - results.done} of {results.planned} runs are still missing."
 
 
 def _decided(arms: Sequence[ArmResult], words: str, unit: Unit) -> str:

@@ -31,6 +31,7 @@ from archdsl.runs.events import (
     Stopped,
     TimedOut,
     Warned,
+    plain,
 )
 from archdsl.runs.identify import data_changed, identified, others_said
 from archdsl.runs.run import Run, check_writable, find_run, load_run
@@ -236,4 +237,4 @@ class Recorder:
 def outcome(event: Finished | Diverged | TimedOut | Oom) -> dict[str, Any]:
     """How a run ended, as its result says it."""
     status = {"TimedOut": "timeout"}.get(type(event).__name__, type(event).__name__.lower())
-    return {"status": status, **asdict(event)}
+    return {"status": status, **plain(event)}

@@ -21,6 +21,7 @@ from archdsl.train.job import Group, Job, exact_statistics, steps_left
 from archdsl.train.metrics import Figures, evaluate
 from archdsl.train.optim import Update
 from archdsl.train.replica import SeedReplica, progress_listeners
+from archdsl.train.scores import Scores
 from archdsl.train.static import Static
 from archdsl.train.step import train_step
 from archdsl.train.tta import viewed
@@ -41,6 +42,7 @@ class Training:
         self.update = Update(job.model, job.settings, job.scales, held=job.graph)
         self.replica = SeedReplica(job)
         self.state = self.replica.state
+        self.scores = {part: Scores(part, self.device) for part in ("valid", "test")}
         self._progress_listeners = progress_listeners(job.model)
         self.static = Static(self.net, self.update, self.replica, self._begin_step) if job.graph else None
 
@@ -55,17 +57,21 @@ class Training:
                 yield end
                 return
         self._finalise_weights()
-        valid, tested = self._kept_valid(), self._evaluate(job.test, job.stop)
+        valid, tested = self._kept_valid(), self._evaluate(job.test, job.stop, self.scores["test"])
         if tested is None or valid is None or state.last is None:
             yield Stopped(self.epoch, state.step)
             return
-        yield state.finished(valid, tested)
+        if job.valid is not None and job.settings.precise_bn is None:
+            # Not stopped: each continuation would repeat the evaluations before it.
+            self._evaluate(job.valid, scores=self.scores["valid"])
+        figures = [scores.read(job.distributed) for scores in self.scores.values()]
+        yield state.finished(valid, tested, {name: value for found in figures for name, value in found.items()})
 
     def _kept_valid(self) -> tuple[float | None, float | None] | None:
         """Validation loss and accuracy of the weights that are kept; None if asked to stop meanwhile."""
         job = self.job
         if job.valid is not None and job.settings.precise_bn is not None:  # batch norm's statistics are others since
-            return self._evaluate(job.valid, job.stop)
+            return self._evaluate(job.valid, job.stop, self.scores["valid"])
         return self.state.early_stopping.kept(self.state.last)
 
     @property
@@ -153,11 +159,13 @@ class Training:
         yield state.finish_epoch(number, figures, valid, self.update.rate, seconds, images)
         return None
 
-    def _evaluate(self, data: Feed, stop: Callable[[], bool] = lambda: False) -> tuple[float, float] | None:
+    def _evaluate(
+        self, data: Feed, stop: Callable[[], bool] = lambda: False, scores: Scores | None = None
+    ) -> tuple[float, float] | None:
         job = self.job
         return evaluate(
             self.eval_net, data, job.normalise, stop, size=job.settings.evalbatch, distributed=job.distributed,
-            context=job.context,
+            context=job.context, scores=scores,
         )  # fmt: skip
 
     def _clock(self, begin: float, before: int) -> tuple[float, int]:

@@ -14,6 +14,7 @@ from archdsl.data.batches import Feed, in_order
 from archdsl.data.normalise import Normalise
 from archdsl.device import wide
 from archdsl.train.distributed import Distributed
+from archdsl.train.scores import Scores
 
 EVALUATION_BATCH = 500  # big enough to keep a device busy, small enough for the memory of a step of training
 NEVER = 2**62
@@ -93,14 +94,17 @@ def evaluate(
     size: int = EVALUATION_BATCH,
     distributed: Distributed = ALONE,
     context: Callable[[], AbstractContextManager[object]] = nullcontext,
+    scores: Scores | None = None,
 ) -> tuple[float, float] | None:
     """Mean loss and accuracy in eval mode, without augmentation; None if asked to stop. Leaves the net's
-    mode as is. Each process takes its own part of the images.
+    mode as is. Each process takes its own part of the images. ``scores`` counts the same images.
     """
     mode = net.training
     net.eval()
     device = normalise.scale.device
     meter = Meter(device)
+    if scores is not None:
+        scores.reset()
     try:
         for images, labels in data.batches(in_order(len(data), size, *distributed.part(len(data))), device):
             if stop() and distributed.size == 1:
@@ -108,6 +112,8 @@ def evaluate(
             with context():
                 logits = net(normalise(images)).float()
             meter.add(functional.cross_entropy(logits, labels), logits, labels, 0)
+            if scores is not None:
+                scores.add(logits, labels)
     finally:
         net.train(mode)
     figures = meter.read(distributed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -14,6 +15,7 @@ from archdsl.train.early_stopping import EarlyStopping, Snapshot
 from archdsl.train.job import Job
 from archdsl.train.metrics import Figures, Meter
 from archdsl.train.optim import Average, Slow
+from archdsl.train.scores import weight_figures
 
 UpdateState = tuple[dict[str, Tensor], dict[str, Any]]  # tensors and plain values, as ``Update.state`` gives them
 
@@ -59,8 +61,12 @@ class TrainState:
         self.meter.reset()
         return self.last
 
-    def finished(self, valid: tuple[float | None, float | None], tested: tuple[float, float]) -> Finished:
-        """The end of a run; ``valid`` and ``tested`` are loss and accuracy of the weights that it keeps."""
+    def finished(
+        self, valid: tuple[float | None, float | None], tested: tuple[float, float], scores: Mapping[str, float]
+    ) -> Finished:
+        """The end of a run; ``valid`` and ``tested`` are loss and accuracy of the weights that it keeps, ``scores`` its other
+        figures on images.
+        """
         last, stopping = self.last, self.early_stopping
         if last is None:
             raise InternalError("a run ends without an epoch")
@@ -68,7 +74,7 @@ class TrainState:
         return Finished(
             self.step, last.loss, last.accuracy, valid[1], stopping.best_accuracy if known else None,
             stopping.best_epoch if known else None, *tested, self.seconds, self.images / max(self.seconds, 1e-9),
-            last.epoch, stopping.why, valid[0],
+            last.epoch, stopping.why, valid[0], {**scores, **weight_figures(self.model)},
         )  # fmt: skip
 
     # -- weights ------------------------------------------------------------------------------------------

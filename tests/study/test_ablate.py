@@ -210,7 +210,7 @@ def test_a_row_for_each_run_and_the_seeds_that_a_difference_takes(place: Path, h
     done = here("report", "tiny.arch", "--seeds", "3", "--each", "--format", "json", cwd=place)
     rows = json.loads(done.stdout)["runs"]
     assert [(r["arm"], r["factor norm"], r["seed"], r["status"]) for r in rows[1:4]] == [
-        ("base", "bn", 1, "finished"), ("base", "bn", 2, "missing"), ("−norm", "none", 0, "finished"),
+        ("base", "bn", 1, "did not train"), ("base", "bn", 2, "missing"), ("−norm", "none", 0, "finished"),
     ]  # fmt: skip
     assert (place / rows[0]["run"] / "result.json").is_file()
     assert rows[0]["test_accuracy"] == json.loads((place / rows[0]["run"] / "result.json").read_text())["test_accuracy"]

@@ -8,10 +8,16 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from archdsl.study.decide import ArmDecision, Deciding, DecisionOptions, Scale, decide_fixed
+from archdsl.study.decide import ArmDecision, Deciding, DecisionOptions, decide_fixed
 from archdsl.study.plan import Cell, Found
+from archdsl.study.scale import Scale
 
-SCALE = Scale("test_accuracy", True, 0.1, 1 / 2000)
+
+def scale(metric: str, higher: bool, chance: float, resolution: float = 0.0) -> Scale:
+    return Scale(lambda cell, found: found.figures.get(metric), higher, chance, resolution)
+
+
+SCALE = scale("test_accuracy", True, 0.1, 1 / 2000)
 MISSING = Found("missing", {}, {})
 
 
@@ -122,29 +128,29 @@ def test_a_run_that_diverged_counts_as_chance_and_is_shown() -> None:
 
 
 def test_a_diverged_loss_counts_as_the_worst_of_chance_and_what_was_seen() -> None:
-    scale = Scale("test_loss", False, 2.302585)
+    losses = scale("test_loss", False, 2.302585)
     truth = {f"{a}/{s}": finished(0.5 + a, "test_loss") for a in range(2) for s in range(3)}
     truth["1/0"] = Found("diverged", {}, {}, own=True)
-    decided = decide_fixed(cells(2, 3), [None, None], lambda c: truth[c.key], DecisionOptions(), scale)
+    decided = decide_fixed(cells(2, 3), [None, None], lambda c: truth[c.key], DecisionOptions(), losses)
     assert decided[1].values[0] == 2.302585
     truth["0/1"] = finished(9.0, "test_loss")
-    decided = decide_fixed(cells(2, 3), [None, None], lambda c: truth[c.key], DecisionOptions(), scale)
+    decided = decide_fixed(cells(2, 3), [None, None], lambda c: truth[c.key], DecisionOptions(), losses)
     assert decided[1].values[0] == 9.0
 
 
 def test_a_loss_that_falls_is_better_and_its_interval_is_turned() -> None:
-    scale = Scale("test_loss", False, 2.3)
+    losses = scale("test_loss", False, 2.3)
     truth = {
         f"{a}/{s}": finished(1.0 - 0.5 * a + 0.01 * ((s * (7 + a)) % 5), "test_loss")
         for a in range(2)
         for s in range(8)
     }
     own = cells(2, 8)
-    deciding = Deciding(own, [None, None], DecisionOptions(True), scale)
+    deciding = Deciding(own, [None, None], DecisionOptions(True), losses)
     deciding.advance(lambda c: truth[c.key])
     for decision in (
         deciding.decisions()[1],
-        decide_fixed(own, [None] * 2, lambda c: truth[c.key], DecisionOptions(), scale)[1],
+        decide_fixed(own, [None] * 2, lambda c: truth[c.key], DecisionOptions(), losses)[1],
     ):
         verdict = decision.verdict
         assert verdict is not None

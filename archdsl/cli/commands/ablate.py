@@ -127,17 +127,18 @@ def command(
     from archdsl.cli.output import say
     from archdsl.runs.run import check_writable
     from archdsl.study.amounts import amount
-    from archdsl.study.plan import away, cells, check_there, gone, not_reused, planned
+    from archdsl.study.plan import away, cells, check_there, gone, not_reused, planned, settled
     from archdsl.study.runner import StudyRunner
     from archdsl.study.select import SelectionOptions, select
 
     chosen = select(study, SelectionOptions(
         *ingredients(without, into, out, old_into), design, seeds, data, set or (), where or (), match, baseline or (),
-        metric, precision, time_limit, until, max_seeds, alpha, same, budget, failures,
+        metric or (), precision, time_limit, until, max_seeds, alpha, same, budget, failures,
     ))  # fmt: skip
     amount(detect or "1%", "--detect")
     check_html(html)
     arms, every = planned(chosen, runs, data_root)
+    chosen = settled(chosen, arms)
     requested = ConditionOptions(chosen.precision, device)
     runner = StudyRunner(arms, every, runs)
     missing_data = away(runner.every, data_root)

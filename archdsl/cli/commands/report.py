@@ -16,13 +16,13 @@ from archdsl.cli.support.study_options import (
     Design,
     Detect,
     Failures,
-    Format,
     Html,
     In,
     Match,
     MaxSeeds,
     Metric,
     Out,
+    ReportFormat,
     Runs,
     Same,
     Seeds,
@@ -32,6 +32,7 @@ from archdsl.cli.support.study_options import (
     With,
     Without,
 )
+from archdsl.cli.support.study_report import Rows
 from archdsl.runs.conditions import ConditionOptions
 
 
@@ -59,25 +60,33 @@ def command(
     each: Annotated[
         bool, typer.Option("--each", help="A row for each run instead of each arm, with all its figures.")
     ] = False,
+    effects: Annotated[
+        bool, typer.Option("--effects", help="Main effects and interactions of the factors, with intervals.")
+    ] = False,
+    curves: Annotated[
+        bool, typer.Option("--curves", help="A row for each epoch of each run: the learning curves as data.")
+    ] = False,
     detect: Detect = None,
-    format: Format = "table",
+    format: ReportFormat = "table",
     columns: Columns = None,
     html: Html = None,
 ) -> None:
     """Print the table of a study, done or half done, and write its HTML report."""
     from archdsl.cli.output import say
     from archdsl.cli.support.study_report import check_html, ingredients, report, results_of
-    from archdsl.study.plan import away, gone, planned
+    from archdsl.study.plan import away, gone, planned, settled
     from archdsl.study.runner import StudyRunner
     from archdsl.study.select import SelectionOptions, select
 
     check_html(html)
+    rows = _rows({"--each": each, "--effects": effects, "--curves": curves})
     chosen = select(study, SelectionOptions(
-        *ingredients(without, into, out, old_into), design, seeds, data, set or (), where or (), match, baseline or (), metric,
-        None, None, until, max_seeds, alpha, same, None, failures,
+        *ingredients(without, into, out, old_into), design, seeds, data, set or (), where or (), match, baseline or (),
+        metric or (), None, None, until, max_seeds, alpha, same, None, failures,
     ))  # fmt: skip
     place = _runs(study, runs)
     arms, every = planned(chosen, place, data_root)
+    chosen = settled(chosen, arms)
     runner = StudyRunner(arms, every, place)
     for name in away(runner.every, data_root):
         say(f"note: the data set {name} is not on this machine; its description is read from its runs")
@@ -91,9 +100,24 @@ def command(
         html,
         False,
         detect,
-        each,
+        rows,
         columns,
     )
+
+
+def _rows(given: dict[str, bool]) -> Rows:
+    """What the rows are of.
+
+    Raises:
+        ArchError: two tables are asked for.
+    """
+    from archdsl.errors import ArchError
+
+    asked = [option for option, wanted in given.items() if wanted]
+    if len(asked) > 1:
+        raise ArchError(f"{' and '.join(asked)} are two tables", help="ask for one at a time")
+    names: dict[str, Rows] = {"--each": "runs", "--effects": "effects", "--curves": "epochs"}
+    return names[asked[0]] if asked else "arms"
 
 
 def _runs(study: str, runs: Path) -> Path:

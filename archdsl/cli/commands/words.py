@@ -17,17 +17,19 @@ if TYPE_CHECKING:
 SPACES: dict[str, tuple[str, ...]] = {
     "net": ("op", "block", "late", "join", "family"), "layers": ("op", "late"), "ops": ("op", "late"),
     "blocks": ("block",), "joins": ("join",), "families": ("family",), "modifiers": ("modifier",), "data": ("data",),
-    "train": ("train",),
+    "train": ("train",), "metrics": ("metric",),
 }  # fmt: skip
 KINDS = {
     "op": "Layers", "late": "Shortcuts", "block": "Blocks", "join": "Joins", "family": "Families",
-    "modifier": "Modifiers", "data": "Data", "train": "Training",
+    "modifier": "Modifiers", "data": "Data", "train": "Training", "metric": "Metrics",
 }  # fmt: skip
 
 RECIPES = {
     "train": "train sgd(0.1, nesterov) wd(5e-4, weights) epochs(30) batch(128) warmup(2) cosine smooth(0.1) ema(0.999)",
+    "metric": "archdsl report STUDY --metric test_accuracy --metric test_ece --metric 'steps_to(94%)'",
     "data": "data cifar10 valid(10%) flip crop(4) randaugment(2, 9) mixup(0.2) cutmix(1)",
 }
+UNITS = {"percent": "percent (stored as a fraction)", "float": "a number", "count": "a count", "seconds": "seconds"}
 WIDTH = 100
 
 
@@ -35,7 +37,8 @@ def command(
     what: Annotated[
         str | None,
         typer.Argument(
-            metavar="[KIND|WORD]", help="net, layers, blocks, joins, families, modifiers, data, train, or a word."
+            metavar="[KIND|WORD]",
+            help="net, layers, blocks, joins, families, modifiers, data, train, metrics, or a word.",
         ),
     ] = None,
     format: Format = "table",
@@ -69,7 +72,11 @@ def _kinds(what: str | None) -> tuple[str, ...] | None:
 
 
 def spelt(entry: Entry) -> str:
-    """A word as it is written in a text."""
+    """A word as it is written in a text; a metric of some images as it is written for them."""
+    if entry.kind == "metric":
+        from archdsl.expand.metrics import parts
+
+        return f"{'|'.join(parts(entry))}_{entry.name}".removeprefix("_")
     return f"+{entry.name}" if entry.kind == "modifier" else entry.name
 
 
@@ -97,7 +104,7 @@ def _listing(listed: list[Entry]) -> str:
 
 def _parts(group: list[Entry]) -> list[tuple[str, list[Entry]]]:
     """The words of a kind; settings by the files that they are in, whose first line says what they are."""
-    if not group or group[0].kind not in ("data", "train"):
+    if not group or group[0].kind not in ("data", "train", "metric"):
         return [("", group)] if group else []
     parts: dict[str, list[Entry]] = {}
     for entry in sorted(group, key=lambda e: (e.make.__module__, e.name)):
@@ -122,11 +129,14 @@ def matching(what: str) -> list[Entry]:
         ArchError: there is none.
     """
     from archdsl.errors import ArchError, suggest
+    from archdsl.expand.metrics import entry_of
     from archdsl.registry import entries
     from archdsl.registry.synonyms import ours, synonym
 
     name, modifier = what.lstrip("+-"), what[:1] in ("+", "-")
     found = [e for e in entries() if e.name == name and (not modifier or e.kind == "modifier")]
+    if not found and (metric := entry_of(name)) is not None:
+        return [metric]
     if not found:
         known = {e.name for e in entries()}
         if word := ours(name, known):
@@ -143,7 +153,7 @@ def describe(what: str) -> str:
     form = [f"{FORMS[what]}    (of the language; see docs/language.md)\n"] if what in FORMS else []
     known = what not in FORMS or what == "id"
     pages = matching(what) if known else []
-    if pages and pages[0].name != what.lstrip("+-"):  # another tool's name
+    if pages and pages[0].kind != "metric" and pages[0].name != what.lstrip("+-"):  # another tool's name
         form.append(f"`{what}` is called `{spelt(pages[0])}` here.\n")
     return "\n".join((*form, *(_page(e) for e in pages)))
 
@@ -157,6 +167,8 @@ def _page(entry: Entry) -> str:
     if rows:
         wide = max(len(name) for name, _ in rows)
         lines += ["Arguments", *(f"  {name:<{wide}}  {text}" for name, text in rows), ""]
+    if entry.kind == "metric":
+        lines += [_traits(entry), ""]
     lines += ["Examples", *(f"  {e}" for e in entry.examples)]
     if names := [e.name for e in entries("net") if e.alias == entry.name and entry.kind == "op"]:
         lines += ["", f"Other names: {', '.join(names)}"]
@@ -165,6 +177,19 @@ def _page(entry: Entry) -> str:
     if entry.kind in ("data", "train") and (said := elsewhere(entry.name)):
         lines += ["", *_filled(f"Elsewhere: {', '.join(said)}")]
     return "\n".join(lines) + "\n"
+
+
+def _traits(entry: Entry) -> str:
+    """The unit of a metric and its direction."""
+    value = example(entry)
+    return f"Unit: {UNITS[value.unit]}; {'more' if value.higher else 'less'} is better."
+
+
+def example(entry: Entry) -> Any:
+    """A metric as its first example has it."""
+    from archdsl.expand.metrics import metric_of
+
+    return metric_of(entry.examples[0])
 
 
 def _filled(help: str) -> list[str]:
@@ -181,7 +206,9 @@ def _default(parameter: Any) -> str:
 
 
 def signature(entry: Entry) -> str:
-    """How a word is written: ``conv(out, [k=3], …)``."""
+    """How a word is written: ``conv(out, [k=3], …)``, a metric of some images ``test|valid_ece``."""
+    if "|" in (name := spelt(entry)):
+        return name
     from archdsl.expand.bind import usage
 
     return usage(entry).removeprefix("usage: ").strip("`")
@@ -200,4 +227,5 @@ def record(entry: Entry) -> dict[str, Any]:
              "flag": p.flag is not MISSING}
             for p in params(entry)
         ],
+        **({"unit": example(entry).unit, "higher_is_better": example(entry).higher} if entry.kind == "metric" else {}),
     }  # fmt: skip

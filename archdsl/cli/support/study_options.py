@@ -74,12 +74,22 @@ Baseline = Annotated[
     typer.Option("--baseline", metavar="FACTOR=LEVEL", help="The arm that the others are compared with."),
 ]
 Metric = Annotated[
-    str | None, typer.Option("--metric", metavar="NAME", help="test_accuracy, test_loss, valid_accuracy, train_loss, …")
+    list[str] | None,
+    typer.Option(
+        "--metric",
+        metavar="NAME",
+        help="test_accuracy, valid_loss, test_ece, 'steps_to(94%)', … (`archdsl words metrics`). Given several times, the "
+        "first one decides and the others are shown.",
+    ),
 ]
 Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="The folder of runs; `archdsl train` shares it.")]
 Format = Annotated[
     Literal["table", "tsv", "csv", "csv-safe", "json", "jsonl", "md", "latex"],
     typer.Option("--format", help="How to print."),
+]
+ReportFormat = Annotated[
+    Literal["table", "tsv", "csv", "csv-safe", "json", "jsonl", "md", "latex", "parquet"],
+    typer.Option("--format", help="How to print; a Parquet file goes to a pipe or a file."),
 ]
 Detect = Annotated[
     str | None,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import shlex
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from archdsl.report import Table
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from archdsl.study.results import Results
     from archdsl.study.runner import StudyRunner
 
+Rows = Literal["arms", "runs", "effects", "epochs"]  # what a row of a report is of
 PEOPLE = ("table", "md", "latex")  # formats in which counts and levels are words
 
 
@@ -60,6 +61,7 @@ def results_of(chosen: StudyFile, runner: StudyRunner, current: Mapping[str, str
         runner.every,
         runner.with_foreign(current),
         decision_options(chosen),
+        more=chosen.more,
     )
     folder = folder_of(chosen, runner.runs)
     seen = looked(folder, len(chosen.seeds)) if found.done == found.planned and not chosen.sequential else []
@@ -68,21 +70,20 @@ def results_of(chosen: StudyFile, runner: StudyRunner, current: Mapping[str, str
 
 def report(
     results: Results, chosen: StudyFile, runs: Path, format: str, html: Path | None, quiet: bool,
-    detect: str | None = None, each: bool = False, columns: str | None = None,
+    detect: str | None = None, rows: Rows = "arms", columns: str | None = None,
 ) -> None:  # fmt: skip
-    """Print the table (of arms, or of each run), and write the HTML report."""
+    """Print the table of ``rows``, and write the HTML report."""
     from archdsl.atomic import writing
     from archdsl.cli.output import say
-    from archdsl.study import tables
     from archdsl.study.notes import notes
     from archdsl.study.select import folder_of
 
     people = format in PEOPLE
     names = [name.strip() for name in (columns or "").split(",") if name.strip()]
-    shown = tables.each(results, people) if each else tables.table(results, people, names)
-    more = notes(results) if each and not people else ()
+    shown = table_of(results, rows, people, names)
+    more = notes(results) if rows != "arms" and not people else ()
     put_study(
-        replace(shown, notes=(*shown.notes, *more, *planned_notes(results, detect))), results.metric, format, each
+        replace(shown, notes=(*shown.notes, *more, *planned_notes(results, detect))), results.metric, format, rows
     )
     sys.stdout.flush()
     if results.unused and not quiet:  # not among the notes: how many there are depends on the workers
@@ -110,16 +111,58 @@ def report(
         say(f"report: {target}")
 
 
-def put_study(table: Table, metric: str, format: str, each: bool = False) -> None:
-    """A table; as JSON with its title, its metric and its notes."""
+def table_of(results: Results, rows: Rows, people: bool = True, columns: Sequence[str] = ()) -> Table:
+    """The table of arms, of runs, of effects, or of the epochs of each run.
+
+    Raises:
+        ArchError: the design has no effects.
+        StoreError: the log of a run is damaged.
+    """
+    from archdsl.study import curve_table, effect_table, tables
+
+    match rows:
+        case "runs":
+            return tables.each(results, people)
+        case "effects":
+            return effect_table.table(results)
+        case "epochs":
+            return curve_table.table(results, people)
+        case "arms":
+            return tables.table(results, people, columns)
+
+
+def put_study(table: Table, metric: str, format: str, rows: Rows = "arms") -> None:
+    """A table; as JSON with its title, its metric and its notes.
+
+    Raises:
+        ArchError: a Parquet file, on a terminal.
+    """
     from archdsl.cli.output import put_json, put_table
     from archdsl.report.text import records
 
+    if format == "parquet":
+        put_parquet(table)
+        return
     if format != "json":
         put_table(table, format)
         return
-    rows = "runs" if each else "arms"
     put_json({"title": table.title, "metric": metric, "notes": list(table.notes), rows: records(table)})
+
+
+def put_parquet(table: Table) -> None:
+    """The bytes of a Parquet file, to standard output.
+
+    Raises:
+        ArchError: standard output is a terminal.
+    """
+    from archdsl.cli.output import stdout
+    from archdsl.errors import ArchError
+    from archdsl.study.parquet import parquet
+
+    stream = stdout()
+    if stream.isatty():
+        raise ArchError("a Parquet file is no text for a terminal", help="redirect standard output: > FILE.parquet")
+    stream.buffer.write(parquet(table))
 
 
 def planned_notes(results: Results, detect: str | None) -> list[str]:

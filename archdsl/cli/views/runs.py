@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from archdsl.expand.metrics import unit_of
 from archdsl.report.table import Cell, Column, Table
 from archdsl.runs.index import KEYS, differences, epochs, flat, row
 from archdsl.runs.store.log import read_events
@@ -110,7 +111,7 @@ def compared(runs: Sequence[Run], people: bool = True) -> Table:
 
 def _delta(name: str, first: Any, other: Any) -> str:
     by = other - first
-    if name.endswith("accuracy"):
+    if unit_of(name) == "percent":
         return f"{100 * by:+.2f} points"
     if name in ("params", "seconds") and first:
         return f"{100 * by / first:+.1f} %"
@@ -129,7 +130,7 @@ def _text(name: str, value: object) -> str:
             return "–"
         case bool():
             return "yes" if value else "no"
-        case float() if name.endswith("accuracy"):
+        case float() if unit_of(name) == "percent":
             return f"{100 * value:.2f} %"
         case float():
             return f"{value:.6g}"

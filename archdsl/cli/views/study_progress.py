@@ -8,11 +8,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from archdsl.cli.output import tell
+from archdsl.expand.metrics import metric_of
 from archdsl.report.text import printable, printable_lines
 from archdsl.study.estimate import seconds_left
 from archdsl.study.execute.messages import Ready, RunProgress, RunResult
-from archdsl.study.plan import Cell
+from archdsl.study.plan import Cell, Found
 from archdsl.study.results import own_cells
+from archdsl.study.run_figures import RunFigures
 from archdsl.study.tables import duration
 
 if TYPE_CHECKING:
@@ -30,7 +32,8 @@ class Watching:
         sequential: SequentialRun | None = None,
     ) -> None:  # fmt: skip
         self.stream = None if quiet else stream
-        self.runner, self.cells, self.metric, self.jobs = runner, {c.key: c for c in cells}, metric, jobs
+        self.runner, self.cells, self.metric, self.jobs = runner, {c.key: c for c in cells}, metric_of(metric), jobs
+        self.values: dict[str, float | None] = {}  # of runs that ended, by key: a metric may read the log
         self.sequential = sequential
         self.known: set[int] = set()  # arms that were said to be decided
         self.by_arm = own_cells(runner.arms, runner.every)
@@ -78,16 +81,25 @@ class Watching:
     def _line(self, event: RunResult) -> str:
         cell = self.cells[event.key]
         name = self.runner.request(cell).label
-        value = event.figures.get(self.metric)
-        if event.status == "finished" and value is not None:
-            how = f"{self.metric.replace('_', ' ')} {self._shown(value)}, {event.figures.get('seconds', 0):.1f} s"
+        value = self._value(cell, self.runner.found[event.key]) if event.status == "finished" else None
+        if value is not None:
+            how = f"{self.metric.label} {self._shown(value)}, {event.figures.get('seconds', 0):.1f} s"
         else:
             how = event.status + (f": {event.message.splitlines()[0]}" if event.message else "")
         of = "" if self.sequential is not None else f"/{len(self.cells)}"
         return f"{self.ended}{of}  {name}: {how}{self._left()}"
 
     def _shown(self, value: float, sign: str = "") -> str:
-        return f"{100 * value:{sign}.2f} %" if self.metric.endswith("accuracy") else f"{value:{sign}.4f}"
+        return f"{100 * value:{sign}.2f} %" if self.metric.unit == "percent" else f"{value:{sign}.4f}"
+
+    def _value(self, cell: Cell, found: Found) -> float | None:
+        """The metric of a run; None without a result."""
+        if found.status != "finished":
+            return None
+        if cell.key not in self.values:
+            totals = self.runner.arms.arms[cell.arm].totals
+            self.values[cell.key] = self.metric.of(RunFigures(found.figures, totals, found.folder))
+        return self.values[cell.key]
 
     def _left(self) -> str:
         if not self.ended:
@@ -167,8 +179,8 @@ class Watching:
         """An arm's place in the table, and its cells."""
         arm, own = self.runner.arms.arms[number], self.by_arm[number]
         running = " ".join(f"{100 * self.share[c.key]:.0f}%" for c in own if c.key in self.share)
-        ended = [f for c in own if (f := self.runner.found[c.key]).status in ("finished", "diverged")]
-        values = [f.figures[self.metric] for f in ended if f.figures.get(self.metric) is not None]
+        ended = [(c, f) for c in own if (f := self.runner.found[c.key]).status in ("finished", "diverged")]
+        values = [v for c, f in ended if (v := self._value(c, f)) is not None]
         mean = self._shown(sum(values) / len(values)) if values else "–"
         total = "" if self.sequential is not None else f"/{len(own)}"
         word = "reference" if number == 0 else self._forming(number)

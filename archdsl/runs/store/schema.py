@@ -18,6 +18,7 @@ _EVENTS = {kind.__name__.lower(): kind for kind in (
 )}  # fmt: skip
 # Of a run that finished, in every version; a loss may be NaN, which JSON lacks.
 _NEEDED = ("train_accuracy", "test_accuracy", "seconds", "step")
+_PARTS = ("test_", "valid_", "train_")  # how the names of metrics begin
 _TEXTS = ("name", "hash", "identity", "source")
 
 
@@ -43,6 +44,8 @@ def check_result(values: Mapping[str, Any]) -> None:
     _text("status", status)
     for kind in (events.Progress, events.TimedOut, events.Diverged, events.Oom, events.Finished):
         _check(values, _kinds(kind))
+    for name in (n for n, value in values.items() if n.startswith(_PARTS) and value is not None):
+        _number(name, values[name])
     if "weights_sha256" in values:
         _text("weights_sha256", values["weights_sha256"])
     if status == "finished":

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from archdsl.expand.metrics import unit_of
 from archdsl.report.figures import COLOURS
 from archdsl.study.curves import Point
 from archdsl.study.figures.canvas import GREY, INK, PALE, WIDTH, labels, render
@@ -46,14 +47,14 @@ def curves(results: Results, points: Mapping[str, Runs]) -> str | None:
 
 def _kinds(runs: Sequence[Sequence[Point]], results: Results) -> list[str]:
     """The training loss and what is nearest to the metric, as far as they were measured."""
-    near = ["valid_accuracy", "accuracy"] if results.higher_is_better else ["valid_loss"]
+    near = ["valid_accuracy", "accuracy"] if results.measure.unit == "percent" else ["valid_loss"]
     has = [k for k in ("loss", *near) if any(_line(run, k)[0] for run in runs)]
     return has[:2]
 
 
 def _line(run: Sequence[Point], kind: str) -> Line:
     """Epochs and values that are finite; shares in percent."""
-    factor = 100.0 if kind.endswith("accuracy") else 1.0
+    factor = 100.0 if unit_of(kind) == "percent" else 1.0
     found = [(float(p.epoch), getattr(p, kind)) for p in run]
     kept = [(x, v * factor) for x, v in found if v is not None and math.isfinite(v)]
     return [x for x, _ in kept], [y for _, y in kept]

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from archdsl.study.arms import GRIDS
+from archdsl.study.factors import Factor
 from archdsl.study.figures.canvas import INK, LABEL, WIDTH, labels, render
+from archdsl.study.levels import rank
 from archdsl.study.results import ArmResult, Results
+from archdsl.study.run_figures import UNTRAINED
 from archdsl.study.unit import Unit, unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-GRIDS = ("grid", "full")
 MANY, TOO_MANY = 8, 16  # columns from which the cells leave out the spread, and the mean
 CELL = (0.72, 0.42)  # inches
 
@@ -25,7 +29,7 @@ def heat(results: Results) -> str | None:
     cells = _cells(results)
     if cells is None or all(a.summary.mean is None for a in cells.values()):
         return None
-    down, across = results.factors
+    down, across = map(_sorted, results.factors)
     turned = max(map(len, across.levels)) > max(map(len, down.levels))  # long names are on the left
     if turned:
         down, across, cells = across, down, {(x, y): arm for (y, x), arm in cells.items()}
@@ -45,12 +49,18 @@ def heat(results: Results) -> str | None:
     )
 
 
+def _sorted(factor: Factor) -> Factor:
+    """Numbers ascend."""
+    ranks = rank(factor.levels)
+    return replace(factor, levels=tuple(sorted(factor.levels, key=ranks.__getitem__)))
+
+
 def _cells(results: Results) -> Cells | None:
     """The arms by the levels of both factors; None where that is not a grid."""
     if len(results.factors) != 2 or results.design not in GRIDS:
         return None
     found: dict[tuple[int, int], ArmResult] = {}
-    down, across = results.factors
+    down, across = map(_sorted, results.factors)
     for result in results.arms:
         pair = result.arm.choice.get(down.name), result.arm.choice.get(across.name)
         if pair[0] not in down.levels or pair[1] not in across.levels:
@@ -107,7 +117,9 @@ def _cell(axes: Axes, y: int, x: int, arm: ArmResult | None, scale: Any, unit: U
 
 
 def _spread(arm: ArmResult, unit: Unit) -> str:
-    """± sd, and how many runs are behind it where some are lacking."""
+    """± sd, and how many runs are behind it where some are lacking; of runs that did not train, that."""
+    if arm.untrained:
+        return UNTRAINED if len(arm.untrained) == arm.summary.n else f"{len(arm.untrained)} {UNTRAINED}"
     sd = "" if arm.summary.sd is None else f"± {unit.value(arm.summary.sd)}"
     return f"{sd} ({arm.summary.n}/{arm.planned})".lstrip() if arm.summary.n < arm.planned else sd
 

@@ -28,6 +28,7 @@ from archdsl.train.job import Job, steps_left
 from archdsl.train.metrics import Figures, Meter
 from archdsl.train.optim import Update
 from archdsl.train.replica import SeedReplica, progress_listeners
+from archdsl.train.scores import Scores
 from archdsl.train.step import forward, train_step
 
 
@@ -70,10 +71,18 @@ class FusedTrainer:
                 return
             # A replica's part of the time on the device.
             yield from self._end_epoch(epoch, figures, (time.perf_counter() - begin) / len(self.replicas))
-        tested = self._evaluate([replica.job.test for replica in self.replicas])
+        scores: dict[str, list[Scores]] = {}
+        for part, feeds in (
+            ("valid", [r.job.valid for r in self.replicas]),
+            ("test", [r.job.test for r in self.replicas]),
+        ):
+            if None not in feeds:
+                scores[part] = [Scores(part, self.device) for _ in feeds]
+                tested = self._evaluate(feeds, scores[part])  # type: ignore[arg-type]
         for n, (replica, figures_of_test) in enumerate(zip(self.replicas, tested, strict=True)):
             state = replica.state
-            yield n, state.finished(state.early_stopping.kept(state.last), figures_of_test)
+            found = {name: value for own in scores.values() for name, value in own[n].read().items()}
+            yield n, state.finished(state.early_stopping.kept(state.last), figures_of_test, found)
 
     def _epoch(self, epoch: int) -> list[Figures] | None:
         """Each replica's figures; None if asked to stop."""
@@ -113,8 +122,8 @@ class FusedTrainer:
         yield from enumerate(finished)
 
     @torch.no_grad()
-    def _evaluate(self, feeds: Sequence[Feed]) -> list[tuple[float, float]]:
-        """Mean loss and accuracy of each replica on its images, in eval mode."""
+    def _evaluate(self, feeds: Sequence[Feed], scores: Sequence[Scores] = ()) -> list[tuple[float, float]]:
+        """Mean loss and accuracy of each replica on its images, in eval mode; ``scores`` counts them, too."""
         self.net.eval()
         self.fused.dice.states = []
         meters = [Meter(self.device) for _ in self.replicas]
@@ -126,6 +135,8 @@ class FusedTrainer:
                 logits = forward(self.net, images, self.job)
             for meter, out, (_, labels) in zip(meters, logits, batches, strict=True):
                 meter.add(nn.functional.cross_entropy(out, labels), out, labels, 0)
+            for own, out, (_, labels) in zip(scores, logits, batches, strict=False):  # none while it trains
+                own.add(out, labels)
         self.net.train()
         return [(f.loss, f.accuracy) for f in (m.read() for m in meters)]
 

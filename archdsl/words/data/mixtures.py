@@ -23,6 +23,7 @@ class Mixup(Mixing):
     capturable: ClassVar[bool] = True
     vectors: ClassVar[bool] = True
     boxes: ClassVar[bool] = False
+    nothing_at_zero: ClassVar[bool] = True
     alpha: Positive = 0.2
 
     def mixture(self, rng: Any, shape: tuple[int, ...]) -> Mixture:
@@ -41,6 +42,7 @@ class CutMix(Mixing):
     fusible: ClassVar[bool] = True
     capturable: ClassVar[bool] = True
     blends: ClassVar[bool] = False
+    nothing_at_zero: ClassVar[bool] = True
     alpha: Positive = 1.0
 
     def mixture(self, rng: Any, shape: tuple[int, ...]) -> Mixture:

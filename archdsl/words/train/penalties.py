@@ -21,6 +21,7 @@ class Wd(TrainWord):
 
     rate: Positive
     weights: bool = False
+    nothing_at_zero: ClassVar[bool] = True
     called: ClassVar[str] = "Decay"
     fusible: ClassVar[bool] = True
     capturable: ClassVar[bool] = True

@@ -1,0 +1,113 @@
+"""Metrics by their text: ``test_accuracy``, ``steps_to(94%)``."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from archdsl.errors import ArchError, Source, SpecError, suggest
+from archdsl.expand.env import Budget, Env
+from archdsl.expand.settings import settings
+from archdsl.registry import Entry, entries, find, params
+from archdsl.syntax import ast
+from archdsl.syntax.parse import parse
+
+if TYPE_CHECKING:
+    from archdsl.words.metrics.base import Metric
+
+_OF_PART = re.compile(r"(test|valid|train)_([a-z][a-z0-9_]*)")
+LONGEST = 200
+
+
+def metric(text: str) -> tuple[Metric, tuple[str, ...]]:
+    """The metric of a text, and a note where its name is an old one.
+
+    Raises:
+        ArchError: there is no such metric, or it has other arguments.
+    """
+    found = _of_part(text.strip())
+    if found is not None:
+        return found
+    try:
+        items = parse(Source("<metric>", text[:LONGEST])).items
+        statement = items[0] if len(items) == 1 else None
+        if (
+            not isinstance(statement, ast.Statement)
+            or statement.kind != "bare"
+            or not isinstance(statement.body, ast.Word)
+        ):
+            raise ArchError(f"`{text[:LONGEST]}` is not a metric", help=_known(text))
+        if find("metric", statement.body.name) is None:
+            raise ArchError(f"there is no metric `{statement.body.name}`", help=_known(statement.body.name))
+        value: Metric = settings("metric", statement, Env({}, Budget()))[0].value
+    except SpecError as error:
+        first = error.diagnostics[0]
+        raise ArchError(f"the metric `{text[:LONGEST]}`: {first.message}", help=first.help) from None
+    return value, ()
+
+
+def _of_part(text: str) -> tuple[Metric, tuple[str, ...]] | None:
+    """A metric of a part of the images; None for any other."""
+    part, word, entry = _split(text)
+    choices = parts(entry) if entry is not None else ()
+    if entry is None or not choices:
+        return None
+    notes: tuple[str, ...] = ()
+    if not part:
+        part = getattr(entry.make, "alone", "")
+        if not part:
+            raise ArchError(f"`{text}` of which images?", help=f"one of {', '.join(f'{p}_{text}' for p in choices)}")
+        notes = (f"the metric `{text}` is that of training, and is called `{part}_{text}` now",)
+    if part not in choices:
+        raise ArchError(f"there is no metric `{text}`: `{word}` is measured on {' and '.join(choices)} images",
+                        help=f"one of {', '.join(f'{p}_{word}' for p in choices)}")  # fmt: skip
+    return entry.make(part=part), notes
+
+
+def _split(text: str) -> tuple[str, str, Entry | None]:
+    """The part in a name, the rest, and the word that it is."""
+    matched = _OF_PART.fullmatch(text)
+    whole = find("metric", text)
+    if matched is None or whole is not None:
+        return "", text, whole
+    return matched[1], matched[2], find("metric", matched[2])
+
+
+def entry_of(text: str) -> Entry | None:
+    """The word that a name such as ``test_ece`` is; None where there is none."""
+    return _split(text)[2]
+
+
+def parts(entry: Entry) -> tuple[str, ...]:
+    """The parts that a metric is measured on; none where it is not one of a part."""
+    return next((p.choices for p in params(entry) if p.name == "part"), ())
+
+
+def spellings() -> list[str]:
+    """How every metric is written: ``test_accuracy``, ``valid_accuracy``, …, ``steps_to(at)``."""
+    return [f"{p}_{e.name}" if p else e.name for e in entries("metric") for p in parts(e) or ("",)]
+
+
+def _known(text: str) -> str:
+    return suggest(text, spellings()) or "`archdsl words metrics` lists all"
+
+
+@lru_cache(maxsize=256)
+def metric_of(name: str) -> Metric:
+    """The metric of a name that was accepted before.
+
+    Raises:
+        ArchError: as ``metric``.
+    """
+    return metric(name)[0]
+
+
+def unit_of(name: str) -> str:
+    """The unit of a figure; empty where no metric has this name."""
+    if "." in name or "(" in name:
+        return ""
+    try:
+        return metric_of(name).unit
+    except ArchError:
+        return ""

@@ -1,0 +1,69 @@
+"""What the metrics may look at of a run of a study, and whether it trained at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from math import exp, lgamma, log, log1p
+from pathlib import Path
+from typing import Any
+
+from archdsl.runs.store.log import read_events
+from archdsl.words.metrics.base import stored
+
+UNTRAINED = "did not train"
+LEVEL = 0.005  # of the tail of the binomial distribution: the upper end of the two-sided 99 % interval
+
+
+@dataclass(frozen=True)
+class RunFigures:
+    """A finished run: its result, the totals of its network, and the log in its folder."""
+
+    result: Mapping[str, Any]
+    totals: Mapping[str, int]
+    folder: Path | None = None
+
+    @cached_property
+    def epochs(self) -> tuple[Mapping[str, Any], ...]:
+        """One record an epoch.
+
+        Raises:
+            StoreError: the log is damaged.
+        """
+        return tuple(e for e in self._events if e.get("event") == "epochdone")
+
+    @cached_property
+    def _events(self) -> tuple[Mapping[str, Any], ...]:
+        return tuple(read_events(self.folder)) if self.folder is not None else ()
+
+    def trained(self, classes: int) -> bool:
+        """False where neither the training accuracy of the last epoch nor the test accuracy is above chance: both are at most
+        the upper end of the 99 % binomial interval of chance on as many images as the test part has. Chance is the fraction of
+        the commonest class of the test part; 1/classes for a run that has not stored it.
+        """
+        accuracies = [stored(self, name) for name in ("test_accuracy", "train_accuracy")]
+        best = max((a for a in accuracies if a is not None), default=1.0)
+        chance = stored(self, "test_chance") or 1 / classes
+        if best <= chance:
+            return False
+        started: Mapping[str, Any] = next((e for e in self._events if e.get("event") == "started"), {})
+        images = started.get("test_images") or 0
+        return not images or tail(round(best * images), images, chance) <= LEVEL
+
+
+def tail(hits: int, images: int, chance: float) -> float:
+    """The probability of at least so many hits among so many images, where each is one with probability ``chance``."""
+    if not 0 < chance < 1:
+        return 1.0
+    term = exp(
+        lgamma(images + 1) - lgamma(hits + 1) - lgamma(images - hits + 1) + hits * log(chance)
+        + (images - hits) * log1p(-chance)
+    )  # fmt: skip
+    total = 0.0
+    for k in range(hits, images + 1):
+        total += term
+        if k > images * chance and term < 1e-9 * total:
+            break
+        term *= (images - k) / (k + 1) * chance / (1 - chance)
+    return total

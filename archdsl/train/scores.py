@@ -1,0 +1,88 @@
+"""The metrics that a run computes at its end, from its predictions and from the weights that it keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from archdsl.device import wide
+from archdsl.errors import ArchError
+from archdsl.expand.metrics import parts
+from archdsl.registry import entries
+from archdsl.train.distributed import Distributed
+from archdsl.train.optim import merged_state
+from archdsl.words.metrics.base import Metric, OfWeights, Score
+
+ALONE = Distributed()
+
+
+class Scores:
+    """The sums of every score of one part of the images, on the device; reading them is the one transfer.
+
+    Raises:
+        ArchError: a metric of another package does not work.
+    """
+
+    def __init__(self, part: str, device: torch.device) -> None:
+        found = (e for e in entries("metric") if issubclass(e.make, Score) and part in parts(e))  # type: ignore[arg-type]
+        self.metrics: list[Score] = [entry.make(part=part) for entry in found]
+        self.device = device
+        # Before the first step: a metric that fails after the last one would cost the run.
+        uniform = torch.full((2, 2), 0.5, dtype=wide(device)).log(), torch.zeros(2, dtype=torch.int64)
+        for metric in self.metrics:
+            _working(metric, lambda m=metric: m.figure(m.sums(torch, *uniform).tolist(), 2))  # type: ignore[misc]
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin again: an evaluation that was stopped is repeated as a whole."""
+        self.sums: list[Tensor | None] = [None] * len(self.metrics)
+        self.images = 0
+
+    def add(self, logits: Tensor, labels: Tensor) -> None:
+        """Count a batch: logits (N, classes), labels (N,) int64."""
+        log_probs = logits.to(wide(self.device)).log_softmax(1)
+        for n, metric in enumerate(self.metrics):
+            more = metric.sums(torch, log_probs, labels)
+            before = self.sums[n]
+            self.sums[n] = more if before is None else before + more
+        self.images += len(labels)
+
+    def read(self, distributed: Distributed = ALONE) -> dict[str, float]:
+        """The figures by name, over the images of all processes; those that are not defined are left out."""
+        images = torch.tensor(self.images, device=self.device)
+        least = images.clone()
+        distributed.least(least)
+        if not least:  # no images, or a process without any
+            return {}
+        sums = [s for s in self.sums if s is not None]
+        distributed.total(*sums, images)
+        read = ((m.name, m.figure(s.tolist(), int(images))) for m, s in zip(self.metrics, sums, strict=True))
+        return {name: float(value) for name, value in read if value is not None}
+
+
+def weight_figures(model: nn.Module) -> dict[str, float]:
+    """The figures of the weights of a model, by name.
+
+    Raises:
+        ArchError: a metric of another package does not work.
+    """
+    state = merged_state(model)
+    kept = [v.detach().cpu() for v in state.values() if v.ndim > 1 and v.is_floating_point()]
+    metrics: Sequence[OfWeights] = [e.make() for e in entries("metric") if issubclass(e.make, OfWeights)]  # type: ignore[arg-type]
+    return {m.name: float(_working(m, lambda m=m: m.measure(torch, kept))) for m in metrics}  # type: ignore[misc]
+
+
+def _working(metric: Metric, compute: Callable[[], Any]) -> Any:
+    """What a metric computes.
+
+    Raises:
+        ArchError: it fails; only the words of other packages may.
+    """
+    try:
+        return compute()
+    except Exception as error:  # somebody else's code
+        raise ArchError(f"the metric `{metric.word}` of {type(metric).__module__} fails: {error}",
+                        help="repair or uninstall that package", exit_code=4) from error  # fmt: skip

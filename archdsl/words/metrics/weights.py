@@ -1,0 +1,36 @@
+"""Figures of the weights that a run keeps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from archdsl.registry import metric_word, setting
+from archdsl.words.metrics.base import OfWeights, Unit
+
+
+@metric_word("weight_norm")
+@setting
+class WeightNorm(OfWeights):
+    """The Euclidean norm over all weights of layers, without biases and norms."""
+
+    called: ClassVar[str] = "weight_norm"
+
+    def measure(self, torch: Any, weights: Sequence[Any]) -> float:
+        """The root of the sum of squares."""
+        return math.sqrt(math.fsum(float(w.double().square().sum()) for w in weights))
+
+
+@metric_word("zeros")
+@setting
+class Zeros(OfWeights):
+    """The fraction of the weights of layers that are exactly 0."""
+
+    unit: ClassVar[Unit] = "percent"
+    higher: ClassVar[bool] = True
+
+    def measure(self, torch: Any, weights: Sequence[Any]) -> float:
+        """The fraction."""
+        zeros, count = sum(int((w == 0).sum()) for w in weights), sum(int(w.numel()) for w in weights)
+        return zeros / max(count, 1)
