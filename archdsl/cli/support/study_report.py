@@ -161,7 +161,7 @@ def put_parquet(table: Table) -> None:
 
     stream = stdout()
     if stream.isatty():
-        raise ArchError("a Parquet file is no text for a terminal", help="redirect standard output: > FILE.parquet")
+        raise ArchError("a Parquet file is not a text for a terminal", help="redirect standard output: > FILE.parquet")
     stream.buffer.write(parquet(table))
 
 
