@@ -18,7 +18,7 @@ from archdsl.data.batches import Feed
 from archdsl.runs.events import Diverged, Event, Progress, Stopped, TimedOut, Warned
 from archdsl.train.inputs import Batch
 from archdsl.train.job import Group, Job, exact_statistics, steps_left
-from archdsl.train.metrics import Figures, evaluate
+from archdsl.train.metrics import Figures, HitMeter, Meter, evaluate
 from archdsl.train.optim import Update
 from archdsl.train.replica import SeedReplica, progress_listeners
 from archdsl.train.static import Static
@@ -55,10 +55,12 @@ class Training:
                 yield end
                 return
         self._finalise_weights()
-        valid, tested = self._kept_valid(), self._evaluate(job.test, job.stop)
+        hits = HitMeter(self.device)
+        valid, tested = self._kept_valid(), self._evaluate(job.test, job.stop, hits)
         if tested is None or valid is None or state.last is None:
             yield Stopped(self.epoch, state.step)
             return
+        state.correct = hits.correct(len(job.test), job.distributed)
         yield state.finished(valid, tested)
 
     def _kept_valid(self) -> tuple[float | None, float | None] | None:
@@ -153,11 +155,13 @@ class Training:
         yield state.finish_epoch(number, figures, valid, self.update.rate, seconds, images)
         return None
 
-    def _evaluate(self, data: Feed, stop: Callable[[], bool] = lambda: False) -> tuple[float, float] | None:
+    def _evaluate(
+        self, data: Feed, stop: Callable[[], bool] = lambda: False, meter: Meter | None = None
+    ) -> tuple[float, float] | None:
         job = self.job
         return evaluate(
             self.eval_net, data, job.normalise, stop, size=job.settings.evalbatch, distributed=job.distributed,
-            context=job.context,
+            context=job.context, meter=meter,
         )  # fmt: skip
 
     def _clock(self, begin: float, before: int) -> tuple[float, int]:

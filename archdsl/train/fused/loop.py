@@ -25,7 +25,7 @@ from archdsl.train.fused.eligible import why_not_fusable
 from archdsl.train.fused.model import Fused
 from archdsl.train.inputs import Batch
 from archdsl.train.job import Job, steps_left
-from archdsl.train.metrics import Figures, Meter
+from archdsl.train.metrics import Figures, HitMeter, Meter
 from archdsl.train.optim import Update
 from archdsl.train.replica import SeedReplica, progress_listeners
 from archdsl.train.step import forward, train_step
@@ -70,9 +70,11 @@ class FusedTrainer:
                 return
             # A replica's part of the time on the device.
             yield from self._end_epoch(epoch, figures, (time.perf_counter() - begin) / len(self.replicas))
-        tested = self._evaluate([replica.job.test for replica in self.replicas])
-        for n, (replica, figures_of_test) in enumerate(zip(self.replicas, tested, strict=True)):
+        hits = [HitMeter(self.device) for _ in self.replicas]
+        tested = self._evaluate([replica.job.test for replica in self.replicas], hits)
+        for n, (replica, meter, figures_of_test) in enumerate(zip(self.replicas, hits, tested, strict=True)):
             state = replica.state
+            state.correct = meter.correct(len(replica.job.test))
             yield n, state.finished(state.early_stopping.kept(state.last), figures_of_test)
 
     def _epoch(self, epoch: int) -> list[Figures] | None:
@@ -103,7 +105,7 @@ class FusedTrainer:
                 raise NotFusable(f"seed {replica.job.settings.seed} diverged")
         feeds = [replica.job.valid for replica in self.replicas if replica.job.valid is not None]
         valid: Sequence[tuple[float | None, float | None]] = (
-            self._evaluate(feeds) if feeds else [(None, None)] * len(states)
+            self._evaluate(feeds, [Meter(self.device) for _ in feeds]) if feeds else [(None, None)] * len(states)
         )
         finished = []
         for state, now, validated in zip(states, figures, valid, strict=True):
@@ -113,11 +115,10 @@ class FusedTrainer:
         yield from enumerate(finished)
 
     @torch.no_grad()
-    def _evaluate(self, feeds: Sequence[Feed]) -> list[tuple[float, float]]:
-        """Mean loss and accuracy of each replica on its images, in eval mode."""
+    def _evaluate(self, feeds: Sequence[Feed], meters: Sequence[Meter]) -> list[tuple[float, float]]:
+        """Mean loss and accuracy of each replica on its images, in eval mode, counted by its meter."""
         self.net.eval()
         self.fused.dice.states = []
-        meters = [Meter(self.device) for _ in self.replicas]
         orders = [in_order(len(feed), self.job.settings.evalbatch) for feed in feeds]
         read = (feed.batches(order, self.device) for feed, order in zip(feeds, orders, strict=True))
         for batches in zip(*read, strict=True):
