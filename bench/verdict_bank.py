@@ -6,7 +6,8 @@ its seeds is more than five standard errors; a decision with the other sign is w
 
 Beside it: a paired t test with Holm's correction after every seed; the same with a fixed number of seeds, the least that finds
 as many of the far arms; AdaStop (Mathieu et al. 2023, arXiv:2306.10882; its package, in 8 groups of 5 seeds, each arm compared
-with the reference), if `--adastop` names a Python that has it. AdaStop permutes runs of both arms and does not use pairs.
+with the reference, 1,000 permutations), if `--adastop` names a Python that has it. AdaStop permutes runs of both arms and
+does not use pairs; `normal, not paired` are simulated arms that have none.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ from archdsl.study.stats import seeds_needed
 from archdsl.study.stats.sequential import verdicts
 
 FAMILIES, FAR = (1, 3, 5, 7), 5.0
-NULLS = {("equal", k): EQUAL[: k + 1] for k in (1, 2)} | {("equal, unstable", 1): UNSTABLE}
+UNPAIRED = "normal, not paired"
+NULLS = {("equal", k): EQUAL[: k + 1] for k in (1, 2)} | {("equal, unstable", 1): UNSTABLE, (UNPAIRED, 1): EQUAL[:2]}
+ASKED = ("none", "10 seeds", "consent", "20 if uneven")  # the rules of which whole studies are made
 PEER = Path(__file__).parent / "peers" / "adastop_families.py"
 
 
@@ -46,12 +49,14 @@ def check(arms: list[Floats], reference: Floats) -> None:
         raise RuntimeError("the benchmark decides at other seeds than the product")
 
 
-def adastop(python: Path | None, families: list[list[Floats]]) -> list[tuple[list[int], list[int]]]:
+def adastop(
+    python: Path | None, families: list[list[Floats]], alpha: float = ALPHA
+) -> list[tuple[list[int], list[int]]]:
     """Signs and runs of each arm, for families of runs of which the first is the reference."""
     if python is None:
         return []
     text = json.dumps([[row.tolist() for row in runs] for runs in families])
-    done = subprocess.run([str(python), str(PEER)], input=text, capture_output=True, text=True, check=True)
+    done = subprocess.run([str(python), str(PEER), str(alpha)], input=text, capture_output=True, text=True, check=True)
     found: list[tuple[list[int], list[int]]] = json.loads(done.stdout)
     return found
 
@@ -62,15 +67,18 @@ def null_rows(runs: dict[str, Floats], count: int, few: int, python: Path | None
     for (name, size), arms in NULLS.items():
         chance = np.random.default_rng((1, size, len(name)))
         studies = [drawn(runs, chance) for _ in range(count)]
+        if name == UNPAIRED:
+            studies = [{arm: chance.normal(0.8, 0.01, LOOKS) for arm in arms} for _ in range(count)]
         families = [against(study, arms) for study in studies]
         check(*families[0])
         found = [traces(*family) for family in families]
         by_rule = [float(np.mean([t.decided(rule)[0].any() for t in found])) for rule in RULES]
         peeked = float(np.mean([(fixed(*family)[0][:, 1:] <= ALPHA).any() for family in families]))
         planned = float(np.mean([(fixed(*family, [LOOKS])[0] <= ALPHA).any() for family in families]))
-        peer = adastop(python, [[study[arm] for arm in arms] for study in studies[:few]])
-        rows.append((name, size, by_rule[0], peeked, planned,
-                     float(np.mean([any(signs) for signs, _ in peer])) if peer else None, *by_rule))  # fmt: skip
+        asked = [[study[arm] for arm in arms] for study in studies[:few]]
+        peers = [adastop(python, asked, alpha) for alpha in (ALPHA, ALPHA / 2)]
+        of_peers = [float(np.mean([any(signs) for signs, _ in peer])) if peer else None for peer in peers]
+        rows.append((name, size, by_rule[0], peeked, planned, *of_peers, *by_rule[1:]))
     return rows
 
 
@@ -85,7 +93,7 @@ class Score:
     """Wrong decisions, far arms that are found, and runs, of one method over studies."""
 
     def __init__(self) -> None:
-        self.wrong, self.found, self.far, self.runs, self.studies = 0, 0, 0, 0.0, 0
+        self.wrong, self.found, self.far, self.seeds, self.runs, self.studies = 0, 0, 0, 0.0, 0.0, 0
 
     def add(self, arms: list[str], signs: Any, seeds: Any, truth: dict[str, float]) -> None:
         """Count a study; ``seeds`` are those of each arm when it stops."""
@@ -95,15 +103,17 @@ class Score:
         self.wrong += any(wrong)
         self.far += sum(a in truth for a in arms)
         self.found += sum(a in truth and s == truth[a] for a, s in zip(arms, signs, strict=True))
+        self.seeds += float(sum(n for a, n in zip(arms, seeds, strict=True) if a in truth))
         self.runs += float(np.sum(seeds) + np.max(seeds))  # the reference runs as long as any arm
         self.studies += 1
 
     @property
-    def row(self) -> tuple[float | None, float | None, float | None]:
-        """Fractions of studies that are wrong and of far arms that are found, and runs a study."""
+    def row(self) -> tuple[float | None, float | None, float | None, float | None]:
+        """Fractions of studies that are wrong and of far arms that are found, seeds of a far arm, runs of a study."""
         if not self.studies:
-            return None, None, None
-        return self.wrong / self.studies, self.found / max(self.far, 1), self.runs / self.studies
+            return None, None, None, None
+        far = max(self.far, 1)
+        return self.wrong / self.studies, self.found / far, self.seeds / far, self.runs / self.studies
 
 
 def study_rows(
@@ -114,7 +124,8 @@ def study_rows(
     others = [arm for arm in runs if arm != EQUAL[0]]
     for size in FAMILIES:
         chance = np.random.default_rng((2, size))
-        ours, peer = {rule.name: Score() for rule in RULES}, Score()
+        rules = [rule for rule in RULES if rule.name in ASKED]
+        ours, peer = {rule.name: Score() for rule in rules}, Score()
         plans = {n: Score() for n in range(2, LOOKS + 1)}
         asked: list[tuple[list[str], list[Floats]]] = []
         for number in range(count):
@@ -122,7 +133,7 @@ def study_rows(
             arms = [str(arm) for arm in chance.choice(others, size, replace=False)] if size < len(others) else others
             family = against(study, [EQUAL[0], *arms])
             found = traces(*family)
-            for rule in RULES:
+            for rule in rules:
                 at, signs = found.decided(rule)
                 ours[rule.name].add(arms, signs, np.where(at, at, LOOKS), truth)
                 if size == len(others) and rule is RULES[0]:
@@ -139,7 +150,10 @@ def study_rows(
         for name, score in ours.items():
             power = score.row[1] or 0.0
             n = next((n for n, plan in plans.items() if (plan.row[1] or 0.0) >= power), LOOKS)
-            rows.append((size, name, *score.row, n, *plans[n].row, *(peer.row if name == "none" else (None,) * 3)))
+            wrong, hits, _, all_runs = plans[n].row
+            rows.append((size, name, *score.row, n, wrong, hits, all_runs))
+        if python is not None:
+            rows.append((size, "AdaStop", *peer.row, None, None, None, None))
     return rows
 
 
@@ -176,12 +190,13 @@ def main() -> None:
     each = f"{args.studies:,} studies, AdaStop {args.adastop_studies:,}; a look after each of {LOOKS} seeds, alpha 5 %"
     tables = [
         Table((Column("arms"), Column("comparisons", "int"), share("verdict"), share("t test, each look"),
-               share("t test, 40 seeds"), share("AdaStop"), *(share(rule.name) for rule in RULES)), tuple(nulls),
+               share("t test, 40 seeds"), share("AdaStop, 5 %"), share("AdaStop, 2.5 %"),
+               *(share(rule.name) for rule in RULES[1:])), tuple(nulls),
               "Any decision where no arm differs", notes=(each,)),
         Table((Column("comparisons", "int"), Column("rule"), share("wrong"), share("far arms found"),
-               Column("runs", "float", digits=1), Column("fixed seeds", "int"), share("fixed wrong"), share("fixed found"),
-               Column("fixed runs", "float", digits=1), share("AdaStop wrong"), share("AdaStop found"),
-               Column("AdaStop runs", "float", digits=1)), tuple(studies), "Whole studies", notes=(each,)),
+               Column("seeds of a far arm", "float", digits=1), Column("runs of a study", "float", digits=1),
+               Column("fixed seeds", "int"), share("fixed wrong"), share("fixed found"),
+               Column("fixed runs", "float", digits=1)), tuple(studies), "Whole studies", notes=(each,)),
         Table((Column("arm"), Column("difference", "points", digits=2, signed=True),
                Column("sd of differences", "points", digits=2), Column("effect / sd", "float", digits=2),
                share("decided by 40 seeds"), Column("median seeds", "float", digits=1),

@@ -1,7 +1,7 @@
 """AdaStop's decisions on families of runs: JSON on standard input and output, with a Python that has `adastop`.
 
 In: families, each a list of arms of 40 runs, the reference first. Out: for each family, of all arms but the reference, the sign
-of the decision (0: equal) and the runs that were used.
+of the decision (0: equal) and the runs that were used. The argument is alpha.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import sys
 import numpy as np
 from adastop import MultipleAgentsComparator
 
-GROUP, GROUPS, PERMUTATIONS, ALPHA = 5, 8, 1000, 0.05
+GROUP, GROUPS, PERMUTATIONS = 5, 8, 1000
 
 
-def decided(runs: list[list[float]], seed: int) -> tuple[list[int], list[int]]:
+def decided(runs: list[list[float]], alpha: float, seed: int) -> tuple[list[int], list[int]]:
     """Signs and runs of one family."""
     pairs = np.array([(0, k) for k in range(1, len(runs))])
-    test = MultipleAgentsComparator(GROUP, GROUPS, PERMUTATIONS, pairs, ALPHA, 0.0, seed)
+    test = MultipleAgentsComparator(GROUP, GROUPS, PERMUTATIONS, pairs, alpha, 0.0, seed)
     used = [0] * len(runs)
     for look in range(1, GROUPS + 1):
         active = {int(k) for pair in test.current_comparisons for k in pair}
@@ -33,4 +33,4 @@ def decided(runs: list[list[float]], seed: int) -> tuple[list[int], list[int]]:
 
 
 if __name__ == "__main__":
-    print(json.dumps([decided(runs, seed) for seed, runs in enumerate(json.load(sys.stdin))]))
+    print(json.dumps([decided(runs, float(sys.argv[1]), seed) for seed, runs in enumerate(json.load(sys.stdin))]))
