@@ -34,8 +34,8 @@ class Rule:
 
 
 RULES = (Rule("none"), Rule("5 seeds", 5), Rule("10 seeds", 10), Rule("15 seeds", 15), Rule("20 seeds", 20),
-         Rule("consent", consent=True), Rule("20 if uneven", guard=20), Rule("5, 20 if uneven", 5, guard=20),
-         Rule("10, 20 if uneven", 10, guard=20), Rule("consent, 20 if uneven", consent=True, guard=20))  # fmt: skip
+         Rule("consent", consent=True), Rule("10 seeds, consent", 10, True), Rule("5, 20 if uneven", 5, guard=20),
+         Rule("5, 30 if uneven", 5, guard=30), Rule("10, 30 if uneven", 10, guard=30))  # fmt: skip
 NONE = RULES[0]
 
 

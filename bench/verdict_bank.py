@@ -28,7 +28,7 @@ from archdsl.study.stats.sequential import verdicts
 FAMILIES, FAR = (1, 3, 5, 7), 5.0
 UNPAIRED = "normal, not paired"
 NULLS = {("equal", k): EQUAL[: k + 1] for k in (1, 2)} | {("equal, unstable", 1): UNSTABLE, (UNPAIRED, 1): EQUAL[:2]}
-ASKED = ("none", "10 seeds", "consent", "20 if uneven")  # the rules of which whole studies are made
+ASKED = ("none", "10 seeds", "consent", "5, 30 if uneven")  # the rules of which whole studies are made
 PEER = Path(__file__).parent / "peers" / "adastop_families.py"
 
 

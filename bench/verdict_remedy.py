@@ -4,7 +4,7 @@ From the bank (`docs/benchmarks/seed_bank.csv`): the differences of each pair of
 the mean difference is 0 and every decision is wrong; 40 seeds drawn with replacement, a look after each. Arms of unequal
 spread have skewed differences, as no exchangeable arms have. By simulation: the kinds of `verdict_sim.py`, and the seeds that
 each rule takes for normal differences. `5 seeds` means that evidence counts from the fifth seed on,
-`20 if uneven` that it does from the twentieth on where one arm's standard deviation so far is twice the other's.
+`20 if uneven` that it does from the twentieth on where one arm's standard deviation so far is at least twice the other's.
 """
 
 from __future__ import annotations
