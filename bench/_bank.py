@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from _timing import RESULTS
 from numpy.typing import NDArray
-from scipy.special import stdtr
+from scipy.special import logsumexp, stdtr
 
-from archdsl.study.stats.sequential import evidence
+from archdsl.study.stats.sequential import EFFECTS, PRIOR, verdicts
 
 Floats = NDArray[np.float64]
 LOOKS, ALPHA, STEP = 40, 0.05, 1 / 2000
@@ -48,20 +48,16 @@ def bank(path: Path = RESULTS / "seed_bank.csv", metric: str = "test_accuracy") 
     return {arm: np.array(found) for arm, found in values.items()}
 
 
-def exchanged(runs: dict[str, Floats], chance: np.random.Generator) -> dict[str, Floats]:
-    """Runs whose equal arms have changed their names, seed by seed: no arm of them differs from another, exactly."""
-    found = dict(runs)
-    for group in (EQUAL, UNSTABLE):
-        mixed = chance.permuted(np.stack([runs[arm] for arm in group]), axis=0)
-        found |= dict(zip(group, mixed, strict=True))
-    return found
+def drawn(runs: dict[str, Floats], chance: np.random.Generator, group: Sequence[str] = EQUAL) -> dict[str, Floats]:
+    """A study of ``LOOKS`` seeds out of the bank, in which no arm of a group differs from its first one.
 
-
-def drawn(runs: dict[str, Floats], chance: np.random.Generator) -> dict[str, Floats]:
-    """A study of ``LOOKS`` seeds out of the bank, with its equal arms exchanged."""
-    count = len(next(iter(runs.values())))
-    seeds = chance.choice(count, LOOKS, replace=False)
-    return exchanged({arm: values[seeds] for arm, values in runs.items()}, chance)
+    In half of the seeds the arms of the group change places with the first, as far as their difference goes: exchangeable
+    arms allow that, the mean difference is 0 then, and the first keeps its pairing with all other arms.
+    """
+    seeds = chance.choice(len(runs[group[0]]), LOOKS, replace=False)
+    found = {arm: values[seeds] for arm, values in runs.items()}
+    base, signs = found[group[0]], chance.choice([-1.0, 1.0], LOOKS)
+    return found | {arm: base + signs * (found[arm] - base) for arm in group[1:]}
 
 
 def holm(ps: Floats) -> Floats:
@@ -99,14 +95,38 @@ def first(rejected: NDArray[np.bool_], mean: Floats) -> tuple[NDArray[np.int64],
 
 
 def traces(arms: Sequence[Floats], reference: Floats | float, step: float = STEP, centre: float = 0.0) -> Traces:
-    """The product's evidence on the differences of arms to the reference, less their ``centre``; one row a comparison."""
-    found = [evidence((row - reference - centre).tolist(), resolution=step) for row in arms]
-    own, theirs = spread(np.stack(arms), step), spread(np.stack([np.broadcast_to(reference, arms[0].shape)]), step)
+    """The evidence on the differences of arms to the reference, less their ``centre``; one row a comparison.
 
-    def of(name: str) -> Floats:
-        return np.array([[getattr(e, name) for e in row] for row in found])
+    These are the formulas of `sequential.py` on arrays; `check` compares them with the product.
+    """
+    rows = np.stack(arms) - reference - centre
+    n = np.arange(1, rows.shape[1] + 1)
+    mean = rows.cumsum(1) / n
+    t = mean / np.maximum(spread(rows, step * 2**0.5), 1e-300)
+    x, width = n / np.maximum(n - 1, 1) * t**2, 1 + n * PRIOR
+    log_e = np.where(n > 1, n / 2 * (np.log1p(x) - np.log1p(x / width)) - np.log(width) / 2, 0.0)
+    rms = np.sqrt((rows**2).cumsum(1) / n)
+    sizes = np.divide(rows, rms, out=np.zeros_like(rows), where=rms > 0)
+    bets = np.array([*EFFECTS, *(-e for e in EFFECTS)])[:, None, None]
+    capital = logsumexp((np.log(2) - np.logaddexp(0, -2 * bets * sizes)).cumsum(2), axis=0) - np.log(len(bets))
+    symmetric = np.exp(-np.maximum.accumulate(np.maximum(capital, 0), axis=1))
+    own, theirs = spread(np.stack(arms), step), spread(np.broadcast_to(reference, rows[:1].shape), step)
+    return Traces(mean, log_e, symmetric, np.maximum(own / theirs, theirs / own))
 
-    return Traces(of("delta"), of("log_e"), of("p_symmetric"), np.maximum(own / theirs, theirs / own))
+
+def check(arms: Sequence[Floats], reference: Floats) -> None:
+    """The evidence here is that of the product, and the rule `none` is what the product decides.
+
+    Raises:
+        RuntimeError: it is not.
+    """
+    ours = {str(k): (row - reference).tolist() for k, row in enumerate(arms)}
+    theirs = verdicts(ours, alpha=ALPHA, resolution=STEP)
+    found = traces(arms, reference)
+    same = [v.decided or 0 for v in theirs.values()] == found.decided()[0].tolist()
+    last = [(v.evidence.log_e, v.evidence.p_symmetric) for v in theirs.values()]
+    if not same or not np.allclose(last, np.stack([found.log_e[:, -1], found.symmetric[:, -1]], axis=1)):
+        raise RuntimeError("the benchmark decides otherwise than the product")
 
 
 def spread(rows: Floats, step: float) -> Floats:
@@ -114,7 +134,7 @@ def spread(rows: Floats, step: float) -> Floats:
     n = np.arange(1, rows.shape[1] + 1)
     centred = rows - rows.mean(1, keepdims=True)
     variance = (centred**2).cumsum(1) / n - (centred.cumsum(1) / n) ** 2
-    return np.sqrt(np.maximum(variance * n / np.maximum(n - 1, 1), max(step, 1e-12) ** 2 / 12))
+    return np.asarray(np.sqrt(np.maximum(variance * n / np.maximum(n - 1, 1), max(step, 1e-12) ** 2 / 12)))
 
 
 def fixed(
