@@ -42,13 +42,18 @@ STEPS = {"accuracies (2,000 images, 90 %)": 1 / 2000, "accuracies (50 images, 90
 FAMILIES, EFFECTS = (1, 3, 8, 20), (8.0, 4.0, 2.0, 1.0, 0.5)
 
 
-def family(kind: str, size: int, seed: int, shift: float = 0.0) -> dict[str, list[float]]:
-    """Differences of ``size`` arms to one reference over ``LOOKS`` seeds."""
+def arms(kind: str, size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """``size`` arms, shape (size, LOOKS), and their reference, (LOOKS,)."""
     draw, paired = KINDS[kind]
     chance = np.random.default_rng((seed, size, len(kind)))
-    arms = draw(chance, (size, LOOKS))
-    reference = draw(chance, (1, LOOKS)) if paired else 0.0
-    return {str(k): row.tolist() for k, row in enumerate(arms - reference + shift)}
+    found = draw(chance, (size, LOOKS))
+    return found, draw(chance, (1, LOOKS))[0] if paired else np.zeros(LOOKS)
+
+
+def family(kind: str, size: int, seed: int, shift: float = 0.0) -> dict[str, list[float]]:
+    """Differences of ``size`` arms to one reference over ``LOOKS`` seeds."""
+    found, reference = arms(kind, size, seed)
+    return {str(k): row.tolist() for k, row in enumerate(found - reference + shift)}
 
 
 def wrong(seed: int, kind: str, size: int) -> tuple[bool, bool]:

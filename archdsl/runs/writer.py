@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from archdsl.atomic import as_json, read_object, write_together, writing
 from archdsl.errors import EnvError, StoreError
+from archdsl.runs.correct import CORRECT, packed
 from archdsl.runs.events import Event, Progress, event_to_json
 from archdsl.runs.run import (
     EVENTS,
@@ -37,6 +38,8 @@ from archdsl.settings.experiment import Experiment, to_json
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from archdsl.runs.correct import Bools
 
 # A run continues under the same of these alone.
 FOREIGN = ("torch", "numerics", "device", "processor", "plan", "kernels", "deterministic")
@@ -78,7 +81,7 @@ class RunFolder:
     def _begin_anew(self) -> None:
         self._lock.check()
         with writing(self.path):
-            for name in (RESULT, WEIGHTS, EVENTS, OUTCOME):
+            for name in (RESULT, WEIGHTS, CORRECT, EVENTS, OUTCOME):
                 (self.path / name).unlink(missing_ok=True)
         self._checkpoints.clear()
 
@@ -140,13 +143,20 @@ class RunFolder:
         """The last good checkpoint, and what is to be said about others; None where the run is new."""
         return self._checkpoints.load()
 
-    def finish(self, state: Mapping[str, Tensor], result: Mapping[str, Any]) -> None:
-        """Write the weights that are kept, then the result; the run is done when this file is there."""
+    def finish(self, state: Mapping[str, Tensor], result: Mapping[str, Any], correct: Bools | None = None) -> None:
+        """Write the weights that are kept, then the result; the run is done when this file is there. ``correct`` says of
+        each test image whether it was classified correctly.
+        """
         if (self.path / RESULT).exists():
             raise StoreError(f"{self.path} has a result already", help="it is kept; --again trains the run again")
         data = tensor_bytes(state)
         sha = hashlib.sha256(data).hexdigest()
-        self._write((WEIGHTS, data), (RESULT, as_json({**result, "weights_sha256": sha}, indent=2)))
+        result = {**result, "weights_sha256": sha}
+        if correct is None:
+            self._write((WEIGHTS, data), (RESULT, as_json(result, indent=2)))
+        else:
+            result["test_images"] = len(correct)
+            self._write((WEIGHTS, data), (CORRECT, packed(correct)), (RESULT, as_json(result, indent=2)))
         with suppress(OSError):
             (self.path / OUTCOME).unlink(missing_ok=True)
         self._checkpoints.clear()

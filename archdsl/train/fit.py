@@ -199,7 +199,7 @@ class Recorder:
             if text := self.changed():
                 self.tell(Warned(f"{text}; it changed while the run trained"))
                 result["data_changed"] = text
-            self.folder.finish(merged_state(training.job.model), result)
+            self.folder.finish(merged_state(training.job.model), result, training.state.correct)
         elif self.folder is not None and isinstance(event, TimedOut):
             self.folder.note(outcome(event))
         return event

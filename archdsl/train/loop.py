@@ -18,7 +18,7 @@ from archdsl.data.batches import Feed
 from archdsl.runs.events import Diverged, Event, Progress, Stopped, TimedOut, Warned
 from archdsl.train.inputs import Batch
 from archdsl.train.job import Group, Job, exact_statistics, steps_left
-from archdsl.train.metrics import Figures, evaluate
+from archdsl.train.metrics import Figures, HitMeter, Meter, evaluate
 from archdsl.train.optim import Update
 from archdsl.train.replica import SeedReplica, progress_listeners
 from archdsl.train.scores import Scores
@@ -57,10 +57,12 @@ class Training:
                 yield end
                 return
         self._finalise_weights()
-        valid, tested = self._kept_valid(), self._evaluate(job.test, job.stop, self.scores["test"])
+        hits = HitMeter(self.device)
+        valid, tested = self._kept_valid(), self._evaluate(job.test, job.stop, hits, self.scores["test"])
         if tested is None or valid is None or state.last is None:
             yield Stopped(self.epoch, state.step)
             return
+        state.correct = hits.correct(len(job.test), job.distributed)
         if job.valid is not None and job.settings.precise_bn is None:
             # Not stopped: each continuation would repeat the evaluations before it.
             self._evaluate(job.valid, scores=self.scores["valid"])
@@ -71,7 +73,7 @@ class Training:
         """Validation loss and accuracy of the weights that are kept; None if asked to stop meanwhile."""
         job = self.job
         if job.valid is not None and job.settings.precise_bn is not None:  # batch norm's statistics are others since
-            return self._evaluate(job.valid, job.stop, self.scores["valid"])
+            return self._evaluate(job.valid, job.stop, scores=self.scores["valid"])
         return self.state.early_stopping.kept(self.state.last)
 
     @property
@@ -160,12 +162,16 @@ class Training:
         return None
 
     def _evaluate(
-        self, data: Feed, stop: Callable[[], bool] = lambda: False, scores: Scores | None = None
+        self,
+        data: Feed,
+        stop: Callable[[], bool] = lambda: False,
+        meter: Meter | None = None,
+        scores: Scores | None = None,
     ) -> tuple[float, float] | None:
         job = self.job
         return evaluate(
             self.eval_net, data, job.normalise, stop, size=job.settings.evalbatch, distributed=job.distributed,
-            context=job.context, scores=scores,
+            context=job.context, meter=meter, scores=scores,
         )  # fmt: skip
 
     def _clock(self, begin: float, before: int) -> tuple[float, int]:

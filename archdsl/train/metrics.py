@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,9 @@ from archdsl.data.normalise import Normalise
 from archdsl.device import wide
 from archdsl.train.distributed import Distributed
 from archdsl.train.scores import Scores
+
+if TYPE_CHECKING:
+    from archdsl.runs.correct import Bools
 
 EVALUATION_BATCH = 500  # big enough to keep a device busy, small enough for the memory of a step of training
 NEVER = 2**62
@@ -84,6 +88,27 @@ class Meter:
         self.seen = int(state["seen"])
 
 
+class HitMeter(Meter):
+    """A meter of an evaluation that also keeps which images were classified correctly, in their order."""
+
+    def __init__(self, device: torch.device) -> None:
+        super().__init__(device)
+        self._batches: list[Tensor] = []
+
+    def add(self, loss: Tensor, logits: Tensor, labels: Tensor, step: int) -> None:
+        """Count a batch with its mean loss."""
+        super().add(loss, logits, labels, step)
+        self._batches.append(logits.argmax(1) == labels)
+
+    def correct(self, count: int, distributed: Distributed = ALONE) -> Bools:
+        """Of ``count`` images in all processes, whether each was classified correctly; shape (count,)."""
+        start, stop = distributed.part(count)
+        found = torch.zeros(count, dtype=torch.uint8, device=self.hits.device)
+        found[start:stop] = torch.cat(self._batches)
+        distributed.total(found)
+        return found.bool().cpu().numpy()
+
+
 @torch.no_grad()
 def evaluate(
     net: nn.Module,
@@ -94,15 +119,17 @@ def evaluate(
     size: int = EVALUATION_BATCH,
     distributed: Distributed = ALONE,
     context: Callable[[], AbstractContextManager[object]] = nullcontext,
+    meter: Meter | None = None,
     scores: Scores | None = None,
 ) -> tuple[float, float] | None:
     """Mean loss and accuracy in eval mode, without augmentation; None if asked to stop. Leaves the net's
-    mode as is. Each process takes its own part of the images. ``scores`` counts the same images.
+    mode as is. Each process takes its own part of the images. ``meter``, if given, is a new one that counts them; ``scores``
+    counts the same images.
     """
     mode = net.training
     net.eval()
     device = normalise.scale.device
-    meter = Meter(device)
+    meter = Meter(device) if meter is None else meter
     if scores is not None:
         scores.reset()
     try:

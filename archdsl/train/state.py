@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -17,6 +17,9 @@ from archdsl.train.metrics import Figures, Meter
 from archdsl.train.optim import Average, Slow
 from archdsl.train.scores import weight_figures
 
+if TYPE_CHECKING:
+    from archdsl.runs.correct import Bools
+
 UpdateState = tuple[dict[str, Tensor], dict[str, Any]]  # tensors and plain values, as ``Update.state`` gives them
 
 
@@ -24,7 +27,8 @@ class TrainState:
     """Weights, averages, sums and counters of one seed.
 
     ``good`` are the last weights known to be finite, ``best`` those of the best epoch, where a run waits for a better one.
-    ``images`` and ``seconds`` count the finished parts of epochs.
+    ``images`` and ``seconds`` count the finished parts of epochs. ``correct`` says of each test image whether the weights
+    that are kept classify it correctly; None before the test.
     """
 
     def __init__(self, job: Job) -> None:
@@ -38,6 +42,7 @@ class TrainState:
         self.step = self.images = 0
         self.seconds = 0.0
         self.last: EpochDone | None = None
+        self.correct: Bools | None = None
 
     # -- the ends of steps, epochs and runs ---------------------------------------------------------------
 

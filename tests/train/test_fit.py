@@ -50,7 +50,7 @@ def test_the_folder_has_all_that_is_needed(tmp_path: Path) -> None:
     assert run.versions["torch"] == torch.__version__
     assert run.result["status"] == "finished"
     assert sorted(p.name for p in run.folder.iterdir()) == [
-        "events.jsonl", "model.safetensors", "result.json", "settings.json", "spec.arch", "versions.json",
+        "correct.bits", "events.jsonl", "model.safetensors", "result.json", "settings.json", "spec.arch", "versions.json",
     ]  # fmt: skip
     log = [json.loads(line) for line in (run.folder / "events.jsonl").read_text().splitlines()]
     assert [e["event"] for e in log] == ["started", "epochdone", "epochdone", "finished"]
@@ -135,9 +135,9 @@ def test_a_place_that_cannot_be_written(tmp_path: Path, place: str) -> None:
 
 
 def test_a_disk_that_fills_up_leaves_no_torn_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(self: RunFolder, state: object, result: object) -> None:
+    def full(self: RunFolder, *given: object) -> None:
         monkeypatch.setattr(os, "fsync", _no_space)
-        original(self, state, result)
+        original(self, *given)
 
     original = RunFolder.finish
     monkeypatch.setattr(RunFolder, "finish", full)

@@ -14,6 +14,7 @@ from archdsl.api import Spec, experiment_of, load
 from archdsl.emit.build import build
 from archdsl.errors import ArchError
 from archdsl.registry import Entry, entries
+from archdsl.runs.correct import correct
 from archdsl.runs.run import Run
 from archdsl.runs.store.log import read_events
 from archdsl.settings.experiment import Experiment, TrainSettings
@@ -85,8 +86,15 @@ def test_each_seed_has_the_losses_of_a_run_of_its_own(tmp_path: Path, net: str, 
         assert set(ours) == set(theirs)
         for name, value in theirs.items():
             torch.testing.assert_close(ours[name], value, rtol=1e-3, atol=1e-4)
-        kept = {"events.jsonl", "model.safetensors", "result.json", "settings.json", "spec.arch", "versions.json"}
+        kept = {
+            "correct.bits", "events.jsonl", "model.safetensors", "result.json", "settings.json", "spec.arch", "versions.json",
+        }  # fmt: skip
         assert {p.name for p in fused.folder.iterdir()} == kept
+        hits, own = correct(fused), correct(alone)
+        assert hits is not None
+        assert own is not None
+        assert (len(hits), hits.mean()) == (TEST, fused.result["test_accuracy"])
+        assert (hits == own).mean() > 0.99
         assert fused.settings == alone.settings
 
 

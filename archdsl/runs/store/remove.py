@@ -12,7 +12,7 @@ from archdsl.runs.store.lock import LOCK, lock_run
 
 OWN = (
     "spec.arch", "settings.json", "versions.json", "events.jsonl", "model.safetensors", "result.json", "outcome.json",
-    "checkpoint-*", ".tmp-*", LOCK,
+    "correct.bits", "checkpoint-*", ".tmp-*", LOCK,
 )  # fmt: skip
 
 

@@ -48,6 +48,8 @@ def check_result(values: Mapping[str, Any]) -> None:
         _number(name, values[name])
     if "weights_sha256" in values:
         _text("weights_sha256", values["weights_sha256"])
+    if "test_images" in values:
+        _whole("test_images", values["test_images"])
     if status == "finished":
         written = {RENAMED[old]: old for old in RENAMED if old in values and RENAMED[old] not in values}
         for name in (written.get(needed, needed) for needed in _NEEDED):

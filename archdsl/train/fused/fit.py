@@ -111,5 +111,6 @@ def _followed(trainer: FusedTrainer, recorders: Sequence[Recorder]) -> bool:
             recorder.folder.save(*trainer.checkpoint(number))
             stopped = stopped or isinstance(event, Stopped)
         elif isinstance(event, Finished):
-            recorder.folder.finish(merged_state(trainer.models[number]), outcome(event))
+            correct = trainer.replicas[number].state.correct
+            recorder.folder.finish(merged_state(trainer.models[number]), outcome(event), correct)
     return stopped

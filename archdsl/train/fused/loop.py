@@ -25,7 +25,7 @@ from archdsl.train.fused.eligible import why_not_fusable
 from archdsl.train.fused.model import Fused
 from archdsl.train.inputs import Batch
 from archdsl.train.job import Job, steps_left
-from archdsl.train.metrics import Figures, Meter
+from archdsl.train.metrics import Figures, HitMeter, Meter
 from archdsl.train.optim import Update
 from archdsl.train.replica import SeedReplica, progress_listeners
 from archdsl.train.scores import Scores
@@ -72,15 +72,18 @@ class FusedTrainer:
             # A replica's part of the time on the device.
             yield from self._end_epoch(epoch, figures, (time.perf_counter() - begin) / len(self.replicas))
         scores: dict[str, list[Scores]] = {}
+        hits = [HitMeter(self.device) for _ in self.replicas]
         for part, feeds in (
             ("valid", [r.job.valid for r in self.replicas]),
             ("test", [r.job.test for r in self.replicas]),
         ):
             if None not in feeds:
                 scores[part] = [Scores(part, self.device) for _ in feeds]
-                tested = self._evaluate(feeds, scores[part])  # type: ignore[arg-type]
-        for n, (replica, figures_of_test) in enumerate(zip(self.replicas, tested, strict=True)):
+                meters = hits if part == "test" else [Meter(self.device) for _ in feeds]
+                tested = self._evaluate(feeds, meters, scores[part])  # type: ignore[arg-type]
+        for n, (replica, meter, figures_of_test) in enumerate(zip(self.replicas, hits, tested, strict=True)):
             state = replica.state
+            state.correct = meter.correct(len(replica.job.test))
             found = {name: value for own in scores.values() for name, value in own[n].read().items()}
             yield n, state.finished(state.early_stopping.kept(state.last), figures_of_test, found)
 
@@ -112,7 +115,7 @@ class FusedTrainer:
                 raise NotFusable(f"seed {replica.job.settings.seed} diverged")
         feeds = [replica.job.valid for replica in self.replicas if replica.job.valid is not None]
         valid: Sequence[tuple[float | None, float | None]] = (
-            self._evaluate(feeds) if feeds else [(None, None)] * len(states)
+            self._evaluate(feeds, [Meter(self.device) for _ in feeds]) if feeds else [(None, None)] * len(states)
         )
         finished = []
         for state, now, validated in zip(states, figures, valid, strict=True):
@@ -122,11 +125,12 @@ class FusedTrainer:
         yield from enumerate(finished)
 
     @torch.no_grad()
-    def _evaluate(self, feeds: Sequence[Feed], scores: Sequence[Scores] = ()) -> list[tuple[float, float]]:
-        """Mean loss and accuracy of each replica on its images, in eval mode; ``scores`` counts them, too."""
+    def _evaluate(
+        self, feeds: Sequence[Feed], meters: Sequence[Meter], scores: Sequence[Scores] = ()
+    ) -> list[tuple[float, float]]:
+        """Mean loss and accuracy of each replica on its images, in eval mode, counted by its meter and its ``scores``."""
         self.net.eval()
         self.fused.dice.states = []
-        meters = [Meter(self.device) for _ in self.replicas]
         orders = [in_order(len(feed), self.job.settings.evalbatch) for feed in feeds]
         read = (feed.batches(order, self.device) for feed, order in zip(feeds, orders, strict=True))
         for batches in zip(*read, strict=True):

@@ -1,0 +1,111 @@
+"""A study's two claims, from the bits in the folders of its runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from archdsl.runs.correct import CORRECT, correct, packed
+from archdsl.runs.run import load_run
+from archdsl.study.populations import FEW, NO_BITS, new_images, notes, two_populations
+from archdsl.study.results import ArmResult, Results
+from archdsl.study.stats.images import image_difference
+from archdsl.study.unit import unit
+from tests.cli.folders import finished
+from tests.cli.folders import made as folder
+
+from .conftest import Whole
+from .test_html import made
+
+IMAGES, ARMS, SEEDS = 40, 4, 3
+
+
+def stored(out: Path, arm: int, seed: int, images: int = IMAGES) -> tuple[float, Path]:
+    """A run folder with the bits of an arm and a seed, and its accuracy."""
+    hits = np.random.default_rng((arm, seed)).random(images) < 0.5 + 0.1 * arm
+    accuracy = float(hits.mean())
+    place = folder(out, f"net-{arm}-s{seed}-{images}", result=finished(accuracy, test_images=images))
+    (place / CORRECT).write_bytes(packed(hits))
+    return accuracy, place
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Results:
+    found = made(value=lambda arm, seed: stored(tmp_path, arm, seed)[0])
+    arms = tuple(replace(a, folders={s: tmp_path / f"net-{n}-s{s}-{IMAGES}" for s in range(SEEDS)})
+                 for n, a in enumerate(found.arms))  # fmt: skip
+    return replace(found, arms=arms)
+
+
+def bits(arm: ArmResult) -> np.ndarray:
+    found = [correct(load_run(arm.folders[s])) for s in range(SEEDS)]
+    return np.stack([f for f in found if f is not None])
+
+
+def test_each_arm_is_compared_with_the_reference_image_by_image(study: Results) -> None:
+    rows = two_populations(study)
+    assert [r.arm for r in rows] == [a.name for a in study.compared]
+    for row, arm in zip(rows, study.compared, strict=True):
+        assert row.difference == image_difference(bits(arm), bits(study.reference))
+        assert arm.comparison is not None
+        assert (row.difference.delta, row.difference.low) == pytest.approx((arm.comparison.delta, arm.comparison.low))
+        assert (row.without, row.why) == (0, "")
+
+
+def test_the_level_is_that_asked_for(study: Results) -> None:
+    wide, narrow = two_populations(study, 0.01)[0].difference, two_populations(study)[0].difference
+    assert wide is not None
+    assert narrow is not None
+    assert wide.new_low < narrow.new_low  # type: ignore[operator]
+
+
+def test_the_column_and_its_notes(study: Results) -> None:
+    rows = two_populations(study)
+    column, cells = new_images(rows, unit(study))
+    assert column.name == "on new images"
+    assert set(cells) == {a.name for a in study.compared}
+    assert all(text.startswith("[") for text in cells.values())
+    (note,) = notes(rows)
+    assert "crossed random effects" in note
+
+
+def test_runs_without_bits_are_counted_and_named(study: Results) -> None:
+    first, second, third = study.compared
+    (first.folders[0] / CORRECT).unlink()
+    for seed in range(SEEDS):
+        (second.folders[seed] / CORRECT).unlink()
+    for seed in (0, 1):
+        (third.folders[seed] / CORRECT).write_bytes(b"damaged")
+    rows = two_populations(study)
+    assert [(r.without, r.why) for r in rows] == [(1, ""), (3, NO_BITS), (2, FEW)]
+    assert [r.difference.seeds if r.difference else None for r in rows] == [2, None, None]
+    assert new_images(rows, unit(study))[1][second.name] == "–"
+    assert [n.split(":")[0] for n in notes(rows)[1:]] == [first.name, second.name, third.name]
+
+
+def test_other_test_images_are_not_compared(study: Results, tmp_path: Path) -> None:
+    changed = study.arms[1]
+    others = {s: stored(tmp_path, 1, s, IMAGES + 1)[1] for s in range(SEEDS)}
+    found = replace(study, arms=(study.arms[0], replace(changed, folders=others), *study.arms[2:]))
+    row = two_populations(found)[0]
+    assert (row.difference, row.why) == (None, f"its test images are others than those of {study.reference.name}")
+
+
+def test_a_study_without_any_bits_has_no_notes(study: Results) -> None:
+    bare = replace(study, arms=tuple(replace(a, folders={}) for a in study.arms))
+    rows = two_populations(bare)
+    assert {r.why for r in rows} == {NO_BITS}
+    assert notes(rows) == ()
+
+
+def test_runs_of_a_study_have_bits(whole: Whole) -> None:
+    runs = [load_run(p.parent) for p in whole.runs.glob("*/result.json")]
+    assert len(runs) == 4
+    for run in runs:
+        hits = correct(run)
+        assert hits is not None
+        assert run.result is not None
+        assert hits.mean() == run.result["test_accuracy"]
