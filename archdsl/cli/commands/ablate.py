@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from archdsl.cli.options import Data, DataRoot, Set
+from archdsl.cli.options import Data, DataRoot, Format, Set
 from archdsl.cli.support.study_options import (
     Baseline,
     Design,
     Detect,
-    Format,
     Html,
     In,
     Match,

@@ -8,12 +8,11 @@ from typing import Annotated
 
 import typer
 
-from archdsl.cli.options import Data, DataRoot, Set
+from archdsl.cli.options import Data, DataRoot, Format, Set
 from archdsl.cli.support.study_options import (
     Baseline,
     Design,
     Detect,
-    Format,
     Html,
     In,
     Match,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -42,10 +42,6 @@ Metric = Annotated[
     str | None, typer.Option("--metric", metavar="NAME", help="test_accuracy, test_loss, valid_accuracy, train_loss, …")
 ]
 Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="The folder of runs; `archdsl train` shares it.")]
-Format = Annotated[
-    Literal["table", "tsv", "csv", "csv-safe", "json", "jsonl", "md", "latex"],
-    typer.Option("--format", help="How to print."),
-]
 Detect = Annotated[
     str | None,
     typer.Option(

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from archdsl.study.results import Results
     from archdsl.study.runner import StudyRunner
 
-PEOPLE = ("table", "md", "latex")  # formats in which counts and levels are words
-
 
 def ingredients(
     without: list[str] | None, into: list[str] | None, out: list[str] | None, old_into: list[str] | None
@@ -60,10 +58,11 @@ def report(
     """Print the table (of arms, or of each run), and write the HTML report."""
     from archdsl.atomic import writing
     from archdsl.cli.output import say
+    from archdsl.report import FORMATS
     from archdsl.study import tables
     from archdsl.study.select import folder_of
 
-    people = format in PEOPLE
+    people = FORMATS[format].people  # counts and levels are words
     shown = tables.each(results, people) if each else tables.table(results, people)
     more = tables.notes(results) if each and not people else ()
     put_study(
