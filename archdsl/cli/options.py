@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
@@ -37,7 +37,8 @@ Set = Annotated[
 ]  # fmt: skip
 # Every table in every format of archdsl/report, so that a new format is a choice of every command.
 if TYPE_CHECKING:
-    _Table = _Tables = str
+    _Table: TypeAlias = str
+    _Tables: TypeAlias = str
 else:
     _Table, _Tables = Literal[tuple(FORMATS)], Literal[several_tables()]
 Format = Annotated[_Table, typer.Option("--format", help="How to print.")]

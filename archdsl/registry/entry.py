@@ -24,7 +24,8 @@ class Entry:
     modifiers; ``undo`` is what ``-name`` does. ``slot`` is the setting that a data or train word fills; two words for one slot
     are an error, an empty slot takes any number. ``local``: a family each of whose stages depends on its own numbers and its
     place alone; a modifier that changes each stage by itself and finds a place in each.
-    ``alias``: the word that this is another name of; texts that have it keep their hash, and lists leave it out.
+    ``unpublished`` is why a data or train word has no paper. ``alias``: the word that this is another name of; texts that have
+    it keep their hash, and lists leave it out.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Entry:
     help: str
     examples: tuple[str, ...]
     paper: str = ""
+    unpublished: str = ""
     traits: frozenset[str] = frozenset()
     phase: int = 0
     undo: Callable[..., Any] | None = None
@@ -103,13 +105,17 @@ def modifier(
                       slot=slot, name=name, local=local)  # fmt: skip
 
 
-def data_word(*examples: str, paper: str = "", slot: str = "", name: str | None = None) -> Callable[[F], F]:
+def data_word(
+    *examples: str, paper: str = "", unpublished: str = "", slot: str = "", name: str | None = None
+) -> Callable[[F], F]:  # fmt: skip
     """A word of a ``data`` statement: a setting, as a frozen dataclass whose fields are the arguments; or a function from
     the arguments to a setting."""
-    return _decorator("data", examples, paper=paper, slot=slot, name=name)
+    return _decorator("data", examples, paper=paper, unpublished=unpublished, slot=slot, name=name)
 
 
-def train_word(*examples: str, paper: str = "", slot: str = "", name: str | None = None) -> Callable[[F], F]:
+def train_word(
+    *examples: str, paper: str = "", unpublished: str = "", slot: str = "", name: str | None = None
+) -> Callable[[F], F]:  # fmt: skip
     """A word of a ``train`` statement: a setting, as a frozen dataclass whose fields are the arguments; or a function from
     the arguments to a setting."""
-    return _decorator("train", examples, paper=paper, slot=slot, name=name)
+    return _decorator("train", examples, paper=paper, unpublished=unpublished, slot=slot, name=name)
