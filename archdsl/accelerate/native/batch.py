@@ -45,7 +45,7 @@ class Batches:
         """(N,) each: the row and column of the source that the first pixel shows, and which way columns go."""
         places = _Places(len(images))
         for word in self._words:
-            word.apply(images, self._draws.at(word.name, step, len(images), total, start), places)
+            word.apply(images, self._draws.at(word.stream, step, len(images), total, start), places)
         return places.top, places.left, places.turn
 
 
