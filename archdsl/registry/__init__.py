@@ -10,11 +10,12 @@ from __future__ import annotations
 from archdsl.registry.entry import Entry, Kind, block, data_word, family, join, late, modifier, op, train_word
 from archdsl.registry.lookup import entries, find, names, register
 from archdsl.registry.params import MISSING, Arg, Range, defaults, nets, params, value_of
+from archdsl.registry.phases import Phase
 from archdsl.registry.synonyms import ARGUMENTS, synonym
 from archdsl.registry.value import Setting, setting
 
 __all__ = [
-    "ARGUMENTS", "MISSING", "Arg", "Entry", "Kind", "Range", "Setting", "block", "data_word", "defaults", "entries", "family",
-    "find", "join", "late", "modifier", "names", "nets", "op", "params", "register", "setting",
-    "synonym", "train_word", "value_of",
+    "ARGUMENTS", "MISSING", "Arg", "Entry", "Kind", "Phase", "Range", "Setting", "block", "data_word", "defaults", "entries",
+    "family", "find", "join", "late", "modifier", "names", "nets", "op", "params", "register", "setting", "synonym",
+    "train_word", "value_of",
 ]  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 
 from archdsl.errors import ArchError
 from archdsl.registry.lookup import register
+from archdsl.registry.phases import Phase
 
 Kind = Literal["op", "block", "late", "join", "family", "modifier", "data", "train"]
 F = TypeVar("F", bound=Callable[..., Any])
@@ -36,7 +37,7 @@ class Entry:
     paper: str = ""
     unpublished: str = ""
     traits: frozenset[str] = frozenset()
-    phase: int = 0
+    phase: Phase | None = None
     undo: Callable[..., Any] | None = None
     slot: str = ""
     keeps_params: bool = False
@@ -96,7 +97,7 @@ def family(*examples: str, paper: str = "", name: str | None = None, local: bool
 
 
 def modifier(
-    *examples: str, paper: str = "", phase: int, undo: Callable[..., Any], keeps_params: bool = False,
+    *examples: str, paper: str = "", phase: Phase, undo: Callable[..., Any], keeps_params: bool = False,
     slot: str = "", name: str | None = None, local: bool = False,
 ) -> Callable[[F], F]:  # fmt: skip
     """A rewriting: a function from a node and the arguments to a node, None where the term has no place for it; ``undo``
