@@ -204,7 +204,7 @@ class Walker:
             row = self.rows[index]
             if "centred" in row.op.entry.traits:
                 return row.op
-            if not (row.op.entry.traits & {"drop", "pool"} or row.op.name in ("mul", "scale", "times")):
+            if not row.op.entry.traits & {"drop", "pool", "product", "scale"}:
                 return None
             index = row.inputs[0]
         self.beyond = True

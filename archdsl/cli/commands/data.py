@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from archdsl.report import Table
     from archdsl.words.data.base import Augmentation
 
-OWN = ("folder", "imagenet", "csv", "parquet")
-
 
 def command(
     name: Annotated[
@@ -152,6 +150,7 @@ def draw(dataset: Any, words: tuple[Augmentation, ...], file: Path, count: int, 
 def table_of_sets(root: Path | None) -> Table:
     """All published sets, with the place of those that are here."""
     from archdsl.data import locate
+    from archdsl.expand.overrides import own_data
     from archdsl.registry import defaults, entries
     from archdsl.report import Column, Table
 
@@ -167,6 +166,6 @@ def table_of_sets(root: Path | None) -> Table:
     columns = (Column("name"), Column("input"), Column("classes", "int"), Column("train", "int"), Column("test", "int"),
                Column("place"))  # fmt: skip
     notes = (
-        f"Of your own: {', '.join(f'{word}:PATH' for word in OWN)}. A set without a place is downloaded by a run.",
+        f"Of your own: {', '.join(f'{word}:PATH' for word in own_data())}. A set without a place is downloaded by a run.",
     )
     return Table(columns, tuple(rows), notes=notes)
