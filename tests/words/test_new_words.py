@@ -12,7 +12,7 @@ from archdsl.api import load
 from archdsl.cli.commands.words import describe
 from archdsl.draw.kinds import kind
 from archdsl.emit.build import build
-from archdsl.errors import SpecError
+from archdsl.errors import ArchError, SpecError
 from archdsl.ir.layer import Layer
 from archdsl.ir.make import Stage, fan, o, seq
 from archdsl.ir.nodes import Node, Op
@@ -136,6 +136,22 @@ def test_a_new_layer_without_traits_gets_no_fast_path() -> None:
     assert [m.inplace for m in acts] == [False, True]
     celu = load("conv(8) celu gap linear(10)", input=(3, 8, 8), classes=10)
     assert fuse(celu.trace, 2, torch.device("cpu")).own == 1
+
+
+def test_a_layer_that_is_not_carried_out_is_refused() -> None:
+    @op("conv(8) halved")
+    def halved(x: Shape) -> Layer:
+        """Half of the channels; its author forgot the module."""
+        return Layer(out=(x[0] // 2, *x[1:]))
+
+    @join("conv(8) first(id | relu)")
+    def first(xs: tuple[Shape, ...]) -> Layer:
+        """The first branch; its author forgot the call."""
+        return Layer(out=xs[0])
+
+    for text in ("conv(8) halved", "conv(8) first(id | relu)"):
+        with pytest.raises(ArchError, match=r"nothing says how `(halved|first)` of tests"):
+            load(text, input=(3, 8, 8))
 
 
 @pytest.mark.parametrize("name", [*NET, "spatial"])
