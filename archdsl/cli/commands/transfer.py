@@ -11,7 +11,7 @@ from archdsl.cli.options import Classes, Data, Input, OneSpec, ReportFormat, Set
 
 if TYPE_CHECKING:
     from archdsl.api import Spec
-    from archdsl.transfer.carry import Transfer
+    from archdsl.transfer.copy import Transfer
 
 KIND = "weights carried over by archdsl"
 

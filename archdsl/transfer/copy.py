@@ -65,7 +65,7 @@ def tally(lines: Iterable[Line], status: Status) -> int:
     return sum(n.params * (n.status == status) + n.fresh * (status == "new") for n in lines)
 
 
-def carry(fresh: Mapping[str, Tensor], trace: Trace, source: Weights, reshape: bool = False) -> Transfer:
+def copy_weights(fresh: Mapping[str, Tensor], trace: Trace, source: Weights, reshape: bool = False) -> Transfer:
     """The weights of a source in the places of a new net.
 
     Args:
