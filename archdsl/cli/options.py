@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
+
+from archdsl.report import FORMATS, several_tables
 
 Specs = Annotated[
     list[str],
@@ -33,4 +35,12 @@ Set = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Change the text: train.epochs=1, data.valid=10%, let.p=0.5. "
                  "`on` adds a word without arguments, `off` removes a word."),
 ]  # fmt: skip
-Format = Annotated[Literal["table", "json", "csv", "csv-safe", "md"], typer.Option("--format", help="How to print.")]
+# Every table in every format of archdsl/report, so that a new format is a choice of every command.
+if TYPE_CHECKING:
+    _Table: TypeAlias = str
+    _Tables: TypeAlias = str
+else:
+    _Table, _Tables = Literal[tuple(FORMATS)], Literal[several_tables()]
+Format = Annotated[_Table, typer.Option("--format", help="How to print.")]
+PageFormat = Annotated[_Tables, typer.Option("--format", help="How to print.")]
+ReportFormat = Annotated[_Table, typer.Option("--report", help="How to print the report.")]

@@ -20,7 +20,7 @@ def corrupt(arrays: Arrays, words: tuple[Corruption, ...], classes: int, seed: i
         ArchError: a word changed the shape or type of images or labels, or gave a label outside the classes.
     """
     for word in words:
-        rng = np.random.default_rng(stream(seed, "corrupt", type(word).__name__))
+        rng = np.random.default_rng(stream(seed, "corrupt", word.stream))
         seen = Arrays(_read_only(arrays.images), _read_only(arrays.labels))
         images, labels = word.apply(seen.images, seen.labels, classes, rng, np)
         changed = Arrays(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from archdsl.registry import params
+from archdsl.registry import find, params
 
 if TYPE_CHECKING:
     from archdsl.ir.nodes import Op
@@ -26,12 +26,10 @@ KINDS = {
     "input": "input",
 }
 _TRAITS = {
-    "attention": "attention", "linear": "linear", "conv": "conv", "weighted": "conv", "norm": "norm", "act": "act",
-    "softmax": "act", "pool": "pool", "drop": "drop", "noise": "drop",
+    "pad": "pad", "scale": "norm", "attention": "attention", "linear": "linear", "conv": "conv", "weighted": "conv",
+    "norm": "norm", "act": "act", "softmax": "act", "pool": "pool", "drop": "drop", "noise": "drop",
 }  # fmt: skip
 POINTWISE = frozenset({"norm", "act", "drop", "gate", "pad"})  # what is in the box of the layer before it
-_PADS = frozenset({"samepad", "zeropad", "trim"})
-_PLAIN = frozenset({"scale", "times", "multiply"})
 _QUIET = frozenset({"bias", "momentum", "eps", "p", "affine", "each", "zero"})  # arguments that no drawing needs
 MOST = 38  # characters
 
@@ -40,11 +38,8 @@ def kind(op: Op) -> str:
     """The kind of an op: a key of ``KINDS``."""
     if op.entry.kind == "join":
         return "join"
-    if op.name in _PADS:
-        return "pad"
-    if op.name in _PLAIN:
-        return "norm"
-    return next((k for trait, k in _TRAITS.items() if trait in op.entry.traits), "shape")
+    entry = find("net", op.entry.alias) or op.entry
+    return next((k for trait, k in _TRAITS.items() if trait in entry.traits), "shape")
 
 
 def brief(op: Op, vague: bool = False) -> str:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from archdsl.ir.outline import Item, Outline
 
 _UNIT = 9  # layers of a composite word that is one chip
-_JOINS = frozenset({"res", "add", "cat", "mul"})
 
 
 class _Piece(NamedTuple):
@@ -37,6 +36,12 @@ def is_unit(outline: Outline, item: Item) -> bool:
         return False
     entry = find("net", stem(item.name))
     return entry is not None and entry.kind == "block" and _one_input(outline, item.start, item.stop)
+
+
+def _joins(name: str) -> bool:
+    """Whether a module is called as a join, or as a block that ends in one: what meets there shows without the name."""
+    entry = find("net", name)
+    return entry is not None and (entry.kind == "join" or "skip" in entry.traits)
 
 
 def _one_input(outline: Outline, start: int, stop: int) -> bool:
@@ -178,7 +183,7 @@ class Drawer:
             name = row.path.rpartition(".")[2]
             vague = self.folded is not None and any(f.start <= item.value < f.stop for f in self.folded.folds)
             own = stem(row.op.name)
-            label = "" if stem(name.rstrip("_")) == own or name in _JOINS else name
+            label = "" if stem(name.rstrip("_")) == own or _joins(name) else name
             return _Piece(item.start, item.stop, Chip(brief(row.op, vague), kind(row.op)), label)
         return _Piece(item.start, item.stop, self.unit(item), "")
 

@@ -21,9 +21,6 @@ from archdsl.registry import params
 if TYPE_CHECKING:
     from archdsl.ir.trace import Row, Trace
 
-# Layers whose backward pass does not need their own result, so that an activation may overwrite it.
-_FREE = frozenset({"conv", "dwconv", "upconv", "linear", "bn", "gn", "in", "ln", "add"})
-
 
 def _imported(name: str) -> ModuleType:
     prepare()
@@ -105,4 +102,4 @@ def _uses(trace: Trace) -> dict[int, int]:
 
 def _may_overwrite(trace: Trace, row: Row, uses: dict[int, int]) -> bool:
     source = row.inputs[0]
-    return source >= 0 and uses[source] == 1 and trace.rows[source].op.name in _FREE
+    return source >= 0 and uses[source] == 1 and "overwritable" in trace.rows[source].op.entry.traits

@@ -10,7 +10,7 @@ from archdsl.expand.env import Env, collect
 from archdsl.expand.values import Name, value
 from archdsl.ir.symbol import Symbol
 from archdsl.registry import ARGUMENTS, MISSING, Arg, Entry, defaults, find, params, synonym
-from archdsl.registry.stretch import Stretch
+from archdsl.registry.layer_range import LayerRange
 from archdsl.syntax import ast
 
 Expand = Callable[[ast.Expr, Env], Any]
@@ -74,9 +74,9 @@ def convert(parameter: Arg, expr: ast.Expr, entry: Entry, env: Env, network: Exp
     """One expression as the parameter's type, within its bounds."""
     if parameter.base == "node":
         return network(expr, env)
-    if parameter.base == "stretch":
-        return stretch(parameter, expr, entry)
-    if isinstance(expr, ast.Reach):
+    if parameter.base == "layers":
+        return layer_range(parameter, expr, entry)
+    if isinstance(expr, ast.LayerRange):
         raise fail("A208", f"`{parameter.name}` of `{entry.name}` is {parameter.describe()}, not a range of layers", expr.span,
                    usage(entry))  # fmt: skip
     if isinstance(expr, ast.Branches):
@@ -97,11 +97,11 @@ def convert(parameter: Arg, expr: ast.Expr, entry: Entry, env: Env, network: Exp
     return result
 
 
-def stretch(parameter: Arg, expr: ast.Expr, entry: Entry) -> Stretch:
+def layer_range(parameter: Arg, expr: ast.Expr, entry: Entry) -> LayerRange:
     """Labels as they are written: names of modules, whatever a let of the same name means. A path with dots is in
     quotes.
     """
-    ends = (expr.first, expr.last) if isinstance(expr, ast.Reach) else (expr, expr)
+    ends = (expr.first, expr.last) if isinstance(expr, ast.LayerRange) else (expr, expr)
     found = []
     for end in ends:
         if isinstance(end, ast.Hole):
@@ -113,7 +113,7 @@ def stretch(parameter: Arg, expr: ast.Expr, entry: Entry) -> Stretch:
         else:
             raise fail("A208", f"`{parameter.name}` of `{entry.name}` is {parameter.describe()}, not "
                        f"`{expr.span.text.strip()}`", expr.span, usage(entry))  # fmt: skip
-    return Stretch(found[0], found[1], (ends[0].span, ends[1].span))
+    return LayerRange(found[0], found[1], (ends[0].span, ends[1].span))
 
 
 def _typed(parameter: Arg, raw: Any) -> Any:

@@ -11,7 +11,7 @@ from archdsl.expand.lint import lints
 from archdsl.ir.layer import Layer, words
 from archdsl.ir.make import o
 from archdsl.ir.nodes import Node
-from archdsl.ir.places import stretch
+from archdsl.ir.places import layers_of
 from archdsl.ir.trace import Trace, trace_node
 from archdsl.words.train.tuning import Freeze, PartRate
 
@@ -83,7 +83,7 @@ def check_labels(trace: Trace, train: tuple[Setting, ...]) -> None:
     """
     for setting in train:
         if isinstance(setting.value, Freeze | PartRate):
-            stretch(trace, setting.value.part)
+            layers_of(trace, setting.value.part)
 
 
 def with_head(out: Shape, classes: int, notes: list[Diagnostic]) -> tuple[Node, ...]:

@@ -87,7 +87,7 @@ class Filler:
                 if isinstance(node, ast.Keyword):
                     return ast.Keyword(node.name, new, node.span)
                 return ast.Label(node.name, _atom(new) if isinstance(body, ast.Hole) else new, node.span)
-            case ast.Binary() | ast.Cross() | ast.Negative() | ast.Reach():
+            case ast.Binary() | ast.Cross() | ast.Negative() | ast.LayerRange():
                 return rebuild(node, self.operand)
             case ast.Branches():
                 left = rebuild(node, self.fill)

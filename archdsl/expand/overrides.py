@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from archdsl.errors import ArchError, Source, suggest
 from archdsl.expand.settings import hyphenated
-from archdsl.registry import find, names
+from archdsl.registry import entries, find, names, params
 from archdsl.syntax import ast
 from archdsl.syntax.parse import parse
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _KEY = re.compile(r"(let|data|train)\.([A-Za-z_][A-Za-z0-9_-]*)|input|classes")
-# The words of data of one's own, which `--data WORD:PATH` may name, and what their paths are.
-_PATHS = {"folder": "folder", "imagenet": "folder", "csv": "file", "parquet": "file"}
 _ORDER = ("input", "classes", "net", "data", "train")
 
 
@@ -170,13 +168,19 @@ def _with(file: ast.File, old: ast.Statement, items: list[ast.Expr]) -> ast.File
     return replace(file, items=tuple(new if i is old else i for i in file.items))
 
 
+def own_data() -> tuple[str, ...]:
+    """The words of data of one's own, which take the path of it: what `--data WORD:PATH` may name."""
+    sets = (e for e in entries("data") if e.slot == "dataset")
+    return tuple(e.name for e in sets if next((p.name for p in params(e) if p.required), "") == "path")
+
+
 def data_text(name: str) -> str:
     """What ``--data NAME`` means in a text: a data set's name as it is, ``folder:PATH`` and ``csv:PATH`` as
     their words.
     """
     word, colon, path = name.partition(":")
-    if not colon or word not in _PATHS:
+    if not colon or word not in own_data():
         return name
     if not path or any(c in path for c in '"\n\r#'):
-        raise ArchError(f"--data {name!r} names no {_PATHS[word]} that a text can hold", help=f"write {word}:PATH")
+        raise ArchError(f"--data {name!r} names no path that a text can hold", help=f"write {word}:PATH")
     return f'{word}("{path}")'

@@ -68,7 +68,9 @@ def _no_value(expr: ast.Expr) -> SpecError:
             return fail("A217", "values have nothing between them", expr.span, "separate them by commas")
         case _:
             what, help = (
-                ("stretch", "a range of choices is `{1..4}`") if isinstance(expr, ast.Reach) else ("network", "")
+                ("range of layers", "a range of choices is `{1..4}`")
+                if isinstance(expr, ast.LayerRange)
+                else ("network", "")
             )
             return fail("A217", f"a {what} is given where a value is needed", expr.span, help)
 

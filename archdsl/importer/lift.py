@@ -18,7 +18,6 @@ from archdsl.importer.views import View
 
 UNKNOWN: Any = type("Unknown", (), {"__repr__": lambda self: "unknown"})()  # what follows from a refused place
 INPLACE = frozenset({"iadd", "isub", "imul", "itruediv", "ifloordiv", "setitem"})
-DROPS = frozenset({"drop", "spatial", "droppath"})  # nothing in eval mode
 COPIES = frozenset({"clone"})
 PARTS = frozenset(
     {"chunk", "split", "split_with_sizes", "tensor_split", "getitem", "select", "slice", "narrow", "unbind"}
@@ -82,7 +81,7 @@ class Values(dict[fx.Node, Any]):
         moved = isinstance(ours, View) and isinstance(theirs, View) and ours.step == theirs.step
         if isinstance(ours, View) and isinstance(theirs, View) and not steps.training and ours.step >= 0:
             step = steps.made[ours.step]  # dropout gives its argument itself in eval mode
-            moved = moved or (step.op.name in DROPS and step.inputs[0] == theirs.step)
+            moved = moved or ("drop" in step.op.entry.traits and step.inputs[0] == theirs.step)
         if moved or _name(node.target) in PARTS:
             self.roots[node] = self.roots.get(first, first)
 

@@ -111,8 +111,8 @@ def _file(source: Named) -> nn.Module:
 
 def _loaded(path: Path) -> Any:
     spec = importlib.util.spec_from_file_location("source", path)
-    assert spec is not None
-    assert spec.loader is not None
+    if spec is None or spec.loader is None:
+        raise ArchError(f"{path} is not a file of Python", help="name a file that ends in .py")
     module = importlib.util.module_from_spec(spec)
     sys.modules["source"] = module
     sys.path.insert(0, str(path.resolve().parent))  # files import their neighbours

@@ -12,7 +12,7 @@ from torch import fx, nn
 from archdsl.emit.canonical import made
 from archdsl.errors import ArchError
 from archdsl.importer.findings import Finding, Refused
-from archdsl.importer.lift import DROPS, lift
+from archdsl.importer.lift import lift
 from archdsl.importer.steps import Step
 from archdsl.importer.trace import traced
 from archdsl.ir.trace import Row
@@ -117,7 +117,7 @@ def _difference(evaluated: tuple[list[Step], int], trained: tuple[list[Step], in
 
 
 def _behind_drops(steps: list[Step], at: int) -> int:
-    while at >= 0 and steps[at].op.name in DROPS:
+    while at >= 0 and "drop" in steps[at].op.entry.traits:
         at = steps[at].inputs[0]
     return at
 

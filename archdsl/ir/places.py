@@ -1,4 +1,4 @@
-"""Parts of a traced network by name and by depth: stretches between labels, and the layers that a decay counts."""
+"""Parts of a traced network by name and by depth: ranges of layers between labels, and the layers that a decay counts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from archdsl.ir.nodes import Fan, Mark, Node, Op, Ref, Seq, children
 if TYPE_CHECKING:
     from archdsl.errors import Span
     from archdsl.ir.trace import Trace
-    from archdsl.registry.stretch import Stretch
+    from archdsl.registry.layer_range import LayerRange
 
 Places = dict[str, tuple[int, int]]  # a module's path → its first and last row
 
@@ -27,7 +27,7 @@ def places(trace: Trace) -> Places:
     return found
 
 
-def stretch(trace: Trace, wanted: Stretch) -> tuple[str, ...]:
+def layers_of(trace: Trace, wanted: LayerRange) -> tuple[str, ...]:
     """The paths of the layers from the first label to the last one, both with all that is inside.
 
     A label is the name of a module: a label of the text, the word's own name (``conv2``, ``stage1``), or a path with

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, NamedTuple
 
-from archdsl.errors import Diagnostic, SpecError, fail
+from archdsl.errors import ArchError, Diagnostic, SpecError, fail
 from archdsl.ir.layer import Layer, Misfit, words
 from archdsl.ir.names import Names
 from archdsl.ir.nodes import Fan, Mark, Node, Op, Ref, Seq, with_branches, with_items
@@ -204,7 +204,7 @@ class Walker:
             row = self.rows[index]
             if "centred" in row.op.entry.traits:
                 return row.op
-            if not (row.op.entry.traits & {"drop", "pool"} or row.op.name in ("mul", "scale", "times")):
+            if not row.op.entry.traits & {"drop", "pool", "product", "scale"}:
                 return None
             index = row.inputs[0]
         self.beyond = True
@@ -249,6 +249,9 @@ class Walker:
             layer: Layer = node.entry.make(shape, *(node.args if given is None else given))
         except Misfit as error:
             raise self.misfit(error, node) from None
+        if layer.module is None and layer.call is None and (layer.out != shape or layer.weights):
+            raise ArchError(f"nothing says how `{node.name}` of {node.entry.make.__module__} is carried out",
+                            help="give its Layer a `module` or a `call`")  # fmt: skip
         _check_size(layer, node)
         return layer
 

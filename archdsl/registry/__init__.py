@@ -22,11 +22,12 @@ from archdsl.registry.entry import (
 )
 from archdsl.registry.lookup import entries, find, names, register
 from archdsl.registry.params import MISSING, Arg, Range, defaults, nets, params, value_of
+from archdsl.registry.phases import Phase
 from archdsl.registry.synonyms import ARGUMENTS, synonym
 from archdsl.registry.value import Setting, setting
 
 __all__ = [
-    "ARGUMENTS", "MISSING", "Arg", "Entry", "Kind", "Range", "Setting", "block", "data_word", "defaults", "entries", "family",
-    "find", "join", "late", "metric_word", "modifier", "names", "nets", "op", "params", "register", "setting",
+    "ARGUMENTS", "MISSING", "Arg", "Entry", "Kind", "Phase", "Range", "Setting", "block", "data_word", "defaults", "entries",
+    "family", "find", "join", "late", "metric_word", "modifier", "names", "nets", "op", "params", "register", "setting",
     "synonym", "train_word", "value_of",
 ]  # fmt: skip

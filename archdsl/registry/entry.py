@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 
 from archdsl.errors import ArchError
 from archdsl.registry.lookup import register
+from archdsl.registry.phases import Phase
 
 Kind = Literal["op", "block", "late", "join", "family", "modifier", "data", "train", "metric"]
 F = TypeVar("F", bound=Callable[..., Any])
@@ -20,11 +21,13 @@ class Entry:
 
     ``traits`` say what a layer is to modifiers, lints and training: ``weighted``, ``conv``, ``linear``, ``norm`` (``centred``:
     what ``+bn`` and its like replace; ``cancels``: takes a bias out again), ``act``, ``pool``, ``drop``, ``wrap`` (a layer
-    round another one), ``product`` (a join that multiplies), ``fixed`` (its ``weight`` is never trained). ``phase`` orders
-    modifiers; ``undo`` is what ``-name`` does. ``slot`` is the setting that a data or train word fills; two words for one slot
-    are an error, an empty slot takes any number. ``local``: a family each of whose stages depends on its own numbers and its
-    place alone; a modifier that changes each stage by itself and finds a place in each.
-    ``alias``: the word that this is another name of; texts that have it keep their hash, and lists leave it out.
+    round another one), ``skip`` (a block that adds what arrives), ``product`` (a join that multiplies), ``scale`` (multiplies
+    by factors), ``pad``, ``mixes`` (channels get other numbers), ``fixed`` (its ``weight`` is never trained), ``overwritable``
+    (its gradient does not need its result), ``pointwise`` (a ``call`` that acts number by number). ``phase`` orders modifiers;
+    ``undo`` is what ``-name`` does. ``slot`` is the setting that a data or train word fills; two words for one slot are an
+    error, an empty slot takes any number. ``local``: a family each of whose stages depends on its own numbers and its place
+    alone; a modifier that changes each stage by itself and finds a place in each. ``unpublished`` is why a data or train word
+    has no paper. ``alias``: the word that this is another name of; texts that have it keep their hash, and lists leave it out.
     """
 
     name: str
@@ -33,8 +36,9 @@ class Entry:
     help: str
     examples: tuple[str, ...]
     paper: str = ""
+    unpublished: str = ""
     traits: frozenset[str] = frozenset()
-    phase: int = 0
+    phase: Phase | None = None
     undo: Callable[..., Any] | None = None
     slot: str = ""
     keeps_params: bool = False
@@ -95,7 +99,7 @@ def family(*examples: str, paper: str = "", name: str | None = None, local: bool
 
 
 def modifier(
-    *examples: str, paper: str = "", phase: int, undo: Callable[..., Any], keeps_params: bool = False,
+    *examples: str, paper: str = "", phase: Phase, undo: Callable[..., Any], keeps_params: bool = False,
     slot: str = "", name: str | None = None, local: bool = False,
 ) -> Callable[[F], F]:  # fmt: skip
     """A rewriting: a function from a node and the arguments to a node, None where the term has no place for it; ``undo``
@@ -104,19 +108,23 @@ def modifier(
                       slot=slot, name=name, local=local)  # fmt: skip
 
 
-def data_word(*examples: str, paper: str = "", slot: str = "", name: str | None = None) -> Callable[[F], F]:
+def data_word(
+    *examples: str, paper: str = "", unpublished: str = "", slot: str = "", name: str | None = None
+) -> Callable[[F], F]:  # fmt: skip
     """A word of a ``data`` statement: a setting, as a frozen dataclass whose fields are the arguments; or a function from
     the arguments to a setting."""
-    return _decorator("data", examples, paper=paper, slot=slot, name=name)
+    return _decorator("data", examples, paper=paper, unpublished=unpublished, slot=slot, name=name)
 
 
-def train_word(*examples: str, paper: str = "", slot: str = "", name: str | None = None) -> Callable[[F], F]:
+def train_word(
+    *examples: str, paper: str = "", unpublished: str = "", slot: str = "", name: str | None = None
+) -> Callable[[F], F]:  # fmt: skip
     """A word of a ``train`` statement: a setting, as a frozen dataclass whose fields are the arguments; or a function from
     the arguments to a setting."""
-    return _decorator("train", examples, paper=paper, slot=slot, name=name)
+    return _decorator("train", examples, paper=paper, unpublished=unpublished, slot=slot, name=name)
 
 
-def metric_word(*examples: str, paper: str = "") -> Callable[[F], F]:
+def metric_word(*examples: str, paper: str = "", unpublished: str = "") -> Callable[[F], F]:
     """A figure of a run, as a frozen dataclass whose fields are the arguments: an ``archdsl.words.metrics.base.Metric``. Its
     name is ``called``, or that of the class."""
-    return _decorator("metric", examples, paper=paper)
+    return _decorator("metric", examples, paper=paper, unpublished=unpublished)

@@ -71,7 +71,7 @@ class Arg:
 _WORDS = {
     "int": "a whole number", "float": "a number", "bool": "true or false", "str": "a string", "size": "a size like 3 or 1x7",
     "share": "a fraction like 0.3 or 30%", "node": "a network", "ints": "a list like [1, 2]", "shape": "a shape like 3x32x32",
-    "amount": "a number or a fraction like 10%", "stretch": "a label or a stretch like stem..stage2",
+    "amount": "a number or a fraction like 10%", "layers": "a label or a range of layers like stem..stage2",
     "act": "an activation",
 }  # fmt: skip
 

@@ -25,6 +25,6 @@ Positive = Annotated[float, Range(1e-300, 1e300)]
 NonNegative = Annotated[float, Range(0, 1e300)]
 Real = Annotated[float, Range(-1e300, 1e300)]
 Ints = Annotated[tuple[int, ...], Base("ints")]
-Labels = Annotated[Any, Base("stretch")]  # `stem` or `stem..stage2`: an archdsl.registry.stretch.Stretch
+Labels = Annotated[Any, Base("layers")]  # `stem` or `stem..stage2`: an archdsl.registry.layer_range.LayerRange
 Act = Annotated[str, Base("act")]  # the name of a layer with the trait `act`, which needs no argument
 Net = Annotated[Any, Base("node")]  # a network as an argument: an IR node

@@ -1,7 +1,8 @@
-"""Tables as plain data, and their ways out: a terminal, a pipe, CSV, TSV, JSON, Markdown."""
+"""Tables as plain data, and their formats: terminal, plain text, CSV, TSV, JSON, Markdown, LaTeX."""
 
+from archdsl.report.formats import FORMATS, several_tables
 from archdsl.report.numbers import compact, exact, percent, size
-from archdsl.report.render import FORMATS, is_terminal, render, write
+from archdsl.report.render import is_terminal, render, write
 from archdsl.report.table import Cell, Column, Table
 from archdsl.report.text import json_text
 
@@ -16,6 +17,7 @@ __all__ = [
     "json_text",
     "percent",
     "render",
+    "several_tables",
     "size",
     "write",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from archdsl.report.formats import table_format
 from archdsl.report.table import Table
 from archdsl.report.text import on_one_line, shown
 
@@ -23,6 +24,7 @@ def escaped(text: str) -> str:
     return "{}".join("".join(_SPECIAL.get(c, c) for c in part) for part in parts)
 
 
+@table_format("latex", people=True)
 def latex_text(table: Table) -> str:
     """A ``table`` environment; it needs ``\\usepackage{booktabs}``. The notes are below as a small paragraph."""
     rows, foot = shown(table)

@@ -1,26 +1,14 @@
-"""One door for every format; rich stays outside unless a terminal is listening."""
+"""A table in any of its formats; rich is imported for a terminal alone."""
 
 import os
-from collections.abc import Callable
 from typing import TextIO
 
-from archdsl.report.latex import latex_text
+import archdsl.report.latex
+import archdsl.report.text  # noqa: F401 - these fill FORMATS
+from archdsl.report.formats import FORMATS
 from archdsl.report.table import Table
-from archdsl.report.text import csv_text, formula_safe_csv_text, json_text, markdown_text, plain_text, records, tsv_text
 
-__all__ = ["FORMATS", "is_terminal", "render", "write"]
-
-_WRITERS: dict[str, Callable[[Table], str]] = {
-    "text": plain_text,
-    "csv": csv_text,
-    "csv-safe": formula_safe_csv_text,
-    "tsv": tsv_text,
-    "md": markdown_text,
-    "json": lambda table: json_text(records(table)),
-    "jsonl": lambda table: "".join(json_text(record, indent=None) for record in records(table)),
-    "latex": latex_text,
-}
-FORMATS = ("table", *_WRITERS)
+__all__ = ["is_terminal", "render", "write"]
 
 
 def is_terminal(stream: TextIO) -> bool:
@@ -43,7 +31,6 @@ def render(table: Table, format: str, stream: TextIO) -> None:
 
         draw(table, stream)
         return
-    writer = plain_text if format == "table" else _WRITERS.get(format)
-    if writer is None:
+    if format not in FORMATS:
         raise ValueError(f"unknown format {format!r}; known are {', '.join(FORMATS)}")
-    write(writer(table), stream)
+    write(FORMATS[format].write(table), stream)

@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 
+from archdsl.report.formats import table_format
 from archdsl.report.numbers import show
 from archdsl.report.table import Align, Cell, Table
 
@@ -69,6 +70,7 @@ def shown(table: Table) -> tuple[list[list[str]], list[str]]:
     return [line(row, "–") for row in table.rows], line(table.footer, "") if table.footer else []
 
 
+@table_format("table", "text", people=True)
 def plain_text(table: Table) -> str:
     """Aligned columns, as wide as they need to be: `grep`, `awk` and `less -S` see whole lines."""
     head = [printable(column.name) for column in table.columns]
@@ -103,11 +105,13 @@ def _value(cell: Cell) -> object:
     return ("true" if cell else "false") if isinstance(cell, bool) else _finite(cell)
 
 
+@table_format("csv")
 def csv_text(table: Table) -> str:
     """Comma-separated values with a heading (RFC 4180's quoting, Unix line ends)."""
     return _separated(table, ",")
 
 
+@table_format("csv-safe")
 def formula_safe_csv_text(table: Table) -> str:
     """CSV for a spreadsheet, which would run a text such as `=1+2` or `+se`: each that begins like a formula has an
     apostrophe before it. For programs, which would read the apostrophe, there is `csv_text`.
@@ -115,6 +119,7 @@ def formula_safe_csv_text(table: Table) -> str:
     return _separated(table, ",", lambda text: f"'{text}" if text.lstrip().startswith(FORMULA) else text)
 
 
+@table_format("tsv")
 def tsv_text(table: Table) -> str:
     """Tab-separated values with a heading."""
     return _separated(table, "\t")
@@ -149,11 +154,22 @@ def records(table: Table) -> list[dict[str, Cell]]:
     return [dict(zip(keys, row, strict=True)) for row in table.rows]
 
 
+@table_format("json")
+def _json_records(table: Table) -> str:
+    return json_text(records(table))
+
+
+@table_format("jsonl")
+def _json_lines(table: Table) -> str:
+    return "".join(json_text(record, indent=None) for record in records(table))
+
+
 def _escaped(text: str) -> str:
     """`text` as Markdown shows it literally; `*`, `_`, `[` and `|` are everyday signs of a spec."""
     return re.sub(r"([\\`*_{}\[\]<>#|~&$])", r"\\\1", on_one_line(text))
 
 
+@table_format("md", people=True)
 def markdown_text(table: Table) -> str:
     """A pipe table; the footer is its last row, in bold."""
 

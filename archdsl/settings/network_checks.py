@@ -8,7 +8,7 @@ from math import prod
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from archdsl.errors import ArchError, SpecError
-from archdsl.ir.places import depths, stretch
+from archdsl.ir.places import depths, layers_of
 from archdsl.ir.trace import trace_node
 from archdsl.settings.finding import Finding
 
@@ -128,7 +128,7 @@ def frozen_paths(words: tuple[Freeze, ...], trace: Trace) -> tuple[frozenset[str
     idle = []
     held = {r.path for r in trace.flat() if r.layer.weights or r.layer.buffers}
     for word in words:
-        part = stretch(trace, word.part)
+        part = layers_of(trace, word.part)
         if word.until is None:
             paths.update(part)
         if not held.intersection(part):
@@ -235,7 +235,7 @@ def _rates(train: TrainSettings, trace: Trace, left: list[Parameter]) -> Iterato
     if not train.rate and train.layerdecay is None:
         return
     paths = {p.row.path for p in left}
-    parts = [(word, set(stretch(trace, word.part))) for word in train.rate if word.factor != 1]
+    parts = [(word, set(layers_of(trace, word.part))) for word in train.rate if word.factor != 1]
     below: set[str] = set()  # layers that the decay slows down
     if train.layerdecay not in (None, 1):
         depth, head = depths(trace)

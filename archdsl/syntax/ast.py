@@ -110,7 +110,7 @@ class Branches:
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class LayerRange:
     """``first..last`` among the arguments of a call: all that lies from the one to the other."""
 
     first: Expr
@@ -165,7 +165,7 @@ class Hole:
 
 Expr: TypeAlias = (
     Number | String | Keyword | Word | Cross | Binary | Negative | Seq | Group | Tuple
-    | Branches | Reach | Label | Modifier | Mark | Ref | Hole
+    | Branches | LayerRange | Label | Modifier | Mark | Ref | Hole
 )  # fmt: skip
 
 

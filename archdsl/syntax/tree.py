@@ -67,8 +67,8 @@ class Builder:
     def branches(self, c: list[Any]) -> ast.Branches:
         return ast.Branches(tuple(c), self._at(c[0], c[-1]))
 
-    def reach(self, c: list[Any]) -> ast.Reach:
-        return ast.Reach(c[0], c[1], self._at(c[0], c[1]))
+    def layer_range(self, c: list[Any]) -> ast.LayerRange:
+        return ast.LayerRange(c[0], c[1], self._at(c[0], c[1]))
 
     def number(self, c: list[Any]) -> ast.Number:
         text, span = str(c[0]), self._at(c[0])

@@ -65,7 +65,7 @@ def _expr(node: ast.Expr, hyphens: bool = False) -> str:  # noqa: PLR0911 - one 
 
 def _rest(node: ast.Expr, text: Callable[[ast.Expr], str]) -> str:
     match node:
-        case ast.Reach(first=first, last=last):
+        case ast.LayerRange(first=first, last=last):
             return f"{text(first)}..{_free(text(last))}"
         case ast.Label(name=name, body=body):
             return f"{name}: {text(body)}"

@@ -10,7 +10,7 @@ from torch.nn import Parameter
 from torch.nn.modules.batchnorm import _NormBase
 
 from archdsl.errors import ArchError
-from archdsl.ir.places import depths, stretch
+from archdsl.ir.places import depths, layers_of
 from archdsl.settings.network_checks import NOT_SLOWED, NOTHING_LEFT
 from archdsl.transfer.read import trace_of
 
@@ -80,7 +80,7 @@ def frozen(experiment: Experiment) -> Frozen:
     trace = trace_of(experiment.text, experiment.name)
     until: dict[str, int] = {}
     for word in settings.freeze:
-        for path in stretch(trace, word.part):
+        for path in layers_of(trace, word.part):
             until[path] = max(until.get(path, 0), word.until or FOREVER)
     return Frozen(until)
 
@@ -101,7 +101,7 @@ def scales(experiment: Experiment) -> dict[str, float]:
         for path in found:
             found[path] *= settings.layerdecay ** (head - depth[path])
     for word in settings.rate:
-        for path in stretch(trace, word.part):
+        for path in layers_of(trace, word.part):
             found[path] *= word.factor
     return {p: f for p, f in found.items() if f != 1.0}
 

@@ -45,7 +45,7 @@ class Static:
         if not isinstance(job.train, Resident):
             raise InternalError("a captured step needs data that is on the device")
         self._data = job.train
-        self._words = [w.name for w in job.augment if w not in inputs.mixing]
+        self._words = [w.stream for w in job.augment if w not in inputs.mixing]
         self._rates = len(update.numbers(1.0))
         width = 1 + self._rates + (MIXED if inputs.mixing else 0)
         self._table = torch.zeros(job.per_epoch, width, dtype=wide(device), device=device)

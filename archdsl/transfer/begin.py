@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from archdsl.errors import ArchError
-from archdsl.transfer.carry import Transfer, carry
+from archdsl.transfer.copy import Transfer, copy_weights
 from archdsl.transfer.read import Weights, read_weights
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def transferred(model: nn.Module, trace: Trace, source: Weights, reshape: bool =
     Raises:
         ArchError: nothing fits.
     """
-    found = carry(model.state_dict(), trace, source, reshape)
+    found = copy_weights(model.state_dict(), trace, source, reshape)
     if not found.kept:
         raise ArchError(f"no weight of {source.source} fits this network",
                         help="are they of another kind of network? --reshape, or `reshape` in the word `init`, takes "

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from archdsl.report.table import Cell, Column, Table
-from archdsl.transfer.carry import STATUSES, Line, Transfer, tally
+from archdsl.transfer.copy import STATUSES, Line, Transfer, tally
 
 COLUMNS = (
     Column("part"), Column("from"), Column("matched by", key="how"), Column("exact", "int"), Column("reshaped", "int"),

@@ -15,7 +15,7 @@ import pytest
 
 from archdsl.cli.main import main
 from archdsl.errors import ArchError
-from archdsl.report import Column, Table, render
+from archdsl.report import FORMATS, Column, Table, render
 from archdsl.report.text import json_text
 
 EVIL = "x\x1b]0;owned\x07\x1b[31m\x9b2J\u202e\u2066[red]y\x7f"  # OSC, CSI, C1, bidi override and isolate, rich's markup, DEL
@@ -88,7 +88,7 @@ def test_a_table_of_ones_own(said: Callable[..., tuple[int, str, str]], room: Pa
     run = out.splitlines()[-1].removeprefix("run ")
     for args in (["runs"], ["runs", "show", run], ["eval", run], ["plot", run, "--label", EVIL], ["draw", run]):
         assert said(*args)[0] == 0, args
-    for format in ("json", "csv", "csv-safe", "md"):
+    for format in FORMATS:
         code, out, _ = said("eval", run, "--format", format)
         assert code == 0
     code, out, _ = said("eval", run, "--format", "json")
@@ -109,7 +109,7 @@ def test_a_tampered_run(said: Callable[..., tuple[int, str, str]], room: Path) -
     for args in (["runs"], ["runs", "show", "r"], ["runs", "compare", "r", "runs/r"], ["plot", "r"],
                  ["eval", "runs/r"], ["runs", "--where", f"status = {EVIL}"], ["export", "runs/r", "x.onnx"]):  # fmt: skip
         said(*args)
-    for format in ("csv", "csv-safe", "tsv", "md", "json"):
+    for format in FORMATS:
         assert said("runs", "--format", format)[0] == 0
     assert json.loads(said("runs", "--format", "json")[1])[0]["status"] == EVIL, "JSON is the exact data"
 
@@ -120,7 +120,7 @@ def test_a_study(said: Callable[..., tuple[int, str, str]], room: Path) -> None:
     )
     study = {"study": f"{EVIL}\n\nsecond", "base": "base.arch", "factors": {EVIL: ["+bn", "none"]}, "seeds": 1}
     (room / "s.yaml").write_text(json.dumps(study))
-    for format in ("table", "csv", "tsv", "md", "latex", "json", "jsonl"):
+    for format in FORMATS:
         said("ablate", "s.yaml", "--dry-run", "--format", format)
     (room / "t.yaml").write_text(json.dumps({**study, "factors": {"norm": ["bn", "none"]}}))
     code, out, err = said("ablate", "t.yaml", "--dry-run", "--format", "latex")

@@ -1,4 +1,4 @@
-"""Stretches between labels, and depths."""
+"""Ranges of layers between labels, and depths."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import pytest
 
 from archdsl.errors import SpecError
 from archdsl.expand import complete, expand
-from archdsl.ir.places import depths, stretch
+from archdsl.ir.places import depths, layers_of
 from archdsl.ir.trace import Trace
-from archdsl.registry.stretch import Stretch
+from archdsl.registry.layer_range import LayerRange
 from archdsl.syntax.parse import parse
 
 
@@ -20,7 +20,7 @@ RES = "stem: (conv(8) bn relu) resnet[8x2, 16x2] gap head: linear(classes)"
 
 
 def paths(first: str, last: str = "", net: str = RES) -> tuple[str, ...]:
-    return stretch(traced(net), Stretch(first, last or first))
+    return layers_of(traced(net), LayerRange(first, last or first))
 
 
 def test_a_stretch_goes_from_label_to_label() -> None:

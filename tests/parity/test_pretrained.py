@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from archdsl.emit.build import build
 from archdsl.train.init import initialise
 from archdsl.transfer.begin import transferred
-from archdsl.transfer.carry import carry
+from archdsl.transfer.copy import copy_weights
 from archdsl.transfer.peers import AUXILIARY, REMARKS, arranged
 from archdsl.transfer.read import Weights, read_weights
 from tests.parity.harness import SPECS, calibrate, completed, peer_name, randomise, specs
@@ -83,7 +83,7 @@ def test_every_weight_has_its_place(path: Path) -> None:
     with torch.device("meta"):
         theirs, ours = published(library, name).state_dict(), build(completed(path).trace).state_dict()
     source = Weights(name, {n: theirs[n] for n in arranged(name, theirs)}, "")
-    found = carry(ours, completed(path).trace, source)
+    found = copy_weights(ours, completed(path).trace, source)
     assert {line.status for line in found.lines} == {"exact"}
     assert [line.key for line in found.lines] == list(ours)
     left = set(theirs) - {line.source for line in found.lines}

@@ -116,12 +116,14 @@ def test_affine(functional, mine: dict, theirs: dict) -> None:
 
 @pytest.mark.parametrize("factor", [0.0, 0.6, 1.0, 1.4])
 @pytest.mark.parametrize("name", ["brightness", "contrast", "saturation", "sharpness"])
+@pytest.mark.holds("brightness contrast saturation sharpness")
 def test_colours(functional, name: str, factor: float) -> None:
     theirs = getattr(functional, f"adjust_{name}")(IMAGES, factor)
     same(getattr(colour, name)(IMAGES, torch.full((6,), factor)), theirs)
 
 
 @pytest.mark.parametrize("turn", [-0.4, 0.0, 0.1, 0.5])
+@pytest.mark.holds("hue")
 def test_hue(functional, turn: float) -> None:
     same(colour.hue(IMAGES, torch.full((6,), turn)), functional.adjust_hue(IMAGES, turn))
 
@@ -134,6 +136,7 @@ def test_tables_of_bytes(functional) -> None:
     assert torch.equal(colour.equalize(IMAGES), functional.equalize(IMAGES))
 
 
+@pytest.mark.holds("crop")
 def test_flip_and_crop() -> None:
     x = images()
     chosen = torch.tensor([True, False] * 3)
@@ -151,6 +154,7 @@ def test_flip_and_crop() -> None:
     assert 0.15 < float(changed.float().mean()) < 0.31  # a flat image shows no flip
 
 
+@pytest.mark.holds("mixup")
 def test_mixup_is_the_papers() -> None:
     x, labels = torch.randn(8, 3, 4, 4, generator=torch.Generator().manual_seed(0)), torch.arange(8)
     mixed, target = mix(x, labels, (mixtures.Mixup(0.4),), Draws(0, CPU), 1)
@@ -163,6 +167,7 @@ def test_mixup_is_the_papers() -> None:
     assert np.var(shares) == pytest.approx(1 / 12, abs=0.02)
 
 
+@pytest.mark.holds("cutmix")
 def test_cutmix_weighs_by_the_true_area() -> None:
     x, labels = torch.zeros(4, 1, 10, 12), torch.arange(4)
     x += labels.view(4, 1, 1, 1)
@@ -195,6 +200,7 @@ def test_words_that_cannot_act(word: Augmentation, shape: tuple[int, ...], messa
     refuse(augment_findings((mixtures.Mixup(),), shape))
 
 
+@pytest.mark.holds("randomlabels randompixels")
 def test_random_labels_and_pixels() -> None:
     arrays = Arrays(np.random.default_rng(0).integers(0, 256, (2000, 1, 4, 4), np.uint8), np.zeros(2000, np.int64))
     spoilt = corrupt(arrays, (mixtures.RandomLabels(0.5),), 10, 1)

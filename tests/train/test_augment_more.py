@@ -30,6 +30,7 @@ def v2():
 
 
 @pytest.mark.parametrize("box", [(0, 0, 20, 17), (3, 2, 9, 11), (0, 5, 20, 4), (19, 16, 1, 1), (5, 0, 1, 17)])
+@pytest.mark.holds("resizedcrop")
 def test_resized_windows(v2, box: tuple[int, int, int, int]) -> None:
     theirs = v2.functional.resized_crop(IMAGES, *box, [20, 17])
     mine = resized(IMAGES, *(torch.full((6,), float(v)) for v in box))
@@ -66,6 +67,7 @@ def test_where_no_window_fits_the_middle_is_taken() -> None:
 
 @pytest.mark.parametrize("size", [3, 5, 9])
 @pytest.mark.parametrize("sigma", [0.1, 0.8, 2.0])
+@pytest.mark.holds("blur")
 def test_blur(v2, size: int, sigma: float) -> None:
     theirs = v2.functional.gaussian_blur(IMAGES, [size, size], [sigma, sigma])
     mine = colour.blur(IMAGES, size, torch.full((6,), sigma))
@@ -76,6 +78,7 @@ def always(word: Augmentation) -> torch.Tensor:
     return augment(IMAGES, (word,), Draws(0, CPU), 0)
 
 
+@pytest.mark.holds("flip vflip grayscale solarize posterize autocontrast equalize invert")
 def test_words_of_a_probability(v2) -> None:
     functional = v2.functional
     for word, theirs in (
@@ -102,6 +105,7 @@ def test_sharpness_is_drawn_in_its_range() -> None:
     assert ((changed >= low - 1) & (changed <= high + 1)).all()
 
 
+@pytest.mark.holds("jitter")
 def test_jitter_is_its_parts_in_any_order(v2) -> None:
     """Each image is what torchvision's functions make of it, in one of the orders, by the factors that it has drawn."""
     word, count = colours.Jitter(0.5, 0.5, 0.5, 0.2), 240
@@ -145,6 +149,7 @@ def test_what_says_nothing_is_refused(make, message: str) -> None:
     refuse(augment_findings((colours.Jitter(saturation=0, hue=0), colours.Blur(3)), (1, 8, 8)))
 
 
+@pytest.mark.holds("cutout")
 def test_boxes_are_erased_as_torchvision_erases_them(v2) -> None:
     for top, left, high, wide in ((0, 0, 5, 4), (17, 10, 3, 7), (2, 3, 1, 1)):
         box = [torch.full((6,), v) for v in (top, left, high, wide)]
@@ -153,6 +158,7 @@ def test_boxes_are_erased_as_torchvision_erases_them(v2) -> None:
         assert torch.equal(mine, theirs)
 
 
+@pytest.mark.holds("erasing")
 def test_erasing_draws_areas_and_sides_as_torchvision_does(v2) -> None:
     count = 3000
     x = torch.full((count, 1, 32, 32), 255, dtype=torch.uint8)
@@ -167,6 +173,7 @@ def test_erasing_draws_areas_and_sides_as_torchvision_does(v2) -> None:
     assert float((mine.std(1) / theirs.std(1)).log().abs().max()) < 0.06
 
 
+@pytest.mark.holds("noise")
 def test_noise_is_normal_and_as_large_as_it_says() -> None:
     x = torch.full((400, 1, 10, 10), 128, dtype=torch.uint8)
     added = augment(x, (augmentations.Noise(0.05),), Draws(0, CPU), 0).double() - 128
@@ -185,6 +192,7 @@ def test_noise_is_normal_and_as_large_as_it_says() -> None:
     ],
     ids=["shift", "rotate", "shear", "zoom"],
 )
+@pytest.mark.holds("shift rotate shear zoom")
 def test_words_of_place_are_torchvisions_with_the_numbers_drawn(v2, word: Augmentation, theirs) -> None:
     mine = always(word)
     drawn = theirs(Draws(0, CPU).at(word.name, 0, 6).uniform)

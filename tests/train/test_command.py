@@ -76,7 +76,7 @@ def test_data_by_flag(run: Run) -> None:
     assert "--data fashion-mini" in done.stderr
     assert done.stdout == ""
     assert data_text("folder:my photos") == 'folder("my photos")'
-    with pytest.raises(ArchError, match="names no folder"):
+    with pytest.raises(ArchError, match="names no path"):
         data_text('folder:a"b')
 
 

@@ -80,6 +80,7 @@ def parts(count: int) -> DataParts:
     return DataParts(Arrays(images, np.arange(count)), Arrays(images[:3], np.arange(3)), "here")
 
 
+@pytest.mark.holds("valid subset")
 def test_a_split_divides_and_repeats() -> None:
     first = split(parts(100), Valid(0.1), Subset(50), 7)
     assert (len(first.train), len(first.valid or ()), len(first.test)) == (45, 5, 3)

@@ -23,6 +23,7 @@ def shares(target: Target) -> torch.Tensor:
 
 @pytest.mark.parametrize("smooth", [0.0, 0.1])
 @pytest.mark.parametrize("target", [PLAIN, MIXED], ids=["plain", "mixed"])
+@pytest.mark.holds("smooth")
 def test_cross_entropy(target: Target, smooth: float) -> None:
     """Szegedy et al. 2016, section 7; of mixed images Zhang et al. 2018: the cross-entropy with the blended target."""
     wanted = shares(target) * (1 - smooth) + smooth / 4
@@ -33,6 +34,7 @@ def test_cross_entropy(target: Target, smooth: float) -> None:
 @pytest.mark.parametrize("smooth", [0.0, 0.1])
 @pytest.mark.parametrize("target", [PLAIN, MIXED], ids=["plain", "mixed"])
 @pytest.mark.parametrize("threshold", [None, 0.2, 0.5])
+@pytest.mark.holds("bce")
 def test_binary_cross_entropy(target: Target, smooth: float, threshold: float | None) -> None:
     wanted = shares(target)
     wanted = wanted if threshold is None else (wanted > threshold).double()

@@ -53,6 +53,7 @@ def test_magnitudes_and_directions(transforms) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("kind", ["rand", "trivial", "auto"])
+@pytest.mark.holds("trivialaugment")
 def test_operations(transforms, name: str, kind: str) -> None:
     from torchvision.transforms.autoaugment import _apply_op
     from torchvision.transforms.v2 import InterpolationMode
@@ -67,6 +68,7 @@ def test_operations(transforms, name: str, kind: str) -> None:
             same(apply(name, IMAGES, torch.full((6,), value)), theirs)
 
 
+@pytest.mark.holds("autoaugment")
 def test_the_pairs_of_autoaugment(transforms) -> None:
     for policy in transforms.AutoAugmentPolicy:
         theirs = transforms.AutoAugment(policy).policies
@@ -109,6 +111,7 @@ def alike(mine: Counter[int], theirs: Counter[int], kinds: int) -> None:
 PICTURE = torch.randint(0, 256, (1, 3, 12, 12), dtype=torch.uint8, generator=torch.Generator().manual_seed(3))
 
 
+@pytest.mark.holds("randaugment")
 def test_randaugment_has_torchvisions_distribution(transforms) -> None:
     count = 3000
     known = torch.cat([

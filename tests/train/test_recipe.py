@@ -41,6 +41,7 @@ STEP = Sgd(0.1, 0.9, True)
 
 
 @pytest.mark.parametrize(("alpha", "power"), [(0.5, 0.0), (0.2262, 3.0)])
+@pytest.mark.holds("lookahead")
 def test_lookahead_is_algorithm_1_of_its_paper(alpha: float, power: float) -> None:
     model = nn.Linear(3, 2)
     slow = Slow(model, Lookahead(4, alpha, power), steps=20)
@@ -126,6 +127,7 @@ def test_a_flip_has_one_rule() -> None:
 
 
 @pytest.mark.parametrize("norms", [True, False])
+@pytest.mark.holds("biaslr")
 def test_biases_have_a_rate_of_their_own_and_the_decay_of_all(norms: bool) -> None:
     """Against torch.optim.SGD with groups, as airbench94 has them: the decay divided by what the rate is multiplied by."""
     nets = [nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2)) for _ in range(2)]
@@ -192,6 +194,7 @@ def test_the_modifier_is_the_argument_of_each_convolution() -> None:
         load("conv(8, ws=standard, init=dirac) gap linear(10)", input=(3, 8, 8), classes=10)
 
 
+@pytest.mark.holds("tta")
 def test_views_are_those_of_airbench() -> None:
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(2, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 36, 5)).eval()

@@ -69,6 +69,7 @@ def test_a_finished_run_is_given_not_repeated(tmp_path: Path) -> None:
     assert sha(anew) == sha(first)
 
 
+@pytest.mark.holds("timelimit")
 def test_a_limit_on_the_time_leaves_a_run_to_go_on_with(tmp_path: Path) -> None:
     text = SPECS["augment"]
     expected = sha(go(text, tmp_path / "straight"))
@@ -81,6 +82,7 @@ def test_a_limit_on_the_time_leaves_a_run_to_go_on_with(tmp_path: Path) -> None:
     assert sha(run) == expected
 
 
+@pytest.mark.holds("patience")
 def test_patience_gives_the_best_weights_back(tmp_path: Path) -> None:
     heard: list[EpochDone] = []
     text = SPECS["stopping"].replace("epochs(8)", "epochs(60)").replace("adam(0.02)", "adam(0.05)")
@@ -93,6 +95,7 @@ def test_patience_gives_the_best_weights_back(tmp_path: Path) -> None:
     assert "no better validation loss" in run.result["why"]
 
 
+@pytest.mark.holds("converged")
 def test_convergence_ends_a_run(tmp_path: Path) -> None:
     text = SPECS["ode"].replace("epochs(3)", "epochs(50) converged(0.2)")
     run = go(text, tmp_path)
@@ -100,12 +103,14 @@ def test_convergence_ends_a_run(tmp_path: Path) -> None:
     assert "training loss changed by less than 0.2" in run.result["why"]
 
 
+@pytest.mark.holds("steps epochs")
 def test_steps_cut_the_last_epoch_short(tmp_path: Path) -> None:
     run = go(SPECS["augment"].replace("epochs(3)", "epochs(9) steps(17)"), tmp_path)
     assert run.result["step"] == 17
     assert run.result["epochs"] == 2
 
 
+@pytest.mark.holds("accumulate batch")
 def test_a_step_of_several_batches_is_the_step_of_their_union(tmp_path: Path) -> None:
     text = """net conv(8) relu gap linear(classes)
 data fashion-mini subset(240) flip crop(2)

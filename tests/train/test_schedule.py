@@ -57,6 +57,7 @@ def rates(make, steps: int) -> list[float]:
         (OneCycle(0.3, 25.0, 1e4), lambda o: torch.optim.lr_scheduler.OneCycleLR(o, 1.0, 40, cycle_momentum=False)),
     ],
 )
+@pytest.mark.holds("cosine step onecycle exponential milestones poly restarts")
 def test_schedules_are_torchs(schedule, theirs) -> None:
     found = [factor(schedule, 0, step, 40, 10) for step in range(40)]
     assert found == pytest.approx(rates(theirs, 40), abs=1e-9)
@@ -75,6 +76,7 @@ def test_onecycle_is_finite_at_its_bounds(up: float, steps: int) -> None:
     assert all(0 <= f <= 1 + 1e-12 for f in found)
 
 
+@pytest.mark.holds("cooldown")
 def test_cooldown_stays_and_goes_down() -> None:
     found = [factor(Cooldown(0.25, "linear", 0.0), 0, step, 40, 10) for step in range(40)]
     assert found == pytest.approx([1.0] * 30 + [1 - i / 10 for i in range(10)])
@@ -99,6 +101,7 @@ def test_a_power_of_1_is_a_line() -> None:
         (warmup(0.001), 1),
     ],
 )
+@pytest.mark.holds("warmup")
 def test_a_warmup_over_epochs_a_share_or_steps(word: int | Warmup, rise: int) -> None:
     assert risen(word, 50, 10) == rise
     found = [factor(None, word, step, 50, 10) for step in range(50)]
@@ -123,6 +126,7 @@ def done(epoch: int, loss: float, accuracy: float = 0.5) -> EpochDone:
     return EpochDone(epoch, epoch * 10, 1.0, 0.5, loss, accuracy, 0.1, 1.0, 10.0)
 
 
+@pytest.mark.holds("plateau")
 def test_a_plateau_is_torchs() -> None:
     """torch lowers the rate when more than ``patience`` epochs were no better, we when so many were, as Keras does."""
     optimizer = torch.optim.SGD([nn.Parameter(torch.ones(3))], 1.0)

@@ -210,7 +210,7 @@ def test_a_net_takes_its_input_and_classes_from_the_table(tmp_path: Path) -> Non
     spec = load_spec(f'net linear(8) relu linear(classes)\ndata csv("{path}", target="flower")')
     assert (spec.input, spec.classes, spec.cost.params) == ((2,), 3, 2 * 8 + 8 + 8 * 3 + 3)
     assert load_spec("net linear(8) relu linear(classes)", data=f"csv:{path}").input == (2,)
-    with pytest.raises(ArchError, match="names no file"):
+    with pytest.raises(ArchError, match="names no path"):
         data_text("csv:")
 
 

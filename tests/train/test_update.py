@@ -113,10 +113,12 @@ def lion(w: Tensor, g: Tensor, s: dict, t: int) -> Tensor:
     ],
     ids=["sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop", "lion"],
 )
+@pytest.mark.holds("sgd adam adamw rmsprop lion")
 def test_first_steps(chosen: object, rule: Rule) -> None:
     agree(TrainSettings(chosen), rule)
 
 
+@pytest.mark.holds("muon")
 def test_muon_is_torchs_on_matrices() -> None:
     if not hasattr(torch.optim, "Muon"):
         pytest.skip("this torch has no Muon to compare with")
@@ -161,6 +163,7 @@ def _group(w: Tensor) -> Tensor:
     ],
     ids=["wd", "wd-weights", "l2", "l2-weights", "l1", "grouplasso"],
 )
+@pytest.mark.holds("wd l2 l1 grouplasso")
 def test_penalties(more: dict, rule: Rule) -> None:
     agree(TrainSettings(PLAIN, **more), rule)
 
@@ -172,6 +175,7 @@ def test_decay_in_the_loss_and_decoupled_are_one_for_sgd_and_two_for_adam() -> N
         assert torch.allclose(coupled, decoupled, atol=1e-5) is equal
 
 
+@pytest.mark.holds("clip")
 def test_clipping_is_by_the_norm_over_all() -> None:
     bowl = Bowl()
     norm = torch.cat([g.flatten() for g in bowl.gradients(bowl.weight, bowl.bias)]).norm()
@@ -179,6 +183,7 @@ def test_clipping_is_by_the_norm_over_all() -> None:
     torch.testing.assert_close(found, bowl.weight - 0.1 * bowl.gradients(bowl.weight, bowl.bias)[0] / norm)
 
 
+@pytest.mark.holds("spred")
 def test_spred_has_the_minima_of_l1() -> None:
     """Of (w - c)²/2 + rate·|w| the minimum is the soft threshold."""
     layer = nn.Linear(4, 1, bias=False)
@@ -207,6 +212,7 @@ def test_spred_changes_no_key_and_no_output() -> None:
     assert list(merged) == list(keys)
 
 
+@pytest.mark.holds("ema")
 def test_the_average_is_that_of_the_weights() -> None:
     net = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
     average, expected = Average(net, 0.9), net[0].weight.detach().clone()
@@ -221,6 +227,7 @@ def test_the_average_is_that_of_the_weights() -> None:
     assert torch.equal(net[0].weight, own)
 
 
+@pytest.mark.holds("precise_bn")
 def test_precise_statistics_are_the_means() -> None:
     net = nn.Sequential(nn.BatchNorm1d(3))
     x = torch.randn(60, 3, generator=torch.Generator().manual_seed(0)) * 4 + 1
@@ -270,5 +277,6 @@ def test_state_goes_to_another_process_and_back(chosen: object) -> None:
     ],
     ids=["linear", "linear-end", "exponential", "triangle", "cosine", "step"],
 )
+@pytest.mark.holds("linear triangle")
 def test_schedules(schedule: object, expected: list[float]) -> None:
     assert [factor(schedule, 0, i, 10, 2) for i in range(10)] == pytest.approx(expected)

@@ -39,6 +39,7 @@ def lamb(w: Tensor, g: Tensor, s: dict, t: int) -> Tensor:
     [(NAdam(0.01), nadam), (Lamb(0.01, 0.1), lamb)],
     ids=["nadam", "lamb"],
 )
+@pytest.mark.holds("nadam lamb")
 def test_first_steps_of_more(chosen: object, rule: Rule) -> None:
     agree(TrainSettings(chosen), rule)
 
@@ -54,6 +55,7 @@ def test_weights_and_steps_of_length_0_are_no_fault_of_lamb() -> None:
     assert (layer.weight < 0).all()
 
 
+@pytest.mark.holds("clipvalue")
 def test_clipping_by_value() -> None:
     bowl = Bowl()
     found = ours(TrainSettings(PLAIN, clip=ClipValue(0.3)))[0]
@@ -81,6 +83,7 @@ def test_adaptive_clipping_is_by_filters_and_spares_the_last_layer() -> None:
         torch.testing.assert_close(p.detach(), w - 0.1 * g, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.holds("agc")
 def test_adaptive_clipping_is_timms() -> None:
     import_torchvision()
     agc = pytest.importorskip("timm.utils.agc")

@@ -58,6 +58,7 @@ def run(spec: str, out: Path, tmp_path: Path) -> list[float]:
     ],
     ids=["plain", "syncbn", "thawing"],
 )
+@pytest.mark.holds("syncbn")
 def test_two_processes_give_the_loss_curve_of_one(net: str, train: str, tmp_path: Path) -> None:
     spec = f"net {net}\n{DATA}\n{train}\n"
     assert main(arguments(spec, tmp_path / "one")) == 0

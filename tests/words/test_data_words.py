@@ -28,6 +28,7 @@ from archdsl.registry.lookup import _TABLE
 from archdsl.registry.types import Positive, Share
 from archdsl.settings.experiment import TrainSettings, fold_data, to_json
 from archdsl.train.fused.eligible import why_not_fusable
+from archdsl.words.data import augmentations, mixtures
 from archdsl.words.data.base import Augmentation, Corruption, Mixing, Mixture
 from tests.conftest import REPO
 from tests.train import test_augment, test_resume
@@ -95,7 +96,7 @@ def test_a_mixture_by_numbers_is_the_same_to_the_bit() -> None:
     x, labels = torch.randn(8, 3, 6, 6, generator=torch.Generator().manual_seed(0)), torch.arange(8)
     word = Patchwork()
     mixed, target = mix(x, labels, (word,), Draws(1, CPU), 4)
-    drawn = word.mixture(Draws(1, CPU).at("patchwork", 4, 8).host, (8, 3, 6, 6))
+    drawn = word.mixture(Draws(1, CPU).at(word.stream, 4, 8).host, (8, 3, 6, 6))
     assert torch.equal(mixed[:, :, 3:], x.roll(1, 0)[:, :, 3:])
     assert torch.equal(mixed[:, :, :3], (drawn.own * x + drawn.other * x.roll(1, 0))[:, :, :3])
     again, same = mix_by(x, labels, (word,), torch.tensor(drawn.numbers, dtype=torch.float64).float())
@@ -155,6 +156,19 @@ def test_check_says_what_it_says_of_our_own(words: str, severity: str, said: str
     text = f"{net}\ndata {words.replace('FILE', str(tmp_path / 't.csv'))}\ntrain sgd(0.1) batch(2)"
     found = [(d.severity, said in d.message) for d in setting_findings(load(text))]
     assert found == ([(severity, True)] if said else [])
+
+
+def test_a_class_of_elsewhere_shares_no_stream_with_one_of_ours() -> None:
+    for ours, apply in ((augmentations.Noise, "apply"), (mixtures.Mixup, "mixture"), (mixtures.RandomLabels, "apply")):
+        theirs = type(ours.__name__, (ours,), {"__module__": "package.words", "__slots__": ()})
+        assert theirs().name == ours().name
+        assert theirs().stream == f"package.words.{ours.__name__}"
+        assert ours().stream in (ours().name, ours.__name__), "that of stored runs"
+        assert getattr(theirs, apply) is getattr(ours, apply)
+    images = torch.full((4, 3, 8, 8), 90, dtype=torch.uint8)
+    noise = type("Noise", (augmentations.Noise,), {"__module__": "package.words", "__slots__": ()})
+    ours, theirs = (augment(images, (word(),), Draws(1, CPU), 5) for word in (augmentations.Noise, noise))
+    assert not torch.equal(ours, theirs)
 
 
 def test_a_way_to_mix_has_no_place_in_the_model() -> None:

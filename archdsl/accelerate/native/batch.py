@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from archdsl.accelerate.native.kernels import kernels
+from archdsl.accelerate.native.kernels import loaded
 from archdsl.data.augment.draws import Draws
 from archdsl.data.normalise import Normalise
 from archdsl.words.data.base import Augmentation, Mixing
@@ -30,8 +30,7 @@ class Batches:
 
     def __call__(self, images: Tensor, step: int, total: int | None = None, start: int = 0) -> Tensor:
         """(N, C, H, W) of bytes; ``step``, ``total`` and ``start`` key the draws, as ``augment`` has them."""
-        lib, images, (n, c, h, w) = kernels(torch.float32), images.contiguous(), images.shape
-        assert lib is not None
+        lib, images, (n, c, h, w) = loaded(torch.float32), images.contiguous(), images.shape
         table = self._table.expand(1, c, BYTES, 1).contiguous()  # one channel's numbers may stand for all
         out = torch.empty((n, c, h, w), dtype=torch.float32, device="cpu", memory_format=torch.channels_last)
         places = [t.int() for t in self._places(images, step, total, start)]
@@ -45,7 +44,7 @@ class Batches:
         """(N,) each: the row and column of the source that the first pixel shows, and which way columns go."""
         places = _Places(len(images))
         for word in self._words:
-            word.apply(images, self._draws.at(word.name, step, len(images), total, start), places)
+            word.apply(images, self._draws.at(word.stream, step, len(images), total, start), places)
         return places.top, places.left, places.turn
 
 

@@ -16,7 +16,7 @@ from torch import Tensor, fx, nn
 from torch.autograd.function import once_differentiable
 
 from archdsl.accelerate.native.holder import bare, copied
-from archdsl.accelerate.native.kernels import at, available, floats, kernels
+from archdsl.accelerate.native.kernels import at, available, floats, kernels, loaded
 
 LAST = torch.channels_last
 WIDE = 16  # lanes of the widest vectors, of which half is worth a form of its own
@@ -38,33 +38,27 @@ class _Conv(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         dy = dy.contiguous(memory_format=LAST)
         need_x, need_weight, need_bias, _ = ctx.needs_input_grad
-        dx = _convolve(dy, weight, None, 2 - ctx.pad, turn=True) if need_x else None
+        dx = _convolve(dy, weight, None, 2 - ctx.pad, flip=True) if need_x else None
         dweight = _weight_gradient(x, dy, weight, ctx.pad) if need_weight else None
         return dx, dweight, dy.sum((0, 2, 3), dtype=weight.dtype) if ctx.biased and need_bias else None, None
 
 
-def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None, pad: int, turn: bool = False) -> Tensor:
-    (n, c, h, w), threads, k = x.shape, torch.get_num_threads(), weight.shape[1 if turn else 0]
-    lib = _lib(x.dtype, c, k)
+def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None, pad: int, flip: bool = False) -> Tensor:
+    (n, c, h, w), threads, k = x.shape, torch.get_num_threads(), weight.shape[1 if flip else 0]
+    lib = loaded(x.dtype, bool(narrow(c, k)))
     y = torch.empty((n, k, h + 2 * pad - 2, w + 2 * pad - 2), dtype=x.dtype, device="cpu", memory_format=LAST)
-    room = floats(lib.winograd_room(w, c, k, threads))
-    steps = _steps(weight, turn)
-    lib.winograd(at(x), at(weight), steps, at(bias), at(y), n, h, w, c, k, pad, turn, at(room), threads)
+    workspace = floats(lib.winograd_workspace(w, c, k, threads))
+    steps = _steps(weight, flip)
+    lib.winograd(at(x), at(weight), steps, at(bias), at(y), n, h, w, c, k, pad, flip, at(workspace), threads)
     return y
 
 
 def _weight_gradient(x: Tensor, dy: Tensor, weight: Tensor, pad: int) -> Tensor:
     (n, c, h, w), threads, k = x.shape, torch.get_num_threads(), dy.shape[1]
-    lib, out = _lib(x.dtype, c, k), torch.empty_like(weight)
-    room = floats(lib.winograd_weight_room(w, c, k, threads))
-    lib.winograd_weight(at(x), at(dy), at(out), _steps(out), n, h, w, c, k, pad, at(room), threads)
+    lib, out = loaded(x.dtype, bool(narrow(c, k))), torch.empty_like(weight)
+    workspace = floats(lib.winograd_weight_workspace(w, c, k, threads))
+    lib.winograd_weight(at(x), at(dy), at(out), _steps(out), n, h, w, c, k, pad, at(workspace), threads)
     return out
-
-
-def _lib(kind: torch.dtype, ins: int, outs: int) -> ctypes.CDLL:
-    found = kernels(kind, bool(narrow(ins, outs)))
-    assert found is not None
-    return found
 
 
 @cache
@@ -79,10 +73,10 @@ def narrow(ins: int, outs: int) -> bool | None:
     return True if lanes == WIDE and ins % (lanes // 2) == outs % (lanes // 2) == 0 else None
 
 
-def _steps(weight: Tensor, turn: bool = False) -> Any:
+def _steps(weight: Tensor, flip: bool = False) -> Any:
     """From output to output channel, input to input channel, row to row, column to column."""
     a, b, c, d = weight.stride()
-    return (ctypes.c_long * 4)(*((b, a, c, d) if turn else (a, b, c, d)))
+    return (ctypes.c_long * 4)(*((b, a, c, d) if flip else (a, b, c, d)))
 
 
 class FastConv(nn.Module):

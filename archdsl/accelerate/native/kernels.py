@@ -37,6 +37,7 @@ from archdsl.accelerate.native.compiling import (
 )
 from archdsl.data.roots import cache_base
 from archdsl.data.stream import cores
+from archdsl.errors import InternalError
 from archdsl.notices import notice
 from archdsl.trust import distrust
 from archdsl.words.data.heads import own_path
@@ -50,10 +51,10 @@ TAKEN: dict[str, list[Any]] = {
     "winograd": [POINTER] * 5 + [LONG] * 6 + [INT, POINTER, INT],
     "winograd_weight": [POINTER] * 4 + [LONG] * 6 + [POINTER, INT],
 }
-# What gives a number: floats of room that is wanted, and of a vector.
+# What gives a number: floats of a workspace, and of a vector.
 GIVEN: dict[str, list[Any]] = {
-    "winograd_room": [LONG] * 4,
-    "winograd_weight_room": [LONG] * 4,
+    "winograd_workspace": [LONG] * 4,
+    "winograd_weight_workspace": [LONG] * 4,
     "lanes": [],
 }
 
@@ -86,6 +87,18 @@ def kernels(kind: torch.dtype, narrow: bool = False) -> ctypes.CDLL | None:
     except (OSError, subprocess.SubprocessError) as error:
         notice(f"no compiled kernels, torch's own do the work: {error}")
     return None
+
+
+def loaded(kind: torch.dtype, narrow: bool = False) -> ctypes.CDLL:
+    """The kernels of a net that was built for them.
+
+    Raises:
+        InternalError: they are not there.
+    """
+    lib = kernels(kind, narrow)
+    if lib is None:
+        raise InternalError(f"a layer calls compiled kernels for {kind}, and there are none")
+    return lib
 
 
 def available(precision: str = "fp32", narrow: bool = False) -> bool:

@@ -17,7 +17,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from archdsl.accelerate.native.holder import bare, copied
-from archdsl.accelerate.native.kernels import BLOCKS, at, floats, kernels
+from archdsl.accelerate.native.kernels import BLOCKS, at, floats, kernels, loaded
 
 LAST = torch.channels_last
 # Channels, or channels × width before a pooling: a thread keeps up to ten arrays of so many floats on its stack.
@@ -32,8 +32,7 @@ class _Norm(torch.autograd.Function):
         ctx: Any, x: Tensor, skip: Tensor | None, weight: Tensor | None, bias: Tensor | None, eps: float, relu: bool,
         pool: bool,
     ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
-        (n, c, h, w), lib = x.shape, kernels(x.dtype)
-        assert lib is not None
+        (n, c, h, w), lib = x.shape, loaded(x.dtype)
         shape = (n, c, h // 2, w // 2) if pool else (n, c, h, w)
         y = torch.empty(shape, dtype=x.dtype, device="cpu", memory_format=LAST)
         place = torch.empty(shape, dtype=torch.uint8, device="cpu", memory_format=LAST) if pool else None
@@ -55,8 +54,7 @@ class _Norm(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, dy: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
         x, y, place, mean, inverse, scale, shift = ctx.saved_tensors
-        (n, c, h, w), lib = x.shape, kernels(x.dtype)
-        assert lib is not None
+        (n, c, h, w), lib = x.shape, loaded(x.dtype)
         dy = dy.contiguous(memory_format=LAST)
         dx = torch.empty_like(x)
         dskip = torch.empty_like(x) if ctx.skips else None

@@ -4,7 +4,7 @@
  *     Y = A' [ (G g G') * (B' d B) ] A,
  * a product of matrices over the channels for each of the 36 points. The gradient of the weights is the adjoint of the
  * same, G' [ (B' d B) * (A dY A') ] G summed over the tiles, and that of the image is the convolution of dY with the
- * weights turned round. The points are 0, +-sqrt(1/2), +-sqrt(2) and infinity, whose rounding errors are half of those
+ * weights rotated by 180 degrees. The points are 0, +-sqrt(1/2), +-sqrt(2) and infinity, whose rounding errors are half of those
  * of 0, +-1, +-2 (the choice of points: Barabasz et al. 2020, arXiv:1803.10986).
  *
  * Images are (n, h, w, c) with the channels innermost, of float or bfloat16; weights, and all arithmetic, are float. Channels
@@ -15,39 +15,43 @@
 #include <omp.h>
 #include <string.h>
 
-/* PARTS: of the tiles, in the gradient of the weights, at most and at least; of MASS tiles a part is worth its own sums. TILES: that a thread has at hand, a multiple of ROWS; more of them are not
- * faster. MANY: weights whose sums at all points stay in the cache. */
-enum { POINTS = 36, PARTS = 16, FEWEST = 4, MASS = 256, TILES = 24, MANY = 1 << 14 };
+/* In the gradient of the weights the tiles are split for the threads, TILES_PER_SPLIT or more each, as each split has sums of its
+ * own. TILE_BLOCK: tiles that a thread transforms before it multiplies, a multiple of ROWS; more are not faster. CACHED_WEIGHTS:
+ * weights whose sums at all points stay in the cache. */
+enum { POINTS = 36, MAX_SPLITS = 16, MIN_SPLITS = 4, TILES_PER_SPLIT = 256, TILE_BLOCK = 24, CACHED_WEIGHTS = 1 << 14 };
 
-static INLINE long least(long a, long b) { return a < b ? a : b; }
-static INLINE long most(long a, long b) { return a > b ? a : b; }
+static INLINE long min_of(long a, long b) { return a < b ? a : b; }
+static INLINE long max_of(long a, long b) { return a > b ? a : b; }
 
-/* Values from tile to tile, and from point to point: not powers of two, or all would share a few lines of the cache. */
-static long apart(long channels) { return channels % 64 ? channels : channels + 16; }
-static long spread(long channels) { return TILES * apart(channels) + 16; }
+/* Floats from tile to tile, and from point to point. Strides that are powers of two would map to a few lines of the cache. */
+static long tile_stride(long channels) { return channels % 64 ? channels : channels + 16; }
+static long point_stride(long channels) { return TILE_BLOCK * tile_stride(channels) + 16; }
 
-/* Input channels of which the sums of the weights' gradient are formed at a time, and parts of the tiles. */
-static long slice(long c, long k) { return c * k <= MANY ? c : least(c, MANY / k < 32 ? 32 : MANY / k / LANES * LANES); }
-static long cuts(long c, long k, long tiles) {
-    long pieces = (c + slice(c, k) - 1) / slice(c, k);
-    return most(1, least(PARTS, most(FEWEST, tiles / MASS)) / pieces);
+/* Input channels of which the gradient of the weights is summed at a time, and the number of splits of the tiles. */
+static long channel_block(long c, long k) {
+    long fitting = CACHED_WEIGHTS / k < 32 ? 32 : CACHED_WEIGHTS / k / LANES * LANES;
+    return c * k <= CACHED_WEIGHTS ? c : min_of(c, fitting);
+}
+static long split_count(long c, long k, long tiles) {
+    long channel_blocks = (c + channel_block(c, k) - 1) / channel_block(c, k);
+    return max_of(1, min_of(MAX_SPLITS, max_of(MIN_SPLITS, tiles / TILES_PER_SPLIT)) / channel_blocks);
 }
 
-/* Floats that winograd and winograd_weight need beside what they are given and give. */
-long winograd_room(long w, long c, long k, long threads) {
-    return w * c + POINTS * (c * k + threads * (spread(c) + spread(k)));
+/* Floats of the workspaces of winograd and winograd_weight. */
+long winograd_workspace(long w, long c, long k, long threads) {
+    return w * c + POINTS * (c * k + threads * (point_stride(c) + point_stride(k)));
 }
 
-long winograd_weight_room(long w, long c, long k, long threads) {
-    long piece = slice(c, k);
-    return w * c + cuts(c, k, LONG_MAX) * 9 * c * k + threads * POINTS * (spread(piece) + spread(k) + piece * k);
+long winograd_weight_workspace(long w, long c, long k, long threads) {
+    long block = channel_block(c, k);
+    return w * c + split_count(c, k, LONG_MAX) * 9 * c * k + threads * POINTS * (point_stride(block) + point_stride(k) + block * k);
 }
 
 /* Floats of a vector: the channels of a convolution are a multiple of it. */
 long lanes(void) { return LANES; }
 
-/* One side of B' d B: six values to six. */
-static INLINE void into(V d0, V d1, V d2, V d3, V d4, V d5, V *o, long step) {
+/* One dimension of the input transform B' d B: six values to six. */
+static INLINE void input_transform_1d(V d0, V d1, V d2, V d3, V d4, V d5, V *o, long step) {
     const float a = 0.70710678118654752f, b = 1.41421356237309505f;
     V p = d4 - 2 * d2, q = d3 - 2 * d1, r = d4 - 0.5f * d2, s = d3 - 0.5f * d1;
     o[0] = d0 + (d4 - 2.5f * d2);
@@ -56,8 +60,8 @@ static INLINE void into(V d0, V d1, V d2, V d3, V d4, V d5, V *o, long step) {
     o[5 * step] = d1 + (d5 - 2.5f * d3);
 }
 
-/* One side of A' m A: six values to four. */
-static INLINE void out_of(V m0, V m1, V m2, V m3, V m4, V m5, V *o, long step) {
+/* One dimension of the output transform A' m A: six values to four. */
+static INLINE void output_transform_1d(V m0, V m1, V m2, V m3, V m4, V m5, V *o, long step) {
     const float a = 0.70710678118654752f, b = 1.41421356237309505f;
     V p = m1 + m2, q = a * (m1 - m2), r = m3 + m4, s = m3 - m4;
     o[0] = m0 + p + r;
@@ -66,8 +70,8 @@ static INLINE void out_of(V m0, V m1, V m2, V m3, V m4, V m5, V *o, long step) {
     o[3 * step] = m5 + 0.5f * q + 2 * b * s;
 }
 
-/* One side of A dY A': four values to six. */
-static INLINE void back(V y0, V y1, V y2, V y3, V *o, long step) {
+/* One dimension of A dY A', the adjoint of the output transform: four values to six. */
+static INLINE void gradient_transform_1d(V y0, V y1, V y2, V y3, V *o, long step) {
     const float a = 0.70710678118654752f, b = 1.41421356237309505f;
     V p = y0 + 0.5f * y2, q = y1 + 0.5f * y3, r = y0 + 2 * y2, s = y1 + 2 * y3;
     o[0] = y0;
@@ -76,8 +80,8 @@ static INLINE void back(V y0, V y1, V y2, V y3, V *o, long step) {
     o[5 * step] = y3;
 }
 
-/* G: a column of the weights at the six points. */
-static const float AT[6][3] = {
+/* G, the filter transform: a column of the weights at the six points. */
+static const float FILTER[6][3] = {
     {1, 0, 0},
     {-0.66666666666666667f, -0.47140452079103168f, -0.33333333333333333f},
     {-0.66666666666666667f, 0.47140452079103168f, -0.33333333333333333f},
@@ -86,20 +90,19 @@ static const float AT[6][3] = {
     {0, 0, 1},
 };
 
-/* Asks for the memory of the next tile, which takes half of the time where it is not in the cache: a processor does not foresee rows
- * that lie apart. */
+/* Loads the next tile into the cache, as a miss takes half of the time: hardware does not predict rows at a distance. */
 static INLINE void prefetch(const T *p, long count, const int write) {
     for (long j = 0; j < count; j += 64 / sizeof(T)) write ? __builtin_prefetch(p + j, 1) : __builtin_prefetch(p + j, 0);
 }
 
-/* A tile: its image, and where in the output its first pixel is. */
+/* The place of a tile: its image, and its first pixel in the output. */
 typedef struct {
     long image, top, left;
 } Place;
 
-static Place place_of(long tile, long across, long down) {
-    long in = tile % (across * down);
-    return (Place){tile / (across * down), in / across * 4, in % across * 4};
+static Place place_of(long tile, long tile_columns, long tile_rows) {
+    long in = tile % (tile_columns * tile_rows);
+    return (Place){tile / (tile_columns * tile_rows), in / tile_columns * 4, in % tile_columns * 4};
 }
 
 static INLINE void next(Place *at, long rows, long columns) {
@@ -108,9 +111,9 @@ static INLINE void next(Place *at, long rows, long columns) {
     if (at->top >= rows) at->top = 0, at->image++;
 }
 
-/* B' d B of `count` channels from `first` on of the 6x6 pixels at `top`, `left`, which may lie outside of the image, where it is 0;
- * `step` values from point to point. zeros: a row of the image. */
-static INLINE void read_tile(const T *x, const T *zeros, long h, long w, long c, long first, long count, long top, long left, float *out,
+/* B' d B of `count` channels from `first` on of the 6x6 pixels at `top`, `left`; pixels outside of the image are 0.
+ * step: floats from point to point; zeros: a row of the image. */
+static INLINE void input_transform(const T *x, const T *zeros, long h, long w, long c, long first, long count, long top, long left, float *out,
                              long step) {
     const T *row[6];
     for (long i = 0; i < 6; i++) row[i] = (top + i >= 0 && top + i < h ? x + (top + i) * w * c : zeros) + left * c + first;
@@ -120,72 +123,72 @@ static INLINE void read_tile(const T *x, const T *zeros, long h, long w, long c,
         for (long j = 0; j < 6; j++) {
             long p = j * c + k;
             if (left + j >= 0 && left + j < w)
-                into(load(row[0] + p), load(row[1] + p), load(row[2] + p), load(row[3] + p), load(row[4] + p), load(row[5] + p), &m[0][j], 6);
+                input_transform_1d(load(row[0] + p), load(row[1] + p), load(row[2] + p), load(row[3] + p), load(row[4] + p), load(row[5] + p), &m[0][j], 6);
             else
                 for (long i = 0; i < 6; i++) m[i][j] = (V){0};
         }
         for (long i = 0; i < 6; i++) {
-            into(m[i][0], m[i][1], m[i][2], m[i][3], m[i][4], m[i][5], o, 1);
+            input_transform_1d(m[i][0], m[i][1], m[i][2], m[i][3], m[i][4], m[i][5], o, 1);
             for (long j = 0; j < 6; j++) put(out + (i * 6 + j) * step + k, o[j]);
         }
     }
 }
 
 /* A' m A into the pixels at y, of a whole tile or as far as they are in the image. */
-static INLINE void write_tile(const float *in, long step, T *y, long w, long c, const float *bias, const long rows, const long columns) {
+static INLINE void output_transform(const float *in, long step, T *y, long w, long c, const float *bias, const long rows, const long columns) {
     for (long i = 0; i < 4; i++) prefetch(y + (i * w + 4) * c, 4 * c, 1);
     for (long k = 0; k < c; k += LANES) {
         V m[4][6], o[4], more = bias ? get(bias + k) : (V){0};
         const float *p = in + k;
         for (long j = 0; j < 6; j++, p += step)
-            out_of(get(p), get(p + 6 * step), get(p + 12 * step), get(p + 18 * step), get(p + 24 * step), get(p + 30 * step), &m[0][j], 6);
+            output_transform_1d(get(p), get(p + 6 * step), get(p + 12 * step), get(p + 18 * step), get(p + 24 * step), get(p + 30 * step), &m[0][j], 6);
         for (long i = 0; i < rows; i++) {
-            out_of(m[i][0], m[i][1], m[i][2], m[i][3], m[i][4], m[i][5], o, 1);
+            output_transform_1d(m[i][0], m[i][1], m[i][2], m[i][3], m[i][4], m[i][5], o, 1);
             for (long j = 0; j < columns; j++) store(y + (i * w + j) * c + k, o[j] + more);
         }
     }
 }
 
 /* A dY A' of the pixels at y, of a whole tile or as far as they are in the image. */
-static INLINE void read_gradient(const T *y, long w, long c, float *out, long step, const long rows, const long columns) {
+static INLINE void gradient_transform(const T *y, long w, long c, float *out, long step, const long rows, const long columns) {
     for (long i = 0; i < 4; i++) prefetch(y + (i * w + 4) * c, 4 * c, 0);
     for (long k = 0; k < c; k += LANES) {
         V m[6][4], o[6], none = {0};
 #define PIXEL(i) (i < rows ? load(y + (i * w + j) * c + k) : none)
         for (long j = 0; j < 4; j++)
             if (j < columns)
-                back(PIXEL(0), PIXEL(1), PIXEL(2), PIXEL(3), &m[0][j], 4);
+                gradient_transform_1d(PIXEL(0), PIXEL(1), PIXEL(2), PIXEL(3), &m[0][j], 4);
             else
                 for (long i = 0; i < 6; i++) m[i][j] = none;
 #undef PIXEL
         for (long i = 0; i < 6; i++) {
-            back(m[i][0], m[i][1], m[i][2], m[i][3], o, 1);
+            gradient_transform_1d(m[i][0], m[i][1], m[i][2], m[i][3], o, 1);
             for (long j = 0; j < 6; j++) put(out + (i * 6 + j) * step + k, o[j]);
         }
     }
 }
 
-/* ROWS tiles by `wide` vectors of output channels, at one point, summed over c input channels. */
-static INLINE void product(const float *v, long one, const float *u, long c, float *m, long other, const int wide) {
+/* The element-wise stage as a matrix product at one point: ROWS tiles by `wide` vectors of output channels, over c input channels. */
+static INLINE void multiply(const float *v, long v_tile, const float *u, long c, float *m, long m_tile, const int wide) {
     V sum[ROWS][2] = {0};
     for (long i = 0; i < c; i++, u += wide * LANES) {
         V left = get(u), right = wide == 2 ? get(u + LANES) : left;
 #pragma GCC unroll 16
         for (long r = 0; r < ROWS; r++) {
-            V a = splat(v[r * one + i]);
+            V a = splat(v[r * v_tile + i]);
             sum[r][0] += a * left;
             if (wide == 2) sum[r][1] += a * right;
         }
     }
 #pragma GCC unroll 16
     for (long r = 0; r < ROWS; r++) {
-        put(m + r * other, sum[r][0]);
-        if (wide == 2) put(m + r * other + LANES, sum[r][1]);
+        put(m + r * m_tile, sum[r][0]);
+        if (wide == 2) put(m + r * m_tile + LANES, sum[r][1]);
     }
 }
 
-/* `rows` input channels by `wide` vectors of output channels, summed over tiles and added to what is there. */
-static INLINE void gather_some(const float *v, long c, const float *m, long k, long tiles, float *sums, long far, const long rows,
+/* The products of `rows` input channels and `wide` vectors of output channels over the tiles, added to `sums`. */
+static INLINE void accumulate_rows(const float *v, long c, const float *m, long k, long tiles, float *sums, long step, const long rows,
                                const int wide) {
     V sum[ROWS][2] = {0};
     for (long t = 0; t < tiles; t++, v += c, m += k) {
@@ -199,22 +202,22 @@ static INLINE void gather_some(const float *v, long c, const float *m, long k, l
     }
 #pragma GCC unroll 16
     for (long r = 0; r < rows; r++) {
-        put(sums + r * far, get(sums + r * far) + sum[r][0]);
-        if (wide == 2) put(sums + r * far + LANES, get(sums + r * far + LANES) + sum[r][1]);
+        put(sums + r * step, get(sums + r * step) + sum[r][0]);
+        if (wide == 2) put(sums + r * step + LANES, get(sums + r * step + LANES) + sum[r][1]);
     }
 }
 
 /* The same for `count` input channels, ROWS at a time as far as there are so many. */
-static INLINE void gather(const float *v, long c, const float *m, long k, long tiles, float *sums, long far, long count, const int wide) {
+static INLINE void accumulate(const float *v, long c, const float *m, long k, long tiles, float *sums, long step, long count, const int wide) {
     long i = 0;
-    for (; i + ROWS <= count; i += ROWS) gather_some(v + i, c, m, k, tiles, sums + i * far, far, ROWS, wide);
-    if (i + ROWS / 3 * 2 <= count) gather_some(v + i, c, m, k, tiles, sums + i * far, far, ROWS / 3 * 2, wide), i += ROWS / 3 * 2;
-    if (i < count) gather_some(v + i, c, m, k, tiles, sums + i * far, far, ROWS / 3, wide); /* LANES and ROWS leave nothing else */
+    for (; i + ROWS <= count; i += ROWS) accumulate_rows(v + i, c, m, k, tiles, sums + i * step, step, ROWS, wide);
+    if (i + ROWS / 3 * 2 <= count) accumulate_rows(v + i, c, m, k, tiles, sums + i * step, step, ROWS / 3 * 2, wide), i += ROWS / 3 * 2;
+    if (i < count) accumulate_rows(v + i, c, m, k, tiles, sums + i * step, step, ROWS / 3, wide); /* LANES and ROWS leave nothing else */
 }
 
 /* G g G' of all weights: for each point, strips of two vectors of output channels (the last one may be of one), each with
- * its input channels in turn. `step`: of the weights, by output and input channel, row and column; `turn`: g turned round. */
-static void transform(const float *weight, const long *step, long c, long k, int turn, float *u) {
+ * its input channels in turn. `step`: of the weights, by output and input channel, row and column; `flip`: rotates g by 180 degrees. */
+static void filter_transform(const float *weight, const long *step, long c, long k, int flip, float *u) {
 #pragma omp for collapse(2) schedule(static)
     for (long o = 0; o < k; o += LANES)
         for (long i = 0; i < c; i++) {
@@ -222,128 +225,128 @@ static void transform(const float *weight, const long *step, long c, long k, int
             V g[3][3], half[6][3];
             for (long y = 0; y < 3; y++)
                 for (long x = 0; x < 3; x++) {
-                    const float *p = from + (turn ? 2 - y : y) * step[2] + (turn ? 2 - x : x) * step[3];
+                    const float *p = from + (flip ? 2 - y : y) * step[2] + (flip ? 2 - x : x) * step[3];
                     float lanes[LANES];
                     for (long l = 0; l < LANES; l++) lanes[l] = p[l * step[0]];
                     g[y][x] = get(lanes);
                 }
             for (long p = 0; p < 6; p++)
-                for (long x = 0; x < 3; x++) half[p][x] = AT[p][0] * g[0][x] + AT[p][1] * g[1][x] + AT[p][2] * g[2][x];
-            long strip = o / (2 * LANES) * 2 * LANES, wide = least(k - strip, 2 * LANES);
+                for (long x = 0; x < 3; x++) half[p][x] = FILTER[p][0] * g[0][x] + FILTER[p][1] * g[1][x] + FILTER[p][2] * g[2][x];
+            long strip = o / (2 * LANES) * 2 * LANES, wide = min_of(k - strip, 2 * LANES);
             float *to = u + strip * c + i * wide + o - strip;
             for (long p = 0; p < 6; p++)
                 for (long q = 0; q < 6; q++)
-                    put(to + (p * 6 + q) * c * k, half[p][0] * AT[q][0] + half[p][1] * AT[q][1] + half[p][2] * AT[q][2]);
+                    put(to + (p * 6 + q) * c * k, half[p][0] * FILTER[q][0] + half[p][1] * FILTER[q][1] + half[p][2] * FILTER[q][2]);
         }
 }
 
 /* y = x * weight + bias with `pad` rows and columns of zeros around x; (n, h, w, c) to (n, h + 2 pad - 2, w + 2 pad - 2, k).
- * With `turn` the weights are turned round, which makes the gradient of the image from that of the output.
- * room: for winograd_room(w, c, k, threads) floats. */
+ * With `flip` the weights are rotated by 180 degrees, which makes the gradient of the image from that of the output.
+ * workspace: winograd_workspace(w, c, k, threads) floats. */
 void winograd(const T *x, const float *weight, const long *step, const float *bias, T *y, long n, long h, long w, long c,
-              long k, long pad, int turn, float *room, int threads) {
-    long rows = h + 2 * pad - 2, columns = w + 2 * pad - 2, down = (rows + 3) / 4, across = (columns + 3) / 4;
-    long total = n * down * across, blocks = (total + TILES - 1) / TILES;
-    long in = spread(c), out = spread(k), one = apart(c), other = apart(k);
+              long k, long pad, int flip, float *workspace, int threads) {
+    long rows = h + 2 * pad - 2, columns = w + 2 * pad - 2, tile_rows = (rows + 3) / 4, tile_columns = (columns + 3) / 4;
+    long total = n * tile_rows * tile_columns, blocks = (total + TILE_BLOCK - 1) / TILE_BLOCK;
+    long v_point = point_stride(c), m_point = point_stride(k), v_tile = tile_stride(c), m_tile = tile_stride(k);
 #pragma omp parallel num_threads(threads)
     {
-        float *u = room, *end = u + POINTS * c * k, *v = end + w * c + omp_get_thread_num() * POINTS * (in + out), *m = v + POINTS * in;
+        float *u = workspace, *end = u + POINTS * c * k, *v = end + w * c + omp_get_thread_num() * POINTS * (v_point + m_point), *m = v + POINTS * v_point;
         T *zeros = (T *)end;
 #pragma omp single nowait
         memset(zeros, 0, w * c * sizeof(T));
-        transform(weight, step, c, k, turn, u);
+        filter_transform(weight, step, c, k, flip, u);
 #pragma omp for schedule(static)
         for (long b = 0; b < blocks; b++) {
-            long from = b * TILES, tiles = least(total - from, TILES);
-            Place first = place_of(from, across, down), at = first;
+            long from = b * TILE_BLOCK, tiles = min_of(total - from, TILE_BLOCK);
+            Place first = place_of(from, tile_columns, tile_rows), at = first;
             for (long t = 0; t < tiles; t++, next(&at, rows, columns))
-                read_tile(x + at.image * h * w * c, zeros, h, w, c, 0, c, at.top - pad, at.left - pad, v + t * one, in);
+                input_transform(x + at.image * h * w * c, zeros, h, w, c, 0, c, at.top - pad, at.left - pad, v + t * v_tile, v_point);
             for (long p = 0; p < POINTS; p++)
                 for (long o = 0; o < k; o += 2 * LANES)
-                    for (long t = 0; t < tiles; t += ROWS) { /* of the last rows some are nobody's, and are not read */
+                    for (long t = 0; t < tiles; t += ROWS) { /* the last rows may hold no tile; their results are not read */
                         const float *strip = u + p * c * k + o * c;
                         if (k - o > LANES)
-                            product(v + p * in + t * one, one, strip, c, m + p * out + t * other + o, other, 2);
+                            multiply(v + p * v_point + t * v_tile, v_tile, strip, c, m + p * m_point + t * m_tile + o, m_tile, 2);
                         else
-                            product(v + p * in + t * one, one, strip, c, m + p * out + t * other + o, other, 1);
+                            multiply(v + p * v_point + t * v_tile, v_tile, strip, c, m + p * m_point + t * m_tile + o, m_tile, 1);
                     }
             at = first;
             for (long t = 0; t < tiles; t++, next(&at, rows, columns)) {
                 T *to = y + ((at.image * rows + at.top) * columns + at.left) * k;
                 if (at.top + 4 <= rows && at.left + 4 <= columns)
-                    write_tile(m + t * other, out, to, columns, k, bias, 4, 4);
+                    output_transform(m + t * m_tile, m_point, to, columns, k, bias, 4, 4);
                 else
-                    write_tile(m + t * other, out, to, columns, k, bias, least(4, rows - at.top), least(4, columns - at.left));
+                    output_transform(m + t * m_tile, m_point, to, columns, k, bias, min_of(4, rows - at.top), min_of(4, columns - at.left));
             }
         }
     }
 }
 
 /* G' s G of the sums of `count` input channels, into (3, 3, c, k). */
-static void untransform(const float *sums, long count, long c, long k, float *out) {
+static void filter_gradient_transform(const float *sums, long count, long c, long k, float *out) {
     for (long i = 0; i < count; i++)
         for (long o = 0; o < k; o += LANES) {
             V half[3][6];
             for (long y = 0; y < 3; y++)
                 for (long q = 0; q < 6; q++) {
                     half[y][q] = (V){0};
-                    for (long p = 0; p < 6; p++) half[y][q] += AT[p][y] * get(sums + ((p * 6 + q) * count + i) * k + o);
+                    for (long p = 0; p < 6; p++) half[y][q] += FILTER[p][y] * get(sums + ((p * 6 + q) * count + i) * k + o);
                 }
             for (long y = 0; y < 3; y++)
                 for (long x = 0; x < 3; x++) {
                     V sum = {0};
-                    for (long q = 0; q < 6; q++) sum += half[y][q] * AT[q][x];
+                    for (long q = 0; q < 6; q++) sum += half[y][q] * FILTER[q][x];
                     put(out + ((y * 3 + x) * c + i) * k + o, sum);
                 }
         }
 }
 
-/* dweight, by its own steps, of (n, h, w, c) and the gradient of the output. The tiles are cut into parts whatever the number
- * of threads, and the parts added in their order: the threads do not change a bit. Of many weights the input channels are cut
- * too, so that the sums of a piece stay in the cache. `room`: for winograd_weight_room(w, c, k, threads) floats. */
+/* dweight, by its own strides, of (n, h, w, c) and the gradient of the output. The number of splits does not depend on the
+ * threads, and the splits are added in their order, so that the threads do not change a bit. Where there are many weights the
+ * input channels are taken in blocks whose sums stay in the cache. workspace: winograd_weight_workspace(w, c, k, threads) floats. */
 void winograd_weight(const T *x, const T *dy, float *dweight, const long *step, long n, long h, long w, long c, long k,
-                     long pad, float *room, int threads) {
-    long rows = h + 2 * pad - 2, columns = w + 2 * pad - 2, down = (rows + 3) / 4, across = (columns + 3) / 4;
-    long total = n * down * across, piece = slice(c, k), pieces = (c + piece - 1) / piece, parts = cuts(c, k, total);
-    long in = spread(piece), out = spread(k), sum = piece * k, one = apart(piece), other = apart(k);
+                     long pad, float *workspace, int threads) {
+    long rows = h + 2 * pad - 2, columns = w + 2 * pad - 2, tile_rows = (rows + 3) / 4, tile_columns = (columns + 3) / 4;
+    long total = n * tile_rows * tile_columns, block = channel_block(c, k), channel_blocks = (c + block - 1) / block, splits = split_count(c, k, total);
+    long v_point = point_stride(block), m_point = point_stride(k), sum = block * k, v_tile = tile_stride(block), m_tile = tile_stride(k);
 #pragma omp parallel num_threads(threads)
     {
-        float *end = room + parts * 9 * c * k, *v = end + w * c + omp_get_thread_num() * POINTS * (in + out + sum);
-        float *m = v + POINTS * in, *sums = m + POINTS * out;
+        float *end = workspace + splits * 9 * c * k, *v = end + w * c + omp_get_thread_num() * POINTS * (v_point + m_point + sum);
+        float *m = v + POINTS * v_point, *sums = m + POINTS * m_point;
         T *zeros = (T *)end;
 #pragma omp single
         memset(zeros, 0, w * c * sizeof(T));
 #pragma omp for collapse(2) schedule(static)
-        for (long b = 0; b < parts; b++)
-            for (long d = 0; d < pieces; d++) {
-                long first = d * piece, count = least(piece, c - first);
+        for (long b = 0; b < splits; b++)
+            for (long d = 0; d < channel_blocks; d++) {
+                long first = d * block, count = min_of(block, c - first);
                 memset(sums, 0, POINTS * count * k * sizeof(float));
-                for (long from = total * b / parts, to = total * (b + 1) / parts; from < to; from += TILES) {
-                    long tiles = least(to - from, TILES);
-                    Place at = place_of(from, across, down);
+                for (long from = total * b / splits, to = total * (b + 1) / splits; from < to; from += TILE_BLOCK) {
+                    long tiles = min_of(to - from, TILE_BLOCK);
+                    Place at = place_of(from, tile_columns, tile_rows);
                     for (long t = 0; t < tiles; t++, next(&at, rows, columns)) {
                         const T *gradient = dy + ((at.image * rows + at.top) * columns + at.left) * k;
-                        read_tile(x + at.image * h * w * c, zeros, h, w, c, first, count, at.top - pad, at.left - pad, v + t * one, in);
+                        input_transform(x + at.image * h * w * c, zeros, h, w, c, first, count, at.top - pad, at.left - pad, v + t * v_tile, v_point);
                         if (at.top + 4 <= rows && at.left + 4 <= columns)
-                            read_gradient(gradient, columns, k, m + t * other, out, 4, 4);
+                            gradient_transform(gradient, columns, k, m + t * m_tile, m_point, 4, 4);
                         else
-                            read_gradient(gradient, columns, k, m + t * other, out, least(4, rows - at.top), least(4, columns - at.left));
+                            gradient_transform(gradient, columns, k, m + t * m_tile, m_point, min_of(4, rows - at.top), min_of(4, columns - at.left));
                     }
                     for (long p = 0; p < POINTS; p++)
                         for (long o = 0; o < k; o += 2 * LANES)
                             if (k - o > LANES)
-                                gather(v + p * in, one, m + p * out + o, other, tiles, sums + p * count * k + o, k, count, 2);
+                                accumulate(v + p * v_point, v_tile, m + p * m_point + o, m_tile, tiles, sums + p * count * k + o, k, count, 2);
                             else
-                                gather(v + p * in, one, m + p * out + o, other, tiles, sums + p * count * k + o, k, count, 1);
+                                accumulate(v + p * v_point, v_tile, m + p * m_point + o, m_tile, tiles, sums + p * count * k + o, k, count, 1);
                 }
-                untransform(sums, count, c, k, room + (b * 9 * c + first) * k);
+                filter_gradient_transform(sums, count, c, k, workspace + (b * 9 * c + first) * k);
             }
 #pragma omp for schedule(static)
         for (long i = 0; i < c; i++)
             for (long z = 0; z < 9; z++)
                 for (long o = 0; o < k; o++) {
                     float s = 0;
-                    for (long b = 0; b < parts; b++) s += room[((b * 9 + z) * c + i) * k + o];
+                    for (long b = 0; b < splits; b++) s += workspace[((b * 9 + z) * c + i) * k + o];
                     dweight[o * step[0] + i * step[1] + z / 3 * step[2] + z % 3 * step[3]] = s;
                 }
     }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from archdsl.cli.options import Data, DataRoot, Set
+from archdsl.cli.options import Data, DataRoot, Format, Set
 from archdsl.cli.support.study_options import (
     Alpha,
     Baseline,
@@ -17,7 +17,6 @@ from archdsl.cli.support.study_options import (
     Design,
     Detect,
     Failures,
-    Format,
     Html,
     In,
     Match,

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from archdsl.cli.options import DataRoot
+from archdsl.cli.options import DataRoot, Format
 
 if TYPE_CHECKING:
     from archdsl.expand import Setting
     from archdsl.report import Table
     from archdsl.words.data.base import Augmentation
-
-Format = Literal["text", "json", "md"]
-OWN = ("folder", "imagenet", "csv", "parquet")
 
 
 def command(
@@ -25,7 +22,7 @@ def command(
             metavar="[NAME]", help="cifar10, emnist(letters), folder:PATH, csv:PATH, …; without it, all sets."
         ),
     ] = None,
-    format: Annotated[Format, typer.Option("--format", help="How to print.")] = "text",
+    format: Format = "table",
     augment: Annotated[
         str | None,
         typer.Option("--augment", metavar="WORDS", help="With --save: augmentations as in a text, 'flip crop(4)'."),
@@ -52,7 +49,7 @@ def command(
         if save is not None:
             raise ArchError("`--save` needs a data set", help="archdsl data fashion-mini --save FILE.png")
         listed = table_of_sets(data_root)
-        put_json(_records(listed)) if format == "json" else put_table(listed, "md" if format == "md" else "table")
+        put_table(listed, format)
         return
     dataset = dataset_of(name)
     if save is not None:
@@ -64,10 +61,10 @@ def command(
     facts = about(dataset, data_root)
     if format == "json":
         put_json(facts)
-    elif format == "md":
-        put_table(facts_table(facts), "md")
-    else:
+    elif format in ("table", "text"):
         put(page(facts))
+    else:
+        put_table(facts_table(facts), format)
 
 
 def settings(option: str, text: str) -> tuple[Setting, ...]:
@@ -153,6 +150,7 @@ def draw(dataset: Any, words: tuple[Augmentation, ...], file: Path, count: int, 
 def table_of_sets(root: Path | None) -> Table:
     """All published sets, with the place of those that are here."""
     from archdsl.data import locate
+    from archdsl.expand.overrides import own_data
     from archdsl.registry import defaults, entries
     from archdsl.report import Column, Table
 
@@ -168,10 +166,6 @@ def table_of_sets(root: Path | None) -> Table:
     columns = (Column("name"), Column("input"), Column("classes", "int"), Column("train", "int"), Column("test", "int"),
                Column("place"))  # fmt: skip
     notes = (
-        f"Of your own: {', '.join(f'{word}:PATH' for word in OWN)}. A set without a place is downloaded by a run.",
+        f"Of your own: {', '.join(f'{word}:PATH' for word in own_data())}. A set without a place is downloaded by a run.",
     )
     return Table(columns, tuple(rows), notes=notes)
-
-
-def _records(listed: Table) -> list[dict[str, Any]]:
-    return [dict(zip((c.id for c in listed.columns), row, strict=True)) for row in listed.rows]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from archdsl.cli.options import Classes, Data, Input, Set
+from archdsl.cli.options import Classes, Data, Input, PageFormat, Set
 
 if TYPE_CHECKING:
     from archdsl.cli.support.resolve import Found
@@ -23,7 +23,7 @@ def command(
     git: Annotated[
         str | None, typer.Option("--git", metavar="REV", help="Compare the version of A at REV with A as it is now.")
     ] = None,
-    format: Annotated[Literal["table", "md", "json", "text"], typer.Option("--format", help="How to print.")] = "table",
+    format: PageFormat = "table",
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help=f"Exit with {DIFFERENT} if the experiments differ.")
     ] = False,

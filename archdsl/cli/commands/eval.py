@@ -69,6 +69,7 @@ def command(
     from archdsl.cli.output import put_json, put_table, say
     from archdsl.cli.support.open_run import opened
     from archdsl.cli.views.evaluation import record, tables
+    from archdsl.report import FORMATS
 
     _check_target(save, shift or [])
     chosen = opened(run, device, data_root)
@@ -85,7 +86,7 @@ def command(
     if format == "json":
         put_json(record(about, images.class_names, rows))
         return
-    for number, table in enumerate(tables(about, images.class_names, rows)[: 1 if format.startswith("csv") else None]):
+    for number, table in enumerate(tables(about, images.class_names, rows)[: None if FORMATS[format].people else 1]):
         if number:
             put_line()
         put_table(table, format)

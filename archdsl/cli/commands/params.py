@@ -37,6 +37,7 @@ def command(
     from archdsl.cli.views.params import layer_table, record, spec_table
     from archdsl.errors import ArchError
     from archdsl.expand.holes import holes
+    from archdsl.report import FORMATS
 
     failed: list[ArchError] = []
     trees: list[tuple[Source, ast.File]] = []
@@ -62,8 +63,8 @@ def command(
     if found and format == "json":
         records = [record(s, batch, dtype, layers) for s in found]
         put_json(records if len(specs) > 1 else records[0])
-    elif found and len(specs) == 1 and (format in ("table", "md") or layers):
-        put_table(layer_table(found[0], batch, dtype, layers or format.startswith("csv")), format)
+    elif found and len(specs) == 1 and (FORMATS[format].people or layers):
+        put_table(layer_table(found[0], batch, dtype, layers), format)
     elif found:
         put_table(spec_table(record(s, batch, dtype, False) for s in found), format)
     _settle_failures(failed, len(specs))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from archdsl.cli.options import Format
 from archdsl.errors import ArchError
 from archdsl.report import Column, Table
 
@@ -32,9 +33,7 @@ def command(
         typer.Option("--mc", metavar="N", min=2, max=10_000, help="The average of N passes with active dropout."),
     ] = None,
     top: Annotated[int, typer.Option("--top", metavar="K", min=1, help="The K most probable classes.")] = 1,
-    format: Annotated[
-        Literal["table", "json", "jsonl", "csv", "csv-safe", "tsv"], typer.Option("--format", help="How to print.")
-    ] = "table",
+    format: Format = "table",
     batch: Annotated[int, typer.Option("--batch", metavar="N", min=1, max=10_000, help="Pictures per batch.")] = 500,
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of dropout masks.")] = 0,
     device: Annotated[

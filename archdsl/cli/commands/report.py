@@ -22,11 +22,11 @@ from archdsl.cli.support.study_options import (
     MaxSeeds,
     Metric,
     Out,
-    ReportFormat,
     Runs,
     Same,
     Seeds,
     Study,
+    StudyFormat,
     Until,
     Where,
     With,
@@ -67,7 +67,7 @@ def command(
         bool, typer.Option("--curves", help="A row for each epoch of each run: the learning curves as data.")
     ] = False,
     detect: Detect = None,
-    format: ReportFormat = "table",
+    format: StudyFormat = "table",
     columns: Columns = None,
     html: Html = None,
 ) -> None:

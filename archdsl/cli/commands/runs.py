@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from archdsl.cli.options import Format
 
 if TYPE_CHECKING:
     from archdsl.runs.index import Row
@@ -29,9 +31,7 @@ def command(
         str | None, typer.Option("--sort", metavar="NAME", help="By a column or setting; -test_accuracy is highest first.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
-    format: Annotated[
-        Literal["table", "csv", "csv-safe", "tsv", "json", "md"], typer.Option("--format", help="How to print.")
-    ] = "table",
+    format: Format = "table",
 ) -> None:  # fmt: skip
     """List runs; `show RUN`, `compare RUN RUN…` or `delete RUN…`. A RUN is a folder, its name in --runs, or the first
     digits of its hash. A status is finished, diverged, interrupted, running, oom, timeout or damaged."""
@@ -98,13 +98,14 @@ def _told(action: str, folders: list[Path], format: str) -> None:
     from archdsl.cli.output import put, put_json, put_table
     from archdsl.cli.views.runs import compared, shown, shown_record
     from archdsl.errors import ArchError
+    from archdsl.report import FORMATS
     from archdsl.runs.run import load_run
 
     runs = [load_run(path) for path in folders]
     if action == "compare":
         if len(runs) < 2:
             raise ArchError("a comparison needs two runs or more", help="`archdsl runs` lists them")
-        put_table(compared(runs, people=format in ("table", "md")), format)
+        put_table(compared(runs, people=FORMATS[format].people), format)
     elif format == "json":
         put_json([shown_record(run) for run in runs])
     else:

@@ -25,7 +25,7 @@ def command(
     """List the shipped specs and studies; every command takes their names, in any folder."""
     from archdsl.cli.output import put_json, put_table
     from archdsl.errors import ArchError, suggest
-    from archdsl.report import Column, Table
+    from archdsl.report import FORMATS, Column, Table
 
     every = shipped()
     wanted = (filter or "").casefold()
@@ -45,13 +45,14 @@ def command(
         Column("about"),
     )
     rows = tuple(
-        (s.name, s.kind, s.params, s.parity, s.path, s.about if format == "csv" else _short(s.about)) for s in found
+        (s.name, s.kind, s.params, s.parity, s.path, _short(s.about) if FORMATS[format].people else s.about)
+        for s in found
     )
     put_table(Table(columns, rows), format)
 
 
 def _short(about: str) -> str:
-    """As much of a description as a line of a table takes; CSV and JSON have all of it."""
+    """As much of a description as a line of a table takes; formats for programs have all of it."""
     return about if len(about) <= ABOUT else about[: ABOUT - 2].rstrip(" ,:.") + " …"
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from archdsl.cli.options import Classes, Data, Input, OneSpec, Set
+from archdsl.cli.options import Classes, Data, Input, OneSpec, ReportFormat, Set
 
 if TYPE_CHECKING:
     from archdsl.api import Spec
-    from archdsl.transfer.carry import Transfer
+    from archdsl.transfer.copy import Transfer
 
 KIND = "weights carried over by archdsl"
 
@@ -35,7 +35,7 @@ def command(
     data: Data = None,
     set: Set = None,
     seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of the new weights.")] = None,
-    report: Annotated[Literal["text", "json", "md"], typer.Option("--report", help="How to print the report.")] = "text",
+    report: ReportFormat = "table",
 ) -> None:  # fmt: skip
     """Carry the weights of a net over to another spec. Layers are matched by label, then by aligning the two nets; the
     report tells what is exact, reshaped, new and dropped."""
@@ -58,8 +58,8 @@ def command(
         return
     from archdsl.transfer.report import table
 
-    put_table(table(found), "md" if report == "md" else "table")
-    if report == "text" and target is not None:
+    put_table(table(found), report)
+    if report in ("table", "text") and target is not None:
         put(f"{target}\n")
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from archdsl.cli.options import Format
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -48,9 +50,7 @@ def command(
         Literal["csv", "tsv", "jsonl", "parquet"] | None,
         typer.Option("--from", help="The format of TABLE, where its ending does not say it."),
     ] = None,
-    format: Annotated[
-        Literal["table", "json", "csv", "tsv", "md"], typer.Option("--format", help="How to print.")
-    ] = "table",
+    format: Format = "table",
 ) -> None:  # fmt: skip
     """Say which arms of a table of results are better, worse or the same as a reference, by paired runs.
 

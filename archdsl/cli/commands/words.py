@@ -57,7 +57,7 @@ def command(
     listed = [e for e in entries() if (kinds is None or e.kind in kinds) and not e.alias]
     if format == "json":
         put_json([record(e) for e in listed])
-    elif format == "table":
+    elif format in ("table", "text"):
         put(_listing(listed))
     else:
         _table(listed, format)

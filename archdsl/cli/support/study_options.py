@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
+
+from archdsl.report import FORMATS
 
 Study = Annotated[
     str,
@@ -83,13 +85,12 @@ Metric = Annotated[
     ),
 ]
 Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="The folder of runs; `archdsl train` shares it.")]
-Format = Annotated[
-    Literal["table", "tsv", "csv", "csv-safe", "json", "jsonl", "md", "latex"],
-    typer.Option("--format", help="How to print."),
-]
-ReportFormat = Annotated[
-    Literal["table", "tsv", "csv", "csv-safe", "json", "jsonl", "md", "latex", "parquet"],
-    typer.Option("--format", help="How to print; a Parquet file goes to a pipe or a file."),
+if TYPE_CHECKING:
+    _Format: TypeAlias = str
+else:
+    _Format = Literal[(*FORMATS, "parquet")]
+StudyFormat = Annotated[
+    _Format, typer.Option("--format", help="How to print; a Parquet file goes to a pipe or a file.")
 ]
 Detect = Annotated[
     str | None,

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from archdsl.study.runner import StudyRunner
 
 Rows = Literal["arms", "runs", "effects", "epochs"]  # what a row of a report is of
-PEOPLE = ("table", "md", "latex")  # formats in which counts and levels are words
 
 
 def ingredients(
@@ -75,10 +74,11 @@ def report(
     """Print the table of ``rows``, and write the HTML report."""
     from archdsl.atomic import writing
     from archdsl.cli.output import say
+    from archdsl.report import FORMATS
     from archdsl.study.notes import notes
     from archdsl.study.select import folder_of
 
-    people = format in PEOPLE
+    people = format in FORMATS and FORMATS[format].people  # counts and levels are words
     names = [name.strip() for name in (columns or "").split(",") if name.strip()]
     shown = table_of(results, rows, people, names)
     more = notes(results) if rows != "arms" and not people else ()

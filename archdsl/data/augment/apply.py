@@ -29,7 +29,7 @@ def augment(
     """
     for word in words:
         if not isinstance(word, Mixing):
-            changed = word.apply(images, draws.at(word.name, step, len(images), total, start), ops)
+            changed = word.apply(images, draws.at(word.stream, step, len(images), total, start), ops)
             images = _checked(word, images, changed)
     return images
 

@@ -33,7 +33,7 @@ def mixture(words: tuple[Mixing, ...], draws: Draws, step: int, shape: tuple[int
     """What a step draws for a batch of this shape; several words take turns at random."""
     coin = draws.at("mix", step, shape[0]).host
     word = words[int(coin.integers(len(words)))] if len(words) > 1 else words[0]
-    host = draws.at(word.name, step, shape[0]).host
+    host = draws.at(word.stream, step, shape[0]).host
     return word.mixture(host, shape)
 
 

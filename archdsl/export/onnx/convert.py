@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from archdsl.emit.memory import check_memory
-from archdsl.errors import ArchError
+from archdsl.errors import ArchError, InternalError
 from archdsl.export.deploy import INSIDE, Form
 
 INPUT = "input"
@@ -58,7 +58,8 @@ def _translated(
             model, (sample,), dynamo=True, verbose=False, opset_version=opset, external_data=False, optimize=optimize,
             dynamic_shapes=({0: torch.export.Dim("batch")},), input_names=[INPUT], output_names=[output],
         )  # fmt: skip
-        assert program is not None
+        if program is None:
+            raise InternalError("torch's ONNX exporter gave no program")
         proto: onnx.ModelProto = program.model_proto
     return proto
 

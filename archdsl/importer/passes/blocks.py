@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from archdsl.importer.passes.norms import is_activation, traits
 from archdsl.importer.tree import Fan, Item, Items, Net, Word, with_net, word
+from archdsl.registry import find, params
 
 MOST = 3  # words of a shortcut; what is longer is a branch like the other
 
@@ -13,6 +15,12 @@ MOST = 3  # words of a shortcut; what is longer is a branch like the other
 def gates(net: Net) -> Net:
     """``mul(id | gap(keep) conv … sigmoid)`` as ``se``."""
     return with_net(net, lambda items: tuple(_gate(i) for i in items))
+
+
+def _gates() -> tuple[Any, ...]:
+    """What `se` may end in."""
+    entry = find("net", "se")
+    return next(p.choices for p in params(entry) if p.name == "gate") if entry is not None else ()
 
 
 def _gate(item: Item) -> Item:
@@ -26,7 +34,7 @@ def _gate(item: Item) -> Item:
         return item
     if widen != Word("conv", (("out", item.cin), ("k", 1))) or act.args or gate.args:
         return item
-    if act.name not in ("relu", "silu", "gelu", "hardswish") or gate.name not in ("sigmoid", "hardsigmoid", "tanh"):
+    if not is_activation(act) or gate.name not in _gates():
         return item
     return word("se", item.cin, act=act.name, gate=gate.name, squeeze=narrow.get("out"))
 
@@ -75,8 +83,8 @@ def _projects(f: Items, skip: Items) -> bool:
     conv = dict(skip[0].args)  # type: ignore[union-attr]
     if conv.pop("k", 3) != 1 or {*conv} - {"out", "s"}:
         return False
-    norm = next((w for w in reversed(f) if isinstance(w, Word) and w.name not in ("scale", "droppath", "se")), None)
-    return skip[1:] == ((norm,) if norm and norm.name in ("bn", "gn", "ln", "in") else ())
+    norm = next((w for w in reversed(f) if isinstance(w, Word) and not traits(w) & {"scale", "drop", "gate"}), None)
+    return skip[1:] == ((norm,) if norm and "centred" in traits(norm) else ())
 
 
 def inceptions(net: Net) -> Net:

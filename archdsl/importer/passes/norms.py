@@ -19,6 +19,11 @@ def traits(item: Item) -> frozenset[str]:
     return entry.traits if entry else frozenset()
 
 
+def is_activation(word: Word) -> bool:
+    """Whether a word is an activation without arguments, which ``act=`` of a block or a family may name."""
+    return "act" in traits(word) and not word.args
+
+
 def open_biases(net: Net) -> Net:
     """A bias is said only where it is not what the language takes by itself."""
     return Net(_opened(net.items, False), net.lets)

@@ -23,7 +23,6 @@ ALIKE = (
     nn.Tanh, nn.Softplus, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.Flatten, nn.ZeroPad2d, nn.Upsample,
     GlobalAvgPool2d, GlobalMaxPool2d,
 )  # fmt: skip
-POINTWISE = frozenset({"add", "mul", "times", "scale"})  # layers without a module that act number by number
 
 
 class Dice:
@@ -174,7 +173,7 @@ def _call(row: Row, given: list[Any], count: int) -> fx.Node:
     """A layer without a module."""
     call = row.layer.call
     assert call is not None
-    if row.op.name in POINTWISE:
+    if "pointwise" in row.op.entry.traits:
         node: fx.Node = call(torch, *given).node
         return node
     parts = [[v.chunk(count, 1)[n] for v in given] for n in range(count)]

@@ -53,7 +53,7 @@ class Flip(Pure):
         return ops.flip(images, draw.mirrored if self.alternate else draw.uniform() < self.p)
 
 
-@data_word("cifar10 vflip", slot="vflip")
+@data_word("cifar10 vflip", slot="vflip", unpublished="a flip along the other axis")
 @dataclass(frozen=True, slots=True)
 class VFlip(Pure):
     """Mirrors each training image top to bottom with probability p."""

@@ -35,8 +35,13 @@ class Augmentation:
 
     @property
     def name(self) -> str:
-        """The word; it names the stream of its draws."""
+        """The word."""
         return type(self).__name__.lower()
+
+    @property
+    def stream(self) -> str:
+        """The name of its random stream; a class that is moved or renamed gives its earlier one to draw as before."""
+        return _stream(type(self), self.name)
 
     @property
     def native(self) -> str:
@@ -133,6 +138,11 @@ class Corruption:
         return type(self).__name__.lower()
 
     @property
+    def stream(self) -> str:
+        """The name of its random stream; see ``Augmentation.stream``."""
+        return _stream(type(self), type(self).__name__)
+
+    @property
     def idle(self) -> bool:
         """Whether these arguments leave every image and label as it is."""
         return any(getattr(self, name) == 0 for name in self.amounts)
@@ -146,6 +156,11 @@ class Corruption:
             np: numpy.
         """
         raise _without(self, "apply")
+
+
+def _stream(kind: type, own: str) -> str:
+    """The name of one of our words alone; with the module of a class from elsewhere, which may be called as one of ours."""
+    return own if kind.__module__.startswith("archdsl.") else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def check_behaviour(word: Augmentation | Corruption) -> None:

@@ -62,7 +62,7 @@ class Folder:
 
 
 @data_word('folder("photos")', 'folder("photos", size=64)', 'folder("photos", train=".")',
-           slot="dataset")  # fmt: skip
+           slot="dataset", unpublished="a layout of files")  # fmt: skip
 def folder(path: str, size: Count = 32, train: str | None = None, test: str | None = None) -> Folder:
     """Pictures of one's own, one folder a class.
 

@@ -9,7 +9,7 @@ from archdsl.registry import data_word
 from archdsl.registry.types import Amount, Count
 
 
-@data_word("cifar10 valid(10%)", "cifar10 valid(5000)", slot="valid")
+@data_word("cifar10 valid(10%)", "cifar10 valid(5000)", slot="valid", unpublished="says how many images")
 @dataclass(frozen=True, slots=True)
 class Valid:
     """Sets training images aside for validation: a fraction (`10%`) or a count (`5000`), drawn by the seed.
@@ -31,7 +31,7 @@ class Valid:
         return self.amount if isinstance(self.amount, int) else round(self.amount * images)
 
 
-@data_word("cifar10 subset(1000)", slot="subset")
+@data_word("cifar10 subset(1000)", slot="subset", unpublished="says how many images")
 @dataclass(frozen=True, slots=True)
 class Subset:
     """Trains on so many of the training images only, drawn by the seed.

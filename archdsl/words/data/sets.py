@@ -124,7 +124,7 @@ def stl10() -> Dataset:
     )  # fmt: skip
 
 
-@data_word("imagenette", "imagenette(64)", slot="dataset")
+@data_word("imagenette", "imagenette(64)", slot="dataset", unpublished="published as files, without a paper")
 def imagenette(size: Count = 128) -> Dataset:
     """Imagenette: ten easy classes of ImageNet, 9,469 training and 3,925 test pictures, as 3 x size x size.
 

@@ -74,7 +74,13 @@ class Table:
         return path, beside if beside.is_file() else None
 
 
-@data_word('csv("iris.csv", target="species")', 'csv("iris.csv")', 'csv("iris.csv", header=no)', slot="dataset")
+@data_word(
+    'csv("iris.csv", target="species")',
+    'csv("iris.csv")',
+    'csv("iris.csv", header=no)',
+    slot="dataset",
+    unpublished="a format",
+)
 def csv(path: str, target: str = "", header: Literal["yes", "no"] | None = None) -> Table:
     """A table of one's own: the columns are numbers, one column holds the classes.
 
@@ -88,7 +94,7 @@ def csv(path: str, target: str = "", header: Literal["yes", "no"] | None = None)
     return Table(path, "csv", target, header)
 
 
-@data_word('parquet("iris.parquet", target="species")', slot="dataset")
+@data_word('parquet("iris.parquet", target="species")', slot="dataset", unpublished="a format")
 def parquet(path: str, target: str = "") -> Table:
     """A Parquet file of one's own, read as `csv` reads a text: columns of numbers, and one of classes."""
     return Table(path, "parquet", target)

@@ -1,5 +1,4 @@
-"""Modifiers: functions from a term to a term. Phases put structure before skips, skips before normalisation, that before
-gates and regularisation, so that the order in the text does not matter."""
+"""Modifiers: functions from a term to a term, one after the other in the order of ``archdsl.registry.Phase``."""
 
 from archdsl.words.modifiers import gate, nf, norm, regular, residual, structure
 

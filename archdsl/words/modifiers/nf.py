@@ -8,7 +8,7 @@ from math import sqrt
 from archdsl.errors import fail
 from archdsl.ir.make import o
 from archdsl.ir.nodes import Fan, Node, Op, Seq, rebuild
-from archdsl.registry import modifier
+from archdsl.registry import Phase, modifier
 from archdsl.words.modifiers.norm import set_norm
 from archdsl.words.modifiers.residual import has_skip
 from archdsl.words.modifiers.structure import standardise
@@ -23,7 +23,7 @@ GAINS = {"relu": 1.7139588594436646, "silu": 1.7881293296813965, "gelu": 1.70150
          "mish": 1.5920253811, "hardswish": 1.8138714738, "hardsigmoid": 6.0150344867, "prelu": 1.5046096432}  # fmt: skip
 
 
-@modifier("plain[16x2,32x2] +res +nf", phase=46, undo=lambda term: None, slot="ws",
+@modifier("plain[16x2,32x2] +res +nf", phase=Phase.WEIGHTS_START, undo=lambda term: None, slot="ws",
           paper="Brock et al. 2021, Characterizing signal propagation (NF-ResNets), arXiv:2101.08692")  # fmt: skip
 def nf(term: Node) -> Node | None:
     """Normaliser-free: no normalisation; scaled weight standardisation, activations that keep the variance, residual

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from archdsl.ir.make import o
 from archdsl.ir.nodes import Fan, Node, Op, Seq
-from archdsl.registry import modifier
+from archdsl.registry import Phase, modifier
 from archdsl.registry.types import Count, Positive, Share
 from archdsl.words.modifiers.walk import closed, flat, is_op, without
 
@@ -68,28 +68,28 @@ def _takes(node: Node, after: Node | None) -> bool:
     )
 
 
-@modifier("vgg[64x2,128x2] +bn", phase=40, undo=lambda term: without(term, "bn"), slot="norm", name="bn", local=True,
+@modifier("vgg[64x2,128x2] +bn", phase=Phase.NORM, undo=lambda term: without(term, "bn"), slot="norm", name="bn", local=True,
           paper="Ioffe & Szegedy 2015, arXiv:1502.03167")  # fmt: skip
 def plus_bn(term: Node, eps: Positive = 1e-5, momentum: Share = 0.1) -> Node | None:
     """Batch normalisation behind each convolution, in the place of any other normalisation."""
     return set_norm(term, o.bn(eps, momentum))
 
 
-@modifier("vgg[64x2,128x2] +ln", phase=40, undo=lambda term: without(term, "ln"), slot="norm", name="ln", local=True,
+@modifier("vgg[64x2,128x2] +ln", phase=Phase.NORM, undo=lambda term: without(term, "ln"), slot="norm", name="ln", local=True,
           paper="Ba et al. 2016, arXiv:1607.06450")  # fmt: skip
 def plus_ln(term: Node, eps: Positive = 1e-6) -> Node | None:
     """Layer normalisation behind each convolution, in the place of any other normalisation."""
     return set_norm(term, o.ln(None, eps))
 
 
-@modifier("vgg[64x2,128x2] +gn(8)", phase=40, undo=lambda term: without(term, "gn"), slot="norm", name="gn", local=True,
+@modifier("vgg[64x2,128x2] +gn(8)", phase=Phase.NORM, undo=lambda term: without(term, "gn"), slot="norm", name="gn", local=True,
           paper="Wu & He 2018, arXiv:1803.08494")  # fmt: skip
 def plus_gn(term: Node, groups: Count = 32, eps: Positive = 1e-5) -> Node | None:
     """Group normalisation behind each convolution, in the place of any other normalisation."""
     return set_norm(term, o.gn(groups, eps))
 
 
-@modifier("vgg[64x2,128x2] +in", phase=40, undo=lambda term: without(term, "in"), slot="norm", name="in", local=True,
+@modifier("vgg[64x2,128x2] +in", phase=Phase.NORM, undo=lambda term: without(term, "in"), slot="norm", name="in", local=True,
           paper="Ulyanov et al. 2016, arXiv:1607.08022")  # fmt: skip
 def plus_in(term: Node, eps: Positive = 1e-5) -> Node | None:
     """Instance normalisation behind each convolution, in the place of any other normalisation."""

@@ -6,13 +6,19 @@ from dataclasses import replace
 
 from archdsl.ir.make import o
 from archdsl.ir.nodes import Fan, Node, Op, Seq, arg, children, rebuild, with_args
-from archdsl.registry import modifier
+from archdsl.registry import Phase, modifier
 from archdsl.registry.types import Early, Late, Rate
 from archdsl.words.modifiers.walk import change_ops, closed, each_body, each_op, flat, is_op, sure_skip, without
 
 
-@modifier("vgg[32x2,64x2] +drop(0.2)", phase=70, undo=lambda term: without(term, "drop"), keeps_params=True, local=True,
-          paper="Srivastava et al. 2014; in residual blocks Zagoruyko & Komodakis 2016, arXiv:1605.07146")  # fmt: skip
+@modifier(
+    "vgg[32x2,64x2] +drop(0.2)",
+    phase=Phase.DROPOUT,
+    undo=lambda term: without(term, "drop"),
+    keeps_params=True,
+    local=True,
+    paper="Srivastava et al. 2014; in residual blocks Zagoruyko & Komodakis 2016, arXiv:1605.07146",
+)
 def drop(term: Node, p: Rate = 0.5, early: Early | None = None, late: Late | None = None) -> Node | None:
     """Dropout in each block: before its last convolution (as in wide residual nets), or behind its only one."""
 
@@ -40,7 +46,7 @@ def _undo_connect(term: Node) -> Node | None:
     return result if found else None
 
 
-@modifier("vgg[32x2,64x2] +dropconnect(0.2)", phase=72, undo=_undo_connect, keeps_params=True,
+@modifier("vgg[32x2,64x2] +dropconnect(0.2)", phase=Phase.DROPCONNECT, undo=_undo_connect, keeps_params=True,
           paper="Wan et al. 2013, Regularization of neural networks using DropConnect")  # fmt: skip
 def dropconnect(term: Node, p: Rate = 0.5, early: Early | None = None, late: Late | None = None) -> Node | None:
     """The weights of each block's layers are dropped, not their results."""
@@ -61,7 +67,7 @@ def dropconnect(term: Node, p: Rate = 0.5, early: Early | None = None, late: Lat
     return result if found else None
 
 
-@modifier("plain[16x2,32x2] +res +droppath(0.2)", phase=75, undo=lambda term: without(term, "droppath"),
+@modifier("plain[16x2,32x2] +res +droppath(0.2)", phase=Phase.DROPPATH, undo=lambda term: without(term, "droppath"),
           keeps_params=True, paper="Huang et al. 2016, Deep networks with stochastic depth, arXiv:1603.09382")  # fmt: skip
 def droppath(term: Node, p: Rate = 0.2, early: Early | None = None, late: Late | None = None) -> Node | None:
     """Stochastic depth: whole residual branches are dropped, with a rate that grows linearly over the blocks up to `p`."""
@@ -94,7 +100,7 @@ def _undo_zero(term: Node) -> Node | None:
     return change_ops(term, lambda op: with_args(op, zero=False) if op.name == "bn" and arg(op, "zero") else None)
 
 
-@modifier("plain[16x2,32x2] +res +zeroinit", phase=80, undo=_undo_zero, keeps_params=True,
+@modifier("plain[16x2,32x2] +res +zeroinit", phase=Phase.BLOCK_START, undo=_undo_zero, keeps_params=True,
           paper="Goyal et al. 2017, Accurate, large minibatch SGD, arXiv:1706.02677")  # fmt: skip
 def zeroinit(term: Node) -> Node | None:
     """The last batch normalisation of each residual branch begins with a scale of 0, so that blocks begin as identity."""

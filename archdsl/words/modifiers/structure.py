@@ -8,7 +8,7 @@ from typing import Any
 
 from archdsl.ir.make import o
 from archdsl.ir.nodes import Node, Op, Seq, arg, rebuild, with_args
-from archdsl.registry import modifier, params
+from archdsl.registry import Phase, modifier, params
 from archdsl.registry.types import Act, Count
 from archdsl.words.modifiers.walk import change_ops, closed, each_body, flat, is_op
 
@@ -42,7 +42,10 @@ def _undo_bottleneck(term: Node) -> Node | None:
 
 
 @modifier(
-    "plain[16x2,32x2] +bottleneck +res", phase=10, undo=_undo_bottleneck, paper="He et al. 2015, arXiv:1512.03385"
+    "plain[16x2,32x2] +bottleneck +res",
+    phase=Phase.BLOCK,
+    undo=_undo_bottleneck,
+    paper="He et al. 2015, arXiv:1512.03385",
 )
 def bottleneck(term: Node, expansion: Count = 4) -> Node | None:
     """Each block's convolutions as 1×1, k×k, 1×1, the last one `expansion` times as wide."""
@@ -79,7 +82,7 @@ def _undo_groups(term: Node) -> Node | None:
     return _each_window(term, lambda c: with_args(c, groups=1) if arg(c, "groups") != 1 else None)
 
 
-@modifier("conv(32) (conv(32) relu conv(32))*2 +groups(4)", phase=12, undo=_undo_groups,
+@modifier("conv(32) (conv(32) relu conv(32))*2 +groups(4)", phase=Phase.GROUPS, undo=_undo_groups,
           paper="Xie et al. 2016, Aggregated residual transformations, arXiv:1611.05431")  # fmt: skip
 def groups(term: Node, n: Count = 32) -> Node | None:
     """Convolutions with windows wider than 1×1 in `n` groups."""
@@ -112,7 +115,12 @@ def _pointwise(op: Op) -> bool:
     return op.name == "conv" and arg(op, "k") == 1
 
 
-@modifier("conv(16) (conv(32) bn relu)*2 +dw", phase=14, undo=_undo_dw, paper="Howard et al. 2017, arXiv:1704.04861")
+@modifier(
+    "conv(16) (conv(32) bn relu)*2 +dw",
+    phase=Phase.DEPTHWISE,
+    undo=_undo_dw,
+    paper="Howard et al. 2017, arXiv:1704.04861",
+)
 def dw(term: Node) -> Node | None:
     """Convolutions with windows wider than 1×1 as depthwise ones followed by 1×1."""
     return _each_window(term, _separable)
@@ -133,7 +141,7 @@ def _undo_ws(term: Node) -> Node | None:
     return change_ops(term, plain)
 
 
-@modifier("vgg[16x2,32x2] +gn(8) +ws", phase=45, undo=_undo_ws, keeps_params=True, slot="ws",
+@modifier("vgg[16x2,32x2] +gn(8) +ws", phase=Phase.WEIGHTS, undo=_undo_ws, keeps_params=True, slot="ws",
           paper="Qiao et al. 2019, Micro-batch training, arXiv:1903.10520")  # fmt: skip
 def ws(term: Node) -> Node | None:
     """Weight standardisation of every convolution."""
@@ -152,7 +160,7 @@ def _undo_dirac(term: Node) -> Node | None:
     )
 
 
-@modifier("vgg[16x2,32x2] +bn +dirac", phase=46, undo=_undo_dirac, keeps_params=True,
+@modifier("vgg[16x2,32x2] +bn +dirac", phase=Phase.WEIGHTS_START, undo=_undo_dirac, keeps_params=True,
           paper="Zagoruyko & Komodakis 2017, DiracNets, arXiv:1706.00388; Jordan 2024, arXiv:2404.00498")  # fmt: skip
 def dirac(term: Node) -> Node | None:
     """Every convolution begins as the identity of the channels that arrive; filters beyond them begin at random."""
@@ -164,7 +172,9 @@ def _undo_act(term: Node) -> Node | None:
     return change_ops(term, lambda op: Seq(()) if is_op(op, "act") else None)
 
 
-@modifier("vgg[16x2,32x2] +act(gelu)", phase=50, undo=_undo_act, keeps_params=True, name="act", local=True)
+@modifier(
+    "vgg[16x2,32x2] +act(gelu)", phase=Phase.ACTIVATION, undo=_undo_act, keeps_params=True, name="act", local=True
+)
 def plus_act(term: Node, name: Act) -> Node | None:
     """Another activation in the place of each one (gates keep theirs)."""
     return change_ops(term, lambda op: getattr(o, name)() if is_op(op, "act") else None)
@@ -178,7 +188,7 @@ def _each_bias(term: Node, value: bool) -> Node | None:
     return change_ops(term, change)
 
 
-@modifier("vgg[16x2,32x2] +bn +bias", "(conv(16) relu conv(16)) -bias", phase=90,
+@modifier("vgg[16x2,32x2] +bn +bias", "(conv(16) relu conv(16)) -bias", phase=Phase.BIAS,
           undo=lambda term: _each_bias(term, False), name="bias")  # fmt: skip
 def plus_bias(term: Node) -> Node | None:
     """A bias in every layer of the term that can have one, whatever follows; `-bias` takes all away."""

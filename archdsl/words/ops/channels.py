@@ -30,7 +30,11 @@ def slice_(x: Shape, start: Whole, end: Whole | None = None) -> Layer:
     return Layer(out=(count, *x[1:]), call=lambda torch, v: v[:, first:last])
 
 
-@op("conv(8) cat(part(1, 2) | part(2, 2) conv(4) relu)", paper="Gao et al. 2019, Res2Net, arXiv:1904.01169")
+@op(
+    "conv(8) cat(part(1, 2) | part(2, 2) conv(4) relu)",
+    paper="Gao et al. 2019, Res2Net, arXiv:1904.01169",
+    traits="mixes",
+)
 def part(x: Shape, i: Count, n: Count) -> Layer:
     """The `i`-th of `n` equal parts of the channels, counted from 1 (chunk, split)."""
     size = channels(x)
@@ -40,7 +44,7 @@ def part(x: Shape, i: Count, n: Count) -> Layer:
     return slice_(x, (i - 1) * size // n, i * size // n)
 
 
-@op("conv(8, groups=1) shuffle(2)", paper="Zhang et al. 2017, ShuffleNet, arXiv:1707.01083")
+@op("conv(8, groups=1) shuffle(2)", paper="Zhang et al. 2017, ShuffleNet, arXiv:1707.01083", traits="mixes")
 def shuffle(x: Shape, groups: Count) -> Layer:
     """Channel shuffle: of `groups` equal groups the first channels, then the second ones, and so on."""
     c = image(x, "shuffle")[0]
@@ -70,7 +74,8 @@ def multiply(x: Shape, factor: Real) -> Layer:
 
 
 @op("conv(8) scale(1e-6)", "patch(8, 64) tokens scale(0.1)", "conv(8) gap scale(1) linear(10)",
-    paper="Touvron et al. 2021, Going deeper with image transformers, arXiv:2103.17239", traits="scale")  # fmt: skip
+    paper="Touvron et al. 2021, Going deeper with image transformers, arXiv:2103.17239",
+    traits="scale pointwise")  # fmt: skip
 def scale(x: Shape, init: Real = 1e-6) -> Layer:
     """LayerScale: a learnt factor for each channel, which starts as `init` (1e-6 as in ConvNeXt)."""
     shape = (x[0], 1, 1) if len(x) == 3 else (x[-1],)
@@ -115,7 +120,8 @@ def blurpool(x: Shape, k: Count = 3, s: Count = 2) -> Layer:
     )  # fmt: skip
 
 
-@op("conv(8) times(0.5)", "conv(8) add(id | conv(8) times(0.2))", paper="Brock et al. 2021, arXiv:2101.08692")
+@op("conv(8) times(0.5)", "conv(8) add(id | conv(8) times(0.2))", paper="Brock et al. 2021, arXiv:2101.08692",
+    traits="scale pointwise")  # fmt: skip
 def times(x: Shape, factor: Real) -> Layer:
     """Every number times a constant that is not learnt."""
     return Layer(out=x, call=lambda torch, v: v * factor)

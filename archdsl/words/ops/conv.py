@@ -52,7 +52,7 @@ def convolution(
 @op(
     "conv(64) bn relu", "conv(96, 11, s=4, p=2)", "conv(64, k=1x7)", "conv(16) conv(64, 3, dilation=2, groups=4)",
     "conv(16) conv(32, init=dirac)",
-    paper="LeCun et al. 1998, Gradient-based learning applied to document recognition", traits="weighted conv",
+    paper="LeCun et al. 1998, Gradient-based learning applied to document recognition", traits="weighted conv overwritable",
 )  # fmt: skip
 def conv(
     x: Shape, out: Channels, k: Size = 3, s: Size = 1, p: Padding | None = None, dilation: Count = 1,
@@ -82,7 +82,7 @@ def conv(
 
 @op(
     "conv(32) dwconv(3) bn relu", "conv(32) dwconv(5, s=2, multiplier=2)",
-    paper="Howard et al. 2017, MobileNets, arXiv:1704.04861", traits="weighted conv",
+    paper="Howard et al. 2017, MobileNets, arXiv:1704.04861", traits="weighted conv overwritable",
 )  # fmt: skip
 def dwconv(
     x: Shape, k: Size = 3, s: Size = 1, p: Padding | None = None, dilation: Count = 1, multiplier: Count = 1,
@@ -93,7 +93,11 @@ def dwconv(
     return convolution(x, "dwconv", cin * multiplier, k, s, p, dilation, cin, bias)
 
 
-@op("conv(16) upconv(8, 2, s=2)", paper="Zeiler et al. 2010, Deconvolutional networks", traits="weighted conv")
+@op(
+    "conv(16) upconv(8, 2, s=2)",
+    paper="Zeiler et al. 2010, Deconvolutional networks",
+    traits="weighted conv overwritable",
+)
 def upconv(x: Shape, out: Channels, k: Size = 2, s: Size = 2, p: Padding = 0, bias: bool | None = None) -> Layer:
     """Transposed convolution: an image `s` times as large."""
     cin, h, w = image(x, "upconv")

@@ -13,7 +13,11 @@ def id_(x: Shape) -> Layer:
     return Layer(out=x)
 
 
-@join("conv(8) cat(conv(8, 1) | conv(8, 3) | id)", paper="Szegedy et al. 2014, Going deeper with convolutions")
+@join(
+    "conv(8) cat(conv(8, 1) | conv(8, 3) | id)",
+    paper="Szegedy et al. 2014, Going deeper with convolutions",
+    traits="mixes",
+)
 def cat(xs: tuple[Shape, ...]) -> Layer:
     """Branches side by side along channels; of tokens, one after the other."""
     first = xs[0]
@@ -29,7 +33,7 @@ def cat(xs: tuple[Shape, ...]) -> Layer:
     return Layer(out=(sum(x[0] for x in xs), *first[1:]), call=lambda torch, *v: torch.cat(v, 1))
 
 
-@join("conv(8) add(conv(8) relu | id)", paper="He et al. 2015, arXiv:1512.03385")
+@join("conv(8) add(conv(8) relu | id)", paper="He et al. 2015, arXiv:1512.03385", traits="overwritable pointwise")
 def add(xs: tuple[Shape, ...]) -> Layer:
     """The sum of branches of equal shape."""
     if any(x != xs[0] for x in xs):
@@ -45,7 +49,7 @@ def _sum(torch: object, *values: object) -> object:
     return total
 
 
-@join("conv(8) mul(id | gap linear(8) sigmoid)", paper="Hu et al. 2017, arXiv:1709.01507", traits="product")
+@join("conv(8) mul(id | gap linear(8) sigmoid)", paper="Hu et al. 2017, arXiv:1709.01507", traits="product pointwise")
 def mul(xs: tuple[Shape, ...]) -> Layer:
     """The product of branches of equal shape; a vector or a 1x1 image of as many channels is a gate of the whole
     image."""

@@ -9,7 +9,12 @@ from archdsl.registry import op
 from archdsl.registry.types import Channels, Shape
 
 
-@op("gap linear(10)", "flatten linear(100) relu linear(10)", "conv(8) linear(32, each) gelu", traits="weighted linear")
+@op(
+    "gap linear(10)",
+    "flatten linear(100) relu linear(10)",
+    "conv(8) linear(32, each) gelu",
+    traits="weighted linear overwritable",
+)
 def linear(x: Shape, out: Channels, bias: bool | None = None, each: bool = False) -> Layer:
     """Linear layer (fully connected, dense) to `out` values: of a vector, or of each token.
 

@@ -15,7 +15,7 @@ def _affine(n: int, affine: bool) -> dict[str, Shape]:
 
 
 @op("conv(8) bn relu", "conv(8) bn(momentum=0.01, eps=1e-3)", "conv(8) bn(zero)", paper="Ioffe & Szegedy 2015, arXiv:1502.03167",
-    traits="norm centred cancels")  # fmt: skip
+    traits="norm centred cancels overwritable")  # fmt: skip
 def bn(x: Shape, eps: Positive = 1e-5, momentum: Share = 0.1, affine: bool = True, zero: bool = False) -> Layer:
     """Batch normalisation of an image's channels, or of a vector.
 
@@ -40,7 +40,12 @@ def bn(x: Shape, eps: Positive = 1e-5, momentum: Share = 0.1, affine: bool = Tru
     )  # fmt: skip
 
 
-@op("conv(8) ln relu", "conv(8) ln(axis=[1, 2, 3])", paper="Ba et al. 2016, arXiv:1607.06450", traits="norm centred")
+@op(
+    "conv(8) ln relu",
+    "conv(8) ln(axis=[1, 2, 3])",
+    paper="Ba et al. 2016, arXiv:1607.06450",
+    traits="norm centred overwritable",
+)
 def ln(x: Shape, axis: Ints | None = None, eps: Positive = 1e-6, affine: bool = True) -> Layer:
     """Layer normalisation: of each pixel over channels (as ConvNeXt), of each token, of a vector.
 
@@ -60,7 +65,7 @@ def ln(x: Shape, axis: Ints | None = None, eps: Positive = 1e-6, affine: bool = 
     return Layer(out=x, weights=weights, module=lambda nn: nn.LayerNorm(list(x), eps=eps, elementwise_affine=affine))
 
 
-@op("conv(8) gn(4) relu", paper="Wu & He 2018, arXiv:1803.08494", traits="norm centred")
+@op("conv(8) gn(4) relu", paper="Wu & He 2018, arXiv:1803.08494", traits="norm centred overwritable")
 def gn(x: Shape, groups: Count = 32, eps: Positive = 1e-5, affine: bool = True) -> Layer:
     """Group normalisation: each example's channels in `groups` groups."""
     if len(x) == 2 or x[0] % groups:
@@ -72,7 +77,12 @@ def gn(x: Shape, groups: Count = 32, eps: Positive = 1e-5, affine: bool = True) 
     return Layer(out=x, weights=_affine(x[0], affine), module=lambda nn: nn.GroupNorm(groups, x[0], **settings))
 
 
-@op("conv(8) in relu", paper="Ulyanov et al. 2016, arXiv:1607.08022", traits="norm centred cancels", name="in")
+@op(
+    "conv(8) in relu",
+    paper="Ulyanov et al. 2016, arXiv:1607.08022",
+    traits="norm centred cancels overwritable",
+    name="in",
+)
 def instance(x: Shape, eps: Positive = 1e-5, affine: bool = True) -> Layer:
     """Instance normalisation: each channel of each example by itself."""
     if len(x) != 3 or x[1] * x[2] == 1:

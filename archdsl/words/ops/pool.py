@@ -60,7 +60,7 @@ def upsample(x: Shape, by: Count = 2) -> Layer:
     return Layer(out=(c, h * by, w * by), module=lambda nn: nn.Upsample(scale_factor=by), window=enlarged(by))
 
 
-@op("zeropad(1) conv(8, 3, p=0)", "zeropad(0, 1, 0, 1) conv(8, 3, s=2, p=0)")
+@op("zeropad(1) conv(8, 3, p=0)", "zeropad(0, 1, 0, 1) conv(8, 3, s=2, p=0)", traits="pad")
 def zeropad(
     x: Shape, left: Natural = 1, right: Natural | None = None, top: Natural | None = None, bottom: Natural | None = None
 ) -> Layer:
@@ -74,7 +74,7 @@ def zeropad(
     )  # fmt: skip
 
 
-@op("trim(1) conv(8)", "trim(1, 0, 1, 0) maxpool(2)")
+@op("trim(1) conv(8)", "trim(1, 0, 1, 0) maxpool(2)", traits="pad")
 def trim(x: Shape, left: Natural = 1, right: Natural = 0, top: Natural | None = None, bottom: Natural = 0) -> Layer:
     """Cuts rows and columns off an image's sides; `top` is `left` unless given."""
     c, h, w = image(x, "trim")

@@ -11,7 +11,7 @@ from archdsl.words.ops.shapes import image, pair, window
 
 
 @op("samepad(3, 2) conv(8, 3, s=2, p=0)", "conv(8) samepad(3, 2, lowest) maxpool(3, s=2)",
-    paper="Abadi et al. 2016, TensorFlow, arXiv:1605.08695 (padding SAME)")  # fmt: skip
+    paper="Abadi et al. 2016, TensorFlow, arXiv:1605.08695 (padding SAME)", traits="pad")  # fmt: skip
 def samepad(x: Shape, k: Size, s: Size = 1, fill: Literal["zero", "lowest"] = "zero") -> Layer:
     """The padding after which a window of `k` with stride `s` gives size/s, rounded up, without padding of its own.
 

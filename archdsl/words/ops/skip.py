@@ -57,7 +57,7 @@ def _stride(size: int, goal: int, x: Shape, target: Shape) -> int:
 
 
 @block("conv(16) res(conv(16) relu conv(16)) relu", "conv(16) res(conv(32, s=2), skip=avgpool(2) conv(32, 1))",
-       paper="He et al. 2015, arXiv:1512.03385")  # fmt: skip
+       paper="He et al. 2015, arXiv:1512.03385", traits="skip")  # fmt: skip
 def res(f: Net, skip: Net | None = None) -> Node:
     """`add(f | shortcut)`: a residual connection round `f`. `skip` chooses the other branch."""
     return fan("add", seq(f, role="body"), skip or o.shortcut(), role="res", name="res")

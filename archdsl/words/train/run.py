@@ -9,19 +9,19 @@ from archdsl.registry.types import Count, Natural, NonNegative, Positive
 from archdsl.words.train.kinds import TrainWord
 
 
-@train_word("adam epochs(20)", slot="epochs")
+@train_word("adam epochs(20)", slot="epochs", unpublished="a length")
 def epochs(count: Count) -> int:
     """How many times every training image is seen (10 by default)."""
     return count
 
 
-@train_word("adam steps(1000)", slot="steps")
+@train_word("adam steps(1000)", slot="steps", unpublished="a length")
 def steps(count: Count) -> int:
     """Ends the run after so many steps; schedules run over these. Beside `epochs`, whichever is shorter."""
     return count
 
 
-@train_word("adam batch(128)", slot="batch")
+@train_word("adam batch(128)", slot="batch", unpublished="a size")
 def batch(size: Count) -> int:
     """How many images a batch takes (128 by default).
 
@@ -31,13 +31,13 @@ def batch(size: Count) -> int:
     return size
 
 
-@train_word("adam evalbatch(1000)", slot="evalbatch")
+@train_word("adam evalbatch(1000)", slot="evalbatch", unpublished="a size")
 def evalbatch(size: Count) -> int:
     """How many images a batch of validation and test takes (500 by default); changes time and memory alone."""
     return size
 
 
-@train_word("sgd(0.1) batch(64) accumulate(4)", slot="accumulate")
+@train_word("sgd(0.1) batch(64) accumulate(4)", slot="accumulate", unpublished="arithmetic: the gradient of a sum")
 def accumulate(batches: Count) -> int:
     """A step takes the gradient of so many batches, for batches that do not fit the memory at once.
 
@@ -46,7 +46,7 @@ def accumulate(batches: Count) -> int:
     return batches
 
 
-@train_word("adam seed(1)", slot="seed")
+@train_word("adam seed(1)", slot="seed", unpublished="a number")
 def seed(number: Natural) -> int:
     """The seed of the run (0 by default).
 
@@ -81,13 +81,13 @@ class Patience(TrainWord):
         return figures[0] < best[0] - self.delta
 
 
-@train_word("adam epochs(100) converged(1e-3)", slot="converged")
+@train_word("adam epochs(100) converged(1e-3)", slot="converged", unpublished="the lecture's own criterion")
 def converged(eps: Positive = 1e-3) -> float:
     """Ends when the mean training loss changes by less than `eps` from one epoch to the next."""
     return eps
 
 
-@train_word("adam timelimit(3600)", slot="timelimit")
+@train_word("adam timelimit(3600)", slot="timelimit", unpublished="a length")
 def timelimit(seconds: Positive) -> float:
     """Stops the run after so many seconds of training; its outcome is `timeout`, and it can be resumed later."""
     return seconds

@@ -172,7 +172,12 @@ class Cooldown(Schedule):
         return 1 + (self.end - 1) * down if self.shape == "linear" else cosine(1.0, self.end, down)
 
 
-@train_word("sgd(0.1) epochs(60) plateau(5)", "adam plateau(3, factor=0.5, least=1%)", slot="schedule")
+@train_word(
+    "sgd(0.1) epochs(60) plateau(5)",
+    "adam plateau(3, factor=0.5, least=1%)",
+    slot="schedule",
+    unpublished="of programs (Keras, torch), not of a paper",
+)
 @setting
 class Plateau(Schedule):
     """The learning rate times `factor` after so many epochs without a better validation loss.
@@ -226,7 +231,7 @@ class Triangle(Schedule):
         return 1 + (self.end - 1) * (at.step - top) / max(at.steps - top, 1)
 
 
-@train_word("adam exponential(0.95)", slot="schedule")
+@train_word("adam exponential(0.95)", slot="schedule", unpublished="a formula that nobody claims")
 @setting
 class Exponential(Schedule):
     """The learning rate times `gamma` after each epoch."""

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archdsl.transfer.align import EXTEND, OPEN, align, matched, score
-from archdsl.transfer.carry import labels
+from archdsl.transfer.copy import labels
 from archdsl.transfer.units import Unit, units_of
 from tests.train.transfer.conftest import made
 

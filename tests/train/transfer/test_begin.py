@@ -52,6 +52,7 @@ def sha(run: Run) -> str:
     return hashlib.sha256(run.weights.read_bytes()).hexdigest()
 
 
+@pytest.mark.holds("init")
 def test_the_run_begins_with_the_old_weights_and_says_so(old: Run) -> None:
     heard: list[Event] = []
     run = go(f'{TRAIN} init("{old.folder}") freeze(stem..block2)', heard=heard)

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from archdsl.cli.main import main
 from archdsl.errors import EnvError, StoreError
 from archdsl.transfer.begin import transferred
-from archdsl.transfer.carry import carry
+from archdsl.transfer.copy import copy_weights
 from archdsl.transfer.read import Weights, read_weights
 from tests.cli.folders import finished
 from tests.train.transfer.conftest import made, weights
@@ -45,24 +45,24 @@ def test_other_kinds_of_numbers_are_no_weights(kind: torch.dtype) -> None:
     with pytest.raises(
         EnvError, match=rf"`conv\.weight` holds {str(kind)[6:]} values, and `conv\.weight` takes float32"
     ):
-        carry(model.state_dict(), trace, changed("conv.weight", value))
+        copy_weights(model.state_dict(), trace, changed("conv.weight", value))
 
 
 def test_a_number_too_large_for_float32_is_refused_and_rounding_is_said() -> None:
     model, trace = made(NET, 1)
     value = weights(made(NET)).state["conv.weight"].double()
-    found = carry(model.state_dict(), trace, changed("conv.weight", value))
+    found = copy_weights(model.state_dict(), trace, changed("conv.weight", value))
     assert found.notes == ("1 tensors are rounded from float64",)
-    half = carry(model.state_dict(), trace, changed("conv.weight", value.half()))
+    half = copy_weights(model.state_dict(), trace, changed("conv.weight", value.half()))
     assert half.notes == (), "what is narrower is exact"
     value.view(-1)[0] = 1e300
     with pytest.raises(EnvError, match="NaN or infinity"):
-        carry(model.state_dict(), trace, changed("conv.weight", value))
+        copy_weights(model.state_dict(), trace, changed("conv.weight", value))
 
 
 def test_counters_stay_whole_numbers() -> None:
     model, trace = made(NET, 1)
-    found = carry(model.state_dict(), trace, weights(made(NET)))
+    found = copy_weights(model.state_dict(), trace, weights(made(NET)))
     assert found.state["bn.num_batches_tracked"].dtype is torch.int64
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from archdsl.importer.passes.families.stagelist import Block, Family, bare
-from archdsl.importer.passes.norms import traits
+from archdsl.importer.passes.norms import is_activation, traits
 from archdsl.importer.tree import Items, Word, first_cin
 from archdsl.ir.symbol import make_divisible
-
-ACTS = frozenset({"relu", "relu6", "silu", "gelu", "hardswish"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +53,12 @@ def _parts(items: Items) -> Inverted | None:
     at, hidden, act = 0, 0, ""
     if len(words) < 3:
         return None
-    if words[0].name == "conv" and _pointwise(words[0]) and words[1].name in ACTS:
+    if words[0].name == "conv" and _pointwise(words[0]) and is_activation(words[1]):
         hidden, act, at = words[0].get("out"), words[1].name, 2
     if len(words) < at + 3 or words[at].name != "dwconv" or {n for n, _ in words[at].args} - {"k", "s"}:
         return None
     deep, second = words[at], words[at + 1]
-    if second.name not in ACTS or (act and second.name != act):
+    if not is_activation(second) or (act and second.name != act):
         return None
     at += 2
     gate = words[at] if words[at].name == "se" else None

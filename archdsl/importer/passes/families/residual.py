@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from archdsl.importer.passes.families.stagelist import Block, Family, body, names
+from archdsl.importer.passes.norms import is_activation
 from archdsl.importer.tree import Items, Word
 
 PLAIN = {"out", "k", "s"}
@@ -48,9 +49,11 @@ def _whole(items: Items, at: int) -> Block | None:
 def _depthwise(items: Items, at: int) -> Block | None:
     """MobileNet v1."""
     part = items[at : at + 4]
-    if names(part) not in {f"dwconv {a} conv {a}" for a in ("relu", "relu6", "silu", "gelu", "hardswish")}:
+    if len(part) != 4 or not names(part):
         return None
-    deep, act, wide, _ = (w for w in part if isinstance(w, Word))
+    deep, act, wide, last = (w for w in part if isinstance(w, Word))
+    if (deep.name, wide.name) != ("dwconv", "conv") or act != last or not is_activation(act):
+        return None
     if {n for n, _ in deep.args} - {"k", "s"} or wide.args != (("out", wide.get("out")), ("k", 1)):
         return None
     return Block(wide.get("out"), deep.get("s", 1), {"k": deep.get("k", 3), "act": act.name}, 4)

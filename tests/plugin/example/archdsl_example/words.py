@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from archdsl.ir.layer import Layer
 from archdsl.ir.make import fan, o, seq
 from archdsl.ir.nodes import Node
-from archdsl.registry import block, data_word, modifier, op, train_word
+from archdsl.registry import Phase, block, data_word, modifier, op, train_word
 from archdsl.registry.types import Channels, Positive, Shape, Share
 from archdsl.words.data.base import Augmentation
 from archdsl.words.modifiers.walk import change_ops, is_op, without
@@ -29,7 +29,7 @@ def fireblock(squeeze: Channels, expand: Channels) -> Node:
     return seq(o.conv(squeeze, 1), o.relu(), fan("cat", seq(o.conv(expand, 1), o.relu()), wide))
 
 
-@modifier("vgg[8x2] +snakes", phase=51, undo=lambda term: without(term, "snake"))
+@modifier("vgg[8x2] +snakes", phase=Phase.ACTIVATION, undo=lambda term: without(term, "snake"))
 def snakes(term: Node) -> Node | None:
     """A snake in the place of each activation."""
     return change_ops(term, lambda op: o.snake() if is_op(op, "act") else None)

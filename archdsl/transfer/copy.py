@@ -65,7 +65,7 @@ def tally(lines: Iterable[Line], status: Status) -> int:
     return sum(n.params * (n.status == status) + n.fresh * (status == "new") for n in lines)
 
 
-def carry(fresh: Mapping[str, Tensor], trace: Trace, source: Weights, reshape: bool = False) -> Transfer:
+def copy_weights(fresh: Mapping[str, Tensor], trace: Trace, source: Weights, reshape: bool = False) -> Transfer:
     """The weights of a source in the places of a new net.
 
     Args:
@@ -201,7 +201,7 @@ def _mixed(trace: Trace, row: int) -> str:
         found = trace.rows[index]
         if found.op.name == "flatten" and trace.shape(found.inputs[0])[1:] not in ((1, 1), ()):
             return "its inputs are the pixels of an image"
-        if found.op.name in ("cat", "shuffle", "part"):
+        if "mixes" in found.op.entry.traits:
             return f"its inputs come through `{found.op.name}`, so their numbers moved"
         if not {"conv", "linear"} & found.op.entry.traits:
             todo += found.inputs

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from archdsl.errors import ArchError
 from archdsl.transfer.begin import transferred
-from archdsl.transfer.carry import Transfer, carry
+from archdsl.transfer.copy import Transfer, copy_weights
 from archdsl.transfer.report import record, table
 from tests.train.transfer.conftest import logits, made, weights
 
@@ -171,7 +171,7 @@ def test_half_precision_is_taken_as_it_is() -> None:
     old, (model, trace) = made(SMALL), made(SMALL, 1)
     half = weights(old)
     short = type(half)("half", {k: v.half() if v.is_floating_point() else v for k, v in half.state.items()}, half.sha)
-    found = carry(model.state_dict(), trace, short)
+    found = copy_weights(model.state_dict(), trace, short)
     assert all(v.dtype == model.state_dict()[k].dtype for k, v in found.state.items())
     assert torch.equal(found.state["stem.conv.weight"], old[0].state_dict()["stem.conv.weight"].half().float())
 
