@@ -1,5 +1,10 @@
-"""Tables as plain data, and their ways out: a terminal, a pipe, CSV, TSV, JSON, Markdown."""
+"""Tables as plain data, and their ways out: a terminal, a pipe, CSV, TSV, JSON, Markdown. Called as a function, the package is
+``archdsl.notebook.report``.
+"""
 
+import sys
+
+from archdsl.callable import CallableModule
 from archdsl.report.numbers import compact, exact, percent, size
 from archdsl.report.render import FORMATS, is_terminal, render, write
 from archdsl.report.table import Cell, Column, Table
@@ -19,3 +24,5 @@ __all__ = [
     "size",
     "write",
 ]
+
+sys.modules[__name__].__class__ = CallableModule

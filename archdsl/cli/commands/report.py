@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,8 +26,10 @@ from archdsl.cli.support.study_options import (
     With,
     Without,
 )
-from archdsl.cli.support.study_report import Rows
 from archdsl.runs.conditions import ConditionOptions
+
+if TYPE_CHECKING:
+    from archdsl.study.report_tables import Rows
 
 
 def command(

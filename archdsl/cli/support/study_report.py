@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
     from archdsl.report import Table
     from archdsl.study.file import StudyFile
+    from archdsl.study.report_tables import Rows
     from archdsl.study.results import Results
     from archdsl.study.runner import StudyRunner
 
-Rows = Literal["arms", "runs", "effects", "epochs"]  # what a row of a report is of
 PEOPLE = ("table", "md", "latex")  # formats in which counts and levels are words
 
 
@@ -62,12 +62,13 @@ def report(
     """Print the table of ``rows``, and write the HTML report."""
     from archdsl.atomic import writing
     from archdsl.cli.output import say
-    from archdsl.study import tables
+    from archdsl.study.report_tables import table_of
     from archdsl.study.select import folder_of
+    from archdsl.study.tables import notes
 
     people = format in PEOPLE
     shown = table_of(results, rows, people)
-    more = tables.notes(results) if rows != "arms" and not people else ()
+    more = notes(results) if rows != "arms" and not people else ()
     put_study(
         replace(shown, notes=(*shown.notes, *more, *planned_notes(results, detect))), results.metric, format, rows
     )
@@ -92,26 +93,6 @@ def report(
         file.write_text(text, "utf-8")
     if not quiet:
         say(f"report: {target}")
-
-
-def table_of(results: Results, rows: Rows, people: bool = True) -> Table:
-    """The table of arms, of runs, of effects, or of the epochs of each run.
-
-    Raises:
-        ArchError: the design has no effects.
-        StoreError: the log of a run is damaged.
-    """
-    from archdsl.study import curve_table, effect_table, tables
-
-    match rows:
-        case "runs":
-            return tables.each(results, people)
-        case "effects":
-            return effect_table.table(results)
-        case "epochs":
-            return curve_table.table(results, people)
-        case "arms":
-            return tables.table(results, people)
 
 
 def put_study(table: Table, metric: str, format: str, rows: Rows = "arms") -> None:
@@ -144,7 +125,7 @@ def put_parquet(table: Table) -> None:
 
     stream = stdout()
     if stream.isatty():
-        raise ArchError("a Parquet file is no text for a terminal", help="redirect standard output: > FILE.parquet")
+        raise ArchError("a Parquet file is not written to a terminal", help="redirect standard output: > FILE.parquet")
     stream.buffer.write(parquet(table))
 
 
