@@ -1,7 +1,8 @@
 """archdsl: a network in a line, checked and counted without torch, compiled to PyTorch, trained and compared.
 
-The public surface is small: ``load`` a spec, ``model`` makes an ``nn.Module``, ``load_run`` opens the folder of a run, and
-``archdsl.stages`` has every stage as a function. Names are loaded on first use, so that ``import archdsl`` costs nothing.
+The public surface is small: ``load`` a spec, ``model`` makes an ``nn.Module``, ``train`` a run, ``load_run`` opens the folder of
+one, ``ablate`` carries out a study and ``report`` reads one; ``archdsl.stages`` has every stage as a function. Names are loaded
+on first use, so that ``import archdsl`` costs nothing.
 """
 
 from __future__ import annotations
@@ -14,18 +15,30 @@ from archdsl.version import __version__
 if TYPE_CHECKING:
     from archdsl.api import Spec, load, model
     from archdsl.errors import ArchError, SpecError
+    from archdsl.notebook import Report, TableView, ablate, report, train
     from archdsl.runs.run import Run, load_run
 
 
 _HOMES = {
     "Spec": "archdsl.api", "load": "archdsl.api", "model": "archdsl.api", "ArchError": "archdsl.errors",
     "SpecError": "archdsl.errors", "Run": "archdsl.runs.run", "load_run": "archdsl.runs.run",
+    "ablate": "archdsl.notebook", "Report": "archdsl.notebook", "TableView": "archdsl.notebook",
 }  # fmt: skip
 
-__all__ = ["ArchError", "Run", "Spec", "SpecError", "__version__", "load", "load_run", "model"]
+_CALLED = ("train", "report")  # packages that are functions, too
+__all__ = [
+    "ArchError", "Report", "Run", "Spec", "SpecError", "TableView", "__version__", "ablate", "load", "load_run", "model",
+    "report", "train",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> object:
+    if name in _CALLED:
+        return import_module(f"archdsl.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'archdsl' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -68,6 +68,11 @@ class Spec:
         """Warnings and notes."""
         return self.completed.notes
 
+    def _repr_html_(self) -> str:
+        from archdsl.draw.notebook import html
+
+        return html(self.trace, self.cost, self.name)
+
     @property
     def hash(self) -> str:
         """The first 16 hex digits of the SHA-256 of the experiment, the same for every way to write it."""

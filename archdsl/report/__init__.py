@@ -1,5 +1,10 @@
-"""Tables as plain data, and their formats: terminal, plain text, CSV, TSV, JSON, Markdown, LaTeX."""
+"""Tables as plain data, and their formats: terminal, plain text, CSV, TSV, JSON, Markdown, LaTeX. Called as a function, the
+package is ``archdsl.notebook.report``.
+"""
 
+import sys
+
+from archdsl.callable import CallableModule
 from archdsl.report.formats import FORMATS, several_tables
 from archdsl.report.numbers import compact, exact, percent, size
 from archdsl.report.render import is_terminal, render, write
@@ -21,3 +26,5 @@ __all__ = [
     "size",
     "write",
 ]
+
+sys.modules[__name__].__class__ = CallableModule

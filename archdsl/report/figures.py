@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 from warnings import catch_warnings, filterwarnings
 
 from archdsl.report.chart import Curve
@@ -34,10 +34,10 @@ _METADATA: dict[str, dict[str, None]] = {  # nothing inside tells when it was dr
 
 
 def curves(
-    target: Path, lines: Sequence[Curve], x: str, y: str, *, kind: str, log: bool = False, percent: bool = False,
+    target: Path | IO[bytes], lines: Sequence[Curve], x: str, y: str, *, kind: str, log: bool = False, percent: bool = False,
     styles: tuple[str, str] | None = None,
 ) -> None:  # fmt: skip
-    """Draw curves into a file of a kind of ``KINDS``, each group in a colour of its own.
+    """Draw curves into a file, or a stream, of a kind of ``KINDS``, each group in a colour of its own.
 
     Args:
         x, y: what the axes show.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from archdsl.atomic import read_object, read_stored, writing
 from archdsl.errors import ArchError, EnvError, StoreError
+from archdsl.runs.facts import Facts
 from archdsl.runs.store.checkpoint import Checkpoints
 from archdsl.runs.store.log import read_events
 from archdsl.runs.store.schema import check_result, check_settings, check_versions, checked, renamed
@@ -32,21 +33,6 @@ SPEC, SETTINGS, VERSIONS, EVENTS, WEIGHTS, RESULT, OUTCOME = (
 )  # fmt: skip
 FORMAT = 1  # of the files in a run folder; raise it when an older archdsl would misread them
 NUMERICS = "6"  # raise it when the same experiment gives other bits: old runs are then others
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What a run's net was given: the shape of an image, the names of the classes, and the mean and standard deviation of each
-    channel (of pictures: of the pixels as numbers from 0 to 1). Of a table also the columns in their order and the one of
-    the classes; None in runs of older versions.
-    """
-
-    input: tuple[int, ...]
-    classes: tuple[str, ...]
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    columns: tuple[str, ...] | None = None
-    target: str | None = None
 
 
 @dataclass(frozen=True)
@@ -109,6 +95,12 @@ class Run:
             raise StoreError(
                 f"the settings of {self.folder} are incomplete or damaged ({error})", help="train again"
             ) from error
+
+    def _repr_html_(self) -> str:
+        """For a notebook: its learning curves and its figures."""
+        from archdsl.runs.notebook import html
+
+        return html(self)
 
     def state(self) -> dict[str, Tensor]:
         """The last weights, for ``load_state_dict``: those that the run kept, or those of its last checkpoint.

@@ -47,7 +47,7 @@ def table(results: Results) -> Table:
         Column("effect"), Column("kind"), Column("mean", kind, digits=digits),
         Column("change", change, digits=digits, signed=True), Column("sd", change, digits=digits),
         *(Column(end, change, digits=digits, signed=True) for end in ("low", "high")), Column("seeds", "int"),
-        Column("cannot be reported from", key="aliases"),
+        Column("cannot be distinguished from", key="aliases"),
     )  # fmt: skip
     kept = range(len(columns) - (0 if any(row[-1] for row in rows) else 1))
     about = (

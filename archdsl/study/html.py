@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-import archdsl
 from archdsl.report.numbers import compact, exact
 from archdsl.study import figures, page
 from archdsl.study.curves import Point
@@ -15,6 +14,7 @@ from archdsl.study.results import ArmResult, Results
 from archdsl.study.tables import others
 from archdsl.study.unit import NONE, Unit, p_text, unit
 from archdsl.study.verdict import verdict
+from archdsl.version import __version__
 
 HEADS = (
     ("#", "right"), ("arm", "name"), ("runs", "right"), ("mean ± sd", "right"), ("Δ", "right"),
@@ -187,7 +187,7 @@ def _provenance(results: Results, command: str) -> Iterator[str]:
         for state, n in arm.states.items():
             states[state] = states.get(state, 0) + n
     yield page.terms((
-        ("archdsl", archdsl.__version__),
+        ("archdsl", __version__),
         *((name, results.conditions[name]) for name in sorted(results.conditions)),
         ("design", f"{results.design}, {exact(len(results.arms))} {'arms' if len(results.arms) > 1 else 'arm'}"),
         *((f"factor {f.name}", " | ".join(level or "none" for level in f.levels)) for f in results.factors),

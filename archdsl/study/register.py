@@ -14,13 +14,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import archdsl
 from archdsl.atomic import write_whole
 from archdsl.data.fingerprint import short
 from archdsl.errors import ArchError
 from archdsl.study.arms import Arms
 from archdsl.study.file import StudyFile
 from archdsl.study.plan import Cell
+from archdsl.version import __version__
 
 PLAN, LOOKS = "registered.json", "looks.json"
 SHOWN = 12  # digits of a hash that are printed
@@ -39,7 +39,7 @@ def plan_of(study: StudyFile, arms: Arms, every: Sequence[Cell]) -> dict[str, An
         "budget": study.budget,
         "failures": study.failures,
         "data": sorted({short(c.experiment.data.fingerprint) for c in every}),
-        "archdsl": archdsl.__version__,
+        "archdsl": __version__,
     }
 
 

@@ -32,17 +32,15 @@ from archdsl.cli.support.study_options import (
     With,
     Without,
 )
-from archdsl.cli.support.study_report import check_html, ingredients, planned_notes, put_study, report, results_of
+from archdsl.cli.support.study_report import check_html, ingredients, planned_notes, put_study, report
 from archdsl.runs.conditions import ConditionOptions, Precision
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping
 
-    from archdsl.study.execute.messages import RunOptions
+    from archdsl.study.execution import Execution
     from archdsl.study.file import StudyFile
-    from archdsl.study.plan import Cell
-    from archdsl.study.runner import Engine, StudyRunner
-    from archdsl.study.sequential import SequentialRun
+    from archdsl.study.runner import StudyRunner
 
 SOME_FAILED = 3
 
@@ -126,6 +124,7 @@ def command(
     from archdsl.cli.output import say
     from archdsl.runs.run import check_writable
     from archdsl.study.amounts import amount
+    from archdsl.study.execution import Execution, ExecutionOptions, results_of
     from archdsl.study.plan import away, cells, check_there, gone, not_reused, planned, settled
     from archdsl.study.runner import StudyRunner
     from archdsl.study.select import SelectionOptions, select
@@ -159,10 +158,8 @@ def command(
         runner.check(requested)
     if register:
         _register(chosen, runner)
-    how = _ExecutionOptions(
-        device, data_root, jobs, engine or chosen.engine, address, retry, fail_fast, again, quiet, fuse
-    )
-    current = _carry_out(chosen, runner, how)
+    how = ExecutionOptions(device, data_root, jobs, engine or chosen.engine, address, retry, fail_fast, again, fuse)
+    current = _carry_out(Execution(chosen, runner, how), quiet)
     results = results_of(chosen, runner, current if current is not None else requested.wanted)
     report(results, chosen, runs, format, html, quiet, detect, columns=columns)
     if any(state != "finished" for a in results.arms for state, n in a.states.items() if n):
@@ -179,108 +176,24 @@ def _register(chosen: StudyFile, runner: StudyRunner) -> None:
     say(register(folder_of(chosen, runner.runs), plan_of(chosen, runner.arms, runner.every), begun))
 
 
-class _ExecutionOptions:
-    """How the runs are carried out."""
-
-    def __init__(
-        self, device: str, data_root: Path | None, jobs: int | None, engine: str, address: str | None, retry: int,
-        fail_fast: bool, again: bool, quiet: bool, fuse: str,
-    ) -> None:  # fmt: skip
-        self.device, self.data_root, self.jobs, self.engine, self.address = device, data_root, jobs, engine, address
-        self.retry, self.fail_fast, self.again, self.quiet, self.fuse = retry, fail_fast, again, quiet, fuse
-
-
-def _carry_out(chosen: StudyFile, runner: StudyRunner, how: _ExecutionOptions) -> Mapping[str, str] | None:
+def _carry_out(execution: Execution, quiet: bool) -> Mapping[str, str] | None:
     """Run what is missing; gives the conditions under which it was, None where nothing was."""
-    from archdsl.atomic import write_whole
     from archdsl.cli.support.preload import Beforehand
     from archdsl.cli.views.study_progress import Watching
-    from archdsl.study.bundles import OFF, bundles, told
-    from archdsl.study.select import STUDY, folder_of, standalone
-    from archdsl.study.worker_budget import worker_budget
+    from archdsl.study.bundles import told
 
-    folder = folder_of(chosen, runner.runs)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / STUDY, standalone(chosen).encode())
-    redone = _redone(chosen, runner, how) if how.again else []
-    again = tuple(c.key for c in redone)
-    todo = runner.missing
-    todo = [*todo, *(c for c in redone if c not in todo)]
-    budget = worker_budget(runner.arms, todo, how.device, how.jobs)
-    alone = how.engine == "ray" or chosen.time_limit is not None or bool(redone)
-
-    def group(cells: Sequence[Cell]) -> list[list[Cell]]:
-        return bundles(runner.arms, cells, OFF if alone else how.fuse, budget.gpu, budget.jobs, budget.bytes)
-
-    sequential = _sequential(chosen, runner, how, again, group) if chosen.sequential else None
-    if not todo or (sequential is not None and sequential.finished):
+    if not execution.needed:
         return None
-    groups = [[c] for c in todo] if sequential is not None else group(todo)
-    jobs = min(budget.jobs, len(groups))
-    engine = _engine(
-        _run_options(chosen, runner, how, again), how, folder, jobs if how.engine != "ray" else budget.jobs
-    )
-    with Watching(sys.stderr, runner, todo, chosen.metric, jobs, how.quiet, sequential) as watching:
-        listen = Beforehand(watching, len(todo), jobs)
-        watching.note(*([str(budget)] if budget.each > 1 else []), *told(groups))
+    todo, jobs, budget = execution.todo, execution.jobs, execution.budget
+    metric = execution.study.metric
+    with Watching(sys.stderr, execution.runner, todo, metric, jobs, quiet, execution.sequential) as watching:
+        watching.note(*([str(budget)] if budget.each > 1 else []), *told(execution.groups))
         try:
-            if sequential is not None:
-                runner.decide(engine, sequential, listen, how.fail_fast)
-            else:
-                runner.carry_out(engine, todo, listen, how.fail_fast, groups)
+            execution.run(Beforehand(watching, len(todo), jobs))
         except (KeyboardInterrupt, SystemExit):  # the latter by SIGTERM or SIGHUP
             watching.stopped(_command())
             raise
     return watching.conditions
-
-
-def _sequential(
-    chosen: StudyFile, runner: StudyRunner, how: _ExecutionOptions, again: tuple[str, ...],
-    group: Callable[[Sequence[Cell]], list[list[Cell]]],
-) -> SequentialRun:  # fmt: skip
-    from archdsl.study.amounts import budget
-    from archdsl.study.select import decision_options
-    from archdsl.study.sequential import SequentialRun
-
-    return SequentialRun(
-        runner.arms, runner.every, runner.found, chosen.metric, decision_options(chosen), again=again, group=group,
-        seconds=budget(chosen.budget).seconds if chosen.budget else None,
-        wanted=ConditionOptions(chosen.precision, how.device).wanted,
-    )  # fmt: skip
-
-
-def _redone(chosen: StudyFile, runner: StudyRunner, how: _ExecutionOptions) -> list[Cell]:
-    """Runs that were made, or begun, under other conditions than those of now. The nodes of a cluster are asked only
-    when they are there: for them, what the options say counts, and else what most runs have.
-    """
-    from archdsl.study.execute.ask import conditions
-    from archdsl.study.plan import begun_otherwise, distinct
-
-    requested = ConditionOptions(chosen.precision, how.device).wanted
-    now = requested if how.engine == "ray" else {**conditions(_run_options(chosen, runner, how)), **requested}
-    found = runner.with_foreign(now)
-    return [c for c in distinct(runner.every) if found[c.key].status == "foreign" or begun_otherwise(found[c.key], now)]
-
-
-def _run_options(
-    chosen: StudyFile, runner: StudyRunner, how: _ExecutionOptions, again: tuple[str, ...] = ()
-) -> RunOptions:
-    from archdsl.study.execute.messages import RunOptions
-
-    return RunOptions(
-        str(runner.runs), str(how.data_root) if how.data_root else None, how.device, chosen.precision,
-        chosen.time_limit, 1, again,
-    )  # fmt: skip
-
-
-def _engine(options: RunOptions, how: _ExecutionOptions, folder: Path, jobs: int) -> Engine:
-    if how.engine == "ray":
-        from archdsl.study.execute.cluster import Cluster
-
-        return Cluster(options, how.jobs, how.retry, how.address)
-    from archdsl.study.execute.local import Local
-
-    return Local(options, jobs, folder, how.retry)
 
 
 def _preview(
@@ -293,6 +206,7 @@ def _preview(
     requested: ConditionOptions,
 ) -> None:
     from archdsl.study.estimate import seconds_left
+    from archdsl.study.execution import results_of
     from archdsl.study.tables import preview
     from archdsl.study.worker_budget import worker_budget
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -32,8 +32,10 @@ from archdsl.cli.support.study_options import (
     With,
     Without,
 )
-from archdsl.cli.support.study_report import Rows
 from archdsl.runs.conditions import ConditionOptions
+
+if TYPE_CHECKING:
+    from archdsl.study.report_tables import Rows
 
 
 def command(
@@ -73,7 +75,8 @@ def command(
 ) -> None:
     """Print the table of a study, done or half done, and write its HTML report."""
     from archdsl.cli.output import say
-    from archdsl.cli.support.study_report import check_html, ingredients, report, results_of
+    from archdsl.cli.support.study_report import check_html, ingredients, report
+    from archdsl.study.execution import results_of
     from archdsl.study.plan import away, gone, planned, settled
     from archdsl.study.runner import StudyRunner
     from archdsl.study.select import SelectionOptions, select

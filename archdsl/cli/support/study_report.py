@@ -5,18 +5,15 @@ from __future__ import annotations
 import shlex
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from archdsl.report import Table
     from archdsl.study.file import StudyFile
+    from archdsl.study.report_tables import Rows
     from archdsl.study.results import Results
-    from archdsl.study.runner import StudyRunner
-
-Rows = Literal["arms", "runs", "effects", "epochs"]  # what a row of a report is of
 
 
 def ingredients(
@@ -46,27 +43,6 @@ def check_html(target: Path | None) -> None:
     check_target(target)
 
 
-def results_of(chosen: StudyFile, runner: StudyRunner, current: Mapping[str, str] | None = None) -> Results:
-    """The results as they are, with what is known of the plan."""
-    from archdsl.study.register import looked, note, plan_of
-    from archdsl.study.results import results
-    from archdsl.study.select import decision_options, folder_of
-
-    found = results(
-        chosen.title,
-        chosen.metric,
-        runner.arms,
-        chosen.seeds,
-        runner.every,
-        runner.with_foreign(current),
-        decision_options(chosen),
-        more=chosen.more,
-    )
-    folder = folder_of(chosen, runner.runs)
-    seen = looked(folder, len(chosen.seeds)) if found.done == found.planned and not chosen.sequential else []
-    return replace(found, registered=note(folder, plan_of(chosen, runner.arms, runner.every)), looked_at=tuple(seen))
-
-
 def report(
     results: Results, chosen: StudyFile, runs: Path, format: str, html: Path | None, quiet: bool,
     detect: str | None = None, rows: Rows = "arms", columns: str | None = None,
@@ -76,6 +52,7 @@ def report(
     from archdsl.cli.output import say
     from archdsl.report import FORMATS
     from archdsl.study.notes import notes
+    from archdsl.study.report_tables import table_of
     from archdsl.study.select import folder_of
 
     people = format in FORMATS and FORMATS[format].people  # counts and levels are words
@@ -111,26 +88,6 @@ def report(
         say(f"report: {target}")
 
 
-def table_of(results: Results, rows: Rows, people: bool = True, columns: Sequence[str] = ()) -> Table:
-    """The table of arms, of runs, of effects, or of the epochs of each run.
-
-    Raises:
-        ArchError: the design has no effects.
-        StoreError: the log of a run is damaged.
-    """
-    from archdsl.study import curve_table, effect_table, tables
-
-    match rows:
-        case "runs":
-            return tables.each(results, people)
-        case "effects":
-            return effect_table.table(results)
-        case "epochs":
-            return curve_table.table(results, people)
-        case "arms":
-            return tables.table(results, people, columns)
-
-
 def put_study(table: Table, metric: str, format: str, rows: Rows = "arms") -> None:
     """A table; as JSON with its title, its metric and its notes.
 
@@ -161,7 +118,7 @@ def put_parquet(table: Table) -> None:
 
     stream = stdout()
     if stream.isatty():
-        raise ArchError("a Parquet file is not a text for a terminal", help="redirect standard output: > FILE.parquet")
+        raise ArchError("a Parquet file is not written to a terminal", help="redirect standard output: > FILE.parquet")
     stream.buffer.write(parquet(table))
 
 

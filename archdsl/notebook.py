@@ -1,0 +1,233 @@
+"""Training and studies from Python and from notebooks: ``archdsl.train``, ``archdsl.ablate``, ``archdsl.report``.
+
+Each does what the command of its name does, and prints nothing. Results are plain values: ``rows`` are dicts, and pandas is used
+where it is installed, and only when it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archdsl.errors import EnvError
+from archdsl.extras import installed
+from archdsl.report.html import html_parts, html_picture, html_table
+from archdsl.report.table import Table
+from archdsl.report.text import plain_text, records
+
+if TYPE_CHECKING:
+    from archdsl.api import Spec
+    from archdsl.errors import Source
+    from archdsl.runs.run import Run
+    from archdsl.study.file import StudyFile
+    from archdsl.study.report_tables import Rows
+    from archdsl.study.results import Results
+    from archdsl.study.runner import StudyRunner
+
+
+def train(
+    spec: str | Path | Source | Spec, *, input: int | Sequence[int] | str | None = None, classes: int | str | None = None,
+    data: str | None = None, set: Sequence[str] = (), runs: str | Path = "runs", data_root: str | Path | None = None,
+    device: str = "auto", precision: str = "auto", again: bool = False, listen: Callable[[Any], object] = lambda event: None,
+) -> Run:  # fmt: skip
+    """Train a spec, or find its run: the same experiment is never trained twice.
+
+    Args:
+        spec: as for ``archdsl.load``, or what it gave; the arguments up to ``set`` are those of ``load``.
+        runs: the folder of runs.
+        data_root: searched for the data before the other data roots.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+        precision: ``auto``, ``fp32``, ``bf16`` or ``plain``.
+        again: train again where a run is there.
+        listen: called with every event (``archdsl.runs.events``), such as ``EpochDone``.
+
+    Raises:
+        ArchError: the spec or its data does not fit; a run that is there was trained under other conditions.
+        EnvError: no such device, no data, no room on the disk.
+        Interrupted: the run was interrupted; the same call resumes it.
+    """
+    from archdsl.accelerate.threads import yield_cores
+
+    yield_cores()  # before torch is imported
+    from archdsl.api import Spec, experiment_of, load
+    from archdsl.emit.build import build
+    from archdsl.train.fit import fit
+
+    known = spec if isinstance(spec, Spec) else load(spec, input=input, classes=classes, data=data, set=set)
+    return fit(build(known.trace), experiment_of(known), listen=listen, out=runs, data_root=data_root, device=device,
+               speed=precision, again=again)  # fmt: skip
+
+
+def ablate(
+    study: str | Path, *, runs: str | Path = "runs", data_root: str | Path | None = None, device: str = "auto",
+    jobs: int | None = None, **options: Any,
+) -> Report:  # fmt: skip
+    """Carry out a study on this machine: train what is missing, and report.
+
+    Args:
+        study: a study file, the folder of a study, or a spec (with holes, or ``without``, ``add``).
+        jobs: workers; by default one a core, or as many as fit on a GPU.
+        options: as for ``report``.
+
+    Raises:
+        ArchError: no such study, options that contradict it, arms that cannot be trained.
+        EnvError: no such device, no data, no room on the disk.
+    """
+    from archdsl.runs.conditions import ConditionOptions
+    from archdsl.runs.run import check_writable
+    from archdsl.study.execution import Execution, ExecutionOptions
+    from archdsl.study.plan import away, cells, check_there
+    from archdsl.study.runner import StudyRunner
+
+    chosen, runner = _chosen(study, runs, data_root, options)
+    check_there(runner.arms, runner.missing)
+    root = None if data_root is None else Path(data_root)
+    if runner.missing and away(runner.every, root):
+        runner = StudyRunner(runner.arms, cells(runner.arms, chosen.seeds, root=root, fetch=True), runner.runs)
+    runner.check(ConditionOptions(chosen.precision, device))
+    check_writable(runner.runs)
+    execution = Execution(chosen, runner, ExecutionOptions(device, root, jobs))
+    if execution.needed:
+        execution.run()
+    return _reported(chosen, runner)
+
+
+def report(
+    study: str | Path, *, runs: str | Path = "runs", data_root: str | Path | None = None, **options: Any
+) -> Report:  # fmt: skip
+    """What a study has found so far, without running anything.
+
+    Args:
+        study, runs, data_root: as for ``ablate``.
+        options: as on the command line: ``metric`` (a name or several), ``seeds`` (a number, or ``auto``), ``until``,
+            ``max_seeds``, ``same``, ``alpha``, ``budget``, ``failures``, ``without``, ``add``, ``set``,
+            ``where`` and ``baseline`` (a text or several), ``design``, ``data``, ``match``, ``precision``, ``time_limit``.
+
+    Raises:
+        ArchError: no such study, or options that contradict it.
+    """
+    return _reported(*_chosen(study, runs, data_root, options))
+
+
+@dataclass(frozen=True, repr=False)
+class TableView:
+    """A table in a notebook. ``str`` is the table as text."""
+
+    table: Table
+    machine: Table
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """A dict for each row, by the names of the columns; fractions, not per cent."""
+        return records(self.machine)
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns."""
+        return [column.id for column in self.machine.columns]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be said of the table."""
+        return self.table.notes
+
+    def to_pandas(self) -> Any:
+        """The rows as a ``pandas.DataFrame``.
+
+        Raises:
+            EnvError: pandas is not installed.
+        """
+        if not installed("pandas"):
+            raise EnvError(
+                "a data frame needs pandas, which is not installed", help="pip install pandas, or take `rows`"
+            )
+        import pandas as pd
+
+        return pd.DataFrame(self.rows, columns=self.columns)
+
+    def __len__(self) -> int:
+        return len(self.table.rows)
+
+    def __repr__(self) -> str:
+        return plain_text(self.table)
+
+    def _repr_html_(self) -> str:
+        return html_table(self.table)
+
+
+@dataclass(frozen=True, repr=False)
+class Report(TableView):
+    """A study: its table of arms, and the others. ``results`` has every value and comparison."""
+
+    results: Results
+
+    @property
+    def runs(self) -> TableView:
+        """A row for each run, with all its figures."""
+        return _view(self.results, "runs")
+
+    @property
+    def effects(self) -> TableView:
+        """A row for each main effect and interaction.
+
+        Raises:
+            ArchError: the design has none.
+        """
+        return _view(self.results, "effects")
+
+    @property
+    def curves(self) -> TableView:
+        """A row for each epoch of each run."""
+        return _view(self.results, "epochs")
+
+    def _repr_html_(self) -> str:
+        compares = self.results.compares
+        return html_parts((html_table(self.table, 0 if compares else None), *_pictures(self.results)))
+
+
+def _pictures(results: Results) -> list[str]:
+    """The differences from the reference, or the metric along an axis; nothing without matplotlib."""
+    if not installed("matplotlib"):
+        return []
+    from archdsl.study import figures
+
+    drawn = {
+        "differences from the reference": figures.forest(results),
+        "the metric along an axis": figures.axis(results),
+    }
+    return [html_picture(svg, title) for title, svg in drawn.items() if svg is not None]
+
+
+def _view(results: Results, rows: Rows) -> TableView:
+    from archdsl.study.report_tables import table_of
+
+    return TableView(table_of(results, rows), table_of(results, rows, people=False))
+
+
+def _reported(chosen: StudyFile, runner: StudyRunner) -> Report:
+    from archdsl.runs.conditions import ConditionOptions
+    from archdsl.study.execution import results_of
+    from archdsl.study.report_tables import table_of
+
+    found = results_of(chosen, runner, ConditionOptions(chosen.precision).of_options)
+    return Report(table_of(found, "arms"), table_of(found, "arms", people=False), found)
+
+
+_SEVERAL = ("without", "into", "set", "where", "baseline", "metric")  # options that are a text or several
+
+
+def _chosen(
+    study: str | Path, runs: str | Path, root: str | Path | None, options: dict[str, Any]
+) -> tuple[StudyFile, StudyRunner]:
+    from archdsl.study.plan import planned, settled
+    from archdsl.study.runner import StudyRunner
+    from archdsl.study.select import SelectionOptions, select
+
+    given = {("into" if name == "add" else name): value for name, value in options.items()}
+    given |= {name: (given[name],) for name in _SEVERAL if isinstance(given.get(name), str)}
+    chosen = select(str(study), SelectionOptions(**given))
+    place = Path(runs).absolute()  # tables may be asked for after the working directory has changed
+    arms, every = planned(chosen, place, None if root is None else Path(root))
+    return settled(chosen, arms), StudyRunner(arms, every, place)

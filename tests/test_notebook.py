@@ -1,0 +1,105 @@
+"""The Python surface: light to import, complete in `dir`, the page of its documentation run, and what notebooks show."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import subprocess
+import sys
+from base64 import b64decode
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import archdsl
+from archdsl import notebook
+from archdsl.errors import ArchError, EnvError
+from archdsl.extras import installed
+from archdsl.report import Column, Table
+from archdsl.report.html import html_table
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "python.md"
+
+
+@pytest.fixture(scope="module")
+def names(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the examples of the page have defined."""
+    found: dict[str, Any] = {}
+    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    assert len(blocks) == 4
+    with pytest.MonkeyPatch.context() as patch:
+        place = tmp_path_factory.mktemp("page")
+        patch.chdir(place)
+        patch.setenv("XDG_CACHE_HOME", str(place / "cache"))
+        for block in blocks:
+            exec(compile(block, "docs/python.md", "exec"), found)
+        found["pictures"] = {name: found[name]._repr_html_() for name in ("spec", "run", "found")}
+    return found
+
+
+def test_the_page_runs(names: dict[str, Any]) -> None:
+    assert names["found"].columns[0] == "arm"
+    assert [row["arm"] for row in names["found"].rows][:2] == ["width=2", "width=2, −norm"]
+    assert "test_ece" in names["found"].columns
+    assert len(names["found"].runs) == 12
+    assert names["found"].runs.rows[0]["factor width"] == 2
+    assert len(names["found"].curves.rows) == 12
+    assert any(row["kind"] == "interaction" for row in names["found"].effects.rows)
+    assert len([loss for loss in names["losses"] if loss is not None]) >= 2
+    assert "width=8" in str(names["found"])
+
+
+def test_notebooks_show_pictures_and_tables(names: dict[str, Any]) -> None:
+    pictures = names["pictures"]
+    assert "parameters · " in pictures["spec"]
+    svgs = [b64decode(data).decode() for html in pictures.values() for data in re.findall(r"base64,([^\"]+)", html)]
+    assert len(svgs) >= 4
+    assert all('xmlns="http://www.w3.org/2000/svg"' in svg for svg in svgs)
+    assert "<table>" in pictures["run"]
+    assert "test accuracy" in pictures["run"]
+    assert "width=4, −norm" in pictures["found"]
+
+
+def test_data_frames_where_pandas_is(names: dict[str, Any]) -> None:
+    if installed("pandas"):
+        assert list(names["found"].to_pandas()["arm"]) == [row["arm"] for row in names["found"].rows]
+    else:
+        with pytest.raises(EnvError, match="pandas"):
+            names["found"].to_pandas()
+
+
+def test_tables_are_escaped_and_long_ones_cut() -> None:
+    table = Table((Column("<b>"),), tuple(("<script>\x1b",) for _ in range(300)), "<i>", notes=("<u>",))
+    html = html_table(table, 0)
+    assert not re.search(r"<(script|i|u)>", html)
+    assert "&lt;script&gt;\\x1b" in html
+    assert "and 100 more rows" in html
+
+
+def test_the_surface() -> None:
+    assert dir(archdsl) == sorted(archdsl.__all__)
+    assert {"ablate", "load", "model", "report", "train"} <= set(dir(archdsl))
+    assert all(getattr(archdsl, name) is not None for name in archdsl.__all__)
+    for name in ("train", "report"):
+        assert isinstance(getattr(archdsl, name), ModuleType)
+        assert inspect.signature(getattr(archdsl, name)) == inspect.signature(getattr(notebook, name))
+    with pytest.raises(AttributeError):
+        archdsl.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize("first", ["archdsl", "archdsl.train.fit, archdsl.report.table"])
+def test_the_import_is_light_and_the_packages_are_functions(first: str) -> None:
+    code = (f"import {first}, sys, archdsl; "
+            f"assert {first != 'archdsl'} or not {{'torch', 'numpy', 'lark', 'yaml'}} & sys.modules.keys(); "
+            "assert callable(archdsl.train) and callable(archdsl.report); import archdsl.train.options")  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_options_are_those_of_the_command(tmp_path: Path) -> None:
+    with pytest.raises(ArchError, match="there is no metric `nothing`"):
+        archdsl.report("conv(4) gap linear(10)", metric="nothing", runs=tmp_path)
+    with pytest.raises(TypeError, match="nonsense"):
+        archdsl.report("conv(4) gap linear(10)", nonsense=1, runs=tmp_path)
