@@ -1,0 +1,270 @@
+"""From a table to the measurements of each arm: names in one spelling, finite numbers, runs that count once."""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from statistics import fmean
+from typing import Any
+
+from archdsl.errors import ArchError
+from archdsl.study.measurements.sheet import Sheet, listed
+from archdsl.words.data.cells import flaw, is_number, shown, spelled
+from archdsl.words.data.cells import value as value_of
+from archdsl.words.data.classes import kind_of, name_of
+from archdsl.words.data.spelling import twins
+
+_WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
+LARGEST_FRACTION = 1.5  # a larger value is a percentage, since a score can be slightly above 1
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which column names the arm, which the pair (the seed, the fold, the task; None where runs have no partner), and which
+    holds the metric. ``only`` are columns and the text that their cells must have for a row to count.
+    """
+
+    arm: str
+    pair: str | None
+    metric: str
+    only: tuple[tuple[str, str], ...] = ()
+
+    def check(self) -> None:
+        """Refuse one column for two things.
+
+        Raises:
+            ArchError: it names the options.
+        """
+        given = {"--arm": self.arm, "--metric": self.metric} | ({"--pair": self.pair} if self.pair is not None else {})
+        for one, other in combinations(given, 2):
+            if given[one] == given[other]:
+                raise ArchError(f"{one} and {other} both name the column `{given[one]}`",
+                                help="what is compared, what pairs the runs and what is measured are three columns")  # fmt: skip
+
+    def of(self, sheet: Sheet) -> tuple[Columns, tuple[str, ...]]:
+        """The columns as the table has them, and notes on those that it has under longer names.
+
+        Raises:
+            ArchError: no such column, or several.
+        """
+        arm, note_arm = sheet.find(self.arm, "--arm")
+        pair, note_pair = sheet.find(self.pair, "--pair") if self.pair is not None else (None, "")
+        metric, note_metric = sheet.find(self.metric, "--metric")
+        only = [(*sheet.find(name, "--only"), text) for name, text in self.only]
+        notes = (note_arm, note_pair, note_metric, *(note for _, note, _ in only))
+        columns = Columns(arm, pair, metric, tuple((name, text) for name, _, text in only))
+        found = ", ".join(note for note in notes if note)
+        return columns, (f"columns found: {found}",) if found else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """What is done with runs that failed: they are refused, left out (``drop``), or counted with a ``value``."""
+
+    drop: bool = False
+    value: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measurements:
+    """Arm → pair → value, arms in the order of the table; ``order`` holds every pair in the order in which they count.
+    Without a column of pairs the keys are the numbers of the rows. ``percent``: the cells had percent signs, and the values
+    are fractions.
+    """
+
+    arms: Mapping[str, Mapping[str, float]]
+    order: tuple[str, ...]
+    notes: tuple[str, ...]
+    columns: Columns
+    rows: int
+    percent: bool = False
+
+
+def measure(sheet: Sheet, columns: Columns, failed: Failed | None = None) -> Measurements:
+    """The measurements in a table.
+
+    Raises:
+        ArchError: a column, a cell or a row that cannot be taken, with its row and its column; runs that failed, unless
+            ``failed`` says what to do with them.
+    """
+    columns.check()
+    columns, notes = columns.of(sheet)
+    columns.check()
+    rows = _Rows(sheet, columns, failed or Failed())
+    rows.read()
+    if not rows.number:
+        raise ArchError(
+            f"the table ({sheet.what}) has no row", help="a row for each run: its arm, its pair and its metric"
+        )
+    if not rows.arms:
+        raise ArchError(f"no row of the table has a result: {'; '.join(rows.said())}", help="wait for a run to finish")
+    arms = rows.one_spelling()
+    pairs = dict.fromkeys(pair for of_arm in arms.values() for pair in of_arm)
+    order, by = order_of(pairs) if columns.pair is not None else (tuple(pairs), "")
+    counted = f"{rows.number:,} rows, {len(arms)} arms"
+    counted += f", {len(order)} pairs {by}" if columns.pair is not None else ", not paired"
+    said = (f"read as {sheet.what}: {counted}", *sheet.notes, *notes, *rows.said(), *_in_capitals(arms, columns.arm),
+            *_mixed_units(rows.values, columns.metric))  # fmt: skip
+    return Measurements(arms, order, said, columns, rows.number, True in rows.percent)
+
+
+class _Rows:
+    """Arm → pair → place of the value, while rows are read. A name is kept once, and a value as eight bytes."""
+
+    def __init__(self, sheet: Sheet, columns: Columns, failed: Failed) -> None:
+        self.sheet, self.columns, self.failed = sheet, columns, failed
+        self.arms: dict[str, dict[str, int]] = {}
+        self.values, self.numbers = array("d"), array("q")
+        self.percent: dict[bool, int] = {}
+        self.number = self.other = 0  # rows, and those that --only leaves out
+        self.lost: list[str] = []  # runs that failed, by name
+        self.waiting: list[str] = []
+
+    def read(self) -> None:
+        columns, paired = self.columns, self.columns.pair is not None
+        names: dict[str, str] = {}
+        wanted = [columns.arm, columns.metric, *([columns.pair] if columns.pair is not None else [])]
+        for number, row, state, run in self.sheet.entries(wanted, columns.only):
+            self.number = number
+            if state == "other":
+                self.other += 1
+                continue
+            cell = row[1]
+            if state != "finished":
+                (self.waiting if state == "unfinished" else self.lost).append(run)
+                if state == "unfinished" or self.failed.value is None:
+                    continue
+                cell = self.failed.value
+            arm = name_cell(row[0], number, columns.arm)
+            pair = name_cell(row[2], number, columns.pair or "") if paired else str(number)
+            value, per_cent = number_cell(cell, number, columns.metric)
+            if state == "finished":
+                self.percent.setdefault(per_cent, number)
+            of_arm, pair = self.arms.setdefault(arm, {}), names.setdefault(pair, pair)
+            if pair in of_arm:
+                raise self._twice(arm, pair, self.numbers[of_arm[pair]], number)
+            of_arm[pair] = len(self.values)
+            self.values.append(value)
+            self.numbers.append(number)
+        self._check()
+
+    def _check(self) -> None:
+        if len(self.percent) == 2:
+            raise ArchError(f"column `{self.columns.metric}` has a percent sign in row {self.percent[True]} and none in row "
+                            f"{self.percent[False]}", help="write all values in one form")  # fmt: skip
+        if self.lost and not self.failed.drop and self.failed.value is None:
+            raise ArchError(f"{_runs(len(self.lost))} failed: {listed(self.lost)}",
+                            help="a failed run is a result: --failed 10% counts each with this value, such as the accuracy of "
+                            "chance; --failed drop leaves them out, and says so")  # fmt: skip
+
+    def said(self) -> tuple[str, ...]:
+        """Notes on the runs without a result."""
+        notes = []
+        if self.other:
+            notes.append(f"{self.other:,} rows left out by --only")
+        if self.waiting:
+            notes.append(f"{_runs(len(self.waiting))} not finished, left out: {listed(self.waiting)}")
+        if self.lost:
+            what = "left out" if self.failed.value is None else f"counted as {self.failed.value:g}"
+            notes.append(f"{_runs(len(self.lost))} failed, {what}: {listed(self.lost)}")
+        return tuple(notes)
+
+    def one_spelling(self) -> dict[str, dict[str, float]]:
+        """Arm → pair → value, with each name in its one spelling."""
+        arm_of = _one_spelling(self.arms, self.columns.arm)
+        known = dict.fromkeys(pair for of_arm in self.arms.values() for pair in of_arm)
+        pair_of = _one_spelling(known, self.columns.pair) if self.columns.pair is not None else {}
+        arms: dict[str, dict[str, float]] = {}
+        if all(a == b for a, b in arm_of.items()) and all(a == b for a, b in pair_of.items()):
+            return {
+                arm: {pair: self.values[place] for pair, place in of_arm.items()} for arm, of_arm in self.arms.items()
+            }
+        seen: dict[tuple[str, str], int] = {}
+        for arm, of_arm in self.arms.items():
+            for pair, place in of_arm.items():
+                key = (arm_of[arm], pair_of.get(pair, pair))
+                first = seen.setdefault(key, self.numbers[place])
+                if first != self.numbers[place]:
+                    raise self._twice(*key, *sorted((first, self.numbers[place])))
+                arms.setdefault(key[0], {})[key[1]] = self.values[place]
+        return arms
+
+    def _twice(self, arm: str, pair: str, first: int, second: int) -> ArchError:
+        return ArchError(f"rows {first} and {second} both have {self.columns.arm} `{arm}` and {self.columns.pair} `{pair}`",
+                         help="keep one of them: a run counts once; a table with a row for each step needs --target")  # fmt: skip
+
+
+def _runs(count: int) -> str:
+    return f"{count} run{'s' if count > 1 else ''}"
+
+
+def _one_spelling(names: Iterable[str], column: str) -> dict[str, str]:
+    """Each name in the one spelling that the classes of a table have: `1` for 1.0 where all are whole numbers.
+
+    Raises:
+        ArchError: two spellings of one thing, where the column does not say which is meant.
+    """
+    known = dict.fromkeys(names)
+    kind = kind_of(known)
+    for one, other in twins(known, lambda name: str(value_of(spelled(name)))) if kind != "numbers" else ():
+        raise ArchError(f"the column `{column}` has {shown(one)} and {shown(other)}, spellings of one name",
+                        help="write each name in one way")  # fmt: skip
+    return {name: name_of(name, kind) for name in known}
+
+
+def _in_capitals(arms: Iterable[str], column: str) -> tuple[str, ...]:
+    return tuple(
+        f"warning: `{one}` and `{other}` of the column `{column}` differ in capitals alone, and count as two arms"
+        for one, other in twins(arms, str.casefold)
+    )
+
+
+def _mixed_units(values: Iterable[float], metric: str) -> tuple[str, ...]:
+    """A warning where some values seem to be fractions and others the same in percent."""
+    sizes = [abs(value) for value in values]
+    small, large = [v for v in sizes if 0 < v <= 1], [v for v in sizes if v > LARGEST_FRACTION]
+    if not small or not large or max(large) > 100 or not 0.5 < fmean(large) / 100 / fmean(small) < 2:
+        return ()
+    said = (f"warning: {len(small)} values of `{metric}` are at most 1, such as {small[0]:g}, and {len(large)} are about a "
+            f"hundred times as large, such as {large[0]:g}: write all as fractions or all in percent")  # fmt: skip
+    return (said,)
+
+
+def name_cell(cell: Any, row: int, column: str) -> str:
+    """The name in a cell.
+
+    Raises:
+        ArchError: it holds none.
+    """
+    text = cell.strip() if isinstance(cell, str) else "" if cell is None else str(cell)
+    if isinstance(cell, list | dict) or not text:
+        raise ArchError(f"row {row}, column `{column}`: {'nothing' if not text else 'not a name'}",
+                        help="rows count from 1; complete the row or take it out")  # fmt: skip
+    return text
+
+
+def number_cell(cell: Any, row: int, column: str) -> tuple[float, bool]:
+    """The number in a cell, and whether it has a percent sign (which divides it by 100).
+
+    Raises:
+        ArchError: it is not a finite number.
+    """
+    plain = isinstance(cell, int | float) and not isinstance(cell, bool)
+    text = repr(cell) if plain else cell.strip() if isinstance(cell, str) else "" if cell is None else str(cell)
+    bare = text.removesuffix("%").rstrip()
+    if is_number(bare) and abs(value := float(bare)) < float("inf"):
+        per_cent = bare != text
+        return (value / 100 if per_cent else value), per_cent
+    raise ArchError(f"row {row}, column `{column}`: {flaw(text)} where a number is needed",
+                    help="rows count from 1; write decimals with a point; a run that failed needs a value too, such as the "
+                    "accuracy of chance")  # fmt: skip
+
+
+def order_of(pairs: Mapping[str, None]) -> tuple[tuple[str, ...], str]:
+    """The pairs in the order in which they count, and how that is said."""
+    if all(_WHOLE.fullmatch(pair) for pair in pairs):
+        return tuple(sorted(pairs, key=lambda pair: (int(pair), pair))), "by their numbers"
+    return tuple(pairs), "in the order of the table"
