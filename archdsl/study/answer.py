@@ -207,7 +207,7 @@ def about(answer: Answer) -> tuple[str, ...]:
     better = f"{'lower' if q.lower else 'higher'} is better"
     yielded = [
         f"{what}{better}; reference {q.reference}: {base} over {answer.runs} runs",
-        f"a wrong verdict has a probability of at most {100 * q.alpha:g} %, whenever you look and stop; intervals are simultaneous",
+        f"a wrong verdict has a probability of at most {100 * q.alpha:g} %, at any look; the intervals are simultaneous",
     ]
     if not answer.paired:
         yielded.append("not paired: each arm's runs against those of the reference, with a spread of its own for each arm; "

@@ -17,6 +17,7 @@ from typing import Literal
 from archdsl.errors import ArchError
 from archdsl.study.measurements.read import Columns, Measurements, name_cell, number_cell, order_of
 from archdsl.study.measurements.sheet import Sheet, listed
+from archdsl.study.measurements.sheet import runs as count
 from archdsl.words.data.cells import is_infinite, is_missing
 
 _FORM = re.compile(r"\s*(?P<metric>.+?)\s*(?P<sign>>=|<=|>|<)\s*(?P<value>\S+(?:\s*%)?)\s*", re.DOTALL)
@@ -203,7 +204,7 @@ def _restricted(
         raise ArchError("no run is finished", help="give a table with finished runs")
     empty = [run.label for run in kept.values() if run.last == float("-inf") and run.state == "finished"]
     if empty:
-        raise ArchError(f"{len(empty)} finished runs have no step with the metric of the target: {listed(empty)}",
+        raise ArchError(f"{count(len(empty))} finished without a step that has the metric of the target: {listed(empty)}",
                         help="log the metric in each run, or leave them out with --only")  # fmt: skip
     ends = [run.last for run in kept.values() if run.first is None and run.state == "finished"]
     longest = max(max(run.last, run.first or run.last) for run in kept.values())
@@ -223,10 +224,10 @@ def _restricted(
     said = [*notes]
     waiting = [run.label for run in runs.values() if run.state == "unfinished"]
     if waiting:
-        said.append(f"{len(waiting)} runs are not finished, left out: {listed(waiting)}")
+        said.append(f"{count(len(waiting))} not finished, left out: {listed(waiting)}")
     if failed:
         said.append(
-            f"{len(failed)} runs failed before the target, counted as never reaching it: {listed([r.label for r in failed])}"
+            f"{count(len(failed))} failed before the target, counted as never reaching it: {listed([r.label for r in failed])}"
         )
     if horizon is not None:
         lost = sum(run.first is None for run in kept.values())

@@ -46,3 +46,7 @@ def opened(path: Path) -> Iterator[Database]:
         raise EnvError(
             f"{path} cannot be read: {error}", help="close what writes to it, or give a good copy"
         ) from error
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise EnvError(
+            f"{path} has another layout than the known ones ({error})", help="export the table as csv"
+        ) from error

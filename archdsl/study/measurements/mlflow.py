@@ -15,6 +15,7 @@ from archdsl.errors import ArchError
 from archdsl.files import read_regular
 from archdsl.study.measurements.databases import Database, opened
 from archdsl.study.measurements.sheet import Sheet, Tool, listed, of_records
+from archdsl.study.measurements.sheet import runs as runs_text
 
 MLFLOW = Tool(
     "MLflow", "status", {"finished": "finished", "running": "unfinished", "scheduled": "unfinished"}, "run_name"
@@ -90,7 +91,10 @@ def _stored(db: Database) -> tuple[list[dict[str, Any]], list[str]]:
 
 
 def _sheet(what: str, runs: list[dict[str, Any]], deleted: list[str], history: History) -> Sheet:
-    notes = (f"{len(deleted)} runs that MLflow has as deleted are left out: {listed(deleted)}",) if deleted else ()
+    are = "is" if len(deleted) == 1 else "are"
+    notes = (
+        (f"{runs_text(len(deleted))} that MLflow has as deleted {are} left out: {listed(deleted)}",) if deleted else ()
+    )
 
     def steps(metric: str) -> Sheet:
         rows = list(_steps(runs, metric, history))

@@ -11,7 +11,7 @@ from statistics import fmean
 from typing import Any
 
 from archdsl.errors import ArchError
-from archdsl.study.measurements.sheet import Sheet, listed
+from archdsl.study.measurements.sheet import Sheet, listed, runs
 from archdsl.words.data.cells import flaw, is_number, shown, spelled
 from archdsl.words.data.cells import value as value_of
 from archdsl.words.data.classes import kind_of, name_of
@@ -156,7 +156,7 @@ class _Rows:
             raise ArchError(f"column `{self.columns.metric}` has a percent sign in row {self.percent[True]} and none in row "
                             f"{self.percent[False]}", help="write all values in one form")  # fmt: skip
         if self.lost and not self.failed.drop and self.failed.value is None:
-            raise ArchError(f"{_runs(len(self.lost))} failed: {listed(self.lost)}",
+            raise ArchError(f"{runs(len(self.lost))} failed: {listed(self.lost)}",
                             help="a failed run is a result: --failed 10% counts each with this value, such as the accuracy of "
                             "chance; --failed drop leaves them out, and says so")  # fmt: skip
 
@@ -166,10 +166,10 @@ class _Rows:
         if self.other:
             notes.append(f"{self.other:,} rows left out by --only")
         if self.waiting:
-            notes.append(f"{_runs(len(self.waiting))} not finished, left out: {listed(self.waiting)}")
+            notes.append(f"{runs(len(self.waiting))} not finished, left out: {listed(self.waiting)}")
         if self.lost:
             what = "left out" if self.failed.value is None else f"counted as {self.failed.value:g}"
-            notes.append(f"{_runs(len(self.lost))} failed, {what}: {listed(self.lost)}")
+            notes.append(f"{runs(len(self.lost))} failed, {what}: {listed(self.lost)}")
         return tuple(notes)
 
     def one_spelling(self) -> dict[str, dict[str, float]]:
@@ -195,10 +195,6 @@ class _Rows:
     def _twice(self, arm: str, pair: str, first: int, second: int) -> ArchError:
         return ArchError(f"rows {first} and {second} both have {self.columns.arm} `{arm}` and {self.columns.pair} `{pair}`",
                          help="keep one of them: a run counts once; a table with a row for each step needs --target")  # fmt: skip
-
-
-def _runs(count: int) -> str:
-    return f"{count} run{'s' if count > 1 else ''}"
 
 
 def _one_spelling(names: Iterable[str], column: str) -> dict[str, str]:

@@ -127,6 +127,11 @@ def flat(value: object, name: str = "") -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
+def runs(count: int) -> str:
+    """A number of runs in words."""
+    return f"{count:,} run{'s' if count != 1 else ''}"
+
+
 def listed(names: Sequence[str]) -> str:
     """The first names, and how many more there are."""
     return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")

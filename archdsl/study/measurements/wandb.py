@@ -85,7 +85,7 @@ def _read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
             else:
                 code = body.get(1, [0])[0]
                 about["state"] = "failed" if code else "finished"
-    except (struct.error, ValueError, IndexError, RecursionError) as error:
+    except (struct.error, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ArchError(f"{path} is damaged, or of another version of wandb ({error})",
                         help="`wandb sync` it, and export the table of runs as csv") from error  # fmt: skip
     settings = {f"config.{key}": value for key, value in config.items() if not key.startswith("_wandb")}
