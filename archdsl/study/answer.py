@@ -11,6 +11,7 @@ from statistics import fmean
 
 from archdsl.study.claims import FAR, pairs_to_decide
 from archdsl.study.measurements import Measurements, paired, samples
+from archdsl.study.stats import long
 from archdsl.study.stats.sequential import OPEN, Verdict, verdicts
 from archdsl.study.stats.signflip import holm
 from archdsl.study.stats.unpaired import runs_to_decide, sample, unpaired
@@ -19,6 +20,7 @@ from archdsl.study.unit import Unit
 
 PAIRED = "paired, anytime-valid t; Holm"
 UNPAIRED = "two samples of unequal variance, anytime-valid; Holm"
+MANY = 20_000  # differences from which numpy computes them
 FEWEST, MOST = 0, 6  # decimals
 
 
@@ -106,7 +108,8 @@ def answer(found: Measurements, question: Question, costs: Reached | None = None
         deltas, more = paired(found, question.reference, drop=question.drop)
         notes = (*notes, *more)
         better = {name: [sign * delta for delta in row] for name, row in deltas.items()}
-        decided = verdicts(better, alpha=question.alpha, same=question.same)
+        many = sum(map(len, better.values())) > MANY
+        decided = (long.verdicts if many else verdicts)(better, alpha=question.alpha, same=question.same)
     else:
         arms, base = samples(found, question.reference)
         deltas = {}

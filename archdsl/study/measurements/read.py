@@ -18,6 +18,7 @@ from archdsl.words.data.classes import kind_of, name_of
 from archdsl.words.data.spelling import twins
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
+_PLAIN = re.compile(r"0|[1-9][0-9]{0,17}")  # a whole number in its one spelling
 LARGEST_FRACTION = 1.5  # a larger value is a percentage, since a score can be slightly above 1
 
 
@@ -111,6 +112,23 @@ def measure(sheet: Sheet, columns: Columns, failed: Failed | None = None) -> Mea
     return Measurements(arms, order, said, columns, rows.number, True in rows.percent)
 
 
+class _Names:
+    """The names in the cells of a column, each kept once."""
+
+    def __init__(self, column: str) -> None:
+        self.column = column
+        self.known: dict[str | int, str] = {}
+
+    def of(self, cell: Any, row: int) -> str:
+        """The name in a cell."""
+        if type(cell) is not str and type(cell) is not int:  # 1.0 and True are other names than 1
+            return name_cell(cell, row, self.column)
+        name = self.known.get(cell)
+        if name is None:
+            name = self.known[cell] = name_cell(cell, row, self.column)
+        return name
+
+
 class _Rows:
     """Arm → pair → place of the value, while rows are read. A name is kept once, and a value as eight bytes."""
 
@@ -125,7 +143,7 @@ class _Rows:
 
     def read(self) -> None:
         columns, paired = self.columns, self.columns.pair is not None
-        names: dict[str, str] = {}
+        arms, pairs = _Names(columns.arm), _Names(columns.pair or "")
         wanted = [columns.arm, columns.metric, *([columns.pair] if columns.pair is not None else [])]
         for number, row, state, run in self.sheet.entries(wanted, columns.only):
             self.number = number
@@ -138,12 +156,11 @@ class _Rows:
                 if state == "unfinished" or self.failed.value is None:
                     continue
                 cell = self.failed.value
-            arm = name_cell(row[0], number, columns.arm)
-            pair = name_cell(row[2], number, columns.pair or "") if paired else str(number)
+            arm, pair = arms.of(row[0], number), pairs.of(row[2], number) if paired else str(number)
             value, per_cent = number_cell(cell, number, columns.metric)
             if state == "finished":
                 self.percent.setdefault(per_cent, number)
-            of_arm, pair = self.arms.setdefault(arm, {}), names.setdefault(pair, pair)
+            of_arm = self.arms.setdefault(arm, {})
             if pair in of_arm:
                 raise self._twice(arm, pair, self.numbers[of_arm[pair]], number)
             of_arm[pair] = len(self.values)
@@ -178,14 +195,14 @@ class _Rows:
         known = dict.fromkeys(pair for of_arm in self.arms.values() for pair in of_arm)
         pair_of = _one_spelling(known, self.columns.pair) if self.columns.pair is not None else {}
         arms: dict[str, dict[str, float]] = {}
-        if all(a == b for a, b in arm_of.items()) and all(a == b for a, b in pair_of.items()):
+        if not arm_of and not pair_of:
             return {
                 arm: {pair: self.values[place] for pair, place in of_arm.items()} for arm, of_arm in self.arms.items()
             }
         seen: dict[tuple[str, str], int] = {}
         for arm, of_arm in self.arms.items():
             for pair, place in of_arm.items():
-                key = (arm_of[arm], pair_of.get(pair, pair))
+                key = (arm_of.get(arm, arm), pair_of.get(pair, pair))
                 first = seen.setdefault(key, self.numbers[place])
                 if first != self.numbers[place]:
                     raise self._twice(*key, *sorted((first, self.numbers[place])))
@@ -198,17 +215,19 @@ class _Rows:
 
 
 def _one_spelling(names: Iterable[str], column: str) -> dict[str, str]:
-    """Each name in the one spelling that the classes of a table have: `1` for 1.0 where all are whole numbers.
+    """The names that have another spelling, and it: `1` for 1.0 where all are whole numbers.
 
     Raises:
         ArchError: two spellings of one thing, where the column does not say which is meant.
     """
     known = dict.fromkeys(names)
+    if all(map(_PLAIN.fullmatch, known)):
+        return {}
     kind = kind_of(known)
     for one, other in twins(known, lambda name: str(value_of(spelled(name)))) if kind != "numbers" else ():
         raise ArchError(f"the column `{column}` has {shown(one)} and {shown(other)}, spellings of one name",
                         help="write each name in one way")  # fmt: skip
-    return {name: name_of(name, kind) for name in known}
+    return {name: spelling for name in known if (spelling := name_of(name, kind)) != name}
 
 
 def _in_capitals(arms: Iterable[str], column: str) -> tuple[str, ...]:
@@ -248,6 +267,8 @@ def number_cell(cell: Any, row: int, column: str) -> tuple[float, bool]:
     Raises:
         ArchError: it is not a finite number.
     """
+    if isinstance(cell, str) and is_number(cell) and abs(value := float(cell)) < float("inf"):
+        return value, False
     plain = isinstance(cell, int | float) and not isinstance(cell, bool)
     text = repr(cell) if plain else cell.strip() if isinstance(cell, str) else "" if cell is None else str(cell)
     bare = text.removesuffix("%").rstrip()

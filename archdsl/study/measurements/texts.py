@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +34,13 @@ def separated(text: str, kind: str, path: str) -> Sheet:
     names = tuple(name.strip() for name in next(records(), []))
 
     def rows(wanted: Sequence[str]) -> Iterator[tuple[str, ...]]:
-        places = [names.index(name) for name in wanted]
-        for number, row in enumerate((row for row in islice(records(), 1, None) if row), 1):
-            if len(row) != len(names):
+        places, width = [names.index(name) for name in wanted], len(names)
+        cells = itemgetter(*places) if len(places) > 1 else lambda row: (row[places[0]],)
+        for number, row in enumerate(filter(None, islice(records(), 1, None)), 1):
+            if len(row) != width:
                 raise ArchError(f"row {number} has {len(row)} cells, the header has {len(names)}",
                                 help="rows count from 1 after the header; a cell with a comma in it needs quotes")  # fmt: skip
-            yield tuple([row[place] for place in places])
+            yield cells(row)
 
     return Sheet(kind, names, rows)
 
