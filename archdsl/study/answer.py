@@ -103,18 +103,22 @@ def answer(found: Measurements, question: Question, costs: Reached | None = None
         ArchError: no such arm, no other arm, a pair in between that one side lacks.
     """
     sign, pairs = (-1.0 if question.lower else 1.0), found.columns.pair is not None
-    notes = found.notes
+    notes, grid = found.notes, 0.0 if costs is None else costs.grid
     if pairs:
         deltas, more = paired(found, question.reference, drop=question.drop)
         notes = (*notes, *more)
         better = {name: [sign * delta for delta in row] for name, row in deltas.items()}
         many = sum(map(len, better.values())) > MANY
-        decided = (long.verdicts if many else verdicts)(better, alpha=question.alpha, same=question.same)
+        decided = (long.verdicts if many else verdicts)(
+            better, alpha=question.alpha, same=question.same, resolution=grid
+        )
     else:
         arms, base = samples(found, question.reference)
         deltas = {}
         better = {name: [sign * value for value in row] for name, row in arms.items()}
-        decided = unpaired(better, [sign * value for value in base], alpha=question.alpha, same=question.same)
+        decided = unpaired(
+            better, [sign * value for value in base], alpha=question.alpha, same=question.same, resolution=grid
+        )
     rows = tuple(
         _row(name, verdict, found, question, sign, deltas.get(name), len(decided)) for name, verdict in decided.items()
     )
@@ -177,19 +181,22 @@ def _one(arm: Costs, p: float | None) -> Survival:
 def words(answer: Answer, row: Row) -> str:
     """What is known about an arm: ``better by 1.35 points [+0.98, +1.72], decided after 6 of 12 pairs``."""
     unit, size = answer.unit, _amount(answer, row)
-    done = f"{row.pairs} pairs" if row.pairs is not None else f"{row.runs} and {answer.runs} runs"
-    done = done.replace("1 pairs", "1 pair") if row.pairs == 1 else done
-    after = f"after {done}" if row.decided_after in (None, row.pairs) else f"after {row.decided_after} of {done}"
+    if row.pairs is None:
+        seen = decided = f" over {row.runs} and {answer.runs} runs"
+    else:
+        seen = f"{row.pairs} pair{'s' if row.pairs != 1 else ''}"
+        decided = f"; decided after {'' if row.decided_after == row.pairs else f'{row.decided_after} of '}{seen}"
+        seen = f" after {seen}"
     match row.verdict:
         case "better" | "worse":
-            return f"{row.verdict}: {size}; decided {after}"
+            return f"{row.verdict}: {size}{decided}"
         case "same":
-            return f"same, within ±{unit.value(answer.question.same)}{_points(unit)}: {size}; decided {after}"
+            return f"same, within ±{unit.value(answer.question.same)}{_points(unit)}: {size}{decided}"
         case _:
             more = ""
             if row.needed is not None:
                 more = f"; about {row.needed:,} {'pairs' if answer.paired else 'runs of each'} would decide it if it stays so"
-            return f"open: {size} after {done}{more}"
+            return f"open: {size}{seen}{more}"
 
 
 def _amount(answer: Answer, row: Row) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal
 
 from archdsl.errors import ArchError
@@ -116,11 +117,14 @@ class Costs:
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """The restricted costs as measurements, the costs of each arm, and the horizon (None where each run got there)."""
+    """The restricted costs as measurements, the costs of each arm, the horizon (None where each run got there), and the
+    ``grid``: the smallest step between two costs at which the metric was logged. Costs are known up to a step of it only.
+    """
 
     measurements: Measurements
     costs: Mapping[str, Costs]
     horizon: float | None
+    grid: float
 
 
 @dataclass(slots=True)
@@ -150,7 +154,7 @@ def reached(sheet: Sheet, columns: Columns, target: Target, cost: str | None, ru
     at, note = sheet.find(cost or STEP, "--cost")
     replace(columns, metric=at).check()
     key, more = (columns.pair, "") if run is None else sheet.find(run, "--run")
-    found, rows, empty = _runs(sheet, columns, target, at, key)
+    found, rows, grid, empty = _runs(sheet, columns, target, at, key)
     said = (
         f"read as {sheet.what}: {rows:,} rows, {len(found)} runs",
         *sheet.notes,
@@ -158,15 +162,15 @@ def reached(sheet: Sheet, columns: Columns, target: Target, cost: str | None, ru
         *(n for n in (note, more) if n),
         *empty,
     )
-    return _restricted(found, columns, at, rows, said)
+    return _restricted(found, columns, at, rows, grid, said)
 
 
 def _runs(
     sheet: Sheet, columns: Columns, target: Target, at: str, key: str | None
-) -> tuple[dict[tuple[str, str], _Run], int, tuple[str, ...]]:
+) -> tuple[dict[tuple[str, str], _Run], int, float, tuple[str, ...]]:
     runs, number = dict[tuple[str, str], _Run](), 0
     wanted = [columns.arm, columns.metric, at, *([key] if key is not None else [])]
-    percent, empty = dict[bool, int](), list[int]()
+    percent, empty, costs = dict[bool, int](), list[int](), set[float]()
     for number, row, state, label in sheet.entries(wanted, columns.only):
         if state == "other":
             continue
@@ -177,6 +181,7 @@ def _runs(
             continue  # a run that a tool has without a step of this metric
         spent, _ = number_cell(row[2], number, at)
         run.last = max(run.last, spent)
+        costs.add(spent)
         if row[1] is None or is_missing(str(row[1]).strip()) or is_infinite(str(row[1]).strip()):
             empty.append(number)  # a step at which the metric was not logged, or a run that diverged
             continue
@@ -190,14 +195,15 @@ def _runs(
                             help=f"'{target.metric} {target.sign} {100 * target.value:g}' for a metric in percent")  # fmt: skip
         if target.met(value):
             run.first = spent if run.first is None else min(run.first, spent)
+    grid = min((b - a for a, b in pairwise(sorted(costs))), default=0.0)
     if not empty:
-        return runs, number, ()
-    first = f"from row {empty[0]} on: the target is not met there"
-    return runs, number, (f"{len(empty):,} rows have no number in `{columns.metric}`, {first}",)
+        return runs, number, grid, ()
+    said = f"rows without a number in `{columns.metric}`: {len(empty):,}, first row {empty[0]}; the target is not met there"
+    return runs, number, grid, (said,)
 
 
 def _restricted(
-    runs: Mapping[tuple[str, str], _Run], columns: Columns, at: str, rows: int, notes: Sequence[str]
+    runs: Mapping[tuple[str, str], _Run], columns: Columns, at: str, rows: int, grid: float, notes: Sequence[str]
 ) -> Reached:
     kept = {name: run for name, run in runs.items() if run.state != "unfinished"}
     if not kept:
@@ -234,4 +240,4 @@ def _restricted(
         said.append(f"{lost} of {len(kept)} runs did not reach the target: costs are compared up to {horizon:g} {at}, the "
                     "restricted mean; a run that was not there by then counts as that")  # fmt: skip
     costs = {arm: Costs(tuple(there), tuple(not_there)) for arm, (there, not_there) in split.items()}
-    return Reached(Measurements(arms, order, tuple(said), replace(columns, metric=at), rows), costs, horizon)
+    return Reached(Measurements(arms, order, tuple(said), replace(columns, metric=at), rows), costs, horizon, grid)

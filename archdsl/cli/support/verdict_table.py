@@ -54,8 +54,7 @@ def _columns(answer: Answer, people: bool) -> list[Column]:
     from archdsl.report import Column
 
     unit, survival = answer.unit, bool(answer.survival)
-    digits = unit.digits + 1 if not answer.target else unit.digits
-    mean = Column("mean", "percent" if unit.mark else "float", digits=digits)
+    mean = Column("mean", "percent" if unit.mark else "float", digits=unit.digits)
     ps = [Column("p", "p"), *([Column("p symmetric", "p", key="p_symmetric")] if answer.paired or not people else []),
           *([Column("p log-rank", "p", key="p_logrank")] if survival else [])]  # fmt: skip
     if people:

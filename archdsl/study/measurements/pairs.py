@@ -37,7 +37,8 @@ def paired(
         if holes:
             notes.append(f"{arm}: pairs {listed(holes)} are left out, as one side lacks them")
         if late:
-            notes.append(f"{arm}: compared over its first {len(both)} pairs; {late} later ones are on one side only")
+            one = "one is" if late == 1 else "ones are"
+            notes.append(f"{arm}: compared over its first {len(both)} pairs; {late} later {one} on one side only")
         deltas[arm] = [values[pair] - base[pair] for pair in both]
     return deltas, tuple(notes)
 

@@ -101,7 +101,10 @@ def measure(sheet: Sheet, columns: Columns, failed: Failed | None = None) -> Mea
             f"the table ({sheet.what}) has no row", help="a row for each run: its arm, its pair and its metric"
         )
     if not rows.arms:
-        raise ArchError(f"no row of the table has a result: {'; '.join(rows.said())}", help="wait for a run to finish")
+        raise ArchError(
+            f"no row of the table has a result: {'; '.join(rows.said())}",
+            help="a row is needed that none of these leaves out",
+        )
     arms = rows.one_spelling()
     pairs = dict.fromkeys(pair for of_arm in arms.values() for pair in of_arm)
     order, by = order_of(pairs) if columns.pair is not None else (tuple(pairs), "")

@@ -13,8 +13,10 @@ from archdsl.study.measurements.optuna import JOURNAL, OPTUNA
 from archdsl.study.measurements.sheet import Sheet, Tool, flat, of_records
 from archdsl.study.measurements.wandb import WANDB
 
-ARCHDSL = Tool("archdsl", "status", {"finished": "finished", "running": "unfinished", "missing": "unfinished",
-                                     "waiting": "unfinished"})  # fmt: skip
+ARCHDSL = Tool("archdsl", "status", {
+    "finished": "finished", "running": "unfinished", "missing": "unfinished", "interrupted": "unfinished",
+    "foreign": "unfinished",
+})  # fmt: skip
 NESTED = 1_000_000  # characters of a cell that holds a mapping
 
 

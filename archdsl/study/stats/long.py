@@ -45,7 +45,7 @@ class Trail:
         )
 
 
-def trail(deltas: Sequence[float], prior: float = PRIOR) -> Trail:
+def trail(deltas: Sequence[float], prior: float = PRIOR, resolution: float = 0.0) -> Trail:
     """The evidence after each difference.
 
     Raises:
@@ -61,6 +61,7 @@ def trail(deltas: Sequence[float], prior: float = PRIOR) -> Trail:
     squares = np.maximum(np.cumsum(off * off) - sums * sums / counts, 0.0)
     squares[np.maximum.accumulate(np.abs(off)) == 0] = 0.0
     mean, sd = centre + sums / counts, np.sqrt(squares / np.maximum(counts - 1, 1))
+    sd = np.maximum(sd, resolution / math.sqrt(6))
     log_e = _log_evidence(counts, mean, sd, prior)
     return Trail(mean, sd, log_e, np.maximum.accumulate(np.maximum(log_e, 0.0)), _symmetric(values, counts))
 
@@ -99,7 +100,12 @@ def _symmetric(values: Floats, counts: Floats) -> Floats:
 
 
 def verdicts(
-    family: Mapping[str, Sequence[float]], *, alpha: float = 0.05, same: float | None = None, prior: float = PRIOR
+    family: Mapping[str, Sequence[float]],
+    *,
+    alpha: float = 0.05,
+    same: float | None = None,
+    prior: float = PRIOR,
+    resolution: float = 0.0,
 ) -> dict[str, Verdict]:
     """The verdict on each comparison of a family; as `sequential.verdicts` gives it.
 
@@ -108,7 +114,7 @@ def verdicts(
     """
     if not 0 < alpha < 1:
         raise ValueError(f"alpha must be between 0 and 1, not {alpha}")
-    trails = {name: trail(deltas, prior) for name, deltas in family.items() if deltas}
+    trails = {name: trail(deltas, prior, resolution) for name, deltas in family.items() if deltas}
     planned, last = len(family), {name: of_arm.at_end() for name, of_arm in trails.items()}
     first = _first_rejections([of_arm.peak for of_arm in trails.values()], planned, alpha)
     adjusted = [[1.0 if p is None else p for p in holm([*ps, *[1.0] * (planned - len(ps))])] for ps in

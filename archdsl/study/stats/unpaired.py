@@ -47,8 +47,8 @@ class Sample:
     sd: float | None
 
 
-def sample(values: Sequence[float]) -> Sample:
-    """The sample of these values.
+def sample(values: Sequence[float], resolution: float = 0.0) -> Sample:
+    """The sample of these values; its standard deviation is at least that of values rounded to steps of ``resolution``.
 
     Raises:
         ValueError: there is none, or one is not finite.
@@ -56,7 +56,7 @@ def sample(values: Sequence[float]) -> Sample:
     values = finite(values)
     mean = fmean(values)
     sd = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)) if len(values) > 1 else None
-    return Sample(len(values), mean, sd)
+    return Sample(len(values), mean, None if sd is None else max(sd, resolution / math.sqrt(12)))
 
 
 def evidence_against(x: Sample, y: Sample, difference: float = 0.0, prior: float = PRIOR) -> float:
@@ -87,7 +87,7 @@ def half_width(x: Sample, y: Sample, alpha: float, prior: float = PRIOR) -> floa
 
 def unpaired(
     family: Mapping[str, Sequence[float]], reference: Sequence[float], *, alpha: float = 0.05, same: float | None = None,
-    prior: float = PRIOR,
+    prior: float = PRIOR, resolution: float = 0.0,
 ) -> dict[str, Verdict]:  # fmt: skip
     """The verdict on each arm of a family, from its values and those of the reference; greater is better.
 
@@ -99,8 +99,8 @@ def unpaired(
     """
     if not 0 < alpha < 1:
         raise ValueError(f"alpha must be between 0 and 1, not {alpha}")
-    base = sample(reference)
-    arms = {name: sample(values) for name, values in family.items()}
+    base = sample(reference, resolution)
+    arms = {name: sample(values, resolution) for name, values in family.items()}
     logs = {name: evidence_against(arm, base, prior=prior) for name, arm in arms.items()}
     adjusted = holm([min(1.0, math.exp(-log)) for log in logs.values()])
     verdicts: dict[str, Verdict] = {}
