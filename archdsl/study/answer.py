@@ -5,7 +5,7 @@ JSON and the page.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -122,9 +122,18 @@ def answer(found: Measurements, question: Question, costs: Reached | None = None
     rows = tuple(
         _row(name, verdict, found, question, sign, deltas.get(name), len(decided)) for name, verdict in decided.items()
     )
+    notes = (*notes, *_turned(rows, sign))
     base_values = list(found.arms[question.reference].values())
     return Answer(question, rows, fmean(base_values), len(base_values), decided, notes, _unit(question, rows, fmean(base_values)),
                   PAIRED if pairs else UNPAIRED, _survival(costs, question.reference), target)  # fmt: skip
+
+
+def _turned(rows: Sequence[Row], sign: float) -> Iterator[str]:
+    """Warnings about verdicts whose mean has turned since: a decision is not taken back, but something is odd."""
+    for row in rows:
+        if (row.verdict == "better" and sign * row.delta < 0) or (row.verdict == "worse" and sign * row.delta > 0):
+            yield (f"warning: {row.name} was {row.verdict} when the verdict fell, and its mean has the other sign now: look at "
+                   "its runs")  # fmt: skip
 
 
 def _row(

@@ -213,6 +213,13 @@ def test_faults_have_their_place_with_and_without_pairs(
     assert words in done.err
 
 
+def test_a_mean_that_turns_after_the_verdict_is_said(run: Run, tmp_path: Path) -> None:
+    base = [(n, 0.8 + n / 1000) for n in range(8)]
+    (tmp_path / "t.csv").write_text(arms(list(base), [(n, v + 0.01 + n / 9000 if n < 7 else 0.1) for n, v in base]))
+    out = run("verdict", "t.csv", *ASKED, "--pair", "seed").out
+    assert "warning: new was better when the verdict fell, and its mean has the other sign now: look at its runs" in out
+
+
 def test_one_run_and_constants_stay_open_without_pairs(run: Run, table: Path) -> None:
     for few in ([row for row in rows() if row["seed"] == 0], [{**row, "acc": 0.5} for row in rows()]):
         table.write_text(as_csv(few))
