@@ -16,7 +16,8 @@ from itertools import pairwise
 from typing import Literal
 
 from archdsl.errors import ArchError
-from archdsl.study.measurements.read import Columns, Measurements, name_cell, number_cell, order_of
+from archdsl.study.measurements.cells import name_cell, number_cell
+from archdsl.study.measurements.read import Columns, Measurements, order_of
 from archdsl.study.measurements.sheet import Sheet, listed
 from archdsl.study.measurements.sheet import runs as count
 from archdsl.words.data.cells import is_infinite, is_missing

@@ -53,10 +53,11 @@ def _body(answer: Answer, source: Provenance) -> Iterator[str]:
     yield page.tag("h1", f"{title}: verdicts against “{q.reference}”")
     yield page.tag("p", _counts(answer), "verdict")
     for row in answer.rows[:SENTENCES]:
-        yield page.tag("p", f"“{row.name}” is {words(answer, row)}.")
+        yield page.tag("p", f"“{row.name}” is {'the ' if row.verdict == 'same' else ''}{words(answer, row)}.")
+    yield from (page.tag("p", note, "note") for note in answer.notes if note.startswith("warning"))
     yield page.tag("h2", "Results")
     yield _table(answer)
-    yield from (page.tag("p", f"{text[0].upper()}{text[1:]}.", "note") for text in about(answer))
+    yield from (page.tag("p", f"{text}.", "note") for text in about(answer))
     yield from _figures(answer)
     yield from _provenance(answer, source)
 

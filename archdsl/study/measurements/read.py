@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from statistics import fmean
-from typing import Any
 
 from archdsl.errors import ArchError
-from archdsl.study.measurements.sheet import Sheet, listed, runs
-from archdsl.words.data.cells import flaw, is_number, shown, spelled
+from archdsl.study.measurements.cells import Names, number_cell
+from archdsl.study.measurements.sheet import Sheet, State, listed, runs
+from archdsl.words.data.cells import shown, spelled
 from archdsl.words.data.cells import value as value_of
 from archdsl.words.data.classes import kind_of, name_of
 from archdsl.words.data.spelling import twins
@@ -115,23 +115,6 @@ def measure(sheet: Sheet, columns: Columns, failed: Failed | None = None) -> Mea
     return Measurements(arms, order, said, columns, rows.number, True in rows.percent)
 
 
-class _Names:
-    """The names in the cells of a column, each kept once."""
-
-    def __init__(self, column: str) -> None:
-        self.column = column
-        self.known: dict[str | int, str] = {}
-
-    def of(self, cell: Any, row: int) -> str:
-        """The name in a cell."""
-        if type(cell) is not str and type(cell) is not int:  # 1.0 and True are other names than 1
-            return name_cell(cell, row, self.column)
-        name = self.known.get(cell)
-        if name is None:
-            name = self.known[cell] = name_cell(cell, row, self.column)
-        return name
-
-
 class _Rows:
     """Arm → pair → place of the value, while rows are read. A name is kept once, and a value as eight bytes."""
 
@@ -145,31 +128,45 @@ class _Rows:
         self.waiting: list[str] = []
 
     def read(self) -> None:
-        columns, paired = self.columns, self.columns.pair is not None
-        arms, pairs = _Names(columns.arm), _Names(columns.pair or "")
+        columns, number = self.columns, 0
+        arms, pairs = Names(columns.arm), Names(columns.pair or "")
         wanted = [columns.arm, columns.metric, *([columns.pair] if columns.pair is not None else [])]
         for number, row, state, run in self.sheet.entries(wanted, columns.only):
-            self.number = number
-            if state == "other":
-                self.other += 1
-                continue
             cell = row[1]
             if state != "finished":
-                (self.waiting if state == "unfinished" else self.lost).append(run)
-                if state == "unfinished" or self.failed.value is None:
+                if not self._counts(state, run):
                     continue
                 cell = self.failed.value
-            arm, pair = arms.of(row[0], number), pairs.of(row[2], number) if paired else str(number)
+            # the names of most cells are known, and a call for each takes a second in a million rows
+            arm = arms.known.get(row[0]) if type(row[0]) is str else None
+            pair = pairs.known.get(row[-1]) if type(row[-1]) is str else None
+            if arm is None:
+                arm = arms.of(row[0], number)
+            if columns.pair is None:
+                pair = str(number)
+            elif pair is None:
+                pair = pairs.of(row[2], number)
             value, per_cent = number_cell(cell, number, columns.metric)
-            if state == "finished":
-                self.percent.setdefault(per_cent, number)
-            of_arm = self.arms.setdefault(arm, {})
+            if state == "finished" and per_cent not in self.percent:
+                self.percent[per_cent] = number
+            of_arm = self.arms.get(arm)
+            if of_arm is None:
+                of_arm = self.arms[arm] = {}
             if pair in of_arm:
                 raise self._twice(arm, pair, self.numbers[of_arm[pair]], number)
             of_arm[pair] = len(self.values)
             self.values.append(value)
             self.numbers.append(number)
+        self.number = number
         self._check()
+
+    def _counts(self, state: State, run: str) -> bool:
+        """Whether a run that is not finished counts, with the value that is given for it; it is named in any case."""
+        if state == "other":
+            self.other += 1
+        else:
+            (self.waiting if state == "unfinished" else self.lost).append(run)
+        return state == "failed" and self.failed.value is not None
 
     def _check(self) -> None:
         if len(self.percent) == 2:
@@ -249,38 +246,6 @@ def _mixed_units(values: Iterable[float], metric: str) -> tuple[str, ...]:
     said = (f"warning: {len(small)} values of `{metric}` are at most 1, such as {small[0]:g}, and {len(large)} are about a "
             f"hundred times as large, such as {large[0]:g}: write all as fractions or all in percent")  # fmt: skip
     return (said,)
-
-
-def name_cell(cell: Any, row: int, column: str) -> str:
-    """The name in a cell.
-
-    Raises:
-        ArchError: it holds none.
-    """
-    text = cell.strip() if isinstance(cell, str) else "" if cell is None else str(cell)
-    if isinstance(cell, list | dict) or not text:
-        raise ArchError(f"row {row}, column `{column}`: {'nothing' if not text else 'not a name'}",
-                        help="rows count from 1; complete the row or take it out")  # fmt: skip
-    return text
-
-
-def number_cell(cell: Any, row: int, column: str) -> tuple[float, bool]:
-    """The number in a cell, and whether it has a percent sign (which divides it by 100).
-
-    Raises:
-        ArchError: it is not a finite number.
-    """
-    if isinstance(cell, str) and is_number(cell) and abs(value := float(cell)) < float("inf"):
-        return value, False
-    plain = isinstance(cell, int | float) and not isinstance(cell, bool)
-    text = repr(cell) if plain else cell.strip() if isinstance(cell, str) else "" if cell is None else str(cell)
-    bare = text.removesuffix("%").rstrip()
-    if is_number(bare) and abs(value := float(bare)) < float("inf"):
-        per_cent = bare != text
-        return (value / 100 if per_cent else value), per_cent
-    raise ArchError(f"row {row}, column `{column}`: {flaw(text)} where a number is needed",
-                    help="rows count from 1; write decimals with a point; a run that failed needs a value too, such as the "
-                    "accuracy of chance")  # fmt: skip
 
 
 def order_of(pairs: Mapping[str, None]) -> tuple[tuple[str, ...], str]:

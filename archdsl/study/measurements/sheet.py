@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count, repeat
 from typing import Any, Literal
 
 from archdsl.errors import ArchError, suggest
@@ -72,10 +73,10 @@ class Sheet:
         names = [*wanted, *(name for name, _ in only), *state_at, *label_at]
         texts, end = [text for _, text in only], width + len(only)
         plain = len(names) == width
+        if plain:
+            yield from zip(count(1), self.rows(names), repeat("finished"), repeat(""))
+            return
         for number, row in enumerate(self.rows(names), 1):
-            if plain:
-                yield number, row, "finished", ""
-                continue
             if any(str(cell).strip() != text for cell, text in zip(row[width:end], texts, strict=True)):
                 yield number, row[:width], "other", ""
                 continue
@@ -127,9 +128,9 @@ def flat(value: object, name: str = "") -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
-def runs(count: int) -> str:
+def runs(number: int) -> str:
     """A number of runs in words."""
-    return f"{count:,} run{'s' if count != 1 else ''}"
+    return f"{number:,} run{'s' if number != 1 else ''}"
 
 
 def listed(names: Sequence[str]) -> str:
