@@ -134,6 +134,7 @@ class _Run:
 
     state: str
     label: str
+    ident: str
     first: float | None = None
     last: float = float("-inf")
 
@@ -144,7 +145,7 @@ def reached(sheet: Sheet, columns: Columns, target: Target, cost: str | None, ru
     Args:
         columns: its metric is that of the target.
         cost: the column of the cost; None for ``step``.
-        run: the column that tells the runs of an arm apart, where they have no pair and several rows each.
+        run: the column that tells runs apart; None for that of the tool, or for the pair.
 
     Raises:
         ArchError: a column, a cell or a row that cannot be taken.
@@ -154,30 +155,36 @@ def reached(sheet: Sheet, columns: Columns, target: Target, cost: str | None, ru
         sheet = sheet.steps(columns.metric)
     at, note = sheet.find(cost or STEP, "--cost")
     replace(columns, metric=at).check()
-    key, more = (columns.pair, "") if run is None else sheet.find(run, "--run")
-    found, rows, grid, empty = _runs(sheet, columns, target, at, key)
-    said = (
-        f"read as {sheet.what}: {rows:,} rows, {len(found)} runs",
-        *sheet.notes,
-        *notes,
-        *(n for n in (note, more) if n),
-        *empty,
-    )
+    own = sheet.tool.run if sheet.tool.run in sheet.names else None
+    ident, more = (own, "") if run is None else sheet.find(run, "--run")
+    if columns.pair is None and ident is None and cost is None:
+        raise ArchError(
+            "which rows are of one run is not known",
+            help="--pair or --run names the column that tells runs apart; --cost COLUMN is for a row each run",
+        )
+    found, rows, grid, empty = _runs(sheet, columns, target, at, ident)
+    single = "each row is taken as a run" if columns.pair is None and ident is None else ""
+    said = (f"read as {sheet.what}: {rows:,} rows, {len(found)} runs", *sheet.notes, *notes,
+            *(text for text in (note, more, single) if text), *empty)  # fmt: skip
     return _restricted(found, columns, at, rows, grid, said)
 
 
 def _runs(
-    sheet: Sheet, columns: Columns, target: Target, at: str, key: str | None
+    sheet: Sheet, columns: Columns, target: Target, at: str, ident: str | None
 ) -> tuple[dict[tuple[str, str], _Run], int, float, tuple[str, ...]]:
     runs, number = dict[tuple[str, str], _Run](), 0
-    wanted = [columns.arm, columns.metric, at, *([key] if key is not None else [])]
+    wanted = [columns.arm, columns.metric, at, *(name for name in (columns.pair, ident) if name is not None)]
     percent, empty, costs = dict[bool, int](), list[int](), set[float]()
     for number, row, state, label in sheet.entries(wanted, columns.only):
         if state == "other":
             continue
         arm = name_cell(row[0], number, columns.arm)
-        name = name_cell(row[3], number, key) if key is not None else str(number)
-        run = runs.setdefault((arm, name), _Run(state, label or f"{arm}, {name}"))
+        name = name_cell(row[3], number, columns.pair or ident or "") if len(row) > 3 else str(number)
+        own = str(row[-1]) if ident is not None else ""
+        run = runs.setdefault((arm, name), _Run(state, label or f"{arm}, {name}", own))
+        if run.ident != own:
+            raise ArchError(f"the runs `{run.ident}` and `{own}` both have {columns.arm} `{arm}` and {columns.pair} `{name}`",
+                            help="keep one of them with --only: a run counts once")  # fmt: skip
         if row[2] is None and row[1] is None:
             continue  # a run that a tool has without a step of this metric
         spent, _ = number_cell(row[2], number, at)

@@ -213,6 +213,16 @@ def test_faults_have_their_place_with_and_without_pairs(
     assert words in done.err
 
 
+def test_a_percentage_for_failed_runs_of_a_metric_in_percent_is_refused(run: Run, tmp_path: Path) -> None:
+    lines = [{"Name": f"r{n}", "State": "crashed" if n == 4 else "finished", "model": "base" if n % 2 else "new", "acc": 90 + n}
+             for n in range(9)]  # fmt: skip
+    (tmp_path / "t.csv").write_text(as_csv(lines))
+    done = run("verdict", "t.csv", *ASKED, "--failed", "10%")
+    assert done.code == 2
+    assert "--failed 10% means 0.1, and the metric has values such as 98" in done.err
+    assert "1 run failed, counted as 10: `r4` (crashed)" in run("verdict", "t.csv", *ASKED, "--failed", "10").out
+
+
 def test_a_mean_that_turns_after_the_verdict_is_said(run: Run, tmp_path: Path) -> None:
     base = [(n, 0.8 + n / 1000) for n in range(8)]
     (tmp_path / "t.csv").write_text(arms(list(base), [(n, v + 0.01 + n / 9000 if n < 7 else 0.1) for n, v in base]))

@@ -117,6 +117,16 @@ def test_a_name_that_may_be_two_columns_is_refused() -> None:
         sheet("params.mode").find("model", "--arm")
 
 
+def test_a_study_that_minimises_says_so(stores: Path, tmp_path: Path) -> None:
+    shutil.copy(stores / "optuna.db", tmp_path)
+    with sqlite3.connect(tmp_path / "optuna.db") as db:
+        db.execute("update study_directions set direction = 'MINIMIZE'")
+    assert (
+        "the study seeds minimises: --lower says that a lower value is better"
+        in read(tmp_path / "optuna.db", "value").notes
+    )
+
+
 def test_several_projects_of_trackio_are_refused(stores: Path, tmp_path: Path) -> None:
     for name in ("a", "b"):
         shutil.copy(stores / "trackio" / "seeds.db", tmp_path / f"{name}.db")

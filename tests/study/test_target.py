@@ -69,12 +69,26 @@ def test_a_row_for_each_run_with_its_cost() -> None:
     assert found.costs["a"] == Costs((3.0, 4.0), (2.0,))
     alone = reached(of_records("rows", rows), Columns("model", None, "acc"), parse_target("acc >= 0.9"), "hours")
     assert alone.costs == found.costs
+    assert "each row is taken as a run" in alone.measurements.notes
 
 
 def test_runs_of_an_arm_are_told_apart_by_their_column() -> None:
     rows = [row for n in range(4) for row in curve("ab"[n % 2], n, [0.1, 0.95], run=f"r{n}")]
     found = reached(of_records("rows", rows), Columns("model", None, "acc"), parse_target("acc >= 0.9"), None, "run")
     assert found.costs["a"] == Costs((20.0, 20.0), ())
+
+
+def test_steps_without_a_name_of_their_run_are_refused() -> None:
+    with pytest.raises(ArchError, match="which rows are of one run is not known"):
+        reached(table(curve("a", 0, [0.1, 0.95])), Columns("model", None, "acc"), parse_target("acc >= 0.9"), None)
+
+
+def test_two_runs_of_one_seed_are_not_mixed() -> None:
+    rows = [row for name in ("r1", "r2") for row in curve("a", 0, [0.1, 0.95], run_id=name, status="FINISHED")]
+    with pytest.raises(ArchError, match="the runs `r1` and `r2` both have model `a` and seed `0`"):
+        reached(of_records("rows", rows, MLFLOW), COLUMNS, parse_target("acc >= 0.9"), None)
+    alone = reached(of_records("rows", rows, MLFLOW), Columns("model", None, "acc"), parse_target("acc >= 0.9"), None)
+    assert alone.costs["a"].runs == 2
 
 
 def test_failed_runs_never_reach_it_and_running_ones_are_left_out() -> None:
@@ -132,7 +146,7 @@ def costs(arms: Mapping[str, float], runs: int, budget: int) -> Sheet:
 def test_a_faster_arm_is_better_and_one_that_never_arrives_is_worse(pair: str | None) -> None:
     target = parse_target("acc >= 0.9")
     sheet = costs({"base": 100, "fast": 60, "never": 900, "equal": 100}, 12, 130)
-    found = reached(sheet, Columns("model", pair, "acc"), target, None)
+    found = reached(sheet, Columns("model", pair, "acc"), target, "step")
     given = answer(found.measurements, Question("base", "step", lower=True, same=25.0), found, str(target))
     by = {row.name: row.verdict for row in given.rows}
     assert (by["fast"], by["never"]) == ("better", "worse")

@@ -94,6 +94,7 @@ def command(
     costs = reached(sheet, columns, goal, cost, run) if goal is not None else None
     found = costs.measurements if costs is not None else measure(sheet, columns, _failed(failed))
     margin = None if same is None else _margin(same, found)
+    _check_unit("--failed", failed, found)
     points = goal is None and (found.percent or (same or "").strip().endswith("%"))
     what = found.columns.metric if goal is not None else columns.metric
     given = answer(found, Question(base, what, lower or goal is not None, margin, level, missing == "drop", points), costs,
@@ -187,16 +188,25 @@ def _rate(text: str, option: str) -> float:
 
 def _margin(text: str, found: Measurements) -> float:
     from archdsl.errors import ArchError
-    from archdsl.study.measurements import LARGEST_FRACTION
 
     number = _number(text)
     if number is None or number <= 0:
         raise ArchError(f"--same {text[:40]} is not a size above 0", help="--same 0.005, in the metric's unit")
-    largest = max((v for values in found.arms.values() for v in values.values()), key=abs)
-    if text.strip().endswith("%") and abs(largest) > LARGEST_FRACTION:
-        raise ArchError(f"--same {text} means {number:g}, and the metric has values such as {largest:g}",
-                        help=f"give the size in the metric's unit: --same {text.strip().rstrip('% ')}")  # fmt: skip
+    _check_unit("--same", text, found)
     return number
+
+
+def _check_unit(option: str, text: str, found: Measurements) -> None:
+    """Refuse a percentage where the metric is not a fraction."""
+    from archdsl.errors import ArchError
+    from archdsl.study.measurements import LARGEST_FRACTION
+
+    if not text.strip().endswith("%"):
+        return
+    largest = max((v for values in found.arms.values() for v in values.values()), key=abs)
+    if abs(largest) > LARGEST_FRACTION:
+        raise ArchError(f"{option} {text} means {_number(text):g}, and the metric has values such as {largest:g}",
+                        help=f"give it in the metric's unit: {option} {text.strip().rstrip('% ')}")  # fmt: skip
 
 
 def _number(text: str) -> float | None:

@@ -18,7 +18,11 @@ from archdsl.study.measurements.sheet import Sheet, Tool, listed, of_records
 from archdsl.study.measurements.sheet import runs as runs_text
 
 MLFLOW = Tool(
-    "MLflow", "status", {"finished": "finished", "running": "unfinished", "scheduled": "unfinished"}, "run_name"
+    "MLflow",
+    "status",
+    {"finished": "finished", "running": "unfinished", "scheduled": "unfinished"},
+    "run_name",
+    "run_id",
 )
 STATES = ("", "RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED")  # by the number in a file store
 _VALUE = "case is_nan when 0 then value else 'nan' end"

@@ -14,7 +14,9 @@ from typing import Any
 from archdsl.study.measurements.databases import Database, opened
 from archdsl.study.measurements.sheet import Sheet, Tool, of_records
 
-OPTUNA = Tool("Optuna", "state", {"complete": "finished", "running": "unfinished", "waiting": "unfinished"}, "number")
+OPTUNA = Tool(
+    "Optuna", "state", {"complete": "finished", "running": "unfinished", "waiting": "unfinished"}, "number", "number"
+)
 JOURNAL = frozenset({"op_code", "worker_id"})
 _TABLES = {
     "studies": "study_id study_name", "trials": "trial_id number study_id state", "trial_values": "trial_id objective value",
@@ -28,13 +30,13 @@ def database(path: Path) -> Sheet | None:
     with opened(path) as db:
         if not db.has(**_TABLES):
             return None
-        trials = _trials(db)
+        trials, notes = _trials(db), _direction(db)
 
     def steps(metric: str) -> Sheet:
         with opened(path) as db:
             return of_records("the steps of Optuna's trials", list(_steps(db, trials, metric)), OPTUNA)
 
-    return of_records(f"the database of Optuna, {len(trials)} trials", list(trials.values()), OPTUNA, steps=steps)
+    return of_records(f"the database of Optuna, {len(trials)} trials", list(trials.values()), OPTUNA, notes, steps)
 
 
 def _trials(db: Database) -> dict[int, dict[str, Any]]:
@@ -64,6 +66,16 @@ def _trials(db: Database) -> dict[int, dict[str, Any]]:
             if trial in trials:
                 trials[trial][f"user_attrs_{key}"] = json.loads(text)
     return trials
+
+
+def _direction(db: Database) -> tuple[str, ...]:
+    """A note on studies that minimise their value."""
+    if not db.has(study_directions="direction study_id"):
+        return ()
+    query = (
+        "select distinct study_name from studies join study_directions using (study_id) where direction = 'MINIMIZE'"
+    )
+    return tuple(f"the study {name} minimises: --lower says that a lower value is better" for (name,) in db.rows(query))
 
 
 def _external(value: float, distribution: str) -> Any:

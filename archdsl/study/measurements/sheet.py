@@ -29,13 +29,14 @@ NAMED = 5  # names that a message lists
 @dataclass(frozen=True, slots=True)
 class Tool:
     """What a tool writes about a run: ``state`` is the column, ``states`` what its cells mean (others mean that the run
-    failed), ``label`` the column by which a person knows a run.
+    failed), ``label`` the column by which a person knows a run, ``run`` the one that tells runs apart.
     """
 
     name: str
     state: str = ""
     states: Mapping[str, State] = field(default_factory=dict)
     label: str = ""
+    run: str = ""
 
     def state_of(self, cell: object) -> State:
         """What a cell of the column ``state`` means."""

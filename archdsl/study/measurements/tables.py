@@ -35,7 +35,7 @@ def recognised(sheet: Sheet) -> Sheet:
     if {"number", "state"} <= names and any(name == "value" or name.startswith("values_") for name in names):
         return _of(sheet, OPTUNA, "trials of Optuna")
     if {"Name", "State"} <= names:
-        return _of(sheet, replace(WANDB, state="State", label="Name"), "runs of Weights & Biases")
+        return _of(sheet, replace(WANDB, state="State", label="Name", run="ID"), "runs of Weights & Biases")
     if {"arm", "seed", "status", "run"} <= names:
         return _of(sheet, ARCHDSL, "runs of archdsl")
     if {"config", "summary"} <= names:

@@ -16,7 +16,7 @@ from archdsl.study.measurements.databases import opened
 from archdsl.study.measurements.parquets import parquet
 from archdsl.study.measurements.sheet import Sheet, Tool, flat, listed, of_records
 
-TRACKIO = Tool("Trackio", label="run_name")
+TRACKIO = Tool("Trackio", label="run_name", run="run_id")
 _OWN = frozenset({"id", "run_id", "timestamp", "run_name", "step", "log_id", "space_id", "created_at"})
 Row = tuple[str, str, Any, Mapping[str, Any]]  # run, time, step, metrics
 

@@ -19,7 +19,7 @@ from archdsl.study.measurements.sheet import Sheet, Tool, flat, of_records
 
 WANDB = Tool("Weights & Biases", "state", {
     "finished": "finished", "running": "unfinished", "pending": "unfinished", "preempting": "unfinished",
-}, "name")  # fmt: skip
+}, "name", "run")  # fmt: skip
 MAGIC = b":W&B"
 _HEADER, _BLOCK, _RECORD = 7, 32_768, 7
 _HISTORY, _SUMMARY, _CONFIG, _RUN, _EXIT = 2, 3, 5, 17, 18
