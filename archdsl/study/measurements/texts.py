@@ -22,7 +22,10 @@ def separated(text: str, kind: str, path: str) -> Sheet:
     Raises:
         ArchError: a row has another length, or quotes are not closed.
     """
-    mark = separator(text, Path(path), "\t" if kind == "tsv" else ",")
+    try:
+        mark = separator(text, Path(path), "\t" if kind == "tsv" else ",")
+    except csv.Error as error:
+        raise ArchError(f"{path} is not {kind} ({error})", help="save the table again as csv, in UTF-8") from error
 
     def records() -> Iterator[list[str]]:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True)
