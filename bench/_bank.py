@@ -12,7 +12,8 @@ from _timing import RESULTS
 from numpy.typing import NDArray
 from scipy.special import logsumexp, stdtr
 
-from archdsl.study.stats.sequential import EFFECTS, PRIOR, verdicts
+from archdsl.study.stats.sequential import EFFECTS, PRIOR
+from archdsl.study.stats.verdicts import verdicts
 
 Floats = NDArray[np.float64]
 LOOKS, ALPHA, STEP = 40, 0.05, 1 / 2000

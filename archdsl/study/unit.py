@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from archdsl.study.results import Results
+if TYPE_CHECKING:
+    from archdsl.study.results import Results
 
 MINUS = "−"
 NONE = "–"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -9,24 +10,24 @@ import typer
 from archdsl.cli.options import Format
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from archdsl.report import Table
-    from archdsl.study.measurements import Measurements
-    from archdsl.study.stats.verdicts import Verdict
+    from archdsl.study.answer import Answer
+    from archdsl.study.measurements import Failed, Measurements
+    from archdsl.study.target import Target
 
 HOLDS, UNDECIDED, REFUTED = 0, 3, 6  # exit codes of a claim
 
 
 def command(
     table: Annotated[
-        str, typer.Argument(metavar="TABLE", help="A csv, tsv, jsonl or Parquet file with a row for each run, or `-`.")
+        str, typer.Argument(metavar="TABLE", help="A csv, tsv, jsonl or Parquet file with a row for each run, `-` for standard "
+                            "input, or what MLflow, Optuna, Trackio or Weights & Biases store.")
     ],
     arm: Annotated[str, typer.Option("--arm", metavar="COLUMN", help="The column that names what is compared.")],
     pair: Annotated[
-        str, typer.Option("--pair", metavar="COLUMN", help="The column that pairs runs: a seed, a fold, a task.")
-    ],
-    metric: Annotated[str, typer.Option("--metric", metavar="COLUMN", help="The column of the results.")],
+        str | None, typer.Option("--pair", metavar="COLUMN", help="The column that pairs runs: a seed, a fold, a task. "
+                                 "Without it runs have no partners.")
+    ] = None,
+    metric: Annotated[str | None, typer.Option("--metric", metavar="COLUMN", help="The column of the results.")] = None,
     reference: Annotated[
         str | None, typer.Option("--reference", metavar="ARM", help="What every other arm is compared with.")
     ] = None,
@@ -43,44 +44,127 @@ def command(
         typer.Option("--claim", metavar="TEXT", help="'new better than base', 'new worse than base' or 'new same as "
                      "base': the exit code is 0 if it holds, 3 if it is open, 6 if it is refuted."),
     ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option("--target", metavar="TEXT", help="'acc >= 94%': compare the cost to get there, instead of a metric."),
+    ] = None,
+    cost: Annotated[
+        str | None, typer.Option("--cost", metavar="COLUMN", help="The cost of --target: a step, seconds. Otherwise `step`.")
+    ] = None,
+    run: Annotated[
+        str | None, typer.Option("--run", metavar="COLUMN", help="What tells runs apart for --target, where --pair does not.")
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="COLUMN=TEXT", help="Use the rows with this cell alone; repeatable.")
+    ] = None,
+    failed: Annotated[
+        str, typer.Option("--failed", metavar="HOW", help="What runs count as that failed or were pruned: a value, such as the "
+                          "accuracy of chance; drop; or refuse.")
+    ] = "refuse",
     missing: Annotated[
         Literal["refuse", "drop"], typer.Option("--missing", help="What to do with pairs that miss one side in between.")
     ] = "refuse",
     kind: Annotated[
         Literal["csv", "tsv", "jsonl", "parquet"] | None,
-        typer.Option("--from", help="The format of TABLE, where its ending does not say it."),
+        typer.Option("--from", help="The format of TABLE, where its content does not say it."),
     ] = None,
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a page with the figures, too.")] = None,
     format: Format = "table",
 ) -> None:  # fmt: skip
-    """Say which arms of a table of results are better, worse or the same as a reference, by paired runs.
+    """Say which arms of a table of results are better, worse or the same as a reference.
 
-    The numbers stay valid however often you look, and whenever you stop adding runs (docs/statistics.md).
+    The numbers stay valid however often you look, and whenever you stop adding runs (docs/verdict.md).
     """
     from archdsl.cli.output import put_json, put_table
+    from archdsl.cli.support.study_report import check_html
+    from archdsl.cli.support.verdict_table import record, table_of
+    from archdsl.study.answer import Question, answer
     from archdsl.study.claims import parse_claim, result_of
-    from archdsl.study.measurements import Columns, paired, read
-    from archdsl.study.stats.verdicts import verdicts
+    from archdsl.study.measurements import Columns, measure, open_sheet
+    from archdsl.study.target import parse_target, reached
 
+    check_html(html)
     claimed = parse_claim(claim) if claim is not None else None
     base = _reference(reference, claimed.reference if claimed else None)
     level = _rate(alpha, "--alpha")
-    found = read(table, Columns(arm, pair, metric), kind)
+    goal = parse_target(target) if target is not None else None
+    _check(goal, metric, cost, run, lower, failed)
+    columns = Columns(arm, pair, goal.metric if goal else metric or "", _only(only or ()))
+    sheet = open_sheet(table, kind)
+    costs = reached(sheet, columns, goal, cost, run) if goal is not None else None
+    found = costs.measurements if costs is not None else measure(sheet, columns, _failed(failed))
     margin = None if same is None else _margin(same, found)
-    deltas, notes = paired(found, base, drop=missing == "drop")
-    if lower:
-        deltas = {name: [-delta for delta in row] for name, row in deltas.items()}
-    decided = verdicts(deltas, alpha=level, same=margin)
+    _check_unit("--failed", failed, found)
+    points = goal is None and (found.percent or (same or "").strip().endswith("%"))
+    what = found.columns.metric if goal is not None else columns.metric
+    given = answer(found, Question(base, what, lower or goal is not None, margin, level, missing == "drop", points), costs,
+                   str(goal or ""))  # fmt: skip
     if claimed is not None:
-        claimed.check(deltas)
-    notes = (*found.notes, *notes)
+        claimed.check(given.verdicts)
+    if html is not None:
+        _write(html, given, table, sheet.sha256, found)
     if format == "json":
-        put_json({"reference": base, "metric": metric, "alpha": level, "same": margin, "lower_is_better": lower,
-                  "method": "paired, anytime-valid t; Holm", "notes": list(notes),
-                  "arms": [_record(name, deltas, decided, lower) for name in deltas]})  # fmt: skip
+        put_json(record(given, sheet.sha256))
     else:
-        put_table(_table(found, deltas, decided, base, metric, lower, level, notes), format)
+        put_table(table_of(given, people=format in ("table", "md")), format)
     if claimed is not None:
-        raise typer.Exit({True: HOLDS, None: UNDECIDED, False: REFUTED}[result_of(claimed, decided)])
+        raise typer.Exit({True: HOLDS, None: UNDECIDED, False: REFUTED}[result_of(claimed, given.verdicts)])
+
+
+def _write(target: Path, given: Answer, table: str, sha256: str, found: Measurements) -> None:
+    import shlex
+    import sys
+
+    from archdsl.cli.output import say
+    from archdsl.export.target import replacing
+    from archdsl.study.verdict_page import Provenance, page_of
+
+    command = shlex.join(["archdsl", *sys.argv[1:]])
+    text = page_of(given, Provenance(table, sha256, found.rows, found.columns, command))
+    with replacing(target) as file:
+        file.write_text(text, "utf-8")
+    say(f"page: {target}")
+
+
+def _check(
+    goal: Target | None, metric: str | None, cost: str | None, run: str | None, lower: bool, failed: str
+) -> None:
+    from archdsl.errors import ArchError
+
+    if goal is None:
+        if metric is None:
+            raise ArchError(
+                "nothing is measured", help="--metric COLUMN, or --target 'acc >= 94%' for the cost to get there"
+            )
+        for option, value in (("--cost", cost), ("--run", run)):
+            if value is not None:
+                raise ArchError(f"{option} has a meaning with --target only", help="--target 'acc >= 94%'")
+        return
+    if metric not in (None, goal.metric):
+        raise ArchError(f"--metric says `{metric}`, the target is about `{goal.metric}`", help="leave --metric out")
+    if lower or failed != "refuse":
+        raise ArchError(f"{'--lower' if lower else '--failed'} has no meaning with --target",
+                        help="a lower cost is better, and a run that failed never reaches the target")  # fmt: skip
+
+
+def _only(texts: list[str] | tuple[()]) -> tuple[tuple[str, str], ...]:
+    from archdsl.errors import ArchError
+
+    for text in texts:
+        if "=" not in text:
+            raise ArchError(f"--only {text[:40]} has no `=`", help="--only dataset=cifar10")
+    return tuple((text.partition("=")[0].strip(), text.partition("=")[2].strip()) for text in texts)
+
+
+def _failed(text: str) -> Failed:
+    from archdsl.errors import ArchError
+    from archdsl.study.measurements import Failed
+
+    if text in ("refuse", "drop"):
+        return Failed(drop=text == "drop")
+    if (value := _number(text)) is None:
+        raise ArchError(f"--failed {text[:40]} is neither a value nor `drop` nor `refuse`", help="--failed 10%")
+    return Failed(value=value)
 
 
 def _reference(given: str | None, claimed: str | None) -> str:
@@ -104,16 +188,25 @@ def _rate(text: str, option: str) -> float:
 
 def _margin(text: str, found: Measurements) -> float:
     from archdsl.errors import ArchError
-    from archdsl.study.measurements import LARGEST_FRACTION
 
     number = _number(text)
     if number is None or number <= 0:
         raise ArchError(f"--same {text[:40]} is not a size above 0", help="--same 0.005, in the metric's unit")
-    largest = max((v for values in found.arms.values() for v in values.values()), key=abs)
-    if text.strip().endswith("%") and abs(largest) > LARGEST_FRACTION:
-        raise ArchError(f"--same {text} means {number:g}, and the metric has values such as {largest:g}",
-                        help=f"give the size in the metric's unit: --same {text.strip().rstrip('% ')}")  # fmt: skip
+    _check_unit("--same", text, found)
     return number
+
+
+def _check_unit(option: str, text: str, found: Measurements) -> None:
+    """Refuse a percentage where the metric is not a fraction."""
+    from archdsl.errors import ArchError
+    from archdsl.study.measurements import LARGEST_FRACTION
+
+    if not text.strip().endswith("%"):
+        return
+    largest = max((v for values in found.arms.values() for v in values.values()), key=abs)
+    if abs(largest) > LARGEST_FRACTION:
+        raise ArchError(f"{option} {text} means {_number(text):g}, and the metric has values such as {largest:g}",
+                        help=f"give it in the metric's unit: {option} {text.strip().rstrip('% ')}")  # fmt: skip
 
 
 def _number(text: str) -> float | None:
@@ -123,48 +216,3 @@ def _number(text: str) -> float | None:
     if not is_number(bare) or not abs(number := float(bare)) < float("inf"):
         return None
     return number / 100 if bare != text.strip() else number
-
-
-def _record(
-    name: str, deltas: Mapping[str, list[float]], decided: Mapping[str, Verdict], lower: bool
-) -> dict[str, object]:
-    verdict = decided.get(name)
-    if verdict is None:
-        return {"arm": name, "pairs": 0, "verdict": "open"}
-    e, sign = verdict.evidence, -1 if lower else 1
-    low, high = (None if v is None else sign * v for v in (verdict.low, verdict.high))
-    if lower:
-        low, high = high, low
-    return {
-        "arm": name, "pairs": e.n, "delta": sign * e.delta, "low": low, "high": high, "p": verdict.p,
-        "p_symmetric": verdict.p_symmetric, "verdict": verdict.decision, "decided_after": verdict.decided,
-    }  # fmt: skip
-
-
-def _table(
-    found: Measurements, deltas: Mapping[str, list[float]], decided: Mapping[str, Verdict], base: str, metric: str,
-    lower: bool, alpha: float, notes: tuple[str, ...],
-) -> Table:  # fmt: skip
-    from statistics import fmean
-
-    from archdsl.report import Column, Table
-    from archdsl.study.claims import open_line
-
-    rows = []
-    for name in deltas:
-        record = _record(name, deltas, decided, lower)
-        keys = ("pairs", "delta", "low", "high", "p", "p_symmetric", "verdict", "decided_after")
-        rows.append((name, fmean(found.arms[name].values()), *(record.get(key) for key in keys)))
-    columns = (
-        Column("arm"), Column("mean", "float"), Column("pairs", "int"), Column("Δ", "float", key="delta", signed=True),
-        Column("low", "float", signed=True), Column("high", "float", signed=True), Column("p", "p"),
-        Column("p symmetric", "p", key="p_symmetric"), Column("verdict"),
-        Column("decided after", "int", key="decided_after"),
-    )  # fmt: skip
-    mean = fmean(found.arms[base].values())
-    about = (
-        f"{metric}, {'lower' if lower else 'higher'} is better; reference {base} {mean:.4g}",
-        f"any wrong verdict has a probability of at most {alpha:g}, whenever you look and stop; the intervals are simultaneous",
-        *(line for name, verdict in decided.items() if (line := open_line(name, verdict, alpha, len(deltas)))),
-    )
-    return Table(columns, tuple(rows), notes=(*about, *notes))  # type: ignore[arg-type]

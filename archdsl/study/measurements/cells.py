@@ -1,0 +1,58 @@
+"""What a cell of results holds: a name, or a finite number; anything else is refused with its row and its column."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import Any
+
+from archdsl.errors import ArchError
+from archdsl.words.data.cells import flaw, is_number
+
+
+class Names:
+    """The names in the cells of a column, each kept once."""
+
+    def __init__(self, column: str) -> None:
+        self.column = column
+        self.known: dict[str | int, str] = {}
+
+    def of(self, cell: Any, row: int) -> str:
+        """The name in a cell."""
+        if type(cell) is not str and type(cell) is not int:  # 1.0 and True are other names than 1
+            return name_cell(cell, row, self.column)
+        name = self.known.get(cell)
+        if name is None:
+            name = self.known[cell] = name_cell(cell, row, self.column)
+        return name
+
+
+def name_cell(cell: Any, row: int, column: str) -> str:
+    """The name in a cell.
+
+    Raises:
+        ArchError: it holds none.
+    """
+    text = cell.strip() if isinstance(cell, str) else "" if cell is None else str(cell)
+    if isinstance(cell, list | dict) or not text:
+        raise ArchError(f"row {row}, column `{column}`: {'nothing' if not text else 'not a name'}",
+                        help="rows count from 1; complete the row or take it out")  # fmt: skip
+    return text
+
+
+def number_cell(cell: Any, row: int, column: str) -> tuple[float, bool]:
+    """The number in a cell, and whether it has a percent sign (which divides it by 100).
+
+    Raises:
+        ArchError: it is not a finite number.
+    """
+    if type(cell) is str and is_number(cell) and isfinite(value := float(cell)):
+        return value, False
+    plain = isinstance(cell, int | float) and not isinstance(cell, bool)
+    text = repr(cell) if plain else cell.strip() if isinstance(cell, str) else "" if cell is None else str(cell)
+    bare = text.removesuffix("%").rstrip()
+    if is_number(bare) and abs(value := float(bare)) < float("inf"):
+        per_cent = bare != text
+        return (value / 100 if per_cent else value), per_cent
+    raise ArchError(f"row {row}, column `{column}`: {flaw(text)} where a number is needed",
+                    help="rows count from 1; write decimals with a point; a run that failed needs a value too, such as the "
+                    "accuracy of chance")  # fmt: skip
