@@ -2,7 +2,7 @@
 
 Equal: `split 4+4` and the like are the reference with its first convolution written as two side by side. Weights are drawn
 by shape and place, so the first layer of each begins elsewhere, with the same distribution; all else is shared by seed. These
-arms are exchangeable, and no two of their runs are equal. `unstable` and `unstable split` are such a pair whose accuracy
+arms should be exchangeable, and their runs differ. `unstable` and `unstable split` are such a pair whose accuracy
 is far from normal: some runs end at the level of chance.
 
 Close and far: another learning rate, mirrored images, half the length. Runs are kept in the folder of
