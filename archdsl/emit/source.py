@@ -34,7 +34,14 @@ class Group(nn.Module):
 
 
 def source(trace: Trace, title: str = "A network.") -> str:
-    """The text of a Python file with a class ``Network``."""
+    """The text of a Python file with a class ``Network``, a module whose state dict has the trace's paths.
+
+    Args:
+        title: the first line of the file's docstring.
+
+    Raises:
+        EnvError: layers of another package are not there.
+    """
     writer = _Writer()
     network = writer.network(trace, "", "Network")
     safe = title.replace("\\", "\\\\").replace('"""', "'''").strip()
