@@ -25,18 +25,20 @@ UNSTABLE = ("unstable", "unstable split")
 @dataclass(frozen=True)
 class Rule:
     """What a decision asks for besides the t evidence: evidence of ``least`` seeds or more, and the symmetry test's. Where the
-    standard deviations of the two arms so far are a factor of ``UNEVEN`` or more apart, evidence counts from ``guard`` on.
+    standard deviations of the two arms so far are a factor of ``UNEVEN`` or more apart, evidence counts from ``guard`` on; with ``either`` before it, too, as far as the
+    symmetry test's goes.
     """
 
     name: str
     least: int = 2
     consent: bool = False
     guard: int = 2
+    either: bool = False
 
 
 RULES = (Rule("none"), Rule("5 seeds", 5), Rule("10 seeds", 10), Rule("15 seeds", 15), Rule("20 seeds", 20),
          Rule("consent", consent=True), Rule("10 seeds, consent", 10, True), Rule("5, 20 if uneven", 5, guard=20),
-         Rule("5, 30 if uneven", 5, guard=30), Rule("10, 30 if uneven", 10, guard=30))  # fmt: skip
+         Rule("5, 20 or consent if uneven", 5, guard=20, either=True), Rule("5, 30 if uneven", 5, guard=30), Rule("10, 30 if uneven", 10, guard=30))  # fmt: skip
 NONE = RULES[0]
 
 
@@ -83,7 +85,9 @@ class Traces:
     def decided(self, rule: Rule = NONE) -> tuple[NDArray[np.int64], Floats]:
         """For each comparison the seeds at its decision (0: none) and the sign that is decided."""
         seeds = np.where(self.uneven >= UNEVEN, max(rule.guard, rule.least), rule.least)
-        late = np.where(np.arange(1, self.mean.shape[1] + 1) >= seeds, self.log_e, 0.0)
+        n = np.arange(1, self.mean.shape[1] + 1)
+        robust = np.minimum(self.log_e, -np.log(self.symmetric)) if rule.either else np.zeros_like(self.log_e)
+        late = np.where(n >= seeds, self.log_e, np.where(n >= rule.least, robust, 0.0))
         ps = np.exp(-np.maximum.accumulate(np.maximum(late, 0), axis=1))
         return first(holm(np.maximum(ps, self.symmetric) if rule.consent else ps) <= ALPHA, self.mean)
 

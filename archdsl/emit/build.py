@@ -71,7 +71,10 @@ def _build(trace: Trace, prefix: str) -> fx.GraphModule:
 
 
 def module_of(row: Row) -> nn.Module:
-    """A new module of a row, with torch's default initialisation."""
+    """A new module of a row that has one, with torch's default initialisation, its networks in arguments built.
+
+    It takes (N, *shape that arrives) and gives (N, *row.layer.out); parameters and buffers are those of ``row.layer``.
+    """
     assert row.layer.module is not None
     pairs = zip(params(row.op.entry), row.op.args, strict=True)
     names = [p.name for p, a in pairs if p.base == "node" and a is not None]

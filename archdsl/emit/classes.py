@@ -4,6 +4,8 @@ entry point group ``archdsl.layers``. Here they are read as text, so that a sour
 from __future__ import annotations
 
 import ast
+import re
+from collections.abc import Iterable
 from functools import lru_cache
 from importlib.metadata import entry_points
 from importlib.util import find_spec
@@ -30,7 +32,9 @@ def _files() -> list[Path]:
 
 @lru_cache(maxsize=1)
 def sources() -> dict[str, str]:
-    """The source text of each class by its name; the text is complete in itself, given ``torch``, ``nn`` and ``F``."""
+    """The source text of each class by its name: complete in itself, given ``torch``, ``nn``, ``F`` and the classes that it
+    derives from.
+    """
     found: dict[str, str] = {}
     for path in _files():
         text = path.read_text("utf-8")
@@ -38,3 +42,13 @@ def sources() -> dict[str, str]:
             if isinstance(node, ast.ClassDef):
                 found.setdefault(node.name, ast.get_source_segment(text, node) or "")
     return found
+
+
+def with_bases(names: Iterable[str]) -> list[str]:
+    """These classes by name, each behind those of ours that it derives from."""
+    ordered: dict[str, None] = {}
+    for name in sorted(names):
+        heads = re.match(r"class \w+\((.*?)\):", sources()[name])
+        bases = [base.strip() for base in heads[1].split(",")] if heads else []
+        ordered |= dict.fromkeys((*with_bases(b for b in bases if b in sources()), name))
+    return list(ordered)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from archdsl.emit.classes import sources
+from archdsl.emit.classes import sources, with_bases
 from archdsl.emit.record import Expr, Recorder, value_names
 from archdsl.registry import params
 from archdsl.version import __version__
@@ -34,14 +34,22 @@ class Group(nn.Module):
 
 
 def source(trace: Trace, title: str = "A network.") -> str:
-    """The text of a Python file with a class ``Network``."""
+    """The text of a Python file with a class ``Network``, a module whose state dict has the trace's paths.
+
+    Args:
+        title: the first line of the file's docstring.
+
+    Raises:
+        EnvError: layers of another package are not there.
+    """
     writer = _Writer()
     network = writer.network(trace, "", "Network")
     safe = title.replace("\\", "\\\\").replace('"""', "'''").strip()
     head = _HEAD.format(title=safe, version=__version__, input=_plain(trace.input), out=_plain(trace.out))
-    if "F." not in "".join(map(_layer_source, writer.used)) and "F." not in network:
+    used = with_bases(writer.used)
+    if "F." not in "".join(map(_layer_source, used)) and "F." not in network:
         head = head.replace("import torch.nn.functional as F\n", "")
-    layers = "\n".join("\n" + _layer_source(name) for name in sorted(writer.used))
+    layers = "\n".join("\n" + _layer_source(name) for name in used)
     group = "\n" + _GROUP if "Group(" in "".join((*writer.classes, network)) else ""
     text = head + ("\n" + layers if layers else "") + group + "".join("\n\n" + c for c in (*writer.classes, network))
     return text if "torch." in text.split("from torch import nn\n", 1)[1] else text.replace("import torch\n", "", 1)

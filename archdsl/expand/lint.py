@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from archdsl.errors import Diagnostic
 from archdsl.ir.nodes import arg
 from archdsl.ir.window import Window
+from archdsl.registry import params
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,10 +98,10 @@ def _leads_to(trace: Trace, branch: int, skip: int) -> bool:
 
 def _pooling(trace: Trace, row: Row) -> Iterator[Diagnostic]:
     shape, window = trace.shape(row.inputs[0]), row.layer.window
-    if row.op.name not in ("maxpool", "avgpool") or not isinstance(window, Window):
+    if not isinstance(window, Window) or all(p.name != "ceil" for p in params(row.op.entry)):
         return
     for size, k, s, p in zip(shape[1:], window.kernel, window.stride, window.pad, strict=True):
-        if s > 1 and k == s and p == 0 and size % s and not row.op.args[3]:
+        if s > 1 and k == s and p == 0 and size % s and not arg(row.op, "ceil"):
             yield Diagnostic("A504", f"`{row.op.name}` with stride {s} does not divide an image of "
                              f"{shape[1]}x{shape[2]}: its last row and column are dropped", row.op.span,
                              "`ceil` keeps them, or start from another size", "warning")  # fmt: skip

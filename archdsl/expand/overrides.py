@@ -177,6 +177,9 @@ def own_data() -> tuple[str, ...]:
 def data_text(name: str) -> str:
     """What ``--data NAME`` means in a text: a data set's name as it is, ``folder:PATH`` and ``csv:PATH`` as
     their words.
+
+    Raises:
+        ArchError: the path is empty, or has a character that no string of a text holds.
     """
     word, colon, path = name.partition(":")
     if not colon or word not in own_data():

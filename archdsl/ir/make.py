@@ -62,7 +62,11 @@ class Words:
 
 
 def bound(entry: Entry, given: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
-    """Python arguments in the order of the signature, defaults filled in."""
+    """Python arguments in the order of the signature, defaults filled in.
+
+    Raises:
+        ArchError: one is missing, or the word has none of that name.
+    """
     if not given and not named and (alone := defaults(entry)) is not None:
         return alone
     values = list(given)

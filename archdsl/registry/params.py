@@ -94,6 +94,9 @@ class Flag:
 def params(entry: Entry) -> tuple[Arg, ...]:
     """The parameters that a text may set: of a class its fields, but for those that say ``init=False``, and those that say
     ``kw_only`` last. The first parameter of an op, join, modifier or family is not among them.
+
+    Raises:
+        TypeError: an annotation that no text can give.
     """
     make = entry.make
     if isinstance(make, type):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from warnings import catch_warnings, filterwarnings
@@ -12,6 +13,7 @@ from archdsl.report.chart import Curve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 __all__ = ["COLOURS", "KINDS", "curves"]
 
@@ -33,6 +35,23 @@ _METADATA: dict[str, dict[str, None]] = {  # nothing inside tells when it was dr
 }  # fmt: skip
 
 
+@contextmanager
+def new_figure(size: tuple[float, float]) -> Iterator[Figure]:
+    """An empty figure of this size in inches, in our style whatever the settings of matplotlib here.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(), catch_warnings():
+        filterwarnings("ignore", "Glyph")  # a letter that the font lacks becomes a box
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_STYLE)
+        yield Figure(figsize=size, layout="constrained")
+
+
 def curves(
     target: Path | IO[bytes], lines: Sequence[Curve], x: str, y: str, *, kind: str, log: bool = False, percent: bool = False,
     styles: tuple[str, str] | None = None,
@@ -49,14 +68,7 @@ def curves(
         ImportError: matplotlib is not installed.
         OSError: the file cannot be written.
     """
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    with matplotlib.rc_context(), catch_warnings():
-        filterwarnings("ignore", "Glyph")  # a letter that the font lacks becomes a box
-        matplotlib.rcdefaults()  # nobody's own settings
-        matplotlib.rcParams.update(_STYLE)
-        figure = Figure(figsize=SIZE, layout="constrained")
+    with new_figure(SIZE) as figure:
         axes = figure.add_subplot()
         drawn = [(c, _draw(axes, c)) for c in lines]
         _scales(axes, log, percent)

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
-from warnings import catch_warnings, filterwarnings
 
-from archdsl.report.figures import _METADATA, _STYLE, COLOURS
+from archdsl.report.figures import _METADATA, COLOURS, new_figure
 from archdsl.report.numbers import compact, size
 
 if TYPE_CHECKING:
@@ -44,14 +43,7 @@ def profile(
         ImportError: matplotlib is not installed.
         OSError: the file cannot be written.
     """
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    with matplotlib.rc_context(), catch_warnings():
-        filterwarnings("ignore", "Glyph")  # a letter that the font lacks becomes a box
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(_STYLE)
-        figure = Figure(figsize=SIZE, layout="constrained")
+    with new_figure(SIZE) as figure:
         axes = figure.subplots(len(series), 1, sharex=True, squeeze=False)[:, 0]
         for number, (one, place) in enumerate(zip(series, axes, strict=True)):
             _bars(place, one, COLOURS[number % len(COLOURS)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -10,9 +11,10 @@ import pytest
 
 from archdsl.api import load
 from archdsl.errors import ArchError, SpecError
-from archdsl.registry import find, params, train_word
+from archdsl.registry import entries, find, params, train_word
 from archdsl.registry.lookup import _TABLE
 from archdsl.registry.types import Positive, Rate
+from tests.conftest import REPO
 
 
 @pytest.fixture(autouse=True)
@@ -82,3 +84,24 @@ def test_a_class_that_is_no_setting_is_refused() -> None:
     for made, message in ((Loose, "not a frozen dataclass"), (Mutable, "not a frozen dataclass"), (Silent, "no help")):
         with pytest.raises(ArchError, match=message):
             train_word("loose")(made)
+
+
+# Files that read or write what other libraries call our words, and sets of published data by their names.
+BY_NAME = ("importer/", "registry/synonyms.py", "transfer/peers.py", "data/", "words/", "evaluate/shifts.py")
+# The vocabulary of study factors; the places at the end of a net where most of them are written.
+KNOWN = {"study/place.py": {"gap", "gmp", "flatten", "linear", "softmax"}}
+
+
+def test_nothing_outside_of_the_registry_lists_layers() -> None:
+    """A layer is told by its traits: two or more names of layers in one literal are a list that a new word is not in."""
+    layers = {e.name for e in entries("net")}
+    traits = {trait for e in entries("net") for trait in e.traits}
+    found: dict[str, set[str]] = {}
+    for path in sorted((REPO / "archdsl").rglob("*.py")):
+        place = path.relative_to(REPO / "archdsl").as_posix()
+        for node in () if place.startswith(BY_NAME) else ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Tuple | ast.List | ast.Set):
+                names = {i.value for i in node.elts if isinstance(i, ast.Constant) and isinstance(i.value, str)}
+                if len(names & layers) > 1 and not names <= traits and 2 * len(names & layers) >= len(names):
+                    found.setdefault(place, set()).update(names & layers)
+    assert found == KNOWN

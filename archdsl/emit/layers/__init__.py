@@ -1,7 +1,7 @@
 """The few modules that torch lacks.
 
-Each class stands for itself: it needs ``torch``, ``nn`` and ``F`` and no other name, because its source is copied into
-standalone model files. A module with a phase has ``set_progress(share)``, which the training loop calls with the share
+A class needs ``torch``, ``nn``, ``F``, the classes here that it derives from, and no other name, because its source is copied
+into standalone model files. A module with a phase has ``set_progress(share)``, which the training loop calls with the share
 of training that is over; other code need not know it.
 """
 

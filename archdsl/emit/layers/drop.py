@@ -1,8 +1,7 @@
 """Noise while training: dropout and its kin, each the identity in eval mode.
 
 ``rate`` is the current rate. ``early`` and ``late`` are shares of training, as in Liu et al. 2023 (arXiv:2303.01500):
-an early rate falls in a straight line to 0 at that share, a late one is 0 before it. What stands alike in each class
-is there because each is copied by itself.
+an early rate falls in a straight line to 0 at that share, a late one is 0 before it.
 
 ``level`` is the rate as a number on the device: what is compiled or captured in a CUDA graph reads it there, and a new
 rate needs no new program.
@@ -13,42 +12,8 @@ import torch.nn.functional as F
 from torch import nn
 
 
-class PhasedDropout(nn.Module):
-    """Dropout for a part of training; with ``channels`` whole channels of an image go together."""
-
-    level: torch.Tensor
-
-    def __init__(self, p: float, early: float | None = None, late: float | None = None, channels: bool = False) -> None:
-        super().__init__()
-        self.p, self.early, self.late, self.channels = p, early, late, channels
-        self.rate = -1.0
-        self.register_buffer("level", torch.zeros(()), persistent=False)
-        self.set_progress(0.0)
-
-    def set_progress(self, share: float) -> None:
-        """Take the rate that holds after this share of training."""
-        rate = self.p if self.late is None or share >= self.late else 0.0
-        if self.early is not None:
-            rate *= max(0.0, 1 - share / self.early) if self.early else 0.0
-        if rate != self.rate:
-            self.rate = rate
-            self.level.fill_(rate)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if not self.training:
-            return x
-        if torch.compiler.is_compiling() or (x.is_cuda and torch.cuda.is_current_stream_capturing()):
-            shape = (*x.shape[:2], 1, 1) if self.channels else x.shape
-            kept = torch.rand(shape, device=x.device) >= self.level
-            return x * (kept / (1 - self.level)).to(x.dtype)
-        return F.dropout2d(x, self.rate) if self.channels else F.dropout(x, self.rate)
-
-    def extra_repr(self) -> str:
-        return f"p={self.p}, early={self.early}, late={self.late}, channels={self.channels}"
-
-
-class DropPath(nn.Module):
-    """Stochastic depth (Huang et al. 2016): the value of an example is dropped as a whole, others are scaled up."""
+class Phased(nn.Module):
+    """Noise whose rate depends on the part of training that is done; ``early`` and ``late`` as in Liu et al. 2023."""
 
     level: torch.Tensor
 
@@ -68,6 +33,30 @@ class DropPath(nn.Module):
             self.rate = rate
             self.level.fill_(rate)
 
+
+class PhasedDropout(Phased):
+    """Dropout for a part of training; with ``channels`` whole channels of an image go together."""
+
+    def __init__(self, p: float, early: float | None = None, late: float | None = None, channels: bool = False) -> None:
+        super().__init__(p, early, late)
+        self.channels = channels
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not self.training:
+            return x
+        if torch.compiler.is_compiling() or (x.is_cuda and torch.cuda.is_current_stream_capturing()):
+            shape = (*x.shape[:2], 1, 1) if self.channels else x.shape
+            kept = torch.rand(shape, device=x.device) >= self.level
+            return x * (kept / (1 - self.level)).to(x.dtype)
+        return F.dropout2d(x, self.rate) if self.channels else F.dropout(x, self.rate)
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}, early={self.early}, late={self.late}, channels={self.channels}"
+
+
+class DropPath(Phased):
+    """Stochastic depth (Huang et al. 2016): the value of an example is dropped as a whole, others are scaled up."""
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if not self.training:
             return x
@@ -83,26 +72,12 @@ class DropPath(nn.Module):
         return f"p={self.p}, early={self.early}, late={self.late}"
 
 
-class DropBlock2d(nn.Module):
+class DropBlock2d(Phased):
     """DropBlock (Ghiasi et al. 2018): squares of an image are dropped, in each channel others."""
 
-    level: torch.Tensor
-
     def __init__(self, p: float, size: int = 7, early: float | None = None, late: float | None = None) -> None:
-        super().__init__()
-        self.p, self.size, self.early, self.late = p, size, early, late
-        self.rate = -1.0
-        self.register_buffer("level", torch.zeros(()), persistent=False)
-        self.set_progress(0.0)
-
-    def set_progress(self, share: float) -> None:
-        """Take the rate that holds after this share of training."""
-        rate = self.p if self.late is None or share >= self.late else 0.0
-        if self.early is not None:
-            rate *= max(0.0, 1 - share / self.early) if self.early else 0.0
-        if rate != self.rate:
-            self.rate = rate
-            self.level.fill_(rate)
+        super().__init__(p, early, late)
+        self.size = size
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         fixed = torch.compiler.is_compiling() or (x.is_cuda and torch.cuda.is_current_stream_capturing())
@@ -122,26 +97,12 @@ class DropBlock2d(nn.Module):
         return f"p={self.p}, size={self.size}, early={self.early}, late={self.late}"
 
 
-class Cutout(nn.Module):
+class Cutout(Phased):
     """Cutout (DeVries & Taylor 2017): a square of each example is set to 0; it may be partly outside."""
 
-    level: torch.Tensor
-
     def __init__(self, size: int, p: float = 1.0, early: float | None = None, late: float | None = None) -> None:
-        super().__init__()
-        self.size, self.p, self.early, self.late = size, p, early, late
-        self.rate = -1.0
-        self.register_buffer("level", torch.zeros(()), persistent=False)
-        self.set_progress(0.0)
-
-    def set_progress(self, share: float) -> None:
-        """Take the rate that holds after this share of training."""
-        rate = self.p if self.late is None or share >= self.late else 0.0
-        if self.early is not None:
-            rate *= max(0.0, 1 - share / self.early) if self.early else 0.0
-        if rate != self.rate:
-            self.rate = rate
-            self.level.fill_(rate)
+        super().__init__(p, early, late)
+        self.size = size
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         fixed = torch.compiler.is_compiling() or (x.is_cuda and torch.cuda.is_current_stream_capturing())

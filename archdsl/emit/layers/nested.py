@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from archdsl.emit.layers.drop import Phased
+
 
 class Shared(nn.Module):
     """The same network several times, with one set of weights."""
@@ -63,26 +65,12 @@ class Ode(nn.Module):
         return f"t={self.t}, solver={self.solver}"
 
 
-class DropConnect(nn.Module):
+class DropConnect(Phased):
     """A network whose weights, not biases, are dropped while training (Wan et al. 2013), one mask a batch."""
 
-    level: torch.Tensor
-
     def __init__(self, f: nn.Module, p: float, early: float | None = None, late: float | None = None) -> None:
-        super().__init__()
-        self.f, self.p, self.early, self.late = f, p, early, late
-        self.rate = -1.0
-        self.register_buffer("level", torch.zeros(()), persistent=False)  # the rate where compiled code reads it
-        self.set_progress(0.0)
-
-    def set_progress(self, share: float) -> None:
-        """Take the rate that holds after this share of training."""
-        rate = self.p if self.late is None or share >= self.late else 0.0
-        if self.early is not None:
-            rate *= max(0.0, 1 - share / self.early) if self.early else 0.0
-        if rate != self.rate:
-            self.rate = rate
-            self.level.fill_(rate)
+        super().__init__(p, early, late)
+        self.f = f
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         fixed = torch.compiler.is_compiling() or (x.is_cuda and torch.cuda.is_current_stream_capturing())

@@ -22,7 +22,11 @@ class Product(nn.Module):
 
 
 def reparametrise(model: nn.Module) -> None:
-    """Make the weight of every convolution and linear layer a product of two parameters."""
+    """Make the weight of every convolution and linear layer that is trained a product of two parameters of its shape.
+
+    With weight decay on both, the minima are those of an L1 penalty on the weight (Ziyin & Wang 2022, arXiv:2210.01212). The
+    model is changed in place; its weights are as they were.
+    """
     for module in list(model.modules()):
         if isinstance(module, WEIGHTED) and not parametrize.is_parametrized(module) and module.weight.requires_grad:
             parametrize.register_parametrization(module, "weight", Product())
