@@ -25,8 +25,8 @@ UNSTABLE = ("unstable", "unstable split")
 @dataclass(frozen=True)
 class Rule:
     """What a decision asks for besides the t evidence: evidence of ``least`` seeds or more, and the symmetry test's. Where the
-    standard deviations of the two arms so far are a factor of ``UNEVEN`` or more apart, evidence counts from ``guard`` on; with ``either`` before it, too, as far as the
-    symmetry test's goes.
+    standard deviations of the two arms so far are a factor of ``UNEVEN`` or more apart, evidence counts from ``guard`` on; with ``either``
+    before it, too, as far as the symmetry test's goes.
     """
 
     name: str
@@ -36,9 +36,12 @@ class Rule:
     either: bool = False
 
 
-RULES = (Rule("none"), Rule("5 seeds", 5), Rule("10 seeds", 10), Rule("15 seeds", 15), Rule("20 seeds", 20),
-         Rule("consent", consent=True), Rule("10 seeds, consent", 10, True), Rule("5, 20 if uneven", 5, guard=20),
-         Rule("5, 20 or consent if uneven", 5, guard=20, either=True), Rule("5, 30 if uneven", 5, guard=30), Rule("10, 30 if uneven", 10, guard=30))  # fmt: skip
+RULES = (
+    Rule("none"), Rule("5 seeds", 5), Rule("10 seeds", 10), Rule("15 seeds", 15), Rule("20 seeds", 20),
+    Rule("consent", consent=True), Rule("10 seeds, consent", 10, True), Rule("5, 20 if uneven", 5, guard=20),
+    Rule("5, 20 or consent if uneven", 5, guard=20, either=True), Rule("5, 30 if uneven", 5, guard=30),
+    Rule("10, 30 if uneven", 10, guard=30),
+)  # fmt: skip
 NONE = RULES[0]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import archdsl
 from archdsl.report.numbers import exact
 from archdsl.study import page
 from archdsl.study.answer import Answer, Row, about, words
@@ -14,6 +13,7 @@ from archdsl.study.figures.verdict_forest import Compared, verdict_forest
 from archdsl.study.measurements import Columns
 from archdsl.study.stats.sequential import evidence
 from archdsl.study.unit import NONE, p_text
+from archdsl.version import __version__
 
 SENTENCES = 12  # arms whose verdict is a sentence at the head of the page
 FOREST = (
@@ -125,7 +125,7 @@ def _provenance(answer: Answer, source: Provenance) -> Iterator[str]:
     yield page.tag("h2", "How it was made")
     yield page.tag("pre", source.command)
     yield page.terms((
-        ("archdsl", archdsl.__version__),
+        ("archdsl", __version__),
         ("file", "standard input" if source.file == "-" else source.file),
         ("SHA-256", source.sha256),
         ("rows", exact(source.rows)),
