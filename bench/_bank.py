@@ -12,7 +12,7 @@ from _timing import RESULTS
 from numpy.typing import NDArray
 from scipy.special import logsumexp, stdtr
 
-from archdsl.study.stats.sequential import EFFECTS, PRIOR
+from archdsl.study.stats.sequential import EFFECTS, PRIOR, uneven
 from archdsl.study.stats.verdicts import verdicts
 
 Floats = NDArray[np.float64]
@@ -25,7 +25,7 @@ UNSTABLE = ("unstable", "unstable split")
 @dataclass(frozen=True)
 class Rule:
     """What a decision asks for besides the t evidence: evidence of ``least`` seeds or more, and the symmetry test's. Where the
-    standard deviations of the two arms so far are a factor of ``UNEVEN`` or more apart, evidence counts from ``guard`` on; with ``either``
+    standard deviations of the two arms so far are a factor of ``UNEVEN`` or more apart, evidence counts from ``guard`` on;
     before it, too, as far as the symmetry test's goes.
     """
 
@@ -36,10 +36,11 @@ class Rule:
     either: bool = False
 
 
+PRODUCT = Rule("20 or consent if uneven", guard=20, either=True)  # what studies do
 RULES = (
     Rule("none"), Rule("5 seeds", 5), Rule("10 seeds", 10), Rule("15 seeds", 15), Rule("20 seeds", 20),
     Rule("consent", consent=True), Rule("10 seeds, consent", 10, True), Rule("5, 20 if uneven", 5, guard=20),
-    Rule("5, 20 or consent if uneven", 5, guard=20, either=True), Rule("5, 30 if uneven", 5, guard=30),
+    PRODUCT, Rule("5, 30 if uneven", 5, guard=30),
     Rule("10, 30 if uneven", 10, guard=30),
 )  # fmt: skip
 NONE = RULES[0]
@@ -85,8 +86,9 @@ class Traces:
     symmetric: Floats
     uneven: Floats
 
-    def decided(self, rule: Rule = NONE) -> tuple[NDArray[np.int64], Floats]:
+    def decided(self, rule: Rule | None = None) -> tuple[NDArray[np.int64], Floats]:
         """For each comparison the seeds at its decision (0: none) and the sign that is decided."""
+        rule = rule or PRODUCT
         seeds = np.where(self.uneven >= UNEVEN, max(rule.guard, rule.least), rule.least)
         n = np.arange(1, self.mean.shape[1] + 1)
         robust = np.minimum(self.log_e, -np.log(self.symmetric)) if rule.either else np.zeros_like(self.log_e)
@@ -123,13 +125,14 @@ def traces(arms: Sequence[Floats], reference: Floats | float, step: float = STEP
 
 
 def check(arms: Sequence[Floats], reference: Floats) -> None:
-    """The evidence here is that of the product, and the rule `none` is what the product decides.
+    """The evidence here is that of the product, and the rule `PRODUCT` is what the product decides.
 
     Raises:
         RuntimeError: it is not.
     """
     ours = {str(k): (row - reference).tolist() for k, row in enumerate(arms)}
-    theirs = verdicts(ours, alpha=ALPHA, resolution=STEP)
+    flags = {str(k): uneven(row.tolist(), reference.tolist(), STEP) for k, row in enumerate(arms)}
+    theirs = verdicts(ours, alpha=ALPHA, resolution=STEP, uneven=flags)
     found = traces(arms, reference)
     same = [v.decided or 0 for v in theirs.values()] == found.decided()[0].tolist()
     last = [(v.evidence.log_e, v.evidence.p_symmetric) for v in theirs.values()]

@@ -12,6 +12,7 @@ from statistics import fmean
 from archdsl.study.claims import FAR, pairs_to_decide
 from archdsl.study.measurements import Measurements, paired, samples
 from archdsl.study.stats import long
+from archdsl.study.stats.sequential import uneven
 from archdsl.study.stats.signflip import holm
 from archdsl.study.stats.unpaired import runs_to_decide, sample, unpaired
 from archdsl.study.stats.verdicts import OPEN, Verdict, verdicts
@@ -108,10 +109,12 @@ def answer(found: Measurements, question: Question, costs: Reached | None = None
         deltas, more = paired(found, question.reference, drop=question.drop)
         notes = (*notes, *more)
         better = {name: [sign * delta for delta in row] for name, row in deltas.items()}
-        many = sum(map(len, better.values())) > MANY
-        decided = (long.verdicts if many else verdicts)(
-            better, alpha=question.alpha, same=question.same, resolution=grid
-        )
+        if sum(map(len, better.values())) > MANY:
+            notes = (*notes, f"more than {MANY:,} differences: arms of uneven spread are not held to the symmetry test")
+            decided = long.verdicts(better, alpha=question.alpha, same=question.same, resolution=grid)
+        else:
+            flags = {name: _uneven(found, name, question.reference, grid) for name in better}
+            decided = verdicts(better, alpha=question.alpha, same=question.same, resolution=grid, uneven=flags)
     else:
         arms, base = samples(found, question.reference)
         deltas = {}
@@ -126,6 +129,13 @@ def answer(found: Measurements, question: Question, costs: Reached | None = None
     base_values = list(found.arms[question.reference].values())
     return Answer(question, rows, fmean(base_values), len(base_values), decided, notes, _unit(question, rows, fmean(base_values)),
                   PAIRED if pairs else UNPAIRED, _survival(costs, question.reference), target)  # fmt: skip
+
+
+def _uneven(found: Measurements, arm: str, reference: str, resolution: float) -> list[bool]:
+    """Whether the spreads of an arm and of the reference are uneven, after each pair that both have."""
+    own, base = found.arms[arm], found.arms[reference]
+    both = [pair for pair in found.order if pair in own and pair in base]
+    return uneven([own[pair] for pair in both], [base[pair] for pair in both], resolution)
 
 
 def _turned(rows: Sequence[Row], sign: float) -> Iterator[str]:

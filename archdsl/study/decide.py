@@ -18,7 +18,7 @@ from typing import TypeVar
 from archdsl.study.amounts import ALPHA, Failures
 from archdsl.study.plan import ENDED, Cell, Found
 from archdsl.study.scale import Scale
-from archdsl.study.stats.sequential import fewest
+from archdsl.study.stats.sequential import Spreads, fewest
 from archdsl.study.stats.verdicts import OPEN, Family, Verdict, fixed_verdicts
 
 REFERENCE = 0
@@ -88,6 +88,7 @@ class Deciding:
         self._values: list[dict[int, float]] = [{} for _ in own]
         self._substituted: list[dict[int, str]] = [{} for _ in own]
         self._planned = [0] * len(own)
+        self._spreads = [Spreads(scale.resolution) for _ in own]
         self._worst: float | None = None
 
     @property
@@ -167,7 +168,9 @@ class Deciding:
         sign = 1 if self.scale.higher else -1
         if REFERENCE in values:
             base = values[REFERENCE]
-            self.family.add({str(a): sign * (v - base) for a, v in values.items() if a != REFERENCE})
+            pairs = {arm: value for arm, value in values.items() if arm != REFERENCE}
+            uneven = {str(arm) for arm, value in pairs.items() if self._spreads[arm].add(value, base)}
+            self.family.add({str(arm): sign * (value - base) for arm, value in pairs.items()}, uneven)
 
     def stop(self, why: str) -> None:
         """End the study; the arms that are open stay open."""

@@ -10,6 +10,7 @@ from archdsl.study.claims import pairs_to_decide
 from archdsl.study.outcomes import unmeasured, untrained
 from archdsl.study.results import ArmResult, Results
 from archdsl.study.stats import MISSING, seeds_needed, seeds_to_reject
+from archdsl.study.stats.sequential import SURE, UNEVEN, uneven
 
 NAMED = 8  # arms and seeds that a note names
 
@@ -27,7 +28,7 @@ def notes(results: Results) -> Iterable[str]:
            f"{evaluated_on(results)[0]}")  # fmt: skip
     if results.compares:
         yield method(results)
-    yield from (*limits(results), *skewed(results))
+    yield from (*limits(results), *skewed(results), *spreads(results))
     yield from lacking(results)
     yield from unmeasured(results)
     yield from untrained(results)
@@ -116,9 +117,23 @@ def limits(results: Results) -> Iterable[str]:
         yield results.registered
 
 
-SKEWED = (
-    1.5  # of the differences' sample skewness, at 8 pairs or more: a normal sample of 8 exceeds it in 1 of 60 cases
-)
+def spreads(results: Results) -> Iterable[str]:
+    """Arms whose spread differs so much from the reference's that their verdicts ask for more."""
+    base, step = results.reference.values, results.resolution
+    names = []
+    for arm in results.compared if results.options.sequential else ():
+        both = [s for s in arm.values if s in base]
+        flags = uneven([arm.values[s] for s in both], [base[s] for s in both], step)
+        if flags and flags[-1] and len(flags) < SURE:
+            names.append(arm.name)
+    if names:
+        few = ", ".join(names[:NAMED]) + (" and others" if len(names) > NAMED else "")
+        yield (f"the spread of {few} is {UNEVEN:g} times that of the reference or more, or half of it or less: before seed {SURE} a "
+               "verdict also needs the symmetry test")  # fmt: skip
+
+
+# Of the differences' sample skewness, at 8 pairs or more: a normal sample of 8 exceeds it in 1 of 60 cases.
+SKEWED = 1.5
 
 
 def skewed(results: Results) -> Iterable[str]:

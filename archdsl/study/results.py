@@ -91,6 +91,7 @@ class Results:
     looked_at: tuple[int, ...] = ()  # numbers of seeds at which a fixed design was looked at
     more: tuple[str, ...] = ()  # other metrics that are shown
     compares: bool = True  # with a reference
+    resolution: float = 0.0  # the step in which the metric is counted
 
     @property
     def reference(self) -> ArmResult:
@@ -133,7 +134,8 @@ def results(
     options = options or DecisionOptions()
     own = own_cells(arms, every)
     twins = compared_twins(arms, own)
-    decisions, looks = _decided(own, twins, found, options, scale_of(metric, arms, every))
+    scale = scale_of(metric, arms, every)
+    decisions, looks = _decided(own, twins, found, options, scale)
     if not arms.compares:
         decisions = [replace(d, verdict=None) for d in decisions]
     raw = [_arm(*one, found, more) for one in zip(arms.arms, own, decisions, strict=True)]
@@ -158,7 +160,7 @@ def results(
     return Results(
         title, metric, tuple(seeds), arms.factors, arms.design.name, arms.design.aliases, (first, *rest),
         {**{k: conditions.get(k, "") for k in CONDITIONS}, "data": _data(every, found)}, _notes(arms), failures,
-        options, looks, ended, more=tuple(more), compares=arms.compares,
+        options, looks, ended, more=tuple(more), compares=arms.compares, resolution=scale.resolution,
     )  # fmt: skip
 
 

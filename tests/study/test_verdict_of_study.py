@@ -10,6 +10,7 @@ import pytest
 
 from archdsl.report.text import csv_text
 from archdsl.study import tables
+from archdsl.study.stats.sequential import uneven
 from archdsl.study.stats.verdicts import verdicts
 from tests.cli.conftest import Run, run
 from tests.study.test_html import made
@@ -32,7 +33,9 @@ def test_the_verdicts_are_those_on_the_numbers_of_the_study(run: Run, tmp_path: 
     deltas = {
         arm.name: [arm.values[seed] - base.values[seed] for seed in sorted(base.values)] for arm in results.arms[1:]
     }
-    for arm, (name, verdict) in zip(found["arms"], verdicts(deltas, same=0.005).items(), strict=True):
+    seeds = sorted(base.values)
+    flags = {a.name: uneven([a.values[s] for s in seeds], [base.values[s] for s in seeds]) for a in results.arms[1:]}
+    for arm, (name, verdict) in zip(found["arms"], verdicts(deltas, same=0.005, uneven=flags).items(), strict=True):
         assert (arm["arm"], arm["verdict"], arm["decided_after"]) == (name, verdict.decision, verdict.decided)
         assert (arm["p"], arm["low"], arm["high"]) == (verdict.p, verdict.low, verdict.high)
     assert "runs of archdsl (csv)" in "".join(found["notes"])

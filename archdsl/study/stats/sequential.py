@@ -16,6 +16,8 @@ from dataclasses import dataclass
 
 from archdsl.study.stats.interval import finite
 
+UNEVEN = 2.0  # standard deviations of two arms that are so far apart make skewed differences likely
+SURE = 20  # pairs from which the t evidence of such arms counts by itself
 PRIOR = 4.0  # variance of the standardised effect under the alternative: seeds differ little, ingredients a lot
 EFFECTS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)  # the standardised effects on which the symmetry test bets, to both sides
 
@@ -38,7 +40,9 @@ class Evidence:
     p_symmetric: float
 
 
-def evidence(deltas: Sequence[float], prior: float = PRIOR, resolution: float = 0.0) -> tuple[Evidence, ...]:
+def evidence(
+    deltas: Sequence[float], prior: float = PRIOR, resolution: float = 0.0, uneven: Sequence[bool] = ()
+) -> tuple[Evidence, ...]:  # fmt: skip
     """The evidence after each difference, in the order of the seeds.
 
     Args:
@@ -46,12 +50,40 @@ def evidence(deltas: Sequence[float], prior: float = PRIOR, resolution: float = 
         prior: variance of the standardised effect under the alternative.
         resolution: the step in which a metric is counted, such as 1 / 2,000 for an accuracy over 2,000 images. Equal
             differences then do not pass for differences without spread.
+        uneven: whether the spreads of the two arms are uneven after each difference, as ``uneven`` gives it.
 
     Raises:
         ValueError: a difference is not finite.
     """
     record = Record(prior, resolution)
-    return tuple(record.add(delta) for delta in deltas)
+    return tuple(record.add(delta, n < len(uneven) and uneven[n]) for n, delta in enumerate(deltas))
+
+
+def uneven(own: Sequence[float], theirs: Sequence[float], resolution: float = 0.0) -> list[bool]:
+    """Whether, after each pair, one arm's standard deviation is ``UNEVEN`` times the other's, or more; both are taken as at
+    least that of a value which is rounded to steps of ``resolution``. Shapes: two values a pair.
+    """
+    spreads = Spreads(resolution)
+    return [spreads.add(a, b) for a, b in zip(own, theirs, strict=True)]
+
+
+class Spreads:
+    """The spreads of two arms as they grow (Welford's sums)."""
+
+    def __init__(self, resolution: float = 0.0) -> None:
+        self.least, self.n, self.means, self.squares = resolution / math.sqrt(12), 0, [0.0, 0.0], [0.0, 0.0]
+
+    def add(self, *pair: float) -> bool:
+        """Whether they are uneven with one more pair."""
+        self.n += 1
+        for side, value in enumerate(pair):
+            off = value - self.means[side]
+            self.means[side] += off / self.n
+            self.squares[side] += off * (value - self.means[side])
+        if self.n < 2:
+            return False
+        low, high = sorted(max(math.sqrt(total / (self.n - 1)), self.least) for total in self.squares)
+        return high >= UNEVEN * low and high > 0
 
 
 class Record:
@@ -62,8 +94,12 @@ class Record:
         self.n, self.mean, self.squares, self.peak = 0, 0.0, 0.0, 0.0
         self.symmetric = _Symmetric()
 
-    def add(self, delta: float) -> Evidence:
+    def add(self, delta: float, uneven: bool = False) -> Evidence:
         """The evidence with one more difference (Welford's sums: one pass, and no spread where all are equal).
+
+        Args:
+            uneven: the arms have uneven spreads now. Below ``SURE`` pairs the evidence counts only as far as the symmetry
+                test has as much: a rare failure of one arm, which skews the differences, may not be among so few.
 
         Raises:
             ValueError: it is not finite.
@@ -76,7 +112,8 @@ class Record:
         self.symmetric.add(delta)
         sd = max(math.sqrt(self.squares / (self.n - 1)), self.least) if self.n > 1 else None
         log_e = 0.0 if sd is None else log_evidence(self.n, self.mean, sd, self.prior)
-        self.peak = max(self.peak, log_e)
+        counts = min(log_e, self.symmetric.peak) if uneven and self.n < SURE else log_e
+        self.peak = max(self.peak, counts)
         return Evidence(self.n, self.mean, sd, log_e, self.peak, math.exp(-self.peak), math.exp(-self.symmetric.peak))
 
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -83,8 +83,11 @@ class Family:
         self._last: dict[str, Evidence] = {}
         self._decided: dict[str, tuple[Decision, int]] = {}
 
-    def add(self, deltas: Mapping[str, float]) -> None:
+    def add(self, deltas: Mapping[str, float], uneven: Collection[str] = ()) -> None:
         """One look: a further difference of each of these comparisons.
+
+        Args:
+            uneven: comparisons of arms whose spreads are uneven now (``sequential.uneven``).
 
         Raises:
             ValueError: a difference is not finite.
@@ -92,7 +95,7 @@ class Family:
         self.looks += 1
         for name, delta in deltas.items():
             record = self._records.setdefault(name, Record(self.prior, self.resolution))
-            self._last[name] = record.add(delta)
+            self._last[name] = record.add(delta, name in uneven)
         adjusted = dict(zip(self._last, _adjusted([e.p for e in self._last.values()], self.size), strict=True))
         for name, e in self._last.items():
             if name in self._decided:
@@ -124,13 +127,14 @@ class Family:
 
 def verdicts(
     family: Mapping[str, Sequence[float]], *, alpha: float = ALPHA, same: float | None = None, prior: float = PRIOR,
-    resolution: float = 0.0, size: int | None = None,
+    resolution: float = 0.0, size: int | None = None, uneven: Mapping[str, Sequence[bool]] | None = None,
 ) -> dict[str, Verdict]:  # fmt: skip
     """The verdict of a sequential design on each comparison, from its differences in the order of the seeds.
 
     Args:
         family: name → differences to the reference; greater is better.
         size: the comparisons planned, where the family holds only those that have results.
+        uneven: name → whether the spreads of the two arms are uneven after each difference (``sequential.uneven``).
         alpha, same, prior, resolution: as for ``Family``.
 
     Raises:
@@ -138,7 +142,8 @@ def verdicts(
     """
     grown = Family(max(size or 0, len(family)), alpha=alpha, same=same, prior=prior, resolution=resolution)
     for n in range(max(map(len, family.values()), default=0)):
-        grown.add({name: deltas[n] for name, deltas in family.items() if n < len(deltas)})
+        look = {name: deltas[n] for name, deltas in family.items() if n < len(deltas)}
+        grown.add(look, {name for name in look if uneven is not None and uneven[name][n]})
     known = grown.verdicts()
     return {name: known[name] for name in family if name in known}
 
