@@ -79,6 +79,7 @@ class Results:
     unused: int = 0  # finished runs beyond the decision of their arm
     registered: str = ""  # whether the plan was registered, and the departures from it
     looked_at: tuple[int, ...] = ()  # numbers of seeds at which a fixed design was looked at
+    resolution: float = 0.0  # the step in which the metric is counted, 0 for none
 
     @property
     def reference(self) -> ArmResult:
@@ -116,7 +117,8 @@ def results(
     options = options or DecisionOptions()
     own = own_cells(arms, every)
     twins = twins_of(own)
-    decisions, looks = _decided(own, twins, found, options, scale_of(metric, every))
+    scale = scale_of(metric, every)
+    decisions, looks = _decided(own, twins, found, options, scale)
     raw = [_arm(*one, found) for one in zip(arms.arms, own, decisions, strict=True)]
     first, rest = raw[0], list[ArmResult]()
     for a, twin in zip(raw[1:], twins[1:], strict=True):
@@ -136,7 +138,7 @@ def results(
     return Results(
         title, metric, tuple(seeds), arms.factors, arms.design.name, arms.design.aliases, (first, *rest),
         {**{k: conditions.get(k, "") for k in CONDITIONS}, "data": _data(every, found)}, _notes(arms), failures,
-        options, looks, ended,
+        options, looks, ended, resolution=scale.resolution,
     )  # fmt: skip
 
 

@@ -34,7 +34,7 @@ def _sentences(results: Results, unit: Unit) -> Iterator[str]:
         if arms:
             yield _decided(arms, f"{words} {name}", unit)
     yield from _open(results, [a for a in compared if a.verdict is not None and a.verdict.decision == "open"], unit)
-    yield from _missing(results)
+    yield from remaining(results)
 
 
 def _decided(arms: Sequence[ArmResult], words: str, unit: Unit) -> str:
@@ -67,7 +67,8 @@ def to_decide(results: Results, arm: ArmResult) -> int | None:
     return n if n is not None and n > e.n else None
 
 
-def _missing(results: Results) -> Iterator[str]:
+def remaining(results: Results) -> Iterator[str]:
+    """What is still to be run, and what diverged."""
     if results.done < results.planned and not any(a.decision.why for a in results.arms):
         yield (f"{results.planned - results.done} of {results.planned} runs are still missing."
                if not results.options.sequential else "The study is not finished.")  # fmt: skip
