@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from archdsl.report.numbers import compact, exact
@@ -11,7 +11,7 @@ from archdsl.study.curves import Point
 from archdsl.study.effects import effects
 from archdsl.study.notes import evaluated_on, lacking, limits, method, skewed, undefined
 from archdsl.study.results import ArmResult, Results
-from archdsl.study.sections.answers import answers, forest
+from archdsl.study.sections.answers import answers, forests
 from archdsl.study.sections.cost import cost
 from archdsl.study.sections.provenance import failures, provenance
 from archdsl.study.tables import others
@@ -74,12 +74,13 @@ def html(results: Results, command: str, curves: Curves | None = None, script: s
 def _body(results: Results, command: str, curves: Curves) -> Iterator[str]:
     yield page.tag("h1", results.title)
     yield from answers(results)
-    yield from _figure("forest", forest(results), results)
+    yield from _figure("forest", forests(results), results)
     yield page.tag("h2", "Results")
     yield _table(results, unit(results))
     yield page.folded("How to read the table", "".join(page.tag("p", text, "note") for text in _columns(results)))
     yield from (page.tag("p", text, "note") for text in _notes(results))
-    yield from _figure("deciding", figures.deciding(results), results)
+    evidence = figures.deciding(results)
+    yield from _figure("deciding", [] if evidence is None else [evidence], results)
     yield from cost(results)
     yield from _figures(results, curves)
     yield from failures(results)
@@ -145,19 +146,25 @@ def _sentence(text: str) -> str:
 
 
 def _figures(results: Results, curves: Curves) -> Iterator[str]:
-    yield from _figure("curves", figures.curves(results, curves), results)
-    yield from _figure("strips", figures.strips(results), results)
-    yield from _figure("heat", figures.heat(results), results)
-    yield from _figure("effects", _effects(results), results)
-    yield from _figure("pareto", figures.pareto(results), results)
+    drawn = {
+        "curves": figures.curves(results, curves),
+        "strips": figures.strips(results),
+        "heat": figures.heat(results),
+        "effects": _effects(results),
+        "pareto": figures.pareto(results),
+    }
+    for name, svg in drawn.items():
+        yield from _figure(name, [] if svg is None else [svg], results)
 
 
-def _figure(name: str, svg: str | None, results: Results) -> Iterator[str]:
-    """A figure with its heading and caption; nothing where it says nothing."""
-    if svg is not None:
+def _figure(name: str, drawn: Iterable[str], results: Results) -> Iterator[str]:
+    """A figure, or two of one kind, with heading and caption; nothing where there is none."""
+    every = list(drawn)
+    if every:
         heading, caption = CAPTIONS[name]
         yield page.tag("h2", heading)
-        yield page.figure(svg, caption.replace("REFERENCE", f"“{results.reference.name}”"))
+        closer = " The second figure has the smaller ones, in a scale of their own." if len(every) > 1 else ""
+        yield page.figure(every, caption.replace("REFERENCE", f"“{results.reference.name}”") + closer)
 
 
 def _effects(results: Results) -> str | None:

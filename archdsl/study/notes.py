@@ -125,7 +125,7 @@ def undefined(results: Results) -> Iterable[tuple[str, list[str]]]:
 def lacking(results: Results) -> Iterable[str]:
     """One line on the seeds that arms lack, if some arm has them; the table counts the runs."""
     known = {seed for a in results.arms for seed in a.values}
-    gaps = [(a.name, sorted(known - a.values.keys())) for a in results.arms]
+    gaps = [(a.name, sorted(known.intersection(results.seeds[: a.planned]) - a.values.keys())) for a in results.arms]
     told = [
         f"{name} {', '.join(map(str, seeds[:NAMED]))}{' …' if len(seeds) > NAMED else ''}"
         for name, seeds in gaps

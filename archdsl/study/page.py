@@ -18,7 +18,7 @@ STYLE = """
     --amber: #f0b429; --sky: #8fd0f5; --better: #5db4ea; --worse: #f3935e; --same: #3fc99f; --open: #b0b0b0; }
 }
 * { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 62rem; padding: 2rem 1.2rem 4rem; background: var(--back); color: var(--ink);
+body { margin: 0 auto; max-width: 66rem; padding: 2rem 1.2rem 4rem; background: var(--back); color: var(--ink);
   font: 16px/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 .6rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.1rem; margin: 2.4rem 0 .6rem; break-after: avoid; }
@@ -39,8 +39,8 @@ p { margin: .5rem 0; }
   figure .drawn { width: var(--wide); max-width: none; }
 }
 .wide { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .28rem .7rem .28rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
+table { border-collapse: collapse; font-size: .8rem; font-variant-numeric: tabular-nums; }
+th, td { padding: .28rem .6rem .28rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
 th { font-weight: 600; }
 thead th { border-bottom: 2px solid var(--line); vertical-align: bottom; }
 .right { text-align: right; white-space: nowrap; }
@@ -72,6 +72,7 @@ FOLLOWING = {
     "#e3e3e3": "pale", "#ececec": "pale", "#f7f7f7": "row", "#0072b2": "blue", "#d55e00": "orange", "#009e73": "green",
     "#cc79a7": "pink", "#e69f00": "amber", "#56b4e9": "sky",
 }  # fmt: skip
+COLOUR = re.compile(r"\b(fill: |stroke: )(#[0-9a-f]{6})\b")
 
 
 class Markup(str):
@@ -112,15 +113,21 @@ def bar(fraction: float, kind: str) -> Markup:
     return Markup(f'<span class="bar {kind}"><span style="width: {100 * fraction:.3g}%"></span></span>')
 
 
-def figure(svg: str, caption: str) -> str:
-    """A figure whose colours follow the page: dark where that is dark, those of paper in print.
+def figure(drawn: Iterable[str], caption: str) -> str:
+    """Drawings with one caption. Their colours follow the page: dark where that is dark, those of paper in print. They
+    scroll by themselves where the page is narrower than their letters can be read.
 
-    It scrolls by itself where the page is narrower than its letters can be read.
+    Args:
+        drawn: SVG elements.
     """
+    cards = "\n".join(f'<div class="card">{_drawn(svg)}</div>' for svg in drawn)
+    return f"<figure>\n{cards}\n{tag('figcaption', caption)}\n</figure>"
+
+
+def _drawn(svg: str) -> str:
     wide = re.search(r'<svg[^>]* width="([\d.]+)pt"', svg)
     size = f' style="--wide: {wide[1]}pt"' if wide else ""
-    shown = re.sub(r"\b(fill: |stroke: )(#[0-9a-f]{6})\b", _following, svg)
-    return f'<figure>\n<div class="card"><div class="drawn"{size}>{shown}</div></div>\n{tag("figcaption", caption)}\n</figure>'
+    return f'<div class="drawn"{size}>{re.sub(COLOUR, _following, svg)}</div>'
 
 
 def _following(colour: re.Match[str]) -> str:

@@ -75,7 +75,7 @@ def remaining(results: Results) -> Iterator[str]:
     diverged = sum(a.states.get("diverged", 0) for a in results.arms)
     if diverged:
         counts = "counts as chance" if results.options.failures == "chance" else "is excluded"
-        yield f"{diverged} {'runs' if diverged > 1 else 'run'} diverged; each {counts}."
+        yield f"{diverged} {'runs' if diverged > 1 else 'run'} diverged; {'each' if diverged > 1 else 'it'} {counts}."
 
 
 def difference(arm: ArmResult, unit: Unit) -> str:

@@ -71,7 +71,7 @@ def _draw(figure: Figure, results: Results, courses: list[Course]) -> None:
     for level, text in {**lines, last: f"{1 / alpha:,.0f}: decides one alone"}.items():
         axes.axhline(level, color=INK, linewidth=0.7, linestyle=(0, (4, 3)), zorder=2)
         axes.annotate(text, (0.0, level), (3, 2), xycoords=("axes fraction", "data"), textcoords="offset points",
-                      fontsize=7)  # fmt: skip
+                      fontsize=7, zorder=5, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6})  # fmt: skip
     axes.set_xlim(0.7, max(3, *(x for x, _, _ in ends)) + 0.4)
     axes.set_ylim(min(-0.6, *(min(c.logs) for c in courses)) - 0.2, top)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=10, integer=True, min_n_ticks=1))

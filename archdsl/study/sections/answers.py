@@ -12,6 +12,7 @@ from archdsl.study.verdict import remaining, to_decide, verdict
 
 ORDER = ("better", "worse", "same", "open")
 MOST = 20  # arms that are listed at once
+FAR = 6.0  # times the middle of all: differences beyond hide the others
 
 
 def answers(results: Results) -> Iterator[str]:
@@ -36,13 +37,25 @@ def ordered(results: Results) -> list[ArmResult]:
     return sorted(arms, key=lambda a: (ORDER.index(_decision(a)), -abs(a.verdict.evidence.delta) if a.verdict else 0.0))
 
 
-def forest(results: Results) -> str | None:
-    """The differences with their intervals, coloured by verdict, as SVG; None where there is none."""
+def forests(results: Results) -> Iterator[str]:
+    """The differences with their intervals, coloured by verdict, as SVG. Where a few are much larger than the others, a
+    second figure shows the others in a scale of their own."""
     arms = [
         Compared(a.name, v.evidence.delta, v.low, v.high, v.decision)
         for a in ordered(results)
         if (v := a.verdict) is not None
     ]
+    reach = [max(map(abs, (a.delta, a.low or 0.0, a.high or 0.0))) for a in arms]
+    middle = sorted(reach)[len(reach) // 2] if reach else 0.0
+    small = [a for a, far in zip(arms, reach, strict=True) if far <= 2 * middle]
+    figure = _forest(results, arms)
+    if figure is not None:
+        yield figure
+    if reach and max(reach) > FAR * middle > 0 and (closer := _forest(results, small)) is not None:
+        yield closer.replace("verdicts-", "verdicts-closer-")
+
+
+def _forest(results: Results, arms: Sequence[Compared]) -> str | None:
     scale = unit(results)
     return figures.verdict_forest(
         arms, reference=results.reference.name, axis=scale.change_axis, factor=scale.factor, same=results.options.same,
@@ -74,7 +87,7 @@ def _line(results: Results, arm: ArmResult, unit: Unit) -> page.Markup:
 
 
 def _when(results: Results, arm: ArmResult) -> str:
-    """At how many seeds an arm was decided; of an open one what it would take, and why it ends."""
+    """At how many seeds an arm was decided; of an open one what it would take."""
     v = arm.verdict
     if v is None:
         return ""
@@ -83,9 +96,8 @@ def _when(results: Results, arm: ArmResult) -> str:
     if v.decision != "open":
         return f"decided at {count}"
     needed = to_decide(results, arm)
-    takes = f"; about {needed:,} would decide it if mean and spread stay as they are" if needed else ""
-    why = f"; it ends because {arm.decision.why}" if arm.decision.why else ""
-    return f"not decided after {count}{takes}{why}"
+    takes = f"; about {needed:,} would decide it" if needed else ""
+    return f"not decided after {count}{takes}"
 
 
 def _list(lines: Sequence[page.Markup]) -> str:
@@ -93,5 +105,17 @@ def _list(lines: Sequence[page.Markup]) -> str:
 
 
 def _caution(results: Results, arms: Sequence[ArmResult]) -> Iterator[str]:
-    if not results.options.sequential and any(_decision(a) == "open" for a in arms):
+    """What the open arms leave open, and why they end."""
+    undecided = [a for a in arms if _decision(a) == "open"]
+    if undecided and not results.options.sequential:
         yield "A difference that was not shown is not a proof of equality."
+    if any(to_decide(results, a) for a in undecided):
+        yield "The numbers of seeds that would decide an open arm hold if its mean and spread stay as they are."
+    for why in dict.fromkeys(a.decision.why for a in undecided if a.decision.why):
+        names = [f"“{a.name}”" for a in undecided if a.decision.why == why]
+        whose = (
+            "the open arms end"
+            if len(names) == len(undecided)
+            else f"{', '.join(names)} end{'s' if len(names) == 1 else ''}"
+        )
+        yield f"{whose[0].upper()}{whose[1:]} because {why}."

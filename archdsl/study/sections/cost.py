@@ -20,7 +20,7 @@ def cost(results: Results) -> Iterator[str]:
     own = [a for a in results.arms if not a.twin]
     if not any(_runs(a) for a in own):
         return
-    yield page.tag("h2", "Cost")
+    yield page.tag("h2", "Runs and time")
     saved = {a.name: most - a.planned for a in own if results.options.sequential and _stopped(results, a)}
     yield page.tag("p", _sentence(results, own, saved))
     rows = []
