@@ -32,12 +32,6 @@ p { margin: .5rem 0; }
   display: grid; grid-template-columns: 4.2rem minmax(0, 1fr) auto; column-gap: .8rem; overflow-wrap: anywhere; }
 .answers .size { text-align: right; font-variant-numeric: tabular-nums; }
 .answers .note { grid-column: 2 / -1; }
-@media (max-width: 40rem) {
-  body { padding: 1.2rem .9rem 3rem; }
-  .answers li { grid-template-columns: minmax(0, 1fr); }
-  .answers .size { text-align: left; } .answers .note { grid-column: 1; }
-  figure .drawn { width: var(--wide); max-width: none; }
-}
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .8rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .28rem .6rem .28rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
@@ -58,11 +52,18 @@ code, pre { font: .85em/1.45 ui-monospace, monospace; overflow-wrap: anywhere; }
 pre { white-space: pre-wrap; background: var(--row); padding: .7rem; border-radius: 6px; margin: .4rem 0; }
 dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .25rem 1.2rem; font-size: .9rem; margin: .6rem 0; }
 dt { color: var(--soft); max-width: 10rem; overflow-wrap: anywhere; } dd { margin: 0; overflow-wrap: anywhere; }
+@media (max-width: 40rem) {
+  body { padding: 1.2rem .9rem 3rem; }
+  .answers li { grid-template-columns: minmax(0, 1fr); }
+  .answers .size { text-align: left; } .answers .note { grid-column: 1; }
+  figure .drawn { width: var(--wide); max-width: none; }
+}
 @media print {
   :root { color-scheme: light; }
   body { max-width: none; padding: 0; font-size: 10pt; } figure, tr { break-inside: avoid; }
   .wide, figure .card { overflow: visible; } table { font-size: 7pt; } figure .drawn { max-width: 100%; }
-  th, td { padding-right: .4rem; } td.name { min-width: 5rem; } .bar { width: 4rem; }
+  details::details-content { content-visibility: visible; block-size: auto; }
+  th, td { padding-right: .3rem; } td.name { min-width: 3.5rem; } .bar { width: 4rem; }
 }
 """
 
