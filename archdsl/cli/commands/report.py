@@ -23,11 +23,13 @@ from archdsl.cli.support.study_options import (
     MaxSeeds,
     Metric,
     Out,
+    Port,
     Runs,
     Same,
     Seeds,
     Study,
     Until,
+    Watch,
     Where,
     With,
     Without,
@@ -63,15 +65,19 @@ def command(
     format: Format = "table",
     columns: Columns = None,
     html: Html = None,
+    watch: Watch = False,
+    port: Port = None,
 ) -> None:
     """Print the table of a study, done or half done, and write its HTML report."""
     from archdsl.cli.output import say
     from archdsl.cli.support.study_report import check_html, ingredients, report, results_of
+    from archdsl.cli.support.watch import check_watch, follow
     from archdsl.study.plan import away, gone, planned
     from archdsl.study.runner import StudyRunner
     from archdsl.study.select import SelectionOptions, select
 
     check_html(html)
+    watch = check_watch(watch, port)
     chosen = select(study, SelectionOptions(
         *ingredients(without, into, out, old_into), design, seeds, data, set or (), where or (), match, baseline or (), metric,
         None, None, until, max_seeds, alpha, same, None, failures,
@@ -83,8 +89,9 @@ def command(
         say(f"note: the data set {name} is not on this machine; its description is read from its runs")
     for text in gone(runner.every):
         say(f"note: {text}")
+    wanted = ConditionOptions(chosen.precision).of_options
     report(
-        results_of(chosen, runner, ConditionOptions(chosen.precision).of_options),
+        results_of(chosen, runner, wanted),
         chosen,
         runner.runs,
         format,
@@ -94,6 +101,8 @@ def command(
         each,
         columns,
     )
+    if watch:
+        follow(chosen, runner, wanted, port)
 
 
 def _runs(study: str, runs: Path) -> Path:
