@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from archdsl.study import live
 from archdsl.study.html import html
 from tests.study.browsing import Browser, browsing
 from tests.study.large_study import courses, large
@@ -74,3 +75,36 @@ def test_wide_tables_scroll_in_their_own_box(browser: Browser, addresses: dict[s
         assert any(inner > outer for inner, outer in boxes)
         figures = seen.page.evaluate("[...document.querySelectorAll('.drawn')].map(e => e.clientWidth)")
         assert min(figures) > WIDTHS[0], "letters keep the size of a printed figure"
+
+
+def test_a_live_page_takes_over_what_changed_without_loading_again(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("uvicorn")
+    monkeypatch.setattr(live, "FRACTION", 1.0)
+    few, all_runs = large(seeds=9), large()
+    now = [few]
+
+    def draw(last: bool) -> str:
+        return html(now[0], "archdsl ablate runs/studies/x", None, "" if last else live.SCRIPT)
+
+    with live.LivePage(draw, 0) as served:
+        with browser.open(served.address) as seen:
+            page = seen.page
+            page.wait_for_selector(".answers", timeout=60_000)
+            page.evaluate("window.before = true")
+            page.locator("summary").first.click()
+            assert page.locator(".answers .open").count() == 5
+            now[0] = all_runs
+            for _ in range(600):
+                if page.locator(".answers .open").count() == 3:
+                    break
+                page.wait_for_timeout(100)
+            assert page.locator(".answers .open").count() == 3
+            assert page.evaluate("window.before"), "the page was not loaded again"
+            assert page.locator("details[open]").count() == 1, "what was opened stays open"
+            assert page.locator("#live").text_content() == "Live: this page follows the study."
+            assert seen.cut() == []
+            assert seen.console == []
+            assert set(seen.requests) == {served.address}
+        served._asked = 0.0

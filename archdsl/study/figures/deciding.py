@@ -35,14 +35,15 @@ def deciding(results: Results) -> str | None:
     if not results.options.sequential:
         return None
     names = dict(zip((a.name for a in results.arms), labels([a.name for a in results.arms], LETTERS), strict=True))
-    courses = [course for a in results.compared if (course := _course(results, a, names[a.name])) is not None]
+    courses = [course for a in results.compared if (course := course_of(results, a, names[a.name])) is not None]
     if not courses:
         return None
     height = max(2.6, LINE * len(courses) + 0.9)
     return render((WIDTH, height), lambda f: _draw(f, results, courses), "deciding", "Evidence after each seed, by arm")
 
 
-def _course(results: Results, arm: ArmResult, name: str) -> Course | None:
+def course_of(results: Results, arm: ArmResult, name: str) -> Course | None:
+    """The evidence on an arm after each seed that counts; None below two."""
     base = results.reference.values
     deltas = [arm.values[seed] - base[seed] for seed in arm.decision.seeds if seed in base]
     if arm.verdict is None or len(deltas) < 2:
