@@ -90,7 +90,12 @@ def _body(results: Results, command: str, curves: Curves) -> Iterator[str]:
 def _table(results: Results, unit: Unit) -> str:
     rows = [_row(n, a, results, unit) for n, a in enumerate(results.arms, 1)]
     keep = [n for n, head in enumerate(HEADS) if head[0] != "other runs" or any(row[n] for row in rows)]
-    return page.table([HEADS[n] for n in keep], [[row[n] for n in keep] for row in rows], marked=0)
+    heads = [(_robust(results) if HEADS[n][0] == "robust p" else HEADS[n][0], HEADS[n][1]) for n in keep]
+    return page.table(heads, [[row[n] for n in keep] for row in rows], marked=0)
+
+
+def _robust(results: Results) -> str:
+    return "p symmetric" if results.options.sequential else "p sign"
 
 
 def _row(number: int, arm: ArmResult, results: Results, unit: Unit) -> list[str]:
@@ -116,8 +121,8 @@ def _better(superiority: float | None, higher: bool) -> str:
 
 def _columns(results: Results) -> Iterator[str]:
     """What the columns of the table mean."""
-    yield ("Verdict, interval and p come from one test and agree with each other. The robust p assumes only that a difference is "
-           "as likely to be d as −d where the arms do not differ.")  # fmt: skip
+    yield (f"Verdict, interval and p come from one test and agree with each other. {_robust(results)} is a robust p: it assumes "
+           "only that a difference is as likely to be d as −d where the arms do not differ.")  # fmt: skip
     yield (f"P(better) is the chance that a run of the arm beats a run of “{results.reference.name}”. Detectable is the smallest "
            "difference that so many seeds show with a power of 0.8 in a single t test, given the spread seen.")  # fmt: skip
 
@@ -142,7 +147,7 @@ def _notes(results: Results) -> Iterator[str]:
 
 
 def _sentence(text: str) -> str:
-    return f"{text[0].upper()}{text[1:]}."
+    return f"{text if text.startswith('p ') else text[0].upper() + text[1:]}."  # p values have a small letter
 
 
 def _figures(results: Results, curves: Curves) -> Iterator[str]:

@@ -14,6 +14,7 @@ import socket
 import threading
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -24,7 +25,7 @@ from archdsl.study import page
 HOST = "127.0.0.1"
 PORT, TRIED = 8008, 20  # where no port is stated: the first free one from here on
 EVERY = 3.0  # seconds between two questions of a browser, and between two drawings at least
-FRACTION = 0.05  # of the time that drawing may take
+FRACTION = 0.1  # of one processor that drawing may take
 LOOKING = 5 * EVERY  # seconds without a question after which nobody looks
 LAST = 2 * EVERY  # seconds that the last page waits for a browser that looks
 
@@ -118,14 +119,15 @@ class LivePage:
         """End; a browser that looks gets the last page first, unless the study was interrupted."""
         self._ending.set()
         self._wake.set()
-        if kind is None:
-            self._threads[1].join()  # two threads must not draw at once
-            if self._looking:
-                self._redraw(last=True)
-                self._fetched.wait(LAST)
+        serve, follow = self._threads
+        while follow.is_alive():  # the interpreter must not end while matplotlib draws: its C++ would abort the process
+            with suppress(KeyboardInterrupt):
+                follow.join()
+        if kind is None and self._looking:
+            self._redraw(last=True)
+            self._fetched.wait(LAST)
         self._server.should_exit = True
-        if kind is None:
-            self._threads[0].join(LAST)
+        serve.join(LAST if kind is None else 0)
 
     async def answer(
         self,
@@ -170,15 +172,17 @@ class LivePage:
         return time.monotonic() - self._asked < LOOKING
 
     def _follow(self) -> None:
-        """Draw while somebody looks, and rest much longer than that takes."""
+        """Draw while somebody looks, and rest much longer than that takes; the first time imports what draws."""
+        first = True
         while not self._ending.is_set():
             self._wake.wait()
             self._wake.clear()
             if self._ending.is_set():
                 return
-            begun = time.monotonic()
+            begun = time.thread_time()
             self._redraw()
-            self._ending.wait(max(EVERY, (time.monotonic() - begun) / FRACTION))
+            self._ending.wait(EVERY if first else max(EVERY, (time.thread_time() - begun) / FRACTION))
+            first = False
 
     def _redraw(self, last: bool = False) -> None:
         try:

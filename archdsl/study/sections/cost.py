@@ -28,7 +28,8 @@ def cost(results: Results) -> Iterator[str]:
         kind = "reference" if arm is results.reference or arm.verdict is None else arm.verdict.decision
         rows.append((arm.name, page.bar(_runs(arm) / most, kind), exact(_runs(arm)), exact(most), _time(seconds(arm)),
                      _saved(arm, saved.get(arm.name, 0))))  # fmt: skip
-    yield page.table(HEADS, rows, marked=0)
+    shown = len(HEADS) if saved else len(HEADS) - 1
+    yield page.table(HEADS[:shown], [row[:shown] for row in rows], marked=0)
 
 
 def seconds(arm: ArmResult) -> float:
