@@ -169,7 +169,8 @@ def _figure(name: str, drawn: Iterable[str], results: Results) -> Iterator[str]:
         heading, caption = CAPTIONS[name]
         yield page.tag("h2", heading)
         closer = " The second figure has the smaller ones, in a scale of their own." if len(every) > 1 else ""
-        yield page.figure(every, caption.replace("REFERENCE", f"“{results.reference.name}”") + closer)
+        words = caption.replace("REFERENCE", f"“{results.reference.name}”") + closer
+        yield page.figure(every[0], words, *every[1:])
 
 
 def _effects(results: Results) -> str | None:

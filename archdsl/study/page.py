@@ -114,14 +114,11 @@ def bar(fraction: float, kind: str) -> Markup:
     return Markup(f'<span class="bar {kind}"><span style="width: {100 * fraction:.3g}%"></span></span>')
 
 
-def figure(drawn: Iterable[str], caption: str) -> str:
-    """Drawings with one caption. Their colours follow the page: dark where that is dark, those of paper in print. They
-    scroll by themselves where the page is narrower than their letters can be read.
-
-    Args:
-        drawn: SVG elements.
+def figure(svg: str, caption: str, *more: str) -> str:
+    """A drawing, or several with one caption. Their colours follow the page: dark where that is dark, those of paper in
+    print. They scroll by themselves where the page is narrower than their letters can be read.
     """
-    cards = "\n".join(f'<div class="card">{_drawn(svg)}</div>' for svg in drawn)
+    cards = "\n".join(f'<div class="card">{_drawn(each)}</div>' for each in (svg, *more))
     return f"<figure>\n{cards}\n{tag('figcaption', caption)}\n</figure>"
 
 

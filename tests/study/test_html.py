@@ -199,6 +199,6 @@ def test_the_end_of_a_curve_of_evidence_is_that_of_the_verdict() -> None:
 
 def test_colours_of_figures_follow_the_page_and_no_name_is_changed() -> None:
     svg = '<svg width="10pt"><title>fill: arms</title><path style="fill: #1a1a1a; stroke: #123456"/></svg>'
-    shown = page.figure([svg], "c")
+    shown = page.figure(svg, "c")
     assert "fill: var(--ink); stroke: #123456" in shown
     assert "--wide: 10pt" in shown
