@@ -61,7 +61,7 @@ dt { color: var(--soft); max-width: 10rem; overflow-wrap: anywhere; } dd { margi
 @media print {
   :root { color-scheme: light; }
   body { max-width: none; padding: 0; font-size: 10pt; } figure, tr { break-inside: avoid; }
-  .wide, figure .card { overflow: visible; } table { font-size: 7pt; } figure .drawn { max-width: 100%; }
+  .wide, figure .card { overflow: visible; } table { font-size: 6.5pt; } figure .drawn { max-width: 100%; }
   details::details-content { content-visibility: visible; block-size: auto; }
   #live { display: none; } th.right { white-space: normal; }
   th, td { padding-right: .3rem; } td.name { min-width: 3.5rem; } .bar { width: 4rem; }
