@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
+import re
 import socket
 import threading
 import time
@@ -23,6 +24,7 @@ from archdsl.extras import require
 from archdsl.study import page
 
 HOST = "127.0.0.1"
+NAMES = re.compile(rb"(127\.0\.0\.1|localhost)(:\d{1,5})?")  # with any port: a tunnel may begin at another one
 PORT, TRIED = 8008, 20  # where no port is stated: the first free one from here on
 EVERY = 3.0  # seconds between two questions of a browser, and between two drawings at least
 FRACTION = 0.1  # of one processor that drawing may take
@@ -93,7 +95,6 @@ class LivePage:
         self._draw, self._socket = draw, _listening(port)
         self.port: int = self._socket.getsockname()[1]
         self.address = f"http://{HOST}:{self.port}/"
-        self._hosts = {f"{name}:{self.port}".encode() for name in (HOST, "localhost")}
         self._ending, self._wake, self._fetched = threading.Event(), threading.Event(), threading.Event()
         self._asked = -math.inf
         self._put(message_page("The page is being drawn."))
@@ -140,7 +141,7 @@ class LivePage:
         """
         heads = dict(scope["headers"])
         status, body, more = 200, b"", {"content-type": "text/plain; charset=utf-8"}
-        if heads.get(b"host") not in self._hosts:
+        if NAMES.fullmatch(heads.get(b"host", b"")) is None:
             status, body = 421, b"This page is served to this machine only.\n"
         elif scope["method"] != "GET":
             status, body, more = 405, b"Only GET is answered.\n", {**more, "allow": "GET"}

@@ -92,7 +92,16 @@ def test_a_change_is_drawn_and_what_is_known_is_not_sent_again(shown) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:PORT", "127.0.0.1", "127.0.0.1:1", "", "localhost.evil:PORT"]
+    "host",
+    [
+        "evil.example",
+        "evil.example:PORT",
+        "127.0.0.1.evil.example",
+        "127.0.0.1:x",
+        "",
+        "localhost.evil:PORT",
+        "u@localhost",
+    ],
 )
 def test_other_names_than_this_machine_are_refused(shown, host: str) -> None:
     served, _ = shown
@@ -101,7 +110,7 @@ def test_other_names_than_this_machine_are_refused(shown, host: str) -> None:
     assert "first" not in text
 
 
-@pytest.mark.parametrize("host", ["localhost:PORT", "127.0.0.1:PORT"])
+@pytest.mark.parametrize("host", ["localhost:PORT", "127.0.0.1:PORT", "localhost", "127.0.0.1:9000"])
 def test_the_names_of_this_machine_are_answered(shown, host: str) -> None:
     served, _ = shown
     assert ask(served.port, Host=host.replace("PORT", str(served.port)))[0] == 200
@@ -182,6 +191,22 @@ def test_an_interrupted_study_waits_for_no_browser() -> None:
     assert time.monotonic() - began < 2
     assert not draw.last
     until(lambda: not reachable(served.port))
+
+
+def test_leaving_waits_for_a_drawing_which_must_not_be_cut_off() -> None:
+    begun = threading.Event()
+
+    def draw(last: bool) -> str:
+        begun.set()
+        time.sleep(0.5)
+        return "drawn"
+
+    served = live.LivePage(draw, 0)
+    with suppress(KeyboardInterrupt), served:
+        until(lambda: reachable(served.port))
+        assert begun.wait(10)
+        raise KeyboardInterrupt
+    assert served._now[0] == b"drawn"
 
 
 def test_a_port_that_is_taken() -> None:
