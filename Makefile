@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest
 FUZZ   ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format docs slow gpu fuzz matrix bench build hooks clean
+.PHONY: help demo test check format docs slow gpu browser fuzz matrix bench build hooks clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -54,6 +54,10 @@ slow: $(VENV)/.installed-dev ## the tests that take minutes
 
 gpu: $(VENV)/.installed-dev ## the tests that need a GPU
 	$(PYTEST) -q -m gpu
+
+browser: $(VENV)/.installed-dev ## the tests of the report page in Chromium, which the distribution brings
+	$(PIP) -e '.[browser]'
+	$(PYTEST) -q -m browser
 
 fuzz: $(VENV)/.installed-dev ## many random inputs; FUZZ=1000000 says how many
 	HYPOTHESIS_PROFILE=fuzz ARCHDSL_FUZZ=$(FUZZ) $(PYTEST) -q -m fuzz -n $(JOBS) --timeout 7200

@@ -16,6 +16,7 @@ EXTRAS = {
     "onnxscript": ("an export to ONNX needs onnxscript", "onnx"),
     "onnxruntime": ("an ONNX file is compared and timed by onnxruntime", "onnx"),
     "pygls": ("the language server needs pygls", "lsp"),
+    "uvicorn": ("a live page is served by uvicorn", "watch"),
     "timm": ("networks and weights of timm need timm", "timm"),
 }
 ONNX = ("onnx", "onnxscript", "onnxruntime")

@@ -192,9 +192,10 @@ def _pictures(results: Results) -> list[str]:
     if not installed("matplotlib"):
         return []
     from archdsl.study import figures
+    from archdsl.study.sections.answers import forests
 
     drawn = {
-        "differences from the reference": figures.forest(results),
+        "differences from the reference": next(forests(results), None),
         "the metric along an axis": figures.axis(results),
     }
     return [html_picture(svg, title) for title, svg in drawn.items() if svg is not None]

@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from archdsl.report.numbers import compact, exact
 from archdsl.study import figures, page
 from archdsl.study.curves import Point
 from archdsl.study.effects import effects
-from archdsl.study.notes import evaluated_on, lacking, undefined
+from archdsl.study.notes import evaluated_on, lacking, limits, method, skewed, spreads, undefined
 from archdsl.study.results import ArmResult, Results
+from archdsl.study.sections.answers import answers, forests
+from archdsl.study.sections.cost import cost
+from archdsl.study.sections.provenance import failures, provenance
 from archdsl.study.tables import others
 from archdsl.study.unit import NONE, Unit, p_text, unit
 from archdsl.study.verdict import verdict
-from archdsl.version import __version__
 
 HEADS = (
-    ("#", "right"), ("arm", "name"), ("runs", "right"), ("mean ± sd", "right"), ("Δ", "right"),
-    ("95 % interval", "right"), ("p (Holm)", "right"), ("P(better)", "right"), ("detectable", "right"),
+    ("#", "right"), ("arm", "name"), ("verdict", ""), ("Δ", "right"), ("interval", "right"), ("p", "right"),
+    ("robust p", "right"), ("runs", "right"), ("mean ± sd", "right"), ("P(better)", "right"), ("detectable", "right"),
     ("params", "right"), ("MACs", "right"), ("other runs", ""),
 )  # fmt: skip
-COMPARED = ("Δ", "95 % interval", "p (Holm)", "P(better)", "detectable")  # columns of comparisons with a reference
-FEW_FAILURES = 8
+COMPARED = ("verdict", "Δ", "interval", "p", "robust p", "P(better)", "detectable")  # with a reference
 CAPTIONS = {
     "forest": ("Differences", (
-        "Mean difference from REFERENCE with its 95 % interval (Student t, paired by seed, not adjusted). An open point "
-        "has no interval."
+        "Mean difference from REFERENCE over the seeds that count, with its interval. The intervals hold together, over all "
+        "comparisons at once: one that leaves out 0 is a verdict."
+    )),
+    "deciding": ("Evidence over the seeds", (
+        "Evidence against “no difference” after each seed. It begins at 1; a filled point is where the arm was decided. "
+        "The first arm to be decided needs to cross the upper line, one that is left alone the lower one (Holm). An arm ends as "
+        "`same` by its interval, below the lines."
     )),
     "strips": ("Seeds", (
         "Every dot is a run. A line joins it to the run of REFERENCE with the same seed; lines that all lean one way are "
@@ -55,50 +61,61 @@ CAPTIONS = {
 Curves = Mapping[str, Mapping[int, Sequence[Point]]]
 
 
-def html(results: Results, command: str, curves: Curves | None = None) -> str:
+def html(results: Results, command: str, curves: Curves | None = None, script: str = "") -> str:
     """The report as a text. The same results give the same bytes, whatever the order of their mappings.
 
     Args:
         command: the command line that reproduces the study.
         curves: the points of each run, by arm and seed.
+        script: an element that keeps a page up to date which is served; none in a file.
 
     Raises:
         EnvError: matplotlib is not installed.
     """
-    return page.page(results.title, _body(results, command, curves or {}))
+    return page.page(results.title, _body(results, command, curves or {}), verdict(results), script)
 
 
 def _body(results: Results, command: str, curves: Curves) -> Iterator[str]:
     yield page.tag("h1", results.title)
-    yield page.tag("p", verdict(results), "verdict")
+    yield from answers(results)
+    yield from _figure("forest", forests(results), results)
     yield page.tag("h2", "Results")
     yield _table(results, unit(results))
+    if results.compares:
+        yield page.folded("How to read the table", "".join(page.tag("p", text, "note") for text in _columns(results)))
     yield from (page.tag("p", text, "note") for text in _notes(results))
+    evidence = figures.deciding(results)
+    yield from _figure("deciding", [] if evidence is None else [evidence], results)
+    yield from cost(results)
     yield from _figures(results, curves)
-    yield from _failures(results)
-    yield from _provenance(results, command)
+    yield from failures(results)
+    yield from provenance(results, command)
 
 
 def _table(results: Results, unit: Unit) -> str:
     rows = [_row(n, a, results, unit) for n, a in enumerate(results.arms, 1)]
     keep = [n for n, head in enumerate(HEADS) if head[0] != "other runs" or any(row[n] for row in rows)]
     keep = [n for n in keep if results.compares or HEADS[n][0] not in COMPARED]
-    return page.table([HEADS[n] for n in keep], [[row[n] for n in keep] for row in rows],
-                      marked=0 if results.compares else None)  # fmt: skip
+    heads = [(_robust(results) if HEADS[n][0] == "robust p" else HEADS[n][0], HEADS[n][1]) for n in keep]
+    return page.table(heads, [[row[n] for n in keep] for row in rows], marked=0 if results.compares else None)
+
+
+def _robust(results: Results) -> str:
+    return "p symmetric" if results.options.sequential else "p sign"
 
 
 def _row(number: int, arm: ArmResult, results: Results, unit: Unit) -> list[str]:
-    summary, compared, totals = arm.summary, arm.comparison, arm.arm.totals
+    summary, compared, v, totals = arm.summary, arm.comparison, arm.verdict, arm.arm.totals
     mean = NONE if summary.mean is None else unit.value(summary.mean) + (
         f" ± {unit.value(summary.sd)}" if summary.sd is not None else "") + unit.mark  # fmt: skip
-    figures = [NONE] * 5 if compared is None else [
-        unit.change(compared.delta),
-        unit.between(*((arm.verdict.low, arm.verdict.high) if arm.verdict else (None, None))),
-        p_text(None if arm.verdict is None else arm.verdict.p),
-        _better(compared.superiority, results.higher_is_better),
-        unit.value(compared.detectable),
+    found = [NONE] * 5 if v is None else [
+        page.tag("span", v.decision, f"word {v.decision}"), unit.change(v.evidence.delta), unit.between(v.low, v.high),
+        p_text(v.p), p_text(v.p_symmetric),
     ]  # fmt: skip
-    return [str(number), arm.name, f"{summary.n}/{arm.planned}", mean, *figures, exact(totals["params"]),
+    more = [NONE] * 2 if compared is None else [
+        _better(compared.superiority, results.higher_is_better), unit.value(compared.detectable),
+    ]  # fmt: skip
+    return [str(number), arm.name, *found, f"{summary.n}/{arm.planned}", mean, *more, exact(totals["params"]),
             compact(totals["macs"]), others(arm.outcomes)]  # fmt: skip
 
 
@@ -108,45 +125,62 @@ def _better(superiority: float | None, higher: bool) -> str:
     return f"{superiority if higher else 1 - superiority:.2f}"
 
 
+def _columns(results: Results) -> Iterator[str]:
+    """What the columns of the table mean."""
+    yield (f"Verdict, interval and p come from one test and agree with each other. {_robust(results)} is a robust p: it assumes "
+           "only that a difference is as likely to be d as −d where the arms do not differ.")  # fmt: skip
+    yield (f"P(better) is the chance that a run of the arm beats a run of “{results.reference.name}”. Detectable is the smallest "
+           "difference that so many seeds show with a power of 0.8 in a single t test, given the spread seen.")  # fmt: skip
+
+
 def _notes(results: Results) -> Iterator[str]:
-    """What the columns mean, what varied, and what is undefined and why."""
+    """How the verdicts are reached, what varied, and what is undefined and why."""
     metric = results.measure.label
     if not results.higher_is_better:
         metric += ", of which less is better"
     points = "; differences are in percentage points" if results.measure.unit == "percent" else ""
-    if not results.compares:
-        yield f"The metric is {metric}{points}. A grid over numbers has no reference, so nothing is compared."
+    if results.compares:
+        yield f"The metric is {metric}{points}. Δ is the mean difference from “{results.reference.name}”, seed by seed."
+        for text in (method(results), *limits(results), *skewed(results), *spreads(results)):
+            yield _sentence(text)
     else:
-        yield (f"The metric is {metric}{points}. Δ is the mean difference from “{results.reference.name}”, seed by seed, "
-               "with its 95 % Student t interval, which is not adjusted for the number of comparisons; p is that of the "
-               "exact paired sign-flip test, Holm-adjusted over all comparisons. P(better) is the chance that a run of the "
-               "arm beats a run of the reference. Detectable is the smallest difference that so many seeds show with a "
-               "power of 0.8, given the spread seen.")  # fmt: skip
-    where, limits = evaluated_on(results)
+        yield f"The metric is {metric}{points}. A grid over numbers has no reference, so nothing is compared."
+    where, included = evaluated_on(results)
     yield ("What varies is the seed (initial weights, order, augmentation, dropout, split), so that the spread is seed "
-           f"variation {where}; {limits}.")  # fmt: skip
+           f"variation {where}; {included}.")  # fmt: skip
     for text in lacking(results):
-        yield f"{text[0].upper()}{text[1:]}."
+        yield _sentence(text)
     for why, names in undefined(results):
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        yield f"{why[0].upper()}{why[1:]} ({', '.join(f'“{n}”' for n in names[:3])}{more})."
+        yield _sentence(f"{why} ({', '.join(f'“{n}”' for n in names[:3])}{more})")
+
+
+def _sentence(text: str) -> str:
+    return f"{text if text.startswith('p ') else text[0].upper() + text[1:]}."  # p values have a small letter
 
 
 def _figures(results: Results, curves: Curves) -> Iterator[str]:
     drawn = {
-        "forest": figures.forest(results),
+        "curves": figures.curves(results, curves),
         "strips": figures.strips(results),
         "axis": figures.axis(results),
         "heat": figures.heat(results),
         "effects": _effects(results),
         "pareto": figures.pareto(results),
-        "curves": figures.curves(results, curves),
     }
     for name, svg in drawn.items():
-        if svg is not None:
-            heading, caption = CAPTIONS[name]
-            yield page.tag("h2", heading)
-            yield page.figure(svg, caption.replace("REFERENCE", f"“{results.reference.name}”"))
+        yield from _figure(name, [] if svg is None else [svg], results)
+
+
+def _figure(name: str, drawn: Iterable[str], results: Results) -> Iterator[str]:
+    """A figure, or two of one kind, with heading and caption; nothing where there is none."""
+    every = list(drawn)
+    if every:
+        heading, caption = CAPTIONS[name]
+        yield page.tag("h2", heading)
+        closer = " The second figure has the smaller ones, in a scale of their own." if len(every) > 1 else ""
+        words = caption.replace("REFERENCE", f"“{results.reference.name}”") + closer
+        yield page.figure(every[0], words, *every[1:])
 
 
 def _effects(results: Results) -> str | None:
@@ -157,48 +191,3 @@ def _effects(results: Results) -> str | None:
     levels = {f.name: f"{f.name}: {f.levels[0] or 'none'} against {f.levels[1] or 'none'}" for f in results.factors
               if len(f.levels) == 2 and not f.toggles}  # fmt: skip
     return figures.effects(results, [replace(e, name=levels.get(e.name, e.name)) for e in found])
-
-
-def _looks(results: Results) -> str:
-    if results.options.sequential:
-        return f"{results.looks}, one after each seed"
-    return ", ".join(f"{n} seeds" for n in results.looked_at)
-
-
-def _failures(results: Results) -> Iterator[str]:
-    if not results.failures:
-        return
-    place = {a.name: n for n, a in enumerate(results.arms)}
-    ordered = sorted(results.failures, key=lambda f: (place.get(f[0], len(place)), f[1:]))
-    rows = [(arm, str(seed), status, message or NONE) for arm, seed, status, message in ordered]
-    heads = (("arm", "name"), ("seed", "right"), ("state", ""), ("message", "name"))
-    yield page.tag("h2", "Runs without a result")
-    yield page.tag("p", "They are counted in the table and enter no mean.", "note")
-    yield page.table(heads, rows[:FEW_FAILURES])
-    if len(rows) > FEW_FAILURES:
-        yield page.folded(f"{len(rows) - FEW_FAILURES} more", page.table(heads, rows[FEW_FAILURES:]))
-
-
-def _provenance(results: Results, command: str) -> Iterator[str]:
-    yield page.tag("h2", "How it was made")
-    yield page.tag("pre", command)
-    states: dict[str, int] = {}
-    for arm in results.arms:
-        for state, n in arm.states.items():
-            states[state] = states.get(state, 0) + n
-    yield page.terms((
-        ("archdsl", __version__),
-        *((name, results.conditions[name]) for name in sorted(results.conditions)),
-        ("design", f"{results.design}, {exact(len(results.arms))} {'arms' if len(results.arms) > 1 else 'arm'}"),
-        *((f"factor {f.name}", " | ".join(level or "none" for level in f.levels)) for f in results.factors),
-        ("aliases", "; ".join(results.aliases)),
-        ("looks", _looks(results)),
-        ("plan", results.registered),
-        ("seeds", ", ".join(map(str, sorted(results.seeds)))),
-        ("runs", f"{exact(results.done)} of {exact(results.planned)}: "
-                 + ", ".join(f"{exact(states[s])} {s}" for s in sorted(states))),
-        *(("note", note) for note in results.notes),
-    ))  # fmt: skip
-    texts = "".join(page.tag("p", f"{n}: {a.name} ({a.arm.spec.hash})", "note") + page.tag("pre", a.arm.spec.canonical.rstrip())
-                    for n, a in enumerate(results.arms, 1))  # fmt: skip
-    yield page.folded("The text of each arm", texts)

@@ -128,8 +128,8 @@ def spreads(results: Results) -> Iterable[str]:
             names.append(arm.name)
     if names:
         few = ", ".join(names[:NAMED]) + (" and others" if len(names) > NAMED else "")
-        yield (f"the spread of {few} is {UNEVEN:g} times that of the reference or more, or half of it or less: before seed {SURE} a "
-               "verdict also needs the symmetry test")  # fmt: skip
+        yield (f"the spread of {few} is {UNEVEN:g} times that of the reference or more, or half of it or less: before "
+               f"seed {SURE} a verdict also needs the symmetry test")  # fmt: skip
 
 
 # Of the differences' sample skewness, at 8 pairs or more: a normal sample of 8 exceeds it in 1 of 60 cases.
@@ -181,7 +181,7 @@ def undefined(results: Results) -> Iterable[tuple[str, list[str]]]:
 def lacking(results: Results) -> Iterable[str]:
     """One line on the seeds that arms lack, if some arm has them; the table counts the runs."""
     known = {seed for a in results.arms for seed in a.values}
-    gaps = [(a.name, sorted(known - a.values.keys())) for a in results.arms]
+    gaps = [(a.name, sorted(known.intersection(results.seeds[: a.planned]) - a.values.keys())) for a in results.arms]
     told = [
         f"{name} {', '.join(map(str, seeds[:NAMED]))}{' …' if len(seeds) > NAMED else ''}"
         for name, seeds in gaps

@@ -37,7 +37,7 @@ def _sentences(results: Results, unit: Unit) -> Iterator[str]:
         if arms:
             yield _decided(arms, f"{words} {name}", unit)
     yield from _open(results, [a for a in compared if a.verdict is not None and a.verdict.decision == "open"], unit)
-    yield from _missing(results)
+    yield from remaining(results)
 
 
 def _best(results: Results, unit: Unit) -> Iterator[str]:
@@ -69,14 +69,15 @@ def _open(results: Results, arms: Sequence[ArmResult], unit: Unit) -> Iterator[s
         yield f"Why it ends here: {'; '.join(reasons)}."
 
 
-def _missing(results: Results) -> Iterator[str]:
+def remaining(results: Results) -> Iterator[str]:
+    """What is still to be run, and what diverged."""
     if results.done < results.planned and not any(a.decision.why for a in results.arms):
         yield (f"{results.planned - results.done} of {results.planned} runs are still missing."
                if not results.options.sequential else "The study is not finished.")  # fmt: skip
     diverged = sum(a.states.get("diverged", 0) for a in results.arms)
     if diverged:
         counts = "counts as chance" if results.options.failures == "chance" else "is excluded"
-        yield f"{diverged} {'runs' if diverged > 1 else 'run'} diverged; each {counts}."
+        yield f"{diverged} {'runs' if diverged > 1 else 'run'} diverged; {'each' if diverged > 1 else 'it'} {counts}."
 
 
 def difference(arm: ArmResult, unit: Unit) -> str:

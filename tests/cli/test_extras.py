@@ -40,6 +40,7 @@ def without(monkeypatch: pytest.MonkeyPatch):
         ("tensorboard", ["train", NET, "--tensorboard", "board"]), ("ray", ["ablate", "s.yaml", "--engine", "ray"]),
         ("onnx", ["export", NET, "n.onnx"]), ("onnxruntime", ["export", NET, "n.onnx"]),
         ("onnxscript", ["export", NET, "n.onnx"]), ("onnxruntime", ["bench", "n.onnx"]), ("pygls", ["lsp"]),
+        ("uvicorn", ["ablate", "s.yaml", "--watch"]), ("uvicorn", ["report", "s.yaml", "--port", "0"]),
         ("timm", ["import", "timm:resnet18d"]), ("timm", ["transfer", "timm:resnet18d", NET]),
     ],
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,13 +11,15 @@ from xml.etree import ElementTree
 
 import pytest
 
-from archdsl.study import tables
+from archdsl.study import page, tables
 from archdsl.study.arms import arms_of
 from archdsl.study.curves import Point
+from archdsl.study.figures.deciding import course_of
 from archdsl.study.file import study_of
 from archdsl.study.html import html
 from archdsl.study.plan import Found, cells
 from archdsl.study.results import Results, results
+from tests.study.large_study import courses, large
 
 pytest.importorskip("matplotlib")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what matplotlib imports
@@ -140,3 +143,64 @@ def test_seeds_that_are_missing_take_one_line() -> None:
     assert sum("without a result, by seed" in n for n in notes) == 1
     assert not any("missing in" in n for n in notes)
     assert "base 0, 3; act=gelu 2" in next(n for n in notes if "without a result" in n)
+
+
+def test_the_page_leads_with_the_verdicts_then_shows_how_they_came_about() -> None:
+    found = large()
+    text = html(found, "c", courses(found))
+    headings = checked(text)
+    assert headings[:5] == ["Differences", "Results", "Evidence over the seeds", "Runs and time", "Learning curves"]
+    lead = text[text.index("<main>") : text.index("<h2>")]
+    assert "8 arms are compared with “base”: 1 better, 2 worse, 2 the same, 3 open." in lead
+    assert re.findall(r'<li class="(\w+)">', lead) == [
+        "better",
+        "worse",
+        "worse",
+        "same",
+        "same",
+        "open",
+        "open",
+        "open",
+    ]
+    assert "decided at 8 seeds" in lead
+    assert re.search(r"not decided after 20 seeds; about \d+ would decide it", lead)
+    assert "The open arms end because 20 seeds are the most" in lead
+    assert "registered on 2026-01-05" in text
+
+
+def test_what_stopping_saved_is_counted() -> None:
+    text = html(large(), "c")
+    spent = re.search(
+        r"(\d+) runs, .* of training\. All arms with 20 seeds each would have been 180: .* saved (\d+) runs", text
+    )
+    assert spent is not None
+    assert int(spent[1]) + int(spent[2]) == 180
+
+
+def test_a_fixed_design_has_no_evidence_over_seeds_and_saves_nothing() -> None:
+    text = html(large(sequential=False, seeds=5), "c")
+    assert "Evidence over the seeds" not in checked(text)
+    assert "saved" not in text[text.index("<h2>Runs and time") :].split("<table>")[0]
+    assert "A difference that was not shown is not a proof of equality." in text
+
+
+def test_decided_arms_do_not_lack_the_seeds_that_they_did_not_need() -> None:
+    assert not any("without a result, by seed" in note for note in tables.notes(large()))
+
+
+def test_the_end_of_a_curve_of_evidence_is_that_of_the_verdict() -> None:
+    found = large()
+    for arm in found.compared:
+        course = course_of(found, arm, arm.name)
+        assert course is not None
+        assert arm.verdict is not None
+        e = arm.verdict.evidence
+        counts = (e.log_e, min(e.log_e, -math.log(e.p_symmetric)))  # the latter where spreads are uneven
+        assert any(course.logs[-1] == pytest.approx(value / math.log(10)) for value in counts)
+
+
+def test_colours_of_figures_follow_the_page_and_no_name_is_changed() -> None:
+    svg = '<svg width="10pt"><title>fill: arms</title><path style="fill: #1a1a1a; stroke: #123456"/></svg>'
+    shown = page.figure(svg, "c")
+    assert "fill: var(--ink); stroke: #123456" in shown
+    assert "--wide: 10pt" in shown

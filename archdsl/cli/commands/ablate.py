@@ -23,11 +23,13 @@ from archdsl.cli.support.study_options import (
     MaxSeeds,
     Metric,
     Out,
+    Port,
     Runs,
     Same,
     Seeds,
     Study,
     Until,
+    Watch,
     Where,
     With,
     Without,
@@ -110,6 +112,8 @@ def command(
     format: Format = "table",
     columns: Columns = None,
     html: Html = None,
+    watch: Watch = False,
+    port: Port = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress.")] = False,
     fuse: Annotated[
         str,
@@ -122,6 +126,7 @@ def command(
     the results is free then. With --seeds N every arm gets N seeds, and the verdicts are valid for one look.
     """
     from archdsl.cli.output import say
+    from archdsl.cli.support.watch import check_watch, watched
     from archdsl.runs.run import check_writable
     from archdsl.study.amounts import amount
     from archdsl.study.execution import Execution, ExecutionOptions, results_of
@@ -135,6 +140,7 @@ def command(
     ))  # fmt: skip
     amount(detect or "1%", "--detect")
     check_html(html)
+    watch = check_watch(watch, port)
     arms, every = planned(chosen, runs, data_root)
     chosen = settled(chosen, arms)
     requested = ConditionOptions(chosen.precision, device)
@@ -159,7 +165,8 @@ def command(
     if register:
         _register(chosen, runner)
     how = ExecutionOptions(device, data_root, jobs, engine or chosen.engine, address, retry, fail_fast, again, fuse)
-    current = _carry_out(Execution(chosen, runner, how), quiet)
+    with watched(watch, chosen, runner, requested.wanted, port):
+        current = _carry_out(Execution(chosen, runner, how), quiet)
     results = results_of(chosen, runner, current if current is not None else requested.wanted)
     report(results, chosen, runs, format, html, quiet, detect, columns=columns)
     if any(state != "finished" for a in results.arms for state, n in a.states.items() if n):

@@ -22,12 +22,14 @@ from archdsl.cli.support.study_options import (
     MaxSeeds,
     Metric,
     Out,
+    Port,
     Runs,
     Same,
     Seeds,
     Study,
     StudyFormat,
     Until,
+    Watch,
     Where,
     With,
     Without,
@@ -72,10 +74,13 @@ def command(
     format: StudyFormat = "table",
     columns: Columns = None,
     html: Html = None,
+    watch: Watch = False,
+    port: Port = None,
 ) -> None:
     """Print the table of a study, done or half done, and write its HTML report."""
     from archdsl.cli.output import say
     from archdsl.cli.support.study_report import check_html, ingredients, report
+    from archdsl.cli.support.watch import check_watch, follow
     from archdsl.study.execution import results_of
     from archdsl.study.plan import away, gone, planned, settled
     from archdsl.study.runner import StudyRunner
@@ -83,6 +88,7 @@ def command(
 
     check_html(html)
     rows = _rows({"--each": each, "--effects": effects, "--curves": curves})
+    watch = check_watch(watch, port)
     chosen = select(study, SelectionOptions(
         *ingredients(without, into, out, old_into), design, seeds, data, set or (), where or (), match, baseline or (),
         metric or (), None, None, until, max_seeds, alpha, same, None, failures,
@@ -95,8 +101,9 @@ def command(
         say(f"note: the data set {name} is not on this machine; its description is read from its runs")
     for text in gone(runner.every):
         say(f"note: {text}")
+    wanted = ConditionOptions(chosen.precision).of_options
     report(
-        results_of(chosen, runner, ConditionOptions(chosen.precision).of_options),
+        results_of(chosen, runner, wanted),
         chosen,
         runner.runs,
         format,
@@ -106,6 +113,8 @@ def command(
         rows,
         columns,
     )
+    if watch:
+        follow(chosen, runner, wanted, port)
 
 
 def _rows(given: dict[str, bool]) -> Rows:

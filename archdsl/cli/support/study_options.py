@@ -101,3 +101,16 @@ Detect = Annotated[
     ),
 ]
 Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Where the HTML report goes.")]
+Watch = Annotated[
+    bool, typer.Option("--watch", help="Serve the report page, live, to browsers on this machine while the study runs.")
+]
+Port = Annotated[
+    int | None,
+    typer.Option(
+        "--port",
+        metavar="PORT",
+        min=0,
+        max=65_535,
+        help="Where --watch serves; by default 8008, or the next free port.",
+    ),
+]

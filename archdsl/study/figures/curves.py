@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from archdsl.expand.metrics import unit_of
 from archdsl.report.figures import COLOURS
 from archdsl.study.curves import Point
-from archdsl.study.figures.canvas import GREY, INK, PALE, WIDTH, labels, render
+from archdsl.study.figures.canvas import GREY, INK, LABEL, PALE, WIDTH, labels, render
 from archdsl.study.results import Results
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 TOGETHER = 5  # arms that share one pair of axes; more get a panel each
 ACROSS = 4  # panels in a row
+PANEL = 26  # letters of a name above one
 WORDS = {
     "loss": "training loss", "accuracy": "training accuracy (%)",
     "valid_loss": "validation loss", "valid_accuracy": "validation accuracy (%)",
@@ -32,8 +33,9 @@ def curves(results: Results, points: Mapping[str, Runs]) -> str | None:
 
     Few arms share two panels, the training loss and the metric's own course; more have a panel each.
     """
-    arms = [(label, points[a.name]) for a, label in zip(results.arms, labels([a.name for a in results.arms]),
-            strict=True) if any(points.get(a.name, {}).values())]  # fmt: skip
+    names = labels([a.name for a in results.arms], LABEL if len(results.arms) <= TOGETHER else PANEL)
+    arms = [(label, points[a.name]) for a, label in zip(results.arms, names, strict=True)
+            if any(points.get(a.name, {}).values())]  # fmt: skip
     kinds = _kinds([run for _, runs in arms for run in runs.values()], results)
     if not kinds:
         return None

@@ -108,7 +108,7 @@ def _cell(axes: Axes, y: int, x: int, arm: ArmResult | None, scale: Any, unit: U
     colour = scale.to_rgba(mean * unit.factor)
     axes.add_patch(Rectangle(**box, facecolor=colour, zorder=2))
     light = 0.2126 * colour[0] + 0.7152 * colour[1] + 0.0722 * colour[2]
-    ink = "black" if light > 0.45 else "white"
+    ink = "#101010" if light > 0.45 else "#fefefe"  # not those of the page: cells are alike in light and dark
     if across > TOO_MANY:
         return
     spread = _spread(arm, unit) if across <= MANY else ""
