@@ -13,6 +13,7 @@ from archdsl.study.notes import evaluated_on, lacking, limits, method, skewed, s
 from archdsl.study.results import ArmResult, Results
 from archdsl.study.sections.answers import answers, forests
 from archdsl.study.sections.cost import cost
+from archdsl.study.sections.populations import populations
 from archdsl.study.sections.provenance import failures, provenance
 from archdsl.study.tables import others
 from archdsl.study.unit import NONE, Unit, p_text, unit
@@ -86,6 +87,7 @@ def _body(results: Results, command: str, curves: Curves) -> Iterator[str]:
     yield from (page.tag("p", text, "note") for text in _notes(results))
     evidence = figures.deciding(results)
     yield from _figure("deciding", [] if evidence is None else [evidence], results)
+    yield from populations(results)
     yield from cost(results)
     yield from _figures(results, curves)
     yield from failures(results)

@@ -177,6 +177,9 @@ def test_a_plan_is_registered_before_the_first_run_and_departures_are_named(plac
     rows = json.loads(done.stdout)
     assert any(note.startswith("registered on ") and "without departures" in note for note in rows["notes"])
     assert [row["runs"] for row in rows["arms"]] == [4, 4]
+    page = next((place / "runs" / "studies").glob("*/report.html")).read_text()
+    assert "On this test set, and on new images" in page
+    assert page.index("registered on ") > page.index("How it was made")
     changed = here("report", "tiny.arch", "--max-seeds", "4", "--alpha", "10%", "--format", "json", cwd=place)
     assert any("departures: alpha 0.05 became 0.1" in note for note in json.loads(changed.stdout)["notes"])
     again = here("ablate", "tiny.arch", "--max-seeds", "6", "--register", cwd=place)
