@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _bank import ALPHA, EQUAL, LOOKS, RULES, UNSTABLE, Floats, bank, check, drawn, first, fixed, traces
+from _bank import ALPHA, EQUAL, LOOKS, PRODUCT, RULES, UNSTABLE, Floats, bank, check, drawn, first, fixed, traces
 from _timing import options, publish
 
 from archdsl.report import Column, Table
@@ -28,7 +28,7 @@ from archdsl.study.stats import seeds_needed
 FAMILIES, FAR = (1, 3, 5, 7), 5.0
 UNPAIRED = "normal, not paired"
 NULLS = {("equal", k): EQUAL[: k + 1] for k in (1, 2)} | {("equal, unstable", 1): UNSTABLE, (UNPAIRED, 1): EQUAL[:2]}
-ASKED = ("none", "10 seeds", "consent", "5, 30 if uneven")  # the rules of which whole studies are made
+ASKED = ("none", PRODUCT.name, "10 seeds", "consent", "5, 30 if uneven")  # the rules of which whole studies are made
 PEER = Path(__file__).parent / "peers" / "adastop_families.py"
 
 
@@ -129,7 +129,7 @@ def study_rows(
             for rule in rules:
                 at, signs = found.decided(rule)
                 ours[rule.name].add(arms, signs, np.where(at, at, LOOKS), truth)
-                if size == len(others) and rule is RULES[0]:
+                if size == len(others) and rule is PRODUCT:
                     for arm, n in zip(arms, at.tolist(), strict=True):
                         seeds.setdefault(arm, []).append(n)
             ps, means = fixed(*family)
