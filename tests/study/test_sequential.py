@@ -154,3 +154,29 @@ def test_sequences_hold_the_mean_at_all_times() -> None:
         halves = [None if e.sd is None else half_width(e.n, e.sd, 0.05, PRIOR) for e in found]
         missed += any(h is not None and abs(e.delta - 1.0) > h for e, h in zip(found, halves, strict=True))
     assert missed / 400 <= 0.05
+
+
+@pytest.mark.parametrize("case", range(20))
+def test_arms_of_uneven_spread_also_need_the_symmetry_test(case: int) -> None:
+    random_ = np.random.default_rng(case)
+    own, base = random_.normal(1.0, 0.1, 30), random_.normal(0.0, 0.1 * random_.choice([1.0, 6.0]), 30)
+    deltas = list(own - base)
+    flags = sequential.uneven(list(own), list(base))
+    spreads = [(own[: n + 1].std(ddof=1), base[: n + 1].std(ddof=1)) for n in range(1, 30)]
+    assert flags == [False, *(max(a, b) >= sequential.UNEVEN * min(a, b) for a, b in spreads)]
+    plain, held = evidence(deltas), evidence(deltas, uneven=flags)
+    peak = 0.0
+    for e, same, flag in zip(plain, held, flags, strict=True):
+        counts = min(e.log_e, -math.log(e.p_symmetric)) if flag and e.n < sequential.SURE else e.log_e
+        peak = max(peak, counts)
+        assert same.peak == pytest.approx(peak)
+        assert (same.log_e, same.delta, same.p_symmetric) == (e.log_e, e.delta, e.p_symmetric)
+    family = {"a": deltas}
+    with_rule = verdicts(family, uneven={"a": flags})["a"]
+    assert (with_rule.decided or 99) >= (verdicts(family)["a"].decided or 99)
+
+
+def test_a_constant_arm_is_uneven_within_the_resolution_of_the_metric() -> None:
+    assert sequential.uneven([0.1] * 4, [0.5, 0.51, 0.49, 0.5], 1 / 2000) == [False, True, True, True]
+    assert sequential.uneven([0.1] * 3, [0.5] * 3, 1 / 2000) == [False, False, False]
+    assert sequential.uneven([0.1] * 3, [0.5] * 3) == [False, False, False]  # no spread at all
