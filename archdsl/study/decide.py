@@ -130,14 +130,15 @@ class Deciding:
         if waiting and (REFERENCE in waiting or tried is not None or not self._passed(waiting, states, lookup)):
             return False
         cells = {arm: self.own[arm][block] for arm in states}
-        lost = {arm: f for arm, f in states.items() if arm in waiting or not _counts(cells[arm], f, self.scale)}
         seed = self.own[REFERENCE][block].seed
+        lost = {arm: f for arm, f in states.items() if arm in waiting or not (f.own or f.status == "finished")}
         if REFERENCE in lost:
-            self._hold(self.open, f"seed {seed} of the reference has no result ({_lost(lost[REFERENCE])})")
+            self._hold(self.open, f"seed {seed} of the reference has no result ({lost[REFERENCE].status})")
             return True
         for arm, found in lost.items():
-            self._hold([arm], f"seed {seed} has no result ({_lost(found)})")
-        self._add(seed, {arm: (cells[arm], f) for arm, f in states.items() if arm not in lost})
+            self._hold([arm], f"seed {seed} has no result ({found.status})")
+        # A finished run without this figure, such as a threshold that was not reached, is left out with its pair.
+        self._add(seed, {arm: (cells[arm], f) for arm, f in states.items() if _counts(cells[arm], f, self.scale)})
         self.blocks, self.runs = block + 1, self.runs + len(states)
         for arm in states:
             self._planned[arm] = block + 1
@@ -241,10 +242,6 @@ def decide_fixed(
 def _counts(cell: Cell, found: Found, scale: Scale) -> bool:
     """Whether a run is an outcome of the arm: it finished with this figure, or ended without one by its own fault."""
     return scale.of(cell, found) is not None if found.status == "finished" else found.own
-
-
-def _lost(found: Found) -> str:
-    return "it finished without this figure" if found.status == "finished" else found.status
 
 
 def _values(

@@ -48,6 +48,9 @@ def notes(results: Results) -> Iterable[str]:
 def outcome(results: Results) -> Iterable[str]:
     """How many arms are decided, and what the open ones would take, each in a line."""
     arms = [a for a in results.compared if a.verdict is not None]
+    yield from (
+        f"{a.name} is not compared: {a.decision.why}" for a in results.compared if a.verdict is None and a.decision.why
+    )
     if not arms:
         return
     counts = Counter(a.verdict.decision for a in arms if a.verdict is not None)

@@ -243,9 +243,9 @@ def preview(
     time = f"about {duration(seconds)} on {workers}" + (
         " (an assumption: no finished run to estimate it from)" if guessed else ""
     )
-    most = " at most" if results.options.sequential else ""
+    most = "at most " if results.options.sequential else ""
     return Table(columns, tuple(rows), results.title, notes=(
-        f"{missing} of {every} runs are missing{most}; {time + most if missing else 'nothing is left to run'}",
+        f"{most}{missing} of {every} runs are missing; " + (f"{most}{time}" if missing else "nothing is left to run"),
         *(plan or [_detectable(results)]),
         *more,
         *results.notes,
