@@ -83,9 +83,9 @@ def read(folder: Path) -> dict[str, Any] | None:
         entry = json.loads((folder / PLAN).read_bytes())
         if hash_of(entry["plan"]) == entry["hash"] and isinstance(entry["time"], str):
             return dict(entry)
-    except FileNotFoundError:
+    except OSError:  # there is no folder, or it cannot be read: whatever needs it says so
         return None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         pass
     raise ArchError(f"{folder / PLAN} is damaged, or was changed after the plan was registered",
                     help="restore it; or remove it, and the study counts as not registered")  # fmt: skip

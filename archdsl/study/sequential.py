@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from archdsl.study.arms import Arms
 from archdsl.study.decide import REFERENCE, Deciding, DecisionOptions
@@ -57,7 +57,7 @@ class SequentialRun:
     @property
     def finished(self) -> bool:
         """Whether nothing is left to be run."""
-        return self.deciding.finished or next(self.deciding.wanted(self.lookup, self.others), None) is None
+        return self.deciding.finished or next(self._wanted(), None) is None
 
     def under(self, conditions: Mapping[str, str]) -> None:
         """Take the conditions of the workers: results of others do not count, not even those that are there already."""
@@ -103,15 +103,17 @@ class SequentialRun:
             group = self._ready.popleft()
             if any(c.arm == REFERENCE or c.arm in self.deciding.open for c in group) and self.deciding.open:
                 return group
-        candidates = self.deciding.wanted(self.lookup, self.begun | (self.others))
         if self.group is not None and not self.begun:
-            certain = self.deciding.least
-            first = {c.seed for c in self.own[REFERENCE][:certain]}
-            self._ready.extend(self.group([c for c in candidates if c.seed in first]))
+            first = {c.seed for c in self.own[REFERENCE][: self.deciding.least]}
+            self._ready.extend(self.group([c for c in self._wanted() if c.seed in first]))
             self.group = None
-            return self._ready.popleft() if self._ready else None
-        cell = next(candidates, None)
+            if self._ready:  # none where a study goes on behind these seeds
+                return self._ready.popleft()
+        cell = next(self._wanted(), None)
         return None if cell is None else [cell]
+
+    def _wanted(self) -> Iterator[Cell]:
+        return self.deciding.wanted(self.lookup, self.begun | self.others)
 
     def _late(self, group: Sequence[Cell]) -> bool:
         """Whether a run is past the budget of wall time, or probably would be when it ends."""

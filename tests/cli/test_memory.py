@@ -44,7 +44,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["export", NET, "x.onnx"], "torch.onnx.export"),
         (["export", NET, "x.pt2"], "torch.export.export"),
         (["export", "RUN", "x.onnx"], "archdsl.export.onnx.gate.onnxruntime.InferenceSession"),
-        (["transfer", "RUN", NET], "archdsl.transfer.begin.carry"),
+        (["transfer", "RUN", NET], "archdsl.transfer.begin.copy_weights"),
         (["import", "torchvision:squeezenet1_0", "--trace"], "archdsl.importer.gate.build_alike"),
         (["import", "torchvision:squeezenet1_0", "--trace"], "archdsl.importer.trace._fill"),
         (["draw", NET, "--profile", "x.svg"], "archdsl.report.profile.profile"),

@@ -103,7 +103,7 @@ def trial(chance: random.Random, expected: str, left: int, longest: float, more:
                 raise SystemExit(f"finished runs were written again: {repeated}")
             before = now
             if process.returncode not in (0, -signal.SIGKILL):
-                raise SystemExit(f"exit {process.returncode}:\n{err}")
+                raise SystemExit(f"exit {process.returncode}:\n{err}\n{out}")
             if process.returncode == 0:
                 if out != expected:
                     raise SystemExit(f"another table:\n{out}\ninstead of\n{expected}")

@@ -11,6 +11,8 @@ import typer
 from archdsl.cli.options import Format
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from archdsl.registry import Entry
 
 # What may be asked for, and the kinds of words in it.
@@ -140,10 +142,15 @@ def matching(what: str) -> list[Entry]:
     if not found:
         known = {e.name for e in entries()}
         if word := ours(name, known):
-            return sorted((e for e in entries() if e.name == word), key=lambda e: e.kind == "modifier")
+            return _in_order(e for e in entries() if e.name == word)
         near = synonym(name, known) or suggest(name, known | set(SPACES))
         raise ArchError(f"there is no word `{what}`", help=near or "`archdsl words` lists all")
-    return found
+    return _in_order(found)
+
+
+def _in_order(found: Iterable[Entry]) -> list[Entry]:
+    """The words that most people mean first: layers before modifiers, and metrics last."""
+    return sorted(found, key=lambda e: {"modifier": 1, "metric": 2}.get(e.kind, 0))
 
 
 def describe(what: str) -> str:
