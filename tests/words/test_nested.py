@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -126,3 +128,19 @@ def test_weights_inside_are_found_under_their_argument() -> None:
     make: Callable[[str], list[str]] = lambda text: [n for n, _ in build(trace_of(text)).named_parameters()]  # noqa: E731
     assert make("conv(8) ode(first: conv(8) tanh conv(8))")[2] == "ode.f.first.weight"
     assert make("conv(8) twice: shared(conv(8), 2)")[2] == "twice.f.conv.weight"
+
+
+def test_an_ode_that_was_first_evaluated_in_inference_mode_can_be_trained() -> None:
+    """In a process of its own: the constants of torchdiffeq are made when it is imported."""
+    code = """
+import torch
+from archdsl.emit.build import build
+from archdsl.api import load
+net = build(load("net ode(linear(3), solver=dopri5) linear(2)", input=3, classes=2).trace).double()
+x = torch.ones(2, 3, dtype=torch.float64)
+with torch.inference_mode():
+    net(x)
+net(x).sum().backward()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr

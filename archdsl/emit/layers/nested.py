@@ -52,7 +52,8 @@ class Ode(nn.Module):
         return x
 
     def adaptive(self, x: torch.Tensor) -> torch.Tensor:
-        import torchdiffeq
+        with torch.inference_mode(False):  # constants that are made by the import take part in later gradients
+            import torchdiffeq
 
         times = torch.tensor([0.0, self.t], device=x.device)
         options = {"rtol": self.rtol, "atol": self.atol, "method": self.solver}
