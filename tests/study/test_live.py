@@ -224,7 +224,7 @@ def test_without_a_stated_port_the_next_free_one_is_taken(monkeypatch: pytest.Mo
             assert served.port > live.PORT
 
 
-@pytest.mark.parametrize("command", ["ablate", "report"])
+@pytest.mark.parametrize("command", [pytest.param("ablate", marks=pytest.mark.slow), "report"])
 def test_the_command_line_serves_a_study(command: str, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     (tmp_path / "s.yaml").write_text(STUDY)

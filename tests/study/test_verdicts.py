@@ -196,6 +196,7 @@ def test_a_plan_is_registered_before_the_first_run_and_departures_are_named(plac
     assert "8 runs of the study are there already" in late.stderr
 
 
+@pytest.mark.slow
 def test_a_second_look_at_a_fixed_design_is_said(place: Path, cli: Cli, here: Cli) -> None:
     cli("ablate", "tiny.arch", "--seeds", "2", "--jobs", "1", cwd=place)
     more = cli("ablate", "tiny.arch", "--seeds", "3", "--jobs", "1", cwd=place)

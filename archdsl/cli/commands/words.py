@@ -11,8 +11,6 @@ import typer
 from archdsl.cli.options import Format
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from archdsl.registry import Entry
 
 # What may be asked for, and the kinds of words in it.
@@ -21,6 +19,7 @@ SPACES: dict[str, tuple[str, ...]] = {
     "blocks": ("block",), "joins": ("join",), "families": ("family",), "modifiers": ("modifier",), "data": ("data",),
     "train": ("train",), "metrics": ("metric",),
 }  # fmt: skip
+RANKS = {"modifier": 1, "metric": 2}  # of the words of one name: what most people mean comes first
 KINDS = {
     "op": "Layers", "late": "Shortcuts", "block": "Blocks", "join": "Joins", "family": "Families",
     "modifier": "Modifiers", "data": "Data", "train": "Training", "metric": "Metrics",
@@ -142,15 +141,10 @@ def matching(what: str) -> list[Entry]:
     if not found:
         known = {e.name for e in entries()}
         if word := ours(name, known):
-            return _in_order(e for e in entries() if e.name == word)
+            return sorted((e for e in entries() if e.name == word), key=lambda e: RANKS.get(e.kind, 0))
         near = synonym(name, known) or suggest(name, known | set(SPACES))
         raise ArchError(f"there is no word `{what}`", help=near or "`archdsl words` lists all")
-    return _in_order(found)
-
-
-def _in_order(found: Iterable[Entry]) -> list[Entry]:
-    """The words that most people mean first: layers before modifiers, and metrics last."""
-    return sorted(found, key=lambda e: {"modifier": 1, "metric": 2}.get(e.kind, 0))
+    return sorted(found, key=lambda e: e.kind == "metric")
 
 
 def describe(what: str) -> str:
