@@ -43,7 +43,6 @@ RULES = (
     PRODUCT, Rule("5, 30 if uneven", 5, guard=30),
     Rule("10, 30 if uneven", 10, guard=30),
 )  # fmt: skip
-NONE = RULES[0]
 
 
 def bank(path: Path = RESULTS / "seed_bank.csv", metric: str = "test_accuracy") -> dict[str, Floats]:

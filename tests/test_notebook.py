@@ -99,7 +99,7 @@ def test_the_import_is_light_and_the_packages_are_functions(first: str) -> None:
 
 
 def test_options_are_those_of_the_command(tmp_path: Path) -> None:
-    with pytest.raises(ArchError, match="there is no metric `nothing`"):
+    with pytest.raises(ArchError, match="unknown metric `nothing`"):
         archdsl.report("conv(4) gap linear(10)", metric="nothing", runs=tmp_path)
     with pytest.raises(TypeError, match="nonsense"):
         archdsl.report("conv(4) gap linear(10)", nonsense=1, runs=tmp_path)

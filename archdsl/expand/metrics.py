@@ -24,7 +24,7 @@ def metric(text: str) -> tuple[Metric, tuple[str, ...]]:
     """The metric of a text, and a note where its name is an old one.
 
     Raises:
-        ArchError: there is no such metric, or it has other arguments.
+        ArchError: the metric is unknown, or its arguments are invalid.
     """
     found = _of_part(text.strip())
     if found is not None:
@@ -39,7 +39,7 @@ def metric(text: str) -> tuple[Metric, tuple[str, ...]]:
         ):
             raise ArchError(f"`{text[:LONGEST]}` is not a metric", help=_known(text))
         if find("metric", statement.body.name) is None:
-            raise ArchError(f"there is no metric `{statement.body.name}`", help=_known(statement.body.name))
+            raise ArchError(f"unknown metric `{statement.body.name}`", help=_known(statement.body.name))
         value: Metric = settings("metric", statement, Env({}, Budget()))[0].value
     except SpecError as error:
         first = error.diagnostics[0]
@@ -60,7 +60,7 @@ def _of_part(text: str) -> tuple[Metric, tuple[str, ...]] | None:
             raise ArchError(f"`{text}` of which images?", help=f"one of {', '.join(f'{p}_{text}' for p in choices)}")
         notes = (f"the metric `{text}` is that of training, and is called `{part}_{text}` now",)
     if part not in choices:
-        raise ArchError(f"there is no metric `{text}`: `{word}` is measured on {' and '.join(choices)} images",
+        raise ArchError(f"unknown metric `{text}`: `{word}` is measured on {' and '.join(choices)} images",
                         help=f"one of {', '.join(f'{p}_{word}' for p in choices)}")  # fmt: skip
     return entry.make(part=part), notes
 

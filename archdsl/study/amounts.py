@@ -25,14 +25,19 @@ class Budget:
     seconds: float | None = None
 
 
+def _number(text: str) -> float:
+    """A number with an optional per cent sign or `points`, which divide it by 100; 0 for another text."""
+    found = _AMOUNT.fullmatch(text.strip())
+    return float(found.group(1)) / (100 if found.group(2) else 1) if found else 0.0
+
+
 def amount(text: str, option: str = "--same") -> float:
     """A difference as it is written: ``1%`` and ``1 point`` of an accuracy are 0.01, ``0.02`` is 0.02 of the metric's unit.
 
     Raises:
         ArchError: no such amount.
     """
-    found = _AMOUNT.fullmatch(text.strip())
-    value = float(found.group(1)) / (100 if found.group(2) else 1) if found else 0.0
+    value = _number(text)
     if not 0 < value < 1e9:
         raise ArchError(
             f"`{option} {text}` is not a difference", help=f"for example {option} 1% of an accuracy, or 0.02 of a loss"
@@ -46,8 +51,7 @@ def fraction(text: str, option: str = "--alpha") -> float:
     Raises:
         ArchError: no such probability.
     """
-    found = _AMOUNT.fullmatch(text.strip())
-    value = float(found.group(1)) / (100 if found.group(2) else 1) if found else 0.0
+    value = _number(text)
     if not 0 < value < 1:
         raise ArchError(f"`{option} {text}` is not between 0 and 1", help=f"for example {option} 5%")
     return value

@@ -53,17 +53,6 @@ def result_of(claim: Claim, decided: Mapping[str, Verdict]) -> bool | None:
     return verdict.decision == claim.verdict
 
 
-def open_line(name: str, verdict: Verdict, alpha: float, family: int) -> str:
-    """What an open comparison would take: a sentence, empty for one that is decided."""
-    if verdict.decision != "open":
-        return ""
-    e = verdict.evidence
-    needed = pairs_to_decide(e.delta, e.sd, alpha / family) if e.sd else None
-    if needed is None or needed <= e.n:
-        return f"{name}: open after {e.n} pairs"
-    return f"{name}: open after {e.n} pairs; if the difference stays as it is, about {needed:,} would decide it"
-
-
 def pairs_to_decide(delta: float, sd: float, level: float) -> int | None:
     """The pairs after which evidence reaches 1 / level if mean and spread stay as they are; None beyond ``FAR``."""
     low, high = 1, 2

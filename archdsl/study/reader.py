@@ -33,7 +33,7 @@ def metrics(texts: Iterable[str]) -> dict[str, Any]:
     """The fields of a study for these metrics, of which the first decides; notes where a name is an old one.
 
     Raises:
-        ArchError: there is no such metric, or one is named twice.
+        ArchError: a metric is unknown, or named twice.
     """
     known = [metric(text) for text in texts]
     first, *more = [value.name for value, _ in known]
@@ -119,7 +119,7 @@ class Reader:
         for key, value in node.value:
             name = self.scalar(key)
             if known and name not in known:
-                self.fail(key, f"there is no key `{name}`", suggest(name, known) or "keys: " + ", ".join(known))
+                self.fail(key, f"unknown key `{name}`", suggest(name, known) or "keys: " + ", ".join(known))
             if name in found:
                 self.fail(key, f"the key `{name}` is given twice", "keep one of them")
             found[name] = (key, value)

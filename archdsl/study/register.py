@@ -83,7 +83,7 @@ def read(folder: Path) -> dict[str, Any] | None:
         entry = json.loads((folder / PLAN).read_bytes())
         if hash_of(entry["plan"]) == entry["hash"] and isinstance(entry["time"], str):
             return dict(entry)
-    except OSError:  # there is no folder, or it cannot be read: whatever needs it says so
+    except OSError:  # no folder, or one that cannot be read: the code that needs it reports that
         return None
     except (ValueError, KeyError, TypeError, RecursionError):
         pass

@@ -41,7 +41,7 @@ def _sentences(results: Results, unit: Unit) -> Iterator[str]:
 
 
 def _best(results: Results, unit: Unit) -> Iterator[str]:
-    """Of a grid without a reference: where the mean is best, which is no comparison."""
+    """Of a grid without a reference: the arm with the best mean. Nothing is compared."""
     sign = 1 if results.higher_is_better else -1
     best = max((a for a in results.arms if a.summary.mean is not None), key=lambda a: sign * (a.summary.mean or 0.0))
     yield (f"The best mean is that of “{best.name}”, {unit.value(best.summary.mean)}{unit.mark}. A grid over numbers has no "

@@ -27,7 +27,7 @@ def test_metrics_of_a_package_are_words(tmp_path: Path) -> None:
     )
     bare = run("-m", "archdsl", "report", TEXT, "--runs", str(tmp_path), "--metric", "test_margin")
     assert bare.returncode == 2, "without the package there is no such word"
-    assert "there is no metric `test_margin`" in bare.stderr
+    assert "unknown metric `test_margin`" in bare.stderr
 
 
 def test_a_metric_that_fails_is_an_error_before_the_first_step(tmp_path: Path) -> None:

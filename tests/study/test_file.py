@@ -42,7 +42,7 @@ def test_texts_stay_what_was_written() -> None:
 
 @pytest.mark.parametrize(("text", "words"), [
     ("factors: {a: +bn}", "needs a `base:`"),
-    ("base: x\ndesing: full", "<study>:2:1: there is no key `desing`"),
+    ("base: x\ndesing: full", "<study>:2:1: unknown key `desing`"),
     ("base: x\nbase: y", "is given twice"),
     ("base: x\nseeds: 0", "1 to 10,000 seeds"),
     ("base: x\nseeds: -1", "<study>:2:8"),
@@ -50,7 +50,7 @@ def test_texts_stay_what_was_written() -> None:
     ("base: x\nseeds: ٣", "number of seeds"),
     ("base: x\nseeds: 99999999999", "number of seeds"),
     ("base: x\nseeds: [1, 1]", "different numbers"),
-    ("base: x\nmetric: acc", "<study>:2:9: there is no metric `acc`"),
+    ("base: x\nmetric: acc", "<study>:2:9: unknown metric `acc`"),
         ("base: x\nmetric: ece", "`ece` of which images?"),
         ("base: x\nmetrics: []", "`metrics` names none"),
         ("base: x\nmetrics: [test_ece, ece(test)]", "named twice"),

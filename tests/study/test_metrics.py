@@ -140,5 +140,5 @@ def test_the_command_line_takes_several(whole: Whole, place: Path, here: Cli) ->
     assert all(arm["weight_norm"] > 0 and arm["speed"] > 0 for arm in found["arms"])
     wrong = here("report", "tiny.arch", "--metric", "test_nl", cwd=place)
     assert wrong.returncode == 2
-    assert "there is no metric `test_nl`" in wrong.stderr
+    assert "unknown metric `test_nl`" in wrong.stderr
     assert "test_nll" in wrong.stderr

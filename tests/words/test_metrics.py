@@ -109,14 +109,14 @@ def test_a_threshold_passes_over_what_is_not_a_number() -> None:
     [
         ("ece", "`ece` of which images?", "test_ece, valid_ece"),
         ("train_ece", "`ece` is measured on test and valid images", "test_ece"),
-        ("test_acuracy", "there is no metric `test_acuracy`", "test_accuracy"),
+        ("test_acuracy", "unknown metric `test_acuracy`", "test_accuracy"),
         ("steps_to", "`steps_to` needs `at`", "usage"),
         ("steps_to(94)", "94 is not an accuracy", "94%"),
         ("steps_to(94%, speed)", "`figure` of `steps_to` is one of", ""),
         ("a + b", "is not a metric", "archdsl words metrics"),
-        ("conv(3)", "there is no metric `conv`", ""),
+        ("conv(3)", "unknown metric `conv`", ""),
         ("", "is not a metric", ""),
-        ("x" * 5000, "there is no metric", ""),
+        ("x" * 5000, "unknown metric", ""),
     ],
 )
 def test_what_is_refused(text: str, said: str, help: str) -> None:

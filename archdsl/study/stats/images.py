@@ -58,7 +58,7 @@ def image_difference(a: Bools, b: Bools, alpha: float = 0.05) -> ImageDifference
         alpha: the intervals are of level 1 - alpha.
 
     Raises:
-        ValueError: the shapes differ, or there is no seed or no image; alpha is not in (0, 1).
+        ValueError: the shapes differ, or are empty; alpha is not in (0, 1).
     """
     if a.shape != b.shape or a.ndim != 2 or not a.size:
         raise ValueError(f"two arms need equal arrays (seeds, images), not {a.shape} and {b.shape}")

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from archdsl.study.stats.interval import finite
 from archdsl.study.stats.sequential import EFFECTS, PRIOR, Evidence
-from archdsl.study.stats.signflip import holm
-from archdsl.study.stats.verdicts import OPEN, Decision, Verdict
+from archdsl.study.stats.verdicts import OPEN, Decision, Verdict, adjusted_by_holm, check_level, cut
 
 if TYPE_CHECKING:
     import numpy as np
@@ -113,22 +112,20 @@ def verdicts(
     Raises:
         ValueError: alpha is not in (0, 1), or a difference is not finite.
     """
-    if not 0 < alpha < 1:
-        raise ValueError(f"alpha must be between 0 and 1, not {alpha}")
+    check_level(alpha)
     trails = {name: trail(deltas, prior, resolution) for name, deltas in family.items() if deltas}
     planned, last = len(family), {name: of_arm.at_end() for name, of_arm in trails.items()}
     first = _first_rejections([of_arm.peak for of_arm in trails.values()], planned, alpha)
-    adjusted = [[1.0 if p is None else p for p in holm([*ps, *[1.0] * (planned - len(ps))])] for ps in
-                ([e.p for e in last.values()], [e.p_symmetric for e in last.values()])]  # fmt: skip
+    ps = adjusted_by_holm([e.p for e in last.values()], planned)
+    robust = adjusted_by_holm([e.p_symmetric for e in last.values()], planned)
     verdicts: dict[str, Verdict] = {}
     for place, (name, of_arm) in enumerate(trails.items()):
         halves = _half_widths(of_arm, alpha / planned, prior)
         decision, when = _decision(of_arm, halves, first[place], same)
-        e, p, half = last[name], adjusted[0][place], float(halves[-1])
+        e, p, half = last[name], ps[place], float(halves[-1])
         low, high = (e.delta - half, e.delta + half) if math.isfinite(half) else (None, None)
-        if p <= alpha and low is not None and high is not None and low <= 0 <= high:
-            low, high = (0.0, high) if decision == "better" or e.delta > 0 else (low, 0.0)
-        verdicts[name] = Verdict(decision, e, p, adjusted[1][place], low, high, when)
+        low, high = cut(low, high, e.delta if decision in (OPEN, "same") else decision, p <= alpha)
+        verdicts[name] = Verdict(decision, e, p, robust[place], low, high, when)
     return verdicts
 
 

@@ -26,8 +26,7 @@ from typing import TYPE_CHECKING
 
 from archdsl.study.stats.interval import finite
 from archdsl.study.stats.sequential import PRIOR, Evidence, log_evidence
-from archdsl.study.stats.signflip import holm
-from archdsl.study.stats.verdicts import OPEN, Decision, Verdict
+from archdsl.study.stats.verdicts import OPEN, Bounds, Decision, Verdict, adjusted_by_holm, check_level, cut, inside
 
 if TYPE_CHECKING:
     import numpy as np
@@ -98,29 +97,19 @@ def unpaired(
     Raises:
         ValueError: alpha is not in (0, 1), or a value is not finite.
     """
-    if not 0 < alpha < 1:
-        raise ValueError(f"alpha must be between 0 and 1, not {alpha}")
+    check_level(alpha)
     base = sample(reference, resolution)
     arms = {name: sample(values, resolution) for name, values in family.items()}
     logs = {name: evidence_against(arm, base, prior=prior) for name, arm in arms.items()}
-    adjusted = holm([min(1.0, math.exp(-log)) for log in logs.values()])
+    adjusted = adjusted_by_holm([min(1.0, math.exp(-log)) for log in logs.values()], len(logs))
     verdicts: dict[str, Verdict] = {}
     for (name, arm), log, p in zip(arms.items(), logs.values(), adjusted, strict=True):
         delta, half = arm.mean - base.mean, half_width(arm, base, alpha / len(arms), prior)
-        low, high = (None, None) if half is None else (delta - half, delta + half)
-        p = 1.0 if p is None else p
+        bounds: Bounds = (None, None) if half is None else (delta - half, delta + half)
         decision: Decision = ("better" if delta > 0 else "worse") if p <= alpha else OPEN
-        if (
-            decision == OPEN
-            and same is not None
-            and low is not None
-            and high is not None
-            and -same <= low
-            and high <= same
-        ):
+        if decision == OPEN and same is not None and inside(bounds, same):
             decision = "same"
-        if p <= alpha and low is not None and high is not None and low <= 0 <= high:  # Holm decides before Bonferroni
-            low, high = (0.0, high) if delta > 0 else (low, 0.0)
+        low, high = cut(*bounds, delta, p <= alpha)
         e = Evidence(min(arm.n, base.n), delta, None, log, max(0.0, log), min(1.0, math.exp(-log)), 1.0)
         verdicts[name] = Verdict(decision, e, p, 1.0, low, high, None)
     return verdicts

@@ -31,6 +31,7 @@ from archdsl.study.stats.signflip import holm, signflip
 
 Decision = Literal["better", "worse", "same", "open"]
 OPEN: Decision = "open"
+Bounds = tuple[float | None, float | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,13 @@ class Family:
         prior: float = PRIOR,
         resolution: float = 0.0,
     ) -> None:
-        self.size, self.alpha, self.same, self.prior, self.resolution = size, _level(alpha), same, prior, resolution
+        self.size, self.alpha, self.same, self.prior, self.resolution = (
+            size,
+            check_level(alpha),
+            same,
+            prior,
+            resolution,
+        )
         self.looks = 0
         self._records: dict[str, Record] = {}
         self._last: dict[str, Evidence] = {}
@@ -96,13 +103,13 @@ class Family:
         for name, delta in deltas.items():
             record = self._records.setdefault(name, Record(self.prior, self.resolution))
             self._last[name] = record.add(delta, name in uneven)
-        adjusted = dict(zip(self._last, _adjusted([e.p for e in self._last.values()], self.size), strict=True))
+        adjusted = dict(zip(self._last, adjusted_by_holm([e.p for e in self._last.values()], self.size), strict=True))
         for name, e in self._last.items():
             if name in self._decided:
                 continue
             if adjusted[name] <= self.alpha:
                 self._decided[name] = ("better" if e.delta > 0 else "worse", e.n)
-            elif self.same is not None and _inside(self._bounds(e), self.same):
+            elif self.same is not None and inside(self._bounds(e), self.same):
                 self._decided[name] = ("same", e.n)
 
     def decision(self, name: str) -> Decision:
@@ -112,15 +119,15 @@ class Family:
     def verdicts(self) -> dict[str, Verdict]:
         """The verdict on each comparison that has a difference."""
         every = list(self._last.values())
-        ps, robust = (_adjusted(p, self.size) for p in ([e.p for e in every], [e.p_symmetric for e in every]))
+        ps, robust = (adjusted_by_holm(p, self.size) for p in ([e.p for e in every], [e.p_symmetric for e in every]))
         verdicts: dict[str, Verdict] = {}
         for (name, e), p, symmetric in zip(self._last.items(), ps, robust, strict=True):
             decision, when = self._decided.get(name, (OPEN, None))
-            low, high = _cut(*self._bounds(e), e.delta if decision in (OPEN, "same") else decision, p <= self.alpha)
+            low, high = cut(*self._bounds(e), e.delta if decision in (OPEN, "same") else decision, p <= self.alpha)
             verdicts[name] = Verdict(decision, e, p, symmetric, low, high, when)
         return verdicts
 
-    def _bounds(self, e: Evidence) -> tuple[float | None, float | None]:
+    def _bounds(self, e: Evidence) -> Bounds:
         half = None if e.sd is None else half_width(e.n, e.sd, self.alpha / self.size, self.prior)
         return (None, None) if half is None else (e.delta - half, e.delta + half)
 
@@ -157,22 +164,22 @@ def fixed_verdicts(
     ``p`` is that of the paired t test and ``p_symmetric`` that of the exact sign-flip test, each adjusted by Holm; both are 1
     where they are undefined. Arguments and errors as for ``verdicts``.
     """
-    _level(alpha)
+    check_level(alpha)
     every = {name: _at_once(deltas, resolution) for name, deltas in family.items() if deltas}
     planned = max(size or 0, len(family))
     ps, robust = (
-        _adjusted(p, planned) for p in ([e.p for e in every.values()], [e.p_symmetric for e in every.values()])
+        adjusted_by_holm(p, planned) for p in ([e.p for e in every.values()], [e.p_symmetric for e in every.values()])
     )
     found: dict[str, Verdict] = {}
     for (name, e), p, symmetric in zip(every.items(), ps, robust, strict=True):
         half = t_quantile(e.n - 1, 1 - alpha / planned / 2) * e.sd / math.sqrt(e.n) if e.sd is not None else None
-        bounds: tuple[float | None, float | None] = (None, None) if half is None else (e.delta - half, e.delta + half)
+        bounds: Bounds = (None, None) if half is None else (e.delta - half, e.delta + half)
         decision = OPEN
         if p <= alpha:
             decision = "better" if e.delta > 0 else "worse"
-        elif same is not None and _inside(bounds, same):
+        elif same is not None and inside(bounds, same):
             decision = "same"
-        low, high = _cut(*bounds, e.delta, p <= alpha)
+        low, high = cut(*bounds, e.delta, p <= alpha)
         found[name] = Verdict(decision, e, p, symmetric, low, high, None if decision == OPEN else e.n)
     return found
 
@@ -198,26 +205,30 @@ def paired_t(n: int, mean: float, sd: float | None) -> float:
     return min(1.0, 2 * float(stdtr(n - 1, -abs(t))))
 
 
-def _level(alpha: float) -> float:
+def check_level(alpha: float) -> float:
+    """The level, if it is one.
+
+    Raises:
+        ValueError: alpha is not in (0, 1).
+    """
     if not 0 < alpha < 1:
         raise ValueError(f"alpha must be between 0 and 1, not {alpha}")
     return alpha
 
 
-def _adjusted(ps: Sequence[float], planned: int) -> list[float]:
+def adjusted_by_holm(ps: Sequence[float], planned: int) -> list[float]:
     """Holm's adjusted p-values, those of comparisons without a result counting as 1."""
     full = holm([*ps, *[1.0] * (planned - len(ps))])
     return [1.0 if p is None else p for p in full[: len(ps)]]
 
 
-def _inside(bounds: tuple[float | None, float | None], same: float) -> bool:
+def inside(bounds: Bounds, same: float) -> bool:
+    """Whether a bounded interval is within ±``same``."""
     low, high = bounds
     return low is not None and high is not None and -same <= low and high <= same
 
 
-def _cut(
-    low: float | None, high: float | None, side: float | Decision, rejected: bool
-) -> tuple[float | None, float | None]:
+def cut(low: float | None, high: float | None, side: float | Decision, rejected: bool) -> Bounds:
     """The interval, cut at 0 where Holm decides before Bonferroni's interval leaves out 0."""
     if not rejected or low is None or high is None or not low <= 0 <= high:
         return low, high
