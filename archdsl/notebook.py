@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from archdsl.api import Spec
     from archdsl.errors import Source
     from archdsl.runs.run import Run
-    from archdsl.study.file import StudyFile
-    from archdsl.study.report_tables import Rows
-    from archdsl.study.results import Results
-    from archdsl.study.runner import StudyRunner
+    from archdsl.study.execute.runner import StudyRunner
+    from archdsl.study.plan.file import StudyFile
+    from archdsl.study.report.report_tables import Rows
+    from archdsl.study.results.results import Results
 
 
 def train(
@@ -77,9 +77,9 @@ def ablate(
     """
     from archdsl.runs.conditions import ConditionOptions
     from archdsl.runs.run import check_writable
-    from archdsl.study.execution import Execution, ExecutionOptions
-    from archdsl.study.plan import away, cells, check_there
-    from archdsl.study.runner import StudyRunner
+    from archdsl.study.execute.execution import Execution, ExecutionOptions
+    from archdsl.study.execute.runner import StudyRunner
+    from archdsl.study.plan.plan import away, cells, check_there
 
     chosen, runner = _chosen(study, runs, data_root, options)
     check_there(runner.arms, runner.missing)
@@ -191,8 +191,8 @@ def _pictures(results: Results) -> list[str]:
     """The differences from the reference, or the metric along an axis; nothing without matplotlib."""
     if not installed("matplotlib"):
         return []
-    from archdsl.study import figures
-    from archdsl.study.sections.answers import forests
+    from archdsl.study.report import figures
+    from archdsl.study.report.sections.answers import forests
 
     drawn = {
         "differences from the reference": next(forests(results), None),
@@ -202,15 +202,15 @@ def _pictures(results: Results) -> list[str]:
 
 
 def _view(results: Results, rows: Rows) -> TableView:
-    from archdsl.study.report_tables import table_of
+    from archdsl.study.report.report_tables import table_of
 
     return TableView(table_of(results, rows), table_of(results, rows, people=False))
 
 
 def _reported(chosen: StudyFile, runner: StudyRunner) -> Report:
     from archdsl.runs.conditions import ConditionOptions
-    from archdsl.study.execution import results_of
-    from archdsl.study.report_tables import table_of
+    from archdsl.study.execute.execution import results_of
+    from archdsl.study.report.report_tables import table_of
 
     found = results_of(chosen, runner, ConditionOptions(chosen.precision).of_options)
     return Report(table_of(found, "arms"), table_of(found, "arms", people=False), found)
@@ -222,9 +222,9 @@ _SEVERAL = ("without", "into", "set", "where", "baseline", "metric")  # options 
 def _chosen(
     study: str | Path, runs: str | Path, root: str | Path | None, options: dict[str, Any]
 ) -> tuple[StudyFile, StudyRunner]:
-    from archdsl.study.plan import planned, settled
-    from archdsl.study.runner import StudyRunner
-    from archdsl.study.select import SelectionOptions, select
+    from archdsl.study.execute.runner import StudyRunner
+    from archdsl.study.execute.select import SelectionOptions, select
+    from archdsl.study.plan.plan import planned, settled
 
     given = {("into" if name == "add" else name): value for name, value in options.items()}
     given |= {name: (given[name],) for name in _SEVERAL if isinstance(given.get(name), str)}

@@ -15,8 +15,8 @@ from archdsl.api import experiment_of, load
 from archdsl.errors import ArchError
 from archdsl.registry import Entry, entries
 from archdsl.settings.experiment import to_json
-from archdsl.study.arms import arms_of
-from archdsl.study.file import read_study
+from archdsl.study.plan.arms import arms_of
+from archdsl.study.plan.file import read_study
 from tests.conftest import REPO
 
 PINS = REPO / "tests" / "golden" / "pins.json"

@@ -26,7 +26,7 @@ from archdsl.errors import Diagnostic, Source, SpecError
 from archdsl.expand.include import library
 from archdsl.lsp import actions, completion, findings, hints, hover, layout, navigate, outline
 from archdsl.lsp.document import Document, Version
-from archdsl.study.findings import file_findings
+from archdsl.study.plan.findings import file_findings
 from archdsl.syntax import ast
 from archdsl.syntax.parse import parse
 from archdsl.syntax.read import read_text

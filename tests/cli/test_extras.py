@@ -72,7 +72,7 @@ def test_a_report_without_matplotlib_says_what_it_leaves_out(run: Run, without) 
 def test_a_fault_of_our_own_is_not_taken_for_a_missing_package(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("base.arch").write_text(NET)
     Path("s.yaml").write_text("base: base.arch\nfactors: {bn: [bn, none]}\nseeds: 1\n")
-    monkeypatch.setitem(sys.modules, "archdsl.study.html", None)
+    monkeypatch.setitem(sys.modules, "archdsl.study.report.html", None)
     done = run("report", "s.yaml")
     assert done.code == 1
     assert "internal error" in done.err

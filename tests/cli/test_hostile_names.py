@@ -170,7 +170,7 @@ def test_a_study_and_a_run_as_they_are_watched(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_html_shows_escapes() -> None:
-    from archdsl.study import page
+    from archdsl.study.report import page
 
     text = page.page(EVIL, [page.tag("p", EVIL), page.table([(EVIL, "")], [[EVIL]]), page.terms([(EVIL, EVIL)])])
     assert HARMLESS.fullmatch(text)

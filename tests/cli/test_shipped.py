@@ -12,10 +12,10 @@ from archdsl.api import load
 from archdsl.cli.commands.specs import shipped
 from archdsl.cli.main import main
 from archdsl.errors import ArchError
-from archdsl.study.arms import arms_of
-from archdsl.study.file import read_study
-from archdsl.study.plan import cells
-from archdsl.study.select import SelectionOptions, folder_of, select
+from archdsl.study.execute.select import SelectionOptions, folder_of, select
+from archdsl.study.plan.arms import arms_of
+from archdsl.study.plan.file import read_study
+from archdsl.study.plan.plan import cells
 from tests.conftest import REPO
 
 

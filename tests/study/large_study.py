@@ -6,12 +6,12 @@ import math
 import random
 from dataclasses import replace
 
-from archdsl.study.arms import arms_of
-from archdsl.study.curves import Curves, Point
-from archdsl.study.decide import DecisionOptions
-from archdsl.study.file import study_of
-from archdsl.study.plan import Found, cells
-from archdsl.study.results import Results, results
+from archdsl.study.plan.arms import arms_of
+from archdsl.study.plan.file import study_of
+from archdsl.study.plan.plan import Found, cells
+from archdsl.study.results.curves import Curves, Point
+from archdsl.study.results.decide import DecisionOptions
+from archdsl.study.results.results import Results, results
 
 LONG = "bn relu conv(8, groups=2) bn relu drop(0.25) conv(8) bn gelu drop(0.125)"
 STUDY = f"""base: |

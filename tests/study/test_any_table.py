@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from archdsl.errors import ArchError, EnvError
-from archdsl.study.measurements import Columns, measure, open_sheet
+from archdsl.study.answer.measurements import Columns, measure, open_sheet
 
 PIECES = st.sampled_from((
     "model", "seed", "acc", ",", ";", "\t", "|", "\n", "\r\n", "0", "1.0", "nan", "90 %", "base", '"', "{", "}", ":", "\0", "é",

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archdsl.errors import ArchError, SpecError
-from archdsl.study.arms import TOTALS, Arms, arms_of
-from archdsl.study.file import study_of
-from archdsl.study.where import condition
+from archdsl.study.plan.arms import TOTALS, Arms, arms_of
+from archdsl.study.plan.file import study_of
+from archdsl.study.plan.where import condition
 
 BASE = "base: |\n  net vgg[8x1, 16x1] {norm: +bn | +ln | } {res: +res | }\n  data fashion-mini\n"
 

@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 
 from archdsl.errors import ArchError
-from archdsl.study import tables
-from archdsl.study.arms import arms_of
-from archdsl.study.factors import factor
-from archdsl.study.figures import axis, heat
-from archdsl.study.figures.axis import lines_of
-from archdsl.study.file import study_of
-from archdsl.study.html import html
-from archdsl.study.levels import geometric, number, numbers, written_out
-from archdsl.study.plan import Found, cells
-from archdsl.study.results import Results, results
-from archdsl.study.verdict import verdict
+from archdsl.study.plan.arms import arms_of
+from archdsl.study.plan.factors import factor
+from archdsl.study.plan.file import study_of
+from archdsl.study.plan.levels import geometric, number, numbers, written_out
+from archdsl.study.plan.plan import Found, cells
+from archdsl.study.report import tables
+from archdsl.study.report.figures import axis, heat
+from archdsl.study.report.figures.axis import lines_of
+from archdsl.study.report.html import html
+from archdsl.study.report.verdict import verdict
+from archdsl.study.results.results import Results, results
 
 BASE = """base: |
   let width = 8

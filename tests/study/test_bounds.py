@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from archdsl.cli.main import main
 from archdsl.errors import ArchError
 from archdsl.limits import Limits
-from archdsl.study.arms import arms_of
-from archdsl.study.file import study_of
-from archdsl.study.where import condition
+from archdsl.study.plan.arms import arms_of
+from archdsl.study.plan.file import study_of
+from archdsl.study.plan.where import condition
 from archdsl.syntax.locate import locate
 from archdsl.syntax.read import read_text
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from archdsl.errors import ArchError
-from archdsl.study import worker_budget as budget_module
-from archdsl.study.arms import arms_of
-from archdsl.study.bundles import bundles, pays
-from archdsl.study.file import study_of
-from archdsl.study.plan import cells, distinct
-from archdsl.study.worker_budget import worker_budget
+from archdsl.study.execute import worker_budget as budget_module
+from archdsl.study.execute.bundles import bundles, pays
+from archdsl.study.execute.worker_budget import worker_budget
+from archdsl.study.plan.arms import arms_of
+from archdsl.study.plan.file import study_of
+from archdsl.study.plan.plan import cells, distinct
 from tests.conftest import Cli
 
 STUDY = """\

@@ -10,16 +10,16 @@ import pytest
 from archdsl.cli.main import main
 from archdsl.errors import ArchError, SpecError
 from archdsl.expand.metrics import metric_of, spellings
-from archdsl.study.arms import arms_of
-from archdsl.study.checks import study_findings
 from archdsl.study.execute.messages import RunResult
-from archdsl.study.file import study_of
-from archdsl.study.plan import Found, cells, planned
-from archdsl.study.results import Results, results
-from archdsl.study.runner import StudyRunner
+from archdsl.study.execute.runner import StudyRunner
+from archdsl.study.plan.arms import arms_of
+from archdsl.study.plan.checks import study_findings
+from archdsl.study.plan.file import study_of
+from archdsl.study.plan.plan import Found, cells, planned
+from archdsl.study.report.tables import notes, table
+from archdsl.study.report.verdict import verdict
+from archdsl.study.results.results import Results, results
 from archdsl.study.stats import holm
-from archdsl.study.tables import notes, table
-from archdsl.study.verdict import verdict
 
 BASE = """base: |
   net conv(4, s=4) {norm: bn | } relu gap linear(10)

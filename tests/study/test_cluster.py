@@ -12,18 +12,18 @@ import pytest
 ray = pytest.importorskip("ray", reason="the extra `ray` is not installed")
 
 from archdsl.errors import EnvError  # noqa: E402
-from archdsl.study.arms import arms_of  # noqa: E402
-from archdsl.study.decide import DecisionOptions  # noqa: E402
 from archdsl.study.execute import cluster as room  # noqa: E402
 from archdsl.study.execute.cluster import Cluster  # noqa: E402
 from archdsl.study.execute.local import Local  # noqa: E402
 from archdsl.study.execute.messages import RunOptions, RunProgress, RunResult  # noqa: E402
-from archdsl.study.file import study_of  # noqa: E402
-from archdsl.study.plan import cells  # noqa: E402
-from archdsl.study.results import results  # noqa: E402
-from archdsl.study.runner import StudyRunner  # noqa: E402
-from archdsl.study.sequential import SequentialRun  # noqa: E402
-from archdsl.study.tables import table  # noqa: E402
+from archdsl.study.execute.runner import StudyRunner  # noqa: E402
+from archdsl.study.execute.sequential import SequentialRun  # noqa: E402
+from archdsl.study.plan.arms import arms_of  # noqa: E402
+from archdsl.study.plan.file import study_of  # noqa: E402
+from archdsl.study.plan.plan import cells  # noqa: E402
+from archdsl.study.report.tables import table  # noqa: E402
+from archdsl.study.results.decide import DecisionOptions  # noqa: E402
+from archdsl.study.results.results import results  # noqa: E402
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # of Ray and what it imports
 STUDY = """\

@@ -21,13 +21,13 @@ from archdsl.runs.conditions import (
     known_precision,
     usual,
 )
-from archdsl.study.arms import arms_of
 from archdsl.study.execute import cell
 from archdsl.study.execute.messages import RunOptions
-from archdsl.study.file import StudyFile, study_of
-from archdsl.study.plan import Found, cells, foreign
-from archdsl.study.runner import StudyRunner
-from archdsl.study.select import SelectionOptions, folder_of, select
+from archdsl.study.execute.runner import StudyRunner
+from archdsl.study.execute.select import SelectionOptions, folder_of, select
+from archdsl.study.plan.arms import arms_of
+from archdsl.study.plan.file import StudyFile, study_of
+from archdsl.study.plan.plan import Found, cells, foreign
 from tests.conftest import Cli
 
 from .conftest import TINY
@@ -115,7 +115,7 @@ def runner(place: Path, seeds: int = 2, **more: Any) -> StudyRunner:
 
 
 def test_a_set_is_looked_at_once(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from archdsl.study import plan
+    from archdsl.study.plan import plan
 
     asked = []
     monkeypatch.setattr(plan, "fingerprint", lambda data, *_: asked.append(data.name) or "a" * 64)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from archdsl.study.decide import ArmDecision, Deciding, DecisionOptions, decide_fixed
-from archdsl.study.plan import Cell, Found
-from archdsl.study.scale import Scale
+from archdsl.study.plan.plan import Cell, Found
+from archdsl.study.results.decide import ArmDecision, Deciding, DecisionOptions, decide_fixed
+from archdsl.study.results.scale import Scale
 
 
 def scale(metric: str, higher: bool, chance: float, resolution: float = 0.0) -> Scale:

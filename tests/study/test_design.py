@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archdsl.errors import ArchError
-from archdsl.study.design import make
+from archdsl.study.plan.design import make
 
 SIZES = st.lists(st.integers(2, 4), min_size=1, max_size=5)
 

@@ -5,8 +5,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from archdsl.study.design import make
-from archdsl.study.effects import effects, marginals
+from archdsl.study.plan.design import make
+from archdsl.study.report.effects import effects, marginals
 
 
 def responses(arms: tuple[tuple[int, ...], ...], seeds: int) -> dict[int, dict[int, float]]:

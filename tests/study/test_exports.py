@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from archdsl.errors import ArchError, EnvError
-from archdsl.study.measurements import Columns, Failed, Measurements, Sheet, measure, open_sheet
+from archdsl.study.answer.measurements import Columns, Failed, Measurements, Sheet, measure, open_sheet
 
 HERE = Path(__file__).parent / "exports"
 NEW, BASE = [0.88726, 0.89018, 0.88962, 0.88555], [0.87039, 0.86392, 0.86867, 0.86209]  # of the seeds 0 to 3

@@ -7,10 +7,10 @@ import pytest
 from archdsl.api import load
 from archdsl.errors import ArchError, Source
 from archdsl.expand.text import canonical_text
-from archdsl.study.arms import arms_of
-from archdsl.study.factors import added, factor, present
-from archdsl.study.file import study_of
-from archdsl.study.place import put
+from archdsl.study.plan.arms import arms_of
+from archdsl.study.plan.factors import added, factor, present
+from archdsl.study.plan.file import study_of
+from archdsl.study.plan.place import put
 from archdsl.syntax.parse import parse
 
 BASE = (

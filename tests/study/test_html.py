@@ -11,14 +11,14 @@ from xml.etree import ElementTree
 
 import pytest
 
-from archdsl.study import page, tables
-from archdsl.study.arms import arms_of
-from archdsl.study.curves import Point
-from archdsl.study.figures.deciding import course_of
-from archdsl.study.file import study_of
-from archdsl.study.html import html
-from archdsl.study.plan import Found, cells
-from archdsl.study.results import Results, results
+from archdsl.study.plan.arms import arms_of
+from archdsl.study.plan.file import study_of
+from archdsl.study.plan.plan import Found, cells
+from archdsl.study.report import page, tables
+from archdsl.study.report.figures.deciding import course_of
+from archdsl.study.report.html import html
+from archdsl.study.results.curves import Point
+from archdsl.study.results.results import Results, results
 from archdsl.study.stats.sequential import SURE, uneven
 from tests.study.large_study import courses, large
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from archdsl.errors import EnvError
-from archdsl.study import live, page
+from archdsl.study.report import live, page
 
 pytest.importorskip("uvicorn")
 STUDY = (

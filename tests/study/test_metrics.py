@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from archdsl.study import tables
-from archdsl.study.arms import arms_of
-from archdsl.study.figures import heat
-from archdsl.study.figures.heat import _spread as spread
-from archdsl.study.file import study_of, written
-from archdsl.study.plan import Found, cells
-from archdsl.study.results import Results, results
-from archdsl.study.run_figures import UNTRAINED, RunFigures, tail
-from archdsl.study.select import SelectionOptions, folder_of, select
-from archdsl.study.unit import unit
+from archdsl.study.execute.select import SelectionOptions, folder_of, select
+from archdsl.study.plan.arms import arms_of
+from archdsl.study.plan.file import study_of, written
+from archdsl.study.plan.plan import Found, cells
+from archdsl.study.report import tables
+from archdsl.study.report.figures import heat
+from archdsl.study.report.figures.heat import _spread as spread
+from archdsl.study.results.results import Results, results
+from archdsl.study.results.run_figures import UNTRAINED, RunFigures, tail
+from archdsl.study.results.unit import unit
 from tests.conftest import Cli
 from tests.study.conftest import Whole
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from archdsl.study import live
-from archdsl.study.html import html
+from archdsl.study.report import live
+from archdsl.study.report.html import html
 from tests.study.browsing import Browser, browsing
 from tests.study.large_study import courses, large
 

@@ -10,10 +10,10 @@ import pytest
 
 from archdsl.runs.correct import CORRECT, correct, packed
 from archdsl.runs.run import load_run
-from archdsl.study.populations import FEW, NO_BITS, new_images, notes, two_populations
-from archdsl.study.results import ArmResult, Results
+from archdsl.study.results.populations import FEW, NO_BITS, new_images, notes, two_populations
+from archdsl.study.results.results import ArmResult, Results
+from archdsl.study.results.unit import unit
 from archdsl.study.stats.images import image_difference
-from archdsl.study.unit import unit
 from tests.cli.folders import finished
 from tests.cli.folders import made as folder
 

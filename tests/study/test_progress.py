@@ -10,13 +10,13 @@ import pytest
 from rich.console import Console
 
 from archdsl.cli.views.study_progress import Watching
-from archdsl.study.arms import arms_of
-from archdsl.study.decide import DecisionOptions
 from archdsl.study.execute.messages import Ready, RunProgress, RunResult
-from archdsl.study.file import study_of
-from archdsl.study.plan import Found, cells
-from archdsl.study.runner import StudyRunner
-from archdsl.study.sequential import SequentialRun
+from archdsl.study.execute.runner import StudyRunner
+from archdsl.study.execute.sequential import SequentialRun
+from archdsl.study.plan.arms import arms_of
+from archdsl.study.plan.file import study_of
+from archdsl.study.plan.plan import Found, cells
+from archdsl.study.results.decide import DecisionOptions
 
 STUDY = """base: |
   net conv(4, s=4) {norm: bn | ln | gn(2) | } relu {a: drop(0.1) | drop(0.2) | drop(0.3) | } gap linear(10)

@@ -17,9 +17,9 @@ import pytest
 
 from archdsl.errors import ArchError
 from archdsl.report import Column, Table
-from archdsl.study import effect_table
-from archdsl.study.effect_table import level_effects
-from archdsl.study.parquet import parquet
+from archdsl.study.report import effect_table
+from archdsl.study.report.effect_table import level_effects
+from archdsl.study.report.parquet import parquet
 from tests.conftest import Cli
 from tests.study.conftest import Whole
 from tests.study.test_axes import BASE, made

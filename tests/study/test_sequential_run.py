@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from archdsl.study.arms import arms_of
-from archdsl.study.decide import DecisionOptions
-from archdsl.study.file import study_of
-from archdsl.study.plan import Found, cells
-from archdsl.study.results import results
-from archdsl.study.sequential import SequentialRun
+from archdsl.study.execute.sequential import SequentialRun
+from archdsl.study.plan.arms import arms_of
+from archdsl.study.plan.file import study_of
+from archdsl.study.plan.plan import Found, cells
+from archdsl.study.results.decide import DecisionOptions
+from archdsl.study.results.results import results
 
 STUDY = """base: |
   net conv(4, s=4) {norm: bn | ln | } relu {drop: drop(0.2) | } gap linear(10)

@@ -11,11 +11,11 @@ import pytest
 from scipy import stats
 
 from archdsl.errors import ArchError
-from archdsl.study.answer import Question, answer
-from archdsl.study.measurements import Columns, Sheet
-from archdsl.study.measurements.mlflow import MLFLOW
-from archdsl.study.measurements.sheet import of_records
-from archdsl.study.target import Costs, parse_target, reached
+from archdsl.study.answer.answer import Question, answer
+from archdsl.study.answer.measurements import Columns, Sheet
+from archdsl.study.answer.measurements.mlflow import MLFLOW
+from archdsl.study.answer.measurements.sheet import of_records
+from archdsl.study.answer.target import Costs, parse_target, reached
 
 COLUMNS = Columns("model", "seed", "acc")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from archdsl.report.text import csv_text
-from archdsl.study import tables
+from archdsl.study.report import tables
 from archdsl.study.stats.sequential import uneven
 from archdsl.study.stats.verdicts import verdicts
 from tests.cli.conftest import Run, run

@@ -12,8 +12,8 @@ from scipy import stats
 
 from archdsl.errors import ArchError
 from archdsl.study.amounts import Budget, amount, budget, fraction
-from archdsl.study.file import StudyFile, study_of
-from archdsl.study.select import SelectionOptions, decision_options, folder_of, select, standalone
+from archdsl.study.execute.select import SelectionOptions, decision_options, folder_of, select, standalone
+from archdsl.study.plan.file import StudyFile, study_of
 from archdsl.study.stats.verdicts import fixed_verdicts, verdicts
 from tests.study.conftest import Cli
 

@@ -89,7 +89,7 @@ def test_a_class_that_is_no_setting_is_refused() -> None:
 # Files that read or write what other libraries call our words, and sets of published data by their names.
 BY_NAME = ("importer/", "registry/synonyms.py", "transfer/peers.py", "data/", "words/", "evaluate/shifts.py")
 # The vocabulary of study factors; the places at the end of a net where most of them are written.
-KNOWN = {"study/place.py": {"gap", "gmp", "flatten", "linear", "softmax"}}
+KNOWN = {"study/plan/place.py": {"gap", "gmp", "flatten", "linear", "softmax"}}
 
 
 def test_nothing_outside_of_the_registry_lists_layers() -> None:

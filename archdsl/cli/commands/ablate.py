@@ -40,9 +40,9 @@ from archdsl.runs.conditions import ConditionOptions, Precision
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from archdsl.study.execution import Execution
-    from archdsl.study.file import StudyFile
-    from archdsl.study.runner import StudyRunner
+    from archdsl.study.execute.execution import Execution
+    from archdsl.study.execute.runner import StudyRunner
+    from archdsl.study.plan.file import StudyFile
 
 SOME_FAILED = 3
 
@@ -129,10 +129,10 @@ def command(
     from archdsl.cli.support.watch import check_watch, watched
     from archdsl.runs.run import check_writable
     from archdsl.study.amounts import amount
-    from archdsl.study.execution import Execution, ExecutionOptions, results_of
-    from archdsl.study.plan import away, cells, check_there, gone, not_reused, planned, settled
-    from archdsl.study.runner import StudyRunner
-    from archdsl.study.select import SelectionOptions, select
+    from archdsl.study.execute.execution import Execution, ExecutionOptions, results_of
+    from archdsl.study.execute.runner import StudyRunner
+    from archdsl.study.execute.select import SelectionOptions, select
+    from archdsl.study.plan.plan import away, cells, check_there, gone, not_reused, planned, settled
 
     chosen = select(study, SelectionOptions(
         *ingredients(without, into, out, old_into), design, seeds, data, set or (), where or (), match, baseline or (),
@@ -175,9 +175,9 @@ def command(
 
 def _register(chosen: StudyFile, runner: StudyRunner) -> None:
     from archdsl.cli.output import say
-    from archdsl.study.plan import ENDED
-    from archdsl.study.register import plan_of, register
-    from archdsl.study.select import folder_of
+    from archdsl.study.execute.register import plan_of, register
+    from archdsl.study.execute.select import folder_of
+    from archdsl.study.plan.plan import ENDED
 
     begun = sum(f.status in ENDED for f in runner.found.values())
     say(register(folder_of(chosen, runner.runs), plan_of(chosen, runner.arms, runner.every), begun))
@@ -187,7 +187,7 @@ def _carry_out(execution: Execution, quiet: bool) -> Mapping[str, str] | None:
     """Run what is missing; gives the conditions under which it was, None where nothing was."""
     from archdsl.cli.support.preload import Beforehand
     from archdsl.cli.views.study_progress import Watching
-    from archdsl.study.bundles import told
+    from archdsl.study.execute.bundles import told
 
     if not execution.needed:
         return None
@@ -212,10 +212,10 @@ def _preview(
     detect: str | None,
     requested: ConditionOptions,
 ) -> None:
-    from archdsl.study.estimate import seconds_left
-    from archdsl.study.execution import results_of
-    from archdsl.study.tables import preview
-    from archdsl.study.worker_budget import worker_budget
+    from archdsl.study.execute.execution import results_of
+    from archdsl.study.execute.worker_budget import worker_budget
+    from archdsl.study.plan.estimate import seconds_left
+    from archdsl.study.report.tables import preview
 
     count = worker_budget(runner.arms, runner.missing, device, jobs).jobs
     found = runner.with_foreign(requested.wanted)

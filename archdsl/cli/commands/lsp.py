@@ -45,6 +45,6 @@ def command(
     logging.getLogger("archdsl.lsp").setLevel(levels[log])
     from functools import partial
 
-    from archdsl.study.checks import study_findings
+    from archdsl.study.plan.checks import study_findings
 
     return serve(partial(study_findings, edited=True))

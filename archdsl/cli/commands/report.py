@@ -37,7 +37,7 @@ from archdsl.cli.support.study_options import (
 from archdsl.runs.conditions import ConditionOptions
 
 if TYPE_CHECKING:
-    from archdsl.study.report_tables import Rows
+    from archdsl.study.report.report_tables import Rows
 
 
 def command(
@@ -81,10 +81,10 @@ def command(
     from archdsl.cli.output import say
     from archdsl.cli.support.study_report import check_html, ingredients, report
     from archdsl.cli.support.watch import check_watch, follow
-    from archdsl.study.execution import results_of
-    from archdsl.study.plan import away, gone, planned, settled
-    from archdsl.study.runner import StudyRunner
-    from archdsl.study.select import SelectionOptions, select
+    from archdsl.study.execute.execution import results_of
+    from archdsl.study.execute.runner import StudyRunner
+    from archdsl.study.execute.select import SelectionOptions, select
+    from archdsl.study.plan.plan import away, gone, planned, settled
 
     check_html(html)
     rows = _rows({"--each": each, "--effects": effects, "--curves": curves})
@@ -134,7 +134,7 @@ def _rows(given: dict[str, bool]) -> Rows:
 
 def _runs(study: str, runs: Path) -> Path:
     """The folder of runs: where a study is given by its own folder, the one that this folder is in."""
-    from archdsl.study.select import FOLDER, STUDY
+    from archdsl.study.execute.select import FOLDER, STUDY
 
     given = Path(study)
     if study and os.path.isfile(given / STUDY) and given.resolve().parent.name == FOLDER:

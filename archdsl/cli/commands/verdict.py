@@ -10,9 +10,9 @@ import typer
 from archdsl.cli.options import Format
 
 if TYPE_CHECKING:
-    from archdsl.study.answer import Answer
-    from archdsl.study.measurements import Failed, Measurements
-    from archdsl.study.target import Target
+    from archdsl.study.answer.answer import Answer
+    from archdsl.study.answer.measurements import Failed, Measurements
+    from archdsl.study.answer.target import Target
 
 HOLDS, UNDECIDED, REFUTED = 0, 3, 6  # exit codes of a claim
 
@@ -78,10 +78,10 @@ def command(
     from archdsl.cli.output import put_json, put_table
     from archdsl.cli.support.study_report import check_html
     from archdsl.cli.support.verdict_table import record, table_of
-    from archdsl.study.answer import Question, answer
-    from archdsl.study.claims import parse_claim, result_of
-    from archdsl.study.measurements import Columns, measure, open_sheet
-    from archdsl.study.target import parse_target, reached
+    from archdsl.study.answer.answer import Question, answer
+    from archdsl.study.answer.measurements import Columns, measure, open_sheet
+    from archdsl.study.answer.target import parse_target, reached
+    from archdsl.study.results.claims import parse_claim, result_of
 
     check_html(html)
     claimed = parse_claim(claim) if claim is not None else None
@@ -117,7 +117,7 @@ def _write(target: Path, given: Answer, table: str, sha256: str, found: Measurem
 
     from archdsl.cli.output import say
     from archdsl.export.target import replacing
-    from archdsl.study.verdict_page import Provenance, page_of
+    from archdsl.study.answer.verdict_page import Provenance, page_of
 
     command = shlex.join(["archdsl", *sys.argv[1:]])
     text = page_of(given, Provenance(table, sha256, found.rows, found.columns, command))
@@ -158,7 +158,7 @@ def _only(texts: list[str] | tuple[()]) -> tuple[tuple[str, str], ...]:
 
 def _failed(text: str) -> Failed:
     from archdsl.errors import ArchError
-    from archdsl.study.measurements import Failed
+    from archdsl.study.answer.measurements import Failed
 
     if text in ("refuse", "drop"):
         return Failed(drop=text == "drop")
@@ -199,7 +199,7 @@ def _margin(text: str, found: Measurements) -> float:
 def _check_unit(option: str, text: str, found: Measurements) -> None:
     """Refuse a percentage where the metric is not a fraction."""
     from archdsl.errors import ArchError
-    from archdsl.study.measurements import LARGEST_FRACTION
+    from archdsl.study.answer.measurements import LARGEST_FRACTION
 
     if not text.strip().endswith("%"):
         return

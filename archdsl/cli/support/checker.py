@@ -73,7 +73,7 @@ def _work(spec: str) -> list[str | Source]:
 
 def _studies(folder: Path) -> list[Path]:
     """The study files below a folder; other YAML is somebody else's."""
-    from archdsl.study.findings import is_study
+    from archdsl.study.plan.findings import is_study
 
     found = []
     for path in folder.rglob("*.y*ml"):
@@ -132,7 +132,7 @@ def check_one(what: str | Source, options: Options) -> Done:
 
 def _study(path: Path, options: Options) -> tuple[Diagnostic, ...]:
     """The findings of a study: of the file, or of the experiments that it describes."""
-    from archdsl.study.checks import study_findings
+    from archdsl.study.plan.checks import study_findings
     from archdsl.syntax.read import read_text
 
     return study_findings(read_text(path), path, data=options.data, set=options.sets)

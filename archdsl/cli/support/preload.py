@@ -8,9 +8,9 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from archdsl.study.execute.messages import RunResult
-from archdsl.study.runner import Event, Listener
+from archdsl.study.execute.runner import Event, Listener
 
-NEEDED = ("scipy.special", "archdsl.study.html", "matplotlib.figure", "matplotlib.backends.backend_svg")
+NEEDED = ("scipy.special", "archdsl.study.report.html", "matplotlib.figure", "matplotlib.backends.backend_svg")
 
 
 class Beforehand:

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from archdsl.report import Table
-    from archdsl.study.file import StudyFile
-    from archdsl.study.report_tables import Rows
-    from archdsl.study.results import Results
+    from archdsl.study.plan.file import StudyFile
+    from archdsl.study.report.report_tables import Rows
+    from archdsl.study.results.results import Results
 
 
 def ingredients(
@@ -51,9 +51,9 @@ def report(
     from archdsl.atomic import writing
     from archdsl.cli.output import say
     from archdsl.report import FORMATS
-    from archdsl.study.notes import notes
-    from archdsl.study.report_tables import table_of
-    from archdsl.study.select import folder_of
+    from archdsl.study.execute.select import folder_of
+    from archdsl.study.report.notes import notes
+    from archdsl.study.report.report_tables import table_of
 
     people = format in FORMATS and FORMATS[format].people  # counts and levels are words
     names = [name.strip() for name in (columns or "").split(",") if name.strip()]
@@ -69,8 +69,8 @@ def report(
     target = html or folder_of(chosen, runs) / "report.html"
     from archdsl.export.target import replacing
     from archdsl.extras import installed, missing
-    from archdsl.study.curves import read_curves
-    from archdsl.study.html import html as written
+    from archdsl.study.report.html import html as written
+    from archdsl.study.results.curves import read_curves
 
     if html is None and not installed("matplotlib"):  # the table is what was asked for
         say(f"note: no {target.name} is written: {missing('matplotlib').message} ({missing('matplotlib').help})")
@@ -114,7 +114,7 @@ def put_parquet(table: Table) -> None:
     """
     from archdsl.cli.output import stdout
     from archdsl.errors import ArchError
-    from archdsl.study.parquet import parquet
+    from archdsl.study.report.parquet import parquet
 
     stream = stdout()
     if stream.isatty():
@@ -125,6 +125,6 @@ def put_parquet(table: Table) -> None:
 def planned_notes(results: Results, detect: str | None) -> list[str]:
     """How many seeds a difference of this size takes, as a note; none where it was not asked."""
     from archdsl.study.amounts import amount
-    from archdsl.study.planning import detect as seeds_for
+    from archdsl.study.report.planning import detect as seeds_for
 
     return [] if detect is None else [seeds_for(results, amount(detect, "--detect"))]

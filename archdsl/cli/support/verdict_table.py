@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from archdsl.report import Cell, Column, Table
-    from archdsl.study.answer import Answer, Row
+    from archdsl.study.answer.answer import Answer, Row
 
 KEYS = ("pairs", "delta", "low", "high", "p", "p_symmetric", "verdict", "decided_after")
 SURVIVAL = ("reached", "median", "median_low", "median_high", "p_logrank")
@@ -14,7 +14,7 @@ SURVIVAL = ("reached", "median", "median_low", "median_high", "p_logrank")
 
 def record(answer: Answer, sha256: str) -> dict[str, object]:
     """The answer for programs; docs/verdict.md describes each key."""
-    from archdsl.study.answer import about, words
+    from archdsl.study.answer.answer import about, words
 
     q = answer.question
     target = {"target": answer.target} if answer.target else {}
@@ -43,7 +43,7 @@ def _survival(answer: Answer, name: str) -> dict[str, Cell]:
 def table_of(answer: Answer, people: bool) -> Table:
     """The answer as a table: for ``people`` the verdict with its figures in words, else a column for each figure."""
     from archdsl.report import Table
-    from archdsl.study.answer import about
+    from archdsl.study.answer.answer import about
 
     rows = [_for_people(answer, row) if people else _for_programs(answer, row) for row in answer.rows]
     notes = (*about(answer), *answer.notes)
@@ -69,7 +69,7 @@ def _columns(answer: Answer, people: bool) -> list[Column]:
 
 
 def _for_people(answer: Answer, row: Row) -> tuple[Cell, ...]:
-    from archdsl.study.answer import words
+    from archdsl.study.answer.answer import words
 
     cells = _cells(answer, row)
     more: list[Cell] = []

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from archdsl.study.file import StudyFile
-    from archdsl.study.live import Draw
-    from archdsl.study.runner import StudyRunner
+    from archdsl.study.execute.runner import StudyRunner
+    from archdsl.study.plan.file import StudyFile
+    from archdsl.study.report.live import Draw
 
 
 def check_watch(watch: bool, port: int | None) -> bool:
@@ -41,7 +41,7 @@ def watched(
 @contextmanager
 def _served(draw: Draw, port: int | None) -> Iterator[None]:
     from archdsl.cli.output import say
-    from archdsl.study.live import LivePage
+    from archdsl.study.report.live import LivePage
 
     with LivePage(draw, port) as page:
         say(f"live page: {page.address} (on this machine only)")
@@ -50,12 +50,12 @@ def _served(draw: Draw, port: int | None) -> Iterator[None]:
 
 def drawing(chosen: StudyFile, runner: StudyRunner, current: Mapping[str, str] | None) -> Draw:
     """Draws the page by what the store has at that moment."""
-    from archdsl.study.curves import read_curves
-    from archdsl.study.execution import results_of
-    from archdsl.study.html import html
-    from archdsl.study.live import SCRIPT
-    from archdsl.study.runner import StudyRunner
-    from archdsl.study.select import folder_of
+    from archdsl.study.execute.execution import results_of
+    from archdsl.study.execute.runner import StudyRunner
+    from archdsl.study.execute.select import folder_of
+    from archdsl.study.report.html import html
+    from archdsl.study.report.live import SCRIPT
+    from archdsl.study.results.curves import read_curves
 
     arms, every, runs = runner.arms, runner.every, runner.runs
     command = f"archdsl ablate {shlex.quote(str(folder_of(chosen, runs)))}"

@@ -15,7 +15,7 @@ from archdsl.report import Column, Table
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from archdsl.study.where import Test
+    from archdsl.study.plan.where import Test
     from archdsl.syntax import ast
 
 COLUMNS = (
@@ -37,7 +37,7 @@ def list_arms(
     """
     from archdsl.cli.output import put_json, put_table
     from archdsl.expand.holes import axes
-    from archdsl.study.where import condition
+    from archdsl.study.plan.where import condition
 
     if len(trees) > 1:
         raise ArchError("one of several specs has holes", help="list a space alone")
@@ -70,7 +70,7 @@ def _counted(
     from archdsl.cli.views.params import totals
     from archdsl.expand.holes import count
     from archdsl.expand.sweep import sweep
-    from archdsl.study.where import words_of
+    from archdsl.study.plan.where import words_of
 
     kept: list[dict[str, Any]] = []
     wrong: Wrong = []

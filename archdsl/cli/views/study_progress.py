@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, Self, TextIO
 from archdsl.cli.output import tell
 from archdsl.expand.metrics import metric_of
 from archdsl.report.text import printable, printable_lines
-from archdsl.study.estimate import seconds_left
 from archdsl.study.execute.messages import Ready, RunProgress, RunResult
-from archdsl.study.plan import Cell, Found
-from archdsl.study.results import own_cells
-from archdsl.study.run_figures import RunFigures
-from archdsl.study.tables import duration
+from archdsl.study.plan.estimate import seconds_left
+from archdsl.study.plan.plan import Cell, Found
+from archdsl.study.report.tables import duration
+from archdsl.study.results.results import own_cells
+from archdsl.study.results.run_figures import RunFigures
 
 if TYPE_CHECKING:
-    from archdsl.study.runner import StudyRunner
-    from archdsl.study.sequential import SequentialRun
+    from archdsl.study.execute.runner import StudyRunner
+    from archdsl.study.execute.sequential import SequentialRun
 
 MOST_ROWS = 30  # arms of the live table; a longer one would scroll away
 

@@ -17,9 +17,9 @@ from archdsl.emit.build import build
 from archdsl.errors import EnvError
 from archdsl.runs.events import EpochDone, Event, Started
 from archdsl.runs.run import Run
-from archdsl.study.arms import arms_of
-from archdsl.study.file import study_of
-from archdsl.study.plan import cells
+from archdsl.study.plan.arms import arms_of
+from archdsl.study.plan.file import study_of
+from archdsl.study.plan.plan import cells
 from archdsl.train.fit import fit
 from archdsl.train.loop import Training
 from archdsl.train.signals import Interrupted

@@ -1,0 +1,141 @@
+"""The answer of ``archdsl verdict`` as one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from archdsl.report.numbers import exact
+from archdsl.study.answer.answer import Answer, Row, about, words
+from archdsl.study.answer.measurements import Columns
+from archdsl.study.report import page
+from archdsl.study.report.figures.evidence import evidence as evidence_figure
+from archdsl.study.report.figures.verdict_forest import Compared, verdict_forest
+from archdsl.study.results.unit import NONE, p_text
+from archdsl.study.stats.sequential import evidence
+from archdsl.version import __version__
+
+SENTENCES = 12  # arms whose verdict is a sentence at the head of the page
+FOREST = (
+    "Mean difference from REFERENCE with its simultaneous interval: all intervals hold their true differences together, at "
+    "every look. An open square is an open comparison."
+)
+EVIDENCE = (
+    "Evidence against “no difference” after each pair. 1 is none; a verdict falls where a curve passes the dashed lines: the "
+    "upper one for the first verdict of this table, the lower one for the last (Holm)."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where the numbers come from: the file and its SHA-256, its rows and columns, and the command."""
+
+    file: str
+    sha256: str
+    rows: int
+    columns: Columns
+    command: str
+
+
+def page_of(answer: Answer, source: Provenance) -> str:
+    """The page. The same answer gives the same bytes.
+
+    Raises:
+        EnvError: matplotlib is not installed.
+    """
+    q = answer.question
+    return page.page(f"{q.metric}: verdicts against {q.reference}", _body(answer, source))
+
+
+def _body(answer: Answer, source: Provenance) -> Iterator[str]:
+    q = answer.question
+    title = f"cost to reach {answer.target}" if answer.target else q.metric
+    yield page.tag("h1", f"{title}: verdicts against “{q.reference}”")
+    yield page.tag("p", _counts(answer), "verdict")
+    for row in answer.rows[:SENTENCES]:
+        yield page.tag("p", f"“{row.name}” is {'the ' if row.verdict == 'same' else ''}{words(answer, row)}.")
+    yield from (page.tag("p", note, "note") for note in answer.notes if note.startswith("warning"))
+    yield page.tag("h2", "Results")
+    yield _table(answer)
+    yield from (page.tag("p", f"{text}.", "note") for text in about(answer))
+    yield from _figures(answer)
+    yield from _provenance(answer, source)
+
+
+def _counts(answer: Answer) -> str:
+    by = {word: sum(row.verdict == word for row in answer.rows) for word in ("better", "worse", "same", "open")}
+    return f"Of {len(answer.rows)} compared with “{answer.question.reference}”: " + ", ".join(
+        f"{count} {word}" for word, count in by.items() if count
+    ) + "."  # fmt: skip
+
+
+def _table(answer: Answer) -> str:
+    unit = answer.unit
+    heads = [
+        ("arm", "name"),
+        ("runs", "right"),
+        ("mean", "right"),
+        ("Δ", "right"),
+        ("interval", "right"),
+        ("p", "right"),
+    ]
+    heads += [("p symmetric", "right")] if answer.paired else []
+    heads += [("reached", "right"), ("median", "right"), ("p log-rank", "right")] if answer.survival else []
+    heads += [("verdict", ""), ("decided after", "right")]
+    q, ends = answer.question, [NONE] * (len(heads) - 3)
+    base = [q.reference, exact(answer.runs), unit.value(answer.mean) + unit.mark, *ends]
+    if answer.survival:
+        base[-5:-3] = _reached(answer, q.reference)
+    return page.table(heads, [base, *(_row(answer, row) for row in answer.rows)], marked=0)
+
+
+def _row(answer: Answer, row: Row) -> list[str]:
+    unit = answer.unit
+    cells = [row.name, exact(row.runs), unit.value(row.mean) + unit.mark, unit.change(row.delta), unit.between(row.low, row.high),
+             p_text(row.p)]  # fmt: skip
+    cells += [p_text(row.p_symmetric)] if answer.paired else []
+    if answer.survival:
+        cells += [*_reached(answer, row.name), p_text(answer.survival[row.name].p_logrank)]
+    return [*cells, row.verdict, NONE if row.decided_after is None else exact(row.decided_after)]
+
+
+def _reached(answer: Answer, name: str) -> tuple[str, str]:
+    arm, unit = answer.survival[name], answer.unit
+    return f"{arm.reached}/{arm.runs}", f"{unit.value(arm.median)} [{unit.value(arm.low)}, {unit.value(arm.high)}]"
+
+
+def _figures(answer: Answer) -> Iterator[str]:
+    q, unit = answer.question, answer.unit
+    arms = [Compared(row.name, row.delta, row.low, row.high, row.verdict) for row in answer.rows]
+    forest = verdict_forest(
+        arms, reference=q.reference, axis=unit.change_axis, factor=unit.factor, same=q.same, lower=q.lower
+    )
+    logs = {row.name: [e.log_e for e in evidence(row.deltas)] for row in answer.rows if row.deltas}
+    curves = evidence_figure(
+        logs, {row.name: row.verdict for row in answer.rows}, alpha=q.alpha, family=len(answer.rows)
+    )
+    for heading, svg, caption in (("Differences", forest, FOREST), ("Evidence", curves, EVIDENCE)):
+        if svg is not None:
+            yield page.tag("h2", heading)
+            yield page.figure(svg, caption.replace("REFERENCE", f"“{q.reference}”"))
+
+
+def _provenance(answer: Answer, source: Provenance) -> Iterator[str]:
+    q, columns = answer.question, source.columns
+    yield page.tag("h2", "How it was made")
+    yield page.tag("pre", source.command)
+    yield page.terms((
+        ("archdsl", __version__),
+        ("file", "standard input" if source.file == "-" else source.file),
+        ("SHA-256", source.sha256),
+        ("rows", exact(source.rows)),
+        ("arms in", columns.arm),
+        ("pairs in", columns.pair or "none: not paired"),
+        ("cost in" if answer.target else "metric in", columns.metric),
+        ("only", ", ".join(f"{name} = {text}" for name, text in columns.only)),
+        ("better is", "lower" if q.lower else "higher"),
+        ("alpha", f"{q.alpha:g}"),
+        ("same within", "" if q.same is None else f"±{q.same:g}"),
+        ("method", answer.method),
+        *(("note", note) for note in answer.notes),
+    ))  # fmt: skip

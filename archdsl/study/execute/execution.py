@@ -1,0 +1,159 @@
+"""A study from its plan to its results: what is to be run, on which workers, in which design. The command line and the Python
+interface share it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from archdsl.atomic import write_whole
+from archdsl.runs.conditions import ConditionOptions
+from archdsl.study.amounts import budget
+from archdsl.study.execute.bundles import AUTO, OFF, bundles
+from archdsl.study.execute.messages import RunOptions
+from archdsl.study.execute.register import looked, note, plan_of
+from archdsl.study.execute.runner import Engine, Listener, StudyRunner
+from archdsl.study.execute.select import STUDY, decision_options, folder_of, standalone
+from archdsl.study.execute.sequential import SequentialRun
+from archdsl.study.execute.worker_budget import WorkerBudget, worker_budget
+from archdsl.study.plan.file import StudyFile
+from archdsl.study.plan.plan import Cell, begun_otherwise, distinct
+from archdsl.study.results.results import Results, results
+
+
+@dataclass(frozen=True)
+class ExecutionOptions:
+    """How the runs of a study are carried out.
+
+    Args:
+        jobs: workers; None: one a core, or as many as fit on a GPU.
+        address: of a Ray cluster.
+        retry: how often a run is tried again after a process or a disk failed.
+        fail_fast: the first run that does not finish ends the study.
+        again: runs that were made under other conditions are trained again.
+        fuse: seeds that are trained as one net, see ``bundles``.
+    """
+
+    device: str = "auto"
+    data_root: Path | None = None
+    jobs: int | None = None
+    engine: str = "local"
+    address: str | None = None
+    retry: int = 1
+    fail_fast: bool = False
+    again: bool = False
+    fuse: str = AUTO
+
+
+class Execution:
+    """The runs of a study that are to be carried out. Its folder is made, and the study written into it."""
+
+    def __init__(self, study: StudyFile, runner: StudyRunner, how: ExecutionOptions) -> None:
+        self.study, self.runner, self.how = study, runner, how
+        self.folder = folder_of(study, runner.runs)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_whole(self.folder / STUDY, standalone(study).encode())
+        redone = self._redone() if how.again else []
+        self.again = tuple(cell.key for cell in redone)
+        missing = runner.missing
+        self.todo = [*missing, *(cell for cell in redone if cell not in missing)]
+
+    @cached_property
+    def budget(self) -> WorkerBudget:
+        """The workers that the machine has room for."""
+        return worker_budget(self.runner.arms, self.todo, self.how.device, self.how.jobs)
+
+    @cached_property
+    def sequential(self) -> SequentialRun | None:
+        """The sequential design of the study; None of a fixed one."""
+        if not self.study.sequential:
+            return None
+        return SequentialRun(
+            self.runner.arms, self.runner.every, self.runner.found, self.study.metric, decision_options(self.study),
+            again=self.again, group=self.group, seconds=budget(self.study.budget).seconds if self.study.budget else None,
+            wanted=ConditionOptions(self.study.precision, self.how.device).wanted,
+        )  # fmt: skip
+
+    @property
+    def needed(self) -> bool:
+        """Whether anything is to be run."""
+        return bool(self.todo) and (self.sequential is None or not self.sequential.finished)
+
+    @cached_property
+    def groups(self) -> Sequence[Sequence[Cell]]:
+        """The runs of a fixed design as groups that are trained together."""
+        return [[cell] for cell in self.todo] if self.study.sequential else self.group(self.todo)
+
+    @property
+    def jobs(self) -> int:
+        """Workers that are used."""
+        return min(self.budget.jobs, len(self.groups))
+
+    def group(self, cells: Sequence[Cell]) -> list[list[Cell]]:
+        """The cells as groups that are trained together."""
+        alone = self.how.engine == "ray" or self.study.time_limit is not None or bool(self.again)
+        room = self.budget
+        return bundles(self.runner.arms, cells, OFF if alone else self.how.fuse, room.gpu, room.jobs, room.bytes)
+
+    def run(self, listen: Listener = lambda event: None) -> None:
+        """Carry out what is needed.
+
+        Raises:
+            EnvError: workers do not start.
+        """
+        if self.sequential is not None:
+            self.runner.decide(self._engine(), self.sequential, listen, self.how.fail_fast)
+        else:
+            self.runner.carry_out(self._engine(), self.todo, listen, self.how.fail_fast, self.groups)
+
+    def _engine(self) -> Engine:
+        options = run_options(self.study, self.runner, self.how, self.again)
+        if self.how.engine == "ray":
+            from archdsl.study.execute.cluster import Cluster
+
+            return Cluster(options, self.how.jobs, self.how.retry, self.how.address)
+        from archdsl.study.execute.local import Local
+
+        return Local(options, self.jobs, self.folder, self.how.retry)
+
+    def _redone(self) -> list[Cell]:
+        """Runs that were made, or begun, under other conditions than those of now. The nodes of a cluster are asked only
+        when they are there: for them, what the options say counts, and else what most runs have.
+        """
+        from archdsl.study.execute.ask import conditions
+
+        wanted = ConditionOptions(self.study.precision, self.how.device).wanted
+        options = run_options(self.study, self.runner, self.how)
+        now = wanted if self.how.engine == "ray" else {**conditions(options), **wanted}
+        found = self.runner.with_foreign(now)
+        return [
+            c
+            for c in distinct(self.runner.every)
+            if found[c.key].status == "foreign" or begun_otherwise(found[c.key], now)
+        ]
+
+
+def run_options(
+    study: StudyFile, runner: StudyRunner, how: ExecutionOptions, again: tuple[str, ...] = ()
+) -> RunOptions:
+    """What is alike for all runs of a study."""
+    root = str(how.data_root) if how.data_root else None
+    return RunOptions(str(runner.runs), root, how.device, study.precision, study.time_limit, 1, again)
+
+
+def results_of(study: StudyFile, runner: StudyRunner, current: Mapping[str, str] | None = None) -> Results:
+    """The results of a study as they are, with what is known of its plan.
+
+    Args:
+        current: conditions whose runs count; None: those that most runs have.
+    """
+    found = results(
+        study.title, study.metric, runner.arms, study.seeds, runner.every, runner.with_foreign(current),
+        decision_options(study), study.more,
+    )  # fmt: skip
+    folder = folder_of(study, runner.runs)
+    seen = looked(folder, len(study.seeds)) if found.done == found.planned and not study.sequential else []
+    return replace(found, registered=note(folder, plan_of(study, runner.arms, runner.every)), looked_at=tuple(seen))

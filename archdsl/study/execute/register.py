@@ -1,0 +1,128 @@
+"""The plan of a study, written before its first run, and what became of it; and how often a fixed design was looked at.
+
+A plan says what is compared, by which metric and how it is decided. Its hash is printed when it is registered, so that it can be
+put down elsewhere. A report names every departure from it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from archdsl.atomic import write_whole
+from archdsl.data.fingerprint import short
+from archdsl.errors import ArchError
+from archdsl.study.plan.arms import Arms
+from archdsl.study.plan.file import StudyFile
+from archdsl.study.plan.plan import Cell
+from archdsl.version import __version__
+
+PLAN, LOOKS = "registered.json", "looks.json"
+SHOWN = 12  # digits of a hash that are printed
+
+
+def plan_of(study: StudyFile, arms: Arms, every: Sequence[Cell]) -> dict[str, Any]:
+    """What is decided before the first run, as plain values."""
+    return {
+        "title": study.title,
+        "arms": [[arm.name, arm.spec.hash] for arm in arms.arms],
+        "metric": study.metric,
+        "design": "sequential" if study.sequential else "fixed",
+        "seeds": list(study.seeds),
+        "alpha": study.alpha,
+        "same": study.same,
+        "budget": study.budget,
+        "failures": study.failures,
+        "data": sorted({short(c.experiment.data.fingerprint) for c in every}),
+        "archdsl": __version__,
+    }
+
+
+def hash_of(plan: dict[str, Any]) -> str:
+    """The hash of a plan, 64 hex digits."""
+    return hashlib.sha256(json.dumps(plan, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
+
+
+def register(folder: Path, plan: dict[str, Any], begun: int) -> str:
+    """Write a plan into the folder of its study; gives what is to be said.
+
+    Args:
+        begun: runs of the study that are there already.
+
+    Raises:
+        ArchError: there are runs already, or another plan.
+    """
+    known = read(folder)
+    if known is not None:
+        changes = list(departures(known["plan"], plan))
+        if changes:
+            raise ArchError(f"the study is registered as {known['hash'][:SHOWN]} with another plan: {'; '.join(changes)}",
+                            help="leave --register out: the report names the departures; or use --runs NEW_FOLDER")  # fmt: skip
+        return f"registered on {known['time']} as {known['hash'][:SHOWN]}"
+    if begun:
+        raise ArchError(f"{begun} runs of the study are there already, and a plan is registered before the first one",
+                        help="leave --register out, or use --runs NEW_FOLDER")  # fmt: skip
+    entry = {"time": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), "hash": hash_of(plan), "plan": plan}
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / PLAN, json.dumps(entry, indent=1).encode())
+    return f"registered as {entry['hash']} in {folder / PLAN}"
+
+
+def read(folder: Path) -> dict[str, Any] | None:
+    """The registered plan of a study; None where there is none.
+
+    Raises:
+        ArchError: the file is damaged, or was changed after it was written.
+    """
+    try:
+        entry = json.loads((folder / PLAN).read_bytes())
+        if hash_of(entry["plan"]) == entry["hash"] and isinstance(entry["time"], str):
+            return dict(entry)
+    except OSError:  # no folder, or one that cannot be read: the code that needs it reports that
+        return None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        pass
+    raise ArchError(f"{folder / PLAN} is damaged, or was changed after the plan was registered",
+                    help="restore it; or remove it, and the study counts as not registered")  # fmt: skip
+
+
+def departures(plan: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
+    """In what a study departs from its plan."""
+    for key in plan:
+        old, new = plan[key], now.get(key)
+        if old == new:
+            continue
+        if key == "seeds":
+            yield f"{len(old)} seeds became {len(new or ())}" if len(old) != len(new or ()) else "other seeds"
+        elif key == "arms":
+            yield "the arms changed"
+        else:
+            yield f"{key} {old or 'none'} became {new or 'none'}"
+
+
+def note(folder: Path, now: dict[str, Any]) -> str:
+    """Whether a study is registered, and how it departs from its plan, in a sentence."""
+    entry = read(folder)
+    if entry is None:
+        return "not registered"
+    changes = "; ".join(departures(entry["plan"], now))
+    return f"registered on {entry['time']} as {entry['hash'][:SHOWN]}, " + (
+        f"with departures: {changes}" if changes else "without departures")  # fmt: skip
+
+
+def looked(folder: Path, seeds: int) -> list[int]:
+    """The numbers of seeds at which the results of a fixed design were looked at, with the present one, which is kept."""
+    known: list[int] = []
+    with suppress(OSError, ValueError, RecursionError):
+        content = json.loads((folder / LOOKS).read_bytes())
+        known = [n for n in content if isinstance(n, int)] if isinstance(content, list) else []
+    every = sorted({*known, seeds})
+    if every != known and folder.is_dir():
+        with suppress(OSError, ArchError):
+            write_whole(folder / LOOKS, json.dumps(every).encode())
+    return every

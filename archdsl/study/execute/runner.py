@@ -1,0 +1,144 @@
+"""A study carried out: what is missing is run, what is there is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol, get_args
+
+from archdsl.errors import ArchError
+from archdsl.runs.conditions import ConditionOptions, differing
+from archdsl.study.execute.messages import More, Ready, RunProgress, RunRequest, RunResult
+from archdsl.study.execute.sequential import SequentialRun
+from archdsl.study.plan.arms import Arms
+from archdsl.study.plan.plan import ENDED, Cell, Found, Status, distinct, foreign, look
+
+Event = Ready | RunProgress | RunResult
+Listener = Callable[[Event], object]
+
+
+class Engine(Protocol):
+    """Carries out requests, the first ones first; one RunResult each."""
+
+    def run(self, requests: Sequence[RunRequest], more: More | None = None) -> Iterator[Event]: ...
+
+
+@dataclass
+class StudyRunner:
+    """The runs of a study on their way. ``found`` is what is known of each, by key."""
+
+    arms: Arms
+    every: tuple[Cell, ...]
+    runs: Path
+    found: dict[str, Found] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.found = {cell.key: look(self.runs, cell) for cell in distinct(self.every)}
+
+    @property
+    def missing(self) -> list[Cell]:
+        """Runs without a result, the longest first."""
+        return [cell for cell in distinct(self.every) if self.found[cell.key].status not in ENDED]
+
+    def check(self, requested: ConditionOptions) -> None:
+        """Refuse to answer by runs that were made under other conditions than are asked for.
+
+        Raises:
+            ArchError: there are such runs.
+        """
+        wanted = requested.wanted
+        recorded = [
+            f.conditions for f in self.found.values() if f.conditions.get("precision") and f.status != "foreign"
+        ]
+        others = [c for c in recorded if differing(c, wanted)]
+        if not others:
+            return
+        names = differing(others[0], wanted)
+        had = ", ".join(f"{k} {others[0].get(k) or 'unknown'}" for k in names)
+        raise ArchError(
+            f"{requested.options(names)} conflicts with {len(others)} of the {len(recorded)} existing runs, which have "
+            f"{had}",
+            help="--again trains these again; --runs DIR keeps both; leave the option out to keep the existing runs",
+        )
+
+    def request(self, cell: Cell) -> RunRequest:
+        """What a worker is told."""
+        experiment = cell.experiment
+        label = f"{self.arms.arms[cell.arm].name}, seed {cell.seed}"
+        return RunRequest(cell.key, experiment.name, experiment.text, label, experiment.data.fingerprint)
+
+    def carry_out(
+        self,
+        engine: Engine,
+        cells: Sequence[Cell],
+        listen: Listener = lambda event: None,
+        fail_fast: bool = False,
+        groups: Sequence[Sequence[Cell]] | None = None,
+    ) -> None:
+        """Run the cells. With ``fail_fast`` the first one that does not finish ends the study. ``groups`` of them are
+        trained together where that is possible.
+        """
+        by_key = {cell.key: cell for cell in cells}
+        together = groups if groups is not None else [[cell] for cell in cells]
+        self._listen(engine.run([self.several(group) for group in together]), by_key, listen, fail_fast)
+
+    def several(self, group: Sequence[Cell]) -> RunRequest:
+        """The request for cells that are trained together."""
+        first, *rest = group
+        return replace(self.request(first), others=tuple(map(self.request, rest)))
+
+    def decide(
+        self, engine: Engine, sequential: SequentialRun, listen: Listener = lambda event: None, fail_fast: bool = False
+    ) -> None:
+        """Run a sequential design until every arm is decided, or its limits are reached."""
+
+        def hear(event: Event) -> None:
+            match event:
+                case Ready(conditions=conditions):
+                    sequential.under(conditions)
+                case RunResult():
+                    sequential.ended(event.key)
+                case _:
+                    pass
+            listen(event)
+
+        by_key = {cell.key: cell for cell in self.every}
+        self._listen(
+            engine.run([], lambda idle: [self.several(g) for g in sequential.next(idle)]), by_key, hear, fail_fast
+        )
+
+    def _listen(
+        self, happening: Iterator[Event], by_key: Mapping[str, Cell], listen: Listener, fail_fast: bool
+    ) -> None:
+        try:
+            for event in happening:
+                if isinstance(event, RunResult):
+                    self.found[event.key] = self._after(by_key[event.key], event)
+                listen(event)
+                if fail_fast and isinstance(event, RunResult) and event.status != "finished":
+                    return
+        finally:
+            close = getattr(happening, "close", None)
+            if close is not None:
+                close()
+
+    def _after(self, cell: Cell, result: RunResult) -> Found:
+        """What the store has now; of a run that could not write, what its worker said. A run that is said to have ended,
+        and has no result in the store, has failed.
+        """
+        stored = look(self.runs, cell)
+        if stored.status == result.status or (result.status in ENDED and stored.status in ENDED):
+            return stored
+        status, message = result.status, result.message
+        if status in ENDED:
+            message = f"the run ended as `{status}`, and its result could not be stored" + (message and f": {message}")
+            status = "failed"
+        elif status == "busy":
+            status = "running"
+        known = status if status in get_args(Status) else "failed"
+        return Found(known, {}, stored.conditions, stored.folder, message)  # type: ignore[arg-type]
+
+    def with_foreign(self, current: Mapping[str, str] | None = None) -> dict[str, Found]:
+        """What is known, with results of other conditions marked as foreign."""
+        return foreign(self.found, current)

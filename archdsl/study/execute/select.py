@@ -1,0 +1,204 @@
+"""Which study a command means: a study file, the folder of one that was begun, or a spec with options."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from archdsl.errors import ArchError, suggest
+from archdsl.expand.text import canonical_text
+from archdsl.files import listed, remarks, studies, study_path
+from archdsl.study.amounts import FAILURES, MAX_SEEDS, amount, budget, fraction
+from archdsl.study.plan.arms import bases
+from archdsl.study.plan.factors import added, present
+from archdsl.study.plan.file import StudyFile, read_study, written
+from archdsl.study.plan.reader import AUTO, MATCHES, METRIC, MOST_SEEDS, UNTIL, called, metrics
+from archdsl.study.results.decide import DecisionOptions
+
+STUDY = "study.yaml"
+_NAME = re.compile(r"[A-Za-z][\w.-]*")
+FOLDER = "studies"  # in the folder of runs
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionOptions:
+    """Options of a command; each goes before what the study file says."""
+
+    without: Sequence[str] = ()
+    into: Sequence[str] = ()
+    design: str | None = None
+    seeds: int | str | None = None
+    data: str | None = None
+    set: Sequence[str] = ()
+    where: Sequence[str] = ()
+    match: str | None = None
+    baseline: Sequence[str] = ()
+    metric: Sequence[str] = ()
+    precision: str | None = None
+    time_limit: float | None = None
+    until: str | None = None
+    max_seeds: int | None = None
+    alpha: str | None = None
+    same: str | None = None
+    budget: str | None = None
+    failures: str | None = None
+
+
+def select(given: str, options: SelectionOptions) -> StudyFile:
+    """The study of a command line.
+
+    Raises:
+        ArchError: no such study or spec, or options that contradict it.
+    """
+    path = Path(given) if "\n" not in given and len(given) < 1024 else Path()
+    if given and os.path.isfile(Path(given, STUDY)):  # False of a text that is too long for a name
+        study = read_study(path / STUDY)
+    elif (file := _study_file(given, path)) is not None:
+        study = read_study(file)
+    else:
+        study = StudyFile(
+            name=path.stem if path.suffix == ".arch" else "study", title=given, base=((called(given), given),)
+        )
+    study = replace(
+        study,
+        **_seeds(study, options),
+        alpha=fraction(options.alpha) if options.alpha else study.alpha,
+        same=options.same or study.same,
+        budget=options.budget or study.budget,
+        failures=_known("--failures", options.failures, FAILURES) or study.failures,  # type: ignore[arg-type]
+        data=options.data or study.data,
+        set=(*study.set, *options.set),
+        where=(*study.where, *options.where),
+        design=options.design or study.design,
+        match=_known("--match", options.match, MATCHES) or study.match,
+        **(_metrics(options.metric) if options.metric else {}),
+        baseline={**study.baseline, **_pairs(options.baseline)},
+        precision=options.precision or study.precision,
+        time_limit=options.time_limit or study.time_limit,
+    )
+    decision_options(study)  # refuses what is not an amount
+    if study.budget and not study.sequential:
+        raise ArchError("a budget is of sequential designs, and the study states its number of seeds",
+                        help="add --until decided, or leave the budget out")  # fmt: skip
+    return _with_factors(study, options)
+
+
+def _seeds(study: StudyFile, options: SelectionOptions) -> dict[str, Any]:
+    """The seeds and the kind of design that the options ask for.
+
+    Raises:
+        ArchError: they contradict each other.
+    """
+    until = _known("--until", options.until, (UNTIL,))
+    text = None if options.seeds is None else str(options.seeds)
+    if text not in (None, AUTO) and not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= MOST_SEEDS):
+        raise ArchError(f"`--seeds {text}`: a number from 1 to {MOST_SEEDS:,}, or auto", help="for example --seeds 5")
+    stated = text not in (None, AUTO)
+    sequential = until is not None or text == AUTO or (study.sequential and not stated)
+    if options.max_seeds is not None and not sequential:
+        raise ArchError("--max-seeds is of sequential designs, and the study states its number of seeds",
+                        help="add --until decided, or take --seeds N")  # fmt: skip
+    if stated:
+        seeds = tuple(range(int(text or 0)))
+    elif text == AUTO and not study.sequential:
+        seeds = tuple(range(MAX_SEEDS))
+    else:
+        seeds = study.seeds
+    if options.max_seeds is not None:
+        seeds = tuple(range(options.max_seeds))
+    return {"seeds": seeds, "sequential": sequential}
+
+
+def decision_options(study: StudyFile) -> DecisionOptions:
+    """How the verdicts of a study are reached."""
+    runs = budget(study.budget).runs if study.budget else None
+    same = amount(study.same) if study.same else None
+    return DecisionOptions(study.sequential, study.alpha, same, study.failures, runs)
+
+
+def _study_file(given: str, path: Path) -> Path | None:
+    """The study file that a path or a bare name means: of this folder, else a shipped one.
+
+    Raises:
+        ArchError: there is none of that path, but a shipped one of nearly that name.
+    """
+    if path.suffix in (".yaml", ".yml"):
+        if os.path.lexists(path):
+            return path
+        shipped = study_path(given)
+        if shipped is None and (near := suggest(path.stem, (p.stem for p in studies()))):
+            raise ArchError(f"there is no study {given}", help=f"{near} `archdsl specs` lists those that are shipped")
+        return shipped or path
+    if not _NAME.fullmatch(given) or os.path.lexists(path):
+        return None
+    shipped = study_path(given)
+    here = next((p for p in (Path(f"{given}.yaml"), Path(f"{given}.yml")) if os.path.isfile(p)), None)
+    if here is not None and shipped is not None and here.resolve() != shipped:
+        for hear in remarks:
+            hear(f"`{given}` is the file {here} of this folder, and not the shipped {listed(shipped)}")
+    if here is None and os.path.isfile(f"{given}.arch"):
+        return None
+    return here or shipped
+
+
+def _with_factors(study: StudyFile, options: SelectionOptions) -> StudyFile:
+    if not options.without and not options.into:
+        return study
+    if len(study.base) > 1:
+        raise ArchError("--without and --with need one base, and the study has several")
+    if options.design not in (None, "one-out") and options.without and options.into:
+        raise ArchError(f"--design {options.design} with both --without and --with",
+                        help="give the factors in a study file")  # fmt: skip
+    _, _, file = next(bases(study))
+    factors = [present(file, name) for name in options.without] + [added(text) for text in options.into]
+    if len({f.name for f in (*study.factors, *factors)}) < len(study.factors) + len(factors):
+        raise ArchError("one factor is given twice", help="name each ingredient once")
+    # The levels of `--with` are turned round (level 0 is absence): each change from the base is then one from level 0.
+    return replace(study, factors=(*study.factors, *factors), design=options.design or study.design or "one-out")
+
+
+def _pairs(texts: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for text in texts:
+        name, equals, level = text.partition("=")
+        if not equals:
+            raise ArchError(f"`--baseline {text}` names no level", help="write --baseline norm=+ln")
+        found[name.strip()] = level.strip()
+    return found
+
+
+def _metrics(texts: Sequence[str]) -> dict[str, Any]:
+    try:
+        return metrics(texts)
+    except ArchError as error:
+        error.message = f"`--metric`: {error.message}"
+        raise
+
+
+def _known(option: str, value: str | None, known: tuple[str, ...]) -> str | None:
+    if value is not None and value not in known:
+        raise ArchError(f"`{option} {value}`: one of {', '.join(known)}", help=suggest(value, known))
+    return value
+
+
+def standalone(study: StudyFile) -> str:
+    """The study as a file that needs no other one."""
+    return written(study, tuple(canonical_text(file) for _, _, file in bases(study)))
+
+
+def folder_of(study: StudyFile, runs: Path) -> Path:
+    """Where the view of a study is: its name, and a hash of what is compared; more seeds are the same study."""
+    # Another metric is another look at the same runs, and another precision other runs of the same arms.
+    # Neither the seeds nor how verdicts are reached make it another study.
+    plain = StudyFile("", "", study.base)
+    text = standalone(replace(
+        study, seeds=(0,), title="", metric=METRIC, more=(), precision="auto", sequential=False, alpha=plain.alpha, same="",
+        budget="", failures=plain.failures,
+    ))  # fmt: skip
+    name = re.sub(r"[^A-Za-z0-9._]+", "-", study.name).strip("-.")[:60] or "study"
+    return runs / FOLDER / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

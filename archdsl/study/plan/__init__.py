@@ -1,0 +1,1 @@
+"""What a study is: its file, factors, arms and plan."""

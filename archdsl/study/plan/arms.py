@@ -1,0 +1,292 @@
+"""From a study to its arms: which levels each one takes, its text, and its network."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from archdsl.api import Spec, read, whole
+from archdsl.errors import ArchError, Diagnostic, Source, SpecError, suggest
+from archdsl.expand.holes import Chooser, axes
+from archdsl.expand.holes import arms as every_arm
+from archdsl.expand.holes import count as arms_in_space
+from archdsl.files import spec_path
+from archdsl.limits import Limits
+from archdsl.study.plan.design import Design, make
+from archdsl.study.plan.factors import Factor, own
+from archdsl.study.plan.file import StudyFile
+from archdsl.study.plan.levels import rank
+from archdsl.study.plan.match import Matched, match
+from archdsl.study.plan.naming import BASE, along, arm_name, distinct, labelled
+from archdsl.study.plan.place import put
+from archdsl.study.plan.where import condition, words_of
+from archdsl.syntax import ast
+from archdsl.syntax.locate import stands_alone
+
+TOTALS = ("params", "macs", "flops", "layers", "depth", "activations")
+MOST_FINDINGS = 10
+GRIDS = ("grid", "full")
+_PLAIN = re.compile(r"[A-Za-z0-9_.-]+")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One experiment without its seed. ``choice`` gives the level's text by factor; ``spec`` has the text, the network
+    and its costs; ``matched`` says how its width was scaled, if it was.
+    """
+
+    name: str
+    choice: Mapping[str, str]
+    picks: tuple[int, ...]
+    spec: Spec
+    matched: Matched | None = None
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """Parameters, MACs and so on, by name."""
+        return {name: getattr(self.spec.cost, name) for name in TOTALS}
+
+
+@dataclass(frozen=True)
+class Arms:
+    """All arms of a study, the reference first; ``left_out`` counts those that a condition excludes."""
+
+    factors: tuple[Factor, ...]
+    design: Design
+    arms: tuple[Arm, ...]
+    left_out: int = 0
+    notes: tuple[str, ...] = field(default=())
+    compares: bool = True  # with a reference; a grid over numbers has none, unless one is asked for
+
+    @property
+    def reference(self) -> Arm:
+        """The arm that all others are compared with."""
+        return self.arms[0]
+
+
+def arms_of(study: StudyFile, runs: Path | None = None) -> Arms:
+    """Every arm of a study, checked and counted. Of data of one's own that is gone, the runs in the folder ``runs`` say
+    what it held.
+
+    Raises:
+        ArchError: factors that have no place, a design that does not fit, no arm left.
+        SpecError: arms that are not valid networks; each finding once, with the first arm that has it.
+    """
+    placed, factors, design = _outline(study)
+    baseline = _baseline(study, factors, design)
+    _check_size(len(design.arms))
+    found, wrong, left_out = _built(study, placed, factors, design, baseline, runs)
+    if wrong:
+        raise summed(wrong, len(found))
+    if not found:
+        raise ArchError("no arm of the study is left", help="the conditions of `where` exclude all of them")
+    first = next((n for n, arm in enumerate(found) if arm.picks == baseline), None)
+    if first is None:
+        raise ArchError("the arm that others are compared with is excluded by `where`",
+                        help="name another one by `baseline:`")  # fmt: skip
+    names = distinct([a.name for a in found], [a.choice for a in found], factors)
+    found = tuple(replace(arm, name=name) for arm, name in zip(found, names, strict=True))
+    compares = not along(factors, design.name in GRIDS and not study.baseline) or any(
+        f.numbers is None for f in factors
+    )
+    ordered = _in_order(found[first], (*found[:first], *found[first + 1 :]), factors, design, compares)
+    if len(ordered) * len(study.seeds) > Limits.RUNS:
+        raise ArchError(f"{len(ordered):,} arms with {len(study.seeds):,} seeds each are "
+                        f"{len(ordered) * len(study.seeds):,} runs, more than {Limits.RUNS:,}",
+                        help="leave seeds or levels out, or raise ARCHDSL_MAX_RUNS")  # fmt: skip
+    if study.match is not None:
+        ordered = _matched(ordered, study.match)
+    return Arms(factors, design, ordered, left_out, (*study.notes, *_twins(ordered), *_notes(design)),
+                compares or not factors)  # fmt: skip
+
+
+def _in_order(
+    first: Arm, rest: Sequence[Arm], factors: Sequence[Factor], design: Design, compares: bool
+) -> tuple[Arm, ...]:  # fmt: skip
+    """The arms of a grid by their levels, numbers ascending; of single changes by factor, and then so. The reference first,
+    where there is one.
+    """
+    ranks = [rank(f.levels) for f in factors]
+
+    def place(arm: Arm) -> tuple[int, ...]:
+        levels = [r.get(arm.choice.get(f.name, ""), p) for f, r, p in zip(factors, ranks, arm.picks, strict=True)]
+        changed = [n for n, (a, b) in enumerate(zip(arm.picks, first.picks, strict=True)) if a != b]
+        return tuple(levels) if design.name in GRIDS else (len(changed), *changed, *(levels[n] for n in changed))
+
+    if design.name not in (*GRIDS, "one-out", "one-in"):
+        return (first, *rest)
+    return (first, *sorted(rest, key=place)) if compares else tuple(sorted((first, *rest), key=place))
+
+
+Placed = list[tuple[str, Source, ast.File]]
+
+
+def count_arms(study: StudyFile) -> int:
+    """How many arms the design of a study has, before any of them is built.
+
+    Raises:
+        ArchError: as ``arms_of``.
+    """
+    return len(_outline(study)[2].arms)
+
+
+def _outline(study: StudyFile) -> tuple[Placed, tuple[Factor, ...], Design]:
+    """The bases with the factors' holes in them, all factors, and the design."""
+    placed = [(name, source, _placed(study, file)) for name, source, file in bases(study)]
+    factors = (*study.factors, *(f for f in own(placed[0][2]) if all(f.name != g.name for g in study.factors)))
+    if len(placed) > 1:
+        factors = (Factor(BASE, tuple(name for name, _, _ in placed)), *factors)
+    factors = labelled(factors)
+    return placed, factors, _design(study, factors)
+
+
+def bases(study: StudyFile) -> Iterator[tuple[str, Source, ast.File]]:
+    """Each base's name, text and tree, with the study's settings; paths begin at the study's folder."""
+    for name, text in study.base:
+        single = "\n" not in text and len(text) < 1024
+        beside = study.folder / text if single else None
+        given: str | Source = text
+        if beside is not None and beside.suffix == ".arch" and os.path.isfile(beside):
+            given = str(beside)
+        elif (
+            beside is not None and study.folder != Path() and _PLAIN.fullmatch(text) and (own := _own_spec(study, text))
+        ):
+            given = str(own)
+        elif not single and _PLAIN.fullmatch(name):  # a text that was a file once: its runs keep the file's name
+            given = Source(f"{name}.arch", text)
+        yield name, *read(given, data=study.data, set=study.set)
+
+
+def _own_spec(study: StudyFile, name: str) -> Path | None:
+    """The spec of a bare name in a study file: beside the file, else a shipped one, wherever the command is called."""
+    beside = study.folder / f"{name}.arch"
+    return beside if os.path.isfile(beside) else None if stands_alone(name) else spec_path(name)
+
+
+def _placed(study: StudyFile, file: ast.File) -> ast.File:
+    for factor in study.factors:
+        file = put(file, factor)
+    return file
+
+
+def _design(study: StudyFile, factors: tuple[Factor, ...]) -> Design:
+    if not factors:
+        return make("grid", (), ())
+    axis = len(factors) == 1 and factors[0].is_axis
+    name = study.design or ("one-out" if study.factors and len(study.base) == 1 and not axis else "grid")
+    return make(name, tuple(len(f.levels) for f in factors), tuple(f.name for f in factors))
+
+
+def _baseline(study: StudyFile, factors: tuple[Factor, ...], design: Design) -> tuple[int, ...]:
+    """The levels of the reference arm."""
+    picks = list(design.arms[design.reference])
+    names = [f.name for f in factors]
+    for name, level in study.baseline.items():
+        if name not in names:
+            raise ArchError(f"`baseline`: unknown factor `{name}`", help=suggest(name, names))
+        wanted = "" if level == "none" else level
+        levels = factors[names.index(name)].levels
+        if wanted not in levels:
+            raise ArchError(f"`baseline`: factor `{name}` has no level `{level}`", help=suggest(level, levels))
+        picks[names.index(name)] = levels.index(wanted)
+    return tuple(picks)
+
+
+def _check_size(count: int) -> None:
+    if count > Limits.STUDY:
+        raise ArchError(f"the study has {count:,} arms, more than {Limits.STUDY:,}",
+                        help="take one-out or a fraction (frac:IV), leave levels out, or raise ARCHDSL_MAX_STUDY")  # fmt: skip
+
+
+Wrong = list[tuple[str, SpecError]]
+
+
+def _built(
+    study: StudyFile, placed: list[tuple[str, Source, ast.File]], factors: tuple[Factor, ...], design: Design,
+    baseline: tuple[int, ...], runs: Path | None,
+) -> tuple[tuple[Arm, ...], Wrong, int]:  # fmt: skip
+    lets = frozenset(i.name for _, _, file in placed for i in file.items if isinstance(i, ast.Let))
+    tests = [condition(text, TOTALS, {f.name: f.levels for f in factors}, words=lets) for text in study.where]
+    found: list[Arm] = []
+    wrong: Wrong = []
+    left_out = 0
+    named = along(factors, design.name in GRIDS and not study.baseline)
+    for picks, choice, source, make_file in _choices(placed, factors, design):
+        name = arm_name(factors, baseline, picks, choice, len(placed) > 1, named)
+        try:
+            arm = Arm(name, choice, picks, whole(source, make_file(), runs=runs))
+        except SpecError as error:
+            wrong.append((name, error))
+            continue
+        words = words_of(arm.spec.file)
+        if all(test(arm.totals, choice, words) for test in tests):
+            found.append(arm)
+        else:
+            left_out += 1
+    return tuple(found), wrong, left_out
+
+
+def _choices(
+    placed: list[tuple[str, Source, ast.File]], factors: tuple[Factor, ...], design: Design
+) -> Iterator[tuple[tuple[int, ...], dict[str, str], Source, Callable[[], ast.File]]]:
+    several = len(placed) > 1
+    if design.name in GRIDS and any("{" in level for f in factors if f.name != BASE for level in f.levels):
+        _check_size(sum(arms_in_space(file) for _, _, file in placed))
+        for n, (name, source, file) in enumerate(placed):  # holes inside of alternatives
+            texts = {axis.name: axis.texts for axis in axes(file)}  # as the tree has them, not as they were written
+            for choice, arm in every_arm(file):
+                taken = {f: texts[f.name].index(choice[f.name]) for f in factors if f.name in choice}
+                choice = {**choice, **{f.name: f.levels[n] for f, n in taken.items()}}
+                choice = {BASE: name, **choice} if several else choice
+                picks = tuple(taken.get(f, 0) for f in factors)
+                yield ((n, *picks[1:]) if several else picks), choice, source, lambda arm=arm: arm  # type: ignore[misc]
+        return
+    choosers = [Chooser(file) for _, _, file in placed]
+    for picks in design.arms:
+        choice = {f.name: f.levels[p] for f, p in zip(factors, picks, strict=True)}
+        at = picks[0] if several else 0
+        chosen = {f.name: p for f, p in zip(factors, picks, strict=True) if f.name != BASE or not several}
+        yield picks, choice, placed[at][1], lambda c=choosers[at], p=chosen: c(p)  # type: ignore[misc]
+
+
+def _matched(arms: tuple[Arm, ...], quantity: str) -> tuple[Arm, ...]:
+    target = arms[0].totals[quantity]
+    found = [arms[0]]
+    for arm in arms[1:]:
+        try:
+            spec, how = match(arm.spec, quantity, target)
+        except ArchError as error:
+            error.message = f"arm `{arm.name}`: {error.message}"
+            raise
+        found.append(replace(arm, spec=spec, matched=how))
+    return tuple(found)
+
+
+def _twins(arms: tuple[Arm, ...]) -> Iterator[str]:
+    """Arms that are one and the same experiment."""
+    seen: dict[str, str] = {}
+    for arm in arms:
+        key = arm.spec.hash
+        if key in seen:
+            yield (f"`{seen[key]}` and `{arm.name}` are the same experiment: its runs are shown for both, and compared "
+                   "once")  # fmt: skip
+        seen.setdefault(key, arm.name)
+
+
+def _notes(design: Design) -> Iterator[str]:
+    if design.aliases:
+        yield f"resolution {design.resolution}; aliases: " + "; ".join(design.aliases)
+
+
+def summed(wrong: Wrong, right: int, what: str = "are not valid networks") -> SpecError:
+    """The findings of all wrong arms, each once, with the first arm that has it."""
+    seen: dict[Any, Diagnostic] = {}
+    for name, error in wrong:
+        for d in error.diagnostics:
+            whose = f"first in the arm `{name}`; {len(wrong):,} of {len(wrong) + right:,} arms {what}"
+            seen.setdefault((d.code, d.message, d.span), replace(d, notes=(*d.notes, whose)))
+    return SpecError(tuple(seen.values())[:MOST_FINDINGS])

@@ -1,0 +1,51 @@
+"""What would be refused of a study before anything trains: for ``archdsl check``, and for an editor."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from archdsl.errors import ArchError, Diagnostic, Source, SpecError
+from archdsl.study.plan.arms import arms_of, bases, count_arms
+from archdsl.study.plan.file import study_of
+from archdsl.study.plan.findings import CODE, in_file, placed
+from archdsl.study.plan.plan import cells, check_metrics, without_effect
+from archdsl.study.plan.where import words_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from archdsl.study.plan.file import StudyFile
+
+MOST_ARMS = 64  # of a study, so that its experiments are looked at while its file is edited
+
+
+def study_findings(
+    text: str, path: Path, edited: bool = False, data: str | None = None, set: Sequence[str] = ()
+) -> tuple[Diagnostic, ...]:
+    """What is wrong with a study: the first thing of its file, or what would be refused of its experiments before a first
+    step; else words without effect, as warnings.
+
+    Args:
+        edited: an editor waits for the answer. Experiments are looked at where they are few, and not where a base begins
+            with the weights of another net, which would be read or even fetched.
+        data, set: what a command line gives beside the file, as for ``archdsl ablate``.
+    """
+    source = Source(str(path), text)
+    try:
+        study = study_of(text, source.name, path.stem, path.parent)
+        study = replace(study, data=data or study.data, set=(*study.set, *set))
+        if edited and _dear(study):
+            return ()
+        arms = arms_of(study)
+        check_metrics(study, arms, cells(arms, study.seeds[:1]))
+    except SpecError as error:
+        return tuple(in_file(source, d) for d in error.diagnostics)
+    except ArchError as error:
+        return (placed(source, error),)
+    return tuple(Diagnostic(CODE, note, severity="warning") for note in without_effect(arms))
+
+
+def _dear(study: StudyFile) -> bool:
+    return count_arms(study) > MOST_ARMS or any("init" in words_of(file) for _, _, file in bases(study))

@@ -1,0 +1,1 @@
+"""What is shown of a study: tables, notes, figures and the page."""

@@ -1,0 +1,41 @@
+"""The learning curves of a study as a table: one row an epoch of each run."""
+
+from __future__ import annotations
+
+from archdsl.report import Cell, Column, Table
+from archdsl.runs.store.log import read_events
+from archdsl.study.report.tables import level, level_column
+from archdsl.study.results.results import Results
+
+FIGURES = {  # of a record of the log
+    "loss": Column("train loss", "float", key="train_loss", digits=4),
+    "accuracy": Column("train accuracy", "percent", key="train_accuracy", digits=2),
+    "valid_loss": Column("valid loss", "float", key="valid_loss", digits=4),
+    "valid_accuracy": Column("valid accuracy", "percent", key="valid_accuracy", digits=2),
+    "lr": Column("lr"),
+    "seconds": Column("seconds", "float", digits=2),
+    "images_per_second": Column("images a second", "float", key="images_per_second", digits=0),
+}
+
+
+def table(results: Results, people: bool = True) -> Table:
+    """Arm, levels of the factors, seed, epoch (from 1) and step with the figures after it; what was not measured is empty.
+
+    Args:
+        people: levels are texts; else those that are numbers are numbers.
+
+    Raises:
+        StoreError: the log of a run is damaged.
+    """
+    names = [f.name for f in results.factors]
+    columns = (Column("arm"), *map(level_column, results.factors), Column("seed", "int"), Column("epoch", "int"),
+               Column("step", "int"), *FIGURES.values())  # fmt: skip
+    rows: list[tuple[Cell, ...]] = []
+    for arm in results.arms:
+        levels = [level(arm.arm.choice.get(n, ""), people) for n in names]
+        for seed in sorted(arm.folders):
+            for event in read_events(arm.folders[seed]):
+                if event.get("event") == "epochdone":
+                    figures = (event.get(name) for name in FIGURES)
+                    rows.append((arm.name, *levels, seed, int(event["epoch"]), int(event["step"]), *figures))
+    return Table(columns, tuple(rows), results.title)

@@ -1,0 +1,132 @@
+"""The metric against a factor whose levels are numbers: every seed a dot, the means a line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from archdsl.errors import ArchError
+from archdsl.expand.metrics import metric_of
+from archdsl.report.figures import COLOURS
+from archdsl.study.plan.factors import Factor
+from archdsl.study.plan.levels import geometric
+from archdsl.study.report.figures.canvas import INK, PALE, WIDTH, labels, render
+from archdsl.study.report.figures.pareto import tick
+from archdsl.study.results.results import ArmResult, Results
+from archdsl.study.results.run_figures import RunFigures
+from archdsl.study.results.unit import unit
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+FEWEST = 3  # levels that make a curve
+MOST_LINES = 7  # in one panel
+MOST_PANELS = 3
+TICKS = 9  # levels that each have a tick
+
+Points = Mapping[float, Sequence[float]]  # values of the seeds by level
+
+
+@dataclass(frozen=True)
+class Line:
+    """The arms that differ in one factor alone. ``train`` is the same figure on the training images, where there is one."""
+
+    name: str
+    test: Points
+    train: Points
+
+
+def axis(results: Results) -> str | None:
+    """A panel for each factor with three or more numbers as levels, as SVG; None where there is none with results."""
+    panels = [(f, lines) for f in results.factors if (lines := lines_of(results, f))][:MOST_PANELS]
+    if not panels:
+        return None
+
+    def draw(figure: Figure) -> None:
+        for n, (factor, lines) in enumerate(panels, 1):
+            _draw(figure.add_subplot(1, len(panels), n), results, factor, lines)
+
+    width = WIDTH if len(panels) > 1 else 0.62 * WIDTH
+    title = f"{results.measure.label} against {', '.join(f.shown for f, _ in panels)}"
+    return render((width, 2.9), draw, "axis", title)
+
+
+def lines_of(results: Results, factor: Factor) -> list[Line]:
+    """The lines of a factor, one for each choice of the others that has three levels with results."""
+    if factor.numbers is None:
+        return []
+    at = dict(zip(factor.levels, factor.numbers, strict=True))
+    groups: dict[tuple[str, ...], list[ArmResult]] = {}
+    others = [f for f in results.factors if f is not factor]
+    for arm in results.arms:
+        if arm.values and arm.arm.choice.get(factor.name) in at:
+            groups.setdefault(tuple(arm.arm.choice.get(f.name, "") for f in others), []).append(arm)
+    found = []
+    for choice, arms in groups.items():
+        varied = [
+            f"{f.shown}={level or 'none'}"
+            for f, level in zip(others, choice, strict=True)
+            if _varies(groups, f, others)
+        ]
+        level = {id(arm): at[arm.arm.choice[factor.name]] for arm in arms}
+        if len(set(level.values())) >= FEWEST:
+            test = {level[id(arm)]: list(arm.values.values()) for arm in arms}
+            train = {x: v for arm in arms for x, v in [(level[id(arm)], _on_training(results, arm))] if v}
+            found.append(Line(", ".join(varied), test, train))
+    return found[:MOST_LINES]
+
+
+def _varies(groups: Mapping[tuple[str, ...], object], factor: Factor, others: Sequence[Factor]) -> bool:
+    place = others.index(factor)
+    return len({choice[place] for choice in groups}) > 1
+
+
+def _on_training(results: Results, arm: ArmResult) -> list[float]:
+    """The figure of the training images that belongs to one of test or validation images."""
+    if results.measure.on not in ("test", "valid"):
+        return []
+    try:
+        word = metric_of(f"train_{results.measure.word}")
+    except ArchError:
+        return []
+    measured = (word.of(RunFigures(figures, arm.arm.totals)) for figures in arm.figures.values())
+    return [value for value in measured if value is not None]
+
+
+def _draw(axes: Axes, results: Results, factor: Factor, lines: Sequence[Line]) -> None:
+    shown = unit(results)
+    both = len(lines) == 1 and bool(lines[0].train)
+    for n, (line, name) in enumerate(zip(lines, labels([line.name for line in lines], 24), strict=True)):
+        colour = COLOURS[n % len(COLOURS)]
+        _curve(axes, line.test, colour, shown.factor, results.measure.on if both else name)
+    if both:
+        _curve(axes, lines[0].train, INK, shown.factor, "train", dashed=True)
+    values = sorted({x for line in lines for x in line.test})
+    if geometric(values):
+        axes.set_xscale("log")
+    _ticks(axes, values)
+    axes.set(xlabel=factor.shown, ylabel=shown.axis.removeprefix(f"{results.measure.on} ") if both else shown.axis)
+    axes.grid(color=PALE, linewidth=0.5)
+    axes.set_axisbelow(True)
+    if both or len(lines) > 1:
+        axes.legend(frameon=False, handlelength=1.6)
+
+
+def _curve(axes: Axes, points: Points, colour: str, factor: float, name: str, dashed: bool = False) -> None:
+    xs = sorted(points)
+    for x in xs:
+        axes.plot([x] * len(points[x]), [v * factor for v in points[x]], "o", color=colour, markersize=3, alpha=0.55,
+                  markeredgewidth=0.7 if dashed else 0, markerfacecolor="none" if dashed else colour)  # fmt: skip
+    means = [factor * sum(points[x]) / len(points[x]) for x in xs]
+    axes.plot(xs, means, color=colour, linewidth=1.3, linestyle=(0, (3, 1.5)) if dashed else "-", label=name or None)
+
+
+def _ticks(axes: Axes, values: Sequence[float]) -> None:
+    """The levels themselves, where they are few."""
+    if len(values) <= TICKS:
+        from matplotlib.ticker import NullLocator
+
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.set_xticks(values, [tick(v) for v in values])

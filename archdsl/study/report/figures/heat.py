@@ -1,0 +1,132 @@
+"""Heat map of a grid of two factors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from archdsl.study.plan.arms import GRIDS
+from archdsl.study.plan.factors import Factor
+from archdsl.study.plan.levels import rank
+from archdsl.study.report.figures.canvas import INK, LABEL, WIDTH, labels, render
+from archdsl.study.results.results import ArmResult, Results
+from archdsl.study.results.run_figures import UNTRAINED
+from archdsl.study.results.unit import Unit, unit
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MANY, TOO_MANY = 8, 16  # columns from which the cells leave out the spread, and the mean
+CELL = (0.72, 0.42)  # inches
+
+Cells = Mapping[tuple[int, int], ArmResult]
+
+
+def heat(results: Results) -> str | None:
+    """Mean ± sd of a grid of two factors, as SVG; None for other designs, or if no cell has a result."""
+    cells = _cells(results)
+    if cells is None or all(a.summary.mean is None for a in cells.values()):
+        return None
+    down, across = map(_sorted, results.factors)
+    turned = max(map(len, across.levels)) > max(map(len, down.levels))  # long names are on the left
+    if turned:
+        down, across, cells = across, down, {(x, y): arm for (y, x), arm in cells.items()}
+    ticks = [labels([level or f"no {f.label or f.name}" for level in f.levels], LABEL - 10) for f in (down, across)]
+    size = (min(WIDTH + 2, 2.6 + CELL[0] * len(across.levels)), 0.95 + CELL[1] * len(down.levels))
+
+    def draw(figure: Figure) -> None:
+        axes = figure.add_subplot()
+        axes.set(xlabel=across.label or across.name, ylabel=down.label or down.name)
+        axes.set_yticks(range(len(ticks[0])), ticks[0])
+        long = max(map(len, ticks[1])) > 9
+        axes.set_xticks(range(len(ticks[1])), ticks[1], rotation=40 if long else 0, ha="right" if long else "center")
+        _draw(axes, cells, (len(ticks[0]), len(ticks[1])), unit(results))
+
+    return render(
+        size, draw, "heat", f"{results.metric} over {down.label or down.name} and {across.label or across.name}"
+    )
+
+
+def _sorted(factor: Factor) -> Factor:
+    """Numbers ascend."""
+    ranks = rank(factor.levels)
+    return replace(factor, levels=tuple(sorted(factor.levels, key=ranks.__getitem__)))
+
+
+def _cells(results: Results) -> Cells | None:
+    """The arms by the levels of both factors; None where that is not a grid."""
+    if len(results.factors) != 2 or results.design not in GRIDS:
+        return None
+    found: dict[tuple[int, int], ArmResult] = {}
+    down, across = map(_sorted, results.factors)
+    for result in results.arms:
+        pair = result.arm.choice.get(down.name), result.arm.choice.get(across.name)
+        if pair[0] not in down.levels or pair[1] not in across.levels:
+            return None
+        place = down.levels.index(pair[0]), across.levels.index(pair[1])
+        if place in found:
+            return None
+        found[place] = result
+    return found
+
+
+def _draw(axes: Axes, cells: Cells, shape: tuple[int, int], unit: Unit) -> None:
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    means = {place: a.summary.mean * unit.factor for place, a in cells.items() if a.summary.mean is not None}
+    low, high = min(means.values()), max(means.values())
+    spread = (high - low) or max(abs(high), 1.0) * 0.01
+    middle = (low + high) / 2
+    scale = ScalarMappable(Normalize(middle - spread / 2, middle + spread / 2), "cividis")
+    axes.set_xlim(-0.5, shape[1] - 0.5)
+    axes.set_ylim(shape[0] - 0.5, -0.5)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    for y in range(shape[0]):
+        for x in range(shape[1]):
+            _cell(axes, y, x, cells.get((y, x)), scale, unit, shape[1])
+    bar = axes.get_figure(root=True).colorbar(scale, ax=axes, label=unit.axis, fraction=0.06, pad=0.03)  # type: ignore[union-attr]
+    bar.outline.set_visible(False)
+
+
+def _cell(axes: Axes, y: int, x: int, arm: ArmResult | None, scale: Any, unit: Unit, across: int) -> None:
+    from matplotlib.patches import Rectangle
+
+    box: dict[str, Any] = {"xy": (x - 0.5, y - 0.5), "width": 1, "height": 1, "edgecolor": "white", "linewidth": 1.2}
+    mean = None if arm is None else arm.summary.mean
+    if arm is None or mean is None:
+        axes.add_patch(Rectangle(**{**box, "edgecolor": "#b5b5b5", "linewidth": 0.6}, facecolor="#f7f7f7",
+                                 hatch="////", zorder=1))  # fmt: skip
+        words = _state(arm)
+        if words and across <= MANY:
+            axes.text(x, y, words, ha="center", va="center", fontsize=6.5, color=INK, zorder=3,
+                      bbox={"facecolor": "#f7f7f7", "edgecolor": "none", "pad": 1.5})  # fmt: skip
+        return
+    colour = scale.to_rgba(mean * unit.factor)
+    axes.add_patch(Rectangle(**box, facecolor=colour, zorder=2))
+    light = 0.2126 * colour[0] + 0.7152 * colour[1] + 0.0722 * colour[2]
+    ink = "#101010" if light > 0.45 else "#fefefe"  # not those of the page: cells are alike in light and dark
+    if across > TOO_MANY:
+        return
+    spread = _spread(arm, unit) if across <= MANY else ""
+    axes.text(x, y - (0.13 if spread else 0), unit.value(mean), ha="center", va="center", fontsize=7.5, color=ink)
+    axes.text(x, y + 0.22, spread, ha="center", va="center", fontsize=5.8, color=ink)
+
+
+def _spread(arm: ArmResult, unit: Unit) -> str:
+    """± sd, and how many runs are behind it where some are lacking; of runs that did not train, that."""
+    if arm.untrained:
+        return UNTRAINED if len(arm.untrained) == arm.summary.n else f"{len(arm.untrained)} {UNTRAINED}"
+    sd = "" if arm.summary.sd is None else f"± {unit.value(arm.summary.sd)}"
+    return f"{sd} ({arm.summary.n}/{arm.planned})".lstrip() if arm.summary.n < arm.planned else sd
+
+
+def _state(arm: ArmResult | None) -> str:
+    """Why a cell is empty: the state that most of its runs have."""
+    if arm is None:
+        return "left out"
+    states = {state: n for state, n in arm.states.items() if state != "finished"}
+    return max(sorted(states), key=lambda s: states[s]) if states else ""

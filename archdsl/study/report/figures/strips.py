@@ -1,0 +1,79 @@
+"""Strips: every seed of every arm as a dot, joined to the same seed of the reference."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from archdsl.study.report.figures.canvas import BLUE, GREY, INK, WIDTH, labels, render, rows
+from archdsl.study.results.results import ArmResult, Results
+from archdsl.study.results.unit import Unit, unit
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+ROW = 0.36  # inches: a row has a line for the arm and one for the reference
+ABOVE = 0.3  # how far above the arm's dots the reference's are, in rows
+LOW = 0.17  # and how far below the middle of the row the arm's own
+
+
+def strips(results: Results) -> str | None:
+    """Every finished run as a dot, as SVG; None without any."""
+    if not any(a.values for a in results.arms):
+        return None
+
+    def draw(figure: Figure) -> None:
+        _draw(figure, results, unit(results))
+
+    return render((WIDTH, ROW * len(results.arms) + 0.85), draw, "strips", f"{results.metric} of every seed, by arm")
+
+
+def _draw(figure: Figure, results: Results, unit: Unit) -> None:
+    axes = figure.add_subplot()
+    names = [f"{label}  " for label in labels([a.name for a in results.arms])]
+    rows(axes, names)
+    axes.grid(visible=False)
+    for edge in range(1, len(names)):
+        axes.axhline(edge - 0.5, color="#ececec", linewidth=0.6, zorder=0)
+    reference = results.reference
+    for y, arm in enumerate(results.arms):
+        if y:
+            _joined(axes, y, arm, reference, unit.factor)
+        _dots(axes, y + (LOW if y else 0.0), arm, unit.factor, INK if not y else BLUE)
+        if not arm.values:
+            axes.annotate("no finished run", (0.5, y), xycoords=("axes fraction", "data"), ha="center", va="center",
+                          color=GREY, fontsize=7.5, style="italic")  # fmt: skip
+    axes.set_xlabel(unit.axis)
+    axes.margins(x=0.05)
+    _legend(axes, reference.name, several=len(results.arms) > 1 and bool(reference.values))
+
+
+def _joined(axes: Axes, y: int, arm: ArmResult, reference: ArmResult, factor: float) -> None:
+    """The reference's dots, small and open, above the arm's; a line for each seed that both have."""
+    for seed in sorted(arm.values.keys() & reference.values.keys()):
+        xs = [reference.values[seed] * factor, arm.values[seed] * factor]
+        axes.plot(xs, [y + LOW - ABOVE - 0.1, y + LOW], color=GREY, linewidth=0.6, alpha=0.8, zorder=1)
+    if arm.values:
+        xs = [reference.values[s] * factor for s in sorted(reference.values)]
+        axes.plot(xs, [y + LOW - ABOVE - 0.1] * len(xs), "o", color=GREY, markerfacecolor="white", markersize=2.8,
+                  markeredgewidth=0.7, zorder=2)  # fmt: skip
+
+
+def _dots(axes: Axes, y: float, arm: ArmResult, factor: float, colour: str) -> None:
+    values = [arm.values[seed] * factor for seed in sorted(arm.values)]
+    axes.plot(values, [y] * len(values), "o", color=colour, markersize=4, alpha=0.75, markeredgewidth=0, zorder=3)
+    if arm.summary.mean is not None and len(values) > 1:
+        axes.plot(arm.summary.mean * factor, y, "|", color=colour, markersize=11, markeredgewidth=1.6, zorder=4)
+
+
+def _legend(axes: Axes, reference: str, several: bool) -> None:
+    from matplotlib.lines import Line2D
+
+    handles = [Line2D([], [], color=INK, marker="o", linestyle="", ms=4), Line2D([], [], color=INK, marker="|",
+               linestyle="", ms=9, mew=1.6)]  # fmt: skip
+    names = ["a seed", "mean"]
+    if several:
+        handles.append(Line2D([], [], color=GREY, marker="o", linestyle="-", lw=0.6, ms=2.8, mfc="white", mew=0.7))
+        names.append(f"the same seed of {labels([reference])[0]}")
+    axes.legend(handles, names, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, frameon=False,
+                borderaxespad=0.2, handletextpad=0.4, columnspacing=1.4)  # fmt: skip

@@ -1,0 +1,195 @@
+"""The report of a study as one HTML file that needs nothing else: no script, no font, no picture from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from archdsl.report.numbers import compact, exact
+from archdsl.study.report import figures, page
+from archdsl.study.report.effects import effects
+from archdsl.study.report.notes import evaluated_on, lacking, limits, method, skewed, spreads, undefined
+from archdsl.study.report.sections.answers import answers, forests
+from archdsl.study.report.sections.cost import cost
+from archdsl.study.report.sections.populations import populations
+from archdsl.study.report.sections.provenance import failures, provenance
+from archdsl.study.report.tables import others
+from archdsl.study.report.verdict import verdict
+from archdsl.study.results.curves import Point
+from archdsl.study.results.results import ArmResult, Results
+from archdsl.study.results.unit import NONE, Unit, p_text, unit
+
+HEADS = (
+    ("#", "right"), ("arm", "name"), ("verdict", ""), ("Δ", "right"), ("interval", "right"), ("p", "right"),
+    ("robust p", "right"), ("runs", "right"), ("mean ± sd", "right"), ("P(better)", "right"), ("detectable", "right"),
+    ("params", "right"), ("MACs", "right"), ("other runs", ""),
+)  # fmt: skip
+COMPARED = ("verdict", "Δ", "interval", "p", "robust p", "P(better)", "detectable")  # with a reference
+CAPTIONS = {
+    "forest": ("Differences", (
+        "Mean difference from REFERENCE over the seeds that count, with its interval. The intervals hold together, over all "
+        "comparisons at once: one that leaves out 0 is a verdict."
+    )),
+    "deciding": ("Evidence over the seeds", (
+        "Evidence against “no difference” after each seed. It begins at 1; a filled point is where the arm was decided. "
+        "The first arm to be decided needs to cross the upper line, one that is left alone the lower one (Holm). An arm ends as "
+        "`same` by its interval, below the lines."
+    )),
+    "strips": ("Seeds", (
+        "Every dot is a run. A line joins it to the run of REFERENCE with the same seed; lines that all lean one way are "
+        "what a paired comparison sees."
+    )),
+    "axis": ("Along each axis", (
+        "Every dot is a run, the lines join the means. The axis is logarithmic where the levels are by equal factors."
+    )),
+    "heat": ("Grid", (
+        "Mean of each cell, with its standard deviation below. Hatched cells have no finished run."
+    )),
+    "effects": ("Effects", (
+        "What a factor changes by being there, averaged over the levels of the others, and where two factors together give "
+        "more or less than their sum. Grey dots are seeds; names joined by = cannot be distinguished."
+    )),
+    "pareto": ("What it costs", (
+        "Filled points are on the Pareto front: no other arm is as good for less. Bars are ± one standard deviation; "
+        "numbers are those of the table."
+    )),
+    "curves": ("Learning curves", (
+        "Every seed is a thin line, the mean a thick one, drawn as far as all seeds of the arm go. Training figures are "
+        "means over an epoch."
+    )),
+}  # fmt: skip
+
+Curves = Mapping[str, Mapping[int, Sequence[Point]]]
+
+
+def html(results: Results, command: str, curves: Curves | None = None, script: str = "") -> str:
+    """The report as a text. The same results give the same bytes, whatever the order of their mappings.
+
+    Args:
+        command: the command line that reproduces the study.
+        curves: the points of each run, by arm and seed.
+        script: an element that keeps a page up to date which is served; none in a file.
+
+    Raises:
+        EnvError: matplotlib is not installed.
+    """
+    return page.page(results.title, _body(results, command, curves or {}), verdict(results), script)
+
+
+def _body(results: Results, command: str, curves: Curves) -> Iterator[str]:
+    yield page.tag("h1", results.title)
+    yield from answers(results)
+    yield from _figure("forest", forests(results), results)
+    yield page.tag("h2", "Results")
+    yield _table(results, unit(results))
+    if results.compares:
+        yield page.folded("How to read the table", "".join(page.tag("p", text, "note") for text in _columns(results)))
+    yield from (page.tag("p", text, "note") for text in _notes(results))
+    evidence = figures.deciding(results)
+    yield from _figure("deciding", [] if evidence is None else [evidence], results)
+    yield from populations(results)
+    yield from cost(results)
+    yield from _figures(results, curves)
+    yield from failures(results)
+    yield from provenance(results, command)
+
+
+def _table(results: Results, unit: Unit) -> str:
+    rows = [_row(n, a, results, unit) for n, a in enumerate(results.arms, 1)]
+    keep = [n for n, head in enumerate(HEADS) if head[0] != "other runs" or any(row[n] for row in rows)]
+    keep = [n for n in keep if results.compares or HEADS[n][0] not in COMPARED]
+    heads = [(_robust(results) if HEADS[n][0] == "robust p" else HEADS[n][0], HEADS[n][1]) for n in keep]
+    return page.table(heads, [[row[n] for n in keep] for row in rows], marked=0 if results.compares else None)
+
+
+def _robust(results: Results) -> str:
+    return "p symmetric" if results.options.sequential else "p sign"
+
+
+def _row(number: int, arm: ArmResult, results: Results, unit: Unit) -> list[str]:
+    summary, compared, v, totals = arm.summary, arm.comparison, arm.verdict, arm.arm.totals
+    mean = NONE if summary.mean is None else unit.value(summary.mean) + (
+        f" ± {unit.value(summary.sd)}" if summary.sd is not None else "") + unit.mark  # fmt: skip
+    found = [NONE] * 5 if v is None else [
+        page.tag("span", v.decision, f"word {v.decision}"), unit.change(v.evidence.delta), unit.between(v.low, v.high),
+        p_text(v.p), p_text(v.p_symmetric),
+    ]  # fmt: skip
+    more = [NONE] * 2 if compared is None else [
+        _better(compared.superiority, results.higher_is_better), unit.value(compared.detectable),
+    ]  # fmt: skip
+    return [str(number), arm.name, *found, f"{summary.n}/{arm.planned}", mean, *more, exact(totals["params"]),
+            compact(totals["macs"]), others(arm.outcomes)]  # fmt: skip
+
+
+def _better(superiority: float | None, higher: bool) -> str:
+    if superiority is None:
+        return NONE
+    return f"{superiority if higher else 1 - superiority:.2f}"
+
+
+def _columns(results: Results) -> Iterator[str]:
+    """What the columns of the table mean."""
+    yield (f"Verdict, interval and p come from one test and agree with each other. {_robust(results)} is a robust p: it assumes "
+           "only that a difference is as likely to be d as −d where the arms do not differ.")  # fmt: skip
+    yield (f"P(better) is the chance that a run of the arm beats a run of “{results.reference.name}”. Detectable is the smallest "
+           "difference that so many seeds show with a power of 0.8 in a single t test, given the spread seen.")  # fmt: skip
+
+
+def _notes(results: Results) -> Iterator[str]:
+    """How the verdicts are reached, what varied, and what is undefined and why."""
+    metric = results.measure.label
+    if not results.higher_is_better:
+        metric += ", of which less is better"
+    points = "; differences are in percentage points" if results.measure.unit == "percent" else ""
+    if results.compares:
+        yield f"The metric is {metric}{points}. Δ is the mean difference from “{results.reference.name}”, seed by seed."
+        for text in (method(results), *limits(results), *skewed(results), *spreads(results)):
+            yield _sentence(text)
+    else:
+        yield f"The metric is {metric}{points}. A grid over numbers has no reference, so nothing is compared."
+    where, included = evaluated_on(results)
+    yield ("What varies is the seed (initial weights, order, augmentation, dropout, split), so that the spread is seed "
+           f"variation {where}; {included}.")  # fmt: skip
+    for text in lacking(results):
+        yield _sentence(text)
+    for why, names in undefined(results):
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        yield _sentence(f"{why} ({', '.join(f'“{n}”' for n in names[:3])}{more})")
+
+
+def _sentence(text: str) -> str:
+    return f"{text if text.startswith('p ') else text[0].upper() + text[1:]}."  # p values have a small letter
+
+
+def _figures(results: Results, curves: Curves) -> Iterator[str]:
+    drawn = {
+        "curves": figures.curves(results, curves),
+        "strips": figures.strips(results),
+        "axis": figures.axis(results),
+        "heat": figures.heat(results),
+        "effects": _effects(results),
+        "pareto": figures.pareto(results),
+    }
+    for name, svg in drawn.items():
+        yield from _figure(name, [] if svg is None else [svg], results)
+
+
+def _figure(name: str, drawn: Iterable[str], results: Results) -> Iterator[str]:
+    """A figure, or two of one kind, with heading and caption; nothing where there is none."""
+    every = list(drawn)
+    if every:
+        heading, caption = CAPTIONS[name]
+        yield page.tag("h2", heading)
+        closer = " The second figure has the smaller ones, in a scale of their own." if len(every) > 1 else ""
+        words = caption.replace("REFERENCE", f"“{results.reference.name}”") + closer
+        yield page.figure(every[0], words, *every[1:])
+
+
+def _effects(results: Results) -> str | None:
+    """Main effects and interactions, where the design tells them."""
+    arms = [a.arm.picks for a in results.arms]
+    values = {n: a.values for n, a in enumerate(results.arms)}
+    found = effects(arms, [f.name for f in results.factors], values)
+    levels = {f.name: f"{f.name}: {f.levels[0] or 'none'} against {f.levels[1] or 'none'}" for f in results.factors
+              if len(f.levels) == 2 and not f.toggles}  # fmt: skip
+    return figures.effects(results, [replace(e, name=levels.get(e.name, e.name)) for e in found])

@@ -1,0 +1,195 @@
+"""What is said below the table of a study: how its verdicts are reached, what varies, and what they leave out."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+
+from archdsl.study.results.claims import pairs_to_decide
+from archdsl.study.results.outcomes import unmeasured, untrained
+from archdsl.study.results.results import ArmResult, Results
+from archdsl.study.stats import MISSING, seeds_needed, seeds_to_reject
+from archdsl.study.stats.sequential import SURE, UNEVEN, uneven
+
+NAMED = 8  # arms and seeds that a note names
+
+
+def notes(results: Results) -> Iterable[str]:
+    """What is below the table."""
+    yield from outcome(results)
+    measure = results.measure
+    sign = "" if measure.higher else ", less is better"
+    sign += ", differences in points" if measure.unit == "percent" else ""
+    against = f"Δ is against `{results.reference.name}`, seed by seed"
+    if not results.compares:
+        against = "a grid over numbers has no reference; --baseline FACTOR=LEVEL compares with one arm"
+    yield (f"{measure.label}{sign}; {against}; what varies is the seed (initial weights, order, augmentation, dropout, split), "
+           f"{evaluated_on(results)[0]}")  # fmt: skip
+    if results.compares:
+        yield method(results)
+    yield from (*limits(results), *skewed(results), *spreads(results))
+    yield from lacking(results)
+    yield from unmeasured(results)
+    yield from untrained(results)
+    for words, whose in undefined(results):
+        yield f"{words} ({', '.join(whose[:3])}{' and others' if len(whose) > 3 else ''})"
+    yield from results.notes
+    if results.aliases:
+        yield "effects that cannot be distinguished: " + "; ".join(results.aliases)
+    for arm, seed, status, message in results.failures[:5]:
+        yield f"{arm}, seed {seed}: {status}" + (f": {message.splitlines()[0]}" if message else "")
+    if len(results.failures) > 5:
+        yield f"and {len(results.failures) - 5} more runs without a result"
+    made = ", ".join(f"{k} {v}" for k, v in results.conditions.items() if v)
+    yield f"{results.done} of {results.planned} runs" + (f"; {made}" if made else "")
+
+
+def outcome(results: Results) -> Iterable[str]:
+    """How many arms are decided, and what the open ones would take, each in a line."""
+    arms = [a for a in results.compared if a.verdict is not None]
+    yield from (
+        f"{a.name} is not compared: {a.decision.why}" for a in results.compared if a.verdict is None and a.decision.why
+    )
+    if not arms:
+        return
+    counts = Counter(a.verdict.decision for a in arms if a.verdict is not None)
+    words = ", ".join(f"{counts[word]} {word}" for word in ("better", "worse", "same", "open") if counts[word])
+    yield f"{len(arms)} comparison{'s' if len(arms) > 1 else ''} with `{results.reference.name}`: {words}"
+    for arm in [a for a in arms if a.verdict is not None and a.verdict.decision == "open"][:NAMED]:
+        needed = to_decide(results, arm)
+        takes = "" if needed is None else f"about {needed:,} seeds would decide it if the difference stays as it is"
+        said = "; ".join(text for text in (arm.decision.why, takes) if text)
+        if said:
+            yield f"{arm.name} is open: {said}"
+    if counts["open"] and results.options.same is None:
+        yield "state the largest difference that does not matter (--same 0.5%), and arms can end as `same`"
+
+
+def to_decide(results: Results, arm: ArmResult) -> int | None:
+    """The seeds after which an open arm would be decided if its mean and spread stay as they are; None where that is not
+    known, or more than 10,000. In a fixed design: the seeds of another one that would show it with a power of 0.8."""
+    verdict = arm.verdict
+    if verdict is None or verdict.decision != "open" or not verdict.evidence.sd:
+        return None
+    e, level = verdict.evidence, results.options.alpha / max(1, len(results.compared))
+    project = pairs_to_decide if results.options.sequential else seeds_needed
+    n = project(e.delta, verdict.evidence.sd, level)
+    return n if n is not None and n > e.n else None
+
+
+def method(results: Results) -> str:
+    """How the verdicts are reached, in a sentence."""
+    options = results.options
+    m = len(results.compared)
+    over = f" over {m} comparison{'s' if m > 1 else ''} at {100 * options.alpha:g} %"
+    same = "" if options.same is None else f"; `same` is within ±{_margin(results)}"
+    if options.sequential:
+        seeds = f"{results.looks} seed{'s' if results.looks != 1 else ''}"
+        return (f"sequential design, {seeds} so far: verdict, p and interval from the anytime-valid t test, Holm-adjusted{over}; "
+                f"looking is free{same}")  # fmt: skip
+    n = len(results.seeds)
+    return (f"fixed design of {n} seed{'s' if n > 1 else ''}: verdict, p and interval from the paired t test, "
+            f"Holm-adjusted{over}; valid for one look{same}")  # fmt: skip
+
+
+def _margin(results: Results) -> str:
+    same = results.options.same or 0.0
+    return f"{100 * same:g} points" if results.measure.unit == "percent" else f"{same:g}"
+
+
+def limits(results: Results) -> Iterable[str]:
+    """What the robust test cannot show, which runs count as chance, and which do not count."""
+    n, m = len(results.seeds), len(results.compared)
+    if not results.options.sequential and m and n < (needed := seeds_to_reject(m, results.options.alpha)):
+        yield (f"p sign is that of the exact sign-flip test: with {n} seed{'s' if n > 1 else ''} and {m} "
+               f"comparison{'s' if m > 1 else ''} it cannot be below {min(1.0, m * 2.0 ** (1 - n)):g}; from {needed} seeds on "
+               "it can confirm a verdict")  # fmt: skip
+    counted = [(a.name, seed, how) for a in results.arms for seed, how in sorted(a.decision.substituted.items())]
+    if counted:
+        few = ", ".join(f"{name} seed {seed} ({how})" for name, seed, how in counted[:3])
+        more = f" and {len(counted) - 3} more" if len(counted) > 3 else ""
+        what = f"{len(counted)} runs count" if len(counted) > 1 else "1 run counts"
+        yield f"{what} as chance or the worst value, having no result: {few}{more}; --failures exclude leaves such runs out"
+    elif results.options.failures == "exclude":
+        yield "runs that failed by themselves are excluded, so that an arm is compared over the seeds at which it trained"
+    if len(results.looked_at) > 1 and not results.options.sequential:
+        yield (f"the results were looked at with {', '.join(map(str, results.looked_at))} seeds: the stated rate of wrong "
+               "decisions holds for one look; --until decided allows any number")  # fmt: skip
+    if results.registered.startswith("registered"):
+        yield results.registered
+
+
+def spreads(results: Results) -> Iterable[str]:
+    """Arms whose spread differs so much from the reference's that their verdicts ask for more."""
+    base, step = results.reference.values, results.resolution
+    names = []
+    for arm in results.compared if results.options.sequential else ():
+        both = [s for s in arm.values if s in base]
+        flags = uneven([arm.values[s] for s in both], [base[s] for s in both], step)
+        if flags and flags[-1] and len(flags) < SURE:
+            names.append(arm.name)
+    if names:
+        few = ", ".join(names[:NAMED]) + (" and others" if len(names) > NAMED else "")
+        yield (f"the spread of {few} is {UNEVEN:g} times that of the reference or more, or half of it or less: before "
+               f"seed {SURE} a verdict also needs the symmetry test")  # fmt: skip
+
+
+# Of the differences' sample skewness, at 8 pairs or more: a normal sample of 8 exceeds it in 1 of 60 cases.
+SKEWED = 1.5
+
+
+def skewed(results: Results) -> Iterable[str]:
+    """A warning where differences are so skewed that a t test of few seeds is wrong more often than stated."""
+    names = [a.name for a in results.compared if _skewness(results, a) > SKEWED]
+    if names:
+        yield (f"the differences of {', '.join(names[:NAMED])}{' and others' if len(names) > NAMED else ''} are skewed: rely on "
+               "the robust p for a verdict there")  # fmt: skip
+
+
+def _skewness(results: Results, arm: ArmResult) -> float:
+    """The absolute sample skewness of the differences; 0 below 8 pairs."""
+    base = results.reference.values
+    deltas = [v - base[s] for s, v in sorted(arm.values.items()) if s in base]
+    if len(deltas) < 8:
+        return 0.0
+    mean = math.fsum(deltas) / len(deltas)
+    second = math.fsum((d - mean) ** 2 for d in deltas) / len(deltas)
+    third = math.fsum((d - mean) ** 3 for d in deltas) / len(deltas)
+    return abs(third) / second**1.5 if second > 0 else 0.0
+
+
+def evaluated_on(results: Results) -> tuple[str, str]:
+    """On which images the metric is measured, and what its spread therefore includes or leaves out."""
+    if results.measure.on == "test":
+        return "on this test set", "it does not include the variation between test sets"
+    if results.measure.on == "valid":
+        return ("on the validation images that each seed draws for itself",
+                "it includes the variation between such draws from the same set")  # fmt: skip
+    if results.measure.on == "train":
+        return "on the training images", "it says nothing about new images"
+    return "over whole runs", "it says nothing about new images"
+
+
+def undefined(results: Results) -> Iterable[tuple[str, list[str]]]:
+    """Why figures are undefined, each reason once, with the arms that it applies to; missing seeds are listed."""
+    found: dict[str, list[str]] = {}
+    for arm in results.arms[1:]:
+        for words in arm.comparison.why if arm.comparison is not None else ():
+            if MISSING not in words:
+                found.setdefault(words, []).append(arm.name)
+    return found.items()
+
+
+def lacking(results: Results) -> Iterable[str]:
+    """One line on the seeds that arms lack, if some arm has them; the table counts the runs."""
+    known = {seed for a in results.arms for seed in a.values}
+    gaps = [(a.name, sorted(known.intersection(results.seeds[: a.planned]) - a.values.keys())) for a in results.arms]
+    told = [
+        f"{name} {', '.join(map(str, seeds[:NAMED]))}{' …' if len(seeds) > NAMED else ''}"
+        for name, seeds in gaps
+        if seeds
+    ]
+    if told:
+        more = f"; and {len(told) - NAMED} more arms" if len(told) > NAMED else ""
+        yield f"without a result, by seed: {'; '.join(told[:NAMED])}{more}; a comparison takes the seeds that both arms have"

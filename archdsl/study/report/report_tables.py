@@ -1,0 +1,33 @@
+"""The tables of a report: of arms, of runs, of effects, of the epochs of each run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from archdsl.report import Table
+from archdsl.study.report import curve_table, effect_table, tables
+from archdsl.study.results.results import Results
+
+Rows = Literal["arms", "runs", "effects", "epochs"]  # what a row of a report is of
+
+
+def table_of(results: Results, rows: Rows, people: bool = True, columns: Sequence[str] = ()) -> Table:
+    """The table of arms, of runs, of effects, or of the epochs of each run.
+
+    Args:
+        people: counts and levels are words; else those that are numbers are numbers.
+
+    Raises:
+        ArchError: the design has no effects.
+        StoreError: the log of a run is damaged.
+    """
+    match rows:
+        case "runs":
+            return tables.each(results, people)
+        case "effects":
+            return effect_table.table(results)
+        case "epochs":
+            return curve_table.table(results, people)
+        case "arms":
+            return tables.table(results, people, columns)

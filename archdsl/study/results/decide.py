@@ -1,0 +1,271 @@
+"""How a study decides: from the outcomes of its runs, seed by seed, to the verdict on each arm.
+
+A seed is a block: the reference and every arm that is still open are run with it. Decisions are taken block by block in the
+order of the seeds, and a block counts once all its runs have an outcome. What is decided therefore depends on the outcomes
+alone, not on the order in which they came in, on the number of workers or on interruptions: runs of later blocks that
+are there already wait for their turn, and those of an arm that was decided before them do not count.
+
+A run that diverged, or failed by itself, is an outcome: it counts as chance, or as the worst value seen where a metric has no
+such value. A run that the machine ended (killed, out of memory, out of time) is none, and its arm stays open there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from archdsl.study.amounts import ALPHA, Failures
+from archdsl.study.plan.plan import ENDED, Cell, Found
+from archdsl.study.results.scale import Scale
+from archdsl.study.stats.sequential import Spreads, fewest
+from archdsl.study.stats.verdicts import OPEN, Family, Verdict, fixed_verdicts
+
+REFERENCE = 0
+WAITING = ("missing", "interrupted", "running", "foreign")
+
+Lookup = Callable[[Cell], Found]
+K = TypeVar("K")
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionOptions:
+    """How verdicts are reached.
+
+    Args:
+        sequential: arms stop once they are decided; else every arm gets every seed, and one looks once.
+        alpha: the probability of any wrong decision in the study.
+        same: the largest difference that does not matter, in the metric's unit; None: no arm ends as `same`.
+        failures: what a run that diverged or failed by itself counts as: ``chance``, or nothing (``exclude``).
+        max_runs: runs after which no further block is begun (sequential designs).
+    """
+
+    sequential: bool = False
+    alpha: float = ALPHA
+    same: float | None = None
+    failures: Failures = "chance"
+    max_runs: int | None = None
+
+
+@dataclass(frozen=True)
+class ArmDecision:
+    """What counts of an arm, and the verdict on it.
+
+    ``seeds`` are those that count, in order; ``values`` has the metric of each, that of ``substituted`` runs (seed → how the
+    run ended) being chance. ``verdict`` is None for the reference, for an arm that is the same experiment as another
+    one, and where no pair counts. ``planned`` is the number of runs that count, or that are to come next. ``why`` says why
+    an arm is open, "" where it is decided or not finished.
+    """
+
+    seeds: tuple[int, ...] = ()
+    values: Mapping[int, float] = field(default_factory=dict)
+    substituted: Mapping[int, str] = field(default_factory=dict)
+    verdict: Verdict | None = None
+    planned: int = 0
+    why: str = ""
+
+
+class Deciding:
+    """A sequential study as it is decided, block by block.
+
+    Args:
+        own: the cells of each arm in the order of the seeds, the reference first.
+        twins: for each arm the first one that is the same experiment, None where that is itself.
+    """
+
+    def __init__(
+        self, own: Sequence[Sequence[Cell]], twins: Sequence[int | None], options: DecisionOptions, scale: Scale
+    ) -> None:
+        self.own, self.options, self.scale = own, options, scale
+        self.compared = [n for n in range(1, len(own)) if twins[n] is None]
+        self.family = Family(
+            max(1, len(self.compared)), alpha=options.alpha, same=options.same, resolution=scale.resolution
+        )
+        self.blocks = 0  # that count
+        self.runs = 0  # of these blocks
+        self.open = list(self.compared)
+        self.why: dict[int, str] = {}  # arms that stay open → why
+        self._values: list[dict[int, float]] = [{} for _ in own]
+        self._substituted: list[dict[int, str]] = [{} for _ in own]
+        self._planned = [0] * len(own)
+        self._spreads = [Spreads(scale.resolution) for _ in own]
+        self._worst: float | None = None
+
+    @property
+    def least(self) -> int:
+        """Blocks before which nothing can be decided."""
+        return min(fewest(self.options.alpha / self.family.size), self.most)
+
+    @property
+    def most(self) -> int:
+        """Blocks that are planned at most."""
+        return len(self.own[REFERENCE])
+
+    def fits(self, blocks: int = 1) -> bool:
+        """Whether so many further blocks are within the seeds and the budget of runs."""
+        cost, budget = blocks * (1 + len(self.open)), self.options.max_runs
+        return self.blocks + blocks <= self.most and (budget is None or self.runs + cost <= budget)
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to be run."""
+        return not self.open or not self.fits()
+
+    def advance(self, lookup: Lookup, tried: Collection[str] | None = None) -> bool:
+        """Take every block that is complete; gives whether there was one.
+
+        Args:
+            tried: keys of runs that were carried out now, whatever came out. None: nothing is being run, so that what has
+                no result by the machine's fault is left open.
+        """
+        before = self.blocks
+        while not self.finished and self._take(lookup, tried):
+            pass
+        return self.blocks > before
+
+    def _take(self, lookup: Lookup, tried: Collection[str] | None) -> bool:
+        block = self.blocks
+        states = {arm: lookup(self.own[arm][block]) for arm in (REFERENCE, *self.open)}
+        waiting = [arm for arm, f in states.items() if not self._settled(self.own[arm][block], f, tried)]
+        if waiting and (REFERENCE in waiting or tried is not None or not self._passed(waiting, states, lookup)):
+            return False
+        cells = {arm: self.own[arm][block] for arm in states}
+        seed = self.own[REFERENCE][block].seed
+        lost = {arm: f for arm, f in states.items() if arm in waiting or not (f.own or f.status == "finished")}
+        if REFERENCE in lost:
+            self._hold(self.open, f"seed {seed} of the reference has no result ({lost[REFERENCE].status})")
+            return True
+        for arm, found in lost.items():
+            self._hold([arm], f"seed {seed} has no result ({found.status})")
+        # A finished run without this figure, such as a threshold that was not reached, is left out with its pair.
+        self._add(seed, {arm: (cells[arm], f) for arm, f in states.items() if _counts(cells[arm], f, self.scale)})
+        self.blocks, self.runs = block + 1, self.runs + len(states)
+        for arm in states:
+            self._planned[arm] = block + 1
+        self.open = [arm for arm in self.open if self.family.decision(str(arm)) == OPEN]
+        return True
+
+    def _settled(self, cell: Cell, found: Found, tried: Collection[str] | None) -> bool:
+        """Whether an outcome is final: in a study that is being run, what ended, or was tried now; else what is not waiting."""
+        if found.status in ENDED:
+            return True
+        return found.status not in WAITING if tried is None else cell.key in tried
+
+    def _passed(self, waiting: Sequence[int], states: Mapping[int, Found], lookup: Lookup) -> bool:
+        """Whether the study went on without these runs, which the machine lost."""
+        later = self.own[REFERENCE][self.blocks + 1 : self.blocks + 2]
+        return all(states[arm].status != "running" for arm in waiting) and any(lookup(c).status in ENDED for c in later)
+
+    def _hold(self, arms: Sequence[int], why: str) -> None:
+        self.why |= dict.fromkeys(arms, why)
+        self.open = [arm for arm in self.open if arm not in self.why]
+
+    def _add(self, seed: int, states: Mapping[int, tuple[Cell, Found]]) -> None:
+        values, failed, self._worst = _values(states, self.scale, self.options.failures, self._worst)
+        for arm, value in values.items():
+            self._values[arm][seed] = value
+        for arm in failed:
+            self._substituted[arm][seed] = states[arm][1].status
+        sign = 1 if self.scale.higher else -1
+        if REFERENCE in values:
+            base = values[REFERENCE]
+            pairs = {arm: value for arm, value in values.items() if arm != REFERENCE}
+            uneven = {str(arm) for arm, value in pairs.items() if self._spreads[arm].add(value, base)}
+            self.family.add({str(arm): sign * (value - base) for arm, value in pairs.items()}, uneven)
+
+    def stop(self, why: str) -> None:
+        """End the study; the arms that are open stay open."""
+        self._hold(self.open, why)
+
+    def wanted(self, lookup: Lookup, begun: Collection[str]) -> Iterator[Cell]:
+        """The runs to begin, the most useful first: those of blocks that are needed in any case, then those of blocks that an
+        open arm will need unless it is decided before, the arms with the least evidence first.
+
+        Args:
+            begun: keys of runs that are under way or were carried out now.
+        """
+        evidence = {int(name): v.evidence.peak for name, v in self.family.verdicts().items()}
+        certain = max(self.least, self.blocks + 1)
+        for block in range(self.blocks, self.most):
+            if not self.open or not self.fits(block + 1 - self.blocks):
+                return
+            if block >= certain and self.options.max_runs is not None:
+                return  # a run that turned out not to be needed would be out of the budget
+            arms = (REFERENCE, *sorted(self.open, key=lambda arm: evidence.get(arm, 0.0)))
+            cells = [self.own[arm][block] for arm in arms]
+            for cell in sorted(cells, key=lambda c: -c.cost) if block < certain else cells:
+                if cell.key not in begun and lookup(cell).status not in ENDED:
+                    yield cell
+
+    def decisions(self) -> list[ArmDecision]:
+        """What is decided so far, arm by arm."""
+        known, sign = self.family.verdicts(), 1 if self.scale.higher else -1
+        decisions: list[ArmDecision] = []
+        for arm, (values, failed) in enumerate(zip(self._values, self._substituted, strict=True)):
+            seeds = tuple(c.seed for c in self.own[arm][: self.blocks] if c.seed in values)
+            verdict = _turned(known.get(str(arm)), sign)
+            planned = self._planned[arm] + (not self.finished and (arm == REFERENCE or arm in self.open))
+            decisions.append(ArmDecision(seeds, dict(values), dict(failed), verdict, planned, self._reason(arm)))
+        return decisions
+
+    def _reason(self, arm: int) -> str:
+        if arm in self.why:
+            return self.why[arm]
+        if arm not in self.open or self.blocks == 0 or self.fits():
+            return ""
+        if self.blocks >= self.most:
+            return f"{self.most} seeds are the most that the study takes (--max-seeds)"
+        return f"the budget of {self.options.max_runs:,} runs is spent"
+
+
+def decide_fixed(
+    own: Sequence[Sequence[Cell]], twins: Sequence[int | None], lookup: Lookup, options: DecisionOptions, scale: Scale
+) -> list[ArmDecision]:
+    """The verdicts of a fixed design, over the seeds that both sides of a comparison have; arguments as for ``Deciding``."""
+    states = [{c.seed: (c, f) for c in cells if _counts(c, f := lookup(c), scale)} for cells in own]
+    flat = {(arm, seed): pair for arm, seeds in enumerate(states) for seed, pair in seeds.items()}
+    values, failed, _ = _values(flat, scale, options.failures, None)
+    rows = [{seed: values[arm, seed] for seed in seeds if (arm, seed) in values} for arm, seeds in enumerate(states)]
+    sign = 1 if scale.higher else -1
+    compared = [n for n in range(1, len(own)) if twins[n] is None]
+    deltas = {str(n): [sign * (rows[n][s] - rows[0][s]) for s in rows[n] if s in rows[REFERENCE]] for n in compared}
+    known = fixed_verdicts(
+        deltas, alpha=options.alpha, same=options.same, resolution=scale.resolution, size=max(1, len(compared))
+    )
+    return [
+        ArmDecision(tuple(row), row, {s: states[n][s][1].status for s in row if (n, s) in failed},
+                    _turned(known.get(str(n)), sign), len(own[n]))
+        for n, row in enumerate(rows)
+    ]  # fmt: skip
+
+
+def _counts(cell: Cell, found: Found, scale: Scale) -> bool:
+    """Whether a run is an outcome of the arm: it finished with this figure, or ended without one by its own fault."""
+    return scale.of(cell, found) is not None if found.status == "finished" else found.own
+
+
+def _values(
+    states: Mapping[K, tuple[Cell, Found]], scale: Scale, failures: Failures, worst: float | None
+) -> tuple[dict[K, float], list[K], float | None]:
+    """The metric of each run; those that failed by themselves, which count as chance; and the worst value of all so far."""
+    measured = {key: scale.of(c, f) if f.status == "finished" else None for key, (c, f) in states.items()}
+    values = {key: value for key, value in measured.items() if value is not None}
+    seen = [*values.values(), *([] if worst is None else [worst])]
+    worst = (min(seen) if scale.higher else max(seen)) if seen else None
+    failed = [key for key in states if key not in values] if failures == "chance" else []
+    bad = _bad(scale, worst)
+    return {**values, **dict.fromkeys(failed, bad)}, failed, worst
+
+
+def _bad(scale: Scale, worst: float | None) -> float:
+    """What a run counts as that failed: an accuracy of chance; a loss of chance, or the worst one seen if that is worse."""
+    known = [v for v in (scale.chance, None if scale.higher and scale.chance is not None else worst) if v is not None]
+    return (min(known) if scale.higher else max(known)) if known else 0.0
+
+
+def _turned(verdict: Verdict | None, sign: int) -> Verdict | None:
+    """A verdict on differences of which less is better, with the differences as the metric has them."""
+    if verdict is None or sign > 0:
+        return verdict
+    low, high = (None if verdict.high is None else -verdict.high), (None if verdict.low is None else -verdict.low)
+    return replace(verdict, evidence=replace(verdict.evidence, delta=-verdict.evidence.delta), low=low, high=high)

@@ -1,0 +1,32 @@
+"""What is said of runs that finished without a figure, or without having learned anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from archdsl.expand.metrics import metric_of
+from archdsl.study.results.results import Results
+
+
+def unmeasured(results: Results) -> Iterable[str]:
+    """Finished runs that have no figure of a metric: they were trained before it was recorded, or it is not defined for them,
+    such as a threshold that was not reached.
+    """
+    for name in (results.metric, *results.more):
+        lacks = [
+            (a.name, n) for a in results.arms
+            if (n := len(a.figures) - len(a.values if name == results.metric else a.more[name]))
+        ]  # fmt: skip
+        if lacks:
+            few = ", ".join(f"{n} of {arm}" for arm, n in lacks[:3]) + (" and others" if len(lacks) > 3 else "")
+            yield (f"{metric_of(name).label}: {sum(n for _, n in lacks)} finished runs have no figure, because they have not "
+                   f"recorded it or never reached it, and are left out ({few})")  # fmt: skip
+
+
+def untrained(results: Results) -> Iterable[str]:
+    """Which rule says that runs did not train."""
+    count = sum(len(a.untrained) for a in results.arms)
+    if count:
+        yield (f"{count} run{'s' if count > 1 else ''} did not train: neither test accuracy nor training accuracy is above the "
+               "99 % binomial interval of chance, the fraction of the commonest class, on the images of the test part; the "
+               "figures count like any other")  # fmt: skip

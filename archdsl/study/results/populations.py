@@ -1,0 +1,110 @@
+"""The two claims of a study's test accuracies: on this test set, and on new images. Reads the bits in the run folders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from archdsl.errors import ArchError
+from archdsl.report import Column
+from archdsl.runs.correct import correct
+from archdsl.runs.run import load_run
+from archdsl.study.results.results import ArmResult, Results
+from archdsl.study.results.unit import NONE, Unit
+from archdsl.study.stats.images import ImageDifference, image_difference
+
+if TYPE_CHECKING:
+    from archdsl.runs.correct import Bools
+
+NO_BITS = "no record of which images were correct, as in runs of earlier versions"
+OTHER_IMAGES = "its test images are others than those of {reference}"
+COLUMN_NOTE = (
+    "`on new images` is an interval for other test sets of the kind: seeds and images are crossed random effects; the other"
+    " intervals are about this test set"
+)
+FEW = "fewer than two seeds with a record of their images in both arms"
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """A run on a test set: ``of`` is the fingerprint of the data and the number of images, ``correct`` has shape (images,)."""
+
+    of: tuple[str, int]
+    correct: Bools
+
+
+@dataclass(frozen=True, slots=True)
+class PopulationRow:
+    """An arm that is compared with the reference; ``difference`` is None where it cannot be had, and ``why`` says so.
+
+    ``without`` counts the seeds that both arms share whose runs have no bits, or damaged ones.
+    """
+
+    arm: str
+    difference: ImageDifference | None = None
+    without: int = 0
+    why: str = ""
+
+
+def two_populations(results: Results, alpha: float = 0.05) -> tuple[PopulationRow, ...]:
+    """The difference in test accuracy of each compared arm to the reference, on this test set and on new images.
+
+    Args:
+        results: whatever its metric is, the images are those of the test part.
+        alpha: the intervals are of level 1 - alpha each, for a number of seeds that was fixed in advance.
+    """
+    reference = _tested(results.reference)
+    return tuple(_row(arm, results.reference, reference, alpha) for arm in results.compared)
+
+
+def new_images(rows: Iterable[PopulationRow], unit: Unit) -> tuple[Column, dict[str, str]]:
+    """The column of intervals on new images: its head, and by the name of an arm the text of its cell."""
+    cells = {r.arm: _text(r.difference, unit) for r in rows}
+    return Column("on new images", align="right", key="new_images"), cells
+
+
+def notes(rows: Sequence[PopulationRow]) -> tuple[str, ...]:
+    """What a reader of the column has to know; nothing where no arm has an interval."""
+    if all(r.difference is None for r in rows):
+        return ()
+    reasons: dict[str, list[str]] = {}
+    for row in rows:
+        missing = f"{row.without} seeds have {NO_BITS}" if row.without and not row.why else row.why
+        if missing:
+            reasons.setdefault(missing, []).append(row.arm)
+    return (COLUMN_NOTE, *(f"{', '.join(arms)}: {why}" for why, arms in reasons.items()))
+
+
+def _text(difference: ImageDifference | None, unit: Unit) -> str:
+    return NONE if difference is None else unit.between(difference.new_low, difference.new_high)
+
+
+def _row(arm: ArmResult, reference: ArmResult, others: Mapping[int, Tested], alpha: float) -> PopulationRow:
+    import numpy as np
+
+    own = _tested(arm)
+    seeds = sorted(own.keys() & others.keys())
+    without = len(arm.figures.keys() & reference.figures.keys()) - len(seeds)
+    if without and not seeds:
+        return PopulationRow(arm.name, without=without, why=NO_BITS)
+    if len(seeds) < 2:
+        return PopulationRow(arm.name, without=without, why=FEW)
+    if len({runs[s].of for runs in (own, others) for s in seeds}) > 1:
+        return PopulationRow(arm.name, without=without, why=OTHER_IMAGES.format(reference=reference.name))
+    ours, theirs = (np.stack([runs[s].correct for s in seeds]) for runs in (own, others))
+    return PopulationRow(arm.name, image_difference(ours, theirs, alpha), without)
+
+
+def _tested(arm: ArmResult) -> dict[int, Tested]:
+    """By seed, what the finished runs of an arm have recorded of each test image."""
+    found: dict[int, Tested] = {}
+    for seed in arm.figures:
+        folder = arm.folders.get(seed)
+        with suppress(ArchError):  # a damaged record counts as none; a damaged run has no figures
+            run = load_run(folder) if folder is not None else None
+            hits = correct(run) if run is not None else None
+            if run is not None and hits is not None:
+                found[seed] = Tested((run.fingerprint, len(hits)), hits)
+    return found

@@ -1,0 +1,229 @@
+"""What a study found: the values of every arm by seed, and the comparisons with the reference. Plain frozen data, from
+which every table and figure is drawn; neither the order of arms and seeds nor what was cached changes it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from archdsl.data.fingerprint import short
+from archdsl.expand.metrics import metric_of
+from archdsl.runs.conditions import CONDITIONS, usual
+from archdsl.study.plan.arms import Arm, Arms
+from archdsl.study.plan.factors import Factor
+from archdsl.study.plan.plan import ENDED, Cell, Found
+from archdsl.study.results.decide import ArmDecision, Deciding, DecisionOptions, decide_fixed
+from archdsl.study.results.run_figures import UNTRAINED, RunFigures
+from archdsl.study.results.scale import Scale, scale_of
+from archdsl.study.stats import Comparison, Summary, compare, summary
+from archdsl.study.stats.verdicts import Verdict
+from archdsl.words.metrics.base import Metric
+
+
+@dataclass(frozen=True)
+class ArmResult:
+    """An arm with what its runs gave.
+
+    decision: which runs count, and the verdict. values: the metric by seed, of the runs that count. figures: all figures of
+    a finished run's result, by seed. states: how many of the planned runs are finished, diverged, failed, oom, timeout,
+    interrupted, running, foreign, missing. folders: the run folders by seed. more: other metrics by name and seed.
+    untrained: seeds of finished runs that did not train (see ``RunFigures.trained``).
+    comparison: with the reference, seed by seed, None for the reference itself. twin: the arm before it that is the same
+    experiment, "" where there is none; its comparison counts once.
+    """
+
+    arm: Arm
+    planned: int
+    values: Mapping[int, float]
+    figures: Mapping[int, Mapping[str, Any]]
+    states: Mapping[str, int]
+    folders: Mapping[int, Path]
+    decision: ArmDecision = field(default_factory=ArmDecision)
+    comparison: Comparison | None = None
+    twin: str = ""
+    more: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+    untrained: tuple[int, ...] = ()
+
+    @property
+    def outcomes(self) -> Mapping[str, int]:
+        """The states of its runs, and how many of the finished ones did not train."""
+        return {**self.states, UNTRAINED: len(self.untrained)} if self.untrained else self.states
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The verdict on the arm; None for the reference, and where no pair of runs counts."""
+        return self.decision.verdict
+
+    @property
+    def name(self) -> str:
+        """The arm's name."""
+        return self.arm.name
+
+    @cached_property
+    def summary(self) -> Summary:
+        """Mean, sd and interval of the metric."""
+        return summary([self.values[seed] for seed in sorted(self.values)])
+
+
+@dataclass(frozen=True)
+class Results:
+    """A study with everything that is known of it. ``arms`` has the reference first."""
+
+    title: str
+    metric: str
+    seeds: tuple[int, ...]
+    factors: tuple[Factor, ...]
+    design: str
+    aliases: tuple[str, ...]
+    arms: tuple[ArmResult, ...]
+    conditions: Mapping[str, str]
+    notes: tuple[str, ...] = field(default=())
+    failures: tuple[tuple[str, int, str, str], ...] = field(default=())  # arm, seed, status, message
+    options: DecisionOptions = field(default_factory=DecisionOptions)
+    looks: int = 1  # after which decisions were taken
+    unused: int = 0  # finished runs beyond the decision of their arm
+    registered: str = ""  # whether the plan was registered, and the departures from it
+    looked_at: tuple[int, ...] = ()  # numbers of seeds at which a fixed design was looked at
+    more: tuple[str, ...] = ()  # other metrics that are shown
+    compares: bool = True  # with a reference
+    resolution: float = 0.0  # the step in which the metric is counted
+
+    @property
+    def reference(self) -> ArmResult:
+        """The arm that the others are compared with."""
+        return self.arms[0]
+
+    @property
+    def done(self) -> int:
+        """Runs with a result."""
+        return sum(n for a in self.arms for state, n in a.states.items() if state in ENDED)
+
+    @property
+    def planned(self) -> int:
+        """Runs in all."""
+        return sum(a.planned for a in self.arms)
+
+    @property
+    def compared(self) -> tuple[ArmResult, ...]:
+        """The arms that are compared with the reference, each experiment once."""
+        return tuple(a for a in self.arms[1:] if a.comparison is not None and not a.twin)
+
+    @property
+    def measure(self) -> Metric:
+        """The metric as a word, with its traits."""
+        return metric_of(self.metric)
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether more of the metric is good: so for accuracies, not for losses."""
+        return self.measure.higher
+
+
+def results(
+    title: str, metric: str, arms: Arms, seeds: Sequence[int], every: Sequence[Cell], found: Mapping[str, Found],
+    options: DecisionOptions | None = None, more: Sequence[str] = (),
+) -> Results:  # fmt: skip
+    """Bring together the plan and what the store has; ``found`` is by the cells' keys, ``more`` are other metrics to show.
+    Without ``options`` the design is fixed, with its defaults.
+    """
+    options = options or DecisionOptions()
+    own = own_cells(arms, every)
+    twins = compared_twins(arms, own)
+    scale = scale_of(metric, arms, every)
+    decisions, looks = _decided(own, twins, found, options, scale)
+    if not arms.compares:
+        decisions = [replace(d, verdict=None) for d in decisions]
+    raw = [_arm(*one, found, more) for one in zip(arms.arms, own, decisions, strict=True)]
+    first, rest = raw[0], list[ArmResult]()
+    for a, twin in zip(raw[1:], twins[1:], strict=True):
+        if not arms.compares:
+            rest.append(a)
+            continue
+        if twin == 0:  # nothing can be compared with itself
+            rest.append(replace(a, twin=first.name))
+            continue
+        base = {s: v for s, v in first.values.items() if s in a.values} if options.sequential else first.values
+        compared = compare(a.values, base, (a.name, first.name))
+        rest.append(replace(a, comparison=compared, twin="" if twin is None else arms.arms[twin].name))
+    conditions = usual([f.conditions for f in found.values() if f.status in ENDED])
+    planned = [cell for cells, a in zip(own, raw, strict=True) for cell in cells[: a.planned]]
+    failures = tuple(
+        (arms.arms[c.arm].name, c.seed, found[c.key].status, found[c.key].message)
+        for c in planned if found[c.key].status not in ("finished", "running", "missing")
+    )  # fmt: skip
+    ended = sum(found[c.key].status in ENDED for n, cells in enumerate(own) for c in cells[raw[n].planned :])
+    return Results(
+        title, metric, tuple(seeds), arms.factors, arms.design.name, arms.design.aliases, (first, *rest),
+        {**{k: conditions.get(k, "") for k in CONDITIONS}, "data": _data(every, found)}, _notes(arms), failures,
+        options, looks, ended, more=tuple(more), compares=arms.compares, resolution=scale.resolution,
+    )  # fmt: skip
+
+
+def own_cells(arms: Arms, every: Sequence[Cell]) -> list[list[Cell]]:
+    """The cells of each arm, in the order of the seeds."""
+    own: list[list[Cell]] = [[] for _ in arms.arms]
+    for cell in every:
+        own[cell.arm].append(cell)
+    return own
+
+
+def _decided(
+    own: Sequence[Sequence[Cell]], twins: Sequence[int | None], found: Mapping[str, Found], options: DecisionOptions,
+    scale: Scale,
+) -> tuple[list[ArmDecision], int]:  # fmt: skip
+    """The decision on each arm, twins having that of the arm whose experiment they are; and the number of looks."""
+    if options.sequential:
+        deciding = Deciding(own, twins, options, scale)
+        deciding.advance(lambda cell: found[cell.key])
+        decisions, looks = deciding.decisions(), deciding.blocks
+    else:
+        decisions, looks = decide_fixed(own, twins, lambda cell: found[cell.key], options, scale), 1
+    return [d if twin is None else decisions[twin] for d, twin in zip(decisions, twins, strict=True)], looks
+
+
+def _data(every: Sequence[Cell], found: Mapping[str, Found]) -> str:
+    """The data that the results are on, as people read it."""
+    return ", ".join(sorted({short(c.experiment.data.fingerprint) for c in every if found[c.key].status in ENDED}))
+
+
+def compared_twins(arms: Arms, own: Sequence[Sequence[Cell]]) -> list[int | None]:
+    """As ``twins_of``; where nothing is compared, no arm is another's twin."""
+    return twins_of(own) if arms.compares else [None] * len(own)
+
+
+def twins_of(own: Sequence[Sequence[Cell]]) -> list[int | None]:
+    """For each arm the first one that has the same runs, None where that is itself."""
+    seen: dict[tuple[str, ...], int] = {}
+    found: list[int | None] = []
+    for number, cells in enumerate(own):
+        before = seen.setdefault(tuple(c.key for c in cells), number)
+        found.append(None if before == number else before)
+    return found
+
+
+def _notes(arms: Arms) -> tuple[str, ...]:
+    found = list(arms.notes)
+    if arms.left_out:
+        found.append(f"{arms.left_out:,} arms are left out by `where`")
+    found += [f"{a.name}: {a.matched}" for a in arms.arms if a.matched is not None]
+    return tuple(found)
+
+
+def _arm(
+    arm: Arm, cells: Sequence[Cell], decision: ArmDecision, found: Mapping[str, Found], more: Sequence[str]
+) -> ArmResult:
+    counted = sorted(cells[: decision.planned], key=lambda c: c.seed)
+    states = Counter(found[c.key].status for c in counted)
+    folders = {c.seed: folder for c in counted if (folder := found[c.key].folder) is not None}
+    figures = {c.seed: found[c.key].figures for c in counted if found[c.key].status == "finished"}
+    runs = {seed: RunFigures(own, arm.totals, folders.get(seed)) for seed, own in figures.items()}
+    others = {name: {s: v for s, run in runs.items() if (v := metric_of(name).of(run)) is not None} for name in more}
+    untrained = tuple(seed for seed, run in runs.items() if not run.trained(arm.spec.classes))
+    values = {seed: decision.values[seed] for seed in sorted(decision.values)}
+    return ArmResult(arm, decision.planned, values, figures, dict(sorted(states.items())), folders, decision, more=others,
+                     untrained=untrained)  # fmt: skip

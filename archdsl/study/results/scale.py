@@ -1,0 +1,39 @@
+"""What the numbers of a metric are in a study: which way is better, what chance has, and in which step they are counted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from archdsl.expand.metrics import metric_of
+from archdsl.study.plan.arms import Arms
+from archdsl.study.plan.plan import Cell, Found
+from archdsl.study.results.run_figures import RunFigures
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What a metric's numbers are: ``of`` a finished run, None where it has no figure; ``higher`` is better; ``chance`` is what
+    a net that learnt nothing has, None where that is not known; ``resolution`` is the step in which it is counted, 0 for
+    none."""
+
+    of: Callable[[Cell, Found], float | None]
+    higher: bool
+    chance: float | None = None
+    resolution: float = 0.0
+
+
+def scale_of(metric: str, arms: Arms, every: Sequence[Cell]) -> Scale:
+    """The scale of a metric in a study; chance and resolution are unknown where its data sets differ in size."""
+    word, totals = metric_of(metric), [arm.totals for arm in arms.arms]
+
+    def of(cell: Cell, found: Found) -> float | None:
+        value = word.of(RunFigures(found.figures, totals[cell.arm], found.folder))
+        return value if value is not None and math.isfinite(value) else None
+
+    sets = {c.experiment.data.dataset for c in every}
+    classes, images = {d.classes for d in sets}, {getattr(d, "test", None) or 0 for d in sets}
+    chance = word.chance(classes.pop()) if len(classes) == 1 else None
+    counted = word.on == "test" and word.counted and len(images) == 1 and (n := images.pop()) > 0
+    return Scale(of, word.higher, chance, 1 / n if counted else 0.0)

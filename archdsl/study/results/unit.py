@@ -1,0 +1,73 @@
+"""How a metric is written for people: its name, its unit, and as many decimals as the study needs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from archdsl.study.results.results import Results
+
+MINUS = "−"
+NONE = "–"
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Values are multiplied by ``factor`` and have ``digits`` decimals; ``mark`` is behind a value, ``points``
+    behind a difference.
+    """
+
+    name: str
+    factor: float
+    digits: int
+    mark: str
+    points: str
+
+    def value(self, number: float | None) -> str:
+        """A value or a spread without its unit: ``93.41``."""
+        return NONE if number is None else self._text(number * self.factor, "")
+
+    def change(self, number: float | None) -> str:
+        """A difference with its sign, without its unit: ``+0.31``; a zero has no sign."""
+        return NONE if number is None else self._text(number * self.factor, "+")
+
+    def between(self, low: float | None, high: float | None) -> str:
+        """An interval of differences: ``[−0.10, +0.72]``."""
+        return NONE if low is None or high is None else f"[{self.change(low)}, {self.change(high)}]"
+
+    def _text(self, number: float, sign: str) -> str:
+        text = f"{number:{sign}.{self.digits}f}"
+        if not text.strip("+-0."):
+            text = text.lstrip("+-")
+        return text.replace("-", MINUS)
+
+    @property
+    def axis(self) -> str:
+        """The label of an axis of values."""
+        return f"{self.name} (%)" if self.mark else self.name
+
+    @property
+    def change_axis(self) -> str:
+        """The label of an axis of differences."""
+        return f"Δ {self.name}" + (f" ({self.points})" if self.points else "")
+
+
+def unit(results: Results) -> Unit:
+    """The unit of a study's metric: fractions in percent, others with four significant digits of the largest value."""
+    name = results.measure.label
+    if results.measure.unit == "percent":
+        return Unit(name, 100.0, 2, " %", "points")
+    largest = max((abs(v) for a in results.arms for v in a.values.values()), default=0.0)
+    digits = 3 - math.floor(math.log10(largest)) if largest else 3
+    return Unit(name, 1.0, max(0, min(8, digits)), "", "")
+
+
+def p_text(p: float | None) -> str:
+    """A p value: three decimals, four below 0.01; one that is smaller still is a bound."""
+    if p is None:
+        return NONE
+    if p < 0.0001:
+        return "< 0.0001"
+    return f"{p:.4f}" if p < 0.01 else f"{p:.3f}"
