@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -162,3 +164,27 @@ def test_runs_do_not_depend_on_what_arms_are_called() -> None:
     bare, named = (arms(base=f"base: 'vgg[4x1] {hole}'{DATA}") for hole in ("{+bn | }", "{norm: +bn | }"))
     assert [a.spec.hash for a in bare.arms] == [a.spec.hash for a in named.arms]
     assert names(named) == ["base", "−norm"]
+
+
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [
+        (
+            "{drop: | drop(50%)}",
+            "the factor `drop` has the levels none, `drop(30%)` in the base `small` and none, `drop(50%)`",
+        ),
+        ("{drop: | drop(30%)} {act: relu | gelu}", "the base `large` has the hole `act`, which the base `small` lacks"),
+    ],
+)
+def test_a_hole_has_the_same_levels_in_every_base(second: str, message: str) -> None:
+    head = "net flatten linear({}) relu {} linear(10)\ndata fashion-mini\n"
+    base = (("small", head.format(8, "{drop: | drop(30%)}")), ("large", head.format(64, second)))
+    with pytest.raises(ArchError, match=re.escape(message)):
+        arms_of(replace(study_of("base: lenet5\ndesign: grid\n"), base=base))
+
+
+def test_a_let_holds_what_differs_between_bases() -> None:
+    head = "let p = {}\nnet flatten linear({}) relu {{drop: | drop(p)}} linear(10)\ndata fashion-mini\n"
+    base = (("small", head.format("30%", 8)), ("large", head.format("50%", 64)))
+    arms = arms_of(replace(study_of("base: lenet5\ndesign: grid\n"), base=base))
+    assert [a.name for a in arms.arms] == ["small", "small, +drop(p)", "large", "large, +drop(p)"]

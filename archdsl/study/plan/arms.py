@@ -17,7 +17,7 @@ from archdsl.expand.holes import count as arms_in_space
 from archdsl.files import spec_path
 from archdsl.limits import Limits
 from archdsl.study.plan.design import Design, make
-from archdsl.study.plan.factors import Factor, own
+from archdsl.study.plan.factors import Factor, check_levels, own
 from archdsl.study.plan.file import StudyFile
 from archdsl.study.plan.levels import rank
 from archdsl.study.plan.match import Matched, match
@@ -137,6 +137,7 @@ def count_arms(study: StudyFile) -> int:
 def _outline(study: StudyFile) -> tuple[Placed, tuple[Factor, ...], Design]:
     """The bases with the factors' holes in them, all factors, and the design."""
     placed = [(name, source, _placed(study, file)) for name, source, file in bases(study)]
+    check_levels([f.name for f in study.factors], [(name, file) for name, _, file in placed])
     factors = (*study.factors, *(f for f in own(placed[0][2]) if all(f.name != g.name for g in study.factors)))
     if len(placed) > 1:
         factors = (Factor(BASE, tuple(name for name, _, _ in placed)), *factors)

@@ -7,7 +7,7 @@ as if somebody had written it without holes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,6 +90,32 @@ def own(file: ast.File) -> tuple[Factor, ...]:
     from archdsl.study.plan.naming import label_of
 
     return tuple(Factor(axis.name, axis.texts, label_of(file, axis)) for axis in axes(file))
+
+
+def check_levels(placed: Sequence[str], bases: Sequence[tuple[str, ast.File]]) -> None:
+    """Refuse holes of one name that have other levels in another base: its arms would be called by levels that they do
+    not have. ``placed`` are the factors of the study, whose levels every base has.
+
+    Raises:
+        ArchError: it names the factor and both bases.
+    """
+    (first, file), *rest = bases
+    levels = {f.name: f.levels for f in own(file)}
+    for name, other in rest:
+        for factor in own(other):
+            if factor.name in placed:
+                continue
+            if factor.name not in levels:
+                raise ArchError(f"the base `{name}` has the hole `{factor.name}`, which the base `{first}` lacks",
+                                help=f"begin `base:` with `{name}`, or give `{first}` the hole")  # fmt: skip
+            if levels[factor.name] != factor.levels:
+                raise ArchError(f"the factor `{factor.name}` has the levels {_shown(levels[factor.name])} in the base "
+                                f"`{first}` and {_shown(factor.levels)} in the base `{name}`",
+                                help="give it the same levels in every base: a `let` of each base may differ")  # fmt: skip
+
+
+def _shown(levels: Sequence[str]) -> str:
+    return ", ".join(f"`{level}`" if level else "none" for level in levels)
 
 
 def present(file: ast.File, name: str) -> Factor:
