@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from archdsl.cli.options import Data, DataRoot, Format, Set
+from archdsl.cli.options import Data, DataRoot, Device, Format, Set
 from archdsl.cli.support.study_options import (
     Alpha,
     Baseline,
@@ -34,11 +34,11 @@ from archdsl.cli.support.study_options import (
     With,
     Without,
 )
-from archdsl.cli.support.study_report import check_html, ingredients, planned_notes, put_study, report
+from archdsl.cli.support.study_report import check_columns, check_html, ingredients, planned_notes, put_study, report
 from archdsl.runs.conditions import ConditionOptions, Precision
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from archdsl.study.execute.execution import Execution
     from archdsl.study.execute.runner import StudyRunner
@@ -72,7 +72,7 @@ def command(
     baseline: Baseline = None,
     metric: Metric = None,
     runs: Runs = Path("runs"),
-    device: Annotated[str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda or mps.")] = "auto",
+    device: Device = "auto",
     precision: Annotated[
         Precision | None,
         typer.Option("--precision", help="The same for all runs; auto is bf16 where the processor supports it."),
@@ -129,16 +129,18 @@ def command(
     from archdsl.cli.support.watch import check_watch, watched
     from archdsl.runs.run import check_writable
     from archdsl.study.amounts import amount
+    from archdsl.study.execute.bundles import most_together
     from archdsl.study.execute.execution import Execution, ExecutionOptions, results_of
     from archdsl.study.execute.runner import StudyRunner
     from archdsl.study.execute.select import SelectionOptions, select
-    from archdsl.study.plan.plan import away, cells, check_there, gone, not_reused, planned, settled
+    from archdsl.study.plan.plan import away, cells, check_there, planned, settled
 
     chosen = select(study, SelectionOptions(
         *ingredients(without, into, out, old_into), design, seeds, data, set or (), where or (), match, baseline or (),
         metric or (), precision, time_limit, until, max_seeds, alpha, same, budget, failures,
     ))  # fmt: skip
     amount(detect or "1%", "--detect")
+    most_together(fuse, gpu=False)
     check_html(html)
     watch = check_watch(watch, port)
     arms, every = planned(chosen, runs, data_root)
@@ -146,14 +148,10 @@ def command(
     requested = ConditionOptions(chosen.precision, device)
     runner = StudyRunner(arms, every, runs)
     missing_data = away(runner.every, data_root)
-    for name in missing_data if not quiet else ():
-        say(f"note: the data set {name} is not on this machine; " + (
-            "a run downloads it" if runner.missing else "its description is read from its runs"))  # fmt: skip
     check_there(arms, runner.every if again else runner.missing)
-    for text in gone(runner.every) if not quiet else ():
+    for text in _beforehand(runner, missing_data, again) if not quiet else ():
         say(f"note: {text}")
-    for text in not_reused(runner.found.values()) if not quiet and not again else ():
-        say(f"note: {text}")
+    check_columns(results_of(chosen, runner, requested.wanted) if columns else None, columns)
     if dry_run:
         _preview(chosen, runner, jobs, device, format, detect, requested)
         return
@@ -171,6 +169,18 @@ def command(
     report(results, chosen, runs, format, html, quiet, detect, columns=columns)
     if any(state != "finished" for a in results.arms for state, n in a.states.items() if n):
         raise SystemExit(SOME_FAILED)
+
+
+def _beforehand(runner: StudyRunner, missing_data: Sequence[str], again: bool) -> Iterator[str]:
+    """What is to be said before a study runs: data that is not here, runs that do not count."""
+    from archdsl.study.plan.plan import gone, not_reused
+
+    for name in missing_data:
+        yield f"the data set {name} is not on this machine; " + (
+            "a run downloads it" if runner.missing else "its description is read from its runs")  # fmt: skip
+    yield from gone(runner.every)
+    if not again:
+        yield from not_reused(runner.found.values())
 
 
 def _register(chosen: StudyFile, runner: StudyRunner) -> None:

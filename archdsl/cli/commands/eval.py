@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from archdsl.cli.options import DataRoot, Format
+from archdsl.cli.options import DataRoot, Device, Format
 from archdsl.cli.output import live
 from archdsl.errors import ArchError
 
@@ -56,9 +56,7 @@ def command(
     ] = None,
     batch: Annotated[int, typer.Option("--batch", metavar="N", min=1, max=500, help="Images per batch.")] = 500,
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of dropout masks and corruptions.")] = 0,
-    device: Annotated[
-        str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:NUMBER or mps.")
-    ] = "auto",
+    device: Device = "auto",
 ) -> None:  # fmt: skip
     """Judge a trained net: accuracy, calibration, each class, the confusion matrix; by one pass or by Monte Carlo
     dropout, on clean images or corrupted ones. The net runs in float32, whatever it was trained in. CSV has the totals

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from archdsl.cli.options import Format
+from archdsl.cli.options import Device, Format
 from archdsl.errors import ArchError
 from archdsl.report import Column, Table
 
@@ -36,9 +36,7 @@ def command(
     format: Format = "table",
     batch: Annotated[int, typer.Option("--batch", metavar="N", min=1, max=10_000, help="Pictures per batch.")] = 500,
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of dropout masks.")] = 0,
-    device: Annotated[
-        str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:NUMBER or mps.")
-    ] = "auto",
+    device: Device = "auto",
     data_root: Annotated[
         Path | None,
         typer.Option("--data-root", metavar="DIR", help="The folder of the run's data; searched before ARCHDSL_DATA."),

@@ -40,9 +40,9 @@ def command(
         Column("name"),
         Column("kind"),
         Column("params", "int"),
-        Column("parity"),
-        Column("path"),
-        Column("about"),
+        Column("parity", omit=2),
+        Column("path", omit=1),
+        Column("about", omit=3),
     )
     rows = tuple(
         (s.name, s.kind, s.params, s.parity, s.path, _short(s.about) if FORMATS[format].people else s.about)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from archdsl.cli.options import DataRoot, OneSpec, Set
+from archdsl.cli.options import DataRoot, Device, OneSpec, Set
 from archdsl.runs.conditions import ConditionOptions, Precision
 
 if TYPE_CHECKING:
@@ -32,9 +32,7 @@ def command(
     ] = None,
     data_root: DataRoot = None,
     set: Set = None,
-    device: Annotated[
-        str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:NUMBER or mps.")
-    ] = "auto",
+    device: Device = "auto",
     out: Annotated[
         Path | None,
         typer.Option(

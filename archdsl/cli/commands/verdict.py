@@ -64,6 +64,10 @@ def command(
     missing: Annotated[
         Literal["refuse", "drop"], typer.Option("--missing", help="What to do with pairs that miss one side in between.")
     ] = "refuse",
+    as_written: Annotated[
+        bool, typer.Option("--as-written", help="Take values as they are, also where some seem to be fractions and others "
+                           "percentages.")
+    ] = False,
     kind: Annotated[
         Literal["csv", "tsv", "jsonl", "parquet"] | None,
         typer.Option("--from", help="The format of TABLE, where its content does not say it."),
@@ -92,7 +96,7 @@ def command(
     columns = Columns(arm, pair, goal.metric if goal else metric or "", _only(only or ()))
     sheet = open_sheet(table, kind)
     costs = reached(sheet, columns, goal, cost, run) if goal is not None else None
-    found = costs.measurements if costs is not None else measure(sheet, columns, _failed(failed))
+    found = costs.measurements if costs is not None else measure(sheet, columns, _failed(failed), as_written)
     margin = None if same is None else _margin(same, found)
     _check_unit("--failed", failed, found)
     points = goal is None and (found.percent or (same or "").strip().endswith("%"))

@@ -43,6 +43,18 @@ def check_html(target: Path | None) -> None:
     check_target(target)
 
 
+def check_columns(results: Results | None, columns: str | None) -> None:
+    """Refuse columns that the table of the study will not have, before anything runs."""
+    if results is not None:
+        from archdsl.study.report.tables import table
+
+        table(results, columns=_names(columns))
+
+
+def _names(columns: str | None) -> list[str]:
+    return [name.strip() for name in (columns or "").split(",") if name.strip()]
+
+
 def report(
     results: Results, chosen: StudyFile, runs: Path, format: str, html: Path | None, quiet: bool,
     detect: str | None = None, rows: Rows = "arms", columns: str | None = None,
@@ -56,8 +68,7 @@ def report(
     from archdsl.study.report.report_tables import table_of
 
     people = format in FORMATS and FORMATS[format].people  # counts and levels are words
-    names = [name.strip() for name in (columns or "").split(",") if name.strip()]
-    shown = table_of(results, rows, people, names)
+    shown = table_of(results, rows, people, _names(columns))
     more = notes(results) if rows != "arms" and not people else ()
     put_study(
         replace(shown, notes=(*shown.notes, *more, *planned_notes(results, detect))), results.metric, format, rows
@@ -75,8 +86,9 @@ def report(
     if html is None and not installed("matplotlib"):  # the table is what was asked for
         say(f"note: no {target.name} is written: {missing('matplotlib').message} ({missing('matplotlib').help})")
         return
-    if html is None and not results.done and target.exists():
-        say(f"note: {target} stays as it is, since no run counts now; --html FILE writes the report of today")
+    if html is None and not results.done:
+        stays = f"{target} stays as it is" if target.exists() else "no report is written"
+        say(f"note: {stays}, since no run in {runs} counts now; --html FILE writes one")
         return
     text = written(results, f"archdsl ablate {shlex.quote(str(folder_of(chosen, runs)))}", read_curves(results))
     if html is None:

@@ -42,6 +42,7 @@ class Watching:
         self.share: dict[str, float] = {}
         self.conditions: Mapping[str, str] | None = None
         self.noted: set[str] = set()  # what one worker has said, the others need not say
+        self.console: Any = None
         self.live: Any = None
 
     def __enter__(self) -> Self:
@@ -49,8 +50,8 @@ class Watching:
             from rich.console import Console
             from rich.live import Live
 
-            self.live = Live(console=Console(file=self.stream), refresh_per_second=4, transient=True,
-                             get_renderable=self._drawn)  # fmt: skip
+            self.console = Console(file=self.stream)  # before `Live`, which draws while it is made
+            self.live = Live(console=self.console, refresh_per_second=4, transient=True, get_renderable=self._drawn)
             self.live.start()
         return self
 
@@ -89,8 +90,12 @@ class Watching:
         of = "" if self.sequential is not None else f"/{len(self.cells)}"
         return f"{self.ended}{of}  {name}: {how}{self._left()}"
 
-    def _shown(self, value: float, sign: str = "") -> str:
-        return f"{100 * value:{sign}.2f} %" if self.metric.unit == "percent" else f"{value:{sign}.4f}"
+    def _shown(self, value: float) -> str:
+        return f"{100 * value:.2f} %" if self.metric.unit == "percent" else f"{value:.4f}"
+
+    def _change(self, value: float) -> str:
+        """A difference: that of two percentages is in points."""
+        return f"{100 * value:+.2f} points" if self.metric.unit == "percent" else f"{value:+.4f}"
 
     def _value(self, cell: Cell, found: Found) -> float | None:
         """The metric of a run; None without a result."""
@@ -135,7 +140,7 @@ class Watching:
             name, base = self.runner.arms.arms[arm].name, self.runner.arms.reference.name
             words = {"same": "the same as"}.get(verdict.decision, f"{verdict.decision} than")
             what = f"open: {decision.why}" if verdict.decision == "open" else f"{words} {base}"
-            yield (f"decided: {name} is {what} ({self._shown(verdict.evidence.delta, '+')} after {verdict.evidence.n} seeds)"
+            yield (f"decided: {name} is {what} ({self._change(verdict.evidence.delta)} after {verdict.evidence.n} seeds)"
                    if verdict.decision != "open" else f"{name} stays {what}")  # fmt: skip
 
     def note(self, *lines: str) -> None:
@@ -152,7 +157,7 @@ class Watching:
         if self.stream is None or (once and self.share):
             return
         if self.live is not None:
-            self.live.console.out(printable_lines(text), highlight=False)
+            self.console.out(printable_lines(text), highlight=False)
         else:
             tell(self.stream, text)
 
@@ -166,7 +171,7 @@ class Watching:
         for head in ("arm", "runs", "running", "mean", "verdict"):
             drawn.add_column(head, no_wrap=True, overflow="ellipsis", ratio=1 if head == "arm" else None)
         rows = sorted((self._row(number) for number in range(len(self.runner.arms.arms))), key=lambda r: r[0])
-        size = self.live.console.size
+        size = self.console.size
         room = max(1, min(MOST_ROWS, size.height - 4))
         for _, cells in rows[:room]:
             drawn.add_row(*(Text(printable(c)) for c in cells))

@@ -34,7 +34,7 @@ def bundles(
     Raises:
         ArchError: ``fuse`` is none of these.
     """
-    most = _most(fuse, gpu)
+    most = most_together(fuse, gpu)
     most = min(most, max(1, len(cells) // max(1, jobs)))
     found: list[list[Cell]] = []
     open_: dict[int, list[Cell]] = {}
@@ -58,7 +58,12 @@ def told(groups: Sequence[Sequence[Cell]]) -> list[str]:
     return [f"{runs} runs are trained as {len(several)} nets of up to {most} seeds each (--fuse off: one by one)"]
 
 
-def _most(fuse: str, gpu: bool) -> int:
+def most_together(fuse: str, gpu: bool) -> int:
+    """How many seeds are trained as one net, at most.
+
+    Raises:
+        ArchError: ``fuse`` is no such number, nor ``auto`` or ``off``.
+    """
     if fuse == AUTO:
         return MOST if gpu else 1
     if fuse == OFF:

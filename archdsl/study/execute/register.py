@@ -32,6 +32,7 @@ def plan_of(study: StudyFile, arms: Arms, every: Sequence[Cell]) -> dict[str, An
         "title": study.title,
         "arms": [[arm.name, arm.spec.hash] for arm in arms.arms],
         "metric": study.metric,
+        "more": list(study.more),
         "design": "sequential" if study.sequential else "fixed",
         "seeds": list(study.seeds),
         "alpha": study.alpha,
@@ -101,6 +102,8 @@ def departures(plan: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
             yield f"{len(old)} seeds became {len(new or ())}" if len(old) != len(new or ()) else "other seeds"
         elif key == "arms":
             yield "the arms changed"
+        elif key == "more":
+            yield f"further metrics: {', '.join(old) or 'none'} became {', '.join(new or ()) or 'none'}"
         else:
             yield f"{key} {old or 'none'} became {new or 'none'}"
 

@@ -10,6 +10,7 @@ from archdsl.errors import ArchError, Source, suggest
 from archdsl.expand.holes import axes
 from archdsl.expand.settings import hyphenated
 from archdsl.registry import find
+from archdsl.registry import names as every_name
 from archdsl.study.plan.factors import NAME, SPACE, TOGETHER, Factor, parts
 from archdsl.study.plan.levels import number
 from archdsl.syntax import ast
@@ -199,6 +200,10 @@ def _in_net(file: ast.File, factor: Factor, hole: ast.Hole) -> ast.File:
         raise ArchError(f"factor `{factor.name}` mixes modifiers and layers",
                         help=f"write holes named `{factor.name}` into the base")  # fmt: skip
     kind, names = (ast.Modifier, modifiers) if modifiers else (ast.Word, words)
+    for name in sorted(modifiers):
+        if find("modifier", name) is None:
+            raise ArchError(f"factor `{factor.name}`: unknown modifier `+{name}`",
+                            help=suggest(name, every_name("modifier"), "+") or "`archdsl words modifiers` lists all")  # fmt: skip
 
     def wanted(node: Any) -> bool:
         return isinstance(node, kind) and node.name in names
@@ -238,7 +243,8 @@ def _behind_family(factor: Factor, items: list[ast.Expr]) -> int:
     """Behind the one family of the net, and the modifiers that it has."""
     places = [n for n, item in enumerate(items) if _is_family(item)]
     if len(places) != 1:
-        raise ArchError(f"factor `{factor.name}`: the base does not say where `{factor.levels[0]}` belongs",
+        level = next(level for level in factor.levels if level)
+        raise ArchError(f"factor `{factor.name}`: the base does not say where `{level}` belongs",
                         help="put a hole there: {" + f"{factor.name}: {' | '.join(factor.levels)}" + "}")  # fmt: skip
     at = places[0] + 1
     while at < len(items) and (isinstance(items[at], ast.Modifier) or _modifies(items[at])):

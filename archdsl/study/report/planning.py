@@ -48,7 +48,7 @@ def expected(results: Results) -> tuple[tuple[Column, ...], list[tuple[Cell, ...
     rows = [_expected(arm, delta, level) if arm in results.compared else (None,) * len(columns) for arm in results.arms]
     most = len(results.seeds)
     notes = [
-        f"sequential design: at most {most} seeds an arm; nothing can be decided before seed {_first(results)}",
+        f"sequential design: at most {most} seeds an arm; {_soonest(results)}",
         f"the columns {', '.join(c.name for c in columns[1:])} give the seeds to a decision if that is the difference",
     ]
     if all(row[0] is None for row in rows) and delta is not None:
@@ -79,5 +79,9 @@ def _pairs_to_same(delta: float, sd: float, level: float) -> int | None:
     return high
 
 
-def _first(results: Results) -> int:
-    return min(fewest(results.options.alpha / max(1, len(results.compared))), len(results.seeds))
+def _soonest(results: Results) -> str:
+    """When a first arm can be decided."""
+    first = fewest(results.options.alpha / max(1, len(results.compared)))
+    if first > len(results.seeds):
+        return f"nothing can be decided: a first decision takes {first} (--max-seeds {first})"
+    return f"nothing can be decided before seed {first}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from archdsl.errors import ArchError, suggest
 from archdsl.expand.metrics import metric_of
@@ -62,10 +63,10 @@ def table(results: Results, people: bool = True, columns: Sequence[str] = ()) ->
         change("low", "low"),
         change("high", "high"),
         Column("p", "p", key="p", digits=4),
-        Column(robust, "p", key="p_robust", digits=4),
+        Column(robust, "p", key="p_robust", digits=4, omit=2),
     ]
-    runs = [Column("runs", align="right")] if people else [Column("finished", "int"), Column("runs", "int")]
-    runs += [value("mean", "mean"), value("sd", "sd")]
+    runs = [Column("runs", align="right", omit=3)] if people else [Column("finished", "int"), Column("runs", "int")]
+    runs += [value("mean", "mean"), replace(value("sd", "sd"), omit=1)]
     every = [
         Column("arm"),
         *map(level_column, results.factors),
@@ -91,11 +92,12 @@ def level_column(factor: Factor) -> Column:
 
 
 def more_columns(results: Results) -> list[Column]:
-    """A column for each metric that is shown beside the first; its mean over the seeds."""
-    words = [metric_of(name) for name in results.more]
+    """A column for each metric that is shown beside the first; its mean over the seeds. Every table has those of the size."""
+    words = [metric_of(name) for name in results.more if name not in SIZES]
     return [Column(w.label, KINDS[w.unit][0], key=w.name, digits=KINDS[w.unit][1]) for w in words]
 
 
+SIZES = ("params", "macs")  # metrics that are columns of every table
 DEFAULT = ("arm", "verdict", "delta", "low", "high", "p", "p_robust", "runs", "mean", "sd")
 
 
@@ -167,7 +169,7 @@ FIGURES = (  # of a run, beside the metrics of its study
 def each(results: Results, people: bool = True) -> Table:
     """One row a run, with the levels of its factors and all its figures: for analyses of one's own."""
     names = [f.name for f in results.factors]
-    shown = tuple(dict.fromkeys((*FIGURES, results.metric, *results.more)))
+    shown = tuple(name for name in dict.fromkeys((*FIGURES, results.metric, *results.more)) if name not in SIZES)
     failed = {(arm, seed): status for arm, seed, status, _ in results.failures}
     columns = (
         Column("arm"), *map(level_column, results.factors), Column("seed", "int"), Column("status"),
