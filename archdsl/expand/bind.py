@@ -48,6 +48,7 @@ def matched(entry: Entry, args: tuple[ast.Expr, ...] | None, at: ast.Expr) -> di
     known = params(entry)
     names = [p.name for p in known]
     flags = {p.name for p in known if p.flag is not MISSING}
+    many = next((p.name for p in known if p.base == "blocks"), "")  # takes all arguments without a name
     given: dict[str, ast.Expr | None] = {}
     for arg in args or ():
         expr: ast.Expr | None = arg
@@ -58,6 +59,9 @@ def matched(entry: Entry, args: tuple[ast.Expr, ...] | None, at: ast.Expr) -> di
                            synonym(name, names, ARGUMENTS) or suggest(name, names) or usage(entry))  # fmt: skip
         elif isinstance(arg, ast.Word) and arg.args is None and arg.stages is None and arg.name in flags:
             name, expr = arg.name, None
+        elif many in given and isinstance(before := given.pop(many), ast.Expr):
+            items = before.items if isinstance(before, ast.Tuple) else (before,)
+            name, expr = many, ast.Tuple((*items, arg), arg.span)
         else:
             free = [n for n in names if n not in given]
             if not free:
@@ -84,7 +88,7 @@ def convert(parameter: Arg, expr: ast.Expr, entry: Entry, env: Env, network: Exp
     raw = value(expr, env)
     if parameter.optional and isinstance(raw, Name) and raw in ("none", "auto"):
         return None
-    result = _typed(parameter, raw)
+    result = _blocks(parameter, raw) if parameter.base in ("block", "blocks") else _typed(parameter, raw)
     if result is None:
         shown = expr.span.text.strip()
         help = suggest(str(raw), (*parameter.choices, *env.locals, *env.lets)) if isinstance(raw, Name) else ""
@@ -140,6 +144,14 @@ def _typed(parameter: Arg, raw: Any) -> Any:
             return raw
         case _:
             return None
+
+
+def _blocks(parameter: Arg, raw: Any) -> Any:
+    """Numbers and labels of blocks, or one of them; None where it is something else."""
+    parts = raw if isinstance(raw, tuple) else (raw,)
+    if not all(type(p) is int or isinstance(p, str) for p in parts):
+        return None
+    return parts if parameter.base == "blocks" else raw if parts == (raw,) else None
 
 
 def _is_activation(name: str) -> bool:

@@ -26,5 +26,7 @@ NonNegative = Annotated[float, Range(0, 1e300)]
 Real = Annotated[float, Range(-1e300, 1e300)]
 Ints = Annotated[tuple[int, ...], Base("ints")]
 Labels = Annotated[Any, Base("layers")]  # `stem` or `stem..stage2`: an archdsl.registry.layer_range.LayerRange
+Block = Annotated[Any, Base("block")]  # the number of a block, from 1, or the label of a part of the network
+Blocks = Annotated[Any, Base("blocks")]  # several of them; takes all arguments without a name
 Act = Annotated[str, Base("act")]  # the name of a layer with the trait `act`, which needs no argument
 Net = Annotated[Any, Base("node")]  # a network as an argument: an IR node
