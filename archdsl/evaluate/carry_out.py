@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -47,7 +48,7 @@ def operated(
         StoreError: the weights are missing or damaged.
     """
     seed = experiment.train.seed
-    rewired = asked.rewired(trace, seed)
+    rewired = asked.rewired(trace, lambda number: Random(stream(seed, "lesion", number)))
     net = trained(build(rewired), run, device, part=rewired is not trace)
     images = _training_images(net, experiment, root)
     with (

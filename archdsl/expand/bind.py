@@ -83,6 +83,8 @@ def convert(parameter: Arg, expr: ast.Expr, entry: Entry, env: Env, network: Exp
     if isinstance(expr, ast.LayerRange):
         raise fail("A208", f"`{parameter.name}` of `{entry.name}` is {parameter.describe()}, not a range of layers", expr.span,
                    usage(entry))  # fmt: skip
+    if parameter.base == "source" and isinstance(expr, ast.Seq):
+        return _arm(parameter, expr, entry)
     if isinstance(expr, ast.Branches):
         raise fail("A204", f"`{entry.name}` takes no branches", expr.span, usage(entry))
     raw = value(expr, env)
@@ -125,7 +127,7 @@ def _typed(parameter: Arg, raw: Any) -> Any:
     if isinstance(raw, Symbol):
         return raw if parameter.base in ("int", "size") else None
     match parameter.base, raw:
-        case ("bool", bool()) | ("enum" | "str" | "act", Name()) | ("str", str()):
+        case ("bool", bool()) | ("enum" | "str" | "act" | "source", Name()) | ("str" | "source", str()):
             allowed = {"enum": lambda: raw in parameter.choices, "act": lambda: _is_activation(raw)}
             return raw if allowed.get(parameter.base, lambda: True)() else None
         case _, bool() | str():
@@ -144,6 +146,18 @@ def _typed(parameter: Arg, raw: Any) -> Any:
             return raw
         case _:
             return None
+
+
+def _arm(parameter: Arg, expr: ast.Seq, entry: Entry) -> str:
+    """``arm NAME`` as the string that means it; a name that is not a word is in quotes."""
+    match expr.items:
+        case (ast.Word(name="arm", args=None, stages=None), ast.Word(name=name, args=None, stages=None)):
+            return f"arm:{name}"
+        case (ast.Word(name="arm", args=None, stages=None), ast.String(value=name)):
+            return f"arm:{name}"
+        case _:
+            raise fail("A208", f"`{parameter.name}` of `{entry.name}` is {parameter.describe()}, not `{expr.span.text.strip()}`",
+                       expr.span, 'a name with signs is in quotes: arm "wd=1e-4"')  # fmt: skip
 
 
 def _blocks(parameter: Arg, raw: Any) -> Any:

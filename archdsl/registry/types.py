@@ -28,5 +28,6 @@ Ints = Annotated[tuple[int, ...], Base("ints")]
 Labels = Annotated[Any, Base("layers")]  # `stem` or `stem..stage2`: an archdsl.registry.layer_range.LayerRange
 Block = Annotated[Any, Base("block")]  # the number of a block, from 1, or the label of a part of the network
 Blocks = Annotated[Any, Base("blocks")]  # several of them; takes all arguments without a name
+Source = Annotated[str, Base("source")]  # a string, or `arm NAME`, which is the string "arm:NAME"
 Act = Annotated[str, Base("act")]  # the name of a layer with the trait `act`, which needs no argument
 Net = Annotated[Any, Base("node")]  # a network as an argument: an IR node

@@ -5,7 +5,7 @@ torch.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, TypeVar
@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, TypeVar
 from archdsl.errors import ArchError, Diagnostic, SpecError, fail
 from archdsl.ir.blocks import reached
 from archdsl.registry import params
-from archdsl.seeds import stream
 from archdsl.words.evaluation.base import Change, Evaluation, Passes, Rewiring, Shift
 
 if TYPE_CHECKING:
@@ -41,14 +40,17 @@ class EvaluationSettings:
         """Passes with random layers active; None: one pass without."""
         return next((word.passes for word in self.of(Passes)), None)
 
-    def rewired(self, trace: Trace, seed: int) -> Trace:
+    def rewired(self, trace: Trace, draw: Callable[[int], Random]) -> Trace:
         """The network that is evaluated.
+
+        Args:
+            draw: random numbers of the run's seed for the word of each number.
 
         Raises:
             ArchError: the network does not allow it.
         """
         for number, word in enumerate(self.of(Rewiring)):
-            trace = word.rewire(trace, Random(stream(seed, "lesion", number)))
+            trace = word.rewire(trace, draw(number))
         return reached(trace) if self.of(Rewiring) else trace
 
     def key(self, seed: int) -> str:

@@ -26,8 +26,9 @@ from archdsl.study.execute.messages import RunOptions
 from archdsl.study.execute.runner import StudyRunner
 from archdsl.study.execute.select import SelectionOptions, folder_of, select
 from archdsl.study.plan.arms import arms_of
+from archdsl.study.plan.cells import cells
 from archdsl.study.plan.file import StudyFile, study_of
-from archdsl.study.plan.plan import Found, cells, foreign
+from archdsl.study.plan.plan import Found, foreign
 from tests.conftest import Cli
 
 from .conftest import TINY
