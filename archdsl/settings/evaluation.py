@@ -75,16 +75,23 @@ def fold_evaluation(words: Iterable[Setting]) -> EvaluationSettings | None:
 
 
 def _spelt(word: Setting) -> str:
-    """The word with the values of its arguments by name, as a text has it; what is not set is left out."""
-    pairs = zip(params(word.entry), word.args, strict=True)
-    given = [f"{p.name}={_plain(value)}" for p, value in pairs if value != p.default]
+    """The word as a text has it; arguments that are not set are left out."""
+    given: list[str] = []
+    named = False
+    for parameter, value in zip(params(word.entry), word.args, strict=True):
+        if value == parameter.default:
+            named = True  # those behind it are given by name
+        elif parameter.base == "blocks":
+            given += map(_plain, value)
+        else:
+            given.append(f"{parameter.name}={_plain(value)}" if named else _plain(value))
     return f"{word.entry.name}({', '.join(given)})" if given else word.entry.name
 
 
 def _plain(value: object) -> str:
     if isinstance(value, tuple):
         return f"[{', '.join(map(_plain, value))}]"
-    return f'"{value}"' if isinstance(value, str) else repr(value).lower()
+    return f'"{value}"' if isinstance(value, str) else repr(value).lower().removesuffix(".0")
 
 
 def evaluation_findings(words: Iterable[Setting], trace: Trace) -> Iterator[Diagnostic]:

@@ -116,7 +116,7 @@ def runner(place: Path, seeds: int = 2, **more: Any) -> StudyRunner:
 
 
 def test_a_set_is_looked_at_once(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from archdsl.study.plan import plan
+    from archdsl.study.plan import cells as plan
 
     asked = []
     monkeypatch.setattr(plan, "fingerprint", lambda data, *_: asked.append(data.name) or "a" * 64)
