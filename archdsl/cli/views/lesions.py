@@ -55,7 +55,7 @@ def _together(found: Lesions) -> Table:
         for s in found.random for a in [s.accuracies]
     )  # fmt: skip
     return Table(columns, rows, "accuracy without random blocks", notes=(
-        "of one draw, fewer blocks are a part of more; sd is the standard deviation over draws",))  # fmt: skip
+        "of one draw, fewer blocks are a part of more; sd: standard deviation of draws",))  # fmt: skip
 
 
 def _lengths(found: Lesions) -> Table:
