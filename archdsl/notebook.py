@@ -79,7 +79,8 @@ def ablate(
     from archdsl.runs.run import check_writable
     from archdsl.study.execute.execution import Execution, ExecutionOptions
     from archdsl.study.execute.runner import StudyRunner
-    from archdsl.study.plan.plan import away, cells, check_there
+    from archdsl.study.plan.cells import cells
+    from archdsl.study.plan.plan import away, check_there
 
     chosen, runner = _chosen(study, runs, data_root, options)
     check_there(runner.arms, runner.missing)

@@ -38,13 +38,14 @@ def expand(file: ast.File, memo: Memo | None = None, declared: tuple[Shape, int]
     env = Env(lets, Budget(memo=memo))
     one = _singles(file, errors)
     net = one.get("net") or one.get("bare")
-    graph: dict[str, Any] = {"root": Seq(()), "input": None, "classes": None, "data": (), "train": ()}
+    graph: dict[str, Any] = {"root": Seq(()), "input": None, "classes": None, "data": (), "train": (), "evaluate": ()}
     for name, make in (
         ("root", lambda: network(_required(net, file).body, env)),
         ("input", lambda: _input(one.get("input"), env)),
         ("classes", lambda: _classes(one.get("classes"), env)),
         ("data", lambda: settings("data", one.get("data"), env)),
         ("train", lambda: settings("train", one.get("train"), env)),
+        ("evaluate", lambda: settings("evaluate", one.get("evaluate"), env)),
     ):
         try:
             graph[name] = make()

@@ -14,8 +14,8 @@ from archdsl.cli.main import main
 from archdsl.errors import ArchError
 from archdsl.study.execute.select import SelectionOptions, folder_of, select
 from archdsl.study.plan.arms import arms_of
+from archdsl.study.plan.cells import cells
 from archdsl.study.plan.file import read_study
-from archdsl.study.plan.plan import cells
 from tests.conftest import REPO
 
 

@@ -12,8 +12,9 @@ from xml.etree import ElementTree
 import pytest
 
 from archdsl.study.plan.arms import arms_of
+from archdsl.study.plan.cells import cells
 from archdsl.study.plan.file import study_of
-from archdsl.study.plan.plan import Found, cells
+from archdsl.study.plan.plan import Found
 from archdsl.study.report import page, tables
 from archdsl.study.report.figures.deciding import course_of
 from archdsl.study.report.html import html

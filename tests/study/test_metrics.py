@@ -13,8 +13,9 @@ import pytest
 from archdsl.expand.metrics import spellings
 from archdsl.study.execute.select import SelectionOptions, folder_of, select
 from archdsl.study.plan.arms import arms_of
+from archdsl.study.plan.cells import cells
 from archdsl.study.plan.file import study_of, written
-from archdsl.study.plan.plan import Found, cells
+from archdsl.study.plan.plan import Found
 from archdsl.study.report import tables
 from archdsl.study.report.figures import heat
 from archdsl.study.report.figures.heat import _spread as spread

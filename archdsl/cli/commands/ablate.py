@@ -133,7 +133,8 @@ def command(
     from archdsl.study.execute.execution import Execution, ExecutionOptions, results_of
     from archdsl.study.execute.runner import StudyRunner
     from archdsl.study.execute.select import SelectionOptions, select
-    from archdsl.study.plan.plan import away, cells, check_there, planned, settled
+    from archdsl.study.plan.cells import cells
+    from archdsl.study.plan.plan import away, check_there, planned, settled
 
     chosen = select(study, SelectionOptions(
         *ingredients(without, into, out, old_into), design, seeds, data, set or (), where or (), match, baseline or (),

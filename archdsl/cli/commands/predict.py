@@ -60,11 +60,11 @@ def command(
     if top > len(net.class_names):
         raise ArchError(f"--top {top} asks for more than the {len(net.class_names)} classes", help="give a smaller K")
     if len(net.input) == 1:
-        rows = of_tables(net, chosen.data.dataset, images, top, mc or 1, batch, seed)
+        rows = of_tables(net, chosen.data.dataset, images, top, mc, batch, seed)
     else:
         _check_pictures(net, images)
         files, left = listed(images)
-        rows, done = predicted(net, files, top, mc or 1, batch, seed)
+        rows, done = predicted(net, files, top, mc, batch, seed)
         for text in (*left, *said(done, len(files))):
             say(text)
     if format == "json":
@@ -85,7 +85,7 @@ def _check_pictures(net: Trained, files: Sequence[Path]) -> None:
 
 
 def of_tables(
-    net: Trained, own: object, files: Sequence[Path], top: int, passes: int, batch: int, seed: int
+    net: Trained, own: object, files: Sequence[Path], top: int, passes: int | None, batch: int, seed: int
 ) -> list[dict[str, Any]]:  # fmt: skip
     """A record for each row of the files, in their order; rows count from 1 in each file."""
     import torch
@@ -111,7 +111,7 @@ def of_tables(
 
 
 def predicted(
-    net: Trained, files: Sequence[Path], top: int, passes: int, batch: int, seed: int
+    net: Trained, files: Sequence[Path], top: int, passes: int | None, batch: int, seed: int
 ) -> tuple[list[dict[str, Any]], Counter[str]]:  # fmt: skip
     """A record for each file, in their order; and what was done to how many of the pictures."""
     import torch

@@ -49,7 +49,8 @@ def _totals(about: dict[str, Any], rows: Sequence[Row]) -> Table:
         notes.append(f"for {bad} images the output of the net is not finite")
     return Table(
         columns, tuple(_total(shift, passes, r, first.top5 is not None, several) for shift, passes, r in rows),
-        title=f"{about['run']} on {first.images:,} {about['part']} images of {about['data']}", notes=tuple(notes),
+        title=f"{about['run']} on {first.images:,} {about['part']} images of {about['data']}"
+        + (f", {about['evaluate']}" if "evaluate" in about else ""), notes=tuple(notes),
     )  # fmt: skip
 
 
@@ -115,7 +116,8 @@ def record(about: dict[str, Any], names: Sequence[str], rows: Sequence[Row]) -> 
 
 def _result(names: Sequence[str], shift: Shift | None, passes: int, report: Report) -> dict[str, Any]:
     return {
-        "shift": asdict(shift) if shift else None, "passes": passes, "accuracy": report.accuracy,
+        "shift": {"word": shift.word, "strength": shift.strength} if shift else None, "passes": passes,
+        "accuracy": report.accuracy,
         "top5": report.top5, "nll": report.nll, "ece": report.ece, "brier": report.brier, "entropy": report.entropy,
         "mutual_information": report.information, "not_finite": report.not_finite,
         "per_class": [{"class": n, **asdict(s)} for n, s in zip(names, report.classes, strict=True)],

@@ -11,8 +11,9 @@ from archdsl.cli.output import tell
 from archdsl.expand.metrics import metric_of
 from archdsl.report.text import printable, printable_lines
 from archdsl.study.execute.messages import Ready, RunProgress, RunResult
+from archdsl.study.plan.cells import Cell
 from archdsl.study.plan.estimate import seconds_left
-from archdsl.study.plan.plan import Cell, Found
+from archdsl.study.plan.plan import Found
 from archdsl.study.report.tables import duration
 from archdsl.study.results.results import own_cells
 from archdsl.study.results.run_figures import RunFigures
@@ -81,7 +82,7 @@ class Watching:
 
     def _line(self, event: RunResult) -> str:
         cell = self.cells[event.key]
-        name = self.runner.request(cell).label
+        name = self.runner.label(cell)
         value = self._value(cell, self.runner.found[event.key]) if event.status == "finished" else None
         if value is not None:
             how = f"{self.metric.label} {self._shown(value)}, {event.figures.get('seconds', 0):.1f} s"

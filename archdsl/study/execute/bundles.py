@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from archdsl.api import Spec
 from archdsl.errors import ArchError
 from archdsl.study.plan.arms import Arms
-from archdsl.study.plan.plan import Cell
+from archdsl.study.plan.cells import Cell
 from archdsl.train.fused.eligible import why_not_fusable
 
 MOST = 8  # copies in one net
@@ -74,7 +74,9 @@ def most_together(fuse: str, gpu: bool) -> int:
 
 
 def _copies(spec: Spec, cell: Cell, fuse: str, memory: int | None) -> int:
-    """How many seeds of this arm one net takes."""
+    """How many seeds of this arm one net takes: one where the cell needs another run."""
+    if cell.needs:
+        return 1
     train = cell.experiment.train
     if why_not_fusable(train, cell.experiment.data.augment) or (fuse == AUTO and not pays(spec, train.batch)):
         return 1

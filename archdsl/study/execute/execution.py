@@ -19,8 +19,9 @@ from archdsl.study.execute.runner import Engine, Listener, StudyRunner
 from archdsl.study.execute.select import STUDY, decision_options, folder_of, standalone
 from archdsl.study.execute.sequential import SequentialRun
 from archdsl.study.execute.worker_budget import WorkerBudget, worker_budget
+from archdsl.study.plan.cells import Cell
 from archdsl.study.plan.file import StudyFile
-from archdsl.study.plan.plan import Cell, begun_otherwise, distinct
+from archdsl.study.plan.plan import begun_otherwise, distinct
 from archdsl.study.results.results import Results, results
 
 

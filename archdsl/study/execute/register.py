@@ -18,8 +18,8 @@ from archdsl.atomic import write_whole
 from archdsl.data.fingerprint import short
 from archdsl.errors import ArchError
 from archdsl.study.plan.arms import Arms
+from archdsl.study.plan.cells import Cell
 from archdsl.study.plan.file import StudyFile
-from archdsl.study.plan.plan import Cell
 from archdsl.version import __version__
 
 PLAN, LOOKS = "registered.json", "looks.json"

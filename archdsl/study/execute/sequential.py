@@ -7,7 +7,8 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from archdsl.study.plan.arms import Arms
-from archdsl.study.plan.plan import ENDED, Cell, Found, foreign
+from archdsl.study.plan.cells import Cell
+from archdsl.study.plan.plan import ENDED, Found, foreign
 from archdsl.study.results.decide import REFERENCE, Deciding, DecisionOptions
 from archdsl.study.results.results import compared_twins, own_cells
 from archdsl.study.results.scale import scale_of
@@ -78,12 +79,17 @@ class SequentialRun:
     def _final(self) -> set[str]:
         return self.tried | self.others
 
+    def has(self, key: str) -> bool:
+        """Whether a run has its result, or was given out."""
+        redone = key in self.again and key not in self.tried
+        return key in self.begun or (self.found[key].status in ENDED and not redone)
+
     def ended(self, key: str) -> None:
         """A run ended, in whatever way."""
         self.tried.add(key)
         self.others.discard(key)
-        cell, seconds = self.by_key[key], self.found[key].figures.get("seconds")
-        if isinstance(seconds, int | float) and cell.cost:
+        cell, seconds = self.by_key.get(key), self.found[key].figures.get("seconds")
+        if cell is not None and cell.evaluation is None and isinstance(seconds, int | float) and cell.cost:
             self._rate.append(seconds / cell.cost)
         self.deciding.advance(self.lookup, self._final)
 

@@ -269,9 +269,9 @@ def _matched(arms: tuple[Arm, ...], quantity: str) -> tuple[Arm, ...]:
 
 def _twins(arms: tuple[Arm, ...]) -> Iterator[str]:
     """Arms that are one and the same experiment."""
-    seen: dict[str, str] = {}
+    seen: dict[tuple[object, ...], str] = {}
     for arm in arms:
-        key = arm.spec.hash
+        key = (arm.spec.hash, *(s.value for s in arm.spec.graph.evaluate))
         if key in seen:
             yield (f"`{seen[key]}` and `{arm.name}` are the same experiment: its runs are shown for both, and compared "
                    "once")  # fmt: skip

@@ -86,7 +86,7 @@ def _space(factor: Factor) -> tuple[str, tuple[str, ...]]:
         if text:
             spaces[said.group(1) if said else _guess(factor, text)] = None
     prefix = factor.name.partition(".")[0]
-    if prefix in ("data", "train") and "." in factor.name:  # `train.epochs: [1, 3]` gives the word's arguments
+    if prefix in ast.SETTINGS and "." in factor.name:  # `train.epochs: [1, 3]` gives the word's arguments
         word = factor.name.partition(".")[2]
         if find(prefix, word) is None:
             raise ArchError(f"factor `{factor.name}`: there is no {prefix} word `{word}`")
@@ -110,6 +110,8 @@ def _guess(factor: Factor, text: str) -> str:
         return "net"
     named = NAME.match(text)
     known = [s for s in ("net", "data", "train") if named and find(s, named.group()) is not None]
+    if not known and named and find("evaluate", named.group()) is not None:
+        return "evaluate"  # last: its corruptions have the names of augmentations
     if len(known) > 1:
         raise ArchError(f"factor `{factor.name}`: `{named.group() if named else text}` is a word of "
                         f"{' and of '.join(known)}", help=f"write `{known[0]} {text}` or `{known[1]} {text}`")  # fmt: skip

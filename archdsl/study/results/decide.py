@@ -16,7 +16,8 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from archdsl.study.amounts import ALPHA, Failures
-from archdsl.study.plan.plan import ENDED, Cell, Found
+from archdsl.study.plan.cells import Cell
+from archdsl.study.plan.plan import ENDED, Found
 from archdsl.study.results.scale import Scale
 from archdsl.study.stats.sequential import Spreads, fewest
 from archdsl.study.stats.verdicts import OPEN, Family, Verdict, fixed_verdicts

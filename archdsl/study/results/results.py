@@ -15,8 +15,9 @@ from archdsl.data.fingerprint import short
 from archdsl.expand.metrics import metric_of
 from archdsl.runs.conditions import CONDITIONS, usual
 from archdsl.study.plan.arms import Arm, Arms
+from archdsl.study.plan.cells import Cell
 from archdsl.study.plan.factors import Factor
-from archdsl.study.plan.plan import ENDED, Cell, Found
+from archdsl.study.plan.plan import ENDED, Found
 from archdsl.study.results.decide import ArmDecision, Deciding, DecisionOptions, decide_fixed
 from archdsl.study.results.run_figures import UNTRAINED, RunFigures
 from archdsl.study.results.scale import Scale, scale_of

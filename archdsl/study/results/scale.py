@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from archdsl.expand.metrics import metric_of
 from archdsl.study.plan.arms import Arms
-from archdsl.study.plan.plan import Cell, Found
+from archdsl.study.plan.cells import Cell
+from archdsl.study.plan.plan import Found
 from archdsl.study.results.run_figures import RunFigures
 
 
