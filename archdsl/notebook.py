@@ -103,7 +103,8 @@ def report(
         study, runs, data_root: as for ``ablate``.
         options: as on the command line: ``metric`` (a name or several), ``seeds`` (a number, or ``auto``), ``until``,
             ``max_seeds``, ``same``, ``alpha``, ``budget``, ``failures``, ``without``, ``add``, ``set``,
-            ``where`` and ``baseline`` (a text or several), ``design``, ``data``, ``match``, ``precision``, ``time_limit``.
+            ``where`` and ``baseline`` (a text or several), ``preset``, ``design``, ``data``, ``match``, ``precision``,
+            ``time_limit``.
 
     Raises:
         ArchError: no such study, or options that contradict it.

@@ -24,6 +24,7 @@ from archdsl.cli.support.study_options import (
     Metric,
     Out,
     Port,
+    Preset,
     Runs,
     Same,
     Seeds,
@@ -49,6 +50,7 @@ SOME_FAILED = 3
 
 def command(
     study: Study,
+    preset: Preset = None,
     without: Without = None,
     into: With = None,
     out: Out = None,
@@ -136,7 +138,7 @@ def command(
 
     chosen = select(study, SelectionOptions(
         *ingredients(without, into, out, old_into), design, seeds, data, set or (), where or (), match, baseline or (),
-        metric or (), precision, time_limit, until, max_seeds, alpha, same, budget, failures,
+        metric or (), precision, time_limit, until, max_seeds, alpha, same, budget, failures, preset,
     ))  # fmt: skip
     amount(detect or "1%", "--detect")
     check_html(html)

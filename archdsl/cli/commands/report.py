@@ -23,6 +23,7 @@ from archdsl.cli.support.study_options import (
     Metric,
     Out,
     Port,
+    Preset,
     Runs,
     Same,
     Seeds,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
 def command(
     study: Study,
+    preset: Preset = None,
     without: Without = None,
     into: With = None,
     out: Out = None,
@@ -91,7 +93,7 @@ def command(
     watch = check_watch(watch, port)
     chosen = select(study, SelectionOptions(
         *ingredients(without, into, out, old_into), design, seeds, data, set or (), where or (), match, baseline or (),
-        metric or (), None, None, until, max_seeds, alpha, same, None, failures,
+        metric or (), None, None, until, max_seeds, alpha, same, None, failures, preset,
     ))  # fmt: skip
     place = _runs(study, runs)
     arms, every = planned(chosen, place, data_root)

@@ -34,10 +34,23 @@ def study_findings(
     """
     source = Source(str(path), text)
     try:
-        study = study_of(text, source.name, path.stem, path.parent)
-        study = replace(study, data=data or study.data, set=(*study.set, *set))
-        if edited and _dear(study):
-            return ()
+        plain = study_of(text, source.name, path.stem, path.parent)
+        forms = [plain, *(study_of(text, source.name, path.stem, path.parent, name) for name in plain.presets)]
+    except ArchError as error:
+        return (placed(source, error),)
+    findings: dict[tuple[object, ...], Diagnostic] = {}
+    for study in forms:
+        whose = (f"in the preset `{study.preset}`",) if study.preset else ()
+        given = replace(study, data=data or study.data, set=(*study.set, *set))
+        for d in _of_form(source, given, edited):
+            findings.setdefault((d.code, d.message, d.span), replace(d, notes=(*d.notes, *whose)))
+    return tuple(findings.values())
+
+
+def _of_form(source: Source, study: StudyFile, edited: bool) -> tuple[Diagnostic, ...]:
+    if edited and _dear(study):
+        return ()
+    try:
         arms = arms_of(study)
         check_metrics(study, arms, cells(arms, study.seeds[:1]))
     except SpecError as error:

@@ -14,6 +14,7 @@ from archdsl.expand.metrics import metric
 from archdsl.limits import Limits
 from archdsl.runs.conditions import PRECISIONS
 from archdsl.study.amounts import FAILURES, MAX_SEEDS, amount, budget, fraction
+from archdsl.study.plan import presets
 from archdsl.study.plan.factors import Factor, factor
 
 T = TypeVar("T")
@@ -53,8 +54,22 @@ class Reader:
         place = f":{mark.line + 1}:{mark.column + 1}" if mark is not None else ""
         raise ArchError(f"{self.where}{place}: {message}", help=help)
 
-    def fields(self, root: Any, name: str) -> dict[str, Any]:
-        """The fields of a study file's top level, as ``StudyFile`` has them."""
+    def fields(self, root: Any, name: str, preset: str | None = None) -> dict[str, Any]:
+        """The fields of a study file's top level, as ``StudyFile`` has them: with a preset, its keys in the place of the
+        file's. Every preset is read, so that none is found wrong only when it is taken.
+        """
+        forms = dict(presets.forms(self, root))
+        if preset is not None and preset not in forms:
+            raise presets.unknown(self.where, preset, forms)
+        plain = self._fields(presets.without(root), name)
+        read = {key: self._fields(form, f"{name}-{key}") for key, form in forms.items()}
+        if preset is None:
+            return {**plain, "presets": tuple(forms)}
+        own = read[preset]
+        return {**own, "title": f"{own['title'] if own['title'] != own['name'] else name} ({preset})", "preset": preset,
+                "presets": tuple(forms)}  # fmt: skip
+
+    def _fields(self, root: Any, name: str) -> dict[str, Any]:
         readers: dict[str, tuple[str, Callable[[Any], Any]]] = {
             "study": ("title", self.scalar),
             "base": ("base", lambda node: tuple(self.bases(node))),
@@ -78,7 +93,7 @@ class Reader:
             "precision": ("precision", lambda node: self.one_of(node, "precision", PRECISIONS)),
             "time_limit": ("time_limit", self.number),
         }  # fmt: skip
-        pairs = self.mapping(root, tuple(readers))
+        pairs = self.mapping(root, (*readers, presets.KEY))
         if "base" not in pairs:
             self.fail(None, "a study needs a `base:`", "a spec, such as `base: ../vgg-res.arch`")
         if {"metric", "metrics"} <= pairs.keys():
