@@ -183,6 +183,15 @@ class Report(TableView):
         """A row for each epoch of each run."""
         return _view(self.results, "epochs")
 
+    @property
+    def claims(self) -> TableView:
+        """A row for each claim of the study, with its answer.
+
+        Raises:
+            ArchError: the study has no claims.
+        """
+        return _view(self.results, "claims")
+
     def _repr_html_(self) -> str:
         compares = self.results.compares
         return html_parts((html_table(self.table, 0 if compares else None), *_pictures(self.results)))

@@ -9,6 +9,8 @@ import typer
 
 from archdsl.report import FORMATS, several_tables
 
+HOLDS, UNDECIDED, REFUTED = 0, 3, 6  # exit codes of claims
+
 Specs = Annotated[
     list[str],
     typer.Argument(

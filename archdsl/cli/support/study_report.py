@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from archdsl.report import Table
@@ -59,8 +60,13 @@ def report(
     names = [name.strip() for name in (columns or "").split(",") if name.strip()]
     shown = table_of(results, rows, people, names)
     more = notes(results) if rows != "arms" and not people else ()
+    beside = {"claims": table_of(results, "claims", False)} if rows == "arms" and results.claims else {}
     put_study(
-        replace(shown, notes=(*shown.notes, *more, *planned_notes(results, detect))), results.metric, format, rows
+        replace(shown, notes=(*shown.notes, *more, *planned_notes(results, detect))),
+        results.metric,
+        format,
+        rows,
+        beside,
     )
     sys.stdout.flush()
     if results.unused and not quiet:  # not among the notes: how many there are depends on the workers
@@ -88,8 +94,10 @@ def report(
         say(f"report: {target}")
 
 
-def put_study(table: Table, metric: str, format: str, rows: Rows = "arms") -> None:
-    """A table; as JSON with its title, its metric and its notes.
+def put_study(
+    table: Table, metric: str, format: str, rows: Rows = "arms", beside: Mapping[str, Table] | None = None
+) -> None:
+    """A table; as JSON with its title, its metric and its notes, and the tables ``beside`` it.
 
     Raises:
         ArchError: a Parquet file, on a terminal.
@@ -103,7 +111,8 @@ def put_study(table: Table, metric: str, format: str, rows: Rows = "arms") -> No
     if format != "json":
         put_table(table, format)
         return
-    put_json({"title": table.title, "metric": metric, "notes": list(table.notes), rows: records(table)})
+    put_json({"title": table.title, "metric": metric, "notes": list(table.notes), rows: records(table),
+              **{name: records(other) for name, other in (beside or {}).items()}})  # fmt: skip
 
 
 def put_parquet(table: Table) -> None:

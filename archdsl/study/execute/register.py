@@ -40,6 +40,7 @@ def plan_of(study: StudyFile, arms: Arms, every: Sequence[Cell]) -> dict[str, An
         "failures": study.failures,
         "data": sorted({short(c.experiment.data.fingerprint) for c in every}),
         "archdsl": __version__,
+        **({"claims": [claim.text for claim in study.claims]} if study.claims else {}),
     }
 
 
@@ -93,14 +94,17 @@ def read(folder: Path) -> dict[str, Any] | None:
 
 def departures(plan: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
     """In what a study departs from its plan."""
-    for key in plan:
-        old, new = plan[key], now.get(key)
+    for key in {**plan, **now}:
+        old, new = plan.get(key), now.get(key)
         if old == new:
             continue
         if key == "seeds":
-            yield f"{len(old)} seeds became {len(new or ())}" if len(old) != len(new or ()) else "other seeds"
+            before, after = len(old or ()), len(new or ())
+            yield f"{before} seeds became {after}" if before != after else "other seeds"
         elif key == "arms":
             yield "the arms changed"
+        elif key == "claims":
+            yield "the claims changed"
         else:
             yield f"{key} {old or 'none'} became {new or 'none'}"
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from archdsl.errors import ArchError, Diagnostic, Source, SpecError
 from archdsl.study.plan.arms import arms_of, bases, count_arms
+from archdsl.study.plan.claimed import claimed_pairs
 from archdsl.study.plan.file import study_of
 from archdsl.study.plan.findings import CODE, in_file, placed
 from archdsl.study.plan.plan import cells, check_metrics, without_effect
@@ -53,6 +54,7 @@ def _of_form(source: Source, study: StudyFile, edited: bool) -> tuple[Diagnostic
     try:
         arms = arms_of(study)
         check_metrics(study, arms, cells(arms, study.seeds[:1]))
+        claimed_pairs(study, arms)
     except SpecError as error:
         return tuple(in_file(source, d) for d in error.diagnostics)
     except ArchError as error:

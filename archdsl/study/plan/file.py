@@ -13,6 +13,7 @@ from archdsl.errors import ArchError, EnvError
 from archdsl.files import read_regular
 from archdsl.limits import Limits
 from archdsl.study.amounts import ALPHA, FAILURES, MAX_SEEDS, Failures
+from archdsl.study.plan.claims import Claim, metrics_of_claims
 from archdsl.study.plan.factors import Factor
 from archdsl.study.plan.reader import METRIC, UNTIL, Reader
 
@@ -46,6 +47,7 @@ class StudyFile:
     baseline: dict[str, str] = field(default_factory=dict)
     metric: str = METRIC
     more: tuple[str, ...] = ()
+    claims: tuple[Claim, ...] = ()
     engine: str = "local"
     precision: str = "auto"
     time_limit: float | None = None
@@ -53,6 +55,11 @@ class StudyFile:
     notes: tuple[str, ...] = ()
     preset: str = ""
     presets: tuple[str, ...] = ()
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Every metric that is looked at."""
+        return tuple(dict.fromkeys((self.metric, *self.more, *metrics_of_claims(self.claims))))
 
 
 def read_study(path: Path, preset: str | None = None) -> StudyFile:
@@ -145,6 +152,7 @@ def written(study: StudyFile, texts: tuple[str, ...]) -> str:
         "match": study.match,
         "baseline": dict(study.baseline),
         **({"metrics": [study.metric, *study.more]} if study.more else {"metric": study.metric}),
+        "claims": [claim.text for claim in study.claims],
         "precision": study.precision,
     }
     kept = {key: value for key, value in data.items() if value not in (None, "", [], {})}

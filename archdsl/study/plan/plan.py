@@ -23,6 +23,7 @@ from archdsl.runs.run import Run, find_run, identity, on_other_data
 from archdsl.runs.store.lock import held
 from archdsl.settings.experiment import Experiment
 from archdsl.study.plan.arms import Arms, arms_of, summed
+from archdsl.study.plan.claimed import claimed_pairs
 from archdsl.study.plan.file import StudyFile
 from archdsl.words.data.values import Dataset
 
@@ -162,13 +163,14 @@ def planned(study: StudyFile, out: Path | None = None, root: Path | None = None)
     step, and every arm will have the metric. Words without effect are among the notes. ``out`` and ``root`` as in ``cells``.
 
     Raises:
-        ArchError: a factor, a condition or a metric that does not fit; an arm without data.
+        ArchError: a factor, a condition, a metric or a claim that does not fit; an arm without data.
         SpecError: arms that are not valid networks, or that cannot be trained.
     """
     arms = arms_of(study, out)
     study = settled(study, arms)
     every = cells(arms, study.seeds, out, root)
     check_metrics(study, arms, every)
+    claimed_pairs(study, arms)
     return replace(arms, notes=(*arms.notes, *without_effect(arms))), every
 
 
@@ -185,7 +187,7 @@ def check_metrics(study: StudyFile, arms: Arms, every: Sequence[Cell]) -> None:
     Raises:
         ArchError: it names the arms.
     """
-    metric = next((name for name in (study.metric, *study.more) if metric_of(name).needs_validation), None)
+    metric = next((name for name in study.metrics if metric_of(name).needs_validation), None)
     if metric is None:
         return
     lacking = {c.arm for c in every if c.experiment.data.valid is None}

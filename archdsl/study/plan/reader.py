@@ -15,6 +15,7 @@ from archdsl.limits import Limits
 from archdsl.runs.conditions import PRECISIONS
 from archdsl.study.amounts import FAILURES, MAX_SEEDS, amount, budget, fraction
 from archdsl.study.plan import presets
+from archdsl.study.plan.claims import claim_of_study
 from archdsl.study.plan.factors import Factor, factor
 
 T = TypeVar("T")
@@ -89,6 +90,7 @@ class Reader:
             "baseline": ("baseline", lambda node: {k: self.scalar(v) for k, (_, v) in self.mapping(node).items()}),
             "metric": ("metrics", self.metrics),
             "metrics": ("metrics", self.metrics),
+            "claims": ("claims", lambda node: tuple(self.each(node, claim_of_study))),
             "engine": ("engine", lambda node: self.one_of(node, "engine", ENGINES)),
             "precision": ("precision", lambda node: self.one_of(node, "precision", PRECISIONS)),
             "time_limit": ("time_limit", self.number),
@@ -156,6 +158,10 @@ class Reader:
     def scalars(self, node: Any) -> Iterator[str]:
         parts = node.value if isinstance(node, yaml.SequenceNode) else [node]
         yield from (self.scalar(part) for part in parts)
+
+    def each(self, node: Any, read: Callable[[str], T]) -> Iterator[T]:
+        """One value or a list of them, each as ``read`` understands it."""
+        yield from (self.parsed(part, read) for part in (node.value if isinstance(node, yaml.SequenceNode) else [node]))
 
     def bases(self, node: Any) -> Iterator[tuple[str, str]]:
         if isinstance(node, yaml.CollectionNode) and not node.value:

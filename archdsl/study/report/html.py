@@ -10,6 +10,7 @@ from archdsl.study.report import figures, page
 from archdsl.study.report.effects import effects
 from archdsl.study.report.notes import evaluated_on, lacking, limits, method, skewed, spreads, undefined
 from archdsl.study.report.sections.answers import answers, forests
+from archdsl.study.report.sections.claims import claims
 from archdsl.study.report.sections.cost import cost
 from archdsl.study.report.sections.populations import populations
 from archdsl.study.report.sections.provenance import failures, provenance
@@ -79,6 +80,7 @@ def html(results: Results, command: str, curves: Curves | None = None, script: s
 def _body(results: Results, command: str, curves: Curves) -> Iterator[str]:
     yield page.tag("h1", results.title)
     yield from answers(results)
+    yield from claims(results)
     yield from _figure("forest", forests(results), results)
     yield page.tag("h2", "Results")
     yield _table(results, unit(results))
