@@ -192,6 +192,15 @@ class Report(TableView):
         """
         return _view(self.results, "claims")
 
+    @property
+    def fits(self) -> TableView:
+        """A row for each coefficient and prediction of the fits of the study.
+
+        Raises:
+            ArchError: the study has no fits.
+        """
+        return _view(self.results, "fits")
+
     def _repr_html_(self) -> str:
         compares = self.results.compares
         return html_parts((html_table(self.table, 0 if compares else None), *_pictures(self.results)))

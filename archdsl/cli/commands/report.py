@@ -79,6 +79,9 @@ def command(
             help="The claims of the study: the exit code is 0 if all hold, 3 if one is open, 6 if one does not hold.",
         ),
     ] = False,
+    fits: Annotated[
+        bool, typer.Option("--fits", help="The fits of the study: coefficients and predictions, with intervals.")
+    ] = False,
     detect: Detect = None,
     format: StudyFormat = "table",
     columns: Columns = None,
@@ -96,7 +99,7 @@ def command(
     from archdsl.study.plan.plan import away, gone, planned, settled
 
     check_html(html)
-    rows = _rows({"--each": each, "--effects": effects, "--curves": curves, "--claims": claims})
+    rows = _rows({"--each": each, "--effects": effects, "--curves": curves, "--claims": claims, "--fits": fits})
     watch = check_watch(watch, port)
     chosen = select(study, SelectionOptions(
         *ingredients(without, into, out, old_into), design, seeds, data, set or (), where or (), match, baseline or (),
@@ -141,7 +144,13 @@ def _rows(given: dict[str, bool]) -> Rows:
     asked = [option for option, wanted in given.items() if wanted]
     if len(asked) > 1:
         raise ArchError(f"{' and '.join(asked)} are two tables", help="ask for one at a time")
-    names: dict[str, Rows] = {"--each": "runs", "--effects": "effects", "--curves": "epochs", "--claims": "claims"}
+    names: dict[str, Rows] = {
+        "--each": "runs",
+        "--effects": "effects",
+        "--curves": "epochs",
+        "--claims": "claims",
+        "--fits": "fits",
+    }
     return names[asked[0]] if asked else "arms"
 
 

@@ -60,7 +60,8 @@ def report(
     names = [name.strip() for name in (columns or "").split(",") if name.strip()]
     shown = table_of(results, rows, people, names)
     more = notes(results) if rows != "arms" and not people else ()
-    beside = {"claims": table_of(results, "claims", False)} if rows == "arms" and results.claims else {}
+    answers: dict[Rows, bool] = {"claims": bool(results.claims), "fits": bool(results.fits)}
+    beside = {name: table_of(results, name, False) for name, there in answers.items() if there and rows == "arms"}
     put_study(
         replace(shown, notes=(*shown.notes, *more, *planned_notes(results, detect))),
         results.metric,
@@ -95,7 +96,7 @@ def report(
 
 
 def put_study(
-    table: Table, metric: str, format: str, rows: Rows = "arms", beside: Mapping[str, Table] | None = None
+    table: Table, metric: str, format: str, rows: Rows = "arms", beside: Mapping[Rows, Table] | None = None
 ) -> None:
     """A table; as JSON with its title, its metric and its notes, and the tables ``beside`` it.
 

@@ -21,6 +21,7 @@ from archdsl.study.execute.sequential import SequentialRun
 from archdsl.study.execute.worker_budget import WorkerBudget, worker_budget
 from archdsl.study.plan.claimed import claimed_pairs
 from archdsl.study.plan.file import StudyFile
+from archdsl.study.plan.fitted import fit_lines
 from archdsl.study.plan.plan import Cell, begun_otherwise, distinct
 from archdsl.study.results.results import Results, results
 
@@ -155,6 +156,7 @@ def results_of(study: StudyFile, runner: StudyRunner, current: Mapping[str, str]
     found = results(
         study.title, study.metric, runner.arms, study.seeds, runner.every, runner.with_foreign(current),
         decision_options(study), study.more, claimed_pairs(study, runner.arms),
+        fit_lines(study, runner.arms, runner.every),
     )  # fmt: skip
     folder = folder_of(study, runner.runs)
     seen = looked(folder, len(study.seeds)) if found.done == found.planned and not study.sequential else []

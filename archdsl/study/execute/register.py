@@ -41,6 +41,7 @@ def plan_of(study: StudyFile, arms: Arms, every: Sequence[Cell]) -> dict[str, An
         "data": sorted({short(c.experiment.data.fingerprint) for c in every}),
         "archdsl": __version__,
         **({"claims": [claim.text for claim in study.claims]} if study.claims else {}),
+        **({"fits": [[fit.text for fit in study.fits], study.holdout]} if study.fits else {}),
     }
 
 
@@ -103,8 +104,8 @@ def departures(plan: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
             yield f"{before} seeds became {after}" if before != after else "other seeds"
         elif key == "arms":
             yield "the arms changed"
-        elif key == "claims":
-            yield "the claims changed"
+        elif key in ("claims", "fits"):
+            yield f"the {key} changed"
         else:
             yield f"{key} {old or 'none'} became {new or 'none'}"
 

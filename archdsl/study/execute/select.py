@@ -202,7 +202,7 @@ def folder_of(study: StudyFile, runs: Path) -> Path:
     plain = StudyFile("", "", study.base)
     text = standalone(replace(
         study, seeds=(0,), title="", metric=METRIC, more=(), precision="auto", sequential=False, alpha=plain.alpha, same="",
-        claims=(), budget="", failures=plain.failures,
+        claims=(), fits=(), holdout=False, budget="", failures=plain.failures,
     ))  # fmt: skip
     name = re.sub(r"[^A-Za-z0-9._]+", "-", study.name).strip("-.")[:60] or "study"
     return runs / FOLDER / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

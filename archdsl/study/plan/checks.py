@@ -10,6 +10,7 @@ from archdsl.study.plan.arms import arms_of, bases, count_arms
 from archdsl.study.plan.claimed import claimed_pairs
 from archdsl.study.plan.file import study_of
 from archdsl.study.plan.findings import CODE, in_file, placed
+from archdsl.study.plan.fitted import fit_lines
 from archdsl.study.plan.plan import cells, check_metrics, without_effect
 from archdsl.study.plan.where import words_of
 
@@ -53,8 +54,10 @@ def _of_form(source: Source, study: StudyFile, edited: bool) -> tuple[Diagnostic
         return ()
     try:
         arms = arms_of(study)
-        check_metrics(study, arms, cells(arms, study.seeds[:1]))
+        every = cells(arms, study.seeds[:1])
+        check_metrics(study, arms, every)
         claimed_pairs(study, arms)
+        fit_lines(study, arms, every)
     except SpecError as error:
         return tuple(in_file(source, d) for d in error.diagnostics)
     except ArchError as error:

@@ -15,6 +15,7 @@ from archdsl.limits import Limits
 from archdsl.study.amounts import ALPHA, FAILURES, MAX_SEEDS, Failures
 from archdsl.study.plan.claims import Claim, metrics_of_claims
 from archdsl.study.plan.factors import Factor
+from archdsl.study.plan.fits import LARGEST, Fit
 from archdsl.study.plan.reader import METRIC, UNTIL, Reader
 
 MOST_BYTES = 65_536  # as a spec's text
@@ -26,7 +27,8 @@ class StudyFile:
     """What a study file says. ``base`` are names and specs (several are a factor of their own, ``base``); ``seeds`` the
     seeds themselves; ``folder`` is where paths in it begin. ``sequential``: arms stop once they are decided, and ``seeds`` are
     those that it may take at most; so where no number of seeds is stated. ``same`` and ``budget`` are as written. ``metric``
-    decides, ``more`` are other metrics to show. ``preset`` is the form that was chosen, ``presets`` are all of the file.
+    decides, ``holdout``: fits leave the largest size out; ``more`` are other metrics to show.
+    ``preset`` is the form that was chosen, ``presets`` are all of the file.
     """
 
     name: str
@@ -48,6 +50,8 @@ class StudyFile:
     metric: str = METRIC
     more: tuple[str, ...] = ()
     claims: tuple[Claim, ...] = ()
+    fits: tuple[Fit, ...] = ()
+    holdout: bool = False
     engine: str = "local"
     precision: str = "auto"
     time_limit: float | None = None
@@ -59,7 +63,11 @@ class StudyFile:
     @property
     def metrics(self) -> tuple[str, ...]:
         """Every metric that is looked at."""
-        return tuple(dict.fromkeys((self.metric, *self.more, *metrics_of_claims(self.claims))))
+        return tuple(
+            dict.fromkeys(
+                (self.metric, *self.more, *metrics_of_claims(self.claims), *(fit.metric for fit in self.fits))
+            )
+        )
 
 
 def read_study(path: Path, preset: str | None = None) -> StudyFile:
@@ -153,6 +161,8 @@ def written(study: StudyFile, texts: tuple[str, ...]) -> str:
         "baseline": dict(study.baseline),
         **({"metrics": [study.metric, *study.more]} if study.more else {"metric": study.metric}),
         "claims": [claim.text for claim in study.claims],
+        "fit": [fit.text for fit in study.fits],
+        "holdout": LARGEST if study.holdout else None,
         "precision": study.precision,
     }
     kept = {key: value for key, value in data.items() if value not in (None, "", [], {})}

@@ -17,6 +17,7 @@ _PLACE = re.compile(r":(\d+):(\d+): ")
 _KEYS = {
     "the metric ": "metric",
     "the claim ": "claims",
+    "the fit ": "fit",
     "`where: ": "where",
     "`baseline`": "baseline",
 }  # how a complaint on a key begins

@@ -25,6 +25,7 @@ from archdsl.settings.experiment import Experiment
 from archdsl.study.plan.arms import Arms, arms_of, summed
 from archdsl.study.plan.claimed import claimed_pairs
 from archdsl.study.plan.file import StudyFile
+from archdsl.study.plan.fitted import fit_lines, images_of
 from archdsl.words.data.values import Dataset
 
 Status = Literal["finished", "diverged", "failed", "oom", "timeout", "interrupted", "running", "foreign", "missing"]
@@ -163,7 +164,7 @@ def planned(study: StudyFile, out: Path | None = None, root: Path | None = None)
     step, and every arm will have the metric. Words without effect are among the notes. ``out`` and ``root`` as in ``cells``.
 
     Raises:
-        ArchError: a factor, a condition, a metric or a claim that does not fit; an arm without data.
+        ArchError: a factor, a condition, a metric, a claim or a fit that is refused; an arm without data.
         SpecError: arms that are not valid networks, or that cannot be trained.
     """
     arms = arms_of(study, out)
@@ -171,6 +172,7 @@ def planned(study: StudyFile, out: Path | None = None, root: Path | None = None)
     every = cells(arms, study.seeds, out, root)
     check_metrics(study, arms, every)
     claimed_pairs(study, arms)
+    fit_lines(study, arms, every)
     return replace(arms, notes=(*arms.notes, *without_effect(arms))), every
 
 
@@ -222,10 +224,8 @@ def seeded(spec: Spec, seed: int) -> Spec:
 
 def _work(spec: Spec, experiment: Experiment) -> int:
     """MACs of a run, up to a factor that all have: for an order, and for an estimate."""
-    train, data = experiment.train, experiment.data
-    images = getattr(data.dataset, "train", 0) or 10_000
-    if data.subset is not None:
-        images = min(images, data.subset.count)
+    train = experiment.train
+    images = images_of(experiment)
     steps = train.epochs * -(-images // train.batch)
     return 3 * spec.cost.macs * min(steps, train.steps or steps) * train.batch
 

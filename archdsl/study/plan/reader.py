@@ -17,6 +17,7 @@ from archdsl.study.amounts import FAILURES, MAX_SEEDS, amount, budget, fraction
 from archdsl.study.plan import presets
 from archdsl.study.plan.claims import claim_of_study
 from archdsl.study.plan.factors import Factor, factor
+from archdsl.study.plan.fits import LARGEST, parse_fit
 
 T = TypeVar("T")
 MOST_SEEDS = 10_000
@@ -91,6 +92,8 @@ class Reader:
             "metric": ("metrics", self.metrics),
             "metrics": ("metrics", self.metrics),
             "claims": ("claims", lambda node: tuple(self.each(node, claim_of_study))),
+            "fit": ("fits", lambda node: tuple(self.each(node, parse_fit))),
+            "holdout": ("holdout", lambda node: bool(self.one_of(node, "holdout", (LARGEST,)))),
             "engine": ("engine", lambda node: self.one_of(node, "engine", ENGINES)),
             "precision": ("precision", lambda node: self.one_of(node, "precision", PRECISIONS)),
             "time_limit": ("time_limit", self.number),

@@ -17,6 +17,7 @@ from archdsl.runs.conditions import CONDITIONS, usual
 from archdsl.study.plan.arms import Arm, Arms
 from archdsl.study.plan.claims import ClaimedPair
 from archdsl.study.plan.factors import Factor
+from archdsl.study.plan.fitted import FitLine
 from archdsl.study.plan.plan import ENDED, Cell, Found
 from archdsl.study.results.claims import ClaimResult, claim_results
 from archdsl.study.results.decide import ArmDecision, Deciding, DecisionOptions, decide_fixed
@@ -95,6 +96,7 @@ class Results:
     compares: bool = True  # with a reference
     resolution: float = 0.0  # the step in which the metric is counted
     claims: tuple[ClaimResult, ...] = ()
+    fits: tuple[FitLine, ...] = ()
 
     @property
     def reference(self) -> ArmResult:
@@ -130,6 +132,7 @@ class Results:
 def results(
     title: str, metric: str, arms: Arms, seeds: Sequence[int], every: Sequence[Cell], found: Mapping[str, Found],
     options: DecisionOptions | None = None, more: Sequence[str] = (), claims: Sequence[ClaimedPair] = (),
+    fits: Sequence[FitLine] = (),
 ) -> Results:  # fmt: skip
     """Bring together the plan and what the store has; ``found`` is by the cells' keys, ``more`` are other metrics to show.
     Without ``options`` the design is fixed, with its defaults.
@@ -167,7 +170,7 @@ def results(
         title, metric, tuple(seeds), arms.factors, arms.design.name, arms.design.aliases, (first, *rest),
         {**{k: conditions.get(k, "") for k in CONDITIONS}, "data": _data(every, found)}, _notes(arms), failures,
         options, looks, ended, more=tuple(more), compares=arms.compares, resolution=scale.resolution,
-        claims=answered,
+        claims=answered, fits=tuple(fits),
     )  # fmt: skip
 
 
