@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from archdsl.errors import ArchError, Diagnostic, Source, SpecError
 from archdsl.study.plan.arms import arms_of, bases, count_arms
 from archdsl.study.plan.claimed import claimed_pairs
+from archdsl.study.plan.demands import check_metrics
 from archdsl.study.plan.file import study_of
 from archdsl.study.plan.findings import CODE, in_file, placed
 from archdsl.study.plan.fitted import fit_lines
-from archdsl.study.plan.plan import cells, check_metrics, without_effect
+from archdsl.study.plan.plan import cells, without_effect
 from archdsl.study.plan.where import words_of
 
 if TYPE_CHECKING:

@@ -14,7 +14,6 @@ from archdsl.api import Spec, experiment_of, setting_findings
 from archdsl.data.fingerprint import fingerprint, short
 from archdsl.errors import ArchError, EnvError, SpecError
 from archdsl.expand import expand
-from archdsl.expand.metrics import metric_of
 from archdsl.expand.overrides import override
 from archdsl.runs.conditions import conditions_of, contrast, differing, usual
 from archdsl.runs.identify import BEFORE, settled_fingerprint, with_data
@@ -24,6 +23,7 @@ from archdsl.runs.store.lock import held
 from archdsl.settings.experiment import Experiment
 from archdsl.study.plan.arms import Arms, arms_of, summed
 from archdsl.study.plan.claimed import claimed_pairs
+from archdsl.study.plan.demands import NAMED, check_metrics
 from archdsl.study.plan.file import StudyFile
 from archdsl.study.plan.fitted import fit_lines, images_of
 from archdsl.words.data.values import Dataset
@@ -31,7 +31,6 @@ from archdsl.words.data.values import Dataset
 Status = Literal["finished", "diverged", "failed", "oom", "timeout", "interrupted", "running", "foreign", "missing"]
 ENDED = ("finished", "diverged")  # results; everything else may be run again
 UNKNOWN = ""  # the fingerprint of a data set that is not on this machine
-NAMED = 3  # arms that a message names
 FIXED_SEEDS = 5  # of a study that states no number and compares nothing
 
 
@@ -181,25 +180,6 @@ def settled(study: StudyFile, arms: Arms) -> StudyFile:
     if not study.sequential or (arms.compares and len(arms.arms) > 1):
         return study
     return replace(study, sequential=False, seeds=study.seeds[:FIXED_SEEDS], budget="")
-
-
-def check_metrics(study: StudyFile, arms: Arms, every: Sequence[Cell]) -> None:
-    """Refuse metrics that some arm will never have.
-
-    Raises:
-        ArchError: it names the arms.
-    """
-    metric = next((name for name in study.metrics if metric_of(name).needs_validation), None)
-    if metric is None:
-        return
-    lacking = {c.arm for c in every if c.experiment.data.valid is None}
-    names = [f"`{arms.arms[n].name}`" for n in sorted(lacking)]
-    if names:
-        whose = "no arm sets" if len(names) == len(arms.arms) else (
-            f"the arm{'s' if len(names) > 1 else ''} {', '.join(names[:NAMED])}{' and others' if len(names) > NAMED else ''} "
-            f"{'do' if len(names) > 1 else 'does'} not set")  # fmt: skip
-        raise ArchError(f"the metric {metric} needs validation images, and {whose} any aside",
-                        help="add valid(10%) to the data statement (--set data.valid=10%), or take test_accuracy")  # fmt: skip
 
 
 def without_effect(arms: Arms) -> Iterator[str]:

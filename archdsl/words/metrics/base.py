@@ -72,6 +72,11 @@ class Metric(Setting):
         """Whether images must be set aside for it."""
         return self.on == "valid"
 
+    @property
+    def needs_evaluation(self) -> bool:
+        """Whether the test images must be looked at while a run trains (`evaluate_every`)."""
+        return False
+
     def of(self, run: RunFigures) -> float | None:
         """The figure of a finished run; None where the run has none."""
         return stored(run, self.name)

@@ -11,7 +11,7 @@ from archdsl.registry import metric_word, setting
 from archdsl.registry.types import Positive
 from archdsl.words.metrics.base import Metric, RunFigures, Unit, stored
 
-Followed = Literal["valid_accuracy", "valid_loss", "train_accuracy", "train_loss"]
+Followed = Literal["valid_accuracy", "valid_loss", "train_accuracy", "train_loss", "test_accuracy", "test_loss"]
 
 
 class Reached(Metric):
@@ -32,6 +32,11 @@ class Reached(Metric):
     def on(self) -> str:  # type: ignore[override]
         """That of the figure that is followed."""
         return self.figure.partition("_")[0]
+
+    @property
+    def needs_evaluation(self) -> bool:
+        """Whether the test images must be looked at while a run trains."""
+        return self.on == "test"
 
     @property
     def name(self) -> str:
@@ -66,7 +71,7 @@ class Reached(Metric):
 class EpochsTo(Reached):
     """Epochs until a figure first reaches a threshold: an accuracy from below, a loss from above.
 
-    It is looked at after each epoch. A run that never reaches it has no figure.
+    It is looked at after each epoch; a test figure after those of `evaluate_every`. A run that never reaches it has no figure.
     """
 
     at: Positive
