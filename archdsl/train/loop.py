@@ -171,7 +171,7 @@ class Training:
             if figures is None:
                 return None
             found |= {f"{part}_loss": figures[0], f"{part}_accuracy": figures[1]}
-        return found
+        return found | self.update.gradient_norms() if found else found
 
     def _evaluate(
         self,

@@ -38,12 +38,17 @@ def test_the_weights_and_the_other_figures_stay(more: dict[str, float]) -> None:
     for a, b in zip(plain.model.state_dict().values(), looked.model.state_dict().values(), strict=True):
         assert torch.equal(a, b)
     epochs = [e for e in after if isinstance(e, EpochDone)]
-    assert [sorted(e.figures) for e in epochs] == [[], four := ["test_accuracy", "test_loss", "train_eval_accuracy",
-                                                               "train_eval_loss"], [], four]  # fmt: skip
+    four = ["test_accuracy", "test_loss", "train_eval_accuracy", "train_eval_loss"]
+    assert [sorted(k for k in e.figures if "grad" not in k) for e in epochs] == [[], four, [], four]
     old = [e for e in before if isinstance(e, EpochDone)]
     assert [(e.loss, e.accuracy, e.step) for e in epochs] == [(e.loss, e.accuracy, e.step) for e in old]
     assert isinstance(after[-1], Finished)
     last = epochs[-1].figures
+    norms = {n: float(p.grad.norm()) for n, p in looked.model.named_parameters() if p.grad is not None}
+    assert {k: v for k, v in last.items() if k.startswith("grad_norm/")} == pytest.approx(
+        {f"grad_norm/{n}": v for n, v in norms.items()}
+    )
+    assert last["grad_norm"] == pytest.approx(sum(v**2 for v in norms.values()) ** 0.5)
     assert (last["test_loss"], last["test_accuracy"]) == (after[-1].test_loss, after[-1].test_accuracy)
     assert (last["train_eval_loss"], last["train_eval_accuracy"]) == evaluate(
         looked.model, looked.train, looked.normalise
@@ -77,7 +82,7 @@ def test_curves_and_metrics_of_epochs(
     monkeypatch.chdir(tmp_path)
     Path("tiny.arch").write_text(SPEC)
     given = ["tiny.arch", "--set", "train.evaluate_every=1", "--seeds", "1", "--metric", "test_accuracy", "--metric",
-             "epochs_to(1%, test_accuracy)"]  # fmt: skip
+             "epochs_to(1%, test_accuracy)", "--metric", "grad_norm"]  # fmt: skip
     assert main(["ablate", *given, "--quiet", "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["arms"][0]["epochs_to(1%, test_accuracy)"] == 1
     assert main(["report", *given, "--curves", "--format", "csv"]) == 0
@@ -88,6 +93,6 @@ def test_curves_and_metrics_of_epochs(
 
 def test_a_metric_of_test_epochs_is_refused_where_no_arm_records_them() -> None:
     text = "base: |\n  " + SPEC.replace("\n", "\n  ") + "\nmetric: epochs_to(50%, test_accuracy)\nseeds: 2\n"
-    with pytest.raises(ArchError, match="needs the test figures of epochs, and no arm records them") as error:
+    with pytest.raises(ArchError, match="needs evaluate_every, and no arm has it") as error:
         planned(study_of(text))
     assert "evaluate_every(1)" in error.value.help

@@ -30,7 +30,7 @@ def check_metrics(study: StudyFile, arms: Arms, every: Sequence[Cell]) -> None:
                             "add valid(10%) to the data statement (--set data.valid=10%), or take test_accuracy")  # fmt: skip
         if word.needs_evaluation:
             lacking = {c.arm for c in every if c.experiment.train.evaluate_every is None}
-            _refuse_lacking(f"the metric {name} needs the test figures of epochs", lacking, arms, ("records them", "record them"),
+            _refuse_lacking(f"the metric {name} needs evaluate_every", lacking, arms, ("has it", "have it"),
                             "add evaluate_every(1) to the train statement (--set train.evaluate_every=1)")  # fmt: skip
 
 

@@ -18,6 +18,7 @@ FIGURES = {  # of a record of the log
     "train_eval_accuracy": Column(
         "train accuracy without augmentation", "percent", key="train_eval_accuracy", digits=2
     ),
+    "grad_norm": Column("gradient norm", "float", key="grad_norm", digits=4),
     "lr": Column("lr"),
     "seconds": Column("seconds", "float", digits=2),
     "images_per_second": Column("images a second", "float", key="images_per_second", digits=0),

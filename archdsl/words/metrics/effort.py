@@ -134,6 +134,28 @@ class Steps(Metric):
         return stored(run, "step")
 
 
+@metric_word("grad_norm")
+@setting
+class GradNorm(Metric):
+    """The Euclidean norm of the gradient of the last step of the last epoch that `evaluate_every` looks at.
+
+    It is what the optimiser takes, after penalties and clipping. All epochs are in the curves, each parameter's norm is in
+    the log of the run.
+    """
+
+    called: ClassVar[str] = "grad_norm"
+
+    @property
+    def needs_evaluation(self) -> bool:
+        """It is recorded by that word."""
+        return True
+
+    def of(self, run: RunFigures) -> float | None:
+        """The last one that is recorded."""
+        found = [r["grad_norm"] for r in run.epochs if isinstance(r.get("grad_norm"), int | float)]
+        return float(found[-1]) if found else None
+
+
 @metric_word("seconds")
 @setting
 class Seconds(Metric):

@@ -42,7 +42,8 @@ def evaluate_every(epochs: Count = 1) -> int:
     """After each so many epochs, loss and accuracy on the test images and on the training images without augmentation.
 
     They are in the log of the run and in its curves (`archdsl report STUDY --curves`): `test_loss`, `test_accuracy`,
-    `train_eval_loss`, `train_eval_accuracy`. Nothing is decided by them, and the weights are those of a run without this word.
+    `train_eval_loss`, `train_eval_accuracy`; and `grad_norm`, that of the gradient of the epoch's last step after penalties and
+    clipping, in the log also by parameter. Nothing is decided by them, and the weights are those of a run without this word.
     Seeds are trained one by one.
     """
     return epochs
