@@ -195,6 +195,15 @@ def test_a_study_with_a_held_out_size() -> None:
     assert fit_results(broken)[0].fitted.holds is False  # type: ignore[union-attr]
 
 
+def test_coefficients_that_the_sizes_do_not_determine_are_named() -> None:
+    flat = made("fit: power(params -> test_loss)\n", lambda n, s: 2.0 + random.Random(f"{n} {s}").gauss(0, 0.05))
+    (one,) = fit_results(flat)
+    assert one.fitted is not None
+    assert one.fitted.loose
+    assert all(e.low is None or e.low >= 0 for k, e in one.fitted.coefficients.items() if k in "bc")
+    assert "hardly determined by these sizes" in " ".join(notes(flat))
+
+
 def test_runs_that_failed_are_left_out_and_too_few_are_said() -> None:
     found = made("fit: linear(w -> test_loss)\n", lambda n, s: None if n > 300 else 1.0 + 0.01 * s)
     (one,) = fit_results(found)

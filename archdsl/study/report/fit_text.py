@@ -21,7 +21,17 @@ def sentences(results: Results) -> Iterator[str]:
             yield f"fit {fit.text}{line}: {found.why}"
             continue
         values = ", ".join(f"{name} {between(one)}" for name, one in found.fitted.coefficients.items())
-        yield f"fit {fit.text}{line}: {fit.formula} with {values}" + "".join(f"; {text}" for text in prediction(found))
+        names = found.fitted.loose if fit.kind != "linear" else ()
+        loose = (
+            f"; {' and '.join(names)} {'is' if len(names) == 1 else 'are'} hardly determined by these sizes"
+            if names
+            else ""
+        )
+        yield (
+            f"fit {fit.text}{line}: {fit.formula} with {values}"
+            + loose
+            + "".join(f"; {text}" for text in prediction(found))
+        )
     if results.fits:
         yield ("fits take finished runs only; intervals of 95 %, one by one, by a bootstrap over the seeds with Student's t; "
                "they do not cover that the form of the curve may be another one")  # fmt: skip

@@ -51,6 +51,12 @@ class Fitted:
     measured: float | None = None
 
     @property
+    def loose(self) -> tuple[str, ...]:
+        """The coefficients that the seeds hardly determine: the interval is unbounded, or wider to a side than the value."""
+        return tuple(name for name, e in self.coefficients.items() if self.seeds > 1 and (
+            e.high is None or e.high - e.value > abs(e.value)))  # fmt: skip
+
+    @property
     def holds(self) -> bool | None:
         """Whether the mean of the held-out runs is within the interval of its prediction; None without one."""
         if self.held is None or self.measured is None or self.held.low is None or self.held.high is None:
@@ -149,7 +155,8 @@ def fit_curve(
     ones = np.ones(len(seeds))
     best, others, names = solved(ones, form.starts(xs))
     spread = _spread(np.array(best), len(seeds), len(names), lambda w: solved(w, [others]))
-    coefficients = {name: _estimate(best[n], spread, n) for n, name in enumerate(names)}
+    floors = (-math.inf, 0.0, 0.0) if form.floor else (-math.inf,) * len(names)
+    coefficients = {name: _estimate(best[n], spread, n, floors[n]) for n, name in enumerate(names)}
     curve = tuple((float(x), _estimate(best[n], spread, n)) for n, x in enumerate(shown, len(names)))
     if held is None or last is None:
         return Fitted(coefficients, curve, len(seeds))
@@ -202,7 +209,7 @@ def _solve(form: Form, x: Any, y: Any, scale: Any, starts: Sequence[Sequence[flo
 
 
 def _spread(best: Any, seeds: int, names: int, solved: Callable[[Any], Any]) -> Any:
-    """Half of the interval of each figure; None for one seed. A positive coefficient's is of its logarithm."""
+    """Half of the interval of each figure; None for one seed."""
     import numpy as np
 
     if seeds < 2:
@@ -215,8 +222,8 @@ def _spread(best: Any, seeds: int, names: int, solved: Callable[[Any], Any]) -> 
     return spread * math.sqrt(seeds / (seeds - 1)) * t_quantile(seeds - 1, LEVEL)
 
 
-def _estimate(value: float, spread: Any, place: int) -> Estimate:
+def _estimate(value: float, spread: Any, place: int, least: float = -math.inf) -> Estimate:
     if spread is None or not math.isfinite(spread[place]):
         return Estimate(float(value))
     half = float(spread[place])
-    return Estimate(float(value), float(value) - half, float(value) + half)
+    return Estimate(float(value), max(least, float(value) - half), float(value) + half)
