@@ -10,6 +10,8 @@ import typer
 from archdsl.device import check_device
 from archdsl.report import FORMATS, several_tables
 
+HOLDS, UNDECIDED, REFUTED = 0, 3, 6  # exit codes of claims
+
 Specs = Annotated[
     list[str],
     typer.Argument(

@@ -156,10 +156,22 @@ class Training:
             return Diverged(number, state.step, state.restore_good())
         with state.averaged():
             valid = self._evaluate(job.valid, job.stop) if job.valid is not None else (None, None)
-        if valid is None:
+            more = self._looked_at(number) if valid is not None else None
+        if valid is None or more is None:
             return Stopped(number, state.step)
-        yield state.finish_epoch(number, figures, valid, self.update.rate, seconds, images)
+        yield state.finish_epoch(number, figures, valid, self.update.rate, seconds, images, more)
         return None
+
+    def _looked_at(self, number: int) -> dict[str, float] | None:
+        """The figures of `evaluate_every` after an epoch, none where it is not its turn; None if asked to stop."""
+        job, every = self.job, self.job.settings.evaluate_every
+        found: dict[str, float] = {}
+        for part, feed in (("test", job.test), ("train_eval", job.train)) if every and number % every == 0 else ():
+            figures = self._evaluate(feed, job.stop)
+            if figures is None:
+                return None
+            found |= {f"{part}_loss": figures[0], f"{part}_accuracy": figures[1]}
+        return found | self.update.gradient_norms() if found else found
 
     def _evaluate(
         self,

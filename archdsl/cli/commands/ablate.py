@@ -24,6 +24,7 @@ from archdsl.cli.support.study_options import (
     Metric,
     Out,
     Port,
+    Preset,
     Runs,
     Same,
     Seeds,
@@ -49,6 +50,7 @@ SOME_FAILED = 3
 
 def command(
     study: Study,
+    preset: Preset = None,
     without: Without = None,
     into: With = None,
     out: Out = None,
@@ -138,7 +140,7 @@ def command(
 
     chosen = select(study, SelectionOptions(
         *ingredients(without, into, out, old_into), design, seeds, data, set or (), where or (), match, baseline or (),
-        metric or (), precision, time_limit, until, max_seeds, alpha, same, budget, failures,
+        metric or (), precision, time_limit, until, max_seeds, alpha, same, budget, failures, preset,
     ))  # fmt: skip
     amount(detect or "1%", "--detect")
     most_together(fuse, gpu=False)
@@ -225,16 +227,17 @@ def _preview(
 ) -> None:
     from archdsl.study.execute.execution import results_of
     from archdsl.study.execute.worker_budget import worker_budget
-    from archdsl.study.plan.estimate import seconds_left
+    from archdsl.study.plan.estimate import time_left
     from archdsl.study.report.tables import preview
 
-    count = worker_budget(runner.arms, runner.missing, device, jobs).jobs
+    workers = worker_budget(runner.arms, runner.missing, device, jobs)
+    count, kind = workers.jobs, "cuda" if workers.gpu else "mps" if device == "mps" else "cpu"
     found = runner.with_foreign(requested.wanted)
-    seconds, guessed = seconds_left(runner.every, runner.missing, found, min(count, len(runner.missing) or 1))
+    time = time_left(runner.every, runner.missing, found, min(count, len(runner.missing) or 1), runner.runs, kind)
     states = [(cell.arm, found[cell.key]) for cell in runner.every]
     results = results_of(chosen, runner, requested.wanted)
     notes = planned_notes(results, detect)
-    put_study(preview(results, states, seconds, guessed, count, notes), results.metric, format)
+    put_study(preview(results, states, time.seconds, time.basis, count, notes), results.metric, format)
 
 
 def _command() -> str:

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from archdsl.cli.options import Format
+from archdsl.cli.options import HOLDS, REFUTED, UNDECIDED, Format
 
 if TYPE_CHECKING:
     from archdsl.study.answer.answer import Answer
     from archdsl.study.answer.measurements import Failed, Measurements
     from archdsl.study.answer.target import Target
-
-HOLDS, UNDECIDED, REFUTED = 0, 3, 6  # exit codes of a claim
 
 
 def command(
@@ -85,7 +83,8 @@ def command(
     from archdsl.study.answer.answer import Question, answer
     from archdsl.study.answer.measurements import Columns, measure, open_sheet
     from archdsl.study.answer.target import parse_target, reached
-    from archdsl.study.results.claims import parse_claim, result_of
+    from archdsl.study.plan.claims import parse_claim
+    from archdsl.study.results.claims import result_of
 
     check_html(html)
     claimed = parse_claim(claim) if claim is not None else None

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from archdsl.report import Table
@@ -70,8 +71,14 @@ def report(
     people = format in FORMATS and FORMATS[format].people  # counts and levels are words
     shown = table_of(results, rows, people, _names(columns))
     more = notes(results) if rows != "arms" and not people else ()
+    answers: dict[Rows, bool] = {"claims": bool(results.claims), "fits": bool(results.fits)}
+    beside = {name: table_of(results, name, False) for name, there in answers.items() if there and rows == "arms"}
     put_study(
-        replace(shown, notes=(*shown.notes, *more, *planned_notes(results, detect))), results.metric, format, rows
+        replace(shown, notes=(*shown.notes, *more, *planned_notes(results, detect))),
+        results.metric,
+        format,
+        rows,
+        beside,
     )
     sys.stdout.flush()
     if results.unused and not quiet:  # not among the notes: how many there are depends on the workers
@@ -100,8 +107,10 @@ def report(
         say(f"report: {target}")
 
 
-def put_study(table: Table, metric: str, format: str, rows: Rows = "arms") -> None:
-    """A table; as JSON with its title, its metric and its notes.
+def put_study(
+    table: Table, metric: str, format: str, rows: Rows = "arms", beside: Mapping[Rows, Table] | None = None
+) -> None:
+    """A table; as JSON with its title, its metric and its notes, and the tables ``beside`` it.
 
     Raises:
         ArchError: a Parquet file, on a terminal.
@@ -115,7 +124,8 @@ def put_study(table: Table, metric: str, format: str, rows: Rows = "arms") -> No
     if format != "json":
         put_table(table, format)
         return
-    put_json({"title": table.title, "metric": metric, "notes": list(table.notes), rows: records(table)})
+    put_json({"title": table.title, "metric": metric, "notes": list(table.notes), rows: records(table),
+              **{name: records(other) for name, other in (beside or {}).items()}})  # fmt: skip
 
 
 def put_parquet(table: Table) -> None:

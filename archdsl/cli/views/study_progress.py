@@ -12,7 +12,7 @@ from archdsl.expand.metrics import metric_of
 from archdsl.report.text import printable, printable_lines
 from archdsl.study.execute.messages import Ready, RunProgress, RunResult
 from archdsl.study.plan.cells import Cell
-from archdsl.study.plan.estimate import seconds_left
+from archdsl.study.plan.estimate import time_left
 from archdsl.study.plan.plan import Found
 from archdsl.study.report.tables import duration
 from archdsl.study.results.results import own_cells
@@ -127,7 +127,7 @@ class Watching:
         if self.ended:
             return duration((time.monotonic() - self.began) / self.ended * left)
         missing = [c for k, c in self.cells.items() if self.runner.found[k].status not in ("finished", "diverged")]
-        return duration(seconds_left(self.runner.every, missing, self.runner.found, self.jobs)[0])
+        return duration(time_left(self.runner.every, missing, self.runner.found, self.jobs).seconds)
 
     def _decided(self) -> Iterator[str]:
         """A line for each arm that was decided since the last look."""

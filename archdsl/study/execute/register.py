@@ -41,6 +41,8 @@ def plan_of(study: StudyFile, arms: Arms, every: Sequence[Cell]) -> dict[str, An
         "failures": study.failures,
         "data": sorted({short(c.experiment.data.fingerprint) for c in every}),
         "archdsl": __version__,
+        **({"claims": [claim.text for claim in study.claims]} if study.claims else {}),
+        **({"fits": [[fit.text for fit in study.fits], study.holdout]} if study.fits else {}),
     }
 
 
@@ -94,16 +96,19 @@ def read(folder: Path) -> dict[str, Any] | None:
 
 def departures(plan: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
     """In what a study departs from its plan."""
-    for key in plan:
-        old, new = plan[key], now.get(key)
+    for key in {**plan, **now}:
+        old, new = plan.get(key), now.get(key)
         if old == new:
             continue
         if key == "seeds":
-            yield f"{len(old)} seeds became {len(new or ())}" if len(old) != len(new or ()) else "other seeds"
+            before, after = len(old or ()), len(new or ())
+            yield f"{before} seeds became {after}" if before != after else "other seeds"
         elif key == "arms":
             yield "the arms changed"
         elif key == "more":
-            yield f"further metrics: {', '.join(old) or 'none'} became {', '.join(new or ()) or 'none'}"
+            yield f"further metrics: {', '.join(old or ()) or 'none'} became {', '.join(new or ()) or 'none'}"
+        elif key in ("claims", "fits"):
+            yield f"the {key} changed"
         else:
             yield f"{key} {old or 'none'} became {new or 'none'}"
 

@@ -47,6 +47,7 @@ class SelectionOptions:
     same: str | None = None
     budget: str | None = None
     failures: str | None = None
+    preset: str | None = None
 
 
 def select(given: str, options: SelectionOptions) -> StudyFile:
@@ -57,9 +58,12 @@ def select(given: str, options: SelectionOptions) -> StudyFile:
     """
     path = Path(given) if "\n" not in given and len(given) < 1024 else Path()
     if given and os.path.isfile(Path(given, STUDY)):  # False of a text that is too long for a name
-        study = read_study(path / STUDY)
+        study = read_study(path / STUDY, options.preset)
     elif (file := _study_file(given, path)) is not None:
-        study = read_study(file)
+        study = read_study(file, options.preset)
+    elif options.preset is not None:
+        raise ArchError(f"--preset {options.preset} is of study files, and `{given[:60]}` is a spec",
+                        help="give a study file that has `presets:`")  # fmt: skip
     else:
         study = StudyFile(
             name=path.stem if path.suffix == ".arch" else "study", title=given, base=((called(given), given),)
@@ -198,7 +202,7 @@ def folder_of(study: StudyFile, runs: Path) -> Path:
     plain = StudyFile("", "", study.base)
     text = standalone(replace(
         study, seeds=(0,), title="", metric=METRIC, more=(), precision="auto", sequential=False, alpha=plain.alpha, same="",
-        budget="", failures=plain.failures,
+        claims=(), fits=(), holdout=False, budget="", failures=plain.failures,
     ))  # fmt: skip
     name = re.sub(r"[^A-Za-z0-9._]+", "-", study.name).strip("-.")[:60] or "study"
     return runs / FOLDER / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

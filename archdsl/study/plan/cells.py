@@ -19,6 +19,7 @@ from archdsl.runs.run import identity, on_other_data
 from archdsl.settings.evaluation import EvaluationSettings, fold_evaluation
 from archdsl.settings.experiment import Experiment
 from archdsl.study.plan.arms import Arms, summed
+from archdsl.study.plan.fitted import images_of
 from archdsl.study.plan.naming import BASE
 from archdsl.words.train.tuning import SHA_DIGITS, Init
 
@@ -169,9 +170,7 @@ def seeded(spec: Spec, seed: int, weights: str = "") -> Spec:
 
 def _work(spec: Spec, experiment: Experiment) -> int:
     """MACs of a run, up to a factor that all have: for an order, and for an estimate."""
-    train, data = experiment.train, experiment.data
-    images = getattr(data.dataset, "train", 0) or 10_000
-    if data.subset is not None:
-        images = min(images, data.subset.count)
+    train = experiment.train
+    images = images_of(experiment)
     steps = train.epochs * -(-images // train.batch)
     return 3 * spec.cost.macs * min(steps, train.steps or steps) * train.batch

@@ -12,8 +12,7 @@ from typing import Any, Literal
 
 from archdsl.api import setting_findings
 from archdsl.data.fingerprint import fingerprint, short
-from archdsl.errors import ArchError, EnvError
-from archdsl.expand.metrics import metric_of
+from archdsl.errors import EnvError
 from archdsl.runs.conditions import conditions_of, contrast, differing, usual
 from archdsl.runs.evaluations import overlaid, stored
 from archdsl.runs.identify import BEFORE
@@ -21,12 +20,14 @@ from archdsl.runs.run import Run, find_run, on_other_data
 from archdsl.runs.store.lock import held
 from archdsl.study.plan.arms import Arms, arms_of
 from archdsl.study.plan.cells import Cell, cells, with_needs
+from archdsl.study.plan.claimed import claimed_pairs
+from archdsl.study.plan.demands import NAMED, check_metrics
 from archdsl.study.plan.file import StudyFile
+from archdsl.study.plan.fitted import fit_lines
 from archdsl.words.data.values import Dataset
 
 Status = Literal["finished", "diverged", "failed", "oom", "timeout", "interrupted", "running", "foreign", "missing"]
 ENDED = ("finished", "diverged")  # results; everything else may be run again
-NAMED = 3  # arms that a message names
 FIXED_SEEDS = 5  # of a study that states no number and compares nothing
 
 
@@ -92,13 +93,15 @@ def planned(study: StudyFile, out: Path | None = None, root: Path | None = None)
     step, and every arm will have the metric. Words without effect are among the notes. ``out`` and ``root`` as in ``cells``.
 
     Raises:
-        ArchError: a factor, a condition or a metric that does not fit; an arm without data.
+        ArchError: a factor, a condition, a metric, a claim or a fit that is refused; an arm without data.
         SpecError: arms that are not valid networks, or that cannot be trained.
     """
     arms = arms_of(study, out)
     study = settled(study, arms)
     every = cells(arms, study.seeds, out, root)
     check_metrics(study, arms, every)
+    claimed_pairs(study, arms)
+    fit_lines(study, arms, every)
     return replace(arms, notes=(*arms.notes, *without_effect(arms))), every
 
 
@@ -107,25 +110,6 @@ def settled(study: StudyFile, arms: Arms) -> StudyFile:
     if not study.sequential or (arms.compares and len(arms.arms) > 1):
         return study
     return replace(study, sequential=False, seeds=study.seeds[:FIXED_SEEDS], budget="")
-
-
-def check_metrics(study: StudyFile, arms: Arms, every: Sequence[Cell]) -> None:
-    """Refuse metrics that some arm will never have.
-
-    Raises:
-        ArchError: it names the arms.
-    """
-    metric = next((name for name in (study.metric, *study.more) if metric_of(name).needs_validation), None)
-    if metric is None:
-        return
-    lacking = {c.arm for c in every if c.experiment.data.valid is None}
-    names = [f"`{arms.arms[n].name}`" for n in sorted(lacking)]
-    if names:
-        whose = "no arm sets" if len(names) == len(arms.arms) else (
-            f"the arm{'s' if len(names) > 1 else ''} {', '.join(names[:NAMED])}{' and others' if len(names) > NAMED else ''} "
-            f"{'do' if len(names) > 1 else 'does'} not set")  # fmt: skip
-        raise ArchError(f"the metric {metric} needs validation images, and {whose} any aside",
-                        help="add valid(10%) to the data statement (--set data.valid=10%), or take test_accuracy")  # fmt: skip
 
 
 def without_effect(arms: Arms) -> Iterator[str]:

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from archdsl.report.numbers import compact, exact
-from archdsl.study.report import figures, page
+from archdsl.study.report import figures, fit_text, page
 from archdsl.study.report.effects import effects
 from archdsl.study.report.notes import evaluated_on, lacking, limits, method, skewed, spreads, undefined
 from archdsl.study.report.sections.answers import answers, forests
+from archdsl.study.report.sections.claims import claims
 from archdsl.study.report.sections.cost import cost
 from archdsl.study.report.sections.populations import populations
 from archdsl.study.report.sections.provenance import failures, provenance
@@ -41,6 +42,10 @@ CAPTIONS = {
     )),
     "axis": ("Along each axis", (
         "Every dot is a run, the lines join the means. The axis is logarithmic where the levels are by equal factors."
+    )),
+    "fit": ("Fits", (
+        "Every dot is a run, the line is the fit, the band its 95 % interval over the seeds. Rings are the runs of the size "
+        "that the fit leaves out."
     )),
     "heat": ("Grid", (
         "Mean of each cell, with its standard deviation below. Hatched cells have no finished run."
@@ -79,6 +84,7 @@ def html(results: Results, command: str, curves: Curves | None = None, script: s
 def _body(results: Results, command: str, curves: Curves) -> Iterator[str]:
     yield page.tag("h1", results.title)
     yield from answers(results)
+    yield from claims(results)
     yield from _figure("forest", forests(results), results)
     yield page.tag("h2", "Results")
     yield _table(results, unit(results))
@@ -166,6 +172,7 @@ def _figures(results: Results, curves: Curves) -> Iterator[str]:
         "curves": figures.curves(results, curves),
         "strips": figures.strips(results),
         "axis": figures.axis(results),
+        "fit": figures.fit(results),
         "heat": figures.heat(results),
         "effects": _effects(results),
         "pareto": figures.pareto(results),
@@ -181,6 +188,8 @@ def _figure(name: str, drawn: Iterable[str], results: Results) -> Iterator[str]:
         heading, caption = CAPTIONS[name]
         yield page.tag("h2", heading)
         closer = " The second figure has the smaller ones, in a scale of their own." if len(every) > 1 else ""
+        if name == "fit":
+            closer = "".join(f" {_sentence(text)}" for text in fit_text.sentences(results))
         words = caption.replace("REFERENCE", f"“{results.reference.name}”") + closer
         yield page.figure(every[0], words, *every[1:])
 

@@ -217,7 +217,7 @@ def preview(
     results: Results,
     found: Sequence[tuple[int, Found]],
     seconds: float,
-    guessed: bool,
+    basis: str,
     jobs: int,
     more: Sequence[str] = (),
 ) -> Table:
@@ -226,7 +226,7 @@ def preview(
     Args:
         found: arm and state of each planned run.
         seconds: the estimate for what is missing, over all workers.
-        guessed: no run of this machine is behind it.
+        basis: what the estimate rests on.
         more: notes to show below.
     """
     rows: list[tuple[Cell, ...]] = []
@@ -242,9 +242,7 @@ def preview(
     columns = (Column("arm"), Column("runs", "int"), Column("cached", "int"), Column("params", "int"),
                Column("MACs", "compact", key="macs"), Column("depth", "int"), *more_columns, Column("hash"))  # fmt: skip
     workers = f"{jobs} worker{'s' if jobs > 1 else ''}"
-    time = f"about {duration(seconds)} on {workers}" + (
-        " (an assumption: no finished run to estimate it from)" if guessed else ""
-    )
+    time = f"about {duration(seconds)} on {workers} ({basis})"
     most = "at most " if results.options.sequential else ""
     return Table(columns, tuple(rows), results.title, notes=(
         f"{most}{missing} of {every} runs are missing; " + (f"{most}{time}" if missing else "nothing is left to run"),

@@ -37,6 +37,18 @@ def evalbatch(size: Count) -> int:
     return size
 
 
+@train_word("adam epochs(20) evaluate_every(1)", slot="evaluate_every", unpublished="a way to look at a run")
+def evaluate_every(epochs: Count = 1) -> int:
+    """After each so many epochs, loss and accuracy on the test images and on the training images without augmentation.
+
+    They are in the log of the run and in its curves (`archdsl report STUDY --curves`): `test_loss`, `test_accuracy`,
+    `train_eval_loss`, `train_eval_accuracy`; and `grad_norm`, that of the gradient of the epoch's last step after penalties and
+    clipping, in the log also by parameter. Nothing is decided by them, and the weights are those of a run without this word.
+    Seeds are trained one by one.
+    """
+    return epochs
+
+
 @train_word("sgd(0.1) batch(64) accumulate(4)", slot="accumulate", unpublished="arithmetic: the gradient of a sum")
 def accumulate(batches: Count) -> int:
     """A step takes the gradient of so many batches, for batches that do not fit the memory at once.
