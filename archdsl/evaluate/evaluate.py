@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from archdsl.evaluate.mc import Prediction, alive, predict
 from archdsl.evaluate.metrics import BINS, Report, Tally
 from archdsl.evaluate.shifts import BLOCK, Shift, shifted
 from archdsl.seeds import stream
+from archdsl.train.scores import Evaluations
 
 
 @torch.no_grad()
@@ -64,11 +66,12 @@ def evaluate(
                 waiting.append(theirs.to(net.device))
                 yield few
 
-    for prediction in predict_batches(net, batches(), passes=passes, batch=batch, seed=seed):
-        tally.add(prediction, waiting.popleft())
-        done += len(prediction.log_probs)
-        listen(done)
-    return tally.read()
+    with Evaluations(net.model) as count:
+        for prediction in predict_batches(net, batches(), passes=passes, batch=batch, seed=seed):
+            tally.add(prediction, waiting.popleft())
+            done += len(prediction.log_probs)
+            listen(done)
+    return replace(tally.read(), evaluations=count.mean)
 
 
 @contextmanager
