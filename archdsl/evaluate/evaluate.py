@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from archdsl.evaluate.mc import Prediction, alive, predict
 from archdsl.evaluate.metrics import BINS, Report, Tally
 from archdsl.evaluate.shifts import BLOCK, shifted
 from archdsl.seeds import stream
+from archdsl.train.scores import Evaluations
 from archdsl.words.evaluation.base import Shift
 
 
@@ -82,11 +84,12 @@ def evaluate(
         EnvError: the device has not enough memory.
     """
     tally, done = Tally(len(net.class_names), net.device, bins), 0
-    for prediction, labels in predictions(net, part, shifts, passes=passes, batch=batch, seed=seed):
-        tally.add(prediction, labels)
-        done += len(labels)
-        listen(done)
-    return tally.read()
+    with Evaluations(net.model) as count:
+        for prediction, labels in predictions(net, part, shifts, passes=passes, batch=batch, seed=seed):
+            tally.add(prediction, labels)
+            done += len(labels)
+            listen(done)
+    return replace(tally.read(), evaluations=count.mean)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from archdsl.train.job import Group, Job, exact_statistics, steps_left
 from archdsl.train.metrics import Figures, HitMeter, Meter, evaluate
 from archdsl.train.optim import Update
 from archdsl.train.replica import SeedReplica, progress_listeners
-from archdsl.train.scores import Scores
+from archdsl.train.scores import Scores, evaluations
 from archdsl.train.static import Static
 from archdsl.train.step import train_step
 from archdsl.train.tta import viewed
@@ -67,6 +67,7 @@ class Training:
             # Not stopped: each continuation would repeat the evaluations before it.
             self._evaluate(job.valid, scores=self.scores["valid"])
         figures = [scores.read(job.distributed) for scores in self.scores.values()]
+        figures.append(evaluations(job.model, job.test, job.normalise, job.settings.evalbatch, job.context))
         yield state.finished(valid, tested, {name: value for found in figures for name, value in found.items()})
 
     def _kept_valid(self) -> tuple[float | None, float | None] | None:

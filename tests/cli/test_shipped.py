@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -59,7 +60,11 @@ def test_the_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert {"vgg", "vgg11", "vgg19_bn"} <= {s["name"] for s in listed}
     assert next(s for s in listed if s["name"] == "vgg11")["parity"] == "torchvision.vgg11"
     assert main(["specs", "resnet"]) == 0
-    assert "25,557,032  torchvision.resnet50" in capsys.readouterr().out
+    assert "resnet50           25,557,032     –  ResNet-50: He et al. 2015" in capsys.readouterr().out
+    assert main(["specs"]) == 0
+    table = capsys.readouterr().out
+    assert max(map(len, table.splitlines())) <= 80
+    assert re.search(r"depth-grid +–    16  The lecture", table)
     assert main(["specs", "no-such-net"]) == 2
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar, Literal
 
 from archdsl.registry import setting, train_word
@@ -93,10 +94,14 @@ class Patience(TrainWord):
         return figures[0] < best[0] - self.delta
 
 
-@train_word("adam epochs(100) converged(1e-3)", slot="converged", unpublished="the lecture's own criterion")
-def converged(eps: Positive = 1e-3) -> float:
-    """Ends when the mean training loss changes by less than `eps` from one epoch to the next."""
-    return eps
+@train_word("adam epochs(100) converged(1e-3)", "adam epochs(100) converged(1e-6, squared)", slot="converged",
+            unpublished="the lecture's own criterion")  # fmt: skip
+def converged(eps: Positive = 1e-3, squared: bool = False) -> float:
+    """Ends when the mean training loss changes by less than `eps` from one epoch to the next.
+
+    With `squared` the square of the change is compared: `converged(1e-6, squared)` and `converged(1e-3)` are one experiment.
+    """
+    return math.sqrt(eps) if squared else eps
 
 
 @train_word("adam timelimit(3600)", slot="timelimit", unpublished="a length")
