@@ -11,10 +11,12 @@ from xml.etree import ElementTree
 
 import pytest
 
+from archdsl.report.text import records
 from archdsl.study.plan.arms import arms_of
 from archdsl.study.plan.file import study_of
 from archdsl.study.plan.plan import Found, cells
-from archdsl.study.report import page, tables
+from archdsl.study.report import html as html_module
+from archdsl.study.report import notes, page, tables
 from archdsl.study.report.figures.deciding import course_of
 from archdsl.study.report.html import html
 from archdsl.study.results.curves import Point
@@ -143,7 +145,7 @@ def test_seeds_that_are_missing_take_one_line() -> None:
     notes = list(tables.notes(found))
     assert sum("without a result, by seed" in n for n in notes) == 1
     assert not any("missing in" in n for n in notes)
-    assert "base 0, 3; act=gelu 2" in next(n for n in notes if "without a result" in n)
+    assert "`base` 0, 3; `act=gelu` 2" in next(n for n in notes if "without a result" in n)
 
 
 def test_the_page_leads_with_the_verdicts_then_shows_how_they_came_about() -> None:
@@ -207,3 +209,33 @@ def test_colours_of_figures_follow_the_page_and_no_name_is_changed() -> None:
     shown = page.figure(svg, "c")
     assert "fill: var(--ink); stroke: #123456" in shown
     assert "--wide: 10pt" in shown
+
+
+def test_notes_quote_names_that_hold_commas() -> None:
+    """`width=3, −norm` is one arm, which a list without quotes does not show."""
+    found = large()
+    names = dict(zip([a.name for a in found.arms], ("base", *(f"width={n}, −norm" for n in range(3, 11))), strict=True))
+    arms = tuple(replace(a, arm=replace(a.arm, name=names[a.name])) for a in found.arms)
+    failures = tuple((names[arm], *rest) for arm, *rest in found.failures)
+    renamed = replace(found, arms=arms, failures=failures)
+    for text in notes.notes(renamed):
+        assert text.count("−norm") == len(re.findall("`[^`]*−norm`", text)), text
+    shown = html_module._notes(renamed)
+    for text in shown:
+        assert text.count("−norm") == len(re.findall("“[^”]*−norm”", text)), text
+
+
+def test_the_mean_of_the_reference_over_the_same_seeds_makes_the_difference_followed() -> None:
+    """Means over unequal numbers of seeds differ by something else than Δ, and the table says so."""
+    found = large()
+    for row in records(tables.table(found, people=False))[1:]:
+        assert row["mean"] - row["reference"] == pytest.approx(row["delta"], abs=1e-12)
+    chosen = tables.table(found, columns=["mean", "reference", "delta"])
+    assert [c.id for c in chosen.columns] == ["arm", "delta", "mean", "reference"]
+    said = "Δ is over the seeds that an arm shares with"
+    assert any(said in note for note in tables.notes(found))
+    assert said in html(found, "c")
+    assert '<th scope="col" class="right">reference</th>' in html(found, "c")
+    fixed = large(sequential=False, seeds=3)
+    assert not any(said in note for note in tables.notes(fixed))
+    assert '<th scope="col" class="right">reference</th>' not in html(fixed, "c")

@@ -83,7 +83,7 @@ def test_runs_without_bits_are_counted_and_named(study: Results) -> None:
     assert [(r.without, r.why) for r in rows] == [(1, ""), (3, NO_BITS), (2, FEW)]
     assert [r.difference.seeds if r.difference else None for r in rows] == [2, None, None]
     assert new_images(rows, unit(study))[1][second.name] == "–"
-    assert [n.split(":")[0] for n in notes(rows)[1:]] == [first.name, second.name, third.name]
+    assert [n.split(":")[0] for n in notes(rows)[1:]] == [f"`{a.name}`" for a in (first, second, third)]
 
 
 def test_other_test_images_are_not_compared(study: Results, tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_other_test_images_are_not_compared(study: Results, tmp_path: Path) -> N
     others = {s: stored(tmp_path, 1, s, IMAGES + 1)[1] for s in range(SEEDS)}
     found = replace(study, arms=(study.arms[0], replace(changed, folders=others), *study.arms[2:]))
     row = two_populations(found)[0]
-    assert (row.difference, row.why) == (None, f"its test images are others than those of {study.reference.name}")
+    assert (row.difference, row.why) == (None, f"other test images than those of `{study.reference.name}`")
 
 
 def test_a_study_without_any_bits_has_no_notes(study: Results) -> None:

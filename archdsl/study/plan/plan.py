@@ -22,6 +22,7 @@ from archdsl.runs.kept import of_place
 from archdsl.runs.run import Run, find_run, identity, on_other_data
 from archdsl.runs.store.lock import held
 from archdsl.settings.experiment import Experiment
+from archdsl.study.names import quoted
 from archdsl.study.plan.arms import Arms, arms_of, summed
 from archdsl.study.plan.file import StudyFile
 from archdsl.words.data.values import Dataset
@@ -189,10 +190,10 @@ def check_metrics(study: StudyFile, arms: Arms, every: Sequence[Cell]) -> None:
     if metric is None:
         return
     lacking = {c.arm for c in every if c.experiment.data.valid is None}
-    names = [f"`{arms.arms[n].name}`" for n in sorted(lacking)]
+    names = [arms.arms[n].name for n in sorted(lacking)]
     if names:
         whose = "no arm sets" if len(names) == len(arms.arms) else (
-            f"the arm{'s' if len(names) > 1 else ''} {', '.join(names[:NAMED])}{' and others' if len(names) > NAMED else ''} "
+            f"the arm{'s' if len(names) > 1 else ''} {quoted(names, NAMED)} "
             f"{'do' if len(names) > 1 else 'does'} not set")  # fmt: skip
         raise ArchError(f"the metric {metric} needs validation images, and {whose} any aside",
                         help="add valid(10%) to the data statement (--set data.valid=10%), or take test_accuracy")  # fmt: skip
@@ -204,10 +205,9 @@ def without_effect(arms: Arms) -> Iterator[str]:
     for arm in arms.arms:
         for d in setting_findings(arm.spec, sources=False):
             if d.severity == "warning":
-                found.setdefault(d.message, []).append(f"`{arm.name}`")
+                found.setdefault(d.message, []).append(arm.name)
     for message, names in found.items():
-        few = ", ".join(names[:NAMED]) + (" and others" if len(names) > NAMED else "")
-        yield f"{message} ({'every arm' if len(names) == len(arms.arms) > 1 else few})"
+        yield f"{message} ({'every arm' if len(names) == len(arms.arms) > 1 else quoted(names, NAMED)})"
 
 
 def seeded(spec: Spec, seed: int) -> Spec:

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from archdsl.report.numbers import compact, exact
+from archdsl.study.names import quoted
 from archdsl.study.report import figures, page
 from archdsl.study.report.effects import effects
-from archdsl.study.report.notes import evaluated_on, lacking, limits, method, skewed, spreads, undefined
+from archdsl.study.report.notes import (
+    evaluated_on,
+    lacking,
+    limits,
+    method,
+    skewed,
+    spreads,
+    undefined,
+    unequal,
+)
 from archdsl.study.report.sections.answers import answers, forests
 from archdsl.study.report.sections.cost import cost
 from archdsl.study.report.sections.populations import populations
@@ -21,10 +32,10 @@ from archdsl.study.results.unit import NONE, Unit, p_text, unit
 
 HEADS = (
     ("#", "right"), ("arm", "name"), ("verdict", ""), ("Δ", "right"), ("interval", "right"), ("p", "right"),
-    ("robust p", "right"), ("runs", "right"), ("mean ± sd", "right"), ("P(better)", "right"), ("detectable", "right"),
+    ("robust p", "right"), ("runs", "right"), ("mean ± sd", "right"), ("reference", "right"), ("P(better)", "right"), ("detectable", "right"),
     ("params", "right"), ("MACs", "right"), ("other runs", ""),
 )  # fmt: skip
-COMPARED = ("verdict", "Δ", "interval", "p", "robust p", "P(better)", "detectable")  # with a reference
+COMPARED = ("verdict", "Δ", "interval", "p", "robust p", "reference", "P(better)", "detectable")  # with a reference
 CAPTIONS = {
     "forest": ("Differences", (
         "Mean difference from REFERENCE over the seeds that count, with its interval. The intervals hold together, over all "
@@ -98,6 +109,7 @@ def _table(results: Results, unit: Unit) -> str:
     rows = [_row(n, a, results, unit) for n, a in enumerate(results.arms, 1)]
     keep = [n for n, head in enumerate(HEADS) if head[0] != "other runs" or any(row[n] for row in rows)]
     keep = [n for n in keep if results.compares or HEADS[n][0] not in COMPARED]
+    keep = [n for n in keep if HEADS[n][0] != "reference" or any(unequal(results))]
     heads = [(_robust(results) if HEADS[n][0] == "robust p" else HEADS[n][0], HEADS[n][1]) for n in keep]
     return page.table(heads, [[row[n] for n in keep] for row in rows], marked=0 if results.compares else None)
 
@@ -114,7 +126,8 @@ def _row(number: int, arm: ArmResult, results: Results, unit: Unit) -> list[str]
         page.tag("span", v.decision, f"word {v.decision}"), unit.change(v.evidence.delta), unit.between(v.low, v.high),
         p_text(v.p), p_text(v.p_symmetric),
     ]  # fmt: skip
-    more = [NONE] * 2 if compared is None else [
+    more = [NONE] * 3 if compared is None else [
+        unit.value(compared.reference) + (unit.mark if compared.reference is not None else ""),
         _better(compared.superiority, results.higher_is_better), unit.value(compared.detectable),
     ]  # fmt: skip
     return [str(number), arm.name, *found, f"{summary.n}/{arm.planned}", mean, *more, exact(totals["params"]),
@@ -143,7 +156,7 @@ def _notes(results: Results) -> Iterator[str]:
     points = "; differences are in percentage points" if results.measure.unit == "percent" else ""
     if results.compares:
         yield f"The metric is {metric}{points}. Δ is the mean difference from “{results.reference.name}”, seed by seed."
-        for text in (method(results), *limits(results), *skewed(results), *spreads(results)):
+        for text in (method(results), *unequal(results), *limits(results), *skewed(results), *spreads(results)):
             yield _sentence(text)
     else:
         yield f"The metric is {metric}{points}. A grid over numbers has no reference, so nothing is compared."
@@ -153,11 +166,11 @@ def _notes(results: Results) -> Iterator[str]:
     for text in lacking(results):
         yield _sentence(text)
     for why, names in undefined(results):
-        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        yield _sentence(f"{why} ({', '.join(f'“{n}”' for n in names[:3])}{more})")
+        yield _sentence(f"{why} ({quoted(names, 3)})")
 
 
 def _sentence(text: str) -> str:
+    text = re.sub("`([^`]+)`", "“\\1”", text)
     return f"{text if text.startswith('p ') else text[0].upper() + text[1:]}."  # p values have a small letter
 
 

@@ -11,6 +11,7 @@ from archdsl.errors import ArchError
 from archdsl.report import Column
 from archdsl.runs.correct import correct
 from archdsl.runs.run import load_run
+from archdsl.study.names import quoted
 from archdsl.study.results.results import ArmResult, Results
 from archdsl.study.results.unit import NONE, Unit
 from archdsl.study.stats.images import ImageDifference, image_difference
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from archdsl.runs.correct import Bools
 
 NO_BITS = "no record of which images were correct, as in runs of earlier versions"
-OTHER_IMAGES = "its test images are others than those of {reference}"
+OTHER_IMAGES = "other test images than those of `{reference}`"
 COLUMN_NOTE = (
     "`on new images` is an interval for other test sets of the kind: seeds and images are crossed random effects; the other"
     " intervals are about this test set"
@@ -74,7 +75,7 @@ def notes(rows: Sequence[PopulationRow]) -> tuple[str, ...]:
         missing = f"{row.without} seeds have {NO_BITS}" if row.without and not row.why else row.why
         if missing:
             reasons.setdefault(missing, []).append(row.arm)
-    return (COLUMN_NOTE, *(f"{', '.join(arms)}: {why}" for why, arms in reasons.items()))
+    return (COLUMN_NOTE, *(f"{quoted(arms)}: {why}" for why, arms in reasons.items()))
 
 
 def _text(difference: ImageDifference | None, unit: Unit) -> str:
