@@ -10,6 +10,7 @@ from archdsl.report.numbers import compact, exact
 from archdsl.study.names import quoted
 from archdsl.study.report import figures, page
 from archdsl.study.report.effects import effects
+from archdsl.study.report.figures.verdict_forest import CLOSER
 from archdsl.study.report.notes import (
     evaluated_on,
     lacking,
@@ -17,6 +18,7 @@ from archdsl.study.report.notes import (
     method,
     skewed,
     spreads,
+    trained_on,
     undefined,
     unequal,
 )
@@ -32,8 +34,8 @@ from archdsl.study.results.unit import NONE, Unit, p_text, unit
 
 HEADS = (
     ("#", "right"), ("arm", "name"), ("verdict", ""), ("Δ", "right"), ("interval", "right"), ("p", "right"),
-    ("robust p", "right"), ("runs", "right"), ("mean ± sd", "right"), ("reference", "right"), ("P(better)", "right"), ("detectable", "right"),
-    ("params", "right"), ("MACs", "right"), ("other runs", ""),
+    ("robust p", "right"), ("runs", "right"), ("mean ± sd", "right"), ("reference", "right"),
+    ("P(better)", "right"), ("detectable", "right"), ("params", "right"), ("MACs", "right"), ("other runs", ""),
 )  # fmt: skip
 COMPARED = ("verdict", "Δ", "interval", "p", "robust p", "reference", "P(better)", "detectable")  # with a reference
 CAPTIONS = {
@@ -47,8 +49,8 @@ CAPTIONS = {
         "`same` by its interval, below the lines."
     )),
     "strips": ("Seeds", (
-        "Every dot is a run. A line joins it to the run of REFERENCE with the same seed; lines that all lean one way are "
-        "what a paired comparison sees."
+        "Every dot is a run. A line joins it to the run of REFERENCE with the same seed, of which an open dot is above it; lines "
+        "that all lean one way are what a paired comparison sees."
     )),
     "axis": ("Along each axis", (
         "Every dot is a run, the lines join the means. The axis is logarithmic where the levels are by equal factors."
@@ -62,7 +64,8 @@ CAPTIONS = {
     )),
     "pareto": ("What it costs", (
         "Filled points are on the Pareto front: no other arm is as good for less. Bars are ± one standard deviation; "
-        "numbers are those of the table."
+        "numbers are those of the table. Seconds are wall time: they depend on the machine and on what ran beside, so that small "
+        "differences of them mean nothing."
     )),
     "curves": ("Learning curves", (
         "Every seed is a thin line, the mean a thick one, drawn as far as all seeds of the arm go. Training figures are "
@@ -90,7 +93,7 @@ def html(results: Results, command: str, curves: Curves | None = None, script: s
 def _body(results: Results, command: str, curves: Curves) -> Iterator[str]:
     yield page.tag("h1", results.title)
     yield from answers(results)
-    yield from _figure("forest", forests(results), results)
+    yield from _figure("forest", forests(results), results, forests(results, slim=True))
     yield page.tag("h2", "Results")
     yield _table(results, unit(results))
     if results.compares:
@@ -176,33 +179,35 @@ def _sentence(text: str) -> str:
 
 def _figures(results: Results, curves: Curves) -> Iterator[str]:
     drawn = {
-        "curves": figures.curves(results, curves),
-        "strips": figures.strips(results),
-        "axis": figures.axis(results),
-        "heat": figures.heat(results),
-        "effects": _effects(results),
-        "pareto": figures.pareto(results),
+        "curves": (figures.curves(results, curves),),
+        "strips": (figures.strips(results), figures.strips(results, slim=True)),
+        "axis": (figures.axis(results),),
+        "heat": (figures.heat(results),),
+        "effects": (_effects(results), _effects(results, slim=True)),
+        "pareto": (figures.pareto(results),),
     }
-    for name, svg in drawn.items():
-        yield from _figure(name, [] if svg is None else [svg], results)
+    for name, pair in drawn.items():
+        found = [svg for svg in pair if svg is not None]
+        yield from _figure(name, found[:1], results, found[1:])
 
 
-def _figure(name: str, drawn: Iterable[str], results: Results) -> Iterator[str]:
-    """A figure, or two of one kind, with heading and caption; nothing where there is none."""
+def _figure(name: str, drawn: Iterable[str], results: Results, slim: Iterable[str] = ()) -> Iterator[str]:
+    """A figure, or several of one kind, with heading and caption; nothing where there is none."""
     every = list(drawn)
     if every:
         heading, caption = CAPTIONS[name]
         yield page.tag("h2", heading)
-        closer = " The second figure has the smaller ones, in a scale of their own." if len(every) > 1 else ""
-        words = caption.replace("REFERENCE", f"“{results.reference.name}”") + closer
-        yield page.figure(every[0], words, *every[1:])
+        closer = f" {CLOSER}" if len(every) > 1 else ""
+        mixed = f" {' '.join(map(_sentence, trained_on(results)))}" if name == "curves" else ""
+        words = (caption.replace("REFERENCE", f"“{results.reference.name}”") + closer + mixed).rstrip()
+        yield page.figure(every[0], words, *every[1:], slim=list(slim))
 
 
-def _effects(results: Results) -> str | None:
+def _effects(results: Results, slim: bool = False) -> str | None:
     """Main effects and interactions, where the design tells them."""
     arms = [a.arm.picks for a in results.arms]
     values = {n: a.values for n, a in enumerate(results.arms)}
     found = effects(arms, [f.name for f in results.factors], values)
     levels = {f.name: f"{f.name}: {f.levels[0] or 'none'} against {f.levels[1] or 'none'}" for f in results.factors
               if len(f.levels) == 2 and not f.toggles}  # fmt: skip
-    return figures.effects(results, [replace(e, name=levels.get(e.name, e.name)) for e in found])
+    return figures.effects(results, [replace(e, name=levels.get(e.name, e.name)) for e in found], slim)

@@ -12,6 +12,7 @@ from archdsl.study.results.outcomes import unmeasured, untrained
 from archdsl.study.results.results import ArmResult, Results
 from archdsl.study.stats import MISSING, seeds_needed, seeds_to_reject
 from archdsl.study.stats.sequential import SURE, UNEVEN, uneven
+from archdsl.words.data.base import Augmentation, Mixing
 
 
 def notes(results: Results) -> Iterable[str]:
@@ -99,8 +100,22 @@ def unequal(results: Results) -> Iterable[str]:
     """A sentence where Δ is not the difference of the means that a table shows."""
     seeds = results.reference.values.keys()
     if any(a.values.keys() != seeds for a in results.compared if a.values):
-        yield (f"Δ is over the seeds that an arm shares with `{results.reference.name}`, so that it is not the difference of two "
-               "means over unequal numbers of seeds; the column `reference` has the mean of the reference over the same seeds")  # fmt: skip
+        yield (
+            f"Δ is over the seeds that an arm shares with `{results.reference.name}`, so that it is not the difference of "
+            "two means over unequal numbers of seeds; the column `reference` has the reference's mean over the same seeds"
+        )
+
+
+def trained_on(results: Results) -> Iterable[str]:
+    """A sentence where arms train on other images or labels than the reference, so that training figures do not compare them."""
+    words = {a.name: [w for w in a.arm.spec.graph.data if isinstance(w.value, Augmentation)] for a in results.arms}
+    usual = words[results.reference.name]
+    others = [name for name, own in words.items() if [repr(w.value) for w in own] != [repr(w.value) for w in usual]]
+    if others:
+        mixes = sorted({w.entry.name for own in words.values() for w in own if isinstance(w.value, Mixing)})
+        labels = f", of mixed labels with {' or '.join(mixes)}" if mixes else ""
+        yield (f"training figures are of the changed images{labels}, and {quoted(others)} train on others than the reference "
+               "does: they do not compare these arms")  # fmt: skip
 
 
 def _margin(results: Results) -> str:

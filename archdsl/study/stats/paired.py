@@ -20,8 +20,8 @@ MISSING = "missing in"  # is in the sentences on seeds that one side lacks
 class Comparison:
     """What the seeds that two arms share say of A - B, in the metric's unit.
 
-    `delta` is the mean difference, `reference` the mean of B over the same seeds, `low` to `high` its 95 % t interval, `sd` the standard deviation of the n
-    differences, `r` the correlation of the pairs, `p` that of the exact sign-flip test (not adjusted),
+    `delta` is the mean difference, `low` to `high` its 95 % t interval, `reference` the mean of B, `sd` the standard
+    deviation of the n differences, `r` the correlation of the pairs, `p` that of the exact sign-flip test (not adjusted),
     `superiority` P(A > B), `detectable` the smallest |delta| that n pairs show with a power of 0.8, and
     `seeds_needed` the pairs that the delta observed would need. What is undefined is None, and `why` says so.
     """
