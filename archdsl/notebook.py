@@ -214,11 +214,9 @@ def _pictures(results: Results) -> list[str]:
     from archdsl.study.report import figures
     from archdsl.study.report.sections.answers import forests
 
-    drawn = {
-        "differences from the reference": next(forests(results), None),
-        "the metric along an axis": figures.axis(results),
-    }
-    return [html_picture(svg, title) for title, svg in drawn.items() if svg is not None]
+    drawn = [("differences from the reference", svg) for svg in forests(results)]
+    drawn += [("the metric along an axis", svg) for svg in [figures.axis(results)] if svg is not None]
+    return [html_picture(svg, title) for title, svg in drawn]
 
 
 def _view(results: Results, rows: Rows) -> TableView:

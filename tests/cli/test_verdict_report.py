@@ -70,7 +70,7 @@ def test_the_table_says_it_in_words(run: Run, table: Path) -> None:
     )
     assert re.search(r"worse .* worse: −\d\.\d+ points \[−\d\.\d+, −\d\.\d+\]; decided after", out)
     assert re.search(r"equal .* same, within ±1\.\d+ points: ", out)
-    assert "acc, higher is better; reference base: 90." in out
+    assert "acc, higher is better; reference `base`: 90." in out
     assert "a wrong verdict has a probability of at most 5 %, at any look; the intervals are simultaneous" in out
 
 
@@ -168,7 +168,7 @@ def test_a_target_compares_the_cost_to_get_there(run: Run, tmp_path: Path) -> No
     (tmp_path / "t.csv").write_text(as_csv(lines))
     asked = ("t.csv", "--arm", "model", "--pair", "seed", "--reference", "base", "--target", "acc >= 80%")
     out = run("verdict", *asked).out
-    assert "the step to reach acc >= 80 %, lower is better; reference base" in out
+    assert "the step to reach acc >= 80 %, lower is better; reference `base`" in out
     assert re.search(r"fast .* 9/9 .* better: −\d\d\.\d+ \[", out)
     assert re.search(r"slow +100\.0+ +0/9 +– ", out)
     found = answer(run("verdict", *asked, "--format", "json"))

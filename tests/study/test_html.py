@@ -7,16 +7,21 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
+from importlib import import_module
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
+from archdsl.report.text import records
 from archdsl.study.plan.arms import arms_of
 from archdsl.study.plan.cells import cells
 from archdsl.study.plan.file import study_of
 from archdsl.study.plan.plan import Found
-from archdsl.study.report import page, tables
+from archdsl.study.report import html as html_module
+from archdsl.study.report import notes, page, tables
 from archdsl.study.report.figures.deciding import course_of
+from archdsl.study.report.figures.verdict_forest import CLOSER, NEAR, Compared, scales
 from archdsl.study.report.html import html
 from archdsl.study.results.curves import Point
 from archdsl.study.results.results import Results, results
@@ -144,7 +149,7 @@ def test_seeds_that_are_missing_take_one_line() -> None:
     notes = list(tables.notes(found))
     assert sum("without a result, by seed" in n for n in notes) == 1
     assert not any("missing in" in n for n in notes)
-    assert "base 0, 3; act=gelu 2" in next(n for n in notes if "without a result" in n)
+    assert "`base` 0, 3; `act=gelu` 2" in next(n for n in notes if "without a result" in n)
 
 
 def test_the_page_leads_with_the_verdicts_then_shows_how_they_came_about() -> None:
@@ -208,3 +213,86 @@ def test_colours_of_figures_follow_the_page_and_no_name_is_changed() -> None:
     shown = page.figure(svg, "c")
     assert "fill: var(--ink); stroke: #123456" in shown
     assert "--wide: 10pt" in shown
+
+
+def test_notes_quote_names_that_hold_commas() -> None:
+    """`width=3, −norm` is one arm, which a list without quotes does not show."""
+    found = large()
+    names = dict(zip([a.name for a in found.arms], ("base", *(f"width={n}, −norm" for n in range(3, 11))), strict=True))
+    arms = tuple(replace(a, arm=replace(a.arm, name=names[a.name])) for a in found.arms)
+    failures = tuple((names[arm], *rest) for arm, *rest in found.failures)
+    renamed = replace(found, arms=arms, failures=failures)
+    for text in notes.notes(renamed):
+        assert text.count("−norm") == len(re.findall("`[^`]*−norm`", text)), text
+    shown = html_module._notes(renamed)
+    for text in shown:
+        assert text.count("−norm") == len(re.findall("“[^”]*−norm”", text)), text
+
+
+def test_the_mean_of_the_reference_over_the_same_seeds_makes_the_difference_followed() -> None:
+    """Means over unequal numbers of seeds differ by something else than Δ, and the table says so."""
+    found = large()
+    for row in records(tables.table(found, people=False))[1:]:
+        assert row["mean"] - row["reference"] == pytest.approx(row["delta"], abs=1e-12)
+    chosen = tables.table(found, columns=["mean", "reference", "delta"])
+    assert [c.id for c in chosen.columns] == ["arm", "delta", "mean", "reference"]
+    said = "Δ is over the seeds that an arm shares with"
+    assert any(said in note for note in tables.notes(found))
+    assert said in html(found, "c")
+    assert '<th scope="col" class="right">reference</th>' in html(found, "c")
+    fixed = large(sequential=False, seeds=3)
+    assert not any(said in note for note in tables.notes(fixed))
+    assert '<th scope="col" class="right">reference</th>' not in html(fixed, "c")
+
+
+def test_each_arm_can_be_read_in_one_of_the_figures_of_differences() -> None:
+    """The README's study: `−drop` is a dot beside norms that lose 30 points, unless it is drawn again."""
+    ends = {
+        "−res": 2.41,
+        "+ln": 36.47,
+        "+gn": 28.54,
+        "−norm": 33.87,
+        "−drop": 0.36,
+        "−flip": 3.11,
+        "−crop": 6.23,
+        "−mixup": 3.29,
+    }
+    arms = [Compared(name, end / 2, 0.0, end, "open") for name, end in ends.items()]
+    shown = list(scales(arms))
+    assert [[a.name for a in figure] for figure in shown[1:]] == [["−res", "−drop", "−flip", "−mixup"]]
+    for arm in arms:
+        assert any(arm in figure and arm.reach > NEAR * max(a.reach for a in figure) for figure in shown)
+    assert [len(figure) for figure in scales([Compared("a", 0.0, None, None, "open")])] == [1]
+    assert list(scales([])) == []
+    text = html(large(), "c")
+    assert text.count("<title>Differences from base") == 4, "two scales, each for wide and for narrow pages"
+    assert CLOSER in text
+    assert CLOSER not in html(made(), "c")
+
+
+def test_strips_draw_the_reference_only_at_the_seeds_that_an_arm_has() -> None:
+    found = large()
+    few = min(found.compared, key=lambda a: len(a.values))
+    assert len(few.values) < len(found.reference.values)
+    axes = Axes()
+    import_module("archdsl.study.report.figures.strips")._joined(axes, 1, few, found.reference, 1.0)
+    dots = [xs for xs, _, *marker in axes.plotted if marker]
+    assert sorted(x for xs in dots for x in xs) == sorted(found.reference.values[s] for s in few.values)
+
+
+class Axes:
+    """What is drawn."""
+
+    def __init__(self) -> None:
+        self.plotted: list[tuple[Any, ...]] = []
+
+    def plot(self, *given: Any, **_: Any) -> None:
+        self.plotted.append(given)
+
+
+def test_the_page_says_where_training_figures_and_seconds_do_not_compare_arms() -> None:
+    found = large()
+    text = html(found, "c", courses(found))
+    assert "of mixed labels with mixup, and “−flip”, “−mix” train on others than the reference does" in text
+    assert "Seconds are wall time" in text
+    assert "train on others" not in html(made(), "c", courses(made()))

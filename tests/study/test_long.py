@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archdsl.study.stats import long, verdicts
+from archdsl.study.stats import long, sequential, verdicts
 
 
 @given(
@@ -60,3 +60,20 @@ def test_what_is_not_finite_is_refused() -> None:
     with pytest.raises(ValueError, match="alpha"):
         long.verdicts({"a": [1.0]}, alpha=2)
     assert long.verdicts({"a": []}) == {}
+
+
+def test_small_effects_lose_the_bets_on_signs_whatever_the_number_of_differences() -> None:
+    """Bets are on effects of 0.25 standard deviations or more: below half of that they lose. docs/statistics.md says so."""
+    draw = np.random.default_rng(0)
+    small, medium = (list(draw.normal(effect, 1, 20_000)) for effect in (0.1, 0.15))
+    for deltas, confirmed in ((small, False), (medium, True)):
+        plain, fast = sequential.evidence(deltas)[-1], long.trail(deltas).at_end()
+        assert plain.p < 1e-6
+        assert (plain.p_symmetric < 0.05) == confirmed
+        assert fast.p_symmetric == pytest.approx(plain.p_symmetric, rel=1e-6)
+
+
+@pytest.mark.parametrize(("n", "least"), [(4, 0.19), (5, 0.10), (6, 0.052), (8, 0.014), (10, 0.0037)])
+def test_p_symmetric_of_few_equal_differences_is_as_documented(n: int, least: float) -> None:
+    assert sequential.evidence([1.0] * n)[-1].p_symmetric == pytest.approx(least, rel=0.03)
+    assert sequential.evidence([2.0**k for k in range(n)])[-1].p_symmetric >= 2 / 2**n

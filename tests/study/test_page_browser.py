@@ -14,7 +14,7 @@ from tests.study.large_study import courses, large
 
 pytest.importorskip("matplotlib")
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
-WIDTHS = (360, 800, 1440)
+WIDTHS = (360, 400, 800, 1440)
 PAPER = 680  # pixels of A4 within margins of 15 mm
 
 
@@ -74,7 +74,35 @@ def test_wide_tables_scroll_in_their_own_box(browser: Browser, addresses: dict[s
         boxes = seen.page.evaluate("[...document.querySelectorAll('.wide')].map(e => [e.scrollWidth, e.clientWidth])")
         assert any(inner > outer for inner, outer in boxes)
         figures = seen.page.evaluate("[...document.querySelectorAll('.drawn')].map(e => e.clientWidth)")
-        assert min(figures) > WIDTHS[0], "letters keep the size of a printed figure"
+        assert min(n for n in figures if n) > WIDTHS[0] - 30, "letters keep the size of a printed figure"
+
+
+# Of each figure that is shown, the marks that lie in its visible part; of each box that scrolls, whether it says so.
+SEEN = """() => [...document.querySelectorAll('figure .card')].filter(card => card.clientWidth).map(card => {
+  const box = card.getBoundingClientRect(), svg = card.querySelector('svg');
+  const marks = [...svg.querySelectorAll('[clip-path] use, path[clip-path]')].map(mark => mark.getBoundingClientRect());
+  return [svg.getAttribute('aria-label'), marks.length, marks.filter(m => m.left >= 0 && m.right <= box.right + 1).length];
+})"""
+SIGNS = """() => [...document.querySelectorAll('.wide, .card')].filter(e => e.scrollWidth > e.clientWidth + 1)
+  .map(e => getComputedStyle(e, '::before').content)"""
+
+
+@pytest.mark.parametrize("study", ["sequential", "fixed"])
+def test_a_telephone_shows_data_of_each_figure_and_says_what_scrolls(
+    browser: Browser, addresses: dict[str, str], study: str
+) -> None:
+    with browser.open(addresses[study], 400) as seen:
+        figures = seen.page.evaluate(SEEN)
+        assert len(figures) >= 4
+        for label, marks, visible in figures:
+            assert visible > 0, label
+            if label.startswith(("Differences", "test_accuracy of every seed")):
+                assert visible == marks, f"{label}: rows without marks look empty"
+        signs = seen.page.evaluate(SIGNS)
+        assert signs
+        assert all("scroll" in sign for sign in signs), signs
+    with browser.open(addresses[study], 1440) as seen:
+        assert all(sign == "none" for sign in seen.page.evaluate(SIGNS))
 
 
 def test_a_live_page_takes_over_what_changed_without_loading_again(

@@ -10,10 +10,12 @@ import pytest
 
 from archdsl.runs.correct import CORRECT, correct, packed
 from archdsl.runs.run import load_run
+from archdsl.study.report.sections.populations import populations
 from archdsl.study.results.populations import FEW, NO_BITS, new_images, notes, two_populations
 from archdsl.study.results.results import ArmResult, Results
 from archdsl.study.results.unit import unit
-from archdsl.study.stats.images import image_difference
+from archdsl.study.stats.images import anytime_bounds, image_difference
+from archdsl.study.stats.sequential import half_width
 from tests.cli.folders import finished
 from tests.cli.folders import made as folder
 
@@ -49,17 +51,37 @@ def test_each_arm_is_compared_with_the_reference_image_by_image(study: Results) 
     rows = two_populations(study)
     assert [r.arm for r in rows] == [a.name for a in study.compared]
     for row, arm in zip(rows, study.compared, strict=True):
-        assert row.difference == image_difference(bits(arm), bits(study.reference))
-        assert arm.comparison is not None
-        assert (row.difference.delta, row.difference.low) == pytest.approx((arm.comparison.delta, arm.comparison.low))
+        found = image_difference(bits(arm), bits(study.reference), 0.05 / len(study.compared))
+        assert row.difference is not None
+        assert arm.verdict is not None
+        assert (row.difference.low, row.difference.high) == (arm.verdict.low, arm.verdict.high)
+        assert (row.difference.delta, row.difference.low) == pytest.approx((found.delta, found.low))
+        assert (row.difference.new_low, row.difference.new_high) == (found.new_low, found.new_high)
         assert (row.without, row.why) == (0, "")
 
 
-def test_the_level_is_that_asked_for(study: Results) -> None:
-    wide, narrow = two_populations(study, 0.01)[0].difference, two_populations(study)[0].difference
-    assert wide is not None
-    assert narrow is not None
-    assert wide.new_low < narrow.new_low  # type: ignore[operator]
+def test_a_sequential_study_has_no_interval_of_a_fixed_number_of_seeds(study: Results) -> None:
+    """One interval of the seeds alone: that of the verdict; and one on new images that is valid at any look."""
+    first, *others = study.compared
+    assert first.verdict is not None
+    e = replace(first.verdict.evidence, n=20)
+    decided = replace(
+        first, decision=replace(first.decision, verdict=replace(first.verdict, evidence=e, low=0.0, high=0.0311))
+    )
+    found = replace(study, arms=(study.reference, decided, *others), options=replace(study.options, sequential=True))
+    row = two_populations(found)[0].difference
+    assert row is not None
+    assert (row.low, row.high) == (0.0, 0.0311)
+    level = 0.05 / len(study.compared)
+    assert (row.new_low, row.new_high) == anytime_bounds(20, e.delta, e.sd, row.sd_images, level)
+    half = half_width(20, e.sd or 0.0, level)
+    assert half is not None
+    assert row.new_low is not None
+    assert row.new_low < e.delta - half
+    text = "".join(populations(found))
+    assert "at any look" in text
+    assert "[0.00, +3.11]" in text
+    assert "for one look" in "".join(populations(study))
 
 
 def test_the_column_and_its_notes(study: Results) -> None:
@@ -83,7 +105,7 @@ def test_runs_without_bits_are_counted_and_named(study: Results) -> None:
     assert [(r.without, r.why) for r in rows] == [(1, ""), (3, NO_BITS), (2, FEW)]
     assert [r.difference.seeds if r.difference else None for r in rows] == [2, None, None]
     assert new_images(rows, unit(study))[1][second.name] == "–"
-    assert [n.split(":")[0] for n in notes(rows)[1:]] == [first.name, second.name, third.name]
+    assert [n.split(":")[0] for n in notes(rows)[1:]] == [f"`{a.name}`" for a in (first, second, third)]
 
 
 def test_other_test_images_are_not_compared(study: Results, tmp_path: Path) -> None:
@@ -91,7 +113,7 @@ def test_other_test_images_are_not_compared(study: Results, tmp_path: Path) -> N
     others = {s: stored(tmp_path, 1, s, IMAGES + 1)[1] for s in range(SEEDS)}
     found = replace(study, arms=(study.arms[0], replace(changed, folders=others), *study.arms[2:]))
     row = two_populations(found)[0]
-    assert (row.difference, row.why) == (None, f"its test images are others than those of {study.reference.name}")
+    assert (row.difference, row.why) == (None, f"other test images than those of `{study.reference.name}`")
 
 
 def test_a_study_without_any_bits_has_no_notes(study: Results) -> None:

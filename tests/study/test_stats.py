@@ -136,7 +136,7 @@ def test_the_other_way_round(pairs: list[tuple[float, float]]) -> None:
 
 
 def test_what_is_undefined_is_said_in_words() -> None:
-    assert compare({}, {1: 1.0}).why == ("seed 1 is missing in A", "no seed is shared: no comparison")
+    assert compare({}, {1: 1.0}).why == ("seed 1 is missing in `A`", "no seed is shared: no comparison")
     single = compare({3: 1.0}, {3: 0.5})
     assert (single.delta, single.low, single.p) == (0.5, None, 1.0)
     assert single.why == ("one pair: no interval, no correlation",)

@@ -235,7 +235,7 @@ def about(answer: Answer) -> tuple[str, ...]:
     what = f"the {q.metric} to reach {answer.target}, " if answer.target else f"{q.metric}, "
     better = f"{'lower' if q.lower else 'higher'} is better"
     yielded = [
-        f"{what}{better}; reference {q.reference}: {base} over {answer.runs} runs",
+        f"{what}{better}; reference `{q.reference}`: {base} over {answer.runs} runs",
         f"a wrong verdict has a probability of at most {100 * q.alpha:g} %, at any look; the intervals are simultaneous",
     ]
     if not answer.paired:

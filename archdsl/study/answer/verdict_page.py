@@ -10,7 +10,7 @@ from archdsl.study.answer.answer import Answer, Row, about, words
 from archdsl.study.answer.measurements import Columns
 from archdsl.study.report import page
 from archdsl.study.report.figures.evidence import evidence as evidence_figure
-from archdsl.study.report.figures.verdict_forest import Compared, verdict_forest
+from archdsl.study.report.figures.verdict_forest import CLOSER, Compared, verdict_forests
 from archdsl.study.results.unit import NONE, p_text
 from archdsl.study.stats.sequential import evidence
 from archdsl.version import __version__
@@ -107,17 +107,25 @@ def _reached(answer: Answer, name: str) -> tuple[str, str]:
 def _figures(answer: Answer) -> Iterator[str]:
     q, unit = answer.question, answer.unit
     arms = [Compared(row.name, row.delta, row.low, row.high, row.verdict) for row in answer.rows]
-    forest = verdict_forest(
-        arms, reference=q.reference, axis=unit.change_axis, factor=unit.factor, same=q.same, lower=q.lower
-    )
+    options = {
+        "reference": q.reference,
+        "axis": unit.change_axis,
+        "factor": unit.factor,
+        "same": q.same,
+        "lower": q.lower,
+    }
+    forests = list(verdict_forests(arms, **options))
     logs = {row.name: [e.log_e for e in evidence(row.deltas)] for row in answer.rows if row.deltas}
     curves = evidence_figure(
         logs, {row.name: row.verdict for row in answer.rows}, alpha=q.alpha, family=len(answer.rows)
     )
-    for heading, svg, caption in (("Differences", forest, FOREST), ("Evidence", curves, EVIDENCE)):
-        if svg is not None:
-            yield page.tag("h2", heading)
-            yield page.figure(svg, caption.replace("REFERENCE", f"“{q.reference}”"))
+    if forests:
+        words = FOREST.replace("REFERENCE", f"“{q.reference}”") + (f" {CLOSER}" if len(forests) > 1 else "")
+        yield page.tag("h2", "Differences")
+        yield page.figure(forests[0], words, *forests[1:], slim=list(verdict_forests(arms, **options, slim=True)))
+    if curves is not None:
+        yield page.tag("h2", "Evidence")
+        yield page.figure(curves, EVIDENCE.replace("REFERENCE", f"“{q.reference}”"))
 
 
 def _provenance(answer: Answer, source: Provenance) -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from archdsl.errors import ArchError
 from archdsl.expand.metrics import metric_of
+from archdsl.study.names import quoted
 from archdsl.study.plan.arms import Arms
 from archdsl.study.plan.file import StudyFile
 
@@ -35,13 +36,11 @@ def check_metrics(study: StudyFile, arms: Arms, every: Sequence[Cell]) -> None:
 
 
 def _refuse_lacking(what: str, lacking: Collection[int], arms: Arms, does: tuple[str, str], remedy: str) -> None:
-    names = [f"`{arms.arms[n].name}`" for n in sorted(lacking)]
+    names = [arms.arms[n].name for n in sorted(lacking)]
     if not names:
         return
     if len(names) == len(arms.arms):
         raise ArchError(f"{what}, and no arm {does[0]}", help=remedy)
-    few = f"{', '.join(names[:NAMED])}{' and others' if len(names) > NAMED else ''}"
     several = len(names) > 1
-    raise ArchError(
-        f"{what}, and the arm{'s' if several else ''} {few} {'do' if several else 'does'} not {does[1]}", help=remedy
-    )
+    raise ArchError(f"{what}, and the arm{'s' if several else ''} {quoted(names, NAMED)} {'do' if several else 'does'} not "
+                    f"{does[1]}", help=remedy)  # fmt: skip

@@ -18,6 +18,7 @@ from archdsl.runs.evaluations import overlaid, stored
 from archdsl.runs.identify import BEFORE
 from archdsl.runs.run import Run, find_run, on_other_data
 from archdsl.runs.store.lock import held
+from archdsl.study.names import quoted
 from archdsl.study.plan.arms import Arms, arms_of
 from archdsl.study.plan.cells import Cell, cells, with_needs
 from archdsl.study.plan.claimed import claimed_pairs
@@ -118,10 +119,9 @@ def without_effect(arms: Arms) -> Iterator[str]:
     for arm in arms.arms:
         for d in setting_findings(arm.spec, sources=False):
             if d.severity == "warning":
-                found.setdefault(d.message, []).append(f"`{arm.name}`")
+                found.setdefault(d.message, []).append(arm.name)
     for message, names in found.items():
-        few = ", ".join(names[:NAMED]) + (" and others" if len(names) > NAMED else "")
-        yield f"{message} ({'every arm' if len(names) == len(arms.arms) > 1 else few})"
+        yield f"{message} ({'every arm' if len(names) == len(arms.arms) > 1 else quoted(names, NAMED)})"
 
 
 def distinct(every: Sequence[Cell]) -> list[Cell]:

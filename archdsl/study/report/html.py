@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from archdsl.report.numbers import compact, exact
+from archdsl.study.names import quoted
 from archdsl.study.report import figures, fit_text, page
 from archdsl.study.report.effects import effects
-from archdsl.study.report.notes import evaluated_on, lacking, limits, method, skewed, spreads, undefined
+from archdsl.study.report.figures.verdict_forest import CLOSER
+from archdsl.study.report.notes import (
+    evaluated_on,
+    lacking,
+    limits,
+    method,
+    skewed,
+    spreads,
+    trained_on,
+    undefined,
+    unequal,
+)
 from archdsl.study.report.sections.answers import answers, forests
 from archdsl.study.report.sections.claims import claims
 from archdsl.study.report.sections.cost import cost
@@ -22,10 +35,10 @@ from archdsl.study.results.unit import NONE, Unit, p_text, unit
 
 HEADS = (
     ("#", "right"), ("arm", "name"), ("verdict", ""), ("Δ", "right"), ("interval", "right"), ("p", "right"),
-    ("robust p", "right"), ("runs", "right"), ("mean ± sd", "right"), ("P(better)", "right"), ("detectable", "right"),
-    ("params", "right"), ("MACs", "right"), ("other runs", ""),
+    ("robust p", "right"), ("runs", "right"), ("mean ± sd", "right"), ("reference", "right"),
+    ("P(better)", "right"), ("detectable", "right"), ("params", "right"), ("MACs", "right"), ("other runs", ""),
 )  # fmt: skip
-COMPARED = ("verdict", "Δ", "interval", "p", "robust p", "P(better)", "detectable")  # with a reference
+COMPARED = ("verdict", "Δ", "interval", "p", "robust p", "reference", "P(better)", "detectable")  # with a reference
 CAPTIONS = {
     "forest": ("Differences", (
         "Mean difference from REFERENCE over the seeds that count, with its interval. The intervals hold together, over all "
@@ -37,8 +50,8 @@ CAPTIONS = {
         "`same` by its interval, below the lines."
     )),
     "strips": ("Seeds", (
-        "Every dot is a run. A line joins it to the run of REFERENCE with the same seed; lines that all lean one way are "
-        "what a paired comparison sees."
+        "Every dot is a run. A line joins it to the run of REFERENCE with the same seed, of which an open dot is above it; lines "
+        "that all lean one way are what a paired comparison sees."
     )),
     "axis": ("Along each axis", (
         "Every dot is a run, the lines join the means. The axis is logarithmic where the levels are by equal factors."
@@ -56,7 +69,8 @@ CAPTIONS = {
     )),
     "pareto": ("What it costs", (
         "Filled points are on the Pareto front: no other arm is as good for less. Bars are ± one standard deviation; "
-        "numbers are those of the table."
+        "numbers are those of the table. Seconds are wall time: they depend on the machine and on what ran beside, so that small "
+        "differences of them mean nothing."
     )),
     "curves": ("Learning curves", (
         "Every seed is a thin line, the mean a thick one, drawn as far as all seeds of the arm go. Training figures are "
@@ -85,7 +99,7 @@ def _body(results: Results, command: str, curves: Curves) -> Iterator[str]:
     yield page.tag("h1", results.title)
     yield from answers(results)
     yield from claims(results)
-    yield from _figure("forest", forests(results), results)
+    yield from _figure("forest", forests(results), results, forests(results, slim=True))
     yield page.tag("h2", "Results")
     yield _table(results, unit(results))
     if results.compares:
@@ -104,6 +118,7 @@ def _table(results: Results, unit: Unit) -> str:
     rows = [_row(n, a, results, unit) for n, a in enumerate(results.arms, 1)]
     keep = [n for n, head in enumerate(HEADS) if head[0] != "other runs" or any(row[n] for row in rows)]
     keep = [n for n in keep if results.compares or HEADS[n][0] not in COMPARED]
+    keep = [n for n in keep if HEADS[n][0] != "reference" or any(unequal(results))]
     heads = [(_robust(results) if HEADS[n][0] == "robust p" else HEADS[n][0], HEADS[n][1]) for n in keep]
     return page.table(heads, [[row[n] for n in keep] for row in rows], marked=0 if results.compares else None)
 
@@ -120,7 +135,8 @@ def _row(number: int, arm: ArmResult, results: Results, unit: Unit) -> list[str]
         page.tag("span", v.decision, f"word {v.decision}"), unit.change(v.evidence.delta), unit.between(v.low, v.high),
         p_text(v.p), p_text(v.p_symmetric),
     ]  # fmt: skip
-    more = [NONE] * 2 if compared is None else [
+    more = [NONE] * 3 if compared is None else [
+        unit.value(compared.reference) + (unit.mark if compared.reference is not None else ""),
         _better(compared.superiority, results.higher_is_better), unit.value(compared.detectable),
     ]  # fmt: skip
     return [str(number), arm.name, *found, f"{summary.n}/{arm.planned}", mean, *more, exact(totals["params"]),
@@ -149,7 +165,7 @@ def _notes(results: Results) -> Iterator[str]:
     points = "; differences are in percentage points" if results.measure.unit == "percent" else ""
     if results.compares:
         yield f"The metric is {metric}{points}. Δ is the mean difference from “{results.reference.name}”, seed by seed."
-        for text in (method(results), *limits(results), *skewed(results), *spreads(results)):
+        for text in (method(results), *unequal(results), *limits(results), *skewed(results), *spreads(results)):
             yield _sentence(text)
     else:
         yield f"The metric is {metric}{points}. A grid over numbers has no reference, so nothing is compared."
@@ -159,46 +175,47 @@ def _notes(results: Results) -> Iterator[str]:
     for text in lacking(results):
         yield _sentence(text)
     for why, names in undefined(results):
-        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        yield _sentence(f"{why} ({', '.join(f'“{n}”' for n in names[:3])}{more})")
+        yield _sentence(f"{why} ({quoted(names, 3)})")
 
 
 def _sentence(text: str) -> str:
+    text = re.sub("`([^`]+)`", "“\\1”", text)
     return f"{text if text.startswith('p ') else text[0].upper() + text[1:]}."  # p values have a small letter
 
 
 def _figures(results: Results, curves: Curves) -> Iterator[str]:
     drawn = {
-        "curves": figures.curves(results, curves),
-        "strips": figures.strips(results),
-        "axis": figures.axis(results),
-        "fit": figures.fit(results),
-        "heat": figures.heat(results),
-        "effects": _effects(results),
-        "pareto": figures.pareto(results),
+        "curves": (figures.curves(results, curves),),
+        "strips": (figures.strips(results), figures.strips(results, slim=True)),
+        "axis": (figures.axis(results),),
+        "fit": (figures.fit(results),),
+        "heat": (figures.heat(results),),
+        "effects": (_effects(results), _effects(results, slim=True)),
+        "pareto": (figures.pareto(results),),
     }
-    for name, svg in drawn.items():
-        yield from _figure(name, [] if svg is None else [svg], results)
+    for name, pair in drawn.items():
+        found = [svg for svg in pair if svg is not None]
+        yield from _figure(name, found[:1], results, found[1:])
 
 
-def _figure(name: str, drawn: Iterable[str], results: Results) -> Iterator[str]:
-    """A figure, or two of one kind, with heading and caption; nothing where there is none."""
+def _figure(name: str, drawn: Iterable[str], results: Results, slim: Iterable[str] = ()) -> Iterator[str]:
+    """A figure, or several of one kind, with heading and caption; nothing where there is none."""
     every = list(drawn)
     if every:
         heading, caption = CAPTIONS[name]
         yield page.tag("h2", heading)
-        closer = " The second figure has the smaller ones, in a scale of their own." if len(every) > 1 else ""
-        if name == "fit":
-            closer = "".join(f" {_sentence(text)}" for text in fit_text.sentences(results))
-        words = caption.replace("REFERENCE", f"“{results.reference.name}”") + closer
-        yield page.figure(every[0], words, *every[1:])
+        closer = f" {CLOSER}" if len(every) > 1 else ""
+        said = trained_on(results) if name == "curves" else fit_text.sentences(results) if name == "fit" else ()
+        more = "".join(f" {_sentence(text)}" for text in said)
+        words = caption.replace("REFERENCE", f"“{results.reference.name}”") + closer + more
+        yield page.figure(every[0], words, *every[1:], slim=list(slim))
 
 
-def _effects(results: Results) -> str | None:
+def _effects(results: Results, slim: bool = False) -> str | None:
     """Main effects and interactions, where the design tells them."""
     arms = [a.arm.picks for a in results.arms]
     values = {n: a.values for n, a in enumerate(results.arms)}
     found = effects(arms, [f.name for f in results.factors], values)
     levels = {f.name: f"{f.name}: {f.levels[0] or 'none'} against {f.levels[1] or 'none'}" for f in results.factors
               if len(f.levels) == 2 and not f.toggles}  # fmt: skip
-    return figures.effects(results, [replace(e, name=levels.get(e.name, e.name)) for e in found])
+    return figures.effects(results, [replace(e, name=levels.get(e.name, e.name)) for e in found], slim)

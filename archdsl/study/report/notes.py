@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 
+from archdsl.study.names import NAMED, quoted
 from archdsl.study.report import fit_text
 from archdsl.study.report.claim_text import sentences
 from archdsl.study.results.claims import pairs_to_decide
@@ -13,8 +14,7 @@ from archdsl.study.results.outcomes import unmeasured, untrained
 from archdsl.study.results.results import ArmResult, Results
 from archdsl.study.stats import MISSING, seeds_needed, seeds_to_reject
 from archdsl.study.stats.sequential import SURE, UNEVEN, uneven
-
-NAMED = 8  # arms and seeds that a note names
+from archdsl.words.data.base import Augmentation, Mixing
 
 
 def notes(results: Results) -> Iterable[str]:
@@ -32,17 +32,18 @@ def notes(results: Results) -> Iterable[str]:
            f"{evaluated_on(results)[0]}")  # fmt: skip
     if results.compares:
         yield method(results)
+        yield from unequal(results)
     yield from (*limits(results), *skewed(results), *spreads(results))
     yield from lacking(results)
     yield from unmeasured(results)
     yield from untrained(results)
     for words, whose in undefined(results):
-        yield f"{words} ({', '.join(whose[:3])}{' and others' if len(whose) > 3 else ''})"
+        yield f"{words} ({quoted(whose, 3)})"
     yield from results.notes
     if results.aliases:
         yield "effects that cannot be distinguished: " + "; ".join(results.aliases)
     for arm, seed, status, message in results.failures[:5]:
-        yield f"{arm}, seed {seed}: {status}" + (f": {message.splitlines()[0]}" if message else "")
+        yield f"`{arm}`, seed {seed}: {status}" + (f": {message.splitlines()[0]}" if message else "")
     if len(results.failures) > 5:
         yield f"and {len(results.failures) - 5} more runs without a result"
     made = ", ".join(f"{k} {v}" for k, v in results.conditions.items() if v)
@@ -53,7 +54,9 @@ def outcome(results: Results) -> Iterable[str]:
     """How many arms are decided, and what the open ones would take, each in a line."""
     arms = [a for a in results.compared if a.verdict is not None]
     yield from (
-        f"{a.name} is not compared: {a.decision.why}" for a in results.compared if a.verdict is None and a.decision.why
+        f"`{a.name}` is not compared: {a.decision.why}"
+        for a in results.compared
+        if a.verdict is None and a.decision.why
     )
     if not arms:
         return
@@ -65,7 +68,7 @@ def outcome(results: Results) -> Iterable[str]:
         takes = "" if needed is None else f"about {needed:,} seeds would decide it if the difference stays as it is"
         said = "; ".join(text for text in (arm.decision.why, takes) if text)
         if said:
-            yield f"{arm.name} is open: {said}"
+            yield f"`{arm.name}` is open: {said}"
     if counts["open"] and results.options.same is None:
         yield "state the largest difference that does not matter (--same 0.5%), and arms can end as `same`"
 
@@ -97,6 +100,28 @@ def method(results: Results) -> str:
             f"Holm-adjusted{over}; valid for one look{same}")  # fmt: skip
 
 
+def unequal(results: Results) -> Iterable[str]:
+    """A sentence where Δ is not the difference of the means that a table shows."""
+    seeds = results.reference.values.keys()
+    if any(a.values.keys() != seeds for a in results.compared if a.values):
+        yield (
+            f"Δ is over the seeds that an arm shares with `{results.reference.name}`, so that it is not the difference of "
+            "two means over unequal numbers of seeds; the column `reference` has the reference's mean over the same seeds"
+        )
+
+
+def trained_on(results: Results) -> Iterable[str]:
+    """A sentence where arms train on other images or labels than the reference, so that training figures do not compare them."""
+    words = {a.name: [w for w in a.arm.spec.graph.data if isinstance(w.value, Augmentation)] for a in results.arms}
+    usual = words[results.reference.name]
+    others = [name for name, own in words.items() if [repr(w.value) for w in own] != [repr(w.value) for w in usual]]
+    if others:
+        mixes = sorted({w.entry.name for own in words.values() for w in own if isinstance(w.value, Mixing)})
+        labels = f", of mixed labels with {' or '.join(mixes)}" if mixes else ""
+        yield (f"training figures are of the changed images{labels}, and {quoted(others)} train on others than the reference "
+               "does: they do not compare these arms")  # fmt: skip
+
+
 def _margin(results: Results) -> str:
     same = results.options.same or 0.0
     return f"{100 * same:g} points" if results.measure.unit == "percent" else f"{same:g}"
@@ -111,7 +136,7 @@ def limits(results: Results) -> Iterable[str]:
                "it can confirm a verdict")  # fmt: skip
     counted = [(a.name, seed, how) for a in results.arms for seed, how in sorted(a.decision.substituted.items())]
     if counted:
-        few = ", ".join(f"{name} seed {seed} ({how})" for name, seed, how in counted[:3])
+        few = ", ".join(f"`{name}` seed {seed} ({how})" for name, seed, how in counted[:3])
         more = f" and {len(counted) - 3} more" if len(counted) > 3 else ""
         what = f"{len(counted)} runs count" if len(counted) > 1 else "1 run counts"
         yield f"{what} as chance or the worst value, having no result: {few}{more}; --failures exclude leaves such runs out"
@@ -134,8 +159,7 @@ def spreads(results: Results) -> Iterable[str]:
         if flags and flags[-1] and len(flags) < SURE:
             names.append(arm.name)
     if names:
-        few = ", ".join(names[:NAMED]) + (" and others" if len(names) > NAMED else "")
-        yield (f"the spread of {few} is {UNEVEN:g} times that of the reference or more, or half of it or less: before "
+        yield (f"the spread of {quoted(names)} is {UNEVEN:g} times that of the reference or more, or half of it or less: before "
                f"seed {SURE} a verdict also needs the symmetry test")  # fmt: skip
 
 
@@ -147,8 +171,7 @@ def skewed(results: Results) -> Iterable[str]:
     """A warning where differences are so skewed that a t test of few seeds is wrong more often than stated."""
     names = [a.name for a in results.compared if _skewness(results, a) > SKEWED]
     if names:
-        yield (f"the differences of {', '.join(names[:NAMED])}{' and others' if len(names) > NAMED else ''} are skewed: rely on "
-               "the robust p for a verdict there")  # fmt: skip
+        yield f"the differences of {quoted(names)} are skewed: rely on the robust p for a verdict there"
 
 
 def _skewness(results: Results, arm: ArmResult) -> float:
@@ -190,7 +213,7 @@ def lacking(results: Results) -> Iterable[str]:
     known = {seed for a in results.arms for seed in a.values}
     gaps = [(a.name, sorted(known.intersection(results.seeds[: a.planned]) - a.values.keys())) for a in results.arms]
     told = [
-        f"{name} {', '.join(map(str, seeds[:NAMED]))}{' …' if len(seeds) > NAMED else ''}"
+        f"`{name}` {', '.join(map(str, seeds[:NAMED]))}{' …' if len(seeds) > NAMED else ''}"
         for name, seeds in gaps
         if seeds
     ]

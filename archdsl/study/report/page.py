@@ -8,14 +8,16 @@ from html import escape
 
 from archdsl.report.text import printable_lines
 
+FEW = 3  # columns that fit a telephone
+
 STYLE = """
 :root { color-scheme: light dark; --ink: #1a1a1a; --soft: #5f5f5f; --line: #d9d9d9; --back: #fff; --row: #f6f6f4;
   --card: #fff; --grey: #767676; --pale: #e3e3e3; --blue: #0072b2; --orange: #d55e00; --green: #009e73; --pink: #cc79a7;
-  --amber: #e69f00; --sky: #56b4e9; --better: #00659e; --worse: #b84f00; --same: #007a59; --open: #636363; }
+  --amber: #e69f00; --sky: #56b4e9; --shade: #0003; --better: #00659e; --worse: #b84f00; --same: #007a59; --open: #636363; }
 @media screen and (prefers-color-scheme: dark) {
   :root { --ink: #e6e6e6; --soft: #a8a8a8; --line: #3d3d3d; --back: #161616; --row: #1f1f1f; --card: #1b1b1b;
     --grey: #9a9a9a; --pale: #3a3a3a; --blue: #4ba9e3; --orange: #f0854a; --green: #2fc195; --pink: #dd94bd;
-    --amber: #f0b429; --sky: #8fd0f5; --better: #5db4ea; --worse: #f3935e; --same: #3fc99f; --open: #b0b0b0; }
+    --amber: #f0b429; --sky: #8fd0f5; --shade: #fff4; --better: #5db4ea; --worse: #f3935e; --same: #3fc99f; --open: #b0b0b0; }
 }
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 66rem; padding: 2rem 1.2rem 4rem; background: var(--back); color: var(--ink);
@@ -32,7 +34,11 @@ p { margin: .5rem 0; }
   display: grid; grid-template-columns: 4.2rem minmax(0, 1fr) auto; column-gap: .8rem; overflow-wrap: anywhere; }
 .answers .size { text-align: right; font-variant-numeric: tabular-nums; }
 .answers .note { grid-column: 2 / -1; }
-.wide { overflow-x: auto; }
+.wide { overflow-x: auto; background: linear-gradient(to right, var(--back) 40%, transparent) left / 2.4rem 100%,
+  linear-gradient(to left, var(--back) 40%, transparent) right / 2.4rem 100%,
+  linear-gradient(to right, var(--shade), transparent) left / .9rem 100%,
+  linear-gradient(to left, var(--shade), transparent) right / .9rem 100%;
+  background-repeat: no-repeat; background-attachment: local, local, scroll, scroll; }
 table { border-collapse: collapse; font-size: .8rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .28rem .6rem .28rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
 th { font-weight: 600; }
@@ -48,23 +54,29 @@ figure .card { background: var(--card); border-radius: 6px; padding: .4rem 0; ov
 figure .drawn { width: calc(1.25 * var(--wide)); max-width: 100%; margin: 0 auto; }
 figure svg { display: block; width: 100%; height: auto; fill: var(--ink); }
 figcaption { margin-top: .35rem; }
+.slim { display: none; }
 code, pre { font: .85em/1.45 ui-monospace, monospace; overflow-wrap: anywhere; }
 pre { white-space: pre-wrap; background: var(--row); padding: .7rem; border-radius: 6px; margin: .4rem 0; }
 dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .25rem 1.2rem; font-size: .9rem; margin: .6rem 0; }
 dt { color: var(--soft); max-width: 10rem; overflow-wrap: anywhere; } dd { margin: 0; overflow-wrap: anywhere; }
 @media (max-width: 40rem) {
   body { padding: 1.2rem .9rem 3rem; }
+  .broad { display: none; } .slim { display: block; }
   .answers li { grid-template-columns: minmax(0, 1fr); }
   .answers .size { text-align: left; } .answers .note { grid-column: 1; }
-  figure .drawn { width: var(--wide); max-width: none; }
+  figure .scrolls .drawn { width: var(--wide); max-width: none; }
+  .scrolls::before { content: "scroll sideways →"; position: sticky; left: 0; display: block; width: max-content;
+    color: var(--soft); font-size: .75rem; }
 }
 @media print {
   :root { color-scheme: light; }
   body { max-width: none; padding: 0; font-size: 10pt; } figure, tr { break-inside: avoid; }
-  .wide, figure .card { overflow: visible; } table { font-size: 6.5pt; } figure .drawn { max-width: 100%; }
+  .broad { display: block; } .slim, .scrolls::before { display: none; }
+  .wide { background: none; } .wide, figure .card { overflow: visible; }
+  table { font-size: 6.5pt; } figure .drawn { max-width: 100%; }
   details::details-content { content-visibility: visible; block-size: auto; }
   #live { display: none; } th.right { white-space: normal; }
-  th, td { padding-right: .3rem; } td.name { min-width: 3.5rem; } .bar { width: 4rem; }
+  th, td { padding-right: .15rem; } td.name { min-width: 3.5rem; } .bar { width: 4rem; }
 }
 """
 
@@ -115,11 +127,14 @@ def bar(fraction: float, kind: str) -> Markup:
     return Markup(f'<span class="bar {kind}"><span style="width: {100 * fraction:.3g}%"></span></span>')
 
 
-def figure(svg: str, caption: str, *more: str) -> str:
+def figure(svg: str, caption: str, *more: str, slim: Sequence[str] = ()) -> str:
     """A drawing, or several with one caption. Their colours follow the page: dark where that is dark, those of paper in
-    print. They scroll by themselves where the page is narrower than their letters can be read.
+    print. On a narrow page ``slim`` drawings take their place; where there are none, they scroll by themselves, and say so.
     """
-    cards = "\n".join(f'<div class="card">{_drawn(each)}</div>' for each in (svg, *more))
+    kinds = [("card broad" if slim else "card scrolls", each) for each in (svg, *more)] + [
+        ("card slim", s) for s in slim
+    ]
+    cards = "\n".join(f'<div class="{kind}">{_drawn(each)}</div>' for kind, each in kinds)
     return f"<figure>\n{cards}\n{tag('figcaption', caption)}\n</figure>"
 
 
@@ -147,7 +162,8 @@ def table(heads: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]], marke
     for n, row in enumerate(rows):
         cells = "".join(tag("td", text, kind) for text, kind in zip(row, kinds, strict=True))
         body.append(f"<tr{_kind('reference' if n == marked else '')}>{cells}</tr>")
-    return (f'<div class="wide"><table>\n<thead><tr>{lines[0]}</tr></thead>\n<tbody>\n' + "\n".join(body)
+    scrolls = " scrolls" if len(heads) > FEW else ""
+    return (f'<div class="wide{scrolls}"><table>\n<thead><tr>{lines[0]}</tr></thead>\n<tbody>\n' + "\n".join(body)
             + "\n</tbody>\n</table></div>")  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from archdsl.study.stats import summary as summary_of
 COMPARED = (
     "verdict",
     "delta",
+    "reference",
     "low",
     "high",
     "p",
@@ -66,7 +67,7 @@ def table(results: Results, people: bool = True, columns: Sequence[str] = ()) ->
         Column(robust, "p", key="p_robust", digits=4, omit=2),
     ]
     runs = [Column("runs", align="right", omit=3)] if people else [Column("finished", "int"), Column("runs", "int")]
-    runs += [value("mean", "mean"), replace(value("sd", "sd"), omit=1)]
+    runs += [value("mean", "mean"), replace(value("sd", "sd"), omit=1), value("reference", "reference")]
     every = [
         Column("arm"),
         *map(level_column, results.factors),
@@ -147,6 +148,7 @@ def _cells(results: Results, result: ArmResult, people: bool) -> dict[str, Cell]
         "runs": f"{finished}/{result.planned}" if people else result.planned,
         "mean": summary.mean,
         "sd": summary.sd,
+        "reference": None if compared is None else compared.reference,
         "superiority": better,
         "detectable": None if compared is None else compared.detectable,
         "params": result.arm.totals["params"],

@@ -18,7 +18,7 @@ def unmeasured(results: Results) -> Iterable[str]:
             if (n := len(a.figures) - len(a.values if name == results.metric else a.more[name]))
         ]  # fmt: skip
         if lacks:
-            few = ", ".join(f"{n} of {arm}" for arm, n in lacks[:3]) + (" and others" if len(lacks) > 3 else "")
+            few = ", ".join(f"{n} of `{arm}`" for arm, n in lacks[:3]) + (" and others" if len(lacks) > 3 else "")
             yield (f"{metric_of(name).label}: {sum(n for _, n in lacks)} finished runs have no figure, because they have not "
                    f"recorded it, never reached it, or it is not defined for them, and are left out ({few})")  # fmt: skip
 

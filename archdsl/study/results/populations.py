@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from archdsl.errors import ArchError
@@ -12,18 +12,19 @@ from archdsl.report import Column
 from archdsl.runs.correct import correct, unpacked
 from archdsl.runs.evaluations import bits_of
 from archdsl.runs.run import load_run
+from archdsl.study.names import quoted
 from archdsl.study.results.results import ArmResult, Results
 from archdsl.study.results.unit import NONE, Unit
-from archdsl.study.stats.images import ImageDifference, image_difference
+from archdsl.study.stats.images import ImageDifference, anytime_bounds, image_difference
 
 if TYPE_CHECKING:
     from archdsl.runs.correct import Bools
 
 NO_BITS = "no record of which images were correct, as in runs of earlier versions"
-OTHER_IMAGES = "its test images are others than those of {reference}"
+OTHER_IMAGES = "other test images than those of `{reference}`"
 COLUMN_NOTE = (
-    "`on new images` is an interval for other test sets of the kind: seeds and images are crossed random effects; the other"
-    " intervals are about this test set"
+    "`on new images` is a simultaneous interval for other test sets of the kind: seeds and images are crossed random effects; the"
+    " other intervals are about this test set"
 )
 FEW = "fewer than two seeds with a record of their images in both arms"
 
@@ -38,7 +39,8 @@ class Tested:
 
 @dataclass(frozen=True, slots=True)
 class PopulationRow:
-    """An arm that is compared with the reference; ``difference`` is None where it cannot be had, and ``why`` says so.
+    """An arm that is compared with the reference; ``difference`` is None where it cannot be had, and ``why`` says so. Its delta,
+    and its interval of seeds alone, are those of the verdict.
 
     ``without`` counts the seeds that both arms share whose runs have no bits, or damaged ones.
     """
@@ -49,15 +51,17 @@ class PopulationRow:
     why: str = ""
 
 
-def two_populations(results: Results, alpha: float = 0.05) -> tuple[PopulationRow, ...]:
+def two_populations(results: Results) -> tuple[PopulationRow, ...]:
     """The difference in test accuracy of each compared arm to the reference, on this test set and on new images.
 
+    The intervals are simultaneous over the m comparisons, each of level 1 - alpha / m. In a sequential design they are valid
+    at any look, in a fixed one for a single look.
+
     Args:
-        results: whatever its metric is, the images are those of the test part.
-        alpha: the intervals are of level 1 - alpha each, for a number of seeds that was fixed in advance.
+        results: its metric is test accuracy.
     """
     reference = _tested(results.reference)
-    return tuple(_row(arm, results.reference, reference, alpha) for arm in results.compared)
+    return tuple(_row(arm, reference, results) for arm in results.compared)
 
 
 def new_images(rows: Iterable[PopulationRow], unit: Unit) -> tuple[Column, dict[str, str]]:
@@ -75,27 +79,33 @@ def notes(rows: Sequence[PopulationRow]) -> tuple[str, ...]:
         missing = f"{row.without} seeds have {NO_BITS}" if row.without and not row.why else row.why
         if missing:
             reasons.setdefault(missing, []).append(row.arm)
-    return (COLUMN_NOTE, *(f"{', '.join(arms)}: {why}" for why, arms in reasons.items()))
+    return (COLUMN_NOTE, *(f"{quoted(arms)}: {why}" for why, arms in reasons.items()))
 
 
 def _text(difference: ImageDifference | None, unit: Unit) -> str:
     return NONE if difference is None else unit.between(difference.new_low, difference.new_high)
 
 
-def _row(arm: ArmResult, reference: ArmResult, others: Mapping[int, Tested], alpha: float) -> PopulationRow:
+def _row(arm: ArmResult, others: Mapping[int, Tested], results: Results) -> PopulationRow:
     import numpy as np
 
-    own = _tested(arm)
+    own, reference, verdict = _tested(arm), results.reference, arm.verdict
     seeds = sorted(own.keys() & others.keys())
     without = len(arm.figures.keys() & reference.figures.keys()) - len(seeds)
     if without and not seeds:
         return PopulationRow(arm.name, without=without, why=NO_BITS)
-    if len(seeds) < 2:
+    if len(seeds) < 2 or verdict is None:
         return PopulationRow(arm.name, without=without, why=FEW)
     if len({runs[s].of for runs in (own, others) for s in seeds}) > 1:
         return PopulationRow(arm.name, without=without, why=OTHER_IMAGES.format(reference=reference.name))
     ours, theirs = (np.stack([runs[s].correct for s in seeds]) for runs in (own, others))
-    return PopulationRow(arm.name, image_difference(ours, theirs, alpha), without)
+    level, e = results.options.alpha / len(results.compared), verdict.evidence
+    difference = image_difference(ours, theirs, level)
+    new = difference.new_low, difference.new_high
+    if results.options.sequential:
+        new = anytime_bounds(e.n, e.delta, e.sd, difference.sd_images, level)
+    shown = replace(difference, delta=e.delta, low=verdict.low, high=verdict.high, new_low=new[0], new_high=new[1])
+    return PopulationRow(arm.name, shown, without)
 
 
 def _tested(arm: ArmResult) -> dict[int, Tested]:

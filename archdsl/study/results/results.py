@@ -221,7 +221,7 @@ def _notes(arms: Arms) -> tuple[str, ...]:
     found = list(arms.notes)
     if arms.left_out:
         found.append(f"{arms.left_out:,} arms are left out by `where`")
-    found += [f"{a.name}: {a.matched}" for a in arms.arms if a.matched is not None]
+    found += [f"`{a.name}`: {a.matched}" for a in arms.arms if a.matched is not None]
     return tuple(found)
 
 

@@ -13,16 +13,21 @@ pigeonhole bootstrap (Owen & Eckles 2012, arXiv:1106.2125) aims at from above, w
 negative it counts as 0, so that V is at least what seeds alone, or images alone, give. Degrees of freedom are those of
 Satterthwaite (1946), rounded down.
 
-The number of seeds is fixed in advance here: these intervals are not valid where a study is stopped by what it shows.
+The number of seeds is fixed in advance in ``image_difference``: its intervals are not valid where a study is stopped by what it
+shows. ``anytime_bounds`` are. The images are drawn once, before the first seed, so that only the seeds' part is sequential: with
+mu(T) the difference on these images, the confidence sequence holds mu(T) at all looks, and mu(T) - mu = mean of t_j is one normal
+error of variance var(t) / m. Each has half of the level (Bonferroni).
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 from archdsl.study.stats.interval import t_quantile
+from archdsl.study.stats.sequential import half_width
 
 if TYPE_CHECKING:
     from archdsl.runs.correct import Bools
@@ -87,6 +92,23 @@ def image_difference(a: Bools, b: Bools, alpha: float = 0.05) -> ImageDifference
         n, m, delta, math.sqrt(by_seeds), math.sqrt(by_images), math.sqrt(both),
         delta - half if half else None, delta + half if half else None, delta - new, delta + new,
     )  # fmt: skip
+
+
+def anytime_bounds(
+    n: int, delta: float, sd: float | None, sd_images: float | None, alpha: float
+) -> tuple[float | None, float | None]:
+    """The interval on new images of level 1 - alpha that is valid at any look; None where it is unbounded.
+
+    Args:
+        n, delta, sd: the seeds' differences on these images: how many, their mean and standard deviation.
+        sd_images: the standard error of ``delta`` that comes from images, ``ImageDifference.sd_images``. It has the noise of
+            the seeds in it, too, and so is rather too large.
+    """
+    half = None if sd is None or sd_images is None else half_width(n, sd, alpha / 2)
+    if half is None or sd_images is None:
+        return None, None
+    half += NormalDist().inv_cdf(1 - alpha / 4) * sd_images
+    return delta - half, delta + half
 
 
 def _sums(a: Bools, b: Bools) -> tuple[list[int], list[int], int]:

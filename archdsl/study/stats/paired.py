@@ -20,14 +20,15 @@ MISSING = "missing in"  # is in the sentences on seeds that one side lacks
 class Comparison:
     """What the seeds that two arms share say of A - B, in the metric's unit.
 
-    `delta` is the mean difference, `low` to `high` its 95 % t interval, `sd` the standard deviation of the n
-    differences, `r` the correlation of the pairs, `p` that of the exact sign-flip test (not adjusted),
+    `delta` is the mean difference, `low` to `high` its 95 % t interval, `reference` the mean of B, `sd` the standard
+    deviation of the n differences, `r` the correlation of the pairs, `p` that of the exact sign-flip test (not adjusted),
     `superiority` P(A > B), `detectable` the smallest |delta| that n pairs show with a power of 0.8, and
     `seeds_needed` the pairs that the delta observed would need. What is undefined is None, and `why` says so.
     """
 
     n: int = 0
     delta: float | None = None
+    reference: float | None = None
     low: float | None = None
     high: float | None = None
     sd: float | None = None
@@ -57,6 +58,7 @@ def compare(a: Mapping[int, float], b: Mapping[int, float], names: tuple[str, st
     return Comparison(
         n=n,
         delta=delta,
+        reference=statistics.mean(theirs),
         low=None if half is None else delta - half,
         high=None if half is None else delta + half,
         sd=sd,
@@ -104,7 +106,9 @@ def _missing(a: Mapping[int, float], b: Mapping[int, float], names: tuple[str, s
         listed = ", ".join(map(str, seeds[:NAMED_SEEDS]))
         more = f" and {len(seeds) - NAMED_SEEDS} more" if len(seeds) > NAMED_SEEDS else ""
         yield (
-            f"seed {listed} is {MISSING} {name}" if len(seeds) == 1 else f"seeds {listed}{more} are {MISSING} {name}"
+            f"seed {listed} is {MISSING} `{name}`"
+            if len(seeds) == 1
+            else f"seeds {listed}{more} are {MISSING} `{name}`"
         )
 
 
@@ -120,5 +124,5 @@ def _undefined(n: int, delta: float, sd: float | None, r: float | None, constant
     if n == 2:
         yield "two pairs: no correlation"
     elif r is None:
-        sides = " and of ".join(constant)
+        sides = " and of ".join(f"`{name}`" for name in constant)
         yield f"the values of {sides} are all equal: no correlation" if sides else "too little spread: no correlation"

@@ -35,10 +35,10 @@ def paired(
                             help="a failed run is a result: add it with the worst value; or give --missing drop")  # fmt: skip
         late = len(values.keys() | base.keys()) - len(both) - len(holes)
         if holes:
-            notes.append(f"{arm}: pairs {listed(holes)} are left out, as one side lacks them")
+            notes.append(f"`{arm}`: pairs {listed(holes)} are left out, as one side lacks them")
         if late:
             one = "one is" if late == 1 else "ones are"
-            notes.append(f"{arm}: compared over its first {len(both)} pairs; {late} later {one} on one side only")
+            notes.append(f"`{arm}`: compared over its first {len(both)} pairs; {late} later {one} on one side only")
         deltas[arm] = [values[pair] - base[pair] for pair in both]
     return deltas, tuple(notes)
 

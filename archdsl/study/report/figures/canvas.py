@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 BLUE, GREY, PALE, INK = "#0072B2", "#767676", "#e3e3e3", "#1a1a1a"
 WIDTH = 7.2  # inches: two columns of a paper
+SLIM = 3.7  # inches: the page of a telephone
 ROW = 0.27  # inches of an arm's row
+LINE = 0.15  # inches of a name above its row
 LABEL = 40  # letters of an arm's name in a figure
 
 _STYLE = {
@@ -98,10 +100,24 @@ def labels(names: Sequence[str], length: int = LABEL) -> list[str]:
     return [f"{n}: {short(label, length - 4)}" if label in alike else label for n, label in enumerate(found, 1)]
 
 
-def rows(axes: Axes, names: Sequence[str], first: int = 0) -> None:
-    """One row for each name, from above; pale lines lead the eye from a name to its marks."""
-    axes.set_ylim(len(names) - 1 + first + 0.6, first - 0.6)
-    axes.set_yticks(range(first, first + len(names)), names)
+def width(slim: bool) -> float:
+    """The width in inches of a figure, of a page or of a slim one."""
+    return SLIM if slim else WIDTH
+
+
+def rows(axes: Axes, names: Sequence[str], slim: bool = False, row: float = ROW) -> None:
+    """One row for each name, from above; pale lines lead the eye from a name to its marks.
+
+    Args:
+        slim: names are above their rows, so that a narrow page has room for the marks.
+        row: inches of a row, without the name above it.
+    """
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.set_yticks(range(len(names)), [""] * len(names) if slim else names)
+    lines = 1 + max(name.count("\n") for name in names)
+    for y, name in enumerate(names if slim else ()):
+        axes.annotate(name, (0.0, y - 0.5 * row / (row + LINE * lines)), xycoords=("axes fraction", "data"), va="bottom",
+                      fontsize=7.5)  # fmt: skip
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="y", color=PALE, linewidth=0.5)

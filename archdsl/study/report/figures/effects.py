@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from archdsl.study.report.figures.canvas import INK, LABEL, PALE, ROW, WIDTH, labels, render, rows
+from archdsl.study.report.figures.canvas import INK, LABEL, LINE, PALE, ROW, labels, render, rows, width
 from archdsl.study.report.figures.forest import columns, interval
 from archdsl.study.results.results import Results
 from archdsl.study.results.unit import Unit, unit
@@ -26,8 +26,8 @@ class Estimated(Protocol):
     def aliased_with(self) -> Sequence[str]: ...
 
 
-def effects(results: Results, found: Sequence[Estimated]) -> str | None:
-    """Effects as SVG, in the order given; None without any."""
+def effects(results: Results, found: Sequence[Estimated], slim: bool = False) -> str | None:
+    """Effects as SVG, in the order given; None without any. ``slim``: for a narrow page."""
     shown = [e for e in found if e.per_seed]
     if not shown:
         return None
@@ -35,10 +35,12 @@ def effects(results: Results, found: Sequence[Estimated]) -> str | None:
     names = _names(shown)
 
     def draw(figure: Figure) -> None:
-        _draw(figure, results, shown, names, unit(results))
+        _draw(figure, results, shown, names, unit(results), slim)
 
-    row = ROW * (1 + 0.5 * max(name.count("\n") for name in names))
-    return render((WIDTH, row * len(shown) + 0.95), draw, "effects", "Main effects and interactions")
+    lines = max(name.count("\n") for name in names)
+    row = ROW + LINE * (lines + 1) if slim else ROW * (1 + 0.5 * lines)
+    title = "Main effects and interactions"
+    return render((width(slim), row * len(shown) + 0.95), draw, "slim-effects" if slim else "effects", title)
 
 
 def _names(found: Sequence[Estimated]) -> list[str]:
@@ -50,9 +52,11 @@ def _names(found: Sequence[Estimated]) -> list[str]:
     ]
 
 
-def _draw(figure: Figure, results: Results, found: Sequence[Estimated], names: Sequence[str], unit: Unit) -> None:
+def _draw(
+    figure: Figure, results: Results, found: Sequence[Estimated], names: Sequence[str], unit: Unit, slim: bool
+) -> None:
     axes = figure.add_subplot()
-    rows(axes, names)
+    rows(axes, names, slim)
     axes.axvline(0, color=INK, linewidth=0.8, zorder=1)
     beside = []
     for y, effect in enumerate(found):
@@ -68,4 +72,5 @@ def _draw(figure: Figure, results: Results, found: Sequence[Estimated], names: S
     axes.set_xlabel(f"effect on {unit.change_axis.removeprefix('Δ ')}; {better} is better")
     axes.margins(x=0.06)
     axes.grid(axis="y", color=PALE, linewidth=0.5)
-    columns(axes, ("effect", "95 % interval", "seeds"), beside)
+    heads = ("effect", "95 % interval", "seeds")[: 2 if slim else 3]
+    columns(axes, heads, beside)

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 # Offsets in points and how the text is aligned there: on the right first, then on the left, above and below.
 SIDES = (
     (6, 0, "left", "center"), (-6, 0, "right", "center"), (0, 6, "center", "bottom"), (0, -6, "center", "top"),
-    (5, 4, "left", "bottom"), (5, -4, "left", "top"), (-5, 4, "right", "bottom"), (-5, -4, "right", "top"),
+    (6, 4, "left", "bottom"), (6, -4, "left", "top"), (-6, 4, "right", "bottom"), (-6, -4, "right", "top"),
     (4, 13, "left", "bottom"), (4, -13, "left", "top"), (-4, 13, "right", "bottom"), (-4, -13, "right", "top"),
 )  # fmt: skip
+BESIDE = 5.5  # points around a point that names of others leave free, or they would seem to be its own
+LED = 8  # points: a name that is farther off has a line to its point
 
 
 class Named(Protocol):
@@ -46,7 +48,7 @@ def place(axes: Axes, spots: Sequence[Named], first: Iterable[Named]) -> None:
 
     figure: Any = axes.get_figure(root=True)
     renderer = figure.canvas.get_renderer()
-    dot = 3.0 * figure.dpi / 72
+    dot = BESIDE * figure.dpi / 72
     dark = list(first)
     taken = []
     for spot in spots:
@@ -70,6 +72,10 @@ def place(axes: Axes, spots: Sequence[Named], first: Iterable[Named]) -> None:
             text.remove()
         else:
             taken.append(box)
+            dx, dy = text.get_position()
+            if abs(dy) > LED:
+                axes.annotate("", (spot.cost, spot.value), (dx, dy), textcoords="offset points", zorder=1,
+                              arrowprops={"arrowstyle": "-", "linewidth": 0.5, "color": GREY}).set_in_layout(False)  # fmt: skip
 
 
 def _rooms(text: Annotation, words: Iterable[str], frame: Bbox, taken: Sequence[Bbox]) -> Iterator[Bbox]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from archdsl.study.report.figures.canvas import BLUE, GREY, INK, WIDTH, labels, render, rows
+from archdsl.study.report.figures.canvas import BLUE, GREY, INK, LINE, labels, render, rows, width
 from archdsl.study.results.results import ArmResult, Results
 from archdsl.study.results.unit import Unit, unit
 
@@ -17,21 +17,22 @@ ABOVE = 0.3  # how far above the arm's dots the reference's are, in rows
 LOW = 0.17  # and how far below the middle of the row the arm's own
 
 
-def strips(results: Results) -> str | None:
-    """Every finished run as a dot, as SVG; None without any."""
+def strips(results: Results, slim: bool = False) -> str | None:
+    """Every finished run as a dot, as SVG; None without any. ``slim``: for a narrow page."""
     if not any(a.values for a in results.arms):
         return None
 
     def draw(figure: Figure) -> None:
-        _draw(figure, results, unit(results))
+        _draw(figure, results, unit(results), slim)
 
-    return render((WIDTH, ROW * len(results.arms) + 0.85), draw, "strips", f"{results.metric} of every seed, by arm")
+    size = width(slim), (ROW + slim * LINE) * len(results.arms) + 0.85 + slim * LINE
+    return render(size, draw, "slim-strips" if slim else "strips", f"{results.metric} of every seed, by arm")
 
 
-def _draw(figure: Figure, results: Results, unit: Unit) -> None:
+def _draw(figure: Figure, results: Results, unit: Unit, slim: bool) -> None:
     axes = figure.add_subplot()
     names = [f"{label}  " for label in labels([a.name for a in results.arms])]
-    rows(axes, names)
+    rows(axes, names, slim, ROW)
     axes.grid(visible=False)
     for edge in range(1, len(names)):
         axes.axhline(edge - 0.5, color="#ececec", linewidth=0.6, zorder=0)
@@ -45,18 +46,17 @@ def _draw(figure: Figure, results: Results, unit: Unit) -> None:
                           color=GREY, fontsize=7.5, style="italic")  # fmt: skip
     axes.set_xlabel(unit.axis)
     axes.margins(x=0.05)
-    _legend(axes, reference.name, several=len(results.arms) > 1 and bool(reference.values))
+    _legend(axes, reference.name, 2 if slim else 3, several=len(results.arms) > 1 and bool(reference.values))
 
 
 def _joined(axes: Axes, y: int, arm: ArmResult, reference: ArmResult, factor: float) -> None:
-    """The reference's dots, small and open, above the arm's; a line for each seed that both have."""
+    """The reference's dots of the seeds that both have, small and open, above the arm's, with lines to these."""
     for seed in sorted(arm.values.keys() & reference.values.keys()):
-        xs = [reference.values[seed] * factor, arm.values[seed] * factor]
-        axes.plot(xs, [y + LOW - ABOVE - 0.1, y + LOW], color=GREY, linewidth=0.6, alpha=0.8, zorder=1)
-    if arm.values:
-        xs = [reference.values[s] * factor for s in sorted(reference.values)]
-        axes.plot(xs, [y + LOW - ABOVE - 0.1] * len(xs), "o", color=GREY, markerfacecolor="white", markersize=2.8,
-                  markeredgewidth=0.7, zorder=2)  # fmt: skip
+        xs, ys = [reference.values[seed] * factor, arm.values[seed] * factor], [y + LOW - ABOVE - 0.1, y + LOW]
+        axes.plot(xs, ys, color=GREY, linewidth=0.6, alpha=0.8, zorder=1)
+        axes.plot(
+            xs[:1], ys[:1], "o", color=GREY, markerfacecolor="white", markersize=2.8, markeredgewidth=0.7, zorder=2
+        )
 
 
 def _dots(axes: Axes, y: float, arm: ArmResult, factor: float, colour: str) -> None:
@@ -66,7 +66,7 @@ def _dots(axes: Axes, y: float, arm: ArmResult, factor: float, colour: str) -> N
         axes.plot(arm.summary.mean * factor, y, "|", color=colour, markersize=11, markeredgewidth=1.6, zorder=4)
 
 
-def _legend(axes: Axes, reference: str, several: bool) -> None:
+def _legend(axes: Axes, reference: str, across: int, several: bool) -> None:
     from matplotlib.lines import Line2D
 
     handles = [Line2D([], [], color=INK, marker="o", linestyle="", ms=4), Line2D([], [], color=INK, marker="|",
@@ -75,5 +75,5 @@ def _legend(axes: Axes, reference: str, several: bool) -> None:
     if several:
         handles.append(Line2D([], [], color=GREY, marker="o", linestyle="-", lw=0.6, ms=2.8, mfc="white", mew=0.7))
         names.append(f"the same seed of {labels([reference])[0]}")
-    axes.legend(handles, names, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, frameon=False,
+    axes.legend(handles, names, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=across, frameon=False,
                 borderaxespad=0.2, handletextpad=0.4, columnspacing=1.4)  # fmt: skip

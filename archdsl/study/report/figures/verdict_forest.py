@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from archdsl.study.report.figures.canvas import BLUE, GREY, INK, PALE, ROW, WIDTH, labels, render, rows, short
+from archdsl.study.report.figures.canvas import (
+    BLUE,
+    GREY,
+    INK,
+    LINE,
+    PALE,
+    ROW,
+    labels,
+    render,
+    rows,
+    short,
+    width,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -14,6 +26,8 @@ if TYPE_CHECKING:
 
 WORSE, SAME = "#D55E00", "#009E73"  # Okabe & Ito 2008, as in the figures of runs
 COLOURS = {"better": BLUE, "worse": WORSE, "same": SAME, "open": GREY}
+NEAR = 0.1  # of the farthest arm: those that reach no further have a figure in a scale of their own
+CLOSER = "Arms that reach no further than a tenth of the farthest one are drawn again, in a scale of their own."
 BESIDE = 7.5  # points from the axes to the words
 
 
@@ -28,6 +42,28 @@ class Compared:
     verdict: str
     beside: str = ""
 
+    @property
+    def reach(self) -> float:
+        """How far it is from 0 with its interval."""
+        return max(map(abs, (self.delta, self.low or 0.0, self.high or 0.0)))
+
+
+def scales(arms: Sequence[Compared]) -> Iterator[list[Compared]]:
+    """The arms of each figure, so that each is in one where it reaches further than a tenth of the farthest: all of them, then
+    those that reach no further than a tenth of the farthest, and so on.
+    """
+    shown = list(arms)
+    while shown:
+        yield shown
+        farthest = max(arm.reach for arm in shown)
+        shown = [arm for arm in shown if arm.reach <= NEAR * farthest] if farthest else []
+
+
+def verdict_forests(arms: Sequence[Compared], **options: Any) -> Iterator[str]:
+    """The differences as SVG, once for each scale (``scales``). Options are those of ``verdict_forest``."""
+    for n, shown in enumerate(scales(arms)):
+        yield verdict_forest(shown, key=f"verdicts{n or ''}", **options)
+
 
 def verdict_forest(
     arms: Sequence[Compared],
@@ -37,21 +73,23 @@ def verdict_forest(
     factor: float = 1.0,
     same: float | None = None,
     lower: bool = False,
-) -> str | None:
-    """The differences as SVG; None without an arm.
+    key: str = "verdicts",
+    slim: bool = False,
+) -> str:
+    """The differences of at least one arm as SVG.
 
     Args:
         axis: what the differences are of, with their unit.
         factor: what differences are multiplied by: 100 for points of a fraction.
         same: the largest difference that does not matter, drawn as a band.
         lower: a lower value is better.
+        key: begins every id.
+        slim: for a narrow page.
     """
-    if not arms:
-        return None
 
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
-        rows(axes, labels([arm.name for arm in arms]))
+        rows(axes, labels([arm.name for arm in arms]), slim)
         if same is not None:
             axes.axvspan(-same * factor, same * factor, color=PALE, alpha=0.7, zorder=0, linewidth=0)
         axes.axvline(0, color=INK, linewidth=0.8, zorder=1)
@@ -59,11 +97,12 @@ def verdict_forest(
             _arm(axes, y, arm, factor)
         axes.margins(x=0.06)
         band = f"; shaded: ±{same * factor:g}, the same" if same is not None else ""
-        axes.set_xlabel(f"{axis} against {short(reference, 24)}; {'left' if lower else 'right'} is better{band}")
+        better = f"{'left' if lower else 'right'} is better{band}"
+        axes.set_xlabel(f"{axis} against {short(reference, 24)}" + ("\n" if slim else "; ") + better)
 
-    return render(
-        (WIDTH, ROW * len(arms) + 0.75), draw, "verdicts", f"Differences from {reference} with simultaneous intervals"
-    )
+    size = width(slim), (ROW + slim * LINE) * len(arms) + 0.75 + slim * LINE
+    title = f"Differences from {reference} with simultaneous intervals"
+    return render(size, draw, f"slim-{key}" if slim else key, title)
 
 
 def _arm(axes: Axes, y: int, arm: Compared, factor: float) -> None:

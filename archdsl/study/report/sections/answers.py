@@ -13,7 +13,6 @@ from archdsl.study.results.unit import Unit, unit
 
 ORDER = ("better", "worse", "same", "open")
 MOST = 20  # arms that are listed at once
-FAR = 6.0  # times the middle of all: differences beyond hide the others
 
 
 def answers(results: Results) -> Iterator[str]:
@@ -38,29 +37,19 @@ def ordered(results: Results) -> list[ArmResult]:
     return sorted(arms, key=lambda a: (ORDER.index(_decision(a)), -abs(a.verdict.evidence.delta) if a.verdict else 0.0))
 
 
-def forests(results: Results) -> Iterator[str]:
-    """The differences with their intervals, coloured by verdict, as SVG. Where a few are much larger than the others, a
-    second figure shows the others in a scale of their own."""
+def forests(results: Results, slim: bool = False) -> Iterator[str]:
+    """The differences with their intervals, coloured by verdict, as SVG; arms that are too small to be read in the first
+    figure have another one. ``slim``: for a narrow page.
+    """
     arms = [
         Compared(a.name, v.evidence.delta, v.low, v.high, v.decision)
         for a in ordered(results)
         if (v := a.verdict) is not None
     ]
-    reach = [max(map(abs, (a.delta, a.low or 0.0, a.high or 0.0))) for a in arms]
-    middle = sorted(reach)[len(reach) // 2] if reach else 0.0
-    small = [a for a, far in zip(arms, reach, strict=True) if far <= 2 * middle]
-    figure = _forest(results, arms)
-    if figure is not None:
-        yield figure
-    if reach and max(reach) > FAR * middle > 0 and (closer := _forest(results, small)) is not None:
-        yield closer.replace("verdicts-", "verdicts-closer-")
-
-
-def _forest(results: Results, arms: Sequence[Compared]) -> str | None:
     scale = unit(results)
-    return figures.verdict_forest(
+    yield from figures.verdict_forests(
         arms, reference=results.reference.name, axis=scale.change_axis, factor=scale.factor, same=results.options.same,
-        lower=not results.higher_is_better,
+        lower=not results.higher_is_better, slim=slim,
     )  # fmt: skip
 
 

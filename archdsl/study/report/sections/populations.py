@@ -13,12 +13,12 @@ HEADS = (("arm", "name"), ("Δ", "right"), ("on this test set", "right"), ("on n
 
 
 def populations(results: Results) -> Iterator[str]:
-    """Both intervals of each arm, each by itself and for a fixed number of seeds; nothing for another metric than test
-    accuracy, or where the runs have no record of their images.
+    """Both intervals of each arm; nothing for another metric than test accuracy, or where the runs have no record of their
+    images.
     """
     if results.metric != "test_accuracy" or not results.compares:
         return
-    rows = two_populations(results, results.options.alpha)
+    rows = two_populations(results)
     if all(row.difference is None for row in rows):
         return
     shown = unit(results)
@@ -29,8 +29,9 @@ def populations(results: Results) -> Iterator[str]:
             shown.change(d.delta), shown.between(d.low, d.high), shown.between(d.new_low, d.new_high))  # fmt: skip
         cells.append((row.arm, *texts))
     yield page.tag("h2", "On this test set, and on new images")
-    yield page.tag("p", "Two claims. The first interval has the variation of the seed alone; the second one also that of the "
-                   "test images, so that it is about another test set of the kind. Each holds for its arm by itself and for one "
-                   "look; the verdicts above are about this test set.", "note")  # fmt: skip
+    valid = "at any look" if results.options.sequential else "for one look, at the number of seeds that was stated"
+    yield page.tag("p", "Two claims. The first interval is that of the verdict: it has the variation of the seed alone. The "
+                   "second one also has that of the test images, so that it is about another test set of the kind. Both hold "
+                   f"together over all comparisons, {valid}. The verdicts are about this test set.", "note")  # fmt: skip
     yield page.table(HEADS, cells)
     yield from (page.tag("p", f"{text[0].upper()}{text[1:]}.", "note") for text in notes(rows)[1:])
