@@ -82,9 +82,8 @@ def train(page: Path, runs: Path) -> None:
             "--format",
             "csv",
         ]
-        done = subprocess.run(
-            [*command, *(["--preset", preset] if preset else [])], stdout=subprocess.DEVNULL, cwd=REPO
-        )
+        command += ["--preset", preset] if preset else []
+        done = subprocess.run(command, check=False, stdout=subprocess.DEVNULL, cwd=REPO)
         if done.returncode:
             raise SystemExit(done.returncode)
 

@@ -28,10 +28,10 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("command", [
     ["params", "vgg11"], ["params", "imagenet/vgg11"], ["params", "specs/imagenet/vgg11.arch"], ["check", "resnet50"],
-    ["check", "depth-grid"], ["check", "specs/studies/depth-grid.yaml"], ["show", "resnet50"], ["draw", "vgg11"],
+    ["check", "depth-grid"], ["check", "specs/studies/01-depth-grid.yaml"], ["check", "04"], ["show", "resnet50"], ["draw", "vgg11"],
     ["diff", "vgg11", "vgg11_bn"], ["export", "lenet5", "net.py"], ["fmt", "--check", "resnet50"],
     ["ablate", "depth-grid", "--dry-run"], ["ablate", "depth-grid.yaml", "--dry-run"],
-    ["ablate", "specs/studies/depth-grid.yaml", "--dry-run"], ["ablate", "vgg-res", "--out", "res", "--dry-run"],
+    ["ablate", "specs/studies/04-double-descent.yaml", "--dry-run"], ["ablate", "vgg-res", "--out", "res", "--dry-run"],
     ["report", "ingredients"],
 ], ids=" ".join)  # fmt: skip
 def test_from_any_folder(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -64,12 +64,12 @@ def test_the_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["specs"]) == 0
     table = capsys.readouterr().out
     assert max(map(len, table.splitlines())) <= 80
-    assert re.search(r"depth-grid +–    16  The lecture", table)
+    assert re.search(r"01-depth-grid +–    16  The lecture", table)
     assert main(["specs", "no-such-net"]) == 2
 
 
 @pytest.mark.parametrize(("command", "meant"), [
-    (["params", "resnet51"], "`resnet50`"), (["check", "vgg_11"], "`vgg11`"), (["ablate", "depth-gird"], "`depth-grid`"),
+    (["params", "resnet51"], "`resnet50`"), (["check", "vgg_11"], "`vgg11`"), (["ablate", "ingredeints"], "`ingredients`"),
     (["report", "ingredient.yaml"], "`ingredients`"), (["params", "depth-grid"], "archdsl ablate depth-grid"),
     (["draw", "imagenet/resnet5.arch"], "specs/imagenet/resnet50.arch"),
 ])  # fmt: skip
@@ -106,7 +106,7 @@ def test_a_file_of_this_folder_goes_first(elsewhere: Path, capsys: pytest.Captur
     assert main(["ablate", "depth-grid", "--dry-run"]) == 0
     out, err = capsys.readouterr()
     assert "mine" in out
-    assert "and not the shipped specs/studies/depth-grid.yaml" in err
+    assert "and not the shipped specs/studies/01-depth-grid.yaml" in err
 
 
 def test_a_study_is_the_same_one_from_everywhere(elsewhere: Path) -> None:

@@ -30,7 +30,7 @@ def plan_of(study: StudyFile, arms: Arms, every: Sequence[Cell]) -> dict[str, An
     """What is decided before the first run, as plain values."""
     return {
         "title": study.title,
-        "arms": [[arm.name, arm.spec.hash] for arm in arms.arms],
+        "arms": [[arm.name, arm.identity] for arm in arms.arms],
         "metric": study.metric,
         "more": list(study.more),
         "design": "sequential" if study.sequential else "fixed",

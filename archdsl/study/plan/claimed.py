@@ -19,7 +19,7 @@ def claimed_pairs(study: StudyFile, arms: Arms) -> tuple[ClaimedPair, ...]:
     names = {_key(arm.name): n for n, arm in enumerate(arms.arms)}
     for claim in study.claims:
         arm, reference = (_number(claim, name, names, arms) for name in (claim.arm, claim.reference))
-        if arms.arms[arm].spec.hash == arms.arms[reference].spec.hash:
+        if arms.arms[arm].identity == arms.arms[reference].identity:
             raise ArchError(f"the claim `{claim.text}` compares an experiment with itself",
                             help="name two arms that differ; `archdsl ablate STUDY --dry-run` lists them")  # fmt: skip
         pair = ClaimedPair(claim, arm, reference, claim.metric or study.metric)
