@@ -28,11 +28,11 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("command", [
     ["params", "vgg11"], ["params", "imagenet/vgg11"], ["params", "specs/imagenet/vgg11.arch"], ["check", "resnet50"],
-    ["check", "depth-grid"], ["check", "specs/studies/01-depth-grid.yaml"], ["check", "04"], ["show", "resnet50"], ["draw", "vgg11"],
+    ["check", "depth-grid"], ["check", "specs/studies/01-depth-grid.yaml"], ["show", "resnet50"], ["draw", "vgg11"],
     ["diff", "vgg11", "vgg11_bn"], ["export", "lenet5", "net.py"], ["fmt", "--check", "resnet50"],
     ["ablate", "depth-grid", "--dry-run"], ["ablate", "depth-grid.yaml", "--dry-run"],
     ["ablate", "specs/studies/04-double-descent.yaml", "--dry-run"], ["ablate", "vgg-res", "--out", "res", "--dry-run"],
-    ["report", "ingredients"],
+    ["report", "ingredients"], ["check", "04"], ["ablate", "04", "--dry-run"], ["report", "04-double-descent"],
 ], ids=" ".join)  # fmt: skip
 def test_from_any_folder(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(command) == 0, capsys.readouterr().err

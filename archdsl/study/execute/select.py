@@ -21,7 +21,7 @@ from archdsl.study.plan.reader import AUTO, MATCHES, METRIC, MOST_SEEDS, UNTIL, 
 from archdsl.study.results.decide import DecisionOptions
 
 STUDY = "study.yaml"
-_NAME = re.compile(r"[A-Za-z][\w.-]*")
+_NAME = re.compile(r"[0-9]{2}|(?:[0-9]{2}-)?[A-Za-z][\w.-]*")  # studies of the lecture begin with a number
 FOLDER = "studies"  # in the folder of runs
 
 
