@@ -62,7 +62,9 @@ def study_path(name: str) -> Path | None:
     """
     inner = name.removeprefix("specs/").removeprefix("studies/")
     file = inner if inner.endswith(".yaml") else f"{inner}.yaml"
-    numbered = [p for p in studies() if p.stem[:2].isdecimal() and file.removesuffix(".yaml") in (p.stem[:2], p.stem[3:])]
+    numbered = [
+        p for p in studies() if p.stem[:2].isdecimal() and file.removesuffix(".yaml") in (p.stem[:2], p.stem[3:])
+    ]
     return next(iter(_shipped(name, [_folder("specs") / "studies" / file, *numbered])), None)
 
 

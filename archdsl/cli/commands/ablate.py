@@ -152,7 +152,7 @@ def command(
     runner = StudyRunner(arms, every, runs)
     missing_data = away(runner.every, data_root)
     check_there(arms, runner.every if again else runner.missing)
-    for text in _beforehand(runner, missing_data, again) if not quiet else ():
+    for text in _beforehand(chosen, runner, missing_data, again) if not quiet else ():
         say(f"note: {text}")
     check_columns(results_of(chosen, runner, requested.wanted) if columns else None, columns)
     if dry_run:
@@ -174,16 +174,31 @@ def command(
         raise SystemExit(SOME_FAILED)
 
 
-def _beforehand(runner: StudyRunner, missing_data: Sequence[str], again: bool) -> Iterator[str]:
-    """What is to be said before a study runs: data that is not here, runs that do not count."""
+def _beforehand(
+    chosen: StudyFile, runner: StudyRunner, missing_data: Sequence[str], again: bool
+) -> Iterator[str]:  # fmt: skip
+    """What is to be said before a study runs: a margin that may be a slip, data that is not here, runs that do not count."""
+    from archdsl.expand.metrics import metric_of
+    from archdsl.study.amounts import amount
     from archdsl.study.plan.plan import gone, not_reused
 
+    if (
+        chosen.same
+        and "%" not in chosen.same
+        and metric_of(chosen.metric).unit == "percent"
+        and amount(chosen.same) > LARGE
+    ):
+        points = f"{100 * amount(chosen.same):g}"
+        yield f"`--same {chosen.same}` is a margin of {points} points; {chosen.same} points are written {chosen.same}%"
     for name in missing_data:
         yield f"the data set {name} is not on this machine; " + (
             "a run downloads it" if runner.missing else "its description is read from its runs")  # fmt: skip
     yield from gone(runner.every)
     if not again:
         yield from not_reused(runner.found.values())
+
+
+LARGE = 0.1  # a margin of more than ten points is probably meant in per cent
 
 
 def _register(chosen: StudyFile, runner: StudyRunner) -> None:

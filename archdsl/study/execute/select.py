@@ -12,7 +12,9 @@ from typing import Any
 
 from archdsl.errors import ArchError, suggest
 from archdsl.expand.text import canonical_text
-from archdsl.files import listed, remarks, studies, study_path
+from archdsl.files import listed, remarks, short, spec_path, specs, studies, study_path
+from archdsl.registry import entries
+from archdsl.registry.synonyms import synonym
 from archdsl.study.amounts import FAILURES, MAX_SEEDS, amount, budget, fraction
 from archdsl.study.plan.arms import bases
 from archdsl.study.plan.factors import added, present
@@ -147,7 +149,17 @@ def _study_file(given: str, path: Path) -> Path | None:
             hear(f"`{given}` is the file {here} of this folder, and not the shipped {listed(shipped)}")
     if here is None and os.path.isfile(f"{given}.arch"):
         return None
+    if here is None and shipped is None and spec_path(given) is None and not _like_a_word(given):
+        known = (short(p) for p in (*studies(), *specs()))
+        raise ArchError(f"there is no study, spec or word `{given}`",
+                        help=suggest(given, known) or "`archdsl specs` lists the shipped specs and studies")  # fmt: skip
     return here or shipped
+
+
+def _like_a_word(name: str) -> bool:
+    """Whether a name is a word of the language, or probably a slip of one: its own message says more."""
+    words = {e.name for e in entries() if e.kind != "metric"}
+    return name in words or bool(synonym(name.replace("-", ""), words)) or bool(suggest(name, words))
 
 
 def _with_factors(study: StudyFile, options: SelectionOptions) -> StudyFile:

@@ -43,7 +43,7 @@ def table(results: Results, people: bool = True, columns: Sequence[str] = ()) ->
     Args:
         people: counts of runs and levels are words, and the columns are those that fit a terminal; else counts are
             numbers of their own, and all columns are there.
-        columns: the columns to show, by their keys; ``all`` for every one.
+        columns: the columns to show, by their keys or headings; ``all`` for every one.
 
     Raises:
         ArchError: unknown columns.
@@ -105,6 +105,8 @@ DEFAULT = ("arm", "verdict", "delta", "low", "high", "p", "p_robust", "runs", "m
 def _wanted(results: Results, every: Sequence[Column], columns: Sequence[str], people: bool) -> set[str]:
     """The keys of the columns to show."""
     keys = [column.id for column in every]
+    named = {column.name: column.id for column in every}
+    columns = [named.get(name, name) if name not in keys else name for name in columns]
     for name in columns:
         if name != "all" and name not in keys:
             raise ArchError(
