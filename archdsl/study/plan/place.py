@@ -244,7 +244,7 @@ def _behind_family(factor: Factor, items: list[ast.Expr], modifiers: set[str]) -
         for name in sorted(modifiers):  # where a place is known, the checker says so with its place
             if find("modifier", name) is None:
                 raise ArchError(f"factor `{factor.name}`: unknown modifier `+{name}`",
-                                help=suggest(name, every_name("modifier"), "+") or "`archdsl words modifiers` has all")  # fmt: skip
+                                help=suggest(name, every_name("modifier"), "+") or "`archdsl words modifiers`")  # fmt: skip
         level = next(level for level in factor.levels if level)
         raise ArchError(f"factor `{factor.name}`: the base does not say where `{level}` belongs",
                         help="put a hole there: {" + f"{factor.name}: {' | '.join(factor.levels)}" + "}")  # fmt: skip
