@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest
 FUZZ   ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format docs slow gpu browser fuzz matrix bench build hooks clean
+.PHONY: help demo test check format docs lecture slow gpu browser fuzz matrix bench build hooks clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ format: $(VENV)/.installed-dev ## format, and apply the safe fixes
 
 docs: $(VENV)/.installed-dev ## write the generated pages of docs/
 	$(BIN)/python tools/docs.py
+
+lecture: $(VENV)/.installed-dev ## run the fifteen studies of the lecture and write their pages; finished runs are reused
+	$(BIN)/python tools/lecture.py
 
 slow: $(VENV)/.installed-dev ## the tests that take minutes
 	$(PYTEST) -q -m slow -n $(JOBS) --maxprocesses 8 --timeout 1800

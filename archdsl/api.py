@@ -1,7 +1,6 @@
 """The small typed surface: a spec read, checked, expanded, traced and counted in one call, without torch.
 
->>> spec = load("conv(8) bn relu", input=(1, 28, 28), classes=10)
->>> spec.cost.params
+>>> load("conv(8) bn relu", input=(1, 28, 28), classes=10).cost.params
 178
 """
 
@@ -197,7 +196,7 @@ def experiment_of(spec: Spec, checked: bool = True) -> Experiment:
     errors = tuple(d for d in found if d.severity == "error")
     if errors:
         raise SpecError(errors)
-    text = canonical_text(file)
+    text = canonical_text(file, evaluation=False)  # a run is named by its training
     if data.own:
         return Experiment(name, text, data, train, _hash(spec, placeless=True), spec.hash)
     return Experiment(name, text, data, train, spec.hash)
@@ -216,9 +215,10 @@ def setting_findings(spec: Spec, sources: bool = True) -> tuple[Diagnostic, ...]
         sources: look for the weights of ``init``, too; a finished run is found without them.
     """
     from archdsl.settings.checks import setting_diagnostics
+    from archdsl.settings.evaluation import evaluation_findings
 
     found = setting_diagnostics(spec.graph.data, spec.graph.train, spec.trace, spec.classes, _images)
-    return (*found, *_sources(spec)) if sources else found
+    return (*found, *evaluation_findings(spec.graph.evaluate, spec.trace), *(_sources(spec) if sources else ()))
 
 
 def _images(data: DataSettings, train: TrainSettings) -> int | None:

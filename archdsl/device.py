@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING
 
 from archdsl.errors import ArchError, EnvError
+
+if TYPE_CHECKING:
+    import torch
+
+
+def check_device(wish: str) -> str:
+    """A device as it can be written, without a look at the machine, and so without torch.
+
+    Raises:
+        ArchError: it is written in another way.
+    """
+    kind, _, number = wish.partition(":")
+    if kind not in ("auto", "cpu", "cuda", "mps") or (number and (kind != "cuda" or not number.isdecimal())):
+        raise ArchError(f"unknown device {wish!r}", help="one of auto, cpu, cuda, cuda:NUMBER, mps")
+    return wish
 
 
 def choose_device(wish: str = "auto", local: int | None = None) -> tuple[torch.device, str]:
@@ -15,9 +30,9 @@ def choose_device(wish: str = "auto", local: int | None = None) -> tuple[torch.d
         EnvError: this machine has no such device.
         ArchError: that is not a device.
     """
-    kind, _, number = wish.partition(":")
-    if kind not in ("auto", "cpu", "cuda", "mps") or (number and (kind != "cuda" or not number.isdecimal())):
-        raise ArchError(f"there is no device {wish!r}", help="one of auto, cpu, cuda, cuda:NUMBER, mps")
+    kind, _, number = check_device(wish).partition(":")
+    import torch
+
     if kind == "auto":
         kind = "cuda" if torch.cuda.is_available() else "mps" if _has_mps() else "cpu"
     if kind == "cuda":
@@ -37,8 +52,12 @@ def choose_device(wish: str = "auto", local: int | None = None) -> tuple[torch.d
 
 def wide(device: torch.device) -> torch.dtype:
     """The type of sums. Metal has no float64; float32 sums of some thousand losses are good to about six digits."""
+    import torch
+
     return torch.float32 if device.type == "mps" else torch.float64
 
 
 def _has_mps() -> bool:
+    import torch
+
     return torch.backends.mps.is_available()

@@ -57,10 +57,15 @@ def spec_paths(name: str) -> list[Path]:
 
 
 def study_path(name: str) -> Path | None:
-    """The shipped study that `name` means: `depth-grid`, `depth-grid.yaml`, `specs/studies/depth-grid.yaml`."""
+    """The shipped study that `name` means: `ingredients`, `ingredients.yaml`, `specs/studies/ingredients.yaml`. Those of the
+    lecture have a number, and are found by it and without it: `01-depth-grid`, `01`, `depth-grid`.
+    """
     inner = name.removeprefix("specs/").removeprefix("studies/")
     file = inner if inner.endswith(".yaml") else f"{inner}.yaml"
-    return next(iter(_shipped(name, [_folder("specs") / "studies" / file])), None)
+    numbered = [
+        p for p in studies() if p.stem[:2].isdecimal() and file.removesuffix(".yaml") in (p.stem[:2], p.stem[3:])
+    ]
+    return next(iter(_shipped(name, [_folder("specs") / "studies" / file, *numbered])), None)
 
 
 def listed(path: Path) -> str:

@@ -79,7 +79,8 @@ def ablate(
     from archdsl.runs.run import check_writable
     from archdsl.study.execute.execution import Execution, ExecutionOptions
     from archdsl.study.execute.runner import StudyRunner
-    from archdsl.study.plan.plan import away, cells, check_there
+    from archdsl.study.plan.cells import cells
+    from archdsl.study.plan.plan import away, check_there
 
     chosen, runner = _chosen(study, runs, data_root, options)
     check_there(runner.arms, runner.missing)
@@ -103,7 +104,8 @@ def report(
         study, runs, data_root: as for ``ablate``.
         options: as on the command line: ``metric`` (a name or several), ``seeds`` (a number, or ``auto``), ``until``,
             ``max_seeds``, ``same``, ``alpha``, ``budget``, ``failures``, ``without``, ``add``, ``set``,
-            ``where`` and ``baseline`` (a text or several), ``design``, ``data``, ``match``, ``precision``, ``time_limit``.
+            ``where`` and ``baseline`` (a text or several), ``preset``, ``design``, ``data``, ``match``, ``precision``,
+            ``time_limit``.
 
     Raises:
         ArchError: no such study, or options that contradict it.
@@ -181,6 +183,24 @@ class Report(TableView):
     def curves(self) -> TableView:
         """A row for each epoch of each run."""
         return _view(self.results, "epochs")
+
+    @property
+    def claims(self) -> TableView:
+        """A row for each claim of the study, with its answer.
+
+        Raises:
+            ArchError: the study has no claims.
+        """
+        return _view(self.results, "claims")
+
+    @property
+    def fits(self) -> TableView:
+        """A row for each coefficient and prediction of the fits of the study.
+
+        Raises:
+            ArchError: the study has no fits.
+        """
+        return _view(self.results, "fits")
 
     def _repr_html_(self) -> str:
         compares = self.results.compares

@@ -25,8 +25,8 @@ from archdsl.study.execute.local import Local
 from archdsl.study.execute.messages import Ready, RunOptions, RunProgress, RunResult
 from archdsl.study.execute.runner import StudyRunner
 from archdsl.study.plan.arms import arms_of
+from archdsl.study.plan.cells import cells
 from archdsl.study.plan.file import study_of
-from archdsl.study.plan.plan import cells
 
 PEERS = Path(__file__).resolve().parent / "peers"
 STUDY = "base: conv(4) relu gap linear(10)\ndata: fashion-mini\nseeds: {count}\n"

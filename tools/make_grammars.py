@@ -52,7 +52,7 @@ def rules() -> list[Rule]:
     """The table, in order."""
     statements = "|".join(keywords())
     families, layers = words("family"), words("op", "late", "block", "join")
-    settings = [w for w in words("data", "train") if w not in layers]
+    settings = [w for w in words("data", "train", "evaluation") if w not in layers]
     behind = r"(?![A-Za-z0-9_])"
 
     def some(names: list[str]) -> str:

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
+from archdsl.device import check_device
 from archdsl.report import FORMATS, several_tables
+
+HOLDS, UNDECIDED, REFUTED = 0, 3, 6  # exit codes of claims
 
 Specs = Annotated[
     list[str],
@@ -25,6 +28,10 @@ Input = Annotated[
     str | None, typer.Option("--input", metavar="CxHxW", help="What arrives: 3x32x32, or 64 for a vector.")
 ]
 Classes = Annotated[int | None, typer.Option("--classes", metavar="N", min=1, help="How many classes there are.")]
+Device = Annotated[
+    str,
+    typer.Option("--device", metavar="DEVICE", callback=check_device, help="auto, cpu, cuda, cuda:NUMBER or mps."),
+]
 Data = Annotated[str | None, typer.Option("--data", metavar="NAME", help="Another data set than the text's.")]
 DataRoot = Annotated[
     Path | None,

@@ -46,7 +46,7 @@ def split(parts: DataParts, valid: Valid | None, subset: Subset | None, seed: in
         return Splits(parts.train, None, parts.test, parts.source, parts.notes)
     refuse(count_findings(total, valid, subset, parts.source, _things(parts.train)))
     rows = np.random.default_rng(stream(seed, "split")).permutation(total)
-    rows = rows[: subset.count] if subset is not None else rows
+    rows = rows[: subset.of(total)] if subset is not None else rows
     aside = valid.count(len(rows)) if valid is not None else 0
     # Sorted: read in the order in which they are. The order of training has its own stream.
     train = parts.train.take(np.sort(rows[aside:]))

@@ -6,11 +6,11 @@ from archdsl.evaluate.evaluate import evaluate, predict_batches
 from archdsl.evaluate.load import Part, Trained, part_of, restore, trained
 from archdsl.evaluate.mc import Prediction, alive, predict
 from archdsl.evaluate.metrics import BINS, ClassScore, Report, Tally
-from archdsl.evaluate.shifts import KINDS, Shift, parse_shifts, shifted
+from archdsl.evaluate.shifts import kinds, parse_shifts, shifted
+from archdsl.words.evaluation.base import Shift
 
 __all__ = [
     "BINS",
-    "KINDS",
     "ClassScore",
     "Part",
     "Prediction",
@@ -20,6 +20,7 @@ __all__ = [
     "Trained",
     "alive",
     "evaluate",
+    "kinds",
     "parse_shifts",
     "part_of",
     "predict",

@@ -80,8 +80,8 @@ class Part:
             yield torch.from_numpy(held.images[rows].copy()), torch.from_numpy(held.labels[rows].copy())
 
 
-def restore(model: nn.Module, run: Run) -> nn.Module:
-    """The model with the last weights of a run, in place.
+def restore(model: nn.Module, run: Run, part: bool = False) -> nn.Module:
+    """The model with the last weights of a run, in place. ``part``: it lacks layers of the net that the run has trained.
 
     Raises:
         StoreError: there are no weights, or they are damaged, or those of another net.
@@ -90,24 +90,26 @@ def restore(model: nn.Module, run: Run) -> nn.Module:
         raise StoreError(f"the run {run.folder} has no weights", help="it is still training, or was stopped early; "
                          "the same train command resumes it")  # fmt: skip
     try:
-        model.load_state_dict(run.state())
+        state = run.state()
+        model.load_state_dict({k: v for k, v in state.items() if k in model.state_dict()} if part else state)
     except RuntimeError as error:
         raise StoreError(f"the weights of {run.folder} do not fit its spec: {str(error).splitlines()[-1].strip()}",
                          help="its data may have other classes by now; else train again") from error  # fmt: skip
     return model.eval()
 
 
-def trained(model: nn.Module, run: Run, device: torch.device) -> Trained:
+def trained(model: nn.Module, run: Run, device: torch.device, part: bool = False) -> Trained:
     """The run's net with its last weights, ready to be asked.
 
     Args:
         model: the net that the run has trained, with any weights.
+        part: the model lacks some of its layers.
 
     Raises:
         StoreError: the weights or settings are missing, damaged or those of another net.
         ArchError: the net does not take the images of its data set, or does not tell its classes apart.
     """
-    restore(model, run).to(device)
+    restore(model, run, part).to(device)
     known = run.facts
     normal = normalise(known.mean, known.std, device, 255 if len(known.input) == 3 else 1)
     views = recorded(run.settings.get("train", {}).get("tta"))

@@ -23,7 +23,7 @@ class Prediction:
     """What a net says of N images.
 
     ``log_probs`` (N, classes) are logarithms of the mean probabilities over the passes, ``expected`` (N,) is the
-    mean entropy of single passes; None where there was one pass.
+    mean entropy of single passes; None where no passes were asked for.
     """
 
     log_probs: Tensor
@@ -41,16 +41,16 @@ class Prediction:
 
     @property
     def information(self) -> Tensor | None:
-        """(N,) nats, in [0, entropy]; None where there was one pass. Rounding below 0 is cut off."""
+        """(N,) nats, in [0, entropy]; None where no passes were asked for. Rounding below 0 is cut off."""
         return None if self.expected is None else (self.entropy - self.expected).clamp(min=0)
 
 
-def predict(model: nn.Module, images: Tensor, passes: int = 1) -> Prediction:
-    """What ``model`` says of normalised images (N, C, H, W), the mean of ``passes`` passes.
+def predict(model: nn.Module, images: Tensor, passes: int | None = None) -> Prediction:
+    """What ``model`` says of normalised images (N, C, H, W): of one pass, or the mean of ``passes`` passes.
 
     The passes differ only where layers draw at random: call it inside ``alive``.
     """
-    if passes == 1:
+    if passes is None:
         return Prediction(_log_probs(model, images))
     total = _log_probs(model, images.clone())  # a first layer that works in place would change the next pass
     expected = _entropy(total)

@@ -46,7 +46,8 @@ class Report:
 
     ``top5`` is None where there are five classes or fewer, ``information`` where there was one pass.
     ``confusion[i][j]`` counts images of class i that were taken for j. ``not_finite`` counts images with a
-    NaN among their probabilities: then the means that it touches are NaN.
+    NaN among their probabilities: then the means that it touches are NaN. ``evaluations`` are those of the networks of ODEs in
+    a forward pass, the mean over the batches; None without an ODE.
     """
 
     images: int
@@ -60,6 +61,7 @@ class Report:
     bins: tuple[Bin, ...]
     confusion: tuple[tuple[int, ...], ...]
     not_finite: int = 0
+    evaluations: float | None = None
 
     @property
     def classes(self) -> tuple[ClassScore, ...]:

@@ -48,6 +48,7 @@ def matched(entry: Entry, args: tuple[ast.Expr, ...] | None, at: ast.Expr) -> di
     known = params(entry)
     names = [p.name for p in known]
     flags = {p.name for p in known if p.flag is not MISSING}
+    many = next((p.name for p in known if p.base == "blocks"), "")  # takes all arguments without a name
     given: dict[str, ast.Expr | None] = {}
     for arg in args or ():
         expr: ast.Expr | None = arg
@@ -58,6 +59,9 @@ def matched(entry: Entry, args: tuple[ast.Expr, ...] | None, at: ast.Expr) -> di
                            synonym(name, names, ARGUMENTS) or suggest(name, names) or usage(entry))  # fmt: skip
         elif isinstance(arg, ast.Word) and arg.args is None and arg.stages is None and arg.name in flags:
             name, expr = arg.name, None
+        elif many in given and isinstance(before := given.pop(many), ast.Expr):
+            items = before.items if isinstance(before, ast.Tuple) else (before,)
+            name, expr = many, ast.Tuple((*items, arg), arg.span)
         else:
             free = [n for n in names if n not in given]
             if not free:
@@ -79,12 +83,14 @@ def convert(parameter: Arg, expr: ast.Expr, entry: Entry, env: Env, network: Exp
     if isinstance(expr, ast.LayerRange):
         raise fail("A208", f"`{parameter.name}` of `{entry.name}` is {parameter.describe()}, not a range of layers", expr.span,
                    usage(entry))  # fmt: skip
+    if parameter.base == "source" and isinstance(expr, ast.Seq):
+        return _arm(parameter, expr, entry)
     if isinstance(expr, ast.Branches):
         raise fail("A204", f"`{entry.name}` takes no branches", expr.span, usage(entry))
     raw = value(expr, env)
     if parameter.optional and isinstance(raw, Name) and raw in ("none", "auto"):
         return None
-    result = _typed(parameter, raw)
+    result = _blocks(parameter, raw) if parameter.base in ("block", "blocks") else _typed(parameter, raw)
     if result is None:
         shown = expr.span.text.strip()
         help = suggest(str(raw), (*parameter.choices, *env.locals, *env.lets)) if isinstance(raw, Name) else ""
@@ -121,7 +127,7 @@ def _typed(parameter: Arg, raw: Any) -> Any:
     if isinstance(raw, Symbol):
         return raw if parameter.base in ("int", "size") else None
     match parameter.base, raw:
-        case ("bool", bool()) | ("enum" | "str" | "act", Name()) | ("str", str()):
+        case ("bool", bool()) | ("enum" | "str" | "act" | "source", Name()) | ("str" | "source", str()):
             allowed = {"enum": lambda: raw in parameter.choices, "act": lambda: _is_activation(raw)}
             return raw if allowed.get(parameter.base, lambda: True)() else None
         case _, bool() | str():
@@ -140,6 +146,26 @@ def _typed(parameter: Arg, raw: Any) -> Any:
             return raw
         case _:
             return None
+
+
+def _arm(parameter: Arg, expr: ast.Seq, entry: Entry) -> str:
+    """``arm NAME`` as the string that means it; a name that is not a word is in quotes."""
+    match expr.items:
+        case (ast.Word(name="arm", args=None, stages=None), ast.Word(name=name, args=None, stages=None)):
+            return f"arm:{name}"
+        case (ast.Word(name="arm", args=None, stages=None), ast.String(value=name)):
+            return f"arm:{name}"
+        case _:
+            raise fail("A208", f"`{parameter.name}` of `{entry.name}` is {parameter.describe()}, not `{expr.span.text.strip()}`",
+                       expr.span, 'a name with signs is in quotes: arm "wd=1e-4"')  # fmt: skip
+
+
+def _blocks(parameter: Arg, raw: Any) -> Any:
+    """Numbers and labels of blocks, or one of them; None where it is something else."""
+    parts = raw if isinstance(raw, tuple) else (raw,)
+    if not all(type(p) is int or isinstance(p, str) for p in parts):
+        return None
+    return parts if parameter.base == "blocks" else raw if parts == (raw,) else None
 
 
 def _is_activation(name: str) -> bool:

@@ -62,7 +62,7 @@ class Filler:
             return item
         body = self.fill(item.body)
         if body is None:
-            if isinstance(item, ast.Statement) and item.kind in ("data", "train"):
+            if isinstance(item, ast.Statement) and item.kind in ast.SETTINGS:
                 return None
             raise fail("A222", "the empty choice leaves nothing here", item.span, "write something for it")
         if isinstance(item, ast.Let):

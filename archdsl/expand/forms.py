@@ -7,6 +7,7 @@ FORMS = {
     "net": "net …: the network; the word may be left out.",
     "data": "data NAME …: the data set, its split and its augmentation (`archdsl words data`).",
     "train": "train …: optimiser, schedule and length of training (`archdsl words train`).",
+    "evaluate": "evaluate …: what is measured of the trained net, and on which images (`archdsl words evaluate`).",
     "include": 'include "other.arch": the lets of another file.',
     "input": "input 3x32x32, input 64: what arrives, an image (channels first) or a vector.",
     "classes": "classes 10: how many there are; `linear(classes)` reads it.",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A bound word of a ``data`` or ``train`` statement. ``value`` is what the word's function gave."""
+    """A bound word of a ``data``, ``train`` or ``evaluate`` statement. ``value`` is what the word's function gave."""
 
     entry: Entry
     args: tuple[Any, ...]
@@ -35,4 +35,5 @@ class Graph:
     classes: int | None
     data: tuple[Setting, ...] = ()
     train: tuple[Setting, ...] = ()
+    evaluate: tuple[Setting, ...] = ()
     notes: tuple[Diagnostic, ...] = ()

@@ -164,7 +164,7 @@ def _unknown(name: str, env: Env) -> str:
         return f"`+{name}` is a modifier and follows a term"
     if name in STATEMENTS:
         return "a statement begins at the left margin; an indented line continues the statement above it"
-    for space in ("data", "train"):
+    for space in ast.SETTINGS:
         if find(space, name) is not None:
             return f"`{name}` belongs in a `{space}` statement"
     known = [*names("net"), *env.lets, *env.locals]

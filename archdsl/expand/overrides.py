@@ -1,6 +1,6 @@
 """Settings given beside the text (``--set train.epochs=1``) worked into the tree, so that the canonical text has them.
 
-In ``data`` and ``train`` statements a word replaces the one of its name or slot; else it is put behind the others.
+In ``data``, ``train`` and ``evaluate`` statements a word replaces the one of its name or slot; else it is put behind the others.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from archdsl.syntax.parse import parse
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_KEY = re.compile(r"(let|data|train)\.([A-Za-z_][A-Za-z0-9_-]*)|input|classes")
-_ORDER = ("input", "classes", "net", "data", "train")
+_KEY = re.compile(r"(let|data|train|evaluate)\.([A-Za-z_][A-Za-z0-9_-]*)|input|classes")
+_ORDER = ("input", "classes", "net", "data", "train", "evaluate")
 
 
 def override(
@@ -81,7 +81,7 @@ def _statement(file: ast.File, kind: str, text: str, where: str) -> ast.File:
 
 
 def _placed(items: list[ast.Item], new: ast.Item) -> list[ast.Item]:
-    """The items with a new statement where the canonical order has it: lets, input, classes, net, data, train."""
+    """The items with a new statement where the canonical order has it: lets, input, classes, net, data, train, evaluate."""
     rank = {k: n for n, k in enumerate(_ORDER)} | {"bare": 2}
     own = rank[new.kind] if isinstance(new, ast.Statement) else -1
     at = next((n for n, i in enumerate(items) if isinstance(i, ast.Statement) and rank[i.kind] > own), len(items))

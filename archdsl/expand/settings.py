@@ -1,4 +1,4 @@
-"""The words of ``data`` and ``train`` statements, bound to settings."""
+"""The words of ``data``, ``train`` and ``evaluate`` statements, bound to settings."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _setting(space: str, item: ast.Expr, env: Env) -> Setting:
         raise fail("A217", f"`{item.span.text}` is not a word of a `{space}` statement", item.span)
     entry = find(space, item.name)
     if entry is None:
-        for other in ("train", "data", "net"):
+        for other in ("train", "data", "net", "evaluate"):
             if other != space and find(other, item.name) is not None:
                 raise fail("A201", f"`{item.name}` belongs in a `{other}` statement", item.span)
         raise fail("A201", f"unknown {space} word `{item.name}`", item.span,

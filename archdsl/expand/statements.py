@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from archdsl.errors import ArchError, Diagnostic, Fix, SpecError, fail
+from archdsl.errors import ArchError, Diagnostic, Fix, Span, SpecError, fail
 from archdsl.expand.env import RESERVED, Budget, Env, collect
 from archdsl.expand.graph import Graph, Setting
 from archdsl.expand.include import library
@@ -38,13 +38,14 @@ def expand(file: ast.File, memo: Memo | None = None, declared: tuple[Shape, int]
     env = Env(lets, Budget(memo=memo))
     one = _singles(file, errors)
     net = one.get("net") or one.get("bare")
-    graph: dict[str, Any] = {"root": Seq(()), "input": None, "classes": None, "data": (), "train": ()}
+    graph: dict[str, Any] = {"root": Seq(()), "input": None, "classes": None, "data": (), "train": (), "evaluate": ()}
     for name, make in (
         ("root", lambda: network(_required(net, file).body, env)),
         ("input", lambda: _input(one.get("input"), env)),
         ("classes", lambda: _classes(one.get("classes"), env)),
         ("data", lambda: settings("data", one.get("data"), env)),
         ("train", lambda: settings("train", one.get("train"), env)),
+        ("evaluate", lambda: settings("evaluate", one.get("evaluate"), env)),
     ):
         try:
             graph[name] = make()
@@ -102,10 +103,16 @@ def _singles(file: ast.File, errors: list[SpecError]) -> dict[str, ast.Statement
         if isinstance(item, ast.Statement):
             kind = "net" if item.kind == "bare" else item.kind
             if kind in one:
-                errors.append(fail("A105", f"a second `{kind}`; the first is at {one[kind].span}", item.span,
+                errors.append(fail("A105", f"a second `{kind}`; the first is at {one[kind].span}", _begin(item),
                                    _one_more(item)))  # fmt: skip
             one.setdefault(kind, item)
     return one
+
+
+def _begin(item: ast.Statement) -> Span:
+    """The keyword of a statement; all of one without a keyword. An editor may have read its lines one by one."""
+    span = item.span
+    return span if item.kind == "bare" else Span(span.source, span.start, span.start + len(item.kind))
 
 
 def _one_more(item: ast.Statement) -> str:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from archdsl.ir.window import GLOBAL, Sight, Window
 from archdsl.registry.types import Shape
 
-__all__ = ["GLOBAL", "ONCE", "Layer", "Misfit", "Run", "Sight", "Window", "words"]
+__all__ = ["GLOBAL", "ONCE", "Layer", "Misfit", "Run", "Sight", "Window", "with_time", "words"]
 
 
 class Run(NamedTuple):
@@ -18,12 +18,14 @@ class Run(NamedTuple):
     states: whether each pass is added to the state that it was given, which is a value of its own.
     held: numbers that are kept beside a pass while it runs.
     kept: passes whose results the backward pass needs; None for all.
+    made: numbers of the value that each pass is given, where it is made of the state; 0 where it is the state.
     """
 
     passes: int = 1
     states: bool = False
     held: int = 0
     kept: int | None = None
+    made: int = 0
 
 
 ONCE = Run()
@@ -62,6 +64,11 @@ class Misfit(Exception):
     def __init__(self, message: str, code: str = "A302", help: str = "") -> None:
         super().__init__(message)
         self.code, self.help = code, help
+
+
+def with_time(shape: Shape) -> Shape:
+    """The shape of a value with the time as one channel more."""
+    return (shape[0] + 1, *shape[1:]) if len(shape) == 3 else (*shape[:-1], shape[-1] + 1)
 
 
 def words(shape: Shape) -> str:

@@ -13,9 +13,9 @@ from math import prod
 from typing import Any, NamedTuple
 
 from archdsl.errors import ArchError, Diagnostic, SpecError, fail
-from archdsl.ir.layer import Layer, Misfit, words
+from archdsl.ir.layer import Layer, Misfit, with_time, words
 from archdsl.ir.names import Names
-from archdsl.ir.nodes import Fan, Mark, Node, Op, Ref, Seq, with_branches, with_items
+from archdsl.ir.nodes import Fan, Mark, Node, Op, Ref, Seq, arg, with_branches, with_items
 from archdsl.ir.ranges import in_range
 from archdsl.ir.symbol import CLASSES, OWN, ArithmeticMisfit, Symbol, evaluate
 from archdsl.limits import Limits
@@ -231,10 +231,11 @@ class Walker:
 
     def with_bodies(self, node: Op, shape: Shape) -> tuple[Layer, tuple[Trace, ...], str]:
         path = self.names.take(node.label, node.name, node.span)
+        arriving = with_time(shape) if "timed" in node.entry.traits and arg(node, "time") else shape
         bodies, given = [], []
         for parameter, value in zip(params(node.entry), node.args, strict=True):
             if isinstance(value, Seq | Op | Fan | Mark | Ref):
-                body = self.inner().run(value, shape, f"{path}.{parameter.name}.")
+                body = self.inner().run(value, arriving, f"{path}.{parameter.name}.")
                 bodies.append(body)
                 value = Body(body)
             given.append(value)

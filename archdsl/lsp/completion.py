@@ -14,6 +14,7 @@ from archdsl.expand.values import CALLABLE
 from archdsl.lsp.context import Context, Frame, context
 from archdsl.lsp.help import described, form, let_page, page, plain, signature
 from archdsl.registry import MISSING, entries, find, params
+from archdsl.registry.lookup import SPACES
 from archdsl.syntax import ast
 
 if TYPE_CHECKING:
@@ -25,12 +26,12 @@ if TYPE_CHECKING:
 K = types.CompletionItemKind
 _KINDS = {
     "op": K.Function, "late": K.Function, "block": K.Module, "join": K.Operator, "family": K.Class,
-    "modifier": K.Property, "data": K.Function, "train": K.Function, "metric": K.Value,
+    "modifier": K.Property, "data": K.Function, "train": K.Function, "evaluation": K.Function, "metric": K.Value,
 }  # fmt: skip
 _TERMS = frozenset({"NAME", "RPAR", "RSQB", "RBRACE", "NUMBER"})  # behind these a modifier finds a term
 STATEMENTS = {
     "let": "let ${1:name} = $0", "include": 'include "$0"', "input": "input ${0:3x32x32}", "classes": "classes ${0:10}",
-    "net": "net $0", "data": "data $0", "train": "train $0",
+    "net": "net $0", "data": "data $0", "train": "train $0", "evaluate": "evaluate $0",
 }  # fmt: skip
 
 
@@ -85,7 +86,7 @@ def _items(version: Version, here: Context, snippets: bool) -> Iterator[types.Co
         yield from _argument(version, here, frame, snippets)
     elif frame is not None or here.statement in ("input", "classes"):
         yield from _values(version, here)
-    elif here.statement in ("data", "train"):
+    elif here.statement in ast.SETTINGS:
         yield from _settings(version, here, snippets)
     else:
         yield from _network(version, here, snippets)
@@ -118,7 +119,7 @@ def _goes_on(here: Context) -> bool:
 
 
 def _argument(version: Version, here: Context, frame: Frame, snippets: bool) -> Iterator[types.CompletionItem]:
-    space = "modifier" if frame.sign else here.statement if here.statement in ("data", "train") else "net"
+    space = "modifier" if frame.sign else here.statement if here.statement in ast.SETTINGS else "net"
     entry = find(space, frame.callee)
     let = version.lets.get(frame.callee) if entry is None else None
     if entry is not None and entry.kind == "join" and frame.keyword is None and frame.place == 0:
@@ -204,7 +205,7 @@ def _word(entry: Entry, sign: str, snippets: bool) -> types.CompletionItem:
             insert = f"{label}($1 | $2)$0"
         elif required and sign != "-":
             insert = f"{label}($1)$0"
-    data = {"space": "modifier" if sign else {"data": "data", "train": "train"}.get(entry.kind, "net"),
+    data = {"space": "modifier" if sign else SPACES[entry.kind],
             "name": entry.name, "kind": entry.kind}  # fmt: skip
     return _item(label, _KINDS[entry.kind], "3" if sign else "2", "", signature(entry), insert, data)
 

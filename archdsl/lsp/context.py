@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from archdsl.syntax import ast
 from archdsl.syntax.parse import accepted
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def context(version: Version, offset: int) -> Context | None:
         if "#" in blank:
             return Context("", [], offset, "", inside="comment")
         deeper = found is not None and len(blank) > 0
-        statement = found[1] if found and deeper and found[1] in ("net", "data", "train") else ""
+        statement = found[1] if found and deeper and found[1] in ("net", *ast.SETTINGS) else ""
         return Context(statement, [], offset, "", accepts=None if statement else accepted(""))
     return _inside(*found, offset - found[0].part.offset)
 
@@ -86,7 +87,7 @@ def _inside(unit: Unit, kind: str, at: int) -> Context:
     quote = string.start if string else text.rfind('"') if '"' in gap else -1
     if quote >= 0:
         return Context(kind, [], base + quote + 1, text[quote + 1 :], inside="string", unit=unit)
-    said = (_HYPHENS if kind in ("data", "train") else _NAME).search(text)
+    said = (_HYPHENS if kind in ast.SETTINGS else _NAME).search(text)
     start = said.start() if said else at
     word = text[start:at]
     sign = _sign(text, start)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 KINDS = {
     "op": "layer", "late": "shortcut", "block": "block", "join": "join of branches", "family": "family",
-    "modifier": "modifier", "data": "data word", "train": "train word", "metric": "metric",
+    "modifier": "modifier", "data": "data word", "train": "train word", "evaluation": "evaluation word", "metric": "metric",
 }  # fmt: skip
 
 

@@ -90,7 +90,7 @@ def signature_help(version: Version, offset: int) -> types.SignatureHelp | None:
     frame = next((f for f in reversed(here.frames) if f.callee and f.kind == "call"), None) if here else None
     if here is None or frame is None:
         return None
-    space = "modifier" if frame.sign else here.statement if here.statement in ("data", "train") else "net"
+    space = "modifier" if frame.sign else here.statement if here.statement in ast.SETTINGS else "net"
     entry = find(space, frame.callee)
     if entry is not None:
         names = [p.name for p in params(entry)]

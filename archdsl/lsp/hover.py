@@ -139,7 +139,7 @@ def _word(version: Version, name: Name) -> str:
 def _argument(version: Version, name: Name, kind: str) -> str:
     owner = name.owner
     if isinstance(owner, ast.Word | ast.Modifier):
-        space = "modifier" if isinstance(owner, ast.Modifier) else kind if kind in ("data", "train") else "net"
+        space = "modifier" if isinstance(owner, ast.Modifier) else kind if kind in ast.SETTINGS else "net"
         entry = find(space, owner.name)
         for p in params(entry) if entry else ():
             if p.name == name.text:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from lsprotocol import types
 
 from archdsl.errors import SpecError
+from archdsl.syntax import ast
 from archdsl.syntax.format import format, layout
 from archdsl.syntax.parse import Piece
 
@@ -46,7 +47,7 @@ def laid(version: Version) -> str:
     for unit, of in zip(reading.units, reading.kinds, strict=True):
         base, item = unit.part.offset, unit.items[0]
         goes_on = getattr(item, "kind", "") == "bare" and head is not None and version.text[base : base + 1] in " \t"
-        goes_on = goes_on and of in ("net", "data", "train")
+        goes_on = goes_on and of in ("net", *ast.SETTINGS)
         pieces += (
             Piece(kind, text, base + a, base + b, first and not goes_on) for kind, text, a, b, first in unit.tokens
         )

@@ -57,20 +57,20 @@ def _item(item: ast.Item, kind: str) -> Iterator[Name]:
         case ast.Include(path=path, span=span):
             yield Name("path", path, span.end - len(path) - 1, span.end - 1, False, "", item)
         case ast.Statement(body=body):
-            space = kind if kind in ("data", "train") else "value" if kind in ("input", "classes") else "net"
+            space = kind if kind in ast.SETTINGS else "value" if kind in ("input", "classes") else "net"
             yield from _expr(body, space, None, set())
 
 
 def _expr(node: ast.Node, space: str, let: ast.Let | None, known: set[str]) -> Iterator[Name]:
     start, end = node.span.start, node.span.end
-    if space in ("data", "train") and isinstance(node, ast.Binary):
+    if space in ast.SETTINGS and isinstance(node, ast.Binary):
         node = hyphenated(node)
     match node:
         case ast.Word(name=name):
             if name in known:
                 yield Name("param", name, start, start + len(name), False, space, node, let)
             else:
-                kind: Kind = "setting" if space in ("data", "train") else "word"
+                kind: Kind = "setting" if space in ast.SETTINGS else "word"
                 yield Name(kind, name, start, start + len(name), False, space, node, let)
             yield from _call(node, name, "net" if space == "value" else space, let, known)
         case ast.Modifier(name=name):

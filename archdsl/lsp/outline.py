@@ -19,7 +19,14 @@ if TYPE_CHECKING:
     from archdsl.syntax.parts import Unit
 
 S = types.SymbolKind
-_SYMBOLS = {"net": S.Class, "data": S.Array, "train": S.Event, "input": S.Constant, "classes": S.Constant}
+_SYMBOLS = {
+    "net": S.Class,
+    "data": S.Array,
+    "train": S.Event,
+    "evaluate": S.Event,
+    "input": S.Constant,
+    "classes": S.Constant,
+}
 TOKENS = (
     "keyword", "function", "class", "macro", "variable", "parameter", "property", "enumMember", "decorator", "number",
     "string", "namespace", "operator",
@@ -28,7 +35,8 @@ _NUMBER = {name: number for number, name in enumerate(TOKENS)}
 MODIFIERS = ("declaration", "defaultLibrary")
 _OF_TOKENS = {
     "LET": "keyword", "INCLUDE": "keyword", "INPUT": "keyword", "CLASSES": "keyword", "NET": "keyword", "DATA": "keyword",
-    "TRAIN": "keyword", "AS": "keyword", "NUMBER": "number", "STRING": "string", "CROSS": "operator", "STAR": "operator",
+    "TRAIN": "keyword",
+    "EVALUATE": "keyword", "AS": "keyword", "NUMBER": "number", "STRING": "string", "CROSS": "operator", "STAR": "operator",
     "HAT": "operator", "PLUS": "operator", "MINUS": "operator", "SLASH": "operator", "FLOOR": "operator", "AT": "operator",
 }  # fmt: skip
 
@@ -92,7 +100,7 @@ def _statements(version: Version) -> list[tuple[int, int]]:
         text = unit.part.text
         first = places.position(unit.part.offset).line
         last = first + text.count("\n")
-        if found and kind in ("net", "data", "train") and text[:1] in (" ", "\t"):  # it continues with the one above
+        if found and kind in ("net", *ast.SETTINGS) and text[:1] in (" ", "\t"):  # it continues with the one above
             found[-1] = found[-1][0], last
         else:
             found.append((first, last))

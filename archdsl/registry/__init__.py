@@ -12,6 +12,7 @@ from archdsl.registry.entry import (
     Kind,
     block,
     data_word,
+    evaluation_word,
     family,
     join,
     late,
@@ -28,6 +29,7 @@ from archdsl.registry.value import Setting, setting
 
 __all__ = [
     "ARGUMENTS", "MISSING", "Arg", "Entry", "Kind", "Phase", "Range", "Setting", "block", "data_word", "defaults", "entries",
+    "evaluation_word",
     "family", "find", "join", "late", "metric_word", "modifier", "names", "nets", "op", "params", "register", "setting",
     "synonym", "train_word", "value_of",
 ]  # fmt: skip

@@ -11,7 +11,7 @@ from archdsl.errors import ArchError
 from archdsl.registry.lookup import register
 from archdsl.registry.phases import Phase
 
-Kind = Literal["op", "block", "late", "join", "family", "modifier", "data", "train", "metric"]
+Kind = Literal["op", "block", "late", "join", "family", "modifier", "data", "train", "metric", "evaluation"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -56,7 +56,7 @@ def _decorator(kind: Kind, examples: tuple[str, ...], **settings: Any) -> Callab
     def decorate(make: F) -> F:
         name, help = make.__name__.rstrip("_"), make.__doc__ or ""
         if isinstance(make, type):
-            name = getattr(make, "called", "") if kind == "metric" else ""
+            name = getattr(make, "called", "") if kind in ("metric", "evaluation") else ""
             name = name or make.__name__.lower()
             if not getattr(getattr(make, "__dataclass_params__", None), "frozen", False):
                 raise ArchError(f"the word `{given or name}` is the class {make.__module__}.{make.__qualname__}, which is "
@@ -122,6 +122,14 @@ def train_word(
     """A word of a ``train`` statement: a setting, as a frozen dataclass whose fields are the arguments; or a function from
     the arguments to a setting."""
     return _decorator("train", examples, paper=paper, unpublished=unpublished, slot=slot, name=name)
+
+
+def evaluation_word(
+    *examples: str, paper: str = "", unpublished: str = "", slot: str = ""
+) -> Callable[[F], F]:  # fmt: skip
+    """A word of an ``evaluate`` statement, as a frozen dataclass whose fields are the arguments: an
+    ``archdsl.words.evaluation.base.Evaluation``."""
+    return _decorator("evaluation", examples, paper=paper, unpublished=unpublished, slot=slot)
 
 
 def metric_word(*examples: str, paper: str = "", unpublished: str = "") -> Callable[[F], F]:

@@ -12,11 +12,11 @@ from archdsl.foreign import prepare
 if TYPE_CHECKING:
     from archdsl.registry.entry import Entry, Kind
 
-# A network word (op, block, join, family), a modifier, a data word, a train word and a metric live in five name spaces:
-# `cutout` is a layer and an augmentation, `seconds` could be a limit and a metric.
+# Words of a network (op, block, join, family), modifiers, words of data, of training and of evaluation, and metrics live in six
+# name spaces: `cutout` is a layer and an augmentation, `seconds` could be a limit and a metric.
 SPACES: dict[Kind, str] = {
     "op": "net", "block": "net", "late": "net", "join": "net", "family": "net",
-    "modifier": "modifier", "data": "data", "train": "train", "metric": "metric",
+    "modifier": "modifier", "data": "data", "train": "train", "metric": "metric", "evaluation": "evaluate",
 }  # fmt: skip
 _TABLE: dict[tuple[str, str], Entry] = {}
 
@@ -36,14 +36,12 @@ def register(entry: Entry) -> None:
     _TABLE[key] = entry
 
 
-@lru_cache(maxsize=1)
-def _own() -> None:
-    importlib.import_module("archdsl.words")
+APART = {"metric": "archdsl.words.metrics", "evaluate": "archdsl.words.evaluation"}  # no network needs them
 
 
-@lru_cache(maxsize=1)
-def _metrics() -> None:  # apart, as no network needs them
-    importlib.import_module("archdsl.words.metrics")
+@lru_cache(maxsize=len(APART) + 1)
+def _own(module: str = "archdsl.words") -> None:
+    importlib.import_module(module)
 
 
 @lru_cache(maxsize=1)
@@ -62,8 +60,8 @@ def _foreign() -> None:
 
 
 def find(space: str, name: str) -> Entry | None:
-    """The word of that name in a name space (``net``, ``modifier``, ``data``, ``train``, ``metric``), or None."""
-    _metrics() if space == "metric" else _own()
+    """The word of that name in a name space (``net``, ``modifier``, ``data``, ``train``, ``evaluate``, ``metric``), or None."""
+    _own(APART[space]) if space in APART else _own()
     entry = _TABLE.get((space, name))
     if entry is None:
         _foreign()
@@ -82,10 +80,11 @@ def own_names(trait: str) -> tuple[str, ...]:
 
 def entries(space: str | None = None) -> list[Entry]:
     """All words, sorted by kind and name."""
-    if space != "metric":
+    if space not in APART:
         _own()
-    if space in (None, "metric"):
-        _metrics()
+    for apart, module in APART.items():
+        if space in (None, apart):
+            _own(module)
     _foreign()
     found = (e for (s, _), e in list(_TABLE.items()) if space in (None, s))
     return sorted(found, key=lambda e: (e.kind, e.name))

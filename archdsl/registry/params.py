@@ -72,7 +72,8 @@ _WORDS = {
     "int": "a whole number", "float": "a number", "bool": "true or false", "str": "a string", "size": "a size like 3 or 1x7",
     "share": "a fraction like 0.3 or 30%", "node": "a network", "ints": "a list like [1, 2]", "shape": "a shape like 3x32x32",
     "amount": "a number or a fraction like 10%", "layers": "a label or a range of layers like stem..stage2",
-    "act": "an activation",
+    "act": "an activation", "block": "the number or the label of a block",
+    "blocks": "numbers or labels of blocks", "source": "a string, or `arm NAME`",
 }  # fmt: skip
 
 

@@ -1,6 +1,8 @@
 """A table as plain frozen data; it knows neither networks nor how it will be drawn."""
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
 from typing import Literal
 
 __all__ = ["Align", "Cell", "Column", "Kind", "Table"]
@@ -17,7 +19,8 @@ class Column:
     `key` names the column for machines (JSON, CSV) where the heading is not a good key. `digits` counts
     the decimals of `float`, `p`, `percent` and `points`; a smaller `p` is shown as `< 0.001`. A percent cell
     holds a fraction, 0.934 for 93.4 %, and a points cell a difference of fractions, 0.012 for 1.2. `signed`
-    numbers say that they are positive.
+    numbers say that they are positive. `omit` is the order in which a terminal that is too narrow leaves columns out,
+    1 first; 0 is never.
     """
 
     name: str
@@ -26,6 +29,7 @@ class Column:
     key: str = ""
     digits: int | None = None
     signed: bool = False
+    omit: int = 0
 
     @property
     def id(self) -> str:
@@ -56,3 +60,10 @@ class Table:
                 raise ValueError(f"a row of {len(row)} cells in a table of {width} columns: {row!r}")
         if len({column.id for column in self.columns}) != width:
             raise ValueError("two columns of one table share a key")
+
+    def without(self, place: int) -> Table:
+        """The table without a column."""
+        kept = [n for n in range(len(self.columns)) if n != place]
+        rows = tuple(tuple(row[n] for n in kept) for row in self.rows)
+        footer = tuple(self.footer[n] for n in kept) if self.footer else ()
+        return replace(self, columns=tuple(self.columns[n] for n in kept), rows=rows, footer=footer)

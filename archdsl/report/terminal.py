@@ -1,5 +1,6 @@
 """Tables on a terminal. The only module of the report that knows rich; import it only for a terminal."""
 
+from dataclasses import replace
 from typing import TextIO
 
 from rich import box
@@ -19,13 +20,14 @@ _WORDS = 8  # cells below which folded words are no longer readable
 def draw(table: Table, stream: TextIO) -> None:
     """Draw `table`; rich itself honours NO_COLOR, COLUMNS and an encoding without box characters.
 
-    Words fold where the terminal is narrow. Where even that is not enough, plain lines that the terminal
-    wraps are better than a number cut short, which would be read as another number.
+    Columns that may be left out are, in their order, until the table fits; a line says which. Words fold where the terminal
+    is narrow. Where even that is not enough, plain lines that the terminal wraps are better than a number cut short, which
+    would be read as another number.
     """
     console = Console(file=stream, force_terminal=True, highlight=False, emoji=False)
+    table = narrowed(table, console.width)
     rows, totals = shown(table)
-    heads = [printable(column.name) for column in table.columns]
-    widths = [max(map(width, cells)) for cells in zip(heads, *rows, totals or heads, strict=True)]
+    heads, widths = _widths(table)
     numbers = [column.kind != "text" for column in table.columns]
     least = (cells if number else min(cells, _WORDS) for cells, number in zip(widths, numbers, strict=True))
     if sum(least) + _GAP * len(widths) > console.width:
@@ -56,3 +58,26 @@ def draw(table: Table, stream: TextIO) -> None:
     console.print(drawn)
     for note in table.notes:
         console.print(Text(printable(note)), style="dim")
+
+
+def narrowed(table: Table, most: int) -> Table:
+    """The table without the columns that do not fit into so many cells, with a note on those that were left out."""
+    left: list[str] = []
+    while sum(widths := _widths(table)[1]) + _GAP * (len(widths) - 1) > most:
+        order = {column.omit: place for place, column in enumerate(table.columns) if column.omit}
+        if not order:
+            break
+        place = order[min(order)]
+        left.append(printable(table.columns[place].name))
+        table = table.without(place)
+    if not left:
+        return table
+    said = f"left out, as the terminal has {most} columns: {', '.join(left)}"
+    return replace(table, notes=(*table.notes, said))
+
+
+def _widths(table: Table) -> tuple[list[str], list[int]]:
+    """The heads, and the cells that each column takes."""
+    rows, totals = shown(table)
+    heads = [printable(column.name) for column in table.columns]
+    return heads, [max(map(width, cells)) for cells in zip(heads, *rows, totals or heads, strict=True)]

@@ -7,7 +7,9 @@ Runs of versions before this file have none.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from archdsl.errors import StoreError
 from archdsl.files import read_regular
@@ -35,9 +37,17 @@ def correct(run: Run) -> Bools | None:
     Raises:
         StoreError: the file is damaged: its length or its count is not that of the result.
     """
+    return unpacked(run.folder / CORRECT, run.result or {})
+
+
+def unpacked(path: Path, result: Mapping[str, Any]) -> Bools | None:
+    """The bits in a file, for the figures ``test_images`` and ``test_accuracy``; None where there are none.
+
+    Raises:
+        StoreError: as ``correct``.
+    """
     import numpy as np
 
-    path, result = run.folder / CORRECT, run.result or {}
     count = result.get("test_images")
     if count is None or not path.exists():
         return None

@@ -42,7 +42,7 @@ class Progress:
 class EpochDone:
     """After an epoch. The training figures are means over the epoch, taken while the weights changed; the
     validation figures are of the weights at its end, None without a validation split. ``seconds`` are of
-    the training steps.
+    the training steps. ``figures`` are others of these weights by name, such as ``test_accuracy``.
     """
 
     epoch: int
@@ -54,6 +54,7 @@ class EpochDone:
     lr: float
     seconds: float
     images_per_second: float
+    figures: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,11 @@ NAMES = {
     "valid_accuracy": "accuracy/validation", "lr": "learning rate", "images_per_second": "images per second",
 }  # fmt: skip
 
+MORE = {  # of `evaluate_every`
+    "test_loss": "loss/test", "test_accuracy": "accuracy/test", "train_eval_loss": "loss/train without augmentation",
+    "train_eval_accuracy": "accuracy/train without augmentation",
+}  # fmt: skip
+
 ELSEWHERE = "free disk space, or name another folder with --tensorboard"
 
 
@@ -44,7 +49,8 @@ class Board:
                 self.close()
                 self._purge = event.step + 1
             case EpochDone():
-                self._write({name: getattr(event, field) for field, name in NAMES.items()}, event.step)
+                own = {name: getattr(event, field) for field, name in NAMES.items()}
+                self._write({**own, **{name: event.figures.get(field) for field, name in MORE.items()}}, event.step)
             case Finished():
                 self._write({"loss/test": event.test_loss, "accuracy/test": event.test_accuracy}, event.step)
             case _:

@@ -55,7 +55,7 @@ def steps_of(data: DataSettings | None, train: TrainSettings, images: int | None
     total = images if images is not None else published(data)
     if data is None or total is None:
         return None
-    left = min(total, data.subset.count) if data.subset is not None else total
+    left = min(total, data.subset.of(total)) if data.subset is not None else total
     left -= data.valid.count(left) if data.valid is not None else 0
     return Steps(left, train.batch * train.accumulate) if left > 0 else None
 
@@ -133,11 +133,11 @@ def count_findings(total: int, valid: Valid | None, subset: Subset | None, sourc
         source: what the data set is called.
         what: images or rows.
     """
-    if subset is not None and subset.count > total:
+    if subset is not None and subset.of(total) > total:
         yield Finding(f"subset({subset.count}) asks for more than the {total} training {what} of {source}",
                       f"give at most {total}", "subset")  # fmt: skip
         return
-    left = subset.count if subset is not None else total
+    left = subset.of(total) if subset is not None else total
     aside = valid.count(left) if valid is not None else 0
     if valid is not None and not 0 < aside < left:
         yield Finding(f"valid({valid.amount}) sets {aside} of {left} training {what} aside",

@@ -85,6 +85,7 @@ class TrainSettings:
     patience: Patience | None = None
     converged: float | None = None
     timelimit: float | None = None
+    evaluate_every: int | None = field(default=None, metadata=LATER)
     syncbn: bool = False
     seed: int = field(default=0, metadata=COMMON)
     init: Init | None = field(default=None, metadata=LATER)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from archdsl.settings.finding import Finding, things
 from archdsl.settings.schedule import factor
 from archdsl.words.data.base import Augmentation, Corruption, Mixing
+from archdsl.words.data.parts import amount_text
 
 if TYPE_CHECKING:
     from archdsl.settings.experiment import DataSettings, TrainSettings
@@ -102,5 +103,8 @@ def _lengths(data: DataSettings | None, train: TrainSettings, steps: Length) -> 
                        "of all of them", "batch", f"at most batch({steps.images})")  # fmt: skip
     elif train.accumulate > 1 and train.batch >= steps.images:
         yield _warning(f"`accumulate` has no effect: one batch holds all training {what}", "accumulate")
-    if data is not None and data.subset is not None and getattr(data.dataset, "train", None) == data.subset.count:
-        yield _warning(f"`subset({data.subset.count})` has no effect: these are all training {what}", "subset")
+    total = getattr(data.dataset, "train", None) if data is not None else None
+    if data is not None and data.subset is not None and total is not None and data.subset.of(total) == total:
+        yield _warning(
+            f"`subset({amount_text(data.subset.count)})` has no effect: these are all training {what}", "subset"
+        )

@@ -198,7 +198,7 @@ class Include:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """``input``, ``classes``, ``net``, ``data``, ``train``, or ``bare`` for a net without its keyword."""
+    """``input``, ``classes``, ``net``, ``data``, ``train``, ``evaluate``, or ``bare`` for a net without its keyword."""
 
     kind: str
     body: Expr
@@ -206,6 +206,11 @@ class Statement:
 
 
 Item: TypeAlias = Let | Include | Statement
+SETTINGS = (
+    "data",
+    "train",
+    "evaluate",
+)  # the statements whose words become settings; their names are those of name spaces
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from archdsl.errors import Source
+from archdsl.syntax.ast import SETTINGS
 from archdsl.syntax.parse import pieces
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 _OPEN = frozenset({"LPAR", "CALL", "LSQB", "STAGES", "LBRACE", "AXIS"})
 _CLOSE = frozenset({"RPAR", "RSQB", "RBRACE"})
-_STATEMENTS = frozenset({"LET", "INCLUDE", "INPUT", "CLASSES", "NET", "DATA", "TRAIN"})
+_STATEMENTS = frozenset({"LET", "INCLUDE", "INPUT", "CLASSES", "NET", "DATA", "TRAIN", "EVALUATE"})
 _JOINTS = frozenset({"CROSS", "STAR", "SLASH", "FLOOR", "HAT"})  # tight on both sides
 _LEFT = _JOINTS | _CLOSE | {"CALL", "STAGES", "COMMA"}  # no space before
 _RIGHT = _JOINTS | (_OPEN - {"AXIS"}) | {"AT", "SIGN"}  # no space behind
@@ -64,7 +65,7 @@ def layout(text: str, tokens: list[Piece]) -> str:
         inner = depth - (token.kind in _CLOSE)
         if token.first:
             _comments(lines, gap, 0)
-            extra, settings = 0, token.kind in ("DATA", "TRAIN")
+            extra, settings = 0, token.text in SETTINGS
             lines.append(_Line(0))
         elif gap.soft or gap.hard:
             extra = 1 if depth == 0 else extra  # indented, it goes on with the statement

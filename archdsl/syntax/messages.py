@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from archdsl.errors import Source, Span, SpecError, fail
+from archdsl.syntax import ast
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -17,7 +18,7 @@ _NAMES = {
     "VBAR": "`|`", "SIGN": "a modifier", "LABEL": "a label", "_NL": "the end of the line",
     "$END": "the end of the text",
 }  # fmt: skip
-_SYNTAX = frozenset({"LET", "INCLUDE", "INPUT", "CLASSES", "NET", "DATA", "TRAIN"})
+_SYNTAX = frozenset({"LET", "INCLUDE", "INPUT", "CLASSES", "NET", "DATA", "TRAIN", "EVALUATE"})
 
 
 def unexpected_token(source: Source, token: Token, accepts: Collection[str], unclosed: list[Span]) -> SpecError:
@@ -45,7 +46,7 @@ def _hint(source: Source, at: Span, kind: str, unclosed: list[Span]) -> str:
         return "a modifier follows a space and touches its name (`block +bn`); a sum has a term on both sides"
     if kind == "EQUAL":
         return "a constant or a block is named with `let name = …`"
-    if kind in _SYNTAX or at.text in ("let", "net", "data", "train"):
+    if kind in _SYNTAX or at.text in ("let", "net", *ast.SETTINGS):
         return "a statement begins on a line of its own"
     return ""
 

@@ -21,8 +21,8 @@ from archdsl.syntax.split import Chunk, chunks
 if TYPE_CHECKING:
     from archdsl.syntax.parse import Piece
 
-_KIND = re.compile(r"[ \t]*(let|include|input|classes|net|data|train)\b")
-_RUNNING = ("net", "bare", "data", "train")  # statements that may be read line by line
+_KIND = re.compile(r"[ \t]*(let|include|input|classes|net|data|train|evaluate)\b")
+_RUNNING = ("net", "bare", *ast.SETTINGS)  # statements that may be read line by line
 
 
 class Part(Source):
@@ -180,7 +180,7 @@ def _joined(units: list[Unit]) -> ast.Statement | None:
         elif head is None or statement.kind != "bare":
             return None
         items += statement.body.items if isinstance(statement.body, ast.Seq) else (statement.body,)
-    if head is None or (head.kind in ("data", "train") and not items):
+    if head is None or (head.kind in ast.SETTINGS and not items):
         return None
     # The line's end belongs to the sequence, so that it has not the place of a term that fills the line.
     span = Span(head.span.source, head.span.start, len(head.span.source.text) + 1)

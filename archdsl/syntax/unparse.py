@@ -26,7 +26,7 @@ def unparse(node: ast.Node) -> str:
         case ast.Statement(kind="bare", body=body):
             return _expr(body)
         case ast.Statement(kind=kind, body=body):
-            return f"{kind} {_expr(body, kind in ('data', 'train'))}"
+            return f"{kind} {_expr(body, kind in ast.SETTINGS)}"
         case _:
             return _expr(node)
 

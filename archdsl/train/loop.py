@@ -21,7 +21,7 @@ from archdsl.train.job import Group, Job, exact_statistics, steps_left
 from archdsl.train.metrics import Figures, HitMeter, Meter, evaluate
 from archdsl.train.optim import Update
 from archdsl.train.replica import SeedReplica, progress_listeners
-from archdsl.train.scores import Scores
+from archdsl.train.scores import Scores, evaluations
 from archdsl.train.static import Static
 from archdsl.train.step import train_step
 from archdsl.train.tta import viewed
@@ -67,6 +67,7 @@ class Training:
             # Not stopped: each continuation would repeat the evaluations before it.
             self._evaluate(job.valid, scores=self.scores["valid"])
         figures = [scores.read(job.distributed) for scores in self.scores.values()]
+        figures.append(evaluations(job.model, job.test, job.normalise, job.settings.evalbatch, job.context))
         yield state.finished(valid, tested, {name: value for found in figures for name, value in found.items()})
 
     def _kept_valid(self) -> tuple[float | None, float | None] | None:
@@ -156,10 +157,22 @@ class Training:
             return Diverged(number, state.step, state.restore_good())
         with state.averaged():
             valid = self._evaluate(job.valid, job.stop) if job.valid is not None else (None, None)
-        if valid is None:
+            more = self._looked_at(number) if valid is not None else None
+        if valid is None or more is None:
             return Stopped(number, state.step)
-        yield state.finish_epoch(number, figures, valid, self.update.rate, seconds, images)
+        yield state.finish_epoch(number, figures, valid, self.update.rate, seconds, images, more)
         return None
+
+    def _looked_at(self, number: int) -> dict[str, float] | None:
+        """The figures of `evaluate_every` after an epoch, none where it is not its turn; None if asked to stop."""
+        job, every = self.job, self.job.settings.evaluate_every
+        found: dict[str, float] = {}
+        for part, feed in (("test", job.test), ("train_eval", job.train)) if every and number % every == 0 else ():
+            figures = self._evaluate(feed, job.stop)
+            if figures is None:
+                return None
+            found |= {f"{part}_loss": figures[0], f"{part}_accuracy": figures[1]}
+        return found | self.update.gradient_norms() if found else found
 
     def _evaluate(
         self,

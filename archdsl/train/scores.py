@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from archdsl.data.batches import Feed, in_order
+from archdsl.data.normalise import Normalise
 from archdsl.device import wide
+from archdsl.emit.layers import Ode
 from archdsl.errors import ArchError
 from archdsl.expand.metrics import parts
 from archdsl.registry import entries
@@ -73,6 +77,51 @@ def weight_figures(model: nn.Module) -> dict[str, float]:
     kept = [v.detach().cpu() for v in state.values() if v.ndim > 1 and v.is_floating_point()]
     metrics: Sequence[OfWeights] = [e.make() for e in entries("metric") if issubclass(e.make, OfWeights)]  # type: ignore[arg-type]
     return {m.name: float(_working(m, lambda m=m: m.measure(torch, kept))) for m in metrics}  # type: ignore[misc]
+
+
+class Evaluations:
+    """Counts how often the networks of a model's ODEs are evaluated, while it is entered: ``mean`` is per forward pass of the
+    model, over all its ODEs; None without an ODE or a pass.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self._model, self.odes = model, [m for m in model.modules() if isinstance(m, Ode)]
+        self._calls = self._passes = 0
+
+    def __enter__(self) -> Evaluations:
+        bodies = [ode.f.register_forward_hook(self._evaluated) for ode in self.odes]
+        self._hooks = [*bodies, self._model.register_forward_hook(self._passed)] if bodies else []
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for hook in self._hooks:
+            hook.remove()
+
+    @property
+    def mean(self) -> float | None:
+        return self._calls / self._passes if self._passes else None
+
+    def _evaluated(self, *_: object) -> None:
+        self._calls += 1
+
+    def _passed(self, *_: object) -> None:
+        self._passes += 1
+
+
+@torch.no_grad()
+def evaluations(
+    model: nn.Module, data: Feed, normalise: Normalise, size: int, context: Callable[[], AbstractContextManager[object]]
+) -> dict[str, float]:  # fmt: skip
+    """The figure `evaluations` of a model with ODEs: of a forward pass over the first ``size`` images. It is the model's own
+    pass, since a compiled net calls no hooks.
+    """
+    mode = model.training
+    with Evaluations(model) as count, context():
+        if count.odes:
+            images, _ = next(iter(data.batches(in_order(len(data), size)[:1], normalise.scale.device)))
+            model.eval()(normalise(images))
+            model.train(mode)
+    return {"evaluations": count.mean} if count.mean is not None else {}
 
 
 def _working(metric: Metric, compute: Callable[[], Any]) -> Any:

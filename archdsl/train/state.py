@@ -55,11 +55,15 @@ class TrainState:
 
     def finish_epoch(
         self, epoch: int, figures: Figures, valid: tuple[float | None, float | None], rate: float, seconds: float,
-        images: int,
+        images: int, more: Mapping[str, float] | None = None,
     ) -> EpochDone:  # fmt: skip
-        """Take note of an epoch; ``valid`` are its validation loss and accuracy, ``images`` those seen in ``seconds``."""
+        """Take note of an epoch; ``valid`` are its validation loss and accuracy, ``images`` those seen in ``seconds``, ``more``
+        other figures of its weights by name.
+        """
         speed = images / max(seconds, 1e-9)
-        self.last = EpochDone(epoch, self.step, figures.loss, figures.accuracy, *valid, rate, seconds, speed)
+        self.last = EpochDone(
+            epoch, self.step, figures.loss, figures.accuracy, *valid, rate, seconds, speed, more or {}
+        )
         if self.early_stopping.follow(self.last) and self.best is not None:
             with self.averaged():
                 self.best.take(epoch)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from archdsl.errors import ArchError, EnvError, StoreError
 from archdsl.words.data.heads import own_path
+from archdsl.words.train.tuning import ARM
 
 if TYPE_CHECKING:
     from archdsl.words.train.tuning import Init
@@ -30,7 +31,8 @@ _ROUTES = "a run folder, a .safetensors or .pth file, torchvision:NAME or timm:N
 @dataclass(frozen=True, slots=True)
 class Place:
     """A file of weights. ``kind`` is how it is read, ``spec`` the text of the net where it is known, ``peer`` the
-    library and the name of a published net, ``sha`` the hash that a run's record promises of the file.
+    library and the name of a published net, ``sha`` the hash that a run's record promises of the file, ``identity`` the
+    beginning of a finished run's own hash, which names its weights as well as their hash does.
     """
 
     source: str
@@ -39,6 +41,7 @@ class Place:
     spec: Path | None = None
     peer: tuple[str, str] | None = None
     sha: str = ""
+    identity: str = ""
 
 
 def place_of(source: str) -> Place:
@@ -49,6 +52,9 @@ def place_of(source: str) -> Place:
         EnvError: it is not there, and cannot be had.
     """
     zoo, colon, name = source.partition(":")
+    if source.startswith(ARM):
+        raise ArchError(f"`init(arm {name})` names an arm of a study, and this is not a run of one",
+                        help='name the folder of its run: init("runs/NAME")')  # fmt: skip
     if colon and zoo in ZOOS:
         from archdsl.transfer import zoo as zoos
 
@@ -80,12 +86,15 @@ def _run(source: str, folder: Path) -> Place:
     Raises:
         StoreError: a file of it is damaged, or it has a format that this version cannot read.
     """
-    promised = ""
+    promised = own = ""
     if (folder / SETTINGS).exists():  # a text and weights put together by hand have none
         from archdsl.runs.run import load_run
 
-        promised = str((load_run(folder).result or {}).get("weights_sha256") or "")
-    return Place(source, folder / WEIGHTS, "run", folder / SPEC, sha=promised)
+        run = load_run(folder)
+        result = run.result or {}
+        promised = str(result.get("weights_sha256") or "")
+        own = str(run.settings.get("identity", ""))[:DIGITS] if result.get("status") == "finished" else ""
+    return Place(source, folder / WEIGHTS, "run", folder / SPEC, sha=promised, identity=own)
 
 
 def digest(place: Place) -> str:
@@ -150,7 +159,7 @@ def verified(source: str, sha: str = "") -> tuple[Place, str]:
     """
     place = place_of(source)
     found = digest(place)
-    if sha and found != sha:
+    if sha and sha not in (found, place.identity):
         raise EnvError(f"{source} holds other weights than this experiment started with: {found}, not {sha}",
                        help="restore the old file, or leave `sha` out to begin with the new one")  # fmt: skip
     return place, found

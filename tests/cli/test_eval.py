@@ -145,7 +145,7 @@ def test_without_matplotlib_pillow_draws(
         (("--data", "cifr10"), 2, "cifar10"),
         (("--data", "fashion-mnist"), 4, "fashion-mnist is not there"),
         (("--data", "mnist"), 2, "has classes that the net does not know: 0, 1"),
-        (("--device", "gpu"), 2, "there is no device"),
+        (("--device", "gpu"), 2, "unknown device"),
         (("--device", "cuda:99"), 4, "torch sees"),
     ],
 )

@@ -122,11 +122,11 @@ def test_poor_terminals(env: dict[str, str], tmp_path: Path) -> None:
         assert b"\x1b" not in done.stdout
 
 
-def on_terminal(args: list[str], env: dict[str, str]) -> str:
+def on_terminal(args: list[str], env: dict[str, str], stream: str = "stdout", cwd: Path | None = None) -> str:
+    """What a command writes on a terminal to one of its streams."""
     leader, follower = pty.openpty()
-    process = subprocess.Popen(
-        [*START, *args], stdout=follower, stderr=subprocess.DEVNULL, env={**ENV, "TERM": "xterm-256color", **env}
-    )
+    streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, stream: follower}
+    process = subprocess.Popen([*START, *args], **streams, env={**ENV, "TERM": "xterm-256color", **env}, cwd=cwd)  # type: ignore[call-overload]
     os.close(follower)
     found = b""
     while True:
@@ -150,6 +150,31 @@ def test_a_terminal_gets_a_drawn_table() -> None:
     assert "\x1b[1m" not in on_terminal(args, {"COLUMNS": "120", "TERM": "dumb"})
     narrow = on_terminal(args, {"COLUMNS": "20"})
     assert "linear" in narrow
+
+
+STUDY = """base: |
+  net conv(4, s=4) relu {drop: | drop(0.1)} gap linear(10)
+  data fashion-mini subset(64)
+  train sgd(0.05) epochs(1)
+seeds: 2
+"""
+
+
+def test_a_study_and_a_run_on_a_terminal(tmp_path: Path) -> None:
+    """Each live view is drawn by rich itself, on a real terminal."""
+    (tmp_path / "s.yaml").write_text(STUDY)
+    shown = on_terminal(["ablate", "s.yaml", "-j", "1"], {"COLUMNS": "60", "LINES": "14"}, "stderr", tmp_path)
+    assert "4/4" in shown
+    assert "verdict" in shown, "the head of the live table"
+    sequential = STUDY.replace("seeds: 2", "max_seeds: 2")
+    (tmp_path / "s.yaml").write_text(sequential)
+    assert "arms" in on_terminal(
+        ["ablate", "s.yaml", "-j", "1", "--runs", "more"], {"COLUMNS": "60", "LINES": "14"}, "stderr", tmp_path
+    )
+    spec = "conv(4, s=4) relu gap linear(10)"
+    trained = on_terminal(["train", spec, "--data", "fashion-mini", "--set", "train.epochs=1", "--set", "data.subset=64"],
+                          {"COLUMNS": "60"}, "stderr", tmp_path)  # fmt: skip
+    assert "accuracy" in trained
 
 
 def test_piped_tables_are_not_wrapped(cli: Cli) -> None:

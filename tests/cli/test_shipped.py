@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,8 @@ from archdsl.cli.main import main
 from archdsl.errors import ArchError
 from archdsl.study.execute.select import SelectionOptions, folder_of, select
 from archdsl.study.plan.arms import arms_of
+from archdsl.study.plan.cells import cells
 from archdsl.study.plan.file import read_study
-from archdsl.study.plan.plan import cells
 from tests.conftest import REPO
 
 
@@ -27,11 +28,11 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("command", [
     ["params", "vgg11"], ["params", "imagenet/vgg11"], ["params", "specs/imagenet/vgg11.arch"], ["check", "resnet50"],
-    ["check", "depth-grid"], ["check", "specs/studies/depth-grid.yaml"], ["show", "resnet50"], ["draw", "vgg11"],
+    ["check", "depth-grid"], ["check", "specs/studies/01-depth-grid.yaml"], ["show", "resnet50"], ["draw", "vgg11"],
     ["diff", "vgg11", "vgg11_bn"], ["export", "lenet5", "net.py"], ["fmt", "--check", "resnet50"],
     ["ablate", "depth-grid", "--dry-run"], ["ablate", "depth-grid.yaml", "--dry-run"],
-    ["ablate", "specs/studies/depth-grid.yaml", "--dry-run"], ["ablate", "vgg-res", "--out", "res", "--dry-run"],
-    ["report", "ingredients"],
+    ["ablate", "specs/studies/04-double-descent.yaml", "--dry-run"], ["ablate", "vgg-res", "--out", "res", "--dry-run"],
+    ["report", "ingredients"], ["check", "04"], ["ablate", "04", "--dry-run"], ["report", "04-double-descent"],
 ], ids=" ".join)  # fmt: skip
 def test_from_any_folder(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(command) == 0, capsys.readouterr().err
@@ -59,12 +60,16 @@ def test_the_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert {"vgg", "vgg11", "vgg19_bn"} <= {s["name"] for s in listed}
     assert next(s for s in listed if s["name"] == "vgg11")["parity"] == "torchvision.vgg11"
     assert main(["specs", "resnet"]) == 0
-    assert "25,557,032  torchvision.resnet50" in capsys.readouterr().out
+    assert "resnet50           25,557,032     –  ResNet-50: He et al. 2015" in capsys.readouterr().out
+    assert main(["specs"]) == 0
+    table = capsys.readouterr().out
+    assert max(map(len, table.splitlines())) <= 80
+    assert re.search(r"01-depth-grid +–    16  The lecture", table)
     assert main(["specs", "no-such-net"]) == 2
 
 
 @pytest.mark.parametrize(("command", "meant"), [
-    (["params", "resnet51"], "`resnet50`"), (["check", "vgg_11"], "`vgg11`"), (["ablate", "depth-gird"], "`depth-grid`"),
+    (["params", "resnet51"], "`resnet50`"), (["check", "vgg_11"], "`vgg11`"), (["ablate", "ingredeints"], "`ingredients`"),
     (["report", "ingredient.yaml"], "`ingredients`"), (["params", "depth-grid"], "archdsl ablate depth-grid"),
     (["draw", "imagenet/resnet5.arch"], "specs/imagenet/resnet50.arch"),
 ])  # fmt: skip
@@ -101,7 +106,7 @@ def test_a_file_of_this_folder_goes_first(elsewhere: Path, capsys: pytest.Captur
     assert main(["ablate", "depth-grid", "--dry-run"]) == 0
     out, err = capsys.readouterr()
     assert "mine" in out
-    assert "and not the shipped specs/studies/depth-grid.yaml" in err
+    assert "and not the shipped specs/studies/01-depth-grid.yaml" in err
 
 
 def test_a_study_is_the_same_one_from_everywhere(elsewhere: Path) -> None:

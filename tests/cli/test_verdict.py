@@ -231,10 +231,16 @@ def test_one_column_is_not_two_things(run: Run, tmp_path: Path) -> None:
         assert "both name the column" in done.err
 
 
-def test_mixed_units_are_said(verdict: Verdict) -> None:
+def test_mixed_units_are_refused(verdict: Verdict) -> None:
     base, new = [(n, 0.80 + n / 1000) for n in range(6)], [(n, 84.65 + n / 10) for n in range(6)]
-    done = verdict("-", "--reference", "base", "--format", "json", stdin=arms(list(base), list(new)))
-    assert any("write all as fractions or all in percent" in note for note in json.loads(done.out)["notes"])
+    given = ("-", "--reference", "base", "--claim", "new better than base")
+    done = verdict(*given, stdin=arms(list(base), list(new)))
+    assert (done.code, done.out) == (2, "")
+    assert "such as 0.8 in row 1, and 6 that are about a hundred times as large, such as 84.65 in row 7" in done.err
+    assert "--as-written takes them as they are" in done.err
+    done = verdict(*given, "--as-written", "--format", "json", stdin=arms(list(base), list(new)))
+    assert done.code == 0
+    assert any(note.startswith("warning: column") for note in json.loads(done.out)["notes"])
     done = verdict("-", "--reference", "base", "--format", "json", stdin=arms(list(base), list(base)))
     assert not any("warning" in note for note in json.loads(done.out)["notes"])
 

@@ -55,10 +55,16 @@ def agrees(reader: Reader, memo: Memo, text: str) -> None:
     except ArchError:  # data that are not there; an editor goes on
         assert seen.findings[0].code == "A209"
         return
-    if any(d.code == "A305" for d in expected) or len(expected) == 50:  # placed on the whole network; cut at fifty
+    # Placed on the whole network; or cut, after so many errors.
+    if any(d.code in ("A305", "A404") for d in expected) or len(expected) == 50:
         assert {d.code for d in seen.findings} >= {d.code for d in expected}
         return
-    assert told(seen.findings) == told(expected), text
+    found = told(seen.findings)
+    if any(
+        d.code == "A203" for d in seen.findings
+    ):  # an editor also looks at the modifiers of a term that has an error
+        found = {f for f in found if f[0] != "A203"} | (found & told(expected))
+    assert found == told(expected), text
 
 
 @pytest.mark.parametrize("number", range(len(GOOD)))

@@ -28,7 +28,7 @@ KINDS = {
     "NUMBER": "number", "STRING": "string", "SIGN": "modifier", "AT": "reference", "AS": "as", "LABEL": "label",
     "CROSS": "cross", "COMMA": "comma", **BRACKETS,
 }  # fmt: skip
-STATEMENTS = frozenset({"LET", "INCLUDE", "INPUT", "CLASSES", "NET", "DATA", "TRAIN"})
+STATEMENTS = frozenset({"LET", "INCLUDE", "INPUT", "CLASSES", "NET", "DATA", "TRAIN", "EVALUATE"})
 # The corpus, and a text with the hard cases; one text for each engine, since starting an engine takes longer than a page.
 HARD = """\
 # a comment with "quotes" and +signs

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from archdsl.report import FORMATS, Column, Table, json_text, render
+from archdsl.report.terminal import narrowed
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -149,3 +150,15 @@ def test_a_pipe_never_loads_rich() -> None:
         "render(Table((Column('a'),)), 'table', io.StringIO()); sys.exit('rich' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_narrow_terminal_leaves_columns_out_in_their_order() -> None:
+    columns = (Column("arm"), Column("mean", "percent"), Column("sd", "percent", omit=1), Column("runs", "int", omit=2))
+    table = Table(columns, (("a longer name", 0.5, 0.01, 12),), "", ("all", None, None, 12), ("a note",))
+    assert narrowed(table, 80) is table
+    one = narrowed(table, 34)
+    assert [c.name for c in one.columns] == ["arm", "mean", "runs"]
+    assert (one.rows, one.footer) == ((("a longer name", 0.5, 12),), ("all", None, 12))
+    assert one.notes == ("a note", "left out, as the terminal has 34 columns: sd")
+    assert narrowed(table, 22).notes[1].endswith("sd, runs")
+    assert len(narrowed(table, 3).columns) == 2, "those without an order stay"

@@ -7,8 +7,9 @@ import random
 from dataclasses import replace
 
 from archdsl.study.plan.arms import arms_of
+from archdsl.study.plan.cells import cells
 from archdsl.study.plan.file import study_of
-from archdsl.study.plan.plan import Found, cells
+from archdsl.study.plan.plan import Found
 from archdsl.study.results.curves import Curves, Point
 from archdsl.study.results.decide import DecisionOptions
 from archdsl.study.results.results import Results, results

@@ -9,10 +9,11 @@ import pytest
 
 from archdsl.errors import ArchError
 from archdsl.study.plan.arms import arms_of
+from archdsl.study.plan.cells import cells
 from archdsl.study.plan.factors import factor
 from archdsl.study.plan.file import study_of
 from archdsl.study.plan.levels import geometric, number, numbers, written_out
-from archdsl.study.plan.plan import Found, cells
+from archdsl.study.plan.plan import Found
 from archdsl.study.report import tables
 from archdsl.study.report.figures import axis, heat
 from archdsl.study.report.figures.axis import lines_of

@@ -12,8 +12,9 @@ from archdsl.study.execute import worker_budget as budget_module
 from archdsl.study.execute.bundles import bundles, pays
 from archdsl.study.execute.worker_budget import worker_budget
 from archdsl.study.plan.arms import arms_of
+from archdsl.study.plan.cells import cells
 from archdsl.study.plan.file import study_of
-from archdsl.study.plan.plan import cells, distinct
+from archdsl.study.plan.plan import distinct
 from tests.conftest import Cli
 
 STUDY = """\

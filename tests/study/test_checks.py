@@ -13,9 +13,10 @@ from archdsl.expand.metrics import metric_of, spellings
 from archdsl.study.execute.messages import RunResult
 from archdsl.study.execute.runner import StudyRunner
 from archdsl.study.plan.arms import arms_of
+from archdsl.study.plan.cells import cells
 from archdsl.study.plan.checks import study_findings
 from archdsl.study.plan.file import study_of
-from archdsl.study.plan.plan import Found, cells, planned
+from archdsl.study.plan.plan import Found, planned
 from archdsl.study.report.tables import notes, table
 from archdsl.study.report.verdict import verdict
 from archdsl.study.results.results import Results, results

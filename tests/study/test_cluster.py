@@ -19,8 +19,8 @@ from archdsl.study.execute.messages import RunOptions, RunProgress, RunResult  #
 from archdsl.study.execute.runner import StudyRunner  # noqa: E402
 from archdsl.study.execute.sequential import SequentialRun  # noqa: E402
 from archdsl.study.plan.arms import arms_of  # noqa: E402
+from archdsl.study.plan.cells import cells  # noqa: E402
 from archdsl.study.plan.file import study_of  # noqa: E402
-from archdsl.study.plan.plan import cells  # noqa: E402
 from archdsl.study.report.tables import table  # noqa: E402
 from archdsl.study.results.decide import DecisionOptions  # noqa: E402
 from archdsl.study.results.results import results  # noqa: E402

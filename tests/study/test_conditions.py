@@ -26,8 +26,9 @@ from archdsl.study.execute.messages import RunOptions
 from archdsl.study.execute.runner import StudyRunner
 from archdsl.study.execute.select import SelectionOptions, folder_of, select
 from archdsl.study.plan.arms import arms_of
+from archdsl.study.plan.cells import cells
 from archdsl.study.plan.file import StudyFile, study_of
-from archdsl.study.plan.plan import Found, cells, foreign
+from archdsl.study.plan.plan import Found, foreign
 from tests.conftest import Cli
 
 from .conftest import TINY
@@ -115,7 +116,7 @@ def runner(place: Path, seeds: int = 2, **more: Any) -> StudyRunner:
 
 
 def test_a_set_is_looked_at_once(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from archdsl.study.plan import plan
+    from archdsl.study.plan import cells as plan
 
     asked = []
     monkeypatch.setattr(plan, "fingerprint", lambda data, *_: asked.append(data.name) or "a" * 64)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from archdsl.study.plan.plan import Cell, Found
+from archdsl.study.plan.cells import Cell
+from archdsl.study.plan.plan import Found
 from archdsl.study.results.decide import ArmDecision, Deciding, DecisionOptions, decide_fixed
 from archdsl.study.results.scale import Scale
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from archdsl.errors import ArchError, EnvError
 from archdsl.study.execute.select import SelectionOptions, select, standalone
 from archdsl.study.plan.arms import arms_of
+from archdsl.study.plan.cells import cells
 from archdsl.study.plan.file import MOST_BYTES, read_study, study_of
-from archdsl.study.plan.plan import cells
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = sorted((ROOT / "specs" / "studies").glob("*.yaml"))

@@ -15,8 +15,9 @@ import pytest
 
 from archdsl.report.text import records
 from archdsl.study.plan.arms import arms_of
+from archdsl.study.plan.cells import cells
 from archdsl.study.plan.file import study_of
-from archdsl.study.plan.plan import Found, cells
+from archdsl.study.plan.plan import Found
 from archdsl.study.report import html as html_module
 from archdsl.study.report import notes, page, tables
 from archdsl.study.report.figures.deciding import course_of

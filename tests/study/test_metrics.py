@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
+from archdsl.expand.metrics import spellings
 from archdsl.study.execute.select import SelectionOptions, folder_of, select
 from archdsl.study.plan.arms import arms_of
+from archdsl.study.plan.cells import cells
 from archdsl.study.plan.file import study_of, written
-from archdsl.study.plan.plan import Found, cells
+from archdsl.study.plan.plan import Found
 from archdsl.study.report import tables
 from archdsl.study.report.figures import heat
 from archdsl.study.report.figures.heat import _spread as spread
@@ -142,3 +144,17 @@ def test_the_command_line_takes_several(whole: Whole, place: Path, here: Cli) ->
     assert wrong.returncode == 2
     assert "unknown metric `test_nl`" in wrong.stderr
     assert "test_nll" in wrong.stderr
+
+
+@pytest.mark.parametrize("name", [name for name in spellings() if name != "test_accuracy"])
+def test_every_metric_fits_beside_another(name: str) -> None:
+    """A metric that every table has anyway, such as `params`, was a second column of its name."""
+    name = f"{name}(94%)" if name.endswith("_to") else name
+    shown = made(BASE + f'metrics: [test_accuracy, "{name}"]\n', [[GOOD] * 3] * 2)
+    for table in (
+        tables.table(shown),
+        tables.table(shown, people=False),
+        tables.each(shown),
+        tables.each(shown, people=False),
+    ):
+        assert [c.id for c in table.columns].count(shown.more[0]) == 1 or shown.more[0] not in tables.SIZES

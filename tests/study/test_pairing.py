@@ -11,8 +11,8 @@ from torch import Tensor
 from archdsl.api import Spec, experiment_of
 from archdsl.emit.build import build
 from archdsl.study.plan.arms import arms_of
+from archdsl.study.plan.cells import seeded
 from archdsl.study.plan.file import study_of
-from archdsl.study.plan.plan import seeded
 from archdsl.train import inputs
 from archdsl.train.distributed import Distributed
 from archdsl.train.init import initialise

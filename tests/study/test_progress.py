@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import types
 from pathlib import Path
 
 import pytest
@@ -14,8 +13,9 @@ from archdsl.study.execute.messages import Ready, RunProgress, RunResult
 from archdsl.study.execute.runner import StudyRunner
 from archdsl.study.execute.sequential import SequentialRun
 from archdsl.study.plan.arms import arms_of
+from archdsl.study.plan.cells import cells
 from archdsl.study.plan.file import study_of
-from archdsl.study.plan.plan import Found, cells
+from archdsl.study.plan.plan import Found
 from archdsl.study.results.decide import DecisionOptions
 
 STUDY = """base: |
@@ -55,8 +55,7 @@ def play(watching: Watching, blocks: int) -> None:
 def test_the_live_table_fits_the_terminal(width: int, height: int, sequential: bool, tmp_path: Path) -> None:
     more = "max_seeds: 8\n" if sequential else "seeds: 8\n"
     watching = watched(tmp_path, more, io.StringIO(), sequential=sequential)
-    console = Console(file=io.StringIO(), width=width, height=height, force_terminal=True, color_system=None)
-    watching.live = types.SimpleNamespace(console=console)
+    watching.console = Console(file=io.StringIO(), width=width, height=height, force_terminal=True, color_system=None)
     play(watching, 6)
     shown = Console(file=io.StringIO(), width=width, height=height, color_system=None)
     shown.print(watching._drawn())
@@ -83,6 +82,7 @@ def test_each_decision_is_one_line_where_there_is_no_terminal(tmp_path: Path) ->
     names = [arm.name for arm in watching.runner.arms.arms]
     assert said.count("decided: ") == 2
     assert f"decided: {names[3]} is better than {names[0]} (+10." in said
+    assert " points after " in said
     assert f"decided: {names[5]} is worse than {names[0]} (-20." in said
     assert "13 of 15 arms open" in said
 
@@ -90,7 +90,7 @@ def test_each_decision_is_one_line_where_there_is_no_terminal(tmp_path: Path) ->
 def test_the_time_left_is_one_estimate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.StringIO()
     watching = watched(tmp_path, "seeds: 8\n", stream, sequential=False)
-    watching.live = types.SimpleNamespace(console=Console(file=stream, width=80, height=24))
+    watching.console = Console(file=stream, width=80, height=24)
     watching.began -= 100
     play(watching, 4)
     left = watching._remaining()

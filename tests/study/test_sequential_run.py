@@ -9,8 +9,9 @@ import pytest
 
 from archdsl.study.execute.sequential import SequentialRun
 from archdsl.study.plan.arms import arms_of
+from archdsl.study.plan.cells import cells
 from archdsl.study.plan.file import study_of
-from archdsl.study.plan.plan import Found, cells
+from archdsl.study.plan.plan import Found
 from archdsl.study.results.decide import DecisionOptions
 from archdsl.study.results.results import results
 

@@ -12,7 +12,7 @@ from archdsl.emit.layers import Attention
 from archdsl.emit.layers.drop import Cutout, DropBlock2d, DropPath, GaussianNoise, PhasedDropout
 from archdsl.emit.layers.nested import DropConnect
 from archdsl.errors import ArchError
-from archdsl.evaluate import Part, Shift, Trained, alive, evaluate, predict, predict_batches
+from archdsl.evaluate import Part, Trained, alive, evaluate, parse_shifts, predict, predict_batches
 from archdsl.export.alive import drawing
 
 from .nets import CPU, small_net, stripes
@@ -165,7 +165,7 @@ def test_one_pass_is_the_net_in_eval_mode_whatever_the_batch() -> None:
 
 def test_corrupted_images_do_not_depend_on_the_batch() -> None:
     net, data = trained(small_net(2)), part(600)
-    found = [evaluate(net, data, shift=Shift("noise", 0.2), batch=b) for b in (500, 64)]
+    found = [evaluate(net, data, shifts=parse_shifts("noise(0.2)"), batch=b) for b in (500, 64)]
     assert found[0].nll == pytest.approx(found[1].nll, rel=1e-6)
     assert found[0].nll != pytest.approx(evaluate(net, data).nll, rel=1e-4)
 
@@ -188,8 +188,8 @@ def test_images_that_come_batch_by_batch_are_judged_alike() -> None:
     net, held = trained(small_net(2)), part(1100)
     fed = Part(Fed(held.images), "fed", "test", held.class_names)  # type: ignore[arg-type]
     assert len(fed) == 1100
-    assert evaluate(net, fed, passes=3, shift=Shift("occlude", 3)) == evaluate(
-        net, held, passes=3, shift=Shift("occlude", 3)
+    assert evaluate(net, fed, passes=3, shifts=parse_shifts("occlude(3)")) == evaluate(
+        net, held, passes=3, shifts=parse_shifts("occlude(3)")
     )
 
 
@@ -198,8 +198,8 @@ def test_vectors_have_no_corruption() -> None:
     net = Trained(nn.Linear(3, 2).eval(), lambda x: x, CPU, (3,), ("a", "b"))  # type: ignore[arg-type]
     table = Part(rows, "table", "test", ("a", "b"))
     assert evaluate(net, table).images == 4
-    with pytest.raises(ArchError, match="corrupts pictures"):
-        evaluate(net, table, shift=Shift("rotate", 3))
+    with pytest.raises(ArchError, match="corrupts images"):
+        evaluate(net, table, shifts=parse_shifts("rotate(3)"))
 
 
 def test_dropout_of_attention_weights_is_alive_too() -> None:

@@ -18,7 +18,7 @@ from archdsl.runs.correct import correct
 from archdsl.runs.run import Run
 from archdsl.runs.store.log import read_events
 from archdsl.settings.experiment import Experiment, TrainSettings
-from archdsl.study.plan.plan import seeded
+from archdsl.study.plan.cells import seeded
 from archdsl.train.fit import fit
 from archdsl.train.fused.eligible import why_not_fusable
 from archdsl.train.fused.fit import fit_together

@@ -16,7 +16,7 @@ from archdsl.evaluate.metrics import Tally
 from archdsl.expand.metrics import metric, metric_of, parts, spellings, unit_of
 from archdsl.registry import Entry, entries
 from archdsl.train.scores import Scores, weight_figures
-from archdsl.words.metrics.base import Metric, OfPart, OfWeights, Score
+from archdsl.words.metrics.base import Metric, OfNet, OfPart, OfWeights, Score
 
 OWN = [e for e in entries("metric") if e.make.__module__.startswith("archdsl.")]
 CPU = torch.device("cpu")
@@ -37,6 +37,9 @@ class Run:
             for n, v in enumerate((0.3, 0.5, 0.45, 0.7), 1)
         ]
     )  # fmt: skip
+
+    def measured(self, metric: OfNet) -> float | None:
+        return None
 
 
 @pytest.mark.parametrize("entry", OWN, ids=lambda e: e.name)

@@ -31,6 +31,8 @@ SAME = [
     ("vgg[8x2] +gn(4)", "(conv(8) gn(4) relu)*2 maxpool"),
     ("vgg[8,8] +res", "res(conv(8)) relu maxpool add(conv(8) | id) relu maxpool"),
     ("vgg[8x2] +res +bn", "add(conv(8) bn relu conv(8) bn | conv(8, 1) bn) relu maxpool"),
+    ("flatten (linear(8) bn relu linear(8) bn relu)*2 +res linear(10)",
+     "flatten add(linear(8) bn relu linear(8) bn | linear(8) bn) relu add(linear(8) bn relu linear(8) bn | id) relu linear(10)"),
     ("plain[8x2] +res", "resnet[8x2]"),
     ("plain[8x1,16x1] +res", "resnet[8x1,16x1]"),
     ("resnet[8x2,16x2] -res", "plain[8x2,16x2]"),

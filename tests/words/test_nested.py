@@ -6,6 +6,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -15,9 +16,10 @@ from archdsl.emit import layers
 from archdsl.emit.build import build
 from archdsl.errors import SpecError
 from archdsl.expand import complete, expand
-from archdsl.ir.cost import cost
+from archdsl.ir.cost import cost, evaluations
 from archdsl.ir.trace import Trace
 from archdsl.syntax.parse import parse
+from archdsl.train.scores import Evaluations
 
 
 def trace_of(text: str) -> Trace:
@@ -56,6 +58,63 @@ def test_evaluations_are_those_counted(solver: str, calls: int) -> None:
     assert f.calls == calls
     one = trace_of("conv(8) conv(8)").rows[1].layer.macs
     assert trace_of(f"conv(8) ode(conv(8), solver={solver}, steps=3)").rows[1].layer.macs == calls * one
+
+
+class Ramp(nn.Module):
+    """dx/dt = 3·t², from the time that arrives behind the state."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return 3 * x[:, -1:] ** 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "error"),
+    [
+        ({"solver": "euler", "steps": 100}, 0.2), ({"solver": "midpoint", "steps": 100}, 1e-3),
+        ({"solver": "rk4", "steps": 2}, 1e-12), ({"rtol": 1e-9, "atol": 1e-9}, 1e-6),
+        ({"rtol": 1e-9, "atol": 1e-9, "adjoint": True}, 1e-6),
+    ],
+)  # fmt: skip
+def test_a_network_that_sees_the_time_is_integrated_over_it(settings: dict[str, Any], error: float) -> None:
+    """The integral of 3·t² from 0 to 2 is 8; rk4 is Simpson's rule here, which is exact for cubes."""
+    x = torch.ones(4, 1, dtype=torch.float64)
+    found = layers.Ode(Ramp(), t=2.0, time=True, **settings)(x)
+    assert (found - 9).abs().max().item() < error
+
+
+@pytest.mark.parametrize("shape", [(5, 7, 7), (6, 5), (5,)], ids=["image", "tokens", "vector"])
+def test_the_time_is_one_channel_more(shape: tuple[int, ...]) -> None:
+    given: list[torch.Tensor] = []
+
+    def slope(x: torch.Tensor) -> torch.Tensor:
+        given.append(x)
+        return torch.zeros(2, *shape)
+
+    layers.Ode(slope, t=3.0, solver="euler", steps=2, time=True)(torch.rand(2, *shape))  # type: ignore[arg-type]
+    dim = 1 if len(shape) == 3 else -1
+    assert [x.select(dim, -1).unique().tolist() for x in given] == [[0.0], [1.5]]
+    assert all(x.shape[dim] == 6 for x in given)
+
+
+def test_the_time_is_counted() -> None:
+    plain, timed = (trace_of(f"conv(8) ode(conv(8) tanh conv(8){more}, solver=rk4)") for more in ("", ", time"))
+    assert cost(timed).params - cost(plain).params == 8 * 9
+    assert cost(timed).macs - cost(plain).macs == 16 * 8 * 9 * 32 * 32
+    assert cost(timed).activations - cost(plain).activations == 16 * 9 * 32 * 32
+    assert evaluations(timed) == evaluations(plain) == 16
+    assert evaluations(trace_of("conv(8) shared(ode(conv(8), solver=midpoint, steps=3), 2)")) == 12
+    assert evaluations(trace_of("conv(8)")) == 0
+
+
+@pytest.mark.parametrize(("solver", "calls"), [("solver=rk4, steps=3", 12), ("rtol=1e-3", 14)])
+def test_evaluations_are_measured(solver: str, calls: int) -> None:
+    model = build(trace_of(f"conv(8) ode(conv(8) tanh conv(8), {solver})"))
+    with torch.no_grad(), Evaluations(model) as count:
+        for _ in range(2):
+            model(torch.rand(2, 3, 32, 32))
+    assert count.mean == calls
+    model(torch.rand(2, 3, 32, 32))
+    assert count.mean == calls, "nothing is counted behind it"
 
 
 @pytest.mark.parametrize("adjoint", [False, True])
@@ -108,6 +167,7 @@ def test_shared_weights_count_once_and_their_work_each_time() -> None:
 
 REFUSED: list[tuple[str, str]] = [
     ("conv(8) ode(conv(16))", "A307"),
+    ("conv(8) ode(conv(9), time)", "A307"),
     ("conv(8) shared(conv(8, s=2), 2)", "A307"),
     ("conv(8) ode(conv(8), steps=3)", "A302"),
     ("conv(8) ode(conv(8), solver=rk4, rtol=1e-3)", "A302"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from archdsl.cli.options import Data, DataRoot, Format, Set
+from archdsl.cli.options import Data, DataRoot, Device, Format, Set
 from archdsl.cli.support.study_options import (
     Alpha,
     Baseline,
@@ -24,6 +24,7 @@ from archdsl.cli.support.study_options import (
     Metric,
     Out,
     Port,
+    Preset,
     Runs,
     Same,
     Seeds,
@@ -34,11 +35,11 @@ from archdsl.cli.support.study_options import (
     With,
     Without,
 )
-from archdsl.cli.support.study_report import check_html, ingredients, planned_notes, put_study, report
+from archdsl.cli.support.study_report import check_columns, check_html, ingredients, planned_notes, put_study, report
 from archdsl.runs.conditions import ConditionOptions, Precision
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from archdsl.study.execute.execution import Execution
     from archdsl.study.execute.runner import StudyRunner
@@ -49,6 +50,7 @@ SOME_FAILED = 3
 
 def command(
     study: Study,
+    preset: Preset = None,
     without: Without = None,
     into: With = None,
     out: Out = None,
@@ -72,7 +74,7 @@ def command(
     baseline: Baseline = None,
     metric: Metric = None,
     runs: Runs = Path("runs"),
-    device: Annotated[str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda or mps.")] = "auto",
+    device: Device = "auto",
     precision: Annotated[
         Precision | None,
         typer.Option("--precision", help="The same for all runs; auto is bf16 where the processor supports it."),
@@ -129,16 +131,19 @@ def command(
     from archdsl.cli.support.watch import check_watch, watched
     from archdsl.runs.run import check_writable
     from archdsl.study.amounts import amount
+    from archdsl.study.execute.bundles import most_together
     from archdsl.study.execute.execution import Execution, ExecutionOptions, results_of
     from archdsl.study.execute.runner import StudyRunner
     from archdsl.study.execute.select import SelectionOptions, select
-    from archdsl.study.plan.plan import away, cells, check_there, gone, not_reused, planned, settled
+    from archdsl.study.plan.cells import cells
+    from archdsl.study.plan.plan import away, check_there, planned, settled
 
     chosen = select(study, SelectionOptions(
         *ingredients(without, into, out, old_into), design, seeds, data, set or (), where or (), match, baseline or (),
-        metric or (), precision, time_limit, until, max_seeds, alpha, same, budget, failures,
+        metric or (), precision, time_limit, until, max_seeds, alpha, same, budget, failures, preset,
     ))  # fmt: skip
     amount(detect or "1%", "--detect")
+    most_together(fuse, gpu=False)
     check_html(html)
     watch = check_watch(watch, port)
     arms, every = planned(chosen, runs, data_root)
@@ -146,14 +151,10 @@ def command(
     requested = ConditionOptions(chosen.precision, device)
     runner = StudyRunner(arms, every, runs)
     missing_data = away(runner.every, data_root)
-    for name in missing_data if not quiet else ():
-        say(f"note: the data set {name} is not on this machine; " + (
-            "a run downloads it" if runner.missing else "its description is read from its runs"))  # fmt: skip
     check_there(arms, runner.every if again else runner.missing)
-    for text in gone(runner.every) if not quiet else ():
+    for text in _beforehand(chosen, runner, missing_data, again) if not quiet else ():
         say(f"note: {text}")
-    for text in not_reused(runner.found.values()) if not quiet and not again else ():
-        say(f"note: {text}")
+    check_columns(results_of(chosen, runner, requested.wanted) if columns else None, columns)
     if dry_run:
         _preview(chosen, runner, jobs, device, format, detect, requested)
         return
@@ -171,6 +172,33 @@ def command(
     report(results, chosen, runs, format, html, quiet, detect, columns=columns)
     if any(state != "finished" for a in results.arms for state, n in a.states.items() if n):
         raise SystemExit(SOME_FAILED)
+
+
+def _beforehand(
+    chosen: StudyFile, runner: StudyRunner, missing_data: Sequence[str], again: bool
+) -> Iterator[str]:  # fmt: skip
+    """What is to be said before a study runs: a margin that may be a slip, data that is not here, runs that do not count."""
+    from archdsl.expand.metrics import metric_of
+    from archdsl.study.amounts import amount
+    from archdsl.study.plan.plan import gone, not_reused
+
+    if (
+        chosen.same
+        and "%" not in chosen.same
+        and metric_of(chosen.metric).unit == "percent"
+        and amount(chosen.same) > LARGE
+    ):
+        points = f"{100 * amount(chosen.same):g}"
+        yield f"`--same {chosen.same}` is a margin of {points} points; {chosen.same} points are written {chosen.same}%"
+    for name in missing_data:
+        yield f"the data set {name} is not on this machine; " + (
+            "a run downloads it" if runner.missing else "its description is read from its runs")  # fmt: skip
+    yield from gone(runner.every)
+    if not again:
+        yield from not_reused(runner.found.values())
+
+
+LARGE = 0.1  # a margin of more than ten points is probably meant in per cent
 
 
 def _register(chosen: StudyFile, runner: StudyRunner) -> None:
@@ -214,16 +242,17 @@ def _preview(
 ) -> None:
     from archdsl.study.execute.execution import results_of
     from archdsl.study.execute.worker_budget import worker_budget
-    from archdsl.study.plan.estimate import seconds_left
+    from archdsl.study.plan.estimate import time_left
     from archdsl.study.report.tables import preview
 
-    count = worker_budget(runner.arms, runner.missing, device, jobs).jobs
+    workers = worker_budget(runner.arms, runner.missing, device, jobs)
+    count, kind = workers.jobs, "cuda" if workers.gpu else "mps" if device == "mps" else "cpu"
     found = runner.with_foreign(requested.wanted)
-    seconds, guessed = seconds_left(runner.every, runner.missing, found, min(count, len(runner.missing) or 1))
+    time = time_left(runner.every, runner.missing, found, min(count, len(runner.missing) or 1), runner.runs, kind)
     states = [(cell.arm, found[cell.key]) for cell in runner.every]
     results = results_of(chosen, runner, requested.wanted)
     notes = planned_notes(results, detect)
-    put_study(preview(results, states, seconds, guessed, count, notes), results.metric, format)
+    put_study(preview(results, states, time.seconds, time.basis, count, notes), results.metric, format)
 
 
 def _command() -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from archdsl.cli.options import DataRoot, Format
+from archdsl.cli.options import DataRoot, Device, Format
 from archdsl.cli.output import live
 from archdsl.errors import ArchError
 
@@ -17,14 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from archdsl.cli.support.open_run import Opened
-    from archdsl.evaluate import Part, Report, Shift
+    from archdsl.evaluate import Part, Report, Shift, Trained
     from archdsl.evaluate.match import By
+    from archdsl.settings.evaluation import EvaluationSettings
     from archdsl.settings.experiment import DataSettings
 
-SHIFTS = (
-    "rotate(DEGREES), noise(SIGMA), impulse(FRACTION), blur(PIXELS), pixelate(PIXELS), brightness(ADDED), "
-    "contrast(FACTOR), occlude(PIXELS); black is 0 and white 1"
-)
+SHIFTS = "rotate, noise, blur, contrast and others of `archdsl words evaluate`"
 
 
 def command(
@@ -50,15 +48,18 @@ def command(
         typer.Option("--shift", metavar="WORD(X,Y)", help=f"Corrupt the images, a row for each strength: {SHIFTS}. "
                      "May be given again."),
     ] = None,
+    words: Annotated[
+        str | None,
+        typer.Option("--with", metavar="WORDS", help="Words of an `evaluate` statement, such as 'lesion(3) mc(20)'; "
+                     "`archdsl words evaluate` lists them."),
+    ] = None,
     format: Format = "table",
     save: Annotated[
         Path | None, typer.Option("--save", metavar="FILE", help="Draw the confusion matrix: .png, .svg or .pdf.")
     ] = None,
     batch: Annotated[int, typer.Option("--batch", metavar="N", min=1, max=500, help="Images per batch.")] = 500,
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of dropout masks and corruptions.")] = 0,
-    device: Annotated[
-        str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:NUMBER or mps.")
-    ] = "auto",
+    device: Device = "auto",
 ) -> None:  # fmt: skip
     """Judge a trained net: accuracy, calibration, each class, the confusion matrix; by one pass or by Monte Carlo
     dropout, on clean images or corrupted ones. The net runs in float32, whatever it was trained in. CSV has the totals
@@ -76,12 +77,15 @@ def command(
     images = _part(chosen, data, part, data_root, match)
     for text in images.notes:
         say(text)
-    rows = _judged(chosen, images, _shifts(shift), mc, batch=batch, seed=seed)
+    asked = _asked(words)
+    net = chosen.net if asked is None else _operated(chosen, asked, data_root)
+    rows = _judged(net, images, _shifts(shift), asked, mc, batch=batch, seed=seed)
     if save is not None:
         from archdsl.evaluate.figure import draw
 
         draw(rows[-1][2], images.class_names, save)
-    about = {"run": str(run), "hash": chosen.spec.hash, "data": images.dataset, "part": part, "seed": seed,
+    about = {"run": str(run), **({"evaluate": asked.text} if asked is not None else {}),
+             "hash": chosen.spec.hash, "data": images.dataset, "part": part, "seed": seed,
              "batch": batch, "device": str(chosen.net.device)}  # fmt: skip
     if format == "json":
         put_json(record(about, images.class_names, rows))
@@ -167,23 +171,44 @@ def _named(name: str, shape: tuple[int, ...], own: Any, target: Callable[[], str
 Row = tuple["Shift | None", int, "Report"]
 
 
-def _judged(
-    chosen: Opened, part: Part, shifts: list[Shift | None], mc: int | None, batch: int, seed: int
-) -> list[Row]:  # fmt: skip
-    """A row for each corruption: one pass, and with ``mc`` so many."""
-    from archdsl.evaluate import alive, evaluate
+def _asked(words: str | None) -> EvaluationSettings | None:
+    """What ``--with`` asks for."""
+    from archdsl.expand.evaluation import evaluation
+    from archdsl.settings.evaluation import fold_evaluation
 
-    if mc is not None:
-        with alive(chosen.net.model):  # refuses a net without dropout before any work
+    return fold_evaluation(evaluation(words, "--with")) if words is not None else None
+
+
+def _operated(chosen: Opened, asked: EvaluationSettings, root: Path | None) -> Trained:
+    from archdsl.api import experiment_of
+    from archdsl.evaluate.carry_out import operated
+    from archdsl.settings.evaluation import check_evaluation
+
+    check_evaluation(asked, chosen.spec.trace)
+    experiment = experiment_of(chosen.spec, checked=False)
+    return operated(chosen.spec.trace, chosen.run, chosen.net.device, asked, experiment, root)
+
+
+def _judged(
+    net: Trained, part: Part, shifts: list[Shift | None], asked: EvaluationSettings | None, mc: int | None, batch: int,
+    seed: int,
+) -> list[Row]:  # fmt: skip
+    """A row for each corruption: as ``asked``, else of one pass, and with ``mc`` of so many."""
+    from archdsl.evaluate import Shift, alive, evaluate
+
+    always, own = (asked.of(Shift), asked.passes) if asked is not None else ((), None)
+    several = list(dict.fromkeys((own, mc or own)))
+    if any(several):
+        with alive(net.model):  # refuses a net without dropout before any work
             pass
     rows: list[Row] = []
-    with _Counter(len(shifts) * (1 + (mc or 0)) * len(part)) as counter:
+    with _Counter(len(shifts) * sum(n or 1 for n in several) * len(part)) as counter:
         for shift in shifts:
-            for passes in (1, mc) if mc else (1,):
-                counter.begin(passes)
-                found = evaluate(chosen.net, part, shift=shift, passes=passes, batch=batch, seed=seed,
-                              listen=counter.tell)  # fmt: skip
-                rows.append((shift, passes, found))
+            for passes in several:
+                counter.begin(passes or 1)
+                found = evaluate(net, part, shifts=(*always, *([shift] if shift is not None else [])), passes=passes,
+                                 batch=batch, seed=seed, listen=counter.tell)  # fmt: skip
+                rows.append((shift, passes or 1, found))
     return rows
 
 

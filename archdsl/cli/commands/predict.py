@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from archdsl.cli.options import Format
+from archdsl.cli.options import Device, Format
 from archdsl.errors import ArchError
 from archdsl.report import Column, Table
 
@@ -36,9 +36,7 @@ def command(
     format: Format = "table",
     batch: Annotated[int, typer.Option("--batch", metavar="N", min=1, max=10_000, help="Pictures per batch.")] = 500,
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of dropout masks.")] = 0,
-    device: Annotated[
-        str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:NUMBER or mps.")
-    ] = "auto",
+    device: Device = "auto",
     data_root: Annotated[
         Path | None,
         typer.Option("--data-root", metavar="DIR", help="The folder of the run's data; searched before ARCHDSL_DATA."),
@@ -62,11 +60,11 @@ def command(
     if top > len(net.class_names):
         raise ArchError(f"--top {top} asks for more than the {len(net.class_names)} classes", help="give a smaller K")
     if len(net.input) == 1:
-        rows = of_tables(net, chosen.data.dataset, images, top, mc or 1, batch, seed)
+        rows = of_tables(net, chosen.data.dataset, images, top, mc, batch, seed)
     else:
         _check_pictures(net, images)
         files, left = listed(images)
-        rows, done = predicted(net, files, top, mc or 1, batch, seed)
+        rows, done = predicted(net, files, top, mc, batch, seed)
         for text in (*left, *said(done, len(files))):
             say(text)
     if format == "json":
@@ -87,7 +85,7 @@ def _check_pictures(net: Trained, files: Sequence[Path]) -> None:
 
 
 def of_tables(
-    net: Trained, own: object, files: Sequence[Path], top: int, passes: int, batch: int, seed: int
+    net: Trained, own: object, files: Sequence[Path], top: int, passes: int | None, batch: int, seed: int
 ) -> list[dict[str, Any]]:  # fmt: skip
     """A record for each row of the files, in their order; rows count from 1 in each file."""
     import torch
@@ -113,7 +111,7 @@ def of_tables(
 
 
 def predicted(
-    net: Trained, files: Sequence[Path], top: int, passes: int, batch: int, seed: int
+    net: Trained, files: Sequence[Path], top: int, passes: int | None, batch: int, seed: int
 ) -> tuple[list[dict[str, Any]], Counter[str]]:  # fmt: skip
     """A record for each file, in their order; and what was done to how many of the pictures."""
     import torch

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from archdsl.cli.options import Data, DataRoot, Set
+from archdsl.cli.options import HOLDS, REFUTED, UNDECIDED, Data, DataRoot, Set
 from archdsl.cli.support.study_options import (
     Alpha,
     Baseline,
@@ -23,6 +23,7 @@ from archdsl.cli.support.study_options import (
     Metric,
     Out,
     Port,
+    Preset,
     Runs,
     Same,
     Seeds,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
 def command(
     study: Study,
+    preset: Preset = None,
     without: Without = None,
     into: With = None,
     out: Out = None,
@@ -70,6 +72,16 @@ def command(
     curves: Annotated[
         bool, typer.Option("--curves", help="A row for each epoch of each run: the learning curves as data.")
     ] = False,
+    claims: Annotated[
+        bool,
+        typer.Option(
+            "--claims",
+            help="The claims of the study: the exit code is 0 if all hold, 3 if one is open, 6 if one does not hold.",
+        ),
+    ] = False,
+    fits: Annotated[
+        bool, typer.Option("--fits", help="The fits of the study: coefficients and predictions, with intervals.")
+    ] = False,
     detect: Detect = None,
     format: StudyFormat = "table",
     columns: Columns = None,
@@ -87,11 +99,11 @@ def command(
     from archdsl.study.plan.plan import away, gone, planned, settled
 
     check_html(html)
-    rows = _rows({"--each": each, "--effects": effects, "--curves": curves})
+    rows = _rows({"--each": each, "--effects": effects, "--curves": curves, "--claims": claims, "--fits": fits})
     watch = check_watch(watch, port)
     chosen = select(study, SelectionOptions(
         *ingredients(without, into, out, old_into), design, seeds, data, set or (), where or (), match, baseline or (),
-        metric or (), None, None, until, max_seeds, alpha, same, None, failures,
+        metric or (), None, None, until, max_seeds, alpha, same, None, failures, preset,
     ))  # fmt: skip
     place = _runs(study, runs)
     arms, every = planned(chosen, place, data_root)
@@ -102,8 +114,9 @@ def command(
     for text in gone(runner.every):
         say(f"note: {text}")
     wanted = ConditionOptions(chosen.precision).of_options
+    results = results_of(chosen, runner, wanted)
     report(
-        results_of(chosen, runner, wanted),
+        results,
         chosen,
         runner.runs,
         format,
@@ -115,6 +128,9 @@ def command(
     )
     if watch:
         follow(chosen, runner, wanted, port)
+    if claims:
+        answers = [claim.holds for claim in results.claims]
+        raise typer.Exit(REFUTED if False in answers else UNDECIDED if None in answers else HOLDS)
 
 
 def _rows(given: dict[str, bool]) -> Rows:
@@ -128,7 +144,13 @@ def _rows(given: dict[str, bool]) -> Rows:
     asked = [option for option, wanted in given.items() if wanted]
     if len(asked) > 1:
         raise ArchError(f"{' and '.join(asked)} are two tables", help="ask for one at a time")
-    names: dict[str, Rows] = {"--each": "runs", "--effects": "effects", "--curves": "epochs"}
+    names: dict[str, Rows] = {
+        "--each": "runs",
+        "--effects": "effects",
+        "--curves": "epochs",
+        "--claims": "claims",
+        "--fits": "fits",
+    }
     return names[asked[0]] if asked else "arms"
 
 

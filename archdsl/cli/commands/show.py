@@ -120,7 +120,7 @@ def _graph(spec: Spec) -> str:
     from archdsl.ir.text import network
     from archdsl.syntax import ast
 
-    settings = [i for i in spec.file.items if isinstance(i, ast.Statement) and i.kind in ("data", "train")]
+    settings = [i for i in spec.file.items if isinstance(i, ast.Statement) and i.kind in ast.SETTINGS]
     lets = [i for i in spec.file.items if isinstance(i, ast.Let | ast.Include)]
     rest = canonical_text(replace(spec.file, items=(*lets, *settings)))
     return f"input {dims(spec.input)}\nclasses {spec.classes}\n{network(spec.trace.graph)}{rest}"

@@ -12,7 +12,7 @@ import typer
 from archdsl.cli.options import Format
 
 _PARAMETERS = re.compile(r"([\d,]+) parameters")
-ABOUT = 60
+WIDTH = 80  # of a table for people
 _PARITY = re.compile(r"parity: (\S+)")
 
 
@@ -22,7 +22,8 @@ def command(
     ] = None,
     format: Format = "table",
 ) -> None:
-    """List the shipped specs and studies; every command takes their names, in any folder."""
+    """List the shipped specs, with their parameters, and the studies, with their arms; every command takes their names, in
+    any folder. CSV, TSV and JSON have the path too, the whole description, and the network that a spec is held equal to."""
     from archdsl.cli.output import put_json, put_table
     from archdsl.errors import ArchError, suggest
     from archdsl.report import FORMATS, Column, Table
@@ -36,34 +37,34 @@ def command(
     if format == "json":
         put_json([asdict(s) for s in found])
         return
-    columns = (
-        Column("name"),
-        Column("kind"),
-        Column("params", "int"),
-        Column("parity"),
-        Column("path"),
-        Column("about"),
+    size = (Column("params", "int"), Column("arms", "int"))
+    if FORMATS[format].people:
+        params = max(len("params"), *(len(f"{s.params:,}") for s in found if s.params))
+        left = WIDTH - max(len(s.name) for s in found) - params - len("arms") - 3 * len("  ")
+        rows = tuple((s.name, s.params, s.arms, _short(s.about, left)) for s in found)
+        put_table(Table((Column("name"), *size, Column("about")), rows), format)
+        return
+    columns = (Column("name"), Column("kind"), *size, Column("parity"), Column("path"), Column("about"))
+    put_table(
+        Table(columns, tuple((s.name, s.kind, s.params, s.arms, s.parity, s.path, s.about) for s in found)), format
     )
-    rows = tuple(
-        (s.name, s.kind, s.params, s.parity, s.path, _short(s.about) if FORMATS[format].people else s.about)
-        for s in found
-    )
-    put_table(Table(columns, rows), format)
 
 
-def _short(about: str) -> str:
-    """As much of a description as a line of a table takes; formats for programs have all of it."""
-    return about if len(about) <= ABOUT else about[: ABOUT - 2].rstrip(" ,:.") + " …"
+def _short(about: str, most: int) -> str:
+    """As much of a description as fits."""
+    return about if len(about) <= most else about[: most - 2].rstrip(" ,:.") + " …"
 
 
 @dataclass(frozen=True, slots=True)
 class Shipped:
     """A shipped file as its head describes it: ``name`` is the shortest one by which it is found, ``params`` its
-    parameters where the head says them, ``parity`` the network of another library that it is held equal to."""
+    parameters where the head says them, ``arms`` those of a study, ``parity`` the network of another library that it is held
+    equal to."""
 
     name: str
     kind: str
     params: int | None
+    arms: int | None
     parity: str | None
     path: str
     about: str
@@ -78,6 +79,8 @@ def shipped() -> list[Shipped]:
 
 def _read(path: Path, kind: str) -> Shipped:
     from archdsl import files
+    from archdsl.study.plan.arms import count_arms
+    from archdsl.study.plan.file import read_study
 
     head = []
     for line in path.read_text(encoding="utf-8").splitlines():
@@ -87,6 +90,7 @@ def _read(path: Path, kind: str) -> Shipped:
     text = "\n".join(head)
     params, parity = _PARAMETERS.search(text), _PARITY.search(text)
     return Shipped(
-        files.short(path), kind, int(params[1].replace(",", "")) if params else None, parity[1] if parity else None,
+        files.short(path), kind, int(params[1].replace(",", "")) if params else None,
+        count_arms(read_study(path)) if kind == "study" else None, parity[1] if parity else None,
         files.listed(path), head[0] if head else "",
     )  # fmt: skip

@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from archdsl.cli.options import DataRoot, OneSpec, Set
+from archdsl.cli.options import DataRoot, Device, OneSpec, Set
 from archdsl.runs.conditions import ConditionOptions, Precision
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from archdsl.api import Spec
     from archdsl.runs.run import Run
     from archdsl.settings.experiment import Experiment
 
 SOME_FAILED = 3
+EVALUATED = ("test_accuracy", "test_loss", "test_ece", "test_entropy", "test_information")
 FAILED = {"diverged": "diverged", "oom": "out of memory", "timeout": "stopped by the time limit"}
 
 
@@ -32,9 +33,7 @@ def command(
     ] = None,
     data_root: DataRoot = None,
     set: Set = None,
-    device: Annotated[
-        str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:NUMBER or mps.")
-    ] = "auto",
+    device: Device = "auto",
     out: Annotated[
         Path | None,
         typer.Option(
@@ -77,7 +76,10 @@ def command(
     format: Annotated[Literal["text", "json"], typer.Option("--format", help="How to print the result.")] = "text",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress.")] = False,
 ) -> None:
-    """Train a network. Writes a run folder with its text, settings, events, weights and result."""
+    """Train a network. Writes a run folder with its text, settings, events, weights and result.
+
+    A text with an `evaluate` statement is trained, and then evaluated; the run is the same as without the statement.
+    """
     from archdsl.accelerate.threads import yield_cores
 
     yield_cores()  # before torch is imported
@@ -100,10 +102,11 @@ def command(
     )  # fmt: skip
     if run is None:
         return
+    told = _evaluation(chosen, experiment, run, device, data_root)
     if format == "json":
-        put_json(record(run, cached))
+        put_json({**record(run, cached), **({"evaluation": told} if told is not None else {})})
     else:
-        put(summary(run) + (f"{origin(run)}\n" if cached else ""))
+        put(summary(run) + (f"{origin(run)}\n" if cached else "") + evaluation_line(told))
     if run.result is None or run.result["status"] != "finished":
         raise SystemExit(SOME_FAILED)
 
@@ -204,6 +207,41 @@ def _run(spec: Spec, experiment: Experiment, quiet: bool, board: Path | None, **
         for listener in listeners:
             getattr(listener, "close", lambda: None)()
     return run if leads else None
+
+
+def _evaluation(
+    spec: Spec, experiment: Experiment, run: Run, device: str, root: Path | None
+) -> Mapping[str, Any] | None:  # fmt: skip
+    """The record of what the statement `evaluate` asks for; None without one, and for a run that did not finish."""
+    from archdsl.runs.evaluations import stored
+    from archdsl.settings.evaluation import fold_evaluation
+
+    asked = fold_evaluation(spec.graph.evaluate)
+    if asked is None or run.result is None or run.result["status"] != "finished":
+        return None
+    if (known := stored(run, asked.key(experiment.train.seed))) is not None:
+        return known
+    from archdsl.device import choose_device
+    from archdsl.evaluate.carry_out import evaluated
+    from archdsl.runs.identify import check_data, with_data
+
+    experiment = with_data(experiment, run.fingerprint)
+    check_data(experiment, root)
+    return evaluated(spec.trace, run, choose_device(device)[0], asked, experiment, root)
+
+
+def evaluation_line(told: Mapping[str, Any] | None) -> str:
+    """The figures of an evaluation in a line; nothing without one."""
+    if told is None:
+        return ""
+    from archdsl.expand.metrics import metric_of
+
+    names = [n for n in EVALUATED if n in told["figures"]]
+    texts = [
+        f"{metric_of(name).label} " + (f"{100 * value:.2f} %" if metric_of(name).unit == "percent" else f"{value:.4f}")
+        for name in names if (value := told["figures"][name]) is not None
+    ]  # fmt: skip
+    return f"evaluate {told['evaluate']}: {', '.join(texts)}\n"
 
 
 def summary(run: Run) -> str:

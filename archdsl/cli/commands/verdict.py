@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from archdsl.cli.options import Format
+from archdsl.cli.options import HOLDS, REFUTED, UNDECIDED, Format
 
 if TYPE_CHECKING:
     from archdsl.study.answer.answer import Answer
     from archdsl.study.answer.measurements import Failed, Measurements
     from archdsl.study.answer.target import Target
-
-HOLDS, UNDECIDED, REFUTED = 0, 3, 6  # exit codes of a claim
 
 
 def command(
@@ -64,6 +62,10 @@ def command(
     missing: Annotated[
         Literal["refuse", "drop"], typer.Option("--missing", help="What to do with pairs that miss one side in between.")
     ] = "refuse",
+    as_written: Annotated[
+        bool, typer.Option("--as-written", help="Take values as they are, also where some seem to be fractions and others "
+                           "percentages.")
+    ] = False,
     kind: Annotated[
         Literal["csv", "tsv", "jsonl", "parquet"] | None,
         typer.Option("--from", help="The format of TABLE, where its content does not say it."),
@@ -81,7 +83,8 @@ def command(
     from archdsl.study.answer.answer import Question, answer
     from archdsl.study.answer.measurements import Columns, measure, open_sheet
     from archdsl.study.answer.target import parse_target, reached
-    from archdsl.study.results.claims import parse_claim, result_of
+    from archdsl.study.plan.claims import parse_claim
+    from archdsl.study.results.claims import result_of
 
     check_html(html)
     claimed = parse_claim(claim) if claim is not None else None
@@ -92,7 +95,7 @@ def command(
     columns = Columns(arm, pair, goal.metric if goal else metric or "", _only(only or ()))
     sheet = open_sheet(table, kind)
     costs = reached(sheet, columns, goal, cost, run) if goal is not None else None
-    found = costs.measurements if costs is not None else measure(sheet, columns, _failed(failed))
+    found = costs.measurements if costs is not None else measure(sheet, columns, _failed(failed), as_written)
     margin = None if same is None else _margin(same, found)
     _check_unit("--failed", failed, found)
     points = goal is None and (found.percent or (same or "").strip().endswith("%"))

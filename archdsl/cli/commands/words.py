@@ -17,17 +17,19 @@ if TYPE_CHECKING:
 SPACES: dict[str, tuple[str, ...]] = {
     "net": ("op", "block", "late", "join", "family"), "layers": ("op", "late"), "ops": ("op", "late"),
     "blocks": ("block",), "joins": ("join",), "families": ("family",), "modifiers": ("modifier",), "data": ("data",),
-    "train": ("train",), "metrics": ("metric",),
+    "train": ("train",), "metrics": ("metric",), "evaluate": ("evaluation",), "evaluations": ("evaluation",),
 }  # fmt: skip
-RANKS = {"modifier": 1, "metric": 2}  # of the words of one name: what most people mean comes first
+RANKS = {"modifier": 1, "evaluation": 2, "metric": 3}  # of the words of one name: what most people mean comes first
 KINDS = {
     "op": "Layers", "late": "Shortcuts", "block": "Blocks", "join": "Joins", "family": "Families",
-    "modifier": "Modifiers", "data": "Data", "train": "Training", "metric": "Metrics",
+    "modifier": "Modifiers", "data": "Data", "train": "Training", "evaluation": "Evaluation",
+    "metric": "Metrics",
 }  # fmt: skip
 
 RECIPES = {
     "train": "train sgd(0.1, nesterov) wd(5e-4, weights) epochs(30) batch(128) warmup(2) cosine smooth(0.1) ema(0.999)",
     "metric": "archdsl report STUDY --metric test_accuracy --metric test_ece --metric 'steps_to(94%)'",
+    "evaluation": "evaluate lesion(random=2) mc(20) rotate(30)",
     "data": "data cifar10 valid(10%) flip crop(4) randaugment(2, 9) mixup(0.2) cutmix(1)",
 }
 UNITS = {"percent": "percent (stored as a fraction)", "float": "a number", "count": "a count", "seconds": "seconds"}
@@ -39,7 +41,7 @@ def command(
         str | None,
         typer.Argument(
             metavar="[KIND|WORD]",
-            help="net, layers, blocks, joins, families, modifiers, data, train, metrics, or a word.",
+            help="net, layers, blocks, joins, families, modifiers, data, train, evaluate, metrics, or a word.",
         ),
     ] = None,
     format: Format = "table",
@@ -105,7 +107,7 @@ def _listing(listed: list[Entry]) -> str:
 
 def _parts(group: list[Entry]) -> list[tuple[str, list[Entry]]]:
     """The words of a kind; settings by the files that they are in, whose first line says what they are."""
-    if not group or group[0].kind not in ("data", "train", "metric"):
+    if not group or group[0].kind not in ("data", "train", "metric", "evaluation"):
         return [("", group)] if group else []
     parts: dict[str, list[Entry]] = {}
     for entry in sorted(group, key=lambda e: (e.make.__module__, e.name)):

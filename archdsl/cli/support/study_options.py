@@ -15,6 +15,12 @@ Study = Annotated[
         metavar="STUDY", help="A study file, the folder of a study, or a spec (with holes, or --without, --with)."
     ),
 ]
+Preset = Annotated[
+    str | None,
+    typer.Option(
+        "--preset", metavar="NAME", help="A preset of the study file, such as full; without it the small form."
+    ),
+]
 Without = Annotated[
     list[str] | None,
     typer.Option("--without", metavar="WORD", help="Take this ingredient of the spec out: res, bn, mixup, train.wd."),

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from archdsl.report import Table
@@ -43,6 +44,18 @@ def check_html(target: Path | None) -> None:
     check_target(target)
 
 
+def check_columns(results: Results | None, columns: str | None) -> None:
+    """Refuse columns that the table of the study will not have, before anything runs."""
+    if results is not None:
+        from archdsl.study.report.tables import table
+
+        table(results, columns=_names(columns))
+
+
+def _names(columns: str | None) -> list[str]:
+    return [name.strip() for name in (columns or "").split(",") if name.strip()]
+
+
 def report(
     results: Results, chosen: StudyFile, runs: Path, format: str, html: Path | None, quiet: bool,
     detect: str | None = None, rows: Rows = "arms", columns: str | None = None,
@@ -56,11 +69,16 @@ def report(
     from archdsl.study.report.report_tables import table_of
 
     people = format in FORMATS and FORMATS[format].people  # counts and levels are words
-    names = [name.strip() for name in (columns or "").split(",") if name.strip()]
-    shown = table_of(results, rows, people, names)
+    shown = table_of(results, rows, people, _names(columns))
     more = notes(results) if rows != "arms" and not people else ()
+    answers: dict[Rows, bool] = {"claims": bool(results.claims), "fits": bool(results.fits)}
+    beside = {name: table_of(results, name, False) for name, there in answers.items() if there and rows == "arms"}
     put_study(
-        replace(shown, notes=(*shown.notes, *more, *planned_notes(results, detect))), results.metric, format, rows
+        replace(shown, notes=(*shown.notes, *more, *planned_notes(results, detect))),
+        results.metric,
+        format,
+        rows,
+        beside,
     )
     sys.stdout.flush()
     if results.unused and not quiet:  # not among the notes: how many there are depends on the workers
@@ -75,8 +93,9 @@ def report(
     if html is None and not installed("matplotlib"):  # the table is what was asked for
         say(f"note: no {target.name} is written: {missing('matplotlib').message} ({missing('matplotlib').help})")
         return
-    if html is None and not results.done and target.exists():
-        say(f"note: {target} stays as it is, since no run counts now; --html FILE writes the report of today")
+    if html is None and not results.done:
+        stays = f"{target} stays as it is" if target.exists() else "no report is written"
+        say(f"note: {stays}, since no run in {runs} counts now; --html FILE writes one")
         return
     text = written(results, f"archdsl ablate {shlex.quote(str(folder_of(chosen, runs)))}", read_curves(results))
     if html is None:
@@ -88,8 +107,10 @@ def report(
         say(f"report: {target}")
 
 
-def put_study(table: Table, metric: str, format: str, rows: Rows = "arms") -> None:
-    """A table; as JSON with its title, its metric and its notes.
+def put_study(
+    table: Table, metric: str, format: str, rows: Rows = "arms", beside: Mapping[Rows, Table] | None = None
+) -> None:
+    """A table; as JSON with its title, its metric and its notes, and the tables ``beside`` it.
 
     Raises:
         ArchError: a Parquet file, on a terminal.
@@ -103,7 +124,8 @@ def put_study(table: Table, metric: str, format: str, rows: Rows = "arms") -> No
     if format != "json":
         put_table(table, format)
         return
-    put_json({"title": table.title, "metric": metric, "notes": list(table.notes), rows: records(table)})
+    put_json({"title": table.title, "metric": metric, "notes": list(table.notes), rows: records(table),
+              **{name: records(other) for name, other in (beside or {}).items()}})  # fmt: skip
 
 
 def put_parquet(table: Table) -> None:

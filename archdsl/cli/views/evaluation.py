@@ -44,12 +44,16 @@ def _totals(about: dict[str, Any], rows: Sequence[Row]) -> Table:
     notes = [f"ECE of {len(first.bins)} bins of equal width; NLL, entropy and information in nats; Brier from 0 to 2"]
     if several:
         notes.append("1 pass: dropout off; several: dropout active at its full rate, probabilities averaged")
+    if first.evaluations is not None:
+        counts = ", ".join(dict.fromkeys(f"{r.evaluations:.4g}" for _, _, r in rows if r.evaluations is not None))
+        notes.append(f"evaluations of f in a forward pass: {counts}")
     bad = sum(r.not_finite for _, _, r in rows)
     if bad:
         notes.append(f"for {bad} images the output of the net is not finite")
     return Table(
         columns, tuple(_total(shift, passes, r, first.top5 is not None, several) for shift, passes, r in rows),
-        title=f"{about['run']} on {first.images:,} {about['part']} images of {about['data']}", notes=tuple(notes),
+        title=f"{about['run']} on {first.images:,} {about['part']} images of {about['data']}"
+        + (f", {about['evaluate']}" if "evaluate" in about else ""), notes=tuple(notes),
     )  # fmt: skip
 
 
@@ -115,9 +119,11 @@ def record(about: dict[str, Any], names: Sequence[str], rows: Sequence[Row]) -> 
 
 def _result(names: Sequence[str], shift: Shift | None, passes: int, report: Report) -> dict[str, Any]:
     return {
-        "shift": asdict(shift) if shift else None, "passes": passes, "accuracy": report.accuracy,
+        "shift": {"word": shift.word, "strength": shift.strength} if shift else None, "passes": passes,
+        "accuracy": report.accuracy,
         "top5": report.top5, "nll": report.nll, "ece": report.ece, "brier": report.brier, "entropy": report.entropy,
         "mutual_information": report.information, "not_finite": report.not_finite,
+        **({"evaluations": report.evaluations} if report.evaluations is not None else {}),
         "per_class": [{"class": n, **asdict(s)} for n, s in zip(names, report.classes, strict=True)],
         "confusion": report.confusion, "reliability": [asdict(b) for b in report.bins],
     }  # fmt: skip

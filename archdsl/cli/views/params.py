@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from archdsl.cli.views.module_tree import flat, folded, layer_text, tree
 from archdsl.files import inside
-from archdsl.ir.cost import row_params
+from archdsl.ir.cost import evaluations, row_params
 from archdsl.ir.nodes import arg
 from archdsl.report import Column, Table, compact, exact, size
 
@@ -26,6 +26,8 @@ def record(spec: Spec, batch: int, dtype: str, rows: bool) -> dict[str, Any]:
         "spec": inside(spec.name), "hash": spec.hash, "input": list(spec.input), "classes": spec.classes,
         **totals(spec.cost, spec.graph.train, batch, dtype), "batch": batch, "dtype": dtype,
     }  # fmt: skip
+    if calls := evaluations(spec.trace):
+        found["evaluations"] = None if _adaptive(spec) else calls
     if rows:
         found["rows"] = [
             {"path": r.path, "layer": layer_text(r), "word": r.op.name, "output": list(r.layer.out),
@@ -92,11 +94,18 @@ def _notes(spec: Spec, batch: int, dtype: str, many: bool) -> tuple[str, ...]:
         f"depth {cost.depth} · {seen}activations {compact(cost.activations)}",
         f"training at batch {batch} in {dtype}: about {size(memory)}",
     ]
-    if any(r.op.name == "ode" and arg(r.op, "solver") == "dopri5" for r in spec.trace.flat()):
+    if _adaptive(spec):
         notes.append("dopri5 is counted as 14 evaluations (two steps); the actual number depends on the data")
+    elif calls := evaluations(spec.trace):
+        notes.append(f"ODE: {calls} evaluations of f in a forward pass (steps × stages)")
     if many:
         notes.append("× counts equal consecutive blocks; params and MACs are those of one block")
     return tuple(notes)
+
+
+def _adaptive(spec: Spec) -> bool:
+    """Whether an ODE chooses its own steps."""
+    return any(r.op.name == "ode" and arg(r.op, "solver") == "dopri5" for r in spec.trace.flat())
 
 
 def spec_table(records: Iterable[dict[str, Any]]) -> Table:

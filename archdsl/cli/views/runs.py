@@ -25,6 +25,7 @@ MORE = (
     "kept_epoch",
     "best_epoch",
     "test_loss",
+    "evaluations",
     "images_per_second",
     "weights_sha256",
 )

@@ -11,8 +11,9 @@ from archdsl.cli.output import tell
 from archdsl.expand.metrics import metric_of
 from archdsl.report.text import printable, printable_lines
 from archdsl.study.execute.messages import Ready, RunProgress, RunResult
-from archdsl.study.plan.estimate import seconds_left
-from archdsl.study.plan.plan import Cell, Found
+from archdsl.study.plan.cells import Cell
+from archdsl.study.plan.estimate import time_left
+from archdsl.study.plan.plan import Found
 from archdsl.study.report.tables import duration
 from archdsl.study.results.results import own_cells
 from archdsl.study.results.run_figures import RunFigures
@@ -42,6 +43,7 @@ class Watching:
         self.share: dict[str, float] = {}
         self.conditions: Mapping[str, str] | None = None
         self.noted: set[str] = set()  # what one worker has said, the others need not say
+        self.console: Any = None
         self.live: Any = None
 
     def __enter__(self) -> Self:
@@ -49,8 +51,8 @@ class Watching:
             from rich.console import Console
             from rich.live import Live
 
-            self.live = Live(console=Console(file=self.stream), refresh_per_second=4, transient=True,
-                             get_renderable=self._drawn)  # fmt: skip
+            self.console = Console(file=self.stream)  # before `Live`, which draws while it is made
+            self.live = Live(console=self.console, refresh_per_second=4, transient=True, get_renderable=self._drawn)
             self.live.start()
         return self
 
@@ -80,7 +82,7 @@ class Watching:
 
     def _line(self, event: RunResult) -> str:
         cell = self.cells[event.key]
-        name = self.runner.request(cell).label
+        name = self.runner.label(cell)
         value = self._value(cell, self.runner.found[event.key]) if event.status == "finished" else None
         if value is not None:
             how = f"{self.metric.label} {self._shown(value)}, {event.figures.get('seconds', 0):.1f} s"
@@ -89,8 +91,12 @@ class Watching:
         of = "" if self.sequential is not None else f"/{len(self.cells)}"
         return f"{self.ended}{of}  {name}: {how}{self._left()}"
 
-    def _shown(self, value: float, sign: str = "") -> str:
-        return f"{100 * value:{sign}.2f} %" if self.metric.unit == "percent" else f"{value:{sign}.4f}"
+    def _shown(self, value: float) -> str:
+        return f"{100 * value:.2f} %" if self.metric.unit == "percent" else f"{value:.4f}"
+
+    def _change(self, value: float) -> str:
+        """A difference: that of two percentages is in points."""
+        return f"{100 * value:+.2f} points" if self.metric.unit == "percent" else f"{value:+.4f}"
 
     def _value(self, cell: Cell, found: Found) -> float | None:
         """The metric of a run; None without a result."""
@@ -121,7 +127,7 @@ class Watching:
         if self.ended:
             return duration((time.monotonic() - self.began) / self.ended * left)
         missing = [c for k, c in self.cells.items() if self.runner.found[k].status not in ("finished", "diverged")]
-        return duration(seconds_left(self.runner.every, missing, self.runner.found, self.jobs)[0])
+        return duration(time_left(self.runner.every, missing, self.runner.found, self.jobs).seconds)
 
     def _decided(self) -> Iterator[str]:
         """A line for each arm that was decided since the last look."""
@@ -135,7 +141,7 @@ class Watching:
             name, base = self.runner.arms.arms[arm].name, self.runner.arms.reference.name
             words = {"same": "the same as"}.get(verdict.decision, f"{verdict.decision} than")
             what = f"open: {decision.why}" if verdict.decision == "open" else f"{words} {base}"
-            yield (f"decided: {name} is {what} ({self._shown(verdict.evidence.delta, '+')} after {verdict.evidence.n} seeds)"
+            yield (f"decided: {name} is {what} ({self._change(verdict.evidence.delta)} after {verdict.evidence.n} seeds)"
                    if verdict.decision != "open" else f"{name} stays {what}")  # fmt: skip
 
     def note(self, *lines: str) -> None:
@@ -152,7 +158,7 @@ class Watching:
         if self.stream is None or (once and self.share):
             return
         if self.live is not None:
-            self.live.console.out(printable_lines(text), highlight=False)
+            self.console.out(printable_lines(text), highlight=False)
         else:
             tell(self.stream, text)
 
@@ -166,7 +172,7 @@ class Watching:
         for head in ("arm", "runs", "running", "mean", "verdict"):
             drawn.add_column(head, no_wrap=True, overflow="ellipsis", ratio=1 if head == "arm" else None)
         rows = sorted((self._row(number) for number in range(len(self.runner.arms.arms))), key=lambda r: r[0])
-        size = self.live.console.size
+        size = self.console.size
         room = max(1, min(MOST_ROWS, size.height - 4))
         for _, cells in rows[:room]:
             drawn.add_row(*(Text(printable(c)) for c in cells))

@@ -16,6 +16,11 @@ def brightness(images: Tensor, factor: Tensor) -> Tensor:
     return _bytes(images * _wide(factor))
 
 
+def brighten(images: Tensor, amount: Tensor) -> Tensor:
+    """The amount (N,) added to each value, where 1 is the distance from black to white."""
+    return _bytes(images + _wide(TOP * amount))
+
+
 def contrast(images: Tensor, factor: Tensor) -> Tensor:
     """Away from the mean grey by the factor (N,)."""
     mean = grey(images).mean((1, 2, 3), keepdim=True)

@@ -14,6 +14,7 @@ from torch import Tensor
 from archdsl.data.augment.colour import (
     autocontrast,
     blur,
+    brighten,
     brightness,
     contrast,
     equalize,
@@ -31,8 +32,8 @@ from archdsl.data.augment.geometry import affine, boxes, crop, flip, resized, wi
 from archdsl.data.augment.rand import autoaugment, randaugment, trivialaugment
 
 __all__ = [
-    "affine", "autoaugment", "autocontrast", "blur", "boxes", "brightness", "choose", "contrast", "crop", "equalize", "flip",
-    "grey", "hue", "in_any_order", "invert", "posterize", "randaugment", "resized", "saturation", "sharpness", "solarize",
+    "affine", "autoaugment", "autocontrast", "blur", "boxes", "brighten", "brightness", "choose", "contrast", "crop", "equalize",
+    "flip", "grey", "hue", "in_any_order", "invert", "posterize", "randaugment", "resized", "saturation", "sharpness", "solarize",
     "torch", "trivialaugment", "windows",
 ]  # fmt: skip
 

@@ -21,7 +21,8 @@ class Shared(nn.Module):
 
 
 class Ode(nn.Module):
-    """The state at time ``t`` of dx/dt = f(x), from what arrives at time 0 (Chen et al. 2018).
+    """The state at time ``t`` of dx/dt = f(x), from what arrives at time 0 (Chen et al. 2018). With ``time`` it is
+    dx/dt = f(x, t): ``f`` takes one channel more, which is the time.
 
     ``euler``, ``midpoint`` and ``rk4`` (Kutta 1901) take ``steps`` equal steps. ``dopri5`` chooses its steps within
     ``rtol`` and ``atol``; it needs the package torchdiffeq. With ``adjoint`` its gradient comes from a second solve,
@@ -30,26 +31,34 @@ class Ode(nn.Module):
 
     def __init__(
         self, f: nn.Module, t: float = 1.0, solver: str = "dopri5", steps: int = 4, rtol: float = 1e-3,
-        atol: float = 1e-3, adjoint: bool = False,
+        atol: float = 1e-3, adjoint: bool = False, time: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
         self.f, self.t, self.solver, self.steps = f, t, solver, steps
-        self.rtol, self.atol, self.adjoint = rtol, atol, adjoint
+        self.rtol, self.atol, self.adjoint, self.time = rtol, atol, adjoint, time
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if self.solver == "dopri5":
             return self.adaptive(x)
         h = self.t / self.steps
-        for _ in range(self.steps):
-            k = self.f(x)
+        for step in range(self.steps):
+            t = step * h
+            k = self.slope(t, x)
             if self.solver == "midpoint":
-                k = self.f(x + h / 2 * k)
+                k = self.slope(t + h / 2, x + h / 2 * k)
             elif self.solver == "rk4":
-                k2 = self.f(x + h / 2 * k)
-                k3 = self.f(x + h / 2 * k2)
-                k = (k + 2 * k2 + 2 * k3 + self.f(x + h * k3)) / 6
+                k2 = self.slope(t + h / 2, x + h / 2 * k)
+                k3 = self.slope(t + h / 2, x + h / 2 * k2)
+                k = (k + 2 * k2 + 2 * k3 + self.slope(t + h, x + h * k3)) / 6
             x = x + h * k
         return x
+
+    def slope(self, t: float | torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        """f at time ``t`` and state ``x``."""
+        if not self.time:
+            return self.f(x)
+        dim = 1 if x.ndim == 4 else -1
+        return self.f(torch.cat((x, torch.ones_like(x.narrow(dim, 0, 1)) * t), dim))
 
     def adaptive(self, x: torch.Tensor) -> torch.Tensor:
         with torch.inference_mode(False):  # constants that are made by the import take part in later gradients
@@ -59,8 +68,8 @@ class Ode(nn.Module):
         options = {"rtol": self.rtol, "atol": self.atol, "method": self.solver}
         if self.adjoint:
             weights = tuple(self.f.parameters())
-            return torchdiffeq.odeint_adjoint(lambda _, v: self.f(v), x, times, **options, adjoint_params=weights)[-1]
-        return torchdiffeq.odeint(lambda _, v: self.f(v), x, times, **options)[-1]
+            return torchdiffeq.odeint_adjoint(self.slope, x, times, **options, adjoint_params=weights)[-1]
+        return torchdiffeq.odeint(self.slope, x, times, **options)[-1]
 
     def extra_repr(self) -> str:
         return f"t={self.t}, solver={self.solver}"

@@ -12,7 +12,7 @@ from archdsl.runs.store.lock import LOCK, lock_run
 
 OWN = (
     "spec.arch", "settings.json", "versions.json", "events.jsonl", "model.safetensors", "result.json", "outcome.json",
-    "correct.bits", "checkpoint-*", ".tmp-*", LOCK,
+    "correct.bits", "measured.json", "checkpoint-*", ".tmp-*", LOCK,
 )  # fmt: skip
 
 

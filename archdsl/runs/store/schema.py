@@ -32,6 +32,9 @@ def check_event(record: Mapping[str, Any]) -> None:
     _text("event", kind)
     if kind in _EVENTS:
         _check(record, _kinds(_EVENTS[kind]))
+    if kind == "epochdone":
+        for name in (n for n, value in record.items() if n.startswith(_PARTS) and value is not None):
+            _number(name, record[name])
 
 
 def check_result(values: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from archdsl.api import Spec
 from archdsl.errors import ArchError
 from archdsl.study.plan.arms import Arms
-from archdsl.study.plan.plan import Cell
+from archdsl.study.plan.cells import Cell
 from archdsl.train.fused.eligible import why_not_fusable
 
 MOST = 8  # copies in one net
@@ -34,7 +34,7 @@ def bundles(
     Raises:
         ArchError: ``fuse`` is none of these.
     """
-    most = _most(fuse, gpu)
+    most = most_together(fuse, gpu)
     most = min(most, max(1, len(cells) // max(1, jobs)))
     found: list[list[Cell]] = []
     open_: dict[int, list[Cell]] = {}
@@ -58,7 +58,12 @@ def told(groups: Sequence[Sequence[Cell]]) -> list[str]:
     return [f"{runs} runs are trained as {len(several)} nets of up to {most} seeds each (--fuse off: one by one)"]
 
 
-def _most(fuse: str, gpu: bool) -> int:
+def most_together(fuse: str, gpu: bool) -> int:
+    """How many seeds are trained as one net, at most.
+
+    Raises:
+        ArchError: ``fuse`` is no such number, nor ``auto`` or ``off``.
+    """
     if fuse == AUTO:
         return MOST if gpu else 1
     if fuse == OFF:
@@ -69,7 +74,9 @@ def _most(fuse: str, gpu: bool) -> int:
 
 
 def _copies(spec: Spec, cell: Cell, fuse: str, memory: int | None) -> int:
-    """How many seeds of this arm one net takes."""
+    """How many seeds of this arm one net takes: one where the cell needs another run."""
+    if cell.needs:
+        return 1
     train = cell.experiment.train
     if why_not_fusable(train, cell.experiment.data.augment) or (fuse == AUTO and not pays(spec, train.batch)):
         return 1

@@ -16,13 +16,16 @@ from archdsl.accelerate.plan import Plan, unprobed
 from archdsl.api import Spec, experiment_of, load
 from archdsl.device import choose_device
 from archdsl.emit.build import build
-from archdsl.errors import ArchError, EnvError, Source, StoreError
+from archdsl.errors import ArchError, EnvError, InternalError, Source, StoreError
+from archdsl.evaluate.carry_out import evaluated
+from archdsl.expand.evaluation import evaluation
 from archdsl.runs.conditions import conditions_of
 from archdsl.runs.events import EpochDone, Event, Progress, Started
-from archdsl.runs.identify import with_data
-from archdsl.runs.run import NUMERICS, Run, find_run
+from archdsl.runs.identify import check_data, with_data
+from archdsl.runs.run import NUMERICS, Run, find_run, load_run
 from archdsl.runs.store.lock import RunLocked
 from archdsl.runs.writer import RunFolder
+from archdsl.settings.evaluation import fold_evaluation
 from archdsl.settings.experiment import Experiment
 from archdsl.study.execute.messages import RunOptions, RunRequest, RunResult
 from archdsl.train.fit import fit
@@ -61,6 +64,8 @@ def train_cell(
     """
     if request.others:
         return _several(request, options, tell, stop)
+    if (unmet := _unmet(request, options)) is not None:
+        return unmet
     steps = 1
 
     def listen(event: Event) -> None:
@@ -74,6 +79,8 @@ def train_cell(
                 pass
 
     try:
+        if request.evaluation:
+            return _evaluate(request, options)
         run = _fit(request, options, listen, stop)
     except Interrupted:
         raise
@@ -89,6 +96,45 @@ def train_cell(
     figures = dict(run.result or {})
     status, message = str(figures.get("status", "interrupted")), str(figures.get("message", ""))
     return RunResult(request.key, status, message, "", figures, str(run.folder))
+
+
+def _unmet(request: RunRequest, options: RunOptions) -> RunResult | None:
+    """The result of a run that begins with the weights of one that has none to give; None of any other."""
+    if not request.begins:
+        return None
+    with suppress(ArchError):
+        run = load_run(request.begins)
+        status = (run.result or {}).get("status", "interrupted")
+        if status == "finished":
+            return None
+        why = f"it begins with the weights of {request.begins}, which ended as `{status}`"
+        if status not in ("diverged", "failed"):
+            return RunResult(request.key, "failed", why)
+        _note(request, options, why)
+        return RunResult(request.key, "failed", why, "experiment")
+    return RunResult(request.key, "failed", f"it begins with the weights of {request.begins}, which are not there")
+
+
+def _evaluate(request: RunRequest, options: RunOptions) -> RunResult:
+    """The evaluation of a run that has ended; of one without weights, how that ended.
+
+    Raises:
+        ArchError: it cannot be carried out.
+    """
+    spec = _spec(request)
+    experiment = _experiment(request, spec, checked=False)
+    run = find_run(Path(options.out), experiment)
+    status = str(((run.result if run is not None else None) or {}).get("status", "failed"))
+    if run is None or status != "finished":
+        return RunResult(request.key, status, "the run to be evaluated did not finish")
+    asked = fold_evaluation(evaluation(request.evaluation))
+    if asked is None:
+        raise InternalError("a request for an evaluation without words")
+    check_data(experiment, options.data_root)
+    record = evaluated(spec.trace, run, plan_of(options)[0], asked, experiment, options.data_root)
+    return RunResult(
+        request.key, "finished", "", "", {**record["figures"], "seconds": record["seconds"]}, str(run.folder)
+    )
 
 
 def _several(

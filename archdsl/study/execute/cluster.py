@@ -10,7 +10,6 @@ from __future__ import annotations
 import secrets
 import socket
 import time
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ from archdsl.runs.store.lock import release_of
 from archdsl.study.execute.actor import Actor
 from archdsl.study.execute.local import AGAIN, LEAVE, WORK
 from archdsl.study.execute.messages import INFRASTRUCTURE, More, Ready, RunOptions, RunProgress, RunRequest, RunResult
+from archdsl.study.execute.pending import Pending
 
 LOOK = 2.0  # seconds between two looks for nodes that joined, and at the progress of runs
 TOKEN = ".shared-"
@@ -76,7 +76,7 @@ class Cluster:
             EnvError: ray is not installed, there is no cluster at that address, or actors do not start.
         """
         ray = _ray()
-        pending = deque(requests)
+        pending = Pending(requests)
         begun = not ray.is_initialized()
         out = Path(self.options.out)
         out.mkdir(parents=True, exist_ok=True)
@@ -86,13 +86,16 @@ class Cluster:
                 self._join(ray)
             while True:
                 busy = sum(m.request is not None for m in self.members.values()) + len(self.waiting)
-                if more is not None and (idle := self._places(ray) - busy - len(pending)) > 0:
+                if more is not None and (idle := self._places(ray) - busy - pending.ready) > 0:
                     pending.extend(more(idle))
                 if not pending and not busy:
                     return
                 self._grow(ray, pending)
                 self._feed(pending)
-                yield from self._listen(ray, pending)
+                for event in self._listen(ray, pending):
+                    if isinstance(event, RunResult):
+                        pending.ended(event.key)
+                    yield event
         finally:
             self._end(ray)
             (out / self.token).unlink(missing_ok=True)
@@ -110,7 +113,7 @@ class Cluster:
 
     # -- actors ---------------------------------------------------------------------------------------------
 
-    def _grow(self, ray: Any, pending: deque[RunRequest]) -> None:
+    def _grow(self, ray: Any, pending: Pending) -> None:
         """Actors for the cores that are there now, and in the place of lost ones."""
         if self.members and time.monotonic() - self.looked < LOOK:
             return
@@ -138,16 +141,17 @@ class Cluster:
         device = self.options.device
         return device.startswith("cuda") or (device == "auto" and have.get("GPU", 0) >= 1)
 
-    def _feed(self, pending: deque[RunRequest]) -> None:
+    def _feed(self, pending: Pending) -> None:
         now = time.monotonic()
-        pending.extend(o for when, o in self.waiting if when <= now)
+        for due in [o for when, o in self.waiting if when <= now]:
+            pending.again(due)
         self.waiting = [(when, o) for when, o in self.waiting if when > now]
         for member in self.members.values():
-            if pending and member.born is None and member.request is None:
-                member.request = pending.popleft()
+            if member.born is None and member.request is None and (request := pending.take()) is not None:
+                member.request = request
                 member.answer = member.handle.work.remote(member.request)
 
-    def _listen(self, ray: Any, pending: deque[RunRequest]) -> Iterator[Ready | RunProgress | RunResult]:
+    def _listen(self, ray: Any, pending: Pending) -> Iterator[Ready | RunProgress | RunResult]:
         due = {m.born or m.answer: m for m in self.members.values() if m.born is not None or m.answer is not None}
         if not due:
             time.sleep(0.05)
@@ -158,7 +162,7 @@ class Cluster:
         yield from self._news(ray)
 
     def _answered(
-        self, ray: Any, member: _Member, reference: Any, pending: deque[RunRequest]
+        self, ray: Any, member: _Member, reference: Any, pending: Pending
     ) -> Iterator[Ready | RunProgress | RunResult]:
         try:
             value = ray.get(reference)
@@ -191,14 +195,14 @@ class Cluster:
         ordered = sorted(content.items(), key=lambda item: (item[0] in ("result.json", "outcome.json"), item[0]))
         write_together([(folder / file, data) for file, data in ordered])
 
-    def _try_again(self, request: RunRequest, result: RunResult, pending: deque[RunRequest]) -> bool:
+    def _try_again(self, request: RunRequest, result: RunResult, pending: Pending) -> bool:
         if result.cause not in INFRASTRUCTURE or self.tries.get(request.key, 0) >= self.retry:
             return False
         self.tries[request.key] = self.tries.get(request.key, 0) + 1
-        pending.append(request)
+        pending.again(request)
         return True
 
-    def _lost(self, member: _Member, words: str, pending: deque[RunRequest]) -> Iterator[RunResult]:
+    def _lost(self, member: _Member, words: str, pending: Pending) -> Iterator[RunResult]:
         """An actor is gone, alone or with its node; its claim goes with it, as nobody else can know that it is dead."""
         del self.members[member.number]
         if member.request is None:

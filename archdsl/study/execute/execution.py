@@ -19,8 +19,11 @@ from archdsl.study.execute.runner import Engine, Listener, StudyRunner
 from archdsl.study.execute.select import STUDY, decision_options, folder_of, standalone
 from archdsl.study.execute.sequential import SequentialRun
 from archdsl.study.execute.worker_budget import WorkerBudget, worker_budget
+from archdsl.study.plan.cells import Cell
+from archdsl.study.plan.claimed import claimed_pairs
 from archdsl.study.plan.file import StudyFile
-from archdsl.study.plan.plan import Cell, begun_otherwise, distinct
+from archdsl.study.plan.fitted import fit_lines
+from archdsl.study.plan.plan import begun_otherwise, distinct
 from archdsl.study.results.results import Results, results
 
 
@@ -75,6 +78,7 @@ class Execution:
             self.runner.arms, self.runner.every, self.runner.found, self.study.metric, decision_options(self.study),
             again=self.again, group=self.group, seconds=budget(self.study.budget).seconds if self.study.budget else None,
             wanted=ConditionOptions(self.study.precision, self.how.device).wanted,
+            claims=claimed_pairs(self.study, self.runner.arms),
         )  # fmt: skip
 
     @property
@@ -152,7 +156,8 @@ def results_of(study: StudyFile, runner: StudyRunner, current: Mapping[str, str]
     """
     found = results(
         study.title, study.metric, runner.arms, study.seeds, runner.every, runner.with_foreign(current),
-        decision_options(study), study.more,
+        decision_options(study), study.more, claimed_pairs(study, runner.arms),
+        fit_lines(study, runner.arms, runner.every),
     )  # fmt: skip
     folder = folder_of(study, runner.runs)
     seen = looked(folder, len(study.seeds)) if found.done == found.planned and not study.sequential else []

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -30,6 +29,7 @@ from archdsl.study.execute.messages import (
     RunResult,
     result_of,
 )
+from archdsl.study.execute.pending import Pending
 
 WORK = "archdsl.study.execute.cell:train_cell"
 RECYCLED = 1000  # runs after which a worker is replaced: what libraries cache for each net is never freed
@@ -94,18 +94,21 @@ class Local:
         Raises:
             EnvError: workers do not start.
         """
-        pending = deque(requests)
+        pending = Pending(requests)
         self.tries = {}
         try:
             while True:
                 busy = sum(w.request is not None for w in self.workers.values()) + len(self.waiting)
-                if more is not None and (idle := self.jobs - busy - len(pending)) > 0:
+                if more is not None and (idle := self.jobs - busy - pending.ready) > 0:
                     pending.extend(more(idle))
                 if not pending and not busy:
                     return
                 self._revive(pending)
                 self._feed(pending)
-                yield from self._listen(pending)
+                for event in self._listen(pending):
+                    if isinstance(event, RunResult):
+                        pending.ended(event.key)
+                    yield event
         finally:
             self._end()
 
@@ -146,7 +149,7 @@ class Local:
                     self.answers.put((worker, json.loads(text)))
         self.answers.put((worker, None))
 
-    def _revive(self, pending: deque[RunRequest]) -> None:
+    def _revive(self, pending: Pending) -> None:
         """Workers in the place of those that left, while there is work for them."""
         wanted = min(self.jobs, len(pending) + sum(w.request is not None for w in self.workers.values()))
         for number in range(self.jobs):
@@ -157,17 +160,17 @@ class Local:
 
     # -- requests ---------------------------------------------------------------------------------------------
 
-    def _feed(self, pending: deque[RunRequest]) -> None:
+    def _feed(self, pending: Pending) -> None:
         now = time.monotonic()
-        due = [o for when, o in self.waiting if when <= now]
+        for due in [o for when, o in self.waiting if when <= now]:
+            pending.again(due)
         self.waiting = [(when, o) for when, o in self.waiting if when > now]
-        pending.extend(due)
         for worker in self.workers.values():
-            if pending and worker.ready and worker.request is None:
-                worker.request, worker.since = pending.popleft(), now
+            if worker.ready and worker.request is None and (request := pending.take()) is not None:
+                worker.request, worker.since = request, now
                 worker.send(asdict(worker.request))
 
-    def _listen(self, pending: deque[RunRequest]) -> Iterator[Ready | RunProgress | RunResult]:
+    def _listen(self, pending: Pending) -> Iterator[Ready | RunProgress | RunResult]:
         try:
             worker, answer = self.answers.get(timeout=AGAIN / 2 if self.waiting else 0.5)
         except queue.Empty:
@@ -186,7 +189,7 @@ class Local:
         elif kind == "result":
             yield from self._ended(worker, result_of(answer), pending)
 
-    def _ended(self, worker: _Worker, result: RunResult, pending: deque[RunRequest]) -> Iterator[RunResult]:
+    def _ended(self, worker: _Worker, result: RunResult, pending: Pending) -> Iterator[RunResult]:
         request, worker.request = worker.request, None
         worker.done += 1
         if worker.done >= RECYCLED:
@@ -200,14 +203,14 @@ class Local:
             elif not self._try_again(one, own, pending):
                 yield own
 
-    def _try_again(self, request: RunRequest, result: RunResult, pending: deque[RunRequest]) -> bool:
+    def _try_again(self, request: RunRequest, result: RunResult, pending: Pending) -> bool:
         if result.cause not in INFRASTRUCTURE or self.tries.get(request.key, 0) >= self.retry:
             return False
         self.tries[request.key] = self.tries.get(request.key, 0) + 1
-        pending.append(request)
+        pending.again(request)
         return True
 
-    def _gone(self, worker: _Worker, pending: deque[RunRequest]) -> Iterator[RunResult]:
+    def _gone(self, worker: _Worker, pending: Pending) -> Iterator[RunResult]:
         """A worker's output has ended."""
         if worker in self.started:
             self.started.remove(worker)

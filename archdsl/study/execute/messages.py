@@ -14,7 +14,10 @@ INFRASTRUCTURE = ("died", "environment")
 class RunRequest:
     """One run to execute. ``key`` names it; ``text`` is the canonical text of its experiment, ``name`` its name, ``data``
     the fingerprint of its data, which a worker compares with what it reads.
-    ``others`` are other seeds of it that are trained with it as one net, if that is possible.
+    ``others`` are other seeds of it that are trained with it as one net, if that is possible. ``needs`` are keys of runs that
+    must have ended before: an engine does not begin the request while one of them is requested. ``begins`` is the folder of
+    the run whose weights this one begins with, ``evaluation`` what an ``evaluate`` statement says: the run of ``text`` is there,
+    and is evaluated.
     """
 
     key: str
@@ -23,6 +26,9 @@ class RunRequest:
     label: str = ""
     data: str = ""
     others: tuple[RunRequest, ...] = ()
+    needs: tuple[str, ...] = ()
+    begins: str = ""
+    evaluation: str = ""
 
     @property
     def each(self) -> tuple[RunRequest, ...]:
@@ -96,7 +102,7 @@ class Ready:
 
 def request_of(values: dict[str, Any]) -> RunRequest:
     """A request from the values that travelled."""
-    return RunRequest(**{**values, "others": tuple(map(request_of, values["others"]))})
+    return RunRequest(**{**values, "others": tuple(map(request_of, values["others"])), "needs": tuple(values["needs"])})
 
 
 def result_of(values: dict[str, Any]) -> RunResult:

@@ -18,8 +18,8 @@ from archdsl.atomic import write_whole
 from archdsl.data.fingerprint import short
 from archdsl.errors import ArchError
 from archdsl.study.plan.arms import Arms
+from archdsl.study.plan.cells import Cell
 from archdsl.study.plan.file import StudyFile
-from archdsl.study.plan.plan import Cell
 from archdsl.version import __version__
 
 PLAN, LOOKS = "registered.json", "looks.json"
@@ -30,8 +30,9 @@ def plan_of(study: StudyFile, arms: Arms, every: Sequence[Cell]) -> dict[str, An
     """What is decided before the first run, as plain values."""
     return {
         "title": study.title,
-        "arms": [[arm.name, arm.spec.hash] for arm in arms.arms],
+        "arms": [[arm.name, arm.identity] for arm in arms.arms],
         "metric": study.metric,
+        "more": list(study.more),
         "design": "sequential" if study.sequential else "fixed",
         "seeds": list(study.seeds),
         "alpha": study.alpha,
@@ -40,6 +41,8 @@ def plan_of(study: StudyFile, arms: Arms, every: Sequence[Cell]) -> dict[str, An
         "failures": study.failures,
         "data": sorted({short(c.experiment.data.fingerprint) for c in every}),
         "archdsl": __version__,
+        **({"claims": [claim.text for claim in study.claims]} if study.claims else {}),
+        **({"fits": [[fit.text for fit in study.fits], study.holdout]} if study.fits else {}),
     }
 
 
@@ -93,14 +96,19 @@ def read(folder: Path) -> dict[str, Any] | None:
 
 def departures(plan: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
     """In what a study departs from its plan."""
-    for key in plan:
-        old, new = plan[key], now.get(key)
+    for key in {**plan, **now}:
+        old, new = plan.get(key), now.get(key)
         if old == new:
             continue
         if key == "seeds":
-            yield f"{len(old)} seeds became {len(new or ())}" if len(old) != len(new or ()) else "other seeds"
+            before, after = len(old or ()), len(new or ())
+            yield f"{before} seeds became {after}" if before != after else "other seeds"
         elif key == "arms":
             yield "the arms changed"
+        elif key == "more":
+            yield f"further metrics: {', '.join(old or ()) or 'none'} became {', '.join(new or ()) or 'none'}"
+        elif key in ("claims", "fits"):
+            yield f"the {key} changed"
         else:
             yield f"{key} {old or 'none'} became {new or 'none'}"
 

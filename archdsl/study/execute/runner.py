@@ -8,11 +8,16 @@ from pathlib import Path
 from typing import Protocol, get_args
 
 from archdsl.errors import ArchError
+from archdsl.expand.pin import located
+from archdsl.expand.text import canonical_text
 from archdsl.runs.conditions import ConditionOptions, differing
+from archdsl.runs.run import place_of
 from archdsl.study.execute.messages import More, Ready, RunProgress, RunRequest, RunResult
 from archdsl.study.execute.sequential import SequentialRun
 from archdsl.study.plan.arms import Arms
-from archdsl.study.plan.plan import ENDED, Cell, Found, Status, distinct, foreign, look
+from archdsl.study.plan.cells import Cell, with_needs
+from archdsl.study.plan.plan import ENDED, Found, Status, distinct, foreign, look
+from archdsl.syntax.parse import parse
 
 Event = Ready | RunProgress | RunResult
 Listener = Callable[[Event], object]
@@ -62,11 +67,32 @@ class StudyRunner:
             help="--again trains these again; --runs DIR keeps both; leave the option out to keep the existing runs",
         )
 
+    def label(self, cell: Cell) -> str:
+        """What people call a run."""
+        name = f"{self.arms.arms[cell.arm].name}, seed {cell.seed}"
+        beside = cell.evaluation is None and bool(self.arms.arms[cell.arm].spec.graph.evaluate)
+        return f"{name} (training)" if beside else name
+
     def request(self, cell: Cell) -> RunRequest:
         """What a worker is told."""
-        experiment = cell.experiment
-        label = f"{self.arms.arms[cell.arm].name}, seed {cell.seed}"
-        return RunRequest(cell.key, experiment.name, experiment.text, label, experiment.data.fingerprint)
+        experiment, text, begins = cell.experiment, cell.experiment.text, ""
+        if cell.needs and cell.evaluation is None:
+            begins = str(place_of(self.runs, cell.needs[0].experiment))
+            text = canonical_text(located(parse(text), begins))
+        return RunRequest(
+            cell.key, experiment.name, text, self.label(cell), experiment.data.fingerprint,
+            needs=tuple(need.key for need in cell.needs), begins=begins,
+            evaluation=cell.evaluation.text if cell.evaluation is not None else "",
+        )  # fmt: skip
+
+    def needed(self, cells: Sequence[Cell], sequential: SequentialRun) -> list[RunRequest]:
+        """Requests for the runs that these need, which are neither there nor requested."""
+        found = []
+        for need in with_needs(need for cell in cells for need in cell.needs):
+            if not sequential.has(need.key):
+                sequential.begun.add(need.key)
+                found.append(self.request(need))
+        return found
 
     def carry_out(
         self,
@@ -103,10 +129,11 @@ class StudyRunner:
                     pass
             listen(event)
 
-        by_key = {cell.key: cell for cell in self.every}
-        self._listen(
-            engine.run([], lambda idle: [self.several(g) for g in sequential.next(idle)]), by_key, hear, fail_fast
-        )
+        def more(idle: int) -> list[RunRequest]:
+            return [r for g in sequential.next(idle) for r in (*self.needed(g, sequential), self.several(g))]
+
+        by_key = {cell.key: cell for cell in with_needs(self.every)}
+        self._listen(engine.run([], more), by_key, hear, fail_fast)
 
     def _listen(
         self, happening: Iterator[Event], by_key: Mapping[str, Cell], listen: Listener, fail_fast: bool

@@ -12,7 +12,9 @@ from typing import Any
 
 from archdsl.errors import ArchError, suggest
 from archdsl.expand.text import canonical_text
-from archdsl.files import listed, remarks, studies, study_path
+from archdsl.files import listed, remarks, short, spec_path, specs, studies, study_path
+from archdsl.registry import entries
+from archdsl.registry.synonyms import synonym
 from archdsl.study.amounts import FAILURES, MAX_SEEDS, amount, budget, fraction
 from archdsl.study.plan.arms import bases
 from archdsl.study.plan.factors import added, present
@@ -21,7 +23,7 @@ from archdsl.study.plan.reader import AUTO, MATCHES, METRIC, MOST_SEEDS, UNTIL, 
 from archdsl.study.results.decide import DecisionOptions
 
 STUDY = "study.yaml"
-_NAME = re.compile(r"[A-Za-z][\w.-]*")
+_NAME = re.compile(r"[0-9]{2}|(?:[0-9]{2}-)?[A-Za-z][\w.-]*")  # studies of the lecture begin with a number
 FOLDER = "studies"  # in the folder of runs
 
 
@@ -47,6 +49,7 @@ class SelectionOptions:
     same: str | None = None
     budget: str | None = None
     failures: str | None = None
+    preset: str | None = None
 
 
 def select(given: str, options: SelectionOptions) -> StudyFile:
@@ -57,9 +60,12 @@ def select(given: str, options: SelectionOptions) -> StudyFile:
     """
     path = Path(given) if "\n" not in given and len(given) < 1024 else Path()
     if given and os.path.isfile(Path(given, STUDY)):  # False of a text that is too long for a name
-        study = read_study(path / STUDY)
+        study = read_study(path / STUDY, options.preset)
     elif (file := _study_file(given, path)) is not None:
-        study = read_study(file)
+        study = read_study(file, options.preset)
+    elif options.preset is not None:
+        raise ArchError(f"--preset {options.preset} is of study files, and `{given[:60]}` is a spec",
+                        help="give a study file that has `presets:`")  # fmt: skip
     else:
         study = StudyFile(
             name=path.stem if path.suffix == ".arch" else "study", title=given, base=((called(given), given),)
@@ -143,7 +149,17 @@ def _study_file(given: str, path: Path) -> Path | None:
             hear(f"`{given}` is the file {here} of this folder, and not the shipped {listed(shipped)}")
     if here is None and os.path.isfile(f"{given}.arch"):
         return None
+    if here is None and shipped is None and spec_path(given) is None and not _like_a_word(given):
+        known = (short(p) for p in (*studies(), *specs()))
+        raise ArchError(f"there is no study, spec or word `{given}`",
+                        help=suggest(given, known) or "`archdsl specs` lists the shipped specs and studies")  # fmt: skip
     return here or shipped
+
+
+def _like_a_word(name: str) -> bool:
+    """Whether a name is a word of the language, or probably a slip of one: its own message says more."""
+    words = {e.name for e in entries() if e.kind != "metric"}
+    return name in words or bool(synonym(name.replace("-", ""), words)) or bool(suggest(name, words))
 
 
 def _with_factors(study: StudyFile, options: SelectionOptions) -> StudyFile:
@@ -198,7 +214,7 @@ def folder_of(study: StudyFile, runs: Path) -> Path:
     plain = StudyFile("", "", study.base)
     text = standalone(replace(
         study, seeds=(0,), title="", metric=METRIC, more=(), precision="auto", sequential=False, alpha=plain.alpha, same="",
-        budget="", failures=plain.failures,
+        claims=(), fits=(), holdout=False, budget="", failures=plain.failures,
     ))  # fmt: skip
     name = re.sub(r"[^A-Za-z0-9._]+", "-", study.name).strip("-.")[:60] or "study"
     return runs / FOLDER / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

@@ -7,7 +7,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from archdsl.study.plan.arms import Arms
-from archdsl.study.plan.plan import ENDED, Cell, Found, foreign
+from archdsl.study.plan.cells import Cell
+from archdsl.study.plan.claims import ClaimedPair
+from archdsl.study.plan.plan import ENDED, Found, foreign
 from archdsl.study.results.decide import REFERENCE, Deciding, DecisionOptions
 from archdsl.study.results.results import compared_twins, own_cells
 from archdsl.study.results.scale import scale_of
@@ -23,6 +25,7 @@ class SequentialRun:
         wanted: conditions that the command states.
         again: keys of runs to be trained again.
         seconds: wall time after which no run is begun; a run is not begun either if it would probably end later.
+        claims: of the study.
         group: which of the first runs, which are needed in any case, are trained together; None: none.
         clock: seconds; for tests.
     """
@@ -30,7 +33,7 @@ class SequentialRun:
     def __init__(
         self, arms: Arms, every: Sequence[Cell], found: Mapping[str, Found], metric: str, options: DecisionOptions, *,
         wanted: Mapping[str, str] | None = None, again: Sequence[str] = (), seconds: float | None = None,
-        group: Group | None = None, clock: Callable[[], float] = time.monotonic,
+        group: Group | None = None, claims: Sequence[ClaimedPair] = (), clock: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
         self.own, self.found, self.seconds, self.group, self.clock = (
             own_cells(arms, every),
@@ -40,7 +43,8 @@ class SequentialRun:
             clock,
         )
         self.by_key = {c.key: c for c in every}
-        self._options, self._scale, self._twins = options, scale_of(metric, arms, every), compared_twins(arms, self.own)
+        self._options, self._claims = options, claims
+        self._scale, self._twins = scale_of(metric, arms, every), compared_twins(arms, self.own)
         self.deciding = self._new()
         self.begun: set[str] = set()
         self.tried: set[str] = set()
@@ -52,7 +56,7 @@ class SequentialRun:
         self.under(wanted or {})
 
     def _new(self) -> Deciding:
-        return Deciding(self.own, self._twins, self._options, self._scale)
+        return Deciding(self.own, self._twins, self._options, self._scale, self._claims)
 
     @property
     def finished(self) -> bool:
@@ -78,12 +82,17 @@ class SequentialRun:
     def _final(self) -> set[str]:
         return self.tried | self.others
 
+    def has(self, key: str) -> bool:
+        """Whether a run has its result, or was given out."""
+        redone = key in self.again and key not in self.tried
+        return key in self.begun or (self.found[key].status in ENDED and not redone)
+
     def ended(self, key: str) -> None:
         """A run ended, in whatever way."""
         self.tried.add(key)
         self.others.discard(key)
-        cell, seconds = self.by_key[key], self.found[key].figures.get("seconds")
-        if isinstance(seconds, int | float) and cell.cost:
+        cell, seconds = self.by_key.get(key), self.found[key].figures.get("seconds")
+        if cell is not None and cell.evaluation is None and isinstance(seconds, int | float) and cell.cost:
             self._rate.append(seconds / cell.cost)
         self.deciding.advance(self.lookup, self._final)
 

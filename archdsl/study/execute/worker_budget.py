@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from archdsl.study.execute.cores import cores, gpus
 from archdsl.study.plan.arms import Arms
-from archdsl.study.plan.plan import Cell
+from archdsl.study.plan.cells import Cell
 
 CONTEXT = 1.5 * 2**30  # bytes that a process takes on a GPU beside its run: CUDA's context, libraries, the data set
 SHARE = 0.8  # of a GPU's memory that is planned for: estimates are estimates

@@ -16,6 +16,7 @@ from archdsl.expand.holes import arms as every_arm
 from archdsl.expand.holes import count as arms_in_space
 from archdsl.files import spec_path
 from archdsl.limits import Limits
+from archdsl.settings.evaluation import fold_evaluation
 from archdsl.study.plan.design import Design, make
 from archdsl.study.plan.factors import Factor, check_levels, own
 from archdsl.study.plan.file import StudyFile
@@ -49,6 +50,12 @@ class Arm:
     def totals(self) -> dict[str, int]:
         """Parameters, MACs and so on, by name."""
         return {name: getattr(self.spec.cost, name) for name in TOTALS}
+
+    @property
+    def identity(self) -> str:
+        """What it is, whatever it is called: the hash of its experiment, and how it is evaluated."""
+        evaluation = fold_evaluation(self.spec.graph.evaluate)
+        return self.spec.hash if evaluation is None else f"{self.spec.hash} evaluate {evaluation.text}"
 
 
 @dataclass(frozen=True)
@@ -84,15 +91,15 @@ def arms_of(study: StudyFile, runs: Path | None = None) -> Arms:
         raise summed(wrong, len(found))
     if not found:
         raise ArchError("no arm of the study is left", help="the conditions of `where` exclude all of them")
-    first = next((n for n, arm in enumerate(found) if arm.picks == baseline), None)
+    compares = not along(factors, design.name in GRIDS and not study.baseline) or any(
+        f.numbers is None for f in factors
+    )
+    first = next((n for n, arm in enumerate(found) if arm.picks == baseline), None if compares else 0)
     if first is None:
         raise ArchError("the arm that others are compared with is excluded by `where`",
                         help="name another one by `baseline:`")  # fmt: skip
     names = distinct([a.name for a in found], [a.choice for a in found], factors)
     found = tuple(replace(arm, name=name) for arm, name in zip(found, names, strict=True))
-    compares = not along(factors, design.name in GRIDS and not study.baseline) or any(
-        f.numbers is None for f in factors
-    )
     ordered = _in_order(found[first], (*found[:first], *found[first + 1 :]), factors, design, compares)
     if len(ordered) * len(study.seeds) > Limits.RUNS:
         raise ArchError(f"{len(ordered):,} arms with {len(study.seeds):,} seeds each are "
@@ -271,7 +278,7 @@ def _twins(arms: tuple[Arm, ...]) -> Iterator[str]:
     """Arms that are one and the same experiment."""
     seen: dict[str, str] = {}
     for arm in arms:
-        key = arm.spec.hash
+        key = arm.identity
         if key in seen:
             yield (f"`{seen[key]}` and `{arm.name}` are the same experiment: its runs are shown for both, and compared "
                    "once")  # fmt: skip

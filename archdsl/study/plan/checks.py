@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 
 from archdsl.errors import ArchError, Diagnostic, Source, SpecError
 from archdsl.study.plan.arms import arms_of, bases, count_arms
+from archdsl.study.plan.cells import cells
+from archdsl.study.plan.claimed import claimed_pairs
+from archdsl.study.plan.demands import check_metrics
 from archdsl.study.plan.file import study_of
 from archdsl.study.plan.findings import CODE, in_file, placed
-from archdsl.study.plan.plan import cells, check_metrics, without_effect
+from archdsl.study.plan.fitted import fit_lines
+from archdsl.study.plan.plan import without_effect
 from archdsl.study.plan.where import words_of
 
 if TYPE_CHECKING:
@@ -34,12 +38,28 @@ def study_findings(
     """
     source = Source(str(path), text)
     try:
-        study = study_of(text, source.name, path.stem, path.parent)
-        study = replace(study, data=data or study.data, set=(*study.set, *set))
-        if edited and _dear(study):
-            return ()
+        plain = study_of(text, source.name, path.stem, path.parent)
+        forms = [plain, *(study_of(text, source.name, path.stem, path.parent, name) for name in plain.presets)]
+    except ArchError as error:
+        return (placed(source, error),)
+    findings: dict[tuple[object, ...], Diagnostic] = {}
+    for study in forms:
+        whose = (f"in the preset `{study.preset}`",) if study.preset else ()
+        given = replace(study, data=data or study.data, set=(*study.set, *set))
+        for d in _of_form(source, given, edited):
+            findings.setdefault((d.code, d.message, d.span), replace(d, notes=(*d.notes, *whose)))
+    return tuple(findings.values())
+
+
+def _of_form(source: Source, study: StudyFile, edited: bool) -> tuple[Diagnostic, ...]:
+    if edited and _dear(study):
+        return ()
+    try:
         arms = arms_of(study)
-        check_metrics(study, arms, cells(arms, study.seeds[:1]))
+        every = cells(arms, study.seeds[:1])
+        check_metrics(study, arms, every)
+        claimed_pairs(study, arms)
+        fit_lines(study, arms, every)
     except SpecError as error:
         return tuple(in_file(source, d) for d in error.diagnostics)
     except ArchError as error:

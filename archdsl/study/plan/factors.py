@@ -21,7 +21,7 @@ from archdsl.syntax.unparse import unparse
 from archdsl.syntax.walk import walk
 
 NOTHING = ("none", "off", "null", "~", "false", "no", "")
-SPACE = re.compile(r"(net|data|train)\s+(?=\S)")
+SPACE = re.compile(r"(net|data|train|evaluate)\s+(?=\S)")
 TOGETHER = " & "  # between the forms of a level that are in several places and vary together
 NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
@@ -131,7 +131,7 @@ def present(file: ast.File, name: str) -> Factor:
     for statement, item in _ingredients(file):
         own = item.name if isinstance(item, ast.Modifier | ast.Word) else ""
         found.append(own)
-        if own == wanted and (not name.startswith(("net", "data", "train")) or name.split(".")[0] == statement):
+        if own == wanted and (not name.startswith(("net", *ast.SETTINGS)) or name.split(".")[0] == statement):
             text = unparse(item)
             texts.append(f"{statement} {text}" if statement != "net" else text)
     if not texts:
@@ -152,7 +152,7 @@ def added(text: str) -> Factor:
 def _ingredients(file: ast.File) -> Iterator[tuple[str, Any]]:
     """Modifiers and words of every statement, with the statement's kind."""
     for item in file.items:
-        if isinstance(item, ast.Statement) and item.kind in ("data", "train"):
+        if isinstance(item, ast.Statement) and item.kind in ast.SETTINGS:
             yield from ((item.kind, hyphenated(part)) for part in parts(item.body))
         elif isinstance(item, ast.Let) or (isinstance(item, ast.Statement) and item.kind in ("net", "bare")):
             yield from (("net", n) for n in walk(item.body) if isinstance(n, ast.Modifier | ast.Word))

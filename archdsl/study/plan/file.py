@@ -13,7 +13,9 @@ from archdsl.errors import ArchError, EnvError
 from archdsl.files import read_regular
 from archdsl.limits import Limits
 from archdsl.study.amounts import ALPHA, FAILURES, MAX_SEEDS, Failures
+from archdsl.study.plan.claims import Claim, metrics_of_claims
 from archdsl.study.plan.factors import Factor
+from archdsl.study.plan.fits import LARGEST, Fit
 from archdsl.study.plan.reader import METRIC, UNTIL, Reader
 
 MOST_BYTES = 65_536  # as a spec's text
@@ -25,7 +27,8 @@ class StudyFile:
     """What a study file says. ``base`` are names and specs (several are a factor of their own, ``base``); ``seeds`` the
     seeds themselves; ``folder`` is where paths in it begin. ``sequential``: arms stop once they are decided, and ``seeds`` are
     those that it may take at most; so where no number of seeds is stated. ``same`` and ``budget`` are as written. ``metric``
-    decides, ``more`` are other metrics to show.
+    decides, ``holdout``: fits leave the largest size out; ``more`` are other metrics to show.
+    ``preset`` is the form that was chosen, ``presets`` are all of the file.
     """
 
     name: str
@@ -46,19 +49,33 @@ class StudyFile:
     baseline: dict[str, str] = field(default_factory=dict)
     metric: str = METRIC
     more: tuple[str, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    fits: tuple[Fit, ...] = ()
+    holdout: bool = False
     engine: str = "local"
     precision: str = "auto"
     time_limit: float | None = None
     folder: Path = Path()
     notes: tuple[str, ...] = ()
+    preset: str = ""
+    presets: tuple[str, ...] = ()
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Every metric that is looked at."""
+        return tuple(
+            dict.fromkeys(
+                (self.metric, *self.more, *metrics_of_claims(self.claims), *(fit.metric for fit in self.fits))
+            )
+        )
 
 
-def read_study(path: Path) -> StudyFile:
-    """A study file.
+def read_study(path: Path, preset: str | None = None) -> StudyFile:
+    """A study file, in the form of one of its presets.
 
     Raises:
         EnvError: it cannot be read.
-        ArchError: it is not a study; with the line.
+        ArchError: it is not a study, with the line; or it has no such preset.
     """
     try:
         data = read_regular(path, MOST_BYTES + 1)
@@ -67,16 +84,18 @@ def read_study(path: Path) -> StudyFile:
     if len(data) > MOST_BYTES:
         raise ArchError(f"{path} is larger than {MOST_BYTES:,} bytes", help="give a study file")
     try:
-        return study_of(data.decode("utf-8"), str(path), path.stem, path.parent)
+        return study_of(data.decode("utf-8"), str(path), path.stem, path.parent, preset)
     except UnicodeDecodeError as error:
         raise ArchError(f"{path} is not UTF-8 text (byte {error.start})", help="save it as UTF-8") from error
 
 
-def study_of(text: str, where: str = "<study>", name: str = "study", folder: Path | None = None) -> StudyFile:
-    """The study of a YAML text.
+def study_of(
+    text: str, where: str = "<study>", name: str = "study", folder: Path | None = None, preset: str | None = None
+) -> StudyFile:  # fmt: skip
+    """The study of a YAML text, in the form of one of its presets.
 
     Raises:
-        ArchError: it is not a study; with the line.
+        ArchError: it is not a study, with the line; or it has no such preset.
     """
     reader = Reader(where)
     try:
@@ -87,7 +106,7 @@ def study_of(text: str, where: str = "<study>", name: str = "study", folder: Pat
         place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
         raise ArchError(f"{where}{place}: {getattr(error, 'problem', None) or 'not valid YAML'}",
                         help="see the example in docs/studies.md") from None  # fmt: skip
-    fields = reader.fields(root, name)
+    fields = reader.fields(root, name, preset)
     return StudyFile(**fields, folder=folder if folder is not None else Path())
 
 
@@ -141,6 +160,9 @@ def written(study: StudyFile, texts: tuple[str, ...]) -> str:
         "match": study.match,
         "baseline": dict(study.baseline),
         **({"metrics": [study.metric, *study.more]} if study.more else {"metric": study.metric}),
+        "claims": [claim.text for claim in study.claims],
+        "fit": [fit.text for fit in study.fits],
+        "holdout": LARGEST if study.holdout else None,
         "precision": study.precision,
     }
     kept = {key: value for key, value in data.items() if value not in (None, "", [], {})}

@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 
 CODE = "study"
 _PLACE = re.compile(r":(\d+):(\d+): ")
-_KEYS = {"the metric ": "metric", "`where: ": "where", "`baseline`": "baseline"}  # how a complaint on a key begins
+_KEYS = {
+    "the metric ": "metric",
+    "the claim ": "claims",
+    "the fit ": "fit",
+    "`where: ": "where",
+    "`baseline`": "baseline",
+}  # how a complaint on a key begins
 _BASE = re.compile(r"^base[ \t]*:", re.MULTILINE)
 
 

@@ -27,6 +27,8 @@ def numbers(levels: Sequence[str]) -> tuple[float, ...] | None:
     bare = [inner(level) for level in levels]
     if len({word for word, _ in bare}) > 1:
         return None
+    if len({text.endswith("%") for _, text in bare if number(text)}) > 1:  # a count and a fraction have no common scale
+        return None
     found = [number(text) for _, text in bare]
     kept = tuple(value for value in found if value is not None)
     return kept if len(kept) == len(found) >= 2 and len(set(kept)) == len(kept) else None
@@ -39,12 +41,16 @@ def inner(level: str) -> tuple[str, str]:
 
 
 def geometric(values: Sequence[float]) -> bool:
-    """Whether values belong on a logarithmic axis: three or more positive ones by equal factors, or over a factor of 30."""
+    """Whether values belong on a logarithmic axis: three or more positive ones by equal factors, or over more than a decade
+    and not at equal distances.
+    """
     ordered = sorted(values)
     if len(ordered) < 3 or ordered[0] <= 0:
         return False
     steps = [b / a for a, b in pairwise(ordered)]
-    return max(steps) <= (1 + EVEN) * min(steps) or ordered[-1] / ordered[0] > 30
+    apart = [b - a for a, b in pairwise(ordered)]
+    even = max(apart) <= (1 + EVEN) * min(apart)
+    return max(steps) <= (1 + EVEN) * min(steps) or (ordered[-1] / ordered[0] > 10 and not even)
 
 
 def written_out(text: str) -> tuple[str, ...] | None:

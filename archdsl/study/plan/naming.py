@@ -110,7 +110,7 @@ def _change(factor: Factor, before: str, level: str) -> str:
         return f"{label}={inner(level)[1]}"
     if not level:
         return f"−{_plain(before) if bare else label}"
-    if "." in factor.name and factor.name.partition(".")[0] in ("train", "data", "let"):
+    if "." in factor.name and factor.name.partition(".")[0] in (*ast.SETTINGS, "let"):
         return f"+{label}" if level == "on" else f"{label}={level}"
     if before == "":
         text = _plain(level)

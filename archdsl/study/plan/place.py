@@ -10,6 +10,7 @@ from archdsl.errors import ArchError, Source, suggest
 from archdsl.expand.holes import axes
 from archdsl.expand.settings import hyphenated
 from archdsl.registry import find
+from archdsl.registry import names as every_name
 from archdsl.study.plan.factors import NAME, SPACE, TOGETHER, Factor, parts
 from archdsl.study.plan.levels import number
 from archdsl.syntax import ast
@@ -85,7 +86,7 @@ def _space(factor: Factor) -> tuple[str, tuple[str, ...]]:
         if text:
             spaces[said.group(1) if said else _guess(factor, text)] = None
     prefix = factor.name.partition(".")[0]
-    if prefix in ("data", "train") and "." in factor.name:  # `train.epochs: [1, 3]` gives the word's arguments
+    if prefix in ast.SETTINGS and "." in factor.name:  # `train.epochs: [1, 3]` gives the word's arguments
         word = factor.name.partition(".")[2]
         if find(prefix, word) is None:
             raise ArchError(f"factor `{factor.name}`: there is no {prefix} word `{word}`")
@@ -109,6 +110,8 @@ def _guess(factor: Factor, text: str) -> str:
         return "net"
     named = NAME.match(text)
     known = [s for s in ("net", "data", "train") if named and find(s, named.group()) is not None]
+    if not known and named and find("evaluate", named.group()) is not None:
+        return "evaluate"  # last: its corruptions have the names of augmentations
     if len(known) > 1:
         raise ArchError(f"factor `{factor.name}`: `{named.group() if named else text}` is a word of "
                         f"{' and of '.join(known)}", help=f"write `{known[0]} {text}` or `{known[1]} {text}`")  # fmt: skip
@@ -199,6 +202,10 @@ def _in_net(file: ast.File, factor: Factor, hole: ast.Hole) -> ast.File:
         raise ArchError(f"factor `{factor.name}` mixes modifiers and layers",
                         help=f"write holes named `{factor.name}` into the base")  # fmt: skip
     kind, names = (ast.Modifier, modifiers) if modifiers else (ast.Word, words)
+    for name in sorted(modifiers):
+        if find("modifier", name) is None:
+            raise ArchError(f"factor `{factor.name}`: unknown modifier `+{name}`",
+                            help=suggest(name, every_name("modifier"), "+") or "`archdsl words modifiers` lists all")  # fmt: skip
 
     def wanted(node: Any) -> bool:
         return isinstance(node, kind) and node.name in names
@@ -238,7 +245,8 @@ def _behind_family(factor: Factor, items: list[ast.Expr]) -> int:
     """Behind the one family of the net, and the modifiers that it has."""
     places = [n for n, item in enumerate(items) if _is_family(item)]
     if len(places) != 1:
-        raise ArchError(f"factor `{factor.name}`: the base does not say where `{factor.levels[0]}` belongs",
+        level = next(level for level in factor.levels if level)
+        raise ArchError(f"factor `{factor.name}`: the base does not say where `{level}` belongs",
                         help="put a hole there: {" + f"{factor.name}: {' | '.join(factor.levels)}" + "}")  # fmt: skip
     at = places[0] + 1
     while at < len(items) and (isinstance(items[at], ast.Modifier) or _modifies(items[at])):

@@ -10,39 +10,26 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from archdsl.api import Spec, experiment_of, setting_findings
+from archdsl.api import setting_findings
 from archdsl.data.fingerprint import fingerprint, short
-from archdsl.errors import ArchError, EnvError, SpecError
-from archdsl.expand import expand
-from archdsl.expand.metrics import metric_of
-from archdsl.expand.overrides import override
+from archdsl.errors import EnvError
 from archdsl.runs.conditions import conditions_of, contrast, differing, usual
-from archdsl.runs.identify import BEFORE, settled_fingerprint, with_data
-from archdsl.runs.kept import of_place
-from archdsl.runs.run import Run, find_run, identity, on_other_data
+from archdsl.runs.evaluations import overlaid, stored
+from archdsl.runs.identify import BEFORE
+from archdsl.runs.run import Run, find_run, on_other_data
 from archdsl.runs.store.lock import held
-from archdsl.settings.experiment import Experiment
 from archdsl.study.names import quoted
-from archdsl.study.plan.arms import Arms, arms_of, summed
+from archdsl.study.plan.arms import Arms, arms_of
+from archdsl.study.plan.cells import Cell, cells, with_needs
+from archdsl.study.plan.claimed import claimed_pairs
+from archdsl.study.plan.demands import NAMED, check_metrics
 from archdsl.study.plan.file import StudyFile
+from archdsl.study.plan.fitted import fit_lines
 from archdsl.words.data.values import Dataset
 
 Status = Literal["finished", "diverged", "failed", "oom", "timeout", "interrupted", "running", "foreign", "missing"]
 ENDED = ("finished", "diverged")  # results; everything else may be run again
-UNKNOWN = ""  # the fingerprint of a data set that is not on this machine
-NAMED = 3  # arms that a message names
 FIXED_SEEDS = 5  # of a study that states no number and compares nothing
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One run: an arm with a seed. ``key`` names it by its content; ``cost`` is the MACs of the whole run."""
-
-    arm: int
-    seed: int
-    experiment: Experiment
-    key: str
-    cost: int
 
 
 @dataclass(frozen=True)
@@ -56,62 +43,6 @@ class Found:
     folder: Path | None = None
     message: str = ""
     own: bool = False
-
-
-def cells(
-    arms: Arms, seeds: Sequence[int], out: Path | None = None, root: Path | None = None, fetch: bool = False
-) -> tuple[Cell, ...]:
-    """Every run of a study, arm by arm. Each data set is looked at once.
-
-    Args:
-        out: the folder of runs. Where a data set is not on this machine, the finished runs there say what it held.
-        root: where the data is; searched before the other data roots.
-        fetch: download published sets that are not there.
-
-    Raises:
-        ArchError: an arm names no data; with the arm.
-        SpecError: arms that cannot be trained; each finding once, with the first arm that has it.
-        EnvError: data is missing, cannot be read or cannot be fetched.
-    """
-    found: list[Cell] = []
-    wrong: list[tuple[str, SpecError]] = []
-    held: dict[Any, str] = {}
-    for number, arm in enumerate(arms.arms):
-        try:
-            for seed in seeds:
-                spec = seeded(arm.spec, seed)
-                experiment = experiment_of(spec, checked=seed == seeds[0])  # the seed changes nothing that is checked
-                data = experiment.data.dataset
-                if data not in held:
-                    held[data] = fingerprint(data, root, fetch)
-                experiment = with_data(experiment, held[data])
-                found.append(Cell(number, seed, experiment, identity(experiment), _work(spec, experiment)))
-        except SpecError as error:
-            wrong.append((arm.name, error))
-        except ArchError as error:
-            error.message = f"arm `{arm.name}`: {error.message}"
-            raise
-    if wrong:
-        raise summed(wrong, len(arms.arms) - len(wrong), "cannot be trained")
-    return tuple(found) if out is None or UNKNOWN not in held.values() else _by_their_runs(found, out)
-
-
-def _by_their_runs(every: Sequence[Cell], out: Path) -> tuple[Cell, ...]:
-    """The cells, of which those whose data is not on this machine take the fingerprint that most of their runs have."""
-    away = [c for c in every if not c.experiment.data.fingerprint]
-    held = {c.experiment.data.dataset: UNKNOWN for c in away}
-    for data in held:
-        own = [run for c in away if c.experiment.data.dataset == data for run in on_other_data(out, c.experiment)]
-        held[data] = settled_fingerprint(of_place(data, own))
-
-    def known(cell: Cell) -> Cell:
-        experiment = cell.experiment
-        if experiment.data.fingerprint:
-            return cell
-        experiment = with_data(experiment, held[experiment.data.dataset])
-        return replace(cell, experiment=experiment, key=identity(experiment))
-
-    return tuple(known(cell) for cell in every)
 
 
 def away(every: Sequence[Cell], root: Path | None = None) -> list[str]:
@@ -163,13 +94,15 @@ def planned(study: StudyFile, out: Path | None = None, root: Path | None = None)
     step, and every arm will have the metric. Words without effect are among the notes. ``out`` and ``root`` as in ``cells``.
 
     Raises:
-        ArchError: a factor, a condition or a metric that does not fit; an arm without data.
+        ArchError: a factor, a condition, a metric, a claim or a fit that is refused; an arm without data.
         SpecError: arms that are not valid networks, or that cannot be trained.
     """
     arms = arms_of(study, out)
     study = settled(study, arms)
     every = cells(arms, study.seeds, out, root)
     check_metrics(study, arms, every)
+    claimed_pairs(study, arms)
+    fit_lines(study, arms, every)
     return replace(arms, notes=(*arms.notes, *without_effect(arms))), every
 
 
@@ -178,25 +111,6 @@ def settled(study: StudyFile, arms: Arms) -> StudyFile:
     if not study.sequential or (arms.compares and len(arms.arms) > 1):
         return study
     return replace(study, sequential=False, seeds=study.seeds[:FIXED_SEEDS], budget="")
-
-
-def check_metrics(study: StudyFile, arms: Arms, every: Sequence[Cell]) -> None:
-    """Refuse metrics that some arm will never have.
-
-    Raises:
-        ArchError: it names the arms.
-    """
-    metric = next((name for name in (study.metric, *study.more) if metric_of(name).needs_validation), None)
-    if metric is None:
-        return
-    lacking = {c.arm for c in every if c.experiment.data.valid is None}
-    names = [arms.arms[n].name for n in sorted(lacking)]
-    if names:
-        whose = "no arm sets" if len(names) == len(arms.arms) else (
-            f"the arm{'s' if len(names) > 1 else ''} {quoted(names, NAMED)} "
-            f"{'do' if len(names) > 1 else 'does'} not set")  # fmt: skip
-        raise ArchError(f"the metric {metric} needs validation images, and {whose} any aside",
-                        help="add valid(10%) to the data statement (--set data.valid=10%), or take test_accuracy")  # fmt: skip
 
 
 def without_effect(arms: Arms) -> Iterator[str]:
@@ -210,28 +124,10 @@ def without_effect(arms: Arms) -> Iterator[str]:
         yield f"{message} ({'every arm' if len(names) == len(arms.arms) > 1 else quoted(names, NAMED)})"
 
 
-def seeded(spec: Spec, seed: int) -> Spec:
-    """The spec with this seed. The network stays the same, so only the settings are read again."""
-    file = override(spec.file, [f"train.seed={seed}"])
-    return replace(
-        spec, file=file, graph=replace(spec.graph, train=expand(file, declared=(spec.input, spec.classes)).train)
-    )
-
-
-def _work(spec: Spec, experiment: Experiment) -> int:
-    """MACs of a run, up to a factor that all have: for an order, and for an estimate."""
-    train, data = experiment.train, experiment.data
-    images = getattr(data.dataset, "train", 0) or 10_000
-    if data.subset is not None:
-        images = min(images, data.subset.count)
-    steps = train.epochs * -(-images // train.batch)
-    return 3 * spec.cost.macs * min(steps, train.steps or steps) * train.batch
-
-
 def distinct(every: Sequence[Cell]) -> list[Cell]:
-    """Each run once, the longest first; arms that are the same experiment share theirs."""
+    """Each run once, those that others need among them, the longest first; arms that are the same experiment share theirs."""
     seen: dict[str, Cell] = {}
-    for cell in every:
+    for cell in with_needs(every):
         seen.setdefault(cell.key, cell)
     return sorted(seen.values(), key=lambda c: (-c.cost, c.arm, c.seed))
 
@@ -244,12 +140,22 @@ def look(out: Path, cell: Cell) -> Found:
     """
     run = find_run(out, cell.experiment)
     if run is not None:
-        return found_of(run)
+        found = found_of(run)
+        return found if cell.evaluation is None or found.status != "finished" else _evaluated(run, found, cell)
     others = [run for run in on_other_data(out, cell.experiment) if run.done]
     if not others:
         return Found("missing", {}, {})
     last, now = others[-1], cell.experiment.data.fingerprint
     return Found("foreign", {}, conditions_of(last.versions), last.folder, _on_other_data(last, now))
+
+
+def _evaluated(run: Run, found: Found, cell: Cell) -> Found:
+    """What the folder of a finished run has of an evaluation: its figures in the place of the run's."""
+    key = cell.evaluation.key(cell.seed) if cell.evaluation is not None else ""
+    record = stored(run, key)
+    if record is None:
+        return replace(found, status="missing", figures={})
+    return replace(found, figures=overlaid(found.figures, record, key))
 
 
 def _on_other_data(run: Run, now: str) -> str:

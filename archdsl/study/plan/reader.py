@@ -14,7 +14,10 @@ from archdsl.expand.metrics import metric
 from archdsl.limits import Limits
 from archdsl.runs.conditions import PRECISIONS
 from archdsl.study.amounts import FAILURES, MAX_SEEDS, amount, budget, fraction
+from archdsl.study.plan import presets
+from archdsl.study.plan.claims import claim_of_study
 from archdsl.study.plan.factors import Factor, factor
+from archdsl.study.plan.fits import LARGEST, parse_fit
 
 T = TypeVar("T")
 MOST_SEEDS = 10_000
@@ -53,8 +56,22 @@ class Reader:
         place = f":{mark.line + 1}:{mark.column + 1}" if mark is not None else ""
         raise ArchError(f"{self.where}{place}: {message}", help=help)
 
-    def fields(self, root: Any, name: str) -> dict[str, Any]:
-        """The fields of a study file's top level, as ``StudyFile`` has them."""
+    def fields(self, root: Any, name: str, preset: str | None = None) -> dict[str, Any]:
+        """The fields of a study file's top level, as ``StudyFile`` has them: with a preset, its keys in the place of the
+        file's. Every preset is read, so that none is found wrong only when it is taken.
+        """
+        forms = dict(presets.forms(self, root))
+        if preset is not None and preset not in forms:
+            raise presets.unknown(self.where, preset, forms)
+        plain = self._fields(presets.without(root), name)
+        read = {key: self._fields(form, f"{name}-{key}") for key, form in forms.items()}
+        if preset is None:
+            return {**plain, "presets": tuple(forms)}
+        own = read[preset]
+        return {**own, "title": f"{own['title'] if own['title'] != own['name'] else name} ({preset})", "preset": preset,
+                "presets": tuple(forms)}  # fmt: skip
+
+    def _fields(self, root: Any, name: str) -> dict[str, Any]:
         readers: dict[str, tuple[str, Callable[[Any], Any]]] = {
             "study": ("title", self.scalar),
             "base": ("base", lambda node: tuple(self.bases(node))),
@@ -74,11 +91,14 @@ class Reader:
             "baseline": ("baseline", lambda node: {k: self.scalar(v) for k, (_, v) in self.mapping(node).items()}),
             "metric": ("metrics", self.metrics),
             "metrics": ("metrics", self.metrics),
+            "claims": ("claims", lambda node: tuple(self.each(node, claim_of_study))),
+            "fit": ("fits", lambda node: tuple(self.each(node, parse_fit))),
+            "holdout": ("holdout", lambda node: bool(self.one_of(node, "holdout", (LARGEST,)))),
             "engine": ("engine", lambda node: self.one_of(node, "engine", ENGINES)),
             "precision": ("precision", lambda node: self.one_of(node, "precision", PRECISIONS)),
             "time_limit": ("time_limit", self.number),
         }  # fmt: skip
-        pairs = self.mapping(root, tuple(readers))
+        pairs = self.mapping(root, (*readers, presets.KEY))
         if "base" not in pairs:
             self.fail(None, "a study needs a `base:`", "a spec, such as `base: ../vgg-res.arch`")
         if {"metric", "metrics"} <= pairs.keys():
@@ -141,6 +161,10 @@ class Reader:
     def scalars(self, node: Any) -> Iterator[str]:
         parts = node.value if isinstance(node, yaml.SequenceNode) else [node]
         yield from (self.scalar(part) for part in parts)
+
+    def each(self, node: Any, read: Callable[[str], T]) -> Iterator[T]:
+        """One value or a list of them, each as ``read`` understands it."""
+        yield from (self.parsed(part, read) for part in (node.value if isinstance(node, yaml.SequenceNode) else [node]))
 
     def bases(self, node: Any) -> Iterator[tuple[str, str]]:
         if isinstance(node, yaml.CollectionNode) and not node.value:

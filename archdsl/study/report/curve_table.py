@@ -12,6 +12,13 @@ FIGURES = {  # of a record of the log
     "accuracy": Column("train accuracy", "percent", key="train_accuracy", digits=2),
     "valid_loss": Column("valid loss", "float", key="valid_loss", digits=4),
     "valid_accuracy": Column("valid accuracy", "percent", key="valid_accuracy", digits=2),
+    "test_loss": Column("test loss", "float", key="test_loss", digits=4),
+    "test_accuracy": Column("test accuracy", "percent", key="test_accuracy", digits=2),
+    "train_eval_loss": Column("train loss without augmentation", "float", key="train_eval_loss", digits=4),
+    "train_eval_accuracy": Column(
+        "train accuracy without augmentation", "percent", key="train_eval_accuracy", digits=2
+    ),
+    "grad_norm": Column("gradient norm", "float", key="grad_norm", digits=4),
     "lr": Column("lr"),
     "seconds": Column("seconds", "float", digits=2),
     "images_per_second": Column("images a second", "float", key="images_per_second", digits=0),

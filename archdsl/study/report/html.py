@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from archdsl.report.numbers import compact, exact
 from archdsl.study.names import quoted
-from archdsl.study.report import figures, page
+from archdsl.study.report import figures, fit_text, page
 from archdsl.study.report.effects import effects
 from archdsl.study.report.figures.verdict_forest import CLOSER
 from archdsl.study.report.notes import (
@@ -23,6 +23,7 @@ from archdsl.study.report.notes import (
     unequal,
 )
 from archdsl.study.report.sections.answers import answers, forests
+from archdsl.study.report.sections.claims import claims
 from archdsl.study.report.sections.cost import cost
 from archdsl.study.report.sections.populations import populations
 from archdsl.study.report.sections.provenance import failures, provenance
@@ -54,6 +55,10 @@ CAPTIONS = {
     )),
     "axis": ("Along each axis", (
         "Every dot is a run, the lines join the means. The axis is logarithmic where the levels are by equal factors."
+    )),
+    "fit": ("Fits", (
+        "Every dot is a run, the line is the fit, the band its 95 % interval over the seeds. Rings are the runs of the size "
+        "that the fit leaves out."
     )),
     "heat": ("Grid", (
         "Mean of each cell, with its standard deviation below. Hatched cells have no finished run."
@@ -93,6 +98,7 @@ def html(results: Results, command: str, curves: Curves | None = None, script: s
 def _body(results: Results, command: str, curves: Curves) -> Iterator[str]:
     yield page.tag("h1", results.title)
     yield from answers(results)
+    yield from claims(results)
     yield from _figure("forest", forests(results), results, forests(results, slim=True))
     yield page.tag("h2", "Results")
     yield _table(results, unit(results))
@@ -182,6 +188,7 @@ def _figures(results: Results, curves: Curves) -> Iterator[str]:
         "curves": (figures.curves(results, curves),),
         "strips": (figures.strips(results), figures.strips(results, slim=True)),
         "axis": (figures.axis(results),),
+        "fit": (figures.fit(results),),
         "heat": (figures.heat(results),),
         "effects": (_effects(results), _effects(results, slim=True)),
         "pareto": (figures.pareto(results),),
@@ -198,8 +205,9 @@ def _figure(name: str, drawn: Iterable[str], results: Results, slim: Iterable[st
         heading, caption = CAPTIONS[name]
         yield page.tag("h2", heading)
         closer = f" {CLOSER}" if len(every) > 1 else ""
-        mixed = f" {' '.join(map(_sentence, trained_on(results)))}" if name == "curves" else ""
-        words = (caption.replace("REFERENCE", f"“{results.reference.name}”") + closer + mixed).rstrip()
+        said = trained_on(results) if name == "curves" else fit_text.sentences(results) if name == "fit" else ()
+        more = "".join(f" {_sentence(text)}" for text in said)
+        words = caption.replace("REFERENCE", f"“{results.reference.name}”") + closer + more
         yield page.figure(every[0], words, *every[1:], slim=list(slim))
 
 

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterable
 
 from archdsl.study.names import NAMED, quoted
+from archdsl.study.report import fit_text
+from archdsl.study.report.claim_text import sentences
 from archdsl.study.results.claims import pairs_to_decide
 from archdsl.study.results.outcomes import unmeasured, untrained
 from archdsl.study.results.results import ArmResult, Results
@@ -18,6 +20,8 @@ from archdsl.words.data.base import Augmentation, Mixing
 def notes(results: Results) -> Iterable[str]:
     """What is below the table."""
     yield from outcome(results)
+    yield from sentences(results)
+    yield from fit_text.sentences(results)
     measure = results.measure
     sign = "" if measure.higher else ", less is better"
     sign += ", differences in points" if measure.unit == "percent" else ""

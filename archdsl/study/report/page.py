@@ -27,7 +27,7 @@ h2 { font-size: 1.1rem; margin: 2.4rem 0 .6rem; break-after: avoid; }
 p { margin: .5rem 0; }
 .verdict { font-size: 1.08rem; overflow-wrap: anywhere; }
 .better { --hue: var(--better); } .worse { --hue: var(--worse); } .same { --hue: var(--same); }
-.open, .reference { --hue: var(--open); }
+.open, .reference { --hue: var(--open); } .holds { --hue: var(--same); } .refuted { --hue: var(--worse); }
 .word { color: var(--hue); font-weight: 600; }
 .answers { list-style: none; margin: .9rem 0; padding: 0; }
 .answers li { border-left: 4px solid var(--hue); padding: .3rem 0 .3rem .8rem; margin: .35rem 0; break-inside: avoid;

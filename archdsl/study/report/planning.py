@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from archdsl.report import Cell, Column
-from archdsl.study.results.claims import FAR, pairs_to_decide
+from archdsl.study.results.claims import pairs_to_decide, pairs_to_same
 from archdsl.study.results.results import ArmResult, Results
 from archdsl.study.results.unit import unit
 from archdsl.study.stats import SEEDS_CAP, seeds_needed, seeds_to_reject
-from archdsl.study.stats.sequential import fewest, half_width
+from archdsl.study.stats.sequential import fewest
 
 STEPS = (1, 2, 4)  # multiples of the smallest difference that matters, for which a plan is made
 
@@ -48,7 +48,7 @@ def expected(results: Results) -> tuple[tuple[Column, ...], list[tuple[Cell, ...
     rows = [_expected(arm, delta, level) if arm in results.compared else (None,) * len(columns) for arm in results.arms]
     most = len(results.seeds)
     notes = [
-        f"sequential design: at most {most} seeds an arm; nothing can be decided before seed {_first(results)}",
+        f"sequential design: at most {most} seeds an arm; {_soonest(results)}",
         f"the columns {', '.join(c.name for c in columns[1:])} give the seeds to a decision if that is the difference",
     ]
     if all(row[0] is None for row in rows) and delta is not None:
@@ -62,22 +62,12 @@ def _expected(arm: ArmResult, delta: float | None, level: float) -> tuple[Cell, 
         return (sd, *(pairs_to_decide(step, 1.0, level) for step in STEPS))
     if not sd:
         return (sd, *(None for _ in STEPS), None)
-    return (sd, *(pairs_to_decide(step * delta, sd, level) for step in STEPS), _pairs_to_same(delta, sd, level))
+    return (sd, *(pairs_to_decide(step * delta, sd, level) for step in STEPS), pairs_to_same(delta, sd, level))
 
 
-def _pairs_to_same(delta: float, sd: float, level: float) -> int | None:
-    """The pairs after which the interval of a difference of 0 is within ±delta; None beyond ``FAR``."""
-    low, high = 1, 2
-    while (half := half_width(high, sd, level)) is None or half > delta:
-        low, high = high, 2 * high
-        if high > FAR:
-            return None
-    while high - low > 1:
-        middle = (low + high) // 2
-        inside = (half := half_width(middle, sd, level)) is not None and half <= delta
-        low, high = (low, middle) if inside else (middle, high)
-    return high
-
-
-def _first(results: Results) -> int:
-    return min(fewest(results.options.alpha / max(1, len(results.compared))), len(results.seeds))
+def _soonest(results: Results) -> str:
+    """When a first arm can be decided."""
+    first = fewest(results.options.alpha / max(1, len(results.compared)))
+    if first > len(results.seeds):
+        return f"nothing can be decided: a first decision takes {first} (--max-seeds {first})"
+    return f"nothing can be decided before seed {first}"

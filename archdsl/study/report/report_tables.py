@@ -1,4 +1,4 @@
-"""The tables of a report: of arms, of runs, of effects, of the epochs of each run."""
+"""The tables of a report: of arms, of runs, of effects, of the epochs of each run, of claims, of fits."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from collections.abc import Sequence
 from typing import Literal
 
 from archdsl.report import Table
-from archdsl.study.report import curve_table, effect_table, tables
+from archdsl.study.report import claim_table, curve_table, effect_table, fit_table, tables
 from archdsl.study.results.results import Results
 
-Rows = Literal["arms", "runs", "effects", "epochs"]  # what a row of a report is of
+Rows = Literal["arms", "runs", "effects", "epochs", "claims", "fits"]  # what a row of a report is of
 
 
 def table_of(results: Results, rows: Rows, people: bool = True, columns: Sequence[str] = ()) -> Table:
-    """The table of arms, of runs, of effects, or of the epochs of each run.
+    """The table of arms, of runs, of effects, of the epochs of each run, of claims, or of fits.
 
     Args:
         people: counts and levels are words; else those that are numbers are numbers.
 
     Raises:
-        ArchError: the design has no effects.
+        ArchError: the design has no effects, or the study no claims or fits.
         StoreError: the log of a run is damaged.
     """
     match rows:
@@ -29,5 +29,9 @@ def table_of(results: Results, rows: Rows, people: bool = True, columns: Sequenc
             return effect_table.table(results)
         case "epochs":
             return curve_table.table(results, people)
+        case "claims":
+            return claim_table.table(results, people)
+        case "fits":
+            return fit_table.table(results)
         case "arms":
             return tables.table(results, people, columns)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from archdsl.errors import ArchError, suggest
 from archdsl.expand.metrics import metric_of
@@ -42,7 +43,7 @@ def table(results: Results, people: bool = True, columns: Sequence[str] = ()) ->
     Args:
         people: counts of runs and levels are words, and the columns are those that fit a terminal; else counts are
             numbers of their own, and all columns are there.
-        columns: the columns to show, by their keys; ``all`` for every one.
+        columns: the columns to show, by their keys or headings; ``all`` for every one.
 
     Raises:
         ArchError: unknown columns.
@@ -63,10 +64,10 @@ def table(results: Results, people: bool = True, columns: Sequence[str] = ()) ->
         change("low", "low"),
         change("high", "high"),
         Column("p", "p", key="p", digits=4),
-        Column(robust, "p", key="p_robust", digits=4),
+        Column(robust, "p", key="p_robust", digits=4, omit=2),
     ]
-    runs = [Column("runs", align="right")] if people else [Column("finished", "int"), Column("runs", "int")]
-    runs += [value("mean", "mean"), value("sd", "sd"), value("reference", "reference")]
+    runs = [Column("runs", align="right", omit=3)] if people else [Column("finished", "int"), Column("runs", "int")]
+    runs += [value("mean", "mean"), replace(value("sd", "sd"), omit=1), value("reference", "reference")]
     every = [
         Column("arm"),
         *map(level_column, results.factors),
@@ -92,17 +93,20 @@ def level_column(factor: Factor) -> Column:
 
 
 def more_columns(results: Results) -> list[Column]:
-    """A column for each metric that is shown beside the first; its mean over the seeds."""
-    words = [metric_of(name) for name in results.more]
+    """A column for each metric that is shown beside the first; its mean over the seeds. Every table has those of the size."""
+    words = [metric_of(name) for name in results.more if name not in SIZES]
     return [Column(w.label, KINDS[w.unit][0], key=w.name, digits=KINDS[w.unit][1]) for w in words]
 
 
+SIZES = ("params", "macs")  # metrics that are columns of every table
 DEFAULT = ("arm", "verdict", "delta", "low", "high", "p", "p_robust", "runs", "mean", "sd")
 
 
 def _wanted(results: Results, every: Sequence[Column], columns: Sequence[str], people: bool) -> set[str]:
     """The keys of the columns to show."""
     keys = [column.id for column in every]
+    named = {column.name: column.id for column in every}
+    columns = [named.get(name, name) if name not in keys else name for name in columns]
     for name in columns:
         if name != "all" and name not in keys:
             raise ArchError(
@@ -169,7 +173,7 @@ FIGURES = (  # of a run, beside the metrics of its study
 def each(results: Results, people: bool = True) -> Table:
     """One row a run, with the levels of its factors and all its figures: for analyses of one's own."""
     names = [f.name for f in results.factors]
-    shown = tuple(dict.fromkeys((*FIGURES, results.metric, *results.more)))
+    shown = tuple(name for name in dict.fromkeys((*FIGURES, results.metric, *results.more)) if name not in SIZES)
     failed = {(arm, seed): status for arm, seed, status, _ in results.failures}
     columns = (
         Column("arm"), *map(level_column, results.factors), Column("seed", "int"), Column("status"),
@@ -217,7 +221,7 @@ def preview(
     results: Results,
     found: Sequence[tuple[int, Found]],
     seconds: float,
-    guessed: bool,
+    basis: str,
     jobs: int,
     more: Sequence[str] = (),
 ) -> Table:
@@ -226,7 +230,7 @@ def preview(
     Args:
         found: arm and state of each planned run.
         seconds: the estimate for what is missing, over all workers.
-        guessed: no run of this machine is behind it.
+        basis: what the estimate rests on.
         more: notes to show below.
     """
     rows: list[tuple[Cell, ...]] = []
@@ -242,9 +246,7 @@ def preview(
     columns = (Column("arm"), Column("runs", "int"), Column("cached", "int"), Column("params", "int"),
                Column("MACs", "compact", key="macs"), Column("depth", "int"), *more_columns, Column("hash"))  # fmt: skip
     workers = f"{jobs} worker{'s' if jobs > 1 else ''}"
-    time = f"about {duration(seconds)} on {workers}" + (
-        " (an assumption: no finished run to estimate it from)" if guessed else ""
-    )
+    time = f"about {duration(seconds)} on {workers} ({basis})"
     most = "at most " if results.options.sequential else ""
     return Table(columns, tuple(rows), results.title, notes=(
         f"{most}{missing} of {every} runs are missing; " + (f"{most}{time}" if missing else "nothing is left to run"),

@@ -1,66 +1,141 @@
-"""Claims about two arms, such as `new better than base`, and what a family of verdicts says of them."""
+"""What the runs of a study, or a family of verdicts, say of claims about two arms."""
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from archdsl.errors import ArchError, suggest
-from archdsl.study.stats.sequential import log_evidence
-from archdsl.study.stats.verdicts import Decision, Verdict
+from archdsl.study.plan.cells import Cell
+from archdsl.study.plan.claims import Claim, ClaimedPair
+from archdsl.study.results.claim_family import ClaimFamily
+from archdsl.study.results.decide import ArmDecision, DecisionOptions, Lookup, measured, turned
+from archdsl.study.results.scale import Scale
+from archdsl.study.stats import seeds_needed
+from archdsl.study.stats.sequential import half_width, log_evidence
+from archdsl.study.stats.verdicts import OPEN, Verdict, fixed_verdicts
 
-_FORM = re.compile(r"(?P<arm>.+?) (?P<verdict>better than|worse than|same as) (?P<reference>.+)", re.DOTALL)
-WORDS: dict[str, Decision] = {"better than": "better", "worse than": "worse", "same as": "same"}
 FAR = 10_000  # pairs: a projection beyond them says nothing
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """``arm`` is ``verdict`` compared with ``reference``."""
-
-    arm: str
-    verdict: Decision
-    reference: str
-
-    def check(self, arms: Iterable[str]) -> None:
-        """Refuse a claim about an arm that is not there."""
-        known = list(arms)
-        if self.arm not in known:
-            raise ArchError(f"the claim names the arm `{self.arm}`, which has no row",
-                            help=suggest(self.arm, known) or f"the arms are {', '.join(known[:9])}")  # fmt: skip
-
-
-def parse_claim(text: str) -> Claim:
-    """A claim from its text.
-
-    Raises:
-        ArchError: it has another form.
+@dataclass(frozen=True)
+class ClaimResult:
+    """A claim with its answer. ``arm`` and ``reference`` are the names of its arms; ``holds`` is None while it is open;
+    ``verdict`` is that of the comparison, None without a pair of runs; ``more`` are the seeds that would decide an open one if
+    mean and spread stay as they are, None where that is not known or more than ``FAR``.
     """
-    found = _FORM.fullmatch(text.strip())
-    if found is None:
-        raise ArchError(f"the claim `{text[:60]}` has another form than the known ones",
-                        help="`ARM better than ARM`, `ARM worse than ARM` or `ARM same as ARM`")  # fmt: skip
-    return Claim(found["arm"].strip(), WORDS[found["verdict"]], found["reference"].strip())
+
+    claim: Claim
+    arm: str
+    reference: str
+    metric: str
+    holds: bool | None
+    verdict: Verdict | None = None
+    more: int | None = None
+
+
+def claim_results(
+    pairs: Sequence[ClaimedPair], names: Sequence[str], own: Sequence[Sequence[Cell]], decisions: Sequence[ArmDecision],
+    lookup: Lookup, options: DecisionOptions, scales: Mapping[str, Scale], metric: str,
+) -> tuple[ClaimResult, ...]:  # fmt: skip
+    """The answer to each claim of a study. The claims are one family, beside that of the arms and their reference: the
+    probability of any wrong answer among them is at most alpha.
+
+    A sequential design answers by the anytime-valid test over the blocks that both arms have: it holds whatever ended
+    them. A fixed design answers by the paired t test.
+
+    Args:
+        own: the cells of each arm, in the order of the seeds.
+        decisions: on each arm, with its values of ``metric``.
+        scales: of each metric that a claim names.
+    """
+    values: Values = {metric: [d.values for d in decisions]}
+    counted = [cells[: d.planned] for cells, d in zip(own, decisions, strict=True)]
+    more = {
+        name: measured(counted, lookup, scale, options.failures)[1] for name, scale in scales.items() if name != metric
+    }
+    values = {**values, **more}
+    known = _sequential if options.sequential else _fixed
+    verdicts = known(pairs, values, [cell.seed for cell in own[0]], options, scales)
+    return tuple(_result(pair, verdicts.get(str(n)), names, options, len(pairs), scales[pair.metric].higher)
+                 for n, pair in enumerate(pairs))  # fmt: skip
+
+
+Values = Mapping[str, Sequence[Mapping[int, float]]]  # metric → arm → seed → value
+
+
+def _sequential(
+    pairs: Sequence[ClaimedPair], values: Values, seeds: Sequence[int], options: DecisionOptions, scales: Mapping[str, Scale]
+) -> dict[str, Verdict]:  # fmt: skip
+    family = ClaimFamily(pairs, scales, options.alpha, options.same)
+    for seed in seeds:
+        family.add({m: {n: row[seed] for n, row in enumerate(rows) if seed in row} for m, rows in values.items()})
+    return family.verdicts()
+
+
+def _fixed(
+    pairs: Sequence[ClaimedPair], values: Values, seeds: Sequence[int], options: DecisionOptions, scales: Mapping[str, Scale]
+) -> dict[str, Verdict]:  # fmt: skip
+    deltas, steps = dict[str, list[float]](), dict[str, float]()
+    for n, pair in enumerate(pairs):
+        scale, rows = scales[pair.metric], values[pair.metric]
+        own, theirs, sign = rows[pair.arm], rows[pair.reference], 1 if scale.higher else -1
+        deltas[str(n)] = [sign * (own[seed] - theirs[seed]) for seed in seeds if seed in own and seed in theirs]
+        steps[str(n)] = scale.resolution
+    return fixed_verdicts(deltas, alpha=options.alpha, same=options.same, steps=steps)
+
+
+def _result(
+    pair: ClaimedPair, verdict: Verdict | None, names: Sequence[str], options: DecisionOptions, size: int, higher: bool
+) -> ClaimResult:  # fmt: skip
+    claim = pair.claim
+    holds = None if verdict is None or verdict.decision == OPEN else verdict.decision == claim.verdict
+    more = None if holds is not None or verdict is None else _more(claim, verdict, options, options.alpha / size)
+    return ClaimResult(
+        claim, names[pair.arm], names[pair.reference], pair.metric, holds, turned(verdict, 1 if higher else -1), more
+    )
+
+
+def _more(claim: Claim, verdict: Verdict, options: DecisionOptions, level: float) -> int | None:
+    """The seeds that are lacking if mean and spread stay as they are."""
+    e = verdict.evidence
+    if not e.sd:
+        return None
+    if claim.verdict == "same" and options.same is not None:
+        n = pairs_to_same(options.same - abs(e.delta), e.sd, level) if options.sequential else None
+    else:
+        n = pairs_to_decide(e.delta, e.sd, level) if options.sequential else seeds_needed(e.delta, e.sd, level)
+    return n - e.n if n is not None and e.n < n <= FAR else None
 
 
 def result_of(claim: Claim, decided: Mapping[str, Verdict]) -> bool | None:
     """Whether the claim holds; None while it is open."""
     verdict = decided.get(claim.arm)
-    if verdict is None or verdict.decision == "open":
+    if verdict is None or verdict.decision == OPEN:
         return None
     return verdict.decision == claim.verdict
 
 
 def pairs_to_decide(delta: float, sd: float, level: float) -> int | None:
     """The pairs after which evidence reaches 1 / level if mean and spread stay as they are; None beyond ``FAR``."""
+    return _first(lambda n: log_evidence(n, delta, sd) >= -math.log(level))
+
+
+def pairs_to_same(margin: float, sd: float, level: float) -> int | None:
+    """The pairs after which half of the interval is within ``margin``; None beyond ``FAR``, and for no margin."""
+    if margin <= 0:
+        return None
+    return _first(lambda n: (half := half_width(n, sd, level)) is not None and half <= margin)
+
+
+def _first(reached: Callable[[int], bool]) -> int | None:
+    """The first number of pairs from 2 on at which a condition that stays is reached; None beyond ``FAR``."""
     low, high = 1, 2
-    while log_evidence(high, delta, sd) < -math.log(level):
+    while not reached(high):
         low, high = high, 2 * high
         if high > FAR:
             return None
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if log_evidence(middle, delta, sd) >= -math.log(level) else (middle, high)
+        low, high = (low, middle) if reached(middle) else (middle, high)
     return high

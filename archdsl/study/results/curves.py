@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from archdsl.runs.store.log import read_events
@@ -20,8 +20,13 @@ class Point:
     accuracy: float | None = None
     valid_loss: float | None = None
     valid_accuracy: float | None = None
+    test_loss: float | None = None
+    test_accuracy: float | None = None
+    train_eval_loss: float | None = None
+    train_eval_accuracy: float | None = None
 
 
+FIGURES = tuple(f.name for f in fields(Point))[2:]
 Curves = Mapping[str, Mapping[int, tuple[Point, ...]]]
 
 
@@ -43,4 +48,4 @@ def read_curves(results: Results) -> Curves:
 def _point(event: Mapping[str, Any]) -> Point:
     return Point(int(event["epoch"]), int(event["step"]), *(
         None if event.get(k) is None else float(event[k])
-        for k in ("loss", "accuracy", "valid_loss", "valid_accuracy")))  # fmt: skip
+        for k in FIGURES))  # fmt: skip

@@ -16,7 +16,10 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from archdsl.study.amounts import ALPHA, Failures
-from archdsl.study.plan.plan import ENDED, Cell, Found
+from archdsl.study.plan.cells import Cell
+from archdsl.study.plan.claims import ClaimedPair
+from archdsl.study.plan.plan import ENDED, Found
+from archdsl.study.results.claim_family import ClaimFamily
 from archdsl.study.results.scale import Scale
 from archdsl.study.stats.sequential import Spreads, fewest
 from archdsl.study.stats.verdicts import OPEN, Family, Verdict, fixed_verdicts
@@ -71,11 +74,13 @@ class Deciding:
     Args:
         own: the cells of each arm in the order of the seeds, the reference first.
         twins: for each arm the first one that is the same experiment, None where that is itself.
+        claims: those of the study. An arm of an open claim in the study's first metric gets runs, too.
     """
 
     def __init__(
-        self, own: Sequence[Sequence[Cell]], twins: Sequence[int | None], options: DecisionOptions, scale: Scale
-    ) -> None:
+        self, own: Sequence[Sequence[Cell]], twins: Sequence[int | None], options: DecisionOptions, scale: Scale,
+        claims: Sequence[ClaimedPair] = (),
+    ) -> None:  # fmt: skip
         self.own, self.options, self.scale = own, options, scale
         self.compared = [n for n in range(1, len(own)) if twins[n] is None]
         self.family = Family(
@@ -83,8 +88,11 @@ class Deciding:
         )
         self.blocks = 0  # that count
         self.runs = 0  # of these blocks
-        self.open = list(self.compared)
+        alone = [n if twin is None else twin for n, twin in enumerate(twins)]
+        pairs = [replace(p, arm=alone[p.arm], reference=alone[p.reference]) for p in claims]
+        self.claims = ClaimFamily(pairs, {scale.name: scale}, options.alpha, options.same)
         self.why: dict[int, str] = {}  # arms that stay open → why
+        self.open = self._open()
         self._values: list[dict[int, float]] = [{} for _ in own]
         self._substituted: list[dict[int, str]] = [{} for _ in own]
         self._planned = [0] * len(own)
@@ -142,8 +150,17 @@ class Deciding:
         self.blocks, self.runs = block + 1, self.runs + len(states)
         for arm in states:
             self._planned[arm] = block + 1
-        self.open = [arm for arm in self.open if self.family.decision(str(arm)) == OPEN]
+        self.open = self._open()
         return True
+
+    def _open(self) -> list[int]:
+        """The arms that get runs: those that are not decided, and those of a claim that is not."""
+        arms = {arm for arm in self.compared if self.family.decision(str(arm)) == OPEN}
+        for n, pair in enumerate(self.claims.pairs):
+            both = {pair.arm, pair.reference}
+            if pair.metric == self.scale.name and self.claims.open(n) and not both & self.why.keys():
+                arms |= both
+        return sorted(arms - {REFERENCE} - self.why.keys())
 
     def _settled(self, cell: Cell, found: Found, tried: Collection[str] | None) -> bool:
         """Whether an outcome is final: in a study that is being run, what ended, or was tried now; else what is not waiting."""
@@ -158,7 +175,7 @@ class Deciding:
 
     def _hold(self, arms: Sequence[int], why: str) -> None:
         self.why |= dict.fromkeys(arms, why)
-        self.open = [arm for arm in self.open if arm not in self.why]
+        self.open = self._open()
 
     def _add(self, seed: int, states: Mapping[int, tuple[Cell, Found]]) -> None:
         values, failed, self._worst = _values(states, self.scale, self.options.failures, self._worst)
@@ -171,7 +188,11 @@ class Deciding:
             base = values[REFERENCE]
             pairs = {arm: value for arm, value in values.items() if arm != REFERENCE}
             uneven = {str(arm) for arm, value in pairs.items() if self._spreads[arm].add(value, base)}
-            self.family.add({str(arm): sign * (value - base) for arm, value in pairs.items()}, uneven)
+            # An arm that is decided, and has runs for the sake of a claim, keeps the p and the interval of its decision.
+            taken = {str(arm): sign * (value - base) for arm, value in pairs.items()
+                     if self.family.decision(str(arm)) == OPEN}  # fmt: skip
+            self.family.add(taken, uneven & taken.keys())
+        self.claims.add({self.scale.name: values})
 
     def stop(self, why: str) -> None:
         """End the study; the arms that are open stay open."""
@@ -203,7 +224,7 @@ class Deciding:
         decisions: list[ArmDecision] = []
         for arm, (values, failed) in enumerate(zip(self._values, self._substituted, strict=True)):
             seeds = tuple(c.seed for c in self.own[arm][: self.blocks] if c.seed in values)
-            verdict = _turned(known.get(str(arm)), sign)
+            verdict = turned(known.get(str(arm)), sign)
             planned = self._planned[arm] + (not self.finished and (arm == REFERENCE or arm in self.open))
             decisions.append(ArmDecision(seeds, dict(values), dict(failed), verdict, planned, self._reason(arm)))
         return decisions
@@ -215,17 +236,15 @@ class Deciding:
             return ""
         if self.blocks >= self.most:
             return f"{self.most} seeds are the most that the study takes (--max-seeds)"
-        return f"the budget of {self.options.max_runs:,} runs is spent"
+        return (f"the budget of {self.options.max_runs:,} runs has no room for the next seed, {1 + len(self.open)} runs: "
+                f"{self.runs:,} are counted")  # fmt: skip
 
 
 def decide_fixed(
     own: Sequence[Sequence[Cell]], twins: Sequence[int | None], lookup: Lookup, options: DecisionOptions, scale: Scale
 ) -> list[ArmDecision]:
     """The verdicts of a fixed design, over the seeds that both sides of a comparison have; arguments as for ``Deciding``."""
-    states = [{c.seed: (c, f) for c in cells if _counts(c, f := lookup(c), scale)} for cells in own]
-    flat = {(arm, seed): pair for arm, seeds in enumerate(states) for seed, pair in seeds.items()}
-    values, failed, _ = _values(flat, scale, options.failures, None)
-    rows = [{seed: values[arm, seed] for seed in seeds if (arm, seed) in values} for arm, seeds in enumerate(states)]
+    states, rows, failed = measured(own, lookup, scale, options.failures)
     sign = 1 if scale.higher else -1
     compared = [n for n in range(1, len(own)) if twins[n] is None]
     deltas = {str(n): [sign * (rows[n][s] - rows[0][s]) for s in rows[n] if s in rows[REFERENCE]] for n in compared}
@@ -234,9 +253,20 @@ def decide_fixed(
     )
     return [
         ArmDecision(tuple(row), row, {s: states[n][s][1].status for s in row if (n, s) in failed},
-                    _turned(known.get(str(n)), sign), len(own[n]))
+                    turned(known.get(str(n)), sign), len(own[n]))
         for n, row in enumerate(rows)
     ]  # fmt: skip
+
+
+def measured(
+    own: Sequence[Sequence[Cell]], lookup: Lookup, scale: Scale, failures: Failures
+) -> tuple[list[dict[int, tuple[Cell, Found]]], list[dict[int, float]], list[tuple[int, int]]]:  # fmt: skip
+    """The runs of each arm that count, by seed, and their values; and arm and seed of those that failed by themselves."""
+    states = [{c.seed: (c, f) for c in cells if _counts(c, f := lookup(c), scale)} for cells in own]
+    flat = {(arm, seed): pair for arm, seeds in enumerate(states) for seed, pair in seeds.items()}
+    values, failed, _ = _values(flat, scale, failures, None)
+    rows = [{seed: values[arm, seed] for seed in seeds if (arm, seed) in values} for arm, seeds in enumerate(states)]
+    return states, rows, failed
 
 
 def _counts(cell: Cell, found: Found, scale: Scale) -> bool:
@@ -263,7 +293,7 @@ def _bad(scale: Scale, worst: float | None) -> float:
     return (min(known) if scale.higher else max(known)) if known else 0.0
 
 
-def _turned(verdict: Verdict | None, sign: int) -> Verdict | None:
+def turned(verdict: Verdict | None, sign: int) -> Verdict | None:
     """A verdict on differences of which less is better, with the differences as the metric has them."""
     if verdict is None or sign > 0:
         return verdict

@@ -20,7 +20,7 @@ def unmeasured(results: Results) -> Iterable[str]:
         if lacks:
             few = ", ".join(f"{n} of `{arm}`" for arm, n in lacks[:3]) + (" and others" if len(lacks) > 3 else "")
             yield (f"{metric_of(name).label}: {sum(n for _, n in lacks)} finished runs have no figure, because they have not "
-                   f"recorded it or never reached it, and are left out ({few})")  # fmt: skip
+                   f"recorded it, never reached it, or it is not defined for them, and are left out ({few})")  # fmt: skip
 
 
 def untrained(results: Results) -> Iterable[str]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from archdsl.errors import ArchError
 from archdsl.report import Column
-from archdsl.runs.correct import correct
+from archdsl.runs.correct import correct, unpacked
+from archdsl.runs.evaluations import bits_of
 from archdsl.runs.run import load_run
 from archdsl.study.names import quoted
 from archdsl.study.results.results import ArmResult, Results
@@ -114,7 +115,10 @@ def _tested(arm: ArmResult) -> dict[int, Tested]:
         folder = arm.folders.get(seed)
         with suppress(ArchError):  # a damaged record counts as none; a damaged run has no figures
             run = load_run(folder) if folder is not None else None
-            hits = correct(run) if run is not None else None
+            hits = None
+            if run is not None:
+                key = arm.figures[seed].get("evaluation")
+                hits = correct(run) if key is None else unpacked(bits_of(run.folder, key), arm.figures[seed])
             if run is not None and hits is not None:
                 found[seed] = Tested((run.fingerprint, len(hits)), hits)
     return found

@@ -15,8 +15,12 @@ from archdsl.data.fingerprint import short
 from archdsl.expand.metrics import metric_of
 from archdsl.runs.conditions import CONDITIONS, usual
 from archdsl.study.plan.arms import Arm, Arms
+from archdsl.study.plan.cells import Cell
+from archdsl.study.plan.claims import ClaimedPair
 from archdsl.study.plan.factors import Factor
-from archdsl.study.plan.plan import ENDED, Cell, Found
+from archdsl.study.plan.fitted import FitLine
+from archdsl.study.plan.plan import ENDED, Found
+from archdsl.study.results.claims import ClaimResult, claim_results
 from archdsl.study.results.decide import ArmDecision, Deciding, DecisionOptions, decide_fixed
 from archdsl.study.results.run_figures import UNTRAINED, RunFigures
 from archdsl.study.results.scale import Scale, scale_of
@@ -92,6 +96,8 @@ class Results:
     more: tuple[str, ...] = ()  # other metrics that are shown
     compares: bool = True  # with a reference
     resolution: float = 0.0  # the step in which the metric is counted
+    claims: tuple[ClaimResult, ...] = ()
+    fits: tuple[FitLine, ...] = ()
 
     @property
     def reference(self) -> ArmResult:
@@ -126,7 +132,8 @@ class Results:
 
 def results(
     title: str, metric: str, arms: Arms, seeds: Sequence[int], every: Sequence[Cell], found: Mapping[str, Found],
-    options: DecisionOptions | None = None, more: Sequence[str] = (),
+    options: DecisionOptions | None = None, more: Sequence[str] = (), claims: Sequence[ClaimedPair] = (),
+    fits: Sequence[FitLine] = (),
 ) -> Results:  # fmt: skip
     """Bring together the plan and what the store has; ``found`` is by the cells' keys, ``more`` are other metrics to show.
     Without ``options`` the design is fixed, with its defaults.
@@ -135,7 +142,10 @@ def results(
     own = own_cells(arms, every)
     twins = compared_twins(arms, own)
     scale = scale_of(metric, arms, every)
-    decisions, looks = _decided(own, twins, found, options, scale)
+    decisions, looks = _decided(own, twins, found, options, scale, claims)
+    scales = {name: scale_of(name, arms, every) for name in {metric, *(pair.metric for pair in claims)}}
+    answered = claim_results(claims, [a.name for a in arms.arms], own, decisions, lambda c: found[c.key], options, scales,
+                             metric)  # fmt: skip
     if not arms.compares:
         decisions = [replace(d, verdict=None) for d in decisions]
     raw = [_arm(*one, found, more) for one in zip(arms.arms, own, decisions, strict=True)]
@@ -161,6 +171,7 @@ def results(
         title, metric, tuple(seeds), arms.factors, arms.design.name, arms.design.aliases, (first, *rest),
         {**{k: conditions.get(k, "") for k in CONDITIONS}, "data": _data(every, found)}, _notes(arms), failures,
         options, looks, ended, more=tuple(more), compares=arms.compares, resolution=scale.resolution,
+        claims=answered, fits=tuple(fits),
     )  # fmt: skip
 
 
@@ -174,11 +185,11 @@ def own_cells(arms: Arms, every: Sequence[Cell]) -> list[list[Cell]]:
 
 def _decided(
     own: Sequence[Sequence[Cell]], twins: Sequence[int | None], found: Mapping[str, Found], options: DecisionOptions,
-    scale: Scale,
+    scale: Scale, claims: Sequence[ClaimedPair],
 ) -> tuple[list[ArmDecision], int]:  # fmt: skip
     """The decision on each arm, twins having that of the arm whose experiment they are; and the number of looks."""
     if options.sequential:
-        deciding = Deciding(own, twins, options, scale)
+        deciding = Deciding(own, twins, options, scale, claims)
         deciding.advance(lambda cell: found[cell.key])
         decisions, looks = deciding.decisions(), deciding.blocks
     else:

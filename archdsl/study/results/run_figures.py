@@ -9,8 +9,10 @@ from math import exp, lgamma, log, log1p
 from pathlib import Path
 from typing import Any
 
+from archdsl.errors import EnvError, SpecError, StoreError
+from archdsl.runs.measured import keep_measured, read_measured
 from archdsl.runs.store.log import read_events
-from archdsl.words.metrics.base import stored
+from archdsl.words.metrics.base import OfNet, stored
 
 UNTRAINED = "did not train"
 LEVEL = 0.005  # of the tail of the binomial distribution: the upper end of the two-sided 99 % interval
@@ -36,6 +38,24 @@ class RunFigures:
     @cached_property
     def _events(self) -> tuple[Mapping[str, Any], ...]:
         return tuple(read_events(self.folder)) if self.folder is not None else ()
+
+    def measured(self, metric: OfNet) -> float | None:
+        """A figure of the trained net: the one that is kept, else measured now and kept. None where the net has none, or where
+        its weights or its data are not here.
+        """
+        if self.folder is None:
+            return None
+        known = read_measured(self.folder, self.result)
+        if metric.name in known:
+            return known[metric.name]
+        from archdsl.evaluate.measured import measure  # imports torch
+
+        try:
+            value = measure(self.folder, metric)
+        except (EnvError, StoreError, SpecError):
+            return None
+        keep_measured(self.folder, self.result, metric.name, value)
+        return value
 
     def trained(self, classes: int) -> bool:
         """False where neither the training accuracy of the last epoch nor the test accuracy is above chance: both are at most

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from archdsl.expand.metrics import metric_of
 from archdsl.study.plan.arms import Arms
-from archdsl.study.plan.plan import Cell, Found
+from archdsl.study.plan.cells import Cell
+from archdsl.study.plan.plan import Found
 from archdsl.study.results.run_figures import RunFigures
 
 
@@ -16,12 +17,13 @@ from archdsl.study.results.run_figures import RunFigures
 class Scale:
     """What a metric's numbers are: ``of`` a finished run, None where it has no figure; ``higher`` is better; ``chance`` is what
     a net that learnt nothing has, None where that is not known; ``resolution`` is the step in which it is counted, 0 for
-    none."""
+    none. ``name`` is the metric's."""
 
     of: Callable[[Cell, Found], float | None]
     higher: bool
     chance: float | None = None
     resolution: float = 0.0
+    name: str = ""
 
 
 def scale_of(metric: str, arms: Arms, every: Sequence[Cell]) -> Scale:
@@ -36,4 +38,4 @@ def scale_of(metric: str, arms: Arms, every: Sequence[Cell]) -> Scale:
     classes, images = {d.classes for d in sets}, {getattr(d, "test", None) or 0 for d in sets}
     chance = word.chance(classes.pop()) if len(classes) == 1 else None
     counted = word.on == "test" and word.counted and len(images) == 1 and (n := images.pop()) > 0
-    return Scale(of, word.higher, chance, 1 / n if counted else 0.0)
+    return Scale(of, word.higher, chance, 1 / n if counted else 0.0, word.name)

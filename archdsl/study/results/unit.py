@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from archdsl.study.results.results import Results
+    from archdsl.words.metrics.base import Metric
 
 MINUS = "−"
 NONE = "–"
@@ -56,10 +57,14 @@ class Unit:
 
 def unit(results: Results) -> Unit:
     """The unit of a study's metric: fractions in percent, others with four significant digits of the largest value."""
-    name = results.measure.label
-    if results.measure.unit == "percent":
+    return unit_of(results.measure, max((abs(v) for a in results.arms for v in a.values.values()), default=0.0))
+
+
+def unit_of(metric: Metric, largest: float) -> Unit:
+    """The unit of a metric: fractions in percent, others with four significant digits of the largest value."""
+    name = metric.label
+    if metric.unit == "percent":
         return Unit(name, 100.0, 2, " %", "points")
-    largest = max((abs(v) for a in results.arms for v in a.values.values()), default=0.0)
     digits = 3 - math.floor(math.log10(largest)) if largest else 3
     return Unit(name, 1.0, max(0, min(8, digits)), "", "")
 

@@ -64,6 +64,7 @@ class Family:
         alpha: the probability of any wrong decision in the family.
         same: the largest difference that does not matter; None: no comparison ends as `same`.
         prior, resolution: as for ``sequential.evidence``.
+        steps: the resolution of single comparisons, by name, where they are in several metrics.
 
     Raises:
         ValueError: alpha is not in (0, 1).
@@ -77,7 +78,9 @@ class Family:
         same: float | None = None,
         prior: float = PRIOR,
         resolution: float = 0.0,
+        steps: Mapping[str, float] | None = None,
     ) -> None:
+        self.steps = steps or {}
         self.size, self.alpha, self.same, self.prior, self.resolution = (
             size,
             check_level(alpha),
@@ -101,7 +104,7 @@ class Family:
         """
         self.looks += 1
         for name, delta in deltas.items():
-            record = self._records.setdefault(name, Record(self.prior, self.resolution))
+            record = self._records.setdefault(name, Record(self.prior, self.steps.get(name, self.resolution)))
             self._last[name] = record.add(delta, name in uneven)
         adjusted = dict(zip(self._last, adjusted_by_holm([e.p for e in self._last.values()], self.size), strict=True))
         for name, e in self._last.items():
@@ -157,7 +160,7 @@ def verdicts(
 
 def fixed_verdicts(
     family: Mapping[str, Sequence[float]], *, alpha: float = ALPHA, same: float | None = None, resolution: float = 0.0,
-    size: int | None = None,
+    size: int | None = None, steps: Mapping[str, float] | None = None,
 ) -> dict[str, Verdict]:  # fmt: skip
     """The verdict of a fixed design on each comparison: valid for one look, at a number of seeds that was stated before.
 
@@ -165,7 +168,7 @@ def fixed_verdicts(
     where they are undefined. Arguments and errors as for ``verdicts``.
     """
     check_level(alpha)
-    every = {name: _at_once(deltas, resolution) for name, deltas in family.items() if deltas}
+    every = {name: _at_once(deltas, (steps or {}).get(name, resolution)) for name, deltas in family.items() if deltas}
     planned = max(size or 0, len(family))
     ps, robust = (
         adjusted_by_holm(p, planned) for p in ([e.p for e in every.values()], [e.p_symmetric for e in every.values()])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from archdsl.errors import ArchError
 from archdsl.registry import Range, data_word
@@ -14,15 +14,22 @@ Turn = Annotated[Share, Range(0, 0.5)]
 PAPER = "Krizhevsky et al. 2012; Howard 2013, arXiv:1312.5402"
 
 
-@data_word("cifar10 brightness(0.4)", slot="brightness", paper=PAPER)
+@data_word("cifar10 brightness(0.4)", "cifar10 brightness(0.2, additive)", slot="brightness", paper=PAPER)
 @dataclass(frozen=True, slots=True)
 class Brightness(Pure):
-    """Multiplies each training image by a factor from 1 - strength to 1 + strength."""
+    """Multiplies each training image by a factor from 1 - strength to 1 + strength.
+
+    With `additive` it adds a constant from -strength to strength to all values of the image instead, where black is 0 and
+    white is 1.
+    """
 
     amounts: ClassVar[tuple[str, ...]] = ("strength",)
     strength: Share = 0.4
+    form: Literal["additive"] | None = None
 
     def apply(self, images: Images, draw: Any, ops: Any) -> Images:
+        if self.form == "additive":
+            return ops.brighten(images, draw.uniform(-self.strength, self.strength))
         return ops.brightness(images, draw.uniform(1 - self.strength, 1 + self.strength))
 
 

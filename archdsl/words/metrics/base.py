@@ -32,6 +32,9 @@ class RunFigures(Protocol):
         ``accuracy`` of training, ``valid_loss`` and ``valid_accuracy``; accuracies in [0, 1].
         """
 
+    def measured(self, metric: OfNet) -> float | None:
+        """A figure of the net that the run has trained; None where it has none, or cannot be measured here."""
+
 
 class Metric(Setting):
     """A figure of a run. ``unit``: a percentage is stored as a fraction. ``higher``: whether more is better. ``on``: the
@@ -71,6 +74,11 @@ class Metric(Setting):
     def needs_validation(self) -> bool:
         """Whether images must be set aside for it."""
         return self.on == "valid"
+
+    @property
+    def needs_evaluation(self) -> bool:
+        """Whether the test images must be looked at while a run trains (`evaluate_every`)."""
+        return False
 
     def of(self, run: RunFigures) -> float | None:
         """The figure of a finished run; None where the run has none."""
@@ -127,6 +135,29 @@ class OfWeights(Metric):
 
     def measure(self, torch: Any, weights: Sequence[Any]) -> float:
         """The figure of all tensors of two or more dimensions: weights of layers, without biases and norms."""
+        raise NotImplementedError
+
+
+class OfNet(Metric):
+    """A figure of the trained net that no run stores: it is computed from the weights that a run keeps when a study asks for it,
+    once, and kept beside the result. ``images``: how many test images it takes; 0 for none.
+    """
+
+    __slots__ = ()
+    images: ClassVar[int] = 0
+
+    def of(self, run: RunFigures) -> float | None:
+        """Measured on the finished run."""
+        return run.measured(self)
+
+    def measure(self, torch: Any, model: Any, images: Any) -> float | None:
+        """The figure; None where the net has none.
+
+        Args:
+            torch: the package; no gradients are kept.
+            model: the trained module in eval mode, on the CPU.
+            images: (N, C, H, W) float32, normalised; None where ``images`` of the class is 0.
+        """
         raise NotImplementedError
 
 

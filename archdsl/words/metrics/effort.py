@@ -11,7 +11,7 @@ from archdsl.registry import metric_word, setting
 from archdsl.registry.types import Positive
 from archdsl.words.metrics.base import Metric, RunFigures, Unit, stored
 
-Followed = Literal["valid_accuracy", "valid_loss", "train_accuracy", "train_loss"]
+Followed = Literal["valid_accuracy", "valid_loss", "train_accuracy", "train_loss", "test_accuracy", "test_loss"]
 
 
 class Reached(Metric):
@@ -32,6 +32,11 @@ class Reached(Metric):
     def on(self) -> str:  # type: ignore[override]
         """That of the figure that is followed."""
         return self.figure.partition("_")[0]
+
+    @property
+    def needs_evaluation(self) -> bool:
+        """Whether the test images must be looked at while a run trains."""
+        return self.on == "test"
 
     @property
     def name(self) -> str:
@@ -66,7 +71,7 @@ class Reached(Metric):
 class EpochsTo(Reached):
     """Epochs until a figure first reaches a threshold: an accuracy from below, a loss from above.
 
-    It is looked at after each epoch. A run that never reaches it has no figure.
+    It is looked at after each epoch; a test figure after those of `evaluate_every`. A run that never reaches it has no figure.
     """
 
     at: Positive
@@ -127,6 +132,28 @@ class Steps(Metric):
     def of(self, run: RunFigures) -> float | None:
         """Runs store it as ``step``."""
         return stored(run, "step")
+
+
+@metric_word("grad_norm")
+@setting
+class GradNorm(Metric):
+    """The Euclidean norm of the gradient of the last step of the last epoch that `evaluate_every` looks at.
+
+    It is what the optimiser takes, after penalties and clipping. All epochs are in the curves, each parameter's norm is in
+    the log of the run.
+    """
+
+    called: ClassVar[str] = "grad_norm"
+
+    @property
+    def needs_evaluation(self) -> bool:
+        """It is recorded by that word."""
+        return True
+
+    def of(self, run: RunFigures) -> float | None:
+        """The last one that is recorded."""
+        found = [r["grad_norm"] for r in run.epochs if isinstance(r.get("grad_norm"), int | float)]
+        return float(found[-1]) if found else None
 
 
 @metric_word("seconds")

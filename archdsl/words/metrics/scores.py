@@ -127,6 +127,33 @@ class Ece(Score):
         return sum(map(abs, sums)) / images
 
 
+@metric_word("test_entropy", "valid_entropy", paper="Gal & Ghahramani 2016, arXiv:1506.02142")
+@setting
+class Entropy(OfPart):
+    """The entropy of the predicted probabilities, the mean over the images, in nats: the whole uncertainty.
+
+    It is measured by an evaluation (`evaluate mc(20)`): of the mean probabilities where there are several passes.
+    """
+
+    part: Literal["test", "valid"]
+
+    def chance(self, classes: int) -> float:
+        """The entropy of the uniform distribution."""
+        return math.log(classes)
+
+
+@metric_word("test_information", "valid_information", paper="Houlsby et al. 2011, arXiv:1112.5745")
+@setting
+class Information(OfPart):
+    """The mutual information of the prediction and the weights, the mean over the images, in nats.
+
+    It is the entropy of the mean probabilities less the mean entropy of single passes, and is measured by Monte Carlo dropout
+    (`evaluate mc(20)`): the part of the uncertainty that more training data could remove.
+    """
+
+    part: Literal["test", "valid"]
+
+
 @metric_word("test_top5", "valid_top5")
 @setting
 class Top5(Score):

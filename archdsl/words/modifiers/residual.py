@@ -37,7 +37,8 @@ def _undo_res(term: Node) -> Node | None:
 def res(term: Node, skip: Net | None = None) -> Node | None:
     """A skip round each block's convolutions, before its pooling, with the last activation behind the sum.
 
-    Where shapes differ the skip is a 1×1 convolution with the stride; `skip` chooses another way.
+    Where shapes differ the skip is a 1×1 convolution with the stride, of vectors and tokens a linear layer; `skip` chooses
+    another way.
     """
     place = False
 

@@ -19,11 +19,11 @@ STEPS = 4
 
 
 def _body(f: Any, x: Shape, word: str) -> Body:
-    """The traced network, which must give back the shape that it takes."""
+    """The traced network, which must give the shape of ``x``."""
     assert isinstance(f, Body)
     if f.out != x:
-        raise Misfit(f"the network in `{word}` takes {words(x)} and gives {words(f.out)}", "A307",
-                     "its result is its next argument: keep the shape")  # fmt: skip
+        help = f"its result is its next argument: give {words(x)}"
+        raise Misfit(f"the network in `{word}` takes {words(f.trace.input)} and gives {words(f.out)}", "A307", help)
     return f
 
 
@@ -36,14 +36,17 @@ def shared(x: Shape, f: Net, n: Count) -> Layer:
 
 
 @op("conv(8) ode(conv(8) bn tanh conv(8))", "conv(8) ode(conv(8) tanh conv(8), solver=rk4, steps=2, t=0.5)",
-    "conv(8) ode(conv(8) tanh conv(8), rtol=1e-4, adjoint)",
-    paper="Chen et al. 2018, Neural ordinary differential equations, arXiv:1806.07366", traits="adaptive")  # fmt: skip
+    "conv(8) ode(conv(8) tanh conv(8), rtol=1e-4, adjoint)", "conv(8) ode(conv(8) tanh conv(8), time, solver=rk4)",
+    paper="Chen et al. 2018, Neural ordinary differential equations, arXiv:1806.07366", traits="adaptive timed")  # fmt: skip
 def ode(
     x: Shape, f: Net, t: Positive = 1.0, solver: Literal["dopri5", "rk4", "midpoint", "euler"] = "dopri5",
     steps: Count | None = None, rtol: Positive | None = None, atol: Positive | None = None, adjoint: bool = False,
+    time: bool = False,
 ) -> Layer:  # fmt: skip
-    """Neural ODE: the state at time `t` of dx/dt = f(x), from what arrives at time 0. `f` keeps the shape, and does not
-    see the time.
+    """Neural ODE: the state at time `t` of dx/dt = f(x), from what arrives at time 0. `f` gives the shape that arrives.
+
+    With `time` it is dx/dt = f(x, t): `f` takes one channel more, which has the time as its only value (the last number of a
+    vector or token), as the first layer of Chen et al. does. `cin` counts it.
 
     `rk4`, `midpoint` and `euler` take `steps` equal steps (4), and all their evaluations of `f` count into the MACs, the
     depth and the activations; one step of `euler` is a residual block. `dopri5` (torchdiffeq) chooses its steps within
@@ -52,7 +55,7 @@ def ode(
     is solved backwards in time, in constant memory; without, it goes back through the solver's steps.
     """
     body = _body(f, x, "ode")
-    settings: dict[str, Any] = {"t": t} if t != 1 else {}
+    settings: dict[str, Any] = ({"t": t} if t != 1 else {}) | ({"time": True} if time else {})
     if solver == "dopri5":
         if steps is not None:
             raise Misfit("`dopri5` chooses its own steps", help="leave `steps` out, or write `solver=rk4`")
@@ -68,5 +71,7 @@ def ode(
 
 def _solved(x: Shape, body: Body, solver: str, steps: int, settings: dict[str, Any], adjoint: bool = False) -> Layer:
     calls = EVALUATIONS[solver] * steps
-    run = Run(calls, states=True, held=HELD[solver] * prod(x), kept=1 if adjoint else None)
+    made = prod(body.trace.input) if body.trace.input != x else 0  # the state with its time, beside the state
+    held = HELD[solver] * prod(x) + (prod(x) if made else 0)
+    run = Run(calls, states=True, held=held, kept=1 if adjoint else None, made=made)
     return Layer(out=x, macs=calls * body.macs, module=lambda nn, f: nn.Ode(f, **settings), run=run)

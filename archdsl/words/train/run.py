@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar, Literal
 
 from archdsl.registry import setting, train_word
@@ -35,6 +36,18 @@ def batch(size: Count) -> int:
 def evalbatch(size: Count) -> int:
     """How many images a batch of validation and test takes (500 by default); changes time and memory alone."""
     return size
+
+
+@train_word("adam epochs(20) evaluate_every(1)", slot="evaluate_every", unpublished="a way to look at a run")
+def evaluate_every(epochs: Count = 1) -> int:
+    """After each so many epochs, loss and accuracy on the test images and on the training images without augmentation.
+
+    They are in the log of the run and in its curves (`archdsl report STUDY --curves`): `test_loss`, `test_accuracy`,
+    `train_eval_loss`, `train_eval_accuracy`; and `grad_norm`, that of the gradient of the epoch's last step after penalties and
+    clipping, in the log also by parameter. Nothing is decided by them, and the weights are those of a run without this word.
+    Seeds are trained one by one.
+    """
+    return epochs
 
 
 @train_word("sgd(0.1) batch(64) accumulate(4)", slot="accumulate", unpublished="arithmetic: the gradient of a sum")
@@ -81,10 +94,14 @@ class Patience(TrainWord):
         return figures[0] < best[0] - self.delta
 
 
-@train_word("adam epochs(100) converged(1e-3)", slot="converged", unpublished="the lecture's own criterion")
-def converged(eps: Positive = 1e-3) -> float:
-    """Ends when the mean training loss changes by less than `eps` from one epoch to the next."""
-    return eps
+@train_word("adam epochs(100) converged(1e-3)", "adam epochs(100) converged(1e-6, squared)", slot="converged",
+            unpublished="the lecture's own criterion")  # fmt: skip
+def converged(eps: Positive = 1e-3, squared: bool = False) -> float:
+    """Ends when the mean training loss changes by less than `eps` from one epoch to the next.
+
+    With `squared` the square of the change is compared: `converged(1e-6, squared)` and `converged(1e-3)` are one experiment.
+    """
+    return math.sqrt(eps) if squared else eps
 
 
 @train_word("adam timelimit(3600)", slot="timelimit", unpublished="a length")

@@ -8,10 +8,12 @@ from typing import Annotated, ClassVar
 from archdsl.errors import ArchError
 from archdsl.registry import Range, setting, train_word
 from archdsl.registry.params import Base
-from archdsl.registry.types import Count, Labels, Positive
+from archdsl.registry.types import Count, Labels, Positive, Source
 from archdsl.words.train.kinds import Others, Remark, TrainWord
 
-_SHA = re.compile(r"[0-9a-f]{16}")
+SHA_DIGITS = 16
+ARM = "arm:"  # before the name of an arm of a study
+_SHA = re.compile(rf"[0-9a-f]{{{SHA_DIGITS}}}")
 
 
 @train_word('adam init("runs/resnet18-1a2b3c4d-s0")', 'adam init("torchvision:resnet18", reshape)', slot="init",
@@ -23,9 +25,12 @@ class Init(TrainWord):
     Layers are matched by label and by alignment, as `archdsl transfer` shows; what finds no match is drawn from the
     seed. `reshape` also takes what has another shape, where a rule is sound. The content of the source is a part of the
     run's hash, its path is not: a run records it as `sha`, and a source with other content is refused.
+
+    In a study, `init(arm NAME)` begins with the weights of that arm's run of the same seed. `arm base` is the first arm; a name
+    that is not a word is in quotes.
     """
 
-    source: str
+    source: Source
     reshape: bool = False
     sha: str = ""  # the hash of what the source holds; "" where nobody has looked yet
     capturable: ClassVar[bool] = True
@@ -37,6 +42,11 @@ class Init(TrainWord):
             )
         if not self.source.strip():
             raise ArchError("`init` names no source", help="a run folder, a file, torchvision:NAME or timm:NAME")
+
+    @property
+    def arm(self) -> str:
+        """The name of the arm of a study; "" where the source is another one."""
+        return self.source.removeprefix(ARM) if self.source.startswith(ARM) else ""
 
     def record(self) -> object:
         """The path is in the text, and is no part of what the run is."""

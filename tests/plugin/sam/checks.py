@@ -19,7 +19,7 @@ from archdsl.data.normalise import normalise
 from archdsl.emit.build import build
 from archdsl.runs.events import Finished, Stopped
 from archdsl.seeds import seed_dropout
-from archdsl.study.plan.plan import seeded
+from archdsl.study.plan.cells import seeded
 from archdsl.train.fit import fit
 from archdsl.train.fused.fit import NotFusable, fit_together
 from archdsl.train.fused.loop import FusedTrainer

@@ -18,8 +18,8 @@ from archdsl.errors import EnvError
 from archdsl.runs.events import EpochDone, Event, Started
 from archdsl.runs.run import Run
 from archdsl.study.plan.arms import arms_of
+from archdsl.study.plan.cells import cells
 from archdsl.study.plan.file import study_of
-from archdsl.study.plan.plan import cells
 from archdsl.train.fit import fit
 from archdsl.train.loop import Training
 from archdsl.train.signals import Interrupted

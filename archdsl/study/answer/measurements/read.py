@@ -84,8 +84,10 @@ class Measurements:
     percent: bool = False
 
 
-def measure(sheet: Sheet, columns: Columns, failed: Failed | None = None) -> Measurements:
-    """The measurements in a table.
+def measure(
+    sheet: Sheet, columns: Columns, failed: Failed | None = None, as_written: bool = False
+) -> Measurements:  # fmt: skip
+    """The measurements in a table. ``as_written``: values that seem to be fractions and percentages are taken as they are.
 
     Raises:
         ArchError: a column, a cell or a row that cannot be taken, with its row and its column; runs that failed, unless
@@ -110,8 +112,11 @@ def measure(sheet: Sheet, columns: Columns, failed: Failed | None = None) -> Mea
     order, by = order_of(pairs) if columns.pair is not None else (tuple(pairs), "")
     counted = f"{rows.number:,} rows, {len(arms)} arms"
     counted += f", {len(order)} pairs {by}" if columns.pair is not None else ", not paired"
-    said = (f"read as {sheet.what}: {counted}", *sheet.notes, *notes, *rows.said(), *_in_capitals(arms, columns.arm),
-            *_mixed_units(rows.values, columns.metric))  # fmt: skip
+    said = (f"read as {sheet.what}: {counted}", *sheet.notes, *notes, *rows.said(), *_in_capitals(arms, columns.arm))
+    if mixed := _mixed_units(rows, columns.metric):
+        if not as_written:
+            raise ArchError(mixed, help="write all as fractions or all in percent; --as-written takes them as they are")
+        said = (*said, f"warning: {mixed}")
     return Measurements(arms, order, said, columns, rows.number, True in rows.percent)
 
 
@@ -237,15 +242,19 @@ def _in_capitals(arms: Iterable[str], column: str) -> tuple[str, ...]:
     )
 
 
-def _mixed_units(values: Iterable[float], metric: str) -> tuple[str, ...]:
-    """A warning where some values seem to be fractions and others the same in percent."""
-    sizes = [abs(value) for value in values]
-    small, large = [v for v in sizes if 0 < v <= 1], [v for v in sizes if v > LARGEST_FRACTION]
-    if not small or not large or max(large) > 100 or not 0.5 < fmean(large) / 100 / fmean(small) < 2:
-        return ()
-    said = (f"warning: {len(small)} values of `{metric}` are at most 1, such as {small[0]:g}, and {len(large)} are about a "
-            f"hundred times as large, such as {large[0]:g}: write all as fractions or all in percent")  # fmt: skip
-    return (said,)
+def _mixed_units(rows: _Rows, metric: str) -> str:
+    """Where some values seem to be fractions and others the same in percent, what says so; else nothing."""
+    sizes = [abs(value) for value in rows.values]
+    small = [n for n, v in enumerate(sizes) if 0 < v <= 1]
+    large = [n for n, v in enumerate(sizes) if v > LARGEST_FRACTION]
+    if not small or not large or max(sizes) > 100:
+        return ""
+    if not 0.5 < fmean(sizes[n] for n in large) / 100 / fmean(sizes[n] for n in small) < 2:
+        return ""
+    one, other = small[0], large[0]
+    return (f"column `{metric}` has {len(small)} values of at most 1, such as {rows.values[one]:g} in row {rows.numbers[one]}, "
+            f"and {len(large)} that are about a hundred times as large, such as {rows.values[other]:g} in row "
+            f"{rows.numbers[other]}")  # fmt: skip
 
 
 def order_of(pairs: Mapping[str, None]) -> tuple[tuple[str, ...], str]:

@@ -102,6 +102,10 @@ class Sheet:
                             help=f"{option} {prefixed[0]} says which")  # fmt: skip
         if prefixed:
             return prefixed[0], f"{option} `{prefixed[0]}`"
+        if not self.names:
+            raise ArchError(
+                f"the table has no column, and so no `{name}`", help="a line with the names of columns, and rows"
+            )
         raise ArchError(
             f"unknown column `{name}`", help=suggest(name, self.names) or f"the columns are {listed(self.names)}"
         )

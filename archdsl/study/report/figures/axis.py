@@ -106,7 +106,7 @@ def _draw(axes: Axes, results: Results, factor: Factor, lines: Sequence[Line]) -
     values = sorted({x for line in lines for x in line.test})
     if geometric(values):
         axes.set_xscale("log")
-    _ticks(axes, values)
+    ticks(axes, values)
     axes.set(xlabel=factor.shown, ylabel=shown.axis.removeprefix(f"{results.measure.on} ") if both else shown.axis)
     axes.grid(color=PALE, linewidth=0.5)
     axes.set_axisbelow(True)
@@ -123,10 +123,13 @@ def _curve(axes: Axes, points: Points, colour: str, factor: float, name: str, da
     axes.plot(xs, means, color=colour, linewidth=1.3, linestyle=(0, (3, 1.5)) if dashed else "-", label=name or None)
 
 
-def _ticks(axes: Axes, values: Sequence[float]) -> None:
-    """The levels themselves, where they are few."""
-    if len(values) <= TICKS:
-        from matplotlib.ticker import NullLocator
+def ticks(axes: Axes, values: Sequence[float]) -> None:
+    """The levels themselves, where they are few and have room; else those of the scale, as plain numbers."""
+    from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
+    if len(values) <= TICKS:
         axes.xaxis.set_minor_locator(NullLocator())
         axes.set_xticks(values, [tick(v) for v in values])
+    elif axes.get_xscale() == "log":
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: tick(v)))
+        axes.xaxis.set_minor_formatter(NullFormatter())

@@ -22,6 +22,8 @@ PANEL = 26  # letters of a name above one
 WORDS = {
     "loss": "training loss", "accuracy": "training accuracy (%)",
     "valid_loss": "validation loss", "valid_accuracy": "validation accuracy (%)",
+    "test_loss": "test loss", "test_accuracy": "test accuracy (%)",
+    "train_eval_loss": "training loss, no augmentation", "train_eval_accuracy": "training accuracy, no augmentation (%)",
 }  # fmt: skip
 
 Line = tuple[list[float], list[float]]  # epochs and values
@@ -49,9 +51,12 @@ def curves(results: Results, points: Mapping[str, Runs]) -> str | None:
 
 def _kinds(runs: Sequence[Sequence[Point]], results: Results) -> list[str]:
     """The training loss and what is nearest to the metric, as far as they were measured."""
-    near = ["valid_accuracy", "accuracy"] if results.measure.unit == "percent" else ["valid_loss"]
-    has = [k for k in ("loss", *near) if any(_line(run, k)[0] for run in runs)]
-    return has[:2]
+    figure = "accuracy" if results.measure.unit == "percent" else "loss"
+    first = "valid" if results.measure.on == "valid" else "test"
+    near = [f"{part}_{figure}" for part in (first, "test", "valid")] + (["accuracy"] if figure == "accuracy" else [])
+    train = ["train_eval_loss", "loss"]
+    has = [next((k for k in kinds if any(_line(run, k)[0] for run in runs)), None) for kinds in (train, near)]
+    return [kind for kind in has if kind is not None]
 
 
 def _line(run: Sequence[Point], kind: str) -> Line:

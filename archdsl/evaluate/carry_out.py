@@ -1,0 +1,145 @@
+"""An ``evaluate`` statement carried out: the trained net as its words change it, and the figures on its images."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from archdsl.data import Arrays, load, split
+from archdsl.data.batches import resident, shuffled
+from archdsl.data.corrupt import corrupt
+from archdsl.emit.build import build
+from archdsl.errors import ArchError, StoreError
+from archdsl.evaluate.evaluate import predictions
+from archdsl.evaluate.load import Trained, enough_memory, part_of, trained
+from archdsl.evaluate.metrics import Tally
+from archdsl.evaluate.shifts import BLOCK
+from archdsl.runs.evaluations import keep, stored
+from archdsl.seeds import stream
+from archdsl.train.scores import Scores, weight_figures
+from archdsl.words.evaluation.base import Change, Shift
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from archdsl.evaluate.load import PartName
+    from archdsl.ir.trace import Trace
+    from archdsl.runs.run import Run
+    from archdsl.settings.evaluation import EvaluationSettings
+    from archdsl.settings.experiment import DataSettings, Experiment
+
+Listen = Callable[[int], object]
+
+
+def operated(
+    trace: Trace, run: Run, device: torch.device, asked: EvaluationSettings, experiment: Experiment,
+    root: str | Path | None = None,
+) -> Trained:  # fmt: skip
+    """The net of a run as the words of an evaluation change it, in float32 on the device.
+
+    Raises:
+        ArchError: a word does not fit the network, or one of another package fails.
+        EnvError: the data is not there, or the device has not enough memory.
+        StoreError: the weights are missing or damaged.
+    """
+    seed = experiment.train.seed
+    rewired = asked.rewired(trace, lambda number: Random(stream(seed, "lesion", number)))
+    net = trained(build(rewired), run, device, part=rewired is not trace)
+    images = _training_images(net, experiment, root)
+    with (
+        torch.no_grad(),
+        enough_memory(experiment.train.batch),
+        torch.random.fork_rng([device] if device.type == "cuda" else []),
+    ):
+        torch.manual_seed(stream(seed, "dropout", "evaluate"))
+        for word in asked.of(Change):
+            word.change(torch, net.model, images)
+    net.model.eval()
+    return net
+
+
+def _training_images(
+    net: Trained, experiment: Experiment, root: str | Path | None
+) -> Callable[[int], Iterable[Tensor]]:  # fmt: skip
+    """Normalised training images in the batches that the train word ``precise_bn`` takes."""
+
+    def images(count: int) -> Iterator[Tensor]:
+        data, seed, size = experiment.data, experiment.train.seed, experiment.train.batch
+        part = split(load(data.dataset, root), data.valid, data.subset, seed).train
+        if isinstance(part, Arrays):
+            if data.corrupt:
+                part = corrupt(part, data.corrupt, data.dataset.classes, seed)
+            part = resident(part, net.device)  # type: ignore[assignment]
+        feed: Any = part
+        wanted = len(feed) if count == 0 else min(count, len(feed))
+        order = shuffled(len(feed), size, stream(seed, "order", "precise"))[: -(-wanted // size)]
+        return (net.normalise(batch) for batch, _ in feed.batches(order, net.device))
+
+    return images
+
+
+def figures(
+    net: Trained, asked: EvaluationSettings, data: DataSettings, seed: int, root: str | Path | None = None,
+    batch: int = BLOCK, listen: Listen = lambda images: None,
+) -> tuple[dict[str, float], Tensor]:  # fmt: skip
+    """The figures of a net on the test part, and on the validation part where the data has one, by the names of metrics; and
+    whether each test image was classified correctly, (images,) bool.
+
+    Raises:
+        ArchError, EnvError: as ``evaluate``.
+    """
+    parts: list[PartName] = ["test", *(["valid"] if data.valid is not None else [])]  # type: ignore[list-item]
+    found: dict[str, float] = {}
+    right: list[Tensor] = []
+    done = 0
+    for name in parts:
+        part = part_of(data, seed, name, root)
+        tally, scores = Tally(len(net.class_names), net.device), Scores(name, net.device)
+        for said, labels in predictions(net, part, asked.of(Shift), passes=asked.passes, batch=batch, seed=seed):
+            tally.add(said, labels)
+            scores.add(said.log_probs, labels)
+            if name == "test":
+                right.append((said.log_probs.argmax(1) == labels).cpu())
+            listen(done := done + len(labels))
+        report = tally.read()
+        found |= scores.read()
+        found |= {f"{name}_accuracy": report.accuracy, f"{name}_loss": report.nll, f"{name}_entropy": report.entropy}
+        if report.information is not None:
+            found[f"{name}_information"] = report.information
+    return {**found, **weight_figures(net.model)}, torch.cat(right)
+
+
+def evaluated(
+    trace: Trace, run: Run, device: torch.device, asked: EvaluationSettings, experiment: Experiment,
+    root: str | Path | None = None, listen: Listen = lambda images: None,
+) -> Mapping[str, Any]:  # fmt: skip
+    """The record of an evaluation of a finished run: the one in its folder, or one that is made and kept there.
+
+    Raises:
+        ArchError: the run did not finish; else as ``operated`` and ``figures``.
+    """
+    seed = experiment.train.seed
+    key = asked.key(seed)
+    if (run.result or {}).get("status") != "finished":
+        raise ArchError(f"the run {run.folder} did not finish, and is not evaluated", help="train it to its end first")
+    if (record := stored(run, key)) is not None:
+        return record
+    began = time.monotonic()
+    net = operated(trace, run, device, asked, experiment, root)
+    found, right = figures(net, asked, experiment.data, seed, root, listen=listen)
+    about = {"evaluate": asked.text, "seed": seed, "device": device.type, "torch": torch.__version__}
+    keep(
+        run,
+        key,
+        {**about, "seconds": time.monotonic() - began, "figures": {**found, "test_images": len(right)}},
+        right.numpy(),
+    )
+    kept = stored(run, key)
+    if kept is None:
+        raise StoreError(f"the evaluation of {run.folder} could not be stored", help="try again")
+    return kept

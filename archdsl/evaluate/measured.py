@@ -1,0 +1,41 @@
+"""Metrics of the trained net of a run, computed from the weights that it keeps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from archdsl.api import experiment_of, load
+from archdsl.emit.build import build
+from archdsl.errors import ArchError, Source
+from archdsl.evaluate.load import part_of, trained
+from archdsl.runs.run import SPEC, load_run
+from archdsl.words.metrics.base import OfNet
+
+CPU = torch.device("cpu")
+
+
+@torch.no_grad()
+def measure(folder: Path, word: OfNet) -> float | None:
+    """The figure of a finished run; None where its net has none.
+
+    Raises:
+        ArchError: the spec is that of a package which is not here, or the word fails.
+        EnvError: the data of the run is not on this machine.
+        StoreError: the run is damaged.
+    """
+    run = load_run(folder)
+    spec = load(Source(SPEC, run.spec))
+    model = build(spec.trace)
+    net = trained(model, run, CPU)
+    images = None
+    if word.images:
+        experiment = experiment_of(spec, checked=False)
+        part = part_of(experiment.data, experiment.train.seed, "test")
+        images = net.normalise(next(iter(part.blocks(word.images)))[0])
+    try:
+        return word.measure(torch, model, images)
+    except Exception as error:  # somebody else's code
+        raise ArchError(f"the metric `{word.word}` of {type(word).__module__} fails: {error}",
+                        help="repair or uninstall that package", exit_code=4) from error  # fmt: skip

@@ -1,0 +1,140 @@
+"""What an ``evaluate`` statement asks for, folded from its words, and the key under which a run keeps the figures. Knows no
+torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING, TypeVar
+
+from archdsl.errors import ArchError, Diagnostic, SpecError, fail
+from archdsl.ir.blocks import reached
+from archdsl.registry import params
+from archdsl.words.evaluation.base import Change, Evaluation, Passes, Rewiring, Shift
+
+if TYPE_CHECKING:
+    from archdsl.expand.graph import Setting
+    from archdsl.ir.trace import Row, Trace
+
+KINDS = (Rewiring, Change, Shift, Passes)
+VERSION = "1"  # raise it when the same evaluation gives other figures: those that are stored are then others
+T = TypeVar("T", bound=Evaluation)
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationSettings:
+    """The words of a statement in the order in which they act; ``text`` is the statement in that order, on one line."""
+
+    words: tuple[Evaluation, ...]
+    text: str
+
+    def of(self, kind: type[T]) -> tuple[T, ...]:
+        """The words of a kind."""
+        return tuple(word for word in self.words if isinstance(word, kind))
+
+    @property
+    def passes(self) -> int | None:
+        """Passes with random layers active; None: one pass without."""
+        return next((word.passes for word in self.of(Passes)), None)
+
+    def rewired(self, trace: Trace, draw: Callable[[int], Random]) -> Trace:
+        """The network that is evaluated.
+
+        Args:
+            draw: random numbers of the run's seed for the word of each number.
+
+        Raises:
+            ArchError: the network does not allow it.
+        """
+        for number, word in enumerate(self.of(Rewiring)):
+            trace = word.rewire(trace, draw(number))
+        return reached(trace) if self.of(Rewiring) else trace
+
+    def key(self, seed: int) -> str:
+        """The hash that names the evaluation among those of a run: of its words and the seed."""
+        return hashlib.sha256(f"{VERSION}\n{self.words!r}\n{seed}".encode()).hexdigest()[:16]
+
+
+def fold_evaluation(words: Iterable[Setting]) -> EvaluationSettings | None:
+    """The settings of the words of an ``evaluate`` statement; None where there are none.
+
+    Raises:
+        SpecError: A224, a word that nothing carries out.
+    """
+    ordered = sorted(words, key=lambda w: next((n for n, k in enumerate(KINDS) if isinstance(w.value, k)), len(KINDS)))
+    for word in ordered:
+        if not isinstance(word.value, KINDS):
+            about = f"`{type(word.value).__name__}` of {type(word.value).__module__}"
+            raise fail("A224", f"nothing says how {about} is carried out", word.span,
+                       f"derive its class from {', '.join(k.__name__ for k in KINDS)}, as docs/house.md describes")  # fmt: skip
+    text = " ".join(map(_spelt, ordered))
+    return EvaluationSettings(tuple(word.value for word in ordered), text) if ordered else None
+
+
+def _spelt(word: Setting) -> str:
+    """The word as a text has it; arguments that are not set are left out."""
+    given: list[str] = []
+    named = False
+    for parameter, value in zip(params(word.entry), word.args, strict=True):
+        if value == parameter.default:
+            named = True  # those behind it are given by name
+        elif parameter.base == "blocks":
+            given += map(_plain, value)
+        else:
+            given.append(f"{parameter.name}={_plain(value)}" if named else _plain(value))
+    return f"{word.entry.name}({', '.join(given)})" if given else word.entry.name
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_plain, value))}]"
+    return f'"{value}"' if isinstance(value, str) else repr(value).lower().removesuffix(".0")
+
+
+def evaluation_findings(words: Iterable[Setting], trace: Trace) -> Iterator[Diagnostic]:
+    """What an evaluation would be refused for, as far as it is known without torch."""
+    words = tuple(words)
+    try:
+        fold_evaluation(words)
+    except SpecError as error:
+        yield from error.diagnostics
+        return
+    for word in words:
+        try:
+            trace = _fitting(word.value, trace)
+        except ArchError as error:
+            yield Diagnostic("A224", error.message, word.span, error.help)
+
+
+def check_evaluation(found: EvaluationSettings, trace: Trace) -> None:
+    """Refuse an evaluation that does not fit a network.
+
+    Raises:
+        ArchError: a word cannot be carried out.
+    """
+    for word in found.words:
+        trace = _fitting(word, trace)
+
+
+def _fitting(word: Evaluation, trace: Trace) -> Trace:
+    """The network that the word leaves.
+
+    Raises:
+        ArchError: the word cannot be carried out.
+    """
+    if word.pictures and len(trace.input) != 3:
+        raise ArchError(f"`{word.word}` changes images, and the network takes {'x'.join(map(str, trace.input))}",
+                        help="leave it out")  # fmt: skip
+    if word.draws and not any(_draws(row) for row in trace.flat()):
+        raise ArchError(f"`{word.word}` needs a layer that draws at random, and the network has none",
+                        help="add drop, spatial or droppath to the network")  # fmt: skip
+    return word.rewire(trace, Random(0)) if isinstance(word, Rewiring) else trace
+
+
+def _draws(row: Row) -> bool:
+    """Whether a layer may draw at random: dropout and its kin, or one with a rate of it among its arguments."""
+    rates = [a for p, a in zip(params(row.op.entry), row.op.args, strict=True) if p.name == "drop"]
+    return "drop" in row.op.entry.traits or any(rates)

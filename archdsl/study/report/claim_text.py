@@ -1,0 +1,41 @@
+"""The claims of a study in words: each with its answer, and what the answer rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archdsl.expand.metrics import metric_of
+from archdsl.study.results.claims import ClaimResult
+from archdsl.study.results.results import Results
+from archdsl.study.results.unit import Unit, p_text, unit_of
+
+ANSWERS = {True: "holds", False: "does not hold", None: "open"}
+
+
+def sentences(results: Results) -> Iterator[str]:
+    """Each claim with its answer, such as `claim b worse than a holds: −1.30 points [−1.70, −0.90], p 0.0012, 5 seeds`."""
+    for claim in results.claims:
+        answer = ANSWERS[claim.holds]
+        yield f"claim {claim.claim.text} {'is ' if claim.holds is None else ''}{answer}: {evidence(claim)}"
+    if results.claims:
+        m = len(results.claims)
+        yield (f"the claims are a family of their own: Holm's procedure over {m} comparison{'s' if m > 1 else ''} at "
+               f"{100 * results.options.alpha:g} %, beside that of the arms")  # fmt: skip
+
+
+def evidence(claim: ClaimResult) -> str:
+    """What an answer rests on, and of an open one what would decide it."""
+    v = claim.verdict
+    if v is None:
+        return "no seed has a result of both arms"
+    shown, seeds = unit_of_claim(claim), v.decided or v.evidence.n
+    size = f"{shown.change(v.evidence.delta)} {shown.points}".rstrip()
+    interval = "" if v.low is None else f" {shown.between(v.low, v.high)}"
+    more = "" if claim.more is None else f"; {claim.more:,} more seed{'s' if claim.more > 1 else ''} would decide it"
+    return f"{size}{interval}, p {p_text(v.p)}, {seeds} seed{'s' if seeds > 1 else ''}{more}"
+
+
+def unit_of_claim(claim: ClaimResult) -> Unit:
+    """The unit of the metric of a claim."""
+    v = claim.verdict
+    return unit_of(metric_of(claim.metric), abs(v.evidence.delta) if v is not None else 0.0)

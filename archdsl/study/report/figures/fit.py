@@ -1,0 +1,77 @@
+"""The fits of a study: every run a point, the curve with its band, and the size that was held out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from archdsl.expand.metrics import metric_of
+from archdsl.report.figures import COLOURS
+from archdsl.study.plan.levels import geometric
+from archdsl.study.report.figures.axis import ticks
+from archdsl.study.report.figures.canvas import PALE, WIDTH, labels, render
+from archdsl.study.results.fits import FitResult, fit_results
+from archdsl.study.results.results import Results
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MOST_PANELS, MOST_LINES = 3, 7
+
+
+def fit(results: Results) -> str | None:
+    """A panel for each fit as SVG; None where none has a curve."""
+    panels: dict[str, list[FitResult]] = {}
+    for found in fit_results(results):
+        if found.fitted is not None:
+            panels.setdefault(found.line.fit.text, []).append(found)
+    shown = list(panels.items())[:MOST_PANELS]
+    if not shown:
+        return None
+
+    def draw(figure: Figure) -> None:
+        for n, (_, lines) in enumerate(shown, 1):
+            _draw(figure.add_subplot(1, len(shown), n), lines[:MOST_LINES])
+
+    width = WIDTH if len(shown) > 1 else 0.62 * WIDTH
+    return render((width, 3.0), draw, "fit", f"Fits: {', '.join(text for text, _ in shown)}")
+
+
+def _draw(axes: Axes, lines: list[FitResult]) -> None:
+    fit = lines[0].line.fit
+    word = metric_of(fit.metric)
+    factor = 100.0 if word.unit == "percent" else 1.0
+    names = labels([one.line.name for one in lines], 24)
+    for n, (one, name) in enumerate(zip(lines, names, strict=True)):
+        _line(axes, one, COLOURS[n % len(COLOURS)], factor, name)
+    values = [v for one in lines for row in one.values.values() for _, v in row]
+    if fit.log or fit.kind == "power" or geometric(sorted({x for one in lines for x in one.values})):
+        axes.set_xscale("log")
+    if fit.kind == "power" and min(values) > 0:
+        axes.set_yscale("log")
+        from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
+
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.yaxis.set_major_formatter(ScalarFormatter())
+        axes.yaxis.set_minor_formatter(NullFormatter())
+    ticks(axes, sorted({x for one in lines for x in one.values}))
+    axes.set(xlabel=fit.x, ylabel=word.label + (" (%)" if word.unit == "percent" else ""), title=fit.formula)
+    axes.grid(color=PALE, linewidth=0.5)
+    axes.set_axisbelow(True)
+    axes.legend(frameon=False, handlelength=1.6)
+
+
+def _line(axes: Axes, one: FitResult, colour: str, factor: float, name: str) -> None:
+    fitted, held = one.fitted, one.line.held
+    assert fitted is not None
+    xs = [x for x, _ in fitted.curve]
+    axes.plot(xs, [factor * e.value for _, e in fitted.curve], color=colour, linewidth=1.3, label=name or "fit")
+    ends = [(e.low, e.high) for _, e in fitted.curve if e.low is not None and e.high is not None]
+    if len(ends) == len(xs):
+        axes.fill_between(xs, [factor * low for low, _ in ends], [factor * high for _, high in ends], color=colour, alpha=0.18,
+                          linewidth=0)  # fmt: skip
+    for x, row in one.values.items():
+        out = x == held
+        axes.plot([x] * len(row), [factor * v for _, v in row], "o", color=colour, markersize=5 if out else 3,
+                  alpha=0.9 if out else 0.55, markeredgewidth=1.0 if out else 0, markerfacecolor="none" if out else colour,
+                  label="held out" if out and row else None)  # fmt: skip

@@ -1,0 +1,69 @@
+"""The fits of a study in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archdsl.expand.metrics import metric_of
+from archdsl.study.results.fits import FitResult, fit_results
+from archdsl.study.results.results import Results
+from archdsl.study.results.unit import MINUS
+from archdsl.study.stats.curve_fit import Estimate
+
+HELD = {True: "the prediction held", False: "the prediction did not hold", None: "the prediction has no interval"}
+
+
+def sentences(results: Results) -> Iterator[str]:
+    """Each fit with its coefficients and what became of its prediction."""
+    for found in fit_results(results):
+        fit, line = found.line.fit, f" ({found.line.name})" if found.line.name else ""
+        if found.fitted is None:
+            yield f"fit {fit.text}{line}: {found.why}"
+            continue
+        values = ", ".join(f"{name} {between(one)}" for name, one in found.fitted.coefficients.items())
+        names = found.fitted.loose if fit.kind != "linear" else ()
+        loose = (
+            f"; {' and '.join(names)} {'is' if len(names) == 1 else 'are'} hardly determined by these sizes"
+            if names
+            else ""
+        )
+        yield (
+            f"fit {fit.text}{line}: {fit.formula} with {values}"
+            + loose
+            + "".join(f"; {text}" for text in prediction(found))
+        )
+    if results.fits:
+        yield ("fits take finished runs only; intervals of 95 %, one by one, by a bootstrap over the seeds with Student's t; "
+               "they do not cover that the form of the curve may be another one")  # fmt: skip
+
+
+def prediction(found: FitResult) -> Iterator[str]:
+    """What the fit said of the size that was held out, and what its runs gave; nothing without one."""
+    fitted, x = found.fitted, found.line.held
+    if fitted is None or x is None:
+        return
+    if fitted.held is None or fitted.measured is None:
+        yield f"{found.line.fit.x} {size(x)} is held out, and has no finished run yet"
+        return
+    factor, mark = (100.0, " %") if metric_of(found.line.fit.metric).unit == "percent" else (1.0, "")
+    n = len(found.values[x])
+    runs = f"{n} run{'s' if n > 1 else ''}"
+    yield (f"at {found.line.fit.x} {size(x)} it predicts {between(fitted.held, factor)}{mark}, and {runs} gave "
+           f"{number(factor * fitted.measured)}{mark}: {HELD[fitted.holds]}")  # fmt: skip
+
+
+def between(one: Estimate, factor: float = 1.0) -> str:
+    """A value with its interval."""
+    if one.low is None or one.high is None:
+        return number(factor * one.value)
+    return f"{number(factor * one.value)} [{number(factor * one.low)}, {number(factor * one.high)}]"
+
+
+def number(value: float) -> str:
+    """Three significant digits."""
+    return f"{value:.3g}".replace("-", MINUS)
+
+
+def size(x: float) -> str:
+    """A value of x: a whole number with its thousands."""
+    return f"{int(x):,}" if x.is_integer() else f"{x:g}"

@@ -1,0 +1,26 @@
+"""The claims of a study on its page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archdsl.study.report import page
+from archdsl.study.report.claim_text import evidence
+from archdsl.study.results.results import Results
+
+WORDS = {True: "holds", False: "refuted", None: "open"}
+
+
+def claims(results: Results) -> Iterator[str]:
+    """A line for each claim with its answer; nothing where there are none."""
+    if not results.claims:
+        return
+    yield page.tag("h2", "Claims")
+    lines = [
+        page.tag("li", page.joined([page.tag("span", WORDS[c.holds], "word"), page.tag("span", c.claim.text),
+                                    page.tag("span", evidence(c), "note")]), WORDS[c.holds])
+        for c in results.claims
+    ]  # fmt: skip
+    yield f'<ul class="answers">\n{"".join(lines)}\n</ul>'
+    yield page.tag("p", "A family of their own, beside that of the arms: the probability of any wrong answer among "
+                   f"them is at most {100 * results.options.alpha:g} %.", "note")  # fmt: skip

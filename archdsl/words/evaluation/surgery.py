@@ -1,0 +1,94 @@
+"""Changes of the trained net: blocks deleted or exchanged, small weights removed, statistics of batch norm estimated again."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any, ClassVar
+
+from archdsl.errors import ArchError
+from archdsl.ir.blocks import deletable, exchanged, without
+from archdsl.registry import evaluation_word, setting
+from archdsl.registry.types import Block, Blocks, Natural, NonNegative
+from archdsl.words.evaluation.base import Change, Images, Rewiring
+
+VEIT = "Veit et al. 2016, arXiv:1605.06431"
+
+
+@evaluation_word("lesion(3)", "lesion(1, 2)", "lesion(random=2)", paper=VEIT)
+@setting
+class Lesion(Rewiring):
+    """Deletes blocks: by number from 1, by label, or `random` ones drawn by the seed of the run.
+
+    A residual block that is deleted passes its skip; a plain block, or a layer named by its label, passes what arrives where
+    it keeps the shape. With one seed, fewer random blocks are a part of more. `archdsl lesion RUN` lists the blocks of a run.
+    """
+
+    blocks: Blocks = ()
+    random: Natural | None = None
+
+    def __post_init__(self) -> None:
+        if bool(self.blocks) == (self.random is not None):
+            raise ArchError(
+                "`lesion` takes blocks, or how many random ones", help="lesion(3), lesion(1, 2), lesion(random=2)"
+            )
+
+    def rewire(self, trace: Any, draw: Random) -> Any:
+        if self.random is None:
+            return without(trace, self.blocks)
+        known = list(deletable(trace))
+        if self.random > len(known):
+            raise ArchError(f"`lesion(random={self.random})`: {len(known)} blocks of the network can be deleted",
+                            help=f"at most random={len(known)}")  # fmt: skip
+        draw.shuffle(known)
+        return without(trace, known[: self.random])
+
+
+@evaluation_word("swap(2, 3)", paper=VEIT)
+@setting
+class Swap(Rewiring):
+    """Exchanges two blocks of equal layers and shapes, by number from 1 or by label."""
+
+    i: Block
+    j: Block
+
+    def rewire(self, trace: Any, draw: Random) -> Any:
+        return exchanged(trace, self.i, self.j)
+
+
+@evaluation_word("prune(1e-3)", paper="Han et al. 2015, arXiv:1506.02626")
+@setting
+class Prune(Change):
+    """Sets every weight whose absolute value is below `threshold` to 0: of all layers, without biases and norms."""
+
+    threshold: NonNegative
+
+    def change(self, torch: Any, model: Any, images: Images) -> None:
+        for weight in model.parameters():
+            if weight.ndim > 1:
+                weight.data.masked_fill_(weight.data.abs() < self.threshold, 0)
+
+
+@evaluation_word("precise_bn", "precise_bn(1000)", paper="Wu & Johnson 2021, arXiv:2105.07576, section 3")
+@setting
+class PreciseBn(Change):
+    """Estimates batch norm's statistics again: their plain mean over so many training images, 0: all of them.
+
+    As the word of that name in `train` does at the end of a run: the images are not augmented, and dropout is active. After a
+    `prune` they are those of the pruned weights.
+    """
+
+    called: ClassVar[str] = "precise_bn"
+    images: Natural = 0
+
+    def change(self, torch: Any, model: Any, images: Images) -> None:
+        norms = [m for m in model.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
+        momenta = {m: m.momentum for m in norms}
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # the plain mean over all that it sees
+        model.train()
+        for batch in images(self.images) if norms else ():
+            model(batch)
+        model.eval()
+        for norm in norms:
+            norm.momentum = momenta[norm]

@@ -1,0 +1,243 @@
+"""Run the studies of the lecture, and write their results into docs/lecture: `make lecture`.
+
+A page is written by hand, but for what is between `<!-- lecture: … -->` and `<!-- end -->`, which this file writes:
+
+    study                           the study file, and its command
+    claims [preset=NAME]            what the study was to show, and whether it holds
+    table [preset=NAME] [columns=…] the table, with the columns named by their keys
+    fits [preset=NAME]              the fits in words
+    figure KIND [preset=NAME] TEXT  a figure of the study's page (axis, curves, effects, fit, forest, heat, pareto, strips)
+    held                            docs/lecture.md: every claim and whether it holds
+
+Finished runs are taken from the store, so that a second call takes seconds, and one that was interrupted continues.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+REPO = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(REPO))
+
+PAGES, STUDIES, INDEX = REPO / "docs/lecture", REPO / "specs/studies", REPO / "docs/lecture.md"
+HTML = REPO / "docs/lecture.html"
+BLOCK = re.compile(r"(<!-- lecture: (?P<what>[^\n]*?) -->\n)(?P<old>.*?)(<!-- end -->)", re.DOTALL)
+OPTION = re.compile(r"\b(preset|columns)=(\S+)\s*")
+
+
+@dataclass(frozen=True)
+class Directive:
+    """What a block is to hold: its first word, its options, and the text behind them."""
+
+    kind: str
+    text: str
+    options: dict[str, str] = field(hash=False)
+
+    @property
+    def preset(self) -> str:
+        """The form of the study; "" is the small one."""
+        return self.options.get("preset", "")
+
+
+def directive(text: str) -> Directive:
+    """A directive from its text."""
+    kind, _, rest = text.partition(" ")
+    return Directive(kind, OPTION.sub("", rest).strip(), dict(OPTION.findall(rest)))
+
+
+def directives(page: Path) -> Iterator[Directive]:
+    """Every directive of a page."""
+    return (directive(match["what"]) for match in BLOCK.finditer(page.read_text("utf-8")))
+
+
+def pages() -> list[Path]:
+    """The pages of the claims, in order."""
+    return sorted(PAGES.glob("[0-9][0-9]-*.md"))
+
+
+def study_of(page: Path) -> Path:
+    """The study that a page is about."""
+    return STUDIES / f"{page.stem}.yaml"
+
+
+def train(page: Path, runs: Path) -> None:
+    """Carry out the study of a page, in every form that the page shows."""
+    for preset in sorted({d.preset for d in directives(page)} | {""}):
+        command = [
+            sys.executable,
+            "-m",
+            "archdsl",
+            "ablate",
+            str(study_of(page)),
+            "--runs",
+            str(runs),
+            "--format",
+            "csv",
+        ]
+        command += ["--preset", preset] if preset else []
+        done = subprocess.run(command, check=False, stdout=subprocess.DEVNULL, cwd=REPO)
+        if done.returncode:
+            raise SystemExit(done.returncode)
+
+
+@cache
+def reported(study: Path, preset: str, runs: Path) -> Any:
+    """The report of a study, as ``archdsl.report`` gives it."""
+    import archdsl
+
+    return archdsl.report(study, runs=runs, **({"preset": preset} if preset else {}))
+
+
+def filled(page: Path, runs: Path) -> str:
+    """The text of a page with its blocks written."""
+    numbers: dict[str, int] = {}
+
+    def block(match: re.Match[str]) -> str:
+        what = directive(match["what"])
+        return f"{match[1]}\n{WRITERS[what.kind](what, page, runs, numbers).strip()}\n\n{match[4]}"
+
+    return BLOCK.sub(block, page.read_text("utf-8"))
+
+
+Writer = Callable[[Directive, Path, Path, dict[str, int]], str]
+
+
+def _study(what: Directive, page: Path, runs: Path, numbers: dict[str, int]) -> str:
+    text = study_of(page).read_text("utf-8")
+    full = re.search(r"^presets:\n(?:  .*\n|\n)*", text, re.MULTILINE)
+    small = text.replace(full[0], "") if full else text
+    shown = f"```yaml\n{small.rstrip()}\n```\n\n```sh\narchdsl ablate {page.stem}\n"
+    return shown + (f"archdsl ablate {page.stem} --preset full\n```" if full else "```")
+
+
+def _claims(what: Directive, page: Path, runs: Path, numbers: dict[str, int]) -> str:
+    from archdsl.study.report.claim_text import sentences
+
+    results = reported(study_of(page), what.preset, runs).results
+    return "\n".join(f"- {_escaped(text)}" for text in sentences(results)) or "No claim."
+
+
+def _escaped(text: str) -> str:
+    return text.replace("*", r"\*").replace("<", r"\<")
+
+
+def _table(what: Directive, page: Path, runs: Path, numbers: dict[str, int]) -> str:
+    from archdsl.report.formats import FORMATS
+    from archdsl.study.report import tables
+
+    columns = what.options.get("columns", "").split(",") if "columns" in what.options else []
+    table = tables.table(reported(study_of(page), what.preset, runs).results, columns=columns)
+    text = FORMATS["md"].write(table)
+    return "\n".join(line for line in text.splitlines() if line.startswith("|"))
+
+
+def _fits(what: Directive, page: Path, runs: Path, numbers: dict[str, int]) -> str:
+    from archdsl.study.report.fit_text import sentences
+
+    return "\n".join(f"- {text}" for text in sentences(reported(study_of(page), what.preset, runs).results))
+
+
+def _figure(what: Directive, page: Path, runs: Path, numbers: dict[str, int]) -> str:
+    kind, _, words = what.text.partition(" ")
+    numbers[kind] = numbers.get(kind, 0) + 1
+    name = f"{page.stem}-{kind}{numbers[kind] if numbers[kind] > 1 else ''}.svg"
+    svg = drawn(kind, reported(study_of(page), what.preset, runs).results)
+    if svg is None:
+        raise SystemExit(f"{page}: the study has no figure `{kind}`")
+    (PAGES / "images").mkdir(exist_ok=True)
+    head, rest = svg.split(">", 1)
+    (PAGES / "images" / name).write_text(f'{head} style="background:#fff">{rest}\n', "utf-8")
+    return f"![{words}](images/{name})"
+
+
+def drawn(kind: str, results: Any) -> str | None:
+    """A figure of a study by its kind."""
+    from archdsl.study.report import figures
+    from archdsl.study.report.sections.answers import forests
+    from archdsl.study.results.curves import read_curves
+
+    if kind == "curves":
+        return figures.curves(results, read_curves(results))
+    if kind == "forest":
+        return next(iter(forests(results)), None)
+    if kind == "effects":
+        from archdsl.study.report.html import _effects
+
+        return _effects(results)
+    found: str | None = {"axis": figures.axis, "fit": figures.fit, "heat": figures.heat, "pareto": figures.pareto,
+                         "strips": figures.strips}[kind](results)  # fmt: skip
+    return found
+
+
+def _held(what: Directive, page: Path, runs: Path, numbers: dict[str, int]) -> str:
+    from archdsl.study.report.claim_text import ANSWERS
+
+    rows = ["| | study | what was to be shown | at our scale |", "|---:|---|---|---|"]
+    for one in pages():
+        title = one.read_text("utf-8").partition("\n")[0].lstrip("# ").split(". ", 1)[-1]
+        name = f"[{title}](lecture/{one.name})"
+        for result in reported(study_of(one), "", runs).results.claims:
+            rows.append(
+                f"| {one.stem[:2] if name else ''} | {name} | `{result.claim.text}` | {ANSWERS[result.holds]} |"
+            )
+            name = ""
+    return "\n".join(rows)
+
+
+WRITERS: dict[str, Writer] = {
+    "study": _study, "claims": _claims, "table": _table, "fits": _fits, "figure": _figure, "held": _held,
+}  # fmt: skip
+
+
+def check() -> list[str]:
+    """What is wrong with the pages, without a look at any run."""
+    found = [f"{study.name} has no page" for study in sorted(STUDIES.glob("[0-9][0-9]-*.yaml"))
+             if not (PAGES / f"{study.stem}.md").exists()]  # fmt: skip
+    for page in (*pages(), INDEX):
+        if page != INDEX and not study_of(page).exists():
+            found.append(f"{page.name} has no study")
+        text = page.read_text("utf-8")
+        if text.count("<!-- lecture: ") != len(BLOCK.findall(text)):
+            found.append(f"{page.name}: a block has no `<!-- end -->`")
+        found += [f"{page.name}: unknown directive `{d.kind}`" for d in directives(page) if d.kind not in WRITERS]
+        found += [f"{page.name}: an empty block" for m in BLOCK.finditer(text) if not m["old"].strip()]
+        found += [f"{page.name}: there is no {name}" for name in re.findall(r"!\[[^]]*\]\(([^)]+)\)", text)
+                  if not (page.parent / name).exists()]  # fmt: skip
+    return found
+
+
+def main() -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("page", nargs="*", help="the numbers of claims, such as 04; by default all")
+    parser.add_argument("--runs", type=Path, default=REPO / "runs", help="the folder of runs")
+    parser.add_argument("--no-training", action="store_true", help="write the pages from the runs that are there")
+    parser.add_argument("--check", action="store_true", help="look at the pages alone")
+    given = parser.parse_args()
+    if given.check:
+        print(*check(), sep="\n")
+        return int(bool(check()))
+    chosen = [p for p in pages() if not given.page or p.stem[:2] in given.page]
+    for number, page in enumerate(chosen, 1):
+        print(f"{number}/{len(chosen)} {page.stem}", file=sys.stderr, flush=True)
+        if not given.no_training:
+            train(page, given.runs)
+        page.write_text(filled(page, given.runs), "utf-8")
+    if not given.page:
+        from lecture_html import whole
+
+        INDEX.write_text(filled(INDEX, given.runs), "utf-8")
+        HTML.write_text(whole(INDEX, pages()), "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,69 @@
+"""The pages of the lecture as one HTML file, with a list of contents and the figures inside: it needs nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+from markdown_it import MarkdownIt
+
+from archdsl.study.report.page import STYLE
+
+MORE = """
+main > section { border-top: 1px solid var(--line); margin-top: 3rem; padding-top: 1rem; }
+nav ol { columns: 2; padding-left: 1.4rem; } nav li { break-inside: avoid; }
+img { max-width: 100%; height: auto; display: block; margin: .8rem auto; background: #fff; border-radius: 6px; }
+table { display: block; overflow-x: auto; margin: .8rem 0; font-size: .85rem; } td, th { padding-right: 1rem; }
+h2 { font-size: 1.35rem; } h3 { font-size: 1.05rem; margin: 1.4rem 0 .4rem; }
+@media (max-width: 40rem) { nav ol { columns: 1; } }
+@media print { main > section { break-before: page; border: 0; } nav { break-after: page; } }
+"""
+PICTURE = re.compile(r'<img src="([^"]+\.svg)" alt="([^"]*)"\s*/?>')
+LINK = re.compile(r'href="(?:lecture/)?([0-9]{2}-[a-z-]+)\.md"')
+
+
+def whole(index: Path, pages: Sequence[Path]) -> str:
+    """The document.
+
+    Args:
+        index: the page before the others.
+        pages: a section each, in order.
+    """
+    parts = [_html(index), _contents(pages)]
+    parts += [f'<section id="{page.stem}">\n{_html(page)}</section>' for page in pages]
+    title = _title(index)
+    return (f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+            f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{escape(title)}</title>\n'
+            f'<link rel="icon" href="data:,">\n<style>{STYLE}{MORE}</style>\n</head>\n<body>\n<main>\n' + "\n".join(parts) +
+            "\n</main>\n</body>\n</html>\n")  # fmt: skip
+
+
+def _title(page: Path) -> str:
+    return page.read_text("utf-8").partition("\n")[0].lstrip("# ")
+
+
+def _contents(pages: Sequence[Path]) -> str:
+    entries = "".join(
+        f'<li><a href="#{page.stem}">{escape(_title(page).split(". ", 1)[-1])}</a></li>' for page in pages
+    )
+    return f"<nav><h2>Contents</h2>\n<ol>{entries}</ol></nav>"
+
+
+def _html(page: Path) -> str:
+    """A page as HTML: its comments go, its headings are one level down, and each figure is in the text."""
+    text = re.sub(r"<!--.*?-->\n?", "", page.read_text("utf-8"), flags=re.DOTALL)
+    if page.parent.name == "lecture":
+        text = re.sub(r"^#", "##", text, flags=re.MULTILINE)
+    made = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
+    made = LINK.sub(r'href="#\1"', made)
+    made = re.sub(r'href="\.\./([^"]+)"', r'href="\1"', made)
+    return PICTURE.sub(lambda m: _picture(page.parent / m[1], m[2]), made)
+
+
+def _picture(path: Path, words: str) -> str:
+    from base64 import b64encode
+
+    data = b64encode(path.read_bytes()).decode("ascii")
+    return f'<img src="data:image/svg+xml;base64,{data}" alt="{words}">'
