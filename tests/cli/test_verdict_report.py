@@ -109,7 +109,7 @@ def test_the_page_is_whole_and_the_same_each_time(run: Run, table: Path, tmp_pat
     for text in ("Of 3 compared with “base”: 1 better, 1 worse, 1 same.", hashlib.sha256(table.read_bytes()).hexdigest(),
                  "SHA-256", "results.csv", "same within", "Evidence", "Differences", "simultaneous"):  # fmt: skip
         assert text in pages[0]
-    assert pages[0].count("<figure") == 2
+    assert pages[0].count("<svg") == 5  # the differences in two scales for wide and for narrow pages, and the evidence
     for svg in re.findall(r"<svg.*?</svg>", pages[0], re.DOTALL):
         ElementTree.fromstring(svg)
 
@@ -124,7 +124,7 @@ def test_a_page_holds_any_names(run: Run, tmp_path: Path) -> None:
     page = (tmp_path / "p.html").read_text("utf-8")
     assert "<b>&" not in page
     assert "&lt;b&gt;&amp;" in page
-    assert page.count("<figure") == 1  # without pairs there is no path of evidence
+    assert page.count("<svg") == 2  # for wide and for narrow pages; without pairs there is no path of evidence
 
 
 def test_a_page_that_cannot_be_written_is_refused_first(run: Run, table: Path) -> None:

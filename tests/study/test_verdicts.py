@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from pathlib import Path
 
 import numpy as np
@@ -179,6 +180,10 @@ def test_a_plan_is_registered_before_the_first_run_and_departures_are_named(plac
     assert [row["runs"] for row in rows["arms"]] == [4, 4]
     page = next((place / "runs" / "studies").glob("*/report.html")).read_text()
     assert "On this test set, and on new images" in page
+    made = page[page.index("How it was made") :]
+    typed, resolved = re.findall("<pre>(.*?)</pre>", made, re.DOTALL)[0].splitlines()
+    assert typed == "archdsl ablate tiny.arch --max-seeds 4 --jobs 1 --format json --register"
+    assert re.fullmatch(r"archdsl ablate runs/studies/tiny-[0-9a-f]{8}", resolved)
     assert page.index("registered on ") > page.index("How it was made")
     changed = here("report", "tiny.arch", "--max-seeds", "4", "--alpha", "10%", "--format", "json", cwd=place)
     assert any("departures: alpha 0.05 became 0.1" in note for note in json.loads(changed.stdout)["notes"])

@@ -216,7 +216,9 @@ def _carry_out(execution: Execution, quiet: bool) -> Mapping[str, str] | None:
     from archdsl.cli.support.preload import Beforehand
     from archdsl.cli.views.study_progress import Watching
     from archdsl.study.execute.bundles import told
+    from archdsl.study.execute.register import remember
 
+    remember(execution.folder, _command())
     if not execution.needed:
         return None
     todo, jobs, budget = execution.todo, execution.jobs, execution.budget

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -64,6 +63,7 @@ def report(
     from archdsl.atomic import writing
     from archdsl.cli.output import say
     from archdsl.report import FORMATS
+    from archdsl.study.execute.register import commands
     from archdsl.study.execute.select import folder_of
     from archdsl.study.report.notes import notes
     from archdsl.study.report.report_tables import table_of
@@ -97,7 +97,7 @@ def report(
         stays = f"{target} stays as it is" if target.exists() else "no report is written"
         say(f"note: {stays}, since no run in {runs} counts now; --html FILE writes one")
         return
-    text = written(results, f"archdsl ablate {shlex.quote(str(folder_of(chosen, runs)))}", read_curves(results))
+    text = written(results, commands(folder_of(chosen, runs)), read_curves(results))
     if html is None:
         with writing(target.parent, "free disk space, or name another file with --html FILE"):
             target.parent.mkdir(parents=True, exist_ok=True)

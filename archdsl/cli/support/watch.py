@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import threading
 from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING
@@ -51,6 +50,7 @@ def _served(draw: Draw, port: int | None) -> Iterator[None]:
 def drawing(chosen: StudyFile, runner: StudyRunner, current: Mapping[str, str] | None) -> Draw:
     """Draws the page by what the store has at that moment."""
     from archdsl.study.execute.execution import results_of
+    from archdsl.study.execute.register import commands
     from archdsl.study.execute.runner import StudyRunner
     from archdsl.study.execute.select import folder_of
     from archdsl.study.report.html import html
@@ -58,7 +58,7 @@ def drawing(chosen: StudyFile, runner: StudyRunner, current: Mapping[str, str] |
     from archdsl.study.results.curves import read_curves
 
     arms, every, runs = runner.arms, runner.every, runner.runs
-    command = f"archdsl ablate {shlex.quote(str(folder_of(chosen, runs)))}"
+    folder = folder_of(chosen, runs)
     drawn: list[tuple[object, ...]] = []
 
     def draw(last: bool) -> str | None:
@@ -67,7 +67,7 @@ def drawing(chosen: StudyFile, runner: StudyRunner, current: Mapping[str, str] |
         if drawn == [state] and not last:
             return None
         results = results_of(chosen, now, current)
-        text = html(results, command, read_curves(results), "" if last else SCRIPT)
+        text = html(results, commands(folder), read_curves(results), "" if last else SCRIPT)
         drawn[:] = [state]
         return text
 

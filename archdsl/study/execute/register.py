@@ -1,13 +1,14 @@
 """The plan of a study, written before its first run, and what became of it; and how often a fixed design was looked at.
 
 A plan says what is compared, by which metric and how it is decided. Its hash is printed when it is registered, so that it can be
-put down elsewhere. A report names every departure from it.
+put down elsewhere. A report names every departure from it. The commands that were typed are kept beside it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -22,7 +23,7 @@ from archdsl.study.plan.cells import Cell
 from archdsl.study.plan.file import StudyFile
 from archdsl.version import __version__
 
-PLAN, LOOKS = "registered.json", "looks.json"
+PLAN, LOOKS, COMMANDS = "registered.json", "looks.json", "commands.json"
 SHOWN = 12  # digits of a hash that are printed
 
 
@@ -134,3 +135,24 @@ def looked(folder: Path, seeds: int) -> list[int]:
         with suppress(OSError, ArchError):
             write_whole(folder / LOOKS, json.dumps(every).encode())
     return every
+
+
+def typed(folder: Path) -> list[str]:
+    """The commands that carried out a study, as they were typed, each once; none of one that Python carried out."""
+    with suppress(OSError, ValueError, RecursionError):
+        content = json.loads((folder / COMMANDS).read_bytes())
+        return [text for text in content if isinstance(text, str)] if isinstance(content, list) else []
+    return []
+
+
+def remember(folder: Path, command: str) -> None:
+    """Keep the command that carries out a study."""
+    known = typed(folder)
+    if command not in known:
+        write_whole(folder / COMMANDS, json.dumps([*known, command], indent=1).encode())
+
+
+def commands(folder: Path) -> str:
+    """How a study is carried out again, a command a line: as it was typed, and by its folder, where it needs no other file."""
+    own = shlex.join(["archdsl", "ablate", str(folder)])
+    return "\n".join([*(text for text in typed(folder) if text != own), own])

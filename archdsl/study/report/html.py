@@ -85,7 +85,7 @@ def html(results: Results, command: str, curves: Curves | None = None, script: s
     """The report as a text. The same results give the same bytes, whatever the order of their mappings.
 
     Args:
-        command: the command line that reproduces the study.
+        command: the command lines that carry the study out, as they were typed and resolved.
         curves: the points of each run, by arm and seed.
         script: an element that keeps a page up to date which is served; none in a file.
 
