@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archdsl.errors import EnvError
+from archdsl.errors import ArchError, EnvError, suggest
+from archdsl.expand import given
 from archdsl.extras import installed
 from archdsl.report.html import html_parts, html_picture, html_table
 from archdsl.report.table import Table
@@ -102,7 +103,7 @@ def report(
 
     Args:
         study, runs, data_root: as for ``ablate``.
-        options: as on the command line: ``metric`` (a name or several), ``seeds`` (a number, or ``auto``), ``until``,
+        options: as on the command line: ``metric`` (a name or several), ``seeds`` (a number, a list, or ``auto``), ``until``,
             ``max_seeds``, ``same``, ``alpha``, ``budget``, ``failures``, ``without``, ``add``, ``set``,
             ``where`` and ``baseline`` (a text or several), ``preset``, ``design``, ``data``, ``match``, ``precision``,
             ``time_limit``.
@@ -234,7 +235,11 @@ def _reported(chosen: StudyFile, runner: StudyRunner) -> Report:
     return Report(table_of(found, "arms"), table_of(found, "arms", people=False), found)
 
 
-_SEVERAL = ("without", "into", "set", "where", "baseline", "metric")  # options that are a text or several
+_SEVERAL = ("without", "add", "set", "where", "baseline", "metric")  # options that are a text or several
+_AMOUNTS = ("alpha", "same", "budget")
+_TEXTS = ("design", "data", "match", "precision", "until", "failures", "preset")
+_NUMBERS = ("max_seeds", "time_limit")
+_OPTIONS = ("seeds", *_SEVERAL, *_AMOUNTS, *_TEXTS, *_NUMBERS)
 
 
 def _chosen(
@@ -244,9 +249,27 @@ def _chosen(
     from archdsl.study.execute.select import SelectionOptions, select
     from archdsl.study.plan.plan import planned, settled
 
-    given = {("into" if name == "add" else name): value for name, value in options.items()}
-    given |= {name: (given[name],) for name in _SEVERAL if isinstance(given.get(name), str)}
-    chosen = select(str(study), SelectionOptions(**given))
+    chosen = select(str(study), SelectionOptions(**{
+        ("into" if name == "add" else name): _checked(name, value) for name, value in options.items()}))  # fmt: skip
     place = Path(runs).absolute()  # tables may be asked for after the working directory has changed
     arms, every = planned(chosen, place, None if root is None else Path(root))
     return settled(chosen, arms), StudyRunner(arms, every, place)
+
+
+def _checked(name: str, value: Any) -> Any:
+    """The value of an option, in the spelling of the command line.
+
+    Raises:
+        ArchError: there is no such option, or its value is of a wrong kind.
+    """
+    if name not in _OPTIONS:
+        raise ArchError(
+            f"there is no option `{name}`", help=suggest(name, _OPTIONS) or f"the options are {', '.join(_OPTIONS)}"
+        )
+    if name in _SEVERAL:
+        return () if value is None else given.texts(name, value)
+    if name in _AMOUNTS:
+        return given.amount(name, value)
+    if name == "seeds":
+        return given.seeds(value)
+    return given.number(name, value, whole=name == "max_seeds") if name in _NUMBERS else given.text(name, value)

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 
 import archdsl
@@ -101,5 +102,58 @@ def test_the_import_is_light_and_the_packages_are_functions(first: str) -> None:
 def test_options_are_those_of_the_command(tmp_path: Path) -> None:
     with pytest.raises(ArchError, match="unknown metric `nothing`"):
         archdsl.report("conv(4) gap linear(10)", metric="nothing", runs=tmp_path)
-    with pytest.raises(TypeError, match="nonsense"):
+    with pytest.raises(ArchError, match="nonsense"):
         archdsl.report("conv(4) gap linear(10)", nonsense=1, runs=tmp_path)
+
+
+STUDY = """
+net conv({width: 2 | 4}) relu gap linear(classes)
+data fashion-mini subset(64)
+train sgd(0.1) epochs(1) batch(64)
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "words", "help"),
+    [
+        ({"alpha": 2}, "is not between 0 and 1", "5%"),
+        ({"alpha": True}, "alpha=True is not an amount", "alpha=0.05"),
+        ({"same": float("nan")}, "same=nan is not an amount", "same=0.05"),
+        ({"seedz": 2}, "no option `seedz`", "`seeds`"),
+        ({"listen": print}, "no option `listen`", "the options are seeds, without"),
+        ({"seeds": [0, 0]}, "a list of different ones", "seeds=[0, 1, 2]"),
+        ({"seeds": [0, "a"]}, "a list of different ones", "seeds=5"),
+        ({"seeds": []}, "a list of different ones", "auto"),
+        ({"seeds": 1.5}, "seeds=1.5", "seeds=5"),
+        ({"max_seeds": "4"}, "max_seeds='4' is not a positive whole number", "20"),
+        ({"max_seeds": 0}, "max_seeds=0 is not a positive whole number", "20"),
+        ({"time_limit": "x"}, "time_limit='x' is not a positive number", "20"),
+        ({"design": 3}, "design=3 is not a text", "design="),
+        ({"without": 3}, "without=3 is not a list of texts", "without="),
+    ],
+)
+@pytest.mark.parametrize("call", [archdsl.report, archdsl.ablate])
+def test_options_of_a_study_are_refused_by_name(
+    call: Any, options: dict[str, Any], words: str, help: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ArchError) as refused:
+        call(STUDY, runs=tmp_path / "runs", **options)
+    assert words in refused.value.message
+    assert help in (refused.value.help or "")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_numbers_and_lists_are_options_like_texts(tmp_path: Path) -> None:
+    found = archdsl.report(
+        STUDY, runs=tmp_path / "runs", alpha=0.01, same=np.float32(0.25), max_seeds=3, baseline="width=2"
+    )
+    assert (found.results.options.alpha, found.results.options.same) == (0.01, 0.25)
+    assert archdsl.report(STUDY, runs=tmp_path, alpha=1e-5).results.options.alpha == 1e-5
+    assert found.results.seeds == (0, 1, 2)
+    listed = archdsl.report(STUDY, runs=tmp_path / "runs", seeds=[0, 7])
+    assert listed.results.seeds == (0, 7)
+    assert not listed.results.options.sequential
+    assert archdsl.report(STUDY, runs=tmp_path, seeds=range(2), until="decided").results.options.sequential
+    for shown in (listed._repr_html_(), listed.runs._repr_html_()):
+        assert r"\n" not in shown
+    assert "<caption>net conv(" in listed._repr_html_()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from operator import index
 from pathlib import Path
@@ -95,6 +96,52 @@ def text(name: str, value: Any) -> str | None:
     return value
 
 
+def amount(name: str, value: Any) -> str | None:
+    """An amount such as ``"5%"``; a number as its decimal digits.
+
+    Raises:
+        ArchError: it is neither a text nor a finite number.
+    """
+    if value is None or isinstance(value, str):
+        return value
+    number = _real(value)
+    if number is None or not math.isfinite(number):
+        raise ArchError(f"{name}={_shown(value)} is not an amount", help=f'for example {name}=0.05, or {name}="5%"')
+    return f"{number:.15f}".rstrip("0").rstrip(".")
+
+
+def number(name: str, value: Any, whole: bool = False) -> Any:
+    """A positive number, or None.
+
+    Raises:
+        ArchError: it is anything else.
+    """
+    if value is None:
+        return None
+    found = _whole(value) if whole else _real(value)
+    if found is None or not 0 < found < math.inf:
+        raise ArchError(
+            f"{name}={_shown(value)} is not a positive {'whole ' if whole else ''}number", help=f"for example {name}=20"
+        )
+    return found
+
+
+def seeds(value: Any) -> str | int | tuple[int, ...] | None:
+    """Seeds: a text, how many, or a list of them.
+
+    Raises:
+        ArchError: it is none of these.
+    """
+    if value is None or isinstance(value, str) or (many := _whole(value)) is not None:
+        return value if value is None or isinstance(value, str) else many
+    listed = () if isinstance(value, bytes | dict) or not isinstance(value, Iterable) else tuple(map(_whole, value))
+    found = tuple(n for n in listed if n is not None and n >= 0)
+    if not found or len(found) < len(listed) or len(set(found)) < len(found):
+        raise ArchError(f"seeds={_shown(value)} is not a number of seeds, nor a list of different ones",
+                        help='for example seeds=5, seeds=[0, 1, 2] or seeds="auto"')  # fmt: skip
+    return found
+
+
 def spec(value: Any) -> Source | str:
     """What stands for a spec.
 
@@ -115,6 +162,16 @@ def _whole(value: Any) -> int | None:
     try:
         return index(value)
     except (TypeError, ValueError, RuntimeError):  # a tensor of several numbers raises its own error
+        return None
+
+
+def _real(value: Any) -> float | None:
+    """A number of whatever library; a truth value and a text are none."""
+    if type(value).__name__ in ("bool", "bool_") or not hasattr(type(value), "__float__"):
+        return None
+    try:
+        return float(value)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
         return None
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from html import escape
 
 from archdsl.report.table import Table
-from archdsl.report.text import printable, shown
+from archdsl.report.text import on_one_line, printable, shown
 
 MOST = 200  # rows that a notebook shows
 
@@ -20,7 +20,7 @@ def html_table(table: Table, marked: int | None = None) -> str:
     """
     body, _ = shown(table)
     sides = [f' style="text-align:{column.side}"' for column in table.columns]
-    title = f"<caption>{_text(table.title)}</caption>" if table.title else ""
+    title = f"<caption>{_text(on_one_line(table.title))}</caption>" if table.title else ""
     head = "".join(f"<th{side}>{_text(c.name)}</th>" for c, side in zip(table.columns, sides, strict=True))
     rows = (
         "<tr>" + "".join(_cell(cell, side, n == marked) for cell, side in zip(row, sides, strict=True)) + "</tr>"

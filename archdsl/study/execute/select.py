@@ -34,7 +34,7 @@ class SelectionOptions:
     without: Sequence[str] = ()
     into: Sequence[str] = ()
     design: str | None = None
-    seeds: int | str | None = None
+    seeds: int | str | tuple[int, ...] | None = None
     data: str | None = None
     set: Sequence[str] = ()
     where: Sequence[str] = ()
@@ -101,7 +101,8 @@ def _seeds(study: StudyFile, options: SelectionOptions) -> dict[str, Any]:
         ArchError: they contradict each other.
     """
     until = _known("--until", options.until, (UNTIL,))
-    text = None if options.seeds is None else str(options.seeds)
+    listed = options.seeds if isinstance(options.seeds, tuple) else None
+    text = None if options.seeds is None else str(len(listed) if listed else options.seeds)
     if text not in (None, AUTO) and not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= MOST_SEEDS):
         raise ArchError(f"`--seeds {text}`: a number from 1 to {MOST_SEEDS:,}, or auto", help="for example --seeds 5")
     stated = text not in (None, AUTO)
@@ -110,7 +111,7 @@ def _seeds(study: StudyFile, options: SelectionOptions) -> dict[str, Any]:
         raise ArchError("--max-seeds is of sequential designs, and the study states its number of seeds",
                         help="add --until decided, or take --seeds N")  # fmt: skip
     if stated:
-        seeds = tuple(range(int(text or 0)))
+        seeds = listed or tuple(range(int(text or 0)))
     elif text == AUTO and not study.sequential:
         seeds = tuple(range(MAX_SEEDS))
     else:
