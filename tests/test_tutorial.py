@@ -18,7 +18,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "docs" / "tutorial.md").read_text("utf-8")
 BLOCK = re.compile(
-    r"<!-- file: (?P<file>\S+) -->\n```arch\n(?P<text>.*?)```|```console(?P<measured> measured)?\n\$ (?P<command>.*?)\n(?P<shown>.*?)```",
+    r"<!-- file: (?P<file>\S+) -->\n```arch\n(?P<text>.*?)```|"
+    r"```console(?P<measured> measured)?\n\$ (?P<command>.*?)\n(?P<shown>.*?)```",
     re.DOTALL,
 )
 BLOCKS = [match.groupdict() for match in BLOCK.finditer(TEXT)]
