@@ -296,5 +296,5 @@ def model(
     """A ready ``torch.nn.Module`` of a spec; arguments as ``load``."""
     from archdsl.emit.build import build
 
-    module: nn.Module = build(load(spec, input=input, classes=classes, **settings).trace)
+    module: nn.Module = build(load(spec, input=input, classes=classes, **settings).trace, whole=False)
     return module
