@@ -9,7 +9,7 @@ from pathlib import Path
 
 __all__ = [
     "grammar_text", "inside", "listed", "read_regular", "remarks", "short", "spec_path", "spec_paths", "specs", "studies",
-    "study_path",
+    "study_path", "worksheet_path",
 ]  # fmt: skip
 
 remarks: list[Callable[[str], None]] = []  # who hears which of several files a name was taken for: the command line
@@ -36,6 +36,11 @@ def specs() -> list[Path]:
 def studies() -> list[Path]:
     """Every shipped study, sorted by its path."""
     return sorted((_folder("specs") / "studies").glob("*.yaml"))
+
+
+def worksheet_path() -> Path:
+    """The shipped exercises (docs/worksheet.md)."""
+    return _folder("specs") / "worksheet.yaml"
 
 
 def spec_path(name: str) -> Path | None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # In the order of the help page; each is a module here with a function `command`.
 COMMANDS = (
     "check", "show", "draw", "diff", "params", "fmt", "words", "specs", "explain", "data", "train", "ablate",
-    "report", "verdict", "eval", "lesion", "predict", "runs", "plot", "transfer", "import", "export", "bench", "lsp",
+    "report", "verdict", "eval", "lesion", "predict", "exercise", "runs", "plot", "transfer", "import", "export", "bench", "lsp",
 )  # fmt: skip
 ABOUT = """A language for neural nets: one line is a network, one file an experiment.
 

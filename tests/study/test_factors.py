@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from archdsl.api import load
-from archdsl.errors import ArchError, Source
+from archdsl.errors import ArchError, Source, SpecError
 from archdsl.expand.text import canonical_text
 from archdsl.study.plan.arms import arms_of
 from archdsl.study.plan.factors import added, factor, present
@@ -129,3 +131,13 @@ def test_forms_of_one_ingredient_vary_together() -> None:
 def test_forms_that_do_not_stand_in_the_base(levels: tuple[str, ...], words: str) -> None:
     with pytest.raises(ArchError, match=words):
         placed(levels, base="net conv(8) bn vgg[8x1] +bn gap linear(10)\ndata fashion-mini")
+
+
+@pytest.mark.parametrize(("base", "message"), [
+    ("flatten linear(10)", "factor `rse`: unknown modifier `+rse`"),
+    ("vgg[8x1] gap linear(10)", "unknown modifier `+rse`"),
+])  # fmt: skip
+def test_an_unknown_modifier_is_called_so(base: str, message: str) -> None:
+    study = study_of(f"base: |\n  net {base}\n  data fashion-mini\nfactors: {{rse: +rse}}\n")
+    with pytest.raises((ArchError, SpecError), match=re.escape(message)):
+        arms_of(study)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SPACES: dict[str, tuple[str, ...]] = {
     "net": ("op", "block", "late", "join", "family"), "layers": ("op", "late"), "ops": ("op", "late"),
     "blocks": ("block",), "joins": ("join",), "families": ("family",), "modifiers": ("modifier",), "data": ("data",),
-    "train": ("train",), "metrics": ("metric",), "evaluate": ("evaluation",), "evaluations": ("evaluation",),
+    "train": ("train",), "metrics": ("metric",), "evaluate": ("evaluation",),
 }  # fmt: skip
 RANKS = {"modifier": 1, "evaluation": 2, "metric": 3}  # of the words of one name: what most people mean comes first
 KINDS = {

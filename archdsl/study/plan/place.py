@@ -202,10 +202,6 @@ def _in_net(file: ast.File, factor: Factor, hole: ast.Hole) -> ast.File:
         raise ArchError(f"factor `{factor.name}` mixes modifiers and layers",
                         help=f"write holes named `{factor.name}` into the base")  # fmt: skip
     kind, names = (ast.Modifier, modifiers) if modifiers else (ast.Word, words)
-    for name in sorted(modifiers):
-        if find("modifier", name) is None:
-            raise ArchError(f"factor `{factor.name}`: unknown modifier `+{name}`",
-                            help=suggest(name, every_name("modifier"), "+") or "`archdsl words modifiers` lists all")  # fmt: skip
 
     def wanted(node: Any) -> bool:
         return isinstance(node, kind) and node.name in names
@@ -214,7 +210,7 @@ def _in_net(file: ast.File, factor: Factor, hole: ast.Hole) -> ast.File:
         return _replaced(file, wanted, hole)
     net = _net(file)
     items = list(parts(net.body))
-    at = _behind_family(factor, items) if modifiers else _before_head(items)
+    at = _behind_family(factor, items, modifiers) if modifiers else _before_head(items)
     items.insert(at, hole)
     return _swap(file, net, ast.Seq(tuple(items), net.body.span))
 
@@ -241,10 +237,14 @@ def _is_network(item: ast.Item) -> bool:
     return isinstance(item, ast.Let) or (isinstance(item, ast.Statement) and item.kind in ("net", "bare"))
 
 
-def _behind_family(factor: Factor, items: list[ast.Expr]) -> int:
+def _behind_family(factor: Factor, items: list[ast.Expr], modifiers: set[str]) -> int:
     """Behind the one family of the net, and the modifiers that it has."""
     places = [n for n, item in enumerate(items) if _is_family(item)]
     if len(places) != 1:
+        for name in sorted(modifiers):  # where a place is known, the checker says so with its place
+            if find("modifier", name) is None:
+                raise ArchError(f"factor `{factor.name}`: unknown modifier `+{name}`",
+                                help=suggest(name, every_name("modifier"), "+") or "`archdsl words modifiers`")  # fmt: skip
         level = next(level for level in factor.levels if level)
         raise ArchError(f"factor `{factor.name}`: the base does not say where `{level}` belongs",
                         help="put a hole there: {" + f"{factor.name}: {' | '.join(factor.levels)}" + "}")  # fmt: skip

@@ -236,8 +236,7 @@ class Deciding:
             return ""
         if self.blocks >= self.most:
             return f"{self.most} seeds are the most that the study takes (--max-seeds)"
-        return (f"the budget of {self.options.max_runs:,} runs has no room for the next seed, {1 + len(self.open)} runs: "
-                f"{self.runs:,} are counted")  # fmt: skip
+        return f"the budget of {self.options.max_runs:,} runs has no room for the next seed ({1 + len(self.open)} runs)"
 
 
 def decide_fixed(

@@ -1,0 +1,83 @@
+"""docs/tutorial.md followed: every command is called, in order, in an empty folder, and prints what the page shows.
+
+A line `…` of the page is any number of lines. In a block that is marked `measured`, numbers are not compared; all else is. The
+width of columns is compared where nothing is measured: tables show measured numbers of runs that are there.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+TEXT = (ROOT / "docs" / "tutorial.md").read_text("utf-8")
+BLOCK = re.compile(
+    r"<!-- file: (?P<file>\S+) -->\n```arch\n(?P<text>.*?)```|"
+    r"```console(?P<measured> measured)?\n\$ (?P<command>.*?)\n(?P<shown>.*?)```",
+    re.DOTALL,
+)
+BLOCKS = [match.groupdict() for match in BLOCK.finditer(TEXT)]
+
+
+def squeezed(text: str) -> str:
+    """With one blank and one dash for many: columns are as wide as their numbers."""
+    return re.sub(r" *-[ -]*", "-", re.sub(r" +", " ", text))
+
+
+def masked(text: str) -> str:
+    return re.sub(r"[-+]?\d[\d,.:]*(e[-+]\d+)?", "#", text)
+
+
+def agrees(printed: str, shown: str) -> bool:
+    """Whether the lines of ``shown`` are those printed, with any lines for `…`."""
+    lines = [r"(.*\n)*?" if line == "…" else re.escape(line) + r" *\n" for line in shown.strip().splitlines()]
+    return re.fullmatch("".join(lines), printed.strip() + "\n") is not None
+
+
+def called(command: str, folder: Path) -> str:
+    words = shlex.split(command)
+    assert words[0] == "archdsl"
+    plain = {k: v for k, v in os.environ.items() if not k.startswith("ARCHDSL")}
+    done = subprocess.run([sys.executable, "-m", "archdsl", *words[1:]], cwd=folder, capture_output=True, text=True,
+                          check=False, env={**plain, "PYTHONPATH": str(ROOT)})  # fmt: skip
+    return done.stdout or done.stderr
+
+
+def follow(folder: Path, measured: bool) -> None:
+    """The page from its beginning; without its measurements, or with them."""
+    for block in BLOCKS:
+        if block["file"]:
+            (folder / block["file"]).write_text(block["text"], "utf-8")
+        elif measured or not block["measured"]:
+            printed, shown = called(block["command"], folder), block["shown"]
+            if block["measured"]:
+                printed, shown = masked(printed), masked(shown)
+            if measured:
+                printed, shown = squeezed(printed), squeezed(shown)
+            assert agrees(printed, shown), f"{block['command']}\n{printed}"
+
+
+def test_what_is_counted_and_checked(tmp_path: Path) -> None:
+    follow(tmp_path, measured=False)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_the_whole_page(tmp_path: Path) -> None:
+    follow(tmp_path, measured=True)
+    assert (tmp_path / "report.html").is_file()
+    checked = subprocess.run([sys.executable, "model.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert checked.stdout.startswith("ok: the logits differ")
+
+
+def test_the_page_has_ten_steps() -> None:
+    assert [int(n) for n in re.findall(r"(?m)^## (\d+)\. ", TEXT)] == list(range(1, 11))
+    assert sum(1 for block in BLOCKS if block["command"]) >= 15
+    assert TEXT.count("```console") == sum(1 for block in BLOCKS if block["command"]), "every block is called"
+    assert TEXT.count("```arch") == sum(1 for block in BLOCKS if block["file"]), "every file is written"
