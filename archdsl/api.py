@@ -293,8 +293,8 @@ def model(
     spec: str | Path | Source, *, input: int | Sequence[int] | str | None = None, classes: int | str | None = None,
     **settings: Any,
 ) -> nn.Module:  # fmt: skip
-    """A ready ``torch.nn.Module`` of a spec; arguments as ``load``."""
-    from archdsl.emit.build import build
+    """A ready ``torch.nn.Module``; arguments as ``load``. Augmentations with ``where=model`` are its first layer, ``augment``."""
+    from archdsl.data.augment import with_augmentations
 
-    module: nn.Module = build(load(spec, input=input, classes=classes, **settings).trace)
-    return module
+    known = load(spec, input=input, classes=classes, **settings)
+    return with_augmentations(known.trace, known.graph)

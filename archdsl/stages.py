@@ -35,7 +35,7 @@ def trace(graph: Graph, input: int | Sequence[int] | None = None, classes: int |
 
 
 def build(rows: Trace) -> nn.Module:
-    """The network of a trace: takes (N, *input), gives (N, classes)."""
+    """The network of a trace: takes (N, *input), gives (N, classes). Each block can be hooked and replaced."""
     from archdsl.emit.build import build as built
 
-    return built(rows)
+    return built(rows, whole=False)

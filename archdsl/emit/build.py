@@ -1,11 +1,13 @@
 """Trace to ``nn.Module``.
 
 The result is a ``torch.fx.GraphModule``: modules are under the paths of the trace, and its ``forward`` is
-straight-line Python that fx writes, with nothing between the layers, so that the language costs nothing at run time.
+straight-line Python that fx writes, with nothing between the layers, so that the language costs nothing at run time. Training
+takes a net as a whole, and rewrites it; users get one in which each block is a module that is called.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -14,6 +16,7 @@ import torch
 from torch import fx, nn
 
 from archdsl.emit import layers
+from archdsl.emit.blocks import Block, Part, blocks
 from archdsl.emit.classes import foreign_modules
 from archdsl.foreign import prepare
 from archdsl.registry import params
@@ -40,45 +43,73 @@ class _Namespace:
 NAMESPACE: Any = _Namespace()
 
 
-def build(trace: Trace) -> fx.GraphModule:
+def build(trace: Trace, whole: bool = True) -> fx.GraphModule:
     """The network of a trace, in training mode, with torch's default initialisation.
 
     It takes a batch of inputs (N, *trace.input) and gives (N, *trace.out). Its state-dict keys are the trace's paths.
+
+    Args:
+        whole: one straight ``forward`` over all layers, which can be rewritten as a whole. Else each block (a residual block, a
+            stage) has a ``forward`` of its own, so that it can be hooked or replaced; weights, order and outputs are the same.
     """
-    return _build(trace, "")
+    return _build(trace, "", whole)
 
 
-def _build(trace: Trace, prefix: str) -> fx.GraphModule:
-    root, graph = nn.Module(), fx.Graph()
-    tracer = fx.proxy.GraphAppendingTracer(graph)  # one for all, or values of two could not meet
-    values = {-1: graph.placeholder("x")}
-    uses = _uses(trace)
-    for index, row in enumerate(trace.rows):
-        arguments = tuple(values[i] for i in row.inputs)
-        if row.layer.module is not None:
-            module = module_of(row)
-            if hasattr(module, "inplace") and _may_overwrite(trace, row, uses):
-                module.inplace = True  # type: ignore[assignment]
-            path = row.path.removeprefix(prefix)
-            attach(root, path, module)
-            values[index] = graph.call_module(path, arguments)
-        else:
-            assert row.layer.call is not None
-            proxies = [fx.Proxy(a, tracer) for a in arguments]
-            values[index] = row.layer.call(torch, *proxies).node
-    graph.output(values[trace.output])
-    return fx.GraphModule(root, graph, "Network")
+def _build(trace: Trace, prefix: str, whole: bool) -> fx.GraphModule:
+    parts = range(len(trace.rows)) if whole else blocks(trace, prefix)
+    return _Builder(trace, whole, prefix).network(parts, -1, trace.output, prefix)
 
 
-def module_of(row: Row) -> nn.Module:
+class _Builder:
+    """Makes the modules of a trace."""
+
+    def __init__(self, trace: Trace, whole: bool, prefix: str) -> None:
+        self.trace, self.whole, self.prefix, self.uses = trace, whole, prefix, _uses(trace)
+
+    def network(
+        self, parts: Iterable[Part], source: int, result: int, prefix: str, name: str = "Network"
+    ) -> fx.GraphModule:
+        """The network of these parts, which turns the value ``source`` into ``result``."""
+        root, graph = nn.Module(), fx.Graph()
+        tracer = fx.proxy.GraphAppendingTracer(graph)  # one for all, or values of two could not meet
+        values = {source: graph.placeholder("x")}
+        own = set[
+            int
+        ]()  # values of layers of this network itself: what a block gives, or gets, may be hooked, and stays as it is
+        for part in parts:
+            if isinstance(part, Block):
+                path = f"{self.prefix}{part.path}".removeprefix(prefix)
+                attach(root, path, self.network(part.parts, part.source, part.result, f"{prefix}{path}.", "Block"))
+                values[part.result] = graph.call_module(path, (values[part.source],))
+                continue
+            row = self.trace.rows[part]
+            arguments = tuple(values[i] for i in row.inputs)
+            if row.layer.module is not None:
+                module = module_of(row, self.whole)
+                if hasattr(module, "inplace") and row.inputs[0] in own and _may_overwrite(self.trace, row, self.uses):
+                    module.inplace = True  # type: ignore[assignment]
+                path = row.path.removeprefix(prefix)
+                attach(root, path, module)
+                values[part] = graph.call_module(path, arguments)
+            else:
+                assert row.layer.call is not None
+                proxies = [fx.Proxy(a, tracer) for a in arguments]
+                values[part] = row.layer.call(torch, *proxies).node
+            own.add(part)
+        graph.output(values[result])
+        return fx.GraphModule(root, graph, name)
+
+
+def module_of(row: Row, whole: bool = True) -> nn.Module:
     """A new module of a row that has one, with torch's default initialisation, its networks in arguments built.
 
     It takes (N, *shape that arrives) and gives (N, *row.layer.out); parameters and buffers are those of ``row.layer``.
+    ``whole`` is as for ``build``.
     """
     assert row.layer.module is not None
     pairs = zip(params(row.op.entry), row.op.args, strict=True)
     names = [p.name for p, a in pairs if p.base == "node" and a is not None]
-    bodies = [_build(b, f"{row.path}.{n}.") for b, n in zip(row.bodies, names, strict=True)]
+    bodies = [_build(b, f"{row.path}.{n}.", whole) for b, n in zip(row.bodies, names, strict=True)]
     module: nn.Module = row.layer.module(NAMESPACE, *bodies)
     return module
 

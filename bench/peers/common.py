@@ -15,6 +15,7 @@ from torch.nn import functional
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 import archdsl
+from archdsl.emit.build import build
 from archdsl.emit.vision import import_torchvision
 from archdsl.train.init import initialise
 
@@ -63,7 +64,7 @@ def command(work: Work) -> str:
 
 def network(work: Work) -> nn.Module:
     """The net with the weights that all contenders begin with."""
-    model = archdsl.model(work.net, input=(3, 32, 32), classes=10)
+    model = build(archdsl.load(work.net, input=(3, 32, 32), classes=10).trace)
     initialise(model, work.seed)
     return model
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import pytest
 import torch
 from torch import nn
@@ -117,3 +119,70 @@ def test_a_gradient_reaches_what_a_reference_reads() -> None:
     model(images()).sum().backward()
     assert model.get_parameter("a.weight").grad is not None
     assert model.get_parameter("b.weight").grad is None  # nobody reads what `b` gives
+
+
+@CASES
+def test_blocks_are_modules_with_the_weights_and_outputs_of_the_whole(text: str) -> None:
+    trace = trace_of(text)
+    torch.manual_seed(0)
+    whole = build(trace)
+    torch.manual_seed(0)
+    parted = build(trace, whole=False)
+    assert [name for name, _ in parted.named_parameters()] == [name for name, _ in whole.named_parameters()]
+    assert list(parted.state_dict()) == list(whole.state_dict())
+    for key, value in whole.state_dict().items():
+        assert torch.equal(parted.state_dict()[key], value), key
+    outputs = []
+    for model in (whole, parted):
+        torch.manual_seed(1)  # of dropout
+        outputs.append(model(images(4)))
+        outputs[-1].square().sum().backward()
+    assert torch.equal(*outputs)
+    for (name, one), two in zip(whole.named_parameters(), parted.parameters(), strict=True):
+        assert torch.equal(one.grad, two.grad), name
+    again = deepcopy(parted).eval()
+    assert torch.equal(again(images()), parted.eval()(images()))
+
+
+@CASES
+def test_every_module_that_holds_others_is_called(text: str) -> None:
+    model = build(trace_of(text), whole=False).eval()
+    called: set[str] = set()
+    for name, module in model.named_modules():
+        module.register_forward_hook(lambda *_, name=name: called.add(name))
+    model(images())
+    silent = {name for name, module in model.named_modules() if type(module) is nn.Module}
+    assert {name for name, _ in model.named_modules()} - called == silent
+    assert not silent or "@" in text, "only parts at which several values arrive are not modules that are called"
+
+
+def test_a_residual_block_is_hooked_and_replaced() -> None:
+    model = build(trace_of("conv(8) bn relu res(conv(8) bn relu conv(8) bn) relu gap linear(10)"), whole=False)
+    seen: list[torch.Tensor] = []
+    handle = model.res.register_forward_hook(lambda module, arrived, left: seen.extend((arrived[0], left)))
+    model(images()).sum().backward()
+    assert [tuple(value.shape) for value in seen] == [(3, 8, 16, 16)] * 2
+    body = model.res.bn2(model.res.conv2(torch.relu(model.res.bn(model.res.conv(seen[0])))))
+    torch.testing.assert_close(seen[1], body + seen[0])  # the ReLU behind it has not overwritten what was hooked
+    handle.remove()
+    model.res = nn.Identity()
+    model(images()).sum().backward()
+    model.eval()
+    expected = model.linear(model.gap(model.relu(model.bn(model.conv(images())))))
+    torch.testing.assert_close(model(images()), expected)
+
+
+@pytest.mark.parametrize(
+    "name", ["resnet18", "densenet", "inception", "efficientnet", "shufflenet", "vit", "convnext", "ode"]
+)
+def test_blocks_of_shipped_nets_are_called_and_change_no_bit(name: str) -> None:
+    trace = load(f"{name}.arch").trace
+    torch.manual_seed(0)
+    whole = build(trace).eval()
+    parted = build(trace, whole=False).eval()
+    parted.load_state_dict(whole.state_dict())
+    x = torch.rand(2, *trace.input, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.equal(whole(x), parted(x))
+    assert list(parted.state_dict()) == list(whole.state_dict())
+    assert any(type(module).__name__ == "Block" for module in parted.modules())

@@ -11,6 +11,7 @@ import archdsl
 from archdsl.accelerate.fast import fast
 from archdsl.accelerate.plan import PLAIN, Plan, forward_context, prepare
 from archdsl.accelerate.pool import pool_first
+from archdsl.emit.build import build
 from archdsl.train.init import initialise
 
 FUSED = Plan("fp32", True, fused=True)
@@ -23,7 +24,7 @@ NETS = (
 
 
 def net(text: str) -> fx.GraphModule:
-    model = archdsl.model(text, input=(3, 8, 8), classes=4)
+    model = build(archdsl.load(text, input=(3, 8, 8), classes=4).trace)
     assert isinstance(model, fx.GraphModule)
     initialise(model, 1)
     return model

@@ -15,6 +15,7 @@ from archdsl.accelerate.native import available, fuse_norms
 from archdsl.accelerate.native.kernels import kernels
 from archdsl.accelerate.native.norm import FusedNorm
 from archdsl.accelerate.plan import PLAIN, Plan, forward_context, prepare
+from archdsl.emit.build import build
 from archdsl.train.init import initialise
 
 LAST = torch.channels_last
@@ -156,7 +157,7 @@ def test_threads_do_not_change_a_bit() -> None:
 
 
 def built(text: str) -> fx.GraphModule:
-    model = archdsl.model(text, input=(3, 8, 8), classes=4)
+    model = build(archdsl.load(text, input=(3, 8, 8), classes=4).trace)
     assert isinstance(model, fx.GraphModule)
     initialise(model, 1)
     return model

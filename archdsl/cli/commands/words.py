@@ -170,6 +170,10 @@ def _page(entry: Entry) -> str:
     if rows:
         wide = max(len(name) for name, _ in rows)
         lines += ["Arguments", *(f"  {name:<{wide}}  {text}" for name, text in rows), ""]
+    if entry.kind == "data" and any(name == "where" for name, _ in rows):
+        from archdsl.words.data.base import WHERE
+
+        lines += [*_filled(WHERE), ""]
     if entry.kind == "metric":
         lines += [_traits(entry), ""]
     lines += ["Examples", *(f"  {e}" for e in entry.examples)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from archdsl.data.augment.apply import augment
 from archdsl.data.augment.geometry import crop, flip
-from archdsl.data.augment.layer import AugmentLayer
+from archdsl.data.augment.layer import AugmentLayer, with_augmentations
 from archdsl.data.augment.mixing import Target, mix
 
-__all__ = ["AugmentLayer", "Target", "augment", "crop", "flip", "mix"]
+__all__ = ["AugmentLayer", "Target", "augment", "crop", "flip", "mix", "with_augmentations"]

@@ -14,6 +14,11 @@ from typing import Any, ClassVar, Literal
 from archdsl.errors import ArchError
 
 Where = Literal["pipeline", "model"]
+WHERE = (  # what help says of it
+    "`where` it happens: `pipeline` changes the bytes of each batch before they are normalised, outside of the network; `model`"
+    " is a layer at its input, which changes normalised images in training mode and is the identity in eval mode. Both do the"
+    " same to an image; `archdsl.model` has the layer, under the name `augment`."
+)
 Images = Any  # a batch (N, C, H, W): uint8, a torch tensor for augmentations, a numpy array for corruptions
 
 
