@@ -160,7 +160,7 @@ def test_runs_on_other_data_are_shown_as_such_and_trained_again(place: Path, abl
     (place / "d.csv").write_text("x,y\n" + "".join(f"{i / 9},{'ab'[i % 2]}\n" for i in range(20)))
     code, shown, _ = ablate("--seeds", "1", command="report")
     assert code == 0
-    said = re.search(r"base, seed 0: foreign: data (\w{8}) instead of (\w{8})", shown)
+    said = re.search(r"`?base`?, seed 0: foreign: data (\w{8}) instead of (\w{8})", shown)
     assert said
     assert "0/1" in shown
     assert len(runner(place, 1).missing) == 2

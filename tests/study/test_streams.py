@@ -88,7 +88,6 @@ def test_what_a_closed_disk_advises_is_an_option_of_the_command(
     for args, help in (
         (["ablate", "tiny.arch", "--seeds", "1"], "name another folder of runs with --runs"),
         (["train", "net gap linear(classes)\ndata fashion-mini"], "name another folder of runs with --runs"),
-        (["report", "tiny.arch"], "name another file with --html FILE"),
         (["report", "tiny.arch", "--html", "runs/r.html"], "name a place that can be written"),
     ):
         assert main(args) == 4

@@ -31,6 +31,7 @@ train sgd(0.05) epochs(2) batch(32)
 """
 
 
+@pytest.mark.holds("evaluate_every")
 @pytest.mark.parametrize("more", [{}, {"ema": 0.5}])
 def test_the_weights_and_the_other_figures_stay(more: dict[str, float]) -> None:
     plain, looked = (job(replace(SETTINGS, **more, **own)) for own in ({}, {"evaluate_every": 2}))

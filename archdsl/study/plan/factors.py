@@ -100,6 +100,8 @@ def check_levels(placed: Sequence[str], bases: Sequence[tuple[str, ast.File]]) -
         ArchError: it names the factor and both bases.
     """
     (first, file), *rest = bases
+    if not rest:
+        return
     levels = {f.name: f.levels for f in own(file)}
     for name, other in rest:
         for factor in own(other):
