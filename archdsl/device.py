@@ -10,19 +10,19 @@ if TYPE_CHECKING:
     import torch
 
 
-def check_device(wish: str) -> str:
+def check_device(name: str) -> str:
     """A device as it can be written, without a look at the machine, and so without torch.
 
     Raises:
         ArchError: it is written in another way.
     """
-    kind, _, number = wish.partition(":")
+    kind, _, number = name.partition(":")
     if kind not in ("auto", "cpu", "cuda", "mps") or (number and (kind != "cuda" or not number.isdecimal())):
-        raise ArchError(f"unknown device {wish!r}", help="one of auto, cpu, cuda, cuda:NUMBER, mps")
-    return wish
+        raise ArchError(f"unknown device {name!r}", help="one of auto, cpu, cuda, cuda:NUMBER, mps")
+    return name
 
 
-def choose_device(wish: str = "auto", local: int | None = None) -> tuple[torch.device, str]:
+def choose_device(name: str = "auto", local: int | None = None) -> tuple[torch.device, str]:
     """The device for ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``, and a note on what was taken. Of several
     processes on this machine each takes the GPU of its number, ``local``.
 
@@ -30,7 +30,7 @@ def choose_device(wish: str = "auto", local: int | None = None) -> tuple[torch.d
         EnvError: this machine has no such device.
         ArchError: that is not a device.
     """
-    kind, _, number = check_device(wish).partition(":")
+    kind, _, number = check_device(name).partition(":")
     import torch
 
     if kind == "auto":
@@ -39,13 +39,13 @@ def choose_device(wish: str = "auto", local: int | None = None) -> tuple[torch.d
         number = number or str(local or 0)
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if int(number) >= count:
-            raise EnvError(f"--device {wish}: torch sees {count} CUDA devices here",
+            raise EnvError(f"--device {name}: torch sees {count} CUDA devices here",
                            help="take --device auto or cpu, or install a CUDA build of torch")  # fmt: skip
         device = torch.device("cuda", int(number))
         return device, f"device: {device}, {torch.cuda.get_device_name(device)}"
     if kind == "mps" and not _has_mps():
-        raise EnvError(f"--device {wish}: this machine has no Metal device", help="take --device auto or cpu")
-    why = ", as there is no GPU" if wish == "auto" and kind == "cpu" else ""
+        raise EnvError(f"--device {name}: this machine has no Metal device", help="take --device auto or cpu")
+    why = ", as there is no GPU" if name == "auto" and kind == "cpu" else ""
     threads = f", {torch.get_num_threads()} threads" if kind == "cpu" else ""
     return torch.device(kind), f"device: {kind}{threads}{why}"
 

@@ -6,7 +6,7 @@ A page is written by hand, but for what is between `<!-- lecture: … -->` and `
     claims [preset=NAME]            what the study was to show, and whether it holds
     table [preset=NAME] [columns=…] the table, with the columns named by their keys
     fits [preset=NAME]              the fits in words
-    figure KIND [preset=NAME] TEXT  a figure of the study's page (axis, curves, effects, fit, forest, heat, pareto, strips)
+    figure KIND [preset=NAME] TEXT  a figure of the study's page (axis, curves, fit, forest, heat, pareto, strips)
     held                            docs/lecture.md: every claim and whether it holds
 
 Finished runs are taken from the store, so that a second call takes seconds, and one that was interrupted continues.
@@ -168,10 +168,6 @@ def drawn(kind: str, results: Any) -> str | None:
         return figures.curves(results, read_curves(results))
     if kind == "forest":
         return next(iter(forests(results)), None)
-    if kind == "effects":
-        from archdsl.study.report.html import _effects
-
-        return _effects(results)
     found: str | None = {"axis": figures.axis, "fit": figures.fit, "heat": figures.heat, "pareto": figures.pareto,
                          "strips": figures.strips}[kind](results)  # fmt: skip
     return found

@@ -25,7 +25,7 @@ Part = int | Block  # a row by its number, or a block
 
 def blocks(trace: Trace, prefix: str = "") -> tuple[Part, ...]:
     """The rows of a trace in their order, those of each block together. Rows below a path at which several values arrive or
-    leave, or between which others run, are no block.
+    leave, or between which others run, are not a block.
 
     Args:
         prefix: what paths begin with.

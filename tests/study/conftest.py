@@ -8,9 +8,17 @@ from pathlib import Path
 import pytest
 
 from archdsl.cli.main import main
+from archdsl.expand.metrics import spellings
+from archdsl.registry import find
 from tests.conftest import Cli, command_line
 
 TINY = "net conv(4, s=4) {norm: bn | } relu gap linear(10)\ndata fashion-mini subset(64)\ntrain sgd(0.05) epochs(2) batch(32)\n"
+
+
+def metrics_as_written() -> list[str]:
+    """Every metric as it can be written: one with arguments by its first example."""
+    entries = {name: find("metric", name) for name in spellings()}
+    return [e.examples[0] if e is not None and e.examples else name for name, e in entries.items()]
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from archdsl.cli.main import main
 from archdsl.errors import ArchError, SpecError
-from archdsl.expand.metrics import metric_of, spellings
+from archdsl.expand.metrics import metric_of
 from archdsl.study.execute.messages import RunResult
 from archdsl.study.execute.runner import StudyRunner
 from archdsl.study.plan.arms import arms_of
@@ -21,6 +21,7 @@ from archdsl.study.report.tables import notes, table
 from archdsl.study.report.verdict import verdict
 from archdsl.study.results.results import Results, results
 from archdsl.study.stats import holm
+from tests.study.conftest import metrics_as_written
 
 BASE = """base: |
   net conv(4, s=4) {norm: bn | } relu gap linear(10)
@@ -28,10 +29,10 @@ BASE = """base: |
   train sgd(0.05) epochs(2) batch(32)
 seeds: 6
 """
-VALIDATED = [m for m in spellings() if "_to" not in m and metric_of(m).needs_validation]
+VALIDATED = [m for m in metrics_as_written() if metric_of(m).needs_validation]
 
 
-@pytest.mark.parametrize("metric", [*VALIDATED, "steps_to(94%)"])
+@pytest.mark.parametrize("metric", VALIDATED)
 def test_a_metric_that_no_arm_has_is_refused(metric: str, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for command in ("ablate", "report"):
         for more in ((), ("--dry-run",)):

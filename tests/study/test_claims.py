@@ -233,3 +233,21 @@ def test_the_seeds_of_an_interval_that_is_narrow_enough() -> None:
     assert n is not None
     assert (half_width(n, 0.02, 0.05) or 1) <= 0.01 < (half_width(n - 1, 0.02, 0.05) or 1)
     assert pairs_to_same(0.0, 0.02, 0.05) is None
+
+
+@pytest.mark.parametrize("design", ["seeds: 12\n", "max_seeds: 20\n"])
+@pytest.mark.parametrize(("effect", "spread", "holds"), [
+    (0.004, 0.0005, True),  # clearly better, and within the margin
+    (0.05, 0.002, False),  # beyond the margin
+    (0.01, 0.0005, None),  # the margin itself: the interval lies on both sides of it
+])  # fmt: skip
+def test_a_claim_of_same_goes_by_the_size_of_the_difference(
+    design: str, effect: float, spread: float, holds: bool | None
+) -> None:
+    names = [a.name for a in arms_of(study_of(TEXT)).arms]
+    found = made(f"{design}same: 1%\nclaims: ['{names[1]} same as base']\n", {names[1]: effect}, spread)
+    (claim,) = found.claims
+    assert claim.holds is holds
+    assert claim.verdict is not None
+    if design.startswith("seeds"):
+        assert claim.verdict.decision == "better"

@@ -13,6 +13,7 @@ from archdsl.api import load
 from archdsl.emit.build import build
 from archdsl.expand.metrics import metric_of
 from archdsl.runs.store.remove import check_removable
+from archdsl.study.results.run_figures import RunFigures
 from archdsl.words.metrics.base import OfNet
 from tests.conftest import Cli
 from tests.study.conftest import Whole
@@ -63,12 +64,15 @@ def test_residual_variance_is_that_of_the_blocks() -> None:
     assert value("residual_variance", build(load("lenet5").trace), torch.randn(2, 1, 28, 28)) is None
 
 
-@pytest.mark.parametrize(("solver", "calls"), [("euler", 3), ("midpoint", 6), ("rk4", 12)])
-def test_evaluations_of_an_ode(solver: str, calls: int) -> None:
-    text = f"net conv(4, s=4) ode(conv(4), solver={solver}, steps=3) gap linear(10)\ndata fashion-mini\ntrain adam\n"
-    images = torch.randn(4, 1, 28, 28)
-    assert value("evaluations", build(load(text).trace), images) == calls
-    assert value("evaluations", build(load("lenet5").trace), images) is None
+def test_evaluations_are_those_that_the_run_has_stored() -> None:
+    metric = metric_of("evaluations")
+    assert metric.of(RunFigures({"evaluations": 12.0}, {}, None)) == 12
+    assert metric.of(RunFigures({"test_accuracy": 0.5}, {}, None)) is None
+
+
+def test_an_arm_that_evaluates_has_no_figure_of_the_kept_weights(tmp_path: Path) -> None:
+    """``evaluate prune(0.1)`` has another net than the one in the run's folder."""
+    assert metric_of("small_weights(0.05)").of(RunFigures({"evaluation": "0123"}, {}, tmp_path)) is None
 
 
 def test_a_study_measures_finished_runs_once(
@@ -86,7 +90,6 @@ def test_a_study_measures_finished_runs_once(
     kept = sorted(runs.glob("*/measured.json"))
     assert len(kept) == 4
     assert set(json.loads(kept[0].read_text())) == {
-        "evaluations",
         "groups_off(0)",
         "small_weights(0.05)",
         "weights_sha256",

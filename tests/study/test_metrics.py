@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from archdsl.expand.metrics import spellings
 from archdsl.study.execute.select import SelectionOptions, folder_of, select
 from archdsl.study.plan.arms import arms_of
 from archdsl.study.plan.cells import cells
@@ -23,7 +22,7 @@ from archdsl.study.results.results import Results, results
 from archdsl.study.results.run_figures import UNTRAINED, RunFigures, tail
 from archdsl.study.results.unit import unit
 from tests.conftest import Cli
-from tests.study.conftest import Whole
+from tests.study.conftest import Whole, metrics_as_written
 
 BASE = """base: |
   net conv(4, s=4) relu gap linear(10)
@@ -146,12 +145,9 @@ def test_the_command_line_takes_several(whole: Whole, place: Path, here: Cli) ->
     assert "test_nll" in wrong.stderr
 
 
-@pytest.mark.parametrize("name", [name for name in spellings() if name != "test_accuracy"])
+@pytest.mark.parametrize("name", [name for name in metrics_as_written() if name != "test_accuracy"])
 def test_every_metric_fits_beside_another(name: str) -> None:
     """A metric that every table has anyway, such as `params`, was a second column of its name."""
-    name = (
-        f"{name}(94%)" if name.endswith("_to") else f"{name}(0.01)" if name in ("groups_off", "small_weights") else name
-    )
     shown = made(BASE + f'metrics: [test_accuracy, "{name}"]\n', [[GOOD] * 3] * 2)
     for table in (
         tables.table(shown),

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from archdsl.study.plan.file import StudyFile
 
 SOME_FAILED = 3
+LARGE = 0.1  # a margin of more than ten points is probably meant in per cent
 
 
 def command(
@@ -130,8 +131,6 @@ def command(
     from archdsl.cli.output import say
     from archdsl.cli.support.watch import check_watch, watched
     from archdsl.runs.run import check_writable
-    from archdsl.study.amounts import amount
-    from archdsl.study.execute.bundles import most_together
     from archdsl.study.execute.execution import Execution, ExecutionOptions, results_of
     from archdsl.study.execute.runner import StudyRunner
     from archdsl.study.execute.select import SelectionOptions, select
@@ -142,9 +141,7 @@ def command(
         *ingredients(without, into, out, old_into), design, seeds, data, set or (), where or (), match, baseline or (),
         metric or (), precision, time_limit, until, max_seeds, alpha, same, budget, failures, preset,
     ))  # fmt: skip
-    amount(detect or "1%", "--detect")
-    most_together(fuse, gpu=False)
-    check_html(html)
+    _check_options(detect, fuse, html)
     watch = check_watch(watch, port)
     arms, every = planned(chosen, runs, data_root)
     chosen = settled(chosen, arms)
@@ -154,7 +151,8 @@ def command(
     check_there(arms, runner.every if again else runner.missing)
     for text in _beforehand(chosen, runner, missing_data, again) if not quiet else ():
         say(f"note: {text}")
-    check_columns(results_of(chosen, runner, requested.wanted) if columns else None, columns)
+    if columns:
+        check_columns(results_of(chosen, runner, requested.wanted), columns)
     if dry_run:
         _preview(chosen, runner, jobs, device, format, detect, requested)
         return
@@ -172,6 +170,16 @@ def command(
     report(results, chosen, runs, format, html, quiet, detect, columns=columns)
     if any(state != "finished" for a in results.arms for state, n in a.states.items() if n):
         raise SystemExit(SOME_FAILED)
+
+
+def _check_options(detect: str | None, fuse: str, html: Path | None) -> None:
+    """Refuse what no study can have, before any work."""
+    from archdsl.study.amounts import amount
+    from archdsl.study.execute.bundles import most_together
+
+    amount(detect or "1%", "--detect")
+    most_together(fuse, gpu=False)
+    check_html(html)
 
 
 def _beforehand(
@@ -196,9 +204,6 @@ def _beforehand(
     yield from gone(runner.every)
     if not again:
         yield from not_reused(runner.found.values())
-
-
-LARGE = 0.1  # a margin of more than ten points is probably meant in per cent
 
 
 def _register(chosen: StudyFile, runner: StudyRunner) -> None:

@@ -40,7 +40,7 @@ def command(
         return
     if not 1 <= number <= len(exercises):
         raise ArchError(
-            f"there is no exercise {number}", help=f"there are 1 to {len(exercises)}; `archdsl exercise` lists them"
+            f"unknown exercise {number}", help=f"there are 1 to {len(exercises)}; `archdsl exercise` lists them"
         )
     exercise = exercises[number - 1]
     if answer is None:

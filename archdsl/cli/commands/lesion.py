@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from archdsl.cli.options import DataRoot, Format
+from archdsl.cli.options import DataRoot, Device, Format
 from archdsl.cli.output import live
 
 
@@ -24,9 +24,7 @@ def command(
     data_root: DataRoot = None,
     format: Format = "table",
     batch: Annotated[int, typer.Option("--batch", metavar="N", min=1, max=500, help="Images per batch.")] = 500,
-    device: Annotated[
-        str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:NUMBER or mps.")
-    ] = "auto",
+    device: Device = "auto",
 ) -> None:
     """Delete blocks of a trained net: each alone, and random ones together (Veit et al. 2016).
 

@@ -111,7 +111,7 @@ def command(
     else:
         put_table(table_of(given, people=format in ("table", "md")), format)
     if claimed is not None:
-        raise typer.Exit({True: HOLDS, None: UNDECIDED, False: REFUTED}[result_of(claimed, given.verdicts)])
+        raise typer.Exit({True: HOLDS, None: UNDECIDED, False: REFUTED}[result_of(claimed, given.verdicts, margin)])
 
 
 def _write(target: Path, given: Answer, table: str, sha256: str, found: Measurements) -> None:

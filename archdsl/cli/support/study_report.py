@@ -43,12 +43,11 @@ def check_html(target: Path | None) -> None:
     check_target(target)
 
 
-def check_columns(results: Results | None, columns: str | None) -> None:
+def check_columns(results: Results, columns: str) -> None:
     """Refuse columns that the table of the study will not have, before anything runs."""
-    if results is not None:
-        from archdsl.study.report.tables import table
+    from archdsl.study.report.tables import table
 
-        table(results, columns=_names(columns))
+    table(results, columns=_names(columns))
 
 
 def _names(columns: str | None) -> list[str]:

@@ -41,8 +41,8 @@ class AugmentLayer(nn.Module):
 
 
 class ModelAugmentation(nn.Module):
-    """The augmentations of a net outside of a run of ours: every forward pass in training mode draws anew, in eval mode it is the
-    identity. It takes and gives normalised images (N, C, H, W).
+    """The augmentations of a net that is used without a training run: every forward pass in training mode draws anew, and in eval
+    mode it is the identity. It takes and gives normalised images (N, C, H, W).
 
     Args:
         mean, std: of each channel, by which the images were normalised; fractions of the largest value.

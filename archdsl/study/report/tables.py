@@ -81,7 +81,7 @@ def table(results: Results, people: bool = True, columns: Sequence[str] = ()) ->
         Column("others"),
     ]
     wanted = _wanted(results, every, columns, people)
-    shown = [column for column in every if column.id in wanted]
+    shown = [replace(c, omit=0) if columns else c for c in every if c.id in wanted]  # what was asked for stays
     rows = [_cells(results, arm, people) for arm in results.arms]
     return Table(tuple(shown), tuple(tuple(row[c.id] for c in shown) for row in rows), results.title,
                  notes=tuple(notes(results)))  # fmt: skip

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from archdsl.study.plan.claims import ClaimedPair
+from archdsl.study.plan.claims import Claim, ClaimedPair
 from archdsl.study.results.scale import Scale
 from archdsl.study.stats.sequential import Spreads
-from archdsl.study.stats.verdicts import OPEN, Family, Verdict
+from archdsl.study.stats.verdicts import OPEN, Family, Verdict, inside
 
 Row = Mapping[int, float]  # arm → the metric of its run with one seed
+
+
+def answer(claim: Claim, verdict: Verdict | None, same: float | None) -> bool | None:
+    """Whether a claim holds. One of `same` is about the size of the difference, not about its sign: it goes by the interval,
+    and fails where that has no value within the margin. The interval holds at the claim's level, whatever else was decided.
+    """
+    if verdict is None:
+        return None
+    if claim.verdict == "same" and same is not None:
+        bounds = (verdict.low, verdict.high)
+        beyond = any(end is not None and sign * end > same for end, sign in zip(bounds, (1, -1), strict=True))
+        return True if inside(bounds, same) else False if beyond else None
+    return None if verdict.decision == OPEN else verdict.decision == claim.verdict
 
 
 class ClaimFamily:
@@ -24,13 +37,15 @@ class ClaimFamily:
     def __init__(
         self, pairs: Sequence[ClaimedPair], scales: Mapping[str, Scale], alpha: float, same: float | None
     ) -> None:
-        self.pairs, self.scales = pairs, scales
+        self.pairs, self.scales, self.same = pairs, scales, same
         steps = {str(n): scales[p.metric].resolution for n, p in enumerate(pairs) if p.metric in scales}
         self.family = Family(max(1, len(pairs)), alpha=alpha, same=same, steps=steps)
         self._spreads = {name: Spreads(step) for name, step in steps.items()}
 
     def open(self, number: int) -> bool:
         """Whether a claim is undecided."""
+        if (claim := self.pairs[number].claim).verdict == "same":
+            return answer(claim, self.family.verdicts().get(str(number)), self.same) is None
         return self.family.decision(str(number)) == OPEN
 
     def add(self, block: Mapping[str, Row]) -> None:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from archdsl.study.plan.cells import Cell
 from archdsl.study.plan.claims import Claim, ClaimedPair
-from archdsl.study.results.claim_family import ClaimFamily
+from archdsl.study.results.claim_family import ClaimFamily, answer
 from archdsl.study.results.decide import ArmDecision, DecisionOptions, Lookup, measured, turned
 from archdsl.study.results.scale import Scale
 from archdsl.study.stats import seeds_needed
 from archdsl.study.stats.sequential import half_width, log_evidence
-from archdsl.study.stats.verdicts import OPEN, Verdict, fixed_verdicts
+from archdsl.study.stats.verdicts import Verdict, fixed_verdicts
 
 FAR = 10_000  # pairs: a projection beyond them says nothing
 
@@ -89,7 +89,7 @@ def _result(
     pair: ClaimedPair, verdict: Verdict | None, names: Sequence[str], options: DecisionOptions, size: int, higher: bool
 ) -> ClaimResult:  # fmt: skip
     claim = pair.claim
-    holds = None if verdict is None or verdict.decision == OPEN else verdict.decision == claim.verdict
+    holds = answer(claim, verdict, options.same)
     more = None if holds is not None or verdict is None else _more(claim, verdict, options, options.alpha / size)
     return ClaimResult(
         claim, names[pair.arm], names[pair.reference], pair.metric, holds, turned(verdict, 1 if higher else -1), more
@@ -108,12 +108,9 @@ def _more(claim: Claim, verdict: Verdict, options: DecisionOptions, level: float
     return n - e.n if n is not None and e.n < n <= FAR else None
 
 
-def result_of(claim: Claim, decided: Mapping[str, Verdict]) -> bool | None:
-    """Whether the claim holds; None while it is open."""
-    verdict = decided.get(claim.arm)
-    if verdict is None or verdict.decision == OPEN:
-        return None
-    return verdict.decision == claim.verdict
+def result_of(claim: Claim, decided: Mapping[str, Verdict], same: float | None) -> bool | None:
+    """Whether a claim about an arm of a family of verdicts holds; None while it is open."""
+    return answer(claim, decided.get(claim.arm), same)
 
 
 def pairs_to_decide(delta: float, sd: float, level: float) -> int | None:

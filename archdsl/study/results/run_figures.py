@@ -41,9 +41,9 @@ class RunFigures:
 
     def measured(self, metric: OfNet) -> float | None:
         """A figure of the trained net: the one that is kept, else measured now and kept. None where the net has none, or where
-        its weights or its data are not here.
+        its weights or its data are not here. An arm that evaluates has none: its net is not the one that the run keeps.
         """
-        if self.folder is None:
+        if self.folder is None or "evaluation" in self.result:
             return None
         known = read_measured(self.folder, self.result)
         if metric.name in known:

@@ -182,6 +182,18 @@ class Speed(Metric):
         return stored(run, "images_per_second")
 
 
+@metric_word("evaluations", paper="Chen et al. 2018, arXiv:1806.07366")
+@setting
+class Evaluations(Metric):
+    """How often the functions of the net's `ode` layers are evaluated for one forward pass of the trained net.
+
+    A run counts them on its first batch of test images. A solver that chooses its steps takes them for the whole batch. A net
+    without `ode` has no figure.
+    """
+
+    unit: ClassVar[Unit] = "count"
+
+
 class OfNetwork(Metric):
     """A count of the network, the same for every seed."""
 

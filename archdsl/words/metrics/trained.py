@@ -92,36 +92,6 @@ class ResidualVariance(OfNet):
         return math.fsum(ratios) / len(ratios) if ratios else None
 
 
-@metric_word("evaluations", paper="Chen et al. 2018, arXiv:1806.07366")
-@setting
-class Evaluations(OfNet):
-    """How often the functions of the net's `ode` layers are evaluated for one forward pass, counted on 500 test images.
-
-    A solver that chooses its steps takes them for the whole batch. A net without `ode` has no figure.
-    """
-
-    unit: ClassVar[Unit] = "count"
-    images: ClassVar[int] = SEEN
-
-    def measure(self, torch: Any, model: Any, images: Any) -> float | None:
-        """The calls of every such function."""
-        calls = 0
-
-        def count(*_: Any) -> None:
-            nonlocal calls
-            calls += 1
-
-        inner = [m.f for m in model.modules() if type(m).__name__ == "Ode"]
-        hooks = [f.register_forward_hook(count) for f in inner]
-        try:
-            if inner:
-                model(images)
-        finally:
-            for hook in hooks:
-                hook.remove()
-        return float(calls) if inner else None
-
-
 def _weights(model: Any) -> Iterator[Any]:
     """The weights of layers: tensors of two or more dimensions."""
     return (v for v in model.state_dict().values() if v.ndim > 1 and v.is_floating_point())
