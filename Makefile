@@ -40,6 +40,7 @@ check: $(VENV)/.installed-dev ## format, lint, types, layering, generated docs, 
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python tools/docs.py --check
+	$(BIN)/python tools/lecture.py --check
 	$(BIN)/python tools/terms.py
 
 format: $(VENV)/.installed-dev ## format, and apply the safe fixes

@@ -175,15 +175,23 @@ def drawn(kind: str, results: Any) -> str | None:
 
 def _held(what: Directive, page: Path, runs: Path, numbers: dict[str, int]) -> str:
     from archdsl.study.report.claim_text import ANSWERS
+    from archdsl.study.report.fit_text import size
+    from archdsl.study.results.fits import fit_results
 
     rows = ["| | study | what was to be shown | at our scale |", "|---:|---|---|---|"]
     for one in pages():
         title = one.read_text("utf-8").partition("\n")[0].lstrip("# ").split(". ", 1)[-1]
         name = f"[{title}](lecture/{one.name})"
-        for result in reported(study_of(one), "", runs).results.claims:
-            rows.append(
-                f"| {one.stem[:2] if name else ''} | {name} | `{result.claim.text}` | {ANSWERS[result.holds]} |"
-            )
+        results = reported(study_of(one), "", runs).results
+        shown = [(f"`{claim.claim.text}`", ANSWERS[claim.holds]) for claim in results.claims]
+        fits = [(fit.line, fit.fitted) for fit in fit_results(results) if fit.fitted is not None]
+        shown += [
+            (f"`{line.fit.text}` of the smaller sizes predicts that of {size(line.held)}", ANSWERS[fitted.holds])
+            for line, fitted in fits
+            if line.held is not None
+        ]
+        for text, answer in shown:
+            rows.append(f"| {one.stem[:2] if name else ''} | {name} | {text} | {answer} |")
             name = ""
     return "\n".join(rows)
 
@@ -207,6 +215,8 @@ def check() -> list[str]:
         found += [f"{page.name}: an empty block" for m in BLOCK.finditer(text) if not m["old"].strip()]
         found += [f"{page.name}: there is no {name}" for name in re.findall(r"!\[[^]]*\]\(([^)]+)\)", text)
                   if not (page.parent / name).exists()]  # fmt: skip
+    shown = set().union(*(re.findall(r"\]\(images/([^)]+)\)", page.read_text("utf-8")) for page in pages()))
+    found += [f"images/{p.name}: no page shows it" for p in sorted((PAGES / "images").iterdir()) if p.name not in shown]
     return found
 
 
@@ -226,7 +236,11 @@ def main() -> int:
         print(f"{number}/{len(chosen)} {page.stem}", file=sys.stderr, flush=True)
         if not given.no_training:
             train(page, given.runs)
-        page.write_text(filled(page, given.runs), "utf-8")
+        text = filled(page, given.runs)
+        page.write_text(text, "utf-8")
+        for image in (PAGES / "images").glob(f"{page.stem}-*.svg"):
+            if f"(images/{image.name})" not in text:
+                image.unlink()
     if not given.page:
         from lecture_html import whole
 

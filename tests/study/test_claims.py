@@ -12,7 +12,7 @@ from archdsl.cli.main import main
 from archdsl.errors import ArchError
 from archdsl.report.text import records
 from archdsl.study.execute.register import departures, plan_of
-from archdsl.study.execute.select import folder_of, standalone
+from archdsl.study.execute.select import SelectionOptions, folder_of, select, standalone
 from archdsl.study.plan.arms import arms_of
 from archdsl.study.plan.cells import cells
 from archdsl.study.plan.claimed import claimed_pairs
@@ -107,6 +107,16 @@ def test_names_in_another_order_and_with_a_plain_minus() -> None:
     swapped = ", ".join(reversed(names[-1].replace("−", "-").split(", ")))
     other = study_of(TEXT.replace("factors:", "design: full\nfactors:") + f"claims: ['{swapped} better than base']\n")
     assert claimed_pairs(other, arms)[0].arm == len(names) - 1
+
+
+def test_a_claim_keeps_its_metric_where_another_one_is_asked_for(tmp_path: Path) -> None:
+    names = [a.name for a in arms_of(study_of(TEXT)).arms]
+    file = tmp_path / "s.yaml"
+    file.write_text(TEXT + f"claims: ['{names[1]} worse than base', '{names[2]} worse than base in test_ece']\n")
+    study = select(str(file), SelectionOptions(metric=("test_loss",)))
+    assert study.metric == "test_loss"
+    assert [claim.metric for claim in study.claims] == ["test_accuracy", "test_ece"]
+    assert [claim.metric for claim in select(str(file), SelectionOptions()).claims] == ["", "test_ece"]
 
 
 def test_a_fixed_design_answers_by_one_family_of_claims() -> None:

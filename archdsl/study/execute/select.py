@@ -82,7 +82,7 @@ def select(given: str, options: SelectionOptions) -> StudyFile:
         where=(*study.where, *options.where),
         design=options.design or study.design,
         match=_known("--match", options.match, MATCHES) or study.match,
-        **(_metrics(options.metric) if options.metric else {}),
+        **(_metrics(study, options.metric) if options.metric else {}),
         baseline={**study.baseline, **_pairs(options.baseline)},
         precision=options.precision or study.precision,
         time_limit=options.time_limit or study.time_limit,
@@ -189,12 +189,16 @@ def _pairs(texts: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _metrics(texts: Sequence[str]) -> dict[str, Any]:
+def _metrics(study: StudyFile, texts: Sequence[str]) -> dict[str, Any]:
+    """The metrics of ``--metric``. Claims that name no metric are still about that of the study."""
     try:
-        return metrics(texts)
+        found = metrics(texts)
     except ArchError as error:
         error.message = f"`--metric`: {error.message}"
         raise
+    if found["metric"] == study.metric:
+        return found
+    return {**found, "claims": tuple(replace(claim, metric=claim.metric or study.metric) for claim in study.claims)}
 
 
 def _known(option: str, value: str | None, known: tuple[str, ...]) -> str | None:

@@ -39,7 +39,7 @@ class RunFigures(Protocol):
 class Metric(Setting):
     """A figure of a run. ``unit``: a percentage is stored as a fraction. ``higher``: whether more is better. ``on``: the
     images that it is measured on, ``test``, ``valid`` or ``train``; empty where it is not of images. ``counted``: it is a number
-    of images divided by all images.
+    of images divided by all images. ``title``: what tables and figures call the word, where that is not its name.
     """
 
     __slots__ = ()
@@ -47,6 +47,7 @@ class Metric(Setting):
     higher: ClassVar[bool] = False
     on: ClassVar[str] = ""
     counted: ClassVar[bool] = False
+    title: ClassVar[str] = ""
 
     def chance(self, classes: int) -> float | None:
         """The figure of a net that gives each of so many classes the same probability; None where that is not known. A run
@@ -68,7 +69,7 @@ class Metric(Setting):
     @property
     def label(self) -> str:
         """What tables and figures call it."""
-        return self.name.replace("_", " ")
+        return self.name.replace(self.word, self.title or self.word, 1).replace("_", " ")
 
     @property
     def needs_validation(self) -> bool:

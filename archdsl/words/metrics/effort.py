@@ -210,8 +210,12 @@ class OfNetwork(Metric):
 class Params(OfNetwork):
     """The parameters of the network."""
 
+    title: ClassVar[str] = "parameters"
+
 
 @metric_word("macs")
 @setting
 class Macs(OfNetwork):
     """The multiply-accumulate operations of the network for one image."""
+
+    title: ClassVar[str] = "MACs"

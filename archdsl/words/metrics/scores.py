@@ -74,6 +74,7 @@ class Nll(OfPart):
     """
 
     part: Literal["test", "valid"]
+    title: ClassVar[str] = "NLL"
 
     def chance(self, classes: int) -> float:
         """The entropy of the uniform distribution."""
@@ -90,6 +91,7 @@ class Brier(Score):
     """The squared distance of the probabilities from the one-hot class, summed over classes; from 0 to 2."""
 
     part: Literal["test", "valid"]
+    title: ClassVar[str] = "Brier score"
 
     def chance(self, classes: int) -> float:
         """The distance of the uniform distribution."""
@@ -111,6 +113,7 @@ class Ece(Score):
     """
 
     part: Literal["test", "valid"]
+    title: ClassVar[str] = "ECE"
     unit: ClassVar[Unit] = "percent"
 
     def sums(self, torch: Any, log_probs: Any, labels: Any) -> Any:
@@ -160,6 +163,7 @@ class Top5(Score):
     """The fraction of the images whose class is among the five most probable ones; not defined for five classes or fewer."""
 
     part: Literal["test", "valid"]
+    title: ClassVar[str] = "top-5 accuracy"
     unit: ClassVar[Unit] = "percent"
     higher: ClassVar[bool] = True
     counted: ClassVar[bool] = True

@@ -66,7 +66,7 @@ def lines_of(results: Results, factor: Factor) -> list[Line]:
     found = []
     for choice, arms in groups.items():
         varied = [
-            f"{f.shown}={level or 'none'}"
+            f"{f.shown}={level}" if level else f"no {f.shown}"
             for f, level in zip(others, choice, strict=True)
             if _varies(groups, f, others)
         ]
@@ -98,7 +98,7 @@ def _on_training(results: Results, arm: ArmResult) -> list[float]:
 def _draw(axes: Axes, results: Results, factor: Factor, lines: Sequence[Line]) -> None:
     shown = unit(results)
     both = len(lines) == 1 and bool(lines[0].train)
-    for n, (line, name) in enumerate(zip(lines, labels([line.name for line in lines], 24), strict=True)):
+    for n, (line, name) in enumerate(zip(lines, labels([line.name for line in lines]), strict=True)):
         colour = COLOURS[n % len(COLOURS)]
         _curve(axes, line.test, colour, shown.factor, results.measure.on if both else name)
     if both:

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 TOGETHER = 5  # arms that share one pair of axes; more get a panel each
 ACROSS = 4  # panels in a row
-PANEL = 26  # letters of a name above one
+PANEL = 34  # letters of a name above one
 WORDS = {
     "loss": "training loss", "accuracy": "training accuracy (%)",
     "valid_loss": "validation loss", "valid_accuracy": "validation accuracy (%)",
     "test_loss": "test loss", "test_accuracy": "test accuracy (%)",
-    "train_eval_loss": "training loss, no augmentation", "train_eval_accuracy": "training accuracy, no augmentation (%)",
+    "train_eval_loss": "training loss, evaluation mode", "train_eval_accuracy": "training accuracy, evaluation mode (%)",
 }  # fmt: skip
 
 Line = tuple[list[float], list[float]]  # epochs and values

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from archdsl.errors import ArchError
 from archdsl.expand.metrics import metric_of
 from archdsl.report.figures import COLOURS
 from archdsl.study.plan.levels import geometric
@@ -51,14 +52,26 @@ def _draw(axes: Axes, lines: list[FitResult]) -> None:
         axes.set_yscale("log")
         from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
-        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        near = max(values) < 4 * min(values)
+        axes.yaxis.set_major_locator(
+            LogLocator(subs=(1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0) if near else (1.0, 2.0, 5.0))
+        )
         axes.yaxis.set_major_formatter(ScalarFormatter())
         axes.yaxis.set_minor_formatter(NullFormatter())
     ticks(axes, sorted({x for one in lines for x in one.values}))
-    axes.set(xlabel=fit.x, ylabel=word.label + (" (%)" if word.unit == "percent" else ""), title=fit.formula)
+    ylabel = word.label + (" (%)" if word.unit == "percent" else "")
+    axes.set(xlabel=_x_label(fit.x), ylabel=ylabel, title=fit.formula.replace("^−b", "⁻ᵇ"))
     axes.grid(color=PALE, linewidth=0.5)
     axes.set_axisbelow(True)
     axes.legend(frameon=False, handlelength=1.6)
+
+
+def _x_label(x: str) -> str:
+    """The axis of x: a factor, or a count of the network."""
+    try:
+        return metric_of(x).label
+    except ArchError:
+        return x
 
 
 def _line(axes: Axes, one: FitResult, colour: str, factor: float, name: str) -> None:

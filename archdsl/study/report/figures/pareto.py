@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 COSTS = {"params": "parameters", "macs": "MACs", "seconds": "seconds of training"}
 SIZE = (8.6, 3.1)
+PLAIN = 10_000  # below it a tick has its thousands
 NAMED = 8  # arms up to which points have names; with more they have the numbers of the table
 
 
@@ -79,10 +80,10 @@ def front(spots: Sequence[Spot], higher: bool) -> list[Spot]:
 
 
 def tick(number: float) -> str:
-    """A round number of an axis: ``20 k``."""
+    """A number of an axis, in at most three significant digits: ``4000``, ``50.9 k``."""
     for power, letter in ((12, "T"), (9, "G"), (6, "M"), (3, "k")):
-        if abs(number) >= 10**power:
-            return f"{number / 10**power:g} {letter}"
+        if abs(number) >= max(10**power, PLAIN):
+            return f"{number / 10**power:.3g} {letter}"
     return f"{number:g}"
 
 
