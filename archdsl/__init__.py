@@ -20,16 +20,34 @@ if TYPE_CHECKING:
 
 
 _HOMES = {
-    "Spec": "archdsl.api", "load": "archdsl.api", "model": "archdsl.api", "ArchError": "archdsl.errors",
-    "SpecError": "archdsl.errors", "Run": "archdsl.runs.run", "load_run": "archdsl.runs.run",
-    "ablate": "archdsl.notebook", "Report": "archdsl.notebook", "TableView": "archdsl.notebook",
-}  # fmt: skip
+    "Spec": "archdsl.api",
+    "load": "archdsl.api",
+    "model": "archdsl.api",
+    "ArchError": "archdsl.errors",
+    "SpecError": "archdsl.errors",
+    "Run": "archdsl.runs.run",
+    "load_run": "archdsl.runs.run",
+    "ablate": "archdsl.notebook",
+    "Report": "archdsl.notebook",
+    "TableView": "archdsl.notebook",
+}
 
 _CALLED = ("train", "report")  # packages that are functions, too
 __all__ = [
-    "ArchError", "Report", "Run", "Spec", "SpecError", "TableView", "__version__", "ablate", "load", "load_run", "model",
-    "report", "train",
-]  # fmt: skip
+    "ArchError",
+    "Report",
+    "Run",
+    "Spec",
+    "SpecError",
+    "TableView",
+    "__version__",
+    "ablate",
+    "load",
+    "load_run",
+    "model",
+    "report",
+    "train",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -122,7 +122,7 @@ def load(
 
 def recorded(
     name: str, text: str, declared: tuple[tuple[int, ...], int] | None, input: tuple[int, ...] | str | None = None
-) -> Spec:  # fmt: skip
+) -> Spec:
     """The spec of a run, for which the data is not looked at: it may be gone, or hold other classes by now.
 
     Args:
@@ -138,7 +138,7 @@ def recorded(
 
 def whole(
     source: Source, file: ast.File, declared: tuple[tuple[int, ...], int] | None = None, runs: Path | None = None
-) -> Spec:  # fmt: skip
+) -> Spec:
     """A spec from its tree; ``declared`` stands for what its data set says of shape and classes. Of data of one's own that
     is gone, the runs in the folder ``runs`` say it.
 

@@ -27,8 +27,7 @@ def writing(place: Path, help: str = "free disk space, or name another folder of
     try:
         yield
     except OSError as error:
-        raise EnvError(f"cannot write {error.filename or place}: {error.strerror or error}",
-                       help=help) from error  # fmt: skip
+        raise EnvError(f"cannot write {error.filename or place}: {error.strerror or error}", help=help) from error
 
 
 def write_whole(target: Path, data: bytes, guard: Callable[[], object] = lambda: None) -> None:
@@ -107,8 +106,10 @@ def open_own(path: Path, flags: int) -> int:
 
 
 def _strange(path: Path, what: str) -> EnvError:
-    return EnvError(f"{path} is {what}, and what is written to it could change a file elsewhere",
-                    help="put a copy of its own in its place, or delete it")  # fmt: skip
+    return EnvError(
+        f"{path} is {what}, and what is written to it could change a file elsewhere",
+        help="put a copy of its own in its place, or delete it",
+    )
 
 
 def write_new(path: Path, data: bytes) -> None:
@@ -155,8 +156,9 @@ def read_stored(path: Path) -> bytes:
     except OSError as error:
         if error.errno in DAMAGE:
             raise
-        raise EnvError(f"cannot read {path}: {error.strerror or error}",
-                       help="make it readable, and run the same command again") from error  # fmt: skip
+        raise EnvError(
+            f"cannot read {path}: {error.strerror or error}", help="make it readable, and run the same command again"
+        ) from error
 
 
 def read_object(path: Path) -> dict[str, Any]:

@@ -9,8 +9,12 @@ from pathlib import Path
 from archdsl.errors import ArchError, suggest
 
 GROUPS = {
-    "A1": "The text", "A2": "Names, arguments and values", "A3": "Shapes", "A4": "Limits", "A5": "Warnings and notes",
-}  # fmt: skip
+    "A1": "The text",
+    "A2": "Names, arguments and values",
+    "A3": "Shapes",
+    "A4": "Limits",
+    "A5": "Warnings and notes",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,7 @@ def lookup(code: str) -> Code:
         ArchError: there is none.
     """
     if code not in CODES:
-        raise ArchError(f"there is no code {code[:20]}",
-                        help=suggest(code, CODES) or f"codes go from {min(CODES)} to {max(CODES)}")  # fmt: skip
+        raise ArchError(
+            f"there is no code {code[:20]}", help=suggest(code, CODES) or f"codes go from {min(CODES)} to {max(CODES)}"
+        )
     return CODES[code]

@@ -17,9 +17,14 @@ from archdsl.limits import Limits
 Test = Callable[..., bool]  # of whatever the vocabulary's tests take
 Compare = Callable[[Any, Any], bool]
 SIGNS: dict[str, Compare] = {
-    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq, "==": operator.eq,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "=": operator.eq,
+    "==": operator.eq,
     "!=": operator.ne,
-}  # fmt: skip
+}
 EQUALITY = ("=", "==", "!=")
 SHOWN = 200  # characters of a condition in a message
 _TOKEN = re.compile(r"""\s*(?:(<=|>=|==|!=|=|<|>|\(|\))|("[^"]*"|'[^']*')|([^\s<>=!()"']+(?:\([^()]*\))?))""")

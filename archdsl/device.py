@@ -39,8 +39,10 @@ def choose_device(name: str = "auto", local: int | None = None) -> tuple[torch.d
         number = number or str(local or 0)
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if int(number) >= count:
-            raise EnvError(f"--device {name}: torch sees {count} CUDA devices here",
-                           help="take --device auto or cpu, or install a CUDA build of torch")  # fmt: skip
+            raise EnvError(
+                f"--device {name}: torch sees {count} CUDA devices here",
+                help="take --device auto or cpu, or install a CUDA build of torch",
+            )
         device = torch.device("cuda", int(number))
         return device, f"device: {device}, {torch.cuda.get_device_name(device)}"
     if kind == "mps" and not _has_mps():

@@ -45,8 +45,10 @@ def broken(error: BaseException) -> EnvError | None:
         package = str(frame.f_globals.get("__name__")).partition(".")[0]
         if frame.f_code.co_name == "<module>" and package in EXTRAS:
             text = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            return EnvError(f"{package} is installed, but cannot be imported: {text}",
-                            help=f"pip uninstall {package}, then pip install 'archdsl[{EXTRAS[package][1]}]'")  # fmt: skip
+            return EnvError(
+                f"{package} is installed, but cannot be imported: {text}",
+                help=f"pip uninstall {package}, then pip install 'archdsl[{EXTRAS[package][1]}]'",
+            )
     named = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
     return missing(named) if named in EXTRAS and not installed(named) else None
 

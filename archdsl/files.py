@@ -8,9 +8,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 __all__ = [
-    "grammar_text", "inside", "listed", "read_regular", "remarks", "short", "spec_path", "spec_paths", "specs", "studies",
-    "study_path", "worksheet_path",
-]  # fmt: skip
+    "grammar_text",
+    "inside",
+    "listed",
+    "read_regular",
+    "remarks",
+    "short",
+    "spec_path",
+    "spec_paths",
+    "specs",
+    "studies",
+    "study_path",
+    "worksheet_path",
+]
 
 remarks: list[Callable[[str], None]] = []  # who hears which of several files a name was taken for: the command line
 
@@ -102,8 +112,11 @@ def _shipped(name: str, paths: list[Path]) -> list[Path]:
 
 _STREAMS = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")  # what `<(command)` of a shell stands for
 _KINDS = {
-    stat.S_IFIFO: "a named pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFSOCK: "a socket",
-}  # fmt: skip
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+}
 
 
 def read_regular(path: Path, most: int = -1) -> bytes:

@@ -57,14 +57,27 @@ def train(
     from archdsl.train.fit import fit
 
     known = spec if isinstance(spec, Spec) else load(spec, input=input, classes=classes, data=data, set=set)
-    return fit(build(known.trace), experiment_of(known), listen=listen, out=runs, data_root=data_root, device=device,
-               speed=precision, again=again)  # fmt: skip
+    return fit(
+        build(known.trace),
+        experiment_of(known),
+        listen=listen,
+        out=runs,
+        data_root=data_root,
+        device=device,
+        speed=precision,
+        again=again,
+    )
 
 
 def ablate(
-    study: str | Path, *, runs: str | Path = "runs", data_root: str | Path | None = None, device: str = "auto",
-    jobs: int | None = None, **options: Any,
-) -> Report:  # fmt: skip
+    study: str | Path,
+    *,
+    runs: str | Path = "runs",
+    data_root: str | Path | None = None,
+    device: str = "auto",
+    jobs: int | None = None,
+    **options: Any,
+) -> Report:
     """Carry out a study on this machine: train what is missing, and report.
 
     Args:
@@ -98,7 +111,7 @@ def ablate(
 
 def report(
     study: str | Path, *, runs: str | Path = "runs", data_root: str | Path | None = None, **options: Any
-) -> Report:  # fmt: skip
+) -> Report:
     """What a study has found so far, without running anything.
 
     Args:
@@ -249,8 +262,12 @@ def _chosen(
     from archdsl.study.execute.select import SelectionOptions, select
     from archdsl.study.plan.plan import planned, settled
 
-    chosen = select(str(study), SelectionOptions(**{
-        ("into" if name == "add" else name): _checked(name, value) for name, value in options.items()}))  # fmt: skip
+    chosen = select(
+        str(study),
+        SelectionOptions(
+            **{("into" if name == "add" else name): _checked(name, value) for name, value in options.items()}
+        ),
+    )
     place = Path(runs).absolute()  # tables may be asked for after the working directory has changed
     arms, every = planned(chosen, place, None if root is None else Path(root))
     return settled(chosen, arms), StudyRunner(arms, every, place)

@@ -38,11 +38,18 @@ class Rule:
 
 PRODUCT = Rule("20 or consent if uneven", guard=20, either=True)  # what studies do
 RULES = (
-    Rule("none"), Rule("5 seeds", 5), Rule("10 seeds", 10), Rule("15 seeds", 15), Rule("20 seeds", 20),
-    Rule("consent", consent=True), Rule("10 seeds, consent", 10, True), Rule("5, 20 if uneven", 5, guard=20),
-    PRODUCT, Rule("5, 30 if uneven", 5, guard=30),
+    Rule("none"),
+    Rule("5 seeds", 5),
+    Rule("10 seeds", 10),
+    Rule("15 seeds", 15),
+    Rule("20 seeds", 20),
+    Rule("consent", consent=True),
+    Rule("10 seeds, consent", 10, True),
+    Rule("5, 20 if uneven", 5, guard=20),
+    PRODUCT,
+    Rule("5, 30 if uneven", 5, guard=30),
     Rule("10, 30 if uneven", 10, guard=30),
-)  # fmt: skip
+)
 
 
 def bank(path: Path = RESULTS / "seed_bank.csv", metric: str = "test_accuracy") -> dict[str, Floats]:

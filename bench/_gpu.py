@@ -38,8 +38,11 @@ def need_gpu() -> str:
     """The name of the GPU; ends the program with code 4 where torch sees none."""
     if not torch.cuda.is_available():
         name = Path(sys.argv[0]).name
-        print(f"{name}: torch {torch.__version__} sees no CUDA device here, so there is nothing to measure.\n"
-              "help: run it on a machine with an NVIDIA GPU and a CUDA build of torch", file=sys.stderr)  # fmt: skip
+        print(
+            f"{name}: torch {torch.__version__} sees no CUDA device here, so there is nothing to measure.\n"
+            "help: run it on a machine with an NVIDIA GPU and a CUDA build of torch",
+            file=sys.stderr,
+        )
         raise SystemExit(NO_DEVICE)
     return torch.cuda.get_device_name(0)
 

@@ -27,9 +27,13 @@ from race import HERE, pictures, run
 from archdsl.report import Column, Table
 
 NETS = [
-    "vgg[16x1,32x1] +bn", "vgg[16x2,32x2] +bn", "vgg[16x3,32x3] +bn", "vgg[16x2,32x2] +bn +res", "vgg[24x2,48x2] +bn",
+    "vgg[16x1,32x1] +bn",
+    "vgg[16x2,32x2] +bn",
+    "vgg[16x3,32x3] +bn",
+    "vgg[16x2,32x2] +bn +res",
+    "vgg[24x2,48x2] +bn",
     "vgg[16x2,32x2,64x2] +bn",
-]  # fmt: skip
+]
 OURS, TIMM, HYDRA, TUNE = "archdsl ablate", "shell loop over timm", "Hydra + Lightning", "Ray Tune"
 REUSED = "Ray Tune, actors reused"
 Rows = list[tuple[int, int, float]]
@@ -46,8 +50,11 @@ def ours(work: Work, seeds: list[int], home: Path) -> Rows:
     with tempfile.TemporaryDirectory(dir=home) as runs:
         done = subprocess.run(
             [sys.executable, "-m", "archdsl", "ablate", str(study), "--runs", runs, "--format", "json"],
-            capture_output=True, text=True, check=False, env={**os.environ, "XDG_CACHE_HOME": runs},
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "XDG_CACHE_HOME": runs},
+        )
         if done.returncode:
             raise SystemExit(done.stderr[-3000:])
         rows = json.loads(done.stdout)["arms"]
@@ -70,9 +77,13 @@ def scripted(script: str, arguments: list[str], work: Work, seeds: list[int], ho
     table.unlink(missing_ok=True)
     about = {"work": asdict(work), "nets": NETS, "seeds": seeds, "table": str(table)}
     done = subprocess.run(
-        [sys.executable, str(HERE / script), *arguments], capture_output=True, text=True, check=False, cwd=home,
+        [sys.executable, str(HERE / script), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=home,
         env={**os.environ, "ARCHDSL_BENCH": json.dumps(about), "RAY_USAGE_STATS_ENABLED": "0"},
-    )  # fmt: skip
+    )
     if done.returncode:
         raise SystemExit(f"{script} failed:\n{done.stderr[-3000:]}")
     return [tuple(json.loads(line)) for line in table.read_text().splitlines()]
@@ -120,10 +131,20 @@ def publish_rounds(raw: dict[str, list[dict[str, object]]], seeds: int, args: ar
     for side, runs in raw.items():
         ratios = [float(r["wall"]) / float(o["wall"]) for r, o in zip(runs, raw[OURS], strict=True)]  # type: ignore[arg-type]
         means = [statistics.mean(a for _, _, a in r["accuracies"]) for r in runs]  # type: ignore[attr-defined]
-        table.append((side, statistics.median(float(r["wall"]) for r in runs), statistics.median(ratios),  # type: ignore[arg-type]
-                      statistics.median(means)))  # fmt: skip
-    columns = (Column("contender"), Column("wall s", "float", digits=1), Column("archdsl is × sooner", "float", digits=2),
-               Column("mean accuracy", "percent", digits=1))  # fmt: skip
+        table.append(
+            (
+                side,
+                statistics.median(float(r["wall"]) for r in runs),
+                statistics.median(ratios),  # type: ignore[arg-type]
+                statistics.median(means),
+            )
+        )
+    columns = (
+        Column("contender"),
+        Column("wall s", "float", digits=1),
+        Column("archdsl is × sooner", "float", digits=2),
+        Column("mean accuracy", "percent", digits=1),
+    )
     title = f"C3: {len(NETS)} nets × {seeds} seeds, {args.images:,} images × {args.epochs} epochs, wall to table"
     found = Table(columns, tuple(table), title, notes=(f"n = {len(raw[OURS])}, interleaved",))
     publish(

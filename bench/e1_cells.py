@@ -112,8 +112,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         sides: dict[str, Any] = {"archdsl": lambda: ours(args.cells, home)}
         if args.ray:
-            sides |= {"Ray, bare tasks": lambda: bare(args.cells), "Ray Tune": lambda: tuned(args.cells // 10, home, False),
-                      "Ray Tune, actors reused": lambda: tuned(args.cells // 10, home, True)}  # fmt: skip
+            sides |= {
+                "Ray, bare tasks": lambda: bare(args.cells),
+                "Ray Tune": lambda: tuned(args.cells // 10, home, False),
+                "Ray Tune, actors reused": lambda: tuned(args.cells // 10, home, True),
+            }
         raw: dict[str, list[dict[str, float]]] = {side: [] for side in sides}
         for number in range(args.rounds):
             for side in list(sides) if number % 2 == 0 else list(sides)[::-1]:
@@ -125,9 +128,14 @@ def main() -> None:
         rows.append(
             (side, times[len(times) // 2], times[0], times[-1], most(runs, "early_mib"), most(runs, "late_mib"))
         )
-    columns = (Column("engine"), Column("ms a cell", "float", digits=2), Column("least", "float", digits=2),
-               Column("most", "float", digits=2), Column("MiB at cell 100", "float", digits=1),
-               Column("MiB at the end", "float", digits=1))  # fmt: skip
+    columns = (
+        Column("engine"),
+        Column("ms a cell", "float", digits=2),
+        Column("least", "float", digits=2),
+        Column("most", "float", digits=2),
+        Column("MiB at cell 100", "float", digits=1),
+        Column("MiB at the end", "float", digits=1),
+    )
     found = Table(
         columns, tuple(rows), f"E1: {args.cells:,} no-op cells through two workers", notes=(f"n = {args.rounds}",)
     )

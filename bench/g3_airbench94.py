@@ -54,12 +54,24 @@ def main() -> None:
     for side, found in raw.items():
         seconds = [r["seconds"] for r in found]
         ratio = [a["seconds"] / b["seconds"] for a, b in zip(found, raw["airbench94"], strict=True)]
-        rows.append((side, statistics.median(seconds), spread(seconds), statistics.median(ratio),
-                     statistics.median(r["setup"] for r in found), statistics.mean(r["accuracy"] for r in found)))  # fmt: skip
+        rows.append(
+            (
+                side,
+                statistics.median(seconds),
+                spread(seconds),
+                statistics.median(ratio),
+                statistics.median(r["setup"] for r in found),
+                statistics.mean(r["accuracy"] for r in found),
+            )
+        )
     columns = (
-        Column("contender"), Column("seconds", "float"), Column("middle half", align="right"),
-        Column("× airbench94", "float"), Column("setup s", "float"), Column("mean accuracy", "percent", digits=2),
-    )  # fmt: skip
+        Column("contender"),
+        Column("seconds", "float"),
+        Column("middle half", align="right"),
+        Column("× airbench94", "float"),
+        Column("setup s", "float"),
+        Column("mean accuracy", "percent", digits=2),
+    )
     notes = (f"n = {len(raw['archdsl'])}, processes interleaved",)
     page = Table(columns, tuple(rows), f"G3: airbench94's recipe, {card}", notes=notes)
     publish("g3_airbench94", [page], {"gpu": card, "runs": raw}, ["torch", "torchvision"], args.out)

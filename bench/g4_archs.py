@@ -58,8 +58,11 @@ def ablate(work: Work, nets: list[str], seeds: int, home: Path, *more: str) -> R
     with tempfile.TemporaryDirectory(dir=home) as runs:
         done = subprocess.run(
             [sys.executable, "-m", "archdsl", "ablate", str(study), "--runs", runs, "--format", "json", *more],
-            capture_output=True, text=True, check=False, env={**os.environ, "XDG_CACHE_HOME": str(home / "cache")},
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "XDG_CACHE_HOME": str(home / "cache")},
+        )
         if done.returncode:
             raise SystemExit(done.stderr[-3000:])
         return [(n, s, row["mean"]) for n, row in enumerate(json.loads(done.stdout)["arms"]) for s in range(seeds)]
@@ -68,8 +71,9 @@ def ablate(work: Work, nets: list[str], seeds: int, home: Path, *more: str) -> R
 def by_hand(work: Work, nets: list[str], seeds: int, device: str) -> Rows:
     """One process that trains all runs."""
     about = {"work": asdict(work), "nets": nets, "seeds": seeds, "device": device}
-    done = subprocess.run([sys.executable, str(HERE / "study_hand.py"), json.dumps(about)], capture_output=True, text=True,
-                          check=False)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, str(HERE / "study_hand.py"), json.dumps(about)], capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise SystemExit(done.stderr[-3000:])
     return [tuple(row) for row in json.loads(done.stdout.splitlines()[-1])]
@@ -78,8 +82,11 @@ def by_hand(work: Work, nets: list[str], seeds: int, device: str) -> Rows:
 def by_timm(work: Work, nets: list[str], seeds: int, home: Path, device: str) -> Rows:
     """A process a run."""
     best = replace(work, precision="bf16", channels_last=True, device=device)
-    return [(n, s, run("timm_script.py", replace(best, net=net, seed=s), str(home))["accuracy"])
-            for n, net in enumerate(nets) for s in range(seeds)]  # fmt: skip
+    return [
+        (n, s, run("timm_script.py", replace(best, net=net, seed=s), str(home))["accuracy"])
+        for n, net in enumerate(nets)
+        for s in range(seeds)
+    ]
 
 
 def arguments(text: str | None) -> argparse.Namespace:
@@ -118,8 +125,12 @@ def table(title: str, raw: dict[str, list[dict[str, object]]], first: str) -> Ta
         means = [statistics.mean(a for _, _, a in r["accuracies"]) for r in runs]  # type: ignore[attr-defined]
         walls = [float(r["wall"]) for r in runs]  # type: ignore[arg-type]
         rows.append((side, statistics.median(walls), statistics.median(ratios), statistics.median(means)))
-    columns = (Column("contender"), Column("wall s", "float", digits=1),
-               Column(f"{first} is × sooner", "float", digits=2), Column("mean accuracy", "percent", digits=1))  # fmt: skip
+    columns = (
+        Column("contender"),
+        Column("wall s", "float", digits=1),
+        Column(f"{first} is × sooner", "float", digits=2),
+        Column("mean accuracy", "percent", digits=1),
+    )
     return Table(columns, tuple(rows), title, notes=(f"n = {len(next(iter(raw.values())))}",))
 
 

@@ -85,9 +85,13 @@ def main() -> None:
             )
             raw.append({"net": net, "batch": batch, "alone": times[0], "together": times[1]})
     columns = (
-        Column("net"), Column("batch", "int"), Column("alone ms", "float"), Column("together ms", "float"),
-        Column("× sooner", "float", digits=2), Column("middle half", align="right"),
-    )  # fmt: skip
+        Column("net"),
+        Column("batch", "int"),
+        Column("alone ms", "float"),
+        Column("together ms", "float"),
+        Column("× sooner", "float", digits=2),
+        Column("middle half", align="right"),
+    )
     title = f"A step of {args.copies} seeds on {device.type}, one after the other and as one net"
     publish(
         "g5_step",

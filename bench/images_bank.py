@@ -66,9 +66,14 @@ def splits(bits: Bits, arm: str, seeds: int, count: int) -> list[float]:
         one, two = part(row[:seeds], column[:half]), part(row[seeds : 2 * seeds], column[half:])
         same = part(row[seeds:], column[:half]).delta
         few, rest = part(row[:seeds], column[:tenth]), part(row[seeds:], column[tenth:]).delta
-        tally += (not apart(one, two, True), not apart(one, two, False), held(few.low, few.high, rest),
-                  held(few.new_low, few.new_high, rest), held(one.low, one.high, same),
-                  ((one.sd or 0.0) / (one.sd_seeds or 1.0)) ** 2)  # fmt: skip
+        tally += (
+            not apart(one, two, True),
+            not apart(one, two, False),
+            held(few.low, few.high, rest),
+            held(few.new_low, few.new_high, rest),
+            held(one.low, one.high, same),
+            ((one.sd or 0.0) / (one.sd_seeds or 1.0)) ** 2,
+        )
     return [float(v) for v in tally / count]
 
 
@@ -84,12 +89,20 @@ def main() -> None:
         ("all, mean", seeds, *np.mean([r[2:] for r in every if r[1] == seeds], axis=0).tolist()) for seeds in SEEDS
     ]
     columns = (
-        Column("arm, against the reference"), Column("seeds", "int"),
-        *(Column(name, "percent", digits=1) for name in (
-            "halves agree: seeds alone", "halves agree: seeds × images", "tenth holds the rest: seeds alone",
-            "tenth holds the rest: seeds × images", "seeds alone hold their own images")),
+        Column("arm, against the reference"),
+        Column("seeds", "int"),
+        *(
+            Column(name, "percent", digits=1)
+            for name in (
+                "halves agree: seeds alone",
+                "halves agree: seeds × images",
+                "tenth holds the rest: seeds alone",
+                "tenth holds the rest: seeds × images",
+                "seeds alone hold their own images",
+            )
+        ),
         Column("variance × of seeds alone", "float", digits=2),
-    )  # fmt: skip
+    )
     count = len(next(iter(bits.values())))
     each = f"{args.splits:,} splits each, of {count} seeds and 2,000 images; intervals of 95 %"
     table = Table(columns, (*means, *every), "What intervals of two populations hold", notes=(each,))

@@ -34,8 +34,15 @@ def large(lines: int = 500) -> str:
     """A residual network written out block by block: two dozen units as lets, then a block a line."""
     out = ["# A residual network, written out block by block.", "input 3x224x224", "classes 1000", ""]
     for i in range(24):
-        out += [f"# unit {i}", f"let unit{i}(c, s=1) = add(", f"    conv(c, {1 + 2 * (i % 2)}, s=s) bn relu",
-                f"    conv(c, 3{', groups=8' if i % 3 else ''}) bn", "    | shortcut", ") relu", ""]  # fmt: skip
+        out += [
+            f"# unit {i}",
+            f"let unit{i}(c, s=1) = add(",
+            f"    conv(c, {1 + 2 * (i % 2)}, s=s) bn relu",
+            f"    conv(c, 3{', groups=8' if i % 3 else ''}) bn",
+            "    | shortcut",
+            ") relu",
+            "",
+        ]
     out.append("net stem: (conv(64, 7, s=2) bn relu maxpool(3, s=2, p=1))")
     width, block = 64, 0
     while len(out) < lines - 4:
@@ -48,8 +55,12 @@ def large(lines: int = 500) -> str:
         else:
             out.append(f"    block{block}: unit{block % 24}({width}{stride})")
         block += 1
-    out += ["    gap linear(classes)", "", "data cifar10 valid(10%) flip crop(4)",
-            "train sgd(0.1, nesterov) epochs(90) batch(256) cosine warmup(5) wd(1e-4)"]  # fmt: skip
+    out += [
+        "    gap linear(classes)",
+        "",
+        "data cifar10 valid(10%) flip crop(4)",
+        "train sgd(0.1, nesterov) epochs(90) batch(256) cosine warmup(5) wd(1e-4)",
+    ]
     return "\n".join(out) + "\n"
 
 
@@ -88,8 +99,11 @@ class Client:
 
     def edit(self, text: str) -> None:
         self.number += 1
-        self.client.text_document_did_change(t.DidChangeTextDocumentParams(
-            t.VersionedTextDocumentIdentifier(self.number, URI), [t.TextDocumentContentChangeWholeDocument(text)]))  # fmt: skip
+        self.client.text_document_did_change(
+            t.DidChangeTextDocumentParams(
+                t.VersionedTextDocumentIdentifier(self.number, URI), [t.TextDocumentContentChangeWholeDocument(text)]
+            )
+        )
 
     def settled(self) -> None:
         """Wait for the findings of the text as it is."""
@@ -130,20 +144,30 @@ def questions(text: str) -> dict[str, tuple[str, Callable[[str], Any]]]:
         "findings": ("", lambda now: None),
         "hover (help and shape)": ("textDocument/hover", lambda now: t.HoverParams(document, block(now))),
         "completion": ("textDocument/completion", lambda now: t.CompletionParams(document, block(now))),
-        "signature help": ("textDocument/signatureHelp", lambda now: t.SignatureHelpParams(document, at("unit5(64", 8)(now))),
+        "signature help": (
+            "textDocument/signatureHelp",
+            lambda now: t.SignatureHelpParams(document, at("unit5(64", 8)(now)),
+        ),
         "formatting": ("textDocument/formatting", lambda now: t.DocumentFormattingParams(document, layout)),
-        "inlay hints, 60 lines": ("textDocument/inlayHint", lambda now: t.InlayHintParams(
-            document, t.Range(t.Position(220, 0), t.Position(280, 0)))),
+        "inlay hints, 60 lines": (
+            "textDocument/inlayHint",
+            lambda now: t.InlayHintParams(document, t.Range(t.Position(220, 0), t.Position(280, 0))),
+        ),
         "inlay hints, all lines": ("textDocument/inlayHint", lambda now: t.InlayHintParams(document, whole)),
         "colours": ("textDocument/semanticTokens/full", lambda now: t.SemanticTokensParams(document)),
         "outline": ("textDocument/documentSymbol", lambda now: t.DocumentSymbolParams(document)),
         "folding": ("textDocument/foldingRange", lambda now: t.FoldingRangeParams(document)),
         "definition": ("textDocument/definition", lambda now: t.DefinitionParams(document, block(now))),
-        "references": ("textDocument/references", lambda now: t.ReferenceParams(
-            t.ReferenceContext(True), document, unit(now))),
+        "references": (
+            "textDocument/references",
+            lambda now: t.ReferenceParams(t.ReferenceContext(True), document, unit(now)),
+        ),
         "rename": ("textDocument/rename", lambda now: t.RenameParams(document, unit(now), "piece")),
-        "actions": ("textDocument/codeAction", lambda now: t.CodeActionParams(document, whole, t.CodeActionContext([]))),
-    }  # fmt: skip
+        "actions": (
+            "textDocument/codeAction",
+            lambda now: t.CodeActionParams(document, whole, t.CodeActionContext([])),
+        ),
+    }
 
 
 def main() -> None:
@@ -155,8 +179,12 @@ def main() -> None:
     client.open(text)
     raw: dict[str, dict[str, list[float]]] = {}
     asked = questions(text)
-    edits = (text.replace("block200: unit", "block200: conv(256) unit"), text.replace("    # stage 1", "    relu  # stage 1", 1),
-             text.replace("let unit3(c, s=1) = add(", "let unit3(c, s=1) = add(relu "), text)  # fmt: skip
+    edits = (
+        text.replace("block200: unit", "block200: conv(256) unit"),
+        text.replace("    # stage 1", "    relu  # stage 1", 1),
+        text.replace("let unit3(c, s=1) = add(", "let unit3(c, s=1) = add(relu "),
+        text,
+    )
     for place in range(-2, args.rounds):
         for name in list(asked) if place % 2 == 0 else list(asked)[::-1]:
             method, params = asked[name]
@@ -176,10 +204,23 @@ def main() -> None:
                 times["wall_ms"].append(1000 * (ended - begun))
                 times["processor_ms"].append(used)
     client.close()
-    rows = tuple((name, statistics.median(times["processor_ms"]), spread(times["processor_ms"]),
-                  statistics.median(times["wall_ms"]), spread(times["wall_ms"])) for name, times in raw.items())  # fmt: skip
-    columns = (Column("answer"), Column("processor ms", "float"), Column("middle half", align="right"),
-               Column("wall ms", "float"), Column("of wall", align="right"))  # fmt: skip
+    rows = tuple(
+        (
+            name,
+            statistics.median(times["processor_ms"]),
+            spread(times["processor_ms"]),
+            statistics.median(times["wall_ms"]),
+            spread(times["wall_ms"]),
+        )
+        for name, times in raw.items()
+    )
+    columns = (
+        Column("answer"),
+        Column("processor ms", "float"),
+        Column("middle half", align="right"),
+        Column("wall ms", "float"),
+        Column("of wall", align="right"),
+    )
     size = f"{text.count(chr(10))} lines, {len(text):,} bytes, {spec.cost.layers:,} layers"
     load_average, cores = os.getloadavg()[0], len(os.sched_getaffinity(0))
     crowd = f"{load_average:.0f} processes wanted to run on {cores} cores: the wall time is theirs too"

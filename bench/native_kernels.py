@@ -74,15 +74,22 @@ def main() -> None:
     norms = interleave({"torch": lambda: steps(theirs, images), "ours": lambda: steps(ours, images)}, args.rounds, 3)
     kinds = {"fp32": torch.float32, **({"bf16": torch.bfloat16} if has_bf16() else {})}  # elsewhere torch imitates it
     convs = {
-        f"vgg[{w}x2,{2 * w}x2] in {name}": convolutions(((w, w, 32), (w, 2 * w, 16), (2 * w, 2 * w, 16)), kind, args.rounds)
-        for w in WIDTHS for name, kind in kinds.items()
-    }  # fmt: skip
+        f"vgg[{w}x2,{2 * w}x2] in {name}": convolutions(
+            ((w, w, 32), (w, 2 * w, 16), (2 * w, 2 * w, 16)), kind, args.rounds
+        )
+        for w in WIDTHS
+        for name, kind in kinds.items()
+    }
     words, chances, normal = (Flip(0.5), Crop(4)), Draws(0, CPU), normalise((0.5,) * 3, (0.25,) * 3, CPU)
     raw, batches = torch.randint(0, 256, (BATCH, 3, 32, 32), dtype=torch.uint8), Batches(words, chances, normal)
     made = interleave(
-        {"torch": lambda: normal(augment(raw, words, chances, 0)).contiguous(memory_format=LAST),
-         "ours": lambda: batches(raw, 0)}, args.rounds, 3,
-    )  # fmt: skip
+        {
+            "torch": lambda: normal(augment(raw, words, chances, 0)).contiguous(memory_format=LAST),
+            "ours": lambda: batches(raw, 0),
+        },
+        args.rounds,
+        3,
+    )
     tables = [
         *(
             comparison(

@@ -53,10 +53,18 @@ def training(args: argparse.Namespace, device: torch.device) -> tuple[Training, 
     part = Arrays(chance.integers(0, 256, (images, 3, 32, 32), np.uint8), chance.integers(0, 10, images))
     data = resident(part, device)
     job = Job(
-        model, data, None, data, normalise((0.5,) * 3, (0.25,) * 3, device), fold_data(spec.graph.data).augment, settings,
-        channels_last=plan.channels_last, graph=plan.graph, net=fast(model, plan),
+        model,
+        data,
+        None,
+        data,
+        normalise((0.5,) * 3, (0.25,) * 3, device),
+        fold_data(spec.graph.data).augment,
+        settings,
+        channels_last=plan.channels_last,
+        graph=plan.graph,
+        net=fast(model, plan),
         context=lambda: forward_context(plan, device),
-    )  # fmt: skip
+    )
     return Training(job), said
 
 
@@ -95,10 +103,16 @@ def main() -> None:
     own = "self_device_time_total" if device.type == "cuda" else "self_cpu_time_total"
     events = sorted(found.key_averages(), key=lambda e: -getattr(e, own))
     total = sum(getattr(e, own) for e in events) or 1
-    rows = tuple((e.key[:80], getattr(e, own) / args.steps / 1000, getattr(e, own) / total, e.count / args.steps)
-                 for e in events[: args.rows])  # fmt: skip
-    columns = (Column("kernel" if device.type == "cuda" else "operator"), Column("ms a step", "float", digits=3),
-               Column("share", "percent", digits=1), Column("calls a step", "float", digits=1))  # fmt: skip
+    rows = tuple(
+        (e.key[:80], getattr(e, own) / args.steps / 1000, getattr(e, own) / total, e.count / args.steps)
+        for e in events[: args.rows]
+    )
+    columns = (
+        Column("kernel" if device.type == "cuda" else "operator"),
+        Column("ms a step", "float", digits=3),
+        Column("share", "percent", digits=1),
+        Column("calls a step", "float", digits=1),
+    )
     notes = [f"{1e3 * seconds:.2f} ms a step without the profiler, {args.batch / seconds:,.0f} images/s"]
     of = size(run.job.model, (args.batch, 3, 32, 32))
     notes.append(f"{3 * of.flops / seconds / 1e12:.3g} TFLOP/s")

@@ -67,12 +67,24 @@ def main() -> None:
             n = seeds_to_reject(m) + 1
             errors.append((kind, m, n, family_error(draw, m, n, args.families, np.random.default_rng(m))))
     tables = [
-        Table((Column("seed variation"), Column("seeds", "int"), Column("95 % intervals cover", "percent", digits=2)),
-              tuple(covered), "Coverage", notes=(f"{args.draws:,} draws each",)),
-        Table((Column("seed variation"), Column("comparisons", "int"), Column("seeds", "int"),
-               Column("any false rejection", "percent", digits=2)), tuple(errors), "Family-wise error",
-              notes=(f"{args.families:,} families each, compared with one reference; Holm at 5 %",)),
-    ]  # fmt: skip
+        Table(
+            (Column("seed variation"), Column("seeds", "int"), Column("95 % intervals cover", "percent", digits=2)),
+            tuple(covered),
+            "Coverage",
+            notes=(f"{args.draws:,} draws each",),
+        ),
+        Table(
+            (
+                Column("seed variation"),
+                Column("comparisons", "int"),
+                Column("seeds", "int"),
+                Column("any false rejection", "percent", digits=2),
+            ),
+            tuple(errors),
+            "Family-wise error",
+            notes=(f"{args.families:,} families each, compared with one reference; Holm at 5 %",),
+        ),
+    ]
     publish("stats_coverage", tables, {"coverage": covered, "errors": errors}, ["numpy", "scipy"], args.out)
 
 

@@ -159,8 +159,17 @@ def arm_rows(runs: dict[str, Floats], seeds: dict[str, list[int]]) -> list[tuple
         effect = 0.0 if arm in EQUAL else float(own.mean() / own.std(ddof=1))
         plan = seeds_needed(effect, 1.0, ALPHA / len(seeds)) if effect else None
         middle = float(np.median(decided)) if decided and effect else None
-        rows.append((arm, float(own.mean()) if effect else None, float(own.std(ddof=1)), effect,
-                     len(decided) / len(at), middle, plan))  # fmt: skip
+        rows.append(
+            (
+                arm,
+                float(own.mean()) if effect else None,
+                float(own.std(ddof=1)),
+                effect,
+                len(decided) / len(at),
+                middle,
+                plan,
+            )
+        )
     return rows
 
 
@@ -181,19 +190,53 @@ def main() -> None:
 
     each = f"{args.studies:,} studies, AdaStop {args.adastop_studies:,}; a look after each of {LOOKS} seeds, alpha 5 %"
     tables = [
-        Table((Column("arms"), Column("comparisons", "int"), share("verdict"), share("t test, each look"),
-               share("t test, 40 seeds"), share("AdaStop, 5 %"), share("AdaStop, 2.5 %"),
-               *(share(rule.name) for rule in RULES[1:])), tuple(nulls),
-              "Any decision where no arm differs", notes=(each,)),
-        Table((Column("comparisons", "int"), Column("rule"), share("wrong"), share("far arms found"),
-               Column("seeds of a far arm", "float", digits=1), Column("runs of a study", "float", digits=1),
-               Column("fixed seeds", "int"), share("fixed wrong"), share("fixed found"),
-               Column("fixed runs", "float", digits=1)), tuple(studies), "Whole studies", notes=(each,)),
-        Table((Column("arm"), Column("difference", "points", digits=2, signed=True),
-               Column("sd of differences", "points", digits=2), Column("effect / sd", "float", digits=2),
-               share("decided by 40 seeds"), Column("median seeds", "float", digits=1),
-               Column("fixed design, power 80 %", "int")), tuple(arms), "Arms of the whole bank", notes=(each,)),
-    ]  # fmt: skip
+        Table(
+            (
+                Column("arms"),
+                Column("comparisons", "int"),
+                share("verdict"),
+                share("t test, each look"),
+                share("t test, 40 seeds"),
+                share("AdaStop, 5 %"),
+                share("AdaStop, 2.5 %"),
+                *(share(rule.name) for rule in RULES[1:]),
+            ),
+            tuple(nulls),
+            "Any decision where no arm differs",
+            notes=(each,),
+        ),
+        Table(
+            (
+                Column("comparisons", "int"),
+                Column("rule"),
+                share("wrong"),
+                share("far arms found"),
+                Column("seeds of a far arm", "float", digits=1),
+                Column("runs of a study", "float", digits=1),
+                Column("fixed seeds", "int"),
+                share("fixed wrong"),
+                share("fixed found"),
+                Column("fixed runs", "float", digits=1),
+            ),
+            tuple(studies),
+            "Whole studies",
+            notes=(each,),
+        ),
+        Table(
+            (
+                Column("arm"),
+                Column("difference", "points", digits=2, signed=True),
+                Column("sd of differences", "points", digits=2),
+                Column("effect / sd", "float", digits=2),
+                share("decided by 40 seeds"),
+                Column("median seeds", "float", digits=1),
+                Column("fixed design, power 80 %", "int"),
+            ),
+            tuple(arms),
+            "Arms of the whole bank",
+            notes=(each,),
+        ),
+    ]
     publish("verdict_bank", tables, {"nulls": nulls, "studies": studies, "arms": arms}, ["numpy", "scipy"], args.out)
 
 

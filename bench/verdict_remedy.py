@@ -64,8 +64,12 @@ def cost(effect: float, count: int) -> list[float]:
         pair = np.random.default_rng((seed, int(effect * 10))).normal(0, 0.5**0.5, (2, 200))
         others = np.zeros((7, 200))  # comparisons that never decide: their p-values are 1
         one = traces([pair[0] + effect], pair[1], 0.0)
-        whole = Traces(*(np.concatenate([own, others + fill]) for own, fill in (
-            (one.mean, 0.0), (one.log_e, 0.0), (one.symmetric, 1.0), (one.uneven, 1.0))))  # fmt: skip
+        whole = Traces(
+            *(
+                np.concatenate([own, others + fill])
+                for own, fill in ((one.mean, 0.0), (one.log_e, 0.0), (one.symmetric, 1.0), (one.uneven, 1.0))
+            )
+        )
         taken.append([int(whole.decided(rule)[0][0]) or 200 for rule in RULES])
     return [float(v) for v in np.mean(taken, axis=0)]
 
@@ -89,14 +93,31 @@ def main() -> None:
     rules = tuple(Column(rule.name, "percent", digits=2) for rule in RULES)
     each = f"{count:,} families each, a look after each of {LOOKS} seeds, alpha 5 %"
     tables = [
-        Table((Column("scale"), Column("pairs"), Column("number", "int"), Column("rate"),
-               Column("largest skewness", "float", digits=1), *rules), tuple(grouped),
-              "Differences of real runs, centred: any decision is wrong", notes=(each,)),
-        Table((Column("runs over seeds"), Column("arms", "int"), *rules), tuple(simulations),
-              "Simulated families without differences: any decision is wrong", notes=(each,)),
-        Table((Column("effect / sd", "float"), *(Column(r.name, "float", digits=1) for r in RULES)), tuple(costs),
-              "Mean seeds to a decision, normal differences, a family of eight"),
-    ]  # fmt: skip
+        Table(
+            (
+                Column("scale"),
+                Column("pairs"),
+                Column("number", "int"),
+                Column("rate"),
+                Column("largest skewness", "float", digits=1),
+                *rules,
+            ),
+            tuple(grouped),
+            "Differences of real runs, centred: any decision is wrong",
+            notes=(each,),
+        ),
+        Table(
+            (Column("runs over seeds"), Column("arms", "int"), *rules),
+            tuple(simulations),
+            "Simulated families without differences: any decision is wrong",
+            notes=(each,),
+        ),
+        Table(
+            (Column("effect / sd", "float"), *(Column(r.name, "float", digits=1) for r in RULES)),
+            tuple(costs),
+            "Mean seeds to a decision, normal differences, a family of eight",
+        ),
+    ]
     raw = {"pairs": from_bank, "simulated": simulations, "cost": costs}
     publish("verdict_remedy", tables, raw, ["numpy", "scipy"], args.out)
 

@@ -108,16 +108,40 @@ def main() -> None:
             needed.append((effect, statistics.median(counts), statistics.mean(counts), fixed))
     each = f"{args.families:,} families each, a look after each of {LOOKS} seeds, alpha 5 %"
     tables = [
-        Table((Column("runs over seeds"), Column("arms", "int"), Column("any wrong decision", "percent", digits=2),
-               Column("with the symmetry test's consent", "percent", digits=2)), tuple(errors),
-              "Wrong decisions where no arm differs", notes=(each,)),
-        Table((Column("runs over seeds"), Column("sequences that hold the mean at every look", "percent", digits=2)),
-              tuple(coverage), "Coverage of confidence sequences of 95 %", notes=(each,)),
-        Table((Column("arms", "int"), Column("any wrong `same`", "percent", digits=2)), tuple(sames),
-              "Wrong `same` where each arm differs by the margin", notes=(each,)),
-        Table((Column("effect / sd", "float"), Column("median seeds", "float"), Column("mean seeds", "float"),
-               Column("fixed design, power 80 %", "int")), tuple(needed), "Seeds to a decision, a family of eight"),
-    ]  # fmt: skip
+        Table(
+            (
+                Column("runs over seeds"),
+                Column("arms", "int"),
+                Column("any wrong decision", "percent", digits=2),
+                Column("with the symmetry test's consent", "percent", digits=2),
+            ),
+            tuple(errors),
+            "Wrong decisions where no arm differs",
+            notes=(each,),
+        ),
+        Table(
+            (Column("runs over seeds"), Column("sequences that hold the mean at every look", "percent", digits=2)),
+            tuple(coverage),
+            "Coverage of confidence sequences of 95 %",
+            notes=(each,),
+        ),
+        Table(
+            (Column("arms", "int"), Column("any wrong `same`", "percent", digits=2)),
+            tuple(sames),
+            "Wrong `same` where each arm differs by the margin",
+            notes=(each,),
+        ),
+        Table(
+            (
+                Column("effect / sd", "float"),
+                Column("median seeds", "float"),
+                Column("mean seeds", "float"),
+                Column("fixed design, power 80 %", "int"),
+            ),
+            tuple(needed),
+            "Seeds to a decision, a family of eight",
+        ),
+    ]
     raw = {"errors": errors, "coverage": coverage, "same": sames, "seeds": needed}
     publish("verdict_sim", tables, raw, ["numpy", "scipy"], args.out)
 

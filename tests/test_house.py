@@ -60,6 +60,13 @@ def test_files_stay_short() -> None:
     assert statistics.median(n for n in lengths.values() if n) <= 120
 
 
+def test_the_layout_is_that_of_the_formatter() -> None:
+    kept = sum(
+        path.read_text("utf-8").count("# fmt: " + "skip") for path in python_files("archdsl", "tests", "tools", "bench")
+    )
+    assert kept < 100, "write it as `ruff format` does"
+
+
 def loaded_by(*args: str, cwd: Path) -> set[str]:
     """The top-level modules that one command leaves in `sys.modules`. A command that fails is no evidence."""
     code = (

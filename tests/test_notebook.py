@@ -92,9 +92,11 @@ def test_the_surface() -> None:
 
 @pytest.mark.parametrize("first", ["archdsl", "archdsl.train.fit, archdsl.report.table"])
 def test_the_import_is_light_and_the_packages_are_functions(first: str) -> None:
-    code = (f"import {first}, sys, archdsl; "
-            f"assert {first != 'archdsl'} or not {{'torch', 'numpy', 'lark', 'yaml'}} & sys.modules.keys(); "
-            "assert callable(archdsl.train) and callable(archdsl.report); import archdsl.train.options")  # fmt: skip
+    code = (
+        f"import {first}, sys, archdsl; "
+        f"assert {first != 'archdsl'} or not {{'torch', 'numpy', 'lark', 'yaml'}} & sys.modules.keys(); "
+        "assert callable(archdsl.train) and callable(archdsl.report); import archdsl.train.options"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 

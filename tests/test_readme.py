@@ -20,8 +20,14 @@ ARCH = re.findall(r"```arch\n(.*?)```", TEXT + (ROOT / "docs" / "language.md").r
 def archdsl(command: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     words = shlex.split(command)
     assert words[0] == "archdsl"
-    return subprocess.run([sys.executable, "-m", "archdsl", *words[1:]], cwd=ROOT, capture_output=True, text=True,
-                          input=stdin, check=False)  # fmt: skip
+    return subprocess.run(
+        [sys.executable, "-m", "archdsl", *words[1:]],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        input=stdin,
+        check=False,
+    )
 
 
 @pytest.mark.parametrize(("command", "shown"), CONSOLE, ids=[c for c, _ in CONSOLE])

@@ -18,19 +18,22 @@ def test_no_refused_term() -> None:
     assert [str(place) for place in terms.places()] == []
 
 
-@pytest.mark.parametrize(("line", "used"), [
-    ('raise ArchError(f"`{x}` is no shape")', ["is no shape"]),
-    ('raise ArchError(f"`{x}` is no {kind}")', ["is no x"]),
-    ('raise ArchError("there is no shape")', []),
-    ('say("mean and deviation")', ["deviation"]),
-    ('say("mean and standard deviation")', []),
-    ('say("a share of the images")', ["a share"]),
-    ('say("layers that share weights")', []),
-    ('{"share": 1, "told": 2}', []),  # keys
-    ('def f():\n    """What is told."""', []),  # not printed
-    ('@app.command()\ndef f():\n    """What is told."""', ["told"]),
-    ('@op("relu")\ndef f():\n    """It stands for a run of before."""', ["of before"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("line", "used"),
+    [
+        ('raise ArchError(f"`{x}` is no shape")', ["is no shape"]),
+        ('raise ArchError(f"`{x}` is no {kind}")', ["is no x"]),
+        ('raise ArchError("there is no shape")', []),
+        ('say("mean and deviation")', ["deviation"]),
+        ('say("mean and standard deviation")', []),
+        ('say("a share of the images")', ["a share"]),
+        ('say("layers that share weights")', []),
+        ('{"share": 1, "told": 2}', []),  # keys
+        ('def f():\n    """What is told."""', []),  # not printed
+        ('@app.command()\ndef f():\n    """What is told."""', ["told"]),
+        ('@op("relu")\ndef f():\n    """It stands for a run of before."""', ["of before"]),
+    ],
+)
 def test_what_is_read(line: str, used: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module = tmp_path / "archdsl" / "module.py"
     module.parent.mkdir()

@@ -44,8 +44,14 @@ def called(command: str, folder: Path) -> str:
     words = shlex.split(command)
     assert words[0] == "archdsl"
     plain = {k: v for k, v in os.environ.items() if not k.startswith("ARCHDSL")}
-    done = subprocess.run([sys.executable, "-m", "archdsl", *words[1:]], cwd=folder, capture_output=True, text=True,
-                          check=False, env={**plain, "PYTHONPATH": str(ROOT)})  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "archdsl", *words[1:]],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**plain, "PYTHONPATH": str(ROOT)},
+    )
     return done.stdout or done.stderr
 
 

@@ -168,8 +168,13 @@ def drawn(kind: str, results: Any) -> str | None:
         return figures.curves(results, read_curves(results))
     if kind == "forest":
         return next(iter(forests(results)), None)
-    found: str | None = {"axis": figures.axis, "fit": figures.fit, "heat": figures.heat, "pareto": figures.pareto,
-                         "strips": figures.strips}[kind](results)  # fmt: skip
+    found: str | None = {
+        "axis": figures.axis,
+        "fit": figures.fit,
+        "heat": figures.heat,
+        "pareto": figures.pareto,
+        "strips": figures.strips,
+    }[kind](results)
     return found
 
 
@@ -197,14 +202,22 @@ def _held(what: Directive, page: Path, runs: Path, numbers: dict[str, int]) -> s
 
 
 WRITERS: dict[str, Writer] = {
-    "study": _study, "claims": _claims, "table": _table, "fits": _fits, "figure": _figure, "held": _held,
-}  # fmt: skip
+    "study": _study,
+    "claims": _claims,
+    "table": _table,
+    "fits": _fits,
+    "figure": _figure,
+    "held": _held,
+}
 
 
 def check() -> list[str]:
     """What is wrong with the pages, without a look at any run."""
-    found = [f"{study.name} has no page" for study in sorted(STUDIES.glob("[0-9][0-9]-*.yaml"))
-             if not (PAGES / f"{study.stem}.md").exists()]  # fmt: skip
+    found = [
+        f"{study.name} has no page"
+        for study in sorted(STUDIES.glob("[0-9][0-9]-*.yaml"))
+        if not (PAGES / f"{study.stem}.md").exists()
+    ]
     for page in (*pages(), INDEX):
         if page != INDEX and not study_of(page).exists():
             found.append(f"{page.name} has no study")
@@ -213,8 +226,11 @@ def check() -> list[str]:
             found.append(f"{page.name}: a block has no `<!-- end -->`")
         found += [f"{page.name}: unknown directive `{d.kind}`" for d in directives(page) if d.kind not in WRITERS]
         found += [f"{page.name}: an empty block" for m in BLOCK.finditer(text) if not m["old"].strip()]
-        found += [f"{page.name}: there is no {name}" for name in re.findall(r"!\[[^]]*\]\(([^)]+)\)", text)
-                  if not (page.parent / name).exists()]  # fmt: skip
+        found += [
+            f"{page.name}: there is no {name}"
+            for name in re.findall(r"!\[[^]]*\]\(([^)]+)\)", text)
+            if not (page.parent / name).exists()
+        ]
     shown = set().union(*(re.findall(r"\]\(images/([^)]+)\)", page.read_text("utf-8")) for page in pages()))
     found += [f"images/{p.name}: no page shows it" for p in sorted((PAGES / "images").iterdir()) if p.name not in shown]
     return found

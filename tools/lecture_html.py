@@ -34,10 +34,13 @@ def whole(index: Path, pages: Sequence[Path]) -> str:
     parts = [_html(index), _contents(pages)]
     parts += [f'<section id="{page.stem}">\n{_html(page)}</section>' for page in pages]
     title = _title(index)
-    return (f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-            f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{escape(title)}</title>\n'
-            f'<link rel="icon" href="data:,">\n<style>{STYLE}{MORE}</style>\n</head>\n<body>\n<main>\n' + "\n".join(parts) +
-            "\n</main>\n</body>\n</html>\n")  # fmt: skip
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{escape(title)}</title>\n'
+        f'<link rel="icon" href="data:,">\n<style>{STYLE}{MORE}</style>\n</head>\n<body>\n<main>\n'
+        + "\n".join(parts)
+        + "\n</main>\n</body>\n</html>\n"
+    )
 
 
 def _title(page: Path) -> str:

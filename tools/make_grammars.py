@@ -67,31 +67,61 @@ def rules() -> list[Rule]:
     return [
         Rule("comment", r"#.*$", r"#.*$", "comment.line.number-sign", "Comment"),
         Rule("string", r'"[^"\n]*"', r'"[^"]*"', "string.quoted.double", "String"),
-        Rule("statement", rf"^(?:{statements}){behind}(?![:(]|\s*=)", rf"^\%({vim_statements}\){vim_behind}\%([:(]\|\s*=\)\@!",
-             "keyword.control.statement", "Statement"),
+        Rule(
+            "statement",
+            rf"^(?:{statements}){behind}(?![:(]|\s*=)",
+            rf"^\%({vim_statements}\){vim_behind}\%([:(]\|\s*=\)\@!",
+            "keyword.control.statement",
+            "Statement",
+        ),
         Rule("axis", rf"(?<=\{{)\s*{NAME}[ \t]*:", rf"{{\@1<=\s*{NAME}\s*:", "entity.name.tag.axis", "Identifier"),
         Rule("label", rf"{alone}{NAME}:", rf"{vim_alone}{NAME}:", "entity.name.tag.label", "Label"),
-        Rule("modifier", rf"(?:(?<=[\s{{|(,])|^)[+\-]{NAME}", rf"\%(^\|[ \t{{|(,]\@1<=\)[+-]{NAME}",
-             "entity.other.attribute-name.modifier", "PreProc"),
-        Rule("as", rf"(?<![A-Za-z0-9_@])as{behind}", rf"[A-Za-z0-9_@]\@1<!as{vim_behind}",
-             "keyword.operator.word.as", "Keyword"),
+        Rule(
+            "modifier",
+            rf"(?:(?<=[\s{{|(,])|^)[+\-]{NAME}",
+            rf"\%(^\|[ \t{{|(,]\@1<=\)[+-]{NAME}",
+            "entity.other.attribute-name.modifier",
+            "PreProc",
+        ),
+        Rule(
+            "as",
+            rf"(?<![A-Za-z0-9_@])as{behind}",
+            rf"[A-Za-z0-9_@]\@1<!as{vim_behind}",
+            "keyword.operator.word.as",
+            "Keyword",
+        ),
         Rule("reference", rf"@\s*{NAME}", rf"@\s*{NAME}", "variable.other.reference", "Special"),
         Rule("cross", r"(?<=[0-9)}])x(?=[0-9({])", r"[0-9)}]\@1<=x[0-9({]\@=", "keyword.operator.cross", "Operator"),
-        Rule("number", r"[0-9]+(?:\.[0-9]+)?(?:[eE][+\-]?[0-9]+)?%?",
-             r"[0-9]\+\%(\.[0-9]\+\)\?\%([eE][+-]\?[0-9]\+\)\?%\?", "constant.numeric", "Number"),
+        Rule(
+            "number",
+            r"[0-9]+(?:\.[0-9]+)?(?:[eE][+\-]?[0-9]+)?%?",
+            r"[0-9]\+\%(\.[0-9]\+\)\?\%([eE][+-]\?[0-9]\+\)\?%\?",
+            "constant.numeric",
+            "Number",
+        ),
         Rule("let", rf"(?<=^let ){NAME}", rf"\%(^let\s\+\)\@<={NAME}", "entity.name.function.let", "Function"),
-        Rule("argument", rf"{alone}{NAME}(?=\s*=)", rf"{vim_alone}{NAME}\%(\s*=\)\@=",
-             "variable.parameter.argument", "Identifier"),
+        Rule(
+            "argument",
+            rf"{alone}{NAME}(?=\s*=)",
+            rf"{vim_alone}{NAME}\%(\s*=\)\@=",
+            "variable.parameter.argument",
+            "Identifier",
+        ),
         Rule("family", some(families), vim_some(families), "entity.name.type.family", "Type"),
         Rule("setting", some(settings), vim_some(settings), "support.function.setting", "Function"),
         Rule("layer", some(layers), vim_some(layers), "support.function.layer", "Function"),
-        Rule("constant", rf"{alone}(?:true|false|cin|classes){behind}",
-             rf"{vim_alone}\%(true\|false\|cin\|classes\){vim_behind}", "constant.language", "Constant"),
+        Rule(
+            "constant",
+            rf"{alone}(?:true|false|cin|classes){behind}",
+            rf"{vim_alone}\%(true\|false\|cin\|classes\){vim_behind}",
+            "constant.language",
+            "Constant",
+        ),
         Rule("name", NAME, NAME, "variable.other", "Name"),
         Rule("operator", r"//|\.\.|[-+*/^=|]", r"//\|\.\.\|[-+*/^=|]", "keyword.operator", "Operator"),
         Rule("bracket", r"[()\[\]{}]", r"[()\[\]{}]", "punctuation.section.bracket", "Delimiter"),
         Rule("comma", r",", r",", "punctuation.separator.comma", "Delimiter"),
-    ]  # fmt: skip
+    ]
 
 
 def textmate() -> str:
@@ -99,8 +129,12 @@ def textmate() -> str:
     patterns = [{"name": f"{r.scope}.archdsl", "match": r.pattern} for r in rules()]
     found = {
         "$schema": "https://raw.githubusercontent.com/martinring/tmlanguage/master/tmlanguage.json",
-        "comment": NOTE, "name": "archdsl", "scopeName": "source.archdsl", "fileTypes": ["arch"], "patterns": patterns,
-    }  # fmt: skip
+        "comment": NOTE,
+        "name": "archdsl",
+        "scopeName": "source.archdsl",
+        "fileTypes": ["arch"],
+        "patterns": patterns,
+    }
     return json.dumps(found, indent=2) + "\n"
 
 

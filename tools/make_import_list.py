@@ -119,13 +119,19 @@ def write(records: dict[str, Any]) -> None:
     """The table, between its marks in the page."""
     done = {n: r for n, r in records.items() if "params" in r}
     lines = [
-        f"{len(done)} of {len(records)} import; measured with {next(iter(records.values()))['versions']}.", "",
-        "| network | input | parameters | lines of the spec | largest difference of logits |", "|---|---|---|---|---|",
-        *(f"| {n} | {r['input']} | {r['params']:,} | {r['lines']} | {r['difference']:.1e} ({r['precision']}) |"
-          for n, r in done.items()), "",
-        "| network | is not expressed, because of |", "|---|---|",
+        f"{len(done)} of {len(records)} import; measured with {next(iter(records.values()))['versions']}.",
+        "",
+        "| network | input | parameters | lines of the spec | largest difference of logits |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {n} | {r['input']} | {r['params']:,} | {r['lines']} | {r['difference']:.1e} ({r['precision']}) |"
+            for n, r in done.items()
+        ),
+        "",
+        "| network | is not expressed, because of |",
+        "|---|---|",
         *(f"| {n} | {r['reason']} ({r['places']} places) |" for n, r in records.items() if "reason" in r),
-    ]  # fmt: skip
+    ]
     text = PAGE.read_text(encoding="utf-8")
     start, end = text.index(BEGIN) + len(BEGIN), text.index(END)
     PAGE.write_text(text[:start] + "\n" + "\n".join(lines) + "\n" + text[end:], encoding="utf-8")

@@ -19,10 +19,20 @@ from pathlib import Path
 
 TARGET = Path(__file__).resolve().parents[1] / "tests" / "study" / "exports"
 ARMS, SEEDS, STEPS = ("base", "new"), range(6), (1, 2, 3)
-ENV = {"WANDB_MODE": "offline", "WANDB_SILENT": "true", "WANDB_DISABLE_GIT": "true", "WANDB_DISABLE_CODE": "true",
-       "WANDB_HOST": "host",
-       "WANDB_USERNAME": "user", "HF_HUB_OFFLINE": "1", "MLFLOW_ALLOW_FILE_STORE": "true", "LOGNAME": "user", "USER": "user",
-       "TRACKIO_DIR": "trackio", "WANDB_DIR": "."}  # fmt: skip
+ENV = {
+    "WANDB_MODE": "offline",
+    "WANDB_SILENT": "true",
+    "WANDB_DISABLE_GIT": "true",
+    "WANDB_DISABLE_CODE": "true",
+    "WANDB_HOST": "host",
+    "WANDB_USERNAME": "user",
+    "HF_HUB_OFFLINE": "1",
+    "MLFLOW_ALLOW_FILE_STORE": "true",
+    "LOGNAME": "user",
+    "USER": "user",
+    "TRACKIO_DIR": "trackio",
+    "WANDB_DIR": ".",
+}
 
 
 def acc(arm: str, seed: int, step: int) -> float:
@@ -118,10 +128,14 @@ def wandb() -> None:
     pandas.DataFrame({"summary": summaries, "config": configs, "name": names}).to_csv("wandb_api.csv")
     heads = '"Name","State","Notes","User","Tags","Created","Runtime","Sweep","model","optimizer.lr","seed","acc"'
     day = "2026-01-0{}T00:00:00.000Z"
-    rows = [f'"{n}","finished","-","user","","{day.format(1 + c["seed"])}","1","","{c["model"]}","0.1","{c["seed"]}","{s["acc"]}"'
-            for n, c, s in zip(names, configs, summaries, strict=True)]  # fmt: skip
-    rows += ['"broken","crashed","-","user","","2026-01-07T00:00:00.000Z","1","","new","0.1","6",""',
-             '"under way","running","-","user","","2026-01-07T00:00:00.000Z","1","","new","0.1","7","0.4"']  # fmt: skip
+    rows = [
+        f'"{n}","finished","-","user","","{day.format(1 + c["seed"])}","1","","{c["model"]}","0.1","{c["seed"]}","{s["acc"]}"'
+        for n, c, s in zip(names, configs, summaries, strict=True)
+    ]
+    rows += [
+        '"broken","crashed","-","user","","2026-01-07T00:00:00.000Z","1","","new","0.1","6",""',
+        '"under way","running","-","user","","2026-01-07T00:00:00.000Z","1","","new","0.1","7","0.4"',
+    ]
     Path("wandb_runs.csv").write_text("\n".join([heads, *rows]) + "\n")
 
 

@@ -61,9 +61,11 @@ def _oldest() -> tuple[str, ...]:
 
 ROWS = {
     "pinned": Row("every version of constraints.txt", ("3.11",), tuple),
-    "newest": Row("the newest torch and torchvision, in the builds that pip takes", ("3.13", "3.12", "3.11"), lambda: PAIR),
+    "newest": Row(
+        "the newest torch and torchvision, in the builds that pip takes", ("3.13", "3.12", "3.11"), lambda: PAIR
+    ),
     "oldest": Row("every dependency at the lower bound of pyproject.toml", ("3.11",), _oldest),
-}  # fmt: skip
+}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -180,9 +182,16 @@ def write(data: dict[str, Any]) -> None:
             continue
         builds = [row[package].partition("+")[0] for package in SHOWN]
         cells = [
-            f"{name}: {about.about}", row["python"], *builds, row["cuda"] or "–",
-            f"{row['passed']:,}", row["failed"], row["skipped"], round(row["seconds"] / 60), row["date"],
-        ]  # fmt: skip
+            f"{name}: {about.about}",
+            row["python"],
+            *builds,
+            row["cuda"] or "–",
+            f"{row['passed']:,}",
+            row["failed"],
+            row["skipped"],
+            round(row["seconds"] / 60),
+            row["date"],
+        ]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
         failures += [f"- {name}: `{test}`" for test in row["failures"]]
     text = [

@@ -32,9 +32,19 @@ RECIPES: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
     "lamb": (SMALL, "randaugment", "lamb(5e-3) bce(20%) poly", ("--precision", "fp32")),
     "rmsprop": (SMALL, "shift rotate", "rmsprop(1e-3) l1(1e-5) exponential patience(2)", ("--precision", "plain")),
     "lookahead": (SMALL, "cutmix", "nadam(2e-3) lookahead biaslr(2) precise_bn tta", ("--precision", "fp32")),
-    "spred": ("flatten linear(32) relu linear(classes)", "noise", "sgd(0.1) spred(1e-4) accumulate(2)", ("--precision", "plain")),
-    "bf16": ("vgg[8x1,16x1] +res +bn drop(0.3,late)", "zoom", "adam grouplasso(1e-4) triangle", ("--precision", "bf16")),
-}  # fmt: skip
+    "spred": (
+        "flatten linear(32) relu linear(classes)",
+        "noise",
+        "sgd(0.1) spred(1e-4) accumulate(2)",
+        ("--precision", "plain"),
+    ),
+    "bf16": (
+        "vgg[8x1,16x1] +res +bn drop(0.3,late)",
+        "zoom",
+        "adam grouplasso(1e-4) triangle",
+        ("--precision", "bf16"),
+    ),
+}
 STUDY = ("--seeds", "2", "--jobs", "1", "--precision", "fp32")
 STUDY_TEXT = f"net conv(8) {{norm: bn | }} relu gap linear(classes)\ndata {DATA}\ntrain sgd(0.1) {STEPS}\n"
 FORMATS = ("table", "json", "csv", "md", "tsv", "latex")

@@ -47,9 +47,13 @@ PLAIN = Plan()
 
 
 def choose(
-    model: nn.Module, batch_shape: Sequence[int], steps: int, device: torch.device, wish: str = "auto",
+    model: nn.Module,
+    batch_shape: Sequence[int],
+    steps: int,
+    device: torch.device,
+    wish: str = "auto",
     compile: str = "auto",
-) -> tuple[Plan, str]:  # fmt: skip
+) -> tuple[Plan, str]:
     """The plan for a run of ``steps`` steps, and a few words on it: type, layout and threads as ``_form`` finds them, and
     whether to capture the step as a CUDA graph and to compile the net, by estimates of what that saves and costs.
 
@@ -126,8 +130,14 @@ def unprobed(device: torch.device, wish: str = "auto", threads: int = 1) -> Plan
     half = wish == "bf16" or (wish == "auto" and (has_bf16() if device.type == "cpu" else _takes_bf16(device, wish)))
     precision: Literal["fp32", "bf16"] = "bf16" if half else "fp32"
     native = device.type == "cpu" and (not half or has_bf16()) and available(precision)
-    return Plan(precision, channels_last=device.type != "mps", threads=threads, fused=True, native=native,
-                graph=device.type == "cuda")  # fmt: skip
+    return Plan(
+        precision,
+        channels_last=device.type != "mps",
+        threads=threads,
+        fused=True,
+        native=native,
+        graph=device.type == "cuda",
+    )
 
 
 def forward_context(plan: Plan, device: torch.device) -> AbstractContextManager[object]:

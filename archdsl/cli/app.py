@@ -17,9 +17,32 @@ if TYPE_CHECKING:
 
 # In the order of the help page; each is a module here with a function `command`.
 COMMANDS = (
-    "check", "show", "draw", "diff", "params", "fmt", "words", "specs", "explain", "data", "train", "ablate",
-    "report", "verdict", "eval", "lesion", "predict", "exercise", "runs", "plot", "transfer", "import", "export", "bench", "lsp",
-)  # fmt: skip
+    "check",
+    "show",
+    "draw",
+    "diff",
+    "params",
+    "fmt",
+    "words",
+    "specs",
+    "explain",
+    "data",
+    "train",
+    "ablate",
+    "report",
+    "verdict",
+    "eval",
+    "lesion",
+    "predict",
+    "exercise",
+    "runs",
+    "plot",
+    "transfer",
+    "import",
+    "export",
+    "bench",
+    "lsp",
+)
 ABOUT = """A language for neural nets: one line is a network, one file an experiment.
 
 A SPEC is a file, the name of a shipped spec (`archdsl specs` lists them), `-` for standard input, or the text itself."""
@@ -35,9 +58,13 @@ def application(names: Iterable[str] = COMMANDS) -> typer.Typer:
     # Drawn help needs rich, which takes longer to import than most commands to run: on a terminal only.
     markup: Literal["rich"] | None = "rich" if sys.stdout is not None and sys.stdout.isatty() else None
     app = typer.Typer(
-        name="archdsl", help=ABOUT, rich_markup_mode=markup, pretty_exceptions_enable=False, no_args_is_help=True,
+        name="archdsl",
+        help=ABOUT,
+        rich_markup_mode=markup,
+        pretty_exceptions_enable=False,
+        no_args_is_help=True,
         context_settings=CONTEXT,
-    )  # fmt: skip
+    )
     app.callback()(_front)
     for name in names:
         app.command(name, context_settings=CONTEXT)(_function(name))

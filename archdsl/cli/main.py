@@ -96,8 +96,11 @@ def _refused(error: Exception) -> int:
 
     if is_out_of_memory(error):
         return _say(f"error: not enough memory\nhelp: {REMEDY}", 4)
-    return _say(f"internal error: {type(error).__name__}: {error}\nhelp: this is a bug in archdsl; "
-                "the same command with --debug shows where", 1)  # fmt: skip
+    return _say(
+        f"internal error: {type(error).__name__}: {error}\nhelp: this is a bug in archdsl; "
+        "the same command with --debug shows where",
+        1,
+    )
 
 
 class _Once:

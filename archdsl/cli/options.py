@@ -39,9 +39,13 @@ DataRoot = Annotated[
 ]
 Set = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change the text: train.epochs=1, data.valid=10%, let.p=0.5. "
-                 "`on` adds a word without arguments, `off` removes a word."),
-]  # fmt: skip
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change the text: train.epochs=1, data.valid=10%, let.p=0.5. "
+        "`on` adds a word without arguments, `off` removes a word.",
+    ),
+]
 # Every table in every format of archdsl/report, so that a new format is a choice of every command.
 if TYPE_CHECKING:
     _Table: TypeAlias = str

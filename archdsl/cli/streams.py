@@ -79,9 +79,13 @@ def guard() -> None:
 
 
 def _warn(
-    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: TextIO | None = None,
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
     line: str | None = None,
-) -> None:  # fmt: skip
+) -> None:
     from archdsl.cli.output import tell
 
     text = warnings.formatwarning(message, category, filename, lineno, line)

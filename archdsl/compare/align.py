@@ -151,10 +151,15 @@ class Aligner:
     def total(self, pairs: Sequence[Pair]) -> float:
         """What an alignment costs."""
         return sum(
-            self.cost(x, y) if x is not None and y is not None
-            else self.weight(x, True) if x is not None else self.weight(y, False) if y is not None else 0.0
+            self.cost(x, y)
+            if x is not None and y is not None
+            else self.weight(x, True)
+            if x is not None
+            else self.weight(y, False)
+            if y is not None
+            else 0.0
             for x, y in pairs
-        )  # fmt: skip
+        )
 
     def cost(self, x: Item, y: Item) -> float:
         """What it costs to take two items for one: 0 if they are equal, never more than leaving both out."""

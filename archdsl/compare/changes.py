@@ -72,10 +72,16 @@ def grouped(found: Iterable[Change]) -> list[Group]:
     for change in _together(found):
         groups.setdefault((change.status, change.before, change.after), []).append(change)
     return [
-        Group(same[0].status, same[0].before, same[0].after, tuple(c.path for c in same),
-              sum(c.params for c in same), sum(c.macs for c in same))
+        Group(
+            same[0].status,
+            same[0].before,
+            same[0].after,
+            tuple(c.path for c in same),
+            sum(c.params for c in same),
+            sum(c.macs for c in same),
+        )
         for same in groups.values()
-    ]  # fmt: skip
+    ]
 
 
 def _together(found: Iterable[Change]) -> list[Change]:
@@ -89,9 +95,13 @@ def _together(found: Iterable[Change]) -> list[Change]:
             last = joined[-1]
             text = f"{last.before or last.after} {change.before or change.after}"
             joined[-1] = replace(
-                last, before=text if change.before else "", after=text if change.after else "", stop=change.stop,
-                params=last.params + change.params, macs=last.macs + change.macs,
-            )  # fmt: skip
+                last,
+                before=text if change.before else "",
+                after=text if change.after else "",
+                stop=change.stop,
+                params=last.params + change.params,
+                macs=last.macs + change.macs,
+            )
         else:
             joined.append(change)
     return joined

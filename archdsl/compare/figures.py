@@ -38,11 +38,17 @@ class Pair:
 def figures(a: Cost, b: Cost, memory: tuple[int, int]) -> list[Pair]:
     """Totals of both; ``memory`` is what a training step takes, in bytes."""
     pairs: list[tuple[str, str, Any, Any]] = [
-        ("params", "int", a.params, b.params), ("MACs", "compact", a.macs, b.macs), ("FLOPs", "compact", a.flops, b.flops),
-        ("activations", "compact", a.activations, b.activations), ("peak activations", "compact", a.peak, b.peak),
-        ("training memory", "bytes", *memory), ("depth", "int", a.depth, b.depth), ("layers", "int", a.layers, b.layers),
-        ("receptive field", "text", _dims(a.field), _dims(b.field)), ("stride", "text", _dims(a.stride), _dims(b.stride)),
-    ]  # fmt: skip
+        ("params", "int", a.params, b.params),
+        ("MACs", "compact", a.macs, b.macs),
+        ("FLOPs", "compact", a.flops, b.flops),
+        ("activations", "compact", a.activations, b.activations),
+        ("peak activations", "compact", a.peak, b.peak),
+        ("training memory", "bytes", *memory),
+        ("depth", "int", a.depth, b.depth),
+        ("layers", "int", a.layers, b.layers),
+        ("receptive field", "text", _dims(a.field), _dims(b.field)),
+        ("stride", "text", _dims(a.stride), _dims(b.stride)),
+    ]
     return [Pair(*p) for p in pairs]
 
 

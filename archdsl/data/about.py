@@ -29,13 +29,23 @@ def about(dataset: Dataset | Folder | Table, root: str | Path | None = None) -> 
     """
     own = _own(dataset) if isinstance(dataset, Folder | Table) else _published(dataset, root)
     return {
-        "name": dataset.name, "title": own["title"], "input": list(dataset.input), "classes": dataset.classes,
-        "train": own["train"], "test": own["test"], "place": own["place"], "get": own["get"],
-        "licence": own["licence"], "home": own["home"],
-        "mean": list(getattr(dataset, "mean", ())), "std": list(getattr(dataset, "std", ())),
+        "name": dataset.name,
+        "title": own["title"],
+        "input": list(dataset.input),
+        "classes": dataset.classes,
+        "train": own["train"],
+        "test": own["test"],
+        "place": own["place"],
+        "get": own["get"],
+        "licence": own["licence"],
+        "home": own["home"],
+        "mean": list(getattr(dataset, "mean", ())),
+        "std": list(getattr(dataset, "std", ())),
         "columns": list(dataset.head.features) if isinstance(dataset, Table) else None,
-        "class_names": list(dataset.class_names), "counts": own.get("counts"), "found": own.get("found"),
-    }  # fmt: skip
+        "class_names": list(dataset.class_names),
+        "counts": own.get("counts"),
+        "found": own.get("found"),
+    }
 
 
 def _published(dataset: Dataset, root: str | Path | None) -> dict[str, Any]:
@@ -52,10 +62,15 @@ def _published(dataset: Dataset, root: str | Path | None) -> dict[str, Any]:
         except EnvError as error:
             get = f"{error.message}: {error.help}"
     return {
-        "title": dataset.title, "train": dataset.train, "test": dataset.test, "licence": dataset.licence,
-        "place": str(place) if place is not None else None, "get": get, "home": dataset.home,
+        "title": dataset.title,
+        "train": dataset.train,
+        "test": dataset.test,
+        "licence": dataset.licence,
+        "place": str(place) if place is not None else None,
+        "get": get,
+        "home": dataset.home,
         "found": refused or None,
-    }  # fmt: skip
+    }
 
 
 def _empty(found: tree.Found) -> list[str]:
@@ -71,8 +86,10 @@ def _own(dataset: Folder | Table) -> dict[str, Any]:
         layout = dataset.layout()
         found = tree.find(layout.train, layout.test)
         title, counts = "pictures of one's own", (len(found.train), len(found.test))
-        more = {"counts": {name: [train, test] for name, train, test in found.counts()},
-                "found": [*layout.notes, *found.notes, *_empty(found)]}  # fmt: skip
+        more = {
+            "counts": {name: [train, test] for name, train, test in found.counts()},
+            "found": [*layout.notes, *found.notes, *_empty(found)],
+        }
     else:
         parts = table.read(dataset)
         title, counts = f"a table of one's own, target `{dataset.head.target}`", (len(parts.train), len(parts.test))
@@ -81,6 +98,12 @@ def _own(dataset: Folder | Table) -> dict[str, Any]:
             "found": list(parts.notes[2:]),
         }  # columns and classes are shown
     return {
-        "title": title, "train": counts[0], "test": counts[1], "place": dataset.path, "get": None, "licence": None,
-        "home": None, **more,
-    }  # fmt: skip
+        "title": title,
+        "train": counts[0],
+        "test": counts[1],
+        "place": dataset.path,
+        "get": None,
+        "licence": None,
+        "home": None,
+        **more,
+    }

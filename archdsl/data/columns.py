@@ -54,8 +54,10 @@ def _refused(cells: Sequence[str], path: Path, name: str) -> EnvError:
     texts = sum(not c.is_missing(cells[row]) for row in wrong)
     help = ""
     if 2 * texts > len(cells):
-        help = (f"{texts:,} of {len(cells):,} cells of this column are not numbers: take the column out, write its values as "
-                "numbers, or name it by `target` if it holds the classes")  # fmt: skip
+        help = (
+            f"{texts:,} of {len(cells):,} cells of this column are not numbers: take the column out, write its values as "
+            "numbers, or name it by `target` if it holds the classes"
+        )
     return c.at(path, wrong[0], name, f"{c.flaw(cells[wrong[0]])} where a number is needed", help)
 
 
@@ -67,8 +69,10 @@ def _of_arrow(column: Any, path: Path, name: str) -> tuple[Floats, Sequence[Any]
     if types.is_decimal(kind):
         return _of_texts(["" if v is None else str(v) for v in column.to_pylist()], path, name)
     if not (types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind)):
-        raise EnvError(f"the column `{name}` of {path} holds values of the type {kind}, where numbers are needed",
-                       help="write them as numbers (of a time: seconds since a date), or take the column out")  # fmt: skip
+        raise EnvError(
+            f"the column `{name}` of {path} holds values of the type {kind}, where numbers are needed",
+            help="write them as numbers (of a time: seconds since a date), or take the column out",
+        )
     if column.null_count:
         row = next(n for n, value in enumerate(column.to_pylist()) if value is None)
         raise c.at(path, row, name, "nothing, where a number is needed")
@@ -98,8 +102,10 @@ def _check_single(values: Floats, exact: Sequence[Any], path: Path, name: str) -
             lost = np.array([abs(float(Decimal(float(s)) - v)) for s, v in zip(single, whole, strict=True)])
         fine = not len(values) or (bool(np.isfinite(single).all()) and _tells_apart(true, lost))
     if not fine:
-        raise EnvError(f"{path}: float32 is too coarse for the column `{name}`, which has values such as {values[0]:.15g}",
-                       help="subtract a constant from it, or divide it by one; take it out if it numbers the rows")  # fmt: skip
+        raise EnvError(
+            f"{path}: float32 is too coarse for the column `{name}`, which has values such as {values[0]:.15g}",
+            help="subtract a constant from it, or divide it by one; take it out if it numbers the rows",
+        )
 
 
 def _tells_apart(true: Floats, lost: Floats) -> bool:

@@ -28,9 +28,11 @@ def corrupt(arrays: Arrays, words: tuple[Corruption, ...], classes: int, seed: i
             arrays.labels if labels is seen.labels else np.require(labels, requirements="W"),
         )
         if _sort(changed) != _sort(arrays) or (len(labels) and not 0 <= labels.min() <= labels.max() < classes):
-            raise ArchError(f"`{word.name}` of {type(word).__module__} changes {_sort(arrays)} to {_sort(changed)}, or gives "
-                            f"labels that are not from 0 to {classes - 1}",
-                            help="a corruption keeps the shapes and types of images and labels")  # fmt: skip
+            raise ArchError(
+                f"`{word.name}` of {type(word).__module__} changes {_sort(arrays)} to {_sort(changed)}, or gives "
+                f"labels that are not from 0 to {classes - 1}",
+                help="a corruption keeps the shapes and types of images and labels",
+            )
         arrays = changed
     return arrays
 

@@ -29,10 +29,14 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF
 WHITE = (255, 255, 255, 255)
 ORIENTATION, PHOTOMETRIC = 0x0112, 0x0106  # tags of EXIF and TIFF
 UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
-}  # fmt: skip
+}
 ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")
 PLAIN = ("1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")  # Pillow converts them rightly
 _NEARLY_BLACK = "nearly black in 8 bits; multiply the values (those of 12 bits by 16) and save again"
@@ -40,14 +44,18 @@ _NEARLY_BLACK = "nearly black in 8 bits; multiply the values (those of 12 bits b
 DONE = {
     "turned": ("is turned upright by its EXIF orientation", "are turned upright by their EXIF orientation"),
     "composited": ("has transparency: composited on white", "have transparency: composited on white"),
-    "blank": ("is of one colour on white: its shape is in the transparency alone",
-              "are of one colour on white: their shape is in the transparency alone"),
+    "blank": (
+        "is of one colour on white: its shape is in the transparency alone",
+        "are of one colour on white: their shape is in the transparency alone",
+    ),
     "deep": ("has more than 8 bits a channel: scaled to 8", "have more than 8 bits a channel: scaled to 8"),
-    "dim": (f"uses the lowest eighth of its 16-bit range alone: {_NEARLY_BLACK}",
-            f"use the lowest eighth of their 16-bit range alone: {_NEARLY_BLACK}"),
+    "dim": (
+        f"uses the lowest eighth of its 16-bit range alone: {_NEARLY_BLACK}",
+        f"use the lowest eighth of their 16-bit range alone: {_NEARLY_BLACK}",
+    ),
     "frames": ("holds several images: the first is used", "hold several images: the first of each is used"),
     "odd": ("has damaged metadata, which is ignored", "have damaged metadata, which is ignored"),
-}  # fmt: skip
+}
 WARNED = ("dim",)  # what spoils a picture
 DIM = 8  # a picture whose values stay below this fraction of 16 bits has lost them in 8
 _heard = threading.local()
@@ -117,8 +125,9 @@ def said(done: Mapping[str, int], total: int, what: str = "pictures") -> tuple[s
     what = what.replace("pictures", "picture", 1) if total == 1 else what
     return tuple(
         f"{'warning: ' if name in WARNED else ''}{done[name]:,} of {total:,} {what} {texts[done[name] != 1]}"
-        for name, texts in DONE.items() if done.get(name)
-    )  # fmt: skip
+        for name, texts in DONE.items()
+        if done.get(name)
+    )
 
 
 def merged(*parts: Mapping[str, int]) -> Counter[str]:
@@ -134,8 +143,10 @@ def _check_size(size: tuple[int, int]) -> None:
     if not wide or not high:
         raise Undecodable(f"it is {wide}x{high}, which holds no pixel")
     if wide * high > Limits.PIXELS:
-        raise Undecodable(f"it is {wide}x{high}, more than {Limits.PIXELS:,} pixels; ARCHDSL_MAX_PIXELS={wide * high} "
-                          "admits it, and takes four bytes of memory a pixel")  # fmt: skip
+        raise Undecodable(
+            f"it is {wide}x{high}, more than {Limits.PIXELS:,} pixels; ARCHDSL_MAX_PIXELS={wide * high} "
+            "admits it, and takes four bytes of memory a pixel"
+        )
 
 
 def _colour(picture: Image.Image) -> tuple[Image.Image, set[str]]:
@@ -187,16 +198,19 @@ def _flat(picture: Image.Image, raw: str, done: set[str]) -> Image.Image:
         return _composited(*_from_16(picture, raw, done), done)
     if mode in ("I", "F"):
         kind = "32-bit floating point numbers" if mode == "F" else "whole numbers of up to 32 bits, or signed ones"
-        raise Undecodable(f"its pixels are {kind}, whose range for black and white is not known; save it as "
-                          "8-bit or 16-bit grey")  # fmt: skip
+        raise Undecodable(
+            f"its pixels are {kind}, whose range for black and white is not known; save it as 8-bit or 16-bit grey"
+        )
     if ";16" in raw or (picture.format == "PPM" and _range(raw) > 255):
         done.add("deep")  # Pillow itself keeps the higher byte of colours
         highest = [band[1] for band in picture.convert("RGB").getextrema()]  # type: ignore[index]
         done.update({"dim"} if max(highest) < 256 // DIM and ";16" in raw else ())
     if mode in ALPHA or picture.has_transparency_data:
         if ";16" in raw and "transparency" in picture.info:
-            raise Undecodable("it has 16 bits a channel and a transparent colour, which is not supported; save it with an "
-                              "alpha channel")  # fmt: skip
+            raise Undecodable(
+                "it has 16 bits a channel and a transparent colour, which is not supported; save it with an "
+                "alpha channel"
+            )
         if raw in ("L;2", "L;4"):  # Pillow spreads the pixels over 0 to 255, but not the number of the clear ones
             picture.info["transparency"] *= 85 if raw == "L;2" else 17
         elif mode == "1" and picture.info["transparency"] == 1:  # older Pillows do not do so for one bit either

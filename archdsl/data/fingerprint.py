@@ -226,5 +226,7 @@ def _digest(file: File, entry: remembered.Entry) -> tuple[int, str]:
 
 
 def _unreadable(path: str, error: OSError) -> EnvError:
-    return EnvError(f"data file {path} cannot be read: {error.strerror or error}",
-                    help="let this user read it; is something else moving the data?")  # fmt: skip
+    return EnvError(
+        f"data file {path} cannot be read: {error.strerror or error}",
+        help="let this user read it; is something else moving the data?",
+    )

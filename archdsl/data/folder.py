@@ -34,7 +34,7 @@ def read(folder: Folder) -> DataParts:
 
 def read_trees(
     train_tree: Path, test_tree: Path | None, size: int, source: str, notes: tuple[str, ...] = ()
-) -> DataParts:  # fmt: skip
+) -> DataParts:
     """Both parts of these trees; without a test tree, a fifth of each class of the only one. They are decoded into
     memory, or ``Streamed`` where that would take more than ``resident_limit``. What was found and what was done to the
     pictures is said after ``notes``.
@@ -71,8 +71,10 @@ def _repeated(train: Decoded, test: Decoded) -> tuple[str, ...]:
     dim = train.done.get("dim") or test.done.get("dim")
     why = "; their range in 16 bits is the cause where it is nearly lost, see above" if dim else ""
     if both:
-        notes.append(f"warning: {both:,} of {len(test.digests):,} test pictures are among the training pictures too "
-                     f"(equal pixels in this size{why})")  # fmt: skip
+        notes.append(
+            f"warning: {both:,} of {len(test.digests):,} test pictures are among the training pictures too "
+            f"(equal pixels in this size{why})"
+        )
     if mixed:
         notes.append(
             f"warning: equal pictures are in different classes: {mixed:,} of {len(kinds):,} different ones{why}"

@@ -148,8 +148,12 @@ def _by_name(names: Sequence[str], dataset: Dataset, path: Path) -> NDArray[np.i
     known = {_key(name): label for label, name in enumerate(dataset.class_names)}
     unknown = sorted({name for name in names if _key(name) not in known})
     if unknown or len(known) < dataset.classes:
-        raise damaged(path, f"has the label {unknown[0][:40]!r}, which is not a class of {dataset.title}" if unknown else
-                      f"has names as labels, and those of {dataset.title} differ in case alone")  # fmt: skip
+        raise damaged(
+            path,
+            f"has the label {unknown[0][:40]!r}, which is not a class of {dataset.title}"
+            if unknown
+            else f"has names as labels, and those of {dataset.title} differ in case alone",
+        )
     return np.array([known[_key(name)] for name in names], np.int64)
 
 

@@ -50,8 +50,10 @@ def squared(path: Path, size: int) -> tuple[NDArray[np.uint8], frozenset[str]]:
     scale = size / min(colour.size)
     wide, high = (max(size, round(side * scale)) for side in colour.size)
     if wide * high > Limits.PIXELS:
-        raise Undecodable(f"it is {colour.width}x{colour.height}, so narrow that scaled to {size} it would have {wide}x{high} "
-                          "pixels; crop it")  # fmt: skip
+        raise Undecodable(
+            f"it is {colour.width}x{colour.height}, so narrow that scaled to {size} it would have {wide}x{high} "
+            "pixels; crop it"
+        )
     if (wide, high) != colour.size:
         colour = colour.resize((wide, high), Image.Resampling.BILINEAR)
     if colour.size != (size, size):

@@ -43,8 +43,10 @@ def cache_base() -> Path:
 def _passing() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="archdsl-"))  # of mode 0700
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    notice("this user has no home folder, so nothing is kept from one command to the next: compiled kernels and decoded "
-           "data are made again each time; XDG_CACHE_HOME names a folder for them")  # fmt: skip
+    notice(
+        "this user has no home folder, so nothing is kept from one command to the next: compiled kernels and decoded "
+        "data are made again each time; XDG_CACHE_HOME names a folder for them"
+    )
     return folder
 
 
@@ -72,8 +74,10 @@ def download_root(option: str | Path | None = None) -> Path:
     """
     first = data_roots(option)[0]
     if first == SYSTEM:
-        raise EnvError("this user has no home folder to download data into",
-                       help="name a folder by --data-root, ARCHDSL_DATA or XDG_DATA_HOME")  # fmt: skip
+        raise EnvError(
+            "this user has no home folder to download data into",
+            help="name a folder by --data-root, ARCHDSL_DATA or XDG_DATA_HOME",
+        )
     return first
 
 

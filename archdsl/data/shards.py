@@ -43,8 +43,9 @@ def check(files: Sequence[Path], part: str) -> None:
     help = "keep the files of one version of the set, all of them, and nothing else that begins like them"
     if len(numbers) > 1 or other:
         names = [next(iter(found.values()))[0] for found in numbers.values()] + other
-        raise EnvError(f"{folder} holds {part} files of more than one version of the set: {', '.join(names[:NAMED])}",
-                       help=help)  # fmt: skip
+        raise EnvError(
+            f"{folder} holds {part} files of more than one version of the set: {', '.join(names[:NAMED])}", help=help
+        )
     ((total, found_by),) = numbers.items()
     twice = [names for names in found_by.values() if len(names) > 1]
     if twice:
@@ -57,8 +58,10 @@ def check(files: Sequence[Path], part: str) -> None:
         width = len(re.findall(r"\d+", next(iter(found_by.values()))[0])[0])
         names = [f"{part}-{i:0{width}}-of-{total:0{width}}.parquet" for i in missing]
         more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-        raise EnvError(f"{folder} lacks {len(names)} of {total} {part} files: {', '.join(names[:NAMED])}{more}",
-                       help="fetch the missing files, or delete the others to have the set fetched")  # fmt: skip
+        raise EnvError(
+            f"{folder} lacks {len(names)} of {total} {part} files: {', '.join(names[:NAMED])}{more}",
+            help="fetch the missing files, or delete the others to have the set fetched",
+        )
 
 
 def opened(path: Path) -> Any:

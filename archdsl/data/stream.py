@@ -89,13 +89,18 @@ class Streamed:
             warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
             warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)  # more than cores: as said
             loader: DataLoader[Any] = DataLoader(
-                _Decoder(self.paths, self.size), batch_size=None, sampler=rows, num_workers=workers,  # type: ignore[arg-type]
-                collate_fn=_as_it_is, worker_init_fn=_quiet if workers else None,
-                pin_memory=device.type == "cuda", prefetch_factor=AHEAD if workers else None,
+                _Decoder(self.paths, self.size),  # type: ignore[arg-type]
+                batch_size=None,
+                sampler=rows,
+                num_workers=workers,
+                collate_fn=_as_it_is,
+                worker_init_fn=_quiet if workers else None,
+                pin_memory=device.type == "cuda",
+                prefetch_factor=AHEAD if workers else None,
                 # Without one of its own, the loader would draw from the generator that dropout draws from.
                 generator=torch.Generator(),
                 multiprocessing_context=_context() if workers else None,
-            )  # fmt: skip
+            )
             with _no_sudden_error():
                 images = iter(loader)
         try:
@@ -135,8 +140,10 @@ def _next(images: Iterator[Any]) -> Any:
         # A worker that dies while it hands a batch over breaks the connection, before the loader finds it dead.
         if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
             raise
-        raise EnvError("a process that decodes pictures was ended from outside",
-                       help="perhaps memory ran out: a smaller batch needs less") from error  # fmt: skip
+        raise EnvError(
+            "a process that decodes pictures was ended from outside",
+            help="perhaps memory ran out: a smaller batch needs less",
+        ) from error
 
 
 def _sound(images: NDArray[np.uint8] | str) -> Any:

@@ -74,8 +74,10 @@ def _of_file(path: Path, table: Table, head: Head) -> tuple[Floats, Labels]:
     found = sheet(path, table.kind, head.target, table.header)
     wanted = (*head.features, head.target)
     if sorted(found.names) != sorted(wanted):
-        raise EnvError(f"{path} has the columns {', '.join(found.names)}, expected {', '.join(wanted)}",
-                       help="training and test file have the same columns, in any order")  # fmt: skip
+        raise EnvError(
+            f"{path} has the columns {', '.join(found.names)}, expected {', '.join(wanted)}",
+            help="training and test file have the same columns, in any order",
+        )
     held = found.columns(wanted)
     cells = texts(held[head.target], path, head.target)
     if not cells:
@@ -103,8 +105,13 @@ def labels_of(cells: Sequence[str], head: Head, path: Path) -> Labels:
     places = {text: known.find(text) for text in found}
     strange = next((row for row, text in enumerate(cells) if places[text] is None), None)
     if strange is not None:
-        raise c.at(path, strange, head.target, f"the class {c.shown(cells[strange])}, which the training rows lack",
-                   "write each class as the training rows do, or add rows of it to them")  # fmt: skip
+        raise c.at(
+            path,
+            strange,
+            head.target,
+            f"the class {c.shown(cells[strange])}, which the training rows lack",
+            "write each class as the training rows do, or add rows of it to them",
+        )
     return np.array([places[text] for text in cells], np.int64)
 
 
@@ -118,18 +125,24 @@ def _chosen(values: Floats, labels: Labels, head: Head, path: Path) -> NDArray[n
         mine = labels == number
         different = np.unique(digests[mine])
         if len(different) < 2:
-            raise EnvError(f"the class `{head.classes[number][:40]}` of {path} has {len(different)} different rows, too few "
-                           "to train and test", help="add rows, or put test rows into a file of their own")  # fmt: skip
+            raise EnvError(
+                f"the class `{head.classes[number][:40]}` of {path} has {len(different)} different rows, too few "
+                "to train and test",
+                help="add rows, or put test rows into a file of their own",
+            )
         chosen |= mine & np.isin(digests, different[: max(1, len(different) // ONE_IN)], kind="sort")
     return chosen
 
 
 def _digests(values: Floats, labels: Labels, head: Head) -> NDArray[np.bytes_]:
     """A hash (N,) of each row with its class."""
-    return np.array([
-        hashlib.sha256(row.tobytes() + head.classes[number].encode("utf-8", "surrogateescape")).digest()
-        for row, number in zip((values + 0.0).astype("<f8"), labels.tolist(), strict=True)  # + 0.0: no minus zero
-    ], dtype="S32")  # fmt: skip
+    return np.array(
+        [
+            hashlib.sha256(row.tobytes() + head.classes[number].encode("utf-8", "surrogateescape")).digest()
+            for row, number in zip((values + 0.0).astype("<f8"), labels.tolist(), strict=True)  # + 0.0: no minus zero
+        ],
+        dtype="S32",
+    )
 
 
 def _repeated(train: NDArray[np.bytes_], test: NDArray[np.bytes_]) -> tuple[str, ...]:

@@ -98,8 +98,9 @@ def check_link(path: str, root: str, followed: tuple[str, ...] = ()) -> str:
     place, real = os.path.realpath(path), os.path.realpath(root)
     for other in (real, *followed):
         if _within(place, other) or _within(other, place):
-            raise EnvError(f"the link {path} leads to {place}, whose pictures are in the set already",
-                           help="remove the link")  # fmt: skip
+            raise EnvError(
+                f"the link {path} leads to {place}, whose pictures are in the set already", help="remove the link"
+            )
     return place
 
 
@@ -161,8 +162,10 @@ def _check_same(train_tree: Path, ours: Sequence[str], test_tree: Path, theirs: 
         return
     parts = [(train_tree, sorted({*ours} - {*theirs})), (test_tree, sorted({*theirs} - {*ours}))]
     lists = "; ".join(f"only {tree.name} has {listing(map(_shown, names))}" for tree, names in parts if names)
-    raise EnvError(f"{test_tree} and {train_tree} do not hold the same classes: {lists}",
-                   help="the folders of both must have the same names, letter for letter")  # fmt: skip
+    raise EnvError(
+        f"{test_tree} and {train_tree} do not hold the same classes: {lists}",
+        help="the folders of both must have the same names, letter for letter",
+    )
 
 
 def _shown(name: str) -> str:
@@ -198,9 +201,10 @@ def _listed(tree: Path, names: Sequence[str], walk: Walk) -> list[Picture]:
             raise unreadable(error) from error
         strange = [p for p in files if not is_picture(p)]
         if strange:
-            raise EnvError(f"{strange[0]} is not a picture ({len(strange)} such files in {tree / name})",
-                           help="move other files out of the class folders, and convert pictures of other formats to PNG or "
-                           "JPEG")  # fmt: skip
+            raise EnvError(
+                f"{strange[0]} is not a picture ({len(strange)} such files in {tree / name})",
+                help="move other files out of the class folders, and convert pictures of other formats to PNG or JPEG",
+            )
         if not files:
             raise EnvError(f"the class folder {tree / name} is empty", help=LAYOUT)
         walk.deeper += sum(os.sep in p[len(place) + 1 :] for p in files)
@@ -220,7 +224,9 @@ def divided(tree: Path, pictures: list[Picture]) -> tuple[list[Picture], list[Pi
     for label in {label for _, label in pictures}:
         mine = sorted((p for p in pictures if p[1] == label), key=rank)
         if len(mine) < 2:
-            raise EnvError(f"the class folder {mine[0][0].parent} has one picture, too few to train and test",
-                           help="add pictures, or make train/ and test/ folders")  # fmt: skip
+            raise EnvError(
+                f"the class folder {mine[0][0].parent} has one picture, too few to train and test",
+                help="add pictures, or make train/ and test/ folders",
+            )
         chosen |= {path for path, _ in mine[: max(1, len(mine) // ONE_IN)]}
     return [p for p in pictures if p[0] not in chosen], [p for p in pictures if p[0] in chosen]

@@ -49,8 +49,17 @@ def card(box: Box) -> Card:
     notes = [box.note] if box.note else []
     times = f"×{box.times}" if box.times > 1 else ""
     head = width(box.title, TITLE, True) + (22 if box.letter else 0) + (width(times, TITLE, True) + 10 if times else 0)
-    inner = max([head, _strip(before), _strip(after), width(stats, SMALL), *(width(n, SMALL) for n in notes),
-                 width(box.tag, SMALL), LEAST - 2 * PAD])  # fmt: skip
+    inner = max(
+        [
+            head,
+            _strip(before),
+            _strip(after),
+            width(stats, SMALL),
+            *(width(n, SMALL) for n in notes),
+            width(box.tag, SMALL),
+            LEAST - 2 * PAD,
+        ]
+    )
     w = inner + 2 * PAD
     scene, y = Scene(), 7.0
     if box.tag:

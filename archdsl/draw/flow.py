@@ -20,10 +20,25 @@ if TYPE_CHECKING:
     from archdsl.registry.types import Shape
 
 LEAST = 12  # cells for the words of a line
-_ASCII = str.maketrans({
-    "│": "|", "├": "|", "─": "-", "╮": ".", "╯": "'", "┤": "+", "┼": "+", "┴": "+", "●": "*", "○": "o", "×": "x",
-    "·": "-", "…": "~", "–": "-", "→": ">",
-})  # fmt: skip
+_ASCII = str.maketrans(
+    {
+        "│": "|",
+        "├": "|",
+        "─": "-",
+        "╮": ".",
+        "╯": "'",
+        "┤": "+",
+        "┼": "+",
+        "┴": "+",
+        "●": "*",
+        "○": "o",
+        "×": "x",
+        "·": "-",
+        "…": "~",
+        "–": "-",
+        "→": ">",
+    }
+)
 
 
 class Piece(NamedTuple):
@@ -84,8 +99,15 @@ def _walk(frame: Frame, rails: _Rails, rows: list[_Row], indent: str) -> None:
     for item in frame.items:
         if isinstance(item, Box):
             rows += [_Row(fork, "", "", "rail") for fork in rails.forks(item.id)]
-            rows.append(_Row(rails.node(item.id), item.kind, indent + _words(item), "",
-                             (_dims(item.shape), *_counts(item.params, item.macs))))  # fmt: skip
+            rows.append(
+                _Row(
+                    rails.node(item.id),
+                    item.kind,
+                    indent + _words(item),
+                    "",
+                    (_dims(item.shape), *_counts(item.params, item.macs)),
+                )
+            )
             continue
         times = f" ×{item.times}" if item.times > 1 else ""
         note = f" ({item.note})" if item.note else ""
@@ -193,8 +215,11 @@ def _table(rows: list[_Row], width: int | None) -> list[list[Piece]]:
     lines = []
     for row in rows:
         text = row.words if cells(row.words) <= words else _shortened(row.words, words)
-        line = [Piece(row.rails + " " * (rails - cells(row.rails)), row.kind or "rail"), Piece(" "),
-                Piece(text + " " * (words - cells(text)), row.style)]  # fmt: skip
+        line = [
+            Piece(row.rails + " " * (rails - cells(row.rails)), row.kind or "rail"),
+            Piece(" "),
+            Piece(text + " " * (words - cells(text)), row.style),
+        ]
         for n in range(shown):
             pad = " " * (wide[n] - len(row.figures[n]))
             line.append(Piece("  " + (row.figures[n] + pad if n == 0 else pad + row.figures[n]), "soft"))

@@ -31,8 +31,10 @@ def dot_text(diagram: Diagram) -> str:
 
 def _dot_panel(panel: Panel) -> list[str]:
     key, arriving = panel.letter or "net", named(panel)
-    inner = [f'  {key}_in{n} [label="{_dot(name)} {dims(shape)}", shape=oval, fillcolor="{LIGHT["input"][0]}"]'
-             for n, (name, shape) in enumerate(arriving, 1)]  # fmt: skip
+    inner = [
+        f'  {key}_in{n} [label="{_dot(name)} {dims(shape)}", shape=oval, fillcolor="{LIGHT["input"][0]}"]'
+        for n, (name, shape) in enumerate(arriving, 1)
+    ]
 
     def node(box: Box, indent: str) -> str:
         fill, stroke = LIGHT[box.kind]
@@ -40,8 +42,12 @@ def _dot_panel(panel: Panel) -> list[str]:
         return f'{indent}{key}_{box.id} [label="{label}", fillcolor="{fill}", color="{stroke}"]'
 
     def cluster(frame: Frame, indent: str, path: str) -> list[str]:
-        return [f"{indent}subgraph cluster_{path} {{", f'{indent}  label="{_dot(_heading(frame))}"; style=rounded; color=grey',
-                *_inside(frame, indent + "  ", path, node, cluster), f"{indent}}}"]  # fmt: skip
+        return [
+            f"{indent}subgraph cluster_{path} {{",
+            f'{indent}  label="{_dot(_heading(frame))}"; style=rounded; color=grey',
+            *_inside(frame, indent + "  ", path, node, cluster),
+            f"{indent}}}",
+        ]
 
     inner += _inside(panel.frame, "  ", key, node, cluster)
     shapes = {b.id: b.shape for b in boxes(panel.frame)}
@@ -76,15 +82,19 @@ def mermaid_text(diagram: Diagram) -> str:
 
 def _mermaid_panel(panel: Panel) -> list[str]:
     key, arriving = panel.letter or "net", named(panel)
-    inner = [f'  {key}_in{n}(["{_html(f"{name} {dims(shape)}")}"]):::input'
-             for n, (name, shape) in enumerate(arriving, 1)]  # fmt: skip
+    inner = [
+        f'  {key}_in{n}(["{_html(f"{name} {dims(shape)}")}"]):::input' for n, (name, shape) in enumerate(arriving, 1)
+    ]
 
     def node(box: Box, indent: str) -> str:
         return f'{indent}{key}_{box.id}["{"<br/>".join(map(_html, _label(box)))}"]:::{box.kind}'
 
     def cluster(frame: Frame, indent: str, path: str) -> list[str]:
-        return [f'{indent}subgraph {path}_frame ["{_html(_heading(frame)) or " "}"]',
-                *_inside(frame, indent + "  ", path, node, cluster), f"{indent}end"]  # fmt: skip
+        return [
+            f'{indent}subgraph {path}_frame ["{_html(_heading(frame)) or " "}"]',
+            *_inside(frame, indent + "  ", path, node, cluster),
+            f"{indent}end",
+        ]
 
     inner += _inside(panel.frame, "  ", key, node, cluster)
     shapes = {b.id: b.shape for b in boxes(panel.frame)}
@@ -98,8 +108,9 @@ def _mermaid_panel(panel: Panel) -> list[str]:
     return [f'  subgraph {key}_panel ["{_html(heading)}"]', *["  " + i for i in inner], "  end"]
 
 
-def _inside(frame: Frame, indent: str, path: str, node: Callable[[Box, str], str],
-            inner: Callable[[Frame, str, str], list[str]]) -> list[str]:  # fmt: skip
+def _inside(
+    frame: Frame, indent: str, path: str, node: Callable[[Box, str], str], inner: Callable[[Frame, str, str], list[str]]
+) -> list[str]:
     lines: list[str] = []
     for number, item in enumerate(frame.items):
         lines += [node(item, indent)] if isinstance(item, Box) else inner(item, indent, f"{path}_{number}f")

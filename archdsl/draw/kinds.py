@@ -26,9 +26,19 @@ KINDS = {
     "input": "input",
 }
 _TRAITS = {
-    "pad": "pad", "scale": "norm", "attention": "attention", "linear": "linear", "conv": "conv", "weighted": "conv",
-    "norm": "norm", "act": "act", "softmax": "act", "pool": "pool", "drop": "drop", "noise": "drop",
-}  # fmt: skip
+    "pad": "pad",
+    "scale": "norm",
+    "attention": "attention",
+    "linear": "linear",
+    "conv": "conv",
+    "weighted": "conv",
+    "norm": "norm",
+    "act": "act",
+    "softmax": "act",
+    "pool": "pool",
+    "drop": "drop",
+    "noise": "drop",
+}
 POINTWISE = frozenset({"norm", "act", "drop", "gate", "pad"})  # what is in the box of the layer before it
 _QUIET = frozenset({"bias", "momentum", "eps", "p", "affine", "each", "zero"})  # arguments that no drawing needs
 MOST = 38  # characters

@@ -47,8 +47,15 @@ class _Layout:
             scene = Scene()
             scene.put(drawn.scene, drawn.left, 0)
             sources = {w.source for w in self.wires if w.target == thing.id}
-            return Placed(scene, drawn.left + drawn.right, drawn.height, STUB, dict.fromkeys(sources, drawn.left),
-                          {thing.id: drawn.left}, drawn.left)  # fmt: skip
+            return Placed(
+                scene,
+                drawn.left + drawn.right,
+                drawn.height,
+                STUB,
+                dict.fromkeys(sources, drawn.left),
+                {thing.id: drawn.left},
+                drawn.left,
+            )
         return self.frame(thing)
 
     def frame(self, frame: Frame, outer: bool = False) -> Placed:
@@ -59,28 +66,44 @@ class _Layout:
         arriving = sorted(
             {w.source for w in inside if w.source not in owner}, key=lambda s: -s if s < 0 else 1 / (s + 2)
         )
-        leaving = sorted({w.source for w in self.wires if w.source in owner and w.target not in owner}
-                         | (self.outputs & owner.keys() if not outer else set()))  # fmt: skip
+        leaving = sorted(
+            {w.source for w in self.wires if w.source in owner and w.target not in owner}
+            | (self.outputs & owner.keys() if not outer else set())
+        )
         if outer:
             pills = [pill(*self.arriving[-1 - s]) for s in arriving]
-            ports = [Placed(_shifted(p.scene, p.left), p.left + p.right, p.height, 0, {}, {s: p.left}, p.left)
-                     for s, p in zip(arriving, pills, strict=True)]  # fmt: skip
+            ports = [
+                Placed(_shifted(p.scene, p.left), p.left + p.right, p.height, 0, {}, {s: p.left}, p.left)
+                for s, p in zip(arriving, pills, strict=True)
+            ]
         else:
             ports = [_port(s) for s in arriving]
         everything = [*ports, *placed, *[_port(s) for s in leaving]]
         return self.composed(frame, everything, len(ports), len(leaving), owner, inside, outer)
 
-    def composed(self, frame: Frame, placed: list[Placed], first: int, last: int, owner: dict[int, int],
-                 inside: list[Wire], outer: bool) -> Placed:  # fmt: skip
+    def composed(
+        self,
+        frame: Frame,
+        placed: list[Placed],
+        first: int,
+        last: int,
+        owner: dict[int, int],
+        inside: list[Wire],
+        outer: bool,
+    ) -> Placed:
         arriving = {v: n for n, p in enumerate(placed[:first]) for v in p.leave}
-        wanted = [(arriving[w.source] if w.source in arriving else owner[w.source] + first, owner[w.target] + first, w.source)
-                  for w in inside]  # fmt: skip
+        wanted = [
+            (arriving[w.source] if w.source in arriving else owner[w.source] + first, owner[w.target] + first, w.source)
+            for w in inside
+        ]
         ends = range(len(placed) - last, len(placed))
         wanted += [(owner[v] + first, n, v) for n in ends for v in placed[n].enter]
         unique = sorted({(s, t, v) for s, t, v in wanted if s != t})
         nodes = [Node(p.anchor, p.w - p.anchor, p.h + p.stub) for p in placed]
-        edges = [Edge(s, t, placed[s].leave[v] - placed[s].anchor, placed[t].enter[v] - placed[t].anchor, v)
-                 for s, t, v in unique]  # fmt: skip
+        edges = [
+            Edge(s, t, placed[s].leave[v] - placed[s].anchor, placed[t].enter[v] - placed[t].anchor, v)
+            for s, t, v in unique
+        ]
         order = arrange(nodes, edges, range(first), ends)
         sheet = Sheet(nodes, edges, order, self.columns if outer else 1, 0.0 if outer else 3.0)
         return _drawn(frame, placed, sheet, first, last, outer)

@@ -24,8 +24,12 @@ COLUMNS = 8  # at most, of the overview
 def scene(diagram: Diagram) -> Scene:
     """The whole drawing."""
     details = [_framed(p) for p in diagram.panels]
-    choices = [(overview, way) for n in range(1, COLUMNS + 1) for overview in [_overview(diagram.main, n)]
-               for way in _ways(overview, details)]  # fmt: skip
+    choices = [
+        (overview, way)
+        for n in range(1, COLUMNS + 1)
+        for overview in [_overview(diagram.main, n)]
+        for way in _ways(overview, details)
+    ]
     overview, way = min(choices, key=lambda c: _badness(_extent([c[0], *details], c[1])))
     body = Scene()
     for part, place in zip([overview, *details], way, strict=True):

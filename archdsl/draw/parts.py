@@ -106,8 +106,15 @@ class Drawer:
                 if part.times > 1:
                     self.spans[only.id] = (part.start, part.stop, part.times)
                 tag = only.tag or ("" if stem(frame.title) == "block" else frame.title)
-                return replace(only, tag=tag, times=times, params=frame.params, macs=frame.macs,
-                               shape=self.out(part), note=only.note or frame.note)  # fmt: skip
+                return replace(
+                    only,
+                    tag=tag,
+                    times=times,
+                    params=frame.params,
+                    macs=frame.macs,
+                    shape=self.out(part),
+                    note=only.note or frame.note,
+                )
         return frame
 
     def closed(self, part: Part) -> Box:
@@ -253,8 +260,9 @@ class Drawer:
         for place, (start, stop, times) in enumerate(self.spans):
             for value in range(start, start + (stop - start) * times):
                 owner.setdefault(value, place)
-        outside = sorted({i for v in self.outline.values[part.start : part.stop] for i in v.inputs if i < part.start},
-                         reverse=True)  # fmt: skip
+        outside = sorted(
+            {i for v in self.outline.values[part.start : part.stop] for i in v.inputs if i < part.start}, reverse=True
+        )
         found: dict[Wire, None] = {}
         for place, (start, stop, times) in enumerate(self.spans):
             for value in range(start, start + (stop - start) * times):

@@ -16,8 +16,9 @@ KINDS = ("png", "pdf")
 DPI = 144  # two pixels a point of the drawing
 MOST = 20_000  # pixels of a side that anything can show
 _METADATA: dict[str, dict[str, None]] = {
-    "png": {"Software": None}, "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
-}  # fmt: skip
+    "png": {"Software": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
 
 
 def picture(scene: Scene, target: Path, kind: str, dark: bool = False) -> None:
@@ -49,8 +50,18 @@ def _draw(axes: Axes, mark: Rect | Text | Line, palette: dict[str, tuple[str, st
     if isinstance(mark, Rect):
         fill, stroke = palette[mark.style.split()[-1]]
         style = f"round,pad=0,rounding_size={min(mark.radius, mark.h / 2)}"
-        axes.add_artist(FancyBboxPatch((mark.x, mark.y), mark.w, mark.h, boxstyle=style, facecolor=fill, edgecolor=stroke,
-                                      linewidth=1, zorder=place))  # fmt: skip
+        axes.add_artist(
+            FancyBboxPatch(
+                (mark.x, mark.y),
+                mark.w,
+                mark.h,
+                boxstyle=style,
+                facecolor=fill,
+                edgecolor=stroke,
+                linewidth=1,
+                zorder=place,
+            )
+        )
     elif isinstance(mark, Text):
         axes.add_artist(PathPatch(_letters(mark), facecolor=palette[mark.style][0], linewidth=0, zorder=place))
     else:

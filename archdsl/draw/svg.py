@@ -49,8 +49,10 @@ def _mark(mark: Rect | Text | Line) -> str:
             return f"{body}><title>{_safe(tip)}</title></rect>" if tip else f"{body}/>"
         case Text(x=x, y=y, text=text, size=size, style=style, bold=bold, anchor=anchor):
             more = (' font-weight="bold"' if bold else "") + (' text-anchor="middle"' if anchor == "middle" else "")
-            return (f'<text class="{style}" x="{_n(x)}" y="{_n(y)}" font-size="{_n(size)}"{more} '
-                    f'textLength="{_n(mark.width)}" lengthAdjust="spacingAndGlyphs">{_safe(text)}</text>')  # fmt: skip
+            return (
+                f'<text class="{style}" x="{_n(x)}" y="{_n(y)}" font-size="{_n(size)}"{more} '
+                f'textLength="{_n(mark.width)}" lengthAdjust="spacingAndGlyphs">{_safe(text)}</text>'
+            )
         case Line(points=points, head=head):
             path = f'<path class="wire" d="{rounded(points)}"/>'
             if not head:

@@ -32,9 +32,15 @@ _SIZES = frozenset({"k", "s", "dilation"})  # arguments that make another kind o
 
 
 def diagram(
-    trace: Trace, title: str = "", subtitle: str = "", *, depth: int | None = None, expand: bool = False,
-    part: str = "", room: int = ROOM,
-) -> Diagram:  # fmt: skip
+    trace: Trace,
+    title: str = "",
+    subtitle: str = "",
+    *,
+    depth: int | None = None,
+    expand: bool = False,
+    part: str = "",
+    room: int = ROOM,
+) -> Diagram:
     """The diagram of a traced network.
 
     Args:
@@ -72,9 +78,10 @@ def _find(root: Part, path: str) -> Part:
     if ends:
         return known[ends[0]]
     near = suggest(path, known)
-    raise ArchError(f"there is no module `{path[:80]}` in what is drawn",
-                    help=near or "the paths of modules are those of `archdsl show SPEC`; of equal ones the first is "
-                    "drawn")  # fmt: skip
+    raise ArchError(
+        f"there is no module `{path[:80]}` in what is drawn",
+        help=near or "the paths of modules are those of `archdsl show SPEC`; of equal ones the first is drawn",
+    )
 
 
 def _parts(part: Part) -> Iterator[Part]:
@@ -95,8 +102,14 @@ def _level(outline: Outline, part: Part, room: int) -> int:
 
 
 def _panel(
-    outline: Outline, folded: Folded, part: Part, level: int, *, units: bool = True, letters: dict[int, str] | None = None
-) -> Panel:  # fmt: skip
+    outline: Outline,
+    folded: Folded,
+    part: Part,
+    level: int,
+    *,
+    units: bool = True,
+    letters: dict[int, str] | None = None,
+) -> Panel:
     drawer = Drawer(outline, folded, letters or {}, units, part.start)
     frame = drawer.frame(part, level)
     wires, sources, outputs = drawer.wires(part)

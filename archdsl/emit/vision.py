@@ -42,8 +42,10 @@ def _refused(name: str, error: Exception) -> EnvError:
     if isinstance(error, ModuleNotFoundError) and error.name == name:
         return missing(name) if name in EXTRAS else EnvError(f"{name} is not installed", help=f"pip install {name}")
     text = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return EnvError(f"{_named(name)} does not import beside {_named('torch')}: {text}",
-                    help="install releases of torch and torchvision that belong together")  # fmt: skip
+    return EnvError(
+        f"{_named(name)} does not import beside {_named('torch')}: {text}",
+        help="install releases of torch and torchvision that belong together",
+    )
 
 
 def _named(package: str) -> str:

@@ -37,9 +37,13 @@ Listen = Callable[[int], object]
 
 
 def operated(
-    trace: Trace, run: Run, device: torch.device, asked: EvaluationSettings, experiment: Experiment,
+    trace: Trace,
+    run: Run,
+    device: torch.device,
+    asked: EvaluationSettings,
+    experiment: Experiment,
     root: str | Path | None = None,
-) -> Trained:  # fmt: skip
+) -> Trained:
     """The net of a run as the words of an evaluation change it, in float32 on the device.
 
     Raises:
@@ -65,7 +69,7 @@ def operated(
 
 def _training_images(
     net: Trained, experiment: Experiment, root: str | Path | None
-) -> Callable[[int], Iterable[Tensor]]:  # fmt: skip
+) -> Callable[[int], Iterable[Tensor]]:
     """Normalised training images in the batches that the train word ``precise_bn`` takes."""
 
     def images(count: int) -> Iterator[Tensor]:
@@ -84,9 +88,14 @@ def _training_images(
 
 
 def figures(
-    net: Trained, asked: EvaluationSettings, data: DataSettings, seed: int, root: str | Path | None = None,
-    batch: int = BLOCK, listen: Listen = lambda images: None,
-) -> tuple[dict[str, float], Tensor]:  # fmt: skip
+    net: Trained,
+    asked: EvaluationSettings,
+    data: DataSettings,
+    seed: int,
+    root: str | Path | None = None,
+    batch: int = BLOCK,
+    listen: Listen = lambda images: None,
+) -> tuple[dict[str, float], Tensor]:
     """The figures of a net on the test part, and on the validation part where the data has one, by the names of metrics; and
     whether each test image was classified correctly, (images,) bool.
 
@@ -115,9 +124,14 @@ def figures(
 
 
 def evaluated(
-    trace: Trace, run: Run, device: torch.device, asked: EvaluationSettings, experiment: Experiment,
-    root: str | Path | None = None, listen: Listen = lambda images: None,
-) -> Mapping[str, Any]:  # fmt: skip
+    trace: Trace,
+    run: Run,
+    device: torch.device,
+    asked: EvaluationSettings,
+    experiment: Experiment,
+    root: str | Path | None = None,
+    listen: Listen = lambda images: None,
+) -> Mapping[str, Any]:
     """The record of an evaluation of a finished run: the one in its folder, or one that is made and kept there.
 
     Raises:

@@ -67,9 +67,16 @@ def predictions(
 
 
 def evaluate(
-    net: Trained, part: Part, *, shifts: Sequence[Shift] = (), passes: int | None = None, batch: int = BLOCK, seed: int = 0,
-    bins: int = BINS, listen: Callable[[int], object] = lambda images: None,
-) -> Report:  # fmt: skip
+    net: Trained,
+    part: Part,
+    *,
+    shifts: Sequence[Shift] = (),
+    passes: int | None = None,
+    batch: int = BLOCK,
+    seed: int = 0,
+    bins: int = BINS,
+    listen: Callable[[int], object] = lambda images: None,
+) -> Report:
     """Score the net on a part of a data set.
 
     Args:

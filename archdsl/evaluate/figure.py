@@ -18,8 +18,10 @@ LONGEST = 16
 LIGHT, DARK = (247, 251, 255), (8, 48, 107)  # the ends of ColorBrewer's Blues
 CELL, MARGIN, TITLE = 44, 150, 40  # pixels, of Pillow's picture
 _METADATA: dict[str, dict[str, None]] = {  # no date and no version inside: the same matrix is the same file
-    ".png": {"Software": None}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None},
-}  # fmt: skip
+    ".png": {"Software": None},
+    ".svg": {"Date": None},
+    ".pdf": {"CreationDate": None},
+}
 
 
 def check_figure(path: Path) -> None:
@@ -63,8 +65,9 @@ def _figure(counts: Counts, shares: Shares, names: list[str], title: str, file: 
         filterwarnings("ignore", "Glyph")  # a letter that the font lacks becomes a box
         figure = Figure(figsize=(side + 0.6, side), layout="constrained")
         axes = figure.subplots()
-        figure.colorbar(axes.imshow(shares, cmap="Blues", vmin=0, vmax=1), ax=axes, shrink=0.8,
-                        label="fraction of the class")  # fmt: skip
+        figure.colorbar(
+            axes.imshow(shares, cmap="Blues", vmin=0, vmax=1), ax=axes, shrink=0.8, label="fraction of the class"
+        )
         axes.set(xlabel="taken for", ylabel="class", title=title)
         if names:
             axes.set_xticks(range(len(names)), names, rotation=60, ha="right", rotation_mode="anchor")
@@ -72,8 +75,15 @@ def _figure(counts: Counts, shares: Shares, names: list[str], title: str, file: 
             for i, row in enumerate(counts):
                 for j, count in enumerate(row):
                     if count:
-                        axes.text(j, i, str(count), ha="center", va="center", fontsize=8,
-                                  color="white" if shares[i][j] > 0.5 else "black")  # fmt: skip
+                        axes.text(
+                            j,
+                            i,
+                            str(count),
+                            ha="center",
+                            va="center",
+                            fontsize=8,
+                            color="white" if shares[i][j] > 0.5 else "black",
+                        )
         figure.savefig(file, format=ending[1:], dpi=150, metadata=_METADATA[ending])
 
 

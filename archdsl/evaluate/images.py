@@ -47,8 +47,10 @@ def _below(folder: Path, walk: Walk) -> list[Path]:
         raise unreadable(error) from error
     strange = [p for p in files if not is_picture(p)]
     if strange:
-        raise EnvError(f"{strange[0]} is not a picture ({len(strange)} such files in {folder})",
-                       help="move files that are not pictures out of the folder, or name the pictures")  # fmt: skip
+        raise EnvError(
+            f"{strange[0]} is not a picture ({len(strange)} such files in {folder})",
+            help="move files that are not pictures out of the folder, or name the pictures",
+        )
     if not files:
         raise EnvError(f"the folder {folder} is empty", help="name files of pictures, or folders of them")
     return [Path(p) for p in files]
@@ -78,8 +80,10 @@ def decoded(
         EnvError: pictures that do not decode, all of them counted and the first ones named.
     """
     if len(shape) != 3 or shape[0] not in (1, 3) or shape[1] != shape[2]:
-        raise ArchError(f"the net takes {'x'.join(map(str, shape))}, which no picture becomes",
-                        help="pictures become 1xSxS or 3xSxS")  # fmt: skip
+        raise ArchError(
+            f"the net takes {'x'.join(map(str, shape))}, which no picture becomes",
+            help="pictures become 1xSxS or 3xSxS",
+        )
     refused = Refusals("those that are given")
     for first in range(0, len(files), batch):
         images = np.empty((len(files[first : first + batch]), *shape), np.uint8)
@@ -96,6 +100,8 @@ def decoded(
             yield images
     if refused.count:
         rest = refused.count - len(refused.named)
-        raise EnvError(f"{refused.count} of {len(files)} pictures do not decode: {'; '.join(refused.named)}"
-                       + (f", and {rest} more" if rest else ""),
-                       help="replace or remove them: no picture is skipped silently")  # fmt: skip
+        raise EnvError(
+            f"{refused.count} of {len(files)} pictures do not decode: {'; '.join(refused.named)}"
+            + (f", and {rest} more" if rest else ""),
+            help="replace or remove them: no picture is skipped silently",
+        )

@@ -75,9 +75,15 @@ def sizes(count: int) -> tuple[int, ...]:
 
 
 def lesions(
-    trace: Trace, run: Run, device: torch.device, part: Part, draws: int = 5, seed: int = 0, batch: int = 500,
+    trace: Trace,
+    run: Run,
+    device: torch.device,
+    part: Part,
+    draws: int = 5,
+    seed: int = 0,
+    batch: int = 500,
     listen: Callable[[float], object] = lambda done: None,
-) -> Lesions:  # fmt: skip
+) -> Lesions:
     """Delete each block of a run's net alone, and random sets of them together.
 
     Args:
@@ -91,8 +97,10 @@ def lesions(
     """
     known = deletable(trace)
     if not known:
-        raise ArchError("no block of this net can be deleted: none has a skip or keeps the shape",
-                        help="archdsl eval RUN --with 'lesion(LABEL)' deletes a layer by its label")  # fmt: skip
+        raise ArchError(
+            "no block of this net can be deleted: none has a skip or keeps the shape",
+            help="archdsl eval RUN --with 'lesion(LABEL)' deletes a layer by its label",
+        )
     counts = sizes(len(known))
     total = 1 + len(known) + sum(1 if k == len(known) else draws for k in counts)
     done = 0

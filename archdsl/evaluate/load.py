@@ -87,14 +87,18 @@ def restore(model: nn.Module, run: Run, part: bool = False) -> nn.Module:
         StoreError: there are no weights, or they are damaged, or those of another net.
     """
     if not run.weights.is_file():
-        raise StoreError(f"the run {run.folder} has no weights", help="it is still training, or was stopped early; "
-                         "the same train command resumes it")  # fmt: skip
+        raise StoreError(
+            f"the run {run.folder} has no weights",
+            help="it is still training, or was stopped early; the same train command resumes it",
+        )
     try:
         state = run.state()
         model.load_state_dict({k: v for k, v in state.items() if k in model.state_dict()} if part else state)
     except RuntimeError as error:
-        raise StoreError(f"the weights of {run.folder} do not fit its spec: {str(error).splitlines()[-1].strip()}",
-                         help="its data may have other classes by now; else train again") from error  # fmt: skip
+        raise StoreError(
+            f"the weights of {run.folder} do not fit its spec: {str(error).splitlines()[-1].strip()}",
+            help="its data may have other classes by now; else train again",
+        ) from error
     return model.eval()
 
 
@@ -126,17 +130,25 @@ def _check(net: Trained) -> None:
             given = tuple(net.model(net.normalise(images)).shape[1:])
         except (RuntimeError, ValueError) as error:
             check_memory(error, "two images")
-            raise ArchError(f"the net does not take images of {shape}: {error}",
-                            help="its spec and its data do not fit; train again") from error  # fmt: skip
+            raise ArchError(
+                f"the net does not take images of {shape}: {error}",
+                help="its spec and its data do not fit; train again",
+            ) from error
     if given != (classes,):
-        raise ArchError(f"the net gives {'x'.join(map(str, given))} values an image, and its data has {classes} classes",
-                        help="its spec and its data do not fit; train again")  # fmt: skip
+        raise ArchError(
+            f"the net gives {'x'.join(map(str, given))} values an image, and its data has {classes} classes",
+            help="its spec and its data do not fit; train again",
+        )
 
 
 def part_of(
-    data: DataSettings, seed: int, name: PartName, root: str | Path | None = None, net: Trained | None = None,
+    data: DataSettings,
+    seed: int,
+    name: PartName,
+    root: str | Path | None = None,
+    net: Trained | None = None,
     found: Match | None = None,
-) -> Part:  # fmt: skip
+) -> Part:
     """A part of a data set as a run with these settings and this seed had it, before any augmentation.
 
     Args:

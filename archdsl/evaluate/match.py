@@ -42,15 +42,21 @@ def match(net: Trained, dataset: Any, own: Any, by: By = "name") -> Match:
     """
     if isinstance(dataset, Table):
         if len(net.input) != 1:
-            raise ArchError(f"{dataset.name} is a table, and the net takes images of {_shape(net.input)}",
-                            help="choose a data set of images")  # fmt: skip
+            raise ArchError(
+                f"{dataset.name} is a table, and the net takes images of {_shape(net.input)}",
+                help="choose a data set of images",
+            )
         return _of_table(net, dataset, own, by)
     if len(net.input) == 1:
-        raise ArchError(f"{dataset.name} has images, and the net takes rows of a table with {net.input[0]} columns",
-                        help="choose a table: --data csv:PATH or parquet:PATH")  # fmt: skip
+        raise ArchError(
+            f"{dataset.name} has images, and the net takes rows of a table with {net.input[0]} columns",
+            help="choose a table: --data csv:PATH or parquet:PATH",
+        )
     if dataset.input != net.input:
-        raise ArchError(f"the images of {dataset.name} are {_shape(dataset.input)}, the net takes {_shape(net.input)}",
-                        help="choose a data set with images of that shape")  # fmt: skip
+        raise ArchError(
+            f"the images of {dataset.name} are {_shape(dataset.input)}, the net takes {_shape(net.input)}",
+            help="choose a data set with images of that shape",
+        )
     theirs = tuple(dataset.class_names)
     if theirs == net.class_names:
         return Match()
@@ -78,8 +84,10 @@ def columns_of(net: Trained, own: Any) -> tuple[tuple[str, ...], str]:
             why = f"{own.name} has {len(head.features)} of them now, and the net takes {net.input[0]}"
     except EnvError as error:
         why = error.message
-    raise ArchError(f"the run did not record its columns, and its table does not say them: {why}",
-                    help="put the table back that the run was trained on, or train again")  # fmt: skip
+    raise ArchError(
+        f"the run did not record its columns, and its table does not say them: {why}",
+        help="put the table back that the run was trained on, or train again",
+    )
 
 
 def features_of(found: Sheet, wanted: Sequence[str], target: str, by: By = "name") -> tuple[str, ...]:
@@ -98,10 +106,12 @@ def features_of(found: Sheet, wanted: Sequence[str], target: str, by: By = "name
             for what, names in (("missing:", missing), ("not known to the net:", more))
             if names
         ]
-        raise ArchError(f"the columns of {found.path} are not those that the net was trained on; {'; '.join(parts)}\n"
-                        f"  the table has {listed(theirs)}\n  the net takes {listed(wanted)}",
-                        help="name the columns as the training table does, in any order, and take others out"
-                        + (POSITION if len(theirs) == len(wanted) else ""))  # fmt: skip
+        raise ArchError(
+            f"the columns of {found.path} are not those that the net was trained on; {'; '.join(parts)}\n"
+            f"  the table has {listed(theirs)}\n  the net takes {listed(wanted)}",
+            help="name the columns as the training table does, in any order, and take others out"
+            + (POSITION if len(theirs) == len(wanted) else ""),
+        )
     return tuple(wanted)
 
 
@@ -111,17 +121,20 @@ def _of_table(net: Trained, dataset: Table, own: Any, by: By) -> Match:
     path = dataset.files()[0]
     found = sheet(path, dataset.kind, asked, dataset.header)
     if asked not in found.names:
-        raise ArchError(f"{path} has no column `{asked}`, the target of the net\n  the table has {listed(found.names)}\n"
-                        f"  the net takes {listed(wanted)} and the target {target}",
-                        help='name the target: --data \'csv("PATH", target="NAME")\'')  # fmt: skip
+        raise ArchError(
+            f"{path} has no column `{asked}`, the target of the net\n  the table has {listed(found.names)}\n"
+            f"  the net takes {listed(wanted)} and the target {target}",
+            help='name the target: --data \'csv("PATH", target="NAME")\'',
+        )
     checked(found, asked)
     features = features_of(found, wanted, asked, by)
     notes = list(found.notes)
     if features != tuple(wanted):
         notes += _by_position(wanted, features, dataset.name, "columns")
     elif [n for n in found.names if n != asked] != list(wanted):
-        notes.append(f"note: the columns of {dataset.name} are in another order than those of the net; they are matched by "
-                     "name")  # fmt: skip
+        notes.append(
+            f"note: the columns of {dataset.name} are in another order than those of the net; they are matched by name"
+        )
     if by == "position":
         classes = dataset.head.classes if dataset.target == asked else replace(dataset, target=asked).head.classes
         if classes != net.class_names:
@@ -136,16 +149,18 @@ def _of_table(net: Trained, dataset: Table, own: Any, by: By) -> Match:
 
 def _by_position(ours: Sequence[str], theirs: Sequence[str], name: str, what: str) -> tuple[str, ...]:
     if len(ours) != len(theirs):
-        raise ArchError(f"{name} has {len(theirs)} {what}, the net has {len(ours)}: they cannot be matched by position\n"
-                        f"  the data has {listed(theirs)}\n  the net has {listed(ours)}",
-                        help=f"choose data with as many {what}")  # fmt: skip
+        raise ArchError(
+            f"{name} has {len(theirs)} {what}, the net has {len(ours)}: they cannot be matched by position\n"
+            f"  the data has {listed(theirs)}\n  the net has {listed(ours)}",
+            help=f"choose data with as many {what}",
+        )
     pairs = [f"{b} as {a}" for a, b in zip(ours, theirs, strict=True) if a != b]
     return (f"note: the {what} of {name} are matched by position: {listed(pairs)}",)
 
 
 def _labels(
     ours: Sequence[str], theirs: Sequence[str], name: str, find: Callable[[str], int | None] | None = None
-) -> tuple[int, ...]:  # fmt: skip
+) -> tuple[int, ...]:
     """The net's label for each class of the data.
 
     Raises:
@@ -155,10 +170,12 @@ def _labels(
     found = [find(text) for text in theirs]
     unknown = [text for text, label in zip(theirs, found, strict=True) if label is None]
     if unknown:
-        raise ArchError(f"{name} has classes that the net does not know: {listed(unknown)}\n"
-                        f"  the data has {listed(theirs)}\n  the net knows {listed(ours)}",
-                        help="name the classes as the training data does, or leave the others out"
-                        + (POSITION if len(theirs) == len(ours) else ""))  # fmt: skip
+        raise ArchError(
+            f"{name} has classes that the net does not know: {listed(unknown)}\n"
+            f"  the data has {listed(theirs)}\n  the net knows {listed(ours)}",
+            help="name the classes as the training data does, or leave the others out"
+            + (POSITION if len(theirs) == len(ours) else ""),
+        )
     return tuple(label for label in found if label is not None)
 
 

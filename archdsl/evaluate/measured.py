@@ -37,5 +37,8 @@ def measure(folder: Path, word: OfNet) -> float | None:
     try:
         return word.measure(torch, model, images)
     except Exception as error:  # somebody else's code
-        raise ArchError(f"the metric `{word.word}` of {type(word).__module__} fails: {error}",
-                        help="repair or uninstall that package", exit_code=4) from error  # fmt: skip
+        raise ArchError(
+            f"the metric `{word.word}` of {type(word).__module__} fails: {error}",
+            help="repair or uninstall that package",
+            exit_code=4,
+        ) from error

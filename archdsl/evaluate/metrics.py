@@ -69,11 +69,13 @@ class Report:
         predicted = [sum(column) for column in zip(*self.confusion, strict=True)]
         return tuple(
             ClassScore(
-                _share(row[i], predicted[i]), _share(row[i], sum(row)), _share(2 * row[i], predicted[i] + sum(row)),
+                _share(row[i], predicted[i]),
+                _share(row[i], sum(row)),
+                _share(2 * row[i], predicted[i] + sum(row)),
                 sum(row),
             )
             for i, row in enumerate(self.confusion)
-        )  # fmt: skip
+        )
 
 
 def _share(part: float, whole: float) -> float | None:
@@ -112,10 +114,14 @@ class Tally:
         mine = log_probs.gather(1, labels[:, None])[:, 0]
         information = prediction.information
         self._several |= information is not None
-        self._sums[bins:] += torch.stack((
-            -mine.sum(), (probs.square().sum(1) - 2 * mine.exp() + 1).sum(), prediction.entropy.sum(),
-            information.sum() if information is not None else mine.new_zeros(()),
-        ))  # fmt: skip
+        self._sums[bins:] += torch.stack(
+            (
+                -mine.sum(),
+                (probs.square().sum(1) - 2 * mine.exp() + 1).sum(),
+                prediction.entropy.sum(),
+                information.sum() if information is not None else mine.new_zeros(()),
+            )
+        )
 
     def read(self) -> Report:
         """The scores; waits for the device."""
@@ -130,12 +136,18 @@ class Tally:
             raise ValueError("no image was counted")
         nll, brier, entropy, information = (s / images for s in sums[bins:])
         return Report(
-            images, sum(hits) / images, counts[-2] / images if classes > TOP else None, nll,
-            sum(abs(h - c) for h, c in zip(hits, confidence, strict=True)) / images, brier, entropy,
+            images,
+            sum(hits) / images,
+            counts[-2] / images if classes > TOP else None,
+            nll,
+            sum(abs(h - c) for h, c in zip(hits, confidence, strict=True)) / images,
+            brier,
+            entropy,
             information if self._several else None,
             tuple(
                 Bin(i / bins, (i + 1) / bins, n, _share(confidence[i], n), _share(hits[i], n))
                 for i, n in enumerate(held)
             ),
-            confusion, counts[-1],
-        )  # fmt: skip
+            confusion,
+            counts[-1],
+        )

@@ -39,11 +39,15 @@ def quantization_data(
     """
     if tuple(data.dataset.input) != tuple(form.input):
         shapes = ["x".join(map(str, s)) for s in (data.dataset.input, form.input)]
-        raise ArchError(f"the images of {data.dataset.name} are {shapes[0]}, the network takes {shapes[1]}",
-                        help="--quantize calibrates on the data set of the text; --data names another")  # fmt: skip
+        raise ArchError(
+            f"the images of {data.dataset.name} are {shapes[0]}, the network takes {shapes[1]}",
+            help="--quantize calibrates on the data set of the text; --data names another",
+        )
     if not form.preprocess and not form.mean:
-        raise ArchError(f"the normalisation of the images of {data.dataset.name} is not known",
-                        help="quantise a trained run, which records it")  # fmt: skip
+        raise ArchError(
+            f"the normalisation of the images of {data.dataset.name} is not known",
+            help="quantise a trained run, which records it",
+        )
     train, test = (part_of(data, seed, part, root) for part in ("train", "test"))
 
     def calibration() -> Iterator[np.ndarray]:

@@ -59,8 +59,10 @@ def read_rows(net: Trained, own: Any, path: Path) -> Rows:
     kind = KINDS.get(path.suffix.lower())
     if kind is None:
         takes = f"rows of a table with {len(wanted)} columns ({listed(wanted)})"
-        raise ArchError(f"the net takes {takes}, and {path} is not a table",
-                        help="name files that end in .csv, .tsv, .txt or .parquet")  # fmt: skip
+        raise ArchError(
+            f"the net takes {takes}, and {path} is not a table",
+            help="name files that end in .csv, .tsv, .txt or .parquet",
+        )
     if not path.is_file():
         raise EnvError(f"there is no file {path}", help="name files that end in .csv, .tsv or .parquet")
     found = sheet(path, kind, target, getattr(own, "header", None))

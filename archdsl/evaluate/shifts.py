@@ -34,8 +34,10 @@ def parse_shifts(text: str) -> tuple[Shift, ...]:
     """
     match = _CALL.fullmatch(text)
     if match is None:
-        raise ArchError(f"--shift {text[:60]} is not a corruption with a strength",
-                        help="write rotate(30), or rotate(0, 30, 60) for several strengths")  # fmt: skip
+        raise ArchError(
+            f"--shift {text[:60]} is not a corruption with a strength",
+            help="write rotate(30), or rotate(0, 30, 60) for several strengths",
+        )
     word, numbers = match[1], match[2].split(",")
     if word not in kinds():
         raise ArchError(f"unknown corruption `{word}`", help=suggest(word, kinds()) or f"one of {', '.join(kinds())}")

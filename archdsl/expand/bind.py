@@ -30,8 +30,14 @@ def bind(entry: Entry, args: tuple[ast.Expr, ...] | None, env: Env, at: ast.Expr
     for parameter in known:
         if parameter.name not in given:
             if parameter.required:
-                errors.append(fail("A206", f"`{entry.name}` needs `{parameter.name}`, {parameter.describe()}", at.span,
-                                   usage(entry)))  # fmt: skip
+                errors.append(
+                    fail(
+                        "A206",
+                        f"`{entry.name}` needs `{parameter.name}`, {parameter.describe()}",
+                        at.span,
+                        usage(entry),
+                    )
+                )
             values.append(parameter.default)
             continue
         expr = given[parameter.name]
@@ -55,8 +61,12 @@ def matched(entry: Entry, args: tuple[ast.Expr, ...] | None, at: ast.Expr) -> di
         if isinstance(arg, ast.Keyword):
             name, expr = arg.name, arg.value
             if name not in names:
-                raise fail("A204", f"`{entry.name}` has no argument `{name}`", arg.span,
-                           synonym(name, names, ARGUMENTS) or suggest(name, names) or usage(entry))  # fmt: skip
+                raise fail(
+                    "A204",
+                    f"`{entry.name}` has no argument `{name}`",
+                    arg.span,
+                    synonym(name, names, ARGUMENTS) or suggest(name, names) or usage(entry),
+                )
         elif isinstance(arg, ast.Word) and arg.args is None and arg.stages is None and arg.name in flags:
             name, expr = arg.name, None
         elif many in given and isinstance(before := given.pop(many), ast.Expr):
@@ -65,8 +75,12 @@ def matched(entry: Entry, args: tuple[ast.Expr, ...] | None, at: ast.Expr) -> di
         else:
             free = [n for n in names if n not in given]
             if not free:
-                raise fail("A207", f"`{entry.name}` takes {len(names) or 'no'} arguments"
-                           f"{' at most' if names else ''}", arg.span, usage(entry))  # fmt: skip
+                raise fail(
+                    "A207",
+                    f"`{entry.name}` takes {len(names) or 'no'} arguments{' at most' if names else ''}",
+                    arg.span,
+                    usage(entry),
+                )
             name = free[0]
         if name in given:
             raise fail("A205", f"`{name}` is given twice", arg.span)
@@ -81,8 +95,12 @@ def convert(parameter: Arg, expr: ast.Expr, entry: Entry, env: Env, network: Exp
     if parameter.base == "layers":
         return layer_range(parameter, expr, entry)
     if isinstance(expr, ast.LayerRange):
-        raise fail("A208", f"`{parameter.name}` of `{entry.name}` is {parameter.describe()}, not a range of layers", expr.span,
-                   usage(entry))  # fmt: skip
+        raise fail(
+            "A208",
+            f"`{parameter.name}` of `{entry.name}` is {parameter.describe()}, not a range of layers",
+            expr.span,
+            usage(entry),
+        )
     if parameter.base == "source" and isinstance(expr, ast.Seq):
         return _arm(parameter, expr, entry)
     if isinstance(expr, ast.Branches):
@@ -94,8 +112,12 @@ def convert(parameter: Arg, expr: ast.Expr, entry: Entry, env: Env, network: Exp
     if result is None:
         shown = expr.span.text.strip()
         help = suggest(str(raw), (*parameter.choices, *env.locals, *env.lets)) if isinstance(raw, Name) else ""
-        raise fail("A208", f"`{parameter.name}` of `{entry.name}` is {parameter.describe()}, not `{shown}`", expr.span,
-                   help or usage(entry))  # fmt: skip
+        raise fail(
+            "A208",
+            f"`{parameter.name}` of `{entry.name}` is {parameter.describe()}, not `{shown}`",
+            expr.span,
+            help or usage(entry),
+        )
     parts = result if isinstance(result, tuple) and parameter.base == "size" else (result,)
     for part in parts:
         if parameter.range and isinstance(part, int | float) and not parameter.range.holds(part):
@@ -117,8 +139,12 @@ def layer_range(parameter: Arg, expr: ast.Expr, entry: Entry) -> LayerRange:
         elif isinstance(end, ast.String):
             found.append(end.value)
         else:
-            raise fail("A208", f"`{parameter.name}` of `{entry.name}` is {parameter.describe()}, not "
-                       f"`{expr.span.text.strip()}`", expr.span, usage(entry))  # fmt: skip
+            raise fail(
+                "A208",
+                f"`{parameter.name}` of `{entry.name}` is {parameter.describe()}, not `{expr.span.text.strip()}`",
+                expr.span,
+                usage(entry),
+            )
     return LayerRange(found[0], found[1], (ends[0].span, ends[1].span))
 
 
@@ -156,8 +182,12 @@ def _arm(parameter: Arg, expr: ast.Seq, entry: Entry) -> str:
         case (ast.Word(name="arm", args=None, stages=None), ast.String(value=name)):
             return f"arm:{name}"
         case _:
-            raise fail("A208", f"`{parameter.name}` of `{entry.name}` is {parameter.describe()}, not `{expr.span.text.strip()}`",
-                       expr.span, 'a name with signs is in quotes: arm "wd=1e-4"')  # fmt: skip
+            raise fail(
+                "A208",
+                f"`{parameter.name}` of `{entry.name}` is {parameter.describe()}, not `{expr.span.text.strip()}`",
+                expr.span,
+                'a name with signs is in quotes: arm "wd=1e-4"',
+            )
 
 
 def _blocks(parameter: Arg, raw: Any) -> Any:

@@ -54,13 +54,25 @@ def assumed(graph: Graph, input: Shape | None, classes: int | None, notes: list[
     shape = input or graph.input
     number = classes or graph.classes
     if shape is None:
-        notes.append(Diagnostic("A508", "no input is stated: 3x32x32 is assumed", help="write `input 3x32x32`, name a "
-                                "data set, or give --input", severity="note"))  # fmt: skip
+        notes.append(
+            Diagnostic(
+                "A508",
+                "no input is stated: 3x32x32 is assumed",
+                help="write `input 3x32x32`, name a data set, or give --input",
+                severity="note",
+            )
+        )
         shape = ASSUMED[0]
     if number is None:
         number = ASSUMED[1]
-        notes.append(Diagnostic("A510", f"no number of classes is stated: {number} is assumed", help="write "
-                                "`classes 10`, name a data set, or give --classes", severity="note"))  # fmt: skip
+        notes.append(
+            Diagnostic(
+                "A510",
+                f"no number of classes is stated: {number} is assumed",
+                help="write `classes 10`, name a data set, or give --classes",
+                severity="note",
+            )
+        )
     return shape, number
 
 
@@ -71,8 +83,12 @@ def check_end(trace: Trace, classes: int, span: Span | None) -> None:
         SpecError: A305.
     """
     if trace.out != (classes,):
-        raise fail("A305", f"the network ends in {words(trace.out)}, and there are {classes} classes", span,
-                   "end it with `linear(classes)`")  # fmt: skip
+        raise fail(
+            "A305",
+            f"the network ends in {words(trace.out)}, and there are {classes} classes",
+            span,
+            "end it with `linear(classes)`",
+        )
 
 
 def check_labels(trace: Trace, train: tuple[Setting, ...]) -> None:
@@ -90,6 +106,12 @@ def with_head(out: Shape, classes: int, notes: list[Diagnostic]) -> tuple[Node, 
     """The lecture's default head, behind a network that ends in an image or in tokens; said in a note."""
     if len(out) < 2:
         return ()
-    notes.append(Diagnostic("A509", f"the network ends in {words(out)}: the head `gap linear({classes})` is added",
-                            help="write a head of your own to have another", severity="note"))  # fmt: skip
+    notes.append(
+        Diagnostic(
+            "A509",
+            f"the network ends in {words(out)}: the head `gap linear({classes})` is added",
+            help="write a head of your own to have another",
+            severity="note",
+        )
+    )
     return o.gap(), o.linear(classes, bias=True)

@@ -49,8 +49,12 @@ class Budget:
         self.layers += layers
         if self.layers > Limits.LAYERS:
             self.layers = -(10**12)  # said once is enough: what follows is expanded to find other errors
-            raise fail("A404", f"the network has more than {Limits.LAYERS:,} layers", span,
-                       "make it smaller, or raise ARCHDSL_MAX_LAYERS")  # fmt: skip
+            raise fail(
+                "A404",
+                f"the network has more than {Limits.LAYERS:,} layers",
+                span,
+                "make it smaller, or raise ARCHDSL_MAX_LAYERS",
+            )
 
     def step(self, span: Span | None) -> None:
         """Lets that double, errors that repeat: what unfolds without end makes steps, even where it makes no layer."""
@@ -58,8 +62,12 @@ class Budget:
         if self.errors > MOST_ERRORS:
             raise fail("A404", f"more than {MOST_ERRORS} errors: the rest of the text is not checked", span)
         if self.steps > Limits.LAYERS * STEPS:
-            raise fail("A404", f"the text unfolds to more than {Limits.LAYERS * STEPS:,} pieces", span,
-                       "lets that use others twice double at each level")  # fmt: skip
+            raise fail(
+                "A404",
+                f"the text unfolds to more than {Limits.LAYERS * STEPS:,} pieces",
+                span,
+                "lets that use others twice double at each level",
+            )
 
 
 @dataclass

@@ -137,8 +137,10 @@ def seeds(value: Any) -> str | int | tuple[int, ...] | None:
     listed = () if isinstance(value, bytes | dict) or not isinstance(value, Iterable) else tuple(map(_whole, value))
     found = tuple(n for n in listed if n is not None and n >= 0)
     if not found or len(found) < len(listed) or len(set(found)) < len(found):
-        raise ArchError(f"seeds={_shown(value)} is not a number of seeds, nor a list of different ones",
-                        help='for example seeds=5, seeds=[0, 1, 2] or seeds="auto"')  # fmt: skip
+        raise ArchError(
+            f"seeds={_shown(value)} is not a number of seeds, nor a list of different ones",
+            help='for example seeds=5, seeds=[0, 1, 2] or seeds="auto"',
+        )
     return found
 
 

@@ -174,9 +174,13 @@ class _Space:
         first = self.choices[id(group[0])]
         for hole in group[1:]:
             if len(self.choices[id(hole)]) != len(first):
-                raise fail("A221", f"the holes named `{name}` vary together, and this one has "
-                           f"{len(self.choices[id(hole)])} choices, the first at {group[0].span} {len(first)}",
-                           hole.span, "give them equal numbers of choices, or names of their own")  # fmt: skip
+                raise fail(
+                    "A221",
+                    f"the holes named `{name}` vary together, and this one has "
+                    f"{len(self.choices[id(hole)])} choices, the first at {group[0].span} {len(first)}",
+                    hole.span,
+                    "give them equal numbers of choices, or names of their own",
+                )
         texts = tuple("" if c is None else unparse(c) for c in first)
         return Axis(name, texts, tuple((h, self.choices[id(h)]) for h in group))
 
@@ -244,5 +248,6 @@ def _number(n: int, span: Span) -> ast.Expr:
 
 
 def _too_many(span: Span) -> Exception:
-    return fail("A408", f"the space has more than {Limits.ARMS:,} arms", span,
-                "remove choices, or raise ARCHDSL_MAX_ARMS")  # fmt: skip
+    return fail(
+        "A408", f"the space has more than {Limits.ARMS:,} arms", span, "remove choices, or raise ARCHDSL_MAX_ARMS"
+    )

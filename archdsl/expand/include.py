@@ -30,8 +30,12 @@ def library(
     path = _resolved(folder, item)
     top = active[0].parent if active else folder.resolve()
     if not (path.is_relative_to(top) or path.is_relative_to(Path.cwd())):
-        raise fail("A108", f"`{item.path}` is outside the project's folder", item.span,
-                   "includes stay below the including file or the working directory")  # fmt: skip
+        raise fail(
+            "A108",
+            f"`{item.path}` is outside the project's folder",
+            item.span,
+            "includes stay below the including file or the working directory",
+        )
     if path in active or path == origin.resolve():
         raise fail("A109", f"`{item.path}` includes itself", item.span)
     if len(active) >= Limits.MACROS:
@@ -62,5 +66,9 @@ def _resolved(folder: Path, item: ast.Include) -> Path:
     try:
         return (folder / item.path).resolve(strict=False)
     except (OSError, RuntimeError) as error:  # links that lead in a circle, a name that is too long
-        raise fail("A107", f"`{item.path}` cannot be reached: {getattr(error, 'strerror', None) or error}", item.span,
-                   "the path is taken from the including file") from None  # fmt: skip
+        raise fail(
+            "A107",
+            f"`{item.path}` cannot be reached: {getattr(error, 'strerror', None) or error}",
+            item.span,
+            "the path is taken from the including file",
+        ) from None

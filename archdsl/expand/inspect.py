@@ -107,5 +107,8 @@ def _one(file: ast.File, memo: Memo, also: Also) -> Inspection:
 
 def too_deep() -> SpecError:
     """What is said where Python's own stack ends before our limits do."""
-    return fail("A402", f"brackets and lets together nest too deep (brackets alone may be {Limits.NESTING} deep)",
-                help="use fewer brackets inside lets that use each other")  # fmt: skip
+    return fail(
+        "A402",
+        f"brackets and lets together nest too deep (brackets alone may be {Limits.NESTING} deep)",
+        help="use fewer brackets inside lets that use each other",
+    )

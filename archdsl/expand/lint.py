@@ -45,8 +45,13 @@ def _biases(trace: Trace, readers: dict[int, list[Row]]) -> Iterator[Diagnostic]
     if found:
         first = found[0].op
         whose = f"the bias of `{first.name}` is" if len(found) == 1 else f"the biases of {len(found)} layers are"
-        yield Diagnostic("A502", f"{whose} removed by the normalisation that follows", first.span,
-                         "write `bias=false`, or `bias=true` if it is meant", "warning")  # fmt: skip
+        yield Diagnostic(
+            "A502",
+            f"{whose} removed by the normalisation that follows",
+            first.span,
+            "write `bias=false`, or `bias=true` if it is meant",
+            "warning",
+        )
 
 
 def _asked(row: Row) -> bool:
@@ -66,27 +71,52 @@ def _row(trace: Trace, index: int, row: Row, readers: list[Row]) -> Iterator[Dia
     traits, span = row.op.entry.traits, row.op.span
     after = readers[0].op.entry.traits if len(readers) == 1 else frozenset()
     if row.op.entry.kind == "join" and len(row.inputs) == 1:
-        yield Diagnostic("A512", f"`{row.op.name}` has one branch, so nothing is joined", span,
-                         f"write a second branch, `{row.op.name}(… | id)`, or leave `{row.op.name}` out", "warning")  # fmt: skip
+        yield Diagnostic(
+            "A512",
+            f"`{row.op.name}` has one branch, so nothing is joined",
+            span,
+            f"write a second branch, `{row.op.name}(… | id)`, or leave `{row.op.name}` out",
+            "warning",
+        )
     if row.op.name == "dwconv" and _looks_like_channels(trace, row):
         k, cin = arg(row.op, "k"), trace.shape(row.inputs[0])[0]
-        yield Diagnostic("A513", f"`dwconv({k})` has a window of {k}x{k}: its first argument is the window, and it keeps "
-                         f"the {cin} channels that arrive", span, "write `dwconv(3)`; a window that is meant has its "
-                         f"name or its padding, `dwconv(k={k})`", "warning")  # fmt: skip
+        yield Diagnostic(
+            "A513",
+            f"`dwconv({k})` has a window of {k}x{k}: its first argument is the window, and it keeps "
+            f"the {cin} channels that arrive",
+            span,
+            f"write `dwconv(3)`; a window that is meant has its name or its padding, `dwconv(k={k})`",
+            "warning",
+        )
     if "drop" in traits and "wrap" not in traits and "norm" in after:
-        yield Diagnostic("A503", "dropout right before a normalisation shifts its statistics between training and "
-                         "evaluation (Li et al. 2018)", span, "put it after the last normalisation", "warning")  # fmt: skip
+        yield Diagnostic(
+            "A503",
+            "dropout right before a normalisation shifts its statistics between training and "
+            "evaluation (Li et al. 2018)",
+            span,
+            "put it after the last normalisation",
+            "warning",
+        )
     if row.layer.window and "pool" in traits and len(row.layer.out) == 3 and len(row.inputs) == 1:
         yield from _pooling(trace, row)
     if "softmax" in traits and index == trace.output:
-        yield Diagnostic("A506", "the loss takes logits: a softmax before it makes gradients small", span,
-                         "remove `softmax`: the loss has its own", "warning")  # fmt: skip
+        yield Diagnostic(
+            "A506",
+            "the loss takes logits: a softmax before it makes gradients small",
+            span,
+            "remove `softmax`: the loss has its own",
+            "warning",
+        )
     if row.op.name == "add" and len(row.inputs) == 2:
         branch, skip = row.inputs
         if branch >= 0 and trace.rows[branch].op.name == "relu" and _leads_to(trace, branch, skip):
-            yield Diagnostic("A507", "a ReLU closes the residual path: the block can only add",
-                             span or trace.rows[branch].op.span, "put the ReLU after the sum (He et al. 2015)",
-                             "warning")  # fmt: skip
+            yield Diagnostic(
+                "A507",
+                "a ReLU closes the residual path: the block can only add",
+                span or trace.rows[branch].op.span,
+                "put the ReLU after the sum (He et al. 2015)",
+                "warning",
+            )
 
 
 def _leads_to(trace: Trace, branch: int, skip: int) -> bool:
@@ -102,10 +132,20 @@ def _pooling(trace: Trace, row: Row) -> Iterator[Diagnostic]:
         return
     for size, k, s, p in zip(shape[1:], window.kernel, window.stride, window.pad, strict=True):
         if s > 1 and k == s and p == 0 and size % s and not arg(row.op, "ceil"):
-            yield Diagnostic("A504", f"`{row.op.name}` with stride {s} does not divide an image of "
-                             f"{shape[1]}x{shape[2]}: its last row and column are dropped", row.op.span,
-                             "`ceil` keeps them, or start from another size", "warning")  # fmt: skip
+            yield Diagnostic(
+                "A504",
+                f"`{row.op.name}` with stride {s} does not divide an image of "
+                f"{shape[1]}x{shape[2]}: its last row and column are dropped",
+                row.op.span,
+                "`ceil` keeps them, or start from another size",
+                "warning",
+            )
             return
     if row.layer.out[1:] == (1, 1) and any("conv" in r.op.entry.traits for r in trace.rows[trace.rows.index(row) :]):
-        yield Diagnostic("A505", "the image is pooled to 1x1 here, and convolutions follow", row.op.span,
-                         "leave out a pooling or a stage", "warning")  # fmt: skip
+        yield Diagnostic(
+            "A505",
+            "the image is pooled to 1x1 here, and convolutions follow",
+            row.op.span,
+            "leave out a pooling or a stage",
+            "warning",
+        )

@@ -60,8 +60,10 @@ def _of_part(text: str) -> tuple[Metric, tuple[str, ...]] | None:
             raise ArchError(f"`{text}` of which images?", help=f"one of {', '.join(f'{p}_{text}' for p in choices)}")
         notes = (f"the metric `{text}` is that of training, and is called `{part}_{text}` now",)
     if part not in choices:
-        raise ArchError(f"unknown metric `{text}`: `{word}` is measured on {' and '.join(choices)} images",
-                        help=f"one of {', '.join(f'{p}_{word}' for p in choices)}")  # fmt: skip
+        raise ArchError(
+            f"unknown metric `{text}`: `{word}` is measured on {' and '.join(choices)} images",
+            help=f"one of {', '.join(f'{p}_{word}' for p in choices)}",
+        )
     return entry.make(part=part), notes
 
 

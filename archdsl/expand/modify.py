@@ -35,8 +35,7 @@ def apply_modifiers(node: Node, mods: tuple[ast.Modifier, ...], env: Env, networ
         except ArithmeticMisfit as error:
             raise fail("A208", str(error), mod.span) from None
         if new is None:
-            raise fail("A210", f"`{mod.sign}{mod.name}` has no effect here", mod.span,
-                       _why(entry, mod))  # fmt: skip
+            raise fail("A210", f"`{mod.sign}{mod.name}` has no effect here", mod.span, _why(entry, mod))
         node = _stamped(new, node, mod.span)
     return node
 

@@ -41,8 +41,10 @@ def network(expr: ast.Expr, env: Env) -> Node:
                 inside = env.budget.marked.get(name)
                 help = suggest(name, env.marks, "@") or f"name one with `… as {name}`"
                 if inside is not None and inside.start < expr.span.start:
-                    help = (f"the `{name}` of {inside} is inside a branch or a let, and stays inside: name the value "
-                            f"before the branches, and begin them with `@{name}`")  # fmt: skip
+                    help = (
+                        f"the `{name}` of {inside} is inside a branch or a let, and stays inside: name the value "
+                        f"before the branches, and begin them with `@{name}`"
+                    )
                 raise fail("A214", f"no value is named `{name}` before this point", expr.span, help)
             env.budget.spend(1, expr.span)
             return Ref(env.marks[name], expr.span)
@@ -63,14 +65,26 @@ def _no_network(expr: ast.Expr) -> SpecError:
         case ast.Modifier(sign=sign, name=name):
             return fail("A210", f"there is nothing before `{sign}{name}` to modify", expr.span)
         case ast.Hole():
-            return fail("A216", "a choice is still open here: this is a space, not one network", expr.span,
-                       "`archdsl params` lists every arm; to pick one, write it")  # fmt: skip
+            return fail(
+                "A216",
+                "a choice is still open here: this is a space, not one network",
+                expr.span,
+                "`archdsl params` lists every arm; to pick one, write it",
+            )
         case ast.Binary(op=op):
-            return fail("A217", f"`{op}` joins numbers, and here a network is needed", expr.span,
-                       "a modifier touches its name: `block +bn`" if op in "+-" else "")  # fmt: skip
+            return fail(
+                "A217",
+                f"`{op}` joins numbers, and here a network is needed",
+                expr.span,
+                "a modifier touches its name: `block +bn`" if op in "+-" else "",
+            )
         case ast.Number() | ast.Cross():
-            return fail("A217", f"`{text}` is a number, and here a layer is needed", expr.span,
-                       f"for a convolution write `conv({text})`" if isinstance(expr, ast.Number) else "")  # fmt: skip
+            return fail(
+                "A217",
+                f"`{text}` is a number, and here a layer is needed",
+                expr.span,
+                f"for a convolution write `conv({text})`" if isinstance(expr, ast.Number) else "",
+            )
         case _:
             return fail("A217", f"`{text}` is not a network", expr.span)
 
@@ -111,8 +125,9 @@ def _labelled(name: str, node: Node, expr: ast.Label) -> Node:
         if name in RESERVED_LABELS or iskeyword(name) or name.startswith("_"):
             what = "a Python keyword" if iskeyword(name) else "a name that every torch module has"
             what = "a name reserved by torch" if name.startswith("_") else what
-            raise fail("A212", f"`{name}` cannot be a label: it is {what}", expr.span,
-                       f"write `{name.strip('_') or 'part'}_:`")  # fmt: skip
+            raise fail(
+                "A212", f"`{name}` cannot be a label: it is {what}", expr.span, f"write `{name.strip('_') or 'part'}_:`"
+            )
         return replace(node, label=name)
     raise fail("A217", f"the label `{name}` has no module to name", expr.span, "label a word or a group")
 
@@ -125,8 +140,12 @@ def _repeat(left: ast.Expr, right: ast.Expr, expr: ast.Expr, env: Env) -> Node:
         network(left, env.branch())  # said to be nothing, it must still make sense
         return Seq((), span=expr.span)  # `next(c)*(d - 1)` of a stage of depth 1
     if not 1 <= times <= Limits.REPEAT:
-        raise fail("A403", f"a repetition is from 1 to {Limits.REPEAT:,}, not {times}", right.span,
-                   "a count that comes out as 0, like `*(d-1)`, is the empty network" if times == 0 else "")  # fmt: skip
+        raise fail(
+            "A403",
+            f"a repetition is from 1 to {Limits.REPEAT:,}, not {times}",
+            right.span,
+            "a count that comes out as 0, like `*(d-1)`, is the empty network" if times == 0 else "",
+        )
     before = env.budget.layers
     body = network(left, env)
     env.budget.spend((env.budget.layers - before) * (times - 1), expr.span)
@@ -197,8 +216,9 @@ def _join(expr: ast.Word, entry: Entry, env: Env) -> Node:
 
 def _family(expr: ast.Word, entry: Entry, env: Env) -> Node:
     if expr.stages is None:
-        raise fail("A215", f"the family `{entry.name}` needs its stages", expr.span,
-                   f"for example `{entry.examples[0]}`")  # fmt: skip
+        raise fail(
+            "A215", f"the family `{entry.name}` needs its stages", expr.span, f"for example `{entry.examples[0]}`"
+        )
     args = bind(entry, expr.args, env, expr, _branch)
     listed = stages(expr.stages, entry, args, env, _branch)
     if sum(s.depth for s in listed) > Limits.LAYERS:

@@ -23,9 +23,13 @@ _ORDER = ("input", "classes", "net", "data", "train", "evaluate")
 
 
 def override(
-    file: ast.File, sets: Iterable[str] = (), *, input: str | None = None, classes: str | int | None = None,
+    file: ast.File,
+    sets: Iterable[str] = (),
+    *,
+    input: str | None = None,
+    classes: str | int | None = None,
     data: str | None = None,
-) -> ast.File:  # fmt: skip
+) -> ast.File:
     """The tree with settings replaced. ``sets`` are ``KEY=VALUE``: ``train.epochs=1``, ``let.p=0.5``,
     ``input=1x28x28``; the value ``on`` stands for a word without arguments, ``off`` takes the word out.
 
@@ -49,8 +53,11 @@ def _set(file: ast.File, item: str) -> ast.File:
     match = _KEY.fullmatch(key)
     where = f"--set {item}"
     if not match or not equals:
-        raise ArchError(f"`{where}` sets nothing", help="write `--set train.epochs=1`, `--set data.valid=10%`, "
-                        "`--set let.NAME=VALUE`, `--set input=3x32x32` or `--set classes=10`")  # fmt: skip
+        raise ArchError(
+            f"`{where}` sets nothing",
+            help="write `--set train.epochs=1`, `--set data.valid=10%`, "
+            "`--set let.NAME=VALUE`, `--set input=3x32x32` or `--set classes=10`",
+        )
     space, name = match.groups()
     if space is None:
         return _statement(file, key, text, where)
@@ -119,8 +126,10 @@ def _key(space: str, item: ast.Expr) -> str:
 
 
 def _several(where: str) -> ArchError:
-    return ArchError(f"`{where}` has more than one value", help="give one value; other settings have options of their own: "
-                     "--set train.epochs=1 --set data.subset=1000")  # fmt: skip
+    return ArchError(
+        f"`{where}` has more than one value",
+        help="give one value; other settings have options of their own: --set train.epochs=1 --set data.subset=1000",
+    )
 
 
 def _word(file: ast.File, space: str, text: str, where: str, meant: str) -> ast.File:

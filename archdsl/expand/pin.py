@@ -41,6 +41,10 @@ def pinned(file: ast.File, sha: str) -> ast.File:
 
 
 def _in_train(file: ast.File, change: Callable[[Any], Any]) -> ast.File:
-    return replace(file, items=tuple(
-        replace(i, body=change(i.body)) if isinstance(i, ast.Statement) and i.kind == "train" else i for i in file.items
-    ))  # fmt: skip
+    return replace(
+        file,
+        items=tuple(
+            replace(i, body=change(i.body)) if isinstance(i, ast.Statement) and i.kind == "train" else i
+            for i in file.items
+        ),
+    )

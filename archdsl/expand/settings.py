@@ -38,8 +38,14 @@ def settings(space: str, statement: ast.Statement | None, env: Env) -> tuple[Set
             continue
         slot = setting.entry.slot
         if slot and slot in slots:
-            errors.append(fail("A220", f"`{setting.entry.name}` and `{slots[slot].entry.name}` both set the {slot}",
-                               setting.span, "keep one of them"))  # fmt: skip
+            errors.append(
+                fail(
+                    "A220",
+                    f"`{setting.entry.name}` and `{slots[slot].entry.name}` both set the {slot}",
+                    setting.span,
+                    "keep one of them",
+                )
+            )
         slots[slot] = setting
         found.append(setting)
     collect(errors)
@@ -58,8 +64,12 @@ def hyphenated(item: ast.Expr) -> ast.Expr:
 
 def _setting(space: str, item: ast.Expr, env: Env) -> Setting:
     if isinstance(item, ast.Hole):
-        raise fail("A216", "a choice is still open here", item.span,
-                   "`archdsl params` lists every choice; to pick one, write it")  # fmt: skip
+        raise fail(
+            "A216",
+            "a choice is still open here",
+            item.span,
+            "`archdsl params` lists every choice; to pick one, write it",
+        )
     if not isinstance(item, ast.Word) or item.stages is not None:
         raise fail("A217", f"`{item.span.text}` is not a word of a `{space}` statement", item.span)
     entry = find(space, item.name)
@@ -67,16 +77,18 @@ def _setting(space: str, item: ast.Expr, env: Env) -> Setting:
         for other in ("train", "data", "net", "evaluate"):
             if other != space and find(other, item.name) is not None:
                 raise fail("A201", f"`{item.name}` belongs in a `{other}` statement", item.span)
-        raise fail("A201", f"unknown {space} word `{item.name}`", item.span,
-                   _remedy(item.name, space))  # fmt: skip
+        raise fail("A201", f"unknown {space} word `{item.name}`", item.span, _remedy(item.name, space))
 
     def body(expr: ast.Expr, inner: Env) -> Node:
         return network(expr, inner.branch())
 
     args = bind(entry, item.args, env, item, body)
     if any(isinstance(a, Symbol) for a in args):
-        raise fail("A208", f"`{item.name}` takes numbers that are known: `cin` is not defined here, where no layer precedes",
-                   item.span)  # fmt: skip
+        raise fail(
+            "A208",
+            f"`{item.name}` takes numbers that are known: `cin` is not defined here, where no layer precedes",
+            item.span,
+        )
     try:
         value = value_of(entry, args)
     except SpecError:

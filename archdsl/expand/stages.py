@@ -46,8 +46,12 @@ def _stage(expr: ast.Expr, entry: Entry, common: dict[str, Any], env: Env, netwo
             raise fail("A406", f"doubling {times - 1} times makes a width of too many digits", expr.span)
         return [Stage(s.width << i, s.depth, s.settings) for i in range(times) for s in inner]
     if isinstance(expr, ast.Seq):
-        raise fail("A217", "two stages have no comma between them", expr.items[1].span, "separate stages by commas: "
-                   f"`{', '.join(i.span.text for i in expr.items[:4])}`")  # fmt: skip
+        raise fail(
+            "A217",
+            "two stages have no comma between them",
+            expr.items[1].span,
+            f"separate stages by commas: `{', '.join(i.span.text for i in expr.items[:4])}`",
+        )
     if isinstance(expr, ast.Group):
         return _stage(expr.body, entry, common, env, network)
     if isinstance(expr, ast.Cross):
@@ -73,8 +77,12 @@ def _own(expr: ast.Cross, entry: Entry, env: Env, network: Expand) -> dict[str, 
 def _whole(expr: ast.Expr, env: Env, what: str, most: int) -> int:
     result = value(expr, env)
     if isinstance(result, bool) or not isinstance(result, int):
-        raise fail("A208", f"{what} of a stage is a whole number, not `{expr.span.text}`", expr.span,
-                   "a stage is written `width x depth`, like `64x2`; `cin` is not known where stages unfold")  # fmt: skip
+        raise fail(
+            "A208",
+            f"{what} of a stage is a whole number, not `{expr.span.text}`",
+            expr.span,
+            "a stage is written `width x depth`, like `64x2`; `cin` is not known where stages unfold",
+        )
     if not 1 <= result <= most:
         code = "A403" if most == Limits.REPEAT else "A209"
         raise fail(code, f"{what} of a stage is from 1 to {most:,}, not {result}", expr.span)

@@ -91,8 +91,12 @@ def _define(lets: dict[str, ast.Let], let: ast.Let) -> None:
     seen: set[str] = set()
     for parameter in let.params or ():
         if parameter.name in seen or parameter.name in RESERVED:
-            raise fail("A212", f"`{parameter.name}` cannot be a parameter here", parameter.span,
-                       "it is given twice" if parameter.name in seen else "it is reserved")  # fmt: skip
+            raise fail(
+                "A212",
+                f"`{parameter.name}` cannot be a parameter here",
+                parameter.span,
+                "it is given twice" if parameter.name in seen else "it is reserved",
+            )
         seen.add(parameter.name)
     lets[let.name] = let
 
@@ -103,8 +107,9 @@ def _singles(file: ast.File, errors: list[SpecError]) -> dict[str, ast.Statement
         if isinstance(item, ast.Statement):
             kind = "net" if item.kind == "bare" else item.kind
             if kind in one:
-                errors.append(fail("A105", f"a second `{kind}`; the first is at {one[kind].span}", _begin(item),
-                                   _one_more(item)))  # fmt: skip
+                errors.append(
+                    fail("A105", f"a second `{kind}`; the first is at {one[kind].span}", _begin(item), _one_more(item))
+                )
             one.setdefault(kind, item)
     return one
 
@@ -123,8 +128,9 @@ def _one_more(item: ast.Statement) -> str:
 
 def _required(net: ast.Statement | None, file: ast.File) -> ast.Statement:
     if net is None:
-        raise fail("A106", f"{file.span.source.name} has no network", None,
-                   "write one, for example `net vgg[64x2,128x2] +bn`")  # fmt: skip
+        raise fail(
+            "A106", f"{file.span.source.name} has no network", None, "write one, for example `net vgg[64x2,128x2] +bn`"
+        )
     return net
 
 
@@ -134,8 +140,12 @@ def _input(statement: ast.Statement | None, env: Env) -> Shape | None:
     shape = value(statement.body, env)
     shape = (shape,) if isinstance(shape, int) and not isinstance(shape, bool) else shape
     if not isinstance(shape, tuple) or len(shape) > 3 or not all(isinstance(n, int) and n > 0 for n in shape):
-        raise fail("A208", f"`{statement.body.span.text}` is not an input", statement.body.span,
-                   "an image is `input 3x32x32` (channels first), a vector `input 64`")  # fmt: skip
+        raise fail(
+            "A208",
+            f"`{statement.body.span.text}` is not an input",
+            statement.body.span,
+            "an image is `input 3x32x32` (channels first), a vector `input 64`",
+        )
     return shape
 
 
@@ -157,8 +167,14 @@ def _declared(data: tuple[Setting, ...]) -> tuple[Shape | None, int | None]:
 
 def _unused(file: ast.File, used: set[str]) -> list[Diagnostic]:
     return [
-        Diagnostic("A501", f"nothing uses `{item.name}`", item.span, "take it out, or use it", "warning",
-                   fix=Fix(item.span, ""))
+        Diagnostic(
+            "A501",
+            f"nothing uses `{item.name}`",
+            item.span,
+            "take it out, or use it",
+            "warning",
+            fix=Fix(item.span, ""),
+        )
         for item in file.items
         if isinstance(item, ast.Let) and item.name not in used
-    ]  # fmt: skip
+    ]

@@ -10,8 +10,15 @@ from archdsl.ir.symbol import FUNCTIONS, NUM_CLASSES, OWN, QUOTIENT, ArithmeticM
 from archdsl.limits import Limits
 from archdsl.syntax import ast
 
-CALLABLE = {"min": (2, 9), "max": (2, 9), "abs": (1, 1), "round": (1, 1), "ceil": (1, 1), "floor": (1, 1),
-            "round8": (1, 2)}  # fmt: skip
+CALLABLE = {
+    "min": (2, 9),
+    "max": (2, 9),
+    "abs": (1, 1),
+    "round": (1, 1),
+    "ceil": (1, 1),
+    "floor": (1, 1),
+    "round8": (1, 2),
+}
 ROUNDING = frozenset({"round", "ceil", "floor", "round8"})
 _MOST = 10**Limits.DIGITS
 
@@ -59,11 +66,19 @@ def _no_value(expr: ast.Expr) -> SpecError:
     """What an expression is that is where a value should."""
     match expr:
         case ast.Hole():
-            return fail("A216", "a choice is still open here", expr.span,
-                        "`archdsl params` lists every choice; to pick one, write it")  # fmt: skip
+            return fail(
+                "A216",
+                "a choice is still open here",
+                expr.span,
+                "`archdsl params` lists every choice; to pick one, write it",
+            )
         case ast.Seq(items=(_, ast.Modifier(sign=sign, name=name), *_)):
-            return fail("A217", f"`{sign}{name}` is read as a modifier, and a value is expected here", expr.span,
-                        f"for a sum write `… {sign} {name}`")  # fmt: skip
+            return fail(
+                "A217",
+                f"`{sign}{name}` is read as a modifier, and a value is expected here",
+                expr.span,
+                f"for a sum write `… {sign} {name}`",
+            )
         case ast.Seq(items=items) if all(isinstance(i, ast.Number | ast.Cross) for i in items):
             return fail("A217", "values have nothing between them", expr.span, "separate them by commas")
         case _:
@@ -100,8 +115,12 @@ def numeric(expr: ast.Expr, env: Env, rounded: bool = False) -> Any:
     if isinstance(result, bool | str | tuple):
         what = f"`{result}`" if isinstance(result, str) else "this"
         known = [*env.locals, *env.lets, "cin", "classes"] if isinstance(result, Name) else []
-        raise fail("A208" if not isinstance(result, Name) else "A201", f"{what} is not a number", expr.span,
-                   suggest(str(result), known))  # fmt: skip
+        raise fail(
+            "A208" if not isinstance(result, Name) else "A201",
+            f"{what} is not a number",
+            expr.span,
+            suggest(str(result), known),
+        )
     return result
 
 
@@ -160,8 +179,12 @@ def _call(expr: ast.Word, env: Env, rounded: bool) -> Any:
     bounds = CALLABLE.get(expr.name)
     args = expr.args or ()
     if bounds is None:
-        raise fail("A217", f"`{expr.name}(…)` gives no value", expr.span,
-                   suggest(expr.name, CALLABLE) or "functions of values: " + ", ".join(sorted(CALLABLE)))  # fmt: skip
+        raise fail(
+            "A217",
+            f"`{expr.name}(…)` gives no value",
+            expr.span,
+            suggest(expr.name, CALLABLE) or "functions of values: " + ", ".join(sorted(CALLABLE)),
+        )
     if not bounds[0] <= len(args) <= bounds[1]:
         raise fail("A207", f"`{expr.name}` takes {bounds[0]} to {bounds[1]} values", expr.span)
     if expr.name not in FUNCTIONS:

@@ -74,8 +74,10 @@ def answers(reference: nn.Module, x: torch.Tensor) -> np.ndarray:
     with torch.no_grad():
         wanted: np.ndarray = reference(x.float() if x.dtype is torch.float16 else x.clone()).numpy()
     if not np.isfinite(wanted).all():
-        raise ArchError("the network gives NaN or infinity for random inputs, so nothing can be compared",
-                        help="export a run that trained; a deep net without normalisation may need one")  # fmt: skip
+        raise ArchError(
+            "the network gives NaN or infinity for random inputs, so nothing can be compared",
+            help="export a run that trained; a deep net without normalisation may need one",
+        )
     return wanted
 
 
@@ -100,13 +102,17 @@ def compare(wanted: np.ndarray, given: np.ndarray, batch: int, what: str = "it",
     scale = float(np.abs(wanted).max()) or 1.0
     difference = float(np.abs(given.astype(np.float32) - wanted).max()) / scale
     if not difference <= allowed:  # NaN too
-        raise refusal(f"at batch {batch} {what} differs from torch by {difference:.2g} of the largest answer; "
-                      f"{allowed:g} is allowed")  # fmt: skip
+        raise refusal(
+            f"at batch {batch} {what} differs from torch by {difference:.2g} of the largest answer; "
+            f"{allowed:g} is allowed"
+        )
     rows = np.arange(len(wanted))
     lead = wanted.max(1) - wanted[rows, given.argmax(1)]  # what torch thinks of the class that is preferred
     if (lead > tie * scale).any():
-        raise refusal(f"at batch {batch} {what} prefers another class than torch for {int((lead > tie * scale).sum())} "
-                      f"of {len(wanted)} random inputs")  # fmt: skip
+        raise refusal(
+            f"at batch {batch} {what} prefers another class than torch for {int((lead > tie * scale).sum())} "
+            f"of {len(wanted)} random inputs"
+        )
     return difference
 
 
@@ -121,8 +127,10 @@ def _drawn(run: Runner, reference: nn.Module, x: torch.Tensor, form: Form) -> tu
     difference = np.abs(given.mean(0) - wanted.mean(0))
     error = np.sqrt((wanted.var(0) + given.var(0)) / PASSES)
     if not (difference <= SIGMAS * error + TOLERANCE).all():
-        raise refusal(f"with active dropout its mean over {PASSES} passes is {difference.max():.2g} away from torch's, "
-                      f"more than {SIGMAS:g} standard errors")  # fmt: skip
+        raise refusal(
+            f"with active dropout its mean over {PASSES} passes is {difference.max():.2g} away from torch's, "
+            f"more than {SIGMAS:g} standard errors"
+        )
     return wanted.mean(0), float(difference.max())
 
 
@@ -135,5 +143,7 @@ def _probabilities(given: np.ndarray, form: Form) -> np.ndarray:
 
 def refusal(why: str, help: str = "") -> ArchError:
     """What is said of a file that gets no name."""
-    return ArchError(f"the export is refused and no file is left: {why}",
-                     help=help or "another --opset may do better; the source always does: model.py")  # fmt: skip
+    return ArchError(
+        f"the export is refused and no file is left: {why}",
+        help=help or "another --opset may do better; the source always does: model.py",
+    )

@@ -40,8 +40,10 @@ def enliven(model: nn.Module) -> int:
     """
     layers: list[Any] = drawing(model)
     if not layers:
-        raise ArchError("no layer of this net draws at random, so all passes would be equal",
-                        help="leave --mc out, or train a net with drop, spatial or droppath in it")  # fmt: skip
+        raise ArchError(
+            "no layer of this net draws at random, so all passes would be equal",
+            help="leave --mc out, or train a net with drop, spatial or droppath in it",
+        )
     model.eval()
     for layer in layers:
         layer.training = True  # not train(): the network inside a dropconnect stays in eval mode

@@ -57,11 +57,15 @@ class Form:
         picture = len(self.input) == 3
         if picture == (self.preprocess == "values"):
             shape = "x".join(map(str, self.input))
-            raise ArchError(f"--preprocess {self.preprocess} does not fit an input of {shape}",
-                            help="nchw or nhwc for pictures, values for the rows of a table")  # fmt: skip
+            raise ArchError(
+                f"--preprocess {self.preprocess} does not fit an input of {shape}",
+                help="nchw or nhwc for pictures, values for the rows of a table",
+            )
         if not self.mean or len(self.mean) != self.input[0] or len(self.std) != self.input[0]:
-            raise ArchError(f"nothing says how the {self.input[0]} channels of an input are normalised",
-                            help="export a run, or name a data set with published figures: --data cifar10")  # fmt: skip
+            raise ArchError(
+                f"nothing says how the {self.input[0]} channels of an input are normalised",
+                help="export a run, or name a data set with published figures: --data cifar10",
+            )
 
     @property
     def taken(self) -> Shape:
@@ -175,9 +179,11 @@ def check(model: nn.Module) -> None:
     """
     for name, module in model.named_modules():
         if isinstance(module, layers.Ode) and module.solver == "dopri5":
-            raise ArchError(f"`ode` at {name or 'the top'} has no ONNX form: dopri5 chooses its steps by the values "
-                            "that arrive, and a graph is fixed",
-                            help="write ode(…, solver=rk4, steps=4), or export the source: model.py")  # fmt: skip
+            raise ArchError(
+                f"`ode` at {name or 'the top'} has no ONNX form: dopri5 chooses its steps by the values "
+                "that arrive, and a graph is fixed",
+                help="write ode(…, solver=rk4, steps=4), or export the source: model.py",
+            )
     for name, tensor in model.state_dict().items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise ArchError(f"the weights {name} hold NaN or infinity", help="export a run that did not diverge")
@@ -187,5 +193,6 @@ def _check_range(net: nn.Module) -> None:
     top = torch.finfo(torch.float16).max
     for name, tensor in net.state_dict().items():
         if tensor.is_floating_point() and tensor.numel() and tensor.abs().max() > top:
-            raise ArchError(f"float16 ends at {top:g}, and {name} holds {float(tensor.abs().max()):.3g}",
-                            help="leave --half out")  # fmt: skip
+            raise ArchError(
+                f"float16 ends at {top:g}, and {name} holds {float(tensor.abs().max()):.3g}", help="leave --half out"
+            )

@@ -55,8 +55,10 @@ def export(model: nn.Module, path: Path, form: Form, *, metadata: Mapping[str, s
             torch.export.save(program, held, extra_files={METADATA: about})
         except Exception as error:  # torch raises many kinds
             check_memory(error)
-            raise refusal(f"torch.export cannot trace it: {shorten(str(error).strip().splitlines()[0], 300, placeholder=' …')}",
-                          "export the source: model.py") from error  # fmt: skip
+            raise refusal(
+                f"torch.export cannot trace it: {shorten(str(error).strip().splitlines()[0], 300, placeholder=' …')}",
+                "export the source: model.py",
+            ) from error
         with replacing(path) as temporary:
             temporary.write_bytes(held.getvalue())
             held.seek(0)

@@ -79,9 +79,12 @@ def _fold_graph(net: fx.GraphModule) -> int:
 def _may_fold(layer: nn.Module, norm: nn.Module) -> bool:
     turned = isinstance(layer, nn.ConvTranspose2d) and layer.groups > 1  # its weights are in another order
     return (
-        type(layer) in CONVS + LINEARS and not turned and isinstance(norm, NORMS)
-        and norm.running_var is not None and not norm.training
-    )  # fmt: skip
+        type(layer) in CONVS + LINEARS
+        and not turned
+        and isinstance(norm, NORMS)
+        and norm.running_var is not None
+        and not norm.training
+    )
 
 
 def _fold_pair(layer: nn.Module, norm: nn.Module) -> None:
@@ -92,8 +95,15 @@ def _fold_pair(layer: nn.Module, norm: nn.Module) -> None:
     gain, shift = (norm.weight, norm.bias) if norm.affine else (one, zero)
     bias = layer.bias.double() if isinstance(layer.bias, torch.Tensor) else None
     assert isinstance(layer.weight, torch.Tensor)
-    values = (layer.weight.double(), bias, norm.running_mean.double(), norm.running_var.double(), norm.eps,
-              gain.double(), shift.double())  # fmt: skip
+    values = (
+        layer.weight.double(),
+        bias,
+        norm.running_mean.double(),
+        norm.running_var.double(),
+        norm.eps,
+        gain.double(),
+        shift.double(),
+    )
     if isinstance(layer, nn.Linear):
         weight, offset = fuse_linear_bn_weights(*values)
     else:

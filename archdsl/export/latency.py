@@ -95,8 +95,10 @@ def session(name: str, file: Path, threads: int, form: Form | None = None) -> Co
         found = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's exceptions share no base class
         check_memory(error)
-        raise ArchError(f"onnxruntime does not load {file}: {str(error).splitlines()[0]}",
-                        help="`archdsl export` writes files that it loads") from error  # fmt: skip
+        raise ArchError(
+            f"onnxruntime does not load {file}: {str(error).splitlines()[0]}",
+            help="`archdsl export` writes files that it loads",
+        ) from error
     form = form or _form(found, file)
     entry = found.get_inputs()[0].name
 
@@ -135,9 +137,12 @@ def _torch(model: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[np.ndarra
 
 
 def measure(
-    contenders: Sequence[Contender], batches: Sequence[int], rounds: int, warmup: int,
+    contenders: Sequence[Contender],
+    batches: Sequence[int],
+    rounds: int,
+    warmup: int,
     listen: Callable[[str], object] = lambda text: None,
-) -> list[Timing]:  # fmt: skip
+) -> list[Timing]:
     """Time every contender at every batch size.
 
     Args:
@@ -176,8 +181,11 @@ def _agreed(contenders: Sequence[Contender], batch: int) -> list[Callable[[], An
 def _equal(first: np.ndarray, answer: np.ndarray, batch: int, one: Contender, allowed: float) -> None:
     scale = float(np.abs(first).max()) or 1.0
     if first.shape != answer.shape or not float(np.abs(answer - first).max()) <= allowed * scale:
-        raise ArchError(f"at batch {batch} {one.engine} does not answer as torch does for {one.model}, so that their "
-                        "times cannot be compared", help="`archdsl export` says by how much")  # fmt: skip
+        raise ArchError(
+            f"at batch {batch} {one.engine} does not answer as torch does for {one.model}, so that their "
+            "times cannot be compared",
+            help="`archdsl export` says by how much",
+        )
 
 
 def _tried(call: Callable[[], Any], one: Contender, batch: int) -> Any:
@@ -194,7 +202,7 @@ def _tried(call: Callable[[], Any], one: Contender, batch: int) -> Any:
 
 def _timed(
     contenders: Sequence[Contender], calls: Sequence[Callable[[], Any]], batch: int, rounds: int, warmup: int
-) -> list[Timing]:  # fmt: skip
+) -> list[Timing]:
     times: list[list[float]] = [[] for _ in calls]
     repeats = [
         max(1, round(SHORTEST / max(min(_clock(call, 1) for _ in range(max(1, warmup))), 1e-9))) for call in calls
@@ -230,8 +238,15 @@ def machine(threads: int) -> Mapping[str, str | int | float]:
             continue
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else 0.0
-    return {"processor": _processor(), "cores": cores, "threads": threads, "load": load, "system": platform.system(),
-            "python": platform.python_version(), **versions}  # fmt: skip
+    return {
+        "processor": _processor(),
+        "cores": cores,
+        "threads": threads,
+        "load": load,
+        "system": platform.system(),
+        "python": platform.python_version(),
+        **versions,
+    }
 
 
 def _processor() -> str:

@@ -95,8 +95,10 @@ def _explained(path: Path) -> Iterator[None]:
             raise unusable from error
         if not path.parent.exists():
             raise EnvError(f"there is no folder {path.parent}", help=f"make it: mkdir -p {path.parent}") from error
-        raise EnvError(f"cannot write {path}: {error.strerror or error}",
-                       help="free disk space, or name a place that can be written") from error  # fmt: skip
+        raise EnvError(
+            f"cannot write {path}: {error.strerror or error}",
+            help="free disk space, or name a place that can be written",
+        ) from error
 
 
 def _sync(path: Path, mode: int) -> None:

@@ -30,9 +30,11 @@ class Refused(ArchError):
         if len(findings) > SHOWN:
             lines.append(f"  … and {len(findings) - SHOWN} more")
         places = "1 place" if len(findings) == 1 else f"{len(findings)} places"
-        super().__init__("\n".join([f"{name} cannot be expressed, because of {places}:", *lines]),
-                         help="nothing was written; `archdsl words` lists what there is, and docs/import.md says how a "
-                         "word is added" + more)  # fmt: skip
+        super().__init__(
+            "\n".join([f"{name} cannot be expressed, because of {places}:", *lines]),
+            help="nothing was written; `archdsl words` lists what there is, and docs/import.md says how a "
+            "word is added" + more,
+        )
 
 
 class Unequal(ArchError):

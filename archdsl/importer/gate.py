@@ -64,11 +64,15 @@ def pass_gate(
             precision = "float64"
     if not difference <= TOLERANCE:
         _steady(source, images.to(next(source.parameters()).dtype), name)
-        raise Unequal(f"the logits of {name} differ by {difference:.1e} of the largest (at most {TOLERANCE:.0e} is "
-                      "rounding)", help=BUG)  # fmt: skip
+        raise Unequal(
+            f"the logits of {name} differ by {difference:.1e} of the largest (at most {TOLERANCE:.0e} is rounding)",
+            help=BUG,
+        )
     if not alive:
-        raise Unequal(f"the logits of {name} hardly depend on the input, so that their equality says nothing",
-                      help="try another --input")  # fmt: skip
+        raise Unequal(
+            f"the logits of {name} hardly depend on the input, so that their equality says nothing",
+            help="try another --input",
+        )
     return Report(counted, difference, precision, left_out)
 
 
@@ -132,11 +136,15 @@ def _steady(source: nn.Module, images: Tensor, name: str) -> None:
     with torch.no_grad(), slow_attention():
         first, second = logits_of(source, images), logits_of(source, images)
     if not bool(first.isfinite().all()):
-        raise ArchError(f"the logits of {name} are not finite with random weights, so that nothing can be compared",
-                        help="nothing was written; try another --input")  # fmt: skip
+        raise ArchError(
+            f"the logits of {name} are not finite with random weights, so that nothing can be compared",
+            help="nothing was written; try another --input",
+        )
     if not torch.equal(first, second):
-        raise ArchError(f"{name} gives other logits each time in eval mode: its code draws random numbers, or keeps a state",
-                        help="nothing was written; a spec gives the same for the same input in eval mode")  # fmt: skip
+        raise ArchError(
+            f"{name} gives other logits each time in eval mode: its code draws random numbers, or keeps a state",
+            help="nothing was written; a spec gives the same for the same input in eval mode",
+        )
 
 
 def variances(steps: list[Step]) -> frozenset[str]:

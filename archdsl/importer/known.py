@@ -65,10 +65,15 @@ def _torchvision(name: str, models: Path) -> None:
         return
     for folder, what in OTHERS.items():
         if name in _names(models / folder):
-            raise ArchError(f"torchvision's `{name}` is {what}", help="`import` takes networks that give one vector of "
-                            "classes for an image; a part of it can be imported from a file: `net.py:make()`")  # fmt: skip
-    raise ArchError(f"torchvision has no classification network `{name[:60]}`",
-                    help=suggest(name[:60], known) or f"it has {', '.join(known[:6])}, …")  # fmt: skip
+            raise ArchError(
+                f"torchvision's `{name}` is {what}",
+                help="`import` takes networks that give one vector of "
+                "classes for an image; a part of it can be imported from a file: `net.py:make()`",
+            )
+    raise ArchError(
+        f"torchvision has no classification network `{name[:60]}`",
+        help=suggest(name[:60], known) or f"it has {', '.join(known[:6])}, …",
+    )
 
 
 def _timm(name: str, models: Path) -> None:

@@ -97,8 +97,10 @@ def _unequal(theirs: Tensor | None, ours: Tensor | None, faint: float) -> str:
     assert theirs is not None
     if float((ours - theirs.reshape(ours.shape)).abs().max()) <= GRADIENT * most + faint:
         return ""
-    return ("another gradient reaches its {} than that of what is computed (`detach`, a hook, or an "
-            "`autograd.Function` of its own)")  # fmt: skip
+    return (
+        "another gradient reaches its {} than that of what is computed (`detach`, a hook, or an "
+        "`autograd.Function` of its own)"
+    )
 
 
 def _train_mode(

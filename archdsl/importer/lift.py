@@ -23,14 +23,19 @@ PARTS = frozenset(
     {"chunk", "split", "split_with_sizes", "tensor_split", "getitem", "select", "slice", "narrow", "unbind"}
 )
 DISPATCHED: dict[Any, str] = {
-    nn.functional.max_pool2d: "max_pool2d", nn.functional.adaptive_max_pool2d: "adaptive_max_pool2d",
-}  # fmt: skip
+    nn.functional.max_pool2d: "max_pool2d",
+    nn.functional.adaptive_max_pool2d: "adaptive_max_pool2d",
+}
 
 
 def lift(
-    graph: fx.GraphModule, shape: tuple[int, ...], name: str, whole: nn.Module | None = None, training: bool = False,
+    graph: fx.GraphModule,
+    shape: tuple[int, ...],
+    name: str,
+    whole: nn.Module | None = None,
+    training: bool = False,
     by_hand: list[str] | None = None,
-) -> tuple[list[Step], int]:  # fmt: skip
+) -> tuple[list[Step], int]:
     """The steps of a traced module, dead ones left out, and which of them is the result.
 
     Args:
@@ -113,8 +118,11 @@ def _value(graph: fx.GraphModule, node: fx.Node, values: Values, steps: Steps) -
     steps.sizes = tuple(got(node).shape) if isinstance(got(node), Tensor) else ()
     module = graph.get_submodule(str(node.target)) if node.op == "call_module" else None
     shown = _name(node.target) if module is None else type(module).__name__
-    inplace = bool(named.get("inplace")) or bool(getattr(module, "inplace", False)) or (
-        shown in INPLACE or (shown.endswith("_") and not shown.endswith("__")))  # fmt: skip
+    inplace = (
+        bool(named.get("inplace"))
+        or bool(getattr(module, "inplace", False))
+        or (shown in INPLACE or (shown.endswith("_") and not shown.endswith("__")))
+    )
     try:
         if inplace and args and isinstance(args[0], Param):
             return _state(args[0])
@@ -250,8 +258,13 @@ def _once(graph: fx.GraphModule, steps: list[Step], whole: nn.Module | None, fin
                     if other == step.path
                     else f"shares its {weight} with {other}"
                 )
-                findings.append(Finding(step.path, step.op.name, f"{how}; "
-                                        "only `shared(f, n)` has one set of weights for a chain of equal layers"))  # fmt: skip
+                findings.append(
+                    Finding(
+                        step.path,
+                        step.op.name,
+                        f"{how}; only `shared(f, n)` has one set of weights for a chain of equal layers",
+                    )
+                )
             used[id(tensor)] = step
     names = {s for step in steps for s in step.sources.values()}
     left: dict[str, int] = {}
@@ -259,5 +272,11 @@ def _once(graph: fx.GraphModule, steps: list[Step], whole: nn.Module | None, fin
         if id(tensor) not in used and name not in names:
             owner = name.rpartition(".")[0]
             left[owner] = left.get(owner, 0) + tensor.numel()
-    findings += [Finding(p, "parameters", f"the result in eval mode does not depend on its {n:,} parameters; with "
-                         "--unused they are left out") for p, n in left.items()]  # fmt: skip
+    findings += [
+        Finding(
+            p,
+            "parameters",
+            f"the result in eval mode does not depend on its {n:,} parameters; with --unused they are left out",
+        )
+        for p, n in left.items()
+    ]

@@ -50,8 +50,10 @@ def _torchvision(name: str) -> tuple[nn.Module, tuple[int, ...]]:
 
     models, known = import_torchvision().models, torchvision_names()
     if name not in known:
-        raise ArchError(f"torchvision has no classification network `{name[:60]}`",
-                        help=suggest(name[:60], known) or f"it has {', '.join(known[:6])}, …")  # fmt: skip
+        raise ArchError(
+            f"torchvision has no classification network `{name[:60]}`",
+            help=suggest(name[:60], known) or f"it has {', '.join(known[:6])}, …",
+        )
     made: nn.Module = models.get_model(name, **SETTINGS.get(name, {}))
     size = getattr(made, "image_size", None) or _published(models.get_model_weights(name))
     return made, (3, size, size)
@@ -99,9 +101,10 @@ def _file(source: Named) -> nn.Module:
         made = maker()
     except Exception as error:
         check_memory(error)
-        raise ArchError(f"`{name}()` of {source.path} fails: {type(error).__name__}: {error}",
-                        help="it is called without arguments: give them defaults, or write a function "
-                        "that passes them") from error  # fmt: skip
+        raise ArchError(
+            f"`{name}()` of {source.path} fails: {type(error).__name__}: {error}",
+            help="it is called without arguments: give them defaults, or write a function that passes them",
+        ) from error
     if not isinstance(made, nn.Module):
         raise ArchError(
             f"`{name}()` of {source.path} gives {type(made).__name__} and not an nn.Module", help="return the module"

@@ -44,16 +44,28 @@ def _bn(m: Any, own: Own) -> Call:
 
 def _ln(m: Any, own: Own) -> Call:
     return "layer_norm", {
-        "normalized_shape": m.normalized_shape, "weight": own("weight"), "bias": own("bias"), "eps": m.eps,
-    }  # fmt: skip
+        "normalized_shape": m.normalized_shape,
+        "weight": own("weight"),
+        "bias": own("bias"),
+        "eps": m.eps,
+    }
 
 
 def _attention(m: Any, own: Own) -> Call:
     names = ("in_proj_weight", "in_proj_bias", "out_proj.weight", "out_proj.bias")
-    other = (not m.batch_first and "batch_first=False") or (m.bias_k is not None and "add_bias_kv") or (
-        m.add_zero_attn and "add_zero_attn") or (not m._qkv_same_embed_dim and "keys of another width")  # fmt: skip
-    return "attention", {"heads": m.num_heads, "weights": {n: own(n) for n in names}, "other": other or "",
-                         "drop": float(m.dropout), "training": m.training}  # fmt: skip
+    other = (
+        (not m.batch_first and "batch_first=False")
+        or (m.bias_k is not None and "add_bias_kv")
+        or (m.add_zero_attn and "add_zero_attn")
+        or (not m._qkv_same_embed_dim and "keys of another width")
+    )
+    return "attention", {
+        "heads": m.num_heads,
+        "weights": {n: own(n) for n in names},
+        "other": other or "",
+        "drop": float(m.dropout),
+        "training": m.training,
+    }
 
 
 def _drop_path(m: Any, own: Own) -> Call:
@@ -78,9 +90,14 @@ def rule_of(module: Any) -> Rule | None:
 
 
 MODULES: dict[str, Rule] = {
-    "Conv2d": _conv, "Conv2dSame": lambda m, own: ("refuse", {"reason": "padding that depends on the size (SAME)"}),
-    "ConvTranspose2d": _upconv, "BatchNorm2d": _bn, "BatchNorm1d": _bn, "LayerNorm": _ln,
-    "LayerNorm2d": _norm("layer_norm_2d"), "MultiheadAttention": _attention,
+    "Conv2d": _conv,
+    "Conv2dSame": lambda m, own: ("refuse", {"reason": "padding that depends on the size (SAME)"}),
+    "ConvTranspose2d": _upconv,
+    "BatchNorm2d": _bn,
+    "BatchNorm1d": _bn,
+    "LayerNorm": _ln,
+    "LayerNorm2d": _norm("layer_norm_2d"),
+    "MultiheadAttention": _attention,
     "Linear": lambda m, own: ("linear", {"weight": own("weight"), "bias": own("bias")}),
     "GroupNorm": lambda m, own: ("group_norm", {"num_groups": m.num_groups, **_norm("")(m, own)[1]}),
     "InstanceNorm2d": lambda m, own: (
@@ -89,22 +106,40 @@ MODULES: dict[str, Rule] = {
     ),
     "LocalResponseNorm": _plain("local_response_norm", "size", "alpha", "beta", "k"),
     "MaxPool2d": _plain("max_pool2d", "kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices"),
-    "AvgPool2d": _plain("avg_pool2d", "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad",
-                        "divisor_override"),
+    "AvgPool2d": _plain(
+        "avg_pool2d", "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override"
+    ),
     "AdaptiveAvgPool2d": _plain("adaptive_avg_pool2d", "output_size"),
     "AdaptiveAvgPool1d": _plain("adaptive_avg_pool1d", "output_size"),
     "AdaptiveMaxPool2d": _plain("adaptive_max_pool2d", "output_size"),
-    "ReLU": _plain("relu"), "ReLU6": _plain("relu6"), "LeakyReLU": _plain("leaky_relu", "negative_slope"),
-    "PReLU": lambda m, own: ("prelu", {"weight": own("weight")}), "ELU": _plain("elu", "alpha"),
-    "SELU": _plain("selu"), "GELU": _plain("gelu", "approximate"), "SiLU": _plain("silu"), "Mish": _plain("mish"),
-    "Hardswish": _plain("hardswish"), "Hardsigmoid": _plain("hardsigmoid"), "Sigmoid": _plain("sigmoid"),
-    "Tanh": _plain("tanh"), "Softplus": lambda m, own: (
-        ("softplus", {}) if (m.beta, m.threshold) == (1, 20) else ("refuse", {"reason": "beta or threshold set"})),
-    "Hardtanh": _plain("hardtanh", "min_val", "max_val"), "Softmax": _plain("softmax", "dim"),
-    "Dropout": _plain("dropout", "p", "training"), "Dropout2d": _plain("dropout2d", "p", "training"),
-    "StochasticDepth": _plain("stochastic_depth", "p", "mode", "training"), "DropPath": _drop_path,
-    "Identity": _plain("same"), "Flatten": _plain("reshape"), "Unflatten": _plain("reshape"),
-    "ZeroPad2d": lambda m, own: ("pad", {"pad": m.padding}), "PixelShuffle": _plain("pixel_shuffle", "upscale_factor"),
-    "PixelUnshuffle": _plain("pixel_unshuffle", "downscale_factor"), "ChannelShuffle": _plain("channel_shuffle", "groups"),
+    "ReLU": _plain("relu"),
+    "ReLU6": _plain("relu6"),
+    "LeakyReLU": _plain("leaky_relu", "negative_slope"),
+    "PReLU": lambda m, own: ("prelu", {"weight": own("weight")}),
+    "ELU": _plain("elu", "alpha"),
+    "SELU": _plain("selu"),
+    "GELU": _plain("gelu", "approximate"),
+    "SiLU": _plain("silu"),
+    "Mish": _plain("mish"),
+    "Hardswish": _plain("hardswish"),
+    "Hardsigmoid": _plain("hardsigmoid"),
+    "Sigmoid": _plain("sigmoid"),
+    "Tanh": _plain("tanh"),
+    "Softplus": lambda m, own: (
+        ("softplus", {}) if (m.beta, m.threshold) == (1, 20) else ("refuse", {"reason": "beta or threshold set"})
+    ),
+    "Hardtanh": _plain("hardtanh", "min_val", "max_val"),
+    "Softmax": _plain("softmax", "dim"),
+    "Dropout": _plain("dropout", "p", "training"),
+    "Dropout2d": _plain("dropout2d", "p", "training"),
+    "StochasticDepth": _plain("stochastic_depth", "p", "mode", "training"),
+    "DropPath": _drop_path,
+    "Identity": _plain("same"),
+    "Flatten": _plain("reshape"),
+    "Unflatten": _plain("reshape"),
+    "ZeroPad2d": lambda m, own: ("pad", {"pad": m.padding}),
+    "PixelShuffle": _plain("pixel_shuffle", "upscale_factor"),
+    "PixelUnshuffle": _plain("pixel_unshuffle", "downscale_factor"),
+    "ChannelShuffle": _plain("channel_shuffle", "groups"),
     "Upsample": _plain("interpolate", "size", "scale_factor", "mode"),
-}  # fmt: skip
+}

@@ -19,9 +19,10 @@ from archdsl.importer.findings import Finding, Refused
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 # Hooks by which older versions of torch compute a weight, and what takes them away.
 COMPUTED = {
-    "WeightNorm": "torch.nn.utils.remove_weight_norm(module)", "SpectralNorm": "torch.nn.utils.remove_spectral_norm(module)",
+    "WeightNorm": "torch.nn.utils.remove_weight_norm(module)",
+    "SpectralNorm": "torch.nn.utils.remove_spectral_norm(module)",
     "PruningContainer": "torch.nn.utils.prune.remove(module, 'weight')",
-}  # fmt: skip
+}
 
 
 def prepared(module: nn.Module, shape: tuple[int, ...], name: str) -> tuple[str, ...]:
@@ -51,14 +52,18 @@ def _materialised(module: nn.Module, shape: tuple[int, ...], name: str) -> list[
             warnings.simplefilter("ignore")
             module.eval()(torch.zeros(2, *shape))
     except Exception as error:  # whatever a stranger's code may raise
-        raise ArchError(f"the lazy layers of {name} ({_grouped(lazy)}) get their sizes by a first run, and that fails for an "
-                        f"input {size}: {type(error).__name__}: {error}",
-                        help="--input says what arrives") from error  # fmt: skip
+        raise ArchError(
+            f"the lazy layers of {name} ({_grouped(lazy)}) get their sizes by a first run, and that fails for an "
+            f"input {size}: {type(error).__name__}: {error}",
+            help="--input says what arrives",
+        ) from error
     after: list[tuple[str, Any]] = list(module.named_parameters())
     left = [n for n, p in after if is_lazy(p)]
     if left:
-        raise Refused(name, tuple(Finding(_owner(n), n.rpartition(".")[2], "a lazy layer that eval mode does not run")
-                                  for n in left))  # fmt: skip
+        raise Refused(
+            name,
+            tuple(Finding(_owner(n), n.rpartition(".")[2], "a lazy layer that eval mode does not run") for n in left),
+        )
     return [f"Lazy layers ({_grouped(lazy)}) have the sizes that an input of {size} gives."]
 
 
@@ -102,9 +107,16 @@ def _hooks(module: nn.Module, shape: tuple[int, ...], name: str) -> list[str]:
     holders += [("", f"_global{k}", h) for k in HOOKS if (h := getattr(globals_, f"_global{k}", None))]
     if not holders:
         return []
-    found = tuple(Finding(path, getattr(hook, "__name__", type(hook).__name__), f"a hook ({kind.strip('_').replace('_', ' ')}) "
-                          "that changes what is computed or learnt; `handle.remove()` takes it away")
-                  for path, kind, held in holders for hook in held.values())  # fmt: skip
+    found = tuple(
+        Finding(
+            path,
+            getattr(hook, "__name__", type(hook).__name__),
+            f"a hook ({kind.strip('_').replace('_', ' ')}) "
+            "that changes what is computed or learnt; `handle.remove()` takes it away",
+        )
+        for path, kind, held in holders
+        for hook in held.values()
+    )
     try:
         with_hooks = _probe(module, shape)
         for _, _, held in holders:

@@ -10,10 +10,31 @@ from archdsl.registry import entries, find, params
 WIDTH = 104
 NARROW = 72  # of a line with a family, which is alone in a longer one
 # Arguments that a reader knows by their place, as long as none before them is left out.
-PLACED = frozenset({
-    "out", "k", "groups", "p", "size", "heads", "i", "n", "to", "factor", "start", "end", "by", "slope", "r", "f",
-    "reduce", "middle", "reduce2", "wide", "pool",
-})  # fmt: skip
+PLACED = frozenset(
+    {
+        "out",
+        "k",
+        "groups",
+        "p",
+        "size",
+        "heads",
+        "i",
+        "n",
+        "to",
+        "factor",
+        "start",
+        "end",
+        "by",
+        "slope",
+        "r",
+        "f",
+        "reduce",
+        "middle",
+        "reduce2",
+        "wide",
+        "pool",
+    }
+)
 LIGHT = frozenset({"act", "norm", "drop", "pool"})
 
 

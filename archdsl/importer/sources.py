@@ -10,8 +10,10 @@ from archdsl import files
 from archdsl.errors import ArchError
 
 LIBRARIES = ("torchvision", "timm")
-FORMS = ("`torchvision:resnet18`, `timm:resnet50`, `timm-blocks:ir_r2_k3_s2_e6_c24`, `net.py:Net` (a class), or "
-         "`net.py:make()` (a function)")  # fmt: skip
+FORMS = (
+    "`torchvision:resnet18`, `timm:resnet50`, `timm-blocks:ir_r2_k3_s2_e6_c24`, `net.py:Net` (a class), or "
+    "`net.py:make()` (a function)"
+)
 _PARITY = re.compile(r"^# parity: (torchvision|timm)\.(\w+)$", re.MULTILINE)
 _FILE = re.compile(r"(?P<path>.+\.py):(?P<name>[A-Za-z_]\w*)(?P<call>\(\))?")
 

@@ -81,8 +81,13 @@ def parsed(source: Source) -> list[Stage]:
     for stage in stages:
         total *= int(stage.numbers.get("s", 1))
         if total > MOST_STRIDE and not findings:
-            findings.append(_wrong(f"the image is {total} times smaller here, and from {MOST_STRIDE} on timm dilates",
-                                   stage.span, "take strides out; dilation is not converted"))  # fmt: skip
+            findings.append(
+                _wrong(
+                    f"the image is {total} times smaller here, and from {MOST_STRIDE} on timm dilates",
+                    stage.span,
+                    "take strides out; dilation is not converted",
+                )
+            )
     if not stages:
         findings.append(_wrong("there is no block string", Span(source, 0, len(source.text)), EXAMPLE))
     if findings:
@@ -188,8 +193,13 @@ def _block(stage: Stage, cin: int, out: int, s: int) -> Node:
     expands = {"ir": [_conv(wide, 1, 1), o.bn(), act()], "er": [_conv(wide, k, s), o.bn(), act()]}.get(stage.kind, [])
     windows = [] if stage.kind in ("er", "cn") else [o.dwconv(k, s=s, bias=False), o.bn(), act()]
     last = [_conv(out, k, s), o.bn(), act()] if stage.kind == "cn" else [_conv(out, 1, 1), o.bn()]
-    body: Node = seq(*expands, *windows, _gate(stage, wide, act) if "se" in stage.numbers else None, *last,
-                     act() if stage.kind == "dsa" else None)  # fmt: skip
+    body: Node = seq(
+        *expands,
+        *windows,
+        _gate(stage, wide, act) if "se" in stage.numbers else None,
+        *last,
+        act() if stage.kind == "dsa" else None,
+    )
     skips = stage.skip == "skip" if stage.kind == "cn" else stage.kind != "dsa" and stage.skip != "noskip"
     return fan("add", body, o.id()) if skips and s == 1 and cin == out else body
 

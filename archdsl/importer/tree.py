@@ -113,9 +113,10 @@ def word(name: str, cin: int = 0, **args: Any) -> Word:
     entry = find("net", name)
     assert entry is not None
     given = [
-        (p.name, args[p.name]) for p in params(entry)
+        (p.name, args[p.name])
+        for p in params(entry)
         if p.name in args and not (type(args[p.name]) is type(p.default) and args[p.name] == p.default)
-    ]  # fmt: skip
+    ]
     return Word(name, tuple(given), cin=cin)
 
 

@@ -34,9 +34,14 @@ def in_process(source: Named, shape: tuple[int, ...] | None, unused: bool, secon
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as talk:
         with adopting():  # a process that the file started may have left the group, and its parent may be gone
             process = subprocess.Popen(
-                [sys.executable, "-m", "archdsl.importer.worker"], stdin=subprocess.PIPE, stdout=out, stderr=talk, text=True,
-                start_new_session=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            )  # fmt: skip
+                [sys.executable, "-m", "archdsl.importer.worker"],
+                stdin=subprocess.PIPE,
+                stdout=out,
+                stderr=talk,
+                text=True,
+                start_new_session=True,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            )
             try:
                 process.communicate(json.dumps(request), timeout=seconds)
             except subprocess.TimeoutExpired:
@@ -50,9 +55,11 @@ def in_process(source: Named, shape: tuple[int, ...] | None, unused: bool, secon
         answers = [line for line in out.read().splitlines() if line.startswith(ANSWER)]
         said = talk.read().strip().splitlines()
     if not answers:
-        raise ArchError(f"{source} ended with code {process.returncode} and no answer"
-                        + (f": {shorten(said[-1], 200, placeholder=' …')}" if said else ""),
-                        help="`python FILE` may show why")  # fmt: skip
+        raise ArchError(
+            f"{source} ended with code {process.returncode} and no answer"
+            + (f": {shorten(said[-1], 200, placeholder=' …')}" if said else ""),
+            help="`python FILE` may show why",
+        )
     answer: dict[str, Any] = json.loads(answers[-1].removeprefix(ANSWER))
     if "error" in answer:
         raise ArchError(answer["error"], help=answer["help"], exit_code=answer["exit_code"])

@@ -102,8 +102,12 @@ def block(trace: Trace, wanted: int | str) -> Block:
     if isinstance(wanted, int):
         if 1 <= wanted <= len(known):
             return known[wanted - 1]
-        raise ArchError(f"there is no block {wanted}", help=f"the network has the blocks 1 to {len(known)}" if known else
-                        "the network has no blocks; name a layer by its label")  # fmt: skip
+        raise ArchError(
+            f"there is no block {wanted}",
+            help=f"the network has the blocks 1 to {len(known)}"
+            if known
+            else "the network has no blocks; name a layer by its label",
+        )
     spans: dict[str, tuple[int, int]] = {}
     for number, row in enumerate(trace.rows):
         parts = row.path.split(".")
@@ -115,9 +119,12 @@ def block(trace: Trace, wanted: int | str) -> Block:
     outer = [p for p in ends if p.count(".") == least]
     if len(outer) != 1:
         names = list(dict.fromkeys(name for path in spans for name in (path, path.rpartition(".")[2])))
-        raise ArchError(f"`{wanted}` may be {len(outer)} parts of the network: {', '.join(outer[:NAMED])}" if outer else
-                        f"the network has no part `{wanted}`",
-                        help=f'give the whole path, such as "{outer[0]}"' if outer else suggest(wanted, names))  # fmt: skip
+        raise ArchError(
+            f"`{wanted}` may be {len(outer)} parts of the network: {', '.join(outer[:NAMED])}"
+            if outer
+            else f"the network has no part `{wanted}`",
+            help=f'give the whole path, such as "{outer[0]}"' if outer else suggest(wanted, names),
+        )
     start, end = spans[outer[0]]
     inside = [b for b in known if b.residual and start <= b.start and b.end <= end]
     if len(inside) == 1:
@@ -144,10 +151,13 @@ def without(trace: Trace, wanted: Iterable[int | str]) -> Trace:
         if found.passes is None:
             others = deletable(trace)
             few = ", ".join(map(str, others[:NAMED])) + (f" … {others[-1]}" if len(others) > NAMED else "")
-            raise ArchError(f"the block `{name}` ({found.path}) cannot be deleted: it has no skip, and what leaves it has "
-                            "another shape than what arrives",
-                            help=f"those that can: {few}" if others else
-                            "no block of this network can; a layer that keeps the shape can, by its label")  # fmt: skip
+            raise ArchError(
+                f"the block `{name}` ({found.path}) cannot be deleted: it has no skip, and what leaves it has "
+                "another shape than what arrives",
+                help=f"those that can: {few}"
+                if others
+                else "no block of this network can; a layer that keeps the shape can, by its label",
+            )
         passes[found.end - 1] = found.passes
 
     def now(value: int) -> int:
@@ -187,9 +197,12 @@ def exchanged(trace: Trace, one: int | str, other: int | str) -> Trace:
         raise ArchError(f"`{one}` and `{other}` overlap", help="name two blocks")
     if _layers(trace.rows, first) != _layers(trace.rows, second):
         alike = [n for n, b in enumerate(blocks(trace), 1) if _layers(trace.rows, b) == _layers(trace.rows, first)]
-        raise ArchError(f"the blocks `{one}` ({first.path}) and `{other}` ({second.path}) have different layers or shapes",
-                        help=f"like {first.path} are the blocks {', '.join(map(str, alike))}" if len(alike) > 1 else
-                        f"no other block is like {first.path}")  # fmt: skip
+        raise ArchError(
+            f"the blocks `{one}` ({first.path}) and `{other}` ({second.path}) have different layers or shapes",
+            help=f"like {first.path} are the blocks {', '.join(map(str, alike))}"
+            if len(alike) > 1
+            else f"no other block is like {first.path}",
+        )
     rows = list(trace.rows)
     for here, there in zip(range(first.start, first.end), range(second.start, second.end), strict=True):
         a, b = trace.rows[here], trace.rows[there]

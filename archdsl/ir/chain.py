@@ -58,5 +58,15 @@ def joined(parts: Sequence[Part], input: Shape) -> Cost:
             if one.image is not None:
                 image = through(here, one.image) or image
             here = None if one.end is None else through(here, one.end)
-    return Cost(params, buffers, macs, activations, peak, layers, depth, image.size if image else None,
-                image.stride if image else None, kept)  # fmt: skip
+    return Cost(
+        params,
+        buffers,
+        macs,
+        activations,
+        peak,
+        layers,
+        depth,
+        image.size if image else None,
+        image.stride if image else None,
+        kept,
+    )

@@ -76,10 +76,17 @@ def cost(trace: Trace) -> Cost:
     work = _work(trace)
     image = whole(trace).image
     return Cost(
-        params=params, buffers=buffers, macs=sum(r.layer.macs for r in trace.rows), activations=work.activations,
-        peak=work.peak, layers=work.layers, depth=work.depth, field=image.size if image else None,
-        stride=image.stride if image else None, kept=work.kept,
-    )  # fmt: skip
+        params=params,
+        buffers=buffers,
+        macs=sum(r.layer.macs for r in trace.rows),
+        activations=work.activations,
+        peak=work.peak,
+        layers=work.layers,
+        depth=work.depth,
+        field=image.size if image else None,
+        stride=image.stride if image else None,
+        kept=work.kept,
+    )
 
 
 def evaluations(trace: Trace) -> int:

@@ -98,8 +98,10 @@ def _behind(field: Field | None, window: Window | Sight | None) -> Field | None:
         (kh, kw), (sh, sw), (ph, pw) = window
         (top, bottom), (left, right) = rows.ends[0], columns.ends[0]
         high, wide = rows.step, columns.step
-        return Field(Axis(high * sh, ((top - high * ph, bottom + high * (kh - 1 - ph)),)),
-                     Axis(wide * sw, ((left - wide * pw, right + wide * (kw - 1 - pw)),)))  # fmt: skip
+        return Field(
+            Axis(high * sh, ((top - high * ph, bottom + high * (kh - 1 - ph)),)),
+            Axis(wide * sw, ((left - wide * pw, right + wide * (kw - 1 - pw)),)),
+        )
     along, across = window.axes
     return _field(rows.then(along), columns.then(across))
 

@@ -29,8 +29,12 @@ class Names:
         """
         if label:
             if label in self.taken:
-                raise fail("A219", f"the label `{label}` is already taken here", span,
-                           "choose another one; layers that share their weights are written `shared(…, 2)`")  # fmt: skip
+                raise fail(
+                    "A219",
+                    f"the label `{label}` is already taken here",
+                    span,
+                    "choose another one; layers that share their weights are written `shared(…, 2)`",
+                )
             name = label
         else:
             word = f"{word}_" if iskeyword(word) else word  # `in`: a module's name is an attribute's

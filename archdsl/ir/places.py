@@ -41,8 +41,12 @@ def layers_of(trace: Trace, wanted: LayerRange) -> tuple[str, ...]:
     first, last = (_find(known, n, s) for n, s in zip((wanted.first, wanted.last), spans, strict=True))
     start, end = known[first][0], known[last][1]
     if end < start:
-        raise fail("A223", f"`{wanted.last}` comes before `{wanted.first}` in the network", spans[1],
-                   f"write `{wanted.last}..{wanted.first}`")  # fmt: skip
+        raise fail(
+            "A223",
+            f"`{wanted.last}` comes before `{wanted.first}` in the network",
+            spans[1],
+            f"write `{wanted.last}..{wanted.first}`",
+        )
     return tuple(row.path for row in trace.flat()[start : end + 1])
 
 
@@ -55,8 +59,12 @@ def _find(known: Places, name: str, span: Span | None) -> str:
     if len(outer) == 1:
         return outer[0]
     if outer:
-        raise fail("A223", f"`{name}` may be {len(outer)} modules here: {', '.join(outer[:3])}"
-                   f"{', …' if len(outer) > 3 else ''}", span, f'give the whole path, such as "{outer[0]}"')  # fmt: skip
+        raise fail(
+            "A223",
+            f"`{name}` may be {len(outer)} modules here: {', '.join(outer[:3])}{', …' if len(outer) > 3 else ''}",
+            span,
+            f'give the whole path, such as "{outer[0]}"',
+        )
     names = list(dict.fromkeys(part for path in known for part in (path, path.rpartition(".")[2])))
     help = suggest(name, names) or "its parts are " + ", ".join(dict.fromkeys(p.split(".")[0] for p in known))
     raise fail("A223", f"the network has no part `{name}`", span, help)

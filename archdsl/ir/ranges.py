@@ -21,8 +21,11 @@ def in_range(node: Op, args: tuple[Any, ...]) -> tuple[Any, ...]:
     found = tuple([_whole(p, a, node) for p, a in zip(params(node.entry), args, strict=True)])
     for parameter, value in zip(params(node.entry), found, strict=True):
         if parameter.range and isinstance(value, int) and not parameter.range.holds(value):
-            raise fail("A209", f"`{parameter.name}` of `{node.name}` came out as {value}; it must be "
-                       f"{parameter.range}", node.span)  # fmt: skip
+            raise fail(
+                "A209",
+                f"`{parameter.name}` of `{node.name}` came out as {value}; it must be {parameter.range}",
+                node.span,
+            )
     return found
 
 
@@ -30,6 +33,10 @@ def _whole(parameter: Arg, value: Any, node: Op) -> Any:
     if parameter.base not in ("int", "size") or not isinstance(value, float):
         return value
     if not value.is_integer():
-        raise fail("A209", f"`{parameter.name}` of `{node.name}` came out as {value:g}; it must be a whole number",
-                   node.span, "round it: `round(…)`, `floor(…)`, `ceil(…)`, or divide by `//`")  # fmt: skip
+        raise fail(
+            "A209",
+            f"`{parameter.name}` of `{node.name}` came out as {value:g}; it must be a whole number",
+            node.span,
+            "round it: `round(…)`, `floor(…)`, `ceil(…)`, or divide by `//`",
+        )
     return int(value)

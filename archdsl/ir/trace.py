@@ -251,8 +251,10 @@ class Walker:
         except Misfit as error:
             raise self.misfit(error, node) from None
         if layer.module is None and layer.call is None and (layer.out != shape or layer.weights):
-            raise ArchError(f"nothing says how `{node.name}` of {node.entry.make.__module__} is carried out",
-                            help="give its Layer a `module` or a `call`")  # fmt: skip
+            raise ArchError(
+                f"nothing says how `{node.name}` of {node.entry.make.__module__} is carried out",
+                help="give its Layer a `module` or a `call`",
+            )
         _check_size(layer, node)
         return layer
 

@@ -29,8 +29,11 @@ def actions(version: Version, start: int, end: int, only: list[str] | None = Non
                 for title, edit, sure in _remedies(version, finding, place):
                     found.append(_action(version, title, [edit], finding, sure))
     if _wanted(types.CodeActionKind.SourceFixAll, only) and (every := fixes(version)):
-        action = types.CodeAction(f"Apply {len(every)} safe fixes" if len(every) > 1 else "Apply the safe fix",
-                                  types.CodeActionKind.SourceFixAll, edit=_edit(version, every))  # fmt: skip
+        action = types.CodeAction(
+            f"Apply {len(every)} safe fixes" if len(every) > 1 else "Apply the safe fix",
+            types.CodeActionKind.SourceFixAll,
+            edit=_edit(version, every),
+        )
         found.append(action)
     return found
 
@@ -99,8 +102,9 @@ def _net(version: Version) -> tuple[int, int] | None:
 
 
 def _action(version: Version, title: str, edits: list[Edit], finding: Diagnostic, sure: bool) -> types.CodeAction:
-    return types.CodeAction(title, types.CodeActionKind.QuickFix, [diagnostic(version, finding)], sure or None,
-                            edit=_edit(version, edits))  # fmt: skip
+    return types.CodeAction(
+        title, types.CodeActionKind.QuickFix, [diagnostic(version, finding)], sure or None, edit=_edit(version, edits)
+    )
 
 
 def _edit(version: Version, edits: list[Edit]) -> types.WorkspaceEdit:

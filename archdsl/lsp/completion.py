@@ -25,14 +25,28 @@ if TYPE_CHECKING:
 
 K = types.CompletionItemKind
 _KINDS = {
-    "op": K.Function, "late": K.Function, "block": K.Module, "join": K.Operator, "family": K.Class,
-    "modifier": K.Property, "data": K.Function, "train": K.Function, "evaluation": K.Function, "metric": K.Value,
-}  # fmt: skip
+    "op": K.Function,
+    "late": K.Function,
+    "block": K.Module,
+    "join": K.Operator,
+    "family": K.Class,
+    "modifier": K.Property,
+    "data": K.Function,
+    "train": K.Function,
+    "evaluation": K.Function,
+    "metric": K.Value,
+}
 _TERMS = frozenset({"NAME", "RPAR", "RSQB", "RBRACE", "NUMBER"})  # behind these a modifier finds a term
 STATEMENTS = {
-    "let": "let ${1:name} = $0", "include": 'include "$0"', "input": "input ${0:3x32x32}", "classes": "classes ${0:10}",
-    "net": "net $0", "data": "data $0", "train": "train $0", "evaluate": "evaluate $0",
-}  # fmt: skip
+    "let": "let ${1:name} = $0",
+    "include": 'include "$0"',
+    "input": "input ${0:3x32x32}",
+    "classes": "classes ${0:10}",
+    "net": "net $0",
+    "data": "data $0",
+    "train": "train $0",
+    "evaluate": "evaluate $0",
+}
 
 
 def complete(version: Version, offset: int, snippets: bool = False) -> list[types.CompletionItem]:
@@ -205,8 +219,7 @@ def _word(entry: Entry, sign: str, snippets: bool) -> types.CompletionItem:
             insert = f"{label}($1 | $2)$0"
         elif required and sign != "-":
             insert = f"{label}($1)$0"
-    data = {"space": "modifier" if sign else SPACES[entry.kind],
-            "name": entry.name, "kind": entry.kind}  # fmt: skip
+    data = {"space": "modifier" if sign else SPACES[entry.kind], "name": entry.name, "kind": entry.kind}
     return _item(label, _KINDS[entry.kind], "3" if sign else "2", "", signature(entry), insert, data)
 
 
@@ -255,12 +268,23 @@ def _paths(version: Version, here: Context) -> Iterator[types.CompletionItem]:
 
 
 def _item(
-    label: str, kind: types.CompletionItemKind, rank: str, help: str, detail: str = "", insert: str | None = None,
+    label: str,
+    kind: types.CompletionItemKind,
+    rank: str,
+    help: str,
+    detail: str = "",
+    insert: str | None = None,
     data: object = None,
-) -> types.CompletionItem:  # fmt: skip
+) -> types.CompletionItem:
     documentation = types.MarkupContent(types.MarkupKind.Markdown, help) if help else None
     return types.CompletionItem(
-        label, kind=kind, detail=detail or None, documentation=documentation, sort_text=f"{rank}{label.lower()}",
-        insert_text=insert, insert_text_format=types.InsertTextFormat.Snippet if insert else None, data=data,
+        label,
+        kind=kind,
+        detail=detail or None,
+        documentation=documentation,
+        sort_text=f"{rank}{label.lower()}",
+        insert_text=insert,
+        insert_text_format=types.InsertTextFormat.Snippet if insert else None,
+        data=data,
         filter_text=label,
-    )  # fmt: skip
+    )

@@ -121,8 +121,11 @@ def _defined(ls: Server, params: types.DefinitionParams) -> list[types.Location]
 def _referred(ls: Server, params: types.ReferenceParams) -> list[types.Location]:
     at = _at(ls, params)
     found = navigate.uses(*at) if at else []
-    return [types.Location(params.text_document.uri, at[0].places.range(u.start, u.end))
-            for u in found if at and (params.context.include_declaration or not u.defines)]  # fmt: skip
+    return [
+        types.Location(params.text_document.uri, at[0].places.range(u.start, u.end))
+        for u in found
+        if at and (params.context.include_declaration or not u.defines)
+    ]
 
 
 @guarded(list)
@@ -191,8 +194,11 @@ _DOCUMENTS: tuple[tuple[str, Any, Any], ...] = (
 )
 _REQUESTS: tuple[tuple[str, Any, Any], ...] = (
     (types.TEXT_DOCUMENT_HOVER, _hovered, None),
-    (types.TEXT_DOCUMENT_COMPLETION, _completed,
-     types.CompletionOptions(trigger_characters=["+", "@", "(", ",", "=", "["], resolve_provider=True)),
+    (
+        types.TEXT_DOCUMENT_COMPLETION,
+        _completed,
+        types.CompletionOptions(trigger_characters=["+", "@", "(", ",", "=", "["], resolve_provider=True),
+    ),
     (types.COMPLETION_ITEM_RESOLVE, _resolved, None),
     (types.TEXT_DOCUMENT_SIGNATURE_HELP, _signed, types.SignatureHelpOptions(["(", ","], ["="])),
     (types.TEXT_DOCUMENT_FORMATTING, _formatted, None),
@@ -206,6 +212,9 @@ _REQUESTS: tuple[tuple[str, Any, Any], ...] = (
     (types.TEXT_DOCUMENT_FOLDING_RANGE, _folded, None),
     (types.TEXT_DOCUMENT_SEMANTIC_TOKENS_FULL, _coloured, _LEGEND),
     (types.TEXT_DOCUMENT_INLAY_HINT, _hinted, None),
-    (types.TEXT_DOCUMENT_CODE_ACTION, _helped,
-     types.CodeActionOptions([types.CodeActionKind.QuickFix, types.CodeActionKind.SourceFixAll])),
-)  # fmt: skip
+    (
+        types.TEXT_DOCUMENT_CODE_ACTION,
+        _helped,
+        types.CodeActionOptions([types.CodeActionKind.QuickFix, types.CodeActionKind.SourceFixAll]),
+    ),
+)

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from archdsl.lsp.document import Version
 
 _LEVELS = {
-    "error": types.DiagnosticSeverity.Error, "warning": types.DiagnosticSeverity.Warning,
+    "error": types.DiagnosticSeverity.Error,
+    "warning": types.DiagnosticSeverity.Warning,
     "note": types.DiagnosticSeverity.Information,
-}  # fmt: skip
+}
 _TAGS = {"A501": [types.DiagnosticTag.Unnecessary]}
 
 
@@ -51,9 +52,14 @@ def diagnostic(version: Version, found: Diagnostic) -> types.Diagnostic:
     description = types.CodeDescription(f"{home()}#{anchor}") if code and home() else None
     return types.Diagnostic(
         version.places.range(*_visible(version.text, *place)) if place else _first_line(version),
-        text, severity=_LEVELS[found.severity], code=found.code, code_description=description, source="archdsl",
-        tags=_TAGS.get(found.code), related_information=related or None,
-    )  # fmt: skip
+        text,
+        severity=_LEVELS[found.severity],
+        code=found.code,
+        code_description=description,
+        source="archdsl",
+        tags=_TAGS.get(found.code),
+        related_information=related or None,
+    )
 
 
 def _visible(text: str, start: int, end: int) -> tuple[int, int]:

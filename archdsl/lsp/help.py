@@ -14,9 +14,17 @@ if TYPE_CHECKING:
     from archdsl.syntax import ast
 
 KINDS = {
-    "op": "layer", "late": "shortcut", "block": "block", "join": "join of branches", "family": "family",
-    "modifier": "modifier", "data": "data word", "train": "train word", "evaluation": "evaluation word", "metric": "metric",
-}  # fmt: skip
+    "op": "layer",
+    "late": "shortcut",
+    "block": "block",
+    "join": "join of branches",
+    "family": "family",
+    "modifier": "modifier",
+    "data": "data word",
+    "train": "train word",
+    "evaluation": "evaluation word",
+    "metric": "metric",
+}
 
 
 def signature(entry: Entry) -> str:

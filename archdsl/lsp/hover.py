@@ -36,8 +36,10 @@ def hover(version: Version, offset: int) -> types.Hover | None:
     if not text:
         return None
     start, end = _place(unit, name, way, at)
-    return types.Hover(types.MarkupContent(types.MarkupKind.Markdown, text),
-                       version.places.range(unit.part.offset + start, unit.part.offset + end))  # fmt: skip
+    return types.Hover(
+        types.MarkupContent(types.MarkupKind.Markdown, text),
+        version.places.range(unit.part.offset + start, unit.part.offset + end),
+    )
 
 
 def name_at(version: Version, unit: Unit, at: int) -> Name | None:

@@ -155,8 +155,10 @@ def rename(version: Version, offset: int, new: str) -> types.WorkspaceEdit:
 def highlights(version: Version, offset: int) -> list[types.DocumentHighlight]:
     """The places of the name at an offset, definitions as writes."""
     kinds = types.DocumentHighlightKind
-    return [types.DocumentHighlight(version.places.range(u.start, u.end), kinds.Write if u.defines else kinds.Read)
-            for u in uses(version, offset)]  # fmt: skip
+    return [
+        types.DocumentHighlight(version.places.range(u.start, u.end), kinds.Write if u.defines else kinds.Read)
+        for u in uses(version, offset)
+    ]
 
 
 def whole_name(version: Version, offset: int) -> types.Range | None:

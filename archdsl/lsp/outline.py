@@ -28,17 +28,43 @@ _SYMBOLS = {
     "classes": S.Constant,
 }
 TOKENS = (
-    "keyword", "function", "class", "macro", "variable", "parameter", "property", "enumMember", "decorator", "number",
-    "string", "namespace", "operator",
-)  # fmt: skip
+    "keyword",
+    "function",
+    "class",
+    "macro",
+    "variable",
+    "parameter",
+    "property",
+    "enumMember",
+    "decorator",
+    "number",
+    "string",
+    "namespace",
+    "operator",
+)
 _NUMBER = {name: number for number, name in enumerate(TOKENS)}
 MODIFIERS = ("declaration", "defaultLibrary")
 _OF_TOKENS = {
-    "LET": "keyword", "INCLUDE": "keyword", "INPUT": "keyword", "CLASSES": "keyword", "NET": "keyword", "DATA": "keyword",
+    "LET": "keyword",
+    "INCLUDE": "keyword",
+    "INPUT": "keyword",
+    "CLASSES": "keyword",
+    "NET": "keyword",
+    "DATA": "keyword",
     "TRAIN": "keyword",
-    "EVALUATE": "keyword", "AS": "keyword", "NUMBER": "number", "STRING": "string", "CROSS": "operator", "STAR": "operator",
-    "HAT": "operator", "PLUS": "operator", "MINUS": "operator", "SLASH": "operator", "FLOOR": "operator", "AT": "operator",
-}  # fmt: skip
+    "EVALUATE": "keyword",
+    "AS": "keyword",
+    "NUMBER": "number",
+    "STRING": "string",
+    "CROSS": "operator",
+    "STAR": "operator",
+    "HAT": "operator",
+    "PLUS": "operator",
+    "MINUS": "operator",
+    "SLASH": "operator",
+    "FLOOR": "operator",
+    "AT": "operator",
+}
 
 
 def symbols(version: Version) -> list[types.DocumentSymbol]:
@@ -80,9 +106,12 @@ def _labelled(version: Version, name: Name, base: int) -> types.DocumentSymbol:
     assert isinstance(node, ast.Label)
     leaving = version.shapes.leaving(node.body.span)
     return types.DocumentSymbol(
-        name.text, S.Field, version.places.range(base + node.span.start, base + node.span.end),
-        version.places.range(base + name.start, base + name.end), shown(leaving) if leaving else "",
-    )  # fmt: skip
+        name.text,
+        S.Field,
+        version.places.range(base + node.span.start, base + node.span.end),
+        version.places.range(base + name.start, base + name.end),
+        shown(leaving) if leaving else "",
+    )
 
 
 def folds(version: Version) -> list[types.FoldingRange]:

@@ -112,8 +112,9 @@ class Server(LanguageServer):
         version, begun = document.now, time.process_time()
         try:
             if document.uri.endswith(YAML):
-                found = findings.study_diagnostics(version.text, document.path or Path("study.yaml"), document.encoding,
-                                                   self.check_study)  # fmt: skip
+                found = findings.study_diagnostics(
+                    version.text, document.path or Path("study.yaml"), document.encoding, self.check_study
+                )
             else:
                 found = findings.diagnostics(version)
         except Exception:  # an editor must not lose its server to one text

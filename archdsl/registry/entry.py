@@ -59,9 +59,11 @@ def _decorator(kind: Kind, examples: tuple[str, ...], **settings: Any) -> Callab
             name = getattr(make, "called", "") if kind in ("metric", "evaluation") else ""
             name = name or make.__name__.lower()
             if not getattr(getattr(make, "__dataclass_params__", None), "frozen", False):
-                raise ArchError(f"the word `{given or name}` is the class {make.__module__}.{make.__qualname__}, which is "
-                                "not a frozen dataclass", help="write @dataclass(frozen=True, slots=True) below the "
-                                "decorator of the word")  # fmt: skip
+                raise ArchError(
+                    f"the word `{given or name}` is the class {make.__module__}.{make.__qualname__}, which is "
+                    "not a frozen dataclass",
+                    help="write @dataclass(frozen=True, slots=True) below the decorator of the word",
+                )
             if help.startswith(f"{make.__name__}("):  # the signature, which a dataclass has in place of a docstring
                 help = ""
         register(Entry(given or name, kind, make, cleandoc(help), examples, **settings))
@@ -70,9 +72,7 @@ def _decorator(kind: Kind, examples: tuple[str, ...], **settings: Any) -> Callab
     return decorate
 
 
-def op(
-    *examples: str, paper: str = "", traits: str = "", name: str | None = None, alias: str = ""
-) -> Callable[[F], F]:  # fmt: skip
+def op(*examples: str, paper: str = "", traits: str = "", name: str | None = None, alias: str = "") -> Callable[[F], F]:
     """A layer: a function from the arriving shape and the arguments to an ``archdsl.ir.layer.Layer``."""
     return _decorator("op", examples, paper=paper, traits=frozenset(traits.split()), name=name, alias=alias)
 
@@ -99,18 +99,33 @@ def family(*examples: str, paper: str = "", name: str | None = None, local: bool
 
 
 def modifier(
-    *examples: str, paper: str = "", phase: Phase, undo: Callable[..., Any], keeps_params: bool = False,
-    slot: str = "", name: str | None = None, local: bool = False,
-) -> Callable[[F], F]:  # fmt: skip
+    *examples: str,
+    paper: str = "",
+    phase: Phase,
+    undo: Callable[..., Any],
+    keeps_params: bool = False,
+    slot: str = "",
+    name: str | None = None,
+    local: bool = False,
+) -> Callable[[F], F]:
     """A rewriting: a function from a node and the arguments to a node, None where the term has no place for it; ``undo``
     is ``-name``, None where there is nothing to undo. Two modifiers of one ``slot`` contradict each other."""
-    return _decorator("modifier", examples, paper=paper, phase=phase, undo=undo, keeps_params=keeps_params,
-                      slot=slot, name=name, local=local)  # fmt: skip
+    return _decorator(
+        "modifier",
+        examples,
+        paper=paper,
+        phase=phase,
+        undo=undo,
+        keeps_params=keeps_params,
+        slot=slot,
+        name=name,
+        local=local,
+    )
 
 
 def data_word(
     *examples: str, paper: str = "", unpublished: str = "", slot: str = "", name: str | None = None
-) -> Callable[[F], F]:  # fmt: skip
+) -> Callable[[F], F]:
     """A word of a ``data`` statement: a setting, as a frozen dataclass whose fields are the arguments; or a function from
     the arguments to a setting."""
     return _decorator("data", examples, paper=paper, unpublished=unpublished, slot=slot, name=name)
@@ -118,15 +133,13 @@ def data_word(
 
 def train_word(
     *examples: str, paper: str = "", unpublished: str = "", slot: str = "", name: str | None = None
-) -> Callable[[F], F]:  # fmt: skip
+) -> Callable[[F], F]:
     """A word of a ``train`` statement: a setting, as a frozen dataclass whose fields are the arguments; or a function from
     the arguments to a setting."""
     return _decorator("train", examples, paper=paper, unpublished=unpublished, slot=slot, name=name)
 
 
-def evaluation_word(
-    *examples: str, paper: str = "", unpublished: str = "", slot: str = ""
-) -> Callable[[F], F]:  # fmt: skip
+def evaluation_word(*examples: str, paper: str = "", unpublished: str = "", slot: str = "") -> Callable[[F], F]:
     """A word of an ``evaluate`` statement, as a frozen dataclass whose fields are the arguments: an
     ``archdsl.words.evaluation.base.Evaluation``."""
     return _decorator("evaluation", examples, paper=paper, unpublished=unpublished, slot=slot)

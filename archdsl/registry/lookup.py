@@ -15,9 +15,17 @@ if TYPE_CHECKING:
 # Words of a network (op, block, join, family), modifiers, words of data, of training and of evaluation, and metrics live in six
 # name spaces: `cutout` is a layer and an augmentation, `seconds` could be a limit and a metric.
 SPACES: dict[Kind, str] = {
-    "op": "net", "block": "net", "late": "net", "join": "net", "family": "net",
-    "modifier": "modifier", "data": "data", "train": "train", "metric": "metric", "evaluation": "evaluate",
-}  # fmt: skip
+    "op": "net",
+    "block": "net",
+    "late": "net",
+    "join": "net",
+    "family": "net",
+    "modifier": "modifier",
+    "data": "data",
+    "train": "train",
+    "metric": "metric",
+    "evaluation": "evaluate",
+}
 _TABLE: dict[tuple[str, str], Entry] = {}
 
 
@@ -29,8 +37,10 @@ def register(entry: Entry) -> None:
     """
     key = (SPACES[entry.kind], entry.name)
     if key in _TABLE and _TABLE[key].make.__module__ != entry.make.__module__:
-        raise ArchError(f"the word `{entry.name}` of {entry.make.__module__} is already taken by "
-                        f"{_TABLE[key].make.__module__}", help="give it another name")  # fmt: skip
+        raise ArchError(
+            f"the word `{entry.name}` of {entry.make.__module__} is already taken by {_TABLE[key].make.__module__}",
+            help="give it another name",
+        )
     if not (entry.help and entry.examples):
         raise ArchError(f"the word `{entry.name}` of {entry.make.__module__} has no help or no example")
     _TABLE[key] = entry
@@ -55,8 +65,11 @@ def _foreign() -> None:
         except ArchError:
             raise
         except Exception as error:  # somebody else's code
-            raise ArchError(f"the words of `{point.value}` do not load: {error}",
-                            help="repair or uninstall that package", exit_code=4) from error  # fmt: skip
+            raise ArchError(
+                f"the words of `{point.value}` do not load: {error}",
+                help="repair or uninstall that package",
+                exit_code=4,
+            ) from error
 
 
 def find(space: str, name: str) -> Entry | None:

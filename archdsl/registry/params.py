@@ -69,12 +69,22 @@ class Arg:
 
 
 _WORDS = {
-    "int": "a whole number", "float": "a number", "bool": "true or false", "str": "a string", "size": "a size like 3 or 1x7",
-    "share": "a fraction like 0.3 or 30%", "node": "a network", "ints": "a list like [1, 2]", "shape": "a shape like 3x32x32",
-    "amount": "a number or a fraction like 10%", "layers": "a label or a range of layers like stem..stage2",
-    "act": "an activation", "block": "the number or the label of a block",
-    "blocks": "numbers or labels of blocks", "source": "a string, or `arm NAME`",
-}  # fmt: skip
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "a string",
+    "size": "a size like 3 or 1x7",
+    "share": "a fraction like 0.3 or 30%",
+    "node": "a network",
+    "ints": "a list like [1, 2]",
+    "shape": "a shape like 3x32x32",
+    "amount": "a number or a fraction like 10%",
+    "layers": "a label or a range of layers like stem..stage2",
+    "act": "an activation",
+    "block": "the number or the label of a block",
+    "blocks": "numbers or labels of blocks",
+    "source": "a string, or `arm NAME`",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +118,10 @@ def params(entry: Entry) -> tuple[Arg, ...]:
         )
     signature = inspect.signature(entry.make, eval_str=True)
     skip = {"op": 1, "join": 1, "modifier": 1, "family": 1, "late": 3}.get(entry.kind, 0)
-    return tuple(_arg(p.name, MISSING if p.default is p.empty else p.default, p.annotation)
-                 for p in list(signature.parameters.values())[skip:])  # fmt: skip
+    return tuple(
+        _arg(p.name, MISSING if p.default is p.empty else p.default, p.annotation)
+        for p in list(signature.parameters.values())[skip:]
+    )
 
 
 def value_of(entry: Entry, args: tuple[Any, ...]) -> Any:

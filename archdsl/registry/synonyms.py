@@ -73,10 +73,27 @@ WORDS = {
     "imagefolder": "folder", "imagedatasetfromdirectory": "folder", "imagedataloaders": "folder", "tabular": "csv",
 }  # fmt: skip
 ARGUMENTS = {
-    "kernel": "k", "kernel_size": "k", "stride": "s", "strides": "s", "padding": "p", "pad": "p", "filters": "out",
-    "channels": "out", "out_channels": "out", "features": "out", "units": "out", "rate": "p", "prob": "p", "size": "k",
-    "use_bias": "bias", "group": "groups", "dilations": "dilation", "epsilon": "eps", "reduction": "r", "ratio": "r",
-}  # fmt: skip
+    "kernel": "k",
+    "kernel_size": "k",
+    "stride": "s",
+    "strides": "s",
+    "padding": "p",
+    "pad": "p",
+    "filters": "out",
+    "channels": "out",
+    "out_channels": "out",
+    "features": "out",
+    "units": "out",
+    "rate": "p",
+    "prob": "p",
+    "size": "k",
+    "use_bias": "bias",
+    "group": "groups",
+    "dilations": "dilation",
+    "epsilon": "eps",
+    "reduction": "r",
+    "ratio": "r",
+}
 
 
 # What other tools have and the language has not: said plainly, so that no other word is suggested.

@@ -60,9 +60,15 @@ class _Frame:
 
 
 def chart(
-    curves: Sequence[Curve], width: int, height: int, *, log: bool = False, percent: bool = False,
-    dots: bool = True, axis: bool = True,
-) -> list[Line]:  # fmt: skip
+    curves: Sequence[Curve],
+    width: int,
+    height: int,
+    *,
+    log: bool = False,
+    percent: bool = False,
+    dots: bool = True,
+    axis: bool = True,
+) -> list[Line]:
     """Draw curves into ``width`` characters and ``height`` lines, with the values at the left; with ``axis`` there is
     one more line, of x. Without ``dots`` each curve has a letter of ``MARKS``. Nothing to draw gives no lines.
     """
@@ -70,8 +76,9 @@ def chart(
     points = [p for part in parts for segment in part for p in segment]
     if not points:
         return []
-    frame = _Frame(min(x for x, _ in points), max(x for x, _ in points),
-                   min(y for _, y in points), max(y for _, y in points), log)  # fmt: skip
+    frame = _Frame(
+        min(x for x, _ in points), max(x for x, _ in points), min(y for _, y in points), max(y for _, y in points), log
+    )
     gutter = max(len(value_text(v, percent)) for v in (frame.low, frame.middle, frame.high)) + 1
     columns = max(_LEAST, width - gutter - 1)
     cells: Cells = [[(0, None)] * columns for _ in range(height)]

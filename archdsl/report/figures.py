@@ -25,14 +25,24 @@ SIZE = (5.5, 3.2)  # inches; the width of a page of text in most templates
 FEW = 12  # points up to which each is shown
 
 _STYLE = {
-    "font.size": 9, "axes.labelsize": 9, "legend.fontsize": 8, "xtick.labelsize": 8, "ytick.labelsize": 8,
-    "axes.linewidth": 0.7, "xtick.major.width": 0.7, "ytick.major.width": 0.7, "lines.solid_capstyle": "round",
-    "pdf.fonttype": 42, "svg.fonttype": "path", "svg.hashsalt": "archdsl",
-}  # fmt: skip
+    "font.size": 9,
+    "axes.labelsize": 9,
+    "legend.fontsize": 8,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "axes.linewidth": 0.7,
+    "xtick.major.width": 0.7,
+    "ytick.major.width": 0.7,
+    "lines.solid_capstyle": "round",
+    "pdf.fonttype": 42,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "archdsl",
+}
 _METADATA: dict[str, dict[str, None]] = {  # nothing inside tells when it was drawn, or by which version
-    "png": {"Software": None}, "svg": {"Date": None, "Creator": None},
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
-}  # fmt: skip
+}
 
 
 @contextmanager
@@ -53,9 +63,16 @@ def new_figure(size: tuple[float, float]) -> Iterator[Figure]:
 
 
 def curves(
-    target: Path | IO[bytes], lines: Sequence[Curve], x: str, y: str, *, kind: str, log: bool = False, percent: bool = False,
+    target: Path | IO[bytes],
+    lines: Sequence[Curve],
+    x: str,
+    y: str,
+    *,
+    kind: str,
+    log: bool = False,
+    percent: bool = False,
     styles: tuple[str, str] | None = None,
-) -> None:  # fmt: skip
+) -> None:
     """Draw curves into a file, or a stream, of a kind of ``KINDS``, each group in a colour of its own.
 
     Args:
@@ -82,10 +99,18 @@ def _draw(axes: Axes, curve: Curve) -> Any:
     finite = sum(map(math.isfinite, curve.ys))
     marker = MARKERS[number % len(MARKERS)] or ("o" if finite <= FEW else "")
     return axes.plot(
-        curve.xs, curve.ys, color=COLOURS[colour], linestyle=(0, (3.2, 1.6)) if curve.dashed else "-", linewidth=1.3,
-        marker=marker, markersize=3, markeredgewidth=0.9, markerfacecolor="white" if curve.dashed else COLOURS[colour],
-        markevery=1 if finite <= FEW else max(1, len(curve.xs) // 10), zorder=3 if curve.dashed else 2,
-    )[0]  # fmt: skip
+        curve.xs,
+        curve.ys,
+        color=COLOURS[colour],
+        linestyle=(0, (3.2, 1.6)) if curve.dashed else "-",
+        linewidth=1.3,
+        marker=marker,
+        markersize=3,
+        markeredgewidth=0.9,
+        markerfacecolor="white" if curve.dashed else COLOURS[colour],
+        markevery=1 if finite <= FEW else max(1, len(curve.xs) // 10),
+        zorder=3 if curve.dashed else 2,
+    )[0]
 
 
 def _scales(axes: Axes, log: bool, percent: bool) -> None:

@@ -9,11 +9,32 @@ from archdsl.report.table import Table
 from archdsl.report.text import on_one_line, shown
 
 _SPECIAL = {
-    "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}", "\\": r"\textbackslash{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "|": r"\textbar{}", "−": "$-$", "×": r"$\times$", "±": r"$\pm$", "Δ": r"$\Delta$", "–": "--", "·": r"$\cdot$",
-    '"': r"\textquotedbl{}", "≤": r"$\leq$", "≥": r"$\geq$", "[": "{[}", "]": "{]}", "`": r"\textasciigrave{}",
-}  # fmt: skip
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "\\": r"\textbackslash{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "−": "$-$",
+    "×": r"$\times$",
+    "±": r"$\pm$",
+    "Δ": r"$\Delta$",
+    "–": "--",
+    "·": r"$\cdot$",
+    '"': r"\textquotedbl{}",
+    "≤": r"$\leq$",
+    "≥": r"$\geq$",
+    "[": "{[}",
+    "]": "{]}",
+    "`": r"\textasciigrave{}",
+}
 _DASHES = re.compile("(?<=-)(?=-)")  # LaTeX would make one long dash of the two in `--seeds`
 _NEGATIVE = re.compile(r"^-(?=[0-9])")
 

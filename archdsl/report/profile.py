@@ -31,9 +31,14 @@ class Series:
 
 
 def profile(
-    target: Path, series: Sequence[Series], stretches: Sequence[tuple[str, int, int]], *, kind: str, title: str = "",
+    target: Path,
+    series: Sequence[Series],
+    stretches: Sequence[tuple[str, int, int]],
+    *,
+    kind: str,
+    title: str = "",
     x: str = "layer, in order of execution",
-) -> None:  # fmt: skip
+) -> None:
     """Draw the series one below the other into a file of a kind of ``archdsl.report.figures.KINDS``.
 
     Args:
@@ -83,6 +88,14 @@ def _shade(axes: Axes, stretches: Sequence[tuple[str, int, int]], named: bool) -
         if number % 2 == 0:
             axes.axvspan(start + 0.5, stop + 0.5, color="#eef1f5", linewidth=0, zorder=0)
         if named and len(stretches) <= _NAMED:
-            text = axes.annotate(name, ((start + stop + 1) / 2, 1.0), xycoords=("data", "axes fraction"), xytext=(0, 3),
-                                 textcoords="offset points", ha="center", fontsize=7.5, color="#444444")  # fmt: skip
+            text = axes.annotate(
+                name,
+                ((start + stop + 1) / 2, 1.0),
+                xycoords=("data", "axes fraction"),
+                xytext=(0, 3),
+                textcoords="offset points",
+                ha="center",
+                fontsize=7.5,
+                color="#444444",
+            )
             text.set_parse_math(False)

@@ -47,8 +47,11 @@ def precision_of(plan: Mapping[str, Any]) -> str:
 
 def differing(found: Conditions, wanted: Conditions) -> list[str]:
     """The conditions in which a run differs from those that are wanted; what is not stated there does not count."""
-    return [k for k, v in wanted.items() if v and found.get(k, "") != v
-            and not (k == "kernels" and UNUSED in (v, found.get(k)))]  # fmt: skip
+    return [
+        k
+        for k, v in wanted.items()
+        if v and found.get(k, "") != v and not (k == "kernels" and UNUSED in (v, found.get(k)))
+    ]
 
 
 def contrast(found: Conditions, wanted: Conditions) -> str:
@@ -91,9 +94,11 @@ class ConditionOptions:
     def options(self, names: Sequence[str]) -> str:
         """These conditions as they were asked for: ``--precision fp32``."""
         said = {
-            "precision": f"--precision {self.precision}", "device": f"--device {self.device}",
-            "compile": f"--compile {self.compile}", "kernels": "ARCHDSL_NATIVE=0",
-        }  # fmt: skip
+            "precision": f"--precision {self.precision}",
+            "device": f"--device {self.device}",
+            "compile": f"--compile {self.compile}",
+            "kernels": "ARCHDSL_NATIVE=0",
+        }
         return " and ".join(said[name] for name in names)
 
     def check(self, versions: Mapping[str, Any], what: str, remedy: str) -> None:
@@ -113,8 +118,9 @@ class ConditionOptions:
             had = ", ".join(f"{k} {found[k] or 'unknown'}" for k in names)
             raise ArchError(f"{self.options(names)} conflicts with {what}, which has {had}", help=remedy)
         if self.deterministic and found["device"] != "cpu" and versions.get("deterministic") is not True:
-            raise ArchError(f"--deterministic conflicts with {what}, which was trained without it on "
-                            f"{found['device']}", help=remedy)  # fmt: skip
+            raise ArchError(
+                f"--deterministic conflicts with {what}, which was trained without it on {found['device']}", help=remedy
+            )
 
 
 def known_precision(value: str) -> str:
@@ -124,6 +130,7 @@ def known_precision(value: str) -> str:
         ArchError: it is none.
     """
     if value not in PRECISIONS:
-        raise ArchError(f"there is no precision `{value}`: it is one of {', '.join(PRECISIONS)}",
-                        help=suggest(value, PRECISIONS))  # fmt: skip
+        raise ArchError(
+            f"there is no precision `{value}`: it is one of {', '.join(PRECISIONS)}", help=suggest(value, PRECISIONS)
+        )
     return value

@@ -14,8 +14,14 @@ def check_conflicts(run: Run, requested: ConditionOptions) -> None:
         ArchError: it was.
     """
     if run.done:
-        requested.check(run.versions, f"the finished run {run.folder}",
-                    "leave the option out to see that run; --again replaces it; --out DIR keeps both")  # fmt: skip
+        requested.check(
+            run.versions,
+            f"the finished run {run.folder}",
+            "leave the option out to see that run; --again replaces it; --out DIR keeps both",
+        )
     elif Checkpoints(run.folder).exist():
-        requested.check(run.versions, f"the interrupted run {run.folder}",
-                    "leave the option out to resume that run; --again starts it again; --out DIR keeps both")  # fmt: skip
+        requested.check(
+            run.versions,
+            f"the interrupted run {run.folder}",
+            "leave the option out to resume that run; --again starts it again; --out DIR keeps both",
+        )

@@ -61,8 +61,10 @@ def data_changed(experiment: Experiment, root: str | Path | None = None) -> str:
     found = fingerprint(experiment.data.dataset, root) if wanted else ""
     if found == wanted:
         return ""
-    return (f"the data of {experiment.data.dataset.name} has changed: its fingerprint is {short(found)}, and this run is on "
-            f"{short(wanted)}")  # fmt: skip
+    return (
+        f"the data of {experiment.data.dataset.name} has changed: its fingerprint is {short(found)}, and this run is on "
+        f"{short(wanted)}"
+    )
 
 
 def others_said(out: Path, experiment: Experiment, again: bool = False) -> list[str]:
@@ -80,8 +82,9 @@ def others_said(out: Path, experiment: Experiment, again: bool = False) -> list[
     now = short(experiment.data.fingerprint)
     for run in others.values():
         if not run.done and not again and Checkpoints(run.folder).exist() and not held(run.folder):
-            raise ArchError(f"{run.folder} was interrupted and cannot be resumed: {_since(run, now)}",
-                            help=_remedy(run))  # fmt: skip
+            raise ArchError(
+                f"{run.folder} was interrupted and cannot be resumed: {_since(run, now)}", help=_remedy(run)
+            )
     return [f"{run.folder} is not reused: {_since(run, now)}" for run in others.values()]
 
 

@@ -15,8 +15,17 @@ from archdsl.runs.store.lock import held
 from archdsl.runs.store.log import read_events
 
 KEYS = (
-    "run", "hash", "status", "epochs", "test_accuracy", "best_valid_accuracy", "train_loss", "params", "seconds", "date",
-)  # fmt: skip
+    "run",
+    "hash",
+    "status",
+    "epochs",
+    "test_accuracy",
+    "best_valid_accuracy",
+    "train_loss",
+    "params",
+    "seconds",
+    "date",
+)
 STATUSES = ("finished", "diverged", "interrupted", "running", "oom", "timeout", "damaged")
 # Names that columns had once, still understood by --where and --sort.
 RENAMED = {"accuracy": "test_accuracy", "valid": "best_valid_accuracy", "loss": "train_loss"}

@@ -24,10 +24,14 @@ def html(run: Run) -> str:
     """Curves of loss and accuracy (where matplotlib is installed), above the figures of the result."""
     result = run.result or {}
     columns = [
-        Column(name.replace("_", " "), "percent" if name.endswith("accuracy") else "int" if name == "epochs" else "float",
-               key=name, digits=None if name == "epochs" else 2 if name.endswith("accuracy") else 4)
+        Column(
+            name.replace("_", " "),
+            "percent" if name.endswith("accuracy") else "int" if name == "epochs" else "float",
+            key=name,
+            digits=None if name == "epochs" else 2 if name.endswith("accuracy") else 4,
+        )
         for name in SHOWN
-    ]  # fmt: skip
+    ]
     row = (str(result.get("status") or "not finished"), *(result.get(name) for name in SHOWN))
     table = Table((Column("status"), *columns), (row,), run.folder.name)
     return html_parts((*_curves(run), html_table(table)))

@@ -120,8 +120,10 @@ class Run:
                 raise ValueError("its content is not what the run wrote")
             return load(data)
         except (OSError, ValueError, SafetensorError) as error:
-            raise StoreError(f"the weights {self.weights} cannot be read ({error})",
-                             help="train again; another run's weights do not fit") from error  # fmt: skip
+            raise StoreError(
+                f"the weights {self.weights} cannot be read ({error})",
+                help="train again; another run's weights do not fit",
+            ) from error
 
 
 def _model_of(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -254,8 +256,10 @@ def read_settings(folder: Path) -> dict[str, Any]:
     number = found.get("format")
     if number != FORMAT:
         newer = isinstance(number, int) and number > FORMAT
-        raise StoreError(f"the run {folder} has the format {number}, and this archdsl reads {FORMAT}",
-                         help="use the newer archdsl that wrote it" if newer else "train again")  # fmt: skip
+        raise StoreError(
+            f"the run {folder} has the format {number}, and this archdsl reads {FORMAT}",
+            help="use the newer archdsl that wrote it" if newer else "train again",
+        )
     return found
 
 

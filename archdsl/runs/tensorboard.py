@@ -11,14 +11,20 @@ from archdsl.runs.events import EpochDone, Event, Finished, Resumed
 
 FLUSH = 10  # seconds until somebody who watches sees a value
 NAMES = {
-    "loss": "loss/train", "valid_loss": "loss/validation", "accuracy": "accuracy/train",
-    "valid_accuracy": "accuracy/validation", "lr": "learning rate", "images_per_second": "images per second",
-}  # fmt: skip
+    "loss": "loss/train",
+    "valid_loss": "loss/validation",
+    "accuracy": "accuracy/train",
+    "valid_accuracy": "accuracy/validation",
+    "lr": "learning rate",
+    "images_per_second": "images per second",
+}
 
 MORE = {  # of `evaluate_every`
-    "test_loss": "loss/test", "test_accuracy": "accuracy/test", "train_eval_loss": "loss/train without augmentation",
+    "test_loss": "loss/test",
+    "test_accuracy": "accuracy/test",
+    "train_eval_loss": "loss/train without augmentation",
     "train_eval_accuracy": "accuracy/train without augmentation",
-}  # fmt: skip
+}
 
 ELSEWHERE = "free disk space, or name another folder with --tensorboard"
 

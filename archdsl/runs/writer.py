@@ -125,8 +125,10 @@ class RunFolder:
         """Refuse to continue with a run under conditions that would give it other bits."""
         for name in FOREIGN:
             if before.get(name) != now.get(name):
-                raise EnvError(f"{self.path} was begun with {name} {before.get(name)}, and this is {now.get(name)}",
-                               help="resume it where it was started, or train it again with --again")  # fmt: skip
+                raise EnvError(
+                    f"{self.path} was begun with {name} {before.get(name)}, and this is {now.get(name)}",
+                    help="resume it where it was started, or train it again with --again",
+                )
 
     def event(self, event: Event) -> None:
         """Append an event to the log; progress within an epoch is for the eye only and is not kept."""

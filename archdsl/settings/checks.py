@@ -83,8 +83,11 @@ def settings_findings(data: DataSettings, train: TrainSettings, images: int | No
         yield from count_findings(total, data.valid, data.subset, data.dataset.name, things(shape))
     watching = next(((slot, word) for slot, word in train.words() if word.needs_validation), None)
     if watching is not None and data.valid is None:
-        yield Finding(f"`{watching[1].word}` watches the validation images, and none are set aside",
-                      "add valid(10%) to the data statement", watching[0])  # fmt: skip
+        yield Finding(
+            f"`{watching[1].word}` watches the validation images, and none are set aside",
+            "add valid(10%) to the data statement",
+            watching[0],
+        )
     steps = steps_of(data, train, images)
     if steps is not None:
         yield from length_findings(train, steps)
@@ -95,15 +98,24 @@ def augment_findings(words: Iterable[Augmentation], shape: Shape) -> Iterator[Fi
     for word in words:
         if len(shape) != 3:
             if not word.vectors:
-                yield Finding(f"`{word.name}` changes images, and this data has vectors of {shape[0]} numbers",
-                              "of the augmentations, only mixup acts on vectors", word)  # fmt: skip
+                yield Finding(
+                    f"`{word.name}` changes images, and this data has vectors of {shape[0]} numbers",
+                    "of the augmentations, only mixup acts on vectors",
+                    word,
+                )
             continue
         if word.colours and shape[0] != 3:
-            yield Finding(f"`{word.name}` changes colours, and these images have {shape[0]} channel",
-                          "leave it out, or take brightness and contrast, or jitter(saturation=0, hue=0)", word)  # fmt: skip
+            yield Finding(
+                f"`{word.name}` changes colours, and these images have {shape[0]} channel",
+                "leave it out, or take brightness and contrast, or jitter(saturation=0, hue=0)",
+                word,
+            )
         if word.mirrored >= min(shape[1:]):
-            yield Finding(f"`{word.name}` mirrors more pixels ({word.mirrored}) than an image of {shape[1]}x{shape[2]} has",
-                          f"mirror at most {min(shape[1:]) - 1} pixels", word)  # fmt: skip
+            yield Finding(
+                f"`{word.name}` mirrors more pixels ({word.mirrored}) than an image of {shape[1]}x{shape[2]} has",
+                f"mirror at most {min(shape[1:]) - 1} pixels",
+                word,
+            )
 
 
 def views_findings(views: Tta | None, shape: Shape) -> Iterator[Finding]:
@@ -113,20 +125,25 @@ def views_findings(views: Tta | None, shape: Shape) -> Iterator[Finding]:
     if len(shape) != 3:
         yield Finding(f"`tta` mirrors images, and this data has vectors of {shape[0]} numbers", "leave tta out", "tta")
     elif views.shift >= min(shape[1:]):
-        yield Finding(f"`tta(shift={views.shift})` moves more pixels than an image of {shape[1]}x{shape[2]} has",
-                      f"shift by at most {min(shape[1:]) - 1}", "tta")  # fmt: skip
+        yield Finding(
+            f"`tta(shift={views.shift})` moves more pixels than an image of {shape[1]}x{shape[2]} has",
+            f"shift by at most {min(shape[1:]) - 1}",
+            "tta",
+        )
 
 
 def corruption_findings(words: Iterable[Corruption], shape: Shape) -> Iterator[Finding]:
     """Changes of the training part that this data cannot have."""
     for word in words:
         if not word.vectors and len(shape) != 3:
-            yield Finding(f"`{word.name}` changes images, and this data has none",
-                          "take randomlabels, or leave it out", word)  # fmt: skip
+            yield Finding(
+                f"`{word.name}` changes images, and this data has none", "take randomlabels, or leave it out", word
+            )
 
 
-def count_findings(total: int, valid: Valid | None, subset: Subset | None, source: str, what: str = "images"
-) -> Iterator[Finding]:  # fmt: skip
+def count_findings(
+    total: int, valid: Valid | None, subset: Subset | None, source: str, what: str = "images"
+) -> Iterator[Finding]:
     """A subset or a validation part that the training images do not have.
 
     Args:
@@ -134,14 +151,20 @@ def count_findings(total: int, valid: Valid | None, subset: Subset | None, sourc
         what: images or rows.
     """
     if subset is not None and subset.of(total) > total:
-        yield Finding(f"subset({subset.count}) asks for more than the {total} training {what} of {source}",
-                      f"give at most {total}", "subset")  # fmt: skip
+        yield Finding(
+            f"subset({subset.count}) asks for more than the {total} training {what} of {source}",
+            f"give at most {total}",
+            "subset",
+        )
         return
     left = subset.of(total) if subset is not None else total
     aside = valid.count(left) if valid is not None else 0
     if valid is not None and not 0 < aside < left:
-        yield Finding(f"valid({valid.amount}) sets {aside} of {left} training {what} aside",
-                      f"at least one {what.removesuffix('s')} must be set aside, and one left to train on", "valid")  # fmt: skip
+        yield Finding(
+            f"valid({valid.amount}) sets {aside} of {left} training {what} aside",
+            f"at least one {what.removesuffix('s')} must be set aside, and one left to train on",
+            "valid",
+        )
 
 
 def length_findings(train: TrainSettings, steps: Steps) -> Iterator[Finding]:
@@ -153,9 +176,12 @@ def length_findings(train: TrainSettings, steps: Steps) -> Iterator[Finding]:
         yield Finding(error.message, error.help, "warmup")
     slow = train.lookahead
     if slow is not None and slow.every > count:
-        yield Finding(f"`lookahead({slow.every})` never moves the slow weights: the run has {count:,} steps, and the "
-                      "initial weights would be tested", "fewer steps between two moves, or more epochs",
-                      "lookahead")  # fmt: skip
+        yield Finding(
+            f"`lookahead({slow.every})` never moves the slow weights: the run has {count:,} steps, and the "
+            "initial weights would be tested",
+            "fewer steps between two moves, or more epochs",
+            "lookahead",
+        )
 
 
 # -- from findings to diagnostics ----------------------------------------------------------------------------------

@@ -68,8 +68,12 @@ def fold_evaluation(words: Iterable[Setting]) -> EvaluationSettings | None:
     for word in ordered:
         if not isinstance(word.value, KINDS):
             about = f"`{type(word.value).__name__}` of {type(word.value).__module__}"
-            raise fail("A224", f"nothing says how {about} is carried out", word.span,
-                       f"derive its class from {', '.join(k.__name__ for k in KINDS)}, as docs/house.md describes")  # fmt: skip
+            raise fail(
+                "A224",
+                f"nothing says how {about} is carried out",
+                word.span,
+                f"derive its class from {', '.join(k.__name__ for k in KINDS)}, as docs/house.md describes",
+            )
     text = " ".join(map(_spelt, ordered))
     return EvaluationSettings(tuple(word.value for word in ordered), text) if ordered else None
 
@@ -126,11 +130,15 @@ def _fitting(word: Evaluation, trace: Trace) -> Trace:
         ArchError: the word cannot be carried out.
     """
     if word.pictures and len(trace.input) != 3:
-        raise ArchError(f"`{word.word}` changes images, and the network takes {'x'.join(map(str, trace.input))}",
-                        help="leave it out")  # fmt: skip
+        raise ArchError(
+            f"`{word.word}` changes images, and the network takes {'x'.join(map(str, trace.input))}",
+            help="leave it out",
+        )
     if word.draws and not any(_draws(row) for row in trace.flat()):
-        raise ArchError(f"`{word.word}` needs a layer that draws at random, and the network has none",
-                        help="add drop, spatial or droppath to the network")  # fmt: skip
+        raise ArchError(
+            f"`{word.word}` needs a layer that draws at random, and the network has none",
+            help="add drop, spatial or droppath to the network",
+        )
     return word.rewire(trace, Random(0)) if isinstance(word, Rewiring) else trace
 
 

@@ -184,8 +184,10 @@ def fold_train(words: Iterable[Setting]) -> TrainSettings:
 def _kinds() -> dict[str, tuple[type, ...]]:
     """The classes of which the value of each slot may be; for several values, those of each."""
     hints = {name: get_args(hint) or (hint,) for name, hint in get_type_hints(TrainSettings).items()}
-    return {name: (*(kind for kind in kinds if isinstance(kind, type)), *((int,) if float in kinds else ()))
-            for name, kinds in hints.items()}  # fmt: skip
+    return {
+        name: (*(kind for kind in kinds if isinstance(kind, type)), *((int,) if float in kinds else ()))
+        for name, kinds in hints.items()
+    }
 
 
 def _check_train(word: Setting) -> None:
@@ -224,8 +226,11 @@ def _check_data(word: Setting, known: bool) -> None:
     try:
         if not known:
             kind = type(value)
-            raise ArchError(f"nothing carries out the data word `{word.entry.name}`, which gives `{kind.__name__}` of "
-                            f"{kind.__module__}", help="see docs/house.md for what a package can add")  # fmt: skip
+            raise ArchError(
+                f"nothing carries out the data word `{word.entry.name}`, which gives `{kind.__name__}` of "
+                f"{kind.__module__}",
+                help="see docs/house.md for what a package can add",
+            )
         if isinstance(value, Augmentation | Corruption):
             check_behaviour(value)
     except ArchError as error:
@@ -238,8 +243,9 @@ def _slots(words: Iterable[Setting]) -> dict[str, Setting]:
     for word in words:
         slot = word.entry.slot
         if slot in slots:
-            raise _clash(f"`{word.entry.name}` and `{slots[slot].entry.name}` both set the {slot}",
-                         word, "keep one of them")  # fmt: skip
+            raise _clash(
+                f"`{word.entry.name}` and `{slots[slot].entry.name}` both set the {slot}", word, "keep one of them"
+            )
         slots[slot] = word
     return slots
 
@@ -256,8 +262,11 @@ def _agree(settings: TrainSettings, words: Iterable[Setting], slots: Mapping[str
             raise _clash(remark.message, at, remark.help)
     warmup = settings.warmup if isinstance(settings.warmup, int) else 0  # of another kind: see settings.schedule.check
     if warmup > settings.epochs or (warmup == settings.epochs and settings.schedule is not None):
-        raise _clash(f"the warm-up of {warmup} epochs leaves nothing of a run of {settings.epochs}",
-                     slots["warmup"], "fewer epochs of warm-up, or more epochs")  # fmt: skip
+        raise _clash(
+            f"the warm-up of {warmup} epochs leaves nothing of a run of {settings.epochs}",
+            slots["warmup"],
+            "fewer epochs of warm-up, or more epochs",
+        )
 
 
 def to_json(experiment: Experiment) -> dict[str, dict[str, Any]]:

@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 # What layers of these traits hold is added to the values or scales them, whatever its shape; see ``optim.parts``.
 NO_WEIGHTS = frozenset(("norm", "scale", "class", "position"))
 NOTHING_LEFT = ("`freeze` leaves nothing to train", "freeze less; `archdsl eval` evaluates a net as it is")
-NOT_SLOWED = ("`rate` and `layerdecay` have no effect: no layer that they slow down is trained",
-              "leave them out, or freeze less")  # fmt: skip
-ONE_IMAGE = ("batch norm cannot train on a batch of one image",
-             "a larger batch than batch(1), or ln or gn instead of bn")  # fmt: skip
+NOT_SLOWED = (
+    "`rate` and `layerdecay` have no effect: no layer that they slow down is trained",
+    "leave them out, or freeze less",
+)
+ONE_IMAGE = (
+    "batch norm cannot train on a batch of one image",
+    "a larger batch than batch(1), or ln or gn instead of bn",
+)
 
 
 class Length(Protocol):
@@ -58,9 +62,11 @@ def parameters(trace: Trace, frozen: Collection[str] = ()) -> list[Parameter]:
     """The tensors that are trained at some time, in order of execution; ``frozen`` are paths of layers that never are."""
     return [
         Parameter(f"{row.path}.{name}", shape, row)
-        for row in trace.flat() if not _inside(row.path, frozen)
-        for name, shape in row.layer.weights.items() if not (name == "weight" and "fixed" in row.op.entry.traits)
-    ]  # fmt: skip
+        for row in trace.flat()
+        if not _inside(row.path, frozen)
+        for name, shape in row.layer.weights.items()
+        if not (name == "weight" and "fixed" in row.op.entry.traits)
+    ]
 
 
 def _inside(path: str, paths: Collection[str]) -> bool:
@@ -164,8 +170,10 @@ def wrong_shape(name: str, shape: tuple[int, ...]) -> tuple[str, str]:
 def wrong_classes(given: tuple[int, ...], data: DataSettings) -> tuple[str, str]:
     """That a network ends in another number of values than the data has classes, and the remedy."""
     classes = data.dataset.classes
-    return (f"the net gives {'x'.join(map(str, given))} values an image, and {data.dataset.name} has {classes} classes",
-            f"end the net in linear({classes})")  # fmt: skip
+    return (
+        f"the net gives {'x'.join(map(str, given))} values an image, and {data.dataset.name} has {classes} classes",
+        f"end the net in linear({classes})",
+    )
 
 
 def _normalised(train: TrainSettings, trace: Trace, frozen: Collection[str], steps: Length | None) -> Iterator[Finding]:
@@ -181,8 +189,12 @@ def _normalised(train: TrainSettings, trace: Trace, frozen: Collection[str], ste
     elif steps is not None and steps.images == 1:
         yield Finding(ONE_IMAGE[0], "one image is left to train on: train on more, or ln or gn instead of bn", "batch")
     elif steps is not None and smallest_batch(train, steps) == 1:
-        yield Finding(ONE_IMAGE[0], f"with these {steps.images:,} images the last batch of an epoch has one: another batch "
-                      f"size than batch({train.batch}), or ln or gn instead of bn", "batch")  # fmt: skip
+        yield Finding(
+            ONE_IMAGE[0],
+            f"with these {steps.images:,} images the last batch of an epoch has one: another batch "
+            f"size than batch({train.batch}), or ln or gn instead of bn",
+            "batch",
+        )
 
 
 def smallest_batch(train: TrainSettings, steps: Length) -> int:

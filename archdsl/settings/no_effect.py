@@ -73,9 +73,13 @@ def _schedule(train: TrainSettings, steps: Length | None) -> Iterator[Finding]:
     whole = steps.of(train) if steps is not None else per_epoch * train.epochs
     if whole > 1 and constant(schedule, train.warmup if isinstance(train.warmup, int) else 0, whole, per_epoch):
         name = schedule.word
-        yield _warning(f"`{name}` has no effect: the learning rate is the same at each of the {whole:,} steps"
-                       if steps is not None else f"`{name}` has no effect: the learning rate stays the same",
-                       "schedule", f"leave {name} out, or give it other numbers")  # fmt: skip
+        yield _warning(
+            f"`{name}` has no effect: the learning rate is the same at each of the {whole:,} steps"
+            if steps is not None
+            else f"`{name}` has no effect: the learning rate stays the same",
+            "schedule",
+            f"leave {name} out, or give it other numbers",
+        )
 
 
 def constant(schedule: Schedule, warmup: int, whole: int, per_epoch: int) -> bool:
@@ -95,12 +99,19 @@ def _losses(data: DataSettings | None, train: TrainSettings) -> Iterator[Finding
 def _lengths(data: DataSettings | None, train: TrainSettings, steps: Length) -> Iterator[Finding]:
     whole, what = steps.per_epoch * train.epochs, things(data.dataset.input) if data is not None else "images"
     if train.steps is not None and train.steps > whole:
-        yield _warning(f"`steps({train.steps})` has no effect: the run ends after {train.epochs} epochs, which are "
-                       f"{whole:,} steps", "steps",
-                       f"add epochs({-(-train.steps // steps.per_epoch)}), or leave steps out")  # fmt: skip
+        yield _warning(
+            f"`steps({train.steps})` has no effect: the run ends after {train.epochs} epochs, which are "
+            f"{whole:,} steps",
+            "steps",
+            f"add epochs({-(-train.steps // steps.per_epoch)}), or leave steps out",
+        )
     if train.batch > steps.images:
-        yield _warning(f"`batch({train.batch})` is more than the {steps.images:,} training {what}: each epoch is one step "
-                       "of all of them", "batch", f"at most batch({steps.images})")  # fmt: skip
+        yield _warning(
+            f"`batch({train.batch})` is more than the {steps.images:,} training {what}: each epoch is one step "
+            "of all of them",
+            "batch",
+            f"at most batch({steps.images})",
+        )
     elif train.accumulate > 1 and train.batch >= steps.images:
         yield _warning(f"`accumulate` has no effect: one batch holds all training {what}", "accumulate")
     total = getattr(data.dataset, "train", None) if data is not None else None

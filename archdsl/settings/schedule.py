@@ -27,8 +27,10 @@ def check(schedule: Schedule | None, warmup: int | Warmup, steps: int, per_epoch
     """
     rise = risen(warmup, steps, per_epoch)
     if rise > steps or (rise == steps and schedule is not None):
-        raise ArchError(f"the warm-up of {rise:,} steps leaves nothing of a run of {steps:,}",
-                        help="a shorter warm-up, or more epochs")  # fmt: skip
+        raise ArchError(
+            f"the warm-up of {rise:,} steps leaves nothing of a run of {steps:,}",
+            help="a shorter warm-up, or more epochs",
+        )
 
 
 def factor(schedule: Schedule | None, warmup: int | Warmup, step: int, steps: int, per_epoch: int) -> float:

@@ -164,9 +164,24 @@ class Hole:
 
 
 Expr: TypeAlias = (
-    Number | String | Keyword | Word | Cross | Binary | Negative | Seq | Group | Tuple
-    | Branches | LayerRange | Label | Modifier | Mark | Ref | Hole
-)  # fmt: skip
+    Number
+    | String
+    | Keyword
+    | Word
+    | Cross
+    | Binary
+    | Negative
+    | Seq
+    | Group
+    | Tuple
+    | Branches
+    | LayerRange
+    | Label
+    | Modifier
+    | Mark
+    | Ref
+    | Hole
+)
 
 
 @dataclass(frozen=True, slots=True)

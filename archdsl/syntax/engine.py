@@ -56,8 +56,10 @@ class Engine:
         self.patterns: dict[int, re.Pattern[str]] = {}
         self.ignored = frozenset(tables["ignored"])
         self.start, self.end = tables["start"], tables["end"]
-        self.rules = [(origin, size, _reducer(name, size, single, keep, tail, builder))
-                      for origin, size, name, single, keep, tail in tables["rules"]]  # fmt: skip
+        self.rules = [
+            (origin, size, _reducer(name, size, single, keep, tail, builder))
+            for origin, size, name, single, keep, tail in tables["rules"]
+        ]
 
     def parse(self, text: str, filter: Callable[[Iterator[Token]], Iterable[Token]], builder: object) -> Any:
         """What a builder makes of a text.
@@ -235,5 +237,7 @@ def tables(grammar: str) -> dict[str, Any]:
         why = "are those of another grammar"
     except (OSError, ValueError, KeyError, TypeError):
         why = "are missing or damaged"
-    raise EnvError(f"the parse tables {TABLES} {why}",
-                   help="run `python tools/make_tables.py` in a checkout, or install the package again")  # fmt: skip
+    raise EnvError(
+        f"the parse tables {TABLES} {why}",
+        help="run `python tools/make_tables.py` in a checkout, or install the package again",
+    )

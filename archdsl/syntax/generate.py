@@ -29,9 +29,13 @@ class Reference:
     def __init__(self) -> None:
         self.newlines, self.builder = Newlines(Source("", "")), Builder(Source("", ""))
         self.lark = Lark(
-            grammar_text(GRAMMAR), parser="lalr", lexer="contextual", postlex=self, transformer=self.builder,
+            grammar_text(GRAMMAR),
+            parser="lalr",
+            lexer="contextual",
+            postlex=self,
+            transformer=self.builder,
             maybe_placeholders=True,
-        )  # fmt: skip
+        )
 
     def process(self, stream: Iterable[Any]) -> Iterator[Any]:
         """Lark's hook for a filter of tokens."""
@@ -76,11 +80,16 @@ def compute() -> str:
     root = kinds.setdefault(json.dumps(_lexer(lexers_of.root_lexer)), len(kinds))
     found = {
         "grammar": sha256(grammar_text(GRAMMAR).encode()).hexdigest(),
-        "start": numbers[table.start_states["start"]], "end": numbers[table.end_states["start"]],
+        "start": numbers[table.start_states["start"]],
+        "end": numbers[table.end_states["start"]],
         "ignored": sorted(lexers[table.start_states["start"]].ignore_types),
-        "root": root, "rules": [_rule(r) for r in rules], "states": states, "lexer_of": lexer_of,
-        "lexers": [json.loads(k) for k in kinds], "rows": [json.loads(r) for r in rows],
-    }  # fmt: skip
+        "root": root,
+        "rules": [_rule(r) for r in rules],
+        "states": states,
+        "lexer_of": lexer_of,
+        "lexers": [json.loads(k) for k in kinds],
+        "rows": [json.loads(r) for r in rows],
+    }
     lines = [f"{json.dumps(k)}: {json.dumps(v, separators=(',', ':'))}" for k, v in found.items()]
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
@@ -104,9 +113,10 @@ def _lexer(lexer: Any) -> dict[str, Any]:
         "pattern": "|".join(f"(?P<{t.name}>{t.pattern.to_regexp()})" for t in scanner.terminals),
         "unless": {
             name: {t.pattern.value: t.name for t in sorted(callback.scanner.terminals, key=lambda t: t.name)}
-            for name, callback in sorted(lexer.callback.items()) if hasattr(callback, "scanner")
+            for name, callback in sorted(lexer.callback.items())
+            if hasattr(callback, "scanner")
         },
-    }  # fmt: skip
+    }
 
 
 def _rule(rule: Any) -> list[Any]:

@@ -62,8 +62,11 @@ def _said(name: str, taken: str, others: list[Path]) -> None:
     if others:
         more = " and ".join(listed(p) for p in others)
         for hear in remarks:
-            hear(f"`{name}` is {taken}; `{short(others[0])}` is {more}" if short(others[0]) != name else
-                 f"`{name}` is {taken}, and not the shipped {more}")  # fmt: skip
+            hear(
+                f"`{name}` is {taken}; `{short(others[0])}` is {more}"
+                if short(others[0]) != name
+                else f"`{name}` is {taken}, and not the shipped {more}"
+            )
 
 
 def _refuse_slip(name: str) -> None:
@@ -81,8 +84,10 @@ def _refuse_slip(name: str) -> None:
     files = {short(p) for p in (*specs(), *studies())}
     near = get_close_matches(name, files, n=3, cutoff=0.75)
     if near and _likeness(name, near[0]) > max((_likeness(name, w) for w in words), default=0.0):
-        raise ArchError(f"there is neither a spec nor a word `{name}`",
-                        help="did you mean " + " or ".join(f"`{n}`" for n in near) + "? `archdsl specs` lists them")  # fmt: skip
+        raise ArchError(
+            f"there is neither a spec nor a word `{name}`",
+            help="did you mean " + " or ".join(f"`{n}`" for n in near) + "? `archdsl specs` lists them",
+        )
 
 
 def _likeness(a: str, b: str) -> float:

@@ -13,11 +13,25 @@ if TYPE_CHECKING:
     from archdsl.syntax.engine import Token
 
 _NAMES = {
-    "NAME": "a name", "NUMBER": "a number", "STRING": "a string", "CALL": "`(`", "LPAR": "`(`", "RPAR": "`)`",
-    "LSQB": "`[`", "STAGES": "`[`", "RSQB": "`]`", "LBRACE": "`{`", "RBRACE": "`}`", "EQUAL": "`=`", "COMMA": "`,`",
-    "VBAR": "`|`", "SIGN": "a modifier", "LABEL": "a label", "_NL": "the end of the line",
+    "NAME": "a name",
+    "NUMBER": "a number",
+    "STRING": "a string",
+    "CALL": "`(`",
+    "LPAR": "`(`",
+    "RPAR": "`)`",
+    "LSQB": "`[`",
+    "STAGES": "`[`",
+    "RSQB": "`]`",
+    "LBRACE": "`{`",
+    "RBRACE": "`}`",
+    "EQUAL": "`=`",
+    "COMMA": "`,`",
+    "VBAR": "`|`",
+    "SIGN": "a modifier",
+    "LABEL": "a label",
+    "_NL": "the end of the line",
     "$END": "the end of the text",
-}  # fmt: skip
+}
 _SYNTAX = frozenset({"LET", "INCLUDE", "INPUT", "CLASSES", "NET", "DATA", "TRAIN", "EVALUATE"})
 
 
@@ -63,11 +77,16 @@ def unexpected_character(source: Source, at: int) -> SpecError:
     if char == '"':
         return fail("A102", "this string is not closed on its line", span, 'close it with `"`')
     if not char.isascii():
-        return fail("A102", f"`{char}` (U+{ord(char):04X}) is not possible here", span,
-                    "names, numbers and signs are written in ASCII; comments may hold any text")  # fmt: skip
+        return fail(
+            "A102",
+            f"`{char}` (U+{ord(char):04X}) is not possible here",
+            span,
+            "names, numbers and signs are written in ASCII; comments may hold any text",
+        )
     if char == ".":
-        return fail("A102", "`.` is not possible here", span,
-                    "a number has a digit before its point: `0.5`; a range is `1..4`")  # fmt: skip
+        return fail(
+            "A102", "`.` is not possible here", span, "a number has a digit before its point: `0.5`; a range is `1..4`"
+        )
     return fail("A102", f"`{_short(char)}` is not possible here", span)
 
 

@@ -70,8 +70,12 @@ class Newlines:
                 if kind in _OPEN:
                     stack.append(token)
                     if len(stack) > Limits.NESTING:
-                        raise fail("A402", f"brackets are nested deeper than {Limits.NESTING}",
-                                   _span(self.source, token), "name an inner part with `let`")  # fmt: skip
+                        raise fail(
+                            "A402",
+                            f"brackets are nested deeper than {Limits.NESTING}",
+                            _span(self.source, token),
+                            "name an inner part with `let`",
+                        )
                 elif kind in _CLOSE and stack:
                     stack.pop()
             yield token
@@ -162,9 +166,16 @@ def check_text(source: Source) -> None:
     """
     text = source.text
     if len(text) > Limits.SOURCE or len(text.encode("utf-8", "surrogatepass")) > Limits.SOURCE:
-        raise fail("A401", f"the text is longer than {Limits.SOURCE:,} bytes",
-                   help="a network of this size is better written with `let`, `*N` and stage lists")  # fmt: skip
+        raise fail(
+            "A401",
+            f"the text is longer than {Limits.SOURCE:,} bytes",
+            help="a network of this size is better written with `let`, `*N` and stage lists",
+        )
     for at, char in enumerate(text) if not text.isascii() or "\0" in text else ():
         if char == "\0" or "\ud800" <= char <= "\udfff":
-            raise fail("A104", f"the text has the character U+{ord(char):04X}, which no text has",
-                       Span(source, at, at + 1), "save the file as UTF-8 text")  # fmt: skip
+            raise fail(
+                "A104",
+                f"the text has the character U+{ord(char):04X}, which no text has",
+                Span(source, at, at + 1),
+                "save the file as UTF-8 text",
+            )

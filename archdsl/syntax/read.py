@@ -38,13 +38,19 @@ def decode(data: bytes, name: str) -> str:
     """UTF-8 bytes as text."""
     data = data.removeprefix(b"\xef\xbb\xbf")
     if len(data) > Limits.SOURCE:
-        raise fail("A401", f"{name} is longer than {Limits.SOURCE:,} bytes",
-                   help="a network of this size is better written with `let`, `*N` and stage lists")  # fmt: skip
+        raise fail(
+            "A401",
+            f"{name} is longer than {Limits.SOURCE:,} bytes",
+            help="a network of this size is better written with `let`, `*N` and stage lists",
+        )
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise fail("A104", f"{name} is not UTF-8 text: byte {error.start} is 0x{data[error.start]:02X}",
-                   help="save the file as UTF-8") from None  # fmt: skip
+        raise fail(
+            "A104",
+            f"{name} is not UTF-8 text: byte {error.start} is 0x{data[error.start]:02X}",
+            help="save the file as UTF-8",
+        ) from None
 
 
 def source(path: Path) -> Source:

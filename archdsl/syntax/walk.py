@@ -12,10 +12,29 @@ if TYPE_CHECKING:
 
 N = TypeVar("N")
 _KINDS: tuple[type, ...] = (
-    ast.Number, ast.String, ast.Keyword, ast.Word, ast.Cross, ast.Binary, ast.Negative, ast.Seq, ast.Group, ast.Tuple,
-    ast.Branches, ast.LayerRange, ast.Label, ast.Modifier, ast.Mark, ast.Ref, ast.Hole, ast.Param, ast.Let, ast.Include,
-    ast.Statement, ast.File,
-)  # fmt: skip
+    ast.Number,
+    ast.String,
+    ast.Keyword,
+    ast.Word,
+    ast.Cross,
+    ast.Binary,
+    ast.Negative,
+    ast.Seq,
+    ast.Group,
+    ast.Tuple,
+    ast.Branches,
+    ast.LayerRange,
+    ast.Label,
+    ast.Modifier,
+    ast.Mark,
+    ast.Ref,
+    ast.Hole,
+    ast.Param,
+    ast.Let,
+    ast.Include,
+    ast.Statement,
+    ast.File,
+)
 _PLAIN = frozenset({"span", "name", "text", "op", "sign", "kind", "axis", "path"})
 # Of each kind, the fields that may hold nodes.
 _FIELDS: dict[type, tuple[str, ...]] = {

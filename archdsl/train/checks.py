@@ -46,8 +46,10 @@ def check_parts(job: Job) -> None:
     check_schedule(job.settings.schedule, job.settings.warmup, job.steps, job.per_epoch)
     rest = len(job.train) % job.group or job.group
     if job.distributed.size > 1 and min(rest, job.settings.batch) < 2 * job.distributed.size:
-        raise ArchError(f"the last batch of an epoch has {rest} images, too few for {job.distributed.size} processes",
-                        help=f"another batch size than batch({job.settings.batch}), or fewer processes")  # fmt: skip
+        raise ArchError(
+            f"the last batch of an epoch has {rest} images, too few for {job.distributed.size} processes",
+            help=f"another batch size than batch({job.settings.batch}), or fewer processes",
+        )
 
 
 @contextmanager

@@ -101,8 +101,10 @@ def joined(device: str) -> Iterator[Distributed]:
     try:
         dist.init_process_group("nccl" if cuda else "gloo", timeout=PATIENCE)
     except (RuntimeError, ValueError) as error:
-        raise EnvError(f"the other processes of this training cannot be reached ({error})",
-                       help="start all of them by one torchrun, with the same --rdzv-endpoint") from error  # fmt: skip
+        raise EnvError(
+            f"the other processes of this training cannot be reached ({error})",
+            help="start all of them by one torchrun, with the same --rdzv-endpoint",
+        ) from error
     try:
         yield Distributed(dist.get_rank(), dist.get_world_size(), int(os.environ.get("LOCAL_RANK", "0")))
     finally:

@@ -139,8 +139,9 @@ def _train(setup: Setup, recorder: Recorder, options: FitOptions, signals: StopO
             return recorder.follow(training)
     except RuntimeError as error:
         if distributed.size > 1 and lost(error):
-            raise EnvError("another process of this training is gone",
-                           help="the same command resumes from the last checkpoint") from error  # fmt: skip
+            raise EnvError(
+                "another process of this training is gone", help="the same command resumes from the last checkpoint"
+            ) from error
         if not is_out_of_memory(error):
             raise
         return recorder.oom(training, error)

@@ -183,9 +183,16 @@ class Training:
     ) -> tuple[float, float] | None:
         job = self.job
         return evaluate(
-            self.eval_net, data, job.normalise, stop, size=job.settings.evalbatch, distributed=job.distributed,
-            context=job.context, meter=meter, scores=scores,
-        )  # fmt: skip
+            self.eval_net,
+            data,
+            job.normalise,
+            stop,
+            size=job.settings.evalbatch,
+            distributed=job.distributed,
+            context=job.context,
+            meter=meter,
+            scores=scores,
+        )
 
     def _clock(self, begin: float, before: int) -> tuple[float, int]:
         """Count the seconds since ``begin`` and the images since ``before``, of all processes; gives both."""

@@ -58,9 +58,13 @@ class Setup:
 
 
 def prepare(
-    model: nn.Module, experiment: Experiment, options: FitOptions, distributed: Distributed, stop: Callable[[], bool],
+    model: nn.Module,
+    experiment: Experiment,
+    options: FitOptions,
+    distributed: Distributed,
+    stop: Callable[[], bool],
     planned: Mapping[str, Any] | None = None,
-) -> Setup:  # fmt: skip
+) -> Setup:
     """Load the data, choose device and plan, and put the model on the device.
 
     Args:
@@ -146,7 +150,7 @@ def _columns(dataset: object) -> dict[str, Any]:
 
 def _possible(
     plan: Plan, data: DataSettings, settings: TrainSettings, distributed: Distributed, train: Feed, still: Frozen
-) -> Plan:  # fmt: skip
+) -> Plan:
     """The part of a plan that these settings allow."""
     alone = distributed.size == 1
     # One process whose data is on the device can replay its steps; gradients of several are summed by their own stream.
@@ -160,9 +164,14 @@ def _possible(
 
 
 def _net(
-    model: nn.Module, plan: Plan, settings: TrainSettings, compile: str, distributed: Distributed, normal: Normalise,
+    model: nn.Module,
+    plan: Plan,
+    settings: TrainSettings,
+    compile: str,
+    distributed: Distributed,
+    normal: Normalise,
     train: Feed,
-) -> tuple[nn.Module, Plan, str]:  # fmt: skip
+) -> tuple[nn.Module, Plan, str]:
     """The form of the net that runs, the plan as far as it can be carried out here, and why the rest could not be."""
     device, why = normal.scale.device, ""
     net = fast(model, plan) if isinstance(model, fx.GraphModule) and not settings.spred else model
@@ -184,9 +193,7 @@ def _begin(model: nn.Module, experiment: Experiment, fresh: bool) -> tuple[Begun
     return begun, still
 
 
-def _whiten(
-    model: nn.Module, normal: Normalise, train: Feed, device: torch.device, kept: Collection[str] = ()
-) -> None:  # fmt: skip
+def _whiten(model: nn.Module, normal: Normalise, train: Feed, device: torch.device, kept: Collection[str] = ()) -> None:
     """Let the layers that take their weights from the training images do so, from the first of them; not those whose
     weights, ``kept`` from another net, are there already. (A net that has a module of the name `whiten` is none.)
     """
@@ -214,8 +221,10 @@ def _splits(data: DataSettings, seed: int, root: str | Path | None) -> Splits:
         return splits
     if not isinstance(splits.train, Arrays):
         names = " and ".join(word.name for word in data.corrupt)
-        raise ArchError("pictures that are read while training cannot be changed once for all",
-                        help=f"leave {names} out, or take a subset that fits into memory")  # fmt: skip
+        raise ArchError(
+            "pictures that are read while training cannot be changed once for all",
+            help=f"leave {names} out, or take a subset that fits into memory",
+        )
     train = corrupt(splits.train, data.corrupt, data.dataset.classes, seed)
     return replace(splits, train=train)
 
@@ -242,8 +251,10 @@ def _plan(
     if planned and options.speed == "auto":
         plan = Plan(**planned)
         if plan.native and not available(plan.precision):
-            raise EnvError("this run was begun with kernels compiled for this machine, and they are not available now",
-                           help="a C compiler named cc, and ARCHDSL_NATIVE unset; or --again to train it again")  # fmt: skip
+            raise EnvError(
+                "this run was begun with kernels compiled for this machine, and they are not available now",
+                help="a C compiler named cc, and ARCHDSL_NATIVE unset; or --again to train it again",
+            )
         return plan, ""
     if options.plan is not None:
         return options.plan, ""

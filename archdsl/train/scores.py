@@ -111,7 +111,7 @@ class Evaluations:
 @torch.no_grad()
 def evaluations(
     model: nn.Module, data: Feed, normalise: Normalise, size: int, context: Callable[[], AbstractContextManager[object]]
-) -> dict[str, float]:  # fmt: skip
+) -> dict[str, float]:
     """The figure `evaluations` of a model with ODEs: of a forward pass over the first ``size`` images. It is the model's own
     pass, since a compiled net calls no hooks.
     """
@@ -133,5 +133,8 @@ def _working(metric: Metric, compute: Callable[[], Any]) -> Any:
     try:
         return compute()
     except Exception as error:  # somebody else's code
-        raise ArchError(f"the metric `{metric.word}` of {type(metric).__module__} fails: {error}",
-                        help="repair or uninstall that package", exit_code=4) from error  # fmt: skip
+        raise ArchError(
+            f"the metric `{metric.word}` of {type(metric).__module__} fails: {error}",
+            help="repair or uninstall that package",
+            exit_code=4,
+        ) from error

@@ -54,9 +54,15 @@ class TrainState:
             self.slow.update(self.step)
 
     def finish_epoch(
-        self, epoch: int, figures: Figures, valid: tuple[float | None, float | None], rate: float, seconds: float,
-        images: int, more: Mapping[str, float] | None = None,
-    ) -> EpochDone:  # fmt: skip
+        self,
+        epoch: int,
+        figures: Figures,
+        valid: tuple[float | None, float | None],
+        rate: float,
+        seconds: float,
+        images: int,
+        more: Mapping[str, float] | None = None,
+    ) -> EpochDone:
         """Take note of an epoch; ``valid`` are its validation loss and accuracy, ``images`` those seen in ``seconds``, ``more``
         other figures of its weights by name.
         """
@@ -81,10 +87,20 @@ class TrainState:
             raise InternalError("a run ends without an epoch")
         known = stopping.best_epoch > 0
         return Finished(
-            self.step, last.loss, last.accuracy, valid[1], stopping.best_accuracy if known else None,
-            stopping.best_epoch if known else None, *tested, self.seconds, self.images / max(self.seconds, 1e-9),
-            last.epoch, stopping.why, valid[0], {**scores, **weight_figures(self.model)},
-        )  # fmt: skip
+            self.step,
+            last.loss,
+            last.accuracy,
+            valid[1],
+            stopping.best_accuracy if known else None,
+            stopping.best_epoch if known else None,
+            *tested,
+            self.seconds,
+            self.images / max(self.seconds, 1e-9),
+            last.epoch,
+            stopping.why,
+            valid[0],
+            {**scores, **weight_figures(self.model)},
+        )
 
     # -- weights ------------------------------------------------------------------------------------------
 
@@ -124,10 +140,15 @@ class TrainState:
         if self.slow is not None:
             parts["slow"] = self.slow.state()
         about = {
-            "step": self.step, "images": self.images, "seconds": self.seconds, "good": self.good.epoch,
-            "best": self.best.epoch if self.best is not None else 0, "watch": self.early_stopping.state(), "update": plain,
+            "step": self.step,
+            "images": self.images,
+            "seconds": self.seconds,
+            "good": self.good.epoch,
+            "best": self.best.epoch if self.best is not None else 0,
+            "watch": self.early_stopping.state(),
+            "update": plain,
             "last": {f: getattr(self.last, f) for f in self.last.__dataclass_fields__} if self.last else None,
-        }  # fmt: skip
+        }
         return {f"{part}/{name}": v for part, values in parts.items() for name, v in values.items()}, about
 
     @torch.no_grad()

@@ -108,10 +108,16 @@ class Static:
         data, job, mixes = self._data, self._job, bool(self._replica.inputs.mixing)
         row, index = (values.index_select(0, self._at)[0] for values in (self._table, self._order))
         batch = Batch(
-            data.images[index], data.labels[index], row[0].long(), 0, job.group, 0, job.settings.batch,
+            data.images[index],
+            data.labels[index],
+            row[0].long(),
+            0,
+            job.group,
+            0,
+            job.settings.batch,
             self._mirrored.index_select(0, self._at)[0] if self._mirrored is not None else None,
             row[1 + self._rates :] if mixes else None,
-        )  # fmt: skip
+        )
         self._update.hold(row[1 : 1 + self._rates])
         train_step(self._net, self._update, [self._replica], [[batch]])
         self._at += 1

@@ -31,6 +31,10 @@ def watchdog(limit: float | None, grace: float = GRACE) -> Iterator[None]:
 
 def _end(limit: float) -> None:
     with suppress(OSError, ValueError, AttributeError):  # nobody may be listening
-        print(f"error: the run hangs: its time limit of {limit:g} s is long over\n"
-              "help: the same command resumes from the last checkpoint", file=sys.__stderr__, flush=True)  # fmt: skip
+        print(
+            f"error: the run hangs: its time limit of {limit:g} s is long over\n"
+            "help: the same command resumes from the last checkpoint",
+            file=sys.__stderr__,
+            flush=True,
+        )
     os._exit(HUNG)

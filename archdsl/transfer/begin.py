@@ -26,9 +26,12 @@ def transferred(model: nn.Module, trace: Trace, source: Weights, reshape: bool =
     """
     found = copy_weights(model.state_dict(), trace, source, reshape)
     if not found.kept:
-        raise ArchError(f"no weight of {source.source} fits this network",
-                        help="are they of another kind of network? --reshape, or `reshape` in the word `init`, takes "
-                        "other widths" if not reshape else "they are of another kind of network")  # fmt: skip
+        raise ArchError(
+            f"no weight of {source.source} fits this network",
+            help="are they of another kind of network? --reshape, or `reshape` in the word `init`, takes other widths"
+            if not reshape
+            else "they are of another kind of network",
+        )
     model.load_state_dict(found.state)
     return found
 

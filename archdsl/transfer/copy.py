@@ -112,9 +112,16 @@ def _rounded(fresh: Mapping[str, Tensor], source: Weights, lines: Iterable[Line]
 
 
 def _tensor(
-    name: str, key: str, unit: Unit, partner: Unit, fresh: Mapping[str, Tensor], old: Mapping[str, Tensor], where: Where,
-    how: str, reshape: bool,
-) -> tuple[Line, Tensor | None]:  # fmt: skip
+    name: str,
+    key: str,
+    unit: Unit,
+    partner: Unit,
+    fresh: Mapping[str, Tensor],
+    old: Mapping[str, Tensor],
+    where: Where,
+    how: str,
+    reshape: bool,
+) -> tuple[Line, Tensor | None]:
     mine, params = fresh[key], _params(name, fresh[key])
     source = partner.keys.get(name)
     if source is None:
@@ -138,8 +145,10 @@ def _sound(theirs: Tensor, source: str, mine: Tensor, key: str) -> Tensor:
         EnvError: it is of another kind (whole numbers where weights are wanted), or not finite.
     """
     if theirs.is_complex() or (mine.is_floating_point() and not theirs.is_floating_point()):
-        raise EnvError(f"`{source}` holds {_kind(theirs)} values, and `{key}` takes {_kind(mine)}",
-                       help="weights that were quantised have to be converted back by the tool that did it")  # fmt: skip
+        raise EnvError(
+            f"`{source}` holds {_kind(theirs)} values, and `{key}` takes {_kind(mine)}",
+            help="weights that were quantised have to be converted back by the tool that did it",
+        )
     value = theirs.to(mine.dtype)
     if not value.is_meta and not bool(torch.isfinite(value).all()):
         raise EnvError(f"`{source}` holds NaN or infinity", help="take weights of a run that did not diverge")

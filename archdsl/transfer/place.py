@@ -53,8 +53,10 @@ def place_of(source: str) -> Place:
     """
     zoo, colon, name = source.partition(":")
     if source.startswith(ARM):
-        raise ArchError(f"`init(arm {name})` names an arm of a study, and this is not a run of one",
-                        help='name the folder of its run: init("runs/NAME")')  # fmt: skip
+        raise ArchError(
+            f"`init(arm {name})` names an arm of a study, and this is not a run of one",
+            help='name the folder of its run: init("runs/NAME")',
+        )
     if colon and zoo in ZOOS:
         from archdsl.transfer import zoo as zoos
 
@@ -65,14 +67,18 @@ def place_of(source: str) -> Place:
         if not (path / SPEC).is_file():
             raise EnvError(f"{source} is not a run folder: it has no {SPEC}", help=f"name {_ROUTES}")
         if not (path / WEIGHTS).is_file():
-            raise EnvError(f"the run {source} has no weights", help="it is still training, or was stopped early; the "
-                           "same train command resumes it")  # fmt: skip
+            raise EnvError(
+                f"the run {source} has no weights",
+                help="it is still training, or was stopped early; the same train command resumes it",
+            )
         return _run(source, path)
     kind = ENDINGS.get(path.suffix.lower())
     if kind is None:
         near = f"there is no folder {source}" if os.sep in source else f"`{source}` does not name weights"
-        raise ArchError(near if not os.path.isfile(path) else f"the ending of {source} does not say how to read it",
-                        help=f"name {_ROUTES}")  # fmt: skip
+        raise ArchError(
+            near if not os.path.isfile(path) else f"the ending of {source} does not say how to read it",
+            help=f"name {_ROUTES}",
+        )
     if not os.path.isfile(path):
         raise EnvError(f"there is no file {source}", help="a relative path begins at the working folder")
     if kind == "safetensors" and path.name == WEIGHTS and (path.parent / SPEC).is_file():
@@ -128,8 +134,10 @@ def check_promise(place: Place) -> None:
     except OSError as error:
         raise EnvError(f"cannot read {error.filename or place.file}: {error.strerror or error}") from error
     if content != place.sha:
-        raise StoreError(f"the weights {place.file} have changed since the run wrote them",
-                         help="restore a copy of them, or train again")  # fmt: skip
+        raise StoreError(
+            f"the weights {place.file} have changed since the run wrote them",
+            help="restore a copy of them, or train again",
+        )
 
 
 @lru_cache(maxsize=32)  # size and time of change are arguments so that a changed file is read again
@@ -160,6 +168,8 @@ def verified(source: str, sha: str = "") -> tuple[Place, str]:
     place = place_of(source)
     found = digest(place)
     if sha and sha not in (found, place.identity):
-        raise EnvError(f"{source} holds other weights than this experiment started with: {found}, not {sha}",
-                       help="restore the old file, or leave `sha` out to begin with the new one")  # fmt: skip
+        raise EnvError(
+            f"{source} holds other weights than this experiment started with: {found}, not {sha}",
+            help="restore the old file, or leave `sha` out to begin with the new one",
+        )
     return place, found

@@ -99,13 +99,15 @@ def _unpickled(path: Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        raise EnvError(f"{path} holds more than tensors and is not opened, since it could run code",
-                       help="save `model.state_dict()` of a net that you trust, or convert it to safetensors "
-                       "elsewhere") from error  # fmt: skip
+        raise EnvError(
+            f"{path} holds more than tensors and is not opened, since it could run code",
+            help="save `model.state_dict()` of a net that you trust, or convert it to safetensors elsewhere",
+        ) from error
     except Exception as error:  # whatever torch, zip and pickle say of bytes that are not an archive
         said = str(error).splitlines()
-        raise EnvError(f"{path} cannot be read ({said[0] if said else type(error).__name__})",
-                       help="replace it with a good copy") from error  # fmt: skip
+        raise EnvError(
+            f"{path} cannot be read ({said[0] if said else type(error).__name__})", help="replace it with a good copy"
+        ) from error
 
 
 def _plain(found: Any, place: Place) -> dict[str, Tensor]:

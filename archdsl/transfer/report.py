@@ -11,9 +11,15 @@ from archdsl.report.table import Cell, Column, Table
 from archdsl.transfer.copy import STATUSES, Line, Transfer, tally
 
 COLUMNS = (
-    Column("part"), Column("from"), Column("matched by", key="how"), Column("exact", "int"), Column("reshaped", "int"),
-    Column("new", "int"), Column("dropped", "int"), Column("remark", key="why"),
-)  # fmt: skip
+    Column("part"),
+    Column("from"),
+    Column("matched by", key="how"),
+    Column("exact", "int"),
+    Column("reshaped", "int"),
+    Column("new", "int"),
+    Column("dropped", "int"),
+    Column("remark", key="why"),
+)
 _BLOCK = re.compile(r"^((?:.*?\.)?(?:block\d+|blocks\.\d+(?:\.\d+)?|layer\d\.\d+|stages\.\d+\.blocks\.\d+))\.")
 
 
@@ -31,10 +37,13 @@ def record(found: Transfer) -> dict[str, Any]:
     shown = table(found)
     names = [c.id for c in COLUMNS]
     return {
-        "source": found.source, "sha": found.sha, "parameters": dict(found.totals), "notes": list(found.notes),
+        "source": found.source,
+        "sha": found.sha,
+        "parameters": dict(found.totals),
+        "notes": list(found.notes),
         "parts": [dict(zip(names, row, strict=True)) for row in shown.rows],
         "tensors": [{n: getattr(line, n) for n in Line.__dataclass_fields__} for line in found.lines],
-    }  # fmt: skip
+    }
 
 
 def _part(line: Line) -> tuple[bool, str]:

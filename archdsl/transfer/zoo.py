@@ -71,8 +71,10 @@ def _own_cache(folder: str, variable: str) -> Path:
         EnvError: this user has no home folder; the library would make one named `~` in the working folder.
     """
     if folder.startswith("~"):
-        raise EnvError("this user has no home folder for published weights",
-                       help=f"name a folder by {variable}, or one with the file in it by {FOLDERS}")  # fmt: skip
+        raise EnvError(
+            "this user has no home folder for published weights",
+            help=f"name a folder by {variable}, or one with the file in it by {FOLDERS}",
+        )
     return Path(folder)
 
 
@@ -92,8 +94,10 @@ def _fetched(name: str, url: str, places: list[Path]) -> Path:
             return places[-1]
         finally:
             socket.setdefaulttimeout(patience)
-    raise EnvError(f"the weights torchvision:{name} are not here, and {why}",
-                   help=f"put {places[0].name} into {places[-1].parent}, or into a folder that {FOLDERS} names")  # fmt: skip
+    raise EnvError(
+        f"the weights torchvision:{name} are not here, and {why}",
+        help=f"put {places[0].name} into {places[-1].parent}, or into a folder that {FOLDERS} names",
+    )
 
 
 def _timm(name: str) -> tuple[str, Path]:
@@ -135,9 +139,10 @@ def _from_hub(full: str, repository: str) -> Path:
             why = why or "the hub cannot be reached"
         except (HfHubHTTPError, OSError, ValueError) as error:
             why = why or f"the download failed ({str(error).splitlines()[0]})"
-    raise EnvError(f"the weights timm:{full} are not here, and {why}",
-                   help=f"put model.safetensors of {repository}, as {full}.safetensors, into a folder that {FOLDERS} "
-                   "names")  # fmt: skip
+    raise EnvError(
+        f"the weights timm:{full} are not here, and {why}",
+        help=f"put model.safetensors of {repository}, as {full}.safetensors, into a folder that {FOLDERS} names",
+    )
 
 
 def _offline() -> str:

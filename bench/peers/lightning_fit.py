@@ -46,14 +46,24 @@ look = transforms.Compose(
 )
 pictures = datasets.ImageFolder(task.folder + "/train", look)
 loader = DataLoader(
-    pictures, task.batch, shuffle=True, drop_last=True, num_workers=task.workers, pin_memory=task.device != "cpu",
+    pictures,
+    task.batch,
+    shuffle=True,
+    drop_last=True,
+    num_workers=task.workers,
+    pin_memory=task.device != "cpu",
     persistent_workers=task.workers > 0,
-)  # fmt: skip
+)
 module, clock = Classifier(), Clock(task)
 trainer = lightning.Trainer(
-    accelerator="cpu" if task.device == "cpu" else "gpu", devices=1,
-    max_epochs=task.epochs, precision="bf16-mixed" if task.precision == "bf16" else "32-true",
-    logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
-)  # fmt: skip
+    accelerator="cpu" if task.device == "cpu" else "gpu",
+    devices=1,
+    max_epochs=task.epochs,
+    precision="bf16-mixed" if task.precision == "bf16" else "32-true",
+    logger=False,
+    enable_checkpointing=False,
+    enable_progress_bar=False,
+    enable_model_summary=False,
+)
 trainer.fit(module, loader)
 report(task, clock, module.net)

@@ -20,9 +20,14 @@ look = transforms.Compose(
 )
 pictures = datasets.ImageFolder(task.folder + "/train", look)
 loader = DataLoader(
-    pictures, task.batch, shuffle=True, drop_last=True, num_workers=task.workers, pin_memory=task.device != "cpu",
+    pictures,
+    task.batch,
+    shuffle=True,
+    drop_last=True,
+    num_workers=task.workers,
+    pin_memory=task.device != "cpu",
     persistent_workers=task.workers > 0,
-)  # fmt: skip
+)
 model, clock = network(task).to(task.device), Clock(task)
 optimizer = torch.optim.SGD(model.parameters(), task.lr, task.momentum)
 criterion = nn.CrossEntropyLoss()

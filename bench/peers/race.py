@@ -56,9 +56,12 @@ def run(script: str, work: Work, cache: str) -> dict[str, Any]:
     own |= {} if work.native else {"ARCHDSL_NATIVE": "0"}
     begun = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, str(HERE / script), command(work)], capture_output=True, text=True, check=False,
+        [sys.executable, str(HERE / script), command(work)],
+        capture_output=True,
+        text=True,
+        check=False,
         env={**os.environ, **own, "XDG_CACHE_HOME": cache},
-    )  # fmt: skip
+    )
     wall = time.perf_counter() - begun
     lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
     if done.returncode or not lines:
@@ -77,14 +80,27 @@ def table(title: str, raw: dict[str, list[dict[str, Any]]]) -> Table:
         faster = [ours["steady"] / r["steady"] for ours, r in zip(raw[OURS], runs, strict=True)]
         sooner = [r["wall"] / ours["wall"] for ours, r in zip(raw[OURS], runs, strict=True)]
         rows.append(
-            (name, statistics.median(rates), spread(rates), statistics.median(faster), spread(faster),
-             statistics.median(walls), statistics.median(sooner), statistics.median(r["loss"] for r in runs))
-        )  # fmt: skip
+            (
+                name,
+                statistics.median(rates),
+                spread(rates),
+                statistics.median(faster),
+                spread(faster),
+                statistics.median(walls),
+                statistics.median(sooner),
+                statistics.median(r["loss"] for r in runs),
+            )
+        )
     columns = (
-        Column("contender"), Column("images/s", "float"), Column("middle half", align="right"),
-        Column("archdsl is × faster", "float"), Column("of ratios", align="right"), Column("wall s", "float"),
-        Column("archdsl is × sooner", "float"), Column("validation loss", "float"),
-    )  # fmt: skip
+        Column("contender"),
+        Column("images/s", "float"),
+        Column("middle half", align="right"),
+        Column("archdsl is × faster", "float"),
+        Column("of ratios", align="right"),
+        Column("wall s", "float"),
+        Column("archdsl is × sooner", "float"),
+        Column("validation loss", "float"),
+    )
     count = len(next(iter(raw.values())))
     return Table(columns, tuple(rows), title, notes=(f"n = {count}, interleaved; equal numbers of updates",))
 

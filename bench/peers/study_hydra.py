@@ -48,13 +48,24 @@ def main(config: DictConfig) -> None:
     about = json.loads(os.environ["ARCHDSL_BENCH"])
     task = replace(Work(**about["work"]), net=about["nets"][config.net], seed=config.seed)
     torch.set_num_threads(task.threads)
-    look = transforms.Compose([transforms.RandomHorizontalFlip(), transforms.RandomCrop(32, 4),
-                               transforms.ToTensor(), transforms.Normalize(MEAN, STD)])  # fmt: skip
+    look = transforms.Compose(
+        [
+            transforms.RandomHorizontalFlip(),
+            transforms.RandomCrop(32, 4),
+            transforms.ToTensor(),
+            transforms.Normalize(MEAN, STD),
+        ]
+    )
     loader = DataLoader(datasets.ImageFolder(task.folder + "/train", look), task.batch, shuffle=True, drop_last=True)
     trainer = lightning.Trainer(
-        accelerator="cpu", max_epochs=task.epochs, precision="bf16-mixed", logger=False, enable_checkpointing=False,
-        enable_progress_bar=False, enable_model_summary=False,
-    )  # fmt: skip
+        accelerator="cpu",
+        max_epochs=task.epochs,
+        precision="bf16-mixed",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
     module = Classifier(task)
     trainer.fit(module, loader)
     with Path(about["table"]).open("a") as table:

@@ -25,8 +25,14 @@ def trained(config: dict[str, Any]) -> dict[str, float]:
 
     task = replace(Work(**config["work"]), net=config["net"], seed=config["seed"])
     torch.set_num_threads(1)
-    look = transforms.Compose([transforms.RandomHorizontalFlip(), transforms.RandomCrop(32, 4),
-                               transforms.ToTensor(), transforms.Normalize(MEAN, STD)])  # fmt: skip
+    look = transforms.Compose(
+        [
+            transforms.RandomHorizontalFlip(),
+            transforms.RandomCrop(32, 4),
+            transforms.ToTensor(),
+            transforms.Normalize(MEAN, STD),
+        ]
+    )
     loader = DataLoader(datasets.ImageFolder(task.folder + "/train", look), task.batch, shuffle=True, drop_last=True)
     model = network(task).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.SGD(model.parameters(), task.lr, task.momentum)

@@ -43,11 +43,32 @@ def raced(name: str, **options: Any) -> torch.nn.Module:
 torchvision.models.get_model = raced
 with tempfile.TemporaryDirectory() as out:
     sys.argv = [
-        str(folder / "train.py"), "--data-path", task.folder, "--model", "raced", "--device", task.device,
-        "--batch-size", str(task.batch), "--epochs", str(task.epochs), "--opt", "sgd", "--lr", str(task.lr),
-        "--momentum", str(task.momentum), "--weight-decay", "0", "--lr-step-size", "1000", "--workers", str(task.workers),
-        "--output-dir", out,
-    ]  # fmt: skip
+        str(folder / "train.py"),
+        "--data-path",
+        task.folder,
+        "--model",
+        "raced",
+        "--device",
+        task.device,
+        "--batch-size",
+        str(task.batch),
+        "--epochs",
+        str(task.epochs),
+        "--opt",
+        "sgd",
+        "--lr",
+        str(task.lr),
+        "--momentum",
+        str(task.momentum),
+        "--weight-decay",
+        "0",
+        "--lr-step-size",
+        "1000",
+        "--workers",
+        str(task.workers),
+        "--output-dir",
+        out,
+    ]
     options = runpy.run_path(sys.argv[0])
     options["main"](options["get_args_parser"]().parse_args())
 report(task, clock, model)

@@ -120,9 +120,15 @@ class Forks:
     last: Process | None = None
 
     def start(
-        self, *args: str, cwd: Path, env: Mapping[str, str] | None = None, before: str = "",
-        closed: Sequence[int] = (), full: bool = False, user: int = 0,
-    ) -> Process:  # fmt: skip
+        self,
+        *args: str,
+        cwd: Path,
+        env: Mapping[str, str] | None = None,
+        before: str = "",
+        closed: Sequence[int] = (),
+        full: bool = False,
+        user: int = 0,
+    ) -> Process:
         """Begin a command line.
 
         Args:

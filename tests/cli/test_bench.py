@@ -33,8 +33,13 @@ def test_a_spec_in_both_engines_and_its_file(capfd: pytest.CaptureFixture[str]) 
     assert main(["bench", SPEC, "model.onnx", "--batch", "1,3", *FAST, "--format", "json"]) == 0
     report = json.loads(capfd.readouterr().out)
     assert [(r["engine"], r["batch"]) for r in report["rows"]] == [
-        ("torch", 1), ("onnxruntime", 1), ("onnxruntime", 1), ("torch", 3), ("onnxruntime", 3), ("onnxruntime", 3),
-    ]  # fmt: skip
+        ("torch", 1),
+        ("onnxruntime", 1),
+        ("onnxruntime", 1),
+        ("torch", 3),
+        ("onnxruntime", 3),
+        ("onnxruntime", 3),
+    ]
     for row in report["rows"]:
         assert 0 < row["first_quartile"] <= row["seconds"] <= row["third_quartile"]
         assert row["images_per_second"] == pytest.approx(row["batch"] / row["seconds"])

@@ -93,8 +93,10 @@ def test_what_the_environment_lacks_does_not_hide_the_rest(run: Run) -> None:
 def test_annotations_for_a_pull_request(run: Run) -> None:
     Path("a,b.arch").write_text("input 3x8x8\nclasses 10\nnet conv(8) +rse gap linear(10)\nlet p = 50%\n")
     (line,) = run("check", "a,b.arch", "--format", "github").out.splitlines()
-    assert line == ("::error file=a%2Cb.arch,line=3,col=13,endLine=3,endColumn=17,title=A203::unknown modifier `+rse`. "
-                    "did you mean `+res`?   (`archdsl words modifiers` lists all)")  # fmt: skip
+    assert line == (
+        "::error file=a%2Cb.arch,line=3,col=13,endLine=3,endColumn=17,title=A203::unknown modifier `+rse`. "
+        "did you mean `+res`?   (`archdsl words modifiers` lists all)"
+    )
 
 
 # -- SARIF 2.1.0 (OASIS, 27 March 2020), the part of its schema that the output uses; nothing else may stand there.
@@ -106,30 +108,75 @@ TEXT = {
     "additionalProperties": False,
 }
 COUNT = {"type": "integer", "minimum": 1}
-REGION = {"type": "object", "additionalProperties": False, "required": ["startLine"], "properties": {
-    "startLine": COUNT, "startColumn": COUNT, "endLine": COUNT, "endColumn": COUNT}}  # fmt: skip
+REGION = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["startLine"],
+    "properties": {"startLine": COUNT, "startColumn": COUNT, "endLine": COUNT, "endColumn": COUNT},
+}
 ARTIFACT = {
     "type": "object",
     "additionalProperties": False,
     "properties": {"uri": {"type": "string", "format": "uri-reference"}},
 }
-PLACE = {"type": "object", "additionalProperties": False, "required": ["artifactLocation"], "properties": {
-    "artifactLocation": ARTIFACT, "region": REGION}}  # fmt: skip
+PLACE = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["artifactLocation"],
+    "properties": {"artifactLocation": ARTIFACT, "region": REGION},
+}
 LOCATION = {"type": "object", "additionalProperties": False, "properties": {"physicalLocation": PLACE, "message": TEXT}}
 LEVEL = {"enum": ["none", "note", "warning", "error"]}
-RULE = {"type": "object", "additionalProperties": False, "required": ["id"], "properties": {
-    "id": {"type": "string"}, "shortDescription": TEXT, "fullDescription": TEXT, "help": TEXT,
-    "defaultConfiguration": {"type": "object", "additionalProperties": False, "properties": {"level": LEVEL}}}}  # fmt: skip
-CHANGE = {"type": "object", "additionalProperties": False, "required": ["artifactLocation", "replacements"], "properties": {
-    "artifactLocation": ARTIFACT, "replacements": {"type": "array", "minItems": 1, "items": {
-        "type": "object", "additionalProperties": False, "required": ["deletedRegion"],
-        "properties": {"deletedRegion": REGION, "insertedContent": TEXT}}}}}  # fmt: skip
-FIX = {"type": "object", "additionalProperties": False, "required": ["artifactChanges"], "properties": {
-    "description": TEXT, "artifactChanges": {"type": "array", "minItems": 1, "items": CHANGE}}}  # fmt: skip
-RESULT = {"type": "object", "additionalProperties": False, "required": ["message"], "properties": {
-    "ruleId": {"type": "string"}, "ruleIndex": {"type": "integer", "minimum": 0}, "level": LEVEL, "message": TEXT,
-    "locations": {"type": "array", "items": LOCATION}, "relatedLocations": {"type": "array", "items": LOCATION},
-    "fixes": {"type": "array", "items": FIX}}}  # fmt: skip
+RULE = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["id"],
+    "properties": {
+        "id": {"type": "string"},
+        "shortDescription": TEXT,
+        "fullDescription": TEXT,
+        "help": TEXT,
+        "defaultConfiguration": {"type": "object", "additionalProperties": False, "properties": {"level": LEVEL}},
+    },
+}
+CHANGE = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["artifactLocation", "replacements"],
+    "properties": {
+        "artifactLocation": ARTIFACT,
+        "replacements": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["deletedRegion"],
+                "properties": {"deletedRegion": REGION, "insertedContent": TEXT},
+            },
+        },
+    },
+}
+FIX = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["artifactChanges"],
+    "properties": {"description": TEXT, "artifactChanges": {"type": "array", "minItems": 1, "items": CHANGE}},
+}
+RESULT = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["message"],
+    "properties": {
+        "ruleId": {"type": "string"},
+        "ruleIndex": {"type": "integer", "minimum": 0},
+        "level": LEVEL,
+        "message": TEXT,
+        "locations": {"type": "array", "items": LOCATION},
+        "relatedLocations": {"type": "array", "items": LOCATION},
+        "fixes": {"type": "array", "items": FIX},
+    },
+}
 SARIF = {"type": "object", "additionalProperties": False, "required": ["version", "runs"], "properties": {
     "$schema": {"type": "string"}, "version": {"const": "2.1.0"}, "runs": {"type": "array", "items": {
         "type": "object", "additionalProperties": False, "required": ["tool"], "properties": {
@@ -189,8 +236,12 @@ def test_pre_commit_runs_the_hooks(tmp_path: Path) -> None:
     command.chmod(0o755)
     work = tmp_path / "work"
     work.mkdir()
-    env = {**os.environ, "PATH": f"{command.parent}{os.pathsep}{os.environ['PATH']}", "PRE_COMMIT_HOME": str(tmp_path / "home"),
-           "GIT_CONFIG_GLOBAL": os.devnull}  # fmt: skip
+    env = {
+        **os.environ,
+        "PATH": f"{command.parent}{os.pathsep}{os.environ['PATH']}",
+        "PRE_COMMIT_HOME": str(tmp_path / "home"),
+        "GIT_CONFIG_GLOBAL": os.devnull,
+    }
 
     def call(*args: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(args, cwd=work, env=env, capture_output=True, text=True)

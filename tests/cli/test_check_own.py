@@ -30,8 +30,10 @@ def spec(request: pytest.FixtureRequest, tmp_path: Path, run: Run) -> str:
 
 def test_counts_are_checked_before_a_run(spec: str, run: Run) -> None:
     for wrong in ("data.subset=90000", "data.valid=90000", "data.valid=16"):
-        said = [run(*command, "--set", wrong) for command in (
-            ("check", spec), ("ablate", spec, "--dry-run"), ("train", spec))]  # fmt: skip
+        said = [
+            run(*command, "--set", wrong)
+            for command in (("check", spec), ("ablate", spec, "--dry-run"), ("train", spec))
+        ]
         assert [done.code for done in said] == [2, 2, 2], wrong
         messages = {
             line for done in said for line in (done.out + done.err).splitlines() if "error" in line and "A224" in line

@@ -19,19 +19,40 @@ from tests.cli.conftest import Run
 from tests.cli.folders import finished, made
 
 WRONG: list[tuple[str, tuple[str | int, ...], Any]] = [
-    ("result.json", ("test_accuracy",), [0.5]), ("result.json", ("test_accuracy",), "0.5"), ("result.json", ("seconds",), None),
-    ("result.json", ("seconds",), {}), ("result.json", ("best_epoch",), 1.5), ("result.json", ("status",), 3),
-    ("result.json", ("status",), ["finished"]), ("result.json", ("why",), 1), ("result.json", ("loss",), True),
-    ("result.json", ("test_accuracy",), 10**400), ("result.json", (), [1]), ("result.json", (), None),
-    ("settings.json", ("hash",), 7), ("settings.json", ("name",), None), ("settings.json", ("data",), []),
-    ("settings.json", ("data", "input"), "1x8x8"), ("settings.json", ("data", "input"), [1, 8.5, 8]),
-    ("settings.json", ("train",), "adam"), ("settings.json", ("train", "tta"), [1]), ("settings.json", ("classes",), "abc"),
-    ("settings.json", ("classes",), [1, 2]), ("settings.json", ("normalise",), {"mean": [None], "std": [1.0]}),
-    ("settings.json", ("format",), "1"), ("settings.json", ("format",), []), ("versions.json", ("plan",), "fast"),
-    ("versions.json", (), 3), ("events.jsonl", (1, "loss"), [1]), ("events.jsonl", (1, "epoch"), "1"),
-    ("events.jsonl", (0, "params"), {}), ("events.jsonl", (0, "notes"), [3]), ("events.jsonl", (2, "event"), 5),
-    ("events.jsonl", (3, "valid_accuracy"), "high"), ("events.jsonl", (1, "seconds"), False),
-]  # fmt: skip
+    ("result.json", ("test_accuracy",), [0.5]),
+    ("result.json", ("test_accuracy",), "0.5"),
+    ("result.json", ("seconds",), None),
+    ("result.json", ("seconds",), {}),
+    ("result.json", ("best_epoch",), 1.5),
+    ("result.json", ("status",), 3),
+    ("result.json", ("status",), ["finished"]),
+    ("result.json", ("why",), 1),
+    ("result.json", ("loss",), True),
+    ("result.json", ("test_accuracy",), 10**400),
+    ("result.json", (), [1]),
+    ("result.json", (), None),
+    ("settings.json", ("hash",), 7),
+    ("settings.json", ("name",), None),
+    ("settings.json", ("data",), []),
+    ("settings.json", ("data", "input"), "1x8x8"),
+    ("settings.json", ("data", "input"), [1, 8.5, 8]),
+    ("settings.json", ("train",), "adam"),
+    ("settings.json", ("train", "tta"), [1]),
+    ("settings.json", ("classes",), "abc"),
+    ("settings.json", ("classes",), [1, 2]),
+    ("settings.json", ("normalise",), {"mean": [None], "std": [1.0]}),
+    ("settings.json", ("format",), "1"),
+    ("settings.json", ("format",), []),
+    ("versions.json", ("plan",), "fast"),
+    ("versions.json", (), 3),
+    ("events.jsonl", (1, "loss"), [1]),
+    ("events.jsonl", (1, "epoch"), "1"),
+    ("events.jsonl", (0, "params"), {}),
+    ("events.jsonl", (0, "notes"), [3]),
+    ("events.jsonl", (2, "event"), 5),
+    ("events.jsonl", (3, "valid_accuracy"), "high"),
+    ("events.jsonl", (1, "seconds"), False),
+]
 
 
 def changed(folder: Path, name: str, place: tuple[str | int, ...], value: Any) -> None:
@@ -93,10 +114,16 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text("ab", max_size=1), inner, max_size=2),
     max_leaves=4,
 )
-PLACES = st.sampled_from(sorted(
-    {("result.json", k) for k in finished()} | {("versions.json", k) for k in ("plan", "torch", "device", "archdsl")}
-    | {("settings.json", k) for k in ("format", "name", "hash", "identity", "source", "classes", "normalise", "data", "train")}
-))  # fmt: skip
+PLACES = st.sampled_from(
+    sorted(
+        {("result.json", k) for k in finished()}
+        | {("versions.json", k) for k in ("plan", "torch", "device", "archdsl")}
+        | {
+            ("settings.json", k)
+            for k in ("format", "name", "hash", "identity", "source", "classes", "normalise", "data", "train")
+        }
+    )
+)
 
 
 @given(st.lists(st.tuples(PLACES, VALUES), min_size=1, max_size=3))
@@ -106,7 +133,12 @@ def test_whatever_stands_there_no_command_breaks(changes: list[tuple[tuple[str, 
         folder, good = (made(Path(name), n, result=finished()) for n in ("a", "b"))
         for (file, key), value in changes:
             changed(folder, file, (key,), value)
-        for args in (("runs", "--out", name), ("runs", "show", str(folder)), ("runs", "compare", str(folder), str(good)),
-                     ("plot", str(folder)), ("diff", str(folder), str(good), "--input", "1x8x8")):  # fmt: skip
+        for args in (
+            ("runs", "--out", name),
+            ("runs", "show", str(folder)),
+            ("runs", "compare", str(folder), str(good)),
+            ("plot", str(folder)),
+            ("diff", str(folder), str(good), "--input", "1x8x8"),
+        ):
             with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()) as err:
                 assert main(list(args)) in (0, 2, 4, 5), (args, err.getvalue())

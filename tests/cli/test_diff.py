@@ -154,13 +154,15 @@ class TestGit:
         [
             (("--git", "nothing", "nets/a.arch"), 2, "git does not know the revision `nothing`"),
             (("--git", "HEAD", "nets/b.arch"), 2, "did you mean `nets/a.arch`"),
-            (("--git", "--output=x", "nets/a.arch"), 2, ""), (("--git=--output=x", "nets/a.arch"), 2, "is not a revision"),
+            (("--git", "--output=x", "nets/a.arch"), 2, ""),
+            (("--git=--output=x", "nets/a.arch"), 2, "is not a revision"),
             (("--git", "HEAD", "../../a.arch"), 2, "outside of the repository"),
             (("--git", "HEAD", "nets/a.arch", "nets/a.arch"), 2, "two are named"),
             (("HEAD:nets/none.arch", "nets/a.arch"), 2, "there is no nets/none.arch in HEAD"),
-            (("nets/a.arch",), 2, "a second network is missing"), (("-", "-"), 2, "can be read once"),
+            (("nets/a.arch",), 2, "a second network is missing"),
+            (("-", "-"), 2, "can be read once"),
         ],
-    )  # fmt: skip
+    )
     def test_refusals(self, run: Run, repo: Path, args: tuple[str, ...], code: int, message: str) -> None:
         done = run("diff", *args)
         assert (done.code, done.out) == (code, "")

@@ -83,13 +83,18 @@ def test_profile_and_drawing_in_one_call(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "code", "message"),
     [
-        (("-o", "net.gif"), 2, "does not say what to draw"), (("-o", "net.svg", "--format", "dot"), 2, "contradict"),
-        (("--format", "png"), 2, "goes to a file"), (("--depth", "1", "--expand"), 2, "contradict each other"),
-        (("-o", "net.svg", "--dark"), 2, "no effect on svg"), (("--part", "steem"), 2, "no module `steem`"),
-        (("-o", "no/net.svg"), 4, "there is no folder no"), (("--profile", "a.txt"), 2, ".png, .svg or .pdf"),
-        (("--format", "gif"), 2, "gif"), (("--depth", "-1"), 2, "depth"),
+        (("-o", "net.gif"), 2, "does not say what to draw"),
+        (("-o", "net.svg", "--format", "dot"), 2, "contradict"),
+        (("--format", "png"), 2, "goes to a file"),
+        (("--depth", "1", "--expand"), 2, "contradict each other"),
+        (("-o", "net.svg", "--dark"), 2, "no effect on svg"),
+        (("--part", "steem"), 2, "no module `steem`"),
+        (("-o", "no/net.svg"), 4, "there is no folder no"),
+        (("--profile", "a.txt"), 2, ".png, .svg or .pdf"),
+        (("--format", "gif"), 2, "gif"),
+        (("--depth", "-1"), 2, "depth"),
     ],
-)  # fmt: skip
+)
 def test_refusals(run: Run, tmp_path: Path, args: tuple[str, ...], code: int, message: str) -> None:
     done = run("draw", NET, *GIVEN, *args)
     assert (done.code, done.out) == (code, "")

@@ -96,9 +96,13 @@ def test_shifts_have_a_row_each(run: Run, runs: dict[str, Path]) -> None:
     done = run("eval", str(runs["drop"]), *shifts, "--mc", "2", "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(done.out)))
     assert [(r["shift"], r["strength"], r["passes"]) for r in rows] == [
-        ("rotate", "0.0", "1"), ("rotate", "0.0", "2"), ("rotate", "90.0", "1"), ("rotate", "90.0", "2"),
-        ("noise", "0.5", "1"), ("noise", "0.5", "2"),
-    ]  # fmt: skip
+        ("rotate", "0.0", "1"),
+        ("rotate", "0.0", "2"),
+        ("rotate", "90.0", "1"),
+        ("rotate", "90.0", "2"),
+        ("noise", "0.5", "1"),
+        ("noise", "0.5", "2"),
+    ]
     result = json.loads((runs["drop"] / "result.json").read_text())
     assert float(rows[0]["accuracy"]) == result["test_accuracy"]
     assert rows[0]["mutual_information"] == ""
@@ -117,9 +121,7 @@ def test_a_picture_of_the_confusion_matrix(run: Run, runs: dict[str, Path]) -> N
     assert "<!-- Ankle boot -->" in Path("c.svg").read_text("utf-8")
 
 
-def test_without_matplotlib_pillow_draws(
-    run: Run, runs: dict[str, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:  # fmt: skip
+def test_without_matplotlib_pillow_draws(run: Run, runs: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name, *more: None)
     assert run("eval", str(runs["drop"]), "--save", "a.png").code == 0
     confusion = json.loads(run("eval", str(runs["drop"]), "--format", "json").out)["results"][0]["confusion"]

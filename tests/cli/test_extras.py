@@ -34,16 +34,25 @@ def without(monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.parametrize(
     ("package", "args"),
     [
-        ("matplotlib", ["ablate", "s.yaml", "--html", "r.html"]), ("matplotlib", ["report", "s.yaml", "--html", "r.html"]),
-        ("matplotlib", ["plot", "no run", "--save", "c.svg"]), ("matplotlib", ["draw", NET, "-o", "n.png"]),
-        ("matplotlib", ["draw", NET, "--profile", "p.svg"]), ("matplotlib", ["eval", "no run", "--save", "c.svg"]),
-        ("tensorboard", ["train", NET, "--tensorboard", "board"]), ("ray", ["ablate", "s.yaml", "--engine", "ray"]),
-        ("onnx", ["export", NET, "n.onnx"]), ("onnxruntime", ["export", NET, "n.onnx"]),
-        ("onnxscript", ["export", NET, "n.onnx"]), ("onnxruntime", ["bench", "n.onnx"]), ("pygls", ["lsp"]),
-        ("uvicorn", ["ablate", "s.yaml", "--watch"]), ("uvicorn", ["report", "s.yaml", "--port", "0"]),
-        ("timm", ["import", "timm:resnet18d"]), ("timm", ["transfer", "timm:resnet18d", NET]),
+        ("matplotlib", ["ablate", "s.yaml", "--html", "r.html"]),
+        ("matplotlib", ["report", "s.yaml", "--html", "r.html"]),
+        ("matplotlib", ["plot", "no run", "--save", "c.svg"]),
+        ("matplotlib", ["draw", NET, "-o", "n.png"]),
+        ("matplotlib", ["draw", NET, "--profile", "p.svg"]),
+        ("matplotlib", ["eval", "no run", "--save", "c.svg"]),
+        ("tensorboard", ["train", NET, "--tensorboard", "board"]),
+        ("ray", ["ablate", "s.yaml", "--engine", "ray"]),
+        ("onnx", ["export", NET, "n.onnx"]),
+        ("onnxruntime", ["export", NET, "n.onnx"]),
+        ("onnxscript", ["export", NET, "n.onnx"]),
+        ("onnxruntime", ["bench", "n.onnx"]),
+        ("pygls", ["lsp"]),
+        ("uvicorn", ["ablate", "s.yaml", "--watch"]),
+        ("uvicorn", ["report", "s.yaml", "--port", "0"]),
+        ("timm", ["import", "timm:resnet18d"]),
+        ("timm", ["transfer", "timm:resnet18d", NET]),
     ],
-)  # fmt: skip
+)
 def test_a_missing_package(package: str, args: list[str], run: Run, without) -> None:
     Path("base.arch").write_text(NET)
     Path("s.yaml").write_text("base: base.arch\nfactors: {bn: [bn, none]}\nseeds: 1\n")

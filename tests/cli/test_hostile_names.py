@@ -54,8 +54,14 @@ def table(folder: Path) -> None:
 
 
 def test_paths_in_a_text(said: Callable[..., tuple[int, str, str]], room: Path) -> None:
-    for statement in (f'data folder("{EVIL}")', f'data csv("{EVIL}.csv", y)', f'include "{EVIL}.arch"',
-                      f'train init("{EVIL}.pth")', f"net {EVIL}", f'data csv("t.csv", "{EVIL}")'):  # fmt: skip
+    for statement in (
+        f'data folder("{EVIL}")',
+        f'data csv("{EVIL}.csv", y)',
+        f'include "{EVIL}.arch"',
+        f'train init("{EVIL}.pth")',
+        f"net {EVIL}",
+        f'data csv("t.csv", "{EVIL}")',
+    ):
         (room / "s.arch").write_text(f"input 3x8x8\nclasses 2\nnet gap linear(classes)\n{statement}\n")
         for command in ("check", "params", "show", "train", "draw", "ablate"):
             said(command, "s.arch")
@@ -66,12 +72,30 @@ def test_paths_in_a_text(said: Callable[..., tuple[int, str, str]], room: Path) 
 
 
 def test_arguments(said: Callable[..., tuple[int, str, str]]) -> None:
-    for args in (["check", EVIL], [EVIL], ["params", f"{EVIL}.arch"], ["words", EVIL], ["explain", EVIL], ["eval", EVIL],
-                 ["runs", "show", EVIL], ["runs", "--runs", EVIL], ["plot", EVIL], ["train", "lenet5", "--set", EVIL],
-                 ["export", "lenet5", EVIL], ["transfer", EVIL, "lenet5"], ["import", EVIL], ["import", f"{EVIL}.py:N"],
-                 ["bench", f"{EVIL}.onnx"], ["diff", EVIL, "lenet5"], ["ablate", "lenet5", "--without", EVIL],
-                 ["ablate", EVIL + ".yaml"], ["predict", EVIL, EVIL], ["draw", "lenet5", "--part", EVIL],
-                 ["data", EVIL], ["train", "lenet5", f"--{EVIL}"]):  # fmt: skip
+    for args in (
+        ["check", EVIL],
+        [EVIL],
+        ["params", f"{EVIL}.arch"],
+        ["words", EVIL],
+        ["explain", EVIL],
+        ["eval", EVIL],
+        ["runs", "show", EVIL],
+        ["runs", "--runs", EVIL],
+        ["plot", EVIL],
+        ["train", "lenet5", "--set", EVIL],
+        ["export", "lenet5", EVIL],
+        ["transfer", EVIL, "lenet5"],
+        ["import", EVIL],
+        ["import", f"{EVIL}.py:N"],
+        ["bench", f"{EVIL}.onnx"],
+        ["diff", EVIL, "lenet5"],
+        ["ablate", "lenet5", "--without", EVIL],
+        ["ablate", EVIL + ".yaml"],
+        ["predict", EVIL, EVIL],
+        ["draw", "lenet5", "--part", EVIL],
+        ["data", EVIL],
+        ["train", "lenet5", f"--{EVIL}"],
+    ):
         code, _, err = said(*args)
         assert code in (2, 4), (args, err)
 
@@ -93,21 +117,37 @@ def test_a_table_of_ones_own(said: Callable[..., tuple[int, str, str]], room: Pa
         assert code == 0
     code, out, _ = said("eval", run, "--format", "json")
     assert f"c{EVIL}0" in json.dumps(json.loads(out), ensure_ascii=False).replace("\\u001b", "\x1b").replace(
-        "\\u0007", "\x07"), "JSON is the exact data"  # fmt: skip
+        "\\u0007", "\x07"
+    ), "JSON is the exact data"
 
 
 def test_a_tampered_run(said: Callable[..., tuple[int, str, str]], room: Path) -> None:
     folder = room / "runs" / "r"
     folder.mkdir(parents=True)
     (folder / "spec.arch").write_text("net gap linear(classes)\ndata fashion-mini\ntrain sgd(0.1) epochs(1)\n")
-    settings = {"format": 1, "name": EVIL, "hash": EVIL, "identity": EVIL, "train": {"seed": EVIL}, "data": {"dataset": EVIL},
-                "classes": [EVIL], "source": EVIL}  # fmt: skip
+    settings = {
+        "format": 1,
+        "name": EVIL,
+        "hash": EVIL,
+        "identity": EVIL,
+        "train": {"seed": EVIL},
+        "data": {"dataset": EVIL},
+        "classes": [EVIL],
+        "source": EVIL,
+    }
     (folder / "settings.json").write_text(json.dumps(settings))
     (folder / "versions.json").write_text(json.dumps({"torch": EVIL, EVIL: EVIL}))
     (folder / "result.json").write_text(json.dumps({"status": EVIL, "message": EVIL, "why": EVIL, "step": 1}))
     (folder / "events.jsonl").write_text(json.dumps({"event": "epochdone", "epoch": 1, "step": 1, "loss": 1.0}) + "\n")
-    for args in (["runs"], ["runs", "show", "r"], ["runs", "compare", "r", "runs/r"], ["plot", "r"],
-                 ["eval", "runs/r"], ["runs", "--where", f"status = {EVIL}"], ["export", "runs/r", "x.onnx"]):  # fmt: skip
+    for args in (
+        ["runs"],
+        ["runs", "show", "r"],
+        ["runs", "compare", "r", "runs/r"],
+        ["plot", "r"],
+        ["eval", "runs/r"],
+        ["runs", "--where", f"status = {EVIL}"],
+        ["export", "runs/r", "x.onnx"],
+    ):
         said(*args)
     for format in FORMATS:
         assert said("runs", "--format", format)[0] == 0
@@ -223,8 +263,14 @@ def test_a_line_end_in_a_name_begins_no_line(said: Callable[..., tuple[int, str,
     assert code == 0, err
     run = next((room / "runs").iterdir())
     told = [out, err]
-    for args in (["eval", str(run)], ["eval", str(run), "--data", "folder:p"], ["predict", str(run), "p/dog/0.png"],
-                 ["data", "folder:p"], ["runs", "show", str(run)], ["train", "s.arch"]):  # fmt: skip
+    for args in (
+        ["eval", str(run)],
+        ["eval", str(run), "--data", "folder:p"],
+        ["predict", str(run), "p/dog/0.png"],
+        ["data", "folder:p"],
+        ["runs", "show", str(run)],
+        ["train", "s.arch"],
+    ):
         told += said(*args)[1:]
     (room / "p" / forged / "0.png").write_bytes(b"")
     for n in range(1, 5):

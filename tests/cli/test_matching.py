@@ -95,8 +95,12 @@ def test_columns_in_any_order(accuracy: Callable[..., tuple[float, str]]) -> Non
     found, said = accuracy("table", "--data", "csv:swapped.csv")
     assert found == 1
     assert "another order" in said
-    held = {"depth": [float(r[2]) for r in rows], "label": [r[3] for r in rows], "height": [float(r[1]) for r in rows],
-            "width": [float(r[0]) for r in rows]}  # fmt: skip
+    held = {
+        "depth": [float(r[2]) for r in rows],
+        "label": [r[3] for r in rows],
+        "height": [float(r[1]) for r in rows],
+        "width": [float(r[0]) for r in rows],
+    }
     pq.write_table(pa.table(held), "swapped.parquet")
     assert accuracy("table", "--data", "parquet:swapped.parquet")[0] == 1
 
@@ -234,10 +238,12 @@ def test_predict_takes_rows(run: Run, accuracy: object, trained: dict[str, Path]
         ("r.csv", "width,height,depth,e\n1,2,3,4\n", 2, "not known to the net: e"),
         ("r.csv", "width,height,depth\n1,2,\n", 4, "row 1, column `depth`: nothing"),
         ("r.csv", "width,height,depth\n", 4, "has no row"),
-        ("r.csv", "width,height,depth\n1,2,1e39\n", 4, "out of the range of float32"), ("r.csv", "1,2,3\n4,5,6\n", 4, "doubtful"),
-        ("r.parquet", "no", 4, "is not a Parquet file"), ("r.xlsx", "no", 2, "r.xlsx is not a table"),
+        ("r.csv", "width,height,depth\n1,2,1e39\n", 4, "out of the range of float32"),
+        ("r.csv", "1,2,3\n4,5,6\n", 4, "doubtful"),
+        ("r.parquet", "no", 4, "is not a Parquet file"),
+        ("r.xlsx", "no", 2, "r.xlsx is not a table"),
     ],
-)  # fmt: skip
+)
 def test_rows_that_are_refused(
     name: str, text: str, code: int, said: str, run: Run, accuracy: object, trained: dict[str, Path]
 ) -> None:

@@ -49,7 +49,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["import", "torchvision:squeezenet1_0", "--trace"], "archdsl.importer.trace._fill"),
         (["draw", NET, "--profile", "x.svg"], "archdsl.report.profile.profile"),
     ],
-)  # fmt: skip
+)
 def test_every_command(args: list[str], where: str, run: Run, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from PIL import Image
 
@@ -69,12 +69,16 @@ def test_every_command(args: list[str], where: str, run: Run, trained: Path, mon
 @pytest.mark.parametrize(
     ("error", "means"),
     [
-        (RuntimeError(SAID), True), (MemoryError(), True), (torch.OutOfMemoryError("CUDA out of memory"), True),
+        (RuntimeError(SAID), True),
+        (MemoryError(), True),
+        (torch.OutOfMemoryError("CUDA out of memory"), True),
         (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), True),
-        (RuntimeError("std::bad_alloc"), True), (RuntimeError("DefaultCPUAllocator: not enough memory: you tried"), True),
-        (RuntimeError("Placeholder storage has not been allocated on MPS device!"), False), (ValueError("x"), False),
+        (RuntimeError("std::bad_alloc"), True),
+        (RuntimeError("DefaultCPUAllocator: not enough memory: you tried"), True),
+        (RuntimeError("Placeholder storage has not been allocated on MPS device!"), False),
+        (ValueError("x"), False),
     ],
-)  # fmt: skip
+)
 def test_what_the_libraries_say(error: Exception, means: bool) -> None:
     assert is_out_of_memory(error) is means
 

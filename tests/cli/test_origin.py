@@ -116,11 +116,16 @@ def test_a_finished_run_does_without_its_data(run: Run, what: str) -> None:
         pictures(Path("p"), "c")
     picture = "other/a/1.png"
     for command in (
-        ("predict", str(folder), picture), ("export", str(folder), "m.py"), ("export", str(folder), "m.onnx"),
-        ("diff", str(folder), str(folder)), ("eval", str(folder), "--data", "folder:other"), ("runs", "show", str(folder)),
-        ("plot", str(folder), "--out", "p.svg"), ("show", str(folder), "--stage", "ast"),
+        ("predict", str(folder), picture),
+        ("export", str(folder), "m.py"),
+        ("export", str(folder), "m.onnx"),
+        ("diff", str(folder), str(folder)),
+        ("eval", str(folder), "--data", "folder:other"),
+        ("runs", "show", str(folder)),
+        ("plot", str(folder), "--out", "p.svg"),
+        ("show", str(folder), "--stage", "ast"),
         ("transfer", str(folder), OWN.replace('"p"', '"other"'), "--out", "t.safetensors"),
-    ):  # fmt: skip
+    ):
         done = run(*command)
         assert done.code == 0, (command, done.err)
         assert "cannot be read" not in done.err, command

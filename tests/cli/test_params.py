@@ -26,8 +26,21 @@ data folder("photos")
 train adam freeze(stem..stage2)
 include "other.arch"
 """
-FIELDS = {"spec", "hash", "input", "classes", "params", "macs", "flops", "layers", "activations", "memory", "depth",
-          "receptive_field", "stride"}  # fmt: skip
+FIELDS = {
+    "spec",
+    "hash",
+    "input",
+    "classes",
+    "params",
+    "macs",
+    "flops",
+    "layers",
+    "activations",
+    "memory",
+    "depth",
+    "receptive_field",
+    "stride",
+}
 
 
 @pytest.mark.parametrize(
@@ -74,8 +87,9 @@ def test_one_spec_as_json(run: Run) -> None:
 
 def test_several_specs_as_json_are_a_list(run: Run) -> None:
     found = json.loads(run("params", NET, "conv(8)", *HEAD, "--format", "json").out)
-    assert [f["params"] for f in found] == [json.loads(run("params", s, *HEAD, "--format", "json").out)["params"]
-                                            for s in (NET, "conv(8)")]  # fmt: skip
+    assert [f["params"] for f in found] == [
+        json.loads(run("params", s, *HEAD, "--format", "json").out)["params"] for s in (NET, "conv(8)")
+    ]
 
 
 def test_rows_add_up(run: Run) -> None:

@@ -54,12 +54,17 @@ def test_without_validation_there_is_one_curve(run: Run, out: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "code", "message"),
     [
-        (("new",), 4, "has finished an epoch"), (("nan",), 4, "has finished an epoch"), (("nothing",), 4, "is not a run"),
-        (("nan", "--what", "accuracy", "--log"), 2, "above 0"), (("one", "--label", "a", "--label", "b"), 2, "2 times for 1"),
-        (("one", "--save", "a.gif"), 2, ".png, .svg or .pdf"), (("one", "--save", "no/a.svg"), 4, "there is no folder no"),
-        (("one", "--what", "speed"), 2, "speed"), ((), 2, "RUN"),
+        (("new",), 4, "has finished an epoch"),
+        (("nan",), 4, "has finished an epoch"),
+        (("nothing",), 4, "is not a run"),
+        (("nan", "--what", "accuracy", "--log"), 2, "above 0"),
+        (("one", "--label", "a", "--label", "b"), 2, "2 times for 1"),
+        (("one", "--save", "a.gif"), 2, ".png, .svg or .pdf"),
+        (("one", "--save", "no/a.svg"), 4, "there is no folder no"),
+        (("one", "--what", "speed"), 2, "speed"),
+        ((), 2, "RUN"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_drawn(run: Run, out: Path, args: tuple[str, ...], code: int, message: str) -> None:
     if "--save" in args:
         pytest.importorskip("matplotlib")

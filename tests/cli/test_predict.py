@@ -28,8 +28,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("XDG_CACHE_HOME", str(place / "cache"))
         patch.setenv("GOMP_SPINCOUNT", "1000")
         spec = place / "net.arch"
-        spec.write_text("net conv(8, s=2) bn relu conv(12, s=2) relu drop(0.3) gap linear(10)\n"
-                        "data fashion-mini subset(600)\ntrain adam(0.01) epochs(1) batch(64)\n")  # fmt: skip
+        spec.write_text(
+            "net conv(8, s=2) bn relu conv(12, s=2) relu drop(0.3) gap linear(10)\n"
+            "data fashion-mini subset(600)\ntrain adam(0.01) epochs(1) batch(64)\n"
+        )
         assert main(["train", str(spec), "--out", str(place / "runs"), "--quiet"]) == 0
         yield next((place / "runs").iterdir())
 
@@ -71,8 +73,9 @@ def test_files_get_what_the_test_part_gets(run: Run, trained: Path, pixels: np.n
     assert [r["probability"] for r in rows] == pytest.approx(probs.amax(1).tolist(), rel=1e-4)
     assert [r["entropy"] for r in rows] == pytest.approx((-probs * probs.log()).sum(1).tolist(), rel=1e-4)
     assert all(r["class"] == FASHION[r["label"]] == r["top"][0]["class"] for r in rows)
-    assert all([t["probability"] for t in r["top"]] == sorted((t["probability"] for t in r["top"]), reverse=True)
-               for r in rows)  # fmt: skip
+    assert all(
+        [t["probability"] for t in r["top"]] == sorted((t["probability"] for t in r["top"]), reverse=True) for r in rows
+    )
     assert all("mutual_information" not in r for r in rows)
 
 

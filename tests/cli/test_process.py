@@ -172,8 +172,12 @@ def test_a_study_and_a_run_on_a_terminal(tmp_path: Path) -> None:
         ["ablate", "s.yaml", "-j", "1", "--runs", "more"], {"COLUMNS": "60", "LINES": "14"}, "stderr", tmp_path
     )
     spec = "conv(4, s=4) relu gap linear(10)"
-    trained = on_terminal(["train", spec, "--data", "fashion-mini", "--set", "train.epochs=1", "--set", "data.subset=64"],
-                          {"COLUMNS": "60"}, "stderr", tmp_path)  # fmt: skip
+    trained = on_terminal(
+        ["train", spec, "--data", "fashion-mini", "--set", "train.epochs=1", "--set", "data.subset=64"],
+        {"COLUMNS": "60"},
+        "stderr",
+        tmp_path,
+    )
     assert "train 1" in trained, "the bar with the training accuracy"
 
 

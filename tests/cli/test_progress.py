@@ -62,13 +62,18 @@ def test_a_terminal_sees_charts_of_loss_and_accuracy(terminal: Terminal) -> None
 
 @pytest.mark.parametrize(
     ("env", "charts"),
-    [({"NO_COLOR": "1"}, True), ({"COLUMNS": "60"}, True), ({"COLUMNS": "59"}, False), ({"COLUMNS": "20"}, False),
-     ({"COLUMNS": "1"}, False), ({"LINES": "15"}, False), ({"TERM": "dumb"}, False)],
+    [
+        ({"NO_COLOR": "1"}, True),
+        ({"COLUMNS": "60"}, True),
+        ({"COLUMNS": "59"}, False),
+        ({"COLUMNS": "20"}, False),
+        ({"COLUMNS": "1"}, False),
+        ({"LINES": "15"}, False),
+        ({"TERM": "dumb"}, False),
+    ],
     ids=str,
-)  # fmt: skip
-def test_poor_terminals(
-    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, env: dict[str, str], charts: bool
-) -> None:  # fmt: skip
+)
+def test_poor_terminals(terminal: Terminal, monkeypatch: pytest.MonkeyPatch, env: dict[str, str], charts: bool) -> None:
     for name, value in env.items():
         monkeypatch.setenv(name, value)
     shown = played(terminal, RUN)
@@ -96,9 +101,15 @@ def test_runs_without_validation_and_with_holes(terminal: Terminal) -> None:
 
 @pytest.mark.parametrize(
     "end",
-    [Diverged(5, 99, 4), TimedOut(5, 99, 60.0), Oom(5, 99, "no room"), Warned("of a test"), Resumed(5, 80),
-     Finished(80, 0.5, 0.9, None, None, None, 0.6, 0.8, 9.0, 100.0, 4, "")],
-)  # fmt: skip
+    [
+        Diverged(5, 99, 4),
+        TimedOut(5, 99, 60.0),
+        Oom(5, 99, "no room"),
+        Warned("of a test"),
+        Resumed(5, 80),
+        Finished(80, 0.5, 0.9, None, None, None, 0.6, 0.8, 9.0, 100.0, 4, ""),
+    ],
+)
 def test_every_end(terminal: Terminal, end: Event) -> None:
     shown = played(terminal, [*RUN, end])
     assert line(end, STARTED) in shown

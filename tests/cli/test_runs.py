@@ -45,9 +45,13 @@ def listed(run: Run, *args: str) -> list[dict[str, Any]]:
 def test_a_list_tells_how_each_run_stands(run: Run, out: Path) -> None:
     rows = {r["run"]: r for r in listed(run)}
     assert {name: r["status"] for name, r in rows.items()} == {
-        "a-good": "finished", "b-better": "finished", "c-cut": "interrupted", "d-nan": "diverged",
-        "e-broken": "damaged", "f-memory": "oom",
-    }  # fmt: skip
+        "a-good": "finished",
+        "b-better": "finished",
+        "c-cut": "interrupted",
+        "d-nan": "diverged",
+        "e-broken": "damaged",
+        "f-memory": "oom",
+    }
     good = rows["a-good"]
     assert (good["hash"], good["epochs"], good["test_accuracy"], good["best_valid_accuracy"]) == (
         "aaaa1111",
@@ -114,15 +118,22 @@ def test_where(run: Run, out: Path, where: str, kept: str) -> None:
 @pytest.mark.parametrize(
     ("where", "message"),
     [
-        ("test_acuracy > 1", "did you mean `test_accuracy`"), ("status = finishd", "did you mean `finished`"),
-        ("accuracy", "compares `test_accuracy` with nothing"), ("", "a name is missing at its end"),
-        ("accuracy > 1 and", "a name is missing at its end"), ("accuracy >", "a value is missing after `accuracy >`"),
-        ("accuracy > high", "test_accuracy is a number"), ("accuracy > 1 loss < 2", "`loss` where `and`"),
-        ("accuracy >> 1", "a value is missing after `accuracy >`"), ("status = 'open", "cannot be read at `'open`"),
+        ("test_acuracy > 1", "did you mean `test_accuracy`"),
+        ("status = finishd", "did you mean `finished`"),
+        ("accuracy", "compares `test_accuracy` with nothing"),
+        ("", "a name is missing at its end"),
+        ("accuracy > 1 and", "a name is missing at its end"),
+        ("accuracy >", "a value is missing after `accuracy >`"),
+        ("accuracy > high", "test_accuracy is a number"),
+        ("accuracy > 1 loss < 2", "`loss` where `and`"),
+        ("accuracy >> 1", "a value is missing after `accuracy >`"),
+        ("status = 'open", "cannot be read at `'open`"),
         ("> 1", "a name is missing before `>`"),
-        ("accuracy > 0.5 and (loss < 1", "a bracket is open"), ("__class__ = 1", "unknown column"), ("x" * 3000, "the most"),
+        ("accuracy > 0.5 and (loss < 1", "a bracket is open"),
+        ("__class__ = 1", "unknown column"),
+        ("x" * 3000, "the most"),
     ],
-)  # fmt: skip
+)
 def test_tests_that_say_nothing(run: Run, out: Path, where: str, message: str) -> None:
     done = run("runs", "--where", where)
     assert (done.code, done.out) == (2, "")
@@ -171,10 +182,14 @@ def test_compare(run: Run, out: Path) -> None:
 
 def test_names_of_runs(run: Run, out: Path) -> None:
     for args, message in (
-        (("remove", "a"), "the actions are show, compare and delete"), (("show",), "needs the name"),
-        (("show", "a-godo"), "did you mean `a-good`"), (("show", "abcd"), "may be one of"),
-        (("show", "aaa"), "is not a run"), (("show", "x" * 5000), "is not a run"), (("show", "a-good", "--sort", "x"), "belong"),
-    ):  # fmt: skip
+        (("remove", "a"), "the actions are show, compare and delete"),
+        (("show",), "needs the name"),
+        (("show", "a-godo"), "did you mean `a-good`"),
+        (("show", "abcd"), "may be one of"),
+        (("show", "aaa"), "is not a run"),
+        (("show", "x" * 5000), "is not a run"),
+        (("show", "a-good", "--sort", "x"), "belong"),
+    ):
         done = run("runs", *args)
         assert done.code in (2, 4)
         assert message in done.err
@@ -199,9 +214,13 @@ def test_what_is_not_deleted(run: Run, out: Path) -> None:
     (out / "d-nan" / "checkpoint-mine").mkdir()
     held = lock_run(out / "c-cut")
     for name, message in (
-        ("link", "is a link"), ("b-better", "thesis.tex"), ("d-nan", "checkpoint-mine"), ("no run", "is not a run"),
-        ("c-cut", "a process is using"), (str(out), "is not a run"),
-    ):  # fmt: skip
+        ("link", "is a link"),
+        ("b-better", "thesis.tex"),
+        ("d-nan", "checkpoint-mine"),
+        ("no run", "is not a run"),
+        ("c-cut", "a process is using"),
+        (str(out), "is not a run"),
+    ):
         done = run("runs", "delete", "a-good", name, "--yes")
         assert done.code == 4
         assert message in done.err
@@ -223,9 +242,13 @@ def test_a_terminal_is_asked(out: Path, answer: bytes, gone: bool) -> None:
     leader, follower = pty.openpty()
     os.write(leader, answer)
     done = subprocess.run(
-        [sys.executable, "-m", "archdsl", "runs", "delete", "a-good"], stdin=follower, capture_output=True, cwd=out.parent,
-        env={**os.environ, "PYTHONPATH": str(REPO)}, timeout=60,
-    )  # fmt: skip
+        [sys.executable, "-m", "archdsl", "runs", "delete", "a-good"],
+        stdin=follower,
+        capture_output=True,
+        cwd=out.parent,
+        env={**os.environ, "PYTHONPATH": str(REPO)},
+        timeout=60,
+    )
     os.close(leader)
     os.close(follower)
     assert (done.returncode, done.stdout) == (0, b"")
@@ -242,8 +265,13 @@ def test_a_run_that_was_trained(run: Run, tmp_path: Path) -> None:
 
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    done = fit(small_net(), experiment(TrainSettings(epochs=2, batch=50), 200), out=tmp_path / "runs", speed="plain",
-               device="cpu")  # fmt: skip
+    done = fit(
+        small_net(),
+        experiment(TrainSettings(epochs=2, batch=50), 200),
+        out=tmp_path / "runs",
+        speed="plain",
+        device="cpu",
+    )
     torch.set_num_threads(before)
     assert done.result is not None
     (found,) = listed(run)
@@ -254,8 +282,9 @@ def test_a_run_that_was_trained(run: Run, tmp_path: Path) -> None:
     assert not done.folder.exists(), "everything that a run writes is known to be its own"
 
 
-@pytest.mark.parametrize("args", [("runs",), ("runs", "show", "a-good"), ("runs", "compare", "aaaa", "bbbb"),
-                                  ("plot", "a-good")])  # fmt: skip
+@pytest.mark.parametrize(
+    "args", [("runs",), ("runs", "show", "a-good"), ("runs", "compare", "aaaa", "bbbb"), ("plot", "a-good")]
+)
 def test_no_torch_is_waited_for(out: Path, args: tuple[str, ...]) -> None:
     from tests.test_house import HEAVY, loaded_by
 

@@ -26,14 +26,31 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("command", [
-    ["params", "vgg11"], ["params", "imagenet/vgg11"], ["params", "specs/imagenet/vgg11.arch"], ["check", "resnet50"],
-    ["check", "depth-grid"], ["check", "specs/studies/01-depth-grid.yaml"], ["show", "resnet50"], ["draw", "vgg11"],
-    ["diff", "vgg11", "vgg11_bn"], ["export", "lenet5", "net.py"], ["fmt", "--check", "resnet50"],
-    ["ablate", "depth-grid", "--dry-run"], ["ablate", "depth-grid.yaml", "--dry-run"],
-    ["ablate", "specs/studies/04-double-descent.yaml", "--dry-run"], ["ablate", "vgg-res", "--out", "res", "--dry-run"],
-    ["report", "ingredients"], ["check", "04"], ["ablate", "04", "--dry-run"], ["report", "04-double-descent"],
-], ids=" ".join)  # fmt: skip
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["params", "vgg11"],
+        ["params", "imagenet/vgg11"],
+        ["params", "specs/imagenet/vgg11.arch"],
+        ["check", "resnet50"],
+        ["check", "depth-grid"],
+        ["check", "specs/studies/01-depth-grid.yaml"],
+        ["show", "resnet50"],
+        ["draw", "vgg11"],
+        ["diff", "vgg11", "vgg11_bn"],
+        ["export", "lenet5", "net.py"],
+        ["fmt", "--check", "resnet50"],
+        ["ablate", "depth-grid", "--dry-run"],
+        ["ablate", "depth-grid.yaml", "--dry-run"],
+        ["ablate", "specs/studies/04-double-descent.yaml", "--dry-run"],
+        ["ablate", "vgg-res", "--out", "res", "--dry-run"],
+        ["report", "ingredients"],
+        ["check", "04"],
+        ["ablate", "04", "--dry-run"],
+        ["report", "04-double-descent"],
+    ],
+    ids=" ".join,
+)
 def test_from_any_folder(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(command) == 0, capsys.readouterr().err
 
@@ -68,11 +85,17 @@ def test_the_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["specs", "no-such-net"]) == 2
 
 
-@pytest.mark.parametrize(("command", "meant"), [
-    (["params", "resnet51"], "`resnet50`"), (["check", "vgg_11"], "`vgg11`"), (["ablate", "ingredeints"], "`ingredients`"),
-    (["report", "ingredient.yaml"], "`ingredients`"), (["params", "depth-grid"], "archdsl ablate depth-grid"),
-    (["draw", "imagenet/resnet5.arch"], "specs/imagenet/resnet50.arch"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("command", "meant"),
+    [
+        (["params", "resnet51"], "`resnet50`"),
+        (["check", "vgg_11"], "`vgg11`"),
+        (["ablate", "ingredeints"], "`ingredients`"),
+        (["report", "ingredient.yaml"], "`ingredients`"),
+        (["params", "depth-grid"], "archdsl ablate depth-grid"),
+        (["draw", "imagenet/resnet5.arch"], "specs/imagenet/resnet50.arch"),
+    ],
+)
 def test_slips(command: list[str], meant: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(command) == 2
     assert meant in capsys.readouterr().err
@@ -129,10 +152,21 @@ def test_a_base_by_name_is_the_shipped_one_wherever_the_command_is_called(elsewh
     assert arms_of(read_study(folder / "s.yaml")).arms[0].spec.cost.params < 100
 
 
-@pytest.mark.parametrize("command", [
-    ["params"], ["check"], ["show"], ["draw"], ["diff", "lenet5"], ["export", "net.py"], ["ablate", "--dry-run"],
-    ["report"], ["fmt"],
-], ids=" ".join)  # fmt: skip
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["params"],
+        ["check"],
+        ["show"],
+        ["draw"],
+        ["diff", "lenet5"],
+        ["export", "net.py"],
+        ["ablate", "--dry-run"],
+        ["report"],
+        ["fmt"],
+    ],
+    ids=" ".join,
+)
 @pytest.mark.parametrize("text", ["conv(8) bn relu " * 20 + "gap linear(10)", "x" * 300, "x" * 300 + ".yaml"])
 def test_a_text_longer_than_a_name_of_a_file(command: list[str], text: str, capsys: pytest.CaptureFixture[str]) -> None:
     """The system refuses to look for a file whose name has more than 255 bytes."""

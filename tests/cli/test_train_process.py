@@ -220,8 +220,9 @@ def test_a_run_whose_reader_has_left_is_finished_and_kept(process: Forks, room: 
 
 
 def test_a_closed_terminal_does_not_end_what_nohup_started(process: Forks, room: Path) -> None:
-    running = process.start("train", "long.arch", *TRAIN[2:], cwd=room,
-                            before="signal.signal(signal.SIGHUP, signal.SIG_IGN)")  # fmt: skip
+    running = process.start(
+        "train", "long.arch", *TRAIN[2:], cwd=room, before="signal.signal(signal.SIGHUP, signal.SIG_IGN)"
+    )
     running.until("epoch      1")
     running.send(signal.SIGHUP)
     running.until("epoch      3")

@@ -203,8 +203,14 @@ def arms(first: list[tuple[object, float]], second: list[tuple[object, float]], 
 
 def test_seeds_are_equal_by_the_rules_of_tables(verdict: Verdict) -> None:
     pairs = [(n, 0.8 + n / 100) for n in range(8)]
-    done = verdict("-", "--reference", "base", "--format", "json",
-                   stdin=arms(list(pairs), [(f"{n}.0", v + 0.1 + n / 500) for n, v in pairs]))  # fmt: skip
+    done = verdict(
+        "-",
+        "--reference",
+        "base",
+        "--format",
+        "json",
+        stdin=arms(list(pairs), [(f"{n}.0", v + 0.1 + n / 500) for n, v in pairs]),
+    )
     assert json.loads(done.out)["arms"][0]["pairs"] == 8
 
 
@@ -224,9 +230,7 @@ def test_nothing_in_common_is_refused_with_examples(verdict: Verdict) -> None:
 def test_one_column_is_not_two_things(run: Run, tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(arms([(0, 0.8)], [(0, 0.9)]))
     for pair, metric in (("acc", "acc"), ("seed", "seed"), ("model", "acc")):
-        done = run(
-            "verdict", "t.csv", "--arm", "model", "--pair", pair, "--metric", metric, "--reference", "base"
-        )  # fmt: skip
+        done = run("verdict", "t.csv", "--arm", "model", "--pair", pair, "--metric", metric, "--reference", "base")
         assert done.code == 2
         assert "both name the column" in done.err
 

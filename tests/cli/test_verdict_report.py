@@ -106,8 +106,16 @@ def test_the_page_is_whole_and_the_same_each_time(run: Run, table: Path, tmp_pat
     checker.feed(pages[0])
     assert not checker.open
     assert "script" not in checker.seen
-    for text in ("Of 3 compared with “base”: 1 better, 1 worse, 1 same.", hashlib.sha256(table.read_bytes()).hexdigest(),
-                 "SHA-256", "results.csv", "same within", "Evidence", "Differences", "simultaneous"):  # fmt: skip
+    for text in (
+        "Of 3 compared with “base”: 1 better, 1 worse, 1 same.",
+        hashlib.sha256(table.read_bytes()).hexdigest(),
+        "SHA-256",
+        "results.csv",
+        "same within",
+        "Evidence",
+        "Differences",
+        "simultaneous",
+    ):
         assert text in pages[0]
     assert pages[0].count("<svg") == 5  # the differences in two scales for wide and for narrow pages, and the evidence
     for svg in re.findall(r"<svg.*?</svg>", pages[0], re.DOTALL):
@@ -163,8 +171,12 @@ def test_only_takes_the_rows_that_are_meant(run: Run, tmp_path: Path) -> None:
 
 def test_a_target_compares_the_cost_to_get_there(run: Run, tmp_path: Path) -> None:
     rates = {"base": 1.0, "fast": 2.0, "slow": 0.5}
-    lines = [{"model": arm, "seed": seed, "step": step, "acc": f"{min(99, rate * step + seed % 4):.2f} %"}
-             for arm, rate in rates.items() for seed in range(9) for step in range(10, 101, 2)]  # fmt: skip
+    lines = [
+        {"model": arm, "seed": seed, "step": step, "acc": f"{min(99, rate * step + seed % 4):.2f} %"}
+        for arm, rate in rates.items()
+        for seed in range(9)
+        for step in range(10, 101, 2)
+    ]
     (tmp_path / "t.csv").write_text(as_csv(lines))
     asked = ("t.csv", "--arm", "model", "--pair", "seed", "--reference", "base", "--target", "acc >= 80%")
     out = run("verdict", *asked).out
@@ -173,8 +185,9 @@ def test_a_target_compares_the_cost_to_get_there(run: Run, tmp_path: Path) -> No
     assert re.search(r"slow +100\.0+ +0/9 +– ", out)
     found = answer(run("verdict", *asked, "--format", "json"))
     assert {arm["arm"]: (arm["verdict"], arm["reached"]) for arm in found["arms"]} == {
-        "fast": ("better", "9/9"), "slow": ("worse", "0/9"),
-    }  # fmt: skip
+        "fast": ("better", "9/9"),
+        "slow": ("worse", "0/9"),
+    }
     assert found["target"] == "acc >= 80 %"
     assert run("verdict", *asked, "--claim", "fast better than base").code == 0
     if pytest.importorskip("matplotlib"):
@@ -214,8 +227,15 @@ def test_faults_have_their_place_with_and_without_pairs(
 
 
 def test_a_percentage_for_failed_runs_of_a_metric_in_percent_is_refused(run: Run, tmp_path: Path) -> None:
-    lines = [{"Name": f"r{n}", "State": "crashed" if n == 4 else "finished", "model": "base" if n % 2 else "new", "acc": 90 + n}
-             for n in range(9)]  # fmt: skip
+    lines = [
+        {
+            "Name": f"r{n}",
+            "State": "crashed" if n == 4 else "finished",
+            "model": "base" if n % 2 else "new",
+            "acc": 90 + n,
+        }
+        for n in range(9)
+    ]
     (tmp_path / "t.csv").write_text(as_csv(lines))
     done = run("verdict", "t.csv", *ASKED, "--failed", "10%")
     assert done.code == 2
@@ -238,8 +258,10 @@ def test_one_run_and_constants_stay_open_without_pairs(run: Run, table: Path) ->
 
 
 def test_reading_needs_no_torch(table: Path) -> None:
-    code = ("import sys\nfrom archdsl.cli.main import run\ntry:\n    run()\nexcept SystemExit as end:\n    assert not end.code\n"
-            "assert 'torch' not in sys.modules")  # fmt: skip
+    code = (
+        "import sys\nfrom archdsl.cli.main import run\ntry:\n    run()\nexcept SystemExit as end:\n    assert not end.code\n"
+        "assert 'torch' not in sys.modules"
+    )
     for more in ((), ("--pair", "seed")):
         done = subprocess.run(
             [sys.executable, "-c", code, "verdict", str(table), *ASKED, *more], capture_output=True, text=True
@@ -254,12 +276,20 @@ def test_a_million_rows(tmp_path: Path, count: int) -> None:
     table = tmp_path / "big.csv"
     with table.open("w") as file:
         file.write("model,seed,acc\n")
-        file.writelines(f"{'base' if a == 0 else f'm{a}'},{s},{0.9 + 0.01 * (a % 3) + 1e-4 * ((s * 7919 + a) % 101)}\n"
-                        for s in range(1_000_000 // count) for a in range(count))  # fmt: skip
-    code = ("import resource, sys\nfrom archdsl.cli.main import run\ntry:\n    run()\nexcept SystemExit as end:\n"
-            "    print(end.code, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)")  # fmt: skip
-    done = subprocess.run([sys.executable, "-c", code, "verdict", str(table), *ASKED, "--pair", "seed", "--format", "json"],
-                          capture_output=True, text=True)  # fmt: skip
+        file.writelines(
+            f"{'base' if a == 0 else f'm{a}'},{s},{0.9 + 0.01 * (a % 3) + 1e-4 * ((s * 7919 + a) % 101)}\n"
+            for s in range(1_000_000 // count)
+            for a in range(count)
+        )
+    code = (
+        "import resource, sys\nfrom archdsl.cli.main import run\ntry:\n    run()\nexcept SystemExit as end:\n"
+        "    print(end.code, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "verdict", str(table), *ASKED, "--pair", "seed", "--format", "json"],
+        capture_output=True,
+        text=True,
+    )
     status, kilobytes = done.stderr.split()[-2:]
     assert status in ("0", "None"), done.stderr
     assert int(kilobytes) < 600_000

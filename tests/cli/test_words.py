@@ -31,9 +31,16 @@ def test_every_word_has_a_page(entry: object, run: Run) -> None:
 
 @pytest.mark.parametrize(
     ("name", "kinds"),
-    [("modifiers", {"modifier"}), ("modifier", {"modifier"}), ("families", {"family"}), ("data", {"data"}),
-     ("train", {"train"}), ("layers", {"op", "late"}), ("join", {"join"})],
-)  # fmt: skip
+    [
+        ("modifiers", {"modifier"}),
+        ("modifier", {"modifier"}),
+        ("families", {"family"}),
+        ("data", {"data"}),
+        ("train", {"train"}),
+        ("layers", {"op", "late"}),
+        ("join", {"join"}),
+    ],
+)
 def test_kinds(name: str, kinds: set[str], run: Run) -> None:
     found = json.loads(run("words", name, "--format", "json").out)
     assert {f["kind"] for f in found} == kinds

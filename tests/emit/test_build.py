@@ -82,8 +82,14 @@ def test_an_activation_overwrites_where_it_may() -> None:
     assert [m.inplace for m in model.modules() if isinstance(m, nn.ReLU)] == [True, True]
 
 
-@pytest.mark.parametrize("text", ["relu conv(8) gap linear(10)", "conv(8) as a relu add(id | @a) gap linear(10)",
-                                  "maxpool relu conv(8) gap linear(10)"])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "relu conv(8) gap linear(10)",
+        "conv(8) as a relu add(id | @a) gap linear(10)",
+        "maxpool relu conv(8) gap linear(10)",
+    ],
+)
 def test_an_activation_leaves_alone_what_others_need(text: str) -> None:
     assert not any(getattr(m, "inplace", False) for m in build(trace_of(text)).modules())
 

@@ -44,9 +44,14 @@ def run_folder(here: Path, shaken: Any) -> Path:
     folder.mkdir()
     (folder / "spec.arch").write_text(RUN)
     about = {
-        "format": FORMAT, "name": "run", "hash": "0" * 16, "identity": "0" * 64, "classes": list("abcdefghij"),
-        "data": {"input": [1, 28, 28]}, "normalise": {"mean": [0.25], "std": [0.5]},
-    }  # fmt: skip
+        "format": FORMAT,
+        "name": "run",
+        "hash": "0" * 16,
+        "identity": "0" * 64,
+        "classes": list("abcdefghij"),
+        "data": {"input": [1, 28, 28]},
+        "normalise": {"mean": [0.25], "std": [0.5]},
+    }
     (folder / "settings.json").write_text(json.dumps(about))
     (folder / "versions.json").write_text("{}")
     save_file(dict(shaken(build(load(RUN).trace)).state_dict()), folder / "model.safetensors")
@@ -211,8 +216,10 @@ def test_a_checkpoint_with_products_is_exported_with_plain_weights(run_folder: P
     weights.unlink()
     kept = {f"model/{k}": v for k, v in state.items() if k != "linear.weight"}
     half = state["linear.weight"] / 2
-    kept |= {"model/linear.parametrizations.weight.original0": half,
-             "model/linear.parametrizations.weight.original1": torch.full_like(half, 2.0)}  # fmt: skip
+    kept |= {
+        "model/linear.parametrizations.weight.original0": half,
+        "model/linear.parametrizations.weight.original1": torch.full_like(half, 2.0),
+    }
     Checkpoints(run_folder).save(kept, {"epoch": 1})
     assert main(["export", "run", "model.onnx"]) == 0
     found = {t.name: onnx.numpy_helper.to_array(t) for t in onnx.load("model.onnx").graph.initializer}

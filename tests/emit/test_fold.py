@@ -76,9 +76,14 @@ def test_products_become_weights(lived: Lively) -> None:
         torch.testing.assert_close(model(images()), wanted)
 
 
-@pytest.mark.parametrize("text", ["dropconnect(conv(8) bn relu, 0.5) gap linear(10)",
-                                  "dropconnect(conv(8, ws=standard) relu, 0.5) gap linear(10)",
-                                  "conv(8) bn drop(0.5) gap linear(10)"])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "dropconnect(conv(8) bn relu, 0.5) gap linear(10)",
+        "dropconnect(conv(8, ws=standard) relu, 0.5) gap linear(10)",
+        "conv(8) bn drop(0.5) gap linear(10)",
+    ],
+)
 def test_with_dropout_alive_the_same_draws_give_the_same_answers(text: str, lived: Lively) -> None:
     model = lived(build(load(text, input=SHAPE, classes=10).trace), SHAPE)
     enliven(model)

@@ -81,10 +81,16 @@ def test_the_report_says_what_is_there(exported: SimpleNamespace) -> None:
 
 def test_metadata_says_what_the_network_is(exported: SimpleNamespace) -> None:
     assert {p.key: p.value for p in onnx.load(exported.path).metadata_props} == {
-        "archdsl.spec": exported.spec.canonical, "archdsl.version": __version__, "archdsl.input": "3x16x16",
-        "archdsl.classes": "10", "archdsl.layout": "NCHW", "archdsl.takes": "float32, normalised by the caller",
-        "archdsl.gives": "logits", "archdsl.mode": "eval", "archdsl.precision": "float32",
-    }  # fmt: skip
+        "archdsl.spec": exported.spec.canonical,
+        "archdsl.version": __version__,
+        "archdsl.input": "3x16x16",
+        "archdsl.classes": "10",
+        "archdsl.layout": "NCHW",
+        "archdsl.takes": "float32, normalised by the caller",
+        "archdsl.gives": "logits",
+        "archdsl.mode": "eval",
+        "archdsl.precision": "float32",
+    }
 
 
 def test_labels_name_the_weights_and_no_path_of_this_machine_is_in_the_file(

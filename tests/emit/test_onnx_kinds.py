@@ -110,12 +110,15 @@ def test_weights_in_a_second_file_where_asked_for(made: Any, tmp_path: Path, mon
 @pytest.mark.parametrize(
     "text",
     [
-        "conv(8) relu droppath(0.3) gap linear(10)", "conv(8) add(id | conv(8) droppath(0.3)) gap linear(10)",
-        "conv(8) dropblock(0.2, 3) gap linear(10)", "cutout(6) conv(8) gap linear(10)",
-        "dropconnect(conv(8) bn relu, 0.3) gap linear(10)", "noise(0.3) conv(8) gap linear(10)",
+        "conv(8) relu droppath(0.3) gap linear(10)",
+        "conv(8) add(id | conv(8) droppath(0.3)) gap linear(10)",
+        "conv(8) dropblock(0.2, 3) gap linear(10)",
+        "cutout(6) conv(8) gap linear(10)",
+        "dropconnect(conv(8) bn relu, 0.3) gap linear(10)",
+        "noise(0.3) conv(8) gap linear(10)",
         "conv(8) drop(0.3, early) spatial(0.3, late=60%) gap linear(10)",
     ],
-)  # fmt: skip
+)
 def test_each_word_that_draws_is_alive(text: str, made: Any, tmp_path: Path) -> None:
     spec, model = made(text)
     export(model, tmp_path / "x.onnx", Form(spec.input, 10, mc=True))

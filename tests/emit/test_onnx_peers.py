@@ -121,8 +121,9 @@ def test_group_norm_before_the_opset_that_has_it(made: Any, tmp_path: Path, opse
 
 
 def test_no_metadata(model: nn.Module, tmp_path: Path) -> None:
-    path = torch_writes(model.eval(), tmp_path / "x.onnx", dynamic_shapes=BATCH, opset_version=OPSET,
-                        external_data=False)  # fmt: skip
+    path = torch_writes(
+        model.eval(), tmp_path / "x.onnx", dynamic_shapes=BATCH, opset_version=OPSET, external_data=False
+    )
     assert not [p for p in onnx.load(path).metadata_props if p.key.startswith("archdsl.")]
     with pytest.raises(ArchError, match="metadata is missing"):
         gate.check_file(path, FORM, OPSET)

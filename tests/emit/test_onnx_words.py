@@ -31,12 +31,12 @@ CONSTANT = {"cls", "take", "plain"}
 
 TOGETHER = {
     "image": "conv(8, ws=standard) in conv(8, ws=scaled) ln prelu spatial(0.1) lrn(3) blurpool shuffle(2) l2norm "
-             "cat(slice(0, 4) silu | slice(4) hardswish) se(4) resize(3x2) dropblock(0.1, 3) upsample gmp "
-             "linear(10)",
+    "cat(slice(0, 4) silu | slice(4) hardswish) se(4) resize(3x2) dropblock(0.1, 3) upsample gmp "
+    "linear(10)",
     "tokens": "patch(8, 32) tokens cls pos add(id | ln attention(4) droppath(0.1)) ln take linear(10)",
     "nested": "conv(8) as a shared(conv(8) relu, 2) ode(conv(8) tanh conv(8), solver=rk4, steps=2) add(id | @a) "
-              "dropconnect(conv(8), 0.3) gap linear(10)",
-}  # fmt: skip
+    "dropconnect(conv(8), 0.3) gap linear(10)",
+}
 
 pytestmark = pytest.mark.usefixtures("one_registry")
 

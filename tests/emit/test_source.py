@@ -119,9 +119,22 @@ def test_a_source_is_the_same_each_time() -> None:
     assert source(trace_of(NETS[4])) == source(trace_of(NETS[4]))
 
 
-STEPS = ["linear(4)", "relu", "tanh", "as a", "as b", "@a", "@b", "add(id | @a)", "add(relu | linear(4) | @b)",
-         "mul(@a relu | @b sigmoid)", "cat(id | @a) linear(4)", "shared(linear(4) relu, 2)", "linear(4) as a relu",
-         "add(linear(4) as b relu | @a)"]  # fmt: skip
+STEPS = [
+    "linear(4)",
+    "relu",
+    "tanh",
+    "as a",
+    "as b",
+    "@a",
+    "@b",
+    "add(id | @a)",
+    "add(relu | linear(4) | @b)",
+    "mul(@a relu | @b sigmoid)",
+    "cat(id | @a) linear(4)",
+    "shared(linear(4) relu, 2)",
+    "linear(4) as a relu",
+    "add(linear(4) as b relu | @a)",
+]
 
 
 @given(st.lists(st.sampled_from(STEPS), max_size=14))

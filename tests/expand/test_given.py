@@ -16,10 +16,18 @@ from archdsl import stages
 from archdsl.errors import ArchError
 
 
-@pytest.mark.parametrize("shape", [
-    (3, 8, 8), [3, 8, 8], "3x8x8", np.array([3, 8, 8]), (np.int64(3), 8, np.uint8(8)), torch.Size([3, 8, 8]),
-    torch.tensor([3, 8, 8]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (3, 8, 8),
+        [3, 8, 8],
+        "3x8x8",
+        np.array([3, 8, 8]),
+        (np.int64(3), 8, np.uint8(8)),
+        torch.Size([3, 8, 8]),
+        torch.tensor([3, 8, 8]),
+    ],
+)
 def test_shapes_of_an_image(shape: Any) -> None:
     assert archdsl.load("conv(8)", input=shape, classes=np.int32(7)).input == (3, 8, 8)
 
@@ -31,13 +39,41 @@ def test_one_number_is_a_vector(size: Any) -> None:
     assert stages.trace(stages.expand(stages.parse("linear(10)")), size if size != "64" else 64).input == (64,)
 
 
-@pytest.mark.parametrize("setting", [
-    {"input": v} for v in (3.0, (3.0, 8, 8), 0, -3, (3, 0, 8), (), (1, 2, 3, 4), True, b"3x8x8", {3: 8}, "abc", "", "0x8x8",
-                           "3.5", object(), float("nan"), np.float32(3), np.zeros((3, 8)), 10**30, "\ud800", "3x8x8\0")
-] + [{"classes": v} for v in (0, -1, 1.5, True, [10], "ten", "", b"10", 10**30, np.float64(10), None.__class__)]
-  + [{"data": v} for v in (3, b"cifar10", "", ["cifar10"], "nosuchset", "\ud800", "folder:")]
-  + [{"set": v} for v in (3, None, [3], ["nothing"], [""], {"train.epochs": 1}, b"train.epochs=1",
-                         ["train.epochs=\ud800"])])  # fmt: skip
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"input": v}
+        for v in (
+            3.0,
+            (3.0, 8, 8),
+            0,
+            -3,
+            (3, 0, 8),
+            (),
+            (1, 2, 3, 4),
+            True,
+            b"3x8x8",
+            {3: 8},
+            "abc",
+            "",
+            "0x8x8",
+            "3.5",
+            object(),
+            float("nan"),
+            np.float32(3),
+            np.zeros((3, 8)),
+            10**30,
+            "\ud800",
+            "3x8x8\0",
+        )
+    ]
+    + [{"classes": v} for v in (0, -1, 1.5, True, [10], "ten", "", b"10", 10**30, np.float64(10), None.__class__)]
+    + [{"data": v} for v in (3, b"cifar10", "", ["cifar10"], "nosuchset", "\ud800", "folder:")]
+    + [
+        {"set": v}
+        for v in (3, None, [3], ["nothing"], [""], {"train.epochs": 1}, b"train.epochs=1", ["train.epochs=\ud800"])
+    ],
+)
 def test_wrong_arguments_are_refused(setting: dict[str, Any]) -> None:
     with pytest.raises(ArchError) as error:
         archdsl.load("conv(8)", **setting)

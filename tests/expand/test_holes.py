@@ -47,8 +47,14 @@ def test_arms(text: str, expected: list[str]) -> None:
     assert count(parse(text)) == len(expected)
 
 
-@pytest.mark.parametrize("text", ["{n: a {m: b | c} | d} {m: b | c}", "{a {1..3} {x | {y | z}} | b {1..4}} {p | q}",
-                                  "{n: a {b | c} | d} {n: e | f {g | h | i}}"])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{n: a {m: b | c} | d} {m: b | c}",
+        "{a {1..3} {x | {y | z}} | b {1..4}} {p | q}",
+        "{n: a {b | c} | d} {n: e | f {g | h | i}}",
+    ],
+)
 def test_nested_holes_are_counted_as_they_are_listed(text: str) -> None:
     listed = texts(text)
     assert count(parse(text)) == len(listed)

@@ -33,10 +33,19 @@ def test_a_product_that_is_whole_is_one() -> None:
     assert load("conv(8) conv(cin*1.5)", input=(3, 8, 8)).trace.rows[1].layer.out == (12, 8, 8)
 
 
-@pytest.mark.parametrize(("value", "out"), [
-    ("ceil(10/4)", 3), ("floor(10/4)", 2), ("round(10/4)", 3), ("ceil(max(cin/3, 1))", 3), ("ceil(-(cin/3))+5", 3),
-    ("round8(cin*10/7)", 16), ("floor((cin+1)/2)", 4), ("10/5", 2),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("value", "out"),
+    [
+        ("ceil(10/4)", 3),
+        ("floor(10/4)", 2),
+        ("round(10/4)", 3),
+        ("ceil(max(cin/3, 1))", 3),
+        ("ceil(-(cin/3))+5", 3),
+        ("round8(cin*10/7)", 16),
+        ("floor((cin+1)/2)", 4),
+        ("10/5", 2),
+    ],
+)
 def test_a_quotient_that_is_rounded_need_not_come_out_even(value: str, out: int) -> None:
     assert load(f"conv(8) conv({value})", input=(3, 8, 8)).trace.rows[1].layer.out[0] == out
 
@@ -78,12 +87,20 @@ def test_a_join_with_one_branch(join: str) -> None:
     assert warned(f"conv(8) {join}(conv(8) | id)") == []
 
 
-@pytest.mark.parametrize(("text", "warns"), [
-    ("conv(16) dwconv(16)", True), ("conv(64) dwconv(8)", True), ("conv(64) dwconv(32)", True), ("conv(8) dwconv(k=8)", False),
-    ("conv(8) dwconv(8, p=4)", False), ("conv(64) dwconv(7)", False), ("conv(3) dwconv(3)", False),
-    ("conv(8) dwconv(2, s=2)", False),
-    ("conv(64) dwconv(4, s=2)", False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "warns"),
+    [
+        ("conv(16) dwconv(16)", True),
+        ("conv(64) dwconv(8)", True),
+        ("conv(64) dwconv(32)", True),
+        ("conv(8) dwconv(k=8)", False),
+        ("conv(8) dwconv(8, p=4)", False),
+        ("conv(64) dwconv(7)", False),
+        ("conv(3) dwconv(3)", False),
+        ("conv(8) dwconv(2, s=2)", False),
+        ("conv(64) dwconv(4, s=2)", False),
+    ],
+)
 def test_a_depthwise_window_that_looks_like_channels(text: str, warns: bool) -> None:
     assert (warned(text) == ["A513"]) == warns
 

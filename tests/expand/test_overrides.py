@@ -47,9 +47,20 @@ def test_a_choice_of_one_slot_is_replaced_whole() -> None:
 
 @pytest.mark.parametrize(
     "given",
-    ["epochs=1", "train.epochs", "train.epoch=1", "net.conv=3", "let.q=1", "train.epochs=1\nlet x = 1", "let.p=",
-     "input=", "train.cosine=off", "data.flip=1 # x", "train.epochs=)"],
-)  # fmt: skip
+    [
+        "epochs=1",
+        "train.epochs",
+        "train.epoch=1",
+        "net.conv=3",
+        "let.q=1",
+        "train.epochs=1\nlet x = 1",
+        "let.p=",
+        "input=",
+        "train.cosine=off",
+        "data.flip=1 # x",
+        "train.epochs=)",
+    ],
+)
 def test_what_sets_nothing_is_an_error(given: str) -> None:
     with pytest.raises(ArchError):
         override(parse(TEXT), [given])

@@ -45,12 +45,15 @@ def test_the_place_of_an_unknown_label_is_its_own() -> None:
     assert "body" in found.help
 
 
-@pytest.mark.parametrize(("word", "wanted"), [
-    ('init("x")', f'init("x", sha="{SHA}")'),
-    ('init("x", reshape)', f'init("x", reshape, sha="{SHA}")'),
-    ('init("x", sha="fedcba9876543210")', 'init("x", sha="fedcba9876543210")'),
-    ('init("x", false, "fedcba9876543210")', 'init("x", false, "fedcba9876543210")'),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("word", "wanted"),
+    [
+        ('init("x")', f'init("x", sha="{SHA}")'),
+        ('init("x", reshape)', f'init("x", reshape, sha="{SHA}")'),
+        ('init("x", sha="fedcba9876543210")', 'init("x", sha="fedcba9876543210")'),
+        ('init("x", false, "fedcba9876543210")', 'init("x", false, "fedcba9876543210")'),
+    ],
+)
 def test_the_hash_is_written_once(word: str, wanted: str) -> None:
     file = pinned(parse(f"{NET}train adam {word} epochs(2)\n"), SHA)
     assert unparse(file).splitlines()[-1] == f"train adam {wanted} epochs(2)"

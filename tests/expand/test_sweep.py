@@ -28,9 +28,12 @@ SPACES = (
     "net conv({8, 16}, groups={1, 3}) gap\ndata fashion-mini {flip | }\ntrain {sgd(0.1) | adam}",
     "conv(8) {add(drop(0.2) | conv(8)) | add(shortcut | maxpool(1))} bn resnet[8x{1..2}, 16]{ +act(gelu) | }",
     "{flatten | } {relu | } {linear(10) | id}",
-    "vgg[8x{1..2}^{1..3}] +bn", "vgg[{8 | 16^2}, 8] {+res | +droppath(0.1) | }", "{conv(8) {bn | } | conv(4)} relu",
-    "conv(8) as x relu conv({8,16}) add(@x | id)", "vit[{16,32}x1](heads=2)",
-)  # fmt: skip
+    "vgg[8x{1..2}^{1..3}] +bn",
+    "vgg[{8 | 16^2}, 8] {+res | +droppath(0.1) | }",
+    "{conv(8) {bn | } | conv(4)} relu",
+    "conv(8) as x relu conv({8,16}) add(@x | id)",
+    "vit[{16,32}x1](heads=2)",
+)
 
 
 @pytest.mark.parametrize("text", SPACES)
@@ -56,9 +59,11 @@ LAYERS = st.sampled_from(
 
 @given(
     st.sampled_from(["vgg", "plain", "resnet", "wide", "bottleneck", "preresnet"]),
-    st.lists(st.tuples(WIDTHS, DEPTHS), min_size=1, max_size=3), st.lists(MODS, max_size=3, unique=True),
-    st.lists(LAYERS, max_size=2), st.lists(LAYERS, max_size=1),
-)  # fmt: skip
+    st.lists(st.tuples(WIDTHS, DEPTHS), min_size=1, max_size=3),
+    st.lists(MODS, max_size=3, unique=True),
+    st.lists(LAYERS, max_size=2),
+    st.lists(LAYERS, max_size=1),
+)
 @settings(max_examples=15, deadline=None)
 def test_both_ways_agree_on_any_space(
     family: str, stages: list[tuple[str, str]], mods: list[str], before: list[str], after: list[str]

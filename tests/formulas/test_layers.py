@@ -95,9 +95,10 @@ def test_formula_18_neural_ode() -> None:
     """dx/dt = A·x has the solution exp(A·t)·x; one step of Euler is a residual block."""
     x = tensor(5, 4)
     for words, t, tolerance in (
-        ("solver=rk4, steps=200", 1.0, 1e-9), ("t=2, rtol=1e-10, atol=1e-10", 2.0, 1e-8),
+        ("solver=rk4, steps=200", 1.0, 1e-9),
+        ("t=2, rtol=1e-10, atol=1e-10", 2.0, 1e-8),
         ("rtol=1e-10, atol=1e-10, adjoint", 1.0, 1e-8),
-    ):  # fmt: skip
+    ):
         ode = layer(f"flatten ode(linear(4, bias=false), {words}) linear(10)", "ode", (1, 2, 2))
         (weight,) = (p.detach().numpy() for p in ode.parameters())
         same(ode(x), x.numpy() @ exponential(weight * t).T, tolerance)

@@ -38,19 +38,61 @@ MOST_SECONDS = 1.0
 LOOP_SECONDS = 0.03  # of `_loop` on the machine to which that applies; a slower one, or a busy one, may take longer
 ARMS = 3
 NUMBERS = (
-    "0", "1", "2", "3", "7", "8", "16", "64", "999999999", "1234567890", "-1", "0.5", "1e-3", "1e999", "nan",
-    "inf", "-0.0", "10%", "100%", "3x3", "1x7", "64x2", "3x32x32", "[1,2]", "cin", "cin//2", "classes", "late",
-    "true", '"x"', "{1|2}", "{1..4}",
-)  # fmt: skip
+    "0",
+    "1",
+    "2",
+    "3",
+    "7",
+    "8",
+    "16",
+    "64",
+    "999999999",
+    "1234567890",
+    "-1",
+    "0.5",
+    "1e-3",
+    "1e999",
+    "nan",
+    "inf",
+    "-0.0",
+    "10%",
+    "100%",
+    "3x3",
+    "1x7",
+    "64x2",
+    "3x32x32",
+    "[1,2]",
+    "cin",
+    "cin//2",
+    "classes",
+    "late",
+    "true",
+    '"x"',
+    "{1|2}",
+    "{1..4}",
+)
 BITS = (
     *"()[]{}|,=+-*/^@:#%x", "//", '"', "..", "\\\n", "\n", "\r\n", "\t", " ", "$(x)", ";rm", "__import__", "../../x",
     "\0", "\ufeff", "\u0663", "\uff41", "é", "let ", "net ", "data ", "train ", "input ", "classes ", "include ",
     "as x ", "@x ", "*1000", "*0", "^4", "+bn", "-bn", " +res", "{a: | }",
 )  # fmt: skip
 WRAPS = (
-    "({})", "({})*{n}", "cat({} | {o})", "add({} | id)", "res({})", "l: ({})", "({}) as x", "({}) {m}", "{{{} | {o}}}",
-    "{{n: {} | }}", "add({} | shortcut)", "mul({} | {o})", "ode({})", "({}) @x", "({}) {m} {k}",
-)  # fmt: skip
+    "({})",
+    "({})*{n}",
+    "cat({} | {o})",
+    "add({} | id)",
+    "res({})",
+    "l: ({})",
+    "({}) as x",
+    "({}) {m}",
+    "{{{} | {o}}}",
+    "{{n: {} | }}",
+    "add({} | shortcut)",
+    "mul({} | {o})",
+    "ode({})",
+    "({}) @x",
+    "({}) {m} {k}",
+)
 
 
 def corpus() -> list[str]:
@@ -232,12 +274,18 @@ def main() -> int:
             total.add(tally)
             sys.stderr.write(f"{total.inputs:,} inputs, {total.parsed:,} parsed, {len(total.escaped)} escaped\n")
     figures = {
-        "inputs": total.inputs, "parsed": total.parsed, "networks": total.networks,
-        "codes": dict(sorted(total.codes.items())), "slowest_seconds": round(total.slowest, 3),
-        "slower_than_a_second": len(total.slow), "escaped": len(total.escaped),
-        "minutes": round((time.time() - begun) / 60, 1), "seed": args.seed,
-        "examples": total.escaped[:20], "slow": [t[:2000] for t in total.slow[:5]],
-    }  # fmt: skip
+        "inputs": total.inputs,
+        "parsed": total.parsed,
+        "networks": total.networks,
+        "codes": dict(sorted(total.codes.items())),
+        "slowest_seconds": round(total.slowest, 3),
+        "slower_than_a_second": len(total.slow),
+        "escaped": len(total.escaped),
+        "minutes": round((time.time() - begun) / 60, 1),
+        "seed": args.seed,
+        "examples": total.escaped[:20],
+        "slow": [t[:2000] for t in total.slow[:5]],
+    }
     sys.stdout.write(json.dumps(figures, indent=2) + "\n")
     return bool(total.escaped or total.slow)
 

@@ -28,9 +28,18 @@ data fashion-mini subset(200) flip
 train sgd(0.05) epochs(4) batch(20) cosine
 """
 COMMAND = [
-    sys.executable, "-m", "archdsl", "ablate", "spec.arch", "--design", "one-out", "--format", "tsv",
-    "--retry", "50",
-]  # fmt: skip
+    sys.executable,
+    "-m",
+    "archdsl",
+    "ablate",
+    "spec.arch",
+    "--design",
+    "one-out",
+    "--format",
+    "tsv",
+    "--retry",
+    "50",
+]
 FIXED = ["--seeds", "12"]
 SEQUENTIAL = ["--max-seeds", "12", "--columns", "all"]
 WORKERS = (1, 2, 4)

@@ -35,10 +35,12 @@ def test_only_our_own_errors_escape(seed: int) -> None:
 
 # What the first million let escape; each was mended.
 ESCAPED_ONCE = [
-    "net conv(8)\ntrain sgd(0.1) step(cin//230)", "net conv(8)\ntrain adam seed(cin//21)",
-    "conv(8) ode(as x , rtol=1e-4, adjoint)", "conv(32) (conv(32) relu conv(32))*2 +groups(cin//2)",
+    "net conv(8)\ntrain sgd(0.1) step(cin//230)",
+    "net conv(8)\ntrain adam seed(cin//21)",
+    "conv(8) ode(as x , rtol=1e-4, adjoint)",
+    "conv(32) (conv(32) relu conv(32))*2 +groups(cin//2)",
     "conv(8) as a shared(conv(8) add(id | @a), 2)",
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("text", ESCAPED_ONCE)
@@ -78,7 +80,7 @@ HARD = {
     "a long line": "conv(3) " + "relu " * 9000,
     "a long comment": "#" * 60_000 + "\nrelu",
     "brackets and lets": doubling("relu", "(" * 60 + "a{0}" + ")" * 60) + "net a30",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", HARD)

@@ -25,9 +25,16 @@ TEXTMATE = REPO / "grammars" / "archdsl.tmLanguage.json"
 WORDS = frozenset({"layer", "family", "setting", "name", "constant"})
 BRACKETS = dict.fromkeys(("CALL", "STAGES", "LPAR", "RPAR", "LSQB", "RSQB", "LBRACE", "RBRACE", "AXIS"), "bracket")
 KINDS = {
-    "NUMBER": "number", "STRING": "string", "SIGN": "modifier", "AT": "reference", "AS": "as", "LABEL": "label",
-    "CROSS": "cross", "COMMA": "comma", **BRACKETS,
-}  # fmt: skip
+    "NUMBER": "number",
+    "STRING": "string",
+    "SIGN": "modifier",
+    "AT": "reference",
+    "AS": "as",
+    "LABEL": "label",
+    "CROSS": "cross",
+    "COMMA": "comma",
+    **BRACKETS,
+}
 STATEMENTS = frozenset({"LET", "INCLUDE", "INPUT", "CLASSES", "NET", "DATA", "TRAIN", "EVALUATE"})
 # The corpus, and a text with the hard cases; one text for each engine, since starting an engine takes longer than a page.
 HARD = """\

@@ -26,10 +26,15 @@ WRONG_ELSEWHERE = [
     ("a convolution with a bare weight", "conv(1, 3, bias=false)", (3, 32, 32), 27_648),
     ("a linear layer on tokens counts every token", "linear(100)", (10, 100), 100_000),
     ("weights used twice work twice", "shared(linear(100, bias=false), 2)", (100,), 20_000),
-    ("attention's two products of tokens with tokens", "attention(4)", (64, 128), 4 * 64 * 128 * 128 + 2 * 64 * 64 * 128),
+    (
+        "attention's two products of tokens with tokens",
+        "attention(4)",
+        (64, 128),
+        4 * 64 * 128 * 128 + 2 * 64 * 64 * 128,
+    ),
     ("groups divide the work", "conv(8, 3, groups=4)", (8, 10, 10), 8 * 100 * 2 * 9),
     ("a 1x1 gate works once", "gap(keep) conv(4, 1)", (8, 10, 10), 32),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("what", "text", "shape", "macs"), WRONG_ELSEWHERE, ids=[w[0] for w in WRONG_ELSEWHERE])

@@ -15,13 +15,23 @@ from archdsl.ir.trace import Trace, trace_node
 from archdsl.syntax.parse import parse
 
 WIRINGS = [
-    "conv(2, 3)", "conv(2, 3, s=2) conv(2, 3)", "conv(2, 1x5) conv(2, 3x1)", "conv(2, 3, dilation=3)",
-    "conv(2) maxpool(2) conv(2)", "cat(conv(2, 1) | conv(2, 5) | id) conv(2)", "res(conv(2) relu conv(2)) conv(2, s=2)",
-    "conv(2) as a maxpool(3, s=1, p=1) conv(2) cat(@a conv(2, 7) | id)", "vgg[2x2,2x1]", "plain[2x2,2x1] +res",
-    "conv(2, s=2) cat(conv(2, s=2) | maxpool(2)) avgpool(3, s=2, p=1)", "zeropad(1, 0, 1, 0) conv(2, 2, p=0)",
-    "avgpool(4, s=2, p=1) conv(2, 3, s=3, dilation=2)", "bottleneck[2x2,2x2](s=2)", "dwconv(3) conv(4) dwconv(5, s=2)",
+    "conv(2, 3)",
+    "conv(2, 3, s=2) conv(2, 3)",
+    "conv(2, 1x5) conv(2, 3x1)",
+    "conv(2, 3, dilation=3)",
+    "conv(2) maxpool(2) conv(2)",
+    "cat(conv(2, 1) | conv(2, 5) | id) conv(2)",
+    "res(conv(2) relu conv(2)) conv(2, s=2)",
+    "conv(2) as a maxpool(3, s=1, p=1) conv(2) cat(@a conv(2, 7) | id)",
+    "vgg[2x2,2x1]",
+    "plain[2x2,2x1] +res",
+    "conv(2, s=2) cat(conv(2, s=2) | maxpool(2)) avgpool(3, s=2, p=1)",
+    "zeropad(1, 0, 1, 0) conv(2, 2, p=0)",
+    "avgpool(4, s=2, p=1) conv(2, 3, s=3, dilation=2)",
+    "bottleneck[2x2,2x2](s=2)",
+    "dwconv(3) conv(4) dwconv(5, s=2)",
     "conv(2) dropconnect(conv(2, 5, s=2) relu conv(2), 0.1) conv(2)",
-]  # fmt: skip
+]
 
 
 def traced(text: str, size: int) -> Trace:
@@ -60,12 +70,19 @@ def test_the_stride_is_how_far_neighbours_lie_apart(text: str) -> None:
     assert stride[0] == 48 // (large[1] - small[1])
 
 
-@pytest.mark.parametrize(("text", "size", "field", "stride"), [
-    # Araujo et al. 2019, "Computing receptive fields of convolutional neural networks", table 1
-    ("conv(64, 11, s=4, p=2) maxpool(3, s=2) conv(192, 5) maxpool(3, s=2) conv(384) conv(384) conv(256) maxpool(3, s=2)",
-     224, 195, 32),
-    ("vgg[64x2,128x2,256x3,512x3,512x3]", 224, 212, 32),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "size", "field", "stride"),
+    [
+        # Araujo et al. 2019, "Computing receptive fields of convolutional neural networks", table 1
+        (
+            "conv(64, 11, s=4, p=2) maxpool(3, s=2) conv(192, 5) maxpool(3, s=2) conv(384) conv(384) conv(256) maxpool(3, s=2)",
+            224,
+            195,
+            32,
+        ),
+        ("vgg[64x2,128x2,256x3,512x3,512x3]", 224, 212, 32),
+    ],
+)
 def test_published_fields(text: str, size: int, field: int, stride: int) -> None:
     total = cost(traced(text, size))
     assert total.field == (field, field)
@@ -83,21 +100,37 @@ def test_a_gate_is_not_counted() -> None:
 
 
 # Layers by whether they keep the size, for random wirings; weights are positive, so that no two ways cancel.
-KEEP = st.sampled_from(["conv(2)", "conv(2, 1x5)", "dwconv(3)", "conv(2, 3, dilation=2)", "avgpool(3, s=1, p=1)", "relu",
-                        "conv(2, 4, s=2, p=1) upsample(2)", "upsample(2) conv(2, 5, s=2)",
-                        "conv(8, 1) depthtospace(2) conv(2, s=2)",
-                        "conv(2, s=2) upconv(2)", "upconv(2, 4, s=2, p=1) avgpool(2)", "resize(21) resize(64)",
-                        "tokens untokens", "shared(conv(2) relu, 2)", "ode(conv(2) relu, solver=midpoint, steps=1)"])  # fmt: skip
+KEEP = st.sampled_from(
+    [
+        "conv(2)",
+        "conv(2, 1x5)",
+        "dwconv(3)",
+        "conv(2, 3, dilation=2)",
+        "avgpool(3, s=1, p=1)",
+        "relu",
+        "conv(2, 4, s=2, p=1) upsample(2)",
+        "upsample(2) conv(2, 5, s=2)",
+        "conv(8, 1) depthtospace(2) conv(2, s=2)",
+        "conv(2, s=2) upconv(2)",
+        "upconv(2, 4, s=2, p=1) avgpool(2)",
+        "resize(21) resize(64)",
+        "tokens untokens",
+        "shared(conv(2) relu, 2)",
+        "ode(conv(2) relu, solver=midpoint, steps=1)",
+    ]
+)
 
 
 def _joined(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     body = st.lists(inner, min_size=1, max_size=2).map(" ".join)
     pair = st.tuples(body, body)
     return st.one_of(
-        pair.map(lambda p: f"mul({p[0]} | {p[1]})"), pair.map(lambda p: f"cat({p[0]} | {p[1]}) conv(2, 1)"),
-        body.map(lambda b: f"mul(conv(2, 1) | {b})"), body.map(lambda b: f"add({b} | id)"),
+        pair.map(lambda p: f"mul({p[0]} | {p[1]})"),
+        pair.map(lambda p: f"cat({p[0]} | {p[1]}) conv(2, 1)"),
+        body.map(lambda b: f"mul(conv(2, 1) | {b})"),
+        body.map(lambda b: f"add({b} | id)"),
         body.map(lambda b: f"shared({b}, 2)"),
-    )  # fmt: skip
+    )
 
 
 BODIES = st.lists(st.recursive(KEEP, _joined, max_leaves=4), min_size=1, max_size=2).map(" ".join)
@@ -138,16 +171,21 @@ def test_each_position_sees_what_its_gradient_reaches(body: str, end: str) -> No
     assert field.size == cost(trace).field
 
 
-@pytest.mark.parametrize(("text", "field"), [
-    ("conv(4) mul(conv(4, 7) | id)", (9, 9)), ("conv(4) mul(conv(4, 7) sigmoid | conv(4, 9))", (11, 11)),
-    # of full size, and it sees everything: so does the product, and the last image that does not is before it
-    ("conv(4) mul(id | gap linear(1024) pixels) conv(4)", None),
-    ("patch(8, 16) tokens mul(id | attention(2)) untokens conv(16)", (8, 8)),
-    ("patch(8, 16) mul(id | tokens attention(2) untokens) conv(16)", (8, 8)),
-    ("conv(4) mul(id | gap(keep) conv(4, 1) sigmoid) conv(4)", (5, 5)), ("conv(4) se(2) conv(4)", (5, 5)),
-    ("conv(4) mul(conv(4, 32, p=0) sigmoid | id) conv(4)", (5, 5)),  # a gate without global pooling
-    ("conv(4) mul(gap | id) mul(gmp | id)", (3, 3)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ("conv(4) mul(conv(4, 7) | id)", (9, 9)),
+        ("conv(4) mul(conv(4, 7) sigmoid | conv(4, 9))", (11, 11)),
+        # of full size, and it sees everything: so does the product, and the last image that does not is before it
+        ("conv(4) mul(id | gap linear(1024) pixels) conv(4)", None),
+        ("patch(8, 16) tokens mul(id | attention(2)) untokens conv(16)", (8, 8)),
+        ("patch(8, 16) mul(id | tokens attention(2) untokens) conv(16)", (8, 8)),
+        ("conv(4) mul(id | gap(keep) conv(4, 1) sigmoid) conv(4)", (5, 5)),
+        ("conv(4) se(2) conv(4)", (5, 5)),
+        ("conv(4) mul(conv(4, 32, p=0) sigmoid | id) conv(4)", (5, 5)),  # a gate without global pooling
+        ("conv(4) mul(gap | id) mul(gmp | id)", (3, 3)),
+    ],
+)
 def test_a_product_of_full_size_counts_and_a_gate_does_not(text: str, field: tuple[int, int] | None) -> None:
     if "pixels" in text:  # a vector becomes an image of full size by a transposed window alone
         text = text.replace("gap linear(1024) pixels", "gap(keep) upconv(4, 32, s=1)")
@@ -155,11 +193,16 @@ def test_a_product_of_full_size_counts_and_a_gate_does_not(text: str, field: tup
     assert cost(traced(text, 32)).field == field
 
 
-@pytest.mark.parametrize(("text", "field", "stride"), [
-    ("conv(4, s=2) upsample(2)", (3, 3), (1, 1)), ("conv(4) upsample(2)", (3, 3), (0.5, 0.5)),
-    ("conv(4) as a maxpool(2) conv(4) upsample(2) cat(id | @a) conv(4)", (10, 10), (1, 1)),  # a small U-Net
-    ("resize(7)", (6, 6), (32 / 7, 32 / 7)), ("conv(4, 2, s=2, p=0) upconv(4)", (2, 2), (1, 1)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "field", "stride"),
+    [
+        ("conv(4, s=2) upsample(2)", (3, 3), (1, 1)),
+        ("conv(4) upsample(2)", (3, 3), (0.5, 0.5)),
+        ("conv(4) as a maxpool(2) conv(4) upsample(2) cat(id | @a) conv(4)", (10, 10), (1, 1)),  # a small U-Net
+        ("resize(7)", (6, 6), (32 / 7, 32 / 7)),
+        ("conv(4, 2, s=2, p=0) upconv(4)", (2, 2), (1, 1)),
+    ],
+)
 def test_enlarging_brings_the_stride_down(text: str, field: tuple[int, int], stride: tuple[float, float]) -> None:
     total = cost(traced(text, 32))
     assert (total.field, total.stride) == (field, stride)

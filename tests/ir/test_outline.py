@@ -68,8 +68,10 @@ def test_what_is_folded(net: str, folds: list[Fold]) -> None:
 
 
 def test_cells_that_read_the_two_before_them() -> None:
-    net = ("conv(8) as old conv(8) (as now add(conv(8) | @old conv(8, 1)) as new @now as old @new)*4 "
-           "cat(id | @old) gap linear(10)")  # fmt: skip
+    net = (
+        "conv(8) as old conv(8) (as now add(conv(8) | @old conv(8, 1)) as new @now as old @new)*4 "
+        "cat(id | @old) gap linear(10)"
+    )
     folded = fold(outlined(net))
     (only,) = folded.folds
     assert only == Fold(2, 3, 4)

@@ -26,11 +26,26 @@ def work(text: str, shape: tuple[int, ...] = SHAPE) -> Cost:
 
 
 # Layers that keep the shape 4x16x16, in the language and nested: what may stand inside a shared network.
-ATOMS = st.sampled_from([
-    "conv(4)", "conv(4, 5)", "dwconv(1x3)", "relu", "bn", "maxpool(3, s=1, p=1)", "conv(4, 3, dilation=2)", "se(2)",
-    "conv(8, 1) relu conv(4, 1)", "conv(4, 4, s=2, p=1) upsample(2)", "conv(8, s=2) upconv(4)", "drop(0.1)",
-    "spacetodepth(2) depthtospace(2)", "resize(7) resize(16)", "trim(1, 1, 1, 1) zeropad(1)", "tokens untokens",
-])  # fmt: skip
+ATOMS = st.sampled_from(
+    [
+        "conv(4)",
+        "conv(4, 5)",
+        "dwconv(1x3)",
+        "relu",
+        "bn",
+        "maxpool(3, s=1, p=1)",
+        "conv(4, 3, dilation=2)",
+        "se(2)",
+        "conv(8, 1) relu conv(4, 1)",
+        "conv(4, 4, s=2, p=1) upsample(2)",
+        "conv(8, s=2) upconv(4)",
+        "drop(0.1)",
+        "spacetodepth(2) depthtospace(2)",
+        "resize(7) resize(16)",
+        "trim(1, 1, 1, 1) zeropad(1)",
+        "tokens untokens",
+    ]
+)
 
 
 def _wrapped(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
@@ -64,10 +79,13 @@ def spelled(text: str, out: bool) -> str:
             text[end + 6 : stop],
         )
         new = {
-            ("SHARED", False): f"shared({body}, {n})", ("SHARED", True): f"({body})*{n}",
-            ("EULER", False): f"ode({body}, solver=euler, steps={n})", ("EULER", True): f"(add({body} | id))*{n}",
-            ("WRAP", False): f"dropconnect({body}, 0.1)", ("WRAP", True): f"({body})",
-        }[kind, out]  # fmt: skip
+            ("SHARED", False): f"shared({body}, {n})",
+            ("SHARED", True): f"({body})*{n}",
+            ("EULER", False): f"ode({body}, solver=euler, steps={n})",
+            ("EULER", True): f"(add({body} | id))*{n}",
+            ("WRAP", False): f"dropconnect({body}, 0.1)",
+            ("WRAP", True): f"({body})",
+        }[kind, out]
         text = text[:start] + new + text[stop + 1 :]
     return text
 
@@ -94,8 +112,10 @@ def test_parameters_count_once(net: str, n: int) -> None:
 
 
 def test_the_figures_of_the_report() -> None:
-    shared, out = (counted(t, (3, 32, 32)) for t in (
-        "conv(8) shared(conv(8) relu, 3) gap linear(10)", "conv(8) (conv(8) relu)*3 gap linear(10)"))  # fmt: skip
+    shared, out = (
+        counted(t, (3, 32, 32))
+        for t in ("conv(8) shared(conv(8) relu, 3) gap linear(10)", "conv(8) (conv(8) relu)*3 gap linear(10)")
+    )
     assert (shared.field, shared.depth, shared.activations) == ((9, 9), 5, 57_362)
     assert replace(shared, params=0) == replace(out, params=0)
     assert shared.params == out.params - 2 * (8 * 8 * 9 + 8)

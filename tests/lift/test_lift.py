@@ -23,13 +23,13 @@ TEXTS = {
     "Functional": "conv(8) relu maxpool conv(16, s=2) relu avgpool flatten drop(0.25) linear(20) hardswish linear(classes)",
     "Mean": "conv(8) bn relu res(conv(16, s=2) bn relu conv(16) bn) relu gap linear(classes)",
     "Split": "conv(12) cat(part(1, 2) | part(2, 2) conv(6)) shuffle(3) cat(slice(0, 8) | slice(8) conv(4, 1)) "
-             "cat(slice(0, 8) | slice(9) conv(5, 1)) gap linear(classes)",
+    "cat(slice(0, 8) | slice(9) conv(5, 1)) gap linear(classes)",
     "Gate": "conv(16) relu mul(id | gap linear(4) relu linear(16) sigmoid) se(4) gap linear(classes)",
     "Dense": "conv(8) cat(id | conv(4) relu)*4 gap linear(classes)",
     "Last": "conv(8, 4, s=4, p=0) res(dwconv ln linear(32, each) gelu linear(8, each) scale) gap linear(classes)",
     "Alike": "let block(c) = res(conv(c, 1) elu conv(2*c) elu conv(c, 1), skip=conv(c, 1)) elu "
-             "net conv(8) block(8) block(16) block(32) gap linear(classes)",
-}  # fmt: skip
+    "net conv(8) block(8) block(16) block(32) gap linear(classes)",
+}
 
 
 def body(text: str) -> str:
@@ -120,7 +120,7 @@ REASONS: dict[str, tuple[nn.Module, str]] = {
     "pool": (nn.MaxPool2d(2, dilation=2), "dilation"),
     "type": (nn.Threshold(0.1, 0), "no word for this module"),
     "dilation": (nn.Conv2d(3, 3, 3, dilation=(1, 2)), "differs between height and width"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", REASONS)
@@ -164,8 +164,9 @@ def test_the_gate_sees_other_logits(kinds: ModuleType) -> None:
     text, steps, _ = written(steps, output, SHAPE)
     a, b = (n for n, s in enumerate(steps) if s.path in ("b", "c"))
     steps[a], steps[b] = (
-        dataclasses.replace(steps[a], sources=steps[b].sources), dataclasses.replace(steps[b], sources=steps[a].sources),
-    )  # fmt: skip
+        dataclasses.replace(steps[a], sources=steps[b].sources),
+        dataclasses.replace(steps[b], sources=steps[a].sources),
+    )
     with pytest.raises(Unequal, match="logits of Wired differ by") as caught:
         pass_gate(graph, read(text), steps, output, "Wired")
     assert caught.value.exit_code == 3

@@ -31,7 +31,7 @@ EXPRESSED = {
     "FunctionalNorm": "conv(8) relu bn conv(8) relu gap linear(classes)",
     "OfView": "conv(8) relu times(2.0) times(3.0)" + END,
     "OfCopy": "conv(8) relu res(times(3.0))" + END,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", EXPRESSED)
@@ -68,7 +68,7 @@ REFUSED = {
     "Assigned": ("", "mean", "a buffer that the forward pass changes"),
     "OfPart": ("", "mul_", "another part or view is read later"),
     "OfDropped": ("", "mul_", "another part or view is read later"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -90,9 +90,11 @@ NOTED = {
     "Frozen": (PLAIN, "Frozen in the source (requires_grad=False): conv; `train freeze(…)` does so here."),
     "Watched": (PLAIN, "Hooks that changed nothing are left out: `<lambda>` of conv."),
     "Counting": (PLAIN, "The forward pass of the source changes calls; a spec keeps no such state."),
-    "Lazy": ("conv(8, bias=true) bn relu flatten linear(classes)",
-             "Lazy layers (conv, bn, fc) have the sizes that an input of 3x16x16 gives."),
-}  # fmt: skip
+    "Lazy": (
+        "conv(8, bias=true) bn relu flatten linear(classes)",
+        "Lazy layers (conv, bn, fc) have the sizes that an input of 3x16x16 gives.",
+    ),
+}
 
 
 @pytest.mark.parametrize("name", NOTED)

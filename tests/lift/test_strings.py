@@ -21,7 +21,7 @@ NETS = {
     "mobilenet": "ds_r1_k3_s1_c16, ir_r2_k3_s2_e6_c24, ir_r3_k3_s2_e6_c32",
     "edge": "er_r1_k3_s1_e4_c24_noskip er_r2_k3_s2_e8_c32 ir_r2_k5_s2_e8_c48 cn_r1_k1_s1_c64_skip",
     "mixed": "dsa_r2_k3_s1_c20 ir_r2_k3_s2_e2.5_c30_nhs_noskip cn_r2_k3_s1_c32_skip_nsw ir_r1_k3_s2_e1_c40_se0.5_nmi",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", NETS)

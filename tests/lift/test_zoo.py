@@ -27,9 +27,21 @@ GOLDEN = Path(__file__).parent / "golden"
 SMALL = (3, 64, 64)
 FAST = ("resnet18", "squeezenet1_1", "mobilenet_v3_small", "shufflenet_v2_x0_5")
 GOLDENS = (
-    *FAST, "convnext_tiny", "densenet121", "efficientnet_b0", "efficientnet_v2_s", "googlenet", "inception_v3",
-    "mnasnet0_5", "regnet_x_400mf", "regnet_y_400mf", "resnext50_32x4d", "vgg11_bn", "vit_b_16", "wide_resnet50_2",
-)  # fmt: skip
+    *FAST,
+    "convnext_tiny",
+    "densenet121",
+    "efficientnet_b0",
+    "efficientnet_v2_s",
+    "googlenet",
+    "inception_v3",
+    "mnasnet0_5",
+    "regnet_x_400mf",
+    "regnet_y_400mf",
+    "resnext50_32x4d",
+    "vgg11_bn",
+    "vit_b_16",
+    "wide_resnet50_2",
+)
 LIST = json.loads((REPO / "docs" / "import.json").read_text("utf-8"))
 
 

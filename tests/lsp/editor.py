@@ -37,8 +37,12 @@ class Editor:
         general = t.GeneralClientCapabilities(position_encodings=encodings) if encodings else None  # type: ignore[arg-type]
         item = t.ClientCompletionItemOptions(snippet_support=snippets)
         text = t.TextDocumentClientCapabilities(completion=t.CompletionClientCapabilities(completion_item=item))
-        self.answer = self.ask("initialize", t.InitializeParams(
-            t.ClientCapabilities(general=general, text_document=text), initialization_options=options))  # fmt: skip
+        self.answer = self.ask(
+            "initialize",
+            t.InitializeParams(
+                t.ClientCapabilities(general=general, text_document=text), initialization_options=options
+            ),
+        )
         self.encoding = str(self.answer.capabilities.position_encoding or "utf-16")
         self.client.initialized(t.InitializedParams())
 
@@ -81,9 +85,12 @@ class Editor:
     def edit(self, uri: str, text: str) -> None:
         self.texts[uri] = text
         self.versions[uri] += 1
-        self.client.text_document_did_change(t.DidChangeTextDocumentParams(
-            t.VersionedTextDocumentIdentifier(self.versions[uri], uri),
-            [t.TextDocumentContentChangeWholeDocument(text)]))  # fmt: skip
+        self.client.text_document_did_change(
+            t.DidChangeTextDocumentParams(
+                t.VersionedTextDocumentIdentifier(self.versions[uri], uri),
+                [t.TextDocumentContentChangeWholeDocument(text)],
+            )
+        )
 
     def close(self, uri: str) -> None:
         self.client.text_document_did_close(t.DidCloseTextDocumentParams(t.TextDocumentIdentifier(uri)))
@@ -138,8 +145,11 @@ class Editor:
     def actions(self, uri: str, piece: str, only: list[str] | None = None) -> dict[str, t.CodeAction]:
         places = Places(self.texts[uri], self.encoding)
         start = self.texts[uri].index(piece)
-        asked = t.CodeActionParams(t.TextDocumentIdentifier(uri), places.range(start, start + len(piece)),
-                                   t.CodeActionContext(self.findings(uri), only=only))  # fmt: skip
+        asked = t.CodeActionParams(
+            t.TextDocumentIdentifier(uri),
+            places.range(start, start + len(piece)),
+            t.CodeActionContext(self.findings(uri), only=only),
+        )
         return {a.title: a for a in self.ask("textDocument/codeAction", asked) or ()}
 
     def hints(self, uri: str) -> list[tuple[int, str]]:

@@ -20,9 +20,13 @@ def test_renaming(editor: Editor) -> None:
 
     uri = editor.open(NET)
     for piece, shift, new, times in (
-        ("f(16)", 0, "unit(", 5), ("let f", 4, "unit(", 5), ("@x", 1, "y", 2), ("stem", 0, "root", 1),
-        ("c, s=1", 0, "width", 2), ("s=2", 0, "step", 3),
-    ):  # fmt: skip
+        ("f(16)", 0, "unit(", 5),
+        ("let f", 4, "unit(", 5),
+        ("@x", 1, "y", 2),
+        ("stem", 0, "root", 1),
+        ("c, s=1", 0, "width", 2),
+        ("s=2", 0, "step", 3),
+    ):
         text = rename(editor, uri, piece, shift, new.strip("("))
         parse(text)
         assert text.count(new) == times, text

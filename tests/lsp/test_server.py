@@ -61,7 +61,11 @@ def test_unused_lets_are_faded(editor: Editor) -> None:
 @pytest.mark.parametrize(
     ("piece", "shift", "said"),
     [
-        ("f(16)", 0, ["3x32x32 → 16x32x32 · 464 params · 442.4 k MACs", "let f(c, s=1) = conv(c, s=s) bn relu", "the unit"]),
+        (
+            "f(16)",
+            0,
+            ["3x32x32 → 16x32x32 · 464 params · 442.4 k MACs", "let f(c, s=1) = conv(c, s=s) bn relu", "the unit"],
+        ),
         ("stem", 1, ["3x32x32 → 16x32x32", "label of a module"]),
         ("f(32, s=2)", 0, ["16x32x32 → 32x16x16", "32x16x16 → 32x8x8"]),
         ("vgg", 0, ["→ 64x4x4", "*family*", "Simonyan", "`pool`"]),
@@ -78,7 +82,7 @@ def test_unused_lets_are_faded(editor: Editor) -> None:
         ("net ", 0, ["the network"]),
         (")*2", 1, ["copies with weights of their own"]),
     ],
-)  # fmt: skip
+)
 def test_hover(editor: Editor, piece: str, shift: int, said: list[str]) -> None:
     uri = editor.open(NET)
     text = editor.hover(uri, piece, shift)
@@ -142,9 +146,11 @@ def test_completion(editor: Editor, text: str, has: list[str], lacks: list[str])
 
 def test_a_completion_takes_the_place_of_what_is_written(editor: Editor) -> None:
     for text, label, after in (
-        ("net conv(8) +b", "+bn", "net conv(8) +bn"), ("data fashion-mi", "fashion-mini", "data fashion-mini"),
-        ("net conv(8) as x @", "@x", "net conv(8) as x @x"), ("net re", "relu", "net relu"),
-    ):  # fmt: skip
+        ("net conv(8) +b", "+bn", "net conv(8) +bn"),
+        ("data fashion-mi", "fashion-mini", "data fashion-mini"),
+        ("net conv(8) as x @", "@x", "net conv(8) as x @x"),
+        ("net re", "relu", "net relu"),
+    ):
         uri = editor.open(text)
         item = editor.complete(uri, text)[label]
         assert isinstance(item.text_edit, t.TextEdit)
@@ -212,16 +218,24 @@ def test_symbols_folds_and_colours(editor: Editor) -> None:
 def test_hints_show_the_running_shape(editor: Editor) -> None:
     uri = editor.open(NET)
     assert [h for h in editor.hints(uri) if h[0] >= 5] == [
-        (5, "16x32x32"), (5, "16x32x32"), (6, "32x8x8"), (7, "56x8x8"), (7, "56x8x8"), (8, "64x4x4"),
+        (5, "16x32x32"),
+        (5, "16x32x32"),
+        (6, "32x8x8"),
+        (7, "56x8x8"),
+        (7, "56x8x8"),
+        (8, "64x4x4"),
         (8, "gap linear(10) → 10"),
-    ]  # fmt: skip
+    ]
 
 
 def test_signatures(editor: Editor) -> None:
     for text, label, active in (
-        ("net conv(8, ", "conv(out, ", 1), ("net conv(8, s=", "conv(out, ", 2),
-        ("let g(a, b) = conv(a)\nnet g(1, ", "g(a, b)", 1), ("train adam(", "adam([lr", 0), ("net conv(8) +se(", "+se(", 0),
-    ):  # fmt: skip
+        ("net conv(8, ", "conv(out, ", 1),
+        ("net conv(8, s=", "conv(out, ", 2),
+        ("let g(a, b) = conv(a)\nnet g(1, ", "g(a, b)", 1),
+        ("train adam(", "adam([lr", 0),
+        ("net conv(8) +se(", "+se(", 0),
+    ):
         uri = editor.open(text)
         found = editor.ask("textDocument/signatureHelp", t.SignatureHelpParams(**editor.at(uri, text, len(text))))
         assert found.signatures[0].label.startswith(label)

@@ -79,10 +79,16 @@ def test_other_line_ends(editor: Editor) -> None:
 
 @pytest.mark.parametrize(
     ("text", "code"),
-    [("net " + "relu " * 20_000, "A401"), ("net conv(8)\0", "A104"), ("net " + "(" * 100 + ")" * 100, "A402"),
-     ("net conv(3) (((relu)*1000)*1000)*1000", "A404"), ("net conv(8)\nnet conv(8)", "A105"), ("", "A106"),
-     ('include "nowhere.arch"\nnet conv(8)', "A107")],
-)  # fmt: skip
+    [
+        ("net " + "relu " * 20_000, "A401"),
+        ("net conv(8)\0", "A104"),
+        ("net " + "(" * 100 + ")" * 100, "A402"),
+        ("net conv(3) (((relu)*1000)*1000)*1000", "A404"),
+        ("net conv(8)\nnet conv(8)", "A105"),
+        ("", "A106"),
+        ('include "nowhere.arch"\nnet conv(8)', "A107"),
+    ],
+)
 def test_refused_texts(editor: Editor, text: str, code: str) -> None:
     uri = editor.open(text)
     assert code in editor.codes(uri)
@@ -116,8 +122,15 @@ def test_every_shipped_spec_is_without_errors(editor: Editor) -> None:
 
 
 QUESTIONS = (
-    "hover", "completion", "definition", "references", "documentHighlight", "signatureHelp", "prepareRename", "rename",
-)  # fmt: skip
+    "hover",
+    "completion",
+    "definition",
+    "references",
+    "documentHighlight",
+    "signatureHelp",
+    "prepareRename",
+    "rename",
+)
 
 
 def bother(editor: Editor, uri: str, chance: random.Random) -> None:
@@ -129,9 +142,17 @@ def bother(editor: Editor, uri: str, chance: random.Random) -> None:
     question = chance.choice(QUESTIONS)
     extra = {"references": {"context": {"includeDeclaration": True}}, "rename": {"newName": "neu"}}.get(question, {})
     params = editor.client.protocol._converter.structure(
-        {**where, **extra}, getattr(t, {"documentHighlight": "DocumentHighlightParams", "references": "ReferenceParams",
-                                        "signatureHelp": "SignatureHelpParams", "prepareRename": "PrepareRenameParams"}.get(
-            question, question.title() + "Params")))  # fmt: skip
+        {**where, **extra},
+        getattr(
+            t,
+            {
+                "documentHighlight": "DocumentHighlightParams",
+                "references": "ReferenceParams",
+                "signatureHelp": "SignatureHelpParams",
+                "prepareRename": "PrepareRenameParams",
+            }.get(question, question.title() + "Params"),
+        ),
+    )
     editor.ask(f"textDocument/{question}", params)
     document = t.TextDocumentIdentifier(uri)
     whole = t.Range(t.Position(0, 0), t.Position(lines, 0))

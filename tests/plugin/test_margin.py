@@ -15,8 +15,22 @@ METRICS = ("test_margin", "largest_weight", "drop(2)")
 def test_metrics_of_a_package_are_words(tmp_path: Path) -> None:
     listed = run("-m", "archdsl", "words", "metrics", also=PACKAGE)
     assert "test|valid_margin" in listed.stdout
-    done = run("-m", "archdsl", "ablate", TEXT, "--runs", str(tmp_path), "--jobs", "1", "--seeds", "1", "--format", "json",
-               *(part for name in METRICS for part in ("--metric", name)), also=PACKAGE)  # fmt: skip
+    done = run(
+        "-m",
+        "archdsl",
+        "ablate",
+        TEXT,
+        "--runs",
+        str(tmp_path),
+        "--jobs",
+        "1",
+        "--seeds",
+        "1",
+        "--format",
+        "json",
+        *(part for name in METRICS for part in ("--metric", name)),
+        also=PACKAGE,
+    )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["metric"] == "test_margin"

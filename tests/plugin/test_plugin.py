@@ -14,13 +14,29 @@ EXAMPLE = Path(__file__).parent / "example"
 
 def run(*args: str, also: Path = EXAMPLE) -> subprocess.CompletedProcess[str]:
     path = os.pathsep.join([str(also), str(ROOT)])
-    return subprocess.run([sys.executable, *args], env={**os.environ, "PYTHONPATH": path}, cwd=ROOT, text=True,
-                          capture_output=True, check=False)  # fmt: skip
+    return subprocess.run(
+        [sys.executable, *args],
+        env={**os.environ, "PYTHONPATH": path},
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
 
 
 def test_the_words_of_a_package_are_words() -> None:
-    done = run("-m", "archdsl", "params", "conv(8) snake fireblock(8, 16) vgg[8x2] +snakes", "--input", "3x32x32",
-               "--classes", "10", "--format", "json")  # fmt: skip
+    done = run(
+        "-m",
+        "archdsl",
+        "params",
+        "conv(8) snake fireblock(8, 16) vgg[8x2] +snakes",
+        "--input",
+        "3x32x32",
+        "--classes",
+        "10",
+        "--format",
+        "json",
+    )
     assert done.returncode == 0, done.stderr
     assert '"params": 4618' in done.stdout
 
@@ -85,8 +101,9 @@ def test_its_activation_is_one_for_modifiers_and_families() -> None:
 
 def test_the_laws_hold_for_them() -> None:
     """The conformance suite of our own layers, run over a vocabulary that has the package's words."""
-    done = run("-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "0", "tests/words/test_ops.py", "-k",
-               "snake or fireblock")  # fmt: skip
+    done = run(
+        "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "0", "tests/words/test_ops.py", "-k", "snake or fireblock"
+    )
     assert done.returncode == 0, done.stdout
     assert "passed" in done.stdout
 

@@ -35,8 +35,14 @@ def test_dots_are_braille_and_keep_their_groups() -> None:
     assert {group for line in lines for _, group in line} == {None, 0, 1}
 
     def dots(curve: Curve) -> int:
-        return sum((ord(c) - 0x2800).bit_count() for line in chart([curve], 40, 6, axis=False) for text, g in line
-                   if g is not None for c in text if c != " ")  # fmt: skip
+        return sum(
+            (ord(c) - 0x2800).bit_count()
+            for line in chart([curve], 40, 6, axis=False)
+            for text, g in line
+            if g is not None
+            for c in text
+            if c != " "
+        )
 
     assert dots(Curve("a", UP.xs, UP.ys)) > 1.5 * dots(UP), "a dashed line has gaps"
 

@@ -21,10 +21,31 @@ ROOT = Path(__file__).resolve().parents[2]
 ALL = sorted((ROOT / "specs").rglob("*.arch"))
 SMALL = sorted((ROOT / "specs").glob("*.arch"))
 NAMES = {
-    "airbench94", "alexnet", "convnext", "densenet", "efficientnet", "inception", "lenet5", "mlp", "mobilenet", "ode", "plain20",
-    "plain56", "preresnet20", "resnet110", "resnet18", "resnet20", "resnet56", "resnext", "shufflenet", "squeezenet",
-    "vgg", "vgg-res", "vit", "wrn16-2",
-}  # fmt: skip
+    "airbench94",
+    "alexnet",
+    "convnext",
+    "densenet",
+    "efficientnet",
+    "inception",
+    "lenet5",
+    "mlp",
+    "mobilenet",
+    "ode",
+    "plain20",
+    "plain56",
+    "preresnet20",
+    "resnet110",
+    "resnet18",
+    "resnet20",
+    "resnet56",
+    "resnext",
+    "shufflenet",
+    "squeezenet",
+    "vgg",
+    "vgg-res",
+    "vit",
+    "wrn16-2",
+}
 PUBLISHED = {  # on 3x32x32: the parameters that the papers or their authors' code have
     "densenet": 176_122,
     "resnet18": 11_173_962,

@@ -47,8 +47,14 @@ def large(sequential: bool = True, same: float | None = 0.004, seeds: int = SEED
         value = 0.842 + EFFECTS[cell.arm] + shared + draw.gauss(0, spread)
         failed = (cell.arm, cell.seed) == (1, 2)
         figures = {} if failed else {"test_accuracy": value, "seconds": 61.0 + 7 * cell.arm}
-        found[cell.key] = Found("diverged" if failed else "finished", figures, HERE, None,
-                                "the loss is not finite at step 37" if failed else "", own=failed)  # fmt: skip
+        found[cell.key] = Found(
+            "diverged" if failed else "finished",
+            figures,
+            HERE,
+            None,
+            "the loss is not finite at step 37" if failed else "",
+            own=failed,
+        )
     options = DecisionOptions(sequential=sequential, same=same)
     made = results("What each ingredient buys", study.metric, arms, tuple(range(seeds)), every, found, options)
     return replace(made, registered="registered on 2026-01-05 as 3f9a1c, without departures")

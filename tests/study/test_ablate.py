@@ -112,9 +112,19 @@ def test_an_arm_that_fails_is_data_and_the_study_goes_on(place: Path, cli: Cli) 
 def test_fail_fast_ends_the_study(place: Path, cli: Cli) -> None:
     (place / "wild.arch").write_text(WILD.format(rates="1e30 | 1e29"))
     done = cli(
-        "ablate", "wild.arch", "--seeds", "4", "--precision", "fp32", "--jobs", "1", "--fail-fast", "--format", "json",
+        "ablate",
+        "wild.arch",
+        "--seeds",
+        "4",
+        "--precision",
+        "fp32",
+        "--jobs",
+        "1",
+        "--fail-fast",
+        "--format",
+        "json",
         cwd=place,
-    )  # fmt: skip
+    )
     assert done.returncode == 3
     assert len(finished(place / "runs")) == 1
 
@@ -210,8 +220,10 @@ def test_a_row_for_each_run_and_the_seeds_that_a_difference_takes(place: Path, h
     done = here("report", "tiny.arch", "--seeds", "3", "--each", "--format", "json", cwd=place)
     rows = json.loads(done.stdout)["runs"]
     assert [(r["arm"], r["factor norm"], r["seed"], r["status"]) for r in rows[1:4]] == [
-        ("base", "bn", 1, "did not train"), ("base", "bn", 2, "missing"), ("−norm", "none", 0, "finished"),
-    ]  # fmt: skip
+        ("base", "bn", 1, "did not train"),
+        ("base", "bn", 2, "missing"),
+        ("−norm", "none", 0, "finished"),
+    ]
     assert (place / rows[0]["run"] / "result.json").is_file()
     assert rows[0]["test_accuracy"] == json.loads((place / rows[0]["run"] / "result.json").read_text())["test_accuracy"]
     shown = here("report", "tiny.arch", "--seeds", "2", "--detect", "1%", cwd=place).stdout
@@ -224,8 +236,12 @@ def test_a_row_for_each_run_and_the_seeds_that_a_difference_takes(place: Path, h
 def test_a_run_under_way_is_seen_from_elsewhere(place: Path, here: Cli) -> None:
     slow = (place / "tiny.arch").read_text().replace("epochs(2)", "epochs(4000)")
     (place / "tiny.arch").write_text(slow)
-    study = subprocess.Popen([*RUN, "ablate", "tiny.arch", "--seeds", "1", "--jobs", "1"], cwd=place,
-                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+    study = subprocess.Popen(
+        [*RUN, "ablate", "tiny.arch", "--seeds", "1", "--jobs", "1"],
+        cwd=place,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     deadline = time.monotonic() + 120
     while not list((place / "runs").glob("*/checkpoint*")) and time.monotonic() < deadline:
         time.sleep(0.05)

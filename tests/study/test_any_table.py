@@ -12,11 +12,40 @@ from hypothesis import strategies as st
 from archdsl.errors import ArchError, EnvError
 from archdsl.study.answer.measurements import Columns, measure, open_sheet
 
-PIECES = st.sampled_from((
-    "model", "seed", "acc", ",", ";", "\t", "|", "\n", "\r\n", "0", "1.0", "nan", "90 %", "base", '"', "{", "}", ":", "\0", "é",
-    '{"model":"a","seed":0,"acc":0.5}', " ", "sep=;", "[1]", "true", "1e999", "run_id,experiment_id,status", "config,summary",
-    "Name,State", "number,state,value",
-))  # fmt: skip
+PIECES = st.sampled_from(
+    (
+        "model",
+        "seed",
+        "acc",
+        ",",
+        ";",
+        "\t",
+        "|",
+        "\n",
+        "\r\n",
+        "0",
+        "1.0",
+        "nan",
+        "90 %",
+        "base",
+        '"',
+        "{",
+        "}",
+        ":",
+        "\0",
+        "é",
+        '{"model":"a","seed":0,"acc":0.5}',
+        " ",
+        "sep=;",
+        "[1]",
+        "true",
+        "1e999",
+        "run_id,experiment_id,status",
+        "config,summary",
+        "Name,State",
+        "number,state,value",
+    )
+)
 TEXTS = st.tuples(st.sampled_from(("", "model,seed,acc\n")), st.lists(PIECES, max_size=40)).map(
     lambda t: (t[0] + "".join(t[1])).encode()
 )

@@ -46,12 +46,15 @@ def test_another_reference() -> None:
     assert "+bn, +res" in names(found)
 
 
-@pytest.mark.parametrize(("more", "words"), [
-    ("where: params < 1\n", "no arm of the study is left"),
-    ("where: not +bn\n", "is excluded by `where`"),
-    ("baseline: {norn: none}\n", "unknown factor `norn`"),
-    ("baseline: {norm: +gn}\n", "no level `+gn`"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ("where: params < 1\n", "no arm of the study is left"),
+        ("where: not +bn\n", "is excluded by `where`"),
+        ("baseline: {norn: none}\n", "unknown factor `norn`"),
+        ("baseline: {norm: +gn}\n", "no level `+gn`"),
+    ],
+)
 def test_studies_without_an_arm_to_compare_with(more: str, words: str) -> None:
     with pytest.raises(ArchError) as error:
         arms(more)
@@ -107,11 +110,24 @@ FACTORS, NUMBERS = (
 )
 
 
-@pytest.mark.parametrize(("text", "holds"), [
-    ("params < 1.5k", False), ("params <= 1.5k", True), ("macs=2M and depth>1", True), ("not params>1k or res", False),
-    ("norm", True), ("res", False), ("norm = +bn", True), ("norm != +bn", False), ("res = none", True), ("bn and conv", True),
-    ("(norm or res) and not ln", True), ("norm=gn(8)", False), ("MACs > 1M", True),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [
+        ("params < 1.5k", False),
+        ("params <= 1.5k", True),
+        ("macs=2M and depth>1", True),
+        ("not params>1k or res", False),
+        ("norm", True),
+        ("res", False),
+        ("norm = +bn", True),
+        ("norm != +bn", False),
+        ("res = none", True),
+        ("bn and conv", True),
+        ("(norm or res) and not ln", True),
+        ("norm=gn(8)", False),
+        ("MACs > 1M", True),
+    ],
+)
 def test_conditions(text: str, holds: bool) -> None:
     test = condition(text, TOTALS, FACTORS)
     assert test(NUMBERS, {"norm": "+bn", "res": ""}, frozenset({"bn", "conv"})) is holds
@@ -133,22 +149,32 @@ def test_conditions_raise_nothing_else(text: str) -> None:
 
 DATA = "\ndata: fashion-mini\n"
 NAMES = {
-    "arguments": ("base: conv(4)\nfactors: {train.wd: [none, 1e-4], data.valid: [none, 10%], train.epochs: [1, 3]}\n",
-                  ["base", "wd=1e-4", "valid=10%", "epochs=3"]),
-    "put in": ("base: conv(4)\nfactors: {mix: [none, mixup(0.2)], ema: [none, train ema(0.9)], act: [none, relu]}\n",
-               ["base", "+mixup(0.2)", "+ema(0.9)", "+relu"]),
+    "arguments": (
+        "base: conv(4)\nfactors: {train.wd: [none, 1e-4], data.valid: [none, 10%], train.epochs: [1, 3]}\n",
+        ["base", "wd=1e-4", "valid=10%", "epochs=3"],
+    ),
+    "put in": (
+        "base: conv(4)\nfactors: {mix: [none, mixup(0.2)], ema: [none, train ema(0.9)], act: [none, relu]}\n",
+        ["base", "+mixup(0.2)", "+ema(0.9)", "+relu"],
+    ),
     "a stage list": ("base: 'vgg[4x{1..2}^{1..2}]'\n", ["base", "stages=2", "repeats=2", "repeats=2, stages=2"]),
     "there or not": ("base: 'vgg[4x1] {+bn | }'\n", ["base", "−bn"]),
     "alternatives": ("base: 'vgg[4x1] {+bn | +ln | }'\n", ["base", "+bn → +ln", "−bn"]),
-    "arguments left open": ("base: 'conv({4 | 8}) conv(4, k={3 | 5}) drop({0.1 | 0.2})'\ndesign: one-out\n",
-                            ["base", "conv=8", "k=5", "drop=0.2"]),
+    "arguments left open": (
+        "base: 'conv({4 | 8}) conv(4, k={3 | 5}) drop({0.1 | 0.2})'\ndesign: one-out\n",
+        ["base", "conv=8", "k=5", "drop=0.2"],
+    ),
     "one name twice": ("base: 'conv({4 | 8}) relu conv({4 | 8})'\ndesign: one-out\n", ["base", "conv=8", "conv 2=8"]),
     "a let": ("base: |\n  let p = {0.1 | 0.3}\n  net conv(4) drop(p)\n", ["base", "p=0.3"]),
-    "one level of two factors": ("base: 'conv(4) {a: relu | } {b: relu | }'\ndesign: one-in\n",
-                                 ["base", "+relu (a=relu, b=none)", "+relu (a=none, b=relu)"]),
-    "bases": ("base: [resnet20, plain20]\nfactors: {train.epochs: [1, 3]}\ndesign: grid\n",
-              ["resnet20", "resnet20, epochs=3", "plain20", "plain20, epochs=3"]),
-}  # fmt: skip
+    "one level of two factors": (
+        "base: 'conv(4) {a: relu | } {b: relu | }'\ndesign: one-in\n",
+        ["base", "+relu (a=relu, b=none)", "+relu (a=none, b=relu)"],
+    ),
+    "bases": (
+        "base: [resnet20, plain20]\nfactors: {train.epochs: [1, 3]}\ndesign: grid\n",
+        ["resnet20", "resnet20, epochs=3", "plain20", "plain20, epochs=3"],
+    ),
+}
 
 
 @pytest.mark.parametrize("kind", NAMES)

@@ -33,12 +33,19 @@ seeds: 2
 @pytest.mark.parametrize(
     ("text", "levels"),
     [
-        ("4..7", ("4", "5", "6", "7")), ("log(1e-4..1e-1, 4)", ("1e-4", "1e-3", "0.01", "1e-1")),
-        ("log(1e-4..1e-3, 3)", ("1e-4", "3.16e-4", "1e-3")), ("log(4..64, 5)", ("4", "8", "16", "32", "64")),
-        ("lin(0..1, 3)", ("0", "0.5", "1")), ("lin(10%..30%, 3)", ("10%", "20%", "30%")), ("4", None), ("a..b", None),
-        ("log(1..2)", None), ("sgd(0.1)", None), ("1..2, 3)", None),
+        ("4..7", ("4", "5", "6", "7")),
+        ("log(1e-4..1e-1, 4)", ("1e-4", "1e-3", "0.01", "1e-1")),
+        ("log(1e-4..1e-3, 3)", ("1e-4", "3.16e-4", "1e-3")),
+        ("log(4..64, 5)", ("4", "8", "16", "32", "64")),
+        ("lin(0..1, 3)", ("0", "0.5", "1")),
+        ("lin(10%..30%, 3)", ("10%", "20%", "30%")),
+        ("4", None),
+        ("a..b", None),
+        ("log(1..2)", None),
+        ("sgd(0.1)", None),
+        ("1..2, 3)", None),
     ],
-)  # fmt: skip
+)
 def test_ranges(text: str, levels: tuple[str, ...] | None) -> None:
     assert written_out(text) == levels
 
@@ -82,11 +89,13 @@ def test_numbers() -> None:
         ("{train.sgd: [0.1, 0.01]}", ["base", "sgd=0.01"]),
         ("{lr: ['train sgd(1)', 'train sgd(0.1)', 'train sgd(0.01)']}", ["lr=0.01", "lr=0.1", "lr=1"]),
         ("{opt: ['train sgd(1)', train adam]}", ["base", "opt=adam"]),
-        ("{mix: mixup(0.2), train.epochs: 1..3}\ndesign: full",
-         ["epochs=1", "epochs=2", "epochs=3", "−mix, epochs=1", "−mix, epochs=2", "−mix, epochs=3"]),
+        (
+            "{mix: mixup(0.2), train.epochs: 1..3}\ndesign: full",
+            ["epochs=1", "epochs=2", "epochs=3", "−mix, epochs=1", "−mix, epochs=2", "−mix, epochs=3"],
+        ),
         ("{width: [8, 4, 16], train.epochs: [2, 1]}", ["base", "width=4", "width=16", "epochs=1"]),
     ],
-)  # fmt: skip
+)
 def test_arms_have_readable_names_in_order(factors: str, names: list[str]) -> None:
     assert [a.name for a in arms_of(study_of(f"{BASE}factors: {factors}\n")).arms] == names
 
@@ -117,9 +126,11 @@ def made(text: str, value: Any) -> Results:
     arms = arms_of(study)
     every = cells(arms, study.seeds)
     found = {
-        c.key: Found("finished", {"test_accuracy": (v := value(c.arm, c.seed)), "train_accuracy": v + 0.1, "seconds": 1.0}, {})
+        c.key: Found(
+            "finished", {"test_accuracy": (v := value(c.arm, c.seed)), "train_accuracy": v + 0.1, "seconds": 1.0}, {}
+        )
         for c in every
-    }  # fmt: skip
+    }
     return results("t", study.metric, arms, study.seeds, every, found)
 
 
@@ -141,8 +152,15 @@ def test_a_grid_over_numbers_has_no_reference_unless_asked() -> None:
 
 def test_levels_keep_their_type_for_machines() -> None:
     assert [tables.level(t, False) for t in ("4", "1e-4", "10%", "", "true", "+bn", "-3", "0")] == [
-        4, 1e-4, 0.1, "none", True, "+bn", -3, 0,
-    ]  # fmt: skip
+        4,
+        1e-4,
+        0.1,
+        "none",
+        True,
+        "+bn",
+        -3,
+        0,
+    ]
     assert isinstance(tables.level("4", False), int)
 
 
@@ -150,8 +168,10 @@ def test_the_figure_has_every_seed_and_the_training_images() -> None:
     shown = made(BASE + "factors: {width: [16, 4, 8]}\n", lambda arm, seed: 0.2 + 0.1 * arm + 0.01 * seed)
     (line,) = lines_of(shown, shown.factors[0])
     assert {x: list(v) for x, v in line.test.items()} == {
-        4.0: pytest.approx([0.2, 0.21]), 8.0: pytest.approx([0.3, 0.31]), 16.0: pytest.approx([0.4, 0.41]),
-    }  # fmt: skip
+        4.0: pytest.approx([0.2, 0.21]),
+        8.0: pytest.approx([0.3, 0.31]),
+        16.0: pytest.approx([0.4, 0.41]),
+    }
     assert list(line.train[4.0]) == pytest.approx([0.3, 0.31])
     drawn = axis(shown)
     assert drawn is not None

@@ -54,11 +54,16 @@ def runs(n: int) -> str:
     return levels(2) + f"seeds: {(n + 1) // 2}\n"
 
 
-@pytest.mark.parametrize(("bound", "text", "said"), [
-    ("LEVELS", levels, "5 levels, more than 4"), ("FACTORS", factors, "5 factors, more than 4"),
-    ("STUDY", levels, "5 arms, more than 4"), ("STUDY", grid, "5 arms, more than 4"),
-    ("RUNS", runs, "2 arms with 3 seeds each are 6 runs, more than 4"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("bound", "text", "said"),
+    [
+        ("LEVELS", levels, "5 levels, more than 4"),
+        ("FACTORS", factors, "5 factors, more than 4"),
+        ("STUDY", levels, "5 arms, more than 4"),
+        ("STUDY", grid, "5 arms, more than 4"),
+        ("RUNS", runs, "2 arms with 3 seeds each are 6 runs, more than 4"),
+    ],
+)
 def test_a_study_at_its_bound_and_one_above(
     monkeypatch: pytest.MonkeyPatch, bound: str, text: Callable[[int], str], said: str
 ) -> None:
@@ -115,13 +120,34 @@ def test_characters_that_no_text_has(text: str) -> None:
 
 
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=True) | st.text(max_size=6)
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=True)
+    | st.text(max_size=6)
     | st.sampled_from(["+bn", "drop(0.3)", "none", "one-out", "params<1M", "test_accuracy", "1e400", "0x10", "local"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4) | st.integers(), inner, max_size=3),
     max_leaves=6,
-)  # fmt: skip
-KEYS = st.sampled_from(["study", "base", "factors", "design", "seeds", "set", "data", "where", "match", "baseline", "metric",
-                        "engine", "precision", "time_limit", "nosuch"])  # fmt: skip
+)
+KEYS = st.sampled_from(
+    [
+        "study",
+        "base",
+        "factors",
+        "design",
+        "seeds",
+        "set",
+        "data",
+        "where",
+        "match",
+        "baseline",
+        "metric",
+        "engine",
+        "precision",
+        "time_limit",
+        "nosuch",
+    ]
+)
 
 
 @given(st.dictionaries(KEYS, VALUES, max_size=5), st.booleans())
@@ -155,9 +181,15 @@ def test_a_pipe_is_refused_wherever_a_text_is_read(
     Path("uses.yaml").write_text("base: pipe.arch\n")
     Path("includes.arch").write_text('include "pipe.arch"\nnet relu\n')
     for args in (
-        ("params", "pipe.arch"), ("check", "pipe.arch"), ("fmt", "pipe.arch"), ("check", "study.yaml"),
-        ("check", "uses.yaml"), ("params", "includes.arch"), ("diff", "pipe.arch", "relu"), ("show", "./pipe.arch"),
-    ):  # fmt: skip
+        ("params", "pipe.arch"),
+        ("check", "pipe.arch"),
+        ("fmt", "pipe.arch"),
+        ("check", "study.yaml"),
+        ("check", "uses.yaml"),
+        ("params", "includes.arch"),
+        ("diff", "pipe.arch", "relu"),
+        ("show", "./pipe.arch"),
+    ):
         assert main(list(args)) == 2, args
         said = capsys.readouterr()
         assert "not a regular file" in said.err + said.out, args

@@ -26,8 +26,14 @@ seeds: 10
 """
 
 
-def grouped(wish: str = "auto", widths: str = "16 | 32", train: str = "sgd(0.1)", gpu: bool = True, jobs: int = 1,
-            memory: int | None = None) -> list[int]:  # fmt: skip
+def grouped(
+    wish: str = "auto",
+    widths: str = "16 | 32",
+    train: str = "sgd(0.1)",
+    gpu: bool = True,
+    jobs: int = 1,
+    memory: int | None = None,
+) -> list[int]:
     study = study_of(STUDY.format(widths=widths, train=train))
     arms = arms_of(study)
     found = bundles(arms, distinct(cells(arms, study.seeds)), wish, gpu, jobs, memory)

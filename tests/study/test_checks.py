@@ -124,12 +124,19 @@ def test_names_that_are_known_stay_so() -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("--set", "train.epochs=1) adam(1"), ("--set", "train.epochs=1) wd(1e-3"), ("--set", "data.subset=9) flip(0.5"),
-        ("--set", "train.adam=on) wd(1"), ("--data", "cifar10 flip"), ("--data", "cifar10 flip(0.5) crop"),
-        ("--data", "flip"), ("--input", "3x32x32 4"), ("--input", "3x32x32 conv(4)"), ("--set", "input=3x32x32 4"),
+        ("--set", "train.epochs=1) adam(1"),
+        ("--set", "train.epochs=1) wd(1e-3"),
+        ("--set", "data.subset=9) flip(0.5"),
+        ("--set", "train.adam=on) wd(1"),
+        ("--data", "cifar10 flip"),
+        ("--data", "cifar10 flip(0.5) crop"),
+        ("--data", "flip"),
+        ("--input", "3x32x32 4"),
+        ("--input", "3x32x32 conv(4)"),
+        ("--set", "input=3x32x32 4"),
         ("--set", "classes=10 11"),
     ],
-)  # fmt: skip
+)
 def test_a_setting_is_one_value(arguments: tuple[str, str], place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["params", "net conv(4) gap linear(classes)\ndata fashion-mini\ntrain adam epochs(2)", *arguments]) == 2
     said = capsys.readouterr()
@@ -150,8 +157,9 @@ def made(text: str, values: dict[str, list[float]]) -> Results:
     every = cells(arms, study.seeds)
     found = {
         c.key: Found("finished", {study.metric: values[arms.arms[c.arm].name][c.seed]}, {})
-        for c in every if arms.arms[c.arm].name in values
-    }  # fmt: skip
+        for c in every
+        if arms.arms[c.arm].name in values
+    }
     return results("t", study.metric, arms, study.seeds, every, found)
 
 
@@ -191,10 +199,13 @@ def test_machines_get_numbers_and_people_words() -> None:
     [
         ("finished", "failed", "ended as `finished`, and its result could not be stored"),
         ("diverged", "failed", "ended as `diverged`, and its result could not be stored"),
-        ("oom", "oom", "said"), ("timeout", "timeout", "said"), ("failed", "failed", "said"),
-        ("interrupted", "interrupted", "said"), ("strange", "failed", "said"),
+        ("oom", "oom", "said"),
+        ("timeout", "timeout", "said"),
+        ("failed", "failed", "said"),
+        ("interrupted", "interrupted", "said"),
+        ("strange", "failed", "said"),
     ],
-)  # fmt: skip
+)
 def test_an_outcome_that_could_not_be_stored_keeps_its_kind(status: str, becomes: str, words: str, place: Path) -> None:
     arms = arms_of(study_of(BASE))
     every = cells(arms, [0])

@@ -57,25 +57,31 @@ def made(more: str, effects: dict[str, float], spread: float = 0.01, lost: tuple
     )
 
 
-@pytest.mark.parametrize(("text", "claim"), [
-    ("a better than b", Claim("a", "better", "b")),
-    ("width=64, bn worse than −res in train_accuracy", Claim("width=64, bn", "worse", "−res", "train_accuracy")),
-    ("wd=1e-4 same as l2=1e-4 in steps_to(94%)", Claim("wd=1e-4", "same", "l2=1e-4", "steps_to(94%)")),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "claim"),
+    [
+        ("a better than b", Claim("a", "better", "b")),
+        ("width=64, bn worse than −res in train_accuracy", Claim("width=64, bn", "worse", "−res", "train_accuracy")),
+        ("wd=1e-4 same as l2=1e-4 in steps_to(94%)", Claim("wd=1e-4", "same", "l2=1e-4", "steps_to(94%)")),
+    ],
+)
 def test_the_form_of_a_claim(text: str, claim: Claim) -> None:
     assert claim_of_study(text) == claim
     assert claim_of_study(claim.text) == claim
 
 
-@pytest.mark.parametrize(("claim", "words", "remedy"), [
-    ("-norm worse than basse", "names the arm `basse`, which the study does not have", "did you mean `base`?"),
-    ("zzz worse than base", "names the arm `zzz`", "the arms are `base`, "),
-    ("base beats -norm", "another form", "ARM better than ARM"),
-    ("base better than -norm in tset_loss", "unknown metric `tset_loss`", "did you mean `test_loss`?"),
-    ("base same as -norm", "does not say which difference does not matter", "--same 0.5%"),
-    ("base better than base", "compares an experiment with itself", "two arms that differ"),
-    ("base better than -norm in valid_loss", "needs validation images", "valid(10%)"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("claim", "words", "remedy"),
+    [
+        ("-norm worse than basse", "names the arm `basse`, which the study does not have", "did you mean `base`?"),
+        ("zzz worse than base", "names the arm `zzz`", "the arms are `base`, "),
+        ("base beats -norm", "another form", "ARM better than ARM"),
+        ("base better than -norm in tset_loss", "unknown metric `tset_loss`", "did you mean `test_loss`?"),
+        ("base same as -norm", "does not say which difference does not matter", "--same 0.5%"),
+        ("base better than base", "compares an experiment with itself", "two arms that differ"),
+        ("base better than -norm in valid_loss", "needs validation images", "valid(10%)"),
+    ],
+)
 def test_what_is_refused_before_anything_runs(claim: str, words: str, remedy: str) -> None:
     with pytest.raises(ArchError) as error:
         planned(study_of(TEXT + f"claims: ['{claim}']\n"))
@@ -143,8 +149,12 @@ def test_a_fixed_design_answers_by_one_family_of_claims() -> None:
 
 def test_a_run_that_diverged_counts_in_a_claim_as_in_the_table() -> None:
     names = [a.name for a in arms_of(study_of(TEXT)).arms]
-    found = made(f"seeds: 4\nclaims: ['{names[1]} worse than {names[2]}', '{names[2]} better than {names[1]} in test_loss']\n",
-                 {}, 0.001, (names[1], 2))  # fmt: skip
+    found = made(
+        f"seeds: 4\nclaims: ['{names[1]} worse than {names[2]}', '{names[2]} better than {names[1]} in test_loss']\n",
+        {},
+        0.001,
+        (names[1], 2),
+    )
     accuracy, loss = (c.verdict for c in found.claims)
     assert accuracy is not None
     assert loss is not None
@@ -194,8 +204,10 @@ def test_wrong_answers_are_rare_where_arms_stop_by_what_others_show() -> None:
 
 def test_answers_in_words_table_page_and_json() -> None:
     names = [a.name for a in arms_of(study_of(TEXT)).arms]
-    found = made(f"claims: ['{names[1]} worse than base', '{names[1]} better than {names[2]}', 'base better than {names[3]}']\n",
-                 {names[1]: -0.2})  # fmt: skip
+    found = made(
+        f"claims: ['{names[1]} worse than base', '{names[1]} better than {names[2]}', 'base better than {names[3]}']\n",
+        {names[1]: -0.2},
+    )
     said = [text for text in notes(found) if text.startswith("claim ")]
     assert said[0].startswith(f"claim {names[1]} worse than base holds: −")
     assert " points [" in said[0]
@@ -229,8 +241,20 @@ def test_a_shell_can_ask(place: Path, capsys: pytest.CaptureFixture[str]) -> Non
     )
     assert main(["report", "s.yaml", "--claims", "--format", "json"]) == 3
     out = json.loads(capsys.readouterr().out)
-    assert out["claims"] == [{"claim": "−norm worse than base", "answer": "open", "metric": "test_accuracy", "delta": None,
-                              "low": None, "high": None, "p": None, "p_robust": None, "seeds": None, "more": None}]  # fmt: skip
+    assert out["claims"] == [
+        {
+            "claim": "−norm worse than base",
+            "answer": "open",
+            "metric": "test_accuracy",
+            "delta": None,
+            "low": None,
+            "high": None,
+            "p": None,
+            "p_robust": None,
+            "seeds": None,
+            "more": None,
+        }
+    ]
     assert main(["report", "s.yaml", "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["claims"][0]["answer"] == "open"
     (place / "t.yaml").write_text(TEXT)
@@ -246,11 +270,14 @@ def test_the_seeds_of_an_interval_that_is_narrow_enough() -> None:
 
 
 @pytest.mark.parametrize("design", ["seeds: 12\n", "max_seeds: 20\n"])
-@pytest.mark.parametrize(("effect", "spread", "holds"), [
-    (0.004, 0.0005, True),  # clearly better, and within the margin
-    (0.05, 0.002, False),  # beyond the margin
-    (0.01, 0.0005, None),  # the margin itself: the interval lies on both sides of it
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("effect", "spread", "holds"),
+    [
+        (0.004, 0.0005, True),  # clearly better, and within the margin
+        (0.05, 0.002, False),  # beyond the margin
+        (0.01, 0.0005, None),  # the margin itself: the interval lies on both sides of it
+    ],
+)
 def test_a_claim_of_same_goes_by_the_size_of_the_difference(
     design: str, effect: float, spread: float, holds: bool | None
 ) -> None:

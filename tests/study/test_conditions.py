@@ -52,11 +52,17 @@ def made(**more: Any) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("change", "name"),
     [
-        ({"torch": "2.14"}, "torch"), ({"numerics": "7"}, "numerics"), ({"device": "cuda:0"}, "device"),
-        ({"processor": "AVX512"}, "processor"), ({"precision": "bf16"}, "precision"), ({"fused": False}, "precision"),
-        ({"kernels": "torch"}, "kernels"), ({"kernels": "native bb"}, "kernels"), ({"compile": True}, "compile"),
+        ({"torch": "2.14"}, "torch"),
+        ({"numerics": "7"}, "numerics"),
+        ({"device": "cuda:0"}, "device"),
+        ({"processor": "AVX512"}, "processor"),
+        ({"precision": "bf16"}, "precision"),
+        ({"fused": False}, "precision"),
+        ({"kernels": "torch"}, "kernels"),
+        ({"kernels": "native bb"}, "kernels"),
+        ({"compile": True}, "compile"),
     ],
-)  # fmt: skip
+)
 def test_each_condition_counts(change: dict[str, Any], name: str) -> None:
     assert differing(made(**change), made()) == [name]
     found = {n: Found("finished", {}, made()) for n in range(3)} | {9: Found("finished", {}, made(**change))}
@@ -104,8 +110,9 @@ def test_a_wrong_precision_is_found_by_check_and_by_the_study(place: Path, wrong
 def test_another_metric_or_precision_is_the_same_study(place: Path) -> None:
     places = {
         folder_of(select("tiny.arch", SelectionOptions(metric=metric, precision=precision)), place)
-        for metric in ((), ("loss",), ("test_loss", "test_ece")) for precision in (None, "bf16", "fp32")
-    }  # fmt: skip
+        for metric in ((), ("loss",), ("test_loss", "test_ece"))
+        for precision in (None, "bf16", "fp32")
+    }
     assert len(places) == 1
     assert folder_of(select("tiny.arch", SelectionOptions(set=["train.epochs=3"])), place) not in places
 

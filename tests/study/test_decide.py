@@ -34,8 +34,10 @@ def study(random_: random.Random, effects: Sequence[float], seeds: int, sd: floa
     """What every run would give: the reference, and an arm for each effect."""
     found = {f"0/{s}": finished(0.8 + random_.gauss(0, sd)) for s in range(seeds)}
     for arm, effect in enumerate(effects, 1):
-        found |= {f"{arm}/{s}": finished(found[f"0/{s}"].figures["test_accuracy"] + effect + random_.gauss(0, sd))
-                  for s in range(seeds)}  # fmt: skip
+        found |= {
+            f"{arm}/{s}": finished(found[f"0/{s}"].figures["test_accuracy"] + effect + random_.gauss(0, sd))
+            for s in range(seeds)
+        }
     return found
 
 
@@ -82,9 +84,11 @@ def test_the_decisions_do_not_depend_on_workers_order_or_kills(case: int) -> Non
             (Found("diverged", {}, {}, own=True), Found("failed", {}, {}), Found("oom", {}, {}, own=False))
         )
     options = DecisionOptions(
-        True, same=random_.choice((None, 0.02)), failures=random_.choice(("chance", "exclude")),
+        True,
+        same=random_.choice((None, 0.02)),
+        failures=random_.choice(("chance", "exclude")),
         max_runs=random_.choice((None, 5, 30)),
-    )  # fmt: skip
+    )
     own = cells(len(effects) + 1, 12)
     make = lambda: Deciding(own, [None] * len(own), options, SCALE)  # noqa: E731
     seen = {repr(play(make, truth, 1, random.Random(0)).deciding.decisions())}

@@ -32,11 +32,22 @@ def test_every_arm_once_the_reference_first(sizes: list[int], name: str) -> None
     assert max(changes, default=0) <= {"one-out": 1, "one-in": 1, "pairs": 2}.get(name, len(sizes))
 
 
-@pytest.mark.parametrize(("count", "name", "runs", "resolution"), [
-    (3, "frac:III", 4, "III"), (4, "frac:IV", 8, "IV"), (5, "frac:III", 8, "III"), (5, "frac:V", 16, "V"),
-    (6, "frac:IV", 16, "IV"), (7, "frac:III", 8, "III"), (8, "frac:IV", 16, "IV"), (7, "frac:IV", 16, "IV"),
-    (8, "frac:V", 64, "V"), (11, "frac:III", 16, "III"), (15, "frac:III", 16, "III"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("count", "name", "runs", "resolution"),
+    [
+        (3, "frac:III", 4, "III"),
+        (4, "frac:IV", 8, "IV"),
+        (5, "frac:III", 8, "III"),
+        (5, "frac:V", 16, "V"),
+        (6, "frac:IV", 16, "IV"),
+        (7, "frac:III", 8, "III"),
+        (8, "frac:IV", 16, "IV"),
+        (7, "frac:IV", 16, "IV"),
+        (8, "frac:V", 64, "V"),
+        (11, "frac:III", 16, "III"),
+        (15, "frac:III", 16, "III"),
+    ],
+)
 def test_fractions_have_the_runs_of_the_tables_and_their_resolution(
     count: int, name: str, runs: int, resolution: str
 ) -> None:
@@ -57,8 +68,11 @@ def test_fractions_have_the_runs_of_the_tables_and_their_resolution(
 def test_aliases_are_the_products_that_are_equal() -> None:
     design = make("frac:IV", [2] * 4, ["res", "bn", "drop", "mixup"])
     assert design.aliases == (
-        "I = res × bn × drop × mixup", "res × bn = drop × mixup", "res × drop = bn × mixup", "res × mixup = bn × drop",
-    )  # fmt: skip
+        "I = res × bn × drop × mixup",
+        "res × bn = drop × mixup",
+        "res × drop = bn × mixup",
+        "res × mixup = bn × drop",
+    )
     half = make("frac:III", [2] * 3, named(3))
     assert half.aliases == ("I = a × b × c", "a = b × c", "b = a × c", "c = a × b")
 
@@ -79,13 +93,16 @@ def test_a_fraction_that_saves_nothing_is_the_full_design() -> None:
     assert len(make("frac:V", [2] * 6, named(6)).arms) == 32
 
 
-@pytest.mark.parametrize(("name", "sizes", "words"), [
-    ("one-of", [2, 2], "one-out"),
-    ("frac:VI", [2] * 6, "not a resolution"),
-    ("frac:IV", [2, 3, 2, 2], "`b` has 3"),
-    ("frac:IV", [2, 2, 2], "4 factors at least"),
-    ("grid", [100, 100, 100, 100], "more than"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "sizes", "words"),
+    [
+        ("one-of", [2, 2], "one-out"),
+        ("frac:VI", [2] * 6, "not a resolution"),
+        ("frac:IV", [2, 3, 2, 2], "`b` has 3"),
+        ("frac:IV", [2, 2, 2], "4 factors at least"),
+        ("grid", [100, 100, 100, 100], "more than"),
+    ],
+)
 def test_what_is_no_design(name: str, sizes: list[int], words: str) -> None:
     with pytest.raises(ArchError, match=words):
         make(name, sizes, named(len(sizes)))

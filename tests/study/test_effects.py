@@ -34,8 +34,14 @@ def test_aliased_effects_stand_together() -> None:
     design = make("frac:IV", [2] * 4, list("abcd"))
     found = effects(design.arms, list("abcd"), responses(design.arms, 1))
     assert [(e.name, e.aliased_with) for e in found] == [
-        ("a", ()), ("b", ()), ("c", ()), ("d", ()), ("a × b", ("c × d",)), ("a × c", ("b × d",)), ("a × d", ("b × c",)),
-    ]  # fmt: skip
+        ("a", ()),
+        ("b", ()),
+        ("c", ()),
+        ("d", ()),
+        ("a × b", ("c × d",)),
+        ("a × c", ("b × d",)),
+        ("a × d", ("b × c",)),
+    ]
 
 
 def test_pairs_by_hand() -> None:

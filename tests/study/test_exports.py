@@ -53,7 +53,7 @@ WANDB = "`config.model`, --pair `config.seed`, --metric `summary.acc`"
         ("wandb_api.csv", "runs of Weights & Biases (csv, config and summary as mappings)", "`config.model`", ""),
         ("wandb_runs.csv", "runs of Weights & Biases (csv)", "", "`broken` (crashed)"),
     ],
-)  # fmt: skip
+)
 def test_each_export_has_the_same_numbers(stores: Path, name: str, what: str, columns: str, lost: str) -> None:
     found = read(stores / name, "value" if name.startswith("optuna") else "acc")
     assert sorted(found.arms) == ["base", "new"]
@@ -99,8 +99,11 @@ def test_the_steps_of_each_store_are_there(stores: Path) -> None:
         assert sheet.steps is not None
         column, _ = sheet.find(metric, "--metric")
         steps = sheet.steps(column)
-        points = [row for row in steps.rows((steps.find("model", "")[0], steps.find("seed", "")[0], "step", column))
-                  if (str(row[0]), str(row[1])) == ("new", "0")]  # fmt: skip
+        points = [
+            row
+            for row in steps.rows((steps.find("model", "")[0], steps.find("seed", "")[0], "step", column))
+            if (str(row[0]), str(row[1])) == ("new", "0")
+        ]
         values = [row[3] for row in sorted(points, key=lambda row: row[2])]
         assert values == pytest.approx([0.8206, 0.8706, 0.88726], abs=2e-5), name
 

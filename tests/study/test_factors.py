@@ -24,26 +24,40 @@ def placed(levels: tuple[str, ...], name: str = "x", base: str = BASE) -> list[s
     return canonical_text(put(parse(Source("base", base)), factor(name, levels))).splitlines()
 
 
-@pytest.mark.parametrize(("name", "levels", "line", "text"), [
-    ("res", ("+res",), 0, "net conv(8) vgg[8x1, 16x1] {res: +res | } +bn drop(0.3) gap linear(10)"),
-    ("n", ("+bn", "+ln", "+gn(8)", "none"), 0,
-     "net conv(8) vgg[8x1, 16x1] +res {n: +bn | +ln | +gn(8) | } drop(0.3) gap linear(10)"),
-    ("se", ("+se",), 0, "net conv(8) vgg[8x1, 16x1] +res +bn {se: +se | } drop(0.3) gap linear(10)"),
-    ("d", ("drop(0.5)", "none"), 0, "net conv(8) vgg[8x1, 16x1] +res +bn {d: drop(0.5) | } gap linear(10)"),
-    ("s", ("spatial(0.2)",), 0, "net conv(8) vgg[8x1, 16x1] +res +bn drop(0.3) {s: spatial(0.2) | } gap linear(10)"),
-    ("net", ("conv(4) gap linear(10)", "mlp[64]"), 0, "net {net: conv(4) gap linear(10) | mlp[64]}"),
-    ("flip", ("flip",), 1, "data fashion-mini {flip: flip | }"),
-    ("m", ("mixup(0.2)",), 1, "data fashion-mini flip {m: mixup(0.2) | }"),
-    ("o", ("sgd(0.1)", "adam(1e-3)"), 2, "train {o: sgd(0.1) | adam(1e-3)} epochs(2)"),
-    ("w", ("train wd(1e-3)", "off"), 2, "train adam(1e-3) epochs(2) {w: wd(1e-3) | }"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "levels", "line", "text"),
+    [
+        ("res", ("+res",), 0, "net conv(8) vgg[8x1, 16x1] {res: +res | } +bn drop(0.3) gap linear(10)"),
+        (
+            "n",
+            ("+bn", "+ln", "+gn(8)", "none"),
+            0,
+            "net conv(8) vgg[8x1, 16x1] +res {n: +bn | +ln | +gn(8) | } drop(0.3) gap linear(10)",
+        ),
+        ("se", ("+se",), 0, "net conv(8) vgg[8x1, 16x1] +res +bn {se: +se | } drop(0.3) gap linear(10)"),
+        ("d", ("drop(0.5)", "none"), 0, "net conv(8) vgg[8x1, 16x1] +res +bn {d: drop(0.5) | } gap linear(10)"),
+        (
+            "s",
+            ("spatial(0.2)",),
+            0,
+            "net conv(8) vgg[8x1, 16x1] +res +bn drop(0.3) {s: spatial(0.2) | } gap linear(10)",
+        ),
+        ("net", ("conv(4) gap linear(10)", "mlp[64]"), 0, "net {net: conv(4) gap linear(10) | mlp[64]}"),
+        ("flip", ("flip",), 1, "data fashion-mini {flip: flip | }"),
+        ("m", ("mixup(0.2)",), 1, "data fashion-mini flip {m: mixup(0.2) | }"),
+        ("o", ("sgd(0.1)", "adam(1e-3)"), 2, "train {o: sgd(0.1) | adam(1e-3)} epochs(2)"),
+        ("w", ("train wd(1e-3)", "off"), 2, "train adam(1e-3) epochs(2) {w: wd(1e-3) | }"),
+    ],
+)
 def test_where_a_factor_stands(name: str, levels: tuple[str, ...], line: int, text: str) -> None:
     assert placed(levels, name)[line] == text
 
 
 def test_arguments_of_a_word_and_values_of_a_let() -> None:
-    study = study_of("base: |\n  let p = 0.1\n  net conv(8) drop(p) gap linear(10)\n  data fashion-mini\n"
-                     "factors: {train.epochs: [1, 3], let.p: [0.1, 0.3]}\ndesign: full\n")  # fmt: skip
+    study = study_of(
+        "base: |\n  let p = 0.1\n  net conv(8) drop(p) gap linear(10)\n  data fashion-mini\n"
+        "factors: {train.epochs: [1, 3], let.p: [0.1, 0.3]}\ndesign: full\n"
+    )
     found = arms_of(study)
     assert [dict(a.choice) for a in found.arms] == [
         {"train.epochs": e, "let.p": p} for e in ("1", "3") for p in ("0.1", "0.3")
@@ -77,14 +91,17 @@ def test_modifiers_inside_lets_and_groups_vary_together() -> None:
     assert "\n".join(placed(("+bn",), "n", base)).count("{n: +bn | }") == 2
 
 
-@pytest.mark.parametrize(("levels", "words"), [
-    (("+bn", "+bn"), "two different levels"),
-    (("none",), "two different levels"),
-    (("drop(0.3", "late)"), "open bracket"),
-    (("+bn", "mixup(0.2)"), "different statements"),
-    (("+bn", "conv(8)"), "mixes modifiers and layers"),
-    (("cutout(8)",), "is a word of"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("levels", "words"),
+    [
+        (("+bn", "+bn"), "two different levels"),
+        (("none",), "two different levels"),
+        (("drop(0.3", "late)"), "open bracket"),
+        (("+bn", "mixup(0.2)"), "different statements"),
+        (("+bn", "conv(8)"), "mixes modifiers and layers"),
+        (("cutout(8)",), "is a word of"),
+    ],
+)
 def test_levels_that_say_nothing(levels: tuple[str, ...], words: str) -> None:
     with pytest.raises(ArchError, match=words):
         placed(levels)
@@ -133,10 +150,13 @@ def test_forms_that_do_not_stand_in_the_base(levels: tuple[str, ...], words: str
         placed(levels, base="net conv(8) bn vgg[8x1] +bn gap linear(10)\ndata fashion-mini")
 
 
-@pytest.mark.parametrize(("base", "message"), [
-    ("flatten linear(10)", "factor `rse`: unknown modifier `+rse`"),
-    ("vgg[8x1] gap linear(10)", "unknown modifier `+rse`"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("base", "message"),
+    [
+        ("flatten linear(10)", "factor `rse`: unknown modifier `+rse`"),
+        ("vgg[8x1] gap linear(10)", "unknown modifier `+rse`"),
+    ],
+)
 def test_an_unknown_modifier_is_called_so(base: str, message: str) -> None:
     study = study_of(f"base: |\n  net {base}\n  data fashion-mini\nfactors: {{rse: +rse}}\n")
     with pytest.raises((ArchError, SpecError), match=re.escape(message)):

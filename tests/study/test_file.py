@@ -23,8 +23,9 @@ def test_all_keys() -> None:
     study = study_of(
         "study: a title\nbase: lenet5\nfactors:\n  norm: [+bn, none]\n  wd: train wd(1e-3)\ndesign: full\nseeds: [3, 5]\n"
         "set: {train.epochs: 1}\ndata: mnist\nwhere: params < 1M\nmatch: macs\nbaseline: {norm: none}\nmetric: loss\n"
-        "engine: ray\nprecision: fp32\ntime_limit: 60\n", folder=Path("x"),
-    )  # fmt: skip
+        "engine: ray\nprecision: fp32\ntime_limit: 60\n",
+        folder=Path("x"),
+    )
     assert (study.title, study.base, study.design, study.seeds) == ("a title", (("lenet5", "lenet5"),), "full", (3, 5))
     assert [(f.name, f.levels) for f in study.factors] == [("norm", ("+bn", "")), ("wd", ("train wd(1e-3)", ""))]
     assert (study.set, study.data, study.where, study.match) == (("train.epochs=1",), "mnist", ("params < 1M",), "macs")
@@ -40,33 +41,36 @@ def test_texts_stay_what_was_written() -> None:
     assert study.seeds == (0, 1)
 
 
-@pytest.mark.parametrize(("text", "words"), [
-    ("factors: {a: +bn}", "needs a `base:`"),
-    ("base: x\ndesing: full", "<study>:2:1: unknown key `desing`"),
-    ("base: x\nbase: y", "is given twice"),
-    ("base: x\nseeds: 0", "1 to 10,000 seeds"),
-    ("base: x\nseeds: -1", "<study>:2:8"),
-    ("base: x\nseeds: 1.5", "number of seeds"),
-    ("base: x\nseeds: ٣", "number of seeds"),
-    ("base: x\nseeds: 99999999999", "number of seeds"),
-    ("base: x\nseeds: [1, 1]", "different numbers"),
-    ("base: x\nmetric: acc", "<study>:2:9: unknown metric `acc`"),
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("factors: {a: +bn}", "needs a `base:`"),
+        ("base: x\ndesing: full", "<study>:2:1: unknown key `desing`"),
+        ("base: x\nbase: y", "is given twice"),
+        ("base: x\nseeds: 0", "1 to 10,000 seeds"),
+        ("base: x\nseeds: -1", "<study>:2:8"),
+        ("base: x\nseeds: 1.5", "number of seeds"),
+        ("base: x\nseeds: ٣", "number of seeds"),
+        ("base: x\nseeds: 99999999999", "number of seeds"),
+        ("base: x\nseeds: [1, 1]", "different numbers"),
+        ("base: x\nmetric: acc", "<study>:2:9: unknown metric `acc`"),
         ("base: x\nmetric: ece", "`ece` of which images?"),
         ("base: x\nmetrics: []", "`metrics` names none"),
         ("base: x\nmetrics: [test_ece, ece(test)]", "named twice"),
         ("base: x\nmetric: gap\nmetrics: [gap]", "are one setting"),
-    ("base: x\ntime_limit: soon", "number of seconds"),
-    ("base: &a x\nwhere: *a", "aliases (`*name`) are not"),
-    ("base: [", "<study>:1"),
-    ("base: x\n\tseeds: 3", "<study>:2"),
-    ("- a\n- b", "`key: value` lines"),
-    ("", "`key: value` lines"),
-    ("base: x\nfactors: {d: [drop(0.3, late), none]}", "open bracket"),
-    ("base: x\nset: [a]", "`key: value` lines"),
-    ("base: x\nstudy: {a: b}", "one value is expected"),
-    ("!!python/object/apply:os.system ['true']", "`key: value` lines"),
-    ("[" * 5000, "nest"),
-])  # fmt: skip
+        ("base: x\ntime_limit: soon", "number of seconds"),
+        ("base: &a x\nwhere: *a", "aliases (`*name`) are not"),
+        ("base: [", "<study>:1"),
+        ("base: x\n\tseeds: 3", "<study>:2"),
+        ("- a\n- b", "`key: value` lines"),
+        ("", "`key: value` lines"),
+        ("base: x\nfactors: {d: [drop(0.3, late), none]}", "open bracket"),
+        ("base: x\nset: [a]", "`key: value` lines"),
+        ("base: x\nstudy: {a: b}", "one value is expected"),
+        ("!!python/object/apply:os.system ['true']", "`key: value` lines"),
+        ("[" * 5000, "nest"),
+    ],
+)
 def test_what_is_no_study(text: str, words: str) -> None:
     with pytest.raises(ArchError) as error:
         study_of(text)

@@ -54,19 +54,32 @@ def made(more: str, curve: Callable[[float, int], float | None], text: str = TEX
         loss = curve(arms.arms[cell.arm].totals["params"], cell.seed)
         figures = {"test_accuracy": 0.5, "test_loss": loss}
         found[cell.key] = Found("finished", figures, {}) if loss is not None else Found("diverged", {}, {}, own=True)
-    return results("scaling", study.metric, arms, study.seeds, every, found, None, study.more,
-                   claimed_pairs(study, arms), fit_lines(study, arms, every))  # fmt: skip
+    return results(
+        "scaling",
+        study.metric,
+        arms,
+        study.seeds,
+        every,
+        found,
+        None,
+        study.more,
+        claimed_pairs(study, arms),
+        fit_lines(study, arms, every),
+    )
 
 
-@pytest.mark.parametrize(("kind", "log", "curve", "expected"), [
-    ("power", False, lambda x: 5 * x**-0.4 + 0.3, {"a": 5, "b": 0.4, "c": 0.3}),
-    ("power", False, lambda x: 5 * x**-0.4, {"a": 5, "b": 0.4, "c": 0}),
-    ("power", False, lambda x: 0.9 - 0.6 * x**-0.5, {"a": -0.6, "b": 0.5, "c": 0.9}),
-    ("linear", False, lambda x: 2 - 0.01 * x, {"a": 2, "b": -0.01}),
-    ("linear", True, lambda x: 2 - 0.1 * math.log(x), {"a": 2, "b": -0.1}),
-    ("logistic", True, lambda x: 0.9 / (1 + math.exp(-1.5 * (math.log(x) - 2))), {"c": 0.9, "k": 1.5, "m": 2}),
-    ("logistic", False, lambda x: 0.9 / (1 + math.exp(0.05 * (x - 60))), {"c": 0.9, "k": -0.05, "m": 60}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "log", "curve", "expected"),
+    [
+        ("power", False, lambda x: 5 * x**-0.4 + 0.3, {"a": 5, "b": 0.4, "c": 0.3}),
+        ("power", False, lambda x: 5 * x**-0.4, {"a": 5, "b": 0.4, "c": 0}),
+        ("power", False, lambda x: 0.9 - 0.6 * x**-0.5, {"a": -0.6, "b": 0.5, "c": 0.9}),
+        ("linear", False, lambda x: 2 - 0.01 * x, {"a": 2, "b": -0.01}),
+        ("linear", True, lambda x: 2 - 0.1 * math.log(x), {"a": 2, "b": -0.1}),
+        ("logistic", True, lambda x: 0.9 / (1 + math.exp(-1.5 * (math.log(x) - 2))), {"c": 0.9, "k": 1.5, "m": 2}),
+        ("logistic", False, lambda x: 0.9 / (1 + math.exp(0.05 * (x - 60))), {"c": 0.9, "k": -0.05, "m": 60}),
+    ],
+)
 def test_exact_curves_are_found_again(
     kind: str, log: bool, curve: Callable[[float], float], expected: dict[str, float]
 ) -> None:
@@ -126,15 +139,18 @@ def test_one_seed_has_no_interval_and_missing_seeds_are_left_out() -> None:
     assert fit_curve("linear", False, ragged).coefficients["b"].value == pytest.approx(1, abs=0.05)
 
 
-@pytest.mark.parametrize(("text", "words", "remedy"), [
-    ("power(params, test_loss)", "another form", "power(params -> test_loss)"),
-    ("cubic(params -> test_loss)", "there is no `cubic`", "one of power"),
-    ("power(log params -> test_loss)", "not supported", "linear"),
-    ("power(params -> tset_loss)", "unknown metric", "test_loss"),
-    ("power(param -> test_loss)", "unknown size `param`", "did you mean `params`?"),
-    ("linear(norm -> test_loss)", "unknown size `norm`", "one of w, params"),
-    ("linear(params -> valid_loss)", "needs validation images", "valid(10%)"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "words", "remedy"),
+    [
+        ("power(params, test_loss)", "another form", "power(params -> test_loss)"),
+        ("cubic(params -> test_loss)", "there is no `cubic`", "one of power"),
+        ("power(log params -> test_loss)", "not supported", "linear"),
+        ("power(params -> tset_loss)", "unknown metric", "test_loss"),
+        ("power(param -> test_loss)", "unknown size `param`", "did you mean `params`?"),
+        ("linear(norm -> test_loss)", "unknown size `norm`", "one of w, params"),
+        ("linear(params -> valid_loss)", "needs validation images", "valid(10%)"),
+    ],
+)
 def test_what_is_refused_before_anything_runs(text: str, words: str, remedy: str) -> None:
     with pytest.raises(ArchError) as error:
         planned(study_of(TEXT + f"fit: {text}\n"))

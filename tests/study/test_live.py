@@ -230,8 +230,11 @@ def test_the_command_line_serves_a_study(command: str, tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text(STUDY)
     process = subprocess.Popen(
         [sys.executable, "-c", "from archdsl.cli.main import run; run()", command, "s.yaml", "--port", "0"],
-        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     assert process.stderr is not None
     said = ""
     try:

@@ -79,8 +79,20 @@ def test_a_study_measures_finished_runs_once(
     whole: Whole, place: Path, here: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs = whole.into(place)
-    asked = ("report", "tiny.arch", "--seeds", "2", "--format", "json", "--metric", "groups_off(0)", "--metric",
-             "small_weights(0.05)", "--metric", "evaluations")  # fmt: skip
+    asked = (
+        "report",
+        "tiny.arch",
+        "--seeds",
+        "2",
+        "--format",
+        "json",
+        "--metric",
+        "groups_off(0)",
+        "--metric",
+        "small_weights(0.05)",
+        "--metric",
+        "evaluations",
+    )
     done = here(*asked, cwd=place)
     assert done.returncode == 0, done.stderr
     arms = json.loads(done.stdout)["arms"]
@@ -111,7 +123,18 @@ def test_a_run_whose_weights_are_gone_has_no_figure(whole: Whole, place: Path, h
     runs = whole.into(place)
     for path in runs.glob("*/model.safetensors"):
         path.unlink()
-    done = here("report", "tiny.arch", "--seeds", "2", "--format", "json", "--metric", "test_loss", "--metric", "groups_off(0)",
-                cwd=place)  # fmt: skip
+    done = here(
+        "report",
+        "tiny.arch",
+        "--seeds",
+        "2",
+        "--format",
+        "json",
+        "--metric",
+        "test_loss",
+        "--metric",
+        "groups_off(0)",
+        cwd=place,
+    )
     assert [arm["groups_off(0)"] for arm in json.loads(done.stdout)["arms"]] == [None, None]
     assert not list(runs.glob("*/measured.json"))

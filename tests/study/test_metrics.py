@@ -133,8 +133,21 @@ def test_the_rule_of_chance(log: Path) -> None:
 
 def test_the_command_line_takes_several(whole: Whole, place: Path, here: Cli) -> None:
     whole.into(place)
-    done = here("report", "tiny.arch", "--seeds", "2", "--format", "json", "--metric", "test_nll", "--metric", "weight_norm",
-                "--metric", "speed", cwd=place)  # fmt: skip
+    done = here(
+        "report",
+        "tiny.arch",
+        "--seeds",
+        "2",
+        "--format",
+        "json",
+        "--metric",
+        "test_nll",
+        "--metric",
+        "weight_norm",
+        "--metric",
+        "speed",
+        cwd=place,
+    )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["metric"] == "test_nll"

@@ -37,8 +37,10 @@ def stored(out: Path, arm: int, seed: int, images: int = IMAGES) -> tuple[float,
 @pytest.fixture
 def study(tmp_path: Path) -> Results:
     found = made(value=lambda arm, seed: stored(tmp_path, arm, seed)[0])
-    arms = tuple(replace(a, folders={s: tmp_path / f"net-{n}-s{s}-{IMAGES}" for s in range(SEEDS)})
-                 for n, a in enumerate(found.arms))  # fmt: skip
+    arms = tuple(
+        replace(a, folders={s: tmp_path / f"net-{n}-s{s}-{IMAGES}" for s in range(SEEDS)})
+        for n, a in enumerate(found.arms)
+    )
     return replace(found, arms=arms)
 
 

@@ -45,14 +45,17 @@ def test_a_preset_replaces_keys_and_merges_settings() -> None:
     assert (again.title, again.presets, again.seeds, again.base) == (full.title, (), full.seeds, again.base)
 
 
-@pytest.mark.parametrize(("old", "new", "place", "words"), [
-    ("    seeds: 3", "    seeds: many", "13:12", "`seeds` is a number"),
-    ("    data: mnist", "    dat: mnist", "12:5", "unknown key `dat`"),
-    ("    data: mnist", "    presets: {}", "12:5", "no presets of its own"),
-    ("  full:", "  a b:", "11:3", "not a name of a preset"),
-    ("  long: {max_seeds: 40}", "  long: 40", "16:9", "`key: value` lines"),
-    ("  long: {max_seeds: 40}", "  long: {set: 1}", "16:15", "`key: value` lines"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("old", "new", "place", "words"),
+    [
+        ("    seeds: 3", "    seeds: many", "13:12", "`seeds` is a number"),
+        ("    data: mnist", "    dat: mnist", "12:5", "unknown key `dat`"),
+        ("    data: mnist", "    presets: {}", "12:5", "no presets of its own"),
+        ("  full:", "  a b:", "11:3", "not a name of a preset"),
+        ("  long: {max_seeds: 40}", "  long: 40", "16:9", "`key: value` lines"),
+        ("  long: {max_seeds: 40}", "  long: {set: 1}", "16:15", "`key: value` lines"),
+    ],
+)
 def test_an_error_of_a_preset_has_its_place_whichever_form_is_read(old: str, new: str, place: str, words: str) -> None:
     for preset in (None, "long"):
         with pytest.raises(ArchError) as error:

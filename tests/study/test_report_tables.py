@@ -52,15 +52,19 @@ def test_tables_of_effects() -> None:
         made(BASE + "factors: {width: [16, 4], mix: mixup(0.2)}\ndesign: full\n", lambda arm, seed: arm / 8)
     )
     assert [(r[0], r[1]) for r in two.rows] == [
-        ("width: 16 against 4", "main"), ("mix", "main"), ("width × mix", "interaction"),
-    ]  # fmt: skip
+        ("width: 16 against 4", "main"),
+        ("mix", "main"),
+        ("width × mix", "interaction"),
+    ]
     with pytest.raises(ArchError, match="no effects"):
         effect_table.table(made(BASE + "factors: {width: [16, 4], mix: mixup(0.2)}\n", lambda arm, seed: 0.5))
 
 
 def test_parquet_keeps_kinds() -> None:
-    table = Table((Column("a"), Column("b"), Column("c"), Column("d"), Column("e")),
-                  ((1, "x", None, 2, True), (2, 0.5, None, 0.25, None)))  # fmt: skip
+    table = Table(
+        (Column("a"), Column("b"), Column("c"), Column("d"), Column("e")),
+        ((1, "x", None, 2, True), (2, 0.5, None, 0.25, None)),
+    )
     read = pyarrow.parquet.read_table(io.BytesIO(parquet(table)))
     assert [str(f.type) for f in read.schema] == ["int64", "string", "double", "double", "bool"]
     assert read.to_pylist()[1] == {"a": 2, "b": "0.5", "c": None, "d": 0.25, "e": None}
@@ -71,8 +75,10 @@ def test_curves_as_data(whole: Whole, place: Path, here: Cli) -> None:
     done = here("report", "tiny.arch", "--seeds", "2", "--curves", "--format", "csv", cwd=place)
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
     assert [(r["arm"], r["factor norm"], r["seed"], r["epoch"], r["step"]) for r in rows[:3]] == [
-        ("base", "bn", "0", "1", "2"), ("base", "bn", "0", "2", "4"), ("base", "bn", "1", "1", "2"),
-    ]  # fmt: skip
+        ("base", "bn", "0", "1", "2"),
+        ("base", "bn", "0", "2", "4"),
+        ("base", "bn", "1", "1", "2"),
+    ]
     assert len(rows) == 8
     assert all(float(r["train_loss"]) > 0 and 0 <= float(r["train_accuracy"]) <= 1 for r in rows)
     found: dict[str, Any] = json.loads(

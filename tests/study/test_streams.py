@@ -34,8 +34,12 @@ def test_a_study_that_nobody_hears_is_finished_and_its_table_printed(place: Path
     try:
         done = subprocess.run(
             [*RUN, "ablate", "tiny.arch", "--seeds", "1", "--jobs", "1", "--precision", "fp32", "--format", "json"],
-            cwd=place, stdout=subprocess.PIPE, stderr=end, text=True, check=False,
-        )  # fmt: skip
+            cwd=place,
+            stdout=subprocess.PIPE,
+            stderr=end,
+            text=True,
+            check=False,
+        )
     finally:
         os.close(end)
     assert done.returncode == 0
@@ -45,9 +49,13 @@ def test_a_study_that_nobody_hears_is_finished_and_its_table_printed(place: Path
 
 def test_a_study_whose_terminal_is_closed_ends_as_by_sigterm(place: Path) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-c", DEFAULT, "ablate", "tiny.arch", "--seeds", "60", "--jobs", "1", "--format", "tsv"], cwd=place,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
+        [sys.executable, "-c", DEFAULT, "ablate", "tiny.arch", "--seeds", "60", "--jobs", "1", "--format", "tsv"],
+        cwd=place,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     deadline = time.monotonic() + 90
     while not finished(place / "runs") and time.monotonic() < deadline:
         time.sleep(0.02)

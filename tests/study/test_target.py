@@ -32,9 +32,13 @@ def table(*runs: Iterator[dict[str, Any]]) -> Sheet:
 
 @pytest.mark.parametrize(
     ("text", "metric", "value", "met"),
-    [("acc >= 94%", "acc", 0.94, 0.94), ("loss<=0.3", "loss", 0.3, 0.3), ("test acc > 1e-1", "test acc", 0.1, 0.2),
-     ("eval/loss < 94 %", "eval/loss", 0.94, 0.5)],
-)  # fmt: skip
+    [
+        ("acc >= 94%", "acc", 0.94, 0.94),
+        ("loss<=0.3", "loss", 0.3, 0.3),
+        ("test acc > 1e-1", "test acc", 0.1, 0.2),
+        ("eval/loss < 94 %", "eval/loss", 0.94, 0.5),
+    ],
+)
 def test_a_target_is_read(text: str, metric: str, value: float, met: float) -> None:
     target = parse_target(text)
     assert (target.metric, target.value) == (metric, pytest.approx(value))
@@ -50,9 +54,11 @@ def test_another_form_is_refused(text: str) -> None:
 
 def test_the_first_step_counts_and_others_are_censored() -> None:
     sheet = table(
-        curve("base", 0, [0.1, 0.5, 0.95, 0.5, 0.97]), curve("base", 1, [0.1, 0.2, 0.3, 0.95]),
-        curve("new", 0, [0.95, 0.5]), curve("new", 1, [0.1, 0.2, 0.3]),
-    )  # fmt: skip
+        curve("base", 0, [0.1, 0.5, 0.95, 0.5, 0.97]),
+        curve("base", 1, [0.1, 0.2, 0.3, 0.95]),
+        curve("new", 0, [0.95, 0.5]),
+        curve("new", 1, [0.1, 0.2, 0.3]),
+    )
     found = reached(sheet, COLUMNS, parse_target("acc >= 0.94"), None)
     assert found.horizon == 30  # of the run that never got there
     assert found.costs["base"] == Costs((30.0, 40.0), ())

@@ -26,8 +26,22 @@ def test_the_verdicts_are_those_on_the_numbers_of_the_study(run: Run, tmp_path: 
     results = made("seeds: 9\n", value)
     (tmp_path / "each.csv").write_text(csv_text(tables.each(results, people=False)))
     base = results.arms[0]
-    done = run("verdict", "each.csv", "--arm", "arm", "--pair", "seed", "--metric", "test_accuracy", "--reference", base.name,
-               "--same", "0.005", "--format", "json")  # fmt: skip
+    done = run(
+        "verdict",
+        "each.csv",
+        "--arm",
+        "arm",
+        "--pair",
+        "seed",
+        "--metric",
+        "test_accuracy",
+        "--reference",
+        base.name,
+        "--same",
+        "0.005",
+        "--format",
+        "json",
+    )
     assert done.code == 0, done.err
     found = json.loads(done.out)
     deltas = {
@@ -71,7 +85,17 @@ def test_runs_under_way_are_left_out_by_name(run: Run, tmp_path: Path, state: st
     lines = csv_text(tables.each(results, people=False)).splitlines()
     lines[-1] = lines[-1].replace("finished", state)
     (tmp_path / "each.csv").write_text("\n".join(lines) + "\n")
-    done = run("verdict", "each.csv", "--arm", "arm", "--pair", "seed", "--metric", "test_accuracy",
-               "--reference", results.arms[0].name)  # fmt: skip
+    done = run(
+        "verdict",
+        "each.csv",
+        "--arm",
+        "arm",
+        "--pair",
+        "seed",
+        "--metric",
+        "test_accuracy",
+        "--reference",
+        results.arms[0].name,
+    )
     assert done.code == 0, done.err
     assert f"1 run not finished, left out: row {len(lines) - 1} ({state})" in done.out

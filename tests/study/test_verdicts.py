@@ -99,9 +99,16 @@ def test_what_is_no_amount(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "found"),
-    [("200runs", Budget(200)), ("1 run", Budget(1)), ("2h", Budget(seconds=7200)), ("30 min", Budget(seconds=1800)),
-     ("90s", Budget(seconds=90)), ("1.5h", Budget(seconds=5400)), ("1day", Budget(seconds=86400))],
-)  # fmt: skip
+    [
+        ("200runs", Budget(200)),
+        ("1 run", Budget(1)),
+        ("2h", Budget(seconds=7200)),
+        ("30 min", Budget(seconds=1800)),
+        ("90s", Budget(seconds=90)),
+        ("1.5h", Budget(seconds=5400)),
+        ("1day", Budget(seconds=86400)),
+    ],
+)
 def test_budgets(text: str, found: Budget) -> None:
     assert budget(text) == found
 
@@ -115,10 +122,15 @@ def test_what_is_no_budget(text: str) -> None:
 @pytest.mark.parametrize(
     ("more", "seeds", "sequential"),
     [
-        ("", 20, True), ("seeds: 5\n", 5, False), ("seeds: auto\n", 20, True), ("seeds: [3, 1]\n", 2, False),
-        ("seeds: 5\nuntil: decided\n", 5, True), ("max_seeds: 40\n", 40, True), ("seeds: auto\nmax_seeds: 9\n", 9, True),
+        ("", 20, True),
+        ("seeds: 5\n", 5, False),
+        ("seeds: auto\n", 20, True),
+        ("seeds: [3, 1]\n", 2, False),
+        ("seeds: 5\nuntil: decided\n", 5, True),
+        ("max_seeds: 40\n", 40, True),
+        ("seeds: auto\nmax_seeds: 9\n", 9, True),
     ],
-)  # fmt: skip
+)
 def test_a_study_that_states_no_number_of_seeds_is_sequential(more: str, seeds: int, sequential: bool) -> None:
     study = study_of(BASE + more)
     assert (len(study.seeds), study.sequential) == (seeds, sequential)
@@ -137,11 +149,15 @@ def test_a_study_that_states_no_number_of_seeds_is_sequential(more: str, seeds: 
     [
         ("seeds: 5\nmax_seeds: 9\n", "`max_seeds` is of sequential designs"),
         ("seeds: 5\nbudget: 2h\n", "`budget` is of sequential designs"),
-        ("max_seeds: 1\n", "2 to 10,000"), ("alpha: 2\n", "between 0 and 1"), ("same: much\n", "not a difference"),
-        ("budget: later\n", "not a budget"), ("failures: ignore\n", "chance"), ("until: tired\n", "decided"),
+        ("max_seeds: 1\n", "2 to 10,000"),
+        ("alpha: 2\n", "between 0 and 1"),
+        ("same: much\n", "not a difference"),
+        ("budget: later\n", "not a budget"),
+        ("failures: ignore\n", "chance"),
+        ("until: tired\n", "decided"),
         ("seeds: some\n", "or `auto`"),
     ],
-)  # fmt: skip
+)
 def test_contradictions_of_a_study_file_have_their_line(more: str, words: str) -> None:
     with pytest.raises(ArchError, match=r"<study>:\d+:\d+") as error:
         study_of(BASE + more)
@@ -161,10 +177,14 @@ def test_options_choose_the_design() -> None:
     assert decision_options(chosen(same="0.5%", alpha="1%")).alpha == 0.01
     for options, words in (
         ({"seeds": "5", "max_seeds": 7}, "--max-seeds is of sequential designs"),
-        ({"seeds": "0"}, "1 to 10,000"), ({"seeds": "many"}, "or auto"), ({"until": "tired"}, "decided"),
-        ({"seeds": "5", "budget": "2h"}, "a budget is of sequential designs"), ({"failures": "no"}, "chance, exclude"),
-        ({"alpha": "0"}, "between 0 and 1"), ({"same": "x"}, "not a difference"),
-    ):  # fmt: skip
+        ({"seeds": "0"}, "1 to 10,000"),
+        ({"seeds": "many"}, "or auto"),
+        ({"until": "tired"}, "decided"),
+        ({"seeds": "5", "budget": "2h"}, "a budget is of sequential designs"),
+        ({"failures": "no"}, "chance, exclude"),
+        ({"alpha": "0"}, "between 0 and 1"),
+        ({"same": "x"}, "not a difference"),
+    ):
         with pytest.raises(ArchError, match=words):
             chosen(**options)
 

@@ -91,11 +91,13 @@ def test_the_file_is_that_of_the_grammar(repo: Path, seed: str) -> None:
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (None, "are missing or damaged"), ("", "are missing or damaged"), ("{", "are missing or damaged"),
+        (None, "are missing or damaged"),
+        ("", "are missing or damaged"),
+        ("{", "are missing or damaged"),
         ("[]", "are missing or damaged"),
         ('{"grammar": "of another one"}', "are those of another grammar"),
     ],
-)  # fmt: skip
+)
 def test_tables_of_another_grammar_are_an_error(
     content: str | None, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

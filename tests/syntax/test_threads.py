@@ -69,8 +69,12 @@ def _in_an_editor(text: str) -> object:
     for version, shown in enumerate((text[: len(text) // 2], text)):
         document.update(shown, version)
         now = document.now
-        found += [findings.diagnostics(now), hover.hover(now, text.index("conv")), hints.hints(now, 0, len(text)),
-                  outline.colours(now)]  # fmt: skip
+        found += [
+            findings.diagnostics(now),
+            hover.hover(now, text.index("conv")),
+            hints.hints(now, 0, len(text)),
+            outline.colours(now),
+        ]
     return found
 
 

@@ -55,9 +55,17 @@ def work(example: str, **more: Any) -> Job:
     if settings.spred:
         reparametrise(model)
     return Job(
-        model, resident(stripes(60), CPU), resident(stripes(12, 1), CPU), resident(stripes(20, 2), CPU),
-        normalise((0.4,), (0.2,), CPU), (), settings, mean=(0.4,), std=(0.2,), **more,
-    )  # fmt: skip
+        model,
+        resident(stripes(60), CPU),
+        resident(stripes(12, 1), CPU),
+        resident(stripes(20, 2), CPU),
+        normalise((0.4,), (0.2,), CPU),
+        (),
+        settings,
+        mean=(0.4,),
+        std=(0.2,),
+        **more,
+    )
 
 
 def trained(job: Job) -> tuple[list[float], dict[str, torch.Tensor]]:

@@ -18,9 +18,16 @@ CPU = torch.device("cpu")
 
 def small_net(classes: int = 10, channels: int = 1) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(channels, 8, 3, stride=2), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 16, 3, stride=2), nn.ReLU(),
-        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.1), nn.Linear(16, classes),
-    )  # fmt: skip
+        nn.Conv2d(channels, 8, 3, stride=2),
+        nn.BatchNorm2d(8),
+        nn.ReLU(),
+        nn.Conv2d(8, 16, 3, stride=2),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Dropout(0.1),
+        nn.Linear(16, classes),
+    )
 
 
 def stripes(count: int, seed: int = 0) -> Arrays:
@@ -40,9 +47,15 @@ def job(settings: TrainSettings, model: nn.Module | None = None, count: int = 48
     parts = {"train": stripes(count), "test": stripes(20, 2)}
     more.setdefault("valid", None)
     return Job(
-        model, resident(parts["train"], CPU), more.pop("valid"), resident(parts["test"], CPU),
-        normalise((0.4,), (0.2,), CPU), more.pop("augment", ()), settings, **more,
-    )  # fmt: skip
+        model,
+        resident(parts["train"], CPU),
+        more.pop("valid"),
+        resident(parts["test"], CPU),
+        normalise((0.4,), (0.2,), CPU),
+        more.pop("augment", ()),
+        settings,
+        **more,
+    )
 
 
 def experiment(train: TrainSettings | None = None, images: int = 400, **data) -> Experiment:

@@ -103,10 +103,12 @@ def same(mine: torch.Tensor, theirs: torch.Tensor, off: int = 1) -> None:
         ({"shear": (12.0, -5.0)}, {"shear": [12.0, -5.0]}),
         ({"move": (3.0, -2.0)}, {"translate": [3, -2]}),
         ({"scale": 1.3}, {"scale": 1.3}),
-        ({"angle": 20.0, "move": (1.0, 2.0), "scale": 0.8, "shear": (4.0, 3.0)},
-         {"angle": 20.0, "translate": [1, 2], "scale": 0.8, "shear": [4.0, 3.0]}),
+        (
+            {"angle": 20.0, "move": (1.0, 2.0), "scale": 0.8, "shear": (4.0, 3.0)},
+            {"angle": 20.0, "translate": [1, 2], "scale": 0.8, "shear": [4.0, 3.0]},
+        ),
     ],
-)  # fmt: skip
+)
 def test_affine(functional, mine: dict, theirs: dict) -> None:
     for nearest in (True, False):
         mode = functional.InterpolationMode("nearest" if nearest else "bilinear")

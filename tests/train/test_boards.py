@@ -51,8 +51,13 @@ def test_an_epoch_is_scalars_over_steps(fake: type[Writer], tmp_path: Path) -> N
         board(event)
     board.close()
     board.close()
-    assert {("loss/train", 0.5, 4), ("loss/train", 0.25, 8), ("loss/validation", 0.3, 8), ("learning rate", 0.05, 8),
-            ("accuracy/test", 0.8, 8)} <= set(fake.seen)  # fmt: skip
+    assert {
+        ("loss/train", 0.5, 4),
+        ("loss/train", 0.25, 8),
+        ("loss/validation", 0.3, 8),
+        ("learning rate", 0.05, 8),
+        ("accuracy/test", 0.8, 8),
+    } <= set(fake.seen)
     assert not [s for s in fake.seen if s[0] == "loss/validation" and s[2] == 4]
     assert fake.seen[-1] == ("closed",)
     assert fake.seen.count(("closed",)) == 1

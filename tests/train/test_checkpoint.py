@@ -50,8 +50,15 @@ def test_the_latest_comes_back_bit_for_bit(tmp_path: Path) -> None:
 
 def test_tied_weights_views_and_other_layouts_are_kept(tmp_path: Path) -> None:
     base = torch.randn(4, 6, 3, 3)
-    given = {"a": base, "tied": base, "part": base[1], "t": base[0, 0].t(), "none": torch.empty(0),
-             "cl": base.to(memory_format=torch.channels_last), "one": torch.tensor(3)}  # fmt: skip
+    given = {
+        "a": base,
+        "tied": base,
+        "part": base[1],
+        "t": base[0, 0].t(),
+        "none": torch.empty(0),
+        "cl": base.to(memory_format=torch.channels_last),
+        "one": torch.tensor(3),
+    }
     save_checkpoint(tmp_path, given, {"step": 0})
     found = load_checkpoint(tmp_path)
     assert found is not None

@@ -42,8 +42,9 @@ class Owner:
     """A process that locks a folder when it is told to."""
 
     def __init__(self, folder: Path) -> None:
-        self.process = subprocess.Popen([sys.executable, "-c", OWNER, str(folder)], text=True,
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # fmt: skip
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", OWNER, str(folder)], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
         assert self.heard() == "ready"
 
     def heard(self) -> str:

@@ -40,9 +40,11 @@ def on_gpu(name: str, graph: bool, **more: object) -> Job:
     job, device = work(name, graph), torch.device("cuda", 0)
     job.model.to(device)
     given = {f: getattr(job, f) for f in job.__dataclass_fields__} | {
-        "train": resident(stripes(60), device), "test": resident(stripes(20, 2), device),
-        "normalise": normalise((0.4,), (0.2,), device), **more,
-    }  # fmt: skip
+        "train": resident(stripes(60), device),
+        "test": resident(stripes(20, 2), device),
+        "normalise": normalise((0.4,), (0.2,), device),
+        **more,
+    }
     return Job(**given)
 
 

@@ -192,12 +192,18 @@ def test_the_steps_are_those_of_the_loop(subset: int, batch: int, accumulate: in
 
 
 NETS = [
-    "resnet18", "plain20", "mobilenet", "lenet5", "convnext", "vit",
+    "resnet18",
+    "plain20",
+    "mobilenet",
+    "lenet5",
+    "convnext",
+    "vit",
     "net patch(4, 8) tokens cls pos add(id | ln attention(2)) take linear(10)",
-    "net whiten gelu conv(8) bn relu upconv(4, s=2) gap linear(10)", "net conv(8, ws=scaled) scale dwconv prelu gap linear(10)",
+    "net whiten gelu conv(8) bn relu upconv(4, s=2) gap linear(10)",
+    "net conv(8, ws=scaled) scale dwconv prelu gap linear(10)",
     "net conv(8) shared(conv(8) bn relu, 3) gap linear(10)",
     "net conv(8, groups=1) conv(1, 1) conv(8) flatten linear(5) linear(10)",
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -222,9 +228,10 @@ def test_the_weights_of_a_trace_are_those_of_the_module(name: str) -> None:
         if "original0" in n
     }
     assert products == {
-        p.name for p in known
+        p.name
+        for p in known
         if p.weight and p.last == "weight" and {"conv", "linear", "attention"} & p.row.op.entry.traits
-    }  # fmt: skip
+    }
 
 
 def test_a_text_without_data_is_checked_as_far_as_it_goes() -> None:
@@ -244,8 +251,10 @@ def test_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_findings_know_no_torch(no_torch: Callable[[str], None]) -> None:
-    no_torch("from archdsl.api import load, setting_findings; setting_findings(load('net conv(8)\\ndata fashion-mini\\n"
-             "train muon(0.02) freeze(conv)'))")  # fmt: skip
+    no_torch(
+        "from archdsl.api import load, setting_findings; setting_findings(load('net conv(8)\\ndata fashion-mini\\n"
+        "train muon(0.02) freeze(conv)'))"
+    )
 
 
 @pytest.fixture

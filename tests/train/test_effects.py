@@ -28,8 +28,18 @@ IDLE = [
     (NET, DATA, f"{TRAIN} precise_bn", "the network has no batch norm"),
     (NET, DATA, f"{TRAIN} syncbn", "the network has no batch norm"),
     ("net stem: (conv(4) bn) gap linear(10)", DATA, f"{TRAIN} precise_bn freeze(stem)", "every batch norm is frozen"),
-    ("net stem: conv(4) ln gap head: linear(10)", DATA, f"{TRAIN} spred(1e-4) freeze(stem) freeze(head)", "no weight of a conv"),
-    ("net stem: conv(4) ln gap head: linear(10)", DATA, f"{TRAIN} l2(1e-4, weights) freeze(stem) freeze(head)", "only biases"),
+    (
+        "net stem: conv(4) ln gap head: linear(10)",
+        DATA,
+        f"{TRAIN} spred(1e-4) freeze(stem) freeze(head)",
+        "no weight of a conv",
+    ),
+    (
+        "net stem: conv(4) ln gap head: linear(10)",
+        DATA,
+        f"{TRAIN} l2(1e-4, weights) freeze(stem) freeze(head)",
+        "only biases",
+    ),
     ("net gap linear(10)", DATA, f"{TRAIN} agc", "`agc` has no effect"),
     (NET, DATA, f"{TRAIN} bce(20%)", "the threshold of `bce` has no effect"),
     (NET, DATA, f"{TRAIN} cosine(end=100%)", "`cosine` has no effect"),
@@ -42,11 +52,32 @@ IDLE = [
     (NET, DATA, "train sgd(0.1) batch(100) epochs(1)", "`batch(100)` is more than the 64 training images"),
     (NET, DATA, "train sgd(0.1) batch(64) accumulate(2) epochs(1)", "`accumulate` has no effect"),
     (NET, "data fashion-mini subset(8000)", TRAIN, "`subset(8000)` has no effect"),
-    *((NET, f"{DATA} {word}", TRAIN, "changes nothing") for word in (
-        "flip(0)", "vflip(0)", "rotate(0)", "shear(0)", "zoom(0)", "shift(0)", "noise(0)", "brightness(0)", "contrast(0)",
-        "sharpness(0)", "erasing(0)", "solarize(0)", "posterize(0)", "posterize(bits=8)", "equalize(0)",
-        "autocontrast(0)", "invert(0)", "blur(p=0)", "randomlabels(0)", "resizedcrop(100%, ratio=1)")),
-]  # fmt: skip
+    *(
+        (NET, f"{DATA} {word}", TRAIN, "changes nothing")
+        for word in (
+            "flip(0)",
+            "vflip(0)",
+            "rotate(0)",
+            "shear(0)",
+            "zoom(0)",
+            "shift(0)",
+            "noise(0)",
+            "brightness(0)",
+            "contrast(0)",
+            "sharpness(0)",
+            "erasing(0)",
+            "solarize(0)",
+            "posterize(0)",
+            "posterize(bits=8)",
+            "equalize(0)",
+            "autocontrast(0)",
+            "invert(0)",
+            "blur(p=0)",
+            "randomlabels(0)",
+            "resizedcrop(100%, ratio=1)",
+        )
+    ),
+]
 
 
 @pytest.mark.parametrize(("net", "data", "train", "said"), IDLE)

@@ -217,8 +217,16 @@ def images() -> dict[str, list[Pixels]]:
     return {name: [table[rng.integers(0, 4, (12, 10))] for _ in range(5)] for name in ("a", "b")}
 
 
-@pytest.mark.parametrize("form", ["png rgba", "TIFF of orientation 5", "PNG of orientation 6", "png palette, clear in bytes",
-                                  "png interlaced rows of 16 bits"])  # fmt: skip
+@pytest.mark.parametrize(
+    "form",
+    [
+        "png rgba",
+        "TIFF of orientation 5",
+        "PNG of orientation 6",
+        "png palette, clear in bytes",
+        "png interlaced rows of 16 bits",
+    ],
+)
 def test_a_set_is_one_by_every_way(
     tmp_path: Path, form: str, images: dict[str, list[Pixels]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -258,9 +266,12 @@ def test_parquet_in_any_number_of_shards(tmp_path: Path, shards: int, form: str)
 
     for part, count in (("train", shards), ("test", 1)):
         for n, rows in enumerate(np.array_split(np.arange(9), count)):
-            table = pa.table({
-                "img": pa.array([{"bytes": encode(pixels[i]), "path": None} for i in rows], kind), "label": rows,
-            })  # fmt: skip
+            table = pa.table(
+                {
+                    "img": pa.array([{"bytes": encode(pixels[i]), "path": None} for i in rows], kind),
+                    "label": rows,
+                }
+            )
             pq.write_table(table, tmp_path / f"{part}-{n:05}-of-{count:05}.parquet")
     parts = load(cifar10(), tmp_path)
     for part in (parts.train, parts.test):

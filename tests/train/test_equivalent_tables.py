@@ -102,15 +102,24 @@ def test_csv_in_any_form(data: st.DataObject, tmp_path_factory: pytest.TempPathF
 
 WIDE = [pa.float64(), pa.float32(), pa.string(), pa.large_string(), pa.decimal128(20, 6)]
 KINDS = {
-    "a": WIDE, "b c": WIDE,
+    "a": WIDE,
+    "b c": WIDE,
     "n": [pa.int8(), pa.int64(), pa.float64(), pa.float32(), pa.string(), pa.dictionary(pa.int8(), pa.int32())],
     "on": [pa.bool_(), pa.uint8(), pa.float64(), pa.string()],
-}  # fmt: skip
+}
 TARGETS = {
     "texts": [pa.string(), pa.large_string(), pa.binary(), pa.dictionary(pa.int32(), pa.string())],
-    "numbers": [pa.int8(), pa.uint64(), pa.float32(), pa.float64(), pa.string(), pa.decimal128(5, 2), pa.binary(),
-                pa.dictionary(pa.int8(), pa.int64())],
-}  # fmt: skip
+    "numbers": [
+        pa.int8(),
+        pa.uint64(),
+        pa.float32(),
+        pa.float64(),
+        pa.string(),
+        pa.decimal128(5, 2),
+        pa.binary(),
+        pa.dictionary(pa.int8(), pa.int64()),
+    ],
+}
 
 
 def array(values: list[Any], kind: Any) -> Any:
@@ -144,12 +153,31 @@ def test_parquet_of_any_types(data: st.DataObject, tmp_path_factory: pytest.Temp
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("1.5", "1,5"), ("1.5", "1.5 kg"), ("1.5", "150%"), ("1.5", "$1.5"), ("1.5", "1.5f"), ("1.5", "1.5.0"), ("1500", "1,500"),
-        ("15", "1_5"), ("15", "0xF"), ("15", "\uff11\uff15"), ("15", "\u0661\u0665"), ("15", "1 5"), ("15", "--15"),
-        ("15", "inf"), ("15", "-Infinity"), ("15", "1e400"), ("15", "NA"), ("15", "nan"), ("15", "NULL"), ("15", "None"),
-        ("15", " "), ("15", "?"), ("15", "true"),
+        ("1.5", "1,5"),
+        ("1.5", "1.5 kg"),
+        ("1.5", "150%"),
+        ("1.5", "$1.5"),
+        ("1.5", "1.5f"),
+        ("1.5", "1.5.0"),
+        ("1500", "1,500"),
+        ("15", "1_5"),
+        ("15", "0xF"),
+        ("15", "\uff11\uff15"),
+        ("15", "\u0661\u0665"),
+        ("15", "1 5"),
+        ("15", "--15"),
+        ("15", "inf"),
+        ("15", "-Infinity"),
+        ("15", "1e400"),
+        ("15", "NA"),
+        ("15", "nan"),
+        ("15", "NULL"),
+        ("15", "None"),
+        ("15", " "),
+        ("15", "?"),
+        ("15", "true"),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 def test_what_other_programs_may_read_as_a_number_is_refused(old: str, new: str, kind: str, tmp_path: Path) -> None:
     cells = [str(i) for i in range(10)]

@@ -82,8 +82,19 @@ def test_curves_and_metrics_of_epochs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("tiny.arch").write_text(SPEC)
-    given = ["tiny.arch", "--set", "train.evaluate_every=1", "--seeds", "1", "--metric", "test_accuracy", "--metric",
-             "epochs_to(1%, test_accuracy)", "--metric", "grad_norm"]  # fmt: skip
+    given = [
+        "tiny.arch",
+        "--set",
+        "train.evaluate_every=1",
+        "--seeds",
+        "1",
+        "--metric",
+        "test_accuracy",
+        "--metric",
+        "epochs_to(1%, test_accuracy)",
+        "--metric",
+        "grad_norm",
+    ]
     assert main(["ablate", *given, "--quiet", "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["arms"][0]["epochs_to(1%, test_accuracy)"] == 1
     assert main(["report", *given, "--curves", "--format", "csv"]) == 0

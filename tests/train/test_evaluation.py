@@ -109,8 +109,9 @@ def test_several_blocks_and_random_ones(one: tuple[Spec, Run]) -> None:
 def test_a_deleted_plain_block_passes_what_arrives(tmp_path: Path) -> None:
     pair = run_of(TEXT.replace(NET, PLAIN), tmp_path)
     assert [(b.path, b.residual) for b in blocks(pair[0].trace)] == [
-        ("plain.stage1.block1", False), ("plain.stage1.block2", False),
-    ]  # fmt: skip
+        ("plain.stage1.block1", False),
+        ("plain.stage1.block2", False),
+    ]
 
     def change(net: nn.Module) -> None:
         block = net.get_submodule("plain.stage1.block2")
@@ -142,8 +143,12 @@ def test_monte_carlo_dropout_is_that_of_eval(one: tuple[Spec, Run]) -> None:
     for text, passes in (("mc(7)", 7), ("mc(1)", 1), ("rotate(20)", None)):
         found, right = figures(operated(spec.trace, run, CPU, asked(text), experiment), asked(text), experiment.data, 0)
         words = asked(text)
-        wanted = evaluate(trained(build(spec.trace), run, CPU), part, shifts=[w for w in words.words if w.pictures],  # type: ignore[misc]
-                          passes=passes)  # fmt: skip
+        wanted = evaluate(
+            trained(build(spec.trace), run, CPU),
+            part,
+            shifts=[w for w in words.words if w.pictures],  # type: ignore[misc]
+            passes=passes,
+        )
         assert (found["test_accuracy"], found["test_loss"]) == (wanted.accuracy, wanted.nll)
         assert found["test_ece"] == pytest.approx(wanted.ece)
         assert found["test_brier"] == pytest.approx(wanted.brier)

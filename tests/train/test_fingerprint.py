@@ -103,7 +103,10 @@ MAKERS: dict[str, list[Make]] = {
     "csv": [of_csv],
     "parquet": [of_parquet],
     "imagenette": [of_imagenette],
-    "mnist": [of_idx("MNIST/raw", sets.mnist()), of_files(sets.mnist(), "mnist/train-0.parquet", "mnist/test-0.parquet")],
+    "mnist": [
+        of_idx("MNIST/raw", sets.mnist()),
+        of_files(sets.mnist(), "mnist/train-0.parquet", "mnist/test-0.parquet"),
+    ],
     "fashion-mnist": [of_idx("FashionMNIST/raw", sets.fashion_mnist())],
     "kmnist": [of_idx("KMNIST/raw", sets.kmnist())],
     "emnist": [of_emnist],
@@ -115,7 +118,7 @@ MAKERS: dict[str, list[Make]] = {
     "svhn": [of_files(sets.svhn(), "svhn/train_32x32.mat", "svhn/test_32x32.mat")],
     "stl10": [of_files(sets.stl10(), *(f"stl10_binary/{p}_{k}.bin" for p in ("train", "test") for k in "Xy"))],
     "fashion-mini": [],  # comes with the package: see below
-}  # fmt: skip
+}
 EVERY = [pytest.param(make, id=f"{word}-{n}") for word, makers in MAKERS.items() for n, make in enumerate(makers)]
 USUAL = remembered.RACY
 TREES = [of_folder, of_one_tree, of_imagenet, of_imagenette]

@@ -50,8 +50,14 @@ def test_the_folder_has_all_that_is_needed(tmp_path: Path) -> None:
     assert run.versions["torch"] == torch.__version__
     assert run.result["status"] == "finished"
     assert sorted(p.name for p in run.folder.iterdir()) == [
-        "correct.bits", "events.jsonl", "model.safetensors", "result.json", "settings.json", "spec.arch", "versions.json",
-    ]  # fmt: skip
+        "correct.bits",
+        "events.jsonl",
+        "model.safetensors",
+        "result.json",
+        "settings.json",
+        "spec.arch",
+        "versions.json",
+    ]
     log = [json.loads(line) for line in (run.folder / "events.jsonl").read_text().splitlines()]
     assert [e["event"] for e in log] == ["started", "epochdone", "epochdone", "finished"]
     other = small_net()
@@ -176,8 +182,12 @@ def test_a_signal_ends_the_run_with_its_weights(tmp_path: Path, number: signal.S
 def test_a_signal_that_was_ignored_before_stays_ignored(tmp_path: Path, number: signal.Signals) -> None:
     before = signal.signal(number, signal.SIG_IGN)
     try:
-        run = fit(small_net(), experiment(TrainSettings(epochs=1, batch=64)), out=tmp_path,
-                  listen=lambda event: os.kill(os.getpid(), number))  # fmt: skip
+        run = fit(
+            small_net(),
+            experiment(TrainSettings(epochs=1, batch=64)),
+            out=tmp_path,
+            listen=lambda event: os.kill(os.getpid(), number),
+        )
         assert signal.getsignal(number) is signal.SIG_IGN
     finally:
         signal.signal(number, before)

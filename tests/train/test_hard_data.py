@@ -24,9 +24,10 @@ NET = "net conv(4) bn relu gap linear(classes)\n"
 
 
 @pytest.mark.parametrize(
-    "data", ["subset(3)", "subset(2)", "subset(12) valid(1)", "subset(5) valid(4)", "subset(9)"],
+    "data",
+    ["subset(3)", "subset(2)", "subset(12) valid(1)", "subset(5) valid(4)", "subset(9)"],
     ids=lambda d: d.replace(" ", "-"),
-)  # fmt: skip
+)
 def test_few_images_and_few_classes(data: str, tmp_path: Path) -> None:
     """Some of these have one class to train on, or one image to validate by; the last one ends in a batch of one."""
     run = go(f"{NET}data fashion-mini {data}\ntrain adam(0.01) epochs(2) batch(4)", tmp_path)

@@ -34,12 +34,18 @@ def noisy(count: int) -> Resident:
 @pytest.mark.parametrize(
     "given",
     [
-        {}, {"patience": Patience(9, 0.0)}, {"patience": Patience(2, 0.0)}, {"patience": Patience(9, 0.0, "accuracy")},
-        {"ema": 0.5}, {"ema": 0.5, "patience": Patience(9, 0.0)}, {"lookahead": Lookahead(3, 0.5, 0.0)},
-        {"lookahead": Lookahead(3, 0.5, 0.0), "patience": Patience(9, 0.0)}, {"precise_bn": 0},
+        {},
+        {"patience": Patience(9, 0.0)},
+        {"patience": Patience(2, 0.0)},
+        {"patience": Patience(9, 0.0, "accuracy")},
+        {"ema": 0.5},
+        {"ema": 0.5, "patience": Patience(9, 0.0)},
+        {"lookahead": Lookahead(3, 0.5, 0.0)},
+        {"lookahead": Lookahead(3, 0.5, 0.0), "patience": Patience(9, 0.0)},
+        {"precise_bn": 0},
         {"precise_bn": 32, "patience": Patience(9, 0.0)},
     ],
-)  # fmt: skip
+)
 def test_they_are_those_of_the_weights_that_are_kept(given: dict[str, object]) -> None:
     work = job(TrainSettings(WILD, epochs=6, batch=16, **given), valid=noisy(21))  # type: ignore[arg-type]
     *_, last = events = list(train(work))
@@ -69,9 +75,15 @@ def test_a_result_of_before_is_read_by_the_present_names(tmp_path: Path) -> None
     (tmp_path / "settings.json").write_text(json.dumps({"format": 1, "name": "a", "hash": "0", "identity": "0"}))
     (tmp_path / "versions.json").write_text("{}")
     same = {
-        "step": 8, "valid_accuracy": None, "best_valid_accuracy": None, "best_epoch": None, "test_loss": 0.6,
-        "test_accuracy": 0.8, "seconds": 1.5, "images_per_second": 9.0,
-    }  # fmt: skip
+        "step": 8,
+        "valid_accuracy": None,
+        "best_valid_accuracy": None,
+        "best_epoch": None,
+        "test_loss": 0.6,
+        "test_accuracy": 0.8,
+        "seconds": 1.5,
+        "images_per_second": 9.0,
+    }
     old = {"status": "finished", "loss": 0.5, "accuracy": 0.9, **same}  # all that the first version wrote
     (tmp_path / "result.json").write_text(json.dumps(old))
     assert load_run(tmp_path).result == {"status": "finished", "train_loss": 0.5, "train_accuracy": 0.9, **same}

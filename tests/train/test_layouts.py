@@ -37,11 +37,19 @@ def trees(root: Path, **given: str) -> tuple[str, str | None]:
 @pytest.mark.parametrize(
     ("train", "test"),
     [
-        ("train", "test"), ("train", "val"), ("Train", "Test"), ("TRAIN", "VALID"), ("Training", "Testing"),
-        ("training_set", "test_set"), ("train-images", "Validation"), ("Training Data", "eval"), ("trainset", "testset"),
-        ("train", "dev"), ("training", "evaluation"),
+        ("train", "test"),
+        ("train", "val"),
+        ("Train", "Test"),
+        ("TRAIN", "VALID"),
+        ("Training", "Testing"),
+        ("training_set", "test_set"),
+        ("train-images", "Validation"),
+        ("Training Data", "eval"),
+        ("trainset", "testset"),
+        ("train", "dev"),
+        ("training", "evaluation"),
     ],
-)  # fmt: skip
+)
 def test_common_names_of_parts(tmp_path: Path, train: str, test: str) -> None:
     write(tmp_path, f"{train}/cat", f"{train}/dog", f"{test}/cat", f"{test}/dog")
     assert trees(tmp_path) == (train, test)
@@ -61,8 +69,10 @@ def test_a_test_part_without_labels_leaves_its_place_to_the_validation_part(tmp_
     write(tmp_path, "train/cat", "train/dog", "val/cat", "val/dog", "test", "annotations/")
     assert trees(tmp_path) == ("train", "val")
     assert Folder(str(tmp_path), 8).layout().notes == (
-        "train trains, val tests", "test is not used: it holds no class folders", "annotations is not used",
-    )  # fmt: skip
+        "train trains, val tests",
+        "test is not used: it holds no class folders",
+        "annotations is not used",
+    )
 
 
 @pytest.mark.parametrize(
@@ -110,10 +120,11 @@ def test_the_choices_settle_it(tmp_path: Path) -> None:
     assert trees(tmp_path, train=".") == (".", None)
     assert Folder(str(tmp_path), 8, train=".").class_names == ("bus", "seg_test", "seg_train", "train")
     for given, message in (
-        ({"test": "seg_test"}, "`train` is missing"), ({"train": "nowhere"}, "there is no folder"),
+        ({"test": "seg_test"}, "`train` is missing"),
+        ({"train": "nowhere"}, "there is no folder"),
         ({"train": "seg_train", "test": "seg_train"}, "hold the same pictures"),
         ({"train": ".", "test": "seg_test"}, "hold the same pictures"),
-    ):  # fmt: skip
+    ):
         with pytest.raises(EnvError, match=message) as caught:
             trees(tmp_path, **given)
         assert caught.value.help
@@ -130,8 +141,10 @@ def test_names_that_hold_the_word_of_a_part_and_are_classes(tmp_path: Path) -> N
 def test_arguments_belong_to_the_experiment_and_their_absence_changes_no_hash(tmp_path: Path) -> None:
     write(tmp_path, "train/a", "train/b", "test/a", "test/b")
     net = "net conv(4) gap linear(classes)\ndata "
-    plain, stated = (load_spec(f"{net}folder({given})").hash
-                     for given in (f'"{tmp_path}"', f'"{tmp_path}", train="train", test="test"'))  # fmt: skip
+    plain, stated = (
+        load_spec(f"{net}folder({given})").hash
+        for given in (f'"{tmp_path}"', f'"{tmp_path}", train="train", test="test"')
+    )
     assert plain != stated
     from archdsl.api import setting_lines
 
@@ -170,10 +183,14 @@ def test_what_systems_leave_behind_is_left_out_and_said(tmp_path: Path) -> None:
     parts = load(Folder(str(tmp_path), 8))
     assert (len(parts.train), len(parts.test)) == (2, 2)
     beside, left = parts.notes[2:4]
-    assert beside == (f"not used: 3 files beside the class folders of {tmp_path}, 1 of them pictures without a class "
-                      "(README.md, labels.csv, stray.png)")  # fmt: skip
-    assert left == ("left out: .DS_Store (3), ._* of macOS (1), @eaDir (3), Thumbs.db (1), __MACOSX (1), desktop.ini (1), "
-                    "other hidden ones (2)")  # fmt: skip
+    assert beside == (
+        f"not used: 3 files beside the class folders of {tmp_path}, 1 of them pictures without a class "
+        "(README.md, labels.csv, stray.png)"
+    )
+    assert left == (
+        "left out: .DS_Store (3), ._* of macOS (1), @eaDir (3), Thumbs.db (1), __MACOSX (1), desktop.ini (1), "
+        "other hidden ones (2)"
+    )
 
 
 def test_pictures_below_their_class_are_said(tmp_path: Path) -> None:
@@ -213,10 +230,16 @@ def test_linked_class_folders_are_followed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("link", "target"),
     [
-        ("set/cat/up", "set"), ("set/cat/self", "set/cat"), ("set/cat/other", "set/dog"), ("set/eel", "set/cat"),
-        ("set/cat/root", "."), ("far/back", "set"), ("far/round", "far"), ("far/near", "near"),
+        ("set/cat/up", "set"),
+        ("set/cat/self", "set/cat"),
+        ("set/cat/other", "set/dog"),
+        ("set/eel", "set/cat"),
+        ("set/cat/root", "."),
+        ("far/back", "set"),
+        ("far/round", "far"),
+        ("far/near", "near"),
     ],
-)  # fmt: skip
+)
 def test_links_that_would_count_pictures_twice_or_without_end(tmp_path: Path, link: str, target: str) -> None:
     write(tmp_path, "set/cat", "set/dog", "far", "near")
     (tmp_path / "set" / "cat" / "far").symlink_to(tmp_path / "far")

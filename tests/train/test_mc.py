@@ -86,10 +86,17 @@ def test_a_net_that_works_in_place_sees_each_pass_anew() -> None:
 
 
 LAYERS = [
-    nn.Dropout(0.4), nn.Dropout2d(0.4), nn.AlphaDropout(0.4), PhasedDropout(0.4, late=0.5),
-    PhasedDropout(0.4, early=0.5, channels=True), DropPath(0.4, late=0.9), DropBlock2d(0.4, 2, early=0.1),
-    Cutout(4, 0.5), GaussianNoise(0.4), DropConnect(nn.Conv2d(3, 3, 1), 0.4, late=0.5),
-]  # fmt: skip
+    nn.Dropout(0.4),
+    nn.Dropout2d(0.4),
+    nn.AlphaDropout(0.4),
+    PhasedDropout(0.4, late=0.5),
+    PhasedDropout(0.4, early=0.5, channels=True),
+    DropPath(0.4, late=0.9),
+    DropBlock2d(0.4, 2, early=0.1),
+    Cutout(4, 0.5),
+    GaussianNoise(0.4),
+    DropConnect(nn.Conv2d(3, 3, 1), 0.4, late=0.5),
+]
 
 
 @pytest.mark.parametrize("layer", LAYERS, ids=lambda m: type(m).__name__)

@@ -120,8 +120,16 @@ def corruption(word: str, strength: float) -> Shift:
 
 
 NEUTRAL = {"pixelate": 1.0, "contrast": 1.0}
-STRONG = {"rotate": 40.0, "noise": 0.3, "impulse": 0.4, "blur": 1.0, "pixelate": 3.0, "brightness": 0.3,
-          "contrast": 0.3, "occlude": 4.0}  # fmt: skip
+STRONG = {
+    "rotate": 40.0,
+    "noise": 0.3,
+    "impulse": 0.4,
+    "blur": 1.0,
+    "pixelate": 3.0,
+    "brightness": 0.3,
+    "contrast": 0.3,
+    "occlude": 4.0,
+}
 
 
 @pytest.mark.parametrize("word", kinds())

@@ -21,10 +21,14 @@ from archdsl.train.init import initialise
 LAST = torch.channels_last
 needs = pytest.mark.skipif(not available("bf16"), reason="needs Linux and a C compiler")
 FOLLOWERS = {  # what follows the norm: relu, pool, skip
-    "nothing": (False, False, False), "relu": (True, False, False), "pool": (False, True, False),
-    "pool relu": (True, True, False), "add relu": (True, False, True),
-    "add pool": (False, True, True), "add pool relu": (True, True, True),
-}  # fmt: skip
+    "nothing": (False, False, False),
+    "relu": (True, False, False),
+    "pool": (False, True, False),
+    "pool relu": (True, True, False),
+    "add relu": (True, False, True),
+    "add pool": (False, True, True),
+    "add pool relu": (True, True, True),
+}
 NETS = (
     "vgg[16x2,32x2] +bn",
     "vgg[4x2,8x2] +bn",
@@ -231,8 +235,9 @@ def test_each_norm_takes_what_follows_it(text: str, kinds: list[str]) -> None:
     made = [(n, net.get_submodule(str(n.target))) for n in net.graph.nodes if n.op == "call_module"]
     found = [
         " ".join(w for w, has in (("add", len(n.args) == 2), ("relu", m.relu), ("pool", m.pool)) if has)
-        for n, m in made if isinstance(m, FusedNorm)
-    ]  # fmt: skip
+        for n, m in made
+        if isinstance(m, FusedNorm)
+    ]
     assert sorted(found) == sorted(kinds)
     assert not [m for _, m in made if type(m) is nn.BatchNorm2d]
     assert {p.data_ptr() for p in net.parameters()} == {p.data_ptr() for p in model.parameters()}

@@ -22,9 +22,14 @@ from .nets import job
 
 CPU = torch.device("cpu")
 CASES: dict[str, tuple[Augmentation, ...]] = {
-    "nothing": (), "flip": (Flip(0.5),), "crop": (Crop(4),), "flip crop": (Flip(0.5), Crop(3)),
-    "crop flip": (Crop(5), Flip(0.5)), "mixing follows": (Flip(0.3), Mixup(0.2)), "all flipped": (Flip(1.0), Crop(20)),
-}  # fmt: skip
+    "nothing": (),
+    "flip": (Flip(0.5),),
+    "crop": (Crop(4),),
+    "flip crop": (Flip(0.5), Crop(3)),
+    "crop flip": (Crop(5), Flip(0.5)),
+    "mixing follows": (Flip(0.3), Mixup(0.2)),
+    "all flipped": (Flip(1.0), Crop(20)),
+}
 
 
 @pytest.mark.skipif(not available(), reason="needs Linux and a C compiler")

@@ -24,10 +24,19 @@ needs = pytest.mark.skipif(not available("bf16"), reason="needs Linux and a C co
 # images, input channels, output channels, height, width, padding: whole tiles and parts, odd numbers of vectors, many channels
 # (whose sums are formed in pieces), fewer tiles than threads or parts; channels that fill only narrow vectors.
 SHAPES = (
-    (3, 24, 24, 9, 8, 1), (2, 8, 40, 5, 6, 0), (2, 16, 8, 7, 7, 1), (1, 200, 328, 4, 5, 1),
-    (3, 16, 16, 16, 16, 1), (2, 32, 16, 7, 9, 1), (5, 16, 48, 5, 6, 0), (1, 16, 16, 3, 3, 1), (2, 48, 80, 6, 11, 2),
-    (2, 64, 128, 8, 8, 1), (3, 192, 256, 5, 5, 1), (2, 1024, 32, 4, 4, 1),
-)  # fmt: skip
+    (3, 24, 24, 9, 8, 1),
+    (2, 8, 40, 5, 6, 0),
+    (2, 16, 8, 7, 7, 1),
+    (1, 200, 328, 4, 5, 1),
+    (3, 16, 16, 16, 16, 1),
+    (2, 32, 16, 7, 9, 1),
+    (5, 16, 48, 5, 6, 0),
+    (1, 16, 16, 3, 3, 1),
+    (2, 48, 80, 6, 11, 2),
+    (2, 64, 128, 8, 8, 1),
+    (3, 192, 256, 5, 5, 1),
+    (2, 1024, 32, 4, 4, 1),
+)
 
 
 def layer(ins: int, outs: int, pad: int, bias: bool = True) -> nn.Conv2d:
@@ -204,13 +213,22 @@ def watched(module: nn.Module) -> nn.Module:
 @pytest.mark.parametrize(
     "other",
     [
-        nn.Conv2d(16, 16, 3, stride=2, padding=1), nn.Conv2d(16, 16, 5, padding=2), nn.Conv2d(16, 16, 3, groups=2),
-        nn.Conv2d(16, 16, 3, dilation=2), nn.Conv2d(3, 16, 3), nn.Conv2d(16, 10, 3), nn.Conv2d(16, 16, 3, padding=(0, 1)),
-        nn.Conv2d(16, 16, 3, padding="same"), nn.Conv2d(16, 16, 3, padding=1, padding_mode="reflect"), nn.Linear(16, 16),
-        nn.utils.parametrizations.weight_norm(nn.Conv2d(16, 16, 3)), None,
-        prune.l1_unstructured(nn.Conv2d(16, 16, 3), "weight", 0.5), watched(nn.Conv2d(16, 16, 3)),
+        nn.Conv2d(16, 16, 3, stride=2, padding=1),
+        nn.Conv2d(16, 16, 5, padding=2),
+        nn.Conv2d(16, 16, 3, groups=2),
+        nn.Conv2d(16, 16, 3, dilation=2),
+        nn.Conv2d(3, 16, 3),
+        nn.Conv2d(16, 10, 3),
+        nn.Conv2d(16, 16, 3, padding=(0, 1)),
+        nn.Conv2d(16, 16, 3, padding="same"),
+        nn.Conv2d(16, 16, 3, padding=1, padding_mode="reflect"),
+        nn.Linear(16, 16),
+        nn.utils.parametrizations.weight_norm(nn.Conv2d(16, 16, 3)),
+        None,
+        prune.l1_unstructured(nn.Conv2d(16, 16, 3), "weight", 0.5),
+        watched(nn.Conv2d(16, 16, 3)),
     ],
-)  # fmt: skip
+)
 def test_other_layers_are_not_taken(other: nn.Module | None) -> None:
     assert not takes(other)
 

@@ -114,10 +114,13 @@ PICTURE = torch.randint(0, 256, (1, 3, 12, 12), dtype=torch.uint8, generator=tor
 @pytest.mark.holds("randaugment")
 def test_randaugment_has_torchvisions_distribution(transforms) -> None:
     count = 3000
-    known = torch.cat([
-        apply(name, PICTURE, torch.tensor([magnitudes(name, 12)[9] * sign]))
-        for name in NAMES[:DRAWN] for sign in ((1.0, -1.0) if name in DIRECTED else (1.0,))
-    ])  # fmt: skip
+    known = torch.cat(
+        [
+            apply(name, PICTURE, torch.tensor([magnitudes(name, 12)[9] * sign]))
+            for name in NAMES[:DRAWN]
+            for sign in ((1.0, -1.0) if name in DIRECTED else (1.0,))
+        ]
+    )
     mine = rand.randaugment(PICTURE.expand(count, -1, -1, -1), 1, 9, draw(count, "randaugment"))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
@@ -135,9 +138,10 @@ def test_mean_and_spread_of_every_pixel_are_torchvisions(transforms, kind: str) 
         "autoaugment": lambda: rand.autoaugment(many, "cifar10", draw(count, kind)),
     }[kind]().float()
     one = {
-        "randaugment": transforms.RandAugment(2, 9), "trivialaugment": transforms.TrivialAugmentWide(),
+        "randaugment": transforms.RandAugment(2, 9),
+        "trivialaugment": transforms.TrivialAugmentWide(),
         "autoaugment": transforms.AutoAugment(transforms.AutoAugmentPolicy.CIFAR10),
-    }[kind]  # fmt: skip
+    }[kind]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         theirs = torch.cat([one(image) for _ in range(count)]).float()

@@ -136,8 +136,9 @@ def test_biases_have_a_rate_of_their_own_and_the_decay_of_all(norms: bool) -> No
     others = [p for p in nets[1].parameters() if all(p is not q for q in quick)]
     reference = torch.optim.SGD(
         [{"params": quick, "lr": 0.1 * 8, "weight_decay": 0.2 / 8}, {"params": others, "lr": 0.1, "weight_decay": 0.2}],
-        momentum=0.9, nesterov=True,
-    )  # fmt: skip
+        momentum=0.9,
+        nesterov=True,
+    )
     settings = TrainSettings(STEP, l2=L2(0.2), biaslr=BiasLr(8, norms))
     update = Update(nets[0], settings)
     chance = torch.Generator().manual_seed(0)
@@ -253,6 +254,8 @@ def test_a_new_word_leaves_the_hashes_of_other_experiments() -> None:
     assert "lookahead" not in TrainSettings().shown()
     assert "epochs" in TrainSettings().shown()
     assert "biaslr" in TrainSettings(biaslr=BiasLr()).shown()
-    hashes = {load(f"net conv(8) gap linear(10)\ntrain sgd(0.1) {w}\n", input=(3, 8, 8), classes=10).hash
-              for w in ("", "tta", "tta(shift=1)", "lookahead", "biaslr", "biaslr(norms=true)")}  # fmt: skip
+    hashes = {
+        load(f"net conv(8) gap linear(10)\ntrain sgd(0.1) {w}\n", input=(3, 8, 8), classes=10).hash
+        for w in ("", "tta", "tta(shift=1)", "lookahead", "biaslr", "biaslr(norms=true)")
+    }
     assert len(hashes) == 6

@@ -26,7 +26,7 @@ from archdsl.words.train.schedules import (
     Step,
     Warmup,
     warmup,
-)  # fmt: skip
+)
 
 
 def rates(make, steps: int) -> list[float]:

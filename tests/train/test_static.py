@@ -71,9 +71,18 @@ def work(name: str, graph: bool, **more: object) -> Job:
     if experiment.train.spred:
         reparametrise(model)
     return Job(
-        model, resident(stripes(60), CPU), None, resident(stripes(20, 2), CPU), normalise((0.4,), (0.2,), CPU),
-        experiment.data.augment, experiment.train, graph=graph, mean=(0.4,), std=(0.2,), **more,
-    )  # fmt: skip
+        model,
+        resident(stripes(60), CPU),
+        None,
+        resident(stripes(20, 2), CPU),
+        normalise((0.4,), (0.2,), CPU),
+        experiment.data.augment,
+        experiment.train,
+        graph=graph,
+        mean=(0.4,),
+        std=(0.2,),
+        **more,
+    )
 
 
 def trained(job: Job) -> tuple[list[float], dict[str, torch.Tensor], Training]:

@@ -45,8 +45,12 @@ def test_the_same_experiment_finds_its_run(tmp_path: Path) -> None:
     assert (run.folder, run.done, run.result["train_loss"]) == (path, True, None)
     assert torch.equal(run.state()["w"], STATE["w"])
     assert sorted(p.name for p in path.iterdir()) == [
-        "model.safetensors", "result.json", "settings.json", "spec.arch", "versions.json",
-    ]  # fmt: skip
+        "model.safetensors",
+        "result.json",
+        "settings.json",
+        "spec.arch",
+        "versions.json",
+    ]
 
 
 def test_two_experiments_that_share_eight_digits(tmp_path: Path) -> None:

@@ -40,17 +40,29 @@ def test_one_class_has_one_name(cells: list[str], classes: list[str], quoted: bo
 @pytest.mark.parametrize(
     ("cells", "message"),
     [
-        (["007", "7"], "`007` and `7`"), (["00", "0"], "spellings of one class"), (["01", "2"], "leading zeros"),
-        (["007", "7.0"], "spellings"), (["007", "+8"], "leading zeros"), (["0", "0.0", "x"], "`0` and `0.0`"),
-        (["1", "\uff11", "2"], "spellings"), (["é", "e\u0301"], "spellings"), (["a b", "a  b"], "spellings"),
-        (["1", "1.5"], "numbers such as 1.5, not classes"), (["0.5", "1.5"], "numbers such as 0.5"),
-        (["1", "inf"], "numbers such as inf"), (["1", "1e400"], "numbers such as 1e400"),
+        (["007", "7"], "`007` and `7`"),
+        (["00", "0"], "spellings of one class"),
+        (["01", "2"], "leading zeros"),
+        (["007", "7.0"], "spellings"),
+        (["007", "+8"], "leading zeros"),
+        (["0", "0.0", "x"], "`0` and `0.0`"),
+        (["1", "\uff11", "2"], "spellings"),
+        (["é", "e\u0301"], "spellings"),
+        (["a b", "a  b"], "spellings"),
+        (["1", "1.5"], "numbers such as 1.5, not classes"),
+        (["0.5", "1.5"], "numbers such as 0.5"),
+        (["1", "inf"], "numbers such as inf"),
+        (["1", "1e400"], "numbers such as 1e400"),
         (["1", "1e99999999999999999999"], "1e9"),
-        (["a", "nan"], "row 2, column `y`: no class"), (["a", "NA"], "missing"), (["a", "null"], "missing"),
-        (["a", "None"], "missing"), (["a", ""], "row 2, column `y`: no class"), (["1", "NaN"], "missing"),
+        (["a", "nan"], "row 2, column `y`: no class"),
+        (["a", "NA"], "missing"),
+        (["a", "null"], "missing"),
+        (["a", "None"], "missing"),
+        (["a", ""], "row 2, column `y`: no class"),
+        (["1", "NaN"], "missing"),
         (["a", "N/A"], "missing"),
     ],
-)  # fmt: skip
+)
 def test_classes_that_are_refused(cells: list[str], message: str, tmp_path: Path) -> None:
     lines = ["x,y", *(f"{n}.5,{cell}" for n, cell in enumerate(cells * 4))]
     for table in (
@@ -74,14 +86,23 @@ DAY = datetime.date(2020, 1, 1)
 @pytest.mark.parametrize(
     ("labels", "expected"),
     [
-        ([b"a", b"b"], ("a", "b")), ([True, False], ("False", "True")), ([0.0, 1.0], ("0", "1")),
-        ([Decimal("1.00"), Decimal("2.00")], ("1", "2")), ([0.5, 1.5], "not classes"), ([1.0, float("nan")], "missing"),
-        ([1.0, None], "row 2, column `y`: no class"), ([None, None], "no class"), ([b"\xff", b"a"], "row 1, column `y`: bytes"),
-        ([DAY, DAY.replace(year=2021)], "date32"), ([datetime.datetime(2020, 1, 1), datetime.datetime(2021, 1, 1)], "timestamp"),
-        ([[1], [2]], "list"), ([{"a": 1}, {"a": 2}], "struct"), ([datetime.timedelta(1), datetime.timedelta(2)], "duration"),
+        ([b"a", b"b"], ("a", "b")),
+        ([True, False], ("False", "True")),
+        ([0.0, 1.0], ("0", "1")),
+        ([Decimal("1.00"), Decimal("2.00")], ("1", "2")),
+        ([0.5, 1.5], "not classes"),
+        ([1.0, float("nan")], "missing"),
+        ([1.0, None], "row 2, column `y`: no class"),
+        ([None, None], "no class"),
+        ([b"\xff", b"a"], "row 1, column `y`: bytes"),
+        ([DAY, DAY.replace(year=2021)], "date32"),
+        ([datetime.datetime(2020, 1, 1), datetime.datetime(2021, 1, 1)], "timestamp"),
+        ([[1], [2]], "list"),
+        ([{"a": 1}, {"a": 2}], "struct"),
+        ([datetime.timedelta(1), datetime.timedelta(2)], "duration"),
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_types_of_labels_in_parquet(labels: list[object], expected: tuple[str, ...] | str, tmp_path: Path) -> None:
     table = parquet_of(tmp_path / "d.parquet", {"x": [n + 0.5 for n in range(8)], "y": pa.array(labels * 4)})
     if isinstance(expected, tuple):
@@ -96,18 +117,27 @@ def test_types_of_labels_in_parquet(labels: list[object], expected: tuple[str, .
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        ([Decimal("1.25"), Decimal("-2.50")], [1.25, -2.5]), ([True, False], [1, 0]), (["1e2", " 3 "], [100, 3]),
-        ([DAY, DAY.replace(year=2021)], "`x` .* date32"), ([datetime.datetime(2020, 1, 1)] * 2, "timestamp"), ([[1.0], [2.0]],
-         "list"),
-        ([{"a": 1}, {"a": 2}], "struct"), ([b"1", b"2"], "binary"), ([1.0, float("nan")], "row 2, column `x`: `nan`"),
-        ([1.0, float("inf")], "row 2, column `x`: `inf`"), ([1, None], "row 2, column `x`: nothing"),
+        ([Decimal("1.25"), Decimal("-2.50")], [1.25, -2.5]),
+        ([True, False], [1, 0]),
+        (["1e2", " 3 "], [100, 3]),
+        ([DAY, DAY.replace(year=2021)], "`x` .* date32"),
+        ([datetime.datetime(2020, 1, 1)] * 2, "timestamp"),
+        ([[1.0], [2.0]], "list"),
+        ([{"a": 1}, {"a": 2}], "struct"),
+        ([b"1", b"2"], "binary"),
+        ([1.0, float("nan")], "row 2, column `x`: `nan`"),
+        ([1.0, float("inf")], "row 2, column `x`: `inf`"),
+        ([1, None], "row 2, column `x`: nothing"),
         ([None, None], "row 1, column `x`"),
-        ([2**60, 2**60 + 1], "too coarse"), ([2**64 - 1, 2**64 - 3], "too coarse"), ([2**53, 2**53 + 1], "too coarse"),
-        (["1.00000000000000000001", "1.00000000000000000002"], "too coarse"), ([1e-60, 2e-60], "too coarse"),
+        ([2**60, 2**60 + 1], "too coarse"),
+        ([2**64 - 1, 2**64 - 3], "too coarse"),
+        ([2**53, 2**53 + 1], "too coarse"),
+        (["1.00000000000000000001", "1.00000000000000000002"], "too coarse"),
+        ([1e-60, 2e-60], "too coarse"),
         ([Decimal("100000000000000000.01"), Decimal("100000000000000000.02")], "too coarse"),
     ],
     ids=lambda v: str(v)[:40],
-)  # fmt: skip
+)
 def test_types_of_features_in_parquet(values: list[object], expected: list[float] | str, tmp_path: Path) -> None:
     x = pa.array(values * 4, pa.uint64() if isinstance(values[0], int) and values[0] > 2**63 else None)
     table = parquet_of(tmp_path / "d.parquet", {"n": [n + 0.5 for n in range(8)], "x": x, "y": list("ppqqqqpp")})
@@ -141,7 +171,7 @@ def test_one_far_value_does_not_hide_that_the_others_become_one(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("train", "test", "labels"),
     [("0 1", "1.0 0 1e0 +1 -0", [1, 0, 1, 1, 0]), ("true false", "TRUE False", [1, 0]), ("a b", "b a", [1, 0])],
-)  # fmt: skip
+)
 def test_a_test_file_may_spell_classes_otherwise(train: str, test: str, labels: list[int], tmp_path: Path) -> None:
     table = csv_of(tmp_path / "d.csv", "x,y\n" + "".join(f"{n}.5,{c}\n" for n, c in enumerate(train.split() * 4)))
     (tmp_path / "d.test.csv").write_text("y,x\n" + "".join(f"{c},{n}.25\n" for n, c in enumerate(test.split())))

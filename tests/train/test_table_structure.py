@@ -49,9 +49,23 @@ ROWS = "".join(f"{i}.5,{i * i % 7},{'pq'[i % 2]}\n" for i in range(12))
 
 
 @pytest.mark.parametrize(
-    "first", ["5.1,3.5,p", "x,3.5,p", "2019,2020,label", "0,1,2", ",0,1", "True,x,p", "NA,x,p", "1_5,x,p", "12%,x,p", "inf,x,p",
-              "-,?,p", '"1,5",x,p', "\u0663,x,p"],
-)  # fmt: skip
+    "first",
+    [
+        "5.1,3.5,p",
+        "x,3.5,p",
+        "2019,2020,label",
+        "0,1,2",
+        ",0,1",
+        "True,x,p",
+        "NA,x,p",
+        "1_5,x,p",
+        "12%,x,p",
+        "inf,x,p",
+        "-,?,p",
+        '"1,5",x,p',
+        "\u0663,x,p",
+    ],
+)
 def test_a_first_row_that_may_be_one_of_values_is_refused_with_the_choices(first: str, tmp_path: Path) -> None:
     with pytest.raises(EnvError, match="doubtful whether the first row") as caught:
         load(csv_of(tmp_path / "d.csv", first + "\n" + ROWS))
@@ -94,9 +108,16 @@ def test_without_the_header_a_text_has_the_hash_that_it_had(tmp_path: Path, monk
 
 @pytest.mark.parametrize(
     ("kind", "index"),
-    [("csv", ""), ("csv", "Unnamed: 0"), ("csv", "Unnamed: 0.1"), ("csv", "__index_level_0__"),
-     ("parquet", "Unnamed: 0"), ("parquet", "__index_level_0__"), ("parquet", "__index_level_1__")],
-)  # fmt: skip
+    [
+        ("csv", ""),
+        ("csv", "Unnamed: 0"),
+        ("csv", "Unnamed: 0.1"),
+        ("csv", "__index_level_0__"),
+        ("parquet", "Unnamed: 0"),
+        ("parquet", "__index_level_0__"),
+        ("parquet", "__index_level_1__"),
+    ],
+)
 def test_an_index_column_is_left_out_and_said(index: str, kind: str, tmp_path: Path) -> None:
     """At the left of a csv file, or last in Parquet, where it would be the target."""
     xs, ys = [i * 7 % 13 + 0.5 for i in range(12)], ["pq"[i % 2] for i in range(12)]
@@ -167,7 +188,7 @@ def test_what_was_found_is_said(tmp_path: Path) -> None:
         ("x,z,y\n" + ROWS + "#1,2,3\n", "row 13, column `x`: `#1`"),
         ("name,z,y\n" + "".join(f"Ann {r}\n" for r in ROWS.split()), "row 1, column `name`: `Ann 0.5`"),
     ],
-)  # fmt: skip
+)
 def test_structure_that_is_refused(text: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(EnvError, match=message) as caught:
         load(csv_of(tmp_path / "d.csv", text))
@@ -190,11 +211,17 @@ def test_a_text_column_is_named_with_a_remedy(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("cells", "left"),
     [
-        ([0, 1, 2, 3, 4, 5], True), ([9, 7, 8, 6, 5, 10], True), (["a1", "a2", "b1", "c", "d", "e"], True),
-        ([0.5, 1.5, 2.5, 0.5, 3.5, 4.5], False), ([0.5, 1.5, 2.5, 3.5, 4.5, 5.5], False), ([0, 1, 0, 1, 0, 1], False),
-        ([10, 20, 30, 40, 50, 60], False), (["m", "f", "m", "f", "m", "f"], False), (["", "", "", "", "", ""], False),
+        ([0, 1, 2, 3, 4, 5], True),
+        ([9, 7, 8, 6, 5, 10], True),
+        (["a1", "a2", "b1", "c", "d", "e"], True),
+        ([0.5, 1.5, 2.5, 0.5, 3.5, 4.5], False),
+        ([0.5, 1.5, 2.5, 3.5, 4.5, 5.5], False),
+        ([0, 1, 0, 1, 0, 1], False),
+        ([10, 20, 30, 40, 50, 60], False),
+        (["m", "f", "m", "f", "m", "f"], False),
+        (["", "", "", "", "", ""], False),
     ],
-)  # fmt: skip
+)
 def test_a_column_without_a_name_is_an_index_or_refused(
     index: str, cells: list[object], left: bool, tmp_path: Path
 ) -> None:

@@ -53,8 +53,11 @@ def test_a_table_gives_vectors(tmp_path: Path) -> None:
     train, test = both(load(table))
     assert (train.images.shape, train.images.dtype) == ((48, 2), np.float32)
     assert np.bincount(test.labels).tolist() == [4, 4, 4]
-    found = {(round(float(a), 4), int(b), table.class_names[y]) for part in (train, test)
-             for (a, b), y in zip(part.images, part.labels.tolist(), strict=True)}  # fmt: skip
+    found = {
+        (round(float(a), 4), int(b), table.class_names[y])
+        for part in (train, test)
+        for (a, b), y in zip(part.images, part.labels.tolist(), strict=True)
+    }
     assert found == set(rows())
 
 

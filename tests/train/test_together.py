@@ -71,10 +71,12 @@ def epochs(run: Run) -> list[list[float]]:
     ("net", "given"),
     [
         ("net vgg[6x1,8x1] +bn +res drop(0.3,late)", {}),  # grouped convolutions, wide norms, dropout with streams
-        ("net conv(6) gn(2) relu maxpool(4) cat(conv(4, groups=2) | dwconv) ln gelu se(2) flatten drop(0.2) linear(10)",
-         {"train": "adamw(1e-3) smooth(0.1)", "more": "mixup(0.3)"}),  # layers that are asked copy by copy
+        (
+            "net conv(6) gn(2) relu maxpool(4) cat(conv(4, groups=2) | dwconv) ln gelu se(2) flatten drop(0.2) linear(10)",
+            {"train": "adamw(1e-3) smooth(0.1)", "more": "mixup(0.3)"},
+        ),  # layers that are asked copy by copy
     ],
-)  # fmt: skip
+)
 def test_each_seed_has_the_losses_of_a_run_of_its_own(tmp_path: Path, net: str, given: dict[str, str]) -> None:
     for alone, fused in both(tmp_path, net, **given):
         torch.testing.assert_close(epochs(fused), epochs(alone), rtol=1e-4, atol=1e-4)
@@ -87,8 +89,14 @@ def test_each_seed_has_the_losses_of_a_run_of_its_own(tmp_path: Path, net: str, 
         for name, value in theirs.items():
             torch.testing.assert_close(ours[name], value, rtol=1e-3, atol=1e-4)
         kept = {
-            "correct.bits", "events.jsonl", "model.safetensors", "result.json", "settings.json", "spec.arch", "versions.json",
-        }  # fmt: skip
+            "correct.bits",
+            "events.jsonl",
+            "model.safetensors",
+            "result.json",
+            "settings.json",
+            "spec.arch",
+            "versions.json",
+        }
         assert {p.name for p in fused.folder.iterdir()} == kept
         hits, own = correct(fused), correct(alone)
         assert hits is not None
@@ -214,8 +222,22 @@ def test_the_words_that_allow_it_are_these() -> None:
         "warmup",
     } <= known
     assert {"flip", "crop", "rotate", "mixup", "cutmix", "noise", "randaugment"} <= known
-    assert not known & {"muon", "lamb", "clip", "agc", "ema", "lookahead", "patience", "plateau", "spred", "grouplasso",
-                        "accumulate", "layerdecay", "biaslr", "precise_bn"}  # fmt: skip
+    assert not known & {
+        "muon",
+        "lamb",
+        "clip",
+        "agc",
+        "ema",
+        "lookahead",
+        "patience",
+        "plateau",
+        "spred",
+        "grouplasso",
+        "accumulate",
+        "layerdecay",
+        "biaslr",
+        "precise_bn",
+    }
 
 
 def test_a_value_that_says_nothing_is_not_fused() -> None:

@@ -158,11 +158,11 @@ def test_the_schedule_multiplies_all_groups() -> None:
         ("adam freeze(stem(2))", SpecError, "a label or a range of layers"),
         ("adam rate(stem, 0)", SpecError, "must be"),
         ("adam layerdecay(0)", SpecError, "must be"),
-        ("adam init(\"\")", SpecError, "names no source"),
-        ("adam init(\"x\", sha=\"zz\")", SpecError, "16 hex digits"),
+        ('adam init("")', SpecError, "names no source"),
+        ('adam init("x", sha="zz")', SpecError, "16 hex digits"),
         ("adam epochs(3) freeze(stem, until=3)", SpecError, "has no end"),
     ],
-)  # fmt: skip
+)
 def test_slips_have_a_place(train: str, error: type[ArchError], message: str) -> None:
     with pytest.raises(error, match=message) as caught:
         experiment_of(spec(train))

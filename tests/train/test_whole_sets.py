@@ -41,7 +41,7 @@ def test_a_set_of_the_known_size_is_whole(tmp_path: Path) -> None:
         (svhn(), write_svhn, "10 train images, .* has 73,257"),
         (stl10(), write_stl10, "10 train images, STL-10 has 5,000"),
     ],
-)  # fmt: skip
+)
 def test_other_counts_are_refused(tmp_path: Path, dataset: Dataset, write: Any, message: str) -> None:
     write(tmp_path)
     with pytest.raises(EnvError, match=message) as caught:

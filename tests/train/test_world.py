@@ -75,10 +75,13 @@ def test_a_process_that_dies_ends_the_other_and_the_run_goes_on(
     ranks = [
         subprocess.Popen(
             [*port, f"RANK={r}", f"LOCAL_RANK={r}", *command(spec, out)],
-            env=environment(tmp_path), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+            env=environment(tmp_path),
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
         )
         for r in (0, 1)
-    ]  # fmt: skip
+    ]
     end = time.monotonic() + 120
     while not any(out.glob("*/checkpoint*")) and time.monotonic() < end:
         assert all(r.poll() is None for r in ranks), [r.communicate()[1] for r in ranks if r.poll() is not None]

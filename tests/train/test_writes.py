@@ -57,9 +57,16 @@ def ended(out: Path) -> EnvError | None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="names open files by /proc")
-@pytest.mark.parametrize(("call", "number"), [("open", errno.EDQUOT), ("write", errno.ENOSPC), ("replace", errno.EIO),
-                                              pytest.param("fsync", errno.EIO, marks=pytest.mark.slow),
-                                              pytest.param("unlink", errno.EIO, marks=pytest.mark.slow)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("call", "number"),
+    [
+        ("open", errno.EDQUOT),
+        ("write", errno.ENOSPC),
+        ("replace", errno.EIO),
+        pytest.param("fsync", errno.EIO, marks=pytest.mark.slow),
+        pytest.param("unlink", errno.EIO, marks=pytest.mark.slow),
+    ],
+)
 def test_every_write_of_a_training_fails_once(
     call: str, number: int, straight: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -46,9 +46,11 @@ def test_help_examples_and_paper(entry: Entry) -> None:
 
 def test_every_word_is_held_to_its_formula() -> None:
     """By a test with the mark `holds`, which names the words that it compares with a formula or with another program."""
-    marks = re.findall(r'^@pytest[.]mark[.]holds[(]\s*"([a-z0-9_ ]+)"', "\n".join(
-        path.read_text("utf-8") for path in sorted(Path(REPO, "tests").rglob("test_*.py"))
-    ), re.MULTILINE)  # fmt: skip
+    marks = re.findall(
+        r'^@pytest[.]mark[.]holds[(]\s*"([a-z0-9_ ]+)"',
+        "\n".join(path.read_text("utf-8") for path in sorted(Path(REPO, "tests").rglob("test_*.py"))),
+        re.MULTILINE,
+    )
     held = {word for words in marks for word in words.split()}
     assert not {e.name for e in WORDS} - held, "no test holds these words"
     assert not held - {e.name for e in entries()}, "these are words no more"
@@ -86,10 +88,16 @@ def losses(text: str, model_like: str = "conv(8) bn relu maxpool(4) flatten line
         reparametrise(model)
     settings = replace(found.train, batch=16 if found.train.accumulate == 1 else 8, steps=None, epochs=EPOCHS)
     job = Job(
-        model, resident(pictures(64), CPU), resident(pictures(8, 1), CPU), resident(pictures(8, 2), CPU),
-        normalise((0.3,) * 3, (0.2,) * 3, CPU), found.data.augment, settings,
-        mean=(0.3,) * 3, std=(0.2,) * 3,
-    )  # fmt: skip
+        model,
+        resident(pictures(64), CPU),
+        resident(pictures(8, 1), CPU),
+        resident(pictures(8, 2), CPU),
+        normalise((0.3,) * 3, (0.2,) * 3, CPU),
+        found.data.augment,
+        settings,
+        mean=(0.3,) * 3,
+        std=(0.2,) * 3,
+    )
     events = list(train(job))
     assert isinstance(events[-1], Finished), events[-1]
     return [e.loss for e in events if isinstance(e, EpochDone)]
@@ -110,9 +118,13 @@ def spec_of(example: str, kind: str) -> str:
 OPTIMIZERS = tuple(e.name for e in entries("train") if e.slot == "optimizer")
 # Rates and lengths of examples that suit a large net and a long run → those of a small one.
 SMALL = {
-    "sgd(0.1": "sgd(0.05", "lion(1e-4)": "lion(1e-3)", "lamb(5e-3": "lamb(0.02", "warmup(500": "warmup(5",
-    "patience(5": "patience(60", "converged(1e-3)": "converged(1e-9)",
-}  # fmt: skip
+    "sgd(0.1": "sgd(0.05",
+    "lion(1e-4)": "lion(1e-3)",
+    "lamb(5e-3": "lamb(0.02",
+    "warmup(500": "warmup(5",
+    "patience(5": "patience(60",
+    "converged(1e-3)": "converged(1e-9)",
+}
 
 
 # `init` needs weights of another run; tests/train/transfer trains with it.
@@ -133,9 +145,14 @@ PHASES = ("", ", early", ", late=50%")
 @pytest.mark.parametrize("entry", KIN, ids=lambda e: e.name)
 def test_a_net_learns_by_dropout_and_its_kin(entry: Entry) -> None:
     call = {
-        "drop": "drop(0.2{})", "spatial": "spatial(0.1{})", "cutout": "cutout(3{})", "droppath": "droppath(0.2{})",
-        "dropblock": "dropblock(0.1, 3{})", "dropconnect": "dropconnect(conv(8), 0.2{})", "noise": "noise(0.1)",
-    }[entry.name]  # fmt: skip
+        "drop": "drop(0.2{})",
+        "spatial": "spatial(0.1{})",
+        "cutout": "cutout(3{})",
+        "droppath": "droppath(0.2{})",
+        "dropblock": "dropblock(0.1, 3{})",
+        "dropconnect": "dropconnect(conv(8), 0.2{})",
+        "noise": "noise(0.1)",
+    }[entry.name]
     for phase in PHASES if "{}" in call else ("",):
         layer = call.format(phase)
         middle = f"add(id | conv(8) {layer})" if entry.name == "droppath" else layer

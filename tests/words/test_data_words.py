@@ -134,8 +134,9 @@ def test_the_record_has_kind_and_fields() -> None:
     spec = load(f"{NET}\ndata cifar10 tint(20%) patchwork(1) upside\n{TRAIN}")
     data = to_json(experiment_of(spec, checked=False))["data"]
     assert data["augment"] == [
-        {"kind": "tint", "where": "pipeline", "strength": 0.2}, {"kind": "patchwork", "where": "pipeline", "weight": 1.0},
-    ]  # fmt: skip
+        {"kind": "tint", "where": "pipeline", "strength": 0.2},
+        {"kind": "patchwork", "where": "pipeline", "weight": 1.0},
+    ]
     assert data["corrupt"] == [{"kind": "upside", "p": 0.5}]
 
 

@@ -93,10 +93,17 @@ def test_early_rate_falls_in_a_straight_line() -> None:
     assert rates == pytest.approx([0.4, 0.2, 0.0, 0.0])
 
 
-@pytest.mark.parametrize("module", [
-    nn.Dropout(0.3), layers.PhasedDropout(0.3, late=0.0), layers.PhasedDropout(0.3, late=0.0, channels=True),
-    layers.DropPath(0.3), layers.DropBlock2d(0.1, 3),
-], ids=lambda m: type(m).__name__)  # fmt: skip
+@pytest.mark.parametrize(
+    "module",
+    [
+        nn.Dropout(0.3),
+        layers.PhasedDropout(0.3, late=0.0),
+        layers.PhasedDropout(0.3, late=0.0, channels=True),
+        layers.DropPath(0.3),
+        layers.DropBlock2d(0.1, 3),
+    ],
+    ids=lambda m: type(m).__name__,
+)
 def test_the_mean_is_kept(module: nn.Module) -> None:
     assert module(torch.ones(400, 8, 12, 12)).mean().item() == pytest.approx(1, abs=0.05)
 

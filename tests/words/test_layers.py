@@ -67,8 +67,10 @@ def test_blur_is_binomial_and_keeps_a_constant() -> None:
     pool = layers.BlurPool2d(3, 2)
     assert torch.equal(pool.kernel[0, 0] * 16, torch.tensor([[1.0, 2, 1], [2, 4, 2], [1, 2, 1]]))
     for size in (1, 2, 3, 4, 5):
-        torch.testing.assert_close(layers.BlurPool2d(size, 2)(torch.ones(1, 2, 9, 9)), torch.ones(1, 2, 5, 5)[
-            :, :, : (9 - 1) // 2 + 1, : (9 - 1) // 2 + 1])  # fmt: skip
+        torch.testing.assert_close(
+            layers.BlurPool2d(size, 2)(torch.ones(1, 2, 9, 9)),
+            torch.ones(1, 2, 5, 5)[:, :, : (9 - 1) // 2 + 1, : (9 - 1) // 2 + 1],
+        )
 
 
 def test_tokens_and_back_are_the_image(x: torch.Tensor) -> None:
@@ -108,13 +110,28 @@ def test_a_gate_keeps_the_shape_and_has_the_papers_parameters() -> None:
     assert weights("se(100)") == 64 + 1 + 64 + 64  # at least one value
 
 
-@pytest.mark.parametrize(("text", "code"), [
-    ("conv(8) attention(4)", "A301"), ("tokens spatial", "A301"), ("tokens tokens", "A301"), ("gap pos", "A301"),
-    ("patch(8, 6) tokens attention(4)", "A303"), ("patch(8, 6) tokens cls untokens", "A303"),
-    ("tokens take(1024)", "A303"), ("slice(2, 2)", "A303"), ("slice(0, 4)", "A303"), ("slice(-4)", "A303"),
-    ("shuffle(2)", "A303"), ("padchannels(2)", "A303"), ("spacetodepth(5)", "A303"), ("depthtospace", "A303"),
-    ("blurpool(70)", "A302"), ("class: conv(8)", "A212"), ("patch(33, 8)", "A302"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("conv(8) attention(4)", "A301"),
+        ("tokens spatial", "A301"),
+        ("tokens tokens", "A301"),
+        ("gap pos", "A301"),
+        ("patch(8, 6) tokens attention(4)", "A303"),
+        ("patch(8, 6) tokens cls untokens", "A303"),
+        ("tokens take(1024)", "A303"),
+        ("slice(2, 2)", "A303"),
+        ("slice(0, 4)", "A303"),
+        ("slice(-4)", "A303"),
+        ("shuffle(2)", "A303"),
+        ("padchannels(2)", "A303"),
+        ("spacetodepth(5)", "A303"),
+        ("depthtospace", "A303"),
+        ("blurpool(70)", "A302"),
+        ("class: conv(8)", "A212"),
+        ("patch(33, 8)", "A302"),
+    ],
+)
 def test_what_does_not_fit_is_refused(text: str, code: str) -> None:
     with pytest.raises(SpecError) as error:
         trace_of(text)

@@ -21,9 +21,16 @@ from archdsl.words.metrics.base import Metric, OfNet, OfPart, OfWeights, Score
 OWN = [e for e in entries("metric") if e.make.__module__.startswith("archdsl.")]
 CPU = torch.device("cpu")
 RESULT = {
-    "test_accuracy": 0.8, "train_accuracy": 0.9, "test_loss": 0.7, "train_loss": 0.3, "valid_loss": 0.6, "step": 40,
-    "seconds": 5.0, "images_per_second": 100.0, "epochs": 4,
-}  # fmt: skip
+    "test_accuracy": 0.8,
+    "train_accuracy": 0.9,
+    "test_loss": 0.7,
+    "train_loss": 0.3,
+    "valid_loss": 0.6,
+    "step": 40,
+    "seconds": 5.0,
+    "images_per_second": 100.0,
+    "epochs": 4,
+}
 
 
 @dataclass
@@ -32,11 +39,18 @@ class Run:
     totals: dict[str, int] = field(default_factory=lambda: {"params": 7, "macs": 9})
     epochs: list[dict[str, Any]] = field(
         default_factory=lambda: [
-            {"epoch": n, "step": 10 * n, "seconds": 1.5, "loss": 2.0 / n, "accuracy": 0.2 * n, "valid_loss": 2.5 / n,
-             "valid_accuracy": v}
+            {
+                "epoch": n,
+                "step": 10 * n,
+                "seconds": 1.5,
+                "loss": 2.0 / n,
+                "accuracy": 0.2 * n,
+                "valid_loss": 2.5 / n,
+                "valid_accuracy": v,
+            }
             for n, v in enumerate((0.3, 0.5, 0.45, 0.7), 1)
         ]
-    )  # fmt: skip
+    )
 
     def measured(self, metric: OfNet) -> float | None:
         return None
@@ -91,12 +105,27 @@ def test_figures_of_weights() -> None:
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("test_accuracy", 0.8), ("test_nll", 0.7), ("valid_nll", 0.6), ("gap", 0.1), ("gap(loss)", 0.4), ("steps", 40),
-        ("seconds", 5), ("speed", 100), ("epochs", 4), ("params", 7), ("macs", 9), ("epochs_to(50%)", 2),
-        ("steps_to(60%)", 40), ("seconds_to(50%)", 3), ("epochs_to(1, train_loss)", 2), ("steps_to(60%, train_accuracy)", 30),
-        ("epochs_to(71%)", None), ("test_ece", None), ("best_valid_accuracy", None),
+        ("test_accuracy", 0.8),
+        ("test_nll", 0.7),
+        ("valid_nll", 0.6),
+        ("gap", 0.1),
+        ("gap(loss)", 0.4),
+        ("steps", 40),
+        ("seconds", 5),
+        ("speed", 100),
+        ("epochs", 4),
+        ("params", 7),
+        ("macs", 9),
+        ("epochs_to(50%)", 2),
+        ("steps_to(60%)", 40),
+        ("seconds_to(50%)", 3),
+        ("epochs_to(1, train_loss)", 2),
+        ("steps_to(60%, train_accuracy)", 30),
+        ("epochs_to(71%)", None),
+        ("test_ece", None),
+        ("best_valid_accuracy", None),
     ],
-)  # fmt: skip
+)
 def test_values(text: str, value: float | None) -> None:
     found = metric_of(text).of(Run())
     assert found == (None if value is None else pytest.approx(value, rel=1e-12))
@@ -139,5 +168,9 @@ def test_old_names_go_on_with_a_note() -> None:
         assert metric(name)[0].name == name
         assert name in spellings()
     assert [unit_of(n) for n in ("valid_accuracy", "accuracy", "loss", "nothing", "train.smooth")] == [
-        "percent", "percent", "float", "", "",
-    ]  # fmt: skip
+        "percent",
+        "percent",
+        "float",
+        "",
+        "",
+    ]

@@ -31,8 +31,13 @@ SAME = [
     ("vgg[8x2] +gn(4)", "(conv(8) gn(4) relu)*2 maxpool"),
     ("vgg[8,8] +res", "res(conv(8)) relu maxpool add(conv(8) | id) relu maxpool"),
     ("vgg[8x2] +res +bn", "add(conv(8) bn relu conv(8) bn | conv(8, 1) bn) relu maxpool"),
-    ("flatten (linear(8) bn relu linear(8) bn relu)*2 +res linear(10)",
-     "flatten add(linear(8) bn relu linear(8) bn | linear(8) bn) relu add(linear(8) bn relu linear(8) bn | id) relu linear(10)"),
+    (
+        "flatten (linear(8) bn relu linear(8) bn relu)*2 +res linear(10)",
+        (
+            "flatten add(linear(8) bn relu linear(8) bn | linear(8) bn) relu "
+            "add(linear(8) bn relu linear(8) bn | id) relu linear(10)"
+        ),
+    ),
     ("plain[8x2] +res", "resnet[8x2]"),
     ("plain[8x1,16x1] +res", "resnet[8x1,16x1]"),
     ("resnet[8x2,16x2] -res", "plain[8x2,16x2]"),
@@ -47,14 +52,17 @@ SAME = [
     ("vgg[8] +ws", "conv(8, ws=standard) relu maxpool"),
     ("vgg[8] +se(4)", "conv(8) relu se(4) maxpool"),
     ("vgg[8x2] +drop(0.2, late)", "conv(8) relu drop(0.2, late) conv(8) relu maxpool"),
-    ("resnet[8x2] +droppath(0.2)", (
-        "add(conv(8) bn relu conv(8) bn droppath(0.1) | conv(8,1) bn) relu"
-        " add(conv(8) bn relu conv(8) bn droppath(0.2) | id) relu"
-    )),
+    (
+        "resnet[8x2] +droppath(0.2)",
+        (
+            "add(conv(8) bn relu conv(8) bn droppath(0.1) | conv(8,1) bn) relu"
+            " add(conv(8) bn relu conv(8) bn droppath(0.2) | id) relu"
+        ),
+    ),
     ("resnet[8] +zeroinit", "add(conv(8) bn relu conv(8) bn(zero) | conv(8,1) bn) relu"),
     ("(conv(8) relu conv(8) relu)*2 +res", "(res(conv(8) relu conv(8)) relu)*2"),
     ("conv(8) relu +act(elu)", "conv(8) elu"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("short", "written"), SAME)
@@ -116,13 +124,25 @@ def test_bottlenecks_and_back() -> None:
     assert lines("bottleneck[8x2,16x2] -bottleneck") == lines("resnet[8x2,16x2]")
 
 
-@pytest.mark.parametrize(("text", "code", "place"), [
-    ("vgg[8] +rse", "A203", "+rse"), ("vgg[8] +bn +bn", "A211", "+bn"), ("vgg[8] +bn -bn", "A211", "-bn"),
-    ("vgg[8] +bn +gn(2)", "A211", "+gn(2)"), ("vgg[8] -bn", "A210", "-bn"), ("gap +bn", "A210", "+bn"),
-    ("conv(8) +zeroinit", "A210", "+zeroinit"), ("vgg[8] +gn(3)", "A303", "+gn(3)"), ("vgg[8] -bn(1)", "A207", "-bn(1)"),
-    ("vgg[8] +drop(1.0)", "A209", "1.0"), ("vgg[8] +act(reLU)", "A208", "reLU"), ("(+bn)", "A210", "+bn"),
-    ("vgg[8] +nf +ws", "A211", "+ws"), ("resnet[8] -nf", "A210", "-nf"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "code", "place"),
+    [
+        ("vgg[8] +rse", "A203", "+rse"),
+        ("vgg[8] +bn +bn", "A211", "+bn"),
+        ("vgg[8] +bn -bn", "A211", "-bn"),
+        ("vgg[8] +bn +gn(2)", "A211", "+gn(2)"),
+        ("vgg[8] -bn", "A210", "-bn"),
+        ("gap +bn", "A210", "+bn"),
+        ("conv(8) +zeroinit", "A210", "+zeroinit"),
+        ("vgg[8] +gn(3)", "A303", "+gn(3)"),
+        ("vgg[8] -bn(1)", "A207", "-bn(1)"),
+        ("vgg[8] +drop(1.0)", "A209", "1.0"),
+        ("vgg[8] +act(reLU)", "A208", "reLU"),
+        ("(+bn)", "A210", "+bn"),
+        ("vgg[8] +nf +ws", "A211", "+ws"),
+        ("resnet[8] -nf", "A210", "-nf"),
+    ],
+)
 def test_a_wrong_modifier_is_shown_in_its_place(text: str, code: str, place: str) -> None:
     with pytest.raises(SpecError) as caught:
         traced(text)

@@ -11,13 +11,33 @@ from archdsl.registry import entries, find
 from archdsl.registry.synonyms import WORDS, synonym
 
 NAMES = [
-    ("ReLU", "relu"), ("nn.ReLU", "relu"), ("torch.nn.Linear", "linear"), ("Dense", "linear"), ("Conv2D", "conv"),
-    ("keras.layers.Conv2D", "conv"), ("BatchNormalization", "bn"), ("BatchNorm2d", "bn"), ("BN", "bn"),
-    ("LayerNormalization", "ln"), ("GlobalAveragePooling2D", "gap"), ("MaxPooling2D", "maxpool"), ("MaxPool2d", "maxpool"),
-    ("ConvTranspose2d", "upconv"), ("Conv2DTranspose", "upconv"), ("AdaptiveAvgPool2d", "resize"), ("LeakyReLU", "leaky"),
-    ("SpatialDropout2D", "spatial"), ("Flatten", "flatten"), ("nn.MultiheadAttention", "attention"), ("GELU", "gelu"),
-    ("AdamW", "adamw"), ("SGD", "sgd"), ("Concatenate", "cat"), ("Multiply", "mul"), ("SeparableConv2D", "sepconv"),
-]  # fmt: skip
+    ("ReLU", "relu"),
+    ("nn.ReLU", "relu"),
+    ("torch.nn.Linear", "linear"),
+    ("Dense", "linear"),
+    ("Conv2D", "conv"),
+    ("keras.layers.Conv2D", "conv"),
+    ("BatchNormalization", "bn"),
+    ("BatchNorm2d", "bn"),
+    ("BN", "bn"),
+    ("LayerNormalization", "ln"),
+    ("GlobalAveragePooling2D", "gap"),
+    ("MaxPooling2D", "maxpool"),
+    ("MaxPool2d", "maxpool"),
+    ("ConvTranspose2d", "upconv"),
+    ("Conv2DTranspose", "upconv"),
+    ("AdaptiveAvgPool2d", "resize"),
+    ("LeakyReLU", "leaky"),
+    ("SpatialDropout2D", "spatial"),
+    ("Flatten", "flatten"),
+    ("nn.MultiheadAttention", "attention"),
+    ("GELU", "gelu"),
+    ("AdamW", "adamw"),
+    ("SGD", "sgd"),
+    ("Concatenate", "cat"),
+    ("Multiply", "mul"),
+    ("SeparableConv2D", "sepconv"),
+]
 
 
 @pytest.mark.parametrize(("theirs", "ours"), NAMES)

@@ -70,11 +70,13 @@ class Ramp(nn.Module):
 @pytest.mark.parametrize(
     ("settings", "error"),
     [
-        ({"solver": "euler", "steps": 100}, 0.2), ({"solver": "midpoint", "steps": 100}, 1e-3),
-        ({"solver": "rk4", "steps": 2}, 1e-12), ({"rtol": 1e-9, "atol": 1e-9}, 1e-6),
+        ({"solver": "euler", "steps": 100}, 0.2),
+        ({"solver": "midpoint", "steps": 100}, 1e-3),
+        ({"solver": "rk4", "steps": 2}, 1e-12),
+        ({"rtol": 1e-9, "atol": 1e-9}, 1e-6),
         ({"rtol": 1e-9, "atol": 1e-9, "adjoint": True}, 1e-6),
     ],
-)  # fmt: skip
+)
 def test_a_network_that_sees_the_time_is_integrated_over_it(settings: dict[str, Any], error: float) -> None:
     """The integral of 3·t² from 0 to 2 is 8; rk4 is Simpson's rule here, which is exact for cubes."""
     x = torch.ones(4, 1, dtype=torch.float64)

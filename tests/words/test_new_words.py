@@ -47,8 +47,12 @@ def _define() -> None:
     def mixer(x: Shape) -> Layer:
         """A convolution of 1x1 to as many channels."""
         c, h, w = x
-        return Layer(out=x, weights={"weight": (c, c, 1, 1)}, macs=c * c * h * w,
-                     module=lambda nn: nn.Conv2d(c, c, 1, bias=False))  # fmt: skip
+        return Layer(
+            out=x,
+            weights={"weight": (c, c, 1, 1)},
+            macs=c * c * h * w,
+            module=lambda nn: nn.Conv2d(c, c, 1, bias=False),
+        )
 
     @join("conv(8) mean(conv(8) | id)")
     def mean(xs: tuple[Shape, ...]) -> Layer:
@@ -70,14 +74,21 @@ def _define() -> None:
         """Stages of convolutions, each with an activation."""
 
         def make(stage: Stage, stride: int) -> Node:
-            rungs = [seq(o.conv(stage.width, s=stride if n == 0 else 1), o.celu(), role="body", name="block")
-                     for n in range(stage.depth)]  # fmt: skip
+            rungs = [
+                seq(o.conv(stage.width, s=stride if n == 0 else 1), o.celu(), role="body", name="block")
+                for n in range(stage.depth)
+            ]
             return seq(*rungs, role="stage", name="stage")
 
         return seq(*(make(stage, 1 + (n > 0)) for n, stage in enumerate(stages)))
 
-    @modifier("vgg[32x2] +spatial(0.2)", phase=Phase.DROPOUT, undo=lambda term: without(term, "spatial"),
-              keeps_params=True, local=True)  # fmt: skip
+    @modifier(
+        "vgg[32x2] +spatial(0.2)",
+        phase=Phase.DROPOUT,
+        undo=lambda term: without(term, "spatial"),
+        keeps_params=True,
+        local=True,
+    )
     def spatial(term: Node, p: Rate = 0.5) -> Node | None:
         """Dropout of whole channels at the end of each block."""
         return each_body(term, lambda body: seq(*flat(body), o.spatial(p), role=body.role, name=body.name))

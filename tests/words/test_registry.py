@@ -54,8 +54,10 @@ def test_the_fields_of_a_class_are_the_arguments() -> None:
     assert entry is not None
     assert (entry.make, entry.help) == (made, "Leaps.")
     assert [(p.name, p.base, p.required) for p in params(entry)] == [
-        ("lr", "float", True), ("beta", "share", False), ("last", "bool", False),
-    ]  # fmt: skip
+        ("lr", "float", True),
+        ("beta", "share", False),
+        ("last", "bool", False),
+    ]
     assert str(params(entry)[1].range) == "from 0 to below 1"
     (setting,) = load("net gap linear(10)\ntrain leap(2, last)").graph.train
     assert setting.value == made(2.0, last=True)

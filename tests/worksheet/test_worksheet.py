@@ -30,9 +30,9 @@ def answered(number: int, answer: Path, folder: Path, capsys: pytest.CaptureFixt
     return code, capsys.readouterr().out
 
 
-@pytest.mark.parametrize("number", [
-    pytest.param(e.number, marks=pytest.mark.slow if e.number in TRAINED else ()) for e in EXERCISES
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "number", [pytest.param(e.number, marks=pytest.mark.slow if e.number in TRAINED else ()) for e in EXERCISES]
+)
 def test_a_solution_holds(number: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out = answered(number, solution(number), tmp_path, capsys)
     assert out.strip().endswith("all of it holds"), out
@@ -81,13 +81,19 @@ def test_the_example_of_ones_own_exercises(tmp_path: Path, capsys: pytest.Captur
     assert main(["exercise", "--worksheet", str(own)]) == 0
 
 
-@pytest.mark.parametrize(("text", "message"), [
-    ("- x", "has no list `exercises`"), ("exercises: [1]", "it has no keys"), ("exercises: [{", "line 1 is not YAML"),
-    ("exercises: [{title: a, tusk: b}]", "unknown key `tusk`"), ("exercises: [{title: a}]", "the first two are needed"),
-    ("exercises: [{title: a, task: b, answer: essay}]", "`answer` is spec or study"),
-    ("exercises: [{title: a, task: b, set: x}]", "`set` is a list"),
-    ("exercises: [{title: a, task: b, require: [params]}]", "each with the texts `holds` and `hint`"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("- x", "has no list `exercises`"),
+        ("exercises: [1]", "it has no keys"),
+        ("exercises: [{", "line 1 is not YAML"),
+        ("exercises: [{title: a, tusk: b}]", "unknown key `tusk`"),
+        ("exercises: [{title: a}]", "the first two are needed"),
+        ("exercises: [{title: a, task: b, answer: essay}]", "`answer` is spec or study"),
+        ("exercises: [{title: a, task: b, set: x}]", "`set` is a list"),
+        ("exercises: [{title: a, task: b, require: [params]}]", "each with the texts `holds` and `hint`"),
+    ],
+)
 def test_a_worksheet_that_is_none(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "w.yaml").write_text(text, "utf-8")
     with pytest.raises(ArchError, match=re.escape(message)) as caught:
@@ -97,10 +103,15 @@ def test_a_worksheet_that_is_none(text: str, message: str, tmp_path: Path) -> No
         read_worksheet(tmp_path / "nothing.yaml")
 
 
-@pytest.mark.parametrize(("holds", "message"), [
-    ("parms < 3", "unknown figure `parms`"), ("params < many", "`many` is not a number"), ("reluu", "unknown word `reluu`"),
-    ("params <", "a value is missing"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("holds", "message"),
+    [
+        ("parms < 3", "unknown figure `parms`"),
+        ("params < many", "`many` is not a number"),
+        ("reluu", "unknown word `reluu`"),
+        ("params <", "a value is missing"),
+    ],
+)
 def test_a_requirement_that_is_no_condition(
     holds: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -35,9 +35,16 @@ class Batches:
         out = torch.empty((n, c, h, w), dtype=torch.float32, device="cpu", memory_format=torch.channels_last)
         places = [t.int() for t in self._places(images, step, total, start)]
         lib.batch(
-            images.data_ptr(), out.data_ptr(), n, c, h, w, *(t.data_ptr() for t in places), table.data_ptr(),
+            images.data_ptr(),
+            out.data_ptr(),
+            n,
+            c,
+            h,
+            w,
+            *(t.data_ptr() for t in places),
+            table.data_ptr(),
             torch.get_num_threads(),
-        )  # fmt: skip
+        )
         return out
 
     def _places(self, images: Tensor, step: int, total: int | None, start: int) -> tuple[Tensor, ...]:

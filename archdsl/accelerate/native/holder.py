@@ -10,8 +10,11 @@ from torch import fx, nn
 def bare(module: nn.Module) -> bool:
     """Whether its forward is all that happens to it: no hooks, and no weights made again from others, as pruning does."""
     hooks = (
-        module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks,
-    )  # fmt: skip
+        module._forward_hooks,
+        module._forward_pre_hooks,
+        module._backward_hooks,
+        module._backward_pre_hooks,
+    )
     made = [name for name in ("weight", "bias") if hasattr(module, name) and name not in module._parameters]
     return not any(hooks) and not made
 

@@ -29,9 +29,15 @@ class _Norm(torch.autograd.Function):
 
     @staticmethod
     def forward(  # type: ignore[override]
-        ctx: Any, x: Tensor, skip: Tensor | None, weight: Tensor | None, bias: Tensor | None, eps: float, relu: bool,
+        ctx: Any,
+        x: Tensor,
+        skip: Tensor | None,
+        weight: Tensor | None,
+        bias: Tensor | None,
+        eps: float,
+        relu: bool,
         pool: bool,
-    ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+    ) -> tuple[Tensor, Tensor, Tensor]:
         (n, c, h, w), lib = x.shape, loaded(x.dtype)
         shape = (n, c, h // 2, w // 2) if pool else (n, c, h, w)
         y = torch.empty(shape, dtype=x.dtype, device="cpu", memory_format=LAST)
@@ -40,9 +46,21 @@ class _Norm(torch.autograd.Function):
         about = x[0, :, 0, 0].float()
         sums = torch.empty(BLOCKS * 2 * c, dtype=torch.float64, device="cpu")
         lib.norm_forward(
-            at(x), at(skip), at(y), at(place), n, h, w, c, at(weight), at(bias), eps, relu,
-            *map(at, (mean, var, inverse, scale, shift, about, sums)), torch.get_num_threads(),
-        )  # fmt: skip
+            at(x),
+            at(skip),
+            at(y),
+            at(place),
+            n,
+            h,
+            w,
+            c,
+            at(weight),
+            at(bias),
+            eps,
+            relu,
+            *map(at, (mean, var, inverse, scale, shift, about, sums)),
+            torch.get_num_threads(),
+        )
         # y is the gate where there is a skip. Without a gate it is not kept: what follows may change it in place.
         kept = y if skip is not None and (relu or not pool) else None
         ctx.save_for_backward(x, kept, place, mean, inverse, scale, shift)
@@ -61,9 +79,20 @@ class _Norm(torch.autograd.Function):
         dweight, dbias, one, two = floats(4, c).unbind()
         sums = torch.empty(BLOCKS * 2 * c, dtype=torch.float64, device="cpu")
         lib.norm_backward(
-            at(x), at(y), at(dy), at(place), at(dx), at(dskip), n, h, w, c, ctx.gate,
-            *map(at, (mean, inverse, scale, shift, dweight, dbias, one, two, sums)), torch.get_num_threads(),
-        )  # fmt: skip
+            at(x),
+            at(y),
+            at(dy),
+            at(place),
+            at(dx),
+            at(dskip),
+            n,
+            h,
+            w,
+            c,
+            ctx.gate,
+            *map(at, (mean, inverse, scale, shift, dweight, dbias, one, two, sums)),
+            torch.get_num_threads(),
+        )
         wanted = ctx.needs_input_grad
         return dx, dskip, dweight if wanted[2] else None, dbias if wanted[3] else None, None, None, None
 

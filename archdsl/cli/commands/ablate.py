@@ -137,10 +137,29 @@ def command(
     from archdsl.study.plan.cells import cells
     from archdsl.study.plan.plan import away, check_there, planned, settled
 
-    chosen = select(study, SelectionOptions(
-        *ingredients(without, into, out, old_into), design, seeds, data, set or (), where or (), match, baseline or (),
-        metric or (), precision, time_limit, until, max_seeds, alpha, same, budget, failures, preset,
-    ))  # fmt: skip
+    chosen = select(
+        study,
+        SelectionOptions(
+            *ingredients(without, into, out, old_into),
+            design,
+            seeds,
+            data,
+            set or (),
+            where or (),
+            match,
+            baseline or (),
+            metric or (),
+            precision,
+            time_limit,
+            until,
+            max_seeds,
+            alpha,
+            same,
+            budget,
+            failures,
+            preset,
+        ),
+    )
     _check_options(detect, fuse, html)
     watch = check_watch(watch, port)
     arms, every = planned(chosen, runs, data_root)
@@ -182,9 +201,7 @@ def _check_options(detect: str | None, fuse: str, html: Path | None) -> None:
     check_html(html)
 
 
-def _beforehand(
-    chosen: StudyFile, runner: StudyRunner, missing_data: Sequence[str], again: bool
-) -> Iterator[str]:  # fmt: skip
+def _beforehand(chosen: StudyFile, runner: StudyRunner, missing_data: Sequence[str], again: bool) -> Iterator[str]:
     """What is to be said before a study runs: a margin that may be a slip, data that is not here, runs that do not count."""
     from archdsl.expand.metrics import metric_of
     from archdsl.study.amounts import amount
@@ -200,7 +217,8 @@ def _beforehand(
         yield f"`--same {chosen.same}` is a margin of {points} points; {chosen.same} points are written {chosen.same}%"
     for name in missing_data:
         yield f"the data set {name} is not on this machine; " + (
-            "a run downloads it" if runner.missing else "its description is read from its runs")  # fmt: skip
+            "a run downloads it" if runner.missing else "its description is read from its runs"
+        )
     yield from gone(runner.every)
     if not again:
         yield from not_reused(runner.found.values())

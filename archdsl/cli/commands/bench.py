@@ -65,8 +65,10 @@ def command(
     from archdsl.export.latency import COMPILED, machine, measure
 
     if compile and len(sizes) > COMPILED:
-        raise ArchError(f"torch.compile keeps {COMPILED} batch sizes of one network, and {len(sizes)} are asked for",
-                        help="fewer in --batch")  # fmt: skip
+        raise ArchError(
+            f"torch.compile keeps {COMPILED} batch sizes of one network, and {len(sizes)} are asked for",
+            help="fewer in --batch",
+        )
     if compile:
         from archdsl.accelerate.compiled import own_cache
 
@@ -108,7 +110,7 @@ def _check_names(models: list[str]) -> None:
 
 def _contenders(
     model: str, file: Path, threads: int, compile: bool, input: str | None, classes: int | None
-) -> list[Contender]:  # fmt: skip
+) -> list[Contender]:
     """The engines that one model runs in."""
     from archdsl.cli.commands.export import model_of, opened
     from archdsl.cli.output import say
@@ -132,8 +134,10 @@ def _contenders(
         export(made, file, form)
         found.append(latency.session(name, file, threads, form))
     except ArchError as error:
-        say(f"note: {name} is not timed in onnxruntime: {error.message.splitlines()[0]}"
-            + (f" ({error.help})" if error.help else ""))  # fmt: skip
+        say(
+            f"note: {name} is not timed in onnxruntime: {error.message.splitlines()[0]}"
+            + (f" ({error.help})" if error.help else "")
+        )
     return found
 
 
@@ -158,23 +162,36 @@ def _cores() -> int:
 def record(timing: Timing) -> dict[str, Any]:
     """A row for machines, in seconds."""
     low, high = timing.quartiles
-    return {"model": timing.model, "engine": timing.engine, "batch": timing.batch, "seconds": timing.median,
-            "first_quartile": low, "third_quartile": high, "images_per_second": timing.rate,
-            "rounds": len(timing.seconds), "calls": timing.calls}  # fmt: skip
+    return {
+        "model": timing.model,
+        "engine": timing.engine,
+        "batch": timing.batch,
+        "seconds": timing.median,
+        "first_quartile": low,
+        "third_quartile": high,
+        "images_per_second": timing.rate,
+        "rounds": len(timing.seconds),
+        "calls": timing.calls,
+    }
 
 
 def table(timings: Sequence[Timing], about: Any) -> Table:
     """The rows for a person, in milliseconds; the notes say where they come from."""
     columns = (
-        Column("model"), Column("engine"), Column("batch", "int"), Column("ms", "float", digits=3),
-        Column("middle half", align="right", key="middle_half_ms"), Column("images/s", "compact", key="images_per_second"),
+        Column("model"),
+        Column("engine"),
+        Column("batch", "int"),
+        Column("ms", "float", digits=3),
+        Column("middle half", align="right", key="middle_half_ms"),
+        Column("images/s", "compact", key="images_per_second"),
         Column("rounds", "int"),
-    )  # fmt: skip
+    )
     rows = []
     for one in timings:
         low, high = (1000 * t for t in one.quartiles)
-        rows.append((one.model, one.engine, one.batch, 1000 * one.median, f"{low:.3f}–{high:.3f}", one.rate,
-                     len(one.seconds)))  # fmt: skip
+        rows.append(
+            (one.model, one.engine, one.batch, 1000 * one.median, f"{low:.3f}–{high:.3f}", one.rate, len(one.seconds))
+        )
     told = ", ".join(f"{k} {v}" for k, v in about.items() if k not in ("processor", "cores", "threads", "load"))
     notes = (
         f"{about['processor']}, {about['cores']} cores, threads an engine: {about['threads']}; load {about['load']} before",

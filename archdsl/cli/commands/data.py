@@ -163,8 +163,14 @@ def table_of_sets(root: Path | None) -> Table:
         place = locate(dataset, root)
         shape = "x".join(map(str, dataset.input))
         rows.append((entry.name, shape, dataset.classes, dataset.train, dataset.test, str(place) if place else None))
-    columns = (Column("name"), Column("input"), Column("classes", "int"), Column("train", "int"), Column("test", "int"),
-               Column("place"))  # fmt: skip
+    columns = (
+        Column("name"),
+        Column("input"),
+        Column("classes", "int"),
+        Column("train", "int"),
+        Column("test", "int"),
+        Column("place"),
+    )
     notes = (
         f"Of your own: {', '.join(f'{word}:PATH' for word in own_data())}. A set without a place is downloaded by a run.",
     )

@@ -61,8 +61,10 @@ def _both(a: str, b: str | None, git: str | None, given: dict[str, Any]) -> tupl
     from archdsl.errors import ArchError
 
     if git is not None and b is not None:
-        raise ArchError("--git compares two versions of one file, and two are named",
-                        help="leave the second out, or write REV:FILE for the first")  # fmt: skip
+        raise ArchError(
+            "--git compares two versions of one file, and two are named",
+            help="leave the second out, or write REV:FILE for the first",
+        )
     if git is not None:
         return found(a, rev=git, **given), found(a, **given)
     if b is None:

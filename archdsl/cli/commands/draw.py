@@ -18,15 +18,31 @@ if TYPE_CHECKING:
 
 Kind = Literal["text", "svg", "png", "pdf", "dot", "mermaid"]
 SUFFIXES: dict[str, Kind] = {
-    ".svg": "svg", ".png": "png", ".pdf": "pdf", ".dot": "dot", ".gv": "dot", ".mmd": "mermaid", ".mermaid": "mermaid",
+    ".svg": "svg",
+    ".png": "png",
+    ".pdf": "pdf",
+    ".dot": "dot",
+    ".gv": "dot",
+    ".mmd": "mermaid",
+    ".mermaid": "mermaid",
     ".txt": "text",
-}  # fmt: skip
+}
 MOST = 1500  # boxes of a picture; more than that nobody can look at
 TERMINAL_ROOM = 60  # boxes that a terminal may show before modules are drawn apart from their insides
 COLOURS = {
-    "conv": "bright_blue", "linear": "blue", "attention": "magenta", "norm": "green", "act": "yellow", "pool": "red",
-    "join": "bright_magenta", "gate": "bright_red", "title": "bold", "soft": "dim", "rail": "dim", "input": "bold",
-}  # fmt: skip
+    "conv": "bright_blue",
+    "linear": "blue",
+    "attention": "magenta",
+    "norm": "green",
+    "act": "yellow",
+    "pool": "red",
+    "join": "bright_magenta",
+    "gate": "bright_red",
+    "title": "bold",
+    "soft": "dim",
+    "rail": "dim",
+    "input": "bold",
+}
 
 
 def command(
@@ -96,8 +112,9 @@ def _kind(out: Path | None, format: Kind | None, dark: bool) -> Kind:
 
     by_ending = SUFFIXES.get(out.suffix.lower()) if out is not None else None
     if out is not None and format is None and by_ending is None:
-        raise _refusal(f"the ending of {out} does not say what to draw",
-                       f"end it in {', '.join(SUFFIXES)}, or give --format")  # fmt: skip
+        raise _refusal(
+            f"the ending of {out} does not say what to draw", f"end it in {', '.join(SUFFIXES)}, or give --format"
+        )
     if format is not None and by_ending not in (None, format):
         raise _refusal(f"--format {format} and the ending of {out} contradict each other", "leave --format out")
     kind: Kind = format or by_ending or "text"
@@ -134,8 +151,10 @@ def _diagram(spec: Spec, title: str | None, depth: int | None, expand: bool, par
     drawn = diagram(spec.trace, name, subtitle, depth=depth, expand=expand, part=part, room=room)
     count = sum(1 for panel in drawn.all for _ in boxes(panel.frame))
     if count > MOST and kind in ("svg", "png", "pdf"):
-        raise _refusal(f"the picture would have {count:,} boxes; the limit is {MOST:,}",
-                       "--depth 1 closes modules, --part draws one of them, and text has no such bound")  # fmt: skip
+        raise _refusal(
+            f"the picture would have {count:,} boxes; the limit is {MOST:,}",
+            "--depth 1 closes modules, --part draws one of them, and text has no such bound",
+        )
     return drawn
 
 
@@ -222,5 +241,10 @@ def _profile(spec: Spec, target: Path, title: str | None) -> None:
     from archdsl.report.profile import profile
 
     with replacing(target) as file:
-        profile(file, values(spec.trace), stretches(spec.trace), kind=target.suffix.lower()[1:],
-                title=_name(spec) if title is None else title)  # fmt: skip
+        profile(
+            file,
+            values(spec.trace),
+            stretches(spec.trace),
+            kind=target.suffix.lower()[1:],
+            title=_name(spec) if title is None else title,
+        )

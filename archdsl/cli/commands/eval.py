@@ -37,21 +37,30 @@ def command(
     data_root: DataRoot = None,
     match: Annotated[
         Literal["name", "position"],
-        typer.Option("--match", help="How columns and classes of the data are matched with those of the net: by name, or by "
-                     "position where names differ."),
+        typer.Option(
+            "--match",
+            help="How columns and classes of the data are matched with those of the net: by name, or by "
+            "position where names differ.",
+        ),
     ] = "name",
     part: Annotated[
         Literal["test", "valid", "train"], typer.Option("--part", help="Which images; never augmented.")
     ] = "test",
     shift: Annotated[
         list[str] | None,
-        typer.Option("--shift", metavar="WORD(X,Y)", help=f"Corrupt the images, a row for each strength: {SHIFTS}. "
-                     "May be given again."),
+        typer.Option(
+            "--shift",
+            metavar="WORD(X,Y)",
+            help=f"Corrupt the images, a row for each strength: {SHIFTS}. May be given again.",
+        ),
     ] = None,
     words: Annotated[
         str | None,
-        typer.Option("--with", metavar="WORDS", help="Words of an `evaluate` statement, such as 'lesion(3) mc(20)'; "
-                     "`archdsl words evaluate` lists them."),
+        typer.Option(
+            "--with",
+            metavar="WORDS",
+            help="Words of an `evaluate` statement, such as 'lesion(3) mc(20)'; `archdsl words evaluate` lists them.",
+        ),
     ] = None,
     format: Format = "table",
     save: Annotated[
@@ -60,7 +69,7 @@ def command(
     batch: Annotated[int, typer.Option("--batch", metavar="N", min=1, max=500, help="Images per batch.")] = 500,
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of dropout masks and corruptions.")] = 0,
     device: Device = "auto",
-) -> None:  # fmt: skip
+) -> None:
     """Judge a trained net: accuracy, calibration, each class, the confusion matrix; by one pass or by Monte Carlo
     dropout, on clean images or corrupted ones. The net runs in float32, whatever it was trained in. CSV has the totals
     alone, JSON everything."""
@@ -84,9 +93,16 @@ def command(
         from archdsl.evaluate.figure import draw
 
         draw(rows[-1][2], images.class_names, save)
-    about = {"run": str(run), **({"evaluate": asked.text} if asked is not None else {}),
-             "hash": chosen.spec.hash, "data": images.dataset, "part": part, "seed": seed,
-             "batch": batch, "device": str(chosen.net.device)}  # fmt: skip
+    about = {
+        "run": str(run),
+        **({"evaluate": asked.text} if asked is not None else {}),
+        "hash": chosen.spec.hash,
+        "data": images.dataset,
+        "part": part,
+        "seed": seed,
+        "batch": batch,
+        "device": str(chosen.net.device),
+    }
     if format == "json":
         put_json(record(about, images.class_names, rows))
         return
@@ -111,8 +127,9 @@ def _check_target(save: Path | None, shift: list[str]) -> None:
     from archdsl.export.target import check_target
 
     if len(_shifts(shift)) > 1:
-        raise ArchError("--save draws one confusion matrix, and there are several strengths",
-                        help="give --shift one strength")  # fmt: skip
+        raise ArchError(
+            "--save draws one confusion matrix, and there are several strengths", help="give --shift one strength"
+        )
     check_figure(save)
     check_target(save)
 
@@ -124,9 +141,7 @@ def _shifts(texts: list[str] | None) -> list[Shift | None]:
     return [s for text in texts or [] for s in parse_shifts(text)] or [None]
 
 
-def _part(
-    chosen: Opened, name: str | None, part: Literal["test", "valid", "train"], root: Path | None, by: By
-) -> Part:  # fmt: skip
+def _part(chosen: Opened, name: str | None, part: Literal["test", "valid", "train"], root: Path | None, by: By) -> Part:
     """The part of the run's own data, or of the data called ``name``, matched with the net by names of columns and classes."""
     from archdsl.cli.output import say
     from archdsl.cli.support.open_run import same_data
@@ -190,9 +205,14 @@ def _operated(chosen: Opened, asked: EvaluationSettings, root: Path | None) -> T
 
 
 def _judged(
-    net: Trained, part: Part, shifts: list[Shift | None], asked: EvaluationSettings | None, mc: int | None, batch: int,
+    net: Trained,
+    part: Part,
+    shifts: list[Shift | None],
+    asked: EvaluationSettings | None,
+    mc: int | None,
+    batch: int,
     seed: int,
-) -> list[Row]:  # fmt: skip
+) -> list[Row]:
     """A row for each corruption: as ``asked``, else of one pass, and with ``mc`` of so many."""
     from archdsl.evaluate import Shift, alive, evaluate
 
@@ -206,8 +226,15 @@ def _judged(
         for shift in shifts:
             for passes in several:
                 counter.begin(passes or 1)
-                found = evaluate(net, part, shifts=(*always, *([shift] if shift is not None else [])), passes=passes,
-                                 batch=batch, seed=seed, listen=counter.tell)  # fmt: skip
+                found = evaluate(
+                    net,
+                    part,
+                    shifts=(*always, *([shift] if shift is not None else [])),
+                    passes=passes,
+                    batch=batch,
+                    seed=seed,
+                    listen=counter.tell,
+                )
                 rows.append((shift, passes or 1, found))
     return rows
 

@@ -33,8 +33,11 @@ def command(
     opset: Annotated[int | None, typer.Option("--opset", metavar="N", help="Version of ONNX's operators; 21.")] = None,
     preprocess: Annotated[
         Literal["nchw", "nhwc", "values"] | None,
-        typer.Option("--preprocess", help="Take bytes as (C, H, W) or (H, W, C), or the values of a table, and "
-                     "normalise them inside. Images are not resized."),
+        typer.Option(
+            "--preprocess",
+            help="Take bytes as (C, H, W) or (H, W, C), or the values of a table, and "
+            "normalise them inside. Images are not resized.",
+        ),
     ] = None,
     softmax: Annotated[bool, typer.Option("--softmax", help="Give probabilities instead of logits.")] = False,
     mc: Annotated[bool, typer.Option("--mc", help="Keep dropout active: each call draws new masks.")] = False,
@@ -62,19 +65,25 @@ def command(
     classes: Classes = None,
     data: Data = None,
     set: Set = None,
-    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of the initial weights of a spec; 0.")] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", metavar="N", help="Seed of the initial weights of a spec; 0.")
+    ] = None,
     weights: Annotated[
         str | None,
         typer.Option(
-            "--weights", metavar="FILE", help="Initial weights of a spec, as by the word `init`; from `archdsl transfer`."
+            "--weights",
+            metavar="FILE",
+            help="Initial weights of a spec, as by the word `init`; from `archdsl transfer`.",
         ),
     ] = None,
     data_root: Annotated[
         Path | None,
-        typer.Option("--data-root", metavar="DIR", help="The folder of the data for --quantize; searched before ARCHDSL_DATA."),
+        typer.Option(
+            "--data-root", metavar="DIR", help="The folder of the data for --quantize; searched before ARCHDSL_DATA."
+        ),
     ] = None,
     format: Annotated[Literal["text", "json"], typer.Option("--format", help="How to print the report.")] = "text",
-) -> None:  # fmt: skip
+) -> None:
     """Write a spec or a run as ONNX: one file, any batch size, compared with onnxruntime before it gets its name; as a
     program of torch.export; or as a model.py that needs torch alone, with a run's weights beside it.
 
@@ -89,8 +98,22 @@ def command(
     from archdsl.cli.support.export_files import ExportOptions, line, write
 
     kind = chosen(target, to)
-    options = ExportOptions(opset, preprocess, softmax, mc, half, half_io, quantize, calibrate, max_drop, no_fold, external_data,
-                labels, seed, data_root)  # fmt: skip
+    options = ExportOptions(
+        opset,
+        preprocess,
+        softmax,
+        mc,
+        half,
+        half_io,
+        quantize,
+        calibrate,
+        max_drop,
+        no_fold,
+        external_data,
+        labels,
+        seed,
+        data_root,
+    )
     options.check(kind, target)
     set = [*(set or ()), f'train.init="{weights}"'] if weights is not None else set
     loaded, run = opened(spec, input=input, classes=classes, data=data, set=set, seed=seed)
@@ -109,9 +132,10 @@ def chosen(target: Path, to: Target | None) -> Target:
     """What to write, by ``--to`` or by the file's ending; one must not contradict the other."""
     by_ending = SUFFIXES.get(target.suffix.lower())
     if to is None and by_ending is None:
-        raise ArchError(f"the ending of {target} does not say what to write",
-                        help="end it in .onnx (ONNX), .pt2 (torch.export) or .py (a file of Python), or give "
-                        "--to")  # fmt: skip
+        raise ArchError(
+            f"the ending of {target} does not say what to write",
+            help="end it in .onnx (ONNX), .pt2 (torch.export) or .py (a file of Python), or give --to",
+        )
     if to is not None and by_ending not in (None, to):
         raise ArchError(f"--to {to} and the ending of {target} contradict each other", help="leave --to out")
     return to or by_ending or "onnx"
@@ -154,8 +178,10 @@ def model_of(spec: Spec, run: Run | None, seed: int = 0) -> nn.Module:
     try:
         model.load_state_dict(run.state())
     except RuntimeError as error:
-        raise StoreError(f"the weights of {run.folder} do not fit its spec: {str(error).splitlines()[-1].strip()}",
-                         help="another --input may not fit them; else train again") from error  # fmt: skip
+        raise StoreError(
+            f"the weights of {run.folder} do not fit its spec: {str(error).splitlines()[-1].strip()}",
+            help="another --input may not fit them; else train again",
+        ) from error
     return model
 
 

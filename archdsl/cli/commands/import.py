@@ -19,23 +19,33 @@ SECONDS = 300.0
 def command(
     source: Annotated[
         str,
-        typer.Argument(metavar="SOURCE", help="torchvision:NAME, timm:NAME, timm-blocks:STRINGS, FILE.py:Class or "
-                       "FILE.py:function(). A FILE.PY IS RUN AS CODE, in a process of its own; only name one "
-                       "that you trust."),
+        typer.Argument(
+            metavar="SOURCE",
+            help="torchvision:NAME, timm:NAME, timm-blocks:STRINGS, FILE.py:Class or "
+            "FILE.py:function(). A FILE.PY IS RUN AS CODE, in a process of its own; only name one "
+            "that you trust.",
+        ),
     ],
     out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="The file to write.")] = None,
     input: Annotated[
-        str | None, typer.Option("--input", metavar="CxHxW", help="The input shape; by default that of the published network.")
+        str | None,
+        typer.Option("--input", metavar="CxHxW", help="The input shape; by default that of the published network."),
     ] = None,
     trace: Annotated[
         bool, typer.Option("--trace", help="Trace the network even if there is a shipped spec of it.")
     ] = False,
     unused: Annotated[
-        bool, typer.Option("--unused", help="Leave out what the result in eval mode does not need: auxiliary heads, what "
-                           "only train mode does. The head of the spec says what."),
+        bool,
+        typer.Option(
+            "--unused",
+            help="Leave out what the result in eval mode does not need: auxiliary heads, what "
+            "only train mode does. The head of the spec says what.",
+        ),
     ] = False,
-    time: Annotated[float, typer.Option("--time", metavar="SECONDS", min=1, help="Time limit of a file, in seconds.")] = SECONDS,
-) -> None:  # fmt: skip
+    time: Annotated[
+        float, typer.Option("--time", metavar="SECONDS", min=1, help="Time limit of a file, in seconds.")
+    ] = SECONDS,
+) -> None:
     """Write a network of PyTorch as a spec: traced, said as a person would, and held equal to its source (parameters, and
     logits of two images with the same weights) before a file is written."""
     from archdsl.cli.output import put
@@ -112,5 +122,7 @@ def seen(report: dict[str, Any]) -> str:
     """What the gate saw, in words; remarks are said before it."""
     for note in report.get("notes", ()):
         say(f"note: {note}")
-    return (f"{report['params']:,} parameters as the source; logits of two images differ by "
-            f"{report['difference']:.1e} of the largest ({report['precision']})")  # fmt: skip
+    return (
+        f"{report['params']:,} parameters as the source; logits of two images differ by "
+        f"{report['difference']:.1e} of the largest ({report['precision']})"
+    )

@@ -48,15 +48,26 @@ def command(
     watched = sys.stderr is not None and is_terminal(sys.stderr)
     try:
         found = lesions(
-            chosen.spec.trace, chosen.run, chosen.net.device, images, draws, seed, batch,
+            chosen.spec.trace,
+            chosen.run,
+            chosen.net.device,
+            images,
+            draws,
+            seed,
+            batch,
             lambda done: live(f"evaluating {100 * done:3.0f} %") if watched else None,
-        )  # fmt: skip
+        )
     finally:
         if watched:
             live("")
     about: dict[str, Any] = {
-        "run": str(run), "hash": chosen.spec.hash, "data": images.dataset, "part": part, "draws": draws, "seed": seed,
-    }  # fmt: skip
+        "run": str(run),
+        "hash": chosen.spec.hash,
+        "data": images.dataset,
+        "part": part,
+        "draws": draws,
+        "seed": seed,
+    }
     if format == "json":
         put_json(record(about, found))
         return

@@ -71,8 +71,10 @@ def _names(folders: Sequence[Path], labels: Sequence[str] | None) -> list[str]:
     settings = [load_run(folder).settings for folder in folders]  # which refuses a run of a newer format
     if labels:
         if len(labels) != len(folders):
-            raise ArchError(f"--label is given {len(labels)} times for {len(folders)} runs",
-                            help="give it once for each run, in their order")  # fmt: skip
+            raise ArchError(
+                f"--label is given {len(labels)} times for {len(folders)} runs",
+                help="give it once for each run, in their order",
+            )
         return list(labels)
     names = [str(s.get("name", "")) for s in settings]
     seeds = [f"{n} seed {s.get('train', {}).get('seed')}" for n, s in zip(names, settings, strict=True)]
@@ -97,8 +99,15 @@ def _curves(folders: Sequence[Path], what: str, names: Sequence[str]) -> list[Cu
                 continue
             xs, ys = [float(e["epoch"]) for e in done], [_value(e.get(key)) for e in done]
             single = len(folders) == 1
-            found.append(Curve(PARTS[number] if single and what != "lr" else name, xs, ys,
-                               number if single else group, dashed=number == 1))  # fmt: skip
+            found.append(
+                Curve(
+                    PARTS[number] if single and what != "lr" else name,
+                    xs,
+                    ys,
+                    number if single else group,
+                    dashed=number == 1,
+                )
+            )
     return found
 
 
@@ -110,8 +119,7 @@ def _check_drawable(curves: Sequence[Curve], log: bool) -> None:
     from archdsl.errors import ArchError, EnvError
 
     if not curves:
-        raise EnvError("none of these runs has finished an epoch",
-                       help="`archdsl runs` shows the progress of each")  # fmt: skip
+        raise EnvError("none of these runs has finished an epoch", help="`archdsl runs` shows the progress of each")
     if log and not any(y > 0 for c in curves for y in c.ys):
         raise ArchError("a logarithmic axis needs values above 0, and there are none", help="leave --log out")
 
@@ -122,8 +130,16 @@ def _save(save: Path, curves: Sequence[Curve], what: str, log: bool) -> None:
 
     several = len({c.group for c in curves}) < len(curves)
     with replacing(save) as temporary:
-        figures.curves(temporary, curves, "epoch", NAMES.get(what, what), kind=save.suffix.lower()[1:], log=log,
-                       percent=what == "accuracy", styles=PARTS if several else None)  # fmt: skip
+        figures.curves(
+            temporary,
+            curves,
+            "epoch",
+            NAMES.get(what, what),
+            kind=save.suffix.lower()[1:],
+            log=log,
+            percent=what == "accuracy",
+            styles=PARTS if several else None,
+        )
 
 
 def _put(curves: Sequence[Curve], what: str, log: bool) -> None:
@@ -138,8 +154,14 @@ def _put(curves: Sequence[Curve], what: str, log: bool) -> None:
     groups = len({c.group for c in curves})
     dots = "utf" in (stream.encoding or "").lower() and (colour or (groups <= 2 and len(curves) <= 2))
     size = shutil.get_terminal_size((80, 24)) if terminal else os.terminal_size((80, 24))
-    lines = chart(curves, min(size.columns, WIDEST), max(4, min(size.lines - len(curves) - 4, HEIGHT)), log=log,
-                  percent=what == "accuracy", dots=dots)  # fmt: skip
+    lines = chart(
+        curves,
+        min(size.columns, WIDEST),
+        max(4, min(size.lines - len(curves) - 4, HEIGHT)),
+        log=log,
+        percent=what == "accuracy",
+        dots=dots,
+    )
     legend: list[Line] = []
     for number, curve in enumerate(curves):
         mark = ("╌╌" if curve.dashed else "──") if dots else MARKS[number % len(MARKS)]

@@ -80,13 +80,15 @@ def _check_pictures(net: Trained, files: Sequence[Path]) -> None:
 
     for file in files:
         if file.suffix.lower() in KINDS and file.is_file():
-            raise ArchError(f"{file} is a table, and the net takes pictures ({'x'.join(map(str, net.input))})",
-                            help="name pictures, or folders of them")  # fmt: skip
+            raise ArchError(
+                f"{file} is a table, and the net takes pictures ({'x'.join(map(str, net.input))})",
+                help="name pictures, or folders of them",
+            )
 
 
 def of_tables(
     net: Trained, own: object, files: Sequence[Path], top: int, passes: int | None, batch: int, seed: int
-) -> list[dict[str, Any]]:  # fmt: skip
+) -> list[dict[str, Any]]:
     """A record for each row of the files, in their order; rows count from 1 in each file."""
     import torch
 
@@ -112,7 +114,7 @@ def of_tables(
 
 def predicted(
     net: Trained, files: Sequence[Path], top: int, passes: int | None, batch: int, seed: int
-) -> tuple[list[dict[str, Any]], Counter[str]]:  # fmt: skip
+) -> tuple[list[dict[str, Any]], Counter[str]]:
     """A record for each file, in their order; and what was done to how many of the pictures."""
     import torch
 
@@ -130,12 +132,21 @@ def predicted(
 def _records(prediction: Prediction, files: Sequence[Path], names: Sequence[str], top: int) -> list[dict[str, Any]]:
     best = prediction.probs.topk(top, 1)
     information = prediction.information
-    columns = (best.values.tolist(), best.indices.tolist(), prediction.entropy.tolist(),
-               information.tolist() if information is not None else [None] * len(best.values))  # fmt: skip
+    columns = (
+        best.values.tolist(),
+        best.indices.tolist(),
+        prediction.entropy.tolist(),
+        information.tolist() if information is not None else [None] * len(best.values),
+    )
     found = []
     for file, shares, labels, entropy, mutual in zip(files, *columns, strict=False):
-        record = {"file": str(file), "class": names[labels[0]], "label": labels[0], "probability": shares[0],
-                  "entropy": entropy}  # fmt: skip
+        record = {
+            "file": str(file),
+            "class": names[labels[0]],
+            "label": labels[0],
+            "probability": shares[0],
+            "entropy": entropy,
+        }
         if information is not None:
             record["mutual_information"] = mutual
         pairs = zip(labels, shares, strict=True)
@@ -152,18 +163,32 @@ def table(rows: Sequence[dict[str, Any]], top: int, several: bool) -> Table:
         for n in ranks
         for column in (
             Column("class" if n == 1 else f"class {n}", key="class" if n == 1 else f"class_{n}"),
-            Column("probability" if n == 1 else f"probability {n}", "percent", digits=2,
-                   key="probability" if n == 1 else f"probability_{n}"),
+            Column(
+                "probability" if n == 1 else f"probability {n}",
+                "percent",
+                digits=2,
+                key="probability" if n == 1 else f"probability_{n}",
+            ),
         )
-    ]  # fmt: skip
+    ]
     rest = [name for name in ("row", "target") if any(name in r for r in rows)]
     places = (Column("file"), *(Column(name, "int" if name == "row" else "text") for name in rest))
     columns = (
-        *places, *pairs, Column("entropy", "float", digits=4),
+        *places,
+        *pairs,
+        Column("entropy", "float", digits=4),
         *((Column("mutual information", "float", key="mutual_information", digits=4),) if several else ()),
-    )  # fmt: skip
-    return Table(columns, tuple(
-        (r["file"], *(r.get(name) for name in rest), *(cell for t in r["top"] for cell in (t["class"], t["probability"])),
-         r["entropy"], *((r["mutual_information"],) if several else ()))
-        for r in rows
-    ))  # fmt: skip
+    )
+    return Table(
+        columns,
+        tuple(
+            (
+                r["file"],
+                *(r.get(name) for name in rest),
+                *(cell for t in r["top"] for cell in (t["class"], t["probability"])),
+                r["entropy"],
+                *((r["mutual_information"],) if several else ()),
+            )
+            for r in rows
+        ),
+    )

@@ -101,10 +101,29 @@ def command(
     check_html(html)
     rows = _rows({"--each": each, "--effects": effects, "--curves": curves, "--claims": claims, "--fits": fits})
     watch = check_watch(watch, port)
-    chosen = select(study, SelectionOptions(
-        *ingredients(without, into, out, old_into), design, seeds, data, set or (), where or (), match, baseline or (),
-        metric or (), None, None, until, max_seeds, alpha, same, None, failures, preset,
-    ))  # fmt: skip
+    chosen = select(
+        study,
+        SelectionOptions(
+            *ingredients(without, into, out, old_into),
+            design,
+            seeds,
+            data,
+            set or (),
+            where or (),
+            match,
+            baseline or (),
+            metric or (),
+            None,
+            None,
+            until,
+            max_seeds,
+            alpha,
+            same,
+            None,
+            failures,
+            preset,
+        ),
+    )
     place = _runs(study, runs)
     arms, every = planned(chosen, place, data_root)
     chosen = settled(chosen, arms)

@@ -24,15 +24,19 @@ def command(
     out: Annotated[Path, typer.Option("--runs", "--out", metavar="DIR", help="The folder of the runs.")] = Path("runs"),
     where: Annotated[
         str | None,
-        typer.Option("--where", metavar="TEST", help="Only some: 'test_accuracy > 90% and status = finished', "
-                     "'train.batch = 128 and run = vgg*'."),
+        typer.Option(
+            "--where",
+            metavar="TEST",
+            help="Only some: 'test_accuracy > 90% and status = finished', 'train.batch = 128 and run = vgg*'.",
+        ),
     ] = None,
     sort: Annotated[
-        str | None, typer.Option("--sort", metavar="NAME", help="By a column or setting; -test_accuracy is highest first.")
+        str | None,
+        typer.Option("--sort", metavar="NAME", help="By a column or setting; -test_accuracy is highest first."),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
     format: Format = "table",
-) -> None:  # fmt: skip
+) -> None:
     """List runs; `show RUN`, `compare RUN RUN…` or `delete RUN…`. A RUN is a folder, its name in --runs, or the first
     digits of its hash. A status is finished, diverged, interrupted, running, oom, timeout or damaged."""
     from archdsl.errors import ArchError
@@ -40,8 +44,10 @@ def command(
 
     action, *names = words or [""]
     if action and action not in ACTIONS:
-        raise ArchError(f"`archdsl runs {action[:60]}`: the actions are show, compare and delete",
-                        help="`archdsl runs` lists all runs")  # fmt: skip
+        raise ArchError(
+            f"`archdsl runs {action[:60]}`: the actions are show, compare and delete",
+            help="`archdsl runs` lists all runs",
+        )
     if action and not names:
         raise ArchError(f"`archdsl runs {action}` needs the name of a run", help="`archdsl runs` lists them")
     if action and (where is not None or sort is not None):

@@ -100,13 +100,27 @@ def _rows(spec: Spec) -> None:
     from archdsl.ir.cost import row_params
     from archdsl.report import Column, Table
 
-    columns = (Column("value"), Column("layer"), Column("of"), Column("output"), Column("params", "int"),
-               Column("MACs", "int", key="macs"), Column("path"))  # fmt: skip
+    columns = (
+        Column("value"),
+        Column("layer"),
+        Column("of"),
+        Column("output"),
+        Column("params", "int"),
+        Column("MACs", "int", key="macs"),
+        Column("path"),
+    )
     rows = tuple(
-        (f"%{n}", layer_text(r), " ".join(f"%{i}" if i >= 0 else "%in" for i in r.inputs), dims(r.layer.out),
-         row_params(r), r.layer.macs, r.path)
+        (
+            f"%{n}",
+            layer_text(r),
+            " ".join(f"%{i}" if i >= 0 else "%in" for i in r.inputs),
+            dims(r.layer.out),
+            row_params(r),
+            r.layer.macs,
+            r.path,
+        )
         for n, r in enumerate(spec.trace.rows)
-    )  # fmt: skip
+    )
     output = f"%{spec.trace.output}" if spec.trace.output >= 0 else "%in"
     put_table(Table(columns, rows, notes=(f"%in is {dims(spec.input)}; the result is {output}",)))
 

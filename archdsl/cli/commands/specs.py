@@ -32,8 +32,10 @@ def command(
     wanted = (filter or "").casefold()
     found = [s for s in every if wanted in s.name.casefold() or wanted in s.about.casefold()]
     if not found:
-        raise ArchError(f"no shipped spec or study has `{filter}` in its name or description",
-                        help=suggest(filter or "", (s.name for s in every)) or "`archdsl specs` lists all")  # fmt: skip
+        raise ArchError(
+            f"no shipped spec or study has `{filter}` in its name or description",
+            help=suggest(filter or "", (s.name for s in every)) or "`archdsl specs` lists all",
+        )
     if format == "json":
         put_json([asdict(s) for s in found])
         return
@@ -90,7 +92,11 @@ def _read(path: Path, kind: str) -> Shipped:
     text = "\n".join(head)
     params, parity = _PARAMETERS.search(text), _PARITY.search(text)
     return Shipped(
-        files.short(path), kind, int(params[1].replace(",", "")) if params else None,
-        count_arms(read_study(path)) if kind == "study" else None, parity[1] if parity else None,
-        files.listed(path), head[0] if head else "",
-    )  # fmt: skip
+        files.short(path),
+        kind,
+        int(params[1].replace(",", "")) if params else None,
+        count_arms(read_study(path)) if kind == "study" else None,
+        parity[1] if parity else None,
+        files.listed(path),
+        head[0] if head else "",
+    )

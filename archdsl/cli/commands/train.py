@@ -169,8 +169,10 @@ def _before(
     run = find_run(out, experiment) if not again else None
     if resume and run is None:
         said = others_said(out, experiment)
-        raise EnvError(f"there is no run of this experiment in {out} to resume" + "".join(f"; {t}" for t in said),
-                       help="leave --resume out to begin one, or name the folder of runs by --runs")  # fmt: skip
+        raise EnvError(
+            f"there is no run of this experiment in {out} to resume" + "".join(f"; {t}" for t in said),
+            help="leave --resume out to begin one, or name the folder of runs by --runs",
+        )
     if run is None or not run.done:
         return experiment, None
     check_conflicts(run, requested)
@@ -211,7 +213,7 @@ def _run(spec: Spec, experiment: Experiment, quiet: bool, board: Path | None, **
 
 def _evaluation(
     spec: Spec, experiment: Experiment, run: Run, device: str, root: Path | None
-) -> Mapping[str, Any] | None:  # fmt: skip
+) -> Mapping[str, Any] | None:
     """The record of what the statement `evaluate` asks for; None without one, and for a run that did not finish."""
     from archdsl.runs.evaluations import stored
     from archdsl.settings.evaluation import fold_evaluation
@@ -239,8 +241,9 @@ def evaluation_line(told: Mapping[str, Any] | None) -> str:
     names = [n for n in EVALUATED if n in told["figures"]]
     texts = [
         f"{metric_of(name).label} " + (f"{100 * value:.2f} %" if metric_of(name).unit == "percent" else f"{value:.4f}")
-        for name in names if (value := told["figures"][name]) is not None
-    ]  # fmt: skip
+        for name in names
+        if (value := told["figures"][name]) is not None
+    ]
     return f"evaluate {told['evaluate']}: {', '.join(texts)}\n"
 
 
@@ -281,10 +284,11 @@ def provenance(run: Run) -> dict[str, Any]:
 
     known = conditions_of(run.versions)
     return {
-        "trained": ended(run), "device": run.versions.get("device"), **{k: known[k] or None for k in (
-            "precision", "kernels", "compile", "processor", "torch", "numerics")},
+        "trained": ended(run),
+        "device": run.versions.get("device"),
+        **{k: known[k] or None for k in ("precision", "kernels", "compile", "processor", "torch", "numerics")},
         "fingerprint": run.fingerprint or None,
-    }  # fmt: skip
+    }
 
 
 def record(run: Run, cached: bool = False) -> dict[str, Any]:

@@ -19,13 +19,17 @@ KIND = "weights carried over by archdsl"
 def command(
     source: Annotated[
         str,
-        typer.Argument(metavar="FROM", help="A run folder, a .safetensors or .pth file, torchvision:NAME[:WEIGHTS] or "
-                       "timm:NAME[.TAG]."),
+        typer.Argument(
+            metavar="FROM",
+            help="A run folder, a .safetensors or .pth file, torchvision:NAME[:WEIGHTS] or timm:NAME[.TAG].",
+        ),
     ],
     spec: OneSpec,
     target: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="FILE", help="Write the weights to this .safetensors file; else only report."),
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="Write the weights to this .safetensors file; else only report."
+        ),
     ] = None,
     reshape: Annotated[
         bool, typer.Option("--reshape", help="Also take weights of another shape, where there is a rule for it.")
@@ -36,7 +40,7 @@ def command(
     set: Set = None,
     seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of the new weights.")] = None,
     report: ReportFormat = "table",
-) -> None:  # fmt: skip
+) -> None:
     """Carry the weights of a net over to another spec. Layers are matched by label, then by aligning the two nets; the
     report tells what is exact, reshaped, new and dropped."""
     from archdsl.api import load
@@ -67,8 +71,10 @@ def _check_name(target: Path | None) -> None:
     from archdsl.errors import ArchError
 
     if target is not None and target.suffix.lower() != ".safetensors":
-        raise ArchError(f"the weights are written as safetensors, and {target} ends otherwise",
-                        help=f"name it {target.with_suffix('.safetensors')}")  # fmt: skip
+        raise ArchError(
+            f"the weights are written as safetensors, and {target} ends otherwise",
+            help=f"name it {target.with_suffix('.safetensors')}",
+        )
 
 
 def _seed(spec: Spec) -> int:
@@ -98,10 +104,15 @@ def _write(target: Path, found: Transfer, spec: Spec) -> None:
     from archdsl.version import __version__
 
     about: dict[str, Any] = {
-        "format": "pt", "archdsl.kind": KIND, "archdsl.version": __version__, "archdsl.spec": spec.canonical,
-        "archdsl.hash": spec.hash, "archdsl.source": found.source, "archdsl.source_sha": found.sha,
+        "format": "pt",
+        "archdsl.kind": KIND,
+        "archdsl.version": __version__,
+        "archdsl.spec": spec.canonical,
+        "archdsl.hash": spec.hash,
+        "archdsl.source": found.source,
+        "archdsl.source_sha": found.sha,
         "archdsl.parameters": json.dumps(found.totals),
-    }  # fmt: skip
+    }
     data = save({k: v.contiguous() for k, v in found.state.items()}, about)
     with replacing(target) as file:
         file.write_bytes(data)

@@ -17,13 +17,21 @@ if TYPE_CHECKING:
 
 def command(
     table: Annotated[
-        str, typer.Argument(metavar="TABLE", help="A csv, tsv, jsonl or Parquet file with a row for each run, `-` for standard "
-                            "input, or what MLflow, Optuna, Trackio or Weights & Biases store.")
+        str,
+        typer.Argument(
+            metavar="TABLE",
+            help="A csv, tsv, jsonl or Parquet file with a row for each run, `-` for standard "
+            "input, or what MLflow, Optuna, Trackio or Weights & Biases store.",
+        ),
     ],
     arm: Annotated[str, typer.Option("--arm", metavar="COLUMN", help="The column that names what is compared.")],
     pair: Annotated[
-        str | None, typer.Option("--pair", metavar="COLUMN", help="The column that pairs runs: a seed, a fold, a task. "
-                                 "Without it runs have no partners.")
+        str | None,
+        typer.Option(
+            "--pair",
+            metavar="COLUMN",
+            help="The column that pairs runs: a seed, a fold, a task. Without it runs have no partners.",
+        ),
     ] = None,
     metric: Annotated[str | None, typer.Option("--metric", metavar="COLUMN", help="The column of the results.")] = None,
     reference: Annotated[
@@ -39,40 +47,59 @@ def command(
     ] = "5%",
     claim: Annotated[
         str | None,
-        typer.Option("--claim", metavar="TEXT", help="'new better than base', 'new worse than base' or 'new same as "
-                     "base': the exit code is 0 if it holds, 3 if it is open, 6 if it is refuted."),
+        typer.Option(
+            "--claim",
+            metavar="TEXT",
+            help="'new better than base', 'new worse than base' or 'new same as "
+            "base': the exit code is 0 if it holds, 3 if it is open, 6 if it is refuted.",
+        ),
     ] = None,
     target: Annotated[
         str | None,
-        typer.Option("--target", metavar="TEXT", help="'acc >= 94%': compare the cost to get there, instead of a metric."),
+        typer.Option(
+            "--target", metavar="TEXT", help="'acc >= 94%': compare the cost to get there, instead of a metric."
+        ),
     ] = None,
     cost: Annotated[
-        str | None, typer.Option("--cost", metavar="COLUMN", help="The cost of --target: a step, seconds. Otherwise `step`.")
+        str | None,
+        typer.Option("--cost", metavar="COLUMN", help="The cost of --target: a step, seconds. Otherwise `step`."),
     ] = None,
     run: Annotated[
-        str | None, typer.Option("--run", metavar="COLUMN", help="What tells runs apart for --target, where --pair does not.")
+        str | None,
+        typer.Option("--run", metavar="COLUMN", help="What tells runs apart for --target, where --pair does not."),
     ] = None,
     only: Annotated[
-        list[str] | None, typer.Option("--only", metavar="COLUMN=TEXT", help="Use the rows with this cell alone; repeatable.")
+        list[str] | None,
+        typer.Option("--only", metavar="COLUMN=TEXT", help="Use the rows with this cell alone; repeatable."),
     ] = None,
     failed: Annotated[
-        str, typer.Option("--failed", metavar="HOW", help="What runs count as that failed or were pruned: a value, such as the "
-                          "accuracy of chance; drop; or refuse.")
+        str,
+        typer.Option(
+            "--failed",
+            metavar="HOW",
+            help="What runs count as that failed or were pruned: a value, such as the "
+            "accuracy of chance; drop; or refuse.",
+        ),
     ] = "refuse",
     missing: Annotated[
-        Literal["refuse", "drop"], typer.Option("--missing", help="What to do with pairs that miss one side in between.")
+        Literal["refuse", "drop"],
+        typer.Option("--missing", help="What to do with pairs that miss one side in between."),
     ] = "refuse",
     as_written: Annotated[
-        bool, typer.Option("--as-written", help="Take values as they are, also where some seem to be fractions and others "
-                           "percentages.")
+        bool,
+        typer.Option(
+            "--as-written", help="Take values as they are, also where some seem to be fractions and others percentages."
+        ),
     ] = False,
     kind: Annotated[
         Literal["csv", "tsv", "jsonl", "parquet"] | None,
         typer.Option("--from", help="The format of TABLE, where its content does not say it."),
     ] = None,
-    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a page with the figures, too.")] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write a page with the figures, too.")
+    ] = None,
     format: Format = "table",
-) -> None:  # fmt: skip
+) -> None:
     """Say which arms of a table of results are better, worse or the same as a reference.
 
     The numbers stay valid however often you look, and whenever you stop adding runs (docs/verdict.md).
@@ -100,8 +127,12 @@ def command(
     _check_unit("--failed", failed, found)
     points = goal is None and (found.percent or (same or "").strip().endswith("%"))
     what = found.columns.metric if goal is not None else columns.metric
-    given = answer(found, Question(base, what, lower or goal is not None, margin, level, missing == "drop", points), costs,
-                   str(goal or ""))  # fmt: skip
+    given = answer(
+        found,
+        Question(base, what, lower or goal is not None, margin, level, missing == "drop", points),
+        costs,
+        str(goal or ""),
+    )
     if claimed is not None:
         claimed.check(given.verdicts)
     if html is not None:
@@ -146,8 +177,10 @@ def _check(
     if metric not in (None, goal.metric):
         raise ArchError(f"--metric says `{metric}`, the target is about `{goal.metric}`", help="leave --metric out")
     if lower or failed != "refuse":
-        raise ArchError(f"{'--lower' if lower else '--failed'} has no meaning with --target",
-                        help="a lower cost is better, and a run that failed never reaches the target")  # fmt: skip
+        raise ArchError(
+            f"{'--lower' if lower else '--failed'} has no meaning with --target",
+            help="a lower cost is better, and a run that failed never reaches the target",
+        )
 
 
 def _only(texts: list[str] | tuple[()]) -> tuple[tuple[str, str], ...]:
@@ -208,8 +241,10 @@ def _check_unit(option: str, text: str, found: Measurements) -> None:
         return
     largest = max((v for values in found.arms.values() for v in values.values()), key=abs)
     if abs(largest) > LARGEST_FRACTION:
-        raise ArchError(f"{option} {text} means {_number(text):g}, and the metric has values such as {largest:g}",
-                        help=f"give it in the metric's unit: {option} {text.strip().rstrip('% ')}")  # fmt: skip
+        raise ArchError(
+            f"{option} {text} means {_number(text):g}, and the metric has values such as {largest:g}",
+            help=f"give it in the metric's unit: {option} {text.strip().rstrip('% ')}",
+        )
 
 
 def _number(text: str) -> float | None:

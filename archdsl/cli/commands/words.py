@@ -15,16 +15,31 @@ if TYPE_CHECKING:
 
 # What may be asked for, and the kinds of words in it.
 SPACES: dict[str, tuple[str, ...]] = {
-    "net": ("op", "block", "late", "join", "family"), "layers": ("op", "late"), "ops": ("op", "late"),
-    "blocks": ("block",), "joins": ("join",), "families": ("family",), "modifiers": ("modifier",), "data": ("data",),
-    "train": ("train",), "metrics": ("metric",), "evaluate": ("evaluation",),
-}  # fmt: skip
+    "net": ("op", "block", "late", "join", "family"),
+    "layers": ("op", "late"),
+    "ops": ("op", "late"),
+    "blocks": ("block",),
+    "joins": ("join",),
+    "families": ("family",),
+    "modifiers": ("modifier",),
+    "data": ("data",),
+    "train": ("train",),
+    "metrics": ("metric",),
+    "evaluate": ("evaluation",),
+}
 RANKS = {"modifier": 1, "evaluation": 2, "metric": 3}  # of the words of one name: what most people mean comes first
 KINDS = {
-    "op": "Layers", "late": "Shortcuts", "block": "Blocks", "join": "Joins", "family": "Families",
-    "modifier": "Modifiers", "data": "Data", "train": "Training", "evaluation": "Evaluation",
+    "op": "Layers",
+    "late": "Shortcuts",
+    "block": "Blocks",
+    "join": "Joins",
+    "family": "Families",
+    "modifier": "Modifiers",
+    "data": "Data",
+    "train": "Training",
+    "evaluation": "Evaluation",
     "metric": "Metrics",
-}  # fmt: skip
+}
 
 RECIPES = {
     "train": "train sgd(0.1, nesterov) wd(5e-4, weights) epochs(30) batch(128) warmup(2) cosine smooth(0.1) ema(0.999)",
@@ -226,13 +241,23 @@ def record(entry: Entry) -> dict[str, Any]:
     from archdsl.registry import MISSING, params
 
     return {
-        "name": entry.name, "kind": entry.kind, "signature": signature(entry), "help": entry.help, "paper": entry.paper,
+        "name": entry.name,
+        "kind": entry.kind,
+        "signature": signature(entry),
+        "help": entry.help,
+        "paper": entry.paper,
         "examples": list(entry.examples),
         "arguments": [
-            {"name": p.name, "type": p.base, "choices": list(p.choices), "required": p.required,
-             "default": None if p.required else p.default, "bounds": str(p.range) if p.range else None,
-             "flag": p.flag is not MISSING}
+            {
+                "name": p.name,
+                "type": p.base,
+                "choices": list(p.choices),
+                "required": p.required,
+                "default": None if p.required else p.default,
+                "bounds": str(p.range) if p.range else None,
+                "flag": p.flag is not MISSING,
+            }
             for p in params(entry)
         ],
         **({"unit": example(entry).unit, "higher_is_better": example(entry).higher} if entry.kind == "metric" else {}),
-    }  # fmt: skip
+    }

@@ -183,10 +183,12 @@ def _of_spec(spec: Spec) -> _Figures:
         counts[row.op.name] = counts.get(row.op.name, 0) + 1
     epochs = [float(s.value) for s in spec.graph.train if s.entry.name == "epochs" and isinstance(s.value, int)]
     numbers: dict[str, float | None] = {name: getattr(cost, name) for name in OF_SPEC[:6]} | {
-        "field": min(cost.field) if cost.field else None, "stride": max(cost.stride) if cost.stride else None,
-        "evaluations": evaluations(spec.trace), "modifiers": sum(isinstance(node, ast.Modifier) for node in walk(spec.file)),
+        "field": min(cost.field) if cost.field else None,
+        "stride": max(cost.stride) if cost.stride else None,
+        "evaluations": evaluations(spec.trace),
+        "modifiers": sum(isinstance(node, ast.Modifier) for node in walk(spec.file)),
         "epochs": epochs[0] if epochs else None,
-    }  # fmt: skip
+    }
     return _Figures(numbers, words_of(spec.file) | frozenset(counts), counts=counts)
 
 
@@ -206,12 +208,18 @@ def _of_study(path: Path) -> _Figures:
     most = budget(study.budget).runs if study.budget else None
     every = len(arms) * len(study.seeds)
     numbers: dict[str, float | None] = {
-        "arms": len(arms), "bases": len(study.base), "seeds": len(study.seeds), "runs": min(every, most or every),
-    }  # fmt: skip
+        "arms": len(arms),
+        "bases": len(study.base),
+        "seeds": len(study.seeds),
+        "runs": min(every, most or every),
+    }
     texts = {
-        "metric": study.metric, "design": study.design or "one-out", "match": study.match or "", "same": study.same,
+        "metric": study.metric,
+        "design": study.design or "one-out",
+        "match": study.match or "",
+        "same": study.same,
         "budget": study.budget,
-    }  # fmt: skip
+    }
     stated = {name for name, text in texts.items() if text} | ({"sequential"} if study.sequential else set())
     return _Figures(numbers, varied | stated, texts)
 

@@ -62,8 +62,9 @@ class ExportOptions:
                 raise ArchError(f"{_option(name)} has no effect on {target}", help="leave it out")
         for name, other, why in APART:
             if getattr(self, name) and getattr(self, other):
-                raise ArchError(f"{_option(name)} and {_option(other)} exclude each other: {why}",
-                                help="leave one of them out")  # fmt: skip
+                raise ArchError(
+                    f"{_option(name)} and {_option(other)} exclude each other: {why}", help="leave one of them out"
+                )
         for name, other in NEEDED:
             if self._given(name) and not getattr(self, other):
                 raise ArchError(f"{_option(name)} has no effect without {_option(other)}", help="leave it out")
@@ -102,8 +103,18 @@ def form_of(spec: Spec, run: Run | None, options: ExportOptions) -> Form:
     from archdsl.export.deploy import Form
 
     known = facts(spec, run)
-    return Form(spec.input, spec.classes, options.preprocess, known.get("mean", ()), known.get("std", ()), options.softmax,
-                options.mc, not options.no_fold, options.half, options.half_io)  # fmt: skip
+    return Form(
+        spec.input,
+        spec.classes,
+        options.preprocess,
+        known.get("mean", ()),
+        known.get("std", ()),
+        options.softmax,
+        options.mc,
+        not options.no_fold,
+        options.half,
+        options.half_io,
+    )
 
 
 def to_onnx(spec: Spec, run: Run | None, target: Path, options: ExportOptions, about: dict[str, str]) -> dict[str, Any]:
@@ -114,17 +125,34 @@ def to_onnx(spec: Spec, run: Run | None, target: Path, options: ExportOptions, a
 
     require()
     form = form_of(spec, run, options)
-    report = export(model_of(spec, run, options.seed or 0), target, form, opset=options.opset, metadata=about,
-                    external=options.external_data,
-                    int8=_quantization_data(spec, run, form, options) if options.quantize else None)  # fmt: skip
-    done = {"opset": report.opset, "bytes": report.bytes, "nodes": report.nodes, "difference": report.difference,
-            "differences": {str(n): d for n, d in report.agreement.differences.items()},
-            "spread": report.agreement.spread, "mode": form.about()["archdsl.mode"],
-            "precision": "int8" if options.quantize else form.about()["archdsl.precision"]}  # fmt: skip
+    report = export(
+        model_of(spec, run, options.seed or 0),
+        target,
+        form,
+        opset=options.opset,
+        metadata=about,
+        external=options.external_data,
+        int8=_quantization_data(spec, run, form, options) if options.quantize else None,
+    )
+    done = {
+        "opset": report.opset,
+        "bytes": report.bytes,
+        "nodes": report.nodes,
+        "difference": report.difference,
+        "differences": {str(n): d for n, d in report.agreement.differences.items()},
+        "spread": report.agreement.spread,
+        "mode": form.about()["archdsl.mode"],
+        "precision": "int8" if options.quantize else form.about()["archdsl.precision"],
+    }
     if (cost := report.quantized) is not None:
-        done["int8"] = {"images": cost.images, "calibrated": cost.calibrated, "accuracy": cost.accuracy8,
-                        "accuracy_float32": cost.accuracy32, "same_class": cost.same,
-                        "bytes_float32": cost.bytes32}  # fmt: skip
+        done["int8"] = {
+            "images": cost.images,
+            "calibrated": cost.calibrated,
+            "accuracy": cost.accuracy8,
+            "accuracy_float32": cost.accuracy32,
+            "same_class": cost.same,
+            "bytes_float32": cost.bytes32,
+        }
     return done
 
 
@@ -137,8 +165,14 @@ def _quantization_data(spec: Spec, run: Run | None, form: Form, options: ExportO
     data, seed = fold_data(spec.graph.data), fold_train(spec.graph.train).seed
     if run is not None:
         data = same_data(run, data, options.data_root, otherwise="leave --quantize out")
-    return quantization_data(data, seed, form, count=options.calibrate or CALIBRATED, root=options.data_root,
-                             drop=DROP if options.max_drop is None else options.max_drop)  # fmt: skip
+    return quantization_data(
+        data,
+        seed,
+        form,
+        count=options.calibrate or CALIBRATED,
+        root=options.data_root,
+        drop=DROP if options.max_drop is None else options.max_drop,
+    )
 
 
 def to_exported(
@@ -151,9 +185,15 @@ def to_exported(
     form = form_of(spec, run, options)
     report = export(model_of(spec, run, options.seed or 0), target, form, metadata=about)
     found = report.agreement
-    return {"bytes": report.bytes, "nodes": report.nodes, "difference": max(found.differences.values()),
-            "differences": {str(n): d for n, d in found.differences.items()}, "spread": found.spread,
-            "mode": form.about()["archdsl.mode"], "precision": form.about()["archdsl.precision"]}  # fmt: skip
+    return {
+        "bytes": report.bytes,
+        "nodes": report.nodes,
+        "difference": max(found.differences.values()),
+        "differences": {str(n): d for n, d in found.differences.items()},
+        "spread": found.spread,
+        "mode": form.about()["archdsl.mode"],
+        "precision": form.about()["archdsl.precision"],
+    }
 
 
 def to_torch(spec: Spec, run: Run | None, target: Path, about: dict[str, str]) -> dict[str, Any]:
@@ -222,8 +262,10 @@ def named(labels: str, classes: int) -> tuple[str, ...]:
     else:
         names = tuple(name.strip() for name in labels.split(","))
     if len(names) != classes:
-        raise ArchError(f"--labels names {len(names)} classes, and the network has {classes}",
-                        help="separate them by commas, or name a file with one a line")  # fmt: skip
+        raise ArchError(
+            f"--labels names {len(names)} classes, and the network has {classes}",
+            help="separate them by commas, or name a file with one a line",
+        )
     return names
 
 
@@ -237,9 +279,12 @@ def line(done: dict[str, Any]) -> str:
     kind = {"float16": ", float16", "int8": ", int8"}.get(done["precision"], "")
     text = f"{size}{kind}{opset}, {done['nodes']} nodes, weights {done['weights']}; "
     if done["mode"] == "mc-dropout":
-        return text + (f"dropout active, mean probabilities within {done['difference']:.1e} of torch's (batches "
-                       f"{batches})")  # fmt: skip
+        return text + (
+            f"dropout active, mean probabilities within {done['difference']:.1e} of torch's (batches {batches})"
+        )
     if (cost := done.get("int8")) is not None:
-        return text + (f"test accuracy {cost['accuracy']:.2%} (float32: {cost['accuracy_float32']:.2%}) on "
-                       f"{cost['images']:,} images, {done['bytes'] / cost['bytes_float32']:.0%} of the bytes")  # fmt: skip
+        return text + (
+            f"test accuracy {cost['accuracy']:.2%} (float32: {cost['accuracy_float32']:.2%}) on "
+            f"{cost['images']:,} images, {done['bytes'] / cost['bytes_float32']:.0%} of the bytes"
+        )
     return text + f"differs from torch by {done['difference']:.1e} of the largest logit (batches {batches})"

@@ -50,8 +50,10 @@ class _Columns:
         check_name(name, self.names, "--where")
         own = self.values.get(name)
         if own is not None and sign in EQUALITY and "*" not in value and value not in (*own, "none"):
-            raise ArchError(f"--where: no row can have {name} = {value[:60]}",
-                            help=suggest(value[:60], own) or f"{name} is one of {', '.join(own)}")  # fmt: skip
+            raise ArchError(
+                f"--where: no row can have {name} = {value[:60]}",
+                help=suggest(value[:60], own) or f"{name} is one of {', '.join(own)}",
+            )
         number = None if quoted else _number(value)
         return lambda row: _holds(name, row.get(name), sign, value, number)
 
@@ -88,8 +90,10 @@ def check_name(name: str, known: Iterable[str], option: str) -> None:
     """Raises ArchError if no row has a value of this name."""
     if name not in (names := set(known)):
         some = ", ".join(sorted(n for n in names if "." not in n))
-        raise ArchError(f"{option}: unknown column `{name[:60]}`",
-                        help=suggest(name[:60], names) or f"there are {some}, and settings such as train.batch")  # fmt: skip
+        raise ArchError(
+            f"{option}: unknown column `{name[:60]}`",
+            help=suggest(name[:60], names) or f"there are {some}, and settings such as train.batch",
+        )
 
 
 def ordered(rows: Iterable[Mapping[str, Any]], name: str) -> list[int]:

@@ -76,8 +76,10 @@ def spec_of(run: Run, input: str | None = None) -> Spec:
 
 
 def _unbuildable(run: Run, error: ArchError) -> StoreError:
-    return StoreError(f"{run.folder / 'spec.arch'} is not a spec that this version can build:\n{indent(str(error), '  ')}",
-                      help="repair it, or train again")  # fmt: skip
+    return StoreError(
+        f"{run.folder / 'spec.arch'} is not a spec that this version can build:\n{indent(str(error), '  ')}",
+        help="repair it, or train again",
+    )
 
 
 def same_data(run: Run, data: DataSettings, root: Path | None = None, otherwise: str = "") -> DataSettings:
@@ -106,8 +108,11 @@ def same_data(run: Run, data: DataSettings, root: Path | None = None, otherwise:
             f"note: {run.folder} was trained before data fingerprints existed: whether {name} has changed since is not known"
         )
     elif found != known:
-        raise EnvError(f"the data of {run.folder} has changed since: the fingerprint of {name} is {short(found)}, and the "
-                       f"run was trained on {short(known)}", help=f"restore the data; {other}")  # fmt: skip
+        raise EnvError(
+            f"the data of {run.folder} has changed since: the fingerprint of {name} is {short(found)}, and the "
+            f"run was trained on {short(known)}",
+            help=f"restore the data; {other}",
+        )
     return replace(data, fingerprint=found)
 
 

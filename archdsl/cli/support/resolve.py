@@ -142,8 +142,10 @@ def _commit(rev: str) -> str:
                 f"cannot resolve the revision `{rev[:80]}`: this folder is not in a git repository",
                 help="change to a folder inside a repository, or name two files",
             )
-        raise ArchError(f"git does not know the revision `{rev[:80]}`",
-                        help="`git log --oneline` lists commits; a shallow clone has only the latest")  # fmt: skip
+        raise ArchError(
+            f"git does not know the revision `{rev[:80]}`",
+            help="`git log --oneline` lists commits; a shallow clone has only the latest",
+        )
     return done.stdout.decode().strip()
 
 
@@ -181,8 +183,9 @@ def _blob(commit: str, rev: str, path: str) -> str:
 def _git(*args: str) -> subprocess.CompletedProcess[bytes]:
     """Run git without a shell, without hooks, pagers or questions."""
     try:
-        return subprocess.run(("git", "--no-pager", *args),
-                              capture_output=True, check=False, timeout=PATIENCE, stdin=subprocess.DEVNULL)  # fmt: skip
+        return subprocess.run(
+            ("git", "--no-pager", *args), capture_output=True, check=False, timeout=PATIENCE, stdin=subprocess.DEVNULL
+        )
     except FileNotFoundError:
         raise EnvError("git is not installed, so there are no versions", help="install it, or name two files") from None
     except subprocess.TimeoutExpired:

@@ -55,9 +55,16 @@ def _names(columns: str | None) -> list[str]:
 
 
 def report(
-    results: Results, chosen: StudyFile, runs: Path, format: str, html: Path | None, quiet: bool,
-    detect: str | None = None, rows: Rows = "arms", columns: str | None = None,
-) -> None:  # fmt: skip
+    results: Results,
+    chosen: StudyFile,
+    runs: Path,
+    format: str,
+    html: Path | None,
+    quiet: bool,
+    detect: str | None = None,
+    rows: Rows = "arms",
+    columns: str | None = None,
+) -> None:
     """Print the table of ``rows``, and write the HTML report."""
     from archdsl.atomic import writing
     from archdsl.cli.output import say
@@ -81,8 +88,10 @@ def report(
     )
     sys.stdout.flush()
     if results.unused and not quiet:  # not among the notes: how many there are depends on the workers
-        say(f"note: {results.unused} finished run{'s' if results.unused > 1 else ''} came after the decision on their arm "
-            "and do not count")  # fmt: skip
+        say(
+            f"note: {results.unused} finished run{'s' if results.unused > 1 else ''} came after the decision on their arm "
+            "and do not count"
+        )
     target = html or folder_of(chosen, runs) / "report.html"
     from archdsl.export.target import replacing
     from archdsl.extras import installed, missing
@@ -123,8 +132,15 @@ def put_study(
     if format != "json":
         put_table(table, format)
         return
-    put_json({"title": table.title, "metric": metric, "notes": list(table.notes), rows: records(table),
-              **{name: records(other) for name, other in (beside or {}).items()}})  # fmt: skip
+    put_json(
+        {
+            "title": table.title,
+            "metric": metric,
+            "notes": list(table.notes),
+            rows: records(table),
+            **{name: records(other) for name, other in (beside or {}).items()},
+        }
+    )
 
 
 def put_parquet(table: Table) -> None:

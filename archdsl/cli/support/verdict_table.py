@@ -19,12 +19,30 @@ def record(answer: Answer, sha256: str) -> dict[str, object]:
     q = answer.question
     target = {"target": answer.target} if answer.target else {}
     return {
-        "reference": q.reference, "metric": q.metric, **target, "alpha": q.alpha, "same": q.same, "lower_is_better": q.lower,
-        "paired": answer.paired, "method": answer.method, "sha256": sha256, "mean": answer.mean, "runs": answer.runs,
+        "reference": q.reference,
+        "metric": q.metric,
+        **target,
+        "alpha": q.alpha,
+        "same": q.same,
+        "lower_is_better": q.lower,
+        "paired": answer.paired,
+        "method": answer.method,
+        "sha256": sha256,
+        "mean": answer.mean,
+        "runs": answer.runs,
         "notes": [*about(answer), *answer.notes],
-        "arms": [{"arm": row.name, "runs": row.runs, "mean": row.mean, **_cells(answer, row), "needed": row.needed,
-                  "words": words(answer, row)} for row in answer.rows],
-    }  # fmt: skip
+        "arms": [
+            {
+                "arm": row.name,
+                "runs": row.runs,
+                "mean": row.mean,
+                **_cells(answer, row),
+                "needed": row.needed,
+                "words": words(answer, row),
+            }
+            for row in answer.rows
+        ],
+    }
 
 
 def _cells(answer: Answer, row: Row) -> dict[str, Cell]:
@@ -55,17 +73,27 @@ def _columns(answer: Answer, people: bool) -> list[Column]:
 
     unit, survival = answer.unit, bool(answer.survival)
     mean = Column("mean", "percent" if unit.mark else "float", digits=unit.digits)
-    ps = [Column("p", "p"), *([Column("p symmetric", "p", key="p_symmetric")] if answer.paired or not people else []),
-          *([Column("p log-rank", "p", key="p_logrank")] if survival else [])]  # fmt: skip
+    ps = [
+        Column("p", "p"),
+        *([Column("p symmetric", "p", key="p_symmetric")] if answer.paired or not people else []),
+        *([Column("p log-rank", "p", key="p_logrank")] if survival else []),
+    ]
     if people:
         more = [Column("reached", align="right"), Column("median", align="right")] if survival else []
         return [Column("arm"), mean, *more, Column("verdict"), *ps]
     reached = [Column(key, "text" if key == "reached" else "float") for key in SURVIVAL[:-1]] if survival else []
     return [
-        Column("arm"), Column("mean", "float"), *reached, Column("pairs", "int"), Column("Δ", "float", key="delta", signed=True),
-        Column("low", "float", signed=True), Column("high", "float", signed=True), *ps, Column("verdict"),
+        Column("arm"),
+        Column("mean", "float"),
+        *reached,
+        Column("pairs", "int"),
+        Column("Δ", "float", key="delta", signed=True),
+        Column("low", "float", signed=True),
+        Column("high", "float", signed=True),
+        *ps,
+        Column("verdict"),
         Column("decided after", "int", key="decided_after"),
-    ]  # fmt: skip
+    ]
 
 
 def _for_people(answer: Answer, row: Row) -> tuple[Cell, ...]:

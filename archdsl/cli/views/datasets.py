@@ -31,9 +31,12 @@ def lines_of(facts: dict[str, Any]) -> list[tuple[str, str]]:
     rows = [
         (facts["name"], facts["title"]),
         ("input", "x".join(map(str, facts["input"])) + (" (a vector)" if vector else "")),
-        ("train", f"{facts['train']:,}"), ("test", f"{facts['test']:,}"),
-        ("mean", mean), ("deviation", std), ("place", facts["place"] or f"not here; {facts['get']}"),
-    ]  # fmt: skip
+        ("train", f"{facts['train']:,}"),
+        ("test", f"{facts['test']:,}"),
+        ("mean", mean),
+        ("deviation", std),
+        ("place", facts["place"] or f"not here; {facts['get']}"),
+    ]
     rows += [(key, facts[key]) for key in ("home", "licence") if facts[key]]
     if facts["columns"] is not None:
         rows.append(("columns", ", ".join(facts["columns"])))

@@ -41,16 +41,31 @@ def record(name: str, d: Diagnostic) -> dict[str, Any]:
         place["line"], place["column"] = d.span.source.position(d.span.start)
         place["end_line"], place["end_column"] = d.span.source.position(d.span.end)
     trail = [{"in": what, "at": str(span)} for what, span in d.trail]
-    return {"file": name, **place, "code": d.code, "severity": d.severity, "message": d.message, "help": d.help,
-            "notes": list(d.notes), "trail": trail, "fixable": d.fix is not None}  # fmt: skip
+    return {
+        "file": name,
+        **place,
+        "code": d.code,
+        "severity": d.severity,
+        "message": d.message,
+        "help": d.help,
+        "notes": list(d.notes),
+        "trail": trail,
+        "fixable": d.fix is not None,
+    }
 
 
 def _github(name: str, d: Diagnostic) -> str:
     """A workflow command, which a code host shows at the line: ``::error file=…,line=…::message``."""
     plain = record(name, d)
     level = {"note": "notice"}.get(d.severity, d.severity)
-    fields = {"file": plain["file"], "line": plain["line"], "col": plain["column"], "endLine": plain["end_line"],
-              "endColumn": plain["end_column"], "title": d.code}  # fmt: skip
+    fields = {
+        "file": plain["file"],
+        "line": plain["line"],
+        "col": plain["column"],
+        "endLine": plain["end_line"],
+        "endColumn": plain["end_column"],
+        "title": d.code,
+    }
     said = ",".join(f"{key}={_escaped(str(value), ',:')}" for key, value in fields.items() if value is not None)
     return f"::{level} {said}::{_escaped(f'{d.message}. {d.help}' if d.help else d.message)}\n"
 
@@ -68,12 +83,16 @@ def _sarif(found: list[tuple[str, Diagnostic]]) -> dict[str, Any]:
     return {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
-        "runs": [{
-            "tool": {"driver": {"name": "archdsl", "version": __version__, "rules": [_rule(c, found) for c in rules]}},
-            "columnKind": "unicodeCodePoints",
-            "results": [_result(name, d, rules) for name, d in found],
-        }],
-    }  # fmt: skip
+        "runs": [
+            {
+                "tool": {
+                    "driver": {"name": "archdsl", "version": __version__, "rules": [_rule(c, found) for c in rules]}
+                },
+                "columnKind": "unicodeCodePoints",
+                "results": [_result(name, d, rules) for name, d in found],
+            }
+        ],
+    }
 
 
 def _rule(code: str, found: list[tuple[str, Diagnostic]]) -> dict[str, Any]:
@@ -91,9 +110,12 @@ def _rule(code: str, found: list[tuple[str, Diagnostic]]) -> dict[str, Any]:
 def _result(name: str, d: Diagnostic, rules: dict[str, int]) -> dict[str, Any]:
     text = f"{d.message}. {d.help}" if d.help else d.message
     result: dict[str, Any] = {
-        "ruleId": d.code, "ruleIndex": rules[d.code], "level": _LEVELS[d.severity], "message": {"text": text},
+        "ruleId": d.code,
+        "ruleIndex": rules[d.code],
+        "level": _LEVELS[d.severity],
+        "message": {"text": text},
         "locations": [{"physicalLocation": _place(name, d.span)}],
-    }  # fmt: skip
+    }
     if d.trail:
         result["relatedLocations"] = [
             {"physicalLocation": _place(name, span), "message": {"text": f"in {what}"}} for what, span in d.trail

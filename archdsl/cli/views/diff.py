@@ -47,14 +47,17 @@ def compared(a: Found, b: Found, out: Path, batch: int) -> Compared:
     """Compare two networks; ``out`` is the folder in which runs of them may be."""
     first, second = a.spec, b.spec
     memory = tuple(s.cost.training_bytes(batch, 4, optimizer_states(s.graph.train)) for s in (first, second))
-    pairs = [Pair("input", "text", dims(first.input), dims(second.input)),
-             Pair("classes", "int", first.classes, second.classes),
-             *figures(first.cost, second.cost, (memory[0], memory[1]))]  # fmt: skip
+    pairs = [
+        Pair("input", "text", dims(first.input), dims(second.input)),
+        Pair("classes", "int", first.classes, second.classes),
+        *figures(first.cost, second.cost, (memory[0], memory[1])),
+    ]
     bare = _bare(first) or _bare(second)
     runs = a.run is not None and b.run is not None
     differing = [] if bare else settings(_settings(a, runs), _settings(b, runs))
-    return Compared(a, b, changes(first.trace, second.trace), pairs, differing,
-                    (_accuracies(a, out), _accuracies(b, out)))  # fmt: skip
+    return Compared(
+        a, b, changes(first.trace, second.trace), pairs, differing, (_accuracies(a, out), _accuracies(b, out))
+    )
 
 
 def _bare(spec: Spec) -> bool:
@@ -121,12 +124,19 @@ def record(found: Compared) -> dict[str, Any]:
     """The comparison as plain values."""
     return {
         "same": found.same,
-        **{k: {"name": inside(f.spec.name), "hash": f.spec.hash, "run": str(f.run.folder) if f.run else None,
-               "test_accuracies": runs} for k, f, runs in zip("ab", (found.a, found.b), found.runs, strict=True)},
+        **{
+            k: {
+                "name": inside(f.spec.name),
+                "hash": f.spec.hash,
+                "run": str(f.run.folder) if f.run else None,
+                "test_accuracies": runs,
+            }
+            for k, f, runs in zip("ab", (found.a, found.b), found.runs, strict=True)
+        },
         "figures": {p.name.replace(" ", "_").lower(): {"a": p.a, "b": p.b, "delta": p.delta} for p in found.figures},
         "changes": [{k: v for k, v in asdict(c).items() if k not in ("start", "stop")} for c in found.changes],
         "settings": [{"setting": n, "a": x, "b": y} for n, x, y in found.settings],
-    }  # fmt: skip
+    }
 
 
 def tables(found: Compared, full: bool) -> list[Table]:
@@ -177,10 +187,26 @@ def _structure(found: Compared, full: bool) -> Table:
     if shaped and not full:
         count = sum(len(g.paths) for g in shaped)
         params, macs = sum(g.params for g in shaped), sum(g.macs for g in shaped)
-        rows.append((SIGNS["reshaped"], count, "the same layers with other shapes (--full lists them)", "", "",
-                     _signed(params), _signed(macs, short=True)))  # fmt: skip
-    columns = (Column("", key="sign"), Column("×", "int", key="times"), Column("where"), Column("A"), Column("B"),
-               Column("params", align="right"), Column("MACs", align="right", key="macs"))  # fmt: skip
+        rows.append(
+            (
+                SIGNS["reshaped"],
+                count,
+                "the same layers with other shapes (--full lists them)",
+                "",
+                "",
+                _signed(params),
+                _signed(macs, short=True),
+            )
+        )
+    columns = (
+        Column("", key="sign"),
+        Column("×", "int", key="times"),
+        Column("where"),
+        Column("A"),
+        Column("B"),
+        Column("params", align="right"),
+        Column("MACs", align="right", key="macs"),
+    )
     used = {g.status for g in groups}
     return Table(
         columns, tuple(rows), "structure", notes=(", ".join(f"{s} {w}" for w, s in SIGNS.items() if w in used),)
@@ -193,8 +219,15 @@ def _row(group: Group, full: bool) -> tuple[Any, ...]:
         rest, paths = len(paths) - PLACES, paths[:PLACES]
     where = ", ".join(paths) + (f" and {rest} more" if rest else "")
     before = "" if group.before == group.after and group.status in ("rewired", "renamed") else group.before
-    return (SIGNS[group.status], len(group.paths), where, before, group.after, _signed(group.params),
-            _signed(group.macs, short=True))  # fmt: skip
+    return (
+        SIGNS[group.status],
+        len(group.paths),
+        where,
+        before,
+        group.after,
+        _signed(group.params),
+        _signed(group.macs, short=True),
+    )
 
 
 def _signed(value: int, short: bool = False) -> str:

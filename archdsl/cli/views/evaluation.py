@@ -34,13 +34,17 @@ def _totals(about: dict[str, Any], rows: Sequence[Row]) -> Table:
     first = rows[0][2]
     several = any(r.information is not None for _, _, r in rows)
     columns = (
-        Column("shift"), Column("strength", "int"), Column("passes", "int"),
+        Column("shift"),
+        Column("strength", "int"),
+        Column("passes", "int"),
         Column("accuracy", "percent", digits=2),
         *((Column("top 5", "percent", key="top5", digits=2),) if first.top5 is not None else ()),
-        Column("NLL", "float", key="nll", digits=4), Column("ECE", "percent", key="ece", digits=2),
-        Column("Brier", "float", key="brier", digits=4), Column("entropy", "float", digits=4),
+        Column("NLL", "float", key="nll", digits=4),
+        Column("ECE", "percent", key="ece", digits=2),
+        Column("Brier", "float", key="brier", digits=4),
+        Column("entropy", "float", digits=4),
         *((Column("mutual information", "float", key="mutual_information", digits=4),) if several else ()),
-    )  # fmt: skip
+    )
     notes = [f"ECE of {len(first.bins)} bins of equal width; NLL, entropy and information in nats; Brier from 0 to 2"]
     if several:
         notes.append("1 pass: dropout off; several: dropout active at its full rate, probabilities averaged")
@@ -51,25 +55,37 @@ def _totals(about: dict[str, Any], rows: Sequence[Row]) -> Table:
     if bad:
         notes.append(f"for {bad} images the output of the net is not finite")
     return Table(
-        columns, tuple(_total(shift, passes, r, first.top5 is not None, several) for shift, passes, r in rows),
+        columns,
+        tuple(_total(shift, passes, r, first.top5 is not None, several) for shift, passes, r in rows),
         title=f"{about['run']} on {first.images:,} {about['part']} images of {about['data']}"
-        + (f", {about['evaluate']}" if "evaluate" in about else ""), notes=tuple(notes),
-    )  # fmt: skip
+        + (f", {about['evaluate']}" if "evaluate" in about else ""),
+        notes=tuple(notes),
+    )
 
 
 def _total(shift: Shift | None, passes: int, report: Report, top: bool, several: bool) -> tuple[Any, ...]:
     what = (shift.word, shift.strength) if shift else ("none", None)
     return (
-        *what, passes, report.accuracy, *((report.top5,) if top else ()), report.nll, report.ece, report.brier,
-        report.entropy, *((report.information,) if several else ()),
-    )  # fmt: skip
+        *what,
+        passes,
+        report.accuracy,
+        *((report.top5,) if top else ()),
+        report.nll,
+        report.ece,
+        report.brier,
+        report.entropy,
+        *((report.information,) if several else ()),
+    )
 
 
 def _classes(names: Sequence[str], report: Report, passes: int) -> Table:
     columns = (
-        Column("class"), Column("precision", "percent", digits=2), Column("recall", "percent", digits=2),
-        Column("F1", "percent", key="f1", digits=2), Column("images", "int", key="support"),
-    )  # fmt: skip
+        Column("class"),
+        Column("precision", "percent", digits=2),
+        Column("recall", "percent", digits=2),
+        Column("F1", "percent", key="f1", digits=2),
+        Column("images", "int", key="support"),
+    )
     scores = report.classes
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (n, s.precision, s.recall, s.f1, s.support) for n, s in zip(names, scores, strict=True)
@@ -88,9 +104,10 @@ def _mean(values: Sequence[Cell]) -> float | None:
 
 def _matrix(names: Sequence[str], report: Report) -> Table:
     columns = (
-        Column("#", "int"), Column("class"),
+        Column("#", "int"),
+        Column("class"),
         *(Column(str(i), "int", key=f"as {i}") for i in range(len(names))),
-    )  # fmt: skip
+    )
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (i, name, *row) for i, (name, row) in enumerate(zip(names, report.confusion, strict=True))
     )
@@ -99,9 +116,7 @@ def _matrix(names: Sequence[str], report: Report) -> Table:
 
 def _pairs(names: Sequence[str], report: Report) -> Table:
     """The most frequent confusions."""
-    pairs = [
-        (count, i, j) for i, row in enumerate(report.confusion) for j, count in enumerate(row) if i != j and count
-    ]  # fmt: skip
+    pairs = [(count, i, j) for i, row in enumerate(report.confusion) for j, count in enumerate(row) if i != j and count]
     pairs.sort(key=lambda p: (-p[0], p[1], p[2]))
     columns = (Column("class"), Column("predicted"), Column("images", "int"))
     rows = tuple((names[i], names[j], count) for count, i, j in pairs[:CONFUSED])
@@ -112,18 +127,28 @@ def record(about: dict[str, Any], names: Sequence[str], rows: Sequence[Row]) -> 
     """All of it as plain values."""
     first = rows[0][2]
     return {
-        **about, "images": first.images, "classes": list(names), "ece_bins": len(first.bins),
+        **about,
+        "images": first.images,
+        "classes": list(names),
+        "ece_bins": len(first.bins),
         "results": [_result(names, *row) for row in rows],
-    }  # fmt: skip
+    }
 
 
 def _result(names: Sequence[str], shift: Shift | None, passes: int, report: Report) -> dict[str, Any]:
     return {
-        "shift": {"word": shift.word, "strength": shift.strength} if shift else None, "passes": passes,
+        "shift": {"word": shift.word, "strength": shift.strength} if shift else None,
+        "passes": passes,
         "accuracy": report.accuracy,
-        "top5": report.top5, "nll": report.nll, "ece": report.ece, "brier": report.brier, "entropy": report.entropy,
-        "mutual_information": report.information, "not_finite": report.not_finite,
+        "top5": report.top5,
+        "nll": report.nll,
+        "ece": report.ece,
+        "brier": report.brier,
+        "entropy": report.entropy,
+        "mutual_information": report.information,
+        "not_finite": report.not_finite,
         **({"evaluations": report.evaluations} if report.evaluations is not None else {}),
         "per_class": [{"class": n, **asdict(s)} for n, s in zip(names, report.classes, strict=True)],
-        "confusion": report.confusion, "reliability": [asdict(b) for b in report.bins],
-    }  # fmt: skip
+        "confusion": report.confusion,
+        "reliability": [asdict(b) for b in report.bins],
+    }

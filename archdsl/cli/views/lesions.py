@@ -23,9 +23,12 @@ def tables(about: dict[str, Any], found: Lesions) -> list[Table]:
 
 def _alone(about: dict[str, Any], found: Lesions) -> Table:
     columns = (
-        Column("#", "int", key="number"), Column("block deleted", key="block"), Column("kind"),
-        Column("accuracy", "percent", digits=2), Column("Δ", "points", key="delta", digits=2, signed=True),
-    )  # fmt: skip
+        Column("#", "int", key="number"),
+        Column("block deleted", key="block"),
+        Column("kind"),
+        Column("accuracy", "percent", digits=2),
+        Column("Δ", "points", key="delta", digits=2, signed=True),
+    )
     rows = tuple(
         (
             o.number,
@@ -47,26 +50,40 @@ def _alone(about: dict[str, Any], found: Lesions) -> Table:
 
 def _together(found: Lesions) -> Table:
     columns = (
-        Column("blocks deleted", "int", key="deleted"), Column("draws", "int"), Column("mean", "percent", digits=2),
-        Column("sd", "percent", digits=2), Column("lowest", "percent", digits=2), Column("highest", "percent", digits=2),
-    )  # fmt: skip
+        Column("blocks deleted", "int", key="deleted"),
+        Column("draws", "int"),
+        Column("mean", "percent", digits=2),
+        Column("sd", "percent", digits=2),
+        Column("lowest", "percent", digits=2),
+        Column("highest", "percent", digits=2),
+    )
     rows = tuple(
         (s.count, len(a), fmean(a), stdev(a) if len(a) > 1 else None, min(a), max(a))
-        for s in found.random for a in [s.accuracies]
-    )  # fmt: skip
-    return Table(columns, rows, "accuracy without random blocks", notes=(
-        "of one draw, fewer blocks are a part of more; sd: standard deviation of draws",))  # fmt: skip
+        for s in found.random
+        for a in [s.accuracies]
+    )
+    return Table(
+        columns,
+        rows,
+        "accuracy without random blocks",
+        notes=("of one draw, fewer blocks are a part of more; sd: standard deviation of draws",),
+    )
 
 
 def _lengths(found: Lesions) -> Table:
     n, total = found.residual, 2**found.residual
     columns = (
-        Column("blocks on the path", "int", key="length"), Column("paths", "compact"), Column("fraction", "percent", digits=2)
-    )  # fmt: skip
+        Column("blocks on the path", "int", key="length"),
+        Column("paths", "compact"),
+        Column("fraction", "percent", digits=2),
+    )
     rows = tuple((k, count, count / total) for k, count in enumerate(found.lengths) if count >= RARE * total)
     plain = len(found.each) - n
-    notes = [f"2^{n} = {total:,} paths" + f", lengths binomial: mean {n / 2:g}, sd {sqrt(n) / 2:.2f}"
-             + ("" if len(rows) == n + 1 else "; rarer lengths are left out")]  # fmt: skip
+    notes = [
+        f"2^{n} = {total:,} paths"
+        f", lengths binomial: mean {n / 2:g}, sd {sqrt(n) / 2:.2f}"
+        + ("" if len(rows) == n + 1 else "; rarer lengths are left out")
+    ]
     if plain:
         notes.append(f"only residual blocks are counted; the {plain} plain ones are on every path")
     return Table(columns, rows, "paths through the residual blocks", notes=tuple(notes))
@@ -75,6 +92,11 @@ def _lengths(found: Lesions) -> Table:
 def record(about: dict[str, Any], found: Lesions) -> dict[str, Any]:
     """All of it as plain values."""
     return {
-        **about, "images": found.images, "accuracy": found.whole, "blocks": [asdict(o) for o in found.each],
-        "random": [asdict(s) for s in found.random], "residual_blocks": found.residual, "path_lengths": list(found.lengths),
-    }  # fmt: skip
+        **about,
+        "images": found.images,
+        "accuracy": found.whole,
+        "blocks": [asdict(o) for o in found.each],
+        "random": [asdict(s) for s in found.random],
+        "residual_blocks": found.residual,
+        "path_lengths": list(found.lengths),
+    }

@@ -23,29 +23,46 @@ BYTES = {"fp32": 4, "fp16": 2, "bf16": 2}
 def record(spec: Spec, batch: int, dtype: str, rows: bool) -> dict[str, Any]:
     """The totals of a spec as plain values; with ``rows``, every layer."""
     found = {
-        "spec": inside(spec.name), "hash": spec.hash, "input": list(spec.input), "classes": spec.classes,
-        **totals(spec.cost, spec.graph.train, batch, dtype), "batch": batch, "dtype": dtype,
-    }  # fmt: skip
+        "spec": inside(spec.name),
+        "hash": spec.hash,
+        "input": list(spec.input),
+        "classes": spec.classes,
+        **totals(spec.cost, spec.graph.train, batch, dtype),
+        "batch": batch,
+        "dtype": dtype,
+    }
     if calls := evaluations(spec.trace):
         found["evaluations"] = None if _adaptive(spec) else calls
     if rows:
         found["rows"] = [
-            {"path": r.path, "layer": layer_text(r), "word": r.op.name, "output": list(r.layer.out),
-             "params": row_params(r), "macs": r.layer.macs}
+            {
+                "path": r.path,
+                "layer": layer_text(r),
+                "word": r.op.name,
+                "output": list(r.layer.out),
+                "params": row_params(r),
+                "macs": r.layer.macs,
+            }
             for r in spec.trace.flat()
-        ]  # fmt: skip
+        ]
     return found
 
 
 def totals(cost: Cost, train: Sequence[Setting], batch: int, dtype: str) -> dict[str, Any]:
     """The figures of a network."""
     return {
-        "params": cost.params, "buffers": cost.buffers, "macs": cost.macs, "flops": cost.flops, "layers": cost.layers,
-        "activations": cost.activations, "peak_activations": cost.peak,
-        "memory": cost.training_bytes(batch, BYTES[dtype], optimizer_states(train)), "depth": cost.depth,
+        "params": cost.params,
+        "buffers": cost.buffers,
+        "macs": cost.macs,
+        "flops": cost.flops,
+        "layers": cost.layers,
+        "activations": cost.activations,
+        "peak_activations": cost.peak,
+        "memory": cost.training_bytes(batch, BYTES[dtype], optimizer_states(train)),
+        "depth": cost.depth,
         "receptive_field": list(cost.field) if cost.field else None,
         "stride": list(cost.stride) if cost.stride else None,
-    }  # fmt: skip
+    }
 
 
 def optimizer_states(train: Sequence[Setting]) -> int:
@@ -81,8 +98,9 @@ def layer_table(spec: Spec, batch: int, dtype: str, every: bool) -> Table:
     else:
         rows, footer = [r[:5] for r in rows], footer[:5]
     title = "" if spec.name == "<spec>" else inside(spec.name)
-    return Table(tuple(columns), tuple([tuple(r) for r in rows]), title, tuple(footer),
-                 _notes(spec, batch, dtype, many))  # fmt: skip
+    return Table(
+        tuple(columns), tuple([tuple(r) for r in rows]), title, tuple(footer), _notes(spec, batch, dtype, many)
+    )
 
 
 def _notes(spec: Spec, batch: int, dtype: str, many: bool) -> tuple[str, ...]:
@@ -111,16 +129,37 @@ def _adaptive(spec: Spec) -> bool:
 def spec_table(records: Iterable[dict[str, Any]]) -> Table:
     """A row a spec."""
     columns = (
-        Column("spec"), Column("input"), Column("params", "int"), Column("MACs", "compact", key="macs"),
-        Column("FLOPs", "compact", key="flops"), Column("layers", "int"), Column("depth", "int"),
-        Column("activations", "compact"), Column("memory", "bytes"), Column("receptive field", key="receptive_field"),
+        Column("spec"),
+        Column("input"),
+        Column("params", "int"),
+        Column("MACs", "compact", key="macs"),
+        Column("FLOPs", "compact", key="flops"),
+        Column("layers", "int"),
+        Column("depth", "int"),
+        Column("activations", "compact"),
+        Column("memory", "bytes"),
+        Column("receptive field", key="receptive_field"),
         Column("hash"),
-    )  # fmt: skip
-    return Table(columns, tuple(
-        (r["spec"], dims(r["input"]), r["params"], r["macs"], r["flops"], r["layers"], r["depth"], r["activations"],
-         r["memory"], dims(r["receptive_field"]) if r["receptive_field"] else None, r["hash"])
-        for r in records
-    ))  # fmt: skip
+    )
+    return Table(
+        columns,
+        tuple(
+            (
+                r["spec"],
+                dims(r["input"]),
+                r["params"],
+                r["macs"],
+                r["flops"],
+                r["layers"],
+                r["depth"],
+                r["activations"],
+                r["memory"],
+                dims(r["receptive_field"]) if r["receptive_field"] else None,
+                r["hash"],
+            )
+            for r in records
+        ),
+    )
 
 
 def dims(shape: Iterable[float]) -> str:

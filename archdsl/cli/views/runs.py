@@ -31,10 +31,13 @@ MORE = (
 )
 COMPARED = ("test_accuracy", "best_valid_accuracy", "train_loss", "params", "seconds", "epochs")
 _KINDS: dict[str, dict[str, Any]] = {
-    "test_accuracy": {"kind": "percent", "digits": 2}, "best_valid_accuracy": {"kind": "percent", "digits": 2},
-    "train_loss": {"kind": "float", "digits": 4}, "epochs": {"kind": "int"}, "params": {"kind": "int"},
+    "test_accuracy": {"kind": "percent", "digits": 2},
+    "best_valid_accuracy": {"kind": "percent", "digits": 2},
+    "train_loss": {"kind": "float", "digits": 4},
+    "epochs": {"kind": "int"},
+    "params": {"kind": "int"},
     "seconds": {"kind": "float", "digits": 1},
-}  # fmt: skip
+}
 
 
 HEADS = {"test_accuracy": "test acc.", "best_valid_accuracy": "best valid", "train_loss": "train loss"}
@@ -50,10 +53,14 @@ def run_table(rows: Sequence[Row]) -> Table:
 def shown_record(run: Run) -> dict[str, Any]:
     """Everything that is known of a run, as plain values."""
     return {
-        "run": str(run.folder), "status": row(run.folder).figures["status"], "spec": run.spec,
-        "settings": run.settings, "versions": run.versions, "result": run.result,
+        "run": str(run.folder),
+        "status": row(run.folder).figures["status"],
+        "spec": run.spec,
+        "settings": run.settings,
+        "versions": run.versions,
+        "result": run.result,
         "epochs": epochs(read_events(run.folder)),
-    }  # fmt: skip
+    }
 
 
 def shown(run: Run) -> list[Table]:
@@ -76,11 +83,15 @@ def shown(run: Run) -> list[Table]:
 
 def _epochs(done: Sequence[Any]) -> Table:
     columns = (
-        Column("epoch", "int"), Column("loss", "float", digits=4), Column("train", "percent", digits=2, key="accuracy"),
+        Column("epoch", "int"),
+        Column("loss", "float", digits=4),
+        Column("train", "percent", digits=2, key="accuracy"),
         Column("valid loss", "float", digits=4, key="valid_loss"),
-        Column("valid", "percent", digits=2, key="valid_accuracy"), Column("lr"), Column("seconds", "float", digits=1),
+        Column("valid", "percent", digits=2, key="valid_accuracy"),
+        Column("lr"),
+        Column("seconds", "float", digits=1),
         Column("images/s", "float", digits=0, key="images_per_second"),
-    )  # fmt: skip
+    )
     rows = tuple(
         tuple(f"{e['lr']:.3g}" if c.id == "lr" and e.get("lr") is not None else e.get(c.id) for c in columns)
         for e in done[-LAST:]
@@ -104,9 +115,10 @@ def compared(runs: Sequence[Run], people: bool = True) -> Table:
             lines.append((name, *(text(name, v) for v in (first, *others)), *deltas))
     marks = [str(n) for n in range(1, len(runs) + 1)]
     columns = (
-        Column("what"), *(Column(n, key=f"run {n}", align="right") for n in marks),
+        Column("what"),
+        *(Column(n, key=f"run {n}", align="right") for n in marks),
         *(Column(f"Δ {n}" if len(runs) > 2 else "Δ", key=f"delta {n}", align="right") for n in marks[1:]),
-    )  # fmt: skip
+    )
     return Table(columns, tuple(lines), notes=tuple(f"{n}: {r.folder}" for n, r in zip(marks, runs, strict=True)))
 
 

@@ -19,9 +19,14 @@ if TYPE_CHECKING:
     from archdsl.syntax import ast
 
 COLUMNS = (
-    Column("params", "int"), Column("MACs", "compact", key="macs"), Column("FLOPs", "compact", key="flops"),
-    Column("layers", "int"), Column("depth", "int"), Column("activations", "compact"), Column("memory", "bytes"),
-)  # fmt: skip
+    Column("params", "int"),
+    Column("MACs", "compact", key="macs"),
+    Column("FLOPs", "compact", key="flops"),
+    Column("layers", "int"),
+    Column("depth", "int"),
+    Column("activations", "compact"),
+    Column("memory", "bytes"),
+)
 _KEYS = tuple(c.id for c in COLUMNS)
 MOST_FINDINGS = 10
 LONG = 20_000  # arms whose counting takes so long that it is said beforehand
@@ -77,8 +82,10 @@ def _counted(
     right = 0
     arms = count(file)
     if arms > Limits.LISTED:
-        raise ArchError(f"the space has {arms:,} arms; at most {Limits.LISTED:,} are listed",
-                        help="remove choices, or raise ARCHDSL_MAX_LISTED")  # fmt: skip
+        raise ArchError(
+            f"the space has {arms:,} arms; at most {Limits.LISTED:,} are listed",
+            help="remove choices, or raise ARCHDSL_MAX_LISTED",
+        )
     if arms > LONG:
         say(f"counting {arms:,} arms")
     for arm in sweep(file):

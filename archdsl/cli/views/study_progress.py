@@ -29,9 +29,15 @@ class Watching:
     """Listens to a study and draws it. ``conditions`` are those of the workers, once one is up."""
 
     def __init__(
-        self, stream: TextIO | None, runner: StudyRunner, cells: Sequence[Cell], metric: str, jobs: int, quiet: bool,
+        self,
+        stream: TextIO | None,
+        runner: StudyRunner,
+        cells: Sequence[Cell],
+        metric: str,
+        jobs: int,
+        quiet: bool,
         sequential: SequentialRun | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.stream = None if quiet else stream
         self.runner, self.cells, self.metric, self.jobs = runner, {c.key: c for c in cells}, metric_of(metric), jobs
         self.values: dict[str, float | None] = {}  # of runs that ended, by key: a metric may read the log
@@ -141,8 +147,11 @@ class Watching:
             name, base = self.runner.arms.arms[arm].name, self.runner.arms.reference.name
             words = {"same": "the same as"}.get(verdict.decision, f"{verdict.decision} than")
             what = f"open: {decision.why}" if verdict.decision == "open" else f"{words} {base}"
-            yield (f"decided: {name} is {what} ({self._change(verdict.evidence.delta)} after {verdict.evidence.n} seeds)"
-                   if verdict.decision != "open" else f"{name} stays {what}")  # fmt: skip
+            yield (
+                f"decided: {name} is {what} ({self._change(verdict.evidence.delta)} after {verdict.evidence.n} seeds)"
+                if verdict.decision != "open"
+                else f"{name} stays {what}"
+            )
 
     def note(self, *lines: str) -> None:
         """Say how the runs are carried out."""

@@ -36,8 +36,10 @@ def augment(
 
 def _checked(word: Augmentation, before: Tensor, after: Tensor) -> Tensor:
     if (after.shape, after.dtype, after.device) != (before.shape, before.dtype, before.device):
-        raise ArchError(f"`{word.name}` of {type(word).__module__} changes the batch from {_sort(before)} to {_sort(after)}",
-                        help="an augmentation keeps shape, type and device")  # fmt: skip
+        raise ArchError(
+            f"`{word.name}` of {type(word).__module__} changes the batch from {_sort(before)} to {_sort(after)}",
+            help="an augmentation keeps shape, type and device",
+        )
     return after
 
 

@@ -85,11 +85,15 @@ def with_augmentations(trace: Trace, graph: Graph) -> fx.GraphModule:
     data, seed = fold_data(graph.data), fold_train(graph.train).seed
     mean, std = getattr(data.dataset, "mean", None), getattr(data.dataset, "std", None)
     if not mean or not std:
-        raise ArchError("`where=model` acts on normalised images, and the data set has no mean and standard deviation stated",
-                        help="give `mean` and `std` to the data word, or leave `where=model` out")  # fmt: skip
+        raise ArchError(
+            "`where=model` acts on normalised images, and the data set has no mean and standard deviation stated",
+            help="give `mean` and `std` to the data word, or leave `where=model` out",
+        )
     if hasattr(net, NAME):
-        raise ArchError(f"the net has a module `{NAME}`, which is the name of the augmentations with `where=model`",
-                        help="give the label another name")  # fmt: skip
+        raise ArchError(
+            f"the net has a module `{NAME}`, which is the name of the augmentations with `where=model`",
+            help="give the label another name",
+        )
     words = tuple(word for word in data.augment if word.where == "model")
     net.add_module(NAME, ModelAugmentation(words, mean, std, seed))
     arrived = next(iter(net.graph.find_nodes(op="placeholder")))

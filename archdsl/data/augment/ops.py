@@ -32,10 +32,32 @@ from archdsl.data.augment.geometry import affine, boxes, crop, flip, resized, wi
 from archdsl.data.augment.rand import autoaugment, randaugment, trivialaugment
 
 __all__ = [
-    "affine", "autoaugment", "autocontrast", "blur", "boxes", "brighten", "brightness", "choose", "contrast", "crop", "equalize",
-    "flip", "grey", "hue", "in_any_order", "invert", "posterize", "randaugment", "resized", "saturation", "sharpness", "solarize",
-    "torch", "trivialaugment", "windows",
-]  # fmt: skip
+    "affine",
+    "autoaugment",
+    "autocontrast",
+    "blur",
+    "boxes",
+    "brighten",
+    "brightness",
+    "choose",
+    "contrast",
+    "crop",
+    "equalize",
+    "flip",
+    "grey",
+    "hue",
+    "in_any_order",
+    "invert",
+    "posterize",
+    "randaugment",
+    "resized",
+    "saturation",
+    "sharpness",
+    "solarize",
+    "torch",
+    "trivialaugment",
+    "windows",
+]
 
 
 def choose(chosen: Tensor, changed: Tensor, images: Tensor) -> Tensor:

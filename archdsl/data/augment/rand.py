@@ -50,10 +50,16 @@ NAMES = tuple(OPERATIONS)
 DRAWN = len(NAMES) - 1  # RandAugment and TrivialAugment draw all but the negative
 # Those with a direction → their largest magnitude, as published and as the wide ranges of TrivialAugment have it.
 DIRECTED = {
-    "shear-x": (0.3, 0.99), "shear-y": (0.3, 0.99), "translate-x": (150 / 331, 32), "translate-y": (150 / 331, 32),
-    "rotate": (30.0, 135.0), "brightness": (0.9, 0.99), "color": (0.9, 0.99), "contrast": (0.9, 0.99),
+    "shear-x": (0.3, 0.99),
+    "shear-y": (0.3, 0.99),
+    "translate-x": (150 / 331, 32),
+    "translate-y": (150 / 331, 32),
+    "rotate": (30.0, 135.0),
+    "brightness": (0.9, 0.99),
+    "color": (0.9, 0.99),
+    "contrast": (0.9, 0.99),
     "sharpness": (0.9, 0.99),
-}  # fmt: skip
+}
 
 
 @cache
@@ -102,9 +108,7 @@ def _pairs(policy: str, device: torch.device) -> Tensor:
     return torch.tensor(rows, device=device)
 
 
-def _grouped(
-    images: Tensor, drawn: Tensor, signs: Tensor, m: Tensor, bins: int = BINS, wide: bool = False
-) -> Tensor:  # fmt: skip
+def _grouped(images: Tensor, drawn: Tensor, signs: Tensor, m: Tensor, bins: int = BINS, wide: bool = False) -> Tensor:
     """Each image after the operation ``drawn`` (N,) for it, at its bin ``m`` (N,), in the direction ``signs`` (N,)."""
     return by_number(images, drawn, [partial(_applied, name, signs, m, bins, wide) for name in NAMES])
 

@@ -30,9 +30,16 @@ class Ode(nn.Module):
     """
 
     def __init__(
-        self, f: nn.Module, t: float = 1.0, solver: str = "dopri5", steps: int = 4, rtol: float = 1e-3,
-        atol: float = 1e-3, adjoint: bool = False, time: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        f: nn.Module,
+        t: float = 1.0,
+        solver: str = "dopri5",
+        steps: int = 4,
+        rtol: float = 1e-3,
+        atol: float = 1e-3,
+        adjoint: bool = False,
+        time: bool = False,
+    ) -> None:
         super().__init__()
         self.f, self.t, self.solver, self.steps = f, t, solver, steps
         self.rtol, self.atol, self.adjoint, self.time = rtol, atol, adjoint, time

@@ -61,10 +61,16 @@ class ScaledStdConv2d(nn.Conv2d):
     eps = 1e-5  # as NFNets (Brock et al. 2021, arXiv:2102.06171) in timm
 
     def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: int | tuple[int, int],
-        stride: int | tuple[int, int] = 1, padding: int | tuple[int, int] = 0, dilation: int = 1, groups: int = 1,
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple[int, int],
+        stride: int | tuple[int, int] = 1,
+        padding: int | tuple[int, int] = 0,
+        dilation: int = 1,
+        groups: int = 1,
         bias: bool = True,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias)
         self.gain = nn.Parameter(torch.ones(out_channels, 1, 1, 1))
 

@@ -38,8 +38,10 @@ def convert(model: nn.Module, form: Form, opset: int, metadata: Mapping[str, str
         check_memory(error)
         where = _culprit(model, sample, opset)
         reason = str(error.__cause__ or error).strip().splitlines() or [type(error).__name__]
-        raise ArchError(f"{where} has no ONNX form at opset {opset}: {reason[0][:300]}",
-                        help="try a later --opset, or export the source: model.py") from error  # fmt: skip
+        raise ArchError(
+            f"{where} has no ONNX form at opset {opset}: {reason[0][:300]}",
+            help="try a later --opset, or export the source: model.py",
+        ) from error
     _tidy(proto)
     _rename(proto.graph)
     for key in sorted(metadata):
@@ -49,15 +51,23 @@ def convert(model: nn.Module, form: Form, opset: int, metadata: Mapping[str, str
 
 def _translated(
     model: nn.Module, sample: torch.Tensor, opset: int, output: str = "output", optimize: bool = True
-) -> onnx.ModelProto:  # fmt: skip
+) -> onnx.ModelProto:
     # A dict of dynamic shapes keyed by our input name fails, and without any the batch is frozen: a tuple it is.
     # In memory: given a path, torch puts large weights into a second file even with external_data=False.
     # Its optimizer folds batch norm too, so that it is off where none is to be folded.
     with quiet():
         program = torch.onnx.export(
-            model, (sample,), dynamo=True, verbose=False, opset_version=opset, external_data=False, optimize=optimize,
-            dynamic_shapes=({0: torch.export.Dim("batch")},), input_names=[INPUT], output_names=[output],
-        )  # fmt: skip
+            model,
+            (sample,),
+            dynamo=True,
+            verbose=False,
+            opset_version=opset,
+            external_data=False,
+            optimize=optimize,
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            input_names=[INPUT],
+            output_names=[output],
+        )
         if program is None:
             raise InternalError("torch's ONNX exporter gave no program")
         proto: onnx.ModelProto = program.model_proto
@@ -78,8 +88,16 @@ def _rename(graph: onnx.GraphProto) -> None:
 def _tidy(proto: onnx.ModelProto) -> None:
     """Take out stack traces, which carry the paths of this machine and make equal exports unlike."""
     graph = proto.graph
-    parts: Iterable[Any] = (graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer,
-                            *proto.functions, *(n for f in proto.functions for n in f.node))  # fmt: skip
+    parts: Iterable[Any] = (
+        graph,
+        *graph.node,
+        *graph.input,
+        *graph.output,
+        *graph.value_info,
+        *graph.initializer,
+        *proto.functions,
+        *(n for f in proto.functions for n in f.node),
+    )
     for part in parts:
         kept = [(p.key, p.value) for p in part.metadata_props if p.key in KEPT]
         part.ClearField("metadata_props")

@@ -49,9 +49,15 @@ class Report:
 
 
 def export(
-    model: nn.Module, path: Path, form: Form, *, opset: int | None = None, metadata: Mapping[str, str] | None = None,
-    external: bool = False, int8: QuantizationData | None = None,
-) -> Report:  # fmt: skip
+    model: nn.Module,
+    path: Path,
+    form: Form,
+    *,
+    opset: int | None = None,
+    metadata: Mapping[str, str] | None = None,
+    external: bool = False,
+    int8: QuantizationData | None = None,
+) -> Report:
     """Write a model as an ONNX file that takes ``input`` (N, *form.taken) and gives ``logits`` or ``probabilities``
     (N, classes), for any N.
 
@@ -119,8 +125,11 @@ def _checked_opset(opset: int | None) -> int:
     if opset is None:
         return OPSET
     if not OLDEST <= opset <= newest:
-        raise ArchError(f"opset {opset} cannot be written: torch's exporter begins at {OLDEST}, and the installed onnx "
-                        f"ends at {newest}", help=f"--opset {OPSET} is the default")  # fmt: skip
+        raise ArchError(
+            f"opset {opset} cannot be written: torch's exporter begins at {OLDEST}, and the installed onnx "
+            f"ends at {newest}",
+            help=f"--opset {OPSET} is the default",
+        )
     return opset
 
 
@@ -128,5 +137,7 @@ def _check_size(model: nn.Module, form: Form) -> None:
     width = 2 if form.half else 4
     size = sum(t.numel() * width for t in (*model.parameters(), *model.buffers()))  # a shared tensor comes once
     if size > LIMIT:
-        raise ArchError(f"the weights are {size / 1e9:.1f} GB, and one ONNX file should hold no more than "
-                        f"{LIMIT / 1e9:g}", help="--external-data puts them into a second file beside it")  # fmt: skip
+        raise ArchError(
+            f"the weights are {size / 1e9:.1f} GB, and one ONNX file should hold no more than {LIMIT / 1e9:g}",
+            help="--external-data puts them into a second file beside it",
+        )

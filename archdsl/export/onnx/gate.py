@@ -44,8 +44,9 @@ def _check_ends(graph: onnx.GraphProto, form: Form) -> None:
     kind = TYPES[str(form.dtype)]
     given = TYPES["torch.float16" if form.half_ends else "torch.float32"]
     for ends, name, shape, wanted in (
-        (graph.input, INPUT, form.taken, kind), (graph.output, form.output, (form.classes,), given)
-    ):  # fmt: skip
+        (graph.input, INPUT, form.taken, kind),
+        (graph.output, form.output, (form.classes,), given),
+    ):
         found = [(v.name, [d.dim_param or d.dim_value for d in v.type.tensor_type.shape.dim]) for v in ends]
         if len(found) != 1 or found[0][0] != name or found[0][1][1:] != list(shape):
             raise refusal(f"its {name} should be one tensor (N, {', '.join(map(str, shape))}), and is {found}")
@@ -79,8 +80,10 @@ def runner(path: Path, threads: int | None = None) -> Runner:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:
         check_memory(error)
-        raise refusal(f"onnxruntime {onnxruntime.__version__} does not load it: {str(error).splitlines()[0]}",
-                      "choose an earlier --opset, or a later onnxruntime") from error  # fmt: skip
+        raise refusal(
+            f"onnxruntime {onnxruntime.__version__} does not load it: {str(error).splitlines()[0]}",
+            "choose an earlier --opset, or a later onnxruntime",
+        ) from error
     name = session.get_inputs()[0].name
 
     def run(x: np.ndarray) -> np.ndarray:

@@ -67,10 +67,15 @@ def quantize(file: Path, form: Form, opset: int, data: QuantizationData) -> tupl
     try:
         with quiet():
             tools.quantize_static(
-                file, small, reader, quant_format=tools.QuantFormat.QDQ, per_channel=True,
-                activation_type=tools.QuantType.QInt8, weight_type=tools.QuantType.QInt8,
+                file,
+                small,
+                reader,
+                quant_format=tools.QuantFormat.QDQ,
+                per_channel=True,
+                activation_type=tools.QuantType.QInt8,
+                weight_type=tools.QuantType.QInt8,
                 nodes_to_exclude=[n.name for n in _left(before.graph)],
-            )  # fmt: skip
+            )
     except Exception as error:
         check_memory(error)
         raise refusal(
@@ -85,9 +90,11 @@ def quantize(file: Path, form: Form, opset: int, data: QuantizationData) -> tupl
     gate.check_file(small, form, opset)
     found = _accuracies(gate.runner(file), gate.runner(small), data, reader.images, file.stat().st_size)
     if found.accuracy32 - found.accuracy8 > data.drop:
-        raise refusal(f"in eight bits the accuracy on {found.images:,} test images is {found.accuracy8:.2%}, and "
-                      f"{found.accuracy32:.2%} in float32; a drop of {data.drop:.2%} is allowed",
-                      "--max-drop allows more; --calibrate 2000 may do better; --half costs hardly any")  # fmt: skip
+        raise refusal(
+            f"in eight bits the accuracy on {found.images:,} test images is {found.accuracy8:.2%}, and "
+            f"{found.accuracy32:.2%} in float32; a drop of {data.drop:.2%} is allowed",
+            "--max-drop allows more; --calibrate 2000 may do better; --half costs hardly any",
+        )
     small.replace(file)
     return len(proto.graph.node), found
 
@@ -124,6 +131,8 @@ def _accuracies(large: Runner, small: Runner, data: QuantizationData, calibrated
         hits += (int((first == labels).sum()), int((second == labels).sum()))
         same, images = same + int((first == second).sum()), images + len(labels)
     if not images:
-        raise ArchError("the quantised network cannot be evaluated: the data has no test images",
-                        help="use data with a test part, or export without --quantize")  # fmt: skip
+        raise ArchError(
+            "the quantised network cannot be evaluated: the data has no test images",
+            help="use data with a test part, or export without --quantize",
+        )
     return Quantized(images, calibrated, hits[0] / images, hits[1] / images, same / images, size)

@@ -9,8 +9,10 @@ from typing import Any
 from archdsl.importer.steps import Inexpressible, Steps
 from archdsl.importer.views import View
 
-ALWAYS = ("active in eval mode too, so that the source gives another result each time; pass `training=self.training` "
-          "(`archdsl eval --mc` is Monte Carlo dropout)")  # fmt: skip
+ALWAYS = (
+    "active in eval mode too, so that the source gives another result each time; pass `training=self.training` "
+    "(`archdsl eval --mc` is Monte Carlo dropout)"
+)
 CLOSE = 1e-6  # rates are sums and quotients of floats
 
 
@@ -158,10 +160,25 @@ def _masked(steps: Steps, x: View, mask: Drawn) -> View | Masked:
 
 
 RANDOM = "numbers drawn at random that are not dropout"
-NOISE = frozenset((
-    "randn", "randn_like", "randint", "randint_like", "randperm", "normal", "uniform", "multinomial", "poisson", "exponential",
-    "gumbel_softmax", "random", "geometric", "cauchy", "log_normal",
-))  # fmt: skip
+NOISE = frozenset(
+    (
+        "randn",
+        "randn_like",
+        "randint",
+        "randint_like",
+        "randperm",
+        "normal",
+        "uniform",
+        "multinomial",
+        "poisson",
+        "exponential",
+        "gumbel_softmax",
+        "random",
+        "geometric",
+        "cauchy",
+        "log_normal",
+    )
+)
 
 
 def noise(training: bool) -> str:
@@ -172,8 +189,15 @@ def noise(training: bool) -> str:
 
 
 CHANCE: dict[str, Callable[..., Any]] = {
-    "dropout": dropout, "dropout2d": dropout2d, "feature_dropout": dropout2d, "stochastic_depth": stochastic_depth,
-    **dict.fromkeys(("rand", "rand_like"), _uniform), **dict.fromkeys(("empty", "empty_like", "new_empty"), _empty),
-    **dict.fromkeys(("full", "full_like", "new_full"), _full), "bernoulli": bernoulli, "floor": floor,
-    **dict.fromkeys(("lt", "le", "less"), _less), **dict.fromkeys(("gt", "ge", "greater"), _greater),
-}  # fmt: skip
+    "dropout": dropout,
+    "dropout2d": dropout2d,
+    "feature_dropout": dropout2d,
+    "stochastic_depth": stochastic_depth,
+    **dict.fromkeys(("rand", "rand_like"), _uniform),
+    **dict.fromkeys(("empty", "empty_like", "new_empty"), _empty),
+    **dict.fromkeys(("full", "full_like", "new_full"), _full),
+    "bernoulli": bernoulli,
+    "floor": floor,
+    **dict.fromkeys(("lt", "le", "less"), _less),
+    **dict.fromkeys(("gt", "ge", "greater"), _greater),
+}

@@ -87,6 +87,17 @@ def _class_token(steps: Steps, parts: list[Any], dim: int) -> View:
 
 
 JOINS: dict[str, Callable[..., Any]] = {
-    "add": add, "iadd": add, "radd": add, "mul": mul, "imul": mul, "rmul": mul, "multiply": mul, "div": div,
-    "truediv": div, "itruediv": div, "cat": cat, "concat": cat, "concatenate": cat,
-}  # fmt: skip
+    "add": add,
+    "iadd": add,
+    "radd": add,
+    "mul": mul,
+    "imul": mul,
+    "rmul": mul,
+    "multiply": mul,
+    "div": div,
+    "truediv": div,
+    "itruediv": div,
+    "cat": cat,
+    "concat": cat,
+    "concatenate": cat,
+}

@@ -49,9 +49,15 @@ def _padding(padding: Any, k: tuple[int, int], d: int, s: tuple[int, int]) -> An
 
 
 def conv2d(
-    steps: Steps, x: View, weight: Param, bias: Param | None = None, stride: Any = 1, padding: Any = 0,
-    dilation: Any = 1, groups: int = 1,
-) -> View:  # fmt: skip
+    steps: Steps,
+    x: View,
+    weight: Param,
+    bias: Param | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> View:
     at, k, s, d = steps.plain(x), pair(weight.shape[2:]), pair(stride), one(dilation, "dilation")
     out, cin = weight.shape[0], steps.shape(at)[0]
     settings = {
@@ -68,15 +74,30 @@ def conv2d(
 
 
 def conv_transpose2d(
-    steps: Steps, x: View, weight: Param, bias: Param | None = None, stride: Any = 1, padding: Any = 0,
-    output_padding: Any = 0, groups: int = 1, dilation: Any = 1,
-) -> View:  # fmt: skip
+    steps: Steps,
+    x: View,
+    weight: Param,
+    bias: Param | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
+) -> View:
     if pair(output_padding) != (0, 0) or groups != 1 or pair(dilation) != (1, 1):
         raise Inexpressible("a transposed convolution with output padding, groups or dilation")
-    return steps.view(steps.put(
-        "upconv", steps.plain(x), sources={"weight": weight, "bias": bias}, out=weight.shape[1],
-        k=compact(weight.shape[2:]), s=compact(stride), p=compact(padding), bias=bias is not None,
-    ))  # fmt: skip
+    return steps.view(
+        steps.put(
+            "upconv",
+            steps.plain(x),
+            sources={"weight": weight, "bias": bias},
+            out=weight.shape[1],
+            k=compact(weight.shape[2:]),
+            s=compact(stride),
+            p=compact(padding),
+            bias=bias is not None,
+        )
+    )
 
 
 def linear(steps: Steps, x: View, weight: Param, bias: Param | None = None) -> View:
@@ -93,9 +114,16 @@ def linear(steps: Steps, x: View, weight: Param, bias: Param | None = None) -> V
 
 
 def batch_norm(
-    steps: Steps, x: View, running_mean: Param | None, running_var: Param | None, weight: Param | None = None,
-    bias: Param | None = None, training: bool = False, momentum: float | None = 0.1, eps: float = 1e-5,
-) -> View:  # fmt: skip
+    steps: Steps,
+    x: View,
+    running_mean: Param | None,
+    running_var: Param | None,
+    weight: Param | None = None,
+    bias: Param | None = None,
+    training: bool = False,
+    momentum: float | None = 0.1,
+    eps: float = 1e-5,
+) -> View:
     if training and not steps.training:
         raise Inexpressible("batch normalisation by the statistics of the batch in eval mode too")
     if steps.training and not training:
@@ -112,16 +140,28 @@ def batch_norm(
 
 
 def _aten_batch_norm(
-    steps: Steps, x: View, weight: Param, bias: Param, mean: Param, var: Param, training: bool, momentum: float,
-    eps: float, *more: object,
-) -> View:  # fmt: skip
+    steps: Steps,
+    x: View,
+    weight: Param,
+    bias: Param,
+    mean: Param,
+    var: Param,
+    training: bool,
+    momentum: float,
+    eps: float,
+    *more: object,
+) -> View:
     return batch_norm(steps, x, mean, var, weight, bias, training, momentum, eps)
 
 
 def layer_norm(
-    steps: Steps, x: View, normalized_shape: Any, weight: Param | None = None, bias: Param | None = None,
+    steps: Steps,
+    x: View,
+    normalized_shape: Any,
+    weight: Param | None = None,
+    bias: Param | None = None,
     eps: float = 1e-5,
-) -> View:  # fmt: skip
+) -> View:
     over = tuple(normalized_shape)
     if (weight is None) != (bias is None):
         raise Inexpressible("layer normalisation with a scale and no shift")
@@ -141,35 +181,62 @@ def layer_norm(
 
 def layer_norm_2d(steps: Steps, x: View, weight: Param | None, bias: Param | None, eps: float) -> View:
     """A class of its own in several libraries: channels of an image normalised at each pixel."""
-    return steps.view(steps.put("ln", steps.plain(x), sources={"weight": weight, "bias": bias}, eps=eps,
-                                affine=weight is not None))  # fmt: skip
+    return steps.view(
+        steps.put("ln", steps.plain(x), sources={"weight": weight, "bias": bias}, eps=eps, affine=weight is not None)
+    )
 
 
 def group_norm(
-    steps: Steps, x: View, num_groups: int, weight: Param | None = None, bias: Param | None = None, eps: float = 1e-5,
+    steps: Steps,
+    x: View,
+    num_groups: int,
+    weight: Param | None = None,
+    bias: Param | None = None,
+    eps: float = 1e-5,
     *more: object,
-) -> View:  # fmt: skip
-    return steps.view(steps.put("gn", steps.plain(x), sources={"weight": weight, "bias": bias}, groups=num_groups,
-                                eps=eps, affine=weight is not None))  # fmt: skip
+) -> View:
+    return steps.view(
+        steps.put(
+            "gn",
+            steps.plain(x),
+            sources={"weight": weight, "bias": bias},
+            groups=num_groups,
+            eps=eps,
+            affine=weight is not None,
+        )
+    )
 
 
 def instance_norm(steps: Steps, x: View, weight: Param | None, bias: Param | None, eps: float) -> View:
-    return steps.view(steps.put("in", steps.plain(x), sources={"weight": weight, "bias": bias}, eps=eps,
-                                affine=weight is not None))  # fmt: skip
+    return steps.view(
+        steps.put("in", steps.plain(x), sources={"weight": weight, "bias": bias}, eps=eps, affine=weight is not None)
+    )
 
 
 def attention(
-    steps: Steps, q: View, k: View, v: View, heads: int, weights: dict[str, Param | None], other: str, drop: float,
-    training: bool, key_padding_mask: object = None, need_weights: bool = True, attn_mask: object = None, **more: object,
-) -> tuple[View, None]:  # fmt: skip
+    steps: Steps,
+    q: View,
+    k: View,
+    v: View,
+    heads: int,
+    weights: dict[str, Param | None],
+    other: str,
+    drop: float,
+    training: bool,
+    key_padding_mask: object = None,
+    need_weights: bool = True,
+    attn_mask: object = None,
+    **more: object,
+) -> tuple[View, None]:
     if not (q == k == v):
         raise Inexpressible("attention to another value than its own; `attention` is self-attention")
     if other or key_padding_mask is not None or attn_mask is not None:
         raise Inexpressible(f"attention with {other or 'a mask'}")
     drop = drop if stays_off(steps, training) else 0.0
     at = steps.plain(q)
-    return steps.view(steps.put("attention", at, sources=weights, heads=heads, bias=weights["in_proj_bias"] is not None,
-                                drop=drop)), None  # fmt: skip
+    return steps.view(
+        steps.put("attention", at, sources=weights, heads=heads, bias=weights["in_proj_bias"] is not None, drop=drop)
+    ), None
 
 
 def refuse(steps: Steps, x: View, reason: str) -> View:
@@ -195,7 +262,23 @@ def normalize(steps: Steps, x: View, p: float = 2.0, dim: int = 1, eps: float = 
 
 LAYERS: dict[str, Callable[..., Any]] = {
     f.__name__: f
-    for f in (conv2d, conv_transpose2d, linear, batch_norm, layer_norm, layer_norm_2d, group_norm, instance_norm,
-              attention, refuse, local_response_norm, normalize)
-} | {"aten_batch_norm": _aten_batch_norm, "aten_group_norm": group_norm,
-     "_get_relative_position_bias": _windows, "shifted_window_attention": _windows}  # fmt: skip
+    for f in (
+        conv2d,
+        conv_transpose2d,
+        linear,
+        batch_norm,
+        layer_norm,
+        layer_norm_2d,
+        group_norm,
+        instance_norm,
+        attention,
+        refuse,
+        local_response_norm,
+        normalize,
+    )
+} | {
+    "aten_batch_norm": _aten_batch_norm,
+    "aten_group_norm": group_norm,
+    "_get_relative_position_bias": _windows,
+    "shifted_window_attention": _windows,
+}

@@ -11,18 +11,30 @@ from archdsl.importer.views import View
 
 
 def max_pool2d(
-    steps: Steps, x: View, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
-    ceil_mode: bool = False, return_indices: bool = False,
-) -> View:  # fmt: skip
+    steps: Steps,
+    x: View,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> View:
     if pair(dilation) != (1, 1) or return_indices:
         raise Inexpressible("max pooling with dilation, or with the places of the maxima")
     return _pool(steps, x, "maxpool", kernel_size, stride, padding, ceil_mode)
 
 
 def avg_pool2d(
-    steps: Steps, x: View, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
-    count_include_pad: bool = True, divisor_override: int | None = None,
-) -> View:  # fmt: skip
+    steps: Steps,
+    x: View,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> View:
     if divisor_override is not None:
         raise Inexpressible("an average with a divisor of its own")
     inside = not count_include_pad and (pair(padding) != (0, 0) or ceil_mode)

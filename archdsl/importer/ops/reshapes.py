@@ -97,8 +97,11 @@ def getitem(steps: Steps, x: Any, index: Any) -> Any:
             continue
         if isinstance(key, int):
             rest = [k for k in keys[dim + 1 :] if k != slice(None)]
-            return select(steps, x, dim, key) if not rest else getitem(
-                steps, select(steps, x, dim, key), tuple(keys[:dim] + keys[dim + 1 :]))  # fmt: skip
+            return (
+                select(steps, x, dim, key)
+                if not rest
+                else getitem(steps, select(steps, x, dim, key), tuple(keys[:dim] + keys[dim + 1 :]))
+            )
         if not isinstance(key, slice) or key.step not in (None, 1):
             _refuse()
         x = cut(steps, x, dim, key.start, key.stop)
@@ -131,7 +134,13 @@ def cut(steps: Steps, x: View, dim: int = 0, start: int | None = None, end: int 
 
 
 RESHAPES: dict[str, Callable[..., Any]] = {
-    **dict.fromkeys(("reshape", "view", "flatten", "unflatten", "squeeze", "unsqueeze", "_unsafe_view", "view_as"), reshape),
+    **dict.fromkeys(
+        ("reshape", "view", "flatten", "unflatten", "squeeze", "unsqueeze", "_unsafe_view", "view_as"), reshape
+    ),
     **{f.__name__: f for f in (expand, permute, transpose, chunk, split, getitem, select)},
-    "expand_as": expand, "swapaxes": transpose, "split_with_sizes": split, "tensor_split": chunk, "slice": cut,
-}  # fmt: skip
+    "expand_as": expand,
+    "swapaxes": transpose,
+    "split_with_sizes": split,
+    "tensor_split": chunk,
+    "slice": cut,
+}

@@ -226,8 +226,9 @@ def _replaced(items: Items, length: int, places: list[int], let: Let, columns: l
             row = places.index(at)
             args = [
                 (str(n) if c.default is None else c.name, c.values[row])
-                for n, c in enumerate(columns) if c.default is None or c.values[row] != c.default
-            ]  # fmt: skip
+                for n, c in enumerate(columns)
+                if c.default is None or c.values[row] != c.default
+            ]
             out.append(Word(let.name, tuple(args), cin=first_cin(items[at : at + length])))
             at += length
         else:

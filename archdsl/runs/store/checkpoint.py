@@ -102,8 +102,10 @@ class Checkpoints:
             if not bad and sum(f.state == "unfinished" for f in found) < len(SLOTS):
                 return None
             what = "; ".join(f"{data_of(self.folder, f.slot).name}: {f.why}" for f in found if f.why)
-            raise StoreError(f"no checkpoint of {self.folder} can be used ({what})",
-                             help="restore a copy of it, or delete the folder and train again")  # fmt: skip
+            raise StoreError(
+                f"no checkpoint of {self.folder} can be used ({what})",
+                help="restore a copy of it, or delete the folder and train again",
+            )
         assert good.about is not None
         warnings = [
             f"{data_of(self.folder, f.slot)} is ignored: {f.why}; the run resumes from step {good.about['step']}"
@@ -185,8 +187,10 @@ def _look(folder: Path, slot: str, run: str | None) -> Found:
     try:
         about = _about(side.read_bytes())
         if about["format"] > FORMAT:
-            raise StoreError(f"{side} was written by a newer archdsl (store {about['format']}, this one knows {FORMAT})",
-                             help="upgrade archdsl")  # fmt: skip
+            raise StoreError(
+                f"{side} was written by a newer archdsl (store {about['format']}, this one knows {FORMAT})",
+                help="upgrade archdsl",
+            )
         if run is not None and about["run"] != run:
             raise ValueError("it belongs to another run")
         data = file.read_bytes()

@@ -49,9 +49,11 @@ class RunLock:
         """Raises LockLost if the lock was removed, or another process has taken it since."""
         if not self._ours(owner := _read(self.path)):
             now = f"{_named(owner)} has it" if owner else "its lock is gone"
-            raise LockLost(f"this process has lost the run {self.path.parent}: {now}",
-                           help="nothing more was written; the same command resumes from the last checkpoint "
-                                "once no other process writes it")  # fmt: skip
+            raise LockLost(
+                f"this process has lost the run {self.path.parent}: {now}",
+                help="nothing more was written; the same command resumes from the last checkpoint "
+                "once no other process writes it",
+            )
 
     def release(self) -> None:
         """Let others have the run. Does nothing to a lock that another process has taken since."""
@@ -201,13 +203,18 @@ def _locked(path: Path, owner: dict[str, Any]) -> RunLocked:
         return RunLocked(f"the run {path.parent} is being written by {_named(owner)}", help=help)
     since = owner.get("since")
     age = _ago(time.time() - since) if isinstance(since, int | float) else ""
-    return RunLocked(f"the run {path.parent} is locked by {_named(owner)}{age}",
-                     help=f"if nothing runs there any more, delete {path}")  # fmt: skip
+    return RunLocked(
+        f"the run {path.parent} is locked by {_named(owner)}{age}",
+        help=f"if nothing runs there any more, delete {path}",
+    )
 
 
 def _ago(seconds: float) -> str:
     if seconds < 0:
         return ", in the future by this host's clock"
-    unit, size = next((u, s) for u, s in (("days", 86400), ("hours", 3600), ("minutes", 60), ("seconds", 1))
-                      if seconds >= 2 * s or s == 1)  # fmt: skip
+    unit, size = next(
+        (u, s)
+        for u, s in (("days", 86400), ("hours", 3600), ("minutes", 60), ("seconds", 1))
+        if seconds >= 2 * s or s == 1
+    )
     return f" since {seconds / size:.0f} {unit}"

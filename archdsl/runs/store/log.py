@@ -126,8 +126,10 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], str, int]:
     except FileNotFoundError:
         return [], "", 0
     except OSError as error:
-        raise StoreError(f"cannot read {path}: {error.strerror}",
-                         help="restore a copy of the log, or delete the folder and train again") from error  # fmt: skip
+        raise StoreError(
+            f"cannot read {path}: {error.strerror}",
+            help="restore a copy of the log, or delete the folder and train again",
+        ) from error
     records: list[dict[str, Any]] = []
     good = 0
     lines = _lines(content)
@@ -136,13 +138,17 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], str, int]:
         if record is None:
             if number == len(lines):
                 return records, f"{path}:{number}: the last line is incomplete and was dropped", good
-            raise StoreError(f"{path}:{number}: this line is damaged",
-                             help="restore a copy of the log, or delete the folder and train again")  # fmt: skip
+            raise StoreError(
+                f"{path}:{number}: this line is damaged",
+                help="restore a copy of the log, or delete the folder and train again",
+            )
         try:
             check_event(record)
         except ValueError as error:
-            raise StoreError(f"{path}:{number}: this line is damaged: {error}",
-                             help="restore a copy of the log, or delete the folder and train again") from error  # fmt: skip
+            raise StoreError(
+                f"{path}:{number}: this line is damaged: {error}",
+                help="restore a copy of the log, or delete the folder and train again",
+            ) from error
         records.append(record)
         good += len(line)
     return records, "", good

@@ -11,9 +11,19 @@ from archdsl.errors import EnvError
 from archdsl.runs.store.lock import LOCK, lock_run
 
 OWN = (
-    "spec.arch", "settings.json", "versions.json", "events.jsonl", "model.safetensors", "result.json", "outcome.json",
-    "correct.bits", "measured.json", "checkpoint-*", ".tmp-*", LOCK,
-)  # fmt: skip
+    "spec.arch",
+    "settings.json",
+    "versions.json",
+    "events.jsonl",
+    "model.safetensors",
+    "result.json",
+    "outcome.json",
+    "correct.bits",
+    "measured.json",
+    "checkpoint-*",
+    ".tmp-*",
+    LOCK,
+)
 
 
 def check_removable(folder: Path) -> None:
@@ -30,8 +40,10 @@ def check_removable(folder: Path) -> None:
         strange = sorted(p.name for p in folder.iterdir() if not _own(p))
     if strange:
         more = f" and {len(strange) - 3} more" if len(strange) > 3 else ""
-        raise EnvError(f"{folder} contains what no run writes: {', '.join(strange[:3])}{more}",
-                       help="move that elsewhere first, or delete the folder by hand")  # fmt: skip
+        raise EnvError(
+            f"{folder} contains what no run writes: {', '.join(strange[:3])}{more}",
+            help="move that elsewhere first, or delete the folder by hand",
+        )
 
 
 def remove(folder: Path) -> None:
@@ -60,5 +72,6 @@ def _removing(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise EnvError(f"cannot delete {error.filename or folder}: {error.strerror or error}",
-                       help="let its owner delete it") from error  # fmt: skip
+        raise EnvError(
+            f"cannot delete {error.filename or folder}: {error.strerror or error}", help="let its owner delete it"
+        ) from error

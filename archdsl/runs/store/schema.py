@@ -12,10 +12,21 @@ from typing import Any
 from archdsl.runs import events
 
 LARGEST = 1e300  # of a number; a larger whole number is none that arithmetic with floats takes
-_EVENTS = {kind.__name__.lower(): kind for kind in (
-    events.Started, events.Resumed, events.Progress, events.EpochDone, events.Finished, events.Diverged, events.Stopped,
-    events.TimedOut, events.Warned, events.Oom,
-)}  # fmt: skip
+_EVENTS = {
+    kind.__name__.lower(): kind
+    for kind in (
+        events.Started,
+        events.Resumed,
+        events.Progress,
+        events.EpochDone,
+        events.Finished,
+        events.Diverged,
+        events.Stopped,
+        events.TimedOut,
+        events.Warned,
+        events.Oom,
+    )
+}
 # Of a run that finished, in every version; a loss may be NaN, which JSON lacks.
 _NEEDED = ("train_accuracy", "test_accuracy", "seconds", "step")
 _PARTS = ("test_", "valid_", "train_")  # how the names of metrics begin

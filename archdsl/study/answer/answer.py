@@ -127,8 +127,18 @@ def answer(found: Measurements, question: Question, costs: Reached | None = None
     )
     notes = (*notes, *_turned(rows, sign))
     base_values = list(found.arms[question.reference].values())
-    return Answer(question, rows, fmean(base_values), len(base_values), decided, notes, _unit(question, rows, fmean(base_values)),
-                  PAIRED if pairs else UNPAIRED, _survival(costs, question.reference), target)  # fmt: skip
+    return Answer(
+        question,
+        rows,
+        fmean(base_values),
+        len(base_values),
+        decided,
+        notes,
+        _unit(question, rows, fmean(base_values)),
+        PAIRED if pairs else UNPAIRED,
+        _survival(costs, question.reference),
+        target,
+    )
 
 
 def _uneven(found: Measurements, arm: str, reference: str, resolution: float) -> list[bool]:
@@ -142,14 +152,21 @@ def _turned(rows: Sequence[Row], sign: float) -> Iterator[str]:
     """Warnings about verdicts whose mean has turned since: a decision is not taken back, but something is odd."""
     for row in rows:
         if (row.verdict == "better" and sign * row.delta < 0) or (row.verdict == "worse" and sign * row.delta > 0):
-            yield (f"warning: {row.name} was {row.verdict} when the verdict fell, and its mean has the other sign now: look at "
-                   "its runs")  # fmt: skip
+            yield (
+                f"warning: {row.name} was {row.verdict} when the verdict fell, and its mean has the other sign now: look at "
+                "its runs"
+            )
 
 
 def _row(
-    name: str, verdict: Verdict, found: Measurements, question: Question, sign: float, deltas: Sequence[float] | None,
+    name: str,
+    verdict: Verdict,
+    found: Measurements,
+    question: Question,
+    sign: float,
+    deltas: Sequence[float] | None,
     family: int,
-) -> Row:  # fmt: skip
+) -> Row:
     values, e = list(found.arms[name].values()), verdict.evidence
     low, high = (None if v is None else sign * v for v in (verdict.low, verdict.high))
     if question.lower:
@@ -163,8 +180,21 @@ def _row(
     if needed is not None and needed <= e.n:
         needed = None
     pairs, symmetric = (None, None) if deltas is None else (e.n, verdict.p_symmetric)
-    return Row(name, len(values), fmean(values), pairs, sign * e.delta, low, high, verdict.p, symmetric, verdict.decision,
-               verdict.decided, needed, deltas or ())  # fmt: skip
+    return Row(
+        name,
+        len(values),
+        fmean(values),
+        pairs,
+        sign * e.delta,
+        low,
+        high,
+        verdict.p,
+        symmetric,
+        verdict.decision,
+        verdict.decided,
+        needed,
+        deltas or (),
+    )
 
 
 def _unit(question: Question, rows: Sequence[Row], mean: float) -> Unit:
@@ -239,8 +269,10 @@ def about(answer: Answer) -> tuple[str, ...]:
         f"a wrong verdict has a probability of at most {100 * q.alpha:g} %, at any look; the intervals are simultaneous",
     ]
     if not answer.paired:
-        yielded.append("not paired: each arm's runs against those of the reference, with a spread of its own for each arm; "
-                       "--pair COLUMN compares runs of the same seed or fold, and needs fewer")  # fmt: skip
+        yielded.append(
+            "not paired: each arm's runs against those of the reference, with a spread of its own for each arm; "
+            "--pair COLUMN compares runs of the same seed or fold, and needs fewer"
+        )
     if answer.survival:
         yielded.append("median: Kaplan-Meier with a 95 % interval; p log-rank is for a single look")
     return tuple(yielded)

@@ -59,8 +59,10 @@ def parse_target(text: str) -> Target:
         ArchError: it has another form.
     """
     found = _FORM.fullmatch(text)
-    wrong = ArchError(f"the target `{text[:60]}` has another form than the known one",
-                      help="a column, >= or <=, and a number: 'acc >= 94%', 'loss <= 0.3'")  # fmt: skip
+    wrong = ArchError(
+        f"the target `{text[:60]}` has another form than the known one",
+        help="a column, >= or <=, and a number: 'acc >= 94%', 'loss <= 0.3'",
+    )
     if found is None:
         raise wrong
     try:
@@ -97,8 +99,10 @@ class Costs:
             warnings.simplefilter("ignore")  # where the curve is 0 or 1 its interval is undefined
             curve = stats.ecdf(self._data()).sf
             ends = curve.confidence_interval(0.95, method="log-log")
-        crossings = [next((float(x) for x, p in zip(part.quantiles, part.probabilities, strict=True) if p <= 0.5), None)
-                     for part in (curve, ends.low, ends.high)]  # fmt: skip
+        crossings = [
+            next((float(x) for x, p in zip(part.quantiles, part.probabilities, strict=True) if p <= 0.5), None)
+            for part in (curve, ends.low, ends.high)
+        ]
         return crossings[0], crossings[1], crossings[2]
 
     def against(self, other: Costs) -> float | None:
@@ -164,8 +168,13 @@ def reached(sheet: Sheet, columns: Columns, target: Target, cost: str | None, ru
         )
     found, rows, grid, empty = _runs(sheet, columns, target, at, ident)
     single = "each row is taken as a run" if columns.pair is None and ident is None else ""
-    said = (f"read as {sheet.what}: {rows:,} rows, {len(found)} runs", *sheet.notes, *notes,
-            *(text for text in (note, more, single) if text), *empty)  # fmt: skip
+    said = (
+        f"read as {sheet.what}: {rows:,} rows, {len(found)} runs",
+        *sheet.notes,
+        *notes,
+        *(text for text in (note, more, single) if text),
+        *empty,
+    )
     return _restricted(found, columns, at, rows, grid, said)
 
 
@@ -183,8 +192,10 @@ def _runs(
         own = str(row[-1]) if ident is not None else ""
         run = runs.setdefault((arm, name), _Run(state, label or f"{arm}, {name}", own))
         if run.ident != own:
-            raise ArchError(f"the runs `{run.ident}` and `{own}` both have {columns.arm} `{arm}` and {columns.pair} `{name}`",
-                            help="keep one of them with --only: a run counts once")  # fmt: skip
+            raise ArchError(
+                f"the runs `{run.ident}` and `{own}` both have {columns.arm} `{arm}` and {columns.pair} `{name}`",
+                help="keep one of them with --only: a run counts once",
+            )
         if row[2] is None and row[1] is None:
             continue  # a run that a tool has without a step of this metric
         spent, _ = number_cell(row[2], number, at)
@@ -196,11 +207,15 @@ def _runs(
         value, per_cent = number_cell(row[1], number, columns.metric)
         percent.setdefault(per_cent, number)
         if len(percent) == 2:
-            raise ArchError(f"column `{columns.metric}` has a percent sign in row {percent[True]} and none in row "
-                            f"{percent[False]}", help="write all values in one form")  # fmt: skip
+            raise ArchError(
+                f"column `{columns.metric}` has a percent sign in row {percent[True]} and none in row {percent[False]}",
+                help="write all values in one form",
+            )
         if target.percent and not per_cent and abs(value) > 1.5:
-            raise ArchError(f"the target is {target}, which means {target.value:g}, and row {number} has {value:g}",
-                            help=f"'{target.metric} {target.sign} {100 * target.value:g}' for a metric in percent")  # fmt: skip
+            raise ArchError(
+                f"the target is {target}, which means {target.value:g}, and row {number} has {value:g}",
+                help=f"'{target.metric} {target.sign} {100 * target.value:g}' for a metric in percent",
+            )
         if target.met(value):
             run.first = spent if run.first is None else min(run.first, spent)
     grid = min((b - a for a, b in pairwise(sorted(costs))), default=0.0)
@@ -218,8 +233,10 @@ def _restricted(
         raise ArchError("no run is finished", help="give a table with finished runs")
     empty = [run.label for run in kept.values() if run.last == float("-inf") and run.state == "finished"]
     if empty:
-        raise ArchError(f"{count(len(empty))} finished without a step that has the metric of the target: {listed(empty)}",
-                        help="log the metric in each run, or leave them out with --only")  # fmt: skip
+        raise ArchError(
+            f"{count(len(empty))} finished without a step that has the metric of the target: {listed(empty)}",
+            help="log the metric in each run, or leave them out with --only",
+        )
     ends = [run.last for run in kept.values() if run.first is None and run.state == "finished"]
     longest = max(max(run.last, run.first or run.last) for run in kept.values())
     failed = [run for run in kept.values() if run.state == "failed" and run.first is None]
@@ -245,7 +262,9 @@ def _restricted(
         )
     if horizon is not None:
         lost = sum(run.first is None for run in kept.values())
-        said.append(f"{lost} of {len(kept)} runs did not reach the target: costs are compared up to {horizon:g} {at}, the "
-                    "restricted mean; a run that was not there by then counts as that")  # fmt: skip
+        said.append(
+            f"{lost} of {len(kept)} runs did not reach the target: costs are compared up to {horizon:g} {at}, the "
+            "restricted mean; a run that was not there by then counts as that"
+        )
     costs = {arm: Costs(tuple(there), tuple(not_there)) for arm, (there, not_there) in split.items()}
     return Reached(Measurements(arms, order, tuple(said), replace(columns, metric=at), rows), costs, horizon, grid)

@@ -64,9 +64,11 @@ def _body(answer: Answer, source: Provenance) -> Iterator[str]:
 
 def _counts(answer: Answer) -> str:
     by = {word: sum(row.verdict == word for row in answer.rows) for word in ("better", "worse", "same", "open")}
-    return f"Of {len(answer.rows)} compared with “{answer.question.reference}”: " + ", ".join(
-        f"{count} {word}" for word, count in by.items() if count
-    ) + "."  # fmt: skip
+    return (
+        f"Of {len(answer.rows)} compared with “{answer.question.reference}”: "
+        + ", ".join(f"{count} {word}" for word, count in by.items() if count)
+        + "."
+    )
 
 
 def _table(answer: Answer) -> str:
@@ -91,8 +93,14 @@ def _table(answer: Answer) -> str:
 
 def _row(answer: Answer, row: Row) -> list[str]:
     unit = answer.unit
-    cells = [row.name, exact(row.runs), unit.value(row.mean) + unit.mark, unit.change(row.delta), unit.between(row.low, row.high),
-             p_text(row.p)]  # fmt: skip
+    cells = [
+        row.name,
+        exact(row.runs),
+        unit.value(row.mean) + unit.mark,
+        unit.change(row.delta),
+        unit.between(row.low, row.high),
+        p_text(row.p),
+    ]
     cells += [p_text(row.p_symmetric)] if answer.paired else []
     if answer.survival:
         cells += [*_reached(answer, row.name), p_text(answer.survival[row.name].p_logrank)]
@@ -132,18 +140,20 @@ def _provenance(answer: Answer, source: Provenance) -> Iterator[str]:
     q, columns = answer.question, source.columns
     yield page.tag("h2", "How it was made")
     yield page.tag("pre", source.command)
-    yield page.terms((
-        ("archdsl", __version__),
-        ("file", "standard input" if source.file == "-" else source.file),
-        ("SHA-256", source.sha256),
-        ("rows", exact(source.rows)),
-        ("arms in", columns.arm),
-        ("pairs in", columns.pair or "none: not paired"),
-        ("cost in" if answer.target else "metric in", columns.metric),
-        ("only", ", ".join(f"{name} = {text}" for name, text in columns.only)),
-        ("better is", "lower" if q.lower else "higher"),
-        ("alpha", f"{q.alpha:g}"),
-        ("same within", "" if q.same is None else f"±{q.same:g}"),
-        ("method", answer.method),
-        *(("note", note) for note in answer.notes),
-    ))  # fmt: skip
+    yield page.terms(
+        (
+            ("archdsl", __version__),
+            ("file", "standard input" if source.file == "-" else source.file),
+            ("SHA-256", source.sha256),
+            ("rows", exact(source.rows)),
+            ("arms in", columns.arm),
+            ("pairs in", columns.pair or "none: not paired"),
+            ("cost in" if answer.target else "metric in", columns.metric),
+            ("only", ", ".join(f"{name} = {text}" for name, text in columns.only)),
+            ("better is", "lower" if q.lower else "higher"),
+            ("alpha", f"{q.alpha:g}"),
+            ("same within", "" if q.same is None else f"±{q.same:g}"),
+            ("method", answer.method),
+            *(("note", note) for note in answer.notes),
+        )
+    )

@@ -14,9 +14,15 @@ from archdsl.accelerate.threads import yield_cores
 from archdsl.study.execute.messages import RunOptions, RunRequest, RunResult
 
 TAKEN_BACK = (
-    "settings.json", "versions.json", "spec.arch", "events.jsonl", "model.safetensors", "correct.bits", "outcome.json",
+    "settings.json",
+    "versions.json",
+    "spec.arch",
+    "events.jsonl",
+    "model.safetensors",
+    "correct.bits",
+    "outcome.json",
     "result.json",
-)  # fmt: skip
+)
 
 
 class Actor:

@@ -30,11 +30,20 @@ def conditions(options: RunOptions) -> dict[str, str]:
     threads = str(options.threads)
     env = {**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
     try:
-        done = subprocess.run([sys.executable, "-c", ASK, json.dumps(asdict(options))], env=env, timeout=START,
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "-c", ASK, json.dumps(asdict(options))],
+            env=env,
+            timeout=START,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         found: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
     except (OSError, subprocess.SubprocessError, ValueError, IndexError) as error:
         words = (getattr(error, "stderr", "") or str(error)).strip().splitlines()
-        raise EnvError(f"a worker did not start: {words[-1] if words else error}",
-                       help="`archdsl train` with the same spec shows details") from error  # fmt: skip
+        raise EnvError(
+            f"a worker did not start: {words[-1] if words else error}",
+            help="`archdsl train` with the same spec shows details",
+        ) from error
     return found

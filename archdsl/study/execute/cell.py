@@ -208,9 +208,16 @@ def _fit(
     spec = _spec(request)
     device, plan = plan_of(options)
     fit_options = FitOptions(
-        out=options.out, data_root=options.data_root, device=str(device), plan=plan, limit=options.limit, every=EVERY,
-        again=request.key in options.again, stop=stop, other_data="begin",
-    )  # fmt: skip
+        out=options.out,
+        data_root=options.data_root,
+        device=str(device),
+        plan=plan,
+        limit=options.limit,
+        every=EVERY,
+        again=request.key in options.again,
+        stop=stop,
+        other_data="begin",
+    )
     return fit(build(spec.trace), _experiment(request, spec), fit_options, listen)
 
 

@@ -52,9 +52,14 @@ class Cluster:
     """
 
     def __init__(
-        self, options: RunOptions, jobs: int | None, retry: int = 1, address: str | None = None, work: str = WORK,
+        self,
+        options: RunOptions,
+        jobs: int | None,
+        retry: int = 1,
+        address: str | None = None,
+        work: str = WORK,
         collect: bool | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.options = replace(options, out=str(Path(options.out).resolve()))
         self.jobs, self.retry, self.address, self.work, self.collect = jobs, retry, address, work, collect
         self.token = TOKEN + secrets.token_hex(8)
@@ -105,11 +110,17 @@ class Cluster:
     def _join(self, ray: Any) -> None:
         _reachable(self.address)
         try:
-            ray.init(address=self.address, include_dashboard=False if self.address is None else None,
-                     log_to_driver=False, logging_level="ERROR")  # fmt: skip
+            ray.init(
+                address=self.address,
+                include_dashboard=False if self.address is None else None,
+                log_to_driver=False,
+                logging_level="ERROR",
+            )
         except (ConnectionError, ValueError, RuntimeError) as error:
-            raise EnvError(f"no Ray cluster at {self.address or 'this machine'}: {str(error).splitlines()[0]}",
-                           help="start one with `ray start --head`, and give its address by --address") from error  # fmt: skip
+            raise EnvError(
+                f"no Ray cluster at {self.address or 'this machine'}: {str(error).splitlines()[0]}",
+                help="start one with `ray start --head`, and give its address by --address",
+            ) from error
 
     # -- actors ---------------------------------------------------------------------------------------------
 
@@ -170,8 +181,10 @@ class Cluster:
             yield from self._lost(member, str(error), pending)
             return
         except ray.exceptions.RayError as error:
-            raise EnvError(f"an actor of Ray failed: {str(error).splitlines()[-1]}",
-                           help="`archdsl train` with the same spec shows details") from error  # fmt: skip
+            raise EnvError(
+                f"an actor of Ray failed: {str(error).splitlines()[-1]}",
+                help="`archdsl train` with the same spec shows details",
+            ) from error
         if member.born is not None:
             member.born, member.host, member.pid = None, value["host"], value["pid"]
             yield Ready(member.number, value["conditions"])
@@ -252,8 +265,10 @@ def _reachable(address: str | None) -> None:
     try:
         socket.create_connection((host, int(port)), timeout=5).close()
     except (OSError, OverflowError) as error:
-        raise EnvError(f"no Ray cluster at {address}: {error}",
-                       help="start one with `ray start --head`, and give its address by --address") from error  # fmt: skip
+        raise EnvError(
+            f"no Ray cluster at {address}: {error}",
+            help="start one with `ray start --head`, and give its address by --address",
+        ) from error
 
 
 def _ray() -> Any:

@@ -75,11 +75,17 @@ class Execution:
         if not self.study.sequential:
             return None
         return SequentialRun(
-            self.runner.arms, self.runner.every, self.runner.found, self.study.metric, decision_options(self.study),
-            again=self.again, group=self.group, seconds=budget(self.study.budget).seconds if self.study.budget else None,
+            self.runner.arms,
+            self.runner.every,
+            self.runner.found,
+            self.study.metric,
+            decision_options(self.study),
+            again=self.again,
+            group=self.group,
+            seconds=budget(self.study.budget).seconds if self.study.budget else None,
             wanted=ConditionOptions(self.study.precision, self.how.device).wanted,
             claims=claimed_pairs(self.study, self.runner.arms),
-        )  # fmt: skip
+        )
 
     @property
     def needed(self) -> bool:
@@ -155,10 +161,17 @@ def results_of(study: StudyFile, runner: StudyRunner, current: Mapping[str, str]
         current: conditions whose runs count; None: those that most runs have.
     """
     found = results(
-        study.title, study.metric, runner.arms, study.seeds, runner.every, runner.with_foreign(current),
-        decision_options(study), study.more, claimed_pairs(study, runner.arms),
+        study.title,
+        study.metric,
+        runner.arms,
+        study.seeds,
+        runner.every,
+        runner.with_foreign(current),
+        decision_options(study),
+        study.more,
+        claimed_pairs(study, runner.arms),
         fit_lines(study, runner.arms, runner.every),
-    )  # fmt: skip
+    )
     folder = folder_of(study, runner.runs)
     seen = looked(folder, len(study.seeds)) if found.done == found.planned and not study.sequential else []
     return replace(found, registered=note(folder, plan_of(study, runner.arms, runner.every)), looked_at=tuple(seen))

@@ -120,11 +120,15 @@ class Local:
         threads = str(self.options.threads)
         process = subprocess.Popen(
             [sys.executable, "-m", "archdsl.study.execute.worker", str(number), self.work],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, encoding="utf-8",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            encoding="utf-8",
             # Of their own, so that an interruption at the terminal reaches this process alone, which passes it on.
             start_new_session=True,
             env={**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, **self._gpu(number)},
-        )  # fmt: skip
+        )
         worker = _Worker(number, process, log, since=time.monotonic())
         self.workers[number] = worker
         self.started.append(worker)
@@ -224,8 +228,10 @@ class Local:
             self.stillborn += 1
             if code < 0 and self.stillborn <= STILLBORN:  # killed, not broken: another one takes its place
                 return
-            raise EnvError(f"a worker did not start (exit {code}): {self._last_words(worker.number)}",
-                           help="`archdsl train` with the same spec shows details")  # fmt: skip
+            raise EnvError(
+                f"a worker did not start (exit {code}): {self._last_words(worker.number)}",
+                help="`archdsl train` with the same spec shows details",
+            )
         request = worker.request
         if request is not None:
             how = f"signal {-code}" if code < 0 else f"exit {code}"

@@ -65,12 +65,16 @@ def register(folder: Path, plan: dict[str, Any], begun: int) -> str:
     if known is not None:
         changes = list(departures(known["plan"], plan))
         if changes:
-            raise ArchError(f"the study is registered as {known['hash'][:SHOWN]} with another plan: {'; '.join(changes)}",
-                            help="leave --register out: the report names the departures; or use --runs NEW_FOLDER")  # fmt: skip
+            raise ArchError(
+                f"the study is registered as {known['hash'][:SHOWN]} with another plan: {'; '.join(changes)}",
+                help="leave --register out: the report names the departures; or use --runs NEW_FOLDER",
+            )
         return f"registered on {known['time']} as {known['hash'][:SHOWN]}"
     if begun:
-        raise ArchError(f"{begun} runs of the study are there already, and a plan is registered before the first one",
-                        help="leave --register out, or use --runs NEW_FOLDER")  # fmt: skip
+        raise ArchError(
+            f"{begun} runs of the study are there already, and a plan is registered before the first one",
+            help="leave --register out, or use --runs NEW_FOLDER",
+        )
     entry = {"time": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), "hash": hash_of(plan), "plan": plan}
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / PLAN, json.dumps(entry, indent=1).encode())
@@ -91,8 +95,10 @@ def read(folder: Path) -> dict[str, Any] | None:
         return None
     except (ValueError, KeyError, TypeError, RecursionError):
         pass
-    raise ArchError(f"{folder / PLAN} is damaged, or was changed after the plan was registered",
-                    help="restore it; or remove it, and the study counts as not registered")  # fmt: skip
+    raise ArchError(
+        f"{folder / PLAN} is damaged, or was changed after the plan was registered",
+        help="restore it; or remove it, and the study counts as not registered",
+    )
 
 
 def departures(plan: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
@@ -121,7 +127,8 @@ def note(folder: Path, now: dict[str, Any]) -> str:
         return "not registered"
     changes = "; ".join(departures(entry["plan"], now))
     return f"registered on {entry['time']} as {entry['hash'][:SHOWN]}, " + (
-        f"with departures: {changes}" if changes else "without departures")  # fmt: skip
+        f"with departures: {changes}" if changes else "without departures"
+    )
 
 
 def looked(folder: Path, seeds: int) -> list[int]:

@@ -80,10 +80,15 @@ class StudyRunner:
             begins = str(place_of(self.runs, cell.needs[0].experiment))
             text = canonical_text(located(parse(text), begins))
         return RunRequest(
-            cell.key, experiment.name, text, self.label(cell), experiment.data.fingerprint,
-            needs=tuple(need.key for need in cell.needs), begins=begins,
+            cell.key,
+            experiment.name,
+            text,
+            self.label(cell),
+            experiment.data.fingerprint,
+            needs=tuple(need.key for need in cell.needs),
+            begins=begins,
             evaluation=cell.evaluation.text if cell.evaluation is not None else "",
-        )  # fmt: skip
+        )
 
     def needed(self, cells: Sequence[Cell], sequential: SequentialRun) -> list[RunRequest]:
         """Requests for the runs that these need, which are neither there nor requested."""

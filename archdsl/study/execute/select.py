@@ -64,8 +64,10 @@ def select(given: str, options: SelectionOptions) -> StudyFile:
     elif (file := _study_file(given, path)) is not None:
         study = read_study(file, options.preset)
     elif options.preset is not None:
-        raise ArchError(f"--preset {options.preset} is of study files, and `{given[:60]}` is a spec",
-                        help="give a study file that has `presets:`")  # fmt: skip
+        raise ArchError(
+            f"--preset {options.preset} is of study files, and `{given[:60]}` is a spec",
+            help="give a study file that has `presets:`",
+        )
     else:
         study = StudyFile(
             name=path.stem if path.suffix == ".arch" else "study", title=given, base=((called(given), given),)
@@ -89,8 +91,10 @@ def select(given: str, options: SelectionOptions) -> StudyFile:
     )
     decision_options(study)  # refuses what is not an amount
     if study.budget and not study.sequential:
-        raise ArchError("a budget is of sequential designs, and the study states its number of seeds",
-                        help="add --until decided, or leave the budget out")  # fmt: skip
+        raise ArchError(
+            "a budget is of sequential designs, and the study states its number of seeds",
+            help="add --until decided, or leave the budget out",
+        )
     return _with_factors(study, options)
 
 
@@ -108,8 +112,10 @@ def _seeds(study: StudyFile, options: SelectionOptions) -> dict[str, Any]:
     stated = text not in (None, AUTO)
     sequential = until is not None or text == AUTO or (study.sequential and not stated)
     if options.max_seeds is not None and not sequential:
-        raise ArchError("--max-seeds is of sequential designs, and the study states its number of seeds",
-                        help="add --until decided, or take --seeds N")  # fmt: skip
+        raise ArchError(
+            "--max-seeds is of sequential designs, and the study states its number of seeds",
+            help="add --until decided, or take --seeds N",
+        )
     if stated:
         seeds = listed or tuple(range(int(text or 0)))
     elif text == AUTO and not study.sequential:
@@ -152,8 +158,10 @@ def _study_file(given: str, path: Path) -> Path | None:
         return None
     if here is None and shipped is None and spec_path(given) is None and not _like_a_word(given):
         known = (short(p) for p in (*studies(), *specs()))
-        raise ArchError(f"there is no study, spec or word `{given}`",
-                        help=suggest(given, known) or "`archdsl specs` lists the shipped specs and studies")  # fmt: skip
+        raise ArchError(
+            f"there is no study, spec or word `{given}`",
+            help=suggest(given, known) or "`archdsl specs` lists the shipped specs and studies",
+        )
     return here or shipped
 
 
@@ -169,8 +177,9 @@ def _with_factors(study: StudyFile, options: SelectionOptions) -> StudyFile:
     if len(study.base) > 1:
         raise ArchError("--without and --with need one base, and the study has several")
     if options.design not in (None, "one-out") and options.without and options.into:
-        raise ArchError(f"--design {options.design} with both --without and --with",
-                        help="give the factors in a study file")  # fmt: skip
+        raise ArchError(
+            f"--design {options.design} with both --without and --with", help="give the factors in a study file"
+        )
     _, _, file = next(bases(study))
     factors = [present(file, name) for name in options.without] + [added(text) for text in options.into]
     if len({f.name for f in (*study.factors, *factors)}) < len(study.factors) + len(factors):
@@ -217,9 +226,23 @@ def folder_of(study: StudyFile, runs: Path) -> Path:
     # Another metric is another look at the same runs, and another precision other runs of the same arms.
     # Neither the seeds nor how verdicts are reached make it another study.
     plain = StudyFile("", "", study.base)
-    text = standalone(replace(
-        study, seeds=(0,), title="", metric=METRIC, more=(), precision="auto", sequential=False, alpha=plain.alpha, same="",
-        claims=(), fits=(), holdout=False, budget="", failures=plain.failures,
-    ))  # fmt: skip
+    text = standalone(
+        replace(
+            study,
+            seeds=(0,),
+            title="",
+            metric=METRIC,
+            more=(),
+            precision="auto",
+            sequential=False,
+            alpha=plain.alpha,
+            same="",
+            claims=(),
+            fits=(),
+            holdout=False,
+            budget="",
+            failures=plain.failures,
+        )
+    )
     name = re.sub(r"[^A-Za-z0-9._]+", "-", study.name).strip("-.")[:60] or "study"
     return runs / FOLDER / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

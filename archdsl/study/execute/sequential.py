@@ -31,10 +31,20 @@ class SequentialRun:
     """
 
     def __init__(
-        self, arms: Arms, every: Sequence[Cell], found: Mapping[str, Found], metric: str, options: DecisionOptions, *,
-        wanted: Mapping[str, str] | None = None, again: Sequence[str] = (), seconds: float | None = None,
-        group: Group | None = None, claims: Sequence[ClaimedPair] = (), clock: Callable[[], float] = time.monotonic,
-    ) -> None:  # fmt: skip
+        self,
+        arms: Arms,
+        every: Sequence[Cell],
+        found: Mapping[str, Found],
+        metric: str,
+        options: DecisionOptions,
+        *,
+        wanted: Mapping[str, str] | None = None,
+        again: Sequence[str] = (),
+        seconds: float | None = None,
+        group: Group | None = None,
+        claims: Sequence[ClaimedPair] = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.own, self.found, self.seconds, self.group, self.clock = (
             own_cells(arms, every),
             found,

@@ -113,7 +113,7 @@ def arms_of(study: StudyFile, runs: Path | None = None) -> Arms:
 
 def _in_order(
     first: Arm, rest: Sequence[Arm], factors: Sequence[Factor], design: Design, compares: bool
-) -> tuple[Arm, ...]:  # fmt: skip
+) -> tuple[Arm, ...]:
     """The arms of a grid by their levels, numbers ascending; of single changes by factor, and then so. The reference first,
     where there is one.
     """

@@ -117,8 +117,10 @@ class _Planner:
             return self.made[number, seed]
         if number in self.under_way:
             names = " → ".join(f"`{self.arms.arms[n].name}`" for n in (*self.under_way, number))
-            raise ArchError(f"arms begin with the weights of each other: {names}",
-                            help="let one of them begin with weights of its own")  # fmt: skip
+            raise ArchError(
+                f"arms begin with the weights of each other: {names}",
+                help="let one of them begin with weights of its own",
+            )
         arm = self.arms.arms[number]
         before = self._before(arm.spec, number, seed)
         spec = seeded(arm.spec, seed, before.key[:SHA_DIGITS] if before is not None else "")
@@ -138,8 +140,10 @@ class _Planner:
             return None
         names = [a.name for a in self.arms.arms]
         if name not in names and name != BASE:
-            raise ArchError(f"`init(arm {name})`: the study has no arm `{name}`", help=suggest(name, names) or
-                            f"its arms are {', '.join(names[:5])}; `{BASE}` is the first")  # fmt: skip
+            raise ArchError(
+                f"`init(arm {name})`: the study has no arm `{name}`",
+                help=suggest(name, names) or f"its arms are {', '.join(names[:5])}; `{BASE}` is the first",
+            )
         self.under_way.append(number)
         try:
             return self.run(names.index(name) if name in names else 0, seed)

@@ -36,8 +36,10 @@ class Claim:
         """Refuse a claim about an arm that is not there."""
         known = list(arms)
         if self.arm not in known:
-            raise ArchError(f"the claim names the arm `{self.arm}`, which has no row",
-                            help=suggest(self.arm, known) or f"the arms are {', '.join(known[:NAMED])}")  # fmt: skip
+            raise ArchError(
+                f"the claim names the arm `{self.arm}`, which has no row",
+                help=suggest(self.arm, known) or f"the arms are {', '.join(known[:NAMED])}",
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,10 @@ def parse_claim(text: str) -> Claim:
     """
     found = _FORM.fullmatch(text.strip())
     if found is None:
-        raise ArchError(f"the claim `{text[:60]}` has another form than the known ones",
-                        help="`ARM better than ARM`, `ARM worse than ARM` or `ARM same as ARM`")  # fmt: skip
+        raise ArchError(
+            f"the claim `{text[:60]}` has another form than the known ones",
+            help="`ARM better than ARM`, `ARM worse than ARM` or `ARM same as ARM`",
+        )
     return Claim(found["arm"].strip(), WORDS[found["verdict"]], found["reference"].strip())
 
 

@@ -27,12 +27,22 @@ def check_metrics(study: StudyFile, arms: Arms, every: Sequence[Cell]) -> None:
         word = metric_of(name)
         if word.needs_validation:
             lacking = {c.arm for c in every if c.experiment.data.valid is None}
-            _refuse_lacking(f"the metric {name} needs validation images", lacking, arms, ("sets any aside", "set any aside"),
-                            "add valid(10%) to the data statement (--set data.valid=10%), or take test_accuracy")  # fmt: skip
+            _refuse_lacking(
+                f"the metric {name} needs validation images",
+                lacking,
+                arms,
+                ("sets any aside", "set any aside"),
+                "add valid(10%) to the data statement (--set data.valid=10%), or take test_accuracy",
+            )
         if word.needs_evaluation:
             lacking = {c.arm for c in every if c.experiment.train.evaluate_every is None}
-            _refuse_lacking(f"the metric {name} needs evaluate_every", lacking, arms, ("has it", "have it"),
-                            "add evaluate_every(1) to the train statement (--set train.evaluate_every=1)")  # fmt: skip
+            _refuse_lacking(
+                f"the metric {name} needs evaluate_every",
+                lacking,
+                arms,
+                ("has it", "have it"),
+                "add evaluate_every(1) to the train statement (--set train.evaluate_every=1)",
+            )
 
 
 def _refuse_lacking(what: str, lacking: Collection[int], arms: Arms, does: tuple[str, str], remedy: str) -> None:
@@ -42,5 +52,8 @@ def _refuse_lacking(what: str, lacking: Collection[int], arms: Arms, does: tuple
     if len(names) == len(arms.arms):
         raise ArchError(f"{what}, and no arm {does[0]}", help=remedy)
     several = len(names) > 1
-    raise ArchError(f"{what}, and the arm{'s' if several else ''} {quoted(names, NAMED)} {'do' if several else 'does'} not "
-                    f"{does[1]}", help=remedy)  # fmt: skip
+    raise ArchError(
+        f"{what}, and the arm{'s' if several else ''} {quoted(names, NAMED)} {'do' if several else 'does'} not "
+        f"{does[1]}",
+        help=remedy,
+    )

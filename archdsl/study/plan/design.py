@@ -62,8 +62,10 @@ def make(name: str, sizes: Sequence[int], names: Sequence[str]) -> Design:
 
 def _fits(name: str, count: int) -> None:
     if count > Limits.ARMS:
-        raise ArchError(f"the design `{name}` has {count:,} arms, more than {Limits.ARMS:,}",
-                        help="take one-out or a fraction (frac:IV), or raise ARCHDSL_MAX_ARMS")  # fmt: skip
+        raise ArchError(
+            f"the design `{name}` has {count:,} arms, more than {Limits.ARMS:,}",
+            help="take one-out or a fraction (frac:IV), or raise ARCHDSL_MAX_ARMS",
+        )
 
 
 def _single(base: Levels, sizes: Sequence[int]) -> Iterator[Levels]:
@@ -88,11 +90,15 @@ def _fraction(name: str, wanted: str, sizes: Sequence[int], names: Sequence[str]
         raise ArchError(f"`{name}` is not a resolution", help="frac:III, frac:IV or frac:V")
     for factor, size in zip(names, sizes, strict=True):
         if size != 2:
-            raise ArchError(f"`{name}` takes factors of two levels, and `{factor}` has {size}",
-                            help="leave levels out, or take one-out, pairs or full")  # fmt: skip
+            raise ArchError(
+                f"`{name}` takes factors of two levels, and `{factor}` has {size}",
+                help="leave levels out, or take one-out, pairs or full",
+            )
     if len(sizes) < resolution:
-        raise ArchError(f"`{name}` needs {resolution} factors at least, and there are {len(sizes)}",
-                        help="take full, which has few arms here")  # fmt: skip
+        raise ArchError(
+            f"`{name}` needs {resolution} factors at least, and there are {len(sizes)}",
+            help="take full, which has few arms here",
+        )
     columns = fraction.columns(len(sizes), resolution)
     if max(columns).bit_length() == len(sizes):  # nothing can be saved at that resolution
         return Design(name, tuple(product(*map(range, sizes))), resolution="full")

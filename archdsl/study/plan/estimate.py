@@ -31,9 +31,13 @@ class Estimate:
 
 
 def time_left(
-    every: Sequence[Cell], missing: Sequence[Cell], found: Mapping[str, Found], jobs: int, store: Path | None = None,
+    every: Sequence[Cell],
+    missing: Sequence[Cell],
+    found: Mapping[str, Found],
+    jobs: int,
+    store: Path | None = None,
     device: str = "",
-) -> Estimate:  # fmt: skip
+) -> Estimate:
     """The time for the missing runs on so many workers: by the finished runs of the study; where there are none, by others of the
     store that this machine made on the same kind of device. Both are scaled by the MACs of a whole run.
 

@@ -74,14 +74,18 @@ def factor(name: str, levels: tuple[str, ...]) -> Factor:
     if len(cleaned) == 1 and cleaned[0]:
         cleaned = (*cleaned, "")
     if len(cleaned) > Limits.LEVELS:
-        raise ArchError(f"factor `{name}` has {len(cleaned):,} levels, more than {Limits.LEVELS:,}",
-                        help="leave levels out, or raise ARCHDSL_MAX_LEVELS")  # fmt: skip
+        raise ArchError(
+            f"factor `{name}` has {len(cleaned):,} levels, more than {Limits.LEVELS:,}",
+            help="leave levels out, or raise ARCHDSL_MAX_LEVELS",
+        )
     if len(cleaned) < 2 or len(set(cleaned)) < len(cleaned):
         raise ArchError(f"factor `{name}` needs two different levels", help=f"for example `{name}: [+bn, +ln, none]`")
     for level in cleaned:
         if level.count("(") != level.count(")"):
-            raise ArchError(f"factor `{name}`: `{level}` has an open bracket",
-                            help="inside of [ ] YAML splits at commas; put the level in quotes")  # fmt: skip
+            raise ArchError(
+                f"factor `{name}`: `{level}` has an open bracket",
+                help="inside of [ ] YAML splits at commas; put the level in quotes",
+            )
     return Factor(name, cleaned)
 
 
@@ -108,12 +112,16 @@ def check_levels(placed: Sequence[str], bases: Sequence[tuple[str, ast.File]]) -
             if factor.name in placed:
                 continue
             if factor.name not in levels:
-                raise ArchError(f"the base `{name}` has the hole `{factor.name}`, which the base `{first}` lacks",
-                                help=f"begin `base:` with `{name}`, or give `{first}` the hole")  # fmt: skip
+                raise ArchError(
+                    f"the base `{name}` has the hole `{factor.name}`, which the base `{first}` lacks",
+                    help=f"begin `base:` with `{name}`, or give `{first}` the hole",
+                )
             if levels[factor.name] != factor.levels:
-                raise ArchError(f"the factor `{factor.name}` has the levels {_shown(levels[factor.name])} in the base "
-                                f"`{first}` and {_shown(factor.levels)} in the base `{name}`",
-                                help="give it the same levels in every base: a `let` of each base may differ")  # fmt: skip
+                raise ArchError(
+                    f"the factor `{factor.name}` has the levels {_shown(levels[factor.name])} in the base "
+                    f"`{first}` and {_shown(factor.levels)} in the base `{name}`",
+                    help="give it the same levels in every base: a `let` of each base may differ",
+                )
 
 
 def _shown(levels: Sequence[str]) -> str:
@@ -137,9 +145,11 @@ def present(file: ast.File, name: str) -> Factor:
             text = unparse(item)
             texts.append(f"{statement} {text}" if statement != "net" else text)
     if not texts:
-        raise ArchError(f"`--without {name}`: the base has no `{wanted}`",
-                        help=suggest(wanted, [f for f in found if f]) or "`archdsl show` prints the base; --runs names "
-                        "the folder of runs")  # fmt: skip
+        raise ArchError(
+            f"`--without {name}`: the base has no `{wanted}`",
+            help=suggest(wanted, [f for f in found if f])
+            or "`archdsl show` prints the base; --runs names the folder of runs",
+        )
     return Factor(wanted, (TOGETHER.join(dict.fromkeys(texts)), ""))
 
 

@@ -91,7 +91,7 @@ def read_study(path: Path, preset: str | None = None) -> StudyFile:
 
 def study_of(
     text: str, where: str = "<study>", name: str = "study", folder: Path | None = None, preset: str | None = None
-) -> StudyFile:  # fmt: skip
+) -> StudyFile:
     """The study of a YAML text, in the form of one of its presets.
 
     Raises:
@@ -104,8 +104,10 @@ def study_of(
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-        raise ArchError(f"{where}{place}: {getattr(error, 'problem', None) or 'not valid YAML'}",
-                        help="see the example in docs/studies.md") from None  # fmt: skip
+        raise ArchError(
+            f"{where}{place}: {getattr(error, 'problem', None) or 'not valid YAML'}",
+            help="see the example in docs/studies.md",
+        ) from None
     fields = reader.fields(root, name, preset)
     return StudyFile(**fields, folder=folder if folder is not None else Path())
 
@@ -136,8 +138,10 @@ def _check_events(text: str, where: str) -> None:
 
 
 def _too_deep(where: str, line: int, column: int) -> ArchError:
-    return ArchError(f"{where}:{line}:{column}: the YAML nests deeper than {Limits.NESTING}",
-                     help="a study has lists inside of `factors:` and nothing deeper")  # fmt: skip
+    return ArchError(
+        f"{where}:{line}:{column}: the YAML nests deeper than {Limits.NESTING}",
+        help="a study has lists inside of `factors:` and nothing deeper",
+    )
 
 
 def written(study: StudyFile, texts: tuple[str, ...]) -> str:

@@ -11,8 +11,10 @@ from archdsl.expand.metrics import metric
 
 Kind = Literal["power", "linear", "logistic"]
 KINDS: dict[str, tuple[Kind, tuple[str, ...]]] = {  # the coefficients of each
-    "power": ("power", ("a", "b", "c")), "linear": ("linear", ("a", "b")), "logistic": ("logistic", ("c", "k", "m")),
-}  # fmt: skip
+    "power": ("power", ("a", "b", "c")),
+    "linear": ("linear", ("a", "b")),
+    "logistic": ("logistic", ("c", "k", "m")),
+}
 LARGEST = "largest"  # the size that may be held out
 FORMULAS = {"power": "a·X^−b + c", "linear": "a + b·X", "logistic": "c / (1 + exp(−k (X − m)))"}
 _FORM = re.compile(r"(?P<kind>[a-z]+)\s*\(\s*(?P<log>log\s+)?(?P<x>.+?)\s*(?:->|→)\s*(?P<metric>.+)\s*\)", re.DOTALL)
@@ -56,8 +58,10 @@ def parse_fit(text: str) -> Fit:
     if found is None:
         raise ArchError(f"the fit `{text[:60]}` has another form than the known ones", help=_HELP)
     if found["kind"] not in KINDS:
-        raise ArchError(f"the fit `{text[:60]}`: there is no `{found['kind']}`",
-                        help=suggest(found["kind"], KINDS) or f"one of {', '.join(KINDS)}")  # fmt: skip
+        raise ArchError(
+            f"the fit `{text[:60]}`: there is no `{found['kind']}`",
+            help=suggest(found["kind"], KINDS) or f"one of {', '.join(KINDS)}",
+        )
     kind = KINDS[found["kind"]][0]
     if kind == "power" and found["log"]:
         raise ArchError(f"the fit `{text[:60]}`: a power of a logarithm is not supported", help=_HELP)

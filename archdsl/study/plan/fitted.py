@@ -57,8 +57,10 @@ def _lines(fit: Fit, holdout: bool, arms: Arms, every: Sequence[Cell]) -> Iterat
     if most < needed:
         also = ", one of which is held out" if holdout else ""
         many = len(fit.coefficients)
-        raise ArchError(f"the fit `{fit.text}` has {many} coefficients and needs {needed} sizes{also}; there are {most}",
-                        help=f"add levels that change `{fit.x}`, or take a fit with fewer coefficients: linear")  # fmt: skip
+        raise ArchError(
+            f"the fit `{fit.text}` has {many} coefficients and needs {needed} sizes{also}; there are {most}",
+            help=f"add levels that change `{fit.x}`, or take a fit with fewer coefficients: linear",
+        )
     for choice, of_choice in groups.items():
         if len(of_choice) >= needed:
             varied = [
@@ -74,8 +76,10 @@ def _values(fit: Fit, arms: Arms, every: Sequence[Cell]) -> dict[int, float]:
     factor = next((f for f in arms.factors if fit.x in (f.name, f.shown)), None)
     if factor is not None:
         if factor.numbers is None:
-            raise ArchError(f"the fit `{fit.text}`: the levels of `{fit.x}` are not numbers",
-                            help=f"one of {', '.join((*TOTALS, IMAGES))} may differ between them")  # fmt: skip
+            raise ArchError(
+                f"the fit `{fit.text}`: the levels of `{fit.x}` are not numbers",
+                help=f"one of {', '.join((*TOTALS, IMAGES))} may differ between them",
+            )
         at = dict(zip(factor.levels, factor.numbers, strict=True))
         chosen = {n: arm.choice.get(factor.name) for n, arm in enumerate(arms.arms)}
         xs = {n: at[level] for n, level in chosen.items() if level in at}
@@ -89,8 +93,10 @@ def _values(fit: Fit, arms: Arms, every: Sequence[Cell]) -> dict[int, float]:
             f"the fit `{fit.text}`: unknown size `{fit.x}`", help=suggest(fit.x, known) or f"one of {', '.join(known)}"
         )
     if (fit.log or fit.kind == "power") and (low := min(xs.values(), default=1.0)) <= 0:
-        raise ArchError(f"the fit `{fit.text}`: `{fit.x}` has the value {low:g}, which has no logarithm",
-                        help="leave that level out, or take linear without `log`")  # fmt: skip
+        raise ArchError(
+            f"the fit `{fit.text}`: `{fit.x}` has the value {low:g}, which has no logarithm",
+            help="leave that level out, or take linear without `log`",
+        )
     return xs
 
 

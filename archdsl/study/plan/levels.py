@@ -70,11 +70,15 @@ def written_out(text: str) -> tuple[str, ...] | None:
     whole = all(end.lstrip("+-").isdecimal() for end in (first, last))
     count = int(many) if many else int(high - low) + 1 if whole and high > low else 0
     if count > Limits.LEVELS:
-        raise ArchError(f"the range `{text}` has {count:,} levels, more than {Limits.LEVELS:,}",
-                        help="leave levels out, or raise ARCHDSL_MAX_LEVELS")  # fmt: skip
+        raise ArchError(
+            f"the range `{text}` has {count:,} levels, more than {Limits.LEVELS:,}",
+            help="leave levels out, or raise ARCHDSL_MAX_LEVELS",
+        )
     if count < 2 or low >= high or percent != also or (kind == "log" and low <= 0):
-        raise ArchError(f"the range `{text}` has no levels", help="4..8 (whole numbers), lin(0..1, 5) or log(1e-4..1e-1, 7), "
-                        "the smaller end first")  # fmt: skip
+        raise ArchError(
+            f"the range `{text}` has no levels",
+            help="4..8 (whole numbers), lin(0..1, 5) or log(1e-4..1e-1, 7), the smaller end first",
+        )
     steps = [n / (count - 1) for n in range(count)]
     values = [low * (high / low) ** s if kind == "log" else low + (high - low) * s for s in steps]
     whole = whole and (kind != "lin" or (high - low) % (count - 1) == 0)

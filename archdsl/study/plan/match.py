@@ -50,8 +50,10 @@ def match(spec: Spec, quantity: str, target: int) -> tuple[Spec, Matched]:
             break
     after = _amount(best, quantity)
     if abs(after - target) > 0.2 * target:
-        raise ArchError(f"no width gives this arm {target:,} {quantity}; the closest has {after:,}",
-                        help="leave `match` out, or take an arm of another size as the baseline")  # fmt: skip
+        raise ArchError(
+            f"no width gives this arm {target:,} {quantity}; the closest has {after:,}",
+            help="leave `match` out, or take an arm of another size as the baseline",
+        )
     return best, Matched(quantity, scale, before, after, target)
 
 
@@ -80,8 +82,11 @@ def _searched(spec: Spec, quantity: str, target: int, multiple: int) -> tuple[Sp
 
 def _scaled(spec: Spec, scale: float, multiple: int) -> Spec | None:
     try:
-        found = whole(Source(spec.name, spec.text), widths(spec.file, lambda w: _rounded(w * scale, multiple)),
-                      (spec.input, spec.classes))  # fmt: skip
+        found = whole(
+            Source(spec.name, spec.text),
+            widths(spec.file, lambda w: _rounded(w * scale, multiple)),
+            (spec.input, spec.classes),
+        )
         return replace(found, graph=replace(found.graph, data=spec.graph.data))
     except SpecError:
         return None

@@ -52,8 +52,10 @@ def _forms(factor: Factor) -> list[Factor]:
     split = [level.split(TOGETHER) for level in factor.levels]
     count = max(map(len, split))
     if any(len(parts) != count and parts != [""] for parts in split):
-        raise ArchError(f"factor `{factor.name}`: its levels have different numbers of forms",
-                        help=f"each level but `none` has {count}, joined by `{TOGETHER.strip()}`")  # fmt: skip
+        raise ArchError(
+            f"factor `{factor.name}`: its levels have different numbers of forms",
+            help=f"each level but `none` has {count}, joined by `{TOGETHER.strip()}`",
+        )
     return [Factor(factor.name, tuple(p[n].strip() if len(p) == count else "" for p in split)) for n in range(count)]
 
 
@@ -67,8 +69,10 @@ def _form(file: ast.File, form: Factor) -> ast.File:
         return type(node) is type(first) and node == first
 
     if space != "net" or not any(wanted(n) for item in file.items if _is_network(item) for n in walk(item)):
-        raise ArchError(f"factor `{form.name}`: the base has no `{form.levels[0]}`",
-                        help="each form of its first level must occur in the network")  # fmt: skip
+        raise ArchError(
+            f"factor `{form.name}`: the base has no `{form.levels[0]}`",
+            help="each form of its first level must occur in the network",
+        )
     return _replaced(file, wanted, hole)
 
 
@@ -92,8 +96,10 @@ def _space(factor: Factor) -> tuple[str, tuple[str, ...]]:
             raise ArchError(f"factor `{factor.name}`: there is no {prefix} word `{word}`")
         return prefix, tuple(_call(prefix, word, text) for text in levels)
     if len(spaces) != 1:
-        raise ArchError(f"factor `{factor.name}`: its levels belong to different statements ({', '.join(spaces)})",
-                        help="a level is one of net, data or train; begin each with that word")  # fmt: skip
+        raise ArchError(
+            f"factor `{factor.name}`: its levels belong to different statements ({', '.join(spaces)})",
+            help="a level is one of net, data or train; begin each with that word",
+        )
     return next(iter(spaces)), tuple(levels)
 
 
@@ -113,8 +119,10 @@ def _guess(factor: Factor, text: str) -> str:
     if not known and named and find("evaluate", named.group()) is not None:
         return "evaluate"  # last: its corruptions have the names of augmentations
     if len(known) > 1:
-        raise ArchError(f"factor `{factor.name}`: `{named.group() if named else text}` is a word of "
-                        f"{' and of '.join(known)}", help=f"write `{known[0]} {text}` or `{known[1]} {text}`")  # fmt: skip
+        raise ArchError(
+            f"factor `{factor.name}`: `{named.group() if named else text}` is a word of {' and of '.join(known)}",
+            help=f"write `{known[0]} {text}` or `{known[1]} {text}`",
+        )
     return known[0] if known else "net"
 
 
@@ -199,8 +207,10 @@ def _in_net(file: ast.File, factor: Factor, hole: ast.Hole) -> ast.File:
     modifiers = {p.name for p in toggled if isinstance(p, ast.Modifier)}
     words = {p.name for p in toggled if isinstance(p, ast.Word)}
     if modifiers and words:
-        raise ArchError(f"factor `{factor.name}` mixes modifiers and layers",
-                        help=f"write holes named `{factor.name}` into the base")  # fmt: skip
+        raise ArchError(
+            f"factor `{factor.name}` mixes modifiers and layers",
+            help=f"write holes named `{factor.name}` into the base",
+        )
     kind, names = (ast.Modifier, modifiers) if modifiers else (ast.Word, words)
 
     def wanted(node: Any) -> bool:
@@ -243,11 +253,15 @@ def _behind_family(factor: Factor, items: list[ast.Expr], modifiers: set[str]) -
     if len(places) != 1:
         for name in sorted(modifiers):  # where a place is known, the checker says so with its place
             if find("modifier", name) is None:
-                raise ArchError(f"factor `{factor.name}`: unknown modifier `+{name}`",
-                                help=suggest(name, every_name("modifier"), "+") or "`archdsl words modifiers`")  # fmt: skip
+                raise ArchError(
+                    f"factor `{factor.name}`: unknown modifier `+{name}`",
+                    help=suggest(name, every_name("modifier"), "+") or "`archdsl words modifiers`",
+                )
         level = next(level for level in factor.levels if level)
-        raise ArchError(f"factor `{factor.name}`: the base does not say where `{level}` belongs",
-                        help="put a hole there: {" + f"{factor.name}: {' | '.join(factor.levels)}" + "}")  # fmt: skip
+        raise ArchError(
+            f"factor `{factor.name}`: the base does not say where `{level}` belongs",
+            help="put a hole there: {" + f"{factor.name}: {' | '.join(factor.levels)}" + "}",
+        )
     at = places[0] + 1
     while at < len(items) and (isinstance(items[at], ast.Modifier) or _modifies(items[at])):
         at += 1

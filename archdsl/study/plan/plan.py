@@ -59,7 +59,7 @@ def gone(every: Sequence[Cell]) -> list[str]:
         f"{data.dataset.classes} classes, inputs of {'x'.join(map(str, data.dataset.input))} and the fingerprint "
         f"{short(data.fingerprint)}"
         for data in sets.values()
-    ]  # fmt: skip
+    ]
 
 
 def is_gone(cell: Cell) -> bool:
@@ -78,9 +78,11 @@ def check_there(arms: Arms, todo: Sequence[Cell]) -> None:
         names = [f"`{arms.arms[c.arm].name}`, seed {c.seed}" for c in lost]
         few = "; ".join(names[:NAMED]) + (f"; and {len(names) - NAMED} more" if len(names) > NAMED else "")
         path = lost[0].experiment.data.dataset.name.partition(":")[2]
-        raise EnvError(f"there is no {path} to train on, and {len(lost)} {'runs are' if len(lost) > 1 else 'run is'} "
-                       f"to be trained: {few}",
-                       help="bring the data back; `archdsl report` shows the runs that are there")  # fmt: skip
+        raise EnvError(
+            f"there is no {path} to train on, and {len(lost)} {'runs are' if len(lost) > 1 else 'run is'} "
+            f"to be trained: {few}",
+            help="bring the data back; `archdsl report` shows the runs that are there",
+        )
 
 
 def not_reused(found: Iterable[Found]) -> list[str]:

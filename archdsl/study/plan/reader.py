@@ -68,8 +68,12 @@ class Reader:
         if preset is None:
             return {**plain, "presets": tuple(forms)}
         own = read[preset]
-        return {**own, "title": f"{own['title'] if own['title'] != own['name'] else name} ({preset})", "preset": preset,
-                "presets": tuple(forms)}  # fmt: skip
+        return {
+            **own,
+            "title": f"{own['title'] if own['title'] != own['name'] else name} ({preset})",
+            "preset": preset,
+            "presets": tuple(forms),
+        }
 
     def _fields(self, root: Any, name: str) -> dict[str, Any]:
         readers: dict[str, tuple[str, Callable[[Any], Any]]] = {
@@ -97,7 +101,7 @@ class Reader:
             "engine": ("engine", lambda node: self.one_of(node, "engine", ENGINES)),
             "precision": ("precision", lambda node: self.one_of(node, "precision", PRECISIONS)),
             "time_limit": ("time_limit", self.number),
-        }  # fmt: skip
+        }
         pairs = self.mapping(root, (*readers, presets.KEY))
         if "base" not in pairs:
             self.fail(None, "a study needs a `base:`", "a spec, such as `base: ../vgg-res.arch`")
@@ -126,8 +130,11 @@ class Reader:
         fields["sequential"] = seeds is None or until is not None
         for key in ("max_seeds", "budget"):
             if key in pairs and not fields["sequential"]:
-                self.fail(pairs[key][0], f"`{key}` is of sequential designs, and the study states its number of seeds",
-                          f"write `seeds: auto`, or leave `{key}` out")  # fmt: skip
+                self.fail(
+                    pairs[key][0],
+                    f"`{key}` is of sequential designs, and the study states its number of seeds",
+                    f"write `seeds: auto`, or leave `{key}` out",
+                )
         if seeds is None:
             seeds = tuple(range(most or MAX_SEEDS))
         return {**fields, "seeds": seeds[:most]}
@@ -177,8 +184,11 @@ class Reader:
     def factors(self, node: Any) -> Iterator[Factor]:
         named = self.mapping(node)
         if len(named) > Limits.FACTORS:
-            self.fail(node, f"the study has {len(named):,} factors, more than {Limits.FACTORS:,}",
-                      "split the study, or raise ARCHDSL_MAX_FACTORS")  # fmt: skip
+            self.fail(
+                node,
+                f"the study has {len(named):,} factors, more than {Limits.FACTORS:,}",
+                "split the study, or raise ARCHDSL_MAX_FACTORS",
+            )
         for name, (key, value) in named.items():
             try:
                 yield factor(name, tuple(self.scalars(value)))

@@ -25,9 +25,12 @@ _SCALE = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
 def condition(
-    text: str, totals: tuple[str, ...], factors: Mapping[str, tuple[str, ...]] | None = None, option: str = "where",
+    text: str,
+    totals: tuple[str, ...],
+    factors: Mapping[str, tuple[str, ...]] | None = None,
+    option: str = "where",
     words: Collection[str] = (),
-) -> Test:  # fmt: skip
+) -> Test:
     """A test of an arm: of its totals by name, its levels by factor, and the words that it has.
 
     Args:
@@ -63,12 +66,15 @@ class _Arms:
             levels = self.factors[name]
             if wanted not in levels:
                 all_levels = ", ".join(f"`{level or 'none'}`" for level in levels)
-                raise ArchError(f"{self.shown}: the factor `{name}` has no level `{value}`",
-                                help=suggest(wanted, [n for n in levels if n]) or f"its levels are {all_levels}")  # fmt: skip
+                raise ArchError(
+                    f"{self.shown}: the factor `{name}` has no level `{value}`",
+                    help=suggest(wanted, [n for n in levels if n]) or f"its levels are {all_levels}",
+                )
             return lambda t, c, w: compare(c.get(name, ""), wanted)
         columns = (*self.totals, *self.factors)
-        raise ArchError(f"{self.shown}: unknown column `{name}`",
-                        help=suggest(name, columns) or "columns: " + ", ".join(columns))  # fmt: skip
+        raise ArchError(
+            f"{self.shown}: unknown column `{name}`", help=suggest(name, columns) or "columns: " + ", ".join(columns)
+        )
 
     def alone(self, name: str) -> Test:
         if name in self.factors:
@@ -79,10 +85,14 @@ class _Arms:
         known = {*self.words, *(n for space in SPACES for n in names(space))}
         if word not in known:
             if word.lstrip("−-") in (*known, *self.factors):
-                raise ArchError(f"{self.shown}: `{name}` is the name of a change, not of an ingredient",
-                                help=f"write `not {word.lstrip('−-')}`")  # fmt: skip
-            raise ArchError(f"{self.shown}: unknown factor or word `{name}`",
-                            help=suggest(word, (*known, *self.factors)) or "name a factor or a word")  # fmt: skip
+                raise ArchError(
+                    f"{self.shown}: `{name}` is the name of a change, not of an ingredient",
+                    help=f"write `not {word.lstrip('−-')}`",
+                )
+            raise ArchError(
+                f"{self.shown}: unknown factor or word `{name}`",
+                help=suggest(word, (*known, *self.factors)) or "name a factor or a word",
+            )
         return lambda t, c, w: word in w
 
 

@@ -22,11 +22,19 @@ def table(results: Results, people: bool = True) -> Table:
     if not results.claims:
         raise ArchError("the study claims nothing", help="add `claims: [A better than B]` to the study file")
     kind: Kind = "text" if people else "float"
-    numbers = [Column(name, kind, key=key, align="right") for name, key in
-               (("Δ", "delta"), ("low", "low"), ("high", "high"))]  # fmt: skip
-    columns = (Column("claim"), Column("answer"), Column("metric"), *numbers, Column("p", "p", key="p", digits=4),
-               Column("p symmetric" if results.options.sequential else "p sign", "p", key="p_robust", digits=4),
-               Column("seeds", "int"), Column("more seeds", "int", key="more"))  # fmt: skip
+    numbers = [
+        Column(name, kind, key=key, align="right") for name, key in (("Δ", "delta"), ("low", "low"), ("high", "high"))
+    ]
+    columns = (
+        Column("claim"),
+        Column("answer"),
+        Column("metric"),
+        *numbers,
+        Column("p", "p", key="p", digits=4),
+        Column("p symmetric" if results.options.sequential else "p sign", "p", key="p_robust", digits=4),
+        Column("seeds", "int"),
+        Column("more seeds", "int", key="more"),
+    )
     rows: list[tuple[Cell, ...]] = []
     for claim in results.claims:
         v, shown = claim.verdict, unit_of_claim(claim)

@@ -19,8 +19,10 @@ def sentences(results: Results) -> Iterator[str]:
         yield f"claim {claim.claim.text} {'is ' if claim.holds is None else ''}{answer}: {evidence(claim)}"
     if results.claims:
         m = len(results.claims)
-        yield (f"the claims are a family of their own: Holm's procedure over {m} comparison{'s' if m > 1 else ''} at "
-               f"{100 * results.options.alpha:g} %, beside that of the arms")  # fmt: skip
+        yield (
+            f"the claims are a family of their own: Holm's procedure over {m} comparison{'s' if m > 1 else ''} at "
+            f"{100 * results.options.alpha:g} %, beside that of the arms"
+        )
 
 
 def evidence(claim: ClaimResult) -> str:

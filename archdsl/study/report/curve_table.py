@@ -35,8 +35,14 @@ def table(results: Results, people: bool = True) -> Table:
         StoreError: the log of a run is damaged.
     """
     names = [f.name for f in results.factors]
-    columns = (Column("arm"), *map(level_column, results.factors), Column("seed", "int"), Column("epoch", "int"),
-               Column("step", "int"), *FIGURES.values())  # fmt: skip
+    columns = (
+        Column("arm"),
+        *map(level_column, results.factors),
+        Column("seed", "int"),
+        Column("epoch", "int"),
+        Column("step", "int"),
+        *FIGURES.values(),
+    )
     rows: list[tuple[Cell, ...]] = []
     for arm in results.arms:
         levels = [level(arm.arm.choice.get(n, ""), people) for n in names]

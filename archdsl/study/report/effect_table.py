@@ -39,16 +39,22 @@ def table(results: Results) -> Table:
     rows = [*_contrasts(results)] or [*_of_levels(results)]
     if not rows:
         count = len(results.factors)
-        raise ArchError(f"the design `{results.design}` of {count} factors has no effects that its arms tell apart",
-                        help="take full or grid, pairs, or a fraction such as frac:IV, and leave no arm out")  # fmt: skip
+        raise ArchError(
+            f"the design `{results.design}` of {count} factors has no effects that its arms tell apart",
+            help="take full or grid, pairs, or a fraction such as frac:IV, and leave no arm out",
+        )
     kind, digits = KINDS[results.measure.unit]
     change = "points" if kind == "percent" else kind
     columns = (
-        Column("effect"), Column("kind"), Column("mean", kind, digits=digits),
-        Column("change", change, digits=digits, signed=True), Column("sd", change, digits=digits),
-        *(Column(end, change, digits=digits, signed=True) for end in ("low", "high")), Column("seeds", "int"),
+        Column("effect"),
+        Column("kind"),
+        Column("mean", kind, digits=digits),
+        Column("change", change, digits=digits, signed=True),
+        Column("sd", change, digits=digits),
+        *(Column(end, change, digits=digits, signed=True) for end in ("low", "high")),
+        Column("seeds", "int"),
         Column("cannot be distinguished from", key="aliases"),
-    )  # fmt: skip
+    )
     kept = range(len(columns) - (0 if any(row[-1] for row in rows) else 1))
     about = (
         f"{results.measure.label}; "
@@ -56,8 +62,9 @@ def table(results: Results) -> Table:
         + "; 95 % t intervals over the seeds that every arm has, not "
         "adjusted for the number of effects",
     )
-    return Table(tuple(columns[n] for n in kept), tuple(tuple(row[n] for n in kept) for row in rows), results.title,
-                 notes=about)  # fmt: skip
+    return Table(
+        tuple(columns[n] for n in kept), tuple(tuple(row[n] for n in kept) for row in rows), results.title, notes=about
+    )
 
 
 _MEANING = {
@@ -69,8 +76,10 @@ _MEANING = {
 
 def _contrasts(results: Results) -> Iterator[tuple[Cell, ...]]:
     """Of factors with two levels."""
-    names = {f.name: f.shown if f.toggles else f"{f.shown}: {f.levels[0] or 'none'} against {f.levels[-1] or 'none'}"
-             for f in results.factors}  # fmt: skip
+    names = {
+        f.name: f.shown if f.toggles else f"{f.shown}: {f.levels[0] or 'none'} against {f.levels[-1] or 'none'}"
+        for f in results.factors
+    }
     shown = [f.shown for f in results.factors]
     for effect in effects([a.arm.picks for a in results.arms], shown, _values(results)):
         main = next((f.name for f in results.factors if f.shown == effect.name), None)
@@ -81,8 +90,10 @@ def _contrasts(results: Results) -> Iterator[tuple[Cell, ...]]:
 def _of_levels(results: Results) -> Iterator[tuple[Cell, ...]]:
     """Of every level of a whole grid."""
     ranks = [rank(f.levels) for f in results.factors]
-    labels = [[f"{f.shown}={level or 'none'}" for level in sorted(f.levels, key=own.__getitem__)]
-              for f, own in zip(results.factors, ranks, strict=True)]  # fmt: skip
+    labels = [
+        [f"{f.shown}={level or 'none'}" for level in sorted(f.levels, key=own.__getitem__)]
+        for f, own in zip(results.factors, ranks, strict=True)
+    ]
     arms = [
         tuple(own[f.levels[n]] for f, own, n in zip(results.factors, ranks, a.arm.picks, strict=True))
         for a in results.arms

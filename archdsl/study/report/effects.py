@@ -74,8 +74,9 @@ def _sign(arm: Levels, chosen: Sequence[int]) -> int:
 
 def _differences(arms: Sequence[Levels], names: Sequence[str], values: Values) -> Iterator[Effect]:
     """Of a design of single and double changes of the first arm."""
-    changed = {tuple(i for i, (a, b) in enumerate(zip(arm, arms[0], strict=True)) if a != b): n for n, arm in
-               enumerate(arms)}  # fmt: skip
+    changed = {
+        tuple(i for i, (a, b) in enumerate(zip(arm, arms[0], strict=True)) if a != b): n for n, arm in enumerate(arms)
+    }
     if not any(len(places) == 2 for places in changed):
         return
     for places, n in changed.items():
@@ -88,9 +89,10 @@ def _differences(arms: Sequence[Levels], names: Sequence[str], values: Values) -
         if len(places) == 2 and None not in singles:
             a, b = (single for single in singles if single is not None)
             found = _complete((0, a, b, n), values)
-            yield Effect(times(names[i] for i in places), {
-                s: fsum((values[n][s], -values[a][s], -values[b][s], values[0][s])) / 2 for s in found
-            })  # fmt: skip
+            yield Effect(
+                times(names[i] for i in places),
+                {s: fsum((values[n][s], -values[a][s], -values[b][s], values[0][s])) / 2 for s in found},
+            )
 
 
 def _complete(arms: Sequence[int] | range, values: Values) -> list[int]:

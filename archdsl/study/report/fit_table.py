@@ -19,10 +19,18 @@ def table(results: Results) -> Table:
     if not results.fits:
         raise ArchError("the study fits nothing", help="add `fit: power(params -> test_loss)` to the study file")
     columns = (
-        Column("fit"), Column("line"), Column("figure"), Column("x", "float", digits=4), Column("value", "float", digits=5),
-        Column("low", "float", digits=5), Column("high", "float", digits=5), Column("measured", "float", digits=5),
-        Column("answer"), Column("sizes", "int"), Column("seeds", "int"),
-    )  # fmt: skip
+        Column("fit"),
+        Column("line"),
+        Column("figure"),
+        Column("x", "float", digits=4),
+        Column("value", "float", digits=5),
+        Column("low", "float", digits=5),
+        Column("high", "float", digits=5),
+        Column("measured", "float", digits=5),
+        Column("answer"),
+        Column("sizes", "int"),
+        Column("seeds", "int"),
+    )
     rows: list[tuple[Cell, ...]] = []
     for found in fit_results(results):
         name, line, fitted = found.line.fit.text, found.line.name or None, found.fitted
@@ -36,6 +44,19 @@ def table(results: Results) -> Table:
         ]
         if fitted.held is not None:
             held = fitted.held
-            rows.append((name, line, "prediction", found.line.held, held.value, held.low, held.high, fitted.measured,
-                         HELD[fitted.holds], sizes, fitted.seeds))  # fmt: skip
+            rows.append(
+                (
+                    name,
+                    line,
+                    "prediction",
+                    found.line.held,
+                    held.value,
+                    held.low,
+                    held.high,
+                    fitted.measured,
+                    HELD[fitted.holds],
+                    sizes,
+                    fitted.seeds,
+                )
+            )
     return Table(columns, tuple(rows), results.title, notes=tuple(sentences(results)))

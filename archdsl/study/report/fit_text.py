@@ -33,8 +33,10 @@ def sentences(results: Results) -> Iterator[str]:
             + "".join(f"; {text}" for text in prediction(found))
         )
     if results.fits:
-        yield ("fits take finished runs only; intervals of 95 %, one by one, by a bootstrap over the seeds with Student's t; "
-               "they do not cover that the form of the curve may be another one")  # fmt: skip
+        yield (
+            "fits take finished runs only; intervals of 95 %, one by one, by a bootstrap over the seeds with Student's t; "
+            "they do not cover that the form of the curve may be another one"
+        )
 
 
 def prediction(found: FitResult) -> Iterator[str]:
@@ -48,8 +50,10 @@ def prediction(found: FitResult) -> Iterator[str]:
     factor, mark = (100.0, " %") if metric_of(found.line.fit.metric).unit == "percent" else (1.0, "")
     n = len(found.values[x])
     runs = f"{n} run{'s' if n > 1 else ''}"
-    yield (f"at {found.line.fit.x} {size(x)} it predicts {between(fitted.held, factor)}{mark}, and {runs} gave "
-           f"{number(factor * fitted.measured)}{mark}: {HELD[fitted.holds]}")  # fmt: skip
+    yield (
+        f"at {found.line.fit.x} {size(x)} it predicts {between(fitted.held, factor)}{mark}, and {runs} gave "
+        f"{number(factor * fitted.measured)}{mark}: {HELD[fitted.holds]}"
+    )
 
 
 def between(one: Estimate, factor: float = 1.0) -> str:

@@ -34,49 +34,83 @@ from archdsl.study.results.results import ArmResult, Results
 from archdsl.study.results.unit import NONE, Unit, p_text, unit
 
 HEADS = (
-    ("#", "right"), ("arm", "name"), ("verdict", ""), ("Δ", "right"), ("interval", "right"), ("p", "right"),
-    ("robust p", "right"), ("runs", "right"), ("mean ± sd", "right"), ("reference", "right"),
-    ("P(better)", "right"), ("detectable", "right"), ("params", "right"), ("MACs", "right"), ("other runs", ""),
-)  # fmt: skip
+    ("#", "right"),
+    ("arm", "name"),
+    ("verdict", ""),
+    ("Δ", "right"),
+    ("interval", "right"),
+    ("p", "right"),
+    ("robust p", "right"),
+    ("runs", "right"),
+    ("mean ± sd", "right"),
+    ("reference", "right"),
+    ("P(better)", "right"),
+    ("detectable", "right"),
+    ("params", "right"),
+    ("MACs", "right"),
+    ("other runs", ""),
+)
 COMPARED = ("verdict", "Δ", "interval", "p", "robust p", "reference", "P(better)", "detectable")  # with a reference
 CAPTIONS = {
-    "forest": ("Differences", (
-        "Mean difference from REFERENCE over the seeds that count, with its interval. The intervals hold together, over all "
-        "comparisons at once: one that leaves out 0 is a verdict."
-    )),
-    "deciding": ("Evidence over the seeds", (
-        "Evidence against “no difference” after each seed. It begins at 1; a filled point is where the arm was decided. "
-        "The first arm to be decided needs to cross the upper line, one that is left alone the lower one (Holm). An arm ends as "
-        "`same` by its interval, below the lines."
-    )),
-    "strips": ("Seeds", (
-        "Every dot is a run. A line joins it to the run of REFERENCE with the same seed, of which an open dot is above it; lines "
-        "that all lean one way are what a paired comparison sees."
-    )),
-    "axis": ("Along each axis", (
-        "Every dot is a run, the lines join the means. The axis is logarithmic where the levels are by equal factors."
-    )),
-    "fit": ("Fits", (
-        "Every dot is a run, the line is the fit, the band its 95 % interval over the seeds. Rings are the runs of the size "
-        "that the fit leaves out."
-    )),
-    "heat": ("Grid", (
-        "Mean of each cell, with its standard deviation below. Hatched cells have no finished run."
-    )),
-    "effects": ("Effects", (
-        "What a factor changes by being there, averaged over the levels of the others, and where two factors together give "
-        "more or less than their sum. Grey dots are seeds; names joined by = cannot be distinguished."
-    )),
-    "pareto": ("What it costs", (
-        "Filled points are on the Pareto front: no other arm is as good for less. Bars are ± one standard deviation; "
-        "numbers are those of the table. Seconds are wall time: they depend on the machine and on what ran beside, so that small "
-        "differences of them mean nothing."
-    )),
-    "curves": ("Learning curves", (
-        "Every seed is a thin line, the mean a thick one, drawn as far as all seeds of the arm go. Training figures are "
-        "means over an epoch."
-    )),
-}  # fmt: skip
+    "forest": (
+        "Differences",
+        (
+            "Mean difference from REFERENCE over the seeds that count, with its interval. The intervals hold together, over all "
+            "comparisons at once: one that leaves out 0 is a verdict."
+        ),
+    ),
+    "deciding": (
+        "Evidence over the seeds",
+        (
+            "Evidence against “no difference” after each seed. It begins at 1; a filled point is where the arm was decided. "
+            "The first arm to be decided needs to cross the upper line, one that is left alone the lower one (Holm). An arm ends "
+            "as `same` by its interval, below the lines."
+        ),
+    ),
+    "strips": (
+        "Seeds",
+        (
+            "Every dot is a run. A line joins it to the run of REFERENCE with the same seed, of which an open dot is above it; "
+            "lines that all lean one way are what a paired comparison sees."
+        ),
+    ),
+    "axis": (
+        "Along each axis",
+        (
+            "Every dot is a run, the lines join the means. The axis is logarithmic where the levels are by equal factors."
+        ),
+    ),
+    "fit": (
+        "Fits",
+        (
+            "Every dot is a run, the line is the fit, the band its 95 % interval over the seeds. Rings are the runs of the size "
+            "that the fit leaves out."
+        ),
+    ),
+    "heat": ("Grid", ("Mean of each cell, with its standard deviation below. Hatched cells have no finished run.")),
+    "effects": (
+        "Effects",
+        (
+            "What a factor changes by being there, averaged over the levels of the others, and where two factors together give "
+            "more or less than their sum. Grey dots are seeds; names joined by = cannot be distinguished."
+        ),
+    ),
+    "pareto": (
+        "What it costs",
+        (
+            "Filled points are on the Pareto front: no other arm is as good for less. Bars are ± one standard deviation; "
+            "numbers are those of the table. Seconds are wall time: they depend on the machine and on what ran beside, so that "
+            "small differences of them mean nothing."
+        ),
+    ),
+    "curves": (
+        "Learning curves",
+        (
+            "Every seed is a thin line, the mean a thick one, drawn as far as all seeds of the arm go. Training figures are "
+            "means over an epoch."
+        ),
+    ),
+}
 
 Curves = Mapping[str, Mapping[int, Sequence[Point]]]
 
@@ -129,18 +163,42 @@ def _robust(results: Results) -> str:
 
 def _row(number: int, arm: ArmResult, results: Results, unit: Unit) -> list[str]:
     summary, compared, v, totals = arm.summary, arm.comparison, arm.verdict, arm.arm.totals
-    mean = NONE if summary.mean is None else unit.value(summary.mean) + (
-        f" ± {unit.value(summary.sd)}" if summary.sd is not None else "") + unit.mark  # fmt: skip
-    found = [NONE] * 5 if v is None else [
-        page.tag("span", v.decision, f"word {v.decision}"), unit.change(v.evidence.delta), unit.between(v.low, v.high),
-        p_text(v.p), p_text(v.p_symmetric),
-    ]  # fmt: skip
-    more = [NONE] * 3 if compared is None else [
-        unit.value(compared.reference) + (unit.mark if compared.reference is not None else ""),
-        _better(compared.superiority, results.higher_is_better), unit.value(compared.detectable),
-    ]  # fmt: skip
-    return [str(number), arm.name, *found, f"{summary.n}/{arm.planned}", mean, *more, exact(totals["params"]),
-            compact(totals["macs"]), others(arm.outcomes)]  # fmt: skip
+    mean = (
+        NONE
+        if summary.mean is None
+        else unit.value(summary.mean) + (f" ± {unit.value(summary.sd)}" if summary.sd is not None else "") + unit.mark
+    )
+    found = (
+        [NONE] * 5
+        if v is None
+        else [
+            page.tag("span", v.decision, f"word {v.decision}"),
+            unit.change(v.evidence.delta),
+            unit.between(v.low, v.high),
+            p_text(v.p),
+            p_text(v.p_symmetric),
+        ]
+    )
+    more = (
+        [NONE] * 3
+        if compared is None
+        else [
+            unit.value(compared.reference) + (unit.mark if compared.reference is not None else ""),
+            _better(compared.superiority, results.higher_is_better),
+            unit.value(compared.detectable),
+        ]
+    )
+    return [
+        str(number),
+        arm.name,
+        *found,
+        f"{summary.n}/{arm.planned}",
+        mean,
+        *more,
+        exact(totals["params"]),
+        compact(totals["macs"]),
+        others(arm.outcomes),
+    ]
 
 
 def _better(superiority: float | None, higher: bool) -> str:
@@ -151,10 +209,14 @@ def _better(superiority: float | None, higher: bool) -> str:
 
 def _columns(results: Results) -> Iterator[str]:
     """What the columns of the table mean."""
-    yield (f"Verdict, interval and p come from one test and agree with each other. {_robust(results)} is a robust p: it assumes "
-           "only that a difference is as likely to be d as −d where the arms do not differ.")  # fmt: skip
-    yield (f"P(better) is the chance that a run of the arm beats a run of “{results.reference.name}”. Detectable is the smallest "
-           "difference that so many seeds show with a power of 0.8 in a single t test, given the spread seen.")  # fmt: skip
+    yield (
+        f"Verdict, interval and p come from one test and agree with each other. {_robust(results)} is a robust p: it assumes "
+        "only that a difference is as likely to be d as −d where the arms do not differ."
+    )
+    yield (
+        f"P(better) is the chance that a run of the arm beats a run of “{results.reference.name}”. Detectable is the smallest "
+        "difference that so many seeds show with a power of 0.8 in a single t test, given the spread seen."
+    )
 
 
 def _notes(results: Results) -> Iterator[str]:
@@ -170,8 +232,10 @@ def _notes(results: Results) -> Iterator[str]:
     else:
         yield f"The metric is {metric}{points}. A grid over numbers has no reference, so nothing is compared."
     where, included = evaluated_on(results)
-    yield ("What varies is the seed (initial weights, order, augmentation, dropout, split), so that the spread is seed "
-           f"variation {where}; {included}.")  # fmt: skip
+    yield (
+        "What varies is the seed (initial weights, order, augmentation, dropout, split), so that the spread is seed "
+        f"variation {where}; {included}."
+    )
     for text in lacking(results):
         yield _sentence(text)
     for why, names in undefined(results):
@@ -216,6 +280,9 @@ def _effects(results: Results, slim: bool = False) -> str | None:
     arms = [a.arm.picks for a in results.arms]
     values = {n: a.values for n, a in enumerate(results.arms)}
     found = effects(arms, [f.name for f in results.factors], values)
-    levels = {f.name: f"{f.name}: {f.levels[0] or 'none'} against {f.levels[1] or 'none'}" for f in results.factors
-              if len(f.levels) == 2 and not f.toggles}  # fmt: skip
+    levels = {
+        f.name: f"{f.name}: {f.levels[0] or 'none'} against {f.levels[1] or 'none'}"
+        for f in results.factors
+        if len(f.levels) == 2 and not f.toggles
+    }
     return figures.effects(results, [replace(e, name=levels.get(e.name, e.name)) for e in found], slim)

@@ -105,9 +105,19 @@ class LivePage:
         from uvicorn import Config, Server
 
         config = Config(
-            self.answer, interface="asgi3", http="h11", loop="asyncio", ws="none", lifespan="off", log_config=None,
-            log_level="critical", access_log=False, server_header=False, proxy_headers=False, timeout_graceful_shutdown=1,
-        )  # fmt: skip
+            self.answer,
+            interface="asgi3",
+            http="h11",
+            loop="asyncio",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=1,
+        )
         self._server = Server(config)
         self._threads = [threading.Thread(target=target, daemon=True) for target in (self._serve, self._follow)]
         for thread in self._threads:

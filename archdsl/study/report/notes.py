@@ -28,8 +28,10 @@ def notes(results: Results) -> Iterable[str]:
     against = f"Δ is against `{results.reference.name}`, seed by seed"
     if not results.compares:
         against = "a grid over numbers has no reference; --baseline FACTOR=LEVEL compares with one arm"
-    yield (f"{measure.label}{sign}; {against}; what varies is the seed (initial weights, order, augmentation, dropout, split), "
-           f"{evaluated_on(results)[0]}")  # fmt: skip
+    yield (
+        f"{measure.label}{sign}; {against}; what varies is the seed (initial weights, order, augmentation, dropout, split), "
+        f"{evaluated_on(results)[0]}"
+    )
     if results.compares:
         yield method(results)
         yield from unequal(results)
@@ -93,11 +95,15 @@ def method(results: Results) -> str:
     same = "" if options.same is None else f"; `same` is within ±{_margin(results)}"
     if options.sequential:
         seeds = f"{results.looks} seed{'s' if results.looks != 1 else ''}"
-        return (f"sequential design, {seeds} so far: verdict, p and interval from the anytime-valid t test, Holm-adjusted{over}; "
-                f"looking is free{same}")  # fmt: skip
+        return (
+            f"sequential design, {seeds} so far: verdict, p and interval from the anytime-valid t test, Holm-adjusted{over}; "
+            f"looking is free{same}"
+        )
     n = len(results.seeds)
-    return (f"fixed design of {n} seed{'s' if n > 1 else ''}: verdict, p and interval from the paired t test, "
-            f"Holm-adjusted{over}; valid for one look{same}")  # fmt: skip
+    return (
+        f"fixed design of {n} seed{'s' if n > 1 else ''}: verdict, p and interval from the paired t test, "
+        f"Holm-adjusted{over}; valid for one look{same}"
+    )
 
 
 def unequal(results: Results) -> Iterable[str]:
@@ -118,8 +124,10 @@ def trained_on(results: Results) -> Iterable[str]:
     if others:
         mixes = sorted({w.entry.name for own in words.values() for w in own if isinstance(w.value, Mixing)})
         labels = f", of mixed labels with {' or '.join(mixes)}" if mixes else ""
-        yield (f"training figures are of the changed images{labels}, and {quoted(others)} train on others than the reference "
-               "does: they do not compare these arms")  # fmt: skip
+        yield (
+            f"training figures are of the changed images{labels}, and {quoted(others)} train on others than the reference "
+            "does: they do not compare these arms"
+        )
 
 
 def _margin(results: Results) -> str:
@@ -131,9 +139,11 @@ def limits(results: Results) -> Iterable[str]:
     """What the robust test cannot show, which runs count as chance, and which do not count."""
     n, m = len(results.seeds), len(results.compared)
     if not results.options.sequential and m and n < (needed := seeds_to_reject(m, results.options.alpha)):
-        yield (f"p sign is that of the exact sign-flip test: with {n} seed{'s' if n > 1 else ''} and {m} "
-               f"comparison{'s' if m > 1 else ''} it cannot be below {min(1.0, m * 2.0 ** (1 - n)):g}; from {needed} seeds on "
-               "it can confirm a verdict")  # fmt: skip
+        yield (
+            f"p sign is that of the exact sign-flip test: with {n} seed{'s' if n > 1 else ''} and {m} "
+            f"comparison{'s' if m > 1 else ''} it cannot be below {min(1.0, m * 2.0 ** (1 - n)):g}; from {needed} seeds on "
+            "it can confirm a verdict"
+        )
     counted = [(a.name, seed, how) for a in results.arms for seed, how in sorted(a.decision.substituted.items())]
     if counted:
         few = ", ".join(f"`{name}` seed {seed} ({how})" for name, seed, how in counted[:3])
@@ -143,8 +153,10 @@ def limits(results: Results) -> Iterable[str]:
     elif results.options.failures == "exclude":
         yield "runs that failed by themselves are excluded, so that an arm is compared over the seeds at which it trained"
     if len(results.looked_at) > 1 and not results.options.sequential:
-        yield (f"the results were looked at with {', '.join(map(str, results.looked_at))} seeds: the stated rate of wrong "
-               "decisions holds for one look; --until decided allows any number")  # fmt: skip
+        yield (
+            f"the results were looked at with {', '.join(map(str, results.looked_at))} seeds: the stated rate of wrong "
+            "decisions holds for one look; --until decided allows any number"
+        )
     if results.registered.startswith("registered"):
         yield results.registered
 
@@ -159,8 +171,10 @@ def spreads(results: Results) -> Iterable[str]:
         if flags and flags[-1] and len(flags) < SURE:
             names.append(arm.name)
     if names:
-        yield (f"the spread of {quoted(names)} is {UNEVEN:g} times that of the reference or more, or half of it or less: before "
-               f"seed {SURE} a verdict also needs the symmetry test")  # fmt: skip
+        yield (
+            f"the spread of {quoted(names)} is {UNEVEN:g} times that of the reference or more, or half of it or less: before "
+            f"seed {SURE} a verdict also needs the symmetry test"
+        )
 
 
 # Of the differences' sample skewness, at 8 pairs or more: a normal sample of 8 exceeds it in 1 of 60 cases.
@@ -191,8 +205,10 @@ def evaluated_on(results: Results) -> tuple[str, str]:
     if results.measure.on == "test":
         return "on this test set", "it does not include the variation between test sets"
     if results.measure.on == "valid":
-        return ("on the validation images that each seed draws for itself",
-                "it includes the variation between such draws from the same set")  # fmt: skip
+        return (
+            "on the validation images that each seed draws for itself",
+            "it includes the variation between such draws from the same set",
+        )
     if results.measure.on == "train":
         return "on the training images", "it says nothing about new images"
     return "over whole runs", "it says nothing about new images"

@@ -82,10 +82,22 @@ dt { color: var(--soft); max-width: 10rem; overflow-wrap: anywhere; } dd { margi
 
 # Colours of the figures, which are made for paper, and what takes their place on a page in dark mode.
 FOLLOWING = {
-    "#1a1a1a": "ink", "#000000": "ink", "#ffffff": "card", "#767676": "grey", "#8a8a8a": "grey", "#b5b5b5": "grey",
-    "#e3e3e3": "pale", "#ececec": "pale", "#f7f7f7": "row", "#0072b2": "blue", "#d55e00": "orange", "#009e73": "green",
-    "#cc79a7": "pink", "#e69f00": "amber", "#56b4e9": "sky",
-}  # fmt: skip
+    "#1a1a1a": "ink",
+    "#000000": "ink",
+    "#ffffff": "card",
+    "#767676": "grey",
+    "#8a8a8a": "grey",
+    "#b5b5b5": "grey",
+    "#e3e3e3": "pale",
+    "#ececec": "pale",
+    "#f7f7f7": "row",
+    "#0072b2": "blue",
+    "#d55e00": "orange",
+    "#009e73": "green",
+    "#cc79a7": "pink",
+    "#e69f00": "amber",
+    "#56b4e9": "sky",
+}
 COLOUR = re.compile(r"\b(fill: |stroke: )(#[0-9a-f]{6})\b")
 
 
@@ -163,8 +175,11 @@ def table(heads: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]], marke
         cells = "".join(tag("td", text, kind) for text, kind in zip(row, kinds, strict=True))
         body.append(f"<tr{_kind('reference' if n == marked else '')}>{cells}</tr>")
     scrolls = " scrolls" if len(heads) > FEW else ""
-    return (f'<div class="wide{scrolls}"><table>\n<thead><tr>{lines[0]}</tr></thead>\n<tbody>\n' + "\n".join(body)
-            + "\n</tbody>\n</table></div>")  # fmt: skip
+    return (
+        f'<div class="wide{scrolls}"><table>\n<thead><tr>{lines[0]}</tr></thead>\n<tbody>\n'
+        + "\n".join(body)
+        + "\n</tbody>\n</table></div>"
+    )
 
 
 def terms(pairs: Iterable[tuple[str, str]]) -> str:

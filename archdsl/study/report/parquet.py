@@ -19,8 +19,11 @@ def parquet(table: Table) -> bytes:
         values = [row[column.id] for row in rows]
         kinds = {type(v) for v in values if v is not None}
         mixed = len(kinds) > 1 and kinds != {int, float}
-        columns[column.id] = pa.array([None if v is None else str(v) if mixed else v for v in values],
-                                      None if kinds else pa.float64(), from_pandas=False)  # fmt: skip
+        columns[column.id] = pa.array(
+            [None if v is None else str(v) if mixed else v for v in values],
+            None if kinds else pa.float64(),
+            from_pandas=False,
+        )
     sink = pa.BufferOutputStream()
     pq.write_table(pa.table(columns), sink)
     data: bytes = sink.getvalue().to_pybytes()

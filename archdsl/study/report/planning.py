@@ -18,16 +18,20 @@ def detect(results: Results, delta: float) -> str:
     spreads = [(a.comparison.sd, a.name) for a in results.arms[1:] if a.comparison is not None and a.comparison.sd]
     comparisons = len(results.compared)
     if not spreads or not comparisons:
-        return (f"how many seeds it takes to detect {shown} is not known before two arms have two seeds each "
-                "(for example --seeds 3)")  # fmt: skip
+        return (
+            f"how many seeds it takes to detect {shown} is not known before two arms have two seeds each "
+            "(for example --seeds 3)"
+        )
     sd, name = max(spreads)
     n = seeds_needed(delta, sd)
     assert n is not None
     many = f"{n}" if n < SEEDS_CAP else f"{SEEDS_CAP} or more"
     least = seeds_to_reject(comparisons)
-    return (f"to detect {shown} (power 0.8, paired t) it takes {many} seeds, by the spread of `{name}`, the largest: sd of the "
-            f"differences {unit(results).value(sd)}, over {min(map(len, (a.values for a in results.arms if a.values)))} seeds or "
-            f"more; the exact sign-flip test with Holm's correction takes {least} at least")  # fmt: skip
+    return (
+        f"to detect {shown} (power 0.8, paired t) it takes {many} seeds, by the spread of `{name}`, the largest: sd of the "
+        f"differences {unit(results).value(sd)}, over {min(map(len, (a.values for a in results.arms if a.values)))} seeds or "
+        f"more; the exact sign-flip test with Holm's correction takes {least} at least"
+    )
 
 
 def expected(results: Results) -> tuple[tuple[Column, ...], list[tuple[Cell, ...]], list[str]]:
@@ -39,8 +43,7 @@ def expected(results: Results) -> tuple[tuple[Column, ...], list[tuple[Cell, ...
     """
     delta, level = results.options.same, results.options.alpha / max(1, len(results.compared))
     shown = unit(results)
-    names = ["1 sd", "2 sd", "4 sd"] if delta is None else [
-        f"Δ {shown.value(step * delta)}" for step in STEPS]  # fmt: skip
+    names = ["1 sd", "2 sd", "4 sd"] if delta is None else [f"Δ {shown.value(step * delta)}" for step in STEPS]
     columns = [Column("sd of Δ", "points" if results.measure.unit == "percent" else "float", key="sd_delta", digits=2)]
     columns += [Column(name, "int", key=f"seeds_{step}") for step, name in zip(STEPS, names, strict=True)]
     if delta is not None:

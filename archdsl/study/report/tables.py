@@ -33,8 +33,11 @@ COMPARED = (
     "detectable",
 )  # with a reference
 KINDS: dict[str, tuple[Kind, int]] = {  # of a unit: how a column shows it, with so many decimals
-    "percent": ("percent", 2), "float": ("float", 4), "count": ("float", 1), "seconds": ("float", 1),
-}  # fmt: skip
+    "percent": ("percent", 2),
+    "float": ("float", 4),
+    "count": ("float", 1),
+    "seconds": ("float", 1),
+}
 
 
 def table(results: Results, people: bool = True, columns: Sequence[str] = ()) -> Table:
@@ -83,8 +86,9 @@ def table(results: Results, people: bool = True, columns: Sequence[str] = ()) ->
     wanted = _wanted(results, every, columns, people)
     shown = [replace(c, omit=0) if columns else c for c in every if c.id in wanted]  # what was asked for stays
     rows = [_cells(results, arm, people) for arm in results.arms]
-    return Table(tuple(shown), tuple(tuple(row[c.id] for c in shown) for row in rows), results.title,
-                 notes=tuple(notes(results)))  # fmt: skip
+    return Table(
+        tuple(shown), tuple(tuple(row[c.id] for c in shown) for row in rows), results.title, notes=tuple(notes(results))
+    )
 
 
 def level_column(factor: Factor) -> Column:
@@ -176,10 +180,15 @@ def each(results: Results, people: bool = True) -> Table:
     shown = tuple(name for name in dict.fromkeys((*FIGURES, results.metric, *results.more)) if name not in SIZES)
     failed = {(arm, seed): status for arm, seed, status, _ in results.failures}
     columns = (
-        Column("arm"), *map(level_column, results.factors), Column("seed", "int"), Column("status"),
+        Column("arm"),
+        *map(level_column, results.factors),
+        Column("seed", "int"),
+        Column("status"),
         *(_column(name) for name in shown),
-        Column("params", "int"), Column("MACs", "compact", key="macs"), Column("run"),
-    )  # fmt: skip
+        Column("params", "int"),
+        Column("MACs", "compact", key="macs"),
+        Column("run"),
+    )
     rows: list[tuple[Cell, ...]] = []
     for a in results.arms:
         levels = [level(a.arm.choice.get(n, ""), people) for n in names]
@@ -248,12 +257,18 @@ def preview(
     workers = f"{jobs} worker{'s' if jobs > 1 else ''}"
     time = f"about {duration(seconds)} on {workers} ({basis})"
     most = "at most " if results.options.sequential else ""
-    return Table(columns, tuple(rows), results.title, notes=(
-        f"{most}{missing} of {every} runs are missing; " + (f"{most}{time}" if missing else "nothing is left to run"),
-        *(plan or [_detectable(results)]),
-        *more,
-        *results.notes,
-    ))  # fmt: skip
+    return Table(
+        columns,
+        tuple(rows),
+        results.title,
+        notes=(
+            f"{most}{missing} of {every} runs are missing; "
+            + (f"{most}{time}" if missing else "nothing is left to run"),
+            *(plan or [_detectable(results)]),
+            *more,
+            *results.notes,
+        ),
+    )
 
 
 def _detectable(results: Results) -> str:
@@ -262,8 +277,11 @@ def _detectable(results: Results) -> str:
     sds = [a.comparison.sd for a in results.arms[1:] if a.comparison is not None and a.comparison.sd]
     least = detectable(n, sum(sds) / len(sds) if sds else 1.0) if n > 1 else None
     unit = "" if sds else " standard deviations of the paired difference"
-    shown = "undefined with one seed" if least is None else (
-        f"{100 * least:.2f} points" if sds and results.measure.unit == "percent" else f"{least:.3g}{unit}")  # fmt: skip
+    shown = (
+        "undefined with one seed"
+        if least is None
+        else (f"{100 * least:.2f} points" if sds and results.measure.unit == "percent" else f"{least:.3g}{unit}")
+    )
     return f"the smallest difference that {n} seed{'s' if n > 1 else ''} can detect (power 0.8): {shown}"
 
 

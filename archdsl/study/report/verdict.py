@@ -44,8 +44,10 @@ def _best(results: Results, unit: Unit) -> Iterator[str]:
     """Of a grid without a reference: the arm with the best mean. Nothing is compared."""
     sign = 1 if results.higher_is_better else -1
     best = max((a for a in results.arms if a.summary.mean is not None), key=lambda a: sign * (a.summary.mean or 0.0))
-    yield (f"The best mean is that of “{best.name}”, {unit.value(best.summary.mean)}{unit.mark}. A grid over numbers has no "
-           "reference, so no difference is tested.")  # fmt: skip
+    yield (
+        f"The best mean is that of “{best.name}”, {unit.value(best.summary.mean)}{unit.mark}. A grid over numbers has no "
+        "reference, so no difference is tested."
+    )
     if results.done < results.planned:
         yield f"{results.planned - results.done} of {results.planned} runs are still missing."
 
@@ -72,8 +74,11 @@ def _open(results: Results, arms: Sequence[ArmResult], unit: Unit) -> Iterator[s
 def remaining(results: Results) -> Iterator[str]:
     """What is still to be run, and what diverged."""
     if results.done < results.planned and not any(a.decision.why for a in results.arms):
-        yield (f"{results.planned - results.done} of {results.planned} runs are still missing."
-               if not results.options.sequential else "The study is not finished.")  # fmt: skip
+        yield (
+            f"{results.planned - results.done} of {results.planned} runs are still missing."
+            if not results.options.sequential
+            else "The study is not finished."
+        )
     diverged = sum(a.states.get("diverged", 0) for a in results.arms)
     if diverged:
         counts = "counts as chance" if results.options.failures == "chance" else "is excluded"

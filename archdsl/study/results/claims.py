@@ -35,9 +35,15 @@ class ClaimResult:
 
 
 def claim_results(
-    pairs: Sequence[ClaimedPair], names: Sequence[str], own: Sequence[Sequence[Cell]], decisions: Sequence[ArmDecision],
-    lookup: Lookup, options: DecisionOptions, scales: Mapping[str, Scale], metric: str,
-) -> tuple[ClaimResult, ...]:  # fmt: skip
+    pairs: Sequence[ClaimedPair],
+    names: Sequence[str],
+    own: Sequence[Sequence[Cell]],
+    decisions: Sequence[ArmDecision],
+    lookup: Lookup,
+    options: DecisionOptions,
+    scales: Mapping[str, Scale],
+    metric: str,
+) -> tuple[ClaimResult, ...]:
     """The answer to each claim of a study. The claims are one family, beside that of the arms and their reference: the
     probability of any wrong answer among them is at most alpha.
 
@@ -57,16 +63,22 @@ def claim_results(
     values = {**values, **more}
     known = _sequential if options.sequential else _fixed
     verdicts = known(pairs, values, [cell.seed for cell in own[0]], options, scales)
-    return tuple(_result(pair, verdicts.get(str(n)), names, options, len(pairs), scales[pair.metric].higher)
-                 for n, pair in enumerate(pairs))  # fmt: skip
+    return tuple(
+        _result(pair, verdicts.get(str(n)), names, options, len(pairs), scales[pair.metric].higher)
+        for n, pair in enumerate(pairs)
+    )
 
 
 Values = Mapping[str, Sequence[Mapping[int, float]]]  # metric → arm → seed → value
 
 
 def _sequential(
-    pairs: Sequence[ClaimedPair], values: Values, seeds: Sequence[int], options: DecisionOptions, scales: Mapping[str, Scale]
-) -> dict[str, Verdict]:  # fmt: skip
+    pairs: Sequence[ClaimedPair],
+    values: Values,
+    seeds: Sequence[int],
+    options: DecisionOptions,
+    scales: Mapping[str, Scale],
+) -> dict[str, Verdict]:
     family = ClaimFamily(pairs, scales, options.alpha, options.same)
     for seed in seeds:
         family.add({m: {n: row[seed] for n, row in enumerate(rows) if seed in row} for m, rows in values.items()})
@@ -74,8 +86,12 @@ def _sequential(
 
 
 def _fixed(
-    pairs: Sequence[ClaimedPair], values: Values, seeds: Sequence[int], options: DecisionOptions, scales: Mapping[str, Scale]
-) -> dict[str, Verdict]:  # fmt: skip
+    pairs: Sequence[ClaimedPair],
+    values: Values,
+    seeds: Sequence[int],
+    options: DecisionOptions,
+    scales: Mapping[str, Scale],
+) -> dict[str, Verdict]:
     deltas, steps = dict[str, list[float]](), dict[str, float]()
     for n, pair in enumerate(pairs):
         scale, rows = scales[pair.metric], values[pair.metric]
@@ -87,7 +103,7 @@ def _fixed(
 
 def _result(
     pair: ClaimedPair, verdict: Verdict | None, names: Sequence[str], options: DecisionOptions, size: int, higher: bool
-) -> ClaimResult:  # fmt: skip
+) -> ClaimResult:
     claim = pair.claim
     holds = answer(claim, verdict, options.same)
     more = None if holds is not None or verdict is None else _more(claim, verdict, options, options.alpha / size)

@@ -46,6 +46,6 @@ def read_curves(results: Results) -> Curves:
 
 
 def _point(event: Mapping[str, Any]) -> Point:
-    return Point(int(event["epoch"]), int(event["step"]), *(
-        None if event.get(k) is None else float(event[k])
-        for k in FIGURES))  # fmt: skip
+    return Point(
+        int(event["epoch"]), int(event["step"]), *(None if event.get(k) is None else float(event[k]) for k in FIGURES)
+    )

@@ -259,7 +259,7 @@ def decide_fixed(
 
 def measured(
     own: Sequence[Sequence[Cell]], lookup: Lookup, scale: Scale, failures: Failures
-) -> tuple[list[dict[int, tuple[Cell, Found]]], list[dict[int, float]], list[tuple[int, int]]]:  # fmt: skip
+) -> tuple[list[dict[int, tuple[Cell, Found]]], list[dict[int, float]], list[tuple[int, int]]]:
     """The runs of each arm that count, by seed, and their values; and arm and seed of those that failed by themselves."""
     states = [{c.seed: (c, f) for c in cells if _counts(c, f := lookup(c), scale)} for cells in own]
     flat = {(arm, seed): pair for arm, seeds in enumerate(states) for seed, pair in seeds.items()}

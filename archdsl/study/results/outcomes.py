@@ -14,19 +14,24 @@ def unmeasured(results: Results) -> Iterable[str]:
     """
     for name in (results.metric, *results.more):
         lacks = [
-            (a.name, n) for a in results.arms
+            (a.name, n)
+            for a in results.arms
             if (n := len(a.figures) - len(a.values if name == results.metric else a.more[name]))
-        ]  # fmt: skip
+        ]
         if lacks:
             few = ", ".join(f"{n} of `{arm}`" for arm, n in lacks[:3]) + (" and others" if len(lacks) > 3 else "")
-            yield (f"{metric_of(name).label}: {sum(n for _, n in lacks)} finished runs have no figure, because they have not "
-                   f"recorded it, never reached it, or it is not defined for them, and are left out ({few})")  # fmt: skip
+            yield (
+                f"{metric_of(name).label}: {sum(n for _, n in lacks)} finished runs have no figure, because they have not "
+                f"recorded it, never reached it, or it is not defined for them, and are left out ({few})"
+            )
 
 
 def untrained(results: Results) -> Iterable[str]:
     """Which rule says that runs did not train."""
     count = sum(len(a.untrained) for a in results.arms)
     if count:
-        yield (f"{count} run{'s' if count > 1 else ''} did not train: neither test accuracy nor training accuracy is above the "
-               "99 % binomial interval of chance, the fraction of the commonest class, on the images of the test part; the "
-               "figures count like any other")  # fmt: skip
+        yield (
+            f"{count} run{'s' if count > 1 else ''} did not train: neither test accuracy nor training accuracy is above the "
+            "99 % binomial interval of chance, the fraction of the commonest class, on the images of the test part; the "
+            "figures count like any other"
+        )

@@ -131,10 +131,17 @@ class Results:
 
 
 def results(
-    title: str, metric: str, arms: Arms, seeds: Sequence[int], every: Sequence[Cell], found: Mapping[str, Found],
-    options: DecisionOptions | None = None, more: Sequence[str] = (), claims: Sequence[ClaimedPair] = (),
+    title: str,
+    metric: str,
+    arms: Arms,
+    seeds: Sequence[int],
+    every: Sequence[Cell],
+    found: Mapping[str, Found],
+    options: DecisionOptions | None = None,
+    more: Sequence[str] = (),
+    claims: Sequence[ClaimedPair] = (),
     fits: Sequence[FitLine] = (),
-) -> Results:  # fmt: skip
+) -> Results:
     """Bring together the plan and what the store has; ``found`` is by the cells' keys, ``more`` are other metrics to show.
     Without ``options`` the design is fixed, with its defaults.
     """
@@ -144,8 +151,9 @@ def results(
     scale = scale_of(metric, arms, every)
     decisions, looks = _decided(own, twins, found, options, scale, claims)
     scales = {name: scale_of(name, arms, every) for name in {metric, *(pair.metric for pair in claims)}}
-    answered = claim_results(claims, [a.name for a in arms.arms], own, decisions, lambda c: found[c.key], options, scales,
-                             metric)  # fmt: skip
+    answered = claim_results(
+        claims, [a.name for a in arms.arms], own, decisions, lambda c: found[c.key], options, scales, metric
+    )
     if not arms.compares:
         decisions = [replace(d, verdict=None) for d in decisions]
     raw = [_arm(*one, found, more) for one in zip(arms.arms, own, decisions, strict=True)]
@@ -164,15 +172,30 @@ def results(
     planned = [cell for cells, a in zip(own, raw, strict=True) for cell in cells[: a.planned]]
     failures = tuple(
         (arms.arms[c.arm].name, c.seed, found[c.key].status, found[c.key].message)
-        for c in planned if found[c.key].status not in ("finished", "running", "missing")
-    )  # fmt: skip
+        for c in planned
+        if found[c.key].status not in ("finished", "running", "missing")
+    )
     ended = sum(found[c.key].status in ENDED for n, cells in enumerate(own) for c in cells[raw[n].planned :])
     return Results(
-        title, metric, tuple(seeds), arms.factors, arms.design.name, arms.design.aliases, (first, *rest),
-        {**{k: conditions.get(k, "") for k in CONDITIONS}, "data": _data(every, found)}, _notes(arms), failures,
-        options, looks, ended, more=tuple(more), compares=arms.compares, resolution=scale.resolution,
-        claims=answered, fits=tuple(fits),
-    )  # fmt: skip
+        title,
+        metric,
+        tuple(seeds),
+        arms.factors,
+        arms.design.name,
+        arms.design.aliases,
+        (first, *rest),
+        {**{k: conditions.get(k, "") for k in CONDITIONS}, "data": _data(every, found)},
+        _notes(arms),
+        failures,
+        options,
+        looks,
+        ended,
+        more=tuple(more),
+        compares=arms.compares,
+        resolution=scale.resolution,
+        claims=answered,
+        fits=tuple(fits),
+    )
 
 
 def own_cells(arms: Arms, every: Sequence[Cell]) -> list[list[Cell]]:
@@ -184,9 +207,13 @@ def own_cells(arms: Arms, every: Sequence[Cell]) -> list[list[Cell]]:
 
 
 def _decided(
-    own: Sequence[Sequence[Cell]], twins: Sequence[int | None], found: Mapping[str, Found], options: DecisionOptions,
-    scale: Scale, claims: Sequence[ClaimedPair],
-) -> tuple[list[ArmDecision], int]:  # fmt: skip
+    own: Sequence[Sequence[Cell]],
+    twins: Sequence[int | None],
+    found: Mapping[str, Found],
+    options: DecisionOptions,
+    scale: Scale,
+    claims: Sequence[ClaimedPair],
+) -> tuple[list[ArmDecision], int]:
     """The decision on each arm, twins having that of the arm whose experiment they are; and the number of looks."""
     if options.sequential:
         deciding = Deciding(own, twins, options, scale, claims)
@@ -236,5 +263,14 @@ def _arm(
     others = {name: {s: v for s, run in runs.items() if (v := metric_of(name).of(run)) is not None} for name in more}
     untrained = tuple(seed for seed, run in runs.items() if not run.trained(arm.spec.classes))
     values = {seed: decision.values[seed] for seed in sorted(decision.values)}
-    return ArmResult(arm, decision.planned, values, figures, dict(sorted(states.items())), folders, decision, more=others,
-                     untrained=untrained)  # fmt: skip
+    return ArmResult(
+        arm,
+        decision.planned,
+        values,
+        figures,
+        dict(sorted(states.items())),
+        folders,
+        decision,
+        more=others,
+        untrained=untrained,
+    )

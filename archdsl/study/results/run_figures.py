@@ -77,9 +77,12 @@ def tail(hits: int, images: int, chance: float) -> float:
     if not 0 < chance < 1:
         return 1.0
     term = exp(
-        lgamma(images + 1) - lgamma(hits + 1) - lgamma(images - hits + 1) + hits * log(chance)
+        lgamma(images + 1)
+        - lgamma(hits + 1)
+        - lgamma(images - hits + 1)
+        + hits * log(chance)
         + (images - hits) * log1p(-chance)
-    )  # fmt: skip
+    )
     total = 0.0
     for k in range(hits, images + 1):
         total += term

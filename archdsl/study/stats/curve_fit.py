@@ -53,8 +53,11 @@ class Fitted:
     @property
     def loose(self) -> tuple[str, ...]:
         """The coefficients that the seeds hardly determine: the interval is unbounded, or wider to a side than the value."""
-        return tuple(name for name, e in self.coefficients.items() if self.seeds > 1 and (
-            e.high is None or e.high - e.value > abs(e.value)))  # fmt: skip
+        return tuple(
+            name
+            for name, e in self.coefficients.items()
+            if self.seeds > 1 and (e.high is None or e.high - e.value > abs(e.value))
+        )
 
     @property
     def holds(self) -> bool | None:
@@ -100,11 +103,15 @@ def _slopes(x: Any) -> list[tuple[float, float]]:
 
 
 FORMS = {
-    "power": Form(_power, lambda x: [(math.log(b),) for b in (0.1, 0.5, 1.5)],
-                  lambda lin, o: {"a": lin[0], "b": math.exp(o[0]), "c": lin[1]}, True),
+    "power": Form(
+        _power,
+        lambda x: [(math.log(b),) for b in (0.1, 0.5, 1.5)],
+        lambda lin, o: {"a": lin[0], "b": math.exp(o[0]), "c": lin[1]},
+        True,
+    ),
     "linear": Form(_linear, lambda x: [()], lambda lin, o: {"a": lin[0], "b": lin[1]}),
     "logistic": Form(_logistic, _slopes, lambda lin, o: {"c": lin[0], "k": o[0], "m": o[1]}),
-}  # fmt: skip
+}
 
 
 @lru_cache(maxsize=64)

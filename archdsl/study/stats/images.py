@@ -89,9 +89,17 @@ def image_difference(a: Bools, b: Bools, alpha: float = 0.05) -> ImageDifference
     df = max(min(n, m) - 1, math.floor(both**2 / spread))
     half, new = (t_quantile(f, 1 - alpha / 2) * math.sqrt(v) for f, v in ((n - 1, by_seeds), (df, both)))
     return ImageDifference(
-        n, m, delta, math.sqrt(by_seeds), math.sqrt(by_images), math.sqrt(both),
-        delta - half if half else None, delta + half if half else None, delta - new, delta + new,
-    )  # fmt: skip
+        n,
+        m,
+        delta,
+        math.sqrt(by_seeds),
+        math.sqrt(by_images),
+        math.sqrt(both),
+        delta - half if half else None,
+        delta + half if half else None,
+        delta - new,
+        delta + new,
+    )
 
 
 def anytime_bounds(

@@ -42,7 +42,7 @@ class Evidence:
 
 def evidence(
     deltas: Sequence[float], prior: float = PRIOR, resolution: float = 0.0, uneven: Sequence[bool] = ()
-) -> tuple[Evidence, ...]:  # fmt: skip
+) -> tuple[Evidence, ...]:
     """The evidence after each difference, in the order of the seeds.
 
     Args:

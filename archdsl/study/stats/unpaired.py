@@ -86,9 +86,14 @@ def half_width(x: Sample, y: Sample, alpha: float, prior: float = PRIOR) -> floa
 
 
 def unpaired(
-    family: Mapping[str, Sequence[float]], reference: Sequence[float], *, alpha: float = 0.05, same: float | None = None,
-    prior: float = PRIOR, resolution: float = 0.0,
-) -> dict[str, Verdict]:  # fmt: skip
+    family: Mapping[str, Sequence[float]],
+    reference: Sequence[float],
+    *,
+    alpha: float = 0.05,
+    same: float | None = None,
+    prior: float = PRIOR,
+    resolution: float = 0.0,
+) -> dict[str, Verdict]:
     """The verdict on each arm of a family, from its values and those of the reference; greater is better.
 
     ``p`` is adjusted by Holm, the intervals are simultaneous (Bonferroni) and agree with ``p`` as those of

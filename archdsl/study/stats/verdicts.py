@@ -136,9 +136,15 @@ class Family:
 
 
 def verdicts(
-    family: Mapping[str, Sequence[float]], *, alpha: float = ALPHA, same: float | None = None, prior: float = PRIOR,
-    resolution: float = 0.0, size: int | None = None, uneven: Mapping[str, Sequence[bool]] | None = None,
-) -> dict[str, Verdict]:  # fmt: skip
+    family: Mapping[str, Sequence[float]],
+    *,
+    alpha: float = ALPHA,
+    same: float | None = None,
+    prior: float = PRIOR,
+    resolution: float = 0.0,
+    size: int | None = None,
+    uneven: Mapping[str, Sequence[bool]] | None = None,
+) -> dict[str, Verdict]:
     """The verdict of a sequential design on each comparison, from its differences in the order of the seeds.
 
     Args:
@@ -159,9 +165,14 @@ def verdicts(
 
 
 def fixed_verdicts(
-    family: Mapping[str, Sequence[float]], *, alpha: float = ALPHA, same: float | None = None, resolution: float = 0.0,
-    size: int | None = None, steps: Mapping[str, float] | None = None,
-) -> dict[str, Verdict]:  # fmt: skip
+    family: Mapping[str, Sequence[float]],
+    *,
+    alpha: float = ALPHA,
+    same: float | None = None,
+    resolution: float = 0.0,
+    size: int | None = None,
+    steps: Mapping[str, float] | None = None,
+) -> dict[str, Verdict]:
     """The verdict of a fixed design on each comparison: valid for one look, at a number of seeds that was stated before.
 
     ``p`` is that of the paired t test and ``p_symmetric`` that of the exact sign-flip test, each adjusted by Holm; both are 1

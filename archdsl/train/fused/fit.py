@@ -77,9 +77,12 @@ def fit_together(
 
 
 def _opened(
-    experiments: Sequence[Experiment], setups: Sequence[Setup], options: FitOptions, listen: Callable[[int, Event], object],
+    experiments: Sequence[Experiment],
+    setups: Sequence[Setup],
+    options: FitOptions,
+    listen: Callable[[int, Event], object],
     stack: ExitStack,
-) -> list[Recorder]:  # fmt: skip
+) -> list[Recorder]:
     """A folder for each run, none of which was begun before."""
     out = Path(options.out)
     recorders = []

@@ -19,10 +19,28 @@ from archdsl.emit.layers import GlobalAvgPool2d, GlobalMaxPool2d
 from archdsl.ir.trace import Row, Trace
 
 ALIKE = (
-    nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.SELU, nn.GELU, nn.SiLU, nn.Mish, nn.Hardswish, nn.Hardsigmoid, nn.Sigmoid,
-    nn.Tanh, nn.Softplus, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.Flatten, nn.ZeroPad2d, nn.Upsample,
-    GlobalAvgPool2d, GlobalMaxPool2d,
-)  # fmt: skip
+    nn.ReLU,
+    nn.ReLU6,
+    nn.LeakyReLU,
+    nn.ELU,
+    nn.SELU,
+    nn.GELU,
+    nn.SiLU,
+    nn.Mish,
+    nn.Hardswish,
+    nn.Hardsigmoid,
+    nn.Sigmoid,
+    nn.Tanh,
+    nn.Softplus,
+    nn.MaxPool2d,
+    nn.AvgPool2d,
+    nn.AdaptiveAvgPool2d,
+    nn.Flatten,
+    nn.ZeroPad2d,
+    nn.Upsample,
+    GlobalAvgPool2d,
+    GlobalMaxPool2d,
+)
 
 
 class Dice:
@@ -156,9 +174,15 @@ def _wide(module: nn.Module, row: Row, trace: Trace, count: int) -> nn.Module | 
     if isinstance(module, nn.Conv2d) and kind is nn.Conv2d and image and module.padding_mode == "zeros":
         made: Any = nn.Conv2d  # whose annotations know pairs alone, and not what it keeps
         wide: nn.Module = made(
-            count * module.in_channels, count * module.out_channels, module.kernel_size, module.stride, module.padding,
-            module.dilation, count * module.groups, module.bias is not None,
-        )  # fmt: skip
+            count * module.in_channels,
+            count * module.out_channels,
+            module.kernel_size,
+            module.stride,
+            module.padding,
+            module.dilation,
+            count * module.groups,
+            module.bias is not None,
+        )
         return wide
     if isinstance(module, nn.BatchNorm2d) and kind is nn.BatchNorm2d and image:
         return nn.BatchNorm2d(count * module.num_features, module.eps, module.momentum, module.affine)

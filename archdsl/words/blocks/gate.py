@@ -11,12 +11,19 @@ from archdsl.registry import block
 from archdsl.registry.types import Act, Channels, Count
 
 
-@block("conv(16) se(4)", "conv(16) se(squeeze=8, act=silu)", "conv(16) se(4, gate=hardsigmoid)",
-       paper="Hu et al. 2017, Squeeze-and-excitation networks, arXiv:1709.01507", traits="gate")  # fmt: skip
+@block(
+    "conv(16) se(4)",
+    "conv(16) se(squeeze=8, act=silu)",
+    "conv(16) se(4, gate=hardsigmoid)",
+    paper="Hu et al. 2017, Squeeze-and-excitation networks, arXiv:1709.01507",
+    traits="gate",
+)
 def se(
-    r: Count = 16, act: Act = "relu",
-    gate: Literal["sigmoid", "hardsigmoid", "tanh"] = "sigmoid", squeeze: Channels | None = None,
-) -> Seq:  # fmt: skip
+    r: Count = 16,
+    act: Act = "relu",
+    gate: Literal["sigmoid", "hardsigmoid", "tanh"] = "sigmoid",
+    squeeze: Channels | None = None,
+) -> Seq:
     """Squeeze and excitation: the channels times a gate, from their means through cin/`r` values (or `squeeze`).
 
     Modifiers do not look inside.

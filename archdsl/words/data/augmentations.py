@@ -19,8 +19,13 @@ Degrees = Annotated[float, Range(0, 180)]
 TRIES = 10  # of a window that fits, as torchvision counts
 
 
-@data_word("cifar10 flip", "cifar10 flip(0.5)", "cifar10 flip(alternate)", slot="flip",
-           paper="Krizhevsky et al. 2012; alternate: Jordan 2024, arXiv:2404.00498")  # fmt: skip
+@data_word(
+    "cifar10 flip",
+    "cifar10 flip(0.5)",
+    "cifar10 flip(alternate)",
+    slot="flip",
+    paper="Krizhevsky et al. 2012; alternate: Jordan 2024, arXiv:2404.00498",
+)
 @dataclass(frozen=True, slots=True)
 class Flip(Pure):
     """Mirrors each training image left to right with probability p.
@@ -89,8 +94,12 @@ class Crop(Pure):
         return ops.crop(images, self.pad, top, left, self.fill == "reflect")
 
 
-@data_word("imagenette resizedcrop flip", "cifar10 resizedcrop(50%, ratio=1)", slot="resizedcrop",
-           paper="Szegedy et al. 2015, arXiv:1409.4842")  # fmt: skip
+@data_word(
+    "imagenette resizedcrop flip",
+    "cifar10 resizedcrop(50%, ratio=1)",
+    slot="resizedcrop",
+    paper="Szegedy et al. 2015, arXiv:1409.4842",
+)
 @dataclass(frozen=True, slots=True)
 class ResizedCrop(Pure):
     """Cuts a random part out of each training image and scales it to the image's size, bilinear.
@@ -105,8 +114,10 @@ class ResizedCrop(Pure):
 
     def __post_init__(self) -> None:
         if self.low <= 0 or self.low > self.high:
-            raise ArchError(f"no part of an image has a fraction from {self.low:g} to {self.high:g}",
-                            help="write resizedcrop(8%, 100%)")  # fmt: skip
+            raise ArchError(
+                f"no part of an image has a fraction from {self.low:g} to {self.high:g}",
+                help="write resizedcrop(8%, 100%)",
+            )
 
     @property
     def idle(self) -> bool:
@@ -225,8 +236,12 @@ class Noise(Pure):
         return (images + added).round_().clamp_(0, 255).to(images.dtype)
 
 
-@data_word("cifar10 randaugment", "cifar10 flip crop(4) randaugment(2, 5)", slot="randaugment",
-           paper="Cubuk et al. 2020, arXiv:1909.13719")  # fmt: skip
+@data_word(
+    "cifar10 randaugment",
+    "cifar10 flip crop(4) randaugment(2, 5)",
+    slot="randaugment",
+    paper="Cubuk et al. 2020, arXiv:1909.13719",
+)
 @dataclass(frozen=True, slots=True)
 class RandAugment(Pure):
     """`n` operations for each training image, drawn from fourteen, all at magnitude `m` of 30.
@@ -254,8 +269,12 @@ class TrivialAugment(Pure):
         return ops.trivialaugment(images, draw)
 
 
-@data_word("cifar10 flip crop(4) autoaugment", "imagenette resizedcrop autoaugment(imagenet)", slot="autoaugment",
-           paper="Cubuk et al. 2019, arXiv:1805.09501")  # fmt: skip
+@data_word(
+    "cifar10 flip crop(4) autoaugment",
+    "imagenette resizedcrop autoaugment(imagenet)",
+    slot="autoaugment",
+    paper="Cubuk et al. 2019, arXiv:1805.09501",
+)
 @dataclass(frozen=True, slots=True)
 class AutoAugment(Pure):
     """One of 25 pairs of operations for each training image: those that a search found best for the set of that name.

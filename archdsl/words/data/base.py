@@ -184,5 +184,7 @@ _METHODS: tuple[tuple[type, str], ...] = ((Mixing, "mixture"), (Augmentation, "a
 
 def _without(word: object, method: str) -> ArchError:
     kind = type(word)
-    return ArchError(f"nothing says how `{kind.__name__}` of {kind.__module__} is carried out",
-                     help=f"give the class a method `{method}`, as docs/house.md describes")  # fmt: skip
+    return ArchError(
+        f"nothing says how `{kind.__name__}` of {kind.__module__} is carried out",
+        help=f"give the class a method `{method}`, as docs/house.md describes",
+    )

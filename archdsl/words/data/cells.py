@@ -17,10 +17,26 @@ from decimal import Decimal
 from archdsl.errors import EnvError
 
 NUMBER = re.compile(r"[+-]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?")  # possessive: linear in time
-MISSING = frozenset((
-    "", "na", "n/a", "<na>", "nan", "-nan", "null", "none", "nat", "#n/a", "#n/a n/a", "#na", "1.#ind", "-1.#ind",
-    "1.#qnan", "-1.#qnan",
-))  # fmt: skip
+MISSING = frozenset(
+    (
+        "",
+        "na",
+        "n/a",
+        "<na>",
+        "nan",
+        "-nan",
+        "null",
+        "none",
+        "nat",
+        "#n/a",
+        "#n/a n/a",
+        "#na",
+        "1.#ind",
+        "-1.#ind",
+        "1.#qnan",
+        "-1.#qnan",
+    )
+)
 LONGEST = 20  # digits of a whole number that is a class: those of uint64
 SHOWN = 40  # characters of a cell in a message
 ROWS = "rows count from 1 after the header, without blank lines"

@@ -75,8 +75,10 @@ def classes_of(cells: Sequence[str], path: object, target: str) -> Classes:
         named[name_of(text, kind)] += count
     if len(named) < 2:
         held = f"one class ({c.shown(*named)})" if named else "no row"
-        raise EnvError(f"{path} has {held} in its column `{target}`, at least two classes are needed",
-                       help="`target` names another column")  # fmt: skip
+        raise EnvError(
+            f"{path} has {held} in its column `{target}`, at least two classes are needed",
+            help="`target` names another column",
+        )
     codes = all(t.isdecimal() or c.whole(t) is not None for t in named)
     names = tuple(sorted(named, key=lambda t: (int(t), t) if codes else (0, t)))
     return Classes(names, tuple(named[n] for n in names), _notes(names, target))
@@ -88,8 +90,9 @@ def check_labels(cells: Sequence[str], labels: Iterable[str], path: object, targ
     if missing:
         row = next(n for n, cell in enumerate(cells) if cell in missing)
         why = f" ({c.shown(cells[row])} is a missing value)" if cells[row] else ""
-        raise c.at(path, row, target, f"no class{why}",
-                   "complete or remove the row; a class of that name needs another one")  # fmt: skip
+        raise c.at(
+            path, row, target, f"no class{why}", "complete or remove the row; a class of that name needs another one"
+        )
 
 
 def _check_spellings(labels: Iterable[str], path: object, target: str) -> None:
@@ -100,8 +103,10 @@ def _check_spellings(labels: Iterable[str], path: object, target: str) -> None:
         plain = c.spelled(text)
         other = seen.setdefault(c.value(plain), text)
         if other != text and not numeric:
-            raise EnvError(f"the column `{target}` of {path} has {c.shown(other)} and {c.shown(text)}, spellings of one class",
-                           help="write each class in one way; codes such as 007 need as many digits in every row")  # fmt: skip
+            raise EnvError(
+                f"the column `{target}` of {path} has {c.shown(other)} and {c.shown(text)}, spellings of one class",
+                help="write each class in one way; codes such as 007 need as many digits in every row",
+            )
 
 
 def _check_codes(labels: Iterable[str], path: object, target: str) -> None:
@@ -109,15 +114,18 @@ def _check_codes(labels: Iterable[str], path: object, target: str) -> None:
     texts = sorted(labels)
     wrong = next((t for t in texts if c.whole(t) is None), None)
     if wrong is not None:
-        raise EnvError(f"the column `{target}` of {path} holds numbers such as {wrong[:20]}, not classes",
-                       help="`target` names another column, with texts or whole numbers")  # fmt: skip
+        raise EnvError(
+            f"the column `{target}` of {path} holds numbers such as {wrong[:20]}, not classes",
+            help="`target` names another column, with texts or whole numbers",
+        )
     width = min(map(len, texts))
     odd = next((t for t in texts if not t.isdecimal() or (len(t) > width and t.startswith("0"))), None)
     if odd is not None:
         pair = " and ".join(c.shown(t) for t in (odd, *[t for t in texts if t != odd][:1]))
-        raise EnvError(f"the column `{target}` of {path} has classes with leading zeros and others without, "
-                       f"such as {pair}",
-                       help="write numbers without leading zeros, or codes with equally many digits")  # fmt: skip
+        raise EnvError(
+            f"the column `{target}` of {path} has classes with leading zeros and others without, such as {pair}",
+            help="write numbers without leading zeros, or codes with equally many digits",
+        )
 
 
 def _notes(names: Sequence[str], target: str) -> tuple[str, ...]:

@@ -77,8 +77,13 @@ class Hue(Pure):
         return ops.hue(images, draw.uniform(-self.strength, self.strength))
 
 
-@data_word("cifar10 jitter", "cifar10 jitter(0.8, 0.8, 0.8, 0.2)", "fashion-mini jitter(saturation=0, hue=0)", slot="jitter",
-           paper="Howard 2013, arXiv:1312.5402; Chen et al. 2020, arXiv:2002.05709")  # fmt: skip
+@data_word(
+    "cifar10 jitter",
+    "cifar10 jitter(0.8, 0.8, 0.8, 0.2)",
+    "fashion-mini jitter(saturation=0, hue=0)",
+    slot="jitter",
+    paper="Howard 2013, arXiv:1312.5402; Chen et al. 2020, arXiv:2002.05709",
+)
 @dataclass(frozen=True, slots=True)
 class Jitter(Pure):
     """Brightness, contrast, saturation and hue of each training image, in an order drawn for it.
@@ -101,9 +106,11 @@ class Jitter(Pure):
 
     def apply(self, images: Images, draw: Any, ops: Any) -> Images:
         strengths = (
-            (ops.brightness, self.brightness, 1.0), (ops.contrast, self.contrast, 1.0),
-            (ops.saturation, self.saturation, 1.0), (ops.hue, self.hue, 0.0),
-        )  # fmt: skip
+            (ops.brightness, self.brightness, 1.0),
+            (ops.contrast, self.contrast, 1.0),
+            (ops.saturation, self.saturation, 1.0),
+            (ops.hue, self.hue, 0.0),
+        )
         changes = [(change, draw.uniform(middle - s, middle + s)) for change, s, middle in strengths if s]
         return ops.in_any_order(images, changes, draw)
 
@@ -154,8 +161,9 @@ class Blur(Pure):
         if self.size % 2 == 0:
             raise ArchError(f"a blur over {self.size} pixels has no middle", help=f"write blur({self.size + 1})")
         if self.low > self.high:
-            raise ArchError(f"no standard deviation is between {self.low:g} and {self.high:g}",
-                            help="give the smaller one first")  # fmt: skip
+            raise ArchError(
+                f"no standard deviation is between {self.low:g} and {self.high:g}", help="give the smaller one first"
+            )
 
     @property
     def mirrored(self) -> int:

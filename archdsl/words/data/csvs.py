@@ -26,16 +26,21 @@ MARKS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 BLOCK = 256  # rows that are turned into columns at a time: few enough to stay in the processor's cache
 LOOKED_AT = 100  # rows from which another separator than the usual one is found
 _CODES = (  # the longer marks come first: that of UTF-32 begins as that of UTF-16
-    (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
-)  # fmt: skip
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 _UNPACK = "unpack it, and name the file that comes out"
 _OTHERS = (  # how files begin that are called csv and are none
-    (b"\x1f\x8b", "is compressed by gzip", _UNPACK), (b"BZh", "is compressed by bzip2", _UNPACK),
-    (b"\xfd7zXZ\0", "is compressed by xz", _UNPACK), (b"\x28\xb5\x2f\xfd", "is compressed by zstd", _UNPACK),
+    (b"\x1f\x8b", "is compressed by gzip", _UNPACK),
+    (b"BZh", "is compressed by bzip2", _UNPACK),
+    (b"\xfd7zXZ\0", "is compressed by xz", _UNPACK),
+    (b"\x28\xb5\x2f\xfd", "is compressed by zstd", _UNPACK),
     (b"PK\x03\x04", "is a zip archive or a spreadsheet, not a csv file", "unpack it, or save the sheet as csv"),
     (b"PAR1", "is a Parquet file, not a csv file", "write parquet instead of csv"),
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +76,10 @@ class Csv:
         if set(map(len, block)) != {width}:
             place, row = next((n, row) for n, row in enumerate(block) if len(row) != width)
             than = "the first row" if self.header == "no" else "the header"
-            raise EnvError(f"{self.path}, row {before + place + 1}: {len(row)} cells, {than} has {width}",
-                           help=f"{c.ROWS}; a cell with a comma in it needs quotes, and no row ends in a comma")  # fmt: skip
+            raise EnvError(
+                f"{self.path}, row {before + place + 1}: {len(row)} cells, {than} has {width}",
+                help=f"{c.ROWS}; a cell with a comma in it needs quotes, and no row ends in a comma",
+            )
         if first is not None and self.header is None and first in block:
             raise _doubtful(self.path, width, f"row {before + block.index(first) + 1} is equal to it")
 
@@ -109,8 +116,9 @@ def _csv_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, UnicodeError, csv.Error) as error:
-        raise EnvError(f"{path} is not a csv file ({error})",
-                       help="a csv file is text in UTF-8 with a header; save it as such") from error  # fmt: skip
+        raise EnvError(
+            f"{path} is not a csv file ({error})", help="a csv file is text in UTF-8 with a header; save it as such"
+        ) from error
 
 
 def _text(path: Path) -> tuple[str, tuple[str, ...]]:
@@ -144,21 +152,27 @@ def separator(text: str, path: Path, usual: str) -> str:
         return usual
     fitting = [m for m in MARKS if m != usual and len(set(counts := widths(m))) == 1 and counts[0] > 1]
     if len(fitting) > 1:
-        raise EnvError(f"it is doubtful whether {' or '.join(MARKS[m] for m in fitting)} separate the columns of {path}",
-                       help="write the file with commas")  # fmt: skip
+        raise EnvError(
+            f"it is doubtful whether {' or '.join(MARKS[m] for m in fitting)} separate the columns of {path}",
+            help="write the file with commas",
+        )
     return fitting[0] if fitting else usual
 
 
 def _check_first(path: Path, first: Sequence[str], text: str) -> None:
     if first and (first[0].startswith("#") or text.lstrip("\ufeff")[:4].lower() == "sep="):
-        raise EnvError(f"{path} begins with `{first[0][: c.SHOWN]}`, a comment or a setting and not the name of a column",
-                       help="remove that line, or the `#` where the names of the columns follow it")  # fmt: skip
+        raise EnvError(
+            f"{path} begins with `{first[0][: c.SHOWN]}`, a comment or a setting and not the name of a column",
+            help="remove that line, or the `#` where the names of the columns follow it",
+        )
 
 
 def _doubtful(path: Path, width: int, why: str) -> EnvError:
-    return EnvError(f"it is doubtful whether the first row of {path} names the columns: {why}",
-                    help=f'write csv("{path}", header=yes) if it does; with header=no the columns are called c1 to c{width}, '
-                    "and no row is lost")  # fmt: skip
+    return EnvError(
+        f"it is doubtful whether the first row of {path} names the columns: {why}",
+        help=f'write csv("{path}", header=yes) if it does; with header=no the columns are called c1 to c{width}, '
+        "and no row is lost",
+    )
 
 
 def _is_value(cell: str) -> bool:

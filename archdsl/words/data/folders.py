@@ -61,8 +61,13 @@ class Folder:
         return layout(own_path(self.path), Asked(self.word, self.path), self.train, self.test)
 
 
-@data_word('folder("photos")', 'folder("photos", size=64)', 'folder("photos", train=".")',
-           slot="dataset", unpublished="a layout of files")  # fmt: skip
+@data_word(
+    'folder("photos")',
+    'folder("photos", size=64)',
+    'folder("photos", train=".")',
+    slot="dataset",
+    unpublished="a layout of files",
+)
 def folder(path: str, size: Count = 32, train: str | None = None, test: str | None = None) -> Folder:
     """Pictures of one's own, one folder a class.
 
@@ -75,8 +80,9 @@ def folder(path: str, size: Count = 32, train: str | None = None, test: str | No
     return Folder(path, size, train=train, test=test)
 
 
-@data_word('imagenet("ILSVRC2012")', 'imagenet("ILSVRC2012", size=128)', slot="dataset",
-           paper="Russakovsky et al. 2015")  # fmt: skip
+@data_word(
+    'imagenet("ILSVRC2012")', 'imagenet("ILSVRC2012", size=128)', slot="dataset", paper="Russakovsky et al. 2015"
+)
 def imagenet(path: str, size: Count = 224, train: str | None = None, test: str | None = None) -> Folder:
     """ImageNet, or pictures laid out and normalised like it: `PATH/train/CLASS/*` and `PATH/val/CLASS/*`.
 

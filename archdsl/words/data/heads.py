@@ -54,8 +54,10 @@ def checked(table: Sheet, target: str) -> int:
     names = ", ".join(columns)
     if len(columns) < 2:
         left = f", without {', '.join(table.left)}" if table.left else ""
-        raise EnvError(f"{path} has {len(columns)} columns ({names}{left}), at least two are needed",
-                       help="commas separate the columns of a csv file, tabs those of a tsv file")  # fmt: skip
+        raise EnvError(
+            f"{path} has {len(columns)} columns ({names}{left}), at least two are needed",
+            help="commas separate the columns of a csv file, tabs those of a tsv file",
+        )
     if target and target not in columns:
         raise EnvError(f"{path} has no column `{target}`", help=f"its columns are {names}")
     return columns.index(target) if target else len(columns) - 1
@@ -66,8 +68,10 @@ def check_names(table: Sheet) -> None:
     several = Counter(table.names)
     for place, name in zip(table.places, table.names, strict=True):
         if not name:
-            raise EnvError(f"column {place + 1} of {table.path} has no name",
-                           help="name it; if it is empty, the lines end in a separator that must go")  # fmt: skip
+            raise EnvError(
+                f"column {place + 1} of {table.path} has no name",
+                help="name it; if it is empty, the lines end in a separator that must go",
+            )
         if several[name] > 1:
             raise EnvError(f"{table.path} has two columns `{name}`", help="rename one of them")
 

@@ -78,8 +78,11 @@ def class_folders(tree: Path) -> tuple[str, ...]:
     if len(classes) < 2:
         raise EnvError(f"{tree} has {len(classes)} sub-folders, at least two are needed", help=LAYOUT)
     for first, second in twins(classes, spelled):
-        raise EnvError(f"the class folders {first!a} and {second!a} of {tree} differ only in spaces, in "
-                       "characters of zero width or in the form of their Unicode", help="merge them, or rename one")  # fmt: skip
+        raise EnvError(
+            f"the class folders {first!a} and {second!a} of {tree} differ only in spaces, in "
+            "characters of zero width or in the form of their Unicode",
+            help="merge them, or rename one",
+        )
     return classes
 
 
@@ -94,8 +97,7 @@ def layout(root: Path, asked: Asked, train: str | None = None, test: str | None 
     if train is not None:
         return _stated(root, asked, train, test)
     if test is not None:
-        raise EnvError("`test` names the test part, and `train` is missing",
-                       help=f"{asked(train='NAME', test=test)}")  # fmt: skip
+        raise EnvError("`test` names the test part, and `train` is missing", help=f"{asked(train='NAME', test=test)}")
     names = sub_folders(root)
     roles = {name: part for name in names if (part := role(name))}
     parts = _parts(root, asked, names, roles) if roles else _one_tree(root, asked, names)
@@ -108,14 +110,18 @@ def _stated(root: Path, asked: Asked, train: str, test: str | None) -> Layout:
     trees = [root / name for name in (train, test) if name is not None]
     for tree in trees:
         if not tree.is_dir():
-            raise EnvError(f"there is no folder {tree}", help="`train` and `test` are folders inside PATH; "
-                           'train="." is PATH itself')  # fmt: skip
+            raise EnvError(
+                f"there is no folder {tree}",
+                help='`train` and `test` are folders inside PATH; train="." is PATH itself',
+            )
     if test is None:
         return Layout(trees[0], None, () if train == "." else (f"{train} trains and tests",))
     first, second = (os.path.realpath(tree) + os.sep for tree in trees)
     if first.startswith(second) or second.startswith(first):
-        raise EnvError(f"the folders {train} and {test} of {root} hold the same pictures",
-                       help=f"leave `test` out, and a fifth of each class is the test part: {asked(train=train)}")  # fmt: skip
+        raise EnvError(
+            f"the folders {train} and {test} of {root} hold the same pictures",
+            help=f"leave `test` out, and a fifth of each class is the test part: {asked(train=train)}",
+        )
     return Layout(trees[0], trees[1], (f"{train} trains, {test} tests",))
 
 
@@ -124,11 +130,15 @@ def _one_tree(root: Path, asked: Asked, names: tuple[str, ...]) -> Layout:
         below = [names[0]]
         while len(inner := sub_folders(root.joinpath(*below))) == 1:
             below.append(inner[0])
-        raise EnvError(f"{root} holds the folder {names[0]} alone, which holds folders",
-                       help=f"if that is the set, name it: {asked(*below)}")  # fmt: skip
+        raise EnvError(
+            f"{root} holds the folder {names[0]} alone, which holds folders",
+            help=f"if that is the set, name it: {asked(*below)}",
+        )
     if len(names) > 1 and all(map(like_a_part, names)):
-        raise EnvError(f"the folders of {root} are named like parts of a set, not like classes: {listing(names)}",
-                       help=_choices(asked, names))  # fmt: skip
+        raise EnvError(
+            f"the folders of {root} are named like parts of a set, not like classes: {listing(names)}",
+            help=_choices(asked, names),
+        )
     return Layout(root, None)
 
 
@@ -139,29 +149,39 @@ def _parts(root: Path, asked: Asked, names: tuple[str, ...], roles: dict[str, Ro
     mixed = [name for name in others if holds(root / name) == "pictures"]
     if mixed or (not by["train"] and others):
         trees = tuple(name for name in names if name in roles or name not in mixed)
-        raise EnvError(f"the folders of {root} are partly named like parts of a set ({listing(roles)}), partly like classes "
-                       f"({listing(mixed or others)})",
-                       help=f"{asked(train='.')} takes all of them for classes; else {_choices(asked, trees)}")  # fmt: skip
+        raise EnvError(
+            f"the folders of {root} are partly named like parts of a set ({listing(roles)}), partly like classes "
+            f"({listing(mixed or others)})",
+            help=f"{asked(train='.')} takes all of them for classes; else {_choices(asked, trees)}",
+        )
     for part, several in by.items():
         if len(several) > 1:
-            raise EnvError(f"{root} has {len(several)} folders that may be the {part} part: {listing(several)}",
-                           help=_choices(asked, tuple(roles)))  # fmt: skip
+            raise EnvError(
+                f"{root} has {len(several)} folders that may be the {part} part: {listing(several)}",
+                help=_choices(asked, tuple(roles)),
+            )
     if not by["train"]:
         raise EnvError(
             f"{root} has {' and '.join(roles)}, but no folder to train on", help=_choices(asked, tuple(roles))
         )
     train = by["train"][0]
     if holds(root / train) != "folders":
-        raise EnvError(f"{root / train} holds no class folders",
-                       help=f"{LAYOUT}; {asked(train='.')} takes the folders of PATH for classes")  # fmt: skip
+        raise EnvError(
+            f"{root / train} holds no class folders",
+            help=f"{LAYOUT}; {asked(train='.')} takes the folders of PATH for classes",
+        )
     tests = [*by["test"], *by["valid"]]
     labelled = [name for name in tests if holds(root / name) == "folders"]
     if not tests:
-        raise EnvError(f"{root} has a train folder, but neither test nor val",
-                       help=f"a fifth of each class of it is the test part with {asked(train=train)}")  # fmt: skip
+        raise EnvError(
+            f"{root} has a train folder, but neither test nor val",
+            help=f"a fifth of each class of it is the test part with {asked(train=train)}",
+        )
     if not labelled:
-        raise EnvError(f"{listing([str(root / n) for n in tests])}: no class folders, so no labels to test by",
-                       help=f"a fifth of each class that trains is the test part with {asked(train=train)}")  # fmt: skip
+        raise EnvError(
+            f"{listing([str(root / n) for n in tests])}: no class folders, so no labels to test by",
+            help=f"a fifth of each class that trains is the test part with {asked(train=train)}",
+        )
     test = labelled[0]
     if os.path.realpath(root / train) == os.path.realpath(root / test):
         raise EnvError(f"{root / test} is the same folder as {train}", help="the test part must be other pictures")
@@ -186,8 +206,10 @@ def _check_flat(tree: Path, asked: Asked, root: Path, changed: int) -> None:
     parts = (*parts, *(name for name in nested if parts and name not in parts))
     if all(role(name) for name in inner):
         place = asked(*tree.relative_to(root).parts, nested[0])
-        raise EnvError(f"{tree / nested[0]} holds parts of a set, not pictures: {listing(inner)}",
-                       help=f"if it is the set, name it: {place}; if it is a class, {LAYOUT}")  # fmt: skip
+        raise EnvError(
+            f"{tree / nested[0]} holds parts of a set, not pictures: {listing(inner)}",
+            help=f"if it is the set, name it: {place}; if it is a class, {LAYOUT}",
+        )
     first = f"{_choices(asked, parts)}; or " if parts else ""
     raise EnvError(
         f"{listing([str(tree / n) for n in nested])}: no pictures, but folders ({listing(inner)})",
@@ -230,11 +252,15 @@ def _inside(name: str) -> Role | None:
 
 def broken(path: str) -> EnvError:
     """A link that points nowhere, or to itself."""
-    return EnvError(f"the link {path} points to nothing that can be read",
-                    help="repair or remove it: no picture is skipped silently")  # fmt: skip
+    return EnvError(
+        f"the link {path} points to nothing that can be read",
+        help="repair or remove it: no picture is skipped silently",
+    )
 
 
 def unreadable(error: OSError) -> EnvError:
     """A folder that the system does not let us read."""
-    return EnvError(f"{error.filename} cannot be read: {error.strerror}",
-                    help="let this user read it, or move it out of the class folders")  # fmt: skip
+    return EnvError(
+        f"{error.filename} cannot be read: {error.strerror}",
+        help="let this user read it, or move it out of the class folders",
+    )

@@ -62,8 +62,12 @@ def boxed(own: float, across: float, down: float, height: int, width: int) -> Mi
     return Mixture(top=top, bottom=bottom, left=left, right=right, label=1 - area)
 
 
-@data_word("cifar10 randomlabels(20%)", "cifar10 randomlabels", slot="randomlabels",
-           paper="Zhang et al. 2016, arXiv:1611.03530")  # fmt: skip
+@data_word(
+    "cifar10 randomlabels(20%)",
+    "cifar10 randomlabels",
+    slot="randomlabels",
+    paper="Zhang et al. 2016, arXiv:1611.03530",
+)
 @dataclass(frozen=True, slots=True)
 class RandomLabels(Corruption):
     """Replaces each training label by a random one of all classes with probability p, once for the whole run."""
@@ -77,8 +81,12 @@ class RandomLabels(Corruption):
         return images, np.where(rng.random(len(labels)) < self.p, drawn, labels)
 
 
-@data_word("cifar10 randompixels", "cifar10 randompixels(one)", slot="randompixels",
-           paper="Zhang et al. 2016, arXiv:1611.03530")  # fmt: skip
+@data_word(
+    "cifar10 randompixels",
+    "cifar10 randompixels(one)",
+    slot="randompixels",
+    paper="Zhang et al. 2016, arXiv:1611.03530",
+)
 @dataclass(frozen=True, slots=True)
 class RandomPixels(Corruption):
     """Puts the pixels of the training images into a random order, once for the whole run.

@@ -23,8 +23,10 @@ class Valid:
     def __post_init__(self) -> None:
         amount, share = self.amount, isinstance(self.amount, float)
         if amount <= 0 or (share and amount >= 1):
-            raise ArchError(f"valid({amount}) sets aside {'all' if share and amount >= 1 else 'no'} images",
-                            help="give a fraction between 0% and 100%, or a count of at least 1")  # fmt: skip
+            raise ArchError(
+                f"valid({amount}) sets aside {'all' if share and amount >= 1 else 'no'} images",
+                help="give a fraction between 0% and 100%, or a count of at least 1",
+            )
 
     def count(self, images: int) -> int:
         """How many of ``images`` are set aside; a share is rounded to the nearest whole image."""
@@ -44,8 +46,10 @@ class Subset:
 
     def __post_init__(self) -> None:
         if not self.count or (isinstance(self.count, float) and self.count > 1):
-            raise ArchError(f"subset({amount_text(self.count)}) keeps {'more than all' if self.count else 'no'} images",
-                            help="give a fraction up to 100%, or a count of at least 1")  # fmt: skip
+            raise ArchError(
+                f"subset({amount_text(self.count)}) keeps {'more than all' if self.count else 'no'} images",
+                help="give a fraction up to 100%, or a count of at least 1",
+            )
 
     def of(self, images: int) -> int:
         """How many of ``images`` are kept; a fraction is rounded to the nearest whole image, and keeps one at least."""

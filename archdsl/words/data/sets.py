@@ -17,7 +17,7 @@ from archdsl.words.data.names import (
     SMALL,
     STL10,
     UNLIKE,
-)  # fmt: skip
+)
 from archdsl.words.data.values import Dataset
 
 _FASHION_HOME = "https://github.com/zalandoresearch/fashion-mnist"
@@ -43,54 +43,102 @@ EMNIST = {
 def fashion_mini() -> Dataset:
     """8,000 training and 2,000 test images of Fashion-MNIST, 1x28x28, ten classes; comes with the package."""
     return Dataset(
-        "fashion-mini", "Fashion-MNIST, the first 800 + 200 images of each class", (1, 28, 28), FASHION,
-        (0.2860,), (0.3530,), 8_000, 2_000, _FASHION_HOME, "MIT",
-    )  # fmt: skip
+        "fashion-mini",
+        "Fashion-MNIST, the first 800 + 200 images of each class",
+        (1, 28, 28),
+        FASHION,
+        (0.2860,),
+        (0.3530,),
+        8_000,
+        2_000,
+        _FASHION_HOME,
+        "MIT",
+    )
 
 
 @data_word("fashion-mnist", slot="dataset", paper="Xiao et al. 2017", name="fashion-mnist")
 def fashion_mnist() -> Dataset:
     """Fashion-MNIST: 60,000 training and 10,000 test images of clothes, 1x28x28, ten classes."""
     return Dataset(
-        "fashion-mnist", "Fashion-MNIST", (1, 28, 28), FASHION,
-        (0.2860,), (0.3530,), 60_000, 10_000, _FASHION_HOME, "MIT",
-    )  # fmt: skip
+        "fashion-mnist",
+        "Fashion-MNIST",
+        (1, 28, 28),
+        FASHION,
+        (0.2860,),
+        (0.3530,),
+        60_000,
+        10_000,
+        _FASHION_HOME,
+        "MIT",
+    )
 
 
 @data_word("mnist", slot="dataset", paper="LeCun et al. 1998")
 def mnist() -> Dataset:
     """MNIST: 60,000 training and 10,000 test images of handwritten digits, 1x28x28, ten classes."""
     return Dataset(
-        "mnist", "MNIST", (1, 28, 28), DIGITS,
-        (0.1307,), (0.3081,), 60_000, 10_000, "http://yann.lecun.com/exdb/mnist/", _UNSTATED,
-    )  # fmt: skip
+        "mnist",
+        "MNIST",
+        (1, 28, 28),
+        DIGITS,
+        (0.1307,),
+        (0.3081,),
+        60_000,
+        10_000,
+        "http://yann.lecun.com/exdb/mnist/",
+        _UNSTATED,
+    )
 
 
 @data_word("cifar10", slot="dataset", paper="Krizhevsky 2009")
 def cifar10() -> Dataset:
     """CIFAR-10: 50,000 training and 10,000 test colour images, 3x32x32, ten classes."""
     return Dataset(
-        "cifar10", "CIFAR-10", (3, 32, 32), CIFAR10,
-        (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616), 50_000, 10_000, _CIFAR_HOME, _UNSTATED,
-    )  # fmt: skip
+        "cifar10",
+        "CIFAR-10",
+        (3, 32, 32),
+        CIFAR10,
+        (0.4914, 0.4822, 0.4465),
+        (0.2470, 0.2435, 0.2616),
+        50_000,
+        10_000,
+        _CIFAR_HOME,
+        _UNSTATED,
+    )
 
 
 @data_word("cifar100", slot="dataset", paper="Krizhevsky 2009")
 def cifar100() -> Dataset:
     """CIFAR-100: 50,000 training and 10,000 test colour images, 3x32x32, a hundred (fine) classes."""
     return Dataset(
-        "cifar100", "CIFAR-100", (3, 32, 32), CIFAR100,
-        (0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762), 50_000, 10_000, _CIFAR_HOME, _UNSTATED,
-    )  # fmt: skip
+        "cifar100",
+        "CIFAR-100",
+        (3, 32, 32),
+        CIFAR100,
+        (0.5071, 0.4865, 0.4409),
+        (0.2673, 0.2564, 0.2762),
+        50_000,
+        10_000,
+        _CIFAR_HOME,
+        _UNSTATED,
+    )
 
 
 @data_word("kmnist", slot="dataset", paper="Clanuwat et al. 2018")
 def kmnist() -> Dataset:
     """Kuzushiji-MNIST: 60,000 training and 10,000 test images of cursive Japanese, 1x28x28, ten classes."""
     return Dataset(
-        "kmnist", "Kuzushiji-MNIST", (1, 28, 28), KUZUSHIJI,
-        (), (), 60_000, 10_000, "https://codh.rois.ac.jp/kmnist/", "CC BY-SA 4.0",
-    )  # fmt: skip
+        "kmnist",
+        "Kuzushiji-MNIST",
+        (1, 28, 28),
+        KUZUSHIJI,
+        (),
+        (),
+        60_000,
+        10_000,
+        "https://codh.rois.ac.jp/kmnist/",
+        "CC BY-SA 4.0",
+    )
 
 
 @data_word("emnist", "emnist(letters)", "emnist(split=digits)", slot="dataset", paper="Cohen et al. 2017")
@@ -102,26 +150,51 @@ def emnist(split: Literal["balanced", "byclass", "bymerge", "letters", "digits",
     """
     names, train, test = EMNIST[split]
     return Dataset(
-        f"emnist-{split}", f"EMNIST, {split}", (1, 28, 28), names, (), (), train, test, _EMNIST_HOME, _UNSTATED,
-    )  # fmt: skip
+        f"emnist-{split}",
+        f"EMNIST, {split}",
+        (1, 28, 28),
+        names,
+        (),
+        (),
+        train,
+        test,
+        _EMNIST_HOME,
+        _UNSTATED,
+    )
 
 
 @data_word("svhn", slot="dataset", paper="Netzer et al. 2011")
 def svhn() -> Dataset:
     """SVHN, cropped: 73,257 training and 26,032 test images of house numbers, 3x32x32, ten classes."""
     return Dataset(
-        "svhn", "Street View House Numbers, cropped digits", (3, 32, 32), DIGITS,
-        (), (), 73_257, 26_032, "http://ufldl.stanford.edu/housenumbers/", "for non-commercial use",
-    )  # fmt: skip
+        "svhn",
+        "Street View House Numbers, cropped digits",
+        (3, 32, 32),
+        DIGITS,
+        (),
+        (),
+        73_257,
+        26_032,
+        "http://ufldl.stanford.edu/housenumbers/",
+        "for non-commercial use",
+    )
 
 
 @data_word("stl10", slot="dataset", paper="Coates et al. 2011")
 def stl10() -> Dataset:
     """STL-10: 5,000 training and 8,000 test colour images, 3x96x96, ten classes; its unlabelled images stay out."""
     return Dataset(
-        "stl10", "STL-10", (3, 96, 96), STL10,
-        (), (), 5_000, 8_000, "https://cs.stanford.edu/~acoates/stl10/", _UNSTATED,
-    )  # fmt: skip
+        "stl10",
+        "STL-10",
+        (3, 96, 96),
+        STL10,
+        (),
+        (),
+        5_000,
+        8_000,
+        "https://cs.stanford.edu/~acoates/stl10/",
+        _UNSTATED,
+    )
 
 
 @data_word("imagenette", "imagenette(64)", slot="dataset", unpublished="published as files, without a paper")
@@ -132,7 +205,14 @@ def imagenette(size: Count = 128) -> Dataset:
     whose shorter side has at least `size` pixels is taken: 160, 320 or the full one.
     """
     return Dataset(
-        "imagenette", "Imagenette, version 2", (3, size, size), tuple(IMAGENETTE.values()),
-        IMAGENET_MEAN, IMAGENET_STD, 9_469, 3_925, "https://github.com/fastai/imagenette",
+        "imagenette",
+        "Imagenette, version 2",
+        (3, size, size),
+        tuple(IMAGENETTE.values()),
+        IMAGENET_MEAN,
+        IMAGENET_STD,
+        9_469,
+        3_925,
+        "https://github.com/fastai/imagenette",
         "the pictures are ImageNet's, for non-commercial research",
-    )  # fmt: skip
+    )

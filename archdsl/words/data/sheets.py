@@ -79,15 +79,22 @@ def sheet(path: Path, kind: Kind, target: str = "", header: Header | None = None
         named = _pandas_index(file.schema_arrow.metadata, path)
     for name in named:
         if name in names and name != target and not _INDEX.fullmatch(name):
-            raise EnvError(f"the column `{name}` of {path} is the index of a pandas table, which may be data or not",
-                           help="write it with `reset_index()` to use it, or with `index=False` to leave it out")  # fmt: skip
+            raise EnvError(
+                f"the column `{name}` of {path} is the index of a pandas table, which may be data or not",
+                help="write it with `reset_index()` to use it, or with `index=False` to leave it out",
+            )
     return _sheet(path, kind, names, 0, target, (), None)
 
 
 def _sheet(
-    path: Path, kind: Kind, names: tuple[str, ...], unnamed: int, target: str, notes: tuple[str, ...],
+    path: Path,
+    kind: Kind,
+    names: tuple[str, ...],
+    unnamed: int,
+    target: str,
+    notes: tuple[str, ...],
     content: Csv | None,
-) -> Sheet:  # fmt: skip
+) -> Sheet:
     index = [p for p, n in enumerate(names) if (p < unnamed or _INDEX.fullmatch(n)) and (n != target or not n)]
     kept = [p for p in range(len(names)) if p not in set(index)]
     left = tuple(names[p] or f"(column {p + 1}, without a name)" for p in index)
@@ -119,9 +126,11 @@ def _check_index(column: Sheet) -> None:
     if not fits:
         called = f"column {place + 1} of {column.path} " + (f"is called `{name}`" if name else "has no name")
         some = ", ".join(c.shown(cell) for cell in cells[:3])
-        raise EnvError(f"{called}, and its values ({some}) are not those of an index: it may be a feature",
-                       help="name it in the file to use it as a feature, or delete the column; pandas writes no index with "
-                       "`index=False`")  # fmt: skip
+        raise EnvError(
+            f"{called}, and its values ({some}) are not those of an index: it may be a feature",
+            help="name it in the file to use it as a feature, or delete the column; pandas writes no index with "
+            "`index=False`",
+        )
 
 
 def _unnamed(names: Sequence[str]) -> int:
@@ -176,8 +185,10 @@ def texts(column: Any, path: Path, name: str) -> list[str]:
         return ["" if v is None else str(v).strip() for v in column.to_pylist()]
     if types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind):
         return _of_bytes(column.to_pylist(), path, name)
-    raise EnvError(f"the column `{name}` of {path} holds values of the type {kind}, which name no classes",
-                   help="write them as texts or whole numbers, or let `target` name another column")  # fmt: skip
+    raise EnvError(
+        f"the column `{name}` of {path} holds values of the type {kind}, which name no classes",
+        help="write them as texts or whole numbers, or let `target` name another column",
+    )
 
 
 def _of_float(value: float) -> str:

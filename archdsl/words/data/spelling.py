@@ -10,10 +10,21 @@ from typing import Literal
 Role = Literal["train", "test", "valid"]
 
 PARTS: dict[str, Role] = {
-    "train": "train", "training": "train", "trn": "train",
-    "test": "test", "testing": "test", "tst": "test", "eval": "test", "evaluation": "test",
-    "val": "valid", "valid": "valid", "validation": "valid", "validate": "valid", "dev": "valid", "holdout": "valid",
-}  # fmt: skip
+    "train": "train",
+    "training": "train",
+    "trn": "train",
+    "test": "test",
+    "testing": "test",
+    "tst": "test",
+    "eval": "test",
+    "evaluation": "test",
+    "val": "valid",
+    "valid": "valid",
+    "validation": "valid",
+    "validate": "valid",
+    "dev": "valid",
+    "holdout": "valid",
+}
 _ENDINGS = (
     "dataset",
     "folder",
@@ -31,11 +42,42 @@ _ENDINGS = (
 SYSTEM_FOLDERS = frozenset({"@eadir", "__macosx", "#recycle", "$recycle.bin", "system volume information"})
 SYSTEM_FILES = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"})
 # The endings of the formats that are decoded: data/decode.py names the formats.
-PICTURES = frozenset({
-    ".apng", ".avif", ".avifs", ".bmp", ".bw", ".gif", ".ico", ".j2c", ".j2k", ".jfif", ".jp2", ".jpc", ".jpe", ".jpeg", ".jpf",
-    ".jpg", ".jpx", ".mpo", ".pbm", ".pcx", ".pfm", ".pgm", ".png", ".pnm", ".ppm", ".qoi", ".rgb", ".rgba", ".sgi", ".tif",
-    ".tiff", ".webp",
-})  # fmt: skip
+PICTURES = frozenset(
+    {
+        ".apng",
+        ".avif",
+        ".avifs",
+        ".bmp",
+        ".bw",
+        ".gif",
+        ".ico",
+        ".j2c",
+        ".j2k",
+        ".jfif",
+        ".jp2",
+        ".jpc",
+        ".jpe",
+        ".jpeg",
+        ".jpf",
+        ".jpg",
+        ".jpx",
+        ".mpo",
+        ".pbm",
+        ".pcx",
+        ".pfm",
+        ".pgm",
+        ".png",
+        ".pnm",
+        ".ppm",
+        ".qoi",
+        ".rgb",
+        ".rgba",
+        ".sgi",
+        ".tif",
+        ".tiff",
+        ".webp",
+    }
+)
 NAMED = 4  # names that a message lists
 
 

@@ -65,8 +65,9 @@ class Table:
         if path.is_dir():
             train, test = path / f"train{ending}", path / f"test{ending}"
             if not (train.is_file() and test.is_file()):
-                raise EnvError(f"the folder {path} lacks train{ending} or test{ending}",
-                               help="put both there, or name one file")  # fmt: skip
+                raise EnvError(
+                    f"the folder {path} lacks train{ending} or test{ending}", help="put both there, or name one file"
+                )
             return train, test
         if not path.is_file():
             raise EnvError(f"there is no file {path}", help="a relative path begins at the working folder")

@@ -37,8 +37,10 @@ class Lesion(Rewiring):
             return without(trace, self.blocks)
         known = list(deletable(trace))
         if self.random > len(known):
-            raise ArchError(f"`lesion(random={self.random})`: {len(known)} blocks of the network can be deleted",
-                            help=f"at most random={len(known)}")  # fmt: skip
+            raise ArchError(
+                f"`lesion(random={self.random})`: {len(known)} blocks of the network can be deleted",
+                help=f"at most random={len(known)}",
+            )
         draw.shuffle(known)
         return without(trace, known[: self.random])
 

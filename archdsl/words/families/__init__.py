@@ -3,5 +3,13 @@
 from archdsl.words.families import convnext, efficientnet, inception, lenet, mobilenet, nasnet, plain, vgg, vit
 
 __all__ = [
-    "convnext", "efficientnet", "inception", "lenet", "mobilenet", "nasnet", "plain", "vgg", "vit",
-]  # fmt: skip
+    "convnext",
+    "efficientnet",
+    "inception",
+    "lenet",
+    "mobilenet",
+    "nasnet",
+    "plain",
+    "vgg",
+    "vit",
+]

@@ -8,9 +8,11 @@ from archdsl.registry import family
 from archdsl.registry.types import Count, Real, Size
 
 
-@family("patch(4, 96) ln convnext[96x3, 192x3, 384x9, 768x3] gap ln linear(10)",
-        "patch(2, 16) ln convnext[16x2, 32x2](k=3) +droppath(0.1) gap ln linear(10)",
-        paper="Liu et al. 2022, A ConvNet for the 2020s, arXiv:2201.03545")  # fmt: skip
+@family(
+    "patch(4, 96) ln convnext[96x3, 192x3, 384x9, 768x3] gap ln linear(10)",
+    "patch(2, 16) ln convnext[16x2, 32x2](k=3) +droppath(0.1) gap ln linear(10)",
+    paper="Liu et al. 2022, A ConvNet for the 2020s, arXiv:2201.03545",
+)
 def convnext(stages: tuple[Stage, ...], k: Size = 7, mlp: Count = 4, scale: Real = 1e-6) -> Node:
     """Residual blocks of a depthwise k×k convolution, `ln`, and two linear layers of each pixel, `mlp` times as wide
     between, with GELU; LayerScale begins as `scale`.
@@ -21,9 +23,14 @@ def convnext(stages: tuple[Stage, ...], k: Size = 7, mlp: Count = 4, scale: Real
 
     def block(stage: Stage) -> Node:
         body = seq(
-            o.dwconv(stage.k, bias=True), o.ln(), o.linear(stage.mlp * stage.width, True, True), o.gelu(),
-            o.linear(stage.width, True, True), o.scale(stage.scale), role="body",
-        )  # fmt: skip
+            o.dwconv(stage.k, bias=True),
+            o.ln(),
+            o.linear(stage.mlp * stage.width, True, True),
+            o.gelu(),
+            o.linear(stage.width, True, True),
+            o.scale(stage.scale),
+            role="body",
+        )
         return seq(fan("add", body, o.shortcut(), role="res", name="res"), role="block", name="block")
 
     def make(stage: Stage, first: bool) -> Node:

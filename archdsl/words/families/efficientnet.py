@@ -16,13 +16,21 @@ from archdsl.words.families.mobilenet import Width, chain, inverted, scaled
 Depth = Annotated[float, Range(0.1, 10)]
 
 
-@family("conv(8, s=2) bn silu efficientnet[8(t=1), 16x2(s=2), 24x2(k=5, s=2)] gap linear(10)",
-        "conv(8, s=2) bn silu efficientnet[8(t=1), 16x2(s=2)](width=1.1, depth=1.2) +droppath(0.2)",
-        paper="Tan & Le 2019, EfficientNet, arXiv:1905.11946")  # fmt: skip
+@family(
+    "conv(8, s=2) bn silu efficientnet[8(t=1), 16x2(s=2), 24x2(k=5, s=2)] gap linear(10)",
+    "conv(8, s=2) bn silu efficientnet[8(t=1), 16x2(s=2)](width=1.1, depth=1.2) +droppath(0.2)",
+    paper="Tan & Le 2019, EfficientNet, arXiv:1905.11946",
+)
 def efficientnet(
-    stages: tuple[Stage, ...], t: Count = 6, k: Size = 3, s: Count = 1, width: Width = 1.0, depth: Depth = 1.0,
-    se: Count = 4, act: Act = "silu",
-) -> Node:  # fmt: skip
+    stages: tuple[Stage, ...],
+    t: Count = 6,
+    k: Size = 3,
+    s: Count = 1,
+    width: Width = 1.0,
+    depth: Depth = 1.0,
+    se: Count = 4,
+    act: Act = "silu",
+) -> Node:
     """A stage of depth D is D inverted residuals, the first one with the stride `s`: 1×1 to `t` times the channels that
     arrive (1 leaves it out), depthwise k×k, a squeeze-and-excitation gate, 1×1 without activation; with a skip where
     the shape stays.

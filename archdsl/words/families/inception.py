@@ -9,9 +9,10 @@ from archdsl.registry.types import Channels, Size
 
 
 @block(
-    "conv(64) relu inception(64, 96, 128, 16, 32, 32)", "conv(32) inception(32, 24, 32, 4, 8, 8, k=3) +bn",
+    "conv(64) relu inception(64, 96, 128, 16, 32, 32)",
+    "conv(32) inception(32, 24, 32, 4, 8, 8, k=3) +bn",
     paper="Szegedy et al. 2014, Going deeper with convolutions, arXiv:1409.4842",
-)  # fmt: skip
+)
 def inception(
     out: Channels, reduce: Channels, middle: Channels, reduce2: Channels, wide: Channels, pool: Channels, k: Size = 5
 ) -> Seq:
@@ -22,7 +23,10 @@ def inception(
         return seq(o.conv(width, size), o.relu())
 
     branches = fan(
-        "cat", unit(out), seq(unit(reduce), unit(middle, 3)), seq(unit(reduce2), unit(wide, k)),
+        "cat",
+        unit(out),
+        seq(unit(reduce), unit(middle, 3)),
+        seq(unit(reduce2), unit(wide, k)),
         seq(o.maxpool(3, s=1, p=1), unit(pool)),
-    )  # fmt: skip
+    )
     return seq(seq(branches, role="body"), role="block")

@@ -56,17 +56,25 @@ def inverted(
     wide = cin if hidden is None else hidden
     expand = () if wide == cin else (o.conv(wide, 1), o.bn(), getattr(o, act)())
     body = seq(
-        *expand, o.dwconv(k, s=s), o.bn(), getattr(o, act)(), gate(wide) if gate else None, o.conv(out, 1), o.bn(),
+        *expand,
+        o.dwconv(k, s=s),
+        o.bn(),
+        getattr(o, act)(),
+        gate(wide) if gate else None,
+        o.conv(out, 1),
+        o.bn(),
         role="body",
-    )  # fmt: skip
+    )
     if s != 1 or (isinstance(cin, int) and cin != out):
         return body
     return fan("add", body, o.shortcut("auto" if isinstance(cin, int) else "same"), role="res", name="res")
 
 
-@family("conv(8, s=2) bn relu6 mobilenet[16, 32x2, 64x2] gap linear(10)",
-        "conv(8, s=2) mobilenet[16, 32x2(s=1)](width=0.75)",
-        paper="Howard et al. 2017, MobileNets, arXiv:1704.04861")  # fmt: skip
+@family(
+    "conv(8, s=2) bn relu6 mobilenet[16, 32x2, 64x2] gap linear(10)",
+    "conv(8, s=2) mobilenet[16, 32x2(s=1)](width=0.75)",
+    paper="Howard et al. 2017, MobileNets, arXiv:1704.04861",
+)
 def mobilenet(
     stages: tuple[Stage, ...], k: Size = 3, s: Count | None = None, width: Width = 1.0, act: Act = "relu6"
 ) -> Node:
@@ -83,9 +91,11 @@ def mobilenet(
     return chain(scaled(stages), block)
 
 
-@family("conv(8, s=2) bn relu6 mobilenetv2[8(t=1), 16x2(s=2), 32x2(s=2)] gap linear(10)",
-        "conv(8, s=2) mobilenetv2[16x2](t=4, width=1.4)",
-        paper="Sandler et al. 2018, MobileNetV2, arXiv:1801.04381")  # fmt: skip
+@family(
+    "conv(8, s=2) bn relu6 mobilenetv2[8(t=1), 16x2(s=2), 32x2(s=2)] gap linear(10)",
+    "conv(8, s=2) mobilenetv2[16x2](t=4, width=1.4)",
+    paper="Sandler et al. 2018, MobileNetV2, arXiv:1801.04381",
+)
 def mobilenetv2(
     stages: tuple[Stage, ...], t: Count = 6, k: Size = 3, s: Count = 1, width: Width = 1.0, act: Act = "relu6"
 ) -> Node:
@@ -101,13 +111,20 @@ def mobilenetv2(
     return chain(scaled(stages), block)
 
 
-@family("conv(8, s=2) bn hardswish mobilenetv3[8(se, s=2), 16(exp=32), 16x2(exp=48, k=5, se, act=hardswish)]",
-        "conv(8, s=2) mobilenetv3[16(exp=32), 16x2(exp=48)]",
-        paper="Howard et al. 2019, Searching for MobileNetV3, arXiv:1905.02244")  # fmt: skip
+@family(
+    "conv(8, s=2) bn hardswish mobilenetv3[8(se, s=2), 16(exp=32), 16x2(exp=48, k=5, se, act=hardswish)]",
+    "conv(8, s=2) mobilenetv3[16(exp=32), 16x2(exp=48)]",
+    paper="Howard et al. 2019, Searching for MobileNetV3, arXiv:1905.02244",
+)
 def mobilenetv3(
-    stages: tuple[Stage, ...], exp: Channels | None = None, k: Size = 3, s: Count = 1, se: bool = False,
-    act: Act = "relu", width: Width = 1.0,
-) -> Node:  # fmt: skip
+    stages: tuple[Stage, ...],
+    exp: Channels | None = None,
+    k: Size = 3,
+    s: Count = 1,
+    se: bool = False,
+    act: Act = "relu",
+    width: Width = 1.0,
+) -> Node:
     """Inverted residuals of `exp` hidden channels; without `exp` as many as arrive, and no 1×1 before. A stage of
     depth D is D of them, the first one with the stride `s`.
 

@@ -10,9 +10,11 @@ from archdsl.registry.types import Count
 HEAD = 64  # the width of a head in ViT-B, -L and -H
 
 
-@family("patch(16, 768) tokens cls pos vit[768x2] ln take linear(10)",
-        "patch(8, 64) tokens pos vit[64x2](heads=4, mlp=2) ln gap linear(10)",
-        paper="Dosovitskiy et al. 2020, An image is worth 16x16 words, arXiv:2010.11929")  # fmt: skip
+@family(
+    "patch(16, 768) tokens cls pos vit[768x2] ln take linear(10)",
+    "patch(8, 64) tokens pos vit[64x2](heads=4, mlp=2) ln gap linear(10)",
+    paper="Dosovitskiy et al. 2020, An image is worth 16x16 words, arXiv:2010.11929",
+)
 def vit(stages: tuple[Stage, ...], heads: Count | None = None, mlp: Count = 4) -> Node:
     """Transformer encoder blocks, normalised first: self-attention of `heads` heads, then two linear layers of each
     token, `mlp` times as wide between, with GELU; each half with a residual connection.

@@ -56,8 +56,11 @@ class Reached(Metric):
         for record in run.epochs:
             seconds += record.get("seconds") or 0.0
             value = record.get(key)
-            if value is not None and math.isfinite(value) and (value >= self.at if key.endswith("accuracy") else
-                                                                value <= self.at):  # fmt: skip
+            if (
+                value is not None
+                and math.isfinite(value)
+                and (value >= self.at if key.endswith("accuracy") else value <= self.at)
+            ):
                 return self.spent(record, seconds)
         return None
 

@@ -25,8 +25,14 @@ def _undo_se(term: Node) -> Node | None:
     return result if found else None
 
 
-@modifier("vgg[32x2,64x2] +se", "plain[32x2,64x2] +res +se(8)", phase=Phase.GATE, undo=_undo_se, local=True,
-          paper="Hu et al. 2017, Squeeze-and-excitation networks, arXiv:1709.01507")  # fmt: skip
+@modifier(
+    "vgg[32x2,64x2] +se",
+    "plain[32x2,64x2] +res +se(8)",
+    phase=Phase.GATE,
+    undo=_undo_se,
+    local=True,
+    paper="Hu et al. 2017, Squeeze-and-excitation networks, arXiv:1709.01507",
+)
 def se(term: Node, r: Count = 16) -> Node | None:
     """A squeeze-and-excitation gate at the end of each block's body, inside the residual branch where there is one."""
 

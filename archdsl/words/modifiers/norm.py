@@ -49,9 +49,13 @@ def set_norm(term: Node, norm: Op | None) -> Node | None:
         elif isinstance(node, Fan):
             new = replace(node, branches=tuple(map(branch, node.branches)))
         elif isinstance(node, Op) and any(isinstance(a, Seq | Fan | Op) for a in node.args):
-            new = replace(node, args=tuple(
-                walk(a if isinstance(a, Seq) else Seq((a,))) if isinstance(a, Seq | Fan | Op) else a for a in node.args
-            ))  # fmt: skip
+            new = replace(
+                node,
+                args=tuple(
+                    walk(a if isinstance(a, Seq) else Seq((a,))) if isinstance(a, Seq | Fan | Op) else a
+                    for a in node.args
+                ),
+            )
         memo[id(node)] = new
         return new
 
@@ -68,29 +72,57 @@ def _takes(node: Node, after: Node | None) -> bool:
     )
 
 
-@modifier("vgg[64x2,128x2] +bn", phase=Phase.NORM, undo=lambda term: without(term, "bn"), slot="norm", name="bn", local=True,
-          paper="Ioffe & Szegedy 2015, arXiv:1502.03167")  # fmt: skip
+@modifier(
+    "vgg[64x2,128x2] +bn",
+    phase=Phase.NORM,
+    undo=lambda term: without(term, "bn"),
+    slot="norm",
+    name="bn",
+    local=True,
+    paper="Ioffe & Szegedy 2015, arXiv:1502.03167",
+)
 def plus_bn(term: Node, eps: Positive = 1e-5, momentum: Share = 0.1) -> Node | None:
     """Batch normalisation behind each convolution, in the place of any other normalisation."""
     return set_norm(term, o.bn(eps, momentum))
 
 
-@modifier("vgg[64x2,128x2] +ln", phase=Phase.NORM, undo=lambda term: without(term, "ln"), slot="norm", name="ln", local=True,
-          paper="Ba et al. 2016, arXiv:1607.06450")  # fmt: skip
+@modifier(
+    "vgg[64x2,128x2] +ln",
+    phase=Phase.NORM,
+    undo=lambda term: without(term, "ln"),
+    slot="norm",
+    name="ln",
+    local=True,
+    paper="Ba et al. 2016, arXiv:1607.06450",
+)
 def plus_ln(term: Node, eps: Positive = 1e-6) -> Node | None:
     """Layer normalisation behind each convolution, in the place of any other normalisation."""
     return set_norm(term, o.ln(None, eps))
 
 
-@modifier("vgg[64x2,128x2] +gn(8)", phase=Phase.NORM, undo=lambda term: without(term, "gn"), slot="norm", name="gn", local=True,
-          paper="Wu & He 2018, arXiv:1803.08494")  # fmt: skip
+@modifier(
+    "vgg[64x2,128x2] +gn(8)",
+    phase=Phase.NORM,
+    undo=lambda term: without(term, "gn"),
+    slot="norm",
+    name="gn",
+    local=True,
+    paper="Wu & He 2018, arXiv:1803.08494",
+)
 def plus_gn(term: Node, groups: Count = 32, eps: Positive = 1e-5) -> Node | None:
     """Group normalisation behind each convolution, in the place of any other normalisation."""
     return set_norm(term, o.gn(groups, eps))
 
 
-@modifier("vgg[64x2,128x2] +in", phase=Phase.NORM, undo=lambda term: without(term, "in"), slot="norm", name="in", local=True,
-          paper="Ulyanov et al. 2016, arXiv:1607.08022")  # fmt: skip
+@modifier(
+    "vgg[64x2,128x2] +in",
+    phase=Phase.NORM,
+    undo=lambda term: without(term, "in"),
+    slot="norm",
+    name="in",
+    local=True,
+    paper="Ulyanov et al. 2016, arXiv:1607.08022",
+)
 def plus_in(term: Node, eps: Positive = 1e-5) -> Node | None:
     """Instance normalisation behind each convolution, in the place of any other normalisation."""
     return set_norm(term, o.in_(eps))

@@ -46,8 +46,13 @@ def _undo_connect(term: Node) -> Node | None:
     return result if found else None
 
 
-@modifier("vgg[32x2,64x2] +dropconnect(0.2)", phase=Phase.DROPCONNECT, undo=_undo_connect, keeps_params=True,
-          paper="Wan et al. 2013, Regularization of neural networks using DropConnect")  # fmt: skip
+@modifier(
+    "vgg[32x2,64x2] +dropconnect(0.2)",
+    phase=Phase.DROPCONNECT,
+    undo=_undo_connect,
+    keeps_params=True,
+    paper="Wan et al. 2013, Regularization of neural networks using DropConnect",
+)
 def dropconnect(term: Node, p: Rate = 0.5, early: Early | None = None, late: Late | None = None) -> Node | None:
     """The weights of each block's layers are dropped, not their results."""
     found = False
@@ -67,8 +72,13 @@ def dropconnect(term: Node, p: Rate = 0.5, early: Early | None = None, late: Lat
     return result if found else None
 
 
-@modifier("plain[16x2,32x2] +res +droppath(0.2)", phase=Phase.DROPPATH, undo=lambda term: without(term, "droppath"),
-          keeps_params=True, paper="Huang et al. 2016, Deep networks with stochastic depth, arXiv:1603.09382")  # fmt: skip
+@modifier(
+    "plain[16x2,32x2] +res +droppath(0.2)",
+    phase=Phase.DROPPATH,
+    undo=lambda term: without(term, "droppath"),
+    keeps_params=True,
+    paper="Huang et al. 2016, Deep networks with stochastic depth, arXiv:1603.09382",
+)
 def droppath(term: Node, p: Rate = 0.2, early: Early | None = None, late: Late | None = None) -> Node | None:
     """Stochastic depth: whole residual branches are dropped, with a rate that grows linearly over the blocks up to `p`."""
     total = _count(term)
@@ -100,8 +110,13 @@ def _undo_zero(term: Node) -> Node | None:
     return change_ops(term, lambda op: with_args(op, zero=False) if op.name == "bn" and arg(op, "zero") else None)
 
 
-@modifier("plain[16x2,32x2] +res +zeroinit", phase=Phase.BLOCK_START, undo=_undo_zero, keeps_params=True,
-          paper="Goyal et al. 2017, Accurate, large minibatch SGD, arXiv:1706.02677")  # fmt: skip
+@modifier(
+    "plain[16x2,32x2] +res +zeroinit",
+    phase=Phase.BLOCK_START,
+    undo=_undo_zero,
+    keeps_params=True,
+    paper="Goyal et al. 2017, Accurate, large minibatch SGD, arXiv:1706.02677",
+)
 def zeroinit(term: Node) -> Node | None:
     """The last batch normalisation of each residual branch begins with a scale of 0, so that blocks begin as identity."""
     found = False

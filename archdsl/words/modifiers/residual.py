@@ -32,8 +32,14 @@ def _undo_res(term: Node) -> Node | None:
     return result if found else None
 
 
-@modifier("vgg[64x2,128x2] +res", "(conv(16) relu conv(16) relu)*3 +res", phase=Phase.SKIP, undo=_undo_res,
-          paper="He et al. 2015, Deep residual learning, arXiv:1512.03385", local=True)  # fmt: skip
+@modifier(
+    "vgg[64x2,128x2] +res",
+    "(conv(16) relu conv(16) relu)*3 +res",
+    phase=Phase.SKIP,
+    undo=_undo_res,
+    paper="He et al. 2015, Deep residual learning, arXiv:1512.03385",
+    local=True,
+)
 def res(term: Node, skip: Net | None = None) -> Node | None:
     """A skip round each block's convolutions, before its pooling, with the last activation behind the sum.
 
@@ -114,8 +120,13 @@ def _undo_pre(term: Node) -> Node | None:
     return result if found else None
 
 
-@modifier("vgg[16x2,32x2] +pre", "plain[16x2,32x2] +res +pre", phase=Phase.PREACTIVATION, undo=_undo_pre,
-          paper="He et al. 2016, Identity mappings in deep residual networks, arXiv:1603.05027")  # fmt: skip
+@modifier(
+    "vgg[16x2,32x2] +pre",
+    "plain[16x2,32x2] +res +pre",
+    phase=Phase.PREACTIVATION,
+    undo=_undo_pre,
+    paper="He et al. 2016, Identity mappings in deep residual networks, arXiv:1603.05027",
+)
 def pre(term: Node) -> Node | None:
     """Normalisation and activation before each convolution of a block, and once behind the last block."""
     ends: list[tuple[Node, ...]] = []

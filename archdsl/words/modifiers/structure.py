@@ -65,9 +65,7 @@ def bottleneck(term: Node, expansion: Count = 4) -> Node | None:
         unit = [n for n in (norm, act) if n is not None]
         strided = next((c for c in convs if arg(c, "s") != 1), convs[0])
         middle = with_args(strided, p=None)
-        return replace(body, items=(
-            o.conv(width, 1), *unit, middle, *unit, o.conv(width * expansion, 1), *unit
-        ))  # fmt: skip
+        return replace(body, items=(o.conv(width, 1), *unit, middle, *unit, o.conv(width * expansion, 1), *unit))
 
     result = each_body(term, change)
     return result if place else None
@@ -82,8 +80,12 @@ def _undo_groups(term: Node) -> Node | None:
     return _each_window(term, lambda c: with_args(c, groups=1) if arg(c, "groups") != 1 else None)
 
 
-@modifier("conv(32) (conv(32) relu conv(32))*2 +groups(4)", phase=Phase.GROUPS, undo=_undo_groups,
-          paper="Xie et al. 2016, Aggregated residual transformations, arXiv:1611.05431")  # fmt: skip
+@modifier(
+    "conv(32) (conv(32) relu conv(32))*2 +groups(4)",
+    phase=Phase.GROUPS,
+    undo=_undo_groups,
+    paper="Xie et al. 2016, Aggregated residual transformations, arXiv:1611.05431",
+)
 def groups(term: Node, n: Count = 32) -> Node | None:
     """Convolutions with windows wider than 1×1 in `n` groups."""
     return _each_window(term, lambda c: with_args(c, groups=n))
@@ -141,8 +143,14 @@ def _undo_ws(term: Node) -> Node | None:
     return change_ops(term, plain)
 
 
-@modifier("vgg[16x2,32x2] +gn(8) +ws", phase=Phase.WEIGHTS, undo=_undo_ws, keeps_params=True, slot="ws",
-          paper="Qiao et al. 2019, Micro-batch training, arXiv:1903.10520")  # fmt: skip
+@modifier(
+    "vgg[16x2,32x2] +gn(8) +ws",
+    phase=Phase.WEIGHTS,
+    undo=_undo_ws,
+    keeps_params=True,
+    slot="ws",
+    paper="Qiao et al. 2019, Micro-batch training, arXiv:1903.10520",
+)
 def ws(term: Node) -> Node | None:
     """Weight standardisation of every convolution."""
     return standardise(term, "standard")
@@ -160,8 +168,13 @@ def _undo_dirac(term: Node) -> Node | None:
     )
 
 
-@modifier("vgg[16x2,32x2] +bn +dirac", phase=Phase.WEIGHTS_START, undo=_undo_dirac, keeps_params=True,
-          paper="Zagoruyko & Komodakis 2017, DiracNets, arXiv:1706.00388; Jordan 2024, arXiv:2404.00498")  # fmt: skip
+@modifier(
+    "vgg[16x2,32x2] +bn +dirac",
+    phase=Phase.WEIGHTS_START,
+    undo=_undo_dirac,
+    keeps_params=True,
+    paper="Zagoruyko & Komodakis 2017, DiracNets, arXiv:1706.00388; Jordan 2024, arXiv:2404.00498",
+)
 def dirac(term: Node) -> Node | None:
     """Every convolution begins as the identity of the channels that arrive; filters beyond them begin at random."""
     return change_ops(term, lambda op: with_args(op, init="dirac") if op.name == "conv" else None)
@@ -188,8 +201,13 @@ def _each_bias(term: Node, value: bool) -> Node | None:
     return change_ops(term, change)
 
 
-@modifier("vgg[16x2,32x2] +bn +bias", "(conv(16) relu conv(16)) -bias", phase=Phase.BIAS,
-          undo=lambda term: _each_bias(term, False), name="bias")  # fmt: skip
+@modifier(
+    "vgg[16x2,32x2] +bn +bias",
+    "(conv(16) relu conv(16)) -bias",
+    phase=Phase.BIAS,
+    undo=lambda term: _each_bias(term, False),
+    name="bias",
+)
 def plus_bias(term: Node) -> Node | None:
     """A bias in every layer of the term that can have one, whatever follows; `-bias` takes all away."""
     return _each_bias(term, True)

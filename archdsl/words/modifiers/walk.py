@@ -64,9 +64,10 @@ def in_body(block: Node, change: Callable[[Seq], Node]) -> Node:
 def sure_skip(node: Node) -> bool:
     """Whether a node is a residual sum whose skip stands whatever shape arrives."""
     return (
-        isinstance(node, Fan) and node.role == "res"
+        isinstance(node, Fan)
+        and node.role == "res"
         and not any(isinstance(b, Op) and b.name == "shortcut" and arg(b, "kind") == "same" for b in node.branches)
-    )  # fmt: skip
+    )
 
 
 def has_body(node: Node) -> bool:

@@ -10,8 +10,11 @@ from archdsl.registry.types import Channels, Count, Real, Shape, Whole
 from archdsl.words.ops.shapes import image, window
 
 
-@op("conv(8) cat(slice(0, cin//2) | slice(cin//2) conv(4) relu)", "conv(8) slice(-4)",
-    paper="Ma et al. 2018, ShuffleNet v2, arXiv:1807.11164")  # fmt: skip
+@op(
+    "conv(8) cat(slice(0, cin//2) | slice(cin//2) conv(4) relu)",
+    "conv(8) slice(-4)",
+    paper="Ma et al. 2018, ShuffleNet v2, arXiv:1807.11164",
+)
 def slice_(x: Shape, start: Whole, end: Whole | None = None) -> Layer:
     """The channels from `start` to before `end`, by default the last; of tokens and vectors, the values.
 
@@ -20,8 +23,12 @@ def slice_(x: Shape, start: Whole, end: Whole | None = None) -> Layer:
     n = channels(x)
     first, last = (start if start >= 0 else n + start), (n if end is None else end if end >= 0 else n + end)
     if not 0 <= first < last <= n:
-        raise Misfit(f"`slice` from {start} to {'the end' if end is None else end} takes nothing, or more than there "
-                     f"is, of {n} channels", "A303", f"choose 0 ≤ start < end ≤ {n}")  # fmt: skip
+        raise Misfit(
+            f"`slice` from {start} to {'the end' if end is None else end} takes nothing, or more than there "
+            f"is, of {n} channels",
+            "A303",
+            f"choose 0 ≤ start < end ≤ {n}",
+        )
     if (first, last) == (0, n):
         return Layer(out=x)
     count = last - first
@@ -39,8 +46,11 @@ def part(x: Shape, i: Count, n: Count) -> Layer:
     """The `i`-th of `n` equal parts of the channels, counted from 1 (chunk, split)."""
     size = channels(x)
     if size % n or i > n:
-        raise Misfit(f"there is no part {i} of {n} equal ones of {size} channels", "A303",
-                     "choose a number of parts that divides the channels")  # fmt: skip
+        raise Misfit(
+            f"there is no part {i} of {n} equal ones of {size} channels",
+            "A303",
+            "choose a number of parts that divides the channels",
+        )
     return slice_(x, (i - 1) * size // n, i * size // n)
 
 
@@ -53,14 +63,20 @@ def shuffle(x: Shape, groups: Count) -> Layer:
     return Layer(out=x, call=lambda torch, v: v.unflatten(1, (groups, c // groups)).transpose(1, 2).flatten(1, 2))
 
 
-@op("conv(8) padchannels(16)", "conv(8) add(conv(16, s=2) | maxpool(1, s=2) padchannels(16))",
-    paper="He et al. 2015 (option A), arXiv:1512.03385")  # fmt: skip
+@op(
+    "conv(8) padchannels(16)",
+    "conv(8) add(conv(16, s=2) | maxpool(1, s=2) padchannels(16))",
+    paper="He et al. 2015 (option A), arXiv:1512.03385",
+)
 def padchannels(x: Shape, to: Channels) -> Layer:
     """Channels of zeros behind those that arrive, up to `to` in all."""
     c = image(x, "padchannels")[0]
     if to < c:
-        raise Misfit(f"`padchannels({to})` would take channels away from the {c} that arrive", "A303",
-                     f"`slice(0, {to})` does that")  # fmt: skip
+        raise Misfit(
+            f"`padchannels({to})` would take channels away from the {c} that arrive",
+            "A303",
+            f"`slice(0, {to})` does that",
+        )
     if to == c:
         return Layer(out=x)
     more = to - c
@@ -73,9 +89,13 @@ def multiply(x: Shape, factor: Real) -> Layer:
     return Layer(out=x, call=lambda torch, v: torch.mul(v, factor))
 
 
-@op("conv(8) scale(1e-6)", "patch(8, 64) tokens scale(0.1)", "conv(8) gap scale(1) linear(10)",
+@op(
+    "conv(8) scale(1e-6)",
+    "patch(8, 64) tokens scale(0.1)",
+    "conv(8) gap scale(1) linear(10)",
     paper="Touvron et al. 2021, Going deeper with image transformers, arXiv:2103.17239",
-    traits="scale pointwise")  # fmt: skip
+    traits="scale pointwise",
+)
 def scale(x: Shape, init: Real = 1e-6) -> Layer:
     """LayerScale: a learnt factor for each channel, which starts as `init` (1e-6 as in ConvNeXt)."""
     shape = (x[0], 1, 1) if len(x) == 3 else (x[-1],)
@@ -89,9 +109,10 @@ def spacetodepth(x: Shape, by: Count = 2) -> Layer:
     if h % by or w % by:
         raise Misfit(f"{by} does not divide an image of {h}x{w}", "A303", "choose a size that divides it")
     return Layer(
-        out=(c * by * by, h // by, w // by), module=lambda nn: nn.PixelUnshuffle(by),
+        out=(c * by * by, h // by, w // by),
+        module=lambda nn: nn.PixelUnshuffle(by),
         window=window((by, by), (by, by), (0, 0)),
-    )  # fmt: skip
+    )
 
 
 @op("conv(8) depthtospace(2)", paper="Shi et al. 2016, arXiv:1609.05158")
@@ -100,13 +121,15 @@ def depthtospace(x: Shape, by: Count = 2) -> Layer:
     c, h, w = image(x, "depthtospace")
     if c % (by * by):
         raise Misfit(f"{by}·{by} does not divide {c} channels", "A303", "choose a size whose square divides them")
-    return Layer(
-        out=(c // by**2, h * by, w * by), module=lambda nn: nn.PixelShuffle(by), window=enlarged(by)
-    )  # fmt: skip
+    return Layer(out=(c // by**2, h * by, w * by), module=lambda nn: nn.PixelShuffle(by), window=enlarged(by))
 
 
-@op("conv(8) blurpool", "conv(8) relu maxpool(2, s=1) blurpool(4)", traits="pool",
-    paper="Zhang 2019, Making convolutional networks shift-invariant again, arXiv:1904.11486")  # fmt: skip
+@op(
+    "conv(8) blurpool",
+    "conv(8) relu maxpool(2, s=1) blurpool(4)",
+    traits="pool",
+    paper="Zhang 2019, Making convolutional networks shift-invariant again, arXiv:1904.11486",
+)
 def blurpool(x: Shape, k: Count = 3, s: Count = 2) -> Layer:
     """Each channel smoothed by a binomial filter of `k` × `k`, then every `s`-th pixel; the border is mirrored."""
     c, h, w = image(x, "blurpool")
@@ -115,13 +138,20 @@ def blurpool(x: Shape, k: Count = 3, s: Count = 2) -> Layer:
         raise Misfit(f"`blurpool` with a window of {k}x{k} does not fit an image of {h}x{w}", help="take a smaller one")
     out = (h + before + after - k) // s + 1, (w + before + after - k) // s + 1
     return Layer(
-        out=(c, *out), buffers={"kernel": (1, 1, k, k)}, macs=c * out[0] * out[1] * k * k,
-        module=lambda nn: nn.BlurPool2d(k, s), window=window((k, k), (s, s), (before, before)),
-    )  # fmt: skip
+        out=(c, *out),
+        buffers={"kernel": (1, 1, k, k)},
+        macs=c * out[0] * out[1] * k * k,
+        module=lambda nn: nn.BlurPool2d(k, s),
+        window=window((k, k), (s, s), (before, before)),
+    )
 
 
-@op("conv(8) times(0.5)", "conv(8) add(id | conv(8) times(0.2))", paper="Brock et al. 2021, arXiv:2101.08692",
-    traits="scale pointwise")  # fmt: skip
+@op(
+    "conv(8) times(0.5)",
+    "conv(8) add(id | conv(8) times(0.2))",
+    paper="Brock et al. 2021, arXiv:2101.08692",
+    traits="scale pointwise",
+)
 def times(x: Shape, factor: Real) -> Layer:
     """Every number times a constant that is not learnt."""
     return Layer(out=x, call=lambda torch, v: v * factor)

@@ -17,14 +17,25 @@ def _padding(k: tuple[int, int], p: Any, dilation: int) -> tuple[int, int]:
 
 
 def convolution(
-    x: Shape, word: str, out: int, k: Any, s: Any, p: Any, dilation: int, groups: int, bias: bool | None,
+    x: Shape,
+    word: str,
+    out: int,
+    k: Any,
+    s: Any,
+    p: Any,
+    dilation: int,
+    groups: int,
+    bias: bool | None,
     ws: str = "",
-) -> Layer:  # fmt: skip
+) -> Layer:
     """The layer of every convolution here; ``ws`` names a weight-standardised module instead of ``Conv2d``."""
     cin = image(x, word)[0]
     if cin % groups or out % groups:
-        raise Misfit(f"{groups} groups do not divide the {cin} channels that arrive and the {out} that leave", "A303",
-                     "choose a number of groups that divides both")  # fmt: skip
+        raise Misfit(
+            f"{groups} groups do not divide the {cin} channels that arrive and the {out} that leave",
+            "A303",
+            "choose a number of groups that divides both",
+        )
     kernel, stride = pair(k), pair(s)
     pad = _padding(kernel, p, dilation)
     h, w = slide(x, word, kernel, stride, pad, dilation)
@@ -43,22 +54,35 @@ def convolution(
     if bias is False:
         settings["bias"] = False
     return Layer(
-        out=(out, h, w), weights=weights, macs=out * h * w * (cin // groups) * kernel[0] * kernel[1],
+        out=(out, h, w),
+        weights=weights,
+        macs=out * h * w * (cin // groups) * kernel[0] * kernel[1],
         module=lambda nn: getattr(nn, ws or "Conv2d")(cin, out, compact(kernel), **settings),
         window=window(kernel, stride, pad, dilation),
-    )  # fmt: skip
+    )
 
 
 @op(
-    "conv(64) bn relu", "conv(96, 11, s=4, p=2)", "conv(64, k=1x7)", "conv(16) conv(64, 3, dilation=2, groups=4)",
+    "conv(64) bn relu",
+    "conv(96, 11, s=4, p=2)",
+    "conv(64, k=1x7)",
+    "conv(16) conv(64, 3, dilation=2, groups=4)",
     "conv(16) conv(32, init=dirac)",
-    paper="LeCun et al. 1998, Gradient-based learning applied to document recognition", traits="weighted conv overwritable",
-)  # fmt: skip
+    paper="LeCun et al. 1998, Gradient-based learning applied to document recognition",
+    traits="weighted conv overwritable",
+)
 def conv(
-    x: Shape, out: Channels, k: Size = 3, s: Size = 1, p: Padding | None = None, dilation: Count = 1,
-    groups: Count = 1, bias: bool | None = None, ws: Literal["none", "standard", "scaled"] = "none",
+    x: Shape,
+    out: Channels,
+    k: Size = 3,
+    s: Size = 1,
+    p: Padding | None = None,
+    dilation: Count = 1,
+    groups: Count = 1,
+    bias: bool | None = None,
+    ws: Literal["none", "standard", "scaled"] = "none",
     init: Literal["default", "dirac"] = "default",
-) -> Layer:  # fmt: skip
+) -> Layer:
     """Convolution to `out` channels with a window of `k`, stride `s`, padding `p`, dilation and groups.
 
     Without `p`, the padding keeps the size at stride 1. Without `bias`, there is one unless batch or instance
@@ -81,13 +105,20 @@ def conv(
 
 
 @op(
-    "conv(32) dwconv(3) bn relu", "conv(32) dwconv(5, s=2, multiplier=2)",
-    paper="Howard et al. 2017, MobileNets, arXiv:1704.04861", traits="weighted conv overwritable",
-)  # fmt: skip
+    "conv(32) dwconv(3) bn relu",
+    "conv(32) dwconv(5, s=2, multiplier=2)",
+    paper="Howard et al. 2017, MobileNets, arXiv:1704.04861",
+    traits="weighted conv overwritable",
+)
 def dwconv(
-    x: Shape, k: Size = 3, s: Size = 1, p: Padding | None = None, dilation: Count = 1, multiplier: Count = 1,
+    x: Shape,
+    k: Size = 3,
+    s: Size = 1,
+    p: Padding | None = None,
+    dilation: Count = 1,
+    multiplier: Count = 1,
     bias: bool | None = None,
-) -> Layer:  # fmt: skip
+) -> Layer:
     """Depthwise convolution: each channel has windows of its own, `multiplier` of them."""
     cin = image(x, "dwconv")[0]
     return convolution(x, "dwconv", cin * multiplier, k, s, p, dilation, cin, bias)
@@ -107,9 +138,11 @@ def upconv(x: Shape, out: Channels, k: Size = 2, s: Size = 2, p: Padding = 0, bi
         raise Misfit(f"`upconv` with padding {ph}x{pw} leaves nothing of {h}x{w}", help="pad less")
     weights: dict[str, Shape] = {"weight": (cin, out, kh, kw)} | ({} if bias is False else {"bias": (out,)})
     return Layer(
-        out=(out, *size), weights=weights, macs=cin * h * w * out * kh * kw,
+        out=(out, *size),
+        weights=weights,
+        macs=cin * h * w * out * kh * kw,
         module=lambda nn: nn.ConvTranspose2d(
             cin, out, compact((kh, kw)), stride=compact((sh, sw)), padding=compact((ph, pw)), bias=bias is not False
         ),
         window=transposed((kh, kw), (sh, sw), (ph, pw)),
-    )  # fmt: skip
+    )

@@ -23,8 +23,13 @@ def _phase(word: str, early: float | None, late: float | None) -> dict[str, floa
     return {name: share for name, share in given.items() if share is not None}
 
 
-@op("gap drop(0.3) linear(10)", "conv(8) relu drop(0.3, late)", "conv(8) drop(0.1, early=20%)",
-    paper="Srivastava et al. 2014; phases: Liu et al. 2023, arXiv:2303.01500", traits="drop")  # fmt: skip
+@op(
+    "gap drop(0.3) linear(10)",
+    "conv(8) relu drop(0.3, late)",
+    "conv(8) drop(0.1, early=20%)",
+    paper="Srivastava et al. 2014; phases: Liu et al. 2023, arXiv:2303.01500",
+    traits="drop",
+)
 def drop(x: Shape, p: Rate = 0.5, early: Early | None = None, late: Late | None = None) -> Layer:
     """Inverted dropout: each number is 0 with probability `p`, the others are scaled by 1/(1 − p).
 
@@ -37,21 +42,27 @@ def drop(x: Shape, p: Rate = 0.5, early: Early | None = None, late: Late | None 
     return Layer(out=x, module=lambda nn: nn.PhasedDropout(p, **phase) if phase else nn.Dropout(p))
 
 
-@op("conv(8) relu spatial(0.2)", "conv(8) relu spatial(0.2, late=60%)",
-    paper="Tompson et al. 2014, arXiv:1411.4280", traits="drop")  # fmt: skip
+@op(
+    "conv(8) relu spatial(0.2)",
+    "conv(8) relu spatial(0.2, late=60%)",
+    paper="Tompson et al. 2014, arXiv:1411.4280",
+    traits="drop",
+)
 def spatial(x: Shape, p: Rate = 0.5, early: Early | None = None, late: Late | None = None) -> Layer:
     """Spatial dropout: whole channels of an image are 0 with probability `p`. Phases as for `drop`."""
     image(x, "spatial")
     phase = _phase("spatial", early, late)
     if not p:
         return Layer(out=x)
-    return Layer(
-        out=x, module=lambda nn: nn.PhasedDropout(p, **phase, channels=True) if phase else nn.Dropout2d(p)
-    )  # fmt: skip
+    return Layer(out=x, module=lambda nn: nn.PhasedDropout(p, **phase, channels=True) if phase else nn.Dropout2d(p))
 
 
-@op("cutout(8) conv(8)", "cutout(16, p=50%, late) conv(8)", paper="DeVries & Taylor 2017, arXiv:1708.04552",
-    traits="drop")  # fmt: skip
+@op(
+    "cutout(8) conv(8)",
+    "cutout(16, p=50%, late) conv(8)",
+    paper="DeVries & Taylor 2017, arXiv:1708.04552",
+    traits="drop",
+)
 def cutout(x: Shape, size: Count, p: Share = 1.0, early: Early | None = None, late: Late | None = None) -> Layer:
     """A square of `size` is set to 0 in each example, with probability `p`; its centre may be anywhere, so that a part
     of it may be outside. Phases as for `drop`.
@@ -66,8 +77,12 @@ def cutout(x: Shape, size: Count, p: Share = 1.0, early: Early | None = None, la
     return Layer(out=x, module=lambda nn: nn.Cutout(size, **settings))
 
 
-@op("conv(8) add(id | conv(8) droppath(0.2))", "conv(8) add(id | conv(8) droppath(0.2, early))",
-    paper="Huang et al. 2016, Deep networks with stochastic depth, arXiv:1603.09382", traits="drop")  # fmt: skip
+@op(
+    "conv(8) add(id | conv(8) droppath(0.2))",
+    "conv(8) add(id | conv(8) droppath(0.2, early))",
+    paper="Huang et al. 2016, Deep networks with stochastic depth, arXiv:1603.09382",
+    traits="drop",
+)
 def droppath(x: Shape, p: Rate = 0.1, early: Early | None = None, late: Late | None = None) -> Layer:
     """Stochastic depth: the whole value of an example is 0 with probability `p`, else scaled by 1/(1 − p).
 
@@ -77,11 +92,13 @@ def droppath(x: Shape, p: Rate = 0.1, early: Early | None = None, late: Late | N
     return Layer(out=x, module=lambda nn: nn.DropPath(p, **phase)) if p else Layer(out=x)
 
 
-@op("conv(8) relu dropblock(0.1, 5)", "conv(8) relu dropblock(0.1, late)",
-    paper="Ghiasi et al. 2018, arXiv:1810.12890", traits="drop")  # fmt: skip
-def dropblock(
-    x: Shape, p: Rate = 0.1, size: Count = 7, early: Early | None = None, late: Late | None = None
-) -> Layer:  # fmt: skip
+@op(
+    "conv(8) relu dropblock(0.1, 5)",
+    "conv(8) relu dropblock(0.1, late)",
+    paper="Ghiasi et al. 2018, arXiv:1810.12890",
+    traits="drop",
+)
+def dropblock(x: Shape, p: Rate = 0.1, size: Count = 7, early: Early | None = None, late: Late | None = None) -> Layer:
     """Squares of `size` are set to 0, in each channel others, so that about the fraction `p` goes; the rest is scaled up.
 
     A square is at most as large as the image. Phases as for `drop`.
@@ -91,8 +108,12 @@ def dropblock(
     return Layer(out=x, module=lambda nn: nn.DropBlock2d(p, size, **phase)) if p else Layer(out=x)
 
 
-@op("dropconnect(conv(8), 0.3) relu", "gap dropconnect(linear(10), late)",
-    paper="Wan et al. 2013, Regularization of neural networks using DropConnect", traits="drop wrap")  # fmt: skip
+@op(
+    "dropconnect(conv(8), 0.3) relu",
+    "gap dropconnect(linear(10), late)",
+    paper="Wan et al. 2013, Regularization of neural networks using DropConnect",
+    traits="drop wrap",
+)
 def dropconnect(x: Shape, f: Net, p: Rate = 0.5, early: Early | None = None, late: Late | None = None) -> Layer:
     """The network `f` with each of its weights 0 with probability `p`, the others scaled by 1/(1 − p).
 
@@ -103,8 +124,11 @@ def dropconnect(x: Shape, f: Net, p: Rate = 0.5, early: Early | None = None, lat
     return Layer(out=f.out, macs=f.macs, module=lambda nn, f: nn.DropConnect(f, p, **phase))
 
 
-@op("noise(0.1) conv(8)", paper="Bishop 1995, Training with noise is equivalent to Tikhonov regularization",
-    traits="noise")  # fmt: skip
+@op(
+    "noise(0.1) conv(8)",
+    paper="Bishop 1995, Training with noise is equivalent to Tikhonov regularization",
+    traits="noise",
+)
 def noise(x: Shape, sigma: NonNegative = 0.1) -> Layer:
     """Normal noise with standard deviation `sigma`, added while training."""
     return Layer(out=x, module=lambda nn: nn.GaussianNoise(sigma)) if sigma else Layer(out=x)

@@ -28,8 +28,11 @@ def cat(xs: tuple[Shape, ...]) -> Layer:
             raise Misfit("`cat` joins tokens of unlike width: " + ", ".join(str(x[1]) for x in xs), "A304")
         return Layer(out=(sum(x[0] for x in xs), first[1]), call=lambda torch, *v: torch.cat(v, 1))
     if any(x[1:] != first[1:] for x in xs):
-        raise Misfit("`cat` joins images of unlike size: " + ", ".join("x".join(map(str, x[1:])) for x in xs), "A304",
-                     "give the branches equal strides and paddings")  # fmt: skip
+        raise Misfit(
+            "`cat` joins images of unlike size: " + ", ".join("x".join(map(str, x[1:])) for x in xs),
+            "A304",
+            "give the branches equal strides and paddings",
+        )
     return Layer(out=(sum(x[0] for x in xs), *first[1:]), call=lambda torch, *v: torch.cat(v, 1))
 
 
@@ -37,8 +40,11 @@ def cat(xs: tuple[Shape, ...]) -> Layer:
 def add(xs: tuple[Shape, ...]) -> Layer:
     """The sum of branches of equal shape."""
     if any(x != xs[0] for x in xs):
-        raise Misfit("`add` joins unlike shapes: " + " and ".join("x".join(map(str, x)) for x in xs), "A304",
-                     "write `res(…)` or `add(… | shortcut)` for a projection, or give the branches one shape")  # fmt: skip
+        raise Misfit(
+            "`add` joins unlike shapes: " + " and ".join("x".join(map(str, x)) for x in xs),
+            "A304",
+            "write `res(…)` or `add(… | shortcut)` for a projection, or give the branches one shape",
+        )
     return Layer(out=xs[0], call=_sum)
 
 
@@ -56,8 +62,11 @@ def mul(xs: tuple[Shape, ...]) -> Layer:
     out = max(xs, key=lambda x: (len(x), x))
     for x in xs:
         if x != out and not (len(out) == 3 and x[0] == out[0] and (len(x) == 1 or x[1:] == (1, 1))):
-            raise Misfit("`mul` joins unlike shapes: " + " and ".join("x".join(map(str, x)) for x in xs), "A304",
-                         "a gate is a vector with one value a channel")  # fmt: skip
+            raise Misfit(
+                "`mul` joins unlike shapes: " + " and ".join("x".join(map(str, x)) for x in xs),
+                "A304",
+                "a gate is a vector with one value a channel",
+            )
     vectors = [len(x) == 1 and len(out) == 3 for x in xs]
 
     def product(torch: object, *values: object) -> object:

@@ -24,15 +24,20 @@ def linear(x: Shape, out: Channels, bias: bool | None = None, each: bool = False
     if each and len(x) != 3:
         raise Misfit("`each` means each pixel, and here arrives no image", "A301", "leave `each` out")
     if len(x) == 3 and not each:
-        raise Misfit(f"`linear` takes a vector, and here arrives an image {x[0]}x{x[1]}x{x[2]}", "A301",
-                     f"write `gap linear({out})` for the mean of each channel, or `flatten linear({out})`")  # fmt: skip
+        raise Misfit(
+            f"`linear` takes a vector, and here arrives an image {x[0]}x{x[1]}x{x[2]}",
+            "A301",
+            f"write `gap linear({out})` for the mean of each channel, or `flatten linear({out})`",
+        )
     cin = x[0] if each else x[-1]
     weights: dict[str, Shape] = {"weight": (out, cin)} | ({} if bias is False else {"bias": (out,)})
     settings = {"bias": False} if bias is False else {}
     return Layer(
-        out=(out, *x[1:]) if each else (*x[:-1], out), weights=weights, macs=prod(x) * out,
+        out=(out, *x[1:]) if each else (*x[:-1], out),
+        weights=weights,
+        macs=prod(x) * out,
         module=lambda nn: (nn.PixelLinear if each else nn.Linear)(cin, out, **settings),
-    )  # fmt: skip
+    )
 
 
 @op("conv(8, s=2) flatten linear(10)")
@@ -41,8 +46,12 @@ def flatten(x: Shape) -> Layer:
     return Layer(out=(prod(x),), module=lambda nn: nn.Flatten(), window=GLOBAL)
 
 
-@op("conv(64) gap linear(10)", "conv(64) gap(keep) conv(8, 1)", paper="Lin et al. 2013, Network in network",
-    traits="pool")  # fmt: skip
+@op(
+    "conv(64) gap linear(10)",
+    "conv(64) gap(keep) conv(8, 1)",
+    paper="Lin et al. 2013, Network in network",
+    traits="pool",
+)
 def gap(x: Shape, keep: bool = False) -> Layer:
     """Global average pooling: the mean of each channel (of an image) or over all tokens, as a vector; with `keep` an
     image of 1x1."""

@@ -35,14 +35,25 @@ def shared(x: Shape, f: Net, n: Count) -> Layer:
     return Layer(out=x, macs=n * body.macs, module=lambda nn, f: nn.Shared(f, n), run=Run(n))
 
 
-@op("conv(8) ode(conv(8) bn tanh conv(8))", "conv(8) ode(conv(8) tanh conv(8), solver=rk4, steps=2, t=0.5)",
-    "conv(8) ode(conv(8) tanh conv(8), rtol=1e-4, adjoint)", "conv(8) ode(conv(8) tanh conv(8), time, solver=rk4)",
-    paper="Chen et al. 2018, Neural ordinary differential equations, arXiv:1806.07366", traits="adaptive timed")  # fmt: skip
+@op(
+    "conv(8) ode(conv(8) bn tanh conv(8))",
+    "conv(8) ode(conv(8) tanh conv(8), solver=rk4, steps=2, t=0.5)",
+    "conv(8) ode(conv(8) tanh conv(8), rtol=1e-4, adjoint)",
+    "conv(8) ode(conv(8) tanh conv(8), time, solver=rk4)",
+    paper="Chen et al. 2018, Neural ordinary differential equations, arXiv:1806.07366",
+    traits="adaptive timed",
+)
 def ode(
-    x: Shape, f: Net, t: Positive = 1.0, solver: Literal["dopri5", "rk4", "midpoint", "euler"] = "dopri5",
-    steps: Count | None = None, rtol: Positive | None = None, atol: Positive | None = None, adjoint: bool = False,
+    x: Shape,
+    f: Net,
+    t: Positive = 1.0,
+    solver: Literal["dopri5", "rk4", "midpoint", "euler"] = "dopri5",
+    steps: Count | None = None,
+    rtol: Positive | None = None,
+    atol: Positive | None = None,
+    adjoint: bool = False,
     time: bool = False,
-) -> Layer:  # fmt: skip
+) -> Layer:
     """Neural ODE: the state at time `t` of dx/dt = f(x), from what arrives at time 0. `f` gives the shape that arrives.
 
     With `time` it is dx/dt = f(x, t): `f` takes one channel more, which has the time as its only value (the last number of a
@@ -62,8 +73,10 @@ def ode(
         settings |= {k: v for k, v in (("rtol", rtol), ("atol", atol), ("adjoint", adjoint)) if v}
         return _solved(x, body, solver, 1, settings, adjoint)
     if rtol is not None or atol is not None or adjoint:
-        raise Misfit(f"`{solver}` takes equal steps: `rtol`, `atol` and `adjoint` belong to `dopri5`",
-                     help="leave them out, or write `solver=dopri5`")  # fmt: skip
+        raise Misfit(
+            f"`{solver}` takes equal steps: `rtol`, `atol` and `adjoint` belong to `dopri5`",
+            help="leave them out, or write `solver=dopri5`",
+        )
     count = STEPS if steps is None else steps
     settings |= {"solver": str(solver), "steps": count}
     return _solved(x, body, solver, count, settings)

@@ -14,8 +14,13 @@ def _affine(n: int, affine: bool) -> dict[str, Shape]:
     return {"weight": (n,), "bias": (n,)} if affine else {}
 
 
-@op("conv(8) bn relu", "conv(8) bn(momentum=0.01, eps=1e-3)", "conv(8) bn(zero)", paper="Ioffe & Szegedy 2015, arXiv:1502.03167",
-    traits="norm centred cancels overwritable")  # fmt: skip
+@op(
+    "conv(8) bn relu",
+    "conv(8) bn(momentum=0.01, eps=1e-3)",
+    "conv(8) bn(zero)",
+    paper="Ioffe & Szegedy 2015, arXiv:1502.03167",
+    traits="norm centred cancels overwritable",
+)
 def bn(x: Shape, eps: Positive = 1e-5, momentum: Share = 0.1, affine: bool = True, zero: bool = False) -> Layer:
     """Batch normalisation of an image's channels, or of a vector.
 
@@ -35,9 +40,11 @@ def bn(x: Shape, eps: Positive = 1e-5, momentum: Share = 0.1, affine: bool = Tru
     if not affine:
         settings["affine"] = False
     return Layer(
-        out=x, weights=_affine(n, affine), module=lambda nn: getattr(nn, kind)(n, **settings),
+        out=x,
+        weights=_affine(n, affine),
+        module=lambda nn: getattr(nn, kind)(n, **settings),
         buffers={"running_mean": (n,), "running_var": (n,), "num_batches_tracked": ()},
-    )  # fmt: skip
+    )
 
 
 @op(
@@ -69,8 +76,11 @@ def ln(x: Shape, axis: Ints | None = None, eps: Positive = 1e-6, affine: bool = 
 def gn(x: Shape, groups: Count = 32, eps: Positive = 1e-5, affine: bool = True) -> Layer:
     """Group normalisation: each example's channels in `groups` groups."""
     if len(x) == 2 or x[0] % groups:
-        raise Misfit(f"{groups} groups do not divide {x[-1] if len(x) == 2 else x[0]} channels", "A303",
-                     "choose a number of groups that divides them")  # fmt: skip
+        raise Misfit(
+            f"{groups} groups do not divide {x[-1] if len(x) == 2 else x[0]} channels",
+            "A303",
+            "choose a number of groups that divides them",
+        )
     settings: dict[str, Any] = {} if eps == 1e-5 else {"eps": eps}
     if not affine:
         settings["affine"] = False

@@ -14,8 +14,10 @@ from archdsl.words.ops.shapes import compact, image, pair, slide, window
 def _pool(x: Shape, word: str, k: Any, s: Any, p: Any, ceil: bool, **settings: Any) -> Layer:
     kernel, stride, pad = pair(k), pair(k if s is None else s), pair(p)
     if pad[0] * 2 > kernel[0] or pad[1] * 2 > kernel[1]:
-        raise Misfit(f"`{word}` pads by {pad[0]}x{pad[1]}, more than half of its window {kernel[0]}x{kernel[1]}",
-                     help="pad by at most half of the window")  # fmt: skip
+        raise Misfit(
+            f"`{word}` pads by {pad[0]}x{pad[1]}, more than half of its window {kernel[0]}x{kernel[1]}",
+            help="pad by at most half of the window",
+        )
     h, w = slide(x, word, kernel, stride, pad, ceil=ceil)
     options: dict[str, Any] = {"stride": compact(stride)} if stride != kernel else {}
     if pad != (0, 0):
@@ -24,9 +26,10 @@ def _pool(x: Shape, word: str, k: Any, s: Any, p: Any, ceil: bool, **settings: A
         options["ceil_mode"] = True
     name = "MaxPool2d" if word == "maxpool" else "AvgPool2d"
     return Layer(
-        out=(x[0], h, w), module=lambda nn: getattr(nn, name)(compact(kernel), **options, **settings),
+        out=(x[0], h, w),
+        module=lambda nn: getattr(nn, name)(compact(kernel), **options, **settings),
         window=window(kernel, stride, pad),
-    )  # fmt: skip
+    )
 
 
 @op("conv(8) maxpool(2)", "conv(8) maxpool(3, s=2, p=1)", "conv(8) maxpool(3, s=2, ceil)", traits="pool")
@@ -48,9 +51,7 @@ def resize(x: Shape, size: Size) -> Layer:
     """Adaptive average pooling to a given size, whatever arrives (torch's AdaptiveAvgPool2d)."""
     c, h, w = image(x, "resize")
     size = pair(size)
-    return Layer(
-        out=(c, *size), module=lambda nn: nn.AdaptiveAvgPool2d(compact(size)), window=bins((h, w), size)
-    )  # fmt: skip
+    return Layer(out=(c, *size), module=lambda nn: nn.AdaptiveAvgPool2d(compact(size)), window=bins((h, w), size))
 
 
 @op("conv(8) upsample(2)")
@@ -69,9 +70,10 @@ def zeropad(
     r, t = left if right is None else right, left if top is None else top
     b = t if bottom is None else bottom
     return Layer(
-        out=(c, h + t + b, w + left + r), module=lambda nn: nn.ZeroPad2d((left, r, t, b)),
+        out=(c, h + t + b, w + left + r),
+        module=lambda nn: nn.ZeroPad2d((left, r, t, b)),
         window=window((1, 1), (1, 1), (t, left)),
-    )  # fmt: skip
+    )
 
 
 @op("trim(1) conv(8)", "trim(1, 0, 1, 0) maxpool(2)", traits="pad")
@@ -82,6 +84,7 @@ def trim(x: Shape, left: Natural = 1, right: Natural = 0, top: Natural | None = 
     if h - t - bottom < 1 or w - left - right < 1:
         raise Misfit(f"`trim` leaves nothing of {h}x{w}", help="cut less")
     return Layer(
-        out=(c, h - t - bottom, w - left - right), module=lambda nn: nn.ZeroPad2d((-left, -right, -t, -bottom)),
+        out=(c, h - t - bottom, w - left - right),
+        module=lambda nn: nn.ZeroPad2d((-left, -right, -t, -bottom)),
         window=window((1, 1), (1, 1), (-t, -left)),
-    )  # fmt: skip
+    )

@@ -10,8 +10,12 @@ from archdsl.registry.types import Shape, Size
 from archdsl.words.ops.shapes import image, pair, window
 
 
-@op("samepad(3, 2) conv(8, 3, s=2, p=0)", "conv(8) samepad(3, 2, lowest) maxpool(3, s=2)",
-    paper="Abadi et al. 2016, TensorFlow, arXiv:1605.08695 (padding SAME)", traits="pad")  # fmt: skip
+@op(
+    "samepad(3, 2) conv(8, 3, s=2, p=0)",
+    "conv(8) samepad(3, 2, lowest) maxpool(3, s=2)",
+    paper="Abadi et al. 2016, TensorFlow, arXiv:1605.08695 (padding SAME)",
+    traits="pad",
+)
 def samepad(x: Shape, k: Size, s: Size = 1, fill: Literal["zero", "lowest"] = "zero") -> Layer:
     """The padding after which a window of `k` with stride `s` gives size/s, rounded up, without padding of its own.
 
@@ -26,9 +30,10 @@ def samepad(x: Shape, k: Size, s: Size = 1, fill: Literal["zero", "lowest"] = "z
     if not any(sides):
         return Layer(out=x)
     return Layer(
-        out=(x[0], h + top + bottom, w + left + right), window=window((1, 1), (1, 1), (top, left)),
+        out=(x[0], h + top + bottom, w + left + right),
+        window=window((1, 1), (1, 1), (top, left)),
         module=lambda nn: nn.ZeroPad2d(sides) if fill == "zero" else nn.LowestPad2d(sides),
-    )  # fmt: skip
+    )
 
 
 def _sides(size: int, k: int, s: int) -> tuple[int, int]:

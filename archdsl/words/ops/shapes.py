@@ -11,8 +11,11 @@ from archdsl.registry.types import Shape
 def image(x: Shape, word: str) -> tuple[int, int, int]:
     """The (c, h, w) of an image, or a refusal."""
     if len(x) != 3:
-        raise Misfit(f"`{word}` takes an image, and here arrives {words(x)}", "A301",
-                     "an image turns into a vector by `gap` or `flatten`; layers for images come before it")  # fmt: skip
+        raise Misfit(
+            f"`{word}` takes an image, and here arrives {words(x)}",
+            "A301",
+            "an image turns into a vector by `gap` or `flatten`; layers for images come before it",
+        )
     return x[0], x[1], x[2]
 
 

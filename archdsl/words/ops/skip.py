@@ -11,13 +11,22 @@ from archdsl.registry import block, late
 from archdsl.registry.types import Net, Shape
 
 
-@late("conv(8) add(conv(16, s=2) | shortcut)", "conv(8) add(conv(16, s=2) | shortcut(pad))",
-      "conv(8) add(conv(16) | shortcut(same))", "flatten linear(8) add(linear(16) relu linear(16) | shortcut) linear(10)",
-      paper="He et al. 2015, arXiv:1512.03385, options A to C")  # fmt: skip
+@late(
+    "conv(8) add(conv(16, s=2) | shortcut)",
+    "conv(8) add(conv(16, s=2) | shortcut(pad))",
+    "conv(8) add(conv(16) | shortcut(same))",
+    "flatten linear(8) add(linear(16) relu linear(16) | shortcut) linear(10)",
+    paper="He et al. 2015, arXiv:1512.03385, options A to C",
+)
 def shortcut(
-    x: Shape, target: Shape, like: Op | None, kind: Literal["auto", "conv", "pool", "pad", "id", "same"] = "auto",
-    norm: Net | None = None, ws: Literal["none", "standard", "scaled"] = "none", bias: bool | None = None,
-) -> Node | None:  # fmt: skip
+    x: Shape,
+    target: Shape,
+    like: Op | None,
+    kind: Literal["auto", "conv", "pool", "pad", "id", "same"] = "auto",
+    norm: Net | None = None,
+    ws: Literal["none", "standard", "scaled"] = "none",
+    bias: bool | None = None,
+) -> Node | None:
     """The skip of a residual block, settled when both ends have shapes.
 
     `auto` is nothing where shapes agree and a 1×1 convolution with the stride where they differ (option B); `conv` is
@@ -64,8 +73,12 @@ def _stride(size: int, goal: int, x: Shape, target: Shape) -> int:
     )
 
 
-@block("conv(16) res(conv(16) relu conv(16)) relu", "conv(16) res(conv(32, s=2), skip=avgpool(2) conv(32, 1))",
-       paper="He et al. 2015, arXiv:1512.03385", traits="skip")  # fmt: skip
+@block(
+    "conv(16) res(conv(16) relu conv(16)) relu",
+    "conv(16) res(conv(32, s=2), skip=avgpool(2) conv(32, 1))",
+    paper="He et al. 2015, arXiv:1512.03385",
+    traits="skip",
+)
 def res(f: Net, skip: Net | None = None) -> Node:
     """`add(f | shortcut)`: a residual connection round `f`. `skip` chooses the other branch."""
     return fan("add", seq(f, role="body"), skip or o.shortcut(), role="res", name="res")

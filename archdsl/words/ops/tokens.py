@@ -16,8 +16,11 @@ _VIT = "Dosovitskiy et al. 2020, An image is worth 16x16 words, arXiv:2010.11929
 def _tokens(x: Shape, word: str) -> tuple[int, int]:
     """The (number, width) of tokens, or a refusal."""
     if len(x) != 2:
-        raise Misfit(f"`{word}` takes tokens, and here arrives {words(x)}", "A301",
-                     "`patch(16, 768) tokens` makes an image to tokens")  # fmt: skip
+        raise Misfit(
+            f"`{word}` takes tokens, and here arrives {words(x)}",
+            "A301",
+            "`patch(16, 768) tokens` makes an image to tokens",
+        )
     return x[0], x[1]
 
 
@@ -42,8 +45,11 @@ def untokens(x: Shape, rows: Count | None = None) -> Layer:
     h = isqrt(n) if rows is None else rows
     w = n // h
     if h * w != n:
-        raise Misfit(f"{n} tokens do not fill an image of {h} rows", "A303", "say `untokens(rows)`, or take the "
-                     "class token out before")  # fmt: skip
+        raise Misfit(
+            f"{n} tokens do not fill an image of {h} rows",
+            "A303",
+            "say `untokens(rows)`, or take the class token out before",
+        )
     return Layer(out=(d, h, w), call=lambda torch, v: v.transpose(1, 2).unflatten(2, (h, w)))
 
 
@@ -70,9 +76,13 @@ def take(x: Shape, i: Whole = 0) -> Layer:
     return Layer(out=(d,), call=lambda torch, v: v[:, i], window=GLOBAL)
 
 
-@op("patch(8, 64) tokens attention(4)", "patch(8, 64) tokens add(id | ln attention(4, bias=false))",
+@op(
+    "patch(8, 64) tokens attention(4)",
+    "patch(8, 64) tokens add(id | ln attention(4, bias=false))",
     "patch(8, 64) tokens attention(4, drop=0.1)",
-    paper="Vaswani et al. 2017, Attention is all you need, arXiv:1706.03762", traits="weighted attention")  # fmt: skip
+    paper="Vaswani et al. 2017, Attention is all you need, arXiv:1706.03762",
+    traits="weighted attention",
+)
 def attention(x: Shape, heads: Count = 8, bias: bool = True, drop: Rate = 0.0) -> Layer:
     """Multi-head self-attention: each token becomes a mean over all, weighted by softmax(q·k/√(width/heads)).
 
@@ -82,11 +92,20 @@ def attention(x: Shape, heads: Count = 8, bias: bool = True, drop: Rate = 0.0) -
     n, d = _tokens(x, "attention")
     if d % heads:
         raise Misfit(f"{heads} heads do not divide a width of {d}", "A303", "choose a number of heads that divides it")
-    weights: dict[str, Shape] = {"in_proj_weight": (3 * d, d), "in_proj_bias": (3 * d,), "out_proj.weight": (d, d),
-                                 "out_proj.bias": (d,)}  # fmt: skip
+    weights: dict[str, Shape] = {
+        "in_proj_weight": (3 * d, d),
+        "in_proj_bias": (3 * d,),
+        "out_proj.weight": (d, d),
+        "out_proj.bias": (d,),
+    }
     if not bias:
         weights = {k: s for k, s in weights.items() if not k.endswith("bias")}
     return Layer(
-        out=x, weights=weights, macs=4 * n * d * d + 2 * n * n * d, window=GLOBAL,
-        module=lambda nn: nn.Attention(d, heads, **({} if bias else {"bias": False}), **({"drop": drop} if drop else {})),
-    )  # fmt: skip
+        out=x,
+        weights=weights,
+        macs=4 * n * d * d + 2 * n * n * d,
+        window=GLOBAL,
+        module=lambda nn: nn.Attention(
+            d, heads, **({} if bias else {"bias": False}), **({"drop": drop} if drop else {})
+        ),
+    )

@@ -76,8 +76,11 @@ class TrainWord(Setting):
     def lacks(self) -> list[str]:
         """What its class has to define, and does not."""
         kind = next(c for c in type(self).__mro__ if "needs" in vars(c))
-        return [name for name in self.needs
-                if not hasattr(self, name) or getattr(type(self), name, None) is getattr(kind, name, self)]  # fmt: skip
+        return [
+            name
+            for name in self.needs
+            if not hasattr(self, name) or getattr(type(self), name, None) is getattr(kind, name, self)
+        ]
 
     def against(self, others: Others) -> Remark | None:
         """What contradicts it among the other settings."""
@@ -178,8 +181,11 @@ class Schedule(TrainWord):
         """A warm-up, beside a rise of its own."""
         if not (self.rises and others.warmup):
             return None
-        return Remark(f"`{self.word}` has its own rise, so `warmup` contradicts it",
-                      f"leave warmup out; {self.word}(up=30%) sets the length of the rise", "warmup")  # fmt: skip
+        return Remark(
+            f"`{self.word}` has its own rise, so `warmup` contradicts it",
+            f"leave warmup out; {self.word}(up=30%) sets the length of the rise",
+            "warmup",
+        )
 
 
 class Penalty(TrainWord):

@@ -103,8 +103,9 @@ class NAdam(Optimizer):
         return optim.NAdam(groups, betas=(self.beta1, self.beta2), eps=self.eps, momentum_decay=self.rise)
 
 
-@train_word("lamb(5e-3) batch(2048)", "lamb(5e-3, wd=0.02) bce", slot="optimizer",
-            paper="You et al. 2020, arXiv:1904.00962")  # fmt: skip
+@train_word(
+    "lamb(5e-3) batch(2048)", "lamb(5e-3, wd=0.02) bce", slot="optimizer", paper="You et al. 2020, arXiv:1904.00962"
+)
 @setting
 class Lamb(Optimizer):
     """Adam for large batches: the step of a weight is as long as lr times the weight itself.
@@ -181,9 +182,11 @@ class Muon(Optimizer):
     def idle_in(self, net: Net) -> Remark | None:
         if net.hidden:
             return None
-        return Remark("`muon` has no weight to work on: it takes those between the first and the last layer, and the others "
-                      f"are trained by Adam at the rate {self.rest:g}",
-                      f"write adam({self.rest:g}), which does the same here, or take a deeper net")  # fmt: skip
+        return Remark(
+            "`muon` has no weight to work on: it takes those between the first and the last layer, and the others "
+            f"are trained by Adam at the rate {self.rest:g}",
+            f"write adam({self.rest:g}), which does the same here, or take a deeper net",
+        )
 
 
 def _adam(word: Adam | AdamW, wd: float | None) -> str:
@@ -195,5 +198,8 @@ def _two_decays(word: Optimizer, others: Others, remedy: str) -> Remark | None:
     """That an optimiser with a decay of its own stands beside `wd`."""
     if not others.wd:
         return None
-    return Remark(f"`{word.word}` and `wd` both set the decoupled weight decay",
-                  f"write {word.word}(…, wd=RATE), or {remedy}", "wd")  # fmt: skip
+    return Remark(
+        f"`{word.word}` and `wd` both set the decoupled weight decay",
+        f"write {word.word}(…, wd=RATE), or {remedy}",
+        "wd",
+    )

@@ -91,8 +91,10 @@ class Bce(Loss):
     def idle_unmixed(self) -> Remark | None:
         if self.threshold is None:
             return None
-        return Remark("the threshold of `bce` has no effect: it acts on mixed images, and none are mixed",
-                      "leave the threshold out, or add mixup or cutmix to the data statement")  # fmt: skip
+        return Remark(
+            "the threshold of `bce` has no effect: it acts on mixed images, and none are mixed",
+            "leave the threshold out, or add mixup or cutmix to the data statement",
+        )
 
 
 @train_word("sgd(0.1) ema(0.999)", slot="ema", paper="Polyak & Juditsky 1992; Tarvainen & Valpola 2017")
@@ -104,8 +106,12 @@ def ema(decay: Rate = 0.999) -> float:
     return decay
 
 
-@train_word("sgd(0.1) lookahead", "sgd(0.1) lookahead(5, 0.226, power=3)", slot="lookahead",
-            paper="Zhang et al. 2019, arXiv:1907.08610; Jordan 2024, arXiv:2404.00498")  # fmt: skip
+@train_word(
+    "sgd(0.1) lookahead",
+    "sgd(0.1) lookahead(5, 0.226, power=3)",
+    slot="lookahead",
+    paper="Zhang et al. 2019, arXiv:1907.08610; Jordan 2024, arXiv:2404.00498",
+)
 @setting
 class Lookahead(TrainWord):
     """Slow weights that follow: after every few steps they move towards the weights by alpha, which then restart there.
@@ -135,8 +141,12 @@ class Lookahead(TrainWord):
         return Remark("`lookahead` has no effect: with alpha 1 the slow weights are the weights themselves")
 
 
-@train_word("sgd(0.1) biaslr(64, norms)", "sgd(0.1) biaslr(2)", slot="biaslr",
-            paper="Page 2018, How to train your ResNet; Jordan 2024, arXiv:2404.00498")  # fmt: skip
+@train_word(
+    "sgd(0.1) biaslr(64, norms)",
+    "sgd(0.1) biaslr(2)",
+    slot="biaslr",
+    paper="Page 2018, How to train your ResNet; Jordan 2024, arXiv:2404.00498",
+)
 @setting
 class BiasLr(TrainWord):
     """The learning rate of biases times `scale`; with `norms` of those of normalisations alone. Their decay stays as it is."""
@@ -157,8 +167,12 @@ class BiasLr(TrainWord):
         return Remark(f"`biaslr` has no effect: no bias{' of a normalisation' if self.norms else ''} is trained")
 
 
-@train_word("sgd(0.1) tta", "sgd(0.1) tta(shift=1)", slot="tta",
-            paper="Krizhevsky et al. 2012, section 4.1; Jordan 2024, arXiv:2404.00498")  # fmt: skip
+@train_word(
+    "sgd(0.1) tta",
+    "sgd(0.1) tta(shift=1)",
+    slot="tta",
+    paper="Krizhevsky et al. 2012, section 4.1; Jordan 2024, arXiv:2404.00498",
+)
 @setting
 class Tta(TrainWord):
     """Test-time augmentation: an image is classified by the mean of its logits and those of its mirror image.
@@ -177,8 +191,9 @@ class Tta(TrainWord):
             raise ArchError("`tta(flip=false)` leaves one view of each image", help="give shift=1, or leave tta out")
 
 
-@train_word("sgd(0.1) precise_bn", "sgd(0.1) precise_bn(2000)", slot="precise_bn",
-            paper="Wu & Johnson 2021, arXiv:2105.07576")  # fmt: skip
+@train_word(
+    "sgd(0.1) precise_bn", "sgd(0.1) precise_bn(2000)", slot="precise_bn", paper="Wu & Johnson 2021, arXiv:2105.07576"
+)
 def precise_bn(images: Natural = 0) -> int:
     """Batch norm's statistics are computed again after training, from so many training images (0: all of them).
 

@@ -69,8 +69,13 @@ def seed(number: Natural) -> int:
     return number
 
 
-@train_word("adam epochs(100) patience(5)", "adam patience(10, delta=0.001)", "adam patience(5, on=accuracy)",
-            slot="patience", paper="Prechelt 1998, Early stopping - but when?")  # fmt: skip
+@train_word(
+    "adam epochs(100) patience(5)",
+    "adam patience(10, delta=0.001)",
+    "adam patience(5, on=accuracy)",
+    slot="patience",
+    paper="Prechelt 1998, Early stopping - but when?",
+)
 @setting
 class Patience(TrainWord):
     """Early stopping: ends after so many epochs without a better validation loss, and restores the best weights.
@@ -94,8 +99,12 @@ class Patience(TrainWord):
         return figures[0] < best[0] - self.delta
 
 
-@train_word("adam epochs(100) converged(1e-3)", "adam epochs(100) converged(1e-6, squared)", slot="converged",
-            unpublished="the lecture's own criterion")  # fmt: skip
+@train_word(
+    "adam epochs(100) converged(1e-3)",
+    "adam epochs(100) converged(1e-6, squared)",
+    slot="converged",
+    unpublished="the lecture's own criterion",
+)
 def converged(eps: Positive = 1e-3, squared: bool = False) -> float:
     """Ends when the mean training loss changes by less than `eps` from one epoch to the next.
 

@@ -42,12 +42,18 @@ class Step(Schedule):
     def against(self, others: Others) -> Remark | None:
         if self.every < others.epochs:
             return None
-        return Remark(f"`step` has no effect: its first step comes after {self.every} epochs, the run has {others.epochs}",
-                      f"a shorter one, such as step({max(1, others.epochs // 2)})")  # fmt: skip
+        return Remark(
+            f"`step` has no effect: its first step comes after {self.every} epochs, the run has {others.epochs}",
+            f"a shorter one, such as step({max(1, others.epochs // 2)})",
+        )
 
 
-@train_word("sgd(0.1) milestones([82, 123]) epochs(164)", "sgd(0.1) milestones([30, 60, 80], gamma=0.2) epochs(90)",
-            slot="schedule", paper="He et al. 2016, section 4.2")  # fmt: skip
+@train_word(
+    "sgd(0.1) milestones([82, 123]) epochs(164)",
+    "sgd(0.1) milestones([30, 60, 80], gamma=0.2) epochs(90)",
+    slot="schedule",
+    paper="He et al. 2016, section 4.2",
+)
 @setting
 class Milestones(Schedule):
     """The learning rate times `gamma` after each of these epochs; `step` does so in equal distances."""
@@ -58,8 +64,10 @@ class Milestones(Schedule):
 
     def __post_init__(self) -> None:
         if not self.epochs or list(self.epochs) != sorted({*self.epochs}) or self.epochs[0] < 1:
-            raise ArchError(f"the milestones {list(self.epochs)} are not rising numbers of epochs",
-                            help="write milestones([30, 60, 80])")  # fmt: skip
+            raise ArchError(
+                f"the milestones {list(self.epochs)} are not rising numbers of epochs",
+                help="write milestones([30, 60, 80])",
+            )
 
     def scale(self, at: Point) -> float:
         return self.gamma ** sum(at.epoch >= epoch for epoch in self.epochs)
@@ -67,8 +75,10 @@ class Milestones(Schedule):
     def against(self, others: Others) -> Remark | None:
         if self.epochs[-1] < others.epochs:
             return None
-        return Remark(f"a milestone after {self.epochs[-1]} epochs has no effect: the run has {others.epochs}",
-                      "leave it out, or more epochs")  # fmt: skip
+        return Remark(
+            f"a milestone after {self.epochs[-1]} epochs has no effect: the run has {others.epochs}",
+            "leave it out, or more epochs",
+        )
 
 
 @train_word("sgd(0.1) onecycle", "sgd(0.1) onecycle(up=20%)", slot="schedule", paper="Smith & Topin 2018")
@@ -123,8 +133,12 @@ class Poly(Schedule):
         return self.end + (1 - self.end) * float((1 - at.done / at.whole) ** self.power)
 
 
-@train_word("sgd(0.1) restarts(10)", "adamw restarts(5, mult=2, end=1%) epochs(35)", slot="schedule",
-            paper="Loshchilov & Hutter 2017, arXiv:1608.03983")  # fmt: skip
+@train_word(
+    "sgd(0.1) restarts(10)",
+    "adamw restarts(5, mult=2, end=1%) epochs(35)",
+    slot="schedule",
+    paper="Loshchilov & Hutter 2017, arXiv:1608.03983",
+)
 @setting
 class Restarts(Schedule):
     """Cosines with warm restarts (SGDR): from the learning rate to `end` times it, again and again.
@@ -148,8 +162,10 @@ class Restarts(Schedule):
     def against(self, others: Others) -> Remark | None:
         if self.first < others.epochs:
             return None
-        return Remark(f"`restarts` has no effect: its first cosine takes {self.first} epochs, the run has {others.epochs}",
-                      f"a shorter one, such as restarts({max(1, others.epochs // 2)}), or cosine")  # fmt: skip
+        return Remark(
+            f"`restarts` has no effect: its first cosine takes {self.first} epochs, the run has {others.epochs}",
+            f"a shorter one, such as restarts({max(1, others.epochs // 2)}), or cosine",
+        )
 
 
 @train_word("adamw warmup(5%) cooldown(20%)", "adam cooldown(28%, cosine)", slot="schedule",
@@ -209,8 +225,11 @@ class Plateau(Schedule):
             return Remark("`plateau` has no effect: `least` of 1 keeps the rate")
         if self.epochs + 1 < others.epochs:
             return None
-        return Remark(f"`plateau({self.epochs})` has no effect: it acts in epoch {self.epochs + 2} at the earliest, and the run "
-                      f"has {others.epochs}", "fewer epochs of waiting, or more epochs")  # fmt: skip
+        return Remark(
+            f"`plateau({self.epochs})` has no effect: it acts in epoch {self.epochs + 2} at the earliest, and the run "
+            f"has {others.epochs}",
+            "fewer epochs of waiting, or more epochs",
+        )
 
 
 @train_word("sgd(0.1) triangle(up=23%, start=20%, end=7%)", slot="schedule", paper="Smith 2017, arXiv:1506.01186")

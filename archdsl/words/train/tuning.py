@@ -16,8 +16,12 @@ ARM = "arm:"  # before the name of an arm of a study
 _SHA = re.compile(rf"[0-9a-f]{{{SHA_DIGITS}}}")
 
 
-@train_word('adam init("runs/resnet18-1a2b3c4d-s0")', 'adam init("torchvision:resnet18", reshape)', slot="init",
-            paper="Yosinski et al. 2014, arXiv:1411.1792")  # fmt: skip
+@train_word(
+    'adam init("runs/resnet18-1a2b3c4d-s0")',
+    'adam init("torchvision:resnet18", reshape)',
+    slot="init",
+    paper="Yosinski et al. 2014, arXiv:1411.1792",
+)
 @setting
 class Init(TrainWord):
     """Begins with the weights of another net: a run folder, a .safetensors or .pth file, `torchvision:NAME`, `timm:NAME`.
@@ -56,8 +60,11 @@ class Init(TrainWord):
         return f"Init(sha={self.sha!r}, reshape={self.reshape!r})"
 
 
-@train_word("adam freeze(conv..bn)", 'adam freeze(conv, until=2) freeze("bn", until=1)',
-            paper="Howard & Ruder 2018, arXiv:1801.06146")  # fmt: skip
+@train_word(
+    "adam freeze(conv..bn)",
+    'adam freeze(conv, until=2) freeze("bn", until=1)',
+    paper="Howard & Ruder 2018, arXiv:1801.06146",
+)
 @setting
 class Freeze(TrainWord):
     """Keeps a part of the net as it is: from one label to another, as in `freeze(stem..stage2)`, or of one label.
@@ -73,8 +80,10 @@ class Freeze(TrainWord):
     def against(self, others: Others) -> Remark | None:
         if (self.until or 0) < others.epochs:
             return None
-        return Remark(f"`freeze` has no end: the run has {others.epochs} epochs",
-                      "leave `until` out to freeze the part for the whole run")  # fmt: skip
+        return Remark(
+            f"`freeze` has no end: the run has {others.epochs} epochs",
+            "leave `until` out to freeze the part for the whole run",
+        )
 
     def record(self) -> object:
         return {"part": str(self.part), "until": self.until}

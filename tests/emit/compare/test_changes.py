@@ -32,20 +32,27 @@ HEAD = " gap linear(10)"
         ("conv(8) conv(8, 5) relu", "conv(8) relu", [("removed", "conv2")]),
         ("conv(8) (conv(8) relu)*2", "conv(8) (conv(8) relu)*3", [("added", "block3")]),
         ("conv(8) res(conv(8))", "conv(8) conv(8)", [("removed", "res.add")]),
-        ("conv(8) as a conv(8,5) as b add(id | @a)", "conv(8) as a conv(8,5) as b conv(8,1) add(id | @b)",
-         [("added", "conv3"), ("rewired", "add.add")]),
+        (
+            "conv(8) as a conv(8,5) as b add(id | @a)",
+            "conv(8) as a conv(8,5) as b conv(8,1) add(id | @b)",
+            [("added", "conv3"), ("rewired", "add.add")],
+        ),
         ("conv(8) relu", "conv(16) relu", [("changed", "conv"), ("reshaped", "linear")]),
         ("vgg[8x1,16x1]", "body: vgg[8x1,16x1]", []),  # a module round all of it
         ("conv(8) ode(conv(8) relu)", "conv(8) ode(conv(8) tanh relu)", [("added", "ode.f.tanh")]),
     ],
-)  # fmt: skip
+)
 def test_changes(a: str, b: str, expected: list[tuple[str, str]]) -> None:
     assert short(a + HEAD, b + HEAD) == expected
 
 
 def test_a_change_of_order_is_a_few_layers() -> None:
-    found = grouped(between("conv(8) (res(conv(8) bn relu conv(8) bn) relu)*3" + HEAD,
-                            "conv(8) (res(bn relu conv(8) bn relu conv(8)))*3 bn relu" + HEAD))  # fmt: skip
+    found = grouped(
+        between(
+            "conv(8) (res(conv(8) bn relu conv(8) bn) relu)*3" + HEAD,
+            "conv(8) (res(bn relu conv(8) bn relu conv(8)))*3 bn relu" + HEAD,
+        )
+    )
     assert {g.status for g in found} <= {"added", "removed", "changed"}
     assert all("conv" not in (g.before, g.after) for g in found), "each convolution found its partner"
 

@@ -18,8 +18,11 @@ def extent(text: Text) -> Box:
 
 def cards(scene: Scene) -> list[Box]:
     """The boxes of layers; of the cards of a repetition, the front one."""
-    return [(m.x, m.y, m.x + m.w, m.y + m.h) for m in scene.marks
-            if isinstance(m, Rect) and m.style in KINDS and (m.tip or m.style == "input")]  # fmt: skip
+    return [
+        (m.x, m.y, m.x + m.w, m.y + m.h)
+        for m in scene.marks
+        if isinstance(m, Rect) and m.style in KINDS and (m.tip or m.style == "input")
+    ]
 
 
 def overlap(a: Box, b: Box, slack: float = 0.5) -> bool:

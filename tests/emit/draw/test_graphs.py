@@ -17,8 +17,15 @@ def made(title: str = "net") -> tuple[str, str]:
 
 
 def test_every_node_is_declared_and_every_wire_drawn() -> None:
-    wires = {("net_in1", "net_0"), ("net_0", "net_1"), ("net_0", "net_2"), ("net_1", "net_2"), ("net_2", "net_3"),
-             ("net_3", "net_4"), ("net_4", "net_5")}  # fmt: skip
+    wires = {
+        ("net_in1", "net_0"),
+        ("net_0", "net_1"),
+        ("net_0", "net_2"),
+        ("net_1", "net_2"),
+        ("net_2", "net_3"),
+        ("net_3", "net_4"),
+        ("net_4", "net_5"),
+    }
     dot, mermaid = made()
     assert set(re.findall(r"(\w+) -> (\w+)", dot)) == wires
     assert set(re.findall(r"(\w+) -->\S* (\w+)", mermaid)) == wires

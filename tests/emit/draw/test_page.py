@@ -22,14 +22,14 @@ NETS = {
     "skip": "conv(16) res(conv(16) bn relu conv(16) bn) relu gap linear(10)",
     "wide": "cat(conv(8,1) | conv(8) relu conv(8) | maxpool(3,s=1,p=1) | id) add(conv(16) | conv(16,1)) gap linear(10)",
     "u": "conv(8) as a maxpool conv(16) as b maxpool conv(32) upconv(16,2,s=2) cat(id|@b) conv(16) upconv(8,2,s=2) cat(id|@a) "
-         "conv(8) gap linear(10)",
+    "conv(8) gap linear(10)",
     "dense": "conv(8) as a conv(8,5) as b cat(@a|@b) conv(8,1) as c cat(@a|@b|@c) conv(8) as d cat(@a|@c|@d) gap linear(10)",
     "labels": "stem: conv(8) a_very_long_label_that_somebody_gave_to_a_layer_of_his: conv(8,1) both: cat(x: conv(8) | y: id) "
-              "gap linear(10)",
+    "gap linear(10)",
     "inside": "conv(8) ode(conv(8) relu conv(8), solver=rk4, steps=2) shared(conv(8) relu, 3) gap linear(10)",
     "crossed": "conv(8) as a conv(8,5) as b add(@b conv(8,1) | @a conv(8) relu) as c add(@a conv(8) | @c conv(8,1)) "
-               "gap linear(10)",
-}  # fmt: skip
+    "gap linear(10)",
+}
 SPECS = (
     "lenet5",
     "resnet18",

@@ -22,8 +22,12 @@ def texts(made: Diagram) -> list[str]:
 
 def test_layers_share_a_box_with_what_follows_point_by_point() -> None:
     assert texts(drawn("conv(8, 5, s=2) bn relu maxpool conv(8) drop(0.4) gap linear(10)")) == [
-        "conv 5×5, 8, /2 bn relu", "maxpool 2×2, /2", "conv 3×3, 8 drop p=0.4", "gap", "linear 10",
-    ]  # fmt: skip
+        "conv 5×5, 8, /2 bn relu",
+        "maxpool 2×2, /2",
+        "conv 3×3, 8 drop p=0.4",
+        "gap",
+        "linear 10",
+    ]
 
 
 def test_before_activation_they_share_it_with_what_comes_behind() -> None:
@@ -54,12 +58,19 @@ def test_a_large_network_is_an_overview_with_panels() -> None:
     stages = [i for i in made.main.frame.items if isinstance(i, Frame)]
     assert [s.title for s in stages] == ["stage1", "stage2", "stage3", "stage4"]
     assert [[(b.letter, b.times) for b in boxes(s)] for s in stages] == [
-        [("A", 1), ("B", 2)], [("C", 1), ("B", 3)], [("C", 1), ("B", 5)], [("C", 1), ("B", 2)],
-    ]  # fmt: skip
+        [("A", 1), ("B", 2)],
+        [("C", 1), ("B", 3)],
+        [("C", 1), ("B", 5)],
+        [("C", 1), ("B", 2)],
+    ]
     assert [p.letter for p in made.panels] == ["A", "B", "C"]
     assert [b.title for b in boxes(made.panels[0].frame)] == [
-        "conv 1×1, 64", "conv 3×3, 64", "conv 1×1, 256", "conv 1×1, 256", "add",
-    ]  # fmt: skip
+        "conv 1×1, 64",
+        "conv 3×3, 64",
+        "conv 1×1, 256",
+        "conv 1×1, 256",
+        "add",
+    ]
 
 
 def test_nasnet_says_which_copies_are_read() -> None:

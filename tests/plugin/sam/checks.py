@@ -53,9 +53,18 @@ def work(name: str, graph: bool = False, **more: object) -> Job:
     model = build(spec.trace)
     initialise(model, 3)
     return Job(
-        model, resident(stripes(56), CPU), None, resident(stripes(20, 2), CPU), normalise((0.4,), (0.2,), CPU),
-        experiment.data.augment, experiment.train, graph=graph, mean=(0.4,), std=(0.2,), **more,
-    )  # fmt: skip
+        model,
+        resident(stripes(56), CPU),
+        None,
+        resident(stripes(20, 2), CPU),
+        normalise((0.4,), (0.2,), CPU),
+        experiment.data.augment,
+        experiment.train,
+        graph=graph,
+        mean=(0.4,),
+        std=(0.2,),
+        **more,
+    )
 
 
 def by_hand(job: Job, l2: float, limit: float | None) -> dict[str, torch.Tensor]:

@@ -64,8 +64,12 @@ def test_a_label_is_found_wherever_it_moved() -> None:
 
 def test_what_only_its_size_tells_comes_last() -> None:
     found = pairs("conv(3, 5) conv(3, 1) conv(3, 7) gap linear(10)", "conv(3, 7) conv(3, 5) conv(3, 1) gap linear(10)")
-    assert found == {"conv": ("conv2", "order"), "conv2": ("conv3", "order"), "conv3": ("conv", "size"),
-                     "linear": ("linear", "name")}  # fmt: skip
+    assert found == {
+        "conv": ("conv2", "order"),
+        "conv2": ("conv3", "order"),
+        "conv3": ("conv", "size"),
+        "linear": ("linear", "name"),
+    }
 
 
 def test_names_of_others_do_not_matter() -> None:

@@ -94,9 +94,17 @@ def test_a_run_of_a_newer_format_is_refused_by_all_who_read_runs(
         with pytest.raises(StoreError, match="has the format 99"):
             read_weights(str(source))
     text = f'input 3x16x16\nclasses 10\nnet {NET}\ndata fashion-mini\ntrain sgd(0.1) init("{run}")\n'
-    for args in (["transfer", str(run), text], ["eval", str(run)], ["predict", str(run), "x.png"],
-                 ["export", str(run), "x.onnx"], ["runs", "show", str(run)], ["plot", str(run), "--label", "a"],
-                 ["draw", str(run)], ["bench", str(run)], ["diff", str(run), "lenet5"]):  # fmt: skip
+    for args in (
+        ["transfer", str(run), text],
+        ["eval", str(run)],
+        ["predict", str(run), "x.png"],
+        ["export", str(run), "x.onnx"],
+        ["runs", "show", str(run)],
+        ["plot", str(run), "--label", "a"],
+        ["draw", str(run)],
+        ["bench", str(run)],
+        ["diff", str(run), "lenet5"],
+    ):
         code = main(args)
         err = capsys.readouterr().err
         assert code == 5, (args, err)

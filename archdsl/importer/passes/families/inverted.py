@@ -102,14 +102,17 @@ def _efficient(items: Items, at: int) -> Block | None:
 
 def _v3(items: Items, at: int) -> Block | None:
     b = inverted(items, at)
-    if b is None or (b.gate is not None and (
-        b.gate.get("gate") != "hardsigmoid" or b.gate.get("act") or _squeeze(b) != make_divisible(b.wide // 4)
-    )):  # fmt: skip
+    if b is None or (
+        b.gate is not None
+        and (b.gate.get("gate") != "hardsigmoid" or b.gate.get("act") or _squeeze(b) != make_divisible(b.wide // 4))
+    ):
         return None
     own = {"exp": b.hidden} if b.hidden else {}
     return Block(b.out, b.s, {**own, "k": b.k, "se": b.gate is not None, "act": b.act}, b.items)
 
 
 INVERTED = (
-    Family("efficientnet", _efficient), Family("mobilenetv2", _v2, leaves=inverted), Family("mobilenetv3", _v3, split=("act",)),
-)  # fmt: skip
+    Family("efficientnet", _efficient),
+    Family("mobilenetv2", _v2, leaves=inverted),
+    Family("mobilenetv3", _v3, split=("act",)),
+)

@@ -60,6 +60,8 @@ def _depthwise(items: Items, at: int) -> Block | None:
 
 
 RESIDUAL = (
-    Family("resnet", _basic, strides=True, all=True), Family("bottleneck", _whole, True, split=UNIFORM, all=True),
-    Family("resnext", _grouped, True, split=UNIFORM, all=True), Family("mobilenet", _depthwise, strides=True),
-)  # fmt: skip
+    Family("resnet", _basic, strides=True, all=True),
+    Family("bottleneck", _whole, True, split=UNIFORM, all=True),
+    Family("resnext", _grouped, True, split=UNIFORM, all=True),
+    Family("mobilenet", _depthwise, strides=True),
+)

@@ -34,8 +34,10 @@ def name_cell(cell: Any, row: int, column: str) -> str:
     """
     text = cell.strip() if isinstance(cell, str) else "" if cell is None else str(cell)
     if isinstance(cell, list | dict) or not text:
-        raise ArchError(f"row {row}, column `{column}`: {'nothing' if not text else 'not a name'}",
-                        help="rows count from 1; complete the row or take it out")  # fmt: skip
+        raise ArchError(
+            f"row {row}, column `{column}`: {'nothing' if not text else 'not a name'}",
+            help="rows count from 1; complete the row or take it out",
+        )
     return text
 
 
@@ -53,6 +55,8 @@ def number_cell(cell: Any, row: int, column: str) -> tuple[float, bool]:
     if is_number(bare) and abs(value := float(bare)) < float("inf"):
         per_cent = bare != text
         return (value / 100 if per_cent else value), per_cent
-    raise ArchError(f"row {row}, column `{column}`: {flaw(text)} where a number is needed",
-                    help="rows count from 1; write decimals with a point; a run that failed needs a value too, such as the "
-                    "accuracy of chance")  # fmt: skip
+    raise ArchError(
+        f"row {row}, column `{column}`: {flaw(text)} where a number is needed",
+        help="rows count from 1; write decimals with a point; a run that failed needs a value too, such as the "
+        "accuracy of chance",
+    )

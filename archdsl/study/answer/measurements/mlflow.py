@@ -62,8 +62,13 @@ def folder(path: Path) -> Sheet | None:
 def database(path: Path) -> Sheet | None:
     """MLflow's database; None for another one."""
     with opened(path) as db:
-        if not db.has(runs="run_uuid status lifecycle_stage experiment_id", latest_metrics="key value run_uuid is_nan",
-                      params="key value run_uuid", experiments="experiment_id name", metrics="step value run_uuid"):  # fmt: skip
+        if not db.has(
+            runs="run_uuid status lifecycle_stage experiment_id",
+            latest_metrics="key value run_uuid is_nan",
+            params="key value run_uuid",
+            experiments="experiment_id name",
+            metrics="step value run_uuid",
+        ):
             return None
         runs, deleted = _stored(db)
 
@@ -78,16 +83,27 @@ def database(path: Path) -> Sheet | None:
 def _stored(db: Database) -> tuple[list[dict[str, Any]], list[str]]:
     runs: dict[str, dict[str, Any]] = {}
     deleted = []
-    query = ("select run_uuid, r.name, status, start_time, end_time, r.lifecycle_stage, e.name from runs r "
-             "left join experiments e on e.experiment_id = r.experiment_id order by start_time, run_uuid")  # fmt: skip
+    query = (
+        "select run_uuid, r.name, status, start_time, end_time, r.lifecycle_stage, e.name from runs r "
+        "left join experiments e on e.experiment_id = r.experiment_id order by start_time, run_uuid"
+    )
     for run, name, status, start, end, stage, experiment in db.rows(query):
         if stage == "deleted":
             deleted.append(name or run)
         else:
-            runs[run] = {"run_id": run, "run_name": name, "experiment": experiment, "status": status, "start_time": start,
-                         "end_time": end}  # fmt: skip
-    for prefix, table, value in (("params", "params", "value"), ("tags", "tags", "value"),
-                                 ("metrics", "latest_metrics", _VALUE)):  # fmt: skip
+            runs[run] = {
+                "run_id": run,
+                "run_name": name,
+                "experiment": experiment,
+                "status": status,
+                "start_time": start,
+                "end_time": end,
+            }
+    for prefix, table, value in (
+        ("params", "params", "value"),
+        ("tags", "tags", "value"),
+        ("metrics", "latest_metrics", _VALUE),
+    ):
         for run, key, cell in db.rows(f"select run_uuid, key, {value} from {table}"):
             if run in runs:
                 runs[run][f"{prefix}.{key}"] = cell
@@ -134,10 +150,13 @@ def _run(path: Path, meta: Mapping[str, str], experiment: str) -> dict[str, Any]
     status = meta.get("status", "")
     number = int(status) if status.isdigit() else 0
     run: dict[str, Any] = {
-        "run_id": path.name, "run_name": meta.get("run_name", ""), "experiment": experiment,
-        "status": STATES[number] if 0 < number < len(STATES) else status, "start_time": meta.get("start_time"),
+        "run_id": path.name,
+        "run_name": meta.get("run_name", ""),
+        "experiment": experiment,
+        "status": STATES[number] if 0 < number < len(STATES) else status,
+        "start_time": meta.get("start_time"),
         "end_time": meta.get("end_time"),
-    }  # fmt: skip
+    }
     for kind in ("params", "tags"):
         run |= {
             f"{kind}.{name}": read_regular(file).decode(errors="replace").strip() for name, file in _files(path / kind)

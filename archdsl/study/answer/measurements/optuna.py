@@ -19,9 +19,11 @@ OPTUNA = Tool(
 )
 JOURNAL = frozenset({"op_code", "worker_id"})
 _TABLES = {
-    "studies": "study_id study_name", "trials": "trial_id number study_id state", "trial_values": "trial_id objective value",
+    "studies": "study_id study_name",
+    "trials": "trial_id number study_id state",
+    "trial_values": "trial_id objective value",
     "trial_params": "trial_id param_name param_value distribution_json",
-}  # fmt: skip
+}
 _VALUES = {"INF_POS": float("inf"), "INF_NEG": float("-inf"), "NAN": float("nan")}
 
 
@@ -41,8 +43,10 @@ def database(path: Path) -> Sheet | None:
 
 def _trials(db: Database) -> dict[int, dict[str, Any]]:
     trials: dict[int, dict[str, Any]] = {}
-    query = ("select trial_id, number, study_name, state, datetime_start, datetime_complete from trials "
-             "join studies using (study_id) order by study_id, number")  # fmt: skip
+    query = (
+        "select trial_id, number, study_name, state, datetime_start, datetime_complete from trials "
+        "join studies using (study_id) order by study_id, number"
+    )
     for trial, number, study, state, start, end in db.rows(query):
         trials[trial] = {
             "number": number,

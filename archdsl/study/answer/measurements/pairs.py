@@ -31,8 +31,10 @@ def paired(
         if holes and not drop:
             lacking = reference if holes[0] not in base else arm
             many = f" ({len(holes)} such pairs of `{arm}`)" if len(holes) > 1 else ""
-            raise ArchError(f"`{lacking}` has no row for pair `{holes[0]}`{many}",
-                            help="a failed run is a result: add it with the worst value; or give --missing drop")  # fmt: skip
+            raise ArchError(
+                f"`{lacking}` has no row for pair `{holes[0]}`{many}",
+                help="a failed run is a result: add it with the worst value; or give --missing drop",
+            )
         late = len(values.keys() | base.keys()) - len(both) - len(holes)
         if holes:
             notes.append(f"`{arm}`: pairs {listed(holes)} are left out, as one side lacks them")
@@ -60,8 +62,10 @@ def reference_of(arms: Mapping[str, object], reference: str) -> str:
         ArchError: they are not.
     """
     if reference not in arms:
-        raise ArchError(f"no row belongs to the reference `{reference}`",
-                        help=suggest(reference, arms) or f"the arms are {listed(list(arms))}")  # fmt: skip
+        raise ArchError(
+            f"no row belongs to the reference `{reference}`",
+            help=suggest(reference, arms) or f"the arms are {listed(list(arms))}",
+        )
     if len(arms) < 2:
         raise ArchError(f"`{reference}` is the only arm: nothing is compared", help="rows of a second arm are needed")
     return reference
@@ -70,16 +74,25 @@ def reference_of(arms: Mapping[str, object], reference: str) -> str:
 def _nothing_common(found: Measurements, arm: str, reference: str) -> ArchError:
     """Two arms without a common pair: examples of both."""
     columns, base, own = found.columns, found.arms[reference], found.arms[arm]
-    other = next((name for name in found.arms if name not in (arm, reference)
-                  and name.casefold() in (arm.casefold(), reference.casefold())), None)  # fmt: skip
+    other = next(
+        (
+            name
+            for name in found.arms
+            if name not in (arm, reference) and name.casefold() in (arm.casefold(), reference.casefold())
+        ),
+        None,
+    )
     capitals = arm if arm.casefold() == reference.casefold() else other
     help = f"runs are paired where both arms have the same `{columns.pair}`"
     if capitals is not None:
         help += f"; `{capitals}` differs from another arm in capitals alone: write each arm in one way"
     elif _casefolded(own) & _casefolded(base):
         help += "; here they differ in capitals: write each in one way"
-    return ArchError(f"`{arm}` and `{reference}` of the column `{columns.arm}` have no `{columns.pair}` in common: "
-                     f"{listed(list(own))} and {listed(list(base))}", help=help)  # fmt: skip
+    return ArchError(
+        f"`{arm}` and `{reference}` of the column `{columns.arm}` have no `{columns.pair}` in common: "
+        f"{listed(list(own))} and {listed(list(base))}",
+        help=help,
+    )
 
 
 def _casefolded(names: Iterable[str]) -> set[str]:

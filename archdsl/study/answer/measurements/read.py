@@ -42,8 +42,10 @@ class Columns:
         given = {"--arm": self.arm, "--metric": self.metric} | ({"--pair": self.pair} if self.pair is not None else {})
         for one, other in combinations(given, 2):
             if given[one] == given[other]:
-                raise ArchError(f"{one} and {other} both name the column `{given[one]}`",
-                                help="what is compared, what pairs the runs and what is measured are three columns")  # fmt: skip
+                raise ArchError(
+                    f"{one} and {other} both name the column `{given[one]}`",
+                    help="what is compared, what pairs the runs and what is measured are three columns",
+                )
 
     def of(self, sheet: Sheet) -> tuple[Columns, tuple[str, ...]]:
         """The columns as the table has them, and notes on those that it has under longer names.
@@ -84,9 +86,7 @@ class Measurements:
     percent: bool = False
 
 
-def measure(
-    sheet: Sheet, columns: Columns, failed: Failed | None = None, as_written: bool = False
-) -> Measurements:  # fmt: skip
+def measure(sheet: Sheet, columns: Columns, failed: Failed | None = None, as_written: bool = False) -> Measurements:
     """The measurements in a table. ``as_written``: values that seem to be fractions and percentages are taken as they are.
 
     Raises:
@@ -175,12 +175,17 @@ class _Rows:
 
     def _check(self) -> None:
         if len(self.percent) == 2:
-            raise ArchError(f"column `{self.columns.metric}` has a percent sign in row {self.percent[True]} and none in row "
-                            f"{self.percent[False]}", help="write all values in one form")  # fmt: skip
+            raise ArchError(
+                f"column `{self.columns.metric}` has a percent sign in row {self.percent[True]} and none in row "
+                f"{self.percent[False]}",
+                help="write all values in one form",
+            )
         if self.lost and not self.failed.drop and self.failed.value is None:
-            raise ArchError(f"{runs(len(self.lost))} failed: {listed(self.lost)}",
-                            help="a failed run is a result: --failed 10% counts each with this value, such as the accuracy of "
-                            "chance; --failed drop leaves them out, and says so")  # fmt: skip
+            raise ArchError(
+                f"{runs(len(self.lost))} failed: {listed(self.lost)}",
+                help="a failed run is a result: --failed 10% counts each with this value, such as the accuracy of "
+                "chance; --failed drop leaves them out, and says so",
+            )
 
     def said(self) -> tuple[str, ...]:
         """Notes on the runs without a result."""
@@ -215,8 +220,10 @@ class _Rows:
         return arms
 
     def _twice(self, arm: str, pair: str, first: int, second: int) -> ArchError:
-        return ArchError(f"rows {first} and {second} both have {self.columns.arm} `{arm}` and {self.columns.pair} `{pair}`",
-                         help="keep one of them: a run counts once; a table with a row for each step needs --target")  # fmt: skip
+        return ArchError(
+            f"rows {first} and {second} both have {self.columns.arm} `{arm}` and {self.columns.pair} `{pair}`",
+            help="keep one of them: a run counts once; a table with a row for each step needs --target",
+        )
 
 
 def _one_spelling(names: Iterable[str], column: str) -> dict[str, str]:
@@ -230,8 +237,10 @@ def _one_spelling(names: Iterable[str], column: str) -> dict[str, str]:
         return {}
     kind = kind_of(known)
     for one, other in twins(known, lambda name: str(value_of(spelled(name)))) if kind != "numbers" else ():
-        raise ArchError(f"the column `{column}` has {shown(one)} and {shown(other)}, spellings of one name",
-                        help="write each name in one way")  # fmt: skip
+        raise ArchError(
+            f"the column `{column}` has {shown(one)} and {shown(other)}, spellings of one name",
+            help="write each name in one way",
+        )
     return {name: spelling for name in known if (spelling := name_of(name, kind)) != name}
 
 
@@ -252,9 +261,11 @@ def _mixed_units(rows: _Rows, metric: str) -> str:
     if not 0.5 < fmean(sizes[n] for n in large) / 100 / fmean(sizes[n] for n in small) < 2:
         return ""
     one, other = small[0], large[0]
-    return (f"column `{metric}` has {len(small)} values of at most 1, such as {rows.values[one]:g} in row {rows.numbers[one]}, "
-            f"and {len(large)} that are about a hundred times as large, such as {rows.values[other]:g} in row "
-            f"{rows.numbers[other]}")  # fmt: skip
+    return (
+        f"column `{metric}` has {len(small)} values of at most 1, such as {rows.values[one]:g} in row {rows.numbers[one]}, "
+        f"and {len(large)} that are about a hundred times as large, such as {rows.values[other]:g} in row "
+        f"{rows.numbers[other]}"
+    )
 
 
 def order_of(pairs: Mapping[str, None]) -> tuple[tuple[str, ...], str]:

@@ -98,8 +98,10 @@ class Sheet:
             raise ArchError(f"there are two columns `{name}`", help="rename one of them")
         prefixed = [column for column in self.names if column in {prefix + name for prefix in PREFIXES}]
         if len(prefixed) > 1:
-            raise ArchError(f"`{name}` may be the column {' or '.join(f'`{column}`' for column in prefixed)}",
-                            help=f"{option} {prefixed[0]} says which")  # fmt: skip
+            raise ArchError(
+                f"`{name}` may be the column {' or '.join(f'`{column}`' for column in prefixed)}",
+                help=f"{option} {prefixed[0]} says which",
+            )
         if prefixed:
             return prefixed[0], f"{option} `{prefixed[0]}`"
         if not self.names:
@@ -112,9 +114,12 @@ class Sheet:
 
 
 def of_records(
-    what: str, records: Sequence[Mapping[str, Any]], tool: Tool = PLAIN, notes: tuple[str, ...] = (),
+    what: str,
+    records: Sequence[Mapping[str, Any]],
+    tool: Tool = PLAIN,
+    notes: tuple[str, ...] = (),
     steps: Callable[[str], Sheet] | None = None,
-) -> Sheet:  # fmt: skip
+) -> Sheet:
     """A table from a mapping for each row; a cell that a row lacks is empty."""
     names = tuple(dict.fromkeys(name for record in records for name in record))
 

@@ -75,8 +75,10 @@ def _database(path: str) -> Sheet:
         raise ArchError("a database is read from a file, not from standard input", help="give the name of the file")
     sheet = next((sheet for read in _DATABASES if (sheet := read(Path(path))) is not None), None)
     if sheet is None:
-        raise ArchError(f"{path} is a SQLite database, and neither of MLflow nor of Optuna nor of Trackio",
-                        help="export the table as csv")  # fmt: skip
+        raise ArchError(
+            f"{path} is a SQLite database, and neither of MLflow nor of Optuna nor of Trackio",
+            help="export the table as csv",
+        )
     return sheet
 
 

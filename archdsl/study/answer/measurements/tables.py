@@ -13,10 +13,17 @@ from archdsl.study.answer.measurements.optuna import JOURNAL, OPTUNA
 from archdsl.study.answer.measurements.sheet import Sheet, Tool, flat, of_records
 from archdsl.study.answer.measurements.wandb import WANDB
 
-ARCHDSL = Tool("archdsl", "status", {
-    "finished": "finished", "running": "unfinished", "missing": "unfinished", "interrupted": "unfinished",
-    "foreign": "unfinished",
-})  # fmt: skip
+ARCHDSL = Tool(
+    "archdsl",
+    "status",
+    {
+        "finished": "finished",
+        "running": "unfinished",
+        "missing": "unfinished",
+        "interrupted": "unfinished",
+        "foreign": "unfinished",
+    },
+)
 NESTED = 1_000_000  # characters of a cell that holds a mapping
 
 
@@ -28,8 +35,9 @@ def recognised(sheet: Sheet) -> Sheet:
     """
     names = set(sheet.names)
     if names >= JOURNAL:
-        raise ArchError("this is a journal of Optuna, not a table",
-                        help="study.trials_dataframe().to_csv(...) writes the table")  # fmt: skip
+        raise ArchError(
+            "this is a journal of Optuna, not a table", help="study.trials_dataframe().to_csv(...) writes the table"
+        )
     if {"run_id", "experiment_id", "status"} <= names:
         return _of(sheet, replace(MLFLOW, label="tags.mlflow.runName"), "runs of MLflow")
     if {"number", "state"} <= names and any(name == "value" or name.startswith("values_") for name in names):
@@ -71,5 +79,7 @@ def _mapping(cell: Any, row: int, column: str) -> Any:
             continue
         if isinstance(value, dict):
             return value
-    raise ArchError(f"row {row}, column `{column}`: not a mapping, in a table of Weights & Biases",
-                    help="write `run.config` and `run.summary._json_dict` as JSON, or a column for each value")  # fmt: skip
+    raise ArchError(
+        f"row {row}, column `{column}`: not a mapping, in a table of Weights & Biases",
+        help="write `run.config` and `run.summary._json_dict` as JSON, or a column for each value",
+    )

@@ -41,8 +41,10 @@ def separated(text: str, kind: str, path: str) -> Sheet:
         cells = itemgetter(*places) if len(places) > 1 else lambda row: (row[places[0]],)
         for number, row in enumerate(filter(None, islice(records(), 1, None)), 1):
             if len(row) != width:
-                raise ArchError(f"row {number} has {len(row)} cells, the header has {len(names)}",
-                                help="rows count from 1 after the header; a cell with a comma in it needs quotes")  # fmt: skip
+                raise ArchError(
+                    f"row {number} has {len(row)} cells, the header has {len(names)}",
+                    help="rows count from 1 after the header; a cell with a comma in it needs quotes",
+                )
             yield cells(row)
 
     return Sheet(kind, names, rows)
@@ -64,8 +66,9 @@ def jsonl(text: str) -> Sheet:
             except (ValueError, RecursionError) as error:
                 raise ArchError(f"row {number} is not JSON ({error})", help="one object a line") from error
             if not isinstance(row, dict):
-                raise ArchError(f"row {number} is not an object",
-                                help='one object a line: {"model": "a", "seed": 0, "acc": 0.9}')  # fmt: skip
+                raise ArchError(
+                    f"row {number} is not an object", help='one object a line: {"model": "a", "seed": 0, "acc": 0.9}'
+                )
 
     names = tuple(next(records(), {}))
 

@@ -25,8 +25,10 @@ def folder(path: Path) -> Sheet | None:
     """Trackio's folder, if there is one project in it; None for another folder."""
     projects = [file for file in sorted(path.glob("*.db")) if file.with_suffix(".lock").exists()]
     if len(projects) > 1:
-        raise ArchError(f"{path} holds {len(projects)} projects of Trackio: {listed([file.stem for file in projects])}",
-                        help=f"name one: {projects[0]}")  # fmt: skip
+        raise ArchError(
+            f"{path} holds {len(projects)} projects of Trackio: {listed([file.stem for file in projects])}",
+            help=f"name one: {projects[0]}",
+        )
     return database(projects[0]) if projects else None
 
 
@@ -39,8 +41,10 @@ def database(path: Path) -> Sheet | None:
             table: "coalesce(run_id, run_name)" if "run_id" in db.tables[table] else "run_name"
             for table in ("metrics", "configs")
         }
-        configs = {run: {"run_name": name, **_settings(json.loads(text))} for run, name, text in
-                   db.rows(f"select {run_in['configs']}, run_name, config from configs order by id")}  # fmt: skip
+        configs = {
+            run: {"run_name": name, **_settings(json.loads(text))}
+            for run, name, text in db.rows(f"select {run_in['configs']}, run_name, config from configs order by id")
+        }
         rows: list[Row] = []
         for run, name, time, step, text in db.rows(
             f"select {run_in['metrics']}, run_name, timestamp, step, metrics from metrics order by id"

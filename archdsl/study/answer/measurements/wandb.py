@@ -17,9 +17,18 @@ from archdsl.errors import ArchError
 from archdsl.files import read_regular
 from archdsl.study.answer.measurements.sheet import Sheet, Tool, flat, of_records
 
-WANDB = Tool("Weights & Biases", "state", {
-    "finished": "finished", "running": "unfinished", "pending": "unfinished", "preempting": "unfinished",
-}, "name", "run")  # fmt: skip
+WANDB = Tool(
+    "Weights & Biases",
+    "state",
+    {
+        "finished": "finished",
+        "running": "unfinished",
+        "pending": "unfinished",
+        "preempting": "unfinished",
+    },
+    "name",
+    "run",
+)
 MAGIC = b":W&B"
 _HEADER, _BLOCK, _RECORD = 7, 32_768, 7
 _HISTORY, _SUMMARY, _CONFIG, _RUN, _EXIT = 2, 3, 5, 17, 18
@@ -28,8 +37,13 @@ Fields = Mapping[int, list[Any]]
 
 def folder(path: Path) -> Sheet | None:
     """The folder ``wandb``, or that of one run; None for another folder."""
-    found = sorted({file.resolve(): file for file in (*path.glob("run-*.wandb"), *path.glob("*run-*/run-*.wandb"))
-                    if file.parent.name != "latest-run"}.values())  # fmt: skip
+    found = sorted(
+        {
+            file.resolve(): file
+            for file in (*path.glob("run-*.wandb"), *path.glob("*run-*/run-*.wandb"))
+            if file.parent.name != "latest-run"
+        }.values()
+    )
     return files(found) if found else None
 
 
@@ -86,8 +100,10 @@ def _read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
                 code = body.get(1, [0])[0]
                 about["state"] = "failed" if code else "finished"
     except (struct.error, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise ArchError(f"{path} is damaged, or of another version of wandb ({error})",
-                        help="`wandb sync` it, and export the table of runs as csv") from error  # fmt: skip
+        raise ArchError(
+            f"{path} is damaged, or of another version of wandb ({error})",
+            help="`wandb sync` it, and export the table of runs as csv",
+        ) from error
     settings = {f"config.{key}": value for key, value in config.items() if not key.startswith("_wandb")}
     return {**about, **settings, **{f"summary.{key}": value for key, value in summary.items()}}, logged
 

@@ -117,8 +117,16 @@ def _draw(axes: Axes, results: Results, factor: Factor, lines: Sequence[Line]) -
 def _curve(axes: Axes, points: Points, colour: str, factor: float, name: str, dashed: bool = False) -> None:
     xs = sorted(points)
     for x in xs:
-        axes.plot([x] * len(points[x]), [v * factor for v in points[x]], "o", color=colour, markersize=3, alpha=0.55,
-                  markeredgewidth=0.7 if dashed else 0, markerfacecolor="none" if dashed else colour)  # fmt: skip
+        axes.plot(
+            [x] * len(points[x]),
+            [v * factor for v in points[x]],
+            "o",
+            color=colour,
+            markersize=3,
+            alpha=0.55,
+            markeredgewidth=0.7 if dashed else 0,
+            markerfacecolor="none" if dashed else colour,
+        )
     means = [factor * sum(points[x]) / len(points[x]) for x in xs]
     axes.plot(xs, means, color=colour, linewidth=1.3, linestyle=(0, (3, 1.5)) if dashed else "-", label=name or None)
 

@@ -23,12 +23,25 @@ LINE = 0.15  # inches of a name above its row
 LABEL = 40  # letters of an arm's name in a figure
 
 _STYLE = {
-    "font.size": 8, "axes.labelsize": 8, "legend.fontsize": 7.5, "xtick.labelsize": 7.5, "ytick.labelsize": 7.5,
-    "axes.titlesize": 8, "axes.linewidth": 0.6, "xtick.major.width": 0.6, "ytick.major.width": 0.6,
-    "hatch.linewidth": 0.5, "lines.solid_capstyle": "round", "text.parse_math": False, "axes.unicode_minus": True,
-    "axes.formatter.useoffset": False, "axes.spines.top": False, "axes.spines.right": False,
-    "svg.fonttype": "path", "svg.hashsalt": "archdsl",
-}  # fmt: skip
+    "font.size": 8,
+    "axes.labelsize": 8,
+    "legend.fontsize": 7.5,
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+    "axes.titlesize": 8,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "hatch.linewidth": 0.5,
+    "lines.solid_capstyle": "round",
+    "text.parse_math": False,
+    "axes.unicode_minus": True,
+    "axes.formatter.useoffset": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "archdsl",
+}
 
 
 def render(size: tuple[float, float], draw: Callable[[Figure], None], key: str, title: str) -> str:
@@ -116,8 +129,13 @@ def rows(axes: Axes, names: Sequence[str], slim: bool = False, row: float = ROW)
     axes.set_yticks(range(len(names)), [""] * len(names) if slim else names)
     lines = 1 + max(name.count("\n") for name in names)
     for y, name in enumerate(names if slim else ()):
-        axes.annotate(name, (0.0, y - 0.5 * row / (row + LINE * lines)), xycoords=("axes fraction", "data"), va="bottom",
-                      fontsize=7.5)  # fmt: skip
+        axes.annotate(
+            name,
+            (0.0, y - 0.5 * row / (row + LINE * lines)),
+            xycoords=("axes fraction", "data"),
+            va="bottom",
+            fontsize=7.5,
+        )
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="y", color=PALE, linewidth=0.5)

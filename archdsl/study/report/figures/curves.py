@@ -20,11 +20,15 @@ TOGETHER = 5  # arms that share one pair of axes; more get a panel each
 ACROSS = 4  # panels in a row
 PANEL = 34  # letters of a name above one
 WORDS = {
-    "loss": "training loss", "accuracy": "training accuracy (%)",
-    "valid_loss": "validation loss", "valid_accuracy": "validation accuracy (%)",
-    "test_loss": "test loss", "test_accuracy": "test accuracy (%)",
-    "train_eval_loss": "training loss, evaluation mode", "train_eval_accuracy": "training accuracy, evaluation mode (%)",
-}  # fmt: skip
+    "loss": "training loss",
+    "accuracy": "training accuracy (%)",
+    "valid_loss": "validation loss",
+    "valid_accuracy": "validation accuracy (%)",
+    "test_loss": "test loss",
+    "test_accuracy": "test accuracy (%)",
+    "train_eval_loss": "training loss, evaluation mode",
+    "train_eval_accuracy": "training accuracy, evaluation mode (%)",
+}
 
 Line = tuple[list[float], list[float]]  # epochs and values
 Runs = Mapping[int, Sequence[Point]]
@@ -36,15 +40,19 @@ def curves(results: Results, points: Mapping[str, Runs]) -> str | None:
     Few arms share two panels, the training loss and the metric's own course; more have a panel each.
     """
     names = labels([a.name for a in results.arms], LABEL if len(results.arms) <= TOGETHER else PANEL)
-    arms = [(label, points[a.name]) for a, label in zip(results.arms, names, strict=True)
-            if any(points.get(a.name, {}).values())]  # fmt: skip
+    arms = [
+        (label, points[a.name])
+        for a, label in zip(results.arms, names, strict=True)
+        if any(points.get(a.name, {}).values())
+    ]
     kinds = _kinds([run for _, runs in arms for run in runs.values()], results)
     if not kinds:
         return None
     title = "Learning curves: every seed thin, means thick"
     if len(arms) <= TOGETHER:
-        return render((WIDTH, 2.7 + 0.18 * math.ceil(len(arms) / 2)), lambda f: _together(f, arms, kinds), "curves",
-                      title)  # fmt: skip
+        return render(
+            (WIDTH, 2.7 + 0.18 * math.ceil(len(arms) / 2)), lambda f: _together(f, arms, kinds), "curves", title
+        )
     down = math.ceil(len(arms) / ACROSS)
     return render((WIDTH + 1, 1.45 * down + 0.7), lambda f: _panels(f, arms, kinds[-1], down), "curves", title)
 
@@ -93,8 +101,13 @@ def _together(figure: Figure, arms: Sequence[tuple[str, Runs]], kinds: Sequence[
         axes.set(xlabel="epoch", ylabel=WORDS[kind])
         _plain(axes)
     handles = [Line2D([], [], color=_colour(n), lw=1.8) for n in range(len(arms))]
-    figure.legend(handles, [name for name, _ in arms], loc="outside upper center", ncols=min(len(arms), 2 if max(
-        len(name) for name, _ in arms) > 18 else 4), frameon=False)  # fmt: skip
+    figure.legend(
+        handles,
+        [name for name, _ in arms],
+        loc="outside upper center",
+        ncols=min(len(arms), 2 if max(len(name) for name, _ in arms) > 18 else 4),
+        frameon=False,
+    )
 
 
 def _panels(figure: Figure, arms: Sequence[tuple[str, Runs]], kind: str, down: int) -> None:

@@ -69,15 +69,30 @@ def _draw(figure: Figure, results: Results, courses: list[Course]) -> None:
         ys = [min(y, top - 0.1) for y in course.logs]
         colour, at = COLOURS[course.verdict], (course.decided or len(ys)) - 1
         axes.plot(range(1, len(ys) + 1), ys, color=colour, linewidth=1.2, marker="o", markersize=1.8, zorder=3)
-        axes.plot(at + 1, ys[at], "o", color=colour, markersize=5.5, zorder=4,
-                  markerfacecolor=colour if course.decided else "white")  # fmt: skip
+        axes.plot(
+            at + 1,
+            ys[at],
+            "o",
+            color=colour,
+            markersize=5.5,
+            zorder=4,
+            markerfacecolor=colour if course.decided else "white",
+        )
         ends.append((len(ys), ys[-1], course))
     axes.axhline(0, color=GREY, linewidth=0.6, zorder=1)
     lines = {first: f"{m / alpha:,.0f}: decides among {m}"} if m > 1 else {}
     for level, text in {**lines, last: f"{1 / alpha:,.0f}: decides one alone"}.items():
         axes.axhline(level, color=INK, linewidth=0.7, linestyle=(0, (4, 3)), zorder=2)
-        axes.annotate(text, (0.0, level), (3, 2), xycoords=("axes fraction", "data"), textcoords="offset points",
-                      fontsize=7, zorder=5, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6})  # fmt: skip
+        axes.annotate(
+            text,
+            (0.0, level),
+            (3, 2),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            fontsize=7,
+            zorder=5,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
+        )
     axes.set_xlim(0.7, max(3, *(x for x, _, _ in ends)) + 0.4)
     axes.set_ylim(min(-0.6, *(min(c.logs) for c in courses)) - 0.2, top)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=10, integer=True, min_n_ticks=1))
@@ -104,5 +119,13 @@ def _name(axes: Axes, ends: list[tuple[float, float, Course]], height: float) ->
     for (x, y, course), place in zip(ordered, places, strict=True):
         colour = COLOURS[course.verdict]
         axes.plot([x, edge], [y, place], color=colour, linewidth=0.5, linestyle=(0, (1, 2)), alpha=0.8, zorder=1)
-        axes.annotate(course.name, (1.0, place), (4, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
-                      fontsize=7, color=colour, va="center")  # fmt: skip
+        axes.annotate(
+            course.name,
+            (1.0, place),
+            (4, 0),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            fontsize=7,
+            color=colour,
+            va="center",
+        )

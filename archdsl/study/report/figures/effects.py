@@ -61,8 +61,16 @@ def _draw(
     beside = []
     for y, effect in enumerate(found):
         values = [effect.per_seed[seed] for seed in sorted(effect.per_seed)]
-        axes.plot([v * unit.factor for v in values], [y + 0.3] * len(values), "o", color="#8a8a8a",
-                  markersize=2.6, markeredgewidth=0, alpha=0.8, zorder=1.5)  # fmt: skip
+        axes.plot(
+            [v * unit.factor for v in values],
+            [y + 0.3] * len(values),
+            "o",
+            color="#8a8a8a",
+            markersize=2.6,
+            markeredgewidth=0,
+            alpha=0.8,
+            zorder=1.5,
+        )
         s = summary(values)
         assert s.mean is not None
         shown = bool(s.sd)

@@ -50,8 +50,16 @@ def evidence(
                 markersize=2,
             )
             if len(curves) <= NAMED:
-                axes.annotate(short(name, 18), (kept[-1] + 1, ys[-1]), (4, 0), textcoords="offset points", fontsize=7,
-                              color=colour, va="center", annotation_clip=False)  # fmt: skip
+                axes.annotate(
+                    short(name, 18),
+                    (kept[-1] + 1, ys[-1]),
+                    (4, 0),
+                    textcoords="offset points",
+                    fontsize=7,
+                    color=colour,
+                    va="center",
+                    annotation_clip=False,
+                )
         axes.axhline(0, color=GREY, linewidth=0.6)
         for level, text in {first: f"{family / alpha:,.0f}", last: f"{1 / alpha:,.0f}"}.items():
             axes.axhline(level, color=INK, linewidth=0.7, linestyle=(0, (4, 3)))

@@ -81,10 +81,24 @@ def _line(axes: Axes, one: FitResult, colour: str, factor: float, name: str) -> 
     axes.plot(xs, [factor * e.value for _, e in fitted.curve], color=colour, linewidth=1.3, label=name or "fit")
     ends = [(e.low, e.high) for _, e in fitted.curve if e.low is not None and e.high is not None]
     if len(ends) == len(xs):
-        axes.fill_between(xs, [factor * low for low, _ in ends], [factor * high for _, high in ends], color=colour, alpha=0.18,
-                          linewidth=0)  # fmt: skip
+        axes.fill_between(
+            xs,
+            [factor * low for low, _ in ends],
+            [factor * high for _, high in ends],
+            color=colour,
+            alpha=0.18,
+            linewidth=0,
+        )
     for x, row in one.values.items():
         out = x == held
-        axes.plot([x] * len(row), [factor * v for _, v in row], "o", color=colour, markersize=5 if out else 3,
-                  alpha=0.9 if out else 0.55, markeredgewidth=1.0 if out else 0, markerfacecolor="none" if out else colour,
-                  label="held out" if out and row else None)  # fmt: skip
+        axes.plot(
+            [x] * len(row),
+            [factor * v for _, v in row],
+            "o",
+            color=colour,
+            markersize=5 if out else 3,
+            alpha=0.9 if out else 0.55,
+            markeredgewidth=1.0 if out else 0,
+            markerfacecolor="none" if out else colour,
+            label="held out" if out and row else None,
+        )

@@ -28,8 +28,25 @@ def columns(axes: Axes, heads: Sequence[str], lines: Sequence[Sequence[str]]) ->
     x = 0.0
     for n, head in enumerate(heads):
         x += LETTER * max(len(head), *(len(line[n]) for line in lines)) + GAP
-        axes.annotate(head, (1.0, 1.0), (x, 2), xycoords="axes fraction", textcoords="offset points", ha="right",
-                      va="bottom", fontsize=7.5, fontweight="bold")  # fmt: skip
+        axes.annotate(
+            head,
+            (1.0, 1.0),
+            (x, 2),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            ha="right",
+            va="bottom",
+            fontsize=7.5,
+            fontweight="bold",
+        )
         for y, line in enumerate(lines):
-            axes.annotate(line[n], (1.0, y), (x, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
-                          ha="right", va="center", fontsize=7.5)  # fmt: skip
+            axes.annotate(
+                line[n],
+                (1.0, y),
+                (x, 0),
+                xycoords=("axes fraction", "data"),
+                textcoords="offset points",
+                ha="right",
+                va="center",
+                fontsize=7.5,
+            )

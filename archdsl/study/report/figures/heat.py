@@ -98,12 +98,22 @@ def _cell(axes: Axes, y: int, x: int, arm: ArmResult | None, scale: Any, unit: U
     box: dict[str, Any] = {"xy": (x - 0.5, y - 0.5), "width": 1, "height": 1, "edgecolor": "white", "linewidth": 1.2}
     mean = None if arm is None else arm.summary.mean
     if arm is None or mean is None:
-        axes.add_patch(Rectangle(**{**box, "edgecolor": "#b5b5b5", "linewidth": 0.6}, facecolor="#f7f7f7",
-                                 hatch="////", zorder=1))  # fmt: skip
+        axes.add_patch(
+            Rectangle(**{**box, "edgecolor": "#b5b5b5", "linewidth": 0.6}, facecolor="#f7f7f7", hatch="////", zorder=1)
+        )
         words = _state(arm)
         if words and across <= MANY:
-            axes.text(x, y, words, ha="center", va="center", fontsize=6.5, color=INK, zorder=3,
-                      bbox={"facecolor": "#f7f7f7", "edgecolor": "none", "pad": 1.5})  # fmt: skip
+            axes.text(
+                x,
+                y,
+                words,
+                ha="center",
+                va="center",
+                fontsize=6.5,
+                color=INK,
+                zorder=3,
+                bbox={"facecolor": "#f7f7f7", "edgecolor": "none", "pad": 1.5},
+            )
         return
     colour = scale.to_rgba(mean * unit.factor)
     axes.add_patch(Rectangle(**box, facecolor=colour, zorder=2))

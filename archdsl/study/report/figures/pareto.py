@@ -105,8 +105,17 @@ def _draw(axes: Axes, spots: Sequence[Spot], higher: bool) -> None:
     best = front(spots, higher)
     for spot in spots:
         on = spot in best
-        axes.errorbar(spot.cost, spot.value, spot.sd or None, fmt="o", color=BLUE if on else GREY, markersize=4.5,
-                      markerfacecolor=BLUE if on else "white", elinewidth=0.7, zorder=3)  # fmt: skip
+        axes.errorbar(
+            spot.cost,
+            spot.value,
+            spot.sd or None,
+            fmt="o",
+            color=BLUE if on else GREY,
+            markersize=4.5,
+            markerfacecolor=BLUE if on else "white",
+            elinewidth=0.7,
+            zorder=3,
+        )
     xs, ys = [s.cost for s in best], [s.value for s in best]
     axes.step(xs, ys, where="post", color=BLUE, linewidth=0.9, alpha=0.6, zorder=2)
     low, high = min(s.cost for s in spots), max(s.cost for s in spots)

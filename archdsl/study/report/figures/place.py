@@ -15,10 +15,19 @@ if TYPE_CHECKING:
 
 # Offsets in points and how the text is aligned there: on the right first, then on the left, above and below.
 SIDES = (
-    (6, 0, "left", "center"), (-6, 0, "right", "center"), (0, 6, "center", "bottom"), (0, -6, "center", "top"),
-    (6, 4, "left", "bottom"), (6, -4, "left", "top"), (-6, 4, "right", "bottom"), (-6, -4, "right", "top"),
-    (4, 13, "left", "bottom"), (4, -13, "left", "top"), (-4, 13, "right", "bottom"), (-4, -13, "right", "top"),
-)  # fmt: skip
+    (6, 0, "left", "center"),
+    (-6, 0, "right", "center"),
+    (0, 6, "center", "bottom"),
+    (0, -6, "center", "top"),
+    (6, 4, "left", "bottom"),
+    (6, -4, "left", "top"),
+    (-6, 4, "right", "bottom"),
+    (-6, -4, "right", "top"),
+    (4, 13, "left", "bottom"),
+    (4, -13, "left", "top"),
+    (-4, 13, "right", "bottom"),
+    (-4, -13, "right", "top"),
+)
 BESIDE = 5.5  # points around a point that names of others leave free, or they would seem to be its own
 LED = 8  # points: a name that is farther off has a line to its point
 
@@ -64,8 +73,15 @@ def place(axes: Axes, spots: Sequence[Named], first: Iterable[Named]) -> None:
         ]
     frame = axes.get_window_extent(renderer).expanded(1.02, 1.08)
     for spot in (*dark, *(s for s in spots if s not in dark)):
-        text = axes.annotate("", (spot.cost, spot.value), (0, 0), textcoords="offset points", fontsize=6.5,
-                             color=INK if spot in dark else GREY, zorder=5)  # fmt: skip
+        text = axes.annotate(
+            "",
+            (spot.cost, spot.value),
+            (0, 0),
+            textcoords="offset points",
+            fontsize=6.5,
+            color=INK if spot in dark else GREY,
+            zorder=5,
+        )
         text.set_in_layout(False)
         box = next(_rooms(text, (spot.label, str(spot.number)), frame, taken), None)
         if box is None:
@@ -74,8 +90,14 @@ def place(axes: Axes, spots: Sequence[Named], first: Iterable[Named]) -> None:
             taken.append(box)
             dx, dy = text.get_position()
             if abs(dy) > LED:
-                axes.annotate("", (spot.cost, spot.value), (dx, dy), textcoords="offset points", zorder=1,
-                              arrowprops={"arrowstyle": "-", "linewidth": 0.5, "color": GREY}).set_in_layout(False)  # fmt: skip
+                axes.annotate(
+                    "",
+                    (spot.cost, spot.value),
+                    (dx, dy),
+                    textcoords="offset points",
+                    zorder=1,
+                    arrowprops={"arrowstyle": "-", "linewidth": 0.5, "color": GREY},
+                ).set_in_layout(False)
 
 
 def _rooms(text: Annotation, words: Iterable[str], frame: Bbox, taken: Sequence[Bbox]) -> Iterator[Bbox]:

@@ -42,8 +42,16 @@ def _draw(figure: Figure, results: Results, unit: Unit, slim: bool) -> None:
             _joined(axes, y, arm, reference, unit.factor)
         _dots(axes, y + (LOW if y else 0.0), arm, unit.factor, INK if not y else BLUE)
         if not arm.values:
-            axes.annotate("no finished run", (0.5, y), xycoords=("axes fraction", "data"), ha="center", va="center",
-                          color=GREY, fontsize=7.5, style="italic")  # fmt: skip
+            axes.annotate(
+                "no finished run",
+                (0.5, y),
+                xycoords=("axes fraction", "data"),
+                ha="center",
+                va="center",
+                color=GREY,
+                fontsize=7.5,
+                style="italic",
+            )
     axes.set_xlabel(unit.axis)
     axes.margins(x=0.05)
     _legend(axes, reference.name, 2 if slim else 3, several=len(results.arms) > 1 and bool(reference.values))
@@ -69,11 +77,22 @@ def _dots(axes: Axes, y: float, arm: ArmResult, factor: float, colour: str) -> N
 def _legend(axes: Axes, reference: str, across: int, several: bool) -> None:
     from matplotlib.lines import Line2D
 
-    handles = [Line2D([], [], color=INK, marker="o", linestyle="", ms=4), Line2D([], [], color=INK, marker="|",
-               linestyle="", ms=9, mew=1.6)]  # fmt: skip
+    handles = [
+        Line2D([], [], color=INK, marker="o", linestyle="", ms=4),
+        Line2D([], [], color=INK, marker="|", linestyle="", ms=9, mew=1.6),
+    ]
     names = ["a seed", "mean"]
     if several:
         handles.append(Line2D([], [], color=GREY, marker="o", linestyle="-", lw=0.6, ms=2.8, mfc="white", mew=0.7))
         names.append(f"the same seed of {labels([reference])[0]}")
-    axes.legend(handles, names, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=across, frameon=False,
-                borderaxespad=0.2, handletextpad=0.4, columnspacing=1.4)  # fmt: skip
+    axes.legend(
+        handles,
+        names,
+        loc="lower right",
+        bbox_to_anchor=(1.0, 1.0),
+        ncols=across,
+        frameon=False,
+        borderaxespad=0.2,
+        handletextpad=0.4,
+        columnspacing=1.4,
+    )

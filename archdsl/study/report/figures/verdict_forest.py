@@ -18,7 +18,7 @@ from archdsl.study.report.figures.canvas import (
     rows,
     short,
     width,
-)  # fmt: skip
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -121,5 +121,13 @@ def _arm(axes: Axes, y: int, arm: Compared, factor: float) -> None:
         markersize=4.5,
         zorder=3,
     )
-    axes.annotate(arm.beside or arm.verdict, (1.0, y), (BESIDE, 0), xycoords=("axes fraction", "data"),
-                  textcoords="offset points", va="center", fontsize=7.5, color=colour)  # fmt: skip
+    axes.annotate(
+        arm.beside or arm.verdict,
+        (1.0, y),
+        (BESIDE, 0),
+        xycoords=("axes fraction", "data"),
+        textcoords="offset points",
+        va="center",
+        fontsize=7.5,
+        color=colour,
+    )

@@ -48,9 +48,14 @@ def forests(results: Results, slim: bool = False) -> Iterator[str]:
     ]
     scale = unit(results)
     yield from figures.verdict_forests(
-        arms, reference=results.reference.name, axis=scale.change_axis, factor=scale.factor, same=results.options.same,
-        lower=not results.higher_is_better, slim=slim,
-    )  # fmt: skip
+        arms,
+        reference=results.reference.name,
+        axis=scale.change_axis,
+        factor=scale.factor,
+        same=results.options.same,
+        lower=not results.higher_is_better,
+        slim=slim,
+    )
 
 
 def _decision(arm: ArmResult) -> str:
@@ -71,8 +76,12 @@ def _line(results: Results, arm: ArmResult, unit: Unit) -> page.Markup:
         return page.Markup("")
     size = f"{unit.change(v.evidence.delta)} {unit.points}".rstrip()
     interval = f" {unit.between(v.low, v.high)}" if v.low is not None else ""
-    parts = [page.tag("span", kind, "word"), page.tag("span", arm.name), page.tag("span", size + interval, "size"),
-             page.tag("span", _when(results, arm), "note")]  # fmt: skip
+    parts = [
+        page.tag("span", kind, "word"),
+        page.tag("span", arm.name),
+        page.tag("span", size + interval, "size"),
+        page.tag("span", _when(results, arm), "note"),
+    ]
     return page.tag("li", page.joined(parts), kind)
 
 

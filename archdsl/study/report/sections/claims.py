@@ -17,10 +17,23 @@ def claims(results: Results) -> Iterator[str]:
         return
     yield page.tag("h2", "Claims")
     lines = [
-        page.tag("li", page.joined([page.tag("span", WORDS[c.holds], "word"), page.tag("span", c.claim.text),
-                                    page.tag("span", evidence(c), "note")]), WORDS[c.holds])
+        page.tag(
+            "li",
+            page.joined(
+                [
+                    page.tag("span", WORDS[c.holds], "word"),
+                    page.tag("span", c.claim.text),
+                    page.tag("span", evidence(c), "note"),
+                ]
+            ),
+            WORDS[c.holds],
+        )
         for c in results.claims
-    ]  # fmt: skip
+    ]
     yield f'<ul class="answers">\n{"".join(lines)}\n</ul>'
-    yield page.tag("p", "A family of their own, beside that of the arms: the probability of any wrong answer among "
-                   f"them is at most {100 * results.options.alpha:g} %.", "note")  # fmt: skip
+    yield page.tag(
+        "p",
+        "A family of their own, beside that of the arms: the probability of any wrong answer among "
+        f"them is at most {100 * results.options.alpha:g} %.",
+        "note",
+    )

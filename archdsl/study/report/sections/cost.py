@@ -26,8 +26,16 @@ def cost(results: Results) -> Iterator[str]:
     rows = []
     for arm in own:
         kind = "reference" if arm is results.reference or arm.verdict is None else arm.verdict.decision
-        rows.append((arm.name, page.bar(_runs(arm) / most, kind), exact(_runs(arm)), exact(most), _time(seconds(arm)),
-                     _saved(arm, saved.get(arm.name, 0))))  # fmt: skip
+        rows.append(
+            (
+                arm.name,
+                page.bar(_runs(arm) / most, kind),
+                exact(_runs(arm)),
+                exact(most),
+                _time(seconds(arm)),
+                _saved(arm, saved.get(arm.name, 0)),
+            )
+        )
     shown = len(HEADS) if saved else len(HEADS) - 1
     yield page.table(HEADS[:shown], [row[:shown] for row in rows], marked=0)
 
@@ -66,9 +74,12 @@ def _sentence(results: Results, own: list[ArmResult], saved: dict[str, int]) -> 
     text = f"{exact(runs)} runs" + (f", {duration(spent)} of training" if spent else "") + "."
     if total := sum(saved.values()):
         least = math.fsum(saved[a.name] * seconds(a) / len(a.figures) for a in own if a.figures and a.name in saved)
-        text += (f" All arms with {len(results.seeds)} seeds each would have been {exact(every)}: those that stopped once they "
-                 f"were decided saved {exact(total)} runs ({100 * total / every:.0f} %)"
-                 + (f", about {duration(least)}" if least else "") + ".")  # fmt: skip
+        text += (
+            f" All arms with {len(results.seeds)} seeds each would have been {exact(every)}: those that stopped once they "
+            f"were decided saved {exact(total)} runs ({100 * total / every:.0f} %)"
+            + (f", about {duration(least)}" if least else "")
+            + "."
+        )
     if results.unused:
         text += f" {exact(results.unused)} more ended after the decision on their arm and do not count."
     return text

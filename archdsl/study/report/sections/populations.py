@@ -25,13 +25,20 @@ def populations(results: Results) -> Iterator[str]:
     cells = []
     for row in rows:
         d = row.difference
-        texts = (NONE,) * 3 if d is None else (
-            shown.change(d.delta), shown.between(d.low, d.high), shown.between(d.new_low, d.new_high))  # fmt: skip
+        texts = (
+            (NONE,) * 3
+            if d is None
+            else (shown.change(d.delta), shown.between(d.low, d.high), shown.between(d.new_low, d.new_high))
+        )
         cells.append((row.arm, *texts))
     yield page.tag("h2", "On this test set, and on new images")
     valid = "at any look" if results.options.sequential else "for one look, at the number of seeds that was stated"
-    yield page.tag("p", "Two claims. The first interval is that of the verdict: it has the variation of the seed alone. The "
-                   "second one also has that of the test images, so that it is about another test set of the kind. Both hold "
-                   f"together over all comparisons, {valid}. The verdicts are about this test set.", "note")  # fmt: skip
+    yield page.tag(
+        "p",
+        "Two claims. The first interval is that of the verdict: it has the variation of the seed alone. The "
+        "second one also has that of the test images, so that it is about another test set of the kind. Both hold "
+        f"together over all comparisons, {valid}. The verdicts are about this test set.",
+        "note",
+    )
     yield page.table(HEADS, cells)
     yield from (page.tag("p", f"{text[0].upper()}{text[1:]}.", "note") for text in notes(rows)[1:])

@@ -22,8 +22,11 @@ def failures(results: Results) -> Iterator[str]:
     ordered = sorted(results.failures, key=lambda f: (place.get(f[0], len(place)), f[1:]))
     rows = [(arm, str(seed), status, message or NONE) for arm, seed, status, message in ordered]
     heads = (("arm", "name"), ("seed", "right"), ("state", ""), ("message", "name"))
-    counts = "Those that diverged or failed by themselves count as chance." if results.options.failures == "chance" else (
-        "They enter no mean.")  # fmt: skip
+    counts = (
+        "Those that diverged or failed by themselves count as chance."
+        if results.options.failures == "chance"
+        else ("They enter no mean.")
+    )
     yield page.tag("h2", "Runs without a result")
     yield page.tag("p", counts, "note")
     yield page.table(heads, rows[:FEW])
@@ -39,23 +42,30 @@ def provenance(results: Results, command: str) -> Iterator[str]:
     for arm in results.arms:
         states.update(arm.states)
     options = results.options
-    yield page.terms((
-        ("archdsl", __version__),
-        *((name, results.conditions[name]) for name in sorted(results.conditions)),
-        ("arms", f"{results.design}, {exact(len(results.arms))} {'arms' if len(results.arms) > 1 else 'arm'}"),
-        *((f"factor {f.name}", " | ".join(level or "none" for level in f.levels)) for f in results.factors),
-        ("aliases", "; ".join(results.aliases)),
-        ("design", "sequential" if options.sequential else "fixed"),
-        ("wrong decisions", f"at most {100 * options.alpha:g} %"),
-        ("looks", _looks(results)),
-        ("plan", results.registered),
-        ("seeds", _ranges(sorted(results.seeds))),
-        ("runs", f"{exact(results.done)} of {exact(results.planned)}: "
-                 + ", ".join(f"{exact(states[s])} {s}" for s in sorted(states))),
-        *(("note", note) for note in results.notes),
-    ))  # fmt: skip
-    texts = "".join(page.tag("p", f"{n}: {a.name} ({a.arm.spec.hash})", "note") + page.tag("pre", a.arm.spec.canonical.rstrip())
-                    for n, a in enumerate(results.arms, 1))  # fmt: skip
+    yield page.terms(
+        (
+            ("archdsl", __version__),
+            *((name, results.conditions[name]) for name in sorted(results.conditions)),
+            ("arms", f"{results.design}, {exact(len(results.arms))} {'arms' if len(results.arms) > 1 else 'arm'}"),
+            *((f"factor {f.name}", " | ".join(level or "none" for level in f.levels)) for f in results.factors),
+            ("aliases", "; ".join(results.aliases)),
+            ("design", "sequential" if options.sequential else "fixed"),
+            ("wrong decisions", f"at most {100 * options.alpha:g} %"),
+            ("looks", _looks(results)),
+            ("plan", results.registered),
+            ("seeds", _ranges(sorted(results.seeds))),
+            (
+                "runs",
+                f"{exact(results.done)} of {exact(results.planned)}: "
+                + ", ".join(f"{exact(states[s])} {s}" for s in sorted(states)),
+            ),
+            *(("note", note) for note in results.notes),
+        )
+    )
+    texts = "".join(
+        page.tag("p", f"{n}: {a.name} ({a.arm.spec.hash})", "note") + page.tag("pre", a.arm.spec.canonical.rstrip())
+        for n, a in enumerate(results.arms, 1)
+    )
     yield page.folded("The text of each arm", texts)
 
 
