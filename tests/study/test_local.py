@@ -13,6 +13,11 @@ from archdsl.study.execute import local
 from archdsl.study.execute.cores import cores, gpus
 from archdsl.study.execute.local import Local
 from archdsl.study.execute.messages import Ready, RunOptions, RunProgress, RunRequest, RunResult
+from archdsl.study.execute.runner import StudyRunner
+from archdsl.study.plan.arms import arms_of
+from archdsl.study.plan.cells import cells
+from archdsl.study.plan.file import study_of
+from tests.conftest import REPO
 
 
 @pytest.fixture
@@ -38,6 +43,18 @@ def test_workers_stay_and_share_the_orders(home: Path) -> None:
     assert len({o.figures["pid"] for o in found.values()}) <= 2
     if len(cores()) >= 2 and hasattr(os, "sched_getaffinity"):
         assert all(len(o.figures["core"]) == 1 for o in found.values())
+
+
+def test_the_cell_of_the_benchmark_leaves_a_record_that_a_study_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """bench/e1_cells.py times it; its record follows what a run must have."""
+    monkeypatch.setenv("PYTHONPATH", str(REPO / "bench/peers"))
+    study = study_of("base: conv(4) relu gap linear(10)\ndata: fashion-mini\nseeds: 3\n")
+    arms = arms_of(study)
+    runner = StudyRunner(arms, cells(arms, study.seeds), tmp_path)
+    runner.carry_out(Local(RunOptions(str(tmp_path)), 1, tmp_path / "logs", work="noop:cell"), runner.missing)
+    assert [found.status for found in runner.found.values()] == ["finished"] * 3
 
 
 def test_a_worker_is_replaced_after_a_number_of_runs(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
