@@ -181,7 +181,6 @@ def drawn(kind: str, results: Any) -> str | None:
 def _held(what: Directive, page: Path, runs: Path, numbers: dict[str, int]) -> str:
     from archdsl.study.report.claim_text import ANSWERS
     from archdsl.study.report.fit_text import size
-    from archdsl.study.results.fits import fit_results
 
     rows = ["| | study | what was to be shown | at our scale |", "|---:|---|---|---|"]
     for one in pages():
@@ -189,7 +188,7 @@ def _held(what: Directive, page: Path, runs: Path, numbers: dict[str, int]) -> s
         name = f"[{title}](lecture/{one.name})"
         results = reported(study_of(one), "", runs).results
         shown = [(f"`{claim.claim.text}`", ANSWERS[claim.holds]) for claim in results.claims]
-        fits = [(fit.line, fit.fitted) for fit in fit_results(results) if fit.fitted is not None]
+        fits = [(fit.line, fit.fitted) for fit in results.fitted if fit.fitted is not None]
         shown += [
             (f"`{line.fit.text}` of the smaller sizes predicts that of {size(line.held)}", ANSWERS[fitted.holds])
             for line, fitted in fits

@@ -25,7 +25,6 @@ from archdsl.study.plan.plan import Found, planned
 from archdsl.study.report.fit_table import table
 from archdsl.study.report.html import html
 from archdsl.study.report.notes import notes
-from archdsl.study.results.fits import fit_results
 from archdsl.study.results.results import Results, results
 from archdsl.study.stats.curve_fit import Runs, fit_curve
 
@@ -193,7 +192,7 @@ def test_a_fit_has_a_line_for_each_choice_that_x_does_not_depend_on() -> None:
 def test_a_study_with_a_held_out_size() -> None:
     law = lambda n, s: 8 * n**-0.5 + 0.2 + random.Random(f"{n} {s}").gauss(0, 0.002)  # noqa: E731
     found = made("fit: power(params -> test_loss)\nholdout: largest\n", law)
-    (one,) = fit_results(found)
+    (one,) = found.fitted
     assert one.fitted is not None
     assert one.fitted.holds
     assert one.fitted.coefficients["b"].value == pytest.approx(0.5, abs=0.1)
@@ -208,12 +207,12 @@ def test_a_study_with_a_held_out_size() -> None:
     assert "<h2>Fits</h2>" in page
     assert "the prediction held" in page
     broken = made("fit: power(params -> test_loss)\nholdout: largest\n", lambda n, s: 2.0 if n > 1000 else law(n, s))
-    assert fit_results(broken)[0].fitted.holds is False  # type: ignore[union-attr]
+    assert broken.fitted[0].fitted.holds is False  # type: ignore[union-attr]
 
 
 def test_coefficients_that_the_sizes_do_not_determine_are_named() -> None:
     flat = made("fit: power(params -> test_loss)\n", lambda n, s: 2.0 + random.Random(f"{n} {s}").gauss(0, 0.05))
-    (one,) = fit_results(flat)
+    (one,) = flat.fitted
     assert one.fitted is not None
     assert one.fitted.loose
     assert all(e.low is None or e.low >= 0 for k, e in one.fitted.coefficients.items() if k in "bc")
@@ -222,7 +221,7 @@ def test_coefficients_that_the_sizes_do_not_determine_are_named() -> None:
 
 def test_runs_that_failed_are_left_out_and_too_few_are_said() -> None:
     found = made("fit: linear(w -> test_loss)\n", lambda n, s: None if n > 300 else 1.0 + 0.01 * s)
-    (one,) = fit_results(found)
+    (one,) = found.fitted
     assert one.fitted is None
     assert "2 of 5 sizes have a finished run, and 3 are needed" in one.why
     assert html(found, "x")

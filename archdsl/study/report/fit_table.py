@@ -5,7 +5,6 @@ from __future__ import annotations
 from archdsl.errors import ArchError
 from archdsl.report import Cell, Column, Table
 from archdsl.study.report.fit_text import HELD, sentences
-from archdsl.study.results.fits import fit_results
 from archdsl.study.results.results import Results
 
 
@@ -32,7 +31,7 @@ def table(results: Results) -> Table:
         Column("seeds", "int"),
     )
     rows: list[tuple[Cell, ...]] = []
-    for found in fit_results(results):
+    for found in results.fitted:
         name, line, fitted = found.line.fit.text, found.line.name or None, found.fitted
         sizes = sum(bool(found.values[x]) for x in found.line.fitted)
         if fitted is None:

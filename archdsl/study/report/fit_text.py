@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archdsl.expand.metrics import metric_of
-from archdsl.study.results.fits import FitResult, fit_results
+from archdsl.study.results.fits import FitResult
 from archdsl.study.results.results import Results
 from archdsl.study.results.unit import MINUS
 from archdsl.study.stats.curve_fit import Estimate
@@ -15,7 +15,7 @@ HELD = {True: "the prediction held", False: "the prediction did not hold", None:
 
 def sentences(results: Results) -> Iterator[str]:
     """Each fit with its coefficients and what became of its prediction."""
-    for found in fit_results(results):
+    for found in results.fitted:
         fit, line = found.line.fit, f" ({found.line.name})" if found.line.name else ""
         if found.fitted is None:
             yield f"fit {fit.text}{line}: {found.why}"

@@ -12,7 +12,7 @@ from archdsl.study.results.run_figures import RunFigures
 from archdsl.study.stats.curve_fit import Fitted, fit_curve
 
 if TYPE_CHECKING:
-    from archdsl.study.results.results import ArmResult, Results
+    from archdsl.study.results.results import ArmResult
 
 Values = Mapping[float, Sequence[tuple[int, float]]]  # seed and figure by size
 
@@ -29,13 +29,13 @@ class FitResult:
     why: str = ""
 
 
-def fit_results(results: Results) -> tuple[FitResult, ...]:
+def fit_results(lines: Iterable[FitLine], arms: Sequence[ArmResult]) -> tuple[FitResult, ...]:
     """Every fit of a study, by the runs that are there."""
-    return tuple(_result(results, line) for line in results.fits)
+    return tuple(_result(arms, line) for line in lines)
 
 
-def _result(results: Results, line: FitLine) -> FitResult:
-    values = {x: _figures(line.fit.metric, (results.arms[n] for n in arms)) for x, arms in line.arms.items()}
+def _result(arms: Sequence[ArmResult], line: FitLine) -> FitResult:
+    values = {x: _figures(line.fit.metric, (arms[n] for n in numbers)) for x, numbers in line.arms.items()}
     runs = tuple((x, tuple(values[x])) for x in line.fitted if values[x])
     needed = len(line.fit.coefficients) + 1
     if len(runs) < needed:

@@ -22,6 +22,7 @@ from archdsl.study.plan.fitted import FitLine
 from archdsl.study.plan.plan import ENDED, Found
 from archdsl.study.results.claims import ClaimResult, claim_results
 from archdsl.study.results.decide import ArmDecision, Deciding, DecisionOptions, decide_fixed
+from archdsl.study.results.fits import FitResult, fit_results
 from archdsl.study.results.run_figures import UNTRAINED, RunFigures
 from archdsl.study.results.scale import Scale, scale_of
 from archdsl.study.stats import Comparison, Summary, compare, summary
@@ -98,6 +99,11 @@ class Results:
     resolution: float = 0.0  # the step in which the metric is counted
     claims: tuple[ClaimResult, ...] = ()
     fits: tuple[FitLine, ...] = ()
+
+    @cached_property
+    def fitted(self) -> tuple[FitResult, ...]:
+        """The fits, by the runs that are there. Their bootstrap takes a moment, so that they are computed once."""
+        return fit_results(self.fits, self.arms)
 
     @property
     def reference(self) -> ArmResult:

@@ -10,7 +10,7 @@ from archdsl.report.figures import COLOURS
 from archdsl.study.plan.levels import geometric
 from archdsl.study.report.figures.axis import ticks
 from archdsl.study.report.figures.canvas import PALE, WIDTH, labels, render
-from archdsl.study.results.fits import FitResult, fit_results
+from archdsl.study.results.fits import FitResult
 from archdsl.study.results.results import Results
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ MOST_PANELS, MOST_LINES = 3, 7
 def fit(results: Results) -> str | None:
     """A panel for each fit as SVG; None where none has a curve."""
     panels: dict[str, list[FitResult]] = {}
-    for found in fit_results(results):
+    for found in results.fitted:
         if found.fitted is not None:
             panels.setdefault(found.line.fit.text, []).append(found)
     shown = list(panels.items())[:MOST_PANELS]
