@@ -68,7 +68,7 @@ def test_the_time_is_taken_from_the_study_then_from_the_store(
     assert main(["ablate", "s.yaml", "--dry-run", "--format", "json", "--jobs", "1"]) == 0
     note = json.loads(capsys.readouterr().out)["notes"][0]
     assert "by 4 runs of this store on " in note
-    assert note.endswith(", scaled by MACs)")
+    assert note.endswith(", scaled by steps and MACs)")
     assert main(["ablate", "tiny.arch", "--seeds", "3", "--dry-run", "--format", "json"]) == 0
     assert "by 4 runs of this study" in json.loads(capsys.readouterr().out)["notes"][0]
     for versions in runs.glob("*/versions.json"):
@@ -85,7 +85,7 @@ def test_the_estimate_scales_by_macs() -> None:
     missing = [c for c in every if c is not first]
     told = time_left(every, missing, found, 1)
     assert told.seconds == pytest.approx(sum(OVERHEAD + c.cost / 1e6 for c in missing))
-    assert told.basis == "by 1 run of this study on this one, scaled by MACs"
+    assert told.basis == "by 1 run of this study on this one, scaled by steps and MACs"
     none = time_left(every, missing, {k: replace(f, status="missing") for k, f in found.items()}, 1)
     assert none.seconds == pytest.approx(sum(OVERHEAD + c.cost / RATE for c in missing))
     assert "assumption" in none.basis

@@ -24,6 +24,7 @@ from archdsl.study.plan.naming import BASE
 from archdsl.words.train.tuning import SHA_DIGITS, Init
 
 UNKNOWN = ""  # the fingerprint of a data set that is not on this machine
+STEP = 120_000_000  # of work beside the MACs of a step: 2 ms at 6e10 a second, what steps of the smallest nets take
 TEST_IMAGES = 10_000  # of a set that does not say how many it has: for an estimate of time
 
 
@@ -173,8 +174,17 @@ def seeded(spec: Spec, seed: int, weights: str = "") -> Spec:
 
 
 def _work(spec: Spec, experiment: Experiment) -> int:
-    """MACs of a run, up to a factor that all have: for an order, and for an estimate."""
+    """The work of a run, up to a factor that all have: for an order, and for an estimate."""
     train = experiment.train
     images = images_of(experiment)
     steps = train.epochs * -(-images // train.batch)
-    return 3 * spec.cost.macs * min(steps, train.steps or steps) * train.batch
+    return work(spec.cost.macs, min(steps, train.steps or steps), train.batch)
+
+
+def work(macs: int, steps: int, batch: int) -> int:
+    """The work of a training, in MACs: forward and backward, and what each step costs beside them.
+
+    Args:
+        macs: of the network, for one image.
+    """
+    return steps * (3 * macs * batch + STEP)

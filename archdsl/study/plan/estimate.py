@@ -13,7 +13,7 @@ from archdsl.api import load
 from archdsl.errors import ArchError, Source
 from archdsl.runs.conditions import conditions_of
 from archdsl.runs.run import RESULT, SPEC, Run, load_run
-from archdsl.study.plan.cells import Cell
+from archdsl.study.plan.cells import Cell, work
 from archdsl.study.plan.plan import Found
 
 # MACs a second of one core, and seconds a run for its set-up: what small nets did on one AVX-512 core with bf16
@@ -39,7 +39,7 @@ def time_left(
     device: str = "",
 ) -> Estimate:
     """The time for the missing runs on so many workers: by the finished runs of the study; where there are none, by others of the
-    store that this machine made on the same kind of device. Both are scaled by the MACs of a whole run.
+    store that this machine made on the same kind of device. Both are scaled by the work of a whole run.
 
     Args:
         store: the folder of runs; None: only the study's own count.
@@ -55,7 +55,7 @@ def time_left(
 
 
 def _own(every: Sequence[Cell], found: Mapping[str, Found]) -> tuple[list[float], str]:
-    """MACs a second of the finished runs of the study."""
+    """The work a second of the finished runs of the study."""
     ended = {
         cell.key: (cell.cost / float(seconds), found[cell.key].conditions.get("processor", ""))
         for cell in every
@@ -67,7 +67,7 @@ def _own(every: Sequence[Cell], found: Mapping[str, Found]) -> tuple[list[float]
 
 
 def _of_store(store: Path, device: str) -> tuple[list[float], str]:
-    """MACs a second of the newest finished runs that this machine made; those of its most frequent processor."""
+    """The work a second of the newest finished runs that this machine made; those of its most frequent processor."""
     here = [(one, conditions_of(one.versions)) for one in _newest(store)]
     kept = [(run, c["processor"]) for run, c in here if c["device"] == device or not device]
     usual = Counter(processor for _, processor in kept).most_common(1)
@@ -92,7 +92,7 @@ def _newest(store: Path) -> Iterator[Run]:
 
 
 def _rate(run: Run) -> float | None:
-    """MACs of training a second, as ``Cell.cost`` counts them; None where the run does not say enough."""
+    """The work of training a second, as ``Cell.cost`` counts it; None where the run does not say enough."""
     result, train = run.result or {}, run.settings.get("train")
     seconds, steps = result.get("seconds"), result.get("step")
     batch = train.get("batch") if isinstance(train, Mapping) else None
@@ -102,7 +102,7 @@ def _rate(run: Run) -> float | None:
         macs = load(Source(SPEC, run.spec)).cost.macs
     except ArchError:  # a spec of a package that is not here, or data that is gone
         return None
-    return float(3 * macs * steps * batch / seconds)
+    return work(macs, steps, batch) / float(seconds)
 
 
 def _told(rates: Sequence[tuple[float, str]], whose: str) -> tuple[list[float], str]:
@@ -110,4 +110,6 @@ def _told(rates: Sequence[tuple[float, str]], whose: str) -> tuple[list[float], 
         return [], "an assumption: no finished run of this machine to estimate it from"
     processors = ", ".join(sorted({processor for _, processor in rates if processor}))
     count = f"{len(rates)} run{'s' if len(rates) > 1 else ''} {whose}"
-    return [rate for rate, _ in rates], f"by {count}{f' on {processors}' if processors else ''}, scaled by MACs"
+    return [
+        rate for rate, _ in rates
+    ], f"by {count}{f' on {processors}' if processors else ''}, scaled by steps and MACs"
