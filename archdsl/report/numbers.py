@@ -6,6 +6,7 @@ from archdsl.report.table import Cell, Column
 
 __all__ = ["compact", "exact", "percent", "show", "size"]
 
+MINUS = "−"
 _DIGITS = 4  # significant ones, of a compact number
 
 
@@ -61,6 +62,8 @@ def show(cell: Cell, column: Column, nothing: str = "–") -> str:
 
 def _number(value: int | float, column: Column) -> str:
     text = _unsigned(value, column)
+    if text.startswith("-"):  # what rounds to zero has no sign
+        return f"{MINUS}{text[1:]}" if any(digit in text for digit in "123456789") else text[1:]
     return f"+{text}" if column.signed and value > 0 and text.strip("0.") else text
 
 

@@ -63,5 +63,5 @@ def test_flags_and_infinities() -> None:
 
 def test_differences_of_shares_are_points_with_a_sign() -> None:
     column = Column("Δ", "points", digits=2, signed=True)
-    assert [show(v, column) for v in (0.0123, -0.0123, 0.0, 0.00001, None)] == ["+1.23", "-1.23", "0.00", "0.00", "–"]
+    assert [show(v, column) for v in (0.0123, -0.0123, 0.0, 0.00001, None)] == ["+1.23", "−1.23", "0.00", "0.00", "–"]
     assert show(0.5, Column("x", "float", digits=1, signed=True)) == "+0.5"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archdsl.expand.metrics import metric_of
+from archdsl.report.numbers import MINUS
 from archdsl.study.results.fits import FitResult
 from archdsl.study.results.results import Results
-from archdsl.study.results.unit import MINUS
 from archdsl.study.stats.curve_fit import Estimate
 
 HELD = {True: "the prediction held", False: "the prediction did not hold", None: "the prediction has no interval"}

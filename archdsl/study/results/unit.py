@@ -6,11 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from archdsl.report.numbers import MINUS
+
 if TYPE_CHECKING:
     from archdsl.study.results.results import Results
     from archdsl.words.metrics.base import Metric
 
-MINUS = "−"
 NONE = "–"
 
 
