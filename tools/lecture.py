@@ -19,7 +19,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -134,8 +134,10 @@ def _table(what: Directive, page: Path, runs: Path, numbers: dict[str, int]) -> 
     from archdsl.study.report import tables
 
     columns = what.options.get("columns", "").split(",") if "columns" in what.options else []
-    table = tables.table(reported(study_of(page), what.preset, runs).results, columns=columns)
-    text = FORMATS["md"].write(table)
+    results = reported(study_of(page), what.preset, runs).results
+    table = tables.table(results, columns=columns)
+    named = tuple(replace(c, name=results.measure.label, key=c.id) if c.id == "mean" else c for c in table.columns)
+    text = FORMATS["md"].write(replace(table, columns=named))
     return "\n".join(line for line in text.splitlines() if line.startswith("|"))
 
 

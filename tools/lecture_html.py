@@ -31,7 +31,7 @@ def whole(index: Path, pages: Sequence[Path]) -> str:
         index: the page before the others.
         pages: a section each, in order.
     """
-    parts = [_html(index), _contents(pages)]
+    parts = [_html(index).replace("</h1>", f"</h1>\n{_contents(pages)}", 1)]
     parts += [f'<section id="{page.stem}">\n{_html(page)}</section>' for page in pages]
     title = _title(index)
     return (

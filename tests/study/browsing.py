@@ -26,7 +26,7 @@ CUT = """() => {
   }
   const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (texts.nextNode()) {
-    const node = texts.currentNode, scrolls = node.parentElement.closest('.wide, .card');
+    const node = texts.currentNode, scrolls = node.parentElement.closest('.wide, .card, pre, table');
     if (!node.data.trim() || node.parentElement.closest('svg, script, style')) continue;
     if (scrolls && getComputedStyle(scrolls).overflowX === 'auto') continue;
     const range = document.createRange();
