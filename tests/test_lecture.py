@@ -40,7 +40,7 @@ def test_the_page_needs_nothing_else(page: Path) -> None:
     assert not re.findall(r'<(?:img|script|link)[^>]+(?:src|href)="(?!data:)', text)
     inside = re.findall(r'href="#([^"]+)"', text)
     assert set(inside) <= set(re.findall(r'id="([^"]+)"', text))
-X
+    others = re.findall(r'href="([^"#:]+)"', text)
     assert all((REPO / "docs" / name.partition("#")[0]).exists() for name in others), others
 
 
