@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar
 from archdsl.errors import ArchError
 from archdsl.registry.lookup import register
 from archdsl.registry.phases import Phase
+from archdsl.registry.value import Setting
 
 Kind = Literal["op", "block", "late", "join", "family", "modifier", "data", "train", "metric", "evaluation"]
 F = TypeVar("F", bound=Callable[..., Any])
@@ -58,11 +59,12 @@ def _decorator(kind: Kind, examples: tuple[str, ...], **settings: Any) -> Callab
         if isinstance(make, type):
             name = getattr(make, "called", "") if kind in ("metric", "evaluation") else ""
             name = name or make.__name__.lower()
-            if not getattr(getattr(make, "__dataclass_params__", None), "frozen", False):
+            made = getattr(make, "__dataclass_params__", None)
+            if made is None or not (made.frozen or issubclass(make, Setting)):
                 raise ArchError(
                     f"the word `{given or name}` is the class {make.__module__}.{make.__qualname__}, which is "
                     "not a frozen dataclass",
-                    help="write @dataclass(frozen=True, slots=True) below the decorator of the word",
+                    help="write @setting below the decorator of the word",
                 )
             if help.startswith(f"{make.__name__}("):  # the signature, which a dataclass has in place of a docstring
                 help = ""

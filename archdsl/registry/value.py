@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, FrozenInstanceError, dataclass, fields
 from typing import Any, ClassVar, TypeVar, dataclass_transform
 
 T = TypeVar("T")
@@ -10,17 +10,52 @@ T = TypeVar("T")
 
 @dataclass_transform(frozen_default=True)
 def setting(made: type[T]) -> type[T]:
-    """``@dataclass(frozen=True, slots=True)`` for a ``Setting``, at two thirds of the time: equality, hash and text are those
-    of ``Setting``, and are not compiled for each class. Every start of the program makes all classes of all words.
+    """As ``@dataclass(frozen=True, slots=True)`` for a ``Setting``, at a third of the time: nothing is compiled for each class,
+    since the methods are those of ``Setting``. Every start of the program makes all classes of all words.
     """
-    return dataclass(frozen=True, slots=True, eq=False, repr=False, match_args=False)(made)
+    return dataclass(init=False, slots=True, eq=False, repr=False, match_args=False)(made)
 
 
 class Setting:
-    """What a run records of itself. Two are equal where their classes and fields are."""
+    """What a run records of itself. Two are equal where their classes and fields are; no field can be set again."""
 
     __slots__ = ()
     called: ClassVar[str] = ""  # its name where runs are recognised, if that is not the name of the class
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        """Set the fields: by position in their order, but for those that say ``kw_only``, or by name."""
+        places = iter(args)
+        for f in fields(self):  # type: ignore[arg-type]
+            by_name = f.init and f.name in named
+            if f.init and not f.kw_only and (value := next(places, MISSING)) is not MISSING:
+                if by_name:
+                    raise TypeError(f"{type(self).__name__} got several values of `{f.name}`")
+            elif by_name:
+                value = named.pop(f.name)
+            elif f.default is not MISSING:
+                value = f.default
+            elif f.default_factory is not MISSING:
+                value = f.default_factory()
+            else:
+                raise TypeError(f"{type(self).__name__} needs `{f.name}`")
+            object.__setattr__(self, f.name, value)
+        if named or next(places, MISSING) is not MISSING:
+            raise TypeError(f"{type(self).__name__} has no {' and no '.join(named) or 'field for the last value'}")
+        if (check := getattr(self, "__post_init__", None)) is not None:
+            check()
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise FrozenInstanceError(f"cannot assign to field {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        raise FrozenInstanceError(f"cannot delete field {name!r}")
+
+    def __getstate__(self) -> list[Any]:
+        return [getattr(self, f.name) for f in fields(self)]  # type: ignore[arg-type]
+
+    def __setstate__(self, values: list[Any]) -> None:
+        for f, value in zip(fields(self), values, strict=True):  # type: ignore[arg-type]
+            object.__setattr__(self, f.name, value)
 
     @property
     def word(self) -> str:

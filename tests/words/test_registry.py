@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import ast
+import copy
+import pickle
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import FrozenInstanceError, dataclass, field, replace
 from typing import ClassVar
 
 import pytest
 
 from archdsl.api import load
 from archdsl.errors import ArchError, SpecError
-from archdsl.registry import entries, find, params, train_word
+from archdsl.registry import Setting, entries, find, params, setting, train_word
 from archdsl.registry.lookup import _TABLE
 from archdsl.registry.types import Positive, Rate
 from tests.conftest import REPO
@@ -86,6 +88,46 @@ def test_a_class_that_is_no_setting_is_refused() -> None:
     for made, message in ((Loose, "not a frozen dataclass"), (Mutable, "not a frozen dataclass"), (Silent, "no help")):
         with pytest.raises(ArchError, match=message):
             train_word("loose")(made)
+
+
+@setting
+class Leaf(Setting):
+    """A setting with every kind of field."""
+
+    a: float
+    b: list[int] = field(default_factory=list)
+    c: str = field(default="", kw_only=True)
+    d: int = field(default=7, init=False)
+
+
+def test_a_setting_is_a_frozen_dataclass() -> None:
+    leaf = Leaf(1.0, [2], c="x")
+    assert (leaf.a, leaf.b, leaf.c, leaf.d) == (1.0, [2], "x", 7)
+    assert leaf == Leaf(a=1.0, b=[2], c="x") != Leaf(1.0)
+    assert Leaf(1.0).b is not Leaf(1.0).b
+    assert repr(leaf) == "Leaf(a=1.0, b=[2], c='x', d=7)"
+    assert replace(leaf, a=3.0).a == 3.0
+    assert pickle.loads(pickle.dumps(leaf)) == copy.copy(leaf) == copy.deepcopy(leaf) == leaf  # noqa: S301
+    with pytest.raises(FrozenInstanceError, match="'a'"):
+        leaf.a = 2.0  # type: ignore[misc]
+    with pytest.raises(FrozenInstanceError, match="'a'"):
+        del leaf.a
+    with pytest.raises(AttributeError):
+        leaf.other = 1  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("args", "named", "message"),
+    [
+        ((), {}, "needs `a`"),
+        ((1.0,), {"a": 2.0}, "several values of `a`"),
+        ((1.0,), {"d": 2}, "has no d"),
+        ((1.0, [], "x"), {}, "no field for the last value"),
+    ],
+)
+def test_fields_that_do_not_fit_are_refused(args: tuple[object, ...], named: dict[str, object], message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        Leaf(*args, **named)  # type: ignore[arg-type]
 
 
 # Files that read or write what other libraries call our words, and sets of published data by their names.
