@@ -212,6 +212,13 @@ WRITERS: dict[str, Writer] = {
 }
 
 
+def _unknown_presets(page: Path) -> list[str]:
+    from archdsl.study.plan.file import read_study
+
+    asked = {d.preset for d in directives(page)} - {""}
+    return sorted(asked - set(read_study(study_of(page)).presets)) if asked else []
+
+
 def check() -> list[str]:
     """What is wrong with the pages, without a look at any run."""
     found = [
@@ -226,6 +233,7 @@ def check() -> list[str]:
         if text.count("<!-- lecture: ") != len(BLOCK.findall(text)):
             found.append(f"{page.name}: a block has no `<!-- end -->`")
         found += [f"{page.name}: unknown directive `{d.kind}`" for d in directives(page) if d.kind not in WRITERS]
+        found += [f"{page.name}: its study has no preset `{name}`" for name in _unknown_presets(page)]
         found += [f"{page.name}: an empty block" for m in BLOCK.finditer(text) if not m["old"].strip()]
         found += [
             f"{page.name}: there is no {name}"
@@ -248,6 +256,8 @@ def main() -> int:
     if given.check:
         print(*check(), sep="\n")
         return int(bool(check()))
+    if wrong := [f"{page.name} shows the preset `{name}`" for page in pages() for name in _unknown_presets(page)]:
+        raise SystemExit("\n".join([*wrong, "and its study has none of that name"]))
     chosen = [p for p in pages() if not given.page or p.stem[:2] in given.page]
     for number, page in enumerate(chosen, 1):
         print(f"{number}/{len(chosen)} {page.stem}", file=sys.stderr, flush=True)
