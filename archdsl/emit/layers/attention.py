@@ -56,8 +56,10 @@ class WeightedMean(nn.Module):
 
     def mean(self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
         """The means of ``v`` (…, heads, S, D) for ``q`` (…, heads, T, D); ``bias`` (…, T, S) is added to the products."""
-        if not self.talk and not (self.training and self.drop):
-            return F.scaled_dot_product_attention(q, k, v, bias, scale=self.scale)
+        if not self.talk and not (self.training and self.drop) and (bias is None or bias.ndim < 4):
+            windows = q.shape[1:-3]
+            q, k, v = (part.flatten(0, -4) for part in (q, k, v))  # the fused kernels take four dimensions
+            return F.scaled_dot_product_attention(q, k, v, bias, scale=self.scale).unflatten(0, (-1, *windows))
         scores = q @ k.transpose(-2, -1) * (q.shape[-1] ** -0.5 if self.scale is None else self.scale)
         if self.talk:
             scores = self.talk_before(scores.movedim(-3, -1)).movedim(-1, -3)

@@ -58,8 +58,8 @@ def attention(
     """Multi-head self-attention: each token becomes a mean over all, weighted by softmax(q·k/√(width/heads)). Of an image the
     pixels are the tokens.
 
-    Weights as in `torch.nn.MultiheadAttention`. `drop` is the rate of dropout on the attention weights while training. The
-    products of queries with keys and of weights with values count into the MACs.
+    Of tokens, and with none of the forms below, weights are those of `torch.nn.MultiheadAttention`. `drop` is the rate of dropout
+    on the attention weights while training. The products of queries with keys and of weights with values count into the MACs.
 
     Who looks at whom. `window`: of an image, the pixels of each window of this size at each other; `shift` moves the windows
     down and to the right, and those at the border are cut in two (Swin, Liu et al. 2021, arXiv:2103.14030). Zeros fill up
@@ -120,7 +120,7 @@ def _agree(x: Shape, asked: dict[str, Any]) -> None:
         name = "reduce" if "reduce" in asked else "pool"
         if len(asked) > 1:
             other = next(n for n in asked if n != name)
-            raise Misfit(f"`attention({name}=…)` is not there with `{other}`", help="leave one of the two out")
+            raise Misfit(f"`attention({name}=…)` does not support `{other}`", help="leave one of the two out")
 
 
 def _plain(x: Shape, heads: int, common: dict[str, Any]) -> Layer:
