@@ -9,8 +9,8 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
+from archdsl.emit.layers.attention import Attention, WeightedMean
 from archdsl.emit.layers.drop import GaussianNoise
-from archdsl.emit.layers.tokens import Attention
 from archdsl.errors import ArchError
 
 
@@ -23,7 +23,7 @@ def _rate(module: nn.Module) -> float:
     """The nominal rate, whatever the phase of training; 0 for layers that do not draw."""
     if isinstance(module, GaussianNoise):
         return module.sigma
-    if isinstance(module, Attention):
+    if isinstance(module, Attention | WeightedMean):
         return module.drop
     if isinstance(module, _DropoutNd) or hasattr(module, "set_progress"):
         return float(getattr(module, "p", 0.0))

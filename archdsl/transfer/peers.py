@@ -9,6 +9,8 @@ from typing import Any
 
 # Heads that help the training alone; the specs are without them, as are the libraries' nets after training.
 AUXILIARY = {"googlenet": ("aux1.", "aux2."), "inception_v3": ("AuxLogits.",)}
+# Tables that a library computes and stores all the same.
+COMPUTED = ("relative_position_index",)
 # What torchvision does to the images when it loads these weights (``transform_input``).
 REMARKS = dict.fromkeys(
     ("googlenet", "inception_v3"),
@@ -26,22 +28,42 @@ def behind_patches(name: str) -> str:
     return "conv_proj.bias" if name == "class_token" else ""
 
 
+def behind_embedding(name: str) -> str:
+    """DeiT registers class token and positions first; they join the patches."""
+    return "patch_embed.proj.bias" if name in ("cls_token", "pos_embed") else ""
+
+
+def behind_half(name: str) -> str:
+    """CaiT registers a block's layer scales before the block."""
+    talk = "" if "token_only" in name else "_w"
+    if name.endswith(".gamma_1"):
+        return name.replace("gamma_1", f"attn.proj{talk}.bias")
+    return name.replace("gamma_2", "mlp.fc2.bias") if name.endswith(".gamma_2") else behind_embedding(name)
+
+
 def behind_norm(name: str) -> str:
     """BiT registers a block's projection before the normalisation whose result it takes."""
     return name.replace(".downsample.conv.weight", ".norm1.bias") if ".downsample." in name else ""
 
 
 # From the start of a net's name to a rule: of a weight's name it gives the name behind which it belongs, or "".
-MOVES: dict[str, Callable[[str], str]] = {"convnext": behind_block, "vit": behind_patches, "resnetv2": behind_norm}
+MOVES: dict[str, Callable[[str], str]] = {
+    "cait": behind_half,
+    "convnext": behind_block,
+    "deit": behind_embedding,
+    "resnetv2": behind_norm,
+    "vit": behind_patches,
+}
 
 
 def arranged(net: str, names: Iterable[str]) -> list[str]:
-    """The names of a published net's weights in the order in which they act, without those of auxiliary heads."""
-    kept = [n for n in names if not n.startswith(AUXILIARY.get(net, ("\0",)))]
+    """The names of a published net's weights in the order in which they act, without auxiliary heads and computed tables."""
+    kept = [n for n in names if not n.startswith(AUXILIARY.get(net, ("\0",))) and not n.endswith(COMPUTED)]
     move = next((m for start, m in MOVES.items() if net.startswith(start)), lambda _: "")
-    held: dict[str, str] = {move(n): n for n in kept if move(n)}
-    rest = [n for n in kept if not move(n)]
-    return [x for n in rest for x in ((n, held[n]) if n in held else (n,))]
+    held: dict[str, list[str]] = {}
+    for name in kept:
+        held.setdefault(move(name), []).append(name)
+    return [x for n in held.get("", []) for x in (n, *held.get(n, []))]
 
 
 def registered(library: str, net: str) -> list[str]:

@@ -39,10 +39,10 @@ def units_of(state: Mapping[str, Tensor]) -> list[Unit]:
         groups.setdefault(key.rpartition(".")[0], []).append(key)
     found = []
     for path, names in groups.items():
-        parts = {n.rpartition(".")[2]: n for n in names}
-        kind = _kind({n: state[k] for n, k in parts.items()})
+        parts = {n.rpartition(".")[2].removeprefix("in_proj_"): n for n in names}
+        kind = _kind({n: state[k] for n, k in parts.items()}, names[0])
         if path and kind != "tensor":
-            order = sorted(parts, key=lambda n: n not in ("weight", "in_proj_weight"))
+            order = sorted(parts, key=lambda n: n != "weight")
             found.append(_unit(path, kind, {n: parts[n] for n in order}, state))
         else:
             found += [_unit(k, "tensor", {"tensor": k}, state) for k in names]
@@ -54,10 +54,10 @@ def _unit(path: str, kind: str, keys: dict[str, str], state: Mapping[str, Tensor
     return Unit(path, kind, keys, {n: tuple(state[k].shape) for n, k in keys.items()})
 
 
-def _kind(parts: Mapping[str, Tensor]) -> str:
+def _kind(parts: Mapping[str, Tensor], name: str) -> str:
     if "running_mean" in parts:
         return "bn"
-    if "in_proj_weight" in parts:
+    if "in_proj_" in name or "qkv." in name:  # one matrix for queries, keys and values, as torch and as timm name it
         return "attention"
     weight = parts.get("weight")
     if weight is None or weight.ndim not in (1, 2, 4) or (weight.ndim == 1 and "bias" not in parts):

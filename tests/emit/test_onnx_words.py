@@ -34,6 +34,8 @@ TOGETHER = {
     "cat(slice(0, 4) silu | slice(4) hardswish) se(4) resize(3x2) dropblock(0.1, 3) upsample gmp "
     "linear(10)",
     "tokens": "patch(8, 32) tokens cls pos add(id | ln attention(4) droppath(0.1)) ln take linear(10)",
+    "attention": "patch(2, 24) add(id | ln attention(3, window=4, shift=2, relpos)) attention(2, grid=4, rotary, qknorm=ln) "
+    "attention(2, reduce=2) tokens attention(4, kv=2, talk) xca(2) classattention(2) take linear(10)",
     "nested": "conv(8) as a shared(conv(8) relu, 2) ode(conv(8) tanh conv(8), solver=rk4, steps=2) add(id | @a) "
     "dropconnect(conv(8), 0.3) gap linear(10)",
 }

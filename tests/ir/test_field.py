@@ -115,6 +115,8 @@ KEEP = st.sampled_from(
         "upconv(2, 4, s=2, p=1) avgpool(2)",
         "resize(21) resize(64)",
         "tokens untokens",
+        "attention(1, window=4)",
+        "attention(1, window=4, shift=2)",
         "shared(conv(2) relu, 2)",
         "ode(conv(2) relu, solver=midpoint, steps=1)",
     ]
@@ -169,6 +171,15 @@ def test_each_position_sees_what_its_gradient_reaches(body: str, end: str) -> No
     assume(all(low > 4 and high < 59 for low, high in expected))  # at the border, padding hides a part
     assert hulls(trace, positions) == expected
     assert field.size == cost(trace).field
+
+
+@pytest.mark.parametrize("text", ["attention(1, grid=4)", "conv(2) attention(1, grid=8)", "attention(1, grid=1x2)"])
+def test_attention_in_a_grid_sees_from_the_first_to_the_last(text: str) -> None:
+    trace = trace_node(expand(parse(text)).root, (2, 16, 16), 10)
+    field = fields(trace)[trace.output]
+    assert field is not None
+    seen = [(max(0, field.rows.low(i)), min(15, field.rows.high(i))) for i in range(16)]
+    assert hulls(trace, range(16)) == seen
 
 
 @pytest.mark.parametrize(

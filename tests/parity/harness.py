@@ -11,6 +11,7 @@ dies, and scales are large enough to reach the bend of a `relu6`.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 from typing import TypeAlias
@@ -59,16 +60,16 @@ def completed(path: Path, size: int | None = None) -> Completed:
     return complete(graph, (3, size, size) if size else None)
 
 
-def peer(path: Path) -> nn.Module:
-    """The spec's peer on the meta device, in eval mode."""
+def peer(path: Path, device: str = "meta") -> nn.Module:
+    """The spec's peer in eval mode."""
     library, name = peer_name(path)
-    with torch.device("meta"):
+    import_torchvision()  # timm imports it, too
+    with torch.device(device):
         if library == "timm":
             import timm
 
             model: nn.Module = timm.create_model(name, **SETTINGS.get(name, {}))
         else:
-            import_torchvision()
             from torchvision import models
 
             model = getattr(models, name)(**SETTINGS.get(name, {}))
@@ -85,7 +86,7 @@ def flops(model: nn.Module, input: tuple[int, ...]) -> int:
     """What torch counts in one pass over one example, on the device of the model."""
     torch.backends.mha.set_fastpath_enabled(False)  # which torch does not count
     counter = FlopCounterMode(display=False)
-    device = next(model.parameters()).device
+    device = next(model.requires_grad_(False).parameters()).device  # the counter cannot follow a bare parameter
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
         model(torch.empty(1, *input, device=device))
     return int(counter.get_total_flops())
@@ -113,8 +114,10 @@ def check_logits(path: Path, size: int | None = None) -> None:
     """With the same weights both give the same logits, in eval mode, for two images of ``size`` pixels."""
     trace = completed(path, size).trace
     images = torch.randn(2, *trace.input, generator=torch.Generator().manual_seed(1))
-    theirs = peer(path).to_empty(device="cpu")
-    randomise(theirs)
+    theirs = peer(path)
+    constants = [n for n, _ in theirs.named_buffers() if not n.rpartition(".")[2].startswith(("running_", "num_"))]
+    theirs = peer(path, "cpu") if constants else theirs.to_empty(device="cpu")  # a table of distances is not random
+    randomise(theirs, constants)
     with torch.no_grad():
         calibrate(theirs, images)
         expected = theirs(images)
@@ -130,11 +133,13 @@ def check_logits(path: Path, size: int | None = None) -> None:
     assert (found - expected).abs().max() <= TOLERANCE * scale
 
 
-def randomise(model: nn.Module) -> None:
+def randomise(model: nn.Module, constants: Collection[str] = ()) -> None:
     """Random weights that keep a signal's scale, everywhere different."""
     torch.manual_seed(0)
     for name, value in (*model.named_parameters(), *model.named_buffers()):
         with torch.no_grad():
+            if name in constants:
+                continue
             if name.endswith("num_batches_tracked"):
                 value.zero_()
             elif value.ndim > 1:

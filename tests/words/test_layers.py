@@ -113,7 +113,7 @@ def test_a_gate_keeps_the_shape_and_has_the_papers_parameters() -> None:
 @pytest.mark.parametrize(
     ("text", "code"),
     [
-        ("conv(8) attention(4)", "A301"),
+        ("gap attention(4)", "A301"),
         ("tokens spatial", "A301"),
         ("tokens tokens", "A301"),
         ("gap pos", "A301"),

@@ -5,11 +5,20 @@ into standalone model files. A module with a phase has ``set_progress(share)``, 
 of training that is over; other code need not know it.
 """
 
+from archdsl.emit.layers.attention import (
+    Attention,
+    ClassAttention,
+    CrossCovarianceAttention,
+    GeneralAttention,
+    ReducedAttention,
+    WeightedMean,
+    Windows,
+)
 from archdsl.emit.layers.drop import Cutout, DropBlock2d, DropPath, GaussianNoise, PhasedDropout
 from archdsl.emit.layers.nested import DropConnect, Ode, Shared
 from archdsl.emit.layers.pixels import LowestPad2d, PixelLinear
 from archdsl.emit.layers.pool import BlurPool2d, GlobalAvgPool2d, GlobalMaxPool2d, MeanTokens
-from archdsl.emit.layers.tokens import Attention, ClassToken, PositionEmbedding
+from archdsl.emit.layers.tokens import ClassToken, PositionEmbedding, SinCosPosition
 from archdsl.emit.layers.weights import (
     DiracConv2d,
     LayerNorm2d,
@@ -24,13 +33,16 @@ from archdsl.emit.layers.whiten import PatchWhitening2d
 __all__ = [
     "Attention",
     "BlurPool2d",
+    "ClassAttention",
     "ClassToken",
+    "CrossCovarianceAttention",
     "Cutout",
     "DiracConv2d",
     "DropBlock2d",
     "DropConnect",
     "DropPath",
     "GaussianNoise",
+    "GeneralAttention",
     "GlobalAvgPool2d",
     "GlobalMaxPool2d",
     "LayerNorm2d",
@@ -42,9 +54,13 @@ __all__ = [
     "PhasedDropout",
     "PixelLinear",
     "PositionEmbedding",
+    "ReducedAttention",
     "ScaledStdConv2d",
     "Shared",
+    "SinCosPosition",
     "StdConv2d",
+    "WeightedMean",
+    "Windows",
     "ZeroBatchNorm1d",
     "ZeroBatchNorm2d",
 ]

@@ -1,7 +1,6 @@
 """Layers of the vision transformer."""
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 
@@ -21,11 +20,11 @@ class ClassToken(nn.Module):
 
 
 class PositionEmbedding(nn.Module):
-    """A learnt vector added to each token (Dosovitskiy et al. 2020)."""
+    """A learnt vector added to each token, or pixel (Dosovitskiy et al. 2020)."""
 
-    def __init__(self, tokens: int, width: int) -> None:
+    def __init__(self, *shape: int) -> None:
         super().__init__()
-        self.embedding = nn.Parameter(torch.empty(1, tokens, width))
+        self.embedding = nn.Parameter(torch.empty(1, *shape))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -35,36 +34,21 @@ class PositionEmbedding(nn.Module):
         return x + self.embedding
 
 
-class Attention(nn.Module):
-    """Multi-head self-attention over tokens (Vaswani et al. 2017), with the weights of ``nn.MultiheadAttention``.
-
-    ``drop`` is the rate of dropout on the attention weights while training.
+class SinCosPosition(nn.Module):
+    """Sines and cosines of the place, added to tokens (N, T, D) or to an image (N, C, H, W) (Vaswani et al. 2017); of an image
+    the first half of the channels for the row, the second for the column.
     """
 
-    in_proj_bias: nn.Parameter | None
-
-    def __init__(self, width: int, heads: int, bias: bool = True, drop: float = 0.0) -> None:
-        super().__init__()
-        self.heads, self.drop = heads, drop
-        self.in_proj_weight = nn.Parameter(torch.empty(3 * width, width))
-        self.register_parameter("in_proj_bias", nn.Parameter(torch.empty(3 * width)) if bias else None)
-        self.out_proj = nn.Linear(width, width, bias=bias)
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        nn.init.xavier_uniform_(self.in_proj_weight)
-        if self.in_proj_bias is not None:
-            nn.init.zeros_(self.in_proj_bias)
-
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        mixed = F.linear(x, self.in_proj_weight, self.in_proj_bias)  # (N, T, 3·D): queries, keys, values
-        q, k, v = mixed.unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
-        if self.training and self.drop:  # step by step: a file that keeps dropout alive has operators for each step
-            weights = (q @ k.transpose(2, 3) * q.shape[3] ** -0.5).softmax(3)
-            mixed = F.dropout(weights, self.drop) @ v
-        else:
-            mixed = F.scaled_dot_product_attention(q, k, v)
-        return self.out_proj(mixed.transpose(1, 2).flatten(2))
+        if x.ndim == 3:
+            return x + self.waves(x.shape[1], x.shape[2], x)
+        _, channels, height, width = x.shape
+        rows, columns = self.waves(height, channels // 2, x), self.waves(width, channels // 2, x)
+        at = torch.cat((rows[:, None].expand(-1, width, -1), columns[None].expand(height, -1, -1)), 2)
+        return x + at.permute(2, 0, 1)
 
-    def extra_repr(self) -> str:
-        return f"heads={self.heads}, drop={self.drop}"
+    def waves(self, places: int, width: int, like: torch.Tensor) -> torch.Tensor:
+        """The vectors of places in a row (places, width)."""
+        rates = 10000.0 ** (-torch.arange(0, width, 2, device=like.device) / width)
+        angles = torch.arange(places, device=like.device)[:, None] * rates
+        return torch.stack((angles.sin(), angles.cos()), 2).flatten(1).to(like.dtype)

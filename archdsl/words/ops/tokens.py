@@ -5,15 +5,16 @@ from __future__ import annotations
 from math import isqrt
 
 from archdsl.ir.layer import GLOBAL, Layer, Misfit, words
+from archdsl.ir.trace import channels
 from archdsl.registry import op
-from archdsl.registry.types import Channels, Count, Rate, Shape, Size, Whole
+from archdsl.registry.types import Channels, Count, Shape, Size, Whole
 from archdsl.words.ops.conv import convolution
 from archdsl.words.ops.shapes import image
 
 _VIT = "Dosovitskiy et al. 2020, An image is worth 16x16 words, arXiv:2010.11929"
 
 
-def _tokens(x: Shape, word: str) -> tuple[int, int]:
+def tokens_of(x: Shape, word: str) -> tuple[int, int]:
     """The (number, width) of tokens, or a refusal."""
     if len(x) != 2:
         raise Misfit(
@@ -41,7 +42,7 @@ def tokens(x: Shape) -> Layer:
 @op("patch(8, 64) tokens untokens conv(8)", "conv(8, s=2) tokens untokens(8) conv(8)")
 def untokens(x: Shape, rows: Count | None = None) -> Layer:
     """Tokens as an image of so many `rows`; without, of a square."""
-    n, d = _tokens(x, "untokens")
+    n, d = tokens_of(x, "untokens")
     h = isqrt(n) if rows is None else rows
     w = n // h
     if h * w != n:
@@ -56,56 +57,55 @@ def untokens(x: Shape, rows: Count | None = None) -> Layer:
 @op("patch(8, 64) tokens cls pos take linear(10)", paper=_VIT, traits="class")
 def cls(x: Shape) -> Layer:
     """A learnt class token before the others."""
-    n, d = _tokens(x, "cls")
+    n, d = tokens_of(x, "cls")
     return Layer(out=(n + 1, d), weights={"token": (1, 1, d)}, module=lambda nn: nn.ClassToken(d))
 
 
-@op("patch(8, 64) tokens pos gap linear(10)", paper=_VIT, traits="position")
-def pos(x: Shape) -> Layer:
-    """A learnt vector for each place, added to the token there."""
-    n, d = _tokens(x, "pos")
-    return Layer(out=x, weights={"embedding": (1, n, d)}, module=lambda nn: nn.PositionEmbedding(n, d))
+@op(
+    "patch(8, 64) tokens pos gap linear(10)",
+    "patch(8, 64) tokens pos(sincos)",
+    "patch(8, 64) pos(sincos) tokens",
+    "patch(8, 64) pos tokens",
+    paper=_VIT,
+    traits="position",
+)
+def pos(x: Shape, sincos: bool = False) -> Layer:
+    """A learnt vector for each place, added to the token or pixel there.
 
-
-@op("patch(8, 64) tokens cls take linear(10)", "patch(8, 64) tokens take(-1) linear(10)", paper=_VIT)
-def take(x: Shape, i: Whole = 0) -> Layer:
-    """One token as a vector, counted from 0, or from the end from -1 down."""
-    n, d = _tokens(x, "take")
-    if not -n <= i < n:
-        raise Misfit(f"there is no token {i} among {n}", "A303", f"choose from 0 to {n - 1}, or from -1 to -{n}")
-    return Layer(out=(d,), call=lambda torch, v: v[:, i], window=GLOBAL)
+    With `sincos` it is fixed (Vaswani et al. 2017, arXiv:1706.03762): number 2i of a vector of d is sin(place/10000^(2i/d)),
+    number 2i+1 the cosine. On an image the first half of the channels is that of the row, the second that of the column.
+    """
+    if len(x) == 1:
+        raise Misfit(
+            f"`pos` takes tokens or an image, and here arrives {words(x)}", "A301", "`gap` and `flatten` come behind"
+        )
+    if not sincos:
+        return Layer(out=x, weights={"embedding": (1, *x)}, module=lambda nn: nn.PositionEmbedding(*x))
+    width, parts = channels(x), 2 * (len(x) - 1)
+    if width % parts:
+        raise Misfit(
+            f"`pos(sincos)` has sine and cosine along {len(x) - 1} axes, and {parts} does not divide {width}",
+            "A303",
+            f"choose a width that {parts} divides",
+        )
+    return Layer(out=x, module=lambda nn: nn.SinCosPosition())
 
 
 @op(
-    "patch(8, 64) tokens attention(4)",
-    "patch(8, 64) tokens add(id | ln attention(4, bias=false))",
-    "patch(8, 64) tokens attention(4, drop=0.1)",
-    paper="Vaswani et al. 2017, Attention is all you need, arXiv:1706.03762",
-    traits="weighted attention",
+    "patch(8, 64) tokens cls take linear(10)",
+    "patch(8, 64) tokens take(-1) linear(10)",
+    "patch(8, 64) tokens cls cat(take(1, 17) | take(0, 1))",
+    paper=_VIT,
 )
-def attention(x: Shape, heads: Count = 8, bias: bool = True, drop: Rate = 0.0) -> Layer:
-    """Multi-head self-attention: each token becomes a mean over all, weighted by softmax(q·k/√(width/heads)).
-
-    Weights as in `torch.nn.MultiheadAttention`. `drop` is the rate of dropout on the attention weights while training. The
-    products of queries with keys and of weights with values count into the MACs.
-    """
-    n, d = _tokens(x, "attention")
-    if d % heads:
-        raise Misfit(f"{heads} heads do not divide a width of {d}", "A303", "choose a number of heads that divides it")
-    weights: dict[str, Shape] = {
-        "in_proj_weight": (3 * d, d),
-        "in_proj_bias": (3 * d,),
-        "out_proj.weight": (d, d),
-        "out_proj.bias": (d,),
-    }
-    if not bias:
-        weights = {k: s for k, s in weights.items() if not k.endswith("bias")}
-    return Layer(
-        out=x,
-        weights=weights,
-        macs=4 * n * d * d + 2 * n * n * d,
-        window=GLOBAL,
-        module=lambda nn: nn.Attention(
-            d, heads, **({} if bias else {"bias": False}), **({"drop": drop} if drop else {})
-        ),
-    )
+def take(x: Shape, i: Whole = 0, end: Whole | None = None) -> Layer:
+    """One token as a vector, counted from 0, or from the end from -1 down; with `end` the tokens from there to before `end`,
+    as tokens."""
+    n, d = tokens_of(x, "take")
+    if end is not None:
+        first, last = (k if k >= 0 else n + k for k in (i, end))
+        if not 0 <= first < last <= n:
+            raise Misfit(f"there are no tokens from {i} to before {end} among {n}", "A303", f"choose 0 ≤ i < end ≤ {n}")
+        return Layer(out=(last - first, d), call=lambda torch, v: v[:, first:last])
+    if not -n <= i < n:
+        raise Misfit(f"there is no token {i} among {n}", "A303", f"choose from 0 to {n - 1}, or from -1 to -{n}")
+    return Layer(out=(d,), call=lambda torch, v: v[:, i], window=GLOBAL)

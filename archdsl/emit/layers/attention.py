@@ -1,0 +1,281 @@
+"""Attention and its forms."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention over tokens (Vaswani et al. 2017), with the weights of ``nn.MultiheadAttention``.
+
+    ``drop`` is the rate of dropout on the attention weights while training.
+    """
+
+    in_proj_bias: nn.Parameter | None
+
+    def __init__(self, width: int, heads: int, bias: bool = True, drop: float = 0.0) -> None:
+        super().__init__()
+        self.heads, self.drop = heads, drop
+        self.in_proj_weight = nn.Parameter(torch.empty(3 * width, width))
+        self.register_parameter("in_proj_bias", nn.Parameter(torch.empty(3 * width)) if bias else None)
+        self.out_proj = nn.Linear(width, width, bias=bias)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        nn.init.xavier_uniform_(self.in_proj_weight)
+        if self.in_proj_bias is not None:
+            nn.init.zeros_(self.in_proj_bias)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        mixed = F.linear(x, self.in_proj_weight, self.in_proj_bias)  # (N, T, 3·D): queries, keys, values
+        q, k, v = mixed.unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
+        if self.training and self.drop:  # step by step: a file that keeps dropout alive has operators for each step
+            weights = (q @ k.transpose(2, 3) * q.shape[3] ** -0.5).softmax(3)
+            mixed = F.dropout(weights, self.drop) @ v
+        else:
+            mixed = F.scaled_dot_product_attention(q, k, v)
+        return self.out_proj(mixed.transpose(1, 2).flatten(2))
+
+    def extra_repr(self) -> str:
+        return f"heads={self.heads}, drop={self.drop}"
+
+
+class WeightedMean(nn.Module):
+    """What forms of attention share: means of values, weighted by a softmax of products.
+
+    ``scale`` is the factor of the products, by default 1/√width of a head; ``drop`` the rate of dropout on the weights while
+    training. Talking heads (Shazeer et al. 2020) have ``talk_before`` and ``talk_after``.
+    """
+
+    talk_before: nn.Linear
+    talk_after: nn.Linear
+
+    def __init__(self, heads: int, drop: float = 0.0, scale: float | None = None, talk: bool = False) -> None:
+        super().__init__()
+        self.heads, self.drop, self.scale, self.talk = heads, drop, scale, talk
+
+    def mean(self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
+        """The means of ``v`` (…, heads, S, D) for ``q`` (…, heads, T, D); ``bias`` (…, T, S) is added to the products."""
+        if not self.talk and not (self.training and self.drop) and (bias is None or bias.ndim < 4):
+            windows = q.shape[1:-3]
+            q, k, v = (part.flatten(0, -4) for part in (q, k, v))  # the fused kernels take four dimensions
+            return F.scaled_dot_product_attention(q, k, v, bias, scale=self.scale).unflatten(0, (-1, *windows))
+        scores = q @ k.transpose(-2, -1) * (q.shape[-1] ** -0.5 if self.scale is None else self.scale)
+        if self.talk:
+            scores = self.talk_before(scores.movedim(-3, -1)).movedim(-1, -3)
+        weights = (scores if bias is None else scores + bias).softmax(-1)
+        if self.talk:
+            weights = self.talk_after(weights.movedim(-3, -1)).movedim(-1, -3)
+        return F.dropout(weights, self.drop, self.training) @ v
+
+    def extra_repr(self) -> str:
+        return f"heads={self.heads}, drop={self.drop}"
+
+
+class GeneralAttention(WeightedMean):
+    """Self-attention over tokens (…, T, width), with what published forms add to ``Attention``.
+
+    head_dim, out: the width of a head, and of the result.
+    kv: heads of keys and values; several heads of queries share one (Ainslie et al. 2023).
+    size: how the tokens are laid out: (T,) in a row, or (rows, columns).
+    relpos: a learnt bias for each head and each distance (Liu et al. 2021).
+    rotary: the base of the angles by which queries and keys are turned, of pairs of neighbouring numbers (Su et al. 2021); of
+        rows and columns each has half of a head.
+    causal: no token looks at those behind it.
+    qknorm: ``ln`` or ``rms``, of each head's queries and keys (Dehghani et al. 2023).
+    """
+
+    relpos: nn.Parameter | None
+
+    def __init__(
+        self,
+        width: int,
+        heads: int,
+        bias: bool = True,
+        drop: float = 0.0,
+        head_dim: int | None = None,
+        out: int | None = None,
+        kv: int | None = None,
+        size: tuple[int, ...] = (),
+        relpos: bool = False,
+        rotary: float | None = None,
+        causal: bool = False,
+        qknorm: str = "none",
+        scale: float | None = None,
+        talk: bool = False,
+    ) -> None:
+        super().__init__(heads, drop, scale, talk)
+        self.head_dim, self.kv = head_dim or width // heads, kv or heads
+        self.size, self.rotary, self.causal, self.qknorm = size, rotary, causal, qknorm
+        distances = 1
+        for n in size:
+            distances *= 2 * n - 1
+        self.register_parameter("relpos", nn.Parameter(torch.empty(distances, heads)) if relpos else None)
+        self.qkv = nn.Linear(width, (heads + 2 * self.kv) * self.head_dim, bias=bias)
+        if qknorm != "none":
+            norm = nn.LayerNorm if qknorm == "ln" else nn.RMSNorm
+            self.q_norm, self.k_norm = norm(self.head_dim, eps=1e-6), norm(self.head_dim, eps=1e-6)
+        self.proj = nn.Linear(heads * self.head_dim, out or width, bias=bias)
+        if talk:
+            self.talk_before, self.talk_after = (nn.Linear(heads, heads, bias=bias) for _ in range(2))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        if self.relpos is not None:
+            nn.init.trunc_normal_(self.relpos, std=0.02)
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        parts = self.qkv(x).unflatten(-1, (-1, self.head_dim)).transpose(-3, -2)  # (…, heads + 2·kv, T, head_dim)
+        q, k, v = parts.split((self.heads, self.kv, self.kv), -3)
+        if self.qknorm != "none":
+            q, k = self.q_norm(q), self.k_norm(k)
+        if self.rotary is not None:
+            q, k = self.turned(q), self.turned(k)
+        if self.kv != self.heads:
+            k, v = (t.repeat_interleave(self.heads // self.kv, -3) for t in (k, v))
+        if self.causal:
+            behind = torch.ones(x.shape[-2], x.shape[-2], dtype=torch.bool, device=x.device).triu(1)
+            mask = torch.zeros_like(behind, dtype=q.dtype).masked_fill(behind, float("-inf"))
+        if self.relpos is not None:
+            bias = self.relpos[self.distances()].permute(2, 0, 1)  # (heads, T, T)
+            mask = bias if mask is None else mask + bias
+        return self.proj(self.mean(q, k, v, mask).transpose(-3, -2).flatten(-2))
+
+    def places(self, device: torch.device) -> list[torch.Tensor]:
+        """The place of each token (T,) along each axis."""
+        axes = [torch.arange(n, device=device) for n in self.size]
+        return [axis.flatten() for axis in torch.meshgrid(*axes, indexing="ij")]
+
+    def distances(self) -> torch.Tensor:
+        """The row of the table for each query and key (T, T)."""
+        index = torch.zeros((), dtype=torch.long, device=self.qkv.weight.device)
+        for n, place in zip(self.size, self.places(index.device), strict=True):
+            index = index * (2 * n - 1) + place[:, None] - place + n - 1
+        return index
+
+    def turned(self, x: torch.Tensor) -> torch.Tensor:
+        """Queries or keys (…, T, head_dim), turned by the places of their tokens."""
+        assert self.rotary is not None
+        width = self.head_dim // len(self.size)
+        rates = self.rotary ** (-torch.arange(0, width, 2, device=x.device) / width)
+        angles = torch.cat([place[:, None] * rates for place in self.places(x.device)], 1)  # (T, head_dim / 2)
+        cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+        a, b = x[..., 0::2], x[..., 1::2]
+        return torch.stack((a * cos - b * sin, a * sin + b * cos), -1).flatten(-2)
+
+
+class Windows(nn.Module):
+    """Attention ``f`` within windows of an image (N, C, H, W), each by itself.
+
+    A window has ``size`` rows and columns of neighbours (Liu et al. 2021), or with ``grid`` so many that are equally far
+    apart (Tu et al. 2022). Zeros at the right and the bottom fill up the last windows; they are looked at like the others.
+    The windows begin at ``shift``; those at the border are cut in two, whose pixels do not look at each other.
+    """
+
+    def __init__(
+        self, f: nn.Module, size: tuple[int, int], grid: bool = False, shift: tuple[int, int] = (0, 0)
+    ) -> None:
+        super().__init__()
+        self.f, self.size, self.grid, self.shift = f, size, grid, shift
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        height, width = x.shape[2:]
+        (p, q), (down, right), mask = self.size, self.shift, None
+        if height % p or width % q:
+            x = F.pad(x, (0, -width % q, 0, -height % p))
+        if down or right:
+            x, mask = x.roll((-down, -right), (2, 3)), self.apart(x)
+        rows, columns = x.shape[2] // p, x.shape[3] // q
+        if self.grid:
+            x = x.unflatten(3, (q, columns)).unflatten(2, (p, rows)).permute(0, 3, 5, 2, 4, 1)
+        else:
+            x = x.unflatten(3, (columns, q)).unflatten(2, (rows, p)).permute(0, 2, 4, 3, 5, 1)
+        x = self.f(x.flatten(3, 4).flatten(1, 2), mask)  # (N, windows, pixels of a window, C)
+        x = x.unflatten(2, (p, q)).unflatten(1, (rows, columns))
+        x = x.permute(0, 5, 3, 1, 4, 2) if self.grid else x.permute(0, 5, 1, 3, 2, 4)
+        x = x.flatten(4, 5).flatten(2, 3)
+        if down or right:
+            x = x.roll((down, right), (2, 3))
+        return x[:, :, :height, :width]
+
+    def apart(self, x: torch.Tensor) -> torch.Tensor:
+        """-inf for pixels of a window that are at different borders of the image, else 0: (windows, 1, pixels, pixels)."""
+        (height, width), (p, q), (down, right) = x.shape[2:], self.size, self.shift
+        lower = torch.arange(height, device=x.device) >= height - down
+        side = 2 * lower.long()[:, None] + (torch.arange(width, device=x.device) >= width - right).long()
+        side = side.unflatten(1, (-1, q)).unflatten(0, (-1, p)).transpose(1, 2).flatten(2).flatten(0, 1)
+        differ = side[:, None, :, None] != side[:, None, None, :]
+        return torch.zeros_like(differ, dtype=x.dtype).masked_fill(differ, float("-inf"))
+
+    def extra_repr(self) -> str:
+        return f"size={self.size}, grid={self.grid}, shift={self.shift}"
+
+
+class ReducedAttention(WeightedMean):
+    """Attention of an image's pixels to a smaller image (Wang et al. 2021): ``reduce`` makes it by a convolution of this window
+    and stride (1 leaves the image as it is), ``pool`` by average pooling to this size and a convolution of 1×1 with GELU.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        heads: int,
+        reduce: int | tuple[int, int] = 1,
+        pool: int | tuple[int, int] | None = None,
+        bias: bool = True,
+        drop: float = 0.0,
+    ) -> None:
+        super().__init__(heads, drop)
+        self.q = nn.Linear(width, width, bias=bias)
+        self.kv = nn.Linear(width, 2 * width, bias=bias)
+        self.proj = nn.Linear(width, width, bias=bias)
+        self.pool = nn.Identity() if pool is None else nn.AdaptiveAvgPool2d(pool)
+        self.reduces = pool is not None or reduce not in (1, (1, 1))
+        if self.reduces:
+            self.reduce, self.norm = nn.Conv2d(width, width, reduce, stride=reduce), nn.LayerNorm(width)
+        self.act = nn.Identity() if pool is None else nn.GELU()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        pixels = x.flatten(2).transpose(1, 2)
+        q = self.q(pixels).unflatten(2, (self.heads, -1)).transpose(1, 2)
+        small = pixels
+        if self.reduces:
+            small = self.act(self.norm(self.reduce(self.pool(x)).flatten(2).transpose(1, 2)))
+        k, v = self.kv(small).unflatten(2, (2, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
+        mixed = self.proj(self.mean(q, k, v).transpose(1, 2).flatten(2))
+        return mixed.transpose(1, 2).unflatten(2, x.shape[2:])
+
+
+class ClassAttention(WeightedMean):
+    """What the first token (N, 1, D) draws from all tokens, itself among them (Touvron et al. 2021, CaiT)."""
+
+    def __init__(self, width: int, heads: int, bias: bool = True, drop: float = 0.0) -> None:
+        super().__init__(heads, drop)
+        self.q, self.k, self.v = (nn.Linear(width, width, bias=bias) for _ in range(3))
+        self.proj = nn.Linear(width, width, bias=bias)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        parts = (self.q(x[:, :1]), self.k(x), self.v(x))
+        q, k, v = (part.unflatten(2, (self.heads, -1)).transpose(1, 2) for part in parts)
+        return self.proj(self.mean(q, k, v).transpose(1, 2).flatten(2))
+
+
+class CrossCovarianceAttention(WeightedMean):
+    """Attention of channels to channels within each head, by the cosines of their values over the tokens, times a learnt
+    temperature for each head (El-Nouby et al. 2021, XCiT).
+    """
+
+    def __init__(self, width: int, heads: int, bias: bool = True, drop: float = 0.0) -> None:
+        super().__init__(heads, drop, scale=1.0)
+        self.temperature = nn.Parameter(torch.empty(heads, 1, 1))
+        self.qkv = nn.Linear(width, 3 * width, bias=bias)
+        self.proj = nn.Linear(width, width, bias=bias)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        nn.init.ones_(self.temperature)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        q, k, v = self.qkv(x).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 4, 1).unbind(0)
+        mixed = self.mean(F.normalize(q, dim=3) * self.temperature, F.normalize(k, dim=3), v)  # (N, heads, channels, T)
+        return self.proj(mixed.flatten(1, 2).transpose(1, 2))
