@@ -7,7 +7,7 @@ a trained net is looked at last, and only where all else holds.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from archdsl.errors import ArchError, EnvError, suggest
 from archdsl.files import read_regular, worksheet_path
 from archdsl.ir.cost import evaluations
 from archdsl.registry import names
-from archdsl.study.amounts import budget
+from archdsl.study.amounts import amount, budget
 from archdsl.study.plan.arms import arms_of
 from archdsl.study.plan.file import MOST_BYTES, read_study
 from archdsl.study.plan.where import SPACES, words_of
@@ -43,8 +43,8 @@ OF_SPEC = (
     "modifiers",
     "epochs",
 )
-OF_STUDY = ("arms", "bases", "runs", "seeds")
-STATED = ("metric", "design", "match", "same", "budget")
+OF_STUDY = ("arms", "bases", "runs", "seeds", "same")
+STATED = ("metric", "design", "match", "budget")
 KEYS = {"title", "task", "given", "answer", "set", "require"}
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:e-?\d+)?)([kMG%]?)")
 _SCALE = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "%": 0.01}
@@ -189,7 +189,13 @@ def _of_spec(spec: Spec) -> _Figures:
         "modifiers": sum(isinstance(node, ast.Modifier) for node in walk(spec.file)),
         "epochs": epochs[0] if epochs else None,
     }
-    return _Figures(numbers, words_of(spec.file) | frozenset(counts), counts=counts)
+    return _Figures(numbers, words_of(spec.file) | frozenset(counts), {"data": _data([spec])}, counts)
+
+
+def _data(specs: Iterable[Spec]) -> str:
+    """The data set of specs, by its word; "" where one has none, or where they have several."""
+    named = {next((s.entry.name for s in spec.graph.data if s.entry.slot == "dataset"), "") for spec in specs}
+    return named.pop() if len(named) == 1 else ""
 
 
 def _trained(spec: Spec, figures: _Figures, runs: Path) -> _Figures:
@@ -201,6 +207,10 @@ def _trained(spec: Spec, figures: _Figures, runs: Path) -> _Figures:
 
 
 def _of_study(path: Path) -> _Figures:
+    if path.suffix not in (".yaml", ".yml"):
+        raise ArchError(
+            f"{path} is not a study file", help="this exercise asks for a study: a YAML file (docs/studies.md)"
+        )
     study = read_study(path)
     arms = arms_of(study).arms
     held = [words_of(arm.spec.file) for arm in arms]
@@ -212,15 +222,17 @@ def _of_study(path: Path) -> _Figures:
         "bases": len(study.base),
         "seeds": len(study.seeds),
         "runs": min(every, most or every),
+        "same": amount(study.same) if study.same else None,
     }
     texts = {
         "metric": study.metric,
         "design": study.design or "one-out",
         "match": study.match or "",
-        "same": study.same,
+        "data": _data(arm.spec for arm in arms),
         "budget": study.budget,
     }
-    stated = {name for name, text in texts.items() if text} | ({"sequential"} if study.sequential else set())
+    stated = {name for name, text in {**texts, "same": study.same}.items() if text}
+    stated |= {"sequential"} if study.sequential else set()
     return _Figures(numbers, varied | stated, texts)
 
 
@@ -242,7 +254,7 @@ class _Names:
         if number is None:
             raise ArchError(f"{self.shown}: `{value}` is not a number", help=EXAMPLE)
         bound = float(number[1]) * _SCALE[number[2]]
-        known = (*OF_SPEC, *OF_STUDY, *STATED)
+        known = (*OF_SPEC, *OF_STUDY, *STATED, "data")
         if count is None and name not in self.figures.numbers and not name.startswith(MEASURED):
             raise ArchError(
                 f"{self.shown}: unknown figure `{name}`", help=suggest(name, known) or f"known are {', '.join(known)}"
@@ -253,7 +265,7 @@ class _Names:
 
     def alone(self, name: str) -> Callable[[], bool]:
         word = name.lstrip("+")
-        if word not in STATED and word != "sequential" and not any(word in names(space) for space in SPACES):
+        if word not in (*STATED, "same", "sequential") and not any(word in names(space) for space in SPACES):
             known = [n for space in SPACES for n in names(space)]
             raise ArchError(
                 f"{self.shown}: unknown word `{name}`", help=suggest(word, known) or "`archdsl words` lists all"
