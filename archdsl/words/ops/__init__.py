@@ -1,9 +1,25 @@
 """Layers, and the joins in which branches meet."""
 
-from archdsl.words.ops import act, channels, conv, drop, join, linear, nested, norm, pool, same, skip, tokens, whiten
+from archdsl.words.ops import (
+    act,
+    axes,
+    channels,
+    conv,
+    drop,
+    join,
+    linear,
+    nested,
+    norm,
+    pool,
+    same,
+    skip,
+    tokens,
+    whiten,
+)
 
 __all__ = [
     "act",
+    "axes",
     "channels",
     "conv",
     "drop",
