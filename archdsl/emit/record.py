@@ -25,6 +25,9 @@ class Expr:
     def __add__(self, other: Any) -> Expr:
         return Expr(f"{self.text} + {_operand(other)}", loose=True)
 
+    def __sub__(self, other: Any) -> Expr:
+        return Expr(f"{self.text} - {_operand(other)}", loose=True)
+
     def __mul__(self, other: Any) -> Expr:
         return Expr(f"{self._tight()} * {_operand(other)}")
 

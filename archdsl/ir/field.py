@@ -122,7 +122,9 @@ def _joined(trace: Trace, row: Row, arriving: Sequence[Field | None]) -> Field |
 
 def _gate(factor: tuple[int, ...], out: tuple[int, ...]) -> bool:
     """Whether a factor has one value for a whole channel of the product."""
-    return len(out) == 3 and out[1:] != (1, 1) and (len(factor) == 1 or factor[1:] == (1, 1))
+    if len(out) == 3:
+        return out[1:] != (1, 1) and (len(factor) == 1 or factor[1:] == (1, 1))
+    return len(out) == 2 and len(factor) == 1
 
 
 def _within(row: Row, field: Field | None) -> Sees:

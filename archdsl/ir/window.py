@@ -105,6 +105,21 @@ def enlarged(by: int) -> Sight:
     return Sight((axis, axis))
 
 
+def interpolated(before: tuple[int, int], behind: tuple[int, int]) -> Sight:
+    """Bilinear interpolation between the centres of pixels: position j of n lies at (j + 1/2)·size/n − 1/2, and is made of the
+    one or two pixels round it."""
+
+    def axis(size: int, n: int) -> Axis:
+        common = gcd(size, n)
+        step, period = size // common, n // common
+        if period > PERIOD:  # two pixels, moved by the mean step
+            return Axis(max(1, size // n), ((0, 1),))
+        double = [(2 * j + 1) * step - period for j in range(period)]  # places in units of 1/(2·period)
+        return Axis(step, tuple([(d // (2 * period), -(-d // (2 * period))) for d in double]))
+
+    return Sight((axis(before[0], behind[0]), axis(before[1], behind[1])))
+
+
 def transposed(kernel: tuple[int, int], stride: tuple[int, int], pad: tuple[int, int]) -> Sight:
     """A transposed convolution: position i is reached by those whose window, laid down from ``stride·n − pad``, holds it."""
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 WORDS = {
     "batchnorm": "bn", "batchnorm2d": "bn", "layernorm": "ln", "groupnorm": "gn", "instancenorm": "in", "norm": "bn",
-    "fc": "linear", "dense": "linear", "affine": "linear", "conv2d": "conv", "convolution": "conv", "deconv": "upconv",
+    "fc": "linear", "dense": "linear", "conv2d": "conv", "convolution": "conv", "deconv": "upconv",
     "convtranspose": "upconv", "depthwise": "dwconv", "separable": "sepconv", "swish": "silu", "chunk": "part",
     "split": "part", "globalavgpool": "gap", "globalpool": "gap", "avgpool2d": "avgpool", "maxpool2d": "maxpool",
     "globalmaxpool": "gmp", "adaptiveavgpool": "resize", "dropout": "drop", "dropout2d": "spatial", "concat": "cat",
@@ -28,7 +28,7 @@ WORDS = {
     "separableconv": "sepconv", "convtransposed": "upconv", "transposedconv": "upconv", "conv2dtranspose": "upconv",
      "zeropadding": "zeropad",
     "constantpad": "zeropad", "cropping": "trim", "upsampling": "upsample", "upsamplingnearest": "upsample",
-    "pixelunshuffle": "spacetodepth", "channelshuffle": "shuffle", "permute": "tokens", "reshape": "flatten",
+    "pixelunshuffle": "spacetodepth", "channelshuffle": "shuffle", "permute": "transpose", "reshape": "flatten",
     "multiheadattention": "attention", "multiheaddotproductattention": "attention", "multiheadselfattention": "attention",
     "selfattention": "attention", "window": "attention", "windowattention": "attention", "shiftedwindow": "attention",
     "shiftedwindowattention": "attention", "swin": "attention", "windowpartition": "attention", "gridattention": "attention",
@@ -41,7 +41,9 @@ WORDS = {
     "posembed": "pos", "positionembedding": "pos", "positionalembedding": "pos", "positionalencoding": "pos",
     "squeezeexcitation": "se", "semodule": "se", "logsoftmax": "softmax",
     "rectifier": "relu", "swish1": "silu", "hardtanh": "relu6", "rescaling": "times", "multiplyscalar": "times",
-    "multiply": "mul",
+    "multiply": "mul", "subtract": "sub", "minus": "sub", "globalresponsenorm": "grn", "skipinit": "scale", "rezero": "scale",
+    "cyclicshift": "roll", "swapaxes": "transpose", "swapdims": "transpose", "upsamplingbilinear": "upsample",
+    "bilinear": "upsample", "channelpool": "reduce", "reducemean": "reduce", "reducemax": "reduce", "unbind": "part",
     "branch": "cat", "parallel": "cat", "zeros": "padchannels", "adamwoptimizer": "adamw",
     # of training and data, as Keras, fastai, Lightning, timm and torch call them
     "earlystopping": "patience", "labelsmoothing": "smooth", "gradientclip": "clip", "gradclip": "clip", "clipnorm": "clip",

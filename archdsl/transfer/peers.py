@@ -46,11 +46,19 @@ def behind_norm(name: str) -> str:
     return name.replace(".downsample.conv.weight", ".norm1.bias") if ".downsample." in name else ""
 
 
+def behind_layer(name: str) -> str:
+    """ResMLP registers a block's layer scales before the layers whose results they scale."""
+    block, _, last = name.rpartition(".")
+    layer = {"ls1": "linear_tokens", "ls2": "mlp_channels.fc2"}.get(last)
+    return f"{block}.{layer}.bias" if layer else ""
+
+
 # From the start of a net's name to a rule: of a weight's name it gives the name behind which it belongs, or "".
 MOVES: dict[str, Callable[[str], str]] = {
     "cait": behind_half,
     "convnext": behind_block,
     "deit": behind_embedding,
+    "resmlp": behind_layer,
     "resnetv2": behind_norm,
     "vit": behind_patches,
 }

@@ -36,6 +36,9 @@ TOGETHER = {
     "tokens": "patch(8, 32) tokens cls pos add(id | ln attention(4) droppath(0.1)) ln take linear(10)",
     "attention": "patch(2, 24) add(id | ln attention(3, window=4, shift=2, relpos)) attention(2, grid=4, rotary, qknorm=ln) "
     "attention(2, reduce=2) tokens attention(4, kv=2, talk) xca(2) classattention(2) take linear(10)",
+    "axes": "conv(8) mul(id | cat(reduce(mean) | reduce(max)) conv(1, 7) sigmoid) roll(-2, 3) affine grn sub(id | tanh) "
+    "upsample(2, bilinear) resize(5, bilinear) tokens mul(id | linear(1)) grn affine res(transpose linear(25) transpose) "
+    "cat(part(1, 2) | id, channels) scale(2, one) gap stack(id | tanh) transpose gap linear(10)",
     "nested": "conv(8) as a shared(conv(8) relu, 2) ode(conv(8) tanh conv(8), solver=rk4, steps=2) add(id | @a) "
     "dropconnect(conv(8), 0.3) gap linear(10)",
 }

@@ -1,4 +1,4 @@
-"""ConvNeXt, transformers, NASNet-A and BiT against torchvision and timm.
+"""ConvNeXt, transformers, MLPs, NASNet-A and BiT against torchvision and timm.
 
 Where a peer registers its weights in another order than they act, a rule of archdsl/transfer/peers.py moves some.
 """
@@ -17,7 +17,11 @@ PARAMS = {
     "convnext_small": 50_223_688,
     "convnext_base": 88_591_464,
     "convnext_large": 197_767_336,
+    "convnextv2_tiny": 28_635_496,
     "vit_b_16": 86_567_656,
+    "mixer_b16": 59_880_472,
+    "resmlp_12": 15_350_872,
+    "gmlp_s16": 19_422_656,
     "resnetv2_50x1_bit": 25_549_352,
     "nasnetalarge": 88_753_150,
     "deit_tiny": 5_717_416,
@@ -28,7 +32,7 @@ PARAMS = {
 }
 # From 331 pixels on NASNet meets odd and even sizes, and so both paddings, as it does from 107 on.
 SIZES: dict[str, int | None] = {"nasnetalarge": 107}
-FIXED = ("vit", "deit", "swin", "cait", "maxvit")  # positions or windows of one size
+FIXED = ("vit", "deit", "swin", "cait", "maxvit", "mixer", "resmlp", "gmlp")  # positions or windows of one size
 
 every = pytest.mark.parametrize("name", sorted(PARAMS))
 

@@ -20,7 +20,10 @@ from archdsl.emit.layers.pixels import LowestPad2d, PixelLinear
 from archdsl.emit.layers.pool import BlurPool2d, GlobalAvgPool2d, GlobalMaxPool2d, MeanTokens
 from archdsl.emit.layers.tokens import ClassToken, PositionEmbedding, SinCosPosition
 from archdsl.emit.layers.weights import (
+    Affine,
     DiracConv2d,
+    GlobalResponseNorm,
+    GlobalResponseNorm2d,
     LayerNorm2d,
     LayerScale,
     ScaledStdConv2d,
@@ -31,6 +34,7 @@ from archdsl.emit.layers.weights import (
 from archdsl.emit.layers.whiten import PatchWhitening2d
 
 __all__ = [
+    "Affine",
     "Attention",
     "BlurPool2d",
     "ClassAttention",
@@ -45,6 +49,8 @@ __all__ = [
     "GeneralAttention",
     "GlobalAvgPool2d",
     "GlobalMaxPool2d",
+    "GlobalResponseNorm",
+    "GlobalResponseNorm2d",
     "LayerNorm2d",
     "LayerScale",
     "LowestPad2d",

@@ -89,7 +89,7 @@ class ScaledStdConv2d(nn.Conv2d):
 
 
 class LayerScale(nn.Module):
-    """A learnt factor for each channel (Touvron et al. 2021)."""
+    """A learnt factor for each channel (Touvron et al. 2021), or for all of them, of shape () (De & Smith 2020)."""
 
     def __init__(self, shape: tuple[int, ...], init: float = 1e-6) -> None:
         super().__init__()
@@ -102,3 +102,47 @@ class LayerScale(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x * self.weight
+
+
+class Affine(LayerScale):
+    """A learnt factor and a learnt shift for each channel (Touvron et al. 2021, ResMLP)."""
+
+    def __init__(self, shape: tuple[int, ...], init: float = 1.0) -> None:
+        super().__init__(shape, init)
+        self.bias = nn.Parameter(torch.zeros(shape))
+
+    def reset_parameters(self) -> None:
+        super().reset_parameters()
+        if hasattr(self, "bias"):
+            nn.init.zeros_(self.bias)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * self.weight + self.bias
+
+
+class GlobalResponseNorm(nn.Module):
+    """Each channel of tokens (N, T, D) scaled by its norm over the tokens, relative to the other channels' (Woo et al. 2023)."""
+
+    def __init__(self, width: int, eps: float = 1e-6) -> None:
+        super().__init__()
+        self.eps = eps
+        self.weight, self.bias = nn.Parameter(torch.empty(width)), nn.Parameter(torch.empty(width))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        nn.init.zeros_(self.weight)
+        nn.init.zeros_(self.bias)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        norms = torch.linalg.vector_norm(x, dim=1, keepdim=True)  # (N, 1, D)
+        relative = norms / (norms.mean(2, keepdim=True) + self.eps)
+        return x + self.weight * (x * relative) + self.bias
+
+
+class GlobalResponseNorm2d(GlobalResponseNorm):
+    """The same of an image (N, C, H, W), over its pixels."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        norms = torch.linalg.vector_norm(x, dim=(2, 3), keepdim=True)  # (N, C, 1, 1)
+        relative = norms / (norms.mean(1, keepdim=True) + self.eps)
+        return x + self.weight[:, None, None] * (x * relative) + self.bias[:, None, None]

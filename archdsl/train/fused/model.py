@@ -145,7 +145,7 @@ def fuse(trace: Trace, count: int, device: torch.device) -> Fused:
     for index, row in enumerate(trace.rows):
         given = [values[i] for i in row.inputs]
         if row.layer.module is None:
-            values[index] = _call(row, [fx.Proxy(v, tracer) for v in given], count)
+            values[index] = _call(row, trace, [fx.Proxy(v, tracer) for v in given], count)
             continue
         copy = module_of(row)
         module = _wide(copy, row, trace, count)
@@ -193,11 +193,18 @@ def _wide(module: nn.Module, row: Row, trace: Trace, count: int) -> nn.Module | 
     return None
 
 
-def _call(row: Row, given: list[Any], count: int) -> fx.Node:
+def _aligned(arriving: list[tuple[int, ...]]) -> bool:
+    """Whether the copies of all values are side by side along the same axis of the product: not so for a gate of one channel,
+    and for a vector that is a gate of tokens."""
+    return len({shape[0] for shape in arriving}) == 1 and {len(shape) for shape in arriving} != {1, 2}
+
+
+def _call(row: Row, trace: Trace, given: list[Any], count: int) -> fx.Node:
     """A layer without a module."""
+    arriving = [trace.shape(i) for i in row.inputs]
     call = row.layer.call
     assert call is not None
-    if "pointwise" in row.op.entry.traits:
+    if "pointwise" in row.op.entry.traits and _aligned(arriving):
         node: fx.Node = call(torch, *given).node
         return node
     parts = [[v.chunk(count, 1)[n] for v in given] for n in range(count)]

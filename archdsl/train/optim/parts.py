@@ -9,9 +9,9 @@ from torch.nn import Parameter
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvTransposeNd
 
-from archdsl.emit.layers import ClassToken, LayerScale, PositionEmbedding
+from archdsl.emit.layers import ClassToken, GlobalResponseNorm, LayerScale, PositionEmbedding
 
-_NORMS = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
+_NORMS = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, GlobalResponseNorm)
 # What these hold is added to the values or scales them, whatever its shape.
 _NO_WEIGHTS = (*_NORMS, LayerScale, ClassToken, PositionEmbedding)
 

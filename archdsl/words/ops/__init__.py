@@ -3,6 +3,7 @@
 from archdsl.words.ops import (
     act,
     attention,
+    axes,
     channels,
     conv,
     drop,
@@ -20,6 +21,7 @@ from archdsl.words.ops import (
 __all__ = [
     "act",
     "attention",
+    "axes",
     "channels",
     "conv",
     "drop",

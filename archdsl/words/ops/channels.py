@@ -93,13 +93,36 @@ def multiply(x: Shape, factor: Real) -> Layer:
     "conv(8) scale(1e-6)",
     "patch(8, 64) tokens scale(0.1)",
     "conv(8) gap scale(1) linear(10)",
+    "conv(8) res(conv(8) relu conv(8) scale(0, one))",
     paper="Touvron et al. 2021, Going deeper with image transformers, arXiv:2103.17239",
     traits="scale pointwise",
 )
-def scale(x: Shape, init: Real = 1e-6) -> Layer:
-    """LayerScale: a learnt factor for each channel, which starts as `init` (1e-6 as in ConvNeXt)."""
-    shape = (x[0], 1, 1) if len(x) == 3 else (x[-1],)
+def scale(x: Shape, init: Real = 1e-6, one: bool = False) -> Layer:
+    """LayerScale: a learnt factor for each channel, which starts as `init` (1e-6 as in ConvNeXt).
+
+    With `one` it is one factor for the whole value: `scale(0, one)` at the end of a residual branch is SkipInit (De & Smith
+    2020, arXiv:2002.10444).
+    """
+    shape: Shape = () if one else (x[0], 1, 1) if len(x) == 3 else (x[-1],)
     return Layer(out=x, weights={"weight": shape}, module=lambda nn: nn.LayerScale(shape, init))
+
+
+@op(
+    "conv(8) affine relu",
+    "patch(8, 64) tokens affine linear(8)",
+    "conv(8) gap affine linear(10)",
+    paper="Touvron et al. 2021, ResMLP, arXiv:2105.03404",
+    traits="scale",
+)
+def affine(x: Shape, init: Real = 1.0) -> Layer:
+    """A learnt factor, which starts as `init`, and a learnt shift, which starts as 0, for each channel: a normalisation
+    without statistics."""
+    shape: Shape = {1: x, 2: (1, 1, x[-1]), 3: (x[0], 1, 1)}[len(x)]  # of tokens as in timm
+    return Layer(
+        out=x,
+        weights={"weight": shape, "bias": shape},
+        module=lambda nn: nn.Affine(shape, **({} if init == 1 else {"init": init})),
+    )
 
 
 @op("spacetodepth(2) conv(8)", paper="Shi et al. 2016, arXiv:1609.05158")

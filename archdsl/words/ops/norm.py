@@ -6,6 +6,7 @@ from math import prod
 from typing import Any
 
 from archdsl.ir.layer import Layer, Misfit
+from archdsl.ir.trace import channels
 from archdsl.registry import op
 from archdsl.registry.types import Count, Ints, Positive, Shape, Share
 
@@ -105,6 +106,22 @@ def instance(x: Shape, eps: Positive = 1e-5, affine: bool = True) -> Layer:
 def lrn(x: Shape, size: Count = 5, alpha: Positive = 1e-4, beta: Positive = 0.75, k: Positive = 2.0) -> Layer:
     """Local response normalisation over `size` neighbouring channels; the paper's constants."""
     return Layer(out=x, module=lambda nn: nn.LocalResponseNorm(size, alpha=alpha, beta=beta, k=k))
+
+
+@op(
+    "conv(8) grn relu",
+    "patch(8, 64) tokens linear(96) gelu grn linear(64)",
+    paper="Woo et al. 2023, ConvNeXt V2, arXiv:2301.00808",
+    traits="norm",
+)
+def grn(x: Shape, eps: Positive = 1e-6) -> Layer:
+    """Global response normalisation: x + weight·x·g + bias, where g is a channel's Euclidean norm over all pixels (or tokens)
+    over the mean of those norms. Scale and shift begin at 0, so that it begins as the identity."""
+    if len(x) == 1:
+        raise Misfit(f"`grn` takes an image or tokens, and here arrives a vector of {x[0]}", "A301", "take `grn` out")
+    n, settings = channels(x), {} if eps == 1e-6 else {"eps": eps}
+    kind = "GlobalResponseNorm2d" if len(x) == 3 else "GlobalResponseNorm"
+    return Layer(out=x, weights=_affine(n, True), module=lambda nn: getattr(nn, kind)(n, **settings))
 
 
 @op("conv(8) l2norm", paper="Liu et al. 2015, ParseNet, arXiv:1506.04579")

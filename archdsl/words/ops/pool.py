@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from archdsl.ir.layer import Layer, Misfit
-from archdsl.ir.window import bins, enlarged
+from archdsl.ir.window import bins, enlarged, interpolated
 from archdsl.registry import op
 from archdsl.registry.types import Count, Natural, Padding, Shape, Size
 from archdsl.words.ops.shapes import compact, image, pair, slide, window
@@ -46,18 +46,37 @@ def avgpool(
     return _pool(x, "avgpool", k, s, p, ceil, **({"count_include_pad": False} if inside else {}))
 
 
-@op("conv(8) resize(7x7)", "conv(8) resize(6) flatten linear(10)", traits="pool")
-def resize(x: Shape, size: Size) -> Layer:
-    """Adaptive average pooling to a given size, whatever arrives (torch's AdaptiveAvgPool2d)."""
+@op(
+    "conv(8) resize(7x7)",
+    "conv(8) resize(6) flatten linear(10)",
+    "conv(8, s=2) resize(32, bilinear)",
+    traits="pool",
+)
+def resize(x: Shape, size: Size, by: Literal["pool", "bilinear"] = "pool") -> Layer:
+    """An image of a given size, whatever arrives: by adaptive average pooling (torch's AdaptiveAvgPool2d), or by bilinear
+    interpolation (torch's `interpolate` with align_corners=False)."""
     c, h, w = image(x, "resize")
     size = pair(size)
+    if by == "bilinear":
+        return Layer(
+            out=(c, *size),
+            module=lambda nn: nn.Upsample(size=size, mode="bilinear"),
+            window=interpolated((h, w), size),
+        )
     return Layer(out=(c, *size), module=lambda nn: nn.AdaptiveAvgPool2d(compact(size)), window=bins((h, w), size))
 
 
-@op("conv(8) upsample(2)")
-def upsample(x: Shape, by: Count = 2) -> Layer:
-    """Each pixel becomes a square of `by` × `by` (nearest neighbour)."""
+@op("conv(8) upsample(2)", "conv(8) upsample(2, bilinear)")
+def upsample(x: Shape, by: Count = 2, mode: Literal["nearest", "bilinear"] = "nearest") -> Layer:
+    """An image `by` times as large: each pixel becomes a square of `by` × `by` (nearest neighbour), or values between pixels are
+    interpolated (`bilinear`, torch's with align_corners=False)."""
     c, h, w = image(x, "upsample")
+    if mode == "bilinear":
+        return Layer(
+            out=(c, h * by, w * by),
+            module=lambda nn: nn.Upsample(scale_factor=by, mode="bilinear"),
+            window=interpolated((h, w), (h * by, w * by)),
+        )
     return Layer(out=(c, h * by, w * by), module=lambda nn: nn.Upsample(scale_factor=by), window=enlarged(by))
 
 
