@@ -115,7 +115,17 @@ def _study(what: Directive, page: Path, runs: Path, numbers: dict[str, int]) -> 
     full = re.search(r"^presets:\n(?:  .*\n|\n)*", text, re.MULTILINE)
     small = text.replace(full[0], "") if full else text
     shown = f"```yaml\n{small.rstrip()}\n```\n\n```sh\narchdsl ablate {page.stem}\n"
-    return shown + (f"archdsl ablate {page.stem} --preset full\n```" if full else "```")
+    shown += f"archdsl ablate {page.stem} --preset full\n```" if full else "```"
+    return f"{shown}\n\n{_work(reported(study_of(page), '', runs).results)}"
+
+
+def _work(results: Any) -> str:
+    """How many runs a study has, and their time."""
+    figures = [run for arm in results.arms for run in arm.figures.values()]
+    minutes = sum(run.get("seconds") or 0.0 for run in figures) / 60
+    time = f"{minutes:.0f} minutes" if minutes >= 2 else f"{60 * minutes:.0f} seconds"
+    what = "evaluations" if any("evaluation" in run for run in figures) else "runs"
+    return f"The small form has {len(figures)} {what}, which took {time} in all on a core of a busy machine, two at a time."
 
 
 def _claims(what: Directive, page: Path, runs: Path, numbers: dict[str, int]) -> str:

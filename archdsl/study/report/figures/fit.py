@@ -89,6 +89,8 @@ def _line(axes: Axes, one: FitResult, colour: str, factor: float, name: str) -> 
             alpha=0.18,
             linewidth=0,
         )
+    if held is not None and (e := fitted.held) is not None and e.low is not None and e.high is not None:
+        axes.plot([held] * 3, [factor * v for v in (e.low, e.value, e.high)], "_-", color=colour, label="prediction")
     for x, row in one.values.items():
         out = x == held
         axes.plot(
