@@ -198,6 +198,9 @@ class Drawer:
         """A short composite word as one chip."""
         rows = [v.row for v in self.outline.values[part.start : part.stop]]
         name = stem(part.name)
+        entry = find("net", name)
+        if entry is not None and "ties" in entry.traits:
+            return Chip(f"{name} {rows[0].path.removeprefix(f'{part.path}.').partition('.')[0]}", kind(rows[0].op))
         if any(r.op.entry.kind == "join" for r in rows):
             return Chip(name, "gate")
         first, last = brief(rows[0].op), brief(rows[-1].op)

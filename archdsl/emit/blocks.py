@@ -59,7 +59,9 @@ def blocks(trace: Trace, prefix: str = "") -> tuple[Part, ...]:
             whole = folder not in done and last[folder] == group[-1]
             done.add(folder)
             inner = below(group, depth + 1)
-            if whole and len(sources) == len(results) == 1:
+            homes = {trace.rows[row].module for row in group} - {""}
+            own = all(home.startswith(f"{prefix}{'.'.join(folder)}.") for home in homes)  # no weights of another block
+            if whole and own and len(sources) == len(results) == 1:
                 found.append(Block(".".join(folder), sources.pop(), results[0], inner))
             else:
                 found += inner

@@ -65,6 +65,7 @@ class _Builder:
 
     def __init__(self, trace: Trace, whole: bool, prefix: str) -> None:
         self.trace, self.whole, self.prefix, self.uses = trace, whole, prefix, _uses(trace)
+        self.made = set[str]()  # paths of the modules that are there
 
     def network(
         self, parts: Iterable[Part], source: int, result: int, prefix: str, name: str = "Network"
@@ -85,11 +86,18 @@ class _Builder:
             row = self.trace.rows[part]
             arguments = tuple(values[i] for i in row.inputs)
             if row.layer.module is not None:
-                module = module_of(row, self.whole)
-                if hasattr(module, "inplace") and row.inputs[0] in own and _may_overwrite(self.trace, row, self.uses):
-                    module.inplace = True  # type: ignore[assignment]
-                path = row.path.removeprefix(prefix)
-                attach(root, path, module)
+                home = row.module or row.path
+                path = home.removeprefix(prefix)
+                if home not in self.made:
+                    self.made.add(home)
+                    module = module_of(row, self.whole)
+                    if (
+                        hasattr(module, "inplace")
+                        and row.inputs[0] in own
+                        and _may_overwrite(self.trace, row, self.uses)
+                    ):
+                        module.inplace = True  # type: ignore[assignment]
+                    attach(root, path, module)
                 values[part] = graph.call_module(path, arguments)
             else:
                 assert row.layer.call is not None

@@ -11,7 +11,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from archdsl.emit.record import Expr, Recorder
-from archdsl.ir.nodes import Fan, Mark, Node, Op, Ref, Seq, children
+from archdsl.ir.nodes import Again, Fan, Mark, Node, Op, Ref, Seq, children
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,9 +31,13 @@ def digest(text: str) -> str:
 
 def _network(trace: Trace, indent: str) -> list[str]:
     lines = [f"{indent}input {'x'.join(map(str, trace.input))}"]
+    first: dict[str, int] = {}  # the row that a module is made for, by its path
     for number, row in enumerate(trace.rows):
         inputs = " ".join(f"%{i}" if i >= 0 else "%in" for i in row.inputs)
-        lines.append(f"{indent}%{number} = {made(row)} {inputs}")
+        before = first.setdefault(row.module or row.path, number)
+        lines.append(f"{indent}%{number} = {made(row) if before == number else f'again %{before}'} {inputs}")
+        if before < number:
+            continue
         for body in row.bodies:
             lines += _network(body, indent + "  ")
     lines.append(f"{indent}output " + (f"%{trace.output}" if trace.output >= 0 else "%in"))
@@ -57,7 +61,7 @@ def plain(value: Any) -> str:
             return repr(value + 0.0)
         case tuple():
             return "[" + ", ".join(map(plain, value)) + "]"
-        case Op() | Seq() | Fan() | Mark() | Ref():
+        case Op() | Seq() | Fan() | Mark() | Ref() | Again():
             return "{}"  # its rows are lines of their own
         case str():
             return repr(str(value))
@@ -75,7 +79,7 @@ def _labels(graph: Node) -> list[str]:
     def visit(node: Node) -> None:
         nonlocal seen
         start = seen
-        label = "" if isinstance(node, Mark | Ref) else node.label
+        label = "" if isinstance(node, Mark | Ref | Again) else node.label
         place = len(lines)
         if isinstance(node, Fan) or (isinstance(node, Op) and node.name != "id"):
             seen += 1

@@ -69,12 +69,15 @@ class _Writer:
     def network(self, trace: Trace, prefix: str, name: str) -> str:
         tree: dict[str, Any] = {}
         names = value_names(trace)
-        forward = []
+        forward, made = [], set[str]()
         for index, row in enumerate(trace.rows):
             arguments = [Expr(names[i]) for i in row.inputs]
             if row.layer.module is not None:
-                path = row.path.removeprefix(prefix)
-                _plant(tree, path.split("."), self.module(row))
+                home = row.module or row.path
+                path = home.removeprefix(prefix)
+                if home not in made:
+                    made.add(home)
+                    _plant(tree, path.split("."), self.module(row))
                 forward.append(f"{names[index]} = self.{path}({arguments[0]})")
             else:
                 assert row.layer.call is not None

@@ -3,7 +3,7 @@ again (batch and instance normalisation; layer and group normalisation subtract 
 
 from __future__ import annotations
 
-from archdsl.ir.nodes import Fan, Mark, Node, Op, Ref, Seq, rebuild, with_items
+from archdsl.ir.nodes import Again, Fan, Mark, Node, Op, Ref, Seq, rebuild, with_items
 from archdsl.registry import params
 
 
@@ -61,5 +61,5 @@ def begins_with_norm(node: Node) -> bool | None:
             return next((f for f in map(begins_with_norm, items) if f is not None), None)
         case Mark():
             return False  # the value is also read elsewhere
-        case Fan() | Ref():
+        case Fan() | Ref() | Again():
             return False

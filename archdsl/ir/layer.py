@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from math import prod
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from archdsl.errors import fail
 from archdsl.ir.window import GLOBAL, Sight, Window
+from archdsl.limits import Limits
 from archdsl.registry.types import Shape
 
-__all__ = ["GLOBAL", "ONCE", "Layer", "Misfit", "Run", "Sight", "Window", "with_time", "words"]
+if TYPE_CHECKING:
+    from archdsl.errors import Span
+
+__all__ = ["GLOBAL", "ONCE", "Layer", "Misfit", "Run", "Sight", "Window", "check_size", "with_time", "words"]
 
 
 class Run(NamedTuple):
@@ -76,3 +82,19 @@ def words(shape: Shape) -> str:
     if len(shape) == 3:
         return "an image " + "x".join(map(str, shape))
     return f"{shape[0]} tokens of {shape[1]}" if len(shape) == 2 else f"a vector of {shape[0]}"
+
+
+def check_size(layer: Layer, word: str, span: Span | None) -> None:
+    """Whether a layer's result and its weights can be held at all.
+
+    Raises:
+        SpecError: A407.
+    """
+    for what, shape in (("its result", layer.out), *layer.weights.items()):
+        if (size := prod(shape)) > Limits.VALUES:
+            raise fail(
+                "A407",
+                f"`{word}` would need {size:,} numbers for {what}",
+                span,
+                "no machine can hold that; check the width",
+            )

@@ -33,7 +33,7 @@ class Names:
                     "A219",
                     f"the label `{label}` is already taken here",
                     span,
-                    "choose another one; layers that share their weights are written `shared(…, 2)`",
+                    "choose another one; `again(…)` uses the layers of a label once more, with their weights",
                 )
             name = label
         else:

@@ -1,4 +1,5 @@
-"""The nodes of the IR: an operation, a sequence, a fan of branches, and a mark with its reference.
+"""The nodes of the IR: an operation, a sequence, a fan of branches, a mark with its reference, and a labelled
+part that is used again.
 
 Nodes are frozen and shared freely: the same object may be in many places, and means the same in each.
 """
@@ -83,7 +84,16 @@ class Ref:
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
-Node: TypeAlias = Op | Seq | Fan | Mark | Ref
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A labelled part once more, with the same weights. ``part`` is that part, which the trace puts in."""
+
+    name: str
+    span: Span | None = field(default=None, compare=False, repr=False)
+    part: Node | None = field(default=None, compare=False, repr=False)
+
+
+Node: TypeAlias = Op | Seq | Fan | Mark | Ref | Again
 
 
 def children(node: Node) -> tuple[Node, ...]:
@@ -95,6 +105,8 @@ def children(node: Node) -> tuple[Node, ...]:
             return branches
         case Op(entry=entry, args=args):
             return tuple(args[i] for i in nets(entry) if args[i] is not None)
+        case Again(part=part) if part is not None:
+            return (part,)
         case _:
             return ()
 

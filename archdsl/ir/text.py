@@ -6,21 +6,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from archdsl.ir.nodes import Fan, Mark, Node, Op, Ref, Seq
+from archdsl.ir.nodes import Again, Fan, Mark, Node, Op, Ref, Seq
 from archdsl.ir.symbol import CLASSES, QUOTIENT, Symbol
 from archdsl.registry import params
 
 _WIDTH = 100
 _INDENT = "    "
-_NODES = (Op, Seq, Fan, Mark, Ref)
+_NODES = (Op, Seq, Fan, Mark, Ref, Again)
 
 
 def text(node: Node, indent: str = "") -> str:
     """The text of a graph; long sequences are broken into lines inside their brackets."""
-    if isinstance(node, Seq):
-        items = _items(node)
-        return _broken(items, indent, " ") if items else "id"
-    return _one(node, indent)
+    return _body(node, indent) if isinstance(node, Seq) and not node.label else _one(node, indent)
+
+
+def _body(node: Seq, indent: str) -> str:
+    items = _items(node)
+    return _broken(items, indent, " ") if items else "id"
 
 
 def network(root: Node) -> str:
@@ -36,7 +38,7 @@ def _one(node: Node, indent: str) -> str:
         case Op():
             return _labelled(node.label, call(node, indent))
         case Seq():
-            inner = text(node, indent + _INDENT)
+            inner = _body(node, indent + _INDENT)
             if "\n" in inner:
                 inner = f"\n{indent}{_INDENT}{inner}\n{indent}"
             return _labelled(node.label, f"({inner})")
@@ -53,6 +55,8 @@ def _one(node: Node, indent: str) -> str:
             return f"as {_plain_name(name)}"
         case Ref(name=name):
             return f"@{_plain_name(name)}"
+        case Again(name=name):
+            return f"again({name})" if name.isidentifier() else f'again("{name}")'
 
 
 def _items(node: Seq) -> list[str | Node]:
@@ -135,7 +139,7 @@ def _value(value: Any, base: str, indent: str) -> str:
             return f'"{value}"' if base == "str" else str(value)
         case Symbol():
             return _symbol(value)
-        case Op() | Seq() | Fan() | Mark() | Ref():
+        case Op() | Seq() | Fan() | Mark() | Ref() | Again():
             return text(value, indent + _INDENT)
         case _:
             return repr(value)

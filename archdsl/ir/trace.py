@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import prod
 from typing import Any, NamedTuple
 
 from archdsl.errors import ArchError, Diagnostic, SpecError, fail
-from archdsl.ir.layer import Layer, Misfit, with_time, words
+from archdsl.ir.layer import Layer, Misfit, check_size, with_time, words
 from archdsl.ir.names import Names
-from archdsl.ir.nodes import Fan, Mark, Node, Op, Ref, Seq, arg, with_branches, with_items
+from archdsl.ir.nodes import Again, Fan, Mark, Node, Op, Ref, Seq, arg, with_branches, with_items
 from archdsl.ir.ranges import in_range
+from archdsl.ir.reuse import again
 from archdsl.ir.symbol import CLASSES, OWN, ArithmeticMisfit, Symbol, evaluate
 from archdsl.limits import Limits
 from archdsl.registry import nets, params
@@ -25,13 +25,14 @@ from archdsl.registry.types import Shape
 
 class Row(NamedTuple):
     """One layer: its module's path, the op with its final arguments, what the op says of itself, where its inputs come from,
-    and the traces of networks among its arguments."""
+    the traces of networks among its arguments, and, where it uses the weights of an earlier layer, that layer's path."""
 
     path: str
     op: Op
     layer: Layer
     inputs: tuple[int, ...]
     bodies: tuple[Trace, ...] = ()
+    module: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,7 @@ class Walker:
         self.shapes: list[Shape] = []
         self.marks: dict[str, int] = {}
         self.memo: dict[Any, Layer] = {} if memo is None else memo
+        self.labelled: dict[str, tuple[Node, int, int]] = {}  # a label's path → its part, the rows [first, end) of it
         self.names = Names("")
         self.input: Shape = ()
         self.beyond = False  # whether it was asked what is before the input
@@ -120,21 +122,26 @@ class Walker:
         return self.shapes[self.here] if self.here >= 0 else self.input
 
     def node(self, node: Node) -> Node:
+        start = len(self.rows)
         match node:
             case Op():
-                return self.op(node)
-            case Seq():
-                return self.seq(node)
-            case Fan():
-                return self.fan(node)
+                new: Node = self.op(node)
+            case Seq() | Fan():
+                new = self.seq(node) if isinstance(node, Seq) else self.fan(node)
+            case Again():
+                return again(self, node)
             case Mark(name=name):
                 self.marks[name] = self.here
+                return node
             case Ref(name=name):
                 if name not in self.marks:
                     raise fail("A214", "a value from outside cannot be used inside a network that is an argument here",
                                node.span, "it may run several times, on values of its own: name one inside it")  # fmt: skip
                 self.here = self.marks[name]
-        return node
+                return node
+        if node.label:
+            self.labelled[self.names.prefix + node.label] = (new, start, len(self.rows))
+        return new
 
     def seq(self, node: Seq) -> Node:
         outer, before = self.names, None
@@ -234,7 +241,7 @@ class Walker:
         arriving = with_time(shape) if "timed" in node.entry.traits and arg(node, "time") else shape
         bodies, given = [], []
         for parameter, value in zip(params(node.entry), node.args, strict=True):
-            if isinstance(value, Seq | Op | Fan | Mark | Ref):
+            if isinstance(value, Seq | Op | Fan | Mark | Ref | Again):
                 body = self.inner().run(value, arriving, f"{path}.{parameter.name}.")
                 bodies.append(body)
                 value = Body(body)
@@ -255,7 +262,7 @@ class Walker:
                 f"nothing says how `{node.name}` of {node.entry.make.__module__} is carried out",
                 help="give its Layer a `module` or a `call`",
             )
-        _check_size(layer, node)
+        check_size(layer, node.name, node.span)
         return layer
 
     def arguments(self, node: Op) -> Op:
@@ -291,10 +298,3 @@ class Walker:
 def channels(shape: Shape) -> int:
     """What ``cin`` means for a shape: channels of an image, width of tokens, size of a vector."""
     return shape[0] if len(shape) == 3 else shape[-1]
-
-
-def _check_size(layer: Layer, node: Op) -> None:
-    for what, shape in (("its result", layer.out), *layer.weights.items()):
-        if (size := prod(shape)) > Limits.VALUES:
-            raise fail("A407", f"`{node.name}` would need {size:,} numbers for {what}", node.span,
-                       "no machine can hold that; check the width")  # fmt: skip

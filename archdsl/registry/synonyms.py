@@ -44,6 +44,7 @@ WORDS = {
     "multiply": "mul", "subtract": "sub", "minus": "sub", "globalresponsenorm": "grn", "skipinit": "scale", "rezero": "scale",
     "cyclicshift": "roll", "swapaxes": "transpose", "swapdims": "transpose", "upsamplingbilinear": "upsample",
     "bilinear": "upsample", "channelpool": "reduce", "reducemean": "reduce", "reducemax": "reduce", "unbind": "part",
+    "siamese": "again", "tied": "again", "tie": "again", "weighttying": "again", "reuse": "again",
     "branch": "cat", "parallel": "cat", "zeros": "padchannels", "adamwoptimizer": "adamw",
     # of training and data, as Keras, fastai, Lightning, timm and torch call them
     "earlystopping": "patience", "labelsmoothing": "smooth", "gradientclip": "clip", "gradclip": "clip", "clipnorm": "clip",

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from archdsl.errors import EnvError
-from archdsl.ir.nodes import Mark, Node, Ref, children
+from archdsl.ir.nodes import Again, Mark, Node, Ref, children
 from archdsl.transfer.align import matched
 from archdsl.transfer.read import Weights
 from archdsl.transfer.reshape import Where, refusal, reshaped
@@ -172,7 +172,7 @@ def labels(graph: Node) -> frozenset[str]:
     stack = [graph]
     while stack:
         node = stack.pop()
-        if not isinstance(node, Mark | Ref):
+        if not isinstance(node, Mark | Ref | Again):
             found.add(node.label)
             stack += children(node)
     return frozenset(found - {""})

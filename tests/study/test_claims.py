@@ -115,6 +115,17 @@ def test_names_in_another_order_and_with_a_plain_minus() -> None:
     assert claimed_pairs(other, arms)[0].arm == len(names) - 1
 
 
+@pytest.mark.parametrize("design", ["seeds: 12\n", "max_seeds: 20\n"])
+def test_the_margin_of_the_studys_metric_decides_no_claim_in_another_one(design: str) -> None:
+    """A difference of the loss of less than 0.01 was `same` by `same: 1%` of the accuracy."""
+    names = [a.name for a in arms_of(study_of(TEXT)).arms]
+    text = f"{design}same: 1%\nclaims: ['base better than {names[1]} in test_loss', '{names[1]} better than base']\n"
+    loss, accuracy = made(text, {}, 0.001).claims
+    assert loss.holds is None
+    assert accuracy.verdict is not None
+    assert accuracy.verdict.decision == "same"
+
+
 def test_a_claim_keeps_its_metric_where_another_one_is_asked_for(tmp_path: Path) -> None:
     names = [a.name for a in arms_of(study_of(TEXT)).arms]
     file = tmp_path / "s.yaml"

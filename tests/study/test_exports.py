@@ -124,10 +124,8 @@ def test_a_study_that_minimises_says_so(stores: Path, tmp_path: Path) -> None:
     shutil.copy(stores / "optuna.db", tmp_path)
     with sqlite3.connect(tmp_path / "optuna.db") as db:
         db.execute("update study_directions set direction = 'MINIMIZE'")
-    assert (
-        "the study seeds minimises: --lower says that a lower value is better"
-        in read(tmp_path / "optuna.db", "value").notes
-    )
+    assert open_sheet(str(tmp_path / "optuna.db")).minimised
+    assert not open_sheet(str(stores / "optuna.db")).minimised
 
 
 def test_several_projects_of_trackio_are_refused(stores: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,8 +12,13 @@ from archdsl.cli.options import HOLDS, REFUTED, UNDECIDED, Format
 
 if TYPE_CHECKING:
     from archdsl.study.answer.answer import Answer
-    from archdsl.study.answer.measurements import Failed, Measurements
+    from archdsl.study.answer.measurements import Failed, Measurements, Sheet
     from archdsl.study.answer.target import Target
+
+# Names of figures of which less is better.
+FALLS = re.compile(
+    r"(^|[^a-z])(loss|nll|error|err|ece|brier|perplexity|ppl|r?mse|mae|seconds|time|latency)([^a-z]|$)", re.IGNORECASE
+)
 
 
 def command(
@@ -37,7 +43,10 @@ def command(
     reference: Annotated[
         str | None, typer.Option("--reference", metavar="ARM", help="What every other arm is compared with.")
     ] = None,
-    lower: Annotated[bool, typer.Option("--lower", help="A lower value is better: a loss, an error, a time.")] = False,
+    lower: Annotated[
+        bool | None,
+        typer.Option("--lower/--higher", help="A lower value is better: a loss, an error, a time; or a higher one."),
+    ] = None,
     same: Annotated[
         str | None,
         typer.Option("--same", metavar="SIZE", help="The largest difference that does not matter: 0.005, or 0.5%."),
@@ -123,13 +132,14 @@ def command(
     sheet = open_sheet(table, kind)
     costs = reached(sheet, columns, goal, cost, run) if goal is not None else None
     found = costs.measurements if costs is not None else measure(sheet, columns, _failed(failed), as_written)
+    less = goal is not None or _less(lower, sheet, found.columns.metric)
     margin = None if same is None else _margin(same, found)
     _check_unit("--failed", failed, found)
     points = goal is None and (found.percent or (same or "").strip().endswith("%"))
     what = found.columns.metric if goal is not None else columns.metric
     given = answer(
         found,
-        Question(base, what, lower or goal is not None, margin, level, missing == "drop", points),
+        Question(base, what, less, margin, level, missing == "drop", points),
         costs,
         str(goal or ""),
     )
@@ -161,7 +171,7 @@ def _write(target: Path, given: Answer, table: str, sha256: str, found: Measurem
 
 
 def _check(
-    goal: Target | None, metric: str | None, cost: str | None, run: str | None, lower: bool, failed: str
+    goal: Target | None, metric: str | None, cost: str | None, run: str | None, lower: bool | None, failed: str
 ) -> None:
     from archdsl.errors import ArchError
 
@@ -176,11 +186,26 @@ def _check(
         return
     if metric not in (None, goal.metric):
         raise ArchError(f"--metric says `{metric}`, the target is about `{goal.metric}`", help="leave --metric out")
-    if lower or failed != "refuse":
+    if lower is not None or failed != "refuse":
         raise ArchError(
-            f"{'--lower' if lower else '--failed'} has no meaning with --target",
+            f"{'--lower' if lower else '--higher' if lower is False else '--failed'} has no meaning with --target",
             help="a lower cost is better, and a run that failed never reaches the target",
         )
+
+
+def _less(lower: bool | None, sheet: Sheet, metric: str) -> bool:
+    """Whether a lower value is better.
+
+    Raises:
+        ArchError: it is not said, and the name of the metric does not suggest that a higher one is.
+    """
+    from archdsl.errors import ArchError
+
+    minimised = sheet.minimised and metric.startswith("value")
+    if lower is None and (minimised or FALLS.search(metric)):
+        why = "the study minimises it" if minimised else "its name is that of a loss, an error or a time"
+        raise ArchError(f"is a lower or a higher `{metric}` better? {why}", help="say --lower, or --higher")
+    return bool(lower)
 
 
 def _only(texts: list[str] | tuple[()]) -> tuple[tuple[str, str], ...]:

@@ -25,6 +25,11 @@ def answer(claim: Claim, verdict: Verdict | None, same: float | None) -> bool | 
     return None if verdict.decision == OPEN else verdict.decision == claim.verdict
 
 
+def apart(pairs: Sequence[ClaimedPair]) -> frozenset[str]:
+    """The claims, by number, that are not of equality and name a metric: the study's margin is not one of theirs."""
+    return frozenset(str(n) for n, p in enumerate(pairs) if p.claim.metric and p.claim.verdict != "same")
+
+
 class ClaimFamily:
     """The claims as they grow, block by block. The evidence on each pair of arms holds at any time, whatever ended its runs. A
     claim that is decided takes no more differences, so that its p and interval are those of its decision.
@@ -39,7 +44,7 @@ class ClaimFamily:
     ) -> None:
         self.pairs, self.scales, self.same = pairs, scales, same
         steps = {str(n): scales[p.metric].resolution for n, p in enumerate(pairs) if p.metric in scales}
-        self.family = Family(max(1, len(pairs)), alpha=alpha, same=same, steps=steps)
+        self.family = Family(max(1, len(pairs)), alpha=alpha, same=same, steps=steps, apart=apart(pairs))
         self._spreads = {name: Spreads(step) for name, step in steps.items()}
 
     def open(self, number: int) -> bool:

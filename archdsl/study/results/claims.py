@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from archdsl.study.plan.cells import Cell
 from archdsl.study.plan.claims import Claim, ClaimedPair
-from archdsl.study.results.claim_family import ClaimFamily, answer
+from archdsl.study.results.claim_family import ClaimFamily, answer, apart
 from archdsl.study.results.decide import ArmDecision, DecisionOptions, Lookup, measured, turned
 from archdsl.study.results.scale import Scale
 from archdsl.study.stats import seeds_needed
@@ -98,7 +98,7 @@ def _fixed(
         own, theirs, sign = rows[pair.arm], rows[pair.reference], 1 if scale.higher else -1
         deltas[str(n)] = [sign * (own[seed] - theirs[seed]) for seed in seeds if seed in own and seed in theirs]
         steps[str(n)] = scale.resolution
-    return fixed_verdicts(deltas, alpha=options.alpha, same=options.same, steps=steps)
+    return fixed_verdicts(deltas, alpha=options.alpha, same=options.same, steps=steps, apart=apart(pairs))
 
 
 def _result(

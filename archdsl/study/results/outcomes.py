@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from archdsl.expand.metrics import metric_of
-from archdsl.study.results.results import Results
+from archdsl.study.results.results import ArmResult, Results
+from archdsl.study.results.run_figures import RunFigures
 
 
 def unmeasured(results: Results) -> Iterable[str]:
@@ -13,17 +14,22 @@ def unmeasured(results: Results) -> Iterable[str]:
     such as a threshold that was not reached.
     """
     for name in (results.metric, *results.more):
-        lacks = [
-            (a.name, n)
-            for a in results.arms
-            if (n := len(a.figures) - len(a.values if name == results.metric else a.more[name]))
-        ]
+        lacks = [(a.name, n) for a in results.arms if (n := _without(a, name))]
         if lacks:
             few = ", ".join(f"{n} of `{arm}`" for arm, n in lacks[:3]) + (" and others" if len(lacks) > 3 else "")
             yield (
                 f"{metric_of(name).label}: {sum(n for _, n in lacks)} finished runs have no figure, because they have not "
                 f"recorded it, never reached it, or it is not defined for them, and are left out ({few})"
             )
+
+
+def _without(result: ArmResult, name: str) -> int:
+    """How many finished runs of an arm have no figure of a metric. Runs that are not counted, such as those of an incomplete
+    block, may have one.
+    """
+    metric, seeds = metric_of(name), result.figures
+    runs = (RunFigures(seeds[seed], result.arm.totals, result.folders.get(seed)) for seed in seeds)
+    return sum(metric.of(run) is None for run in runs)
 
 
 def untrained(results: Results) -> Iterable[str]:

@@ -65,6 +65,7 @@ class Family:
         same: the largest difference that does not matter; None: no comparison ends as `same`.
         prior, resolution: as for ``sequential.evidence``.
         steps: the resolution of single comparisons, by name, where they are in several metrics.
+        apart: comparisons in other metrics than that of ``same``, which never end as `same`.
 
     Raises:
         ValueError: alpha is not in (0, 1).
@@ -79,8 +80,9 @@ class Family:
         prior: float = PRIOR,
         resolution: float = 0.0,
         steps: Mapping[str, float] | None = None,
+        apart: Collection[str] = (),
     ) -> None:
-        self.steps = steps or {}
+        self.steps, self.apart = steps or {}, frozenset(apart)
         self.size, self.alpha, self.same, self.prior, self.resolution = (
             size,
             check_level(alpha),
@@ -112,7 +114,7 @@ class Family:
                 continue
             if adjusted[name] <= self.alpha:
                 self._decided[name] = ("better" if e.delta > 0 else "worse", e.n)
-            elif self.same is not None and inside(self._bounds(e), self.same):
+            elif self.same is not None and name not in self.apart and inside(self._bounds(e), self.same):
                 self._decided[name] = ("same", e.n)
 
     def decision(self, name: str) -> Decision:
@@ -172,11 +174,12 @@ def fixed_verdicts(
     resolution: float = 0.0,
     size: int | None = None,
     steps: Mapping[str, float] | None = None,
+    apart: Collection[str] = (),
 ) -> dict[str, Verdict]:
     """The verdict of a fixed design on each comparison: valid for one look, at a number of seeds that was stated before.
 
     ``p`` is that of the paired t test and ``p_symmetric`` that of the exact sign-flip test, each adjusted by Holm; both are 1
-    where they are undefined. Arguments and errors as for ``verdicts``.
+    where they are undefined. Arguments and errors as for ``Family``.
     """
     check_level(alpha)
     every = {name: _at_once(deltas, (steps or {}).get(name, resolution)) for name, deltas in family.items() if deltas}
@@ -191,7 +194,7 @@ def fixed_verdicts(
         decision = OPEN
         if p <= alpha:
             decision = "better" if e.delta > 0 else "worse"
-        elif same is not None and inside(bounds, same):
+        elif same is not None and name not in apart and inside(bounds, same):
             decision = "same"
         low, high = cut(*bounds, e.delta, p <= alpha)
         found[name] = Verdict(decision, e, p, symmetric, low, high, None if decision == OPEN else e.n)

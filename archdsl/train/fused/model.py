@@ -141,21 +141,26 @@ def fuse(trace: Trace, count: int, device: torch.device) -> Fused:
     tracer = fx.proxy.GraphAppendingTracer(graph)
     values = {-1: graph.placeholder("x")}
     places: dict[str, tuple[str, bool]] = {}
-    own = 0
+    own, made = 0, set[str]()
     for index, row in enumerate(trace.rows):
         given = [values[i] for i in row.inputs]
         if row.layer.module is None:
             values[index] = _call(row, trace, [fx.Proxy(v, tracer) for v in given], count)
             continue
+        home = row.module or row.path
+        if home in made:
+            values[index] = graph.call_module(home, tuple(given))
+            continue
+        made.add(home)
         copy = module_of(row)
         module = _wide(copy, row, trace, count)
         shared = module is not None
         if module is None:
             own += 1
             module = Copies([copy, *(module_of(row) for _ in range(count - 1))], dice)
-        attach(root, row.path, module)
-        values[index] = graph.call_module(row.path, tuple(given))
-        places |= dict(_names(row.path, copy, shared))
+        attach(root, home, module)
+        values[index] = graph.call_module(home, tuple(given))
+        places |= dict(_names(home, copy, shared))
     graph.output(values[trace.output])
     return Fused(fx.GraphModule(root, graph, "Fused").to(device), count, places, dice, own)
 

@@ -1,5 +1,5 @@
 """Blocks: words that unfold to other words."""
 
-from archdsl.words.blocks import gate, separable
+from archdsl.words.blocks import gate, reuse, separable
 
-__all__ = ["gate", "separable"]
+__all__ = ["gate", "reuse", "separable"]

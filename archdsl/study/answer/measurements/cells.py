@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import isfinite
 from typing import Any
 
 from archdsl.errors import ArchError
@@ -26,6 +25,9 @@ class Names:
         return name
 
 
+LARGEST = 1e100
+
+
 def name_cell(cell: Any, row: int, column: str) -> str:
     """The name in a cell.
 
@@ -45,14 +47,14 @@ def number_cell(cell: Any, row: int, column: str) -> tuple[float, bool]:
     """The number in a cell, and whether it has a percent sign (which divides it by 100).
 
     Raises:
-        ArchError: it is not a finite number.
+        ArchError: it is not a finite number, or one of 1e100 or more, whose squares no number holds.
     """
-    if type(cell) is str and is_number(cell) and isfinite(value := float(cell)):
+    if type(cell) is str and is_number(cell) and abs(value := float(cell)) < LARGEST:
         return value, False
     plain = isinstance(cell, int | float) and not isinstance(cell, bool)
     text = repr(cell) if plain else cell.strip() if isinstance(cell, str) else "" if cell is None else str(cell)
     bare = text.removesuffix("%").rstrip()
-    if is_number(bare) and abs(value := float(bare)) < float("inf"):
+    if is_number(bare) and abs(value := float(bare)) < LARGEST:
         per_cent = bare != text
         return (value / 100 if per_cent else value), per_cent
     raise ArchError(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +33,14 @@ def database(path: Path) -> Sheet | None:
     with opened(path) as db:
         if not db.has(**_TABLES):
             return None
-        trials, notes = _trials(db), _direction(db)
+        trials, minimised = _trials(db), _minimised(db)
 
     def steps(metric: str) -> Sheet:
         with opened(path) as db:
             return of_records("the steps of Optuna's trials", list(_steps(db, trials, metric)), OPTUNA)
 
-    return of_records(f"the database of Optuna, {len(trials)} trials", list(trials.values()), OPTUNA, notes, steps)
+    found = of_records(f"the database of Optuna, {len(trials)} trials", list(trials.values()), OPTUNA, steps=steps)
+    return replace(found, minimised=minimised)
 
 
 def _trials(db: Database) -> dict[int, dict[str, Any]]:
@@ -72,14 +74,11 @@ def _trials(db: Database) -> dict[int, dict[str, Any]]:
     return trials
 
 
-def _direction(db: Database) -> tuple[str, ...]:
-    """A note on studies that minimise their value."""
-    if not db.has(study_directions="direction study_id"):
-        return ()
-    query = (
-        "select distinct study_name from studies join study_directions using (study_id) where direction = 'MINIMIZE'"
+def _minimised(db: Database) -> bool:
+    """Whether a study minimises its value."""
+    return db.has(study_directions="direction study_id") and any(
+        db.rows("select 1 from study_directions where direction = 'MINIMIZE'")
     )
-    return tuple(f"the study {name} minimises: --lower says that a lower value is better" for (name,) in db.rows(query))
 
 
 def _external(value: float, distribution: str) -> Any:

@@ -49,7 +49,7 @@ PLAIN = Tool("")
 @dataclass(frozen=True, slots=True)
 class Sheet:
     """A table. ``rows`` takes names of columns and gives their cells, row by row; ``steps`` takes the column of a metric and
-    gives the table with a row for each logged step, where the tool keeps these apart.
+    gives the table with a row for each logged step, where the tool keeps these apart. ``minimised``: the tool's own objective is.
     """
 
     what: str
@@ -59,6 +59,7 @@ class Sheet:
     notes: tuple[str, ...] = ()
     steps: Callable[[str], Sheet] | None = None
     sha256: str = ""
+    minimised: bool = False
 
     def entries(
         self, wanted: Sequence[str], only: Sequence[tuple[str, str]]

@@ -12,12 +12,14 @@ from archdsl.study.answer.measurements.mlflow import MLFLOW
 from archdsl.study.answer.measurements.optuna import JOURNAL, OPTUNA
 from archdsl.study.answer.measurements.sheet import Sheet, Tool, flat, of_records
 from archdsl.study.answer.measurements.wandb import WANDB
+from archdsl.study.results.run_figures import UNTRAINED
 
 ARCHDSL = Tool(
     "archdsl",
     "status",
     {
         "finished": "finished",
+        UNTRAINED: "finished",  # its figures count like any other
         "running": "unfinished",
         "missing": "unfinished",
         "interrupted": "unfinished",
