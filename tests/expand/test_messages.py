@@ -78,7 +78,7 @@ def test_a_line_that_is_not_indented() -> None:
 
 
 def test_a_label_that_is_taken() -> None:
-    assert "shared(" in refused("a: conv(8) a: conv(8)").help
+    assert "again(" in refused("a: conv(8) a: conv(8)").help
 
 
 @pytest.mark.parametrize("join", ["add", "cat", "mul"])

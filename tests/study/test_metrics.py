@@ -74,7 +74,7 @@ def test_the_first_decides_and_the_others_are_shown() -> None:
     assert [r[at["mean"]] for r in table.rows] == pytest.approx([1.1, 2.1])
     assert table.rows[0][at["test_ece"]] == pytest.approx(0.03)
     assert table.rows[1][at["test_ece"]] is None, "missing, and never wrong"
-    assert any("test ece: 3 finished runs have no figure" in n and "3 of `lr" in n for n in table.notes)
+    assert any("test ECE: 3 finished runs have no figure" in n and "3 of `lr" in n for n in table.notes)
     assert table.columns[at["test_ece"]].kind == "percent"
     each = tables.each(shown)
     assert {"test_ece", "seconds", "test_loss"} <= {c.id for c in each.columns}
