@@ -52,7 +52,12 @@ def test_weight_shapes(name: str) -> None:
     check_shapes(SPECS / f"{name}.arch")
 
 
-@every
+LARGE = ("convnext_large", "convnext_base", "vit_b_16")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow if n in LARGE else ()) for n in sorted(PARAMS)]
+)
 def test_logits(name: str) -> None:
     check_logits(SPECS / f"{name}.arch", None if name.startswith(FIXED) else SIZES.get(name, 64))
 

@@ -136,6 +136,7 @@ def test_a_study_of_evaluations(cli: Cli, place: Path) -> None:
     assert len(list(place.glob("runs/*/evaluations/*.json"))) == 18
 
 
+@pytest.mark.slow
 def test_killed_between_training_and_evaluation(cli: Cli, place: Path) -> None:
     (place / "s.yaml").write_text(LESIONS.replace("seeds: 2", "seeds: 1"))
     command = [sys.executable, "-m", "archdsl", "ablate", "s.yaml", "--jobs", "1", "--format", "csv", "--quiet"]

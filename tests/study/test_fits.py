@@ -117,6 +117,7 @@ def test_the_interval_of_a_straight_line_is_about_that_of_t() -> None:
     assert b.high - b.value < 1e-6
 
 
+@pytest.mark.slow
 def test_a_prediction_holds_as_often_as_its_interval_says() -> None:
     held = 0
     for case in range(20):
