@@ -26,9 +26,12 @@ CUT = """() => {
   }
   const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (texts.nextNode()) {
-    const node = texts.currentNode, scrolls = node.parentElement.closest('.wide, .card, pre, table');
+    const node = texts.currentNode;
     if (!node.data.trim() || node.parentElement.closest('svg, script, style')) continue;
-    if (scrolls && getComputedStyle(scrolls).overflowX === 'auto') continue;
+    let box = node.parentElement;
+    while (box && !(box.matches('.wide, .card, pre, table') && getComputedStyle(box).overflowX === 'auto'))
+      box = box.parentElement;
+    if (box) continue;
     const range = document.createRange();
     range.selectNodeContents(node);
     for (const box of range.getClientRects())
