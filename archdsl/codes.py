@@ -62,6 +62,6 @@ def lookup(code: str) -> Code:
     """
     if code not in CODES:
         raise ArchError(
-            f"there is no code {code[:20]}", help=suggest(code, CODES) or f"codes go from {min(CODES)} to {max(CODES)}"
+            f"unknown code {code[:20]}", help=suggest(code, CODES) or f"codes go from {min(CODES)} to {max(CODES)}"
         )
     return CODES[code]

@@ -250,6 +250,10 @@ def check() -> list[str]:
             for name in re.findall(r"!\[[^]]*\]\(([^)]+)\)", text)
             if not (page.parent / name).exists()
         ]
+    from lecture_html import whole
+
+    if not HTML.exists() or HTML.read_text("utf-8") != whole(INDEX, pages()):
+        found.append(f"{HTML.name} is not that of the pages; run tools/lecture.py --no-training")
     shown = set().union(*(re.findall(r"\]\(images/([^)]+)\)", page.read_text("utf-8")) for page in pages()))
     found += [f"images/{p.name}: no page shows it" for p in sorted((PAGES / "images").iterdir()) if p.name not in shown]
     return found
@@ -264,8 +268,9 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="look at the pages alone")
     given = parser.parse_args()
     if given.check:
-        print(*check(), sep="\n")
-        return int(bool(check()))
+        found = check()
+        print("".join(f"{line}\n" for line in found), end="")
+        return int(bool(found))
     if wrong := [f"{page.name} shows the preset `{name}`" for page in pages() for name in _unknown_presets(page)]:
         raise SystemExit("\n".join([*wrong, "and its study has none of that name"]))
     chosen = [p for p in pages() if not given.page or p.stem[:2] in given.page]

@@ -51,7 +51,7 @@ def choose(
     batch_shape: Sequence[int],
     steps: int,
     device: torch.device,
-    wish: str = "auto",
+    asked: str = "auto",
     compile: str = "auto",
 ) -> tuple[Plan, str]:
     """The plan for a run of ``steps`` steps, and a few words on it: type, layout and threads as ``_form`` finds them, and
@@ -59,12 +59,12 @@ def choose(
 
     Args:
         batch_shape: (N, C, H, W) or (N, features) of a training batch.
-        wish: ``auto``, ``fp32``, ``bf16`` or ``plain``, which is neither captured nor compiled unasked.
+        asked: ``auto``, ``fp32``, ``bf16`` or ``plain``, which is neither captured nor compiled unasked.
         compile: ``auto``, ``on`` or ``off``.
     """
-    known_precision(wish)
-    plan, said = _form(model, batch_shape, steps, device, wish)
-    if wish == "plain" or (device.type != "cuda" and compile != "on"):
+    known_precision(asked)
+    plan, said = _form(model, batch_shape, steps, device, asked)
+    if asked == "plain" or (device.type != "cuda" and compile != "on"):
         return replace(plan, compile=compile == "on"), said
     try:
         found = size(model, tuple(batch_shape))
@@ -89,7 +89,7 @@ def choose(
 
 
 def _form(
-    model: nn.Module, batch_shape: Sequence[int], steps: int, device: torch.device, wish: str
+    model: nn.Module, batch_shape: Sequence[int], steps: int, device: torch.device, asked: str
 ) -> tuple[Plan, str]:
     """Type, layout and threads.
 
@@ -98,16 +98,16 @@ def _form(
     what the processor's features suggest. The model and the random state stay as they are.
     """
     plain = Plan(threads=torch.get_num_threads())
-    if wish == "plain":
+    if asked == "plain":
         return plain, ""
     shape = tuple(batch_shape)
     best = replace(plain, fused=True, channels_last=len(shape) == 4 and device.type != "mps")
     native = device.type == "cpu" and best.channels_last
-    native_half = native and wish != "fp32" and has_bf16() and available("bf16")  # asked first: it compiles both types
+    native_half = native and asked != "fp32" and has_bf16() and available("bf16")  # asked first: it compiles both types
     best = replace(best, native=native and available() and has_parts(model))
     half = replace(best, precision="bf16", native=best.native and native_half)
-    if wish != "auto" or device.type != "cpu":
-        taken = half if _takes_bf16(device, wish) else best
+    if asked != "auto" or device.type != "cpu":
+        taken = half if _takes_bf16(device, asked) else best
         return taken, _words(taken)
     plans = [best, half, *([replace(best, threads=1), replace(half, threads=1)] if plain.threads > 1 else [])]
     # One step of each before the timed ones, and one of the plain form to compare with.
@@ -117,17 +117,17 @@ def _form(
     return _probed(model, shape, device, [plain, *plans])
 
 
-def unprobed(device: torch.device, wish: str = "auto", threads: int = 1) -> Plan:
+def unprobed(device: torch.device, asked: str = "auto", threads: int = 1) -> Plan:
     """One plan for many nets that are to be compared: what the device can do, whatever the net. On a GPU that is a CUDA
     graph for each: nets of a study are small, and a graph loses nothing but a second where they are not.
 
     Args:
-        wish: ``auto``, ``fp32``, ``bf16`` or ``plain``; auto takes bf16 where the device multiplies it itself.
+        asked: ``auto``, ``fp32``, ``bf16`` or ``plain``; auto takes bf16 where the device multiplies it itself.
         threads: of this process, on a CPU.
     """
-    if known_precision(wish) == "plain":
+    if known_precision(asked) == "plain":
         return Plan(threads=threads)
-    half = wish == "bf16" or (wish == "auto" and (has_bf16() if device.type == "cpu" else _takes_bf16(device, wish)))
+    half = asked == "bf16" or (asked == "auto" and (has_bf16() if device.type == "cpu" else _takes_bf16(device, asked)))
     precision: Literal["fp32", "bf16"] = "bf16" if half else "fp32"
     native = device.type == "cpu" and (not half or has_bf16()) and available(precision)
     return Plan(
@@ -155,8 +155,8 @@ def prepare(model: nn.Module, plan: Plan) -> None:
         torch.set_num_threads(plan.threads)
 
 
-def _takes_bf16(device: torch.device, wish: str) -> bool:
-    return wish == "bf16" or (wish == "auto" and device.type == "cuda" and torch.cuda.is_bf16_supported(False))
+def _takes_bf16(device: torch.device, asked: str) -> bool:
+    return asked == "bf16" or (asked == "auto" and device.type == "cuda" and torch.cuda.is_bf16_supported(False))
 
 
 def has_bf16() -> bool:

@@ -79,7 +79,7 @@ def _find(root: Part, path: str) -> Part:
         return known[ends[0]]
     near = suggest(path, known)
     raise ArchError(
-        f"there is no module `{path[:80]}` in what is drawn",
+        f"unknown module `{path[:80]}` of the drawing",
         help=near or "the paths of modules are those of `archdsl show SPEC`; of equal ones the first is drawn",
     )
 

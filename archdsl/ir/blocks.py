@@ -103,7 +103,7 @@ def block(trace: Trace, wanted: int | str) -> Block:
         if 1 <= wanted <= len(known):
             return known[wanted - 1]
         raise ArchError(
-            f"there is no block {wanted}",
+            f"unknown block {wanted}",
             help=f"the network has the blocks 1 to {len(known)}"
             if known
             else "the network has no blocks; name a layer by its label",

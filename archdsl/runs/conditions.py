@@ -131,6 +131,6 @@ def known_precision(value: str) -> str:
     """
     if value not in PRECISIONS:
         raise ArchError(
-            f"there is no precision `{value}`: it is one of {', '.join(PRECISIONS)}", help=suggest(value, PRECISIONS)
+            f"unknown precision `{value}`: it is one of {', '.join(PRECISIONS)}", help=suggest(value, PRECISIONS)
         )
     return value

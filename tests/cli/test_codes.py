@@ -55,4 +55,4 @@ def test_explain(code: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_explain_unknown_code(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "A999"]) == 2
-    assert "there is no code A999" in capsys.readouterr().err
+    assert "unknown code A999" in capsys.readouterr().err

@@ -277,6 +277,6 @@ def test_rows_that_lead_nowhere_are_gone() -> None:
 def test_check_finds_it(tmp_path: Path) -> None:
     assert not setting_findings(load(f"{TEXT}evaluate lesion(1) mc\n"))
     (found,) = setting_findings(load(f"{TEXT}evaluate lesion(9)\n"))
-    assert (found.code, found.message) == ("A224", "there is no block 9")
+    assert (found.code, found.message) == ("A224", "unknown block 9")
     assert found.span is not None
     assert found.span.text == "lesion(9)"

@@ -12,7 +12,7 @@ from archdsl.settings.evaluation import evaluation_findings
 NET = "conv(8) bn relu resnet[8x2, 16x2] drop(0.3) gap linear(classes)"
 PLAIN = "conv(8) bn relu plain[8x2] gap linear(classes)"
 REFUSED = [
-    (NET, "lesion(7)", "there is no block 7"),
+    (NET, "lesion(7)", "unknown block 7"),
     (NET, "lesion(stage9)", "no part `stage9`"),
     (NET, "lesion(random=5)", "4 blocks of the network can be deleted"),
     (NET, "lesion()", "takes blocks, or how many"),

@@ -170,7 +170,7 @@ def _before(
     if resume and run is None:
         said = others_said(out, experiment)
         raise EnvError(
-            f"there is no run of this experiment in {out} to resume" + "".join(f"; {t}" for t in said),
+            f"no run of this experiment in {out} can be resumed" + "".join(f"; {t}" for t in said),
             help="leave --resume out to begin one, or name the folder of runs by --runs",
         )
     if run is None or not run.done:

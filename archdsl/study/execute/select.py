@@ -159,7 +159,7 @@ def _study_file(given: str, path: Path) -> Path | None:
     if here is None and shipped is None and spec_path(given) is None and not _like_a_word(given):
         known = (short(p) for p in (*studies(), *specs()))
         raise ArchError(
-            f"there is no study, spec or word `{given}`",
+            f"unknown study, spec or word `{given}`",
             help=suggest(given, known) or "`archdsl specs` lists the shipped specs and studies",
         )
     return here or shipped

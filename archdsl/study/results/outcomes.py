@@ -14,7 +14,7 @@ def unmeasured(results: Results) -> Iterable[str]:
     such as a threshold that was not reached.
     """
     for name in (results.metric, *results.more):
-        lacks = [(a.name, n) for a in results.arms if (n := _without(a, name))]
+        lacks = [(a.name, n) for a in results.arms if (n := _without(a, name, results.metric))]
         if lacks:
             few = ", ".join(f"{n} of `{arm}`" for arm, n in lacks[:3]) + (" and others" if len(lacks) > 3 else "")
             yield (
@@ -23,13 +23,14 @@ def unmeasured(results: Results) -> Iterable[str]:
             )
 
 
-def _without(result: ArmResult, name: str) -> int:
+def _without(result: ArmResult, name: str, decides: str) -> int:
     """How many finished runs of an arm have no figure of a metric. Runs that are not counted, such as those of an incomplete
     block, may have one.
     """
-    metric, seeds = metric_of(name), result.figures
-    runs = (RunFigures(seeds[seed], result.arm.totals, result.folders.get(seed)) for seed in seeds)
-    return sum(metric.of(run) is None for run in runs)
+    counted = result.values if name == decides else result.more[name]
+    rest = {seed: figures for seed, figures in result.figures.items() if seed not in counted}
+    runs = (RunFigures(figures, result.arm.totals, result.folders.get(seed)) for seed, figures in rest.items())
+    return sum(metric_of(name).of(run) is None for run in runs)
 
 
 def untrained(results: Results) -> Iterable[str]:
