@@ -88,7 +88,7 @@ def test_profile_and_drawing_in_one_call(run: Run, tmp_path: Path) -> None:
         (("--format", "png"), 2, "goes to a file"),
         (("--depth", "1", "--expand"), 2, "contradict each other"),
         (("-o", "net.svg", "--dark"), 2, "no effect on svg"),
-        (("--part", "steem"), 2, "no module `steem`"),
+        (("--part", "steem"), 2, "unknown module `steem`"),
         (("-o", "no/net.svg"), 4, "there is no folder no"),
         (("--profile", "a.txt"), 2, ".png, .svg or .pdf"),
         (("--format", "gif"), 2, "gif"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Cli
+from tests.conftest import Cli, command_line
 
 TEXT = """\
 net conv(8, s=2) bn relu resnet[8x3] drop(0.2) gap linear(10)
@@ -18,15 +18,17 @@ train adam(0.01) epochs(1) batch(64)
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("lesion")
-
-
-def test_train_evaluates_too(cli: Cli, place: Path) -> None:
-    (place / "net.arch").write_text(f"{TEXT}evaluate mc(3) lesion(2)\n")
-    first = cli("train", "net.arch", "--quiet", cwd=place)
+    """A folder with one run, whose training has evaluated a lesion."""
+    folder = tmp_path_factory.mktemp("lesion")
+    (folder / "net.arch").write_text(f"{TEXT}evaluate mc(3) lesion(2)\n")
+    first = command_line("train", "net.arch", "--quiet", cwd=folder)
     assert first.returncode == 0, first.stderr
     assert "evaluate lesion(2) mc(3): test accuracy " in first.stdout
     assert "test information" in first.stdout
+    return folder
+
+
+def test_train_evaluates_too(cli: Cli, place: Path) -> None:
     again = json.loads(cli("train", "net.arch", "--set", "evaluate.mc=3", "--format", "json", cwd=place).stdout)
     assert again["cached"]
     assert again["evaluation"]["evaluate"] == "lesion(2) mc(3)"
@@ -52,7 +54,7 @@ def test_lesion(cli: Cli, place: Path) -> None:
     assert json.loads(done.stdout)["evaluate"] == "lesion(2)"
 
 
-@pytest.mark.parametrize(("words", "said"), [("lesion(9)", "no block 9"), ("lesoin(1)", "lesion"), ("mc(3", "--with")])
+@pytest.mark.parametrize(("words", "said"), [("lesion(9)", "unknown block 9"), ("lesoin(1)", "lesion"), ("mc(3", "--with")])
 def test_words_that_do_not_fit(cli: Cli, place: Path, words: str, said: str) -> None:
     done = cli("eval", str(next(place.glob("runs/net-*"))), "--with", words, cwd=place)
     assert done.returncode == 2

@@ -99,7 +99,7 @@ def test_a_part_is_drawn_alone() -> None:
     made = drawn("specs/imagenet/resnet50.arch", part="stage2.block1")
     assert texts(made)[-1] == "add relu"
     assert made.subtitle == "379.4 k params · 372.5 M MACs"
-    with pytest.raises(ArchError, match="no module `stage9`"):
+    with pytest.raises(ArchError, match="unknown module `stage9`"):
         drawn("specs/imagenet/resnet50.arch", part="stage9")
 
 
