@@ -54,7 +54,9 @@ def test_lesion(cli: Cli, place: Path) -> None:
     assert json.loads(done.stdout)["evaluate"] == "lesion(2)"
 
 
-@pytest.mark.parametrize(("words", "said"), [("lesion(9)", "unknown block 9"), ("lesoin(1)", "lesion"), ("mc(3", "--with")])
+@pytest.mark.parametrize(
+    ("words", "said"), [("lesion(9)", "unknown block 9"), ("lesoin(1)", "lesion"), ("mc(3", "--with")]
+)
 def test_words_that_do_not_fit(cli: Cli, place: Path, words: str, said: str) -> None:
     done = cli("eval", str(next(place.glob("runs/net-*"))), "--with", words, cwd=place)
     assert done.returncode == 2
