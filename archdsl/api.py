@@ -15,6 +15,7 @@ from archdsl.emit.canonical import canonical, digest, plain
 from archdsl.errors import ArchError, Diagnostic, EnvError, Source, SpecError
 from archdsl.expand import Completed, Graph, Setting, complete, expand, given
 from archdsl.expand.complete import check_labels
+from archdsl.expand.graph import Declared
 from archdsl.expand.inspect import too_deep
 from archdsl.expand.overrides import override
 from archdsl.expand.pin import pinned
@@ -25,6 +26,7 @@ from archdsl.registry import params
 from archdsl.syntax import ast
 from archdsl.syntax.locate import locate
 from archdsl.syntax.parse import parse
+from archdsl.words.tasks import CLASSIFICATION, Task, task_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -61,6 +63,16 @@ class Spec:
     @property
     def classes(self) -> int:
         return self.completed.classes
+
+    @property
+    def task(self) -> Task:
+        """What the output is for."""
+        return self.completed.task
+
+    @property
+    def declared(self) -> Declared:
+        """What its data set said of the network, or would have."""
+        return Declared(self.input, self.classes, self.task)
 
     @property
     def notes(self) -> tuple[Diagnostic, ...]:
@@ -120,13 +132,11 @@ def load(
     return whole(source, file)
 
 
-def recorded(
-    name: str, text: str, declared: tuple[tuple[int, ...], int] | None, input: tuple[int, ...] | str | None = None
-) -> Spec:
+def recorded(name: str, text: str, declared: Declared | None, input: tuple[int, ...] | str | None = None) -> Spec:
     """The spec of a run, for which the data is not looked at: it may be gone, or hold other classes by now.
 
     Args:
-        declared: shape and number of classes that the run has recorded; None has the data set asked.
+        declared: shape, number of classes and task that the run has recorded; None has the data set asked.
         input: another shape, as for ``load``.
 
     Raises:
@@ -136,10 +146,8 @@ def recorded(
     return whole(source, file, declared)
 
 
-def whole(
-    source: Source, file: ast.File, declared: tuple[tuple[int, ...], int] | None = None, runs: Path | None = None
-) -> Spec:
-    """A spec from its tree; ``declared`` stands for what its data set says of shape and classes. Of data of one's own that
+def whole(source: Source, file: ast.File, declared: Declared | None = None, runs: Path | None = None) -> Spec:
+    """A spec from its tree; ``declared`` stands for what its data set says of the network. Of data of one's own that
     is gone, the runs in the folder ``runs`` say it.
 
     Raises:
@@ -156,7 +164,7 @@ def whole(
         found = _kept(file, runs) if runs is not None and declared is None else None
         if found is None:
             raise
-        spec = whole(source, file, (found.value.input, found.value.classes))
+        spec = whole(source, file, Declared(found.value.input, found.value.classes, task_of(found.value)))
         return replace(spec, graph=replace(spec.graph, data=tuple(
             found if s.span == found.span else s for s in spec.graph.data)))  # fmt: skip
 
@@ -165,7 +173,7 @@ def _kept(file: ast.File, runs: Path) -> Setting | None:
     """The word of a data set that is gone, with what the runs in a folder recorded of it; None where there is none."""
     from archdsl.runs.kept import kept
 
-    words = kept(expand(file, declared=((1,), 1)).data, runs)
+    words = kept(expand(file, declared=Declared((1,), 1)).data, runs)
     return next((w for w in words if getattr(w.value, "kept", None) is not None), None)
 
 
@@ -204,7 +212,8 @@ def experiment_of(spec: Spec, checked: bool = True) -> Experiment:
 
 def _hash(spec: Spec, placeless: bool = False) -> str:
     settings = [*setting_lines("data", spec.graph.data, placeless), *_train_lines(spec.graph.train)]
-    return digest(canonical(spec.trace, spec.classes, settings))[:HASH_DIGITS]
+    task = spec.task.name if spec.task.name != CLASSIFICATION.name else ""
+    return digest(canonical(spec.trace, spec.classes, settings, task))[:HASH_DIGITS]
 
 
 def setting_findings(spec: Spec, sources: bool = True) -> tuple[Diagnostic, ...]:

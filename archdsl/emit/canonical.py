@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from archdsl.ir.trace import Row, Trace
 
 
-def canonical(trace: Trace, classes: int, settings: Iterable[str] = ()) -> str:
-    """The experiment as lines; ``settings`` are lines of data and train words."""
-    return "\n".join((*_network(trace, ""), f"classes {classes}", *settings, ""))
+def canonical(trace: Trace, classes: int, settings: Iterable[str] = (), task: str = "") -> str:
+    """The experiment as lines; ``settings`` are lines of data and train words, ``task`` one that is not the default."""
+    stated = (f"task {task}",) if task else ()
+    return "\n".join((*_network(trace, ""), f"classes {classes}", *stated, *settings, ""))
 
 
 def digest(text: str) -> str:

@@ -13,6 +13,7 @@ from archdsl.ir.make import o
 from archdsl.ir.nodes import Node
 from archdsl.ir.places import layers_of
 from archdsl.ir.trace import Trace, trace_node
+from archdsl.words.tasks import CLASSIFICATION, Task
 from archdsl.words.train.tuning import Freeze, PartRate
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Completed:
     input: Shape
     classes: int
     notes: tuple[Diagnostic, ...]
+    task: Task = CLASSIFICATION
 
 
 def complete(
@@ -44,9 +46,10 @@ def complete(
     """
     notes = list(graph.notes)
     shape, number = assumed(graph, input, classes, notes)
-    trace = trace_node(decide_biases(graph.root), shape, number, lambda out: with_head(out, number, notes), memo)
-    check_end(trace, number, graph.root.span)
-    return Completed(trace, shape, number, (*notes, *(lints(trace) if memo is None else ())))
+    task = graph.task or CLASSIFICATION
+    trace = trace_node(decide_biases(graph.root), shape, number, lambda out: with_head(out, number, notes, task), memo)
+    check_end(trace, number, graph.root.span, task)
+    return Completed(trace, shape, number, (*notes, *(lints(trace) if memo is None else ())), task)
 
 
 def assumed(graph: Graph, input: Shape | None, classes: int | None, notes: list[Diagnostic]) -> tuple[Shape, int]:
@@ -76,19 +79,16 @@ def assumed(graph: Graph, input: Shape | None, classes: int | None, notes: list[
     return shape, number
 
 
-def check_end(trace: Trace, classes: int, span: Span | None) -> None:
-    """Refuse a network that does not end in its classes.
+def check_end(trace: Trace, classes: int, span: Span | None, task: Task = CLASSIFICATION) -> None:
+    """Refuse a network whose output is not that of its task.
 
     Raises:
         SpecError: A305.
     """
-    if trace.out != (classes,):
-        raise fail(
-            "A305",
-            f"the network ends in {words(trace.out)}, and there are {classes} classes",
-            span,
-            "end it with `linear(classes)`",
-        )
+    wanted = task.output(trace.input, classes)
+    if wanted is not None and trace.out != wanted:
+        wants = task.wanted(trace.input, classes)
+        raise fail("A305", f"the network ends in {words(trace.out)}, and {wants}", span, task.ends)
 
 
 def check_labels(trace: Trace, train: tuple[Setting, ...]) -> None:
@@ -102,9 +102,11 @@ def check_labels(trace: Trace, train: tuple[Setting, ...]) -> None:
             layers_of(trace, setting.value.part)
 
 
-def with_head(out: Shape, classes: int, notes: list[Diagnostic]) -> tuple[Node, ...]:
-    """The lecture's default head, behind a network that ends in an image or in tokens; said in a note."""
-    if len(out) < 2:
+def with_head(out: Shape, classes: int, notes: list[Diagnostic], task: Task = CLASSIFICATION) -> tuple[Node, ...]:
+    """The lecture's default head, behind a network that ends in an image or in tokens and is to give a vector; said in a
+    note.
+    """
+    if len(out) < 2 or not task.headed:
         return ()
     notes.append(
         Diagnostic(

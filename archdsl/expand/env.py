@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from archdsl.expand.memo import Memo
 
 # Names that mean something where a value is; no `let` may take them.
-STATEMENTS = frozenset({"let", "net", "data", "train", "evaluate", "input", "include"})
+STATEMENTS = frozenset(ast.KEYWORDS) - {"classes"}
 RESERVED = STATEMENTS | {"cin", "classes", "true", "false", "id", "as"}
 
 

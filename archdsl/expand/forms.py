@@ -11,6 +11,8 @@ FORMS = {
     "include": 'include "other.arch": the lets of another file.',
     "input": "input 3x32x32, input 64: what arrives, an image (channels first) or a vector.",
     "classes": "classes 10: how many there are; `linear(classes)` reads it.",
+    "task": "task segmentation: what the output is for, where no data set says it: classification (the default), regression, "
+    "segmentation, tokens, or features (any output).",
     "as": "a as x: names the value at this point; `@x` continues from it.",
     "@": "@x: continues from the value that `as x` named.",
     "cin": "the channels that arrive at the `let` whose body contains it; outside any `let`, at the word itself.",

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from archdsl.errors import Diagnostic, Span
     from archdsl.ir.nodes import Node
     from archdsl.registry import Entry
     from archdsl.registry.types import Shape
+    from archdsl.words.tasks import Task
+
+
+class Declared(NamedTuple):
+    """What a data set, or a run, says of a network: the shape that arrives, the number of classes and the task."""
+
+    input: Shape | None
+    classes: int | None
+    task: Task | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +35,8 @@ class Setting:
 class Graph:
     """A whole experiment, expanded.
 
-    ``input`` and ``classes`` are what the text states, by statement or by its data set; None where it states nothing.
+    ``input``, ``classes`` and ``task`` are what the text states, by statement or by its data set; None where it states
+    nothing.
     ``notes`` are warnings that came up on the way.
     """
 
@@ -36,4 +46,5 @@ class Graph:
     data: tuple[Setting, ...] = ()
     train: tuple[Setting, ...] = ()
     evaluate: tuple[Setting, ...] = ()
+    task: Task | None = None
     notes: tuple[Diagnostic, ...] = ()

@@ -20,6 +20,7 @@ from archdsl.ir.symbol import CLASSES
 from archdsl.ir.trace import Trace
 from archdsl.ir.visits import Recorder, Visit
 from archdsl.limits import Limits
+from archdsl.words.tasks import CLASSIFICATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -89,11 +90,11 @@ def _one(file: ast.File, memo: Memo, also: Also) -> Inspection:
     found = {(d.code, d.message, d.span): d for e in memo.errors for d in e.diagnostics}
     notes = list(graph.notes)
     shape, classes = assumed(graph, None, None, notes)
-    walker = Recorder({CLASSES: classes}, {})
+    task, walker = graph.task or CLASSIFICATION, Recorder({CLASSES: classes}, {})
     try:
         root = decide_biases(graph.root, memo.decided)
-        trace = walker.run(root, shape, "", lambda out: with_head(out, classes, notes))
-        check_end(trace, classes, graph.root.span)
+        trace = walker.run(root, shape, "", lambda out: with_head(out, classes, notes, task))
+        check_end(trace, classes, graph.root.span, task)
         check_labels(trace, graph.train)
         notes += lints(trace)
         notes += also(graph, trace, classes)

@@ -18,8 +18,7 @@ from archdsl.syntax.parse import parse
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_KEY = re.compile(r"(let|data|train|evaluate)\.([A-Za-z_][A-Za-z0-9_-]*)|input|classes")
-_ORDER = ("input", "classes", "net", "data", "train", "evaluate")
+_KEY = re.compile(r"(let|data|train|evaluate)\.([A-Za-z_][A-Za-z0-9_-]*)|input|classes|task")
 
 
 def override(
@@ -88,8 +87,8 @@ def _statement(file: ast.File, kind: str, text: str, where: str) -> ast.File:
 
 
 def _placed(items: list[ast.Item], new: ast.Item) -> list[ast.Item]:
-    """The items with a new statement where the canonical order has it: lets, input, classes, net, data, train, evaluate."""
-    rank = {k: n for n, k in enumerate(_ORDER)} | {"bare": 2}
+    """The items with a new statement where the canonical order has it: see ``ast.ORDER``; lets go first."""
+    rank = {k: n for n, k in enumerate(ast.ORDER)} | {"bare": ast.ORDER.index("net")}
     own = rank[new.kind] if isinstance(new, ast.Statement) else -1
     at = next((n for n, i in enumerate(items) if isinstance(i, ast.Statement) and rank[i.kind] > own), len(items))
     return [*items[:at], new, *items[at:]]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from archdsl.errors import ArchError, Diagnostic, Fix, Span, SpecError, fail
+from archdsl.errors import ArchError, Diagnostic, Fix, Span, SpecError, fail, suggest
 from archdsl.expand.env import RESERVED, Budget, Env, collect
-from archdsl.expand.graph import Graph, Setting
+from archdsl.expand.graph import Declared, Graph, Setting
 from archdsl.expand.include import library
 from archdsl.expand.network import network
 from archdsl.expand.settings import settings
@@ -14,6 +14,7 @@ from archdsl.expand.values import value
 from archdsl.ir.nodes import Seq
 from archdsl.registry import find
 from archdsl.syntax import ast
+from archdsl.words.tasks import TASKS, Task, task_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
     from archdsl.registry.types import Shape
 
 
-def expand(file: ast.File, memo: Memo | None = None, declared: tuple[Shape, int] | None = None) -> Graph:
+def expand(file: ast.File, memo: Memo | None = None, declared: Declared | None = None) -> Graph:
     """Expand a parsed file. With a ``memo``, errors go there, and the graph is what could be made of the rest. ``declared``
-    are the shape and the number of classes of the data set, which is asked for them otherwise.
+    is what the data set says of the network; it is asked otherwise.
 
     Raises:
         SpecError: every independent finding (A1xx, A2xx, A4xx), each with its place.
@@ -38,11 +39,13 @@ def expand(file: ast.File, memo: Memo | None = None, declared: tuple[Shape, int]
     env = Env(lets, Budget(memo=memo))
     one = _singles(file, errors)
     net = one.get("net") or one.get("bare")
-    graph: dict[str, Any] = {"root": Seq(()), "input": None, "classes": None, "data": (), "train": (), "evaluate": ()}
+    graph: dict[str, Any] = {"root": Seq(()), "input": None, "classes": None, "task": None}
+    graph |= {"data": (), "train": (), "evaluate": ()}
     for name, make in (
         ("root", lambda: network(_required(net, file).body, env)),
         ("input", lambda: _input(one.get("input"), env)),
         ("classes", lambda: _classes(one.get("classes"), env)),
+        ("task", lambda: _task(one.get("task"))),
         ("data", lambda: settings("data", one.get("data"), env)),
         ("train", lambda: settings("train", one.get("train"), env)),
         ("evaluate", lambda: settings("evaluate", one.get("evaluate"), env)),
@@ -52,16 +55,19 @@ def expand(file: ast.File, memo: Memo | None = None, declared: tuple[Shape, int]
         except SpecError as error:
             errors.append(error)
     try:
-        shape, classes = declared if declared is not None else _declared(graph["data"])
+        shape, classes, task = declared if declared is not None else _declared(graph["data"])
+        if task is not None and graph["task"] is not None:
+            graph["task"] = _agreed(graph["task"], task, one["task"])
     except ArchError as error:
         if memo is None and not errors:
             raise
-        shape = classes = None
+        shape = classes = task = None
         errors.append(fail("A209", error.message, one["data"].span, error.help))
     if memo is None:
         collect(errors)
     graph["input"] = graph["input"] or shape
     graph["classes"] = graph["classes"] or classes
+    graph["task"] = graph["task"] or task
     return Graph(**graph, notes=() if errors else tuple(_unused(file, env.budget.used)))
 
 
@@ -158,11 +164,39 @@ def _classes(statement: ast.Statement | None, env: Env) -> int | None:
     return number
 
 
-def _declared(data: tuple[Setting, ...]) -> tuple[Shape | None, int | None]:
+def _task(statement: ast.Statement | None) -> Task | None:
+    if statement is None:
+        return None
+    body = statement.body
+    plain = isinstance(body, ast.Word) and body.args is None and body.stages is None
+    name = body.name if isinstance(body, ast.Word) and plain else body.span.text
+    if name not in TASKS:
+        raise fail("A208", f"`{name}` is not a task", body.span, suggest(name, TASKS) or f"one of {', '.join(TASKS)}")
+    return TASKS[name]
+
+
+def _agreed(stated: Task, of_data: Task, statement: ast.Statement) -> Task:
+    """The task of the data, which the text may state too.
+
+    Raises:
+        SpecError: A208, it states another.
+    """
+    if stated.name not in (of_data.name, "features"):
+        raise fail(
+            "A208",
+            f"the text states the task {stated.name}, and its data set is for {of_data.name}",
+            statement.body.span,
+            "leave the statement out: the data set says it",
+        )
+    return stated if stated.name == "features" else of_data
+
+
+def _declared(data: tuple[Setting, ...]) -> Declared:
     for setting in data:
         if setting.entry.slot == "dataset":
-            return getattr(setting.value, "input", None), getattr(setting.value, "classes", None)
-    return None, None
+            found = setting.value
+            return Declared(getattr(found, "input", None), getattr(found, "classes", None), task_of(found))
+    return Declared(None, None)
 
 
 def _unused(file: ast.File, used: set[str]) -> list[Diagnostic]:

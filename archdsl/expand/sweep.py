@@ -28,6 +28,7 @@ from archdsl.ir.trace import trace_part
 from archdsl.limits import Limits
 from archdsl.syntax import ast
 from archdsl.syntax.walk import walk
+from archdsl.words.tasks import CLASSIFICATION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,7 +123,7 @@ class _Pieces:
     def __call__(self, picks: Key) -> tuple[tuple[Setting, ...], Cost] | None:
         """The settings and the cost of an arm; None where the plain way has to say."""
         graph = self.graph(picks)
-        if graph is None:
+        if graph is None or (graph.task or CLASSIFICATION) != CLASSIFICATION:
             return None
         pieces = self.pieces(picks)
         if pieces is None:

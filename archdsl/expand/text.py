@@ -13,8 +13,6 @@ from archdsl.syntax.walk import walk
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_ORDER = {"input": 0, "classes": 1, "net": 2, "data": 3, "train": 4, "evaluate": 5}
-
 
 def canonical_text(file: ast.File, evaluation: bool = True) -> str:
     """The text that a run records; parsing it gives the same experiment wherever it is.
@@ -34,7 +32,7 @@ def canonical_text(file: ast.File, evaluation: bool = True) -> str:
     statements = [replace(i, kind="net") if i.kind == "bare" else i for i in file.items if isinstance(i, ast.Statement)]
     statements = [s for s in statements if evaluation or s.kind != "evaluate"]
     used = _used(statements, lets)
-    ordered = sorted(statements, key=lambda s: _ORDER[s.kind])
+    ordered = sorted(statements, key=lambda s: ast.ORDER.index(s.kind))
     items: tuple[ast.Item, ...] = (*[let for name, let in lets.items() if name in used], *ordered)
     return unparse(replace(file, items=items))
 

@@ -16,6 +16,7 @@ from archdsl.lsp.help import described, form, let_page, page, plain, signature
 from archdsl.registry import MISSING, entries, find, params
 from archdsl.registry.lookup import SPACES
 from archdsl.syntax import ast
+from archdsl.words.tasks import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +43,7 @@ STATEMENTS = {
     "include": 'include "$0"',
     "input": "input ${0:3x32x32}",
     "classes": "classes ${0:10}",
+    "task": "task ${0:segmentation}",
     "net": "net $0",
     "data": "data $0",
     "train": "train $0",
@@ -98,6 +100,8 @@ def _items(version: Version, here: Context, snippets: bool) -> Iterator[types.Co
     frame = next((f for f in reversed(here.frames) if f.kind not in ("group", "hole")), None)
     if frame is not None and frame.kind == "call":
         yield from _argument(version, here, frame, snippets)
+    elif here.statement == "task":
+        yield from (_item(name, K.EnumMember, "0", name) for name in TASKS)
     elif frame is not None or here.statement in ("input", "classes"):
         yield from _values(version, here)
     elif here.statement in ast.SETTINGS:

@@ -57,7 +57,7 @@ def _item(item: ast.Item, kind: str) -> Iterator[Name]:
         case ast.Include(path=path, span=span):
             yield Name("path", path, span.end - len(path) - 1, span.end - 1, False, "", item)
         case ast.Statement(body=body):
-            space = kind if kind in ast.SETTINGS else "value" if kind in ("input", "classes") else "net"
+            space = kind if kind in ast.SETTINGS else "value" if kind in ("input", "classes", "task") else "net"
             yield from _expr(body, space, None, set())
 
 

@@ -26,6 +26,7 @@ _SYMBOLS = {
     "evaluate": S.Event,
     "input": S.Constant,
     "classes": S.Constant,
+    "task": S.Constant,
 }
 TOKENS = (
     "keyword",
@@ -45,14 +46,7 @@ TOKENS = (
 _NUMBER = {name: number for number, name in enumerate(TOKENS)}
 MODIFIERS = ("declaration", "defaultLibrary")
 _OF_TOKENS = {
-    "LET": "keyword",
-    "INCLUDE": "keyword",
-    "INPUT": "keyword",
-    "CLASSES": "keyword",
-    "NET": "keyword",
-    "DATA": "keyword",
-    "TRAIN": "keyword",
-    "EVALUATE": "keyword",
+    **{word.upper(): "keyword" for word in ast.KEYWORDS},
     "AS": "keyword",
     "NUMBER": "number",
     "STRING": "string",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from archdsl.words.tasks import CLASSIFICATION, Task
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -18,3 +20,4 @@ class Facts:
     std: tuple[float, ...]
     columns: tuple[str, ...] | None = None
     target: str | None = None
+    task: Task = CLASSIFICATION

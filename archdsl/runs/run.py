@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from archdsl.atomic import read_object, read_stored, writing
 from archdsl.errors import ArchError, EnvError, StoreError
+from archdsl.expand.graph import Declared
 from archdsl.runs.facts import Facts
 from archdsl.runs.store.checkpoint import Checkpoints
 from archdsl.runs.store.log import read_events
 from archdsl.runs.store.schema import check_result, check_settings, check_versions, checked, renamed
 from archdsl.settings.experiment import Experiment, to_json
+from archdsl.words.tasks import recorded
 
 __all__ = [
     "FORMAT", "NUMERICS", "Run", "check_writable", "experiment_key", "find_run", "identity", "load_run", "on_other_data",
@@ -64,10 +66,10 @@ class Run:
         return str(data.get("fingerprint", "")) if isinstance(data, Mapping) else ""
 
     @property
-    def declared(self) -> tuple[tuple[int, ...], int] | None:
-        """The shape of an image and the number of classes that the run has recorded; None where it has not."""
+    def declared(self) -> Declared | None:
+        """The shape of an image, the number of classes and the task that the run has recorded; None where it has not."""
         try:
-            return self.facts.input, len(self.facts.classes)
+            return Declared(self.facts.input, len(self.facts.classes), self.facts.task)
         except StoreError:
             return None
 
@@ -90,7 +92,7 @@ class Run:
             columns = self.settings.get("columns")
             return Facts(shape, tuple(str(c) for c in self.settings["classes"]), mean, std,
                          tuple(str(c) for c in columns) if columns is not None else None,
-                         self.settings.get("target"))  # fmt: skip
+                         self.settings.get("target"), recorded(self.settings.get("task")))  # fmt: skip
         except (KeyError, TypeError, ValueError) as error:
             raise StoreError(
                 f"the settings of {self.folder} are incomplete or damaged ({error})", help="train again"

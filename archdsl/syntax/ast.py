@@ -213,7 +213,7 @@ class Include:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """``input``, ``classes``, ``net``, ``data``, ``train``, ``evaluate``, or ``bare`` for a net without its keyword."""
+    """``input``, ``classes``, ``task``, ``net``, ``data``, ``train``, ``evaluate``, or ``bare`` for a net without its keyword."""
 
     kind: str
     body: Expr
@@ -221,6 +221,9 @@ class Statement:
 
 
 Item: TypeAlias = Let | Include | Statement
+# The keywords that begin a statement, those of one a file in their canonical order.
+ORDER = ("input", "classes", "task", "net", "data", "train", "evaluate")
+KEYWORDS = ("let", "include", *ORDER)
 SETTINGS = (
     "data",
     "train",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from archdsl.errors import Source
-from archdsl.syntax.ast import SETTINGS
+from archdsl.syntax.ast import KEYWORDS, SETTINGS
 from archdsl.syntax.parse import pieces
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _OPEN = frozenset({"LPAR", "CALL", "LSQB", "STAGES", "LBRACE", "AXIS"})
 _CLOSE = frozenset({"RPAR", "RSQB", "RBRACE"})
-_STATEMENTS = frozenset({"LET", "INCLUDE", "INPUT", "CLASSES", "NET", "DATA", "TRAIN", "EVALUATE"})
+_STATEMENTS = frozenset(word.upper() for word in KEYWORDS)
 _JOINTS = frozenset({"CROSS", "STAR", "SLASH", "FLOOR", "HAT"})  # tight on both sides
 _LEFT = _JOINTS | _CLOSE | {"CALL", "STAGES", "COMMA"}  # no space before
 _RIGHT = _JOINTS | (_OPEN - {"AXIS"}) | {"AT", "SIGN"}  # no space behind

@@ -32,7 +32,7 @@ _NAMES = {
     "_NL": "the end of the line",
     "$END": "the end of the text",
 }
-_SYNTAX = frozenset({"LET", "INCLUDE", "INPUT", "CLASSES", "NET", "DATA", "TRAIN", "EVALUATE"})
+_SYNTAX = frozenset(word.upper() for word in ast.KEYWORDS)
 
 
 def unexpected_token(source: Source, token: Token, accepts: Collection[str], unclosed: list[Span]) -> SpecError:

@@ -21,7 +21,7 @@ from archdsl.syntax.split import Chunk, chunks
 if TYPE_CHECKING:
     from archdsl.syntax.parse import Piece
 
-_KIND = re.compile(r"[ \t]*(let|include|input|classes|net|data|train|evaluate)\b")
+_KIND = re.compile(rf"[ \t]*({'|'.join(ast.KEYWORDS)})\b")
 _RUNNING = ("net", "bare", *ast.SETTINGS)  # statements that may be read line by line
 
 

@@ -10,16 +10,18 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+from archdsl.syntax import ast
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MARKS = re.compile(r'"[^"\n]*"|#|[()\[\]{}]|\\[ \t]*\r?$')
-_WORDS = "let|include|input|classes|net|data|train|evaluate"
+_WORDS = "|".join(ast.KEYWORDS)
 _KEYWORD = re.compile(rf"(?:{_WORDS})\b(?=[ \t]+[^\s=)\]}},|:])")
 _ALONE = re.compile(rf"(?:{_WORDS})$")
 # A line that begins or a line above it that ends like this belongs to one piece with its neighbour.
 _GOES_ON = tuple("+-*/^=|,.)]}")
-_WAITS = re.compile(r"[-+*/^=|,.:@]$|(?:^|[^A-Za-z0-9_])(?:as|let|net|data|train|evaluate|input|classes|include)$")
+_WAITS = re.compile(rf"[-+*/^=|,.:@]$|(?:^|[^A-Za-z0-9_])(?:as|{_WORDS})$")
 
 
 class Chunk(NamedTuple):

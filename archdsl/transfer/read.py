@@ -15,6 +15,7 @@ from torch import Tensor
 
 from archdsl.errors import ArchError, EnvError, Source
 from archdsl.expand import complete, expand
+from archdsl.expand.graph import Declared
 from archdsl.ir.trace import Trace
 from archdsl.runs.run import load_run
 from archdsl.syntax.parse import parse
@@ -63,7 +64,7 @@ def read_weights(source: str, sha: str = "") -> Weights:
     return Weights(source, {n: state[n] for n in names}, found, notes)
 
 
-def trace_of(text: str, name: str = "<spec>", declared: tuple[tuple[int, ...], int] | None = None) -> Trace:
+def trace_of(text: str, name: str = "<spec>", declared: Declared | None = None) -> Trace:
     """The traced network of a recorded text; ``declared`` is what a run has recorded of its data, which may be gone.
 
     Raises:
@@ -141,8 +142,8 @@ def _order(place: Place, state: Mapping[str, Tensor], text: str) -> tuple[list[s
     return (list(state) if place.kind == "torch" else _counted(state)), ()
 
 
-def _declared(place: Place) -> tuple[tuple[int, ...], int] | None:
-    """Shape and classes as the run of these weights has recorded them."""
+def _declared(place: Place) -> Declared | None:
+    """What the data said of the network, as the run of these weights has recorded them."""
     with suppress(ArchError):
         return load_run(place.spec.parent).declared if place.spec is not None else None
     return None

@@ -168,9 +168,7 @@ def seeded(spec: Spec, seed: int, weights: str = "") -> Spec:
     file = override(spec.file, [f"train.seed={seed}"])
     if weights:
         file = pinned(file, weights)
-    return replace(
-        spec, file=file, graph=replace(spec.graph, train=expand(file, declared=(spec.input, spec.classes)).train)
-    )
+    return replace(spec, file=file, graph=replace(spec.graph, train=expand(file, declared=spec.declared).train))
 
 
 def _work(spec: Spec, experiment: Experiment) -> int:

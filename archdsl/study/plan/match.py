@@ -85,7 +85,7 @@ def _scaled(spec: Spec, scale: float, multiple: int) -> Spec | None:
         found = whole(
             Source(spec.name, spec.text),
             widths(spec.file, lambda w: _rounded(w * scale, multiple)),
-            (spec.input, spec.classes),
+            spec.declared,
         )
         return replace(found, graph=replace(found.graph, data=spec.graph.data))
     except SpecError:

@@ -21,7 +21,7 @@ syntax match archdslAs '[A-Za-z0-9_@]\@1<!as[A-Za-z0-9_]\@!'
 syntax match archdslModifier '\%(^\|[ \t{|(,]\@1<=\)[+-][A-Za-z_][A-Za-z0-9_]*'
 syntax match archdslLabel '[A-Za-z0-9_]\@1<![A-Za-z_][A-Za-z0-9_]*:'
 syntax match archdslAxis '{\@1<=\s*[A-Za-z_][A-Za-z0-9_]*\s*:'
-syntax match archdslStatement '^\%(classes\|data\|evaluate\|include\|input\|let\|net\|train\)[A-Za-z0-9_]\@!\%([:(]\|\s*=\)\@!'
+syntax match archdslStatement '^\%(classes\|data\|evaluate\|include\|input\|let\|net\|task\|train\)[A-Za-z0-9_]\@!\%([:(]\|\s*=\)\@!'
 syntax match archdslString '"[^"]*"'
 syntax match archdslComment '#.*$'
 

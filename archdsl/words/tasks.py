@@ -1,0 +1,190 @@
+"""What the output of a network is for: the task. A task says which shape the output has, and how it is compared with targets.
+
+A data set has a task; a text without one states it (`task segmentation`). To add a task, derive from ``Task`` here. Methods
+that compute get tensors and use their methods alone, so that this file imports no torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from archdsl.registry.types import Shape
+
+IGNORED = -1  # the label of a pixel or token that counts neither in the loss nor in a score
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task. What a class does not declare, it does not get: no default head, no mixed images, no accuracy.
+
+    name: what `task` takes.
+    item: what the loss is a mean over, and what an accuracy counts.
+    headed: a network that ends in an image or in tokens gets the head ``gap linear(classes)``.
+    counted: each item has one class, so that there is an accuracy.
+    whole: an item is an image or row as a whole; else it is one of its places.
+    mixes: images and their targets may be mixed, views averaged, and several seeds trained as one net.
+    trained: there are data sets for it.
+    metric: that a study compares, and that a run reports first.
+    """
+
+    name: ClassVar[str] = ""
+    item: ClassVar[str] = "image"
+    headed: ClassVar[bool] = False
+    counted: ClassVar[bool] = False
+    whole: ClassVar[bool] = True
+    mixes: ClassVar[bool] = False
+    trained: ClassVar[bool] = True
+    metric: ClassVar[str] = "test_loss"
+    ends: ClassVar[str] = ""  # a remedy: how a network for it ends
+    outputs: ClassVar[str] = "classes"  # what the numbers at a place of the output are
+
+    def output(self, input: Shape, classes: int) -> Shape | None:
+        """The shape that the network has to give, without the batch; None for any."""
+        return (classes,)
+
+    def wanted(self, input: Shape, classes: int) -> str:
+        """The same in words."""
+        return f"there are {classes} {self.outputs}"
+
+    def items(self, output: Any, targets: Any) -> tuple[Any, Any]:
+        """Output and targets with an item a row: (M, classes), and (M,) or (M, classes).
+
+        Args:
+            output: (N, *shape of ``output``).
+            targets: (N,) int64 for images as a whole, (N, *places) int64 for places, (N, classes) float32 for numbers.
+        """
+        return output, targets
+
+
+@dataclass(frozen=True, slots=True)
+class Classification(Task):
+    """Each image or row has one class; the network gives a vector of one logit a class."""
+
+    name: ClassVar[str] = "classification"
+    headed: ClassVar[bool] = True
+    counted: ClassVar[bool] = True
+    mixes: ClassVar[bool] = True
+    metric: ClassVar[str] = "test_accuracy"
+    ends: ClassVar[str] = "end it with `linear(classes)`"
+
+
+@dataclass(frozen=True, slots=True)
+class Regression(Task):
+    """Each row has one number or several; the network gives one value for each. Targets are standardised for training.
+
+    mean, std: of the training targets, in their own units; a value of the network is (target - mean) / std.
+    """
+
+    name: ClassVar[str] = "regression"
+    item: ClassVar[str] = "row"
+    headed: ClassVar[bool] = True
+    metric: ClassVar[str] = "test_r2"
+    ends: ClassVar[str] = "end it with `linear(classes)`, where `classes` is the number of targets"
+    outputs: ClassVar[str] = "numbers to predict"
+
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+
+    @property
+    def unit(self) -> float:
+        """What a difference of standardised values is multiplied by: the standard deviation of a single target; 1 where there
+        are several, whose units differ."""
+        return self.std[0] if len(self.std) == 1 else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Places(Task):
+    """Each place of an example has a class of its own."""
+
+    counted: ClassVar[bool] = True
+    whole: ClassVar[bool] = False
+    metric: ClassVar[str] = "test_accuracy"
+
+
+@dataclass(frozen=True, slots=True)
+class Segmentation(Places):
+    """Each pixel of an image has a class; the network gives an image of one channel a class, as high and wide as its input."""
+
+    name: ClassVar[str] = "segmentation"
+    item: ClassVar[str] = "pixel"
+    metric: ClassVar[str] = "test_miou"
+    ends: ClassVar[str] = "end it with `conv(classes, 1)`, at the size of its input"
+
+    def output(self, input: Shape, classes: int) -> Shape | None:
+        """(classes, height, width) of the input."""
+        return (classes, *input[1:])
+
+    def wanted(self, input: Shape, classes: int) -> str:
+        """In words."""
+        return f"each pixel of {'x'.join(map(str, input[1:]))} has one of {classes} classes"
+
+    def items(self, output: Any, targets: Any) -> tuple[Any, Any]:
+        """A pixel a row; ignored pixels are left in."""
+        return output.flatten(2).transpose(1, 2).flatten(0, 1), targets.flatten()
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens(Places):
+    """Each token of a sequence has a class, such as the token that follows; the network gives one vector a token."""
+
+    name: ClassVar[str] = "tokens"
+    item: ClassVar[str] = "token"
+    metric: ClassVar[str] = "test_loss"
+    ends: ClassVar[str] = "end it with `linear(classes, each)`"
+
+    def output(self, input: Shape, classes: int) -> Shape | None:
+        """(length, classes)."""
+        return (input[0], classes)
+
+    def wanted(self, input: Shape, classes: int) -> str:
+        """In words."""
+        return f"each of {input[0]} tokens has one of {classes} classes"
+
+    def items(self, output: Any, targets: Any) -> tuple[Any, Any]:
+        """A token a row."""
+        return output.flatten(0, 1), targets.flatten()
+
+
+@dataclass(frozen=True, slots=True)
+class Features(Task):
+    """The output is used elsewhere, and may have any shape: a backbone, an embedding. Nothing trains it here."""
+
+    name: ClassVar[str] = "features"
+    trained: ClassVar[bool] = False
+
+    def output(self, input: Shape, classes: int) -> Shape | None:
+        """Any shape."""
+        return None
+
+
+CLASSIFICATION = Classification()
+TASKS: dict[str, Task] = {
+    task.name: task for task in (CLASSIFICATION, Regression(), Segmentation(), Tokens(), Features())
+}
+
+
+def task_of(dataset: object) -> Task:
+    """The task of a data set; classification where it says nothing."""
+    task = getattr(dataset, "task", CLASSIFICATION)
+    return task if isinstance(task, Task) else CLASSIFICATION
+
+
+def record(task: Task) -> dict[str, Any] | None:
+    """The task as plain values, for the record of a run; None for the default."""
+    if task == CLASSIFICATION:
+        return None
+    return {"name": task.name, **{f.name: list(getattr(task, f.name)) for f in fields(task)}}
+
+
+def recorded(values: Any) -> Task:
+    """The task in the record of a run.
+
+    Raises:
+        ValueError, TypeError, KeyError: it is damaged.
+    """
+    if values is None:
+        return CLASSIFICATION
+    task = TASKS[values["name"]]
+    return replace(task, **{f.name: tuple(float(v) for v in values[f.name]) for f in fields(task)})
