@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -10,16 +10,21 @@ from torch import Tensor
 
 from archdsl.data.arrays import Arrays
 from archdsl.emit.normal import coefficients
+from archdsl.words.tasks import Regression, Task
 
 
 @dataclass(frozen=True, eq=False)
 class Normalise:
-    """Bytes to float32 with mean 0 and standard deviation 1 per channel: one multiplication and one addition."""
+    """Bytes to float32 with mean 0 and standard deviation 1 per channel: one multiplication and one addition. Ids (int64)
+    stay as they are.
+    """
 
     scale: Tensor
     shift: Tensor
 
     def __call__(self, images: Tensor) -> Tensor:
+        if images.dtype == torch.int64:
+            return images
         return torch.addcmul(self.shift, images.float(), self.scale)
 
 
@@ -33,10 +38,33 @@ def normalise(mean: tuple[float, ...], std: tuple[float, ...], device: torch.dev
     return Normalise(scale, shift)
 
 
+def fitted(task: Task, arrays: Arrays) -> Task:
+    """The task with mean and standard deviation of the targets (N, T) of the training part, where they are numbers; a
+    constant target has the standard deviation 1.
+    """
+    if not isinstance(task, Regression):
+        return task
+    targets = arrays.labels.astype(np.float64)
+    std = targets.std(0)
+    return replace(task, mean=tuple(targets.mean(0).tolist()), std=tuple(np.where(std > 0, std, 1.0).tolist()))
+
+
+def standardised(task: Task, arrays: Arrays) -> Arrays:
+    """The same examples with targets (N, T) of mean 0 and standard deviation 1 in the training part, as float32; other
+    targets as they are.
+    """
+    if not isinstance(task, Regression):
+        return arrays
+    mean, std = (np.array(values) for values in (task.mean, task.std))
+    return Arrays(arrays.images, ((arrays.labels.astype(np.float64) - mean) / std).astype(np.float32))
+
+
 def measured(arrays: Arrays) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation over all images of each channel in [0, 1], or of each column of a table: for
-    sets that publish none.
+    sets that publish none. Of ids 0 and 1.
     """
+    if arrays.images.dtype == np.int64:
+        return (0.0,), (1.0,)
     if arrays.images.ndim == 2:
         rows = arrays.images.astype(np.float64)
         return tuple(rows.mean(0).tolist()), tuple(rows.std(0).tolist())

@@ -57,7 +57,8 @@ def read(table: Table, head: Head | None = None) -> DataParts:
     chosen = _chosen(values, labels, known, path)
     both = Arrays(values.astype(np.float32), labels)
     parts = DataParts(both.take(np.flatnonzero(~chosen)), both.take(np.flatnonzero(chosen)), table.path)
-    split = "the test rows are a fifth of each class, chosen by the hash of the row"
+    of = "all rows" if known.numbers else "each class"
+    split = f"the test rows are a fifth of {of}, chosen by the hash of the row"
     return replace(parts, notes=(*_said(parts, known, split), *notes))
 
 
@@ -70,20 +71,21 @@ def rows(held: Mapping[str, Any], features: Sequence[str], path: Path, spread: b
     return np.stack([numbers(held[name], path, name, spread) for name in features], 1)
 
 
-def _of_file(path: Path, table: Table, head: Head) -> tuple[Floats, Labels]:
+def _of_file(path: Path, table: Table, head: Head) -> tuple[Floats, Labels | Floats]:
     found = sheet(path, table.kind, head.target, table.header)
-    wanted = (*head.features, head.target)
+    wanted = (*head.features, *head.targets)
     if sorted(found.names) != sorted(wanted):
         raise EnvError(
             f"{path} has the columns {', '.join(found.names)}, expected {', '.join(wanted)}",
             help="training and test file have the same columns, in any order",
         )
     held = found.columns(wanted)
-    cells = texts(held[head.target], path, head.target)
-    if not cells:
+    cells = texts(held[head.targets[0]], path, head.targets[0]) if not head.numbers else held[head.targets[0]]
+    if not len(cells):
         raise EnvError(f"{path} has no row", help="a table needs rows to train and to test on")
     try:
-        return rows(held, head.features, path), labels_of(cells, head, path)
+        values = rows(held, head.features, path)
+        return values, rows(held, head.targets, path) if head.numbers else labels_of(cells, head, path)
     except EnvError as error:
         if (
             table.kind == "csv"
@@ -115,11 +117,16 @@ def labels_of(cells: Sequence[str], head: Head, path: Path) -> Labels:
     return np.array([places[text] for text in cells], np.int64)
 
 
-def _chosen(values: Floats, labels: Labels, head: Head, path: Path) -> NDArray[np.bool_]:
-    """Which rows are for the test: of each class the fifth of its different rows whose hashes are lowest. Equal rows
-    go to one part, so that no test row was trained on.
+def _chosen(values: Floats, labels: Labels | Floats, head: Head, path: Path) -> NDArray[np.bool_]:
+    """Which rows are for the test: of each class the fifth of its different rows whose hashes are lowest; of all rows, where
+    targets are numbers. Equal rows go to one part, so that no test row was trained on.
     """
     digests = _digests(values, labels, head)
+    if head.numbers:
+        different = np.unique(digests)
+        if len(different) < 2:
+            raise EnvError(f"{path} has {len(different)} different rows, too few to train and test", help="add rows")
+        return np.isin(digests, different[: max(1, len(different) // ONE_IN)], kind="sort")
     chosen = np.zeros(len(labels), np.bool_)
     for number in np.unique(labels):
         mine = labels == number
@@ -134,8 +141,11 @@ def _chosen(values: Floats, labels: Labels, head: Head, path: Path) -> NDArray[n
     return chosen
 
 
-def _digests(values: Floats, labels: Labels, head: Head) -> NDArray[np.bytes_]:
-    """A hash (N,) of each row with its class."""
+def _digests(values: Floats, labels: Labels | Floats, head: Head) -> NDArray[np.bytes_]:
+    """A hash (N,) of each row with its class or its targets."""
+    if head.numbers:
+        whole = (np.concatenate((values, labels), 1) + 0.0).astype("<f8")
+        return np.array([hashlib.sha256(row.tobytes()).digest() for row in whole], dtype="S32")
     return np.array(
         [
             hashlib.sha256(row.tobytes() + head.classes[number].encode("utf-8", "surrogateescape")).digest()
@@ -153,19 +163,40 @@ def _repeated(train: NDArray[np.bytes_], test: NDArray[np.bytes_]) -> tuple[str,
 
 
 def counts(parts: DataParts, head: Head) -> dict[str, list[int]]:
-    """The training and test rows of each class."""
+    """The training and test rows of each class; none where targets are numbers."""
+    if head.numbers:
+        return {}
     train, test = (np.bincount(part.labels, minlength=len(head.classes)).tolist() for part in (parts.train, parts.test))
     return {name: [train[n], test[n]] for n, name in enumerate(head.classes)}
 
 
 def _said(parts: DataParts, head: Head, split: str) -> tuple[str, ...]:
-    """What was found: rows, features, and classes with their training and test rows."""
+    """What was found: rows, features, and classes with their training and test rows, or targets with their spread."""
+    if head.numbers:
+        return (_features(parts, head), *_spreads(parts, head), split)
     classes = [f"{name} {train:,} + {test:,}" for name, (train, test) in counts(parts, head).items()]
     return (
-        f"{len(parts.train) + len(parts.test):,} rows of {len(head.features):,} features: {_listed(head.features)}",
+        _features(parts, head),
         f"target `{head.target}`, {len(classes)} classes (training + test rows): {_listed(classes)}",
         split,
     )
+
+
+def _features(parts: DataParts, head: Head) -> str:
+    return f"{len(parts.train) + len(parts.test):,} rows of {len(head.features):,} features: {_listed(head.features)}"
+
+
+def _spreads(parts: DataParts, head: Head) -> tuple[str, ...]:
+    """Mean and standard deviation of each target in the training rows; a warning of one that is constant."""
+    targets: Floats = np.asarray(parts.train.labels, np.float64)  # type: ignore[union-attr]
+    found = []
+    for name, values in zip(head.targets, targets.T, strict=True):
+        flat = "" if np.ptp(values) else "; warning: it is constant in the training rows, which teaches nothing"
+        found.append(
+            f"target `{name}`, a number: mean {values.mean():.6g}, standard deviation {values.std():.6g} in the "
+            f"{len(values):,} training rows{flat}"
+        )
+    return tuple(found)
 
 
 def _listed(names: Sequence[str]) -> str:

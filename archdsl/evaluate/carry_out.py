@@ -18,6 +18,7 @@ from archdsl.errors import ArchError, StoreError
 from archdsl.evaluate.evaluate import predictions
 from archdsl.evaluate.load import Trained, enough_memory, part_of, trained
 from archdsl.evaluate.metrics import Tally
+from archdsl.evaluate.numbers import numbers
 from archdsl.evaluate.shifts import BLOCK
 from archdsl.runs.evaluations import keep, stored
 from archdsl.seeds import stream
@@ -27,7 +28,7 @@ from archdsl.words.evaluation.base import Change, Shift
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from archdsl.evaluate.load import PartName
+    from archdsl.evaluate.load import Part, PartName
     from archdsl.ir.trace import Trace
     from archdsl.runs.run import Run
     from archdsl.settings.evaluation import EvaluationSettings
@@ -95,9 +96,9 @@ def figures(
     root: str | Path | None = None,
     batch: int = BLOCK,
     listen: Listen = lambda images: None,
-) -> tuple[dict[str, float], Tensor]:
+) -> tuple[dict[str, float], Tensor | None]:
     """The figures of a net on the test part, and on the validation part where the data has one, by the names of metrics; and
-    whether each test image was classified correctly, (images,) bool.
+    whether each test image was classified correctly, (images,) bool; None where images have no class as a whole.
 
     Raises:
         ArchError, EnvError: as ``evaluate``.
@@ -107,20 +108,34 @@ def figures(
     right: list[Tensor] = []
     done = 0
     for name in parts:
-        part = part_of(data, seed, name, root)
-        tally, scores = Tally(len(net.class_names), net.device), Scores(name, net.device)
+        part = part_of(data, seed, name, root, net)
+        scores = Scores(name, net.device, net.task)
+        if not net.task.counted:
+            found |= _of_numbers(net, part, scores, batch)
+            continue
+        tally = Tally(len(net.class_names), net.device)
         for said, labels in predictions(net, part, asked.of(Shift), passes=asked.passes, batch=batch, seed=seed):
             tally.add(said, labels)
-            scores.add(said.log_probs, labels)
-            if name == "test":
+            (scores.add if net.task.whole else scores.add_items)(said.log_probs, labels)
+            if name == "test" and net.task.simple:
                 right.append((said.log_probs.argmax(1) == labels).cpu())
-            listen(done := done + len(labels))
+            listen(done := done + (len(labels) if net.task.whole else batch))
         report = tally.read()
         found |= scores.read()
         found |= {f"{name}_accuracy": report.accuracy, f"{name}_loss": report.nll, f"{name}_entropy": report.entropy}
         if report.information is not None:
             found[f"{name}_information"] = report.information
-    return {**found, **weight_figures(net.model)}, torch.cat(right)
+    return {**found, **weight_figures(net.model)}, torch.cat(right) if right else None
+
+
+def _of_numbers(net: Trained, part: Part, scores: Scores, batch: int) -> dict[str, float]:
+    """The figures of a net that predicts numbers."""
+    squares, rows = 0.0, 0
+    for output, targets in numbers(net, part, batch):
+        scores.add(output, targets)
+        squares += float((output - targets).square().mean(1).sum())
+        rows += len(targets)
+    return {**scores.read(), f"{part.name}_loss": squares / max(rows, 1)}
 
 
 def evaluated(
@@ -146,12 +161,13 @@ def evaluated(
     began = time.monotonic()
     net = operated(trace, run, device, asked, experiment, root)
     found, right = figures(net, asked, experiment.data, seed, root, listen=listen)
+    counted = {"test_images": len(right)} if right is not None else {}
     about = {"evaluate": asked.text, "seed": seed, "device": device.type, "torch": torch.__version__}
     keep(
         run,
         key,
-        {**about, "seconds": time.monotonic() - began, "figures": {**found, "test_images": len(right)}},
-        right.numpy(),
+        {**about, "seconds": time.monotonic() - began, "figures": {**found, **counted}},
+        right.numpy() if right is not None else None,
     )
     kept = stored(run, key)
     if kept is None:

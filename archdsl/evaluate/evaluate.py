@@ -18,6 +18,7 @@ from archdsl.evaluate.shifts import BLOCK, shifted
 from archdsl.seeds import stream
 from archdsl.train.scores import Evaluations
 from archdsl.words.evaluation.base import Shift
+from archdsl.words.tasks import IGNORED
 
 
 @torch.no_grad()
@@ -35,7 +36,7 @@ def predict_batches(
     """
     with enough_memory(batch), _drawn(net.device, seed), nullcontext() if passes is None else alive(net.model):
         for images in batches:
-            yield predict(net.model, net.normalise(images.to(net.device)), passes)
+            yield predict(net.model, net.normalise(images.to(net.device)), passes, net.task)
 
 
 def predictions(
@@ -48,8 +49,10 @@ def predictions(
     seed: int = 0,
 ) -> Iterator[tuple[Prediction, Tensor]]:
     """What the net says of each batch of a part of a data set, with its labels (N,) on the device; arguments and errors as
-    those of ``evaluate``.
+    those of ``evaluate``. Of places, those that are ignored are left out.
     """
+    if not net.task.counted:
+        raise ArchError("the net gives numbers, not classes", help="evaluate it without corruptions, passes and words")
     if shifts and len(net.input) != 3:
         raise ArchError(f"{shifts[0]} corrupts images, and {part.dataset} has none", help="leave the corruption out")
     waiting: deque[Tensor] = deque()
@@ -63,7 +66,13 @@ def predictions(
                 yield few
 
     for prediction in predict_batches(net, batches(), passes=passes, batch=batch, seed=seed):
-        yield prediction, waiting.popleft()
+        labels = waiting.popleft()
+        if net.task.whole:
+            yield prediction, labels
+        else:
+            labels = labels.flatten()
+            known = labels != IGNORED
+            yield prediction.only(known), labels[known]
 
 
 def evaluate(
@@ -94,7 +103,7 @@ def evaluate(
     with Evaluations(net.model) as count:
         for prediction, labels in predictions(net, part, shifts, passes=passes, batch=batch, seed=seed):
             tally.add(prediction, labels)
-            done += len(labels)
+            done = done + len(labels) if net.task.whole else min(done + batch, len(part))
             listen(done)
     return replace(tally.read(), evaluations=count.mean)
 

@@ -12,13 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from archdsl.data import Arrays, Splits, load, split, table
-from archdsl.data.normalise import Normalise, normalise
+from archdsl.data.normalise import Normalise, normalise, standardised
+from archdsl.device import wide
 from archdsl.emit.memory import check_memory
 from archdsl.errors import ArchError, InternalError, StoreError
 from archdsl.runs.run import Run
 from archdsl.settings.experiment import DataSettings
 from archdsl.train.tta import recorded, viewed
 from archdsl.words.data.tables import Table
+from archdsl.words.tasks import CLASSIFICATION, Regression, Task
 
 if TYPE_CHECKING:
     from archdsl.data.batches import Feed
@@ -42,11 +44,19 @@ class Trained:
     class_names: tuple[str, ...]
     columns: tuple[str, ...] | None = None
     target: str | None = None
+    task: Task = CLASSIFICATION
+
+    def values(self, output: Tensor) -> Tensor:
+        """The output (N, T) of a net of numbers in the units of its targets, float64 where the device has it."""
+        if not isinstance(self.task, Regression):
+            raise InternalError(f"the task {self.task.name} has no numbers")
+        mean, std = (output.new_tensor(v, dtype=wide(self.device)) for v in (self.task.mean, self.task.std))
+        return output.to(mean.dtype) * std + mean
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """The images and labels of one part of a data set, all at once or read as they are needed; ``notes`` say what was
+    """The images and targets of one part of a data set, all at once or read as they are needed; ``notes`` say what was
     found and what was done to pictures. ``labels`` are the net's labels of those of the set, None where they are equal.
     """
 
@@ -117,7 +127,9 @@ def trained(model: nn.Module, run: Run, device: torch.device, part: bool = False
     known = run.facts
     normal = normalise(known.mean, known.std, device, 255 if len(known.input) == 3 else 1)
     views = recorded(run.settings.get("train", {}).get("tta"))
-    found = Trained(viewed(model, views), normal, device, known.input, known.classes, known.columns, known.target)
+    found = Trained(
+        viewed(model, views), normal, device, known.input, known.classes, known.columns, known.target, known.task
+    )
     _check(found)
     return found
 
@@ -134,9 +146,9 @@ def _check(net: Trained) -> None:
                 f"the net does not take images of {shape}: {error}",
                 help="its spec and its data do not fit; train again",
             ) from error
-    if given != (classes,):
+    if given != net.task.output(net.input, classes):
         raise ArchError(
-            f"the net gives {'x'.join(map(str, given))} values an image, and its data has {classes} classes",
+            f"the net gives {'x'.join(map(str, given))} values, and {net.task.wanted(net.input, classes)}",
             help="its spec and its data do not fit; train again",
         )
 
@@ -167,9 +179,14 @@ def part_of(
     if arrays is None:
         raise InternalError(f"the part {name} of {data.dataset.name} is not there")
     if net is None or found is None:
-        return Part(arrays, data.dataset.name, name, data.dataset.class_names, splits.notes)
+        return Part(_as_given(arrays, net), data.dataset.name, name, data.dataset.class_names, splits.notes)
     notes = (*found.notes, *splits.notes)
-    return Part(arrays, data.dataset.name, name, net.class_names, notes, found.labels)
+    return Part(_as_given(arrays, net), data.dataset.name, name, net.class_names, notes, found.labels)
+
+
+def _as_given(part: Arrays | Feed, net: Trained | None) -> Arrays | Feed:
+    """The examples with their targets as the net gives them."""
+    return standardised(net.task, part) if net is not None and isinstance(part, Arrays) else part
 
 
 def _splits(data: DataSettings, seed: int, root: str | Path | None, head: Head | None) -> Splits:

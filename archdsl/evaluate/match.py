@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -90,13 +90,13 @@ def columns_of(net: Trained, own: Any) -> tuple[tuple[str, ...], str]:
     )
 
 
-def features_of(found: Sheet, wanted: Sequence[str], target: str, by: By = "name") -> tuple[str, ...]:
-    """The columns of a table that are the ``wanted`` ones, in their order.
+def features_of(found: Sheet, wanted: Sequence[str], targets: Collection[str], by: By = "name") -> tuple[str, ...]:
+    """The columns of a table that are the ``wanted`` ones, in their order; ``targets`` are not given to the net.
 
     Raises:
         ArchError: some are missing, or there are others besides the target; with both lists.
     """
-    theirs = [name for name in found.names if name != target]
+    theirs = [name for name in found.names if name not in targets]
     if by == "position" and len(theirs) == len(wanted):
         return tuple(theirs)
     missing, more = [n for n in wanted if n not in theirs], [n for n in theirs if n not in wanted]
@@ -117,6 +117,8 @@ def features_of(found: Sheet, wanted: Sequence[str], target: str, by: By = "name
 
 def _of_table(net: Trained, dataset: Table, own: Any, by: By) -> Match:
     wanted, target = columns_of(net, own)
+    if not net.task.counted:
+        return _of_numbers(net, dataset, wanted, by)
     asked = dataset.target or target
     path = dataset.files()[0]
     found = sheet(path, dataset.kind, asked, dataset.header)
@@ -127,7 +129,7 @@ def _of_table(net: Trained, dataset: Table, own: Any, by: By) -> Match:
             help='name the target: --data \'csv("PATH", target="NAME")\'',
         )
     checked(found, asked)
-    features = features_of(found, wanted, asked, by)
+    features = features_of(found, wanted, (asked,), by)
     notes = list(found.notes)
     if features != tuple(wanted):
         notes += _by_position(wanted, features, dataset.name, "columns")
@@ -145,6 +147,24 @@ def _of_table(net: Trained, dataset: Table, own: Any, by: By) -> Match:
     labels = _labels(net.class_names, theirs, dataset.name, known.find)
     notes += _absent(net.class_names, labels, dataset.name)
     return Match(Head(features, asked, net.class_names), None, tuple(notes))
+
+
+def _of_numbers(net: Trained, dataset: Table, wanted: Sequence[str], by: By) -> Match:
+    """The match of a table with a net that predicts numbers: its targets are found by name."""
+    path, targets = dataset.files()[0], net.class_names
+    found = sheet(path, dataset.kind, targets[0], dataset.header)
+    missing = [name for name in targets if name not in found.names]
+    if missing:
+        raise ArchError(
+            f"{path} has no column `{missing[0]}`, a target of the net\n  the table has {listed(found.names)}",
+            help=f"name the column as the training table does: {listed(targets)}",
+        )
+    checked(found, targets[0])
+    features = features_of(found, wanted, targets, by)
+    notes = found.notes
+    if features != tuple(wanted):
+        notes += _by_position(wanted, features, dataset.name, "columns")
+    return Match(Head(features, ", ".join(targets), targets, (), (), True), None, notes)
 
 
 def _by_position(ours: Sequence[str], theirs: Sequence[str], name: str, what: str) -> tuple[str, ...]:

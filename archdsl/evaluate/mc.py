@@ -14,13 +14,14 @@ from torch import Tensor, nn
 
 from archdsl.device import wide
 from archdsl.export.alive import alive, drawing
+from archdsl.words.tasks import CLASSIFICATION, Task
 
 __all__ = ["Prediction", "alive", "drawing", "predict"]
 
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What a net says of N images.
+    """What a net says of N images, or of N places of them.
 
     ``log_probs`` (N, classes) are logarithms of the mean probabilities over the passes, ``expected`` (N,) is the
     mean entropy of single passes; None where no passes were asked for.
@@ -44,18 +45,23 @@ class Prediction:
         """(N,) nats, in [0, entropy]; None where no passes were asked for. Rounding below 0 is cut off."""
         return None if self.expected is None else (self.entropy - self.expected).clamp(min=0)
 
+    def only(self, which: Tensor) -> Prediction:
+        """Of these items alone, ``which`` (N,) bool."""
+        return Prediction(self.log_probs[which], None if self.expected is None else self.expected[which])
 
-def predict(model: nn.Module, images: Tensor, passes: int | None = None) -> Prediction:
-    """What ``model`` says of normalised images (N, C, H, W): of one pass, or the mean of ``passes`` passes.
+
+def predict(model: nn.Module, images: Tensor, passes: int | None = None, task: Task = CLASSIFICATION) -> Prediction:
+    """What ``model`` says of normalised images (N, C, H, W), an item of the task a row: of one pass, or the mean of ``passes``
+    passes.
 
     The passes differ only where layers draw at random: call it inside ``alive``.
     """
     if passes is None:
-        return Prediction(_log_probs(model, images))
-    total = _log_probs(model, images.clone())  # a first layer that works in place would change the next pass
+        return Prediction(_log_probs(model, images, task))
+    total = _log_probs(model, images.clone(), task)  # a first layer that works in place would change the next pass
     expected = _entropy(total)
     for _ in range(passes - 1):
-        log_probs = _log_probs(model, images.clone())
+        log_probs = _log_probs(model, images.clone(), task)
         # In logarithms: a mean of probabilities too small for a float still has its logarithm.
         total = torch.logaddexp(total, log_probs)
         expected += _entropy(log_probs)
@@ -63,8 +69,8 @@ def predict(model: nn.Module, images: Tensor, passes: int | None = None) -> Pred
     return Prediction(total - count.log(), expected / passes)
 
 
-def _log_probs(model: nn.Module, images: Tensor) -> Tensor:
-    logits: Tensor = model(images)
+def _log_probs(model: nn.Module, images: Tensor, task: Task) -> Tensor:
+    logits: Tensor = task.rows(model(images))
     return logits.to(wide(logits.device)).log_softmax(1)
 
 

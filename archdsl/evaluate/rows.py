@@ -27,13 +27,14 @@ KINDS: dict[str, Kind] = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet
 @dataclass(frozen=True, eq=False)
 class Rows:
     """Rows (N, D) float32 of a file, columns in the net's order; the cells of the target column, None where the file has
-    none; and what is to be said about the file.
+    none; and what is to be said about the file. For a net of numbers, ``numbers`` are the targets of each row by name.
     """
 
     path: Path
     values: NDArray[np.float32]
     targets: list[str] | None
     notes: tuple[str, ...]
+    numbers: list[dict[str, float]] | None = None
 
     def right(self, net: Trained, labels: list[int]) -> str:
         """How many rows have the class that their target names, as a note; empty without targets."""
@@ -56,6 +57,7 @@ def read_rows(net: Trained, own: Any, path: Path) -> Rows:
         EnvError: there is no such file, it is damaged, or a cell is not a number.
     """
     wanted, target = columns_of(net, own)
+    targets = (target,) if net.task.counted else net.class_names
     kind = KINDS.get(path.suffix.lower())
     if kind is None:
         takes = f"rows of a table with {len(wanted)} columns ({listed(wanted)})"
@@ -65,10 +67,11 @@ def read_rows(net: Trained, own: Any, path: Path) -> Rows:
         )
     if not path.is_file():
         raise EnvError(f"there is no file {path}", help="name files that end in .csv, .tsv or .parquet")
-    found = sheet(path, kind, target, getattr(own, "header", None))
+    found = sheet(path, kind, targets[0], getattr(own, "header", None))
     check_names(found)
-    features = features_of(found, wanted, target)
-    held = found.columns((*features, target))
+    features = features_of(found, wanted, targets)
+    known = [name for name in targets if name in found.names]
+    held = found.columns((*features, *targets))
     values = rows(held, features, path, spread=False)
     if not len(values):
         raise EnvError(f"{path} has no row", help="write the rows below the names of the columns")
@@ -78,4 +81,8 @@ def read_rows(net: Trained, own: Any, path: Path) -> Rows:
     if len(wrong):
         row, place = wrong[0]
         raise at(path, int(row), wanted[place], f"`{values[row, place]:g}`, which is out of the range of float32")
+    if not net.task.counted:
+        true = rows(held, known, path, spread=False).tolist() if len(known) == len(targets) else None
+        pairs = [dict(zip(targets, row, strict=True)) for row in true] if true is not None else None
+        return Rows(path, single, None, found.notes, pairs)
     return Rows(path, single, texts(held[target], path, target) if target in held else None, found.notes)

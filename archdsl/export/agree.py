@@ -12,6 +12,7 @@ from torch import nn
 from archdsl.emit.memory import check_memory
 from archdsl.errors import ArchError
 from archdsl.export.deploy import Form
+from archdsl.words.tasks import CLASSIFICATION, Task
 
 BATCHES = (1, 2, 7)
 TOLERANCE = 1e-4  # of the largest logit
@@ -53,7 +54,7 @@ def agreement(run: Runner, reference: nn.Module, form: Form, what: str, seed: in
         x = form.sample(batch, generator)
         given, wanted = asked(run, x.numpy(), batch, what), answers(reference, x)
         if not form.mc:
-            differences[batch] = compare(wanted, given, batch, what, HALF if form.half else None)
+            differences[batch] = compare(wanted, given, batch, what, HALF if form.half else None, form.task)
         elif given.shape != wanted.shape or not np.isfinite(given).all():
             raise refusal(
                 f"at batch {batch} {what} gives {given.shape}, or no finite numbers, and torch {wanted.shape}"
@@ -90,8 +91,16 @@ def asked(run: Runner, x: np.ndarray, batch: int, what: str) -> np.ndarray:
         raise refusal(f"{what} fails at batch {batch}: {str(error).splitlines()[0]}") from error
 
 
-def compare(wanted: np.ndarray, given: np.ndarray, batch: int, what: str = "it", loose: float | None = None) -> float:
-    """The largest difference as a fraction of the largest answer; ``loose`` is in for both tolerances.
+def compare(
+    wanted: np.ndarray,
+    given: np.ndarray,
+    batch: int,
+    what: str = "it",
+    loose: float | None = None,
+    task: Task = CLASSIFICATION,
+) -> float:
+    """The largest difference as a fraction of the largest answer; ``loose`` is in for both tolerances. Answers are those of a
+    net for the ``task``.
 
     Raises:
         ArchError: it is too large, or the first choice of an example is another one.
@@ -106,6 +115,9 @@ def compare(wanted: np.ndarray, given: np.ndarray, batch: int, what: str = "it",
             f"at batch {batch} {what} differs from torch by {difference:.2g} of the largest answer; "
             f"{allowed:g} is allowed"
         )
+    if not task.counted:
+        return difference
+    wanted, given = (task.rows(torch.from_numpy(answer)).numpy() for answer in (wanted, given))
     rows = np.arange(len(wanted))
     lead = wanted.max(1) - wanted[rows, given.argmax(1)]  # what torch thinks of the class that is preferred
     if (lead > tie * scale).any():

@@ -20,6 +20,7 @@ from archdsl.export.alive import enliven
 from archdsl.export.fold import fold, merge
 from archdsl.registry.types import Shape
 from archdsl.version import __version__
+from archdsl.words.tasks import CLASSIFICATION, Regression, Task
 
 Layout = Literal["nchw", "nhwc", "values"]
 INSIDE = "net."  # where the network's own weights are inside Deployed
@@ -37,6 +38,8 @@ class Form:
     mc: keep dropout alive, at its full rate: every pass draws again.
     folded: batch norm and standardised weights are folded.
     half: weights and activations are float16; what is taken and given stays float32 unless ``half_ends``.
+    task: what the output is for; numbers are given in the units of their targets.
+    shape: of the output where it is not a vector of classes.
     """
 
     input: Shape
@@ -49,9 +52,13 @@ class Form:
     folded: bool = True
     half: bool = False
     half_ends: bool = False
+    task: Task = CLASSIFICATION
+    shape: Shape | None = None
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself."""
+        if self.softmax and not self.task.counted:
+            raise ArchError(f"--softmax is of classes, and the task is {self.task.name}", help="leave --softmax out")
         if self.preprocess is None:
             return
         picture = len(self.input) == 3
@@ -82,7 +89,19 @@ class Form:
     @property
     def output(self) -> str:
         """The name of what is given."""
+        if not self.task.counted:
+            return "values" if self.task.trained else self.task.name
         return "probabilities" if self.softmax else "logits"
+
+    @property
+    def given(self) -> Shape:
+        """The shape of one output."""
+        return self.shape or (self.classes,)
+
+    @property
+    def units(self) -> bool:
+        """Whether numbers are turned into the units of their targets."""
+        return isinstance(self.task, Regression) and bool(self.task.mean)
 
     @property
     def plain(self) -> Form:
@@ -105,6 +124,7 @@ class Form:
             "archdsl.layout": "NHWC" if self.preprocess == "nhwc" else channels,
             "archdsl.takes": f"{str(self.dtype).removeprefix('torch.')}, {self._told()}",
             "archdsl.gives": self.output,
+            **({"archdsl.task": self.task.name} if self.task.name != CLASSIFICATION.name else {}),
             "archdsl.mode": "mc-dropout" if self.mc else "eval",
             "archdsl.precision": "float16" if self.half else "float32",
         }
@@ -129,7 +149,7 @@ def deployed(model: nn.Module, form: Form) -> nn.Module:
     if form.half:
         _check_range(net)
         net.half()
-    if not (form.preprocess or form.softmax or form.half):
+    if not (form.preprocess or form.softmax or form.half or form.units):
         return net
     return Deployed(net, form)
 
@@ -144,10 +164,12 @@ def _own_masks(net: nn.Module) -> None:
 
 
 class Deployed(nn.Module):
-    """Normalisation, the network, softmax."""
+    """Normalisation, the network, softmax or the units of the targets."""
 
     scale: Tensor
     shift: Tensor
+    unit: Tensor
+    origin: Tensor
 
     def __init__(self, net: nn.Module, form: Form) -> None:
         super().__init__()
@@ -157,6 +179,9 @@ class Deployed(nn.Module):
             scale, shift = coefficients(form.mean, form.std, 255 if len(form.input) == 3 else 1)
             self.register_buffer("scale", scale.float().view(shape))
             self.register_buffer("shift", shift.float().view(shape))
+        if isinstance(form.task, Regression) and form.units:
+            self.register_buffer("unit", torch.tensor(form.task.std))
+            self.register_buffer("origin", torch.tensor(form.task.mean))
         self.training = net.training
 
     def forward(self, x: Tensor) -> Tensor:
@@ -167,7 +192,9 @@ class Deployed(nn.Module):
             x = x.float() * self.scale + self.shift
         x = self.net(x.half() if form.half else x.float())
         if form.softmax:
-            x = x.float().softmax(1)
+            x = x.float().softmax(-1 if form.task.name == "tokens" else 1)
+        if form.units:
+            x = x.float() * self.unit + self.origin
         return x.half() if form.half_ends else x.float()
 
 

@@ -43,12 +43,12 @@ def stored(run: Run, key: str) -> Mapping[str, Any] | None:
     return record if record.get("weights") == weights and isinstance(record.get("figures"), dict) else None
 
 
-def keep(run: Run, key: str, record: Mapping[str, Any], correct: Bools) -> None:
+def keep(run: Run, key: str, record: Mapping[str, Any], correct: Bools | None) -> None:
     """Write an evaluation, as a whole or not at all.
 
     Args:
         record: ``figures`` by name, ``test_images`` among them, and whatever else is to be known.
-        correct: whether each test image was classified correctly, shape (images,).
+        correct: whether each test image was classified correctly, shape (images,); None where they have no class.
 
     Raises:
         EnvError: it cannot be written.
@@ -57,7 +57,8 @@ def keep(run: Run, key: str, record: Mapping[str, Any], correct: Bools) -> None:
     with writing(file):
         file.parent.mkdir(exist_ok=True)
     whole = {**record, "weights": (run.result or {}).get("weights_sha256")}
-    write_together([(bits_of(run.folder, key), packed(correct)), (file, as_json(whole, indent=2))])
+    bits = [(bits_of(run.folder, key), packed(correct))] if correct is not None else []
+    write_together([*bits, (file, as_json(whole, indent=2))])
 
 
 def bits_of(folder: Path, key: str) -> Path:

@@ -34,7 +34,7 @@ class Progress:
     epoch: int
     step: int
     loss: float
-    accuracy: float
+    accuracy: float | None
     images_per_second: float
 
 
@@ -48,7 +48,7 @@ class EpochDone:
     epoch: int
     step: int
     loss: float
-    accuracy: float
+    accuracy: float | None
     valid_loss: float | None
     valid_accuracy: float | None
     lr: float
@@ -59,7 +59,7 @@ class EpochDone:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """After the last epoch; accuracies in [0, 1], time of the training steps.
+    """After the last epoch; accuracies in [0, 1], None where the targets are numbers; time of the training steps.
 
     The training figures are those of the last epoch. The validation and test figures are of the weights that are kept:
     the best ones, the averaged ones, or those of the last step. ``best_valid_accuracy`` is that of the epoch
@@ -69,12 +69,12 @@ class Finished:
 
     step: int
     train_loss: float
-    train_accuracy: float
+    train_accuracy: float | None
     valid_accuracy: float | None
     best_valid_accuracy: float | None
     best_epoch: int | None
     test_loss: float
-    test_accuracy: float
+    test_accuracy: float | None
     seconds: float
     images_per_second: float
     epochs: int = 0

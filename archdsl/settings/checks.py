@@ -16,9 +16,11 @@ from archdsl.settings.experiment import fold_data, fold_train
 from archdsl.settings.finding import Finding, things
 from archdsl.settings.no_effect import settings_effects
 from archdsl.settings.schedule import check as check_schedule
-from archdsl.words.data.base import Augmentation, Corruption
+from archdsl.words.data.base import Augmentation, Corruption, Mixing
 from archdsl.words.data.parts import Subset, Valid
 from archdsl.words.data.values import Dataset
+from archdsl.words.tasks import task_of
+from archdsl.words.train.kinds import Loss
 
 if TYPE_CHECKING:
     from archdsl.expand.graph import Setting
@@ -75,6 +77,7 @@ def settings_findings(data: DataSettings, train: TrainSettings, images: int | No
         images: of the training part, where they have been counted.
     """
     shape = data.dataset.input
+    yield from task_findings(data, train)
     yield from augment_findings(data.augment, shape)
     yield from views_findings(train.tta, shape)
     yield from corruption_findings(data.corrupt, shape)
@@ -91,6 +94,27 @@ def settings_findings(data: DataSettings, train: TrainSettings, images: int | No
     steps = steps_of(data, train, images)
     if steps is not None:
         yield from length_findings(train, steps)
+
+
+def task_findings(data: DataSettings, train: TrainSettings) -> Iterator[Finding]:
+    """Words that do not fit what the output of the net is for."""
+    task = task_of(data.dataset)
+    asked = f"the task of {data.dataset.name} is {task.name}"
+    for slot, word in train.words():
+        if isinstance(word, Loss) and task.name not in word.tasks:
+            yield Finding(f"`{word.word}` is a loss for {' and '.join(word.tasks)}, and {asked}", "leave it out", slot)
+    if train.patience is not None and train.patience.on == "accuracy" and not task.counted:
+        yield Finding(f"`patience` watches an accuracy, and {asked}", "patience(on=loss)", "patience")
+    if train.smooth and not task.counted:
+        yield Finding(f"`smooth` smooths classes, and {asked}", "leave it out", "smooth")
+    if task.simple:
+        return
+    for mixing in (word for word in data.augment if isinstance(word, Mixing)):
+        yield Finding(f"`{mixing.name}` mixes images of one class each, and {asked}", "leave it out", mixing)
+    for change in data.corrupt:
+        yield Finding(f"`{change.name}` changes images of one class each, and {asked}", "leave it out", change)
+    if train.tta is not None:
+        yield Finding(f"`tta` averages the classes of whole images, and {asked}", "leave it out", "tta")
 
 
 def augment_findings(words: Iterable[Augmentation], shape: Shape) -> Iterator[Finding]:

@@ -77,6 +77,7 @@ class TrainSettings:
     smooth: float = field(default=0.0, metadata=COMMON)
     clip: Clipping | None = None
     bce: Loss | None = field(default=None, metadata=LATER)
+    loss: Loss | None = field(default=None, metadata=LATER)
     ema: float | None = None
     lookahead: Lookahead | None = field(default=None, metadata=LATER)
     biaslr: BiasLr | None = field(default=None, metadata=LATER)

@@ -11,6 +11,7 @@ from archdsl.errors import ArchError, SpecError
 from archdsl.ir.places import depths, layers_of
 from archdsl.ir.trace import trace_node
 from archdsl.settings.finding import Finding
+from archdsl.words.tasks import task_of
 
 if TYPE_CHECKING:
     from archdsl.ir.trace import Row, Trace
@@ -169,7 +170,10 @@ def wrong_shape(name: str, shape: tuple[int, ...]) -> tuple[str, str]:
 
 def wrong_classes(given: tuple[int, ...], data: DataSettings) -> tuple[str, str]:
     """That a network ends in another number of values than the data has classes, and the remedy."""
-    classes = data.dataset.classes
+    classes, task = data.dataset.classes, task_of(data.dataset)
+    if not task.simple:
+        wanted = task.wanted(data.dataset.input, classes)
+        return f"the net gives {'x'.join(map(str, given))} values, and in {data.dataset.name} {wanted}", task.ends
     return (
         f"the net gives {'x'.join(map(str, given))} values an image, and {data.dataset.name} has {classes} classes",
         f"end the net in linear({classes})",

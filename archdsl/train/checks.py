@@ -16,15 +16,16 @@ from archdsl.settings.experiment import DataSettings, Experiment
 from archdsl.settings.network_checks import ONE_IMAGE, wrong_classes, wrong_shape
 from archdsl.settings.schedule import check as check_schedule
 from archdsl.train.job import Job
+from archdsl.words.tasks import task_of
 
 __all__ = ["check_fit", "check_parts", "explained", "is_out_of_memory"]
 
 
-def check_fit(model: nn.Module, normal: Normalise, test: Feed, data: DataSettings, device: torch.device) -> None:
-    """Refuse a net that does not take these images or does not give these classes, before the first step: a
+def check_fit(model: nn.Module, normal: Normalise, test: Feed, data: DataSettings) -> None:
+    """Refuse a net that does not take these images or does not give an output of their task, before the first step: a
     wrong label would end a GPU's process.
     """
-    classes, mode = data.dataset.classes, model.training
+    task, mode, device = task_of(data.dataset), model.training, normal.scale.device
     model.eval()
     images, _ = next(iter(test.batches([torch.arange(min(2, len(test)))], device)))
     with torch.no_grad():
@@ -36,7 +37,7 @@ def check_fit(model: nn.Module, normal: Normalise, test: Feed, data: DataSetting
             message, help = wrong_shape(data.dataset.name, data.dataset.input)
             raise ArchError(f"{message}: {error}", help=help) from error
     model.train(mode)
-    if given != (classes,):
+    if given != task.output(data.dataset.input, data.dataset.classes):
         message, help = wrong_classes(given, data)
         raise ArchError(message, help=help)
 

@@ -56,7 +56,7 @@ class EarlyStopping:
 
     def follow(self, done: EpochDone) -> bool:
         """Take note of an epoch; says whether it is the best so far, by what the run waits for (Prechelt 1998), else by
-        the validation accuracy.
+        the validation accuracy, or where there is none by the validation loss.
         """
         patience, converged = self._settings.patience, self._settings.converged
         better = self._better(done)
@@ -77,19 +77,22 @@ class EarlyStopping:
         else of its last epoch.
         """
         if self._settings.patience is not None and self.best_epoch:
-            return self.best_loss, self.best_accuracy
+            return self.best_loss, self.best_accuracy if self.best_accuracy >= 0 else None
         return (last.valid_loss, last.valid_accuracy) if last is not None else (None, None)
 
     def _better(self, done: EpochDone) -> bool:
-        if done.valid_loss is None or done.valid_accuracy is None:
+        if done.valid_loss is None:
             return False
-        patience, figures = self._settings.patience, (done.valid_loss, done.valid_accuracy)
-        if patience is None:
-            better = done.valid_accuracy > self.best_accuracy
-        else:
+        patience, accuracy = self._settings.patience, done.valid_accuracy
+        if patience is not None:
+            # Without an accuracy, `on=accuracy` has been refused.
+            figures = (done.valid_loss, self.best_accuracy if accuracy is None else accuracy)
             better = patience.better(figures, (self.best_loss, self.best_accuracy))
+        else:
+            better = done.valid_loss < self.best_loss if accuracy is None else accuracy > self.best_accuracy
         if better:
-            self.best_loss, self.best_accuracy = figures
+            self.best_loss = done.valid_loss
+            self.best_accuracy = self.best_accuracy if accuracy is None else accuracy
         return better
 
     def _flatten(self, done: EpochDone) -> None:

@@ -17,6 +17,7 @@ from archdsl.train.distributed import Distributed
 from archdsl.train.freezing import Frozen
 from archdsl.train.optim import precise_bn
 from archdsl.words.data.base import Augmentation
+from archdsl.words.tasks import CLASSIFICATION, Task
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +27,8 @@ class Job:
     such event. ``stop`` is asked before each step; ``limit`` ends the run after so many seconds of training.
     ``native``: batches are made by our own kernel where it knows the words. ``graph``: whole steps run on buffers that
     stay, on a GPU as one captured CUDA graph.
-    ``frozen`` holds what is not trained, ``scales`` are factors of the learning rate by the path of a layer.
+    ``frozen`` holds what is not trained, ``scales`` are factors of the learning rate by the path of a layer. ``task`` says
+    how outputs are compared with targets.
     """
 
     model: nn.Module
@@ -49,6 +51,7 @@ class Job:
     std: tuple[float, ...] = (0.5,)
     frozen: Frozen = field(default_factory=Frozen)
     scales: Mapping[str, float] = field(default_factory=dict)
+    task: Task = CLASSIFICATION
 
     @property
     def closure(self) -> bool:

@@ -42,7 +42,7 @@ class Training:
         self.update = Update(job.model, job.settings, job.scales, held=job.graph)
         self.replica = SeedReplica(job)
         self.state = self.replica.state
-        self.scores = {part: Scores(part, self.device) for part in ("valid", "test")}
+        self.scores = {part: Scores(part, self.device, job.task) for part in ("valid", "test")}
         self._progress_listeners = progress_listeners(job.model)
         self.static = Static(self.net, self.update, self.replica, self._begin_step) if job.graph else None
 
@@ -57,12 +57,12 @@ class Training:
                 yield end
                 return
         self._finalise_weights()
-        hits = HitMeter(self.device)
+        hits = HitMeter(self.device) if job.task.simple else None
         valid, tested = self._kept_valid(), self._evaluate(job.test, job.stop, hits, self.scores["test"])
         if tested is None or valid is None or state.last is None:
             yield Stopped(self.epoch, state.step)
             return
-        state.correct = hits.correct(len(job.test), job.distributed)
+        state.correct = hits.correct(len(job.test), job.distributed) if hits is not None else None
         if job.valid is not None and job.settings.precise_bn is None:
             # Not stopped: each continuation would repeat the evaluations before it.
             self._evaluate(job.valid, scores=self.scores["valid"])
@@ -171,7 +171,8 @@ class Training:
             figures = self._evaluate(feed, job.stop)
             if figures is None:
                 return None
-            found |= {f"{part}_loss": figures[0], f"{part}_accuracy": figures[1]}
+            named = zip((f"{part}_loss", f"{part}_accuracy"), figures, strict=True)
+            found |= {name: value for name, value in named if value is not None}
         return found | self.update.gradient_norms() if found else found
 
     def _evaluate(
@@ -180,7 +181,7 @@ class Training:
         stop: Callable[[], bool] = lambda: False,
         meter: Meter | None = None,
         scores: Scores | None = None,
-    ) -> tuple[float, float] | None:
+    ) -> tuple[float, float | None] | None:
         job = self.job
         return evaluate(
             self.eval_net,
@@ -192,6 +193,7 @@ class Training:
             context=job.context,
             meter=meter,
             scores=scores,
+            task=job.task,
         )
 
     def _clock(self, begin: float, before: int) -> tuple[float, int]:

@@ -1,4 +1,4 @@
-"""The loss of a step."""
+"""The loss of a step, and of an evaluation."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from archdsl.words.tasks import CLASSIFICATION, IGNORED, Task
 from archdsl.words.train.kinds import Loss
 
 
 class Mixed(Protocol):
-    """Labels (N,) int64; where images are mixed, the ``other`` labels and the ``share`` (0-dim) of the first."""
+    """Targets, see ``Task.items``; where images are mixed, the ``other`` labels and the ``share`` (0-dim) of the first."""
 
     @property
     def labels(self) -> Tensor: ...
@@ -22,18 +23,39 @@ class Mixed(Protocol):
     def share(self) -> Tensor | None: ...
 
 
-def loss(logits: Tensor, target: Mixed, smooth: float = 0.0, other: Loss | None = None) -> Tensor:
-    """Cross-entropy, with label smoothing (Szegedy et al. 2016); of mixed images the mean weighted by their shares
-    (Zhang et al. 2018); or another loss in its place.
+def loss(
+    output: Tensor, target: Mixed, smooth: float = 0.0, other: Loss | None = None, task: Task = CLASSIFICATION
+) -> Tensor:
+    """The mean loss of the items of a batch.
+
+    Of classes the cross-entropy, with label smoothing (Szegedy et al. 2016); of mixed images the mean weighted by their
+    shares (Zhang et al. 2018); of places the mean over those that are not ignored, 0 where all are. Of numbers the squared
+    error. Or another loss in its place.
     """
+    if not task.counted:
+        return _of_numbers(output, target.labels, other)
+    if not task.whole:
+        return _of_places(*task.items(output, target.labels), smooth)
     if other is not None:
-        result: Tensor = other.loss(functional, logits, _fractions(logits, target), smooth)
+        result: Tensor = other.loss(functional, output, _fractions(output, target), smooth)
         return result
-    first = functional.cross_entropy(logits, target.labels, label_smoothing=smooth)
+    first = functional.cross_entropy(output, target.labels, label_smoothing=smooth)
     if target.other is None or target.share is None:
         return first
-    second = functional.cross_entropy(logits, target.other, label_smoothing=smooth)
+    second = functional.cross_entropy(output, target.other, label_smoothing=smooth)
     return target.share * first + (1 - target.share) * second
+
+
+def _of_numbers(output: Tensor, targets: Tensor, other: Loss | None) -> Tensor:
+    if other is None:
+        return functional.mse_loss(output, targets)
+    result: Tensor = other.loss(functional, output, targets, 0.0)
+    return result
+
+
+def _of_places(logits: Tensor, labels: Tensor, smooth: float) -> Tensor:
+    whole = functional.cross_entropy(logits, labels, ignore_index=IGNORED, label_smoothing=smooth, reduction="sum")
+    return whole / (labels != IGNORED).sum().clamp(min=1)
 
 
 def _fractions(logits: Tensor, target: Mixed) -> Tensor:

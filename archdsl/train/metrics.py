@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
+from archdsl.data.augment import Target
 from archdsl.data.batches import Feed, in_order
 from archdsl.data.normalise import Normalise
 from archdsl.device import wide
 from archdsl.train.distributed import Distributed
+from archdsl.train.loss import loss as loss_of
 from archdsl.train.scores import Scores
+from archdsl.words.tasks import CLASSIFICATION, IGNORED, Task
 
 if TYPE_CHECKING:
     from archdsl.runs.correct import Bools
@@ -27,20 +29,25 @@ ALONE = Distributed()
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Means over the images of a meter; ``bad_step`` is the first step whose loss was not finite."""
+    """Means over the items of a meter (images, or their places); there is no accuracy where items have no class.
+    ``bad_step`` is the first step whose loss was not finite.
+    """
 
     loss: float
-    accuracy: float
+    accuracy: float | None
     bad_step: int | None
 
 
 class Meter:
     """Adds up loss and hits on the device; reading it is the one transfer."""
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, task: Task = CLASSIFICATION) -> None:
+        self.task = task
         self.loss = torch.zeros((), dtype=wide(device), device=device)
         self.hits = torch.zeros((), dtype=torch.int64, device=device)
         self.bad = torch.full((), NEVER, dtype=torch.int64, device=device)
+        # Items that count, where they are not the images themselves.
+        self.items = None if task.whole else torch.zeros((), dtype=torch.int64, device=device)
         self.seen = 0
 
     def add(self, loss: Tensor, logits: Tensor, labels: Tensor, step: int) -> None:
@@ -52,8 +59,14 @@ class Meter:
         """As ``add``, less the count that is kept on the host: what a captured step may do. The sums stay where they
         are.
         """
-        self.loss += loss.to(self.loss.dtype) * len(labels)
-        self.hits += (logits.argmax(1) == labels).sum()
+        weight: int | Tensor = len(labels)
+        if self.items is not None:
+            logits, labels = self.task.items(logits, labels)
+            weight = (labels != IGNORED).sum()
+            self.items += weight
+        self.loss += loss.to(self.loss.dtype) * weight
+        if self.task.counted:
+            self.hits += (logits.argmax(1) == labels).sum()
         self.bad.copy_(torch.where(torch.isfinite(loss), self.bad, self.bad.clamp(max=step)))
 
     def reset(self) -> None:
@@ -61,30 +74,36 @@ class Meter:
         self.loss.zero_()
         self.hits.zero_()
         self.bad.fill_(NEVER)
+        if self.items is not None:
+            self.items.zero_()
         self.seen = 0
 
     def read(self, distributed: Distributed = ALONE) -> Figures:
         """The means so far, over all processes; waits for the device."""
         loss, counts, bad = (
             self.loss.clone(),
-            torch.stack((self.hits, self.hits.new_tensor(self.seen))),
+            torch.stack((self.hits, self.hits.new_tensor(self.seen) if self.items is None else self.items)),
             self.bad.clone(),
         )
         distributed.total(loss, counts)
         distributed.least(bad)
         hits, seen = counts.tolist()
         first = int(bad)
-        return Figures(float(loss) / max(seen, 1), hits / max(seen, 1), None if first == NEVER else first)
+        accuracy = hits / max(seen, 1) if self.task.counted else None
+        return Figures(float(loss) / max(seen, 1), accuracy, None if first == NEVER else first)
 
     def state(self) -> dict[str, Tensor]:
         """The sums, for a checkpoint."""
-        return {"loss": self.loss, "hits": self.hits, "bad": self.bad, "seen": torch.tensor(self.seen)}
+        items = {"items": self.items} if self.items is not None else {}
+        return {"loss": self.loss, "hits": self.hits, "bad": self.bad, "seen": torch.tensor(self.seen), **items}
 
     def load(self, state: dict[str, Tensor]) -> None:
         """Take over the sums of ``state``."""
         self.loss.copy_(state["loss"])
         self.hits.copy_(state["hits"])
         self.bad.copy_(state["bad"])
+        if self.items is not None:
+            self.items.copy_(state["items"])
         self.seen = int(state["seen"])
 
 
@@ -121,7 +140,8 @@ def evaluate(
     context: Callable[[], AbstractContextManager[object]] = nullcontext,
     meter: Meter | None = None,
     scores: Scores | None = None,
-) -> tuple[float, float] | None:
+    task: Task = CLASSIFICATION,
+) -> tuple[float, float | None] | None:
     """Mean loss and accuracy in eval mode, without augmentation; None if asked to stop. Leaves the net's
     mode as is. Each process takes its own part of the images. ``meter``, if given, is a new one that counts them; ``scores``
     counts the same images.
@@ -129,7 +149,7 @@ def evaluate(
     mode = net.training
     net.eval()
     device = normalise.scale.device
-    meter = Meter(device) if meter is None else meter
+    meter = Meter(device, task) if meter is None else meter
     if scores is not None:
         scores.reset()
     try:
@@ -138,7 +158,7 @@ def evaluate(
                 return None
             with context():
                 logits = net(normalise(images)).float()
-            meter.add(functional.cross_entropy(logits, labels), logits, labels, 0)
+            meter.add(loss_of(logits, Target(labels), task=task), logits, labels, 0)
             if scores is not None:
                 scores.add(logits, labels)
     finally:

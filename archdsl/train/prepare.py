@@ -20,7 +20,7 @@ from archdsl.accelerate.plan import prepare as carry_out
 from archdsl.data import Arrays, Splits, load, split
 from archdsl.data.batches import Feed, Resident, resident
 from archdsl.data.corrupt import corrupt
-from archdsl.data.normalise import Normalise, measured, normalise
+from archdsl.data.normalise import Normalise, fitted, measured, normalise, standardised
 from archdsl.device import choose_device
 from archdsl.errors import ArchError, EnvError
 from archdsl.notices import taken
@@ -40,6 +40,7 @@ from archdsl.transfer.begin import Begun, begin
 from archdsl.transfer.read import trace_of
 from archdsl.words.data.sets import IMAGENET_MEAN, IMAGENET_STD
 from archdsl.words.data.tables import Table
+from archdsl.words.tasks import Task, record, task_of
 
 WHITENED = 5000  # images from which a whitening layer takes its filters (Jordan 2024)
 QUIET = 30.0  # seconds between two Progress events that nobody asked for: occasions for a checkpoint within an epoch
@@ -86,10 +87,11 @@ def prepare(
     begun, still = _begin(model, experiment, options.fresh)
     model.to(device)
     mean, std, statistics_note = _statistics(data, splits)
+    task, splits = _targets(data, splits)
     vector = len(data.dataset.input) == 1
     normal = normalise(mean, std, device, 1 if vector else 255)
     test = _feed(splits.test, device)
-    check_fit(model, normal, test, data, device)
+    check_fit(model, normal, test, data)
     train = _feed(splits.train, device)
     if options.fresh:
         _whiten(model, normal, train, device, begun.kept)
@@ -120,6 +122,7 @@ def prepare(
         std=std,
         frozen=still.bind(net) if net is not model else still,
         scales=scales(experiment),
+        task=task,
     )
     check_parts(job)
     several = f"{distributed.size} processes" if distributed.size > 1 else ""
@@ -130,6 +133,7 @@ def prepare(
         "place": os.path.abspath(os.path.expanduser(splits.source)),
         "classes": list(data.dataset.class_names),
         "normalise": {"mean": list(mean), "std": list(std)},
+        **({"task": record(task)} if record(task) is not None else {}),
         **_columns(data.dataset),
     }
     conditions = {
@@ -157,7 +161,7 @@ def _possible(
     # A part that thaws changes what a step does; words of other packages may do what no graph can hold.
     known = settings.capturable and all(word.capturable for word in data.augment)
     # A second pass within a step draws dropout again from a seed, which no graph can set.
-    known = known and not settings.optimizer.closure
+    known = known and not settings.optimizer.closure and task_of(data.dataset).simple
     graph = plan.graph and alone and isinstance(train, Resident) and not still.thaws and known
     compiles = plan.compile and alone
     return replace(plan, graph=graph, compile=compiles, native=plan.native and not compiles)
@@ -227,6 +231,17 @@ def _splits(data: DataSettings, seed: int, root: str | Path | None) -> Splits:
         )
     train = corrupt(splits.train, data.corrupt, data.dataset.classes, seed)
     return replace(splits, train=train)
+
+
+def _targets(data: DataSettings, splits: Splits) -> tuple[Task, Splits]:
+    """The task, and the splits with targets as the net is to give them."""
+    task = task_of(data.dataset)
+    if not isinstance(splits.train, Arrays):
+        return task, splits
+    task = fitted(task, splits.train)
+    train, test = (standardised(task, p) if isinstance(p, Arrays) else p for p in (splits.train, splits.test))
+    valid = standardised(task, splits.valid) if isinstance(splits.valid, Arrays) else splits.valid
+    return task, replace(splits, train=train, valid=valid, test=test)
 
 
 def _statistics(data: DataSettings, splits: Splits) -> tuple[tuple[float, ...], tuple[float, ...], str]:

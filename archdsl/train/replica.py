@@ -31,8 +31,9 @@ class SeedReplica:
         return scheduled * self.state.early_stopping.factor
 
     def loss(self, logits: Tensor, target: Target) -> Tensor:
-        """The mean loss (0-dim) of logits (N, classes)."""
-        return loss(logits, target, self.job.settings.smooth, self.job.settings.bce)
+        """The mean loss (0-dim) of the output of the net."""
+        settings = self.job.settings
+        return loss(logits, target, settings.smooth, settings.loss or settings.bce, self.job.task)
 
     def seed_dropout(self) -> None:
         """Seed torch's global generators, from which layers draw, for the present step."""

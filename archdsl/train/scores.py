@@ -19,6 +19,7 @@ from archdsl.registry import entries
 from archdsl.train.distributed import Distributed
 from archdsl.train.optim import merged_state
 from archdsl.words.metrics.base import Metric, OfWeights, Score
+from archdsl.words.tasks import CLASSIFICATION, IGNORED, Task
 
 ALONE = Distributed()
 
@@ -30,12 +31,15 @@ class Scores:
         ArchError: a metric of another package does not work.
     """
 
-    def __init__(self, part: str, device: torch.device) -> None:
+    def __init__(self, part: str, device: torch.device, task: Task = CLASSIFICATION) -> None:
         found = (e for e in entries("metric") if issubclass(e.make, Score) and part in parts(e))  # type: ignore[arg-type]
-        self.metrics: list[Score] = [entry.make(part=part) for entry in found]
-        self.device = device
+        made: list[Score] = [entry.make(part=part) for entry in found]
+        self.metrics = [metric for metric in made if task.name in metric.tasks]
+        self.device, self.task = device, task
         # Before the first step: a metric that fails after the last one would cost the run.
         uniform = torch.full((2, 2), 0.5, dtype=wide(device)).log(), torch.zeros(2, dtype=torch.int64)
+        if not task.counted:
+            uniform = torch.zeros((2, 1), dtype=wide(device)), torch.ones((2, 1), dtype=wide(device))
         for metric in self.metrics:
             _working(metric, lambda m=metric: m.figure(m.sums(torch, *uniform).tolist(), 2))  # type: ignore[misc]
         self.reset()
@@ -46,8 +50,15 @@ class Scores:
         self.images = 0
 
     def add(self, logits: Tensor, labels: Tensor) -> None:
-        """Count a batch: logits (N, classes), labels (N,) int64."""
-        log_probs = logits.to(wide(self.device)).log_softmax(1)
+        """Count a batch: the net's output and the targets, see ``Task.items``. Items that are ignored do not count."""
+        logits, labels = self.task.items(logits.to(wide(self.device)), labels)
+        if not self.task.whole:
+            known = labels != IGNORED
+            logits, labels = logits[known], labels[known]
+        self.add_items(logits.log_softmax(1) if self.task.counted else logits, labels)
+
+    def add_items(self, log_probs: Tensor, labels: Tensor) -> None:
+        """Count items: logarithms of the probabilities (M, classes) and labels (M,), or numbers (M, T) both."""
         for n, metric in enumerate(self.metrics):
             more = metric.sums(torch, log_probs, labels)
             before = self.sums[n]
@@ -63,8 +74,8 @@ class Scores:
             return {}
         sums = [s for s in self.sums if s is not None]
         distributed.total(*sums, images)
-        read = ((m.name, m.figure(s.tolist(), int(images))) for m, s in zip(self.metrics, sums, strict=True))
-        return {name: float(value) for name, value in read if value is not None}
+        read = ((m, m.figure(s.tolist(), int(images))) for m, s in zip(self.metrics, sums, strict=True))
+        return {m.name: float(value) * self.task.unit**m.units for m, value in read if value is not None}
 
 
 def weight_figures(model: nn.Module) -> dict[str, float]:

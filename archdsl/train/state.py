@@ -38,7 +38,7 @@ class TrainState:
         self.early_stopping = EarlyStopping(settings)
         self.good = Snapshot(job.model)
         self.best = Snapshot(job.model) if settings.patience is not None else None
-        self.meter = Meter(job.normalise.scale.device)
+        self.meter = Meter(job.normalise.scale.device, job.task)
         self.step = self.images = 0
         self.seconds = 0.0
         self.last: EpochDone | None = None
@@ -77,7 +77,7 @@ class TrainState:
         return self.last
 
     def finished(
-        self, valid: tuple[float | None, float | None], tested: tuple[float, float], scores: Mapping[str, float]
+        self, valid: tuple[float | None, float | None], tested: tuple[float, float | None], scores: Mapping[str, float]
     ) -> Finished:
         """The end of a run; ``valid`` and ``tested`` are loss and accuracy of the weights that it keeps, ``scores`` its other
         figures on images.
@@ -91,7 +91,7 @@ class TrainState:
             last.loss,
             last.accuracy,
             valid[1],
-            stopping.best_accuracy if known else None,
+            stopping.best_accuracy if known and stopping.best_accuracy >= 0 else None,
             stopping.best_epoch if known else None,
             *tested,
             self.seconds,

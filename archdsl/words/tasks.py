@@ -24,9 +24,11 @@ class Task:
     headed: a network that ends in an image or in tokens gets the head ``gap linear(classes)``.
     counted: each item has one class, so that there is an accuracy.
     whole: an item is an image or row as a whole; else it is one of its places.
-    mixes: images and their targets may be mixed, views averaged, and several seeds trained as one net.
+    simple: what is made for one class an image applies: mixed images, averaged views, seeds trained as one net, captured
+        steps, a record of which images were classified correctly.
     trained: there are data sets for it.
-    metric: that a study compares, and that a run reports first.
+    metric: that a study compares.
+    reported: the metrics that a finished run reports in a line.
     """
 
     name: ClassVar[str] = ""
@@ -34,9 +36,10 @@ class Task:
     headed: ClassVar[bool] = False
     counted: ClassVar[bool] = False
     whole: ClassVar[bool] = True
-    mixes: ClassVar[bool] = False
+    simple: ClassVar[bool] = False
     trained: ClassVar[bool] = True
     metric: ClassVar[str] = "test_loss"
+    reported: ClassVar[tuple[str, ...]] = ("test_accuracy",)
     ends: ClassVar[str] = ""  # a remedy: how a network for it ends
     outputs: ClassVar[str] = "classes"  # what the numbers at a place of the output are
 
@@ -48,6 +51,15 @@ class Task:
         """The same in words."""
         return f"there are {classes} {self.outputs}"
 
+    @property
+    def unit(self) -> float:
+        """What a difference of two outputs is multiplied by to have the unit of the targets."""
+        return 1.0
+
+    def rows(self, output: Any) -> Any:
+        """The output (N, *shape) with an item a row: (M, classes)."""
+        return output
+
     def items(self, output: Any, targets: Any) -> tuple[Any, Any]:
         """Output and targets with an item a row: (M, classes), and (M,) or (M, classes).
 
@@ -55,7 +67,7 @@ class Task:
             output: (N, *shape of ``output``).
             targets: (N,) int64 for images as a whole, (N, *places) int64 for places, (N, classes) float32 for numbers.
         """
-        return output, targets
+        return self.rows(output), targets
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +77,7 @@ class Classification(Task):
     name: ClassVar[str] = "classification"
     headed: ClassVar[bool] = True
     counted: ClassVar[bool] = True
-    mixes: ClassVar[bool] = True
+    simple: ClassVar[bool] = True
     metric: ClassVar[str] = "test_accuracy"
     ends: ClassVar[str] = "end it with `linear(classes)`"
 
@@ -81,6 +93,7 @@ class Regression(Task):
     item: ClassVar[str] = "row"
     headed: ClassVar[bool] = True
     metric: ClassVar[str] = "test_r2"
+    reported: ClassVar[tuple[str, ...]] = ("test_r2", "test_rmse", "test_mae")
     ends: ClassVar[str] = "end it with `linear(classes)`, where `classes` is the number of targets"
     outputs: ClassVar[str] = "numbers to predict"
 
@@ -102,6 +115,10 @@ class Places(Task):
     whole: ClassVar[bool] = False
     metric: ClassVar[str] = "test_accuracy"
 
+    def items(self, output: Any, targets: Any) -> tuple[Any, Any]:
+        """A place a row; those that are ignored are left in."""
+        return self.rows(output), targets.flatten()
+
 
 @dataclass(frozen=True, slots=True)
 class Segmentation(Places):
@@ -110,6 +127,7 @@ class Segmentation(Places):
     name: ClassVar[str] = "segmentation"
     item: ClassVar[str] = "pixel"
     metric: ClassVar[str] = "test_miou"
+    reported: ClassVar[tuple[str, ...]] = ("test_miou", "test_accuracy")
     ends: ClassVar[str] = "end it with `conv(classes, 1)`, at the size of its input"
 
     def output(self, input: Shape, classes: int) -> Shape | None:
@@ -120,9 +138,9 @@ class Segmentation(Places):
         """In words."""
         return f"each pixel of {'x'.join(map(str, input[1:]))} has one of {classes} classes"
 
-    def items(self, output: Any, targets: Any) -> tuple[Any, Any]:
-        """A pixel a row; ignored pixels are left in."""
-        return output.flatten(2).transpose(1, 2).flatten(0, 1), targets.flatten()
+    def rows(self, output: Any) -> Any:
+        """A pixel a row."""
+        return output.flatten(2).transpose(1, 2).flatten(0, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +150,7 @@ class Tokens(Places):
     name: ClassVar[str] = "tokens"
     item: ClassVar[str] = "token"
     metric: ClassVar[str] = "test_loss"
+    reported: ClassVar[tuple[str, ...]] = ("test_loss", "test_perplexity", "test_accuracy")
     ends: ClassVar[str] = "end it with `linear(classes, each)`"
 
     def output(self, input: Shape, classes: int) -> Shape | None:
@@ -142,9 +161,9 @@ class Tokens(Places):
         """In words."""
         return f"each of {input[0]} tokens has one of {classes} classes"
 
-    def items(self, output: Any, targets: Any) -> tuple[Any, Any]:
+    def rows(self, output: Any) -> Any:
         """A token a row."""
-        return output.flatten(0, 1), targets.flatten()
+        return output.flatten(0, 1)
 
 
 @dataclass(frozen=True, slots=True)

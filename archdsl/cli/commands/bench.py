@@ -120,7 +120,7 @@ def _contenders(
     if model.lower().endswith(".onnx"):
         return [_file(model, threads)]
     spec, run = opened(model, seed=None, input=input, classes=classes, data=None, set=[])
-    form = Form(spec.input, spec.classes)
+    form = Form(spec.input, spec.classes, task=spec.task, shape=spec.trace.out)
     made = model_of(spec, run)
     name = _name(model)
     plain = deployed(made, form.plain)

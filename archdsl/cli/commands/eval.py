@@ -86,6 +86,9 @@ def command(
     images = _part(chosen, data, part, data_root, match)
     for text in images.notes:
         say(text)
+    if not chosen.net.task.counted:
+        _numbers(chosen, images, shift, words, mc, save, format, batch, str(run), part)
+        return
     asked = _asked(words)
     net = chosen.net if asked is None else _operated(chosen, asked, data_root)
     rows = _judged(net, images, _shifts(shift), asked, mc, batch=batch, seed=seed)
@@ -110,6 +113,36 @@ def command(
         if number:
             put_line()
         put_table(table, format)
+
+
+def _numbers(
+    chosen: Opened,
+    rows: Part,
+    shift: list[str] | None,
+    words: str | None,
+    mc: int | None,
+    save: Path | None,
+    format: str,
+    batch: int,
+    run: str,
+    part: str,
+) -> None:
+    """The evaluation of a net that predicts numbers."""
+    from archdsl.cli.output import put_json, put_table
+    from archdsl.cli.views.numbers import number_record, number_table
+    from archdsl.evaluate.numbers import evaluate_numbers
+
+    asked = (("--mc", mc), ("--shift", shift), ("--with", words), ("--save", save))
+    given = next((option for option, value in asked if value), None)
+    if given is not None:
+        raise ArchError(f"{given} is not supported for a net that predicts numbers", help=f"leave {given} out")
+    with _Counter(len(rows)) as counter:
+        found = evaluate_numbers(chosen.net, rows, batch, counter.tell)
+    about = {"run": run, "hash": chosen.spec.hash, "data": rows.dataset, "part": part, "device": str(chosen.net.device)}
+    if format == "json":
+        put_json(number_record(about, found))
+    else:
+        put_table(number_table(about, found), format)
 
 
 def put_line() -> None:

@@ -57,6 +57,14 @@ def command(
 
     chosen = opened(run, device, data_root)
     net = chosen.net
+    if not net.task.counted:
+        _put_numbers(net, chosen.data.dataset, images, top, mc, format, batch)
+        return
+    if not net.task.whole:
+        raise ArchError(
+            f"the net gives a class for each {net.task.item}, which this command does not write",
+            help="archdsl eval RUN evaluates it; archdsl.load_run(…) has the net in Python",
+        )
     if top > len(net.class_names):
         raise ArchError(f"--top {top} asks for more than the {len(net.class_names)} classes", help="give a smaller K")
     if len(net.input) == 1:
@@ -73,6 +81,41 @@ def command(
         put("".join(json_text(row, indent=None) for row in rows))
     else:
         put_table(table(rows, top, mc is not None), format)
+
+
+def _put_numbers(
+    net: Trained, own: object, files: Sequence[Path], top: int, passes: int | None, format: str, batch: int
+) -> None:
+    """The predicted numbers of the rows of tables."""
+    import torch
+
+    from archdsl.cli.output import put, put_json, put_table, say
+    from archdsl.cli.views.numbers import prediction_table
+    from archdsl.evaluate.rows import read_rows
+    from archdsl.report import json_text
+
+    if top > 1 or passes is not None:
+        option = "--mc" if passes is not None else "--top"
+        raise ArchError(f"{option} is not supported for a net that predicts numbers", help=f"leave {option} out")
+    records: list[dict[str, Any]] = []
+    for held in [read_rows(net, own, file) for file in files]:
+        row = 0
+        for part in (torch.from_numpy(held.values[n : n + batch]) for n in range(0, len(held.values), batch)):
+            with torch.no_grad():
+                values = net.values(net.model(net.normalise(part.to(net.device)))).tolist()
+            for found in values:
+                row += 1
+                known = {"targets": held.numbers[row - 1]} if held.numbers is not None else {}
+                predicted = dict(zip(net.class_names, found, strict=True))
+                records.append({"file": str(held.path), "row": row, "predictions": predicted, **known})
+        for text in held.notes:
+            say(text)
+    if format == "json":
+        put_json(records)
+    elif format == "jsonl":
+        put("".join(json_text(record, indent=None) for record in records))
+    else:
+        put_table(prediction_table(net.class_names, records), format)
 
 
 def _check_pictures(net: Trained, files: Sequence[Path]) -> None:

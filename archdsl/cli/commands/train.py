@@ -253,8 +253,8 @@ def summary(run: Run) -> str:
 
     result = run.result or {}
     if result.get("status") == "finished":
-        first = f"test accuracy {100 * result['test_accuracy']:.2f} %"
-        if result["best_valid_accuracy"] is not None:
+        first = tested(run)
+        if result["best_valid_accuracy"] is not None and run.task.simple:
             first += (
                 f", validation {100 * result['valid_accuracy']:.2f} % "
                 f"(best {100 * result['best_valid_accuracy']:.2f} % after epoch {result['best_epoch']})"
@@ -267,6 +267,27 @@ def summary(run: Run) -> str:
     else:
         first = f"{FAILED.get(str(result.get('status')), 'not finished')} at step {result.get('step')}"
     return f"{first}\nrun {printable(str(run.folder))}\n"
+
+
+def tested(run: Run) -> str:
+    """What a finished run reports of the test images: the metrics of its task."""
+    from types import SimpleNamespace
+
+    from archdsl.expand.metrics import metric_of
+
+    parts = []
+    for name in run.task.reported:
+        metric = metric_of(name)
+        value = metric.of(SimpleNamespace(result=run.result or {}))
+        if value is not None:
+            parts.append(f"{metric.label} " + _amount(value, metric.unit == "percent"))
+    return ", ".join(parts)
+
+
+def _amount(value: float, percent: bool) -> str:
+    if percent:
+        return f"{100 * value:.2f} %"
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e15 else f"{value:.4g}"
 
 
 def origin(run: Run) -> str:

@@ -114,6 +114,8 @@ def form_of(spec: Spec, run: Run | None, options: ExportOptions) -> Form:
         not options.no_fold,
         options.half,
         options.half_io,
+        run.task if run is not None else spec.task,
+        spec.trace.out,
     )
 
 
@@ -158,6 +160,11 @@ def to_onnx(spec: Spec, run: Run | None, target: Path, options: ExportOptions, a
 
 def _quantization_data(spec: Spec, run: Run | None, form: Form, options: ExportOptions) -> QuantizationData:
     """The data of the text, to quantise by; of a run, only if it is still what the run learned from."""
+    if not form.task.simple:
+        raise ArchError(
+            f"--quantize measures what eight bits cost in accuracy of whole images, and the task is {form.task.name}",
+            help="export without --quantize",
+        )
     from archdsl.cli.support.open_run import same_data
     from archdsl.evaluate.quantization_data import quantization_data
     from archdsl.settings.experiment import fold_data, fold_train

@@ -31,10 +31,11 @@ class History:
         self._curves: dict[str, Points] = {n: [] for n in ("loss", "valid_loss", "accuracy", "valid_accuracy")}
         self._now: dict[str, Points] = {"loss": [], "accuracy": []}
 
-    def sample(self, step: int, loss: float, accuracy: float) -> None:
+    def sample(self, step: int, loss: float, accuracy: float | None) -> None:
         """Means of this epoch so far."""
         for name, value in (("loss", loss), ("accuracy", accuracy)):
-            _add(self._now[name], step, value)
+            if value is not None:
+                _add(self._now[name], step, value)
 
     def epoch(self, step: int, values: dict[str, float | None]) -> None:
         """The figures of a whole epoch; those of a run without validation are None."""

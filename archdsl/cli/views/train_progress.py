@@ -31,9 +31,10 @@ def line(event: Event, start: Started, left: float | None = None, what: str = "i
             valid = f"  valid {_share(event.valid_accuracy)}" if event.valid_accuracy is not None else ""
             valid += f"  valid loss {event.valid_loss:.4f}" if event.valid_loss is not None else ""
             rest = f"  {_clock(left)} left" if left is not None else ""
+            train = f"  train {_share(event.accuracy)}" if event.accuracy is not None else ""
             return (
-                f"epoch {event.epoch:>{len(str(start.epochs))}}/{start.epochs}  loss {event.loss:.4f}  "
-                f"train {_share(event.accuracy)}{valid}  {event.images_per_second:,.0f} {what}/s{rest}"
+                f"epoch {event.epoch:>{len(str(start.epochs))}}/{start.epochs}  loss {event.loss:.4f}"
+                f"{train}{valid}  {event.images_per_second:,.0f} {what}/s{rest}"
             )
         case Diverged():
             kept = f"after epoch {event.kept_epoch}" if event.kept_epoch else "before training"
@@ -52,8 +53,8 @@ def line(event: Event, start: Started, left: float | None = None, what: str = "i
             return ""
 
 
-def _share(accuracy: float) -> str:
-    return f"{100 * accuracy:5.2f} %"
+def _share(accuracy: float | None) -> str:
+    return f"{100 * accuracy:5.2f} %" if accuracy is not None else "–"
 
 
 def _clock(seconds: float) -> str:

@@ -45,7 +45,7 @@ def _check_ends(graph: onnx.GraphProto, form: Form) -> None:
     given = TYPES["torch.float16" if form.half_ends else "torch.float32"]
     for ends, name, shape, wanted in (
         (graph.input, INPUT, form.taken, kind),
-        (graph.output, form.output, (form.classes,), given),
+        (graph.output, form.output, form.given, given),
     ):
         found = [(v.name, [d.dim_param or d.dim_value for d in v.type.tensor_type.shape.dim]) for v in ends]
         if len(found) != 1 or found[0][0] != name or found[0][1][1:] != list(shape):

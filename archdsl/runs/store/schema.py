@@ -67,7 +67,8 @@ def check_result(values: Mapping[str, Any]) -> None:
     if status == "finished":
         written = {RENAMED[old]: old for old in RENAMED if old in values and RENAMED[old] not in values}
         for name in (written.get(needed, needed) for needed in _NEEDED):
-            _number(name, values.get(name))
+            if not (name.endswith("_accuracy") and name in values and values[name] is None):  # of numbers there is none
+                _number(name, values.get(name))
         if values.get("best_valid_accuracy") is not None:
             _number("valid_accuracy", values.get("valid_accuracy"))
             _whole("best_epoch", values.get("best_epoch"))

@@ -13,6 +13,7 @@ from archdsl.errors import ArchError
 from archdsl.study.plan.arms import Arms
 from archdsl.study.plan.cells import Cell
 from archdsl.train.fused.eligible import why_not_fusable
+from archdsl.words.tasks import task_of
 
 MOST = 8  # copies in one net
 NARROW, WIDE = 32, 64  # channels up to which it pays with any batch, and from which it pays with none
@@ -78,7 +79,8 @@ def _copies(spec: Spec, cell: Cell, fuse: str, memory: int | None) -> int:
     if cell.needs:
         return 1
     train = cell.experiment.train
-    if why_not_fusable(train, cell.experiment.data.augment) or (fuse == AUTO and not pays(spec, train.batch)):
+    data = cell.experiment.data
+    if why_not_fusable(train, data.augment, task_of(data.dataset)) or (fuse == AUTO and not pays(spec, train.batch)):
         return 1
     if memory is None:
         return MOST if fuse == AUTO else 64

@@ -11,10 +11,13 @@ from dataclasses import fields
 
 from archdsl.settings.experiment import COMMON, TrainSettings
 from archdsl.words.data.base import Augmentation
+from archdsl.words.tasks import CLASSIFICATION, Task
 
 
-def why_not_fusable(settings: TrainSettings, augment: Iterable[Augmentation] = ()) -> str:
+def why_not_fusable(settings: TrainSettings, augment: Iterable[Augmentation] = (), task: Task = CLASSIFICATION) -> str:
     """Why runs with these settings are trained one by one; empty where seeds can be trained together."""
+    if not task.simple:
+        return f"seeds are trained together for classification, and the task is {task.name}"
     words = tuple(settings.words())
     names = [word.word for _, word in words if word.fuses is not True]
     others = (f for f in fields(settings) if f.name not in {slot for slot, _ in words} and f.metadata != COMMON)

@@ -27,6 +27,7 @@ from archdsl.train.optim import merged_state
 from archdsl.train.options import FitOptions
 from archdsl.train.prepare import Setup, prepare
 from archdsl.train.signals import Interrupted, StopOnSignal
+from archdsl.words.tasks import task_of
 
 __all__ = ["NotFusable", "fit_together"]
 
@@ -52,7 +53,7 @@ def fit_together(
     """
     if options.again or options.limit is not None:
         raise NotFusable("neither --time-limit nor --again is supported")
-    if why := why_not_fusable(experiments[0].train, experiments[0].data.augment):
+    if why := why_not_fusable(experiments[0].train, experiments[0].data.augment, task_of(experiments[0].data.dataset)):
         raise NotFusable(why)
     if options.plan is not None:  # a step of many nets is neither captured nor compiled
         options = replace(options, plan=replace(options.plan, graph=False, compile=False))

@@ -127,7 +127,7 @@ class FusedTrainer:
     @torch.no_grad()
     def _evaluate(
         self, feeds: Sequence[Feed], meters: Sequence[Meter], scores: Sequence[Scores] = ()
-    ) -> list[tuple[float, float]]:
+    ) -> list[tuple[float, float | None]]:
         """Mean loss and accuracy of each replica on its images, in eval mode, counted by its meter and its ``scores``."""
         self.net.eval()
         self.fused.dice.states = []
@@ -170,7 +170,7 @@ def _check_fusable(jobs: Sequence[Job]) -> None:
         NotFusable: with the reason.
     """
     first = jobs[0]
-    if why := why_not_fusable(first.settings, first.augment):
+    if why := why_not_fusable(first.settings, first.augment, first.task):
         raise NotFusable(why)
     if first.closure:
         raise NotFusable("the optimiser needs gradients at other weights within a step")

@@ -15,7 +15,7 @@ from archdsl.words.data.sheets import Header, Kind, Sheet, sheet
 @dataclass(frozen=True, slots=True)
 class Head:
     """A table's columns: those of numbers, in the order of the file; the target; and its classes, sorted, with their
-    rows. ``notes`` say what was left out or guessed.
+    rows. ``notes`` say what was left out or guessed. With ``numbers``, ``classes`` are the columns of numbers to predict.
     """
 
     features: tuple[str, ...]
@@ -23,16 +23,27 @@ class Head:
     classes: tuple[str, ...]
     counts: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
+    numbers: bool = False
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The columns that are not given to the net."""
+        return self.classes if self.numbers else (self.target,)
 
 
 @lru_cache(maxsize=8)  # size and time of change are arguments so that a changed file is read again
-def head_of(path: Path, kind: Kind, target: str, header: Header | None, size: int, changed: int) -> Head:
-    """Columns and classes of a file; an empty ``target`` is the last column.
+def head_of(
+    path: Path, kind: Kind, target: str, header: Header | None, size: int, changed: int, numbers: bool = False
+) -> Head:
+    """Columns and classes of a file; an empty ``target`` is the last column. With ``numbers`` the target is one column of
+    numbers, or several, separated by commas.
 
     Raises:
         EnvError: the file is damaged or doubtful, no such column, less than two classes.
     """
     columns = sheet(path, kind, target, header)
+    if numbers:
+        return _of_numbers(columns, target)
     place = checked(columns, target)
     target = columns.names[place]
     cells = columns.texts(target)
@@ -41,6 +52,23 @@ def head_of(path: Path, kind: Kind, target: str, header: Header | None, size: in
     classes = classes_of(cells, path, target)
     features = tuple(name for name in columns.names if name != target)
     return Head(features, target, classes.names, classes.counts, (*columns.notes, *classes.notes))
+
+
+def _of_numbers(columns: Sheet, target: str) -> Head:
+    """Columns and targets of a table whose targets are numbers.
+
+    Raises:
+        EnvError: as ``head_of``.
+    """
+    wanted = [target] if target in columns.names or "," not in target else [t.strip() for t in target.split(",")]
+    targets = tuple(dict.fromkeys(columns.names[checked(columns, name)] for name in wanted if name or len(wanted) == 1))
+    features = tuple(name for name in columns.names if name not in targets)
+    if not features:
+        raise EnvError(
+            f"{columns.path} has no column besides the targets {', '.join(targets)}",
+            help="leave one for the net to see",
+        )
+    return Head(features, target or targets[0], targets, (), columns.notes, True)
 
 
 def checked(table: Sheet, target: str) -> int:

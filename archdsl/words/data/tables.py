@@ -14,24 +14,33 @@ from archdsl.registry import data_word
 from archdsl.words.data.heads import Head, head_of, own_path
 from archdsl.words.data.sheets import Header, Kind
 from archdsl.words.data.values import Kept
+from archdsl.words.tasks import TASKS, Task
+
+TableTask = Literal["classification", "regression"]
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table at ``path``. Each row is a vector of its numbers; the column ``target`` (empty for the last one) is
-    its class. ``header`` says whether the first row of a csv file names the columns; None to find out.
-    ``kept`` is what runs have recorded of it, where it is gone.
+    """A table at ``path``. Each row is a vector of its numbers. The column ``target`` (empty for the last one) is its class,
+    or with the task regression its number; several are separated by commas. ``header`` says whether the first row of a csv
+    file names the columns; None to find out. ``kept`` is what runs have recorded of it, where it is gone.
     """
 
     path: str
     kind: Kind
     target: str = ""
     header: Header | None = None
+    kind_of_task: TableTask = "classification"
     kept: Kept | None = field(default=None, compare=False, repr=False)
 
     @property
     def name(self) -> str:
         return f"{self.kind}:{self.path}"
+
+    @property
+    def task(self) -> Task:
+        """What a net is to say of a row."""
+        return TASKS[self.kind_of_task]
 
     @property
     def input(self) -> tuple[int, ...]:
@@ -54,7 +63,8 @@ class Table:
         """
         path = self.files()[0]
         about = path.stat()
-        return head_of(path, self.kind, self.target, self.header, about.st_size, about.st_mtime_ns)
+        numbers = self.kind_of_task == "regression"
+        return head_of(path, self.kind, self.target, self.header, about.st_size, about.st_mtime_ns, numbers)
 
     def files(self) -> tuple[Path, Path | None]:
         """The training file and the test file; None where one file must serve for both. A test file lies beside
@@ -79,10 +89,13 @@ class Table:
     'csv("iris.csv", target="species")',
     'csv("iris.csv")',
     'csv("iris.csv", header=no)',
+    'csv("houses.csv", target="price", task=regression)',
     slot="dataset",
     unpublished="a format",
 )
-def csv(path: str, target: str = "", header: Literal["yes", "no"] | None = None) -> Table:
+def csv(
+    path: str, target: str = "", header: Literal["yes", "no"] | None = None, task: TableTask | None = None
+) -> Table:
     """A table of one's own: the columns are numbers, one column holds the classes.
 
     The first row names the columns. Where it looks like a row of values, `header=yes` says that it does name
@@ -91,11 +104,16 @@ def csv(path: str, target: str = "", header: Literal["yes", "no"] | None = None)
     of the training rows. The test part is `PATH.test.csv` beside `PATH.csv`, or `test.csv` beside
     `train.csv` in a folder PATH; else a fifth of the rows of each class, chosen by the hash of the row. Tabs
     separate the columns of a file called `.tsv`.
+
+    With `task=regression` the target is a number, or several: `target="price, rooms"`. They are standardised with mean and
+    standard deviation of the training rows; the test part is then a fifth of all rows.
     """
-    return Table(path, "csv", target, header)
+    return Table(path, "csv", target, header, task or "classification")
 
 
 @data_word('parquet("iris.parquet", target="species")', slot="dataset", unpublished="a format")
-def parquet(path: str, target: str = "") -> Table:
-    """A Parquet file of one's own, read as `csv` reads a text: columns of numbers, and one of classes."""
-    return Table(path, "parquet", target)
+def parquet(path: str, target: str = "", task: TableTask | None = None) -> Table:
+    """A Parquet file of one's own, read as `csv` reads a text: columns of numbers, and one of classes or, with
+    `task=regression`, of numbers to predict.
+    """
+    return Table(path, "parquet", target, None, task or "classification")

@@ -11,6 +11,7 @@ from dataclasses import MISSING, fields
 from typing import Any, ClassVar, Literal, Protocol
 
 from archdsl.registry import Setting
+from archdsl.words.tasks import Task
 
 Unit = Literal["percent", "float", "count", "seconds"]
 
@@ -53,6 +54,10 @@ class Metric(Setting):
         """The figure of a net that gives each of so many classes the same probability; None where that is not known. A run
         that diverged counts so."""
         return None
+
+    def chance_in(self, task: Task, classes: int) -> float | None:
+        """The figure of a net that has learnt nothing, in a task: of numbers one that gives their means."""
+        return self.chance(classes) if task.counted else None
 
     @property
     def word(self) -> str:
@@ -109,18 +114,22 @@ class OfPart(Metric):
 
 class Score(OfPart):
     """A figure that a run computes from its predictions after the last step, in one pass over the test and the validation
-    images, and stores under its name: a function of sums over images.
+    images, and stores under its name: a function of sums over images. ``tasks``: of nets for which it is computed.
+    ``units``: the power of the targets' unit that the figure has, where targets are numbers.
     """
 
     __slots__ = ()
+    tasks: ClassVar[tuple[str, ...]] = ("classification",)
+    units: ClassVar[int] = 0
 
     def sums(self, torch: Any, log_probs: Any, labels: Any) -> Any:
         """What a batch adds, a tensor (K,).
 
         Args:
             torch: the package.
-            log_probs: (N, classes), logarithms of the predicted probabilities.
-            labels: (N,) int64.
+            log_probs: (N, classes), logarithms of the predicted probabilities; of numbers (N, T) the predictions,
+                standardised.
+            labels: (N,) int64; of numbers (N, T) the targets, standardised.
         """
         raise NotImplementedError
 

@@ -8,9 +8,11 @@ from typing import Any, ClassVar, Literal
 
 from archdsl.registry import metric_word, setting
 from archdsl.words.metrics.base import Metric, OfPart, RunFigures, Score, Unit, stored
+from archdsl.words.tasks import Task
 
 BINS = 15  # of Guo et al. 2017
 TOP = 5
+OF_ITEMS = ("classification", "segmentation", "tokens")  # tasks whose items have a class each
 
 
 @metric_word("test_accuracy", "valid_accuracy", "train_accuracy")
@@ -36,10 +38,10 @@ class Accuracy(OfPart):
 @metric_word("test_loss", "valid_loss", "train_loss")
 @setting
 class Loss(OfPart):
-    """The mean loss of an image, in nats.
+    """The mean loss of an image, pixel or token in nats; of numbers the squared error in standard deviations.
 
-    `test_loss` and `valid_loss` are the cross-entropy of the weights that the run keeps; `train_loss` is what was minimised
-    (with label smoothing and mixing), the mean over the last epoch.
+    `test_loss` and `valid_loss` are the cross-entropy (or squared error) of the weights that the run keeps; `train_loss` is
+    what was minimised (with label smoothing and mixing), the mean over the last epoch.
     """
 
     part: Literal["test", "valid", "train"]
@@ -48,6 +50,10 @@ class Loss(OfPart):
     def chance(self, classes: int) -> float:
         """The entropy of the uniform distribution."""
         return math.log(classes)
+
+    def chance_in(self, task: Task, classes: int) -> float | None:
+        """Of numbers the variance of standardised ones, which is 1."""
+        return self.chance(classes) if task.counted else 1.0
 
 
 @metric_word("best_valid_accuracy")
@@ -81,8 +87,8 @@ class Nll(OfPart):
         return math.log(classes)
 
     def of(self, run: RunFigures) -> float | None:
-        """The cross-entropy that the run has stored."""
-        return stored(run, f"{self.part}_loss")
+        """The cross-entropy that the run has stored; a net of numbers has none."""
+        return stored(run, f"{self.part}_loss") if stored(run, f"{self.part}_mse") is None else None
 
 
 @metric_word("test_brier", "valid_brier", paper="Brier 1950")
@@ -91,6 +97,7 @@ class Brier(Score):
     """The squared distance of the probabilities from the one-hot class, summed over classes; from 0 to 2."""
 
     part: Literal["test", "valid"]
+    tasks: ClassVar[tuple[str, ...]] = OF_ITEMS
     title: ClassVar[str] = "Brier score"
 
     def chance(self, classes: int) -> float:
@@ -113,6 +120,7 @@ class Ece(Score):
     """
 
     part: Literal["test", "valid"]
+    tasks: ClassVar[tuple[str, ...]] = OF_ITEMS
     title: ClassVar[str] = "ECE"
     unit: ClassVar[Unit] = "percent"
 
@@ -163,6 +171,7 @@ class Top5(Score):
     """The fraction of the images whose class is among the five most probable ones; not defined for five classes or fewer."""
 
     part: Literal["test", "valid"]
+    tasks: ClassVar[tuple[str, ...]] = OF_ITEMS
     title: ClassVar[str] = "top-5 accuracy"
     unit: ClassVar[Unit] = "percent"
     higher: ClassVar[bool] = True
@@ -190,6 +199,7 @@ class Chance(Score):
     """The fraction of the images that are of the commonest class: the accuracy of an answer that is always the same."""
 
     part: Literal["test", "valid"]
+    tasks: ClassVar[tuple[str, ...]] = OF_ITEMS
     unit: ClassVar[Unit] = "percent"
     higher: ClassVar[bool] = True
 

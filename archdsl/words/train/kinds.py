@@ -227,18 +227,20 @@ class Clipping(TrainWord):
 
 
 class Loss(TrainWord):
-    """A loss in the place of the cross-entropy: its class has the method ``loss``."""
+    """A loss in the place of the task's own: its class has the method ``loss``. ``tasks``: those that it is for."""
 
     __slots__ = ()
     needs = ("loss",)
+    tasks: ClassVar[tuple[str, ...]] = ("classification",)
 
     def loss(self, functional: Any, logits: Any, targets: Any, smooth: float) -> Any:
         """The mean loss of a batch.
 
         Args:
             functional: ``torch.nn.functional``.
-            logits: (N, classes).
-            targets: (N, classes), the fraction of each class in the image; more than one where images are mixed.
+            logits: (N, classes); of numbers (N, T) the predictions, standardised.
+            targets: (N, classes), the fraction of each class in the image; more than one where images are mixed. Of numbers
+                (N, T), standardised.
             smooth: of the label smoothing.
         """
         raise NotImplementedError

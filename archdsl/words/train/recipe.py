@@ -97,6 +97,37 @@ class Bce(Loss):
         )
 
 
+@train_word("adam mae", slot="loss", unpublished="a mean of distances")
+@setting
+class Mae(Loss):
+    """The mean absolute error in the place of the squared error: for targets that are numbers, with few far ones.
+
+    Validation and test report the squared error, whatever the net is trained by.
+    """
+
+    tasks: ClassVar[tuple[str, ...]] = ("regression",)
+    capturable: ClassVar[bool] = True
+
+    def loss(self, functional: Any, logits: Any, targets: Any, smooth: float) -> Any:
+        return functional.l1_loss(logits, targets)
+
+
+@train_word("adam huber", "adam huber(0.5)", slot="loss", paper="Huber 1964")
+@setting
+class Huber(Loss):
+    """Half the squared error up to a distance of `delta` standard deviations of the target, and linear beyond it.
+
+    Validation and test report the squared error, whatever the net is trained by.
+    """
+
+    delta: Positive = 1.0
+    tasks: ClassVar[tuple[str, ...]] = ("regression",)
+    capturable: ClassVar[bool] = True
+
+    def loss(self, functional: Any, logits: Any, targets: Any, smooth: float) -> Any:
+        return functional.huber_loss(logits, targets, delta=self.delta)
+
+
 @train_word("sgd(0.1) ema(0.999)", slot="ema", paper="Polyak & Juditsky 1992; Tarvainen & Valpola 2017")
 def ema(decay: Rate = 0.999) -> float:
     """Averages the weights over the steps: average = decay·average + (1 - decay)·weights.
