@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from archdsl.words.tasks import CLASSIFICATION, Task
+from archdsl.words.tasks import CLASSIFICATION, Task, recorded
 
 
 @dataclass(frozen=True)
@@ -21,3 +23,22 @@ class Facts:
     columns: tuple[str, ...] | None = None
     target: str | None = None
     task: Task = CLASSIFICATION
+
+
+def facts_of(settings: Mapping[str, Any]) -> Facts:
+    """The facts in the recorded settings of a run.
+
+    Raises:
+        KeyError, TypeError, ValueError: the settings do not say them.
+    """
+    mean, std = (tuple(float(v) for v in settings["normalise"][k]) for k in ("mean", "std"))
+    columns = settings.get("columns")
+    return Facts(
+        tuple(int(v) for v in settings["data"]["input"]),
+        tuple(str(c) for c in settings["classes"]),
+        mean,
+        std,
+        tuple(str(c) for c in columns) if columns is not None else None,
+        settings.get("target"),
+        recorded(settings.get("task")),
+    )

@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Any
 from archdsl.atomic import read_object, read_stored, writing
 from archdsl.errors import ArchError, EnvError, StoreError
 from archdsl.expand.graph import Declared
-from archdsl.runs.facts import Facts
+from archdsl.runs.facts import Facts, facts_of
 from archdsl.runs.store.checkpoint import Checkpoints
 from archdsl.runs.store.log import read_events
 from archdsl.runs.store.schema import check_result, check_settings, check_versions, checked, renamed
 from archdsl.settings.experiment import Experiment, to_json
-from archdsl.words.tasks import Task, recorded
 
 __all__ = [
     "FORMAT", "NUMERICS", "Run", "check_writable", "experiment_key", "find_run", "identity", "load_run", "on_other_data",
@@ -74,14 +73,6 @@ class Run:
             return None
 
     @property
-    def task(self) -> Task:
-        """What its output is for; classification where it has not recorded it."""
-        try:
-            return recorded(self.settings.get("task"))
-        except (KeyError, TypeError, ValueError) as error:
-            raise StoreError(f"the settings of {self.folder} are damaged ({error})", help="train again") from error
-
-    @property
     def weights(self) -> Path:
         """The file of the last weights; it exists once the run has saved any."""
         return self.folder / WEIGHTS
@@ -94,13 +85,7 @@ class Run:
             StoreError: the settings do not say it.
         """
         try:
-            normal = self.settings["normalise"]
-            mean, std = (tuple(float(v) for v in normal[k]) for k in ("mean", "std"))
-            shape = tuple(int(v) for v in self.settings["data"]["input"])
-            columns = self.settings.get("columns")
-            return Facts(shape, tuple(str(c) for c in self.settings["classes"]), mean, std,
-                         tuple(str(c) for c in columns) if columns is not None else None,
-                         self.settings.get("target"), self.task)  # fmt: skip
+            return facts_of(self.settings)
         except (KeyError, TypeError, ValueError) as error:
             raise StoreError(
                 f"the settings of {self.folder} are incomplete or damaged ({error})", help="train again"

@@ -1,7 +1,6 @@
 """An experiment's settings, folded from the values of its data and train words. Knows no torch.
 
-Every word fills one slot; two words for one slot contradict each other and are an error. A slot that no
-word fills has its default here, and the settings of a run record all of them.
+Every word fills one slot; two words for one slot contradict each other. A slot that no word fills has its default here.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from archdsl.accelerate.plan import prepare as carry_out
 from archdsl.data import Arrays, Splits, load, split
 from archdsl.data.batches import Feed, Resident, resident
 from archdsl.data.corrupt import corrupt
-from archdsl.data.normalise import Normalise, fitted, measured, normalise, standardised
+from archdsl.data.normalise import Normalise, normalise
 from archdsl.device import choose_device
 from archdsl.errors import ArchError, EnvError
 from archdsl.notices import taken
@@ -35,12 +35,12 @@ from archdsl.train.init import initialise
 from archdsl.train.job import Job
 from archdsl.train.optim import count, reparametrise
 from archdsl.train.options import FitOptions
+from archdsl.train.statistics import statistics, targets
 from archdsl.train.sync_batchnorm import synchronise
 from archdsl.transfer.begin import Begun, begin
 from archdsl.transfer.read import trace_of
-from archdsl.words.data.sets import IMAGENET_MEAN, IMAGENET_STD
 from archdsl.words.data.tables import Table
-from archdsl.words.tasks import Task, record, task_of
+from archdsl.words.tasks import record, task_of
 
 WHITENED = 5000  # images from which a whitening layer takes its filters (Jordan 2024)
 QUIET = 30.0  # seconds between two Progress events that nobody asked for: occasions for a checkpoint within an epoch
@@ -86,8 +86,8 @@ def prepare(
     check_data(experiment, options.data_root)
     begun, still = _begin(model, experiment, options.fresh)
     model.to(device)
-    mean, std, statistics_note = _statistics(data, splits)
-    task, splits = _targets(data, splits)
+    mean, std, statistics_note = statistics(data, splits)
+    task, splits = targets(data, splits)
     vector = len(data.dataset.input) == 1
     normal = normalise(mean, std, device, 1 if vector else 255)
     test = _feed(splits.test, device)
@@ -231,28 +231,6 @@ def _splits(data: DataSettings, seed: int, root: str | Path | None) -> Splits:
         )
     train = corrupt(splits.train, data.corrupt, data.dataset.classes, seed)
     return replace(splits, train=train)
-
-
-def _targets(data: DataSettings, splits: Splits) -> tuple[Task, Splits]:
-    """The task, and the splits with targets as the net is to give them."""
-    task = task_of(data.dataset)
-    if not isinstance(splits.train, Arrays):
-        return task, splits
-    task = fitted(task, splits.train)
-    train, test = (standardised(task, p) if isinstance(p, Arrays) else p for p in (splits.train, splits.test))
-    valid = standardised(task, splits.valid) if isinstance(splits.valid, Arrays) else splits.valid
-    return task, replace(splits, train=train, valid=valid, test=test)
-
-
-def _statistics(data: DataSettings, splits: Splits) -> tuple[tuple[float, ...], tuple[float, ...], str]:
-    """Mean and standard deviation that the set publishes, else measured on the training images; and a note on them."""
-    mean, std = getattr(data.dataset, "mean", None), getattr(data.dataset, "std", None)
-    if mean and std:
-        return mean, std, ""
-    if isinstance(splits.train, Arrays):
-        return *measured(splits.train), ""
-    note = "the pictures do not fit into memory, so they are normalised with ImageNet's mean and standard deviation"
-    return IMAGENET_MEAN, IMAGENET_STD, note
 
 
 def _feed(part: object, device: torch.device) -> Feed:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from archdsl.cli.options import DataRoot, Device, Format
-from archdsl.cli.output import live
+from archdsl.cli.support.counter import Counter
 from archdsl.errors import ArchError
 
 if TYPE_CHECKING:
@@ -136,7 +135,7 @@ def _numbers(
     given = next((option for option, value in asked if value), None)
     if given is not None:
         raise ArchError(f"{given} is not supported for a net that predicts numbers", help=f"leave {given} out")
-    with _Counter(len(rows)) as counter:
+    with Counter(len(rows)) as counter:
         found = evaluate_numbers(chosen.net, rows, batch, counter.tell)
     about = {"run": run, "hash": chosen.spec.hash, "data": rows.dataset, "part": part, "device": str(chosen.net.device)}
     if format == "json":
@@ -255,7 +254,7 @@ def _judged(
         with alive(net.model):  # refuses a net without dropout before any work
             pass
     rows: list[Row] = []
-    with _Counter(len(shifts) * sum(n or 1 for n in several) * len(part)) as counter:
+    with Counter(len(shifts) * sum(n or 1 for n in several) * len(part)) as counter:
         for shift in shifts:
             for passes in several:
                 counter.begin(passes or 1)
@@ -270,32 +269,3 @@ def _judged(
                 )
                 rows.append((shift, passes or 1, found))
     return rows
-
-
-class _Counter:
-    """A live line on a terminal, nothing elsewhere."""
-
-    def __init__(self, total: int) -> None:
-        from archdsl.report import is_terminal
-
-        self._total, self._before, self._passes, self._seen = max(total, 1), 0, 1, 0
-        self._live = sys.stderr is not None and is_terminal(sys.stderr)
-
-    def __enter__(self) -> _Counter:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._live:
-            live("")
-
-    def begin(self, passes: int) -> None:
-        """A new row of so many passes."""
-        self._before += self._seen * self._passes
-        self._passes, self._seen = passes, 0
-
-    def tell(self, images: int) -> None:
-        """So many images of this row are done."""
-        self._seen = images
-        if self._live:
-            share = (self._before + images * self._passes) / self._total
-            live(f"evaluating {100 * share:3.0f} %")

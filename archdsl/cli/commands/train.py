@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 SOME_FAILED = 3
 EVALUATED = ("test_accuracy", "test_loss", "test_ece", "test_entropy", "test_information")
-FAILED = {"diverged": "diverged", "oom": "out of memory", "timeout": "stopped by the time limit"}
 
 
 def command(
@@ -106,6 +105,8 @@ def command(
     if format == "json":
         put_json({**record(run, cached), **({"evaluation": told} if told is not None else {})})
     else:
+        from archdsl.cli.views.trained import summary
+
         put(summary(run) + (f"{origin(run)}\n" if cached else "") + evaluation_line(told))
     if run.result is None or run.result["status"] != "finished":
         raise SystemExit(SOME_FAILED)
@@ -245,49 +246,6 @@ def evaluation_line(told: Mapping[str, Any] | None) -> str:
         if (value := told["figures"][name]) is not None
     ]
     return f"evaluate {told['evaluate']}: {', '.join(texts)}\n"
-
-
-def summary(run: Run) -> str:
-    """The result in two lines; each begins with a word that a script can look for."""
-    from archdsl.report.text import printable
-
-    result = run.result or {}
-    if result.get("status") == "finished":
-        first = tested(run)
-        if result["best_valid_accuracy"] is not None and run.task.simple:
-            first += (
-                f", validation {100 * result['valid_accuracy']:.2f} % "
-                f"(best {100 * result['best_valid_accuracy']:.2f} % after epoch {result['best_epoch']})"
-            )
-        first += f", {result['seconds']:.1f} s"
-        if result.get("why"):
-            first += f"; ended after epoch {result['epochs']}: {printable(result['why'])}"
-        if result.get("data_changed"):
-            first += "; its data changed while it trained"
-    else:
-        first = f"{FAILED.get(str(result.get('status')), 'not finished')} at step {result.get('step')}"
-    return f"{first}\nrun {printable(str(run.folder))}\n"
-
-
-def tested(run: Run) -> str:
-    """What a finished run reports of the test images: the metrics of its task."""
-    from types import SimpleNamespace
-
-    from archdsl.expand.metrics import metric_of
-
-    parts = []
-    for name in run.task.reported:
-        metric = metric_of(name)
-        value = metric.of(SimpleNamespace(result=run.result or {}))
-        if value is not None:
-            parts.append(f"{metric.label} " + _amount(value, metric.unit == "percent"))
-    return ", ".join(parts)
-
-
-def _amount(value: float, percent: bool) -> str:
-    if percent:
-        return f"{100 * value:.2f} %"
-    return f"{value:,.0f}" if 1000 <= abs(value) < 1e15 else f"{value:.4g}"
 
 
 def origin(run: Run) -> str:

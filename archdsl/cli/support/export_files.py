@@ -114,7 +114,7 @@ def form_of(spec: Spec, run: Run | None, options: ExportOptions) -> Form:
         not options.no_fold,
         options.half,
         options.half_io,
-        run.task if run is not None else spec.task,
+        run.facts.task if run is not None else spec.task,
         spec.trace.out,
     )
 

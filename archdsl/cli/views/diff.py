@@ -69,7 +69,8 @@ def _settings(side: Found, runs: bool) -> dict[str, Any]:
     """Data and train settings as one level, defaults included; without a data set, those of training alone. Those of a run
     are as it has recorded them; ``runs`` are also compared by the fingerprints of their data.
     """
-    from archdsl.api import experiment_of, setting_lines
+    from archdsl.api import experiment_of
+    from archdsl.lines import setting_lines
     from archdsl.runs.index import flat
     from archdsl.settings.experiment import to_json
 

@@ -113,7 +113,8 @@ def csv(
 
 @data_word('parquet("iris.parquet", target="species")', slot="dataset", unpublished="a format")
 def parquet(path: str, target: str = "", task: TableTask | None = None) -> Table:
-    """A Parquet file of one's own, read as `csv` reads a text: columns of numbers, and one of classes or, with
-    `task=regression`, of numbers to predict.
+    """A Parquet file of one's own, read as `csv` reads a text: columns of numbers, and one of classes.
+
+    With `task=regression` the target is a number, or several: `target="price, rooms"`.
     """
     return Table(path, "parquet", target, None, task or "classification")

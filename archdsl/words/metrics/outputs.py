@@ -102,8 +102,10 @@ class R2(OfNumbers):
 @metric_word("test_miou", "valid_miou", paper="Everingham et al. 2010; Long et al. 2015, arXiv:1411.4038")
 @setting
 class Miou(Score):
-    """The mean intersection over union: of each class the pixels of it that are found, divided by those that are of the class,
-    predicted as it, or both; the mean over the classes that occur in either.
+    """The intersection over union of a class, the mean over the classes.
+
+    Of each class it is the pixels of it that are found, divided by those that are of the class, predicted as it, or both. Classes
+    that are neither in the images nor in the predictions do not count.
     """
 
     part: Literal["test", "valid"]

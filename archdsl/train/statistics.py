@@ -1,0 +1,33 @@
+"""The statistics of a run's training data: of its inputs, and of targets that are numbers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from archdsl.data import Arrays, Splits
+from archdsl.data.normalise import fitted, measured, standardised
+from archdsl.settings.experiment import DataSettings
+from archdsl.words.data.sets import IMAGENET_MEAN, IMAGENET_STD
+from archdsl.words.tasks import Task, task_of
+
+
+def targets(data: DataSettings, splits: Splits) -> tuple[Task, Splits]:
+    """The task, and the splits with targets as the net is to give them."""
+    task = task_of(data.dataset)
+    if not isinstance(splits.train, Arrays):
+        return task, splits
+    task = fitted(task, splits.train)
+    train, test = (standardised(task, p) if isinstance(p, Arrays) else p for p in (splits.train, splits.test))
+    valid = standardised(task, splits.valid) if isinstance(splits.valid, Arrays) else splits.valid
+    return task, replace(splits, train=train, valid=valid, test=test)
+
+
+def statistics(data: DataSettings, splits: Splits) -> tuple[tuple[float, ...], tuple[float, ...], str]:
+    """Mean and standard deviation that the set publishes, else measured on the training images; and a note on them."""
+    mean, std = getattr(data.dataset, "mean", None), getattr(data.dataset, "std", None)
+    if mean and std:
+        return mean, std, ""
+    if isinstance(splits.train, Arrays):
+        return *measured(splits.train), ""
+    note = "the pictures do not fit into memory, so they are normalised with ImageNet's mean and standard deviation"
+    return IMAGENET_MEAN, IMAGENET_STD, note
