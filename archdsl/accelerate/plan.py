@@ -18,6 +18,8 @@ from archdsl.accelerate.fast import fast
 from archdsl.accelerate.native import available, has_parts
 from archdsl.accelerate.remember import recall, remember, signature
 from archdsl.accelerate.worth import compile_worth, graph_worth, size
+from archdsl.emit.inputs import random_inputs
+from archdsl.registry.types import Shape
 from archdsl.runs.conditions import known_precision
 
 PROBE_STEPS = 4  # per candidate; the first one is not counted
@@ -48,7 +50,7 @@ PLAIN = Plan()
 
 def choose(
     model: nn.Module,
-    batch_shape: Sequence[int],
+    batch_shape: Shape,
     steps: int,
     device: torch.device,
     asked: str = "auto",
@@ -58,7 +60,7 @@ def choose(
     whether to capture the step as a CUDA graph and to compile the net, by estimates of what that saves and costs.
 
     Args:
-        batch_shape: (N, C, H, W) or (N, features) of a training batch.
+        batch_shape: (N, C, H, W) or (N, features) of a training batch, or ``batch_of`` ids.
         asked: ``auto``, ``fp32``, ``bf16`` or ``plain``, which is neither captured nor compiled unasked.
         compile: ``auto``, ``on`` or ``off``.
     """
@@ -67,7 +69,7 @@ def choose(
     if asked == "plain" or (device.type != "cuda" and compile != "on"):
         return replace(plan, compile=compile == "on"), said
     try:
-        found = size(model, tuple(batch_shape))
+        found = size(model, batch_shape)
     except (RuntimeError, NotImplementedError):  # a net that cannot be counted is neither captured nor compiled unasked
         return replace(plan, compile=compile == "on"), said
     words = [said]
@@ -88,9 +90,7 @@ def choose(
     return replace(plan, compile=taken), ", ".join(words)
 
 
-def _form(
-    model: nn.Module, batch_shape: Sequence[int], steps: int, device: torch.device, asked: str
-) -> tuple[Plan, str]:
+def _form(model: nn.Module, shape: Shape, steps: int, device: torch.device, asked: str) -> tuple[Plan, str]:
     """Type, layout and threads.
 
     On the CPU ``auto`` tries type, layout and threads for some steps on a copy of the net and remembers the
@@ -100,7 +100,6 @@ def _form(
     plain = Plan(threads=torch.get_num_threads())
     if asked == "plain":
         return plain, ""
-    shape = tuple(batch_shape)
     best = replace(plain, fused=True, channels_last=len(shape) == 4 and device.type != "mps")
     native = device.type == "cpu" and best.channels_last
     native_half = native and asked != "fp32" and has_bf16() and available("bf16")  # asked first: it compiles both types
@@ -171,7 +170,7 @@ def _words(plan: Plan) -> str:
     return ", ".join([plan.precision, *(word for word, taken in more if taken)])
 
 
-def _probed(model: nn.Module, shape: tuple[int, ...], device: torch.device, plans: Sequence[Plan]) -> tuple[Plan, str]:
+def _probed(model: nn.Module, shape: Shape, device: torch.device, plans: Sequence[Plan]) -> tuple[Plan, str]:
     """The fastest plan; the first one is the plain form, which is measured and never taken."""
     name = signature(model, shape, plans[0].threads)
     known = recall(name)
@@ -190,14 +189,14 @@ def _probed(model: nn.Module, shape: tuple[int, ...], device: torch.device, plan
     return choice, words
 
 
-def _seconds(model: nn.Module, shape: tuple[int, ...], plan: Plan, device: torch.device, steps: int) -> float | None:
+def _seconds(model: nn.Module, shape: Shape, plan: Plan, device: torch.device, steps: int) -> float | None:
     """Seconds a step, without the update, on a copy; None where the net cannot run so."""
     threads, copy = torch.get_num_threads(), deepcopy(model).train()
     with torch.random.fork_rng(devices=[]):
         try:
             prepare(copy, plan)
             net = fast(copy, plan) if isinstance(copy, torch.fx.GraphModule) else copy
-            images = torch.randn(shape, device=device)
+            images = random_inputs(shape, device=device)
             if plan.channels_last:
                 images = images.contiguous(memory_format=torch.channels_last)
             times = []

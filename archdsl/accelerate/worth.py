@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn.modules.conv import _ConvNd
 
+from archdsl.emit.inputs import zero_inputs
+
 LAUNCH = 7e-6  # seconds of the host for one operator under autograd: 5 to 10 µs on the machines of published traces
 STEP = 60  # operators of a step outside of the net: gather, augmentation, loss, sums, update
 # Of an H100 with 132 multiprocessors: half its bf16 peak (TF32 has half of that), three quarters of its memory's rate; other
@@ -82,7 +84,7 @@ def size(model: nn.Module, shape: tuple[int, ...]) -> Size:
     for layer in leaves:
         layer.register_forward_hook(note)
     with torch.no_grad():
-        copy(torch.empty(shape, device="meta"))
+        copy(zero_inputs(shape, "meta"))
     return Size(sum(f for f, _ in found), sum(n for _, n in found), len(found) + between, len(leaves))
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from archdsl.draw.metrics import width
 from archdsl.draw.scene import Rect, Scene, Text
+from archdsl.registry.shapes import dims as shown
 from archdsl.report.numbers import compact, exact
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def figures(params: int, macs: int) -> str:
 
 def dims(shape: Shape) -> str:
     """A shape as a drawing writes it."""
-    return "×".join(map(str, shape))
+    return shown(shape).replace("x", "×")
 
 
 def card(box: Box) -> Card:

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from archdsl.draw.diagram import Box, named
+from archdsl.registry.shapes import dims
 from archdsl.report.numbers import compact
 from archdsl.report.text import width as cells
 
 if TYPE_CHECKING:
     from archdsl.draw.diagram import Diagram, Frame, Panel
-    from archdsl.registry.types import Shape
 
 LEAST = 12  # cells for the words of a line
 _ASCII = str.maketrans(
@@ -82,15 +82,11 @@ def _plain(text: str) -> str:
     return text.translate(_ASCII).encode("ascii", "replace").decode()
 
 
-def _dims(shape: Shape) -> str:
-    return "x".join(map(str, shape))
-
-
 def _rows(panel: Panel) -> list[_Row]:
     rails = _Rails(panel)
     rows = []
     for number, (name, shape) in enumerate(named(panel)):
-        rows.append(_Row(rails.arrive(-1 - number), "input", name, "", (_dims(shape), "", "")))
+        rows.append(_Row(rails.arrive(-1 - number), "input", name, "", (dims(shape), "", "")))
     _walk(panel.frame, rails, rows, "")
     return rows
 
@@ -105,7 +101,7 @@ def _walk(frame: Frame, rails: _Rails, rows: list[_Row], indent: str) -> None:
                     item.kind,
                     indent + _words(item),
                     "",
-                    (_dims(item.shape), *_counts(item.params, item.macs)),
+                    (dims(item.shape), *_counts(item.params, item.macs)),
                 )
             )
             continue

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from archdsl.emit.record import Expr, Recorder
 from archdsl.ir.nodes import Again, Fan, Mark, Node, Op, Ref, Seq, children
+from archdsl.registry.shapes import dims
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,7 +32,7 @@ def digest(text: str) -> str:
 
 
 def _network(trace: Trace, indent: str) -> list[str]:
-    lines = [f"{indent}input {'x'.join(map(str, trace.input))}"]
+    lines = [f"{indent}input {dims(trace.input)}"]
     first: dict[str, int] = {}  # the row that a module is made for, by its path
     for number, row in enumerate(trace.rows):
         inputs = " ".join(f"%{i}" if i >= 0 else "%in" for i in row.inputs)

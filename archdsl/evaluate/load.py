@@ -14,8 +14,10 @@ from torch import Tensor, nn
 from archdsl.data import Arrays, Splits, load, split, table
 from archdsl.data.normalise import Normalise, normalise, standardised
 from archdsl.device import wide
+from archdsl.emit.inputs import zero_inputs
 from archdsl.emit.memory import check_memory
 from archdsl.errors import ArchError, InternalError, StoreError
+from archdsl.registry.shapes import batch_of, dims
 from archdsl.runs.run import Run
 from archdsl.settings.experiment import DataSettings
 from archdsl.train.tta import recorded, viewed
@@ -135,10 +137,10 @@ def trained(model: nn.Module, run: Run, device: torch.device, part: bool = False
 
 
 def _check(net: Trained) -> None:
-    shape, classes = "x".join(map(str, net.input)), len(net.class_names)
+    shape, classes = dims(net.input), len(net.class_names)
     with torch.no_grad():
         try:
-            images = torch.zeros(2, *net.input, device=net.device)
+            images = zero_inputs(batch_of(net.input, 2), net.device)
             given = tuple(net.model(net.normalise(images)).shape[1:])
         except (RuntimeError, ValueError) as error:
             check_memory(error, "two images")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from archdsl.errors import ArchError, EnvError
+from archdsl.registry.shapes import dims
 from archdsl.words.data.cells import is_missing
 from archdsl.words.data.classes import Names
 from archdsl.words.data.heads import Head, checked
@@ -43,7 +44,7 @@ def match(net: Trained, dataset: Any, own: Any, by: By = "name") -> Match:
     if isinstance(dataset, Table):
         if len(net.input) != 1:
             raise ArchError(
-                f"{dataset.name} is a table, and the net takes images of {_shape(net.input)}",
+                f"{dataset.name} is a table, and the net takes images of {dims(net.input)}",
                 help="choose a data set of images",
             )
         return _of_table(net, dataset, own, by)
@@ -54,7 +55,7 @@ def match(net: Trained, dataset: Any, own: Any, by: By = "name") -> Match:
         )
     if dataset.input != net.input:
         raise ArchError(
-            f"the images of {dataset.name} are {_shape(dataset.input)}, the net takes {_shape(net.input)}",
+            f"the images of {dataset.name} are {dims(dataset.input)}, the net takes {dims(net.input)}",
             help="choose a data set with images of that shape",
         )
     theirs = tuple(dataset.class_names)
@@ -209,7 +210,3 @@ def listed(names: Sequence[str]) -> str:
     """Names in a message."""
     more = len(names) - LISTED
     return ", ".join(names[:LISTED]) + (f" and {more:,} more" if more > 0 else "")
-
-
-def _shape(shape: Sequence[int]) -> str:
-    return "x".join(map(str, shape))

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from archdsl.errors import ArchError, Source
+from archdsl.registry.shapes import Ids, dims
 
-INPUT = "give a shape such as (3, 32, 32), '3x32x32', or 64 for a vector"
+INPUT = "give a shape such as (3, 32, 32), '3x32x32', 64 for a vector, or Ids(128, 256) or '128 ids(256)' for ids"
 
 
 def input_text(value: Any) -> str | None:
@@ -27,17 +28,17 @@ def input_text(value: Any) -> str | None:
         return value
     if (shape := input_shape(value)) is None:
         return None
-    return "x".join(map(str, shape))
+    return dims(shape)
 
 
 def input_shape(value: Any) -> tuple[int, ...] | None:
-    """An input (c, h, w), (n, d) or (d,) as plain integers.
+    """An input (c, h, w), (n, d) or (d,) as plain integers; ``Ids`` as they are.
 
     Raises:
         ArchError: it is none.
     """
-    if value is None:
-        return None
+    if value is None or isinstance(value, Ids):
+        return value
     one = _whole(value)
     if one is None and (isinstance(value, str | bytes | dict) or not isinstance(value, Iterable)):
         raise ArchError(f"input={_shown(value)} is not a shape", help=INPUT)

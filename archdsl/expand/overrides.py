@@ -80,7 +80,8 @@ def _one(kind: str, text: str, where: str) -> ast.Item:
 
 def _statement(file: ast.File, kind: str, text: str, where: str) -> ast.File:
     new = _one(kind, text, where)
-    if not isinstance(new, ast.Statement) or new.kind != kind or isinstance(new.body, ast.Seq):
+    several = isinstance(new, ast.Statement) and isinstance(new.body, ast.Seq) and kind != "input"  # `128 ids(256)`
+    if not isinstance(new, ast.Statement) or new.kind != kind or several:
         raise _several(where)
     items = [new if isinstance(i, ast.Statement) and i.kind == kind else i for i in file.items]
     return replace(file, items=tuple(items if new in items else _placed(items, new)))

@@ -13,6 +13,7 @@ from archdsl.expand.settings import settings
 from archdsl.expand.values import value
 from archdsl.ir.nodes import Seq
 from archdsl.registry import find
+from archdsl.registry.shapes import Ids
 from archdsl.syntax import ast
 from archdsl.words.tasks import TASKS, Task, task_of
 
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
     from archdsl.expand.memo import Memo
     from archdsl.registry.types import Shape
+
+INPUT = (
+    "an image is `input 3x32x32` (channels first), a vector `input 64`, and 128 ids below 256 are `input 128 ids(256)`"
+)
 
 
 def expand(file: ast.File, memo: Memo | None = None, declared: Declared | None = None) -> Graph:
@@ -143,16 +148,30 @@ def _required(net: ast.Statement | None, file: ast.File) -> ast.Statement:
 def _input(statement: ast.Statement | None, env: Env) -> Shape | None:
     if statement is None:
         return None
-    shape = value(statement.body, env)
+    shape = _ids(statement.body, env) or value(statement.body, env)
     shape = (shape,) if isinstance(shape, int) and not isinstance(shape, bool) else shape
     if not isinstance(shape, tuple) or len(shape) > 3 or not all(isinstance(n, int) and n > 0 for n in shape):
         raise fail(
             "A208",
             f"`{statement.body.span.text}` is not an input",
             statement.body.span,
-            "an image is `input 3x32x32` (channels first), a vector `input 64`",
+            INPUT,
         )
     return shape
+
+
+def _ids(body: ast.Expr, env: Env) -> Ids | None:
+    """The shape of ``128 ids(256)``; None where a statement says something else."""
+    if not isinstance(body, ast.Seq):
+        return None
+    length, *more = body.items
+    word = more[0] if len(more) == 1 else None
+    if not isinstance(word, ast.Word) or word.name != "ids" or word.stages is not None or len(word.args or ()) != 1:
+        raise fail("A208", f"`{body.span.text}` is not an input", body.span, INPUT)
+    numbers = value(length, env), value((word.args or ())[0], env)
+    if not all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in numbers):
+        raise fail("A208", f"`{body.span.text}` takes positive whole numbers", body.span, INPUT)
+    return Ids(*numbers)
 
 
 def _classes(statement: ast.Statement | None, env: Env) -> int | None:

@@ -14,10 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from archdsl.emit import layers
+from archdsl.emit.inputs import random_inputs
 from archdsl.emit.normal import coefficients
 from archdsl.errors import ArchError
 from archdsl.export.alive import enliven
 from archdsl.export.fold import fold, merge
+from archdsl.registry.shapes import Ids, batch_of, dims
 from archdsl.registry.types import Shape
 from archdsl.version import __version__
 from archdsl.words.tasks import CLASSIFICATION, Regression, Task
@@ -30,7 +32,7 @@ INSIDE = "net."  # where the network's own weights are inside Deployed
 class Form:
     """What a deployed network takes and gives, a batch of any size before each shape.
 
-    input: the shape that the network itself takes, (C, H, W), (T, D) or (D,).
+    input: the shape that the network itself takes, (C, H, W), (T, D), (D,) or ``Ids``.
     preprocess: take images as they are in the data set and normalise them inside: bytes as (C, H, W) or (H, W, C), or
         the numbers of a table (``values``).
     mean, std: of each channel (of pictures: of the pixels as numbers from 0 to 1), for ``preprocess``.
@@ -62,8 +64,8 @@ class Form:
         if self.preprocess is None:
             return
         picture = len(self.input) == 3
-        if picture == (self.preprocess == "values"):
-            shape = "x".join(map(str, self.input))
+        if picture == (self.preprocess == "values") or isinstance(self.input, Ids):
+            shape = dims(self.input)
             raise ArchError(
                 f"--preprocess {self.preprocess} does not fit an input of {shape}",
                 help="nchw or nhwc for pictures, values for the rows of a table",
@@ -84,6 +86,8 @@ class Form:
         """The type of what is taken."""
         if self.preprocess in ("nchw", "nhwc"):
             return torch.uint8
+        if isinstance(self.input, Ids):
+            return torch.int64
         return torch.float16 if self.half_ends else torch.float32
 
     @property
@@ -112,14 +116,14 @@ class Form:
         """A batch of random inputs, as they are taken."""
         if self.dtype is torch.uint8:
             return torch.randint(256, (batch, *self.taken), generator=generator, dtype=torch.uint8)
-        return torch.randn(batch, *self.taken, generator=generator).to(self.dtype)
+        return random_inputs(batch_of(self.taken, batch), generator, dtype=self.dtype)
 
     def about(self) -> dict[str, str]:
         """What a file says of itself."""
-        channels = {3: "NCHW", 2: "NTD", 1: "ND"}[len(self.input)]
+        channels = "NT" if isinstance(self.input, Ids) else {3: "NCHW", 2: "NTD", 1: "ND"}[len(self.input)]
         return {
             "archdsl.version": __version__,
-            "archdsl.input": "x".join(map(str, self.input)),
+            "archdsl.input": dims(self.input),
             "archdsl.classes": str(self.classes),
             "archdsl.layout": "NHWC" if self.preprocess == "nhwc" else channels,
             "archdsl.takes": f"{str(self.dtype).removeprefix('torch.')}, {self._told()}",
@@ -130,6 +134,8 @@ class Form:
         }
 
     def _told(self) -> str:
+        if isinstance(self.input, Ids):
+            return f"ids below {self.input.vocabulary}"
         return "normalised by the caller" if self.preprocess is None else "normalised inside"
 
 
@@ -190,7 +196,9 @@ class Deployed(nn.Module):
             x = x.permute(0, 3, 1, 2).contiguous()  # else convolutions on CPUs take other paths, with more nodes
         if form.preprocess:
             x = x.float() * self.scale + self.shift
-        x = self.net(x.half() if form.half else x.float())
+        if not isinstance(form.input, Ids):
+            x = x.half() if form.half else x.float()
+        x = self.net(x)
         if form.softmax:
             x = x.float().softmax(-1 if form.task.name == "tokens" else 1)
         if form.units:

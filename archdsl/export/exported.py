@@ -14,10 +14,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from archdsl.emit.inputs import zero_inputs
 from archdsl.emit.memory import check_memory
 from archdsl.export.agree import Agreement, Runner, agreement, refusal
 from archdsl.export.deploy import Form, check, deployed
 from archdsl.export.target import check_target, replacing
+from archdsl.registry.shapes import batch_of
 
 METADATA = "archdsl.json"  # the name among the extra files of the archive
 
@@ -45,7 +47,7 @@ def export(model: nn.Module, path: Path, form: Form, *, metadata: Mapping[str, s
     check(model)
     check_target(path)
     net, reference = deployed(model, form), deployed(model, form.plain)
-    sample = torch.zeros(2, *form.taken, dtype=form.dtype)
+    sample = zero_inputs(batch_of(form.taken, 2), dtype=form.dtype)
     about = json.dumps({**(metadata or {}), **form.about()}, indent=1, sort_keys=True)
     held = io.BytesIO()  # torch.export.save wants a certain ending of a path
     with warnings.catch_warnings():

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 from archdsl.emit.source import source
 from archdsl.export.target import replacing_several
+from archdsl.registry.shapes import Ids
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from archdsl.ir.trace import Trace
+    from archdsl.registry.types import Shape
 
 PROBES = 2  # images whose logits the file remembers
 
@@ -23,8 +25,7 @@ _TAIL = '''
 
 def probe():
     """A batch of inputs to compare by: (N, {input})."""
-    count = {count}
-    return (torch.arange(count, dtype=torch.float64) * 0.7).sin().float().view({probes}, {input})
+    {probe}
 
 
 def load(path=None):
@@ -78,12 +79,32 @@ def write(
         if "\nimport torch\n" not in text:
             text = text.replace("\nfrom torch import nn\n", "\nimport torch\nfrom torch import nn\n", 1)
         shape = ", ".join(map(str, trace.input))
-        text += _TAIL.format(input=shape, count=PROBES * prod(trace.input), probes=PROBES, weights=weights)
+        text += _TAIL.format(input=shape, probe=_probe(trace.input), weights=weights)
     with replacing_several(path) as room:
         (room / path.name).write_text(text, "utf-8")
         if model is not None:
             _save(model, room / weights, trace.input, metadata or {})
         return {file.name: file.stat().st_size for file in room.iterdir()}
+
+
+def _probe(shape: Shape) -> str:
+    """The statements that make the inputs of which the file remembers the logits."""
+    count, sizes = PROBES * prod(shape), ", ".join(map(str, shape))
+    made = (
+        f"torch.arange(count) * 7919 % {shape.vocabulary}"
+        if isinstance(shape, Ids)
+        else "(torch.arange(count, dtype=torch.float64) * 0.7).sin().float()"
+    )
+    return f"count = {count}\n    return ({made}).view({PROBES}, {sizes})"
+
+
+def _probes(shape: Shape) -> Tensor:
+    """The same inputs."""
+    import torch
+
+    numbers = torch.arange(PROBES * prod(shape), dtype=torch.float64)
+    made = numbers.long() * 7919 % shape.vocabulary if isinstance(shape, Ids) else (numbers * 0.7).sin().float()
+    return made.view(PROBES, *shape)
 
 
 def _save(model: nn.Module, file: Path, shape: tuple[int, ...], metadata: Mapping[str, str]) -> None:
@@ -100,7 +121,6 @@ def _logits(model: nn.Module, shape: tuple[int, ...]) -> Tensor:
 
     import torch
 
-    x = (torch.arange(PROBES * prod(shape), dtype=torch.float64) * 0.7).sin().float().view(PROBES, *shape)
     with torch.no_grad():
-        found: Tensor = copy.deepcopy(model).cpu().float().eval()(x)
+        found: Tensor = copy.deepcopy(model).cpu().float().eval()(_probes(shape))
     return found

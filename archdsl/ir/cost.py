@@ -131,7 +131,7 @@ def _work(trace: Trace) -> _Work:
 def _depth(trace: Trace, inner: dict[int, _Work]) -> int:
     depths: list[int] = []
     for index, row in enumerate(trace.rows):
-        own = int("weighted" in row.op.entry.traits)
+        own = row.layer.depth if "weighted" in row.op.entry.traits else 0
         if index in inner:
             own = row.layer.run.passes * inner[index].depth
         if len(row.inputs) == 1:

@@ -9,12 +9,26 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from archdsl.errors import fail
 from archdsl.ir.window import GLOBAL, Sight, Window
 from archdsl.limits import Limits
+from archdsl.registry.shapes import Ids
 from archdsl.registry.types import Shape
 
 if TYPE_CHECKING:
     from archdsl.errors import Span
+    from archdsl.registry.entry import Entry
 
-__all__ = ["GLOBAL", "ONCE", "Layer", "Misfit", "Run", "Sight", "Window", "check_size", "with_time", "words"]
+__all__ = [
+    "GLOBAL",
+    "ONCE",
+    "Layer",
+    "Misfit",
+    "Run",
+    "Sight",
+    "Window",
+    "check_ids",
+    "check_size",
+    "with_time",
+    "words",
+]
 
 
 class Run(NamedTuple):
@@ -48,6 +62,7 @@ class Layer(NamedTuple):
     macs: multiply-accumulates of one example, matrix products and convolutions alone, so that FLOPs = 2 × MACs is what
         torch's FlopCounterMode counts.
     window: how it looks at an image, for the receptive field; None is point-wise.
+    depth: layers with weights in a row that it stands for, where the word has the trait ``weighted``.
     run: how often it runs the network among its arguments, where it has one.
     """
 
@@ -59,6 +74,7 @@ class Layer(NamedTuple):
     macs: int = 0
     window: Window | Sight | None = None
     run: Run = ONCE
+    depth: int = 1
 
 
 class Misfit(Exception):
@@ -78,10 +94,30 @@ def with_time(shape: Shape) -> Shape:
 
 
 def words(shape: Shape) -> str:
-    """A shape in words: ``an image 3x32x32``, ``196 tokens of 768``, ``a vector of 512``."""
+    """A shape in words: ``an image 3x32x32``, ``196 tokens of 768``, ``a vector of 512``, ``128 ids below 256``."""
+    if isinstance(shape, Ids):
+        return f"{shape.length} ids below {shape.vocabulary}"
     if len(shape) == 3:
         return "an image " + "x".join(map(str, shape))
     return f"{shape[0]} tokens of {shape[1]}" if len(shape) == 2 else f"a vector of {shape[0]}"
+
+
+def check_ids(entry: Entry, shape: Any) -> None:
+    """Refuse ids where a layer does not say that it takes them (the trait ``ids``): no sum or product of them has a meaning.
+
+    Args:
+        shape: what arrives, or for a join the shapes of all branches.
+
+    Raises:
+        Misfit: A301.
+    """
+    ids = shape if isinstance(shape, Ids) else next((s for s in shape if isinstance(s, Ids)), None)
+    if ids is not None and "ids" not in entry.traits:
+        raise Misfit(
+            f"`{entry.name}` takes numbers, and here arrive {words(ids)}",
+            "A301",
+            "write `embed(64)` before it: a learnt vector for each id",
+        )
 
 
 def check_size(layer: Layer, word: str, span: Span | None) -> None:

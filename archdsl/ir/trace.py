@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from archdsl.errors import ArchError, Diagnostic, SpecError, fail
-from archdsl.ir.layer import Layer, Misfit, check_size, with_time, words
+from archdsl.ir.layer import Layer, Misfit, check_ids, check_size, with_time, words
 from archdsl.ir.names import Names
 from archdsl.ir.nodes import Again, Fan, Mark, Node, Op, Ref, Seq, arg, with_branches, with_items
 from archdsl.ir.ranges import in_range
@@ -20,6 +20,7 @@ from archdsl.ir.reuse import again
 from archdsl.ir.symbol import CLASSES, OWN, ArithmeticMisfit, Symbol, evaluate
 from archdsl.limits import Limits
 from archdsl.registry import nets, params
+from archdsl.registry.shapes import dims
 from archdsl.registry.types import Shape
 
 
@@ -71,7 +72,7 @@ class Body:
 def trace_node(
     root: Node, input: Shape, classes: int | None = None, head: Head | None = None, memo: dict[Any, Layer] | None = None
 ) -> Trace:
-    """Trace a graph's root from an input shape (c, h, w), (n, d) or (d,).
+    """Trace a graph's root from an input shape (c, h, w), (n, d), (d,) or ``Ids``.
 
     Args:
         head: asked with the shape that comes out, it gives what is put behind the graph.
@@ -254,6 +255,7 @@ class Walker:
 
     def ask(self, node: Op, shape: Any, given: tuple[Any, ...] | None = None) -> Layer:
         try:
+            check_ids(node.entry, shape)
             layer: Layer = node.entry.make(shape, *(node.args if given is None else given))
         except Misfit as error:
             raise self.misfit(error, node) from None
@@ -288,10 +290,8 @@ class Walker:
 
     def misfit(self, error: Misfit, node: Op) -> SpecError:
         """The op's refusal, with its place and the shapes that led to it."""
-        last = [f"{r.op.name} → {'x'.join(map(str, r.layer.out))}" for r in self.rows[-5:]]
-        note = f"shapes so far: {words(self.input)}{' …' if len(self.rows) > 5 else ''}" + "".join(
-            f", {x}" for x in last
-        )
+        last = [f", {r.op.name} → {dims(r.layer.out)}" for r in self.rows[-5:]]
+        note = f"shapes so far: {words(self.input)}{' …' if len(self.rows) > 5 else ''}{''.join(last)}"
         return SpecError((Diagnostic(error.code, str(error), node.span, error.help, notes=(note,)),))
 
 

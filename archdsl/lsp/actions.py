@@ -9,6 +9,7 @@ from lsprotocol import types
 
 from archdsl.errors import suggested
 from archdsl.lsp.findings import diagnostic
+from archdsl.registry.shapes import dims
 from archdsl.syntax import ast
 from archdsl.syntax.fix import Edit, whole_line
 
@@ -80,7 +81,7 @@ def _written_down(version: Version, finding: Diagnostic) -> list[tuple[str, Edit
     at = version.text.rfind("\n", 0, net[0]) + 1 if net else 0
     match finding.code:
         case "A508":
-            return [("State the input", (at, at, f"input {'x'.join(map(str, inspection.input))}\n"), False)]
+            return [("State the input", (at, at, f"input {dims(inspection.input)}\n"), False)]
         case "A510":
             return [("State the number of classes", (at, at, f"classes {inspection.classes}\n"), False)]
         case "A509" if net is not None:

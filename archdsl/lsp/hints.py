@@ -8,8 +8,8 @@ from lsprotocol import types
 
 from archdsl.lsp.context import context
 from archdsl.lsp.help import described, signature
-from archdsl.lsp.shapes import shown
 from archdsl.registry import find, params
+from archdsl.registry.shapes import dims
 from archdsl.syntax import ast
 
 if TYPE_CHECKING:
@@ -35,12 +35,12 @@ def hints(version: Version, start: int, end: int) -> list[types.InlayHint]:
                 if kind == "net":
                     before, last = shape, (offset, shape)
                 if start <= offset <= end:
-                    found.append(_hint(version, offset, shown(shape)))
+                    found.append(_hint(version, offset, dims(shape)))
     inspection = version.inspection
     if last is not None and inspection is not None and inspection.out is not None and inspection.out != last[1]:
         offset = last[0]  # the head that the text leaves out
         if start <= offset <= end:
-            found.append(_hint(version, offset, f"gap linear({inspection.classes}) → {shown(inspection.out)}"))
+            found.append(_hint(version, offset, f"gap linear({inspection.classes}) → {dims(inspection.out)}"))
     return found
 
 

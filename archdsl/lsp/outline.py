@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
-from archdsl.lsp.shapes import shown
 from archdsl.registry import find
+from archdsl.registry.shapes import dims
 from archdsl.syntax import ast
 from archdsl.syntax.unparse import unparse
 
@@ -91,7 +91,7 @@ def _symbol(version: Version, item: ast.Item, place: types.Range, kind: str) -> 
             detail = unparse(body)[:60]
             inspection = version.inspection
             if kind == "net" and inspection is not None and inspection.out is not None:
-                detail = f"{shown(inspection.input)} → {shown(inspection.out)}"
+                detail = f"{dims(inspection.input)} → {dims(inspection.out)}"
             return types.DocumentSymbol(kind, _SYMBOLS[kind], place, place, detail)
 
 
@@ -104,7 +104,7 @@ def _labelled(version: Version, name: Name, base: int) -> types.DocumentSymbol:
         S.Field,
         version.places.range(base + node.span.start, base + node.span.end),
         version.places.range(base + name.start, base + name.end),
-        shown(leaving) if leaving else "",
+        dims(leaving) if leaving else "",
     )
 
 

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from archdsl.ir.cost import row_params
+from archdsl.registry.shapes import dims
 from archdsl.report.numbers import compact, exact
 
 if TYPE_CHECKING:
@@ -26,17 +27,12 @@ class Effect(NamedTuple):
     times: int
 
     def __str__(self) -> str:
-        text = f"{shown(self.arriving)} → {shown(self.leaving)}"
+        text = f"{dims(self.arriving)} → {dims(self.leaving)}"
         if self.params:
             text += f" · {exact(self.params)} params"
         if self.macs:
             text += f" · {compact(self.macs)} MACs"
         return text + (f" · {self.times} times" if self.times > 1 else "")
-
-
-def shown(shape: Shape) -> str:
-    """``64x32x32``."""
-    return "x".join(map(str, shape))
 
 
 class Shapes:

@@ -8,7 +8,8 @@ from archdsl.registry.params import Base, Flag, Range
 
 MOST = 999_999_999  # nine digits, see archdsl.limits
 
-Shape = tuple[int, ...]  # (c, h, w) an image, (n, d) tokens, (d,) a vector; no batch
+# (c, h, w) an image, (n, d) tokens, (d,) a vector, or archdsl.registry.shapes.Ids; no batch
+Shape = tuple[int, ...]
 
 Count = Annotated[int, Range(1, MOST)]
 Channels = Annotated[int, Range(1, MOST)]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from archdsl.errors import ArchError, Diagnostic, SpecError, fail
 from archdsl.ir.blocks import reached
 from archdsl.registry import params
+from archdsl.registry.shapes import dims
 from archdsl.words.evaluation.base import Change, Evaluation, Passes, Rewiring, Shift
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def _fitting(word: Evaluation, trace: Trace) -> Trace:
     """
     if word.pictures and len(trace.input) != 3:
         raise ArchError(
-            f"`{word.word}` changes images, and the network takes {'x'.join(map(str, trace.input))}",
+            f"`{word.word}` changes images, and the network takes {dims(trace.input)}",
             help="leave it out",
         )
     if word.draws and not any(_draws(row) for row in trace.flat()):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from archdsl.errors import ArchError, SpecError
 from archdsl.ir.places import depths, layers_of
 from archdsl.ir.trace import trace_node
+from archdsl.registry.shapes import dims
 from archdsl.settings.finding import Finding
 from archdsl.words.tasks import task_of
 
@@ -164,7 +165,7 @@ def takes(trace: Trace, shape: tuple[int, ...], classes: int) -> bool:
 
 def wrong_shape(name: str, shape: tuple[int, ...]) -> tuple[str, str]:
     """That a network does not take the images of a data set, and the remedy."""
-    size = "x".join(map(str, shape))
+    size = dims(shape)
     return f"the net does not take the images of {name} ({size})", f"give it `input {size}`"
 
 

@@ -24,6 +24,7 @@ from archdsl.data.normalise import Normalise, normalise
 from archdsl.device import choose_device
 from archdsl.errors import ArchError, EnvError
 from archdsl.notices import taken
+from archdsl.registry.shapes import batch_of
 from archdsl.runs.events import Started
 from archdsl.runs.identify import check_data
 from archdsl.settings.checks import refuse_unfit
@@ -254,7 +255,7 @@ def _plan(
     steps = settings.epochs * -(-images // settings.batch)
     steps = min(steps, settings.steps or steps)
     return choose(
-        model, (min(settings.batch, images), *data.dataset.input), steps, device, options.speed, options.compile
+        model, batch_of(data.dataset.input, min(settings.batch, images)), steps, device, options.speed, options.compile
     )
 
 

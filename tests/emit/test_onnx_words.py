@@ -15,6 +15,7 @@ from archdsl.api import Spec, load
 from archdsl.emit.build import build
 from archdsl.errors import ArchError
 from archdsl.registry import Entry, entries
+from tests.examples import input_of
 
 pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -79,7 +80,7 @@ def test_vectors(made: Callable[..., tuple[Spec, nn.Module]], tmp_path: Path) ->
 @pytest.mark.slow
 @pytest.mark.parametrize("entry", entries("net"), ids=lambda e: e.name)
 def test_each_words_first_example(entry: Entry, shaken: Callable[[nn.Module], nn.Module], tmp_path: Path) -> None:
-    spec = load(entry.examples[0], input=(3, 32, 32), classes=10)
+    spec = load(entry.examples[0], input=input_of(entry.examples[0]), classes=10)
     model = shaken(build(spec.trace))
     if entry.name in WITHOUT:
         with pytest.raises(ArchError, match=WITHOUT[entry.name]):

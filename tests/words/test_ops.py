@@ -12,13 +12,15 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from archdsl.emit.build import build
+from archdsl.emit.inputs import random_inputs
 from archdsl.emit.source import source
 from archdsl.expand import complete, expand
 from archdsl.ir.trace import Trace
 from archdsl.registry import Entry, entries
+from archdsl.registry.shapes import batch_of
 from archdsl.syntax.parse import parse
+from tests.examples import input_of
 
-INPUT = (3, 32, 32)
 EXAMPLES = [(entry, text) for entry in entries("net") for text in entry.examples]
 # A network of published size takes as long as all other examples of layers; its family has a small example, too.
 CASES = pytest.mark.parametrize(
@@ -30,12 +32,12 @@ CASES = pytest.mark.parametrize(
 def trace_of(text: str) -> Trace:
     """The trace of an example for a small image, and for as many classes as its own head has, if any."""
     head = re.search(r"linear\((\d+)\)$", text)
-    return complete(expand(parse(text)), INPUT, int(head[1]) if head else 10).trace
+    return complete(expand(parse(text)), input_of(text), int(head[1]) if head else 10).trace
 
 
-def images(model: torch.nn.Module, count: int = 2) -> torch.Tensor:
-    device = next(model.parameters()).device
-    return torch.rand(count, *INPUT, generator=torch.Generator().manual_seed(0)).to(device)
+def inputs(trace: Trace, model: torch.nn.Module, count: int = 2) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    return random_inputs(batch_of(trace.input, count), generator).to(next(model.parameters()).device)
 
 
 def model_of(trace: Trace, entry: Entry) -> torch.nn.Module:
@@ -75,7 +77,7 @@ def test_shapes_are_those_traced(entry: Entry, text: str) -> None:
             model.get_submodule(home).register_forward_hook(
                 lambda _m, _i, out, path=home: seen.__setitem__(path, tuple(out.shape[1:]))
             )
-    assert tuple(model(images(model)).shape) == (2, *trace.out)
+    assert tuple(model(inputs(trace, model)).shape) == (2, *trace.out)
     assert seen == {r.module or r.path: r.layer.out for r in trace.rows if r.layer.module is not None}
 
 
@@ -84,7 +86,7 @@ def test_twice_the_macs_are_torchs_flops(entry: Entry, text: str) -> None:
     trace = trace_of(text)
     model, counter = model_of(trace, entry).eval(), FlopCounterMode(display=False)
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
-        model(images(model, 1))
+        model(inputs(trace, model, 1))
     counted, macs = counter.get_total_flops(), sum(r.layer.macs for r in trace.rows)
     if "adaptive" in entry.traits and "solver" not in text:
         assert counted >= 2 * macs > 0
@@ -94,8 +96,9 @@ def test_twice_the_macs_are_torchs_flops(entry: Entry, text: str) -> None:
 
 @CASES
 def test_gradients_reach_every_weight(entry: Entry, text: str) -> None:
-    model = model_of(trace_of(text), entry)
-    model(images(model)).square().sum().backward()
+    trace = trace_of(text)
+    model = model_of(trace, entry)
+    model(inputs(trace, model)).square().sum().backward()
     assert not [name for name, p in model.named_parameters() if p.requires_grad and p.grad is None]
 
 
@@ -108,4 +111,5 @@ def test_source_gives_an_equal_module(entry: Entry, text: str, tmp_path: Path) -
     assert list(other.state_dict()) == list(model.state_dict())
     other.load_state_dict(model.state_dict())
     with torch.no_grad():
-        torch.testing.assert_close(other(images(model)), model(images(model)))
+        x = inputs(trace, model)
+        torch.testing.assert_close(other(x), model(x))

@@ -76,8 +76,8 @@ def _syntax(node: Any, depth: int = 0) -> list[str]:
 
 def _tree(spec: Spec) -> str:
     from archdsl.cli.views.module_tree import drawn, folded, layer_text, tree
-    from archdsl.cli.views.params import dims
     from archdsl.ir.cost import row_params
+    from archdsl.registry.shapes import dims
     from archdsl.report import exact
 
     lines = []
@@ -96,8 +96,8 @@ def _tree(spec: Spec) -> str:
 def _rows(spec: Spec) -> None:
     from archdsl.cli.output import put_table
     from archdsl.cli.views.module_tree import layer_text
-    from archdsl.cli.views.params import dims
     from archdsl.ir.cost import row_params
+    from archdsl.registry.shapes import dims
     from archdsl.report import Column, Table
 
     columns = (
@@ -129,9 +129,9 @@ def _graph(spec: Spec) -> str:
     """The network without sugar, as a text that means the same experiment."""
     from dataclasses import replace
 
-    from archdsl.cli.views.params import dims
     from archdsl.expand.text import canonical_text
     from archdsl.ir.text import network
+    from archdsl.registry.shapes import dims
     from archdsl.syntax import ast
 
     settings = [i for i in spec.file.items if isinstance(i, ast.Statement) and i.kind in ast.SETTINGS]

@@ -7,11 +7,12 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
-from archdsl.cli.views.params import dims, optimizer_states
+from archdsl.cli.views.params import optimizer_states
 from archdsl.compare import Change, changes, grouped
 from archdsl.compare.figures import Pair, figures, settings
 from archdsl.errors import ArchError
 from archdsl.files import inside
+from archdsl.registry.shapes import dims
 from archdsl.report import Column, Table, compact, exact, size
 from archdsl.report.text import printable
 

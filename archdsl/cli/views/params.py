@@ -8,6 +8,7 @@ from archdsl.cli.views.module_tree import flat, folded, layer_text, tree
 from archdsl.files import inside
 from archdsl.ir.cost import evaluations, row_params
 from archdsl.ir.nodes import arg
+from archdsl.registry.shapes import Ids, dims
 from archdsl.report import Column, Table, compact, exact, size
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def record(spec: Spec, batch: int, dtype: str, rows: bool) -> dict[str, Any]:
         "spec": inside(spec.name),
         "hash": spec.hash,
         "input": list(spec.input),
+        **({"vocabulary": spec.input.vocabulary} if isinstance(spec.input, Ids) else {}),
         "classes": spec.classes,
         **totals(spec.cost, spec.graph.train, batch, dtype),
         "batch": batch,
@@ -146,7 +148,7 @@ def spec_table(records: Iterable[dict[str, Any]]) -> Table:
         tuple(
             (
                 r["spec"],
-                dims(r["input"]),
+                dims(Ids(r["input"][0], r["vocabulary"]) if "vocabulary" in r else r["input"]),
                 r["params"],
                 r["macs"],
                 r["flops"],
@@ -160,8 +162,3 @@ def spec_table(records: Iterable[dict[str, Any]]) -> Table:
             for r in records
         ),
     )
-
-
-def dims(shape: Iterable[float]) -> str:
-    """A shape as the language writes it; a stride may be a fraction."""
-    return "x".join(f"{n:.3f}".rstrip("0").rstrip(".") for n in shape)

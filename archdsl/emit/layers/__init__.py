@@ -18,6 +18,7 @@ from archdsl.emit.layers.drop import Cutout, DropBlock2d, DropPath, GaussianNois
 from archdsl.emit.layers.nested import DropConnect, Ode, Shared
 from archdsl.emit.layers.pixels import LowestPad2d, PixelLinear
 from archdsl.emit.layers.pool import BlurPool2d, GlobalAvgPool2d, GlobalMaxPool2d, MeanTokens
+from archdsl.emit.layers.sequence import GRU, LSTM, RNN
 from archdsl.emit.layers.tokens import ClassToken, PositionEmbedding, SinCosPosition
 from archdsl.emit.layers.weights import (
     Affine,
@@ -34,6 +35,9 @@ from archdsl.emit.layers.weights import (
 from archdsl.emit.layers.whiten import PatchWhitening2d
 
 __all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
     "Affine",
     "Attention",
     "BlurPool2d",

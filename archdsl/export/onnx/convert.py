@@ -14,9 +14,11 @@ import onnx
 import torch
 from torch import nn
 
+from archdsl.emit.inputs import zero_inputs
 from archdsl.emit.memory import check_memory
 from archdsl.errors import ArchError, InternalError
 from archdsl.export.deploy import INSIDE, Form
+from archdsl.registry.shapes import batch_of
 
 INPUT = "input"
 KEPT = frozenset({"pkg.torch.onnx.name_scopes"})  # the path of the layer that a node comes from
@@ -31,7 +33,7 @@ def convert(model: nn.Module, form: Form, opset: int, metadata: Mapping[str, str
     Raises:
         ArchError: a layer of it has no ONNX form.
     """
-    sample = torch.zeros(2, *form.taken, dtype=form.dtype)  # a batch of one would be taken for a constant
+    sample = zero_inputs(batch_of(form.taken, 2), dtype=form.dtype)  # a batch of one would be taken for a constant
     try:
         proto = _translated(model, sample, opset, form.output, form.folded)
     except Exception as error:  # torch raises many kinds

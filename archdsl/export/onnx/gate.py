@@ -15,7 +15,7 @@ from archdsl.export.deploy import Form
 from archdsl.export.onnx.convert import INPUT
 from archdsl.export.runtime import import_onnxruntime
 
-TYPES = {"torch.float32": 1, "torch.uint8": 2, "torch.float16": 10}  # of onnx.TensorProto
+TYPES = {"torch.float32": 1, "torch.uint8": 2, "torch.int64": 7, "torch.float16": 10}  # of onnx.TensorProto
 
 
 def check_file(path: Path, form: Form, opset: int, external: bool = False) -> None:

@@ -7,7 +7,7 @@ from archdsl.registry import join, op
 from archdsl.registry.types import Shape
 
 
-@op("cat(conv(8) | id)")
+@op("cat(conv(8) | id)", traits="ids")
 def id_(x: Shape) -> Layer:
     """Nothing: the value passes unchanged. The empty branch."""
     return Layer(out=x)
