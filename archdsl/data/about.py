@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
-from archdsl.data import download, shards, table, tree
+from archdsl.data import download, shards
 from archdsl.data.load import locate
+from archdsl.data.own import kind_of
 from archdsl.data.roots import download_root
 from archdsl.errors import EnvError
-from archdsl.words.data.folders import Folder
-from archdsl.words.data.spelling import listing
+from archdsl.registry.shapes import Ids
 from archdsl.words.data.tables import Table
+from archdsl.words.data.values import Own
+from archdsl.words.tasks import task_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from archdsl.words.data.values import Dataset
 
 
-def about(dataset: Dataset | Folder | Table, root: str | Path | None = None) -> dict[str, Any]:
+def about(dataset: Dataset | Own, root: str | Path | None = None) -> dict[str, Any]:
     """The facts as plain values. ``place`` is the folder or file, None where the set is not here; ``mean`` and ``std``
     are empty where a run measures them on its own training images. Of data of one's own, ``counts`` are the training and test
     pictures or rows of each class, and ``found`` says how it is read and what is left out.
@@ -27,11 +28,13 @@ def about(dataset: Dataset | Folder | Table, root: str | Path | None = None) -> 
     Raises:
         EnvError: a folder or table of one's own is missing or damaged. Published sets need not be there.
     """
-    own = _own(dataset) if isinstance(dataset, Folder | Table) else _published(dataset, root)
+    own = _own(dataset) if isinstance(dataset, Own) else _published(dataset, root)
     return {
         "name": dataset.name,
         "title": own["title"],
+        "task": task_of(dataset).name,
         "input": list(dataset.input),
+        **({"vocabulary": dataset.input.vocabulary} if isinstance(dataset.input, Ids) else {}),
         "classes": dataset.classes,
         "train": own["train"],
         "test": own["test"],
@@ -73,37 +76,5 @@ def _published(dataset: Dataset, root: str | Path | None) -> dict[str, Any]:
     }
 
 
-def _empty(found: tree.Found) -> list[str]:
-    """Files without a byte, which a run refuses; no picture is decoded here."""
-    empty = [str(path) for path, _ in (*found.train, *found.test) if not os.path.getsize(path)]
-    many = f"{len(empty):,} pictures are" if len(empty) > 1 else "1 picture is"
-    return [f"warning: a run refuses this set: {many} empty (0 bytes): {listing(empty)}"] if empty else []
-
-
-def _own(dataset: Folder | Table) -> dict[str, Any]:
-    more: dict[str, Any] = {}
-    if isinstance(dataset, Folder):
-        layout = dataset.layout()
-        found = tree.find(layout.train, layout.test)
-        title, counts = "pictures of one's own", (len(found.train), len(found.test))
-        more = {
-            "counts": {name: [train, test] for name, train, test in found.counts()},
-            "found": [*layout.notes, *found.notes, *_empty(found)],
-        }
-    else:
-        parts = table.read(dataset)
-        title, counts = f"a table of one's own, target `{dataset.head.target}`", (len(parts.train), len(parts.test))
-        more = {
-            "counts": table.counts(parts, dataset.head),
-            "found": list(parts.notes[2:]),
-        }  # columns and classes are shown
-    return {
-        "title": title,
-        "train": counts[0],
-        "test": counts[1],
-        "place": dataset.path,
-        "get": None,
-        "licence": None,
-        "home": None,
-        **more,
-    }
+def _own(dataset: Own) -> dict[str, Any]:
+    return {"place": dataset.path, "get": None, "licence": None, "home": None, **kind_of(dataset).about(dataset)}

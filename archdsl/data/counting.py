@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from archdsl.data import table, tree
-from archdsl.words.data.folders import Folder
+from archdsl.data import tree
+from archdsl.data.own import kind_of
+from archdsl.errors import InternalError
 from archdsl.words.data.layouts import sub_folders
-from archdsl.words.data.tables import Table
+from archdsl.words.data.values import Own
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,19 +17,22 @@ if TYPE_CHECKING:
     from archdsl.words.data.values import Dataset
 
 
-def training_count(dataset: Dataset | Folder | Table) -> int | None:
+def training_count(dataset: Dataset | Own) -> int | None:
     """The pictures or rows of the training part; None of a published set, and of data that is gone.
 
     Raises:
         EnvError: the data cannot be read.
     """
-    if not isinstance(dataset, Folder | Table) or dataset.kept is not None:
+    if not isinstance(dataset, Own) or dataset.kept is not None:
         return None
-    if isinstance(dataset, Folder):
-        train, test = dataset.trees()
+    kind = kind_of(dataset)
+    if kind.files is None:
+        train, test = kind.trees(dataset) if kind.trees is not None else (None, None)
+        if train is None:
+            raise InternalError(f"nothing says which files {dataset.name} has")
         return _pictures(train, test, tuple(map(_changed, filter(None, (train, test)))))
-    files = tuple(path.stat() for path in filter(None, dataset.files()))
-    return _rows(dataset, tuple((about.st_size, about.st_mtime_ns) for about in files))
+    files = tuple(path.stat() for _, path in kind.files(dataset))
+    return _examples(dataset, tuple((about.st_size, about.st_mtime_ns) for about in files))
 
 
 def _changed(root: Path) -> tuple[int, ...]:
@@ -43,5 +47,5 @@ def _pictures(train: Path, test: Path | None, changed: tuple[tuple[int, ...], ..
 
 
 @lru_cache(maxsize=8)
-def _rows(dataset: Table, changed: tuple[tuple[int, int], ...]) -> int:
-    return len(table.read(dataset).train)
+def _examples(dataset: Own, changed: tuple[tuple[int, int], ...]) -> int:
+    return len(kind_of(dataset).read(dataset).train)

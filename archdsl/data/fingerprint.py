@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from archdsl.data import folder, idx, remembered
 from archdsl.data.load import located
-from archdsl.errors import EnvError
-from archdsl.words.data.folders import Folder
-from archdsl.words.data.tables import Table
+from archdsl.data.own import kind_of
+from archdsl.errors import EnvError, InternalError
+from archdsl.words.data.values import Own
 
 if TYPE_CHECKING:
     from archdsl.words.data.values import Dataset
 
-    Data = Dataset | Folder | Table
+    Data = Dataset | Own
 
 FORM = "archdsl data 1"  # begins what is hashed; raise the number when the same files give another fingerprint
 AT_A_TIME = 64  # files that a thread takes before it asks for more
@@ -55,12 +55,15 @@ def fingerprint(dataset: Data, root: str | Path | None = None, fetch: bool = Fal
     Raises:
         EnvError: a folder or table of one's own is not there, a file cannot be read, or a set cannot be fetched.
     """
-    if isinstance(dataset, Folder | Table) and dataset.kept is not None and not fetch:
+    if isinstance(dataset, Own) and dataset.kept is not None and not fetch:
         return ""
-    if isinstance(dataset, Folder):
-        return _of_trees(*dataset.trees())
-    if isinstance(dataset, Table):
-        return _of_files(_table_files(dataset))
+    if isinstance(dataset, Own):
+        kind = kind_of(dataset)
+        if kind.files is not None:
+            return _of_files([File(name, str(path)) for name, path in kind.files(dataset)])
+        if kind.trees is not None:
+            return _of_trees(*kind.trees(dataset))
+        raise InternalError(f"nothing says which files {dataset.name} has")
     found = located(dataset, root, fetch)
     if found is None:
         return ""
@@ -76,12 +79,6 @@ def short(value: str) -> str:
 
 def _idx_or_plain(name: str, path: Path) -> File:
     return File(name, str(path), unpack=name.endswith("-ubyte"))
-
-
-def _table_files(table: Table) -> list[File]:
-    """Named by their part: a table that is renamed or moved is the same data. The ending says how it is read."""
-    train, test = table.files()
-    return [File(f"{part}{path.suffix}", str(path)) for part, path in (("train", train), ("test", test)) if path]
 
 
 def _of_files(files: Sequence[File]) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,7 +15,8 @@ from archdsl.data.decode import listening, merged, said
 from archdsl.data.memory import resident_limit
 from archdsl.data.pictures import Failure, Refusals, squared
 from archdsl.data.stream import MOST_WORKERS, Streamed, cores
-from archdsl.data.tree import Picture, classes_said, find
+from archdsl.data.tree import Found, Picture, classes_said, find
+from archdsl.words.data.spelling import listing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -136,3 +138,23 @@ def _decoded(name: str, pictures: list[Picture], size: int, source: str) -> Deco
         return cache.Decoded(Arrays(images, labels), counts, cache.digests_of(images))
 
     return cache.decoded(name, [p for p, _ in pictures], decode, f"{size} {labels.tolist()}")
+
+
+def about(folder: Folder) -> dict[str, Any]:
+    """What there is to say about a tree of pictures; none is decoded."""
+    layout = folder.layout()
+    found = find(layout.train, layout.test)
+    return {
+        "title": "pictures of one's own",
+        "train": len(found.train),
+        "test": len(found.test),
+        "counts": {name: [train, test] for name, train, test in found.counts()},
+        "found": [*layout.notes, *found.notes, *_empty(found)],
+    }
+
+
+def _empty(found: Found) -> list[str]:
+    """Files without a byte, which a run refuses; no picture is decoded here."""
+    empty = [str(path) for path, _ in (*found.train, *found.test) if not os.path.getsize(path)]
+    many = f"{len(empty):,} pictures are" if len(empty) > 1 else "1 picture is"
+    return [f"warning: a run refuses this set: {many} empty (0 bytes): {listing(empty)}"] if empty else []

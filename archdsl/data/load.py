@@ -7,11 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archdsl.data import cifar, digits, download, folder, imagenette, parquet, stl10, svhn, table
+from archdsl.data import cifar, digits, download, imagenette, parquet, stl10, svhn
 from archdsl.data.arrays import Arrays, DataParts, check_count, damaged
+from archdsl.data.own import kind_of
 from archdsl.data.roots import EMBEDDED, data_roots, download_root
-from archdsl.words.data.folders import Folder
-from archdsl.words.data.tables import Table
+from archdsl.words.data.values import Own
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,7 +31,7 @@ class Located:
     trees: tuple[Path, Path] | None = None
 
 
-def load(dataset: Dataset | Folder | Table, root: str | Path | None = None) -> DataParts:
+def load(dataset: Dataset | Own, root: str | Path | None = None) -> DataParts:
     """Training and test part of a data set, decoded; ``root`` is searched before the other data roots.
 
     A set that is nowhere is downloaded into ``root``, else into the first folder of ARCHDSL_DATA, else into
@@ -40,10 +40,8 @@ def load(dataset: Dataset | Folder | Table, root: str | Path | None = None) -> D
     Raises:
         EnvError: the data is missing, damaged or cannot be fetched.
     """
-    if isinstance(dataset, Folder):
-        return folder.read(dataset)
-    if isinstance(dataset, Table):
-        return table.read(dataset)
+    if isinstance(dataset, Own):
+        return kind_of(dataset).read(dataset)
     if dataset.name == "fashion-mini":
         return _required(dataset, [EMBEDDED])
     roots = data_roots(root)

@@ -225,3 +225,21 @@ def _counts_rows(column: Floats) -> bool:
         return True
     ordered: Any = np.sort(column)
     return bool(ordered[0] in (0, 1) and (np.diff(ordered) == 1).all())
+
+
+def files(table: Table) -> list[tuple[str, Path]]:
+    """Named by their part: a table that is renamed or moved is the same data. The ending says how it is read."""
+    train, test = table.files()
+    return [(f"{part}{path.suffix}", path) for part, path in (("train", train), ("test", test)) if path]
+
+
+def about(table: Table) -> dict[str, Any]:
+    """What there is to say about a table."""
+    parts, head = read(table), table.head
+    return {
+        "title": f"a table of one's own, target `{head.target}`",
+        "train": len(parts.train),
+        "test": len(parts.test),
+        "counts": counts(parts, head) or None,
+        "found": list(parts.notes[1:] if head.numbers else parts.notes[2:]),  # columns and classes are shown
+    }

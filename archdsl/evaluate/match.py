@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from archdsl.errors import ArchError, EnvError
-from archdsl.registry.shapes import dims
+from archdsl.registry.shapes import Ids, dims
 from archdsl.words.data.cells import is_missing
 from archdsl.words.data.classes import Names
 from archdsl.words.data.heads import Head, checked
@@ -42,25 +42,30 @@ def match(net: Trained, dataset: Any, own: Any, by: By = "name") -> Match:
         EnvError: the data is missing or damaged.
     """
     if isinstance(dataset, Table):
-        if len(net.input) != 1:
+        if len(net.input) != 1 or isinstance(net.input, Ids):
             raise ArchError(
-                f"{dataset.name} is a table, and the net takes images of {dims(net.input)}",
-                help="choose a data set of images",
+                f"{dataset.name} is a table, and the net takes {dims(net.input)}",
+                help="choose a data set like that of its run",
             )
         return _of_table(net, dataset, own, by)
-    if len(net.input) == 1:
+    if len(net.input) == 1 and not isinstance(net.input, Ids):
         raise ArchError(
             f"{dataset.name} has images, and the net takes rows of a table with {net.input[0]} columns",
             help="choose a table: --data csv:PATH or parquet:PATH",
         )
     if dataset.input != net.input:
         raise ArchError(
-            f"the images of {dataset.name} are {dims(dataset.input)}, the net takes {dims(net.input)}",
-            help="choose a data set with images of that shape",
+            f"the examples of {dataset.name} are {dims(dataset.input)}, the net takes {dims(net.input)}",
+            help="choose a data set with examples of that shape",
         )
     theirs = tuple(dataset.class_names)
     if theirs == net.class_names:
         return Match()
+    if isinstance(net.input, Ids):
+        raise ArchError(
+            f"the characters of {dataset.name} are not those that the net knows: {listed(theirs)}",
+            help=f"choose a text of these characters: {listed(net.class_names)}",
+        )
     if by == "position":
         return Match(notes=_by_position(net.class_names, theirs, dataset.name, "classes"))
     labels = _labels(net.class_names, theirs, dataset.name)

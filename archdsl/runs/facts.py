@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from archdsl.registry.shapes import Ids
 from archdsl.words.tasks import CLASSIFICATION, Task, recorded
 
 
@@ -33,8 +34,9 @@ def facts_of(settings: Mapping[str, Any]) -> Facts:
     """
     mean, std = (tuple(float(v) for v in settings["normalise"][k]) for k in ("mean", "std"))
     columns = settings.get("columns")
+    shape, vocabulary = tuple(int(v) for v in settings["data"]["input"]), settings["data"].get("vocabulary")
     return Facts(
-        tuple(int(v) for v in settings["data"]["input"]),
+        Ids(shape[0], int(vocabulary)) if vocabulary is not None else shape,
         tuple(str(c) for c in settings["classes"]),
         mean,
         std,

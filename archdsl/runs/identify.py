@@ -13,9 +13,8 @@ from archdsl.errors import ArchError, EnvError
 from archdsl.runs.run import Run, on_other_data, same_text
 from archdsl.runs.store.checkpoint import Checkpoints
 from archdsl.runs.store.lock import held
-from archdsl.words.data.folders import Folder
 from archdsl.words.data.heads import own_path
-from archdsl.words.data.tables import Table
+from archdsl.words.data.values import Own
 
 if TYPE_CHECKING:
     from archdsl.settings.experiment import Experiment
@@ -91,7 +90,7 @@ def others_said(out: Path, experiment: Experiment, again: bool = False) -> list[
 def _place(experiment: Experiment) -> str:
     """Where data of one's own is; "" of a published set. Two projects may call their data alike."""
     dataset = experiment.data.dataset
-    return os.path.abspath(own_path(dataset.path)) if isinstance(dataset, Folder | Table) else ""
+    return os.path.abspath(own_path(dataset.path)) if isinstance(dataset, Own) else ""
 
 
 def _since(run: Run, now: str) -> str:

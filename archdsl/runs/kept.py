@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING
 
 from archdsl.errors import ArchError
 from archdsl.runs.run import SETTINGS, Run, load_run, read_settings
-from archdsl.words.data.folders import Folder
 from archdsl.words.data.heads import own_path
-from archdsl.words.data.tables import Table
-from archdsl.words.data.values import Kept
+from archdsl.words.data.values import Kept, Own
 
 if TYPE_CHECKING:
     from archdsl.expand.graph import Setting
-    from archdsl.words.data.values import Dataset
+    from archdsl.words.data.values import Dataset, Own
 
 
 def gone(path: Path) -> bool:
@@ -33,36 +31,35 @@ def kept(data: Iterable[Setting], runs: Path) -> tuple[Setting, ...]:
     same words where it is there, or where no run knows it.
     """
     return tuple(
-        replace(word, value=recorded(word.value, runs)) if isinstance(word.value, Folder | Table) else word
-        for word in data
+        replace(word, value=recorded(word.value, runs)) if isinstance(word.value, Own) else word for word in data
     )
 
 
-def recorded(dataset: Folder | Table, runs: Path) -> Folder | Table:
+def recorded(dataset: Own, runs: Path) -> Own:
     """The data set with what most of its runs have recorded, where it is gone. Runs on data of the same place count before
     those on data of the same name elsewhere.
     """
     if not gone(own_path(dataset.path)):
         return dataset
     found = _most(dataset, runs, runs.stat().st_mtime_ns) if runs.is_dir() else None
-    return replace(dataset, kept=found) if found is not None else dataset
+    return replace(dataset, kept=found) if found is not None else dataset  # type: ignore[type-var]
 
 
 @lru_cache(maxsize=8)  # a study asks for each of its arms
-def _most(dataset: Folder | Table, runs: Path, changed: int) -> Kept | None:
+def _most(dataset: Own, runs: Path, changed: int) -> Kept | None:
     counts = Counter(Kept(run.facts.input, run.facts.classes) for run in of_place(dataset, list(_on(dataset, runs))))
     return counts.most_common(1)[0][0] if counts else None
 
 
-def of_place(dataset: Dataset | Folder | Table, runs: Sequence[Run]) -> Sequence[Run]:
+def of_place(dataset: Dataset | Own, runs: Sequence[Run]) -> Sequence[Run]:
     """Of runs on data of one's own, those whose data was at the place of this data set; all of them where none was."""
-    if not isinstance(dataset, Folder | Table):
+    if not isinstance(dataset, Own):
         return runs
     place = os.path.abspath(own_path(dataset.path))
     return [run for run in runs if run.settings.get("place") == place] or runs
 
 
-def _on(dataset: Folder | Table, runs: Path) -> Iterable[Run]:
+def _on(dataset: Own, runs: Path) -> Iterable[Run]:
     """The finished runs on data of this name that say what it held."""
     for settings in sorted(runs.glob(f"*/{SETTINGS}")):
         with suppress(ArchError, OSError, ValueError):

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from archdsl.errors import ArchError, SpecError, fail
 from archdsl.registry import Setting as Value
+from archdsl.registry.shapes import Ids
 from archdsl.words.data.base import Augmentation, Corruption, check_behaviour
-from archdsl.words.data.folders import Folder
 from archdsl.words.data.parts import Subset, Valid
-from archdsl.words.data.tables import Table
-from archdsl.words.data.values import Dataset
+from archdsl.words.data.values import Dataset, Own
 from archdsl.words.train.kinds import Clipping, Loss, Optimizer, Penalty, Schedule, TrainWord
 from archdsl.words.train.optimizers import Adam
 from archdsl.words.train.penalties import Wd
@@ -29,7 +28,7 @@ from archdsl.words.train.tuning import Freeze, Init, PartRate
 if TYPE_CHECKING:
     from archdsl.expand.graph import Setting
 
-# A slot that came into the language after runs had been recorded: a record has it only where a word fills it.
+# A slot that came into the language later: the record of a run has it only where a word fills it.
 LATER = {"later": True}
 # A number that seeds may have in common when they are trained as one net. A value of a class says so itself (``fuses``).
 COMMON = {"common": True}
@@ -42,7 +41,7 @@ class DataSettings:
     ``fingerprint`` is the hash of what the data set holds (archdsl.data.fingerprint); "" where nobody has looked.
     """
 
-    dataset: Dataset | Folder | Table
+    dataset: Dataset | Own
     valid: Valid | None = None
     subset: Subset | None = None
     augment: tuple[Augmentation, ...] = ()
@@ -52,7 +51,7 @@ class DataSettings:
     @property
     def own(self) -> bool:
         """Whether the data set is a folder or table of one's own, named by a path."""
-        return isinstance(self.dataset, Folder | Table)
+        return isinstance(self.dataset, Own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +119,9 @@ class TrainSettings:
 class Experiment:
     """All that determines a run: the canonical text (the net is in it), and the settings folded from it.
 
-    ``hash`` names the experiment, the same for every way to write it, and for every place in which data of one's own lies;
-    left empty, it is taken of text and settings. ``written`` is the hash with that place in it, which named the runs of
-    earlier versions; "" where it is the same.
+    ``hash`` names the experiment, the same for every way to write it and every place of its data; left empty, it is taken of
+    text and settings. ``written`` is the hash with that place in it, which named the runs of earlier versions; "" where it is
+    the same.
     """
 
     name: str
@@ -276,6 +275,7 @@ def to_json(experiment: Experiment) -> dict[str, dict[str, Any]]:
         "data": {
             "dataset": data.dataset.name,
             "input": list(data.dataset.input),
+            **({"vocabulary": shape.vocabulary} if isinstance(shape := data.dataset.input, Ids) else {}),
             "valid": data.valid.amount if data.valid else None,
             "subset": data.subset.count if data.subset else None,
             "augment": [_plain(a) for a in data.augment],

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archdsl.errors import Severity
+from archdsl.registry.shapes import Ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,4 +23,6 @@ class Finding:
 
 def things(shape: tuple[int, ...]) -> str:
     """What examples of this shape are called: images, or the rows of a table."""
+    if isinstance(shape, Ids):
+        return "windows"
     return "images" if len(shape) == 3 else "rows"

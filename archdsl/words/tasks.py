@@ -151,7 +151,7 @@ class Tokens(Places):
     item: ClassVar[str] = "token"
     metric: ClassVar[str] = "test_loss"
     reported: ClassVar[tuple[str, ...]] = ("test_loss", "test_perplexity", "test_accuracy")
-    ends: ClassVar[str] = "end it with `linear(classes, each)`"
+    ends: ClassVar[str] = "end it with `linear(classes)`"
 
     def output(self, input: Shape, classes: int) -> Shape | None:
         """(length, classes)."""

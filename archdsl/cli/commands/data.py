@@ -149,9 +149,10 @@ def draw(dataset: Any, words: tuple[Augmentation, ...], file: Path, count: int, 
 
 def table_of_sets(root: Path | None) -> Table:
     """All published sets, with the place of those that are here."""
-    from archdsl.data import locate
+    from archdsl.data.about import about
     from archdsl.expand.overrides import own_data
     from archdsl.registry import defaults, entries
+    from archdsl.registry.shapes import dims
     from archdsl.report import Column, Table
 
     rows = []
@@ -160,9 +161,9 @@ def table_of_sets(root: Path | None) -> Table:
             continue
         (word,) = settings("NAME", entry.name)
         dataset = word.value
-        place = locate(dataset, root)
-        shape = "x".join(map(str, dataset.input))
-        rows.append((entry.name, shape, dataset.classes, dataset.train, dataset.test, str(place) if place else None))
+        known = about(dataset, root)
+        row = (entry.name, dims(dataset.input), dataset.classes, known["train"], known["test"], known["place"])
+        rows.append(row)
     columns = (
         Column("name"),
         Column("input"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from archdsl.report import Table
+    from archdsl.registry.shapes import Ids, dims
+from archdsl.report import Table
 
 
 def page(facts: dict[str, Any]) -> str:
@@ -25,16 +26,20 @@ def page(facts: dict[str, Any]) -> str:
 
 def lines_of(facts: dict[str, Any]) -> list[tuple[str, str]]:
     """The facts as pairs of a label and a text."""
+    facts = {"task": "classification", "shape": tuple(facts["input"]), **facts}
+    if facts.get("vocabulary") is not None:
+        facts["shape"] = Ids(facts["input"][0], facts["vocabulary"])
     mean = ", ".join(f"{m:g}" for m in facts["mean"]) or "measured on the images that a run trains on"
     std = ", ".join(f"{s:g}" for s in facts["std"]) or "likewise"
     vector = len(facts["input"]) == 1
+    ids = facts["task"] == "tokens"
     rows = [
         (facts["name"], facts["title"]),
-        ("input", "x".join(map(str, facts["input"])) + (" (a vector)" if vector else "")),
+        *((("task", facts["task"]),) if facts["task"] != "classification" else ()),
+        ("input", dims(facts["shape"]) + (" (a vector)" if vector and not ids else "")),
         ("train", f"{facts['train']:,}"),
         ("test", f"{facts['test']:,}"),
-        ("mean", mean),
-        ("deviation", std),
+        *((("mean", mean), ("std", std)) if not ids else ()),
         ("place", facts["place"] or f"not here; {facts['get']}"),
     ]
     rows += [(key, facts[key]) for key in ("home", "licence") if facts[key]]
@@ -43,7 +48,9 @@ def lines_of(facts: dict[str, Any]) -> list[tuple[str, str]]:
     rows += [("found", text) for text in facts.get("found") or ()]
     counts = facts.get("counts")
     names = facts["class_names"] if not counts else [f"{name} {a:,} + {b:,}" for name, (a, b) in counts.items()]
-    return [*rows, ("classes", f"{facts['classes']}: {', '.join(names)}")]
+    what = "targets" if facts["task"] == "regression" else "classes"
+    names = [repr(name) if not name.strip() else name for name in names]
+    return [*rows, (what, f"{facts['classes']}: {', '.join(names)}")]
 
 
 def facts_table(facts: dict[str, Any]) -> Table:

@@ -10,13 +10,13 @@ from archdsl.registry.types import Count
 from archdsl.words.data.heads import own_path
 from archdsl.words.data.layouts import LAYOUT, Asked, Layout, class_folders, layout
 from archdsl.words.data.sets import IMAGENET_MEAN, IMAGENET_STD
-from archdsl.words.data.values import Kept
+from archdsl.words.data.values import Kept, Own
 
 __all__ = ["LAYOUT", "Folder", "class_folders", "folder", "imagenet"]
 
 
 @dataclass(frozen=True, slots=True)
-class Folder:
+class Folder(Own):
     """A tree of pictures at ``path``; each becomes 3 x size x size. Where ``mean`` and ``std`` (one a channel, in
     [0, 1]) are empty, a run measures them. ``train`` and ``test`` name folders inside ``path`` where its layout does not
     say which is which. ``kept`` is what runs have recorded of it, where it is gone.
@@ -42,10 +42,6 @@ class Folder:
     @property
     def class_names(self) -> tuple[str, ...]:
         return self.kept.class_names if self.kept is not None else class_folders(self.trees()[0])
-
-    @property
-    def classes(self) -> int:
-        return len(self.class_names)
 
     def trees(self) -> tuple[Path, Path | None]:
         """The training tree and the test tree; None where one tree must serve for both."""

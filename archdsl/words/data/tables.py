@@ -13,14 +13,14 @@ from archdsl.errors import EnvError
 from archdsl.registry import data_word
 from archdsl.words.data.heads import Head, head_of, own_path
 from archdsl.words.data.sheets import Header, Kind
-from archdsl.words.data.values import Kept
+from archdsl.words.data.values import Kept, Own
 from archdsl.words.tasks import TASKS, Task
 
 TableTask = Literal["classification", "regression"]
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class Table(Own):
     """A table at ``path``. Each row is a vector of its numbers. The column ``target`` (empty for the last one) is its class,
     or with the task regression its number; several are separated by commas. ``header`` says whether the first row of a csv
     file names the columns; None to find out. ``kept`` is what runs have recorded of it, where it is gone.
@@ -49,10 +49,6 @@ class Table:
     @property
     def class_names(self) -> tuple[str, ...]:
         return self.kept.class_names if self.kept is not None else self.head.classes
-
-    @property
-    def classes(self) -> int:
-        return len(self.class_names)
 
     @property
     def head(self) -> Head:

@@ -37,3 +37,33 @@ class Kept:
 
     input: tuple[int, ...]
     class_names: tuple[str, ...]
+
+
+class Own:
+    """A data set of one's own at ``path``, a dataclass; ``kept`` is what runs have recorded of it, where it is gone. How each
+    kind is read is in ``archdsl.data.own``.
+    """
+
+    __slots__ = ()
+    path: str
+    kept: Kept | None
+
+    @property
+    def name(self) -> str:
+        """``WORD:PATH``."""
+        raise NotImplementedError
+
+    @property
+    def input(self) -> tuple[int, ...]:
+        """The shape that a net takes."""
+        raise NotImplementedError
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of what the net tells apart, or of the numbers that it gives."""
+        raise NotImplementedError
+
+    @property
+    def classes(self) -> int:
+        """How many there are."""
+        return len(self.class_names)
