@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from archdsl.registry.shapes import Ids, dims
+
 if TYPE_CHECKING:
-    from archdsl.registry.shapes import Ids, dims
 from archdsl.report import Table
 
 
