@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from archdsl.registry.shapes import Ids, dims
-
-if TYPE_CHECKING:
-from archdsl.report import Table
+from archdsl.report import Column, Table
 
 
 def page(facts: dict[str, Any]) -> str:
@@ -56,7 +54,7 @@ def lines_of(facts: dict[str, Any]) -> list[tuple[str, str]]:
 
 def facts_table(facts: dict[str, Any]) -> Table:
     """The facts as a table of two columns."""
-    from archdsl.report import Column, Table
+    from archdsl.report import Table
 
     (name, title), *rows = lines_of(facts)
     return Table((Column(name), Column(title)), tuple(rows))
