@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     import torch
 
-Name = Literal["init", "order", "augment", "dropout", "split", "corrupt", "lesion"]
+Name = Literal["init", "order", "augment", "dropout", "split", "corrupt", "lesion", "continuation"]
 
 
 def stream(seed: int, name: Name, *index: object) -> int:

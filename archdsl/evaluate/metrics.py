@@ -42,7 +42,7 @@ class ClassScore:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Means over ``images`` images.
+    """Means over ``images`` images, or so many pixels or tokens.
 
     ``top5`` is None where there are five classes or fewer, ``information`` where there was one pass.
     ``confusion[i][j]`` counts images of class i that were taken for j. ``not_finite`` counts images with a
@@ -62,6 +62,18 @@ class Report:
     confusion: tuple[tuple[int, ...], ...]
     not_finite: int = 0
     evaluations: float | None = None
+
+    @property
+    def miou(self) -> float | None:
+        """The mean over the classes of intersection over union, from the confusion matrix; classes that are neither in the
+        images nor predicted do not count (Everingham et al. 2010)."""
+        predicted = [sum(column) for column in zip(*self.confusion, strict=True)]
+        each = [
+            row[i] / (sum(row) + predicted[i] - row[i])
+            for i, row in enumerate(self.confusion)
+            if sum(row) + predicted[i]
+        ]
+        return sum(each) / len(each) if each else None
 
     @property
     def classes(self) -> tuple[ClassScore, ...]:

@@ -10,6 +10,7 @@ from torch import nn
 
 from archdsl.data.batches import Feed
 from archdsl.data.normalise import Normalise
+from archdsl.emit.causal import LOOKS_AHEAD, looks_ahead
 from archdsl.emit.memory import check_memory, is_out_of_memory
 from archdsl.errors import ArchError
 from archdsl.settings.experiment import DataSettings, Experiment
@@ -36,7 +37,13 @@ def check_fit(model: nn.Module, normal: Normalise, test: Feed, data: DataSetting
                 raise
             message, help = wrong_shape(data.dataset.name, data.dataset.input)
             raise ArchError(f"{message}: {error}", help=help) from error
+        if task.ahead and given == task.output(data.dataset.input, data.dataset.classes):
+            ahead = looks_ahead(model, normal(images), data.dataset.classes)
+        else:
+            ahead = False
     model.train(mode)
+    if ahead:
+        raise ArchError(LOOKS_AHEAD[0], help=f"take layers that do not: {LOOKS_AHEAD[1]}")
     if given != task.output(data.dataset.input, data.dataset.classes):
         message, help = wrong_classes(given, data)
         raise ArchError(message, help=help)

@@ -27,6 +27,7 @@ class Task:
     simple: what is made for one class an image applies: mixed images, averaged views, seeds trained as one net, captured
         steps, a record of which images were classified correctly.
     trained: there are data sets for it.
+    ahead: targets are later parts of the input, which the network must not see.
     metric: that a study compares.
     reported: the metrics that a finished run reports in a line.
     """
@@ -38,6 +39,7 @@ class Task:
     whole: ClassVar[bool] = True
     simple: ClassVar[bool] = False
     trained: ClassVar[bool] = True
+    ahead: ClassVar[bool] = False
     metric: ClassVar[str] = "test_loss"
     reported: ClassVar[tuple[str, ...]] = ("test_accuracy",)
     ends: ClassVar[str] = ""  # a remedy: how a network for it ends
@@ -145,10 +147,11 @@ class Segmentation(Places):
 
 @dataclass(frozen=True, slots=True)
 class Tokens(Places):
-    """Each token of a sequence has a class, such as the token that follows; the network gives one vector a token."""
+    """Each token of a sequence has a class, the token that follows; the network gives one vector a token."""
 
     name: ClassVar[str] = "tokens"
     item: ClassVar[str] = "token"
+    ahead: ClassVar[bool] = True
     metric: ClassVar[str] = "test_loss"
     reported: ClassVar[tuple[str, ...]] = ("test_loss", "test_perplexity", "test_accuracy")
     ends: ClassVar[str] = "end it with `linear(classes)`"

@@ -101,6 +101,7 @@ def command(
         "hash": chosen.spec.hash,
         "data": images.dataset,
         "part": part,
+        **({"task": chosen.net.task.name} if not chosen.net.task.simple else {}),
         "seed": seed,
         "batch": batch,
         "device": str(chosen.net.device),

@@ -15,24 +15,41 @@ from archdsl.report import Column, Table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from archdsl.cli.support.open_run import Opened
     from archdsl.evaluate import Prediction, Trained
 
 
 def command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A folder that `archdsl train` made.")],
     images: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(
             metavar="FILE",
             help="Pictures, or folders: all pictures below them. For a net that was trained on a "
-            "table: .csv, .tsv or .parquet files with the columns of that table, in any order.",
+            "table: .csv, .tsv or .parquet files with the columns of that table, in any order. For a language model: "
+            "texts to continue.",
         ),
-    ],
+    ] = None,
     mc: Annotated[
         int | None,
         typer.Option("--mc", metavar="N", min=2, max=10_000, help="The average of N passes with active dropout."),
     ] = None,
     top: Annotated[int, typer.Option("--top", metavar="K", min=1, help="The K most probable classes.")] = 1,
+    prompt: Annotated[
+        str | None, typer.Option("--prompt", metavar="TEXT", help="A text that a language model continues.")
+    ] = None,
+    length: Annotated[
+        int, typer.Option("--length", metavar="N", min=1, max=1_000_000, help="Characters of a continuation.")
+    ] = 200,
+    temperature: Annotated[
+        float,
+        typer.Option(
+            "--temperature", metavar="T", min=0.0, help="Of a continuation; 0 takes the most probable character."
+        ),
+    ] = 1.0,
+    save: Annotated[
+        Path | None, typer.Option("--save", metavar="DIR", help="The folder for predicted masks (segmentation).")
+    ] = None,
     format: Format = "table",
     batch: Annotated[int, typer.Option("--batch", metavar="N", min=1, max=10_000, help="Pictures per batch.")] = 500,
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of dropout masks.")] = 0,
@@ -43,10 +60,14 @@ def command(
     ] = None,
 ) -> None:
     """Name the class of pictures or rows of a table, with its probability and the entropy of the prediction in nats; with
-    --mc also the mutual information, the part of the entropy that more training data could settle."""
+    --mc also the mutual information, the part of the entropy that more training data could settle. Nets for other tasks
+    predict numbers of rows, masks of pictures, or continue texts."""
     from archdsl.accelerate.threads import yield_cores
 
-    if Path("-") in images:
+    files = images or []
+    if not files and prompt is None:
+        raise ArchError("nothing is given to predict", help="name files; --prompt TEXT for a language model")
+    if Path("-") in files:
         raise ArchError("pictures are not read from standard input", help="name files; a file called `-` is `./-`")
     yield_cores()  # before torch is imported
     from archdsl.cli.output import put, put_json, put_table, say
@@ -57,23 +78,21 @@ def command(
 
     chosen = opened(run, device, data_root)
     net = chosen.net
-    if not net.task.counted:
-        _put_numbers(net, chosen.data.dataset, images, top, mc, format, batch)
+    if not net.task.simple:
+        _check_given(net, prompt, save)
+        asked = {"--mc": mc, "--top": top > 1}
+        _put_others(chosen, files, asked, (prompt, length, temperature), format, batch, seed, save)
         return
-    if not net.task.whole:
-        raise ArchError(
-            f"the net gives a class for each {net.task.item}, which this command does not write",
-            help="archdsl eval RUN evaluates it; archdsl.load_run(…) has the net in Python",
-        )
+    _check_given(net, prompt, save)
     if top > len(net.class_names):
         raise ArchError(f"--top {top} asks for more than the {len(net.class_names)} classes", help="give a smaller K")
     if len(net.input) == 1:
-        rows = of_tables(net, chosen.data.dataset, images, top, mc, batch, seed)
+        rows = of_tables(net, chosen.data.dataset, files, top, mc, batch, seed)
     else:
-        _check_pictures(net, images)
-        files, left = listed(images)
-        rows, done = predicted(net, files, top, mc, batch, seed)
-        for text in (*left, *said(done, len(files))):
+        _check_pictures(net, files)
+        pictures, left = listed(files)
+        rows, done = predicted(net, pictures, top, mc, batch, seed)
+        for text in (*left, *said(done, len(pictures))):
             say(text)
     if format == "json":
         put_json(rows)
@@ -83,39 +102,60 @@ def command(
         put_table(table(rows, top, mc is not None), format)
 
 
-def _put_numbers(
-    net: Trained, own: object, files: Sequence[Path], top: int, passes: int | None, format: str, batch: int
+def _put_others(
+    chosen: Opened,
+    files: Sequence[Path],
+    given: dict[str, Any],
+    continuation: tuple[str | None, int, float],
+    format: str,
+    batch: int,
+    seed: int,
+    save: Path | None,
 ) -> None:
-    """The predicted numbers of the rows of tables."""
-    import torch
-
+    """The predictions of a net whose output is not one class of each example."""
     from archdsl.cli.output import put, put_json, put_table, say
-    from archdsl.cli.views.numbers import prediction_table
-    from archdsl.evaluate.rows import read_rows
+    from archdsl.cli.support import predictions
+    from archdsl.cli.views.predictions import mask_table, prediction_table, text_table
+    from archdsl.evaluate.images import listed
     from archdsl.report import json_text
 
-    if top > 1 or passes is not None:
-        option = "--mc" if passes is not None else "--top"
-        raise ArchError(f"{option} is not supported for a net that predicts numbers", help=f"leave {option} out")
-    records: list[dict[str, Any]] = []
-    for held in [read_rows(net, own, file) for file in files]:
-        row = 0
-        for part in (torch.from_numpy(held.values[n : n + batch]) for n in range(0, len(held.values), batch)):
-            with torch.no_grad():
-                values = net.values(net.model(net.normalise(part.to(net.device)))).tolist()
-            for found in values:
-                row += 1
-                known = {"targets": held.numbers[row - 1]} if held.numbers is not None else {}
-                predicted = dict(zip(net.class_names, found, strict=True))
-                records.append({"file": str(held.path), "row": row, "predictions": predicted, **known})
-        for text in held.notes:
+    net = chosen.net
+    option = next((name for name, value in given.items() if value), None)
+    if option is not None:
+        raise ArchError(f"{option} is not supported for the task {net.task.name}", help=f"leave {option} out")
+    if net.task.name == "regression":
+        records = predictions.of_numbers(net, chosen.data.dataset, files, batch)
+        table = prediction_table(net.class_names, records)
+    elif net.task.name == "tokens":
+        prompt, length, temperature = continuation
+        records = predictions.of_texts(net, predictions.prompts(files, prompt), length, temperature, seed)
+        table = text_table(records)
+    elif net.task.name == "segmentation":
+        _check_pictures(net, files)
+        pictures, left = listed(files)
+        records = predictions.of_pictures(net, pictures, batch, save)
+        for text in left:
             say(text)
+        table = mask_table(records)
+    else:
+        raise ArchError(f"predictions of the task {net.task.name} are not supported", help="use the net from Python")
     if format == "json":
         put_json(records)
     elif format == "jsonl":
         put("".join(json_text(record, indent=None) for record in records))
+    elif net.task.name == "tokens" and format == "table":
+        put("\n\n".join(record["prompt"] + record["continuation"] for record in records) + "\n")
     else:
-        put_table(prediction_table(net.class_names, records), format)
+        put_table(table, format)
+
+
+def _check_given(net: Trained, prompt: str | None, save: Path | None) -> None:
+    """Refuse options that are for other tasks."""
+    for option, value, task in (("--prompt", prompt, "tokens"), ("--save", save, "segmentation")):
+        if value is not None and net.task.name != task:
+            raise ArchError(
+                f"{option} is for the task {task}, and the net is for {net.task.name}", help=f"leave {option} out"
+            )
 
 
 def _check_pictures(net: Trained, files: Sequence[Path]) -> None:

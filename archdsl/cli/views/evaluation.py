@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from math import exp
 from typing import TYPE_CHECKING, Any
 
 from archdsl.report import Cell, Column, Table
+from archdsl.words.tasks import CLASSIFICATION, TASKS, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from archdsl.evaluate import Report, Shift
 
@@ -31,12 +33,14 @@ def tables(about: dict[str, Any], names: Sequence[str], rows: Sequence[Row]) -> 
 
 
 def _totals(about: dict[str, Any], rows: Sequence[Row]) -> Table:
-    first = rows[0][2]
+    first, task = rows[0][2], TASKS[about.get("task", CLASSIFICATION.name)]
     several = any(r.information is not None for _, _, r in rows)
+    more = _of_task(task)
     columns = (
         Column("shift"),
         Column("strength", "int"),
         Column("passes", "int"),
+        *(column for column, _ in more),
         Column("accuracy", "percent", digits=2),
         *((Column("top 5", "percent", key="top5", digits=2),) if first.top5 is not None else ()),
         Column("NLL", "float", key="nll", digits=4),
@@ -56,18 +60,31 @@ def _totals(about: dict[str, Any], rows: Sequence[Row]) -> Table:
         notes.append(f"for {bad} images the output of the net is not finite")
     return Table(
         columns,
-        tuple(_total(shift, passes, r, first.top5 is not None, several) for shift, passes, r in rows),
-        title=f"{about['run']} on {first.images:,} {about['part']} images of {about['data']}"
+        tuple(_total(shift, passes, r, first.top5 is not None, several, more) for shift, passes, r in rows),
+        title=f"{about['run']} on {first.images:,} {about['part']} {task.item}s of {about['data']}"
         + (f", {about['evaluate']}" if "evaluate" in about else ""),
         notes=tuple(notes),
     )
 
 
-def _total(shift: Shift | None, passes: int, report: Report, top: bool, several: bool) -> tuple[Any, ...]:
+More = tuple[tuple[Column, "Callable[[Report], float | None]"], ...]
+
+
+def _of_task(task: Task) -> More:
+    """The figures that a task has besides those of any classes."""
+    if task.name == "segmentation":
+        return ((Column("mIoU", "percent", key="miou", digits=2), lambda report: report.miou),)
+    if task.name == "tokens":
+        return ((Column("perplexity", "float", digits=3), lambda report: exp(min(report.nll, 700.0))),)
+    return ()
+
+
+def _total(shift: Shift | None, passes: int, report: Report, top: bool, several: bool, more: More) -> tuple[Any, ...]:
     what = (shift.word, shift.strength) if shift else ("none", None)
     return (
         *what,
         passes,
+        *(figure(report) for _, figure in more),
         report.accuracy,
         *((report.top5,) if top else ()),
         report.nll,
@@ -125,13 +142,14 @@ def _pairs(names: Sequence[str], report: Report) -> Table:
 
 def record(about: dict[str, Any], names: Sequence[str], rows: Sequence[Row]) -> dict[str, Any]:
     """All of it as plain values."""
-    first = rows[0][2]
+    first, task = rows[0][2], TASKS[about.get("task", CLASSIFICATION.name)]
+    more = {column.id: figure for column, figure in _of_task(task)}
     return {
         **about,
-        "images": first.images,
+        f"{task.item}s": first.images,
         "classes": list(names),
         "ece_bins": len(first.bins),
-        "results": [_result(names, *row) for row in rows],
+        "results": [{**_result(names, *row), **{name: f(row[2]) for name, f in more.items()}} for row in rows],
     }
 
 

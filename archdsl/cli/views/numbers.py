@@ -1,4 +1,4 @@
-"""What ``eval`` and ``predict`` say of a net that predicts numbers."""
+"""What ``eval`` says of a net that predicts numbers."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 from archdsl.report import Column, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from archdsl.evaluate.numbers import NumberReport
 
 
@@ -37,24 +35,3 @@ def number_table(about: dict[str, Any], found: NumberReport) -> Table:
 def number_record(about: dict[str, Any], found: NumberReport) -> dict[str, Any]:
     """The same as plain values."""
     return {**about, **asdict(found), "targets": [asdict(target) for target in found.targets]}
-
-
-def prediction_table(names: Sequence[str], records: Sequence[dict[str, Any]]) -> Table:
-    """A row for each row of the files: its place, the predicted numbers, and the targets where the file has them."""
-    known = any("targets" in record for record in records)
-    columns = (
-        Column("file"),
-        Column("row", "int"),
-        *(Column(name, "float", digits=6) for name in names),
-        *((Column(f"true {name}", key=f"target_{name}") for name in names) if known else ()),
-    )
-    rows = tuple(
-        (
-            r["file"],
-            r["row"],
-            *(r["predictions"][name] for name in names),
-            *((r.get("targets", {}).get(name) for name in names) if known else ()),
-        )
-        for r in records
-    )
-    return Table(columns, rows)
