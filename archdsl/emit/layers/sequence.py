@@ -1,6 +1,7 @@
 """Layers along tokens (N, T, D)."""
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 
@@ -23,3 +24,32 @@ class RNN(nn.RNN):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
         return super().forward(x)[0]
+
+
+class TokenConv1d(nn.Conv1d):
+    """torch's along tokens (N, T, D)."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x.transpose(1, 2)).transpose(1, 2)
+
+
+class CausalConv1d(nn.Conv1d):
+    """torch's along tokens (N, T, D), padded before the first one alone (van den Oord et al. 2016)."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        before = (self.kernel_size[0] - 1) * self.dilation[0]
+        return super().forward(F.pad(x.transpose(1, 2), (before, 0))).transpose(1, 2)
+
+
+class TokenMaxPool1d(nn.MaxPool1d):
+    """torch's along tokens (N, T, D)."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x.transpose(1, 2)).transpose(1, 2)
+
+
+class TokenAvgPool1d(nn.AvgPool1d):
+    """torch's along tokens (N, T, D)."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x.transpose(1, 2)).transpose(1, 2)
