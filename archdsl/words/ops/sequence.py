@@ -31,7 +31,7 @@ def embed(x: Shape, out: Channels, padding: Natural | None = None) -> Layer:
             f"`embed` takes ids, and here arrives {words(x)}", "A301", "write `input 128 ids(256)`: 128 ids below 256"
         )
     if padding is not None and padding >= x.vocabulary:
-        raise Misfit(f"`padding={padding}` is no id below {x.vocabulary}", "A303", "choose a smaller one")
+        raise Misfit(f"`padding={padding}` is not an id below {x.vocabulary}", "A303", "choose a smaller one")
     settings = {} if padding is None else {"padding_idx": padding}
     return Layer(
         out=(x.length, out),
@@ -77,7 +77,7 @@ def _recurrent(x: Shape, kind: str, out: int, layers: int, both: bool, drop: flo
     "embed(32) gru(64) take(-1) linear(10)",
     "patch(8, 32) tokens gru(16, layers=2, both, drop=0.1) gap linear(10)",
     paper="Cho et al. 2014, Learning phrase representations using RNN encoder-decoder, arXiv:1406.1078",
-    traits="weighted",
+    traits="weighted along",
 )
 def gru(x: Shape, out: Channels, layers: Count = 1, both: bool = False, drop: Rate = 0.0, bias: bool = True) -> Layer:
     """Gated recurrent units along tokens: the state of `out` numbers at each token, made of the token and the state before it.
@@ -92,7 +92,7 @@ def gru(x: Shape, out: Channels, layers: Count = 1, both: bool = False, drop: Ra
     "embed(32) lstm(64) take(-1) linear(10)",
     "patch(8, 32) tokens lstm(16, layers=2, both, drop=0.1) gap linear(10)",
     paper="Hochreiter & Schmidhuber 1997, Long short-term memory",
-    traits="weighted",
+    traits="weighted along",
 )
 def lstm(x: Shape, out: Channels, layers: Count = 1, both: bool = False, drop: Rate = 0.0, bias: bool = True) -> Layer:
     """Long short-term memory along tokens: the state of `out` numbers at each token, made of the token, the state before it and a
@@ -108,7 +108,7 @@ def lstm(x: Shape, out: Channels, layers: Count = 1, both: bool = False, drop: R
     "embed(32) rnn(64) take(-1) linear(10)",
     "patch(8, 32) tokens rnn(16, relu, layers=2, both) gap linear(10)",
     paper="Elman 1990, Finding structure in time",
-    traits="weighted",
+    traits="weighted along",
 )
 def rnn(
     x: Shape,
@@ -148,7 +148,7 @@ def _slide(n: int, word: str, k: int, s: int, p: int, dilation: int = 1, ceil: b
     "embed(32) conv1(64, 3, dilation=2, causal) relu conv1(64, 3, s=2, groups=4) take(-1) linear(10)",
     paper="Waibel et al. 1989, Phoneme recognition using time-delay neural networks; causal: van den Oord et al. 2016, "
     "arXiv:1609.03499",
-    traits="weighted",
+    traits="weighted along",
 )
 def conv1(
     x: Shape,
@@ -214,7 +214,7 @@ def _pool(x: Shape, word: str, k: int, s: int | None, p: int, ceil: bool, **sett
 @op(
     "embed(32) conv1(64) relu maxpool1(2) gap linear(10)",
     "embed(32) maxpool1(3, s=2, p=1, ceil) gap linear(10)",
-    traits="pool",
+    traits="pool along",
 )
 def maxpool1(x: Shape, k: Count = 2, s: Count | None = None, p: Natural = 0, ceil: bool = False) -> Layer:
     """Max pooling along tokens over windows of `k`, stride `s` (by default `k`); `ceil` keeps a last, partial window."""
@@ -224,7 +224,7 @@ def maxpool1(x: Shape, k: Count = 2, s: Count | None = None, p: Natural = 0, cei
 @op(
     "embed(32) conv1(64) relu avgpool1(2) gap linear(10)",
     "embed(32) avgpool1(3, s=2, p=1, inside) gap linear(10)",
-    traits="pool",
+    traits="pool along",
 )
 def avgpool1(
     x: Shape, k: Count = 2, s: Count | None = None, p: Natural = 0, ceil: bool = False, inside: bool = False
