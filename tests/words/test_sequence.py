@@ -207,6 +207,26 @@ def test_an_embedding_is_a_table() -> None:
     assert table.grad.any(1).nonzero().flatten().tolist() == [0]
 
 
+def test_an_output_layer_shares_the_table() -> None:
+    trace = trace_of("e: embed(4, std=0.5) gru(6) linear(4) again(e)")
+    model = build(trace)
+    assert trace.out == (LENGTH, VOCABULARY)
+    assert [n for n in model.state_dict() if n.startswith("e")] == ["e.weight"]
+    ids = random_inputs(batch_of(IDS, 2))
+    table = model.get_parameter("e.weight")
+    torch.testing.assert_close(model(ids), model.linear(model.gru(table[ids])) @ table.T)
+    torch.manual_seed(0)
+    assert layers.Embedding(1000, 50, 0.02).weight.std().item() == pytest.approx(0.02, rel=0.02)
+    apart = cost_of("embed(4) gru(6) linear(4) linear(11, bias=false)")
+    found = cost(trace)
+    assert (found.params, found.macs, found.depth) == (apart.params - 44, apart.macs, apart.depth)
+    assert found.activations == apart.activations
+    for text in ("e: embed(4) linear(3) again(e)", "e: embed(4) flatten again(e)"):
+        with pytest.raises(SpecError, match="A302"):
+            trace_of(text)
+    assert trace_of("e: embed(4) gap again(e)").out == (VOCABULARY,)
+
+
 TRANSFORMER = "embed(8) pos (res(ln attention(4, causal)) res(ln linear(32) gelu linear(8)))*2 ln linear(classes, each)"
 
 
@@ -233,6 +253,7 @@ def test_a_causal_transformer_predicts_at_each_token() -> None:
         ("add(id | id)", "A301", "`add` takes numbers"),
         ("embed(4) embed(4)", "A301", "`embed` takes ids, and here arrives 20 tokens of 4"),
         ("embed(4, padding=11)", "A303", "below 11"),
+        ("id as x e: embed(4) gap stack(@x | id)", "A301", "`stack` takes numbers"),
         ("embed(4) gru(4, drop=0.1)", "A302", "between its layers"),
         ("embed(4) gap gru(4)", "A301", "takes tokens"),
         ("embed(4) conv1(4, p=1, causal)", "A302", "padding"),

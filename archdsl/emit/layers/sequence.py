@@ -5,6 +5,21 @@ import torch.nn.functional as F
 from torch import nn
 
 
+class Embedding(nn.Embedding):
+    """torch's for ids (…), and for numbers (…, width) their products with each vector (…, ids) (Press & Wolf 2016)."""
+
+    def __init__(self, ids: int, width: int, std: float = 1.0, padding_idx: int | None = None) -> None:
+        self.std = std
+        super().__init__(ids, width, padding_idx)
+
+    def reset_parameters(self) -> None:
+        nn.init.normal_(self.weight, std=self.std)
+        self._fill_padding_idx_with_zero()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return F.linear(x, self.weight) if x.is_floating_point() else super().forward(x)
+
+
 class GRU(nn.GRU):
     """torch's, giving the states of all tokens (N, T, out) alone."""
 

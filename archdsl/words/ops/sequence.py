@@ -8,7 +8,7 @@ from archdsl.ir.layer import GLOBAL, Along, Layer, Misfit, words
 from archdsl.ir.window import Axis
 from archdsl.registry import op
 from archdsl.registry.shapes import Ids
-from archdsl.registry.types import Channels, Count, Natural, Rate, Shape
+from archdsl.registry.types import Channels, Count, Natural, Positive, Rate, Shape
 from archdsl.words.ops.shapes import extent
 from archdsl.words.ops.tokens import tokens_of
 
@@ -18,13 +18,16 @@ GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}  # matrices of a step, each for what arr
 @op(
     "embed(32) gap linear(10)",
     "embed(32, padding=0) pos attention(4, causal) take(-1) linear(10)",
+    "e: embed(32, std=0.02) gru(32) ln again(e) take(-1) linear(10)",
     paper="Bengio et al. 2003, A neural probabilistic language model",
-    traits="weighted ids",
+    traits="weighted ids table",
 )
-def embed(x: Shape, out: Channels, padding: Natural | None = None) -> Layer:
+def embed(x: Shape, out: Channels, padding: Natural | None = None, std: Positive = 1.0) -> Layer:
     """A learnt vector of `out` numbers for each id of `input 128 ids(256)`: tokens of that width.
 
-    The vector of the id `padding` begins as zeros and is not trained. It takes no multiplications.
+    They begin as normally distributed numbers of standard deviation `std`; the vector of the id `padding` begins as zeros and is
+    not trained. It takes no multiplications. `again` of its label, where tokens of that width arrive, multiplies them by each
+    vector: an output layer that shares its weights (Press & Wolf 2016, arXiv:1608.05859), `e: embed(64) … again(e)`.
     """
     if not isinstance(x, Ids):
         raise Misfit(
@@ -32,7 +35,8 @@ def embed(x: Shape, out: Channels, padding: Natural | None = None) -> Layer:
         )
     if padding is not None and padding >= x.vocabulary:
         raise Misfit(f"`padding={padding}` is not an id below {x.vocabulary}", "A303", "choose a smaller one")
-    settings = {} if padding is None else {"padding_idx": padding}
+    settings: dict[str, Any] = {} if padding is None else {"padding_idx": padding}
+    settings |= {} if std == 1 else {"std": std}
     return Layer(
         out=(x.length, out),
         weights={"weight": (x.vocabulary, out)},
