@@ -72,9 +72,7 @@ def test_the_same_numbers_have_the_same_verdict_in_every_form(verdict: Verdict, 
         stdin = as_csv(table)
     else:
         path.write_text(as_csv(table, "\t" if form == "tsv" else ","))
-    done = verdict(
-        "-" if stdin else str(path), "--reference", "base", "--same", "0.01", "--format", "json", stdin=stdin
-    )
+    done = verdict("-" if stdin else str(path), "--reference", "base", "--same", "1%", "--format", "json", stdin=stdin)
     assert done.code == 0
     assert decisions(done.out) == {"new": "better", "worse": "worse", "equal": "same"}
 
@@ -92,6 +90,37 @@ def test_the_same_numbers_have_the_same_verdict_in_every_form(verdict: Verdict, 
 )
 def test_a_claim_is_an_exit_code(verdict: Verdict, claim: str, code: int) -> None:
     assert verdict("-", "--claim", claim, stdin=as_csv(rows())).code == code
+
+
+def test_a_claim_is_answered_in_words_and_takes_the_minus_of_keyboards(verdict: Verdict) -> None:
+    table = as_csv(rows()).replace("new", "−bn")
+    done = verdict("-", "--claim", "-bn better than base", stdin=table)
+    assert (done.code, "the claim `−bn better than base` holds" in done.out) == (0, True)
+    found = json.loads(verdict("-", "--claim", "base better than -bn", "--format", "json", stdin=table).out)
+    assert (found["claim"], found["holds"]) == ("base better than −bn", False)
+    refused = verdict("-", "--claim", "base better than base", stdin=table)
+    assert (refused.code, "compares an arm with itself" in refused.err) == (2, True)
+
+
+@pytest.mark.parametrize("given", [("--same", "0.5"), ("--failed", "10")])
+def test_a_bare_amount_of_a_column_with_percent_signs_is_refused(verdict: Verdict, given: tuple[str, str]) -> None:
+    table = [{**row, "acc": f"{100 * row['acc']:.3f}%"} for row in rows()]
+    done = verdict("-", "--reference", "base", *given, stdin=as_csv(table))
+    assert (done.code, f"{given[0]} {given[1]}% is {given[1]} points" in done.err) == (2, True)
+
+
+def test_an_arm_without_spread_is_named(verdict: Verdict) -> None:
+    table = [{**row, "acc": 0.5} if row["model"] == "new" else row for row in rows()]
+    out = verdict("-", "--reference", "base", stdin=as_csv(table)).out
+    assert "warning: all 12 runs of `new` have exactly the same value, 0.5" in out
+
+
+def test_tiny_values_are_shown_or_refused(verdict: Verdict) -> None:
+    out = verdict("-", "--reference", "base", stdin=as_csv([{**r, "acc": r["acc"] * 1e-9} for r in rows()])).out
+    assert "better: +2" in out
+    assert "e−11" in out
+    done = verdict("-", "--reference", "base", stdin=as_csv([{**r, "acc": r["acc"] * 1e-300} for r in rows()]))
+    assert (done.code, "row 1, column `acc`:" in done.err, "too small" in done.err) == (2, True, True)
 
 
 def test_a_lower_metric_is_better_where_it_is_said(verdict: Verdict) -> None:
@@ -224,7 +253,11 @@ def test_nothing_in_common_is_refused_with_examples(verdict: Verdict) -> None:
         "-", "--reference", "base", stdin=arms([("a", 0.8)], [("b", 0.9)]).replace("new", "BASE").replace("b,", "c,")
     )
     assert done.code == 2
-    assert "`BASE` differs from another arm in capitals alone" in done.err
+    assert "`base` and `BASE` differ in capitals alone" in done.err
+    done = verdict(
+        "-", "--reference", "base", stdin=arms([(0, 0.8), ("f", 0.8), (2, 0.8)], [(0, 0.9), ("F", 0.9), (2, 0.9)])
+    )
+    assert (done.code, "the pairs `f` and `F` differ in capitals alone" in done.err) == (2, True)
 
 
 def test_one_column_is_not_two_things(run: Run, tmp_path: Path) -> None:

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from archdsl.report.numbers import exact
-from archdsl.study.answer.answer import Answer, Row, about, words
 from archdsl.study.answer.measurements import Columns
+from archdsl.study.answer.rows import Answer, Row
+from archdsl.study.answer.words import about, words
 from archdsl.study.report import page
 from archdsl.study.report.figures.evidence import evidence as evidence_figure
 from archdsl.study.report.figures.verdict_forest import CLOSER, Compared, verdict_forests
 from archdsl.study.results.unit import NONE, p_text
-from archdsl.study.stats.sequential import evidence
 from archdsl.version import __version__
 
 SENTENCES = 12  # arms whose verdict is a sentence at the head of the page
@@ -22,7 +22,8 @@ FOREST = (
 )
 EVIDENCE = (
     "Evidence against “no difference” after each pair. 1 is none; a verdict falls where a curve passes the dashed lines: the "
-    "upper one for the first verdict of this table, the lower one for the last (Holm)."
+    "upper one for the first verdict of this table, the lower one for the last (Holm). Where spreads are uneven it is what "
+    "counts by the rule for them. An arm ends as `same` by its interval, below the lines."
 )
 
 
@@ -123,7 +124,7 @@ def _figures(answer: Answer) -> Iterator[str]:
         "lower": q.lower,
     }
     forests = list(verdict_forests(arms, **options))
-    logs = {row.name: [e.log_e for e in evidence(row.deltas)] for row in answer.rows if row.deltas}
+    logs = {row.name: row.evidence() for row in answer.rows if row.deltas}
     curves = evidence_figure(
         logs, {row.name: row.verdict for row in answer.rows}, alpha=q.alpha, family=len(answer.rows)
     )

@@ -17,7 +17,7 @@ from archdsl.registry import entries
 from archdsl.registry.synonyms import synonym
 from archdsl.study.amounts import FAILURES, MAX_SEEDS, amount, budget, fraction
 from archdsl.study.plan.arms import bases
-from archdsl.study.plan.factors import added, present
+from archdsl.study.plan.factors import added, check_alone, own, present
 from archdsl.study.plan.file import StudyFile, read_study, written
 from archdsl.study.plan.reader import AUTO, MATCHES, METRIC, MOST_SEEDS, UNTIL, called, metrics
 from archdsl.study.results.decide import DecisionOptions
@@ -182,6 +182,8 @@ def _with_factors(study: StudyFile, options: SelectionOptions) -> StudyFile:
         )
     _, _, file = next(bases(study))
     factors = [present(file, name) for name in options.without] + [added(text) for text in options.into]
+    for name in options.without:
+        check_alone(name, (*study.factors, *own(file)))
     if len({f.name for f in (*study.factors, *factors)}) < len(study.factors) + len(factors):
         raise ArchError("one factor is given twice", help="name each ingredient once")
     # The levels of `--with` are turned round (level 0 is absence): each change from the base is then one from level 0.

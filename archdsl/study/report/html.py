@@ -63,8 +63,8 @@ CAPTIONS = {
         "Evidence over the seeds",
         (
             "Evidence against “no difference” after each seed. It begins at 1; a filled point is where the arm was decided. "
-            "The first arm to be decided needs to cross the upper line, one that is left alone the lower one (Holm). An arm ends "
-            "as `same` by its interval, below the lines."
+            "The first arm to be decided needs to cross the upper line, one that is left alone the lower one (Holm). Where "
+            "spreads are uneven it is what counts by the rule for them. An arm ends as `same` by its interval, below the lines."
         ),
     ),
     "strips": (

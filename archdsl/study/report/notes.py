@@ -9,11 +9,10 @@ from collections.abc import Iterable
 from archdsl.study.names import NAMED, quoted
 from archdsl.study.report import fit_text
 from archdsl.study.report.claim_text import sentences
-from archdsl.study.results.claims import pairs_to_decide
 from archdsl.study.results.outcomes import unmeasured, untrained
 from archdsl.study.results.results import ArmResult, Results
-from archdsl.study.stats import MISSING, seeds_needed, seeds_to_reject
-from archdsl.study.stats.sequential import SURE, UNEVEN, uneven
+from archdsl.study.stats import MISSING, seeds_to_reject
+from archdsl.study.stats.sequential import SURE, UNEVEN, held_back
 from archdsl.words.data.base import Augmentation, Mixing
 
 
@@ -66,25 +65,13 @@ def outcome(results: Results) -> Iterable[str]:
     words = ", ".join(f"{counts[word]} {word}" for word in ("better", "worse", "same", "open") if counts[word])
     yield f"{len(arms)} comparison{'s' if len(arms) > 1 else ''} with `{results.reference.name}`: {words}"
     for arm in [a for a in arms if a.verdict is not None and a.verdict.decision == "open"][:NAMED]:
-        needed = to_decide(results, arm)
+        needed = results.needed.get(arm.name)
         takes = "" if needed is None else f"about {needed:,} seeds would decide it if the difference stays as it is"
         said = "; ".join(text for text in (arm.decision.why, takes) if text)
         if said:
             yield f"`{arm.name}` is open: {said}"
     if counts["open"] and results.options.same is None:
         yield "state the largest difference that does not matter (--same 0.5%), and arms can end as `same`"
-
-
-def to_decide(results: Results, arm: ArmResult) -> int | None:
-    """The seeds after which an open arm would be decided if its mean and spread stay as they are; None where that is not
-    known, or more than 10,000. In a fixed design: the seeds of another one that would show it with a power of 0.8."""
-    verdict = arm.verdict
-    if verdict is None or verdict.decision != "open" or not verdict.evidence.sd:
-        return None
-    e, level = verdict.evidence, results.options.alpha / max(1, len(results.compared))
-    project = pairs_to_decide if results.options.sequential else seeds_needed
-    n = project(e.delta, verdict.evidence.sd, level)
-    return n if n is not None and n > e.n else None
 
 
 def method(results: Results) -> str:
@@ -163,17 +150,15 @@ def limits(results: Results) -> Iterable[str]:
 
 def spreads(results: Results) -> Iterable[str]:
     """Arms whose spread differs so much from the reference's that their verdicts ask for more."""
-    base, step = results.reference.values, results.resolution
     names = []
     for arm in results.compared if results.options.sequential else ():
-        both = [s for s in arm.values if s in base]
-        flags = uneven([arm.values[s] for s in both], [base[s] for s in both], step)
-        if flags and flags[-1] and len(flags) < SURE:
+        course, flags = results.course(arm)
+        if held_back(course, flags, results.options.alpha):
             names.append(arm.name)
     if names:
         yield (
-            f"the spread of {quoted(names)} is {UNEVEN:g} times that of the reference or more, or half of it or less: before "
-            f"seed {SURE} a verdict also needs the symmetry test"
+            f"the spread of {quoted(names)} is {UNEVEN:g} times that of the reference or more, or half of it or less, or was "
+            f"so: at such a seed before number {SURE}, evidence counts only as far as p symmetric does"
         )
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from archdsl.study.report.figures.canvas import GREY, INK, WIDTH, labels, render
 from archdsl.study.report.figures.verdict_forest import COLOURS
 from archdsl.study.results.results import ArmResult, Results
-from archdsl.study.stats.sequential import SURE, evidence, uneven
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,16 +43,10 @@ def deciding(results: Results) -> str | None:
 
 def course_of(results: Results, arm: ArmResult, name: str) -> Course | None:
     """The evidence on an arm after each seed that counts; None below two."""
-    base = results.reference.values
-    both = [seed for seed in arm.decision.seeds if seed in base]
-    deltas = [arm.values[seed] - base[seed] for seed in both]
-    flags = uneven([arm.values[seed] for seed in both], [base[seed] for seed in both], results.resolution)
-    if arm.verdict is None or len(deltas) < 2:
+    course, _ = results.course(arm)
+    if arm.verdict is None or len(course) < 2:
         return None
-    logs = tuple(
-        (min(e.log_e, -math.log(e.p_symmetric)) if skew and e.n < SURE else e.log_e) / math.log(10)
-        for e, skew in zip(evidence(deltas, resolution=results.resolution), flags, strict=True)
-    )
+    logs = tuple(e.counts / math.log(10) for e in course)
     return Course(name, logs, arm.verdict.decision, arm.verdict.decided)
 
 
