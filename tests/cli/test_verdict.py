@@ -92,37 +92,6 @@ def test_a_claim_is_an_exit_code(verdict: Verdict, claim: str, code: int) -> Non
     assert verdict("-", "--claim", claim, stdin=as_csv(rows())).code == code
 
 
-def test_a_claim_is_answered_in_words_and_takes_the_minus_of_keyboards(verdict: Verdict) -> None:
-    table = as_csv(rows()).replace("new", "−bn")
-    done = verdict("-", "--claim", "-bn better than base", stdin=table)
-    assert (done.code, "the claim `−bn better than base` holds" in done.out) == (0, True)
-    found = json.loads(verdict("-", "--claim", "base better than -bn", "--format", "json", stdin=table).out)
-    assert (found["claim"], found["holds"]) == ("base better than −bn", False)
-    refused = verdict("-", "--claim", "base better than base", stdin=table)
-    assert (refused.code, "compares an arm with itself" in refused.err) == (2, True)
-
-
-@pytest.mark.parametrize("given", [("--same", "0.5"), ("--failed", "10")])
-def test_a_bare_amount_of_a_column_with_percent_signs_is_refused(verdict: Verdict, given: tuple[str, str]) -> None:
-    table = [{**row, "acc": f"{100 * row['acc']:.3f}%"} for row in rows()]
-    done = verdict("-", "--reference", "base", *given, stdin=as_csv(table))
-    assert (done.code, f"{given[0]} {given[1]}% is {given[1]} points" in done.err) == (2, True)
-
-
-def test_an_arm_without_spread_is_named(verdict: Verdict) -> None:
-    table = [{**row, "acc": 0.5} if row["model"] == "new" else row for row in rows()]
-    out = verdict("-", "--reference", "base", stdin=as_csv(table)).out
-    assert "warning: all 12 runs of `new` have exactly the same value, 0.5" in out
-
-
-def test_tiny_values_are_shown_or_refused(verdict: Verdict) -> None:
-    out = verdict("-", "--reference", "base", stdin=as_csv([{**r, "acc": r["acc"] * 1e-9} for r in rows()])).out
-    assert "better: +2" in out
-    assert "e−11" in out
-    done = verdict("-", "--reference", "base", stdin=as_csv([{**r, "acc": r["acc"] * 1e-300} for r in rows()]))
-    assert (done.code, "row 1, column `acc`:" in done.err, "too small" in done.err) == (2, True, True)
-
-
 def test_a_lower_metric_is_better_where_it_is_said(verdict: Verdict) -> None:
     done = verdict("-", "--reference", "base", "--lower", "--format", "json", stdin=as_csv(rows()))
     found = {arm["arm"]: arm for arm in json.loads(done.out)["arms"]}

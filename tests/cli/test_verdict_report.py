@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import re
 import subprocess
 import sys
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -243,32 +241,6 @@ def test_a_percentage_for_failed_runs_of_a_metric_in_percent_is_refused(run: Run
     assert done.code == 2
     assert "--failed 10% means 0.1, and the metric has values such as 98" in done.err
     assert "1 run failed, counted as 10: `r4` (crashed)" in run("verdict", "t.csv", *ASKED, "--failed", "10").out
-
-
-def test_a_mean_that_turns_after_the_verdict_is_said(run: Run, tmp_path: Path) -> None:
-    base = [(n, 0.8 + n / 1000) for n in range(8)]
-    (tmp_path / "t.csv").write_text(arms(list(base), [(n, v + 0.01 + n / 9000 if n < 7 else 0.1) for n, v in base]))
-    out = run("verdict", "t.csv", *ASKED, "--pair", "seed").out
-    assert "warning: later pairs of `new` contradict its verdict: the mean difference of all 8 pairs is −0.07" in out
-    new = answer(run("verdict", "t.csv", *ASKED, "--pair", "seed", "--format", "json"))["arms"][0]
-    assert (new["verdict"], new["pairs"]) == ("better", 8)
-    assert 0 <= new["low"] <= new["delta"] <= new["high"]
-
-
-def test_the_evidence_of_a_page_is_what_decides(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An arm of uneven spread, whose t evidence crosses the lines before its verdict falls."""
-    drawn: dict[str, list[float]] = {}
-    page = import_module("archdsl.study.answer.verdict_page")
-    monkeypatch.setattr(page, "evidence_figure", lambda logs, *_, **__: drawn.update(logs))
-    base = [(n, 0.8 + 0.0001 * (n % 3)) for n in range(8)]
-    (tmp_path / "t.csv").write_text(arms(list(base), [(n, v + 0.05 + 0.001 * (n % 4)) for n, v in base]))
-    out = run("verdict", "t.csv", *ASKED, "--pair", "seed", "--html", "p.html", "--format", "json").out
-    new = json.loads(out)["arms"][0]
-    crossed = [n for n, log in enumerate(drawn["new"], 1) if log >= -math.log(0.05)]
-    assert crossed[:1] == [new["decided_after"]]
-    assert crossed[0] > 4
-    assert "the spread of `new` is 2 times that of `base`" in out
-    assert "the spread of `new`" in (tmp_path / "p.html").read_text()
 
 
 def test_one_run_and_constants_stay_open_without_pairs(run: Run, table: Path) -> None:
