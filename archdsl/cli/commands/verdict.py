@@ -161,15 +161,11 @@ def command(
 
 
 def _write(target: Path, given: Answer, table: str, sha256: str, found: Measurements) -> None:
-    import shlex
-    import sys
-
-    from archdsl.cli.output import say
+    from archdsl.cli.output import say, typed_command
     from archdsl.export.target import replacing
     from archdsl.study.answer.verdict_page import Provenance, page_of
 
-    command = shlex.join(["archdsl", *sys.argv[1:]])
-    text = page_of(given, Provenance(table, sha256, found.rows, found.columns, command))
+    text = page_of(given, Provenance(table, sha256, found.rows, found.columns, typed_command()))
     with replacing(target) as file:
         file.write_text(text, "utf-8")
     say(f"page: {target}")

@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from archdsl.errors import ArchError, suggest
+import yaml
+
+from archdsl.errors import ArchError, EnvError, suggest
 from archdsl.expand.text import canonical_text
 from archdsl.files import listed, remarks, short, spec_path, specs, studies, study_path
 from archdsl.registry import entries
@@ -24,6 +26,7 @@ from archdsl.study.results.decide import DecisionOptions
 
 STUDY = "study.yaml"
 _NAME = re.compile(r"[0-9]{2}|(?:[0-9]{2}-)?[A-Za-z][\w.-]*")  # studies of the lecture begin with a number
+_OWN = re.compile(r"(.+)-[0-9a-f]{8}")  # the folder of a study
 FOLDER = "studies"  # in the folder of runs
 
 
@@ -61,6 +64,8 @@ def select(given: str, options: SelectionOptions) -> StudyFile:
     path = Path(given) if "\n" not in given and len(given) < 1024 else Path()
     if given and os.path.isfile(Path(given, STUDY)):  # False of a text that is too long for a name
         study = read_study(path / STUDY, options.preset)
+        if own := _OWN.fullmatch(path.resolve().name):  # so that it is the same folder again
+            study = replace(study, name=own[1])
     elif (file := _study_file(given, path)) is not None:
         study = read_study(file, options.preset)
     elif options.preset is not None:
@@ -221,6 +226,16 @@ def _known(option: str, value: str | None, known: tuple[str, ...]) -> str | None
 def standalone(study: StudyFile) -> str:
     """The study as a file that needs no other one."""
     return written(study, tuple(canonical_text(file) for _, _, file in bases(study)))
+
+
+def question_changes(folder: Path, study: StudyFile) -> list[str] | None:
+    """In which settings a study differs from the one that was last carried out in its folder; None where none was."""
+    try:
+        kept = read_study(folder / STUDY)
+    except (ArchError, EnvError):
+        return None
+    one, other = (yaml.safe_load(standalone(each)) for each in (kept, study))
+    return [key for key in {**one, **other} if key != "study" and one.get(key) != other.get(key)]
 
 
 def folder_of(study: StudyFile, runs: Path) -> Path:

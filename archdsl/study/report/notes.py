@@ -144,6 +144,12 @@ def limits(results: Results) -> Iterable[str]:
             f"the results were looked at with {', '.join(map(str, results.looked_at))} seeds: the stated rate of wrong "
             "decisions holds for one look; --until decided allows any number"
         )
+    if before := results.asked_before:
+        few = "; ".join(before[:ASKED]) + ("; …" if len(before) > ASKED else "")
+        yield (
+            f"the same runs were looked at before under {len(before)} other question{'s' if len(before) > 1 else ''} "
+            f"({few}): the stated rate of wrong decisions holds for one question that is chosen before any look"
+        )
     if results.registered.startswith("registered"):
         yield results.registered
 
@@ -164,6 +170,7 @@ def spreads(results: Results) -> Iterable[str]:
 
 # Of the differences' sample skewness, at 8 pairs or more: a normal sample of 8 exceeds it in 1 of 60 cases.
 SKEWED = 1.5
+ASKED = 3  # earlier questions that a note names
 
 
 def skewed(results: Results) -> Iterable[str]:

@@ -96,6 +96,7 @@ class Results:
     unused: int = 0  # finished runs beyond the decision of their arm
     registered: str = ""  # whether the plan was registered, and the departures from it
     looked_at: tuple[int, ...] = ()  # numbers of seeds at which a fixed design was looked at
+    asked_before: tuple[str, ...] = ()  # other questions under which the same runs were looked at before
     more: tuple[str, ...] = ()  # other metrics that are shown
     compares: bool = True  # with a reference
     resolution: float = 0.0  # the step in which the metric is counted
@@ -136,10 +137,8 @@ class Results:
 
     @cached_property
     def needed(self) -> Mapping[str, int]:
-        """The seeds after which an open arm would be decided if means and spreads stay as they are, by name; arms of which
-        that is not known, or more than 10,000, are left out. In a fixed design: the seeds of another one that would show it
-        with a power of 0.8.
-        """
+        """The seeds after which open arms would be decided if means and spreads stay as they are, by name, as far as that is
+        known; in a fixed design those of another one that would show it with a power of 0.8."""
         verdicts = {a.name: a.verdict for a in self.compared if a.verdict is not None}
         return seeds_to_decide(verdicts, self.options, max(1, len(self.compared)))
 
