@@ -54,6 +54,28 @@ def test_earlier_questions_about_the_same_runs_are_named(place: Path, whole: Who
     assert f"{BEFORE} 4 other questions" in notes("--seeds", "2", "--same", "1%")
 
 
+def test_a_margin_is_in_the_unit_of_the_metric(place: Path, whole: Whole, here: Cli) -> None:
+    whole.into(place)
+    given = ("report", "tiny.arch", "--seeds", "2", "--metric", "test_loss")
+    for option in ("--same", "--detect"):
+        refused = here(*given, option, "8%", cwd=place)
+        assert (refused.returncode, f"{option} 0.08" in refused.stderr) == (2, True)
+        assert here(*given, option, "0.08", cwd=place).returncode == 0
+    (place / "s.yaml").write_text("base: tiny.arch\nseeds: 2\nsame: 8%\nclaims: [−norm same as base]\n")
+    done = here("report", "s.yaml", "--metric", "test_loss", cwd=place)
+    assert (done.returncode, "with test_loss no arm ends as `same` by it" in done.stderr) == (0, True)
+    assert here("report", "s.yaml", "--claims", cwd=place).returncode in (0, 3, 6)
+
+
+def test_the_robust_p_has_one_name(place: Path, whole: Whole, here: Cli) -> None:
+    whole.into(place)
+    for more, name in ((("--seeds", "2"), "p_sign"), (("--max-seeds", "2"), "p_symmetric")):
+        head = here("report", "tiny.arch", *more, "--format", "csv", cwd=place).stdout.splitlines()[0]
+        assert name in head.split(",")
+        old = here("report", "tiny.arch", *more, "--columns", "p_robust", "--format", "csv", cwd=place).stdout
+        assert old.splitlines()[0] == f"arm,{name}"
+
+
 def test_damaged_questions_are_left_out(place: Path, whole: Whole, here: Cli) -> None:
     kept = whole.into(place) / "studies" / "questions.json"
     for text in ("", "{", "[1, {}]", '[{"first": "", "question": {}, "seeds": []}]'):

@@ -23,6 +23,7 @@ def selected(given: Mapping[str, Any]) -> StudyFile:
         ArchError: no such study or spec, or options that contradict it.
     """
     from archdsl.cli.output import say
+    from archdsl.study.execute.margin import check_unit
     from archdsl.study.execute.select import SelectionOptions, select
 
     for old, new, name in (("--out", "--without", "out"), ("--in", "--with", "old_into")):
@@ -31,7 +32,10 @@ def selected(given: Mapping[str, Any]) -> StudyFile:
     options = {f.name: given[f.name] for f in fields(SelectionOptions) if given.get(f.name) is not None}
     without = [*(given["without"] or ()), *(given["out"] or ())]
     into = [*(given["into"] or ()), *(given["old_into"] or ())]
-    return select(given["study"], SelectionOptions(**{**options, "without": without, "into": into}))
+    chosen = select(given["study"], SelectionOptions(**{**options, "without": without, "into": into}))
+    if given["detect"] is not None:
+        check_unit("--detect", given["detect"], chosen.metric)
+    return chosen
 
 
 def check_html(target: Path | None) -> None:

@@ -18,6 +18,7 @@ from archdsl.files import listed, remarks, short, spec_path, specs, studies, stu
 from archdsl.registry import entries
 from archdsl.registry.synonyms import synonym
 from archdsl.study.amounts import FAILURES, MAX_SEEDS, amount, budget, fraction
+from archdsl.study.execute.margin import in_unit
 from archdsl.study.plan.arms import bases
 from archdsl.study.plan.factors import added, check_alone, own, present
 from archdsl.study.plan.file import StudyFile, read_study, written
@@ -77,6 +78,7 @@ def select(given: str, options: SelectionOptions) -> StudyFile:
         study = StudyFile(
             name=path.stem if path.suffix == ".arch" else "study", title=given, base=((called(given), given),)
         )
+    before = study
     study = replace(
         study,
         **_seeds(study, options),
@@ -95,6 +97,7 @@ def select(given: str, options: SelectionOptions) -> StudyFile:
         time_limit=options.time_limit or study.time_limit,
     )
     decision_options(study)  # refuses what is not an amount
+    study = in_unit(before, study, options.same or "")
     if study.budget and not study.sequential:
         raise ArchError(
             "a budget is of sequential designs, and the study states its number of seeds",

@@ -12,6 +12,7 @@ from archdsl.study.report import figures, fit_text, page
 from archdsl.study.report.effects import effects
 from archdsl.study.report.figures.verdict_forest import CLOSER
 from archdsl.study.report.notes import (
+    constant,
     evaluated_on,
     lacking,
     limits,
@@ -27,7 +28,7 @@ from archdsl.study.report.sections.claims import claims
 from archdsl.study.report.sections.cost import cost
 from archdsl.study.report.sections.populations import populations
 from archdsl.study.report.sections.provenance import failures, provenance
-from archdsl.study.report.tables import others
+from archdsl.study.report.tables import others, robust_column
 from archdsl.study.report.verdict import verdict
 from archdsl.study.results.curves import Point
 from archdsl.study.results.results import ArmResult, Results
@@ -153,12 +154,8 @@ def _table(results: Results, unit: Unit) -> str:
     keep = [n for n, head in enumerate(HEADS) if head[0] != "other runs" or any(row[n] for row in rows)]
     keep = [n for n in keep if results.compares or HEADS[n][0] not in COMPARED]
     keep = [n for n in keep if HEADS[n][0] != "reference" or any(unequal(results))]
-    heads = [(_robust(results) if HEADS[n][0] == "robust p" else HEADS[n][0], HEADS[n][1]) for n in keep]
+    heads = [(robust_column(results).name if HEADS[n][0] == "robust p" else HEADS[n][0], HEADS[n][1]) for n in keep]
     return page.table(heads, [[row[n] for n in keep] for row in rows], marked=0 if results.compares else None)
-
-
-def _robust(results: Results) -> str:
-    return "p symmetric" if results.options.sequential else "p sign"
 
 
 def _row(number: int, arm: ArmResult, results: Results, unit: Unit) -> list[str]:
@@ -210,7 +207,7 @@ def _better(superiority: float | None, higher: bool) -> str:
 def _columns(results: Results) -> Iterator[str]:
     """What the columns of the table mean."""
     yield (
-        f"Verdict, interval and p come from one test and agree with each other. {_robust(results)} is a robust p: it assumes "
+        f"Verdict, interval and p come from one test and agree with each other. {robust_column(results).name} assumes less: "
         "only that a difference is as likely to be d as −d where the arms do not differ."
     )
     yield (
@@ -227,7 +224,8 @@ def _notes(results: Results) -> Iterator[str]:
     points = "; differences are in percentage points" if results.measure.unit == "percent" else ""
     if results.compares:
         yield f"The metric is {metric}{points}. Δ is the mean difference from “{results.reference.name}”, seed by seed."
-        for text in (method(results), *unequal(results), *limits(results), *skewed(results), *spreads(results)):
+        parts = (unequal, limits, skewed, spreads, constant)
+        for text in (method(results), *(text for part in parts for text in part(results))):
             yield _sentence(text)
     else:
         yield f"The metric is {metric}{points}. A grid over numbers has no reference, so nothing is compared."

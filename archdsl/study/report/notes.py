@@ -34,7 +34,7 @@ def notes(results: Results) -> Iterable[str]:
     if results.compares:
         yield method(results)
         yield from unequal(results)
-    yield from (*limits(results), *skewed(results), *spreads(results))
+    yield from (*limits(results), *skewed(results), *spreads(results), *constant(results))
     yield from lacking(results)
     yield from unmeasured(results)
     yield from untrained(results)
@@ -168,16 +168,29 @@ def spreads(results: Results) -> Iterable[str]:
         )
 
 
+def constant(results: Results) -> Iterable[str]:
+    """A warning about arms whose runs all have exactly the same figure; counts, and figures of the net, often are equal."""
+    values = {a.name: [a.values[s] for s in a.values if s not in a.decision.substituted] for a in results.arms}
+    names = [name for name, own in values.items() if len(own) >= EQUAL and len(set(own)) == 1]
+    if names and results.measure.on in ("test", "valid", "train") and results.measure.unit in ("percent", "float"):
+        yield (
+            f"all runs of {quoted(names)} have exactly the same {results.measure.label}: a net that does not train, or that "
+            "does not depend on the seed, has no spread"
+        )
+
+
 # Of the differences' sample skewness, at 8 pairs or more: a normal sample of 8 exceeds it in 1 of 60 cases.
 SKEWED = 1.5
+EQUAL = 3  # runs with one figure from which an arm is said to be constant
 ASKED = 3  # earlier questions that a note names
 
 
 def skewed(results: Results) -> Iterable[str]:
     """A warning where differences are so skewed that a t test of few seeds is wrong more often than stated."""
     names = [a.name for a in results.compared if _skewness(results, a) > SKEWED]
+    robust = "p symmetric" if results.options.sequential else "p sign"
     if names:
-        yield f"the differences of {quoted(names)} are skewed: rely on the robust p for a verdict there"
+        yield f"the differences of {quoted(names)} are skewed: rely on {robust} for a verdict there"
 
 
 def _skewness(results: Results, arm: ArmResult) -> float:
