@@ -59,15 +59,15 @@ def test_a_mean_that_turns_after_the_verdict_is_said(run: Run, tmp_path: Path) -
 
 def test_the_evidence_of_a_page_is_what_decides(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An arm of uneven spread, whose t evidence crosses the lines before its verdict falls."""
-    drawn: dict[str, list[float]] = {}
+    drawn: dict[str, tuple[float, ...]] = {}
     page = import_module("archdsl.study.answer.verdict_page")
-    monkeypatch.setattr(page, "evidence_figure", lambda logs, *_, **__: drawn.update(logs))
+    monkeypatch.setattr(page, "evidence", lambda courses, **_: drawn.update({c.name: c.logs for c in courses}))
     base = [(n, 0.8 + 0.0001 * (n % 3)) for n in range(8)]
     (tmp_path / "t.csv").write_text(arms(list(base), [(n, v + 0.05 + 0.001 * (n % 4)) for n, v in base]))
     out = run("verdict", "t.csv", *ASKED, "--pair", "seed", "--html", "p.html", "--format", "json").out
     new = json.loads(out)["arms"][0]
-    crossed = [n for n, log in enumerate(drawn["new"], 1) if log >= -math.log(0.05)]
+    crossed = [n for n, log in enumerate(drawn["new"], 1) if log >= -math.log10(0.05)]
     assert crossed[:1] == [new["decided_after"]]
     assert crossed[0] > 4
     assert "the spread of `new` is 2 times that of `base`" in out
-    assert "the spread of `new`" in (tmp_path / "p.html").read_text()
+    assert "the spread of “new”" in (tmp_path / "p.html").read_text()

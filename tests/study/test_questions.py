@@ -77,7 +77,7 @@ def test_the_robust_p_has_one_name(place: Path, whole: Whole, here: Cli) -> None
 
 
 def test_damaged_questions_are_left_out(place: Path, whole: Whole, here: Cli) -> None:
-    kept = whole.into(place) / "studies" / "questions.json"
+    kept = whole.into(place) / "questions.json"
     for text in ("", "{", "[1, {}]", '[{"first": "", "question": {}, "seeds": []}]'):
         kept.write_text(text)
         assert here("report", "tiny.arch", "--seeds", "2", cwd=place).returncode == 0

@@ -153,9 +153,10 @@ def _rows(given: dict[str, bool]) -> Rows:
 
 def _runs(study: str, runs: Path) -> Path:
     """The folder of runs: where a study is given by its own folder, the one that this folder is in."""
-    from archdsl.study.execute.select import FOLDER, STUDY
+    from archdsl.study.execute.looks import STUDIES
+    from archdsl.study.execute.select import STUDY
 
     given = Path(study)
-    if study and os.path.isfile(given / STUDY) and given.resolve().parent.name == FOLDER:
+    if study and os.path.isfile(given / STUDY) and given.resolve().parent.name == STUDIES:
         return given.parent.parent
     return runs

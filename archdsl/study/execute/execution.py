@@ -180,5 +180,5 @@ def results_of(
     seen = looked(folder, len(study.seeds)) if look and found.done == found.planned and not study.sequential else []
     before: tuple[str, ...] = ()
     if look and any(a.verdict is not None for a in found.compared):
-        before = asked_before(folder.parent, plan, {seed for a in found.arms for seed in a.values})
+        before = asked_before(runner.runs, plan, {seed for a in found.arms for seed in a.values})
     return replace(found, registered=note(folder, plan), looked_at=tuple(seen), asked_before=before)

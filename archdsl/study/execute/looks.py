@@ -16,23 +16,24 @@ from typing import Any
 from archdsl.atomic import write_whole
 from archdsl.errors import ArchError
 
-FILE = "questions.json"  # in the folder of all studies
+FILE = "questions.json"  # in the folder of runs
+STUDIES = "studies"  # in the folder of runs
 MOST = 1000  # questions that are kept, the latest ones
 SHARED = 2  # arms that two questions about the same comparison have in common
 ASKED = ("metric", "design", "alpha", "same", "failures")
 
 
-def asked_before(studies: Path, plan: dict[str, Any], seeds: Iterable[int]) -> tuple[str, ...]:
+def asked_before(runs: Path, plan: dict[str, Any], seeds: Iterable[int]) -> tuple[str, ...]:
     """In what earlier questions about the same runs differ from this one, which is kept.
 
     Args:
-        studies: the folder of all studies of a store; where there is none, nothing is kept.
+        runs: the folder of runs; where it holds no study, nothing is kept.
         plan: what is asked, as ``register.plan_of`` gives it.
         seeds: those that have results.
     """
     names, arms = zip(*plan["arms"], strict=True)
     now = {"arms": sorted(arms), "reference": arms[0], "data": plan["data"], **{key: plan[key] for key in ASKED}}
-    every = list(_read(studies / FILE))
+    every = list(_read(runs / FILE))
     own = next((entry for entry in every if entry["question"] == now), None)
     merged = sorted({*seeds, *(own["seeds"] if own else ())})
     entry = {
@@ -41,10 +42,10 @@ def asked_before(studies: Path, plan: dict[str, Any], seeds: Iterable[int]) -> t
         "question": now,
         "seeds": merged,
     }
-    if entry != own and studies.is_dir():
+    if entry != own and (runs / STUDIES).is_dir():
         kept = [*(other for other in every if other is not own), entry]
         with suppress(OSError, ArchError):
-            write_whole(studies / FILE, json.dumps(kept[-MOST:], indent=1).encode())
+            write_whole(runs / FILE, json.dumps(kept[-MOST:], indent=1).encode())
     return tuple(
         _difference(other, now)
         for other in every

@@ -18,6 +18,7 @@ from archdsl.files import listed, remarks, short, spec_path, specs, studies, stu
 from archdsl.registry import entries
 from archdsl.registry.synonyms import synonym
 from archdsl.study.amounts import FAILURES, MAX_SEEDS, amount, budget, fraction
+from archdsl.study.execute.looks import STUDIES
 from archdsl.study.execute.margin import in_unit
 from archdsl.study.plan.arms import bases
 from archdsl.study.plan.factors import added, check_alone, own, present
@@ -28,7 +29,6 @@ from archdsl.study.results.decide import DecisionOptions
 STUDY = "study.yaml"
 _NAME = re.compile(r"[0-9]{2}|(?:[0-9]{2}-)?[A-Za-z][\w.-]*")  # studies of the lecture begin with a number
 _OWN = re.compile(r"(.+)-[0-9a-f]{8}")  # the folder of a study
-FOLDER = "studies"  # in the folder of runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,4 +265,4 @@ def folder_of(study: StudyFile, runs: Path) -> Path:
         )
     )
     name = re.sub(r"[^A-Za-z0-9._]+", "-", study.name).strip("-.")[:60] or "study"
-    return runs / FOLDER / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    return runs / STUDIES / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -31,6 +30,7 @@ from archdsl.study.report.sections.provenance import failures, provenance
 from archdsl.study.report.tables import others, robust_column
 from archdsl.study.report.verdict import verdict
 from archdsl.study.results.curves import Point
+from archdsl.study.results.outcomes import unmeasured, untrained
 from archdsl.study.results.results import ArmResult, Results
 from archdsl.study.results.unit import NONE, Unit, p_text, unit
 
@@ -65,7 +65,7 @@ CAPTIONS = {
         (
             "Evidence against “no difference” after each seed. It begins at 1; a filled point is where the arm was decided. "
             "The first arm to be decided needs to cross the upper line, one that is left alone the lower one (Holm). Where "
-            "spreads are uneven it is what counts by the rule for them. An arm ends as `same` by its interval, below the lines."
+            "spreads are uneven it is what counts by the rule for them. An arm ends as “same” by its interval, below the lines."
         ),
     ),
     "strips": (
@@ -140,8 +140,8 @@ def _body(results: Results, command: str, curves: Curves) -> Iterator[str]:
     if results.compares:
         yield page.folded("How to read the table", "".join(page.tag("p", text, "note") for text in _columns(results)))
     yield from (page.tag("p", text, "note") for text in _notes(results))
-    evidence = figures.deciding(results)
-    yield from _figure("deciding", [] if evidence is None else [evidence], results)
+    drawn = [svg for slim in (False, True) if (svg := figures.deciding(results, slim)) is not None]
+    yield from _figure("deciding", drawn[:1], results, drawn[1:])
     yield from populations(results)
     yield from cost(results)
     yield from _figures(results, curves)
@@ -234,14 +234,14 @@ def _notes(results: Results) -> Iterator[str]:
         "What varies is the seed (initial weights, order, augmentation, dropout, split), so that the spread is seed "
         f"variation {where}; {included}."
     )
-    for text in lacking(results):
+    for text in (*lacking(results), *unmeasured(results), *untrained(results)):
         yield _sentence(text)
     for why, names in undefined(results):
         yield _sentence(f"{why} ({quoted(names, 3)})")
 
 
 def _sentence(text: str) -> str:
-    text = re.sub("`([^`]+)`", "“\\1”", text)
+    text = page.quoted(text)
     return f"{text if text.startswith('p ') else text[0].upper() + text[1:]}."  # p values have a small letter
 
 

@@ -66,7 +66,7 @@ def _count(results: Results, arms: Sequence[ArmResult]) -> str:
     words = {"better": "better", "worse": "worse", "same": "the same", "open": "open"}
     counts = ", ".join(f"{every.count(d)} {words[d]}" for d in ORDER if d in every)
     few = "arm is" if len(arms) == 1 else "arms are"
-    return f"{len(arms)} {few} compared with “{results.reference.name}”: {counts}."
+    return f"{len(arms)} {few} compared with “{results.reference.name}” by {results.measure.label}: {counts}."
 
 
 def _line(results: Results, arm: ArmResult, unit: Unit) -> page.Markup:
