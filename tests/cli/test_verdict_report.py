@@ -117,7 +117,7 @@ def test_the_page_is_whole_and_the_same_each_time(run: Run, table: Path, tmp_pat
         "simultaneous",
     ):
         assert text in pages[0]
-    assert pages[0].count("<svg") == 5  # the differences in two scales for wide and for narrow pages, and the evidence
+    assert pages[0].count("<svg") == 6  # for wide and for narrow pages: the differences in two scales, and the evidence
     for svg in re.findall(r"<svg.*?</svg>", pages[0], re.DOTALL):
         ElementTree.fromstring(svg)
 

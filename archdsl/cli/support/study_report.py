@@ -142,7 +142,9 @@ def made_by(folder: Path, chosen: StudyFile) -> str:
     from archdsl.study.execute.register import commands
     from archdsl.study.execute.select import question_changes
 
-    return "\n".join([commands(folder), *([typed_command()] if question_changes(folder, chosen) else [])])
+    changes = question_changes(folder, chosen)
+    carried_out = [] if changes is None else [commands(folder)]
+    return "\n".join([*carried_out, *([typed_command()] if changes != [] else [])])
 
 
 def put_study(

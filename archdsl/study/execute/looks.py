@@ -1,6 +1,6 @@
 """The questions under which runs were looked at: a rate of wrong decisions holds for one that is chosen before.
 
-A question is what is compared, by which metric and how it is decided. More seeds are no other question. Questions of all studies
+A question is what is compared, by which metric and how it is decided. With more seeds it stays the same. Questions of all studies
 of a store are kept together, since a study with another factor less has a folder of its own and the same runs.
 """
 
