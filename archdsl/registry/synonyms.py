@@ -122,6 +122,13 @@ ARGUMENTS = {
     "sr_ratio": "reduce",
     "qk_norm": "qknorm",
     "is_causal": "causal",
+    "hidden": "out",
+    "hidden_size": "out",
+    "embedding_dim": "out",
+    "num_layers": "layers",
+    "bidirectional": "both",
+    "dropout": "drop",
+    "padding_idx": "padding",
 }
 
 

@@ -78,7 +78,12 @@ def test_what_the_language_lacks_is_said(name: str, capsys: pytest.CaptureFixtur
 
 @pytest.mark.parametrize(
     ("name", "call"),
-    [("window", "attention(window=…)"), ("relpos", "attention(relpos)"), ("rotary", "attention(rotary=…)")],
+    [
+        ("window", "attention(window=…)"),
+        ("relpos", "attention(relpos)"),
+        ("rotary", "attention(rotary=…)"),
+        ("Bidirectional", "gru(both)"),
+    ],
 )
 def test_what_is_an_argument_here_is_said(name: str, call: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["words", name]) == 0

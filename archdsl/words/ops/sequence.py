@@ -30,9 +30,12 @@ def embed(x: Shape, out: Channels, padding: Natural | None = None, std: Positive
     vector: an output layer that shares its weights (Press & Wolf 2016, arXiv:1608.05859), `e: embed(64) … again(e)`.
     """
     if not isinstance(x, Ids):
-        raise Misfit(
-            f"`embed` takes ids, and here arrives {words(x)}", "A301", "write `input 128 ids(256)`: 128 ids below 256"
+        help = (
+            "leave it out: tokens have numbers already"
+            if len(x) == 2
+            else "write `input 128 ids(256)`: 128 ids below 256"
         )
+        raise Misfit(f"`embed` takes ids, and here arrives {words(x)}", "A301", help)
     if padding is not None and padding >= x.vocabulary:
         raise Misfit(f"`padding={padding}` is not an id below {x.vocabulary}", "A303", "choose a smaller one")
     settings: dict[str, Any] = {} if padding is None else {"padding_idx": padding}
