@@ -13,6 +13,8 @@ from typing import Any
 import yaml
 
 from archdsl.errors import ArchError, EnvError, suggest
+from archdsl.expand import expand
+from archdsl.expand.holes import choose
 from archdsl.expand.text import canonical_text
 from archdsl.files import listed, remarks, short, spec_path, specs, studies, study_path
 from archdsl.registry import entries
@@ -25,6 +27,7 @@ from archdsl.study.plan.factors import added, check_alone, own, present
 from archdsl.study.plan.file import StudyFile, read_study, written
 from archdsl.study.plan.reader import AUTO, MATCHES, METRIC, MOST_SEEDS, UNTIL, called, metrics
 from archdsl.study.results.decide import DecisionOptions
+from archdsl.words.tasks import CLASSIFICATION
 
 STUDY = "study.yaml"
 _NAME = re.compile(r"[0-9]{2}|(?:[0-9]{2}-)?[A-Za-z][\w.-]*")  # studies of the lecture begin with a number
@@ -78,6 +81,8 @@ def select(given: str, options: SelectionOptions) -> StudyFile:
         study = StudyFile(
             name=path.stem if path.suffix == ".arch" else "study", title=given, base=((called(given), given),)
         )
+    if not study.stated and not options.metric:
+        study = replace(study, metric=_usual_metric(replace(study, data=options.data or study.data)))
     before = study
     study = replace(
         study,
@@ -206,6 +211,15 @@ def _pairs(texts: Sequence[str]) -> dict[str, str]:
             raise ArchError(f"`--baseline {text}` names no level", help="write --baseline norm=+ln")
         found[name.strip()] = level.strip()
     return found
+
+
+def _usual_metric(study: StudyFile) -> str:
+    """The metric of a study that states none: that of the task of its base. What is wrong with the base is said later."""
+    try:
+        _, _, file = next(bases(study))
+        return (expand(choose(file, {})[1]).task or CLASSIFICATION).metric
+    except (ArchError, StopIteration):
+        return METRIC
 
 
 def _metrics(study: StudyFile, texts: Sequence[str]) -> dict[str, Any]:

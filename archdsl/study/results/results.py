@@ -284,7 +284,7 @@ def _arm(
     figures = {c.seed: found[c.key].figures for c in counted if found[c.key].status == "finished"}
     runs = {seed: RunFigures(own, arm.totals, folders.get(seed)) for seed, own in figures.items()}
     others = {name: {s: v for s, run in runs.items() if (v := metric_of(name).of(run)) is not None} for name in more}
-    untrained = tuple(seed for seed, run in runs.items() if not run.trained(arm.spec.classes))
+    untrained = tuple(seed for seed, run in runs.items() if not run.trained(arm.spec.classes, arm.spec.task))
     values = {seed: decision.values[seed] for seed in sorted(decision.values)}
     return ArmResult(
         arm,
