@@ -71,7 +71,8 @@ def outcome(results: Results) -> Iterable[str]:
         if said:
             yield f"`{arm.name}` is open: {said}"
     if counts["open"] and results.options.same is None:
-        yield "state the largest difference that does not matter (--same 0.5%), and arms can end as `same`"
+        amount = "0.5%" if results.measure.unit == "percent" else "AMOUNT"
+        yield f"state the largest difference that does not matter (--same {amount}), and arms can end as `same`"
 
 
 def method(results: Results) -> str:
