@@ -26,6 +26,8 @@ def training_count(dataset: Dataset | Own) -> int | None:
     if not isinstance(dataset, Own) or dataset.kept is not None:
         return None
     kind = kind_of(dataset)
+    if kind.count is not None:
+        return kind.count(dataset)
     if kind.files is None:
         train, test = kind.trees(dataset) if kind.trees is not None else (None, None)
         if train is None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from archdsl.errors import ArchError
 from archdsl.limits import Limits
 
 if TYPE_CHECKING:
@@ -74,19 +75,31 @@ def upright(source: str | os.PathLike[str] | bytes) -> tuple[Image.Image, frozen
     """
     texts: list[str] = []
     _heard.texts = texts
+    with opened(source) as picture:
+        colour, done = _colour(picture)
+    return colour, frozenset({*done, "odd"} if texts else done)
+
+
+@contextmanager
+def opened(source: str | os.PathLike[str] | bytes) -> Iterator[Image.Image]:
+    """A picture of a known format and size, its pixels not yet read. What goes wrong while they are is an error as here.
+
+    Raises:
+        OSError: the file cannot be read.
+        Undecodable: anything else that is wrong with it.
+    """
     try:
         with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=formats()) as picture:
             _check_size(picture.size)
-            colour, done = _colour(picture)
+            yield picture
     except UnidentifiedImageError:
         if not (len(source) if isinstance(source, bytes) else os.path.getsize(source)):
             raise Undecodable("it is empty (0 bytes)") from None
         raise Undecodable(f"it is not a picture of a kind that is read: {', '.join(FORMATS)}") from None
-    except (MemoryError, FileNotFoundError, PermissionError, IsADirectoryError, Undecodable):
+    except (MemoryError, FileNotFoundError, PermissionError, IsADirectoryError, Undecodable, ArchError):
         raise
     except Exception as error:  # a damaged file makes Pillow raise nearly anything
         raise Undecodable(str(error) or type(error).__name__) from error
-    return colour, frozenset({*done, "odd"} if texts else done)
 
 
 @cache
@@ -152,17 +165,18 @@ def _check_size(size: tuple[int, int]) -> None:
 def _colour(picture: Image.Image) -> tuple[Image.Image, set[str]]:
     """The first image of an opened file as RGB, upright; and what was done to it."""
     done = {"frames"} if getattr(picture, "is_animated", False) else set[str]()
-    raw = _raw_mode(picture)
-    turn = _orientation(picture)
+    raw = raw_mode(picture)
+    turn = orientation(picture)
     picture.load()
-    left = _orientation(picture)  # Pillow itself turns TIFF
+    left = orientation(picture)  # Pillow itself turns TIFF
     flat = _flat(picture, raw, done)
     if turn in UPRIGHT:
         done.add("turned")
     return (flat.transpose(UPRIGHT[left]) if left in UPRIGHT else flat), done
 
 
-def _orientation(picture: Image.Image) -> int:
+def orientation(picture: Image.Image) -> int:
+    """How EXIF says that the pixels are turned; 1 for upright."""
     try:
         found = picture.getexif().get(ORIENTATION, 1)
     except Exception as error:  # EXIF is a format of its own; damaged, it says nothing about the pixels
@@ -182,7 +196,7 @@ def _sound_exif(data: bytes) -> bool:
     return not body or (body[:4] in (b"II*\0", b"MM\0*") and len(body) >= at + 2 + 12 * tags > at >= 8)
 
 
-def _raw_mode(picture: Image.Image) -> str:
+def raw_mode(picture: Image.Image) -> str:
     """How the file stores its pixels: ``RGB;16B`` for two bytes a channel, the higher one first. For PPM of another range
     than a whole number of bytes, the range.
     """

@@ -19,7 +19,10 @@ from archdsl.data.tree import Found, Picture, classes_said, find
 from archdsl.words.data.spelling import listing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from archdsl.data.cache import Decoded
     from archdsl.words.data.folders import Folder
@@ -110,34 +113,53 @@ def _decoded(name: str, pictures: list[Picture], size: int, source: str) -> Deco
 
     def decode() -> Decoded:
         images = np.empty((len(pictures), 3, size, size), np.uint8)
-        counts: Counter[str] = Counter()
-
-        def fill(first: int) -> tuple[list[tuple[int, Exception]], Counter[str]]:
-            bad: list[tuple[int, Exception]] = []
-            done: Counter[str] = Counter()
-            for row in range(first, min(first + some, len(pictures))):
-                try:
-                    images[row], names = squared(pictures[row][0], size)
-                    done.update(names)
-                except Failure as error:
-                    bad.append((row, error))
-            return bad, done
-
-        refused, threads = Refusals(source), min(MOST_WORKERS, cores())
-        some = max(1, min(AT_A_TIME, len(pictures) // (4 * threads)))
-        with listening(), ThreadPoolExecutor(threads) as pool:  # Pillow lets go of the interpreter as it decodes
-            try:
-                for bad, done in pool.map(fill, range(0, len(pictures), some)):
-                    counts.update(done)
-                    for row, error in bad:
-                        refused.add(str(pictures[row][0]), error)
-            except BaseException:
-                pool.shutdown(cancel_futures=True)  # an interrupt does not wait for the rest
-                raise
-        refused.settle()
+        counts = decode_all(images, [path for path, _ in pictures], lambda row: squared(pictures[row][0], size), source)
         return cache.Decoded(Arrays(images, labels), counts, cache.digests_of(images))
 
     return cache.decoded(name, [p for p, _ in pictures], decode, f"{size} {labels.tolist()}")
+
+
+def decode_all(
+    images: NDArray[np.uint8],
+    files: Sequence[Path],
+    one: Callable[[int], tuple[NDArray[np.uint8], Iterable[str]]],
+    source: str,
+) -> Counter[str]:
+    """Fill ``images`` (N, C, H, W), and count the names of what was done to them.
+
+    Args:
+        files: (N,), by which a refusal names what does not decode.
+        one: gives the pixels (C, H, W) of a row, and the names of what was done to it.
+
+    Raises:
+        EnvError: one does not decode.
+    """
+    counts: Counter[str] = Counter()
+
+    def fill(first: int) -> tuple[list[tuple[int, Exception]], Counter[str]]:
+        bad: list[tuple[int, Exception]] = []
+        done: Counter[str] = Counter()
+        for row in range(first, min(first + some, len(images))):
+            try:
+                images[row], names = one(row)
+                done.update(names)
+            except Failure as error:
+                bad.append((row, error))
+        return bad, done
+
+    refused, threads = Refusals(source), min(MOST_WORKERS, cores())
+    some = max(1, min(AT_A_TIME, len(images) // (4 * threads)))
+    with listening(), ThreadPoolExecutor(threads) as pool:  # Pillow lets go of the interpreter as it decodes
+        try:
+            for bad, done in pool.map(fill, range(0, len(images), some)):
+                counts.update(done)
+                for row, error in bad:
+                    refused.add(str(files[row]), error)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # an interrupt does not wait for the rest
+            raise
+    refused.settle()
+    return counts
 
 
 def about(folder: Folder) -> dict[str, Any]:

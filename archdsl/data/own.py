@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from archdsl.data import folder, table, texts
+from archdsl.data import folder, masks, pairs, table, texts
 from archdsl.data.arrays import DataParts
 from archdsl.errors import InternalError
 from archdsl.words.data.folders import Folder
+from archdsl.words.data.masks import Masks
 from archdsl.words.data.tables import Table
 from archdsl.words.data.texts import Text
 from archdsl.words.data.values import Own
@@ -27,16 +28,19 @@ class Kind:
     about: what there is to say before it is read: ``title``, ``train``, ``test``, ``counts`` by class and ``found``.
     files: those that it is read from, each by a name that says what it is for and not where it is.
     trees: those of pictures instead, of the training and the test part.
+    count: how many training examples there are, found without reading them; None where only reading tells.
     """
 
     read: Callable[[Any], DataParts]
     about: Callable[[Any], Mapping[str, Any]]
     files: Callable[[Any], Files] | None = None
     trees: Callable[[Any], Trees] | None = None
+    count: Callable[[Any], int] | None = None
 
 
 KINDS: dict[type[Own], Kind] = {
     Folder: Kind(folder.read, folder.about, trees=Folder.trees),
+    Masks: Kind(masks.read, masks.about, pairs.files, count=pairs.count),
     Table: Kind(table.read, table.about, table.files),
     Text: Kind(texts.read, texts.about, texts.files),
 }

@@ -31,7 +31,7 @@ def exact(data: bytes, shape: tuple[int, int, int]) -> tuple[NDArray[np.uint8], 
     picture, done = upright(data)
     if picture.size != (width, height):
         raise Undecodable(f"it is {picture.width}x{picture.height}, expected {width}x{height}")
-    return _channels_first(picture.convert("L") if channels == 1 else picture), done
+    return channels_first(picture.convert("L") if channels == 1 else picture), done
 
 
 def square(path: Path, size: int) -> NDArray[np.uint8]:
@@ -47,22 +47,32 @@ def squared(path: Path, size: int) -> tuple[NDArray[np.uint8], frozenset[str]]:
         Undecodable: it is not a picture, damaged, too large, or its pixels have no known meaning.
     """
     colour, done = upright(path)
-    scale = size / min(colour.size)
-    wide, high = (max(size, round(side * scale)) for side in colour.size)
+    return channels_first(middle(colour, size)), done
+
+
+def middle(picture: Image.Image, size: int, how: Image.Resampling = Image.Resampling.BILINEAR) -> Image.Image:
+    """A picture of size x size: its shorter side scaled to ``size``, then the middle cut.
+
+    Raises:
+        Undecodable: it is so narrow that the scaled picture would be too large.
+    """
+    scale = size / min(picture.size)
+    wide, high = (max(size, round(side * scale)) for side in picture.size)
     if wide * high > Limits.PIXELS:
         raise Undecodable(
-            f"it is {colour.width}x{colour.height}, so narrow that scaled to {size} it would have {wide}x{high} "
+            f"it is {picture.width}x{picture.height}, so narrow that scaled to {size} it would have {wide}x{high} "
             "pixels; crop it"
         )
-    if (wide, high) != colour.size:
-        colour = colour.resize((wide, high), Image.Resampling.BILINEAR)
-    if colour.size != (size, size):
+    if (wide, high) != picture.size:
+        picture = picture.resize((wide, high), how)
+    if picture.size != (size, size):
         left, top = (wide - size) // 2, (high - size) // 2
-        colour = colour.crop((left, top, left + size, top + size))
-    return _channels_first(colour), done
+        picture = picture.crop((left, top, left + size, top + size))
+    return picture
 
 
-def _channels_first(picture: Image.Image) -> NDArray[np.uint8]:
+def channels_first(picture: Image.Image) -> NDArray[np.uint8]:
+    """Its pixels as (C, H, W)."""
     pixels = np.asarray(picture, dtype=np.uint8)
     return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 

@@ -111,10 +111,25 @@ def task_findings(data: DataSettings, train: TrainSettings) -> Iterator[Finding]
         return
     for mixing in (word for word in data.augment if isinstance(word, Mixing)):
         yield Finding(f"`{mixing.name}` mixes images of one class each, and {asked}", "leave it out", mixing)
+    if not task.whole and len(data.dataset.input) == 3:
+        yield from _mask_findings((w for w in data.augment if not isinstance(w, Mixing)), asked)
     for change in data.corrupt:
         yield Finding(f"`{change.name}` changes images of one class each, and {asked}", "leave it out", change)
     if train.tta is not None:
         yield Finding(f"`tta` averages the classes of whole images, and {asked}", "leave it out", "tta")
+
+
+def _mask_findings(words: Iterable[Augmentation], asked: str) -> Iterator[Finding]:
+    """Augmentations that have no rule for the classes of pixels."""
+    fitting = (
+        "take words that move whole pixels (flip, vflip, crop, shift) or change values alone (brightness, noise, …)"
+    )
+    for word in words:
+        if word.masks == "no":
+            yield Finding(f"`{word.name}` has no rule for the classes of pixels, and {asked}", fitting, word)
+        elif word.where == "model":
+            what = f"`{word.name}` with where=model does not see the classes of pixels"
+            yield Finding(f"{what}, and {asked}", "leave where=model out", word)
 
 
 def augment_findings(words: Iterable[Augmentation], shape: Shape) -> Iterator[Finding]:

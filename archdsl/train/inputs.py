@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from archdsl.accelerate.native.batch import Batches, takes
-from archdsl.data.augment import AugmentLayer, Target, augment, mix
+from archdsl.data.augment import AugmentLayer, Target, augment, augment_with_masks, mix
 from archdsl.data.augment.draws import Draws
 from archdsl.data.augment.mixing import mix_by, mixing
 from archdsl.errors import InternalError
@@ -27,7 +27,7 @@ class Batch:
 
     Args:
         images: (B, C, H, W) uint8, or (B, D) float32, on the device.
-        labels: (B,) int64.
+        labels: (B,) int64, or (B, *places).
         number: of the step, counted from 1; an int, or a 0-dim tensor on the device.
         step: keys the draws; not looked at where the generators were seeded before.
         total: images of the whole step, in all its batches and in all processes.
@@ -56,7 +56,9 @@ class Inputs:
         self.rng = Draws(job.settings.seed, self._device)
         self._pipeline = tuple(w for w in job.augment if w.where == "pipeline")
         self.mixing = mixing(self._pipeline)
-        native = job.native and job.normalise.scale.ndim == 4 and takes(self._pipeline)
+        images = job.normalise.scale.ndim == 4
+        self._masked = images and not job.task.whole
+        native = job.native and images and not self._masked and takes(self._pipeline)
         self._native = Batches(self._pipeline, self.rng, job.normalise) if native else None
         in_model = tuple(w for w in job.augment if w.where == "model")
         self._layer = AugmentLayer(in_model, job.mean, job.std, self.rng) if in_model else None
@@ -86,13 +88,19 @@ class Inputs:
             raise InternalError("no word alternates from epoch to epoch")
         return self._alternation[images] ^ (epoch % 2 == 0)
 
-    def augment(self, batch: Batch) -> Tensor:
-        """The batch's images after the augmentations of the pipeline, normalised: (B, C, H, W) float32."""
+    def augment(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The batch's images after the augmentations of the pipeline, normalised: (B, C, H, W) float32; and its labels, which
+        move with the pixels where each has one.
+        """
         self.rng.mirrored = batch.mirrored
         if self._native is not None:
-            return self._native(batch.images, batch.step, batch.total, batch.start)
-        images = augment(batch.images, self._pipeline, self.rng, batch.step, batch.total, batch.start)
-        return self._job.normalise(images)
+            return self._native(batch.images, batch.step, batch.total, batch.start), batch.labels
+        keyed = self._pipeline, self.rng, batch.step, batch.total, batch.start
+        if self._masked:
+            images, labels = augment_with_masks(batch.images, batch.labels, *keyed)
+        else:
+            images, labels = augment(batch.images, *keyed), batch.labels
+        return self._job.normalise(images), labels
 
     def augment_in_model(self, images: Tensor, batch: Batch) -> Tensor:
         """Normalised images after the augmentations with ``where=model``; the shape stays."""

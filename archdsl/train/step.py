@@ -45,9 +45,9 @@ def train_step(
     update.zero()
     for of_seeds in batches:
         pairs = list(zip(replicas, of_seeds, strict=True))
-        images = [r.inputs.augment(b) for r, b in pairs]  # S × (B, C, H, W) float32, from uint8
-        images = [r.inputs.augment_in_model(x, b) for x, (r, b) in zip(images, pairs, strict=True)]
-        for parts in _micro_batches(images, of_seeds):  # S × ((N, C, H, W), (N,))
+        augmented = [r.inputs.augment(b) for r, b in pairs]  # S × (B, C, H, W) float32, from uint8, and labels
+        augmented = [(r.inputs.augment_in_model(x, b), y) for (x, y), (r, b) in zip(augmented, pairs, strict=True)]
+        for parts in _micro_batches(augmented, of_seeds[0].size):  # S × ((N, C, H, W), (N,))
             mixed = [r.inputs.mix(x, labels, b) for (x, labels), (r, b) in zip(parts, pairs, strict=True)]
             # The gradient is that of the mean over the step, not over the micro-batch.
             fraction = len(parts[0][1]) * job.distributed.size / of_seeds[0].total
@@ -63,10 +63,9 @@ def train_step(
             replica.state.average.update()
 
 
-def _micro_batches(images: Sequence[Tensor], batches: Sequence[Batch]) -> Iterator[tuple[tuple[Tensor, Tensor], ...]]:
+def _micro_batches(batches: Sequence[tuple[Tensor, Tensor]], size: int) -> Iterator[tuple[tuple[Tensor, Tensor], ...]]:
     """Of each seed images and labels, in the size of one forward pass."""
-    cut = [zip(x.split(b.size), b.labels.split(b.size), strict=True) for x, b in zip(images, batches, strict=True)]
-    return zip(*cut, strict=True)
+    return zip(*(zip(x.split(size), y.split(size), strict=True) for x, y in batches), strict=True)
 
 
 def _forward_backward(

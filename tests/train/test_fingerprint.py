@@ -21,8 +21,10 @@ from archdsl.errors import EnvError
 from archdsl.registry import entries
 from archdsl.words.data import sets
 from archdsl.words.data.folders import Folder
+from archdsl.words.data.masks import Masks
 from archdsl.words.data.names import IMAGENETTE
 from archdsl.words.data.tables import Table
+from archdsl.words.data.texts import Text
 
 from .conftest import write_idx
 
@@ -53,16 +55,6 @@ def of_one_tree(root: Path) -> Folder:
 def of_imagenet(root: Path) -> Folder:
     trees(root / "ilsvrc", "train", "val")
     return Folder(str(root / "ilsvrc"), 8, "imagenet")
-
-
-def of_csv(root: Path) -> Table:
-    put(root, "iris.csv", "iris.test.csv")
-    return Table(str(root / "iris.csv"), "csv")
-
-
-def of_parquet(root: Path) -> Table:
-    put(root, "table/train.parquet", "table/test.parquet")
-    return Table(str(root / "table"), "parquet")
 
 
 def of_imagenette(root: Path) -> Any:
@@ -96,12 +88,24 @@ def of_files(dataset: Any, *names: str) -> Make:
     return make
 
 
+def of_own(kind: Any, path: str, *names: str) -> Make:
+    def make(root: Path) -> Any:
+        put(root, *names)
+        return kind(str(root / path))
+
+    return make
+
+
+PAIRS = ("m/train/images/1.png", "m/train/masks/1.png", "m/test/images/1.png", "m/test/masks/1.png", "m/classes.txt")
 BATCHES = tuple(f"data_batch_{i}" for i in range(1, 6))
 MAKERS: dict[str, list[Make]] = {
     "folder": [of_folder, of_one_tree],
     "imagenet": [of_imagenet],
-    "csv": [of_csv],
-    "parquet": [of_parquet],
+    "csv": [of_own(lambda p: Table(p, "csv"), "iris.csv", "iris.csv", "iris.test.csv")],
+    "parquet": [of_own(lambda p: Table(p, "parquet"), "table", "table/train.parquet", "table/test.parquet")],
+    "masks": [of_own(Masks, "m", *PAIRS)],
+    "text": [of_own(Text, "tale.txt", "tale.txt", "tale.test.txt")],
+    "sonnets": [],
     "imagenette": [of_imagenette],
     "mnist": [
         of_idx("MNIST/raw", sets.mnist()),

@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from archdsl.errors import ArchError
 from archdsl.registry import Range, data_word
 from archdsl.registry.types import Count, Share
-from archdsl.words.data.base import Images, Pure
+from archdsl.words.data.base import Images, InPlace, OnMasks, Pure
 
 Degrees = Annotated[float, Range(0, 180)]
 TRIES = 10  # of a window that fits, as torchvision counts
@@ -34,6 +34,7 @@ class Flip(Pure):
     epochs in a row show both sides of every image.
     """
 
+    masks: ClassVar[OnMasks] = "moves"
     p: Share = 0.5
     _: KW_ONLY  # `alternate` comes behind `where`
     alternate: bool = False
@@ -63,6 +64,7 @@ class Flip(Pure):
 class VFlip(Pure):
     """Mirrors each training image top to bottom with probability p."""
 
+    masks: ClassVar[OnMasks] = "moves"
     amounts: ClassVar[tuple[str, ...]] = ("p",)
     p: Share = 0.5
 
@@ -78,6 +80,7 @@ class Crop(Pure):
     So many pixels are added on every side, black or (`reflect`) mirrored; the cut has the size of the image.
     """
 
+    masks: ClassVar[OnMasks] = "moves"
     pad: Count = 4
     fill: Literal["zero", "reflect"] = "zero"
 
@@ -135,6 +138,7 @@ class ResizedCrop(Pure):
 class Shift(Pure):
     """Moves each training image by up to this fraction of its width and height, to whole pixels; black moves in."""
 
+    masks: ClassVar[OnMasks] = "moves"
     amounts: ClassVar[tuple[str, ...]] = ("share",)
     share: Share = 0.1
 
@@ -183,7 +187,7 @@ class Zoom(Pure):
 
 @data_word("cifar10 cutout(16)", slot="cutout", paper="DeVries & Taylor 2017, arXiv:1708.04552")
 @dataclass(frozen=True, slots=True)
-class Cutout(Pure):
+class Cutout(InPlace):
     """Blackens a square of so many pixels at a random place; its middle is in the image, the rest need not be.
 
     As a layer of the net, `cutout` does this to values between layers.
@@ -200,7 +204,7 @@ class Cutout(Pure):
 
 @data_word("cifar10 erasing", "cifar10 erasing(0.25)", slot="erasing", paper="Zhong et al. 2017, arXiv:1708.04896")
 @dataclass(frozen=True, slots=True)
-class Erasing(Pure):
+class Erasing(InPlace):
     """Fills a rectangle of each training image with random pixels, with probability p.
 
     Its area is `low` to `high` of the image's, its sides in a ratio between 0.3 and 1/0.3.
@@ -225,7 +229,7 @@ class Erasing(Pure):
 
 @data_word("cifar10 noise(5%)", slot="noise", paper="Sietsma & Dow 1991")
 @dataclass(frozen=True, slots=True)
-class Noise(Pure):
+class Noise(InPlace):
     """Adds normal noise to each pixel; `sigma` is its standard deviation as a fraction of a pixel's range."""
 
     amounts: ClassVar[tuple[str, ...]] = ("sigma",)

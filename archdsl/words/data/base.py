@@ -19,6 +19,9 @@ WHERE = (  # what help says of it
     " is a layer at its input, which changes normalised images in training mode and is the identity in eval mode. Both do the"
     " same to an image; `archdsl.model` has the layer, under the name `augment`."
 )
+# What a word does where each pixel has a class: it "moves" pixels by whole numbers, and their classes with them, as a further
+# channel on which ``apply`` does the same; or it "keeps" every pixel in its place and changes values alone; or it has no rule.
+OnMasks = Literal["moves", "keeps", "no"]
 Images = Any  # a batch (N, C, H, W): uint8, a torch tensor for augmentations, a numpy array for corruptions
 
 
@@ -34,6 +37,7 @@ class Augmentation:
     )
     capturable: ClassVar[bool] = False  # reads nothing back to the host: the step may be captured as a CUDA graph
     vectors: ClassVar[bool] = False  # acts on vectors (D,), too
+    masks: ClassVar[OnMasks] = "no"
     amounts: ClassVar[tuple[str, ...]] = ()  # fields of which 0 means that nothing changes
 
     where: Where = "pipeline"
@@ -89,6 +93,13 @@ class Pure(Augmentation):
     __slots__ = ()
     fusible: ClassVar[bool] = True
     capturable: ClassVar[bool] = True
+
+
+class InPlace(Pure):
+    """Such an augmentation that changes values alone: every pixel keeps its place, and so its class."""
+
+    __slots__ = ()
+    masks: ClassVar[OnMasks] = "keeps"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from archdsl.errors import ArchError
 from archdsl.registry import Range, data_word
 from archdsl.registry.types import Count, Positive, Share
-from archdsl.words.data.base import Images, Pure
+from archdsl.words.data.base import Images, InPlace
 
 Turn = Annotated[Share, Range(0, 0.5)]
 PAPER = "Krizhevsky et al. 2012; Howard 2013, arXiv:1312.5402"
@@ -16,7 +16,7 @@ PAPER = "Krizhevsky et al. 2012; Howard 2013, arXiv:1312.5402"
 
 @data_word("cifar10 brightness(0.4)", "cifar10 brightness(0.2, additive)", slot="brightness", paper=PAPER)
 @dataclass(frozen=True, slots=True)
-class Brightness(Pure):
+class Brightness(InPlace):
     """Multiplies each training image by a factor from 1 - strength to 1 + strength.
 
     With `additive` it adds a constant from -strength to strength to all values of the image instead, where black is 0 and
@@ -35,7 +35,7 @@ class Brightness(Pure):
 
 @data_word("cifar10 contrast(0.4)", slot="contrast", paper=PAPER)
 @dataclass(frozen=True, slots=True)
-class Contrast(Pure):
+class Contrast(InPlace):
     """Moves each training image away from, or towards, its mean grey by a factor from 1 - strength to 1 + strength."""
 
     amounts: ClassVar[tuple[str, ...]] = ("strength",)
@@ -47,7 +47,7 @@ class Contrast(Pure):
 
 @data_word("cifar10 saturation(0.4)", slot="saturation", paper=PAPER)
 @dataclass(frozen=True, slots=True)
-class Saturation(Pure):
+class Saturation(InPlace):
     """Makes the colours of each training image stronger or weaker, by a factor from 1 - strength to 1 + strength."""
 
     amounts: ClassVar[tuple[str, ...]] = ("strength",)
@@ -63,7 +63,7 @@ class Saturation(Pure):
 
 @data_word("cifar10 hue(0.1)", slot="hue", paper=PAPER)
 @dataclass(frozen=True, slots=True)
-class Hue(Pure):
+class Hue(InPlace):
     """Turns the colours of each training image by up to this fraction of the colour circle, either way."""
 
     amounts: ClassVar[tuple[str, ...]] = ("strength",)
@@ -85,7 +85,7 @@ class Hue(Pure):
     paper="Howard 2013, arXiv:1312.5402; Chen et al. 2020, arXiv:2002.05709",
 )
 @dataclass(frozen=True, slots=True)
-class Jitter(Pure):
+class Jitter(InPlace):
     """Brightness, contrast, saturation and hue of each training image, in an order drawn for it.
 
     Each as the word of its name does it; 0 leaves one out. As torchvision's ColorJitter.
@@ -117,7 +117,7 @@ class Jitter(Pure):
 
 @data_word("cifar10 sharpness(0.9)", slot="sharpness", paper="Cubuk et al. 2019, arXiv:1805.09501")
 @dataclass(frozen=True, slots=True)
-class Sharpness(Pure):
+class Sharpness(InPlace):
     """Moves each training image away from, or towards, its smoothed self by a factor from 1 - strength to 1 + strength."""
 
     amounts: ClassVar[tuple[str, ...]] = ("strength",)
@@ -129,7 +129,7 @@ class Sharpness(Pure):
 
 @data_word("cifar10 grayscale(20%)", slot="grayscale", paper="Chen et al. 2020, arXiv:2002.05709")
 @dataclass(frozen=True, slots=True)
-class Grayscale(Pure):
+class Grayscale(InPlace):
     """Makes each training image grey with probability p."""
 
     amounts: ClassVar[tuple[str, ...]] = ("p",)
@@ -145,7 +145,7 @@ class Grayscale(Pure):
 
 @data_word("cifar10 blur", "imagenette blur(23, p=50%)", slot="blur", paper="Chen et al. 2020, arXiv:2002.05709")
 @dataclass(frozen=True, slots=True)
-class Blur(Pure):
+class Blur(InPlace):
     """Blurs each training image with probability p by a normal curve whose standard deviation is `low` to `high` pixels.
 
     The curve is cut to an odd number of pixels, `size`; pixels are mirrored at the edge. As torchvision's GaussianBlur.
@@ -177,7 +177,7 @@ class Blur(Pure):
 
 @data_word("cifar10 solarize(20%)", slot="solarize", paper="Cubuk et al. 2019; Grill et al. 2020, arXiv:2006.07733")
 @dataclass(frozen=True, slots=True)
-class Solarize(Pure):
+class Solarize(InPlace):
     """Inverts all bytes from `threshold` on of each training image, with probability p."""
 
     amounts: ClassVar[tuple[str, ...]] = ("p",)
@@ -191,7 +191,7 @@ class Solarize(Pure):
 
 @data_word("cifar10 posterize(20%, bits=4)", slot="posterize", paper="Cubuk et al. 2019, arXiv:1805.09501")
 @dataclass(frozen=True, slots=True)
-class Posterize(Pure):
+class Posterize(InPlace):
     """Keeps only the upper `bits` of each byte of a training image, with probability p."""
 
     p: Share = 0.5
@@ -207,7 +207,7 @@ class Posterize(Pure):
 
 @data_word("cifar10 autocontrast(50%)", slot="autocontrast", paper="Cubuk et al. 2019, arXiv:1805.09501")
 @dataclass(frozen=True, slots=True)
-class AutoContrast(Pure):
+class AutoContrast(InPlace):
     """Stretches each channel of a training image to the whole range, with probability p."""
 
     amounts: ClassVar[tuple[str, ...]] = ("p",)
@@ -219,7 +219,7 @@ class AutoContrast(Pure):
 
 @data_word("cifar10 equalize(50%)", slot="equalize", paper="Cubuk et al. 2019, arXiv:1805.09501")
 @dataclass(frozen=True, slots=True)
-class Equalize(Pure):
+class Equalize(InPlace):
     """Makes the histogram of each channel of a training image even, with probability p."""
 
     amounts: ClassVar[tuple[str, ...]] = ("p",)
@@ -231,7 +231,7 @@ class Equalize(Pure):
 
 @data_word("cifar10 invert(10%)", slot="invert", paper="Cubuk et al. 2019, arXiv:1805.09501")
 @dataclass(frozen=True, slots=True)
-class Invert(Pure):
+class Invert(InPlace):
     """Makes a training image its negative, with probability p."""
 
     amounts: ClassVar[tuple[str, ...]] = ("p",)
