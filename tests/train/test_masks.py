@@ -56,8 +56,10 @@ def _refused(root: Path, *parts: str, classes: int = 3) -> None:
 def test_one_tree_gives_a_fifth_to_the_test_part_and_labels_a_pixel_each(tmp_path: Path):
     parts = _read(_set(tmp_path))
     assert (len(parts.train), len(parts.test)) == (8, 2)
-    assert parts.train.images.shape == (8, 3, SIZE, SIZE) and parts.train.images.dtype == np.uint8
-    assert parts.train.labels.shape == (8, SIZE, SIZE) and parts.train.labels.dtype == np.int64
+    assert parts.train.images.shape == (8, 3, SIZE, SIZE)
+    assert parts.train.images.dtype == np.uint8
+    assert parts.train.labels.shape == (8, SIZE, SIZE)
+    assert parts.train.labels.dtype == np.int64
     assert (parts.train.labels == np.arange(SIZE) % 3).all()
     assert masks(str(tmp_path)).task == TASKS["segmentation"]
 
@@ -127,7 +129,8 @@ def test_names_come_from_a_file_and_need_no_number(tmp_path: Path):
 def test_without_names_or_number_the_remedy_has_both(tmp_path: Path):
     with pytest.raises(EnvError) as caught:
         _ = Masks(str(_set(tmp_path))).class_names
-    assert "classes=2" in str(caught.value.help) and "classes.txt" in str(caught.value.help)
+    assert "classes=2" in str(caught.value.help)
+    assert "classes.txt" in str(caught.value.help)
 
 
 @pytest.mark.parametrize("classes", [1, 256])
@@ -193,7 +196,8 @@ def test_what_does_not_fit_into_memory_is_refused(tmp_path: Path, monkeypatch: p
 def test_counts_and_fingerprints_read_no_pixel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     dataset = masks(str(_set(tmp_path)), SIZE, 3)
     monkeypatch.setattr(reader, "numbers", lambda *_: pytest.fail("a mask was read"))
-    assert training_count(dataset) == 8 and len(fingerprint(dataset)) == 64
+    assert training_count(dataset) == 8
+    assert len(fingerprint(dataset)) == 64
 
 
 def test_another_mask_or_another_name_of_a_class_is_other_data(tmp_path: Path):
