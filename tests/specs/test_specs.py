@@ -26,6 +26,8 @@ NAMES = {
     "convnext",
     "densenet",
     "efficientnet",
+    "gpt",
+    "gru",
     "inception",
     "lenet5",
     "mlp",
