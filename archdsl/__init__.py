@@ -1,8 +1,8 @@
 """archdsl: a network in a line, checked and counted without torch, compiled to PyTorch, trained and compared.
 
 The public surface is small: ``load`` a spec, ``model`` makes an ``nn.Module``, ``train`` a run, ``load_run`` opens the folder of
-one, ``ablate`` carries out a study and ``report`` reads one; ``archdsl.stages`` has every stage as a function. Names are loaded
-on first use, so that ``import archdsl`` costs nothing.
+one, ``ablate`` carries out a study and ``report`` reads one; ``Ids`` is the input of a network of ids; ``archdsl.stages`` has
+every stage as a function. Names are loaded on first use, so that ``import archdsl`` costs nothing.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from archdsl.api import Spec, load, model
     from archdsl.errors import ArchError, SpecError
     from archdsl.notebook import Report, TableView, ablate, report, train
+    from archdsl.registry.shapes import Ids
     from archdsl.runs.run import Run, load_run
 
 
@@ -30,11 +31,13 @@ _HOMES = {
     "ablate": "archdsl.notebook",
     "Report": "archdsl.notebook",
     "TableView": "archdsl.notebook",
+    "Ids": "archdsl.registry.shapes",
 }
 
 _CALLED = ("train", "report")  # packages that are functions, too
 __all__ = [
     "ArchError",
+    "Ids",
     "Report",
     "Run",
     "Spec",

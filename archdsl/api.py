@@ -118,7 +118,7 @@ def load(
     """Load a spec: a path, a shipped spec's name, or the text itself.
 
     Args:
-        input: the shape that arrives, ``(3, 32, 32)`` or ``"3x32x32"``, or ``64`` for a vector; goes before what the
+        input: the shape that arrives, ``(3, 32, 32)``, ``"3x32x32"``, ``64`` or ``Ids(128, 256)``; goes before what the
             text states.
         classes: the number of classes; likewise.
         data: the data set; likewise.

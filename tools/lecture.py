@@ -120,12 +120,15 @@ def _study(what: Directive, page: Path, runs: Path, numbers: dict[str, int]) -> 
 
 
 def _work(results: Any) -> str:
-    """How many runs a study has, and their time."""
+    """How many runs a study has, and the time of their training; evaluations of one net share it."""
     figures = [run for arm in results.arms for run in arm.figures.values()]
-    minutes = sum(run.get("seconds") or 0.0 for run in figures) / 60
+    trained = {run.get("weights_sha256") or n: run.get("seconds") or 0.0 for n, run in enumerate(figures)}
+    minutes = sum(trained.values()) / 60
     time = f"{minutes:.0f} minutes" if minutes >= 2 else f"{60 * minutes:.0f} seconds"
-    what = "evaluations" if any("evaluation" in run for run in figures) else "runs"
-    return f"The small form has {len(figures)} {what}, which took {time} in all on a core of a busy machine, two at a time."
+    what = f"{len(figures)} runs, which took"
+    if any("evaluation" in run for run in figures):
+        what = f"{len(figures)} evaluations of {len(trained)} nets, whose training took"
+    return f"The small form has {what} {time} in all on a core of a busy machine, two at a time."
 
 
 def _claims(what: Directive, page: Path, runs: Path, numbers: dict[str, int]) -> str:

@@ -112,8 +112,8 @@ def rules() -> list[Rule]:
         Rule("layer", some(layers), vim_some(layers), "support.function.layer", "Function"),
         Rule(
             "constant",
-            rf"{alone}(?:true|false|cin|classes){behind}",
-            rf"{vim_alone}\%(true\|false\|cin\|classes\){vim_behind}",
+            rf"{alone}(?:true|false|cin|classes|ids(?=\()){behind}",
+            rf"{vim_alone}\%(true\|false\|cin\|classes\|ids(\@=\){vim_behind}",
             "constant.language",
             "Constant",
         ),

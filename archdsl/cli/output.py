@@ -38,6 +38,13 @@ def put(text: str, exact: bool = False) -> None:
     write(text if exact and not stream.isatty() else printable_lines(text), stream)
 
 
+def typed_command() -> str:
+    """The command line, as a shell takes it."""
+    import shlex
+
+    return shlex.join(["archdsl", *sys.argv[1:]])
+
+
 def say(text: str, end: str = "\n", lines: bool = False) -> None:
     """Talk, to standard error: one line, unless the text has ``lines``. A line end in a name begins none."""
     from archdsl.report.text import printable

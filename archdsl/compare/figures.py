@@ -52,7 +52,7 @@ def figures(a: Cost, b: Cost, memory: tuple[int, int]) -> list[Pair]:
     return [Pair(*p) for p in pairs]
 
 
-def _dims(size: tuple[float, float] | None) -> str | None:
+def _dims(size: tuple[float, ...] | None) -> str | None:
     return None if size is None else "x".join(f"{n:.3f}".rstrip("0").rstrip(".") for n in size)
 
 

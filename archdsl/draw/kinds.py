@@ -65,7 +65,7 @@ def brief(op: Op, vague: bool = False) -> str:
         if (name in _QUIET and not rate) or parameter.base == "node":
             continue
         if name == "k" and (parameter.base == "size" or isinstance(value, int)):
-            head = f"{op.name} {_window(value)}"
+            head = f"{op.name} {value if 'along' in op.entry.traits else _window(value)}"
         elif name == "s" and parameter.base == "size":
             step = known.get("k") if value is None else value
             tail += [f"{'s=' if op.name == 'upconv' else '/'}{_text(step)}"] if step not in (1, (1, 1)) else []

@@ -9,7 +9,8 @@ FORMS = {
     "train": "train …: optimiser, schedule and length of training (`archdsl words train`).",
     "evaluate": "evaluate …: what is measured of the trained net, and on which images (`archdsl words evaluate`).",
     "include": 'include "other.arch": the lets of another file.',
-    "input": "input 3x32x32, input 64: what arrives, an image (channels first) or a vector.",
+    "input": "input 3x32x32, input 64, input 128 ids(256): what arrives, an image (channels first), a vector, or ids.",
+    "ids": "input 128 ids(256): a sequence of 128 ids, whole numbers from 0 to 255; `embed` turns it into tokens.",
     "classes": "classes 10: how many there are; `linear(classes)` reads it.",
     "task": "task segmentation: what the output is for, where no data set says it: classification (the default), regression, "
     "segmentation, tokens, or features (any output).",

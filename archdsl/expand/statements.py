@@ -162,13 +162,19 @@ def _input(statement: ast.Statement | None, env: Env) -> Shape | None:
 
 def _ids(body: ast.Expr, env: Env) -> Ids | None:
     """The shape of ``128 ids(256)``; None where a statement says something else."""
-    if not isinstance(body, ast.Seq):
+    items = body.items if isinstance(body, ast.Seq) else (body,)
+    word = items[-1]
+    if len(items) == 1 and not (isinstance(word, ast.Word) and word.name == "ids"):
         return None
-    length, *more = body.items
-    word = more[0] if len(more) == 1 else None
-    if not isinstance(word, ast.Word) or word.name != "ids" or word.stages is not None or len(word.args or ()) != 1:
+    if (
+        len(items) != 2
+        or not isinstance(word, ast.Word)
+        or word.name != "ids"
+        or word.stages is not None
+        or len(word.args or ()) != 1
+    ):
         raise fail("A208", f"`{body.span.text}` is not an input", body.span, INPUT)
-    numbers = value(length, env), value((word.args or ())[0], env)
+    numbers = value(items[0], env), value((word.args or ())[0], env)
     if not all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in numbers):
         raise fail("A208", f"`{body.span.text}` takes positive whole numbers", body.span, INPUT)
     return Ids(*numbers)

@@ -23,6 +23,7 @@ from archdsl.expand.statements import expand
 from archdsl.expand.terms import Key, Term, picker, terms
 from archdsl.ir.chain import Part, joined, part
 from archdsl.ir.cost import Cost, cost
+from archdsl.ir.field import is_sequence
 from archdsl.ir.nodes import Mark, Node, Op, Ref, Seq, children
 from archdsl.ir.trace import trace_part
 from archdsl.limits import Limits
@@ -129,6 +130,8 @@ class _Pieces:
         if pieces is None:
             return None
         shape = first = graph.input or ASSUMED[0]
+        if is_sequence(shape):
+            return None
         classes = graph.classes or ASSUMED[1]
         found: list[Part] = []
         for key, piece, normed in _normed(pieces):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -23,10 +24,16 @@ from archdsl.emit.memory import check_memory
 from archdsl.errors import ArchError, EnvError
 from archdsl.export.agree import HALF, TOLERANCE
 from archdsl.export.deploy import Form
+from archdsl.registry.shapes import Ids
 
 SHORTEST = 0.005  # seconds of one measurement: what is faster is called several times
 COMPILED = 8  # batch sizes that torch.compile specialises for before it gives up in silence
-DTYPES = {"tensor(uint8)": torch.uint8, "tensor(float)": torch.float32, "tensor(float16)": torch.float16}
+DTYPES = {
+    "tensor(uint8)": torch.uint8,
+    "tensor(float)": torch.float32,
+    "tensor(float16)": torch.float16,
+    "tensor(int64)": torch.int64,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +127,13 @@ def _form(found: Any, file: Path) -> Form:
     if dtype is torch.uint8:
         ones = (1.0,) * shape[0]
         return Form(shape, classes, "nchw", ones, ones)  # drawn bytes of that shape; the names of the axes play no part
+    if dtype is torch.int64:
+        about = found.get_modelmeta().custom_metadata_map.get("archdsl.input", "")
+        if (ids := re.fullmatch(r"\d+ ids\((\d+)\)", about)) is None or len(shape) != 1:
+            raise ArchError(
+                f"{file} takes whole numbers, and does not say below which", help="write it by `archdsl export`"
+            )
+        return Form(Ids(shape[0], int(ids[1])), classes)
     return Form(shape, classes, half=dtype is torch.float16, half_ends=dtype is torch.float16)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
-from archdsl.ir.field import whole
+from archdsl.ir.field import reach
 
 if TYPE_CHECKING:
     from archdsl.ir.layer import Run
@@ -27,7 +27,8 @@ class Cost:
         kept: those results that the backward pass needs (all of them, unless an ODE is solved backwards).
     layers: layers that run; depth: layers with weights on the longest path.
     field, stride: receptive field and stride in pixels, (height, width), of the last image whose values do not see
-        everything; None where there is none. A stride below 1 is that of an image larger than the input.
+        everything; None where there is none. A stride below 1 is that of an image larger than the input. Of a sequence
+        (tokens,), the most that one of its last tokens sees; where that is all, there is no stride.
     """
 
     params: int
@@ -37,8 +38,8 @@ class Cost:
     peak: int
     layers: int
     depth: int
-    field: tuple[int, int] | None
-    stride: tuple[int | float, int | float] | None
+    field: tuple[int, ...] | None
+    stride: tuple[int | float, ...] | None
     kept: int
 
     @property
@@ -74,7 +75,7 @@ def cost(trace: Trace) -> Cost:
         p, b = sizes[key]
         params, buffers = params + p, buffers + b
     work = _work(trace)
-    image = whole(trace).image
+    field, stride = reach(trace)
     return Cost(
         params=params,
         buffers=buffers,
@@ -83,8 +84,8 @@ def cost(trace: Trace) -> Cost:
         peak=work.peak,
         layers=work.layers,
         depth=work.depth,
-        field=image.size if image else None,
-        stride=image.stride if image else None,
+        field=field,
+        stride=stride,
         kept=work.kept,
     )
 

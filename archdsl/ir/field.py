@@ -1,8 +1,8 @@
 """Receptive field and stride of every value of a network, on any wiring.
 
-A value sees an interval of input pixels along each axis. A window widens that interval; where branches meet, the
-intervals join. A network that runs several times with the same weights widens it each time. (Araujo et al. 2019,
-"Computing receptive fields of convolutional neural networks".)
+A value sees an interval of input pixels along each axis; in a network of sequences, of tokens along the one axis there is. A
+window widens that interval; where branches meet, the intervals join. A network that runs several times with the same weights
+widens it each time. (Araujo et al. 2019, "Computing receptive fields of convolutional neural networks".)
 
 Two things are left out, as in published figures: a gate (a factor of one value a channel, as in squeeze and
 excitation), and the statistics of a normalisation. A product of two branches of full size is counted as any other join.
@@ -12,13 +12,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from archdsl.ir.window import GLOBAL, SELF, Axis, Window
+from archdsl.ir.window import GLOBAL, SELF, Along, Axis, Sight, Window
+from archdsl.registry.shapes import Ids
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from archdsl.ir.trace import Row, Trace
-    from archdsl.ir.window import Sight
 
 
 class Field(NamedTuple):
@@ -56,32 +56,66 @@ def fields(trace: Trace, begin: Field | None = None) -> list[Field | None]:
     return [end for end, _ in seen(trace, begin)]
 
 
-def seen(trace: Trace, begin: Field | None = None) -> list[Sees]:
-    """``fields`` with the last image inside each row: for a network that runs within a layer, the last one in there."""
+def reach(trace: Trace) -> tuple[tuple[int, ...] | None, tuple[int | float, ...] | None]:
+    """Receptive field and stride of a network: (height, width) of its last image that does not see everything, None where
+    there is none. Of a sequence (tokens,), what its last tokens see, which is at most all of it; then there is no stride.
+    """
+    if not is_sequence(trace.input):
+        image = whole(trace).image
+        return (image.size, image.stride) if image else (None, None)
+    found = seen(trace, HERE, 2)
+    last = next((n for n in reversed(range(len(found))) if len(trace.rows[n].layer.out) == 2), None)
+    end = found[last].end if last is not None else None
+    if last is None or end is None:
+        return None if last is None else (trace.input[0],), None
+    return (min(end.rows.size, trace.input[0]),), (end.rows.stride,)
+
+
+def is_sequence(input: tuple[int, ...]) -> bool:
+    """Whether what arrives are ids or tokens."""
+    return len(input) == 2 or isinstance(input, Ids)
+
+
+def seen(trace: Trace, begin: Field | None = None, rank: int = 3) -> list[Sees]:
+    """``fields`` with the last image inside each row: for a network that runs within a layer, the last one in there.
+
+    Args:
+        rank: 3 in a network of images, 2 in one of sequences: of the values whose positions see parts of the input.
+    """
     start = begin if begin is not None else HERE if len(trace.input) == 3 else None
     found: list[Sees] = []
     for row in trace.rows:
         if row.bodies:
-            found.append(_within(row, found[row.inputs[0]].end if row.inputs[0] >= 0 else start))
+            found.append(_within(row, found[row.inputs[0]].end if row.inputs[0] >= 0 else start, rank))
             continue
+        window = _window(row, rank)
         if len(row.inputs) == 1:  # nearly every row
             source = row.inputs[0]
-            window = row.layer.window
-            if window is None and source >= 0 and len(row.layer.out) == 3 and found[source].image is not None:
+            if window is None and source >= 0 and len(row.layer.out) == rank and found[source].image is not None:
                 found.append(found[source])
                 continue
             end = _behind(found[source].end if source >= 0 else start, window)
         else:
-            end = _behind(
-                _joined(trace, row, [found[i].end if i >= 0 else start for i in row.inputs]), row.layer.window
-            )
-        found.append(Sees(end, end if len(row.layer.out) == 3 else None))
+            end = _behind(_joined(trace, row, [found[i].end if i >= 0 else start for i in row.inputs]), window)
+        found.append(Sees(end, end if len(row.layer.out) == rank else None))
     return found
 
 
-def whole(trace: Trace, begin: Field | None = None) -> Sees:
+def _window(row: Row, rank: int) -> Window | Sight | None:
+    """How a row looks at what arrives; an image in a network of sequences has no axis of theirs."""
+    window = row.layer.window
+    if rank == 2 and len(row.layer.out) == 3:
+        return GLOBAL
+    if not isinstance(window, Along):
+        return window
+    if rank == 3:
+        return window.of_image
+    return GLOBAL if window.axis is None else Sight((window.axis, SELF))
+
+
+def whole(trace: Trace, begin: Field | None = None, rank: int = 3) -> Sees:
     """What the result of a network sees, and its last image."""
-    found = seen(trace, begin)
+    found = seen(trace, begin, rank)
     image = next((s.image for s in reversed(found) if s.image is not None), None)
     start = begin if begin is not None else HERE if len(trace.input) == 3 else None
     return Sees(found[trace.output].end if trace.output >= 0 else start, image)
@@ -127,12 +161,12 @@ def _gate(factor: tuple[int, ...], out: tuple[int, ...]) -> bool:
     return len(out) == 2 and len(factor) == 1
 
 
-def _within(row: Row, field: Field | None) -> Sees:
+def _within(row: Row, field: Field | None, rank: int) -> Sees:
     """What leaves a network that runs within a layer, once or several times in a row."""
     if field is None:
         return Sees(None, None)
     run = row.layer.run
-    end, image = whole(row.bodies[0], HERE)
+    end, image = whole(row.bodies[0], HERE, rank)
     if run.states:  # each pass is added to the state that it was given
         end = None if end is None else _field(end.rows.join(SELF), end.columns.join(SELF))
     before: Field | None = None
@@ -141,7 +175,7 @@ def _within(row: Row, field: Field | None) -> Sees:
         last = None if before is None else through(before, end)
         result = None if last is None else through(field, last)
         if run.states:
-            image = end if len(row.layer.out) == 3 else None
+            image = end if len(row.layer.out) == rank else None
     else:
         before, result = HERE, None
     shown = None if before is None or image is None else through(before, image)

@@ -7,7 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archdsl.errors import fail
-from archdsl.ir.window import GLOBAL, Sight, Window
+from archdsl.ir.window import GLOBAL, Along, Sight, Window
 from archdsl.limits import Limits
 from archdsl.registry.shapes import Ids
 from archdsl.registry.types import Shape
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "GLOBAL",
     "ONCE",
+    "Along",
     "Layer",
     "Misfit",
     "Run",
@@ -61,7 +62,7 @@ class Layer(NamedTuple):
     weights, buffers: names (as in the module's state dict) and shapes, in order.
     macs: multiply-accumulates of one example, matrix products and convolutions alone, so that FLOPs = 2 × MACs is what
         torch's FlopCounterMode counts.
-    window: how it looks at an image, for the receptive field; None is point-wise.
+    window: how it looks at an image, or along tokens, for the receptive field; None is point-wise.
     depth: layers with weights in a row that it stands for, where the word has the trait ``weighted``.
     run: how often it runs the network among its arguments, where it has one.
     """
@@ -72,7 +73,7 @@ class Layer(NamedTuple):
     weights: dict[str, Shape] = {}  # noqa: RUF012 - never written to
     buffers: dict[str, Shape] = {}  # noqa: RUF012
     macs: int = 0
-    window: Window | Sight | None = None
+    window: Window | Sight | Along | None = None
     run: Run = ONCE
     depth: int = 1
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 from typing import TYPE_CHECKING
 
 from archdsl.errors import fail, suggest
+from archdsl.ir.layer import words
+from archdsl.registry.shapes import Ids
 
 if TYPE_CHECKING:
     from archdsl.ir.nodes import Again, Node
@@ -19,6 +22,8 @@ def again(walker: Walker, node: Again) -> Node:
         SpecError: A223, no part before has this label; A302, its weights do not fit what arrives.
     """
     part, start, end = _find(walker, node)
+    if end - start == 1 and "table" in walker.rows[start].op.entry.traits and not isinstance(walker.shape(), Ids):
+        return _read_back(walker, node, part, walker.rows[start])
     marks, here = dict(walker.marks), len(walker.rows)
     new = walker.node(part)
     walker.marks = marks  # a value that is named inside means the first pass to whoever reads it later
@@ -32,6 +37,28 @@ def again(walker: Walker, node: Again) -> Node:
         )
     walker.rows[here:] = map(_tied, first, second)
     return replace(node, part=new)
+
+
+def _read_back(walker: Walker, node: Again, part: Node, table: Row) -> Node:
+    """Multiply what arrives by each vector of a table: one value for each, as an output layer without bias gives (Press & Wolf
+    2016, Using the output embedding to improve language models, arXiv:1608.05859).
+
+    Raises:
+        SpecError: A302, what arrives is not as wide as the vectors.
+    """
+    shape, (count, width) = walker.shape(), table.layer.weights["weight"]
+    if len(shape) == 3 or shape[-1] != width:
+        raise fail(
+            "A302",
+            f"`{node.name}` has vectors of {width} numbers, and here arrives {words(shape)}",
+            node.span,
+            f"`linear({width})` before it makes each of that width",
+        )
+    path = walker.names.take("", table.op.name, node.span)
+    layer = table.layer._replace(out=(*shape[:-1], count), weights={}, macs=prod(shape) * count)
+    walker.append(path, table.op, layer, (walker.here,), ())
+    walker.rows[-1] = walker.rows[-1]._replace(module=table.path)
+    return replace(node, part=part)
 
 
 def _find(walker: Walker, node: Again) -> tuple[Node, int, int]:

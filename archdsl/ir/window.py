@@ -96,6 +96,14 @@ class Sight(NamedTuple):
     axes: tuple[Axis, Axis]
 
 
+class Along(NamedTuple):
+    """How an op looks along tokens. Behind an image its tokens are rows of pixels one after the other, where ``of_image``
+    holds instead."""
+
+    axis: Axis | None  # None sees everything
+    of_image: Window | None
+
+
 GLOBAL = Window((0, 0), (0, 0), (0, 0))  # sees everything that arrives
 
 

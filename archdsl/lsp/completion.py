@@ -104,6 +104,8 @@ def _items(version: Version, here: Context, snippets: bool) -> Iterator[types.Co
         yield from (_item(name, K.EnumMember, "0", name) for name in TASKS)
     elif frame is not None or here.statement in ("input", "classes"):
         yield from _values(version, here)
+        if frame is None and here.statement == "input":
+            yield _item("ids", K.Constant, "0", form("ids"), "a sequence", "ids(${1:256})$0" if snippets else None)
     elif here.statement in ast.SETTINGS:
         yield from _settings(version, here, snippets)
     else:

@@ -20,16 +20,17 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Entry:
     """One word.
 
-    ``traits`` say what a layer is to modifiers, lints and training: ``weighted``, ``conv``, ``linear``, ``norm``
-    (``centred``: what ``+bn`` and its like replace; ``cancels``: takes a bias out again), ``act``, ``pool``, ``drop``,
-    ``wrap`` (a layer round another one), ``skip`` (a block that adds what arrives), ``product`` (a join that multiplies),
-    ``scale`` (multiplies by factors), ``pad``, ``mixes`` (channels get other numbers), ``fixed`` (its ``weight`` is never
-    trained), ``overwritable`` (its gradient does not need its result), ``pointwise`` (a ``call`` that acts number by
-    number), ``ties`` (a block that uses the weights of a labelled part), ``ids`` (takes ids). ``phase`` orders modifiers;
-    ``undo`` is what ``-name`` does. ``slot`` is the setting that a data or train word fills; two words for one slot are an
-    error, an empty slot takes any number. ``local``: a family each of whose stages depends on its own numbers and its place
-    alone; a modifier that changes each stage by itself and finds a place in each. ``unpublished`` is why a data or train word
-    has no paper. ``alias``: the word that this is another name of; texts that have it keep their hash, and lists leave it out.
+    ``traits`` say what a layer is to modifiers, lints and training: ``weighted``, ``conv``, ``linear``, ``norm`` (``centred``:
+    what ``+bn`` and its like replace; ``cancels``: takes a bias out again), ``act``, ``pool``, ``drop``, ``wrap`` (a layer
+    round another one), ``skip`` (a block that adds what arrives), ``product`` (a join that multiplies), ``scale`` (multiplies
+    by factors), ``pad``, ``mixes`` (channels get other numbers), ``fixed`` (its ``weight`` is never trained), ``overwritable``
+    (its gradient does not need its result), ``pointwise`` (a ``call`` that acts number by number), ``ties`` (a block that uses
+    the weights of a labelled part), ``ids`` (takes ids), ``table`` (its ``weight`` is a vector for each id, by which `again`
+    multiplies), ``along`` (works along tokens). ``phase`` orders modifiers; ``undo`` is what ``-name`` does. ``slot`` is the
+    setting that a data or train word fills; two words for one slot are an error, an empty slot takes any number. ``local``: a
+    family each of whose stages depends on its own numbers and its place alone; a modifier that changes each stage by itself and
+    finds a place in each. ``unpublished`` is why a data or train word has no paper. ``alias``: the word that this is another
+    name of; texts that have it keep their hash, and lists leave it out.
     """
 
     name: str

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from archdsl.registry.lookup import find
+from archdsl.registry.params import params
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -45,6 +48,13 @@ WORDS = {
     "cyclicshift": "roll", "swapaxes": "transpose", "swapdims": "transpose", "upsamplingbilinear": "upsample",
     "bilinear": "upsample", "channelpool": "reduce", "reducemean": "reduce", "reducemax": "reduce", "unbind": "part",
     "siamese": "again", "tied": "again", "tie": "again", "weighttying": "again", "reuse": "again",
+    # of sequences; a name with its 1d goes before the one without
+    "embedding": "embed", "embeddingbag": "embed", "tokenembedding": "embed", "wordembedding": "embed", "lookup": "embed",
+    "grucell": "gru", "lstmcell": "lstm", "rnncell": "rnn", "simplernn": "rnn", "simplernncell": "rnn", "elman": "rnn",
+    "recurrent": "gru", "bidirectional": "gru", "bigru": "gru", "bilstm": "lstm", "blstm": "lstm", "timedistributed": "linear",
+    "conv1d": "conv1", "convolution1d": "conv1", "lazyconv1d": "conv1", "causalconv": "conv1", "causalconv1d": "conv1",
+    "temporalconv": "conv1", "tcn": "conv1", "maxpool1d": "maxpool1", "maxpooling1d": "maxpool1", "avgpool1d": "avgpool1",
+    "averagepooling1d": "avgpool1", "causalattention": "attention", "causalselfattention": "attention", "causal": "attention",
     "branch": "cat", "parallel": "cat", "zeros": "padchannels", "adamwoptimizer": "adamw",
     # of training and data, as Keras, fastai, Lightning, timm and torch call them
     "earlystopping": "patience", "labelsmoothing": "smooth", "gradientclip": "clip", "gradclip": "clip", "clipnorm": "clip",
@@ -112,14 +122,21 @@ ARGUMENTS = {
     "sr_ratio": "reduce",
     "qk_norm": "qknorm",
     "is_causal": "causal",
+    "hidden": "out",
+    "hidden_size": "out",
+    "embedding_dim": "out",
+    "num_layers": "layers",
+    "bidirectional": "both",
+    "dropout": "drop",
+    "padding_idx": "padding",
 }
 
 
 # What other tools have and the language has not: said plainly, so that no other word is suggested.
 MISSING = {
-    "recurrent layers": ("rnn", "gru", "lstm", "simplernn", "grucell", "lstmcell", "bidirectional", "timedistributed"),
-    "embeddings of numbers": ("embedding", "embeddingbag", "embed"),
-    "convolutions in one or three dimensions": ("conv1d", "conv3d", "maxpool3d", "avgpool3d", "convtranspose3d"),
+    "convolutions in three dimensions": ("conv3d", "maxpool3d", "avgpool3d", "convtranspose3d"),
+    "transposed convolutions along tokens": ("convtranspose1d", "conv1dtranspose"),
+    "recurrent convolutions": ("convlstm", "convlstm1d", "convlstm2d", "convlstm3d", "convgru"),
     "biases that grow with the distance": ("alibi",),
     "word for a sequence: layers are written side by side": ("sequential",),
     "graph layers": ("gcn", "gcnconv", "gatconv", "graphconv"),
@@ -156,9 +173,18 @@ def synonym(name: str, known: Collection[str], table: dict[str, str] = WORDS) ->
     """``here it is called `gap` ``, where another tool's name for something known was written; what the language has
     not, where it is that; else an empty string."""
     if found := ours(name, known, table):
-        return f"here it is called `{found}`"
+        call = as_argument(name, found) if table is WORDS else ""
+        return f"here it is an argument: `{call}`" if call else f"here it is called `{found}`"
     missing = next((_ABSENT[s] for s in spelled(name) if s in _ABSENT and s not in known), "")
     return f"the language has no {missing}" if missing and table is WORDS else ""
+
+
+def as_argument(name: str, word: str) -> str:
+    """``attention(window=…)``, where another tool's name is that of an argument of our word; else an empty string."""
+    entry = find("net", word)
+    known = {p.name: p for p in params(entry)} if entry is not None else {}
+    given = next((known[a] for s in spelled(name) if (a := ARGUMENTS.get(s, s)) in known), None)
+    return "" if given is None else f"{word}({given.name}{'' if given.base == 'bool' else '=…'})"
 
 
 def elsewhere(name: str, table: dict[str, str] = WORDS) -> tuple[str, ...]:

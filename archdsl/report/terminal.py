@@ -15,6 +15,7 @@ __all__ = ["draw"]
 
 _GAP = 3  # cells between two columns of box.SIMPLE_HEAD
 _WORDS = 8  # cells below which folded words are no longer readable
+_NAME = 24  # cells of a text for which columns are left out; a longer one folds
 
 
 def draw(table: Table, stream: TextIO) -> None:
@@ -39,6 +40,7 @@ def draw(table: Table, stream: TextIO) -> None:
         title_style="bold",
         box=box.SIMPLE_HEAD,
         show_footer=bool(totals),
+        show_edge=False,  # which would take two cells
         pad_edge=False,
         header_style="bold",
         footer_style="bold",
@@ -63,7 +65,7 @@ def draw(table: Table, stream: TextIO) -> None:
 def narrowed(table: Table, most: int) -> Table:
     """The table without the columns that do not fit into so many cells, with a note on those that were left out."""
     left: list[str] = []
-    while sum(widths := _widths(table)[1]) + _GAP * (len(widths) - 1) > most:
+    while sum(widths := _needed(table)) + _GAP * (len(widths) - 1) > most:
         order = {column.omit: place for place, column in enumerate(table.columns) if column.omit}
         if not order:
             break
@@ -74,6 +76,14 @@ def narrowed(table: Table, most: int) -> Table:
         return table
     said = f"left out, as the terminal has {most} columns: {', '.join(left)}"
     return replace(table, notes=(*table.notes, said))
+
+
+def _needed(table: Table) -> list[int]:
+    """The cells that each column takes where long texts fold."""
+    return [
+        min(cells, _NAME) if c.kind == "text" else cells
+        for c, cells in zip(table.columns, _widths(table)[1], strict=True)
+    ]
 
 
 def _widths(table: Table) -> tuple[list[str], list[int]]:

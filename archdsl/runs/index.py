@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from archdsl.errors import ArchError, EnvError, StoreError, suggest
@@ -26,6 +27,8 @@ KEYS = (
     "seconds",
     "date",
 )
+# Figures of tasks other than classification, in a list of runs where one of them has them.
+OTHERS = ("test_r2", "test_rmse", "test_mae", "test_miou", "test_perplexity")
 STATUSES = ("finished", "diverged", "interrupted", "running", "oom", "timeout", "damaged")
 # Names that columns had once, still understood by --where and --sort.
 RENAMED = {"accuracy": "test_accuracy", "valid": "best_valid_accuracy", "loss": "train_loss"}
@@ -74,10 +77,21 @@ def row(folder: Path) -> Row:
         "test_accuracy": result.get("test_accuracy"),
         "best_valid_accuracy": result.get("best_valid_accuracy") or max(valid, default=None),
         "train_loss": last.get("loss"),
+        **({name: found for name in OTHERS if (found := _of_task(run, name)) is not None} if run.result else {}),
         "params": started.get("params"),
         "seconds": result.get("seconds") or (sum(e.get("seconds") or 0.0 for e in done) if done else None),
     }
     return Row(folder, figures, flat({k: run.settings.get(k) for k in ("name", "data", "train")}))
+
+
+def _of_task(run: Run, name: str) -> float | None:
+    """A figure that the task of a run reports."""
+    from archdsl.expand.metrics import metric_of
+
+    with suppress(StoreError):
+        if name in run.facts.task.reported:
+            return metric_of(name).of(SimpleNamespace(result=run.result))  # type: ignore[arg-type]
+    return None
 
 
 def epochs(events: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -45,6 +45,12 @@ def amount(text: str, option: str = "--same") -> float:
     return value
 
 
+def in_percent(text: str) -> bool:
+    """Whether an amount is written in per cent or points."""
+    found = _AMOUNT.fullmatch(text.strip())
+    return found is not None and found.group(2) is not None
+
+
 def fraction(text: str, option: str = "--alpha") -> float:
     """A probability between 0 and 1, exclusive: ``5%`` or ``0.05``.
 

@@ -72,9 +72,7 @@ def test_the_same_numbers_have_the_same_verdict_in_every_form(verdict: Verdict, 
         stdin = as_csv(table)
     else:
         path.write_text(as_csv(table, "\t" if form == "tsv" else ","))
-    done = verdict(
-        "-" if stdin else str(path), "--reference", "base", "--same", "0.01", "--format", "json", stdin=stdin
-    )
+    done = verdict("-" if stdin else str(path), "--reference", "base", "--same", "1%", "--format", "json", stdin=stdin)
     assert done.code == 0
     assert decisions(done.out) == {"new": "better", "worse": "worse", "equal": "same"}
 
@@ -224,7 +222,11 @@ def test_nothing_in_common_is_refused_with_examples(verdict: Verdict) -> None:
         "-", "--reference", "base", stdin=arms([("a", 0.8)], [("b", 0.9)]).replace("new", "BASE").replace("b,", "c,")
     )
     assert done.code == 2
-    assert "`BASE` differs from another arm in capitals alone" in done.err
+    assert "`base` and `BASE` differ in capitals alone" in done.err
+    done = verdict(
+        "-", "--reference", "base", stdin=arms([(0, 0.8), ("f", 0.8), (2, 0.8)], [(0, 0.9), ("F", 0.9), (2, 0.9)])
+    )
+    assert (done.code, "the pairs `f` and `F` differ in capitals alone" in done.err) == (2, True)
 
 
 def test_one_column_is_not_two_things(run: Run, tmp_path: Path) -> None:

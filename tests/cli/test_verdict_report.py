@@ -117,7 +117,7 @@ def test_the_page_is_whole_and_the_same_each_time(run: Run, table: Path, tmp_pat
         "simultaneous",
     ):
         assert text in pages[0]
-    assert pages[0].count("<svg") == 5  # the differences in two scales for wide and for narrow pages, and the evidence
+    assert pages[0].count("<svg") == 6  # for wide and for narrow pages: the differences in two scales, and the evidence
     for svg in re.findall(r"<svg.*?</svg>", pages[0], re.DOTALL):
         ElementTree.fromstring(svg)
 
@@ -241,13 +241,6 @@ def test_a_percentage_for_failed_runs_of_a_metric_in_percent_is_refused(run: Run
     assert done.code == 2
     assert "--failed 10% means 0.1, and the metric has values such as 98" in done.err
     assert "1 run failed, counted as 10: `r4` (crashed)" in run("verdict", "t.csv", *ASKED, "--failed", "10").out
-
-
-def test_a_mean_that_turns_after_the_verdict_is_said(run: Run, tmp_path: Path) -> None:
-    base = [(n, 0.8 + n / 1000) for n in range(8)]
-    (tmp_path / "t.csv").write_text(arms(list(base), [(n, v + 0.01 + n / 9000 if n < 7 else 0.1) for n, v in base]))
-    out = run("verdict", "t.csv", *ASKED, "--pair", "seed").out
-    assert "warning: new was better when the verdict fell, and its mean has the other sign now: look at its runs" in out
 
 
 def test_one_run_and_constants_stay_open_without_pairs(run: Run, table: Path) -> None:

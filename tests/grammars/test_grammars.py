@@ -35,7 +35,7 @@ KINDS = {
     "COMMA": "comma",
     **BRACKETS,
 }
-STATEMENTS = frozenset({"LET", "INCLUDE", "INPUT", "CLASSES", "NET", "DATA", "TRAIN", "EVALUATE"})
+STATEMENTS = frozenset({"LET", "INCLUDE", "INPUT", "CLASSES", "TASK", "NET", "DATA", "TRAIN", "EVALUATE"})
 # The corpus, and a text with the hard cases; one text for each engine, since starting an engine takes longer than a page.
 HARD = """\
 # a comment with "quotes" and +signs

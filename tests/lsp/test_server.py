@@ -110,6 +110,7 @@ def test_a_broken_text_still_has_its_shapes(editor: Editor) -> None:
     [
         ("", ["net", "data", "let", "conv", "vgg"], ["adam", "+bn"]),
         ("net conv(8) ", ["relu", "+bn", "vgg", "cat"], ["adam", "flip", "shortcut", "input"]),
+        ("input 128 ", ["ids"], ["relu", "adam"]),
         ("net conv(8) +", ["+bn", "+res"], ["relu", "conv"]),
         ("net conv(8) -b", ["-bn"], ["+bn", "conv"]),
         ("net conv(8) as x @", ["@x"], ["conv", "+bn"]),

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -150,6 +151,21 @@ def test_a_pipe_never_loads_rich() -> None:
         "render(Table((Column('a'),)), 'table', io.StringIO()); sys.exit('rich' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("columns", [80, 60])
+def test_a_table_of_long_names_fits_and_folds_only_where_it_must(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("base", "norm=+ln, +mixup(0.2)", "train.sgd=0.05, −res")
+    points = [Column(name, "points", digits=2, signed=True) for name in ("Δ", "low", "high")]
+    kept = [Column("p", "p", digits=4, omit=5), Column("mean", "percent", digits=2, omit=4)]
+    table = Table(
+        (Column("arm"), Column("verdict"), *points, *kept, Column("others")),
+        tuple((name, "worse", -0.3624, -0.6024, -0.1224, 0.0281, 0.48, "1 diverged") for name in names),
+    )
+    text = drawn(table, monkeypatch, COLUMNS=str(columns), NO_COLOR="1")
+    assert max(map(len, re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines())) <= columns
+    assert (names[1] in text) == (columns == 80)
+    assert "−60.24" in text
 
 
 def test_a_narrow_terminal_leaves_columns_out_in_their_order() -> None:

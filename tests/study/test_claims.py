@@ -248,7 +248,7 @@ def test_a_shell_can_ask(place: Path, capsys: pytest.CaptureFixture[str]) -> Non
             "low": None,
             "high": None,
             "p": None,
-            "p_robust": None,
+            "p_sign": None,
             "seeds": None,
             "more": None,
         }

@@ -6,7 +6,7 @@ import pytest
 
 from archdsl.study.plan.arms import arms_of
 from archdsl.study.plan.file import study_of
-from archdsl.study.results.claims import pairs_to_same
+from archdsl.study.results.projection import pairs_to_same
 from archdsl.study.stats.sequential import half_width
 from tests.study.test_claims import TEXT, made
 

@@ -158,7 +158,7 @@ def test_the_page_leads_with_the_verdicts_then_shows_how_they_came_about() -> No
     headings = checked(text)
     assert headings[:5] == ["Differences", "Results", "Evidence over the seeds", "Runs and time", "Learning curves"]
     lead = text[text.index("<main>") : text.index("<h2>")]
-    assert "8 arms are compared with “base”: 1 better, 2 worse, 2 the same, 3 open." in lead
+    assert "8 arms are compared with “base” by test accuracy: 1 better, 2 worse, 2 the same, 3 open." in lead
     assert re.findall(r'<li class="(\w+)">', lead) == [
         "better",
         "worse",

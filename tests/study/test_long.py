@@ -67,7 +67,7 @@ def test_small_effects_lose_the_bets_on_signs_whatever_the_number_of_differences
     draw = np.random.default_rng(0)
     small, medium = (list(draw.normal(effect, 1, 20_000)) for effect in (0.1, 0.15))
     for deltas, confirmed in ((small, False), (medium, True)):
-        plain, fast = sequential.evidence(deltas)[-1], long.trail(deltas).at_end()
+        plain, fast = sequential.evidence(deltas)[-1], long.trail(deltas).at(len(deltas))
         assert plain.p < 1e-6
         assert (plain.p_symmetric < 0.05) == confirmed
         assert fast.p_symmetric == pytest.approx(plain.p_symmetric, rel=1e-6)

@@ -87,6 +87,15 @@ def test_each_decision_is_one_line_where_there_is_no_terminal(tmp_path: Path) ->
     assert "13 of 15 arms open" in said
 
 
+def test_an_interrupted_study_counts_the_runs_that_were_there(tmp_path: Path) -> None:
+    stream = io.StringIO()
+    watching = watched(tmp_path, "seeds: 8\n", stream, sequential=False)
+    play(watching, 4)
+    resumed = Watching(stream, watching.runner, watching.runner.missing, "test_accuracy", 2, False)
+    resumed.stopped("archdsl ablate S")
+    assert "interrupted: 64 of 128 runs are done, 0 of them now; to resume: archdsl ablate S" in stream.getvalue()
+
+
 def test_the_time_left_is_one_estimate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.StringIO()
     watching = watched(tmp_path, "seeds: 8\n", stream, sequential=False)

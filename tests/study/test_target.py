@@ -11,10 +11,11 @@ import pytest
 from scipy import stats
 
 from archdsl.errors import ArchError
-from archdsl.study.answer.answer import Question, answer
+from archdsl.study.answer.answer import answer
 from archdsl.study.answer.measurements import Columns, Sheet
 from archdsl.study.answer.measurements.mlflow import MLFLOW
 from archdsl.study.answer.measurements.sheet import of_records
+from archdsl.study.answer.rows import Question
 from archdsl.study.answer.target import Costs, parse_target, reached
 
 COLUMNS = Columns("model", "seed", "acc")

@@ -1,264 +1,216 @@
-"""Pictures with masks as data: how they are found and read, and what is refused."""
+"""Pictures with masks: which files make a pair, what a mask may hold, and what a run gets."""
 
 from __future__ import annotations
 
-import re
-import struct
-import zlib
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from archdsl.data.masks import read
-from archdsl.data.pairs import count, files, find
+from archdsl.data import masks as reader
+from archdsl.data.counting import training_count
+from archdsl.data.fingerprint import fingerprint
+from archdsl.data.load import load
+from archdsl.data.split import split
 from archdsl.errors import ArchError, EnvError
 from archdsl.words.data.masks import Masks, masks
-from archdsl.words.tasks import IGNORED
-from tests.conftest import Cli
+from archdsl.words.data.parts import Subset, Valid
+from archdsl.words.tasks import IGNORED, TASKS
 
-rng = np.random.default_rng(0)
-
-
-def picture(path: Path, pixels: np.ndarray, mode: str | None = None) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image = Image.fromarray(pixels)
-    (image.convert(mode) if mode else image).save(path)
-    return path
+SIZE = 8
 
 
-def pair(root: Path, name: str, mask: np.ndarray) -> Path:
-    """A random picture of the size of its mask, and the mask."""
-    picture(root / "images" / f"{name}.png", rng.integers(0, 256, (*mask.shape[:2], 3), np.uint8))
-    return picture(root / "masks" / f"{name}.png", mask)
+def _mask(values: object, mode: str = "L") -> Image.Image:
+    picture = Image.fromarray(np.asarray(values, np.uint8))
+    if mode == "P":
+        picture.putpalette([10 * n % 256 for n in range(768)])
+    return picture
 
 
-def scene(classes: int = 3, shape: tuple[int, int] = (8, 8)) -> np.ndarray:
-    return rng.integers(0, classes, shape).astype(np.uint8)
-
-
-def tree(root: Path, classes: int = 3, parts: tuple[str, ...] = ("train", "test"), each: int = 3) -> Path:
-    for part in parts:
-        for n in range(each):
-            pair(root / part, str(n), scene(classes))
+def _set(root: Path, count: int = 10, part: str = "", values: object = None, mode: str = "L") -> Path:
+    """So many pictures with masks below a part; the masks are the classes 0, 1 and 2 in columns unless given."""
+    tree, rng = root / part, np.random.default_rng(len(part))
+    for kind in ("images", "masks"):
+        (tree / kind).mkdir(parents=True)
+    columns = np.tile(np.arange(SIZE) % 3, (SIZE, 1)) if values is None else values
+    for number in range(count):
+        pixels = rng.integers(0, 256, (*np.shape(columns), 3), np.uint8)
+        Image.fromarray(pixels).save(tree / "images" / f"{number}.png")
+        _mask(columns, mode).save(tree / "masks" / f"{number}.png")
     return root
 
 
-def test_pairs_of_two_parts(tmp_path: Path) -> None:
-    root = tree(tmp_path / "roads")
-    for mask in (root / "train" / "masks").iterdir():
-        picture(mask, np.where(scene(2) == 0, 255, scene()).astype(np.uint8))
-    data = Masks(str(root), 8, 3)
-    parts = read(data)
-    assert (parts.train.images.shape, parts.train.images.dtype) == ((3, 3, 8, 8), np.uint8)
-    assert (parts.test.labels.shape, parts.test.labels.dtype) == ((3, 8, 8), np.int64)
-    for n in range(3):
-        values = np.asarray(Image.open(root / "train" / "masks" / f"{n}.png")).astype(int)
-        assert np.array_equal(parts.train.labels[n], np.where(values == 255, IGNORED, values))
-        colours = np.asarray(Image.open(root / "train" / "images" / f"{n}.png")).transpose(2, 0, 1)
-        assert np.array_equal(parts.train.images[n], colours)
-    again = read(data)  # from the cache
-    assert np.array_equal(again.train.labels, parts.train.labels)
-    assert again.notes == parts.notes
-    assert parts.notes[:2] == ("3 pictures with masks to train on and 3 to test, 3 classes", "train trains, test tests")
-    ignored = 100 * (parts.train.labels == IGNORED).mean()
-    assert f"{ignored:.1f} % of the training pixels are ignored" in parts.notes
-    assert count(data) == 3
-    assert [name for name, _ in files(data)][:2] == ["train/images/0.png", "train/masks/0.png"]
+def _read(root: Path, classes: int = 3, size: int = SIZE):
+    return load(masks(str(root), size, classes))
 
 
-@pytest.mark.parametrize("names", [("Training", "VAL"), ("train_set", "testing"), ("trn", "dev")])
-def test_parts_have_the_usual_names(tmp_path: Path, names: tuple[str, str]) -> None:
-    root = tree(tmp_path, parts=names)
-    (root / names[0] / "masks").rename(root / names[0] / "Labels")
-    found = find(Masks(str(root), 8, 3))
-    assert (len(found.train), len(found.test)) == (3, 3)
+def _refused(root: Path, *parts: str, classes: int = 3) -> None:
+    with pytest.raises(EnvError) as caught:
+        _read(root, classes)
+    assert caught.value.help
+    for part in parts:
+        assert part in f"{caught.value.message} {caught.value.help}"
 
 
-def test_a_fifth_of_one_tree_is_the_test_part(tmp_path: Path) -> None:
-    for n in range(11):
-        pair(tmp_path, f"deep/{n}" if n % 2 else str(n), scene())
-    found = find(Masks(str(tmp_path), 8, 3))
-    assert (len(found.train), len(found.test)) == (9, 2)
-    assert sorted(p.name for p in (*found.train, *found.test)) == sorted(
-        f"deep/{n}" if n % 2 else str(n) for n in range(11)
-    )
-    (tmp_path / "moved").mkdir()
-    for kind in ("images", "masks"):
-        (tmp_path / kind).rename(tmp_path / "moved" / kind)
-    assert [p.name for p in find(Masks(str(tmp_path / "moved"), 8, 3)).test] == [p.name for p in found.test]
+def test_one_tree_gives_a_fifth_to_the_test_part_and_labels_a_pixel_each(tmp_path: Path):
+    parts = _read(_set(tmp_path))
+    assert (len(parts.train), len(parts.test)) == (8, 2)
+    assert parts.train.images.shape == (8, 3, SIZE, SIZE)
+    assert parts.train.images.dtype == np.uint8
+    assert parts.train.labels.shape == (8, SIZE, SIZE)
+    assert parts.train.labels.dtype == np.int64
+    assert (parts.train.labels == np.arange(SIZE) % 3).all()
+    assert masks(str(tmp_path)).task == TASKS["segmentation"]
 
 
-def test_pictures_and_masks_are_cut_alike(tmp_path: Path) -> None:
-    """A picture whose colours show its classes still does so, scaled down and cut."""
-    for n, shape in enumerate(((40, 64), (64, 40), (8, 24), (32, 32))):
-        blocks = scene(3, (shape[0] // 8, shape[1] // 8)).repeat(8, 0).repeat(8, 1)
-        pair(tmp_path, str(n), blocks)
-        picture(tmp_path / "images" / f"{n}.png", np.stack([blocks * 100] * 3, -1))
-    parts = read(Masks(str(tmp_path), 16, 3))
-    for images, labels in ((p.images, p.labels) for p in (parts.train, parts.test)):
-        assert ((images[:, 0] / 100).round() == labels).mean() > 0.8  # but for the edges between classes
-        assert len(np.unique(labels)) == 3
+def test_the_same_files_fall_to_the_same_part_whatever_else_is_read(tmp_path: Path):
+    first, second = (_read(_set(tmp_path / name)) for name in "ab")
+    assert (first.test.images == second.test.images).all()
 
 
-def four_bits(path: Path, values: np.ndarray) -> None:
-    """A grey PNG of four bits a pixel."""
-    rows = b"".join(b"\0" + bytes(row[::2] * 16 + row[1::2]) for row in values.astype(np.uint8))
-    body = b"\x89PNG\r\n\x1a\n"
-    header = struct.pack(">IIBBBBB", values.shape[1], values.shape[0], 4, 0, 0, 0, 0)
-    for kind, data in ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")):
-        body += struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-    path.write_bytes(body)
+def test_two_trees_train_and_test(tmp_path: Path):
+    _set(_set(tmp_path, 3, "train"), 2, "val")
+    parts = _read(tmp_path)
+    assert (len(parts.train), len(parts.test)) == (3, 2)
+    assert "train trains, val tests" in parts.notes
 
 
-@pytest.mark.parametrize("mode", ["L", "P", "1", "I;16", "four bits", "tif"])
-def test_modes_of_masks(tmp_path: Path, mode: str) -> None:
-    values = scene(2 if mode == "1" else 3)
-    for n in range(2):
-        pair(tmp_path, str(n), values)
-        path = tmp_path / "masks" / f"{n}.png"
-        if mode == "P":
-            image = Image.fromarray(values)
-            image.putpalette([255, 0, 0, 0, 0, 9, 7, 7, 7])
-            image.save(path)
-        elif mode == "1":
-            Image.fromarray(values.astype(bool)).save(path)
-        elif mode == "I;16":
-            Image.fromarray(values.astype(np.uint16)).save(path)
-        elif mode == "four bits":
-            four_bits(path, values)
-        elif mode == "tif":
-            path.unlink()
-            Image.fromarray(values).save(path.with_suffix(".tif"))
-    labels = read(Masks(str(tmp_path), 8, 3)).train.labels
-    assert np.array_equal(labels[0], values)
+@pytest.mark.parametrize("mode", ["L", "P"])
+def test_a_palette_counts_by_its_numbers_and_255_is_ignored(tmp_path: Path, mode: str):
+    values = np.tile([0, 1, 2, 255], (4, 1))
+    parts = _read(_set(tmp_path, values=values, mode=mode), size=4)
+    assert (parts.train.labels == [0, 1, 2, IGNORED]).all()
+    assert any("25.0 % of the training pixels are ignored" in note for note in parts.notes)
 
 
-def test_binary_masks(tmp_path: Path) -> None:
-    values = scene(2)
-    for n in range(4):
-        pair(tmp_path, str(n), values * 255)
-    parts = read(Masks(str(tmp_path), 8, 2))
-    assert np.array_equal(parts.train.labels[0], values)
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_masks_of_few_bits_count_by_their_numbers(tmp_path: Path, bits: int):
+    _set(tmp_path, values=np.tile([0, 1], (4, 2)))
+    for path in (tmp_path / "masks").iterdir():
+        picture = _mask(np.tile([0, 1], (4, 2)), "P")
+        picture.save(path, bits=bits)
+    assert (_read(tmp_path, 2, 4).train.labels == [0, 1, 0, 1]).all()
+
+
+def test_masks_of_16_bits_count_by_their_numbers(tmp_path: Path):
+    _set(tmp_path)
+    for path in (tmp_path / "masks").iterdir():
+        Image.fromarray(np.tile(np.arange(SIZE, dtype=np.uint16) % 3, (SIZE, 1))).save(path)
+    assert (_read(tmp_path).train.labels == np.arange(SIZE) % 3).all()
+
+
+def test_of_two_classes_255_is_the_second_where_masks_are_black_and_white(tmp_path: Path):
+    parts = _read(_set(tmp_path, values=np.tile([0, 255], (4, 2))), 2, 4)
+    assert (parts.train.labels == [0, 1, 0, 1]).all()
     assert "the masks have the values 0 and 255: 255 is the class 1" in parts.notes
-    three = read(Masks(str(tmp_path), 8, 3))  # with more classes 255 is ignored, and what is missing is said
-    assert np.array_equal(three.train.labels[0], -values.astype(int))
-    assert "warning: classes without a training pixel: 1, 2" in three.notes
-    pair(tmp_path, "5", np.where(values == 1, 255, 1).astype(np.uint8))
-    mixed = read(Masks(str(tmp_path), 8, 2))
-    assert IGNORED in mixed.train.labels
 
 
-def test_names_of_classes(tmp_path: Path) -> None:
-    tree(tmp_path)
-    with pytest.raises(EnvError, match=r"no classes\.txt, so the number of classes is not known") as error:
-        _ = Masks(str(tmp_path)).class_names
-    assert "classes=2" in (error.value.help or "")
-    assert Masks(str(tmp_path), stated=3).class_names == ("0", "1", "2")
-    (tmp_path / "classes.txt").write_text("sky\n tree \nroad\n\n")
-    assert Masks(str(tmp_path)).class_names == ("sky", "tree", "road")
-    assert Masks(str(tmp_path), stated=3).class_names == ("sky", "tree", "road")
-    for text, message in (
-        ("sky\ntree\n", "names 2 classes, and the text says classes=3"),
-        ("sky\n\nroad\n", "has an empty line"),
-        ("sky\n", "has 1 names"),
-        ("sky\nsky\nroad", "names the class sky twice"),
-    ):
-        (tmp_path / "classes.txt").write_text(text)
-        with pytest.raises(EnvError, match=message):
-            _ = Masks(str(tmp_path), stated=3).class_names
-    with pytest.raises(ArchError, match="2 to 255 classes, not 256"):
-        masks("x", classes=256)
+def test_masks_are_scaled_to_the_nearest_pixel_and_cut_as_their_pictures(tmp_path: Path):
+    values = np.zeros((8, 16), int)
+    values[:, 4:8], values[:, 8:12] = 1, 2  # the middle; the rest is cut
+    parts = _read(_set(tmp_path, values=values), size=4)
+    assert (parts.train.labels == [1, 1, 2, 2]).all()
 
 
-COLOURS = rng.integers(0, 256, (8, 8, 3), np.uint8)
-SPOILT: dict[str, Callable[[Path, Path], object]] = {  # each gets a picture and its mask
-    "no mask": lambda image, mask: mask.unlink(),
-    "no picture": lambda image, mask: image.unlink(),
-    "size": lambda image, mask: picture(mask, scene(3, (8, 9))),
-    "colours": lambda image, mask: picture(mask, COLOURS),
-    "transparency": lambda image, mask: picture(mask, COLOURS, "RGBA"),
-    "number": lambda image, mask: picture(mask, np.full((8, 8), 3, np.uint8)),
-    "deep number": lambda image, mask: picture(mask, np.full((8, 8), 300, np.uint16)),
-    "damaged": lambda image, mask: mask.write_bytes(mask.read_bytes()[:60]),
-    "damaged picture": lambda image, mask: image.write_bytes(b"no picture"),
-    "jpeg": lambda image, mask: picture(mask.rename(mask.with_suffix(".jpg")), scene()),
-    "twice": lambda image, mask: picture(image.with_suffix(".jpg"), COLOURS),
-    "text": lambda image, mask: mask.with_suffix(".txt").write_text("x"),
-    "empty": lambda image, mask: [file.unlink() for file in image.parent.iterdir()],
-    "ignored": lambda image, mask: [picture(f, np.full((8, 8), 255, np.uint8)) for f in mask.parent.iterdir()],
-}
+def test_subset_and_valid_take_pictures_with_their_masks(tmp_path: Path):
+    splits = split(_read(_set(tmp_path, 20)), Valid(0.25), Subset(8), 0)
+    assert splits.valid is not None
+    assert (splits.train.labels.shape, splits.valid.labels.shape) == ((6, SIZE, SIZE), (2, SIZE, SIZE))
 
 
-@pytest.mark.parametrize(
-    ("how", "message", "help"),
-    [
-        ("no mask", r"1 picture has no mask: .*images/1\.png", r"masks/1\.png"),
-        ("no picture", r"1 mask has no picture: .*masks/1\.png", r"images/1\.png"),
-        ("size", r"images/1\.png is 8x8, and its mask .*masks/1\.png is 9x8", "save it in that size"),
-        ("colours", r"the mask .*masks/1\.png has colours, not class numbers", "8-bit grey or with a palette"),
-        ("transparency", r"masks/1\.png has colours", "modes L and P"),
-        ("number", r"masks/1\.png has the class number 3, and there are 3 classes", "write classes=4"),
-        ("deep number", r"masks/1\.png has the class number 300", "number the classes from 0"),
-        ("damaged", r"1 picture of .* \(its mask .*masks/1\.png: ", "replace or remove"),
-        ("damaged picture", r"images/1\.png \(it is not a picture", "replace or remove"),
-        ("jpeg", r"masks/1\.jpg is in a format that may change its values", "as PNG"),
-        ("twice", r"images/1\.jpg and .*images/1\.png differ only in their ending", "rename or remove one"),
-        ("text", r"masks/1\.txt is not a picture", "move other files"),
-        ("empty", r"train/images is empty", "put pictures into it"),
-        ("ignored", "all pixels of the training masks are ignored", "give pixels the number"),
-    ],
-)
-def test_refusals(tmp_path: Path, how: str, message: str, help: str) -> None:
-    root = tree(tmp_path / "roads")
-    SPOILT[how](*(root / "train" / kind / "1.png" for kind in ("images", "masks")))
-    with pytest.raises(EnvError, match=message) as error:
-        read(Masks(str(root), 8, 3))
-    assert re.search(help, error.value.help or "")
+def test_names_come_from_a_file_and_need_no_number(tmp_path: Path):
+    _set(tmp_path)
+    (tmp_path / "classes.txt").write_text("sky\nroad\ncar\n", "utf-8")
+    assert Masks(str(tmp_path)).class_names == ("sky", "road", "car")
+    assert any("road 37.5 %" in note for note in load(Masks(str(tmp_path), SIZE)).notes)
 
 
-@pytest.mark.parametrize(
-    ("parts", "message"),
-    [
-        (("train", "."), "has pictures or masks beside the parts of a set"),
-        (("train",), "has a train folder, but neither test nor val"),
-        (("test", "val"), "no folder to train on"),
-        (("train", "training", "test"), "2 folders that may be the train part"),
-        (("train/images", "test"), "train has no folder `masks`"),
-        (("other",), "has no folder `images`"),
-    ],
-)
-def test_doubtful_layouts(tmp_path: Path, parts: tuple[str, ...], message: str) -> None:
-    tree(tmp_path, parts=parts)
-    with pytest.raises(EnvError, match=message) as error:
-        find(Masks(str(tmp_path), 8, 3))
-    assert error.value.help
+def test_without_names_or_number_the_remedy_has_both(tmp_path: Path):
+    with pytest.raises(EnvError) as caught:
+        _ = Masks(str(_set(tmp_path))).class_names
+    assert "classes=2" in str(caught.value.help)
+    assert "classes.txt" in str(caught.value.help)
 
 
-def test_a_split_inside_of_the_folders_is_not_passed_over(tmp_path: Path) -> None:
-    for name in ("train/1", "test/2"):
-        pair(tmp_path, name, scene())
-    with pytest.raises(EnvError, match="holds parts of a set, not pictures"):
-        find(Masks(str(tmp_path), 8, 3))
+@pytest.mark.parametrize("classes", [1, 256])
+def test_numbers_of_classes_have_limits(classes: int):
+    with pytest.raises(ArchError):
+        masks("roads", classes=classes)
 
 
-def test_what_does_not_fit_into_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ARCHDSL_RESIDENT_BYTES", "4000")
-    with pytest.raises(EnvError, match=r"take 4,224 bytes at 8x8, more than the 4,000") as error:
-        read(Masks(str(tree(tmp_path)), 8, 3))
-    assert "size=8" in (error.value.help or "")
+def test_a_picture_without_mask_and_a_mask_without_picture_are_named(tmp_path: Path):
+    _set(tmp_path)
+    (tmp_path / "masks" / "3.png").unlink()
+    _refused(tmp_path, "no mask", "3.png")
+    (tmp_path / "images" / "3.png").unlink()
+    (tmp_path / "images" / "4.png").unlink()
+    _refused(tmp_path, "no picture", "4.png")
 
 
-def test_the_page_of_a_set(tmp_path: Path, cli: Cli) -> None:
-    tree(tmp_path / "roads")
-    done = cli("data", "masks:roads")
-    assert done.returncode == 4
-    assert "classes=2" in done.stderr
-    (tmp_path / "roads" / "classes.txt").write_text("sky\ntree\nroad\n")
-    done = cli("data", "masks:roads")
-    assert done.returncode == 0, done.stderr
-    assert "segmentation" in done.stdout
-    assert "3: sky, tree, road" in done.stdout
-    assert "training pixels by class" in done.stdout
+def test_sizes_that_differ_are_refused(tmp_path: Path):
+    _set(tmp_path)
+    _mask(np.zeros((4, 6))).save(tmp_path / "masks" / "3.png")
+    _refused(tmp_path, "3.png is 8x8", "is 6x4")
+
+
+def test_masks_of_colours_are_refused(tmp_path: Path):
+    _set(tmp_path)
+    Image.new("RGB", (SIZE, SIZE)).save(tmp_path / "masks" / "3.png")
+    _refused(tmp_path, "3.png", "colours")
+
+
+def test_a_number_of_no_class_is_named_with_its_file(tmp_path: Path):
+    _set(tmp_path)
+    _mask(np.full((SIZE, SIZE), 7)).save(tmp_path / "masks" / "3.png")
+    _refused(tmp_path, "3.png", "class number 7", "classes=8")
+
+
+def test_masks_in_a_lossy_format_are_refused(tmp_path: Path):
+    _set(tmp_path)
+    (tmp_path / "masks" / "3.png").unlink()
+    _mask(np.zeros((SIZE, SIZE))).save(tmp_path / "masks" / "3.jpg")
+    _refused(tmp_path, "3.jpg")
+
+
+@pytest.mark.parametrize("kind", ["images", "masks"])
+def test_damaged_and_empty_files_are_named(tmp_path: Path, kind: str):
+    _set(tmp_path)
+    (tmp_path / kind / "3.png").write_bytes(b"")
+    _refused(tmp_path, "3.png", "empty")
+
+
+def test_empty_and_missing_folders_are_refused(tmp_path: Path):
+    _refused(tmp_path / "none", "there is no folder")
+    (tmp_path / "images").mkdir()
+    _refused(tmp_path, "no folder `masks`")
+    (tmp_path / "masks").mkdir()
+    _refused(tmp_path, "is empty")
+
+
+def test_what_does_not_fit_into_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("ARCHDSL_RESIDENT_BYTES", "1000")
+    _refused(_set(tmp_path), "size=8", "ARCHDSL_RESIDENT_BYTES")
+
+
+def test_counts_and_fingerprints_read_no_pixel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    dataset = masks(str(_set(tmp_path)), SIZE, 3)
+    monkeypatch.setattr(reader, "numbers", lambda *_: pytest.fail("a mask was read"))
+    assert training_count(dataset) == 8
+    assert len(fingerprint(dataset)) == 64
+
+
+def test_another_mask_or_another_name_of_a_class_is_other_data(tmp_path: Path):
+    dataset = masks(str(_set(tmp_path)), SIZE, 3)
+    before = fingerprint(dataset)
+    _mask(np.zeros((SIZE, SIZE))).save(tmp_path / "masks" / "3.png")
+    changed = fingerprint(dataset)
+    (tmp_path / "classes.txt").write_text("a\nb\nc\n", "utf-8")
+    assert len({before, changed, fingerprint(dataset)}) == 3
+
+
+def test_a_mask_that_changed_is_decoded_again(tmp_path: Path):
+    _read(_set(tmp_path))
+    for path in (tmp_path / "masks").iterdir():
+        _mask(np.full((SIZE, SIZE), 2)).save(path)
+    assert (_read(tmp_path).train.labels == 2).all()

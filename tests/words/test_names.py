@@ -32,7 +32,6 @@ NAMES = [
     ("Flatten", "flatten"),
     ("nn.MultiheadAttention", "attention"),
     ("WindowAttention", "attention"),
-    ("relpos", "attention"),
     ("XCiT", "xca"),
     ("GELU", "gelu"),
     ("AdamW", "adamw"),
@@ -40,6 +39,17 @@ NAMES = [
     ("Concatenate", "cat"),
     ("Multiply", "mul"),
     ("SeparableConv2D", "sepconv"),
+    ("Embedding", "embed"),
+    ("nn.GRU", "gru"),
+    ("LSTM", "lstm"),
+    ("LSTMCell", "lstm"),
+    ("RNN", "rnn"),
+    ("SimpleRNN", "rnn"),
+    ("Conv1d", "conv1"),
+    ("layers.Conv1D", "conv1"),
+    ("MaxPooling1D", "maxpool1"),
+    ("AvgPool1d", "avgpool1"),
+    ("GlobalMaxPooling1D", "gmp"),
 ]
 
 
@@ -58,12 +68,29 @@ def test_a_message_names_ours(theirs: str, ours: str) -> None:
     assert error.value.diagnostics[0].help == f"here it is called `{ours}`"
 
 
-@pytest.mark.parametrize("name", ["gru", "GRU", "nn.LSTM", "Conv1d", "Embedding", "alibi", "rnn", "Sequential"])
+@pytest.mark.parametrize("name", ["Conv3d", "ConvLSTM2D", "alibi", "GCNConv", "Sequential"])
 def test_what_the_language_lacks_is_said(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["words", name]) == 2
     said = capsys.readouterr().err
     assert "the language has no" in said
     assert "did you mean" not in said
+
+
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("window", "attention(window=…)"),
+        ("relpos", "attention(relpos)"),
+        ("rotary", "attention(rotary=…)"),
+        ("Bidirectional", "gru(both)"),
+    ],
+)
+def test_what_is_an_argument_here_is_said(name: str, call: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["words", name]) == 0
+    assert capsys.readouterr().out.startswith(f"`{name}` is an argument here: `{call}`.\n")
+    with pytest.raises(SpecError) as error:
+        load(f"conv(8) {name}(3)")
+    assert error.value.diagnostics[0].help == f"here it is an argument: `{call}`"
 
 
 def test_each_name_leads_to_a_word() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -35,7 +34,7 @@ from archdsl.cli.support.study_options import (
     With,
     Without,
 )
-from archdsl.cli.support.study_report import check_columns, check_html, ingredients, planned_notes, put_study, report
+from archdsl.cli.support.study_report import check_columns, check_html, planned_notes, put_study, report, selected
 from archdsl.runs.conditions import ConditionOptions, Precision
 
 if TYPE_CHECKING:
@@ -128,38 +127,16 @@ def command(
     Where no number of seeds is stated, each arm stops once it is decided, at 20 seeds at the latest (--max-seeds). Looking at
     the results is free then. With --seeds N every arm gets N seeds, and the verdicts are valid for one look.
     """
+    given = locals()
     from archdsl.cli.output import say
     from archdsl.cli.support.watch import check_watch, watched
     from archdsl.runs.run import check_writable
     from archdsl.study.execute.execution import Execution, ExecutionOptions, results_of
     from archdsl.study.execute.runner import StudyRunner
-    from archdsl.study.execute.select import SelectionOptions, select
     from archdsl.study.plan.cells import cells
     from archdsl.study.plan.plan import away, check_there, planned, settled
 
-    chosen = select(
-        study,
-        SelectionOptions(
-            *ingredients(without, into, out, old_into),
-            design,
-            seeds,
-            data,
-            set or (),
-            where or (),
-            match,
-            baseline or (),
-            metric or (),
-            precision,
-            time_limit,
-            until,
-            max_seeds,
-            alpha,
-            same,
-            budget,
-            failures,
-            preset,
-        ),
-    )
+    chosen = selected(given)
     _check_options(detect, fuse, html)
     watch = check_watch(watch, port)
     arms, every = planned(chosen, runs, data_root)
@@ -171,7 +148,7 @@ def command(
     for text in _beforehand(chosen, runner, missing_data, again) if not quiet else ():
         say(f"note: {text}")
     if columns:
-        check_columns(results_of(chosen, runner, requested.wanted), columns)
+        check_columns(results_of(chosen, runner, requested.wanted, look=False), columns)
     if dry_run:
         _preview(chosen, runner, jobs, device, format, detect, requested)
         return
@@ -236,12 +213,13 @@ def _register(chosen: StudyFile, runner: StudyRunner) -> None:
 
 def _carry_out(execution: Execution, quiet: bool) -> Mapping[str, str] | None:
     """Run what is missing; gives the conditions under which it was, None where nothing was."""
+    from archdsl.cli.output import typed_command
     from archdsl.cli.support.preload import Beforehand
     from archdsl.cli.views.study_progress import Watching
     from archdsl.study.execute.bundles import told
     from archdsl.study.execute.register import remember
 
-    remember(execution.folder, _command())
+    remember(execution.folder, typed_command())
     if not execution.needed:
         return None
     todo, jobs, budget = execution.todo, execution.jobs, execution.budget
@@ -251,7 +229,7 @@ def _carry_out(execution: Execution, quiet: bool) -> Mapping[str, str] | None:
         try:
             execution.run(Beforehand(watching, len(todo), jobs))
         except (KeyboardInterrupt, SystemExit):  # the latter by SIGTERM or SIGHUP
-            watching.stopped(_command())
+            watching.stopped(typed_command())
             raise
     return watching.conditions
 
@@ -275,10 +253,6 @@ def _preview(
     found = runner.with_foreign(requested.wanted)
     time = time_left(runner.every, runner.missing, found, min(count, len(runner.missing) or 1), runner.runs, kind)
     states = [(cell.arm, found[cell.key]) for cell in runner.every]
-    results = results_of(chosen, runner, requested.wanted)
+    results = results_of(chosen, runner, requested.wanted, look=False)
     notes = planned_notes(results, detect)
     put_study(preview(results, states, time.seconds, time.basis, count, notes), results.metric, format)
-
-
-def _command() -> str:
-    return shlex.join(["archdsl", *sys.argv[1:]])

@@ -90,40 +90,18 @@ def command(
     port: Port = None,
 ) -> None:
     """Print the table of a study, done or half done, and write its HTML report."""
+    given = locals()
     from archdsl.cli.output import say
-    from archdsl.cli.support.study_report import check_html, ingredients, report
+    from archdsl.cli.support.study_report import check_html, report, selected
     from archdsl.cli.support.watch import check_watch, follow
     from archdsl.study.execute.execution import results_of
     from archdsl.study.execute.runner import StudyRunner
-    from archdsl.study.execute.select import SelectionOptions, select
     from archdsl.study.plan.plan import away, gone, planned, settled
 
     check_html(html)
     rows = _rows({"--each": each, "--effects": effects, "--curves": curves, "--claims": claims, "--fits": fits})
     watch = check_watch(watch, port)
-    chosen = select(
-        study,
-        SelectionOptions(
-            *ingredients(without, into, out, old_into),
-            design,
-            seeds,
-            data,
-            set or (),
-            where or (),
-            match,
-            baseline or (),
-            metric or (),
-            None,
-            None,
-            until,
-            max_seeds,
-            alpha,
-            same,
-            None,
-            failures,
-            preset,
-        ),
-    )
+    chosen = selected(given)
     place = _runs(study, runs)
     arms, every = planned(chosen, place, data_root)
     chosen = settled(chosen, arms)
@@ -175,9 +153,10 @@ def _rows(given: dict[str, bool]) -> Rows:
 
 def _runs(study: str, runs: Path) -> Path:
     """The folder of runs: where a study is given by its own folder, the one that this folder is in."""
-    from archdsl.study.execute.select import FOLDER, STUDY
+    from archdsl.study.execute.looks import STUDIES
+    from archdsl.study.execute.select import STUDY
 
     given = Path(study)
-    if study and os.path.isfile(given / STUDY) and given.resolve().parent.name == FOLDER:
+    if study and os.path.isfile(given / STUDY) and given.resolve().parent.name == STUDIES:
         return given.parent.parent
     return runs

@@ -67,10 +67,10 @@ def _list(out: Path, where: str | None, sort: str | None, format: str) -> None:
     from archdsl.cli.output import put_table
     from archdsl.cli.support.filters import check_name, ordered, parse_where
     from archdsl.cli.views.runs import run_table
-    from archdsl.runs.index import KEYS, RENAMED, STATUSES, rows
+    from archdsl.runs.index import KEYS, OTHERS, RENAMED, STATUSES, rows
 
     found = rows(out)
-    names = {*KEYS, *(name for row in found for name in row.settings)}
+    names = {*KEYS, *OTHERS, *(name for row in found for name in row.settings)}
     _renamed(where, sort)
     if sort is not None:
         key = sort.removeprefix("-")

@@ -11,8 +11,8 @@ import typer
 from archdsl.cli.options import HOLDS, REFUTED, UNDECIDED, Format
 
 if TYPE_CHECKING:
-    from archdsl.study.answer.answer import Answer
     from archdsl.study.answer.measurements import Failed, Measurements, Sheet
+    from archdsl.study.answer.rows import Answer
     from archdsl.study.answer.target import Target
 
 # Names of figures of which less is better.
@@ -113,13 +113,16 @@ def command(
 
     The numbers stay valid however often you look, and whenever you stop adding runs (docs/verdict.md).
     """
+    from dataclasses import replace
+
     from archdsl.cli.output import put_json, put_table
     from archdsl.cli.support.study_report import check_html
     from archdsl.cli.support.verdict_table import record, table_of
-    from archdsl.study.answer.answer import Question, answer
+    from archdsl.study.answer.answer import answer
     from archdsl.study.answer.measurements import Columns, measure, open_sheet
+    from archdsl.study.answer.rows import Question
     from archdsl.study.answer.target import parse_target, reached
-    from archdsl.study.plan.claims import parse_claim
+    from archdsl.study.plan.claims import parse_claim, spelled
     from archdsl.study.results.claims import result_of
 
     check_html(html)
@@ -132,6 +135,7 @@ def command(
     sheet = open_sheet(table, kind)
     costs = reached(sheet, columns, goal, cost, run) if goal is not None else None
     found = costs.measurements if costs is not None else measure(sheet, columns, _failed(failed), as_written)
+    base, claimed = spelled(base, list(found.arms)), claimed and claimed.of(found.arms)
     less = goal is not None or _less(lower, sheet, found.columns.metric)
     margin = None if same is None else _margin(same, found)
     _check_unit("--failed", failed, found)
@@ -143,8 +147,9 @@ def command(
         costs,
         str(goal or ""),
     )
+    holds = None if claimed is None else result_of(claimed, given.verdicts, margin)
     if claimed is not None:
-        claimed.check(given.verdicts)
+        given = replace(given, claim=claimed.text, holds=holds)
     if html is not None:
         _write(html, given, table, sheet.sha256, found)
     if format == "json":
@@ -152,19 +157,15 @@ def command(
     else:
         put_table(table_of(given, people=format in ("table", "md")), format)
     if claimed is not None:
-        raise typer.Exit({True: HOLDS, None: UNDECIDED, False: REFUTED}[result_of(claimed, given.verdicts, margin)])
+        raise typer.Exit({True: HOLDS, None: UNDECIDED, False: REFUTED}[holds])
 
 
 def _write(target: Path, given: Answer, table: str, sha256: str, found: Measurements) -> None:
-    import shlex
-    import sys
-
-    from archdsl.cli.output import say
+    from archdsl.cli.output import say, typed_command
     from archdsl.export.target import replacing
     from archdsl.study.answer.verdict_page import Provenance, page_of
 
-    command = shlex.join(["archdsl", *sys.argv[1:]])
-    text = page_of(given, Provenance(table, sha256, found.rows, found.columns, command))
+    text = page_of(given, Provenance(table, sha256, found.rows, found.columns, typed_command()))
     with replacing(target) as file:
         file.write_text(text, "utf-8")
     say(f"page: {target}")
@@ -230,10 +231,11 @@ def _failed(text: str) -> Failed:
 
 def _reference(given: str | None, claimed: str | None) -> str:
     from archdsl.errors import ArchError
+    from archdsl.study.plan.claims import plain
 
     if given is None and claimed is None:
         raise ArchError("no reference is given", help="--reference ARM says what the other arms are compared with")
-    if given is not None and claimed is not None and given != claimed:
+    if given is not None and claimed is not None and plain(given) != plain(claimed):
         raise ArchError(f"--reference says `{given}`, the claim compares with `{claimed}`", help="name one of them")
     return given if given is not None else claimed or ""
 
@@ -258,11 +260,21 @@ def _margin(text: str, found: Measurements) -> float:
 
 
 def _check_unit(option: str, text: str, found: Measurements) -> None:
-    """Refuse a percentage where the metric is not a fraction."""
+    """Refuse a percentage where the metric is not a fraction, and a bare number where the metric has percent signs.
+
+    Raises:
+        ArchError: it names the option and how it is written.
+    """
     from archdsl.errors import ArchError
     from archdsl.study.answer.measurements import LARGEST_FRACTION
 
     if not text.strip().endswith("%"):
+        if found.percent and _number(text) is not None:
+            raise ArchError(
+                f"{option} {text} has no percent sign, and column `{found.columns.metric}` has",
+                help=f"{option} {text.strip()}% is {text.strip()} points; {option} {100 * (_number(text) or 0):g}% is a "
+                "fraction of 1 that is written in percent",
+            )
         return
     largest = max((v for values in found.arms.values() for v in values.values()), key=abs)
     if abs(largest) > LARGEST_FRACTION:

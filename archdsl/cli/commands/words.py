@@ -167,12 +167,16 @@ def matching(what: str) -> list[Entry]:
 def describe(what: str) -> str:
     """Everything there is to say about a word, once for each name space that has it."""
     from archdsl.expand.forms import FORMS
+    from archdsl.registry.synonyms import as_argument
 
     form = [f"{FORMS[what]}    (of the language; see docs/language.md)\n"] if what in FORMS else []
     known = what not in FORMS or what == "id"
     pages = matching(what) if known else []
     if pages and pages[0].kind != "metric" and pages[0].name != what.lstrip("+-"):  # another tool's name
-        form.append(f"`{what}` is called `{spelt(pages[0])}` here.\n")
+        call = as_argument(what, pages[0].name)
+        form.append(
+            f"`{what}` is an argument here: `{call}`.\n" if call else f"`{what}` is called `{spelt(pages[0])}` here.\n"
+        )
     return "\n".join((*form, *(_page(e) for e in pages)))
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,16 +16,26 @@ if TYPE_CHECKING:
     from archdsl.study.results.results import Results
 
 
-def ingredients(
-    without: list[str] | None, into: list[str] | None, out: list[str] | None, old_into: list[str] | None
-) -> tuple[list[str], list[str]]:
-    """What is taken out and what is put in, by the names of the options today and by the earlier ones."""
-    from archdsl.cli.output import say
+def selected(given: Mapping[str, Any]) -> StudyFile:
+    """The study that a command means, by its parameters: ``study``, and those that have the names of ``SelectionOptions``.
 
-    for old, new, given in (("--out", "--without", out), ("--in", "--with", old_into)):
-        if given:
+    Raises:
+        ArchError: no such study or spec, or options that contradict it.
+    """
+    from archdsl.cli.output import say
+    from archdsl.study.execute.margin import check_unit
+    from archdsl.study.execute.select import SelectionOptions, select
+
+    for old, new, name in (("--out", "--without", "out"), ("--in", "--with", "old_into")):
+        if given[name]:
             say(f"note: {old} is called {new} now")
-    return [*(without or ()), *(out or ())], [*(into or ()), *(old_into or ())]
+    options = {f.name: given[f.name] for f in fields(SelectionOptions) if given.get(f.name) is not None}
+    without = [*(given["without"] or ()), *(given["out"] or ())]
+    into = [*(given["into"] or ()), *(given["old_into"] or ())]
+    chosen = select(given["study"], SelectionOptions(**{**options, "without": without, "into": into}))
+    if given["detect"] is not None:
+        check_unit("--detect", given["detect"], chosen.metric)
+    return chosen
 
 
 def check_html(target: Path | None) -> None:
@@ -69,8 +79,7 @@ def report(
     from archdsl.atomic import writing
     from archdsl.cli.output import say
     from archdsl.report import FORMATS
-    from archdsl.study.execute.register import commands
-    from archdsl.study.execute.select import folder_of
+    from archdsl.study.execute.select import folder_of, question_changes
     from archdsl.study.report.notes import notes
     from archdsl.study.report.report_tables import table_of
 
@@ -92,7 +101,8 @@ def report(
             f"note: {results.unused} finished run{'s' if results.unused > 1 else ''} came after the decision on their arm "
             "and do not count"
         )
-    target = html or folder_of(chosen, runs) / "report.html"
+    folder = folder_of(chosen, runs)
+    target, changes = html or folder / "report.html", question_changes(folder, chosen)
     from archdsl.export.target import replacing
     from archdsl.extras import installed, missing
     from archdsl.study.report.html import html as written
@@ -105,7 +115,16 @@ def report(
         stays = f"{target} stays as it is" if target.exists() else "no report is written"
         say(f"note: {stays}, since no run in {runs} counts now; --html FILE writes one")
         return
-    text = written(results, commands(folder_of(chosen, runs)), read_curves(results))
+    if html is None and changes is None:
+        say(
+            f"note: no report is written: archdsl ablate has not carried out this study in {runs}; --html FILE writes one"
+        )
+        return
+    if html is None and changes:
+        said = f"it answers another question ({', '.join(changes)})"
+        say(f"note: {target} stays as it is: {said}; --html FILE writes this one, archdsl report {folder} that one")
+        return
+    text = written(results, made_by(folder, chosen), read_curves(results))
     if html is None:
         with writing(target.parent, "free disk space, or name another file with --html FILE"):
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -113,6 +132,19 @@ def report(
         file.write_text(text, "utf-8")
     if not quiet:
         say(f"report: {target}")
+
+
+def made_by(folder: Path, chosen: StudyFile) -> str:
+    """The commands that make the page of a study: those that carried it out, and the one under way where it asks another
+    question.
+    """
+    from archdsl.cli.output import typed_command
+    from archdsl.study.execute.register import commands
+    from archdsl.study.execute.select import question_changes
+
+    changes = question_changes(folder, chosen)
+    carried_out = [] if changes is None else [commands(folder)]
+    return "\n".join([*carried_out, *([typed_command()] if changes != [] else [])])
 
 
 def put_study(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from archdsl.report import Cell, Column, Table
-    from archdsl.study.answer.answer import Answer, Row
+    from archdsl.study.answer.rows import Answer, Row
 
 KEYS = ("pairs", "delta", "low", "high", "p", "p_symmetric", "verdict", "decided_after")
 SURVIVAL = ("reached", "median", "median_low", "median_high", "p_logrank")
@@ -14,7 +14,7 @@ SURVIVAL = ("reached", "median", "median_low", "median_high", "p_logrank")
 
 def record(answer: Answer, sha256: str) -> dict[str, object]:
     """The answer for programs; docs/verdict.md describes each key."""
-    from archdsl.study.answer.answer import about, words
+    from archdsl.study.answer.words import about, words
 
     q = answer.question
     target = {"target": answer.target} if answer.target else {}
@@ -30,6 +30,7 @@ def record(answer: Answer, sha256: str) -> dict[str, object]:
         "sha256": sha256,
         "mean": answer.mean,
         "runs": answer.runs,
+        **({"claim": answer.claim, "holds": answer.holds} if answer.claim else {}),
         "notes": [*about(answer), *answer.notes],
         "arms": [
             {
@@ -61,7 +62,7 @@ def _survival(answer: Answer, name: str) -> dict[str, Cell]:
 def table_of(answer: Answer, people: bool) -> Table:
     """The answer as a table: for ``people`` the verdict with its figures in words, else a column for each figure."""
     from archdsl.report import Table
-    from archdsl.study.answer.answer import about
+    from archdsl.study.answer.words import about
 
     rows = [_for_people(answer, row) if people else _for_programs(answer, row) for row in answer.rows]
     notes = (*about(answer), *answer.notes)
@@ -70,9 +71,14 @@ def table_of(answer: Answer, people: bool) -> Table:
 
 def _columns(answer: Answer, people: bool) -> list[Column]:
     from archdsl.report import Column
+    from archdsl.study.results.unit import SCIENTIFIC
 
     unit, survival = answer.unit, bool(answer.survival)
-    mean = Column("mean", "percent" if unit.mark else "float", digits=unit.digits)
+    mean = Column(
+        "mean", "percent" if unit.mark else "float", digits=unit.digits if unit.digits != SCIENTIFIC else None
+    )
+    if unit.digits == SCIENTIFIC and people:
+        mean = Column("mean", align="right")
     ps = [
         Column("p", "p"),
         *([Column("p symmetric", "p", key="p_symmetric")] if answer.paired or not people else []),
@@ -97,19 +103,21 @@ def _columns(answer: Answer, people: bool) -> list[Column]:
 
 
 def _for_people(answer: Answer, row: Row) -> tuple[Cell, ...]:
-    from archdsl.study.answer.answer import words
+    from archdsl.study.answer.words import words
+    from archdsl.study.results.unit import SCIENTIFIC
 
-    cells = _cells(answer, row)
+    unit, cells = answer.unit, _cells(answer, row)
     more: list[Cell] = []
     if answer.survival:
         arm = answer.survival[row.name]
-        low, median, high = (answer.unit.value(v) for v in (arm.low, arm.median, arm.high))
+        low, median, high = (unit.value(v) for v in (arm.low, arm.median, arm.high))
         more = [cells["reached"], f"{median} [{low}, {high}]"]
     ps = [
         cells[key]
         for key in ("p", *(("p_symmetric",) if answer.paired else ()), *(("p_logrank",) if answer.survival else ()))
     ]
-    return (row.name, row.mean, *more, words(answer, row), *ps)
+    mean = unit.value(row.mean) if unit.digits == SCIENTIFIC else row.mean
+    return (row.name, mean, *more, words(answer, row), *ps)
 
 
 def _for_programs(answer: Answer, row: Row) -> tuple[Cell, ...]:

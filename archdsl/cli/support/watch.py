@@ -49,8 +49,8 @@ def _served(draw: Draw, port: int | None) -> Iterator[None]:
 
 def drawing(chosen: StudyFile, runner: StudyRunner, current: Mapping[str, str] | None) -> Draw:
     """Draws the page by what the store has at that moment."""
+    from archdsl.cli.support.study_report import made_by
     from archdsl.study.execute.execution import results_of
-    from archdsl.study.execute.register import commands
     from archdsl.study.execute.runner import StudyRunner
     from archdsl.study.execute.select import folder_of
     from archdsl.study.report.html import html
@@ -67,7 +67,7 @@ def drawing(chosen: StudyFile, runner: StudyRunner, current: Mapping[str, str] |
         if drawn == [state] and not last:
             return None
         results = results_of(chosen, now, current)
-        text = html(results, commands(folder), read_curves(results), "" if last else SCRIPT)
+        text = html(results, made_by(folder, chosen), read_curves(results), "" if last else SCRIPT)
         drawn[:] = [state]
         return text
 

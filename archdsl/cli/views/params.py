@@ -107,7 +107,8 @@ def layer_table(spec: Spec, batch: int, dtype: str, every: bool) -> Table:
 
 def _notes(spec: Spec, batch: int, dtype: str, many: bool) -> tuple[str, ...]:
     cost, memory = spec.cost, spec.cost.training_bytes(batch, BYTES[dtype], optimizer_states(spec.graph.train))
-    seen = f"receptive field {dims(cost.field)} · stride {dims(cost.stride)} · " if cost.field and cost.stride else ""
+    seen = f"receptive field {dims(cost.field)} · " if cost.field else ""
+    seen += f"stride {dims(cost.stride)} · " if cost.stride else ""
     notes = [
         f"input {dims(spec.input)} · classes {spec.classes} · hash {spec.hash}",
         f"params {exact(cost.params)} · MACs {compact(cost.macs)} · FLOPs {compact(cost.flops)} (2 × MACs)",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from archdsl.expand.metrics import unit_of
 from archdsl.report.table import Cell, Column, Table
-from archdsl.runs.index import KEYS, differences, epochs, flat, row
+from archdsl.runs.index import KEYS, OTHERS, differences, epochs, flat, row
 from archdsl.runs.store.log import read_events
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ MORE = (
     "kept_epoch",
     "best_epoch",
     "test_loss",
+    "test_mse",
     "evaluations",
     "images_per_second",
     "weights_sha256",
@@ -40,14 +41,20 @@ _KINDS: dict[str, dict[str, Any]] = {
 }
 
 
+_KINDS |= {name: {"kind": "float", "digits": 4} for name in OTHERS}
+_KINDS["test_miou"] = {"kind": "percent", "digits": 2}
+
+
 HEADS = {"test_accuracy": "test acc.", "best_valid_accuracy": "best valid", "train_loss": "train loss"}
 
 
 def run_table(rows: Sequence[Row]) -> Table:
     """A row a run; what is damaged is shown below."""
-    columns = tuple(Column(HEADS.get(k, k), key=k, **_KINDS.get(k, {})) for k in KEYS)
+    others = [name for name in OTHERS if any(name in r.figures for r in rows)]
+    keys = [k for key in KEYS for k in ((*others, key) if key == "best_valid_accuracy" else (key,))]
+    columns = tuple(Column(HEADS.get(k, k), key=k, **_KINDS.get(k, {})) for k in keys)
     notes = tuple(r.why for r in rows if r.why)
-    return Table(columns, tuple(tuple(r.figures[k] for k in KEYS) for r in rows), notes=notes)
+    return Table(columns, tuple(tuple(r.figures.get(k) for k in keys) for r in rows), notes=notes)
 
 
 def shown_record(run: Run) -> dict[str, Any]:

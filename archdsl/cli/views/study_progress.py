@@ -13,7 +13,7 @@ from archdsl.report.text import printable, printable_lines
 from archdsl.study.execute.messages import Ready, RunProgress, RunResult
 from archdsl.study.plan.cells import Cell
 from archdsl.study.plan.estimate import time_left
-from archdsl.study.plan.plan import Found
+from archdsl.study.plan.plan import ENDED, Found, distinct
 from archdsl.study.report.tables import duration
 from archdsl.study.results.results import own_cells
 from archdsl.study.results.run_figures import RunFigures
@@ -160,8 +160,10 @@ class Watching:
 
     def stopped(self, command: str) -> None:
         """Say that the study was interrupted, and how it continues."""
-        of = "" if self.sequential is not None else f" of {len(self.cells)}"
-        self._say(f"interrupted: {self.ended}{of} runs are done; to resume: {command}")
+        every = distinct(self.runner.every)
+        done = sum(self.runner.found[cell.key].status in ENDED for cell in every)
+        of = "" if self.sequential is not None else f" of {len(every)}"
+        self._say(f"interrupted: {done}{of} runs are done, {self.ended} of them now; to resume: {command}")
 
     def _say(self, text: str, once: bool = False) -> None:
         if self.stream is None or (once and self.share):
@@ -211,8 +213,7 @@ class Watching:
             return ""
         if verdict.decision != "open":
             return verdict.decision
-        word = "better" if verdict.evidence.delta > 0 else "worse"
-        return f"{word}? p {verdict.p:.2g}" if verdict.p < 1 else "open"
+        return f"open, p {verdict.p:.2g}" if verdict.p < 1 else "open"
 
     def _summary(self) -> str:
         left = self._remaining()

@@ -18,7 +18,16 @@ from archdsl.emit.layers.drop import Cutout, DropBlock2d, DropPath, GaussianNois
 from archdsl.emit.layers.nested import DropConnect, Ode, Shared
 from archdsl.emit.layers.pixels import LowestPad2d, PixelLinear
 from archdsl.emit.layers.pool import BlurPool2d, GlobalAvgPool2d, GlobalMaxPool2d, MeanTokens
-from archdsl.emit.layers.sequence import GRU, LSTM, RNN
+from archdsl.emit.layers.sequence import (
+    GRU,
+    LSTM,
+    RNN,
+    CausalConv1d,
+    Embedding,
+    TokenAvgPool1d,
+    TokenConv1d,
+    TokenMaxPool1d,
+)
 from archdsl.emit.layers.tokens import ClassToken, PositionEmbedding, SinCosPosition
 from archdsl.emit.layers.weights import (
     Affine,
@@ -41,6 +50,7 @@ __all__ = [
     "Affine",
     "Attention",
     "BlurPool2d",
+    "CausalConv1d",
     "ClassAttention",
     "ClassToken",
     "CrossCovarianceAttention",
@@ -49,6 +59,7 @@ __all__ = [
     "DropBlock2d",
     "DropConnect",
     "DropPath",
+    "Embedding",
     "GaussianNoise",
     "GeneralAttention",
     "GlobalAvgPool2d",
@@ -69,6 +80,9 @@ __all__ = [
     "Shared",
     "SinCosPosition",
     "StdConv2d",
+    "TokenAvgPool1d",
+    "TokenConv1d",
+    "TokenMaxPool1d",
     "WeightedMean",
     "Windows",
     "ZeroBatchNorm1d",

@@ -1,7 +1,23 @@
 """Layers along tokens (N, T, D)."""
 
 import torch
+import torch.nn.functional as F
 from torch import nn
+
+
+class Embedding(nn.Embedding):
+    """torch's for ids (…), and for numbers (…, width) their products with each vector (…, ids) (Press & Wolf 2016)."""
+
+    def __init__(self, ids: int, width: int, std: float = 1.0, padding_idx: int | None = None) -> None:
+        self.std = std
+        super().__init__(ids, width, padding_idx)
+
+    def reset_parameters(self) -> None:
+        nn.init.normal_(self.weight, std=self.std)
+        self._fill_padding_idx_with_zero()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return F.linear(x, self.weight) if x.is_floating_point() else super().forward(x)
 
 
 class GRU(nn.GRU):
@@ -23,3 +39,32 @@ class RNN(nn.RNN):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
         return super().forward(x)[0]
+
+
+class TokenConv1d(nn.Conv1d):
+    """torch's along tokens (N, T, D)."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x.transpose(1, 2)).transpose(1, 2)
+
+
+class CausalConv1d(nn.Conv1d):
+    """torch's along tokens (N, T, D), padded before the first one alone (van den Oord et al. 2016)."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        before = (self.kernel_size[0] - 1) * self.dilation[0]
+        return super().forward(F.pad(x.transpose(1, 2), (before, 0))).transpose(1, 2)
+
+
+class TokenMaxPool1d(nn.MaxPool1d):
+    """torch's along tokens (N, T, D)."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x.transpose(1, 2)).transpose(1, 2)
+
+
+class TokenAvgPool1d(nn.AvgPool1d):
+    """torch's along tokens (N, T, D)."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x.transpose(1, 2)).transpose(1, 2)

@@ -1,97 +1,24 @@
-"""The answer to a comparison of arms: what is asked, the verdict on each arm, and its words. Plain data for the table, the
-JSON and the page.
-"""
+"""From measurements and a question to the answer: the verdict on each arm."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from archdsl.study.answer.measurements import Measurements, paired, samples
+from archdsl.study.answer.rows import MANY, PAIRED, UNPAIRED, Answer, Question, Row, Survival
 from archdsl.study.answer.target import Costs, Reached
-from archdsl.study.results.claims import FAR, pairs_to_decide
-from archdsl.study.results.unit import Unit
+from archdsl.study.answer.words import warnings
+from archdsl.study.results.projection import FAR, pairs_to_decide, projected
+from archdsl.study.results.unit import SCIENTIFIC, Unit
 from archdsl.study.stats import long
 from archdsl.study.stats.sequential import uneven
 from archdsl.study.stats.signflip import holm
 from archdsl.study.stats.unpaired import runs_to_decide, sample, unpaired
-from archdsl.study.stats.verdicts import OPEN, Verdict, verdicts
+from archdsl.study.stats.verdicts import Verdict, verdicts
 
-PAIRED = "paired, anytime-valid t; Holm"
-UNPAIRED = "two samples of unequal variance, anytime-valid; Holm"
-MANY = 20_000  # differences from which numpy computes them
 FEWEST, MOST = 0, 6  # decimals
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked. ``same`` is the largest difference that does not matter, None where there is none; ``points``:
-    the metric is a fraction that is shown in percent, and its differences in points.
-    """
-
-    reference: str
-    metric: str
-    lower: bool = False
-    same: float | None = None
-    alpha: float = 0.05
-    drop: bool = False
-    points: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """The answer on one arm, in the metric's unit; ``delta`` is None without a pair, and ``low``, ``high`` where the interval
-    is unbounded. ``pairs`` is None for runs without partners; ``missing`` is what would decide an open comparison.
-    """
-
-    name: str
-    runs: int
-    mean: float
-    pairs: int | None
-    delta: float
-    low: float | None
-    high: float | None
-    p: float
-    p_symmetric: float | None
-    verdict: str
-    decided_after: int | None
-    needed: int | None
-    deltas: Sequence[float]
-
-
-@dataclass(frozen=True, slots=True)
-class Survival:
-    """How an arm came to the target: runs that reached it, the median cost with its interval, the log-rank p (Holm)."""
-
-    reached: int
-    runs: int
-    median: float | None
-    low: float | None
-    high: float | None
-    p_logrank: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The answer on each arm, in the order of the table, and what is said beside it."""
-
-    question: Question
-    rows: tuple[Row, ...]
-    mean: float
-    runs: int
-    verdicts: Mapping[str, Verdict]
-    notes: tuple[str, ...]
-    unit: Unit
-    method: str
-    survival: Mapping[str, Survival]
-    target: str = ""
-
-    @property
-    def paired(self) -> bool:
-        """Whether runs are compared pair by pair."""
-        return self.method == PAIRED
 
 
 def answer(found: Measurements, question: Question, costs: Reached | None = None, target: str = "") -> Answer:
@@ -104,6 +31,7 @@ def answer(found: Measurements, question: Question, costs: Reached | None = None
         ArchError: no such arm, no other arm, a pair in between that one side lacks.
     """
     sign, pairs = (-1.0 if question.lower else 1.0), found.columns.pair is not None
+    flags: dict[str, list[bool]] = {}
     notes, grid = found.notes, 0.0 if costs is None else costs.grid
     if pairs:
         deltas, more = paired(found, question.reference, drop=question.drop)
@@ -122,11 +50,14 @@ def answer(found: Measurements, question: Question, costs: Reached | None = None
         decided = unpaired(
             better, [sign * value for value in base], alpha=question.alpha, same=question.same, resolution=grid
         )
+    needed = _needed(decided, found, question)
     rows = tuple(
-        _row(name, verdict, found, question, sign, deltas.get(name), len(decided)) for name, verdict in decided.items()
+        _row(name, verdict, found, sign, deltas.get(name), flags.get(name, ()), grid, needed.get(name))
+        for name, verdict in decided.items()
     )
-    notes = (*notes, *_turned(rows, sign))
     base_values = list(found.arms[question.reference].values())
+    unit = _unit(question, rows, fmean(base_values))
+    notes = (*notes, *warnings(found, rows, question, unit, costs is not None))
     return Answer(
         question,
         rows,
@@ -134,7 +65,7 @@ def answer(found: Measurements, question: Question, costs: Reached | None = None
         len(base_values),
         decided,
         notes,
-        _unit(question, rows, fmean(base_values)),
+        unit,
         PAIRED if pairs else UNPAIRED,
         _survival(costs, question.reference),
         target,
@@ -148,38 +79,21 @@ def _uneven(found: Measurements, arm: str, reference: str, resolution: float) ->
     return uneven([own[pair] for pair in both], [base[pair] for pair in both], resolution)
 
 
-def _turned(rows: Sequence[Row], sign: float) -> Iterator[str]:
-    """Warnings about verdicts whose mean has turned since: a decision is not taken back, but something is odd."""
-    for row in rows:
-        if (row.verdict == "better" and sign * row.delta < 0) or (row.verdict == "worse" and sign * row.delta > 0):
-            yield (
-                f"warning: {row.name} was {row.verdict} when the verdict fell, and its mean has the other sign now: look at "
-                "its runs"
-            )
-
-
 def _row(
     name: str,
     verdict: Verdict,
     found: Measurements,
-    question: Question,
     sign: float,
     deltas: Sequence[float] | None,
-    family: int,
+    flags: Sequence[bool],
+    resolution: float,
+    needed: int | None,
 ) -> Row:
     values, e = list(found.arms[name].values()), verdict.evidence
     low, high = (None if v is None else sign * v for v in (verdict.low, verdict.high))
-    if question.lower:
+    if sign < 0:
         low, high = high, low
-    needed, level = None, question.alpha / family
-    if verdict.decision == OPEN and deltas is not None:
-        needed = pairs_to_decide(e.delta, e.sd, level) if e.sd else None
-    elif verdict.decision == OPEN:
-        base = list(found.arms[question.reference].values())
-        needed = runs_to_decide(sample(values), sample(base), level, FAR)
-    if needed is not None and needed <= e.n:
-        needed = None
-    pairs, symmetric = (None, None) if deltas is None else (e.n, verdict.p_symmetric)
+    pairs, symmetric = (None, None) if deltas is None else ((verdict.later or e).n, verdict.p_symmetric)
     return Row(
         name,
         len(values),
@@ -194,7 +108,23 @@ def _row(
         verdict.decided,
         needed,
         deltas or (),
+        flags,
+        resolution,
+        None if verdict.later is None else sign * verdict.later.delta,
     )
+
+
+def _needed(decided: Mapping[str, Verdict], found: Measurements, question: Question) -> dict[str, int]:
+    """What would decide each open comparison: pairs, or runs of each arm where runs have no partners."""
+    arms = {} if found.columns.pair is not None else {name: sample(list(v.values())) for name, v in found.arms.items()}
+
+    def takes(name: str, level: float) -> int | None:
+        e = decided[name].evidence
+        if arms:
+            return runs_to_decide(arms[name], arms[question.reference], level, FAR)
+        return pairs_to_decide(e.delta, e.sd, level) if e.sd else None
+
+    return projected(decided, question.alpha, len(decided), takes, None if arms else question.same)
 
 
 def _unit(question: Question, rows: Sequence[Row], mean: float) -> Unit:
@@ -205,10 +135,11 @@ def _unit(question: Question, rows: Sequence[Row], mean: float) -> Unit:
     smallest = min(sizes, default=factor * abs(mean) / 1000)
     digits = 2 - math.floor(math.log10(smallest)) - 1 if smallest else 3
     name = question.metric
+    most = max((factor * abs(value) for row in rows for value in (row.mean, row.delta)), default=0.0)
     return Unit(
         name,
         factor,
-        max(FEWEST, min(MOST, digits)),
+        SCIENTIFIC if most and most < 10.0 ** (1 - MOST) else max(FEWEST, min(MOST, digits)),
         " %" if question.points else "",
         "points" if question.points else "",
     )
@@ -225,54 +156,3 @@ def _survival(costs: Reached | None, reference: str) -> dict[str, Survival]:
 
 def _one(arm: Costs, p: float | None) -> Survival:
     return Survival(len(arm.reached), arm.runs, *arm.median(), p)
-
-
-def words(answer: Answer, row: Row) -> str:
-    """What is known about an arm: ``better by 1.35 points [+0.98, +1.72], decided after 6 of 12 pairs``."""
-    unit, size = answer.unit, _amount(answer, row)
-    if row.pairs is None:
-        seen = decided = f" over {row.runs} and {answer.runs} runs"
-    else:
-        seen = f"{row.pairs} pair{'s' if row.pairs != 1 else ''}"
-        decided = f"; decided after {'' if row.decided_after == row.pairs else f'{row.decided_after} of '}{seen}"
-        seen = f" after {seen}"
-    match row.verdict:
-        case "better" | "worse":
-            return f"{row.verdict}: {size}{decided}"
-        case "same":
-            return f"same, within ±{unit.value(answer.question.same)}{_points(unit)}: {size}{decided}"
-        case _:
-            more = ""
-            if row.needed is not None:
-                more = f"; about {row.needed:,} {'pairs' if answer.paired else 'runs of each'} would decide it if it stays so"
-            return f"open: {size}{seen}{more}"
-
-
-def _amount(answer: Answer, row: Row) -> str:
-    unit = answer.unit
-    between = unit.between(row.low, row.high) if row.low is not None else "(no interval yet)"
-    return f"{unit.change(row.delta)}{_points(unit)} {between}"
-
-
-def _points(unit: Unit) -> str:
-    return f" {unit.points}" if unit.points else ""
-
-
-def about(answer: Answer) -> tuple[str, ...]:
-    """What the table holds for, in sentences."""
-    q, unit = answer.question, answer.unit
-    base = f"{unit.value(answer.mean)}{unit.mark}"
-    what = f"the {q.metric} to reach {answer.target}, " if answer.target else f"{q.metric}, "
-    better = f"{'lower' if q.lower else 'higher'} is better"
-    yielded = [
-        f"{what}{better}; reference `{q.reference}`: {base} over {answer.runs} runs",
-        f"a wrong verdict has a probability of at most {100 * q.alpha:g} %, at any look; the intervals are simultaneous",
-    ]
-    if not answer.paired:
-        yielded.append(
-            "not paired: each arm's runs against those of the reference, with a spread of its own for each arm; "
-            "--pair COLUMN compares runs of the same seed or fold, and needs fewer"
-        )
-    if answer.survival:
-        yielded.append("median: Kaplan-Meier with a 95 % interval; p log-rank is for a single look")
-    return tuple(yielded)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from archdsl.report.numbers import exact
-from archdsl.study.answer.answer import Answer, Row, about, words
 from archdsl.study.answer.measurements import Columns
+from archdsl.study.answer.rows import Answer, Row
+from archdsl.study.answer.words import about, words
 from archdsl.study.report import page
-from archdsl.study.report.figures.evidence import evidence as evidence_figure
+from archdsl.study.report.figures.canvas import labels
+from archdsl.study.report.figures.evidence import LETTERS, Course, evidence
 from archdsl.study.report.figures.verdict_forest import CLOSER, Compared, verdict_forests
 from archdsl.study.results.unit import NONE, p_text
-from archdsl.study.stats.sequential import evidence
 from archdsl.version import __version__
 
 SENTENCES = 12  # arms whose verdict is a sentence at the head of the page
@@ -22,7 +24,8 @@ FOREST = (
 )
 EVIDENCE = (
     "Evidence against “no difference” after each pair. 1 is none; a verdict falls where a curve passes the dashed lines: the "
-    "upper one for the first verdict of this table, the lower one for the last (Holm)."
+    "upper one for the first verdict of this table, the lower one for the last (Holm). Where spreads are uneven it is what "
+    "counts by the rule for them. An arm ends as “same” by its interval, below the lines."
 )
 
 
@@ -54,10 +57,10 @@ def _body(answer: Answer, source: Provenance) -> Iterator[str]:
     yield page.tag("p", _counts(answer), "verdict")
     for row in answer.rows[:SENTENCES]:
         yield page.tag("p", f"“{row.name}” is {'the ' if row.verdict == 'same' else ''}{words(answer, row)}.")
-    yield from (page.tag("p", note, "note") for note in answer.notes if note.startswith("warning"))
+    yield from (page.tag("p", page.quoted(note), "note") for note in answer.notes if note.startswith("warning"))
     yield page.tag("h2", "Results")
     yield _table(answer)
-    yield from (page.tag("p", f"{text}.", "note") for text in about(answer))
+    yield from (page.tag("p", f"{page.quoted(text)}.", "note") for text in about(answer))
     yield from _figures(answer)
     yield from _provenance(answer, source)
 
@@ -123,17 +126,22 @@ def _figures(answer: Answer) -> Iterator[str]:
         "lower": q.lower,
     }
     forests = list(verdict_forests(arms, **options))
-    logs = {row.name: [e.log_e for e in evidence(row.deltas)] for row in answer.rows if row.deltas}
-    curves = evidence_figure(
-        logs, {row.name: row.verdict for row in answer.rows}, alpha=q.alpha, family=len(answer.rows)
-    )
+    courses = [
+        Course(name, tuple(log / math.log(10) for log in row.evidence()), row.verdict, row.decided_after)
+        for row, name in zip(answer.rows, labels([row.name for row in answer.rows], LETTERS), strict=True)
+    ]
+    curves = [
+        svg
+        for slim in (False, True)
+        if (svg := evidence(courses, alpha=q.alpha, family=len(courses), unit="pairs", slim=slim)) is not None
+    ]
     if forests:
         words = FOREST.replace("REFERENCE", f"“{q.reference}”") + (f" {CLOSER}" if len(forests) > 1 else "")
         yield page.tag("h2", "Differences")
         yield page.figure(forests[0], words, *forests[1:], slim=list(verdict_forests(arms, **options, slim=True)))
-    if curves is not None:
+    if curves:
         yield page.tag("h2", "Evidence")
-        yield page.figure(curves, EVIDENCE.replace("REFERENCE", f"“{q.reference}”"))
+        yield page.figure(curves[0], EVIDENCE, slim=curves[1:])
 
 
 def _provenance(answer: Answer, source: Provenance) -> Iterator[str]:
@@ -154,6 +162,6 @@ def _provenance(answer: Answer, source: Provenance) -> Iterator[str]:
             ("alpha", f"{q.alpha:g}"),
             ("same within", "" if q.same is None else f"±{q.same:g}"),
             ("method", answer.method),
-            *(("note", note) for note in answer.notes),
+            *(("note", page.quoted(note)) for note in answer.notes),
         )
     )

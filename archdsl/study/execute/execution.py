@@ -13,6 +13,7 @@ from archdsl.atomic import write_whole
 from archdsl.runs.conditions import ConditionOptions
 from archdsl.study.amounts import budget
 from archdsl.study.execute.bundles import AUTO, OFF, bundles
+from archdsl.study.execute.looks import asked_before
 from archdsl.study.execute.messages import RunOptions
 from archdsl.study.execute.register import looked, note, plan_of
 from archdsl.study.execute.runner import Engine, Listener, StudyRunner
@@ -154,11 +155,14 @@ def run_options(
     return RunOptions(str(runner.runs), root, how.device, study.precision, study.time_limit, 1, again)
 
 
-def results_of(study: StudyFile, runner: StudyRunner, current: Mapping[str, str] | None = None) -> Results:
+def results_of(
+    study: StudyFile, runner: StudyRunner, current: Mapping[str, str] | None = None, look: bool = True
+) -> Results:
     """The results of a study as they are, with what is known of its plan.
 
     Args:
         current: conditions whose runs count; None: those that most runs have.
+        look: somebody sees them, which is kept.
     """
     found = results(
         study.title,
@@ -172,6 +176,9 @@ def results_of(study: StudyFile, runner: StudyRunner, current: Mapping[str, str]
         claimed_pairs(study, runner.arms),
         fit_lines(study, runner.arms, runner.every),
     )
-    folder = folder_of(study, runner.runs)
-    seen = looked(folder, len(study.seeds)) if found.done == found.planned and not study.sequential else []
-    return replace(found, registered=note(folder, plan_of(study, runner.arms, runner.every)), looked_at=tuple(seen))
+    folder, plan = folder_of(study, runner.runs), plan_of(study, runner.arms, runner.every)
+    seen = looked(folder, len(study.seeds)) if look and found.done == found.planned and not study.sequential else []
+    before: tuple[str, ...] = ()
+    if look and any(a.verdict is not None for a in found.compared):
+        before = asked_before(runner.runs, plan, {seed for a in found.arms for seed in a.values})
+    return replace(found, registered=note(folder, plan), looked_at=tuple(seen), asked_before=before)

@@ -10,21 +10,28 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from archdsl.errors import ArchError, suggest
+import yaml
+
+from archdsl.errors import ArchError, EnvError, suggest
+from archdsl.expand import expand
+from archdsl.expand.holes import choose
 from archdsl.expand.text import canonical_text
 from archdsl.files import listed, remarks, short, spec_path, specs, studies, study_path
 from archdsl.registry import entries
 from archdsl.registry.synonyms import synonym
 from archdsl.study.amounts import FAILURES, MAX_SEEDS, amount, budget, fraction
+from archdsl.study.execute.looks import STUDIES
+from archdsl.study.execute.margin import in_unit
 from archdsl.study.plan.arms import bases
-from archdsl.study.plan.factors import added, present
+from archdsl.study.plan.factors import added, check_alone, own, present
 from archdsl.study.plan.file import StudyFile, read_study, written
 from archdsl.study.plan.reader import AUTO, MATCHES, METRIC, MOST_SEEDS, UNTIL, called, metrics
 from archdsl.study.results.decide import DecisionOptions
+from archdsl.words.tasks import CLASSIFICATION
 
 STUDY = "study.yaml"
 _NAME = re.compile(r"[0-9]{2}|(?:[0-9]{2}-)?[A-Za-z][\w.-]*")  # studies of the lecture begin with a number
-FOLDER = "studies"  # in the folder of runs
+_OWN = re.compile(r"(.+)-[0-9a-f]{8}")  # the folder of a study
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,8 @@ def select(given: str, options: SelectionOptions) -> StudyFile:
     path = Path(given) if "\n" not in given and len(given) < 1024 else Path()
     if given and os.path.isfile(Path(given, STUDY)):  # False of a text that is too long for a name
         study = read_study(path / STUDY, options.preset)
+        if own := _OWN.fullmatch(path.resolve().name):  # so that it is the same folder again
+            study = replace(study, name=own[1])
     elif (file := _study_file(given, path)) is not None:
         study = read_study(file, options.preset)
     elif options.preset is not None:
@@ -72,6 +81,9 @@ def select(given: str, options: SelectionOptions) -> StudyFile:
         study = StudyFile(
             name=path.stem if path.suffix == ".arch" else "study", title=given, base=((called(given), given),)
         )
+    if not study.stated and not options.metric:
+        study = replace(study, metric=_usual_metric(replace(study, data=options.data or study.data)))
+    before = study
     study = replace(
         study,
         **_seeds(study, options),
@@ -90,6 +102,7 @@ def select(given: str, options: SelectionOptions) -> StudyFile:
         time_limit=options.time_limit or study.time_limit,
     )
     decision_options(study)  # refuses what is not an amount
+    study = in_unit(before, study, options.same or "")
     if study.budget and not study.sequential:
         raise ArchError(
             "a budget is of sequential designs, and the study states its number of seeds",
@@ -182,6 +195,8 @@ def _with_factors(study: StudyFile, options: SelectionOptions) -> StudyFile:
         )
     _, _, file = next(bases(study))
     factors = [present(file, name) for name in options.without] + [added(text) for text in options.into]
+    for name in options.without:
+        check_alone(name, (*study.factors, *own(file)))
     if len({f.name for f in (*study.factors, *factors)}) < len(study.factors) + len(factors):
         raise ArchError("one factor is given twice", help="name each ingredient once")
     # The levels of `--with` are turned round (level 0 is absence): each change from the base is then one from level 0.
@@ -196,6 +211,15 @@ def _pairs(texts: Sequence[str]) -> dict[str, str]:
             raise ArchError(f"`--baseline {text}` names no level", help="write --baseline norm=+ln")
         found[name.strip()] = level.strip()
     return found
+
+
+def _usual_metric(study: StudyFile) -> str:
+    """The metric of a study that states none: that of the task of its base. What is wrong with the base is said later."""
+    try:
+        _, _, file = next(bases(study))
+        return (expand(choose(file, {})[1]).task or CLASSIFICATION).metric
+    except (ArchError, StopIteration):
+        return METRIC
 
 
 def _metrics(study: StudyFile, texts: Sequence[str]) -> dict[str, Any]:
@@ -219,6 +243,16 @@ def _known(option: str, value: str | None, known: tuple[str, ...]) -> str | None
 def standalone(study: StudyFile) -> str:
     """The study as a file that needs no other one."""
     return written(study, tuple(canonical_text(file) for _, _, file in bases(study)))
+
+
+def question_changes(folder: Path, study: StudyFile) -> list[str] | None:
+    """In which settings a study differs from the one that was last carried out in its folder; None where none was."""
+    try:
+        kept = read_study(folder / STUDY)
+    except (ArchError, EnvError):
+        return None
+    one, other = (yaml.safe_load(standalone(each)) for each in (kept, study))
+    return [key for key in {**one, **other} if key != "study" and one.get(key) != other.get(key)]
 
 
 def folder_of(study: StudyFile, runs: Path) -> Path:
@@ -245,4 +279,4 @@ def folder_of(study: StudyFile, runs: Path) -> Path:
         )
     )
     name = re.sub(r"[^A-Za-z0-9._]+", "-", study.name).strip("-.")[:60] or "study"
-    return runs / FOLDER / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    return runs / STUDIES / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

@@ -86,7 +86,7 @@ def arms_of(study: StudyFile, runs: Path | None = None) -> Arms:
     placed, factors, design = _outline(study)
     baseline = _baseline(study, factors, design)
     _check_size(len(design.arms))
-    found, wrong, left_out = _built(study, placed, factors, design, baseline, runs)
+    found, wrong, left_out = _built(study, placed, factors, design, runs)
     if wrong:
         raise summed(wrong, len(found))
     if not found:
@@ -215,16 +215,16 @@ Wrong = list[tuple[str, SpecError]]
 
 def _built(
     study: StudyFile, placed: list[tuple[str, Source, ast.File]], factors: tuple[Factor, ...], design: Design,
-    baseline: tuple[int, ...], runs: Path | None,
+    runs: Path | None,
 ) -> tuple[tuple[Arm, ...], Wrong, int]:  # fmt: skip
     lets = frozenset(i.name for _, _, file in placed for i in file.items if isinstance(i, ast.Let))
     tests = [condition(text, TOTALS, {f.name: f.levels for f in factors}, words=lets) for text in study.where]
     found: list[Arm] = []
     wrong: Wrong = []
     left_out = 0
-    named = along(factors, design.name in GRIDS and not study.baseline)
+    named = along(factors, design.name in GRIDS)
     for picks, choice, source, make_file in _choices(placed, factors, design):
-        name = arm_name(factors, baseline, picks, choice, len(placed) > 1, named)
+        name = arm_name(factors, design.arms[design.reference], picks, choice, len(placed) > 1, named)
         try:
             arm = Arm(name, choice, picks, whole(source, make_file(), runs=runs))
         except SpecError as error:

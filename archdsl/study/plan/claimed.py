@@ -5,7 +5,7 @@ from __future__ import annotations
 from archdsl.errors import ArchError, suggest
 from archdsl.expand.metrics import metric_of
 from archdsl.study.plan.arms import Arms
-from archdsl.study.plan.claims import NAMED, Claim, ClaimedPair
+from archdsl.study.plan.claims import NAMED, Claim, ClaimedPair, plain
 from archdsl.study.plan.file import StudyFile
 
 
@@ -51,7 +51,7 @@ def _number(claim: Claim, name: str, names: dict[str, int], arms: Arms) -> int:
 
 def _key(name: str) -> str:
     """The name of an arm, whatever the order of its parts and the form of its minus."""
-    return ", ".join(sorted(" ".join(part.split()) for part in name.replace("−", "-").split(",")))
+    return ", ".join(sorted(" ".join(part.split()) for part in plain(name).split(",")))
 
 
 def _check_margin(study: StudyFile, pair: ClaimedPair) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from archdsl.errors import ArchError, suggest
 from archdsl.expand.metrics import metric
+from archdsl.report.numbers import MINUS
 
 Said = Literal["better", "worse", "same"]
 _FORM = re.compile(r"(?P<arm>.+?) (?P<verdict>better than|worse than|same as) (?P<reference>.+)", re.DOTALL)
@@ -32,14 +33,35 @@ class Claim:
         words = next(words for words, verdict in WORDS.items() if verdict == self.verdict)
         return f"{self.arm} {words} {self.reference}" + (f"{_IN}{self.metric}" if self.metric else "")
 
-    def check(self, arms: Iterable[str]) -> None:
-        """Refuse a claim about an arm that is not there."""
+    def of(self, arms: Iterable[str]) -> Claim:
+        """The claim with its arms as they are spelled, whatever the form of a minus.
+
+        Raises:
+            ArchError: it names an arm that is not there, or one arm twice.
+        """
         known = list(arms)
-        if self.arm not in known:
+        claim = replace(self, arm=spelled(self.arm, known), reference=spelled(self.reference, known))
+        if claim.arm == claim.reference:
+            raise ArchError(
+                f"the claim `{self.text}` compares an arm with itself", help="name two arms: 'new better than base'"
+            )
+        if claim.arm not in known:
             raise ArchError(
                 f"the claim names the arm `{self.arm}`, which has no row",
                 help=suggest(self.arm, known) or f"the arms are {', '.join(known[:NAMED])}",
             )
+        return claim
+
+
+def spelled(name: str, known: Sequence[str]) -> str:
+    """The one name among these that a name means, whatever the form of its minus; the name itself where there is none."""
+    alike = [] if name in known else [other for other in known if plain(other) == plain(name)]
+    return alike[0] if len(alike) == 1 else name
+
+
+def plain(name: str) -> str:
+    """A name with the minus that keyboards have."""
+    return name.replace(MINUS, "-")
 
 
 @dataclass(frozen=True, slots=True)

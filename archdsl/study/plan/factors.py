@@ -24,6 +24,7 @@ NOTHING = ("none", "off", "null", "~", "false", "no", "")
 SPACE = re.compile(r"(net|data|train|evaluate)\s+(?=\S)")
 TOGETHER = " & "  # between the forms of a level that are in several places and vary together
 NAME = re.compile(r"[a-z][a-z0-9_-]*")
+_WORDS = re.compile(r"(?<![a-z0-9_.])[a-z][a-z0-9_-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ def present(file: ast.File, name: str) -> Factor:
     Raises:
         ArchError: the base has no such ingredient.
     """
-    wanted = re.split(r"[.\s]", name)[-1].lstrip("+-")
+    wanted = _word(name)
     found: list[str] = []
     texts: list[str] = []
     for statement, item in _ingredients(file):
@@ -151,6 +152,28 @@ def present(file: ast.File, name: str) -> Factor:
             or "`archdsl show` prints the base; --runs names the folder of runs",
         )
     return Factor(wanted, (TOGETHER.join(dict.fromkeys(texts)), ""))
+
+
+def check_alone(name: str, others: Sequence[Factor]) -> None:
+    """Refuse to take an ingredient out that another factor puts in: the arm without it would have it.
+
+    Raises:
+        ArchError: it names the factor and its level.
+    """
+    word = _word(name)
+    for factor in others:
+        for level in factor.levels:
+            if word in _WORDS.findall(level):
+                raise ArchError(
+                    f"`--without {name}`: the factor `{factor.shown}` has `{word}` in its level `{level}`, so that the arm "
+                    f"`−{word}` would still have it",
+                    help=f"leave --without {name} out, and add the level none to the factor",
+                )
+
+
+def _word(name: str) -> str:
+    """The word of an ingredient as it is named: ``wd`` of ``train.wd``."""
+    return re.split(r"[.\s]", name)[-1].lstrip("+-")
 
 
 def added(text: str) -> Factor:

@@ -48,6 +48,7 @@ class StudyFile:
     match: str | None = None
     baseline: dict[str, str] = field(default_factory=dict)
     metric: str = METRIC
+    stated: bool = False
     more: tuple[str, ...] = ()
     claims: tuple[Claim, ...] = ()
     fits: tuple[Fit, ...] = ()

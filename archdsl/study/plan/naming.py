@@ -83,18 +83,18 @@ def along(factors: Sequence[Factor], grid: bool) -> tuple[int, ...]:
 
 def arm_name(
     factors: Sequence[Factor],
-    baseline: Sequence[int],
+    usual: Sequence[int],
     picks: Sequence[int],
     choice: Mapping[str, str],
     bases: bool = False,
     axes: Container[int] = (),
 ) -> str:
-    """What an arm is called: what differs from the reference, such as ``−res``, ``norm=+ln, +mixup(0.2)`` or ``wd=1e-4``.
-    Of several bases each arm begins with the name of its own. Along an axis (``axes``: the numbers of factors) no level is the
-    usual one, and each is named.
+    """What an arm is called: what differs from the base, whose levels are ``usual``, such as ``−res``,
+    ``norm=+ln, +mixup(0.2)`` or ``wd=1e-4``. Of several bases each arm begins with the name of its own. Along an axis (``axes``:
+    the numbers of factors) no level is the usual one, and each is named.
     """
     changes = []
-    for number, (factor, before, now) in enumerate(zip(factors, baseline, picks, strict=True)):
+    for number, (factor, before, now) in enumerate(zip(factors, usual, picks, strict=True)):
         level = choice.get(factor.name, "")
         if bases and number == 0:
             changes.append(level)

@@ -110,7 +110,8 @@ class Reader:
                 pairs["metrics"][1], "`metric` and `metrics` are one setting", "keep `metrics`; its first one decides"
             )
         fields = {"name": name, "title": name, **{readers[k][0]: readers[k][1](node) for k, (_, node) in pairs.items()}}
-        return {**self.sequential(fields, pairs), **fields.pop("metrics", {})}
+        stated = bool({"metric", "metrics"} & pairs.keys())
+        return {**self.sequential(fields, pairs), **fields.pop("metrics", {}), "stated": stated}
 
     def metrics(self, node: Any) -> dict[str, Any]:
         """The fields for the metrics of a study."""

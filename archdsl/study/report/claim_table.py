@@ -6,6 +6,7 @@ from archdsl.errors import ArchError
 from archdsl.report import Cell, Column, Table
 from archdsl.report.table import Kind
 from archdsl.study.report.claim_text import ANSWERS, unit_of_claim
+from archdsl.study.report.tables import robust_column
 from archdsl.study.results.results import Results
 from archdsl.study.results.unit import NONE
 
@@ -31,7 +32,7 @@ def table(results: Results, people: bool = True) -> Table:
         Column("metric"),
         *numbers,
         Column("p", "p", key="p", digits=4),
-        Column("p symmetric" if results.options.sequential else "p sign", "p", key="p_robust", digits=4),
+        robust_column(results),
         Column("seeds", "int"),
         Column("more seeds", "int", key="more"),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -12,6 +11,7 @@ from archdsl.study.report import figures, fit_text, page
 from archdsl.study.report.effects import effects
 from archdsl.study.report.figures.verdict_forest import CLOSER
 from archdsl.study.report.notes import (
+    constant,
     evaluated_on,
     lacking,
     limits,
@@ -27,9 +27,10 @@ from archdsl.study.report.sections.claims import claims
 from archdsl.study.report.sections.cost import cost
 from archdsl.study.report.sections.populations import populations
 from archdsl.study.report.sections.provenance import failures, provenance
-from archdsl.study.report.tables import others
+from archdsl.study.report.tables import others, robust_column
 from archdsl.study.report.verdict import verdict
 from archdsl.study.results.curves import Point
+from archdsl.study.results.outcomes import unmeasured, untrained
 from archdsl.study.results.results import ArmResult, Results
 from archdsl.study.results.unit import NONE, Unit, p_text, unit
 
@@ -63,8 +64,8 @@ CAPTIONS = {
         "Evidence over the seeds",
         (
             "Evidence against “no difference” after each seed. It begins at 1; a filled point is where the arm was decided. "
-            "The first arm to be decided needs to cross the upper line, one that is left alone the lower one (Holm). An arm ends "
-            "as `same` by its interval, below the lines."
+            "The first arm to be decided needs to cross the upper line, one that is left alone the lower one (Holm). Where "
+            "spreads are uneven it is what counts by the rule for them. An arm ends as “same” by its interval, below the lines."
         ),
     ),
     "strips": (
@@ -139,8 +140,8 @@ def _body(results: Results, command: str, curves: Curves) -> Iterator[str]:
     if results.compares:
         yield page.folded("How to read the table", "".join(page.tag("p", text, "note") for text in _columns(results)))
     yield from (page.tag("p", text, "note") for text in _notes(results))
-    evidence = figures.deciding(results)
-    yield from _figure("deciding", [] if evidence is None else [evidence], results)
+    drawn = [svg for slim in (False, True) if (svg := figures.deciding(results, slim)) is not None]
+    yield from _figure("deciding", drawn[:1], results, drawn[1:])
     yield from populations(results)
     yield from cost(results)
     yield from _figures(results, curves)
@@ -153,12 +154,8 @@ def _table(results: Results, unit: Unit) -> str:
     keep = [n for n, head in enumerate(HEADS) if head[0] != "other runs" or any(row[n] for row in rows)]
     keep = [n for n in keep if results.compares or HEADS[n][0] not in COMPARED]
     keep = [n for n in keep if HEADS[n][0] != "reference" or any(unequal(results))]
-    heads = [(_robust(results) if HEADS[n][0] == "robust p" else HEADS[n][0], HEADS[n][1]) for n in keep]
+    heads = [(robust_column(results).name if HEADS[n][0] == "robust p" else HEADS[n][0], HEADS[n][1]) for n in keep]
     return page.table(heads, [[row[n] for n in keep] for row in rows], marked=0 if results.compares else None)
-
-
-def _robust(results: Results) -> str:
-    return "p symmetric" if results.options.sequential else "p sign"
 
 
 def _row(number: int, arm: ArmResult, results: Results, unit: Unit) -> list[str]:
@@ -210,7 +207,7 @@ def _better(superiority: float | None, higher: bool) -> str:
 def _columns(results: Results) -> Iterator[str]:
     """What the columns of the table mean."""
     yield (
-        f"Verdict, interval and p come from one test and agree with each other. {_robust(results)} is a robust p: it assumes "
+        f"Verdict, interval and p come from one test and agree with each other. {robust_column(results).name} assumes less: "
         "only that a difference is as likely to be d as −d where the arms do not differ."
     )
     yield (
@@ -227,7 +224,8 @@ def _notes(results: Results) -> Iterator[str]:
     points = "; differences are in percentage points" if results.measure.unit == "percent" else ""
     if results.compares:
         yield f"The metric is {metric}{points}. Δ is the mean difference from “{results.reference.name}”, seed by seed."
-        for text in (method(results), *unequal(results), *limits(results), *skewed(results), *spreads(results)):
+        parts = (unequal, limits, skewed, spreads, constant)
+        for text in (method(results), *(text for part in parts for text in part(results))):
             yield _sentence(text)
     else:
         yield f"The metric is {metric}{points}. A grid over numbers has no reference, so nothing is compared."
@@ -236,14 +234,14 @@ def _notes(results: Results) -> Iterator[str]:
         "What varies is the seed (initial weights, order, augmentation, dropout, split), so that the spread is seed "
         f"variation {where}; {included}."
     )
-    for text in lacking(results):
+    for text in (*lacking(results), *unmeasured(results), *untrained(results)):
         yield _sentence(text)
     for why, names in undefined(results):
         yield _sentence(f"{why} ({quoted(names, 3)})")
 
 
 def _sentence(text: str) -> str:
-    text = re.sub("`([^`]+)`", "“\\1”", text)
+    text = page.quoted(text)
     return f"{text if text.startswith('p ') else text[0].upper() + text[1:]}."  # p values have a small letter
 
 

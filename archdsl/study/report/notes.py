@@ -9,11 +9,10 @@ from collections.abc import Iterable
 from archdsl.study.names import NAMED, quoted
 from archdsl.study.report import fit_text
 from archdsl.study.report.claim_text import sentences
-from archdsl.study.results.claims import pairs_to_decide
 from archdsl.study.results.outcomes import unmeasured, untrained
 from archdsl.study.results.results import ArmResult, Results
-from archdsl.study.stats import MISSING, seeds_needed, seeds_to_reject
-from archdsl.study.stats.sequential import SURE, UNEVEN, uneven
+from archdsl.study.stats import MISSING, seeds_to_reject
+from archdsl.study.stats.sequential import SURE, UNEVEN, held_back
 from archdsl.words.data.base import Augmentation, Mixing
 
 
@@ -35,7 +34,7 @@ def notes(results: Results) -> Iterable[str]:
     if results.compares:
         yield method(results)
         yield from unequal(results)
-    yield from (*limits(results), *skewed(results), *spreads(results))
+    yield from (*limits(results), *skewed(results), *spreads(results), *constant(results))
     yield from lacking(results)
     yield from unmeasured(results)
     yield from untrained(results)
@@ -66,25 +65,14 @@ def outcome(results: Results) -> Iterable[str]:
     words = ", ".join(f"{counts[word]} {word}" for word in ("better", "worse", "same", "open") if counts[word])
     yield f"{len(arms)} comparison{'s' if len(arms) > 1 else ''} with `{results.reference.name}`: {words}"
     for arm in [a for a in arms if a.verdict is not None and a.verdict.decision == "open"][:NAMED]:
-        needed = to_decide(results, arm)
+        needed = results.needed.get(arm.name)
         takes = "" if needed is None else f"about {needed:,} seeds would decide it if the difference stays as it is"
         said = "; ".join(text for text in (arm.decision.why, takes) if text)
         if said:
             yield f"`{arm.name}` is open: {said}"
     if counts["open"] and results.options.same is None:
-        yield "state the largest difference that does not matter (--same 0.5%), and arms can end as `same`"
-
-
-def to_decide(results: Results, arm: ArmResult) -> int | None:
-    """The seeds after which an open arm would be decided if its mean and spread stay as they are; None where that is not
-    known, or more than 10,000. In a fixed design: the seeds of another one that would show it with a power of 0.8."""
-    verdict = arm.verdict
-    if verdict is None or verdict.decision != "open" or not verdict.evidence.sd:
-        return None
-    e, level = verdict.evidence, results.options.alpha / max(1, len(results.compared))
-    project = pairs_to_decide if results.options.sequential else seeds_needed
-    n = project(e.delta, verdict.evidence.sd, level)
-    return n if n is not None and n > e.n else None
+        amount = "0.5%" if results.measure.unit == "percent" else "AMOUNT"
+        yield f"state the largest difference that does not matter (--same {amount}), and arms can end as `same`"
 
 
 def method(results: Results) -> str:
@@ -157,35 +145,53 @@ def limits(results: Results) -> Iterable[str]:
             f"the results were looked at with {', '.join(map(str, results.looked_at))} seeds: the stated rate of wrong "
             "decisions holds for one look; --until decided allows any number"
         )
+    if before := results.asked_before:
+        few = "; ".join(before[:ASKED]) + ("; …" if len(before) > ASKED else "")
+        yield (
+            f"the same runs were looked at before under {len(before)} other question{'s' if len(before) > 1 else ''} "
+            f"({few}): the stated rate of wrong decisions holds for one question that is chosen before any look"
+        )
     if results.registered.startswith("registered"):
         yield results.registered
 
 
 def spreads(results: Results) -> Iterable[str]:
     """Arms whose spread differs so much from the reference's that their verdicts ask for more."""
-    base, step = results.reference.values, results.resolution
     names = []
     for arm in results.compared if results.options.sequential else ():
-        both = [s for s in arm.values if s in base]
-        flags = uneven([arm.values[s] for s in both], [base[s] for s in both], step)
-        if flags and flags[-1] and len(flags) < SURE:
+        course, flags = results.course(arm)
+        if held_back(course, flags, results.options.alpha):
             names.append(arm.name)
     if names:
         yield (
-            f"the spread of {quoted(names)} is {UNEVEN:g} times that of the reference or more, or half of it or less: before "
-            f"seed {SURE} a verdict also needs the symmetry test"
+            f"the spread of {quoted(names)} is {UNEVEN:g} times that of the reference or more, or half of it or less, or was "
+            f"so: at such a seed before number {SURE}, evidence counts only as far as p symmetric does"
+        )
+
+
+def constant(results: Results) -> Iterable[str]:
+    """A warning about arms whose runs all have exactly the same figure; counts, and figures of the net, often are equal."""
+    values = {a.name: [a.values[s] for s in a.values if s not in a.decision.substituted] for a in results.arms}
+    names = [name for name, own in values.items() if len(own) >= EQUAL and len(set(own)) == 1]
+    if names and results.measure.on in ("test", "valid", "train") and results.measure.unit in ("percent", "float"):
+        yield (
+            f"all runs of {quoted(names)} have exactly the same {results.measure.label}: a net that does not train, or that "
+            "does not depend on the seed, has no spread"
         )
 
 
 # Of the differences' sample skewness, at 8 pairs or more: a normal sample of 8 exceeds it in 1 of 60 cases.
 SKEWED = 1.5
+EQUAL = 3  # runs with one figure from which an arm is said to be constant
+ASKED = 3  # earlier questions that a note names
 
 
 def skewed(results: Results) -> Iterable[str]:
     """A warning where differences are so skewed that a t test of few seeds is wrong more often than stated."""
     names = [a.name for a in results.compared if _skewness(results, a) > SKEWED]
+    robust = "p symmetric" if results.options.sequential else "p sign"
     if names:
-        yield f"the differences of {quoted(names)} are skewed: rely on the robust p for a verdict there"
+        yield f"the differences of {quoted(names)} are skewed: rely on {robust} for a verdict there"
 
 
 def _skewness(results: Results, arm: ArmResult) -> float:

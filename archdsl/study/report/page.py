@@ -20,11 +20,12 @@ STYLE = """
     --amber: #f0b429; --sky: #8fd0f5; --shade: #fff4; --better: #5db4ea; --worse: #f3935e; --same: #3fc99f; --open: #b0b0b0; }
 }
 * { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 66rem; padding: 2rem 1.2rem 4rem; background: var(--back); color: var(--ink);
+body { margin: 0 auto; max-width: 76rem; padding: 2rem 1.2rem 4rem; background: var(--back); color: var(--ink);
   font: 16px/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 .6rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.1rem; margin: 2.4rem 0 .6rem; break-after: avoid; }
 p { margin: .5rem 0; }
+p, figcaption, .answers { max-width: 66rem; }
 .verdict { font-size: 1.08rem; overflow-wrap: anywhere; }
 .better { --hue: var(--better); } .worse { --hue: var(--worse); } .same { --hue: var(--same); }
 .open, .reference { --hue: var(--open); } .holds { --hue: var(--same); } .refuted { --hue: var(--worse); }
@@ -127,6 +128,11 @@ def page(title: str, body: Iterable[str], description: str = "", script: str = "
 def tag(name: str, text: str, kind: str = "") -> Markup:
     """An element with this text, which is escaped."""
     return Markup(f"<{name}{_kind(kind)}>{_shown(text)}</{name}>")
+
+
+def quoted(text: str) -> str:
+    """A note with its names in quotation marks, as a page has them."""
+    return re.sub("`([^`]+)`", "“\\1”", text)
 
 
 def joined(parts: Iterable[Markup]) -> Markup:

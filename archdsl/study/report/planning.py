@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from archdsl.report import Cell, Column
-from archdsl.study.results.claims import pairs_to_decide, pairs_to_same
+from archdsl.study.results.projection import pairs_to_decide, pairs_to_same
 from archdsl.study.results.results import ArmResult, Results
 from archdsl.study.results.unit import unit
 from archdsl.study.stats import SEEDS_CAP, seeds_needed, seeds_to_reject

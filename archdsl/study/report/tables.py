@@ -20,18 +20,10 @@ from archdsl.study.results.run_figures import UNTRAINED, RunFigures
 from archdsl.study.stats import detectable
 from archdsl.study.stats import summary as summary_of
 
-COMPARED = (
-    "verdict",
-    "delta",
-    "reference",
-    "low",
-    "high",
-    "p",
-    "p_robust",
-    "decided",
-    "superiority",
-    "detectable",
-)  # with a reference
+COMPARED = (  # with a reference
+    *("verdict", "delta", "reference", "low", "high", "p", "p_symmetric", "p_sign", "decided"),
+    *("superiority", "detectable"),
+)
 KINDS: dict[str, tuple[Kind, int]] = {  # of a unit: how a column shows it, with so many decimals
     "percent": ("percent", 2),
     "float": ("float", 4),
@@ -60,17 +52,20 @@ def table(results: Results, people: bool = True, columns: Sequence[str] = ()) ->
     def change(name: str, key: str, signed: bool = True) -> Column:
         return Column(name, "points" if share else "float", key=key, digits=digits, signed=signed)
 
-    robust = "p symmetric" if results.options.sequential else "p sign"
     verdict = [
         Column("verdict"),
         change("Δ", "delta"),
         change("low", "low"),
         change("high", "high"),
-        Column("p", "p", key="p", digits=4),
-        Column(robust, "p", key="p_robust", digits=4, omit=2),
+        Column("p", "p", key="p", digits=4, omit=5),
+        replace(robust_column(results), omit=2),
     ]
     runs = [Column("runs", align="right", omit=3)] if people else [Column("finished", "int"), Column("runs", "int")]
-    runs += [value("mean", "mean"), replace(value("sd", "sd"), omit=1), value("reference", "reference")]
+    runs += [
+        replace(value("mean", "mean"), omit=4),
+        replace(value("sd", "sd"), omit=1),
+        value("reference", "reference"),
+    ]
     every = [
         Column("arm"),
         *map(level_column, results.factors),
@@ -91,6 +86,12 @@ def table(results: Results, people: bool = True, columns: Sequence[str] = ()) ->
     )
 
 
+def robust_column(results: Results) -> Column:
+    """The column of the p value beside that of the t test: of a sequential design, or of a fixed one."""
+    name = "p symmetric" if results.options.sequential else "p sign"
+    return Column(name, "p", key=name.replace(" ", "_"), digits=4)
+
+
 def level_column(factor: Factor) -> Column:
     """The column of a factor's levels."""
     return Column(factor.shown, key=f"factor {factor.key}", align="right" if factor.numbers is not None else None)
@@ -103,13 +104,14 @@ def more_columns(results: Results) -> list[Column]:
 
 
 SIZES = ("params", "macs")  # metrics that are columns of every table
-DEFAULT = ("arm", "verdict", "delta", "low", "high", "p", "p_robust", "runs", "mean", "sd")
+DEFAULT = ("arm", "verdict", "delta", "low", "high", "p", "p_symmetric", "p_sign", "runs", "mean", "sd")
 
 
 def _wanted(results: Results, every: Sequence[Column], columns: Sequence[str], people: bool) -> set[str]:
     """The keys of the columns to show."""
     keys = [column.id for column in every]
     named = {column.name: column.id for column in every}
+    named["p_robust"] = robust_column(results).id  # as both were called
     columns = [named.get(name, name) if name not in keys else name for name in columns]
     for name in columns:
         if name != "all" and name not in keys:
@@ -141,6 +143,7 @@ def level(text: str, people: bool = True) -> Cell:
 
 def _cells(results: Results, result: ArmResult, people: bool) -> dict[str, Cell]:
     """The cells of an arm by their columns."""
+    robust = robust_column(results).id
     summary, compared, verdict = result.summary, result.comparison, result.verdict
     better = None if compared is None else compared.superiority
     if better is not None and not results.higher_is_better:
@@ -149,7 +152,7 @@ def _cells(results: Results, result: ArmResult, people: bool) -> dict[str, Cell]
     cells: dict[str, Cell] = {
         "arm": result.name,
         **{f"factor {f.key}": level(result.arm.choice.get(f.name, ""), people) for f in results.factors},
-        **dict.fromkeys(("verdict", "delta", "low", "high", "p", "p_robust", "decided")),
+        **dict.fromkeys(("verdict", "delta", "low", "high", "p", robust, "decided")),
         "finished": finished,
         "runs": f"{finished}/{result.planned}" if people else result.planned,
         "mean": summary.mean,
@@ -164,7 +167,7 @@ def _cells(results: Results, result: ArmResult, people: bool) -> dict[str, Cell]
     }
     if verdict is not None:
         cells |= {"verdict": verdict.decision, "delta": verdict.evidence.delta, "low": verdict.low, "high": verdict.high,
-                  "p": verdict.p, "p_robust": verdict.p_symmetric, "decided": verdict.decided}  # fmt: skip
+                  "p": verdict.p, robust: verdict.p_symmetric, "decided": verdict.decided}  # fmt: skip
     return cells
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from archdsl.study.report.notes import to_decide
 from archdsl.study.results.results import ArmResult, Results
 from archdsl.study.results.unit import Unit, unit
 
@@ -63,7 +62,7 @@ def _open(results: Results, arms: Sequence[ArmResult], unit: Unit) -> Iterator[s
     yield f"{_listed([f'“{a.name}” ({difference(a, unit)})' for a in arms])} {'are' if len(arms) > 1 else 'is'} open."
     if not results.options.sequential:
         yield "A difference that was not shown is not a proof of equality."
-    needed = [(n, a.name) for a in arms if (n := to_decide(results, a)) is not None]
+    needed = [(n, a.name) for a in arms if (n := results.needed.get(a.name)) is not None]
     if needed:
         yield f"If the differences stay as they are, {_listed([f'“{name}” takes about {n} seeds' for n, name in needed])}."
     reasons = dict.fromkeys(a.decision.why for a in arms if a.decision.why)

@@ -50,7 +50,7 @@ class ClaimFamily:
     def open(self, number: int) -> bool:
         """Whether a claim is undecided."""
         if (claim := self.pairs[number].claim).verdict == "same":
-            return answer(claim, self.family.verdicts().get(str(number)), self.same) is None
+            return answer(claim, self.verdicts().get(str(number)), self.same) is None
         return self.family.decision(str(number)) == OPEN
 
     def add(self, block: Mapping[str, Row]) -> None:
@@ -69,4 +69,4 @@ class ClaimFamily:
 
     def verdicts(self) -> dict[str, Verdict]:
         """The verdict on each claim that has a difference, by its number; differences are those of which more is better."""
-        return self.family.verdicts()
+        return self.family.verdicts(running=True)  # one of `same` goes by the interval

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from archdsl.study.plan.cells import Cell
 from archdsl.study.plan.claims import Claim, ClaimedPair
 from archdsl.study.results.claim_family import ClaimFamily, answer, apart
 from archdsl.study.results.decide import ArmDecision, DecisionOptions, Lookup, measured, turned
+from archdsl.study.results.projection import pairs_to_decide, pairs_to_same, projected
 from archdsl.study.results.scale import Scale
 from archdsl.study.stats import seeds_needed
-from archdsl.study.stats.sequential import half_width, log_evidence
 from archdsl.study.stats.verdicts import Verdict, fixed_verdicts
-
-FAR = 10_000  # pairs: a projection beyond them says nothing
 
 
 @dataclass(frozen=True)
@@ -63,8 +60,16 @@ def claim_results(
     values = {**values, **more}
     known = _sequential if options.sequential else _fixed
     verdicts = known(pairs, values, [cell.seed for cell in own[0]], options, scales)
+    takes = {str(n) for n, pair in enumerate(pairs) if pair.claim.verdict != "same" or options.same is None}
+    seeds = projected(
+        verdicts,
+        options.alpha,
+        len(pairs),
+        lambda n, level: _takes(verdicts[n], options, level) if n in takes else None,
+    )
+    equal = {n: _to_same(v, options, len(pairs)) for n, v in verdicts.items() if n not in takes}
     return tuple(
-        _result(pair, verdicts.get(str(n)), names, options, len(pairs), scales[pair.metric].higher)
+        _result(pair, verdicts.get(str(n)), names, options, {**equal, **seeds}.get(str(n)), scales[pair.metric].higher)
         for n, pair in enumerate(pairs)
     )
 
@@ -102,53 +107,38 @@ def _fixed(
 
 
 def _result(
-    pair: ClaimedPair, verdict: Verdict | None, names: Sequence[str], options: DecisionOptions, size: int, higher: bool
+    pair: ClaimedPair,
+    verdict: Verdict | None,
+    names: Sequence[str],
+    options: DecisionOptions,
+    seeds: int | None,
+    higher: bool,
 ) -> ClaimResult:
     claim = pair.claim
     holds = answer(claim, verdict, options.same)
-    more = None if holds is not None or verdict is None else _more(claim, verdict, options, options.alpha / size)
+    lacking = 0 if holds is not None or verdict is None or seeds is None else seeds - verdict.evidence.n
+    more = lacking if lacking > 0 else None
     return ClaimResult(
         claim, names[pair.arm], names[pair.reference], pair.metric, holds, turned(verdict, 1 if higher else -1), more
     )
 
 
-def _more(claim: Claim, verdict: Verdict, options: DecisionOptions, level: float) -> int | None:
-    """The seeds that are lacking if mean and spread stay as they are."""
+def _takes(verdict: Verdict, options: DecisionOptions, level: float) -> int | None:
+    """The seeds after which a comparison is rejected at a level if mean and spread stay as they are."""
     e = verdict.evidence
     if not e.sd:
         return None
-    if claim.verdict == "same" and options.same is not None:
-        n = pairs_to_same(options.same - abs(e.delta), e.sd, level) if options.sequential else None
-    else:
-        n = pairs_to_decide(e.delta, e.sd, level) if options.sequential else seeds_needed(e.delta, e.sd, level)
-    return n - e.n if n is not None and e.n < n <= FAR else None
+    return pairs_to_decide(e.delta, e.sd, level) if options.sequential else seeds_needed(e.delta, e.sd, level)
+
+
+def _to_same(verdict: Verdict, options: DecisionOptions, size: int) -> int | None:
+    """The seeds after which the interval of a sequential design is within the margin, likewise."""
+    e = verdict.evidence
+    if not e.sd or options.same is None or not options.sequential:
+        return None
+    return pairs_to_same(options.same - abs(e.delta), e.sd, options.alpha / size)
 
 
 def result_of(claim: Claim, decided: Mapping[str, Verdict], same: float | None) -> bool | None:
     """Whether a claim about an arm of a family of verdicts holds; None while it is open."""
     return answer(claim, decided.get(claim.arm), same)
-
-
-def pairs_to_decide(delta: float, sd: float, level: float) -> int | None:
-    """The pairs after which evidence reaches 1 / level if mean and spread stay as they are; None beyond ``FAR``."""
-    return _first(lambda n: log_evidence(n, delta, sd) >= -math.log(level))
-
-
-def pairs_to_same(margin: float, sd: float, level: float) -> int | None:
-    """The pairs after which half of the interval is within ``margin``; None beyond ``FAR``, and for no margin."""
-    if margin <= 0:
-        return None
-    return _first(lambda n: (half := half_width(n, sd, level)) is not None and half <= margin)
-
-
-def _first(reached: Callable[[int], bool]) -> int | None:
-    """The first number of pairs from 2 on at which a condition that stays is reached; None beyond ``FAR``."""
-    low, high = 1, 2
-    while not reached(high):
-        low, high = high, 2 * high
-        if high > FAR:
-            return None
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if reached(middle) else (middle, high)
-    return high

@@ -36,7 +36,9 @@ def _without(result: ArmResult, name: str, decides: str) -> int:
 def untrained(results: Results) -> Iterable[str]:
     """Which rule says that runs did not train."""
     count = sum(len(a.untrained) for a in results.arms)
-    if count:
+    if count and not all(a.arm.spec.task.counted for a in results.arms):
+        yield f"{count} run{'s' if count > 1 else ''} did not train: test R² is not above 0; the figures count like any other"
+    elif count:
         yield (
             f"{count} run{'s' if count > 1 else ''} did not train: neither test accuracy nor training accuracy is above the "
             "99 % binomial interval of chance, the fraction of the commonest class, on the images of the test part; the "

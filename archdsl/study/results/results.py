@@ -23,9 +23,11 @@ from archdsl.study.plan.plan import ENDED, Found
 from archdsl.study.results.claims import ClaimResult, claim_results
 from archdsl.study.results.decide import ArmDecision, Deciding, DecisionOptions, decide_fixed
 from archdsl.study.results.fits import FitResult, fit_results
+from archdsl.study.results.projection import seeds_to_decide
 from archdsl.study.results.run_figures import UNTRAINED, RunFigures
 from archdsl.study.results.scale import Scale, scale_of
 from archdsl.study.stats import Comparison, Summary, compare, summary
+from archdsl.study.stats.sequential import Evidence, evidence, uneven
 from archdsl.study.stats.verdicts import Verdict
 from archdsl.words.metrics.base import Metric
 
@@ -94,6 +96,7 @@ class Results:
     unused: int = 0  # finished runs beyond the decision of their arm
     registered: str = ""  # whether the plan was registered, and the departures from it
     looked_at: tuple[int, ...] = ()  # numbers of seeds at which a fixed design was looked at
+    asked_before: tuple[str, ...] = ()  # other questions under which the same runs were looked at before
     more: tuple[str, ...] = ()  # other metrics that are shown
     compares: bool = True  # with a reference
     resolution: float = 0.0  # the step in which the metric is counted
@@ -124,6 +127,20 @@ class Results:
     def compared(self) -> tuple[ArmResult, ...]:
         """The arms that are compared with the reference, each experiment once."""
         return tuple(a for a in self.arms[1:] if a.comparison is not None and not a.twin)
+
+    def course(self, arm: ArmResult) -> tuple[Sequence[Evidence], Sequence[bool]]:
+        """The evidence on an arm after each seed that counts, and whether its spread and the reference's were uneven then."""
+        base, step = self.reference.values, self.resolution
+        both = [seed for seed in arm.decision.seeds if seed in base]
+        flags = uneven([arm.values[seed] for seed in both], [base[seed] for seed in both], step)
+        return evidence([arm.values[seed] - base[seed] for seed in both], resolution=step, uneven=flags), flags
+
+    @cached_property
+    def needed(self) -> Mapping[str, int]:
+        """The seeds after which open arms would be decided if means and spreads stay as they are, by name, as far as that is
+        known; in a fixed design those of another one that would show it with a power of 0.8."""
+        verdicts = {a.name: a.verdict for a in self.compared if a.verdict is not None}
+        return seeds_to_decide(verdicts, self.options, max(1, len(self.compared)))
 
     @property
     def measure(self) -> Metric:
@@ -267,7 +284,7 @@ def _arm(
     figures = {c.seed: found[c.key].figures for c in counted if found[c.key].status == "finished"}
     runs = {seed: RunFigures(own, arm.totals, folders.get(seed)) for seed, own in figures.items()}
     others = {name: {s: v for s, run in runs.items() if (v := metric_of(name).of(run)) is not None} for name in more}
-    untrained = tuple(seed for seed, run in runs.items() if not run.trained(arm.spec.classes))
+    untrained = tuple(seed for seed, run in runs.items() if not run.trained(arm.spec.classes, arm.spec.task))
     values = {seed: decision.values[seed] for seed in sorted(decision.values)}
     return ArmResult(
         arm,

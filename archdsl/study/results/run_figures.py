@@ -13,6 +13,7 @@ from archdsl.errors import EnvError, SpecError, StoreError
 from archdsl.runs.measured import keep_measured, read_measured
 from archdsl.runs.store.log import read_events
 from archdsl.words.metrics.base import OfNet, stored
+from archdsl.words.tasks import CLASSIFICATION, Task
 
 UNTRAINED = "did not train"
 LEVEL = 0.005  # of the tail of the binomial distribution: the upper end of the two-sided 99 % interval
@@ -57,11 +58,15 @@ class RunFigures:
         keep_measured(self.folder, self.result, metric.name, value)
         return value
 
-    def trained(self, classes: int) -> bool:
+    def trained(self, classes: int, task: Task = CLASSIFICATION) -> bool:
         """False where neither the training accuracy of the last epoch nor the test accuracy is above chance: both are at most
         the upper end of the 99 % binomial interval of chance on as many images as the test part has. Chance is the fraction of
-        the commonest class of the test part; 1/classes for a run that has not stored it.
+        the commonest class of the test part; 1/classes for a run that has not stored it. Of numbers: where R² is not above 0.
         """
+        if not task.whole:
+            return True  # places of an image are no independent draws
+        if not task.counted:
+            return (stored(self, "test_r2") or 0.0) > 0
         accuracies = [stored(self, name) for name in ("test_accuracy", "train_accuracy")]
         best = max((a for a in accuracies if a is not None), default=1.0)
         chance = stored(self, "test_chance") or 1 / classes

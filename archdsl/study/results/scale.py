@@ -11,6 +11,7 @@ from archdsl.study.plan.arms import Arms
 from archdsl.study.plan.cells import Cell
 from archdsl.study.plan.plan import Found
 from archdsl.study.results.run_figures import RunFigures
+from archdsl.words.tasks import task_of
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ def scale_of(metric: str, arms: Arms, every: Sequence[Cell]) -> Scale:
 
     sets = {c.experiment.data.dataset for c in every}
     classes, images = {d.classes for d in sets}, {getattr(d, "test", None) or 0 for d in sets}
-    chance = word.chance(classes.pop()) if len(classes) == 1 else None
-    counted = word.on == "test" and word.counted and len(images) == 1 and (n := images.pop()) > 0
+    whole = all(task_of(d).whole for d in sets)
+    tasks = {task_of(d) for d in sets}
+    chance = word.chance_in(tasks.pop(), classes.pop()) if len(classes) == len(tasks) == 1 else None
+    counted = whole and word.on == "test" and word.counted and len(images) == 1 and (n := images.pop()) > 0
     return Scale(of, word.higher, chance, 1 / n if counted else 0.0, word.name)

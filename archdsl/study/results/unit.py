@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from archdsl.words.metrics.base import Metric
 
 NONE = "–"
+MOST = 8  # decimals
+SCIENTIFIC = -1  # decimals of a unit whose values are too small for decimals: three significant digits
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """Values are multiplied by ``factor`` and have ``digits`` decimals; ``mark`` is behind a value, ``points``
-    behind a difference.
+    """Values are multiplied by ``factor`` and have ``digits`` decimals, or are ``SCIENTIFIC``; ``mark`` is behind a value,
+    ``points`` behind a difference.
     """
 
     name: str
@@ -40,7 +42,7 @@ class Unit:
         return NONE if low is None or high is None else f"[{self.change(low)}, {self.change(high)}]"
 
     def _text(self, number: float, sign: str) -> str:
-        text = f"{number:{sign}.{self.digits}f}"
+        text = f"{number:{sign}.{self.digits}f}" if self.digits != SCIENTIFIC else f"{number:{sign}.3g}"
         if not text.strip("+-0."):
             text = text.lstrip("+-")
         return text.replace("-", MINUS)
@@ -67,7 +69,7 @@ def unit_of(metric: Metric, largest: float) -> Unit:
     if metric.unit == "percent":
         return Unit(name, 100.0, 2, " %", "points")
     digits = 3 - math.floor(math.log10(largest)) if largest else 3
-    return Unit(name, 1.0, max(0, min(8, digits)), "", "")
+    return Unit(name, 1.0, SCIENTIFIC if digits > MOST else max(0, digits), "", "")
 
 
 def p_text(p: float | None) -> str:

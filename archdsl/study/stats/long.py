@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from archdsl.study.stats.interval import finite
 from archdsl.study.stats.sequential import EFFECTS, PRIOR, Evidence
-from archdsl.study.stats.verdicts import OPEN, Decision, Verdict, adjusted_by_holm, check_level, cut
+from archdsl.study.stats.verdicts import OPEN, Decision, Verdict, adjusted_by_holm, check_level, contradicted, cut
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,19 +30,12 @@ class Trail:
     peak: Floats
     symmetric: Floats
 
-    def at_end(self) -> Evidence:
-        """The evidence of all differences."""
-        n, peak = len(self.mean), float(self.peak[-1])
-        sd = float(self.sd[-1]) if n > 1 else None
-        return Evidence(
-            n,
-            float(self.mean[-1]),
-            sd,
-            float(self.log_e[-1]),
-            peak,
-            math.exp(-peak),
-            math.exp(-float(self.symmetric[-1])),
+    def at(self, n: int) -> Evidence:
+        """The evidence of the first ``n`` differences."""
+        mean, sd, log_e, peak, symmetric = (
+            float(column[n - 1]) for column in (self.mean, self.sd, self.log_e, self.peak, self.symmetric)
         )
+        return Evidence(n, mean, sd if n > 1 else None, log_e, peak, math.exp(-peak), math.exp(-symmetric), log_e)
 
 
 def trail(deltas: Sequence[float], prior: float = PRIOR, resolution: float = 0.0) -> Trail:
@@ -114,7 +107,7 @@ def verdicts(
     """
     check_level(alpha)
     trails = {name: trail(deltas, prior, resolution) for name, deltas in family.items() if deltas}
-    planned, last = len(family), {name: of_arm.at_end() for name, of_arm in trails.items()}
+    planned, last = len(family), {name: of_arm.at(len(of_arm.mean)) for name, of_arm in trails.items()}
     first = _first_rejections([of_arm.peak for of_arm in trails.values()], planned, alpha)
     ps = adjusted_by_holm([e.p for e in last.values()], planned)
     robust = adjusted_by_holm([e.p_symmetric for e in last.values()], planned)
@@ -122,10 +115,14 @@ def verdicts(
     for place, (name, of_arm) in enumerate(trails.items()):
         halves = _half_widths(of_arm, alpha / planned, prior)
         decision, when = _decision(of_arm, halves, first[place], same)
-        e, p, half = last[name], ps[place], float(halves[-1])
+        e, p = last[name], ps[place]
+        later = e if when is not None and contradicted(decision, e.delta, same) else None
+        if later is not None and when is not None:
+            e = of_arm.at(when)
+        half = float(halves[e.n - 1])
         low, high = (e.delta - half, e.delta + half) if math.isfinite(half) else (None, None)
         low, high = cut(low, high, e.delta if decision in (OPEN, "same") else decision, p <= alpha)
-        verdicts[name] = Verdict(decision, e, p, robust[place], low, high, when)
+        verdicts[name] = Verdict(decision, e, p, robust[place], low, high, when, later)
     return verdicts
 
 

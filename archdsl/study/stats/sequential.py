@@ -28,7 +28,8 @@ class Evidence:
 
     ``sd`` is None below two differences. ``log_e`` is the evidence now, ``peak`` the largest so far, both natural
     logarithms; ``p`` = min(1, exp(-peak)) is valid at any time. ``p_symmetric`` needs no normal differences: it assumes
-    only that each is as likely to be d as to be -d where the arms do not differ.
+    only that each is as likely to be d as to be -d where the arms do not differ. ``counts`` is what of ``log_e`` decides, by
+    the rule for uneven spreads: ``peak`` is the largest of these.
     """
 
     n: int
@@ -38,6 +39,7 @@ class Evidence:
     peak: float
     p: float
     p_symmetric: float
+    counts: float
 
 
 def evidence(
@@ -65,6 +67,18 @@ def uneven(own: Sequence[float], theirs: Sequence[float], resolution: float = 0.
     """
     spreads = Spreads(resolution)
     return [spreads.add(a, b) for a, b in zip(own, theirs, strict=True)]
+
+
+def held_back(course: Sequence[Evidence], flags: Sequence[bool], alpha: float) -> bool:
+    """Whether the rule for uneven spreads matters to a comparison: it applies now, or it has held back evidence that would have
+    been enough for a decision of a single comparison.
+
+    Args:
+        course: the evidence after each difference.
+        flags: whether the spreads were uneven after each.
+    """
+    now = bool(flags) and flags[-1] and len(flags) < SURE
+    return now or any(e.counts < -math.log(alpha) <= e.log_e for e in course)
 
 
 class Spreads:
@@ -114,7 +128,8 @@ class Record:
         log_e = 0.0 if sd is None else log_evidence(self.n, self.mean, sd, self.prior)
         counts = min(log_e, self.symmetric.peak) if uneven and self.n < SURE else log_e
         self.peak = max(self.peak, counts)
-        return Evidence(self.n, self.mean, sd, log_e, self.peak, math.exp(-self.peak), math.exp(-self.symmetric.peak))
+        p, symmetric = math.exp(-self.peak), math.exp(-self.symmetric.peak)
+        return Evidence(self.n, self.mean, sd, log_e, self.peak, p, symmetric, counts)
 
 
 def log_evidence(n: int, mean: float, sd: float, prior: float = PRIOR) -> float:

@@ -115,7 +115,7 @@ def unpaired(
         if decision == OPEN and same is not None and inside(bounds, same):
             decision = "same"
         low, high = cut(*bounds, delta, p <= alpha)
-        e = Evidence(min(arm.n, base.n), delta, None, log, max(0.0, log), min(1.0, math.exp(-log)), 1.0)
+        e = Evidence(min(arm.n, base.n), delta, None, log, max(0.0, log), min(1.0, math.exp(-log)), 1.0, log)
         verdicts[name] = Verdict(decision, e, p, 1.0, low, high, None)
     return verdicts
 

@@ -41,7 +41,8 @@ class Verdict:
     ``evidence`` is that of all its differences. ``p`` is adjusted by Holm over the family, ``p_symmetric`` is the robust one
     beside it, adjusted alike: it assumes only that a difference is as likely to be d as to be -d where arms do not differ.
     ``low`` to ``high`` is simultaneous over the family, None where it is unbounded. ``decided`` is the number of differences
-    at which the decision fell, None while it is open.
+    at which the decision fell, None while it is open. Where the mean of all differences contradicts a decision that fell
+    before, ``evidence`` and the interval are those at the decision, and ``later`` is the evidence of all differences.
     """
 
     decision: Decision
@@ -51,6 +52,7 @@ class Verdict:
     low: float | None
     high: float | None
     decided: int | None
+    later: Evidence | None = None
 
 
 class Family:
@@ -93,7 +95,7 @@ class Family:
         self.looks = 0
         self._records: dict[str, Record] = {}
         self._last: dict[str, Evidence] = {}
-        self._decided: dict[str, tuple[Decision, int]] = {}
+        self._decided: dict[str, tuple[Decision, Evidence]] = {}
 
     def add(self, deltas: Mapping[str, float], uneven: Collection[str] = ()) -> None:
         """One look: a further difference of each of these comparisons.
@@ -113,23 +115,31 @@ class Family:
             if name in self._decided:
                 continue
             if adjusted[name] <= self.alpha:
-                self._decided[name] = ("better" if e.delta > 0 else "worse", e.n)
+                self._decided[name] = ("better" if e.delta > 0 else "worse", e)
             elif self.same is not None and name not in self.apart and inside(self._bounds(e), self.same):
-                self._decided[name] = ("same", e.n)
+                self._decided[name] = ("same", e)
 
     def decision(self, name: str) -> Decision:
         """The decision on a comparison so far."""
-        return self._decided.get(name, (OPEN, 0))[0]
+        return self._decided[name][0] if name in self._decided else OPEN
 
-    def verdicts(self) -> dict[str, Verdict]:
-        """The verdict on each comparison that has a difference."""
+    def verdicts(self, running: bool = False) -> dict[str, Verdict]:
+        """The verdict on each comparison that has a difference.
+
+        Args:
+            running: intervals are of all differences, also where these contradict a decision that fell before.
+        """
         every = list(self._last.values())
         ps, robust = (adjusted_by_holm(p, self.size) for p in ([e.p for e in every], [e.p_symmetric for e in every]))
         verdicts: dict[str, Verdict] = {}
         for (name, e), p, symmetric in zip(self._last.items(), ps, robust, strict=True):
-            decision, when = self._decided.get(name, (OPEN, None))
-            low, high = cut(*self._bounds(e), e.delta if decision in (OPEN, "same") else decision, p <= self.alpha)
-            verdicts[name] = Verdict(decision, e, p, symmetric, low, high, when)
+            decision, then = self._decided.get(name, (OPEN, e))
+            later = e if not running and contradicted(decision, e.delta, self.same) else None
+            shown = e if later is None else then
+            side = shown.delta if decision in (OPEN, "same") else decision
+            low, high = cut(*self._bounds(shown), side, p <= self.alpha)
+            when = None if decision == OPEN else then.n
+            verdicts[name] = Verdict(decision, shown, p, symmetric, low, high, when, later)
         return verdicts
 
     def _bounds(self, e: Evidence) -> Bounds:
@@ -207,7 +217,8 @@ def _at_once(deltas: Sequence[float], resolution: float) -> Evidence:
     for delta in deltas:
         last = record.add(delta)
     mean = statistics.mean(finite(deltas))  # in fractions: no order of the seeds changes it
-    return Evidence(last.n, mean, last.sd, last.log_e, last.peak, paired_t(last.n, mean, last.sd), signflip(deltas))
+    p = paired_t(last.n, mean, last.sd)
+    return Evidence(last.n, mean, last.sd, last.log_e, last.peak, p, signflip(deltas), last.counts)
 
 
 def paired_t(n: int, mean: float, sd: float | None) -> float:
@@ -237,6 +248,13 @@ def adjusted_by_holm(ps: Sequence[float], planned: int) -> list[float]:
     """Holm's adjusted p-values, those of comparisons without a result counting as 1."""
     full = holm([*ps, *[1.0] * (planned - len(ps))])
     return [1.0 if p is None else p for p in full[: len(ps)]]
+
+
+def contradicted(decision: Decision, delta: float, same: float | None) -> bool:
+    """Whether a mean difference contradicts a decision that fell before: another sign, or more than what is the same."""
+    if decision == "same":
+        return same is not None and abs(delta) > same
+    return decision != OPEN and (delta > 0) != (decision == "better")
 
 
 def inside(bounds: Bounds, same: float) -> bool:

@@ -20,7 +20,8 @@ def again(part: Labels) -> Node:
 
     Weights and running statistics are stored and counted once, where the label is. MACs, activations, layers, depth and
     receptive field are those of the network written out. Where several parts have the label, the path is given in quotes,
-    `again("block1.f")`. `shared(f, n)` is the form for a body that is applied n times in a row.
+    `again("block1.f")`. `shared(f, n)` is the form for a body that is applied n times in a row. Of an `embed`,
+    where numbers arrive, it is the product with each of its vectors.
     """
     if part.first != part.last:
         raise fail(

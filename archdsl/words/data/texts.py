@@ -116,7 +116,7 @@ def text(path: str, length: Count = 64) -> Text:
     return Text(path, length)
 
 
-@data_word("sonnets", "sonnets(length=128)", slot="dataset", paper="Shakespeare 1609")
+@data_word("sonnets", "sonnets(length=128)", slot="dataset", unpublished="poems of 1609")
 def sonnets(length: Count = 64) -> Text:
     """Sonnets of Shakespeare in modern spelling, as a text of characters; comes with the package."""
     return Text(str(SONNETS), length, "sonnets")

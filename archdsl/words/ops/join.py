@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archdsl.ir.layer import Layer, Misfit, words
+from archdsl.ir.layer import Along, Layer, Misfit, words
 from archdsl.registry import join, op
 from archdsl.registry.types import Shape
 
@@ -38,7 +38,9 @@ def cat(xs: tuple[Shape, ...], channels: bool = False) -> Layer:
                 "A304",
                 "give the branches one width, or write `cat(…, channels)` for tokens side by side",
             )
-        return Layer(out=(sum(x[0] for x in xs), first[1]), call=lambda torch, *v: torch.cat(v, 1))
+        return Layer(
+            out=(sum(x[0] for x in xs), first[1]), call=lambda torch, *v: torch.cat(v, 1), window=Along(None, None)
+        )
     if any(x[1:] != first[1:] for x in xs):
         raise Misfit(
             "`cat` joins images of unlike size: " + ", ".join("x".join(map(str, x[1:])) for x in xs),

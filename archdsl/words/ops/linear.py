@@ -19,10 +19,11 @@ def linear(x: Shape, out: Channels, bias: bool | None = None, each: bool = False
     """Linear layer (fully connected, dense) to `out` values: of a vector, or of each token.
 
     Of an image it is refused: `gap` or `flatten` says how the image becomes a vector. With `each` it is a layer of each
-    pixel's channels, what `conv(out, 1)` computes, with a matrix as weight.
+    pixel's channels, what `conv(out, 1)` computes, with a matrix as weight; of each token, which it is without `each`, too.
     """
-    if each and len(x) != 3:
-        raise Misfit("`each` means each pixel, and here arrives no image", "A301", "leave `each` out")
+    if each and len(x) == 1:
+        raise Misfit("`each` means each pixel or each token, and here arrives a vector", "A301", "leave `each` out")
+    each = each and len(x) == 3
     if len(x) == 3 and not each:
         raise Misfit(
             f"`linear` takes a vector, and here arrives an image {x[0]}x{x[1]}x{x[2]}",
@@ -66,9 +67,11 @@ def gap(x: Shape, keep: bool = False) -> Layer:
     return Layer(out=(x[0],), module=lambda nn: nn.GlobalAvgPool2d(), window=GLOBAL)
 
 
-@op("conv(64) gmp linear(10)", traits="pool")
+@op("conv(64) gmp linear(10)", "embed(32) conv1(64, 5) relu gmp linear(10)", traits="pool")
 def gmp(x: Shape) -> Layer:
-    """Global max pooling: the largest value of each channel, as a vector."""
-    if len(x) != 3:
-        raise Misfit("`gmp` takes an image", "A301", "take it out")
+    """Global max pooling: the largest value of each channel (of an image) or over all tokens, as a vector."""
+    if len(x) == 1:
+        raise Misfit(f"`gmp` takes an image or tokens, and here arrives a vector of {x[0]}", "A301", "take `gmp` out")
+    if len(x) == 2:
+        return Layer(out=(x[1],), call=lambda torch, v: v.amax(1), window=GLOBAL)
     return Layer(out=(x[0],), module=lambda nn: nn.GlobalMaxPool2d(), window=GLOBAL)

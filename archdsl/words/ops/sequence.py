@@ -1,13 +1,15 @@
-"""Layers for sequences: from ids to tokens, and what walks along tokens."""
+"""Layers for sequences: from ids to tokens, and what works along tokens."""
 
 from __future__ import annotations
 
 from typing import Any, Literal
 
-from archdsl.ir.layer import GLOBAL, Layer, Misfit, words
+from archdsl.ir.layer import GLOBAL, Along, Layer, Misfit, words
+from archdsl.ir.window import Axis
 from archdsl.registry import op
 from archdsl.registry.shapes import Ids
-from archdsl.registry.types import Channels, Count, Natural, Rate, Shape
+from archdsl.registry.types import Channels, Count, Natural, Positive, Rate, Shape
+from archdsl.words.ops.shapes import extent
 from archdsl.words.ops.tokens import tokens_of
 
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}  # matrices of a step, each for what arrives and for the state
@@ -16,21 +18,28 @@ GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}  # matrices of a step, each for what arr
 @op(
     "embed(32) gap linear(10)",
     "embed(32, padding=0) pos attention(4, causal) take(-1) linear(10)",
+    "e: embed(32, std=0.02) gru(32) ln again(e) take(-1) linear(10)",
     paper="Bengio et al. 2003, A neural probabilistic language model",
-    traits="weighted ids",
+    traits="weighted ids table",
 )
-def embed(x: Shape, out: Channels, padding: Natural | None = None) -> Layer:
+def embed(x: Shape, out: Channels, padding: Natural | None = None, std: Positive = 1.0) -> Layer:
     """A learnt vector of `out` numbers for each id of `input 128 ids(256)`: tokens of that width.
 
-    The vector of the id `padding` begins as zeros and is not trained. It takes no multiplications.
+    They begin as normally distributed numbers of standard deviation `std`; the vector of the id `padding` begins as zeros and is
+    not trained. It takes no multiplications. `again` of its label, where tokens of that width arrive, multiplies them by each
+    vector: an output layer that shares its weights (Press & Wolf 2016, arXiv:1608.05859), `e: embed(64) … again(e)`.
     """
     if not isinstance(x, Ids):
-        raise Misfit(
-            f"`embed` takes ids, and here arrives {words(x)}", "A301", "write `input 128 ids(256)`: 128 ids below 256"
+        help = (
+            "leave it out: tokens have numbers already"
+            if len(x) == 2
+            else "write `input 128 ids(256)`: 128 ids below 256"
         )
+        raise Misfit(f"`embed` takes ids, and here arrives {words(x)}", "A301", help)
     if padding is not None and padding >= x.vocabulary:
-        raise Misfit(f"`padding={padding}` is no id below {x.vocabulary}", "A303", "choose a smaller one")
-    settings = {} if padding is None else {"padding_idx": padding}
+        raise Misfit(f"`padding={padding}` is not an id below {x.vocabulary}", "A303", "choose a smaller one")
+    settings: dict[str, Any] = {} if padding is None else {"padding_idx": padding}
+    settings |= {} if std == 1 else {"std": std}
     return Layer(
         out=(x.length, out),
         weights={"weight": (x.vocabulary, out)},
@@ -75,7 +84,7 @@ def _recurrent(x: Shape, kind: str, out: int, layers: int, both: bool, drop: flo
     "embed(32) gru(64) take(-1) linear(10)",
     "patch(8, 32) tokens gru(16, layers=2, both, drop=0.1) gap linear(10)",
     paper="Cho et al. 2014, Learning phrase representations using RNN encoder-decoder, arXiv:1406.1078",
-    traits="weighted",
+    traits="weighted along",
 )
 def gru(x: Shape, out: Channels, layers: Count = 1, both: bool = False, drop: Rate = 0.0, bias: bool = True) -> Layer:
     """Gated recurrent units along tokens: the state of `out` numbers at each token, made of the token and the state before it.
@@ -90,7 +99,7 @@ def gru(x: Shape, out: Channels, layers: Count = 1, both: bool = False, drop: Ra
     "embed(32) lstm(64) take(-1) linear(10)",
     "patch(8, 32) tokens lstm(16, layers=2, both, drop=0.1) gap linear(10)",
     paper="Hochreiter & Schmidhuber 1997, Long short-term memory",
-    traits="weighted",
+    traits="weighted along",
 )
 def lstm(x: Shape, out: Channels, layers: Count = 1, both: bool = False, drop: Rate = 0.0, bias: bool = True) -> Layer:
     """Long short-term memory along tokens: the state of `out` numbers at each token, made of the token, the state before it and a
@@ -106,7 +115,7 @@ def lstm(x: Shape, out: Channels, layers: Count = 1, both: bool = False, drop: R
     "embed(32) rnn(64) take(-1) linear(10)",
     "patch(8, 32) tokens rnn(16, relu, layers=2, both) gap linear(10)",
     paper="Elman 1990, Finding structure in time",
-    traits="weighted",
+    traits="weighted along",
 )
 def rnn(
     x: Shape,
@@ -124,3 +133,108 @@ def rnn(
     behind it. `layers` are stacked, with dropout of rate `drop` between them. Weights and equations are those of `torch.nn.RNN`.
     """
     return _recurrent(x, "RNN", out, layers, both, drop, bias, **({} if act == "tanh" else {"nonlinearity": str(act)}))
+
+
+def _slide(n: int, word: str, k: int, s: int, p: int, dilation: int = 1, ceil: bool = False) -> int:
+    """The number of tokens after a window.
+
+    Raises:
+        Misfit: the window is larger than the padded sequence.
+    """
+    length = extent(n, k, s, p, dilation, ceil)
+    if length < 1:
+        raise Misfit(
+            f"`{word}` with a window of {(k - 1) * dilation + 1} does not fit {n} tokens",
+            help="the sequence has been pooled away: take out a pooling, or start from a longer one",
+        )
+    return length
+
+
+@op(
+    "embed(32) conv1(64, 5) relu gmp linear(10)",
+    "embed(32) conv1(64, 3, dilation=2, causal) relu conv1(64, 3, s=2, groups=4) take(-1) linear(10)",
+    paper="Waibel et al. 1989, Phoneme recognition using time-delay neural networks; causal: van den Oord et al. 2016, "
+    "arXiv:1609.03499",
+    traits="weighted along",
+)
+def conv1(
+    x: Shape,
+    out: Channels,
+    k: Count = 3,
+    s: Count = 1,
+    p: Natural | None = None,
+    dilation: Count = 1,
+    groups: Count = 1,
+    causal: bool = False,
+    bias: bool | None = None,
+) -> Layer:
+    """Convolution along tokens, to tokens of width `out`: a window of `k` tokens, stride `s`, padding `p`, dilation and groups.
+
+    Without `p`, the padding keeps the number of tokens at stride 1. With `causal` all of it is before the first token, so that
+    none knows those behind it. Weights are those of `torch.nn.Conv1d`.
+    """
+    n, width = tokens_of(x, "conv1")
+    if width % groups or out % groups:
+        raise Misfit(
+            f"{groups} groups do not divide the width of {width} that arrives and the {out} that leaves",
+            "A303",
+            "choose a number of groups that divides both",
+        )
+    if causal and p is not None:
+        raise Misfit("`causal` sets the padding of `conv1`, and `p` does too", help="leave one of them out")
+    span = (k - 1) * dilation
+    pad = span // 2 if p is None else p
+    length = (n - 1) // s + 1 if causal else _slide(n, "conv1", k, s, pad, dilation)
+    first = span if causal else pad
+    settings: dict[str, Any] = {"stride": s} if s != 1 else {}
+    settings |= {"padding": pad} if pad and not causal else {}
+    settings |= {"dilation": dilation} if dilation != 1 else {}
+    settings |= {"groups": groups} if groups != 1 else {}
+    settings |= {"bias": False} if bias is False else {}
+    return Layer(
+        out=(length, out),
+        module=lambda nn: (nn.CausalConv1d if causal else nn.TokenConv1d)(width, out, k, **settings),
+        weights={"weight": (out, width // groups, k)} | ({} if bias is False else {"bias": (out,)}),
+        macs=length * out * (width // groups) * k,
+        window=Along(Axis(s, ((-first, span - first),)), GLOBAL),
+    )
+
+
+def _pool(x: Shape, word: str, k: int, s: int | None, p: int, ceil: bool, **settings: Any) -> Layer:
+    n, width = tokens_of(x, word)
+    stride = k if s is None else s
+    if p * 2 > k:
+        raise Misfit(
+            f"`{word}` pads by {p}, more than half of its window {k}", help="pad by at most half of the window"
+        )
+    length = _slide(n, word, k, stride, p, ceil=ceil)
+    settings |= {"stride": stride} if stride != k else {}
+    settings |= {"padding": p} if p else {}
+    settings |= {"ceil_mode": True} if ceil else {}
+    return Layer(
+        out=(length, width),
+        module=lambda nn: (nn.TokenMaxPool1d if word == "maxpool1" else nn.TokenAvgPool1d)(k, **settings),
+        window=Along(Axis(stride, ((-p, k - 1 - p),)), GLOBAL),
+    )
+
+
+@op(
+    "embed(32) conv1(64) relu maxpool1(2) gap linear(10)",
+    "embed(32) maxpool1(3, s=2, p=1, ceil) gap linear(10)",
+    traits="pool along",
+)
+def maxpool1(x: Shape, k: Count = 2, s: Count | None = None, p: Natural = 0, ceil: bool = False) -> Layer:
+    """Max pooling along tokens over windows of `k`, stride `s` (by default `k`); `ceil` keeps a last, partial window."""
+    return _pool(x, "maxpool1", k, s, p, ceil)
+
+
+@op(
+    "embed(32) conv1(64) relu avgpool1(2) gap linear(10)",
+    "embed(32) avgpool1(3, s=2, p=1, inside) gap linear(10)",
+    traits="pool along",
+)
+def avgpool1(
+    x: Shape, k: Count = 2, s: Count | None = None, p: Natural = 0, ceil: bool = False, inside: bool = False
+) -> Layer:
+    """Average pooling along tokens; with `inside` the padding does not count."""
+    return _pool(x, "avgpool1", k, s, p, ceil, **({"count_include_pad": False} if inside else {}))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from math import isqrt
 
-from archdsl.ir.layer import GLOBAL, Layer, Misfit, words
+from archdsl.ir.layer import GLOBAL, Along, Layer, Misfit, words
 from archdsl.ir.trace import channels
+from archdsl.ir.window import Axis
 from archdsl.registry import op
 from archdsl.registry.types import Channels, Count, Shape, Size, Whole
 from archdsl.words.ops.conv import convolution
@@ -58,7 +59,12 @@ def untokens(x: Shape, rows: Count | None = None) -> Layer:
 def cls(x: Shape) -> Layer:
     """A learnt class token before the others."""
     n, d = tokens_of(x, "cls")
-    return Layer(out=(n + 1, d), weights={"token": (1, 1, d)}, module=lambda nn: nn.ClassToken(d))
+    return Layer(
+        out=(n + 1, d),
+        weights={"token": (1, 1, d)},
+        module=lambda nn: nn.ClassToken(d),
+        window=Along(Axis(1, ((-1, -1),)), None),
+    )
 
 
 @op(
@@ -105,7 +111,11 @@ def take(x: Shape, i: Whole = 0, end: Whole | None = None) -> Layer:
         first, last = (k if k >= 0 else n + k for k in (i, end))
         if not 0 <= first < last <= n:
             raise Misfit(f"there are no tokens from {i} to before {end} among {n}", "A303", f"choose 0 ≤ i < end ≤ {n}")
-        return Layer(out=(last - first, d), call=lambda torch, v: v[:, first:last])
+        return Layer(
+            out=(last - first, d),
+            call=lambda torch, v: v[:, first:last],
+            window=Along(Axis(1, ((first, first),)), None),
+        )
     if not -n <= i < n:
         raise Misfit(f"there is no token {i} among {n}", "A303", f"choose from 0 to {n - 1}, or from -1 to -{n}")
     return Layer(out=(d,), call=lambda torch, v: v[:, i], window=GLOBAL)

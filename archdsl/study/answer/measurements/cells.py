@@ -25,7 +25,7 @@ class Names:
         return name
 
 
-LARGEST = 1e100
+SMALLEST, LARGEST = 1e-100, 1e100  # of sizes whose squares are numbers, too
 
 
 def name_cell(cell: Any, row: int, column: str) -> str:
@@ -47,13 +47,18 @@ def number_cell(cell: Any, row: int, column: str) -> tuple[float, bool]:
     """The number in a cell, and whether it has a percent sign (which divides it by 100).
 
     Raises:
-        ArchError: it is not a finite number, or one of 1e100 or more, whose squares no number holds.
+        ArchError: it is not a finite number, or one whose square no number holds: of 1e100 or more, or of 1e-100 or less.
     """
-    if type(cell) is str and is_number(cell) and abs(value := float(cell)) < LARGEST:
+    if type(cell) is str and is_number(cell) and (SMALLEST < abs(value := float(cell)) < LARGEST or not value):
         return value, False
     plain = isinstance(cell, int | float) and not isinstance(cell, bool)
     text = repr(cell) if plain else cell.strip() if isinstance(cell, str) else "" if cell is None else str(cell)
     bare = text.removesuffix("%").rstrip()
+    if is_number(bare) and 0 < abs(value := float(bare)) <= SMALLEST:
+        raise ArchError(
+            f"row {row}, column `{column}`: {value:g} is too small: no number holds its square",
+            help="write the values in a smaller unit",
+        )
     if is_number(bare) and abs(value := float(bare)) < LARGEST:
         per_cent = bare != text
         return (value / 100 if per_cent else value), per_cent

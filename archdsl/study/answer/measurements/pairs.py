@@ -33,7 +33,8 @@ def paired(
             many = f" ({len(holes)} such pairs of `{arm}`)" if len(holes) > 1 else ""
             raise ArchError(
                 f"`{lacking}` has no row for pair `{holes[0]}`{many}",
-                help="a failed run is a result: add it with the worst value; or give --missing drop",
+                help="a failed run is a result: add it with the worst value; or give --missing drop"
+                + _capitals(found, (arm, reference), (holes[0], found.arms[lacking])),
             )
         late = len(values.keys() | base.keys()) - len(both) - len(holes)
         if holes:
@@ -74,20 +75,8 @@ def reference_of(arms: Mapping[str, object], reference: str) -> str:
 def _nothing_common(found: Measurements, arm: str, reference: str) -> ArchError:
     """Two arms without a common pair: examples of both."""
     columns, base, own = found.columns, found.arms[reference], found.arms[arm]
-    other = next(
-        (
-            name
-            for name in found.arms
-            if name not in (arm, reference) and name.casefold() in (arm.casefold(), reference.casefold())
-        ),
-        None,
-    )
-    capitals = arm if arm.casefold() == reference.casefold() else other
     help = f"runs are paired where both arms have the same `{columns.pair}`"
-    if capitals is not None:
-        help += f"; `{capitals}` differs from another arm in capitals alone: write each arm in one way"
-    elif _casefolded(own) & _casefolded(base):
-        help += "; here they differ in capitals: write each in one way"
+    help += _capitals(found, (arm, reference), (next(iter(own)), base))
     return ArchError(
         f"`{arm}` and `{reference}` of the column `{columns.arm}` have no `{columns.pair}` in common: "
         f"{listed(list(own))} and {listed(list(base))}",
@@ -95,5 +84,17 @@ def _nothing_common(found: Measurements, arm: str, reference: str) -> ArchError:
     )
 
 
-def _casefolded(names: Iterable[str]) -> set[str]:
-    return set(map(str.casefold, names))
+def _capitals(found: Measurements, arms: tuple[str, str], lacking: tuple[str, Iterable[str]]) -> str:
+    """A hint where an arm, or a pair that one side lacks, has another of nearly its name; "" where none has.
+
+    Args:
+        lacking: the pair, and those of the arm that lacks it.
+    """
+    names = [name for name in found.arms if sum(name.casefold() == arm.casefold() for arm in found.arms) > 1]
+    if alike := [name for name in names if name.casefold() in map(str.casefold, arms)]:
+        return f"; `{alike[0]}` and `{alike[1]}` differ in capitals alone: write each arm in one way"
+    pair, others = lacking
+    other = next((name for name in others if name.casefold() == pair.casefold()), None)
+    return (
+        "" if other is None else f"; the pairs `{pair}` and `{other}` differ in capitals alone: write each in one way"
+    )

@@ -112,7 +112,15 @@ def measure(sheet: Sheet, columns: Columns, failed: Failed | None = None, as_wri
     order, by = order_of(pairs) if columns.pair is not None else (tuple(pairs), "")
     counted = f"{rows.number:,} rows, {len(arms)} arms"
     counted += f", {len(order)} pairs {by}" if columns.pair is not None else ", not paired"
-    said = (f"read as {sheet.what}: {counted}", *sheet.notes, *notes, *rows.said(), *_in_capitals(arms, columns.arm))
+    said = (
+        f"read as {sheet.what}: {counted}",
+        *sheet.notes,
+        *notes,
+        *rows.said(),
+        *_in_capitals(arms, columns.arm, "arms"),
+    )
+    if columns.pair is not None:
+        said = (*said, *_in_capitals(order, columns.pair, "pairs"))
     if mixed := _mixed_units(rows, columns.metric):
         if not as_written:
             raise ArchError(mixed, help="write all as fractions or all in percent; --as-written takes them as they are")
@@ -244,10 +252,10 @@ def _one_spelling(names: Iterable[str], column: str) -> dict[str, str]:
     return {name: spelling for name in known if (spelling := name_of(name, kind)) != name}
 
 
-def _in_capitals(arms: Iterable[str], column: str) -> tuple[str, ...]:
+def _in_capitals(names: Iterable[str], column: str | None, what: str) -> tuple[str, ...]:
     return tuple(
-        f"warning: `{one}` and `{other}` of the column `{column}` differ in capitals alone, and count as two arms"
-        for one, other in twins(arms, str.casefold)
+        f"warning: `{one}` and `{other}` of the column `{column}` differ in capitals alone, and count as two {what}"
+        for one, other in twins(names, str.casefold)
     )
 
 

@@ -135,6 +135,7 @@ def rows(axes: Axes, names: Sequence[str], slim: bool = False, row: float = ROW)
             xycoords=("axes fraction", "data"),
             va="bottom",
             fontsize=7.5,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},  # lines that cross it
         )
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)

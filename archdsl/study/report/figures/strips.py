@@ -34,7 +34,7 @@ def _draw(figure: Figure, results: Results, unit: Unit, slim: bool) -> None:
     names = [f"{label}  " for label in labels([a.name for a in results.arms])]
     rows(axes, names, slim, ROW)
     axes.grid(visible=False)
-    for edge in range(1, len(names)):
+    for edge in range(1, 0 if slim else len(names)):  # names separate the rows of a slim one
         axes.axhline(edge - 0.5, color="#ececec", linewidth=0.6, zorder=0)
     reference = results.reference
     for y, arm in enumerate(results.arms):

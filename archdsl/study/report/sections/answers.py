@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 
 from archdsl.study.report import figures, page
 from archdsl.study.report.figures.verdict_forest import Compared
-from archdsl.study.report.notes import to_decide
 from archdsl.study.report.verdict import remaining, verdict
 from archdsl.study.results.results import ArmResult, Results
 from archdsl.study.results.unit import Unit, unit
@@ -67,7 +66,7 @@ def _count(results: Results, arms: Sequence[ArmResult]) -> str:
     words = {"better": "better", "worse": "worse", "same": "the same", "open": "open"}
     counts = ", ".join(f"{every.count(d)} {words[d]}" for d in ORDER if d in every)
     few = "arm is" if len(arms) == 1 else "arms are"
-    return f"{len(arms)} {few} compared with “{results.reference.name}”: {counts}."
+    return f"{len(arms)} {few} compared with “{results.reference.name}” by {results.measure.label}: {counts}."
 
 
 def _line(results: Results, arm: ArmResult, unit: Unit) -> page.Markup:
@@ -94,7 +93,7 @@ def _when(results: Results, arm: ArmResult) -> str:
     count = f"{seeds} seed{'s' if seeds > 1 else ''}"
     if v.decision != "open":
         return f"decided at {count}"
-    needed = to_decide(results, arm)
+    needed = results.needed.get(arm.name)
     takes = f"; about {needed:,} would decide it" if needed else ""
     return f"not decided after {count}{takes}"
 
@@ -108,7 +107,7 @@ def _caution(results: Results, arms: Sequence[ArmResult]) -> Iterator[str]:
     undecided = [a for a in arms if _decision(a) == "open"]
     if undecided and not results.options.sequential:
         yield "A difference that was not shown is not a proof of equality."
-    if any(to_decide(results, a) for a in undecided):
+    if any(a.name in results.needed for a in undecided):
         yield "The numbers of seeds that would decide an open arm hold if its mean and spread stay as they are."
     for why in dict.fromkeys(a.decision.why for a in undecided if a.decision.why):
         names = [f"“{a.name}”" for a in undecided if a.decision.why == why]

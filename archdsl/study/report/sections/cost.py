@@ -71,12 +71,12 @@ def _sentence(results: Results, own: list[ArmResult], saved: dict[str, int]) -> 
     """What was spent, and what stopping saved."""
     runs, spent = sum(map(_runs, own)), math.fsum(map(seconds, own))
     every = len(own) * len(results.seeds)
-    text = f"{exact(runs)} runs" + (f", {duration(spent)} of training" if spent else "") + "."
+    text = f"{exact(runs)} run{'s' if runs > 1 else ''}" + (f", {duration(spent)} of training" if spent else "") + "."
     if total := sum(saved.values()):
         least = math.fsum(saved[a.name] * seconds(a) / len(a.figures) for a in own if a.figures and a.name in saved)
         text += (
             f" All arms with {len(results.seeds)} seeds each would have been {exact(every)}: those that stopped once they "
-            f"were decided saved {exact(total)} runs ({100 * total / every:.0f} %)"
+            f"were decided saved {exact(total)} run{'s' if total > 1 else ''} ({100 * total / every:.0f} %)"
             + (f", about {duration(least)}" if least else "")
             + "."
         )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from archdsl.expand.metrics import metric_of
 from archdsl.report.numbers import exact
 from archdsl.study.report import page
 from archdsl.study.results.results import Results
-from archdsl.study.results.unit import NONE
+from archdsl.study.results.unit import NONE, unit
 from archdsl.version import __version__
 
 FEW = 8  # failures that are listed at once
@@ -41,7 +42,7 @@ def provenance(results: Results, command: str) -> Iterator[str]:
     states = Counter[str]()
     for arm in results.arms:
         states.update(arm.states)
-    options = results.options
+    options, scale = results.options, unit(results)
     yield page.terms(
         (
             ("archdsl", __version__),
@@ -50,7 +51,10 @@ def provenance(results: Results, command: str) -> Iterator[str]:
             *((f"factor {f.name}", " | ".join(level or "none" for level in f.levels)) for f in results.factors),
             ("aliases", "; ".join(results.aliases)),
             ("design", "sequential" if options.sequential else "fixed"),
+            ("metric", ", ".join(metric_of(name).label for name in (results.metric, *results.more))),
             ("wrong decisions", f"at most {100 * options.alpha:g} %"),
+            ("same within", "" if options.same is None else f"±{scale.value(options.same)} {scale.points}".rstrip()),
+            ("runs that failed", "count as chance" if options.failures == "chance" else "are excluded"),
             ("looks", _looks(results)),
             ("plan", results.registered),
             ("seeds", _ranges(sorted(results.seeds))),

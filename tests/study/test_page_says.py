@@ -1,0 +1,37 @@
+"""What the page of a study says beside its verdicts: the metric, the margin, constant arms, runs that did not train."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from archdsl.study.report.html import html
+from archdsl.study.report.notes import constant
+from tests.study.large_study import large
+from tests.study.test_html import made
+
+pytest.importorskip("matplotlib")
+
+
+def test_the_headline_and_the_provenance_name_metric_and_margin() -> None:
+    page = html(large(), "archdsl ablate")
+    assert "8 arms are compared with “base” by test accuracy:" in page
+    assert "<dt>metric</dt><dd>test accuracy</dd>" in page
+    assert "<dt>same within</dt><dd>±0.40 points</dd>" in page
+    assert not re.search(r"\b1 runs\b", page)
+
+
+def test_runs_that_did_not_train_are_explained() -> None:
+    results = large()
+    arms = tuple(replace(arm, untrained=(0,)) if n == 2 else arm for n, arm in enumerate(results.arms))
+    assert "1 run did not train: neither test accuracy nor training accuracy" in html(replace(results, arms=arms), "c")
+
+
+def test_an_arm_without_spread_is_named() -> None:
+    results = made("seeds: 4\n", lambda arm, seed: 0.5 if arm == 1 else 0.4 + 0.01 * arm + 0.001 * seed)
+    name = results.arms[1].name
+    assert [text.partition(" have ")[0] for text in constant(results)] == [f"all runs of `{name}`"]
+    assert f"All runs of “{name}” have exactly the same test accuracy" in html(results, "c")
+    assert not list(constant(large()))
