@@ -11,7 +11,7 @@ from archdsl.registry import data_word
 from archdsl.registry.types import Count
 from archdsl.words.data.heads import own_path
 from archdsl.words.data.layouts import Asked, sub_folders
-from archdsl.words.data.spelling import listing, role, twins
+from archdsl.words.data.spelling import listing, role
 from archdsl.words.data.values import Kept, Own
 from archdsl.words.tasks import TASKS, Task
 
@@ -162,7 +162,7 @@ class Masks(Own):
         if not 2 <= len(names) <= MOST or not all(names):
             what = "an empty line" if not all(names) and len(names) > 1 else f"{len(names)} names, not 2 to {MOST}"
             raise EnvError(f"{path} has {what}", help="write a name a line, in the order of the numbers in the masks")
-        for name, _ in twins(names, str):
+        for name in (name for place, name in enumerate(names) if name in names[:place]):
             raise EnvError(f"{path} names the class {name} twice", help="the names of classes must differ")
         return names
 
