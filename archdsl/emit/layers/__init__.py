@@ -5,6 +5,7 @@ into standalone model files. A module with a phase has ``set_progress(share)``, 
 of training that is over; other code need not know it.
 """
 
+from archdsl.emit.layers.attend import Attend, AttendPacked, AttendWindows
 from archdsl.emit.layers.attention import (
     Attention,
     ClassAttention,
@@ -35,6 +36,9 @@ from archdsl.emit.layers.whiten import PatchWhitening2d
 
 __all__ = [
     "Affine",
+    "Attend",
+    "AttendPacked",
+    "AttendWindows",
     "Attention",
     "BlurPool2d",
     "ClassAttention",

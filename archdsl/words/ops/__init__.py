@@ -2,6 +2,7 @@
 
 from archdsl.words.ops import (
     act,
+    attend,
     attention,
     axes,
     channels,
@@ -20,6 +21,7 @@ from archdsl.words.ops import (
 
 __all__ = [
     "act",
+    "attend",
     "attention",
     "axes",
     "channels",
