@@ -9,10 +9,12 @@ import torch
 from torch import Tensor, fx, nn
 
 from archdsl.importer.findings import Finding, Refused
+from archdsl.importer.fuse import fused
 from archdsl.importer.modules import Param, rule_of
-from archdsl.importer.ops import ATEN, OPS
-from archdsl.importer.ops.chance import NOISE, RANDOM, Drawn, Masked, noise
+from archdsl.importer.ops import ATEN, OF_SCORES, OPS, Scores
+from archdsl.importer.ops.chance import CHANCE, NOISE, RANDOM, Drawn, Masked, noise
 from archdsl.importer.steps import Inexpressible, Step, Steps
+from archdsl.importer.tables import Computed, Ledger, Recipe, Table, Used
 from archdsl.importer.trace import BATCH, got, is_tensor
 from archdsl.importer.views import View
 
@@ -46,7 +48,8 @@ def lift(
     Raises:
         Refused: places that no word expresses, all of them.
     """
-    steps = Steps(tuple(shape), BATCH, training=training, by_hand=[] if by_hand is None else by_hand)
+    ledger = Ledger(trained=frozenset(n for n, _ in graph.named_parameters(remove_duplicate=False)))
+    steps = Steps(tuple(shape), BATCH, ledger, training=training, by_hand=[] if by_hand is None else by_hand)
     values = Values()
     result: Any = UNKNOWN
     inputs = 0
@@ -62,7 +65,10 @@ def lift(
             values[node] = _value(graph, node, values, steps)
             values.keep_roots(node, steps)
     at = _result(result, steps)
-    found = live(steps.made, at)
+    for moved in reached(steps.made, at) & set(steps.moved):
+        why = "attention within moved windows of an image that is not moved back"
+        steps.findings.append(Finding(steps.made[moved].path, "roll", why))
+    found = live(*fused(steps, *live(steps.made, at)))
     if not steps.findings:
         _once(graph, found[0], whole, steps.findings)
     if steps.findings:
@@ -109,7 +115,7 @@ class Values(dict[fx.Node, Any]):
 
 def _value(graph: fx.GraphModule, node: fx.Node, values: Values, steps: Steps) -> Any:
     if node.op == "get_attr":
-        return Param(str(node.target), tuple(got(node).shape))
+        return steps.weight(str(node.target), fx.graph_module._get_attr(graph, str(node.target)))
     args = fx.node.map_arg(node.args, lambda n: values[n])
     named = fx.node.map_arg(node.kwargs, lambda n: values[n])
     if any(v is UNKNOWN for v in _flat((args, named))):
@@ -124,13 +130,22 @@ def _value(graph: fx.GraphModule, node: fx.Node, values: Values, steps: Steps) -
         or (shown in INPLACE or (shown.endswith("_") and not shown.endswith("__")))
     )
     try:
-        if inplace and args and isinstance(args[0], Param):
+        if inplace and args and isinstance(args[0], Param) and args[0].name not in steps.ledger.trained:
             return _state(args[0])
+        if module is None and _of_weights(shown, (args, named)):
+            value = _run(node, args, named, steps)
+            if inplace:
+                values.write(node, value)
+            return value
         if module is None:
             function = _operation(shown, node, steps.training)
         else:
-            word, own = _module(graph, str(node.target))
+            word, own = _module(graph, str(node.target), steps)
             named, function = {**own, **named}, OPS[word]
+        if any(isinstance(v, Scores) for v in _flat((args, named))):
+            if (bare := function.__name__ if module is not None else shown.rstrip("_")) not in OF_SCORES:
+                raise Inexpressible("arithmetic on products of queries and keys that `attend` lacks")
+            function = OF_SCORES[bare]
         value = function(steps, *args, **named)
         if inplace:
             values.write(node, value)
@@ -149,6 +164,30 @@ def _value(graph: fx.GraphModule, node: fx.Node, values: Values, steps: Steps) -
     return value
 
 
+def _of_weights(name: str, given: Any) -> bool:
+    """Whether an operation is one of weights and numbers alone, and draws nothing."""
+    bare = name.rstrip("_")
+    return bare not in CHANCE and bare not in NOISE and not any(isinstance(v, View | Drawn | Masked | Scores) for v in _flat(given))
+
+
+def _run(node: fx.Node, args: Any, named: Any, steps: Steps) -> Any:
+    """What an operation gives for weights and numbers. The batch of the example is not an axis of weights."""
+    if any(isinstance(v, Computed) for v in _flat((args, named))):
+        return Computed(steps.sizes)
+    function: Any = node.target
+    if node.op == "call_method":
+        function = lambda x, *more, **other: getattr(x, str(node.target))(*more, **other)  # noqa: E731
+    try:
+        value = steps.ledger.run(function, args, named)
+    except (RuntimeError, TypeError, IndexError, ValueError):
+        return Computed(steps.sizes)
+    spread = _name(node.target) in ("expand", "repeat", "expand_as") and steps.sizes[:1] == (BATCH,)
+    if spread and isinstance(args[0], Param | Table) and args[0].shape[:1] == (1,):
+        first = steps.ledger.run(lambda x: x[:1], (value,), {})
+        return first
+    return value
+
+
 def _state(written: Param) -> Param:
     """A weight or buffer that the forward pass writes to; batch normalisation counts its batches."""
     if written.name.rpartition(".")[2] != "num_batches_tracked":
@@ -156,14 +195,14 @@ def _state(written: Param) -> Param:
     return written
 
 
-def _module(graph: fx.GraphModule, path: str) -> tuple[str, dict[str, Any]]:
+def _module(graph: fx.GraphModule, path: str, steps: Steps) -> tuple[str, dict[str, Any]]:
     module = graph.get_submodule(path)
 
     def own(name: str) -> Param | None:
         holder: Any = module
         for part in name.split("."):
             holder = getattr(holder, part, None)
-        return None if holder is None else Param(f"{path}.{name}", tuple(holder.shape))
+        return None if holder is None else steps.weight(f"{path}.{name}", holder)
 
     rule = rule_of(module)
     if rule is None:
@@ -228,14 +267,20 @@ def _result(value: Any, steps: Steps) -> int:
     return at
 
 
-def live(steps: list[Step], output: int) -> tuple[list[Step], int]:
-    """The steps on which the output depends, numbered again."""
+def reached(steps: list[Step], output: int) -> set[int]:
+    """The steps on which a step depends, itself among them."""
     needed, stack = set(), [output]
     while stack:
         at = stack.pop()
         if at >= 0 and at not in needed:
             needed.add(at)
             stack += steps[at].inputs
+    return needed
+
+
+def live(steps: list[Step], output: int) -> tuple[list[Step], int]:
+    """The steps on which the output depends, numbered again."""
+    needed = reached(steps, output)
     number = {old: new for new, old in enumerate(sorted(needed))} | {-1: -1}
     kept = []
     for old in sorted(needed):
@@ -247,31 +292,23 @@ def live(steps: list[Step], output: int) -> tuple[list[Step], int]:
 def _once(graph: fx.GraphModule, steps: list[Step], whole: nn.Module | None, findings: list[Finding]) -> None:
     """Each parameter is a weight of one step: of none it would be lost, of several it would be counted twice."""
     tensors = dict(graph.named_parameters(remove_duplicate=False)) | dict(graph.named_buffers(remove_duplicate=False))
-    used: dict[int, Step] = {}
+    used = Used(tensors)
     for step in steps:
         for weight in step.layer.weights:
-            tensor = tensors[step.sources[weight]]
-            if id(tensor) in used:
-                other = used[id(tensor)].path
+            if (other := used.add(step.sources[weight], step)) is not None:
                 how = (
                     f"is called several times with one {weight}"
-                    if other == step.path
-                    else f"shares its {weight} with {other}"
+                    if other.path == step.path
+                    else f"shares its {weight} with {other.path}"
                 )
-                findings.append(
-                    Finding(
-                        step.path,
-                        step.op.name,
-                        f"{how}; only `shared(f, n)` has one set of weights for a chain of equal layers",
-                    )
-                )
-            used[id(tensor)] = step
-    names = {s for step in steps for s in step.sources.values()}
+                reason = f"{how}; only `shared(f, n)` has one set of weights for a chain of equal layers"
+                findings.append(Finding(step.path, step.op.name, reason))
+    names = {s for step in steps for s in step.sources.values() if not isinstance(s, Recipe)}
     left: dict[str, int] = {}
     for name, tensor in whole.named_parameters() if whole else ():
-        if id(tensor) not in used and name not in names:
+        if name not in names and (unused := tensor.numel() - used.count(tensor)):
             owner = name.rpartition(".")[0]
-            left[owner] = left.get(owner, 0) + tensor.numel()
+            left[owner] = left.get(owner, 0) + unused
     findings += [
         Finding(
             p,

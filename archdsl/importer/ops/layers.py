@@ -9,6 +9,7 @@ from typing import Any
 from archdsl.importer.modules import Param
 from archdsl.importer.ops.chance import stays_off
 from archdsl.importer.steps import Inexpressible, Steps
+from archdsl.importer.tables import Table
 from archdsl.importer.views import View, whole
 
 
@@ -100,17 +101,35 @@ def conv_transpose2d(
     )
 
 
-def linear(steps: Steps, x: View, weight: Param, bias: Param | None = None) -> View:
-    args = {"out": weight.shape[0], "bias": bias is not None}
-    sources: dict[str, Param | None] = {"weight": weight, "bias": bias}
-    if len(x.shape) == 3 and len(x.dims) == 4 and x.dims[-1] == whole(0, x.shape[0]) and x.shape[0] > 1:
-        step = steps.put("linear", x.step, sources=sources, each=True, **args)
-        dims = (*x.dims[:-1], whole(0, weight.shape[0]))
-        return View(step, steps.shape(step), dims)
-    at = steps.plain(x)
-    if len(steps.shape(at)) == 3:
-        raise Inexpressible("a linear layer along the width of an image")
-    return steps.view(steps.put("linear", at, sources=sources, **args))
+def linear(steps: Steps, x: View, weight: Any, bias: Any = None) -> View:
+    view = steps.each(x)
+    if isinstance(bias, Table) and not bias.constant and not bool(bias.ids.all()):
+        return _in_parts(steps, view, weight, bias)
+    bias = None if isinstance(bias, Table) and bias.constant and not bool(bias.fixed.any()) else bias
+    args: dict[str, Any] = {"out": weight.shape[0], "bias": bias is not None}
+    if len(view.shape) == 3:
+        args["each"] = True
+    step = steps.put("linear", view.step, sources={"weight": weight, "bias": bias}, **args)
+    axis = 0 if len(view.shape) == 3 else len(view.shape) - 1
+    return View(step, steps.shape(step), (*view.dims[:-1], whole(axis, weight.shape[0])))
+
+
+def _in_parts(steps: Steps, x: View, weight: Any, bias: Table) -> View:
+    """A linear layer of which some outputs have no bias, as several side by side."""
+    has = [bool(i) for i in bias.ids]
+    if bool(bias.fixed.any()):
+        raise Inexpressible("a bias of which a part is a constant")
+    ends = [i for i in range(1, len(has) + 1) if i == len(has) or has[i] != has[i - 1]]
+    table = steps.ledger.table(weight)
+    parts, start = [], 0
+    for end in ends:
+        rows = Table(table.ids[start:end], table.fixed[start:end])
+        own = Table(bias.ids[start:end], bias.fixed[start:end]) if has[start] else None
+        parts.append(linear(steps, x, rows, own))
+        start = end
+    joined = steps.put("cat", *(p.step for p in parts), **({"channels": True} if len(x.shape) == 2 else {}))
+    axis = 0 if len(x.shape) == 3 else len(x.shape) - 1
+    return View(joined, steps.shape(joined), (*x.dims[:-1], whole(axis, len(has))))
 
 
 def batch_norm(
@@ -171,12 +190,8 @@ def layer_norm(
         return steps.view(steps.put("ln", x.step, sources=sources, axis=(1, 2, 3), **args))
     if len(over) > 1:
         raise Inexpressible(f"layer normalisation over {len(over)} axes that are not the whole image")
-    if len(x.shape) == 3 and steps.channels(x) == len(x.dims) - 1 and len(x.dims) == 4:
-        return steps.changed(x, "ln", sources, **args)
-    at = steps.plain(x)
-    if len(steps.shape(at)) == 3:
-        raise Inexpressible("layer normalisation along the width of an image")
-    return steps.view(steps.put("ln", at, sources=sources, **args))
+    view = steps.each(x)
+    return replace(view, step=steps.put("ln", view.step, sources=sources, **args))
 
 
 def layer_norm_2d(steps: Steps, x: View, weight: Param | None, bias: Param | None, eps: float) -> View:
@@ -243,10 +258,6 @@ def refuse(steps: Steps, x: View, reason: str) -> View:
     raise Inexpressible(reason)
 
 
-def _windows(steps: Steps, *args: object, **named: object) -> View:
-    raise Inexpressible("attention within windows of the image, with a learnt bias for each relative position")
-
-
 def local_response_norm(
     steps: Steps, x: View, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
 ) -> View:
@@ -279,6 +290,4 @@ LAYERS: dict[str, Callable[..., Any]] = {
 } | {
     "aten_batch_norm": _aten_batch_norm,
     "aten_group_norm": group_norm,
-    "_get_relative_position_bias": _windows,
-    "shifted_window_attention": _windows,
 }

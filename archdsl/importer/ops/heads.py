@@ -1,0 +1,217 @@
+"""Attention: products of queries and keys, their softmax, and means of values, as the word `attend`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from archdsl.importer.modules import Param
+from archdsl.importer.ops.chance import stays_off
+from archdsl.importer.picks import reordered
+from archdsl.importer.places import Layout, biases, laid_out, shifted_by
+from archdsl.importer.steps import Inexpressible, Steps
+from archdsl.importer.tables import Computed, Table
+from archdsl.importer.views import View
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Products of queries and keys (…, T, S): times ``scale``, with ``bias`` added; then their softmax, and dropout."""
+
+    q: View
+    k: View
+    scale: float = 1.0
+    bias: Table | None = None
+    softmax: bool = False
+    drop: float = 0.0
+
+
+def sdpa(
+    steps: Steps,
+    query: View,
+    key: View,
+    value: View,
+    attn_mask: Any = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    **more: object,
+) -> View:
+    if is_causal:
+        raise Inexpressible("causal attention of queries that are made elsewhere")
+    bias = None if attn_mask is None else _bias(steps, attn_mask)
+    drop = float(dropout_p) if dropout_p and stays_off(steps, steps.training) else 0.0
+    width = query.sizes()[-1]
+    return _attend(steps, Scores(query, key, width**-0.5 if scale is None else scale, bias, True, drop), value)
+
+
+def _bias(steps: Steps, given: Any) -> Table:
+    if isinstance(given, Computed):
+        raise Inexpressible("a bias of attention that is computed of weights")
+    if not isinstance(given, Param | Table):
+        raise Inexpressible("a bias of attention that depends on the image")
+    return steps.ledger.table(given)
+
+
+def matmul(steps: Steps, a: Any, b: Any) -> Any:
+    """A product over the last axis of one value and the last but one of the other."""
+    if isinstance(a, Scores) and isinstance(b, View):
+        return _attend(steps, a, b)
+    if isinstance(a, View) and isinstance(b, View):
+        order = (*range(len(b.dims) - 2), len(b.dims) - 1, len(b.dims) - 2)
+        channel = 0 if len(a.shape) == 3 else len(a.shape) - 1
+        if a.dims[-1] and all(x.axis == channel for x in a.dims[-1]):
+            return Scores(a, b.permuted(order))
+        raise Inexpressible("a product of two values over their tokens")
+    raise Inexpressible("a product of a value and a weight as matrices")
+
+
+def _scaled(steps: Steps, scores: Any, by: Any) -> Scores:
+    if not isinstance(scores, Scores):
+        scores, by = by, scores
+    if not isinstance(by, int | float) or scores.softmax or scores.bias is not None:
+        raise Inexpressible("products of queries and keys times other than a number")
+    return replace(scores, scale=scores.scale * by)
+
+
+def _divided(steps: Steps, scores: Any, by: Any) -> Scores:
+    if not isinstance(by, int | float):
+        raise Inexpressible("products of queries and keys over other than a number")
+    return _scaled(steps, scores, 1 / by)
+
+
+def _softmax(steps: Steps, scores: Scores, dim: int = -1, *more: object, **other: object) -> Scores:
+    if dim not in (-1, len(scores.q.dims) - 1) or scores.softmax:
+        raise Inexpressible("a softmax of attention over the queries")
+    return replace(scores, softmax=True)
+
+
+def _dropped(steps: Steps, scores: Scores, p: float = 0.5, training: bool = True, inplace: bool = False) -> Scores:
+    return replace(scores, drop=float(p)) if p and stays_off(steps, training) else scores
+
+
+def _same(steps: Steps, scores: Scores, *more: object, **other: object) -> Scores:
+    return scores
+
+
+def _biased(steps: Steps, scores: Any, given: Any) -> Scores:
+    if not isinstance(scores, Scores):
+        scores, given = given, scores
+    table = _bias(steps, given)
+    if scores.bias is not None:
+        a, b = scores.bias, table
+        shape = torch.broadcast_shapes(a.shape, b.shape)
+        if bool(a.ids.any()) and bool(b.ids.any()):
+            raise Inexpressible("a bias of attention that is a sum of weights")
+        table = Table(a.ids.expand(shape) + b.ids.expand(shape), a.fixed.expand(shape) + b.fixed.expand(shape))
+    return replace(scores, bias=table)
+
+
+def _attend(steps: Steps, scores: Scores, v: View) -> View:
+    if not scores.softmax:
+        raise Inexpressible("products of queries, keys and values without softmax (linear attention)")
+    q, k, v = _unscaled(steps, scores.q), scores.k, v
+    scale = scores.scale
+    if q is not scores.q:
+        scale *= float(steps.made[scores.q.step].op.args[0])
+    heads, parts = _headed(steps, (q, k, v))
+    layouts = [laid_out(steps, p) for p in parts]
+    if any(x.windows != layouts[0].windows for x in layouts):
+        raise Inexpressible("attention from windows of one kind to those of another")
+    width = q.sizes()[-1]
+    args: dict[str, Any] = {"heads": heads, "drop": scores.drop}
+    if abs(scale - width**-0.5) > 1e-9:
+        args["scale"] = scale
+    args |= layouts[0].words()
+    sources: dict[str, Any] = {}
+    shift = None
+    if scores.bias is not None:
+        shift = shifted_by(scores.bias, layouts[0], steps.batch)
+        relpos, table = biases(scores.bias, layouts[0], layouts[1], heads)
+        if table is not None:
+            args["relpos"] = relpos
+            sources["f.relpos" if layouts[0].words() else "relpos"] = table
+    step = steps.put("attend", *(p.step for p in parts), sources=sources, **args)
+    if shift is not None:
+        steps.moved[step] = shift
+    shape = steps.shape(step)
+    return View(step, shape, _result(parts[0], parts[2], shape))
+
+
+def _unscaled(steps: Steps, q: View) -> View:
+    made = steps.made[q.step] if q.step >= 0 else None
+    if made is not None and made.op.name == "times":
+        return View(made.inputs[0], q.shape, q.dims)
+    return q
+
+
+def _headed(steps: Steps, views: tuple[View, View, View]) -> tuple[int, list[View]]:
+    """The number of heads, and the values with the channels of a head side by side."""
+    found = []
+    numbers = set()
+    for x in views:
+        axis = 0 if len(x.shape) == 3 else len(x.shape) - 1
+        lead = [a for d in x.dims[:-2] for a in d if a.axis == axis]
+        if any(a.axis != axis for a in x.dims[-1]) or any(a.axis == axis for a in x.dims[-2]):
+            raise Inexpressible("attention whose heads are not made of channels")
+        order = [0]
+        for a in (*lead, *x.dims[-1]):
+            order = [o + i * a.stride for o in order for i in range(a.size)]
+        if len(order) != x.shape[axis]:
+            raise Inexpressible("attention in which heads share keys")
+        width = x.sizes()[-1]
+        numbers.add(len(order) // width)
+        at = reordered(steps, x.step, order)
+        found.append(View(at, x.shape, x.dims) if at == x.step else _retold(x, at, axis, width))
+    if len(numbers) != 1:
+        raise Inexpressible("attention in which heads share keys")
+    return numbers.pop(), found
+
+
+def _retold(x: View, at: int, axis: int, width: int) -> View:
+    """A tensor whose channels are in the order of heads now."""
+    from archdsl.importer.views import Atom, merged
+
+    dims = list(x.dims)
+    rest = x.shape[axis] // width
+    for i, d in enumerate(dims[:-2]):
+        own = [a for a in d if a.axis == axis]
+        if own:
+            dims[i] = merged([a if a.axis != axis else Atom(axis, width, rest) for a in d])
+    dims[-1] = merged([Atom(axis, 1, width)])
+    return View(at, x.shape, tuple(dims))
+
+
+def _result(q: View, v: View, shape: tuple[int, ...]) -> Any:
+    """The axes of the result: those of the queries, with channels as in the values."""
+    from archdsl.importer.views import Atom, merged
+
+    axis = 0 if len(shape) == 3 else 1
+    width = v.sizes()[-1]
+    own = 0 if len(q.shape) == 3 else 1
+    dims = []
+    for d in q.dims[:-1]:
+        dims.append(merged([Atom(axis, width, a.size) if a.axis == own else a for a in d]))
+    return (*dims, merged([Atom(axis, 1, width)]))
+
+
+HEADS: dict[str, Callable[..., Any]] = {
+    "scaled_dot_product_attention": sdpa,
+    "matmul": matmul,
+    "bmm": matmul,
+}
+
+# What may be done to products of queries and keys.
+OF_SCORES: dict[str, Callable[..., Any]] = {
+    **dict.fromkeys(("mul", "imul", "rmul"), _scaled),
+    **dict.fromkeys(("div", "truediv", "itruediv"), _divided),
+    **dict.fromkeys(("add", "iadd", "radd"), _biased),
+    **dict.fromkeys(("contiguous", "float", "to", "type_as", "type", "same"), _same),
+    "softmax": _softmax,
+    "dropout": _dropped,
+    "matmul": matmul,
+    "bmm": matmul,
+}
