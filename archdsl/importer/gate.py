@@ -15,7 +15,7 @@ from archdsl.errors import ArchError
 from archdsl.importer.findings import Unequal
 from archdsl.importer.match import paired
 from archdsl.importer.steps import Step
-from archdsl.importer.tables import Used, tensor_of
+from archdsl.importer.tables import Used, names_of, tensor_of
 from archdsl.ir.cost import cost
 from archdsl.ir.trace import Trace
 
@@ -152,14 +152,15 @@ def _steady(source: nn.Module, images: Tensor, name: str) -> None:
 
 def variances(steps: list[Step]) -> frozenset[str]:
     """The tensors of the source that are running variances, whatever they are called there."""
-    return frozenset(s.sources["running_var"] for s in steps if "running_var" in s.sources)
+    return frozenset(n for s in steps if "running_var" in s.sources for n in names_of(s.sources["running_var"]))
 
 
 def enliven(source: nn.Module, images: Tensor, variances: frozenset[str] = frozenset()) -> None:
     """Random weights that keep a signal's scale, everywhere different, and running statistics near the images': what is
-    wired wrongly shows, and nothing dies on the way."""
+    wired wrongly shows, and nothing dies on the way. Other buffers are constants, and remain."""
     generator = torch.Generator().manual_seed(0)
-    for name, value in (*source.named_parameters(), *source.named_buffers()):
+    buffers = [(n, b) for n, b in source.named_buffers() if n in variances or n.endswith(("running_mean", "running_var"))]
+    for name, value in (*source.named_parameters(), *buffers):
         if not value.is_floating_point():
             continue
         if value.ndim > 1:

@@ -70,12 +70,29 @@ def taken(steps: Steps, at: int, axis: int, kept: list[int]) -> int:
 def _channels(steps: Steps, at: int, kept: list[int], stretch: bool) -> int:
     shape = steps.shape(at)
     total = shape[0] if len(shape) == 3 else shape[-1]
+    if (one := _branch(steps, at, kept)) is not None:
+        return one
     if stretch:
         n = total // len(kept)
         if total % len(kept) == 0 and kept[0] % len(kept) == 0:
             return steps.put("part", at, i=kept[0] // len(kept) + 1, n=n)
         return steps.put("slice", at, start=kept[0], end=None if kept[-1] + 1 == total else kept[-1] + 1)
     return reordered(steps, at, kept)
+
+
+def _branch(steps: Steps, at: int, kept: list[int]) -> int | None:
+    """The branch of a `cat` that these channels are."""
+    made = steps.made[at] if at >= 0 else None
+    shape = steps.shape(at)
+    if made is None or made.op.name != "cat" or (len(shape) == 2 and not made.op.args[0]):
+        return None
+    start = 0
+    for branch in made.inputs:
+        width = steps.shape(branch)[0 if len(shape) == 3 else -1]
+        if kept == list(range(start, start + width)):
+            return branch
+        start += width
+    return None
 
 
 def reordered(steps: Steps, at: int, kept: list[int]) -> int:

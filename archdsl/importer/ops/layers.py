@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import torch
+
 from archdsl.importer.modules import Param
 from archdsl.importer.ops.chance import stays_off
 from archdsl.importer.steps import Inexpressible, Steps
@@ -58,17 +60,33 @@ def conv2d(
     padding: Any = 0,
     dilation: Any = 1,
     groups: int = 1,
+    same: bool = False,
+    ws: str = "none",
+    gain: Param | None = None,
+    eps: float = 0.0,
+    rest: float = 1.0,
 ) -> View:
+    if not isinstance(weight, Param | Table):
+        raise Inexpressible("a convolution with weights that are computed")
     at, k, s, d = steps.plain(x), pair(weight.shape[2:]), pair(stride), one(dilation, "dilation")
+    if len(steps.shape(at)) != 3:
+        raise Inexpressible("a convolution of a value that is not an image")
     out, cin = weight.shape[0], steps.shape(at)[0]
-    settings = {
+    if same:
+        at = steps.put("samepad", at, k=compact(tuple((n - 1) * d + 1 for n in k)), s=compact(s))
+    settings: dict[str, Any] = {
         "k": compact(k),
         "s": compact(s),
-        "p": _padding(padding, k, d, s),
+        "p": 0 if same and k != (1, 1) else _padding(0 if same else padding, k, d, s),
         "dilation": d,
         "bias": bias is not None,
     }
-    sources: dict[str, Param | None] = {"weight": weight, "bias": bias}
+    sources: dict[str, Any] = {"weight": weight, "bias": bias}
+    if ws != "none":
+        usual = 1e-8 if ws == "standard" else 1e-5
+        if abs(rest - 1) > 1e-9 or eps > 100 * usual:
+            raise Inexpressible("standardised weights with a factor, or with another epsilon than `ws` has")
+        return steps.view(steps.put("conv", at, sources=sources | {"gain": gain}, out=out, groups=groups, ws=ws, **settings))
     if groups == cin > 1 and out % cin == 0:
         return steps.view(steps.put("dwconv", at, sources=sources, multiplier=out // cin, **settings))
     return steps.view(steps.put("conv", at, sources=sources, out=out, groups=groups, **settings))
@@ -155,6 +173,17 @@ def batch_norm(
         raise Inexpressible("batch normalisation with one of scale and shift")
     sources = {"weight": weight, "bias": bias, "running_mean": running_mean, "running_var": running_var}
     args: dict[str, Any] = {"eps": eps, "momentum": float(momentum), "affine": weight is not None}
+    return _normed(steps, x, sources, args)
+
+
+def _normed(steps: Steps, x: View, sources: dict[str, Any], args: dict[str, Any]) -> View:
+    """Batch normalisation of an image or a vector whose channels run along the tensor's second axis."""
+    axis = 0 if len(x.shape) == 3 else len(x.shape) - 1
+    if len(x.shape) == 3 and x.dims[1] == whole(axis, x.shape[axis]):
+        return replace(x, step=steps.put("bn", x.step, sources=sources, **args))
+    if len(x.shape) == 2 and len(x.dims) < 4 and x.dims[1] == whole(1, x.shape[1]):
+        image = steps.put("bn", steps.put("untokens", x.step, rows=x.shape[0]), sources=sources, **args)
+        return replace(x, step=steps.put("tokens", image))
     return steps.view(steps.put("bn", steps.plain(x), sources=sources, **args))
 
 
@@ -222,6 +251,20 @@ def group_norm(
     )
 
 
+def grn(steps: Steps, x: View, weight: Any, bias: Any, eps: float, last: bool) -> View:
+    """Global response normalisation; ``last``: whether channels are the last axis."""
+    view = steps.each(x) if last else steps.view(steps.plain(x))
+    return replace(view, step=steps.put("grn", view.step, sources={"weight": weight, "bias": bias}, eps=eps))
+
+
+def blur(steps: Steps, x: View, k: int, s: int, kernel: Param, mode: str) -> View:
+    if mode != "reflect" or k % 2 == 0:
+        raise Inexpressible("a filter that smooths with another border than `blurpool`")
+    table = steps.ledger.numbers(kernel)[:1]
+    source = Table(table, torch.zeros_like(table))
+    return steps.view(steps.put("blurpool", steps.plain(x), sources={"kernel": source}, k=k, s=s))
+
+
 def instance_norm(steps: Steps, x: View, weight: Param | None, bias: Param | None, eps: float) -> View:
     return steps.view(
         steps.put("in", steps.plain(x), sources={"weight": weight, "bias": bias}, eps=eps, affine=weight is not None)
@@ -281,6 +324,8 @@ LAYERS: dict[str, Callable[..., Any]] = {
         layer_norm,
         layer_norm_2d,
         group_norm,
+        grn,
+        blur,
         instance_norm,
         attention,
         refuse,
