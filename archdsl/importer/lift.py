@@ -140,6 +140,8 @@ def _value(graph: fx.GraphModule, node: fx.Node, values: Values, steps: Steps) -
         if module is None:
             function = _operation(shown, node, steps.training)
         else:
+            if args and isinstance(args[0], Param | Table | Computed):
+                return Computed(steps.sizes)
             word, own = _module(graph, str(node.target), steps)
             named, function = {**own, **named}, OPS[word]
         if any(isinstance(v, Scores) for v in _flat((args, named))):
@@ -153,6 +155,8 @@ def _value(graph: fx.GraphModule, node: fx.Node, values: Values, steps: Steps) -
         steps.findings.append(Finding(steps.path, shown, str(error)))
         return UNKNOWN
     except (TypeError, AttributeError, IndexError, KeyError):
+        import os, traceback
+        if os.environ.get("DBG"): traceback.print_exc()
         why = (
             "arithmetic on weights"
             if any(isinstance(a, Param) for a in args[:1])

@@ -52,6 +52,7 @@ class Steps:
     training: bool = False
     by_hand: list[str] = field(default_factory=list)
     moved: dict[int, tuple[int, int]] = field(default_factory=dict)  # attention whose windows a mask says to be moved
+    tokens: dict[str, int] = field(default_factory=dict)  # class tokens that are before others already, by their weights
     known: dict[View, int] = field(default_factory=dict)  # views that have become words
 
     def shape(self, step: int) -> tuple[int, ...]:

@@ -94,6 +94,9 @@ class Ledger:
         """A weight as a table."""
         if isinstance(value, Table):
             return value
+        if value.name not in self.trained:
+            fixed = _fitted(self.values[value.name], value.shape)
+            return Table(torch.zeros(fixed.shape, dtype=torch.float64), fixed.double())
         ids = self.numbers(value)
         ids = ids.expand(value.shape) if ids.numel() == 1 else _fitted(ids, value.shape)
         return Table(ids, torch.zeros(ids.shape, dtype=torch.float64))

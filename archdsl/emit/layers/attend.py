@@ -22,9 +22,10 @@ class Attend(WeightedMean):
         drop: float = 0.0,
         scale: float | None = None,
         relpos: str = "none",
+        talk: bool = False,
         sizes: tuple[tuple[int, ...], tuple[int, ...]] = ((), ()),
     ) -> None:
-        super().__init__(heads, drop, scale)
+        super().__init__(heads, drop, scale, talk)
         self.absolute, self.sizes = relpos == "absolute", sizes
         distances = 1
         for queries, keys in zip(*sizes, strict=True):
@@ -32,6 +33,8 @@ class Attend(WeightedMean):
         self.register_parameter(
             "relpos", nn.Parameter(torch.empty(distances, heads)) if relpos != "none" else None
         )
+        if talk:
+            self.talk_before, self.talk_after = nn.Linear(heads, heads), nn.Linear(heads, heads)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

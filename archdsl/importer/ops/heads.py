@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from archdsl.importer.fuse import arguments
 from archdsl.importer.modules import Param
 from archdsl.importer.ops.chance import stays_off
 from archdsl.importer.picks import reordered
@@ -27,6 +28,8 @@ class Scores:
     bias: Table | None = None
     softmax: bool = False
     drop: float = 0.0
+    last: bool = False  # whether heads are the last axis
+    talk: dict[str, Any] | None = None  # weights that mix heads
 
 
 def sdpa(
@@ -84,13 +87,36 @@ def _divided(steps: Steps, scores: Any, by: Any) -> Scores:
 
 
 def _softmax(steps: Steps, scores: Scores, dim: int = -1, *more: object, **other: object) -> Scores:
-    if dim not in (-1, len(scores.q.dims) - 1) or scores.softmax:
+    if dim not in (-1, len(steps.sizes) - 1) or scores.softmax or scores.last:
         raise Inexpressible("a softmax of attention over the queries")
     return replace(scores, softmax=True)
 
 
 def _dropped(steps: Steps, scores: Scores, p: float = 0.5, training: bool = True, inplace: bool = False) -> Scores:
     return replace(scores, drop=float(p)) if p and stays_off(steps, training) else scores
+
+
+def _reshaped(steps: Steps, scores: Scores, *more: object, **other: object) -> Scores:
+    """Axes of windows put in or taken away before those of queries and keys."""
+    if steps.sizes[-2:] != (scores.q.sizes()[-2], scores.k.sizes()[-2]):
+        raise Inexpressible("a reshape of products of queries and keys")
+    return scores
+
+
+def _permuted(steps: Steps, scores: Scores, *dims: Any) -> Scores:
+    """Heads as the last axis, where a linear layer mixes them, and back."""
+    order = tuple(dims[0]) if len(dims) == 1 and isinstance(dims[0], tuple | list) else dims
+    if order != ((0, 3, 1, 2) if scores.last else (0, 2, 3, 1)):
+        raise Inexpressible("axes of products of queries and keys in another order")
+    return replace(scores, last=not scores.last)
+
+
+def _mixed(steps: Steps, scores: Scores, weight: Any, bias: Any = None) -> Scores:
+    """Talking heads."""
+    if not scores.last or bias is None:
+        raise Inexpressible("a linear layer of products of queries and keys")
+    name = "talk_after" if scores.softmax else "talk_before"
+    return replace(scores, talk={**(scores.talk or {}), f"{name}.weight": weight, f"{name}.bias": bias})
 
 
 def _same(steps: Steps, scores: Scores, *more: object, **other: object) -> Scores:
@@ -117,7 +143,7 @@ def _attend(steps: Steps, scores: Scores, v: View) -> View:
     scale = scores.scale
     if q is not scores.q:
         scale *= float(steps.made[scores.q.step].op.args[0])
-    heads, parts = _headed(steps, (q, k, v))
+    heads, parts = _headed(steps, (_row(steps, q), k, v))
     layouts = [laid_out(steps, p) for p in parts]
     if any(x.windows != layouts[0].windows for x in layouts):
         raise Inexpressible("attention from windows of one kind to those of another")
@@ -134,11 +160,36 @@ def _attend(steps: Steps, scores: Scores, v: View) -> View:
         if table is not None:
             args["relpos"] = relpos
             sources["f.relpos" if layouts[0].words() else "relpos"] = table
+    if scores.talk is not None:
+        if len(scores.talk) != 4:
+            raise Inexpressible("heads that are mixed before the softmax alone, or behind it")
+        prefix = "f." if layouts[0].words() else ""
+        args["talk"], sources = True, sources | {prefix + k: w for k, w in scores.talk.items()}
     step = steps.put("attend", *(p.step for p in parts), sources=sources, **args)
     if shift is not None:
         steps.moved[step] = shift
     shape = steps.shape(step)
     return View(step, shape, _result(parts[0], parts[2], shape))
+
+
+def _row(steps: Steps, q: View) -> View:
+    """A query that is a vector, one token taken from others, as a row of one token."""
+    if len(q.shape) != 1:
+        return q
+    chain, at = [], q.step
+    while at >= 0 and len(steps.made[at].inputs) == 1 and len(steps.shape(at)) == 1:
+        chain.append(at)
+        at = steps.made[at].inputs[0]
+    first = steps.made[chain[-1]] if chain else None
+    if first is None or first.op.name != "take" or q.dims[-2]:
+        raise Inexpressible("attention of a vector that is not one of the tokens")
+    i, n = int(first.op.args[0]), steps.shape(at)[0]
+    step = steps.put("take", at, i=i % n, end=i % n + 1)
+    for old in reversed(chain[:-1]):
+        made = steps.made[old]
+        step = steps.put(made.op.name, step, sources=dict(made.sources), **arguments(made))
+    dims = tuple(tuple(a._replace(axis=1) if a.axis == 0 else a for a in d) for d in q.dims)
+    return View(step, steps.shape(step), dims)
 
 
 def _unscaled(steps: Steps, q: View) -> View:
@@ -154,6 +205,8 @@ def _headed(steps: Steps, views: tuple[View, View, View]) -> tuple[int, list[Vie
     numbers = set()
     for x in views:
         axis = 0 if len(x.shape) == 3 else len(x.shape) - 1
+        if not isinstance(x, View):
+            raise Inexpressible("attention to weights")
         lead = [a for d in x.dims[:-2] for a in d if a.axis == axis]
         if any(a.axis != axis for a in x.dims[-1]) or any(a.axis == axis for a in x.dims[-2]):
             raise Inexpressible("attention whose heads are not made of channels")
@@ -209,6 +262,9 @@ OF_SCORES: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(("mul", "imul", "rmul"), _scaled),
     **dict.fromkeys(("div", "truediv", "itruediv"), _divided),
     **dict.fromkeys(("add", "iadd", "radd"), _biased),
+    **dict.fromkeys(("view", "reshape", "unsqueeze", "squeeze", "flatten", "unflatten"), _reshaped),
+    "permute": _permuted,
+    "linear": _mixed,
     **dict.fromkeys(("contiguous", "float", "to", "type_as", "type", "same"), _same),
     "softmax": _softmax,
     "dropout": _dropped,

@@ -33,6 +33,8 @@ def add(steps: Steps, a: Any, b: Any, alpha: float = 1) -> Any:
         raise Inexpressible("a fixed number added")
     if isinstance(b, Computed):
         raise Inexpressible("arithmetic on weights, added to a value")
+    if isinstance(b, Param) and b.name in steps.tokens and a.shape == (1, b.shape[-1]):
+        return met(steps, "add", steps.view(steps.put("take", steps.tokens[b.name], i=0, end=1)), a)
     if isinstance(b, Param | Table):
         return _position(steps, a, steps.ledger.table(b))
     return met(steps, "add", a, b)
@@ -169,6 +171,7 @@ def _class_tokens(steps: Steps, parts: list[Any], dim: int) -> View:
         table = steps.ledger.table(part)
         if table.ids.numel() == width:
             at = steps.put("cls", at, sources={"token": part})
+            steps.tokens[steps.named(part)] = at
             continue
         rows = table.ids.reshape(-1, width)
         if table.ids.shape[0] not in (1, len(rows)):

@@ -209,6 +209,7 @@ def layer_norm(
     weight: Param | None = None,
     bias: Param | None = None,
     eps: float = 1e-5,
+    *more: object,
 ) -> View:
     over = tuple(normalized_shape)
     if (weight is None) != (bias is None):

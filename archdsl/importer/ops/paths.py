@@ -61,6 +61,9 @@ def _vector(steps: Steps, x: View) -> View:
 def softmax_of_paths(steps: Steps, x: View, dim: int) -> View:
     """A softmax over the parts of a vector, as tokens: one for each part."""
     atom = x.dims[dim]
+    if len(x.shape) == 3 and x.shape[1:] == (1, 1):
+        flat = steps.plain(steps.view(x.step).reshaped((steps.batch, x.shape[0])))
+        x = View(flat, steps.shape(flat), x.dims)
     if len(x.shape) != 1 or len(atom) != 1 or atom[0].stride * atom[0].size != x.shape[0]:
         raise Inexpressible("a softmax along another axis than the channels")
     n, width = atom[0].size, atom[0].stride

@@ -143,9 +143,10 @@ def largest(steps: Steps, x: View, dim: int, keepdim: bool = False) -> tuple[Vie
 
 def total(steps: Steps, x: View, dim: Any = None, keepdim: bool = False, **more: object) -> View:
     over = _over(x, dim)
-    if over == {steps.channels(x)}:
-        return over_channels(steps, x, steps.channels(x), keepdim, "sum")
     split = [i for i in over if x.dims[i]]
+    channel = 0 if len(x.shape) == 3 else len(x.shape) - 1
+    if len(split) == 1 and x.dims[split[0]] == whole(channel, x.shape[channel]):
+        return over_channels(steps, x, split[0], keepdim, "sum")
     if len(split) == 1 and len(x.dims[split[0]]) == 1:
         parts = [restricted(steps, x, split[0], i, i + 1) for i in range(x.sizes()[split[0]])]
         dims = tuple(d for i, d in enumerate(parts[0].dims) if keepdim or i not in over)

@@ -134,7 +134,7 @@ def cut(
 
 RESHAPES: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(
-        ("reshape", "view", "flatten", "unflatten", "squeeze", "unsqueeze", "_unsafe_view", "view_as"), reshape
+        ("reshape", "view", "flatten", "unflatten", "squeeze", "unsqueeze", "_unsafe_view", "view_as", "reshape_as"), reshape
     ),
     **{f.__name__: f for f in (expand, permute, transpose, chunk, split, unbind, getitem, select)},
     "expand_as": expand,

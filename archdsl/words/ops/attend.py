@@ -17,7 +17,7 @@ from archdsl.words.ops.attention import placed_windows
     "patch(8, 64) tokens as x cls take(0, 1) attend(id | @x | @x, 2)",
     "patch(4, 24) attend(conv(12, 1) | conv(12, 1) | id, 3, window=4, shift=2, relpos=signed)",
     "patch(4, 24) attend(conv(24, 1, s=2) | id | conv(48, 1), 2, scale=0.5, relpos=absolute)",
-    "patch(4, 24) attend(id | id | conv(24, 1), 2, grid=4, drop=0.1)",
+    "patch(4, 24) attend(id | id | conv(24, 1), 2, grid=4, drop=0.1, talk)",
     paper="Vaswani et al. 2017, Attention is all you need, arXiv:1706.03762",
     traits="attention mixes",
 )
@@ -30,6 +30,7 @@ def attend(
     shift: Padding = 0,
     grid: Size | None = None,
     relpos: Literal["none", "signed", "absolute"] = "none",
+    talk: bool = False,
 ) -> Layer:
     """Attention of queries, keys and values, which are its three branches in this order: for each token of the queries the mean
     of the values, weighted by softmax(q·k/√(width of a head)) over the tokens of the keys.
@@ -37,7 +38,7 @@ def attend(
     The pixels of an image are its tokens, row by row; the result is laid out as the queries are, as wide as the values. `scale`
     is the factor of q·k instead of 1/√(width of a head). `drop` is the rate of dropout on the weights while training.
     `window`, `shift` and `grid` are as for `attention`. `relpos` adds a learnt bias for each head and each distance, with its
-    sign, or without (Graham et al. 2021, LeViT, arXiv:2104.01136). `attention` is this with its linear layers.
+    sign, or without (Graham et al. 2021, LeViT, arXiv:2104.01136). `talk` mixes the heads, as for `attention`. `attention` is this with its linear layers.
     """
     if len(xs) != 3:
         raise Misfit(
@@ -58,18 +59,19 @@ def attend(
     if any(width % heads for width in widths):
         wrong = next(width for width in widths if width % heads)
         raise Misfit(f"{heads} heads do not divide a width of {wrong}", "A303", "choose a number that divides it")
-    settings: dict[str, Any] = {n: a for n, a in (("drop", drop), ("scale", scale)) if a}
+    settings: dict[str, Any] = {n: a for n, a in (("drop", drop), ("scale", scale), ("talk", talk)) if a}
     if window is not None or grid is not None or shift not in (0, (0, 0)):
         return _within(xs, heads, widths, {"window": window, "shift": shift, "grid": grid}, relpos, settings)
     weights: dict[str, Shape] = {}
     if relpos != "none":
         settings |= {"relpos": str(relpos), "sizes": (_size(q), _size(k))}
         weights = {"relpos": (_distances(_size(q), _size(k), relpos), heads)}
+    weights |= _talk(heads) if talk else {}
     return Layer(
         out=(q[0], widths[2]) if len(q) == 2 else (widths[2], *q[1:]),
         module=lambda nn: nn.Attend(heads, **settings),
         weights=weights,
-        macs=_spots(q) * _spots(k) * (widths[0] + widths[2]),
+        macs=_spots(q) * _spots(k) * (widths[0] + widths[2] + (2 * heads * heads if talk else 0)),
         window=GLOBAL,
     )
 
@@ -91,13 +93,21 @@ def _within(
     if relpos != "none":
         settings |= {"relpos": str(relpos), "sizes": (size, size)}
         weights = {"f.relpos": (_distances(size, size, relpos), heads)}
+    if "talk" in settings:
+        weights |= {f"f.{k}": shape for k, shape in _talk(heads).items()}
     return Layer(
         out=(widths[2], *xs[0][1:]),
         module=lambda nn: nn.AttendWindows(nn.AttendPacked(heads, widths, **settings), **windows),
         weights=weights,
-        macs=spots * prod(size) * (widths[0] + widths[2]),
+        macs=spots * prod(size) * (widths[0] + widths[2] + (2 * heads * heads if "talk" in settings else 0)),
         window=sight,
     )
+
+
+def _talk(heads: int) -> dict[str, Shape]:
+    """The weights that mix heads."""
+    shapes: dict[str, Shape] = {"weight": (heads, heads), "bias": (heads,)}
+    return {f"talk_{place}.{k}": shape for place in ("before", "after") for k, shape in shapes.items()}
 
 
 def _spots(x: Shape) -> int:
