@@ -44,7 +44,10 @@ def _attention(made: list[Step], uses: Counter[int], last: Step) -> tuple[dict[s
     if middle.op.name != "attend" or uses[last.inputs[0]] != 1:
         return None
     parts = [made[i] if i >= 0 else None for i in middle.inputs]
-    if any(p is None or p.op.name != "slice" and p.op.name != "part" or uses[i] != 1 for p, i in zip(parts, middle.inputs)):
+    if any(
+        p is None or (p.op.name != "slice" and p.op.name != "part") or uses[i] != 1
+        for p, i in zip(parts, middle.inputs, strict=True)
+    ):
         return None
     sources = [p.inputs[0] for p in parts if p is not None]
     thirds = [arguments(p) for p in parts if p is not None]
@@ -60,7 +63,10 @@ def _attention(made: list[Step], uses: Counter[int], last: Step) -> tuple[dict[s
     width = one["out"] // 3
     args: dict[str, Any] = {k: given[k] for k in ("heads", "drop", "scale", "window", "shift", "grid")}
     args |= {"talk": given["talk"], "bias": two["bias"], "relpos": given["relpos"] == "signed"}
-    args |= {"head_dim": None if width == cin else width // given["heads"], "out": None if two["out"] == cin else two["out"]}
+    args |= {
+        "head_dim": None if width == cin else width // given["heads"],
+        "out": None if two["out"] == cin else two["out"],
+    }
     tokens = len(first.layer.out) == 2
     plain = tokens and not (args["relpos"] or args["talk"] or args["scale"] or args["head_dim"] or args["out"])
     names = ("in_proj_", "out_proj.") if plain else ("qkv.", "proj.") if tokens else ("f.qkv.", "f.proj.")

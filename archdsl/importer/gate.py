@@ -49,7 +49,9 @@ def pass_gate(
         ArchError: the source gives other results each time, or no finite ones.
     """
     held = sum(p.numel() for p in source.parameters()) if held is None else held
-    used = Used(dict(source.named_parameters(remove_duplicate=False)) | dict(source.named_buffers(remove_duplicate=False)))
+    used = Used(
+        dict(source.named_parameters(remove_duplicate=False)) | dict(source.named_buffers(remove_duplicate=False))
+    )
     for weight in {step.sources[w] for step in steps for w in step.layer.weights}:
         used.add(weight, None)
     left_out = held - sum(map(used.count, source.parameters()))
@@ -89,7 +91,9 @@ def build_alike(trace: Trace, source: nn.Module, steps: list[Step], output: int)
     theirs: dict[str, Tensor] = dict(source.named_parameters(remove_duplicate=False))
     theirs |= dict(source.named_buffers(remove_duplicate=False))
     wanted = ours.state_dict()
-    state = {k: tensor_of(theirs, name).detach().reshape(wanted[k].shape) for k, name in places(trace, steps, output).items()}
+    state = {
+        k: tensor_of(theirs, name).detach().reshape(wanted[k].shape) for k, name in places(trace, steps, output).items()
+    }
     for key, value in wanted.items():
         if key not in state and key.endswith("num_batches_tracked"):
             state[key] = torch.zeros((), dtype=value.dtype)
@@ -159,7 +163,9 @@ def enliven(source: nn.Module, images: Tensor, variances: frozenset[str] = froze
     """Random weights that keep a signal's scale, everywhere different, and running statistics near the images': what is
     wired wrongly shows, and nothing dies on the way. Other buffers are constants, and remain."""
     generator = torch.Generator().manual_seed(0)
-    buffers = [(n, b) for n, b in source.named_buffers() if n in variances or n.endswith(("running_mean", "running_var"))]
+    buffers = [
+        (n, b) for n, b in source.named_buffers() if n in variances or n.endswith(("running_mean", "running_var"))
+    ]
     for name, value in (*source.named_parameters(), *buffers):
         if not value.is_floating_point():
             continue

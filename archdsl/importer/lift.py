@@ -13,8 +13,9 @@ from archdsl.importer.fuse import fused
 from archdsl.importer.modules import Param, rule_of
 from archdsl.importer.ops import ATEN, OF_SCORES, OPS, Scores
 from archdsl.importer.ops.chance import CHANCE, NOISE, RANDOM, Drawn, Masked, noise
+from archdsl.importer.reach import live, once, reached
 from archdsl.importer.steps import Inexpressible, Step, Steps
-from archdsl.importer.tables import Computed, Ledger, Recipe, Table, Used
+from archdsl.importer.tables import Computed, Ledger, Table
 from archdsl.importer.trace import BATCH, got, is_tensor
 from archdsl.importer.views import View
 
@@ -70,7 +71,7 @@ def lift(
         steps.findings.append(Finding(steps.made[moved].path, "roll", why))
     found = live(*fused(steps, *live(steps.made, at)))
     if not steps.findings:
-        _once(graph, found[0], whole, steps.findings)
+        once(graph, found[0], whole, steps.findings)
     if steps.findings:
         raise Refused(name, tuple(dict.fromkeys(steps.findings)))
     return found
@@ -134,44 +135,53 @@ def _value(graph: fx.GraphModule, node: fx.Node, values: Values, steps: Steps) -
             return _state(args[0])
         if module is None and _of_weights(shown, (args, named)):
             value = _run(node, args, named, steps)
-            if inplace:
-                values.write(node, value)
-            return value
-        if module is None:
-            function = _operation(shown, node, steps.training)
+        elif module is not None and args and isinstance(args[0], Param | Table | Computed):
+            value = Computed(steps.sizes)
         else:
-            if args and isinstance(args[0], Param | Table | Computed):
-                return Computed(steps.sizes)
-            word, own = _module(graph, str(node.target), steps)
-            named, function = {**own, **named}, OPS[word]
-        if any(isinstance(v, Scores) for v in _flat((args, named))):
-            if (bare := function.__name__ if module is not None else shown.rstrip("_")) not in OF_SCORES:
-                raise Inexpressible("arithmetic on products of queries and keys that `attend` lacks")
-            function = OF_SCORES[bare]
-        value = function(steps, *args, **named)
+            value = _called(graph, node, shown, steps, args, named)
         if inplace:
             values.write(node, value)
     except Inexpressible as error:
         steps.findings.append(Finding(steps.path, shown, str(error)))
         return UNKNOWN
     except (TypeError, AttributeError, IndexError, KeyError):
-        import os, traceback
-        if os.environ.get("DBG"): traceback.print_exc()
-        why = (
-            "arithmetic on weights"
-            if any(isinstance(a, Param) for a in args[:1])
-            else "called with arguments that archdsl has no word for"
-        )
-        why = RANDOM if any(isinstance(a, Drawn | Masked) for a in _flat(args)) else why
-        steps.findings.append(Finding(steps.path, shown, why))
+        steps.findings.append(Finding(steps.path, shown, _why(args)))
         return UNKNOWN
     return value
+
+
+def _called(graph: fx.GraphModule, node: fx.Node, shown: str, steps: Steps, args: Any, named: Any) -> Any:
+    """What the function of an operation, or of a module, gives."""
+    word = shown.rstrip("_")
+    if node.op == "call_module":
+        word, own = _module(graph, str(node.target), steps)
+        named, function = {**own, **named}, OPS[word]
+    else:
+        function = _operation(shown, node, steps.training)
+    if any(isinstance(v, Scores) for v in _flat((args, named))):
+        if word not in OF_SCORES:
+            raise Inexpressible("arithmetic on products of queries and keys that `attend` lacks")
+        function = OF_SCORES[word]
+    return function(steps, *args, **named)
+
+
+def _why(args: Any) -> str:
+    """The reason where an operation is called in a way that its function does not know."""
+    if any(isinstance(a, Drawn | Masked) for a in _flat(args)):
+        return RANDOM
+    if any(isinstance(a, Param | Table | Computed) for a in args[:1]):
+        return "arithmetic on weights"
+    return "called with arguments that archdsl has no word for"
 
 
 def _of_weights(name: str, given: Any) -> bool:
     """Whether an operation is one of weights and numbers alone, and draws nothing."""
     bare = name.rstrip("_")
-    return bare not in CHANCE and bare not in NOISE and not any(isinstance(v, View | Drawn | Masked | Scores) for v in _flat(given))
+    return (
+        bare not in CHANCE
+        and bare not in NOISE
+        and not any(isinstance(v, View | Drawn | Masked | Scores) for v in _flat(given))
+    )
 
 
 def _run(node: fx.Node, args: Any, named: Any, steps: Steps) -> Any:
@@ -187,8 +197,7 @@ def _run(node: fx.Node, args: Any, named: Any, steps: Steps) -> Any:
         return Computed(steps.sizes)
     spread = _name(node.target) in ("expand", "repeat", "expand_as") and steps.sizes[:1] == (BATCH,)
     if spread and isinstance(args[0], Param | Table) and args[0].shape[:1] == (1,):
-        first = steps.ledger.run(lambda x: x[:1], (value,), {})
-        return first
+        return steps.ledger.run(lambda x: x[:1], (value,), {})
     return value
 
 
@@ -269,55 +278,3 @@ def _result(value: Any, steps: Steps) -> int:
         shape = "x".join(map(str, steps.shape(at)))
         steps.findings.append(Finding("", "output", f"the result is {shape}; a network here ends in a vector"))
     return at
-
-
-def reached(steps: list[Step], output: int) -> set[int]:
-    """The steps on which a step depends, itself among them."""
-    needed, stack = set(), [output]
-    while stack:
-        at = stack.pop()
-        if at >= 0 and at not in needed:
-            needed.add(at)
-            stack += steps[at].inputs
-    return needed
-
-
-def live(steps: list[Step], output: int) -> tuple[list[Step], int]:
-    """The steps on which the output depends, numbered again."""
-    needed = reached(steps, output)
-    number = {old: new for new, old in enumerate(sorted(needed))} | {-1: -1}
-    kept = []
-    for old in sorted(needed):
-        step = steps[old]
-        kept.append(Step(step.op, step.layer, tuple(number[i] for i in step.inputs), step.sources, step.path))
-    return kept, number[output]
-
-
-def _once(graph: fx.GraphModule, steps: list[Step], whole: nn.Module | None, findings: list[Finding]) -> None:
-    """Each parameter is a weight of one step: of none it would be lost, of several it would be counted twice."""
-    tensors = dict(graph.named_parameters(remove_duplicate=False)) | dict(graph.named_buffers(remove_duplicate=False))
-    used = Used(tensors)
-    for step in steps:
-        for weight in step.layer.weights:
-            if (other := used.add(step.sources[weight], step)) is not None:
-                how = (
-                    f"is called several times with one {weight}"
-                    if other.path == step.path
-                    else f"shares its {weight} with {other.path}"
-                )
-                reason = f"{how}; only `shared(f, n)` has one set of weights for a chain of equal layers"
-                findings.append(Finding(step.path, step.op.name, reason))
-    names = {s for step in steps for s in step.sources.values() if not isinstance(s, Recipe)}
-    left: dict[str, int] = {}
-    for name, tensor in whole.named_parameters() if whole else ():
-        if name not in names and (unused := tensor.numel() - used.count(tensor)):
-            owner = name.rpartition(".")[0]
-            left[owner] = left.get(owner, 0) + unused
-    findings += [
-        Finding(
-            p,
-            "parameters",
-            f"the result in eval mode does not depend on its {n:,} parameters; with --unused they are left out",
-        )
-        for p, n in left.items()
-    ]

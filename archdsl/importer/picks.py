@@ -13,11 +13,13 @@ from archdsl.importer.views import Atom, Dim, View, merged
 from archdsl.registry import params
 
 # Words that treat each channel by itself: a part of their result is their result for a part.
-EACH = frozenset({"bn", "scale", "affine", "prelu", "maxpool", "avgpool", "dwconv", "drop", "spatial", "droppath", "times"})
+EACH = frozenset(
+    {"bn", "scale", "affine", "prelu", "maxpool", "avgpool", "dwconv", "drop", "spatial", "droppath", "times"}
+)
 
 
-def restricted(steps: Steps, x: View, dim: int, start: int, stop: int, step: int = 1) -> View:
-    """The places of one axis of a tensor from ``start`` to before ``stop``.
+def restricted(steps: Steps, x: View, dim: int, start: int, stop: int, step: int = 1, equal: bool = False) -> View:
+    """The places of one axis of a tensor from ``start`` to before ``stop``; ``equal``: one of several equal parts.
 
     Raises:
         Inexpressible: they are not a stretch of an axis of the value.
@@ -30,7 +32,7 @@ def restricted(steps: Steps, x: View, dim: int, start: int, stop: int, step: int
     chosen = range(start, stop, step)
     length = x.shape[atom.axis]
     kept = [c for c in range(length) if (c // atom.stride) % atom.size in chosen]
-    at = taken(steps, x.step, atom.axis, kept)
+    at = taken(steps, x.step, atom.axis, kept, equal)
     return _shrunk(steps, x, at, dim, atom, len(chosen))
 
 
@@ -48,7 +50,7 @@ def _strided(a: Atom, cut: Atom, size: int) -> Atom:
     return Atom(a.axis, a.stride // cut.size * size, a.size) if a.stride > cut.stride else a
 
 
-def taken(steps: Steps, at: int, axis: int, kept: list[int]) -> int:
+def taken(steps: Steps, at: int, axis: int, kept: list[int], equal: bool = True) -> int:
     """The step with these places of an axis of a value.
 
     Raises:
@@ -59,7 +61,7 @@ def taken(steps: Steps, at: int, axis: int, kept: list[int]) -> int:
         return at
     stretch = kept == list(range(kept[0], kept[-1] + 1))
     if axis == (0 if len(shape) == 3 else len(shape) - 1):
-        return _channels(steps, at, kept, stretch)
+        return _channels(steps, at, kept, stretch, equal)
     if len(shape) == 2 and stretch:
         return steps.put("take", at, i=kept[0], end=kept[-1] + 1)
     if len(shape) == 3:
@@ -67,14 +69,14 @@ def taken(steps: Steps, at: int, axis: int, kept: list[int]) -> int:
     raise Inexpressible("places of an axis that are not one stretch")
 
 
-def _channels(steps: Steps, at: int, kept: list[int], stretch: bool) -> int:
+def _channels(steps: Steps, at: int, kept: list[int], stretch: bool, equal: bool) -> int:
     shape = steps.shape(at)
     total = shape[0] if len(shape) == 3 else shape[-1]
-    if (one := _branch(steps, at, kept)) is not None:
+    if equal and (one := _branch(steps, at, kept)) is not None:
         return one
     if stretch:
         n = total // len(kept)
-        if total % len(kept) == 0 and kept[0] % len(kept) == 0:
+        if equal and total % len(kept) == 0 and kept[0] % len(kept) == 0:
             return steps.put("part", at, i=kept[0] // len(kept) + 1, n=n)
         return steps.put("slice", at, start=kept[0], end=None if kept[-1] + 1 == total else kept[-1] + 1)
     return reordered(steps, at, kept)
@@ -130,7 +132,7 @@ def _rows(steps: Steps, at: int, kept: list[int]) -> dict[str, Any]:
         shape = shapes[own]
         index = torch.arange(prod(shape)).reshape(shape)[kept].reshape(-1)
         if isinstance(source, Recipe):
-            out[own] = Recipe(source.names, source.index[index])
+            out[own] = Recipe(source.names, source.entries[index])
         else:
             out[own] = Recipe((source,), index)
     return out
@@ -145,7 +147,7 @@ def _pixels(steps: Steps, at: int, axis: int, kept: list[int]) -> int:
     last = min(size, kept[-1] + by) if by > 1 else kept[-1] + 1
     before, behind = ("top", "bottom") if axis == 1 else ("left", "right")
     if kept[0] or last < size:
-        sides = {"left": 0, "right": 0, "top": 0, "bottom": 0, before: kept[0], behind: size - last}
+        sides: dict[str, Any] = {"left": 0, "right": 0, "top": 0, "bottom": 0, before: kept[0], behind: size - last}
         at = steps.put("trim", at, **sides)
     if by > 1:
         at = steps.put("maxpool", at, k=1, s=(by, 1) if axis == 1 else (1, by))

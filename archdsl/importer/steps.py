@@ -15,7 +15,6 @@ from archdsl.ir.make import bound
 from archdsl.ir.nodes import Op
 from archdsl.registry import find, params
 
-
 Weights = dict[str, Any]  # for each weight of a word what the source has there: a Param, a Table, a name, or None
 
 
@@ -52,7 +51,9 @@ class Steps:
     training: bool = False
     by_hand: list[str] = field(default_factory=list)
     moved: dict[int, tuple[int, int]] = field(default_factory=dict)  # attention whose windows a mask says to be moved
-    tokens: dict[str, int] = field(default_factory=dict)  # class tokens that are before others already, by their weights
+    tokens: dict[str, int] = field(
+        default_factory=dict
+    )  # class tokens that are before others already, by their weights
     known: dict[View, int] = field(default_factory=dict)  # views that have become words
 
     def shape(self, step: int) -> tuple[int, ...]:
@@ -186,10 +187,12 @@ class Steps:
         """Squares of pixels as channels."""
         from archdsl.importer.picks import taken
 
-        step, (c, h, w) = view.step, view.shape
+        step, (_, h, w) = view.step, view.shape
         low = [a for a in inner[0] if a.axis > 0]
         by = {a.axis: a.size for a in low}
-        if inner[1:] != [whole_part(1, h, by.get(1, 1)), whole_part(2, w, by.get(2, 1))] or any(a.stride != 1 for a in low):
+        if inner[1:] != [whole_part(1, h, by.get(1, 1)), whole_part(2, w, by.get(2, 1))] or any(
+            a.stride != 1 for a in low
+        ):
             raise Inexpressible(_told(view))
         if len(by) == 2 and by[1] == by[2] and inner[0] == (*axes[0], *sorted(low)):
             return self.put("spacetodepth", step, by=by[1])
@@ -197,7 +200,9 @@ class Steps:
             raise Inexpressible(_told(view))
         parts = [step]
         for a in low:
-            parts = [taken(self, p, a.axis, list(range(i, view.shape[a.axis], a.size))) for p in parts for i in range(a.size)]
+            parts = [
+                taken(self, p, a.axis, list(range(i, view.shape[a.axis], a.size))) for p in parts for i in range(a.size)
+            ]
         return self.put("cat", *parts)
 
     def _as_vector(self, step: int) -> int | None:
@@ -233,6 +238,8 @@ class Steps:
             Inexpressible: its last axis is another one.
         """
         axis = 0 if len(view.shape) == 3 else len(view.shape) - 1
+        if len(view.dims) == 2 and len(view.shape) == 3 and view.dims[0] == whole(-1, self.batch):
+            return self.view(self.plain(view))
         if view.dims[-1] == whole(axis, view.shape[axis]) and (view.dims[-1] or len(view.dims) > 2):
             return view
         n = len(view.dims)

@@ -22,16 +22,16 @@ class Recipe(str):
     """Entries of tensors of the source that are a weight of a word. As a text it is a name that only equal recipes have."""
 
     names: tuple[str, ...]
-    index: Tensor
+    entries: Tensor
 
     def __new__(cls, names: tuple[str, ...], index: Tensor) -> Recipe:
         made = super().__new__(cls, "+".join(names) + "#" + hashlib.sha256(index.numpy().tobytes()).hexdigest()[:16])
-        made.names, made.index = names, index
+        made.names, made.entries = names, index
         return made
 
     def of(self, tensors: Mapping[str, Tensor]) -> Tensor:
-        """The weight, flat: the numbers of ``index`` count through the flat tensors one after the other."""
-        return torch.cat([tensors[n].reshape(-1) for n in self.names])[self.index]
+        """The weight, flat: the numbers of ``entries`` count through the flat tensors one after the other."""
+        return torch.cat([tensors[n].reshape(-1) for n in self.names])[self.entries]
 
 
 def tensor_of(tensors: Mapping[str, Tensor], source: str) -> Tensor:
@@ -181,9 +181,9 @@ def _named(ledger: Ledger, ids: Tensor, fixed: Tensor) -> Table | Param:
     if not bool(fixed.any()):
         begin = int(ids.reshape(-1)[0]) - 1
         for name, at in ledger.starts.items():
-            if at == begin and ledger.values[name].numel() == ids.numel():
-                if torch.equal(ids.reshape(-1), torch.arange(begin + 1, begin + 1 + ids.numel(), dtype=ids.dtype)):
-                    return Param(name, tuple(ids.shape))
+            in_order = torch.arange(begin + 1, begin + 1 + ids.numel(), dtype=ids.dtype)
+            if at == begin and ledger.values[name].numel() == ids.numel() and torch.equal(ids.reshape(-1), in_order):
+                return Param(name, tuple(ids.shape))
     return Table(ids, fixed)
 
 
@@ -199,7 +199,7 @@ class Used:
         """Take a source's entries. Gives the owner of those that another one has already, None where they are free."""
         flat = torch.cat([torch.full((self.tensors[n].numel(),), i) for i, n in enumerate(names_of(source))])
         place = torch.cat([torch.arange(self.tensors[n].numel()) for n in names_of(source)])
-        index = source.index if isinstance(source, Recipe) else torch.arange(len(place))
+        index = source.entries if isinstance(source, Recipe) else torch.arange(len(place))
         taken = None
         for i, name in enumerate(names_of(source)):
             tensor = self.tensors[name]

@@ -30,9 +30,7 @@ class Attend(WeightedMean):
         distances = 1
         for queries, keys in zip(*sizes, strict=True):
             distances *= keys if self.absolute else queries + keys - 1
-        self.register_parameter(
-            "relpos", nn.Parameter(torch.empty(distances, heads)) if relpos != "none" else None
-        )
+        self.register_parameter("relpos", nn.Parameter(torch.empty(distances, heads)) if relpos != "none" else None)
         if talk:
             self.talk_before, self.talk_after = nn.Linear(heads, heads), nn.Linear(heads, heads)
         self.reset_parameters()
@@ -61,9 +59,7 @@ class Attend(WeightedMean):
         assert self.relpos is not None
         device = self.relpos.device
         index = torch.zeros((), dtype=torch.long, device=device)
-        places = [
-            torch.meshgrid(*(torch.arange(n, device=device) for n in size), indexing="ij") for size in self.sizes
-        ]
+        places = [torch.meshgrid(*(torch.arange(n, device=device) for n in size), indexing="ij") for size in self.sizes]
         for axis, (queries, keys) in enumerate(zip(*self.sizes, strict=True)):
             at, to = places[0][axis].flatten(), places[1][axis].flatten()
             by = at[:, None] * -(-keys // queries) - to

@@ -10,16 +10,12 @@ import torch
 
 from archdsl.importer.fuse import arguments
 from archdsl.importer.modules import Param
-from archdsl.importer.ops.chance import dropout as dropped_out
 from archdsl.importer.ops.chance import stays_off
-from archdsl.importer.ops.joins import cat
-from archdsl.importer.ops.layers import linear
-from archdsl.importer.ops.reshapes import cut
 from archdsl.importer.picks import reordered
-from archdsl.importer.places import Layout, biases, laid_out, shifted_by
+from archdsl.importer.places import biases, laid_out, shifted_by
 from archdsl.importer.steps import Inexpressible, Steps
 from archdsl.importer.tables import Computed, Table
-from archdsl.importer.views import View
+from archdsl.importer.views import Atom, View, merged
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,13 +45,13 @@ def sdpa(
 ) -> View:
     if is_causal:
         raise Inexpressible("causal attention of queries that are made elsewhere")
-    bias = None if attn_mask is None else _bias(steps, attn_mask)
+    bias = None if attn_mask is None else bias_of(steps, attn_mask)
     drop = float(dropout_p) if dropout_p and stays_off(steps, steps.training) else 0.0
     width = query.sizes()[-1]
     return _attend(steps, Scores(query, key, width**-0.5 if scale is None else scale, bias, True, drop), value)
 
 
-def _bias(steps: Steps, given: Any) -> Table:
+def bias_of(steps: Steps, given: Any) -> Table:
     if isinstance(given, Computed):
         raise Inexpressible("a bias of attention that is computed of weights")
     if not isinstance(given, Param | Table):
@@ -130,7 +126,7 @@ def _same(steps: Steps, scores: Scores, *more: object, **other: object) -> Score
 def _biased(steps: Steps, scores: Any, given: Any) -> Scores:
     if not isinstance(scores, Scores):
         scores, given = given, scores
-    table = _bias(steps, given)
+    table = bias_of(steps, given)
     if scores.bias is not None:
         a, b = scores.bias, table
         shape = torch.broadcast_shapes(a.shape, b.shape)
@@ -143,7 +139,7 @@ def _biased(steps: Steps, scores: Any, given: Any) -> Scores:
 def _attend(steps: Steps, scores: Scores, v: View) -> View:
     if not scores.softmax:
         raise Inexpressible("products of queries, keys and values without softmax (linear attention)")
-    q, k, v = _unscaled(steps, scores.q), scores.k, v
+    q, k = _unscaled(steps, scores.q), scores.k
     scale = scores.scale
     if q is not scores.q:
         scale *= float(steps.made[scores.q.step].op.args[0])
@@ -230,8 +226,6 @@ def _headed(steps: Steps, views: tuple[View, View, View]) -> tuple[int, list[Vie
 
 def _retold(x: View, at: int, axis: int, width: int) -> View:
     """A tensor whose channels are in the order of heads now."""
-    from archdsl.importer.views import Atom, merged
-
     dims = list(x.dims)
     rest = x.shape[axis] // width
     for i, d in enumerate(dims[:-2]):
@@ -244,14 +238,10 @@ def _retold(x: View, at: int, axis: int, width: int) -> View:
 
 def _result(q: View, v: View, shape: tuple[int, ...]) -> Any:
     """The axes of the result: those of the queries, with channels as in the values."""
-    from archdsl.importer.views import Atom, merged
-
     axis = 0 if len(shape) == 3 else 1
     width = v.sizes()[-1]
     own = 0 if len(q.shape) == 3 else 1
-    dims = []
-    for d in q.dims[:-1]:
-        dims.append(merged([Atom(axis, width, a.size) if a.axis == own else a for a in d]))
+    dims = [merged([Atom(axis, width, a.size) if a.axis == own else a for a in d]) for d in q.dims[:-1]]
     return (*dims, merged([Atom(axis, 1, width)]))
 
 
@@ -263,68 +253,19 @@ def einsum(steps: Steps, equation: str, *operands: Any) -> Any:
     if len(names) != 2 or not isinstance(values[1], View):
         raise Inexpressible(f"`einsum` {equation}; it is read where it is attention")
     (first, second), lead = names, out[:-2]
-    if isinstance(values[0], View) and first[:-2] == second[:-2] == lead and out[-2:] == first[-2] + second[-2]:
-        if first[-1] == second[-1]:
-            return Scores(values[0], values[1])
-    if isinstance(values[0], Scores) and first[:-2] == second[:-2] == lead and first[-1] == second[-2]:
-        if out[-2:] == first[-2] + second[-1]:
-            return _attend(steps, values[0], values[1])
+    alike = first[:-2] == second[:-2] == lead
+    if isinstance(values[0], View) and alike and first[-1] == second[-1] and out[-2:] == first[-2] + second[-2]:
+        return Scores(values[0], values[1])
+    if isinstance(values[0], Scores) and alike and first[-1] == second[-2] and out[-2:] == first[-2] + second[-1]:
+        return _attend(steps, values[0], values[1])
     raise Inexpressible(f"`einsum` {equation}; it is read where it is attention")
 
-
-def shifted_window_attention(
-    steps: Steps,
-    input: View,
-    qkv_weight: Any,
-    proj_weight: Any,
-    relative_position_bias: Any,
-    window_size: Any,
-    num_heads: int,
-    shift_size: Any,
-    attention_dropout: float = 0.0,
-    dropout: float = 0.0,
-    qkv_bias: Any = None,
-    proj_bias: Any = None,
-    logit_scale: Any = None,
-    training: bool = True,
-) -> View:
-    """Torchvision's function, on an image with its channels last."""
-    if logit_scale is not None:
-        raise Inexpressible(COSINE)
-    x = linear(steps, steps.each(input), qkv_weight, qkv_bias)
-    _, height, width = x.shape
-    size = tuple(window_size)
-    shift = tuple(0 if n >= extent else s for n, extent, s in zip(size, (height, width), shift_size, strict=True))
-    layout = Layout(size, ("window", size), (height, width), True)
-    relpos, table = biases(_bias(steps, relative_position_bias), layout, layout, num_heads)
-    forms: dict[str, Any] = {} if size == (height, width) else {"window": size[0] if size[0] == size[1] else size}
-    forms |= {"shift": shift if shift[0] != shift[1] else shift[0]} if any(shift) else {}
-    drop = float(attention_dropout) if attention_dropout and stays_off(steps, training) else 0.0
-    parts = [steps.put("part", x.step, i=i, n=3) for i in (1, 2, 3)]
-    sources = {"f.relpos" if forms else "relpos": table}
-    made = steps.put("attend", *parts, sources=sources, heads=num_heads, drop=drop, relpos=relpos, **forms)
-    done = linear(steps, steps.view(made).permuted((0, 2, 3, 1)), proj_weight, proj_bias)
-    return dropped_out(steps, done, dropout, training)
-
-
-def _merging_pad(steps: Steps, x: View) -> Any:
-    """Torchvision's four corners of each square of pixels, side by side; images of odd size would be padded before."""
-    _, height, width, _ = x.sizes()
-    if height % 2 or width % 2:
-        raise Inexpressible("a square of pixels at the border that is padded")
-    corners = [cut(steps, cut(steps, x, 1, i, None, 2), 2, j, None, 2) for j in (0, 1) for i in (0, 1)]
-    return cat(steps, corners, -1)
-
-
-COSINE = "attention by cosines, with a bias for each distance that a small network computes; the language has no word for it"
 
 HEADS: dict[str, Callable[..., Any]] = {
     "scaled_dot_product_attention": sdpa,
     "matmul": matmul,
     "bmm": matmul,
     "einsum": einsum,
-    "shifted_window_attention": shifted_window_attention,
-    "_patch_merging_pad": _merging_pad,
 }
 
 # What may be done to products of queries and keys.

@@ -105,11 +105,23 @@ def mul(steps: Steps, a: Any, b: Any) -> Any:
         raise Inexpressible("a value times what is computed of weights")
     if a.shape == b.shape and a.dims == b.dims:
         return View(steps.put("mul", a.step, b.step), a.shape, a.dims)
+    return _gated(steps, *_ordered(steps, a, b))
+
+
+def _ordered(steps: Steps, a: View, b: View) -> tuple[View, View]:
+    """What is gated, and its gate."""
     if a.sizes() != steps.sizes:
         a, b = b, a
+    if b.shape[1:] == (1, 1) and a.shape[:1] == (1,) and a.sizes() != steps.sizes:
+        a, b = b, a
+    if a.sizes() != steps.sizes and a.shape[1:] == (1, 1) and b.shape[:1] == (1,) and b.shape[-1] == b.shape[1]:
+        a = steps.view(steps.put("upsample", steps.plain(a), by=b.shape[-1]))  # one number of a channel at each pixel
     if a.sizes() != steps.sizes:
         raise Inexpressible("a product of values of other shapes than a gate and what it gates")
-    b = replace(b, dims=((),) * (len(a.dims) - len(b.dims)) + b.dims)
+    return a, replace(b, dims=((),) * (len(a.dims) - len(b.dims)) + b.dims)
+
+
+def _gated(steps: Steps, a: View, b: View) -> View:
     if stacked := paths(a, b):
         return each_path(steps, a, b, *stacked)
     order = aligned(a)
@@ -146,7 +158,7 @@ def cat(steps: Steps, tensors: Any, dim: int = 0, axis: int | None = None) -> Vi
     rest = [(v.dims[:dim], v.dims[dim + 1 :]) for v in views]
     along = [i for i in range(len(first.shape)) if all(v.dims[dim] == whole(i, v.shape[i]) for v in views)]
     if all(r == rest[0] for r in rest) and along and along[0] in {channel, *([0] if len(first.shape) == 2 else [])}:
-        more = {"channels": True} if len(first.shape) == 2 and along[0] == channel else {}
+        more: dict[str, Any] = {"channels": True} if len(first.shape) == 2 and along[0] == channel else {}
         made = steps.put("cat", *(v.step for v in views), **more)
         shape = steps.shape(made)
         return View(made, shape, (*first.dims[:dim], whole(along[0], shape[along[0]]), *first.dims[dim + 1 :]))

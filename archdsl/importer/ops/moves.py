@@ -13,7 +13,9 @@ from archdsl.importer.views import View, whole
 
 def roll(steps: Steps, x: View, shifts: Any, dims: Any = None) -> View:
     by = {1: 0, 2: 0}
-    given = zip((shifts,) if isinstance(shifts, int) else shifts, (dims,) if isinstance(dims, int) else dims, strict=True)
+    given = zip(
+        (shifts,) if isinstance(shifts, int) else shifts, (dims,) if isinstance(dims, int) else dims, strict=True
+    )
     for shift, dim in given:
         axis = next((i for i in (1, 2) if len(x.shape) == 3 and x.dims[dim] == whole(i, x.shape[i])), 0)
         if not axis or not x.dims[dim]:
@@ -42,7 +44,7 @@ def _unmoved(steps: Steps, at: int, by: tuple[int, int]) -> int | None:
             raise Inexpressible("attention within moved windows of an image that does not move as they do")
         if old not in known:
             made = steps.made[old]
-            args = arguments(made) | ({"shift": by} if old == below else {})
+            args = arguments(made) | ({"shift": by[0] if by[0] == by[1] else by} if old == below else {})
             here, steps.path = steps.path, made.path
             try:
                 known[old] = steps.put(made.op.name, *map(rebuilt, made.inputs), sources=dict(made.sources), **args)

@@ -18,7 +18,8 @@ def stack(steps: Steps, tensors: Any, dim: int = 0) -> View:
     first = views[0]
     axis = 0 if len(first.shape) == 3 else len(first.shape) - 1
     width = first.shape[axis]
-    made = steps.put("cat", *(v.step for v in views), **({"channels": True} if len(first.shape) == 2 else {}))
+    more: dict[str, Any] = {"channels": True} if len(first.shape) == 2 else {}
+    made = steps.put("cat", *(v.step for v in views), **more)
     dims = (*first.dims[:dim], (Atom(axis, width, len(views)),), *first.dims[dim:])
     return View(made, steps.shape(made), dims)
 
@@ -42,7 +43,7 @@ def each_path(steps: Steps, a: View, b: View, dim: int) -> View:
     parts = []
     sizes = steps.sizes
     for i in range(a.sizes()[dim]):
-        one, gate = (restricted(steps, x, dim, i, i + 1) for x in (a, b))
+        one, gate = (restricted(steps, x, dim, i, i + 1, equal=True) for x in (a, b))
         one, gate = (View(x.step, x.shape, (*x.dims[:dim], *x.dims[dim + 1 :])) for x in (one, gate))
         steps.sizes = (*sizes[:dim], *sizes[dim + 1 :])
         parts.append(mul(steps, one, _vector(steps, gate)))
@@ -62,7 +63,8 @@ def softmax_of_paths(steps: Steps, x: View, dim: int) -> View:
     """A softmax over the parts of a vector, as tokens: one for each part."""
     atom = x.dims[dim]
     if len(x.shape) == 3 and x.shape[1:] == (1, 1):
-        flat = steps.plain(steps.view(x.step).reshaped((steps.batch, x.shape[0])))
+        whole_image = steps.view(x.step)
+        flat = steps.plain(View(x.step, x.shape, (whole_image.dims[0], whole_image.dims[1])))
         x = View(flat, steps.shape(flat), x.dims)
     if len(x.shape) != 1 or len(atom) != 1 or atom[0].stride * atom[0].size != x.shape[0]:
         raise Inexpressible("a softmax along another axis than the channels")

@@ -148,7 +148,7 @@ def total(steps: Steps, x: View, dim: Any = None, keepdim: bool = False, **more:
     if len(split) == 1 and x.dims[split[0]] == whole(channel, x.shape[channel]):
         return over_channels(steps, x, split[0], keepdim, "sum")
     if len(split) == 1 and len(x.dims[split[0]]) == 1:
-        parts = [restricted(steps, x, split[0], i, i + 1) for i in range(x.sizes()[split[0]])]
+        parts = [restricted(steps, x, split[0], i, i + 1, equal=True) for i in range(x.sizes()[split[0]])]
         dims = tuple(d for i, d in enumerate(parts[0].dims) if keepdim or i not in over)
         return View(steps.put("add", *(p.step for p in parts)), parts[0].shape, dims)
     averaged = mean(steps, x, dim, keepdim)
@@ -177,7 +177,7 @@ def pad(steps: Steps, x: View, pad: Any, mode: str = "constant", value: float | 
         at = steps.put("padchannels", at, to=steps.shape(at)[0] + behind)
     if any((left, right, top, bottom)):
         word = "trim" if min(given) < 0 else "zeropad"
-        sides = {"left": abs(left), "right": abs(right), "top": abs(top), "bottom": abs(bottom)}
+        sides: dict[str, Any] = {"left": abs(left), "right": abs(right), "top": abs(top), "bottom": abs(bottom)}
         if word == "zeropad" and len(set(sides.values())) == 1:
             sides = {"left": left}
         at = steps.put(word, at, **sides)
@@ -230,11 +230,19 @@ def _word(word: str, name: str, given: str) -> Callable[..., View]:
 POOLS: dict[str, Callable[..., Any]] = {
     **{
         f.__name__: f
-        for f in (max_pool2d, avg_pool2d, adaptive_avg_pool2d, adaptive_avg_pool1d, adaptive_max_pool2d, mean, pad, amax)
+        for f in (
+            max_pool2d,
+            avg_pool2d,
+            adaptive_avg_pool2d,
+            adaptive_avg_pool1d,
+            adaptive_max_pool2d,
+            mean,
+            pad,
+            amax,
+        )
     },
     "sum": total,
     "max": largest,
-
     "interpolate": interpolate,
     "upsample_nearest2d": lambda steps, x, *more: interpolate(steps, x),
     "pixel_shuffle": _word("depthtospace", "by", "upscale_factor"),

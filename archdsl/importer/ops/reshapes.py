@@ -62,7 +62,10 @@ def split(steps: Steps, x: View, sizes: Any, dim: int = 0) -> tuple[View, ...]:
         sizes = [min(sizes, total - at) for at in range(0, total, sizes)]
     ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
     view = _settled(steps, x, dim)
-    return tuple(restricted(steps, view, dim, end - size, end) for size, end in zip(sizes, ends, strict=True))
+    equal = len(set(sizes)) == 1
+    return tuple(
+        restricted(steps, view, dim, end - size, end, equal=equal) for size, end in zip(sizes, ends, strict=True)
+    )
 
 
 def unbind(steps: Steps, x: View, dim: int = 0) -> tuple[View, ...]:
@@ -117,13 +120,11 @@ def select(steps: Steps, x: View, dim: int, index: int) -> View:
         return replace(x, dims=x.dims[:dim] + x.dims[dim + 1 :])
     if len(x.shape) == 2 and x.plain and dim == 1:
         return steps.view(steps.put("take", x.step, i=index if index < total - 1 or not index else -1))
-    found = restricted(steps, _settled(steps, x, dim), dim, index, index + 1)
+    found = restricted(steps, _settled(steps, x, dim), dim, index, index + 1, equal=True)
     return replace(found, dims=found.dims[:dim] + found.dims[dim + 1 :])
 
 
-def cut(
-    steps: Steps, x: View, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
-) -> View:
+def cut(steps: Steps, x: View, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> View:
     dim %= len(x.dims)
     total = x.sizes()[dim]
     first, last, _ = slice(start, end).indices(total)
@@ -134,7 +135,8 @@ def cut(
 
 RESHAPES: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(
-        ("reshape", "view", "flatten", "unflatten", "squeeze", "unsqueeze", "_unsafe_view", "view_as", "reshape_as"), reshape
+        ("reshape", "view", "flatten", "unflatten", "squeeze", "unsqueeze", "_unsafe_view", "view_as", "reshape_as"),
+        reshape,
     ),
     **{f.__name__: f for f in (expand, permute, transpose, chunk, split, unbind, getitem, select)},
     "expand_as": expand,

@@ -37,8 +37,8 @@ def attend(
 
     The pixels of an image are its tokens, row by row; the result is laid out as the queries are, as wide as the values. `scale`
     is the factor of q·k instead of 1/√(width of a head). `drop` is the rate of dropout on the weights while training.
-    `window`, `shift` and `grid` are as for `attention`. `relpos` adds a learnt bias for each head and each distance, with its
-    sign, or without (Graham et al. 2021, LeViT, arXiv:2104.01136). `talk` mixes the heads, as for `attention`. `attention` is this with its linear layers.
+    `window`, `shift`, `grid` and `talk` are as for `attention`. `relpos` adds a learnt bias for each head and each distance,
+    with its sign, or without (Graham et al. 2021, LeViT, arXiv:2104.01136). `attention` is this with its linear layers.
     """
     if len(xs) != 3:
         raise Misfit(
