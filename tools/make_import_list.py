@@ -217,11 +217,13 @@ def write(records: dict[str, Any]) -> None:
 
 def _table(head: str, rows: dict[str, tuple[str, dict[str, Any]]]) -> list[str]:
     done = [(n, r) for n, r in rows.values() if "params" in r]
-    rest = [(n, r) for n, r in rows.values() if "params" not in r]
-    versions = next(r["versions"] for _, r in rows.values())
+    rest = [(n, r) for n, r in rows.values() if "reason" in r]
+    open_ = [key for key, (_, r) in rows.items() if "versions" not in r]
+    versions = next(r["versions"] for _, r in rows.values() if "versions" in r)
     rule = "|".join(["", *["---"] * (1 + head.count("|")), ""])
     return [
-        f"{len(done)} of {len(rows)} import; measured with {versions}.",
+        f"{len(done)} of {len(rows)} import; measured with {versions}."
+        + (f" {len(open_)} are not measured yet: {', '.join(open_)}." if open_ else ""),
         "",
         f"| {head} | input | parameters | lines of the spec | largest difference of logits | seconds |",
         f"{rule}---|---|---|---|---|",
