@@ -1,8 +1,13 @@
-"""Imports every classification network of torchvision and writes the table of docs/import.md.
+"""Imports every classification network of torchvision, and one of each module of timm, and writes the tables of docs/import.md.
 
-    python tools/make_import_list.py            # what is new or has changed
-    python tools/make_import_list.py resnet18   # these alone
-    python tools/make_import_list.py --table    # the table from docs/import.json alone
+    python tools/make_import_list.py                    # of torchvision what is new or has changed
+    python tools/make_import_list.py resnet18           # these alone
+    python tools/make_import_list.py --timm             # of timm the modules that have not been measured with this version
+    python tools/make_import_list.py --timm swin_transformer
+    python tools/make_import_list.py --table            # the tables from docs/import.json alone
+
+Of a module of timm the smallest architecture by parameters is taken, those named `test_…` aside. Each is imported in a process
+of its own, which is ended after TIME seconds.
 
 docs/import.json keeps what was measured. A spec whose hash is the one that was measured is the same network, and is not
 run again; its text may have changed.
@@ -11,6 +16,7 @@ run again; its text may have changed.
 from __future__ import annotations
 
 import json
+import multiprocessing
 import sys
 import time
 from pathlib import Path
@@ -25,25 +31,110 @@ from archdsl.importer.findings import Refused  # noqa: E402
 DATA, PAGE = REPO / "docs" / "import.json", REPO / "docs" / "import.md"
 REDUCED = {"vit_h_14": 112}  # the logits of these are compared at half the size, which takes a quarter of the time
 BEGIN, END = "<!-- table: tools/make_import_list.py -->", "<!-- end of table -->"
+BEGIN_TIMM, END_TIMM = "<!-- timm: tools/make_import_list.py -->", "<!-- end of timm -->"
+TIME = 300  # seconds for one import
 
 
 def main(names: list[str]) -> None:
-    """Measure the networks of these names, by default all, and write the table."""
-    if names != ["--table"]:
+    """Measure the networks of these names, by default all, and write the tables."""
+    if names[:1] == ["--timm"]:
+        timm_modules(names[1:])
+    elif names != ["--table"]:
         from archdsl.importer.models import torchvision_names
 
         known = torchvision_names()
         for name in names or known:
             record = measured(name, _read().get(name, {}))
-            DATA.write_text(
-                json.dumps(dict(sorted({**_read(), name: record}.items())), indent=1) + "\n", encoding="utf-8"
-            )
+            _keep(name, record)
             print(name, {k: v for k, v in record.items() if k != "reason"}, flush=True)
     write(_read())
 
 
 def _read() -> dict[str, Any]:
     return json.loads(DATA.read_text(encoding="utf-8")) if DATA.exists() else {}
+
+
+def _keep(key: str, record: dict[str, Any]) -> None:
+    DATA.write_text(json.dumps(dict(sorted({**_read(), key: record}.items())), indent=1) + "\n", encoding="utf-8")
+
+
+def timm_modules(names: list[str]) -> None:
+    """Import one architecture of each module of timm, by default of those that have no record of this version."""
+    import torch
+
+    from archdsl.emit.vision import import_timm
+
+    timm = import_timm()
+    torch.set_num_threads(1)
+    versions = f"torch {torch.__version__.partition('+')[0]}, timm {timm.__version__}"
+    for module in names or timm.list_modules():
+        before = _read().get(f"timm:{module}", {})
+        if not timm.list_models(module=module) or (not names and before.get("versions") == versions):
+            continue
+        name = before.get("name") or smallest(timm, module)
+        began = time.perf_counter()
+        record = {"name": name, **in_time(name), "seconds": round(time.perf_counter() - began, 1), "versions": versions}
+        _keep(f"timm:{module}", record)
+        print(module, record, flush=True)
+
+
+def smallest(timm: Any, module: str) -> str:
+    """The architecture of a module with the fewest parameters; of equal ones the first by name."""
+    import torch
+
+    sizes: list[tuple[int, str]] = []
+    names = timm.list_models(module=module)
+    for name in [n for n in names if not n.startswith("test_")] or names:
+        try:
+            with torch.device("meta"):
+                made = timm.create_model(name)
+        except (NotImplementedError, RuntimeError):  # code that computes with values
+            made = timm.create_model(name)
+        sizes.append((sum(p.numel() for p in made.parameters()), name))
+    return min(sizes)[1]
+
+
+def in_time(name: str) -> dict[str, Any]:
+    """The record of one import, made in a process that is ended after TIME seconds."""
+    context = multiprocessing.get_context("fork")
+    answer = context.SimpleQueue()
+    process = context.Process(target=lambda: answer.put(whole_import(name)))
+    process.start()
+    process.join(TIME)
+    if process.is_alive():
+        process.kill()
+        process.join()
+        return {"reason": f"not finished after {TIME} seconds", "places": 1}
+    if answer.empty():
+        return {"reason": f"the process ended with {process.exitcode}", "places": 1}
+    record: dict[str, Any] = answer.get()
+    return record
+
+
+def whole_import(name: str) -> dict[str, Any]:
+    """What `archdsl import` says of a network of timm."""
+    from archdsl.importer.importing import imported
+    from archdsl.importer.sources import Named
+
+    try:
+        done = imported(Named("timm", name))
+    except Refused as error:
+        kinds = dict.fromkeys(f"`{f.op}`: {f.reason}" for f in error.findings)
+        return {"reason": "; ".join(list(kinds)[:2]), "places": len(error.findings)}
+    except ArchError as error:
+        return {"reason": error.message.splitlines()[0], "places": 1}
+    except Exception as error:  # a fault of ours, which the table shows
+        return {"reason": f"fault of the importer: {type(error).__name__}: {error}"[:160], "places": 1}
+    lines = [line for line in done.text.splitlines() if line.strip() and not line.startswith("#")]
+    input = next(line.removeprefix("input ") for line in lines if line.startswith("input "))
+    report = done.report
+    return {
+        "input": input,
+        "params": report.params,
+        "lines": len(lines),
+        "difference": report.difference,
+        "precision": report.precision,
+    }
 
 
 def measured(name: str, before: dict[str, Any]) -> dict[str, Any]:
@@ -116,25 +207,42 @@ def reduced(name: str, body: str, held: int) -> dict[str, Any]:
 
 
 def write(records: dict[str, Any]) -> None:
-    """The table, between its marks in the page."""
-    done = {n: r for n, r in records.items() if "params" in r}
-    lines = [
-        f"{len(done)} of {len(records)} import; measured with {next(iter(records.values()))['versions']}.",
+    """The tables, between their marks in the page."""
+    vision = {n: r for n, r in records.items() if ":" not in n}
+    timm = {n.partition(":")[2]: r for n, r in records.items() if n.startswith("timm:")}
+    _put(BEGIN, END, _table("network", {n: (n, r) for n, r in vision.items()}))
+    if timm:
+        _put(BEGIN_TIMM, END_TIMM, _table("module | network", {n: (f"{n} | {r['name']}", r) for n, r in timm.items()}))
+
+
+def _table(head: str, rows: dict[str, tuple[str, dict[str, Any]]]) -> list[str]:
+    done = [(n, r) for n, r in rows.values() if "params" in r]
+    rest = [(n, r) for n, r in rows.values() if "reason" in r]
+    open_ = [key for key, (_, r) in rows.items() if "versions" not in r]
+    versions = next(r["versions"] for _, r in rows.values() if "versions" in r)
+    rule = "|".join(["", *["---"] * (1 + head.count("|")), ""])
+    return [
+        f"{len(done)} of {len(rows)} import; measured with {versions}."
+        + (f" {len(open_)} are not measured yet: {', '.join(open_)}." if open_ else ""),
         "",
-        "| network | input | parameters | lines of the spec | largest difference of logits |",
-        "|---|---|---|---|---|",
+        f"| {head} | input | parameters | lines of the spec | largest difference of logits | seconds |",
+        f"{rule}---|---|---|---|---|",
         *(
-            f"| {n} | {r['input']} | {r['params']:,} | {r['lines']} | {r['difference']:.1e} ({r['precision']}) |"
-            for n, r in done.items()
+            f"| {n} | {r['input']} | {r['params']:,} | {r['lines']} | {r['difference']:.1e} ({r['precision']}) "
+            f"| {r.get('seconds', '')} |"
+            for n, r in done
         ),
         "",
-        "| network | is not expressed, because of |",
-        "|---|---|",
-        *(f"| {n} | {r['reason']} ({r['places']} places) |" for n, r in records.items() if "reason" in r),
+        f"| {head} | is not imported, because of |",
+        f"{rule}---|",
+        *(f"| {n} | {r['reason']} ({r['places']} places) |" for n, r in rest),
     ]
+
+
+def _put(begin: str, end: str, lines: list[str]) -> None:
     text = PAGE.read_text(encoding="utf-8")
-    start, end = text.index(BEGIN) + len(BEGIN), text.index(END)
-    PAGE.write_text(text[:start] + "\n" + "\n".join(lines) + "\n" + text[end:], encoding="utf-8")
+    start, stop = text.index(begin) + len(begin), text.index(end)
+    PAGE.write_text(text[:start] + "\n" + "\n".join(lines) + "\n" + text[stop:], encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -78,7 +78,7 @@ class _Writer:
                 if home not in made:
                     made.add(home)
                     _plant(tree, path.split("."), self.module(row))
-                forward.append(f"{names[index]} = self.{path}({arguments[0]})")
+                forward.append(f"{names[index]} = self.{path}({', '.join(map(str, arguments))})")
             else:
                 assert row.layer.call is not None
                 forward.append(f"{names[index]} = {row.layer.call(Recorder('torch'), *arguments)}")

@@ -15,6 +15,7 @@ from archdsl.errors import ArchError
 from archdsl.importer.findings import Unequal
 from archdsl.importer.match import paired
 from archdsl.importer.steps import Step
+from archdsl.importer.tables import Used, names_of, tensor_of
 from archdsl.ir.cost import cost
 from archdsl.ir.trace import Trace
 
@@ -48,8 +49,12 @@ def pass_gate(
         ArchError: the source gives other results each time, or no finite ones.
     """
     held = sum(p.numel() for p in source.parameters()) if held is None else held
-    used = {step.sources[w] for step in steps for w in step.layer.weights}
-    left_out = held - sum(p.numel() for n, p in source.named_parameters() if n in used)
+    used = Used(
+        dict(source.named_parameters(remove_duplicate=False)) | dict(source.named_buffers(remove_duplicate=False))
+    )
+    for weight in {step.sources[w] for step in steps for w in step.layer.weights}:
+        used.add(weight, None)
+    left_out = held - sum(map(used.count, source.parameters()))
     counted = cost(trace).params
     if counted != held - left_out:
         raise Unequal(f"the spec of {name} has {counted:,} parameters, the source {held - left_out:,}", help=BUG)
@@ -86,7 +91,9 @@ def build_alike(trace: Trace, source: nn.Module, steps: list[Step], output: int)
     theirs: dict[str, Tensor] = dict(source.named_parameters(remove_duplicate=False))
     theirs |= dict(source.named_buffers(remove_duplicate=False))
     wanted = ours.state_dict()
-    state = {k: theirs[name].detach().reshape(wanted[k].shape) for k, name in places(trace, steps, output).items()}
+    state = {
+        k: tensor_of(theirs, name).detach().reshape(wanted[k].shape) for k, name in places(trace, steps, output).items()
+    }
     for key, value in wanted.items():
         if key not in state and key.endswith("num_batches_tracked"):
             state[key] = torch.zeros((), dtype=value.dtype)
@@ -149,14 +156,17 @@ def _steady(source: nn.Module, images: Tensor, name: str) -> None:
 
 def variances(steps: list[Step]) -> frozenset[str]:
     """The tensors of the source that are running variances, whatever they are called there."""
-    return frozenset(s.sources["running_var"] for s in steps if "running_var" in s.sources)
+    return frozenset(n for s in steps if "running_var" in s.sources for n in names_of(s.sources["running_var"]))
 
 
 def enliven(source: nn.Module, images: Tensor, variances: frozenset[str] = frozenset()) -> None:
     """Random weights that keep a signal's scale, everywhere different, and running statistics near the images': what is
-    wired wrongly shows, and nothing dies on the way."""
+    wired wrongly shows, and nothing dies on the way. Other buffers are constants, and remain."""
     generator = torch.Generator().manual_seed(0)
-    for name, value in (*source.named_parameters(), *source.named_buffers()):
+    buffers = [
+        (n, b) for n, b in source.named_buffers() if n in variances or n.endswith(("running_mean", "running_var"))
+    ]
+    for name, value in (*source.named_parameters(), *buffers):
         if not value.is_floating_point():
             continue
         if value.ndim > 1:

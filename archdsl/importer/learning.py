@@ -17,6 +17,7 @@ from archdsl.importer.findings import Finding
 from archdsl.importer.gate import build_alike, logits_of, places, slow_attention
 from archdsl.importer.modules import rule_of
 from archdsl.importer.steps import Step
+from archdsl.importer.tables import names_of, tensor_of
 from archdsl.ir.trace import Trace
 
 GRADIENT = 1e-3  # of the largest entry of a weight's gradient; what is looked for is a gradient of 0, or another sign
@@ -63,29 +64,40 @@ def _gradients(
 ) -> tuple[Finding, ...]:
     """The modules whose weights get other gradients in the mode in which both networks are."""
     theirs = dict(source.named_parameters(remove_duplicate=False))
-    mine = {key: p for key, p in ours.named_parameters() if places.get(key) in theirs}
-    wanted = [theirs[places[key]] for key in mine]
+    mine = {key: p for key, p in ours.named_parameters() if key in places and set(names_of(places[key])) <= set(theirs)}
+    names = list(dict.fromkeys(n for key in mine for n in names_of(places[key])))
+    wanted = [theirs[n] for n in names]
     with torch.enable_grad():
         for p in (*wanted, *mine.values()):
             p.requires_grad_(True)
         given = logits_of(source, images)
         weights = torch.randn(given.shape, generator=torch.Generator().manual_seed(3)).to(given.dtype)
-        expected: Any = (None,) * len(wanted)
+        gradients: Any = (None,) * len(wanted)
         try:
             if given.requires_grad:
-                expected = torch.autograd.grad(given, wanted, weights, allow_unused=True)
+                gradients = torch.autograd.grad(given, wanted, weights, allow_unused=True)
         except RuntimeError as error:
             remarks.append(f"The source itself cannot be trained: {_line(error)}.")
             return ()
         found = torch.autograd.grad(ours(images.clone()), list(mine.values()), weights, allow_unused=True)
+    known = dict(zip(names, gradients, strict=True))
+    expected = [_gradient(places[key], known, theirs) for key in mine]
     faint = FAINT * max((float(g.abs().max()) for g in (*expected, *found) if g is not None), default=0.0)
     out: dict[str, Finding] = {}
     for key, before, now in zip(mine, expected, found, strict=True):
         if reason := _unequal(before, now, faint):
-            path, _, own = places[key].rpartition(".")
+            path, _, own = names_of(places[key])[0].rpartition(".")
             mode = "in train mode" if source.training else "in the source"
             out.setdefault(path, Finding(path, "gradient", f"{mode} {reason.format(own)}"))
     return tuple(out.values())
+
+
+def _gradient(source: str, known: dict[str, Any], theirs: dict[str, Any]) -> Any:
+    """The gradient of what a source names; None where it has none."""
+    if all(known[n] is None for n in names_of(source)):
+        return None
+    given = {n: torch.zeros_like(theirs[n]) if known[n] is None else known[n] for n in names_of(source)}
+    return tensor_of(given, source)
 
 
 def _unequal(theirs: Tensor | None, ours: Tensor | None, faint: float) -> str:

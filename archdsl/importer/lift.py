@@ -9,10 +9,13 @@ import torch
 from torch import Tensor, fx, nn
 
 from archdsl.importer.findings import Finding, Refused
+from archdsl.importer.fuse import fused
 from archdsl.importer.modules import Param, rule_of
-from archdsl.importer.ops import ATEN, OPS
-from archdsl.importer.ops.chance import NOISE, RANDOM, Drawn, Masked, noise
+from archdsl.importer.ops import ATEN, OF_SCORES, OPS, Scores
+from archdsl.importer.ops.chance import CHANCE, NOISE, RANDOM, Drawn, Masked, noise
+from archdsl.importer.reach import live, once, reached
 from archdsl.importer.steps import Inexpressible, Step, Steps
+from archdsl.importer.tables import Computed, Ledger, Table
 from archdsl.importer.trace import BATCH, got, is_tensor
 from archdsl.importer.views import View
 
@@ -46,7 +49,8 @@ def lift(
     Raises:
         Refused: places that no word expresses, all of them.
     """
-    steps = Steps(tuple(shape), BATCH, training=training, by_hand=[] if by_hand is None else by_hand)
+    ledger = Ledger(trained=frozenset(n for n, _ in graph.named_parameters(remove_duplicate=False)))
+    steps = Steps(tuple(shape), BATCH, ledger, training=training, by_hand=[] if by_hand is None else by_hand)
     values = Values()
     result: Any = UNKNOWN
     inputs = 0
@@ -62,9 +66,12 @@ def lift(
             values[node] = _value(graph, node, values, steps)
             values.keep_roots(node, steps)
     at = _result(result, steps)
-    found = live(steps.made, at)
+    for moved in reached(steps.made, at) & set(steps.moved):
+        why = "attention within moved windows of an image that is not moved back"
+        steps.findings.append(Finding(steps.made[moved].path, "roll", why))
+    found = live(*fused(steps, *live(steps.made, at)))
     if not steps.findings:
-        _once(graph, found[0], whole, steps.findings)
+        once(graph, found[0], whole, steps.findings)
     if steps.findings:
         raise Refused(name, tuple(dict.fromkeys(steps.findings)))
     return found
@@ -109,7 +116,7 @@ class Values(dict[fx.Node, Any]):
 
 def _value(graph: fx.GraphModule, node: fx.Node, values: Values, steps: Steps) -> Any:
     if node.op == "get_attr":
-        return Param(str(node.target), tuple(got(node).shape))
+        return steps.weight(str(node.target), fx.graph_module._get_attr(graph, str(node.target)))
     args = fx.node.map_arg(node.args, lambda n: values[n])
     named = fx.node.map_arg(node.kwargs, lambda n: values[n])
     if any(v is UNKNOWN for v in _flat((args, named))):
@@ -124,28 +131,73 @@ def _value(graph: fx.GraphModule, node: fx.Node, values: Values, steps: Steps) -
         or (shown in INPLACE or (shown.endswith("_") and not shown.endswith("__")))
     )
     try:
-        if inplace and args and isinstance(args[0], Param):
+        if inplace and args and isinstance(args[0], Param) and args[0].name not in steps.ledger.trained:
             return _state(args[0])
-        if module is None:
-            function = _operation(shown, node, steps.training)
+        if module is None and _of_weights(shown, (args, named)):
+            value = _run(node, args, named, steps)
+        elif module is not None and args and isinstance(args[0], Param | Table | Computed):
+            value = Computed(steps.sizes)
         else:
-            word, own = _module(graph, str(node.target))
-            named, function = {**own, **named}, OPS[word]
-        value = function(steps, *args, **named)
+            value = _called(graph, node, shown, steps, args, named)
         if inplace:
             values.write(node, value)
     except Inexpressible as error:
         steps.findings.append(Finding(steps.path, shown, str(error)))
         return UNKNOWN
     except (TypeError, AttributeError, IndexError, KeyError):
-        why = (
-            "arithmetic on weights"
-            if any(isinstance(a, Param) for a in args[:1])
-            else "called with arguments that archdsl has no word for"
-        )
-        why = RANDOM if any(isinstance(a, Drawn | Masked) for a in _flat(args)) else why
-        steps.findings.append(Finding(steps.path, shown, why))
+        steps.findings.append(Finding(steps.path, shown, _why(args)))
         return UNKNOWN
+    return value
+
+
+def _called(graph: fx.GraphModule, node: fx.Node, shown: str, steps: Steps, args: Any, named: Any) -> Any:
+    """What the function of an operation, or of a module, gives."""
+    word = shown.rstrip("_")
+    if node.op == "call_module":
+        word, own = _module(graph, str(node.target), steps)
+        named, function = {**own, **named}, OPS[word]
+    else:
+        function = _operation(shown, node, steps.training)
+    if any(isinstance(v, Scores) for v in _flat((args, named))):
+        if word not in OF_SCORES:
+            raise Inexpressible("arithmetic on products of queries and keys that `attend` lacks")
+        function = OF_SCORES[word]
+    return function(steps, *args, **named)
+
+
+def _why(args: Any) -> str:
+    """The reason where an operation is called in a way that its function does not know."""
+    if any(isinstance(a, Drawn | Masked) for a in _flat(args)):
+        return RANDOM
+    if any(isinstance(a, Param | Table | Computed) for a in args[:1]):
+        return "arithmetic on weights"
+    return "called with arguments that archdsl has no word for"
+
+
+def _of_weights(name: str, given: Any) -> bool:
+    """Whether an operation is one of weights and numbers alone, and draws nothing."""
+    bare = name.rstrip("_")
+    return (
+        bare not in CHANCE
+        and bare not in NOISE
+        and not any(isinstance(v, View | Drawn | Masked | Scores) for v in _flat(given))
+    )
+
+
+def _run(node: fx.Node, args: Any, named: Any, steps: Steps) -> Any:
+    """What an operation gives for weights and numbers. The batch of the example is not an axis of weights."""
+    if any(isinstance(v, Computed) for v in _flat((args, named))):
+        return Computed(steps.sizes)
+    function: Any = node.target
+    if node.op == "call_method":
+        function = lambda x, *more, **other: getattr(x, str(node.target))(*more, **other)  # noqa: E731
+    try:
+        value = steps.ledger.run(function, args, named)
+    except (RuntimeError, TypeError, IndexError, ValueError):
+        return Computed(steps.sizes)
+    spread = _name(node.target) in ("expand", "repeat", "expand_as") and steps.sizes[:1] == (BATCH,)
+    if spread and isinstance(args[0], Param | Table) and args[0].shape[:1] == (1,):
+        return steps.ledger.run(lambda x: x[:1], (value,), {})
     return value
 
 
@@ -156,14 +208,14 @@ def _state(written: Param) -> Param:
     return written
 
 
-def _module(graph: fx.GraphModule, path: str) -> tuple[str, dict[str, Any]]:
+def _module(graph: fx.GraphModule, path: str, steps: Steps) -> tuple[str, dict[str, Any]]:
     module = graph.get_submodule(path)
 
     def own(name: str) -> Param | None:
         holder: Any = module
         for part in name.split("."):
             holder = getattr(holder, part, None)
-        return None if holder is None else Param(f"{path}.{name}", tuple(holder.shape))
+        return None if holder is None else steps.weight(f"{path}.{name}", holder)
 
     rule = rule_of(module)
     if rule is None:
@@ -226,57 +278,3 @@ def _result(value: Any, steps: Steps) -> int:
         shape = "x".join(map(str, steps.shape(at)))
         steps.findings.append(Finding("", "output", f"the result is {shape}; a network here ends in a vector"))
     return at
-
-
-def live(steps: list[Step], output: int) -> tuple[list[Step], int]:
-    """The steps on which the output depends, numbered again."""
-    needed, stack = set(), [output]
-    while stack:
-        at = stack.pop()
-        if at >= 0 and at not in needed:
-            needed.add(at)
-            stack += steps[at].inputs
-    number = {old: new for new, old in enumerate(sorted(needed))} | {-1: -1}
-    kept = []
-    for old in sorted(needed):
-        step = steps[old]
-        kept.append(Step(step.op, step.layer, tuple(number[i] for i in step.inputs), step.sources, step.path))
-    return kept, number[output]
-
-
-def _once(graph: fx.GraphModule, steps: list[Step], whole: nn.Module | None, findings: list[Finding]) -> None:
-    """Each parameter is a weight of one step: of none it would be lost, of several it would be counted twice."""
-    tensors = dict(graph.named_parameters(remove_duplicate=False)) | dict(graph.named_buffers(remove_duplicate=False))
-    used: dict[int, Step] = {}
-    for step in steps:
-        for weight in step.layer.weights:
-            tensor = tensors[step.sources[weight]]
-            if id(tensor) in used:
-                other = used[id(tensor)].path
-                how = (
-                    f"is called several times with one {weight}"
-                    if other == step.path
-                    else f"shares its {weight} with {other}"
-                )
-                findings.append(
-                    Finding(
-                        step.path,
-                        step.op.name,
-                        f"{how}; only `shared(f, n)` has one set of weights for a chain of equal layers",
-                    )
-                )
-            used[id(tensor)] = step
-    names = {s for step in steps for s in step.sources.values()}
-    left: dict[str, int] = {}
-    for name, tensor in whole.named_parameters() if whole else ():
-        if id(tensor) not in used and name not in names:
-            owner = name.rpartition(".")[0]
-            left[owner] = left.get(owner, 0) + tensor.numel()
-    findings += [
-        Finding(
-            p,
-            "parameters",
-            f"the result in eval mode does not depend on its {n:,} parameters; with --unused they are left out",
-        )
-        for p, n in left.items()
-    ]

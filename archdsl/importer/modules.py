@@ -32,6 +32,30 @@ def _conv(m: Any, own: Own) -> Call:
     return "conv2d", {"weight": own("weight"), "bias": own("bias"), **{n: getattr(m, n) for n in names}}
 
 
+def _same_conv(m: Any, own: Own) -> Call:
+    """A convolution with the padding SAME, perhaps of standardised weights (timm)."""
+    name, given = _conv(m, own)
+    scaled = type(m).__name__.startswith("Scaled")
+    ws = "scaled" if scaled else "standard" if type(m).__name__.startswith("Std") else "none"
+    if ws != "none":
+        given |= {"ws": ws, "eps": m.eps, "gain": own("gain") if scaled else None}
+        given["rest"] = m.scale * m.weight[0].numel() ** 0.5 if scaled else 1.0
+    return name, given | {"same": type(m).__name__.endswith("Same")}
+
+
+def _same_pool(word: str) -> Rule:
+    names = ("kernel_size", "stride", "ceil_mode")
+    return lambda m, own: (word, {n: getattr(m, n) for n in names} | {"same": True})
+
+
+def _grn(m: Any, own: Own) -> Call:
+    return "grn", {"weight": own("weight"), "bias": own("bias"), "eps": m.eps, "last": m.channel_dim == -1}
+
+
+def _blur(m: Any, own: Own) -> Call:
+    return "blur", {"k": m.filt_size, "s": m.stride, "kernel": own("filt"), "mode": m.pad_mode}
+
+
 def _upconv(m: Any, own: Own) -> Call:
     names = ("stride", "padding", "output_padding", "groups", "dilation")
     return "conv_transpose2d", {"weight": own("weight"), "bias": own("bias"), **{n: getattr(m, n) for n in names}}
@@ -79,7 +103,14 @@ def _norm(name: str) -> Rule:
 
 
 # Classes of libraries that are taken whole, by package and name; a stranger's class of the same name is traced.
-TAKEN = {("torchvision", "StochasticDepth"), ("timm", "DropPath"), ("timm", "LayerNorm2d")}
+TAKEN = {
+    ("torchvision", "StochasticDepth"),
+    *(
+        ("timm", name)
+        for name in ("DropPath", "LayerNorm2d", "StdConv2d", "StdConv2dSame", "ScaledStdConv2d", "ScaledStdConv2dSame")
+    ),
+    *(("timm", name) for name in ("Conv2dSame", "MaxPool2dSame", "AvgPool2dSame", "GlobalResponseNorm", "BlurPool2d")),
+}
 
 
 def rule_of(module: Any) -> Rule | None:
@@ -91,7 +122,11 @@ def rule_of(module: Any) -> Rule | None:
 
 MODULES: dict[str, Rule] = {
     "Conv2d": _conv,
-    "Conv2dSame": lambda m, own: ("refuse", {"reason": "padding that depends on the size (SAME)"}),
+    **dict.fromkeys(("Conv2dSame", "StdConv2d", "StdConv2dSame", "ScaledStdConv2d", "ScaledStdConv2dSame"), _same_conv),
+    "MaxPool2dSame": _same_pool("max_pool2d"),
+    "AvgPool2dSame": _same_pool("avg_pool2d"),
+    "GlobalResponseNorm": _grn,
+    "BlurPool2d": _blur,
     "ConvTranspose2d": _upconv,
     "BatchNorm2d": _bn,
     "BatchNorm1d": _bn,
@@ -141,5 +176,5 @@ MODULES: dict[str, Rule] = {
     "PixelShuffle": _plain("pixel_shuffle", "upscale_factor"),
     "PixelUnshuffle": _plain("pixel_unshuffle", "downscale_factor"),
     "ChannelShuffle": _plain("channel_shuffle", "groups"),
-    "Upsample": _plain("interpolate", "size", "scale_factor", "mode"),
+    "Upsample": _plain("interpolate", "size", "scale_factor", "mode", "align_corners"),
 }

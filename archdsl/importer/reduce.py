@@ -4,6 +4,7 @@ is wired with ``as`` and ``@``."""
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from archdsl.importer.steps import Step
 from archdsl.importer.tree import Fan, Item, Items, Mark, Ref, Word
@@ -39,7 +40,7 @@ def shared_prefixes(steps: list[Step], input: tuple[int, ...]) -> list[Step]:
 
 def _joined(step: Step, inputs: tuple[int, ...], steps: list[Step], input: tuple[int, ...]) -> Step:
     shapes = tuple(steps[i].layer.out if i >= 0 else input for i in inputs)
-    return replace(step, inputs=inputs, layer=step.op.entry.make(shapes))
+    return replace(step, inputs=inputs, layer=step.op.entry.make(shapes, *step.op.args))
 
 
 def reduce(steps: list[Step], output: int, input: tuple[int, ...]) -> tuple[Items, list[Step]]:
@@ -73,11 +74,13 @@ def _cin(steps: list[Step], at: int, input: tuple[int, ...]) -> int:
 
 
 def _word(step: Step, cin: int) -> Word:
-    given = []
-    for p, value in zip(params(step.op.entry), step.op.args, strict=True):
-        if type(value) is not type(p.default) or value != p.default:
-            given.append((p.name, value))
-    return Word(step.op.name, tuple(given), cin=cin)
+    return Word(step.op.name, _given(step), cin=cin)
+
+
+def _given(step: Step) -> tuple[tuple[str, Any], ...]:
+    """The arguments that are not defaults."""
+    pairs = zip(params(step.op.entry), step.op.args, strict=True)
+    return tuple((p.name, v) for p, v in pairs if type(v) is not type(p.default) or v != p.default)
 
 
 def _series(parts: dict[int, _Part], uses: dict[int, int], at: int) -> bool:
@@ -118,7 +121,8 @@ def _parallel(
         if items:
             parts.pop(part.inputs[place])
     uses[source] += 1 - len(branches)  # each branch took it, and now the fan does
-    fan = Fan(join, tuple(items for _, items, _ in branches), _cin(steps, source, input))
+    given = _given(steps[part.join])
+    fan = Fan(join, tuple(items for _, items, _ in branches), _cin(steps, source, input), given)
     parts[at] = _Part([source], -1, (fan, *part.items))
     return True
 
@@ -163,7 +167,8 @@ def _wired(parts: dict[int, _Part], output: int, steps: list[Step], input: tuple
             made += refer(part.inputs[0], here)
         else:
             step = steps[part.join]
-            made.append(Fan(step.op.name, tuple(refer(i, here) for i in part.inputs), _cin(steps, here, input)))
+            refs = tuple(refer(i, here) for i in part.inputs)
+            made.append(Fan(step.op.name, refs, _cin(steps, here, input), _given(step)))
         made += part.items
         pieces.append((at, made))
         here = at

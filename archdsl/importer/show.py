@@ -70,7 +70,7 @@ def line(item: Item) -> str:
         case Word():
             return item.name + (f"[{item.stages}]" if item.stages else "") + _brackets(_arguments(item))
         case Fan(join=join, branches=branches):
-            return f"{join}({' | '.join(map(sequence, branches))})"
+            return f"{join}({', '.join([' | '.join(map(sequence, branches)), *_joining(item)])})"
         case Times(body=body, count=count):
             return (sequence(body) if _single(body) else f"({sequence(body)})") + f"*{_count(count)}"
         case Group(body=body, modifiers=modifiers):
@@ -103,7 +103,7 @@ def _opened(item: Item) -> str:
     match item:
         case Fan(join=join, branches=branches):
             parts = [sequence(b) if len(sequence(b)) < WIDTH - 12 else broken(b) for b in branches]
-            return f"{join}(\n" + "\n| ".join(parts) + "\n)"
+            return f"{join}(\n" + "\n| ".join(parts) + "".join(f", {a}" for a in _joining(item)) + "\n)"
         case Times(body=body, count=count):
             return f"(\n{broken(body)}\n)*{_count(count)}"
         case Group(body=body, modifiers=modifiers):
@@ -166,6 +166,11 @@ def _single(body: Items) -> bool:
 
 def _count(count: Any) -> str:
     return f"({count.text})" if isinstance(count, Var) else str(count)
+
+
+def _joining(fan: Fan) -> list[str]:
+    """The arguments behind the branches of a join."""
+    return _arguments(Word(fan.join, fan.args))
 
 
 def _brackets(parts: list[str]) -> str:

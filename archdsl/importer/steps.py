@@ -8,11 +8,14 @@ from typing import Any
 from archdsl.errors import ArchError
 from archdsl.importer.findings import Finding
 from archdsl.importer.modules import Param
-from archdsl.importer.views import View, standing, whole
+from archdsl.importer.tables import Ledger, Table
+from archdsl.importer.views import Atom, View, merged, standing, whole, whole_part
 from archdsl.ir.layer import Layer, Misfit
 from archdsl.ir.make import bound
 from archdsl.ir.nodes import Op
 from archdsl.registry import find, params
+
+Weights = dict[str, Any]  # for each weight of a word what the source has there: a Param, a Table, a name, or None
 
 
 class Inexpressible(Exception):
@@ -40,12 +43,17 @@ class Steps:
 
     input: tuple[int, ...]
     batch: int
+    ledger: Ledger = field(default_factory=Ledger)
     made: list[Step] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     path: str = ""
     sizes: tuple[int, ...] = ()
     training: bool = False
     by_hand: list[str] = field(default_factory=list)
+    moved: dict[int, tuple[int, int]] = field(default_factory=dict)  # attention whose windows a mask says to be moved
+    tokens: dict[str, int] = field(
+        default_factory=dict
+    )  # class tokens that are before others already, by their weights
     known: dict[View, int] = field(default_factory=dict)  # views that have become words
 
     def shape(self, step: int) -> tuple[int, ...]:
@@ -56,7 +64,7 @@ class Steps:
         shape = self.shape(step)
         return View(step, shape, standing(shape, self.batch))
 
-    def put(self, word: str, *inputs: int, sources: dict[str, Param | None] | None = None, **args: Any) -> int:
+    def put(self, word: str, *inputs: int, sources: Weights | None = None, **args: Any) -> int:
         """Add a word; a value that it leaves as it is stays the step that it was.
 
         Raises:
@@ -76,9 +84,29 @@ class Steps:
             raise Inexpressible(str(error)) from None
         if layer.module is None and layer.call is None:
             return inputs[0]
-        held = {name: p.name for name, p in (sources or {}).items() if p is not None}
+        held = {name: self.named(p) for name, p in (sources or {}).items() if p is not None}
         self.made.append(Step(op, layer, inputs, held, self.path))
         return len(self.made) - 1
+
+    def weight(self, name: str, tensor: Any) -> Param:
+        """A weight or buffer of the source by its name."""
+        self.ledger.values[name] = tensor.detach()
+        return Param(name, tuple(tensor.shape))
+
+    def named(self, weight: Any) -> str:
+        """The source that a weight of a word is.
+
+        Raises:
+            Inexpressible: it is computed of others.
+        """
+        if isinstance(weight, str):
+            return weight
+        if not isinstance(weight, Param | Table):
+            raise Inexpressible("arithmetic on weights")
+        try:
+            return self.ledger.weight(weight)
+        except ValueError as error:
+            raise Inexpressible(str(error)) from None
 
     def plain(self, view: View) -> int:
         """The step whose value, as it is, is the tensor: words are put for what the view does.
@@ -101,27 +129,81 @@ class Steps:
         if len(shape) == 3:
             return self._image(view, inner, axes)
         if len(shape) == 2:
-            rows = [a for d in inner[1:] for a in d if a.axis == 0]
-            if len(inner) == 3 and inner[0] == axes[1] and len(rows) == 2 and rows[0].stride == rows[1].size:
-                return self.put("untokens", step, rows=None if rows[0].size == rows[1].size else rows[0].size)
-            if [a for d in inner for a in d] == [a for d in axes for a in d] and len([d for d in inner if d]) == 1:
-                return self.put("flatten", step)
+            return self._tokens(view, inner, axes)
         if len(shape) == 1 and [d for d in inner if d] == axes and len(inner) > 1:
             return step  # a vector as an image of 1x1: a gate
         raise Inexpressible(_told(view))
 
+    def _tokens(self, view: View, inner: list[Any], axes: list[Any]) -> int:
+        step = view.step
+        if inner == [axes[1], axes[0]]:
+            return self.put("transpose", step)
+        if len(inner) == 3:
+            step = step if inner[0] == axes[1] else self.put("transpose", step) if inner[0] == axes[0] else -2
+            rows = [a for d in inner[1:] for a in d]
+            if step != -2 and len({a.axis for a in rows}) < 2:
+                high = inner[1][0].size if inner[1] else 1
+                n = view.shape[0 if inner[0] == axes[1] else 1]
+                if [*inner[1], *inner[2]] == [*merged([Atom(a.axis, a.stride, a.size) for a in rows])] or (
+                    len(rows) == 2 and rows[0].stride == rows[1].size and rows[1].stride == 1
+                ):
+                    return self.put("untokens", step, rows=None if high * high == n else high)
+        if [a for d in inner for a in d] == [a for d in axes for a in d] and len([d for d in inner if d]) == 1:
+            return self.put("flatten", step)
+        if len(inner) == 2 and inner[0] == axes[0] and len(inner[1]) == 2 and inner[1][0].axis == inner[1][1].axis == 1:
+            return self._mixed(view, inner[1], 1)
+        raise Inexpressible(_told(view))
+
+    def _mixed(self, view: View, atoms: Any, axis: int) -> int:
+        """Channels in another order, by the layer that gives them."""
+        from archdsl.importer.picks import reordered
+
+        order = [0]
+        for a in atoms:
+            order = [o + i * a.stride for o in order for i in range(a.size)]
+        return reordered(self, view.step, order)
+
     def _image(self, view: View, inner: list[Any], axes: list[Any]) -> int:
         step, shape = view.step, view.shape
-        if inner == [(*axes[1], *axes[2]), axes[0]]:
+        pixels = (*axes[1], *axes[2])
+        if inner == [pixels, axes[0]]:
             return self.put("tokens", step)
+        if inner == [axes[0], pixels]:
+            return self.put("transpose", self.put("tokens", step))
         if [a for d in inner for a in d] == [a for d in axes for a in d] and len(inner) == 1:
             pooled = self._as_vector(step) if shape[1:] == (1, 1) else None
             return self.put("flatten", step) if pooled is None else pooled
+        if len(inner) == 1 and inner[0] == (*pixels, *axes[0]):
+            return self.put("flatten", self.put("tokens", step))
         if inner[1:] == axes[1:] and len(inner) == 3 and len(inner[0]) == 2:
             low, high = inner[0]
             if low.axis == high.axis == 0 and low.stride == 1 and high.stride == low.size:
                 return self.put("shuffle", step, groups=high.size)
+        if len(inner) == 3:
+            return self._squares(view, inner, axes)
         raise Inexpressible(_told(view))
+
+    def _squares(self, view: View, inner: list[Any], axes: list[Any]) -> int:
+        """Squares of pixels as channels."""
+        from archdsl.importer.picks import taken
+
+        step, (_, h, w) = view.step, view.shape
+        low = [a for a in inner[0] if a.axis > 0]
+        by = {a.axis: a.size for a in low}
+        if inner[1:] != [whole_part(1, h, by.get(1, 1)), whole_part(2, w, by.get(2, 1))] or any(
+            a.stride != 1 for a in low
+        ):
+            raise Inexpressible(_told(view))
+        if len(by) == 2 and by[1] == by[2] and inner[0] == (*axes[0], *sorted(low)):
+            return self.put("spacetodepth", step, by=by[1])
+        if inner[0][len(low) :] != axes[0] or len(low) != len(by):
+            raise Inexpressible(_told(view))
+        parts = [step]
+        for a in low:
+            parts = [
+                taken(self, p, a.axis, list(range(i, view.shape[a.axis], a.size))) for p in parts for i in range(a.size)
+            ]
+        return self.put("cat", *parts)
 
     def _as_vector(self, step: int) -> int | None:
         """``gap(keep) … flatten`` as ``gap …``, where nothing between needs an image."""
@@ -138,17 +220,33 @@ class Steps:
         for done in reversed(chain):
             self.path = done.path
             args = {p.name: a for p, a in zip(params(done.op.entry), done.op.args, strict=True)}
-            held: dict[str, Param | None] = {n: Param(s, ()) for n, s in done.sources.items()}
-            at = self.put(done.op.name, at, sources=held, **args)
+            at = self.put(done.op.name, at, sources=dict(done.sources), **args)
         self.path = here
         return at
 
-    def changed(self, view: View, word: str, sources: dict[str, Param | None] | None = None, **args: Any) -> View:
+    def changed(self, view: View, word: str, sources: Weights | None = None, **args: Any) -> View:
         """A word that keeps the shape and treats all places alike, whatever the view."""
         if len(view.dims) == 2 and len(view.shape) > 1:  # behind a flatten people write it, so here
             view = self.view(self.plain(view))
         step = self.put(word, view.step, sources=sources, **args)
         return replace(view, step=step)
+
+    def each(self, view: View) -> View:
+        """The tensor as one whose last axis is that of the channels.
+
+        Raises:
+            Inexpressible: its last axis is another one.
+        """
+        axis = 0 if len(view.shape) == 3 else len(view.shape) - 1
+        if len(view.dims) == 2 and len(view.shape) == 3 and view.dims[0] == whole(-1, self.batch):
+            return self.view(self.plain(view))
+        if view.dims[-1] == whole(axis, view.shape[axis]) and (view.dims[-1] or len(view.dims) > 2):
+            return view
+        n = len(view.dims)
+        if n == 4:
+            image = self.view(self.plain(view.permuted((0, 3, 1, 2))))
+            return image.permuted((0, 2, 3, 1))
+        return self.view(self.plain(view))
 
     def channels(self, view: View) -> int:
         """The dimension of the tensor along which the channels run.

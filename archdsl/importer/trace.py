@@ -141,7 +141,7 @@ def _restored(module: nn.Module, before: Buffers) -> list[str]:
             if now is not old[0]:
                 part._buffers[own] = old[0]
                 changed.append(name)
-            elif not now.is_inference() and now._version != old[1]:
+            elif own != "num_batches_tracked" and not now.is_inference() and now._version != old[1]:
                 changed.append(name)
     return changed
 

@@ -33,11 +33,12 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Fan:
-    """Branches that meet in ``join``."""
+    """Branches that meet in ``join``, with the arguments that are not its defaults."""
 
     join: str
     branches: tuple[Items, ...]
     cin: int = field(default=0, compare=False)
+    args: tuple[tuple[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,11 @@ def whole(axis: int, length: int) -> Dim:
     return merged([Atom(axis, 1, length)])
 
 
+def whole_part(axis: int, length: int, by: int) -> Dim:
+    """A dimension that is every ``by``-th place of an axis."""
+    return merged([Atom(axis, by, length // by)])
+
+
 def standing(shape: tuple[int, ...], batch: int) -> tuple[Dim, ...]:
     """The axes of a value as it is, the batch before them."""
     return (whole(BATCH, batch), *(whole(i, n) for i, n in enumerate(shape)))

@@ -130,9 +130,16 @@ def test_reasons(name: str) -> None:
         spec_of(nn.Sequential(module, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 10)), SHAPE, name)
 
 
+class Turned(nn.Module):
+    """Rows and columns exchanged."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.transpose(2, 3)
+
+
 def test_a_reshape_that_no_word_is() -> None:
     with pytest.raises(Refused, match="no word stands for"):
-        spec_of(nn.Sequential(nn.Flatten(2), nn.Linear(256, 10), nn.Flatten()), SHAPE, "reshape")
+        spec_of(nn.Sequential(Turned(), nn.Conv2d(3, 10, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()), SHAPE, "reshape")
 
 
 def test_an_input_that_does_not_fit(kinds: ModuleType) -> None:

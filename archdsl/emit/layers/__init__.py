@@ -5,6 +5,7 @@ into standalone model files. A module with a phase has ``set_progress(share)``, 
 of training that is over; other code need not know it.
 """
 
+from archdsl.emit.layers.attend import Attend, AttendPacked, AttendWindows
 from archdsl.emit.layers.attention import (
     Attention,
     ClassAttention,
@@ -48,6 +49,9 @@ __all__ = [
     "LSTM",
     "RNN",
     "Affine",
+    "Attend",
+    "AttendPacked",
+    "AttendWindows",
     "Attention",
     "BlurPool2d",
     "CausalConv1d",

@@ -2,15 +2,20 @@
 of torch's own behind the steps, which adds words and gives a view (or several)."""
 
 from archdsl.importer.ops.chance import CHANCE
+from archdsl.importer.ops.heads import HEADS, OF_SCORES, Scores
 from archdsl.importer.ops.joins import JOINS
 from archdsl.importer.ops.layers import LAYERS
+from archdsl.importer.ops.moves import MOVES
+from archdsl.importer.ops.norms import NORMS
+from archdsl.importer.ops.paths import PATHS
 from archdsl.importer.ops.pointwise import POINTWISE
 from archdsl.importer.ops.pools import POOLS
 from archdsl.importer.ops.reshapes import RESHAPES
+from archdsl.importer.ops.windows import WINDOWS
 
-OPS = {**LAYERS, **POINTWISE, **POOLS, **RESHAPES, **JOINS, **CHANCE}
+OPS = {**LAYERS, **POINTWISE, **POOLS, **RESHAPES, **JOINS, **CHANCE, **HEADS, **MOVES, **PATHS, **NORMS, **WINDOWS}
 
 # torch.export gives operators of ATen; these take their arguments in another order than the functions.
 ATEN = {"batch_norm": "aten_batch_norm", "group_norm": "aten_group_norm"}
 
-__all__ = ["ATEN", "OPS"]
+__all__ = ["ATEN", "OF_SCORES", "OPS", "Scores"]

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
+from math import prod
+from typing import Any, cast
 
+import torch
+
+from archdsl.emit.layers import SinCosPosition
 from archdsl.importer.modules import Param
 from archdsl.importer.ops.chance import Drawn, Masked, shifted, times
+from archdsl.importer.ops.paths import each_path, paths
 from archdsl.importer.ops.pointwise import scaled
 from archdsl.importer.steps import Inexpressible, Steps
-from archdsl.importer.views import View
+from archdsl.importer.tables import Computed, Table
+from archdsl.importer.views import View, standing, whole
 
 
 def add(steps: Steps, a: Any, b: Any, alpha: float = 1) -> Any:
@@ -24,35 +31,110 @@ def add(steps: Steps, a: Any, b: Any, alpha: float = 1) -> Any:
         if b == 0:
             return a  # type: ignore[no-any-return]
         raise Inexpressible("a fixed number added")
-    if isinstance(b, Param):
-        return _position(steps, a, b)
+    if isinstance(b, Computed):
+        raise Inexpressible("arithmetic on weights, added to a value")
+    if isinstance(b, Param) and b.name in steps.tokens and a.shape == (1, b.shape[-1]):
+        return met(steps, "add", steps.view(steps.put("take", steps.tokens[b.name], i=0, end=1)), a)
+    if isinstance(b, Param | Table):
+        return _position(steps, a, steps.ledger.table(b))
+    return met(steps, "add", a, b)
+
+
+def sub(steps: Steps, a: Any, b: Any, alpha: float = 1) -> Any:
+    if not (isinstance(a, View) and isinstance(b, View)) or alpha != 1:
+        raise Inexpressible("a difference of a value and a number")
+    return met(steps, "sub", a, b)
+
+
+def met(steps: Steps, word: str, a: View, b: View) -> View:
+    """Two values of equal shape in one join, in the layout of the first."""
     if a.shape == b.shape and a.dims == b.dims:
-        return View(steps.put("add", a.step, b.step), a.shape, a.dims)
-    return steps.view(steps.put("add", steps.plain(a), steps.plain(b)))
+        return View(steps.put(word, a.step, b.step), a.shape, a.dims)
+    order = aligned(a)
+    if order is not None and len(a.dims) == len(b.dims):
+        back = tuple(order.index(i) for i in range(len(order)))
+        made = steps.put(word, a.step, steps.plain(b.permuted(order)))
+        return steps.view(made).permuted(back)
+    return steps.view(steps.put(word, steps.plain(a), steps.plain(b)))
 
 
-def _position(steps: Steps, x: View, p: Param) -> View:
-    at = steps.plain(x)
-    shape = steps.shape(at)
-    if len(shape) != 2 or tuple(p.shape) not in (shape, (1, *shape)):
-        raise Inexpressible("a weight added to a value that is not tokens, or not one vector for each")
-    return steps.view(steps.put("pos", at, sources={"embedding": p}))
+def aligned(x: View) -> tuple[int, ...] | None:
+    """The order of axes in which a tensor is its value as it is; None where there is none."""
+    wanted = standing(x.shape, x.sizes()[0])
+    if len(wanted) != len(x.dims) or sorted(map(len, wanted)) != sorted(map(len, x.dims)) or not all(wanted):
+        return None
+    return tuple(x.dims.index(d) for d in wanted) if all(d in x.dims for d in wanted) else None
+
+
+def _position(steps: Steps, x: View, table: Table) -> View:
+    """A learnt, or fixed, number for each place and channel."""
+    if table.ids.numel() == 1 and table.constant:
+        return cast(View, add(steps, x, float(table.fixed)))
+    order = aligned(x)
+    if order is None:
+        x = steps.view(steps.plain(x))
+        order = tuple(range(len(x.dims)))
+    sizes = x.sizes()
+    if len(table.shape) > len(sizes) or table.ids.numel() != prod(sizes[1:]):
+        raise Inexpressible("a weight added to a value that is not one number for each place and channel")
+    try:
+        ids, fixed = (t.expand(1, *sizes[1:]).permute(order) for t in (table.ids, table.fixed))
+    except RuntimeError:
+        raise Inexpressible("a weight added to a value along other axes than its own") from None
+    if table.constant:
+        if not same_positions(fixed.float(), x.shape):
+            raise Inexpressible("fixed numbers added to a value that are not those of `pos(sincos)`")
+        return replace(x, step=steps.put("pos", x.step, sincos=True))
+    return replace(x, step=steps.put("pos", x.step, sources={"embedding": Table(ids, fixed)}))
+
+
+def same_positions(fixed: Any, shape: tuple[int, ...]) -> bool:
+    """Whether numbers are those of fixed positions by sine and cosine."""
+    ours = SinCosPosition()(torch.zeros(1, *shape))
+    return ours.shape == fixed.shape and bool((ours - fixed).abs().max() < 1e-5)
 
 
 def mul(steps: Steps, a: Any, b: Any) -> Any:
-    if isinstance(a, int | float | Param):
+    if isinstance(a, int | float | Param | Table | Computed):
         a, b = b, a
     if isinstance(a, Drawn | Masked) or isinstance(b, Drawn | Masked):
         return times(steps, a, b)
-    if isinstance(b, Param | int | float):
+    if isinstance(b, Param | Table | int | float):
         return scaled(steps, a, b)
+    if not isinstance(b, View) or not isinstance(a, View):
+        raise Inexpressible("a value times what is computed of weights")
     if a.shape == b.shape and a.dims == b.dims:
         return View(steps.put("mul", a.step, b.step), a.shape, a.dims)
+    return _gated(steps, *_ordered(steps, a, b))
+
+
+def _ordered(steps: Steps, a: View, b: View) -> tuple[View, View]:
+    """What is gated, and its gate."""
     if a.sizes() != steps.sizes:
         a, b = b, a
-    if a.sizes() != steps.sizes or (len(b.shape) == 1 and b.sizes()[1:] != (b.shape[0], 1, 1)):
+    if b.shape[1:] == (1, 1) and a.shape[:1] == (1,) and a.sizes() != steps.sizes:
+        a, b = b, a
+    if a.sizes() != steps.sizes and a.shape[1:] == (1, 1) and b.shape[:1] == (1,) and b.shape[-1] == b.shape[1]:
+        a = steps.view(steps.put("upsample", steps.plain(a), by=b.shape[-1]))  # one number of a channel at each pixel
+    if a.sizes() != steps.sizes:
         raise Inexpressible("a product of values of other shapes than a gate and what it gates")
-    return steps.view(steps.put("mul", steps.plain(a), steps.plain(b)))
+    return a, replace(b, dims=((),) * (len(a.dims) - len(b.dims)) + b.dims)
+
+
+def _gated(steps: Steps, a: View, b: View) -> View:
+    if stacked := paths(a, b):
+        return each_path(steps, a, b, *stacked)
+    order = aligned(a)
+    if order is None:
+        a = steps.view(steps.plain(a))
+        order = tuple(range(len(a.dims)))
+    gate = b.permuted(order) if len(b.dims) == len(order) else b
+    if len(gate.shape) == 1 and gate.sizes()[1:] != (gate.shape[0], *(1,) * (len(order) - 2)):
+        channel = 1 if len(a.shape) == 3 else len(order) - 1
+        if [i for i, d in enumerate(gate.dims) if d and i] != [channel]:
+            raise Inexpressible("a product of values of other shapes than a gate and what it gates")
+    at = gate.step if len(gate.shape) == 1 else steps.plain(gate)
+    return replace(a, step=steps.put("mul", a.step, at))
 
 
 def div(steps: Steps, a: Any, b: Any) -> Any:
@@ -66,24 +148,49 @@ def div(steps: Steps, a: Any, b: Any) -> Any:
 def cat(steps: Steps, tensors: Any, dim: int = 0, axis: int | None = None) -> View:
     parts, dim = list(tensors), dim if axis is None else axis
     views = [t for t in parts if isinstance(t, View)]
-    if not views:
-        raise Inexpressible("weights side by side")
     dim %= len(views[0].dims)
     if len(views) < len(parts):
-        return _class_token(steps, parts, dim)
+        return _class_tokens(steps, parts, dim)
+    if len(views) == 1:
+        return views[0]
+    first = views[0]
+    channel = 0 if len(first.shape) == 3 else len(first.shape) - 1
+    rest = [(v.dims[:dim], v.dims[dim + 1 :]) for v in views]
+    along = [i for i in range(len(first.shape)) if all(v.dims[dim] == whole(i, v.shape[i]) for v in views)]
+    if all(r == rest[0] for r in rest) and along and along[0] in {channel, *([0] if len(first.shape) == 2 else [])}:
+        more: dict[str, Any] = {"channels": True} if len(first.shape) == 2 and along[0] == channel else {}
+        made = steps.put("cat", *(v.step for v in views), **more)
+        shape = steps.shape(made)
+        return View(made, shape, (*first.dims[:dim], whole(along[0], shape[along[0]]), *first.dims[dim + 1 :]))
     at = [steps.plain(v) for v in views]
+    ranks = {len(steps.shape(i)) for i in at}
+    if ranks == {2} and dim == 2:
+        return steps.view(steps.put("cat", *at, channels=True))
     if dim != 1:
         raise Inexpressible("values side by side along another axis than channels, or tokens")
-    return steps.view(at[0] if len(at) == 1 else steps.put("cat", *at))
+    return steps.view(steps.put("cat", *at))
 
 
-def _class_token(steps: Steps, parts: list[Any], dim: int) -> View:
-    if len(parts) != 2 or not isinstance(parts[0], Param) or dim != 1:
-        raise Inexpressible("a weight beside a value, other than one class token before the others")
-    at, token = steps.plain(parts[1]), parts[0]
-    if len(steps.shape(at)) != 2 or tuple(token.shape) != (1, 1, steps.shape(at)[1]):
-        raise Inexpressible("a weight beside a value, other than one class token before the others")
-    return steps.view(steps.put("cls", at, sources={"token": token}))
+def _class_tokens(steps: Steps, parts: list[Any], dim: int) -> View:
+    """Learnt tokens before others: one `cls` for each."""
+    if not isinstance(parts[-1], View) or sum(isinstance(p, View) for p in parts) > 1 or dim != 1:
+        raise Inexpressible("a weight beside a value, other than class tokens before the others")
+    at = steps.plain(parts[-1])
+    width = steps.shape(at)[-1]
+    for part in reversed(parts[:-1]):
+        if not isinstance(part, Param | Table) or part.shape[-1:] != (width,) or len(steps.shape(at)) != 2:
+            raise Inexpressible("a weight beside a value, other than class tokens before the others")
+        table = steps.ledger.table(part)
+        if table.ids.numel() == width:
+            at = steps.put("cls", at, sources={"token": part})
+            steps.tokens[steps.named(part)] = at
+            continue
+        rows = table.ids.reshape(-1, width)
+        if table.ids.shape[0] not in (1, len(rows)):
+            raise Inexpressible("class tokens that differ from image to image")
+        for row in reversed(range(len(rows))):
+            at = steps.put("cls", at, sources={"token": Table(rows[row], torch.zeros_like(rows[row]))})
+    return steps.view(at)
 
 
 JOINS: dict[str, Callable[..., Any]] = {
@@ -97,6 +204,8 @@ JOINS: dict[str, Callable[..., Any]] = {
     "div": div,
     "truediv": div,
     "itruediv": div,
+    "sub": sub,
+    "isub": sub,
     "cat": cat,
     "concat": cat,
     "concatenate": cat,

@@ -9,6 +9,7 @@ from typing import Any
 from archdsl.importer.modules import Param
 from archdsl.importer.ops.chance import stays_off
 from archdsl.importer.steps import Inexpressible, Steps
+from archdsl.importer.tables import Table
 from archdsl.importer.views import View, whole
 
 
@@ -57,17 +58,35 @@ def conv2d(
     padding: Any = 0,
     dilation: Any = 1,
     groups: int = 1,
+    same: bool = False,
+    ws: str = "none",
+    gain: Param | None = None,
+    eps: float = 0.0,
+    rest: float = 1.0,
 ) -> View:
+    if not isinstance(weight, Param | Table):
+        raise Inexpressible("a convolution with weights that are computed")
     at, k, s, d = steps.plain(x), pair(weight.shape[2:]), pair(stride), one(dilation, "dilation")
+    if len(steps.shape(at)) != 3:
+        raise Inexpressible("a convolution of a value that is not an image")
     out, cin = weight.shape[0], steps.shape(at)[0]
-    settings = {
+    if same:
+        at = steps.put("samepad", at, k=compact(tuple((n - 1) * d + 1 for n in k)), s=compact(s))
+    settings: dict[str, Any] = {
         "k": compact(k),
         "s": compact(s),
-        "p": _padding(padding, k, d, s),
+        "p": 0 if same and k != (1, 1) else _padding(0 if same else padding, k, d, s),
         "dilation": d,
         "bias": bias is not None,
     }
-    sources: dict[str, Param | None] = {"weight": weight, "bias": bias}
+    sources: dict[str, Any] = {"weight": weight, "bias": bias}
+    if ws != "none":
+        usual = 1e-8 if ws == "standard" else 1e-5
+        if abs(rest - 1) > 1e-9 or eps > 100 * usual:
+            raise Inexpressible("standardised weights with a factor, or with another epsilon than `ws` has")
+        return steps.view(
+            steps.put("conv", at, sources=sources | {"gain": gain}, out=out, groups=groups, ws=ws, **settings)
+        )
     if groups == cin > 1 and out % cin == 0:
         return steps.view(steps.put("dwconv", at, sources=sources, multiplier=out // cin, **settings))
     return steps.view(steps.put("conv", at, sources=sources, out=out, groups=groups, **settings))
@@ -100,117 +119,36 @@ def conv_transpose2d(
     )
 
 
-def linear(steps: Steps, x: View, weight: Param, bias: Param | None = None) -> View:
-    args = {"out": weight.shape[0], "bias": bias is not None}
-    sources: dict[str, Param | None] = {"weight": weight, "bias": bias}
-    if len(x.shape) == 3 and len(x.dims) == 4 and x.dims[-1] == whole(0, x.shape[0]) and x.shape[0] > 1:
-        step = steps.put("linear", x.step, sources=sources, each=True, **args)
-        dims = (*x.dims[:-1], whole(0, weight.shape[0]))
-        return View(step, steps.shape(step), dims)
-    at = steps.plain(x)
-    if len(steps.shape(at)) == 3:
-        raise Inexpressible("a linear layer along the width of an image")
-    return steps.view(steps.put("linear", at, sources=sources, **args))
+def linear(steps: Steps, x: View, weight: Any, bias: Any = None) -> View:
+    view = steps.each(x)
+    if isinstance(bias, Table) and not bias.constant and not bool(bias.ids.all()):
+        return _in_parts(steps, view, weight, bias)
+    bias = None if isinstance(bias, Table) and bias.constant and not bool(bias.fixed.any()) else bias
+    args: dict[str, Any] = {"out": weight.shape[0], "bias": bias is not None}
+    if len(view.shape) == 3:
+        args["each"] = True
+    step = steps.put("linear", view.step, sources={"weight": weight, "bias": bias}, **args)
+    axis = 0 if len(view.shape) == 3 else len(view.shape) - 1
+    return View(step, steps.shape(step), (*view.dims[:-1], whole(axis, weight.shape[0])))
 
 
-def batch_norm(
-    steps: Steps,
-    x: View,
-    running_mean: Param | None,
-    running_var: Param | None,
-    weight: Param | None = None,
-    bias: Param | None = None,
-    training: bool = False,
-    momentum: float | None = 0.1,
-    eps: float = 1e-5,
-) -> View:
-    if training and not steps.training:
-        raise Inexpressible("batch normalisation by the statistics of the batch in eval mode too")
-    if steps.training and not training:
-        raise Inexpressible("batch normalisation that keeps to its running statistics (frozen); `bn` uses the batch's")
-    if running_mean is None or running_var is None:
-        raise Inexpressible("batch normalisation without running statistics")
-    if momentum is None:
-        raise Inexpressible("batch normalisation with a cumulative average (momentum=None)")
-    if (weight is None) != (bias is None):
-        raise Inexpressible("batch normalisation with one of scale and shift")
-    sources = {"weight": weight, "bias": bias, "running_mean": running_mean, "running_var": running_var}
-    args: dict[str, Any] = {"eps": eps, "momentum": float(momentum), "affine": weight is not None}
-    return steps.view(steps.put("bn", steps.plain(x), sources=sources, **args))
-
-
-def _aten_batch_norm(
-    steps: Steps,
-    x: View,
-    weight: Param,
-    bias: Param,
-    mean: Param,
-    var: Param,
-    training: bool,
-    momentum: float,
-    eps: float,
-    *more: object,
-) -> View:
-    return batch_norm(steps, x, mean, var, weight, bias, training, momentum, eps)
-
-
-def layer_norm(
-    steps: Steps,
-    x: View,
-    normalized_shape: Any,
-    weight: Param | None = None,
-    bias: Param | None = None,
-    eps: float = 1e-5,
-) -> View:
-    over = tuple(normalized_shape)
-    if (weight is None) != (bias is None):
-        raise Inexpressible("layer normalisation with a scale and no shift")
-    sources = {"weight": weight, "bias": bias}
-    args: dict[str, Any] = {"eps": eps, "affine": weight is not None}
-    if len(x.shape) == 3 and x.plain and over == x.shape:
-        return steps.view(steps.put("ln", x.step, sources=sources, axis=(1, 2, 3), **args))
-    if len(over) > 1:
-        raise Inexpressible(f"layer normalisation over {len(over)} axes that are not the whole image")
-    if len(x.shape) == 3 and steps.channels(x) == len(x.dims) - 1 and len(x.dims) == 4:
-        return steps.changed(x, "ln", sources, **args)
-    at = steps.plain(x)
-    if len(steps.shape(at)) == 3:
-        raise Inexpressible("layer normalisation along the width of an image")
-    return steps.view(steps.put("ln", at, sources=sources, **args))
-
-
-def layer_norm_2d(steps: Steps, x: View, weight: Param | None, bias: Param | None, eps: float) -> View:
-    """A class of its own in several libraries: channels of an image normalised at each pixel."""
-    return steps.view(
-        steps.put("ln", steps.plain(x), sources={"weight": weight, "bias": bias}, eps=eps, affine=weight is not None)
-    )
-
-
-def group_norm(
-    steps: Steps,
-    x: View,
-    num_groups: int,
-    weight: Param | None = None,
-    bias: Param | None = None,
-    eps: float = 1e-5,
-    *more: object,
-) -> View:
-    return steps.view(
-        steps.put(
-            "gn",
-            steps.plain(x),
-            sources={"weight": weight, "bias": bias},
-            groups=num_groups,
-            eps=eps,
-            affine=weight is not None,
-        )
-    )
-
-
-def instance_norm(steps: Steps, x: View, weight: Param | None, bias: Param | None, eps: float) -> View:
-    return steps.view(
-        steps.put("in", steps.plain(x), sources={"weight": weight, "bias": bias}, eps=eps, affine=weight is not None)
-    )
+def _in_parts(steps: Steps, x: View, weight: Any, bias: Table) -> View:
+    """A linear layer of which some outputs have no bias, as several side by side."""
+    has = [bool(i) for i in bias.ids]
+    if bool(bias.fixed.any()):
+        raise Inexpressible("a bias of which a part is a constant")
+    ends = [i for i in range(1, len(has) + 1) if i == len(has) or has[i] != has[i - 1]]
+    table = steps.ledger.table(weight)
+    parts, start = [], 0
+    for end in ends:
+        rows = Table(table.ids[start:end], table.fixed[start:end])
+        own = Table(bias.ids[start:end], bias.fixed[start:end]) if has[start] else None
+        parts.append(linear(steps, x, rows, own))
+        start = end
+    more: dict[str, Any] = {"channels": True} if len(x.shape) == 2 else {}
+    joined = steps.put("cat", *(p.step for p in parts), **more)
+    axis = 0 if len(x.shape) == 3 else len(x.shape) - 1
+    return View(joined, steps.shape(joined), (*x.dims[:-1], whole(axis, len(has))))
 
 
 def attention(
@@ -243,10 +181,6 @@ def refuse(steps: Steps, x: View, reason: str) -> View:
     raise Inexpressible(reason)
 
 
-def _windows(steps: Steps, *args: object, **named: object) -> View:
-    raise Inexpressible("attention within windows of the image, with a learnt bias for each relative position")
-
-
 def local_response_norm(
     steps: Steps, x: View, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
 ) -> View:
@@ -266,19 +200,9 @@ LAYERS: dict[str, Callable[..., Any]] = {
         conv2d,
         conv_transpose2d,
         linear,
-        batch_norm,
-        layer_norm,
-        layer_norm_2d,
-        group_norm,
-        instance_norm,
         attention,
         refuse,
         local_response_norm,
         normalize,
     )
-} | {
-    "aten_batch_norm": _aten_batch_norm,
-    "aten_group_norm": group_norm,
-    "_get_relative_position_bias": _windows,
-    "shifted_window_attention": _windows,
 }

@@ -8,8 +8,10 @@ from math import prod
 from typing import Any
 
 from archdsl.importer.modules import Param
+from archdsl.importer.ops.paths import softmax_of_paths
 from archdsl.importer.steps import Inexpressible, Steps
-from archdsl.importer.views import View
+from archdsl.importer.tables import Table
+from archdsl.importer.views import View, whole
 
 
 def _act(word: str) -> Callable[..., View]:
@@ -51,19 +53,30 @@ def prelu(steps: Steps, x: View, weight: Param) -> View:
 
 
 def softmax(steps: Steps, x: View, dim: int = -1, *more: object, **other: object) -> View:
-    if steps.channels(x) != dim % len(x.dims):
-        raise Inexpressible("a softmax along another axis than the channels")
-    return steps.changed(x, "softmax")
+    dim %= len(x.dims)
+    channel = 0 if len(x.shape) == 3 else len(x.shape) - 1
+    if x.dims[dim] == whole(channel, x.shape[channel]):
+        return replace(x, step=steps.put("softmax", x.step))
+    if len(x.shape) == 2 and x.dims[dim] == whole(0, x.shape[0]):
+        step = steps.put("transpose", steps.put("softmax", steps.put("transpose", x.step)))
+        return replace(x, step=step)
+    return softmax_of_paths(steps, x, dim)
 
 
 def same(steps: Steps, x: Any, *more: object, **other: object) -> Any:
     return x
 
 
-def scaled(steps: Steps, x: View, factor: Param | float) -> View:
-    """A tensor times a number, or times a learnt factor for each channel."""
+def scaled(steps: Steps, x: View, factor: Any) -> View:
+    """A tensor times a number, or times a learnt factor for each channel, or for all."""
     if isinstance(factor, int | float):
         return steps.changed(x, "times", factor=float(factor)) if factor != 1 else x
+    if isinstance(factor, Table) and factor.constant:
+        if factor.fixed.numel() != 1:
+            raise Inexpressible("fixed factors that differ from place to place")
+        return scaled(steps, x, float(factor.fixed))
+    if prod(factor.shape) == 1:
+        return replace(x, step=steps.put("scale", x.step, sources={"weight": factor}, one=True))
     sizes = (1,) * (len(x.dims) - len(factor.shape)) + tuple(factor.shape)
     at = steps.channels(x)
     if [i for i, n in enumerate(sizes) if n != 1] != [at]:
@@ -71,11 +84,22 @@ def scaled(steps: Steps, x: View, factor: Param | float) -> View:
     return replace(x, step=steps.put("scale", x.step, sources={"weight": factor}))
 
 
-SAME = ("contiguous", "clone", "detach", "alias", "lift_fresh_copy", "to", "float", "type_as", "_to_copy")
+def neg(steps: Steps, x: View) -> View:
+    return scaled(steps, x, -1.0)
+
+
+def square(steps: Steps, x: View, exponent: float = 2) -> View:
+    if exponent != 2:
+        raise Inexpressible(f"a power of {exponent}; the language has squares alone")
+    return replace(x, step=steps.put("mul", x.step, x.step))
+
+
+SAME = ("contiguous", "clone", "type", "detach", "alias", "lift_fresh_copy", "to", "float", "type_as", "_to_copy")
 
 POINTWISE: dict[str, Callable[..., Any]] = {
     **{w: _act(w) for w in ("relu", "relu6", "selu", "silu", "mish", "hardswish", "hardsigmoid", "sigmoid", "tanh")},
-    **{f.__name__: f for f in (hardtanh, clamp, leaky_relu, elu, gelu, prelu, softmax, same)},
+    **{f.__name__: f for f in (hardtanh, clamp, leaky_relu, elu, gelu, prelu, softmax, same, neg, square)},
+    "pow": square,
     **dict.fromkeys(SAME, same),
     "softplus": lambda steps, x, *more: steps.changed(x, "softplus"),
 }

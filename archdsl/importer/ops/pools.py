@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from archdsl.importer.ops.layers import compact, pair
+from archdsl.importer.picks import restricted
 from archdsl.importer.steps import Inexpressible, Steps
-from archdsl.importer.views import View
+from archdsl.importer.views import View, whole
 
 
 def max_pool2d(
@@ -19,7 +20,11 @@ def max_pool2d(
     dilation: Any = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
+    same: bool = False,
 ) -> View:
+    if same:
+        at = steps.put("samepad", steps.plain(x), k=compact(kernel_size), s=compact(stride), fill="lowest")
+        return _pool(steps, steps.view(at), "maxpool", kernel_size, stride, 0, False)
     if pair(dilation) != (1, 1) or return_indices:
         raise Inexpressible("max pooling with dilation, or with the places of the maxima")
     return _pool(steps, x, "maxpool", kernel_size, stride, padding, ceil_mode)
@@ -34,7 +39,10 @@ def avg_pool2d(
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
+    same: bool = False,
 ) -> View:
+    if same:
+        raise Inexpressible("average pooling with the padding SAME")
     if divisor_override is not None:
         raise Inexpressible("an average with a divisor of its own")
     inside = not count_include_pad and (pair(padding) != (0, 0) or ceil_mode)
@@ -79,50 +87,133 @@ def adaptive_max_pool2d(steps: Steps, x: View, output_size: Any, return_indices:
 
 
 def mean(steps: Steps, x: View, dim: Any = None, keepdim: bool = False, **more: object) -> View:
-    over = {d % len(x.dims) for d in (dim if isinstance(dim, tuple | list) else [dim])} if dim is not None else set()
+    over = _over(x, dim)
+    channel = steps.channels(x) if len(x.dims) > 2 or len(x.shape) == 1 else -1
+    if over == {channel}:
+        return over_channels(steps, x, channel, keepdim, "mean")
     gone = sorted((a.axis, a.stride, a.size) for d in over for a in x.dims[d])
     spatial = [1, 2] if len(x.shape) == 3 else [0]
     if len(x.shape) < 2 or gone != sorted((i, 1, x.shape[i]) for i in spatial if x.shape[i] > 1):
+        if over == {channel} | {i for i, d in enumerate(x.dims) if i and any(a.axis in spatial for a in d)}:
+            raise Inexpressible("a mean over everything")
         raise Inexpressible("a mean over other axes than height and width, or all tokens")
     if keepdim and len(x.shape) == 3:
         made = steps.put("gap", x.step, keep=True)
         dims = tuple(() if i in over else d for i, d in enumerate(x.dims))
         return View(made, steps.shape(made), dims)
     made = steps.put("gap", x.step)
+    return _vector(steps, x, made, over, keepdim)
+
+
+def _over(x: View, dim: Any) -> set[int]:
+    if dim is None:
+        return set()
+    return {d % len(x.dims) for d in (dim if isinstance(dim, tuple | list) else [dim])}
+
+
+def _vector(steps: Steps, x: View, made: int, over: set[int], keepdim: bool) -> View:
+    """The tensor after its places have become one."""
     vector = steps.view(made)
-    kept = [vector.dims[1] if n else d for n, d in enumerate(x.dims)]
+    axis = 0 if len(x.shape) == 3 else 1
+    kept = [vector.dims[1] if d == whole(axis, x.shape[axis]) else d for d in x.dims]
     left = tuple(() if n in over else d for n, d in enumerate(kept) if keepdim or n not in over)
     return View(made, vector.shape, left)
+
+
+def over_channels(steps: Steps, x: View, channel: int, keepdim: bool, by: str) -> View:
+    """The mean, sum or largest value over the channels."""
+    made = steps.put("reduce", x.step, by=by)
+    dims = tuple(() if i == channel else d for i, d in enumerate(x.dims) if keepdim or i != channel)
+    return View(made, steps.shape(made), dims)
+
+
+def amax(steps: Steps, x: View, dim: Any = None, keepdim: bool = False) -> View:
+    over = _over(x, dim)
+    if over == {steps.channels(x)}:
+        return over_channels(steps, x, steps.channels(x), keepdim, "max")
+    gone = sorted((a.axis, a.stride, a.size) for d in over for a in x.dims[d])
+    if len(x.shape) != 3 or gone != sorted((i, 1, x.shape[i]) for i in (1, 2) if x.shape[i] > 1):
+        raise Inexpressible("the largest value over other axes than the channels, or height and width")
+    return _vector(steps, x, steps.put("gmp", x.step), over, keepdim)
+
+
+def largest(steps: Steps, x: View, dim: int, keepdim: bool = False) -> tuple[View, None]:
+    return amax(steps, x, dim, keepdim), None
+
+
+def total(steps: Steps, x: View, dim: Any = None, keepdim: bool = False, **more: object) -> View:
+    over = _over(x, dim)
+    split = [i for i in over if x.dims[i]]
+    channel = 0 if len(x.shape) == 3 else len(x.shape) - 1
+    if len(split) == 1 and x.dims[split[0]] == whole(channel, x.shape[channel]):
+        return over_channels(steps, x, split[0], keepdim, "sum")
+    if len(split) == 1 and len(x.dims[split[0]]) == 1:
+        parts = [restricted(steps, x, split[0], i, i + 1, equal=True) for i in range(x.sizes()[split[0]])]
+        dims = tuple(d for i, d in enumerate(parts[0].dims) if keepdim or i not in over)
+        return View(steps.put("add", *(p.step for p in parts)), parts[0].shape, dims)
+    averaged = mean(steps, x, dim, keepdim)
+    factor = 1
+    for i in over:
+        factor *= x.sizes()[i]
+    return View(steps.put("times", averaged.step, factor=float(factor)), averaged.shape, averaged.dims)
 
 
 def pad(steps: Steps, x: View, pad: Any, mode: str = "constant", value: float | None = None) -> View:
     given = (pad,) * 4 if isinstance(pad, int) else tuple(pad)
     if mode != "constant" or value not in (None, 0, 0.0) or len(given) > 6:
         raise Inexpressible("padding with other values than zeros")
+    if not any(given):
+        return x
+    given = _in_order(x, given)
     around = [*given, *[0] * (6 - len(given))]
     left, right, top, bottom, before, behind = around
-    at = steps.plain(x)
+    if len(x.dims) == 4 and x.dims[3] == whole(0, x.shape[0]) and len(x.shape) == 3:
+        view, at = x, steps.plain(x.permuted((0, 3, 1, 2)))
+    else:
+        view, at = None, steps.plain(x)
     if len(steps.shape(at)) != 3 or before or min(given) < 0 < max(given):
         raise Inexpressible("padding of other axes than height and width, or in front of the channels")
     if behind:
         at = steps.put("padchannels", at, to=steps.shape(at)[0] + behind)
     if any((left, right, top, bottom)):
         word = "trim" if min(given) < 0 else "zeropad"
-        sides = {"left": abs(left), "right": abs(right), "top": abs(top), "bottom": abs(bottom)}
+        sides: dict[str, Any] = {"left": abs(left), "right": abs(right), "top": abs(top), "bottom": abs(bottom)}
         if word == "zeropad" and len(set(sides.values())) == 1:
             sides = {"left": left}
         at = steps.put(word, at, **sides)
-    return steps.view(at)
+    return steps.view(at) if view is None else steps.view(at).permuted((0, 2, 3, 1))
+
+
+def _in_order(x: View, given: tuple[int, ...]) -> tuple[int, ...]:
+    """The numbers of a padding, those of width, height and channels in this order; torch counts from the last axis."""
+    if len(x.dims) == 4 and len(x.shape) == 3 and x.dims[3] == whole(0, x.shape[0]) and x.shape[0] > 1:
+        return (*(*given, 0, 0, 0, 0)[2:6], *given[:2])
+    return given
 
 
 def interpolate(
-    steps: Steps, x: View, size: Any = None, scale_factor: Any = None, mode: str = "nearest", *more: object, **o: object
+    steps: Steps,
+    x: View,
+    size: Any = None,
+    scale_factor: Any = None,
+    mode: str = "nearest",
+    align_corners: bool | None = None,
+    *more: object,
+    **other: object,
 ) -> View:
     at = steps.plain(x)
-    by = steps.sizes[-1] // steps.shape(at)[-1]
-    if mode != "nearest" or steps.sizes[1:] != (steps.shape(at)[0], *(n * by for n in steps.shape(at)[1:])):
-        raise Inexpressible(f"a change of size ({mode}) that is not each pixel as a square")
-    return steps.view(steps.put("upsample", at, by=by))
+    before, after = steps.shape(at)[1:], steps.sizes[2:]
+    if before == after:
+        return steps.view(at)
+    by = after[-1] // before[-1]
+    whole_times = after == tuple(n * by for n in before)
+    if mode == "nearest" and whole_times:
+        return steps.view(steps.put("upsample", at, by=by))
+    if mode == "bilinear" and not align_corners:
+        if whole_times:
+            return steps.view(steps.put("upsample", at, by=by, mode="bilinear"))
+        return steps.view(steps.put("resize", at, size=compact(after), by="bilinear"))
+    raise Inexpressible(f"a change of size ({mode}) that neither `upsample` nor `resize` makes")
 
 
 def _word(word: str, name: str, given: str) -> Callable[..., View]:
@@ -139,8 +230,19 @@ def _word(word: str, name: str, given: str) -> Callable[..., View]:
 POOLS: dict[str, Callable[..., Any]] = {
     **{
         f.__name__: f
-        for f in (max_pool2d, avg_pool2d, adaptive_avg_pool2d, adaptive_avg_pool1d, adaptive_max_pool2d, mean, pad)
+        for f in (
+            max_pool2d,
+            avg_pool2d,
+            adaptive_avg_pool2d,
+            adaptive_avg_pool1d,
+            adaptive_max_pool2d,
+            mean,
+            pad,
+            amax,
+        )
     },
+    "sum": total,
+    "max": largest,
     "interpolate": interpolate,
     "upsample_nearest2d": lambda steps, x, *more: interpolate(steps, x),
     "pixel_shuffle": _word("depthtospace", "by", "upscale_factor"),

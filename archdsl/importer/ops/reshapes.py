@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from archdsl.importer.modules import Param
+from archdsl.importer.picks import restricted
 from archdsl.importer.steps import Inexpressible, Steps
 from archdsl.importer.views import View
 
@@ -51,34 +52,32 @@ def _no_weight(x: View | Param) -> View:
 
 def chunk(steps: Steps, x: View, chunks: int, dim: int = 0) -> tuple[View, ...]:
     total = x.sizes()[dim % len(x.dims)]
-    size = -(-total // chunks)
-    if total % chunks:
-        return split(steps, x, size, dim)
-    at = _along_channels(steps, x, dim)
-    return tuple(steps.view(steps.put("part", at, i=i + 1, n=chunks)) for i in range(chunks))
+    return split(steps, x, -(-total // chunks), dim)
 
 
 def split(steps: Steps, x: View, sizes: Any, dim: int = 0) -> tuple[View, ...]:
-    total = x.sizes()[dim % len(x.dims)]
+    dim %= len(x.dims)
+    total = x.sizes()[dim]
     if isinstance(sizes, int):
-        if total % sizes == 0:
-            return chunk(steps, x, total // sizes, dim)
-        sizes = [sizes] * (total // sizes) + [total % sizes]
-    at = _along_channels(steps, x, dim)
+        sizes = [min(sizes, total - at) for at in range(0, total, sizes)]
     ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
-    return tuple(_slice(steps, at, end - size, end, total) for size, end in zip(sizes, ends, strict=True))
+    view = _settled(steps, x, dim)
+    equal = len(set(sizes)) == 1
+    return tuple(
+        restricted(steps, view, dim, end - size, end, equal=equal) for size, end in zip(sizes, ends, strict=True)
+    )
 
 
-def _slice(steps: Steps, at: int, start: int, end: int, total: int) -> View:
-    return steps.view(steps.put("slice", at, start=start, end=None if end == total else end))
+def unbind(steps: Steps, x: View, dim: int = 0) -> tuple[View, ...]:
+    dim %= len(x.dims)
+    return tuple(select(steps, x, dim, i) for i in range(x.sizes()[dim]))
 
 
-def _along_channels(steps: Steps, x: View, dim: int) -> int:
-    at = steps.plain(x)
-    view = steps.view(at)
-    if len(view.dims) != len(x.dims) or steps.channels(view) != dim % len(view.dims):
-        raise Inexpressible("parts along another axis than the channels")
-    return at
+def _settled(steps: Steps, x: View, dim: int) -> View:
+    """The tensor as the value of a step where its axis is none of a value's."""
+    if len(x.dims[dim]) == 1 and x.dims[dim][0].axis >= 0:
+        return x
+    return steps.view(steps.plain(x))
 
 
 def getitem(steps: Steps, x: Any, index: Any) -> Any:
@@ -102,9 +101,9 @@ def getitem(steps: Steps, x: Any, index: Any) -> Any:
                 if not rest
                 else getitem(steps, select(steps, x, dim, key), tuple(keys[:dim] + keys[dim + 1 :]))
             )
-        if not isinstance(key, slice) or key.step not in (None, 1):
+        if not isinstance(key, slice):
             _refuse()
-        x = cut(steps, x, dim, key.start, key.stop)
+        x = cut(steps, x, dim, key.start, key.stop, key.step or 1)
     return x
 
 
@@ -113,34 +112,38 @@ def _refuse() -> Any:
 
 
 def select(steps: Steps, x: View, dim: int, index: int) -> View:
-    """One place of an axis, which is gone then: a token, or an axis of size 1."""
+    """One place of an axis, which is gone then."""
     dim %= len(x.dims)
+    total = x.sizes()[dim]
+    index %= total
     if not x.dims[dim] and dim:
         return replace(x, dims=x.dims[:dim] + x.dims[dim + 1 :])
-    at = steps.plain(x)
-    if len(steps.shape(at)) != 2 or dim != 1:
-        raise Inexpressible("one place of another axis than the tokens'")
-    return steps.view(steps.put("take", at, i=index))
+    if len(x.shape) == 2 and x.plain and dim == 1:
+        return steps.view(steps.put("take", x.step, i=index if index < total - 1 or not index else -1))
+    found = restricted(steps, _settled(steps, x, dim), dim, index, index + 1, equal=True)
+    return replace(found, dims=found.dims[:dim] + found.dims[dim + 1 :])
 
 
 def cut(steps: Steps, x: View, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> View:
+    dim %= len(x.dims)
     total = x.sizes()[dim]
     first, last, _ = slice(start, end).indices(total)
     if (first, last, step) == (0, total, 1):
         return x
-    if step != 1:
-        raise Inexpressible("every second place, or fewer, of an axis")
-    return _slice(steps, _along_channels(steps, x, dim), first, last, total)
+    return restricted(steps, _settled(steps, x, dim), dim, first, last, step)
 
 
 RESHAPES: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(
-        ("reshape", "view", "flatten", "unflatten", "squeeze", "unsqueeze", "_unsafe_view", "view_as"), reshape
+        ("reshape", "view", "flatten", "unflatten", "squeeze", "unsqueeze", "_unsafe_view", "view_as", "reshape_as"),
+        reshape,
     ),
-    **{f.__name__: f for f in (expand, permute, transpose, chunk, split, getitem, select)},
+    **{f.__name__: f for f in (expand, permute, transpose, chunk, split, unbind, getitem, select)},
     "expand_as": expand,
     "swapaxes": transpose,
     "split_with_sizes": split,
     "tensor_split": chunk,
     "slice": cut,
+    "narrow": lambda steps, x, dim, start, length: cut(steps, x, dim, start, start + length),
+    "t": lambda steps, x: transpose(steps, x, 0, 1),
 }

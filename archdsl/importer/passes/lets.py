@@ -136,7 +136,9 @@ def _skeleton(item: Item) -> tuple[Any, list[tuple[_Hole, Any]]]:
             return tuple(key), numbers
         case Fan(join=join, branches=branches):
             parts = [[_skeleton(i) for i in b] for b in branches]
-            return (join, *(tuple(k for k, _ in b) for b in parts)), [n for b in parts for _, ns in b for n in ns]
+            own, given = _skeleton(Word(join, item.args))
+            numbers = [n for b in parts for _, ns in b for n in ns]
+            return (own, *(tuple(k for k, _ in b) for b in parts)), numbers + given
         case _:
             return item, []
 
@@ -213,7 +215,10 @@ def _filled(item: Item, said: list[Any]) -> Item:
             args.sort(key=lambda a: order.index(a[0]) if a[0] in order else 0)
             return replace(item, args=tuple(args))
         case Fan(branches=branches):
-            return replace(item, branches=tuple(tuple(_filled(i, said) for i in b) for b in branches))
+            inner = tuple(tuple(_filled(i, said) for i in b) for b in branches)
+            own = _filled(Word(item.join, item.args), said)
+            assert isinstance(own, Word)
+            return replace(item, branches=inner, args=own.args)
         case _:
             return item
 

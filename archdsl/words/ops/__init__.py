@@ -2,6 +2,7 @@
 
 from archdsl.words.ops import (
     act,
+    attend,
     attention,
     axes,
     channels,
@@ -21,6 +22,7 @@ from archdsl.words.ops import (
 
 __all__ = [
     "act",
+    "attend",
     "attention",
     "axes",
     "channels",

@@ -145,7 +145,7 @@ def _general(x: Shape, heads: int, asked: dict[str, Any], common: dict[str, Any]
     size: tuple[int, ...] = (x[0],)
     windows: dict[str, Any] = {}
     if len(x) == 3:
-        size, spots, sight, windows = _windows(x, asked)
+        size, spots, sight, windows = placed_windows(x, asked)
     keys, kv, out = prod(size), asked.get("kv", heads), asked.get("out", d)
     head_dim = asked.get("head_dim", d // heads)
     if heads % kv:
@@ -182,7 +182,7 @@ def _general(x: Shape, heads: int, asked: dict[str, Any], common: dict[str, Any]
     )
 
 
-def _windows(x: Shape, asked: dict[str, Any]) -> tuple[tuple[int, int], int, Window | Sight, dict[str, Any]]:
+def placed_windows(x: Shape, asked: dict[str, Any]) -> tuple[tuple[int, int], int, Window | Sight, dict[str, Any]]:
     """The size of a window, the pixels of all (zeros that fill them up included), what a pixel sees, the settings."""
     image, shift = (x[1], x[2]), pair(asked.get("shift", 0))
     if "grid" in asked:

@@ -1,0 +1,61 @@
+"""Which steps a result depends on, and whether each weight of the source is one of a step."""
+
+from __future__ import annotations
+
+from torch import fx, nn
+
+from archdsl.importer.findings import Finding
+from archdsl.importer.steps import Step
+from archdsl.importer.tables import Recipe, Used
+
+
+def reached(steps: list[Step], output: int) -> set[int]:
+    """The steps on which a step depends, itself among them."""
+    needed, stack = set(), [output]
+    while stack:
+        at = stack.pop()
+        if at >= 0 and at not in needed:
+            needed.add(at)
+            stack += steps[at].inputs
+    return needed
+
+
+def live(steps: list[Step], output: int) -> tuple[list[Step], int]:
+    """The steps on which the output depends, numbered again."""
+    needed = reached(steps, output)
+    number = {old: new for new, old in enumerate(sorted(needed))} | {-1: -1}
+    kept = []
+    for old in sorted(needed):
+        step = steps[old]
+        kept.append(Step(step.op, step.layer, tuple(number[i] for i in step.inputs), step.sources, step.path))
+    return kept, number[output]
+
+
+def once(graph: fx.GraphModule, steps: list[Step], whole: nn.Module | None, findings: list[Finding]) -> None:
+    """Each parameter is a weight of one step: of none it would be lost, of several it would be counted twice."""
+    tensors = dict(graph.named_parameters(remove_duplicate=False)) | dict(graph.named_buffers(remove_duplicate=False))
+    used = Used(tensors)
+    for step in steps:
+        for weight in step.layer.weights:
+            if (other := used.add(step.sources[weight], step)) is not None:
+                how = (
+                    f"is called several times with one {weight}"
+                    if other.path == step.path
+                    else f"shares its {weight} with {other.path}"
+                )
+                reason = f"{how}; only `shared(f, n)` has one set of weights for a chain of equal layers"
+                findings.append(Finding(step.path, step.op.name, reason))
+    names = {s for step in steps for s in step.sources.values() if not isinstance(s, Recipe)}
+    left: dict[str, int] = {}
+    for name, tensor in whole.named_parameters() if whole else ():
+        if name not in names and (unused := tensor.numel() - used.count(tensor)):
+            owner = name.rpartition(".")[0]
+            left[owner] = left.get(owner, 0) + unused
+    findings += [
+        Finding(
+            p,
+            "parameters",
+            f"the result in eval mode does not depend on its {n:,} parameters; with --unused they are left out",
+        )
+        for p, n in left.items()
+    ]

@@ -1,0 +1,216 @@
+"""What is computed of weights alone: tables that only move entries of weights about, and constants.
+
+A word's weight need not be one tensor of the source: `qkv` may be three of them side by side, and a table of biases is read
+by an index. Such code is run once on the numbers of the entries in the place of their values, and once more on others: where
+both agree, each entry of the result is one entry of a weight, or a constant, or the sum of both.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from archdsl.importer.modules import Param
+
+
+class Recipe(str):
+    """Entries of tensors of the source that are a weight of a word. As a text it is a name that only equal recipes have."""
+
+    names: tuple[str, ...]
+    entries: Tensor
+
+    def __new__(cls, names: tuple[str, ...], index: Tensor) -> Recipe:
+        made = super().__new__(cls, "+".join(names) + "#" + hashlib.sha256(index.numpy().tobytes()).hexdigest()[:16])
+        made.names, made.entries = names, index
+        return made
+
+    def of(self, tensors: Mapping[str, Tensor]) -> Tensor:
+        """The weight, flat: the numbers of ``entries`` count through the flat tensors one after the other."""
+        return torch.cat([tensors[n].reshape(-1) for n in self.names])[self.entries]
+
+
+def tensor_of(tensors: Mapping[str, Tensor], source: str) -> Tensor:
+    """The tensor that a source names."""
+    return source.of(tensors) if isinstance(source, Recipe) else tensors[source]
+
+
+def names_of(source: str) -> tuple[str, ...]:
+    """The tensors of which a source is made."""
+    return source.names if isinstance(source, Recipe) else (source,)
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A tensor made of weights: each entry is entry ``ids - 1`` of the ledger (0: of none) plus ``fixed``."""
+
+    ids: Tensor
+    fixed: Tensor
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.ids.shape)
+
+    @property
+    def constant(self) -> bool:
+        return not bool(self.ids.any())
+
+
+@dataclass(frozen=True)
+class Computed:
+    """Arithmetic on weights other than moving their entries."""
+
+    shape: tuple[int, ...]
+
+
+@dataclass
+class Ledger:
+    """The entries of all tensors of a source, numbered through. ``values`` are the tensors themselves."""
+
+    values: dict[str, Tensor] = field(default_factory=dict)
+    trained: frozenset[str] = frozenset()
+    starts: dict[str, int] = field(default_factory=dict)
+    sizes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    end: int = 0
+
+    def start(self, name: str, size: int) -> int:
+        if name not in self.starts:
+            self.starts[name] = self.end
+            self.end += size
+        return self.starts[name]
+
+    def numbers(self, p: Param) -> Tensor:
+        """The entries of a weight, counted from 1, in the shape in which it is used."""
+        value = self.values[p.name]
+        begin = 1 + self.start(p.name, value.numel())
+        self.sizes[p.name] = tuple(value.shape)
+        return torch.arange(begin, begin + value.numel(), dtype=torch.float64).reshape(value.shape)
+
+    def table(self, value: Param | Table) -> Table:
+        """A weight as a table."""
+        if isinstance(value, Table):
+            return value
+        if value.name not in self.trained:
+            fixed = _fitted(self.values[value.name], value.shape)
+            return Table(torch.zeros(fixed.shape, dtype=torch.float64), fixed.double())
+        ids = self.numbers(value)
+        ids = ids.expand(value.shape) if ids.numel() == 1 else _fitted(ids, value.shape)
+        return Table(ids, torch.zeros(ids.shape, dtype=torch.float64))
+
+    def run(self, function: Callable[..., Any], args: Any, named: Any) -> Any:
+        """What a function gives for weights and constants: tables, weights, numbers, or a remark that it computes."""
+        by = [self._called(function, args, named, code) for code in (lambda n: n, _code, torch.zeros_like)]
+        return _matched(self, *by)
+
+    def _called(self, function: Callable[..., Any], args: Any, named: Any, code: Callable[[Tensor], Tensor]) -> Any:
+        def given(value: Any) -> Any:
+            if isinstance(value, Param):
+                held = self.values[value.name]
+                known = value.name not in self.trained
+                whole = held.clone() if known else code(self.numbers(value))
+                return whole if whole.shape == value.shape else _fitted(whole, value.shape)
+            if isinstance(value, Table):
+                return code(value.ids) + value.fixed if bool(value.ids.any()) else value.fixed.clone()
+            if isinstance(value, dict):
+                return {k: given(v) for k, v in value.items()}
+            if isinstance(value, slice):
+                return slice(given(value.start), given(value.stop), given(value.step))
+            if isinstance(value, tuple | list) and not isinstance(value, torch.Size):
+                return type(value)(given(v) for v in value)
+            return value
+
+        with torch.no_grad():
+            return function(*given(args), **given(named))
+
+    def weight(self, value: Param | Table) -> str:
+        """The source that a weight of a word is.
+
+        Raises:
+            ValueError: parts of it are constants.
+        """
+        if isinstance(value, Param):
+            return value.name
+        ids = value.ids.reshape(-1).long()
+        if bool(value.fixed.any()) or not bool(ids.all()):
+            raise ValueError("a weight of which a part is a constant")
+        names = sorted((n for n in self.starts if n in self.values), key=self.starts.__getitem__)
+        begins = torch.tensor([self.starts[n] for n in names])
+        which = torch.searchsorted(begins, ids - 1, right=True) - 1
+        used = [names[i] for i in dict.fromkeys(which.tolist())]
+        index = torch.empty_like(ids)
+        at = 0
+        for name in used:
+            mine = which == names.index(name)
+            index[mine] = ids[mine] - 1 - self.starts[name] + at
+            at += self.values[name].numel()
+        if len(used) == 1 and torch.equal(index, torch.arange(self.values[used[0]].numel())):
+            return used[0]
+        return Recipe(tuple(used), index)
+
+
+def _fitted(ids: Tensor, shape: tuple[int, ...]) -> Tensor:
+    return ids.reshape(shape) if ids.numel() == torch.Size(shape).numel() else ids.expand(shape)
+
+
+def _code(ids: Tensor) -> Tensor:
+    """Other numbers for the entries, whose differences and sums have nothing of the first ones; 0 remains 0."""
+    return ((ids * 7919 + 104729) % 2097143 + 1) * (ids != 0)
+
+
+def _matched(ledger: Ledger, first: Any, second: Any, none: Any) -> Any:
+    if isinstance(first, tuple | list) and not isinstance(first, torch.Size):
+        return tuple(_matched(ledger, *three) for three in zip(first, second, none, strict=True))
+    if not isinstance(first, Tensor):
+        return first
+    a, b, fixed = (t.double() for t in (first, second, none))
+    kept = fixed.isfinite()
+    ids, other = (torch.where(kept, t - fixed, torch.zeros_like(t)) for t in (a, b))
+    if not torch.equal(_code(ids), other) or not torch.equal(ids, ids.floor()) or bool((ids < 0).any()):
+        return Computed(tuple(first.shape))
+    if not bool(ids.any()):
+        return Table(torch.zeros_like(ids), none if none.dtype in (torch.bool, torch.long) else fixed)
+    return _named(ledger, ids, fixed)
+
+
+def _named(ledger: Ledger, ids: Tensor, fixed: Tensor) -> Table | Param:
+    """A table that is one whole weight in order is that weight."""
+    if not bool(fixed.any()):
+        begin = int(ids.reshape(-1)[0]) - 1
+        for name, at in ledger.starts.items():
+            in_order = torch.arange(begin + 1, begin + 1 + ids.numel(), dtype=ids.dtype)
+            if at == begin and ledger.values[name].numel() == ids.numel() and torch.equal(ids.reshape(-1), in_order):
+                return Param(name, tuple(ids.shape))
+    return Table(ids, fixed)
+
+
+@dataclass
+class Used:
+    """Which entries of which tensors are weights of words."""
+
+    tensors: Mapping[str, Tensor]
+    marks: dict[int, Tensor] = field(default_factory=dict)
+    owners: dict[int, Any] = field(default_factory=dict)
+
+    def add(self, source: str, owner: Any) -> Any:
+        """Take a source's entries. Gives the owner of those that another one has already, None where they are free."""
+        flat = torch.cat([torch.full((self.tensors[n].numel(),), i) for i, n in enumerate(names_of(source))])
+        place = torch.cat([torch.arange(self.tensors[n].numel()) for n in names_of(source)])
+        index = source.entries if isinstance(source, Recipe) else torch.arange(len(place))
+        taken = None
+        for i, name in enumerate(names_of(source)):
+            tensor = self.tensors[name]
+            mine = place[index[flat[index] == i]]
+            mark = self.marks.setdefault(id(tensor), torch.zeros(tensor.numel(), dtype=torch.bool))
+            if bool(mark[mine].any()) or len(mine) != len(mine.unique()):
+                taken = self.owners.get(id(tensor), owner)
+            mark[mine] = True
+            self.owners[id(tensor)] = owner
+        return taken
+
+    def count(self, tensor: Tensor) -> int:
+        """How many entries of a tensor are used."""
+        return int(self.marks[id(tensor)].sum()) if id(tensor) in self.marks else 0

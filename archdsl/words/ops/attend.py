@@ -1,0 +1,125 @@
+"""Attention as a join: queries, keys and values are branches, so that each may come from anywhere."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any, Literal
+
+from archdsl.ir.layer import GLOBAL, Layer, Misfit, words
+from archdsl.ir.trace import channels
+from archdsl.registry import join
+from archdsl.registry.types import Count, Padding, Positive, Rate, Shape, Size
+from archdsl.words.ops.attention import placed_windows
+
+
+@join(
+    "patch(8, 64) tokens attend(linear(64) | linear(64, bias=false) | linear(64), 4) linear(64)",
+    "patch(8, 64) tokens as x cls take(0, 1) attend(id | @x | @x, 2)",
+    "patch(4, 24) attend(conv(12, 1) | conv(12, 1) | id, 3, window=4, shift=2, relpos=signed)",
+    "patch(4, 24) attend(conv(24, 1, s=2) | id | conv(48, 1), 2, scale=0.5, relpos=absolute)",
+    "patch(4, 24) attend(id | id | conv(24, 1), 2, grid=4, drop=0.1, talk)",
+    paper="Vaswani et al. 2017, Attention is all you need, arXiv:1706.03762",
+    traits="attention mixes",
+)
+def attend(
+    xs: tuple[Shape, ...],
+    heads: Count = 1,
+    drop: Rate = 0.0,
+    scale: Positive | None = None,
+    window: Size | None = None,
+    shift: Padding = 0,
+    grid: Size | None = None,
+    relpos: Literal["none", "signed", "absolute"] = "none",
+    talk: bool = False,
+) -> Layer:
+    """Attention of queries, keys and values, which are its three branches in this order: for each token of the queries the mean
+    of the values, weighted by softmax(q·k/√(width of a head)) over the tokens of the keys.
+
+    The pixels of an image are its tokens, row by row; the result is laid out as the queries are, as wide as the values. `scale`
+    is the factor of q·k instead of 1/√(width of a head). `drop` is the rate of dropout on the weights while training.
+    `window`, `shift`, `grid` and `talk` are as for `attention`. `relpos` adds a learnt bias for each head and each distance,
+    with its sign, or without (Graham et al. 2021, LeViT, arXiv:2104.01136). `attention` is this with its linear layers.
+    """
+    if len(xs) != 3:
+        raise Misfit(
+            f"`attend` has {len(xs)} branches; it takes queries, keys and values", "A304", "write `attend(q | k | v)`"
+        )
+    if low := next((x for x in xs if len(x) == 1), None):
+        raise Misfit(f"`attend` takes tokens or images, and here arrives {words(low)}", "A301", "`stack` makes tokens")
+    q, k, v = xs
+    widths = (channels(q), channels(k), channels(v))
+    if widths[0] != widths[1]:
+        raise Misfit(
+            f"queries of {widths[0]} and keys of {widths[1]} have no product", "A304", "give both branches one width"
+        )
+    if _spots(k) != _spots(v):
+        raise Misfit(
+            f"there are {_spots(k)} keys and {_spots(v)} values", "A304", "keys and values are of the same tokens"
+        )
+    if any(width % heads for width in widths):
+        wrong = next(width for width in widths if width % heads)
+        raise Misfit(f"{heads} heads do not divide a width of {wrong}", "A303", "choose a number that divides it")
+    settings: dict[str, Any] = {n: a for n, a in (("drop", drop), ("scale", scale), ("talk", talk)) if a}
+    if window is not None or grid is not None or shift not in (0, (0, 0)):
+        return _within(xs, heads, widths, {"window": window, "shift": shift, "grid": grid}, relpos, settings)
+    weights: dict[str, Shape] = {}
+    if relpos != "none":
+        settings |= {"relpos": str(relpos), "sizes": (_size(q), _size(k))}
+        weights = {"relpos": (_distances(_size(q), _size(k), relpos), heads)}
+    weights |= _talk(heads) if talk else {}
+    return Layer(
+        out=(q[0], widths[2]) if len(q) == 2 else (widths[2], *q[1:]),
+        module=lambda nn: nn.Attend(heads, **settings),
+        weights=weights,
+        macs=_spots(q) * _spots(k) * (widths[0] + widths[2] + (2 * heads * heads if talk else 0)),
+        window=GLOBAL,
+    )
+
+
+def _within(
+    xs: tuple[Shape, ...], heads: int, widths: tuple[int, ...], forms: dict[str, Any], relpos: str, settings: Any
+) -> Layer:
+    """Within windows of images of one size."""
+    if any(len(x) != 3 or x[1:] != xs[0][1:] for x in xs):
+        help = "give the branches images of one size, or leave `window` and `grid` out"
+        raise Misfit("windows of `attend` need three images of one size", "A304", help)
+    asked = {n: a for n, a in forms.items() if a}
+    if "window" in asked and "grid" in asked:
+        raise Misfit("`window` and `grid` of `attend` exclude each other", help="keep one of them")
+    if "shift" in asked and "window" not in asked:
+        raise Misfit("`shift` moves windows, and there are none", help="write `window=`, or leave `shift` out")
+    size, spots, sight, windows = placed_windows(xs[0], asked)
+    weights: dict[str, Shape] = {}
+    if relpos != "none":
+        settings |= {"relpos": str(relpos), "sizes": (size, size)}
+        weights = {"f.relpos": (_distances(size, size, relpos), heads)}
+    if "talk" in settings:
+        weights |= {f"f.{k}": shape for k, shape in _talk(heads).items()}
+    return Layer(
+        out=(widths[2], *xs[0][1:]),
+        module=lambda nn: nn.AttendWindows(nn.AttendPacked(heads, widths, **settings), **windows),
+        weights=weights,
+        macs=spots * prod(size) * (widths[0] + widths[2] + (2 * heads * heads if "talk" in settings else 0)),
+        window=sight,
+    )
+
+
+def _talk(heads: int) -> dict[str, Shape]:
+    """The weights that mix heads."""
+    shapes: dict[str, Shape] = {"weight": (heads, heads), "bias": (heads,)}
+    return {f"talk_{place}.{k}": shape for place in ("before", "after") for k, shape in shapes.items()}
+
+
+def _spots(x: Shape) -> int:
+    return x[0] if len(x) == 2 else x[1] * x[2]
+
+
+def _size(x: Shape) -> tuple[int, ...]:
+    """How tokens are laid out: in a row, or in rows and columns."""
+    return (x[0],) if len(x) == 2 else tuple(x[1:])
+
+
+def _distances(queries: tuple[int, ...], keys: tuple[int, ...], relpos: str) -> int:
+    if len(queries) != len(keys):
+        raise Misfit("`relpos` needs queries and keys that are both tokens, or both images", "A304", "say `untokens`")
+    return prod(n if relpos == "absolute" else m + n - 1 for m, n in zip(queries, keys, strict=True))

@@ -1,0 +1,97 @@
+"""`attend` against the formula written out by hand, against `attention`, and what it refuses."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from archdsl.emit import layers
+from archdsl.emit.build import build
+from archdsl.errors import SpecError
+from archdsl.expand import complete, expand
+from archdsl.ir.trace import Trace
+from archdsl.syntax.parse import parse
+
+
+def trace_of(text: str) -> Trace:
+    return complete(expand(parse(text)), (3, 32, 32), 10).trace
+
+
+def drawn(*shape: int, seed: int = 1) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def shaken(module: nn.Module) -> nn.Module:
+    torch.manual_seed(2)
+    for value in module.parameters():
+        nn.init.normal_(value, std=0.3)
+    return module.eval()
+
+
+@pytest.mark.holds("attend")
+def test_queries_keys_and_values_of_unlike_numbers_and_widths() -> None:
+    q, k, v = drawn(1, 5, 6), drawn(1, 7, 6, seed=2), drawn(1, 7, 4, seed=3)
+    found = shaken(layers.Attend(2, scale=0.4))(q, k, v)
+    for head in range(2):
+        mine = slice(3 * head, 3 * head + 3)
+        weights = (0.4 * q[0, :, mine] @ k[0, :, mine].T).softmax(1)
+        torch.testing.assert_close(found[0, :, 2 * head : 2 * head + 2], weights @ v[0, :, 2 * head : 2 * head + 2])
+
+
+@pytest.mark.holds("attend")
+def test_with_linear_layers_it_is_attention_within_moved_windows() -> None:
+    whole = shaken(build(trace_of("net patch(4, 24) attention(3, window=4, shift=2, relpos) gap linear(10)")))
+    by_parts = build(
+        trace_of(
+            "net patch(4, 24) linear(72, each) attend(part(1, 3) | part(2, 3) | part(3, 3), 3, window=4, shift=2, relpos=signed) "
+            "linear(24, each) gap linear(10)"
+        )
+    ).eval()
+    given = list(whole.state_dict().items())
+    table = [v for n, v in given if n.endswith("relpos")]
+    rest = [v for n, v in given if not n.endswith("relpos")]
+    wanted = by_parts.state_dict()
+    values = iter(rest)
+    by_parts.load_state_dict(
+        {n: table[0] if n.endswith("relpos") else next(values).reshape(v.shape) for n, v in wanted.items()}
+    )
+    x = drawn(2, 3, 32, 32)
+    torch.testing.assert_close(by_parts(x), whole(x))
+
+
+@pytest.mark.holds("attend")
+def test_the_bias_of_absolute_distances() -> None:
+    module = shaken(layers.Attend(1, relpos="absolute", sizes=((2, 2), (4, 4))))
+    q, k, v = drawn(1, 3, 2, 2), drawn(1, 3, 4, 4, seed=2), drawn(1, 3, 4, 4, seed=3)
+    found = module(q, k, v)
+    assert isinstance(module, layers.Attend)
+    assert module.relpos is not None
+    for row in range(2):
+        for column in range(2):
+            scores = []
+            for y in range(4):
+                for x in range(4):
+                    bias = module.relpos[abs(2 * row - y) * 4 + abs(2 * column - x), 0]
+                    scores.append(q[0, :, row, column] @ k[0, :, y, x] * 3**-0.5 + bias)
+            weights = torch.stack(scores).softmax(0)
+            torch.testing.assert_close(found[0, :, row, column], v[0].flatten(1) @ weights)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("patch(8, 64) tokens attend(id | id)", "2 branches"),
+        ("patch(8, 64) tokens attend(gap | id | id)", "takes tokens or images"),
+        ("patch(8, 64) tokens attend(linear(8) | id | id)", "have no product"),
+        ("patch(8, 64) tokens attend(id | id | take(0, 4))", "16 keys and 4 values"),
+        ("patch(8, 64) tokens attend(id | id | id, 5)", "do not divide"),
+        ("patch(8, 64) tokens attend(id | id | id, window=2)", "three images of one size"),
+        ("patch(8, 64) attend(id | id | id, window=2, grid=2)", "exclude each other"),
+        ("patch(8, 64) attend(id | id | id, shift=1)", "there are none"),
+        ("patch(8, 64) attend(tokens | id | id, relpos=signed)", "both tokens, or both images"),
+    ],
+)
+def test_refusals(text: str, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        trace_of(f"net {text} gap linear(10)")
