@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 IGNORED_VALUE = 255  # of a pixel in a file
 BYTES = 11  # of a pixel in memory: three of colour, eight of its label
 SHOWN = 12  # classes whose pixels are counted one by one in a message
+FORMATS = ("PNG", "TIFF", "BMP", "GIF")  # whose numbers arrive as they are stored; those of PGM are scaled
 SPREAD = {"L;2": 85, "L;4": 17}  # Pillow spreads grey of few bits over 0 to 255
 FEW = "value "  # begins the name under which the masks with a value are counted
 PIXELS = "write the number of the class into each pixel, as 8-bit grey or with a palette (modes L and P of Pillow)"
@@ -124,13 +126,14 @@ def numbers(path: Path, classes: int) -> tuple[Image.Image, tuple[int, ...]]:
     """
     with opened(path) as picture:
         mode, raw, turned = picture.mode, raw_mode(picture), orientation(picture) != 1
+        doubtful = picture.format not in FORMATS or re.search(r";\d?I$", raw)  # the latter: white is 0
         picture.load()
         values: NDArray[Any] = np.asarray(picture)
     if mode not in ("1", "L", "P", "I") and not mode.startswith("I;16"):
         what = "colours" if mode.startswith(("RGB", "CMYK", "YCbCr", "LAB", "HSV")) else f"pixels of the mode {mode}"
         raise EnvError(f"the mask {path} has {what}, not class numbers", help=PIXELS)
-    if turned or (mode == "L" and raw.endswith("I")):
-        what = "is turned by its EXIF orientation" if turned else "is stored with white as 0"
+    if turned or doubtful:
+        what = "is turned by its EXIF orientation" if turned else f"is stored as {picture.format} with the pixels {raw}"
         raise EnvError(f"the mask {path} {what}, so its class numbers are not certain", help="save it as PNG")
     values = values.astype(np.int64) // (SPREAD.get(raw, 1) if mode == "L" else 1)
     present = np.unique(values).tolist()

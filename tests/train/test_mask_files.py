@@ -180,6 +180,10 @@ SPOILT: dict[str, Callable[[Path, Path], object]] = {  # each gets a picture and
     "damaged picture": lambda image, mask: image.write_bytes(b"no picture"),
     "twice": lambda image, mask: picture(image.with_suffix(".jpg"), COLOURS),
     "text": lambda image, mask: mask.with_suffix(".txt").write_text("x"),
+    "pgm": lambda image, mask: picture(mask.rename(mask.with_suffix(".pgm")), scene()),
+    "white": lambda image, mask: Image.fromarray(scene()).save(
+        mask.rename(mask.with_suffix(".tif")), tiffinfo={262: 0}
+    ),
     "ignored": lambda image, mask: [picture(f, np.full((8, 8), 255, np.uint8)) for f in mask.parent.iterdir()],
 }
 
@@ -193,6 +197,8 @@ SPOILT: dict[str, Callable[[Path, Path], object]] = {  # each gets a picture and
         ("damaged picture", r"images/1\.png \(it is not a picture", "replace or remove"),
         ("twice", r"images/1\.jpg and .*images/1\.png differ only in their ending", "rename or remove one"),
         ("text", r"masks/1\.txt is not a picture", "move other files"),
+        ("pgm", r"masks/1\.pgm is stored as PPM", "as PNG"),
+        ("white", r"masks/1\.tif is stored as TIFF with the pixels L;I", "as PNG"),
         ("ignored", "all pixels of the training masks are ignored", "give pixels the number"),
     ],
 )
