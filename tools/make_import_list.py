@@ -235,7 +235,7 @@ def _table(head: str, rows: dict[str, tuple[str, dict[str, Any]]]) -> list[str]:
         "",
         f"| {head} | is not imported, because of |",
         f"{rule}---|",
-        *(f"| {n} | {r['reason']} ({r['places']} places) |" for n, r in rest),
+        *(f"| {n} | {r['reason']} ({r['places']} place{'s' if r['places'] != 1 else ''}) |" for n, r in rest),
     ]
 
 
