@@ -174,7 +174,10 @@ def wrong_classes(given: tuple[int, ...], data: DataSettings) -> tuple[str, str]
     classes, task = data.dataset.classes, task_of(data.dataset)
     if not task.simple:
         wanted = task.wanted(data.dataset.input, classes)
-        return f"the net gives {'x'.join(map(str, given))} values, and in {data.dataset.name} {wanted}", task.ends
+        return (
+            f"the net gives {'x'.join(map(str, given))} values, and in {data.dataset.name} {wanted}",
+            f"{task.ends}; `classes` is {classes} here",
+        )
     return (
         f"the net gives {'x'.join(map(str, given))} values an image, and {data.dataset.name} has {classes} classes",
         f"end the net in linear({classes})",
