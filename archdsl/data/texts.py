@@ -10,6 +10,8 @@ from archdsl.data.arrays import Arrays, DataParts
 from archdsl.data.memory import resident_limit
 from archdsl.errors import EnvError
 
+SONNETS_HOME = "https://www.gutenberg.org/ebooks/1041"
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -65,5 +67,5 @@ def about(text: Text) -> dict[str, Any]:
         "train": len(parts.train),
         "test": len(parts.test),
         "found": list(parts.notes),
-        **({"licence": "public domain"} if text.word == "sonnets" else {}),
+        **({"licence": "public domain", "home": SONNETS_HOME} if text.word == "sonnets" else {}),
     }
