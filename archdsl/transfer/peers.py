@@ -53,11 +53,18 @@ def behind_layer(name: str) -> str:
     return f"{block}.{layer}.bias" if layer else ""
 
 
+def behind_context(name: str) -> str:
+    """FocalNet registers what mixes the contexts, and the last layer, before the convolutions that make them."""
+    before, found, rest = name.partition(".modulation.")
+    return f"{before}.modulation.focal_layers.1.0.weight" if found and rest.startswith(("h.", "proj.")) else ""
+
+
 # From the start of a net's name to a rule: of a weight's name it gives the name behind which it belongs, or "".
 MOVES: dict[str, Callable[[str], str]] = {
     "cait": behind_half,
     "convnext": behind_block,
     "deit": behind_embedding,
+    "focalnet": behind_context,
     "resmlp": behind_layer,
     "resnetv2": behind_norm,
     "vit": behind_patches,

@@ -29,12 +29,13 @@ PARAMS = {
     "cait_xxs24": 11_956_264,
     "pvt_v2_b0": 3_666_760,
     "maxvit_tiny": 30_919_624,
+    "focalnet_tiny": 28_427_116,
     "mobilevit_xxs": 1_272_024,
     "resnest14d": 10_611_688,
 }
 # From 331 pixels on NASNet meets odd and even sizes, and so both paddings, as it does from 107 on.
 SIZES: dict[str, int | None] = {"nasnetalarge": 107}
-FIXED = ("vit", "deit", "swin", "cait", "maxvit", "mixer", "resmlp", "gmlp", "mobilevit")  # positions or windows of one size
+FIXED = ("vit", "deit", "swin", "cait", "maxvit", "mixer", "resmlp", "gmlp", "mobilevit", "focalnet")  # positions or windows of one size
 
 every = pytest.mark.parametrize("name", sorted(PARAMS))
 
