@@ -25,9 +25,10 @@ def tables(about: dict[str, Any], names: Sequence[str], rows: Sequence[Row]) -> 
     found = [_totals(about, rows)]
     if len({shift for shift, _, _ in rows}) == 1:
         _, passes, report = rows[-1]
+        items = f"{TASKS[about.get('task', CLASSIFICATION.name)].item}s"
         found += [
-            _classes(names, report, passes),
-            _matrix(names, report) if len(names) <= MATRIX else _pairs(names, report),
+            _classes(names, report, passes, items),
+            _matrix(names, report) if len(names) <= MATRIX else _pairs(names, report, items),
         ]
     return found
 
@@ -95,13 +96,13 @@ def _total(shift: Shift | None, passes: int, report: Report, top: bool, several:
     )
 
 
-def _classes(names: Sequence[str], report: Report, passes: int) -> Table:
+def _classes(names: Sequence[str], report: Report, passes: int, items: str) -> Table:
     columns = (
         Column("class"),
         Column("precision", "percent", digits=2),
         Column("recall", "percent", digits=2),
         Column("F1", "percent", key="f1", digits=2),
-        Column("images", "int", key="support"),
+        Column(items, "int", key="support"),
     )
     scores = report.classes
     rows: tuple[tuple[Cell, ...], ...] = tuple(
@@ -131,11 +132,11 @@ def _matrix(names: Sequence[str], report: Report) -> Table:
     return Table(columns, rows, title="confusion matrix: a row for each true class, a column for each predicted class")
 
 
-def _pairs(names: Sequence[str], report: Report) -> Table:
+def _pairs(names: Sequence[str], report: Report, items: str) -> Table:
     """The most frequent confusions."""
     pairs = [(count, i, j) for i, row in enumerate(report.confusion) for j, count in enumerate(row) if i != j and count]
     pairs.sort(key=lambda p: (-p[0], p[1], p[2]))
-    columns = (Column("class"), Column("predicted"), Column("images", "int"))
+    columns = (Column("class"), Column("predicted"), Column(items, "int", key="images"))
     rows = tuple((names[i], names[j], count) for count, i, j in pairs[:CONFUSED])
     return Table(columns, rows, title=f"the {len(rows)} most frequent confusions of {len(pairs)}")
 
