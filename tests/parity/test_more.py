@@ -35,7 +35,18 @@ PARAMS = {
 }
 # From 331 pixels on NASNet meets odd and even sizes, and so both paddings, as it does from 107 on.
 SIZES: dict[str, int | None] = {"nasnetalarge": 107}
-FIXED = ("vit", "deit", "swin", "cait", "maxvit", "mixer", "resmlp", "gmlp", "mobilevit", "focalnet")  # positions or windows of one size
+FIXED = (
+    "vit",
+    "deit",
+    "swin",
+    "cait",
+    "maxvit",
+    "mixer",
+    "resmlp",
+    "gmlp",
+    "mobilevit",
+    "focalnet",
+)  # positions or windows of one size
 
 every = pytest.mark.parametrize("name", sorted(PARAMS))
 
