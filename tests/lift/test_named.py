@@ -20,7 +20,7 @@ from tests.conftest import Cli
 )
 def test_a_published_net_is_imported(cli: Cli, tmp_path: Path, name: str, parameters: int, lines: int) -> None:
     pytest.importorskip("timm")
-    done = cli("import", f"timm:{name}", "-o", "net.arch", cwd=tmp_path)
+    done = cli("import", f"timm:{name}", "-o", "net.arch", cwd=tmp_path, timeout=1500)
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "net.arch").read_text("utf-8")
     assert load(text).cost.params == parameters
