@@ -68,14 +68,15 @@ def assumed(graph: Graph, input: Shape | None, classes: int | None, notes: list[
         shape = ASSUMED[0]
     if number is None:
         number = ASSUMED[1]
-        notes.append(
-            Diagnostic(
-                "A510",
-                f"no number of classes is stated: {number} is assumed",
-                help="write `classes 10`, name a data set, or give --classes",
-                severity="note",
+        if graph.task is None or graph.task.output((1, 1, 1), number) is not None:  # else any output will do
+            notes.append(
+                Diagnostic(
+                    "A510",
+                    f"no number of classes is stated: {number} is assumed",
+                    help="write `classes 10`, name a data set, or give --classes",
+                    severity="note",
+                )
             )
-        )
     return shape, number
 
 

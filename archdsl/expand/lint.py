@@ -88,10 +88,11 @@ def _row(trace: Trace, index: int, row: Row, readers: list[Row]) -> Iterator[Dia
             f"write `dwconv(3)`; a window that is meant has its name or its padding, `dwconv(k={k})`",
             "warning",
         )
-    if "drop" in traits and "wrap" not in traits and "norm" in after:
+    batch_norm = "norm" in after and "running_mean" in readers[0].layer.buffers  # others keep no statistics
+    if "drop" in traits and "wrap" not in traits and batch_norm:
         yield Diagnostic(
             "A503",
-            "dropout right before a normalisation shifts its statistics between training and "
+            "dropout right before a batch normalisation shifts its statistics between training and "
             "evaluation (Li et al. 2018)",
             span,
             "put it after the last normalisation",

@@ -76,7 +76,7 @@ def _no_network(expr: ast.Expr) -> SpecError:
                 "A217",
                 f"`{op}` joins numbers, and here a network is needed",
                 expr.span,
-                "a modifier touches its name: `block +bn`" if op in "+-" else "",
+                "a space stands before a modifier, and none behind its sign: `block +bn`" if op in "+-" else "",
             )
         case ast.Number() | ast.Cross():
             return fail(

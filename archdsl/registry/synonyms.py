@@ -23,7 +23,7 @@ WORDS = {
     "pad": "zeropad", "crop": "trim", "squeezeexcite": "se",
     # of networks, as torch, Keras, timm and Flax call them; endings such as 2d and Layer are taken off before
     "batchnormalization": "bn", "layernormalization": "ln", "groupnormalization": "gn", "instancenormalization": "in",
-    "batchnormact": "bn", "unitnormalization": "l2norm", "localresponsenorm": "lrn", "weightnorm": "ws",
+    "batchnormact": "bn", "unitnormalization": "l2norm", "localresponsenorm": "lrn",
     "globalaveragepooling": "gap", "globalmaxpooling": "gmp", "averagepooling": "avgpool", "maxpooling": "maxpool",
     "averagepool": "avgpool", "adaptivemaxpool": "gmp", "spatialdropout": "spatial",
     "alphadropout": "drop", "lazylinear": "linear", "lazyconv": "conv", "convnd": "conv", "denselayer": "linear",
@@ -139,6 +139,7 @@ MISSING = {
     "recurrent convolutions": ("convlstm", "convlstm1d", "convlstm2d", "convlstm3d", "convgru"),
     "biases that grow with the distance": ("alibi",),
     "word for a sequence: layers are written side by side": ("sequential",),
+    "weight normalisation (a learnt length for each filter)": ("weightnorm",),
     "graph layers": ("gcn", "gcnconv", "gatconv", "graphconv"),
 }
 _ABSENT = {name: what for what, several in MISSING.items() for name in several}

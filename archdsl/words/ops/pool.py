@@ -95,9 +95,9 @@ def zeropad(
     )
 
 
-@op("trim(1) conv(8)", "trim(1, 0, 1, 0) maxpool(2)", traits="pad")
+@op("trim(1) conv(8)", "trim(1, 0, 1, 0) maxpool(2)", "trim(2, 2, 2, 2) conv(8)", traits="pad")
 def trim(x: Shape, left: Natural = 1, right: Natural = 0, top: Natural | None = None, bottom: Natural = 0) -> Layer:
-    """Cuts rows and columns off an image's sides; `top` is `left` unless given."""
+    """Cuts rows and columns off an image: `left` at the left and the top, unless the sides are given: `trim(4, 4, 4, 4)`."""
     c, h, w = image(x, "trim")
     t = left if top is None else top
     if h - t - bottom < 1 or w - left - right < 1:
