@@ -76,7 +76,7 @@ def _no_network(expr: ast.Expr) -> SpecError:
                 "A217",
                 f"`{op}` joins numbers, and here a network is needed",
                 expr.span,
-                "a space stands before a modifier, and none behind its sign: `block +bn`" if op in "+-" else "",
+                "a modifier has a space before its sign and none behind it: `block +bn`" if op in "+-" else "",
             )
         case ast.Number() | ast.Cross():
             return fail(

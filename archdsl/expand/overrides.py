@@ -63,10 +63,19 @@ def _set(file: ast.File, item: str) -> ast.File:
     if space == "let":
         return _let(file, name, text, where)
     if find(space, name) is None:
-        raise ArchError(f"`{where}`: there is no {space} word `{name}`", help=suggest(name, names(space)))
+        raise ArchError(
+            f"`{where}`: there is no {space} word `{name}`",
+            help=suggest(name, names(space)) or _of_argument(space, name, text),
+        )
     if text == "off":
         return _without(file, space, name, where)
     return _word(file, space, name if text in ("on", "") else f"{name}({text})", where, name)
+
+
+def _of_argument(space: str, name: str, text: str) -> str:
+    """The remedy where a name is that of an argument of some words."""
+    having = [e.name for e in entries(space) if any(p.name == name for p in params(e))]
+    return f"`{name}` is an argument of {', '.join(having[:3])}: --set '{space}.{having[0]}=…'" if having else ""
 
 
 def _one(kind: str, text: str, where: str) -> ast.Item:
