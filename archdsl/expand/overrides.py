@@ -89,11 +89,16 @@ def _one(kind: str, text: str, where: str) -> ast.Item:
 
 def _statement(file: ast.File, kind: str, text: str, where: str) -> ast.File:
     new = _one(kind, text, where)
-    several = isinstance(new, ast.Statement) and isinstance(new.body, ast.Seq) and kind != "input"  # `128 ids(256)`
-    if not isinstance(new, ast.Statement) or new.kind != kind or several:
+    if not isinstance(new, ast.Statement) or new.kind != kind or (isinstance(new.body, ast.Seq) and not _of_ids(new)):
         raise _several(where)
     items = [new if isinstance(i, ast.Statement) and i.kind == kind else i for i in file.items]
     return replace(file, items=tuple(items if new in items else _placed(items, new)))
+
+
+def _of_ids(statement: ast.Statement) -> bool:
+    """Whether it is ``input 128 ids(256)``, which is one value."""
+    last = statement.body.items[-1] if isinstance(statement.body, ast.Seq) else None
+    return statement.kind == "input" and isinstance(last, ast.Word) and last.name == "ids"
 
 
 def _placed(items: list[ast.Item], new: ast.Item) -> list[ast.Item]:

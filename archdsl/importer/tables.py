@@ -10,12 +10,25 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from archdsl.importer.modules import Param
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+
+    class _Torch:
+        """Imports torch when something of it is asked for: block strings are converted without it."""
+
+        def __getattr__(self, name: str) -> Any:
+            import torch as found
+
+            globals()["torch"] = found
+            return getattr(found, name)
+
+    torch = _Torch()
 
 
 class Recipe(str):
@@ -164,7 +177,7 @@ def _code(ids: Tensor) -> Tensor:
 def _matched(ledger: Ledger, first: Any, second: Any, none: Any) -> Any:
     if isinstance(first, tuple | list) and not isinstance(first, torch.Size):
         return tuple(_matched(ledger, *three) for three in zip(first, second, none, strict=True))
-    if not isinstance(first, Tensor):
+    if not isinstance(first, torch.Tensor):
         return first
     a, b, fixed = (t.double() for t in (first, second, none))
     kept = fixed.isfinite()

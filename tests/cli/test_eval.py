@@ -143,7 +143,7 @@ def test_without_matplotlib_pillow_draws(run: Run, runs: dict[str, Path], monkey
         (("--shift", "noise(0.1)", "--batch", "0"), 2, "0"),
         (("--save", "nowhere/a.png"), 4, "there is no folder nowhere"),
         (("--save", "a.png", "--shift", "noise(0.1, 0.2)"), 2, "several strengths"),
-        (("--data", "cifar10"), 2, "the images of cifar10 are 3x32x32, the net takes 1x28x28"),
+        (("--data", "cifar10"), 2, "the examples of cifar10 are 3x32x32, the net takes 1x28x28"),
         (("--data", "cifr10"), 2, "cifar10"),
         (("--data", "fashion-mnist"), 4, "fashion-mnist is not there"),
         (("--data", "mnist"), 2, "has classes that the net does not know: 0, 1"),

@@ -168,7 +168,7 @@ def test_a_table_is_no_set_of_pictures(run: Run, accuracy: object, trained: dict
         (("eval", str(trained["table"]), "--data", "fashion-mini"), "takes rows of a table with 3 columns"),
         (
             ("eval", str(trained["folder"]), "--data", "csv:t.csv"),
-            "csv:t.csv is a table, and the net takes images of 3x8x8",
+            "csv:t.csv is a table, and the net takes 3x8x8",
         ),
         (
             ("predict", str(trained["table"]), "photos/apple/0.png"),

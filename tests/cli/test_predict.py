@@ -162,7 +162,7 @@ def test_pictures_that_do_not_decode_are_named(run: Run, trained: Path) -> None:
         (("mixed",), 4, "notes.txt is not a picture"),
         (("good.png", "--top", "11"), 2, "more than the 10 classes"),
         (("good.png", "--mc", "1"), 2, "1"),
-        ((), 2, "FILE"),
+        ((), 2, "nothing is given to predict"),
     ],
 )
 def test_calls_that_are_wrong(run: Run, trained: Path, args: tuple[str, ...], code: int, message: str) -> None:

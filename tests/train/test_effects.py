@@ -99,8 +99,11 @@ def test_muon_without_hidden_weights_is_adam(tmp_path: Path) -> None:
     assert figures[0] == figures[1]
 
 
-def test_the_examples_of_all_words_are_clean() -> None:
+def test_the_examples_of_all_words_are_clean(tmp_path: Path) -> None:
     """No example of the vocabulary is refused, or without effect, on a network that has all that words work on."""
+    table = tmp_path / "t.csv"
+    table.write_text("a,b\n" + "".join(f"{n},{n * n % 97}\n" for n in range(200)))
+    numbers = f'net linear(8) relu linear(1)\ndata csv("{table}", target="b", task=regression)\n'
     deep = "net conv(8) bn relu conv(8) bn relu drop(0.1) gap linear(10)\n"
     for entry in [*entries("train"), *entries("data")]:
         own = entry.make.__module__.startswith("archdsl.")
@@ -111,5 +114,7 @@ def test_the_examples_of_all_words_are_clean() -> None:
             text = f"{deep}data {example}\n"
             if entry.kind == "train":
                 text = f"{deep}data cifar10 valid(10%) mixup\ntrain {example}{longer}\n"
+            if "regression" in getattr(entry.make, "tasks", ()):
+                text = f"{numbers}train {example}\n"
             found = setting_findings(load(text))
             assert not found, (text, found)

@@ -17,6 +17,7 @@ from archdsl.settings.experiment import Experiment, TrainSettings, fold_data, fo
 from archdsl.syntax.parse import parse
 from archdsl.words.data.augmentations import Crop, Flip
 from archdsl.words.data.folders import Folder
+from archdsl.words.tasks import task_of
 from archdsl.words.train.optimizers import AdamW, Sgd
 from archdsl.words.train.penalties import L2, Wd
 from archdsl.words.train.schedules import Cosine
@@ -106,6 +107,11 @@ def test_every_example_folds(entry, tmp_path, monkeypatch: pytest.MonkeyPatch) -
         (tmp_path / path).write_text("a,b,species\n1,2,x\n3,4,y\n5,6,x\n7,8,y\n")
     table = pyarrow.table({"a": [1.0, 2.0, 3.0, 4.0], "species": ["x", "y", "x", "y"]})
     pyarrow.parquet.write_table(table, tmp_path / "iris.parquet")
+    (tmp_path / "houses.csv").write_text("area,price\n1,2\n3,4\n5,6\n7,9\n")
+    (tmp_path / "tale.txt").write_text("once upon a time\n" * 200)
+    for folder in ("images", "masks"):
+        (tmp_path / "roads" / folder).mkdir(parents=True)
+    (tmp_path / "roads" / "classes.txt").write_text("road\nother\nsky\n")
     monkeypatch.chdir(tmp_path)
     assert params(entry) is not None
     assert entry.slot or entry.name in ("freeze", "rate")
@@ -116,7 +122,7 @@ def test_every_example_folds(entry, tmp_path, monkeypatch: pytest.MonkeyPatch) -
             if entry.kind == "data"
             else folded(train=example if "epochs(" in example else f"{example} epochs(60)")
         )
-        assert data.dataset.classes >= 2
+        assert data.dataset.classes >= (1 if task_of(data.dataset).name == "regression" else 2)
         assert train.epochs > 0
 
 

@@ -137,4 +137,5 @@ def _graph(spec: Spec) -> str:
     settings = [i for i in spec.file.items if isinstance(i, ast.Statement) and i.kind in ast.SETTINGS]
     lets = [i for i in spec.file.items if isinstance(i, ast.Let | ast.Include)]
     rest = canonical_text(replace(spec.file, items=(*lets, *settings)))
-    return f"input {dims(spec.input)}\nclasses {spec.classes}\n{network(spec.trace.graph)}{rest}"
+    task = f"task {spec.task.name}\n" if not spec.task.simple else ""
+    return f"input {dims(spec.input)}\nclasses {spec.classes}\n{task}{network(spec.trace.graph)}{rest}"
