@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from archdsl.study.report.html import html
-from archdsl.study.report.notes import constant
+from archdsl.study.report.notes import STEP, constant, undefined
+from archdsl.study.stats.paired import ALL_EQUAL
 from tests.study.large_study import large
 from tests.study.test_html import made
 
@@ -35,3 +36,14 @@ def test_an_arm_without_spread_is_named() -> None:
     assert [text.partition(" have ")[0] for text in constant(results)] == [f"all runs of `{name}`"]
     assert f"All runs of “{name}” have exactly the same test accuracy" in html(results, "c")
     assert not list(constant(large()))
+
+
+def test_equal_differences_have_the_interval_of_the_metric_or_none() -> None:
+    """Never both an interval in the table and a note that there is none."""
+    results = made("seeds: 4\n", lambda arm, seed: 0.4 + 0.01 * seed)
+    arm = results.arms[1]
+    assert arm.comparison is not None
+    assert arm.verdict is not None
+    texts = {text for text, _ in undefined(results)}
+    assert (arm.verdict.low is None) == (ALL_EQUAL in texts)
+    assert (arm.verdict.low is not None) == (STEP in texts)

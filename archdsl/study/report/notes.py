@@ -12,6 +12,7 @@ from archdsl.study.report.claim_text import sentences
 from archdsl.study.results.outcomes import unmeasured, untrained
 from archdsl.study.results.results import ArmResult, Results
 from archdsl.study.stats import MISSING, seeds_to_reject
+from archdsl.study.stats.paired import ALL_EQUAL
 from archdsl.study.stats.sequential import SURE, UNEVEN, held_back
 from archdsl.words.data.base import Augmentation, Mixing
 
@@ -220,11 +221,16 @@ def evaluated_on(results: Results) -> tuple[str, str]:
     return "over whole runs", "it says nothing about new images"
 
 
+STEP = "the differences are all equal: the interval is that of the step in which the metric is counted"
+
+
 def undefined(results: Results) -> Iterable[tuple[str, list[str]]]:
     """Why figures are undefined, each reason once, with the arms that it applies to; missing seeds are listed."""
     found: dict[str, list[str]] = {}
     for arm in results.arms[1:]:
         for words in arm.comparison.why if arm.comparison is not None else ():
+            if words == ALL_EQUAL and arm.verdict is not None and arm.verdict.low is not None:
+                words = STEP
             if MISSING not in words:
                 found.setdefault(words, []).append(arm.name)
     return found.items()

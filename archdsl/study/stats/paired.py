@@ -112,13 +112,16 @@ def _missing(a: Mapping[int, float], b: Mapping[int, float], names: tuple[str, s
         )
 
 
+ALL_EQUAL = "the differences are all equal: no interval"
+
+
 def _undefined(n: int, delta: float, sd: float | None, r: float | None, constant: Sequence[str]) -> Iterator[str]:
     """A sentence for each figure that is None; `constant` names the sides whose values are all equal."""
     if n == 1:
         yield "one pair: no interval, no correlation"
         return
     if not sd:
-        yield "the differences are all equal: no interval"
+        yield ALL_EQUAL
     elif not delta:
         yield "the mean difference is 0: no number of seeds would show it"
     if n == 2:
