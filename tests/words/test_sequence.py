@@ -11,7 +11,7 @@ from archdsl.api import load
 from archdsl.emit import layers
 from archdsl.emit.build import build
 from archdsl.emit.inputs import random_inputs, zero_inputs
-from archdsl.errors import SpecError
+from archdsl.errors import ArchError, SpecError
 from archdsl.expand import complete, expand
 from archdsl.ir.cost import Cost, cost
 from archdsl.ir.trace import Trace
@@ -280,9 +280,14 @@ def test_an_input_of_ids_is_given_in_several_ways(given: object) -> None:
     assert dims(spec.input) == "128 ids(256)"
 
 
-@pytest.mark.parametrize(
-    "text", ["ids", "ids(5)", "12 ids", "12 ids(2, 3)", "0 ids(5)", "2x3 ids(4)", "12 ids(x)", "3 32 32"]
-)
+@pytest.mark.parametrize("text", ["ids", "ids(5)", "12 ids", "12 ids(2, 3)", "0 ids(5)", "2x3 ids(4)", "12 ids(x)"])
 def test_what_is_no_input_is_refused(text: str) -> None:
     with pytest.raises(SpecError, match=r"A208|A201"):
         load("embed(4) gap linear(3)", input=text, classes=3)
+
+
+def test_several_numbers_are_no_input() -> None:
+    with pytest.raises(ArchError, match="has more than one value"):
+        load("embed(4) gap linear(3)", input="3 32 32", classes=3)
+    with pytest.raises(SpecError, match="A208"):
+        load("input 3 32 32\nembed(4) gap linear(3)")
