@@ -64,6 +64,7 @@ def read(masks: Masks) -> DataParts:
         f"{len(train):,} pictures with masks to train on and {len(test):,} to test, {len(names)} classes",
         *pairs.notes,
         *((f"the masks have the values 0 and 255: 255 is the class {names[1]}",) if binary else ()),
+        *(_doubtful(train, test) if len(names) == 2 and not binary else ()),
         *_balance(train, test, names),
         *said(done, len(train) + len(test)),
         *_repeated(*decoded),
@@ -145,6 +146,17 @@ def numbers(path: Path, classes: int) -> tuple[Image.Image, tuple[int, ...]]:
             help=f"number the classes from 0, and mark pixels that do not count by 255{more}",
         )
     return Image.fromarray(values.astype(np.uint8)), tuple(present) if mode != "1" else ()
+
+
+def _doubtful(train: Arrays, test: Arrays) -> tuple[str, ...]:
+    """A warning where 255 may be meant as the class 1 in some masks of two classes: those that have it and no 1."""
+    labels = [part.labels.reshape(len(part), -1) for part in (train, test)]
+    alone = sum(int(((own == IGNORED).any(1) & ~(own == 1).any(1)).sum()) for own in labels)
+    ones = sum(int((own == 1).any(1).sum()) for own in labels)
+    if not (alone and ones):
+        return ()
+    found = f"{alone:,} of the masks have 255 and no 1, and {ones:,} have 1: 255 is ignored in all of them"
+    return (f"warning: {found}; where it is meant as the class 1, write 1",)
 
 
 def _balance(train: Arrays, test: Arrays, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -246,3 +246,11 @@ def test_the_page_of_a_set(tmp_path: Path, cli: Cli) -> None:
     assert "segmentation" in done.stdout
     assert "3: sky, tree, road" in done.stdout
     assert "training pixels by class" in done.stdout
+
+
+def test_masks_of_two_classes_that_mean_255_in_two_ways_are_named(tmp_path: Path) -> None:
+    root = tree(tmp_path / "roads", 2)
+    assert not [note for note in read(Masks(str(root), 8, 2)).notes if "255 and no 1" in note]
+    picture(root / "train" / "masks" / "0.png", np.where(scene(2) == 0, 0, 255).astype(np.uint8))
+    (found,) = [note for note in read(Masks(str(root), 8, 2)).notes if "255 and no 1" in note]
+    assert found.startswith("warning: 1 of the masks have 255 and no 1, and 5 have 1")
