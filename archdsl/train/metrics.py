@@ -29,7 +29,7 @@ ALONE = Distributed()
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Means over the items of a meter (images, or their places); there is no accuracy where items have no class.
+    """Means over the items of a meter (images, or their places); the accuracy is None where items have no class.
     ``bad_step`` is the first step whose loss was not finite.
     """
 

@@ -52,7 +52,7 @@ def prompts(files: Sequence[Path], prompt: str | None) -> list[tuple[str, str]]:
         except UnicodeDecodeError as error:
             raise EnvError(f"{file} is not a text in UTF-8", help="name text files") from error
     if not found:
-        raise ArchError("there is no text to continue", help="name a file, or give --prompt 'Shall I compare'")
+        raise ArchError("no text is given to continue", help="name a file, or give --prompt 'Shall I compare'")
     return found
 
 

@@ -64,7 +64,7 @@ class RunFigures:
         the commonest class of the test part; 1/classes for a run that has not stored it. Of numbers: where R² is not above 0.
         """
         if not task.whole:
-            return True  # places of an image are no independent draws
+            return True  # the places of one image depend on each other, so that the binomial test is not valid
         if not task.counted:
             return (stored(self, "test_r2") or 0.0) > 0
         accuracies = [stored(self, name) for name in ("test_accuracy", "train_accuracy")]

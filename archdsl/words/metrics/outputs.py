@@ -22,32 +22,34 @@ class OfNumbers(Score):
         return self.chance(classes)
 
 
+class OfSquares(OfNumbers):
+    """A score made of the squared errors."""
+
+    __slots__ = ()
+
+    def sums(self, torch: Any, log_probs: Any, labels: Any) -> Any:
+        """The sum of the squares over the rows."""
+        return (log_probs - labels).square().mean(1).sum()[None]
+
+
 @metric_word("test_mse", "valid_mse")
 @setting
-class Mse(OfNumbers):
+class Mse(OfSquares):
     """The mean squared error, in the squared unit of the target; with several targets in their standard deviations."""
 
     part: Literal["test", "valid"]
     title: ClassVar[str] = "MSE"
     units: ClassVar[int] = 2
 
-    def sums(self, torch: Any, log_probs: Any, labels: Any) -> Any:
-        """The sum over the rows."""
-        return (log_probs - labels).square().mean(1).sum()[None]
-
 
 @metric_word("test_rmse", "valid_rmse")
 @setting
-class Rmse(OfNumbers):
+class Rmse(OfSquares):
     """The root of the mean squared error, in the unit of the target; with several targets in their standard deviations."""
 
     part: Literal["test", "valid"]
     title: ClassVar[str] = "RMSE"
     units: ClassVar[int] = 1
-
-    def sums(self, torch: Any, log_probs: Any, labels: Any) -> Any:
-        """The sum of the squares over the rows."""
-        return (log_probs - labels).square().mean(1).sum()[None]
 
     def figure(self, sums: Sequence[float], images: int) -> float:
         """The root of the mean."""
