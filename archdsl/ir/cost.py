@@ -28,7 +28,7 @@ class Cost:
     layers: layers that run; depth: layers with weights on the longest path.
     field, stride: receptive field and stride in pixels, (height, width), of the last image whose values do not see
         everything; None where there is none. A stride below 1 is that of an image larger than the input. Of a sequence
-        (tokens,), the most that one of its last tokens sees; where that is all, there is no stride.
+        (tokens,): the most tokens that one of its last tokens depends on; the stride is None where these are all.
     """
 
     params: int

@@ -58,7 +58,7 @@ def fields(trace: Trace, begin: Field | None = None) -> list[Field | None]:
 
 def reach(trace: Trace) -> tuple[tuple[int, ...] | None, tuple[int | float, ...] | None]:
     """Receptive field and stride of a network: (height, width) of its last image that does not see everything, None where
-    there is none. Of a sequence (tokens,), what its last tokens see, which is at most all of it; then there is no stride.
+    there is none. Of a sequence (tokens,): the tokens that its last ones depend on. Without a stride where these are all tokens.
     """
     if not is_sequence(trace.input):
         image = whole(trace).image

@@ -66,7 +66,7 @@ class Masks(Own):
         """Those of ``classes.txt``, else numbers.
 
         Raises:
-            EnvError: there is no such folder, nothing says how many classes there are, or the file is damaged.
+            EnvError: the folder does not exist, the number of classes is not stated, or the file is damaged.
         """
         if self.kept is not None:
             return self.kept.class_names
