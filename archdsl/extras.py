@@ -10,6 +10,7 @@ from archdsl.errors import EnvError
 # What needs the package, and our extra that brings it.
 EXTRAS = {
     "matplotlib": ("figures are drawn by matplotlib", "plot"),
+    "optuna": ("the samplers of a search are Optuna's", "search"),
     "ray": ("a study on a cluster needs ray", "ray"),
     "tensorboard": ("curves for TensorBoard need tensorboard", "tensorboard"),
     "onnx": ("ONNX files need onnx", "onnx"),

@@ -29,6 +29,7 @@ COMMANDS = (
     "data",
     "train",
     "ablate",
+    "search",
     "report",
     "verdict",
     "eval",

@@ -66,14 +66,15 @@ def train_cell(
         return _several(request, options, tell, stop)
     if (unmet := _unmet(request, options)) is not None:
         return unmet
-    steps = 1
+    steps, pausing = 1, False
 
     def listen(event: Event) -> None:
-        nonlocal steps
+        nonlocal steps, pausing
         match event:
             case Started():
                 steps = event.steps
             case Progress() | EpochDone():
+                pausing = isinstance(event, EpochDone) and 0 < request.until <= event.epoch
                 tell(event.epoch, event.step / steps)
             case _:
                 pass
@@ -81,8 +82,10 @@ def train_cell(
     try:
         if request.evaluation:
             return _evaluate(request, options)
-        run = _fit(request, options, listen, stop)
-    except Interrupted:
+        run = _fit(request, options, listen, lambda: pausing or (stop is not None and stop()))
+    except Interrupted as interrupted:
+        if pausing and not (stop is not None and stop()):
+            return RunResult(request.key, "paused", folder=str(interrupted.folder))
         raise
     except RunLocked as error:
         return RunResult(request.key, "busy", error.message)

@@ -17,7 +17,7 @@ class RunRequest:
     ``others`` are other seeds of it that are trained with it as one net, if that is possible. ``needs`` are keys of runs that
     must have ended before: an engine does not begin the request while one of them is requested. ``begins`` is the folder of
     the run whose weights this one begins with, ``evaluation`` what an ``evaluate`` statement says: the run of ``text`` is there,
-    and is evaluated.
+    and is evaluated. ``until`` is the epoch after which the run pauses with a checkpoint; 0 for the end of the run.
     """
 
     key: str
@@ -29,6 +29,7 @@ class RunRequest:
     needs: tuple[str, ...] = ()
     begins: str = ""
     evaluation: str = ""
+    until: int = 0
 
     @property
     def each(self) -> tuple[RunRequest, ...]:
@@ -61,7 +62,7 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """How a run ended. ``status`` is that of its result, or ``failed``, ``busy`` (another process is at it) or
+    """How a run ended. ``status`` is that of its result, or ``failed``, ``busy`` (another process is at it), ``paused`` or
     ``interrupted``; ``cause`` of a failure is ``experiment``, or one of INFRASTRUCTURE; ``folder`` is the run's.
     ``others`` are the results of the request's other runs.
     """

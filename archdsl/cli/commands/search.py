@@ -1,0 +1,197 @@
+"""``archdsl search``: from a spec with holes and a budget to winners on fresh seeds."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from archdsl.cli.options import Data, DataRoot, Device, Format, Set
+from archdsl.cli.support.study_options import Html, Runs
+from archdsl.runs.conditions import Precision
+
+if TYPE_CHECKING:
+    from archdsl.search.execute import SearchExecution
+    from archdsl.search.results import SearchResults
+    from archdsl.study.amounts import Budget
+
+
+def command(
+    space: Annotated[str, typer.Argument(metavar="SPACE", help="A spec with holes: a file, or the text itself.")],
+    budget: Annotated[
+        str | None,
+        typer.Option("--budget", metavar="AMOUNT", help="2h or 30min of wall time in all, or 200runs: candidates."),
+    ] = None,
+    objective: Annotated[
+        str | None, typer.Option("--objective", metavar="METRIC", help="Of validation images; by default the task's.")
+    ] = None,
+    pareto: Annotated[
+        list[str] | None, typer.Option("--pareto", metavar="TOTAL", help="Also make this small: params, macs, …")
+    ] = None,
+    where: Annotated[
+        list[str] | None, typer.Option("--where", metavar="CONDITION", help="Candidates satisfy it: 'params < 1M'.")
+    ] = None,
+    sampler: Annotated[str, typer.Option("--sampler", metavar="NAME", help="tpe, random or nsga2.")] = "tpe",
+    rungs: Annotated[
+        str, typer.Option("--rungs", metavar="EPOCHS", help="Successive halving: 1,3,9; the last is a whole run.")
+    ] = "",
+    winners: Annotated[
+        int, typer.Option("--winners", metavar="N", min=1, max=20, help="Candidates to compare on fresh seeds.")
+    ] = 3,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, max=999, help="Of the sampler and the runs.")] = 0,
+    data: Data = None,
+    data_root: DataRoot = None,
+    set: Set = None,
+    runs: Runs = Path("runs"),
+    device: Device = "auto",
+    precision: Annotated[
+        Precision | None,
+        typer.Option("--precision", help="The same for all runs; auto is bf16 where the processor supports it."),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", "-j", metavar="N", min=1, help="Number of workers; by default one per core or GPU."),
+    ] = None,
+    engine: Annotated[Literal["local", "ray"], typer.Option("--engine", help="What executes the runs.")] = "local",
+    address: Annotated[
+        str | None, typer.Option("--address", metavar="HOST:PORT", help="The address of a running Ray cluster.")
+    ] = None,
+    retry: Annotated[
+        int, typer.Option("--retry", metavar="N", min=0, help="Number of retries after a process or a disk failed.")
+    ] = 1,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the space and the first candidates; train nothing.")
+    ] = False,
+    rows: Annotated[
+        Literal["winners", "candidates"], typer.Option("--rows", help="What the table holds: winners or candidates.")
+    ] = "winners",
+    format: Format = "table",
+    html: Html = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress.")] = False,
+) -> None:
+    """Search a space under a budget; compare the best candidates with the base on fresh seeds.
+
+    The same command continues a search that was interrupted, or shows its results. Test images are not looked at while
+    searching.
+    """
+    from archdsl.cli.support.study_report import check_html
+    from archdsl.runs.run import check_writable
+    from archdsl.search.execute import HowToSearch, SearchExecution
+    from archdsl.search.plan import Asked, planned
+
+    check_html(html)
+    amount = _budget(budget)
+    asked = Asked(space, objective or "", pareto or (), where or (), sampler, rungs, seed, data, set or ())
+    options, candidates = planned(asked, _name(space), runs, data_root)
+    how = HowToSearch(amount, winners, runs, device, precision or "auto", jobs, engine, address, retry, data_root)
+    execution = SearchExecution(options, candidates, how)
+    execution.check()
+    if dry_run:
+        _preview(execution, format)
+        return
+    check_writable(runs)
+    results = _carry_out(execution, quiet)
+    _put(results, format, rows)
+    sys.stdout.flush()
+    _page(execution, results, html, quiet)
+
+
+def _name(space: str) -> str:
+    """What the search is called: the file's name without its ending."""
+    if "\n" in space or len(space) > 255:
+        return "search"
+    path = Path(space)
+    return path.stem if path.suffix == ".arch" or path.stem == space else "search"
+
+
+def _budget(text: str | None) -> Budget:
+    """The budget, which has to be stated.
+
+    Raises:
+        ArchError: it is not, or is not an amount.
+    """
+    from archdsl.errors import ArchError
+    from archdsl.study.amounts import budget
+
+    if text is None:
+        raise ArchError("a search needs a budget", help="--budget 20min of wall time, or --budget 100runs")
+    return budget(text)
+
+
+def _carry_out(execution: SearchExecution, quiet: bool) -> SearchResults:
+    from archdsl.cli.output import say, typed_command
+    from archdsl.cli.views.search_progress import Following
+    from archdsl.cli.views.study_progress import Watching
+    from archdsl.study.execute.execution import Execution
+    from archdsl.study.execute.runner import Listener
+
+    watches: list[Watching] = []
+
+    def watch(study: Execution) -> Listener:
+        if not quiet:
+            say(f"comparing {', '.join(a.name for a in study.runner.arms.arms)} on fresh seeds")
+        stream = sys.stderr
+        found = Watching(stream, study.runner, study.todo, study.study.metric, study.jobs, quiet, study.sequential)
+        watches.append(found.__enter__())
+        return found
+
+    try:
+        with Following(sys.stderr, execution, quiet) as following:
+            execution.run(following)
+        winners = execution.winners()
+        judged = execution.compare(winners, watch)
+    except (KeyboardInterrupt, SystemExit):
+        say(f"interrupted; it continues by: {typed_command()}")
+        raise
+    finally:
+        for found in watches:
+            found.__exit__(None, None, None)
+    return execution.results(winners, judged)
+
+
+def _preview(execution: SearchExecution, format: str) -> None:
+    """The dimensions of the space, and how many candidates the budget may hold."""
+    from archdsl.cli.output import put_table
+    from archdsl.search.report import space_table
+
+    put_table(space_table(execution.candidates.arms.space, execution.options), format)
+
+
+def _put(results: SearchResults, format: str, rows: str) -> None:
+    from archdsl.cli.output import put, put_json, put_table
+    from archdsl.report import FORMATS
+    from archdsl.search.report import SHOWN, candidates_table, change, notes, record, winners_table
+
+    if format == "json":
+        put_json(record(results))
+        return
+    people = format in FORMATS and FORMATS[format].people
+    if rows == "candidates":
+        put_table(candidates_table(results), format)
+        return
+    if people:
+        put_table(candidates_table(results, SHOWN), format)
+        put("\n")
+    put_table(winners_table(results), format)
+    if people:
+        put("\n" + "".join(f"{text}\n" for text in (*change(results), *notes(results))))
+
+
+def _page(execution: SearchExecution, results: SearchResults, html: Path | None, quiet: bool) -> None:
+    """Write the page of the search."""
+    from archdsl.cli.output import say, typed_command
+    from archdsl.export.target import replacing
+    from archdsl.extras import installed, missing
+    from archdsl.search.page import html as page
+
+    target = html or execution.folder / "report.html"
+    if html is None and not installed("matplotlib"):
+        say(f"note: no {target.name} is written: {missing('matplotlib').message} ({missing('matplotlib').help})")
+        return
+    text = page(results, typed_command())
+    with replacing(target) as file:
+        file.write_text(text, "utf-8")
+    if not quiet:
+        say(f"report: {target}")

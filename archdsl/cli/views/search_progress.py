@@ -1,0 +1,66 @@
+"""A search on the standard error stream: a line a run, with the best score so far."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TextIO
+
+from archdsl.cli.output import tell
+from archdsl.expand.metrics import metric_of
+from archdsl.study.execute.messages import Ready, RunResult
+from archdsl.study.report.tables import duration
+
+if TYPE_CHECKING:
+    from archdsl.search.carry_out import Event, Search
+    from archdsl.search.execute import SearchExecution
+
+
+class Following:
+    """Listens to a search and says what happens."""
+
+    def __init__(self, stream: TextIO | None, execution: SearchExecution, quiet: bool) -> None:
+        self.stream = None if quiet else stream
+        self.execution, self.metric = execution, metric_of(execution.options.objective)
+        self.said = False
+        self.began = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        search = self.execution.search
+        if search.reused:
+            tell(self.stream, f"{search.reused} results were there already")
+
+    def __call__(self, event: Event, search: Search) -> None:
+        """Say an event."""
+        if isinstance(event, Ready) and not self.said:
+            self.said = True
+            tell(self.stream, ", ".join(f"{k} {v}" for k, v in event.conditions.items()))
+        if isinstance(event, RunResult):
+            tell(self.stream, self._line(event, search))
+
+    def _line(self, event: RunResult, search: Search) -> str:
+        job = search.begun[event.key]
+        score = search.known[job.number]
+        objective = search.scores.objectives[0]
+        how = (
+            f"{self.metric.label} {self._shown(objective.value(score.values[0]))}"
+            if score.values is not None
+            else search.failed.get(job.number, event.status)
+        )
+        best = search.best()
+        top = f"; best {self._shown(objective.value(best[0][2][0]))}" if best else ""
+        return f"{search.trained}  {search.label(job)}: {how}{top}{self._left(search)}"
+
+    def _shown(self, value: float) -> str:
+        return f"{100 * value:.2f} %" if self.metric.unit == "percent" else f"{value:.4f}"
+
+    def _left(self, search: Search) -> str:
+        if search.seconds is None:
+            return ""
+        left = search.seconds - (time.monotonic() - self.began)
+        return f"  ({duration(left)} left)" if left > 0 else ""

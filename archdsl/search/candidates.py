@@ -1,0 +1,245 @@
+"""From points of a space to candidates: networks that are valid, satisfy the conditions, and are not the same experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from archdsl.api import Spec, experiment_of, whole
+from archdsl.data.fingerprint import fingerprint
+from archdsl.errors import ArchError, Source, SpecError
+from archdsl.runs.identify import with_data
+from archdsl.runs.run import identity
+from archdsl.search.ranking import Values
+from archdsl.search.sampler import Drawn, Point, Sampler, existing
+from archdsl.settings.experiment import Experiment
+from archdsl.study.plan.arms import TOTALS
+from archdsl.study.plan.cells import STEP, seeded
+from archdsl.study.plan.fitted import images_of
+from archdsl.study.plan.where import Test, words_of
+
+if TYPE_CHECKING:
+    from archdsl.expand.space import Space
+
+SAMPLED, RANDOM = 10, 500  # draws of the sampler, and at random, that may give no candidate in a row
+SMALL = 200_000  # arms of a space that is looked through for the last candidates
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An arm of the space that can be trained. ``values`` gives the text of each hole; ``key`` names its run."""
+
+    number: int
+    point: Point
+    values: Mapping[str, str]
+    experiment: Experiment
+    key: str
+    totals: Mapping[str, int]
+
+    @property
+    def label(self) -> str:
+        """What people call it."""
+        return ", ".join(f"{name}={text or 'none'}" for name, text in self.values.items()) or "base"
+
+
+@dataclass
+class Counts:
+    """What became of the points that were drawn."""
+
+    drawn: int = 0
+    repeated: int = 0
+    invalid: int = 0
+    excluded: int = 0
+    twins: int = 0
+
+
+class Arms:
+    """Checks points, and builds the experiments of those that are candidates.
+
+    Args:
+        source: the text of the space.
+        where: conditions that each candidate satisfies.
+        seed: of the runs.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        space: Space,
+        where: tuple[Test, ...],
+        seed: int,
+        runs: Path,
+        data_root: Path | None = None,
+        fetch: bool = False,
+    ) -> None:
+        self.source, self.space, self.where, self.seed = source, space, where, seed
+        self.runs, self.root, self.fetch = runs, data_root, fetch
+        self._data: dict[object, str] = {}
+
+    def spec(self, point: Point) -> Spec:
+        """The network at a point.
+
+        Raises:
+            SpecError: it is not valid.
+        """
+        return whole(self.source, self.space.file(point), runs=self.runs)
+
+    def excluded(self, spec: Spec, values: Mapping[str, str]) -> bool:
+        """Whether a condition excludes it."""
+        words, totals = words_of(spec.file), {name: getattr(spec.cost, name) for name in TOTALS}
+        return not all(test(totals, values, words) for test in self.where)
+
+    def candidate(self, number: int, point: Point, spec: Spec) -> Candidate:
+        """The candidate of a valid network.
+
+        Raises:
+            ArchError: it has no data.
+            SpecError: it cannot be trained.
+            EnvError: its data is missing, or cannot be read.
+        """
+        experiment = experiment_of(seeded(spec, self.seed))
+        data = experiment.data.dataset
+        if data not in self._data:
+            self._data[data] = fingerprint(data, self.root, self.fetch)
+        experiment = with_data(experiment, self._data[data])
+        totals = {name: getattr(spec.cost, name) for name in TOTALS}
+        return Candidate(number, point, self.space.values(point), experiment, identity(experiment), totals)
+
+
+@dataclass
+class Candidates:
+    """The candidates of a search, in the order of their numbers; the first one is the base.
+
+    Args:
+        sampler: draws points; None: only the base.
+    """
+
+    arms: Arms
+    sampler: Sampler
+    base: Point
+    every: list[Candidate] = field(default_factory=list)
+    counts: Counts = field(default_factory=Counts)
+    wrong: SpecError | None = None
+    _drawn: dict[int, Drawn] = field(default_factory=dict)
+    _results: dict[int, tuple[int, Values]] = field(default_factory=dict)
+    _points: dict[tuple[tuple[str, str], ...], int | None] = field(default_factory=dict)
+    _keys: dict[str, int] = field(default_factory=dict)
+    _left: Iterator[Point] | None = None
+
+    def propose(self) -> int | None:
+        """The number of a new candidate; None where the space has no other one.
+
+        Raises:
+            ArchError: no draw is a candidate.
+        """
+        if not self.counts.drawn and (number := self._take(Drawn(self.base))) is not None:
+            return number
+        for _ in range(SAMPLED):
+            if (number := self._take(self.sampler.draw())) is not None:
+                return number
+        size = self.arms.space.size
+        if size is None or size > SMALL:
+            return self._at_random()
+        if self._left is None:
+            self._left = points(self.arms.space)
+        for point in self._left:
+            if (number := self._take(Drawn(point))) is not None:
+                return number
+        self._some()
+        return None
+
+    def _at_random(self) -> int | None:
+        chance = Sampler("random", self.arms.space, 1, 1, self.sampler.seed + self.counts.drawn)
+        for _ in range(RANDOM):
+            drawn = chance.draw()
+            if (number := self._take(Drawn(drawn.point))) is not None:
+                return number
+        self._some()
+        return None
+
+    def _some(self) -> None:
+        """Refuse a space without a candidate.
+
+        Raises:
+            ArchError: there is none.
+        """
+        if self.every:
+            return
+        c = self.counts
+        why = [f"{c.invalid:,} are not valid"] if c.invalid else []
+        why += [f"{c.excluded:,} are excluded by `where`"] if c.excluded else []
+        first = f"; the first says: {self.wrong.diagnostics[0].message}" if self.wrong is not None else ""
+        raise ArchError(
+            f"the space has no candidate: of {c.drawn:,} arms {' and '.join(why)}{first}",
+            help="widen the space or the conditions; `archdsl check` shows what an arm lacks",
+        )
+
+    def _take(self, drawn: Drawn) -> int | None:
+        """The number of a point that is a new candidate."""
+        self.counts.drawn += 1
+        values = self.arms.space.values(drawn.point)
+        name = tuple(values.items())
+        if name in self._points:
+            self.counts.repeated += 1
+            self._repeat(drawn, self._points[name])
+            return None
+        self._points[name] = None
+        try:
+            spec = self.arms.spec(drawn.point)
+            if self.arms.excluded(spec, values):
+                self.counts.excluded += 1
+                self.sampler.refuse(drawn)
+                return None
+            found = self.arms.candidate(len(self.every), drawn.point, spec)
+        except SpecError as error:
+            self.counts.invalid += 1
+            self.wrong = self.wrong or error
+            self.sampler.refuse(drawn)
+            return None
+        if found.key in self._keys:
+            self.counts.twins += 1
+            self._points[name] = self._keys[found.key]
+            self._repeat(drawn, self._keys[found.key])
+            return None
+        self._points[name] = self._keys[found.key] = found.number
+        self._drawn[found.number] = drawn
+        self.every.append(found)
+        return found.number
+
+    def _repeat(self, drawn: Drawn, number: int | None) -> None:
+        known = self._results.get(number) if number is not None else None
+        if known is None:
+            self.sampler.refuse(drawn)
+        else:
+            self.sampler.repeat(drawn, *known)
+
+    def learn(self, candidate: int, rung: int, values: Values | None) -> None:
+        """Take the result of a candidate on a rung."""
+        if values is not None:
+            self._results[candidate] = (rung, values)
+        self.sampler.learn(self._drawn[candidate], rung, values)
+
+    def work(self, candidate: int, epochs: int) -> float:
+        """The work of so many epochs, in MACs."""
+        found = self.every[candidate]
+        train = found.experiment.train
+        steps = epochs * -(-images_of(found.experiment) // train.batch)  # of `steps(N)` in the text no fewer: an order only
+        return steps * (3.0 * found.totals["macs"] * train.batch + STEP)
+
+
+def points(space: Space) -> Iterator[Point]:
+    """Every point of a finite space, in the order of the text."""
+
+    def below(point: dict[str, int | float]) -> Iterator[Point]:
+        d = next(existing(space, point), None)
+        if d is None:
+            yield dict(point)
+            return
+        every = range(len(d.texts)) if d.kind == "choices" else range(int(d.low), int(d.high) + 1)
+        for value in every:
+            yield from below({**point, d.name: value})
+
+    yield from below({})

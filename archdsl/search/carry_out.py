@@ -1,0 +1,148 @@
+"""A search carried out: the order asks for jobs, the engine of studies trains them, the store has the results.
+
+What was done before is not done again: the order begins at its first job each time, and finds the results of earlier jobs in
+the store, so that a search that was killed continues as if it had not been.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from archdsl.search.candidates import Candidate, Candidates
+from archdsl.search.order import Job, Order, Score
+from archdsl.search.scores import Scores
+from archdsl.study.execute.messages import Ready, RunProgress, RunRequest, RunResult
+from archdsl.study.execute.runner import Engine
+
+Event = Ready | RunProgress | RunResult
+Listener = Callable[["Event", "Search"], object]
+LOST = "its result is not in the store"
+
+
+@dataclass
+class Search:
+    """A search on its way.
+
+    Args:
+        seconds: wall time that is left for it; no job is begun that would probably end later. None: no limit.
+        spent: called with the seconds of this sitting after every result.
+    """
+
+    candidates: Candidates
+    order: Order
+    scores: Scores
+    seconds: float | None = None
+    spent: Callable[[float], object] = lambda seconds: None
+    clock: Callable[[], float] = time.monotonic
+    begun: dict[str, Job] = field(default_factory=dict)  # by the key of the request
+    known: dict[int, Score] = field(default_factory=dict)  # by the number of the job
+    failed: dict[int, str] = field(default_factory=dict)
+    trained: int = 0  # jobs of this sitting
+    reused: int = 0  # jobs whose result was there
+    stopped: bool = False  # by the budget
+    conditions: dict[str, str] = field(default_factory=dict)
+    rates: list[float] = field(default_factory=list)  # seconds a unit of work
+    _ready: deque[Job] = field(default_factory=deque)
+    _since: dict[str, float] = field(default_factory=dict)
+    _from: float = 0.0
+
+    def run(self, engine: Engine, listen: Listener = lambda event, search: None) -> None:
+        """Train what the order asks for, until it asks for nothing more or the time is spent.
+
+        Raises:
+            ArchError: the space has no candidate.
+            EnvError: workers do not start.
+        """
+        self._from = self.clock()
+        happening = engine.run([], self.more)
+        try:
+            for event in happening:
+                if isinstance(event, Ready):
+                    self.conditions = dict(event.conditions)
+                if isinstance(event, RunResult):
+                    self._ended(event)
+                listen(event, self)
+        finally:
+            close = getattr(happening, "close", None)
+            if close is not None:
+                close()
+
+    def replay(self) -> None:
+        """Take what the store has, and begin nothing: the order stands where it would continue."""
+        self._look()
+
+    def more(self, idle: int) -> Sequence[RunRequest]:
+        """Requests for so many idle workers."""
+        self._look()
+        given: list[RunRequest] = []
+        while len(given) < idle and self._ready:
+            job = self._ready[0]
+            if self._late(job):
+                self.stopped = True
+                break
+            self._ready.popleft()
+            given.append(self._request(job))
+        return given
+
+    def _look(self) -> None:
+        """Take the jobs that can begin; those whose results are there are known at once."""
+        for job in self.order.ready(self._score):
+            score = self.scores.score(self.candidates.every[job.candidate], job.rung)
+            if score is not None:
+                self.known[job.number] = score
+                self.reused += 1
+            else:
+                self._ready.append(job)
+
+    def _score(self, job: Job) -> Score | None:
+        return self.known.get(job.number)
+
+    def _request(self, job: Job) -> RunRequest:
+        candidate, last = self.candidates.every[job.candidate], job.rung == len(self.order.rungs) - 1
+        epochs, e = self.order.rungs[job.rung], candidate.experiment
+        key = f"{candidate.key}@{epochs}"
+        self.begun[key], self._since[key] = job, self.clock()
+        return RunRequest(
+            key, e.name, e.text, self.label(job), e.data.fingerprint, until=0 if last else epochs
+        )
+
+    def label(self, job: Job) -> str:
+        """What people call a job."""
+        epochs = f", {self.order.rungs[job.rung]} epochs" if len(self.order.rungs) > 1 else ""
+        return f"#{job.candidate} {self.candidates.every[job.candidate].label}{epochs}"
+
+    def _ended(self, result: RunResult) -> None:
+        job = self.begun[result.key]
+        seconds = self.clock() - self._since.pop(result.key, self.clock())
+        score = self.scores.score(self.candidates.every[job.candidate], job.rung)
+        if score is None:
+            self.failed[job.number] = result.message or LOST
+            score = Score(None)
+        else:
+            self.rates.append(seconds / self._work(job))
+        self.known[job.number] = score
+        self.trained += 1
+        self.spent(self.clock() - self._from)
+
+    def _work(self, job: Job) -> float:
+        rungs = self.order.rungs
+        return self.candidates.work(job.candidate, rungs[job.rung] - (rungs[job.rung - 1] if job.rung else 0))
+
+    def _late(self, job: Job) -> bool:
+        """Whether a job is past the time, or probably would be when it ends."""
+        if self.seconds is None:
+            return False
+        rate = sorted(self.rates)[len(self.rates) // 2] if self.rates else 0.0
+        return self.clock() - self._from + rate * self._work(job) > self.seconds
+
+    def best(self) -> list[tuple[Candidate, int, tuple[float, ...]]]:
+        """Candidates of the highest rung that has results, the best first: each with its rung and its objectives."""
+        rung = self.order.halving.highest
+        found: Any = self.order.halving.found[rung]
+        from archdsl.search.ranking import ranked
+
+        return [(self.candidates.every[n], rung, found[n]) for n in ranked(found)]

@@ -1,0 +1,183 @@
+"""A search from its options to its results: candidates, then the winners on fresh seeds. The command line and Python share it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from archdsl.atomic import write_whole
+from archdsl.errors import ArchError
+from archdsl.expand.metrics import metric_of
+from archdsl.search.candidates import Candidate, Candidates
+from archdsl.search.carry_out import Listener, Search
+from archdsl.search.options import FOLLOW_UP, Record, SearchOptions, keep, record_of
+from archdsl.search.plan import search_of
+from archdsl.search.results import SearchResults, results_of
+from archdsl.search.winners import chosen, name_of, study_of
+from archdsl.study.amounts import Budget
+from archdsl.study.execute.execution import Execution, ExecutionOptions
+from archdsl.study.execute.execution import results_of as compared
+from archdsl.study.execute.messages import RunOptions
+from archdsl.study.execute.runner import Engine, StudyRunner
+from archdsl.study.execute.runner import Listener as StudyListener
+from archdsl.study.execute.worker_budget import worker_budget
+from archdsl.study.plan.estimate import OVERHEAD, RATE
+from archdsl.study.plan.plan import planned
+from archdsl.study.results.results import Results
+
+OFTEN = 2.0  # seconds between two records of the time that was spent
+
+
+@dataclass(frozen=True)
+class HowToSearch:
+    """How the runs of a search are carried out; see ``ExecutionOptions``.
+
+    Args:
+        winners: candidates that are compared on fresh seeds.
+    """
+
+    budget: Budget
+    winners: int = 3
+    runs: Path = Path("runs")
+    device: str = "auto"
+    precision: str = "auto"
+    jobs: int | None = None
+    engine: str = "local"
+    address: str | None = None
+    retry: int = 1
+    data_root: Path | None = None
+
+
+class SearchExecution:
+    """A search that is to be carried out. Its folder has the record of it."""
+
+    def __init__(self, options: SearchOptions, candidates: Candidates, how: HowToSearch) -> None:
+        self.how, self.candidates = how, candidates
+        self.folder = options.folder(how.runs)
+        self.jobs = how.jobs or worker_budget(None, (), how.device, None).jobs  # type: ignore[arg-type]
+        self.options, self.record, self.notes = record_of(options, self.folder, self.jobs)
+        self.search = search_of(self.options, candidates, how.runs, how.budget.runs)
+        self.search.spent = self._spent
+        self._before, self._kept = self.record.seconds, 0.0
+
+    @property
+    def left(self) -> float | None:
+        """Seconds that are left of the whole budget; None: no limit."""
+        return None if self.how.budget.seconds is None else self.how.budget.seconds - self.record.seconds
+
+    def check(self) -> None:
+        """Refuse a budget that is too small for one run.
+
+        Raises:
+            ArchError: it is.
+        """
+        seconds = self.how.budget.seconds
+        if seconds is None or self.record.seconds:
+            return
+        self.search.replay()
+        base = self.search.candidates.every[0]
+        one = OVERHEAD + self.candidates.work(0, base.experiment.train.epochs) / RATE
+        if one > (1 - FOLLOW_UP) * seconds:
+            raise ArchError(
+                f"the budget of {seconds:g} s is smaller than one run, which takes about {one:,.0f} s",
+                help="give it more time, fewer epochs (--set train.epochs=2) or --rungs",
+            )
+
+    def run(self, listen: Listener = lambda event, search: None) -> None:
+        """Train candidates until the budget of the search is spent.
+
+        Raises:
+            ArchError: the space has no candidate, or no run has a result.
+            EnvError: workers do not start.
+        """
+        keep(self.folder, self.record)
+        write_whole(self.folder / "space.arch", self.options.text.encode())
+        total = self.how.budget.seconds
+        self.search.seconds = None if total is None else (1 - FOLLOW_UP) * total - self.record.seconds
+        if total is not None and (self.search.seconds or 0.0) <= 0:
+            self.search.replay()
+            self.search.stopped = True
+        else:
+            self.search.run(self._engine(), listen)
+        self._keep()
+        if not any(self.search.order.halving.found):
+            failed = next(iter(self.search.failed.values()), "no run ended within the budget")
+            raise ArchError(f"the search has no result: {failed}", help="give it a larger --budget, or see --dry-run")
+
+    def winners(self) -> list[Candidate]:
+        """The candidates to compare."""
+        return chosen(self.search, self.how.winners)
+
+    def compare(
+        self, winners: Sequence[Candidate], listen: Callable[[Execution], StudyListener] | None = None
+    ) -> Results | None:
+        """The winners and the base on fresh seeds; None where there is nothing to compare.
+
+        Args:
+            listen: makes what listens to the runs.
+
+        Raises:
+            EnvError: workers do not start.
+        """
+        metric = self._metric()
+        study = study_of(self.options, self.search, winners, metric, self.how.precision, self.left)
+        if len(study.base) < 2:
+            return None
+        for name, text in study.base:
+            write_whole(self.folder / f"{name}.arch", text.encode())
+        arms, every = planned(study, self.how.runs, self.how.data_root)
+        runner = StudyRunner(arms, every, self.how.runs)
+        how = ExecutionOptions(
+            self.how.device, self.how.data_root, self.how.jobs, self.how.engine, self.how.address, self.how.retry
+        )
+        execution = Execution(study, runner, how)
+        began = time.monotonic()
+        if execution.needed and (self.left is None or self.left > 0):
+            execution.run(listen(execution) if listen is not None else lambda event: None)
+        self.record.seconds += time.monotonic() - began
+        keep(self.folder, self.record)
+        return compared(study, runner)
+
+    def results(self, winners: Sequence[Candidate] = (), judged: Results | None = None) -> SearchResults:
+        """What was found."""
+        return results_of(self.options, self.search, winners, judged, self.record.seconds, self.notes)
+
+    def _metric(self) -> str:
+        objective = metric_of(self.options.objective)
+        return self.candidates.arms.spec(self.candidates.every[0].point).task.metric if objective.on == "valid" else objective.name
+
+    def _engine(self) -> Engine:
+        how = self.how
+        root = str(how.data_root) if how.data_root else None
+        options = RunOptions(str(how.runs), root, how.device, how.precision, None, 1, ())
+        if how.engine == "ray":
+            from archdsl.study.execute.cluster import Cluster
+
+            return Cluster(options, how.jobs, how.retry, how.address)
+        from archdsl.study.execute.local import Local
+
+        return Local(options, self.jobs, self.folder, how.retry)
+
+    def _spent(self, seconds: float) -> None:
+        self.record.seconds = self._before + seconds
+        if seconds - self._kept > OFTEN:
+            self._keep()
+            self._kept = seconds
+
+    def _keep(self) -> None:
+        keep(self.folder, self.record)
+
+
+def written(folder: Path, results: SearchResults, text: Callable[[Candidate], str]) -> list[Path]:
+    """Write the specs of the winners into the folder of the search; gives their paths."""
+    found = []
+    for candidate in results.winners:
+        path = folder / f"{name_of(candidate)}.arch"
+        write_whole(path, text(candidate).encode())
+        found.append(path)
+    return found
+
+
+__all__ = ["HowToSearch", "Record", "Search", "SearchExecution", "written"]

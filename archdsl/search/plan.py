@@ -1,0 +1,138 @@
+"""From the words of a command to a search that can be carried out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from archdsl.api import read
+from archdsl.errors import ArchError, suggest
+from archdsl.expand.space import Dimension, Space
+from archdsl.expand.text import canonical_text
+from archdsl.extras import require
+from archdsl.search.candidates import Arms, Candidates
+from archdsl.search.carry_out import Search
+from archdsl.search.halving import rungs_of
+from archdsl.search.options import SearchOptions
+from archdsl.search.order import Order
+from archdsl.search.sampler import KINDS, Kind, Point, Sampler
+from archdsl.search.scores import LOGGED, Scores, objective_of, total_of
+from archdsl.study.plan.arms import TOTALS
+from archdsl.study.plan.where import condition
+from archdsl.syntax import ast
+
+
+TRIES = 50  # arms that may not be valid before the space counts as wrong
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a command says of a search.
+
+    Args:
+        space: a spec with holes.
+        rungs: their epochs; "": every candidate is trained whole.
+        most: candidates at most.
+    """
+
+    space: str | Path
+    objective: str = ""
+    pareto: Sequence[str] = ()
+    where: Sequence[str] = ()
+    sampler: str = KINDS[0]
+    rungs: str = ""
+    seed: int = 0
+    data: str | None = None
+    set: Sequence[str] = ()
+
+
+def planned(asked: Asked, name: str, runs: Path, data_root: Path | None = None) -> tuple[SearchOptions, Candidates]:
+    """The options of a search, and its candidates before the first one is drawn.
+
+    Raises:
+        ArchError: a space without holes, an unknown sampler, objective or condition, rungs that do not fit.
+        SpecError: the text is not valid.
+        EnvError: Optuna is not installed, or data is missing.
+    """
+    require("optuna", otherwise="archdsl ablate trains every arm of a space")
+    source, file = read(asked.space, data=asked.data, set=asked.set)
+    space = Space.of(file)
+    if not space.dimensions:
+        raise ArchError(
+            f"{name} has no holes, so there is nothing to search",
+            help="write alternatives or ranges: {16 | 32}, {1..4}, {1e-4..1e-1 log}",
+        )
+    if asked.sampler not in KINDS:
+        raise ArchError(f"`--sampler {asked.sampler}`: one of {', '.join(KINDS)}", help=suggest(asked.sampler, KINDS))
+    kind: Kind = asked.sampler  # type: ignore[assignment]
+    levels = {d.name: d.texts for d in space.dimensions if d.kind == "choices"}
+    lets = frozenset(i.name for i in file.items if isinstance(i, ast.Let))
+    tests = tuple(condition(text, TOTALS, levels, words=lets) for text in asked.where)
+    arms = Arms(source, space, tests, asked.seed, runs, data_root)
+    epochs, usual = _about(arms, space)
+    rungs = rungs_of(asked.rungs) if asked.rungs else (epochs,)
+    if rungs[-1] != epochs:
+        raise ArchError(
+            f"the last rung of `--rungs {asked.rungs}` is not a whole run, which has {epochs} epochs",
+            help=f"end with {epochs}, or change epochs(…) of the space",
+        )
+    if kind == "nsga2" and len(rungs) > 1:
+        raise ArchError("nsga2 needs whole runs", help="leave --rungs out, or take --sampler tpe")
+    objective = objective_of(asked.objective or (usual if len(rungs) == 1 or usual in LOGGED else "valid_loss"), rungs)
+    for total in asked.pareto:
+        total_of(total)
+    options = SearchOptions(
+        name, canonical_text(file), objective.name, tuple(asked.pareto), tuple(asked.where), kind, rungs, asked.seed
+    )
+    sampler = Sampler(kind, space, len(rungs), 1 + len(asked.pareto), asked.seed)
+    return options, Candidates(arms, sampler, middle(space))
+
+
+def _about(arms: Arms, space: Space) -> tuple[int, str]:
+    """The epochs of a candidate, and the metric of its task on validation images: of the base, or of the first arm that is
+    valid.
+
+    Raises:
+        ArchError: it sets no validation images aside, or begins with the weights of another arm.
+        SpecError: neither the base nor one of some arms drawn at random is valid.
+    """
+    chance = Sampler("random", space, 1, 1, 0)
+    first: SpecError | None = None
+    for n in range(TRIES):
+        point = middle(space) if not n else chance.draw().point
+        try:
+            spec = arms.spec(point)
+            experiment = arms.candidate(0, point, spec).experiment
+        except SpecError as error:
+            first = first or error
+            continue
+        if experiment.data.valid is None:
+            raise ArchError(
+                "a search selects by validation images, and the space sets none aside",
+                help="add valid(10%) to the data statement (--set data.valid=10%)",
+            )
+        return experiment.train.epochs, spec.task.metric.replace("test_", "valid_", 1)
+    raise first if first is not None else ArchError("the space has no arm", help="see docs/search.md")
+
+
+def search_of(options: SearchOptions, candidates: Candidates, runs: Path, most: int | None = None) -> Search:
+    """The search before its first job.
+
+    Args:
+        most: candidates at most.
+    """
+    objectives = (objective_of(options.objective, options.rungs), *map(total_of, options.pareto))
+    order = Order(candidates, options.rungs, options.parallel, most)
+    return Search(candidates, order, Scores(objectives, options.rungs, runs))
+
+
+def middle(space: Space) -> Point:
+    """The base of a space: the first choice of each hole, and the middle of each range."""
+    return {d.name: 0 if d.kind == "choices" else _middle(d) for d in space.dimensions}
+
+
+def _middle(d: Dimension) -> int | float:
+    value = math.sqrt(d.low * d.high) if d.log else (d.low + d.high) / 2
+    return round(value) if d.kind == "whole" else value

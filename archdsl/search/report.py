@@ -1,0 +1,183 @@
+"""The report of a search in a terminal, and for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from statistics import fmean, stdev
+from typing import Any
+
+from archdsl.expand.metrics import metric_of
+from archdsl.expand.space import Space
+from archdsl.report import Column, Table
+from archdsl.search.options import SearchOptions
+from archdsl.search.results import Row, SearchResults
+from archdsl.search.winners import BASE, name_of
+from archdsl.study.report.tables import KINDS, duration
+
+SHOWN = 10  # candidates that a terminal shows
+
+
+def winners_table(results: SearchResults) -> Table:
+    """The base and the winners: their score while searching beside their figures on fresh seeds."""
+    objective, judged = metric_of(results.options.objective), results.judged
+    kind, digits = KINDS[objective.unit]
+    columns = [
+        Column("arm"),
+        Column("seed of the search", kind, key=f"searched_{objective.name}", digits=digits),
+        Column("fresh seeds", kind, key=f"fresh_{objective.name}", digits=digits),
+    ]
+    test = metric_of(judged.metric) if judged is not None else None
+    if test is not None:
+        columns += [
+            Column(test.label, KINDS[test.unit][0], key=test.name, digits=KINDS[test.unit][1]),
+            Column("sd", KINDS[test.unit][0], key="sd", digits=KINDS[test.unit][1]),
+            Column("runs", "int"),
+            Column("verdict"),
+        ]
+    columns += [Column("params", "compact"), Column("holes", key="holes")]
+    searched = {row.candidate.number: row.value for row in results.rows}
+    rows: list[tuple[Any, ...]] = []
+    named = [(BASE, results.search.candidates.every[0])] if _judged_base(results) else []
+    named += [(name_of(c), c) for c in results.winners]
+    for name, candidate in named:
+        arm = next((a for a in judged.arms if a.name == name), None) if judged is not None else None
+        fresh = list(arm.more.get(objective.name, {}).values()) if arm is not None else []
+        row: list[Any] = [name, searched.get(candidate.number), fmean(fresh) if fresh else None]
+        if test is not None:
+            values = list(arm.values.values()) if arm is not None else []
+            verdict = arm.verdict.decision if arm is not None and arm.verdict is not None else "reference" if arm else None
+            row += [
+                fmean(values) if values else None,
+                stdev(values) if len(values) > 1 else None,
+                len(values),
+                verdict,
+            ]
+        rows.append((*row, candidate.totals["params"], candidate.label))
+    return Table(tuple(columns), tuple(rows), title="Winners on fresh seeds" if judged is not None else "Winners")
+
+
+def _judged_base(results: SearchResults) -> bool:
+    every = results.search.candidates
+    return bool(every.every) and dict(every.every[0].point) == dict(every.base)
+
+
+def candidates_table(results: SearchResults, most: int | None = None) -> Table:
+    """The candidates, the best first, each on the highest rung that it reached."""
+    objective = metric_of(results.options.objective)
+    kind, digits = KINDS[objective.unit]
+    names = list(dict.fromkeys(name for row in results.rows for name in row.candidate.values))
+    columns = (
+        Column("#", "int", key="number"),
+        Column(objective.label, kind, key=objective.name, digits=digits),
+        Column("epochs", "int"),
+        Column("params", "compact"),
+        Column("MACs", "compact", key="macs"),
+        Column("front"),
+        *(Column(name, key=f"hole {name}") for name in names),
+    )
+    shown = results.rows[:most]
+    left = len(results.rows) - len(shown)
+    notes = (f"{left:,} more candidates: --rows candidates --format csv has them all",) if left else ()
+    return Table(columns, tuple(_candidate(row, names) for row in shown), title="Candidates", notes=notes)
+
+
+def _candidate(row: Row, names: list[str]) -> tuple[Any, ...]:
+    c = row.candidate
+    values = (None if name not in c.values else c.values[name] or "none" for name in names)
+    return (c.number, row.value, row.epochs, c.totals["params"], c.totals["macs"], "yes" if row.on_front else "", *values)
+
+
+def notes(results: SearchResults) -> Iterator[str]:
+    """What was searched, what it cost, and what is to be known of it."""
+    search, counts, order = results.search, results.search.candidates.counts, results.search.order
+    size = search.candidates.arms.space.size
+    arms = "a continuous space" if size is None else f"a space of {size:,} arms"
+    yield f"{len(search.candidates.every):,} candidates of {arms}; {results.options.sampler}, seed {results.options.seed}"
+    if len(order.rungs) > 1:
+        reached = ", ".join(f"{len(found)} reached {epochs}" for epochs, found in zip(order.rungs, order.halving.found))
+        yield f"epochs: {reached}; a promoted run resumes from its checkpoint, under the schedule of the whole run"
+    refused = [
+        f"{n:,} {what}"
+        for n, what in (
+            (counts.invalid, "not valid networks"),
+            (counts.excluded, "excluded by `where`"),
+            (counts.twins, "the same experiment in another spelling"),
+            (counts.repeated, "drawn before"),
+        )
+        if n
+    ]
+    if refused:
+        yield f"of {counts.drawn:,} arms drawn: {', '.join(refused)}; they cost no training"
+    epochs = sum(order.rungs[job.rung] - (order.rungs[job.rung - 1] if job.rung else 0) for job, _ in order.learnt)
+    bad = sum(score.values is None for _, score in order.learnt)
+    yield f"{epochs:,} epochs of training in {len(order.learnt):,} runs or parts of runs, {duration(results.seconds)}" + (
+        f"; {bad} diverged or failed" if bad else ""
+    )
+    if results.importances:
+        found = sorted(results.importances.items(), key=lambda pair: -pair[1])
+        yield "importance of holes (PED-ANOVA): " + ", ".join(f"{name} {100 * share:.0f} %" for name, share in found)
+    yield "test images were not looked at while searching; the winners are compared by them, on seeds that no candidate had"
+    if search.stopped:
+        yield "the budget ended the search; a larger one continues it"
+    if order.exhausted:
+        yield "every arm of the space was tried"
+    for number, message in list(search.failed.items())[:3]:
+        yield f"{search.label(order.jobs[number])} failed: {message.splitlines()[0]}"
+    yield from results.notes
+
+
+def change(results: SearchResults) -> Iterator[str]:
+    """What makes the best candidate another arm than the base, hole by hole."""
+    every = results.search.candidates.every
+    if not results.winners or not _judged_base(results):
+        return
+    before, best = every[0].values, results.winners[0]
+    names = dict.fromkeys((*before, *best.values))
+    found = [
+        f"{name} {before.get(name) or 'none'} → {best.values.get(name) or 'none'}"
+        for name in names
+        if before.get(name) != best.values.get(name)
+    ]
+    yield f"{name_of(best)} against the base: {', '.join(found)}"
+
+
+def space_table(space: Space, options: SearchOptions) -> Table:
+    """The dimensions of a space."""
+    columns = (Column("hole"), Column("values"), Column("many", "int"), Column("within"))
+    rows = tuple(
+        (
+            d.name,
+            " | ".join(text or "none" for text in d.texts)
+            if d.kind == "choices"
+            else f"{d.low:g} to {d.high:g}{', log' if d.log else ''}",
+            d.size,
+            ", ".join(f"{name} {_choice(space, name, n)}" for name, n in d.within),
+        )
+        for d in space.dimensions
+    )
+    size = "a continuous space" if space.size is None else f"{'' if space.exact else 'at most '}{space.size:,} arms"
+    about = f"{size}; objective {options.objective}; {options.sampler}; rungs {', '.join(map(str, options.rungs))}"
+    return Table(columns, rows, title=options.name, notes=(about,))
+
+
+def _choice(space: Space, name: str, number: int) -> str:
+    texts = next(d.texts for d in space.dimensions if d.name == name)
+    return f"= {texts[number] or 'none'}"
+
+
+def record(results: SearchResults) -> dict[str, Any]:
+    """The results as plain values."""
+    from archdsl.report.text import records
+
+    return {
+        "space": results.options.text,
+        "objective": results.options.objective,
+        "pareto": list(results.options.pareto),
+        "sampler": results.options.sampler,
+        "rungs": list(results.options.rungs),
+        "notes": list(notes(results)),
+        "importances": results.importances,
+        "best": [{"epochs": s.epochs, "candidate": s.candidate, "value": s.value} for s in results.steps],
+        "winners": records(winners_table(results)),
+        "candidates": records(candidates_table(results)),
+    }

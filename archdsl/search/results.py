@@ -1,0 +1,108 @@
+"""What a search has found: the best score against cost, the Pareto front, the importance of holes, and the winners."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from archdsl.search.candidates import Candidate
+from archdsl.search.carry_out import Search
+from archdsl.search.options import SearchOptions
+from archdsl.search.ranking import front
+from archdsl.search.winners import name_of
+from archdsl.study.results.results import Results
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """After so many epochs of training, of all runs together, the best score of a whole run was this."""
+
+    epochs: int
+    candidate: int
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A candidate with its score on the highest rung that it reached: ``value`` of the first objective, ``epochs`` behind it."""
+
+    candidate: Candidate
+    rung: int
+    epochs: int
+    value: float
+    on_front: bool
+
+
+@dataclass(frozen=True)
+class SearchResults:
+    """The results of a search. ``judged`` is the comparison on fresh seeds, None where it has not been carried out."""
+
+    options: SearchOptions
+    search: Search
+    rows: tuple[Row, ...]
+    steps: tuple[Step, ...]
+    importances: dict[str, float]
+    winners: tuple[Candidate, ...] = ()
+    judged: Results | None = None
+    seconds: float = 0.0
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def higher(self) -> bool:
+        """Whether more of the objective is better."""
+        return self.search.scores.objectives[0].higher
+
+
+def results_of(
+    options: SearchOptions,
+    search: Search,
+    winners: Sequence[Candidate] = (),
+    judged: Results | None = None,
+    seconds: float = 0.0,
+    notes: Sequence[str] = (),
+) -> SearchResults:
+    """The results of a search as it stands."""
+    order, objective = search.order, search.scores.objectives[0]
+    last = len(order.rungs) - 1
+    reached: dict[int, tuple[int, float]] = {}
+    steps: list[Step] = []
+    epochs = 0
+    for job, score in order.learnt:
+        epochs += order.rungs[job.rung] - (order.rungs[job.rung - 1] if job.rung else 0)
+        if score.values is None:
+            continue
+        reached[job.candidate] = (job.rung, score.values[0])
+        if job.rung == last and (not steps or score.values[0] < objective.cost(steps[-1].value)):
+            steps.append(Step(epochs, job.candidate, objective.value(score.values[0])))
+    top = order.halving.found[order.halving.highest]
+    best = set(front({n: (v[0], float(search.candidates.every[n].totals["params"])) for n, v in top.items()}))
+    rows = [
+        Row(search.candidates.every[n], rung, order.rungs[rung], objective.value(cost), n in best)
+        for n, (rung, cost) in reached.items()
+    ]
+    rows.sort(key=lambda r: (-r.rung, objective.cost(r.value), r.candidate.number))
+    rung = max((n for n, found in enumerate(order.halving.found) if len(found) > 1), default=0)
+    return SearchResults(
+        options,
+        search,
+        tuple(rows),
+        tuple(steps),
+        search.candidates.sampler.importances(rung),
+        tuple(winners),
+        judged,
+        seconds,
+        tuple(notes),
+    )
+
+
+def fresh(results: SearchResults, candidate: Candidate) -> dict[str, list[float]]:
+    """The figures of a winner on fresh seeds, by metric."""
+    return {} if results.judged is None else figures_of(results.judged, name_of(candidate))
+
+
+def figures_of(judged: Results, name: str) -> dict[str, list[float]]:
+    """The figures of an arm of the comparison, by metric, over the seeds that have one."""
+    for arm in judged.arms:
+        if arm.name == name or arm.arm.choice.get("base") == name:
+            return {judged.metric: [v for _, v in sorted(arm.values.items())]}
+    return {}

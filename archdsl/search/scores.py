@@ -1,0 +1,123 @@
+"""What the store says of the jobs of a search: the objectives of a candidate after the epochs of a rung."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from archdsl.errors import ArchError, suggest
+from archdsl.expand.metrics import metric_of
+from archdsl.runs.run import Run, find_run, read_events
+from archdsl.search.candidates import Candidate
+from archdsl.search.order import Score
+from archdsl.study.plan.arms import TOTALS
+from archdsl.study.results.run_figures import RunFigures
+
+LOGGED = ("valid_accuracy", "valid_loss")  # validation figures that a run logs after every epoch
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A figure that a search improves: a metric of validation images, or a total of the network such as ``params``."""
+
+    name: str
+
+    @property
+    def of_net(self) -> bool:
+        """Whether it is known before a step."""
+        return self.name in TOTALS
+
+    @property
+    def higher(self) -> bool:
+        """Whether more is better."""
+        return not self.of_net and metric_of(self.name).higher
+
+    def cost(self, value: float) -> float:
+        """The value where less is better."""
+        return -value if self.higher else value
+
+    def value(self, cost: float) -> float:
+        """The value of a cost."""
+        return -cost if self.higher else cost
+
+
+def objective_of(name: str, rungs: tuple[int, ...]) -> Objective:
+    """The objective of a name.
+
+    Raises:
+        ArchError: no such metric; one that looks at test images, depends on the clock, or is not logged on every rung.
+    """
+    metric = metric_of(name)
+    if metric.on == "test" or metric.needs_evaluation:
+        raise ArchError(
+            f"the objective `{name}` looks at test images, and a search must not",
+            help="take a metric of validation images, such as valid_accuracy or valid_loss",
+        )
+    if metric.unit == "seconds":
+        raise ArchError(
+            f"the objective `{name}` is measured in seconds, so that the search could not be repeated",
+            help="take a total that does not depend on the clock: --pareto macs",
+        )
+    if len(rungs) > 1 and metric.name not in LOGGED:
+        raise ArchError(
+            f"the objective `{name}` is not measured after each epoch, and the search has rungs",
+            help=f"take {' or '.join(LOGGED)}, or leave --rungs out",
+        )
+    return Objective(metric.name)
+
+
+def total_of(name: str) -> Objective:
+    """The objective of a total of the network.
+
+    Raises:
+        ArchError: no such total.
+    """
+    if name not in TOTALS:
+        raise ArchError(f"`--pareto {name}` is not a total", help=suggest(name, TOTALS) or f"one of {', '.join(TOTALS)}")
+    return Objective(name)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Reads results of candidates from a folder of runs; the first objective is a metric."""
+
+    objectives: tuple[Objective, ...]
+    rungs: tuple[int, ...]
+    runs: Path
+
+    def score(self, candidate: Candidate, rung: int) -> Score | None:
+        """The result of a candidate on a rung; None where it has none yet.
+
+        Raises:
+            StoreError: the run is damaged.
+        """
+        run = find_run(self.runs, candidate.experiment)
+        if run is None:
+            return None
+        status = str((run.result or {}).get("status", ""))
+        if status == "diverged":
+            return Score(None)
+        value = self._final(run, candidate) if status == "finished" and rung == len(self.rungs) - 1 else None
+        if value is None:
+            value = self._logged(run, self.rungs[rung])
+        if value is None and status == "finished":  # it ended early
+            value = self._final(run, candidate)
+        if value is None:
+            return Score(None) if status == "finished" else None
+        return Score(
+            tuple(o.cost(candidate.totals[o.name] if o.of_net else value) for o in self.objectives)
+            if math.isfinite(value)
+            else None
+        )
+
+    def _final(self, run: Run, candidate: Candidate) -> float | None:
+        return metric_of(self.objectives[0].name).of(RunFigures(run.result or {}, candidate.totals, run.folder))
+
+    def _logged(self, run: Run, epoch: int) -> float | None:
+        name = self.objectives[0].name
+        for event in read_events(run.folder):
+            if event.get("event") == "epochdone" and event.get("epoch") == epoch and name in LOGGED:
+                value = event.get(name)
+                return float(value) if isinstance(value, int | float) else None
+        return None

@@ -1,0 +1,66 @@
+"""The best candidates and the base, compared on fresh seeds: a search takes the maximum over noise, and its own scores are biased."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from archdsl.search.candidates import Candidate, Candidates
+from archdsl.search.carry_out import Search
+from archdsl.search.options import FRESH, SearchOptions
+from archdsl.search.ranking import front, spread
+from archdsl.study.amounts import MAX_SEEDS
+from archdsl.study.plan.file import StudyFile
+
+BASE = "base"
+
+
+def chosen(search: Search, most: int) -> list[Candidate]:
+    """The candidates that are compared: the best ones of the highest rung that has results, without the base; of several
+    objectives some along the Pareto front.
+    """
+    rung = search.order.halving.highest
+    found = {n: v for n, v in search.order.halving.found[rung].items()}
+    every = search.candidates.every
+    if len(search.scores.objectives) > 1:
+        members = [n for n in front(found) if n or not _has_base(search.candidates)]
+        return [every[n] for n in spread(members, most)]
+    return [c for c, _, _ in search.best() if c.number or not _has_base(search.candidates)][:most]
+
+
+def _has_base(candidates: Candidates) -> bool:
+    """Whether the base of the space is its first candidate."""
+    return bool(candidates.every) and dict(candidates.every[0].point) == dict(candidates.base)
+
+
+def study_of(
+    options: SearchOptions, search: Search, winners: Sequence[Candidate], metric: str, precision: str, seconds: float | None
+) -> StudyFile:
+    """The study that compares them on fresh seeds, by test images.
+
+    Args:
+        metric: of the task, of test images.
+        seconds: wall time that is left; None: no limit.
+    """
+    arms, base = search.candidates.arms, search.candidates
+    named: list[tuple[str, str]] = []
+    if _has_base(base):
+        named.append((BASE, arms.spec(base.base).canonical))
+    named += [(name_of(c), arms.spec(c.point).canonical) for c in winners]
+    return StudyFile(
+        name=f"{options.name}-winners",
+        title=f"{options.name}: the best of {len(search.candidates.every):,} arms on fresh seeds",
+        base=tuple(named),
+        seeds=tuple(range(FRESH, FRESH + MAX_SEEDS)),
+        metric=metric,
+        stated=True,
+        more=(options.objective,),
+        budget=f"{max(1, round(seconds))}s" if seconds is not None else "",
+        precision=precision,
+        folder=Path(),
+    )
+
+
+def name_of(candidate: Candidate) -> str:
+    """What a candidate is called beside the base."""
+    return f"arm{candidate.number}"
