@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
@@ -24,6 +25,7 @@ from archdsl.study.plan.where import Test, words_of
 if TYPE_CHECKING:
     from archdsl.expand.space import Space
 
+_INNER = re.compile(r"\{([A-Za-z_][\w-]*):[^{}]*\}")
 SAMPLED, RANDOM = 10, 500  # draws of the sampler, and at random, that may give no candidate in a row
 SMALL = 200_000  # arms of a space that is looked through for the last candidates
 
@@ -40,9 +42,16 @@ class Candidate:
     totals: Mapping[str, int]
 
     @property
+    def shown(self) -> dict[str, str]:
+        """The values as people read them: holes inside of an alternative are filled in, and do not stand beside it."""
+        names = {m[1] for text in self.values.values() for m in _INNER.finditer(text) if m[1] in self.values}
+        texts = {name: _INNER.sub(lambda m: self.values.get(m[1]) or m[0], text) for name, text in self.values.items()}
+        return {name: text or "none" for name, text in texts.items() if name not in names}
+
+    @property
     def label(self) -> str:
         """What people call it."""
-        return ", ".join(f"{name}={text or 'none'}" for name, text in self.values.items()) or "base"
+        return ", ".join(f"{name}={text}" for name, text in self.shown.items())
 
 
 @dataclass

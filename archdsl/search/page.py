@@ -10,7 +10,7 @@ from archdsl.report.numbers import show
 from archdsl.search import figures
 from archdsl.search.candidates import Candidate
 from archdsl.search.report import candidates_table, notes, winners_table
-from archdsl.search.results import SearchResults
+from archdsl.search.results import SearchResults, winner
 from archdsl.search.winners import name_of
 from archdsl.study.report import page
 from archdsl.study.report.sections.answers import answers
@@ -62,7 +62,8 @@ def _body(results: SearchResults, command: str) -> Iterator[str]:
         if drawn is not None:
             yield page.tag("h2", heading)
             yield page.figure(drawn, caption, slim=[draw(results, slim=True)])
-    for candidate in results.winners[:1]:
+    best = winner(results)
+    for candidate in (best,) if best is not None else ():
         yield page.tag("h2", f"The spec of {name_of(candidate)}")
         yield page.tag("pre", text_of(results, candidate))
         change = difference(results, candidate)

@@ -10,7 +10,7 @@ from archdsl.expand.metrics import metric_of
 from archdsl.expand.space import Space
 from archdsl.report import Column, Table
 from archdsl.search.options import SearchOptions
-from archdsl.search.results import Row, SearchResults
+from archdsl.search.results import Row, SearchResults, winner
 from archdsl.search.winners import BASE, name_of
 from archdsl.study.report.tables import KINDS, duration
 
@@ -65,7 +65,7 @@ def candidates_table(results: SearchResults, most: int | None = None) -> Table:
     """The candidates, the best first, each on the highest rung that it reached."""
     objective = metric_of(results.options.objective)
     kind, digits = KINDS[objective.unit]
-    names = list(dict.fromkeys(name for row in results.rows for name in row.candidate.values))
+    names = list(dict.fromkeys(name for row in results.rows for name in row.candidate.shown))
     columns = (
         Column("#", "int", key="number"),
         Column(objective.label, kind, key=objective.name, digits=digits),
@@ -83,7 +83,7 @@ def candidates_table(results: SearchResults, most: int | None = None) -> Table:
 
 def _candidate(row: Row, names: list[str]) -> tuple[Any, ...]:
     c = row.candidate
-    values = (None if name not in c.values else c.values[name] or "none" for name in names)
+    values = (c.shown.get(name) for name in names)
     return (c.number, row.value, row.epochs, c.totals["params"], c.totals["macs"], "yes" if row.on_front else "", *values)
 
 
@@ -127,16 +127,19 @@ def notes(results: SearchResults) -> Iterator[str]:
 
 
 def change(results: SearchResults) -> Iterator[str]:
-    """What makes the best candidate another arm than the base, hole by hole."""
-    every = results.search.candidates.every
-    if not results.winners or not _judged_base(results):
+    """Which arm won on fresh seeds, and what makes it another one than the base, hole by hole."""
+    best = winner(results)
+    if best is None:
+        yield "no arm is better than the base on fresh seeds"
         return
-    before, best = every[0].values, results.winners[0]
-    names = dict.fromkeys((*before, *best.values))
+    yield f"the best on fresh seeds, by {metric_of(results.options.objective).label}, is {name_of(best)}"
+    if not _judged_base(results):
+        return
+    before, after = results.search.candidates.every[0].shown, best.shown
     found = [
-        f"{name} {before.get(name) or 'none'} → {best.values.get(name) or 'none'}"
-        for name in names
-        if before.get(name) != best.values.get(name)
+        f"{name} {before.get(name, 'none')} → {after.get(name, 'none')}"
+        for name in dict.fromkeys((*before, *after))
+        if before.get(name) != after.get(name)
     ]
     yield f"{name_of(best)} against the base: {', '.join(found)}"
 

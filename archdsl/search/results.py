@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 
 from archdsl.search.candidates import Candidate
 from archdsl.search.carry_out import Search
@@ -95,14 +96,14 @@ def results_of(
     )
 
 
-def fresh(results: SearchResults, candidate: Candidate) -> dict[str, list[float]]:
-    """The figures of a winner on fresh seeds, by metric."""
-    return {} if results.judged is None else figures_of(results.judged, name_of(candidate))
-
-
-def figures_of(judged: Results, name: str) -> dict[str, list[float]]:
-    """The figures of an arm of the comparison, by metric, over the seeds that have one."""
-    for arm in judged.arms:
-        if arm.name == name or arm.arm.choice.get("base") == name:
-            return {judged.metric: [v for _, v in sorted(arm.values.items())]}
-    return {}
+def winner(results: SearchResults) -> Candidate | None:
+    """The winner with the best objective on fresh seeds; None where the base is as good, or where nothing is better by a
+    verdict. Selected by validation images, so that its verdict by test images stays unbiased.
+    """
+    if results.judged is None:
+        return results.winners[0] if results.winners else None
+    objective, name = results.search.scores.objectives[0], results.options.objective
+    better = {arm.name for arm in results.judged.arms if arm.verdict is not None and arm.verdict.decision == "better"}
+    means = {arm.name: fmean(found.values()) for arm in results.judged.arms if (found := arm.more.get(name))}
+    kept = [c for c in results.winners if name_of(c) in means and name_of(c) in better]
+    return min(kept, key=lambda c: (objective.cost(means[name_of(c)]), c.number), default=None)
