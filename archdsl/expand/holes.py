@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import islice, product
+from math import inf
 from typing import TYPE_CHECKING
 
 from archdsl.errors import fail
@@ -44,7 +45,8 @@ def axes(file: ast.File) -> tuple[Axis, ...]:
     """All axes of a space, in the order of the text.
 
     Raises:
-        SpecError: A208 a range that is none, A221 holes of one name with unlike numbers of choices, A408 too many arms.
+        SpecError: A208 a range that is none, A221 holes of one name with unlike numbers of choices, A225 a range with a
+            scale, A408 too many arms.
     """
     return _Space(file).axes(list(holes(file)))
 
@@ -133,36 +135,91 @@ def flat(file: ast.File) -> Flat | None:
     return Flat(found, Filler(found))
 
 
-class _Space:
-    """The holes of a file with their names and choices, worked out once."""
+class Reader:
+    """The holes of a file: their names, and what each can be."""
 
     def __init__(self, file: ast.File) -> None:
         lets = {i.name: i for i in file.items if isinstance(i, ast.Let)}
         self.env = Env(lets, Budget())
         self.names: dict[int, str] = {}
-        self.choices: dict[int, Choices] = {}
-        self.nested: dict[int, bool] = {}
+        self.read: dict[int, Choices] = {}
         taken: dict[str, int] = {}
-        for hole in holes(file):
-            if id(hole) in self.names:
-                continue
+        for hole in {id(h): h for h in holes(file)}.values():
             name = hole.axis or unparse(hole)
             if hole.axis is None:
                 taken[name] = taken.get(name, 0) + 1
                 name += f"#{taken[name]}" if taken[name] > 1 else ""
             self.names[id(hole)] = name
-            self.choices[id(hole)] = self.read(hole)
-            self.nested[id(hole)] = any(c is not None and any(True for _ in holes(c)) for c in self.choices[id(hole)])
 
-    def read(self, hole: ast.Hole) -> Choices:
-        if hole.kind != "range":
-            return hole.choices
-        low, high = (value(c, self.env) if c else None for c in hole.choices)
-        if type(low) is not int or type(high) is not int or low > high:
-            raise fail("A208", "a range goes from one whole number up to another", hole.span, "for example `{1..4}`")
+    def choices(self, hole: ast.Hole) -> Choices:
+        """The choices of a hole, those of a range written out.
+
+        Raises:
+            SpecError: A208 a range that is none, A225 a range with a scale, A408 too many numbers.
+        """
+        if id(hole) not in self.read:
+            self.read[id(hole)] = hole.choices if hole.kind != "range" else self.written_out(hole)
+        return self.read[id(hole)]
+
+    def written_out(self, hole: ast.Hole) -> Choices:
+        low, high = self.ends(hole)
+        if hole.scale is not None:
+            first, last = (unparse(c) for c in hole.choices if c is not None)
+            factor = f"{'log' if hole.scale == 'log' else 'lin'}({first}..{last}, 5)"
+            needed = f"`archdsl ablate` needs a list: `{factor}` in a study file or `{{{first} | {last}}}`"
+            help = f"`archdsl search` draws from it; {needed}"
+            raise fail("A225", f"`{unparse(hole)}` has no list of values", hole.span, help)
         if high - low >= Limits.ARMS:
             raise _too_many(hole.span)
-        return tuple(_number(n, hole.span) for n in range(low, high + 1))
+        return tuple(numeral(str(n), hole.span) for n in range(int(low), int(high) + 1))
+
+    def ends(self, hole: ast.Hole) -> tuple[int | float, int | float]:
+        """Both ends of a range; whole numbers where it has no scale.
+
+        Raises:
+            SpecError: A208 the ends are no such numbers, or do not ascend.
+        """
+        low, high = (value(c, self.env) for c in hole.choices if c is not None)
+        if hole.scale is None:
+            if type(low) is not int or type(high) is not int or low > high:
+                help = "for example `{1..4}`; a range of other numbers has a scale: `{1e-4..1e-1 log}`"
+                raise fail("A208", "a range goes from one whole number up to another", hole.span, help)
+            return low, high
+        numbers = type(low) in (int, float) and type(high) in (int, float)
+        if not numbers or not low < high < inf or low <= (0 if hole.scale == "log" else -inf):
+            what = "one positive number" if hole.scale == "log" else "one number"
+            help = "for example `{1e-4..1e-1 log}`, `{16..256 log}` or `{0..0.5 uniform}`"
+            raise fail("A208", f"a range on the scale `{hole.scale}` goes from {what} up to another", hole.span, help)
+        return low, high
+
+    def axis(self, name: str, group: list[ast.Hole]) -> Axis:
+        """The axis of the holes of one name.
+
+        Raises:
+            SpecError: as ``choices``; A221 unlike numbers of choices.
+        """
+        first = self.choices(group[0])
+        for hole in group[1:]:
+            if len(self.choices(hole)) != len(first):
+                raise fail(
+                    "A221",
+                    f"the holes named `{name}` vary together, and this one has "
+                    f"{len(self.choices(hole))} choices, the first at {group[0].span} {len(first)}",
+                    hole.span,
+                    "give them equal numbers of choices, or names of their own",
+                )
+        texts = tuple("" if c is None else unparse(c) for c in first)
+        return Axis(name, texts, tuple((h, self.choices(h)) for h in group))
+
+
+class _Space(Reader):
+    """The holes of a file with all their choices."""
+
+    def __init__(self, file: ast.File) -> None:
+        super().__init__(file)
+        self.nested: dict[int, bool] = {}
+        for hole in {id(h): h for h in holes(file)}.values():
+            self.nested[id(hole)] = any(c is not None and any(True for _ in holes(c)) for c in self.choices(hole))
 
     def axes(self, found: list[ast.Hole]) -> tuple[Axis, ...]:
         grouped: dict[str, list[ast.Hole]] = {}
@@ -170,22 +227,11 @@ class _Space:
             grouped.setdefault(self.names[id(hole)], []).append(hole)
         return tuple(self.axis(name, group) for name, group in grouped.items())
 
-    def axis(self, name: str, group: list[ast.Hole]) -> Axis:
-        first = self.choices[id(group[0])]
-        for hole in group[1:]:
-            if len(self.choices[id(hole)]) != len(first):
-                raise fail(
-                    "A221",
-                    f"the holes named `{name}` vary together, and this one has "
-                    f"{len(self.choices[id(hole)])} choices, the first at {group[0].span} {len(first)}",
-                    hole.span,
-                    "give them equal numbers of choices, or names of their own",
-                )
-        texts = tuple("" if c is None else unparse(c) for c in first)
-        return Axis(name, texts, tuple((h, self.choices[id(h)]) for h in group))
-
-    def count(self, found: list[ast.Hole], picked: frozenset[tuple[str, int]]) -> int:
-        """The number of arms below. Only where names are shared across alternatives, these are walked one by one."""
+    def count(
+        self, found: list[ast.Hole], picked: frozenset[tuple[str, int]], around: frozenset[str] = frozenset()
+    ) -> int:
+        """The number of arms below. Only where names are shared across alternatives, these are walked one by one.
+        ``around``: names of holes around these, which are chosen already."""
         known = dict(picked)
         every = self.axes(found)
         total, deep = 1, []
@@ -200,7 +246,7 @@ class _Space:
                 deep.append(axis)
             if total > Limits.ARMS:
                 raise _too_many(found[0].span)
-        return total * self.walked(deep, picked, {a.name for a in every}) if deep else total
+        return total * self.walked(deep, picked, around | {a.name for a in every}) if deep else total
 
     def deep(self, axis: Axis) -> bool:
         """Whether a choice has holes inside."""
@@ -211,14 +257,14 @@ class _Space:
         inner = (h for _, choices in axis.holes for c in choices if c is not None for h in holes(c))
         return len(axis.holes) > 1 or any(h.axis for h in inner)
 
-    def walked(self, deep: list[Axis], picked: frozenset[tuple[str, int]], names: set[str]) -> int:
+    def walked(self, deep: list[Axis], picked: frozenset[tuple[str, int]], names: frozenset[str]) -> int:
         known = dict(picked)
         total = 0
         for indices in product(*([known[a.name]] if a.name in known else range(len(a.texts)) for a in deep)):
             pairs = list(zip(deep, indices, strict=True))
             inner = [x for axis, i in pairs for _, c in axis.holes if (n := c[i]) for x in outer(n)]
             inner = [h for h in inner if self.names[id(h)] not in names]  # the others are chosen already
-            total += self.count(inner, picked | {(a.name, i) for a, i in pairs}) if inner else 1
+            total += self.count(inner, picked | {(a.name, i) for a, i in pairs}, names) if inner else 1
             if total > Limits.ARMS:
                 raise _too_many(deep[0].holes[0][0].span)
         return total
@@ -243,8 +289,9 @@ class _Space:
                 yield choice | inner, whole
 
 
-def _number(n: int, span: Span) -> ast.Expr:
-    return ast.Number(str(n), span) if n >= 0 else ast.Negative(ast.Number(str(-n), span), span)
+def numeral(text: str, span: Span) -> ast.Expr:
+    """The tree of a numeral, a negative one included."""
+    return ast.Negative(ast.Number(text[1:], span), span) if text[0] == "-" else ast.Number(text, span)
 
 
 def _too_many(span: Span) -> Exception:

@@ -11,7 +11,7 @@ from archdsl.expand.env import STATEMENTS, Env, arguments, collect, complete
 from archdsl.expand.modify import apply_modifiers
 from archdsl.expand.reserved import RESERVED_LABELS
 from archdsl.expand.stages import stages
-from archdsl.expand.values import value
+from archdsl.expand.values import still_open, value
 from archdsl.ir.make import node_of
 from archdsl.ir.nodes import Fan, Mark, Node, Op, Ref, Seq, children
 from archdsl.ir.symbol import HERE, ArithmeticMisfit, Symbol
@@ -65,12 +65,7 @@ def _no_network(expr: ast.Expr) -> SpecError:
         case ast.Modifier(sign=sign, name=name):
             return fail("A210", f"there is nothing before `{sign}{name}` to modify", expr.span)
         case ast.Hole():
-            return fail(
-                "A216",
-                "a choice is still open here: this is a space, not one network",
-                expr.span,
-                "`archdsl params` lists every arm; to pick one, write it",
-            )
+            return still_open(expr, ": this is a space, not one network")
         case ast.Binary(op=op):
             return fail(
                 "A217",

@@ -9,6 +9,7 @@ from archdsl.expand.bind import bind
 from archdsl.expand.env import Env, collect
 from archdsl.expand.graph import Setting
 from archdsl.expand.network import network
+from archdsl.expand.values import still_open
 from archdsl.ir.symbol import Symbol
 from archdsl.registry import find, names, value_of
 from archdsl.registry.synonyms import synonym
@@ -64,12 +65,7 @@ def hyphenated(item: ast.Expr) -> ast.Expr:
 
 def _setting(space: str, item: ast.Expr, env: Env) -> Setting:
     if isinstance(item, ast.Hole):
-        raise fail(
-            "A216",
-            "a choice is still open here",
-            item.span,
-            "`archdsl params` lists every choice; to pick one, write it",
-        )
+        raise still_open(item)
     if not isinstance(item, ast.Word) or item.stages is not None:
         raise fail("A217", f"`{item.span.text}` is not a word of a `{space}` statement", item.span)
     entry = find(space, item.name)

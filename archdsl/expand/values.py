@@ -66,12 +66,7 @@ def _no_value(expr: ast.Expr) -> SpecError:
     """What an expression is that is where a value should."""
     match expr:
         case ast.Hole():
-            return fail(
-                "A216",
-                "a choice is still open here",
-                expr.span,
-                "`archdsl params` lists every choice; to pick one, write it",
-            )
+            return still_open(expr)
         case ast.Seq(items=(_, ast.Modifier(sign=sign, name=name), *_)):
             return fail(
                 "A217",
@@ -88,6 +83,13 @@ def _no_value(expr: ast.Expr) -> SpecError:
                 else ("network", "")
             )
             return fail("A217", f"a {what} is given where a value is needed", expr.span, help)
+
+
+def still_open(hole: ast.Hole, of: str = "") -> SpecError:
+    """A hole where one network or value is needed. ``of`` says more about it."""
+    lists = "`archdsl params` lists every choice; to pick one, write it"
+    help = "`archdsl search` draws values from it; to pick one, write it" if hole.scale else lists
+    return fail("A216", f"a choice is still open here{of}", hole.span, help)
 
 
 def _signed(expr: ast.Modifier, env: Env, rounded: bool) -> Any:

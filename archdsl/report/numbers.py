@@ -4,7 +4,7 @@ import math
 
 from archdsl.report.table import Cell, Column
 
-__all__ = ["compact", "exact", "percent", "show", "size"]
+__all__ = ["compact", "exact", "percent", "short", "show", "size"]
 
 MINUS = "−"
 _DIGITS = 4  # significant ones, of a compact number
@@ -42,6 +42,14 @@ def size(value: int) -> str:
 def percent(share: float, digits: int = 1) -> str:
     """A share in percent: `93.4 %`."""
     return f"{share * 100:.{digits}f} %"
+
+
+def short(value: float) -> str:
+    """Three significant digits as a text of the language has them: ``0.0316``, ``3.16e-4``."""
+    if value == 0 or 1e-3 <= abs(value) < 1e6:
+        return f"{value:.3g}" if value else "0"
+    digits, _, power = f"{value:.2e}".partition("e")
+    return f"{digits.rstrip('0').rstrip('.')}e{int(power)}"
 
 
 def show(cell: Cell, column: Column, nothing: str = "–") -> str:

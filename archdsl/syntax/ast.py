@@ -153,14 +153,19 @@ class Ref:
     span: Span = _span()
 
 
+SCALES = ("log", "uniform")  # on which values are drawn from a range
+
+
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """A choice left open. ``choices`` are alternatives (None is the empty one), a set, or a range's two ends."""
+    """A choice left open. ``choices`` are alternatives (None is the empty one), a set, or a range's two ends. A range with
+    a scale is a distribution: values are drawn from it, and it has no list of them."""
 
     axis: str | None
     kind: str  # "alternatives" | "set" | "range"
     choices: tuple[Expr | None, ...]
     span: Span = _span()
+    scale: str | None = None  # one of SCALES
 
 
 Expr: TypeAlias = (

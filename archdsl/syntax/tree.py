@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from archdsl.errors import Source, Span, fail
+from archdsl.errors import Source, Span, fail, suggest
 from archdsl.limits import Limits
 from archdsl.syntax import ast
 
@@ -130,8 +130,12 @@ class Builder:
     def alternative(self, c: list[Any]) -> Any:
         return c[0] if c else None
 
-    def span_of(self, c: list[Any]) -> tuple[str, tuple[Any, ...]]:
-        return "range", tuple(c)
+    def span_of(self, c: list[Any]) -> tuple[str, tuple[Any, ...], str | None]:
+        low, high, scale = c
+        if scale is not None and str(scale) not in ast.SCALES:
+            help = suggest(str(scale), ast.SCALES) or "the scale of a range is `log` or `uniform`"
+            raise fail("A101", f"`{scale}` is not the scale of a range", self._at(scale), help)
+        return "range", (low, high), None if scale is None else str(scale)
 
     def choice_set(self, c: list[Any]) -> tuple[str, tuple[Any, ...]]:
         return "set", tuple(c)
@@ -139,8 +143,9 @@ class Builder:
     def hole(self, c: list[Any]) -> ast.Hole:
         brace, choices, close = c
         axis = str(brace)[1:-1].strip() or None
-        kind, items = choices if isinstance(choices, tuple) and choices[0] in _KINDS else ("alternatives", (choices,))
-        return ast.Hole(axis, kind, items, self._at(brace, close))
+        single = not (isinstance(choices, tuple) and choices[0] in _KINDS)  # one alternative has no node of its own
+        kind, items, *scale = ("alternatives", (choices,)) if single else choices
+        return ast.Hole(axis, kind, items, self._at(brace, close), *scale)
 
 
 _KINDS = ("alternatives", "range", "set")

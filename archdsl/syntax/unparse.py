@@ -84,7 +84,7 @@ def _rest(node: ast.Expr, text: Callable[[ast.Expr], str]) -> str:
 def _hole(node: ast.Hole, text: Callable[[ast.Expr], str]) -> str:
     choices = ["" if c is None else text(c) for c in node.choices]
     if node.kind == "range":
-        body = f"{choices[0]}..{_free(choices[1])}"
+        body = f"{choices[0]}..{_free(choices[1])}" + (f" {node.scale}" if node.scale else "")
     elif node.kind == "set":
         body = ", ".join(choices)
     else:

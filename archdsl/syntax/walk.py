@@ -35,7 +35,7 @@ _KINDS: tuple[type, ...] = (
     ast.Statement,
     ast.File,
 )
-_PLAIN = frozenset({"span", "name", "text", "op", "sign", "kind", "axis", "path"})
+_PLAIN = frozenset({"span", "name", "text", "op", "sign", "kind", "axis", "path", "scale"})
 # Of each kind, the fields that may hold nodes.
 _FIELDS: dict[type, tuple[str, ...]] = {
     kind: () if kind is ast.String else tuple(f.name for f in fields(kind) if f.name not in _PLAIN) for kind in _KINDS

@@ -70,6 +70,7 @@ NUMBERS = (
     '"x"',
     "{1|2}",
     "{1..4}",
+    "{8..64 log}",
 )
 BITS = (
     *"()[]{}|,=+-*/^@:#%x", "//", '"', "..", "\\\n", "\n", "\r\n", "\t", " ", "$(x)", ";rm", "__import__", "../../x",
@@ -104,6 +105,7 @@ def corpus() -> list[str]:
     found += [p.read_text("utf-8") for p in specs()]
     found += [
         "let f(c, s=1) = conv(c, 3, s=s) bn relu\nnet stem: f(16) (f(8) as x cat(f(8) | id | f(4) @x))*2 drop(30%)",
+        "vgg[{16..256 log}x2] drop({0..50% uniform})\ntrain adam({lr: 1e-4..1e-1 log}) wd({lr: 1e-4..1e-1 log})",
         "vgg[64x{1..3}^{1..4}] {norm: +bn | +ln | +gn(8) | } {+res | }",
         "data fashion-mini valid(10%) flip\ntrain adam(1e-3) epochs(3) batch(128) cosine\nnet vgg[8x1, 16x2] +bn",
     ]

@@ -22,6 +22,7 @@ from archdsl.syntax.unparse import unparse
         ("conv(-8) conv(p = -8) conv(p = - c) conv(- c)", "conv(-8) conv(p=-8) conv(p=-c) conv(- c)"),
         ("( conv(8) relu ) * 3", "(conv(8) relu)*3"),
         ("stem:conv(8) as  x   @ x", "stem: conv(8) as x @x"),
+        ("conv({ 16 .. 256   log }) {lr :1e-4..1e-1  log}", "conv({16..256 log}) {lr: 1e-4..1e-1 log}"),
         ("{ 1 .. 4 } {64 ,128} {norm : +bn|+ln| } {|a} {}", "{1..4} {64, 128} {norm: +bn | +ln | } { | a} {}"),
         ("let   p=30%", "let p = 30%"),
         ("let f( c ,s=1 )= conv(c,s = s)", "let f(c, s=1) = conv(c, s=s)"),

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from archdsl.errors import ArchError
 from archdsl.limits import Limits
+from archdsl.report.numbers import short
 
 _N = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?"
 _NUMBER = re.compile(rf"({_N})(%?)", re.ASCII)
@@ -82,18 +83,10 @@ def written_out(text: str) -> tuple[str, ...] | None:
     steps = [n / (count - 1) for n in range(count)]
     values = [low * (high / low) ** s if kind == "log" else low + (high - low) * s for s in steps]
     whole = whole and (kind != "lin" or (high - low) % (count - 1) == 0)
-    texts = [first, *(str(round(v)) if whole else _short(v) for v in values[1:-1]), last]
+    texts = [first, *(str(round(v)) if whole else short(v) for v in values[1:-1]), last]
     if len(set(texts)) < count:
         raise ArchError(f"the range `{text}` has fewer than {count} whole numbers", help="take fewer levels")
     return tuple(f"{t}{percent}" for t in texts)
-
-
-def _short(value: float) -> str:
-    """Three significant digits: ``0.0316``, ``3.16e-4``."""
-    if 1e-3 <= abs(value) < 1e6:
-        return f"{value:.3g}"
-    digits, _, power = f"{value:.2e}".partition("e")
-    return f"{digits.rstrip('0').rstrip('.')}e{int(power)}"
 
 
 def rank(levels: Sequence[str]) -> dict[str, int]:
