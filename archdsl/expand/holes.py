@@ -227,8 +227,11 @@ class _Space(Reader):
             grouped.setdefault(self.names[id(hole)], []).append(hole)
         return tuple(self.axis(name, group) for name, group in grouped.items())
 
-    def count(self, found: list[ast.Hole], picked: frozenset[tuple[str, int]]) -> int:
-        """The number of arms below. Only where names are shared across alternatives, these are walked one by one."""
+    def count(
+        self, found: list[ast.Hole], picked: frozenset[tuple[str, int]], around: frozenset[str] = frozenset()
+    ) -> int:
+        """The number of arms below. Only where names are shared across alternatives, these are walked one by one.
+        ``around``: names of holes around these, which are chosen already."""
         known = dict(picked)
         every = self.axes(found)
         total, deep = 1, []
@@ -243,7 +246,7 @@ class _Space(Reader):
                 deep.append(axis)
             if total > Limits.ARMS:
                 raise _too_many(found[0].span)
-        return total * self.walked(deep, picked, {a.name for a in every}) if deep else total
+        return total * self.walked(deep, picked, around | {a.name for a in every}) if deep else total
 
     def deep(self, axis: Axis) -> bool:
         """Whether a choice has holes inside."""
@@ -254,14 +257,14 @@ class _Space(Reader):
         inner = (h for _, choices in axis.holes for c in choices if c is not None for h in holes(c))
         return len(axis.holes) > 1 or any(h.axis for h in inner)
 
-    def walked(self, deep: list[Axis], picked: frozenset[tuple[str, int]], names: set[str]) -> int:
+    def walked(self, deep: list[Axis], picked: frozenset[tuple[str, int]], names: frozenset[str]) -> int:
         known = dict(picked)
         total = 0
         for indices in product(*([known[a.name]] if a.name in known else range(len(a.texts)) for a in deep)):
             pairs = list(zip(deep, indices, strict=True))
             inner = [x for axis, i in pairs for _, c in axis.holes if (n := c[i]) for x in outer(n)]
             inner = [h for h in inner if self.names[id(h)] not in names]  # the others are chosen already
-            total += self.count(inner, picked | {(a.name, i) for a, i in pairs}) if inner else 1
+            total += self.count(inner, picked | {(a.name, i) for a, i in pairs}, names) if inner else 1
             if total > Limits.ARMS:
                 raise _too_many(deep[0].holes[0][0].span)
         return total

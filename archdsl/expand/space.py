@@ -32,8 +32,9 @@ class Dimension:
         texts: of choices; the empty one is "".
         low, high: of a range, both included.
         log: whether the range is on a logarithmic scale.
-        within: the alternatives around its places, the nearest one of each: it exists if any of them is chosen, and
-            always where there are none. A dimension of such an alternative need not exist itself.
+        within: the alternatives around its places, the nearest one of each. Without any it always exists; else only at
+            points where one of them exists and is chosen. That is enough unless the name of such an alternative is that of
+            several holes; ``Space.values`` says what exists at a point.
     """
 
     name: str

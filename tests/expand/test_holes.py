@@ -53,6 +53,7 @@ def test_arms(text: str, expected: list[str]) -> None:
         "{n: a {m: b | c} | d} {m: b | c}",
         "{a {1..3} {x | {y | z}} | b {1..4}} {p | q}",
         "{n: a {b | c} | d} {n: e | f {g | h | i}}",
+        "{m: p | q} {{r | f({m: 1 | 2})} | }",
     ],
 )
 def test_nested_holes_are_counted_as_they_are_listed(text: str) -> None:

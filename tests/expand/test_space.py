@@ -57,10 +57,9 @@ def test_the_points_are_the_arms(text: str) -> None:
     listed = [(written(arm), frozenset(choice.items())) for choice, arm in arms(file)]
     every = [(written(found.file(p)), frozenset(found.values(p).items())) for p in points(found)]
     assert {t for t, _ in every} == {t for t, _ in listed}
-    if len(listed) == len(set(listed)):
-        assert {len(values) for _, values in every} == {len(choice) for _, choice in listed}
+    assert {len(values) for _, values in every} == {len(choice) for _, choice in listed}
     assert found.size is not None
-    assert found.size == count(file) if found.exact else found.size >= count(file)
+    assert found.size == len(listed) if found.exact else found.size >= len(listed)
 
 
 @given(TEXTS)
@@ -72,7 +71,8 @@ def test_a_dimension_exists_where_an_alternative_around_it_is_chosen(text: str) 
         values = found.values(point)
         for dimension in found.dimensions:
             near = any(name in values and point[name] == number for name, number in dimension.within)
-            assert (dimension.name in values) == (near or not dimension.within)
+            near = near or not dimension.within
+            assert (dimension.name in values) == near or (near and ": " in text)  # names may be shared
 
 
 @pytest.mark.parametrize(
