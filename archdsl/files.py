@@ -14,6 +14,7 @@ __all__ = [
     "read_regular",
     "remarks",
     "short",
+    "spaces",
     "spec_path",
     "spec_paths",
     "specs",
@@ -40,7 +41,12 @@ def grammar_text(name: str) -> str:
 
 def specs() -> list[Path]:
     """Every shipped spec, sorted by its path."""
-    return sorted(_folder("specs").rglob("*.arch"))
+    return sorted(p for p in _folder("specs").rglob("*.arch") if p.parent.name != "spaces")
+
+
+def spaces() -> list[Path]:
+    """Every shipped space of a search, sorted by its path."""
+    return sorted((_folder("specs") / "spaces").glob("*.arch"))
 
 
 def studies() -> list[Path]:

@@ -58,6 +58,7 @@ class Instant:
 
 
 def main() -> None:
+    """Search with made-up scores, and print the times."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=1000)
     parser.add_argument("--rungs", default="1,3,9")

@@ -6,17 +6,20 @@ the arms of a space that is small.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from itertools import islice
 from math import prod
+from random import Random
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from archdsl.errors import ArchError, fail
 from archdsl.expand.fill import Filler, outer
-from archdsl.expand.holes import Axis, Reader, numeral
+from archdsl.expand.holes import Axis, Reader, arms, holes, numeral
 from archdsl.report.numbers import short
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from archdsl.syntax import ast
 
@@ -44,6 +47,16 @@ class Dimension:
     high: int | float = 0
     log: bool = False
     within: tuple[Alternative, ...] = ()
+
+    def draw(self, chance: Random) -> int | float:
+        """A value at random: a choice, or a number that is uniform on the scale."""
+        if self.kind == "choices":
+            return chance.randrange(len(self.texts))
+        if self.log:
+            value = math.exp(chance.uniform(math.log(self.low), math.log(self.high)))
+        else:
+            value = chance.uniform(self.low, self.high)
+        return min(max(round(value) if self.kind == "whole" else value, self.low), self.high)
 
     @property
     def size(self) -> int | None:
@@ -227,6 +240,23 @@ class Space:
         points = [c.points for c in counted]
         total = None if None in points else sum(p for p in points if p is not None)
         return _Size(total, frozenset().union(*(c.names for c in counted)), all(c.exact for c in counted))
+
+
+def some(file: ast.File, most: int) -> Iterator[ast.File]:
+    """Arms of a space, at most so many: the first ones in the order of ``holes.arms``; where a range has no list of values,
+    points drawn at random, the same each time.
+
+    Raises:
+        SpecError: as ``Space.of`` and ``holes.arms``.
+    """
+    space = Space.of(file)
+    if not any(h.scale for h in holes(file)):
+        yield from (arm for _, arm in islice(arms(file), most))
+        return
+    chance = Random(0)
+    for _ in range(most):
+        point = {d.name: d.draw(chance) for d in space.dimensions}
+        yield space.file(point)
 
 
 def _value(dimension: Dimension, point: Mapping[str, int | float]) -> int | float:

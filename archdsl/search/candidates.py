@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import product
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING
 
 from archdsl.api import Spec, experiment_of, whole
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from archdsl.expand.space import Space
 
 _INNER = re.compile(r"\{([A-Za-z_][\w-]*):[^{}]*\}")
-SAMPLED, RANDOM = 10, 500  # draws of the sampler, and at random, that may give no candidate in a row
+SAMPLED, RANDOM = 20, 500  # draws of the sampler, and at random, that may give no candidate in a row
 SMALL = 200_000  # arms of a space that is looked through for the last candidates
 
 
@@ -133,10 +133,10 @@ class Candidates:
     counts: Counts = field(default_factory=Counts)
     wrong: SpecError | None = None
     _drawn: dict[int, Drawn] = field(default_factory=dict)
-    _results: dict[int, tuple[int, Values]] = field(default_factory=dict)
-    _points: dict[tuple[tuple[str, str], ...], int | None] = field(default_factory=dict)
+    _points: set[tuple[tuple[str, str], ...]] = field(default_factory=set)
     _keys: dict[str, int] = field(default_factory=dict)
     _left: Iterator[Point] | None = None
+    _chance: Random | None = None
 
     def propose(self) -> int | None:
         """The number of a new candidate; None where the space has no other one.
@@ -149,23 +149,29 @@ class Candidates:
         for _ in range(SAMPLED):
             if (number := self._take(self.sampler.draw())) is not None:
                 return number
-        size = self.arms.space.size
-        if size is None or size > SMALL:
-            return self._at_random()
-        if self._left is None:
-            self._left = points(self.arms.space)
-        for point in self._left:
-            if (number := self._take(Drawn(point))) is not None:
-                return number
-        self._some()
-        return None
-
-    def _at_random(self) -> int | None:
-        chance = Sampler("random", self.arms.space, 1, 1, self.sampler.seed + self.counts.drawn)
         for _ in range(RANDOM):
-            drawn = chance.draw()
-            if (number := self._take(Drawn(drawn.point))) is not None:
+            if (number := self._take(Drawn(self._anywhere()))) is not None:
                 return number
+        return self._left_over()
+
+    def _anywhere(self) -> Point:
+        """A point at random, independent of the sampler's model."""
+        if self._chance is None:
+            self._chance = Random(self.sampler.seed)
+        point: dict[str, int | float] = {}
+        for d in existing(self.arms.space, point):
+            point[d.name] = d.draw(self._chance)
+        return point
+
+    def _left_over(self) -> int | None:
+        """A candidate among the arms of a small space that were not drawn; None where there is none."""
+        size = self.arms.space.size
+        if size is not None and size <= SMALL:
+            if self._left is None:
+                self._left = points(self.arms.space)
+            for point in self._left:
+                if (number := self._take(Drawn(point))) is not None:
+                    return number
         self._some()
         return None
 
@@ -193,9 +199,9 @@ class Candidates:
         name = tuple(values.items())
         if name in self._points:
             self.counts.repeated += 1
-            self._repeat(drawn, self._points[name])
+            self.sampler.refuse(drawn)
             return None
-        self._points[name] = None
+        self._points.add(name)
         try:
             spec = self.arms.spec(drawn.point)
             if self.arms.excluded(spec, values):
@@ -210,32 +216,24 @@ class Candidates:
             return None
         if found.key in self._keys:
             self.counts.twins += 1
-            self._points[name] = self._keys[found.key]
-            self._repeat(drawn, self._keys[found.key])
+            self.sampler.refuse(drawn)
             return None
-        self._points[name] = self._keys[found.key] = found.number
+        self._keys[found.key] = found.number
         self._drawn[found.number] = drawn
         self.every.append(found)
         return found.number
 
-    def _repeat(self, drawn: Drawn, number: int | None) -> None:
-        known = self._results.get(number) if number is not None else None
-        if known is None:
-            self.sampler.refuse(drawn)
-        else:
-            self.sampler.repeat(drawn, *known)
-
     def learn(self, candidate: int, rung: int, values: Values | None) -> None:
         """Take the result of a candidate on a rung."""
-        if values is not None:
-            self._results[candidate] = (rung, values)
         self.sampler.learn(self._drawn[candidate], rung, values)
 
     def work(self, candidate: int, epochs: int) -> float:
         """The work of so many epochs, in MACs."""
         found = self.every[candidate]
         train = found.experiment.train
-        steps = epochs * -(-images_of(found.experiment) // train.batch)  # of `steps(N)` in the text no fewer: an order only
+        steps = epochs * -(
+            -images_of(found.experiment) // train.batch
+        )  # of `steps(N)` in the text no fewer: an order only
         return steps * (3.0 * found.totals["macs"] * train.batch + STEP)
 
 

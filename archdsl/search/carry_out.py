@@ -106,9 +106,7 @@ class Search:
         epochs, e = self.order.rungs[job.rung], candidate.experiment
         key = f"{candidate.key}@{epochs}"
         self.begun[key], self._since[key] = job, self.clock()
-        return RunRequest(
-            key, e.name, e.text, self.label(job), e.data.fingerprint, until=0 if last else epochs
-        )
+        return RunRequest(key, e.name, e.text, self.label(job), e.data.fingerprint, until=0 if last else epochs)
 
     def label(self, job: Job) -> str:
         """What people call a job."""

@@ -146,7 +146,11 @@ class SearchExecution:
 
     def _metric(self) -> str:
         objective = metric_of(self.options.objective)
-        return self.candidates.arms.spec(self.candidates.every[0].point).task.metric if objective.on == "valid" else objective.name
+        return (
+            self.candidates.arms.spec(self.candidates.every[0].point).task.metric
+            if objective.on == "valid"
+            else objective.name
+        )
 
     def _engine(self) -> Engine:
         how = self.how

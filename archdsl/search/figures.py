@@ -85,7 +85,9 @@ def importance(results: SearchResults, slim: bool = False) -> str | None:
         axes.set_xlabel("importance, %")
         axes.tick_params(axis="y", length=0)
 
-    return render((SLIM if slim else WIDTH, 0.6 + 1.1 * ROW * len(found)), draw, f"importance{slim:d}", "importance of holes")
+    return render(
+        (SLIM if slim else WIDTH, 0.6 + 1.1 * ROW * len(found)), draw, f"importance{slim:d}", "importance of holes"
+    )
 
 
 def _epochs(results: SearchResults) -> list[int]:

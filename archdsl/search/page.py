@@ -20,18 +20,24 @@ SHOWN = 50  # candidates in the table of the page
 CAPTIONS = {
     "best_so_far": (
         "Best score against cost",
-        "The best validation score of a run of all epochs so far, on the seed of the search. It is a maximum over noise: the table "
-        "of winners shows what is left of it on fresh seeds.",
+        (
+            "The best validation score of a whole run so far, on the seed of the search. It is a maximum over noise: the table "
+            "of winners shows what is left of it on fresh seeds."
+        ),
     ),
     "pareto": (
         "Score against size",
-        "Every candidate that was trained as long as any. Filled points are on the Pareto front: no other one is as good for less. "
-        "Diamonds are the winners.",
+        (
+            "Every candidate that was trained as long as any. Filled points are on the Pareto front: no other one is as good for "
+            "less. Diamonds are the winners."
+        ),
     ),
     "importance": (
         "Importance of holes",
-        "How much the best candidates differ from all in each hole (PED-ANOVA, Watanabe et al. 2023). Holes inside of alternatives "
-        "are not among them.",
+        (
+            "How much the best candidates differ from all in each hole (PED-ANOVA, Watanabe et al. 2023). Holes inside of "
+            "alternatives are not among them."
+        ),
     ),
 }
 

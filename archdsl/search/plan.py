@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from archdsl.api import read
-from archdsl.errors import ArchError, suggest
+from archdsl.errors import ArchError, SpecError, suggest
 from archdsl.expand.space import Dimension, Space
 from archdsl.expand.text import canonical_text
 from archdsl.extras import require
+from archdsl.files import spaces
 from archdsl.search.candidates import Arms, Candidates
 from archdsl.search.carry_out import Search
 from archdsl.search.halving import rungs_of
@@ -22,7 +23,6 @@ from archdsl.search.scores import LOGGED, Scores, objective_of, total_of
 from archdsl.study.plan.arms import TOTALS
 from archdsl.study.plan.where import condition
 from archdsl.syntax import ast
-
 
 TRIES = 50  # arms that may not be valid before the space counts as wrong
 
@@ -57,7 +57,7 @@ def planned(asked: Asked, name: str, runs: Path, data_root: Path | None = None) 
         EnvError: Optuna is not installed, or data is missing.
     """
     require("optuna", otherwise="archdsl ablate trains every arm of a space")
-    source, file = read(asked.space, data=asked.data, set=asked.set)
+    source, file = read(_shipped(asked.space), data=asked.data, set=asked.set)
     space = Space.of(file)
     if not space.dimensions:
         raise ArchError(
@@ -88,6 +88,13 @@ def planned(asked: Asked, name: str, runs: Path, data_root: Path | None = None) 
     )
     sampler = Sampler(kind, space, len(rungs), 1 + len(asked.pareto), asked.seed)
     return options, Candidates(arms, sampler, middle(space))
+
+
+def _shipped(space: str | Path) -> str | Path:
+    """The path of a shipped space that is named alone; else what was given."""
+    text = str(space)
+    here = "\n" in text or len(text) > 255 or Path(text).exists() or Path(f"{text}.arch").exists()
+    return space if here else next((path for path in spaces() if path.stem == Path(text).stem), space)
 
 
 def _about(arms: Arms, space: Space) -> tuple[int, str]:

@@ -45,7 +45,9 @@ def winners_table(results: SearchResults) -> Table:
         row: list[Any] = [name, searched.get(candidate.number), fmean(fresh) if fresh else None]
         if test is not None:
             values = list(arm.values.values()) if arm is not None else []
-            verdict = arm.verdict.decision if arm is not None and arm.verdict is not None else "reference" if arm else None
+            verdict = (
+                arm.verdict.decision if arm is not None and arm.verdict is not None else "reference" if arm else None
+            )
             row += [
                 fmean(values) if values else None,
                 stdev(values) if len(values) > 1 else None,
@@ -84,7 +86,15 @@ def candidates_table(results: SearchResults, most: int | None = None) -> Table:
 def _candidate(row: Row, names: list[str]) -> tuple[Any, ...]:
     c = row.candidate
     values = (c.shown.get(name) for name in names)
-    return (c.number, row.value, row.epochs, c.totals["params"], c.totals["macs"], "yes" if row.on_front else "", *values)
+    return (
+        c.number,
+        row.value,
+        row.epochs,
+        c.totals["params"],
+        c.totals["macs"],
+        "yes" if row.on_front else "",
+        *values,
+    )
 
 
 def notes(results: SearchResults) -> Iterator[str]:
@@ -94,7 +104,9 @@ def notes(results: SearchResults) -> Iterator[str]:
     arms = "a continuous space" if size is None else f"a space of {size:,} arms"
     yield f"{len(search.candidates.every):,} candidates of {arms}; {results.options.sampler}, seed {results.options.seed}"
     if len(order.rungs) > 1:
-        reached = ", ".join(f"{len(found)} reached {epochs}" for epochs, found in zip(order.rungs, order.halving.found))
+        reached = ", ".join(
+            f"{len(found)} reached {epochs}" for epochs, found in zip(order.rungs, order.halving.found, strict=True)
+        )
         yield f"epochs: {reached}; a promoted run resumes from its checkpoint, under the schedule of the whole run"
     refused = [
         f"{n:,} {what}"
@@ -110,8 +122,9 @@ def notes(results: SearchResults) -> Iterator[str]:
         yield f"of {counts.drawn:,} arms drawn: {', '.join(refused)}; they cost no training"
     epochs = sum(order.rungs[job.rung] - (order.rungs[job.rung - 1] if job.rung else 0) for job, _ in order.learnt)
     bad = sum(score.values is None for _, score in order.learnt)
-    yield f"{epochs:,} epochs of training in {len(order.learnt):,} runs or parts of runs, {duration(results.seconds)}" + (
-        f"; {bad} diverged or failed" if bad else ""
+    yield (
+        f"{epochs:,} epochs of training in {len(order.learnt):,} runs or parts of runs; {duration(results.seconds)} in all"
+        + (f"; {bad} diverged or failed" if bad else "")
     )
     if results.importances:
         found = sorted(results.importances.items(), key=lambda pair: -pair[1])

@@ -82,13 +82,12 @@ def results_of(
         for n, (rung, cost) in reached.items()
     ]
     rows.sort(key=lambda r: (-r.rung, objective.cost(r.value), r.candidate.number))
-    rung = max((n for n, found in enumerate(order.halving.found) if len(found) > 1), default=0)
     return SearchResults(
         options,
         search,
         tuple(rows),
         tuple(steps),
-        search.candidates.sampler.importances(rung),
+        search.candidates.sampler.importances(),
         tuple(winners),
         judged,
         seconds,

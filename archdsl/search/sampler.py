@@ -1,7 +1,7 @@
-"""Where the next point of a space is drawn: the samplers of Optuna, told of results on each rung.
+"""Where the next point of a space is drawn: the samplers of Optuna, told of every result.
 
-Results of different rungs are not comparable, so that each rung has an Optuna study of its own. A model is made of the highest
-rung that has enough results, as BOHB does (Falkner et al. 2018, arXiv:1807.01774).
+A candidate that was not promoted is a pruned trial of Optuna with its score on each rung that it reached; one that was trained
+whole is a complete trial. The model prefers those that reached more epochs, and among equals the better score.
 """
 
 from __future__ import annotations
@@ -20,17 +20,19 @@ if TYPE_CHECKING:
 
 Kind = Literal["tpe", "random", "nsga2"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-STARTUP = 10  # results of a rung before a model is made of it; until then points are drawn at random
+STARTUP = 10  # results before a model is made; until then points are drawn at random
+TPE = {"multivariate": True, "group": True, "constant_liar": True}
+LEAST = 8  # whole runs before holes have an importance
 Point = Mapping[str, int | float]
 
 
 @dataclass(slots=True)
 class Drawn:
-    """A point, and where it was drawn: the Optuna trial of the rung whose model was used, until it has a result there."""
+    """A point, its Optuna trial until that has a result, and its scores so far by rung."""
 
     point: Point
-    rung: int = 0
     trial: Any = None
+    scores: dict[int, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -38,7 +40,7 @@ class Sampler:
     """Draws points of a space.
 
     Args:
-        kind: ``tpe`` (multivariate, Bergstra et al. 2011; Falkner et al. 2018), ``random``, or ``nsga2`` (Deb et al. 2002).
+        kind: ``tpe`` (Bergstra et al. 2011; Watanabe 2023, arXiv:2304.11127), ``random``, or ``nsga2`` (Deb et al. 2002).
         rungs: how many.
         objectives: how many; each is minimised.
         seed: the same seed and the same results give the same points.
@@ -52,7 +54,7 @@ class Sampler:
     rungs: int
     objectives: int
     seed: int
-    studies: list[Any] = field(default_factory=list)
+    study: Any = None
     ranks: dict[str, list[int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -60,82 +62,73 @@ class Sampler:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        for rung in range(self.rungs):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-                sampler = self._sampler(optuna.samplers, self.seed + rung)
-            self.studies.append(optuna.create_study(sampler=sampler, directions=["minimize"] * self.objectives))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            sampler = self._sampler(optuna.samplers)
+        self.study = optuna.create_study(sampler=sampler, directions=["minimize"] * self.objectives)
         for d in self.space.dimensions:
             if d.kind == "choices":
-                self.ranks[d.name] = sorted(range(len(d.texts)), key=lambda n, r=rank(d.texts), t=d.texts: r[t[n]])
+                places = rank(d.texts)
+                self.ranks[d.name] = sorted(range(len(d.texts)), key=[places[text] for text in d.texts].__getitem__)
 
-    def _sampler(self, samplers: Any, seed: int) -> Any:
+    def _sampler(self, samplers: Any) -> Any:
         if self.kind == "random":
-            return samplers.RandomSampler(seed=seed)
+            return samplers.RandomSampler(seed=self.seed)
         if self.kind == "nsga2":
-            return samplers.NSGAIISampler(seed=seed)
-        return samplers.TPESampler(
-            seed=seed, n_startup_trials=STARTUP, multivariate=True, group=True, constant_liar=True
-        )
+            return samplers.NSGAIISampler(seed=self.seed)
+        return samplers.TPESampler(seed=self.seed, n_startup_trials=STARTUP, **TPE)
 
     def draw(self) -> Drawn:
         """The next point."""
-        rung = max((n for n in range(self.rungs) if self._results(n) >= STARTUP), default=0)
-        trial = self.studies[rung].ask()
-        return Drawn(self._point(trial), rung, trial)
+        trial = self.study.ask()
+        return Drawn(self._point(trial), trial)
 
     def refuse(self, drawn: Drawn) -> None:
-        """A point that is no candidate."""
-        self._drop(drawn)
+        """A point that is no new candidate, or has no result."""
+        if drawn.trial is not None:
+            import optuna
+
+            self.study.tell(drawn.trial, state=optuna.trial.TrialState.FAIL)
+            drawn.trial = None
 
     def learn(self, drawn: Drawn, rung: int, values: Values | None) -> None:
         """Take the result of a point on a rung; None of a run that diverged or failed."""
-        if drawn.trial is not None and rung == drawn.rung and values is not None:
-            self.studies[rung].tell(drawn.trial, list(values))
-            drawn.trial = None
+        if values is None:
+            self.refuse(drawn)
             return
-        self._drop(drawn)
-        if values is not None:
-            self.studies[rung].add_trial(self._frozen(drawn.point, values))
+        from optuna.trial import TrialState
 
-    def repeat(self, drawn: Drawn, rung: int, values: Values) -> None:
-        """A point that was drawn before, and whose result is known: the model is told once more."""
-        self._drop(drawn)
-        self.studies[rung].add_trial(self._frozen(drawn.point, values))
+        drawn.scores[rung] = values[0]
+        # Several objectives have no intermediate values in Optuna: the last ones count.
+        whole = self.objectives > 1 or rung == self.rungs - 1
+        if drawn.trial is None:
+            self.study.add_trial(self._frozen(drawn, values, whole))
+        elif whole:
+            self.study.tell(drawn.trial, list(values))
+        else:
+            drawn.trial.report(values[0], rung)
+            self.study.tell(drawn.trial, state=TrialState.PRUNED)
+        drawn.trial = None
 
-    def importances(self, rung: int) -> dict[str, float]:
-        """How much each dimension matters for the first objective on a rung, summing to 1; by PED-ANOVA (Watanabe et al. 2023,
-        arXiv:2304.10255), and of the dimensions that all points have. Empty below two results.
+    def importances(self) -> dict[str, float]:
+        """How much each dimension matters for the first objective, summing to 1, over the candidates that were trained whole; by
+        PED-ANOVA (Watanabe et al. 2023, arXiv:2304.10255), of the dimensions that all points have. Empty below two results.
         """
-        import optuna
+        from optuna.exceptions import OptunaError
         from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+        from optuna.trial import TrialState
 
-        if self._results(rung) < 2:
+        if len(self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))) < LEAST:
             return {}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
+                evaluator = PedAnovaImportanceEvaluator()
                 return dict(
-                    get_param_importances(
-                        self.studies[rung],
-                        evaluator=PedAnovaImportanceEvaluator(),
-                        target=lambda trial: trial.values[0],
-                    )
+                    get_param_importances(self.study, evaluator=evaluator, target=lambda trial: trial.values[0])
                 )
-            except (ValueError, RuntimeError, optuna.exceptions.OptunaError):  # one value everywhere
+            except (ValueError, RuntimeError, OptunaError):  # one value everywhere
                 return {}
-
-    def _drop(self, drawn: Drawn) -> None:
-        if drawn.trial is not None:
-            import optuna
-
-            self.studies[drawn.rung].tell(drawn.trial, state=optuna.trial.TrialState.FAIL)
-            drawn.trial = None
-
-    def _results(self, rung: int) -> int:
-        from optuna.trial import TrialState
-
-        return len(self.studies[rung].get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
 
     def _point(self, trial: Any) -> dict[str, int | float]:
         point: dict[str, int | float] = {}
@@ -153,16 +146,17 @@ class Sampler:
             return int(trial.suggest_int(d.name, int(d.low), int(d.high), log=d.log))
         return float(trial.suggest_float(d.name, d.low, d.high, log=d.log))
 
-    def _frozen(self, point: Point, values: Values) -> Any:
+    def _frozen(self, drawn: Drawn, values: Values, whole: bool) -> Any:
+        """A trial of a point that the study did not draw, or has a result of already."""
         import optuna
         from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
         params: dict[str, Any] = {}
         distributions: dict[str, Any] = {}
         for d in self.space.dimensions:
-            if d.name not in point:
+            if d.name not in drawn.point:
                 continue
-            value = point[d.name]
+            value = drawn.point[d.name]
             if d.kind == "choices" and _ordered(d):
                 params[d.name] = self.ranks[d.name].index(int(value))
                 distributions[d.name] = IntDistribution(0, len(d.texts) - 1)
@@ -175,7 +169,13 @@ class Sampler:
             else:
                 params[d.name] = float(value)
                 distributions[d.name] = FloatDistribution(d.low, d.high, log=d.log)
-        return optuna.trial.create_trial(params=params, distributions=distributions, values=list(values))
+        return optuna.trial.create_trial(
+            params=params,
+            distributions=distributions,
+            values=list(values),
+            intermediate_values={} if self.objectives > 1 else dict(drawn.scores),
+            state=optuna.trial.TrialState.COMPLETE if whole else optuna.trial.TrialState.PRUNED,
+        )
 
 
 def existing(space: Space, point: Mapping[str, int | float]) -> Iterator[Dimension]:

@@ -74,7 +74,9 @@ def total_of(name: str) -> Objective:
         ArchError: no such total.
     """
     if name not in TOTALS:
-        raise ArchError(f"`--pareto {name}` is not a total", help=suggest(name, TOTALS) or f"one of {', '.join(TOTALS)}")
+        raise ArchError(
+            f"`--pareto {name}` is not a total", help=suggest(name, TOTALS) or f"one of {', '.join(TOTALS)}"
+        )
     return Objective(name)
 
 

@@ -1,4 +1,4 @@
-"""The best candidates and the base, compared on fresh seeds: a search takes the maximum over noise, and its own scores are biased."""
+"""The best candidates and the base, compared on fresh seeds: a search takes the maximum over noise, so its scores are biased."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def chosen(search: Search, most: int) -> list[Candidate]:
     objectives some along the Pareto front.
     """
     rung = search.order.halving.highest
-    found = {n: v for n, v in search.order.halving.found[rung].items()}
+    found = search.order.halving.found[rung]
     every = search.candidates.every
     if len(search.scores.objectives) > 1:
         members = [n for n in front(found) if n or not _has_base(search.candidates)]
@@ -34,7 +34,12 @@ def _has_base(candidates: Candidates) -> bool:
 
 
 def study_of(
-    options: SearchOptions, search: Search, winners: Sequence[Candidate], metric: str, precision: str, seconds: float | None
+    options: SearchOptions,
+    search: Search,
+    winners: Sequence[Candidate],
+    metric: str,
+    precision: str,
+    seconds: float | None,
 ) -> StudyFile:
     """The study that compares them on fresh seeds, by test images.
 

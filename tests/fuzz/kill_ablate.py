@@ -3,6 +3,7 @@ was left alone, no finished run may be repeated, and no store unreadable.
 
     python tests/fuzz/kill_ablate.py --kills 200
     python tests/fuzz/kill_ablate.py --kills 200 --sequential    # each arm until it is decided, on 1, 2 and 4 workers
+    python tests/fuzz/kill_ablate.py --kills 100 --search        # a search with rungs, and its winners on fresh seeds
 
 SIGKILL goes to the study's process, to one of its workers, or to all of them. Prints a line a study; exits with 1 if
 anything differs. Linux only: the workers are looked up in /proc.
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -27,21 +29,16 @@ net conv(4, s=2) {norm: bn | ln | } relu {drop: drop(0.2) | } gap linear(10)
 data fashion-mini subset(200) flip
 train sgd(0.05) epochs(4) batch(20) cosine
 """
-COMMAND = [
-    sys.executable,
-    "-m",
-    "archdsl",
-    "ablate",
-    "spec.arch",
-    "--design",
-    "one-out",
-    "--format",
-    "tsv",
-    "--retry",
-    "50",
-]
-FIXED = ["--seeds", "12"]
-SEQUENTIAL = ["--max-seeds", "12", "--columns", "all"]
+ABLATE = ["ablate", "spec.arch", "--design", "one-out", "--format", "tsv", "--retry", "50"]
+FIXED = [*ABLATE, "--seeds", "12"]
+SEQUENTIAL = [*ABLATE, "--max-seeds", "12", "--columns", "all"]
+SPACE = """\
+net conv({width: 2..6 log}, s=2) {norm: bn | ln | } relu {drop: drop({p: 0.1..0.5 uniform}) | } gap linear(10)
+data fashion-mini subset(250) valid(20%) flip
+train sgd({lr: 5e-3..0.5 log}) epochs(4) batch(20) cosine
+"""
+SEARCH = ["search", "space.arch", "--budget", "18runs", "--rungs", "1,2,4", "--winners", "2", "--format", "json"]
+SEARCH = [*SEARCH, "--retry", "50", "--jobs", "2"]
 WORKERS = (1, 2, 4)
 WHOM = ("study", "worker", "all")
 
@@ -54,7 +51,20 @@ def say(text: str) -> None:
 
 def start(home: Path, more: Sequence[str] = ()) -> subprocess.Popen[str]:
     """A study, with its output kept."""
-    return subprocess.Popen([*COMMAND, *more], cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, "-m", "archdsl", *more], cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def write(home: Path) -> None:
+    """The specs."""
+    (home / "spec.arch").write_text(SPEC)
+    (home / "space.arch").write_text(SPACE)
+
+
+def table(out: str) -> str:
+    """What has to be equal: all but the time that it took, and what was there already."""
+    return re.sub(r'"[0-9,]+ epochs of training[^"]*"', "", out)
 
 
 def children(pid: int) -> list[int]:
@@ -95,7 +105,7 @@ def trial(chance: random.Random, expected: str, left: int, longest: float, more:
     """One study, killed again and again until it comes to its end; how often it was."""
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
-        (home / "spec.arch").write_text(SPEC)
+        write(home)
         kills, before = 0, results(home)
         while True:
             process = start(home, [*more, *(["--jobs", str(chance.choice(WORKERS))] if more == SEQUENTIAL else [])])
@@ -114,7 +124,7 @@ def trial(chance: random.Random, expected: str, left: int, longest: float, more:
             if process.returncode not in (0, -signal.SIGKILL):
                 raise SystemExit(f"exit {process.returncode}:\n{err}\n{out}")
             if process.returncode == 0:
-                if out != expected:
+                if table(out) != table(expected):
                     raise SystemExit(f"another table:\n{out}\ninstead of\n{expected}")
                 return kills
 
@@ -126,11 +136,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--longest", type=float, default=4.0, help="seconds after which a kill comes at the latest")
     parser.add_argument("--sequential", action="store_true")
+    parser.add_argument("--search", action="store_true")
     args = parser.parse_args()
-    more = SEQUENTIAL if args.sequential else FIXED
+    more = SEARCH if args.search else SEQUENTIAL if args.sequential else FIXED
     chance = random.Random(args.seed)
     with tempfile.TemporaryDirectory() as name:
-        (Path(name) / "spec.arch").write_text(SPEC)
+        write(Path(name))
         begun = time.monotonic()
         straight = start(Path(name), more)
         expected, err = straight.communicate()
@@ -139,8 +150,7 @@ def main() -> None:
         say(f"the straight study took {time.monotonic() - begun:.1f} s")
     kills = studies = 0
     while kills < args.kills:
-        more = trial(chance, expected, args.kills - kills, args.longest, more)
-        kills, studies = kills + more, studies + 1
+        kills, studies = kills + trial(chance, expected, args.kills - kills, args.longest, more), studies + 1
         say(f"{studies} studies, {kills} kills: equal tables")
 
 

@@ -122,9 +122,7 @@ def test_rungs_are_refused(text: str) -> None:
         rungs_of(text)
 
 
-points = st.dictionaries(
-    st.integers(0, 30), st.tuples(*[st.integers(0, 6).map(float)] * 2), min_size=1, max_size=20
-)
+points = st.dictionaries(st.integers(0, 30), st.tuples(*[st.integers(0, 6).map(float)] * 2), min_size=1, max_size=20)
 
 
 @given(points)

@@ -1,4 +1,4 @@
-"""``archdsl specs``: the specs and studies that are shipped."""
+"""``archdsl specs``: the specs, spaces and studies that are shipped."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def command(
     ] = None,
     format: Format = "table",
 ) -> None:
-    """List the shipped specs, with their parameters, and the studies, with their arms; every command takes their names, in
+    """List the shipped specs, with their parameters, spaces, and studies, with their arms; every command takes their names, in
     any folder. CSV, TSV and JSON have the path too, the whole description, and the network that a spec is held equal to."""
     from archdsl.cli.output import put_json, put_table
     from archdsl.errors import ArchError, suggest
@@ -73,10 +73,11 @@ class Shipped:
 
 
 def shipped() -> list[Shipped]:
-    """Every shipped spec, then every study."""
+    """Every shipped spec, then every space of a search, then every study."""
     from archdsl import files
 
-    return [_read(p, "spec") for p in files.specs()] + [_read(p, "study") for p in files.studies()]
+    kinds = {"spec": files.specs(), "space": files.spaces(), "study": files.studies()}
+    return [_read(path, kind) for kind, paths in kinds.items() for path in paths]
 
 
 def _read(path: Path, kind: str) -> Shipped:

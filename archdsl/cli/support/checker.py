@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +15,7 @@ from archdsl.files import read_regular, study_path
 from archdsl.syntax.locate import folder_specs, is_path, locate
 
 MOST_ARMS = 1000  # of a space, so many arms are checked
+DRAWN = 100  # of one with ranges that have no list of values, so many at random
 MOST_FIXES = 10  # rounds of remedies, each of which may bring up new ones
 PAYS = 16_000  # bytes of text for each further process; they take far longer than its start
 STUDIES = (".yaml", ".yml")
@@ -145,12 +145,13 @@ def _checked(source: Source, options: Options) -> list[Diagnostic]:
         SpecError: all errors.
     """
     from archdsl.api import read, setting_findings, whole
-    from archdsl.expand.holes import arms
+    from archdsl.expand.holes import holes
+    from archdsl.expand.space import some
 
     source, file = read(source, input=options.input, classes=options.classes, data=options.data, set=options.sets)
     notes: dict[tuple[str, str, object], Diagnostic] = {}
     errors: dict[tuple[str, str, object], Diagnostic] = {}
-    for _, arm in islice(arms(file), MOST_ARMS):
+    for arm in some(file, DRAWN if any(h.scale for h in holes(file)) else MOST_ARMS):
         try:
             spec = whole(source, arm)
             found = (*spec.notes, *setting_findings(spec))

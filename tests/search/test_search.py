@@ -1,0 +1,224 @@
+"""Searches on real runs: what is trained, what is found, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from archdsl.api import load
+from archdsl.emit.build import build
+from archdsl.errors import ArchError, SpecError
+from archdsl.runs.run import find_run, read_events
+from archdsl.search.carry_out import Search
+from archdsl.search.plan import Asked, planned, search_of
+from archdsl.search.results import results_of
+from archdsl.study.execute.messages import RunOptions
+from archdsl.train.fit import fit
+from tests.conftest import Cli, command_line
+from tests.search.conftest import SPACE, Here
+
+MANY = 9
+
+
+def search(place: Path, runs: str = "runs", parallel: int = 4, **asked: object) -> Search:
+    """A search of the space, before its first job."""
+    given = Asked(**{"space": str(place / "space.arch"), "rungs": "1,2,4", **asked})  # type: ignore[arg-type]
+    options, candidates = planned(given, "space", place / runs)
+    return search_of(replace(options, parallel=parallel), candidates, place / runs, MANY)
+
+
+def engine(place: Path, runs: str = "runs", **how: object) -> Here:
+    return Here(RunOptions(str(place / runs), device="cpu", precision="fp32"), **how)  # type: ignore[arg-type]
+
+
+def facts(found: Search) -> object:
+    """All that a search decided and found."""
+    return found.order.jobs, found.order.learnt, [c.label for c in found.candidates.every]
+
+
+def test_a_search_is_the_same_on_any_workers_and_when_it_is_interrupted(place: Path) -> None:
+    straight = search(place, "straight")
+    straight.run(engine(place, "straight"))
+    assert straight.order.finished
+    assert [len(f) for f in straight.order.halving.found] == [9, 4, 2]
+    for run in range(3):
+        interrupted = search(place, "broken")
+        with pytest.raises(KeyboardInterrupt):
+            interrupted.run(engine(place, "broken", many=1 + run, backwards=bool(run % 2), most=3))
+    last = search(place, "broken")
+    last.run(engine(place, "broken", many=3, backwards=True))
+    assert facts(last) == facts(straight)
+    assert last.reused >= 9  # jobs that were done before the interruptions
+    again = search(place, "straight")
+    again.run(engine(place, "straight", most=0))  # nothing is trained
+    assert facts(again) == facts(straight)
+    assert again.trained == 0
+
+
+def test_a_promoted_run_is_the_run_that_train_makes(place: Path) -> None:
+    found = search(place)
+    found.run(engine(place))
+    candidate, rung, _ = found.best()[0]
+    assert rung == 2
+    run = find_run(place / "runs", candidate.experiment)
+    assert run is not None
+    assert run.result is not None
+    assert [e["event"] for e in read_events(run.folder)].count("epochdone") == 4
+    spec = load(candidate.experiment.text)
+    other = fit(build(spec.trace), candidate.experiment, out=place / "alone", device="cpu", speed="fp32")
+    assert other.result is not None
+    assert run.result["weights_sha256"] == other.result["weights_sha256"]
+
+
+def test_a_candidate_that_is_not_promoted_keeps_its_checkpoint_and_sees_no_test_image(place: Path) -> None:
+    found = search(place)
+    found.run(engine(place))
+    low = next(n for n in found.order.halving.found[0] if n not in found.order.halving.promoted[0])
+    run = find_run(place / "runs", found.candidates.every[low].experiment)
+    assert run is not None
+    assert run.result is None
+    assert not any("test_accuracy" in e for e in read_events(run.folder))
+
+
+def test_decisions_do_not_depend_on_test_figures(place: Path) -> None:
+    found = search(place)
+    found.run(engine(place))
+    for path in (place / "runs").glob("*/result.json"):
+        result = json.loads(path.read_text())
+        path.write_text(json.dumps({**result, "test_accuracy": 0.123, "test_loss": 9.9}))
+    again = search(place)
+    again.run(engine(place, most=0))
+    assert facts(again) == facts(found)
+
+
+def test_arms_that_differ_in_spelling_alone_are_trained_once(place: Path) -> None:
+    (place / "space.arch").write_text(
+        SPACE.replace("{width: 2 | 3 | 4}", "{width: 2 | 3}").replace("{norm: bn | } relu", "{act: relu | relu() | id relu}")
+        .replace("{lr: 5e-3..0.5 log}", "0.1")
+    )  # fmt: skip
+    found = search(place, rungs="")
+    found.run(engine(place))
+    assert found.order.exhausted
+    keys = {c.key for c in found.candidates.every}
+    assert len(keys) == len(found.candidates.every)
+    assert found.candidates.counts.twins + len(keys) == 6
+
+
+def test_conditions_and_invalid_arms_cost_nothing(place: Path) -> None:
+    (place / "space.arch").write_text(SPACE.replace("{norm: bn | }", "{norm: gn(2) | }"))  # invalid with 3 channels
+    found = search(place, where=("params > 30",), rungs="")
+    found.run(engine(place))
+    counts = found.candidates.counts
+    assert counts.invalid > 0
+    assert len(found.candidates.every) == MANY
+    assert all(c.totals["params"] > 30 for c in found.candidates.every)
+    assert len(list((place / "runs").glob("*/result.json"))) == MANY
+
+
+def test_several_objectives(place: Path) -> None:
+    found = search(place, pareto=("params",), rungs="", sampler="nsga2")
+    found.run(engine(place))
+    options, _ = planned(Asked(str(place / "space.arch"), pareto=("params",), sampler="nsga2"), "space", place / "runs")
+    results = results_of(options, found)
+    front = [row for row in results.rows if row.on_front]
+    assert front
+    for row in front:
+        assert not any(
+            other.value >= row.value
+            and other.candidate.totals["params"] <= row.candidate.totals["params"]
+            and (other.value, -other.candidate.totals["params"]) != (row.value, -row.candidate.totals["params"])
+            for other in results.rows
+        )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"objective": "test_accuracy"}, "test images"),
+        ({"objective": "valid_ece"}, "not measured after each epoch"),
+        ({"objective": "nonsense"}, "unknown metric"),
+        ({"pareto": ("accuracy",)}, "not a total"),
+        ({"sampler": "grid"}, "one of tpe"),
+        ({"sampler": "nsga2"}, "whole runs"),
+        ({"rungs": "1,3"}, "is not a whole run, which has 4 epochs"),
+        ({"where": ("params <",)}, "params"),
+        ({"where": ("nonsense > 3",)}, "unknown column"),
+        ({"space": "net conv(8) gap linear(10)\ndata fashion-mini valid(10%)\ntrain sgd(0.1) epochs(4)"}, "no holes"),
+        ({"space": SPACE.replace("valid(25%)", "")}, "validation images"),
+    ],
+)
+def test_bad_input_is_refused_before_any_run(place: Path, change: dict[str, object], message: str) -> None:
+    with pytest.raises(ArchError, match=message):
+        search(place, **change)
+    assert not (place / "runs").exists()
+
+
+def test_a_space_without_a_candidate_is_refused_at_once(place: Path) -> None:
+    found = search(place, where=("params < 10",))
+    with pytest.raises(ArchError, match=r"no candidate: of .* excluded by `where`"):
+        found.run(engine(place))
+    (place / "space.arch").write_text(SPACE.replace("gap linear(10)", "linear(7) conv(3)"))
+    with pytest.raises(SpecError):
+        search(place)
+
+
+def test_a_space_of_a_thousand_million_arms_answers_at_once(place: Path) -> None:
+    holes = " ".join("conv({2..11})" for _ in range(9))
+    found = search(place, space=SPACE.replace("conv({width: 2 | 3 | 4}, s=4)", f"conv(4, s=4) {holes}"), rungs="")
+    assert found.candidates.arms.space.size is None
+    listed = search(
+        place,
+        space=f"net conv(4, s=4) {holes} gap linear(10)\n"
+        + SPACE.split("\n", 1)[1].replace("{lr: 5e-3..0.5 log}", "0.1"),
+        rungs="",
+    )
+    assert listed.candidates.arms.space.size == 10**9
+    for search_ in (found, listed):
+        assert len(list(search_.more(2))) == 2
+
+
+def test_the_command_ends_in_winners_on_fresh_seeds(place: Path) -> None:
+    args = (
+        "search",
+        "space.arch",
+        "--budget",
+        "6runs",
+        "--rungs",
+        "1,2,4",
+        "--winners",
+        "1",
+        "--format",
+        "json",
+        "-j",
+        "2",
+    )
+    done = command_line(*args, cwd=place)
+    assert done.returncode == 0, done.stderr
+    first = json.loads(done.stdout)
+    assert len(first["candidates"]) == 6
+    winner = first["winners"][-1]
+    assert winner["runs"] >= 2
+    assert winner["fresh_valid_accuracy"] is not None
+    assert {row["arm"] for row in first["winners"]} == {"base", winner["arm"]} or len(first["winners"]) == 1
+    folder = next((place / "runs/searches").iterdir())
+    assert load(folder / f"{winner['arm']}.arch").cost.params == winner["params"]
+    assert "<svg" in (folder / "report.html").read_text()
+    shutil.rmtree(folder)  # only a record: the results are in the runs
+    again = command_line(*args, cwd=place)
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout)["winners"] == first["winners"]
+
+
+def test_the_command_refuses(place: Path, cli: Cli) -> None:
+    assert cli("search", "space.arch", cwd=place).returncode == 2
+    small = cli("search", "space.arch", "--budget", "0.1s", cwd=place)
+    assert small.returncode == 2
+    assert "smaller than one run" in small.stderr
+    assert not (place / "runs").exists()
+    shown = cli("search", "space.arch", "--budget", "1h", "--dry-run", cwd=place)
+    assert shown.returncode == 0
+    assert "lr" in shown.stdout
