@@ -5,8 +5,8 @@
 Each replay draws a seed of the bank for every arm by itself (one of three), so that scores are as noisy as in a real search. An
 arm is good if the mean of its validation accuracies over the seeds is among the best 1 % of all arms. The cost is that of all
 training until a good arm has been trained whole, in whole runs (9 epochs are 1). Every method works with four virtual
-workers, but for Optuna alone, which knows each result before the next proposal. Peers: Optuna's TPE with its successive halving, and Ray
-Tune's ASHA scheduler on random points, both driven by their own code on the same bank.
+workers, but for Optuna alone, which knows each result before the next proposal. Peers: Optuna's TPE with its successive halving,
+and Ray Tune's ASHA scheduler on random points, both driven by their own code on the same bank.
 """
 
 from __future__ import annotations

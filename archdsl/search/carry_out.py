@@ -12,15 +12,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from archdsl.errors import EnvError
 from archdsl.search.candidates import Candidate, Candidates
 from archdsl.search.order import Job, Order, Score
 from archdsl.search.scores import Scores
-from archdsl.study.execute.messages import Ready, RunProgress, RunRequest, RunResult
+from archdsl.study.execute.messages import INFRASTRUCTURE, Ready, RunProgress, RunRequest, RunResult
 from archdsl.study.execute.runner import Engine
 
 Event = Ready | RunProgress | RunResult
 Listener = Callable[["Event", "Search"], object]
-LOST = "its result is not in the store"
+LOST = "it ended without a result"
+ENDED_BY_OTHERS = ("interrupted", "paused")
 
 
 @dataclass
@@ -55,7 +57,7 @@ class Search:
 
         Raises:
             ArchError: the space has no candidate.
-            EnvError: workers do not start.
+            EnvError: workers do not start, or a run ended for a reason outside of it.
         """
         self._from = self.clock()
         happening = engine.run([], self.more)
@@ -117,6 +119,8 @@ class Search:
         job = self.begun[result.key]
         seconds = self.clock() - self._since.pop(result.key, self.clock())
         score = self.scores.score(self.candidates.every[job.candidate], job.rung)
+        if score is None and (result.cause in INFRASTRUCTURE or result.status in ENDED_BY_OTHERS):
+            raise _unable(self.label(job), result)
         if score is None:
             self.failed[job.number] = result.message or LOST
             score = Score(None)
@@ -144,3 +148,14 @@ class Search:
         from archdsl.search.ranking import ranked
 
         return [(self.candidates.every[n], rung, found[n]) for n in ranked(found)]
+
+
+def _unable(label: str, result: RunResult) -> EnvError:
+    """The error for a run that ended for a reason outside of it: its score is not known, so that no decision can follow."""
+    if result.status == "paused":
+        return EnvError(
+            f"{label}: its result is not in the folder of runs, which the nodes do not share",
+            help="leave --rungs out, or take a folder that every node sees",
+        )
+    why = result.message.splitlines()[0] if result.message else "its worker was interrupted"
+    return EnvError(f"{label}: {why}", help="mend that; the same command continues the search")

@@ -134,7 +134,9 @@ class SearchExecution:
         )
         execution = Execution(study, runner, how)
         began = time.monotonic()
-        if execution.needed and (self.left is None or self.left > 0):
+        if execution.needed and self.left is not None and self.left <= 0:
+            self.notes.append("the budget left no time for the comparison on fresh seeds; a larger one carries it out")
+        elif execution.needed:
             execution.run(listen(execution) if listen is not None else lambda event: None)
         self.record.seconds += time.monotonic() - began
         keep(self.folder, self.record)
@@ -142,6 +144,8 @@ class SearchExecution:
 
     def results(self, winners: Sequence[Candidate] = (), judged: Results | None = None) -> SearchResults:
         """What was found."""
+        if mixed := self.search.scores.mixed():
+            self.notes.append(f"some results were made under other conditions: {mixed}")
         return results_of(self.options, self.search, winners, judged, self.record.seconds, self.notes)
 
     def _metric(self) -> str:

@@ -48,8 +48,13 @@ class Asked:
     set: Sequence[str] = ()
 
 
-def planned(asked: Asked, name: str, runs: Path, data_root: Path | None = None) -> tuple[SearchOptions, Candidates]:
+def planned(
+    asked: Asked, name: str, runs: Path, data_root: Path | None = None, fetch: bool = False
+) -> tuple[SearchOptions, Candidates]:
     """The options of a search, and its candidates before the first one is drawn.
+
+    Args:
+        fetch: download published data that is not there.
 
     Raises:
         ArchError: a space without holes, an unknown sampler, objective or condition, rungs that do not fit.
@@ -70,7 +75,7 @@ def planned(asked: Asked, name: str, runs: Path, data_root: Path | None = None) 
     levels = {d.name: d.texts for d in space.dimensions if d.kind == "choices"}
     lets = frozenset(i.name for i in file.items if isinstance(i, ast.Let))
     tests = tuple(condition(text, TOTALS, levels, words=lets) for text in asked.where)
-    arms = Arms(source, space, tests, asked.seed, runs, data_root)
+    arms = Arms(source, space, tests, asked.seed, runs, data_root, fetch)
     epochs, usual = _about(arms, space)
     rungs = rungs_of(asked.rungs) if asked.rungs else (epochs,)
     if rungs[-1] != epochs:

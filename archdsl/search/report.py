@@ -142,6 +142,9 @@ def notes(results: SearchResults) -> Iterator[str]:
 def change(results: SearchResults) -> Iterator[str]:
     """Which arm won on fresh seeds, and what makes it another one than the base, hole by hole."""
     best = winner(results)
+    if results.judged is None:
+        yield "no candidate beside the base has a result" if _judged_base(results) else "no candidate has a result"
+        return
     if best is None:
         yield "no arm is better than the base on fresh seeds"
         return

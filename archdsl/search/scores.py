@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from archdsl.errors import ArchError, suggest
 from archdsl.expand.metrics import metric_of
+from archdsl.runs.conditions import conditions_of, contrast
 from archdsl.runs.run import Run, find_run, read_events
 from archdsl.search.candidates import Candidate
 from archdsl.search.order import Score
@@ -82,11 +84,19 @@ def total_of(name: str) -> Objective:
 
 @dataclass(frozen=True)
 class Scores:
-    """Reads results of candidates from a folder of runs; the first objective is a metric."""
+    """Reads results of candidates from a folder of runs; the first objective is a metric. ``conditions`` counts those under which
+    the runs were made.
+    """
 
     objectives: tuple[Objective, ...]
     rungs: tuple[int, ...]
     runs: Path
+    conditions: Counter[tuple[tuple[str, str], ...]] = field(default_factory=Counter)
+
+    def mixed(self) -> str:
+        """In what the conditions of the runs differ; "" where they do not."""
+        (first, _), *others = self.conditions.most_common() or [((), 0)]
+        return contrast(dict(others[0][0]), dict(first)) if others else ""
 
     def score(self, candidate: Candidate, rung: int) -> Score | None:
         """The result of a candidate on a rung; None where it has none yet.
@@ -97,6 +107,7 @@ class Scores:
         run = find_run(self.runs, candidate.experiment)
         if run is None:
             return None
+        self.conditions.update([tuple(sorted(conditions_of(run.versions).items()))])
         status = str((run.result or {}).get("status", ""))
         if status == "diverged":
             return Score(None)

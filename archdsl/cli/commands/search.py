@@ -84,7 +84,7 @@ def command(
     check_html(html)
     amount = _budget(budget)
     asked = Asked(space, objective or "", pareto or (), where or (), sampler, rungs, seed, data, set or ())
-    options, candidates = planned(asked, _name(space), runs, data_root)
+    options, candidates = planned(asked, _name(space), runs, data_root, fetch=not dry_run)
     how = HowToSearch(amount, winners, runs, device, precision or "auto", jobs, engine, address, retry, data_root)
     execution = SearchExecution(options, candidates, how)
     execution.check()
