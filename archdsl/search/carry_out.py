@@ -10,11 +10,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from archdsl.errors import EnvError
 from archdsl.search.candidates import Candidate, Candidates
 from archdsl.search.order import Job, Order, Score
+from archdsl.search.ranking import Values, ranked
 from archdsl.search.scores import Scores
 from archdsl.study.execute.messages import INFRASTRUCTURE, Ready, RunProgress, RunRequest, RunResult
 from archdsl.study.execute.runner import Engine
@@ -141,13 +141,17 @@ class Search:
         rate = sorted(self.rates)[len(self.rates) // 2] if self.rates else 0.0
         return self.clock() - self._from + rate * self._work(job) > self.seconds
 
-    def best(self) -> list[tuple[Candidate, int, tuple[float, ...]]]:
-        """Candidates of the highest rung that has results, the best first: each with its rung and its objectives."""
-        rung = self.order.halving.highest
-        found: Any = self.order.halving.found[rung]
-        from archdsl.search.ranking import ranked
-
-        return [(self.candidates.every[n], rung, found[n]) for n in ranked(found)]
+    def best(self) -> list[tuple[Candidate, int, Values]]:
+        """Every candidate with a result: its highest rung and its objectives there; the longest trained first, among those
+        the best.
+        """
+        seen: set[int] = set()
+        ordered: list[tuple[Candidate, int, Values]] = []
+        for rung in range(len(self.order.rungs) - 1, -1, -1):
+            found = self.order.halving.found[rung]
+            ordered += [(self.candidates.every[n], rung, found[n]) for n in ranked(found) if n not in seen]
+            seen |= found.keys()
+        return ordered
 
 
 def _unable(label: str, result: RunResult) -> EnvError:

@@ -16,8 +16,8 @@ BASE = "base"
 
 
 def chosen(search: Search, most: int) -> list[Candidate]:
-    """The candidates that are compared: the best ones of the highest rung that has results, without the base; of several
-    objectives some along the Pareto front.
+    """The candidates that are compared: the best ones without the base, the longest trained first; of several objectives some
+    along the Pareto front of the highest rung.
     """
     rung = search.order.halving.highest
     found = search.order.halving.found[rung]
