@@ -36,6 +36,7 @@ _KINDS = {
     "train": K.Function,
     "evaluation": K.Function,
     "metric": K.Value,
+    "proxy": K.Value,
 }
 _TERMS = frozenset({"NAME", "RPAR", "RSQB", "RBRACE", "NUMBER"})  # behind these a modifier finds a term
 STATEMENTS = {

@@ -26,8 +26,14 @@ SPACES: dict[str, tuple[str, ...]] = {
     "train": ("train",),
     "metrics": ("metric",),
     "evaluate": ("evaluation",),
+    "proxies": ("proxy",),
 }
-RANKS = {"modifier": 1, "evaluation": 2, "metric": 3}  # of the words of one name: what most people mean comes first
+RANKS = {
+    "modifier": 1,
+    "evaluation": 2,
+    "metric": 3,
+    "proxy": 4,
+}  # of the words of one name: what most people mean comes first
 KINDS = {
     "op": "Layers",
     "late": "Shortcuts",
@@ -39,10 +45,12 @@ KINDS = {
     "train": "Training",
     "evaluation": "Evaluation",
     "metric": "Metrics",
+    "proxy": "Proxies",
 }
 
 RECIPES = {
     "train": "train sgd(0.1, nesterov) wd(5e-4, weights) epochs(30) batch(128) warmup(2) cosine smooth(0.1) ema(0.999)",
+    "proxy": "archdsl params SPEC --proxies",
     "metric": "archdsl report STUDY --metric test_accuracy --metric test_ece --metric 'steps_to(94%)'",
     "evaluation": "evaluate lesion(random=2) mc(20) rotate(30)",
     "data": "data cifar10 valid(10%) flip crop(4) randaugment(2, 9) mixup(0.2) cutmix(1)",
@@ -56,7 +64,7 @@ def command(
         str | None,
         typer.Argument(
             metavar="[KIND|WORD]",
-            help="net, layers, blocks, joins, families, modifiers, data, train, evaluate, metrics, or a word.",
+            help="net, layers, blocks, joins, families, modifiers, data, train, evaluate, metrics, proxies, or a word.",
         ),
     ] = None,
     format: Format = "table",
@@ -122,7 +130,7 @@ def _listing(listed: list[Entry]) -> str:
 
 def _parts(group: list[Entry]) -> list[tuple[str, list[Entry]]]:
     """The words of a kind; settings by the files that they are in, whose first line says what they are."""
-    if not group or group[0].kind not in ("data", "train", "metric", "evaluation"):
+    if not group or group[0].kind not in ("data", "train", "metric", "evaluation", "proxy"):
         return [("", group)] if group else []
     parts: dict[str, list[Entry]] = {}
     for entry in sorted(group, key=lambda e: (e.make.__module__, e.name)):
