@@ -19,7 +19,7 @@ TRAINED = ("classification", "regression", "segmentation", "tokens")
 @proxy_word("synflow", paper="Tanaka et al. 2020, arXiv:2006.05467; Abdelfattah et al. 2021, arXiv:2101.08134")
 @setting
 class SynFlow(Proxy):
-    """The logarithm of the synaptic flow: the sum of each weight's size times the gradient of the summed outputs by it.
+    """The logarithm of the synaptic flow: the sum of the sizes of each weight times the gradient of the summed outputs by it.
 
     All parameters are replaced by their absolute values, and the input is one example of ones; no data are looked at. Batch
     norm is taken out, and other normalisations stay. Computed in float64, as the flow grows by a factor with each layer; the
@@ -41,7 +41,7 @@ class SynFlow(Proxy):
             for parameter in model.parameters():
                 parameter.abs_()
         ones = torch.ones_like(images[:1], dtype=torch.float64, device=device)
-        flows = [float((w * g).sum()) for w, g in gradients(torch, model(ones).sum(), layer_weights(model))]
+        flows = [float((w * g).abs().sum()) for w, g in gradients(torch, model(ones).sum(), layer_weights(model))]
         return math.log(total) if 0 < (total := sum(flows)) < math.inf else None
 
 
