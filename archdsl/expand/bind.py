@@ -88,6 +88,19 @@ def matched(entry: Entry, args: tuple[ast.Expr, ...] | None, at: ast.Expr) -> di
     return given
 
 
+def given(entry: Entry, args: tuple[ast.Expr, ...] | None, env: Env, at: ast.Expr, network: Expand) -> dict[str, Any]:
+    """The arguments that are written, by name, without defaults: those of a stage.
+
+    Raises:
+        SpecError: A204–A209.
+    """
+    known = {p.name: p for p in params(entry)}
+    return {
+        name: known[name].flag if expr is None else convert(known[name], expr, entry, env, network)
+        for name, expr in matched(entry, args, at).items()
+    }
+
+
 def convert(parameter: Arg, expr: ast.Expr, entry: Entry, env: Env, network: Expand) -> Any:
     """One expression as the parameter's type, within its bounds."""
     if parameter.base == "node":

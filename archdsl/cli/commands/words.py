@@ -42,6 +42,7 @@ KINDS = {
 }
 
 RECIPES = {
+    "family": "let mine(c, s=1) = res(conv(c, s=s) bn relu conv(c) bn) relu, then `net mine[64x2, 128x2] …`: one of your own",
     "train": "train sgd(0.1, nesterov) wd(5e-4, weights) epochs(30) batch(128) warmup(2) cosine smooth(0.1) ema(0.999)",
     "metric": "archdsl report STUDY --metric test_accuracy --metric test_ece --metric 'steps_to(94%)'",
     "evaluation": "evaluate lesion(random=2) mc(20) rotate(30)",
