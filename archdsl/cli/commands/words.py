@@ -168,10 +168,11 @@ def matching(what: str) -> list[Entry]:
 def describe(what: str) -> str:
     """Everything there is to say about a word, once for each name space that has it."""
     from archdsl.expand.forms import FORMS
+    from archdsl.registry import find
     from archdsl.registry.synonyms import as_argument
 
     form = [f"{FORMS[what]}    (of the language; see docs/language.md)\n"] if what in FORMS else []
-    known = what not in FORMS or what == "id"
+    known = what not in FORMS or find("net", what) is not None
     pages = matching(what) if known else []
     if pages and pages[0].kind != "metric" and pages[0].name != what.lstrip("+-"):  # another tool's name
         call = as_argument(what, pages[0].name)
