@@ -94,7 +94,9 @@ def mul(xs: tuple[Shape, ...]) -> Layer:
     Where branches have one and several channels, rows, columns or tokens, the one is for all. So an image of one channel is a
     gate of each pixel, tokens of width 1 are one of each token, and a vector, which has one place, is one of each channel.
     """
-    help = "a gate has one channel or one place where the other branch has more, or is a vector with one value a channel"
+    help = (
+        "a gate has one channel or one place where the other branch has more, or is a vector with one value a channel"
+    )
     return _pointwise(xs, "mul", operator.mul, help)
 
 
