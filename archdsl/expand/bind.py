@@ -179,12 +179,19 @@ def _typed(parameter: Arg, raw: Any) -> Any:
             return raw
         case "size", (int(), int()):
             return raw if raw[0] != raw[1] else raw[0]
-        case "ints", int():
-            return (raw,)
-        case (("ints" | "shape"), tuple()) if all(isinstance(i, int) for i in raw):
-            return raw
+        case (("ints" | "floats" | "shape"), _):
+            return _numbers(parameter.base, raw)
         case _:
             return None
+
+
+def _numbers(base: str, raw: Any) -> tuple[Any, ...] | None:
+    """Several numbers, of which a list may have one alone."""
+    items = raw if isinstance(raw, tuple) else () if base == "shape" else (raw,)
+    kind: Any = (int, float) if base == "floats" else int
+    if not items or not all(isinstance(i, kind) for i in items):
+        return None
+    return tuple(map(float, items)) if base == "floats" else items
 
 
 def _arm(parameter: Arg, expr: ast.Seq, entry: Entry) -> str:
