@@ -49,6 +49,7 @@ KINDS = {
 }
 
 RECIPES = {
+    "family": "let mine(c, s=1) = res(conv(c, s=s) bn relu conv(c) bn) relu, then `net mine[64x2, 128x2] …`: one of your own",
     "train": "train sgd(0.1, nesterov) wd(5e-4, weights) epochs(30) batch(128) warmup(2) cosine smooth(0.1) ema(0.999)",
     "proxy": "archdsl params SPEC --proxies",
     "metric": "archdsl report STUDY --metric test_accuracy --metric test_ece --metric 'steps_to(94%)'",
@@ -175,10 +176,11 @@ def matching(what: str) -> list[Entry]:
 def describe(what: str) -> str:
     """Everything there is to say about a word, once for each name space that has it."""
     from archdsl.expand.forms import FORMS
+    from archdsl.registry import find
     from archdsl.registry.synonyms import as_argument
 
     form = [f"{FORMS[what]}    (of the language; see docs/language.md)\n"] if what in FORMS else []
-    known = what not in FORMS or what == "id"
+    known = what not in FORMS or find("net", what) is not None
     pages = matching(what) if known else []
     if pages and pages[0].kind != "metric" and pages[0].name != what.lstrip("+-"):  # another tool's name
         call = as_argument(what, pages[0].name)
