@@ -88,6 +88,19 @@ def matched(entry: Entry, args: tuple[ast.Expr, ...] | None, at: ast.Expr) -> di
     return given
 
 
+def given(entry: Entry, args: tuple[ast.Expr, ...] | None, env: Env, at: ast.Expr, network: Expand) -> dict[str, Any]:
+    """The arguments that are written, by name, without defaults: those of a stage.
+
+    Raises:
+        SpecError: A204–A209.
+    """
+    known = {p.name: p for p in params(entry)}
+    return {
+        name: known[name].flag if expr is None else convert(known[name], expr, entry, env, network)
+        for name, expr in matched(entry, args, at).items()
+    }
+
+
 def convert(parameter: Arg, expr: ast.Expr, entry: Entry, env: Env, network: Expand) -> Any:
     """One expression as the parameter's type, within its bounds."""
     if parameter.base == "node":
@@ -166,12 +179,19 @@ def _typed(parameter: Arg, raw: Any) -> Any:
             return raw
         case "size", (int(), int()):
             return raw if raw[0] != raw[1] else raw[0]
-        case "ints", int():
-            return (raw,)
-        case (("ints" | "shape"), tuple()) if all(isinstance(i, int) for i in raw):
-            return raw
+        case (("ints" | "floats" | "shape"), _):
+            return _numbers(parameter.base, raw)
         case _:
             return None
+
+
+def _numbers(base: str, raw: Any) -> tuple[Any, ...] | None:
+    """Several numbers, of which a list may have one alone."""
+    items = raw if isinstance(raw, tuple) else () if base == "shape" else (raw,)
+    kind: Any = (int, float) if base == "floats" else int
+    if not items or not all(isinstance(i, kind) for i in items):
+        return None
+    return tuple(map(float, items)) if base == "floats" else items
 
 
 def _arm(parameter: Arg, expr: ast.Seq, entry: Entry) -> str:

@@ -112,13 +112,18 @@ class Env:
         return Env(self.lets, self.budget, args, {}, set(), f"{scope}.", scope, (*self.active, let.name))
 
 
-def arguments(let: ast.Let, args: tuple[ast.Expr, ...] | None, env: Env, span: Span) -> dict[str, Closure]:
+def arguments(
+    let: ast.Let, args: tuple[ast.Expr, ...] | None, env: Env, span: Span, width: str = ""
+) -> dict[str, Closure]:
     """The arguments of a let by name.
+
+    Args:
+        width: the parameter that a stage list gives, so that no argument may.
 
     Raises:
         SpecError: A204–A207, an argument is unknown, double, missing or too many.
     """
-    known = let.params or ()
+    known = [p for p in let.params or () if p.name != width]
     if args is not None and let.params is None:
         raise fail("A207", f"`{let.name}` takes no arguments", span, f"write `{let.name}`, or `let {let.name}(c) = …`")
     bound: dict[str, Closure] = {}
@@ -126,6 +131,8 @@ def arguments(let: ast.Let, args: tuple[ast.Expr, ...] | None, env: Env, span: S
     for arg in args or ():
         if isinstance(arg, ast.Keyword):
             name, value = arg.name, arg.value
+            if name == width:
+                raise fail("A205", f"`{name}` is given twice: the stage list says it", arg.span)
             if name not in {p.name for p in known}:
                 raise fail("A204", f"`{let.name}` has no argument `{name}`", arg.span, _takes(let))
         elif position < len(known):

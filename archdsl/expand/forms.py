@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 FORMS = {
-    "let": "let name = …, let f(c, s=1) = …: a constant or a block of one's own; parameters may be numbers or networks.",
+    "let": "let name = …, let f(c, s=1) = …: a constant or a block of one's own; parameters may be numbers or networks. "
+    "f[64x2, 128x2] is a family of such blocks: the width for the first parameter, stride 2 for `s` where a later stage begins, "
+    "a parameter `down` for the network between two stages.",
     "net": "net …: the network; the word may be left out.",
     "data": "data NAME …: the data set, its split and its augmentation (`archdsl words data`).",
     "train": "train …: optimiser, schedule and length of training (`archdsl words train`).",

@@ -6,17 +6,18 @@ from dataclasses import replace
 from keyword import iskeyword
 
 from archdsl.errors import SpecError, fail, suggest
-from archdsl.expand.bind import bind, usage
+from archdsl.expand.bind import bind, given, usage
 from archdsl.expand.env import STATEMENTS, Env, arguments, collect, complete
 from archdsl.expand.modify import apply_modifiers
+from archdsl.expand.own import own_family
 from archdsl.expand.reserved import RESERVED_LABELS
 from archdsl.expand.stages import stages
 from archdsl.expand.values import still_open, value
 from archdsl.ir.make import node_of
-from archdsl.ir.nodes import Fan, Mark, Node, Op, Ref, Seq, children
+from archdsl.ir.nodes import Fan, Mark, Node, Op, Ref, Seq, children, count
 from archdsl.ir.symbol import HERE, ArithmeticMisfit, Symbol
 from archdsl.limits import Limits
-from archdsl.registry import Entry, find, names, synonym
+from archdsl.registry import Entry, find, names, params, synonym
 from archdsl.syntax import ast
 
 
@@ -215,9 +216,8 @@ def _family(expr: ast.Word, entry: Entry, env: Env) -> Node:
             "A215", f"the family `{entry.name}` needs its stages", expr.span, f"for example `{entry.examples[0]}`"
         )
     args = bind(entry, expr.args, env, expr, _branch)
-    listed = stages(expr.stages, entry, args, env, _branch)
-    if sum(s.depth for s in listed) > Limits.LAYERS:
-        raise fail("A404", f"the stages have more than {Limits.LAYERS:,} layers", expr.span)
+    common = {p.name: a for p, a in zip(params(entry), args, strict=True)}
+    listed = stages(expr, common, lambda stage: given(entry, stage.args, env, stage, _branch), env)
     try:
         node: Node = entry.make(listed, *args)
     except ArithmeticMisfit as error:
@@ -231,7 +231,7 @@ def _family(expr: ast.Word, entry: Entry, env: Env) -> Node:
 def _let(expr: ast.Word, env: Env) -> Node:
     let = env.lets[expr.name]
     if expr.stages is not None:
-        raise fail("A215", f"`{let.name}` is a let and takes no stages", expr.span)
+        return own_family(let, expr, env, network)
     inner = env.enter(let, arguments(let, expr.args, env, expr.span), expr.span)
     complete(let, inner.locals, inner, expr.span)
     try:
@@ -252,15 +252,3 @@ def _parameter(expr: ast.Word, env: Env) -> Node:
     node: Node = closure.cache["node"]
     env.budget.spend(count(node), expr.span)
     return node
-
-
-def count(node: Node) -> int:
-    """The ops, marks and references in a node, a shared one once for each place it is in."""
-    memo: dict[int, int] = {}
-
-    def ops(n: Node) -> int:
-        if id(n) not in memo:
-            memo[id(n)] = isinstance(n, Op | Mark | Ref) + sum(map(ops, children(n)))
-        return memo[id(n)]
-
-    return ops(node)

@@ -2,43 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from archdsl.errors import SpecError, fail
-from archdsl.expand.bind import Expand, convert, matched
 from archdsl.expand.env import Env, collect
 from archdsl.expand.values import value
 from archdsl.ir.make import Stage
 from archdsl.limits import Limits
-from archdsl.registry import Entry, params
 from archdsl.syntax import ast
 
+Own = Callable[[ast.Cross], dict[str, Any]]
 
-def stages(
-    exprs: tuple[ast.Expr, ...], entry: Entry, args: tuple[Any, ...], env: Env, network: Expand
-) -> tuple[Stage, ...]:
-    """The stages of a family, each with the family's arguments and its own on top.
+
+def stages(expr: ast.Word, common: dict[str, Any], own: Own, env: Env) -> tuple[Stage, ...]:
+    """The stages of a family, each with the family's arguments (``common``) and its own on top.
+
+    Args:
+        own: gives the arguments of a stage that has some.
 
     Raises:
         SpecError: A2xx or A4xx with the place.
     """
-    common = {p.name: a for p, a in zip(params(entry), args, strict=True)}
-    found: list[Stage] = []
+    listed: list[Stage] = []
     errors: list[SpecError] = []
-    for expr in exprs:
+    for each in expr.stages or ():
         try:
-            found += _stage(expr, entry, common, env, network)
+            listed += _stage(each, common, own, env)
         except SpecError as error:
             errors.append(error)
     collect(errors)
-    if not found:
-        raise fail("A215", f"the family `{entry.name}` needs at least one stage", exprs[0].span if exprs else None)
-    return tuple(found)
+    if sum(s.depth for s in listed) > Limits.LAYERS:
+        raise fail("A404", f"the stages have more than {Limits.LAYERS:,} layers", expr.span)
+    return tuple(listed)
 
 
-def _stage(expr: ast.Expr, entry: Entry, common: dict[str, Any], env: Env, network: Expand) -> list[Stage]:
+def _stage(expr: ast.Expr, common: dict[str, Any], own: Own, env: Env) -> list[Stage]:
     if isinstance(expr, ast.Binary) and expr.op in "*^":
-        inner = _stage(expr.left, entry, common, env, network)
+        inner = _stage(expr.left, common, own, env)
         times = _whole(expr.right, env, "the number of stages", Limits.REPEAT)
         if expr.op == "*":
             return inner * times
@@ -53,25 +54,14 @@ def _stage(expr: ast.Expr, entry: Entry, common: dict[str, Any], env: Env, netwo
             f"separate stages by commas: `{', '.join(i.span.text for i in expr.items[:4])}`",
         )
     if isinstance(expr, ast.Group):
-        return _stage(expr.body, entry, common, env, network)
+        return _stage(expr.body, common, own, env)
     if isinstance(expr, ast.Cross):
         if len(expr.parts) > 2:
             raise fail("A208", "a stage is `width x depth`, two numbers", expr.span, "for example `64x2`")
         width = _whole(expr.parts[0], env, "the width", 10**Limits.DIGITS)
         depth = _whole(expr.parts[1], env, "the depth", Limits.REPEAT) if len(expr.parts) == 2 else 1
-        return [Stage(width, depth, {**common, **_own(expr, entry, env, network)})]
+        return [Stage(width, depth, common if expr.args is None else {**common, **own(expr)})]
     return [Stage(_whole(expr, env, "the width", 10**Limits.DIGITS), 1, common)]
-
-
-def _own(expr: ast.Cross, entry: Entry, env: Env, network: Expand) -> dict[str, Any]:
-    if expr.args is None:
-        return {}
-    given = matched(entry, expr.args, expr)
-    known = {p.name: p for p in params(entry)}
-    return {
-        name: known[name].flag if e is None else convert(known[name], e, entry, env, network)
-        for name, e in given.items()
-    }
 
 
 def _whole(expr: ast.Expr, env: Env, what: str, most: int) -> int:

@@ -14,7 +14,7 @@ from torch import fx, nn
 from torch.nn.utils import parametrize
 from torch.nn.utils.fusion import fuse_conv_bn_weights, fuse_linear_bn_weights
 
-from archdsl.emit.layers import DropConnect, PixelLinear, ScaledStdConv2d, StdConv2d
+from archdsl.emit.layers import DropConnect, PixelLinear, ScaledStdConv2d, StdConv2d, WeightNorm
 
 CONVS = (nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d)
 LINEARS = (nn.Linear, PixelLinear)
@@ -28,6 +28,8 @@ def fold(model: nn.Module) -> int:
     for path, module in list(model.named_modules()):
         if isinstance(module, StdConv2d | ScaledStdConv2d) and not _dropped(model, path):
             model.set_submodule(path, _plain(module))
+        elif isinstance(module, WeightNorm) and not _dropped(model, path):
+            _unnormed(module)
     return sum(_fold_graph(m) for m in list(model.modules()) if isinstance(m, fx.GraphModule))
 
 
@@ -53,6 +55,14 @@ def _plain(conv: StdConv2d | ScaledStdConv2d) -> nn.Conv2d:
     plain.weight = nn.Parameter(copy.deepcopy(conv).double().standardised().float(), requires_grad=False)
     plain.bias = conv.bias
     return plain.eval()
+
+
+def _unnormed(layer: WeightNorm) -> None:
+    """Make a layer with weight normalisation one with the normalised weights as they are."""
+    weight = copy.deepcopy(layer).double().standardised().float()
+    del layer.gain
+    layer.weight = nn.Parameter(weight, requires_grad=False)
+    layer.__class__ = layer.plain  # type: ignore[assignment]
 
 
 def _fold_graph(net: fx.GraphModule) -> int:

@@ -142,16 +142,26 @@ def _behind(field: Field | None, window: Window | Sight | None) -> Field | None:
 
 def _joined(trace: Trace, row: Row, arriving: Sequence[Field | None]) -> Field | None:
     """What a value sees in which branches meet."""
+    out = row.layer.out
+    counted = [(f, trace.shape(i)) for f, i in zip(arriving, row.inputs, strict=True)]
     if "product" in row.op.entry.traits:
-        out = row.layer.out
-        full = [f for f, i in zip(arriving, row.inputs, strict=True) if not _gate(trace.shape(i), out)]
-        arriving = full or arriving
-    joined = arriving[0]
-    for other in arriving[1:]:
+        counted = [c for c in counted if not _gate(c[1], out)] or counted
+    if "pointwise" in row.op.entry.traits and any(_spread(shape, out) for _, shape in counted):
+        return None
+    joined = counted[0][0]
+    for other, _ in counted[1:]:
         if joined is None or other is None:
             return None
         joined = _field(joined.rows.join(other.rows), joined.columns.join(other.columns))
     return joined
+
+
+def _spread(shape: tuple[int, ...], out: tuple[int, ...]) -> bool:
+    """Whether one place of a branch, wherever it looks, is seen by all places of the result along an axis."""
+    if len(shape) < len(out):
+        return True
+    places = slice(1, None) if len(out) == 3 else slice(0, len(out) - 1)
+    return shape[places] != out[places]
 
 
 def _gate(factor: tuple[int, ...], out: tuple[int, ...]) -> bool:

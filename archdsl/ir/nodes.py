@@ -111,6 +111,18 @@ def children(node: Node) -> tuple[Node, ...]:
             return ()
 
 
+def count(node: Node) -> int:
+    """The ops, marks and references in a node, a shared one once for each place it is in."""
+    memo: dict[int, int] = {}
+
+    def ops(n: Node) -> int:
+        if id(n) not in memo:
+            memo[id(n)] = isinstance(n, Op | Mark | Ref) + sum(map(ops, children(n)))
+        return memo[id(n)]
+
+    return ops(node)
+
+
 def with_items(node: Seq, items: tuple[Node, ...]) -> Seq:
     """The sequence with other items; ``dataclasses.replace`` is four times as slow, and this is the hot path."""
     return Seq(items, node.role, node.name, node.label, node.scope, node.call, node.pre, node.span)

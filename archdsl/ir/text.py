@@ -131,7 +131,7 @@ def _value(value: Any, base: str, indent: str) -> str:
             return "none"
         case bool():
             return str(value).lower()
-        case tuple() if base == "ints":
+        case tuple() if base in ("ints", "floats"):
             return "[" + ", ".join(map(str, value)) + "]"
         case tuple():
             return "x".join(map(str, value))

@@ -36,6 +36,7 @@ _KINDS = {
     "train": K.Function,
     "evaluation": K.Function,
     "metric": K.Value,
+    "proxy": K.Value,
 }
 _TERMS = frozenset({"NAME", "RPAR", "RSQB", "RBRACE", "NUMBER"})  # behind these a modifier finds a term
 STATEMENTS = {
@@ -152,7 +153,7 @@ def _argument(version: Version, here: Context, frame: Frame, snippets: bool) -> 
         for p in known:
             if p.name not in frame.given:
                 yield from _named(p)
-        for parameter in (let.params or ()) if let is not None else ():
+        for parameter in (let.params or ())[frame.staged :] if let is not None else ():
             if parameter.name not in frame.given:
                 yield _item(f"{parameter.name}=", K.Field, "1", f"an argument of `{frame.callee}`")
     current = next((p for p in known if p.name == frame.keyword), None)

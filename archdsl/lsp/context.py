@@ -25,7 +25,8 @@ _CLOSE = frozenset({"RPAR", "RSQB", "RBRACE"})
 @dataclass
 class Frame:
     """An open bracket. ``callee`` is the word before it, ``sign`` that of a modifier; ``place`` counts the commas behind
-    it, ``given`` are the arguments named so far, and ``keyword`` is the one whose value is being written."""
+    it, ``given`` are the arguments named so far, and ``keyword`` is the one whose value is being written. ``staged``: the
+    arguments are those of a stage list or of a stage in it."""
 
     kind: str
     callee: str = ""
@@ -33,6 +34,7 @@ class Frame:
     place: int = 0
     given: set[str] = field(default_factory=set)
     keyword: str | None = None
+    staged: bool = False
     fresh: bool = True  # nothing is in this argument yet
 
 
@@ -113,7 +115,11 @@ def _frames(tokens: list[Piece]) -> list[Frame]:
         if token.kind in _OPEN:
             if top:
                 top.fresh = False
-            frames.append(Frame(_OPEN[token.kind], *_callee(tokens, number)))
+            frame = Frame(_OPEN[token.kind], *_callee(tokens, number))
+            frame.staged = frame.kind == "call" and before is not None and before.kind == "RSQB"
+            if frame.kind == "call" and not frame.callee and top and top.kind == "stages":
+                frame.callee, frame.staged = top.callee, True
+            frames.append(frame)
         elif token.kind in _CLOSE and top:
             frames.pop()
         elif top is None:

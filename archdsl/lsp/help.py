@@ -24,6 +24,7 @@ KINDS = {
     "train": "train word",
     "evaluation": "evaluation word",
     "metric": "metric",
+    "proxy": "proxy",
 }
 
 

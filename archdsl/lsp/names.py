@@ -72,10 +72,10 @@ def _expr(node: ast.Node, space: str, let: ast.Let | None, known: set[str]) -> I
             else:
                 kind: Kind = "setting" if space in ast.SETTINGS else "word"
                 yield Name(kind, name, start, start + len(name), False, space, node, let)
-            yield from _call(node, name, "net" if space == "value" else space, let, known)
+            yield from _call(node, "net" if space == "value" else space, let, known)
         case ast.Modifier(name=name):
             yield Name("modifier", name, start + 1, start + 1 + len(name), False, "modifier", node, let)
-            yield from _call(node, name, "modifier", let, known)
+            yield from _call(node, "modifier", let, known)
         case ast.Keyword(name=name, value=value):
             yield Name("argument", name, start, start + len(name), False, space, node, let)
             yield from _expr(value, space, let, known)
@@ -89,14 +89,35 @@ def _expr(node: ast.Node, space: str, let: ast.Let | None, known: set[str]) -> I
                 yield from _expr(child, space, let, known)
 
 
-def _call(node: ast.Word | ast.Modifier, name: str, space: str, let: ast.Let | None, known: set[str]) -> Iterator[Name]:
-    """The names in stages and arguments. Whether a network or a value is there, the callee's signature knows."""
+def _call(node: ast.Word | ast.Modifier, space: str, let: ast.Let | None, known: set[str]) -> Iterator[Name]:
+    """The names in stages and arguments."""
     for stage in (node.stages if isinstance(node, ast.Word) else None) or ():
+        yield from _stage(stage, node, space, let, known)
+    yield from _arguments(node.args or (), node, space, let, known)
+
+
+def _stage(
+    stage: ast.Expr, node: ast.Word | ast.Modifier, space: str, let: ast.Let | None, known: set[str]
+) -> Iterator[Name]:
+    if isinstance(stage, ast.Word):
         yield from _expr(stage, "value", let, known)
-    entry = find(space, name) if node.args else None
+    elif isinstance(stage, ast.Cross):
+        for part in stage.parts:
+            yield from _expr(part, "value", let, known)
+        yield from _arguments(stage.args or (), node, space, let, known)
+    else:
+        for child in children(stage):
+            yield from _stage(child, node, space, let, known)
+
+
+def _arguments(
+    args: tuple[ast.Expr, ...], node: ast.Word | ast.Modifier, space: str, let: ast.Let | None, known: set[str]
+) -> Iterator[Name]:
+    """Whether a network or a value is there, the callee's signature knows."""
+    entry = find(space, node.name) if args else None
     flags = {p.name for p in params(entry) if p.flag is not MISSING} if entry is not None else set()
-    for place, arg in enumerate(node.args or ()):
-        inner = argument_space(space, name, place, arg.name if isinstance(arg, ast.Keyword) else None)
+    for place, arg in enumerate(args):
+        inner = argument_space(space, node.name, place, arg.name if isinstance(arg, ast.Keyword) else None)
         if isinstance(arg, ast.Word) and arg.args is None and arg.name in flags:
             yield Name("argument", arg.name, arg.span.start, arg.span.end, False, space, arg, node)
         elif isinstance(arg, ast.Keyword):

@@ -19,6 +19,7 @@ from archdsl.registry.entry import (
     metric_word,
     modifier,
     op,
+    proxy_word,
     train_word,
 )
 from archdsl.registry.lookup import entries, find, names, register
@@ -51,6 +52,7 @@ __all__ = [
     "nets",
     "op",
     "params",
+    "proxy_word",
     "register",
     "setting",
     "synonym",

@@ -12,7 +12,7 @@ from archdsl.registry.lookup import register
 from archdsl.registry.phases import Phase
 from archdsl.registry.value import Setting
 
-Kind = Literal["op", "block", "late", "join", "family", "modifier", "data", "train", "metric", "evaluation"]
+Kind = Literal["op", "block", "late", "join", "family", "modifier", "data", "train", "metric", "evaluation", "proxy"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -59,7 +59,7 @@ def _decorator(kind: Kind, examples: tuple[str, ...], **settings: Any) -> Callab
     def decorate(make: F) -> F:
         name, help = make.__name__.rstrip("_"), make.__doc__ or ""
         if isinstance(make, type):
-            name = getattr(make, "called", "") if kind in ("metric", "evaluation") else ""
+            name = getattr(make, "called", "") if kind in ("metric", "evaluation", "proxy") else ""
             name = name or make.__name__.lower()
             made = getattr(make, "__dataclass_params__", None)
             if made is None or not (made.frozen or issubclass(make, Setting)):
@@ -153,3 +153,9 @@ def metric_word(*examples: str, paper: str = "", unpublished: str = "") -> Calla
     """A figure of a run, as a frozen dataclass whose fields are the arguments: an ``archdsl.words.metrics.base.Metric``. Its
     name is ``called``, or that of the class."""
     return _decorator("metric", examples, paper=paper, unpublished=unpublished)
+
+
+def proxy_word(*examples: str, paper: str = "", unpublished: str = "") -> Callable[[F], F]:
+    """A zero-cost proxy, as a frozen dataclass: an ``archdsl.words.proxies.base.Proxy``. Its name is ``called``, or that of the
+    class."""
+    return _decorator("proxy", examples, paper=paper, unpublished=unpublished)

@@ -12,8 +12,8 @@ from archdsl.foreign import prepare
 if TYPE_CHECKING:
     from archdsl.registry.entry import Entry, Kind
 
-# Words of a network (op, block, join, family), modifiers, words of data, of training and of evaluation, and metrics live in six
-# name spaces: `cutout` is a layer and an augmentation, `seconds` could be a limit and a metric.
+# Words of a network (op, block, join, family), modifiers, words of data, of training and of evaluation, metrics and zero-cost
+# proxies live in seven name spaces: `cutout` is a layer and an augmentation, `seconds` could be a limit and a metric.
 SPACES: dict[Kind, str] = {
     "op": "net",
     "block": "net",
@@ -25,6 +25,7 @@ SPACES: dict[Kind, str] = {
     "train": "train",
     "metric": "metric",
     "evaluation": "evaluate",
+    "proxy": "proxy",
 }
 _TABLE: dict[tuple[str, str], Entry] = {}
 
@@ -46,7 +47,11 @@ def register(entry: Entry) -> None:
     _TABLE[key] = entry
 
 
-APART = {"metric": "archdsl.words.metrics", "evaluate": "archdsl.words.evaluation"}  # no network needs them
+APART = {  # no network needs them
+    "metric": "archdsl.words.metrics",
+    "evaluate": "archdsl.words.evaluation",
+    "proxy": "archdsl.words.proxies",
+}
 
 
 @lru_cache(maxsize=len(APART) + 1)
@@ -73,7 +78,8 @@ def _foreign() -> None:
 
 
 def find(space: str, name: str) -> Entry | None:
-    """The word of that name in a name space (``net``, ``modifier``, ``data``, ``train``, ``evaluate``, ``metric``), or None."""
+    """The word of that name in a name space (``net``, ``modifier``, ``data``, ``train``, ``evaluate``, ``metric``,
+    ``proxy``), or None."""
     _own(APART[space]) if space in APART else _own()
     entry = _TABLE.get((space, name))
     if entry is None:

@@ -77,6 +77,7 @@ _WORDS = {
     "share": "a fraction like 0.3 or 30%",
     "node": "a network",
     "ints": "a list like [1, 2]",
+    "floats": "a list of numbers like [1, 2.5]",
     "shape": "a shape like 3x32x32",
     "amount": "a number or a fraction like 10%",
     "layers": "a label or a range of layers like stem..stage2",

@@ -73,6 +73,8 @@ WORDS = {
     "momentum": "sgd", "nesterov": "sgd", "groupsparsity": "grouplasso", "lasso": "l1", "ridge": "l2",
     "clipmode": "clip", "clipgradvalue": "clipvalue",
     "adaptiveclip": "agc", "adaptivegradientclipping": "agc", "clipgradnorm_": "clip", "bceloss": "bce",
+    "crossentropy": "ce", "crossentropyloss": "ce", "classweight": "ce", "classweights": "ce",
+    "weightnorm": "wn", "weightnormalization": "wn",
     "binarycrossentropy": "bce", "bcewithlogits": "bce", "modelema": "ema", "exponentialmovingaverage": "ema",
     "averagemodel": "ema", "modelcheckpoint": "patience", "savebest": "patience",
     "numepochs": "epochs", "nepochs": "epochs", "niter": "steps", "maxiter": "steps", "gradientaccumulation": "accumulate",

@@ -26,6 +26,7 @@ Positive = Annotated[float, Range(1e-300, 1e300)]
 NonNegative = Annotated[float, Range(0, 1e300)]
 Real = Annotated[float, Range(-1e300, 1e300)]
 Ints = Annotated[tuple[int, ...], Base("ints")]
+Floats = Annotated[tuple[float, ...], Base("floats")]
 Labels = Annotated[Any, Base("layers")]  # `stem` or `stem..stage2`: an archdsl.registry.layer_range.LayerRange
 Block = Annotated[Any, Base("block")]  # the number of a block, from 1, or the label of a part of the network
 Blocks = Annotated[Any, Base("blocks")]  # several of them; takes all arguments without a name

@@ -103,6 +103,8 @@ def task_findings(data: DataSettings, train: TrainSettings) -> Iterator[Finding]
     for slot, word in train.words():
         if isinstance(word, Loss) and task.name not in word.tasks:
             yield Finding(f"`{word.word}` is a loss for {' and '.join(word.tasks)}, and {asked}", "leave it out", slot)
+        elif isinstance(word, Loss) and (remark := word.unfit(data.dataset.classes)) is not None:
+            yield Finding(remark.message, remark.help, slot)
     if train.patience is not None and train.patience.on == "accuracy" and not task.counted:
         yield Finding(f"`patience` watches an accuracy, and {asked}", "patience(on=loss)", "patience")
     if train.smooth and not task.counted:

@@ -78,7 +78,7 @@ def _refuse_slip(name: str) -> None:
         raise ArchError(
             f"`{name}` is a study, not a spec", help=f"`archdsl ablate {name}` runs it; --dry-run says what it does"
         )
-    words = {e.name for e in entries() if e.kind != "metric"}
+    words = {e.name for e in entries() if e.kind not in ("metric", "proxy")}
     if name in words or synonym(name.replace("-", ""), words):
         return
     files = {short(p) for p in (*specs(), *studies())}

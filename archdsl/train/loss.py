@@ -35,7 +35,7 @@ def loss(
     if not task.counted:
         return _of_numbers(output, target.labels, other)
     if not task.whole:
-        return _of_places(*task.items(output, target.labels), smooth)
+        return _of_places(*task.items(output, target.labels), smooth, other)
     if other is not None:
         result: Tensor = other.loss(functional, output, _fractions(output, target), smooth)
         return result
@@ -53,7 +53,12 @@ def _of_numbers(output: Tensor, targets: Tensor, other: Loss | None) -> Tensor:
     return result
 
 
-def _of_places(logits: Tensor, labels: Tensor, smooth: float) -> Tensor:
+def _of_places(logits: Tensor, labels: Tensor, smooth: float, other: Loss | None) -> Tensor:
+    if other is not None:
+        counted = labels != IGNORED
+        fractions = functional.one_hot(labels.where(counted, 0), logits.shape[1]) * counted[:, None]
+        result: Tensor = other.loss(functional, logits, fractions.to(logits.dtype), smooth)
+        return result
     whole = functional.cross_entropy(logits, labels, ignore_index=IGNORED, label_smoothing=smooth, reduction="sum")
     return whole / (labels != IGNORED).sum().clamp(min=1)
 

@@ -36,7 +36,7 @@ from archdsl.train.init import initialise
 from archdsl.train.job import Job
 from archdsl.train.optim import count, reparametrise
 from archdsl.train.options import FitOptions
-from archdsl.train.statistics import statistics, targets
+from archdsl.train.statistics import statistics, targets, with_counts
 from archdsl.train.sync_batchnorm import synchronise
 from archdsl.transfer.begin import Begun, begin
 from archdsl.transfer.read import trace_of
@@ -89,6 +89,7 @@ def prepare(
     model.to(device)
     mean, std, statistics_note = statistics(data, splits)
     task, splits = targets(data, splits)
+    settings, weights_note = with_counts(settings, splits.train.labels, data.dataset)
     vector = len(data.dataset.input) == 1
     normal = normalise(mean, std, device, 1 if vector else 255)
     test = _feed(splits.test, device)
@@ -128,7 +129,9 @@ def prepare(
     check_parts(job)
     several = f"{distributed.size} processes" if distributed.size > 1 else ""
     said_so = ", ".join(filter(None, (said, why)))
-    notes = tuple(filter(None, (note, said_so, statistics_note, *splits.notes, *begun.notes, several, *taken())))
+    notes = tuple(
+        filter(None, (note, said_so, statistics_note, weights_note, *splits.notes, *begun.notes, several, *taken()))
+    )
     facts = {
         "source": splits.source,
         "place": os.path.abspath(os.path.expanduser(splits.source)),

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from archdsl.data import Arrays, Splits
 from archdsl.data.normalise import fitted, measured, standardised
-from archdsl.settings.experiment import DataSettings
+from archdsl.settings.experiment import DataSettings, TrainSettings
 from archdsl.words.data.sets import IMAGENET_MEAN, IMAGENET_STD
-from archdsl.words.tasks import Task, task_of
+from archdsl.words.tasks import IGNORED, Task, task_of
+from archdsl.words.train.kinds import Loss
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from archdsl.words.data.values import Dataset, Own
 
 
 def targets(data: DataSettings, splits: Splits) -> tuple[Task, Splits]:
@@ -20,6 +29,16 @@ def targets(data: DataSettings, splits: Splits) -> tuple[Task, Splits]:
     train, test = (standardised(task, p) if isinstance(p, Arrays) else p for p in (splits.train, splits.test))
     valid = standardised(task, splits.valid) if isinstance(splits.valid, Arrays) else splits.valid
     return task, replace(splits, train=train, valid=valid, test=test)
+
+
+def with_counts(settings: TrainSettings, labels: NDArray[Any], dataset: Dataset | Own) -> tuple[TrainSettings, str]:
+    """The settings with a loss that knows how many training items each class has, where it asks, and a note on it."""
+    slot, loss = next(((s, w) for s, w in settings.words() if isinstance(w, Loss) and w.counts), ("", None))
+    if loss is None:
+        return settings, ""
+    numbers = np.bincount(labels[labels != IGNORED], minlength=dataset.classes)
+    counted = loss.counted(tuple(numbers.tolist()))
+    return replace(settings, **{slot: counted}), counted.said(tuple(dataset.class_names))  # type: ignore[arg-type]
 
 
 def statistics(data: DataSettings, splits: Splits) -> tuple[tuple[float, ...], tuple[float, ...], str]:

@@ -30,6 +30,7 @@ class Task:
     ahead: targets are later parts of the input, which the network must not see.
     metric: that a study compares.
     reported: the metrics that a finished run reports in a line.
+    predicts: what a prediction is, a kind of ``archdsl.cli.support.predictions``; empty: there are none.
     """
 
     name: ClassVar[str] = ""
@@ -42,6 +43,7 @@ class Task:
     ahead: ClassVar[bool] = False
     metric: ClassVar[str] = "test_loss"
     reported: ClassVar[tuple[str, ...]] = ("test_accuracy",)
+    predicts: ClassVar[str] = ""
     ends: ClassVar[str] = ""  # a remedy: how a network for it ends
     outputs: ClassVar[str] = "classes"  # what the numbers at a place of the output are
 
@@ -77,6 +79,7 @@ class Classification(Task):
     """Each image or row has one class; the network gives a vector of one logit a class."""
 
     name: ClassVar[str] = "classification"
+    predicts: ClassVar[str] = "class"
     headed: ClassVar[bool] = True
     counted: ClassVar[bool] = True
     simple: ClassVar[bool] = True
@@ -92,6 +95,7 @@ class Regression(Task):
     """
 
     name: ClassVar[str] = "regression"
+    predicts: ClassVar[str] = "numbers"
     item: ClassVar[str] = "row"
     headed: ClassVar[bool] = True
     metric: ClassVar[str] = "test_r2"
@@ -127,6 +131,7 @@ class Segmentation(Places):
     """Each pixel of an image has a class; the network gives an image of one channel a class, as high and wide as its input."""
 
     name: ClassVar[str] = "segmentation"
+    predicts: ClassVar[str] = "mask"
     item: ClassVar[str] = "pixel"
     metric: ClassVar[str] = "test_miou"
     reported: ClassVar[tuple[str, ...]] = ("test_miou", "test_accuracy")
@@ -150,6 +155,7 @@ class Tokens(Places):
     """Each token of a sequence has a class, the token that follows; the network gives one vector a token."""
 
     name: ClassVar[str] = "tokens"
+    predicts: ClassVar[str] = "continuation"
     item: ClassVar[str] = "token"
     ahead: ClassVar[bool] = True
     metric: ClassVar[str] = "test_loss"

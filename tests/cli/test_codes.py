@@ -21,7 +21,7 @@ ASSUMED = {"A508", "A509", "A510"}  # what every short example lets assume
 def codes_of(text: str, name: str, code: str) -> set[str]:
     try:
         source, file = read(Source(name, text))
-        if code in ("A221", "A222", "A408"):
+        if code in ("A221", "A222", "A225", "A408"):
             list(arms(file))
         if code == "A306":  # commands assume ten classes; the stage function does not
             trace_node(expand(file).root, (3, 32, 32))

@@ -224,3 +224,25 @@ def test_arms_by_their_words_and_levels(run: Run, test: str, kept: list[str]) ->
     space = "conv({8,16}) {norm: bn | ln | } relu gap linear(10)"
     done = run("params", space, "--input", "3x32x32", "--where", test, "--format", "csv")
     assert [",".join(line.split(",")[:2]) for line in done.out.splitlines()[1:]] == kept
+
+
+def test_proxies(run: Run) -> None:
+    net = "conv(4) relu gap linear(10)"
+    names = ["grad_norm", "jacob_cov", "naswot", "snip", "synflow"]
+    result = run("params", net, "--data", "fashion-mini", "--proxies", "--format", "json")
+    assert list(json.loads(result.out)["proxies"]) == names
+    assert "proxies" not in json.loads(run("params", net, "--data", "fashion-mini", "--format", "json").out)
+    assert "· naswot " in run("params", net, "--data", "fashion-mini", "--proxies").out
+    rows = list(csv.DictReader(io.StringIO(run("params", "lenet5", "vgg[4]", "--proxies", "--data", "fashion-mini",
+                                               "--format", "csv").out)))  # fmt: skip
+    assert [row["naswot"] == "" for row in rows] == [True, False]  # tanh has no rectified units
+
+
+def test_arms_by_a_proxy(run: Run) -> None:
+    space = "conv({4 | 8 | 16 | 32}) relu gap linear(10)"
+    args = ("--data", "fashion-mini", "--proxies", "--where", "params < 400")
+    arms = json.loads(run("params", space, *args, "--sort=-synflow", "--format", "json").out)
+    assert [arm["choice"]["{4 | 8 | 16 | 32}"] for arm in arms] == ["16", "8", "4"]
+    assert "synflow" in run("params", space, *args).out
+    assert run("params", space, "--sort=-synflow").code == 2
+    assert run("params", net := "conv(8) relu gap linear(10)", "--proxies", "--input", "1x8x8").code == 2, net

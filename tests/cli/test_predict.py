@@ -15,6 +15,7 @@ from PIL import Image
 
 from archdsl.cli.main import main
 from archdsl.data.pictures import square
+from archdsl.errors import ArchError
 from archdsl.evaluate.images import fitted
 from archdsl.words.data.names import FASHION
 from tests.cli.conftest import Run
@@ -214,3 +215,29 @@ def test_pictures_of_ones_own(run: Run, monkeypatch: pytest.MonkeyPatch) -> None
     done = run("eval", str(folder))
     assert done.code == 4
     assert "there is no folder photos" in done.err
+
+
+def test_a_task_says_what_its_predictions_are() -> None:
+    """A task that is added needs no edit of the command."""
+    from types import SimpleNamespace
+    from typing import Any, ClassVar
+
+    from archdsl.cli.support.predictions import KINDS, Asked, kind_of
+    from archdsl.words.tasks import TASKS, Regression, Task
+
+    assert {task.predicts for task in TASKS.values() if task.trained} == set(KINDS)
+
+    class Counting(Regression):
+        name: ClassVar[str] = "counting"
+
+    class Silent(Task):
+        name: ClassVar[str] = "silent"
+
+    def chosen(task: Task) -> Any:
+        return SimpleNamespace(net=SimpleNamespace(task=task))
+
+    assert kind_of(chosen(Counting()), Asked([], 1, 0)) is KINDS["numbers"]
+    with pytest.raises(ArchError, match="--length is not supported for the task counting"):
+        kind_of(chosen(Counting()), Asked([], 1, 0, length=3))
+    with pytest.raises(ArchError, match="predictions of the task silent are not supported"):
+        kind_of(chosen(Silent()), Asked([], 1, 0))

@@ -40,6 +40,8 @@ TOGETHER = {
     "axes": "conv(8) mul(id | cat(reduce(mean) | reduce(max)) conv(1, 7) sigmoid) roll(-2, 3) affine grn sub(id | tanh) "
     "upsample(2, bilinear) resize(5, bilinear) tokens mul(id | linear(1)) grn affine res(transpose linear(25) transpose) "
     "cat(part(1, 2) | id, channels) scale(2, one) gap stack(id | tanh) transpose gap linear(10)",
+    "spread": "conv(8, ws=norm) dwconv(3, ws=norm) add(gap | reduce(mean)) abs linear(8, each, ws=norm) sub(id | gap) relu "
+    "tokens conv1(8, 3, ws=norm) conv1(8, 3, causal, ws=norm) add(id | gap) gap linear(10, ws=norm)",
     "nested": "conv(8) as a shared(conv(8) relu, 2) ode(conv(8) tanh conv(8), solver=rk4, steps=2) add(id | @a) "
     "dropconnect(conv(8), 0.3) gap linear(10)",
 }

@@ -36,6 +36,8 @@ NETS = [
     "patch(8, 32) tokens pos attention(2) untokens(2) conv(8) gap linear(10)",
     "conv(8) slice(2, 6) shuffle(2) padchannels(8) scale(0.5) blurpool(4) resize(3x2) flatten linear(10)",
     "conv(8, ws=standard) gn(4) conv(8, ws=scaled) ln l2norm in lrn(3) trim(1) gap linear(10)",
+    "conv(8, ws=norm) dwconv(3, ws=norm) linear(8, each, ws=norm) add(gap | reduce(mean)) abs gap linear(10)",
+    "conv(8) tokens conv1(8, ws=norm) conv1(8, causal, ws=norm) sub(id | gap) gap linear(10, ws=norm)",
     "stem: conv(8) body: (conv(8) relu inner: conv(8)) gap head: linear(10)",
     "vgg[8x2,16x2] +res +bn drop(0.3,late)",
 ]

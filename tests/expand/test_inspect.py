@@ -133,3 +133,8 @@ def test_visits_have_places_and_sums() -> None:
     assert sum(v.span.text == "f(4)" for v in seen.visits) == 3
     assert len(visits["(f(4) relu)*3"].made) == 9
     assert seen.out == (10,)
+
+
+def test_a_range_with_a_scale_is_said_once() -> None:
+    found = inspect(parse("net conv({8..16 log}) relu gap linear(10)\ninput 1x8x8\nclasses 10"), Memo()).findings
+    assert [(d.code, d.span and d.span.text) for d in found] == [("A225", "{8..16 log}")]

@@ -206,7 +206,7 @@ def test_ends_are_expressions() -> None:
 def test_a_large_space_is_read_at_once() -> None:
     """10^9 arms and more, in time and memory that its text takes: a walk over them would take hours."""
     net = " ".join(f"conv({{w{n}: 1..1000}}) {{a{n}: relu | gelu {{b{n}: bn | ln | }}}}" for n in range(40))
-    begun = time.perf_counter()
+    begun = time.process_time()
     tracemalloc.start()
     found = space(f"net {net} gap linear(10)\ntrain adam({{1e-4..1e-1 log}}) epochs({{1..999999999}})")
     rest = space(f"net {net}")
@@ -218,7 +218,7 @@ def test_a_large_space_is_read_at_once() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 20_000_000
-    assert time.perf_counter() - begun < 10
+    assert time.process_time() - begun < 10
 
 
 def test_a_thousand_points_are_read_in_two_seconds() -> None:

@@ -38,6 +38,13 @@ def test_renaming(editor: Editor) -> None:
     assert editor.ask("textDocument/prepareRename", t.PrepareRenameParams(**where)) is None
 
 
+def test_renaming_what_a_stage_gives(editor: Editor) -> None:
+    uri = editor.open("let f(c, s=1) = conv(c, s=s)\nnet f[8x2(s=1), 16](s=2)")
+    assert rename(editor, uri, "s=1) =", 0, "t") == "let f(c, t=1) = conv(c, s=t)\nnet f[8x2(t=1), 16](t=2)"
+    uri = editor.open("let f(c, s=1) = conv(c, s=s)\nnet f[8x2(s=1), 16](s=2)")
+    assert rename(editor, uri, "f[8", 0, "g") == "let g(c, s=1) = conv(c, s=s)\nnet g[8x2(s=1), 16](s=2)"
+
+
 def test_definitions_references_and_highlights(editor: Editor) -> None:
     uri = editor.open(NET)
     (found,) = editor.ask("textDocument/definition", t.DefinitionParams(**editor.at(uri, "f(32, s=2)")))

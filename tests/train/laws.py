@@ -22,6 +22,7 @@ from archdsl.train.init import initialise
 from archdsl.train.job import Job
 from archdsl.train.loop import Training
 from archdsl.train.optim import merged_state, reparametrise
+from archdsl.train.statistics import with_counts
 from archdsl.words.train.kinds import TrainWord
 
 from .nets import CPU, stripes
@@ -49,7 +50,8 @@ def spec_of(example: str) -> Spec:
 def work(example: str, **more: Any) -> Job:
     """The job of a short run with a word's example; its net always begins with the same weights."""
     spec = spec_of(example)
-    settings = replace(experiment_of(spec, checked=False).train, epochs=EPOCHS, batch=16, steps=None, timelimit=None)
+    experiment = experiment_of(spec, checked=False)
+    settings = replace(experiment.train, epochs=EPOCHS, batch=16, steps=None, timelimit=None)
     model = build(spec.trace)
     initialise(model, 3)
     if settings.spred:
@@ -61,7 +63,7 @@ def work(example: str, **more: Any) -> Job:
         resident(stripes(20, 2), CPU),
         normalise((0.4,), (0.2,), CPU),
         (),
-        settings,
+        with_counts(settings, stripes(60).labels, experiment.data.dataset)[0],
         mean=(0.4,),
         std=(0.2,),
         **more,

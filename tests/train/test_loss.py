@@ -9,7 +9,7 @@ from torch.nn import functional
 from archdsl.data.augment import Target
 from archdsl.emit.vision import import_torchvision
 from archdsl.train.loss import loss
-from archdsl.words.train.recipe import Bce
+from archdsl.words.train.losses import Bce, Ce
 
 LOGITS = torch.randn(6, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 LABELS, OTHER = torch.tensor([0, 1, 2, 3, 0, 1]), torch.tensor([1, 1, 3, 0, 2, 1])
@@ -42,6 +42,25 @@ def test_binary_cross_entropy(target: Target, smooth: float, threshold: float | 
     p = LOGITS.sigmoid()
     expected = -(wanted * p.log() + (1 - wanted) * (1 - p).log()).mean()
     torch.testing.assert_close(loss(LOGITS, target, smooth, Bce(threshold)), expected)
+
+
+@pytest.mark.parametrize("smooth", [0.0, 0.1])
+@pytest.mark.holds("ce")
+def test_class_weights_are_those_of_torch(smooth: float) -> None:
+    weights = (0.5, 1.0, 4.0, 2.5)
+    expected = functional.cross_entropy(LOGITS, LABELS, LOGITS.new_tensor(weights), label_smoothing=smooth)
+    torch.testing.assert_close(loss(LOGITS, PLAIN, smooth, Ce(weights=weights)), expected)
+    wanted = shares(MIXED) * LOGITS.new_tensor(weights)
+    expected = -(wanted * LOGITS.log_softmax(1)).sum() / wanted.sum()
+    torch.testing.assert_close(loss(LOGITS, MIXED, 0.0, Ce(weights=weights)), expected)
+    torch.testing.assert_close(loss(LOGITS, PLAIN, smooth, Ce(weights=(1.0,) * 4)), loss(LOGITS, PLAIN, smooth))
+
+
+def test_balanced_weights() -> None:
+    """As scikit-learn's `class_weight="balanced"`: N / (C · n)."""
+    assert Ce(balanced=True).counted((10, 30, 0)) == Ce(weights=(2.0, 2 / 3, 1.0))
+    assert Ce(weights=(2.0, 2 / 3)).said(("a", "b")) == "class weights: a 2, b 0.6667"
+    assert Ce(weights=(0.5,) * 10 + (2.0,)).said(tuple("abcdefghijk")) == "class weights from 0.5 to 2"
 
 
 def test_it_is_timms() -> None:

@@ -17,7 +17,7 @@ from archdsl.train.loss import loss
 from archdsl.train.metrics import Meter
 from archdsl.train.scores import Scores
 from archdsl.words.tasks import CLASSIFICATION, IGNORED, TASKS, Regression, record, recorded
-from archdsl.words.train.recipe import Huber, Mae
+from archdsl.words.train.losses import Huber, Mae
 
 CPU = torch.device("cpu")
 TOKENS, SEGMENTATION, REGRESSION = TASKS["tokens"], TASKS["segmentation"], TASKS["regression"]

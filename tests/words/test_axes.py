@@ -11,6 +11,7 @@ from archdsl.emit.build import build
 from archdsl.errors import SpecError
 from archdsl.expand import expand
 from archdsl.ir.cost import cost
+from archdsl.ir.field import fields
 from archdsl.ir.trace import Trace, trace_node
 from archdsl.syntax.parse import parse
 from archdsl.train.fused.model import fuse
@@ -91,6 +92,43 @@ def test_gates_of_channels_pixels_and_tokens() -> None:
     holds("mul(gap | reduce(max) | id)", IMAGE, x.mean((2, 3))[:, :, None, None] * x.amax(1, keepdim=True) * x)
     holds("mul(reduce(mean) | id)", TOKENS, t * t.mean(2, keepdim=True))
     holds("mul(id | gap sigmoid)", TOKENS, t * t.mean(1)[:, None].sigmoid())
+
+
+@pytest.mark.holds("add mul sub")
+def test_one_channel_or_place_is_for_all() -> None:
+    x, t, v = values(IMAGE), values(TOKENS), values(VECTOR)
+    down, across, means = x.mean(3, keepdim=True), x.mean(2, keepdim=True), x.mean((2, 3))[:, :, None, None]
+    rows, columns = f"avgpool(1x{IMAGE[2]}, s=1, p=0)", f"avgpool({IMAGE[1]}x1, s=1, p=0)"
+    holds(f"mul(id | {rows} sigmoid | {columns} sigmoid)", IMAGE, x * down.sigmoid() * across.sigmoid())
+    holds(f"mul({rows} | {columns})", IMAGE, down * across)
+    holds("add(gap | reduce(mean))", IMAGE, means + x.mean(1, keepdim=True).expand(-1, 1, -1, -1))
+    holds("sub(gap(keep) | id | reduce(max))", IMAGE, means - x - x.amax(1, keepdim=True))
+    holds("sub(id | gap)", TOKENS, t - t.mean(1)[:, None])
+    holds("add(reduce(mean) | gap)", TOKENS, t.mean(2, keepdim=True) + t.mean(1)[:, None])
+    holds("mul(id | part(1, 6))", VECTOR, v * v[:, :1])
+    holds("sub(id | times(2)) abs", VECTOR, v.abs())
+
+
+def test_branches_of_unlike_numbers_are_refused() -> None:
+    for text in (
+        "add(conv(4) | conv(8))",
+        "add(id | tokens)",
+        "sub(id | maxpool(2))",
+        "mul(id | gap linear(2))",
+        "mul(id | maxpool(2) conv(1))",
+        "mul(tokens | gap linear(5))",
+        "add(gap | gap linear(2))",
+    ):
+        with pytest.raises(SpecError) as error:
+            traced(f"conv(6) {text}", IMAGE)
+        assert error.value.diagnostics[0].code == "A304", text
+
+
+@pytest.mark.parametrize("text", ["sub(id | gap)", "add(id | conv(6, 16, p=0))", "mul(conv(6, 1x16, p=0) | id)"])
+def test_what_all_places_see_makes_them_see_everything(text: str) -> None:
+    trace = traced(f"conv(6) {text} conv(6)", (6, 16, 16))
+    assert [f is None for f in fields(trace)][-2:] == [True, True]
+    assert cost(traced("conv(6) sub(id | gap) conv(6)", (6, 16, 16))).field == (3, 3)  # of the last one that does not
 
 
 def test_a_gate_of_pixels_counts_for_the_receptive_field_and_one_of_channels_does_not() -> None:
@@ -180,6 +218,7 @@ def test_the_field_of_an_interpolation_is_what_gradients_reach(word: str) -> Non
     "text",
     [
         "conv(4) mul(id | conv(1) sigmoid) flatten linear(3)",
+        "conv(4) sub(id | conv(1)) add(gap | id) abs flatten linear(3)",
         "conv(4) tokens mul(id | gap sigmoid) transpose linear(4) cat(id | id, channels) gap linear(3)",
         "conv(4) sub(id | relu) affine grn scale(0.5, one) reduce(max) roll(1) flatten linear(3)",
         "conv(4) gap stack(id | tanh) transpose softmax flatten linear(3)",

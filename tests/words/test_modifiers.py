@@ -50,6 +50,11 @@ SAME = [
     ("vgg[8] +act(gelu)", "conv(8) gelu maxpool"),
     ("vgg[8] +dw", "dwconv(bias=false) conv(8,1) relu maxpool"),
     ("vgg[8] +ws", "conv(8, ws=standard) relu maxpool"),
+    ("vgg[8] +wn", "conv(8, ws=norm) relu maxpool"),
+    ("vgg[8] +wn +bn", "conv(8, ws=norm) bn relu maxpool"),
+    ("(conv(8, ws=norm) relu) -wn", "conv(8) relu"),
+    ("(vgg[8] +ws) -ws", "vgg[8]"),
+    ("plain[16x1] +res +wn", "res(conv(16, ws=norm) bn relu conv(16, ws=norm) bn, skip=shortcut(ws=norm)) relu"),
     ("vgg[8] +se(4)", "conv(8) relu se(4) maxpool"),
     ("vgg[8x2] +drop(0.2, late)", "conv(8) relu drop(0.2, late) conv(8) relu maxpool"),
     (

@@ -30,11 +30,15 @@ def command(
     where: Annotated[
         list[str] | None, typer.Option("--where", metavar="TEST", help="Arms to keep: 'params<1M', 'not (bn and ln)'.")
     ] = None,
+    proxies: Annotated[
+        bool,
+        typer.Option("--proxies", help="Zero-cost proxies as well: scores before training, on its data; needs torch."),
+    ] = False,
 ) -> None:
     """Count parameters, MACs, FLOPs and memory. A spec with holes is a space: every arm is listed."""
     from archdsl.api import read, whole
     from archdsl.cli.output import put_json, put_table, talk
-    from archdsl.cli.views.params import layer_table, record, spec_table
+    from archdsl.cli.views.params import layer_table, record, scores_of, spec_table
     from archdsl.errors import ArchError
     from archdsl.expand.holes import holes
     from archdsl.report import FORMATS
@@ -50,23 +54,27 @@ def command(
         from archdsl.cli.views.space import list_arms
 
         _settle_failures(failed, len(specs))
-        list_arms(trees, format, batch, dtype, sort, where or [])
+        list_arms(trees, format, batch, dtype, sort, where or [], proxies)
         return
     found = []
+    scored: list[dict[str, float | None]] = []
     for source, file in trees:
         try:
-            found.append(whole(source, file))
+            spec = whole(source, file)
+            scored.append(scores_of(spec) if proxies else {})
+            found.append(spec)
         except ArchError as error:
             failed.append(error)
     for spec in found:
         talk(spec.notes, spec.name if len(specs) > 1 else "")
     if found and format == "json":
-        records = [record(s, batch, dtype, layers) for s in found]
+        records = [record(s, batch, dtype, layers, scores) for s, scores in zip(found, scored, strict=True)]
         put_json(records if len(specs) > 1 else records[0])
     elif found and len(specs) == 1 and (FORMATS[format].people or layers):
-        put_table(layer_table(found[0], batch, dtype, layers), format)
+        put_table(layer_table(found[0], batch, dtype, layers, scored[0]), format)
     elif found:
-        put_table(spec_table(record(s, batch, dtype, False) for s in found), format)
+        records = [record(s, batch, dtype, False, scores) for s, scores in zip(found, scored, strict=True)]
+        put_table(spec_table(records), format)
     _settle_failures(failed, len(specs))
 
 

@@ -26,8 +26,14 @@ SPACES: dict[str, tuple[str, ...]] = {
     "train": ("train",),
     "metrics": ("metric",),
     "evaluate": ("evaluation",),
+    "proxies": ("proxy",),
 }
-RANKS = {"modifier": 1, "evaluation": 2, "metric": 3}  # of the words of one name: what most people mean comes first
+RANKS = {
+    "modifier": 1,
+    "evaluation": 2,
+    "metric": 3,
+    "proxy": 4,
+}  # of the words of one name: what most people mean comes first
 KINDS = {
     "op": "Layers",
     "late": "Shortcuts",
@@ -39,10 +45,13 @@ KINDS = {
     "train": "Training",
     "evaluation": "Evaluation",
     "metric": "Metrics",
+    "proxy": "Proxies",
 }
 
 RECIPES = {
+    "family": "let mine(c, s=1) = res(conv(c, s=s) bn relu conv(c) bn) relu, then `net mine[64x2, 128x2] …`: one of your own",
     "train": "train sgd(0.1, nesterov) wd(5e-4, weights) epochs(30) batch(128) warmup(2) cosine smooth(0.1) ema(0.999)",
+    "proxy": "archdsl params SPEC --proxies",
     "metric": "archdsl report STUDY --metric test_accuracy --metric test_ece --metric 'steps_to(94%)'",
     "evaluation": "evaluate lesion(random=2) mc(20) rotate(30)",
     "data": "data cifar10 valid(10%) flip crop(4) randaugment(2, 9) mixup(0.2) cutmix(1)",
@@ -56,7 +65,7 @@ def command(
         str | None,
         typer.Argument(
             metavar="[KIND|WORD]",
-            help="net, layers, blocks, joins, families, modifiers, data, train, evaluate, metrics, or a word.",
+            help="net, layers, blocks, joins, families, modifiers, data, train, evaluate, metrics, proxies, or a word.",
         ),
     ] = None,
     format: Format = "table",
@@ -122,7 +131,7 @@ def _listing(listed: list[Entry]) -> str:
 
 def _parts(group: list[Entry]) -> list[tuple[str, list[Entry]]]:
     """The words of a kind; settings by the files that they are in, whose first line says what they are."""
-    if not group or group[0].kind not in ("data", "train", "metric", "evaluation"):
+    if not group or group[0].kind not in ("data", "train", "metric", "evaluation", "proxy"):
         return [("", group)] if group else []
     parts: dict[str, list[Entry]] = {}
     for entry in sorted(group, key=lambda e: (e.make.__module__, e.name)):
@@ -167,10 +176,11 @@ def matching(what: str) -> list[Entry]:
 def describe(what: str) -> str:
     """Everything there is to say about a word, once for each name space that has it."""
     from archdsl.expand.forms import FORMS
+    from archdsl.registry import find
     from archdsl.registry.synonyms import as_argument
 
     form = [f"{FORMS[what]}    (of the language; see docs/language.md)\n"] if what in FORMS else []
-    known = what not in FORMS or what == "id"
+    known = what not in FORMS or find("net", what) is not None
     pages = matching(what) if known else []
     if pages and pages[0].kind != "metric" and pages[0].name != what.lstrip("+-"):  # another tool's name
         call = as_argument(what, pages[0].name)

@@ -1,119 +1,112 @@
-"""What ``predict`` does for nets whose output is not one class: numbers of rows, texts that go on, masks of pictures."""
+"""What a prediction is for each kind that a task names (``Task.predicts``), with the options that it takes. A new task of
+one of these kinds needs nothing here; a new kind is one more entry of ``KINDS``.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from archdsl.errors import ArchError, EnvError
+from archdsl.cli.support import class_predictions, other_predictions
+from archdsl.cli.views.predictions import class_table, mask_table, prediction_table, text_table
+from archdsl.errors import ArchError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
-    from archdsl.evaluate import Trained
+    from archdsl.cli.support.open_run import Opened
+    from archdsl.report import Table
 
-
-def of_numbers(net: Trained, own: object, files: Sequence[Path], batch: int) -> list[dict[str, Any]]:
-    """The predicted numbers of the rows of tables, with their targets where the files have them."""
-    import torch
-
-    from archdsl.cli.output import say
-    from archdsl.evaluate.rows import read_rows
-
-    records: list[dict[str, Any]] = []
-    for held in [read_rows(net, own, file) for file in files]:
-        row = 0
-        for part in (torch.from_numpy(held.values[n : n + batch]) for n in range(0, len(held.values), batch)):
-            with torch.no_grad():
-                values = net.values(net.model(net.normalise(part.to(net.device)))).tolist()
-            for found in values:
-                row += 1
-                known = {"targets": held.numbers[row - 1]} if held.numbers is not None else {}
-                predicted = dict(zip(net.class_names, found, strict=True))
-                records.append({"file": str(held.path), "row": row, "predictions": predicted, **known})
-        for text in held.notes:
-            say(text)
-    return records
+Records = list[dict[str, Any]]
+LENGTH = 200  # characters of a continuation
+TEMPERATURE = 1.0
 
 
-def prompts(files: Sequence[Path], prompt: str | None) -> list[tuple[str, str]]:
-    """The texts that are to go on, each with where it is from.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command line asks of ``predict``."""
+
+    files: Sequence[Path]
+    batch: int
+    seed: int
+    mc: int | None = None
+    top: int = 1
+    prompt: str | None = None
+    length: int | None = None
+    temperature: float | None = None
+    save: Path | None = None
+
+    @property
+    def given(self) -> list[str]:
+        """The options of some kinds of predictions that are given."""
+        options = {
+            "--mc": self.mc is not None,
+            "--top": self.top > 1,
+            "--prompt": self.prompt is not None,
+            "--length": self.length is not None,
+            "--temperature": self.temperature is not None,
+            "--save": self.save is not None,
+        }
+        return [option for option, given in options.items() if given]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of predictions: the options that it takes, its records as plain values, and how a table shows them; ``text`` is what
+    a person sees in the place of a table.
+    """
+
+    options: frozenset[str]
+    records: Callable[[Opened, Asked], Records]
+    table: Callable[[Opened, Asked, Records], Table]
+    text: Callable[[Records], str] | None = None
+
+
+def kind_of(chosen: Opened, asked: Asked) -> Kind:
+    """The kind of predictions of a net.
 
     Raises:
-        ArchError: there is none.
-        EnvError: a file is missing or not a text.
+        ArchError: its task has none, or an option is for another kind.
     """
-    found = [("--prompt", prompt)] if prompt is not None else []
-    for file in files:
-        try:
-            found.append((str(file), file.read_text("utf-8")))
-        except OSError as error:
-            raise EnvError(f"{file} cannot be read: {error.strerror}", help="name text files") from error
-        except UnicodeDecodeError as error:
-            raise EnvError(f"{file} is not a text in UTF-8", help="name text files") from error
-    if not found:
-        raise ArchError("no text is given to continue", help="name a file, or give --prompt 'Shall I compare'")
-    return found
+    task = chosen.net.task
+    kind = KINDS.get(task.predicts)
+    if kind is None:
+        raise ArchError(f"predictions of the task {task.name} are not supported", help="use the net from Python")
+    option = next((option for option in asked.given if option not in kind.options), None)
+    if option is not None:
+        raise ArchError(f"{option} is not supported for the task {task.name}", help=f"leave {option} out")
+    return kind
 
 
-def of_texts(
-    net: Trained, given: Sequence[tuple[str, str]], length: int, temperature: float, seed: int
-) -> list[dict[str, Any]]:
-    """Each text with the characters that the net lets follow."""
-    from archdsl.evaluate.continuation import continued
-
-    return [
-        {"file": file, "prompt": prompt, "continuation": "".join(continued(net, prompt, length, temperature, seed))}
-        for file, prompt in given
-    ]
-
-
-def of_pictures(net: Trained, files: Sequence[Path], batch: int, save: Path | None) -> list[dict[str, Any]]:
-    """For each picture the fraction of its pixels of each class that occurs; the masks are written into the folder ``save``.
-
-    Raises:
-        EnvError: a picture does not decode, or two have one name and would be one mask.
-    """
-    import torch
-
-    from archdsl.evaluate.images import decoded
-
-    targets = _targets(files, save) if save is not None else {}
-    records: list[dict[str, Any]] = []
-    for part in decoded(files, net.input, batch):
-        with torch.no_grad():
-            masks = net.model(net.normalise(torch.from_numpy(part).to(net.device))).argmax(1).cpu()  # (N, H, W)
-        for mask in masks:
-            file = files[len(records)]
-            counts = torch.bincount(mask.flatten(), minlength=len(net.class_names)).tolist()
-            fractions = {n: count / mask.numel() for n, count in zip(net.class_names, counts, strict=True) if count}
-            record: dict[str, Any] = {"file": str(file), "classes": fractions}
-            if file in targets:
-                _write(mask.to(torch.uint8).numpy(), targets[file])
-                record["mask"] = str(targets[file])
-            records.append(record)
-    return records
-
-
-def _targets(files: Sequence[Path], folder: Path) -> dict[Path, Path]:
-    """Where the mask of each picture goes."""
-    targets = {file: folder / f"{file.stem}.png" for file in files}
-    if len(set(targets.values())) < len(files):
-        raise EnvError(
-            "two of the pictures have one name, and their masks too", help="predict them one folder at a time"
-        )
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise EnvError(f"the folder {folder} cannot be made: {error.strerror}", help="choose another --save") from error
-    return targets
-
-
-def _write(mask: Any, target: Path) -> None:
-    """Class numbers (H, W) uint8 as a grey picture."""
-    from PIL import Image
-
-    from archdsl.export.target import replacing
-
-    with replacing(target) as temporary, temporary.open("wb") as stream:
-        Image.fromarray(mask).save(stream, "png")
+KINDS: dict[str, Kind] = {
+    "class": Kind(
+        frozenset({"--mc", "--top"}),
+        lambda chosen, asked: class_predictions.of_classes(
+            chosen.net, chosen.data.dataset, asked.files, asked.top, asked.mc, asked.batch, asked.seed
+        ),
+        lambda chosen, asked, records: class_table(records, asked.top, asked.mc is not None),
+    ),
+    "numbers": Kind(
+        frozenset(),
+        lambda chosen, asked: other_predictions.of_numbers(chosen.net, chosen.data.dataset, asked.files, asked.batch),
+        lambda chosen, asked, records: prediction_table(chosen.net.class_names, records),
+    ),
+    "mask": Kind(
+        frozenset({"--save"}),
+        lambda chosen, asked: other_predictions.of_pictures(chosen.net, asked.files, asked.batch, asked.save),
+        lambda chosen, asked, records: mask_table(records),
+    ),
+    "continuation": Kind(
+        frozenset({"--prompt", "--length", "--temperature"}),
+        lambda chosen, asked: other_predictions.of_texts(
+            chosen.net,
+            other_predictions.prompts(asked.files, asked.prompt),
+            LENGTH if asked.length is None else asked.length,
+            TEMPERATURE if asked.temperature is None else asked.temperature,
+            asked.seed,
+        ),
+        lambda chosen, asked, records: text_table(records),
+        lambda records: "\n\n".join(record["prompt"] + record["continuation"] for record in records) + "\n",
+    ),
+}

@@ -10,9 +10,10 @@ from archdsl.ir.cost import evaluations, row_params
 from archdsl.ir.nodes import arg
 from archdsl.registry.shapes import Ids, dims
 from archdsl.report import Column, Table, compact, exact, size
+from archdsl.report.numbers import show
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from archdsl.api import Spec
     from archdsl.expand.graph import Setting
@@ -21,7 +22,20 @@ if TYPE_CHECKING:
 BYTES = {"fp32": 4, "fp16": 2, "bf16": 2}
 
 
-def record(spec: Spec, batch: int, dtype: str, rows: bool) -> dict[str, Any]:
+def scores_of(spec: Spec) -> dict[str, float | None]:
+    """The zero-cost proxies that are defined for a spec, by name.
+
+    Raises:
+        ArchError, EnvError: as ``archdsl.evaluate.proxies.scores``.
+    """
+    from archdsl.evaluate.proxies import defined, scores
+
+    return scores(spec, defined(spec))
+
+
+def record(
+    spec: Spec, batch: int, dtype: str, rows: bool, scores: Mapping[str, float | None] | None = None
+) -> dict[str, Any]:
     """The totals of a spec as plain values; with ``rows``, every layer."""
     found = {
         "spec": inside(spec.name),
@@ -35,6 +49,8 @@ def record(spec: Spec, batch: int, dtype: str, rows: bool) -> dict[str, Any]:
     }
     if calls := evaluations(spec.trace):
         found["evaluations"] = None if _adaptive(spec) else calls
+    if scores:
+        found["proxies"] = dict(scores)
     if rows:
         found["rows"] = [
             {
@@ -75,7 +91,9 @@ def optimizer_states(train: Sequence[Setting]) -> int:
     return 2
 
 
-def layer_table(spec: Spec, batch: int, dtype: str, every: bool) -> Table:
+def layer_table(
+    spec: Spec, batch: int, dtype: str, every: bool, scores: Mapping[str, float | None] | None = None
+) -> Table:
     """A row a layer. Equal neighbouring blocks are shown once, with their number, unless ``every`` is asked for."""
     root = tree(spec.trace)
     found = flat(root if every else folded(root))
@@ -100,9 +118,15 @@ def layer_table(spec: Spec, batch: int, dtype: str, every: bool) -> Table:
     else:
         rows, footer = [r[:5] for r in rows], footer[:5]
     title = "" if spec.name == "<spec>" else inside(spec.name)
-    return Table(
-        tuple(columns), tuple([tuple(r) for r in rows]), title, tuple(footer), _notes(spec, batch, dtype, many)
-    )
+    notes = _notes(spec, batch, dtype, many)
+    if scores:
+        notes += (" · ".join(f"{c.name} {show(scores[c.name], c)}" for c in score_columns(scores)),)
+    return Table(tuple(columns), tuple([tuple(r) for r in rows]), title, tuple(footer), notes)
+
+
+def score_columns(scores: Iterable[str]) -> tuple[Column, ...]:
+    """A column for each proxy."""
+    return tuple(Column(name, "float") for name in scores)
 
 
 def _notes(spec: Spec, batch: int, dtype: str, many: bool) -> tuple[str, ...]:
@@ -129,8 +153,9 @@ def _adaptive(spec: Spec) -> bool:
     return any(r.op.name == "ode" and arg(r.op, "solver") == "dopri5" for r in spec.trace.flat())
 
 
-def spec_table(records: Iterable[dict[str, Any]]) -> Table:
+def spec_table(records: Sequence[dict[str, Any]]) -> Table:
     """A row a spec."""
+    proxies = list(dict.fromkeys(name for r in records for name in r.get("proxies", ())))
     columns = (
         Column("spec"),
         Column("input"),
@@ -142,6 +167,7 @@ def spec_table(records: Iterable[dict[str, Any]]) -> Table:
         Column("activations", "compact"),
         Column("memory", "bytes"),
         Column("receptive field", key="receptive_field"),
+        *score_columns(proxies),
         Column("hash"),
     )
     return Table(
@@ -158,6 +184,7 @@ def spec_table(records: Iterable[dict[str, Any]]) -> Table:
                 r["activations"],
                 r["memory"],
                 dims(r["receptive_field"]) if r["receptive_field"] else None,
+                *(r["proxies"].get(name) for name in proxies),
                 r["hash"],
             )
             for r in records

@@ -1,4 +1,4 @@
-"""What ``predict`` shows of nets whose output is not one class of each example."""
+"""What ``predict`` shows."""
 
 from __future__ import annotations
 
@@ -47,3 +47,42 @@ def mask_table(records: Sequence[dict[str, Any]]) -> Table:
         shown = ", ".join(f"{name} {100 * fraction:.1f} %" for name, fraction in largest)
         rows.append((r["file"], shown, *((r.get("mask"),) if saved else ())))
     return Table(columns, tuple(rows))
+
+
+def class_table(rows: Sequence[dict[str, Any]], top: int, several: bool) -> Table:
+    """The records as a table: a pair of columns for each of the likeliest classes."""
+    ranks = range(1, top + 1)
+    pairs = [
+        column
+        for n in ranks
+        for column in (
+            Column("class" if n == 1 else f"class {n}", key="class" if n == 1 else f"class_{n}"),
+            Column(
+                "probability" if n == 1 else f"probability {n}",
+                "percent",
+                digits=2,
+                key="probability" if n == 1 else f"probability_{n}",
+            ),
+        )
+    ]
+    rest = [name for name in ("row", "target") if any(name in r for r in rows)]
+    places = (Column("file"), *(Column(name, "int" if name == "row" else "text") for name in rest))
+    columns = (
+        *places,
+        *pairs,
+        Column("entropy", "float", digits=4),
+        *((Column("mutual information", "float", key="mutual_information", digits=4),) if several else ()),
+    )
+    return Table(
+        columns,
+        tuple(
+            (
+                r["file"],
+                *(r.get(name) for name in rest),
+                *(cell for t in r["top"] for cell in (t["class"], t["probability"])),
+                r["entropy"],
+                *((r["mutual_information"],) if several else ()),
+            )
+            for r in rows
+        ),
+    )

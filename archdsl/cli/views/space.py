@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,13 @@ LONG = 20_000  # arms whose counting takes so long that it is said beforehand
 
 
 def list_arms(
-    trees: list[tuple[Source, ast.File]], format: str, batch: int, dtype: str, sort: str | None, where: list[str]
+    trees: list[tuple[Source, ast.File]],
+    format: str,
+    batch: int,
+    dtype: str,
+    sort: str | None,
+    where: list[str],
+    proxies: bool = False,
 ) -> None:
     """Print every arm of one space.
 
@@ -42,6 +49,7 @@ def list_arms(
     """
     from archdsl.cli.output import put_json, put_table
     from archdsl.expand.holes import axes
+    from archdsl.registry import names
     from archdsl.study.plan.where import condition
 
     if len(trees) > 1:
@@ -50,8 +58,8 @@ def list_arms(
     tests = [
         condition(text, _KEYS, {a.name: tuple(a.texts) for a in axes(file)}, "--where", _lets(file)) for text in where
     ]
-    key = _sort_key(sort)
-    kept, wrong, right = _counted(source, file, batch, dtype, tests)
+    key = _sort_key(sort, tuple(names("proxy")) if proxies else ())
+    kept, wrong, right = _counted(source, file, batch, dtype, tests, proxies)
     if key:
         kept.sort(key=key[0], reverse=key[1])
     if not right:
@@ -68,11 +76,12 @@ Wrong = list[tuple[dict[str, str], SpecError]]
 
 
 def _counted(
-    source: Source, file: ast.File, batch: int, dtype: str, tests: list[Test]
+    source: Source, file: ast.File, batch: int, dtype: str, tests: list[Test], proxies: bool
 ) -> tuple[list[dict[str, Any]], Wrong, int]:
     """The arms that are kept, those that are not valid networks, and how many are one."""
+    from archdsl.api import whole
     from archdsl.cli.output import say
-    from archdsl.cli.views.params import totals
+    from archdsl.cli.views.params import scores_of, totals
     from archdsl.expand.holes import count
     from archdsl.expand.sweep import sweep
     from archdsl.study.plan.where import words_of
@@ -97,7 +106,8 @@ def _counted(
         about = {"spec": inside(source.name), "choice": arm.choice, **totals(arm.cost, arm.train, batch, dtype)}
         words = words_of(arm.file()) if tests else frozenset()
         if all(test(about, arm.choice, words) for test in tests):
-            kept.append(about)
+            scores = {"proxies": scores_of(whole(source, arm.file()))} if proxies else {}
+            kept.append({**about, **scores})
     return kept, wrong, right
 
 
@@ -109,27 +119,37 @@ def _lets(file: ast.File) -> frozenset[str]:
 
 
 def _table(kept: list[dict[str, Any]], of: int, name: str) -> Table:
+    from archdsl.cli.views.params import score_columns
+
     axes: dict[str, None] = {}
     for r in kept:
         axes.update(dict.fromkeys(r["choice"]))
     columns = [Column(a, key=f"axis {a}" if a in _KEYS else a) for a in axes]
-    rows = [(*(r["choice"].get(a) for a in axes), *(r[k] for k in _KEYS)) for r in kept]
+    scores = list(dict.fromkeys(name for r in kept for name in r.get("proxies", ())))
+    rows = [
+        (*(r["choice"].get(a) for a in axes), *(r[k] for k in _KEYS), *(r["proxies"].get(name) for name in scores))
+        for r in kept
+    ]
     arms = "arm" if of == 1 else "arms"
     count = f"{of:,} {arms}" if len(kept) == of else f"{len(kept):,} of {of:,} {arms}"
-    return Table((*columns, *COLUMNS), tuple(rows), "" if name == "<spec>" else name, notes=(count,))
+    return Table(
+        (*columns, *COLUMNS, *score_columns(scores)), tuple(rows), "" if name == "<spec>" else name, notes=(count,)
+    )
 
 
-def _sort_key(sort: str | None) -> tuple[Callable[[dict[str, Any]], Any], bool] | None:
+def _sort_key(sort: str | None, proxies: tuple[str, ...]) -> tuple[Callable[[dict[str, Any]], Any], bool] | None:
     if sort is None:
         return None
     name = sort.removeprefix("-").lower()
+    if name in proxies:
+        return lambda arm: -math.inf if (score := arm["proxies"].get(name)) is None else score, sort.startswith("-")
     if name not in _KEYS:
-        raise _no_column("--sort", name)
+        raise _no_column("--sort", name, (*_KEYS, *proxies))
     return operator.itemgetter(name), sort.startswith("-")
 
 
-def _no_column(option: str, name: str) -> ArchError:
-    near = suggest(name, _KEYS) or "columns: " + ", ".join(_KEYS)
+def _no_column(option: str, name: str, columns: tuple[str, ...]) -> ArchError:
+    near = suggest(name, columns) or "columns: " + ", ".join(columns)
     return ArchError(f"`{option}`: unknown column `{name}`", help=near)
 
 

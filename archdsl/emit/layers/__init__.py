@@ -30,6 +30,14 @@ from archdsl.emit.layers.sequence import (
     TokenMaxPool1d,
 )
 from archdsl.emit.layers.tokens import ClassToken, PositionEmbedding, SinCosPosition
+from archdsl.emit.layers.weightnorm import (
+    NormedCausalConv1d,
+    NormedConv2d,
+    NormedLinear,
+    NormedPixelLinear,
+    NormedTokenConv1d,
+    WeightNorm,
+)
 from archdsl.emit.layers.weights import (
     Affine,
     DiracConv2d,
@@ -74,6 +82,11 @@ __all__ = [
     "LayerScale",
     "LowestPad2d",
     "MeanTokens",
+    "NormedCausalConv1d",
+    "NormedConv2d",
+    "NormedLinear",
+    "NormedPixelLinear",
+    "NormedTokenConv1d",
     "Ode",
     "PatchWhitening2d",
     "PhasedDropout",
@@ -87,6 +100,7 @@ __all__ = [
     "TokenAvgPool1d",
     "TokenConv1d",
     "TokenMaxPool1d",
+    "WeightNorm",
     "WeightedMean",
     "Windows",
     "ZeroBatchNorm1d",

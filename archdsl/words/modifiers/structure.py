@@ -137,8 +137,7 @@ def _undo_ws(term: Node) -> Node | None:
     """The term with plain weights; None where none are standardised."""
 
     def plain(op: Op) -> Node | None:
-        standard = op.name in ("conv", "shortcut") and arg(op, "ws") != "none"
-        return with_args(op, ws="none") if standard else None
+        return with_args(op, ws="none") if _weights(op) not in ("none", "norm", None) else None
 
     return change_ops(term, plain)
 
@@ -159,6 +158,32 @@ def ws(term: Node) -> Node | None:
 def standardise(term: Node, kind: str) -> Node | None:
     """Every convolution with standardised weights, and the shortcuts' too where they become convolutions."""
     return change_ops(term, lambda op: with_args(op, ws=kind) if op.name in ("conv", "shortcut") else None)
+
+
+def _weights(op: Op) -> str | None:
+    """What a layer makes of its weights before it uses them; None for one that has no such argument."""
+    return arg(op, "ws") if any(p.name == "ws" for p in params(op.entry)) else None
+
+
+def _undo_wn(term: Node) -> Node | None:
+    """The term with plain weights; None where none are normalised."""
+    return change_ops(term, lambda op: with_args(op, ws="none") if _weights(op) == "norm" else None)
+
+
+@modifier(
+    "vgg[16x2,32x2] +wn",
+    "(conv1(8, causal) relu conv1(8, causal) relu) +wn",
+    phase=Phase.WEIGHTS,
+    undo=_undo_wn,
+    slot="ws",
+    paper="Salimans & Kingma 2016, Weight normalization, arXiv:1602.07868",
+)
+def wn(term: Node) -> Node | None:
+    """Weight normalisation of every convolution and linear layer: gain · weight / |weight| for each output channel.
+
+    The learnt gain begins as the length of the weight, so that the network begins as it would without.
+    """
+    return change_ops(term, lambda op: with_args(op, ws="norm") if _weights(op) is not None else None)
 
 
 def _undo_dirac(term: Node) -> Node | None:

@@ -178,3 +178,14 @@ def blurpool(x: Shape, k: Count = 3, s: Count = 2) -> Layer:
 def times(x: Shape, factor: Real) -> Layer:
     """Every number times a constant that is not learnt."""
     return Layer(out=x, call=lambda torch, v: v * factor)
+
+
+@op(
+    "conv(8) abs",
+    "conv(8) as x gap sub(id | @x gmp) abs linear(10)",
+    paper="Koch et al. 2015, Siamese neural networks for one-shot image recognition",
+    traits="pointwise",
+)
+def abs_(x: Shape) -> Layer:
+    """Every number without its sign; `sub(f | g) abs` is the distance of two values, number by number."""
+    return Layer(out=x, call=lambda torch, v: torch.abs(v))

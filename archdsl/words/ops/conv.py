@@ -10,6 +10,9 @@ from archdsl.registry import op
 from archdsl.registry.types import Channels, Count, Padding, Shape, Size
 from archdsl.words.ops.shapes import compact, image, pair, slide, window
 
+# What is made of the weights before they are used, and the module that does it.
+MODULES = {"standard": "StdConv2d", "scaled": "ScaledStdConv2d", "norm": "NormedConv2d"}
+
 
 def _padding(k: tuple[int, int], p: Any, dilation: int) -> tuple[int, int]:
     """Without one given, the padding that keeps the image's size at stride 1 (odd windows)."""
@@ -26,9 +29,10 @@ def convolution(
     dilation: int,
     groups: int,
     bias: bool | None,
-    ws: str = "",
+    ws: str = "none",
+    kind: str = "Conv2d",
 ) -> Layer:
-    """The layer of every convolution here; ``ws`` names a weight-standardised module instead of ``Conv2d``."""
+    """The layer of every convolution here; ``ws`` is what is made of the weights before they are used."""
     cin = image(x, word)[0]
     if cin % groups or out % groups:
         raise Misfit(
@@ -42,6 +46,8 @@ def convolution(
     weights: dict[str, Shape] = {"weight": (out, cin // groups, *kernel)}
     if bias is not False:
         weights["bias"] = (out,)
+    if ws in ("scaled", "norm"):
+        weights["gain"] = (out, 1, 1, 1)
     settings: dict[str, Any] = {}
     if stride != (1, 1):
         settings["stride"] = compact(stride)
@@ -57,7 +63,7 @@ def convolution(
         out=(out, h, w),
         weights=weights,
         macs=out * h * w * (cin // groups) * kernel[0] * kernel[1],
-        module=lambda nn: getattr(nn, ws or "Conv2d")(cin, out, compact(kernel), **settings),
+        module=lambda nn: getattr(nn, MODULES.get(ws, kind))(cin, out, compact(kernel), **settings),
         window=window(kernel, stride, pad, dilation),
     )
 
@@ -68,6 +74,7 @@ def convolution(
     "conv(64, k=1x7)",
     "conv(16) conv(64, 3, dilation=2, groups=4)",
     "conv(16) conv(32, init=dirac)",
+    "conv(16, ws=norm) relu",
     paper="LeCun et al. 1998, Gradient-based learning applied to document recognition",
     traits="weighted conv overwritable",
 )
@@ -80,33 +87,29 @@ def conv(
     dilation: Count = 1,
     groups: Count = 1,
     bias: bool | None = None,
-    ws: Literal["none", "standard", "scaled"] = "none",
+    ws: Literal["none", "standard", "scaled", "norm"] = "none",
     init: Literal["default", "dirac"] = "default",
 ) -> Layer:
     """Convolution to `out` channels with a window of `k`, stride `s`, padding `p`, dilation and groups.
 
     Without `p`, the padding keeps the size at stride 1. Without `bias`, there is one unless batch or instance
     normalisation follows directly, which would take it out again. `ws` standardises the weights per output channel
-    (Qiao et al. 2019), or scales them as well (Brock et al. 2021, with a learnt gain). With `init=dirac` the first filters,
+    (Qiao et al. 2019), or scales them as well (Brock et al. 2021, with a learnt gain), or normalises them (Salimans & Kingma
+    2016: gain · weight / |weight|, with a learnt gain for each output channel). With `init=dirac` the first filters,
     as many as channels arrive, begin as the identity (Zagoruyko & Komodakis 2017).
     """
-    if init == "dirac":
-        if ws != "none":
-            raise Misfit(
-                f"`conv` has ws={ws} and init=dirac: standardised weights cannot be an identity",
-                help="keep one of them",
-            )
-        return convolution(x, "conv", out, k, s, p, dilation, groups, bias, "DiracConv2d")
-    if ws == "none":
-        return convolution(x, "conv", out, k, s, p, dilation, groups, bias)
-    name = "ScaledStdConv2d" if ws == "scaled" else "StdConv2d"
-    layer = convolution(x, "conv", out, k, s, p, dilation, groups, bias, name)
-    return layer._replace(weights={**layer.weights, "gain": (out, 1, 1, 1)}) if ws == "scaled" else layer
+    if init == "dirac" and ws != "none":
+        raise Misfit(
+            f"`conv` has ws={ws} and init=dirac: standardised weights cannot be an identity", help="keep one of them"
+        )
+    kind = "DiracConv2d" if init == "dirac" else "Conv2d"
+    return convolution(x, "conv", out, k, s, p, dilation, groups, bias, ws, kind)
 
 
 @op(
     "conv(32) dwconv(3) bn relu",
     "conv(32) dwconv(5, s=2, multiplier=2)",
+    "conv(32) dwconv(3, ws=norm) relu",
     paper="Howard et al. 2017, MobileNets, arXiv:1704.04861",
     traits="weighted conv overwritable",
 )
@@ -118,10 +121,11 @@ def dwconv(
     dilation: Count = 1,
     multiplier: Count = 1,
     bias: bool | None = None,
+    ws: Literal["none", "norm"] = "none",
 ) -> Layer:
-    """Depthwise convolution: each channel has windows of its own, `multiplier` of them."""
+    """Depthwise convolution: each channel has windows of its own, `multiplier` of them. `ws=norm` is as for `conv`."""
     cin = image(x, "dwconv")[0]
-    return convolution(x, "dwconv", cin * multiplier, k, s, p, dilation, cin, bias)
+    return convolution(x, "dwconv", cin * multiplier, k, s, p, dilation, cin, bias, ws)
 
 
 @op(

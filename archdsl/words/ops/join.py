@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import operator
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
 from archdsl.ir.layer import Along, Layer, Misfit, words
 from archdsl.registry import join, op
 from archdsl.registry.types import Shape
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @op("cat(conv(8) | id)", traits="ids")
@@ -50,41 +57,27 @@ def cat(xs: tuple[Shape, ...], channels: bool = False) -> Layer:
     return Layer(out=(sum(x[0] for x in xs), *first[1:]), call=lambda torch, *v: torch.cat(v, 1))
 
 
-@join("conv(8) add(conv(8) relu | id)", paper="He et al. 2015, arXiv:1512.03385", traits="overwritable pointwise")
+@join(
+    "conv(8) add(conv(8) relu | id)",
+    "conv(8) add(id | gap linear(8))",
+    paper="He et al. 2015, arXiv:1512.03385",
+    traits="overwritable pointwise",
+)
 def add(xs: tuple[Shape, ...]) -> Layer:
-    """The sum of branches of equal shape."""
-    _equal(xs, "add", "write `res(…)` or `add(… | shortcut)` for a projection, or give the branches one shape")
-    return Layer(out=xs[0], call=_sum)
+    """The sum of branches of equal shape, some of which may have one channel or one place for all; see `mul`."""
+    help = "write `res(…)` or `add(… | shortcut)` for a projection, or give the branches one shape"
+    return _pointwise(xs, "add", operator.add, help)
 
 
 @join(
     "conv(8) sub(id | avgpool(3, s=1, p=1))",
+    "conv(8) sub(id | gap)",
     paper="Yu et al. 2022, MetaFormer is actually what you need for vision, arXiv:2111.11418 (PoolFormer)",
     traits="overwritable pointwise",
 )
 def sub(xs: tuple[Shape, ...]) -> Layer:
-    """The first branch minus the others, all of equal shape."""
-    _equal(xs, "sub")
-    return Layer(out=xs[0], call=_difference)
-
-
-def _equal(xs: tuple[Shape, ...], word: str, help: str = "give the branches one shape") -> None:
-    if any(x != xs[0] for x in xs):
-        raise Misfit(f"`{word}` joins unlike shapes: " + " and ".join("x".join(map(str, x)) for x in xs), "A304", help)
-
-
-def _difference(torch: object, *values: object) -> object:
-    total = values[0]
-    for value in values[1:]:
-        total = total - value  # type: ignore[operator]
-    return total
-
-
-def _sum(torch: object, *values: object) -> object:
-    total = values[0]
-    for value in values[1:]:
-        total = total + value  # type: ignore[operator]
-    return total
+    """The first branch minus the others, of equal shape; some may have one channel or one place for all, see `mul`."""
+    return _pointwise(xs, "sub", operator.sub, "give the branches one shape")
 
 
 @join(
@@ -98,35 +91,40 @@ def _sum(torch: object, *values: object) -> object:
 def mul(xs: tuple[Shape, ...]) -> Layer:
     """The product of branches of equal shape, some of which may be gates.
 
-    A vector, or of an image also a 1x1 image, with one value a channel is a gate of each channel. An image of one channel is a
-    gate of each pixel, and tokens of width 1 are one of each token.
+    Where branches have one and several channels, rows, columns or tokens, the one is for all. So an image of one channel is a
+    gate of each pixel, tokens of width 1 are one of each token, and a vector, which has one place, is one of each channel.
     """
-    out = max(xs, key=lambda x: (len(x), x))
-    if not all(x == out or _gates(x, out) for x in xs):
-        raise Misfit(
-            "`mul` joins unlike shapes: " + " and ".join("x".join(map(str, x)) for x in xs),
-            "A304",
-            "a gate is a vector with one value a channel, an image of one channel, or tokens of width 1",
-        )
+    help = (
+        "a gate has one channel or one place where the other branch has more, or is a vector with one value a channel"
+    )
+    return _pointwise(xs, "mul", operator.mul, help)
+
+
+def _pointwise(xs: tuple[Shape, ...], word: str, combine: Callable[[Any, Any], Any], help: str) -> Layer:
+    """Branches combined number by number, after torch's rules of broadcasting; a vector is an image or a token of one place.
+
+    Raises:
+        Misfit: A304, along an axis two branches have unlike numbers, both above 1.
+    """
+    rank = max(map(len, xs))
+    spread = [x if len(x) == rank else (*x, 1, 1) if rank == 3 else (1, *x) for x in xs]
+    out = tuple(map(max, *spread)) if len(xs) > 1 else xs[0]
+    if any(1 < len(x) < rank for x in xs) or any(n not in (1, m) for x in spread for n, m in zip(x, out, strict=True)):
+        raise Misfit(f"`{word}` joins unlike shapes: " + " and ".join("x".join(map(str, x)) for x in xs), "A304", help)
     ranks = [len(x) for x in xs]
 
-    def product(torch: object, *values: object) -> object:
-        total: object = None
-        for value, rank in zip(values, ranks, strict=True):
-            gate = value
-            if rank < len(out):
-                gate = value[:, :, None, None] if len(out) == 3 else value[:, None]  # type: ignore[index]
-            total = gate if total is None else total * gate  # type: ignore[operator]
-        return total
+    def call(torch: object, *values: Any) -> Any:
+        wide = values if rank < 2 else [_placed(v, n, rank) for v, n in zip(values, ranks, strict=True)]
+        return reduce(combine, wide)
 
-    return Layer(out=out, call=product)
+    return Layer(out=out, call=call)
 
 
-def _gates(factor: Shape, out: Shape) -> bool:
-    """Whether a factor has one value for each channel of the product, for each pixel, or for each token."""
-    if len(out) == 3:
-        return factor in ((out[0],), (out[0], 1, 1), (1, *out[1:]))
-    return len(out) == 2 and factor in ((out[1],), (out[0], 1))
+def _placed(value: Any, rank: int, of: int) -> Any:
+    """A vector (N, C) as an image (N, C, 1, 1) or a token (N, 1, C); other values as they are."""
+    if rank == of:
+        return value
+    return value[:, :, None, None] if of == 3 else value[:, None]
 
 
 @join("conv(8) gap stack(linear(4) | linear(4)) transpose softmax", paper="Li et al. 2019, SKNet, arXiv:1903.06586")
@@ -134,5 +132,7 @@ def stack(xs: tuple[Shape, ...]) -> Layer:
     """Vectors of equal size as tokens, one each. `take` picks one of them again."""
     if len(xs[0]) != 1:
         raise Misfit(f"`stack` joins vectors, and here arrives {words(xs[0])}", "A304", "`cat` joins images and tokens")
-    _equal(xs, "stack")
+    if any(x != xs[0] for x in xs):
+        sizes = " and ".join(str(x[0]) if len(x) == 1 else words(x) for x in xs)
+        raise Misfit(f"`stack` joins unlike shapes: {sizes}", "A304", "give the branches one size")
     return Layer(out=(len(xs), *xs[0]), call=lambda torch, *v: torch.stack(v, 1))

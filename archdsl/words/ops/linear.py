@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import prod
+from typing import Literal
 
 from archdsl.ir.layer import GLOBAL, Layer, Misfit
 from archdsl.registry import op
@@ -13,13 +14,17 @@ from archdsl.registry.types import Channels, Shape
     "gap linear(10)",
     "flatten linear(100) relu linear(10)",
     "conv(8) linear(32, each) gelu",
+    "conv(8) linear(32, each, ws=norm) gap linear(10, ws=norm)",
     traits="weighted linear overwritable",
 )
-def linear(x: Shape, out: Channels, bias: bool | None = None, each: bool = False) -> Layer:
+def linear(
+    x: Shape, out: Channels, bias: bool | None = None, each: bool = False, ws: Literal["none", "norm"] = "none"
+) -> Layer:
     """Linear layer (fully connected, dense) to `out` values: of a vector, or of each token.
 
     Of an image it is refused: `gap` or `flatten` says how the image becomes a vector. With `each` it is a layer of each
     pixel's channels, what `conv(out, 1)` computes, with a matrix as weight; of each token, which it is without `each`, too.
+    `ws=norm` is as for `conv`.
     """
     if each and len(x) == 1:
         raise Misfit("`each` means each pixel or each token, and here arrives a vector", "A301", "leave `each` out")
@@ -32,12 +37,14 @@ def linear(x: Shape, out: Channels, bias: bool | None = None, each: bool = False
         )
     cin = x[0] if each else x[-1]
     weights: dict[str, Shape] = {"weight": (out, cin)} | ({} if bias is False else {"bias": (out,)})
+    weights |= {"gain": (out, 1)} if ws == "norm" else {}
     settings = {"bias": False} if bias is False else {}
+    name = f"{'Normed' if ws == 'norm' else ''}{'PixelLinear' if each else 'Linear'}"
     return Layer(
         out=(out, *x[1:]) if each else (*x[:-1], out),
         weights=weights,
         macs=prod(x) * out,
-        module=lambda nn: (nn.PixelLinear if each else nn.Linear)(cin, out, **settings),
+        module=lambda nn: getattr(nn, name)(cin, out, **settings),
     )
 
 

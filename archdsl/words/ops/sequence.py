@@ -152,6 +152,7 @@ def _slide(n: int, word: str, k: int, s: int, p: int, dilation: int = 1, ceil: b
 
 @op(
     "embed(32) conv1(64, 5) relu gmp linear(10)",
+    "embed(32) conv1(32, 5, ws=norm) relu conv1(64, 3, causal, ws=norm) gmp linear(10)",
     "embed(32) conv1(64, 3, dilation=2, causal) relu conv1(64, 3, s=2, groups=4) take(-1) linear(10)",
     paper="Waibel et al. 1989, Phoneme recognition using time-delay neural networks; causal: van den Oord et al. 2016, "
     "arXiv:1609.03499",
@@ -167,11 +168,12 @@ def conv1(
     groups: Count = 1,
     causal: bool = False,
     bias: bool | None = None,
+    ws: Literal["none", "norm"] = "none",
 ) -> Layer:
     """Convolution along tokens, to tokens of width `out`: a window of `k` tokens, stride `s`, padding `p`, dilation and groups.
 
     Without `p`, the padding keeps the number of tokens at stride 1. With `causal` all of it is before the first token, so that
-    none knows those behind it. Weights are those of `torch.nn.Conv1d`.
+    none knows those behind it. Weights are those of `torch.nn.Conv1d`; `ws=norm` is as for `conv`.
     """
     n, width = tokens_of(x, "conv1")
     if width % groups or out % groups:
@@ -191,10 +193,13 @@ def conv1(
     settings |= {"dilation": dilation} if dilation != 1 else {}
     settings |= {"groups": groups} if groups != 1 else {}
     settings |= {"bias": False} if bias is False else {}
+    weights: dict[str, Shape] = {"weight": (out, width // groups, k)} | ({} if bias is False else {"bias": (out,)})
+    weights |= {"gain": (out, 1, 1)} if ws == "norm" else {}
+    name = f"{'Normed' if ws == 'norm' else ''}{'Causal' if causal else 'Token'}Conv1d"
     return Layer(
         out=(length, out),
-        module=lambda nn: (nn.CausalConv1d if causal else nn.TokenConv1d)(width, out, k, **settings),
-        weights={"weight": (out, width // groups, k)} | ({} if bias is False else {"bias": (out,)}),
+        module=lambda nn: getattr(nn, name)(width, out, k, **settings),
+        weights=weights,
         macs=length * out * (width // groups) * k,
         window=Along(Axis(s, ((-first, span - first),)), GLOBAL),
     )

@@ -24,7 +24,7 @@ def shortcut(
     like: Op | None,
     kind: Literal["auto", "conv", "pool", "pad", "id", "same"] = "auto",
     norm: Net | None = None,
-    ws: Literal["none", "standard", "scaled"] = "none",
+    ws: Literal["none", "standard", "scaled", "norm"] = "none",
     bias: bool | None = None,
 ) -> Node | None:
     """The skip of a residual block, settled when both ends have shapes.
@@ -51,7 +51,7 @@ def shortcut(
     if bias is None:
         bias = not (isinstance(norm, Op) and "cancels" in norm.entry.traits)
     if len(x) < 3:
-        return seq(o.linear(target[-1], bias=bias), norm, name="shortcut")
+        return seq(o.linear(target[-1], bias=bias, ws="norm" if ws == "norm" else "none"), norm, name="shortcut")
     stride = _stride(x[1], target[1], x, target), _stride(x[2], target[2], x, target)
     s = stride[0] if stride[0] == stride[1] else stride
     strided = stride != (1, 1)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from archdsl.words.train import optimizers, penalties, recipe, run, schedules, tuning
+from archdsl.words.train import losses, optimizers, penalties, recipe, run, schedules, tuning
 
-__all__ = ["optimizers", "penalties", "recipe", "run", "schedules", "tuning"]
+__all__ = ["losses", "optimizers", "penalties", "recipe", "run", "schedules", "tuning"]

@@ -32,6 +32,8 @@ class Others(Protocol):
     def warmup(self) -> Any: ...
     @property
     def epochs(self) -> int: ...
+    @property
+    def bce(self) -> Loss | None: ...
 
 
 class Net(Protocol):
@@ -233,14 +235,31 @@ class Loss(TrainWord):
     needs = ("loss",)
     tasks: ClassVar[tuple[str, ...]] = ("classification",)
 
+    @property
+    def counts(self) -> bool:
+        """Whether it needs to know how many training images, pixels or tokens each class has; see ``counted``."""
+        return False
+
+    def counted(self, numbers: tuple[int, ...]) -> Loss:
+        """The loss that knows them, by class."""
+        return self
+
+    def said(self, names: tuple[str, ...]) -> str:
+        """What a run says of a loss that was ``counted``."""
+        return ""
+
+    def unfit(self, classes: int) -> Remark | None:
+        """What is wrong with it for so many classes."""
+        return None
+
     def loss(self, functional: Any, logits: Any, targets: Any, smooth: float) -> Any:
         """The mean loss of a batch.
 
         Args:
             functional: ``torch.nn.functional``.
-            logits: (N, classes); of numbers (N, T) the predictions, standardised.
-            targets: (N, classes), the fraction of each class in the image; more than one where images are mixed. Of numbers
-                (N, T), standardised.
+            logits: (N, classes), of pixels or tokens one row each; of numbers (N, T) the predictions, standardised.
+            targets: (N, classes), the fraction of each class in the image; more than one where images are mixed, none where a
+                pixel is ignored. Of numbers (N, T), standardised.
             smooth: of the label smoothing.
         """
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Tricks on the loss, the gradient and the weights: what a recipe has besides its optimiser."""
+"""Tricks on the targets, the gradient and the weights: what a recipe has besides its optimiser."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 from archdsl.errors import ArchError
 from archdsl.registry import Range, setting, train_word
 from archdsl.registry.types import Count, Natural, NonNegative, Positive, Rate, Share
-from archdsl.words.train.kinds import Clipping, Loss, Net, Others, Remark, TrainWord
+from archdsl.words.train.kinds import Clipping, Net, Others, Remark, TrainWord
 
 
 @train_word("sgd(0.1) smooth(0.1)", slot="smooth", paper="Szegedy et al. 2016, section 7")
@@ -68,64 +68,6 @@ class Agc(Clipping):
         if net.before_last:
             return None
         return Remark("`agc` has no effect: it leaves the last layer with weights alone, and nothing else is trained")
-
-
-@train_word("adamw bce", "lamb(5e-3) bce(20%)", slot="bce", paper="Wightman et al. 2021, arXiv:2110.00476")
-@setting
-class Bce(Loss):
-    """Binary cross-entropy: each class is a yes or no of its own, and the loss is the mean over all classes.
-
-    With a `threshold` every class that has a larger fraction of a mixed image has the target 1. `smooth` works as in the
-    cross-entropy; validation and test report the cross-entropy, whatever the net is trained by.
-    """
-
-    threshold: Share | None = None
-    fusible: ClassVar[bool] = True
-    capturable: ClassVar[bool] = True
-
-    def loss(self, functional: Any, logits: Any, targets: Any, smooth: float) -> Any:
-        if self.threshold is not None:
-            targets = (targets > self.threshold).to(logits.dtype)
-        return functional.binary_cross_entropy_with_logits(logits, targets * (1 - smooth) + smooth / logits.shape[1])
-
-    def idle_unmixed(self) -> Remark | None:
-        if self.threshold is None:
-            return None
-        return Remark(
-            "the threshold of `bce` has no effect: it acts on mixed images, and none are mixed",
-            "leave the threshold out, or add mixup or cutmix to the data statement",
-        )
-
-
-@train_word("adam mae", slot="loss", unpublished="a mean of distances")
-@setting
-class Mae(Loss):
-    """The mean absolute error in the place of the squared error: for targets that are numbers, with few far ones.
-
-    Validation and test report the squared error, whatever the net is trained by.
-    """
-
-    tasks: ClassVar[tuple[str, ...]] = ("regression",)
-    capturable: ClassVar[bool] = True
-
-    def loss(self, functional: Any, logits: Any, targets: Any, smooth: float) -> Any:
-        return functional.l1_loss(logits, targets)
-
-
-@train_word("adam huber", "adam huber(0.5)", slot="loss", paper="Huber 1964")
-@setting
-class Huber(Loss):
-    """Half the squared error up to a distance of `delta` standard deviations of the target, and linear beyond it.
-
-    Validation and test report the squared error, whatever the net is trained by.
-    """
-
-    delta: Positive = 1.0
-    tasks: ClassVar[tuple[str, ...]] = ("regression",)
-    capturable: ClassVar[bool] = True
-
-    def loss(self, functional: Any, logits: Any, targets: Any, smooth: float) -> Any:
-        return functional.huber_loss(logits, targets, delta=self.delta)
 
 
 @train_word("sgd(0.1) ema(0.999)", slot="ema", paper="Polyak & Juditsky 1992; Tarvainen & Valpola 2017")
