@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections import deque
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -15,7 +18,7 @@ from archdsl.errors import ArchError, Source, SpecError
 from archdsl.runs.identify import with_data
 from archdsl.runs.run import identity
 from archdsl.search.ranking import Values
-from archdsl.search.sampler import Drawn, Point, Sampler, existing
+from archdsl.search.sampler import STARTUP, Drawn, Point, Sampler, existing
 from archdsl.settings.experiment import Experiment
 from archdsl.study.plan.arms import TOTALS
 from archdsl.study.plan.cells import STEP, seeded
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
 _INNER = re.compile(r"\{([A-Za-z_][\w-]*):[^{}]*\}")
 SAMPLED, RANDOM = 20, 500  # draws of the sampler, and at random, that may give no candidate in a row
+POOL = 50  # points that a proxy ranks
 SMALL = 200_000  # arms of a space that is looked through for the last candidates
 
 
@@ -123,12 +127,14 @@ class Candidates:
     """The candidates of a search, in the order of their numbers; the first one is the base.
 
     Args:
-        sampler: draws points; None: only the base.
+        sampler: draws points.
+        proxy: a zero-cost proxy by which the first candidates behind the base are chosen; "": they are drawn at random.
     """
 
     arms: Arms
     sampler: Sampler
     base: Point
+    proxy: str = ""
     every: list[Candidate] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
     wrong: SpecError | None = None
@@ -137,6 +143,7 @@ class Candidates:
     _keys: dict[str, int] = field(default_factory=dict)
     _left: Iterator[Point] | None = None
     _chance: Random | None = None
+    _first: deque[Point] | None = None
 
     def propose(self) -> int | None:
         """The number of a new candidate; None where the space has no other one.
@@ -146,6 +153,11 @@ class Candidates:
         """
         if not self.counts.drawn and (number := self._take(Drawn(self.base))) is not None:
             return number
+        if self.proxy and self._first is None:
+            self._first = self._by_proxy()
+        while self._first:
+            if (number := self._take(Drawn(self._first.popleft()))) is not None:
+                return number
         for _ in range(SAMPLED):
             if (number := self._take(self.sampler.draw())) is not None:
                 return number
@@ -153,6 +165,23 @@ class Candidates:
             if (number := self._take(Drawn(self._anywhere()))) is not None:
                 return number
         return self._left_over()
+
+    def _by_proxy(self) -> deque[Point]:
+        """The points to begin with: of ``POOL`` valid ones drawn at random, those with the highest scores of the proxy."""
+        from archdsl.evaluate.proxies import scores  # imports torch
+
+        ranked: list[tuple[float, int, Point]] = []
+        for n in range(RANDOM):
+            point = self._anywhere()
+            with suppress(SpecError):
+                spec = self.arms.spec(point)
+                if self.arms.excluded(spec, self.arms.space.values(point)):
+                    continue
+                score = scores(seeded(spec, self.arms.seed), [self.proxy], self.arms.root)[self.proxy]
+                ranked.append((-math.inf if score is None else score, -n, point))
+            if len(ranked) == POOL:
+                break
+        return deque(point for _, _, point in sorted(ranked, key=lambda r: r[:2], reverse=True)[:STARTUP])
 
     def _anywhere(self) -> Point:
         """A point at random, independent of the sampler's model."""

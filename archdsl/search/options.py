@@ -31,6 +31,7 @@ class SearchOptions:
         where: conditions on candidates.
         rungs: epochs; the last one is a whole run.
         seed: of the runs and of the sampler.
+        proxy: a zero-cost proxy that chooses the first candidates.
         parallel: virtual workers, see ``order``; 0 until the search begins.
     """
 
@@ -42,6 +43,7 @@ class SearchOptions:
     sampler: Kind = "tpe"
     rungs: tuple[int, ...] = (1,)
     seed: int = 0
+    proxy: str = ""
     parallel: int = 0
 
     def folder(self, runs: Path) -> Path:

@@ -13,6 +13,7 @@ from archdsl.expand.space import Dimension, Space
 from archdsl.expand.text import canonical_text
 from archdsl.extras import require
 from archdsl.files import spaces
+from archdsl.registry import find, names
 from archdsl.search.candidates import Arms, Candidates
 from archdsl.search.carry_out import Search
 from archdsl.search.halving import rungs_of
@@ -44,6 +45,7 @@ class Asked:
     sampler: str = KINDS[0]
     rungs: str = ""
     seed: int = 0
+    proxy: str = ""
     data: str | None = None
     set: Sequence[str] = ()
 
@@ -86,13 +88,26 @@ def planned(
     if kind == "nsga2" and len(rungs) > 1:
         raise ArchError("nsga2 needs whole runs", help="leave --rungs out, or take --sampler tpe")
     objective = objective_of(asked.objective or (usual if len(rungs) == 1 or usual in LOGGED else "valid_loss"), rungs)
+    if asked.proxy and find("proxy", asked.proxy) is None:
+        known = names("proxy")
+        raise ArchError(
+            f"unknown proxy `{asked.proxy}`", help=suggest(asked.proxy, known) or f"one of {', '.join(known)}"
+        )
     for total in asked.pareto:
         total_of(total)
     options = SearchOptions(
-        name, canonical_text(file), objective.name, tuple(asked.pareto), tuple(asked.where), kind, rungs, asked.seed
+        name,
+        canonical_text(file),
+        objective.name,
+        tuple(asked.pareto),
+        tuple(asked.where),
+        kind,
+        rungs,
+        asked.seed,
+        asked.proxy,
     )
     sampler = Sampler(kind, space, len(rungs), 1 + len(asked.pareto), asked.seed)
-    return options, Candidates(arms, sampler, middle(space))
+    return options, Candidates(arms, sampler, middle(space), asked.proxy)
 
 
 def _shipped(space: str | Path) -> str | Path:

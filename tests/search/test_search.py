@@ -12,6 +12,7 @@ import pytest
 from archdsl.api import load
 from archdsl.emit.build import build
 from archdsl.errors import ArchError, SpecError
+from archdsl.evaluate.proxies import scores
 from archdsl.runs.run import find_run, read_events
 from archdsl.search.carry_out import Search
 from archdsl.search.plan import Asked, planned, search_of
@@ -119,6 +120,18 @@ def test_conditions_and_invalid_arms_cost_nothing(place: Path) -> None:
     assert len(list((place / "runs").glob("*/result.json"))) == MANY
 
 
+def test_a_proxy_chooses_the_first_candidates(place: Path) -> None:
+    found = search(place, proxy="naswot", rungs="")
+    numbers = [found.candidates.propose() for _ in range(6)]
+    assert numbers == list(range(6))
+    again = search(place, proxy="naswot", rungs="")
+    assert [again.candidates.propose() for _ in range(6)] == numbers
+    assert [c.label for c in again.candidates.every] == [c.label for c in found.candidates.every]
+    spec = [found.candidates.arms.spec(c.point) for c in found.candidates.every[1:]]
+    values = [scores(one, ["naswot"])["naswot"] for one in spec]
+    assert values == sorted(values, key=lambda v: -(v or 0.0))
+
+
 def test_several_objectives(place: Path) -> None:
     found = search(place, pareto=("params",), rungs="", sampler="nsga2")
     found.run(engine(place))
@@ -144,6 +157,7 @@ def test_several_objectives(place: Path) -> None:
         ({"pareto": ("accuracy",)}, "not a total"),
         ({"sampler": "grid"}, "one of tpe"),
         ({"sampler": "nsga2"}, "whole runs"),
+        ({"proxy": "naswott"}, "unknown proxy"),
         ({"rungs": "1,3"}, "is not a whole run, which has 4 epochs"),
         ({"where": ("params <",)}, "params"),
         ({"where": ("nonsense > 3",)}, "unknown column"),

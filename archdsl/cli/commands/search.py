@@ -37,6 +37,9 @@ def command(
     rungs: Annotated[
         str, typer.Option("--rungs", metavar="EPOCHS", help="Successive halving: 1,3,9; the last is a whole run.")
     ] = "",
+    proxy: Annotated[
+        str, typer.Option("--proxy", metavar="NAME", help="Begin with what a zero-cost proxy ranks highest: naswot, …")
+    ] = "",
     winners: Annotated[
         int, typer.Option("--winners", metavar="N", min=1, max=20, help="Candidates to compare on fresh seeds.")
     ] = 3,
@@ -83,7 +86,7 @@ def command(
 
     check_html(html)
     amount = _budget(budget)
-    asked = Asked(space, objective or "", pareto or (), where or (), sampler, rungs, seed, data, set or ())
+    asked = Asked(space, objective or "", pareto or (), where or (), sampler, rungs, seed, proxy, data, set or ())
     options, candidates = planned(asked, _name(space), runs, data_root, fetch=not dry_run)
     how = HowToSearch(amount, winners, runs, device, precision or "auto", jobs, engine, address, retry, data_root)
     execution = SearchExecution(options, candidates, how)
