@@ -69,7 +69,7 @@ def table(runs: Path) -> Iterator[dict[str, Any]]:
         point = {name: d.texts.index(choice[name]) for name, d in names.items()}
         for seed in range(SEEDS):
             of_seed = Arms(source, space, (), seed, runs)
-            candidate = of_seed.candidate(0, point, of_seed.spec(point))
+            candidate = of_seed.candidate(0, point, of_seed.spec(point, seeded=True))
             run = find_run(runs, candidate.experiment)
             if run is None or run.result is None:
                 raise SystemExit(f"{candidate.label}, seed {seed}: no result")

@@ -97,7 +97,7 @@ class BankArms:
     def __init__(self, bank: Bank) -> None:
         self.space, self.bank = bank.space, bank
 
-    def spec(self, point: Point) -> Any:
+    def spec(self, point: Point, seeded: bool = False) -> Any:
         return None
 
     def excluded(self, spec: Any, values: Mapping[str, str]) -> bool:

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 from archdsl.api import Spec, experiment_of, whole
 from archdsl.data.fingerprint import fingerprint
 from archdsl.errors import ArchError, Source, SpecError
+from archdsl.expand.overrides import override
 from archdsl.runs.identify import with_data
 from archdsl.runs.run import identity
 from archdsl.search.ranking import Values
 from archdsl.search.sampler import STARTUP, Drawn, Point, Sampler, existing
 from archdsl.settings.experiment import Experiment
 from archdsl.study.plan.arms import TOTALS
-from archdsl.study.plan.cells import STEP, seeded
+from archdsl.study.plan.cells import STEP
 from archdsl.study.plan.fitted import images_of
 from archdsl.study.plan.where import Test, words_of
 
@@ -92,13 +93,14 @@ class Arms:
         self.runs, self.root, self.fetch = runs, data_root, fetch
         self._data: dict[object, str] = {}
 
-    def spec(self, point: Point) -> Spec:
-        """The network at a point.
+    def spec(self, point: Point, seeded: bool = False) -> Spec:
+        """The experiment at a point; ``seeded``: with the seed of the search.
 
         Raises:
             SpecError: it is not valid.
         """
-        return whole(self.source, self.space.file(point), runs=self.runs)
+        file = self.space.file(point)
+        return whole(self.source, override(file, [f"train.seed={self.seed}"]) if seeded else file, runs=self.runs)
 
     def excluded(self, spec: Spec, values: Mapping[str, str]) -> bool:
         """Whether a condition excludes it."""
@@ -106,14 +108,14 @@ class Arms:
         return not all(test(totals, values, words) for test in self.where)
 
     def candidate(self, number: int, point: Point, spec: Spec) -> Candidate:
-        """The candidate of a valid network.
+        """The candidate of a valid experiment that has the seed of the search.
 
         Raises:
             ArchError: it has no data.
             SpecError: it cannot be trained.
             EnvError: its data is missing, or cannot be read.
         """
-        experiment = experiment_of(seeded(spec, self.seed))
+        experiment = experiment_of(spec)
         data = experiment.data.dataset
         if data not in self._data:
             self._data[data] = fingerprint(data, self.root, self.fetch)
@@ -174,10 +176,10 @@ class Candidates:
         for n in range(RANDOM):
             point = self._anywhere()
             with suppress(SpecError):
-                spec = self.arms.spec(point)
+                spec = self.arms.spec(point, seeded=True)
                 if self.arms.excluded(spec, self.arms.space.values(point)):
                     continue
-                score = scores(seeded(spec, self.arms.seed), [self.proxy], self.arms.root)[self.proxy]
+                score = scores(spec, [self.proxy], self.arms.root)[self.proxy]
                 ranked.append((-math.inf if score is None else score, -n, point))
             if len(ranked) == POOL:
                 break
@@ -232,7 +234,7 @@ class Candidates:
             return None
         self._points.add(name)
         try:
-            spec = self.arms.spec(drawn.point)
+            spec = self.arms.spec(drawn.point, seeded=True)
             if self.arms.excluded(spec, values):
                 self.counts.excluded += 1
                 self.sampler.refuse(drawn)

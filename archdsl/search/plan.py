@@ -130,7 +130,7 @@ def _about(arms: Arms, space: Space) -> tuple[int, str]:
     for n in range(TRIES):
         point = middle(space) if not n else chance.draw().point
         try:
-            spec = arms.spec(point)
+            spec = arms.spec(point, seeded=True)
             experiment = arms.candidate(0, point, spec).experiment
         except SpecError as error:
             first = first or error

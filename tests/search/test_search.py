@@ -15,6 +15,7 @@ from archdsl.errors import ArchError, SpecError
 from archdsl.evaluate.proxies import scores
 from archdsl.runs.run import find_run, read_events
 from archdsl.search.carry_out import Search
+from archdsl.search.page import CAPTIONS, html
 from archdsl.search.plan import Asked, planned, search_of
 from archdsl.search.results import results_of
 from archdsl.study.execute.messages import RunOptions
@@ -137,6 +138,7 @@ def test_several_objectives(place: Path) -> None:
     found.run(engine(place))
     options, _ = planned(Asked(str(place / "space.arch"), pareto=("params",), sampler="nsga2"), "space", place / "runs")
     results = results_of(options, found)
+    assert html(results, "archdsl search").count("<svg") == 2 * len(CAPTIONS)  # for wide and for narrow pages
     front = [row for row in results.rows if row.on_front]
     assert front
     for row in front:
@@ -220,7 +222,7 @@ def test_the_command_ends_in_winners_on_fresh_seeds(place: Path) -> None:
     assert {row["arm"] for row in first["winners"]} == {"base", winner["arm"]} or len(first["winners"]) == 1
     folder = next((place / "runs/searches").iterdir())
     assert load(folder / f"{winner['arm']}.arch").cost.params == winner["params"]
-    assert "<svg" in (folder / "report.html").read_text()
+    assert "<h2>Winners</h2>" in (folder / "report.html").read_text()
     shutil.rmtree(folder)  # only a record: the results are in the runs
     again = command_line(*args, cwd=place)
     assert again.returncode == 0, again.stderr
