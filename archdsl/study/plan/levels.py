@@ -9,9 +9,11 @@ from itertools import pairwise
 from archdsl.errors import ArchError
 from archdsl.limits import Limits
 
-_N = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?"
-_NUMBER = re.compile(rf"({_N})(%?)", re.ASCII)
-_RANGE = re.compile(rf"(?:(log|lin)\s*\(\s*)?({_N})(%?)\s*\.\.\s*({_N})(%?)(?:\s*,\s*(\d{{1,9}})\s*\))?", re.ASCII)
+NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?"
+_NUMBER = re.compile(rf"({NUMBER})(%?)", re.ASCII)
+_RANGE = re.compile(
+    rf"(?:(log|lin)\s*\(\s*)?({NUMBER})(%?)\s*\.\.\s*({NUMBER})(%?)(?:\s*,\s*(\d{{1,9}})\s*\))?", re.ASCII
+)
 _CALL = re.compile(r"(?:(?:net|data|train)\s+)?([+-]?[a-z][a-z0-9_-]*)\((.*)\)", re.DOTALL)
 EVEN = 0.05  # by which the steps of a geometric series may differ
 
@@ -82,13 +84,13 @@ def written_out(text: str) -> tuple[str, ...] | None:
     steps = [n / (count - 1) for n in range(count)]
     values = [low * (high / low) ** s if kind == "log" else low + (high - low) * s for s in steps]
     whole = whole and (kind != "lin" or (high - low) % (count - 1) == 0)
-    texts = [first, *(str(round(v)) if whole else _short(v) for v in values[1:-1]), last]
+    texts = [first, *(str(round(v)) if whole else short(v) for v in values[1:-1]), last]
     if len(set(texts)) < count:
         raise ArchError(f"the range `{text}` has fewer than {count} whole numbers", help="take fewer levels")
     return tuple(f"{t}{percent}" for t in texts)
 
 
-def _short(value: float) -> str:
+def short(value: float) -> str:
     """Three significant digits: ``0.0316``, ``3.16e-4``."""
     if 1e-3 <= abs(value) < 1e6:
         return f"{value:.3g}"
