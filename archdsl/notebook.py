@@ -91,21 +91,24 @@ def ablate(
     """
     from archdsl.runs.conditions import ConditionOptions
     from archdsl.runs.run import check_writable
-    from archdsl.study.execute.execution import Execution, ExecutionOptions
-    from archdsl.study.execute.runner import StudyRunner
-    from archdsl.study.plan.cells import cells
+    from archdsl.study.execute.execution import ExecutionOptions, executions
+    from archdsl.study.execute.stages import prepared
     from archdsl.study.plan.plan import away, check_there
 
     chosen, runner = _chosen(study, runs, data_root, options)
-    check_there(runner.arms, runner.missing)
+    for stage in runner.stages:
+        check_there(stage.arms, stage.missing)
     root = None if data_root is None else Path(data_root)
     if runner.missing and away(runner.every, root):
-        runner = StudyRunner(runner.arms, cells(runner.arms, chosen.seeds, root=root, fetch=True), runner.runs)
-    runner.check(ConditionOptions(chosen.precision, device))
+        _, runner = prepared(chosen, runner.runs, root, fetch=True)
+    for stage in runner.stages:
+        stage.check(ConditionOptions(chosen.precision, device))
     check_writable(runner.runs)
-    execution = Execution(chosen, runner, ExecutionOptions(device, root, jobs))
-    if execution.needed:
-        execution.run()
+    how = ExecutionOptions(device, root, jobs)
+    for execution in executions(chosen, runner, how):
+        if execution.needed:
+            execution.run()
+        runner = execution.runner
     return _reported(chosen, runner)
 
 
@@ -216,6 +219,11 @@ class Report(TableView):
         """
         return _view(self.results, "fits")
 
+    @property
+    def tuning(self) -> TableView:
+        """A row for each setting that was tried for an arm, with its score and the tuning curve."""
+        return _view(self.results, "tuning")
+
     def _repr_html_(self) -> str:
         compares = self.results.compares
         return html_parts((html_table(self.table, 0 if compares else None), *_pictures(self.results)))
@@ -258,9 +266,8 @@ _OPTIONS = ("seeds", *_SEVERAL, *_AMOUNTS, *_TEXTS, *_NUMBERS)
 def _chosen(
     study: str | Path, runs: str | Path, root: str | Path | None, options: dict[str, Any]
 ) -> tuple[StudyFile, StudyRunner]:
-    from archdsl.study.execute.runner import StudyRunner
     from archdsl.study.execute.select import SelectionOptions, select
-    from archdsl.study.plan.plan import planned, settled
+    from archdsl.study.execute.stages import prepared
 
     chosen = select(
         str(study),
@@ -269,8 +276,7 @@ def _chosen(
         ),
     )
     place = Path(runs).absolute()  # tables may be asked for after the working directory has changed
-    arms, every = planned(chosen, place, None if root is None else Path(root))
-    return settled(chosen, arms), StudyRunner(arms, every, place)
+    return prepared(chosen, place, None if root is None else Path(root))
 
 
 def _checked(name: str, value: Any) -> Any:

@@ -131,20 +131,18 @@ def command(
     from archdsl.cli.output import say
     from archdsl.cli.support.watch import check_watch, watched
     from archdsl.runs.run import check_writable
-    from archdsl.study.execute.execution import Execution, ExecutionOptions, results_of
-    from archdsl.study.execute.runner import StudyRunner
-    from archdsl.study.plan.cells import cells
-    from archdsl.study.plan.plan import away, check_there, planned, settled
+    from archdsl.study.execute.execution import ExecutionOptions, executions, results_of
+    from archdsl.study.execute.stages import prepared
+    from archdsl.study.plan.plan import away, check_there
 
     chosen = selected(given)
     _check_options(detect, fuse, html)
     watch = check_watch(watch, port)
-    arms, every = planned(chosen, runs, data_root)
-    chosen = settled(chosen, arms)
+    chosen, runner = prepared(chosen, runs, data_root)
     requested = ConditionOptions(chosen.precision, device)
-    runner = StudyRunner(arms, every, runs)
     missing_data = away(runner.every, data_root)
-    check_there(arms, runner.every if again else runner.missing)
+    for stage in runner.stages:
+        check_there(stage.arms, stage.every if again else stage.missing)
     for text in _beforehand(chosen, runner, missing_data, again) if not quiet else ():
         say(f"note: {text}")
     if columns:
@@ -154,17 +152,19 @@ def command(
         return
     check_writable(runs)
     if missing_data and runner.missing:
-        runner = StudyRunner(arms, cells(arms, chosen.seeds, root=data_root, fetch=True), runs)
-    if not again:
-        runner.check(requested)
+        _, runner = prepared(chosen, runs, data_root, fetch=True)
+    for stage in () if again else runner.stages:
+        stage.check(requested)
     if register:
         _register(chosen, runner)
     how = ExecutionOptions(device, data_root, jobs, engine or chosen.engine, address, retry, fail_fast, again, fuse)
     with watched(watch, chosen, runner, requested.wanted, port):
-        current = _carry_out(Execution(chosen, runner, how), quiet)
+        for execution in executions(chosen, runner, how):
+            current = _carry_out(execution, quiet)
+            runner = execution.runner
     results = results_of(chosen, runner, current if current is not None else requested.wanted)
     report(results, chosen, runs, format, html, quiet, detect, columns=columns)
-    if any(state != "finished" for a in results.arms for state, n in a.states.items() if n):
+    if runner.waits or any(state != "finished" for a in results.arms for state, n in a.states.items() if n):
         raise SystemExit(SOME_FAILED)
 
 
@@ -197,8 +197,8 @@ def _beforehand(chosen: StudyFile, runner: StudyRunner, missing_data: Sequence[s
             "a run downloads it" if runner.missing else "its description is read from its runs"
         )
     yield from gone(runner.every)
-    if not again:
-        yield from not_reused(runner.found.values())
+    for stage in () if again else runner.stages:
+        yield from not_reused(stage.found.values())
 
 
 def _register(chosen: StudyFile, runner: StudyRunner) -> None:
@@ -207,8 +207,8 @@ def _register(chosen: StudyFile, runner: StudyRunner) -> None:
     from archdsl.study.execute.select import folder_of
     from archdsl.study.plan.plan import ENDED
 
-    begun = sum(f.status in ENDED for f in runner.found.values())
-    say(register(folder_of(chosen, runner.runs), plan_of(chosen, runner.arms, runner.every), begun))
+    begun = sum(f.status in ENDED for stage in runner.stages for f in stage.found.values())
+    say(register(folder_of(chosen, runner.runs), plan_of(chosen, *runner.untuned), begun))
 
 
 def _carry_out(execution: Execution, quiet: bool) -> Mapping[str, str] | None:
@@ -222,8 +222,7 @@ def _carry_out(execution: Execution, quiet: bool) -> Mapping[str, str] | None:
     remember(execution.folder, typed_command())
     if not execution.needed:
         return None
-    todo, jobs, budget = execution.todo, execution.jobs, execution.budget
-    metric = execution.study.metric
+    todo, jobs, budget, metric = execution.todo, execution.jobs, execution.budget, execution.metric
     with Watching(sys.stderr, execution.runner, todo, metric, jobs, quiet, execution.sequential) as watching:
         watching.note(*([str(budget)] if budget.each > 1 else []), *told(execution.groups))
         try:

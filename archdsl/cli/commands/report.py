@@ -82,6 +82,12 @@ def command(
     fits: Annotated[
         bool, typer.Option("--fits", help="The fits of the study: coefficients and predictions, with intervals.")
     ] = False,
+    tuning: Annotated[
+        bool,
+        typer.Option(
+            "--tuning", help="Every setting that was tried for each arm, with its score and the tuning curve."
+        ),
+    ] = False,
     detect: Detect = None,
     format: StudyFormat = "table",
     columns: Columns = None,
@@ -95,17 +101,22 @@ def command(
     from archdsl.cli.support.study_report import check_html, report, selected
     from archdsl.cli.support.watch import check_watch, follow
     from archdsl.study.execute.execution import results_of
-    from archdsl.study.execute.runner import StudyRunner
-    from archdsl.study.plan.plan import away, gone, planned, settled
+    from archdsl.study.execute.stages import prepared
+    from archdsl.study.plan.plan import away, gone
 
     check_html(html)
-    rows = _rows({"--each": each, "--effects": effects, "--curves": curves, "--claims": claims, "--fits": fits})
+    rows = _rows(
+        {
+            "--each": each,
+            "--effects": effects,
+            "--curves": curves,
+            "--claims": claims,
+            "--fits": fits,
+            "--tuning": tuning,
+        }
+    )
     watch = check_watch(watch, port)
-    chosen = selected(given)
-    place = _runs(study, runs)
-    arms, every = planned(chosen, place, data_root)
-    chosen = settled(chosen, arms)
-    runner = StudyRunner(arms, every, place)
+    chosen, runner = prepared(selected(given), _runs(study, runs), data_root)
     for name in away(runner.every, data_root):
         say(f"note: the data set {name} is not on this machine; its description is read from its runs")
     for text in gone(runner.every):
@@ -147,6 +158,7 @@ def _rows(given: dict[str, bool]) -> Rows:
         "--curves": "epochs",
         "--claims": "claims",
         "--fits": "fits",
+        "--tuning": "tuning",
     }
     return names[asked[0]] if asked else "arms"
 

@@ -78,23 +78,9 @@ def report(
     """Print the table of ``rows``, and write the HTML report."""
     from archdsl.atomic import writing
     from archdsl.cli.output import say
-    from archdsl.report import FORMATS
     from archdsl.study.execute.select import folder_of, question_changes
-    from archdsl.study.report.notes import notes
-    from archdsl.study.report.report_tables import table_of
 
-    people = format in FORMATS and FORMATS[format].people  # counts and levels are words
-    shown = table_of(results, rows, people, _names(columns))
-    more = notes(results) if rows != "arms" and not people else ()
-    answers: dict[Rows, bool] = {"claims": bool(results.claims), "fits": bool(results.fits)}
-    beside = {name: table_of(results, name, False) for name, there in answers.items() if there and rows == "arms"}
-    put_study(
-        replace(shown, notes=(*shown.notes, *more, *planned_notes(results, detect))),
-        results.metric,
-        format,
-        rows,
-        beside,
-    )
+    _print(results, format, detect, rows, columns)
     sys.stdout.flush()
     if results.unused and not quiet:  # not among the notes: how many there are depends on the workers
         say(
@@ -132,6 +118,35 @@ def report(
         file.write_text(text, "utf-8")
     if not quiet:
         say(f"report: {target}")
+
+
+def _print(results: Results, format: str, detect: str | None, rows: Rows, columns: str | None) -> None:
+    """Print the table of ``rows``; for people below that of the tuning."""
+    from archdsl.cli.output import put_table, stdout
+    from archdsl.report import FORMATS
+    from archdsl.study.report import tuning_table
+    from archdsl.study.report.notes import notes
+    from archdsl.study.report.report_tables import table_of
+
+    people = format in FORMATS and FORMATS[format].people  # counts and levels are words
+    shown = table_of(results, rows, people, _names(columns))
+    more = notes(results) if rows != "arms" and not people else ()
+    answers: dict[Rows, bool] = {
+        "claims": bool(results.claims),
+        "fits": bool(results.fits),
+        "tuning": results.tuning is not None,
+    }
+    beside = {name: table_of(results, name, False) for name, there in answers.items() if there and rows == "arms"}
+    put_study(
+        replace(shown, notes=(*shown.notes, *more, *planned_notes(results, detect))),
+        results.metric,
+        format,
+        rows,
+        beside,
+    )
+    if results.tuning is not None and rows == "arms" and people:
+        stdout().write("\n")
+        put_table(tuning_table.table(results), format)
 
 
 def made_by(folder: Path, chosen: StudyFile) -> str:

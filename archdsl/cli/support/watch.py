@@ -51,19 +51,18 @@ def drawing(chosen: StudyFile, runner: StudyRunner, current: Mapping[str, str] |
     """Draws the page by what the store has at that moment."""
     from archdsl.cli.support.study_report import made_by
     from archdsl.study.execute.execution import results_of
-    from archdsl.study.execute.runner import StudyRunner
     from archdsl.study.execute.select import folder_of
     from archdsl.study.report.html import html
     from archdsl.study.report.live import SCRIPT
     from archdsl.study.results.curves import read_curves
 
-    arms, every, runs = runner.arms, runner.every, runner.runs
-    folder = folder_of(chosen, runs)
+    folder = folder_of(chosen, runner.runs)
     drawn: list[tuple[object, ...]] = []
 
     def draw(last: bool) -> str | None:
-        now = StudyRunner(arms, every, runs)
-        state = tuple((key, f.status, _written(f.folder)) for key, f in now.found.items())
+        now = runner.again()
+        every = (pair for stage in now.stages for pair in stage.found.items())
+        state = tuple((key, f.status, _written(f.folder)) for key, f in every)
         if drawn == [state] and not last:
             return None
         results = results_of(chosen, now, current)

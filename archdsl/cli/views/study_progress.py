@@ -11,11 +11,10 @@ from archdsl.cli.output import tell
 from archdsl.expand.metrics import metric_of
 from archdsl.report.text import printable, printable_lines
 from archdsl.study.execute.messages import Ready, RunProgress, RunResult
-from archdsl.study.plan.cells import Cell
+from archdsl.study.plan.cells import Cell, own_cells
 from archdsl.study.plan.estimate import time_left
 from archdsl.study.plan.plan import ENDED, Found, distinct
 from archdsl.study.report.tables import duration
-from archdsl.study.results.results import own_cells
 from archdsl.study.results.run_figures import RunFigures
 
 if TYPE_CHECKING:
@@ -200,7 +199,7 @@ class Watching:
         values = [v for c, f in ended if (v := self._value(c, f)) is not None]
         mean = self._shown(sum(values) / len(values)) if values else "–"
         total = "" if self.sequential is not None else f"/{len(own)}"
-        word = "reference" if number == 0 else self._forming(number)
+        word = "reference" if number == 0 and self.runner.arms.compares else self._forming(number)
         done = word in ("better", "worse", "same") or (not total and number == 0) or len(ended) == len(own)
         return (int(done), int(not running)), (arm.name, f"{len(ended)}{total}", running, mean, word)
 

@@ -4,7 +4,7 @@ interface share it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -64,6 +64,8 @@ class Execution:
         self.again = tuple(cell.key for cell in redone)
         missing = runner.missing
         self.todo = [*missing, *(cell for cell in redone if cell not in missing)]
+        self.sequentially = study.sequential and not runner.tunes
+        self.metric = runner.tunes or study.metric
 
     @cached_property
     def budget(self) -> WorkerBudget:
@@ -72,8 +74,8 @@ class Execution:
 
     @cached_property
     def sequential(self) -> SequentialRun | None:
-        """The sequential design of the study; None of a fixed one."""
-        if not self.study.sequential:
+        """The sequential design of the study; None of a fixed one, and of tuning runs."""
+        if not self.sequentially:
             return None
         return SequentialRun(
             self.runner.arms,
@@ -91,12 +93,12 @@ class Execution:
     @property
     def needed(self) -> bool:
         """Whether anything is to be run."""
-        return bool(self.todo) and (self.sequential is None or not self.sequential.finished)
+        return bool(self.todo) and not self.runner.waits and (self.sequential is None or not self.sequential.finished)
 
     @cached_property
     def groups(self) -> Sequence[Sequence[Cell]]:
         """The runs of a fixed design as groups that are trained together."""
-        return [[cell] for cell in self.todo] if self.study.sequential else self.group(self.todo)
+        return [[cell] for cell in self.todo] if self.sequentially else self.group(self.todo)
 
     @property
     def jobs(self) -> int:
@@ -147,6 +149,16 @@ class Execution:
         ]
 
 
+def executions(study: StudyFile, runner: StudyRunner, how: ExecutionOptions) -> Iterator[Execution]:
+    """What is to be carried out of a study, one after the other: its tuning runs, then those that compare what they select. The
+    latter are not needed as long as a tuning run has not ended.
+    """
+    if runner.tuning is not None:
+        yield Execution(study, runner.tuning.runner, how)
+        runner = runner.tuning.after()
+    yield Execution(study, runner, how)
+
+
 def run_options(
     study: StudyFile, runner: StudyRunner, how: ExecutionOptions, again: tuple[str, ...] = ()
 ) -> RunOptions:
@@ -176,9 +188,11 @@ def results_of(
         claimed_pairs(study, runner.arms),
         fit_lines(study, runner.arms, runner.every),
     )
-    folder, plan = folder_of(study, runner.runs), plan_of(study, runner.arms, runner.every)
+    folder, plan = folder_of(study, runner.runs), plan_of(study, *runner.untuned)
     seen = looked(folder, len(study.seeds)) if look and found.done == found.planned and not study.sequential else []
     before: tuple[str, ...] = ()
     if look and any(a.verdict is not None for a in found.compared):
-        before = asked_before(runner.runs, plan, {seed for a in found.arms for seed in a.values})
-    return replace(found, registered=note(folder, plan), looked_at=tuple(seen), asked_before=before)
+        asked = plan_of(study, runner.arms, runner.every)
+        before = asked_before(runner.runs, asked, {seed for a in found.arms for seed in a.values})
+    tuning = None if runner.tuning is None else runner.tuning.outcome
+    return replace(found, registered=note(folder, plan), looked_at=tuple(seen), asked_before=before, tuning=tuning)

@@ -43,6 +43,7 @@ def plan_of(study: StudyFile, arms: Arms, every: Sequence[Cell]) -> dict[str, An
         "data": sorted({short(c.experiment.data.fingerprint) for c in every}),
         "archdsl": __version__,
         **({"claims": [claim.text for claim in study.claims]} if study.claims else {}),
+        **({"tuning": study.tune.written} if study.tune is not None else {}),
         **({"fits": [[fit.text for fit in study.fits], study.holdout]} if study.fits else {}),
     }
 
@@ -114,7 +115,7 @@ def departures(plan: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
             yield "the arms changed"
         elif key == "more":
             yield f"further metrics: {', '.join(old or ()) or 'none'} became {', '.join(new or ()) or 'none'}"
-        elif key in ("claims", "fits"):
+        elif key in ("claims", "fits", "tuning"):
             yield f"the {key} changed"
         else:
             yield f"{key} {old or 'none'} became {new or 'none'}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol, get_args
+from typing import TYPE_CHECKING, Protocol, get_args
 
 from archdsl.errors import ArchError
 from archdsl.expand.pin import located
@@ -19,6 +19,9 @@ from archdsl.study.plan.cells import Cell, with_needs
 from archdsl.study.plan.plan import ENDED, Found, Status, distinct, foreign, look
 from archdsl.syntax.parse import parse
 
+if TYPE_CHECKING:
+    from archdsl.study.execute.stages import TuningStage
+
 Event = Ready | RunProgress | RunResult
 Listener = Callable[[Event], object]
 
@@ -31,15 +34,39 @@ class Engine(Protocol):
 
 @dataclass
 class StudyRunner:
-    """The runs of a study on their way. ``found`` is what is known of each, by key."""
+    """The runs of a study on their way. ``found`` is what is known of each, by key. ``tuning`` has those that tune the arms
+    before; ``tunes``: the metric by which these runs select, "" of those that compare.
+    """
 
     arms: Arms
     every: tuple[Cell, ...]
     runs: Path
     found: dict[str, Found] = field(default_factory=dict)
+    tuning: TuningStage | None = None
+    tunes: str = ""
 
     def __post_init__(self) -> None:
-        self.found = {cell.key: look(self.runs, cell) for cell in distinct(self.every)}
+        none = Found("missing", {}, {})
+        self.found = {c.key: none if self.waits else look(self.runs, c) for c in distinct(self.every)}
+
+    @property
+    def waits(self) -> bool:
+        """Whether tuning runs have to end before it is known what is run here."""
+        return self.tuning is not None and self.tuning.outcome.picks is None
+
+    def again(self) -> StudyRunner:
+        """The same by what the store has now; of a study that tunes its arms with those that are selected, once they are."""
+        return replace(self) if self.tuning is None else self.tuning.again()
+
+    @property
+    def stages(self) -> tuple[StudyRunner, ...]:
+        """The runs that tune, if there are any, and those that compare."""
+        return (self,) if self.tuning is None else (self.tuning.runner, self)
+
+    @property
+    def untuned(self) -> tuple[Arms, tuple[Cell, ...]]:
+        """The arms as they are written, and their runs."""
+        return (self.arms, self.every) if self.tuning is None else (self.tuning.plan.untuned, self.tuning.plan.every)
 
     @property
     def missing(self) -> list[Cell]:

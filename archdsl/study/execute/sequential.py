@@ -7,11 +7,11 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from archdsl.study.plan.arms import Arms
-from archdsl.study.plan.cells import Cell
+from archdsl.study.plan.cells import Cell, own_cells
 from archdsl.study.plan.claims import ClaimedPair
 from archdsl.study.plan.plan import ENDED, Found, foreign
 from archdsl.study.results.decide import REFERENCE, Deciding, DecisionOptions
-from archdsl.study.results.results import compared_twins, own_cells
+from archdsl.study.results.results import compared_twins
 from archdsl.study.results.scale import scale_of
 
 Group = Callable[[Sequence[Cell]], Sequence[Sequence[Cell]]]

@@ -152,6 +152,14 @@ class _Planner:
             self.under_way.pop()
 
 
+def own_cells(arms: Arms, every: Sequence[Cell]) -> list[list[Cell]]:
+    """The cells of each arm, in the order of the seeds."""
+    own: list[list[Cell]] = [[] for _ in arms.arms]
+    for cell in every:
+        own[cell.arm].append(cell)
+    return own
+
+
 def with_needs(every: Iterable[Cell]) -> Iterator[Cell]:
     """Each cell behind the runs that it needs; some of them more than once."""
     for cell in every:

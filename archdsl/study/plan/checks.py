@@ -14,6 +14,7 @@ from archdsl.study.plan.file import study_of
 from archdsl.study.plan.findings import CODE, in_file, placed
 from archdsl.study.plan.fitted import fit_lines
 from archdsl.study.plan.plan import without_effect
+from archdsl.study.plan.tuning import tuning_plan
 from archdsl.study.plan.where import words_of
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ def _of_form(source: Source, study: StudyFile, edited: bool) -> tuple[Diagnostic
         check_metrics(study, arms, every)
         claimed_pairs(study, arms)
         fit_lines(study, arms, every)
+        if study.tune is not None:
+            cells(tuning_plan(study, study.tune, arms, every).arms, study.tune.seed_numbers[:1])
     except SpecError as error:
         return tuple(in_file(source, d) for d in error.diagnostics)
     except ArchError as error:

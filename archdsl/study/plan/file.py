@@ -17,6 +17,7 @@ from archdsl.study.plan.claims import Claim, metrics_of_claims
 from archdsl.study.plan.factors import Factor
 from archdsl.study.plan.fits import LARGEST, Fit
 from archdsl.study.plan.reader import METRIC, UNTIL, Reader
+from archdsl.study.plan.tune import Tune
 
 MOST_BYTES = 65_536  # as a spec's text
 _BRACKET = re.compile(r"[\[\]{}]")
@@ -27,7 +28,8 @@ class StudyFile:
     """What a study file says. ``base`` are names and specs (several are a factor of their own, ``base``); ``seeds`` the
     seeds themselves; ``folder`` is where paths in it begin. ``sequential``: arms stop once they are decided, and ``seeds`` are
     those that it may take at most; so where no number of seeds is stated. ``same`` and ``budget`` are as written. ``metric``
-    decides, ``holdout``: fits leave the largest size out; ``more`` are other metrics to show.
+    decides, ``holdout``: fits leave the largest size out; ``more`` are other metrics to show. ``tune``: how every arm is tuned
+    before it is compared.
     ``preset`` is the form that was chosen, ``presets`` are all of the file.
     """
 
@@ -56,6 +58,7 @@ class StudyFile:
     engine: str = "local"
     precision: str = "auto"
     time_limit: float | None = None
+    tune: Tune | None = None
     folder: Path = Path()
     notes: tuple[str, ...] = ()
     preset: str = ""
@@ -169,6 +172,7 @@ def written(study: StudyFile, texts: tuple[str, ...]) -> str:
         "fit": [fit.text for fit in study.fits],
         "holdout": LARGEST if study.holdout else None,
         "precision": study.precision,
+        "tune": study.tune.written if study.tune is not None else None,
     }
     kept = {key: value for key, value in data.items() if value not in (None, "", [], {})}
     return yaml.safe_dump(kept, sort_keys=False, allow_unicode=True, width=120)

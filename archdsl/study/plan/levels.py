@@ -10,9 +10,11 @@ from archdsl.errors import ArchError
 from archdsl.limits import Limits
 from archdsl.report.numbers import short
 
-_N = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?"
-_NUMBER = re.compile(rf"({_N})(%?)", re.ASCII)
-_RANGE = re.compile(rf"(?:(log|lin)\s*\(\s*)?({_N})(%?)\s*\.\.\s*({_N})(%?)(?:\s*,\s*(\d{{1,9}})\s*\))?", re.ASCII)
+NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?"
+_NUMBER = re.compile(rf"({NUMBER})(%?)", re.ASCII)
+_RANGE = re.compile(
+    rf"(?:(log|lin)\s*\(\s*)?({NUMBER})(%?)\s*\.\.\s*({NUMBER})(%?)(?:\s*,\s*(\d{{1,9}})\s*\))?", re.ASCII
+)
 _CALL = re.compile(r"(?:(?:net|data|train)\s+)?([+-]?[a-z][a-z0-9_-]*)\((.*)\)", re.DOTALL)
 EVEN = 0.05  # by which the steps of a geometric series may differ
 

@@ -91,9 +91,12 @@ def not_reused(found: Iterable[Found]) -> list[str]:
     return [f"{n} {'runs are' if n > 1 else 'run is'} not reused: {message}" for message, n in counts.items()]
 
 
-def planned(study: StudyFile, out: Path | None = None, root: Path | None = None) -> tuple[Arms, tuple[Cell, ...]]:
+def planned(
+    study: StudyFile, out: Path | None = None, root: Path | None = None, fetch: bool = False
+) -> tuple[Arms, tuple[Cell, ...]]:
     """The arms and runs of a study that can be carried out as it is: nothing of it would be refused before a first
-    step, and every arm will have the metric. Words without effect are among the notes. ``out`` and ``root`` as in ``cells``.
+    step, and every arm will have the metric. Words without effect are among the notes. ``out``, ``root`` and ``fetch`` as in
+    ``cells``.
 
     Raises:
         ArchError: a factor, a condition, a metric, a claim or a fit that is refused; an arm without data.
@@ -101,7 +104,7 @@ def planned(study: StudyFile, out: Path | None = None, root: Path | None = None)
     """
     arms = arms_of(study, out)
     study = settled(study, arms)
-    every = cells(arms, study.seeds, out, root)
+    every = cells(arms, study.seeds, out, root, fetch)
     check_metrics(study, arms, every)
     claimed_pairs(study, arms)
     fit_lines(study, arms, every)

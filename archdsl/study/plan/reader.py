@@ -18,6 +18,7 @@ from archdsl.study.plan import presets
 from archdsl.study.plan.claims import claim_of_study
 from archdsl.study.plan.factors import Factor, factor
 from archdsl.study.plan.fits import LARGEST, parse_fit
+from archdsl.study.plan.tune import tune
 
 T = TypeVar("T")
 MOST_SEEDS = 10_000
@@ -52,9 +53,12 @@ class Reader:
         self.where = where
 
     def fail(self, node: Any, message: str, help: str = "") -> NoReturn:
+        raise ArchError(f"{self.place(node)}: {message}", help=help)
+
+    def place(self, node: Any) -> str:
+        """The file, with line and column of a node."""
         mark = node.start_mark if node is not None else None
-        place = f":{mark.line + 1}:{mark.column + 1}" if mark is not None else ""
-        raise ArchError(f"{self.where}{place}: {message}", help=help)
+        return self.where + (f":{mark.line + 1}:{mark.column + 1}" if mark is not None else "")
 
     def fields(self, root: Any, name: str, preset: str | None = None) -> dict[str, Any]:
         """The fields of a study file's top level, as ``StudyFile`` has them: with a preset, its keys in the place of the
@@ -101,6 +105,7 @@ class Reader:
             "engine": ("engine", lambda node: self.one_of(node, "engine", ENGINES)),
             "precision": ("precision", lambda node: self.one_of(node, "precision", PRECISIONS)),
             "time_limit": ("time_limit", self.number),
+            "tune": ("tune", lambda node: tune(self, node)),
         }
         pairs = self.mapping(root, (*readers, presets.KEY))
         if "base" not in pairs:

@@ -27,6 +27,7 @@ from archdsl.study.report.sections.claims import claims
 from archdsl.study.report.sections.cost import cost
 from archdsl.study.report.sections.populations import populations
 from archdsl.study.report.sections.provenance import failures, provenance
+from archdsl.study.report.sections.tuning import tuning
 from archdsl.study.report.tables import others, robust_column
 from archdsl.study.report.verdict import verdict
 from archdsl.study.results.curves import Point
@@ -142,6 +143,7 @@ def _body(results: Results, command: str, curves: Curves) -> Iterator[str]:
     yield from (page.tag("p", text, "note") for text in _notes(results))
     drawn = [svg for slim in (False, True) if (svg := figures.deciding(results, slim)) is not None]
     yield from _figure("deciding", drawn[:1], results, drawn[1:])
+    yield from tuning(results)
     yield from populations(results)
     yield from cost(results)
     yield from _figures(results, curves)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from archdsl.study.names import NAMED, quoted
-from archdsl.study.report import fit_text
+from archdsl.study.report import fit_text, tuning_text
 from archdsl.study.report.claim_text import sentences
 from archdsl.study.results.outcomes import unmeasured, untrained
 from archdsl.study.results.results import ArmResult, Results
@@ -19,6 +19,7 @@ from archdsl.words.data.base import Augmentation, Mixing
 
 def notes(results: Results) -> Iterable[str]:
     """What is below the table."""
+    yield from tuning_text.sentences(results)
     yield from outcome(results)
     yield from sentences(results)
     yield from fit_text.sentences(results)

@@ -1,4 +1,4 @@
-"""The tables of a report: of arms, of runs, of effects, of the epochs of each run, of claims, of fits."""
+"""The tables of a report: of arms, of runs, of effects, of the epochs of each run, of claims, of fits, of tuning runs."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from collections.abc import Sequence
 from typing import Literal
 
 from archdsl.report import Table
-from archdsl.study.report import claim_table, curve_table, effect_table, fit_table, tables
+from archdsl.study.report import claim_table, curve_table, effect_table, fit_table, tables, tuning_table
 from archdsl.study.results.results import Results
 
-Rows = Literal["arms", "runs", "effects", "epochs", "claims", "fits"]  # what a row of a report is of
+Rows = Literal["arms", "runs", "effects", "epochs", "claims", "fits", "tuning"]  # what a row of a report is of
 
 
 def table_of(results: Results, rows: Rows, people: bool = True, columns: Sequence[str] = ()) -> Table:
-    """The table of arms, of runs, of effects, of the epochs of each run, of claims, or of fits.
+    """The table of arms, of runs, of effects, of the epochs of each run, of claims, of fits, or of tuning runs.
 
     Args:
         people: counts and levels are words; else those that are numbers are numbers.
 
     Raises:
-        ArchError: the design has no effects, or the study no claims or fits.
+        ArchError: the design has no effects, or the study no claims, fits or tuning.
         StoreError: the log of a run is damaged.
     """
     match rows:
@@ -33,5 +33,7 @@ def table_of(results: Results, rows: Rows, people: bool = True, columns: Sequenc
             return claim_table.table(results, people)
         case "fits":
             return fit_table.table(results)
+        case "tuning":
+            return tuning_table.every(results)
         case "arms":
             return tables.table(results, people, columns)

@@ -13,6 +13,7 @@ from archdsl.study.plan.arms import GRIDS
 from archdsl.study.plan.factors import Factor
 from archdsl.study.plan.levels import number as number_of
 from archdsl.study.plan.plan import Found
+from archdsl.study.report import tuning_table
 from archdsl.study.report.notes import notes
 from archdsl.study.report.planning import expected
 from archdsl.study.results.results import ArmResult, Results
@@ -76,6 +77,7 @@ def table(results: Results, people: bool = True, columns: Sequence[str] = ()) ->
         Column("params", "int"),
         Column("MACs", "compact", key="macs"),
         *more_columns(results),
+        *tuning_table.columns(results.tuning),
         Column("others"),
     ]
     wanted = _wanted(results, every, columns, people)
@@ -163,6 +165,7 @@ def _cells(results: Results, result: ArmResult, people: bool) -> dict[str, Cell]
         "params": result.arm.totals["params"],
         "macs": result.arm.totals["macs"],
         **{metric_of(name).name: summary_of(list(values.values())).mean for name, values in result.more.items()},
+        **tuning_table.cells(results.tuning, result.name),
         "others": others(result.outcomes),
     }
     if verdict is not None:

@@ -282,11 +282,11 @@ def _values(
     seen = [*values.values(), *([] if worst is None else [worst])]
     worst = (min(seen) if scale.higher else max(seen)) if seen else None
     failed = [key for key in states if key not in values] if failures == "chance" else []
-    bad = _bad(scale, worst)
+    bad = bad_value(scale, worst)
     return {**values, **dict.fromkeys(failed, bad)}, failed, worst
 
 
-def _bad(scale: Scale, worst: float | None) -> float:
+def bad_value(scale: Scale, worst: float | None) -> float:
     """What a run counts as that failed: an accuracy of chance; a loss of chance, or the worst one seen if that is worse."""
     known = [v for v in (scale.chance, None if scale.higher and scale.chance is not None else worst) if v is not None]
     return (min(known) if scale.higher else max(known)) if known else 0.0

@@ -15,7 +15,7 @@ from archdsl.data.fingerprint import short
 from archdsl.expand.metrics import metric_of
 from archdsl.runs.conditions import CONDITIONS, usual
 from archdsl.study.plan.arms import Arm, Arms
-from archdsl.study.plan.cells import Cell
+from archdsl.study.plan.cells import Cell, own_cells
 from archdsl.study.plan.claims import ClaimedPair
 from archdsl.study.plan.factors import Factor
 from archdsl.study.plan.fitted import FitLine
@@ -26,6 +26,7 @@ from archdsl.study.results.fits import FitResult, fit_results
 from archdsl.study.results.projection import seeds_to_decide
 from archdsl.study.results.run_figures import UNTRAINED, RunFigures
 from archdsl.study.results.scale import Scale, scale_of
+from archdsl.study.results.tuning import Tuning
 from archdsl.study.stats import Comparison, Summary, compare, summary
 from archdsl.study.stats.sequential import Evidence, evidence, uneven
 from archdsl.study.stats.verdicts import Verdict
@@ -102,6 +103,7 @@ class Results:
     resolution: float = 0.0  # the step in which the metric is counted
     claims: tuple[ClaimResult, ...] = ()
     fits: tuple[FitLine, ...] = ()
+    tuning: Tuning | None = None  # what was selected for each arm before it was compared
 
     @cached_property
     def fitted(self) -> tuple[FitResult, ...]:
@@ -219,14 +221,6 @@ def results(
         claims=answered,
         fits=tuple(fits),
     )
-
-
-def own_cells(arms: Arms, every: Sequence[Cell]) -> list[list[Cell]]:
-    """The cells of each arm, in the order of the seeds."""
-    own: list[list[Cell]] = [[] for _ in arms.arms]
-    for cell in every:
-        own[cell.arm].append(cell)
-    return own
 
 
 def _decided(

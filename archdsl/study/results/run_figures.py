@@ -58,22 +58,25 @@ class RunFigures:
         keep_measured(self.folder, self.result, metric.name, value)
         return value
 
-    def trained(self, classes: int, task: Task = CLASSIFICATION) -> bool:
+    def trained(self, classes: int, task: Task = CLASSIFICATION, part: str = "test") -> bool:
         """False where neither the training accuracy of the last epoch nor the test accuracy is above chance: both are at most
         the upper end of the 99 % binomial interval of chance on as many images as the test part has. Chance is the fraction of
         the commonest class of the test part; 1/classes for a run that has not stored it. Of numbers: where R² is not above 0.
+
+        Args:
+            part: ``valid`` for the figures of the validation part in the place of those of the test part.
         """
         if not task.whole:
             return True  # the places of one image depend on each other, so that the binomial test is not valid
         if not task.counted:
-            return (stored(self, "test_r2") or 0.0) > 0
-        accuracies = [stored(self, name) for name in ("test_accuracy", "train_accuracy")]
+            return (stored(self, f"{part}_r2") or 0.0) > 0
+        accuracies = [stored(self, name) for name in (f"{part}_accuracy", "train_accuracy")]
         best = max((a for a in accuracies if a is not None), default=1.0)
-        chance = stored(self, "test_chance") or 1 / classes
+        chance = stored(self, f"{part}_chance") or 1 / classes
         if best <= chance:
             return False
         started: Mapping[str, Any] = next((e for e in self._events if e.get("event") == "started"), {})
-        images = started.get("test_images") or 0
+        images = started.get(f"{part}_images") or 0
         return not images or tail(round(best * images), images, chance) <= LEVEL
 
 

@@ -8,6 +8,7 @@ from archdsl.study.report.figures.fit import fit
 from archdsl.study.report.figures.heat import heat
 from archdsl.study.report.figures.pareto import pareto
 from archdsl.study.report.figures.strips import strips
+from archdsl.study.report.figures.tuning import tuning
 from archdsl.study.report.figures.verdict_forest import verdict_forests
 
-__all__ = ["axis", "curves", "deciding", "effects", "fit", "heat", "pareto", "strips", "verdict_forests"]
+__all__ = ["axis", "curves", "deciding", "effects", "fit", "heat", "pareto", "strips", "tuning", "verdict_forests"]

@@ -1,0 +1,87 @@
+"""The stages of a study: the runs that tune its arms, where it does so, and those that compare them.
+
+The second stage is known once all runs of the first one have ended. Both are read from the store, so that a study that was
+stopped at any point continues with the same runs, and a report sees what is selected without training anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from archdsl.runs.conditions import ConditionOptions
+from archdsl.study.execute.runner import StudyRunner
+from archdsl.study.plan.file import StudyFile
+from archdsl.study.plan.plan import ENDED, not_reused, planned, settled
+from archdsl.study.plan.tuning import TuningPlan, tuning_plan
+from archdsl.study.results.decide import WAITING
+from archdsl.study.results.tuning import Tuning, tuning_of
+
+TOLD = 5  # tuning runs without a result that are named
+
+
+@dataclass(frozen=True)
+class TuningStage:
+    """The tuning runs of a study, on their way in ``runner``, and what they select. ``wanted``: conditions that are asked for."""
+
+    plan: TuningPlan
+    runner: StudyRunner
+    outcome: Tuning
+    wanted: Mapping[str, str]
+
+    def again(self) -> StudyRunner:
+        """The comparison by what the store has now."""
+        return _staged(self.plan, replace(self.runner), self.wanted)
+
+    def after(self) -> StudyRunner:
+        """The comparison once these runs were carried out."""
+        return _staged(self.plan, self.runner, self.wanted)
+
+
+def prepared(
+    study: StudyFile, runs: Path, root: Path | None = None, fetch: bool = False
+) -> tuple[StudyFile, StudyRunner]:
+    """A study as it is carried out, and its runs by what the store has. Of arms that are to be tuned first, the runs that compare
+    them are missing until all that tune them have ended.
+
+    Args:
+        runs: the folder of runs.
+        root: where the data is; searched before the other data roots.
+        fetch: download published sets that are not there.
+
+    Raises:
+        ArchError, SpecError, EnvError: as of ``planned`` and ``tuning_plan``.
+    """
+    arms, every = planned(study, runs, root, fetch)
+    study = settled(study, arms)
+    if study.tune is None:
+        return study, StudyRunner(arms, every, runs)
+    plan = tuning_plan(study, study.tune, arms, every, runs, root, fetch)
+    runner = StudyRunner(plan.arms, plan.cells, runs, tunes=plan.metric)
+    return study, _staged(plan, runner, ConditionOptions(study.precision).of_options)
+
+
+def _staged(plan: TuningPlan, runner: StudyRunner, wanted: Mapping[str, str]) -> StudyRunner:
+    outcome = tuning_of(plan, runner.with_foreign(wanted))
+    outcome = replace(outcome, notes=(*outcome.notes, *_lost(runner, wanted)))
+    arms, every = (plan.untuned, plan.every) if outcome.picks is None else plan.selected(outcome.picks)
+    return StudyRunner(arms, every, runner.runs, tuning=TuningStage(plan, runner, outcome, wanted))
+
+
+def _lost(runner: StudyRunner, wanted: Mapping[str, str]) -> Iterator[str]:
+    """What is to be said of tuning runs without a result, and of those that were made under other conditions."""
+    found = runner.with_foreign(wanted)
+    others = list(not_reused(found.values()))
+    yield from others
+    if others:
+        yield "--again trains them again, under the conditions of now"
+    waits = ("missing", "running", "foreign", *ENDED)
+    lost = [cell for cell in runner.every if found[cell.key].status not in waits]
+    for cell in lost[:TOLD]:
+        state = found[cell.key]
+        said = state.message.splitlines()[0] if state.message else ""
+        again = " (to be continued)" if state.status in WAITING else ""
+        yield f"tuning run `{runner.label(cell)}`: {state.status}{again}" + (said and f": {said}")
+    if len(lost) > TOLD:
+        yield f"and {len(lost) - TOLD} more tuning runs without a result"

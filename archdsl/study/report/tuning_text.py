@@ -1,0 +1,78 @@
+"""The tuning of a study in words: how settings were selected, and what to make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archdsl.study.names import NAMED, quoted
+from archdsl.study.results.results import Results
+from archdsl.study.results.tuning import ArmTuning, Tuning
+from archdsl.study.results.unit import Unit, unit_of
+
+CURVES = (
+    "tuning curves: the expected best score after so many tuning runs, over all sets of so many draws (Dodge et al. 2019, "
+    "arXiv:1909.03004; Tang et al. 2020, arXiv:2004.13705); the arm's own setting is the first run. The band of an arm holds for "
+    "its whole curve at once, at 95 %: it follows from an equal-tailed band of the distribution of a score (Learned-Miller & "
+    "DeStefano 2008), as in Lourie et al. 2023, arXiv:2311.09480"
+)
+
+
+def sentences(results: Results) -> Iterator[str]:
+    """How the arms of a study were tuned; nothing of one that does not tune."""
+    tuning = results.tuning
+    if tuning is None:
+        return
+    if tuning.picks is None:
+        yield f"tuning: {tuning.ended} of {tuning.planned} runs have ended; the arms are compared once all have"
+        yield from tuning.notes
+        return
+    yield method(tuning)
+    yield from tuning.notes
+    yield from _lead(tuning)
+    for arm in tuning.arms:
+        yield from _at_end(tuning, arm)
+    if idle := [arm.name for arm in tuning.arms if all(t.status != "finished" for t in arm.trials)]:
+        yield f"no setting of {quoted(idle, NAMED)} trained"
+
+
+def method(tuning: Tuning) -> str:
+    """How settings were selected, in a sentence."""
+    seeds, first = tuning.tune.seeds, tuning.tune.seed_numbers[0]
+    runs = max(len(arm.trials) for arm in tuning.arms)
+    over = f"seed {first}" if seeds == 1 else f"seeds {first} to {first + seeds - 1}, by their mean"
+    return (
+        f"each arm was tuned with {runs} settings, its own and the same random draws for all, with {over}; selected by "
+        f"{tuning.measure.label}, and compared with other seeds"
+    )
+
+
+def unit(tuning: Tuning) -> Unit:
+    """The unit of the scores."""
+    return unit_of(tuning.measure, max((abs(t.score or 0) for arm in tuning.arms for t in arm.trials), default=0.0))
+
+
+def _lead(tuning: Tuning) -> Iterator[str]:
+    """A sentence where another arm leads once all are tuned than with their own settings."""
+    sign = 1 if tuning.measure.higher else -1
+    before = {a.name: sign * a.trials[0].score for a in tuning.arms if a.trials[0].score is not None}
+    after = {a.name: sign * one.score for a in tuning.arms if (one := a.selected) is not None and one.score is not None}
+    if len(before) < 2 or len(after) < 2:
+        return
+    old, new = (max(scores, key=scores.__getitem__) for scores in (before, after))
+    if old != new:
+        shown = unit(tuning)
+        first, last = (f"{shown.value(sign * value)}{shown.mark}" for value in (before[old], after[new]))
+        yield (
+            f"in the tuning runs `{old}` leads with its own setting ({tuning.measure.label} {first}), and `{new}` once both are "
+            f"tuned ({last})"
+        )
+
+
+def _at_end(tuning: Tuning, arm: ArmTuning) -> Iterator[str]:
+    """A sentence for each value that is selected at the end of its range."""
+    one = arm.selected
+    if one is None or not arm.pick:
+        return
+    for r in tuning.tune.ranges:
+        if end := r.end(one.setting[r.name]):
+            yield f"`{arm.name}` selected {r.name} {one.setting[r.name]}, at the {end} end of its range: extend it"
