@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from archdsl.errors import ArchError, suggest
 from archdsl.limits import Limits
-from archdsl.report.numbers import short
 from archdsl.registry import find, names
+from archdsl.report.numbers import short
 from archdsl.study.plan.factors import NOTHING, factor
 from archdsl.study.plan.levels import NUMBER, number
 from archdsl.syntax import ast
