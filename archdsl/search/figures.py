@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from archdsl.expand.metrics import metric_of
 from archdsl.search.ranking import front
 from archdsl.search.results import SearchResults
+from archdsl.search.winners import name_of
 from archdsl.study.report.figures.canvas import BLUE, GREY, PALE, ROW, SLIM, WIDTH, render
-from archdsl.study.report.figures.pareto import tick
+from archdsl.study.report.figures.pareto import cost_axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,8 +49,6 @@ def pareto(results: SearchResults, slim: bool = False) -> str | None:
     winners = {c.number for c in results.winners}
 
     def draw(figure: Figure) -> None:
-        from matplotlib.ticker import FuncFormatter, NullFormatter
-
         axes = figure.add_subplot()
         for row in top:
             n, on = row.candidate.number, row.candidate.number in best
@@ -64,9 +63,12 @@ def pareto(results: SearchResults, slim: bool = False) -> str | None:
             )
         line = sorted((r.candidate.totals[cost], factor * r.value) for r in top if r.candidate.number in best)
         axes.step(*zip(*line, strict=True), where="post", color=BLUE, linewidth=0.9, alpha=0.6)
-        axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: tick(x)))
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        cost_axis(axes, [r.candidate.totals[cost] for r in top])
+        for row in top:
+            if row.candidate.number in winners:
+                place = (row.candidate.totals[cost], factor * row.value)
+                axes.annotate(name_of(row.candidate), place, (6, -3), textcoords="offset points", fontsize=7)
+        axes.margins(0.1, 0.1)
         axes.set(xlabel={"params": "parameters", "macs": "MACs"}.get(cost, cost), ylabel=_axis(results))
         _plain(axes)
 

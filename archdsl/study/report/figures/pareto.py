@@ -87,6 +87,20 @@ def tick(number: float) -> str:
     return f"{number:g}"
 
 
+def cost_axis(axes: Axes, costs: Sequence[float]) -> None:
+    """A horizontal axis of costs: logarithmic where they differ by more than a factor of eight."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+    low, high = min(costs), max(costs)
+    if high / low > 8:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 100 else (1,), numticks=6))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: tick(x)))
+
+
 def _spots(results: Results, cost: str) -> list[Spot]:
     factor = unit(results).factor
     names = [a.name for a in results.arms]
@@ -100,8 +114,6 @@ def _spots(results: Results, cost: str) -> list[Spot]:
 
 
 def _draw(axes: Axes, spots: Sequence[Spot], higher: bool) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
-
     best = front(spots, higher)
     for spot in spots:
         on = spot in best
@@ -118,14 +130,7 @@ def _draw(axes: Axes, spots: Sequence[Spot], higher: bool) -> None:
         )
     xs, ys = [s.cost for s in best], [s.value for s in best]
     axes.step(xs, ys, where="post", color=BLUE, linewidth=0.9, alpha=0.6, zorder=2)
-    low, high = min(s.cost for s in spots), max(s.cost for s in spots)
-    if high / low > 8:
-        axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 100 else (1,), numticks=6))
-        axes.xaxis.set_minor_formatter(NullFormatter())
-    else:
-        axes.xaxis.set_major_locator(MaxNLocator(4))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: tick(x)))
+    cost_axis(axes, [s.cost for s in spots])
     axes.margins(0.16, 0.14)
     axes.grid(color=PALE, linewidth=0.5)
     axes.set_axisbelow(True)
