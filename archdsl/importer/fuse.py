@@ -57,7 +57,9 @@ def _attention(made: list[Step], uses: Counter[int], last: Step) -> tuple[dict[s
     if first.op.name != "linear" or [(t.get("i"), t.get("n")) for t in thirds] != [(1, 3), (2, 3), (3, 3)]:
         return None
     one, two, given = arguments(first), arguments(last), arguments(middle)
-    if one["bias"] != two["bias"] or given["relpos"] == "absolute" or (given["talk"] and not two["bias"]):
+    if given["cosine"] != "none" or given["channels"] or given["relpos"] not in ("none", "signed"):
+        return None
+    if one["bias"] != two["bias"] or (given["talk"] and not two["bias"]):
         return None
     cin = first.layer.weights["weight"][1]
     width = one["out"] // 3

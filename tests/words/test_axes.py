@@ -138,6 +138,26 @@ def test_affine_scales_and_shifts_each_channel(shape: tuple[int, ...]) -> None:
     assert not weights_of(model)
 
 
+@pytest.mark.holds("affine")
+@pytest.mark.parametrize("shape", [IMAGE, TOKENS, VECTOR])
+def test_one_factor_and_one_shift_for_the_whole_value(shape: tuple[int, ...]) -> None:
+    model = model_of("affine(0.5, one)", shape)
+    weight, bias = model.parameters()
+    assert weight.shape == bias.shape == (1,)
+    torch.testing.assert_close(model(values(shape)), values(shape) * weight + bias)
+
+
+@pytest.mark.holds("rms")
+@pytest.mark.parametrize("shape", [IMAGE, TOKENS, VECTOR])
+def test_rms_normalises_by_the_root_of_the_mean_of_squares(shape: tuple[int, ...]) -> None:
+    x, model = values(shape), model_of("rms(eps=0.1)", shape)
+    (weight,) = model.parameters()
+    each = x.movedim(1, -1) if len(shape) == 3 else x  # channels last
+    expected = each / (each.square().mean(-1, keepdim=True) + 0.1).sqrt() * weight
+    torch.testing.assert_close(model(x), expected.movedim(-1, 1) if len(shape) == 3 else expected)
+    assert not list(model_of("rms(affine=false)", shape).parameters())
+
+
 @pytest.mark.holds("grn")
 @pytest.mark.parametrize("shape", [IMAGE, TOKENS])
 def test_global_response_normalisation(shape: tuple[int, ...]) -> None:

@@ -10,6 +10,7 @@ from typing import Any, cast
 import torch
 
 from archdsl.emit.layers import SinCosPosition
+from archdsl.importer.fuse import arguments
 from archdsl.importer.modules import Param
 from archdsl.importer.ops.chance import Drawn, Masked, shifted, times
 from archdsl.importer.ops.paths import each_path, paths
@@ -36,7 +37,8 @@ def add(steps: Steps, a: Any, b: Any, alpha: float = 1) -> Any:
     if isinstance(b, Param) and b.name in steps.tokens and a.shape == (1, b.shape[-1]):
         return met(steps, "add", steps.view(steps.put("take", steps.tokens[b.name], i=0, end=1)), a)
     if isinstance(b, Param | Table):
-        return _position(steps, a, steps.ledger.table(b))
+        table = steps.ledger.table(b)
+        return _shifted(steps, a, table) or _position(steps, a, table)
     return met(steps, "add", a, b)
 
 
@@ -64,6 +66,19 @@ def aligned(x: View) -> tuple[int, ...] | None:
     if len(wanted) != len(x.dims) or sorted(map(len, wanted)) != sorted(map(len, x.dims)) or not all(wanted):
         return None
     return tuple(x.dims.index(d) for d in wanted) if all(d in x.dims for d in wanted) else None
+
+
+def _shifted(steps: Steps, x: View, table: Table) -> View | None:
+    """A weight added behind a learnt factor, which is `affine`; None where there is no such factor."""
+    made = steps.made[x.step] if x.step >= 0 else None
+    if made is None or made.op.name != "scale" or table.constant:
+        return None
+    one = bool(arguments(made)["one"])
+    sizes = (1,) * (len(x.dims) - len(table.shape)) + table.shape
+    if [i for i, n in enumerate(sizes) if n != 1] != ([] if one else [steps.channels(x)]):
+        return None
+    sources = {"weight": made.sources["weight"], "bias": table}
+    return replace(x, step=steps.put("affine", made.inputs[0], sources=sources, one=one))
 
 
 def _position(steps: Steps, x: View, table: Table) -> View:

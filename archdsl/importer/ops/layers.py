@@ -8,6 +8,7 @@ from typing import Any
 
 from archdsl.importer.modules import Param
 from archdsl.importer.ops.chance import stays_off
+from archdsl.importer.ops.scores import Unit
 from archdsl.importer.steps import Inexpressible, Steps
 from archdsl.importer.tables import Table
 from archdsl.importer.views import View, whole
@@ -188,9 +189,12 @@ def local_response_norm(
     return steps.view(steps.put("lrn", at, size=size, alpha=float(alpha), beta=float(beta), k=float(k)))
 
 
-def normalize(steps: Steps, x: View, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> View:
-    if p != 2 or steps.channels(x) != dim % len(x.dims):
+def normalize(steps: Steps, x: View, p: float = 2.0, dim: int = 1, eps: float = 1e-12, **more: object) -> View | Unit:
+    if p != 2 or eps != 1e-12:
         raise Inexpressible("a norm other than the Euclidean one of the channels")
+    along, axis = x.dims[dim % len(x.dims)], 0 if len(x.shape) == 3 else len(x.shape) - 1
+    if along != whole(axis, x.shape[axis]) or len(x.dims) > len(x.shape) + 1:
+        return Unit(x, along)
     return replace(x, step=steps.put("l2norm", x.step))
 
 

@@ -104,6 +104,22 @@ def layer_norm_2d(steps: Steps, x: View, weight: Param | None, bias: Param | Non
     )
 
 
+def rms_norm(
+    steps: Steps,
+    x: View,
+    normalized_shape: Any,
+    weight: Param | None = None,
+    eps: float | None = None,
+    image: bool = False,
+) -> View:
+    """``image``: whether the channels of an image (N, C, H, W) are normalised."""
+    if len(tuple(normalized_shape)) > 1:
+        raise Inexpressible("RMS normalisation over several axes; `rms` is over the channels")
+    view = steps.view(steps.plain(x)) if image else steps.each(x)
+    args: dict[str, Any] = {"eps": torch.finfo(torch.float32).eps if eps is None else eps, "affine": weight is not None}
+    return replace(view, step=steps.put("rms", view.step, sources={"weight": weight}, **args))
+
+
 def group_norm(
     steps: Steps,
     x: View,
@@ -148,5 +164,5 @@ def instance_norm(steps: Steps, x: View, weight: Param | None, bias: Param | Non
 
 
 NORMS: dict[str, Callable[..., Any]] = {
-    f.__name__: f for f in (batch_norm, layer_norm, layer_norm_2d, group_norm, grn, blur, instance_norm)
+    f.__name__: f for f in (batch_norm, layer_norm, layer_norm_2d, rms_norm, group_norm, grn, blur, instance_norm)
 } | {"aten_batch_norm": _aten_batch_norm, "aten_group_norm": group_norm}
