@@ -160,6 +160,7 @@ MODULES: dict[str, Rule] = {
     "AvgPool2d": _plain(
         "avg_pool2d", "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override"
     ),
+    "AvgPool1d": _plain("avg_pool1d", "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad"),
     "AdaptiveAvgPool2d": _plain("adaptive_avg_pool2d", "output_size"),
     "AdaptiveAvgPool1d": _plain("adaptive_avg_pool1d", "output_size"),
     "AdaptiveMaxPool2d": _plain("adaptive_max_pool2d", "output_size"),

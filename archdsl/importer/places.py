@@ -59,6 +59,18 @@ def laid_out(steps: Steps, x: View) -> Layout:
     raise Inexpressible("attention between tokens that are neither in windows nor in a grid")
 
 
+def indices(x: View) -> Tensor:
+    """For each entry of one example of a tensor which entry of its value, counted through, it shows."""
+    index = torch.zeros((), dtype=torch.long)
+    for dim in x.dims[1:]:
+        offsets = torch.zeros(1, dtype=torch.long)
+        for a in dim:
+            step = a.stride * prod(x.shape[a.axis + 1 :])
+            offsets = (offsets[:, None] + step * torch.arange(a.size)).flatten()
+        index = index[..., None] + offsets
+    return index
+
+
 def biases(bias: Table, q: Layout, k: Layout, heads: int) -> tuple[str, Table | None]:
     """The learnt bias of each distance and head, and its kind; None where nothing is learnt.
 

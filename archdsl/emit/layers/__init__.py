@@ -29,7 +29,7 @@ from archdsl.emit.layers.sequence import (
     TokenConv1d,
     TokenMaxPool1d,
 )
-from archdsl.emit.layers.tokens import ClassToken, PositionEmbedding, SinCosPosition
+from archdsl.emit.layers.tokens import ClassToken, FourierPosition, PositionEmbedding, SinCosPosition
 from archdsl.emit.layers.weights import (
     Affine,
     DiracConv2d,
@@ -65,6 +65,7 @@ __all__ = [
     "DropConnect",
     "DropPath",
     "Embedding",
+    "FourierPosition",
     "GaussianNoise",
     "GeneralAttention",
     "GlobalAvgPool2d",

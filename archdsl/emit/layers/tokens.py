@@ -52,3 +52,28 @@ class SinCosPosition(nn.Module):
         rates = 10000.0 ** (-torch.arange(0, width, 2, device=like.device) / width)
         angles = torch.arange(places, device=like.device)[:, None] * rates
         return torch.stack((angles.sin(), angles.cos()), 2).flatten(1).to(like.dtype)
+
+
+class FourierPosition(nn.Module):
+    """A linear layer of sines and cosines of the place, added to an image (N, C, H, W); rows and columns run from 0 to 2π
+    (Carion et al. 2020). ``waves`` is the number of sines and cosines of a row, and of a column.
+    """
+
+    def __init__(self, width: int, waves: int) -> None:
+        super().__init__()
+        self.waves = waves
+        self.proj = nn.Conv2d(2 * waves, width, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.proj(self.sines(x.shape[2], x.shape[3]).to(x.dtype))
+
+    def sines(self, height: int, width: int) -> torch.Tensor:
+        """The sines and cosines of the rows, then those of the columns (1, 2·waves, height, width)."""
+        device = self.proj.weight.device
+        rates = 10000.0 ** (-torch.arange(0, self.waves, 2, device=device) / self.waves)
+        parts = []
+        for n in (height, width):
+            angles = torch.arange(1, n + 1, device=device)[:, None] / (n + 1e-6) * 6.283185307179586 * rates
+            parts.append(torch.stack((angles.sin(), angles.cos()), 2).flatten(1))  # (places, waves)
+        rows, columns = parts[0][:, None].expand(-1, width, -1), parts[1][None].expand(height, -1, -1)
+        return torch.cat((rows, columns), 2).permute(2, 0, 1)[None]

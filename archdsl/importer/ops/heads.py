@@ -38,8 +38,10 @@ def sdpa(
 
 def matmul(steps: Steps, a: Any, b: Any) -> Any:
     """A product over the last axis of one value and the last but one of the other."""
-    if isinstance(a, Scores) and isinstance(b, View):
+    if isinstance(a, Scores) and isinstance(b, View) and not a.flipped:
         return _attend(steps, a, b)
+    if isinstance(a, View) and isinstance(b, Scores) and b.flipped:
+        return turned(_attend(steps, b, turned(a)))
     if isinstance(a, View) and isinstance(b, View):
         return _scores(a, turned(b))
     if isinstance(a, Unit) and isinstance(b, Unit):

@@ -8,13 +8,15 @@ from math import prod
 from typing import Any, cast
 
 import torch
+from torch import Tensor
 
-from archdsl.emit.layers import SinCosPosition
+from archdsl.emit.layers import FourierPosition, SinCosPosition
 from archdsl.importer.fuse import arguments
 from archdsl.importer.modules import Param
 from archdsl.importer.ops.chance import Drawn, Masked, shifted, times
 from archdsl.importer.ops.paths import each_path, paths
 from archdsl.importer.ops.pointwise import scaled
+from archdsl.importer.places import indices
 from archdsl.importer.steps import Inexpressible, Steps
 from archdsl.importer.tables import Computed, Table
 from archdsl.importer.views import View, standing, whole
@@ -33,7 +35,7 @@ def add(steps: Steps, a: Any, b: Any, alpha: float = 1) -> Any:
             return a  # type: ignore[no-any-return]
         raise Inexpressible("a fixed number added")
     if isinstance(b, Computed):
-        raise Inexpressible("arithmetic on weights, added to a value")
+        return _fourier(steps, a, b)
     if isinstance(b, Param) and b.name in steps.tokens and a.shape == (1, b.shape[-1]):
         return met(steps, "add", steps.view(steps.put("take", steps.tokens[b.name], i=0, end=1)), a)
     if isinstance(b, Param | Table):
@@ -85,22 +87,41 @@ def _position(steps: Steps, x: View, table: Table) -> View:
     """A learnt, or fixed, number for each place and channel."""
     if table.ids.numel() == 1 and table.constant:
         return cast(View, add(steps, x, float(table.fixed)))
-    order = aligned(x)
-    if order is None:
-        x = steps.view(steps.plain(x))
-        order = tuple(range(len(x.dims)))
     sizes = x.sizes()
-    if len(table.shape) > len(sizes) or table.ids.numel() != prod(sizes[1:]):
+    if len(table.shape) > len(sizes) or table.ids.numel() != prod(sizes[1:]) or prod(sizes[1:]) != prod(x.shape):
         raise Inexpressible("a weight added to a value that is not one number for each place and channel")
+    index = indices(x).flatten()
+    ids, fixed = (torch.zeros_like(t.flatten()) for t in (table.ids, table.fixed))
     try:
-        ids, fixed = (t.expand(1, *sizes[1:]).permute(order) for t in (table.ids, table.fixed))
+        ids[index], fixed[index] = (t.expand(1, *sizes[1:]).flatten() for t in (table.ids, table.fixed))
     except RuntimeError:
         raise Inexpressible("a weight added to a value along other axes than its own") from None
+    ids, fixed = (t.reshape(1, *x.shape) for t in (ids, fixed))
     if table.constant:
         if not same_positions(fixed.float(), x.shape):
             raise Inexpressible("fixed numbers added to a value that are not those of `pos(sincos)`")
         return replace(x, step=steps.put("pos", x.step, sincos=True))
     return replace(x, step=steps.put("pos", x.step, sources={"embedding": Table(ids, fixed)}))
+
+
+def _fourier(steps: Steps, x: View, added: Computed) -> View:
+    """A linear layer of sines and cosines of the place."""
+    names = added.weights()
+    weight = steps.ledger.values.get(names[0]) if len(names) == 2 and len(x.shape) == 3 else None
+    if weight is None or weight.ndim != 4 or weight.shape[0] != x.shape[0]:
+        raise Inexpressible("arithmetic on weights, added to a value")
+    ours = FourierPosition(x.shape[0], weight.shape[1] // 2)
+    index, sizes = indices(x), x.sizes()
+
+    def formula(weight: Tensor, bias: Tensor) -> Tensor:
+        made = torch.nn.functional.conv2d(ours.sines(*x.shape[1:]), weight, bias).flatten()[index]
+        return made.reshape(1, *sizes[1:]).expand(added.shape)
+
+    found = steps.ledger.equal(added, formula, tuple(weight.shape), (x.shape[0],))
+    if not found:
+        raise Inexpressible("arithmetic on weights, added to a value, that is not `pos(fourier)`")
+    sources = {"proj.weight": found[0], "proj.bias": found[1]}
+    return replace(x, step=steps.put("pos", x.step, sources=sources, fourier=weight.shape[1] // 2))
 
 
 def same_positions(fixed: Any, shape: tuple[int, ...]) -> bool:

@@ -83,8 +83,10 @@ def conv2d(
     sources: dict[str, Any] = {"weight": weight, "bias": bias}
     if ws != "none":
         usual = 1e-8 if ws == "standard" else 1e-5
-        if abs(rest - 1) > 1e-9 or eps > 100 * usual:
-            raise Inexpressible("standardised weights with a factor, or with another epsilon than `ws` has")
+        if eps > 100 * usual:
+            raise Inexpressible("standardised weights with another epsilon than `ws` has")
+        if abs(rest - 1) > 1e-9:  # the factor of the weights is one of what arrives
+            at = steps.put("times", at, factor=rest)
         return steps.view(
             steps.put("conv", at, sources=sources | {"gain": gain}, out=out, groups=groups, ws=ws, **settings)
         )

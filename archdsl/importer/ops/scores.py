@@ -35,6 +35,7 @@ class Scores:
     last: bool = False  # whether heads are the last axis
     talk: dict[str, Any] | None = None  # weights that mix heads
     channels: bool = False
+    flipped: bool = False  # whether keys come before queries
     unit: bool = False  # whether queries and keys are unit vectors
     factor: Any = None  # the learnt number of each head by which they are multiplied
     network: Computed | None = None  # a bias that is computed of weights
@@ -97,6 +98,14 @@ def _permuted(steps: Steps, scores: Scores, *dims: Any) -> Scores:
     if order != ((0, 3, 1, 2) if scores.last else (0, 2, 3, 1)):
         raise Inexpressible("axes of products of queries and keys in another order")
     return replace(scores, last=not scores.last)
+
+
+def _flipped(steps: Steps, scores: Scores, dim0: int, dim1: int) -> Scores:
+    """Queries and keys exchanged, as values before them want it."""
+    n = len(steps.sizes)
+    if {dim0 % n, dim1 % n} != {n - 1, n - 2} or not scores.softmax:
+        raise Inexpressible("axes of products of queries and keys in another order")
+    return replace(scores, flipped=not scores.flipped)
 
 
 def _mixed(steps: Steps, scores: Scores, weight: Any, bias: Any = None) -> Scores:
@@ -185,6 +194,7 @@ ARITHMETIC: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(("add", "iadd", "radd"), _biased),
     **dict.fromkeys(("view", "reshape", "unsqueeze", "squeeze", "flatten", "unflatten"), _reshaped),
     "permute": _permuted,
+    **dict.fromkeys(("transpose", "swapaxes"), _flipped),
     "linear": _mixed,
     **dict.fromkeys(("contiguous", "float", "to", "type_as", "type", "same"), _same),
     "softmax": _softmax,

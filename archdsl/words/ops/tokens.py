@@ -72,19 +72,25 @@ def cls(x: Shape) -> Layer:
     "patch(8, 64) tokens pos(sincos)",
     "patch(8, 64) pos(sincos) tokens",
     "patch(8, 64) pos tokens",
+    "patch(8, 48) pos(fourier=16) tokens",
     paper=_VIT,
     traits="position",
 )
-def pos(x: Shape, sincos: bool = False) -> Layer:
+def pos(x: Shape, sincos: bool = False, fourier: Count | None = None) -> Layer:
     """A learnt vector for each place, added to the token or pixel there.
 
     With `sincos` it is fixed (Vaswani et al. 2017, arXiv:1706.03762): number 2i of a vector of d is sin(place/10000^(2i/d)),
     number 2i+1 the cosine. On an image the first half of the channels is that of the row, the second that of the column.
+
+    With `fourier`, on an image, a linear layer of twice so many sines and cosines is added; the rows and columns run from 0 to 2π
+    there (Carion et al. 2020, DETR, arXiv:2005.12872; XCiT, arXiv:2106.09681).
     """
     if len(x) == 1:
         raise Misfit(
             f"`pos` takes tokens or an image, and here arrives {words(x)}", "A301", "`gap` and `flatten` come behind"
         )
+    if fourier is not None:
+        return _fourier(x, fourier, sincos)
     if not sincos:
         return Layer(out=x, weights={"embedding": (1, *x)}, module=lambda nn: nn.PositionEmbedding(*x))
     width, parts = channels(x), 2 * (len(x) - 1)
@@ -95,6 +101,18 @@ def pos(x: Shape, sincos: bool = False) -> Layer:
             f"choose a width that {parts} divides",
         )
     return Layer(out=x, module=lambda nn: nn.SinCosPosition())
+
+
+def _fourier(x: Shape, waves: int, sincos: bool) -> Layer:
+    if sincos or waves % 2:
+        raise Misfit("`pos(fourier=…)` takes an even number, and no `sincos`", help="write `pos(fourier=32)`")
+    c, h, w = image(x, "pos(fourier)")
+    return Layer(
+        out=x,
+        weights={"proj.weight": (c, 2 * waves, 1, 1), "proj.bias": (c,)},
+        macs=h * w * 2 * waves * c,
+        module=lambda nn: nn.FourierPosition(c, waves),
+    )
 
 
 @op(
