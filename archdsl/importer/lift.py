@@ -11,7 +11,7 @@ from torch import Tensor, fx, nn
 from archdsl.importer.findings import Finding, Refused
 from archdsl.importer.fuse import fused
 from archdsl.importer.modules import Param, rule_of
-from archdsl.importer.ops import ATEN, OF_SCORES, OF_UNIT, OPS, Scores, Unit
+from archdsl.importer.ops import ATEN, OF_KIND, OPS
 from archdsl.importer.ops.chance import CHANCE, NOISE, RANDOM, Drawn, Masked, noise
 from archdsl.importer.reach import live, once, reached
 from archdsl.importer.steps import Inexpressible, Step, Steps
@@ -158,7 +158,7 @@ def _called(graph: fx.GraphModule, node: fx.Node, shown: str, steps: Steps, args
         named, function = {**own, **named}, OPS[word]
     else:
         function = _operation(shown, node, steps.training)
-    for kind, known, what in ((Scores, OF_SCORES, "products of queries and keys"), (Unit, OF_UNIT, "unit vectors")):
+    for kind, what, known in OF_KIND:
         if any(isinstance(v, kind) for v in _flat((args, named))):
             if word not in known:
                 raise Inexpressible(f"arithmetic on {what} that `attend` lacks")
@@ -182,7 +182,7 @@ def _of_weights(name: str, given: Any) -> bool:
     return (
         bare not in CHANCE
         and bare not in NOISE
-        and not any(isinstance(v, View | Drawn | Masked | Scores | Unit) for v in _flat(given))
+        and not any(isinstance(v, (View, Drawn, Masked, *(kind for kind, _, _ in OF_KIND))) for v in _flat(given))
     )
 
 

@@ -187,6 +187,7 @@ MODULES: dict[str, Rule] = {
     "StochasticDepth": _plain("stochastic_depth", "p", "mode", "training"),
     "DropPath": _drop_path,
     "Identity": _plain("same"),
+    "Unfold": _plain("unfold", "kernel_size", "dilation", "padding", "stride"),
     "Flatten": _plain("reshape"),
     "Unflatten": _plain("reshape"),
     "ZeroPad2d": lambda m, own: ("pad", {"pad": m.padding}),

@@ -16,6 +16,7 @@ class Attend(WeightedMean):
         ``cpb`` a small network computes it (Liu et al. 2022).
     cosine: products of unit vectors, times a learnt ``factor`` for each head (El-Nouby et al. 2021), or times ``exp`` of one, at
         most 100 (Liu et al. 2022).
+    rotary: the base of the angles by which queries and keys are turned (Su et al. 2021).
     channels: the channels of each head attend to each other (Ding et al. 2022); else tokens do.
     """
 
@@ -32,9 +33,11 @@ class Attend(WeightedMean):
         sizes: tuple[tuple[int, ...], tuple[int, ...]] = ((), ()),
         cosine: str = "none",
         channels: bool = False,
+        rotary: float | None = None,
     ) -> None:
         super().__init__(heads, drop, scale if cosine == "none" else 1.0, talk)
         self.absolute, self.sizes, self.cosine, self.channels = relpos == "absolute", sizes, cosine, channels
+        self.rotary = rotary
         self.register_parameter("factor", nn.Parameter(torch.empty(heads, 1, 1)) if cosine != "none" else None)
         distances = 1
         for queries, keys in zip(*sizes, strict=True):
@@ -64,6 +67,8 @@ class Attend(WeightedMean):
     ) -> torch.Tensor:
         """The means (…, T, width of v) of tokens (…, T, width)."""
         q, k, v = (x.unflatten(-1, (self.heads, -1)).transpose(-3, -2) for x in (q, k, v))
+        if self.rotary is not None:
+            q, k = (self.turned(x, n, self.rotary) for x, n in zip((q, k), self.sizes, strict=True))
         if self.channels:
             width = q.shape[-1]
             q, k, v = (x.transpose(-2, -1) for x in (q, k, v))  # (…, heads, channels of a head, T)

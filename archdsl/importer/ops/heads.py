@@ -6,9 +6,23 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import torch
+
 from archdsl.importer.fuse import arguments
 from archdsl.importer.ops.chance import stays_off
-from archdsl.importer.ops.scores import ARITHMETIC, LENGTHS, Scores, Unit, bias_of, cosine, network_of
+from archdsl.importer.ops.scores import (
+    ARITHMETIC,
+    LENGTHS,
+    TURNED,
+    Scores,
+    Turned,
+    Unit,
+    base_of,
+    bias_of,
+    cosine,
+    network_of,
+    turned_by,
+)
 from archdsl.importer.picks import reordered
 from archdsl.importer.places import Layout, biases, laid_out, shifted_by
 from archdsl.importer.steps import Inexpressible, Steps
@@ -26,6 +40,9 @@ def sdpa(
     scale: float | None = None,
     **more: object,
 ) -> View:
+    rotary = None
+    if isinstance(query, Turned) and isinstance(key, Turned):
+        rotary, query, key = _angles(query, key), query.view, key.view
     if isinstance(query, Unit) and isinstance(key, Unit) and attn_mask is None and scale == 1:
         return _attend(steps, replace(_products(steps, query, key), softmax=True, drop=float(dropout_p)), value)
     if is_causal:
@@ -33,7 +50,14 @@ def sdpa(
     bias = None if attn_mask is None else bias_of(steps, attn_mask)
     drop = float(dropout_p) if dropout_p and stays_off(steps, steps.training) else 0.0
     width = query.sizes()[-1]
-    return _attend(steps, Scores(query, key, width**-0.5 if scale is None else scale, bias, True, drop), value)
+    scores = Scores(query, key, width**-0.5 if scale is None else scale, bias, True, drop, rotary=rotary)
+    return _attend(steps, scores, value)
+
+
+def _angles(q: Turned, k: Turned) -> tuple[Any, bool]:
+    if q.halves != k.halves or not torch.equal(q.angles, k.angles):
+        raise Inexpressible("queries and keys turned by unlike angles")
+    return q.angles, q.halves
 
 
 def matmul(steps: Steps, a: Any, b: Any) -> Any:
@@ -44,6 +68,8 @@ def matmul(steps: Steps, a: Any, b: Any) -> Any:
         return turned(_attend(steps, b, turned(a)))
     if isinstance(a, View) and isinstance(b, View):
         return _scores(a, turned(b))
+    if isinstance(a, Turned) and isinstance(b, Turned):
+        return replace(_scores(a.view, turned(b.view)), rotary=_angles(a, b))
     if isinstance(a, Unit) and isinstance(b, Unit):
         return _products(steps, a, replace(b, view=turned(b.view)))
     raise Inexpressible("a product of a value and a weight as matrices")
@@ -77,6 +103,8 @@ def _attend(steps: Steps, scores: Scores, v: View) -> View:
         raise Inexpressible("products of queries, keys and values without softmax (linear attention)")
     q, k = _unscaled(steps, scores.q), scores.k
     scale = scores.scale if q is scores.q else scores.scale * float(steps.made[scores.q.step].op.args[0])
+    if scores.rotary is not None and scores.rotary[1]:
+        q, k, v = _paired(steps, q, k, v)
     heads, parts = _headed(steps, (_row(steps, q), k, turned(v) if scores.channels else v))
     layouts = [laid_out(steps, p) for p in parts]
     sources: dict[str, Any] = {}
@@ -116,6 +144,8 @@ def _of_tokens(
             raise Inexpressible("a bias of attention that is a sum of weights")
         if table is not None:
             args["relpos"], sources["relpos"] = relpos, table
+    if scores.rotary is not None:
+        args["rotary"] = base_of(scores.rotary[0], layouts[0].size, scores.rotary[1])
     if scores.talk is not None:
         if len(scores.talk) != 4:
             raise Inexpressible("heads that are mixed before the softmax alone, or behind it")
@@ -125,6 +155,23 @@ def _of_tokens(
         steps.moved[step] = shift
     shape = steps.shape(step)
     return View(step, shape, _result(parts[0], parts[2], shape))
+
+
+def _paired(steps: Steps, q: View, k: View, v: View) -> tuple[View, View, View]:
+    """Queries and keys whose pairs are halves of a head, with the pairs side by side: other rows of the layer before them.
+
+    Raises:
+        Inexpressible: they are not parts of one layer.
+    """
+    owner = steps.made[q.step].inputs[0] if q.step >= 0 and steps.made[q.step].inputs else -1
+    thirds = [arguments(steps.made[x.step]) if x.step >= 0 else {} for x in (q, k, v)]
+    if [(t.get("i"), t.get("n")) for t in thirds] != [(1, 3), (2, 3), (3, 3)]:
+        raise Inexpressible("pairs of halves of a head, of queries and keys that are not thirds of one layer")
+    axis = 0 if len(q.shape) == 3 else len(q.shape) - 1
+    width, head = q.shape[axis], q.sizes()[-1]
+    order = torch.arange(2 * width).reshape(-1, 2, head // 2).transpose(1, 2).flatten().tolist()
+    made = reordered(steps, owner, [*order, *range(2 * width, 3 * width)])
+    return tuple(replace(x, step=steps.put("part", made, i=i + 1, n=3)) for i, x in enumerate((q, k, v)))  # type: ignore[return-value]
 
 
 def _of_channels(
@@ -236,9 +283,11 @@ HEADS: dict[str, Callable[..., Any]] = {
     "matmul": matmul,
     "bmm": matmul,
     "einsum": einsum,
+    "apply_rot_embed_cat": turned_by,
 }
 
 OF_SCORES: dict[str, Callable[..., Any]] = {**ARITHMETIC, "einsum": einsum, "matmul": matmul, "bmm": matmul}
+OF_TURNED: dict[str, Callable[..., Any]] = {**TURNED, "matmul": matmul, "scaled_dot_product_attention": sdpa}
 OF_UNIT: dict[str, Callable[..., Any]] = {
     **LENGTHS,
     "matmul": matmul,

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 from archdsl.importer.modules import Param
 from archdsl.importer.ops.chance import stays_off
 from archdsl.importer.ops.scores import Unit
+from archdsl.importer.places import indices
 from archdsl.importer.steps import Inexpressible, Steps
 from archdsl.importer.tables import Table
-from archdsl.importer.views import View, whole
+from archdsl.importer.views import View, merged, whole
 
 
 def pair(value: Any) -> tuple[int, int]:
@@ -53,7 +55,7 @@ def _padding(padding: Any, k: tuple[int, int], d: int, s: tuple[int, int]) -> An
 def conv2d(
     steps: Steps,
     x: View,
-    weight: Param,
+    weight: Param | Table,
     bias: Param | None = None,
     stride: Any = 1,
     padding: Any = 0,
@@ -123,6 +125,9 @@ def conv_transpose2d(
 
 
 def linear(steps: Steps, x: View, weight: Any, bias: Any = None) -> View:
+    if (found := _patches(steps, x, weight, bias)) is not None:
+        return found
+    x, weight = _in_order(steps, x, weight)
     view = steps.each(x)
     if isinstance(bias, Table) and not bias.constant and not bool(bias.ids.all()):
         return _in_parts(steps, view, weight, bias)
@@ -133,6 +138,39 @@ def linear(steps: Steps, x: View, weight: Any, bias: Any = None) -> View:
     step = steps.put("linear", view.step, sources={"weight": weight, "bias": bias}, **args)
     axis = 0 if len(view.shape) == 3 else len(view.shape) - 1
     return View(step, steps.shape(step), (*view.dims[:-1], whole(axis, weight.shape[0])))
+
+
+def _in_order(steps: Steps, x: View, weight: Any) -> tuple[View, Any]:
+    """A value whose channels are in another order, as it is, and the weight with its columns in that order."""
+    axis, last = 0 if len(x.shape) == 3 else len(x.shape) - 1, x.dims[-1]
+    if len(last) < 2 or any(a.axis != axis for a in last) or not isinstance(weight, Param | Table):
+        return x, weight
+    order = indices(View(x.step, x.shape, (x.dims[0], last))) // prod(x.shape[axis + 1 :])
+    table = steps.ledger.table(weight)
+    if sorted(order.tolist()) != list(range(x.shape[axis])):
+        return x, weight
+    back = order.argsort()
+    return replace(x, dims=(*x.dims[:-1], whole(axis, x.shape[axis]))), Table(table.ids[:, back], table.fixed[:, back])
+
+
+def _patches(steps: Steps, x: View, weight: Any, bias: Any) -> View | None:
+    """A linear layer of all values of each patch of an image, which is a convolution; None where it is not."""
+    if len(x.shape) != 3 or not isinstance(weight, Param | Table):
+        return None
+    inner = {a.axis: a.size for a in x.dims[-1] if a.axis > 0 and a.stride == 1}
+    outer = [a for d in x.dims[1:-1] for a in d]
+    whole_channels = [a for a in x.dims[-1] if a.axis == 0] == [*whole(0, x.shape[0])]
+    if len(x.dims[-1]) != len(inner) + (x.shape[0] > 1) or not inner or not whole_channels:
+        return None
+    if any(a.axis not in inner or a.stride != inner[a.axis] for a in outer):
+        return None
+    (p, q), table = (inner.get(1, 1), inner.get(2, 1)), steps.ledger.table(weight)
+    index = indices(View(x.step, (x.shape[0], p, q), (x.dims[0], x.dims[-1])))
+    back = index.argsort()
+    ids, fixed = (t[:, back].reshape(-1, x.shape[0], p, q) for t in (table.ids, table.fixed))
+    made = conv2d(steps, steps.view(x.step), Table(ids, fixed), bias, (p, q))
+    dims = [merged([a._replace(stride=1) for a in d]) for d in x.dims[1:-1]]
+    return View(made.step, made.shape, (x.dims[0], *dims, whole(0, made.shape[0])))
 
 
 def _in_parts(steps: Steps, x: View, weight: Any, bias: Table) -> View:

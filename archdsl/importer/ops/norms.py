@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -165,4 +166,4 @@ def instance_norm(steps: Steps, x: View, weight: Param | None, bias: Param | Non
 
 NORMS: dict[str, Callable[..., Any]] = {
     f.__name__: f for f in (batch_norm, layer_norm, layer_norm_2d, rms_norm, group_norm, grn, blur, instance_norm)
-} | {"aten_batch_norm": _aten_batch_norm, "aten_group_norm": group_norm}
+} | {"rms_norm2d": partial(rms_norm, image=True), "aten_batch_norm": _aten_batch_norm, "aten_group_norm": group_norm}

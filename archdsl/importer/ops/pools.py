@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 from archdsl.importer.ops.layers import compact, pair
+from archdsl.importer.ops.pointwise import scaled
 from archdsl.importer.picks import restricted
 from archdsl.importer.steps import Inexpressible, Steps
 from archdsl.importer.views import View, whole
@@ -115,6 +117,8 @@ def adaptive_max_pool2d(steps: Steps, x: View, output_size: Any, return_indices:
 
 def mean(steps: Steps, x: View, dim: Any = None, keepdim: bool = False, **more: object) -> View:
     over = _over(x, dim)
+    if (paths := _of_paths(steps, x, over, keepdim)) is not None:
+        return scaled(steps, paths, 1 / prod(x.sizes()[i] for i in over))
     channel = steps.channels(x) if len(x.dims) > 2 or len(x.shape) == 1 else -1
     if over == {channel}:
         return over_channels(steps, x, channel, keepdim, "mean")
@@ -168,16 +172,27 @@ def largest(steps: Steps, x: View, dim: int, keepdim: bool = False) -> tuple[Vie
     return amax(steps, x, dim, keepdim), None
 
 
+def _of_paths(steps: Steps, x: View, over: set[int], keepdim: bool) -> View | None:
+    """The sum of branches that are stacked along an axis of their own; None where they are not."""
+    split = [i for i in over if x.dims[i]]
+    channel = 0 if len(x.shape) == 3 else len(x.shape) - 1
+    if len(split) != 1 or len(x.dims[split[0]]) != 1 or x.dims[split[0]][0].axis != channel:
+        return None
+    if x.dims[split[0]] == whole(channel, x.shape[channel]):
+        return None
+    parts = [restricted(steps, x, split[0], i, i + 1, equal=True) for i in range(x.sizes()[split[0]])]
+    dims = tuple(d for i, d in enumerate(parts[0].dims) if keepdim or i not in over)
+    return View(steps.put("add", *(p.step for p in parts)), parts[0].shape, dims)
+
+
 def total(steps: Steps, x: View, dim: Any = None, keepdim: bool = False, **more: object) -> View:
     over = _over(x, dim)
     split = [i for i in over if x.dims[i]]
     channel = 0 if len(x.shape) == 3 else len(x.shape) - 1
     if len(split) == 1 and x.dims[split[0]] == whole(channel, x.shape[channel]):
         return over_channels(steps, x, split[0], keepdim, "sum")
-    if len(split) == 1 and len(x.dims[split[0]]) == 1:
-        parts = [restricted(steps, x, split[0], i, i + 1, equal=True) for i in range(x.sizes()[split[0]])]
-        dims = tuple(d for i, d in enumerate(parts[0].dims) if keepdim or i not in over)
-        return View(steps.put("add", *(p.step for p in parts)), parts[0].shape, dims)
+    if (paths := _of_paths(steps, x, over, keepdim)) is not None:
+        return paths
     averaged = mean(steps, x, dim, keepdim)
     factor = 1
     for i in over:

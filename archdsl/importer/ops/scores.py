@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from archdsl.emit.layers import Attend
+from archdsl.emit.layers import Attend, WeightedMean
 from archdsl.importer.modules import Param
 from archdsl.importer.ops.chance import stays_off
 from archdsl.importer.ops.reshapes import permute, reshape, transpose
@@ -39,6 +39,7 @@ class Scores:
     unit: bool = False  # whether queries and keys are unit vectors
     factor: Any = None  # the learnt number of each head by which they are multiplied
     network: Computed | None = None  # a bias that is computed of weights
+    rotary: tuple[Any, bool] | None = None  # the angles by which both are turned; whether halves of a head are pairs
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +136,50 @@ def _biased(steps: Steps, scores: Any, given: Any) -> Scores:
     return replace(scores, bias=table)
 
 
+@dataclass(frozen=True, eq=False)
+class Turned:
+    """Queries or keys (…, T, D) turned by the places of their tokens: ``angles`` has their sines, then their cosines (T, 2·D);
+    ``halves``: pairs are a number of the first half and one of the second, not neighbours."""
+
+    view: View
+    angles: Tensor
+    halves: bool
+
+    def sizes(self) -> tuple[int, ...]:
+        return self.view.sizes()
+
+
+def turned_by(steps: Steps, x: View, angles: Any, half: bool = False) -> Turned:
+    """timm's `apply_rot_embed_cat`."""
+    table = steps.ledger.table(angles) if isinstance(angles, Param | Table) else None
+    if table is None or not table.constant:
+        raise Inexpressible("queries and keys turned by angles that are computed of values")
+    return Turned(x, table.fixed.reshape(-1, table.shape[-1]), half)
+
+
+def base_of(angles: Tensor, size: tuple[int, ...], halves: bool) -> float:
+    """The base of the angles of places laid out in ``size``.
+
+    Raises:
+        Inexpressible: they are other angles than those of `rotary`.
+    """
+    sin, cos = (t.double() for t in angles.chunk(2, -1))
+    half, axes = sin.shape[-1] // 2, len(size)
+    sin, cos = (t[:, :half] if halves else t[:, ::2] for t in (sin, cos))
+    per = half // axes
+    one = prod(size[1:])  # the token one row below the first
+    rate = float(torch.atan2(sin[one, 1], cos[one, 1])) if per > 1 and len(sin) == prod(size) > one else 0.0
+    if rate > 0:
+        base = float(f"{rate**-per:.4g}")
+        ours = WeightedMean(1)
+        zero, unit = torch.zeros(len(sin), 2 * half, dtype=torch.float64), torch.ones(len(sin), half)
+        zero[:, ::2] = unit
+        found = ours.turned(zero, size, base)  # (cos, sin, cos, sin, …)
+        if torch.allclose(found[:, ::2], cos, atol=1e-4) and torch.allclose(found[:, 1::2], sin, atol=1e-4):
+            return base
+    raise Inexpressible("queries and keys turned by other angles than those of `rotary`")
+
+
 def _of_length(steps: Steps, unit: Any, by: Any) -> Unit:
     if not isinstance(unit, Unit):
         unit, by = by, unit
@@ -143,7 +188,7 @@ def _of_length(steps: Steps, unit: Any, by: Any) -> Unit:
     return replace(unit, factor=by)
 
 
-def _shown(function: Callable[..., Any], steps: Steps, unit: Unit, *args: Any) -> Unit:
+def _shown(function: Callable[..., Any], steps: Steps, unit: Any, *args: Any) -> Any:
     return replace(unit, view=function(steps, unit.view, *args))
 
 
@@ -199,6 +244,12 @@ ARITHMETIC: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(("contiguous", "float", "to", "type_as", "type", "same"), _same),
     "softmax": _softmax,
     "dropout": _dropped,
+}
+
+TURNED: dict[str, Callable[..., Any]] = {
+    **{f.__name__: partial(_shown, f) for f in (permute, transpose, reshape)},
+    "swapaxes": partial(_shown, transpose),
+    **dict.fromkeys(("contiguous", "float", "to", "type_as", "type", "same"), _same),
 }
 
 LENGTHS: dict[str, Callable[..., Any]] = {

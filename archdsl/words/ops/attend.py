@@ -9,7 +9,7 @@ from archdsl.ir.layer import GLOBAL, Layer, Misfit, words
 from archdsl.ir.trace import channels as channels_of
 from archdsl.registry import join
 from archdsl.registry.types import Count, Padding, Positive, Rate, Shape, Size
-from archdsl.words.ops.attention import placed_windows
+from archdsl.words.ops.attention import Base, placed_windows, turned_axes
 
 
 @join(
@@ -21,6 +21,7 @@ from archdsl.words.ops.attention import placed_windows
     "patch(4, 24) attend(conv(24, 1) | id | id, 3, window=4, shift=2, relpos=cpb, cosine=exp)",
     "patch(8, 64) tokens attend(linear(64) | linear(64) | id, 4, channels, drop=0.1)",
     "patch(4, 24) attend(conv(24, 1) | id | id, 3, channels, cosine=factor)",
+    "patch(4, 24) attend(conv(24, 1) | id | conv(12, 1), 3, window=4, rotary)",
     paper="Vaswani et al. 2017, Attention is all you need, arXiv:1706.03762",
     traits="attention mixes",
 )
@@ -36,13 +37,14 @@ def attend(
     talk: bool = False,
     cosine: Literal["none", "factor", "exp"] = "none",
     channels: bool = False,
+    rotary: Base | None = None,
 ) -> Layer:
     """Attention of queries, keys and values, which are its three branches in this order: for each token of the queries the mean
     of the values, weighted by softmax(q·k/√(width of a head)) over the tokens of the keys.
 
     The pixels of an image are its tokens, row by row; the result is laid out as the queries are, as wide as the values. `scale`
     is the factor of q·k instead of 1/√(width of a head). `drop` is the rate of dropout on the weights while training.
-    `window`, `shift`, `grid` and `talk` are as for `attention`. `relpos` adds a learnt bias for each head and each distance,
+    `window`, `shift`, `grid`, `talk` and `rotary` are as for `attention`. `relpos` adds a learnt bias for each head and distance,
     with its sign, or without (Graham et al. 2021, LeViT, arXiv:2104.01136). `attention` is this with its linear layers.
 
     `relpos=cpb`: the bias is 16·sigmoid of what two linear layers with 512 values and ReLU between give for the distance, on a
@@ -71,13 +73,24 @@ def attend(
     if any(width % heads for width in widths):
         wrong = next(width for width in widths if width % heads)
         raise Misfit(f"{heads} heads do not divide a width of {wrong}", "A303", "choose a number that divides it")
+    if rotary is not None:
+        turned_axes(len(q) - 1, widths[0] // heads)
     settings: dict[str, Any] = {n: a for n, a in (("drop", drop), ("scale", scale), ("talk", talk)) if a}
     if cosine != "none":
         settings["cosine"] = str(cosine)
         if scale is not None:
             raise Misfit("`cosine` of `attend` has a learnt factor, and no `scale`", help="leave one of the two out")
+    if rotary is not None:
+        settings |= {"rotary": rotary, "sizes": (_size(q), _size(k))}
     if channels:
-        asked = {"window": window, "shift": shift, "grid": grid, "relpos": relpos != "none", "talk": talk}
+        asked = {
+            "window": window,
+            "shift": shift,
+            "grid": grid,
+            "relpos": relpos != "none",
+            "talk": talk,
+            "rotary": rotary,
+        }
         return _of_channels(xs, heads, widths, [n for n, a in asked.items() if a], settings)
     if window is not None or grid is not None or shift not in (0, (0, 0)):
         return _within(xs, heads, widths, {"window": window, "shift": shift, "grid": grid}, relpos, settings)
@@ -116,6 +129,8 @@ def _learnt(
     """The weights of its forms in the order of the module, and the MACs of the bias; ``settings`` gains the sizes."""
     weights: dict[str, Shape] = {"factor": (heads, 1, 1)} if "cosine" in settings else {}
     macs = 0
+    if "rotary" in settings and len(queries) != len(keys):
+        raise Misfit("`rotary` needs queries and keys that are both tokens, or both images", "A304", "say `untokens`")
     if relpos != "none":
         settings |= {"relpos": str(relpos), "sizes": (queries, keys)}
         rows = _distances(queries, keys, relpos)
@@ -141,6 +156,7 @@ def _within(
     if "shift" in asked and "window" not in asked:
         raise Misfit("`shift` moves windows, and there are none", help="write `window=`, or leave `shift` out")
     size, spots, sight, windows = placed_windows(xs[0], asked)
+    settings |= {"sizes": (size, size)} if "rotary" in settings else {}
     weights, macs = _learnt(size, size, heads, relpos, settings)
     return Layer(
         out=(widths[2], *xs[0][1:]),
