@@ -29,7 +29,7 @@ from archdsl.emit.layers.sequence import (
     TokenConv1d,
     TokenMaxPool1d,
 )
-from archdsl.emit.layers.tokens import ClassToken, FourierPosition, PositionEmbedding, SinCosPosition
+from archdsl.emit.layers.tokens import ClassToken, FourierPosition, PositionEmbedding, SinCosPosition, TiledPosition
 from archdsl.emit.layers.weights import (
     Affine,
     DiracConv2d,
@@ -87,6 +87,7 @@ __all__ = [
     "Shared",
     "SinCosPosition",
     "StdConv2d",
+    "TiledPosition",
     "TokenAvgPool1d",
     "TokenConv1d",
     "TokenMaxPool1d",

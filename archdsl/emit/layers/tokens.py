@@ -34,6 +34,14 @@ class PositionEmbedding(nn.Module):
         return x + self.embedding
 
 
+class TiledPosition(PositionEmbedding):
+    """A learnt vector for each place of a window, added to each window of an image (N, C, H, W) (Han et al. 2021)."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        height, width = self.embedding.shape[2:]
+        return x + self.embedding.repeat(1, 1, x.shape[2] // height, x.shape[3] // width)
+
+
 class SinCosPosition(nn.Module):
     """Sines and cosines of the place, added to tokens (N, T, D) or to an image (N, C, H, W) (Vaswani et al. 2017); of an image
     the first half of the channels for the row, the second for the column.

@@ -14,8 +14,10 @@ from archdsl.emit.layers import FourierPosition, SinCosPosition
 from archdsl.importer.fuse import arguments
 from archdsl.importer.modules import Param
 from archdsl.importer.ops.chance import Drawn, Masked, shifted, times
+from archdsl.importer.ops.layers import compact
 from archdsl.importer.ops.paths import each_path, paths
 from archdsl.importer.ops.pointwise import scaled
+from archdsl.importer.ops.reshapes import NOTHING
 from archdsl.importer.places import indices
 from archdsl.importer.steps import Inexpressible, Steps
 from archdsl.importer.tables import Computed, Table
@@ -88,6 +90,8 @@ def _position(steps: Steps, x: View, table: Table) -> View:
     if table.ids.numel() == 1 and table.constant:
         return cast(View, add(steps, x, float(table.fixed)))
     sizes = x.sizes()
+    if (tiled := _tiled(steps, x, table)) is not None:
+        return tiled
     if len(table.shape) > len(sizes) or table.ids.numel() != prod(sizes[1:]) or prod(sizes[1:]) != prod(x.shape):
         raise Inexpressible("a weight added to a value that is not one number for each place and channel")
     index = indices(x).flatten()
@@ -102,6 +106,22 @@ def _position(steps: Steps, x: View, table: Table) -> View:
             raise Inexpressible("fixed numbers added to a value that are not those of `pos(sincos)`")
         return replace(x, step=steps.put("pos", x.step, sincos=True))
     return replace(x, step=steps.put("pos", x.step, sources={"embedding": Table(ids, fixed)}))
+
+
+def _tiled(steps: Steps, x: View, table: Table) -> View | None:
+    """A number for each place of a window, where the windows are in one axis with the batch; None where they are not."""
+    inner = {a.axis: a.size for d in x.dims[1:] for a in d if a.stride == 1}
+    size = (x.shape[0], inner.get(1, 1), inner.get(2, 1))
+    beside = [a for a in x.dims[0] if a.axis >= 0]
+    if len(x.shape) != 3 or not beside or table.constant or any(a.stride != size[a.axis] for a in beside):
+        return None
+    if prod(x.sizes()[1:]) != prod(size) or table.ids.numel() != prod(size):
+        return None
+    index = indices(View(x.step, size, x.dims)).flatten()
+    ids = torch.zeros_like(table.ids.flatten())
+    ids[index] = table.ids.expand(1, *x.sizes()[1:]).flatten()
+    source = Table(ids.reshape(1, *size), torch.zeros(1, *size, dtype=torch.float64))
+    return replace(x, step=steps.put("pos", x.step, sources={"embedding": source}, tile=compact(size[1:])))
 
 
 def _fourier(steps: Steps, x: View, added: Computed) -> View:
@@ -182,7 +202,7 @@ def div(steps: Steps, a: Any, b: Any) -> Any:
 
 
 def cat(steps: Steps, tensors: Any, dim: int = 0, axis: int | None = None) -> View:
-    parts, dim = list(tensors), dim if axis is None else axis
+    parts, dim = [t for t in tensors if t is not NOTHING], dim if axis is None else axis
     views = [t for t in parts if isinstance(t, View)]
     dim %= len(views[0].dims)
     if len(views) < len(parts):

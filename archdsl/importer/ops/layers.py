@@ -13,7 +13,7 @@ from archdsl.importer.ops.scores import Unit
 from archdsl.importer.places import indices
 from archdsl.importer.steps import Inexpressible, Steps
 from archdsl.importer.tables import Table
-from archdsl.importer.views import View, merged, whole
+from archdsl.importer.views import Atom, View, merged, whole
 
 
 def pair(value: Any) -> tuple[int, int]:
@@ -142,15 +142,46 @@ def linear(steps: Steps, x: View, weight: Any, bias: Any = None) -> View:
 
 def _in_order(steps: Steps, x: View, weight: Any) -> tuple[View, Any]:
     """A value whose channels are in another order, as it is, and the weight with its columns in that order."""
-    axis, last = 0 if len(x.shape) == 3 else len(x.shape) - 1, x.dims[-1]
-    if len(last) < 2 or any(a.axis != axis for a in last) or not isinstance(weight, Param | Table):
+    back = order_of(x) if isinstance(weight, Param | Table) else None
+    if back is None:
         return x, weight
-    order = indices(View(x.step, x.shape, (x.dims[0], last))) // prod(x.shape[axis + 1 :])
     table = steps.ledger.table(weight)
-    if sorted(order.tolist()) != list(range(x.shape[axis])):
-        return x, weight
-    back = order.argsort()
-    return replace(x, dims=(*x.dims[:-1], whole(axis, x.shape[axis]))), Table(table.ids[:, back], table.fixed[:, back])
+    return unmixed(x), Table(table.ids[:, back], table.fixed[:, back])
+
+
+def order_of(x: View) -> Any:
+    """Which place of the last axis of a tensor has each channel, where that axis is all channels in another order; else None."""
+    axis, last = 0 if len(x.shape) == 3 else len(x.shape) - 1, x.dims[-1]
+    if len(last) < 2 or any(a.axis != axis for a in last):
+        return None
+    order = indices(View(x.step, x.shape, (x.dims[0], last))) // prod(x.shape[axis + 1 :])
+    return order.argsort() if sorted(order.tolist()) == list(range(x.shape[axis])) else None
+
+
+def unmixed(x: View) -> View:
+    """The tensor with the channels of its last axis in their order."""
+    axis = 0 if len(x.shape) == 3 else len(x.shape) - 1
+    return replace(x, dims=(*x.dims[:-1], whole(axis, x.shape[axis])))
+
+
+def squares(steps: Steps, x: View) -> View:
+    """A tensor whose last axis has all values of a square of pixels, as one whose last axis is channels."""
+    if len(x.shape) != 3 or not any(a.axis > 0 for a in x.dims[-1]):
+        return x
+    inner, rest = {a.axis: a for a in x.dims[-1]}, [a for d in x.dims[1:-1] for a in d]
+    by = inner[1].size if 1 in inner and 2 in inner else 0
+    if (
+        len(inner) != len(x.dims[-1])
+        or any(a.stride != 1 for a in inner.values())
+        or by != (2 in inner and inner[2].size)
+    ):
+        return x
+    if (0 in inner and inner[0].size != x.shape[0]) or any(a.axis == 0 or a.stride != by for a in rest):
+        return x
+    step = steps.put("spacetodepth", x.step, by=by)
+    last = [Atom(0, {0: by * by, 1: by, 2: 1}[a.axis], a.size) for a in x.dims[-1]]
+    dims = [merged([a._replace(stride=1) for a in d]) for d in x.dims[1:-1]]
+    return View(step, steps.shape(step), (x.dims[0], *dims, merged(last)))
 
 
 def _patches(steps: Steps, x: View, weight: Any, bias: Any) -> View | None:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from archdsl.importer.modules import Param
+from archdsl.importer.ops.layers import order_of, squares
 from archdsl.importer.steps import Inexpressible, Steps
 from archdsl.importer.tables import Table
 from archdsl.importer.views import View, whole
@@ -87,8 +88,13 @@ def layer_norm(
         return steps.view(steps.put("ln", x.step, sources=sources, axis=(1, 2, 3), **args))
     if len(over) > 1:
         raise Inexpressible(f"layer normalisation over {len(over)} axes that are not the whole image")
-    view = steps.each(x)
-    return replace(view, step=steps.put("ln", view.step, sources=sources, **args))
+    x = squares(steps, x)
+    if (back := order_of(x)) is None:
+        view = steps.each(x)
+        return replace(view, step=steps.put("ln", view.step, sources=sources, **args))
+    tables = {n: steps.ledger.table(p) for n, p in sources.items() if p is not None}
+    mixed = {n: Table(t.ids[back], t.fixed[back]) for n, t in tables.items()}
+    return replace(x, step=steps.put("ln", x.step, sources=mixed, **args))
 
 
 def _by_channel(steps: Steps, x: View, weight: Any) -> View:

@@ -11,6 +11,8 @@ from archdsl.importer.picks import restricted
 from archdsl.importer.steps import Inexpressible, Steps
 from archdsl.importer.views import Atom, View, merged
 
+NOTHING: Any = type("Nothing", (), {})()  # a part without places, which a concatenation leaves out
+
 
 def reshape(steps: Steps, x: View | Param, *more: object, **other: object) -> View | Param:
     """Whatever the arguments: what the example gave says the sizes."""
@@ -136,10 +138,12 @@ def select(steps: Steps, x: View, dim: int, index: int) -> View:
     return replace(found, dims=found.dims[:dim] + found.dims[dim + 1 :])
 
 
-def cut(steps: Steps, x: View, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> View:
+def cut(steps: Steps, x: View, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> Any:
     dim %= len(x.dims)
     total = x.sizes()[dim]
     first, last, _ = slice(start, end).indices(total)
+    if first == last:
+        return NOTHING
     if (first, last, step) == (0, total, 1):
         return x
     return restricted(steps, _settled(steps, x, dim), dim, first, last, step)

@@ -15,7 +15,7 @@ from torch import Tensor
 from archdsl.emit.layers import Attend, WeightedMean
 from archdsl.importer.modules import Param
 from archdsl.importer.ops.chance import stays_off
-from archdsl.importer.ops.reshapes import permute, reshape, transpose
+from archdsl.importer.ops.reshapes import NOTHING, permute, reshape, transpose
 from archdsl.importer.steps import Inexpressible, Steps
 from archdsl.importer.tables import Computed, Table
 from archdsl.importer.views import Dim, View
@@ -246,9 +246,18 @@ ARITHMETIC: dict[str, Callable[..., Any]] = {
     "dropout": _dropped,
 }
 
+
+def _beside(steps: Steps, parts: Any, *more: object, **other: object) -> Turned:
+    parts = [p for p in parts if p is not NOTHING]
+    if len(parts) != 1:
+        raise Inexpressible("rotary positions of a part of the tokens alone (class tokens have none)")
+    return parts[0]  # type: ignore[no-any-return]
+
+
 TURNED: dict[str, Callable[..., Any]] = {
     **{f.__name__: partial(_shown, f) for f in (permute, transpose, reshape)},
     "swapaxes": partial(_shown, transpose),
+    "cat": _beside,
     **dict.fromkeys(("contiguous", "float", "to", "type_as", "type", "same"), _same),
 }
 
