@@ -13,10 +13,11 @@ from archdsl.importer.fuse import fused
 from archdsl.importer.modules import Param, rule_of
 from archdsl.importer.ops import ATEN, OF_KIND, OPS
 from archdsl.importer.ops.chance import CHANCE, NOISE, RANDOM, Drawn, Masked, noise
+from archdsl.importer.proxies import got
 from archdsl.importer.reach import live, once, reached
 from archdsl.importer.steps import Inexpressible, Step, Steps
 from archdsl.importer.tables import Computed, Ledger, Table
-from archdsl.importer.trace import BATCH, got, is_tensor
+from archdsl.importer.trace import BATCH, is_tensor
 from archdsl.importer.views import View
 
 UNKNOWN: Any = type("Unknown", (), {"__repr__": lambda self: "unknown"})()  # what follows from a refused place

@@ -274,32 +274,3 @@ def _named(ledger: Ledger, ids: Tensor, fixed: Tensor) -> Table | Param:
             if at == begin and ledger.values[name].numel() == ids.numel() and torch.equal(ids.reshape(-1), in_order):
                 return Param(name, tuple(ids.shape))
     return Table(ids, fixed)
-
-
-@dataclass
-class Used:
-    """Which entries of which tensors are weights of words."""
-
-    tensors: Mapping[str, Tensor]
-    marks: dict[int, Tensor] = field(default_factory=dict)
-    owners: dict[int, Any] = field(default_factory=dict)
-
-    def add(self, source: str, owner: Any) -> Any:
-        """Take a source's entries. Gives the owner of those that another one has already, None where they are free."""
-        flat = torch.cat([torch.full((self.tensors[n].numel(),), i) for i, n in enumerate(names_of(source))])
-        place = torch.cat([torch.arange(self.tensors[n].numel()) for n in names_of(source)])
-        index = source.entries if isinstance(source, Recipe) else torch.arange(len(place))
-        taken = None
-        for i, name in enumerate(names_of(source)):
-            tensor = self.tensors[name]
-            mine = place[index[flat[index] == i]]
-            mark = self.marks.setdefault(id(tensor), torch.zeros(tensor.numel(), dtype=torch.bool))
-            if bool(mark[mine].any()) or len(mine) != len(mine.unique()):
-                taken = self.owners.get(id(tensor), owner)
-            mark[mine] = True
-            self.owners[id(tensor)] = owner
-        return taken
-
-    def count(self, tensor: Tensor) -> int:
-        """How many entries of a tensor are used."""
-        return int(self.marks[id(tensor)].sum()) if id(tensor) in self.marks else 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import logging
-import operator
 import random
 import sys
 import warnings
@@ -21,71 +20,10 @@ from archdsl.emit.memory import check_memory
 from archdsl.errors import ArchError
 from archdsl.importer.findings import Finding, Refused
 from archdsl.importer.modules import rule_of
+from archdsl.importer.proxies import GOT, Sized, Value
 
 BATCH = 2  # of the example; no word depends on it
 CHANGED = "a buffer that the forward pass changes; no word but batch normalisation keeps a state"
-GOT = "got"  # where a node's meta holds what it gave
-
-
-class _Value(fx.Proxy):
-    """A value under tracing. ``x += y`` changes x itself, and whoever holds it sees that; fx alone would read ``x + y``."""
-
-    tracer: _Tracer
-
-    def _inplace(self, operation: Any, other: Any) -> fx.Proxy:
-        return self.tracer.create_proxy("call_function", operation, (self, other), {})
-
-    def __iadd__(self, other: Any) -> fx.Proxy:  # type: ignore[misc]
-        return self._inplace(operator.iadd, other)
-
-    def __isub__(self, other: Any) -> fx.Proxy:  # type: ignore[misc]
-        return self._inplace(operator.isub, other)
-
-    def __imul__(self, other: Any) -> fx.Proxy:  # type: ignore[misc]
-        return self._inplace(operator.imul, other)
-
-    def __itruediv__(self, other: Any) -> fx.Proxy:  # type: ignore[misc]
-        return self._inplace(operator.itruediv, other)
-
-
-class _Sized(_Value):
-    """A value whose sizes are those of the example, so that code may decide by them and loop over them."""
-
-    @property
-    def shape(self) -> Any:
-        return self._known("shape")
-
-    @property
-    def ndim(self) -> Any:
-        return self._known("ndim")
-
-    @property
-    def dtype(self) -> Any:
-        return self._known("dtype")
-
-    def size(self, dim: int | None = None) -> Any:
-        shape = self._known("shape")
-        return shape if dim is None else shape[dim]
-
-    def dim(self) -> Any:
-        return self._known("ndim")
-
-    def numel(self) -> Any:
-        return self._known("shape").numel()
-
-    def __len__(self) -> int:
-        return len(got(self.node))
-
-    def __iter__(self) -> Iterator[Any]:
-        parts: Any = self
-        return iter([parts[i] for i in range(len(self))])
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        self.tracer.create_proxy("call_function", operator.setitem, (self, index, value), {})
-
-    def _known(self, name: str) -> Any:
-        """An attribute of what the node gave."""
-        return getattr(got(self.node), name)
 
 
 class _Tracer(fx.Tracer):
@@ -103,10 +41,10 @@ class _Tracer(fx.Tracer):
 
     def proxy(self, node: fx.Node) -> fx.Proxy:
         if self.sizes is None:
-            return _Value(node, self)
+            return Value(node, self)
         with self.mode, _unpatched():
             node.meta[GOT] = self._given(node)
-        return _Sized(node, self)
+        return Sized(node, self)
 
     def _given(self, node: fx.Node) -> Any:
         """What a node gives for the example."""
@@ -285,11 +223,6 @@ def _fill(graph: fx.GraphModule, shape: tuple[int, ...]) -> None:
 
     with FakeTensorMode(allow_non_fake_inputs=True):
         Look(graph).run(torch.empty(BATCH, *shape))
-
-
-def got(node: fx.Node) -> Any:
-    """What a node gave for the example."""
-    return node.meta.get(GOT)
 
 
 def is_tensor(value: Any) -> bool:

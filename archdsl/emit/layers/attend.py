@@ -13,7 +13,8 @@ class Attend(WeightedMean):
     sizes: how queries and keys are laid out, (T,) in a row or (rows, columns); keys are ``keys / queries`` apart from query to
         query.
     relpos: a learnt bias for each head and each distance, ``signed`` (Liu et al. 2021) or ``absolute`` (Graham et al. 2021); with
-        ``cpb`` a small network computes it (Liu et al. 2022).
+        ``cpb`` a small network computes it (Liu et al. 2022). With ``class`` a class token is before rows and columns, and has
+        three biases of its own: to the others, from them, and to itself (Bao et al. 2021).
     cosine: products of unit vectors, times a learnt ``factor`` for each head (El-Nouby et al. 2021), or times ``exp`` of one, at
         most 100 (Liu et al. 2022).
     rotary: the base of the angles by which queries and keys are turned (Su et al. 2021).
@@ -37,12 +38,12 @@ class Attend(WeightedMean):
     ) -> None:
         super().__init__(heads, drop, scale if cosine == "none" else 1.0, talk)
         self.absolute, self.sizes, self.cosine, self.channels = relpos == "absolute", sizes, cosine, channels
-        self.rotary = rotary
+        self.rotary, self.behind_class = rotary, relpos == "class"
         self.register_parameter("factor", nn.Parameter(torch.empty(heads, 1, 1)) if cosine != "none" else None)
         distances = 1
         for queries, keys in zip(*sizes, strict=True):
             distances *= keys if self.absolute else queries + keys - 1
-        table = relpos in ("signed", "absolute")
+        table, distances = relpos not in ("none", "cpb"), distances + (3 if relpos == "class" else 0)
         self.register_parameter("relpos", nn.Parameter(torch.empty(distances, heads)) if table else None)
         self.cpb = (
             nn.Sequential(nn.Linear(2, 512), nn.ReLU(), nn.Linear(512, heads, bias=False)) if relpos == "cpb" else None
@@ -101,7 +102,12 @@ class Attend(WeightedMean):
             at, to = places[0][axis].flatten(), places[1][axis].flatten()
             by = at[:, None] * -(-keys // queries) - to
             index = index * keys + by.abs() if self.absolute else index * (queries + keys - 1) + by + keys - 1
-        return index
+        if not self.behind_class:
+            return index
+        last = (2 * self.sizes[0][0] - 1) * (2 * self.sizes[0][1] - 1)
+        others = torch.cat((torch.full_like(index[:, :1], last + 1), index), 1)  # (T - 1, T)
+        first = torch.cat((torch.full_like(others[:1, :1], last + 2), torch.full_like(others[:1, 1:], last)), 1)
+        return torch.cat((first, others))
 
 
 class AttendPacked(Attend):

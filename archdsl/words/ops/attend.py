@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import prod
+from math import isqrt, prod
 from typing import Any, Literal
 
 from archdsl.ir.layer import GLOBAL, Layer, Misfit, words
@@ -22,6 +22,7 @@ from archdsl.words.ops.attention import Base, placed_windows, turned_axes
     "patch(8, 64) tokens attend(linear(64) | linear(64) | id, 4, channels, drop=0.1)",
     "patch(4, 24) attend(conv(24, 1) | id | id, 3, channels, cosine=factor)",
     "patch(4, 24) attend(conv(24, 1) | id | conv(12, 1), 3, window=4, rotary)",
+    "patch(8, 64) tokens cls attend(linear(64) | linear(64, bias=false) | linear(64), 4, relpos=class)",
     paper="Vaswani et al. 2017, Attention is all you need, arXiv:1706.03762",
     traits="attention mixes",
 )
@@ -33,7 +34,7 @@ def attend(
     window: Size | None = None,
     shift: Padding = 0,
     grid: Size | None = None,
-    relpos: Literal["none", "signed", "absolute", "cpb"] = "none",
+    relpos: Literal["none", "signed", "absolute", "cpb", "class"] = "none",
     talk: bool = False,
     cosine: Literal["none", "factor", "exp"] = "none",
     channels: bool = False,
@@ -45,7 +46,9 @@ def attend(
     The pixels of an image are its tokens, row by row; the result is laid out as the queries are, as wide as the values. `scale`
     is the factor of q·k instead of 1/√(width of a head). `drop` is the rate of dropout on the weights while training.
     `window`, `shift`, `grid`, `talk` and `rotary` are as for `attention`. `relpos` adds a learnt bias for each head and distance,
-    with its sign, or without (Graham et al. 2021, LeViT, arXiv:2104.01136). `attention` is this with its linear layers.
+    with its sign, or without (Graham et al. 2021, LeViT, arXiv:2104.01136); with `class` the first token is a class token, which
+    has three biases of its own, and the others are a square image (Bao et al. 2021, BEiT, arXiv:2106.08254). `attention` is this
+    with its linear layers.
 
     `relpos=cpb`: the bias is 16·sigmoid of what two linear layers with 512 values and ReLU between give for the distance, on a
     scale of logarithms. `cosine=exp`: the cosine of query and key, times exp of a learnt number for each head, at most 100 (both
@@ -129,8 +132,10 @@ def _learnt(
     """The weights of its forms in the order of the module, and the MACs of the bias; ``settings`` gains the sizes."""
     weights: dict[str, Shape] = {"factor": (heads, 1, 1)} if "cosine" in settings else {}
     macs = 0
-    if "rotary" in settings and len(queries) != len(keys):
+    if "rotary" in settings and (len(queries) != len(keys) or relpos == "class"):
         raise Misfit("`rotary` needs queries and keys that are both tokens, or both images", "A304", "say `untokens`")
+    if relpos == "class":
+        queries, keys = _behind_class(queries), _behind_class(keys)
     if relpos != "none":
         settings |= {"relpos": str(relpos), "sizes": (queries, keys)}
         rows = _distances(queries, keys, relpos)
@@ -185,4 +190,14 @@ def _size(x: Shape) -> tuple[int, ...]:
 def _distances(queries: tuple[int, ...], keys: tuple[int, ...], relpos: str) -> int:
     if len(queries) != len(keys):
         raise Misfit("`relpos` needs queries and keys that are both tokens, or both images", "A304", "say `untokens`")
-    return prod(n if relpos == "absolute" else m + n - 1 for m, n in zip(queries, keys, strict=True))
+    number = prod(n if relpos == "absolute" else m + n - 1 for m, n in zip(queries, keys, strict=True))
+    return number + (3 if relpos == "class" else 0)
+
+
+def _behind_class(size: tuple[int, ...]) -> tuple[int, ...]:
+    """The square image that tokens behind a class token are."""
+    side = isqrt(size[0] - 1)
+    if len(size) != 1 or not side or side * side != size[0] - 1:
+        help = "write `cls` before, and leave the image square"
+        raise Misfit("`relpos=class` takes a class token and the pixels of a square image", "A304", help)
+    return (side, side)
