@@ -175,6 +175,9 @@ def test_positions_by_waves_and_those_of_each_window() -> None:
     x, model = values((6, 4, 6)), model_of("pos(tile=2x3)", (6, 4, 6))
     (table,) = model.parameters()
     torch.testing.assert_close(model(x), x + table.repeat(1, 1, 2, 2))
+    model = model_of("pos(axes)", (6, 4, 6))
+    rows, columns = model.parameters()
+    torch.testing.assert_close(model(x), x + rows.expand_as(x[:1]) + columns.expand_as(x[:1]))
 
 
 @pytest.mark.holds("resize gelu")

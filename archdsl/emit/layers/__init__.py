@@ -29,7 +29,14 @@ from archdsl.emit.layers.sequence import (
     TokenConv1d,
     TokenMaxPool1d,
 )
-from archdsl.emit.layers.tokens import ClassToken, FourierPosition, PositionEmbedding, SinCosPosition, TiledPosition
+from archdsl.emit.layers.tokens import (
+    AxesPosition,
+    ClassToken,
+    FourierPosition,
+    PositionEmbedding,
+    SinCosPosition,
+    TiledPosition,
+)
 from archdsl.emit.layers.weights import (
     Affine,
     DiracConv2d,
@@ -54,6 +61,7 @@ __all__ = [
     "AttendPacked",
     "AttendWindows",
     "Attention",
+    "AxesPosition",
     "BlurPool2d",
     "CausalConv1d",
     "ClassAttention",

@@ -42,6 +42,23 @@ class TiledPosition(PositionEmbedding):
         return x + self.embedding.repeat(1, 1, x.shape[2] // height, x.shape[3] // width)
 
 
+class AxesPosition(nn.Module):
+    """A learnt vector for each row and one for each column, added to an image (N, C, H, W) (Dehghani et al. 2023)."""
+
+    def __init__(self, width: int, rows: int, columns: int) -> None:
+        super().__init__()
+        self.rows = nn.Parameter(torch.empty(1, width, rows, 1))
+        self.columns = nn.Parameter(torch.empty(1, width, 1, columns))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        nn.init.trunc_normal_(self.rows, std=0.02)
+        nn.init.trunc_normal_(self.columns, std=0.02)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + (self.rows + self.columns)
+
+
 class SinCosPosition(nn.Module):
     """Sines and cosines of the place, added to tokens (N, T, D) or to an image (N, C, H, W) (Vaswani et al. 2017); of an image
     the first half of the channels for the row, the second for the column.

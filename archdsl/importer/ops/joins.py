@@ -37,7 +37,7 @@ def add(steps: Steps, a: Any, b: Any, alpha: float = 1) -> Any:
             return a  # type: ignore[no-any-return]
         raise Inexpressible("a fixed number added")
     if isinstance(b, Computed):
-        return _fourier(steps, a, b)
+        return _axes(steps, a, b) or _fourier(steps, a, b)
     if isinstance(b, Param) and b.name in steps.tokens and a.shape == (1, b.shape[-1]):
         return met(steps, "add", steps.view(steps.put("take", steps.tokens[b.name], i=0, end=1)), a)
     if isinstance(b, Param | Table):
@@ -122,6 +122,29 @@ def _tiled(steps: Steps, x: View, table: Table) -> View | None:
     ids[index] = table.ids.expand(1, *x.sizes()[1:]).flatten()
     source = Table(ids.reshape(1, *size), torch.zeros(1, *size, dtype=torch.float64))
     return replace(x, step=steps.put("pos", x.step, sources={"embedding": source}, tile=compact(size[1:])))
+
+
+def _axes(steps: Steps, x: View, added: Computed) -> View | None:
+    """A learnt vector of each row and one of each column, as (…, places, channels); None where it is something else."""
+    names = added.weights()
+    if len(names) != 2 or len(x.shape) != 3:
+        return None
+    c, height, width = x.shape
+    index, sizes = indices(x), x.sizes()
+
+    def formula(rows: Tensor, columns: Tensor) -> Tensor:
+        made = rows.reshape(height, 1, c) + columns.reshape(1, width, c)
+        return made.permute(2, 0, 1).flatten()[index].reshape(1, *sizes[1:]).expand(added.shape)
+
+    shapes = [tuple(steps.ledger.values[n].shape) for n in names]
+    if not steps.ledger.equal(added, formula, *shapes):
+        return None
+    laid = ((height, 1), (1, width))
+    sources = {}
+    for own, name, shape, (h, w) in zip(("rows", "columns"), names, shapes, laid, strict=True):
+        ids = steps.ledger.table(Param(name, shape)).ids.reshape(-1, c).T.reshape(1, c, h, w)
+        sources[own] = Table(ids, torch.zeros_like(ids))
+    return replace(x, step=steps.put("pos", x.step, sources=sources, axes=True))
 
 
 def _fourier(steps: Steps, x: View, added: Computed) -> View:

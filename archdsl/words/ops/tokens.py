@@ -74,10 +74,13 @@ def cls(x: Shape) -> Layer:
     "patch(8, 64) pos tokens",
     "patch(8, 48) pos(fourier=16) tokens",
     "patch(4, 24) pos(tile=4) tokens",
+    "patch(4, 24) pos(axes) tokens",
     paper=_VIT,
     traits="position",
 )
-def pos(x: Shape, sincos: bool = False, fourier: Count | None = None, tile: Size | None = None) -> Layer:
+def pos(
+    x: Shape, sincos: bool = False, fourier: Count | None = None, tile: Size | None = None, axes: bool = False
+) -> Layer:
     """A learnt vector for each place, added to the token or pixel there.
 
     With `sincos` it is fixed (Vaswani et al. 2017, arXiv:1706.03762): number 2i of a vector of d is sin(place/10000^(2i/d)),
@@ -85,18 +88,23 @@ def pos(x: Shape, sincos: bool = False, fourier: Count | None = None, tile: Size
 
     With `fourier`, on an image, a linear layer of twice so many sines and cosines is added; the rows and columns run from 0 to 2π
     there (Carion et al. 2020, DETR, arXiv:2005.12872; XCiT, arXiv:2106.09681). With `tile` the learnt vectors are those of a
-    window of this size, the same in each (Han et al. 2021, Transformer in transformer, arXiv:2103.00112).
+    window of this size, the same in each (Han et al. 2021, Transformer in transformer, arXiv:2103.00112). With `axes` each row
+    has a learnt vector, and each column (Dehghani et al. 2023, NaViT, arXiv:2307.06304).
     """
     if len(x) == 1:
         raise Misfit(
             f"`pos` takes tokens or an image, and here arrives {words(x)}", "A301", "`gap` and `flatten` come behind"
         )
-    if sincos + (fourier is not None) + (tile is not None) > 1:
-        raise Misfit("`sincos`, `fourier` and `tile` of `pos` exclude each other", help="keep one of them")
+    if sincos + (fourier is not None) + (tile is not None) + axes > 1:
+        raise Misfit("`sincos`, `fourier`, `tile` and `axes` of `pos` exclude each other", help="keep one of them")
     if fourier is not None:
         return _fourier(x, fourier)
     if tile is not None:
         return _tiled(x, pair(tile))
+    if axes:
+        c, h, w = image(x, "pos(axes)")
+        rows: dict[str, Shape] = {"rows": (1, c, h, 1), "columns": (1, c, 1, w)}
+        return Layer(out=x, weights=rows, module=lambda nn: nn.AxesPosition(c, h, w))
     if not sincos:
         return Layer(out=x, weights={"embedding": (1, *x)}, module=lambda nn: nn.PositionEmbedding(*x))
     width, parts = channels(x), 2 * (len(x) - 1)
