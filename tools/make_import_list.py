@@ -145,7 +145,6 @@ def measured(name: str, before: dict[str, Any]) -> dict[str, Any]:
     from archdsl.emit.vision import import_torchvision
     from archdsl.errors import Source
     from archdsl.importer.gate import pass_gate
-    from archdsl.importer.lift import lift
     from archdsl.importer.match import read
     from archdsl.importer.models import model
     from archdsl.importer.sources import Named
@@ -159,7 +158,7 @@ def measured(name: str, before: dict[str, Any]) -> dict[str, Any]:
     try:
         module, shape = model(Named("torchvision", name))
         graph = traced(module, shape, name)
-        steps, output = lift(graph, shape, name, module)
+        steps, output = lift_all(graph, shape, name, module)
         body, steps, _ = written(steps, output, shape)
     except Refused as error:
         kinds = dict.fromkeys(f"`{f.op}`: {f.reason}" for f in error.findings)
@@ -179,11 +178,24 @@ def measured(name: str, before: dict[str, Any]) -> dict[str, Any]:
     return {
         **own,
         "params": report.params,
+        **({"left_out": report.left_out} if report.left_out else {}),
         "difference": report.difference,
         "precision": report.precision,
         "seconds": round(time.perf_counter() - began, 1),
         "versions": versions,
     }
+
+
+def lift_all(graph: Any, shape: tuple[int, ...], name: str, module: Any) -> Any:
+    """The steps of a network, as with ``--unused`` where parameters have no effect in eval mode."""
+    from archdsl.importer.lift import lift
+
+    try:
+        return lift(graph, shape, name, module)
+    except Refused as error:
+        if any(f.op != "parameters" for f in error.findings):
+            raise
+        return lift(graph, shape, name)
 
 
 def reduced(name: str, body: str, held: int) -> dict[str, Any]:
@@ -228,7 +240,7 @@ def _table(head: str, rows: dict[str, tuple[str, dict[str, Any]]]) -> list[str]:
         f"| {head} | input | parameters | lines of the spec | largest difference of logits | seconds |",
         f"{rule}---|---|---|---|---|",
         *(
-            f"| {n} | {r['input']} | {r['params']:,} | {r['lines']} | {r['difference']:.1e} ({r['precision']}) "
+            f"| {n} | {r['input']} | {r['params']:,}{_left_out(r)} | {r['lines']} | {r['difference']:.1e} ({r['precision']}) "
             f"| {r.get('seconds', '')} |"
             for n, r in done
         ),
@@ -237,6 +249,11 @@ def _table(head: str, rows: dict[str, tuple[str, dict[str, Any]]]) -> list[str]:
         f"{rule}---|",
         *(f"| {n} | {r['reason']} ({r['places']} place{'s' if r['places'] != 1 else ''}) |" for n, r in rest),
     ]
+
+
+def _left_out(record: dict[str, Any]) -> str:
+    number = record.get("left_out", 0)
+    return f" and {number:,} without effect (`--unused`)" if number else ""
 
 
 def _put(begin: str, end: str, lines: list[str]) -> None:

@@ -57,18 +57,27 @@ def _attention(made: list[Step], uses: Counter[int], last: Step) -> tuple[dict[s
     if first.op.name != "linear" or [(t.get("i"), t.get("n")) for t in thirds] != [(1, 3), (2, 3), (3, 3)]:
         return None
     one, two, given = arguments(first), arguments(last), arguments(middle)
-    if one["bias"] != two["bias"] or given["relpos"] == "absolute" or (given["talk"] and not two["bias"]):
+    if given["cosine"] != "none" or given["channels"] or given["relpos"] not in ("none", "signed"):
+        return None
+    if one["bias"] != two["bias"] or (given["talk"] and not two["bias"]):
         return None
     cin = first.layer.weights["weight"][1]
     width = one["out"] // 3
     args: dict[str, Any] = {k: given[k] for k in ("heads", "drop", "scale", "window", "shift", "grid")}
-    args |= {"talk": given["talk"], "bias": two["bias"], "relpos": given["relpos"] == "signed"}
+    args |= {
+        "rotary": given["rotary"],
+        "talk": given["talk"],
+        "bias": two["bias"],
+        "relpos": given["relpos"] == "signed",
+    }
     args |= {
         "head_dim": None if width == cin else width // given["heads"],
         "out": None if two["out"] == cin else two["out"],
     }
     tokens = len(first.layer.out) == 2
-    plain = tokens and not (args["relpos"] or args["talk"] or args["scale"] or args["head_dim"] or args["out"])
+    plain = tokens and not (
+        args["relpos"] or args["talk"] or args["scale"] or args["head_dim"] or args["out"] or args["rotary"]
+    )
     names = ("in_proj_", "out_proj.") if plain else ("qkv.", "proj.") if tokens else ("f.qkv.", "f.proj.")
     held = {names[0] + k: v for k, v in first.sources.items()} | {names[1] + k: v for k, v in last.sources.items()}
     held |= {("" if tokens else "f.") + k.removeprefix("f."): v for k, v in middle.sources.items()}

@@ -14,8 +14,9 @@ from archdsl.emit.build import build
 from archdsl.errors import ArchError
 from archdsl.importer.findings import Unequal
 from archdsl.importer.match import paired
+from archdsl.importer.reach import Used
 from archdsl.importer.steps import Step
-from archdsl.importer.tables import Used, names_of, tensor_of
+from archdsl.importer.tables import names_of, tensor_of
 from archdsl.ir.cost import cost
 from archdsl.ir.trace import Trace
 
@@ -60,7 +61,7 @@ def pass_gate(
         raise Unequal(f"the spec of {name} has {counted:,} parameters, the source {held - left_out:,}", help=BUG)
     images = torch.randn(2, *trace.input, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
-        enliven(source, images, variances(steps))
+        enliven(source, images, variances(steps) | factors(steps))
         ours = build_alike(trace, source, steps, output)
         difference, alive = _difference(source, ours, images)
         precision = "float32"
@@ -159,19 +160,29 @@ def variances(steps: list[Step]) -> frozenset[str]:
     return frozenset(n for s in steps if "running_var" in s.sources for n in names_of(s.sources["running_var"]))
 
 
-def enliven(source: nn.Module, images: Tensor, variances: frozenset[str] = frozenset()) -> None:
+def factors(steps: list[Step]) -> frozenset[str]:
+    """The tensors of the source that are factors of `affine`, which are as normalisation's."""
+    scales = [s for s in steps if "scale" in s.op.entry.traits and "bias" in s.layer.weights]
+    return frozenset(n for s in scales for n in names_of(s.sources["weight"]))
+
+
+def enliven(source: nn.Module, images: Tensor, positive: frozenset[str] = frozenset()) -> None:
     """Random weights that keep a signal's scale, everywhere different, and running statistics near the images': what is
-    wired wrongly shows, and nothing dies on the way. Other buffers are constants, and remain."""
+    wired wrongly shows, and nothing dies on the way. Other buffers are constants, and remain.
+
+    Args:
+        positive: tensors that are variances or factors, whatever they are called.
+    """
     generator = torch.Generator().manual_seed(0)
     buffers = [
-        (n, b) for n, b in source.named_buffers() if n in variances or n.endswith(("running_mean", "running_var"))
+        (n, b) for n, b in source.named_buffers() if n in positive or n.endswith(("running_mean", "running_var"))
     ]
     for name, value in (*source.named_parameters(), *buffers):
         if not value.is_floating_point():
             continue
         if value.ndim > 1:
             value.normal_(0, (2 * value.shape[0] / value.numel()) ** 0.5, generator=generator)
-        elif name.endswith(("weight", "running_var")) or name in variances:
+        elif name.endswith(("weight", "running_var")) or name in positive:
             value.uniform_(0.5, 2.5, generator=generator)
         else:
             value.normal_(0, 0.1, generator=generator)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from textwrap import wrap
 
@@ -27,30 +28,43 @@ class Imported:
     report: Report
 
 
-def imported(source: Named, shape: tuple[int, ...] | None = None, unused: bool = False) -> Imported:
+Told = Callable[[str], object]  # called with the name of each stage as it begins
+
+
+def imported(
+    source: Named, shape: tuple[int, ...] | None = None, unused: bool = False, tell: Told = lambda stage: None
+) -> Imported:
     """The spec of a source.
 
     Args:
         shape: what arrives; by default what the source is published for.
         unused: what the result in eval mode does not need may be left out; the head says so.
+        tell: is called with each stage.
 
     Raises:
         ArchError: there is no such source, or no graph can be taken of it.
         Refused: it cannot be expressed; every place is named.
         Unequal: the spec that was found is not equal to the source.
     """
+    tell("making the network")
     module, usual = model(source)
-    return spec_of(module, shape or usual, str(source), unused)
+    return spec_of(module, shape or usual, str(source), unused, tell)
 
 
-def spec_of(module: nn.Module, shape: tuple[int, ...], name: str, unused: bool = False) -> Imported:
+def spec_of(
+    module: nn.Module, shape: tuple[int, ...], name: str, unused: bool = False, tell: Told = lambda stage: None
+) -> Imported:
     """The spec of a module; its weights are drawn again on the way."""
+    tell("tracing it")
     notes = prepared(module, shape, name)
     found = lifted(module, shape, name, unused)
+    tell("writing the text")
     body, steps, rates = written(found.steps, found.output, shape)
     trace = read(body)
+    tell("comparing logits")
     report = pass_gate(module, trace, steps, found.output, name, sum(p.numel() for p in module.parameters()))
     notes += found.notes
+    tell("comparing gradients")
     different, remarks = unlike(module, trace, steps, found.output, train_mode=found.whole)
     notes += remarks
     if different:

@@ -11,12 +11,13 @@ from torch import Tensor, fx, nn
 from archdsl.importer.findings import Finding, Refused
 from archdsl.importer.fuse import fused
 from archdsl.importer.modules import Param, rule_of
-from archdsl.importer.ops import ATEN, OF_SCORES, OPS, Scores
+from archdsl.importer.ops import ATEN, OF_KIND, OPS
 from archdsl.importer.ops.chance import CHANCE, NOISE, RANDOM, Drawn, Masked, noise
+from archdsl.importer.proxies import got
 from archdsl.importer.reach import live, once, reached
 from archdsl.importer.steps import Inexpressible, Step, Steps
 from archdsl.importer.tables import Computed, Ledger, Table
-from archdsl.importer.trace import BATCH, got, is_tensor
+from archdsl.importer.trace import BATCH, is_tensor
 from archdsl.importer.views import View
 
 UNKNOWN: Any = type("Unknown", (), {"__repr__": lambda self: "unknown"})()  # what follows from a refused place
@@ -136,7 +137,7 @@ def _value(graph: fx.GraphModule, node: fx.Node, values: Values, steps: Steps) -
         if module is None and _of_weights(shown, (args, named)):
             value = _run(node, args, named, steps)
         elif module is not None and args and isinstance(args[0], Param | Table | Computed):
-            value = Computed(steps.sizes)
+            value = _of_module(module, str(node.target), args, named, steps)
         else:
             value = _called(graph, node, shown, steps, args, named)
         if inplace:
@@ -158,10 +159,12 @@ def _called(graph: fx.GraphModule, node: fx.Node, shown: str, steps: Steps, args
         named, function = {**own, **named}, OPS[word]
     else:
         function = _operation(shown, node, steps.training)
-    if any(isinstance(v, Scores) for v in _flat((args, named))):
-        if word not in OF_SCORES:
-            raise Inexpressible("arithmetic on products of queries and keys that `attend` lacks")
-        function = OF_SCORES[word]
+    for kind, what, known in OF_KIND:
+        if any(isinstance(v, kind) for v in _flat((args, named))):
+            if word not in known:
+                raise Inexpressible(f"arithmetic on {what} that `attend` lacks")
+            function = known[word]
+            break
     return function(steps, *args, **named)
 
 
@@ -180,25 +183,38 @@ def _of_weights(name: str, given: Any) -> bool:
     return (
         bare not in CHANCE
         and bare not in NOISE
-        and not any(isinstance(v, View | Drawn | Masked | Scores) for v in _flat(given))
+        and not any(isinstance(v, (View, Drawn, Masked, *(kind for kind, _, _ in OF_KIND))) for v in _flat(given))
     )
 
 
 def _run(node: fx.Node, args: Any, named: Any, steps: Steps) -> Any:
     """What an operation gives for weights and numbers. The batch of the example is not an axis of weights."""
-    if any(isinstance(v, Computed) for v in _flat((args, named))):
-        return Computed(steps.sizes)
     function: Any = node.target
     if node.op == "call_method":
         function = lambda x, *more, **other: getattr(x, str(node.target))(*more, **other)  # noqa: E731
+    computed = Computed(steps.sizes, function, (args, named))
+    if any(isinstance(v, Computed) for v in _flat((args, named))):
+        return computed
     try:
         value = steps.ledger.run(function, args, named)
     except (RuntimeError, TypeError, IndexError, ValueError):
-        return Computed(steps.sizes)
+        return computed
+    if isinstance(value, Computed):
+        return computed
     spread = _name(node.target) in ("expand", "repeat", "expand_as") and steps.sizes[:1] == (BATCH,)
     if spread and isinstance(args[0], Param | Table) and args[0].shape[:1] == (1,):
         return steps.ledger.run(lambda x: x[:1], (value,), {})
     return value
+
+
+def _of_module(module: nn.Module, path: str, args: Any, named: Any, steps: Steps) -> Computed:
+    """What a module gives for what is computed of weights alone."""
+    own = {n: steps.weight(f"{path}.{n}", p) for n, p in (*module.named_parameters(), *module.named_buffers())}
+
+    def called(given: Any, more: Any, weights: Any) -> Any:
+        return torch.func.functional_call(module, weights, given, more)
+
+    return Computed(steps.sizes, called, ((tuple(args), named, own), {}))
 
 
 def _state(written: Param) -> Param:

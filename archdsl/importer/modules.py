@@ -75,6 +75,11 @@ def _ln(m: Any, own: Own) -> Call:
     }
 
 
+def _rms(m: Any, own: Own) -> Call:
+    given = {"normalized_shape": m.normalized_shape, "weight": own("weight"), "eps": m.eps}
+    return "rms_norm", given | {"image": type(m).__name__.endswith("2d")}
+
+
 def _attention(m: Any, own: Own) -> Call:
     names = ("in_proj_weight", "in_proj_bias", "out_proj.weight", "out_proj.bias")
     other = (
@@ -107,9 +112,19 @@ TAKEN = {
     ("torchvision", "StochasticDepth"),
     *(
         ("timm", name)
-        for name in ("DropPath", "LayerNorm2d", "StdConv2d", "StdConv2dSame", "ScaledStdConv2d", "ScaledStdConv2dSame")
+        for name in (
+            "DropPath",
+            "LayerNorm2d",
+            "RmsNorm",
+            "RmsNorm2d",
+            "StdConv2d",
+            "StdConv2dSame",
+            "ScaledStdConv2d",
+            "ScaledStdConv2dSame",
+        )
     ),
     *(("timm", name) for name in ("Conv2dSame", "MaxPool2dSame", "AvgPool2dSame", "GlobalResponseNorm", "BlurPool2d")),
+    *(("timm", name) for name in ("RmsNorm", "RmsNorm2d")),
 }
 
 
@@ -132,6 +147,7 @@ MODULES: dict[str, Rule] = {
     "BatchNorm1d": _bn,
     "LayerNorm": _ln,
     "LayerNorm2d": _norm("layer_norm_2d"),
+    **dict.fromkeys(("RMSNorm", "RmsNorm", "RmsNorm2d"), _rms),
     "MultiheadAttention": _attention,
     "Linear": lambda m, own: ("linear", {"weight": own("weight"), "bias": own("bias")}),
     "GroupNorm": lambda m, own: ("group_norm", {"num_groups": m.num_groups, **_norm("")(m, own)[1]}),
@@ -144,6 +160,7 @@ MODULES: dict[str, Rule] = {
     "AvgPool2d": _plain(
         "avg_pool2d", "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override"
     ),
+    "AvgPool1d": _plain("avg_pool1d", "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad"),
     "AdaptiveAvgPool2d": _plain("adaptive_avg_pool2d", "output_size"),
     "AdaptiveAvgPool1d": _plain("adaptive_avg_pool1d", "output_size"),
     "AdaptiveMaxPool2d": _plain("adaptive_max_pool2d", "output_size"),
@@ -170,6 +187,7 @@ MODULES: dict[str, Rule] = {
     "StochasticDepth": _plain("stochastic_depth", "p", "mode", "training"),
     "DropPath": _drop_path,
     "Identity": _plain("same"),
+    "Unfold": _plain("unfold", "kernel_size", "dilation", "padding", "stride"),
     "Flatten": _plain("reshape"),
     "Unflatten": _plain("reshape"),
     "ZeroPad2d": lambda m, own: ("pad", {"pad": m.padding}),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import prod
+from math import isqrt, prod
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from archdsl.emit.layers import Attend
 from archdsl.importer.steps import Inexpressible, Steps
 from archdsl.importer.tables import Table
 from archdsl.importer.views import Atom, View
@@ -59,6 +60,18 @@ def laid_out(steps: Steps, x: View) -> Layout:
     raise Inexpressible("attention between tokens that are neither in windows nor in a grid")
 
 
+def indices(x: View) -> Tensor:
+    """For each entry of one example of a tensor which entry of its value, counted through, it shows."""
+    index = torch.zeros((), dtype=torch.long)
+    for dim in x.dims[1:]:
+        offsets = torch.zeros(1, dtype=torch.long)
+        for a in dim:
+            step = a.stride * prod(x.shape[a.axis + 1 :])
+            offsets = (offsets[:, None] + step * torch.arange(a.size)).flatten()
+        index = index[..., None] + offsets
+    return index
+
+
 def biases(bias: Table, q: Layout, k: Layout, heads: int) -> tuple[str, Table | None]:
     """The learnt bias of each distance and head, and its kind; None where nothing is learnt.
 
@@ -78,8 +91,12 @@ def biases(bias: Table, q: Layout, k: Layout, heads: int) -> tuple[str, Table | 
     ids = ids.expand(heads, queries, keys).long()
     if not bool(ids.all()):
         raise Inexpressible("a bias of attention that some pairs of tokens lack")
-    for kind in ("absolute", "signed"):
-        index, number = distances(q.size, k.size, kind == "absolute")
+    for kind in ("absolute", "signed", "class"):
+        if kind == "class" and (q.size != k.size or len(q.size) != 1 or isqrt(queries - 1) ** 2 != queries - 1):
+            continue
+        index, number = (
+            _of_class(isqrt(queries - 1)) if kind == "class" else distances(q.size, k.size, kind == "absolute")
+        )
         table = torch.zeros(number, heads, dtype=torch.long)
         for head in range(heads):
             table[index.reshape(-1), head] = ids[head].reshape(-1)
@@ -88,6 +105,12 @@ def biases(bias: Table, q: Layout, k: Layout, heads: int) -> tuple[str, Table | 
                 raise Inexpressible("a bias of distances that do not occur")
             return kind, Table(table.double(), torch.zeros(table.shape, dtype=torch.float64))
     raise Inexpressible("a learnt bias for each pair of tokens; `relpos` has one for each distance")
+
+
+def _of_class(side: int) -> tuple[Tensor, int]:
+    """The same behind a class token."""
+    index = Attend(1, relpos="class", sizes=((side, side), (side, side))).distances(torch.device("cpu"))
+    return index, (2 * side - 1) ** 2 + 3
 
 
 def distances(queries: tuple[int, ...], keys: tuple[int, ...], absolute: bool) -> tuple[Tensor, int]:

@@ -2,11 +2,45 @@
 
 from __future__ import annotations
 
-from torch import fx, nn
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
 
 from archdsl.importer.findings import Finding
 from archdsl.importer.steps import Step
-from archdsl.importer.tables import Recipe, Used
+from archdsl.importer.tables import Recipe, names_of
+
+
+@dataclass
+class Used:
+    """Which entries of which tensors are weights of words."""
+
+    tensors: Mapping[str, Tensor]
+    marks: dict[int, Tensor] = field(default_factory=dict)
+    owners: dict[int, Any] = field(default_factory=dict)
+
+    def add(self, source: str, owner: Any) -> Any:
+        """Take a source's entries. Gives the owner of those that another one has already, None where they are free."""
+        flat = torch.cat([torch.full((self.tensors[n].numel(),), i) for i, n in enumerate(names_of(source))])
+        place = torch.cat([torch.arange(self.tensors[n].numel()) for n in names_of(source)])
+        index = source.entries if isinstance(source, Recipe) else torch.arange(len(place))
+        taken = None
+        for i, name in enumerate(names_of(source)):
+            tensor = self.tensors[name]
+            mine = place[index[flat[index] == i]]
+            mark = self.marks.setdefault(id(tensor), torch.zeros(tensor.numel(), dtype=torch.bool))
+            if bool(mark[mine].any()) or len(mine) != len(mine.unique()):
+                taken = self.owners.get(id(tensor), owner)
+            mark[mine] = True
+            self.owners[id(tensor)] = owner
+        return taken
+
+    def count(self, tensor: Tensor) -> int:
+        """How many entries of a tensor are used."""
+        return int(self.marks[id(tensor)].sum()) if id(tensor) in self.marks else 0
 
 
 def reached(steps: list[Step], output: int) -> set[int]:

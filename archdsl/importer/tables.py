@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
+from operator import getitem
 from typing import TYPE_CHECKING, Any
 
 from archdsl.importer.modules import Param
@@ -73,11 +75,58 @@ class Table:
         return not bool(self.ids.any())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Computed:
-    """Arithmetic on weights other than moving their entries."""
+    """Arithmetic on weights other than moving their entries: what ``function`` gives for ``given``, its arguments and named
+    arguments, in which weights, tables and other such values may be."""
 
     shape: tuple[int, ...]
+    function: Callable[..., Any]
+    given: tuple[Any, dict[str, Any]]
+
+    def weights(self) -> tuple[str, ...]:
+        """The names of the weights of which it is made, in the order in which they are used."""
+        out: dict[str, None] = {}
+
+        def look(value: Any) -> None:
+            if isinstance(value, Param):
+                out[value.name] = None
+            elif isinstance(value, Computed):
+                out.update(dict.fromkeys(value.weights()))
+            elif isinstance(value, dict):
+                look(tuple(value.values()))
+            elif isinstance(value, tuple | list) and not isinstance(value, torch.Size):
+                for part in value:
+                    look(part)
+
+        look(self.given)
+        return tuple(out)
+
+    def of(self, tensors: Mapping[str, Tensor]) -> Any:
+        """What it is for these values of the weights.
+
+        Raises:
+            ValueError: a table of entries of weights is a part of it.
+        """
+
+        def put(value: Any) -> Any:
+            if isinstance(value, Param):
+                return _fitted(tensors[value.name].clone(), value.shape)
+            if isinstance(value, Table):
+                if not value.constant:
+                    raise ValueError("a table of entries of weights")
+                return value.fixed.float() if value.fixed.dtype == torch.float64 else value.fixed
+            if isinstance(value, Computed):
+                return value.of(tensors)
+            if isinstance(value, dict):
+                return {k: put(v) for k, v in value.items()}
+            if isinstance(value, tuple | list) and not isinstance(value, torch.Size):
+                return type(value)(put(v) for v in value)
+            return value
+
+        with torch.no_grad():
+            args, named = put(self.given)
+            return self.function(*args, **named)
 
 
 @dataclass
@@ -117,7 +166,7 @@ class Ledger:
     def run(self, function: Callable[..., Any], args: Any, named: Any) -> Any:
         """What a function gives for weights and constants: tables, weights, numbers, or a remark that it computes."""
         by = [self._called(function, args, named, code) for code in (lambda n: n, _code, torch.zeros_like)]
-        return _matched(self, *by)
+        return self._matched(by, lambda shape: Computed(shape, function, (args, named)))
 
     def _called(self, function: Callable[..., Any], args: Any, named: Any, code: Callable[[Tensor], Tensor]) -> Any:
         def given(value: Any) -> Any:
@@ -138,6 +187,43 @@ class Ledger:
 
         with torch.no_grad():
             return function(*given(args), **given(named))
+
+    def _matched(self, three: Any, computed: Callable[[tuple[int, ...]], Computed]) -> Any:
+        """The result from what a function gave for the entries' numbers, for others, and for zeros."""
+        first = three[0]
+        if isinstance(first, tuple | list) and not isinstance(first, torch.Size):
+            parts = zip(*three, strict=True)
+            return tuple(self._matched(p, partial(_part_of, computed(()), i)) for i, p in enumerate(parts))
+        if not isinstance(first, torch.Tensor):
+            return first
+        a, b, fixed = (t.double() for t in three)
+        kept = fixed.isfinite()
+        ids, other = (torch.where(kept, t - fixed, torch.zeros_like(t)) for t in (a, b))
+        if not torch.equal(_code(ids), other) or not torch.equal(ids, ids.floor()) or bool((ids < 0).any()):
+            return computed(tuple(first.shape))
+        if not bool(ids.any()):
+            none = three[2]
+            return Table(torch.zeros_like(ids), none if none.dtype in (torch.bool, torch.long) else fixed)
+        return _named(self, ids, fixed)
+
+    def equal(self, value: Computed, formula: Callable[..., Tensor], *shapes: tuple[int, ...]) -> tuple[str, ...]:
+        """The names of the weights of which a value is made, where they have these shapes and the value is what ``formula``
+        gives for them, by random numbers; else none."""
+        names = tuple(n for n in value.weights() if n in self.trained)
+        if len(names) != len(shapes) or any(
+            tuple(self.values[n].shape) != s for n, s in zip(names, shapes, strict=True)
+        ):
+            return ()
+        drawn = dict(self.values)
+        for i, name in enumerate(names):
+            made = torch.Generator().manual_seed(i)
+            drawn[name] = torch.randn(self.values[name].shape, generator=made)
+        try:
+            ours, theirs = formula(*(drawn[n] for n in names)), value.of(drawn)
+        except (RuntimeError, TypeError, ValueError, IndexError):
+            return ()
+        alike = ours.shape == theirs.shape and torch.allclose(ours, theirs, rtol=1e-4, atol=1e-4)
+        return names if alike else ()
 
     def weight(self, value: Param | Table) -> str:
         """The source that a weight of a word is.
@@ -165,6 +251,11 @@ class Ledger:
         return Recipe(tuple(used), index)
 
 
+def _part_of(whole: Computed, index: int, shape: tuple[int, ...]) -> Computed:
+    """One of the several results of a function."""
+    return Computed(shape, getitem, ((whole, index), {}))
+
+
 def _fitted(ids: Tensor, shape: tuple[int, ...]) -> Tensor:
     return ids.reshape(shape) if ids.numel() == torch.Size(shape).numel() else ids.expand(shape)
 
@@ -172,21 +263,6 @@ def _fitted(ids: Tensor, shape: tuple[int, ...]) -> Tensor:
 def _code(ids: Tensor) -> Tensor:
     """Other numbers for the entries, whose differences and sums have nothing of the first ones; 0 remains 0."""
     return ((ids * 7919 + 104729) % 2097143 + 1) * (ids != 0)
-
-
-def _matched(ledger: Ledger, first: Any, second: Any, none: Any) -> Any:
-    if isinstance(first, tuple | list) and not isinstance(first, torch.Size):
-        return tuple(_matched(ledger, *three) for three in zip(first, second, none, strict=True))
-    if not isinstance(first, torch.Tensor):
-        return first
-    a, b, fixed = (t.double() for t in (first, second, none))
-    kept = fixed.isfinite()
-    ids, other = (torch.where(kept, t - fixed, torch.zeros_like(t)) for t in (a, b))
-    if not torch.equal(_code(ids), other) or not torch.equal(ids, ids.floor()) or bool((ids < 0).any()):
-        return Computed(tuple(first.shape))
-    if not bool(ids.any()):
-        return Table(torch.zeros_like(ids), none if none.dtype in (torch.bool, torch.long) else fixed)
-    return _named(ledger, ids, fixed)
 
 
 def _named(ledger: Ledger, ids: Tensor, fixed: Tensor) -> Table | Param:
@@ -198,32 +274,3 @@ def _named(ledger: Ledger, ids: Tensor, fixed: Tensor) -> Table | Param:
             if at == begin and ledger.values[name].numel() == ids.numel() and torch.equal(ids.reshape(-1), in_order):
                 return Param(name, tuple(ids.shape))
     return Table(ids, fixed)
-
-
-@dataclass
-class Used:
-    """Which entries of which tensors are weights of words."""
-
-    tensors: Mapping[str, Tensor]
-    marks: dict[int, Tensor] = field(default_factory=dict)
-    owners: dict[int, Any] = field(default_factory=dict)
-
-    def add(self, source: str, owner: Any) -> Any:
-        """Take a source's entries. Gives the owner of those that another one has already, None where they are free."""
-        flat = torch.cat([torch.full((self.tensors[n].numel(),), i) for i, n in enumerate(names_of(source))])
-        place = torch.cat([torch.arange(self.tensors[n].numel()) for n in names_of(source)])
-        index = source.entries if isinstance(source, Recipe) else torch.arange(len(place))
-        taken = None
-        for i, name in enumerate(names_of(source)):
-            tensor = self.tensors[name]
-            mine = place[index[flat[index] == i]]
-            mark = self.marks.setdefault(id(tensor), torch.zeros(tensor.numel(), dtype=torch.bool))
-            if bool(mark[mine].any()) or len(mine) != len(mine.unique()):
-                taken = self.owners.get(id(tensor), owner)
-            mark[mine] = True
-            self.owners[id(tensor)] = owner
-        return taken
-
-    def count(self, tensor: Tensor) -> int:
-        """How many entries of a tensor are used."""
-        return int(self.marks[id(tensor)].sum()) if id(tensor) in self.marks else 0

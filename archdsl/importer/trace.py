@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import logging
-import operator
 import random
 import sys
 import warnings
@@ -21,43 +20,46 @@ from archdsl.emit.memory import check_memory
 from archdsl.errors import ArchError
 from archdsl.importer.findings import Finding, Refused
 from archdsl.importer.modules import rule_of
+from archdsl.importer.proxies import GOT, Sized, Value
 
 BATCH = 2  # of the example; no word depends on it
 CHANGED = "a buffer that the forward pass changes; no word but batch normalisation keeps a state"
-GOT = "got"  # where a node's meta holds what it gave
-
-
-class _Value(fx.Proxy):
-    """A value under tracing. ``x += y`` changes x itself, and whoever holds it sees that; fx alone would read ``x + y``."""
-
-    def _inplace(self, operation: Any, other: Any) -> fx.Proxy:
-        return self.tracer.create_proxy("call_function", operation, (self, other), {})
-
-    def __iadd__(self, other: Any) -> fx.Proxy:  # type: ignore[misc]
-        return self._inplace(operator.iadd, other)
-
-    def __isub__(self, other: Any) -> fx.Proxy:  # type: ignore[misc]
-        return self._inplace(operator.isub, other)
-
-    def __imul__(self, other: Any) -> fx.Proxy:  # type: ignore[misc]
-        return self._inplace(operator.imul, other)
-
-    def __itruediv__(self, other: Any) -> fx.Proxy:  # type: ignore[misc]
-        return self._inplace(operator.itruediv, other)
 
 
 class _Tracer(fx.Tracer):
-    """``drew``: the innermost modules whose code drew random numbers itself while it was traced."""
+    """``drew``: the innermost modules whose code drew random numbers itself while it was traced. ``sizes``: of the input, where
+    values know their sizes."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, sizes: tuple[int, ...] | None = None) -> None:
+        super().__init__(autowrap_functions=tuple(_functions()))
         self.drew: list[str] = []
+        self.sizes = sizes
+        self.mode = FakeTensorMode(allow_non_fake_inputs=True)
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return rule_of(m) is not None or super().is_leaf_module(m, module_qualified_name)
 
     def proxy(self, node: fx.Node) -> fx.Proxy:
-        return _Value(node, self)
+        if self.sizes is None:
+            return Value(node, self)
+        with self.mode, _unpatched():
+            node.meta[GOT] = self._given(node)
+        return Sized(node, self)
+
+    def _given(self, node: fx.Node) -> Any:
+        """What a node gives for the example."""
+        assert self.sizes is not None
+        if node.op == "placeholder":
+            return torch.empty(self.sizes) if node.prev.op != "placeholder" else (node.args or (None,))[0]
+        if node.op == "get_attr":
+            return fx.graph_module._get_attr(self.root, str(node.target))  # type: ignore[arg-type]
+        args, kwargs = fx.node.map_arg(
+            (node.args, node.kwargs), lambda n: n.meta[GOT] if GOT in n.meta else self._given(n)
+        )
+        if node.op == "call_method":
+            return getattr(args[0], str(node.target))(*args[1:], **kwargs)
+        function: Any = self.root.get_submodule(str(node.target)) if node.op == "call_module" else node.target
+        return function(*args, **kwargs)
 
     def call_module(self, m: nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
         before = _chance()
@@ -65,6 +67,33 @@ class _Tracer(fx.Tracer):
         if not self.drew and _chance() != before:
             self.drew.append(self.path_of_module(m))
         return result
+
+
+# Functions of libraries that are taken whole, by the module that has them.
+WHOLE = (
+    ("timm.layers.fast_norm", "rms_norm2d"),
+    ("timm.layers.pos_embed_sincos", "apply_rot_embed_cat"),
+)
+
+
+def _functions() -> Iterator[Any]:
+    for module, name in WHOLE:
+        if (found := getattr(sys.modules.get(module), name, None)) is not None:
+            yield found
+
+
+ORIGINAL = (nn.Module.__call__, nn.Module.__getattr__)
+
+
+@contextmanager
+def _unpatched() -> Iterator[None]:
+    """Modules as they are outside of a trace, which fx changes while it traces."""
+    patched = (nn.Module.__call__, nn.Module.__getattr__)
+    nn.Module.__call__, nn.Module.__getattr__ = ORIGINAL  # type: ignore[method-assign, assignment]
+    try:
+        yield
+    finally:
+        nn.Module.__call__, nn.Module.__getattr__ = patched  # type: ignore[method-assign, assignment]
 
 
 def _chance() -> tuple[Any, ...]:
@@ -102,13 +131,20 @@ def traced(module: nn.Module, shape: tuple[int, ...], name: str, training: bool 
 
 def _graph(module: nn.Module, shape: tuple[int, ...], name: str) -> tuple[fx.GraphModule, str, list[str]]:
     """The graph, the module that drew random numbers, and the buffers that were changed in the meantime."""
-    tracer, before = _Tracer(), _buffers(module)
-    try:
-        graph = fx.GraphModule(module, tracer.trace(module))
-    except Exception as error:  # whatever a stranger's code may raise
-        check_memory(error)
-        _restored(module, before)
-        return _exported(module, shape, name, _line(error)), "", []
+    before, chance, reason = _buffers(module), _chance(), ""
+    for sizes in (None, (BATCH, *shape)):
+        tracer = _Tracer(sizes)
+        try:
+            graph = fx.GraphModule(module, tracer.trace(module))
+        except Exception as error:  # whatever a stranger's code may raise
+            check_memory(error)
+            _restored(module, before)
+            reason = reason or _line(error)
+            continue
+        if sizes is None or _chance() == chance:
+            break
+    else:
+        return _exported(module, shape, name, reason), "", []
     changed = _restored(module, before)
     try:
         _fill(graph, shape)
@@ -187,11 +223,6 @@ def _fill(graph: fx.GraphModule, shape: tuple[int, ...]) -> None:
 
     with FakeTensorMode(allow_non_fake_inputs=True):
         Look(graph).run(torch.empty(BATCH, *shape))
-
-
-def got(node: fx.Node) -> Any:
-    """What a node gave for the example."""
-    return node.meta.get(GOT)
 
 
 def is_tensor(value: Any) -> bool:

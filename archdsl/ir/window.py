@@ -113,17 +113,20 @@ def enlarged(by: int) -> Sight:
     return Sight((axis, axis))
 
 
-def interpolated(before: tuple[int, int], behind: tuple[int, int]) -> Sight:
-    """Bilinear interpolation between the centres of pixels: position j of n lies at (j + 1/2)·size/n − 1/2, and is made of the
-    one or two pixels round it."""
+def interpolated(before: tuple[int, int], behind: tuple[int, int], reach: int = 1) -> Sight:
+    """Interpolation between the centres of pixels: position j of n lies at (j + 1/2)·size/n − 1/2, and is made of the pixel
+    there, or of ``reach`` pixels on each side: one where it is bilinear, two where it is bicubic."""
 
     def axis(size: int, n: int) -> Axis:
         common = gcd(size, n)
         step, period = size // common, n // common
-        if period > PERIOD:  # two pixels, moved by the mean step
-            return Axis(max(1, size // n), ((0, 1),))
+        if period > PERIOD:  # pixels on both sides, moved by the mean step
+            return Axis(max(1, size // n), ((1 - reach, reach),))
         double = [(2 * j + 1) * step - period for j in range(period)]  # places in units of 1/(2·period)
-        return Axis(step, tuple([(d // (2 * period), -(-d // (2 * period))) for d in double]))
+        more = [reach - 1 if d % (2 * period) else 0 for d in double]
+        return Axis(
+            step, tuple([(d // (2 * period) - m, -(-d // (2 * period)) + m) for d, m in zip(double, more, strict=True)])
+        )
 
     return Sight((axis(before[0], behind[0]), axis(before[1], behind[1])))
 

@@ -106,7 +106,45 @@ class Linear(Head):
         return self.proj((q @ k.transpose(1, 2)) @ v).reshape(-1, 8, 8, 24)
 
 
+class Channels(Head):
+    """Channels that attend to each other by their cosines over the pixels (XCiT)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.temperature = nn.Parameter(torch.ones(3, 1, 1))
+
+    def block(self, x: Tensor) -> Tensor:
+        q, k, v = self.qkv(x.reshape(-1, 64, 24)).view(-1, 64, 3, 3, 8).permute(2, 0, 3, 4, 1).unbind(0)
+        scores = functional.normalize(q, dim=-1) @ functional.normalize(k, dim=-1).transpose(-2, -1) * self.temperature
+        return self.proj((scores.softmax(-1) @ v).permute(0, 3, 1, 2).reshape(-1, 8, 8, 24))
+
+
+class Patches(Head):
+    """A learnt vector for each place of a window, a factor and a shift for all, RMS normalisation, a layer of all values of a
+    patch, whose sizes decide what is done."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pos, self.scale, self.shift = (
+            nn.Parameter(torch.zeros(1, 2, 2, 24)),
+            nn.Parameter(torch.ones(1)),
+            nn.Parameter(torch.zeros(1)),
+        )
+        self.norm, self.patch = nn.RMSNorm(24, eps=1e-6), nn.Linear(96, 24)
+        del self.qkv, self.proj
+
+    def block(self, x: Tensor) -> Tensor:
+        x = self.norm(self.scale * x.relu() ** 2 + self.shift)
+        if x.shape[1] != 8:
+            raise ValueError("another size")
+        x = x.view(-1, 4, 2, 4, 2, 24).transpose(2, 3).reshape(-1, 2, 2, 24) + self.pos
+        return self.patch(x.view(-1, 4, 4, 96))
+
+
 TEXTS = {
+    Channels: "net conv(24, 2, s=2) linear(72, each) attend(part(1, 3) | part(2, 3) | part(3, 3), 3, cosine=factor, channels) "
+    "linear(24, each) gap linear(classes)",
+    Patches: "net conv(24, 2, s=2) relu mul(id | id) affine(one) rms pos(tile=2) conv(24, 2, s=2) gap linear(classes)",
     Windows: "net conv(24, 2, s=2) attention(3, window=4, shift=2, relpos) gap linear(classes)",
     Apart: "net conv(24, 2, s=2) attend(linear(24, each) | linear(24, bias=false, each) | linear(24, each), 3) "
     "linear(24, each) gap linear(classes)",

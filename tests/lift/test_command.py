@@ -131,3 +131,20 @@ def test_timm_by_its_text() -> None:
     with pytest.raises(ArchError, match="timm has no network `resnet5x`") as caught:
         refuse_unknown(named("timm:resnet5x"))
     assert "`resnet50`" in caught.value.help
+
+
+def test_a_long_import_shows_its_stage_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    from archdsl import report
+    from archdsl.cli.support import stages
+
+    shown: list[str] = []
+    monkeypatch.setattr(stages, "live", shown.append)
+    monkeypatch.setattr(stages, "QUIET", 0.01)
+    for terminal in (False, True):
+        monkeypatch.setattr(report, "is_terminal", lambda stream, terminal=terminal: terminal)
+        with stages.Stages() as running:
+            running.tell("tracing it")
+            until = time.monotonic() + 10
+            while terminal and not shown and time.monotonic() < until:
+                time.sleep(0.01)
+        assert shown == ([] if not terminal else ["tracing it: 0 s", ""])

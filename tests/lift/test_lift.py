@@ -114,7 +114,6 @@ def test_control_flow_over_values(kinds: ModuleType) -> None:
 
 REASONS: dict[str, tuple[nn.Module, str]] = {
     "padding": (nn.Conv2d(3, 3, 3, padding=1, padding_mode="reflect"), "padding mode reflect"),
-    "gelu": (nn.GELU("tanh"), "approximated by tanh"),
     "cut": (nn.Hardtanh(-2, 2), "relu6"),
     "momentum": (nn.BatchNorm2d(3, momentum=None), "momentum=None"),
     "pool": (nn.MaxPool2d(2, dilation=2), "dilation"),

@@ -84,19 +84,24 @@ def found(source: Named, input: str | None, *, trace: bool, unused: bool, time: 
         import torch  # noqa: F401 - said here, not from within
     except ImportError as error:
         raise EnvError("torch is not installed", help="pip install torch") from error
+    from archdsl.cli.support.stages import Stages
+
     if source.kind == "file":
         from archdsl.importer.match import read
         from archdsl.importer.worker import in_process
 
         say(f"note: {source.path} is run as code, for at most {time:g} seconds")
-        answer = in_process(source, shape, unused, time)
+        with Stages() as stages:
+            stages.tell("importing in a process of its own")
+            answer = in_process(source, shape, unused, time)
         read(answer["text"])  # whatever ran there, what is written is a spec
         return answer["text"], seen(answer["report"])
     from dataclasses import asdict
 
     from archdsl.importer.importing import imported
 
-    done = imported(source, shape, unused)
+    with Stages() as stages:
+        done = imported(source, shape, unused, stages.tell)
     return done.text, seen(asdict(done.report))
 
 

@@ -29,7 +29,14 @@ from archdsl.emit.layers.sequence import (
     TokenConv1d,
     TokenMaxPool1d,
 )
-from archdsl.emit.layers.tokens import ClassToken, PositionEmbedding, SinCosPosition
+from archdsl.emit.layers.tokens import (
+    AxesPosition,
+    ClassToken,
+    FourierPosition,
+    PositionEmbedding,
+    SinCosPosition,
+    TiledPosition,
+)
 from archdsl.emit.layers.weightnorm import (
     NormedCausalConv1d,
     NormedConv2d,
@@ -45,6 +52,7 @@ from archdsl.emit.layers.weights import (
     GlobalResponseNorm2d,
     LayerNorm2d,
     LayerScale,
+    RMSNorm2d,
     ScaledStdConv2d,
     StdConv2d,
     ZeroBatchNorm1d,
@@ -61,6 +69,7 @@ __all__ = [
     "AttendPacked",
     "AttendWindows",
     "Attention",
+    "AxesPosition",
     "BlurPool2d",
     "CausalConv1d",
     "ClassAttention",
@@ -72,6 +81,7 @@ __all__ = [
     "DropConnect",
     "DropPath",
     "Embedding",
+    "FourierPosition",
     "GaussianNoise",
     "GeneralAttention",
     "GlobalAvgPool2d",
@@ -92,11 +102,13 @@ __all__ = [
     "PhasedDropout",
     "PixelLinear",
     "PositionEmbedding",
+    "RMSNorm2d",
     "ReducedAttention",
     "ScaledStdConv2d",
     "Shared",
     "SinCosPosition",
     "StdConv2d",
+    "TiledPosition",
     "TokenAvgPool1d",
     "TokenConv1d",
     "TokenMaxPool1d",

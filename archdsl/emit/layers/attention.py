@@ -68,6 +68,21 @@ class WeightedMean(nn.Module):
             weights = self.talk_after(weights.movedim(-3, -1)).movedim(-1, -3)
         return F.dropout(weights, self.drop, self.training) @ v
 
+    def places(self, size: tuple[int, ...], device: torch.device) -> list[torch.Tensor]:
+        """The place of each token (T,) along each axis."""
+        axes = [torch.arange(n, device=device) for n in size]
+        return [axis.flatten() for axis in torch.meshgrid(*axes, indexing="ij")]
+
+    def turned(self, x: torch.Tensor, size: tuple[int, ...], base: float) -> torch.Tensor:
+        """Queries or keys (…, T, width of a head), turned by the places of their tokens: pairs of neighbouring numbers by angles
+        of this base (Su et al. 2021); of rows and columns each has half of a head."""
+        width = x.shape[-1] // len(size)
+        rates = base ** (-torch.arange(0, width, 2, device=x.device) / width)
+        angles = torch.cat([place[:, None] * rates for place in self.places(size, x.device)], 1)  # (T, half of a head)
+        cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+        a, b = x[..., 0::2], x[..., 1::2]
+        return torch.stack((a * cos - b * sin, a * sin + b * cos), -1).flatten(-2)
+
     def extra_repr(self) -> str:
         return f"heads={self.heads}, drop={self.drop}"
 
@@ -130,7 +145,7 @@ class GeneralAttention(WeightedMean):
         if self.qknorm != "none":
             q, k = self.q_norm(q), self.k_norm(k)
         if self.rotary is not None:
-            q, k = self.turned(q), self.turned(k)
+            q, k = self.turned(q, self.size, self.rotary), self.turned(k, self.size, self.rotary)
         if self.kv != self.heads:
             k, v = (t.repeat_interleave(self.heads // self.kv, -3) for t in (k, v))
         if self.causal:
@@ -141,27 +156,12 @@ class GeneralAttention(WeightedMean):
             mask = bias if mask is None else mask + bias
         return self.proj(self.mean(q, k, v, mask).transpose(-3, -2).flatten(-2))
 
-    def places(self, device: torch.device) -> list[torch.Tensor]:
-        """The place of each token (T,) along each axis."""
-        axes = [torch.arange(n, device=device) for n in self.size]
-        return [axis.flatten() for axis in torch.meshgrid(*axes, indexing="ij")]
-
     def distances(self) -> torch.Tensor:
         """The row of the table for each query and key (T, T)."""
         index = torch.zeros((), dtype=torch.long, device=self.qkv.weight.device)
-        for n, place in zip(self.size, self.places(index.device), strict=True):
+        for n, place in zip(self.size, self.places(self.size, index.device), strict=True):
             index = index * (2 * n - 1) + place[:, None] - place + n - 1
         return index
-
-    def turned(self, x: torch.Tensor) -> torch.Tensor:
-        """Queries or keys (…, T, head_dim), turned by the places of their tokens."""
-        assert self.rotary is not None
-        width = self.head_dim // len(self.size)
-        rates = self.rotary ** (-torch.arange(0, width, 2, device=x.device) / width)
-        angles = torch.cat([place[:, None] * rates for place in self.places(x.device)], 1)  # (T, head_dim / 2)
-        cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
-        a, b = x[..., 0::2], x[..., 1::2]
-        return torch.stack((a * cos - b * sin, a * sin + b * cos), -1).flatten(-2)
 
 
 class Windows(nn.Module):

@@ -13,6 +13,14 @@ class LayerNorm2d(nn.LayerNorm):
         return x.permute(0, 3, 1, 2)
 
 
+class RMSNorm2d(nn.RMSNorm):
+    """RMS normalisation of each pixel over its channels (Zhang & Sennrich 2019)."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = F.rms_norm(x.permute(0, 2, 3, 1), self.normalized_shape, self.weight, self.eps)
+        return x.permute(0, 3, 1, 2)
+
+
 class ZeroBatchNorm1d(nn.BatchNorm1d):
     """Batch normalisation whose scale begins at 0 (Goyal et al. 2017)."""
 

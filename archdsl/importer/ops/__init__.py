@@ -2,7 +2,7 @@
 of torch's own behind the steps, which adds words and gives a view (or several)."""
 
 from archdsl.importer.ops.chance import CHANCE
-from archdsl.importer.ops.heads import HEADS, OF_SCORES, Scores
+from archdsl.importer.ops.heads import HEADS, OF_SCORES, OF_TURNED, OF_UNIT
 from archdsl.importer.ops.joins import JOINS
 from archdsl.importer.ops.layers import LAYERS
 from archdsl.importer.ops.moves import MOVES
@@ -11,6 +11,7 @@ from archdsl.importer.ops.paths import PATHS
 from archdsl.importer.ops.pointwise import POINTWISE
 from archdsl.importer.ops.pools import POOLS
 from archdsl.importer.ops.reshapes import RESHAPES
+from archdsl.importer.ops.scores import Scores, Turned, Unit
 from archdsl.importer.ops.windows import WINDOWS
 
 OPS = {**LAYERS, **POINTWISE, **POOLS, **RESHAPES, **JOINS, **CHANCE, **HEADS, **MOVES, **PATHS, **NORMS, **WINDOWS}
@@ -18,4 +19,11 @@ OPS = {**LAYERS, **POINTWISE, **POOLS, **RESHAPES, **JOINS, **CHANCE, **HEADS, *
 # torch.export gives operators of ATen; these take their arguments in another order than the functions.
 ATEN = {"batch_norm": "aten_batch_norm", "group_norm": "aten_group_norm"}
 
-__all__ = ["ATEN", "OF_SCORES", "OPS", "Scores"]
+# Values of attention that are no tensors of the language, what they are called, and what may be done to them.
+OF_KIND = (
+    (Scores, "products of queries and keys", OF_SCORES),
+    (Unit, "unit vectors", OF_UNIT),
+    (Turned, "queries and keys that are turned", OF_TURNED),
+)
+
+__all__ = ["ATEN", "OF_KIND", "OPS"]

@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
 
 from archdsl.importer.fuse import arguments
-from archdsl.importer.modules import Param
 from archdsl.importer.ops.chance import stays_off
+from archdsl.importer.ops.scores import (
+    ARITHMETIC,
+    LENGTHS,
+    TURNED,
+    Scores,
+    Turned,
+    Unit,
+    base_of,
+    bias_of,
+    cosine,
+    network_of,
+    turned_by,
+)
 from archdsl.importer.picks import reordered
-from archdsl.importer.places import biases, laid_out, shifted_by
+from archdsl.importer.places import Layout, biases, laid_out, shifted_by
 from archdsl.importer.steps import Inexpressible, Steps
-from archdsl.importer.tables import Computed, Table
 from archdsl.importer.views import Atom, View, merged
-
-
-@dataclass(frozen=True, eq=False)
-class Scores:
-    """Products of queries and keys (…, T, S): times ``scale``, with ``bias`` added; then their softmax, and dropout."""
-
-    q: View
-    k: View
-    scale: float = 1.0
-    bias: Table | None = None
-    softmax: bool = False
-    drop: float = 0.0
-    last: bool = False  # whether heads are the last axis
-    talk: dict[str, Any] | None = None  # weights that mix heads
 
 
 def sdpa(
@@ -43,133 +40,153 @@ def sdpa(
     scale: float | None = None,
     **more: object,
 ) -> View:
+    rotary = None
+    if isinstance(query, Turned) and isinstance(key, Turned):
+        rotary, query, key = _angles(query, key), query.view, key.view
+    if isinstance(query, Unit) and isinstance(key, Unit) and attn_mask is None and scale == 1:
+        return _attend(steps, replace(_products(steps, query, key), softmax=True, drop=float(dropout_p)), value)
     if is_causal:
         raise Inexpressible("causal attention of queries that are made elsewhere")
     bias = None if attn_mask is None else bias_of(steps, attn_mask)
     drop = float(dropout_p) if dropout_p and stays_off(steps, steps.training) else 0.0
     width = query.sizes()[-1]
-    return _attend(steps, Scores(query, key, width**-0.5 if scale is None else scale, bias, True, drop), value)
+    scores = Scores(query, key, width**-0.5 if scale is None else scale, bias, True, drop, rotary=rotary)
+    return _attend(steps, scores, value)
 
 
-def bias_of(steps: Steps, given: Any) -> Table:
-    if isinstance(given, Computed):
-        raise Inexpressible("a bias of attention that is computed of weights")
-    if not isinstance(given, Param | Table):
-        raise Inexpressible("a bias of attention that depends on the image")
-    return steps.ledger.table(given)
+def _angles(q: Turned, k: Turned) -> tuple[Any, bool]:
+    if q.halves != k.halves or not torch.equal(q.angles, k.angles):
+        raise Inexpressible("queries and keys turned by unlike angles")
+    return q.angles, q.halves
 
 
 def matmul(steps: Steps, a: Any, b: Any) -> Any:
     """A product over the last axis of one value and the last but one of the other."""
-    if isinstance(a, Scores) and isinstance(b, View):
+    if isinstance(a, Scores) and isinstance(b, View) and not a.flipped:
         return _attend(steps, a, b)
+    if isinstance(a, View) and isinstance(b, Scores) and b.flipped:
+        return turned(_attend(steps, b, turned(a)))
     if isinstance(a, View) and isinstance(b, View):
-        order = (*range(len(b.dims) - 2), len(b.dims) - 1, len(b.dims) - 2)
-        channel = 0 if len(a.shape) == 3 else len(a.shape) - 1
-        if a.dims[-1] and all(x.axis == channel for x in a.dims[-1]):
-            return Scores(a, b.permuted(order))
-        raise Inexpressible("a product of two values over their tokens")
+        return _scores(a, turned(b))
+    if isinstance(a, Turned) and isinstance(b, Turned):
+        return replace(_scores(a.view, turned(b.view)), rotary=_angles(a, b))
+    if isinstance(a, Unit) and isinstance(b, Unit):
+        return _products(steps, a, replace(b, view=turned(b.view)))
     raise Inexpressible("a product of a value and a weight as matrices")
 
 
-def _scaled(steps: Steps, scores: Any, by: Any) -> Scores:
-    if not isinstance(scores, Scores):
-        scores, by = by, scores
-    if not isinstance(by, int | float) or scores.softmax or scores.bias is not None:
-        raise Inexpressible("products of queries and keys times other than a number")
-    return replace(scores, scale=scores.scale * by)
+def turned(x: View) -> View:
+    """The last two axes exchanged."""
+    n = len(x.dims)
+    return x.permuted((*range(n - 2), n - 1, n - 2))
 
 
-def _divided(steps: Steps, scores: Any, by: Any) -> Scores:
-    if not isinstance(by, int | float):
-        raise Inexpressible("products of queries and keys over other than a number")
-    return _scaled(steps, scores, 1 / by)
+def _scores(q: View, k: View) -> Scores:
+    """The products of q (…, T, D) and k (…, S, D), over the channels of a head, or over the tokens."""
+    channel = 0 if len(q.shape) == 3 else len(q.shape) - 1
+    if q.dims[-1] and all(x.axis == channel for x in q.dims[-1]):
+        return Scores(q, k)
+    if q.dims[-1] and all(x.axis not in (channel, -1) for x in q.dims[-1]):
+        return Scores(turned(q), turned(k), channels=True)
+    raise Inexpressible("a product of two values over their tokens")
 
 
-def _softmax(steps: Steps, scores: Scores, dim: int = -1, *more: object, **other: object) -> Scores:
-    if dim not in (-1, len(steps.sizes) - 1) or scores.softmax or scores.last:
-        raise Inexpressible("a softmax of attention over the queries")
-    return replace(scores, softmax=True)
-
-
-def _dropped(steps: Steps, scores: Scores, p: float = 0.5, training: bool = True, inplace: bool = False) -> Scores:
-    return replace(scores, drop=float(p)) if p and stays_off(steps, training) else scores
-
-
-def _reshaped(steps: Steps, scores: Scores, *more: object, **other: object) -> Scores:
-    """Axes of windows put in or taken away before those of queries and keys."""
-    if steps.sizes[-2:] != (scores.q.sizes()[-2], scores.k.sizes()[-2]):
-        raise Inexpressible("a reshape of products of queries and keys")
-    return scores
-
-
-def _permuted(steps: Steps, scores: Scores, *dims: Any) -> Scores:
-    """Heads as the last axis, where a linear layer mixes them, and back."""
-    order = tuple(dims[0]) if len(dims) == 1 and isinstance(dims[0], tuple | list) else dims
-    if order != ((0, 3, 1, 2) if scores.last else (0, 2, 3, 1)):
-        raise Inexpressible("axes of products of queries and keys in another order")
-    return replace(scores, last=not scores.last)
-
-
-def _mixed(steps: Steps, scores: Scores, weight: Any, bias: Any = None) -> Scores:
-    """Talking heads."""
-    if not scores.last or bias is None:
-        raise Inexpressible("a linear layer of products of queries and keys")
-    name = "talk_after" if scores.softmax else "talk_before"
-    return replace(scores, talk={**(scores.talk or {}), f"{name}.weight": weight, f"{name}.bias": bias})
-
-
-def _same(steps: Steps, scores: Scores, *more: object, **other: object) -> Scores:
-    return scores
-
-
-def _biased(steps: Steps, scores: Any, given: Any) -> Scores:
-    if not isinstance(scores, Scores):
-        scores, given = given, scores
-    table = bias_of(steps, given)
-    if scores.bias is not None:
-        a, b = scores.bias, table
-        shape = torch.broadcast_shapes(a.shape, b.shape)
-        if bool(a.ids.any()) and bool(b.ids.any()):
-            raise Inexpressible("a bias of attention that is a sum of weights")
-        table = Table(a.ids.expand(shape) + b.ids.expand(shape), a.fixed.expand(shape) + b.fixed.expand(shape))
-    return replace(scores, bias=table)
+def _products(steps: Steps, q: Unit, k: Unit) -> Scores:
+    """The cosines of queries and keys."""
+    if q.along != q.view.dims[-1] or k.along != k.view.dims[-1] or k.factor is not None:
+        raise Inexpressible("products of vectors that are not unit vectors along what they have in common")
+    return replace(_scores(q.view, k.view), unit=True, factor=q.factor)
 
 
 def _attend(steps: Steps, scores: Scores, v: View) -> View:
     if not scores.softmax:
         raise Inexpressible("products of queries, keys and values without softmax (linear attention)")
     q, k = _unscaled(steps, scores.q), scores.k
-    scale = scores.scale
-    if q is not scores.q:
-        scale *= float(steps.made[scores.q.step].op.args[0])
-    heads, parts = _headed(steps, (_row(steps, q), k, v))
+    scale = scores.scale if q is scores.q else scores.scale * float(steps.made[scores.q.step].op.args[0])
+    if scores.rotary is not None and scores.rotary[1]:
+        q, k, v = _paired(steps, q, k, v)
+    heads, parts = _headed(steps, (_row(steps, q), k, turned(v) if scores.channels else v))
     layouts = [laid_out(steps, p) for p in parts]
+    sources: dict[str, Any] = {}
+    args: dict[str, Any] = {"heads": heads, "drop": scores.drop}
+    if scores.unit:
+        if scale != 1:
+            raise Inexpressible("cosines of queries and keys times a number beside the learnt one")
+        args["cosine"], sources["factor"] = cosine(steps, scores.factor, heads)
+    elif abs(scale - q.sizes()[-1] ** -0.5) > 1e-9:
+        args["scale"] = scale
+    if scores.channels:
+        return _of_channels(steps, scores, layouts, parts, sources, args)
+    return _of_tokens(steps, scores, layouts, parts, sources, args)
+
+
+def _of_tokens(
+    steps: Steps,
+    scores: Scores,
+    layouts: list[Layout],
+    parts: list[View],
+    sources: dict[str, Any],
+    args: dict[str, Any],
+) -> View:
+    """Tokens that attend to each other, within windows or not."""
+    heads = args["heads"]
     if any(x.windows != layouts[0].windows for x in layouts):
         raise Inexpressible("attention from windows of one kind to those of another")
-    width = q.sizes()[-1]
-    args: dict[str, Any] = {"heads": heads, "drop": scores.drop}
-    if abs(scale - width**-0.5) > 1e-9:
-        args["scale"] = scale
     args |= layouts[0].words()
-    sources: dict[str, Any] = {}
-    shift = None
+    prefix, shift = "f." if layouts[0].words() else "", None
+    if scores.network is not None:
+        sources |= network_of(steps, scores.network, layouts[0].size, heads)
+        args["relpos"] = "cpb"
     if scores.bias is not None:
         shift = shifted_by(scores.bias, layouts[0], steps.batch)
         relpos, table = biases(scores.bias, layouts[0], layouts[1], heads)
+        if table is not None and scores.network is not None:
+            raise Inexpressible("a bias of attention that is a sum of weights")
         if table is not None:
-            args["relpos"] = relpos
-            sources["f.relpos" if layouts[0].words() else "relpos"] = table
+            args["relpos"], sources["relpos"] = relpos, table
+    if scores.rotary is not None:
+        args["rotary"] = base_of(scores.rotary[0], layouts[0].size, scores.rotary[1])
     if scores.talk is not None:
         if len(scores.talk) != 4:
             raise Inexpressible("heads that are mixed before the softmax alone, or behind it")
-        prefix = "f." if layouts[0].words() else ""
-        args["talk"], sources = True, sources | {prefix + k: w for k, w in scores.talk.items()}
-    step = steps.put("attend", *(p.step for p in parts), sources=sources, **args)
+        args["talk"], sources = True, sources | scores.talk
+    step = steps.put("attend", *(p.step for p in parts), sources={prefix + k: w for k, w in sources.items()}, **args)
     if shift is not None:
         steps.moved[step] = shift
     shape = steps.shape(step)
     return View(step, shape, _result(parts[0], parts[2], shape))
+
+
+def _paired(steps: Steps, q: View, k: View, v: View) -> tuple[View, View, View]:
+    """Queries and keys whose pairs are halves of a head, with the pairs side by side: other rows of the layer before them.
+
+    Raises:
+        Inexpressible: they are not parts of one layer.
+    """
+    owner = steps.made[q.step].inputs[0] if q.step >= 0 and steps.made[q.step].inputs else -1
+    thirds = [arguments(steps.made[x.step]) if x.step >= 0 else {} for x in (q, k, v)]
+    if [(t.get("i"), t.get("n")) for t in thirds] != [(1, 3), (2, 3), (3, 3)]:
+        raise Inexpressible("pairs of halves of a head, of queries and keys that are not thirds of one layer")
+    axis = 0 if len(q.shape) == 3 else len(q.shape) - 1
+    width, head = q.shape[axis], q.sizes()[-1]
+    order = torch.arange(2 * width).reshape(-1, 2, head // 2).transpose(1, 2).flatten().tolist()
+    made = reordered(steps, owner, [*order, *range(2 * width, 3 * width)])
+    return tuple(replace(x, step=steps.put("part", made, i=i + 1, n=3)) for i, x in enumerate((q, k, v)))  # type: ignore[return-value]
+
+
+def _of_channels(
+    steps: Steps,
+    scores: Scores,
+    layouts: list[Layout],
+    parts: list[View],
+    sources: dict[str, Any],
+    args: dict[str, Any],
+) -> View:
+    """Channels that attend to each other, over all tokens."""
+    if any(x.windows is not None for x in layouts) or scores.bias or scores.talk or scores.network:
+        raise Inexpressible("attention of channels within windows, or with a bias")
+    step = steps.put("attend", *(p.step for p in parts), sources=sources, channels=True, **args)
+    return turned(View(step, steps.shape(step), parts[0].dims))
 
 
 def _row(steps: Steps, q: View) -> View:
@@ -266,20 +283,14 @@ HEADS: dict[str, Callable[..., Any]] = {
     "matmul": matmul,
     "bmm": matmul,
     "einsum": einsum,
+    "apply_rot_embed_cat": turned_by,
 }
 
-# What may be done to products of queries and keys.
-OF_SCORES: dict[str, Callable[..., Any]] = {
-    **dict.fromkeys(("mul", "imul", "rmul"), _scaled),
-    **dict.fromkeys(("div", "truediv", "itruediv"), _divided),
-    **dict.fromkeys(("add", "iadd", "radd"), _biased),
-    **dict.fromkeys(("view", "reshape", "unsqueeze", "squeeze", "flatten", "unflatten"), _reshaped),
-    "permute": _permuted,
-    "linear": _mixed,
-    **dict.fromkeys(("contiguous", "float", "to", "type_as", "type", "same"), _same),
-    "softmax": _softmax,
-    "dropout": _dropped,
-    "einsum": einsum,
+OF_SCORES: dict[str, Callable[..., Any]] = {**ARITHMETIC, "einsum": einsum, "matmul": matmul, "bmm": matmul}
+OF_TURNED: dict[str, Callable[..., Any]] = {**TURNED, "matmul": matmul, "scaled_dot_product_attention": sdpa}
+OF_UNIT: dict[str, Callable[..., Any]] = {
+    **LENGTHS,
     "matmul": matmul,
     "bmm": matmul,
+    "scaled_dot_product_attention": sdpa,
 }

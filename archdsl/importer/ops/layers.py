@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 from archdsl.importer.modules import Param
 from archdsl.importer.ops.chance import stays_off
+from archdsl.importer.ops.scores import Unit
+from archdsl.importer.places import indices
 from archdsl.importer.steps import Inexpressible, Steps
 from archdsl.importer.tables import Table
-from archdsl.importer.views import View, whole
+from archdsl.importer.views import Atom, View, merged, whole
 
 
 def pair(value: Any) -> tuple[int, int]:
@@ -52,7 +55,7 @@ def _padding(padding: Any, k: tuple[int, int], d: int, s: tuple[int, int]) -> An
 def conv2d(
     steps: Steps,
     x: View,
-    weight: Param,
+    weight: Param | Table,
     bias: Param | None = None,
     stride: Any = 1,
     padding: Any = 0,
@@ -82,8 +85,10 @@ def conv2d(
     sources: dict[str, Any] = {"weight": weight, "bias": bias}
     if ws != "none":
         usual = 1e-8 if ws == "standard" else 1e-5
-        if abs(rest - 1) > 1e-9 or eps > 100 * usual:
-            raise Inexpressible("standardised weights with a factor, or with another epsilon than `ws` has")
+        if eps > 100 * usual:
+            raise Inexpressible("standardised weights with another epsilon than `ws` has")
+        if abs(rest - 1) > 1e-9:  # the factor of the weights is one of what arrives
+            at = steps.put("times", at, factor=rest)
         return steps.view(
             steps.put("conv", at, sources=sources | {"gain": gain}, out=out, groups=groups, ws=ws, **settings)
         )
@@ -120,6 +125,9 @@ def conv_transpose2d(
 
 
 def linear(steps: Steps, x: View, weight: Any, bias: Any = None) -> View:
+    if (found := _patches(steps, x, weight, bias)) is not None:
+        return found
+    x, weight = _in_order(steps, x, weight)
     view = steps.each(x)
     if isinstance(bias, Table) and not bias.constant and not bool(bias.ids.all()):
         return _in_parts(steps, view, weight, bias)
@@ -130,6 +138,70 @@ def linear(steps: Steps, x: View, weight: Any, bias: Any = None) -> View:
     step = steps.put("linear", view.step, sources={"weight": weight, "bias": bias}, **args)
     axis = 0 if len(view.shape) == 3 else len(view.shape) - 1
     return View(step, steps.shape(step), (*view.dims[:-1], whole(axis, weight.shape[0])))
+
+
+def _in_order(steps: Steps, x: View, weight: Any) -> tuple[View, Any]:
+    """A value whose channels are in another order, as it is, and the weight with its columns in that order."""
+    back = order_of(x) if isinstance(weight, Param | Table) else None
+    if back is None:
+        return x, weight
+    table = steps.ledger.table(weight)
+    return unmixed(x), Table(table.ids[:, back], table.fixed[:, back])
+
+
+def order_of(x: View) -> Any:
+    """Which place of the last axis of a tensor has each channel, where that axis is all channels in another order; else None."""
+    axis, last = 0 if len(x.shape) == 3 else len(x.shape) - 1, x.dims[-1]
+    if len(last) < 2 or any(a.axis != axis for a in last):
+        return None
+    order = indices(View(x.step, x.shape, (x.dims[0], last))) // prod(x.shape[axis + 1 :])
+    return order.argsort() if sorted(order.tolist()) == list(range(x.shape[axis])) else None
+
+
+def unmixed(x: View) -> View:
+    """The tensor with the channels of its last axis in their order."""
+    axis = 0 if len(x.shape) == 3 else len(x.shape) - 1
+    return replace(x, dims=(*x.dims[:-1], whole(axis, x.shape[axis])))
+
+
+def squares(steps: Steps, x: View) -> View:
+    """A tensor whose last axis has all values of a square of pixels, as one whose last axis is channels."""
+    if len(x.shape) != 3 or not any(a.axis > 0 for a in x.dims[-1]):
+        return x
+    inner, rest = {a.axis: a for a in x.dims[-1]}, [a for d in x.dims[1:-1] for a in d]
+    by = inner[1].size if 1 in inner and 2 in inner else 0
+    if (
+        len(inner) != len(x.dims[-1])
+        or any(a.stride != 1 for a in inner.values())
+        or by != (2 in inner and inner[2].size)
+    ):
+        return x
+    if (0 in inner and inner[0].size != x.shape[0]) or any(a.axis == 0 or a.stride != by for a in rest):
+        return x
+    step = steps.put("spacetodepth", x.step, by=by)
+    last = [Atom(0, {0: by * by, 1: by, 2: 1}[a.axis], a.size) for a in x.dims[-1]]
+    dims = [merged([a._replace(stride=1) for a in d]) for d in x.dims[1:-1]]
+    return View(step, steps.shape(step), (x.dims[0], *dims, merged(last)))
+
+
+def _patches(steps: Steps, x: View, weight: Any, bias: Any) -> View | None:
+    """A linear layer of all values of each patch of an image, which is a convolution; None where it is not."""
+    if len(x.shape) != 3 or not isinstance(weight, Param | Table):
+        return None
+    inner = {a.axis: a.size for a in x.dims[-1] if a.axis > 0 and a.stride == 1}
+    outer = [a for d in x.dims[1:-1] for a in d]
+    whole_channels = [a for a in x.dims[-1] if a.axis == 0] == [*whole(0, x.shape[0])]
+    if len(x.dims[-1]) != len(inner) + (x.shape[0] > 1) or not inner or not whole_channels:
+        return None
+    if any(a.axis not in inner or a.stride != inner[a.axis] for a in outer):
+        return None
+    (p, q), table = (inner.get(1, 1), inner.get(2, 1)), steps.ledger.table(weight)
+    index = indices(View(x.step, (x.shape[0], p, q), (x.dims[0], x.dims[-1])))
+    back = index.argsort()
+    ids, fixed = (t[:, back].reshape(-1, x.shape[0], p, q) for t in (table.ids, table.fixed))
+    made = conv2d(steps, steps.view(x.step), Table(ids, fixed), bias, (p, q))
+    dims = [merged([a._replace(stride=1) for a in d]) for d in x.dims[1:-1]]
+    return View(made.step, made.shape, (x.dims[0], *dims, whole(0, made.shape[0])))
 
 
 def _in_parts(steps: Steps, x: View, weight: Any, bias: Table) -> View:
@@ -188,9 +260,12 @@ def local_response_norm(
     return steps.view(steps.put("lrn", at, size=size, alpha=float(alpha), beta=float(beta), k=float(k)))
 
 
-def normalize(steps: Steps, x: View, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> View:
-    if p != 2 or steps.channels(x) != dim % len(x.dims):
+def normalize(steps: Steps, x: View, p: float = 2.0, dim: int = 1, eps: float = 1e-12, **more: object) -> View | Unit:
+    if p != 2 or eps != 1e-12:
         raise Inexpressible("a norm other than the Euclidean one of the channels")
+    along, axis = x.dims[dim % len(x.dims)], 0 if len(x.shape) == 3 else len(x.shape) - 1
+    if along != whole(axis, x.shape[axis]) or len(x.dims) > len(x.shape) + 1:
+        return Unit(x, along)
     return replace(x, step=steps.put("l2norm", x.step))
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
 
 from archdsl.importer.modules import Param
+from archdsl.importer.ops.layers import order_of, squares
 from archdsl.importer.steps import Inexpressible, Steps
 from archdsl.importer.tables import Table
 from archdsl.importer.views import View, whole
@@ -86,8 +88,13 @@ def layer_norm(
         return steps.view(steps.put("ln", x.step, sources=sources, axis=(1, 2, 3), **args))
     if len(over) > 1:
         raise Inexpressible(f"layer normalisation over {len(over)} axes that are not the whole image")
-    view = steps.each(x)
-    return replace(view, step=steps.put("ln", view.step, sources=sources, **args))
+    x = squares(steps, x)
+    if (back := order_of(x)) is None:
+        view = steps.each(x)
+        return replace(view, step=steps.put("ln", view.step, sources=sources, **args))
+    tables = {n: steps.ledger.table(p) for n, p in sources.items() if p is not None}
+    mixed = {n: Table(t.ids[back], t.fixed[back]) for n, t in tables.items()}
+    return replace(x, step=steps.put("ln", x.step, sources=mixed, **args))
 
 
 def _by_channel(steps: Steps, x: View, weight: Any) -> View:
@@ -102,6 +109,22 @@ def layer_norm_2d(steps: Steps, x: View, weight: Param | None, bias: Param | Non
     return steps.view(
         steps.put("ln", steps.plain(x), sources={"weight": weight, "bias": bias}, eps=eps, affine=weight is not None)
     )
+
+
+def rms_norm(
+    steps: Steps,
+    x: View,
+    normalized_shape: Any,
+    weight: Param | None = None,
+    eps: float | None = None,
+    image: bool = False,
+) -> View:
+    """``image``: whether the channels of an image (N, C, H, W) are normalised."""
+    if len(tuple(normalized_shape)) > 1:
+        raise Inexpressible("RMS normalisation over several axes; `rms` is over the channels")
+    view = steps.view(steps.plain(x)) if image else steps.each(x)
+    args: dict[str, Any] = {"eps": torch.finfo(torch.float32).eps if eps is None else eps, "affine": weight is not None}
+    return replace(view, step=steps.put("rms", view.step, sources={"weight": weight}, **args))
 
 
 def group_norm(
@@ -148,5 +171,5 @@ def instance_norm(steps: Steps, x: View, weight: Param | None, bias: Param | Non
 
 
 NORMS: dict[str, Callable[..., Any]] = {
-    f.__name__: f for f in (batch_norm, layer_norm, layer_norm_2d, group_norm, grn, blur, instance_norm)
-} | {"aten_batch_norm": _aten_batch_norm, "aten_group_norm": group_norm}
+    f.__name__: f for f in (batch_norm, layer_norm, layer_norm_2d, rms_norm, group_norm, grn, blur, instance_norm)
+} | {"rms_norm2d": partial(rms_norm, image=True), "aten_batch_norm": _aten_batch_norm, "aten_group_norm": group_norm}

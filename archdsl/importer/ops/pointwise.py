@@ -39,9 +39,8 @@ def elu(steps: Steps, x: View, alpha: float = 1.0, *more: object, **other: objec
 
 
 def gelu(steps: Steps, x: View, approximate: str = "none") -> View:
-    if approximate != "none":
-        raise Inexpressible("GELU approximated by tanh; `gelu` is the exact one")
-    return steps.changed(x, "gelu")
+    args: dict[str, Any] = {} if approximate == "none" else {"tanh": True}
+    return steps.changed(x, "gelu", **args)
 
 
 def prelu(steps: Steps, x: View, weight: Param) -> View:

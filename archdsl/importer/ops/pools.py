@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 from archdsl.importer.ops.layers import compact, pair
+from archdsl.importer.ops.pointwise import scaled
 from archdsl.importer.picks import restricted
 from archdsl.importer.steps import Inexpressible, Steps
 from archdsl.importer.views import View, whole
@@ -42,7 +44,8 @@ def avg_pool2d(
     same: bool = False,
 ) -> View:
     if same:
-        raise Inexpressible("average pooling with the padding SAME")
+        at = steps.put("samepad", steps.plain(x), k=compact(kernel_size), s=compact(stride))
+        return _pool(steps, steps.view(at), "avgpool", kernel_size, stride, 0, False)
     if divisor_override is not None:
         raise Inexpressible("an average with a divisor of its own")
     inside = not count_include_pad and (pair(padding) != (0, 0) or ceil_mode)
@@ -79,6 +82,32 @@ def adaptive_avg_pool1d(steps: Steps, x: View, output_size: Any) -> View:
     return mean(steps, x, [-1], keepdim=True)
 
 
+def avg_pool1d(
+    steps: Steps,
+    x: View,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> View:
+    """Of a tensor (N, C, T), whose last axis is that of the tokens."""
+    k, s, p = (pair(n)[0] for n in (kernel_size, stride or kernel_size, padding))
+    args: dict[str, Any] = {
+        "k": k,
+        "s": None if s == k else s,
+        "p": p,
+        "ceil": ceil_mode,
+        "inside": not count_include_pad and p > 0,
+    }
+    if len(x.dims) != 3:
+        raise Inexpressible("pooling of a sequence that is not one of tokens")
+    at = steps.plain(x.permuted((0, 2, 1)))
+    usual = steps.put("avgpool1", at, **{**args, "ceil": False})
+    made = steps.put("avgpool1", at, **args) if ceil_mode else usual
+    return steps.view(usual if steps.shape(usual) == steps.shape(made) else made).permuted((0, 2, 1))
+
+
 def adaptive_max_pool2d(steps: Steps, x: View, output_size: Any, return_indices: bool = False) -> View:
     if pair(output_size) != (1, 1) or return_indices:
         raise Inexpressible("adaptive max pooling to more than 1x1")
@@ -88,6 +117,8 @@ def adaptive_max_pool2d(steps: Steps, x: View, output_size: Any, return_indices:
 
 def mean(steps: Steps, x: View, dim: Any = None, keepdim: bool = False, **more: object) -> View:
     over = _over(x, dim)
+    if (paths := _of_paths(steps, x, over, keepdim)) is not None:
+        return scaled(steps, paths, 1 / prod(x.sizes()[i] for i in over))
     channel = steps.channels(x) if len(x.dims) > 2 or len(x.shape) == 1 else -1
     if over == {channel}:
         return over_channels(steps, x, channel, keepdim, "mean")
@@ -141,16 +172,27 @@ def largest(steps: Steps, x: View, dim: int, keepdim: bool = False) -> tuple[Vie
     return amax(steps, x, dim, keepdim), None
 
 
+def _of_paths(steps: Steps, x: View, over: set[int], keepdim: bool) -> View | None:
+    """The sum of branches that are stacked along an axis of their own; None where they are not."""
+    split = [i for i in over if x.dims[i]]
+    channel = 0 if len(x.shape) == 3 else len(x.shape) - 1
+    if len(split) != 1 or len(x.dims[split[0]]) != 1 or x.dims[split[0]][0].axis != channel:
+        return None
+    if x.dims[split[0]] == whole(channel, x.shape[channel]):
+        return None
+    parts = [restricted(steps, x, split[0], i, i + 1, equal=True) for i in range(x.sizes()[split[0]])]
+    dims = tuple(d for i, d in enumerate(parts[0].dims) if keepdim or i not in over)
+    return View(steps.put("add", *(p.step for p in parts)), parts[0].shape, dims)
+
+
 def total(steps: Steps, x: View, dim: Any = None, keepdim: bool = False, **more: object) -> View:
     over = _over(x, dim)
     split = [i for i in over if x.dims[i]]
     channel = 0 if len(x.shape) == 3 else len(x.shape) - 1
     if len(split) == 1 and x.dims[split[0]] == whole(channel, x.shape[channel]):
         return over_channels(steps, x, split[0], keepdim, "sum")
-    if len(split) == 1 and len(x.dims[split[0]]) == 1:
-        parts = [restricted(steps, x, split[0], i, i + 1, equal=True) for i in range(x.sizes()[split[0]])]
-        dims = tuple(d for i, d in enumerate(parts[0].dims) if keepdim or i not in over)
-        return View(steps.put("add", *(p.step for p in parts)), parts[0].shape, dims)
+    if (paths := _of_paths(steps, x, over, keepdim)) is not None:
+        return paths
     averaged = mean(steps, x, dim, keepdim)
     factor = 1
     for i in over:
@@ -171,16 +213,17 @@ def pad(steps: Steps, x: View, pad: Any, mode: str = "constant", value: float | 
         view, at = x, steps.plain(x.permuted((0, 3, 1, 2)))
     else:
         view, at = None, steps.plain(x)
-    if len(steps.shape(at)) != 3 or before or min(given) < 0 < max(given):
+    if len(steps.shape(at)) != 3 or before or behind < 0:
         raise Inexpressible("padding of other axes than height and width, or in front of the channels")
     if behind:
         at = steps.put("padchannels", at, to=steps.shape(at)[0] + behind)
-    if any((left, right, top, bottom)):
-        word = "trim" if min(given) < 0 else "zeropad"
-        sides: dict[str, Any] = {"left": abs(left), "right": abs(right), "top": abs(top), "bottom": abs(bottom)}
-        if word == "zeropad" and len(set(sides.values())) == 1:
-            sides = {"left": left}
-        at = steps.put(word, at, **sides)
+    sides = {"left": left, "right": right, "top": top, "bottom": bottom}
+    if min(sides.values()) < 0:
+        less: dict[str, Any] = {k: max(0, -n) for k, n in sides.items()}
+        at = steps.put("trim", at, **less)
+    if max(sides.values()) > 0:
+        more: dict[str, Any] = {k: max(0, n) for k, n in sides.items()}
+        at = steps.put("zeropad", at, **({"left": left} if len(set(more.values())) == 1 else more))
     return steps.view(at) if view is None else steps.view(at).permuted((0, 2, 3, 1))
 
 
@@ -213,6 +256,8 @@ def interpolate(
         if whole_times:
             return steps.view(steps.put("upsample", at, by=by, mode="bilinear"))
         return steps.view(steps.put("resize", at, size=compact(after), by="bilinear"))
+    if mode == "bicubic" and not align_corners and not any(other.values()):
+        return steps.view(steps.put("resize", at, size=compact(after), by="bicubic"))
     raise Inexpressible(f"a change of size ({mode}) that neither `upsample` nor `resize` makes")
 
 
@@ -233,6 +278,7 @@ POOLS: dict[str, Callable[..., Any]] = {
         for f in (
             max_pool2d,
             avg_pool2d,
+            avg_pool1d,
             adaptive_avg_pool2d,
             adaptive_avg_pool1d,
             adaptive_max_pool2d,
@@ -244,6 +290,9 @@ POOLS: dict[str, Callable[..., Any]] = {
     "sum": total,
     "max": largest,
     "interpolate": interpolate,
+    "upsample_bicubic2d": lambda steps, x, size, corners, *more: interpolate(
+        steps, x, mode="bicubic", align_corners=corners
+    ),
     "upsample_nearest2d": lambda steps, x, *more: interpolate(steps, x),
     "pixel_shuffle": _word("depthtospace", "by", "upscale_factor"),
     "pixel_unshuffle": _word("spacetodepth", "by", "downscale_factor"),

@@ -9,7 +9,9 @@ from typing import Any
 from archdsl.importer.modules import Param
 from archdsl.importer.picks import restricted
 from archdsl.importer.steps import Inexpressible, Steps
-from archdsl.importer.views import View
+from archdsl.importer.views import Atom, View, merged
+
+NOTHING: Any = type("Nothing", (), {})()  # a part without places, which a concatenation leaves out
 
 
 def reshape(steps: Steps, x: View | Param, *more: object, **other: object) -> View | Param:
@@ -24,6 +26,18 @@ def reshape(steps: Steps, x: View | Param, *more: object, **other: object) -> Vi
 
 def _sizes(sizes: tuple[int, ...]) -> str:
     return "x".join(map(str, sizes))
+
+
+def unfold(steps: Steps, x: View, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> View:
+    """Windows that lie side by side are a reshape of the image: (N, C·k·k, windows)."""
+    sizes = [(n, n) if isinstance(n, int) else tuple(n) for n in (kernel_size, dilation, padding, stride)]
+    (p, q), (height, width) = sizes[0], x.shape[1:] if len(x.shape) == 3 else (0, 0)
+    if sizes[1:] != [(1, 1), (0, 0), (p, q)] or not height or height % p or width % q:
+        raise Inexpressible("windows of an image that overlap, each with its pixels as channels; no word has them")
+    at = steps.plain(x)
+    c, view = x.shape[0], steps.view(at)
+    values = merged([Atom(0, 1, c), Atom(1, 1, p), Atom(2, 1, q)])
+    return View(at, view.shape, (view.dims[0], values, merged([Atom(1, p, height // p), Atom(2, q, width // q)])))
 
 
 def expand(steps: Steps, x: View | Param, *more: object) -> View | Param:
@@ -124,10 +138,12 @@ def select(steps: Steps, x: View, dim: int, index: int) -> View:
     return replace(found, dims=found.dims[:dim] + found.dims[dim + 1 :])
 
 
-def cut(steps: Steps, x: View, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> View:
+def cut(steps: Steps, x: View, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> Any:
     dim %= len(x.dims)
     total = x.sizes()[dim]
     first, last, _ = slice(start, end).indices(total)
+    if first == last:
+        return NOTHING
     if (first, last, step) == (0, total, 1):
         return x
     return restricted(steps, _settled(steps, x, dim), dim, first, last, step)
@@ -138,7 +154,7 @@ RESHAPES: dict[str, Callable[..., Any]] = {
         ("reshape", "view", "flatten", "unflatten", "squeeze", "unsqueeze", "_unsafe_view", "view_as", "reshape_as"),
         reshape,
     ),
-    **{f.__name__: f for f in (expand, permute, transpose, chunk, split, unbind, getitem, select)},
+    **{f.__name__: f for f in (unfold, expand, permute, transpose, chunk, split, unbind, getitem, select)},
     "expand_as": expand,
     "swapaxes": transpose,
     "split_with_sizes": split,

@@ -5,19 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import torch
+
 from archdsl.importer.ops.chance import dropout as dropped_out
 from archdsl.importer.ops.chance import stays_off
-from archdsl.importer.ops.heads import bias_of
 from archdsl.importer.ops.joins import cat
 from archdsl.importer.ops.layers import linear
 from archdsl.importer.ops.reshapes import cut
+from archdsl.importer.ops.scores import bias_of, network_of
 from archdsl.importer.places import Layout, biases
 from archdsl.importer.steps import Inexpressible, Steps
+from archdsl.importer.tables import Computed
 from archdsl.importer.views import View
 
-COSINE = (
-    "attention by cosines, with a bias for each distance that a small network computes; the language has no word for it"
-)
+
+def _without_keys(bias: Any) -> Any:
+    third = len(bias) // 3
+    return torch.cat((bias[:third], torch.zeros_like(bias[:third]), bias[2 * third :]))
+
+
+def _bias(steps: Steps, given: Any, layout: Layout, heads: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The weights of a bias of each distance, and the arguments that say so."""
+    if isinstance(given, Computed):
+        return dict(network_of(steps, given, layout.size, heads)), {"relpos": "cpb"}
+    relpos, table = biases(bias_of(steps, given), layout, layout, heads)
+    return {"relpos": table}, {"relpos": relpos}
 
 
 def shifted_window_attention(
@@ -37,20 +49,22 @@ def shifted_window_attention(
     training: bool = True,
 ) -> View:
     """Torchvision's function, on an image with its channels last."""
-    if logit_scale is not None:
-        raise Inexpressible(COSINE)
+    if logit_scale is not None and qkv_bias is not None:  # keys have none
+        qkv_bias = steps.ledger.run(_without_keys, (qkv_bias,), {})
     x = linear(steps, steps.each(input), qkv_weight, qkv_bias)
     _, height, width = x.shape
     size = tuple(window_size)
     shift = tuple(0 if n >= extent else s for n, extent, s in zip(size, (height, width), shift_size, strict=True))
     layout = Layout(size, ("window", size), (height, width), True)
-    relpos, table = biases(bias_of(steps, relative_position_bias), layout, layout, num_heads)
+    sources, told = _bias(steps, relative_position_bias, layout, num_heads)
+    if logit_scale is not None:
+        sources["factor"], told["cosine"] = logit_scale, "exp"
     forms: dict[str, Any] = {} if size == (height, width) else {"window": size[0] if size[0] == size[1] else size}
     forms |= {"shift": shift if shift[0] != shift[1] else shift[0]} if any(shift) else {}
     drop = float(attention_dropout) if attention_dropout and stays_off(steps, training) else 0.0
     parts = [steps.put("part", x.step, i=i, n=3) for i in (1, 2, 3)]
-    sources = {"f.relpos" if forms else "relpos": table}
-    made = steps.put("attend", *parts, sources=sources, heads=num_heads, drop=drop, relpos=relpos, **forms)
+    sources = {f"f.{k}": v for k, v in sources.items()} if forms else sources
+    made = steps.put("attend", *parts, sources=sources, heads=num_heads, drop=drop, **told, **forms)
     done = linear(steps, steps.view(made).permuted((0, 2, 3, 1)), proj_weight, proj_bias)
     return dropped_out(steps, done, dropout, training)
 

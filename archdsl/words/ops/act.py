@@ -44,10 +44,11 @@ def selu(x: Shape) -> Layer:
     return Layer(out=x, module=lambda nn: nn.SELU())
 
 
-@op("conv(8) gelu", paper="Hendrycks & Gimpel 2016, arXiv:1606.08415", traits="act")
-def gelu(x: Shape) -> Layer:
-    """x·Φ(x), exact."""
-    return Layer(out=x, module=lambda nn: nn.GELU())
+@op("conv(8) gelu", "conv(8) gelu(tanh)", paper="Hendrycks & Gimpel 2016, arXiv:1606.08415", traits="act")
+def gelu(x: Shape, tanh: bool = False) -> Layer:
+    """x·Φ(x), exact; with `tanh` the paper's approximation of Φ."""
+    settings = {"approximate": "tanh"} if tanh else {}
+    return Layer(out=x, module=lambda nn: nn.GELU(**settings))
 
 
 @op("conv(8) silu", paper="Elfwing et al. 2017, arXiv:1702.03118 (swish: Ramachandran et al. 2017)", traits="act")

@@ -152,12 +152,8 @@ def _general(x: Shape, heads: int, asked: dict[str, Any], common: dict[str, Any]
         raise Misfit(
             f"{kv} heads of keys do not divide {heads} heads", "A303", "choose `kv` so that it divides `heads`"
         )
-    if "rotary" in asked and head_dim % (2 * len(size)):
-        raise Misfit(
-            f"`rotary` turns pairs of numbers along {len(size)} axes, and a head has {head_dim}",
-            "A303",
-            f"choose `heads` or `head_dim` so that {2 * len(size)} divides the width of a head",
-        )
+    if "rotary" in asked:
+        turned_axes(len(size), head_dim)
     weights: dict[str, Shape] = {"relpos": (prod(2 * n - 1 for n in size), heads)} if "relpos" in asked else {}
     weights |= _linear("qkv", d, (heads + 2 * kv) * head_dim, common)
     if "qknorm" in asked:
@@ -180,6 +176,16 @@ def _general(x: Shape, heads: int, asked: dict[str, Any], common: dict[str, Any]
         window=sight,
         module=lambda nn: nn.Windows(nn.GeneralAttention(d, heads, **settings), **windows),
     )
+
+
+def turned_axes(axes: int, head_dim: int) -> None:
+    """Refuse a width of a head of which no pairs can be turned along so many axes."""
+    if head_dim % (2 * axes):
+        raise Misfit(
+            f"`rotary` turns pairs of numbers along {axes} axes, and a head has {head_dim}",
+            "A303",
+            f"choose `heads` or `head_dim` so that {2 * axes} divides the width of a head",
+        )
 
 
 def placed_windows(x: Shape, asked: dict[str, Any]) -> tuple[tuple[int, int], int, Window | Sight, dict[str, Any]]:

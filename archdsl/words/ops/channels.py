@@ -111,13 +111,18 @@ def scale(x: Shape, init: Real = 1e-6, one: bool = False) -> Layer:
     "conv(8) affine relu",
     "patch(8, 64) tokens affine linear(8)",
     "conv(8) gap affine linear(10)",
+    "conv(8) relu mul(id | id) affine(0.8944, one) conv(8)",
     paper="Touvron et al. 2021, ResMLP, arXiv:2105.03404",
     traits="scale",
 )
-def affine(x: Shape, init: Real = 1.0) -> Layer:
+def affine(x: Shape, init: Real = 1.0, one: bool = False) -> Layer:
     """A learnt factor, which starts as `init`, and a learnt shift, which starts as 0, for each channel: a normalisation
-    without statistics."""
-    shape: Shape = {1: x, 2: (1, 1, x[-1]), 3: (x[0], 1, 1)}[len(x)]  # of tokens as in timm
+    without statistics.
+
+    With `one` it is one factor and one shift for the whole value: `relu mul(id | id) affine(0.8944, one)` is StarReLU (Yu et al.
+    2022, MetaFormer baselines for vision, arXiv:2210.13452, whose shift starts as -0.4472).
+    """
+    shape: Shape = (1,) if one else {1: x, 2: (1, 1, x[-1]), 3: (x[0], 1, 1)}[len(x)]  # of tokens as in timm
     return Layer(
         out=x,
         weights={"weight": shape, "bias": shape},

@@ -73,6 +73,25 @@ def ln(x: Shape, axis: Ints | None = None, eps: Positive = 1e-6, affine: bool = 
     return Layer(out=x, weights=weights, module=lambda nn: nn.LayerNorm(list(x), eps=eps, elementwise_affine=affine))
 
 
+@op(
+    "conv(8) rms relu",
+    "patch(8, 64) tokens rms linear(8)",
+    "conv(8) gap rms(affine=false) linear(10)",
+    paper="Zhang & Sennrich 2019, Root mean square layer normalization, arXiv:1910.07467",
+    traits="norm overwritable",
+)
+def rms(x: Shape, eps: Positive = 1e-6, affine: bool = True) -> Layer:
+    """RMS normalisation: each pixel, token or vector divided by the root of the mean of its squares plus `eps`, times a learnt
+    factor for each channel.
+
+    Unlike `ln` it subtracts no mean and adds no shift. It is torch's RMSNorm with `eps` given.
+    """
+    n = channels(x)
+    kind, settings = "RMSNorm2d" if len(x) == 3 else "RMSNorm", {} if affine else {"elementwise_affine": False}
+    weights: dict[str, Shape] = {"weight": (n,)} if affine else {}
+    return Layer(out=x, weights=weights, module=lambda nn: getattr(nn, kind)(n, eps=eps, **settings))
+
+
 @op("conv(8) gn(4) relu", paper="Wu & He 2018, arXiv:1803.08494", traits="norm centred overwritable")
 def gn(x: Shape, groups: Count = 32, eps: Positive = 1e-5, affine: bool = True) -> Layer:
     """Group normalisation: each example's channels in `groups` groups."""

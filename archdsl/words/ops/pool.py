@@ -50,18 +50,19 @@ def avgpool(
     "conv(8) resize(7x7)",
     "conv(8) resize(6) flatten linear(10)",
     "conv(8, s=2) resize(32, bilinear)",
+    "conv(8) resize(20, bicubic)",
     traits="pool",
 )
-def resize(x: Shape, size: Size, by: Literal["pool", "bilinear"] = "pool") -> Layer:
-    """An image of a given size, whatever arrives: by adaptive average pooling (torch's AdaptiveAvgPool2d), or by bilinear
-    interpolation (torch's `interpolate` with align_corners=False)."""
+def resize(x: Shape, size: Size, by: Literal["pool", "bilinear", "bicubic"] = "pool") -> Layer:
+    """An image of a given size, whatever arrives: by adaptive average pooling (torch's AdaptiveAvgPool2d), or by bilinear or
+    bicubic interpolation (torch's `interpolate` with align_corners=False)."""
     c, h, w = image(x, "resize")
     size = pair(size)
-    if by == "bilinear":
+    if by != "pool":
         return Layer(
             out=(c, *size),
-            module=lambda nn: nn.Upsample(size=size, mode="bilinear"),
-            window=interpolated((h, w), size),
+            module=lambda nn: nn.Upsample(size=size, mode=str(by)),
+            window=interpolated((h, w), size, 1 if by == "bilinear" else 2),
         )
     return Layer(out=(c, *size), module=lambda nn: nn.AdaptiveAvgPool2d(compact(size)), window=bins((h, w), size))
 

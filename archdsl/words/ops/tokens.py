@@ -10,7 +10,7 @@ from archdsl.ir.window import Axis
 from archdsl.registry import op
 from archdsl.registry.types import Channels, Count, Shape, Size, Whole
 from archdsl.words.ops.conv import convolution
-from archdsl.words.ops.shapes import image
+from archdsl.words.ops.shapes import image, pair
 
 _VIT = "Dosovitskiy et al. 2020, An image is worth 16x16 words, arXiv:2010.11929"
 
@@ -72,19 +72,39 @@ def cls(x: Shape) -> Layer:
     "patch(8, 64) tokens pos(sincos)",
     "patch(8, 64) pos(sincos) tokens",
     "patch(8, 64) pos tokens",
+    "patch(8, 48) pos(fourier=16) tokens",
+    "patch(4, 24) pos(tile=4) tokens",
+    "patch(4, 24) pos(axes) tokens",
     paper=_VIT,
     traits="position",
 )
-def pos(x: Shape, sincos: bool = False) -> Layer:
+def pos(
+    x: Shape, sincos: bool = False, fourier: Count | None = None, tile: Size | None = None, axes: bool = False
+) -> Layer:
     """A learnt vector for each place, added to the token or pixel there.
 
     With `sincos` it is fixed (Vaswani et al. 2017, arXiv:1706.03762): number 2i of a vector of d is sin(place/10000^(2i/d)),
     number 2i+1 the cosine. On an image the first half of the channels is that of the row, the second that of the column.
+
+    With `fourier`, on an image, a linear layer of twice so many sines and cosines is added; the rows and columns run from 0 to 2π
+    there (Carion et al. 2020, DETR, arXiv:2005.12872; XCiT, arXiv:2106.09681). With `tile` the learnt vectors are those of a
+    window of this size, the same in each (Han et al. 2021, Transformer in transformer, arXiv:2103.00112). With `axes` each row
+    has a learnt vector, and each column (Dehghani et al. 2023, NaViT, arXiv:2307.06304).
     """
     if len(x) == 1:
         raise Misfit(
             f"`pos` takes tokens or an image, and here arrives {words(x)}", "A301", "`gap` and `flatten` come behind"
         )
+    if sincos + (fourier is not None) + (tile is not None) + axes > 1:
+        raise Misfit("`sincos`, `fourier`, `tile` and `axes` of `pos` exclude each other", help="keep one of them")
+    if fourier is not None:
+        return _fourier(x, fourier)
+    if tile is not None:
+        return _tiled(x, pair(tile))
+    if axes:
+        c, h, w = image(x, "pos(axes)")
+        rows: dict[str, Shape] = {"rows": (1, c, h, 1), "columns": (1, c, 1, w)}
+        return Layer(out=x, weights=rows, module=lambda nn: nn.AxesPosition(c, h, w))
     if not sincos:
         return Layer(out=x, weights={"embedding": (1, *x)}, module=lambda nn: nn.PositionEmbedding(*x))
     width, parts = channels(x), 2 * (len(x) - 1)
@@ -95,6 +115,27 @@ def pos(x: Shape, sincos: bool = False) -> Layer:
             f"choose a width that {parts} divides",
         )
     return Layer(out=x, module=lambda nn: nn.SinCosPosition())
+
+
+def _tiled(x: Shape, size: tuple[int, int]) -> Layer:
+    c, h, w = image(x, "pos(tile)")
+    if h % size[0] or w % size[1]:
+        raise Misfit(
+            f"windows of {size[0]}x{size[1]} do not divide an image of {h}x{w}", "A303", "choose one that does"
+        )
+    return Layer(out=x, weights={"embedding": (1, c, *size)}, module=lambda nn: nn.TiledPosition(c, *size))
+
+
+def _fourier(x: Shape, waves: int) -> Layer:
+    if waves % 2:
+        raise Misfit("`pos(fourier=…)` takes an even number", help="write `pos(fourier=32)`")
+    c, h, w = image(x, "pos(fourier)")
+    return Layer(
+        out=x,
+        weights={"proj.weight": (c, 2 * waves, 1, 1), "proj.bias": (c,)},
+        macs=h * w * 2 * waves * c,
+        module=lambda nn: nn.FourierPosition(c, waves),
+    )
 
 
 @op(
