@@ -89,7 +89,7 @@ def prepare(
     model.to(device)
     mean, std, statistics_note = statistics(data, splits)
     task, splits = targets(data, splits)
-    settings, weights_note = with_counts(settings, splits.train.labels, data.dataset)
+    settings, weights_note = with_counts(settings, splits.train.labels, data.dataset.class_names)
     vector = len(data.dataset.input) == 1
     normal = normalise(mean, std, device, 1 if vector else 255)
     test = _feed(splits.test, device)

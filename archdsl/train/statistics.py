@@ -17,8 +17,6 @@ from archdsl.words.train.kinds import Loss
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from archdsl.words.data.values import Dataset, Own
-
 
 def targets(data: DataSettings, splits: Splits) -> tuple[Task, Splits]:
     """The task, and the splits with targets as the net is to give them."""
@@ -31,14 +29,19 @@ def targets(data: DataSettings, splits: Splits) -> tuple[Task, Splits]:
     return task, replace(splits, train=train, valid=valid, test=test)
 
 
-def with_counts(settings: TrainSettings, labels: NDArray[Any], dataset: Dataset | Own) -> tuple[TrainSettings, str]:
-    """The settings with a loss that knows how many training items each class has, where it asks, and a note on it."""
+def with_counts(settings: TrainSettings, labels: NDArray[Any], names: tuple[str, ...]) -> tuple[TrainSettings, str]:
+    """The settings with a loss that knows how many training items each class has, where it asks, and a note on it.
+
+    Args:
+        labels: (N,) or (N, *places), of the training part.
+        names: of the classes.
+    """
     slot, loss = next(((s, w) for s, w in settings.words() if isinstance(w, Loss) and w.counts), ("", None))
     if loss is None:
         return settings, ""
-    numbers = np.bincount(labels[labels != IGNORED], minlength=dataset.classes)
+    numbers = np.bincount(labels[labels != IGNORED], minlength=len(names))
     counted = loss.counted(tuple(numbers.tolist()))
-    return replace(settings, **{slot: counted}), counted.said(tuple(dataset.class_names))  # type: ignore[arg-type]
+    return replace(settings, **{slot: counted}), counted.said(names)  # type: ignore[arg-type]
 
 
 def statistics(data: DataSettings, splits: Splits) -> tuple[tuple[float, ...], tuple[float, ...], str]:

@@ -63,7 +63,7 @@ def work(example: str, **more: Any) -> Job:
         resident(stripes(20, 2), CPU),
         normalise((0.4,), (0.2,), CPU),
         (),
-        with_counts(settings, stripes(60).labels, experiment.data.dataset)[0],
+        with_counts(settings, stripes(60).labels, ("a", "b"))[0],
         mean=(0.4,),
         std=(0.2,),
         **more,

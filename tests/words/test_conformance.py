@@ -26,6 +26,7 @@ from archdsl.train.init import initialise
 from archdsl.train.job import Job
 from archdsl.train.loop import train
 from archdsl.train.optim import reparametrise
+from archdsl.train.statistics import with_counts
 from tests.conftest import REPO
 
 CPU = torch.device("cpu")
@@ -94,7 +95,7 @@ def losses(text: str, model_like: str = "conv(8) bn relu maxpool(4) flatten line
         resident(pictures(8, 2), CPU),
         normalise((0.3,) * 3, (0.2,) * 3, CPU),
         found.data.augment,
-        settings,
+        with_counts(settings, pictures(64).labels, ("a", "b"))[0],
         mean=(0.3,) * 3,
         std=(0.2,) * 3,
     )
