@@ -17,6 +17,8 @@ from typing import Any
 import pytest
 
 from archdsl.errors import ArchError, SpecError
+from archdsl.study.execute.execution import Execution, ExecutionOptions
+from archdsl.study.execute.stages import prepared
 from archdsl.study.plan.checks import study_findings
 from archdsl.study.plan.file import StudyFile, read_study, study_of
 from archdsl.study.plan.plan import Found, planned
@@ -412,6 +414,21 @@ def test_a_study_that_is_killed_while_it_tunes_ends_as_one_that_was_not(cli: Cli
     # With more runs the first ones are found again.
     (tuned / "s.yaml").write_text(TUNED.replace("runs: 3", "runs: 4"))
     assert "2 of 8 tuning runs are missing" in here("ablate", "s.yaml", "--dry-run", cwd=tuned).stdout
+
+
+def test_runs_that_a_machine_lost_are_named_and_waited_for(tmp_path: Path) -> None:
+    chosen, runner = prepared(study(TUNED), tmp_path)
+    assert runner.tuning is not None
+    assert runner.waits
+    first = runner.tuning.plan.cells[0]
+    lost = Found("failed", {}, {}, message="no space left\non the disk")
+    after = runner.tuning.after({first.key: lost})
+    assert after.tuning is not None
+    assert after.tuning.outcome.notes == ("tuning run `base: own setting, seed 1000000`: failed: no space left",)
+    execution = Execution(chosen, after, ExecutionOptions())
+    assert execution.todo
+    assert not execution.needed
+    assert runner.again().tuning == runner.tuning
 
 
 def test_a_study_without_it_has_no_such_table(here: Cli, place: Path) -> None:
