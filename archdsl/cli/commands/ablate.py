@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
     from archdsl.study.execute.execution import Execution
     from archdsl.study.execute.runner import StudyRunner
+    from archdsl.study.plan.estimate import Estimate
     from archdsl.study.plan.file import StudyFile
 
 SOME_FAILED = 3
@@ -245,13 +246,22 @@ def _preview(
     from archdsl.study.execute.execution import results_of
     from archdsl.study.execute.worker_budget import worker_budget
     from archdsl.study.plan.estimate import time_left
-    from archdsl.study.report.tables import preview
+    from archdsl.study.report.tables import duration, preview
+    from archdsl.study.report.tuning_text import beforehand
 
     workers = worker_budget(runner.arms, runner.missing, device, jobs)
     count, kind = workers.jobs, "cuda" if workers.gpu else "mps" if device == "mps" else "cpu"
-    found = runner.with_foreign(requested.wanted)
-    time = time_left(runner.every, runner.missing, found, min(count, len(runner.missing) or 1), runner.runs, kind)
+
+    def estimate(stage: StudyRunner) -> Estimate:
+        todo, known = stage.missing, stage.with_foreign(requested.wanted)
+        return time_left(stage.every, todo, known, min(count, len(todo) or 1), stage.runs, kind)
+
+    time, found = estimate(runner), runner.with_foreign(requested.wanted)
+    before = [
+        beforehand(len(stage.missing), len(stage.every), duration(estimate(stage).seconds))
+        for stage in runner.stages[:-1]
+    ]
     states = [(cell.arm, found[cell.key]) for cell in runner.every]
     results = results_of(chosen, runner, requested.wanted, look=False)
-    notes = planned_notes(results, detect)
+    notes = [*before, *planned_notes(results, detect)]
     put_study(preview(results, states, time.seconds, time.basis, count, notes), results.metric, format)

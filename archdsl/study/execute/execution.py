@@ -154,8 +154,9 @@ def executions(study: StudyFile, runner: StudyRunner, how: ExecutionOptions) -> 
     latter are not needed as long as a tuning run has not ended.
     """
     if runner.tuning is not None:
-        yield Execution(study, runner.tuning.runner, how)
-        runner = runner.tuning.after()
+        execution = Execution(study, runner.tuning.runner, how)
+        yield execution
+        runner = runner.tuning.after(execution.runner.found)
     yield Execution(study, runner, how)
 
 

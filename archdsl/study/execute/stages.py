@@ -13,7 +13,7 @@ from pathlib import Path
 from archdsl.runs.conditions import ConditionOptions
 from archdsl.study.execute.runner import StudyRunner
 from archdsl.study.plan.file import StudyFile
-from archdsl.study.plan.plan import ENDED, not_reused, planned, settled
+from archdsl.study.plan.plan import ENDED, Found, not_reused, planned, settled
 from archdsl.study.plan.tuning import TuningPlan, tuning_plan
 from archdsl.study.results.decide import WAITING
 from archdsl.study.results.tuning import Tuning, tuning_of
@@ -32,11 +32,11 @@ class TuningStage:
 
     def again(self) -> StudyRunner:
         """The comparison by what the store has now."""
-        return _staged(self.plan, replace(self.runner), self.wanted)
+        return self.after({})
 
-    def after(self) -> StudyRunner:
-        """The comparison once these runs were carried out."""
-        return _staged(self.plan, self.runner, self.wanted)
+    def after(self, known: Mapping[str, Found]) -> StudyRunner:
+        """The same once runs were carried out: ``known`` is what their workers said, also of those without a result."""
+        return _staged(self.plan, replace(self.runner), self.wanted, known)
 
 
 def prepared(
@@ -62,26 +62,26 @@ def prepared(
     return study, _staged(plan, runner, ConditionOptions(study.precision).of_options)
 
 
-def _staged(plan: TuningPlan, runner: StudyRunner, wanted: Mapping[str, str]) -> StudyRunner:
+def _staged(
+    plan: TuningPlan, runner: StudyRunner, wanted: Mapping[str, str], known: Mapping[str, Found] | None = None
+) -> StudyRunner:
     outcome = tuning_of(plan, runner.with_foreign(wanted))
-    outcome = replace(outcome, notes=(*outcome.notes, *_lost(runner, wanted)))
+    outcome = replace(outcome, notes=(*outcome.notes, *_lost(runner, wanted, known or {})))
     arms, every = (plan.untuned, plan.every) if outcome.picks is None else plan.selected(outcome.picks)
     return StudyRunner(arms, every, runner.runs, tuning=TuningStage(plan, runner, outcome, wanted))
 
 
-def _lost(runner: StudyRunner, wanted: Mapping[str, str]) -> Iterator[str]:
+def _lost(runner: StudyRunner, wanted: Mapping[str, str], known: Mapping[str, Found]) -> Iterator[str]:
     """What is to be said of tuning runs without a result, and of those that were made under other conditions."""
     found = runner.with_foreign(wanted)
     others = list(not_reused(found.values()))
     yield from others
     if others:
         yield "--again trains them again, under the conditions of now"
-    waits = ("missing", "running", "foreign", *ENDED)
-    lost = [cell for cell in runner.every if found[cell.key].status not in waits]
-    for cell in lost[:TOLD]:
-        state = found[cell.key]
-        said = state.message.splitlines()[0] if state.message else ""
-        again = " (to be continued)" if state.status in WAITING else ""
-        yield f"tuning run `{runner.label(cell)}`: {state.status}{again}" + (said and f": {said}")
+    states = [(cell, known.get(cell.key, found[cell.key])) for cell in runner.every]
+    lost = [(cell, state) for cell, state in states if state.status not in (*ENDED, *WAITING)]
+    for cell, state in lost[:TOLD]:
+        said = f": {state.message.splitlines()[0]}" if state.message else ""
+        yield f"tuning run `{runner.label(cell)}`: {state.status}{said}"
     if len(lost) > TOLD:
         yield f"and {len(lost) - TOLD} more tuning runs without a result"

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from archdsl.api import Spec, whole
-from archdsl.errors import ArchError, Source, SpecError
+from archdsl.errors import ArchError, Source, SpecError, suggest
 from archdsl.expand.holes import Chooser
 from archdsl.expand.settings import hyphenated
 from archdsl.limits import Limits
@@ -20,6 +20,7 @@ from archdsl.study.plan.arms import Arm, Arms, summed
 from archdsl.study.plan.cells import Cell, cells
 from archdsl.study.plan.factors import Factor, parts
 from archdsl.study.plan.file import StudyFile
+from archdsl.study.plan.levels import number
 from archdsl.study.plan.place import put
 from archdsl.study.plan.tune import Tune
 from archdsl.syntax import ast
@@ -176,6 +177,11 @@ def _with_settings(
     factors: dict[str, Factor] = {}
     for r in tune.ranges:
         values = r.levels or tuple(dict.fromkeys(setting[r.name] for setting in drawn))
+        if "." not in r.name and r.name not in lets and all(number(v) is not None for v in values):
+            raise ArchError(
+                f"{r.place}: `tune`: the arm `{arm.name}` has no `let {r.name}`",
+                help=suggest(r.name, lets) or "tune a `let` that the text has, or a word such as train.adam",
+            )
         factors[r.name] = Factor(f"let.{r.name}" if r.name in lets else r.name, values)
         try:
             file = put(file, factors[r.name])

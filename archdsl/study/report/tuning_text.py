@@ -46,6 +46,12 @@ def method(tuning: Tuning) -> str:
     )
 
 
+def beforehand(missing: int, planned: int, time: str) -> str:
+    """What a dry run says of the tuning runs, which take about so long."""
+    then = f"about {time} before the arms are known" if missing else "the arms are those that are selected"
+    return f"{missing} of {planned} tuning runs are missing; {then}"
+
+
 def unit(tuning: Tuning) -> Unit:
     """The unit of the scores."""
     return unit_of(tuning.measure, max((abs(t.score or 0) for arm in tuning.arms for t in arm.trials), default=0.0))

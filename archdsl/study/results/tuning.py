@@ -102,7 +102,7 @@ def tuning_of(plan: TuningPlan, found: Mapping[str, Found]) -> Tuning:
         _trial(setting, arm, scale, [(c, found[c.key]) for c in cells])
         for setting, arm, cells in zip(settings, plan.arms.arms, own, strict=True)
     ]
-    states = [found[cell.key].status for cell in plan.cells]
+    states = [found[key].status for key in dict.fromkeys(cell.key for cell in plan.cells)]
     done = all(state not in WAITING for state in states)
     scores = [t.score for t in trials if t.score is not None]
     worst = bad_value(scale, (min(scores) if scale.higher else max(scores)) if scores else None)
