@@ -73,7 +73,7 @@ def planned(
         )
     if asked.sampler not in KINDS:
         raise ArchError(f"`--sampler {asked.sampler}`: one of {', '.join(KINDS)}", help=suggest(asked.sampler, KINDS))
-    kind: Kind = asked.sampler  # type: ignore[assignment]
+    kind: Kind = asked.sampler
     levels = {d.name: d.texts for d in space.dimensions if d.kind == "choices"}
     lets = frozenset(i.name for i in file.items if isinstance(i, ast.Let))
     tests = tuple(condition(text, TOTALS, levels, words=lets) for text in asked.where)

@@ -140,7 +140,7 @@ class Sampler:
         if d.kind == "choices":
             order, last = self.ranks[d.name], len(d.texts) - 1
             if _ordered(d):
-                return order[trial.suggest_int(d.name, 0, last)]
+                return order[int(trial.suggest_int(d.name, 0, last))]
             return int(trial.suggest_categorical(d.name, list(range(last + 1))))
         if d.kind == "whole":
             return int(trial.suggest_int(d.name, int(d.low), int(d.high), log=d.log))
