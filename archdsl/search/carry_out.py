@@ -162,4 +162,4 @@ def _unable(label: str, result: RunResult) -> EnvError:
             help="leave --rungs out, or take a folder that every node sees",
         )
     why = result.message.splitlines()[0] if result.message else "its worker was interrupted"
-    return EnvError(f"{label}: {why}", help="mend that; the same command continues the search")
+    return EnvError(f"{label}: {why}", help="repair that; the same command continues the search")
