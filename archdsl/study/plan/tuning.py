@@ -84,9 +84,14 @@ class TuningPlan:
 
 
 def tuning_plan(
-    study: StudyFile, tune: Tune, arms: Arms, every: Sequence[Cell], out: Path | None = None, root: Path | None = None,
+    study: StudyFile,
+    tune: Tune,
+    arms: Arms,
+    every: Sequence[Cell],
+    out: Path | None = None,
+    root: Path | None = None,
     fetch: bool = False,
-) -> TuningPlan:  # fmt: skip
+) -> TuningPlan:
     """The tuning runs of a study; arguments as for ``cells``.
 
     Raises:
