@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from archdsl.cli.support.watch import drawing
 from archdsl.study.execute.execution import Execution, ExecutionOptions
 from archdsl.study.execute.stages import prepared
 from archdsl.study.plan.plan import Found
@@ -88,6 +89,15 @@ def test_runs_that_a_machine_lost_are_named_and_waited_for(tmp_path: Path) -> No
     assert execution.todo
     assert not execution.needed
     assert runner.again().tuning == runner.tuning
+
+
+def test_the_page_before_anything_is_selected(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    chosen, runner = prepared(study(TUNED), tmp_path)
+    drawn = drawing(chosen, runner, None)(False)
+    assert drawn is not None
+    assert "Tuning: 0 of 6 runs have ended; the arms are compared once all have." in drawn
+    assert "Tuning curves" not in drawn
 
 
 def test_a_study_without_it_has_no_such_table(here: Cli, place: Path) -> None:
