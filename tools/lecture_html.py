@@ -14,14 +14,17 @@ from archdsl.study.report.page import STYLE
 MORE = """
 main > section { border-top: 1px solid var(--line); margin-top: 3rem; padding-top: 1rem; }
 nav ol { columns: 2; padding-left: 1.4rem; } nav li { break-inside: avoid; }
-img { max-width: 100%; height: auto; display: block; margin: .8rem auto; background: #fff; border-radius: 6px; }
-table { display: block; overflow-x: auto; margin: .8rem 0; font-size: .85rem; } td, th { padding-right: 1rem; }
+img { width: 100%; max-width: 62rem; height: auto; display: block; margin: .8rem auto; background: #fff; border-radius: 6px; }
+table { display: block; overflow-x: auto; margin: .8rem 0; font-size: 1rem; } td, th { padding-right: 1rem; } td code { font-size: 1em; }
 h2 { font-size: 1.35rem; } h3 { font-size: 1.05rem; margin: 1.4rem 0 .4rem; }
 @media (max-width: 40rem) { nav ol { columns: 1; } }
 @media print { main > section { break-before: page; border: 0; } nav { break-after: page; } }
 """
 PICTURE = re.compile(r'<img src="([^"]+\.svg)" alt="([^"]*)"\s*/?>')
 LINK = re.compile(r'href="(?:lecture/)?([0-9]{2}-[a-z-]+)\.md"')
+
+
+FENCED = re.compile(r"(^```.*?^```)|^#", re.DOTALL | re.MULTILINE)
 
 
 def whole(index: Path, pages: Sequence[Path]) -> str:
@@ -58,7 +61,7 @@ def _html(page: Path) -> str:
     """A page as HTML: its comments go, its headings are one level down, and each figure is in the text."""
     text = re.sub(r"<!--.*?-->\n?", "", page.read_text("utf-8"), flags=re.DOTALL)
     if page.parent.name == "lecture":
-        text = re.sub(r"^#", "##", text, flags=re.MULTILINE)
+        text = FENCED.sub(lambda m: m[0] if m[1] else "##", text)  # comments in code are no headings
     made = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
     made = LINK.sub(r'href="#\1"', made)
     made = re.sub(r'href="\.\./([^"]+)"', r'href="\1"', made)

@@ -84,9 +84,14 @@ class TuningPlan:
 
 
 def tuning_plan(
-    study: StudyFile, tune: Tune, arms: Arms, every: Sequence[Cell], out: Path | None = None, root: Path | None = None,
+    study: StudyFile,
+    tune: Tune,
+    arms: Arms,
+    every: Sequence[Cell],
+    out: Path | None = None,
+    root: Path | None = None,
     fetch: bool = False,
-) -> TuningPlan:  # fmt: skip
+) -> TuningPlan:
     """The tuning runs of a study; arguments as for ``cells``.
 
     Raises:
@@ -100,14 +105,17 @@ def tuning_plan(
     specs: list[tuple[Spec, ...]] = []
     named: list[Arm] = []
     wrong: list[tuple[str, SpecError]] = []
-    seen: dict[tuple[int, str], Arm] = {}
+    seen: dict[tuple[int, str], tuple[Arm, str]] = {}
     for arm in arms.arms:
-        tried, built = [_own(tune, arm)], [arm]
+        own = arm.identity
+        tried, built, known = [_own(tune, arm)], [arm], {own}
         for n, one in _with_settings(tune, arm, drawn, out, wrong):
-            other = seen.setdefault((n, one.identity), arm)
-            if other.identity != arm.identity:
+            identity = one.identity
+            other, written = seen.setdefault((n, identity), (arm, own))
+            if written != own:
                 raise _same(tune, other, arm)
-            if len(built) < tune.runs and all(one.identity != before.identity for before in built):
+            if len(built) < tune.runs and identity not in known:
+                known.add(identity)
                 tried.append(drawn[n])
                 built.append(one)
         settings.append(tuple(tried))

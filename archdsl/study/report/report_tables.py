@@ -34,6 +34,6 @@ def table_of(results: Results, rows: Rows, people: bool = True, columns: Sequenc
         case "fits":
             return fit_table.table(results)
         case "tuning":
-            return tuning_table.every(results)
+            return tuning_table.every(results, people)
         case "arms":
             return tables.table(results, people, columns)

@@ -165,7 +165,7 @@ def _cells(results: Results, result: ArmResult, people: bool) -> dict[str, Cell]
         "params": result.arm.totals["params"],
         "macs": result.arm.totals["macs"],
         **{metric_of(name).name: summary_of(list(values.values())).mean for name, values in result.more.items()},
-        **tuning_table.cells(results.tuning, result.name),
+        **tuning_table.cells(results.tuning, result.name, people),
         "others": others(result.outcomes),
     }
     if verdict is not None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from archdsl.errors import ArchError
 from archdsl.report import Cell, Column, Table
+from archdsl.study.plan.levels import number
 from archdsl.study.report.tuning_text import CURVES, sentences
 from archdsl.study.results.decide import WAITING
 from archdsl.study.results.results import Results
-from archdsl.study.results.tuning import ArmTuning, Tuning
+from archdsl.study.results.tuning import ArmTuning, Trial, Tuning
 
 
 def columns(tuning: Tuning | None) -> list[Column]:
@@ -23,14 +24,14 @@ def columns(tuning: Tuning | None) -> list[Column]:
     ]
 
 
-def cells(tuning: Tuning | None, name: str) -> dict[str, Cell]:
-    """The cells of an arm in these columns."""
+def cells(tuning: Tuning | None, name: str, people: bool = True) -> dict[str, Cell]:
+    """The cells of an arm in these columns; ``people``: values are texts, else those that are numbers are numbers."""
     arm = next((a for a in tuning.arms if a.name == name), None) if tuning is not None else None
     if tuning is None or arm is None:
         return {}
     one = arm.selected
     return {
-        **{f"tuned {r.name}": one.setting[r.name] or "none" if one is not None else None for r in tuning.tune.ranges},
+        **{f"tuned {r.name}": _value(one, r.name, people) for r in tuning.tune.ranges},
         "tuned_score": one.score if one is not None else None,
         "own_score": arm.trials[0].score,
         "tuning_settings": sum(t.status not in WAITING for t in arm.trials),
@@ -48,8 +49,10 @@ def table(results: Results) -> Table:
     return Table(tuple(heads), rows, "tuning")
 
 
-def every(results: Results) -> Table:
-    """One row for each setting of each arm, in the order in which they count, with the tuning curve after it."""
+def every(results: Results, people: bool = True) -> Table:
+    """One row for each setting of each arm, in the order in which they count, with the tuning curve after it; ``people`` as for
+    ``cells``.
+    """
     tuning = _of(results)
     heads = (
         Column("arm"),
@@ -60,18 +63,30 @@ def every(results: Results) -> Table:
         Column("selected"),
         *(_score(tuning, name, name) for name in ("expected", "low", "high")),
     )
-    return Table(heads, tuple(row for arm in tuning.arms for row in _rows(tuning, arm)), results.title,
-                 notes=(*sentences(results), CURVES))  # fmt: skip
+    return Table(
+        heads,
+        tuple(row for arm in tuning.arms for row in _rows(tuning, arm, people)),
+        results.title,
+        notes=(*sentences(results), CURVES),
+    )
 
 
-def _rows(tuning: Tuning, arm: ArmTuning) -> list[tuple[Cell, ...]]:
+def _rows(tuning: Tuning, arm: ArmTuning, people: bool) -> list[tuple[Cell, ...]]:
     rows: list[tuple[Cell, ...]] = []
     for n, trial in enumerate(arm.trials):
         point = arm.curve[n] if arm.curve else None
         ends = (None, None, None) if point is None else (point.expected, point.low, point.high)
-        values = (trial.setting[r.name] or "none" for r in tuning.tune.ranges)
+        values = (_value(trial, r.name, people) for r in tuning.tune.ranges)
         rows.append((arm.name, n + 1, *values, trial.status, trial.score, n == arm.pick, *ends))
     return rows
+
+
+def _value(trial: Trial | None, name: str, people: bool) -> Cell:
+    if trial is None:
+        return None
+    text = trial.setting[name] or "none"
+    value = None if people else number(text)
+    return text if value is None else value
 
 
 def _score(tuning: Tuning, name: str, key: str) -> Column:

@@ -69,7 +69,7 @@ def _lead(tuning: Tuning) -> Iterator[str]:
         shown = unit(tuning)
         first, last = (f"{shown.value(sign * value)}{shown.mark}" for value in (before[old], after[new]))
         yield (
-            f"in the tuning runs `{old}` leads with its own setting ({tuning.measure.label} {first}), and `{new}` once both are "
+            f"in the tuning runs `{old}` leads with its own setting ({tuning.measure.label} {first}), and `{new}` once all are "
             f"tuned ({last})"
         )
 

@@ -28,13 +28,14 @@ from archdsl.words.metrics.base import Metric
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A setting of an arm. ``status``: finished, or how a run of it ended, or what it is waiting for; ``score``: None where it
-    loses to another one or is waiting.
+    """A setting of an arm. ``status``: finished, or how a run of it ended, or what it is waiting for; ``score``: None where a run
+    has none; ``loses``: to every setting that does not.
     """
 
     setting: Setting
     status: str
     score: float | None = None
+    loses: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,16 +134,15 @@ def _trial(setting: Setting, arm: Arm, scale: Scale, runs: Sequence[tuple[Cell, 
 
 
 def _losing(trials: tuple[Trial, ...]) -> tuple[Trial, ...]:
-    """The settings of an arm, without the scores of those that did not train where another one did."""
-    if all(t.status != "finished" for t in trials):
-        return trials
-    return tuple(replace(t, score=None) if t.status == UNTRAINED else t for t in trials)
+    """The settings of an arm: those lose that have no score, and those that did not train where another one did."""
+    trained = any(t.status == "finished" for t in trials)
+    return tuple(replace(t, loses=t.score is None or (trained and t.status == UNTRAINED)) for t in trials)
 
 
 def _best(trials: Sequence[Trial], scale: Scale) -> int:
     """The best setting, the earlier one of equal scores; an arm of which all lose keeps its own."""
     sign = 1 if scale.higher else -1
-    scored = [(n, sign * t.score) for n, t in enumerate(trials) if t.score is not None]
+    scored = [(n, sign * t.score) for n, t in enumerate(trials) if t.score is not None and not t.loses]
     return max(scored, key=lambda pair: pair[1], default=(0, 0.0))[0]
 
 
@@ -154,7 +154,7 @@ def _curve(trials: Sequence[Trial], scale: Scale, worst: float, every: bool) -> 
         every: the settings are all that there are, so that nothing is left to be estimated.
     """
     sign = 1 if scale.higher else -1
-    first, *rest = (sign * (worst if t.score is None else t.score) for t in trials)
+    first, *rest = (sign * (worst if t.score is None or t.loses else t.score) for t in trials)
     own = sign * first
     if not rest:
         return (CurvePoint(1, own, own, own),)
