@@ -15,7 +15,8 @@ MORE = """
 main > section { border-top: 1px solid var(--line); margin-top: 3rem; padding-top: 1rem; }
 nav ol { columns: 2; padding-left: 1.4rem; } nav li { break-inside: avoid; }
 img { width: 100%; max-width: 62rem; height: auto; display: block; margin: .8rem auto; background: #fff; border-radius: 6px; }
-table { display: block; overflow-x: auto; margin: .8rem 0; font-size: 1rem; } td, th { padding-right: 1rem; } td code { font-size: 1em; }
+table { display: block; overflow-x: auto; margin: .8rem 0; font-size: 1rem; } td, th { padding-right: 1rem; }
+td code { font-size: 1em; }
 h2 { font-size: 1.35rem; } h3 { font-size: 1.05rem; margin: 1.4rem 0 .4rem; }
 @media (max-width: 40rem) { nav ol { columns: 1; } }
 @media print { main > section { break-before: page; border: 0; } nav { break-after: page; } }
