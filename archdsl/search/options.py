@@ -15,7 +15,7 @@ from archdsl.errors import ArchError
 from archdsl.search.sampler import Kind
 
 SEARCHES, RECORD = "searches", "search.json"
-FOLLOW_UP = 0.3  # of a budget of time, for the runs that compare the winners on fresh seeds
+FOLLOW_UP = 0.4  # of a budget of time, for the runs that compare the winners on fresh seeds
 FRESH = 1000  # the first seed of the comparison; a search has another one
 AHEAD = 2  # virtual workers for each real one: decisions wait for results, and workers do not
 

@@ -12,6 +12,7 @@ from archdsl.report import Column, Table
 from archdsl.search.options import SearchOptions
 from archdsl.search.results import Row, SearchResults, winner
 from archdsl.search.winners import BASE, name_of
+from archdsl.study.names import quoted
 from archdsl.study.report.tables import KINDS, duration
 
 SHOWN = 10  # candidates that a terminal shows
@@ -145,8 +146,10 @@ def change(results: SearchResults) -> Iterator[str]:
     if results.judged is None:
         yield "no candidate beside the base has a result" if _judged_base(results) else "no candidate has a result"
         return
+    open_ = [a.name for a in results.judged.arms if a.verdict is None or a.verdict.decision == "open"][1:]
     if best is None:
-        yield "no arm is better than the base on fresh seeds"
+        more = f"; {quoted(open_, len(open_))} stay open, and a larger budget continues" if open_ else ""
+        yield f"no arm is better than the base on fresh seeds{more}"
         return
     yield f"the best on fresh seeds, by {metric_of(results.options.objective).label}, is {name_of(best)}"
     if not _judged_base(results):
