@@ -90,7 +90,7 @@ def test_a_bias_for_each_distance(size: tuple[int, ...]) -> None:
 def test_rotary_angles(size: tuple[int, ...]) -> None:
     """Each pair of neighbouring numbers is a complex one, turned by place·base^(-2i/width), an axis after the other."""
     module, q = layers.GeneralAttention(16, 2, size=size, rotary=100.0), drawn(1, 2, 6, 8)
-    turned = module.turned(q)
+    turned = module.turned(q, size, 100.0)
     for number, place in enumerate(product(*map(range, size))):
         width = 8 // len(size)
         angles = [at * 100.0 ** (-2 * i / width) for at in place for i in range(width // 2)]

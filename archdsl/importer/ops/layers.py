@@ -191,8 +191,8 @@ def _patches(steps: Steps, x: View, weight: Any, bias: Any) -> View | None:
     inner = {a.axis: a.size for a in x.dims[-1] if a.axis > 0 and a.stride == 1}
     outer = [a for d in x.dims[1:-1] for a in d]
     whole_channels = [a for a in x.dims[-1] if a.axis == 0] == [*whole(0, x.shape[0])]
-    if len(x.dims[-1]) != len(inner) + (x.shape[0] > 1) or not inner or not whole_channels:
-        return None
+    if len(x.dims[-1]) != len(inner) + (x.shape[0] > 1) or not inner or not outer or not whole_channels:
+        return None  # without patches beside each other it is a linear layer of the image
     if any(a.axis not in inner or a.stride != inner[a.axis] for a in outer):
         return None
     (p, q), table = (inner.get(1, 1), inner.get(2, 1)), steps.ledger.table(weight)

@@ -42,7 +42,7 @@ class Bce(Loss):
 
 @train_word(
     "adam ce(balanced)",
-    "sgd(0.1) ce(weights=[1, 4])",
+    "sgd(0.1) ce(weights=[1, 1, 1, 1, 1, 1, 1, 1, 1, 4])",
     slot="loss",
     paper="King & Zeng 2001, Logistic regression in rare events data",
 )
