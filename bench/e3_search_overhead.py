@@ -21,7 +21,7 @@ from archdsl.search.plan import Asked, planned, search_of
 from archdsl.study.execute.messages import More, RunRequest, RunResult
 
 SPACE = """
-net vgg[{width: 4..64 log}x{layers: 1..3}, {wide: 8..64 log}x1] {norm: | +bn | +gn(4)} gap {drop: | drop({p: 0.1..0.5 uniform})}
+net vgg[{width: 4..64 log}x{layers: 1..3}, {wide: 8..64 log}x1] {norm: | +bn | +ln} gap {drop: | drop({p: 0.1..0.5 uniform})}
     linear(classes)
 data fashion-mini valid(20%)
 train {opt: adam({lr: 1e-4..1e-1 log}) | sgd({rate: 1e-3..1 log})} {wd: | wd(1e-4)} epochs(9) batch(64)

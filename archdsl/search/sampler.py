@@ -21,17 +21,19 @@ if TYPE_CHECKING:
 Kind = Literal["tpe", "random", "nsga2"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 STARTUP = 10  # results before a model is made; until then points are drawn at random
-TPE = {"multivariate": True, "group": True, "constant_liar": True}
+TPE = {"multivariate": True, "constant_liar": True}
+MOST, KEPT = 120, 60  # results of a study of Optuna, and those that the next one begins with
 LEAST = 8  # whole runs before holes have an importance
 Point = Mapping[str, int | float]
 
 
 @dataclass(slots=True)
 class Drawn:
-    """A point, its Optuna trial until that has a result, and its scores so far by rung."""
+    """A point, its Optuna trial and study until that has a result, and its scores so far by rung."""
 
     point: Point
     trial: Any = None
+    study: Any = None
     scores: dict[int, float] = field(default_factory=dict)
 
 
@@ -56,39 +58,48 @@ class Sampler:
     seed: int
     study: Any = None
     ranks: dict[str, list[int]] = field(default_factory=dict)
+    told: list[Any] = field(default_factory=list)  # every result, as a trial
+    _studies: int = 0
+    _new: int = 0  # results of the present study
 
     def __post_init__(self) -> None:
         require("optuna")
-        import optuna
-
-        optuna.logging.set_verbosity(optuna.logging.ERROR)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            sampler = self._sampler(optuna.samplers)
-        self.study = optuna.create_study(sampler=sampler, directions=["minimize"] * self.objectives)
+        self._begin([])
         for d in self.space.dimensions:
             if d.kind == "choices":
                 places = rank(d.texts)
                 self.ranks[d.name] = sorted(range(len(d.texts)), key=[places[text] for text in d.texts].__getitem__)
 
-    def _sampler(self, samplers: Any) -> Any:
+    def _begin(self, known: list[Any]) -> None:
+        """A new study of Optuna with some results. The time of a proposal grows with the results of its study."""
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            sampler = self._sampler(optuna.samplers, self.seed + 1000 * self._studies)
+        self.study = optuna.create_study(sampler=sampler, directions=["minimize"] * self.objectives)
+        self.study.add_trials(known)
+        self._studies, self._new = self._studies + 1, len(known)
+
+    def _sampler(self, samplers: Any, seed: int) -> Any:
         if self.kind == "random":
-            return samplers.RandomSampler(seed=self.seed)
+            return samplers.RandomSampler(seed=seed)
         if self.kind == "nsga2":
-            return samplers.NSGAIISampler(seed=self.seed)
-        return samplers.TPESampler(seed=self.seed, n_startup_trials=STARTUP, **TPE)
+            return samplers.NSGAIISampler(seed=seed)
+        return samplers.TPESampler(seed=seed, n_startup_trials=STARTUP, **TPE)
 
     def draw(self) -> Drawn:
         """The next point."""
         trial = self.study.ask()
-        return Drawn(self._point(trial), trial)
+        return Drawn(self._point(trial), trial, self.study)
 
     def refuse(self, drawn: Drawn) -> None:
         """A point that is no new candidate, or has no result."""
         if drawn.trial is not None:
             import optuna
 
-            self.study.tell(drawn.trial, state=optuna.trial.TrialState.FAIL)
+            drawn.study.tell(drawn.trial, state=optuna.trial.TrialState.FAIL)
             drawn.trial = None
 
     def learn(self, drawn: Drawn, rung: int, values: Values | None) -> None:
@@ -101,33 +112,47 @@ class Sampler:
         drawn.scores[rung] = values[0]
         # Several objectives have no intermediate values in Optuna: the last ones count.
         whole = self.objectives > 1 or rung == self.rungs - 1
-        if drawn.trial is None:
-            self.study.add_trial(self._frozen(drawn, values, whole))
+        self.told.append(self._frozen(drawn, values, whole))
+        if drawn.trial is None or drawn.study is not self.study:
+            self.refuse(drawn)
+            self.study.add_trial(self.told[-1])
         elif whole:
             self.study.tell(drawn.trial, list(values))
         else:
             drawn.trial.report(values[0], rung)
             self.study.tell(drawn.trial, state=TrialState.PRUNED)
         drawn.trial = None
+        self._new += 1
+        if self.kind == "tpe" and self._new > MOST:
+            self._begin(self._kept())
+
+    def _kept(self) -> list[Any]:
+        """The results that a new study begins with: the best half by rung and score, and the latest others."""
+        number = {id(trial): n for n, trial in enumerate(self.told)}
+        best = sorted(self.told, key=lambda t: (-len(t.intermediate_values), t.values or [t.value], number[id(t)]))
+        first = best[: KEPT // 2]
+        chosen = {id(t) for t in first}
+        later = [t for t in reversed(self.told) if id(t) not in chosen][: KEPT - len(first)]
+        return sorted((*first, *later), key=lambda t: number[id(t)])
 
     def importances(self) -> dict[str, float]:
         """How much each dimension matters for the first objective, summing to 1, over the candidates that were trained whole; by
         PED-ANOVA (Watanabe et al. 2023, arXiv:2304.10255), of the dimensions that all points have. Empty below two results.
         """
-        from optuna.exceptions import OptunaError
+        import optuna
         from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
-        from optuna.trial import TrialState
 
-        if len(self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))) < LEAST:
+        whole = [t for t in self.told if t.state == optuna.trial.TrialState.COMPLETE]
+        if len(whole) < LEAST:
             return {}
+        study = optuna.create_study(directions=["minimize"] * self.objectives)
+        study.add_trials(whole)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
                 evaluator = PedAnovaImportanceEvaluator()
-                return dict(
-                    get_param_importances(self.study, evaluator=evaluator, target=lambda trial: trial.values[0])
-                )
-            except (ValueError, RuntimeError, OptunaError):  # one value everywhere
+                return dict(get_param_importances(study, evaluator=evaluator, target=lambda trial: trial.values[0]))
+            except (ValueError, RuntimeError, optuna.exceptions.OptunaError):  # one value everywhere
                 return {}
 
     def _point(self, trial: Any) -> dict[str, int | float]:
@@ -142,9 +167,8 @@ class Sampler:
             if _ordered(d):
                 return order[int(trial.suggest_int(d.name, 0, last))]
             return int(trial.suggest_categorical(d.name, list(range(last + 1))))
-        if d.kind == "whole":
-            return int(trial.suggest_int(d.name, int(d.low), int(d.high), log=d.log))
-        return float(trial.suggest_float(d.name, d.low, d.high, log=d.log))
+        value = float(trial.suggest_float(d.name, d.low, d.high, log=d.log))
+        return round(value) if d.kind == "whole" else value  # Optuna's whole numbers take it much longer
 
     def _frozen(self, drawn: Drawn, values: Values, whole: bool) -> Any:
         """A trial of a point that the study did not draw, or has a result of already."""
@@ -163,9 +187,6 @@ class Sampler:
             elif d.kind == "choices":
                 params[d.name] = int(value)
                 distributions[d.name] = CategoricalDistribution(list(range(len(d.texts))))
-            elif d.kind == "whole":
-                params[d.name] = int(value)
-                distributions[d.name] = IntDistribution(int(d.low), int(d.high), log=d.log)
             else:
                 params[d.name] = float(value)
                 distributions[d.name] = FloatDistribution(d.low, d.high, log=d.log)
