@@ -148,7 +148,8 @@ def change(results: SearchResults) -> Iterator[str]:
         return
     open_ = [a.name for a in results.judged.arms if a.verdict is None or a.verdict.decision == "open"][1:]
     if best is None:
-        more = f"; {quoted(open_, len(open_))} stay open, and a larger budget continues" if open_ else ""
+        stay = "stay" if len(open_) > 1 else "stays"
+        more = f"; {quoted(open_, len(open_))} {stay} open" if open_ else ""
         yield f"no arm is better than the base on fresh seeds{more}"
         return
     yield f"the best on fresh seeds, by {metric_of(results.options.objective).label}, is {name_of(best)}"
