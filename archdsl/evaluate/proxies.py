@@ -94,7 +94,7 @@ def _proxy(name: str) -> Proxy:
     entry = find("proxy", name)
     if entry is None:
         known = names("proxy")
-        raise ArchError(f"there is no proxy `{name}`", help=suggest(name, known) or "proxies: " + ", ".join(known))
+        raise ArchError(f"unknown proxy `{name}`", help=suggest(name, known) or "proxies: " + ", ".join(known))
     word: Proxy = entry.make()
     return word
 

@@ -177,7 +177,7 @@ class Reader:
         """Both ends of a range; whole numbers where it has no scale.
 
         Raises:
-            SpecError: A208 the ends are no such numbers, or do not ascend.
+            SpecError: A208 invalid ends, or ends that do not ascend.
         """
         low, high = (value(c, self.env) for c in hole.choices if c is not None)
         if hole.scale is None:

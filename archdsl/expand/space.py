@@ -137,7 +137,7 @@ class Space:
         lacks, the first choice or the low end is taken.
 
         Raises:
-            ArchError: a name that is no dimension, or a value that it does not have.
+            ArchError: an unknown dimension, or a value outside of its range.
             SpecError: A222, an empty choice where something must be.
         """
         self._refuse_others(point)

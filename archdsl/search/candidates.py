@@ -22,7 +22,7 @@ from archdsl.search.ranking import Values
 from archdsl.search.sampler import STARTUP, Drawn, Point, Sampler, existing
 from archdsl.settings.experiment import Experiment
 from archdsl.study.plan.arms import TOTALS
-from archdsl.study.plan.cells import STEP
+from archdsl.study.plan.cells import work
 from archdsl.study.plan.fitted import images_of
 from archdsl.study.plan.where import Test, words_of
 
@@ -142,7 +142,7 @@ class Candidates:
     wrong: SpecError | None = None
     _drawn: dict[int, Drawn] = field(default_factory=dict)
     _points: set[tuple[tuple[str, str], ...]] = field(default_factory=set)
-    _keys: dict[str, int] = field(default_factory=dict)
+    _keys: set[str] = field(default_factory=set)
     _left: Iterator[Point] | None = None
     _chance: Random | None = None
     _first: deque[Point] | None = None
@@ -249,7 +249,7 @@ class Candidates:
             self.counts.twins += 1
             self.sampler.refuse(drawn)
             return None
-        self._keys[found.key] = found.number
+        self._keys.add(found.key)
         self._drawn[found.number] = drawn
         self.every.append(found)
         return found.number
@@ -262,10 +262,13 @@ class Candidates:
         """The work of so many epochs, in MACs."""
         found = self.every[candidate]
         train = found.experiment.train
-        steps = epochs * -(
-            -images_of(found.experiment) // train.batch
-        )  # of `steps(N)` in the text no fewer: an order only
-        return steps * (3.0 * found.totals["macs"] * train.batch + STEP)
+        steps = epochs * -(-images_of(found.experiment) // train.batch)
+        return work(found.totals["macs"], steps, train.batch)
+
+    @property
+    def has_base(self) -> bool:
+        """Whether the base of the space is the first candidate; it may not be valid, or be excluded."""
+        return bool(self.every) and dict(self.every[0].point) == dict(self.base)
 
 
 def points(space: Space) -> Iterator[Point]:

@@ -46,7 +46,6 @@ class Search:
     trained: int = 0  # jobs of this sitting
     reused: int = 0  # jobs whose result was there
     stopped: bool = False  # by the budget
-    conditions: dict[str, str] = field(default_factory=dict)
     rates: list[float] = field(default_factory=list)  # seconds a unit of work
     _ready: deque[Job] = field(default_factory=deque)
     _since: dict[str, float] = field(default_factory=dict)
@@ -63,8 +62,6 @@ class Search:
         happening = engine.run([], self.more)
         try:
             for event in happening:
-                if isinstance(event, Ready):
-                    self.conditions = dict(event.conditions)
                 if isinstance(event, RunResult):
                     self._ended(event)
                 listen(event, self)
@@ -131,8 +128,7 @@ class Search:
         self.spent(self.clock() - self._from)
 
     def _work(self, job: Job) -> float:
-        rungs = self.order.rungs
-        return self.candidates.work(job.candidate, rungs[job.rung] - (rungs[job.rung - 1] if job.rung else 0))
+        return self.candidates.work(job.candidate, self.order.epochs(job))
 
     def _late(self, job: Job) -> bool:
         """Whether a job is past the time, or probably would be when it ends."""

@@ -11,11 +11,11 @@ from archdsl.atomic import write_whole
 from archdsl.errors import ArchError
 from archdsl.expand.metrics import metric_of
 from archdsl.search.candidates import Candidate, Candidates
-from archdsl.search.carry_out import Listener, Search
-from archdsl.search.options import FOLLOW_UP, Record, SearchOptions, keep, record_of
+from archdsl.search.carry_out import Listener
+from archdsl.search.options import FOLLOW_UP, SearchOptions, keep, record_of
 from archdsl.search.plan import search_of
 from archdsl.search.results import SearchResults, results_of
-from archdsl.search.winners import chosen, name_of, study_of
+from archdsl.search.winners import chosen, study_of
 from archdsl.study.amounts import Budget
 from archdsl.study.execute.execution import Execution, ExecutionOptions
 from archdsl.study.execute.execution import results_of as compared
@@ -176,16 +176,3 @@ class SearchExecution:
 
     def _keep(self) -> None:
         keep(self.folder, self.record)
-
-
-def written(folder: Path, results: SearchResults, text: Callable[[Candidate], str]) -> list[Path]:
-    """Write the specs of the winners into the folder of the search; gives their paths."""
-    found = []
-    for candidate in results.winners:
-        path = folder / f"{name_of(candidate)}.arch"
-        write_whole(path, text(candidate).encode())
-        found.append(path)
-    return found
-
-
-__all__ = ["HowToSearch", "Record", "Search", "SearchExecution", "written"]

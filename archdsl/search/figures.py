@@ -24,7 +24,8 @@ def best_so_far(results: SearchResults, slim: bool = False) -> str | None:
         return None
     factor = _factor(results)
     last = results.steps[-1]
-    total = sum(_epochs(results))
+    order = results.search.order
+    total = sum(order.epochs(job) for job, _ in order.learnt)
     xs = [*(s.epochs for s in results.steps), max(total, last.epochs)]
     ys = [factor * v for v in (*(s.value for s in results.steps), last.value)]
 
@@ -90,11 +91,6 @@ def importance(results: SearchResults, slim: bool = False) -> str | None:
     return render(
         (SLIM if slim else WIDTH, 0.6 + 1.1 * ROW * len(found)), draw, f"importance{slim:d}", "importance of holes"
     )
-
-
-def _epochs(results: SearchResults) -> list[int]:
-    order = results.search.order
-    return [order.rungs[job.rung] - (order.rungs[job.rung - 1] if job.rung else 0) for job, _ in order.learnt]
 
 
 def _factor(results: SearchResults) -> float:

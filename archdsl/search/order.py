@@ -84,6 +84,10 @@ class Order:
             self._now = end
             self._learn(self.jobs[number], score)
 
+    def epochs(self, job: Job) -> int:
+        """The epochs that a job trains, behind those of the rung before."""
+        return self.rungs[job.rung] - (self.rungs[job.rung - 1] if job.rung else 0)
+
     @property
     def finished(self) -> bool:
         """Whether every job has ended, and no other one will come."""
@@ -106,8 +110,7 @@ class Order:
     def _begin(self, candidate: int, rung: int) -> Job:
         job = Job(len(self.jobs), candidate, rung)
         self.jobs.append(job)
-        before = self.rungs[rung - 1] if rung else 0
-        end = self._now + self.proposer.work(candidate, self.rungs[rung] - before)
+        end = self._now + self.proposer.work(candidate, self.epochs(job))
         heapq.heappush(self._running, (end, job.number))
         return job
 

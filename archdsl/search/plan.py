@@ -35,7 +35,6 @@ class Asked:
     Args:
         space: a spec with holes.
         rungs: their epochs; "": every candidate is trained whole.
-        most: candidates at most.
     """
 
     space: str | Path

@@ -38,7 +38,7 @@ def winners_table(results: SearchResults) -> Table:
     columns += [Column("params", "compact"), Column("holes", key="holes")]
     searched = {row.candidate.number: row.value for row in results.rows}
     rows: list[tuple[Any, ...]] = []
-    named = [(BASE, results.search.candidates.every[0])] if _judged_base(results) else []
+    named = [(BASE, results.search.candidates.every[0])] if results.search.candidates.has_base else []
     named += [(name_of(c), c) for c in results.winners]
     for name, candidate in named:
         arm = next((a for a in judged.arms if a.name == name), None) if judged is not None else None
@@ -57,11 +57,6 @@ def winners_table(results: SearchResults) -> Table:
             ]
         rows.append((*row, candidate.totals["params"], candidate.label))
     return Table(tuple(columns), tuple(rows), title="Winners on fresh seeds" if judged is not None else "Winners")
-
-
-def _judged_base(results: SearchResults) -> bool:
-    every = results.search.candidates
-    return bool(every.every) and dict(every.every[0].point) == dict(every.base)
 
 
 def candidates_table(results: SearchResults, most: int | None = None) -> Table:
@@ -121,7 +116,7 @@ def notes(results: SearchResults) -> Iterator[str]:
     ]
     if refused:
         yield f"of {counts.drawn:,} arms drawn: {', '.join(refused)}; they cost no training"
-    epochs = sum(order.rungs[job.rung] - (order.rungs[job.rung - 1] if job.rung else 0) for job, _ in order.learnt)
+    epochs = sum(order.epochs(job) for job, _ in order.learnt)
     bad = sum(score.values is None for _, score in order.learnt)
     yield (
         f"{epochs:,} epochs of training in {len(order.learnt):,} runs or parts of runs; {duration(results.seconds)} in all"
@@ -144,7 +139,11 @@ def change(results: SearchResults) -> Iterator[str]:
     """Which arm won on fresh seeds, and what makes it another one than the base, hole by hole."""
     best = winner(results)
     if results.judged is None:
-        yield "no candidate beside the base has a result" if _judged_base(results) else "no candidate has a result"
+        yield (
+            "no candidate beside the base has a result"
+            if results.search.candidates.has_base
+            else "no candidate has a result"
+        )
         return
     open_ = [a.name for a in results.judged.arms if a.verdict is None or a.verdict.decision == "open"][1:]
     if best is None:
@@ -153,7 +152,7 @@ def change(results: SearchResults) -> Iterator[str]:
         yield f"no arm is better than the base on fresh seeds{more}"
         return
     yield f"the best on fresh seeds, by {metric_of(results.options.objective).label}, is {name_of(best)}"
-    if not _judged_base(results):
+    if not results.search.candidates.has_base:
         return
     before, after = results.search.candidates.every[0].shown, best.shown
     found = [

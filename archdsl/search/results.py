@@ -48,11 +48,6 @@ class SearchResults:
     seconds: float = 0.0
     notes: tuple[str, ...] = field(default=())
 
-    @property
-    def higher(self) -> bool:
-        """Whether more of the objective is better."""
-        return self.search.scores.objectives[0].higher
-
 
 def results_of(
     options: SearchOptions,
@@ -69,7 +64,7 @@ def results_of(
     steps: list[Step] = []
     epochs = 0
     for job, score in order.learnt:
-        epochs += order.rungs[job.rung] - (order.rungs[job.rung - 1] if job.rung else 0)
+        epochs += order.epochs(job)
         if score.values is None:
             continue
         reached[job.candidate] = (job.rung, score.values[0])

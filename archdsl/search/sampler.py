@@ -95,7 +95,7 @@ class Sampler:
         return Drawn(self._point(trial), trial, self.study)
 
     def refuse(self, drawn: Drawn) -> None:
-        """A point that is no new candidate, or has no result."""
+        """A point that is not a new candidate, or has no result."""
         if drawn.trial is not None:
             import optuna
 

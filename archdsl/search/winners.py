@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from archdsl.search.candidates import Candidate, Candidates
+from archdsl.search.candidates import Candidate
 from archdsl.search.carry_out import Search
 from archdsl.search.options import FRESH, SearchOptions
 from archdsl.search.ranking import front, spread
@@ -23,14 +23,9 @@ def chosen(search: Search, most: int) -> list[Candidate]:
     found = search.order.halving.found[rung]
     every = search.candidates.every
     if len(search.scores.objectives) > 1:
-        members = [n for n in front(found) if n or not _has_base(search.candidates)]
+        members = [n for n in front(found) if n or not search.candidates.has_base]
         return [every[n] for n in spread(members, most)]
-    return [c for c, _, _ in search.best() if c.number or not _has_base(search.candidates)][:most]
-
-
-def _has_base(candidates: Candidates) -> bool:
-    """Whether the base of the space is its first candidate."""
-    return bool(candidates.every) and dict(candidates.every[0].point) == dict(candidates.base)
+    return [c for c, _, _ in search.best() if c.number or not search.candidates.has_base][:most]
 
 
 def study_of(
@@ -49,7 +44,7 @@ def study_of(
     """
     arms, base = search.candidates.arms, search.candidates
     named: list[tuple[str, str]] = []
-    if _has_base(base):
+    if base.has_base:
         named.append((BASE, arms.spec(base.base).canonical))
     named += [(name_of(c), arms.spec(c.point).canonical) for c in winners]
     return StudyFile(

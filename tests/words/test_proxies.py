@@ -226,7 +226,7 @@ def test_tasks(text: str, known: list[str]) -> None:
 
 
 def test_what_is_refused() -> None:
-    with pytest.raises(ArchError, match="no proxy `synflw`") as error:
+    with pytest.raises(ArchError, match="unknown proxy `synflw`") as error:
         proxy("synflw")
     assert error.value.help == "did you mean `synflow`?"
     with pytest.raises(ArchError):

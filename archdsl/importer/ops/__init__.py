@@ -19,7 +19,7 @@ OPS = {**LAYERS, **POINTWISE, **POOLS, **RESHAPES, **JOINS, **CHANCE, **HEADS, *
 # torch.export gives operators of ATen; these take their arguments in another order than the functions.
 ATEN = {"batch_norm": "aten_batch_norm", "group_norm": "aten_group_norm"}
 
-# Values of attention that are no tensors of the language, what they are called, and what may be done to them.
+# Values of attention that the language has no tensor for, what they are called, and what may be done to them.
 OF_KIND = (
     (Scores, "products of queries and keys", OF_SCORES),
     (Unit, "unit vectors", OF_UNIT),

@@ -147,8 +147,8 @@ def _best(trials: Sequence[Trial], scale: Scale) -> int:
 
 
 def _curve(trials: Sequence[Trial], scale: Scale, worst: float, every: bool) -> tuple[CurvePoint, ...]:
-    """The tuning curve. Its first run is the arm's own setting, which is no draw: after k runs the best score is that of the own
-    setting or of the best of k - 1 draws, whichever is better. A setting that lost counts as ``worst``.
+    """The tuning curve. Its first run is the arm's own setting, which is not drawn: after k runs the best score is that of
+    the own setting or of the best of k - 1 draws, whichever is better. A setting that lost counts as ``worst``.
 
     Args:
         every: the settings are all that there are, so that nothing is left to be estimated.

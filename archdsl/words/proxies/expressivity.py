@@ -18,7 +18,7 @@ class NASWOT(Proxy):
     """The logarithm of the determinant of the matrix K: for two images, the number of rectified units on which they agree.
 
     A unit is on where its input is positive. The paper has ReLU; units of its relatives with one switch at 0, such as GELU and
-    SiLU, count alike here. Batch norm uses the statistics of the batch. There is no score where K is singular: two images
+    SiLU, count alike here. Batch norm uses the statistics of the batch. The score is not defined where K is singular: two images
     on which all units agree, or fewer units than images.
     """
 
