@@ -111,6 +111,9 @@ class BankArms:
 class BankCandidates(Candidates):
     """Candidates whose work is that of the bank."""
 
+    def whole(self, candidate: int) -> int:
+        return EPOCHS
+
     def work(self, candidate: int, epochs: int) -> float:
         return epochs * self.arms.bank.work[tuple(self.every[candidate].values.values())]  # type: ignore[attr-defined]
 

@@ -258,6 +258,10 @@ class Candidates:
         """Take the result of a candidate on a rung."""
         self.sampler.learn(self._drawn[candidate], rung, values)
 
+    def whole(self, candidate: int) -> int:
+        """The epochs of a whole run."""
+        return self.every[candidate].experiment.train.epochs
+
     def work(self, candidate: int, epochs: int) -> float:
         """The work of so many epochs, in MACs."""
         found = self.every[candidate]

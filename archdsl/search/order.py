@@ -42,6 +42,9 @@ class Proposer(Protocol):
     def learn(self, candidate: int, rung: int, values: Values | None) -> None:
         """Take the result of a candidate on a rung."""
 
+    def whole(self, candidate: int) -> int:
+        """The epochs of a whole run of a candidate: those of the last rung, unless there is one rung alone."""
+
     def work(self, candidate: int, epochs: int) -> float:
         """The work of so many epochs of a candidate, in any unit."""
 
@@ -86,7 +89,11 @@ class Order:
 
     def epochs(self, job: Job) -> int:
         """The epochs that a job trains, behind those of the rung before."""
-        return self.rungs[job.rung] - (self.rungs[job.rung - 1] if job.rung else 0)
+        return self.reached(job.candidate, job.rung) - (self.rungs[job.rung - 1] if job.rung else 0)
+
+    def reached(self, candidate: int, rung: int) -> int:
+        """The epochs that a candidate has on a rung."""
+        return self.proposer.whole(candidate) if rung == len(self.rungs) - 1 else self.rungs[rung]
 
     @property
     def finished(self) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from archdsl.api import read
+from archdsl.api import experiment_of, read
 from archdsl.errors import ArchError, SpecError, suggest
 from archdsl.expand.space import Dimension, Space
 from archdsl.expand.text import canonical_text
@@ -25,6 +26,7 @@ from archdsl.study.plan.arms import TOTALS
 from archdsl.study.plan.where import condition
 from archdsl.syntax import ast
 
+MOST_LEVELS = 8  # of a hole, that are looked at for their epochs
 TRIES = 50  # arms that may not be valid before the space counts as wrong
 
 
@@ -79,6 +81,11 @@ def planned(
     arms = Arms(source, space, tests, asked.seed, runs, data_root, fetch)
     epochs, usual = _about(arms, space)
     rungs = rungs_of(asked.rungs) if asked.rungs else (epochs,)
+    if asked.rungs and (other := _other_epochs(arms, space, epochs)) is not None:
+        raise ArchError(
+            f"the arms of the space have different numbers of epochs ({epochs} and {other}), so rungs have no last one",
+            help="leave --rungs out, or give all arms the same epochs(…)",
+        )
     if rungs[-1] != epochs:
         raise ArchError(
             f"the last rung of `--rungs {asked.rungs}` is not a whole run, which has {epochs} epochs",
@@ -141,6 +148,18 @@ def _about(arms: Arms, space: Space) -> tuple[int, str]:
             )
         return experiment.train.epochs, spec.task.metric.replace("test_", "valid_", 1)
     raise first if first is not None else ArchError("the space has no arm", help="see docs/search.md")
+
+
+def _other_epochs(arms: Arms, space: Space, epochs: int) -> int | None:
+    """Epochs that an arm has that differs from the base in one hole; None where all of those have as many as the base."""
+    for d in space.dimensions:
+        ends = (*range(1, min(len(d.texts), MOST_LEVELS)), len(d.texts) - 1) if d.kind == "choices" else (d.low, d.high)
+        for end in ends:
+            point = {**middle(space), d.name: round(end) if d.kind != "real" else end}
+            with suppress(SpecError):
+                if (found := experiment_of(arms.spec(point)).train.epochs) != epochs:
+                    return found
+    return None
 
 
 def search_of(options: SearchOptions, candidates: Candidates, runs: Path, most: int | None = None) -> Search:

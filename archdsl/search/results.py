@@ -73,7 +73,7 @@ def results_of(
     top = order.halving.found[order.halving.highest]
     best = set(front({n: (v[0], float(search.candidates.every[n].totals["params"])) for n, v in top.items()}))
     rows = [
-        Row(search.candidates.every[n], rung, order.rungs[rung], objective.value(cost), n in best)
+        Row(search.candidates.every[n], rung, order.reached(n, rung), objective.value(cost), n in best)
         for n, (rung, cost) in reached.items()
     ]
     rows.sort(key=lambda r: (-r.rung, objective.cost(r.value), r.candidate.number))

@@ -111,10 +111,11 @@ class Scores:
         status = str((run.result or {}).get("status", ""))
         if status == "diverged":
             return Score(None)
-        value = self._final(run, candidate) if status == "finished" and rung == len(self.rungs) - 1 else None
-        if value is None:
-            value = self._logged(run, self.rungs[rung])
-        if value is None and status == "finished":  # it ended early
+        last = rung == len(self.rungs) - 1
+        if last and status != "finished":
+            return None  # its last epoch may be logged, but the figure of the weights that it keeps is not there
+        value = None if last else self._logged(run, self.rungs[rung])
+        if value is None and status == "finished":  # a whole run, or one that ended early
             value = self._final(run, candidate)
         if value is None:
             return Score(None) if status == "finished" else None

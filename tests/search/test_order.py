@@ -17,8 +17,8 @@ from archdsl.search.ranking import Values, dominates, front, ranked, spread
 class Numbers:
     """Proposes numbers; the work of each differs, and what it is told decides what comes next."""
 
-    def __init__(self, seed: int, many: int | None = None) -> None:
-        self.draw, self.many, self.given = random.Random(seed), many, 0
+    def __init__(self, seed: int, many: int | None = None, last: int = 9) -> None:
+        self.draw, self.many, self.given, self.last = random.Random(seed), many, 0, last
         self.told: list[tuple[int, int, Values | None]] = []
 
     def propose(self) -> int | None:
@@ -29,6 +29,9 @@ class Numbers:
 
     def learn(self, candidate: int, rung: int, values: Values | None) -> None:
         self.told.append((candidate, rung, values))
+
+    def whole(self, candidate: int) -> int:
+        return self.last
 
     def work(self, candidate: int, epochs: int) -> float:
         return epochs * (1 + candidate * 7919 % 13)

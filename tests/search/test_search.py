@@ -152,6 +152,21 @@ def test_several_objectives(place: Path) -> None:
         )
 
 
+def test_arms_with_different_epochs_are_trained_whole(place: Path) -> None:
+    found = search(place, space=SPACE.replace("epochs(4)", "epochs({1 | 2})"), rungs="")
+    options, _ = planned(Asked(str(place / "space.arch")), "space", place / "runs")
+    found.run(engine(place))
+    rows = results_of(options, found).rows
+    assert {row.epochs for row in rows} == {1, 2}
+    for row in rows:
+        assert row.epochs == row.candidate.experiment.train.epochs
+        run = find_run(place / "runs", row.candidate.experiment)
+        assert run is not None
+        assert run.result is not None
+        assert run.result["epochs"] == row.epochs
+        assert run.result["valid_accuracy"] == row.value
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -163,6 +178,7 @@ def test_several_objectives(place: Path) -> None:
         ({"sampler": "nsga2"}, "whole runs"),
         ({"proxy": "naswott"}, "unknown proxy"),
         ({"rungs": "1,3"}, "is not a whole run, which has 4 epochs"),
+        ({"rungs": "1,4", "space": SPACE.replace("epochs(4)", "epochs({4 | 8})")}, r"epochs \(4 and 8\), so rungs"),
         ({"where": ("params <",)}, "params"),
         ({"where": ("nonsense > 3",)}, "unknown column"),
         ({"space": "net conv(8) gap linear(10)\ndata fashion-mini valid(10%)\ntrain sgd(0.1) epochs(4)"}, "no holes"),

@@ -28,9 +28,11 @@ from .laws import (
 
 OWN = [e for e in entries("train") if e.make.__module__.startswith("archdsl.")]
 EXAMPLES = [example for e in OWN for example in e.examples]
-# `init` needs weights of another run, `freeze` and `rate` labels of these nets; what ends a run early is left out.
-TRAINED = [e.examples[-1] for e in OWN if e.name not in ("init", "freeze", "rate", "converged", "lamb")] + [
-    "lamb(5e-3)"
+# `init` needs weights of another run, `freeze` and `rate` labels of these nets; what ends a run early is left out. The
+# rate of `lamb` and the weights of `ce` are those of these nets, which tell two classes apart.
+TRAINED = [e.examples[-1] for e in OWN if e.name not in ("init", "freeze", "rate", "converged", "lamb", "ce")] + [
+    "lamb(5e-3)",
+    "adam ce(weights=[1, 4])",
 ]
 
 

@@ -20,9 +20,10 @@ from archdsl.settings.evaluation import fold_evaluation
 from archdsl.study.plan.design import Design, make
 from archdsl.study.plan.factors import Factor, check_levels, own
 from archdsl.study.plan.file import StudyFile
+from archdsl.study.plan.labels import with_labels
 from archdsl.study.plan.levels import rank
 from archdsl.study.plan.match import Matched, match
-from archdsl.study.plan.naming import BASE, along, arm_name, distinct, labelled
+from archdsl.study.plan.naming import BASE, along, arm_name, distinct, figure_name, labelled
 from archdsl.study.plan.place import put
 from archdsl.study.plan.where import condition, words_of
 from archdsl.syntax import ast
@@ -37,7 +38,8 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.-]+")
 @dataclass(frozen=True)
 class Arm:
     """One experiment without its seed. ``choice`` gives the level's text by factor; ``spec`` has the text, the network
-    and its costs; ``matched`` says how its width was scaled, if it was.
+    and its costs; ``matched`` says how its width was scaled, if it was. ``label``: what figures call it, where that is
+    not the name.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Arm:
     picks: tuple[int, ...]
     spec: Spec
     matched: Matched | None = None
+    label: str = ""
 
     @property
     def totals(self) -> dict[str, int]:
@@ -148,7 +151,7 @@ def _outline(study: StudyFile) -> tuple[Placed, tuple[Factor, ...], Design]:
     factors = (*study.factors, *(f for f in own(placed[0][2]) if all(f.name != g.name for g in study.factors)))
     if len(placed) > 1:
         factors = (Factor(BASE, tuple(name for name, _, _ in placed)), *factors)
-    factors = labelled(factors)
+    factors = with_labels(labelled(factors), study.labels)
     return placed, factors, _design(study, factors)
 
 
@@ -224,9 +227,11 @@ def _built(
     left_out = 0
     named = along(factors, design.name in GRIDS)
     for picks, choice, source, make_file in _choices(placed, factors, design):
-        name = arm_name(factors, design.arms[design.reference], picks, choice, len(placed) > 1, named)
+        usual = design.arms[design.reference]
+        name = arm_name(factors, usual, picks, choice, len(placed) > 1, named)
+        label = figure_name(factors, usual, picks, choice, len(placed) > 1, named)
         try:
-            arm = Arm(name, choice, picks, whole(source, make_file(), runs=runs))
+            arm = Arm(name, choice, picks, whole(source, make_file(), runs=runs), label=label)
         except SpecError as error:
             wrong.append((name, error))
             continue

@@ -30,12 +30,15 @@ _WORDS = re.compile(r"(?<![a-z0-9_.])[a-z][a-z0-9_-]*")
 @dataclass(frozen=True, slots=True)
 class Factor:
     """``levels`` are texts; level 0 is what the full model has, the last one what the bare model has. The empty text
-    is the ingredient's absence. ``label`` is what tables and arms call it, where that is not the name.
+    is the ingredient's absence. ``label`` is what tables and arms call it, where that is not the name. ``title`` and
+    ``texts`` (by level) are the study's own labels, which figures show.
     """
 
     name: str
     levels: tuple[str, ...]
     label: str = ""
+    title: str = ""
+    texts: tuple[tuple[str, str], ...] = ()
 
     @property
     def numbers(self) -> tuple[float, ...] | None:
@@ -51,6 +54,15 @@ class Factor:
     def shown(self) -> str:
         """What tables call it."""
         return self.label or self.name
+
+    @property
+    def axis(self) -> str:
+        """The title of its axis in figures."""
+        return self.title or self.shown
+
+    def text(self, level: str) -> str:
+        """The study's own label of a level; "" where it has none."""
+        return dict(self.texts).get(level, "")
 
     @property
     def key(self) -> str:

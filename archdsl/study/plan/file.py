@@ -16,6 +16,7 @@ from archdsl.study.amounts import ALPHA, FAILURES, MAX_SEEDS, Failures
 from archdsl.study.plan.claims import Claim, metrics_of_claims
 from archdsl.study.plan.factors import Factor
 from archdsl.study.plan.fits import LARGEST, Fit
+from archdsl.study.plan.labels import Labels
 from archdsl.study.plan.reader import METRIC, UNTIL, Reader
 from archdsl.study.plan.tune import Tune
 
@@ -29,7 +30,7 @@ class StudyFile:
     seeds themselves; ``folder`` is where paths in it begin. ``sequential``: arms stop once they are decided, and ``seeds`` are
     those that it may take at most; so where no number of seeds is stated. ``same`` and ``budget`` are as written. ``metric``
     decides, ``holdout``: fits leave the largest size out; ``more`` are other metrics to show. ``tune``: how every arm is tuned
-    before it is compared.
+    before it is compared. ``labels`` are for figures.
     ``preset`` is the form that was chosen, ``presets`` are all of the file.
     """
 
@@ -59,6 +60,7 @@ class StudyFile:
     precision: str = "auto"
     time_limit: float | None = None
     tune: Tune | None = None
+    labels: Labels = field(default_factory=Labels)
     folder: Path = Path()
     notes: tuple[str, ...] = ()
     preset: str = ""

@@ -22,13 +22,16 @@ IMAGES = "images"  # that the training images of an arm are counted by
 @dataclass(frozen=True)
 class FitLine:
     """A fit through arms that differ in its x alone: the number of each arm by x, ascending. ``name`` says what the other
-    factors have; ``held``: the last x, which the fit leaves out.
+    factors have, and ``label`` the same as figures show it; ``held``: the last x, which the fit leaves out. ``title`` is
+    the study's own label of x.
     """
 
     fit: Fit
     name: str
     arms: Mapping[float, Sequence[int]]
     held: float | None = None
+    label: str = ""
+    title: str = ""
 
     @property
     def fitted(self) -> tuple[float, ...]:
@@ -64,11 +67,13 @@ def _lines(fit: Fit, holdout: bool, arms: Arms, every: Sequence[Cell]) -> Iterat
     for choice, of_choice in groups.items():
         if len(of_choice) >= needed:
             varied = [
-                f"{f.shown}={level or 'none'}"
+                (f"{f.shown}={level or 'none'}", f.text(level))
                 for f, level, levels in zip(others, choice, zip(*groups, strict=True), strict=True)
                 if len(set(levels)) > 1
             ]
-            yield FitLine(fit, ", ".join(varied), of_choice, max(of_choice) if holdout else None)
+            name, label = ", ".join(name for name, _ in varied), ", ".join(text or name for name, text in varied)
+            title = next((f.title for f in arms.factors if fit.x in (f.name, f.shown)), "")
+            yield FitLine(fit, name, of_choice, max(of_choice) if holdout else None, label, title)
 
 
 def _values(fit: Fit, arms: Arms, every: Sequence[Cell]) -> dict[int, float]:

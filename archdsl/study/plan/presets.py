@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from archdsl.study.plan.reader import Reader
 
 KEY = "presets"
-MERGED = "set"  # of its mapping, a preset replaces single keys
+MERGED = ("set", "labels")  # of their mappings, a preset replaces single keys
 # Several keys may write one setting: a preset that has the first one says all of it.
 TOGETHER = {"seeds": ("until", "max_seeds", "budget"), "metric": ("metrics",), "metrics": ("metric",)}
 
@@ -35,8 +35,8 @@ def forms(reader: Reader, root: Any) -> Iterator[tuple[str, yaml.MappingNode]]:
             reader.fail(pairs[KEY][0], "a preset has no presets of its own", "write them beside each other")
         replaced = {other for k in pairs for other in TOGETHER.get(k, ())}
         kept = {k: pair for k, pair in own.items() if k not in replaced}
-        if MERGED in pairs and MERGED in own:
-            pairs[MERGED] = (pairs[MERGED][0], _merged(reader, own[MERGED][1], pairs[MERGED][1]))
+        for merged in pairs.keys() & own.keys() & set(MERGED):
+            pairs[merged] = (pairs[merged][0], _merged(reader, own[merged][1], pairs[merged][1]))
         yield name, _mapping(root, {**kept, **pairs}.values())
 
 

@@ -18,6 +18,7 @@ from archdsl.study.plan import presets
 from archdsl.study.plan.claims import claim_of_study
 from archdsl.study.plan.factors import Factor, factor
 from archdsl.study.plan.fits import LARGEST, parse_fit
+from archdsl.study.plan.labels import LONGEST, Labels
 from archdsl.study.plan.tune import tune
 
 T = TypeVar("T")
@@ -72,6 +73,8 @@ class Reader:
         if preset is None:
             return {**plain, "presets": tuple(forms)}
         own = read[preset]
+        if "labels" in own and "labels" in plain:
+            own["labels"] = own["labels"].of_preset(plain["labels"])
         return {
             **own,
             "title": f"{own['title'] if own['title'] != own['name'] else name} ({preset})",
@@ -106,6 +109,7 @@ class Reader:
             "precision": ("precision", lambda node: self.one_of(node, "precision", PRECISIONS)),
             "time_limit": ("time_limit", self.number),
             "tune": ("tune", lambda node: tune(self, node)),
+            "labels": ("labels", self.labels),
         }
         pairs = self.mapping(root, (*readers, presets.KEY))
         if "base" not in pairs:
@@ -202,6 +206,15 @@ class Reader:
                 if self.where in str(error):
                     raise
                 self.fail(key, error.message, error.help)
+
+    def labels(self, node: Any) -> Labels:
+        """What figures show in the place of factors and levels."""
+        found = {}
+        for key, (_, value) in self.mapping(node).items():
+            found[key] = self.scalar(value)
+            if not 1 <= len(found[key]) <= LONGEST:
+                self.fail(value, f"the label of `{key}` has no text, or more than {LONGEST} letters", "shorten it")
+        return Labels(found)
 
     def seeds(self, node: Any) -> tuple[int, ...] | None:
         """The seeds; None where the study finds out how many it needs."""

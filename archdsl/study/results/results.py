@@ -72,6 +72,11 @@ class ArmResult:
         """The arm's name."""
         return self.arm.name
 
+    @property
+    def label(self) -> str:
+        """What figures call it."""
+        return self.arm.label or self.arm.name
+
     @cached_property
     def summary(self) -> Summary:
         """Mean, sd and interval of the metric."""

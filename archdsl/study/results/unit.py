@@ -20,7 +20,7 @@ SCIENTIFIC = -1  # decimals of a unit whose values are too small for decimals: t
 @dataclass(frozen=True, slots=True)
 class Unit:
     """Values are multiplied by ``factor`` and have ``digits`` decimals, or are ``SCIENTIFIC``; ``mark`` is behind a value,
-    ``points`` behind a difference.
+    ``points`` behind a difference, ``symbol`` on axes.
     """
 
     name: str
@@ -28,6 +28,7 @@ class Unit:
     digits: int
     mark: str
     points: str
+    symbol: str = ""
 
     def value(self, number: float | None) -> str:
         """A value or a spread without its unit: ``93.41``."""
@@ -50,12 +51,13 @@ class Unit:
     @property
     def axis(self) -> str:
         """The label of an axis of values."""
-        return f"{self.name} (%)" if self.mark else self.name
+        return f"{self.name} ({self.symbol})" if self.symbol else self.name
 
     @property
     def change_axis(self) -> str:
         """The label of an axis of differences."""
-        return f"Δ {self.name}" + (f" ({self.points})" if self.points else "")
+        shown = self.points or self.symbol
+        return f"Δ {self.name}" + (f" ({shown})" if shown else "")
 
 
 def unit(results: Results) -> Unit:
@@ -67,9 +69,10 @@ def unit_of(metric: Metric, largest: float) -> Unit:
     """The unit of a metric: fractions in percent, others with four significant digits of the largest value."""
     name = metric.label
     if metric.unit == "percent":
-        return Unit(name, 100.0, 2, " %", "points")
+        return Unit(name, 100.0, 2, " %", "points", "%")
     digits = 3 - math.floor(math.log10(largest)) if largest else 3
-    return Unit(name, 1.0, SCIENTIFIC if digits > MOST else max(0, digits), "", "")
+    symbol = metric.symbol or ("s" if metric.unit == "seconds" else "")
+    return Unit(name, 1.0, SCIENTIFIC if digits > MOST else max(0, digits), "", "", symbol)
 
 
 def p_text(p: float | None) -> str:

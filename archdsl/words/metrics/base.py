@@ -41,6 +41,7 @@ class Metric(Setting):
     """A figure of a run. ``unit``: a percentage is stored as a fraction. ``higher``: whether more is better. ``on``: the
     images that it is measured on, ``test``, ``valid`` or ``train``; empty where it is not of images. ``counted``: it is a number
     of images divided by all images. ``title``: what tables and figures call the word, where that is not its name.
+    ``symbol``: the unit that axes show, where ``unit`` does not say it.
     """
 
     __slots__ = ()
@@ -49,6 +50,7 @@ class Metric(Setting):
     on: ClassVar[str] = ""
     counted: ClassVar[bool] = False
     title: ClassVar[str] = ""
+    symbol: ClassVar[str] = ""
 
     def chance(self, classes: int) -> float | None:
         """The figure of a net that gives each of so many classes the same probability; None where that is not known. A run

@@ -81,6 +81,7 @@ class Nll(OfPart):
 
     part: Literal["test", "valid"]
     title: ClassVar[str] = "NLL"
+    symbol: ClassVar[str] = "nats"
 
     def chance(self, classes: int) -> float:
         """The entropy of the uniform distribution."""
@@ -147,6 +148,7 @@ class Entropy(OfPart):
     """
 
     part: Literal["test", "valid"]
+    symbol: ClassVar[str] = "nats"
 
     def chance(self, classes: int) -> float:
         """The entropy of the uniform distribution."""
@@ -163,6 +165,7 @@ class Information(OfPart):
     """
 
     part: Literal["test", "valid"]
+    symbol: ClassVar[str] = "nats"
 
 
 @metric_word("test_top5", "valid_top5")

@@ -66,7 +66,7 @@ def lines_of(results: Results, factor: Factor) -> list[Line]:
     found = []
     for choice, arms in groups.items():
         varied = [
-            f"{f.shown}={level}" if level else f"no {f.shown}"
+            f.text(level) or (f"{f.shown}={level}" if level else f"no {f.shown}")
             for f, level in zip(others, choice, strict=True)
             if _varies(groups, f, others)
         ]
@@ -107,7 +107,7 @@ def _draw(axes: Axes, results: Results, factor: Factor, lines: Sequence[Line]) -
     if geometric(values):
         axes.set_xscale("log")
     ticks(axes, values)
-    axes.set(xlabel=factor.shown, ylabel=shown.axis.removeprefix(f"{results.measure.on} ") if both else shown.axis)
+    axes.set(xlabel=factor.axis, ylabel=shown.axis.removeprefix(f"{results.measure.on} ") if both else shown.axis)
     axes.grid(color=PALE, linewidth=0.5)
     axes.set_axisbelow(True)
     if both or len(lines) > 1:

@@ -39,7 +39,7 @@ def curves(results: Results, points: Mapping[str, Runs]) -> str | None:
 
     Few arms share two panels, the training loss and the metric's own course; more have a panel each.
     """
-    names = labels([a.name for a in results.arms], LABEL if len(results.arms) <= TOGETHER else PANEL)
+    names = labels([a.label for a in results.arms], LABEL if len(results.arms) <= TOGETHER else PANEL)
     arms = [
         (label, points[a.name])
         for a, label in zip(results.arms, names, strict=True)
@@ -118,7 +118,7 @@ def _panels(figure: Figure, arms: Sequence[tuple[str, Runs]], kind: str, down: i
         axes = figure.add_subplot(down, ACROSS, n + 1, sharex=first, sharey=first) if n else first
         _draw(axes, runs, kind, _colour(1 if n else 0), _few(arms), 1.2)
         if n:
-            axes.plot(*reference, color=INK, linewidth=0.9, linestyle=(0, (3, 1.5)), zorder=4)
+            axes.plot(*reference, color=INK, linewidth=0.9, linestyle=(0, (3, 1.5)), zorder=2.5)
         axes.set_title(name, fontsize=6.5, pad=2)
         axes.tick_params(labelsize=6.5, labelleft=n % ACROSS == 0, labelbottom=n + ACROSS >= len(arms))
         _plain(axes)

@@ -13,7 +13,7 @@ def deciding(results: Results, slim: bool = False) -> str | None:
     """The evidence over the seeds as SVG; None for a fixed design, which is looked at once, and below two seeds."""
     if not results.options.sequential:
         return None
-    names = dict(zip((a.name for a in results.arms), labels([a.name for a in results.arms], LETTERS), strict=True))
+    names = dict(zip((a.name for a in results.arms), labels([a.label for a in results.arms], LETTERS), strict=True))
     courses = [course for a in results.compared if (course := course_of(results, a, names[a.name])) is not None]
     return evidence(courses, alpha=results.options.alpha, family=max(1, len(results.compared)), slim=slim)
 

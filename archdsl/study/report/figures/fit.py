@@ -9,9 +9,10 @@ from archdsl.expand.metrics import metric_of
 from archdsl.report.figures import COLOURS
 from archdsl.study.plan.levels import geometric
 from archdsl.study.report.figures.axis import ticks
-from archdsl.study.report.figures.canvas import PALE, WIDTH, labels, render
+from archdsl.study.report.figures.canvas import INK, PALE, WIDTH, labels, render
 from archdsl.study.results.fits import FitResult
 from archdsl.study.results.results import Results
+from archdsl.study.results.unit import unit_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,7 +43,7 @@ def _draw(axes: Axes, lines: list[FitResult]) -> None:
     fit = lines[0].line.fit
     word = metric_of(fit.metric)
     factor = 100.0 if word.unit == "percent" else 1.0
-    names = labels([one.line.name for one in lines], 24)
+    names = labels([one.line.label for one in lines], 24)
     for n, (one, name) in enumerate(zip(lines, names, strict=True)):
         _line(axes, one, COLOURS[n % len(COLOURS)], factor, name)
     values = [v for one in lines for row in one.values.values() for _, v in row]
@@ -59,8 +60,8 @@ def _draw(axes: Axes, lines: list[FitResult]) -> None:
         axes.yaxis.set_major_formatter(ScalarFormatter())
         axes.yaxis.set_minor_formatter(NullFormatter())
     ticks(axes, sorted({x for one in lines for x in one.values}))
-    ylabel = word.label + (" (%)" if word.unit == "percent" else "")
-    axes.set(xlabel=_x_label(fit.x), ylabel=ylabel, title=fit.formula.replace("^−b", "⁻ᵇ"))
+    ylabel = unit_of(word, max(values, default=0.0)).axis
+    axes.set(xlabel=lines[0].line.title or _x_label(fit.x), ylabel=ylabel, title=fit.formula.replace("^−b", "⁻ᵇ"))
     axes.grid(color=PALE, linewidth=0.5)
     axes.set_axisbelow(True)
     axes.legend(frameon=False, handlelength=1.6)
@@ -78,9 +79,11 @@ def _line(axes: Axes, one: FitResult, colour: str, factor: float, name: str) -> 
     fitted, held = one.fitted, one.line.held
     assert fitted is not None
     xs = [x for x, _ in fitted.curve]
-    axes.plot(xs, [factor * e.value for _, e in fitted.curve], color=colour, linewidth=1.3, label=name or "fit")
     ends = [(e.low, e.high) for _, e in fitted.curve if e.low is not None and e.high is not None]
-    if len(ends) == len(xs):
+    banded = len(ends) == len(xs)
+    shown = name or ("fit, with its 95 % band" if banded else "fit")
+    axes.plot(xs, [factor * e.value for _, e in fitted.curve], color=colour, linewidth=1.3, label=shown)
+    if banded:
         axes.fill_between(
             xs,
             [factor * low for low, _ in ends],
@@ -90,7 +93,19 @@ def _line(axes: Axes, one: FitResult, colour: str, factor: float, name: str) -> 
             linewidth=0,
         )
     if held is not None and (e := fitted.held) is not None and e.low is not None and e.high is not None:
-        axes.plot([held] * 3, [factor * v for v in (e.low, e.value, e.high)], "_-", color=colour, label="prediction")
+        ends = [[factor * (e.value - e.low)], [factor * (e.high - e.value)]]
+        axes.errorbar(
+            [held],
+            [factor * e.value],
+            ends,
+            fmt="D",
+            color=INK,
+            markersize=4,
+            elinewidth=1.1,
+            capsize=3.5,
+            zorder=5,
+            label="prediction of the held-out mean, 95 %",
+        )
     for x, row in one.values.items():
         out = x == held
         axes.plot(

@@ -33,20 +33,20 @@ def heat(results: Results) -> str | None:
     turned = max(map(len, across.levels)) > max(map(len, down.levels))  # long names are on the left
     if turned:
         down, across, cells = across, down, {(x, y): arm for (y, x), arm in cells.items()}
-    ticks = [labels([level or f"no {f.label or f.name}" for level in f.levels], LABEL - 10) for f in (down, across)]
+    ticks = [
+        labels([f.text(level) or level or f"no {f.shown}" for level in f.levels], LABEL - 10) for f in (down, across)
+    ]
     size = (min(WIDTH + 2, 2.6 + CELL[0] * len(across.levels)), 0.95 + CELL[1] * len(down.levels))
 
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
-        axes.set(xlabel=across.label or across.name, ylabel=down.label or down.name)
+        axes.set(xlabel=across.axis, ylabel=down.axis)
         axes.set_yticks(range(len(ticks[0])), ticks[0])
         long = max(map(len, ticks[1])) > 9
         axes.set_xticks(range(len(ticks[1])), ticks[1], rotation=40 if long else 0, ha="right" if long else "center")
         _draw(axes, cells, (len(ticks[0]), len(ticks[1])), unit(results))
 
-    return render(
-        size, draw, "heat", f"{results.metric} over {down.label or down.name} and {across.label or across.name}"
-    )
+    return render(size, draw, "heat", f"{results.metric} over {down.axis} and {across.axis}")
 
 
 def _sorted(factor: Factor) -> Factor:

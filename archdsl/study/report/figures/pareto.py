@@ -103,7 +103,7 @@ def cost_axis(axes: Axes, costs: Sequence[float]) -> None:
 
 def _spots(results: Results, cost: str) -> list[Spot]:
     factor = unit(results).factor
-    names = [a.name for a in results.arms]
+    names = [a.label for a in results.arms]
     shown = labels(names, 22) if len(names) <= NAMED else [str(n) for n in range(1, len(names) + 1)]
     found = []
     for number, (label, arm) in enumerate(zip(shown, results.arms, strict=True), 1):

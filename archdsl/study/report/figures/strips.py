@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 ROW = 0.36  # inches: a row has a line for the arm and one for the reference
 ABOVE = 0.3  # how far above the arm's dots the reference's are, in rows
+FAINT = 4  # seeds above which the lines between pairs are fainter, that many crossing ones stay apart from the dots
 LOW = 0.17  # and how far below the middle of the row the arm's own
 
 
@@ -31,7 +32,7 @@ def strips(results: Results, slim: bool = False) -> str | None:
 
 def _draw(figure: Figure, results: Results, unit: Unit, slim: bool) -> None:
     axes = figure.add_subplot()
-    names = [f"{label}  " for label in labels([a.name for a in results.arms])]
+    names = [f"{label}  " for label in labels([a.label for a in results.arms])]
     rows(axes, names, slim, ROW)
     axes.grid(visible=False)
     for edge in range(1, 0 if slim else len(names)):  # names separate the rows of a slim one
@@ -54,14 +55,16 @@ def _draw(figure: Figure, results: Results, unit: Unit, slim: bool) -> None:
             )
     axes.set_xlabel(unit.axis)
     axes.margins(x=0.05)
-    _legend(axes, reference.name, 2 if slim else 3, several=len(results.arms) > 1 and bool(reference.values))
+    _legend(axes, reference.label, 2 if slim else 3, several=len(results.arms) > 1 and bool(reference.values))
 
 
 def _joined(axes: Axes, y: int, arm: ArmResult, reference: ArmResult, factor: float) -> None:
     """The reference's dots of the seeds that both have, small and open, above the arm's, with lines to these."""
-    for seed in sorted(arm.values.keys() & reference.values.keys()):
+    both = sorted(arm.values.keys() & reference.values.keys())
+    alpha = min(0.8, FAINT / max(1, len(both)))
+    for seed in both:
         xs, ys = [reference.values[seed] * factor, arm.values[seed] * factor], [y + LOW - ABOVE - 0.1, y + LOW]
-        axes.plot(xs, ys, color=GREY, linewidth=0.6, alpha=0.8, zorder=1)
+        axes.plot(xs, ys, color=GREY, linewidth=0.6, alpha=alpha, zorder=1)
         axes.plot(
             xs[:1], ys[:1], "o", color=GREY, markerfacecolor="white", markersize=2.8, markeredgewidth=0.7, zorder=2
         )

@@ -41,14 +41,14 @@ def forests(results: Results, slim: bool = False) -> Iterator[str]:
     figure have another one. ``slim``: for a narrow page.
     """
     arms = [
-        Compared(a.name, v.evidence.delta, v.low, v.high, v.decision)
+        Compared(a.label, v.evidence.delta, v.low, v.high, v.decision)
         for a in ordered(results)
         if (v := a.verdict) is not None
     ]
     scale = unit(results)
     yield from figures.verdict_forests(
         arms,
-        reference=results.reference.name,
+        reference=results.reference.label,
         axis=scale.change_axis,
         factor=scale.factor,
         same=results.options.same,
