@@ -29,6 +29,7 @@ sys.path.insert(0, str(REPO))
 
 PAGES, STUDIES, INDEX = REPO / "docs/lecture", REPO / "specs/studies", REPO / "docs/lecture.md"
 HTML = REPO / "docs/lecture.html"
+PRECISION = "fp32"  # on every processor: `auto` takes another one where that is faster, and figures would differ more
 BLOCK = re.compile(r"(<!-- lecture: (?P<what>[^\n]*?) -->\n)(?P<old>.*?)(<!-- end -->)", re.DOTALL)
 OPTION = re.compile(r"\b(preset|columns)=(\S+)\s*")
 
@@ -79,6 +80,8 @@ def train(page: Path, runs: Path) -> None:
             str(study_of(page)),
             "--runs",
             str(runs),
+            "--precision",
+            PRECISION,
             "--format",
             "csv",
         ]

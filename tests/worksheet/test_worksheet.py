@@ -127,3 +127,15 @@ def test_an_invalid_answer_is_refused_as_elsewhere(tmp_path: Path, capsys: pytes
     assert "`linear` takes a vector" in capsys.readouterr().err
     assert main(["exercise", "11"]) == 2
     assert "there are 1 to 10" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("number", "name", "asked"), [(1, "answer.yaml", "a spec"), (8, "answer.arch", "a study")])
+def test_a_file_of_the_other_kind_is_refused_by_its_name(
+    number: int, name: str, asked: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = tmp_path / name
+    answer.write_text("net conv(8) relu gap linear(10)\n", "utf-8")
+    assert main(["exercise", str(number), str(answer)]) == 2
+    said = capsys.readouterr().err
+    assert f"exercise {number} asks for {asked}" in said
+    assert f"archdsl exercise {number}" in said

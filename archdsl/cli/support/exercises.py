@@ -44,6 +44,7 @@ OF_SPEC = (
     "epochs",
 )
 OF_STUDY = ("arms", "bases", "runs", "seeds", "same")
+SUFFIXES = {"spec": (".arch",), "study": (".yaml", ".yml")}  # of files, by what they hold
 STATED = ("metric", "design", "match", "budget")
 KEYS = {"title", "task", "given", "answer", "set", "require"}
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:e-?\d+)?)([kMG%]?)")
@@ -140,6 +141,13 @@ def checked(exercise: Exercise, answer: str, runs: Path) -> list[Outcome]:
     Raises:
         ArchError: the answer is not a valid spec or study, or a requirement is not a condition.
     """
+    other = {"spec": "study", "study": "spec"}[exercise.answer]
+    if Path(answer).suffix in SUFFIXES[other]:
+        raise ArchError(
+            f"exercise {exercise.number} asks for a {exercise.answer}, and {answer} is a {other} by its name",
+            help=f"write a {exercise.answer} ({SUFFIXES[exercise.answer][0]}); "
+            f"`archdsl exercise {exercise.number}` shows the task",
+        )
     if exercise.answer == "study":
         figures = _of_study(Path(answer))
         return [_outcome(one, figures) for one in exercise.require]
