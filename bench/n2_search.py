@@ -28,8 +28,9 @@ from _timing import REPO, RESULTS
 from archdsl.api import read
 from archdsl.expand.space import Space
 from archdsl.search.candidates import Candidate, Candidates
+from archdsl.search.encoding import Point
 from archdsl.search.order import Job, Order, Score
-from archdsl.search.sampler import Kind, Point, Sampler
+from archdsl.search.samplers import Kind, sampler_of
 
 EPOCHS, PARALLEL = 9, 4
 BANK = RESULTS / "search_bank.csv"
@@ -115,7 +116,7 @@ class BankCandidates(Candidates):
         return EPOCHS
 
     def work(self, candidate: int, epochs: int) -> float:
-        return epochs * self.arms.bank.work[tuple(self.every[candidate].values.values())]  # type: ignore[attr-defined]
+        return epochs * float(self.arms.bank.work[tuple(self.every[candidate].values.values())])  # type: ignore[attr-defined]
 
 
 def ours(kind: Kind, rungs: tuple[int, ...]) -> Callable[[Replay], None]:
@@ -125,7 +126,7 @@ def ours(kind: Kind, rungs: tuple[int, ...]) -> Callable[[Replay], None]:
         space = replay.bank.space
         chance = random.Random(replay.seed)
         base = {d.name: chance.randrange(len(d.texts)) for d in space.dimensions}  # no method knows where to begin
-        candidates = BankCandidates(BankArms(replay.bank), Sampler(kind, space, len(rungs), 1, replay.seed), base)  # type: ignore[arg-type]
+        candidates = BankCandidates(BankArms(replay.bank), sampler_of(kind, space, len(rungs), 1, replay.seed), base)  # type: ignore[arg-type]
         order = Order(candidates, rungs, PARALLEL)
         known: dict[int, Score] = {}
 
@@ -215,8 +216,13 @@ def ray_asha(replay: Replay) -> None:
 METHODS: dict[str, Callable[[Replay], None]] = {
     "random": ours("random", (EPOCHS,)),
     "tpe": ours("tpe", (EPOCHS,)),
+    "gp": ours("gp", (EPOCHS,)),
     "random, rungs 1,3,9": ours("random", (1, 3, 9)),
     "tpe, rungs 1,3,9": ours("tpe", (1, 3, 9)),
+    "gp, rungs 1,3,9": ours("gp", (1, 3, 9)),
+    "random, rungs 1,9": ours("random", (1, 9)),
+    "tpe, rungs 1,9": ours("tpe", (1, 9)),
+    "gp, rungs 1,9": ours("gp", (1, 9)),
     "Optuna TPE": optuna_alone(rungs=False),
     "Optuna TPE + halving": optuna_alone(rungs=True),
     "Ray Tune ASHA": ray_asha,

@@ -18,8 +18,10 @@ from archdsl.errors import ArchError, Source, SpecError
 from archdsl.expand.overrides import override
 from archdsl.runs.identify import with_data
 from archdsl.runs.run import identity
-from archdsl.search.ranking import Values
-from archdsl.search.sampler import STARTUP, Drawn, Point, Sampler, existing
+from archdsl.search.encoding import Point
+from archdsl.search.ranking import Values, ranked
+from archdsl.search.sampler import STARTUP, Drawn, existing
+from archdsl.search.samplers import Draws
 from archdsl.settings.experiment import Experiment
 from archdsl.study.plan.arms import TOTALS
 from archdsl.study.plan.cells import work
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 _INNER = re.compile(r"\{([A-Za-z_][\w-]*):[^{}]*\}")
 SAMPLED, RANDOM = 20, 500  # draws of the sampler, and at random, that may give no candidate in a row
+LIKELY = 60  # candidates of a rung, the best by its figure, that may be promoted next
 POOL = 50  # points that a proxy ranks
 SMALL = 200_000  # arms of a space that is looked through for the last candidates
 
@@ -134,7 +137,7 @@ class Candidates:
     """
 
     arms: Arms
-    sampler: Sampler
+    sampler: Draws
     base: Point
     proxy: str = ""
     every: list[Candidate] = field(default_factory=list)
@@ -257,6 +260,12 @@ class Candidates:
     def learn(self, candidate: int, rung: int, values: Values | None) -> None:
         """Take the result of a candidate on a rung."""
         self.sampler.learn(self._drawn[candidate], rung, values)
+
+    def ranked(self, found: Mapping[int, Values]) -> list[int]:
+        """The best of some candidates of a rung, the best first: by what the sampler expects of them, where it does."""
+        numbers = ranked(found)[:LIKELY]
+        order = self.sampler.ranked([self.every[n].point for n in numbers])
+        return numbers if order is None else [numbers[n] for n in order]
 
     def whole(self, candidate: int) -> int:
         """The epochs of a whole run."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from archdsl.errors import ArchError
@@ -30,9 +31,13 @@ class Halving:
 
     Of the candidates of a rung the best r/R go up, where r and R are the epochs of the rung and of the next one: a third for
     rungs 1, 3, 9.
+
+    Args:
+        ranked: the candidates of a rung, the best first.
     """
 
     rungs: tuple[int, ...]
+    ranked: Callable[[Mapping[int, Values]], list[int]] = ranked
     found: list[dict[int, Values]] = field(default_factory=list)
     promoted: list[set[int]] = field(default_factory=list)
 
@@ -51,10 +56,9 @@ class Halving:
             many = len(known) * self.rungs[rung] // self.rungs[rung + 1]
             if many <= len(self.promoted[rung]):
                 continue
-            for candidate in ranked(known)[:many]:
-                if candidate not in self.promoted[rung]:
-                    self.promoted[rung].add(candidate)
-                    return candidate, rung + 1
+            best = self.ranked({n: values for n, values in known.items() if n not in self.promoted[rung]})[0]
+            self.promoted[rung].add(best)
+            return best, rung + 1
         return None
 
     @property

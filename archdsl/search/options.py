@@ -12,7 +12,7 @@ from typing import Any
 
 from archdsl.atomic import read_object, write_whole
 from archdsl.errors import ArchError
-from archdsl.search.sampler import Kind
+from archdsl.search.samplers import Kind
 
 SEARCHES, RECORD = "searches", "search.json"
 FOLLOW_UP = 0.4  # of a budget of time, for the runs that compare the winners on fresh seeds

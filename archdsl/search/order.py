@@ -9,7 +9,7 @@ asks for the same jobs, however often it is interrupted, on any number of real w
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -42,6 +42,9 @@ class Proposer(Protocol):
     def learn(self, candidate: int, rung: int, values: Values | None) -> None:
         """Take the result of a candidate on a rung."""
 
+    def ranked(self, found: Mapping[int, Values]) -> list[int]:
+        """The best of some candidates of a rung, the best first."""
+
     def whole(self, candidate: int) -> int:
         """The epochs of a whole run of a candidate: those of the last rung, unless there is one rung alone."""
 
@@ -63,7 +66,7 @@ class Order:
 
     def __init__(self, proposer: Proposer, rungs: tuple[int, ...], parallel: int, most: int | None = None) -> None:
         self.proposer, self.rungs, self.parallel, self.most = proposer, rungs, parallel, most
-        self.halving = Halving(rungs)
+        self.halving = Halving(rungs, proposer.ranked)
         self.jobs: list[Job] = []
         self.candidates = 0
         self.exhausted = False

@@ -17,10 +17,13 @@ from archdsl.files import spaces
 from archdsl.registry import find, names
 from archdsl.search.candidates import Arms, Candidates
 from archdsl.search.carry_out import Search
+from archdsl.search.encoding import Point
 from archdsl.search.halving import rungs_of
 from archdsl.search.options import SearchOptions
 from archdsl.search.order import Order
-from archdsl.search.sampler import KINDS, Kind, Point, Sampler
+from archdsl.search.sampler import Sampler
+from archdsl.search.samplers import KINDS, SINGLE, Kind, sampler_of
+from archdsl.search.samplers import usual as usual_sampler
 from archdsl.search.scores import LOGGED, Scores, objective_of, total_of
 from archdsl.study.plan.arms import TOTALS
 from archdsl.study.plan.where import condition
@@ -36,6 +39,7 @@ class Asked:
 
     Args:
         space: a spec with holes.
+        sampler: one of ``KINDS``; "": the usual one for so many objectives.
         rungs: their epochs; "": every candidate is trained whole.
     """
 
@@ -43,7 +47,7 @@ class Asked:
     objective: str = ""
     pareto: Sequence[str] = ()
     where: Sequence[str] = ()
-    sampler: str = KINDS[0]
+    sampler: str = ""
     rungs: str = ""
     seed: int = 0
     proxy: str = ""
@@ -72,9 +76,7 @@ def planned(
             f"{name} has no holes, so there is nothing to search",
             help="write alternatives or ranges: {16 | 32}, {1..4}, {1e-4..1e-1 log}",
         )
-    if asked.sampler not in KINDS:
-        raise ArchError(f"`--sampler {asked.sampler}`: one of {', '.join(KINDS)}", help=suggest(asked.sampler, KINDS))
-    kind: Kind = asked.sampler
+    kind = _kind(asked)
     levels = {d.name: d.texts for d in space.dimensions if d.kind == "choices"}
     lets = frozenset(i.name for i in file.items if isinstance(i, ast.Let))
     tests = tuple(condition(text, TOTALS, levels, words=lets) for text in asked.where)
@@ -112,8 +114,22 @@ def planned(
         asked.seed,
         asked.proxy,
     )
-    sampler = Sampler(kind, space, len(rungs), 1 + len(asked.pareto), asked.seed)
+    sampler = sampler_of(kind, space, len(rungs), 1 + len(asked.pareto), asked.seed)
     return options, Candidates(arms, sampler, middle(space), asked.proxy)
+
+
+def _kind(asked: Asked) -> Kind:
+    """The kind of the sampler."""
+    if not asked.sampler:
+        return usual_sampler(1 + len(asked.pareto))
+    if asked.sampler not in KINDS:
+        raise ArchError(f"`--sampler {asked.sampler}`: one of {', '.join(KINDS)}", help=suggest(asked.sampler, KINDS))
+    if asked.pareto and asked.sampler in SINGLE:
+        raise ArchError(
+            f"`--sampler {asked.sampler}` is of one objective, and `--pareto` adds {', '.join(asked.pareto)}",
+            help="leave --sampler out, or take tpe or nsga2",
+        )
+    return asked.sampler
 
 
 def _shipped(space: str | Path) -> str | Path:

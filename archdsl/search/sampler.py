@@ -7,24 +7,22 @@ whole is a complete trial. The model prefers those that reached more epochs, and
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 from archdsl.extras import require
+from archdsl.search.encoding import Point, has_order, in_order
+from archdsl.search.importance import importances
 from archdsl.search.ranking import Values
-from archdsl.study.plan.levels import numbers, rank
 
 if TYPE_CHECKING:
     from archdsl.expand.space import Dimension, Space
 
 Kind = Literal["tpe", "random", "nsga2"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
 STARTUP = 10  # results before a model is made; until then points are drawn at random
 TPE = {"multivariate": True, "constant_liar": True}
 MOST, KEPT = 120, 60  # results of a study of Optuna, and those that the next one begins with
-LEAST = 8  # whole runs before holes have an importance
-Point = Mapping[str, int | float]
 
 
 @dataclass(slots=True)
@@ -65,10 +63,7 @@ class Sampler:
     def __post_init__(self) -> None:
         require("optuna")
         self._begin([])
-        for d in self.space.dimensions:
-            if d.kind == "choices":
-                places = rank(d.texts)
-                self.ranks[d.name] = sorted(range(len(d.texts)), key=[places[text] for text in d.texts].__getitem__)
+        self.ranks = {d.name: in_order(d) for d in self.space.dimensions if d.kind == "choices"}
 
     def _begin(self, known: list[Any]) -> None:
         """A new study of Optuna with some results. The time of a proposal grows with the results of its study."""
@@ -112,7 +107,7 @@ class Sampler:
         drawn.scores[rung] = values[0]
         # Several objectives have no intermediate values in Optuna: the last ones count.
         whole = self.objectives > 1 or rung == self.rungs - 1
-        self.told.append(self._frozen(drawn, values, whole))
+        self.told.append(trial_of(self.space, drawn, values, whole, self.objectives))
         if drawn.trial is None or drawn.study is not self.study:
             self.refuse(drawn)
             self.study.add_trial(self.told[-1])
@@ -135,25 +130,15 @@ class Sampler:
         later = [t for t in reversed(self.told) if id(t) not in chosen][: KEPT - len(first)]
         return sorted((*first, *later), key=lambda t: number[id(t)])
 
-    def importances(self) -> dict[str, float]:
-        """How much each dimension matters for the first objective, summing to 1, over the candidates that were trained whole; by
-        PED-ANOVA (Watanabe et al. 2023, arXiv:2304.10255), of the dimensions that all points have. Empty below two results.
-        """
-        import optuna
-        from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+    def ranked(self, points: Sequence[Point]) -> list[int] | None:
+        """Optuna ranks no candidates."""
+        return None
 
-        whole = [t for t in self.told if t.state == optuna.trial.TrialState.COMPLETE]
-        if len(whole) < LEAST:
-            return {}
-        study = optuna.create_study(directions=["minimize"] * self.objectives)
-        study.add_trials(whole)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                evaluator = PedAnovaImportanceEvaluator()
-                return dict(get_param_importances(study, evaluator=evaluator, target=lambda trial: trial.values[0]))
-            except (ValueError, RuntimeError, optuna.exceptions.OptunaError):  # one value everywhere
-                return {}
+    def importances(self) -> dict[str, float]:
+        """See ``importance``; over the candidates that were trained whole."""
+        import optuna
+
+        return importances([t for t in self.told if t.state == optuna.trial.TrialState.COMPLETE], self.objectives)
 
     def _point(self, trial: Any) -> dict[str, int | float]:
         point: dict[str, int | float] = {}
@@ -164,39 +149,40 @@ class Sampler:
     def _suggest(self, trial: Any, d: Dimension) -> int | float:
         if d.kind == "choices":
             order, last = self.ranks[d.name], len(d.texts) - 1
-            if _ordered(d):
+            if has_order(d):
                 return order[int(trial.suggest_int(d.name, 0, last))]
             return int(trial.suggest_categorical(d.name, list(range(last + 1))))
         value = float(trial.suggest_float(d.name, d.low, d.high, log=d.log))
         return round(value) if d.kind == "whole" else value  # Optuna's whole numbers take it much longer
 
-    def _frozen(self, drawn: Drawn, values: Values, whole: bool) -> Any:
-        """A trial of a point that the study did not draw, or has a result of already."""
-        import optuna
-        from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-        params: dict[str, Any] = {}
-        distributions: dict[str, Any] = {}
-        for d in self.space.dimensions:
-            if d.name not in drawn.point:
-                continue
-            value = drawn.point[d.name]
-            if d.kind == "choices" and _ordered(d):
-                params[d.name] = self.ranks[d.name].index(int(value))
-                distributions[d.name] = IntDistribution(0, len(d.texts) - 1)
-            elif d.kind == "choices":
-                params[d.name] = int(value)
-                distributions[d.name] = CategoricalDistribution(list(range(len(d.texts))))
-            else:
-                params[d.name] = float(value)
-                distributions[d.name] = FloatDistribution(d.low, d.high, log=d.log)
-        return optuna.trial.create_trial(
-            params=params,
-            distributions=distributions,
-            values=list(values),
-            intermediate_values={} if self.objectives > 1 else dict(drawn.scores),
-            state=optuna.trial.TrialState.COMPLETE if whole else optuna.trial.TrialState.PRUNED,
-        )
+def trial_of(space: Space, drawn: Drawn, values: Values, whole: bool, objectives: int) -> Any:
+    """A trial of Optuna of a point that its study did not draw, or has a result of already."""
+    import optuna
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    params: dict[str, Any] = {}
+    distributions: dict[str, Any] = {}
+    for d in space.dimensions:
+        if d.name not in drawn.point:
+            continue
+        value = drawn.point[d.name]
+        if d.kind == "choices" and has_order(d):
+            params[d.name] = in_order(d).index(int(value))
+            distributions[d.name] = IntDistribution(0, len(d.texts) - 1)
+        elif d.kind == "choices":
+            params[d.name] = int(value)
+            distributions[d.name] = CategoricalDistribution(list(range(len(d.texts))))
+        else:
+            params[d.name] = float(value)
+            distributions[d.name] = FloatDistribution(d.low, d.high, log=d.log)
+    return optuna.trial.create_trial(
+        params=params,
+        distributions=distributions,
+        values=list(values),
+        intermediate_values={} if objectives > 1 else dict(drawn.scores),
+        state=optuna.trial.TrialState.COMPLETE if whole else optuna.trial.TrialState.PRUNED,
+    )
 
 
 def existing(space: Space, point: Mapping[str, int | float]) -> Iterator[Dimension]:
@@ -208,8 +194,3 @@ def existing(space: Space, point: Mapping[str, int | float]) -> Iterator[Dimensi
             if d.name not in point and (not d.within or any(point.get(name) == n for name, n in d.within)):
                 found = True
                 yield d
-
-
-def _ordered(d: Dimension) -> bool:
-    """Whether the choices are numbers, which have an order."""
-    return len(d.texts) > 2 and numbers(d.texts) is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given, settings
@@ -29,6 +30,9 @@ class Numbers:
 
     def learn(self, candidate: int, rung: int, values: Values | None) -> None:
         self.told.append((candidate, rung, values))
+
+    def ranked(self, found: Mapping[int, Values]) -> list[int]:
+        return ranked(found)
 
     def whole(self, candidate: int) -> int:
         return self.last

@@ -33,7 +33,9 @@ def command(
     where: Annotated[
         list[str] | None, typer.Option("--where", metavar="CONDITION", help="Candidates satisfy it: 'params < 1M'.")
     ] = None,
-    sampler: Annotated[str, typer.Option("--sampler", metavar="NAME", help="tpe, random or nsga2.")] = "tpe",
+    sampler: Annotated[
+        str, typer.Option("--sampler", metavar="NAME", help="gp, tpe, random or nsga2; gp or tpe if none is named.")
+    ] = "",
     rungs: Annotated[
         str, typer.Option("--rungs", metavar="EPOCHS", help="Successive halving: 1,3,9; the last is a whole run.")
     ] = "",

@@ -93,11 +93,11 @@ def _line(axes: Axes, one: FitResult, colour: str, factor: float, name: str) -> 
             linewidth=0,
         )
     if held is not None and (e := fitted.held) is not None and e.low is not None and e.high is not None:
-        ends = [[factor * (e.value - e.low)], [factor * (e.high - e.value)]]
+        reach = [[factor * (e.value - e.low)], [factor * (e.high - e.value)]]
         axes.errorbar(
             [held],
             [factor * e.value],
-            ends,
+            reach,
             fmt="D",
             color=INK,
             markersize=4,
