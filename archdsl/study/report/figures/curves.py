@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 TOGETHER = 5  # arms that share one pair of axes; more get a panel each
 ACROSS = 4  # panels in a row
+MARGIN = 0.05  # of an axis, beyond its values
 PANEL = 34  # letters of a name above one
 WORDS = {
     "loss": "training loss",
@@ -112,10 +113,11 @@ def _together(figure: Figure, arms: Sequence[tuple[str, Runs]], kinds: Sequence[
 
 def _panels(figure: Figure, arms: Sequence[tuple[str, Runs]], kind: str, down: int) -> None:
     """A panel for each arm, the reference's mean dashed in all."""
-    first = figure.add_subplot(down, ACROSS, 1)
+    every = [_line(run, kind) for _, runs in arms for run in runs.values()]
+    sides = [_limits([v for line in every for v in line[side]]) for side in (0, 1)]
     reference = mean([_line(run, kind) for _, run in sorted(arms[0][1].items())])
     for n, (name, runs) in enumerate(arms):
-        axes = figure.add_subplot(down, ACROSS, n + 1, sharex=first, sharey=first) if n else first
+        axes = figure.add_subplot(down, ACROSS, n + 1, xlim=sides[0], ylim=sides[1])  # shared axes take quadratic time
         _draw(axes, runs, kind, _colour(1 if n else 0), _few(arms), 1.2)
         if n:
             axes.plot(*reference, color=INK, linewidth=0.9, linestyle=(0, (3, 1.5)), zorder=2.5)
@@ -125,6 +127,13 @@ def _panels(figure: Figure, arms: Sequence[tuple[str, Runs]], kind: str, down: i
     figure.supxlabel("epoch", fontsize=8)
     figure.supylabel(WORDS[kind], fontsize=8)
     figure.suptitle(f"dashed: the mean of {arms[0][0]}", fontsize=7.5, color=GREY)
+
+
+def _limits(values: Sequence[float]) -> tuple[float, float]:
+    """The ends of an axis that has all values, with matplotlib's margin."""
+    low, high = min(values), max(values)
+    room = MARGIN * (high - low) or 0.5
+    return low - room, high + room
 
 
 def _colour(number: int) -> str:
