@@ -17,7 +17,7 @@ from archdsl.expand.holes import count as arms_in_space
 from archdsl.files import spec_path
 from archdsl.limits import Limits
 from archdsl.settings.evaluation import fold_evaluation
-from archdsl.study.plan.design import Design, make
+from archdsl.study.plan.design import Design, check_size, make
 from archdsl.study.plan.factors import Factor, check_levels, own
 from archdsl.study.plan.file import StudyFile
 from archdsl.study.plan.labels import with_labels
@@ -88,7 +88,7 @@ def arms_of(study: StudyFile, runs: Path | None = None) -> Arms:
     """
     placed, factors, design = _outline(study)
     baseline = _baseline(study, factors, design)
-    _check_size(len(design.arms))
+    check_size(len(design.arms))
     found, wrong, left_out = _built(study, placed, factors, design, runs)
     if wrong:
         raise summed(wrong, len(found))
@@ -207,12 +207,6 @@ def _baseline(study: StudyFile, factors: tuple[Factor, ...], design: Design) -> 
     return tuple(picks)
 
 
-def _check_size(count: int) -> None:
-    if count > Limits.STUDY:
-        raise ArchError(f"the study has {count:,} arms, more than {Limits.STUDY:,}",
-                        help="take one-out or a fraction (frac:IV), leave levels out, or raise ARCHDSL_MAX_STUDY")  # fmt: skip
-
-
 Wrong = list[tuple[str, SpecError]]
 
 
@@ -227,9 +221,8 @@ def _built(
     left_out = 0
     named = along(factors, design.name in GRIDS)
     for picks, choice, source, make_file in _choices(placed, factors, design):
-        usual = design.arms[design.reference]
-        name = arm_name(factors, usual, picks, choice, len(placed) > 1, named)
-        label = figure_name(factors, usual, picks, choice, len(placed) > 1, named)
+        said = factors, design.arms[design.reference], picks, choice, len(placed) > 1, named
+        name, label = arm_name(*said), figure_name(*said)
         try:
             arm = Arm(name, choice, picks, whole(source, make_file(), runs=runs), label=label)
         except SpecError as error:
@@ -248,7 +241,7 @@ def _choices(
 ) -> Iterator[tuple[tuple[int, ...], dict[str, str], Source, Callable[[], ast.File]]]:
     several = len(placed) > 1
     if design.name in GRIDS and any("{" in level for f in factors if f.name != BASE for level in f.levels):
-        _check_size(sum(arms_in_space(file) for _, _, file in placed))
+        check_size(sum(arms_in_space(file) for _, _, file in placed))
         for n, (name, source, file) in enumerate(placed):  # holes inside of alternatives
             texts = {axis.name: axis.texts for axis in axes(file)}  # as the tree has them, not as they were written
             for choice, arm in every_arm(file):

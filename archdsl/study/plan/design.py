@@ -104,3 +104,16 @@ def _fraction(name: str, wanted: str, sizes: Sequence[int], names: Sequence[str]
         return Design(name, tuple(product(*map(range, sizes))), resolution="full")
     arms = tuple(fraction.runs(columns))
     return Design(name, arms, 0, fraction.aliases(columns, names), fraction.resolution(arms))
+
+
+def check_size(arms: int) -> None:
+    """Refuse a study of too many arms.
+
+    Raises:
+        ArchError: it has more than ``Limits.STUDY``.
+    """
+    if arms > Limits.STUDY:
+        raise ArchError(
+            f"the study has {arms:,} arms, more than {Limits.STUDY:,}",
+            help="take one-out or a fraction (frac:IV), leave levels out, or raise ARCHDSL_MAX_STUDY",
+        )
