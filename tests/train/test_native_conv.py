@@ -136,7 +136,8 @@ def test_narrower_vectors_compute_the_same(less: str, tmp_path: Path, monkeypatc
     compile_into(compiler, (*FLAGS, less, "-DBF16"), tmp_path / "bf16.so")
     narrow, half = load(tmp_path / "kernels.so"), load(tmp_path / "bf16.so")
     assert narrow.lanes() == {"-mno-avx512f": 8, "-mno-avx": 4}[less] or "avx" not in Path("/proc/cpuinfo").read_text()
-    monkeypatch.setattr(conv, "kernels", lambda kind, _=False: narrow if kind is torch.float32 else half)
+    for name in ("kernels", "loaded"):
+        monkeypatch.setattr(conv, name, lambda kind, _=False: narrow if kind is torch.float32 else half)
     monkeypatch.setattr(conv, "narrow", conv.narrow.__wrapped__)
     for n, ins, outs, h, w, pad in ((3, 16, 24, 9, 8, 1), (2, 8, 8, 5, 6, 0), (1, 160, 168, 4, 4, 1)):
         mine = layer(ins, outs, pad)
