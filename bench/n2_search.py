@@ -220,13 +220,10 @@ def ray_asha(replay: Replay) -> None:
 
 METHODS: dict[str, Callable[[Replay], None]] = {
     "random": ours("random", (EPOCHS,)),
-    "tpe": ours("tpe", (EPOCHS,)),
     "gp": ours("gp", (EPOCHS,)),
     "random, rungs 1,3,9": ours("random", (1, 3, 9)),
-    "tpe, rungs 1,3,9": ours("tpe", (1, 3, 9)),
     "gp, rungs 1,3,9": ours("gp", (1, 3, 9)),
     "random, rungs 1,9": ours("random", (1, 9)),
-    "tpe, rungs 1,9": ours("tpe", (1, 9)),
     "gp, rungs 1,9": ours("gp", (1, 9)),
     "Optuna TPE": optuna_alone(rungs=False),
     "Optuna TPE + halving": optuna_alone(rungs=True),

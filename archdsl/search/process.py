@@ -84,7 +84,7 @@ class Process:
         from scipy.linalg import cho_solve
 
         self._x, self._rungs = self._features(x), rungs
-        kernel = self._noisy(self._kernel(self._x, rungs[:, None] == rungs[None, :]))
+        kernel = self._noisy(self._kernel(self._x, self._x, rungs[:, None] == rungs[None, :]))
         self._low = np.linalg.cholesky(kernel)
         self._alpha = cho_solve((self._low, True), y)
         self._count = len(y)
@@ -103,9 +103,10 @@ class Process:
         if not many:
             return
         more = self._features(x)
-        across = solve_triangular(low, self._kernel(more, (rungs == rung)[None, :]).T, lower=True, check_finite=False).T
-        self._x = more
-        corner = np.linalg.cholesky(self._noisy(self._kernel(more, np.ones((1, many)))) - across @ across.T)
+        across = solve_triangular(
+            low, self._kernel(more, known, (rungs == rung)[None, :]).T, lower=True, check_finite=False
+        ).T
+        corner = np.linalg.cholesky(self._noisy(self._kernel(more, more, np.ones((1, many)))) - across @ across.T)
         self._x, self._rungs = np.concatenate([known, more]), np.concatenate([rungs, np.full(many, rung)])
         self._low = np.block([[low, np.zeros((n, many))], [across, corner]])
         self._alpha = np.concatenate([alpha, np.zeros(many)])
@@ -121,7 +122,7 @@ class Process:
         import numpy as np
         from scipy.linalg import solve_triangular
 
-        kernel = self._kernel(self._features(x), (self._rungs == rung)[None, :])
+        kernel = self._kernel(self._features(x), self._x, (self._rungs == rung)[None, :])
         mean = kernel @ self._alpha
         if not spread:
             return mean, None
@@ -143,12 +144,12 @@ class Process:
         off = x.T[:, :, None] - x.T[:, None, :]
         return np.where(np.array(self.choices)[:, None, None] > 0, off != 0, off * off)
 
-    def _kernel(self, x: Any, same: Any) -> Any:
-        """The covariance of points, as ``_features`` gives them, with those that predictions rest on."""
+    def _kernel(self, a: Any, b: Any, same: Any) -> Any:
+        """The covariance of points with others, as ``_features`` gives them."""
         import numpy as np
 
-        many, known = len(self.choices), self._x
-        squares = (x * x).sum(1)[:, None] + (known * known).sum(1)[None, :] - 2.0 * (x @ known.T)
+        many = len(self.choices)
+        squares = (a * a).sum(1)[:, None] + (b * b).sum(1)[None, :] - 2.0 * (a @ b.T)
         near = _matern(np.sqrt(5.0 * np.maximum(squares, 0.0)))
         shared, own = np.exp(self.logs[many : many + 2])
         return near * (shared + own * same) + LEVELS * same

@@ -23,7 +23,7 @@ from archdsl.study.plan.file import StudyFile
 from archdsl.study.plan.labels import with_labels
 from archdsl.study.plan.levels import rank
 from archdsl.study.plan.match import Matched, match
-from archdsl.study.plan.naming import BASE, along, arm_name, distinct, figure_name, labelled
+from archdsl.study.plan.naming import BASE, along, arm_name, distinct, labelled
 from archdsl.study.plan.place import put
 from archdsl.study.plan.where import condition, words_of
 from archdsl.syntax import ast
@@ -222,9 +222,9 @@ def _built(
     named = along(factors, design.name in GRIDS)
     for picks, choice, source, make_file in _choices(placed, factors, design):
         said = factors, design.arms[design.reference], picks, choice, len(placed) > 1, named
-        name, label = arm_name(*said), figure_name(*said)
+        name, label = arm_name(*said), arm_name(*said, labels=True)
         try:
-            arm = Arm(name, choice, picks, whole(source, make_file(), runs=runs), label=label)
+            arm = Arm(name, choice, picks, whole(source, make_file(), runs=runs), label=label if label != name else "")
         except SpecError as error:
             wrong.append((name, error))
             continue

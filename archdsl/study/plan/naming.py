@@ -88,47 +88,23 @@ def arm_name(
     choice: Mapping[str, str],
     bases: bool = False,
     axes: Container[int] = (),
+    labels: bool = False,
 ) -> str:
     """What an arm is called: what differs from the base, whose levels are ``usual``, such as ``−res``,
     ``norm=+ln, +mixup(0.2)`` or ``wd=1e-4``. Of several bases each arm begins with the name of its own. Along an axis (``axes``:
-    the numbers of factors) no level is the usual one, and each is named.
+    the numbers of factors) no level is the usual one, and each is named. With ``labels`` a level that has a label of the study is
+    called by it, whether it is the usual one or not.
     """
-    return ", ".join(_changes(factors, usual, picks, choice, bases, axes)) or BASE
-
-
-def figure_name(
-    factors: Sequence[Factor],
-    usual: Sequence[int],
-    picks: Sequence[int],
-    choice: Mapping[str, str],
-    bases: bool = False,
-    axes: Container[int] = (),
-) -> str:
-    """What figures call an arm: of each factor the study's own label of its level, or else what ``arm_name`` says; "" where
-    the study has no labels of its levels.
-    """
-    if not any(factor.text(choice.get(factor.name, "")) for factor in factors):
-        return ""
-    return ", ".join(_changes(factors, usual, picks, choice, bases, axes, labels=True))
-
-
-def _changes(
-    factors: Sequence[Factor],
-    usual: Sequence[int],
-    picks: Sequence[int],
-    choice: Mapping[str, str],
-    bases: bool,
-    axes: Container[int],
-    labels: bool = False,
-) -> Iterator[str]:
+    changes = []
     for number, (factor, before, now) in enumerate(zip(factors, usual, picks, strict=True)):
         level = choice.get(factor.name, "")
         if labels and (text := factor.text(level)):
-            yield text
+            changes.append(text)
         elif bases and number == 0:
-            yield level
+            changes.append(level)
         elif before != now or level != factor.levels[now] or number in axes:
-            yield _change(factor, factor.levels[before], level)
+            changes.append(_change(factor, factor.levels[before], level))
+    return ", ".join(changes) or BASE
 
 
 def _change(factor: Factor, before: str, level: str) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 ROW = 0.36  # inches: a row has a line for the arm and one for the reference
 ABOVE = 0.3  # how far above the arm's dots the reference's are, in rows
-FAINT = 4  # seeds above which the lines between pairs are fainter, that many crossing ones stay apart from the dots
+FAINT = 4  # seeds from which on the lines between pairs become fainter, so that the dots stay visible
 LOW = 0.17  # and how far below the middle of the row the arm's own
 
 
