@@ -44,6 +44,15 @@ def copy(runs: dict[str, Path], tmp_path: Path) -> Path:
     return Path(shutil.copytree(runs["drop"], tmp_path / "copy"))
 
 
+def test_a_run_in_another_precision_is_said(run: Run, copy: Path) -> None:
+    versions = json.loads((copy / "versions.json").read_text())
+    versions["plan"]["precision"] = "bf16"
+    (copy / "versions.json").write_text(json.dumps(versions))
+    done = run("eval", str(copy), "--format", "csv")
+    assert done.code == 0
+    assert "was trained and tested in bf16; this command computes in float32" in done.err
+
+
 def test_it_agrees_with_training(run: Run, runs: dict[str, Path]) -> None:
     done = run("eval", str(runs["drop"]), "--format", "json", "--device", "cpu")
     assert (done.code, done.err) == (0, "")

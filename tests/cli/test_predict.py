@@ -33,7 +33,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             "net conv(8, s=2) bn relu conv(12, s=2) relu drop(0.3) gap linear(10)\n"
             "data fashion-mini subset(600)\ntrain adam(0.01) epochs(1) batch(64)\n"
         )
-        assert main(["train", str(spec), "--out", str(place / "runs"), "--quiet"]) == 0
+        assert main(["train", str(spec), "--out", str(place / "runs"), "--precision", "fp32", "--quiet"]) == 0
         yield next((place / "runs").iterdir())
 
 

@@ -126,7 +126,16 @@ def _doubts(run: Run) -> list[str]:
     """What a reader of the figures should know of the weights."""
     if run.result is None:
         return [f"note: {run.folder} did not finish; these are the last weights that it saved"]
+    found = []
     status = run.result.get("status")
     if status != "finished":
-        return [f"note: {run.folder} ended as `{status}`; these are the weights that it kept"]
-    return []
+        found.append(f"note: {run.folder} ended as `{status}`; these are the weights that it kept")
+    from archdsl.runs.conditions import precision_of
+
+    precision = precision_of(run.plan or {})
+    if precision not in ("", "fp32", "plain"):  # unknown for runs of older versions
+        found.append(
+            f"note: {run.folder} was trained and tested in {precision}; this command computes in float32, so that its "
+            "figures may differ a little from those of the run"
+        )
+    return found
