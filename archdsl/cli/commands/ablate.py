@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from archdsl.cli.options import Data, DataRoot, Device, Format, Set
+from archdsl.cli.options import Data, DataRoot, Device, Format, Quiet, Set
 from archdsl.cli.support.study_options import (
+    Address,
     Alpha,
     Baseline,
     Columns,
@@ -18,14 +19,17 @@ from archdsl.cli.support.study_options import (
     Failures,
     Html,
     In,
+    Jobs,
     Match,
     MaxSeeds,
     Metric,
     Out,
     Port,
     Preset,
+    Retry,
     Runs,
     Same,
+    SamePrecision,
     Seeds,
     Study,
     Until,
@@ -35,7 +39,7 @@ from archdsl.cli.support.study_options import (
     Without,
 )
 from archdsl.cli.support.study_report import check_columns, check_html, planned_notes, put_study, report, selected
-from archdsl.runs.conditions import ConditionOptions, Precision
+from archdsl.runs.conditions import ConditionOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -76,25 +80,15 @@ def command(
     metric: Metric = None,
     runs: Runs = Path("runs"),
     device: Device = "auto",
-    precision: Annotated[
-        Precision | None,
-        typer.Option("--precision", help="The same for all runs; auto is bf16 where the processor supports it."),
-    ] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option("--jobs", "-j", metavar="N", min=1, help="Number of workers; by default one per core or GPU."),
-    ] = None,
+    precision: SamePrecision = None,
+    jobs: Jobs = None,
     engine: Annotated[Literal["local", "ray"] | None, typer.Option("--engine", help="What executes the runs.")] = None,
-    address: Annotated[
-        str | None, typer.Option("--address", metavar="HOST:PORT", help="The address of a running Ray cluster.")
-    ] = None,
+    address: Address = None,
     time_limit: Annotated[
         float | None,
         typer.Option("--time-limit", metavar="SECONDS", min=0.001, help="Limit of the training time of each run."),
     ] = None,
-    retry: Annotated[
-        int, typer.Option("--retry", metavar="N", min=0, help="Number of retries after a process or a disk failed.")
-    ] = 1,
+    retry: Retry = 1,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first run that fails.")] = False,
     again: Annotated[
         bool,
@@ -117,7 +111,7 @@ def command(
     html: Html = None,
     watch: Watch = False,
     port: Port = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress.")] = False,
+    quiet: Quiet = False,
     fuse: Annotated[
         str,
         typer.Option("--fuse", metavar="HOW", help="Seeds trained as one net: auto (narrow nets on a GPU), off, 2 …"),

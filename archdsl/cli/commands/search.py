@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from archdsl.cli.options import Data, DataRoot, Device, Format, Set
-from archdsl.cli.support.study_options import Html, Runs
-from archdsl.runs.conditions import Precision
+from archdsl.cli.options import Data, DataRoot, Device, Format, Quiet, Set
+from archdsl.cli.support.study_options import Address, Html, Jobs, Retry, Runs, SamePrecision
 
 if TYPE_CHECKING:
     from archdsl.search.execute import SearchExecution
@@ -51,21 +50,11 @@ def command(
     set: Set = None,
     runs: Runs = Path("runs"),
     device: Device = "auto",
-    precision: Annotated[
-        Precision | None,
-        typer.Option("--precision", help="The same for all runs; auto is bf16 where the processor supports it."),
-    ] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option("--jobs", "-j", metavar="N", min=1, help="Number of workers; by default one per core or GPU."),
-    ] = None,
+    precision: SamePrecision = None,
+    jobs: Jobs = None,
     engine: Annotated[Literal["local", "ray"], typer.Option("--engine", help="What executes the runs.")] = "local",
-    address: Annotated[
-        str | None, typer.Option("--address", metavar="HOST:PORT", help="The address of a running Ray cluster.")
-    ] = None,
-    retry: Annotated[
-        int, typer.Option("--retry", metavar="N", min=0, help="Number of retries after a process or a disk failed.")
-    ] = 1,
+    address: Address = None,
+    retry: Retry = 1,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the space and the first candidates; train nothing.")
     ] = False,
@@ -74,7 +63,7 @@ def command(
     ] = "winners",
     format: Format = "table",
     html: Html = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Search a space under a budget; compare the best candidates with the base on fresh seeds.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from archdsl.cli.options import DataRoot, Device, OneSpec, Set
+from archdsl.cli.options import DataRoot, Device, OneSpec, Quiet, Set
 from archdsl.runs.conditions import ConditionOptions, Precision
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def command(
         Path | None, typer.Option("--tensorboard", metavar="DIR", help="Write curves for TensorBoard, too.")
     ] = None,
     format: Annotated[Literal["text", "json"], typer.Option("--format", help="How to print the result.")] = "text",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Train a network. Writes a run folder with its text, settings, events, weights and result.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 import typer
 
 from archdsl.report import FORMATS
+from archdsl.runs.conditions import Precision
 
 Study = Annotated[
     str,
@@ -119,4 +120,19 @@ Port = Annotated[
         max=65_535,
         help="Where --watch serves; by default 8008, or the next free port.",
     ),
+]
+# How runs are carried out, by a study or a search.
+SamePrecision = Annotated[
+    Precision | None,
+    typer.Option("--precision", help="The same for all runs; auto is bf16 where the processor supports it."),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", "-j", metavar="N", min=1, help="Number of workers; by default one per core or GPU."),
+]
+Address = Annotated[
+    str | None, typer.Option("--address", metavar="HOST:PORT", help="The address of a running Ray cluster.")
+]
+Retry = Annotated[
+    int, typer.Option("--retry", metavar="N", min=0, help="Number of retries after a process or a disk failed.")
 ]
