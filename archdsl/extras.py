@@ -11,6 +11,7 @@ from archdsl.errors import EnvError
 EXTRAS = {
     "matplotlib": ("figures are drawn by matplotlib", "plot"),
     "optuna": ("the samplers of a search are Optuna's", "search"),
+    "threadpoolctl": ("the model of a search needs threadpoolctl", "search"),
     "ray": ("a study on a cluster needs ray", "ray"),
     "tensorboard": ("curves for TensorBoard need tensorboard", "tensorboard"),
     "onnx": ("ONNX files need onnx", "onnx"),

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 Point = Mapping[str, int | float]
 ABSENT = -1.0  # of a dimension that a point does not have
+SAME = 1e-6  # numbers of choices that differ less are one choice
 
 
 class Encoding:
@@ -78,7 +79,7 @@ class Encoding:
         for _ in self._within:  # alternatives inside of each other
             before = there.copy()
             for n, around in self._within.items():
-                there[:, n] = np.any([there[:, p] & np.isclose(rows[:, p], x) for p, x in around], axis=0)
+                there[:, n] = np.any([there[:, p] & (abs(rows[:, p] - x) < SAME) for p, x in around], axis=0)
             if (before == there).all():
                 break
         return np.where(there, rows, ABSENT)

@@ -12,7 +12,7 @@ from archdsl.errors import ArchError
 from archdsl.expand.metrics import metric_of
 from archdsl.search.candidates import Candidate, Candidates
 from archdsl.search.carry_out import Listener
-from archdsl.search.options import FOLLOW_UP, SearchOptions, keep, record_of
+from archdsl.search.options import FOLLOW_UP, SearchOptions, begun, keep, record_of
 from archdsl.search.plan import search_of
 from archdsl.search.results import SearchResults, results_of
 from archdsl.search.winners import chosen, study_of
@@ -51,11 +51,20 @@ class HowToSearch:
 
 
 class SearchExecution:
-    """A search that is to be carried out. Its folder has the record of it."""
+    """A search that is to be carried out. Its folder has the record of it.
+
+    Raises:
+        ArchError: it begins on a Ray cluster, and the number of workers is not stated.
+    """
 
     def __init__(self, options: SearchOptions, candidates: Candidates, how: HowToSearch) -> None:
         self.how, self.candidates = how, candidates
         self.folder = options.folder(how.runs)
+        if how.engine == "ray" and how.jobs is None and begun(self.folder) is None:
+            raise ArchError(
+                "a search on a Ray cluster needs the number of workers, which its decisions follow",
+                help="give it by --jobs: as many as the cluster has cores or GPUs; another number may be given later",
+            )
         self.jobs = how.jobs or worker_budget(None, (), how.device, None).jobs  # type: ignore[arg-type]
         self.options, self.record, self.notes = record_of(options, self.folder, self.jobs)
         self.search = search_of(self.options, candidates, how.runs, how.budget.runs)

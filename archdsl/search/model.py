@@ -4,6 +4,9 @@ The model knows every rung that a candidate has reached, and predicts whole runs
 improvement there is largest (Jones et al. 1998), and says which of the candidates on a rung are promoted: the best ones by
 what it expects of their whole runs, and not by one noisy figure. Candidates that are being trained count as if they gave what is
 expected (Ginsbourger et al. 2010).
+
+Its linear algebra takes one thread: matrices are so small that threads only wait for each other, on the cores that the workers
+need, and sums are the same whatever the number of cores.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from archdsl.extras import require
 from archdsl.search.encoding import Encoding, Point
 from archdsl.search.importance import importances
 from archdsl.search.process import Process
@@ -54,22 +58,30 @@ class Model:
     _least: float = 0.0  # and the least expected value
 
     def __post_init__(self) -> None:
+        require("threadpoolctl")
         import numpy as np
+        import scipy.linalg  # noqa: F401  # which has a BLAS of its own, to be found below
+        from threadpoolctl import ThreadpoolController
 
         self._code = Encoding(self.space)
         self._process = Process(self._code.choices)
         self._chance = np.random.default_rng(self.seed)
         self._rows: list[Any] = []
+        self._blas = ThreadpoolController().select(user_api="blas")
 
     def draw(self) -> Drawn:
         """The next point."""
         if not self._next or not self._refused:
-            self._next = self._proposals()
+            with self._blas.limit(limits=1):
+                self._next = self._proposals()
         self._refused = False
-        row = self._next.pop()
+        point = self._code.point(self._next.pop())
+        row = self._code.rows([point])[
+            0
+        ]  # as it will be found when its result comes: a logarithm and back is another number
         self._seen.add(row.tobytes())
         self._waiting[row.tobytes()] = row
-        return Drawn(self._code.point(row))
+        return Drawn(point)
 
     def refuse(self, drawn: Drawn) -> None:
         """A point that is not a new candidate, or has no result: the next best one is drawn then."""
@@ -89,8 +101,8 @@ class Model:
             drawn.scores[rung] = values[0]
             if rung == self.rungs - 1:
                 self._whole.append((drawn, values))
-        worst = max((value for _, _, value in self.results), default=0.0)
-        self.results.append((drawn, rung, values[0] if values is not None else worst))
+        value = values[0] if values is not None else max((v for _, _, v in self.results), default=0.0)
+        self.results.append((drawn, rung, value))
         self._rows.append(row)
 
     def ranked(self, points: Sequence[Point]) -> list[int] | None:
@@ -101,8 +113,9 @@ class Model:
 
         if len(self.results) < STARTUP:
             return None
-        self._learn()
-        mean, _ = self._process.predict(self._code.rows(points), self.rungs - 1, spread=False)
+        with self._blas.limit(limits=1):
+            self._learn()
+            mean, _ = self._process.predict(self._code.rows(points), self.rungs - 1, spread=False)
         return [int(n) for n in np.lexsort((np.arange(len(points)), mean))]
 
     def importances(self) -> dict[str, float]:
@@ -153,7 +166,6 @@ class Model:
         """Rows, rungs and values of about unit scale: by median and best of the lowest rung; what is worse is compressed."""
         import numpy as np
 
-        x = np.array(self._rows)
         rungs = np.array([rung for _, rung, _ in self.results])
         y = np.array([value for _, _, value in self.results])
         first = y[rungs == 0] if (rungs == 0).any() else y
@@ -163,8 +175,8 @@ class Model:
         if len(y) > MOST:
             best = np.lexsort((np.arange(len(y)), y, -rungs))[: MOST - LATEST]
             kept = np.union1d(best, np.arange(len(y) - LATEST, len(y)))
-            x, rungs, y = x[kept], rungs[kept], y[kept]
-        return x, rungs, y
+            return np.array([self._rows[n] for n in kept]), rungs[kept], y[kept]
+        return np.array(self._rows), rungs, y
 
 
 def _improvement(mean: Any, sd: Any, best: float) -> Any:

@@ -108,7 +108,8 @@ class Process:
         ).T
         corner = np.linalg.cholesky(self._noisy(self._kernel(more, more, np.ones((1, many)))) - across @ across.T)
         self._x, self._rungs = np.concatenate([known, more]), np.concatenate([rungs, np.full(many, rung)])
-        self._low = np.block([[low, np.zeros((n, many))], [across, corner]])
+        self._low = np.zeros((n + many, n + many))
+        self._low[:n, :n], self._low[n:, :n], self._low[n:, n:] = low, across, corner
         self._alpha = np.concatenate([alpha, np.zeros(many)])
 
     def _noisy(self, kernel: Any) -> Any:
@@ -149,10 +150,16 @@ class Process:
         import numpy as np
 
         many = len(self.choices)
-        squares = (a * a).sum(1)[:, None] + (b * b).sum(1)[None, :] - 2.0 * (a @ b.T)
-        near = _matern(np.sqrt(5.0 * np.maximum(squares, 0.0)))
+        found, products = (a * a).sum(1)[:, None] + (b * b).sum(1)[None, :], a @ b.T
+        products *= 2.0
+        found -= products
+        np.maximum(found, 0.0, out=found)
+        found *= 5.0
+        found = _matern(np.sqrt(found, out=found))
         shared, own = np.exp(self.logs[many : many + 2])
-        return near * (shared + own * same) + LEVELS * same
+        found *= shared + own * same
+        found += LEVELS * same
+        return found
 
 
 def _one_of(column: Any, many: int) -> Any:
@@ -166,4 +173,9 @@ def _matern(r: Any) -> Any:
     """The Matérn-5/2 correlation at √5 times the scaled distances."""
     import numpy as np
 
-    return (1.0 + r * (1.0 + r / 3.0)) * np.exp(-r)
+    found = r / 3.0
+    found += 1.0
+    found *= r
+    found += 1.0
+    found *= np.exp(-r)
+    return found

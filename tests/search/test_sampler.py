@@ -64,6 +64,20 @@ def test_it_learns_from_results_before_and_after_a_new_study(kind: str) -> None:
         assert statistics.fmean(map(score, part)) < early - 1
 
 
+def test_a_point_with_a_result_waits_no_more() -> None:
+    """Real numbers go from rows to points and back, and may differ in their last bits then."""
+    sampler: Any = sampler_of("gp", SPACE, 2, 1, 0)
+    for n in range(60):
+        first, second = sampler.draw(), sampler.draw()
+        sampler.learn(first, 0, (float(n % 7),))
+        assert len(sampler._waiting) == 1
+        if n % 2:
+            sampler.learn(second, 0, None)
+        else:
+            sampler.refuse(second)
+        assert not sampler._waiting
+
+
 def test_rows_are_points() -> None:
     code, chance = Encoding(SPACE), np.random.default_rng(0)
     rows = code.random(300, chance)

@@ -11,7 +11,12 @@ import pytest
 
 ray = pytest.importorskip("ray", reason="the extra `ray` is not installed")
 
-from archdsl.errors import EnvError  # noqa: E402
+from archdsl.errors import ArchError, EnvError  # noqa: E402
+from archdsl.search.execute import HowToSearch, SearchExecution  # noqa: E402
+from archdsl.search.plan import Asked  # noqa: E402
+from archdsl.search.plan import planned as search_planned  # noqa: E402
+from archdsl.search.report import candidates_table, winners_table  # noqa: E402
+from archdsl.study.amounts import Budget  # noqa: E402
 from archdsl.study.execute import cluster as room  # noqa: E402
 from archdsl.study.execute.cluster import Cluster  # noqa: E402
 from archdsl.study.execute.local import Local  # noqa: E402
@@ -146,3 +151,37 @@ def test_no_cluster_at_an_address(tmp_path: Path) -> None:
     requests = [study.request(cell) for cell in study.missing]
     with pytest.raises(EnvError, match="no Ray cluster at localhost:1"):
         list(Cluster(options(tmp_path), 1, address="localhost:1").run(requests))
+
+
+SPACE = """
+net conv({width: 2..6 log}, s=4) {norm: bn | } relu {drop: drop({p: 0.1..0.5 uniform}) | } gap linear(10)
+data fashion-mini subset(200) valid(20%)
+train sgd({lr: 5e-3..0.5 log}) epochs(4) batch(20) cosine
+"""
+
+
+def searched(runs: Path, **how: Any) -> SearchExecution:
+    options, candidates = search_planned(Asked(SPACE, rungs="1,2,4"), "two", runs)
+    asked = HowToSearch(Budget(runs=14), winners=2, runs=runs, device="cpu", precision="fp32", **how)
+    return SearchExecution(options, candidates, asked)
+
+
+def test_a_search_decides_alike_on_a_cluster(two_nodes: tuple[Any, Any], tmp_path: Path) -> None:
+    """The candidates, the winners, their weights and the table are those of one machine."""
+    with pytest.raises(ArchError, match="needs the number of workers"):
+        searched(tmp_path / "nodes", engine="ray")
+    seen = {}
+    for name, how in {"nodes": {"engine": "ray", "jobs": 2}, "local": {"jobs": 2}}.items():
+        execution = searched(tmp_path / name, **how)
+        execution.run()
+        winners = execution.winners()
+        found = execution.results(winners, execution.compare(winners))
+        seen[name] = (
+            [c.key for c in execution.search.candidates.every],
+            candidates_table(found).rows,
+            winners_table(found).rows,
+            weights(tmp_path / name),
+        )
+    assert seen["nodes"] == seen["local"]
+    assert len(seen["nodes"][0]) == 14
+    assert len(seen["nodes"][2]) == 3  # the base and two winners
