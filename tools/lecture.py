@@ -6,7 +6,9 @@ A page is written by hand, but for what is between `<!-- lecture: … -->` and `
     claims [preset=NAME]            what the study was to show, and whether it holds
     table [preset=NAME] [columns=…] the table, with the columns named by their keys
     fits [preset=NAME]              the fits in words
-    figure KIND [preset=NAME] TEXT  a figure of the study's page (axis, curves, fit, forest, heat, pareto, strips)
+    figure KIND [preset=NAME] [beside="ARM; …"] TEXT
+                                    a figure of the study's page with a caption (axis, curves, fit, forest, heat, pareto,
+                                    strips); an axis with lines of arms of the small form to compare with
     held                            docs/lecture.md: every claim and whether it holds
 
 Finished runs are taken from the store, so that a second call takes seconds, and one that was interrupted continues.
@@ -31,7 +33,7 @@ PAGES, STUDIES, INDEX = REPO / "docs/lecture", REPO / "specs/studies", REPO / "d
 HTML = REPO / "docs/lecture.html"
 PRECISION = "fp32"  # on every processor: `auto` takes another one where that is faster, and figures would differ more
 BLOCK = re.compile(r"(<!-- lecture: (?P<what>[^\n]*?) -->\n)(?P<old>.*?)(<!-- end -->)", re.DOTALL)
-OPTION = re.compile(r"\b(preset|columns)=(\S+)\s*")
+OPTION = re.compile(r'\b(preset|columns|beside)=("[^"]*"|\S+)\s*')
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Directive:
 def directive(text: str) -> Directive:
     """A directive from its text."""
     kind, _, rest = text.partition(" ")
-    return Directive(kind, OPTION.sub("", rest).strip(), dict(OPTION.findall(rest)))
+    return Directive(kind, OPTION.sub("", rest).strip(), {k: v.strip('"') for k, v in OPTION.findall(rest)})
 
 
 def directives(page: Path) -> Iterator[Directive]:
@@ -164,36 +166,22 @@ def _fits(what: Directive, page: Path, runs: Path, numbers: dict[str, int]) -> s
 
 
 def _figure(what: Directive, page: Path, runs: Path, numbers: dict[str, int]) -> str:
+    from lecture_figures import caption, drawn
+
     kind, _, words = what.text.partition(" ")
     numbers[kind] = numbers.get(kind, 0) + 1
+    numbers["figures"] = numbers.get("figures", 0) + 1
+    results = reported(study_of(page), what.preset, runs).results
     name = f"{page.stem}-{kind}{numbers[kind] if numbers[kind] > 1 else ''}.svg"
-    svg = drawn(kind, reported(study_of(page), what.preset, runs).results)
+    names = [n.strip() for n in what.options.get("beside", "").split(";") if n.strip()]
+    svg = drawn(kind, results, reported(study_of(page), "", runs).results, names)
     if svg is None:
         raise SystemExit(f"{page}: the study has no figure `{kind}`")
     (PAGES / "images").mkdir(exist_ok=True)
     head, rest = svg.split(">", 1)
     (PAGES / "images" / name).write_text(f'{head} style="background:#fff">{rest}\n', "utf-8")
-    return f"![{words}](images/{name})"
-
-
-def drawn(kind: str, results: Any) -> str | None:
-    """A figure of a study by its kind."""
-    from archdsl.study.report import figures
-    from archdsl.study.report.sections.answers import forests
-    from archdsl.study.results.curves import read_curves
-
-    if kind == "curves":
-        return figures.curves(results, read_curves(results))
-    if kind == "forest":
-        return next(iter(forests(results)), None)
-    found: str | None = {
-        "axis": figures.axis,
-        "fit": figures.fit,
-        "heat": figures.heat,
-        "pareto": figures.pareto,
-        "strips": figures.strips,
-    }[kind](results)
-    return found
+    number = f"{int(page.stem[:2])}.{numbers['figures']}"
+    return f"![{words}](images/{name})\n\n*Figure {number}. {caption(kind, results, words)}*"
 
 
 def _held(what: Directive, page: Path, runs: Path, numbers: dict[str, int]) -> str:

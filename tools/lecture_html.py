@@ -14,14 +14,18 @@ from archdsl.study.report.page import STYLE
 MORE = """
 main > section { border-top: 1px solid var(--line); margin-top: 3rem; padding-top: 1rem; }
 nav ol { columns: 2; padding-left: 1.4rem; } nav li { break-inside: avoid; }
-img { width: 100%; max-width: 62rem; height: auto; display: block; margin: .8rem auto; background: #fff; border-radius: 6px; }
+figure { margin: 1.2rem 0; } figure img { max-width: 100%; height: auto; display: block; background: #fff; border-radius: 6px; }
+figcaption { font-size: .92rem; max-width: 62rem; margin-top: .4rem; color: var(--soft, inherit); }
+@media (min-width: 110rem) { html { font-size: 135%; } }
 table { display: block; overflow-x: auto; margin: .8rem 0; font-size: 1rem; } td, th { padding-right: 1rem; }
 td code { font-size: 1em; }
 h2 { font-size: 1.35rem; } h3 { font-size: 1.05rem; margin: 1.4rem 0 .4rem; }
 @media (max-width: 40rem) { nav ol { columns: 1; } }
 @media print { main > section { break-before: page; border: 0; } nav { break-after: page; } }
 """
-PICTURE = re.compile(r'<img src="([^"]+\.svg)" alt="([^"]*)"\s*/?>')
+PICTURE = re.compile(r'<p><img src="([^"]+\.svg)" alt="([^"]*)"\s*/?></p>\s*<p><em>(Figure .*?)</em></p>', re.DOTALL)
+WIDTH = re.compile(r'<svg[^>]* width="([0-9.]+)pt"')
+SCALE = 1.9 / 16  # rem for each point of a figure: letters of 8 points are as large as those of the text
 LINK = re.compile(r'href="(?:lecture/)?([0-9]{2}-[a-z-]+)\.md"')
 
 
@@ -66,11 +70,16 @@ def _html(page: Path) -> str:
     made = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
     made = LINK.sub(r'href="#\1"', made)
     made = re.sub(r'href="\.\./([^"]+)"', r'href="\1"', made)
-    return PICTURE.sub(lambda m: _picture(page.parent / m[1], m[2]), made)
+    return PICTURE.sub(lambda m: _picture(page.parent / m[1], m[2], m[3]), made)
 
 
-def _picture(path: Path, words: str) -> str:
+def _picture(path: Path, words: str, caption: str) -> str:
+    """A figure in the text, as large as its letters ask for, with its caption, which is HTML already."""
     from base64 import b64encode
 
-    data = b64encode(path.read_bytes()).decode("ascii")
-    return f'<img src="data:image/svg+xml;base64,{data}" alt="{words}">'
+    content = path.read_bytes()
+    width = WIDTH.search(content.decode("utf-8"))
+    style = f' style="width: {SCALE * float(width[1]):.1f}rem"' if width else ""
+    data = b64encode(content).decode("ascii")
+    image = f'<img src="data:image/svg+xml;base64,{data}" alt="{words}"{style}>'
+    return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"

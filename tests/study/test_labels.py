@@ -13,8 +13,8 @@ from archdsl.study.plan.file import study_of
 from archdsl.study.plan.fitted import fit_lines
 from archdsl.study.plan.plan import Found
 from archdsl.study.report.figures import canvas
-from archdsl.study.report.figures.axis import axis, lines_of
-from archdsl.study.report.figures.curves import curves
+from archdsl.study.report.figures.axis import Line, axis, colours_of, lines_of
+from archdsl.study.report.figures.curves import curves, steep
 from archdsl.study.report.figures.heat import heat
 from archdsl.study.report.figures.pareto import pareto
 from archdsl.study.report.figures.strips import strips
@@ -87,13 +87,43 @@ def test_each_figure_shows_them(monkeypatch: pytest.MonkeyPatch) -> None:
         "heat": (lambda: heat(results), ("channels of the first layer", "normalised", "as it is")),
         "strips": (lambda: strips(results), ("width=8, normalised", "the same seed of width=4, normalised")),
         "forest": (lambda: next(forests(results)), ("width=16, as it is", "against width=4, normalised")),
-        "curves": (lambda: curves(results, points), ("width=8, as it is", "the mean of width=4, normalised")),
+        "curves": (lambda: curves(results, points), ("width=8, as it is", "mean curve of width=4, normalised")),
         "pareto": (lambda: pareto(results), ("parameters",)),
     }
     for draw, words in drawings.values():
         text = written(monkeypatch, draw)
         for word in words:
             assert word in text
+
+
+def test_what_all_arms_share_is_not_said() -> None:
+    net = "net conv({width: 4 | 8}) relu gap linear(10)\n    data fashion-mini\n    train adam"
+    bases = f"base:\n  a: |\n    {net}\n  b: |\n    {net.replace('relu', 'gelu')}\n"
+    study = bases + "design: grid\nlabels:\n  base=a: first net\n  width=4: narrow\n"
+    assert [a.label for a in arms_of(study_of(study)).arms] == [
+        "first net, narrow",
+        "first net, width=8",
+        "b, narrow",
+        "",
+    ]
+    alone = arms_of(study_of(study + "where: base = a\n"))
+    assert [a.label for a in alone.arms] == ["narrow", "width=8"]
+    assert [a.name for a in alone.arms] == ["a", "a, width=8"]
+
+
+def test_what_is_added_keeps_its_colour_without_the_bare_line() -> None:
+    points = {1.0: [0.5]}
+    bare, one, two = Line("", points, {}, bare=True), Line("one", points, {}), Line("two", points, {})
+    assert colours_of([bare, one, two])[1:] == colours_of([one, two])
+    assert colours_of([bare]) == colours_of([one])
+    assert len(set(colours_of([bare, one, two]))) == 3
+
+
+def test_losses_that_fall_far_are_on_a_logarithmic_axis() -> None:
+    assert steep([[2.0, 0.5], [1.0, 0.01]])
+    assert not steep([[2.0, 0.5], [1.0, 0.03]])
+    assert not steep([[2.0, 0.0]])
+    assert not steep([])
 
 
 def test_fits_have_them() -> None:

@@ -219,21 +219,25 @@ def _built(
     found: list[Arm] = []
     wrong: Wrong = []
     left_out = 0
-    named = along(factors, design.name in GRIDS)
+    named, told = along(factors, design.name in GRIDS), []
     for picks, choice, source, make_file in _choices(placed, factors, design):
         said = factors, design.arms[design.reference], picks, choice, len(placed) > 1, named
-        name, label = arm_name(*said), arm_name(*said, labels=True)
+        name = arm_name(*said)
         try:
-            arm = Arm(name, choice, picks, whole(source, make_file(), runs=runs), label=label if label != name else "")
+            arm = Arm(name, choice, picks, whole(source, make_file(), runs=runs))
         except SpecError as error:
             wrong.append((name, error))
             continue
         words = words_of(arm.spec.file)
         if all(test(arm.totals, choice, words) for test in tests):
             found.append(arm)
+            told.append(said)
         else:
             left_out += 1
-    return tuple(found), wrong, left_out
+    varied = [n for n, f in enumerate(factors) if len({arm.choice.get(f.name) for arm in found}) > 1]
+    labels = [arm_name(*said, labels=varied) for said in told]
+    shown = (replace(arm, label=label if label != arm.name else "") for arm, label in zip(found, labels, strict=True))
+    return tuple(shown), wrong, left_out
 
 
 def _choices(

@@ -64,6 +64,12 @@ class Factor:
         """The study's own label of a level; "" where it has none."""
         return dict(self.texts).get(level, "")
 
+    def level(self, level: str) -> str:
+        """What figures call a level beside other factors: its label, ``hidden units: 128`` or ``width=128``."""
+        if text := self.text(level):
+            return text
+        return (f"{self.title}: {level}" if self.title else f"{self.shown}={level}") if level else f"no {self.shown}"
+
     @property
     def key(self) -> str:
         """What machines call it: its name, but for a hole of which nothing but its text is known."""

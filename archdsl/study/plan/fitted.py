@@ -67,7 +67,7 @@ def _lines(fit: Fit, holdout: bool, arms: Arms, every: Sequence[Cell]) -> Iterat
     for choice, of_choice in groups.items():
         if len(of_choice) >= needed:
             varied = [
-                (f"{f.shown}={level or 'none'}", f.text(level))
+                (f"{f.shown}={level or 'none'}", f.level(level) if f.title or f.text(level) else "")
                 for f, level, levels in zip(others, choice, zip(*groups, strict=True), strict=True)
                 if len(set(levels)) > 1
             ]

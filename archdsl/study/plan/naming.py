@@ -88,17 +88,20 @@ def arm_name(
     choice: Mapping[str, str],
     bases: bool = False,
     axes: Container[int] = (),
-    labels: bool = False,
+    labels: Container[int] | None = None,
 ) -> str:
     """What an arm is called: what differs from the base, whose levels are ``usual``, such as ``−res``,
     ``norm=+ln, +mixup(0.2)`` or ``wd=1e-4``. Of several bases each arm begins with the name of its own. Along an axis (``axes``:
-    the numbers of factors) no level is the usual one, and each is named. With ``labels`` a level that has a label of the study is
-    called by it, whether it is the usual one or not.
+    the numbers of factors) no level is the usual one, and each is named. With ``labels``, the numbers of
+    factors in which arms differ, a level that has a label of the study is called by it, whether it is the usual one or not, and a
+    base that all arms share is left out.
     """
     changes = []
     for number, (factor, before, now) in enumerate(zip(factors, usual, picks, strict=True)):
         level = choice.get(factor.name, "")
-        if labels and (text := factor.text(level)):
+        if labels is not None and bases and number == 0 and number not in labels:
+            continue
+        if labels is not None and number in labels and (text := factor.text(level)):
             changes.append(text)
         elif bases and number == 0:
             changes.append(level)

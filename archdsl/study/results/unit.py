@@ -51,7 +51,8 @@ class Unit:
     @property
     def axis(self) -> str:
         """The label of an axis of values."""
-        return f"{self.name} ({self.symbol})" if self.symbol else self.name
+        name = self.name.replace("train ", "training ", 1) if self.name.startswith("train ") else self.name
+        return f"{name} ({self.symbol})" if self.symbol else name
 
     @property
     def change_axis(self) -> str:

@@ -36,6 +36,11 @@ class SmallWeights(AtThreshold):
     unit: ClassVar[Unit] = "percent"
     higher: ClassVar[bool] = True
 
+    @property
+    def label(self) -> str:
+        """What tables and figures call it."""
+        return f"weights below {self.at:.10g}"
+
     def measure(self, torch: Any, model: Any, images: Any) -> float | None:
         """The fraction."""
         weights = list(_weights(model))
@@ -54,6 +59,11 @@ class GroupsOff(AtThreshold):
     called: ClassVar[str] = "groups_off"
     unit: ClassVar[Unit] = "percent"
     higher: ClassVar[bool] = True
+
+    @property
+    def label(self) -> str:
+        """What tables and figures call it."""
+        return f"filters off at {self.at:.10g}"
 
     def measure(self, torch: Any, model: Any, images: Any) -> float | None:
         """The fraction."""

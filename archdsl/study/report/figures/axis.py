@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 from archdsl.errors import ArchError
@@ -11,8 +12,8 @@ from archdsl.expand.metrics import metric_of
 from archdsl.report.figures import COLOURS
 from archdsl.study.plan.factors import Factor
 from archdsl.study.plan.levels import geometric
-from archdsl.study.report.figures.canvas import INK, PALE, WIDTH, labels, render
-from archdsl.study.report.figures.pareto import tick
+from archdsl.study.report.figures.canvas import DASHES, GREY, INK, PALE, SHAPES, WIDTH, labels, legend, render
+from archdsl.study.report.figures.pareto import alike, tick
 from archdsl.study.results.results import ArmResult, Results
 from archdsl.study.results.run_figures import RunFigures
 from archdsl.study.results.unit import unit
@@ -25,28 +26,38 @@ FEWEST = 3  # levels that make a curve
 MOST_LINES = 7  # in one panel
 MOST_PANELS = 3
 TICKS = 9  # levels that each have a tick
+BELOW = 2  # lines up to which their names are among them
+DODGE = 2.6  # points between the seeds of two lines on one level
+PARTS = {"test": "test", "valid": "validation"}
 
 Points = Mapping[float, Sequence[float]]  # values of the seeds by level
 
 
 @dataclass(frozen=True)
 class Line:
-    """The arms that differ in one factor alone. ``train`` is the same figure on the training images, where there is one."""
+    """The arms that differ in one factor alone. ``train`` is the same figure on the training images, where there is one;
+    ``bare``: what the other factors add is not there.
+    """
 
     name: str
     test: Points
     train: Points
+    bare: bool = False
 
 
-def axis(results: Results) -> str | None:
-    """A panel for each factor with three or more numbers as levels, as SVG; None where there is none with results."""
+def axis(results: Results, beside: Mapping[str, float] | None = None) -> str | None:
+    """A panel for each factor with three or more numbers as levels, as SVG; None where there is none with results.
+
+    Args:
+        beside: values of the metric that are not on the axis, with their names: horizontal lines to compare with.
+    """
     panels = [(f, lines) for f in results.factors if (lines := lines_of(results, f))][:MOST_PANELS]
     if not panels:
         return None
 
     def draw(figure: Figure) -> None:
         for n, (factor, lines) in enumerate(panels, 1):
-            _draw(figure.add_subplot(1, len(panels), n), results, factor, lines)
+            _draw(figure.add_subplot(1, len(panels), n), results, factor, lines, beside or {})
 
     width = WIDTH if len(panels) > 1 else 0.62 * WIDTH
     title = f"{results.measure.label} against {', '.join(f.shown for f, _ in panels)}"
@@ -65,16 +76,12 @@ def lines_of(results: Results, factor: Factor) -> list[Line]:
             groups.setdefault(tuple(arm.arm.choice.get(f.name, "") for f in others), []).append(arm)
     found = []
     for choice, arms in groups.items():
-        varied = [
-            f.text(level) or (f"{f.shown}={level}" if level else f"no {f.shown}")
-            for f, level in zip(others, choice, strict=True)
-            if _varies(groups, f, others)
-        ]
+        varied = [f.level(level) for f, level in zip(others, choice, strict=True) if _varies(groups, f, others)]
         level = {id(arm): at[arm.arm.choice[factor.name]] for arm in arms}
         if len(set(level.values())) >= FEWEST:
             test = {level[id(arm)]: list(arm.values.values()) for arm in arms}
             train = {x: v for arm in arms for x, v in [(level[id(arm)], _on_training(results, arm))] if v}
-            found.append(Line(", ".join(varied), test, train))
+            found.append(Line(", ".join(varied), test, train, not any(choice)))
     return found[:MOST_LINES]
 
 
@@ -95,40 +102,71 @@ def _on_training(results: Results, arm: ArmResult) -> list[float]:
     return [value for value in measured if value is not None]
 
 
-def _draw(axes: Axes, results: Results, factor: Factor, lines: Sequence[Line]) -> None:
+def _draw(axes: Axes, results: Results, factor: Factor, lines: Sequence[Line], beside: Mapping[str, float]) -> None:
     shown = unit(results)
     both = len(lines) == 1 and bool(lines[0].train)
+    colours = colours_of(lines)
     for n, (line, name) in enumerate(zip(lines, labels([line.name for line in lines]), strict=True)):
-        colour = COLOURS[n % len(COLOURS)]
-        _curve(axes, line.test, colour, shown.factor, results.measure.on if both else name)
+        aside = DODGE * (n - (len(lines) - 1) / 2)
+        words = f"{PARTS[results.measure.on]} images" if both else name
+        _curve(axes, line.test, colours[n], shown.factor, words, n, aside)
     if both:
-        _curve(axes, lines[0].train, INK, shown.factor, "train", dashed=True)
+        _curve(axes, lines[0].train, INK, shown.factor, "training images", 1)
+    for n, (name, value) in enumerate(beside.items(), 1):
+        axes.axhline(shown.factor * value, color=GREY, linewidth=1.1, linestyle=DASHES[n], label=name, zorder=1.5)
     values = sorted({x for line in lines for x in line.test})
     if geometric(values):
         axes.set_xscale("log")
     ticks(axes, values)
     axes.set(xlabel=factor.axis, ylabel=shown.axis.removeprefix(f"{results.measure.on} ") if both else shown.axis)
+    axes.autoscale_view()
     axes.grid(color=PALE, linewidth=0.5)
     axes.set_axisbelow(True)
-    if both or len(lines) > 1:
-        axes.legend(frameon=False, handlelength=1.6)
+    if both or beside or len(lines) > 1:
+        legend(axes, above=len(lines) + both + len(beside) > BELOW)
 
 
-def _curve(axes: Axes, points: Points, colour: str, factor: float, name: str, dashed: bool = False) -> None:
+def colours_of(lines: Sequence[Line]) -> list[str]:
+    """A colour for each line. Of several the bare one is black, so that what is added has the same colour in a figure without
+    it.
+    """
+    rest = cycle(COLOURS[:-1])  # without the black
+    return [INK if line.bare and len(lines) > 1 else next(rest) for line in lines]
+
+
+def _curve(axes: Axes, points: Points, colour: str, factor: float, name: str, number: int, aside: float = 0.0) -> None:
+    """The seeds small and open, ``aside`` points beside their level, and the means large, joined by a line."""
+    from matplotlib.transforms import ScaledTranslation
+
+    shape, figure = SHAPES[number % len(SHAPES)], axes.get_figure(root=True)
+    beside = axes.transData + ScaledTranslation(aside / 72, 0, figure.dpi_scale_trans)  # type: ignore[union-attr]
     xs = sorted(points)
     for x in xs:
         axes.plot(
             [x] * len(points[x]),
             [v * factor for v in points[x]],
-            "o",
+            shape,
             color=colour,
-            markersize=3,
+            markersize=2.6,
             alpha=0.55,
-            markeredgewidth=0.7 if dashed else 0,
-            markerfacecolor="none" if dashed else colour,
+            markeredgewidth=0.6,
+            markerfacecolor="none",
+            transform=beside,
         )
+        axes.update_datalim([(x, v * factor) for v in points[x]])  # which marks beside their level do not
     means = [factor * sum(points[x]) / len(points[x]) for x in xs]
-    axes.plot(xs, means, color=colour, linewidth=1.3, linestyle=(0, (3, 1.5)) if dashed else "-", label=name or None)
+    axes.plot(
+        xs,
+        means,
+        color=colour,
+        linewidth=1.3,
+        linestyle=DASHES[number % len(DASHES)],
+        marker=shape,
+        markersize=4,
+        markeredgewidth=0,
+        label=name or None,
+        zorder=3,
+    )
 
 
 def ticks(axes: Axes, values: Sequence[float]) -> None:
@@ -137,7 +175,7 @@ def ticks(axes: Axes, values: Sequence[float]) -> None:
 
     if len(values) <= TICKS:
         axes.xaxis.set_minor_locator(NullLocator())
-        axes.set_xticks(values, [tick(v) for v in values])
+        axes.set_xticks(values, alike(values))
     elif axes.get_xscale() == "log":
         axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: tick(v)))
         axes.xaxis.set_minor_formatter(NullFormatter())

@@ -22,6 +22,18 @@ ROW = 0.27  # inches of an arm's row
 LINE = 0.15  # inches of a name above its row
 LABEL = 40  # letters of an arm's name in a figure
 
+# Lines that cross or lie close are told apart without colour, too: by dashes, and by the shape of their points.
+DASHES: tuple[Any, ...] = (
+    "-",
+    (0, (5, 1.5)),
+    (0, (1.3, 1.3)),
+    (0, (5, 1.3, 1.3, 1.3)),
+    (0, (2.5, 1)),
+    (0, (7, 1.2, 1.2, 1.2, 1.2, 1.2)),
+    (0, (8, 3)),
+)
+SHAPES = ("o", "s", "^", "D", "v", "P", "X")
+
 _STYLE = {
     "font.size": 8,
     "axes.labelsize": 8,
@@ -95,6 +107,16 @@ def clean(text: str, key: str, title: str) -> str:
     text = re.sub(r"<defs>\s*</defs>\s*", "", text)
     head, rest = text.split(">", 1)
     return f'{head} role="img" aria-label={quoteattr(title)}><title>{escape(title)}</title>{rest.rstrip()}'
+
+
+def legend(axes: Axes, above: bool = False) -> None:
+    """The legend of a pair of axes, on a ground of its own, so that no line of the grid runs through its words; ``above``
+    them where it has so many words that it would cover lines.
+    """
+    options: dict[str, Any] = {"frameon": True, "framealpha": 0.9, "edgecolor": "none", "handlelength": 2.6}
+    if above:
+        options |= {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "ncols": 2, "columnspacing": 1.2}
+    axes.legend(borderpad=0.3, **options)
 
 
 def short(name: str, length: int = LABEL) -> str:

@@ -9,7 +9,7 @@ from archdsl.expand.metrics import metric_of
 from archdsl.report.figures import COLOURS
 from archdsl.study.plan.levels import geometric
 from archdsl.study.report.figures.axis import ticks
-from archdsl.study.report.figures.canvas import INK, PALE, WIDTH, labels, render
+from archdsl.study.report.figures.canvas import INK, PALE, WIDTH, labels, legend, render
 from archdsl.study.results.fits import FitResult
 from archdsl.study.results.results import Results
 from archdsl.study.results.unit import unit_of
@@ -64,7 +64,7 @@ def _draw(axes: Axes, lines: list[FitResult]) -> None:
     axes.set(xlabel=lines[0].line.title or _x_label(fit.x), ylabel=ylabel, title=fit.formula.replace("^−b", "⁻ᵇ"))
     axes.grid(color=PALE, linewidth=0.5)
     axes.set_axisbelow(True)
-    axes.legend(frameon=False, handlelength=1.6)
+    legend(axes)
 
 
 def _x_label(x: str) -> str:
@@ -81,7 +81,7 @@ def _line(axes: Axes, one: FitResult, colour: str, factor: float, name: str) -> 
     xs = [x for x, _ in fitted.curve]
     ends = [(e.low, e.high) for _, e in fitted.curve if e.low is not None and e.high is not None]
     banded = len(ends) == len(xs)
-    shown = name or ("fit, with its 95 % band" if banded else "fit")
+    shown = (f"{name}; " if name else "") + ("fit with its 95 % band" if banded else "fit")
     axes.plot(xs, [factor * e.value for _, e in fitted.curve], color=colour, linewidth=1.3, label=shown)
     if banded:
         axes.fill_between(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from archdsl.study.plan.arms import GRIDS
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 MANY, TOO_MANY = 8, 16  # columns from which the cells leave out the spread, and the mean
 CELL = (0.72, 0.42)  # inches
+COLUMN = 12  # letters that have room below a cell
 
 Cells = Mapping[tuple[int, int], ArmResult]
 
@@ -33,20 +35,26 @@ def heat(results: Results) -> str | None:
     turned = max(map(len, across.levels)) > max(map(len, down.levels))  # long names are on the left
     if turned:
         down, across, cells = across, down, {(x, y): arm for (y, x), arm in cells.items()}
-    ticks = [
-        labels([f.text(level) or level or f"no {f.shown}" for level in f.levels], LABEL - 10) for f in (down, across)
-    ]
+    ticks = [labels([_tick(f, level) for level in f.levels], LABEL - 10) for f in (down, across)]
     size = (min(WIDTH + 2, 2.6 + CELL[0] * len(across.levels)), 0.95 + CELL[1] * len(down.levels))
 
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
         axes.set(xlabel=across.axis, ylabel=down.axis)
         axes.set_yticks(range(len(ticks[0])), ticks[0])
-        long = max(map(len, ticks[1])) > 9
-        axes.set_xticks(range(len(ticks[1])), ticks[1], rotation=40 if long else 0, ha="right" if long else "center")
+        below = [fill(text, COLUMN, break_long_words=False) for text in ticks[1]]
+        long = max(len(line) for text in below for line in text.split("\n")) > COLUMN
+        shown = ticks[1] if long else below
+        axes.set_xticks(range(len(shown)), shown, rotation=40 if long else 0, ha="right" if long else "center")
         _draw(axes, cells, (len(ticks[0]), len(ticks[1])), unit(results))
 
     return render(size, draw, "heat", f"{results.metric} over {down.axis} and {across.axis}")
+
+
+def _tick(factor: Factor, level: str) -> str:
+    """A level: a number as it is where the axis has a title, else its label."""
+    text = "" if factor.title and factor.numbers is not None else factor.text(level)
+    return text or level or f"no {factor.shown}"
 
 
 def _sorted(factor: Factor) -> Factor:
@@ -122,15 +130,17 @@ def _cell(axes: Axes, y: int, x: int, arm: ArmResult | None, scale: Any, unit: U
     if across > TOO_MANY:
         return
     spread = _spread(arm, unit) if across <= MANY else ""
-    axes.text(x, y - (0.13 if spread else 0), unit.value(mean), ha="center", va="center", fontsize=7.5, color=ink)
-    axes.text(x, y + 0.22, spread, ha="center", va="center", fontsize=5.8, color=ink)
+    lines = len(spread.split("\n")) if spread else 0
+    axes.text(x, y - 0.13 * lines, unit.value(mean), ha="center", va="center", fontsize=7.5, color=ink)
+    axes.text(x, y + (0.22, 0.2)[lines > 1], spread, ha="center", va="center", fontsize=5.8, color=ink, linespacing=1.1)
 
 
 def _spread(arm: ArmResult, unit: Unit) -> str:
-    """± sd, and how many runs are behind it where some are lacking; of runs that did not train, that."""
-    if arm.untrained:
-        return UNTRAINED if len(arm.untrained) == arm.summary.n else f"{len(arm.untrained)} {UNTRAINED}"
+    """± sd, and how many runs are behind it where some are lacking; below it how many did not train."""
     sd = "" if arm.summary.sd is None else f"± {unit.value(arm.summary.sd)}"
+    if arm.untrained:
+        which = UNTRAINED if len(arm.untrained) == arm.summary.n else f"{len(arm.untrained)} {UNTRAINED}"
+        return f"{sd}\n{which}".lstrip()
     return f"{sd} ({arm.summary.n}/{arm.planned})".lstrip() if arm.summary.n < arm.planned else sd
 
 

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COSTS = {"params": "parameters", "macs": "MACs", "seconds": "seconds of training"}
+COSTS = {"params": "parameters", "macs": "multiply-accumulates (MACs)", "seconds": "seconds of training"}
 SIZE = (8.6, 3.1)
+WIDE = 8  # the largest cost, of the smallest one, from which an axis is logarithmic
+LETTERS = 30  # of a name beside a point
 PLAIN = 10_000  # below it a tick has its thousands
 NAMED = 8  # arms up to which points have names; with more they have the numbers of the table
 
@@ -42,9 +44,10 @@ def pareto(results: Results) -> str | None:
 
     def draw(figure: Figure) -> None:
         first: Axes | None = None
+        log = any(wide([spot.cost for spot in spots]) for spots in panels.values())  # all panels alike
         for n, (cost, spots) in enumerate(panels.items(), 1):
             axes = figure.add_subplot(1, len(panels), n, sharey=first)
-            _draw(axes, spots, results.higher_is_better)
+            _draw(axes, spots, results.higher_is_better, log)
             axes.set_xlabel(COSTS[cost])
             if first is None:
                 axes.set_ylabel(unit(results).axis)
@@ -87,12 +90,29 @@ def tick(number: float) -> str:
     return f"{number:g}"
 
 
-def cost_axis(axes: Axes, costs: Sequence[float]) -> None:
-    """A horizontal axis of costs: logarithmic where they differ by more than a factor of eight."""
+def alike(numbers: Sequence[float]) -> list[str]:
+    """The ticks of one axis: where one of them has its thousands, so have all from a thousand on."""
+    shown = [tick(n) for n in numbers]
+    if not any(text.endswith(" k") for text in shown):
+        return shown
+    return [f"{n / 1000:.3g} k" if 1000 <= abs(n) < PLAIN else text for n, text in zip(numbers, shown, strict=True)]
+
+
+def wide(costs: Sequence[float]) -> bool:
+    """Whether costs differ by so much that their axis is logarithmic."""
+    return max(costs) / min(costs) > WIDE
+
+
+def cost_axis(axes: Axes, costs: Sequence[float], log: bool | None = None) -> None:
+    """A horizontal axis of costs.
+
+    Args:
+        log: logarithmic; by default where they are ``wide``.
+    """
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
     low, high = min(costs), max(costs)
-    if high / low > 8:
+    if wide(costs) if log is None else log:
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 100 else (1,), numticks=6))
         axes.xaxis.set_minor_formatter(NullFormatter())
@@ -104,7 +124,7 @@ def cost_axis(axes: Axes, costs: Sequence[float]) -> None:
 def _spots(results: Results, cost: str) -> list[Spot]:
     factor = unit(results).factor
     names = [a.label for a in results.arms]
-    shown = labels(names, 22) if len(names) <= NAMED else [str(n) for n in range(1, len(names) + 1)]
+    shown = labels(names, LETTERS) if len(names) <= NAMED else [str(n) for n in range(1, len(names) + 1)]
     found = []
     for number, (label, arm) in enumerate(zip(shown, results.arms, strict=True), 1):
         price = seconds(arm) if cost == "seconds" else arm.arm.totals[cost]
@@ -113,7 +133,7 @@ def _spots(results: Results, cost: str) -> list[Spot]:
     return found
 
 
-def _draw(axes: Axes, spots: Sequence[Spot], higher: bool) -> None:
+def _draw(axes: Axes, spots: Sequence[Spot], higher: bool, log: bool) -> None:
     best = front(spots, higher)
     for spot in spots:
         on = spot in best
@@ -130,7 +150,7 @@ def _draw(axes: Axes, spots: Sequence[Spot], higher: bool) -> None:
         )
     xs, ys = [s.cost for s in best], [s.value for s in best]
     axes.step(xs, ys, where="post", color=BLUE, linewidth=0.9, alpha=0.6, zorder=2)
-    cost_axis(axes, [s.cost for s in spots])
+    cost_axis(axes, [s.cost for s in spots], log)
     axes.margins(0.16, 0.14)
     axes.grid(color=PALE, linewidth=0.5)
     axes.set_axisbelow(True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from archdsl.report.figures import COLOURS
-from archdsl.study.report.figures.canvas import PALE, WIDTH, labels, render
+from archdsl.study.report.figures.canvas import PALE, WIDTH, labels, legend, render
 from archdsl.study.report.tuning_text import unit
 from archdsl.study.results.results import Results
 from archdsl.study.results.tuning import ArmTuning, Tuning
@@ -59,4 +59,4 @@ def _frame(axes: Axes, known: Tuning, arms: tuple[ArmTuning, ...]) -> None:
     axes.set(xlabel="tuning runs", ylabel=f"expected best {shown.axis}")
     axes.grid(color=PALE, linewidth=0.5)
     axes.set_axisbelow(True)
-    axes.legend(frameon=False, handlelength=1.6, loc="best")
+    legend(axes)
