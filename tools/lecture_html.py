@@ -15,8 +15,8 @@ MORE = """
 main > section { border-top: 1px solid var(--line); margin-top: 3rem; padding-top: 1rem; }
 nav ol { columns: 2; padding-left: 1.4rem; } nav li { break-inside: avoid; }
 figure { margin: 1.2rem 0; } figure img { max-width: 100%; height: auto; display: block; background: #fff; border-radius: 6px; }
-figcaption { font-size: .92rem; max-width: 62rem; margin-top: .4rem; color: var(--soft, inherit); }
-@media (min-width: 110rem) { html { font-size: 135%; } }
+figcaption { font-size: .92rem; max-width: 62rem; margin-top: .4rem; }
+@media (min-width: 110rem) { html { font-size: 135%; } body { font-size: 1rem; } }
 table { display: block; overflow-x: auto; margin: .8rem 0; font-size: 1rem; } td, th { padding-right: 1rem; }
 td code { font-size: 1em; }
 h2 { font-size: 1.35rem; } h3 { font-size: 1.05rem; margin: 1.4rem 0 .4rem; }
