@@ -25,4 +25,4 @@ def fast(model: fx.GraphModule, plan: Plan) -> nn.Module:
         return model
     keep_pages()
     net = pool_first(model)
-    return fuse(net, plan.precision) if plan.native else net
+    return fuse(net, plan.precision, plan.by_torch) if plan.native else net

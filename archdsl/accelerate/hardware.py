@@ -49,7 +49,9 @@ def kernels(plan: Plan, device: torch.device, model: nn.Module | None = None) ->
     """
     if device.type != "cpu" or (model is not None and not any(map(_ours, model.modules()))):
         return UNUSED
-    return f"native {_compiler()}" if plan.native else TORCH
+    if not plan.native:
+        return TORCH
+    return f"native {_compiler()}" + (f", by torch: {'; '.join(plan.by_torch)}" if plan.by_torch else "")
 
 
 def _ours(module: nn.Module) -> bool:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
 from torch.nn import functional
 
 from archdsl.accelerate.fast import fast
+from archdsl.accelerate.layers import layers_by_torch
 from archdsl.accelerate.native import available, has_parts
 from archdsl.accelerate.remember import recall, remember, signature
 from archdsl.accelerate.worth import compile_worth, graph_worth, size
@@ -23,7 +25,7 @@ from archdsl.registry.types import Shape
 from archdsl.runs.conditions import known_precision
 
 PROBE_STEPS = 4  # per candidate; the first one is not counted
-WORTH = 20  # a run must be this many times longer than the probe
+WORTH = 15  # a run must be this many times longer than the probe
 MARGIN = 1.1  # what bf16 must gain over fp32 to be taken
 
 
@@ -33,7 +35,7 @@ class Plan:
 
     ``fused`` swaps layers for faster ones that give the same numbers; ``native`` takes our own kernels on a CPU.
     ``compile``: torch.compile of the net. ``graph``: whole steps as a CUDA graph. Both are asked for where an estimate says
-    that they pay (``fast.worth``).
+    that they pay (``fast.worth``). ``by_torch``: the names of convolutions that torch does faster than our kernels.
     """
 
     precision: Literal["fp32", "bf16"] = "fp32"
@@ -43,6 +45,12 @@ class Plan:
     graph: bool = False
     fused: bool = False
     native: bool = False
+    by_torch: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> Plan:
+        """The plan of a run or of an earlier probe, as JSON holds it."""
+        return cls(**{**fields, "by_torch": tuple(fields.get("by_torch", ()))})
 
 
 PLAIN = Plan()
@@ -108,7 +116,8 @@ def _form(model: nn.Module, shape: Shape, steps: int, device: torch.device, aske
     if asked != "auto" or device.type != "cpu":
         taken = half if _takes_bf16(device, asked) else best
         return taken, _words(taken)
-    plans = [best, half, *([replace(best, threads=1), replace(half, threads=1)] if plain.threads > 1 else [])]
+    plans = [best, half, *(replace(form, native=False) for form in (best, half) if form.native)]
+    plans += [replace(best, threads=1), replace(half, threads=1)] if plain.threads > 1 else []
     # One step of each before the timed ones, and one of the plain form to compare with.
     if steps < WORTH * PROBE_STEPS * (len(plans) + 1):
         taken = half if has_bf16() and _seconds(model, shape, half, device, 1) is not None else best
@@ -166,16 +175,18 @@ def has_bf16() -> bool:
 
 
 def _words(plan: Plan) -> str:
-    more = (("channels_last", plan.channels_last), ("native kernels", plan.native))
+    layers = f"native kernels but for {len(plan.by_torch)} kinds of convolution" if plan.by_torch else "native kernels"
+    more = (("channels_last", plan.channels_last), (layers, plan.native))
     return ", ".join([plan.precision, *(word for word, taken in more if taken)])
 
 
 def _probed(model: nn.Module, shape: Shape, device: torch.device, plans: Sequence[Plan]) -> tuple[Plan, str]:
     """The fastest plan; the first one is the plain form, which is measured and never taken."""
     name = signature(model, shape, plans[0].threads)
-    known = recall(name)
-    for plan in plans[1:]:
-        if known is not None and known.get("plan") == asdict(plan):
+    known = recall(name) or {}
+    with suppress(TypeError):  # damaged, or of another version
+        plan = Plan.of(known.get("plan") or {})
+        if replace(plan, by_torch=()) in plans[1:]:
             return plan, f"{known.get('words', _words(plan))} (measured before)"
     taken = [(plan, _seconds(model, shape, plan, device, PROBE_STEPS)) for plan in plans]
     works = {plan: seconds for plan, seconds in taken if seconds is not None}
@@ -183,6 +194,11 @@ def _probed(model: nn.Module, shape: Shape, device: torch.device, plans: Sequenc
         return plans[1], _words(plans[1])
     handicap = {"fp32": 1.0, "bf16": MARGIN}
     choice = min([p for p in plans[1:] if p in works], key=lambda p: works[p] * handicap[p.precision])
+    if choice.native and (names := layers_by_torch(model, shape, choice.precision == "bf16", choice.threads)):
+        mixed = replace(choice, by_torch=names)
+        taken = [(plan, _seconds(model, shape, plan, device, PROBE_STEPS)) for plan in (choice, mixed)]
+        works |= {plan: seconds for plan, seconds in taken if seconds is not None}
+        choice = min((choice, mixed), key=lambda p: works.get(p, math.inf))
     threads = f", {choice.threads} thread" if choice.threads != plans[0].threads else ""
     words = f"{_words(choice)}{threads}: {works[plans[0]] / works[choice]:.1f}× plain fp32"
     remember(name, {"plan": asdict(choice), "words": words})

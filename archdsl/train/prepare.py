@@ -246,7 +246,7 @@ def _plan(
     planned: Mapping[str, Any] | None,
 ) -> tuple[Plan, str]:  # fmt: skip
     if planned and options.speed == "auto":
-        plan = Plan(**planned)
+        plan = Plan.of(planned)
         if plan.native and not available(plan.precision):
             raise EnvError(
                 "this run was begun with kernels compiled for this machine, and they are not available now",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -80,6 +82,35 @@ def test_the_fastest_is_taken_and_remembered(net: nn.Module, monkeypatch: pytest
     assert again == plan
     assert len(asked) == count
     assert "measured before" in words
+
+
+def test_layers_that_torch_does_faster_are_left_to_it(net: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the mixed form is the fastest one; the choice is remembered, and read again from JSON."""
+    monkeypatch.setattr(plans, "available", lambda precision="fp32": True)
+    monkeypatch.setattr(plans, "layers_by_torch", lambda *given: ("64 to 64 at 8x8, pad 1",))
+    for mixed in (0.5, 2.5):
+        monkeypatch.setattr(plans, "recall", lambda name: None)
+        monkeypatch.setattr(
+            plans,
+            "_seconds",
+            lambda m, s, plan, d, n, mixed=mixed: mixed if plan.by_torch else 2.0 if plan.fused else 4.0,
+        )
+        plan, note = choose(net, BATCH, LONG, CPU)
+        assert plan.native
+        assert bool(plan.by_torch) == (mixed < 2.0)
+        assert ("native kernels but for 1 kinds of convolution" in note) == (mixed < 2.0)
+        monkeypatch.setattr(plans, "recall", recall)
+        assert choose(net, BATCH, LONG, CPU)[0] == plan
+        assert Plan.of(json.loads(json.dumps(asdict(plan)))) == plan
+    assert Plan.of({"precision": "fp32"}) == Plan()  # of a run of before
+
+
+def test_torchs_own_kernels_are_tried_too(net: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plans, "available", lambda precision="fp32": True)
+    monkeypatch.setattr(plans, "has_bf16", lambda: True)
+    monkeypatch.setattr(plans, "_seconds", lambda m, s, plan, d, n: 2.0 if plan.native or not plan.fused else 1.0)
+    plan, _ = choose(net, BATCH, LONG, CPU)
+    assert (plan.native, plan.fused, plan.threads) == (False, True, torch.get_num_threads())
 
 
 def test_bf16_must_gain_something(net: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:

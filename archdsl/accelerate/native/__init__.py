@@ -1,5 +1,7 @@
 """Kernels in C for training on a CPU, compiled once for the processor at hand."""
 
+from collections.abc import Collection
+
 from torch import fx, nn
 
 from archdsl.accelerate.native.conv import fuse_convs, takes
@@ -9,9 +11,11 @@ from archdsl.accelerate.native.norm import fuse_norms
 __all__ = ["available", "fuse", "has_parts"]
 
 
-def fuse(model: fx.GraphModule, precision: str) -> fx.GraphModule:
-    """The net with what the kernels know in their form, on the same parameters and buffers."""
-    return fuse_convs(fuse_norms(model), precision)
+def fuse(model: fx.GraphModule, precision: str, by_torch: Collection[str] = ()) -> fx.GraphModule:
+    """The net with what the kernels know in their form, on the same parameters and buffers; ``by_torch``: the names of
+    convolutions that torch does all the same.
+    """
+    return fuse_convs(fuse_norms(model), precision, by_torch)
 
 
 def has_parts(model: nn.Module) -> bool:

@@ -8,6 +8,7 @@ Whatever does not fit (another window, type or layout, channels that do not fill
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Collection
 from functools import cache
 from typing import Any, cast
 
@@ -79,12 +80,17 @@ def _steps(weight: Tensor, flip: bool = False) -> Any:
     return (ctypes.c_long * 4)(*((b, a, c, d) if flip else (a, b, c, d)))
 
 
-class FastConv(nn.Module):
-    """A net's convolution, on its own parameters."""
+def layer_name(conv: nn.Conv2d, x: Tensor) -> str:
+    """What tells a convolution's speed, but for the size of the batch: ``64 to 128 at 16x16, pad 1``."""
+    return f"{conv.in_channels} to {conv.out_channels} at {x.shape[2]}x{x.shape[3]}, pad {conv.padding[0]}"
 
-    def __init__(self, conv: nn.Conv2d) -> None:
+
+class FastConv(nn.Module):
+    """A net's convolution, on its own parameters. ``by_torch``: the names of layers that torch does."""
+
+    def __init__(self, conv: nn.Conv2d, by_torch: Collection[str] = ()) -> None:
         super().__init__()
-        self.conv = conv
+        self.conv, self.by_torch = conv, by_torch
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W)."""
@@ -106,6 +112,7 @@ class FastConv(nn.Module):
             and min(x.shape[2:]) + 2 * pad - 2 >= SMALLEST
             and x.is_contiguous(memory_format=LAST)
             and kernels(x.dtype, bool(narrow(x.shape[1], weight.shape[0]))) is not None
+            and not (self.by_torch and layer_name(self.conv, x) in self.by_torch)
         )
 
 
@@ -119,8 +126,12 @@ def takes(module: nn.Module | None) -> bool:
     return form == ((3, 3), (1, 1), (1, 1), 1) and narrow(module.in_channels, module.out_channels) is not None
 
 
-def fuse_convs(model: fx.GraphModule, precision: str) -> fx.GraphModule:
-    """The net with such convolutions in this form, on the same parameters; compiles kernels that have not been yet."""
+def fuse_convs(model: fx.GraphModule, precision: str, by_torch: Collection[str] = ()) -> fx.GraphModule:
+    """The net with such convolutions in this form, on the same parameters; compiles kernels that have not been yet.
+
+    Args:
+        by_torch: the names of layers that torch does all the same.
+    """
     graph, holder, root = copied(model)
     if any(takes(m) and narrow(m.in_channels, m.out_channels) for m in root.values()):
         available(precision, narrow=True)
@@ -130,7 +141,7 @@ def fuse_convs(model: fx.GraphModule, precision: str) -> fx.GraphModule:
         if node.op == "call_module" and len(node.args) == 1 and takes(root.get(name)):
             if name not in names:
                 names[name] = f"fast{len(names)}"
-                holder.add_module(names[name], FastConv(root[name]))
+                holder.add_module(names[name], FastConv(root[name], by_torch))
             node.target = names[name]
     graph.lint()
     return fx.GraphModule(holder, graph, type(model).__name__) if names else model

@@ -216,9 +216,7 @@ def _built(
 ) -> tuple[tuple[Arm, ...], Wrong, int]:  # fmt: skip
     lets = frozenset(i.name for _, _, file in placed for i in file.items if isinstance(i, ast.Let))
     tests = [condition(text, TOTALS, {f.name: f.levels for f in factors}, words=lets) for text in study.where]
-    found: list[Arm] = []
-    wrong: Wrong = []
-    left_out = 0
+    found, wrong, left_out = list[Arm](), Wrong(), 0
     named, told = along(factors, design.name in GRIDS), []
     for picks, choice, source, make_file in _choices(placed, factors, design):
         said = factors, design.arms[design.reference], picks, choice, len(placed) > 1, named

@@ -1,0 +1,127 @@
+"""C4: what `auto` takes for a net, beside every single form: type, kernels and threads. Twelve nets, batches of 16 and 128.
+
+    python bench/c4_forms.py [--rounds 7] [--batch 16 128] [--only vgg resnet]
+
+Each contender is forward and backward of one batch of 3×32×32, interleaved. `auto` is what a run of many steps is given, chosen
+anew. The figure is the best single form's median over auto's: 1 and more is as fast as the best one.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from tempfile import TemporaryDirectory
+
+import torch
+from _timing import interleave, options, publish
+from torch import fx, nn
+from torch.nn import functional
+
+import archdsl
+from archdsl.accelerate.fast import fast
+from archdsl.accelerate.native import available
+from archdsl.accelerate.plan import PLAIN, Plan, choose, forward_context, has_bf16, prepare
+from archdsl.report import Column, Table
+
+CPU, LONG, CLASSES = torch.device("cpu"), 1_000_000, 10
+NETS = {
+    "vgg narrow": "vgg[16x2,32x2] +bn gap linear(10)",
+    "vgg wide": "vgg[64x2,128x2] +bn gap linear(10)",
+    "vgg deep": "vgg[32x2,64x2,128x3] +bn gap linear(10)",
+    "resnet20": "conv(16) bn relu resnet[16x3,32x3,64x3] gap linear(10)",
+    "resnet18": "conv(64) bn relu resnet[64x2,128x2,256x2,512x2] gap linear(10)",
+    "mobilenetv2": "mobilenetv2[16(t=1),24x2,32x3] gap linear(10)",
+    "mobilenetv1": "conv(32, 3, 2) bn relu mobilenetv1[64,128x2,256x2] gap linear(10)",
+    "convnext": "patch(2, 32) ln convnext[32x2,64x2,128x2] gap ln linear(10)",
+    "vit": "patch(4, 96) tokens cls pos vit[96x4](heads=3) ln take linear(10)",
+    "densenet": "conv(24) densenet[6,6,6](k=12) bn relu gap linear(10)",
+    "inception": "inception",
+    "mlp": "flatten linear(512) relu linear(512) relu linear(10)",
+}
+
+
+def forms() -> dict[str, Plan]:
+    """Every form by its name."""
+    many = torch.get_num_threads()
+    best = replace(PLAIN, threads=many, fused=True, channels_last=True)
+    found = {"plain fp32": replace(PLAIN, threads=many), "fp32, torch's kernels": best}
+    if available():
+        found["fp32, our kernels"] = replace(best, native=True)
+    if has_bf16():
+        found["bf16, torch's kernels"] = replace(best, precision="bf16")
+        if available("bf16"):
+            found["bf16, our kernels"] = replace(best, precision="bf16", native=True)
+    if many > 1:
+        found |= {f"{name}, 1 thread": replace(plan, threads=1) for name, plan in list(found.items())[1:]}
+    return found
+
+
+def step(model: nn.Module, plan: Plan, batch: int) -> Callable[[], None]:
+    """Forward and backward of one batch in a form, on a net of its own."""
+    prepare(model, plan)
+    if not len(list(model.parameters())) or not isinstance(model, fx.GraphModule):
+        raise SystemExit("not a net that is rewritten")
+    images = torch.randn(batch, 3, 32, 32)
+    if plan.channels_last:
+        images = images.contiguous(memory_format=torch.channels_last)
+    labels = torch.randint(0, CLASSES, (batch,))
+    net = fast(model, plan).train()
+
+    def run() -> None:
+        torch.set_num_threads(plan.threads)
+        with forward_context(plan, CPU):
+            logits = net(images)
+        functional.cross_entropy(logits.float(), labels).backward()
+        net.zero_grad()
+
+    return run
+
+
+def main() -> None:
+    """Measure and publish."""
+    parser = options(__doc__.splitlines()[0], 7)
+    parser.add_argument("--batch", type=int, nargs="+", default=[16, 128])
+    parser.add_argument("--only", nargs="+", default=list(NETS))
+    given = parser.parse_args()
+    rows, raw = [], {}
+    many = torch.get_num_threads()
+    with TemporaryDirectory() as cache:
+        os.environ["XDG_CACHE_HOME"] = cache  # nothing is remembered from before
+        available(), available("bf16")
+        for name in given.only:
+            for batch in given.batch:
+                torch.set_num_threads(many)
+                make = lambda text=NETS[name]: archdsl.model(text, input=(3, 32, 32), classes=CLASSES)  # noqa: E731
+                taken, words = choose(make().train(), (batch, 3, 32, 32), LONG, CPU, compile="off")
+                torch.set_num_threads(many)
+                contenders = {form: step(make(), plan, batch) for form, plan in forms().items()}
+                contenders["auto"] = step(make(), taken, batch)
+                times = interleave(contenders, given.rounds)
+                middle = {form: 1e3 * statistics.median(seconds) for form, seconds in times.items()}
+                auto = middle.pop("auto")
+                best = min(middle, key=middle.__getitem__)
+                rows.append(
+                    (name, batch, auto, words, best, middle[best], middle[best] / auto, middle["plain fp32"] / auto)
+                )
+                raw[f"{name}, {batch}"] = {"auto": words, "seconds": times}
+                print(rows[-1], file=sys.stderr, flush=True)
+    columns = (
+        Column("net"),
+        Column("batch", "count"),
+        Column("auto, ms", "float"),
+        Column("what auto took"),
+        Column("best single form"),
+        Column("its ms", "float"),
+        Column("best / auto", "float"),
+        Column("plain / auto", "float"),
+    )
+    least = min(row[6] for row in rows)
+    note = f"n = {given.rounds}, interleaved, medians; the least of best / auto is {least:.3f}"
+    publish("c4_forms", [Table(columns, tuple(rows), "C4", notes=(note,))], raw, ["torch"], given.out)
+
+
+if __name__ == "__main__":
+    main()

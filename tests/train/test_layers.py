@@ -1,0 +1,56 @@
+"""Convolutions that torch does faster are found by measuring, and left to it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+import archdsl
+from archdsl.accelerate import layers
+from archdsl.accelerate.fast import fast
+from archdsl.accelerate.hardware import kernels
+from archdsl.accelerate.native import available
+from archdsl.accelerate.native.conv import layer_name
+from archdsl.accelerate.plan import Plan
+
+LAST = torch.channels_last
+needs = pytest.mark.skipif(not available(), reason="needs Linux and a C compiler")
+
+
+@needs
+def test_a_layer_that_is_named_is_done_by_torch() -> None:
+    """The mixed form has torch's numbers in that layer to the bit, and ours in the others."""
+    model = archdsl.model("conv(16, bias=false) conv(16, bias=false) gap linear(4)", input=(16, 8, 8), classes=4)
+    x = torch.randn(2, 16, 8, 8).contiguous(memory_format=LAST)
+    model.to(memory_format=LAST)
+    name = layer_name(next(m for m in model.modules() if isinstance(m, nn.Conv2d)), x)
+    assert name == "16 to 16 at 8x8, pad 1"
+    plan = Plan(fused=True, channels_last=True, native=True)
+    ours, theirs = fast(model, plan)(x), fast(model, replace(plan, by_torch=(name,)))(x)
+    assert torch.equal(theirs, model(x))
+    assert not torch.equal(ours, theirs)
+    assert torch.allclose(ours, theirs, atol=1e-4)
+    assert kernels(plan, torch.device("cpu"), model) != kernels(
+        replace(plan, by_torch=(name,)), torch.device("cpu"), model
+    )
+
+
+@needs
+def test_layers_are_measured_and_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = archdsl.model(
+        "conv(16) bn relu conv(24, s=2) conv(32) conv(32) gap linear(4)", input=(16, 12, 12), classes=4
+    )
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    chance, threads = torch.get_rng_state(), torch.get_num_threads()
+    for margin, found in ((1e-9, 3), (1e9, 0)):
+        monkeypatch.setattr(layers, "MARGIN", margin)
+        names = layers.layers_by_torch(model, (2, 16, 12, 12), half=False, threads=1)
+        assert len(names) == found
+        assert list(names) == sorted(names)
+    assert all(torch.equal(before[k], v) for k, v in model.state_dict().items())
+    assert all(p.grad is None for p in model.parameters())
+    assert torch.equal(chance, torch.get_rng_state())
+    assert torch.get_num_threads() == threads
