@@ -96,4 +96,7 @@ def _check(bound: list[tuple[Entry, tuple[Any, ...], ast.Modifier]]) -> None:
 def _why(entry: Entry, mod: ast.Modifier) -> str:
     if mod.sign == "-":
         return f"the term before it has nothing that `+{entry.name}` adds"
-    return f"the term before it has no place for it; {entry.summary[0].lower()}{entry.summary[1:]}"
+    return (
+        f"a modifier changes the term directly before it, and `+{entry.name}` does not fit there. "
+        f"{entry.summary} Example: `{entry.examples[0]}`"
+    )

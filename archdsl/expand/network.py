@@ -175,8 +175,8 @@ def _word(expr: ast.Word, env: Env) -> Node:
 
 
 def _unknown(name: str, env: Env) -> str:
-    if find("modifier", name) is not None:
-        return f"`+{name}` is a modifier and follows a term"
+    if (modifier := find("modifier", name)) is not None:
+        return f"`+{name}` is a modifier and follows the term that it changes: `{modifier.examples[0]}`"
     if name in STATEMENTS:
         return "a statement begins at the left margin; an indented line continues the statement above it"
     for space in ast.SETTINGS:

@@ -51,8 +51,17 @@ def say(text: str) -> None:
 
 def start(home: Path, more: Sequence[str] = ()) -> subprocess.Popen[str]:
     """A study, with its output kept."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
+    }  # this tree, not an installed one
     return subprocess.Popen(
-        [sys.executable, "-m", "archdsl", *more], cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "archdsl", *more],
+        cwd=home,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 
