@@ -256,7 +256,11 @@ def check() -> list[str]:
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("page", nargs="*", help="the numbers of claims, such as 04; by default all")
+    parser.add_argument(
+        "page",
+        nargs="*",
+        help="the numbers of claims, such as 04; by default all, and then the index and the HTML page as well",
+    )
     parser.add_argument("--runs", type=Path, default=REPO / "runs", help="the folder of runs")
     parser.add_argument("--no-training", action="store_true", help="write the pages from the runs that are there")
     parser.add_argument("--check", action="store_true", help="look at the pages alone")
@@ -267,6 +271,10 @@ def main() -> int:
         return int(bool(found))
     if wrong := [f"{page.name} shows the preset `{name}`" for page in pages() for name in _unknown_presets(page)]:
         raise SystemExit("\n".join([*wrong, "and its study has none of that name"]))
+    if unknown := sorted(set(given.page) - {p.stem[:2] for p in pages()}):
+        parser.error(
+            f"no claim {', '.join(unknown)}; they are {pages()[0].stem[:2]} to {pages()[-1].stem[:2]}, with two digits"
+        )
     chosen = [p for p in pages() if not given.page or p.stem[:2] in given.page]
     for number, page in enumerate(chosen, 1):
         print(f"{number}/{len(chosen)} {page.stem}", file=sys.stderr, flush=True)

@@ -69,7 +69,7 @@ def _curves(results: Any) -> Iterator[str]:
     several = len(results.arms) > TOGETHER
     yield f"Thin lines are single runs ({_seeds(results)}), and thick ones the means of the epochs that all of them have."
     if not several and any(steep(lines) for kind, lines in mean_curves(results).items() if kind in LOSSES):
-        yield "The axis of the loss is logarithmic."
+        yield "The axis of the training loss is logarithmic."
 
 
 def _heat(results: Any) -> Iterator[str]:

@@ -109,13 +109,13 @@ def clean(text: str, key: str, title: str) -> str:
     return f'{head} role="img" aria-label={quoteattr(title)}><title>{escape(title)}</title>{rest.rstrip()}'
 
 
-def legend(axes: Axes, above: bool = False) -> None:
+def legend(axes: Axes, above: bool = False, across: int = 2) -> None:
     """The legend of a pair of axes, on a ground of its own, so that no line of the grid runs through its words; ``above``
-    them where it has so many words that it would cover lines.
+    them, in so many columns, where it has so many words that it would cover lines.
     """
     options: dict[str, Any] = {"frameon": True, "framealpha": 0.9, "edgecolor": "none", "handlelength": 2.6}
     if above:
-        options |= {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "ncols": 2, "columnspacing": 1.2}
+        options |= {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "ncols": across, "columnspacing": 1.2}
     axes.legend(borderpad=0.3, **options)
 
 

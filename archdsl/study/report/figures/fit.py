@@ -36,7 +36,7 @@ def fit(results: Results) -> str | None:
             _draw(figure.add_subplot(1, len(shown), n), lines[:MOST_LINES])
 
     width = WIDTH if len(shown) > 1 else 0.62 * WIDTH
-    return render((width, 3.0), draw, "fit", f"Fits: {', '.join(text for text, _ in shown)}")
+    return render((width, 3.4), draw, "fit", f"Fits: {', '.join(text for text, _ in shown)}")
 
 
 def _draw(axes: Axes, lines: list[FitResult]) -> None:
@@ -61,10 +61,10 @@ def _draw(axes: Axes, lines: list[FitResult]) -> None:
         axes.yaxis.set_minor_formatter(NullFormatter())
     ticks(axes, sorted({x for one in lines for x in one.values}))
     ylabel = unit_of(word, max(values, default=0.0)).axis
-    axes.set(xlabel=lines[0].line.title or _x_label(fit.x), ylabel=ylabel, title=fit.formula.replace("^−b", "⁻ᵇ"))
+    axes.set(xlabel=lines[0].line.title or _x_label(fit.x), ylabel=ylabel)
     axes.grid(color=PALE, linewidth=0.5)
     axes.set_axisbelow(True)
-    legend(axes)
+    legend(axes, above=True, across=1)
 
 
 def _x_label(x: str) -> str:
@@ -81,7 +81,8 @@ def _line(axes: Axes, one: FitResult, colour: str, factor: float, name: str) -> 
     xs = [x for x, _ in fitted.curve]
     ends = [(e.low, e.high) for _, e in fitted.curve if e.low is not None and e.high is not None]
     banded = len(ends) == len(xs)
-    shown = (f"{name}; " if name else "") + ("fit with its 95 % band" if banded else "fit")
+    formula = one.line.fit.formula.replace("^−b", "⁻ᵇ")
+    shown = (f"{name}; " if name else "") + formula + (", 95 % band" if banded else "")
     axes.plot(xs, [factor * e.value for _, e in fitted.curve], color=colour, linewidth=1.3, label=shown)
     if banded:
         axes.fill_between(

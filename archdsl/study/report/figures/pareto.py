@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 COSTS = {"params": "parameters", "macs": "multiply-accumulates (MACs)", "seconds": "seconds of training"}
 SIZE = (8.6, 3.1)
+LEAST = 2.1  # panels whose width one has: names take room
 WIDE = 8  # the largest cost, of the smallest one, from which an axis is logarithmic
 LETTERS = 30  # of a name beside a point
 PLAIN = 10_000  # below it a tick has its thousands
@@ -58,7 +59,7 @@ def pareto(results: Results) -> str | None:
         for axes, spots in zip(figure.axes, panels.values(), strict=True):
             place(axes, spots, front(spots, results.higher_is_better))
 
-    size = (SIZE[0] * max(1.6, len(panels)) / 3, SIZE[1])
+    size = (SIZE[0] * max(LEAST, len(panels)) / 3, SIZE[1])
     return render(size, draw, "pareto", f"{results.metric} against " + ", ".join(COSTS[c] for c in panels))
 
 

@@ -71,7 +71,7 @@ def place(axes: Axes, spots: Sequence[Named], first: Iterable[Named]) -> None:
             Bbox.from_extents(x, y - 1, right, y + 1),
             Bbox.from_extents(right - 1, min(y, up), right + 1, max(y, up)),
         ]
-    frame = axes.get_window_extent(renderer).expanded(1.02, 1.08)
+    frame = axes.get_window_extent(renderer).expanded(0.99, 1.08)
     for spot in (*dark, *(s for s in spots if s not in dark)):
         text = axes.annotate(
             "",
