@@ -6,6 +6,7 @@ width of columns is compared where nothing is measured: tables show measured num
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -69,6 +70,12 @@ def follow(folder: Path, measured: bool) -> None:
             assert agrees(printed, shown), f"{block['command']}\n{printed}"
 
 
+def accuracy(folder: Path, name: str) -> float:
+    """The test accuracy of the one run of a spec."""
+    (result,) = (p for p in folder.glob("runs/*/result.json") if p.parent.name.rsplit("-", 2)[0] == name)
+    return float(json.loads(result.read_text("utf-8"))["test_accuracy"])
+
+
 def test_what_is_counted_and_checked(tmp_path: Path) -> None:
     follow(tmp_path, measured=False)
 
@@ -78,6 +85,8 @@ def test_what_is_counted_and_checked(tmp_path: Path) -> None:
 def test_the_whole_page(tmp_path: Path) -> None:
     follow(tmp_path, measured=True)
     assert (tmp_path / "report.html").is_file()
+    deep, normalised, residual = (accuracy(tmp_path, name) for name in ("deep", "deep-bn", "deep-res"))
+    assert deep + 0.2 < normalised < residual - 0.1  # what the page tells, on any processor
     checked = subprocess.run([sys.executable, "model.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert checked.stdout.startswith("ok: the logits differ")
 
