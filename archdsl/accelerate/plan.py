@@ -47,6 +47,12 @@ class Plan:
     native: bool = False
     by_torch: tuple[str, ...] = ()
 
+    def record(self) -> dict[str, Any]:
+        """The plan as JSON holds it. Layers are left out where there are none, so that runs of before are equal."""
+        fields = asdict(self)
+        layers = fields.pop("by_torch")
+        return {**fields, "by_torch": list(layers)} if layers else fields
+
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> Plan:
         """The plan of a run or of an earlier probe, as JSON holds it."""
@@ -201,7 +207,7 @@ def _probed(model: nn.Module, shape: Shape, device: torch.device, plans: Sequenc
         choice = min((choice, mixed), key=lambda p: works.get(p, math.inf))
     threads = f", {choice.threads} thread" if choice.threads != plans[0].threads else ""
     words = f"{_words(choice)}{threads}: {works[plans[0]] / works[choice]:.1f}× plain fp32"
-    remember(name, {"plan": asdict(choice), "words": words})
+    remember(name, {"plan": choice.record(), "words": words})
     return choice, words
 
 

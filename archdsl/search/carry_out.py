@@ -45,6 +45,8 @@ class Search:
     failed: dict[int, str] = field(default_factory=dict)
     trained: int = 0  # jobs of this sitting
     reused: int = 0  # jobs whose result was there
+    occupied: float = 0.0  # seconds that workers had a job in this sitting, of all workers together
+    sitting: float = 0.0  # seconds that it took
     stopped: bool = False  # by the budget
     rates: list[float] = field(default_factory=list)  # seconds a unit of work
     _ready: deque[Job] = field(default_factory=deque)
@@ -66,6 +68,7 @@ class Search:
                     self._ended(event)
                 listen(event, self)
         finally:
+            self.sitting = self.clock() - self._from
             close = getattr(happening, "close", None)
             if close is not None:
                 close()
@@ -115,6 +118,7 @@ class Search:
     def _ended(self, result: RunResult) -> None:
         job = self.begun[result.key]
         seconds = self.clock() - self._since.pop(result.key, self.clock())
+        self.occupied += seconds
         score = self.scores.score(self.candidates.every[job.candidate], job.rung)
         if score is None and (result.cause in INFRASTRUCTURE or result.status in ENDED_BY_OTHERS):
             raise _unable(self.label(job), result)

@@ -155,6 +155,11 @@ class SearchExecution:
         """What was found."""
         if mixed := self.search.scores.mixed():
             self.notes.append(f"some results were made under other conditions: {mixed}")
+        if self.search.trained and self.search.sitting > 0:
+            share = self.search.occupied / (self.search.sitting * self.jobs)
+            self.notes.append(
+                f"the {self.jobs} workers had work in {100 * share:.0f} % of the {self.search.sitting:,.0f} s of searching"
+            )
         return results_of(self.options, self.search, winners, judged, self.record.seconds, self.notes)
 
     def _metric(self) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -159,7 +159,7 @@ class Recorder:
     def describe(self, setup: Setup) -> None:
         """What the figures depend on besides the settings."""
         if self.folder is not None:
-            self.folder.describe(str(setup.device), asdict(setup.plan), setup.facts, setup.conditions)
+            self.folder.describe(str(setup.device), setup.plan.record(), setup.facts, setup.conditions)
 
     def close(self) -> None:
         """Let another process have the folder."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -101,8 +100,9 @@ def test_layers_that_torch_does_faster_are_left_to_it(net: nn.Module, monkeypatc
         assert ("native kernels but for 1 kinds of convolution" in note) == (mixed < 2.0)
         monkeypatch.setattr(plans, "recall", recall)
         assert choose(net, BATCH, LONG, CPU)[0] == plan
-        assert Plan.of(json.loads(json.dumps(asdict(plan)))) == plan
+        assert Plan.of(json.loads(json.dumps(plan.record()))) == plan
     assert Plan.of({"precision": "fp32"}) == Plan()  # of a run of before
+    assert "by_torch" not in Plan().record()
 
 
 def test_torchs_own_kernels_are_tried_too(net: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ def plan_of(options: RunOptions) -> tuple[torch.device, Plan]:
 def conditions(options: RunOptions) -> dict[str, str]:
     """Under which the runs of this worker are made."""
     device, plan = plan_of(options)
-    about = {"processor": processor(device), "kernels": kernels(plan, device), "plan": asdict(plan)}
+    about = {"processor": processor(device), "kernels": kernels(plan, device), "plan": plan.record()}
     return conditions_of({"torch": torch.__version__, "numerics": NUMERICS, "device": device.type, **about})
 
 
@@ -199,7 +199,7 @@ def _note(request: RunRequest, options: RunOptions, message: str) -> None:
     experiment = _experiment(request, _spec(request), checked=False)
     folder = RunFolder.open(Path(options.out), experiment)
     try:
-        folder.describe(str(device), asdict(plan), {})
+        folder.describe(str(device), plan.record(), {})
         folder.note({"status": "failed", "message": message})
     finally:
         folder.close()
