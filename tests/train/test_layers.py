@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -15,6 +16,12 @@ from archdsl.accelerate.hardware import kernels
 from archdsl.accelerate.native import available
 from archdsl.accelerate.native.conv import layer_name
 from archdsl.accelerate.plan import Plan
+from archdsl.api import experiment_of, load
+from archdsl.emit.build import build
+from archdsl.runs.conditions import conditions_of
+from archdsl.runs.run import Run
+from archdsl.train import prepare
+from archdsl.train.fit import fit
 
 LAST = torch.channels_last
 needs = pytest.mark.skipif(not available(), reason="needs Linux and a C compiler")
@@ -54,3 +61,28 @@ def test_layers_are_measured_and_nothing_changes(monkeypatch: pytest.MonkeyPatch
     assert all(p.grad is None for p in model.parameters())
     assert torch.equal(chance, torch.get_rng_state())
     assert torch.get_num_threads() == threads
+
+
+@needs
+def test_a_resumed_run_keeps_its_mixed_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The layers that torch does are those of the run, and are not measured again; the weights end in the same bits."""
+    text = (
+        "net conv(16, 3, 2) relu conv(16) bn relu conv(16) gap linear(classes)\n"
+        "data fashion-mini subset(160)\ntrain adam(1e-2) epochs(3) batch(40)\n"
+    )
+    mixed = Plan(threads=1, fused=True, channels_last=True, native=True, by_torch=("16 to 16 at 14x14, pad 1",))
+    seen: list[Plan] = []
+
+    def go(place: str, **more: float) -> Run:
+        spec = load(text)
+        return fit(build(spec.trace), experiment_of(spec), out=tmp_path / place, device="cpu", speed="auto", **more)
+
+    monkeypatch.setattr(prepare, "choose", lambda *given: (mixed, "") if not seen else pytest.fail("measured again"))
+    expected = go("straight")
+    assert expected.plan == {**mixed.record(), "by_torch": ["16 to 16 at 14x14, pad 1"]}
+    assert not go("stopped", limit=1e-6).done
+    seen.append(mixed)
+    again = go("stopped")
+    assert again.plan == expected.plan
+    assert again.weights.read_bytes() == expected.weights.read_bytes()
+    assert "by torch: 16 to 16 at 14x14" in conditions_of(again.versions)["kernels"]
