@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import statistics
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -24,8 +23,9 @@ from archdsl.emit.inputs import random_inputs
 from archdsl.registry.types import Shape
 from archdsl.runs.conditions import known_precision
 
-PROBE_STEPS = 4  # per candidate; the first one is not counted
-WORTH = 15  # a run must be this many times longer than the probe
+PROBE_STEPS = 3  # per candidate and round; the first one is not counted
+ROUNDS = 2  # there and back, so that what slows the machine for a while slows no candidate alone
+WORTH = 10  # a run must be this many times longer than the probe
 MARGIN = 1.1  # what bf16 must gain over fp32 to be taken
 
 
@@ -125,7 +125,7 @@ def _form(model: nn.Module, shape: Shape, steps: int, device: torch.device, aske
     plans = [best, half, *(replace(form, native=False) for form in (best, half) if form.native)]
     plans += [replace(best, threads=1), replace(half, threads=1)] if plain.threads > 1 else []
     # One step of each before the timed ones, and one of the plain form to compare with.
-    if steps < WORTH * PROBE_STEPS * (len(plans) + 1):
+    if steps < WORTH * ROUNDS * PROBE_STEPS * (len(plans) + 1):
         taken = half if has_bf16() and _seconds(model, shape, half, device, 1) is not None else best
         return taken, _words(taken)
     return _probed(model, shape, device, [plain, *plans])
@@ -194,16 +194,14 @@ def _probed(model: nn.Module, shape: Shape, device: torch.device, plans: Sequenc
         plan = Plan.of(known.get("plan") or {})
         if replace(plan, by_torch=()) in plans[1:]:
             return plan, f"{known.get('words', _words(plan))} (measured before)"
-    taken = [(plan, _seconds(model, shape, plan, device, PROBE_STEPS)) for plan in plans]
-    works = {plan: seconds for plan, seconds in taken if seconds is not None}
+    works = _least(model, shape, plans, device)
     if len(works) < 2 or plans[0] not in works:
         return plans[1], _words(plans[1])
     handicap = {"fp32": 1.0, "bf16": MARGIN}
     choice = min([p for p in plans[1:] if p in works], key=lambda p: works[p] * handicap[p.precision])
     if choice.native and (names := layers_by_torch(model, shape, choice.precision == "bf16", choice.threads)):
         mixed = replace(choice, by_torch=names)
-        taken = [(plan, _seconds(model, shape, plan, device, PROBE_STEPS)) for plan in (choice, mixed)]
-        works |= {plan: seconds for plan, seconds in taken if seconds is not None}
+        works |= _least(model, shape, (choice, mixed), device)
         choice = min((choice, mixed), key=lambda p: works.get(p, math.inf))
     threads = f", {choice.threads} thread" if choice.threads != plans[0].threads else ""
     words = f"{_words(choice)}{threads}: {works[plans[0]] / works[choice]:.1f}× plain fp32"
@@ -211,8 +209,23 @@ def _probed(model: nn.Module, shape: Shape, device: torch.device, plans: Sequenc
     return choice, words
 
 
+def _least(model: nn.Module, shape: Shape, plans: Sequence[Plan], device: torch.device) -> dict[Plan, float]:
+    """The least seconds a step of each plan that works, in rounds."""
+    found: dict[Plan, float] = {}
+    left = list(plans)
+    for _ in range(ROUNDS):
+        for plan in tuple(left):
+            seconds = _seconds(model, shape, plan, device, PROBE_STEPS)
+            if seconds is None:
+                left.remove(plan)
+            else:
+                found[plan] = min(seconds, found.get(plan, math.inf))
+        left.reverse()
+    return found
+
+
 def _seconds(model: nn.Module, shape: Shape, plan: Plan, device: torch.device, steps: int) -> float | None:
-    """Seconds a step, without the update, on a copy; None where the net cannot run so."""
+    """The least seconds of a step, without the update, on a copy; None where the net cannot run so."""
     threads, copy = torch.get_num_threads(), deepcopy(model).train()
     with torch.random.fork_rng(devices=[]):
         try:
@@ -228,7 +241,7 @@ def _seconds(model: nn.Module, shape: Shape, plan: Plan, device: torch.device, s
                     logits = net(images)
                 functional.cross_entropy(logits.float(), logits.argmax(1)).backward()
                 times.append(time.perf_counter() - begun)
-            return statistics.median(times[1:] or times)
+            return min(times[1:] or times)
         except RuntimeError:  # an op that has no bf16, or no memory: the run itself will say what is wrong
             return None
         finally:

@@ -18,11 +18,13 @@ from archdsl.notices import notice
 from archdsl.runs.run import NUMERICS
 from archdsl.trust import distrust, make_private
 
+FORMS = 2  # raised when a probe tries other forms: earlier answers knew fewer
+
 
 def signature(model: nn.Module, shape: tuple[int, ...], threads: int) -> str:
     """A name for the net's shapes and kinds of layers, the batch, the machine, torch and our numerics."""
     layers = [(type(m).__name__, [tuple(p.shape) for p in m.parameters(recurse=False)]) for m in model.modules()]
-    machine = (platform.node(), platform.machine(), os.cpu_count(), threads, torch.__version__, NUMERICS)
+    machine = (platform.node(), platform.machine(), os.cpu_count(), threads, torch.__version__, NUMERICS, FORMS)
     return hashlib.sha256(repr((layers, shape, machine)).encode()).hexdigest()[:16]
 
 
