@@ -18,6 +18,7 @@ from archdsl.words.data.base import Augmentation, Corruption, check_behaviour
 from archdsl.words.data.parts import Subset, Valid
 from archdsl.words.data.values import Dataset, Own
 from archdsl.words.train.kinds import Clipping, Loss, Optimizer, Penalty, Schedule, TrainWord
+from archdsl.words.train.losses import Weigh
 from archdsl.words.train.optimizers import Adam
 from archdsl.words.train.penalties import Wd
 from archdsl.words.train.recipe import BiasLr, Lookahead, Tta
@@ -76,6 +77,7 @@ class TrainSettings:
     clip: Clipping | None = None
     bce: Loss | None = field(default=None, metadata=LATER)
     loss: Loss | None = field(default=None, metadata=LATER)
+    weigh: tuple[Weigh, ...] = field(default=(), metadata=LATER)
     ema: float | None = None
     lookahead: Lookahead | None = field(default=None, metadata=LATER)
     biaslr: BiasLr | None = field(default=None, metadata=LATER)

@@ -16,12 +16,13 @@ from torch import Tensor
 
 from archdsl.data.batches import Feed
 from archdsl.runs.events import Diverged, Event, Progress, Stopped, TimedOut, Warned
+from archdsl.train.head_scores import scores_of
 from archdsl.train.inputs import Batch
 from archdsl.train.job import Group, Job, exact_statistics, steps_left
-from archdsl.train.metrics import Figures, HitMeter, Meter, evaluate
+from archdsl.train.metrics import Counts, Figures, HitMeter, Meter, evaluate
 from archdsl.train.optim import Update
 from archdsl.train.replica import SeedReplica, progress_listeners
-from archdsl.train.scores import Scores, evaluations
+from archdsl.train.scores import evaluations
 from archdsl.train.static import Static
 from archdsl.train.step import train_step
 from archdsl.train.tta import viewed
@@ -42,7 +43,7 @@ class Training:
         self.update = Update(job.model, job.settings, job.scales, held=job.graph)
         self.replica = SeedReplica(job)
         self.state = self.replica.state
-        self.scores = {part: Scores(part, self.device, job.task) for part in ("valid", "test")}
+        self.scores = {part: scores_of(part, self.device, job.task) for part in ("valid", "test")}
         self._progress_listeners = progress_listeners(job.model)
         self.static = Static(self.net, self.update, self.replica, self._begin_step) if job.graph else None
 
@@ -180,7 +181,7 @@ class Training:
         data: Feed,
         stop: Callable[[], bool] = lambda: False,
         meter: Meter | None = None,
-        scores: Scores | None = None,
+        scores: Counts | None = None,
     ) -> tuple[float, float | None] | None:
         job = self.job
         return evaluate(

@@ -179,5 +179,14 @@ def stored(run: RunFigures, name: str) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
+def likelihood(run: RunFigures, part: str) -> float | None:
+    """The cross-entropy that a run has stored as its loss; None where its loss is another one: a squared error, or the sum of
+    several heads.
+    """
+    others = (k for k in run.result if k.startswith(f"{part}_") and k.endswith("_loss") and k != f"{part}_loss")
+    several = next(others, None) is not None
+    return stored(run, f"{part}_loss") if stored(run, f"{part}_mse") is None and not several else None
+
+
 def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,66 @@
+"""Data and train words that do not fit what the output of a network is for: without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from archdsl.settings.finding import Finding
+from archdsl.words.data.base import Augmentation, Mixing
+from archdsl.words.tasks import Several, Task, task_of
+from archdsl.words.train.kinds import Loss
+
+if TYPE_CHECKING:
+    from archdsl.settings.experiment import DataSettings, TrainSettings
+
+
+def task_findings(data: DataSettings, train: TrainSettings) -> Iterator[Finding]:
+    """Words that do not fit what the output of the net is for."""
+    task = task_of(data.dataset)
+    asked = f"the task of {data.dataset.name} is {task.name}"
+    for slot, word in train.words():
+        if isinstance(word, Loss) and task.name not in word.tasks:
+            yield Finding(f"`{word.word}` is a loss for {' and '.join(word.tasks)}, and {asked}", "leave it out", slot)
+        elif isinstance(word, Loss) and (remark := word.unfit(data.dataset.classes)) is not None:
+            yield Finding(remark.message, remark.help, slot)
+    yield from weight_findings(train, task, asked)
+    if train.patience is not None and train.patience.on == "accuracy" and not task.counted:
+        yield Finding(f"`patience` watches an accuracy, and {asked}", "patience(on=loss)", "patience")
+    if train.smooth and not task.counted:
+        yield Finding(f"`smooth` smooths classes, and {asked}", "leave it out", "smooth")
+    if task.simple:
+        return
+    for mixing in (word for word in data.augment if isinstance(word, Mixing)):
+        yield Finding(f"`{mixing.name}` mixes images of one class each, and {asked}", "leave it out", mixing)
+    if not task.whole and len(data.dataset.input) == 3:
+        yield from _mask_findings((w for w in data.augment if not isinstance(w, Mixing)), asked)
+    for change in data.corrupt:
+        yield Finding(f"`{change.name}` changes images of one class each, and {asked}", "leave it out", change)
+    if train.tta is not None:
+        yield Finding(f"`tta` averages the classes of whole images, and {asked}", "leave it out", "tta")
+
+
+def weight_findings(train: TrainSettings, task: Task, asked: str) -> Iterator[Finding]:
+    """Weights of heads that there are not, or of one head twice."""
+    heads = list(task.sizes) if isinstance(task, Several) else []
+    for place, word in enumerate(train.weigh):
+        what = f"`weigh({word.head}, {word.factor:g})`"
+        if not heads:
+            yield Finding(f"{what} weighs the loss of one of several heads, and {asked}", "leave it out", word)
+        elif word.head not in heads:
+            yield Finding(f"{what} names no head", f"the heads are {', '.join(heads)}", word)
+        elif word.head in [other.head for other in train.weigh[:place]]:
+            yield Finding(f"the head `{word.head}` has two weights", "keep one of them", word)
+
+
+def _mask_findings(words: Iterable[Augmentation], asked: str) -> Iterator[Finding]:
+    """Augmentations that have no rule for the classes of pixels."""
+    fitting = (
+        "take words that move whole pixels (flip, vflip, crop, shift) or change values alone (brightness, noise, …)"
+    )
+    for word in words:
+        if word.masks == "no":
+            yield Finding(f"`{word.name}` has no rule for the classes of pixels, and {asked}", fitting, word)
+        elif word.where == "model":
+            what = f"`{word.name}` with where=model does not see the classes of pixels"
+            yield Finding(f"{what}, and {asked}", "leave where=model out", word)
