@@ -272,12 +272,12 @@ def _agree(settings: TrainSettings, words: Iterable[Setting], slots: Mapping[str
 
 def to_json(experiment: Experiment) -> dict[str, dict[str, Any]]:
     """The settings as plain values: each setting that has several fields also says its kind."""
-    data, train = experiment.data, experiment.train
+    data, train, shape = experiment.data, experiment.train, experiment.data.dataset.input
     return {
         "data": {
             "dataset": data.dataset.name,
-            "input": list(data.dataset.input),
-            **({"vocabulary": shape.vocabulary} if isinstance(shape := data.dataset.input, Ids) else {}),
+            "input": list(shape),
+            **({"vocabulary": shape.vocabulary} if isinstance(shape, Ids) else {}),
             "valid": data.valid.amount if data.valid else None,
             "subset": data.subset.count if data.subset else None,
             "augment": [_plain(a) for a in data.augment],
@@ -289,10 +289,8 @@ def to_json(experiment: Experiment) -> dict[str, dict[str, Any]]:
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, Value):
-        return value.record()
-    if isinstance(value, tuple):
-        return [_plain(v) for v in value]
+    if isinstance(value, Value | tuple):
+        return value.record() if isinstance(value, Value) else [_plain(v) for v in value]
     if is_dataclass(value) and not isinstance(value, type):
         return {"kind": type(value).__name__.lower(), **_known(asdict(value))}
     return value
