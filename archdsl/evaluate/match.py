@@ -62,6 +62,11 @@ def match(net: Trained, dataset: Any, own: Any, by: By = "name") -> Match:
     theirs = tuple(dataset.class_names)
     if theirs == net.class_names:
         return Match()
+    if isinstance(net.task, Several):
+        raise ArchError(
+            f"the targets of {dataset.name} are not those of the heads of the net: {listed(theirs)}",
+            help=f"choose data with these targets and classes: {listed(net.class_names)}",
+        )
     if isinstance(net.input, Ids):
         raise ArchError(
             f"the characters of {dataset.name} are not those that the net knows: {listed(theirs)}",

@@ -26,6 +26,7 @@ from archdsl.train.scores import evaluations
 from archdsl.train.static import Static
 from archdsl.train.step import train_step
 from archdsl.train.tta import viewed
+from archdsl.words.tasks import Several
 
 End = Diverged | Stopped | TimedOut
 
@@ -151,16 +152,18 @@ class Training:
         self, number: int, figures: Figures, seconds: float, images: int
     ) -> Generator[Event, None, End | None]:
         """Are loss and weights finite, and how good are they; returns what ended the run, if that did."""
-        job, state = self.job, self.state
+        job, state, distributed = self.job, self.state, self.job.distributed
         if figures.bad_step is not None:
             return Diverged(number, figures.bad_step, state.restore_good())
         if not state.good.take(number):
             return Diverged(number, state.step, state.restore_good())
+        each = self.scores["valid"] if isinstance(job.task, Several) and job.valid is not None else None
         with state.averaged():
-            valid = self._evaluate(job.valid, job.stop) if job.valid is not None else (None, None)
+            valid = self._evaluate(job.valid, job.stop, scores=each) if job.valid is not None else (None, None)
             more = self._looked_at(number) if valid is not None else None
         if valid is None or more is None:
             return Stopped(number, state.step)
+        more |= each.read(distributed) if each is not None else {}  # how each head fares; the loss is their sum
         yield state.finish_epoch(number, figures, valid, self.update.rate, seconds, images, more)
         return None
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
+
+from archdsl.cli.support.class_predictions import pictures_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def of_heads(net: Trained, own: object, files: Sequence[Path], batch: int) -> list[dict[str, Any]]:
-    """A record for each row of the tables, with its targets where the files have them.
+    """A record for each picture, or for each row of the tables, with its targets where the files have them.
 
     Args:
         own: the data set of the run.
@@ -28,6 +31,8 @@ def of_heads(net: Trained, own: object, files: Sequence[Path], batch: int) -> li
     from archdsl.cli.output import say
     from archdsl.evaluate.rows import read_rows
 
+    if len(net.input) == 3:
+        return _of_pictures(net, pictures_of(net, files), batch)
     records: list[dict[str, Any]] = []
     for held in [read_rows(net, own, file) for file in files]:
         parts = (torch.from_numpy(held.values[n : n + batch]) for n in range(0, len(held.values), batch))
@@ -36,6 +41,22 @@ def of_heads(net: Trained, own: object, files: Sequence[Path], batch: int) -> li
             records.append({"file": str(held.path), "row": row + 1, "heads": said, **known})
         for text in held.notes:
             say(text)
+    return records
+
+
+def _of_pictures(net: Trained, files: Sequence[Path], batch: int) -> list[dict[str, Any]]:
+    import torch
+
+    from archdsl.cli.output import say
+    from archdsl.data.decode import said
+    from archdsl.evaluate.images import decoded
+
+    done: Counter[str] = Counter()
+    parts = (torch.from_numpy(part) for part in decoded(files, net.input, batch, done))
+    every = (heads for part in parts for heads in _said(net, part))
+    records = [{"file": str(file), "heads": heads} for file, heads in zip(files, every, strict=True)]
+    for text in said(done, len(files)):
+        say(text)
     return records
 
 
