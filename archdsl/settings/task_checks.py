@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from archdsl.ir.fans import heads_of
 from archdsl.settings.finding import Finding
 from archdsl.words.data.base import Augmentation, Mixing
 from archdsl.words.tasks import Several, Task, task_of
 from archdsl.words.train.kinds import Loss
 
 if TYPE_CHECKING:
+    from archdsl.ir.trace import Trace
     from archdsl.settings.experiment import DataSettings, TrainSettings
 
 
@@ -51,6 +53,23 @@ def weight_findings(train: TrainSettings, task: Task, asked: str) -> Iterator[Fi
             yield Finding(f"{what} names no head", f"the heads are {', '.join(heads)}", word)
         elif word.head in [other.head for other in train.weigh[:place]]:
             yield Finding(f"the head `{word.head}` has two weights", "keep one of them", word)
+
+
+def head_findings(train: TrainSettings, trace: Trace) -> Iterator[Finding]:
+    """Words that treat the last layer apart, in a network that has several."""
+    if not heads_of(trace):
+        return
+    several = "and a network with several heads has several"
+    for slot, word in train.words():
+        if not (word.alike or getattr(word, "elementwise", False)):
+            what = f"`{word.word}` may treat the last layer in another way than those before it, {several}"
+            yield Finding(what, "take another word, such as adam or clip", slot)
+    if train.layerdecay not in (None, 1):
+        yield Finding(
+            f"`layerdecay` counts blocks from the last layer, {several}",
+            "`rate(PART, FACTOR)` sets the learning rate of a part",
+            "layerdecay",
+        )
 
 
 def _mask_findings(words: Iterable[Augmentation], asked: str) -> Iterator[Finding]:

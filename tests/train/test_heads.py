@@ -194,6 +194,9 @@ def test_a_run_is_resumed_to_the_bit(tmp_path: Path) -> None:
         ("", "adam bce", "`bce` is a loss for classification"),
         ("", "adam ce(balanced)", "`ce` is a loss for classification"),
         ("", "adam huber", "`huber` is a loss for regression"),
+        ("", "muon(0.02)", "`muon` may treat the last layer in another way"),
+        ("", "adam agc", "`agc` may treat the last layer in another way"),
+        ("", "adam layerdecay(75%)", "`layerdecay` counts blocks from the last layer"),
         ("valid(10%)", "adam patience(3, on=accuracy)", "`patience` watches an accuracy"),
     ],
 )
@@ -201,6 +204,13 @@ def test_words_that_do_not_fit_several_heads(tmp_path: Path, data: str, train: s
     spec = load(text(homes(tmp_path / "h.csv"), train, data))
     with pytest.raises(ArchError, match=message):
         experiment_of(spec)
+
+
+@pytest.mark.parametrize(
+    "train", ["lamb(5e-3)", "sgd(0.1, nesterov) wd(1e-4) clip(1) cosine", "adam l2(1e-4) rate(price, 0.1)"]
+)
+def test_words_that_treat_layers_alike(tmp_path: Path, train: str) -> None:
+    assert experiment_of(load(text(homes(tmp_path / "h.csv"), train))).train.epochs == 10
 
 
 def test_weights_need_heads() -> None:
