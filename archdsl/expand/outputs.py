@@ -63,11 +63,22 @@ def ended(trace: Trace, classes: int, span: Span | None, stated: Task | None) ->
     if stated.heads and list(found) != list(stated.sizes):
         wanted = stated.wanted(trace.input, classes)
         raise fail("A308", f"the network has the heads {_listed(found)}, and {wanted}", span, stated.ends)
+    if stated.heads and classes != sum(stated.sizes.values()):
+        raise fail(
+            "A308",
+            f"the text has {classes} `classes`, and {stated.wanted(trace.input, classes)}",
+            span,
+            "leave `classes` out: the data says them",
+        )
     for name, size in stated.sizes.items():
         if found[name] != size:
             values = "a number" if size == 1 else f"{size} classes"
-            raise fail("A308", f"the head `{name}` gives {found[name]} values, and its target is {values}", span,
-                       f"end it with `{name}: linear(classes)`")  # fmt: skip
+            raise fail(
+                "A308",
+                f"the head `{name}` gives {found[name]} values, and its target is {values}",
+                span,
+                f"end it with `{name}: linear(classes)`",
+            )
     return stated, trace.out[0]
 
 

@@ -42,6 +42,35 @@ def test_a_table_with_several_targets(tmp_path: Path) -> None:
         csv(path, numbers="price")
 
 
+def test_two_columns_of_classes_and_other_forms_of_a_table(tmp_path: Path) -> None:
+    import pyarrow
+    from pyarrow import parquet as files
+
+    from archdsl.data import load as load_data
+    from archdsl.words.data.tables import parquet
+
+    rows = [(n * 0.5, "ab"[n % 2], n % 3, n * 1.5) for n in range(60)]
+    path = tmp_path / "t.csv"
+    path.write_text("x,kind,size,price\n" + "".join(f"{a},{b},{c},{d}\n" for a, b, c, d in rows))
+    both = csv(str(path), target="kind, size")
+    assert both.task.sizes == {"kind": 2, "size": 3}  # type: ignore[attr-defined]
+    assert both.head.features == ("x", "price")
+    columns = dict(zip(("x", "kind", "size", "price"), map(list, zip(*rows, strict=True)), strict=True))
+    files.write_table(pyarrow.table(columns), tmp_path / "t.parquet")
+    ours, theirs = (
+        load_data(word(str(tmp_path / name), target="kind, size", numbers="price"))
+        for word, name in ((csv, "t.csv"), (parquet, "t.parquet"))
+    )
+    for part in ("train", "test"):
+        one, other = getattr(ours, part), getattr(theirs, part)
+        assert (one.labels == other.labels).all()
+        assert (one.images == other.images).all()
+    assert ours.train.labels.shape == (48, 3)  # type: ignore[union-attr]
+    bare = tmp_path / "n.csv"
+    bare.write_text("".join(f"{a},{b},{d}\n" for a, b, _, d in rows))
+    assert csv(str(bare), target="c2", header="no", numbers="c3").task.sizes == {"c2": 2, "c3": 1}  # type: ignore[attr-defined]
+
+
 def test_a_column_that_cannot_name_a_head(tmp_path: Path) -> None:
     path = homes(tmp_path / "h.csv")
     for name in ("the price", "type", "in"):
@@ -81,6 +110,13 @@ def test_heads_are_those_of_the_data(tmp_path: Path, net: str, message: str) -> 
         load(text(homes(tmp_path / "h.csv"), net=net))
     assert message in caught.value.diagnostics[0].message
     assert "linear(classes)" in caught.value.diagnostics[0].help
+
+
+def test_the_number_of_classes_is_that_of_the_data(tmp_path: Path) -> None:
+    written = text(homes(tmp_path / "h.csv"))
+    assert load(written).classes == load(written, classes=4).classes == 4
+    with pytest.raises(SpecError, match="the text has 7 `classes`"):
+        load(written, classes=7)
 
 
 @pytest.fixture(scope="module")

@@ -94,6 +94,14 @@ def test_heads_that_are_refused(text: str, message: str) -> None:
     assert found.help
 
 
+def test_heads_inside_a_let_and_under_a_label() -> None:
+    lets = "let top(c) = heads(a: linear(c) | b: (linear(8) relu linear(1)))\nnet gap top(2)"
+    assert heads_of(load(lets, input=INPUT).trace) == {"a": 2, "b": 1}
+    labelled = load("gap out: heads(heads: linear(2) | b: linear(1))", input=INPUT)
+    assert heads_of(labelled.trace) == {"heads": 2, "b": 1}
+    assert build(labelled.trace)(torch.randn(1, *INPUT)).shape == (1, 3)
+
+
 def test_any_output_may_have_heads() -> None:
     assert load("task features\nnet gap heads(a: linear(3) | b: linear(1))", input=INPUT).task.name == "features"
     assert load("task heads\nnet gap heads(a: linear(3) | b: linear(1))", input=INPUT).task == Several()

@@ -10,10 +10,8 @@ from archdsl.expand.metrics import metric_of
 from archdsl.study.names import quoted
 from archdsl.study.plan.arms import Arms
 from archdsl.study.plan.file import StudyFile
-from archdsl.words.metrics.base import OfPart
-from archdsl.words.metrics.heads import OfHead
-from archdsl.words.metrics.scores import Loss
-from archdsl.words.tasks import Several, task_of
+from archdsl.words.metrics.heads import OfHead, never_has
+from archdsl.words.tasks import task_of
 
 if TYPE_CHECKING:
     from archdsl.study.plan.cells import Cell
@@ -54,18 +52,11 @@ def check_metrics(study: StudyFile, arms: Arms, every: Sequence[Cell]) -> None:
 def _check_heads(name: str, word: Metric, arms: Arms, every: Sequence[Cell]) -> None:
     """Refuse a metric of a head that an arm does not have, and of one output where an arm has several."""
     tasks = {c.arm: task_of(c.experiment.data.dataset) for c in every}
-    heads = {arm: list(task.sizes) if isinstance(task, Several) else [] for arm, task in tasks.items()}
-    known = list(dict.fromkeys(head for names in heads.values() for head in names))
-    if isinstance(word, OfHead):
-        lacking = {arm for arm, names in heads.items() if word.head not in names}
-        remedy = f"the heads are {', '.join(known)}" if known else "take a metric of the one output: test_accuracy"
-        _refuse_lacking(f"the metric {name} is of the head {word.head}", lacking, arms, ("has it", "have it"), remedy)
-    elif isinstance(word, OfPart) and not isinstance(word, Loss):
-        several = {arm for arm, names in heads.items() if names}
-        remedy = f"name the head, as in {word.part}_{known[0]}_{word.word}, or take {word.part}_loss" if known else ""
-        _refuse_lacking(
-            f"the metric {name} is of one output", several, arms, ("has one alone", "have one alone"), remedy
-        )
+    found = {arm: why for arm, task in tasks.items() if (why := never_has(word, task)) is not None}
+    if found:
+        what, remedy = next(iter(found.values()))
+        does = ("has it", "have it") if isinstance(word, OfHead) else ("has one alone", "have one alone")
+        _refuse_lacking(f"the metric {name} {what}", found, arms, does, remedy)
 
 
 def _refuse_lacking(what: str, lacking: Collection[int], arms: Arms, does: tuple[str, str], remedy: str) -> None:

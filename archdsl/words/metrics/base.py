@@ -96,11 +96,12 @@ class Metric(Setting):
 class OfPart(Metric):
     """A figure of the images of one part, written ``test_NAME``, ``valid_NAME`` or ``train_NAME``: its class has the field
     ``part``, whose choices are the parts that it is measured on. ``alone``: the part that the bare name meant in earlier
-    versions.
+    versions. ``of_heads``: a network with several heads has it as a whole, besides that of each head.
     """
 
     __slots__ = ()
     alone: ClassVar[str] = ""
+    of_heads: ClassVar[bool] = False
     part: str
 
     @property

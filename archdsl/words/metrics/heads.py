@@ -85,6 +85,18 @@ def figures_of(head: str, result: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def never_has(metric: Metric, task: Task) -> tuple[str, str] | None:
+    """Why a network for a task never has a figure, as far as heads are concerned, and the remedy; None where it may have it."""
+    heads = list(task.sizes) if isinstance(task, Several) else []
+    if isinstance(metric, OfHead):
+        remedy = f"the heads are {', '.join(heads)}" if heads else "take a metric of the one output"
+        return None if metric.head in heads else (f"is of the head {metric.head}", remedy)
+    if heads and isinstance(metric, OfPart) and not metric.of_heads:
+        named = f"name the head, as in {metric.part}_{heads[0]}_{metric.word}"
+        return "is of one output", f"{named}, or take {metric.part}_loss"
+    return None
+
+
 @dataclass(frozen=True)
 class _Head:
     """A run as one of its heads sees it: ``test_kind_accuracy`` is its ``test_accuracy``, and there is nothing else."""

@@ -45,6 +45,7 @@ class Loss(OfPart):
     """
 
     part: Literal["test", "valid", "train"]
+    of_heads: ClassVar[bool] = True
     alone: ClassVar[str] = "train"
 
     def chance(self, classes: int) -> float:
