@@ -23,6 +23,7 @@ from archdsl.words.data import sets
 from archdsl.words.data.folders import Folder
 from archdsl.words.data.masks import Masks
 from archdsl.words.data.names import IMAGENETTE
+from archdsl.words.data.pictures import Pictures
 from archdsl.words.data.tables import Table
 from archdsl.words.data.texts import Text
 
@@ -96,6 +97,14 @@ def of_own(kind: Any, path: str, *names: str) -> Make:
     return make
 
 
+def of_labelled(root: Path) -> Pictures:
+    put(root, *(f"p/{n}.png" for n in range(6)))
+    rows = [f"{n}.png,{'ab'[n % 2]},{n},x" for n in range(6)]  # the last column is not used
+    for name, part in (("labels.csv", rows[:4]), ("labels.test.csv", rows[4:])):
+        (root / "p" / name).write_text("\n".join(["file,kind,size,note", *part]))
+    return Pictures(str(root / "p" / "labels.csv"), "kind", "size")
+
+
 PAIRS = ("m/train/images/1.png", "m/train/masks/1.png", "m/test/images/1.png", "m/test/masks/1.png", "m/classes.txt")
 BATCHES = tuple(f"data_batch_{i}" for i in range(1, 6))
 MAKERS: dict[str, list[Make]] = {
@@ -104,6 +113,7 @@ MAKERS: dict[str, list[Make]] = {
     "csv": [of_own(lambda p: Table(p, "csv"), "iris.csv", "iris.csv", "iris.test.csv")],
     "parquet": [of_own(lambda p: Table(p, "parquet"), "table", "table/train.parquet", "table/test.parquet")],
     "masks": [of_own(Masks, "m", *PAIRS)],
+    "pictures": [of_labelled],
     "text": [of_own(Text, "tale.txt", "tale.txt", "tale.test.txt")],
     "sonnets": [],
     "imagenette": [of_imagenette],
