@@ -191,6 +191,20 @@ def test_the_run_is_exported_in_the_units_of_its_targets(
         assert main(["export", run, "x.onnx", *option]) == 2
 
 
+def test_other_commands_know_heads(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: Read) -> None:
+    monkeypatch.chdir(place)
+    assert main(["draw", "h.arch"]) == 0
+    assert "price: linear 1" in capsys.readouterr().out
+    assert main(["draw", "h.arch", "-o", "h.svg"]) == 0
+    assert "price: linear 1" in Path("h.svg").read_text()
+    assert main(["words", "heads"]) == 0
+    assert "Several outputs of one network" in capsys.readouterr().out
+    assert main(["params", "h.arch", "--set", "train.weigh=price, 0.1"]) == 0
+    assert "heads.price" in capsys.readouterr().out
+    assert main(["data", 'csv("h.csv", target="kind", numbers="price")']) == 0
+    assert "outputs" in capsys.readouterr().out
+
+
 def test_runs_are_listed_by_the_figures_of_heads(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: Read) -> None:
     monkeypatch.chdir(place)
     assert main(["runs", "--where", "test_kind_accuracy > 0.5", "--format", "json"]) == 0
