@@ -97,8 +97,8 @@ def _one(file: ast.File, memo: Memo, also: Also) -> Inspection:
         trace = walker.run(root, shape, "", lambda out: with_head(out, classes, notes, task))
         _, classes = check_end(trace, classes, graph.root.span, graph.task)
         check_labels(trace, graph.train)
-        notes += lints(trace)
-        notes += also(graph, trace, classes)
+        if not found:  # notes are shown where nothing is wrong; and data that is not there cannot be asked
+            notes += (*lints(trace), *also(graph, trace, classes))
     except SpecError as error:
         errors = tuple(found.values()) or error.diagnostics  # the second may only follow from the first
         return Inspection(errors, graph, shape, classes, walker.visits, None)

@@ -21,3 +21,13 @@ def test_heads_in_the_editor(editor: Editor, tmp_path: Path) -> None:
     assert editor.codes(uri) == ["A308"]
     editor.edit(uri, text(data, "adam weigh(rice, 2)", net=NET))
     assert editor.codes(uri) == ["A224"]
+
+
+def test_data_that_is_not_there_is_a_finding(editor: Editor) -> None:
+    for data in (
+        'csv("gone.csv", target="kind", numbers="price")',
+        'pictures("gone.csv", target="a, b")',
+        'masks("gone")',
+    ):
+        uri = editor.open(f"net gap linear(3)\ninput 3x64x64\nclasses 3\ndata {data}\ntrain adam\n")
+        assert editor.codes(uri) == ["A209"]
