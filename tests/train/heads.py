@@ -1,10 +1,12 @@
-"""A small table with two targets of different kinds, for the tests of nets with several heads."""
+"""Small data with two targets of different kinds, for the tests of nets with several heads."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
+
+from archdsl.words.data.pictures import Pictures
 
 NET = "net linear(16) relu heads(kind: (linear(8) relu linear(classes)) | price: linear(classes))"
 
@@ -23,3 +25,15 @@ def homes(path: Path, rows: int = 240) -> Path:
 def text(path: Path | str, train: str = "adam", data: str = "", net: str = NET) -> str:
     """A whole experiment on such a table."""
     return f'{net}\ndata csv("{path}", target="kind", numbers="price") {data}\ntrain {train}\n'
+
+
+def of_labelled(root: Path) -> Pictures:
+    """Six files called pictures, in two tables; the last column is not used."""
+    folder = root / "p"
+    folder.mkdir(parents=True)
+    for number in range(6):
+        (folder / f"{number}.png").write_bytes(f"content of {number}".encode())
+    rows = [f"{n}.png,{'ab'[n % 2]},{n},x" for n in range(6)]
+    for name, part in (("labels.csv", rows[:4]), ("labels.test.csv", rows[4:])):
+        (folder / name).write_text("\n".join(["file,kind,size,note", *part]))
+    return Pictures(str(folder / "labels.csv"), "kind", "size")

@@ -23,11 +23,11 @@ from archdsl.words.data import sets
 from archdsl.words.data.folders import Folder
 from archdsl.words.data.masks import Masks
 from archdsl.words.data.names import IMAGENETTE
-from archdsl.words.data.pictures import Pictures
 from archdsl.words.data.tables import Table
 from archdsl.words.data.texts import Text
 
 from .conftest import write_idx
+from .heads import of_labelled
 
 Make = Callable[[Path], Any]  # writes a set below a folder, and gives its dataset
 
@@ -97,14 +97,6 @@ def of_own(kind: Any, path: str, *names: str) -> Make:
     return make
 
 
-def of_labelled(root: Path) -> Pictures:
-    put(root, *(f"p/{n}.png" for n in range(6)))
-    rows = [f"{n}.png,{'ab'[n % 2]},{n},x" for n in range(6)]  # the last column is not used
-    for name, part in (("labels.csv", rows[:4]), ("labels.test.csv", rows[4:])):
-        (root / "p" / name).write_text("\n".join(["file,kind,size,note", *part]))
-    return Pictures(str(root / "p" / "labels.csv"), "kind", "size")
-
-
 PAIRS = ("m/train/images/1.png", "m/train/masks/1.png", "m/test/images/1.png", "m/test/masks/1.png", "m/classes.txt")
 BATCHES = tuple(f"data_batch_{i}" for i in range(1, 6))
 MAKERS: dict[str, list[Make]] = {
@@ -135,6 +127,7 @@ MAKERS: dict[str, list[Make]] = {
 }
 EVERY = [pytest.param(make, id=f"{word}-{n}") for word, makers in MAKERS.items() for n, make in enumerate(makers)]
 USUAL = remembered.RACY
+DAMAGES = [b"", b"[]", b"{", b'{"version": 1, "files": {"x": 3}, "fingerprint": 5}', b"\xff\x00"]
 TREES = [of_folder, of_one_tree, of_imagenet, of_imagenette]
 
 
@@ -267,9 +260,7 @@ def test_files_as_young_as_their_hash_are_not_trusted(
     assert not (cache_root() / remembered.FOLDER).exists()
 
 
-@pytest.mark.parametrize(
-    "damage", [b"", b"[]", b"{", b'{"version": 1, "files": {"x": 3}, "fingerprint": 5}', b"\xff\x00"]
-)
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_cache_costs_time_and_nothing_else(tmp_path: Path, damage: bytes) -> None:
     data = of_folder(tmp_path)
     before = fingerprint(data)
@@ -300,10 +291,8 @@ def test_links_are_followed_and_those_in_a_circle_or_to_nothing_are_refused(tmp_
     assert after != before
     (tmp_path / "more" / "x.png").write_bytes(b"another content")
     assert fingerprint(data) not in (before, after)
-    for name, target, why in (
-        ("all", "pictures", "whose pictures are in the set already"),
-        ("gone", "nowhere", "nothing"),
-    ):
+    circle = ("all", "pictures", "whose pictures are in the set already")
+    for name, target, why in (circle, ("gone", "nowhere", "nothing")):
         (cat / name).symlink_to(tmp_path / target)
         with pytest.raises(EnvError, match=rf"the link .*{name} .*{why}"):
             fingerprint(data)
