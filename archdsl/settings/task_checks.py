@@ -1,8 +1,9 @@
-"""Data and train words that do not fit what the output of a network is for: without torch."""
+"""What the output of a network is for, as data and train words say it together, and which words do not fit it. Without torch."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from archdsl.ir.fans import heads_of
@@ -14,6 +15,14 @@ from archdsl.words.train.kinds import Loss
 if TYPE_CHECKING:
     from archdsl.ir.trace import Trace
     from archdsl.settings.experiment import DataSettings, TrainSettings
+
+
+def weighed(task: Task, settings: TrainSettings) -> Task:
+    """The task with the weights of the losses of several heads."""
+    if not isinstance(task, Several) or not settings.weigh:
+        return task
+    factors = {str(word.head): word.factor for word in settings.weigh}
+    return replace(task, weights=tuple(factors.get(head.name, 1.0) for head in task.heads))
 
 
 def task_findings(data: DataSettings, train: TrainSettings) -> Iterator[Finding]:

@@ -10,8 +10,9 @@ import numpy as np
 from archdsl.data import Arrays, Splits
 from archdsl.data.normalise import fitted, measured, standardised
 from archdsl.settings.experiment import DataSettings, TrainSettings
+from archdsl.settings.task_checks import weighed
 from archdsl.words.data.sets import IMAGENET_MEAN, IMAGENET_STD
-from archdsl.words.tasks import IGNORED, Several, Task, task_of
+from archdsl.words.tasks import IGNORED, Task, task_of
 from archdsl.words.train.kinds import Loss
 
 if TYPE_CHECKING:
@@ -27,14 +28,6 @@ def targets(data: DataSettings, settings: TrainSettings, splits: Splits) -> tupl
     train, test = (standardised(task, p) if isinstance(p, Arrays) else p for p in (splits.train, splits.test))
     valid = standardised(task, splits.valid) if isinstance(splits.valid, Arrays) else splits.valid
     return task, replace(splits, train=train, valid=valid, test=test)
-
-
-def weighed(task: Task, settings: TrainSettings) -> Task:
-    """The task with the weights of the losses of several heads."""
-    if not isinstance(task, Several) or not settings.weigh:
-        return task
-    factors = {str(word.head): word.factor for word in settings.weigh}
-    return replace(task, weights=tuple(factors.get(head.name, 1.0) for head in task.heads))
 
 
 def with_counts(settings: TrainSettings, labels: NDArray[Any], names: tuple[str, ...]) -> tuple[TrainSettings, str]:

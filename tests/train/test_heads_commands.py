@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -223,6 +224,24 @@ def test_a_study_of_heads(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
     for name, message in (("test_sort_accuracy", "is of the head sort"), ("test_accuracy", "is of one output")):
         assert main([*study, "--metric", name]) == 2
         assert message in capsys.readouterr().err
+
+
+def test_chance_of_a_study_knows_the_weights(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dataclasses import dataclass
+    from types import SimpleNamespace
+
+    from archdsl.settings.experiment import Experiment
+    from archdsl.study.results.scale import scale_of
+
+    @dataclass
+    class Cell:
+        experiment: Experiment
+
+    monkeypatch.chdir(place)
+    arms = SimpleNamespace(arms=[])
+    weighed, plain = (Cell(experiment_of(load(text("h.csv", f"adam {w}")))) for w in ("weigh(price, 0.5)", ""))
+    for cells, chance in (([weighed], math.log(3) + 0.5), ([plain], math.log(3) + 1), ([weighed, plain], None)):
+        assert scale_of("test_loss", arms, cells).chance == (pytest.approx(chance) if chance else None)  # type: ignore[arg-type]
 
 
 def test_an_evaluation_in_the_text(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: Read) -> None:
