@@ -24,7 +24,8 @@ class Arrays:
     """Images (N, C, H, W) as uint8 and labels (N,) as int64; the images may be mapped from a file, copy on write.
 
     Of a table, the "images" are its rows: vectors (N, D) as float32, not yet standardised. Of a text they are ids (N, L) as
-    int64. Labels are targets of the task (``archdsl.words.tasks``): of places (N, *places) int64, of numbers (N, T) float64.
+    int64. Labels are targets of the task (``archdsl.words.tasks``): of places (N, *places) int64, of numbers (N, T) float64, of
+    several heads (N, heads) float64.
     """
 
     images: NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.int64]

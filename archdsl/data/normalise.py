@@ -10,7 +10,7 @@ from torch import Tensor
 
 from archdsl.data.arrays import Arrays
 from archdsl.emit.normal import coefficients
-from archdsl.words.tasks import Regression, Task
+from archdsl.words.tasks import Regression, Several, Task
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +40,13 @@ def normalise(mean: tuple[float, ...], std: tuple[float, ...], device: torch.dev
 
 def fitted(task: Task, arrays: Arrays) -> Task:
     """The task with mean and standard deviation of the targets (N, T) of the training part, where they are numbers; a
-    constant target has the standard deviation 1.
+    constant target has the standard deviation 1. Of several heads, that of each.
     """
+    if isinstance(task, Several):
+        own = (Arrays(arrays.images, arrays.labels[:, n : n + 1]) for n in range(len(task.heads)))
+        return replace(
+            task, heads=tuple(replace(h, task=fitted(h.task, o)) for h, o in zip(task.heads, own, strict=True))
+        )
     if not isinstance(task, Regression):
         return task
     targets = arrays.labels.astype(np.float64)
@@ -51,8 +56,14 @@ def fitted(task: Task, arrays: Arrays) -> Task:
 
 def standardised(task: Task, arrays: Arrays) -> Arrays:
     """The same examples with targets (N, T) of mean 0 and standard deviation 1 in the training part, as float32; other
-    targets as they are.
+    targets as they are, those of several heads as float32.
     """
+    if isinstance(task, Several):
+        columns = [
+            standardised(h.task, Arrays(arrays.images, arrays.labels[:, n : n + 1])).labels
+            for n, h in enumerate(task.heads)
+        ]
+        return Arrays(arrays.images, np.concatenate(columns, 1).astype(np.float32))
     if not isinstance(task, Regression):
         return arrays
     mean, std = (np.array(values) for values in (task.mean, task.std))

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from archdsl.data import folder, masks, pairs, table, texts
+from archdsl.data import folder, labelled, masks, pairs, table, texts
 from archdsl.data.arrays import DataParts
 from archdsl.errors import InternalError
 from archdsl.words.data.folders import Folder
 from archdsl.words.data.masks import Masks
+from archdsl.words.data.pictures import Pictures
 from archdsl.words.data.tables import Table
 from archdsl.words.data.texts import Text
 from archdsl.words.data.values import Own
@@ -41,6 +42,7 @@ class Kind:
 KINDS: dict[type[Own], Kind] = {
     Folder: Kind(folder.read, folder.about, trees=Folder.trees),
     Masks: Kind(masks.read, masks.about, pairs.files, count=pairs.count),
+    Pictures: Kind(labelled.read, labelled.about, labelled.files, count=labelled.count),
     Table: Kind(table.read, table.about, table.files),
     Text: Kind(texts.read, texts.about, texts.files),
 }

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from archdsl.data import targets
 from archdsl.data.arrays import Arrays, DataParts
 from archdsl.data.columns import numbers
 from archdsl.errors import EnvError
 from archdsl.words.data import cells as c
-from archdsl.words.data.classes import Names, check_labels
 from archdsl.words.data.sheets import sheet, texts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -57,7 +57,7 @@ def read(table: Table, head: Head | None = None) -> DataParts:
     chosen = _chosen(values, labels, known, path)
     both = Arrays(values.astype(np.float32), labels)
     parts = DataParts(both.take(np.flatnonzero(~chosen)), both.take(np.flatnonzero(chosen)), table.path)
-    of = "all rows" if known.numbers else "each class"
+    of = "all rows" if known.numbers or known.heads else "each class"
     split = f"the test rows are a fifth of {of}, chosen by the hash of the row"
     return replace(parts, notes=(*_said(parts, known, split), *notes))
 
@@ -80,12 +80,11 @@ def _of_file(path: Path, table: Table, head: Head) -> tuple[Floats, Labels | Flo
             help="training and test file have the same columns, in any order",
         )
     held = found.columns(wanted)
-    cells = texts(held[head.targets[0]], path, head.targets[0]) if not head.numbers else held[head.targets[0]]
-    if not len(cells):
+    if not len(held[head.targets[0]]):
         raise EnvError(f"{path} has no row", help="a table needs rows to train and to test on")
     try:
         values = rows(held, head.features, path)
-        return values, rows(held, head.targets, path) if head.numbers else labels_of(cells, head, path)
+        return values, _targets(held, head, path)
     except EnvError as error:
         if (
             table.kind == "csv"
@@ -96,33 +95,21 @@ def _of_file(path: Path, table: Table, head: Head) -> tuple[Floats, Labels | Flo
         raise
 
 
-def labels_of(cells: Sequence[str], head: Head, path: Path) -> Labels:
-    """The cells (N,) of a target column as labels (N,).
-
-    Raises:
-        EnvError: a missing value, or a class that the head lacks, with its row.
-    """
-    known, found = Names(head.classes), set(cells)
-    check_labels(cells, found, path, head.target)
-    places = {text: known.find(text) for text in found}
-    strange = next((row for row, text in enumerate(cells) if places[text] is None), None)
-    if strange is not None:
-        raise c.at(
-            path,
-            strange,
-            head.target,
-            f"the class {c.shown(cells[strange])}, which the training rows lack",
-            "write each class as the training rows do, or add rows of it to them",
-        )
-    return np.array([places[text] for text in cells], np.int64)
+def _targets(held: Mapping[str, Any], head: Head, path: Path) -> Labels | Floats:
+    """The targets of the columns of a file: labels (N,), numbers (N, T), or (N, heads) of several heads."""
+    if head.heads:
+        return targets.read(held, head.heads, path)
+    if head.numbers:
+        return rows(held, head.targets, path)
+    return targets.labels_of(texts(held[head.target], path, head.target), head.classes, head.target, path)
 
 
 def _chosen(values: Floats, labels: Labels | Floats, head: Head, path: Path) -> NDArray[np.bool_]:
     """Which rows are for the test: of each class the fifth of its different rows whose hashes are lowest; of all rows, where
-    targets are numbers. Equal rows go to one part, so that no test row was trained on.
+    targets are numbers, or there are several heads. Equal rows go to one part, so that no test row was trained on.
     """
     digests = _digests(values, labels, head)
-    if head.numbers:
+    if head.numbers or head.heads:
         different = np.unique(digests)
         if len(different) < 2:
             raise EnvError(f"{path} has {len(different)} different rows, too few to train and test", help="add rows")
@@ -143,6 +130,8 @@ def _chosen(values: Floats, labels: Labels | Floats, head: Head, path: Path) -> 
 
 def _digests(values: Floats, labels: Labels | Floats, head: Head) -> NDArray[np.bytes_]:
     """A hash (N,) of each row with its class or its targets."""
+    if head.heads:
+        return targets.digests(values, labels, head.heads)  # type: ignore[arg-type]
     if head.numbers:
         whole = (np.concatenate((values, labels), 1) + 0.0).astype("<f8")
         return np.array([hashlib.sha256(row.tobytes()).digest() for row in whole], dtype="S32")
@@ -163,8 +152,8 @@ def _repeated(train: NDArray[np.bytes_], test: NDArray[np.bytes_]) -> tuple[str,
 
 
 def counts(parts: DataParts, head: Head) -> dict[str, list[int]]:
-    """The training and test rows of each class; none where targets are numbers."""
-    if head.numbers:
+    """The training and test rows of each class; none where targets are numbers, or there are several heads."""
+    if head.numbers or head.heads:
         return {}
     train, test = (np.bincount(part.labels, minlength=len(head.classes)).tolist() for part in (parts.train, parts.test))
     return {name: [train[n], test[n]] for n, name in enumerate(head.classes)}
@@ -172,6 +161,9 @@ def counts(parts: DataParts, head: Head) -> dict[str, list[int]]:
 
 def _said(parts: DataParts, head: Head, split: str) -> tuple[str, ...]:
     """What was found: rows, features, and classes with their training and test rows, or targets with their spread."""
+    if head.heads:
+        found = targets.said(parts.train, parts.test, head.heads)  # type: ignore[arg-type]
+        return (_features(parts, head), *found, split)
     if head.numbers:
         return (_features(parts, head), *_spreads(parts, head), split)
     classes = [f"{name} {train:,} + {test:,}" for name, (train, test) in counts(parts, head).items()]
@@ -186,17 +178,10 @@ def _features(parts: DataParts, head: Head) -> str:
     return f"{len(parts.train) + len(parts.test):,} rows of {len(head.features):,} features: {_listed(head.features)}"
 
 
-def _spreads(parts: DataParts, head: Head) -> tuple[str, ...]:
+def _spreads(parts: DataParts, head: Head) -> Iterator[str]:
     """Mean and standard deviation of each target in the training rows; a warning of one that is constant."""
-    targets: Floats = np.asarray(parts.train.labels, np.float64)  # type: ignore[union-attr]
-    found = []
-    for name, values in zip(head.targets, targets.T, strict=True):
-        flat = "" if np.ptp(values) else "; warning: it is constant in the training rows, which teaches nothing"
-        found.append(
-            f"target `{name}`, a number: mean {values.mean():.6g}, standard deviation {values.std():.6g} in the "
-            f"{len(values):,} training rows{flat}"
-        )
-    return tuple(found)
+    found: Floats = np.asarray(parts.train.labels, np.float64)  # type: ignore[union-attr]
+    return map(targets.spread, head.targets, found.T)
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -241,5 +226,7 @@ def about(table: Table) -> dict[str, Any]:
         "train": len(parts.train),
         "test": len(parts.test),
         "counts": counts(parts, head) or None,
-        "found": list(parts.notes[1:] if head.numbers else parts.notes[2:]),  # columns and classes are shown
+        "found": list(
+            parts.notes[1:] if head.numbers or head.heads else parts.notes[2:]
+        ),  # columns and classes are shown
     }

@@ -22,8 +22,11 @@ from archdsl.evaluate.numbers import numbers
 from archdsl.evaluate.shifts import BLOCK
 from archdsl.runs.evaluations import keep, stored
 from archdsl.seeds import stream
+from archdsl.train.head_scores import HeadScores
+from archdsl.train.loss import Plain, loss
 from archdsl.train.scores import Scores, weight_figures
 from archdsl.words.evaluation.base import Change, Shift
+from archdsl.words.tasks import Several
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,6 +112,9 @@ def figures(
     done = 0
     for name in parts:
         part = part_of(data, seed, name, root, net)
+        if isinstance(net.task, Several):
+            found |= _of_heads(net, net.task, part, asked, batch)
+            continue
         scores = Scores(name, net.device, net.task)
         if not net.task.counted:
             found |= _of_numbers(net, part, scores, batch)
@@ -136,6 +142,25 @@ def _of_numbers(net: Trained, part: Part, scores: Scores, batch: int) -> dict[st
         squares += float((output - targets).square().mean(1).sum())
         rows += len(targets)
     return {**scores.read(), f"{part.name}_loss": squares / max(rows, 1)}
+
+
+def _of_heads(net: Trained, task: Several, part: Part, asked: EvaluationSettings, batch: int) -> dict[str, float]:
+    """The figures of a net with several heads.
+
+    Raises:
+        ArchError: corruptions or passes with dropout, which are of one output of classes.
+    """
+    if asked.of(Shift) or asked.passes is not None:
+        raise ArchError(
+            "corruptions and passes with dropout are of one output of classes, and the net has several heads",
+            help="evaluate it without them",
+        )
+    scores, total, rows = HeadScores(part.name, net.device, task), 0.0, 0
+    for output, targets in numbers(net, part, batch):
+        scores.add(output, targets)
+        total += float(loss(output, Plain(targets), task=task)) * len(targets)
+        rows += len(targets)
+    return {**scores.read(), f"{part.name}_loss": total / max(rows, 1)}
 
 
 def evaluated(

@@ -18,7 +18,7 @@ from archdsl.evaluate.shifts import BLOCK, shifted
 from archdsl.seeds import stream
 from archdsl.train.scores import Evaluations
 from archdsl.words.evaluation.base import Shift
-from archdsl.words.tasks import IGNORED
+from archdsl.words.tasks import IGNORED, Several
 
 
 @torch.no_grad()
@@ -52,7 +52,8 @@ def predictions(
     those of ``evaluate``. Of places, those that are ignored are left out.
     """
     if not net.task.counted:
-        raise ArchError("the net gives numbers, not classes", help="evaluate it without corruptions, passes and words")
+        what = "has several heads" if isinstance(net.task, Several) else "gives numbers, not classes"
+        raise ArchError(f"the net {what}", help="evaluate it without corruptions, passes and words")
     if shifts and len(net.input) != 3:
         raise ArchError(f"{shifts[0]} corrupts images, and {part.dataset} has none", help="leave the corruption out")
     waiting: deque[Tensor] = deque()

@@ -13,6 +13,7 @@ from archdsl.words.data.classes import Names
 from archdsl.words.data.heads import Head, checked
 from archdsl.words.data.sheets import sheet
 from archdsl.words.data.tables import Table
+from archdsl.words.tasks import Several
 
 if TYPE_CHECKING:
     from archdsl.evaluate.load import Trained
@@ -61,6 +62,11 @@ def match(net: Trained, dataset: Any, own: Any, by: By = "name") -> Match:
     theirs = tuple(dataset.class_names)
     if theirs == net.class_names:
         return Match()
+    if isinstance(net.task, Several):
+        raise ArchError(
+            f"the targets of {dataset.name} are not those of the heads of the net: {listed(theirs)}",
+            help=f"choose data with these targets and classes: {listed(net.class_names)}",
+        )
     if isinstance(net.input, Ids):
         raise ArchError(
             f"the characters of {dataset.name} are not those that the net knows: {listed(theirs)}",
@@ -124,7 +130,7 @@ def features_of(found: Sheet, wanted: Sequence[str], targets: Collection[str], b
 def _of_table(net: Trained, dataset: Table, own: Any, by: By) -> Match:
     wanted, target = columns_of(net, own)
     if not net.task.counted:
-        return _of_numbers(net, dataset, wanted, by)
+        return _by_names(net, dataset, wanted, by)
     asked = dataset.target or target
     path = dataset.files()[0]
     found = sheet(path, dataset.kind, asked, dataset.header)
@@ -155,9 +161,10 @@ def _of_table(net: Trained, dataset: Table, own: Any, by: By) -> Match:
     return Match(Head(features, asked, net.class_names), None, tuple(notes))
 
 
-def _of_numbers(net: Trained, dataset: Table, wanted: Sequence[str], by: By) -> Match:
-    """The match of a table with a net that predicts numbers: its targets are found by name."""
-    path, targets = dataset.files()[0], net.class_names
+def _by_names(net: Trained, dataset: Table, wanted: Sequence[str], by: By) -> Match:
+    """The match of a table with a net that predicts numbers, or has several heads: its targets are found by name."""
+    heads = net.task.heads if isinstance(net.task, Several) else ()
+    path, targets = dataset.files()[0], tuple(h.name for h in heads) or net.class_names
     found = sheet(path, dataset.kind, targets[0], dataset.header)
     missing = [name for name in targets if name not in found.names]
     if missing:
@@ -167,10 +174,14 @@ def _of_numbers(net: Trained, dataset: Table, wanted: Sequence[str], by: By) -> 
         )
     checked(found, targets[0])
     features = features_of(found, wanted, targets, by)
-    notes = found.notes
+    notes = list(found.notes)
     if features != tuple(wanted):
         notes += _by_position(wanted, features, dataset.name, "columns")
-    return Match(Head(features, ", ".join(targets), targets, (), (), True), None, notes)
+    for head in (h for h in heads if h.task.counted):
+        theirs = [text for text in dict.fromkeys(found.texts(head.name)) if not is_missing(text)]
+        labels = _labels(head.classes, theirs, f"{dataset.name}, column {head.name},", Names(head.classes).find)
+        notes += _absent(head.classes, labels, f"{dataset.name}, column {head.name},")
+    return Match(Head(features, ", ".join(targets), net.class_names, (), (), not heads, heads), None, tuple(notes))
 
 
 def _by_position(ours: Sequence[str], theirs: Sequence[str], name: str, what: str) -> tuple[str, ...]:

@@ -70,7 +70,11 @@ def evaluate_numbers(
         outputs.append(given)
         targets.append(wanted)
         listen(done := done + len(wanted))
-    given, wanted = torch.cat(outputs), torch.cat(targets)
+    return report_of(net, torch.cat(outputs), torch.cat(targets))
+
+
+def report_of(net: Trained, given: Tensor, wanted: Tensor) -> NumberReport:
+    """The scores of outputs (N, T) and targets (N, T), both standardised."""
     loss = float((given - wanted).square().mean())
     bad = int((~given.isfinite().all(1)).sum())
     values, true = net.values(given), net.values(wanted)

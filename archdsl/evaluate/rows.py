@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from archdsl.data.columns import numbers
 from archdsl.data.table import rows
 from archdsl.errors import ArchError, EnvError
 from archdsl.evaluate.match import columns_of, features_of, listed
@@ -15,8 +16,11 @@ from archdsl.words.data.cells import at
 from archdsl.words.data.classes import Names
 from archdsl.words.data.heads import check_names
 from archdsl.words.data.sheets import Kind, sheet, texts
+from archdsl.words.tasks import Several
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
     from numpy.typing import NDArray
 
     from archdsl.evaluate.load import Trained
@@ -34,7 +38,7 @@ class Rows:
     values: NDArray[np.float32]
     targets: list[str] | None
     notes: tuple[str, ...]
-    numbers: list[dict[str, float]] | None = None
+    known: list[dict[str, float | str]] | None = None
 
     def right(self, net: Trained, labels: list[int]) -> str:
         """How many rows have the class that their target names, as a note; empty without targets."""
@@ -57,7 +61,8 @@ def read_rows(net: Trained, own: Any, path: Path) -> Rows:
         EnvError: there is no such file, it is damaged, or a cell is not a number.
     """
     wanted, target = columns_of(net, own)
-    targets = (target,) if net.task.counted else net.class_names
+    heads = net.task.heads if isinstance(net.task, Several) else ()
+    targets = (target,) if net.task.counted else tuple(h.name for h in heads) or net.class_names
     kind = KINDS.get(path.suffix.lower())
     if kind is None:
         takes = f"rows of a table with {len(wanted)} columns ({listed(wanted)})"
@@ -70,7 +75,6 @@ def read_rows(net: Trained, own: Any, path: Path) -> Rows:
     found = sheet(path, kind, targets[0], getattr(own, "header", None))
     check_names(found)
     features = features_of(found, wanted, targets)
-    known = [name for name in targets if name in found.names]
     held = found.columns((*features, *targets))
     values = rows(held, features, path, spread=False)
     if not len(values):
@@ -82,7 +86,19 @@ def read_rows(net: Trained, own: Any, path: Path) -> Rows:
         row, place = wrong[0]
         raise at(path, int(row), wanted[place], f"`{values[row, place]:g}`, which is out of the range of float32")
     if not net.task.counted:
-        true = rows(held, known, path, spread=False).tolist() if len(known) == len(targets) else None
-        pairs = [dict(zip(targets, row, strict=True)) for row in true] if true is not None else None
-        return Rows(path, single, None, found.notes, pairs)
+        classes = {h.name for h in heads if h.task.counted}
+        return Rows(path, single, None, found.notes, _known(held, targets, classes, path))
     return Rows(path, single, texts(held[target], path, target) if target in held else None, found.notes)
+
+
+def _known(
+    held: Mapping[str, Any], targets: Sequence[str], classes: Collection[str], path: Path
+) -> list[dict[str, float | str]] | None:
+    """The targets of each row by name, numbers but for those of ``classes``; None where the file does not have them all."""
+    if any(name not in held for name in targets):
+        return None
+    columns = [
+        texts(held[name], path, name) if name in classes else numbers(held[name], path, name, spread=False).tolist()
+        for name in targets
+    ]
+    return [dict(zip(targets, row, strict=True)) for row in zip(*columns, strict=True)]

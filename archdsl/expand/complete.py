@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 from archdsl.errors import Diagnostic, fail
 from archdsl.expand.bias import decide_biases
 from archdsl.expand.lint import lints
+from archdsl.expand.outputs import ended
+from archdsl.ir.fans import has_heads
 from archdsl.ir.layer import Layer, words
 from archdsl.ir.make import o
 from archdsl.ir.nodes import Node
 from archdsl.ir.places import layers_of
 from archdsl.ir.trace import Trace, trace_node
-from archdsl.words.tasks import CLASSIFICATION, Task
+from archdsl.words.tasks import CLASSIFICATION, Several, Task
 from archdsl.words.train.tuning import Freeze, PartRate
 
 if TYPE_CHECKING:
@@ -46,14 +48,21 @@ def complete(
     """
     notes = list(graph.notes)
     shape, number = assumed(graph, input, classes, notes)
-    task = graph.task or CLASSIFICATION
-    trace = trace_node(decide_biases(graph.root), shape, number, lambda out: with_head(out, number, notes, task), memo)
-    check_end(trace, number, graph.root.span, task)
+    root, task = decide_biases(graph.root), graph.task or CLASSIFICATION
+    trace = trace_node(root, shape, number, lambda out: with_head(out, number, notes, task), memo, sizes(task))
+    task, number = check_end(trace, number, graph.root.span, graph.task)
     return Completed(trace, shape, number, (*notes, *(lints(trace) if memo is None else ())), task)
 
 
+def sizes(task: Task) -> dict[str, int]:
+    """What ``classes`` is in each of several heads, by its label."""
+    return task.sizes if isinstance(task, Several) else {}
+
+
 def assumed(graph: Graph, input: Shape | None, classes: int | None, notes: list[Diagnostic]) -> tuple[Shape, int]:
-    """The input and the number of classes; what nobody states is assumed, with a note."""
+    """The input and the number of classes; what nobody states is assumed, with a note. Of a network with several heads no
+    number of classes is assumed: it is 0.
+    """
     shape = input or graph.input
     number = classes or graph.classes
     if shape is None:
@@ -66,6 +75,8 @@ def assumed(graph: Graph, input: Shape | None, classes: int | None, notes: list[
             )
         )
         shape = ASSUMED[0]
+    if number is None and has_heads(graph.root):
+        number = 0
     if number is None:
         number = ASSUMED[1]
         if graph.task is None or graph.task.output((1, 1, 1), number) is not None:  # else any output will do
@@ -80,16 +91,18 @@ def assumed(graph: Graph, input: Shape | None, classes: int | None, notes: list[
     return shape, number
 
 
-def check_end(trace: Trace, classes: int, span: Span | None, task: Task = CLASSIFICATION) -> None:
-    """Refuse a network whose output is not that of its task.
+def check_end(trace: Trace, classes: int, span: Span | None, stated: Task | None) -> tuple[Task, int]:
+    """The task of a network and the number of its outputs; refuses one whose output is not that of its task.
 
     Raises:
-        SpecError: A305.
+        SpecError: A305; A308, its heads are not those of the data.
     """
-    wanted = task.output(trace.input, classes)
+    task, number = ended(trace, classes, span, stated)
+    wanted = task.output(trace.input, number)
     if wanted is not None and trace.out != wanted:
-        wants = task.wanted(trace.input, classes)
+        wants = task.wanted(trace.input, number)
         raise fail("A305", f"the network ends in {words(trace.out)}, and {wants}", span, task.ends)
+    return task, number
 
 
 def check_labels(trace: Trace, train: tuple[Setting, ...]) -> None:

@@ -15,7 +15,7 @@ FORMS = {
     "ids": "input 128 ids(256): a sequence of 128 ids, whole numbers from 0 to 255; `embed` turns it into tokens.",
     "classes": "classes 10: how many there are; `linear(classes)` reads it.",
     "task": "task segmentation: what the output is for, where no data set says it: classification (the default), regression, "
-    "segmentation, tokens, or features (any output).",
+    "segmentation, tokens, heads (several outputs), or features (any output).",
     "as": "a as x: names the value at this point; `@x` continues from it.",
     "@": "@x: continues from the value that `as x` named.",
     "cin": "the channels that arrive at the `let` whose body contains it; outside any `let`, at the word itself.",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from archdsl.errors import Diagnostic, Span, SpecError, fail
 from archdsl.expand.bias import decide_biases
-from archdsl.expand.complete import assumed, check_end, check_labels, with_head
+from archdsl.expand.complete import assumed, check_end, check_labels, sizes, with_head
 from archdsl.expand.graph import Graph
 from archdsl.expand.holes import axes, choose, holes
 from archdsl.expand.lint import lints
@@ -90,14 +90,15 @@ def _one(file: ast.File, memo: Memo, also: Also) -> Inspection:
     found = {(d.code, d.message, d.span): d for e in memo.errors for d in e.diagnostics}
     notes = list(graph.notes)
     shape, classes = assumed(graph, None, None, notes)
-    task, walker = graph.task or CLASSIFICATION, Recorder({CLASSES: classes}, {})
+    task, walker = graph.task or CLASSIFICATION, Recorder({CLASSES: classes} if classes else {}, {})
+    walker.sizes = sizes(task)
     try:
         root = decide_biases(graph.root, memo.decided)
         trace = walker.run(root, shape, "", lambda out: with_head(out, classes, notes, task))
-        check_end(trace, classes, graph.root.span, task)
+        _, classes = check_end(trace, classes, graph.root.span, graph.task)
         check_labels(trace, graph.train)
-        notes += lints(trace)
-        notes += also(graph, trace, classes)
+        if not found:  # notes are shown where nothing is wrong; and data that is not there cannot be asked
+            notes += (*lints(trace), *also(graph, trace, classes))
     except SpecError as error:
         errors = tuple(found.values()) or error.diagnostics  # the second may only follow from the first
         return Inspection(errors, graph, shape, classes, walker.visits, None)

@@ -12,11 +12,13 @@ from archdsl.expand.settings import settings
 from archdsl.registry import Entry, entries, find, params
 from archdsl.syntax import ast
 from archdsl.syntax.parse import parse
+from archdsl.words.metrics.heads import OfHead
 
 if TYPE_CHECKING:
     from archdsl.words.metrics.base import Metric
 
 _OF_PART = re.compile(r"(test|valid|train)_([a-z][a-z0-9_]*)")
+_OF_HEAD = re.compile(r"(test|valid|train)_([A-Za-z][A-Za-z0-9_]*)_([a-z][a-z0-9]*)")
 LONGEST = 200
 
 
@@ -26,7 +28,7 @@ def metric(text: str) -> tuple[Metric, tuple[str, ...]]:
     Raises:
         ArchError: the metric is unknown, or its arguments are invalid.
     """
-    found = _of_part(text.strip())
+    found = _of_part(text.strip()) or _of_head(text.strip())
     if found is not None:
         return found
     try:
@@ -65,6 +67,15 @@ def _of_part(text: str) -> tuple[Metric, tuple[str, ...]] | None:
             help=f"one of {', '.join(f'{p}_{word}' for p in choices)}",
         )
     return entry.make(part=part), notes
+
+
+def _of_head(text: str) -> tuple[Metric, tuple[str, ...]] | None:
+    """A metric of one of several heads, ``test_kind_accuracy``; None for any other."""
+    matched = _OF_HEAD.fullmatch(text)
+    entry = find("metric", matched[3]) if matched is not None else None
+    if matched is None or entry is None or matched[1] not in parts(entry):
+        return None
+    return OfHead(matched[2], entry.make(part=matched[1])), ()
 
 
 def _split(text: str) -> tuple[str, str, Entry | None]:

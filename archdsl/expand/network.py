@@ -9,12 +9,14 @@ from archdsl.errors import SpecError, fail, suggest
 from archdsl.expand.bind import bind, given, usage
 from archdsl.expand.env import STATEMENTS, Env, arguments, collect, complete
 from archdsl.expand.modify import apply_modifiers
+from archdsl.expand.outputs import check_named
 from archdsl.expand.own import own_family
-from archdsl.expand.reserved import RESERVED_LABELS
 from archdsl.expand.stages import stages
 from archdsl.expand.values import still_open, value
+from archdsl.ir.fans import OUTPUTS
 from archdsl.ir.make import node_of
 from archdsl.ir.nodes import Fan, Mark, Node, Op, Ref, Seq, children, count
+from archdsl.ir.reserved import RESERVED_LABELS
 from archdsl.ir.symbol import HERE, ArithmeticMisfit, Symbol
 from archdsl.limits import Limits
 from archdsl.registry import Entry, find, names, params, synonym
@@ -204,6 +206,8 @@ def _join(expr: ast.Word, entry: Entry, env: Env) -> Node:
         except SpecError as error:
             errors.append(error)
     collect(errors)
+    if OUTPUTS in entry.traits:
+        check_named(expr, entry.name, nodes)
     args = bind(entry, given[1:], env, expr, _branch)
     join = node_of(entry, args, expr.span)
     assert isinstance(join, Op)

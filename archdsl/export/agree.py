@@ -54,7 +54,7 @@ def agreement(run: Runner, reference: nn.Module, form: Form, what: str, seed: in
         x = form.sample(batch, generator)
         given, wanted = asked(run, x.numpy(), batch, what), answers(reference, x)
         if not form.mc:
-            differences[batch] = compare(wanted, given, batch, what, HALF if form.half else None, form.task)
+            differences[batch] = _compared(wanted, given, batch, what, form)
         elif given.shape != wanted.shape or not np.isfinite(given).all():
             raise refusal(
                 f"at batch {batch} {what} gives {given.shape}, or no finite numbers, and torch {wanted.shape}"
@@ -63,17 +63,36 @@ def agreement(run: Runner, reference: nn.Module, form: Form, what: str, seed: in
             wanted, differences[batch] = _drawn(run, reference, x, form)
         seen.append(wanted)
     every = np.concatenate(seen)
-    return Agreement(differences, float(np.ptp(every, 0).max()) / (float(np.abs(every).max()) or 1.0))
+    return Agreement(differences, min(map(_spread, _heads(every, form))))
+
+
+def _spread(answers: np.ndarray) -> float:
+    return float(np.ptp(answers, 0).max()) / (float(np.abs(answers).max()) or 1.0)
+
+
+def _heads(answers: np.ndarray, form: Form) -> list[np.ndarray]:
+    """The answers of each of several heads by themselves; those of one output as they are."""
+    return np.split(answers, np.cumsum(list(form.heads.values()))[:-1], 1) if form.heads else [answers]
+
+
+def _compared(wanted: np.ndarray, given: np.ndarray, batch: int, what: str, form: Form) -> float:
+    """The largest difference, of each of several heads by the largest of its own answers."""
+    loose = HALF if form.half else None
+    if not form.heads or given.shape != wanted.shape:
+        return compare(wanted, given, batch, what, loose, form.task)
+    parts = zip(_heads(wanted, form), _heads(given, form), form.tasks.items(), strict=True)
+    return max(compare(w, g, batch, f"head {name} of {what}", loose, task) for w, g, (name, task) in parts)
 
 
 def answers(reference: nn.Module, x: torch.Tensor) -> np.ndarray:
-    """What the network says, float32.
+    """What the network says, float32; several outputs side by side.
 
     Raises:
         ArchError: NaN or infinity.
     """
     with torch.no_grad():
-        wanted: np.ndarray = reference(x.float() if x.dtype is torch.float16 else x.clone()).numpy()
+        said = reference(x.float() if x.dtype is torch.float16 else x.clone())
+        wanted: np.ndarray = (torch.cat(said, 1) if isinstance(said, tuple) else said).numpy()
     if not np.isfinite(wanted).all():
         raise ArchError(
             "the network gives NaN or infinity for random inputs, so nothing can be compared",

@@ -7,7 +7,9 @@ normalisation of its images, a softmax, half precision or live dropout inside.
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, replace
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
@@ -22,9 +24,10 @@ from archdsl.export.fold import fold, merge
 from archdsl.registry.shapes import Ids, batch_of, dims
 from archdsl.registry.types import Shape
 from archdsl.version import __version__
-from archdsl.words.tasks import CLASSIFICATION, Regression, Task
+from archdsl.words.tasks import CLASSIFICATION, TASKS, Regression, Several, Task
 
 Layout = Literal["nchw", "nhwc", "values"]
+INPUT = "input"  # the name of what is taken
 INSIDE = "net."  # where the network's own weights are inside Deployed
 
 
@@ -42,6 +45,7 @@ class Form:
     half: weights and activations are float16; what is taken and given stays float32 unless ``half_ends``.
     task: what the output is for; numbers are given in the units of their targets.
     shape: of the output where it is not a vector of classes.
+    heads: how many values each of several outputs has, by its name; empty where there is one output.
     """
 
     input: Shape
@@ -56,9 +60,17 @@ class Form:
     half_ends: bool = False
     task: Task = CLASSIFICATION
     shape: Shape | None = None
+    heads: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself."""
+        if self.heads and self.mc:
+            raise ArchError(
+                "--mc compares the probabilities of one output, and the network has several heads",
+                help="leave --mc out",
+            )
+        if INPUT in self.heads:
+            raise ArchError(f"the head `{INPUT}` has the name of what is taken", help="give the head another label")
         if self.softmax and not self.task.counted:
             raise ArchError(f"--softmax is of classes, and the task is {self.task.name}", help="leave --softmax out")
         if self.preprocess is None:
@@ -103,9 +115,27 @@ class Form:
         return self.shape or (self.classes,)
 
     @property
-    def units(self) -> bool:
-        """Whether numbers are turned into the units of their targets."""
-        return isinstance(self.task, Regression) and bool(self.task.mean)
+    def outputs(self) -> dict[str, Shape]:
+        """The name and the shape of each output."""
+        return {name: (size,) for name, size in self.heads.items()} or {self.output: self.given}
+
+    @property
+    def tasks(self) -> dict[str, Task]:
+        """What each of several heads is for; nothing is known of those of a text without data."""
+        known = {h.name: h.task for h in self.task.heads} if isinstance(self.task, Several) else {}
+        return {name: known.get(name, TASKS["features"]) for name in self.heads}
+
+    @property
+    def scales(self) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+        """What each value of the output is multiplied by, and what is added, to have the units of targets; None where nothing
+        is."""
+        if isinstance(self.task, Regression) and self.task.mean:
+            return self.task.std, self.task.mean
+        tasks = [(self.tasks[name], size) for name, size in self.heads.items()]
+        if not any(isinstance(task, Regression) and task.mean for task, _ in tasks):
+            return None
+        known = [(t.std, t.mean) if isinstance(t, Regression) else ((1.0,) * n, (0.0,) * n) for t, n in tasks]
+        return tuple(v for std, _ in known for v in std), tuple(v for _, mean in known for v in mean)
 
     @property
     def plain(self) -> Form:
@@ -127,11 +157,19 @@ class Form:
             "archdsl.classes": str(self.classes),
             "archdsl.layout": "NHWC" if self.preprocess == "nhwc" else channels,
             "archdsl.takes": f"{str(self.dtype).removeprefix('torch.')}, {self._told()}",
-            "archdsl.gives": self.output,
+            "archdsl.gives": ", ".join(self.outputs),
+            **self._heads(),
             **({"archdsl.task": self.task.name} if self.task.name != CLASSIFICATION.name else {}),
             "archdsl.mode": "mc-dropout" if self.mc else "eval",
             "archdsl.precision": "float16" if self.half else "float32",
         }
+
+    def _heads(self) -> dict[str, str]:
+        """Of several heads what they are for, as JSON."""
+        if not isinstance(self.task, Several) or not self.heads:
+            return {}
+        heads = [{"name": h.name, "task": h.task.name, "classes": h.classes} for h in self.task.heads]
+        return {"archdsl.heads": json.dumps(heads)} if heads else {}
 
     def _told(self) -> str:
         if isinstance(self.input, Ids):
@@ -155,7 +193,7 @@ def deployed(model: nn.Module, form: Form) -> nn.Module:
     if form.half:
         _check_range(net)
         net.half()
-    if not (form.preprocess or form.softmax or form.half or form.units):
+    if not (form.preprocess or form.softmax or form.half or form.scales or form.heads):
         return net
     return Deployed(net, form)
 
@@ -170,7 +208,7 @@ def _own_masks(net: nn.Module) -> None:
 
 
 class Deployed(nn.Module):
-    """Normalisation, the network, softmax or the units of the targets."""
+    """Normalisation, the network, softmax or the units of the targets; of several heads a tuple of their outputs."""
 
     scale: Tensor
     shift: Tensor
@@ -185,12 +223,14 @@ class Deployed(nn.Module):
             scale, shift = coefficients(form.mean, form.std, 255 if len(form.input) == 3 else 1)
             self.register_buffer("scale", scale.float().view(shape))
             self.register_buffer("shift", shift.float().view(shape))
-        if isinstance(form.task, Regression) and form.units:
-            self.register_buffer("unit", torch.tensor(form.task.std))
-            self.register_buffer("origin", torch.tensor(form.task.mean))
+        self.scales = form.scales is not None
+        if form.scales is not None:
+            unit, origin = form.scales
+            self.register_buffer("unit", torch.tensor(unit))
+            self.register_buffer("origin", torch.tensor(origin))
         self.training = net.training
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
         form = self.form
         if form.preprocess == "nhwc":
             x = x.permute(0, 3, 1, 2).contiguous()  # else convolutions on CPUs take other paths, with more nodes
@@ -201,9 +241,10 @@ class Deployed(nn.Module):
         x = self.net(x)
         if form.softmax:
             x = x.float().softmax(-1 if form.task.name == "tokens" else 1)
-        if form.units:
+        if self.scales:
             x = x.float() * self.unit + self.origin
-        return x.half() if form.half_ends else x.float()
+        x = x.half() if form.half_ends else x.float()
+        return x.split(list(form.heads.values()), 1) if form.heads else x
 
 
 def check(model: nn.Module) -> None:

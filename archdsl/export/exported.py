@@ -74,7 +74,8 @@ def _runner(file: Path) -> Runner:
 
     def run(x: np.ndarray) -> np.ndarray:
         with torch.no_grad():
-            found: np.ndarray = module(torch.from_numpy(x)).numpy()
+            said = module(torch.from_numpy(x))
+        found: np.ndarray = (torch.cat(said, 1) if isinstance(said, tuple) else said).numpy()
         return found
 
     return run

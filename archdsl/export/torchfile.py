@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from archdsl.emit.source import source
 from archdsl.export.target import replacing_several
+from archdsl.ir.fans import heads_of
 from archdsl.registry.shapes import Ids
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def write(
     """
     weights = path.with_suffix(".safetensors").name
     how = f"\n\nWeights: {weights}, beside this file; `load()` gives the network with them." if model else ""
-    text = source(trace, title.strip() + how)
+    text = source(trace, title.strip() + _columns(trace) + how)
     if model is not None:
         if "\nimport torch\n" not in text:
             text = text.replace("\nfrom torch import nn\n", "\nimport torch\nfrom torch import nn\n", 1)
@@ -85,6 +86,15 @@ def write(
         if model is not None:
             _save(model, room / weights, trace.input, metadata or {})
         return {file.name: file.stat().st_size for file in room.iterdir()}
+
+
+def _columns(trace: Trace) -> str:
+    """Of several heads, which columns of the output are theirs."""
+    heads, end, parts = heads_of(trace), 0, []
+    for name, size in heads.items():
+        parts.append(f"{name} [:, {end}:{end + size}]")
+        end += size
+    return f"\n\nHeads: {', '.join(parts)} of the output (N, {end})." if heads else ""
 
 
 def _probe(shape: Shape) -> str:

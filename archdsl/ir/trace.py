@@ -7,14 +7,15 @@ rows are what is counted, drawn, hashed, built and written as source.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from archdsl.errors import ArchError, Diagnostic, SpecError, fail
+from archdsl.ir.fans import meet
 from archdsl.ir.layer import Layer, Misfit, check_ids, check_size, with_time, words
 from archdsl.ir.names import Names
-from archdsl.ir.nodes import Again, Fan, Mark, Node, Op, Ref, Seq, arg, with_branches, with_items
+from archdsl.ir.nodes import Again, Fan, Mark, Node, Op, Ref, Seq, arg, with_items
 from archdsl.ir.ranges import in_range
 from archdsl.ir.reuse import again
 from archdsl.ir.symbol import CLASSES, OWN, ArithmeticMisfit, Symbol, evaluate
@@ -70,18 +71,25 @@ class Body:
 
 
 def trace_node(
-    root: Node, input: Shape, classes: int | None = None, head: Head | None = None, memo: dict[Any, Layer] | None = None
+    root: Node,
+    input: Shape,
+    classes: int | None = None,
+    head: Head | None = None,
+    memo: dict[Any, Layer] | None = None,
+    sizes: Mapping[str, int] | None = None,
 ) -> Trace:
     """Trace a graph's root from an input shape (c, h, w), (n, d), (d,) or ``Ids``.
 
     Args:
         head: asked with the shape that comes out, it gives what is put behind the graph.
         memo: what ops said of shapes, shared between traces of like graphs.
+        sizes: what ``classes`` is in each of several heads, by its label.
 
     Raises:
         SpecError: A3xx with the place, the shapes that led there and the trail; A4xx for a limit.
     """
     walker = Walker({CLASSES: classes} if classes else {}, memo)
+    walker.sizes = sizes or {}
     return walker.run(root, input, "", head)
 
 
@@ -108,6 +116,7 @@ class Walker:
         self.labelled: dict[str, tuple[Node, int, int]] = {}  # a label's path → its part, the rows [first, end) of it
         self.names = Names("")
         self.input: Shape = ()
+        self.sizes: Mapping[str, int] = {}  # what ``classes`` is in each of several heads, by its label
         self.beyond = False  # whether it was asked what is before the input
         self.here = -1  # the value that flows
 
@@ -128,7 +137,7 @@ class Walker:
             case Op():
                 new: Node = self.op(node)
             case Seq() | Fan():
-                new = self.seq(node) if isinstance(node, Seq) else self.fan(node)
+                new = self.seq(node) if isinstance(node, Seq) else meet(self, node)
             case Again():
                 return again(self, node)
             case Mark(name=name):
@@ -166,45 +175,6 @@ class Walker:
             if new is not old:
                 return with_items(node, tuple(items))
         return node
-
-    def fan(self, node: Fan) -> Node:
-        start, outer = self.here, self.names
-        self.names = outer.inner(node.label, node.name or node.join.name, node.span)
-        ends: dict[int, int] = {}
-        branches = list(node.branches)
-        try:
-            late = [i for i, b in enumerate(branches) if isinstance(b, Op) and b.entry.kind == "late"]
-            for i in [i for i in range(len(branches)) if i not in late] + late:
-                self.here = start
-                branch = branches[i]
-                if i in late:
-                    unfolded = self.settle(branch, [e for j, e in ends.items() if j not in late])
-                    if unfolded is None:
-                        continue
-                    branch = unfolded
-                branches[i] = self.node(branch)
-                ends[i] = self.here
-        except SpecError as error:
-            raise error.within(node.join.name, node.span) from None
-        kept = sorted(ends)
-        if len(kept) < 2 <= len(branches):  # nothing is left to meet
-            self.here, self.names = ends[kept[0]] if kept else start, outer
-            return Seq(tuple(branches[i] for i in kept), name=node.name, label=node.label, span=node.span)
-        join, inner, self.names = self.arguments(node.join), self.names, outer
-        sources = tuple(ends[i] for i in kept)
-        shapes = tuple(self.shapes[e] if e >= 0 else self.input for e in sources)
-        self.append(inner.take("", join.name, join.span), join, self.ask(join, shapes), sources, ())
-        return with_branches(node, tuple([branches[i] for i in kept]), join)
-
-    def settle(self, branch: Any, ends: list[int]) -> Node | None:
-        """A late composite unfolded, now that the branch it meets has a shape; None where it wants to be no branch."""
-        target = self.shapes[ends[0]] if ends and ends[0] >= 0 else self.input
-        try:
-            norm = self.last_norm(ends[0]) if ends else None
-            unfolded: Node | None = branch.entry.make(self.shape(), target, norm, *branch.args)
-        except Misfit as error:
-            raise self.misfit(error, branch) from None
-        return replace(unfolded, label=branch.label) if branch.label and isinstance(unfolded, Seq) else unfolded
 
     def last_norm(self, index: int) -> Op | None:
         """The normalisation in which a value's way ends, looked for through dropout, gates, scales and pooling."""

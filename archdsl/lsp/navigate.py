@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from lsprotocol import types
 
 from archdsl.expand.env import RESERVED
-from archdsl.expand.reserved import RESERVED_LABELS
+from archdsl.ir.reserved import RESERVED_LABELS
 from archdsl.lsp.hover import name_at
 from archdsl.registry import find
 from archdsl.syntax import ast

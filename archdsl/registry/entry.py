@@ -26,11 +26,12 @@ class Entry:
     by factors), ``pad``, ``mixes`` (channels get other numbers), ``fixed`` (its ``weight`` is never trained), ``overwritable``
     (its gradient does not need its result), ``pointwise`` (a ``call`` that acts number by number), ``ties`` (a block that uses
     the weights of a labelled part), ``ids`` (takes ids), ``table`` (its ``weight`` is a vector for each id, by which `again`
-    multiplies), ``along`` (works along tokens). ``phase`` orders modifiers; ``undo`` is what ``-name`` does. ``slot`` is the
-    setting that a data or train word fills; two words for one slot are an error, an empty slot takes any number. ``local``: a
-    family each of whose stages depends on its own numbers and its place alone; a modifier that changes each stage by itself and
-    finds a place in each. ``unpublished`` is why a data or train word has no paper. ``alias``: the word that this is another
-    name of; texts that have it keep their hash, and lists leave it out.
+    multiplies), ``along`` (works along tokens), ``outputs`` (a join whose branches have labels and are the outputs of a
+    network). ``phase`` orders modifiers; ``undo`` is what ``-name`` does. ``slot`` is the setting that a data or train word
+    fills; two words for one slot are an error, an empty slot takes any number. ``local``: a family each of whose stages depends
+    on its own numbers and its place alone; a modifier that changes each stage by itself and finds a place in each.
+    ``unpublished`` is why a data or train word has no paper. ``alias``: the word that this is another name of; texts that have
+    it keep their hash, and lists leave it out.
     """
 
     name: str

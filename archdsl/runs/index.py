@@ -14,6 +14,7 @@ from archdsl.errors import ArchError, EnvError, StoreError, suggest
 from archdsl.runs.run import EVENTS, OUTCOME, RESULT, SPEC, Run, load_run
 from archdsl.runs.store.lock import held
 from archdsl.runs.store.log import read_events
+from archdsl.words.tasks import Several
 
 KEYS = (
     "run",
@@ -77,21 +78,23 @@ def row(folder: Path) -> Row:
         "test_accuracy": result.get("test_accuracy"),
         "best_valid_accuracy": result.get("best_valid_accuracy") or max(valid, default=None),
         "train_loss": last.get("loss"),
-        **({name: found for name in OTHERS if (found := _of_task(run, name)) is not None} if run.result else {}),
+        **(_of_task(run) if run.result else {}),
         "params": started.get("params"),
         "seconds": result.get("seconds") or (sum(e.get("seconds") or 0.0 for e in done) if done else None),
     }
     return Row(folder, figures, flat({k: run.settings.get(k) for k in ("name", "data", "train")}))
 
 
-def _of_task(run: Run, name: str) -> float | None:
-    """A figure that the task of a run reports."""
+def _of_task(run: Run) -> dict[str, float]:
+    """The figures that the task of a run reports, besides those of every list; of several heads all of them."""
     from archdsl.expand.metrics import metric_of
 
     with suppress(StoreError):
-        if name in run.facts.task.reported:
-            return metric_of(name).of(SimpleNamespace(result=run.result))  # type: ignore[arg-type]
-    return None
+        task = run.facts.task
+        names = [n for n in task.reported if n in OTHERS or isinstance(task, Several)]
+        found = {name: metric_of(name).of(SimpleNamespace(result=run.result)) for name in names}  # type: ignore[arg-type]
+        return {name: value for name, value in found.items() if value is not None}
+    return {}
 
 
 def epochs(events: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -15,9 +15,11 @@ from archdsl.errors import ArchError
 from archdsl.runs.run import SETTINGS, Run, load_run, read_settings
 from archdsl.words.data.heads import own_path
 from archdsl.words.data.values import Kept, Own
+from archdsl.words.tasks import Several
 
 if TYPE_CHECKING:
     from archdsl.expand.graph import Setting
+    from archdsl.runs.facts import Facts
     from archdsl.words.data.values import Dataset, Own
 
 
@@ -47,8 +49,12 @@ def recorded(dataset: Own, runs: Path) -> Own:
 
 @lru_cache(maxsize=8)  # a study asks for each of its arms
 def _most(dataset: Own, runs: Path, changed: int) -> Kept | None:
-    counts = Counter(Kept(run.facts.input, run.facts.classes) for run in of_place(dataset, list(_on(dataset, runs))))
+    counts = Counter(_held(run.facts) for run in of_place(dataset, list(_on(dataset, runs))))
     return counts.most_common(1)[0][0] if counts else None
+
+
+def _held(facts: Facts) -> Kept:
+    return Kept(facts.input, facts.classes, facts.task.unfitted if isinstance(facts.task, Several) else None)
 
 
 def of_place(dataset: Dataset | Own, runs: Sequence[Run]) -> Sequence[Run]:

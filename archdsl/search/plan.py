@@ -10,6 +10,7 @@ from pathlib import Path
 
 from archdsl.api import experiment_of, read
 from archdsl.errors import ArchError, SpecError, suggest
+from archdsl.expand.metrics import metric_of
 from archdsl.expand.space import Dimension, Space
 from archdsl.expand.text import canonical_text
 from archdsl.extras import require
@@ -28,6 +29,8 @@ from archdsl.search.scores import LOGGED, Scores, objective_of, total_of
 from archdsl.study.plan.arms import TOTALS
 from archdsl.study.plan.where import condition
 from archdsl.syntax import ast
+from archdsl.words.metrics.heads import never_has
+from archdsl.words.tasks import Task
 
 MOST_LEVELS = 8  # of a hole, that are looked at for their epochs
 TRIES = 50  # arms that may not be valid before the space counts as wrong
@@ -81,7 +84,7 @@ def planned(
     lets = frozenset(i.name for i in file.items if isinstance(i, ast.Let))
     tests = tuple(condition(text, TOTALS, levels, words=lets) for text in asked.where)
     arms = Arms(source, space, tests, asked.seed, runs, data_root, fetch)
-    epochs, usual = _about(arms, space)
+    epochs, usual, task = _about(arms, space)
     rungs = rungs_of(asked.rungs) if asked.rungs else (epochs,)
     if asked.rungs and (other := _other_epochs(arms, space, epochs)) is not None:
         raise ArchError(
@@ -96,6 +99,8 @@ def planned(
     if kind == "nsga2" and len(rungs) > 1:
         raise ArchError("nsga2 needs whole runs", help="leave --rungs out, or take --sampler tpe")
     objective = objective_of(asked.objective or (usual if len(rungs) == 1 or usual in LOGGED else "valid_loss"), rungs)
+    if (why := never_has(metric_of(objective.name), task)) is not None:
+        raise ArchError(f"the objective `{objective.name}` {why[0]}, and the space has none", help=why[1])
     if asked.proxy and find("proxy", asked.proxy) is None:
         known = names("proxy")
         raise ArchError(
@@ -139,9 +144,9 @@ def _shipped(space: str | Path) -> str | Path:
     return space if here else next((path for path in spaces() if path.stem == Path(text).stem), space)
 
 
-def _about(arms: Arms, space: Space) -> tuple[int, str]:
-    """The epochs of a candidate, and the metric of its task on validation images: of the base, or of the first arm that is
-    valid.
+def _about(arms: Arms, space: Space) -> tuple[int, str, Task]:
+    """The epochs of a candidate, the metric of its task on validation images, and the task: of the base, or of the first arm that
+    is valid.
 
     Raises:
         ArchError: it sets no validation images aside, or begins with the weights of another arm.
@@ -162,7 +167,7 @@ def _about(arms: Arms, space: Space) -> tuple[int, str]:
                 "a search selects by validation images, and the space sets none aside",
                 help="add valid(10%) to the data statement (--set data.valid=10%)",
             )
-        return experiment.train.epochs, spec.task.metric.replace("test_", "valid_", 1)
+        return experiment.train.epochs, spec.task.metric.replace("test_", "valid_", 1), spec.task
     raise first if first is not None else ArchError("the space has no arm", help="see docs/search.md")
 
 

@@ -16,11 +16,10 @@ from archdsl.settings.experiment import fold_data, fold_train
 from archdsl.settings.finding import Finding, things
 from archdsl.settings.no_effect import settings_effects
 from archdsl.settings.schedule import check as check_schedule
-from archdsl.words.data.base import Augmentation, Corruption, Mixing
+from archdsl.settings.task_checks import task_findings
+from archdsl.words.data.base import Augmentation, Corruption
 from archdsl.words.data.parts import Subset, Valid
 from archdsl.words.data.values import Dataset
-from archdsl.words.tasks import task_of
-from archdsl.words.train.kinds import Loss
 
 if TYPE_CHECKING:
     from archdsl.expand.graph import Setting
@@ -94,44 +93,6 @@ def settings_findings(data: DataSettings, train: TrainSettings, images: int | No
     steps = steps_of(data, train, images)
     if steps is not None:
         yield from length_findings(train, steps)
-
-
-def task_findings(data: DataSettings, train: TrainSettings) -> Iterator[Finding]:
-    """Words that do not fit what the output of the net is for."""
-    task = task_of(data.dataset)
-    asked = f"the task of {data.dataset.name} is {task.name}"
-    for slot, word in train.words():
-        if isinstance(word, Loss) and task.name not in word.tasks:
-            yield Finding(f"`{word.word}` is a loss for {' and '.join(word.tasks)}, and {asked}", "leave it out", slot)
-        elif isinstance(word, Loss) and (remark := word.unfit(data.dataset.classes)) is not None:
-            yield Finding(remark.message, remark.help, slot)
-    if train.patience is not None and train.patience.on == "accuracy" and not task.counted:
-        yield Finding(f"`patience` watches an accuracy, and {asked}", "patience(on=loss)", "patience")
-    if train.smooth and not task.counted:
-        yield Finding(f"`smooth` smooths classes, and {asked}", "leave it out", "smooth")
-    if task.simple:
-        return
-    for mixing in (word for word in data.augment if isinstance(word, Mixing)):
-        yield Finding(f"`{mixing.name}` mixes images of one class each, and {asked}", "leave it out", mixing)
-    if not task.whole and len(data.dataset.input) == 3:
-        yield from _mask_findings((w for w in data.augment if not isinstance(w, Mixing)), asked)
-    for change in data.corrupt:
-        yield Finding(f"`{change.name}` changes images of one class each, and {asked}", "leave it out", change)
-    if train.tta is not None:
-        yield Finding(f"`tta` averages the classes of whole images, and {asked}", "leave it out", "tta")
-
-
-def _mask_findings(words: Iterable[Augmentation], asked: str) -> Iterator[Finding]:
-    """Augmentations that have no rule for the classes of pixels."""
-    fitting = (
-        "take words that move whole pixels (flip, vflip, crop, shift) or change values alone (brightness, noise, …)"
-    )
-    for word in words:
-        if word.masks == "no":
-            yield Finding(f"`{word.name}` has no rule for the classes of pixels, and {asked}", fitting, word)
-        elif word.where == "model":
-            what = f"`{word.name}` with where=model does not see the classes of pixels"
-            yield Finding(f"{what}, and {asked}", "leave where=model out", word)
 
 
 def augment_findings(words: Iterable[Augmentation], shape: Shape) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from archdsl.errors import ArchError, Diagnostic, SpecError, fail
 from archdsl.ir.blocks import reached
+from archdsl.ir.fans import heads_of
 from archdsl.registry import params
 from archdsl.registry.shapes import dims
 from archdsl.words.evaluation.base import Change, Evaluation, Passes, Rewiring, Shift
@@ -134,6 +135,10 @@ def _fitting(word: Evaluation, trace: Trace) -> Trace:
         raise ArchError(
             f"`{word.word}` changes images, and the network takes {dims(trace.input)}",
             help="leave it out",
+        )
+    if isinstance(word, Shift | Passes) and heads_of(trace):
+        raise ArchError(
+            f"`{word.word}` is for one output of classes, and the network has several heads", help="leave it out"
         )
     if word.draws and not any(_draws(row) for row in trace.flat()):
         raise ArchError(

@@ -18,6 +18,7 @@ from archdsl.words.data.base import Augmentation, Corruption, check_behaviour
 from archdsl.words.data.parts import Subset, Valid
 from archdsl.words.data.values import Dataset, Own
 from archdsl.words.train.kinds import Clipping, Loss, Optimizer, Penalty, Schedule, TrainWord
+from archdsl.words.train.losses import Weigh
 from archdsl.words.train.optimizers import Adam
 from archdsl.words.train.penalties import Wd
 from archdsl.words.train.recipe import BiasLr, Lookahead, Tta
@@ -76,6 +77,7 @@ class TrainSettings:
     clip: Clipping | None = None
     bce: Loss | None = field(default=None, metadata=LATER)
     loss: Loss | None = field(default=None, metadata=LATER)
+    weigh: tuple[Weigh, ...] = field(default=(), metadata=LATER)
     ema: float | None = None
     lookahead: Lookahead | None = field(default=None, metadata=LATER)
     biaslr: BiasLr | None = field(default=None, metadata=LATER)
@@ -270,12 +272,12 @@ def _agree(settings: TrainSettings, words: Iterable[Setting], slots: Mapping[str
 
 def to_json(experiment: Experiment) -> dict[str, dict[str, Any]]:
     """The settings as plain values: each setting that has several fields also says its kind."""
-    data, train = experiment.data, experiment.train
+    data, train, shape = experiment.data, experiment.train, experiment.data.dataset.input
     return {
         "data": {
             "dataset": data.dataset.name,
-            "input": list(data.dataset.input),
-            **({"vocabulary": shape.vocabulary} if isinstance(shape := data.dataset.input, Ids) else {}),
+            "input": list(shape),
+            **({"vocabulary": shape.vocabulary} if isinstance(shape, Ids) else {}),
             "valid": data.valid.amount if data.valid else None,
             "subset": data.subset.count if data.subset else None,
             "augment": [_plain(a) for a in data.augment],
@@ -287,10 +289,8 @@ def to_json(experiment: Experiment) -> dict[str, dict[str, Any]]:
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, Value):
-        return value.record()
-    if isinstance(value, tuple):
-        return [_plain(v) for v in value]
+    if isinstance(value, Value | tuple):
+        return value.record() if isinstance(value, Value) else [_plain(v) for v in value]
     if is_dataclass(value) and not isinstance(value, type):
         return {"kind": type(value).__name__.lower(), **_known(asdict(value))}
     return value

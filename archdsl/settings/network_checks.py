@@ -12,6 +12,7 @@ from archdsl.ir.places import depths, layers_of
 from archdsl.ir.trace import trace_node
 from archdsl.registry.shapes import dims
 from archdsl.settings.finding import Finding
+from archdsl.settings.task_checks import head_findings
 from archdsl.words.tasks import task_of
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ def network_findings(
     yield from _rates(train, trace, left)
     yield from _products(train, left)
     yield from _statistics(train, trace, frozen)
+    yield from head_findings(train, trace)
 
 
 def _idle(message: str, about: object, help: str = "leave it out") -> Finding:

@@ -16,15 +16,17 @@ from torch import Tensor
 
 from archdsl.data.batches import Feed
 from archdsl.runs.events import Diverged, Event, Progress, Stopped, TimedOut, Warned
+from archdsl.train.head_scores import scores_of
 from archdsl.train.inputs import Batch
 from archdsl.train.job import Group, Job, exact_statistics, steps_left
-from archdsl.train.metrics import Figures, HitMeter, Meter, evaluate
+from archdsl.train.metrics import Counts, Figures, HitMeter, Meter, evaluate
 from archdsl.train.optim import Update
 from archdsl.train.replica import SeedReplica, progress_listeners
-from archdsl.train.scores import Scores, evaluations
+from archdsl.train.scores import evaluations
 from archdsl.train.static import Static
 from archdsl.train.step import train_step
 from archdsl.train.tta import viewed
+from archdsl.words.tasks import Several
 
 End = Diverged | Stopped | TimedOut
 
@@ -42,7 +44,7 @@ class Training:
         self.update = Update(job.model, job.settings, job.scales, held=job.graph)
         self.replica = SeedReplica(job)
         self.state = self.replica.state
-        self.scores = {part: Scores(part, self.device, job.task) for part in ("valid", "test")}
+        self.scores = {part: scores_of(part, self.device, job.task) for part in ("valid", "test")}
         self._progress_listeners = progress_listeners(job.model)
         self.static = Static(self.net, self.update, self.replica, self._begin_step) if job.graph else None
 
@@ -150,16 +152,18 @@ class Training:
         self, number: int, figures: Figures, seconds: float, images: int
     ) -> Generator[Event, None, End | None]:
         """Are loss and weights finite, and how good are they; returns what ended the run, if that did."""
-        job, state = self.job, self.state
+        job, state, distributed = self.job, self.state, self.job.distributed
         if figures.bad_step is not None:
             return Diverged(number, figures.bad_step, state.restore_good())
         if not state.good.take(number):
             return Diverged(number, state.step, state.restore_good())
+        each = self.scores["valid"] if isinstance(job.task, Several) and job.valid is not None else None
         with state.averaged():
-            valid = self._evaluate(job.valid, job.stop) if job.valid is not None else (None, None)
+            valid = self._evaluate(job.valid, job.stop, scores=each) if job.valid is not None else (None, None)
             more = self._looked_at(number) if valid is not None else None
         if valid is None or more is None:
             return Stopped(number, state.step)
+        more |= each.read(distributed) if each is not None else {}  # how each head fares; the loss is their sum
         yield state.finish_epoch(number, figures, valid, self.update.rate, seconds, images, more)
         return None
 
@@ -180,7 +184,7 @@ class Training:
         data: Feed,
         stop: Callable[[], bool] = lambda: False,
         meter: Meter | None = None,
-        scores: Scores | None = None,
+        scores: Counts | None = None,
     ) -> tuple[float, float | None] | None:
         job = self.job
         return evaluate(

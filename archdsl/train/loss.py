@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from archdsl.words.tasks import CLASSIFICATION, IGNORED, Task
+from archdsl.words.tasks import CLASSIFICATION, IGNORED, Several, Task
 from archdsl.words.train.kinds import Loss
+
+
+class Plain(NamedTuple):
+    """Targets, see ``Task.items``, of examples that are not mixed."""
+
+    labels: Tensor
+    other: Tensor | None = None
+    share: Tensor | None = None
 
 
 class Mixed(Protocol):
@@ -30,8 +38,10 @@ def loss(
 
     Of classes the cross-entropy, with label smoothing (Szegedy et al. 2016); of mixed images the mean weighted by their
     shares (Zhang et al. 2018); of places the mean over those that are not ignored, 0 where all are. Of numbers the squared
-    error. Or another loss in its place.
+    error. Or another loss in its place. Of several heads the sum of their losses, each times its weight.
     """
+    if isinstance(task, Several):
+        return _of_heads(output, target.labels, task)
     if not task.counted:
         return _of_numbers(output, target.labels, other)
     if not task.whole:
@@ -44,6 +54,11 @@ def loss(
         return first
     second = functional.cross_entropy(output, target.other, label_smoothing=smooth)
     return target.share * first + (1 - target.share) * second
+
+
+def _of_heads(output: Tensor, targets: Tensor, task: Several) -> Tensor:
+    each = [loss(own, Plain(wanted), task=head.task) for head, own, wanted in task.each(output, targets)]
+    return torch.stack([task.weight(number) * value for number, value in enumerate(each)]).sum()
 
 
 def _of_numbers(output: Tensor, targets: Tensor, other: Loss | None) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,6 @@ from archdsl.data.normalise import Normalise
 from archdsl.device import wide
 from archdsl.train.distributed import Distributed
 from archdsl.train.loss import loss as loss_of
-from archdsl.train.scores import Scores
 from archdsl.words.tasks import CLASSIFICATION, IGNORED, Task
 
 if TYPE_CHECKING:
@@ -25,6 +24,13 @@ if TYPE_CHECKING:
 EVALUATION_BATCH = 500  # big enough to keep a device busy, small enough for the memory of a step of training
 NEVER = 2**62
 ALONE = Distributed()
+
+
+class Counts(Protocol):
+    """What an evaluation counts besides loss and accuracy: ``archdsl.train.scores``, or that of several heads."""
+
+    def reset(self) -> None: ...
+    def add(self, logits: Tensor, labels: Tensor, /) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +145,7 @@ def evaluate(
     distributed: Distributed = ALONE,
     context: Callable[[], AbstractContextManager[object]] = nullcontext,
     meter: Meter | None = None,
-    scores: Scores | None = None,
+    scores: Counts | None = None,
     task: Task = CLASSIFICATION,
 ) -> tuple[float, float | None] | None:
     """Mean loss and accuracy in eval mode, without augmentation; None if asked to stop. Leaves the net's

@@ -88,7 +88,7 @@ def prepare(
     begun, still = _begin(model, experiment, options.fresh)
     model.to(device)
     mean, std, statistics_note = statistics(data, splits)
-    task, splits = targets(data, splits)
+    task, splits = targets(data, settings, splits)
     settings, weights_note = with_counts(settings, splits.train.labels, data.dataset.class_names)
     vector = len(data.dataset.input) == 1
     normal = normalise(mean, std, device, 1 if vector else 255)

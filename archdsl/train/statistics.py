@@ -10,6 +10,7 @@ import numpy as np
 from archdsl.data import Arrays, Splits
 from archdsl.data.normalise import fitted, measured, standardised
 from archdsl.settings.experiment import DataSettings, TrainSettings
+from archdsl.settings.task_checks import weighed
 from archdsl.words.data.sets import IMAGENET_MEAN, IMAGENET_STD
 from archdsl.words.tasks import IGNORED, Task, task_of
 from archdsl.words.train.kinds import Loss
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def targets(data: DataSettings, splits: Splits) -> tuple[Task, Splits]:
+def targets(data: DataSettings, settings: TrainSettings, splits: Splits) -> tuple[Task, Splits]:
     """The task, and the splits with targets as the net is to give them."""
-    task = task_of(data.dataset)
+    task = weighed(task_of(data.dataset), settings)
     if not isinstance(splits.train, Arrays):
         return task, splits
     task = fitted(task, splits.train)

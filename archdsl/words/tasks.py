@@ -6,6 +6,7 @@ that compute get tensors and use their methods alone, so that this file imports 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -187,9 +188,79 @@ class Features(Task):
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class HeadTask:
+    """What one of several heads is for. ``classes`` are the names of its classes, or the name of its number."""
+
+    name: str
+    task: Task
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Several(Task):
+    """Several heads on one trunk, each with a task of its own (Caruana 1997); the network gives a vector, the values of the
+    heads side by side. The loss is the sum of theirs, each times its weight.
+
+    heads: in the order of the vector; empty where nothing says what they are for, as in a text without data.
+    weights: of their losses; empty where each is 1.
+    """
+
+    name: ClassVar[str] = "heads"
+    predicts: ClassVar[str] = "heads"
+    item: ClassVar[str] = "example"
+
+    heads: tuple[HeadTask, ...] = ()
+    weights: tuple[float, ...] = ()
+
+    @property
+    def reported(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The loss, and what is reported of each head."""
+        each = (name.replace("test_", f"test_{h.name}_", 1) for h in self.heads for name in h.task.reported)
+        return ("test_loss", *each)
+
+    @property
+    def ends(self) -> str:  # type: ignore[override]
+        """The heads that the data has targets for."""
+        return f"end it with `heads({' | '.join(f'{h.name}: linear(classes)' for h in self.heads)})`"
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How many values each head gives, by its name."""
+        return {h.name: len(h.classes) for h in self.heads}
+
+    @property
+    def unfitted(self) -> Several:
+        """What the data says by itself: without the weights, means and deviations of a run."""
+        return Several(tuple(HeadTask(h.name, TASKS[h.task.name], h.classes) for h in self.heads))
+
+    def wanted(self, input: Shape, classes: int) -> str:
+        """In words."""
+        each = (f"`{h.name}` ({f'{len(h.classes)} classes' if h.task.counted else 'a number'})" for h in self.heads)
+        return f"there are targets for the heads {', '.join(each)}"
+
+    def weight(self, number: int) -> float:
+        """Of the loss of a head, by its place."""
+        return self.weights[number] if self.weights else 1.0
+
+    def parts(self, output: Any) -> list[Any]:
+        """The output (N, classes) cut into that of each head."""
+        return list(output.split(list(self.sizes.values()), 1))
+
+    def each(self, output: Any, targets: Any) -> Iterator[tuple[HeadTask, Any, Any]]:
+        """Each head with its output (N, C) and its targets: (N,) int64 of classes, (N, 1) of a number.
+
+        Args:
+            output: (N, classes).
+            targets: (N, heads), a column for each head; labels are whole numbers in it.
+        """
+        for number, (head, own) in enumerate(zip(self.heads, self.parts(output), strict=True)):
+            yield head, own, targets[:, number].long() if head.task.counted else targets[:, number : number + 1]
+
+
 CLASSIFICATION = Classification()
 TASKS: dict[str, Task] = {
-    task.name: task for task in (CLASSIFICATION, Regression(), Segmentation(), Tokens(), Features())
+    task.name: task for task in (CLASSIFICATION, Regression(), Segmentation(), Tokens(), Several(), Features())
 }
 
 
@@ -203,6 +274,9 @@ def record(task: Task) -> dict[str, Any] | None:
     """The task as plain values, for the record of a run; None for the default."""
     if task == CLASSIFICATION:
         return None
+    if isinstance(task, Several):
+        heads = [{"name": h.name, "classes": list(h.classes), "task": record(h.task)} for h in task.heads]
+        return {"name": task.name, "heads": heads, "weights": list(task.weights)}
     return {"name": task.name, **{f.name: list(getattr(task, f.name)) for f in fields(task)}}
 
 
@@ -215,4 +289,7 @@ def recorded(values: Any) -> Task:
     if values is None:
         return CLASSIFICATION
     task = TASKS[values["name"]]
+    if isinstance(task, Several):
+        heads = ((h["name"], recorded(h["task"]), tuple(map(str, h["classes"]))) for h in values["heads"])
+        return Several(tuple(HeadTask(*h) for h in heads), tuple(map(float, values["weights"])))
     return replace(task, **{f.name: tuple(float(v) for v in values[f.name]) for f in fields(task)})

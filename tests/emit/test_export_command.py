@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 
 from archdsl.api import load
 from archdsl.cli.main import main
-from archdsl.cli.support.export_files import metadata
+from archdsl.cli.support.export_about import metadata
 from archdsl.emit.build import build
 from archdsl.runs.run import FORMAT
 

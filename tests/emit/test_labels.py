@@ -9,7 +9,7 @@ from torch import fx, nn
 from archdsl.emit.build import build
 from archdsl.errors import SpecError
 from archdsl.expand import complete, expand
-from archdsl.expand.reserved import RESERVED_LABELS
+from archdsl.ir.reserved import RESERVED_LABELS
 from archdsl.syntax.parse import parse
 
 

@@ -107,14 +107,15 @@ def test_every_example_folds(entry, tmp_path, monkeypatch: pytest.MonkeyPatch) -
         (tmp_path / path).write_text("a,b,species\n1,2,x\n3,4,y\n5,6,x\n7,8,y\n")
     table = pyarrow.table({"a": [1.0, 2.0, 3.0, 4.0], "species": ["x", "y", "x", "y"]})
     pyarrow.parquet.write_table(table, tmp_path / "iris.parquet")
-    (tmp_path / "houses.csv").write_text("area,price\n1,2\n3,4\n5,6\n7,9\n")
+    (tmp_path / "houses.csv").write_text("area,kind,price\n1,0,2\n3,1,4\n5,0,6\n7,1,9\n")
+    (tmp_path / "labels.csv").write_text("file,image,kind,colour,price\na.png,a.png,x,red,1\nb.png,b.png,y,blue,2\n")
     (tmp_path / "tale.txt").write_text("once upon a time\n" * 200)
     for folder in ("images", "masks"):
         (tmp_path / "roads" / folder).mkdir(parents=True)
     (tmp_path / "roads" / "classes.txt").write_text("road\nother\nsky\n")
     monkeypatch.chdir(tmp_path)
     assert params(entry) is not None
-    assert entry.slot or entry.name in ("freeze", "rate")
+    assert entry.slot or entry.name in ("freeze", "rate", "weigh")
     assert entry.summary.endswith(".")
     for example in entry.examples:
         data, train = (

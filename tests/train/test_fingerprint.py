@@ -27,6 +27,7 @@ from archdsl.words.data.tables import Table
 from archdsl.words.data.texts import Text
 
 from .conftest import write_idx
+from .heads import of_labelled
 
 Make = Callable[[Path], Any]  # writes a set below a folder, and gives its dataset
 
@@ -104,6 +105,7 @@ MAKERS: dict[str, list[Make]] = {
     "csv": [of_own(lambda p: Table(p, "csv"), "iris.csv", "iris.csv", "iris.test.csv")],
     "parquet": [of_own(lambda p: Table(p, "parquet"), "table", "table/train.parquet", "table/test.parquet")],
     "masks": [of_own(Masks, "m", *PAIRS)],
+    "pictures": [of_labelled],
     "text": [of_own(Text, "tale.txt", "tale.txt", "tale.test.txt")],
     "sonnets": [],
     "imagenette": [of_imagenette],
@@ -125,6 +127,7 @@ MAKERS: dict[str, list[Make]] = {
 }
 EVERY = [pytest.param(make, id=f"{word}-{n}") for word, makers in MAKERS.items() for n, make in enumerate(makers)]
 USUAL = remembered.RACY
+DAMAGES = [b"", b"[]", b"{", b'{"version": 1, "files": {"x": 3}, "fingerprint": 5}', b"\xff\x00"]
 TREES = [of_folder, of_one_tree, of_imagenet, of_imagenette]
 
 
@@ -257,9 +260,7 @@ def test_files_as_young_as_their_hash_are_not_trusted(
     assert not (cache_root() / remembered.FOLDER).exists()
 
 
-@pytest.mark.parametrize(
-    "damage", [b"", b"[]", b"{", b'{"version": 1, "files": {"x": 3}, "fingerprint": 5}', b"\xff\x00"]
-)
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_cache_costs_time_and_nothing_else(tmp_path: Path, damage: bytes) -> None:
     data = of_folder(tmp_path)
     before = fingerprint(data)
@@ -290,10 +291,8 @@ def test_links_are_followed_and_those_in_a_circle_or_to_nothing_are_refused(tmp_
     assert after != before
     (tmp_path / "more" / "x.png").write_bytes(b"another content")
     assert fingerprint(data) not in (before, after)
-    for name, target, why in (
-        ("all", "pictures", "whose pictures are in the set already"),
-        ("gone", "nowhere", "nothing"),
-    ):
+    circle = ("all", "pictures", "whose pictures are in the set already")
+    for name, target, why in (circle, ("gone", "nowhere", "nothing")):
         (cat / name).symlink_to(tmp_path / target)
         with pytest.raises(EnvError, match=rf"the link .*{name} .*{why}"):
             fingerprint(data)

@@ -86,7 +86,10 @@ def command(
     for text in images.notes:
         say(text)
     if not chosen.net.task.counted:
-        _numbers(chosen, images, shift, words, mc, save, format, batch, str(run), part)
+        from archdsl.cli.support.other_evaluations import evaluated
+
+        given = {"--mc": mc, "--shift": shift, "--with": words, "--save": save}
+        evaluated(chosen, images, [option for option, value in given.items() if value], format, batch, str(run), part)
         return
     asked = _asked(words)
     net = chosen.net if asked is None else _operated(chosen, asked, data_root)
@@ -113,36 +116,6 @@ def command(
         if number:
             put_line()
         put_table(table, format)
-
-
-def _numbers(
-    chosen: Opened,
-    rows: Part,
-    shift: list[str] | None,
-    words: str | None,
-    mc: int | None,
-    save: Path | None,
-    format: str,
-    batch: int,
-    run: str,
-    part: str,
-) -> None:
-    """The evaluation of a net that predicts numbers."""
-    from archdsl.cli.output import put_json, put_table
-    from archdsl.cli.views.numbers import number_record, number_table
-    from archdsl.evaluate.numbers import evaluate_numbers
-
-    asked = (("--mc", mc), ("--shift", shift), ("--with", words), ("--save", save))
-    given = next((option for option, value in asked if value), None)
-    if given is not None:
-        raise ArchError(f"{given} is not supported for a net that predicts numbers", help=f"leave {given} out")
-    with Counter(len(rows)) as counter:
-        found = evaluate_numbers(chosen.net, rows, batch, counter.tell)
-    about = {"run": run, "hash": chosen.spec.hash, "data": rows.dataset, "part": part, "device": str(chosen.net.device)}
-    if format == "json":
-        put_json(number_record(about, found))
-    else:
-        put_table(number_table(about, found), format)
 
 
 def put_line() -> None:
@@ -212,7 +185,9 @@ def _named(name: str, shape: tuple[int, ...], own: Any, target: Callable[[], str
         return replace(found, dataset=replace(found.dataset, size=shape[-1]))
     if isinstance(found.dataset, Table) and name.startswith(("csv:", "parquet:")) and len(shape) == 1:
         header = getattr(own, "header", None) if found.dataset.kind == "csv" else None
-        return replace(found, dataset=replace(found.dataset, target=target(), header=header))
+        beside = own.numbers if isinstance(own, Table) else ""
+        asked = own.target if isinstance(own, Table) and beside else target()
+        return replace(found, dataset=replace(found.dataset, target=asked, header=header, numbers=beside))
     return found
 
 

@@ -70,7 +70,7 @@ def _list(out: Path, where: str | None, sort: str | None, format: str) -> None:
     from archdsl.runs.index import KEYS, OTHERS, RENAMED, STATUSES, rows
 
     found = rows(out)
-    names = {*KEYS, *OTHERS, *(name for row in found for name in row.settings)}
+    names = {*KEYS, *OTHERS, *(name for row in found for name in (*row.figures, *row.settings))}
     _renamed(where, sort)
     if sort is not None:
         key = sort.removeprefix("-")

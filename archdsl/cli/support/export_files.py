@@ -1,16 +1,15 @@
-"""What ``archdsl export`` writes: the options together, what a file says of itself, and each kind of file."""
+"""What ``archdsl export`` writes: the options together, and each kind of file."""
 
 from __future__ import annotations
 
-import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archdsl.cli.output import say
-from archdsl.errors import ArchError, StoreError
-from archdsl.files import read_regular
+from archdsl.cli.support.export_about import facts, metadata
+from archdsl.errors import ArchError
+from archdsl.ir.fans import heads_of
 
 if TYPE_CHECKING:
     from archdsl.api import Spec
@@ -24,7 +23,6 @@ CALIBRATED, DROP = 512, 0.02
 ONLY_ONNX = ("opset", "quantize", "calibrate", "max_drop", "external_data")
 NOT_SOURCE = ("preprocess", "softmax", "mc", "half", "half_io", "no_fold", "seed", "labels", "data_root")
 # An option, one that it cannot be combined with, and why.
-MOST_LABELS = 1 << 24  # bytes of a file with the names of classes
 APART = (
     ("quantize", "half", "a file is quantised or in half precision"),
     ("quantize", "mc", "random layers cannot be calibrated"),
@@ -116,6 +114,7 @@ def form_of(spec: Spec, run: Run | None, options: ExportOptions) -> Form:
         options.half_io,
         run.facts.task if run is not None else spec.task,
         spec.trace.out,
+        heads_of(spec.trace),
     )
 
 
@@ -213,67 +212,6 @@ def to_torch(spec: Spec, run: Run | None, target: Path, about: dict[str, str]) -
     sizes = write_source(spec.trace, target, spec.canonical, model, about)
     beside = target.with_suffix(".safetensors")
     return {"bytes": sizes[target.name], "weights": str(beside) if has else None}
-
-
-def metadata(spec: Spec, run: Run | None = None, labels: str | None = None) -> dict[str, str]:
-    """What a file says of its network besides its form: the text, its hash, the names of the classes, and how images are
-    normalised: (x / 255 - mean) / std for each channel, as JSON.
-    """
-    found = {"archdsl.spec": spec.canonical, "archdsl.hash": spec.hash}
-    known = facts(spec, run)
-    names = named(labels, spec.classes) if labels is not None else known.get("class_names", ())
-    if "data" in known:
-        found["archdsl.data"] = known["data"]
-    values = {"class_names": names, "mean": known.get("mean"), "std": known.get("std")}
-    return found | {f"archdsl.{k}": json.dumps(v) for k, v in values.items() if v}
-
-
-def facts(spec: Spec, run: Run | None) -> dict[str, Any]:
-    """``data``, ``class_names``, ``mean`` and ``std``, as far as they are known. A run says what it was trained with; a
-    spec, what is published of its data set, which is nothing for a folder of one's own.
-    """
-    from archdsl.words.data.values import Dataset
-
-    found: dict[str, Any] = {}
-    for setting in spec.graph.data:
-        data = setting.value
-        if isinstance(data, Dataset) and data.input[0] == spec.input[0]:  # another size is normalised alike
-            found = {"data": data.name, "class_names": data.class_names, "mean": data.mean, "std": data.std}
-    if run is not None:
-        try:
-            known = run.facts
-        except StoreError:
-            if found:
-                raise
-            return found
-        if known.input[0] == spec.input[0]:
-            found |= {"class_names": known.classes, "mean": known.mean, "std": known.std}
-    return found
-
-
-def named(labels: str, classes: int) -> tuple[str, ...]:
-    """The names of the classes from a list or from a file with a line for each.
-
-    Raises:
-        ArchError: there are more or fewer than classes.
-    """
-    file = Path(labels)
-    if "," not in labels and os.path.lexists(file) and not file.is_dir():
-        try:
-            text = read_regular(file, MOST_LABELS).decode("utf-8")
-            names = tuple(line.strip() for line in text.splitlines() if line.strip())
-        except OSError as error:
-            raise ArchError(f"{file} cannot be read: {error.strerror}", help="one name per line") from error
-        except UnicodeDecodeError as error:
-            raise ArchError(f"{file} is not UTF-8 text", help="one name per line") from error
-    else:
-        names = tuple(name.strip() for name in labels.split(","))
-    if len(names) != classes:
-        raise ArchError(
-            f"--labels names {len(names)} classes, and the network has {classes}",
-            help="separate them by commas, or name a file with one a line",
-        )
-    return names
 
 
 def line(done: dict[str, Any]) -> str:

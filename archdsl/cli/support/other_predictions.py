@@ -28,7 +28,7 @@ def of_numbers(net: Trained, own: object, files: Sequence[Path], batch: int) -> 
                 values = net.values(net.model(net.normalise(part.to(net.device)))).tolist()
             for found in values:
                 row += 1
-                known = {"targets": held.numbers[row - 1]} if held.numbers is not None else {}
+                known = {"targets": held.known[row - 1]} if held.known is not None else {}
                 predicted = dict(zip(net.class_names, found, strict=True))
                 records.append({"file": str(held.path), "row": row, "predictions": predicted, **known})
         for text in held.notes:

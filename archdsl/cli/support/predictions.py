@@ -7,7 +7,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from archdsl.cli.support import class_predictions, other_predictions
+from archdsl.cli.support import class_predictions, head_predictions, other_predictions
+from archdsl.cli.views.heads import head_table
 from archdsl.cli.views.predictions import class_table, mask_table, prediction_table, text_table
 from archdsl.errors import ArchError
 
@@ -91,6 +92,11 @@ KINDS: dict[str, Kind] = {
         frozenset(),
         lambda chosen, asked: other_predictions.of_numbers(chosen.net, chosen.data.dataset, asked.files, asked.batch),
         lambda chosen, asked, records: prediction_table(chosen.net.class_names, records),
+    ),
+    "heads": Kind(
+        frozenset(),
+        lambda chosen, asked: head_predictions.of_heads(chosen.net, chosen.data.dataset, asked.files, asked.batch),
+        lambda chosen, asked, records: head_table(records),
     ),
     "mask": Kind(
         frozenset({"--save"}),

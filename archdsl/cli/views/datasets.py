@@ -47,7 +47,7 @@ def lines_of(facts: dict[str, Any]) -> list[tuple[str, str]]:
     rows += [("found", text) for text in facts.get("found") or ()]
     counts = facts.get("counts")
     names = facts["class_names"] if not counts else [f"{name} {a:,} + {b:,}" for name, (a, b) in counts.items()]
-    what = "targets" if facts["task"] == "regression" else "classes"
+    what = {"regression": "targets", "heads": "outputs"}.get(facts["task"], "classes")
     names = [repr(name) if not name.strip() else name for name in names]
     return [*rows, (what, f"{facts['classes']}: {', '.join(names)}")]
 

@@ -50,11 +50,19 @@ HEADS = {"test_accuracy": "test acc.", "best_valid_accuracy": "best valid", "tra
 
 def run_table(rows: Sequence[Row]) -> Table:
     """A row a run; what is damaged is shown below."""
-    others = [name for name in OTHERS if any(name in r.figures for r in rows)]
+    found = dict.fromkeys(name for r in rows for name in r.figures if name not in KEYS)
+    others = [*(name for name in OTHERS if name in found), *(name for name in found if name not in OTHERS)]
     keys = [k for key in KEYS for k in ((*others, key) if key == "best_valid_accuracy" else (key,))]
-    columns = tuple(Column(HEADS.get(k, k), key=k, **_KINDS.get(k, {})) for k in keys)
+    columns = tuple(Column(HEADS.get(k, k), key=k, **_kind(k)) for k in keys)
     notes = tuple(r.why for r in rows if r.why)
     return Table(columns, tuple(tuple(r.figures.get(k) for k in keys) for r in rows), notes=notes)
+
+
+def _kind(key: str) -> dict[str, Any]:
+    """How the values of a column are shown; those that only some tasks have by the unit of their metric."""
+    if key in KEYS or key in _KINDS:
+        return _KINDS.get(key, {})
+    return {"kind": "percent", "digits": 2} if unit_of(key) == "percent" else {"kind": "float", "digits": 4}
 
 
 def shown_record(run: Run) -> dict[str, Any]:

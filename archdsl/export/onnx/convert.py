@@ -17,10 +17,9 @@ from torch import nn
 from archdsl.emit.inputs import zero_inputs
 from archdsl.emit.memory import check_memory
 from archdsl.errors import ArchError, InternalError
-from archdsl.export.deploy import INSIDE, Form
+from archdsl.export.deploy import INPUT, INSIDE, Form
 from archdsl.registry.shapes import batch_of
 
-INPUT = "input"
 KEPT = frozenset({"pkg.torch.onnx.name_scopes"})  # the path of the layer that a node comes from
 
 
@@ -35,7 +34,7 @@ def convert(model: nn.Module, form: Form, opset: int, metadata: Mapping[str, str
     """
     sample = zero_inputs(batch_of(form.taken, 2), dtype=form.dtype)  # a batch of one would be taken for a constant
     try:
-        proto = _translated(model, sample, opset, form.output, form.folded)
+        proto = _translated(model, sample, opset, tuple(form.outputs), form.folded)
     except Exception as error:  # torch raises many kinds
         check_memory(error)
         where = _culprit(model, sample, opset)
@@ -52,7 +51,7 @@ def convert(model: nn.Module, form: Form, opset: int, metadata: Mapping[str, str
 
 
 def _translated(
-    model: nn.Module, sample: torch.Tensor, opset: int, output: str = "output", optimize: bool = True
+    model: nn.Module, sample: torch.Tensor, opset: int, outputs: tuple[str, ...] = ("output",), optimize: bool = True
 ) -> onnx.ModelProto:
     # A dict of dynamic shapes keyed by our input name fails, and without any the batch is frozen: a tuple it is.
     # In memory: given a path, torch puts large weights into a second file even with external_data=False.
@@ -68,7 +67,7 @@ def _translated(
             optimize=optimize,
             dynamic_shapes=({0: torch.export.Dim("batch")},),
             input_names=[INPUT],
-            output_names=[output],
+            output_names=list(outputs),
         )
         if program is None:
             raise InternalError("torch's ONNX exporter gave no program")

@@ -3,7 +3,9 @@ onnxruntime that answers as torch does."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
@@ -11,9 +13,11 @@ from torch import nn
 
 from archdsl.emit.memory import check_memory
 from archdsl.export.agree import Agreement, Runner, agreement, refusal
-from archdsl.export.deploy import Form
-from archdsl.export.onnx.convert import INPUT
+from archdsl.export.deploy import INPUT, Form
 from archdsl.export.runtime import import_onnxruntime
+
+if TYPE_CHECKING:
+    from archdsl.registry.types import Shape
 
 TYPES = {"torch.float32": 1, "torch.uint8": 2, "torch.int64": 7, "torch.float16": 10}  # of onnx.TensorProto
 
@@ -43,16 +47,19 @@ def check_file(path: Path, form: Form, opset: int, external: bool = False) -> No
 def _check_ends(graph: onnx.GraphProto, form: Form) -> None:
     kind = TYPES[str(form.dtype)]
     given = TYPES["torch.float16" if form.half_ends else "torch.float32"]
-    for ends, name, shape, wanted in (
-        (graph.input, INPUT, form.taken, kind),
-        (graph.output, form.output, form.given, given),
-    ):
-        found = [(v.name, [d.dim_param or d.dim_value for d in v.type.tensor_type.shape.dim]) for v in ends]
-        if len(found) != 1 or found[0][0] != name or found[0][1][1:] != list(shape):
+    _check_end(graph.input, {INPUT: form.taken}, kind)
+    _check_end(graph.output, form.outputs, given)
+
+
+def _check_end(ends: Sequence[onnx.ValueInfoProto], wanted: Mapping[str, Shape], kind: int) -> None:
+    found = [(v.name, [d.dim_param or d.dim_value for d in v.type.tensor_type.shape.dim]) for v in ends]
+    names = [name for name, _ in found]
+    for number, (name, shape) in enumerate(wanted.items()):
+        if names != list(wanted) or found[number][1][1:] != list(shape):
             raise refusal(f"its {name} should be one tensor (N, {', '.join(map(str, shape))}), and is {found}")
-        if not isinstance(found[0][1][0], str):
-            raise refusal(f"the batch of its {name} is frozen at {found[0][1][0]}")
-        if ends[0].type.tensor_type.elem_type != wanted:
+        if not isinstance(found[number][1][0], str):
+            raise refusal(f"the batch of its {name} is frozen at {found[number][1][0]}")
+        if ends[number].type.tensor_type.elem_type != kind:
             raise refusal(f"its {name} has another type of numbers than it should")
 
 
@@ -66,7 +73,7 @@ def parity(path: Path, reference: nn.Module, form: Form) -> Agreement:
 
 
 def runner(path: Path, threads: int | None = None) -> Runner:
-    """onnxruntime on the CPU as a function of a batch.
+    """onnxruntime on the CPU as a function of a batch; several outputs are side by side.
 
     Raises:
         ArchError: it does not load the file.
@@ -87,7 +94,8 @@ def runner(path: Path, threads: int | None = None) -> Runner:
     name = session.get_inputs()[0].name
 
     def run(x: np.ndarray) -> np.ndarray:
-        found: np.ndarray = session.run(None, {name: x})[0]
+        said = session.run(None, {name: x})
+        found: np.ndarray = np.concatenate(said, 1) if len(said) > 1 else said[0]
         return found
 
     return run

@@ -10,9 +10,12 @@ from archdsl.expand.metrics import metric_of
 from archdsl.study.names import quoted
 from archdsl.study.plan.arms import Arms
 from archdsl.study.plan.file import StudyFile
+from archdsl.words.metrics.heads import OfHead, never_has
+from archdsl.words.tasks import task_of
 
 if TYPE_CHECKING:
     from archdsl.study.plan.cells import Cell
+    from archdsl.words.metrics.base import Metric
 
 NAMED = 3  # arms that a message names
 
@@ -25,6 +28,7 @@ def check_metrics(study: StudyFile, arms: Arms, every: Sequence[Cell]) -> None:
     """
     for name in study.metrics:
         word = metric_of(name)
+        _check_heads(name, word, arms, every)
         if word.needs_validation:
             lacking = {c.arm for c in every if c.experiment.data.valid is None}
             _refuse_lacking(
@@ -43,6 +47,16 @@ def check_metrics(study: StudyFile, arms: Arms, every: Sequence[Cell]) -> None:
                 ("has it", "have it"),
                 "add evaluate_every(1) to the train statement (--set train.evaluate_every=1)",
             )
+
+
+def _check_heads(name: str, word: Metric, arms: Arms, every: Sequence[Cell]) -> None:
+    """Refuse a metric of a head that an arm does not have, and of one output where an arm has several."""
+    tasks = {c.arm: task_of(c.experiment.data.dataset) for c in every}
+    found = {arm: why for arm, task in tasks.items() if (why := never_has(word, task)) is not None}
+    if found:
+        what, remedy = next(iter(found.values()))
+        does = ("has it", "have it") if isinstance(word, OfHead) else ("has one alone", "have one alone")
+        _refuse_lacking(f"the metric {name} {what}", found, arms, does, remedy)
 
 
 def _refuse_lacking(what: str, lacking: Collection[int], arms: Arms, does: tuple[str, str], remedy: str) -> None:

@@ -13,7 +13,8 @@ from archdsl.errors import EnvError, SpecError, StoreError
 from archdsl.runs.measured import keep_measured, read_measured
 from archdsl.runs.store.log import read_events
 from archdsl.words.metrics.base import OfNet, stored
-from archdsl.words.tasks import CLASSIFICATION, Task
+from archdsl.words.metrics.heads import figures_of
+from archdsl.words.tasks import CLASSIFICATION, Several, Task
 
 UNTRAINED = "did not train"
 LEVEL = 0.005  # of the tail of the binomial distribution: the upper end of the two-sided 99 % interval
@@ -62,12 +63,15 @@ class RunFigures:
         """False where neither the training accuracy of the last epoch nor the test accuracy is above chance: both are at most
         the upper end of the 99 % binomial interval of chance on as many images as the test part has. Chance is the fraction of
         the commonest class of the test part; 1/classes for a run that has not stored it. Of numbers: where R² is not above 0.
+        Of several heads: where that is so of each.
 
         Args:
             part: ``valid`` for the figures of the validation part in the place of those of the test part.
         """
         if not task.whole:
             return True  # the places of one image depend on each other, so that the binomial test is not valid
+        if isinstance(task, Several):
+            return any(self._of_head(h.name).trained(len(h.classes), h.task, part) for h in task.heads)
         if not task.counted:
             return (stored(self, f"{part}_r2") or 0.0) > 0
         accuracies = [stored(self, name) for name in (f"{part}_accuracy", "train_accuracy")]
@@ -78,6 +82,10 @@ class RunFigures:
         started: Mapping[str, Any] = next((e for e in self._events if e.get("event") == "started"), {})
         images = started.get(f"{part}_images") or 0
         return not images or tail(round(best * images), images, chance) <= LEVEL
+
+    def _of_head(self, name: str) -> RunFigures:
+        """What the run says of one of several heads; its log is that of all."""
+        return RunFigures(figures_of(name, self.result), self.totals, self.folder)
 
 
 def tail(hits: int, images: int, chance: float) -> float:

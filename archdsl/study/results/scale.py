@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from archdsl.expand.metrics import metric_of
+from archdsl.settings.task_checks import weighed
 from archdsl.study.plan.arms import Arms
 from archdsl.study.plan.cells import Cell
 from archdsl.study.plan.plan import Found
@@ -38,7 +39,7 @@ def scale_of(metric: str, arms: Arms, every: Sequence[Cell]) -> Scale:
     sets = {c.experiment.data.dataset for c in every}
     classes, images = {d.classes for d in sets}, {getattr(d, "test", None) or 0 for d in sets}
     whole = all(task_of(d).whole for d in sets)
-    tasks = {task_of(d) for d in sets}
+    tasks = {weighed(task_of(c.experiment.data.dataset), c.experiment.train) for c in every}
     chance = word.chance_in(tasks.pop(), classes.pop()) if len(classes) == len(tasks) == 1 else None
     counted = whole and word.on == "test" and word.counted and len(images) == 1 and (n := images.pop()) > 0
     return Scale(of, word.higher, chance, 1 / n if counted else 0.0, word.name)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from archdsl.words.data import augmentations, colours, folders, masks, mixtures, parts, sets, tables, texts
+from archdsl.words.data import augmentations, colours, folders, masks, mixtures, parts, pictures, sets, tables, texts
 
-__all__ = ["augmentations", "colours", "folders", "masks", "mixtures", "parts", "sets", "tables", "texts"]
+__all__ = ["augmentations", "colours", "folders", "masks", "mixtures", "parts", "pictures", "sets", "tables", "texts"]

@@ -10,12 +10,15 @@ from pathlib import Path
 from archdsl.errors import EnvError
 from archdsl.words.data.classes import classes_of
 from archdsl.words.data.sheets import Header, Kind, Sheet, sheet
+from archdsl.words.data.targets import columns_of, heads_of, outputs_of
+from archdsl.words.tasks import HeadTask
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
     """A table's columns: those of numbers, in the order of the file; the target; and its classes, sorted, with their
-    rows. ``notes`` say what was left out or guessed. With ``numbers``, ``classes`` are the columns of numbers to predict.
+    rows. ``notes`` say what was left out or guessed. With ``numbers``, ``classes`` are the columns of numbers to predict. With
+    several ``heads``, there is a target of the name of each, and ``classes`` are the names of all their values.
     """
 
     features: tuple[str, ...]
@@ -24,19 +27,29 @@ class Head:
     counts: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
     numbers: bool = False
+    heads: tuple[HeadTask, ...] = ()
 
     @property
     def targets(self) -> tuple[str, ...]:
         """The columns that are not given to the net."""
+        if self.heads:
+            return tuple(h.name for h in self.heads)
         return self.classes if self.numbers else (self.target,)
 
 
 @lru_cache(maxsize=8)  # size and time of change are arguments so that a changed file is read again
 def head_of(
-    path: Path, kind: Kind, target: str, header: Header | None, size: int, changed: int, numbers: bool = False
+    path: Path,
+    kind: Kind,
+    target: str,
+    header: Header | None,
+    size: int,
+    changed: int,
+    numbers: bool = False,
+    beside: str = "",
 ) -> Head:
     """Columns and classes of a file; an empty ``target`` is the last column. With ``numbers`` the target is one column of
-    numbers, or several, separated by commas.
+    numbers, or several, separated by commas. ``beside`` are columns of numbers to predict beside the classes.
 
     Raises:
         EnvError: the file is damaged or doubtful, no such column, less than two classes.
@@ -44,6 +57,9 @@ def head_of(
     columns = sheet(path, kind, target, header)
     if numbers:
         return _of_numbers(columns, target)
+    classes_of_heads, numbers_of_heads = columns_of(columns.names, target, beside)
+    if classes_of_heads or numbers_of_heads:
+        return _of_heads(columns, classes_of_heads, numbers_of_heads)
     place = checked(columns, target)
     target = columns.names[place]
     cells = columns.texts(target)
@@ -69,6 +85,19 @@ def _of_numbers(columns: Sheet, target: str) -> Head:
             help="leave one for the net to see",
         )
     return Head(features, target or targets[0], targets, (), columns.notes, True)
+
+
+def _of_heads(columns: Sheet, classes: list[str], numbers: list[str]) -> Head:
+    """Columns and targets of a table for a network with several heads.
+
+    Raises:
+        EnvError: as ``head_of``.
+    """
+    checked(columns, "")
+    heads, notes = heads_of(columns, classes, numbers)
+    targets = tuple(h.name for h in heads)
+    features = tuple(name for name in columns.names if name not in targets)
+    return Head(features, ", ".join(targets), outputs_of(heads), (), (*columns.notes, *notes), heads=heads)
 
 
 def checked(table: Sheet, target: str) -> int:

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from archdsl.errors import EnvError
+from archdsl.errors import ArchError, EnvError
 from archdsl.registry import data_word
 from archdsl.words.data.heads import Head, head_of, own_path
 from archdsl.words.data.sheets import Header, Kind
+from archdsl.words.data.targets import listed
 from archdsl.words.data.values import Kept, Own
-from archdsl.words.tasks import TASKS, Task
+from archdsl.words.tasks import TASKS, Several, Task
 
 TableTask = Literal["classification", "regression"]
 
@@ -22,8 +23,9 @@ TableTask = Literal["classification", "regression"]
 @dataclass(frozen=True, slots=True)
 class Table(Own):
     """A table at ``path``. Each row is a vector of its numbers. The column ``target`` (empty for the last one) is its class,
-    or with the task regression its number; several are separated by commas. ``header`` says whether the first row of a csv
-    file names the columns; None to find out. ``kept`` is what runs have recorded of it, where it is gone.
+    or with the task regression its number; several are separated by commas. ``numbers`` are columns of numbers to predict
+    beside the classes. ``header`` says whether the first row of a csv file names the columns; None to find out. ``kept`` is
+    what runs have recorded of it, where it is gone.
     """
 
     path: str
@@ -31,6 +33,7 @@ class Table(Own):
     target: str = ""
     header: Header | None = None
     kind_of_task: TableTask = "classification"
+    numbers: str = ""
     kept: Kept | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -40,6 +43,11 @@ class Table(Own):
     @property
     def task(self) -> Task:
         """What a net is to say of a row."""
+        if self.kept is not None and self.kept.task is not None:
+            return self.kept.task
+        several = bool(self.numbers) or "," in self.target
+        if self.kept is None and several and self.kind_of_task == "classification" and self.head.heads:
+            return Several(self.head.heads)
         return TASKS[self.kind_of_task]
 
     @property
@@ -60,7 +68,8 @@ class Table(Own):
         path = self.files()[0]
         about = path.stat()
         numbers = self.kind_of_task == "regression"
-        return head_of(path, self.kind, self.target, self.header, about.st_size, about.st_mtime_ns, numbers)
+        asked = self.kind, self.target, self.header
+        return head_of(path, *asked, about.st_size, about.st_mtime_ns, numbers, self.numbers)
 
     def files(self) -> tuple[Path, Path | None]:
         """The training file and the test file; None where one file must serve for both. A test file lies beside
@@ -86,11 +95,16 @@ class Table(Own):
     'csv("iris.csv")',
     'csv("iris.csv", header=no)',
     'csv("houses.csv", target="price", task=regression)',
+    'csv("houses.csv", target="kind", numbers="price")',
     slot="dataset",
     unpublished="a format",
 )
 def csv(
-    path: str, target: str = "", header: Literal["yes", "no"] | None = None, task: TableTask | None = None
+    path: str,
+    target: str = "",
+    header: Literal["yes", "no"] | None = None,
+    task: TableTask | None = None,
+    numbers: str | None = None,
 ) -> Table:
     """A table of one's own: the columns are numbers, one column holds the classes.
 
@@ -103,14 +117,35 @@ def csv(
 
     With `task=regression` the target is a number, or several: `target="price, rooms"`. They are standardised with mean and
     standard deviation of the training rows; the test part is then a fifth of all rows.
+
+    Several targets of different kinds are for a net that ends in `heads`: `target="kind, colour"` names the columns of
+    classes, and `numbers="price"` those of numbers. There is a head for each column, by its name and in this order.
     """
-    return Table(path, "csv", target, header, task or "classification")
+    return _table(path, "csv", target, header, task, numbers)
 
 
 @data_word('parquet("iris.parquet", target="species")', slot="dataset", unpublished="a format")
-def parquet(path: str, target: str = "", task: TableTask | None = None) -> Table:
+def parquet(path: str, target: str = "", task: TableTask | None = None, numbers: str | None = None) -> Table:
     """A Parquet file of one's own, read as `csv` reads a text: columns of numbers, and one of classes.
 
-    With `task=regression` the target is a number, or several: `target="price, rooms"`.
+    With `task=regression` the target is a number, or several: `target="price, rooms"`. `numbers` is as for `csv`.
     """
-    return Table(path, "parquet", target, None, task or "classification")
+    return _table(path, "parquet", target, None, task, numbers)
+
+
+def _table(
+    path: str, kind: Kind, target: str, header: Header | None, task: TableTask | None, numbers: str | None
+) -> Table:
+    if numbers is None:
+        return Table(path, kind, target, header, task or "classification")
+    if task == "regression":
+        raise ArchError(
+            "`numbers` names targets beside classes, and task=regression has numbers alone",
+            help="leave one of the two out: all columns of numbers are named by `target`",
+        )
+    if not listed(numbers) or not listed(target):
+        raise ArchError(
+            "`numbers` needs columns of numbers and, by `target`, at least one of classes",
+            help=f'{kind}("{path}", target="kind", numbers="price")',
+        )
+    return Table(path, kind, target, header, "classification", numbers)

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from archdsl.words.tasks import Several
+
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
@@ -33,10 +35,11 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What runs have recorded of a data set that is no longer there."""
+    """What runs have recorded of a data set that is no longer there; ``task`` where its heads are part of it."""
 
     input: tuple[int, ...]
     class_names: tuple[str, ...]
+    task: Several | None = None
 
 
 class Own:

@@ -96,11 +96,12 @@ class Metric(Setting):
 class OfPart(Metric):
     """A figure of the images of one part, written ``test_NAME``, ``valid_NAME`` or ``train_NAME``: its class has the field
     ``part``, whose choices are the parts that it is measured on. ``alone``: the part that the bare name meant in earlier
-    versions.
+    versions. ``of_heads``: a network with several heads has it as a whole, besides that of each head.
     """
 
     __slots__ = ()
     alone: ClassVar[str] = ""
+    of_heads: ClassVar[bool] = False
     part: str
 
     @property
@@ -177,6 +178,15 @@ def stored(run: RunFigures, name: str) -> float | None:
     """A figure that a run has stored; None where it has none of that name."""
     value = run.result.get(name)
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def likelihood(run: RunFigures, part: str) -> float | None:
+    """The cross-entropy that a run has stored as its loss; None where its loss is another one: a squared error, or the sum of
+    several heads.
+    """
+    others = (k for k in run.result if k.startswith(f"{part}_") and k.endswith("_loss") and k != f"{part}_loss")
+    several = next(others, None) is not None
+    return stored(run, f"{part}_loss") if stored(run, f"{part}_mse") is None and not several else None
 
 
 def _text(value: Any) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 from archdsl.registry import metric_word, setting
-from archdsl.words.metrics.base import OfPart, RunFigures, Score, Unit, stored
+from archdsl.words.metrics.base import OfPart, RunFigures, Score, Unit, likelihood
 from archdsl.words.tasks import Task
 
 
@@ -142,6 +142,6 @@ class Perplexity(OfPart):
         return float(classes)
 
     def of(self, run: RunFigures) -> float | None:
-        """From the cross-entropy that the run has stored; a net of numbers has none."""
-        loss, numbers = stored(run, f"{self.part}_loss"), stored(run, f"{self.part}_mse")
-        return math.exp(min(loss, 700.0)) if loss is not None and numbers is None else None
+        """From the cross-entropy that the run has stored; a net of numbers or of several heads has none."""
+        loss = likelihood(run, self.part)
+        return math.exp(min(loss, 700.0)) if loss is not None else None

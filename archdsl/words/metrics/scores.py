@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 from archdsl.registry import metric_word, setting
-from archdsl.words.metrics.base import Metric, OfPart, RunFigures, Score, Unit, stored
-from archdsl.words.tasks import Task
+from archdsl.words.metrics.base import Metric, OfPart, RunFigures, Score, Unit, likelihood, stored
+from archdsl.words.tasks import Several, Task
 
 BINS = 15  # of Guo et al. 2017
 TOP = 5
@@ -40,11 +40,12 @@ class Accuracy(OfPart):
 class Loss(OfPart):
     """The mean loss of an image, pixel or token in nats; of numbers the squared error in standard deviations.
 
-    `test_loss` and `valid_loss` are the cross-entropy (or squared error) of the weights that the run keeps; `train_loss` is
-    what was minimised (with label smoothing and mixing), the mean over the last epoch.
+    `test_loss` and `valid_loss` are the cross-entropy (or squared error) of the weights that the run keeps, of several heads the
+    weighted sum; `train_loss` is what was minimised (with label smoothing and mixing), the mean over the last epoch.
     """
 
     part: Literal["test", "valid", "train"]
+    of_heads: ClassVar[bool] = True
     alone: ClassVar[str] = "train"
 
     def chance(self, classes: int) -> float:
@@ -52,7 +53,10 @@ class Loss(OfPart):
         return math.log(classes)
 
     def chance_in(self, task: Task, classes: int) -> float | None:
-        """Of numbers the variance of standardised ones, which is 1."""
+        """Of numbers the variance of standardised ones, which is 1; of several heads the sum of theirs."""
+        if isinstance(task, Several):
+            each = (self.chance_in(head.task, len(head.classes)) or 0.0 for head in task.heads)
+            return sum(task.weight(number) * chance for number, chance in enumerate(each))
         return self.chance(classes) if task.counted else 1.0
 
 
@@ -88,8 +92,8 @@ class Nll(OfPart):
         return math.log(classes)
 
     def of(self, run: RunFigures) -> float | None:
-        """The cross-entropy that the run has stored; a net of numbers has none."""
-        return stored(run, f"{self.part}_loss") if stored(run, f"{self.part}_mse") is None else None
+        """The cross-entropy that the run has stored; a net of numbers or of several heads has none."""
+        return likelihood(run, self.part)
 
 
 @metric_word("test_brier", "valid_brier", paper="Brier 1950")

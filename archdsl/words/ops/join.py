@@ -136,3 +136,21 @@ def stack(xs: tuple[Shape, ...]) -> Layer:
         sizes = " and ".join(str(x[0]) if len(x) == 1 else words(x) for x in xs)
         raise Misfit(f"`stack` joins unlike shapes: {sizes}", "A304", "give the branches one size")
     return Layer(out=(len(xs), *xs[0]), call=lambda torch, *v: torch.stack(v, 1))
+
+
+@join(
+    "conv(16) relu gap heads(kind: linear(3) | price: linear(1))",
+    "conv(16) relu gap heads(kind: (linear(32) relu linear(3)) | price: linear(1))",
+    paper="Caruana 1997, Multitask learning",
+    traits="outputs",
+)
+def heads(xs: tuple[Shape, ...]) -> Layer:
+    """Several outputs of one network, as its last layer: branches with a label each, which give vectors.
+
+    The network gives their values side by side. Data with several targets says what each head is for, by its label, and
+    `classes` in a head is the number of its own classes, 1 for a number.
+    """
+    if any(len(x) != 1 for x in xs):
+        kinds = " and ".join(words(x) for x in xs)
+        raise Misfit(f"`heads` takes vectors, and here arrive {kinds}", "A304", "end each head with `linear(classes)`")
+    return Layer(out=(sum(x[0] for x in xs),), call=lambda torch, *v: torch.cat(v, 1))

@@ -68,6 +68,8 @@ class TrainWord(Setting):
     nothing_at_zero: ClassVar[bool] = False
     # It follows the images for validation, so that some must be set aside.
     needs_validation: ClassVar[bool] = False
+    # It treats no layer apart, such as the last one: a network may have several heads. Kinds that see layers have to say so.
+    alike: ClassVar[bool] = True
 
     @property
     def fuses(self) -> bool:
@@ -108,6 +110,7 @@ class Optimizer(TrainWord):
     )
     # Its step takes torch's standard closure, which computes loss and gradients again: ``optimizer.step(closure)``.
     closure: ClassVar[bool] = False
+    alike: ClassVar[bool] = False  # what is ``elementwise`` is, too
 
     @property
     def fuses(self) -> bool:
@@ -222,6 +225,7 @@ class Clipping(TrainWord):
 
     __slots__ = ()
     needs = ("shorten",)
+    alike: ClassVar[bool] = False
 
     def shorten(self, gradients: Any) -> None:
         """Change the gradients in place; see ``archdsl.train.optim.clip.Gradients``."""

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from archdsl.errors import ArchError, InternalError
 from archdsl.registry import setting, train_word
 from archdsl.registry.types import Floats, Positive, Share
-from archdsl.words.train.kinds import Loss, Others, Remark
+from archdsl.words.train.kinds import Loss, Others, Remark, TrainWord
 
 SHOWN = 10  # class weights that are written one by one
 
@@ -130,3 +130,21 @@ class Huber(Loss):
 
     def loss(self, functional: Any, logits: Any, targets: Any, smooth: float) -> Any:
         return functional.huber_loss(logits, targets, delta=self.delta)
+
+
+@train_word("adam weigh(price, 0.1)", "adam weigh(kind, 2) weigh(price, 0.5)", paper="Caruana 1997, Multitask learning")
+@setting
+class Weigh(TrainWord):
+    """Multiplies the loss of one of several heads by `factor`; the loss of the network is the sum of them all.
+
+    Heads that are not named have the factor 1. Validation and test report the same sum, and the loss of each head by itself.
+    """
+
+    head: str
+    factor: Positive
+
+    def idle(self, others: Others) -> Remark | None:
+        return Remark(f"`weigh({self.head}, 1)` has no effect: the factor is 1") if self.factor == 1 else None
+
+    def record(self) -> object:
+        return {"head": str(self.head), "factor": self.factor}

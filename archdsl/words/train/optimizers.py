@@ -119,6 +119,7 @@ class Lamb(Optimizer):
     beta1: Rate = 0.9
     beta2: Rate = 0.999
     eps: Positive = 1e-6
+    alike: ClassVar[bool] = True
     capturable: ClassVar[bool] = True
 
     def build(self, optim: Any, groups: Groups) -> Any:

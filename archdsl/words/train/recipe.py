@@ -22,6 +22,7 @@ class Clip(Clipping):
     """Scales the gradient down where its norm over all parameters exceeds `norm`."""
 
     norm: Positive = 1.0
+    alike: ClassVar[bool] = True
     capturable: ClassVar[bool] = True
 
     def shorten(self, gradients: Any) -> None:
@@ -40,6 +41,7 @@ class ClipValue(Clipping):
     """Cuts each number of the gradient at `limit` and at -`limit`; `clip` keeps its direction."""
 
     limit: Positive = 0.5
+    alike: ClassVar[bool] = True
     capturable: ClassVar[bool] = True
 
     def shorten(self, gradients: Any) -> None:
