@@ -22,11 +22,11 @@ from archdsl.registry.entry import (
     proxy_word,
     train_word,
 )
-from archdsl.registry.lookup import entries, find, names, register
+from archdsl.registry.lookup import entries, find, find_own, names, register
 from archdsl.registry.params import MISSING, Arg, Range, defaults, nets, params, value_of
 from archdsl.registry.phases import Phase
 from archdsl.registry.synonyms import ARGUMENTS, synonym
-from archdsl.registry.value import Setting, setting
+from archdsl.registry.value import Setting, Value, setting
 
 __all__ = [
     "ARGUMENTS",
@@ -37,6 +37,7 @@ __all__ = [
     "Phase",
     "Range",
     "Setting",
+    "Value",
     "block",
     "data_word",
     "defaults",
@@ -44,6 +45,7 @@ __all__ = [
     "evaluation_word",
     "family",
     "find",
+    "find_own",
     "join",
     "late",
     "metric_word",

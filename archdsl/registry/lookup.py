@@ -80,12 +80,17 @@ def _foreign() -> None:
 def find(space: str, name: str) -> Entry | None:
     """The word of that name in a name space (``net``, ``modifier``, ``data``, ``train``, ``evaluate``, ``metric``,
     ``proxy``), or None."""
-    _own(APART[space]) if space in APART else _own()
-    entry = _TABLE.get((space, name))
+    entry = find_own(space, name)
     if entry is None:
         _foreign()
         entry = _TABLE.get((space, name))
     return entry
+
+
+def find_own(space: str, name: str) -> Entry | None:
+    """As ``find``, of the words that are known without a look at other packages."""
+    _own(APART[space]) if space in APART else _own()
+    return _TABLE.get((space, name))
 
 
 def own_names(trait: str) -> tuple[str, ...]:

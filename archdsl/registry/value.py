@@ -1,4 +1,4 @@
-"""The value of a data or train word that is a class: a frozen dataclass."""
+"""Frozen dataclasses that are made in no time: the value of a data or train word, and what is like it."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ T = TypeVar("T")
 
 @dataclass_transform(frozen_default=True)
 def setting(made: type[T]) -> type[T]:
-    """As ``@dataclass(frozen=True, slots=True)`` for a ``Setting``, at a third of the time: nothing is compiled for each class,
-    since the methods are those of ``Setting``. Every start of the program makes all classes of all words.
+    """As ``@dataclass(frozen=True, slots=True)`` for a ``Value``, at a third of the time: nothing is compiled for each class,
+    since the methods are those of ``Value``. Every start of the program makes all classes of all words.
     """
     return dataclass(init=False, slots=True, eq=False, repr=False, match_args=False)(made)
 
 
-class Setting:
-    """What a run records of itself. Two are equal where their classes and fields are; no field can be set again."""
+class Value:
+    """Two are equal where their classes and fields are; no field can be set again."""
 
     __slots__ = ()
-    called: ClassVar[str] = ""  # its name where runs are recognised, if that is not the name of the class
 
     def __init__(self, *args: Any, **named: Any) -> None:
         """Set the fields: by position in their order, but for those that say ``kw_only``, or by name."""
@@ -57,6 +56,30 @@ class Setting:
         for f, value in zip(fields(self), values, strict=True):  # type: ignore[arg-type]
             object.__setattr__(self, f.name, value)
 
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other):
+            return NotImplemented
+        return self._compared() == other._compared()
+
+    def __hash__(self) -> int:
+        return hash((type(self), *self._compared()))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._shown()})"
+
+    def _shown(self) -> str:
+        return ", ".join(f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if f.repr)  # type: ignore[arg-type]
+
+    def _compared(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, f.name) for f in fields(self) if f.compare)  # type: ignore[arg-type]
+
+
+class Setting(Value):
+    """What a run records of itself."""
+
+    __slots__ = ()
+    called: ClassVar[str] = ""  # its name where runs are recognised, if that is not the name of the class
+
     @property
     def word(self) -> str:
         """What a text writes for it."""
@@ -70,18 +93,6 @@ class Setting:
             **{k: v for k, v in values.items() if v is not None},
         }
 
-    def __eq__(self, other: object) -> bool:
-        if type(self) is not type(other):
-            return NotImplemented
-        return self._compared() == other._compared()
-
-    def __hash__(self) -> int:
-        return hash((type(self), *self._compared()))
-
     def __repr__(self) -> str:
         """The text in the hash of an experiment: a change of it makes every stored run another one."""
-        shown = (f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if f.repr)  # type: ignore[arg-type]
-        return f"{self.called or type(self).__name__}({', '.join(shown)})"
-
-    def _compared(self) -> tuple[Any, ...]:
-        return tuple(getattr(self, f.name) for f in fields(self) if f.compare)  # type: ignore[arg-type]
+        return f"{self.called or type(self).__name__}({self._shown()})"

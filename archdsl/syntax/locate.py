@@ -96,10 +96,14 @@ def _likeness(a: str, b: str) -> float:
 
 def stands_alone(name: str) -> bool:
     """Whether a name is a network by itself: `relu` is, but the families `vit` and `mobilenet` need their stages, so that
-    the bare name can mean the shipped spec."""
-    from archdsl.registry import defaults, find
+    the bare name can mean the shipped spec. Words of other packages are looked for, which takes time, only where no shipped spec
+    has the name: that comes first.
+    """
+    from archdsl.registry import defaults, find, find_own
 
-    entry = find("net", name)
+    entry = find_own("net", name)
+    if entry is None and not spec_paths(name):
+        entry = find("net", name)
     return entry is not None and entry.kind not in ("family", "join") and defaults(entry) is not None
 
 

@@ -7,8 +7,10 @@ that compute get tensors and use their methods alone, so that this file imports 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar
+
+from archdsl.registry.value import Value, setting
 
 if TYPE_CHECKING:
     from archdsl.registry.types import Shape
@@ -16,8 +18,8 @@ if TYPE_CHECKING:
 IGNORED = -1  # the label of a pixel or token that counts neither in the loss nor in a score
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+@setting
+class Task(Value):
     """A task. What a class does not declare, it does not get: no default head, no mixed images, no accuracy.
 
     name: what `task` takes.
@@ -75,7 +77,7 @@ class Task:
         return self.rows(output), targets
 
 
-@dataclass(frozen=True, slots=True)
+@setting
 class Classification(Task):
     """Each image or row has one class; the network gives a vector of one logit a class."""
 
@@ -88,7 +90,7 @@ class Classification(Task):
     ends: ClassVar[str] = "end it with `linear(classes)`"
 
 
-@dataclass(frozen=True, slots=True)
+@setting
 class Regression(Task):
     """Each row has one number or several; the network gives one value for each. Targets are standardised for training.
 
@@ -114,7 +116,7 @@ class Regression(Task):
         return self.std[0] if len(self.std) == 1 else 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@setting
 class Places(Task):
     """Each place of an example has a class of its own."""
 
@@ -127,7 +129,7 @@ class Places(Task):
         return self.rows(output), targets.flatten()
 
 
-@dataclass(frozen=True, slots=True)
+@setting
 class Segmentation(Places):
     """Each pixel of an image has a class; the network gives an image of one channel a class, as high and wide as its input."""
 
@@ -151,7 +153,7 @@ class Segmentation(Places):
         return output.flatten(2).transpose(1, 2).flatten(0, 1)
 
 
-@dataclass(frozen=True, slots=True)
+@setting
 class Tokens(Places):
     """Each token of a sequence has a class, the token that follows; the network gives one vector a token."""
 
@@ -176,7 +178,7 @@ class Tokens(Places):
         return output.flatten(0, 1)
 
 
-@dataclass(frozen=True, slots=True)
+@setting
 class Features(Task):
     """The output is used elsewhere, and may have any shape: a backbone, an embedding. Nothing trains it here."""
 
@@ -188,8 +190,8 @@ class Features(Task):
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class HeadTask:
+@setting
+class HeadTask(Value):
     """What one of several heads is for. ``classes`` are the names of its classes, or the name of its number."""
 
     name: str
@@ -197,7 +199,7 @@ class HeadTask:
     classes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@setting
 class Several(Task):
     """Several heads on one trunk, each with a task of its own (Caruana 1997); the network gives a vector, the values of the
     heads side by side. The loss is the sum of theirs, each times its weight.
