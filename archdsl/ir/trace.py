@@ -56,7 +56,12 @@ class Trace:
 
     def flat(self) -> list[Row]:
         """All rows with those of bodies behind their owner."""
-        return [r for row in self.rows for r in (row, *(x for b in row.bodies for x in b.flat()))]
+        found: list[Row] = []
+        for row in self.rows:
+            found.append(row)
+            for body in row.bodies:
+                found += body.flat()
+        return found
 
 
 Head = Callable[[Shape], tuple[Node, ...]]
@@ -133,11 +138,21 @@ class Walker:
 
     def node(self, node: Node) -> Node:
         start = len(self.rows)
+        if isinstance(node, Op):  # asked one by one: patterns take twice as long, and there may be 10,000 layers
+            new: Node = self.op(node)
+        elif isinstance(node, Seq):
+            new = self.seq(node)
+        elif isinstance(node, Fan):
+            new = meet(self, node)
+        else:
+            return self.named(node)
+        if node.label:
+            self.labelled[self.names.prefix + node.label] = (new, start, len(self.rows))
+        return new
+
+    def named(self, node: Again | Mark | Ref) -> Node:
+        """A part or a value that has a name from before, or gets one."""
         match node:
-            case Op():
-                new: Node = self.op(node)
-            case Seq() | Fan():
-                new = self.seq(node) if isinstance(node, Seq) else meet(self, node)
             case Again():
                 return again(self, node)
             case Mark(name=name):
@@ -149,9 +164,6 @@ class Walker:
                                node.span, "it may run several times, on values of its own: name one inside it")  # fmt: skip
                 self.here = self.marks[name]
                 return node
-        if node.label:
-            self.labelled[self.names.prefix + node.label] = (new, start, len(self.rows))
-        return new
 
     def seq(self, node: Seq) -> Node:
         outer, before = self.names, None
