@@ -27,6 +27,13 @@ class Layout:
     image: tuple[int, ...]
     rowwise: bool
 
+    def smaller(self, other: Layout) -> bool:
+        """Whether these are as many windows as another one's, of a smaller image."""
+        if self.windows is None or other.windows is None or (self.windows[0], other.windows[0]) != ("window", "window"):
+            return False
+        numbers = [tuple(n // m for n, m in zip(x.image, x.size, strict=True)) for x in (self, other)]
+        return numbers[0] == numbers[1] and self.image != other.image
+
     def words(self) -> dict[str, Any]:
         """The arguments of `attend` that say so."""
         if self.windows is None:

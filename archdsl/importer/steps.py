@@ -54,6 +54,9 @@ class Steps:
     tokens: dict[str, int] = field(
         default_factory=dict
     )  # class tokens that are before others already, by their weights
+    shuffled: dict[tuple[int, int, int], int] = field(
+        default_factory=dict
+    )  # channels in another order: of what, how, the step
     known: dict[View, int] = field(default_factory=dict)  # views that have become words
 
     def shape(self, step: int) -> tuple[int, ...]:

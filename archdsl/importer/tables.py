@@ -225,6 +225,28 @@ class Ledger:
         alike = ours.shape == theirs.shape and torch.allclose(ours, theirs, rtol=1e-4, atol=1e-4)
         return names if alike else ()
 
+    def sigmoid(self, value: Computed) -> Table | None:
+        """The entries of a weight whose sigmoid a value is, in its shape; None where it is something else."""
+        names = [n for n in value.weights() if n in self.trained]
+        if len(names) != 1:
+            return None
+        weight = self.values[names[0]]
+        numbers = self.numbers(Param(names[0], tuple(weight.shape)))
+        low = float(numbers.min())
+        share = (numbers - low + 1) / (
+            weight.numel() + 1
+        )  # in (0, 1), so that the sigmoid of its logit shows the entry
+        try:
+            found = value.of({**self.values, names[0]: share.logit()})
+        except (RuntimeError, TypeError, ValueError, IndexError):
+            return None
+        ids = (found.double() * (weight.numel() + 1)).round() + low - 1
+        if tuple(ids.shape) != value.shape or bool((ids < low).any()) or bool((ids > float(numbers.max())).any()):
+            return None
+        entries = (ids - low).long()
+        alike = self.equal(value, lambda w: w.flatten()[entries].sigmoid(), tuple(weight.shape))
+        return Table(ids, torch.zeros_like(ids)) if alike else None
+
     def weight(self, value: Param | Table) -> str:
         """The source that a weight of a word is.
 
@@ -269,8 +291,9 @@ def _named(ledger: Ledger, ids: Tensor, fixed: Tensor) -> Table | Param:
     """A table that is one whole weight in order is that weight."""
     if not bool(fixed.any()):
         begin = int(ids.reshape(-1)[0]) - 1
-        for name, at in ledger.starts.items():
+        name = next((n for n, at in ledger.starts.items() if at == begin), "")
+        if name and ledger.values[name].numel() == ids.numel():
             in_order = torch.arange(begin + 1, begin + 1 + ids.numel(), dtype=ids.dtype)
-            if at == begin and ledger.values[name].numel() == ids.numel() and torch.equal(ids.reshape(-1), in_order):
+            if torch.equal(ids.reshape(-1), in_order):
                 return Param(name, tuple(ids.shape))
     return Table(ids, fixed)

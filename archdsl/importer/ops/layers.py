@@ -264,6 +264,14 @@ def normalize(steps: Steps, x: View, p: float = 2.0, dim: int = 1, eps: float = 
     if p != 2 or eps != 1e-12:
         raise Inexpressible("a norm other than the Euclidean one of the channels")
     along, axis = x.dims[dim % len(x.dims)], 0 if len(x.shape) == 3 else len(x.shape) - 1
+    if (
+        dim == 1
+        and len(x.dims) == 3
+        and x.dims[2] == whole(axis, x.shape[axis])
+        and x.dims[0] == whole(-1, steps.batch)
+    ):
+        at = steps.put("l2norm", steps.plain(x.permuted((0, 2, 1))))  # over the tokens
+        return steps.view(at).permuted((0, 2, 1))
     if along != whole(axis, x.shape[axis]) or len(x.dims) > len(x.shape) + 1:
         return Unit(x, along)
     return replace(x, step=steps.put("l2norm", x.step))

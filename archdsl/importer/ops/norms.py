@@ -118,12 +118,14 @@ def rms_norm(
     weight: Param | None = None,
     eps: float | None = None,
     image: bool = False,
+    std: bool = False,
 ) -> View:
-    """``image``: whether the channels of an image (N, C, H, W) are normalised."""
+    """``image``: whether the channels of an image (N, C, H, W) are normalised; ``std``: by their standard deviation."""
     if len(tuple(normalized_shape)) > 1:
         raise Inexpressible("RMS normalisation over several axes; `rms` is over the channels")
     view = steps.view(steps.plain(x)) if image else steps.each(x)
     args: dict[str, Any] = {"eps": torch.finfo(torch.float32).eps if eps is None else eps, "affine": weight is not None}
+    args |= {"std": True} if std else {}
     return replace(view, step=steps.put("rms", view.step, sources={"weight": weight}, **args))
 
 

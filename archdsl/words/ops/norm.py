@@ -77,17 +77,23 @@ def ln(x: Shape, axis: Ints | None = None, eps: Positive = 1e-6, affine: bool = 
     "conv(8) rms relu",
     "patch(8, 64) tokens rms linear(8)",
     "conv(8) gap rms(affine=false) linear(10)",
+    "conv(8) rms(std) relu",
     paper="Zhang & Sennrich 2019, Root mean square layer normalization, arXiv:1910.07467",
     traits="norm overwritable",
 )
-def rms(x: Shape, eps: Positive = 1e-6, affine: bool = True) -> Layer:
+def rms(x: Shape, eps: Positive = 1e-6, affine: bool = True, std: bool = False) -> Layer:
     """RMS normalisation: each pixel, token or vector divided by the root of the mean of its squares plus `eps`, times a learnt
     factor for each channel.
 
-    Unlike `ln` it subtracts no mean and adds no shift. It is torch's RMSNorm with `eps` given.
+    Unlike `ln` it subtracts no mean and adds no shift. It is torch's RMSNorm with `eps` given. With `std` the divisor is the
+    standard deviation over the channels (of n channels the sum of squares over n - 1), still without a mean subtracted from
+    what is divided: timm's SimpleNorm.
     """
     n = channels(x)
-    kind, settings = "RMSNorm2d" if len(x) == 3 else "RMSNorm", {} if affine else {"elementwise_affine": False}
+    if std and n == 1:
+        raise Misfit("one channel has no standard deviation", "A303", "leave `std` out")
+    kind = ("StdNorm" if std else "RMSNorm") + ("2d" if len(x) == 3 else "")
+    settings = {} if affine else {"elementwise_affine": False}
     weights: dict[str, Shape] = {"weight": (n,)} if affine else {}
     return Layer(out=x, weights=weights, module=lambda nn: getattr(nn, kind)(n, eps=eps, **settings))
 
