@@ -28,13 +28,14 @@ CHANGED = "a buffer that the forward pass changes; no word but batch normalisati
 
 class _Tracer(fx.Tracer):
     """``drew``: the innermost modules whose code drew random numbers itself while it was traced. ``sizes``: of the input, where
-    values know their sizes."""
+    values know their sizes. ``running``: an operation is run on the example, whose modules are as they are outside of a trace."""
 
     def __init__(self, sizes: tuple[int, ...] | None = None) -> None:
         super().__init__(autowrap_functions=tuple(_functions()))
         self.drew: list[str] = []
         self.sizes = sizes
         self.mode = FakeTensorMode(allow_non_fake_inputs=True)
+        self.running = False
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return rule_of(m) is not None or super().is_leaf_module(m, module_qualified_name)
@@ -42,9 +43,22 @@ class _Tracer(fx.Tracer):
     def proxy(self, node: fx.Node) -> fx.Proxy:
         if self.sizes is None:
             return Value(node, self)
-        with self.mode, _unpatched():
-            node.meta[GOT] = self._given(node)
+        self.running = True
+        try:
+            with self.mode:
+                node.meta[GOT] = self._given(node)
+        finally:
+            self.running = False
         return Sized(node, self)
+
+    def complete(self, graph: fx.GraphModule) -> None:
+        """Say also of the weights and buffers in a graph what they are, which are read without a value under tracing."""
+        for node in graph.graph.nodes:
+            if GOT not in node.meta and node.op == "get_attr":
+                node.meta[GOT] = self._given(node)
+
+    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
+        return attr_val if self.running else super().getattr(attr, attr_val, parameter_proxy_cache)
 
     def _given(self, node: fx.Node) -> Any:
         """What a node gives for the example."""
@@ -62,6 +76,8 @@ class _Tracer(fx.Tracer):
         return function(*args, **kwargs)
 
     def call_module(self, m: nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
+        if self.running:
+            return forward(*args, **kwargs)
         before = _chance()
         result = super().call_module(m, forward, args, kwargs)
         if not self.drew and _chance() != before:
@@ -83,25 +99,12 @@ def _functions() -> Iterator[Any]:
             yield found
 
 
-ORIGINAL = (nn.Module.__call__, nn.Module.__getattr__)
-
-
-@contextmanager
-def _unpatched() -> Iterator[None]:
-    """Modules as they are outside of a trace, which fx changes while it traces."""
-    patched = (nn.Module.__call__, nn.Module.__getattr__)
-    nn.Module.__call__, nn.Module.__getattr__ = ORIGINAL  # type: ignore[method-assign, assignment]
-    try:
-        yield
-    finally:
-        nn.Module.__call__, nn.Module.__getattr__ = patched  # type: ignore[method-assign, assignment]
-
-
 def _chance() -> tuple[Any, ...]:
     """The states of the generators that code may draw from."""
     state: tuple[Any, ...] = (torch.get_rng_state().numpy().tobytes(), random.getstate())
     if (numpy := sys.modules.get("numpy")) is not None:
-        state += (str(numpy.random.get_state()),)
+        kind, keys, *rest = numpy.random.get_state()
+        state += (kind, keys.tobytes(), *rest)
     return state
 
 
@@ -148,7 +151,10 @@ def _graph(module: nn.Module, shape: tuple[int, ...], name: str) -> tuple[fx.Gra
         return _exported(module, shape, name, reason), "", []
     changed = _restored(module, before)
     try:
-        _fill(graph, shape)
+        if sizes is None:
+            _fill(graph, shape)
+        else:
+            tracer.complete(graph)
     except Exception as error:
         check_memory(error)
         size = "x".join(map(str, shape))
