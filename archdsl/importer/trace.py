@@ -124,6 +124,8 @@ def traced(module: nn.Module, shape: tuple[int, ...], name: str, training: bool 
     before = _chance()
     with _quiet():
         graph, drew, changed = _graph(module, shape, f"{name} in train mode" if training else name)
+        if changed and _settled(module, shape):
+            graph, drew, changed = _graph(module, shape, name)
     found = [Finding(n.rpartition(".")[0], n.rpartition(".")[2], CHANGED) for n in changed]
     if _chance() != before:
         why = f"random numbers are drawn in {mode} mode to decide what is computed; a graph is the same each time"
@@ -162,6 +164,32 @@ def _graph(module: nn.Module, shape: tuple[int, ...], name: str) -> tuple[fx.Gra
             f"{name} does not take an input {size}: {_line(error)}", help="--input says what arrives"
         ) from error
     return graph, next(iter(tracer.drew), ""), changed
+
+
+def _settled(module: nn.Module, shape: tuple[int, ...]) -> bool:
+    """Whether a run fills buffers with constants that do not depend on the input, such as places of tokens; they stay filled.
+    Of a module that keeps a state nothing changes.
+    """
+    before = _buffers(module)
+    held = {n: b.detach().clone() for n, (b, _) in before.items()}
+    seen: list[dict[str, Tensor]] = []
+    for seed in (1, 2):
+        _restored(module, before)
+        for n, b in module.named_buffers():
+            b.copy_(held[n])
+        module(torch.randn(BATCH, *shape, generator=torch.Generator().manual_seed(seed)))
+        seen.append({n: b.detach().clone() for n, b in module.named_buffers()})
+    moved = [n for n in held if not n.endswith("num_batches_tracked") and not _alike(held[n], seen[0].get(n))]
+    if not module.training and moved and all(_alike(seen[0][n], seen[1].get(n)) for n in seen[0]):
+        return True
+    _restored(module, before)
+    for n, b in module.named_buffers():
+        b.copy_(held[n])
+    return False
+
+
+def _alike(a: Tensor, b: Tensor | None) -> bool:
+    return b is not None and a.shape == b.shape and torch.equal(a, b)
 
 
 Buffers = dict[str, tuple[Tensor, int]]

@@ -161,5 +161,3 @@ def test_text(kind: type[Head]) -> None:
     text = " ".join(done.text.split("classes 10\n", 1)[1].split())
     assert not TEXTS[kind] or text == TEXTS[kind]
     assert done.report.difference <= 1e-5
-
-

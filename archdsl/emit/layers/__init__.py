@@ -38,6 +38,8 @@ from archdsl.emit.layers.tokens import (
     ClassToken,
     FourierPosition,
     PositionEmbedding,
+    ResizedAxesPosition,
+    ResizedPosition,
     SinCosPosition,
     TiledPosition,
 )
@@ -119,6 +121,8 @@ __all__ = [
     "PositionEmbedding",
     "RMSNorm2d",
     "ReducedAttention",
+    "ResizedAxesPosition",
+    "ResizedPosition",
     "RowGRU",
     "RowLSTM",
     "ScaledStdConv2d",

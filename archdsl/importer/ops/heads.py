@@ -161,18 +161,19 @@ def _of_tokens(
 
 
 def _paired(steps: Steps, q: View, k: View, v: View) -> tuple[View, View, View]:
-    """Queries and keys whose pairs are halves of a head, with the pairs side by side: other rows of the layer before them.
+    """Queries and keys whose pairs are halves of a head, with the pairs side by side: other rows of the layers before them.
 
     Raises:
-        Inexpressible: they are not parts of one layer.
+        Inexpressible: no layer before them has rows in another order.
     """
     owner = steps.made[q.step].inputs[0] if q.step >= 0 and steps.made[q.step].inputs else -1
     thirds = [arguments(steps.made[x.step]) if x.step >= 0 else {} for x in (q, k, v)]
-    if [(t.get("i"), t.get("n")) for t in thirds] != [(1, 3), (2, 3), (3, 3)]:
-        raise Inexpressible("pairs of halves of a head, of queries and keys that are not thirds of one layer")
     axis = 0 if len(q.shape) == 3 else len(q.shape) - 1
     width, head = q.shape[axis], q.sizes()[-1]
     order = torch.arange(2 * width).reshape(-1, 2, head // 2).transpose(1, 2).flatten().tolist()
+    if [(t.get("i"), t.get("n")) for t in thirds] != [(1, 3), (2, 3), (3, 3)]:
+        q, k = (replace(x, step=reordered(steps, x.step, order[:width])) for x in (q, k))
+        return q, k, v
     made = reordered(steps, owner, [*order, *range(2 * width, 3 * width)])
     return tuple(replace(x, step=steps.put("part", made, i=i + 1, n=3)) for i, x in enumerate((q, k, v)))  # type: ignore[return-value]
 

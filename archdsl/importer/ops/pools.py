@@ -10,7 +10,7 @@ from archdsl.importer.ops.layers import compact, pair
 from archdsl.importer.ops.pointwise import scaled
 from archdsl.importer.picks import restricted
 from archdsl.importer.steps import Inexpressible, Steps
-from archdsl.importer.views import View, whole
+from archdsl.importer.views import Atom, Dim, View, merged, whole
 
 
 def max_pool2d(
@@ -54,12 +54,51 @@ def avg_pool2d(
 
 def _pool(steps: Steps, x: View, word: str, k: Any, s: Any, p: Any, ceil: bool, **more: Any) -> View:
     s = None if s in (None, [], ()) or pair(s) == pair(k) else compact(s)
+    if s is None and pair(p) == (0, 0) and (windows := _in_windows(x, pair(k))):
+        return _smaller(steps, x, word, pair(k), windows)
     at = steps.plain(x)
     made = steps.put(word, at, k=compact(k), s=s, p=compact(p), ceil=ceil, **more)
     if ceil:  # where no window is cut off, `ceil` says nothing
         usual = steps.put(word, at, k=compact(k), s=s, p=compact(p), **{**more, "inside": False} if more else {})
         made = usual if steps.shape(usual) == steps.shape(made) and not more.get("inside") else made
     return steps.view(made)
+
+
+def _in_windows(x: View, k: tuple[int, int]) -> tuple[Dim, ...] | None:
+    """The axes of an image that is cut into windows, which squares of this size divide; None where it is another tensor."""
+    if len(x.shape) != 3 or len(x.dims) != 4 or not any(a.axis > 0 for a in x.dims[0]):
+        return None
+    rows, columns = (sum(a.size for a in d if a[:2] == (axis, 1)) for axis, d in ((1, x.dims[2]), (2, x.dims[3])))
+    inner = (whole(0, x.shape[0]), merged([Atom(1, 1, rows)]), merged([Atom(2, 1, columns)]))
+    divides = not (rows % k[0] or columns % k[1])
+    return (
+        (x.dims[0], inner[0], (Atom(1, 1, rows),), (Atom(2, 1, columns),)) if x.dims[1:] == inner and divides else None
+    )
+
+
+def _smaller(steps: Steps, x: View, word: str, k: tuple[int, int], dims: tuple[Dim, ...]) -> View:
+    """A tensor of an image after each square of pixels has become one."""
+    made = steps.put(word, x.step, k=compact(k))
+
+    def shrunk(a: Atom) -> Atom:
+        if a.axis < 1:
+            return a
+        by = k[a.axis - 1]
+        return a._replace(size=a.size // by) if a.stride == 1 else a._replace(stride=a.stride // by)
+
+    return View(made, steps.shape(made), tuple(merged([shrunk(a) for a in d]) for d in dims))
+
+
+def _of_squares(steps: Steps, x: View, over: set[int], keepdim: bool, word: str) -> View | None:
+    """Each square of pixels, whose pixels run along axes of their own, as one pixel; None where they do not."""
+    gone = [a for i in over for a in x.dims[i]]
+    by = {a.axis: a.size for a in gone}
+    if len(x.shape) != 3 or set(by) != {1, 2} or len(gone) != 2 or any(a.stride != 1 for a in gone):
+        return None
+    if all(by[axis] == x.shape[axis] for axis in by) or any(x.shape[axis] % by[axis] for axis in by):
+        return None
+    kept = tuple(() if i in over else d for i, d in enumerate(x.dims) if keepdim or i not in over)
+    return _smaller(steps, x, word, (by[1], by[2]), kept)
 
 
 def adaptive_avg_pool2d(steps: Steps, x: View, output_size: Any) -> View:
@@ -119,6 +158,8 @@ def mean(steps: Steps, x: View, dim: Any = None, keepdim: bool = False, **more: 
     over = _over(x, dim)
     if (paths := _of_paths(steps, x, over, keepdim)) is not None:
         return scaled(steps, paths, 1 / prod(x.sizes()[i] for i in over))
+    if (squares := _of_squares(steps, x, over, keepdim, "avgpool")) is not None:
+        return squares
     channel = steps.channels(x) if len(x.dims) > 2 or len(x.shape) == 1 else -1
     if over == {channel}:
         return over_channels(steps, x, channel, keepdim, "mean")
@@ -160,6 +201,8 @@ def over_channels(steps: Steps, x: View, channel: int, keepdim: bool, by: str) -
 
 def amax(steps: Steps, x: View, dim: Any = None, keepdim: bool = False) -> View:
     over = _over(x, dim)
+    if (squares := _of_squares(steps, x, over, keepdim, "maxpool")) is not None:
+        return squares
     if over == {steps.channels(x)}:
         return over_channels(steps, x, steps.channels(x), keepdim, "max")
     gone = sorted((a.axis, a.stride, a.size) for d in over for a in x.dims[d])

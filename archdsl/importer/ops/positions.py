@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from archdsl.emit.layers import FourierPosition, SinCosPosition
 from archdsl.importer.modules import Param
@@ -20,7 +21,7 @@ from archdsl.importer.views import View
 
 def computed(steps: Steps, x: View, added: Computed) -> View:
     """Positions that are computed of weights."""
-    return _axes(steps, x, added) or _fourier(steps, x, added)
+    return _axes(steps, x, added) or _resized(steps, x, added) or _fourier(steps, x, added)
 
 
 def position(steps: Steps, x: View, table: Table) -> View:
@@ -74,26 +75,60 @@ def _tiled(steps: Steps, x: View, table: Table) -> View | None:
 
 
 def _axes(steps: Steps, x: View, added: Computed) -> View | None:
-    """A learnt vector of each row and one of each column, as (…, places, channels); None where it is something else."""
+    """A learnt vector of each row and one of each column, as (…, places, channels), of this image or of another size; None where
+    it is something else."""
     names = added.weights()
     if len(names) != 2 or len(x.shape) != 3:
         return None
     c, height, width = x.shape
-    index, sizes = indices(x), x.sizes()
+    shapes = [tuple(steps.ledger.values[n].shape) for n in names]
+    of = tuple(prod(shape) // c for shape in shapes)
 
     def formula(rows: Tensor, columns: Tensor) -> Tensor:
-        made = rows.reshape(height, 1, c) + columns.reshape(1, width, c)
-        return made.permute(2, 0, 1).flatten()[index].reshape(1, *sizes[1:]).expand(added.shape)
+        laid = [t.reshape(1, n, c).transpose(1, 2) for t, n in zip((rows, columns), of, strict=True)]
+        if of != (height, width):
+            laid = [
+                functional.interpolate(t, size=n, mode="linear") for t, n in zip(laid, (height, width), strict=True)
+            ]
+        return _shown(x, laid[0][0][:, :, None] + laid[1][0][:, None]).expand(added.shape)
 
-    shapes = [tuple(steps.ledger.values[n].shape) for n in names]
-    if not steps.ledger.equal(added, formula, *shapes):
+    if not all(of) or not steps.ledger.equal(added, formula, *shapes):
         return None
-    laid = ((height, 1), (1, width))
+    places = ((of[0], 1), (1, of[1]))
     sources = {}
-    for own, name, shape, (h, w) in zip(("rows", "columns"), names, shapes, laid, strict=True):
+    for own, name, shape, (h, w) in zip(("rows", "columns"), names, shapes, places, strict=True):
         ids = steps.ledger.table(Param(name, shape)).ids.reshape(-1, c).T.reshape(1, c, h, w)
         sources[own] = Table(ids, torch.zeros_like(ids))
-    return replace(x, step=steps.put("pos", x.step, sources=sources, axes=True))
+    more: dict[str, Any] = {} if of == (height, width) else {"of": compact(of)}
+    return replace(x, step=steps.put("pos", x.step, sources=sources, axes=True, **more))
+
+
+def _shown(x: View, made: Tensor) -> Tensor:
+    """A value (channels, rows, columns) as a tensor shows it, for one example."""
+    return made.flatten()[indices(x)].reshape(1, *x.sizes()[1:])
+
+
+def _resized(steps: Steps, x: View, added: Computed) -> View | None:
+    """Learnt vectors (1, channels, rows, columns) of another size, resized, alone or with those of a window beside each other;
+    None where it is something else."""
+    names = added.weights()
+    shapes = [tuple(steps.ledger.values[n].shape) for n in names]
+    if len(x.shape) != 3 or len(names) not in (1, 2) or any(len(s) != 4 or s[1] != x.shape[0] for s in shapes):
+        return None
+    size = x.shape[1:]
+
+    def formula(whole: Tensor, *windows: Tensor) -> Tensor:
+        made = functional.interpolate(whole, size=size, mode="bicubic")[0]
+        for w in windows:
+            made = made + w[0].repeat(1, size[0] // w.shape[2], size[1] // w.shape[3])
+        return _shown(x, made).expand(added.shape)
+
+    if not steps.ledger.equal(added, formula, *shapes):
+        return None
+    made = steps.put("pos", x.step, sources={"embedding": Param(names[0], shapes[0])}, of=compact(shapes[0][2:]))
+    for name, shape in zip(names[1:], shapes[1:], strict=True):
+        made = steps.put("pos", made, sources={"embedding": Param(name, shape)}, tile=compact(shape[2:]))
+    return replace(x, step=made)
 
 
 def _fourier(steps: Steps, x: View, added: Computed) -> View:
@@ -103,11 +138,9 @@ def _fourier(steps: Steps, x: View, added: Computed) -> View:
     if weight is None or weight.ndim != 4 or weight.shape[0] != x.shape[0]:
         raise Inexpressible("arithmetic on weights, added to a value")
     ours = FourierPosition(x.shape[0], weight.shape[1] // 2)
-    index, sizes = indices(x), x.sizes()
 
     def formula(weight: Tensor, bias: Tensor) -> Tensor:
-        made = torch.nn.functional.conv2d(ours.sines(*x.shape[1:]), weight, bias).flatten()[index]
-        return made.reshape(1, *sizes[1:]).expand(added.shape)
+        return _shown(x, functional.conv2d(ours.sines(*x.shape[1:]), weight, bias)).expand(added.shape)
 
     found = steps.ledger.equal(added, formula, tuple(weight.shape), (x.shape[0],))
     if not found:

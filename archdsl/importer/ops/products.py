@@ -72,7 +72,9 @@ def product(steps: Steps, a: Any, b: Any) -> Any:
 def weightless(steps: Steps, scores: Scores, v: View) -> View:
     """Sums of values, weighted by products of queries and keys without a softmax."""
     if scores.channels or not replace(scores, scale=1.0).fresh:
-        raise Inexpressible("products of queries, keys and values without a softmax, and more than a factor between them")
+        raise Inexpressible(
+            "products of queries, keys and values without a softmax, and more than a factor between them"
+        )
     told: dict[str, Any] = {} if scores.scale == 1 else {"scale": scores.scale}
     return _linear(steps, scores.q, scores.k, v, {"by": "product", **told})
 
@@ -87,16 +89,12 @@ def _linear(steps: Steps, q: View, k: View, v: View, told: dict[str, Any]) -> Vi
 
 
 def _part(steps: Steps, x: Summed, index: Any) -> Summed:
-    wanted = {slice(None, -1): "values", slice(-1, None): "sums"}
-    last = index[-1] if isinstance(index, tuple) else None
-    found = next((part for cut, part in wanted.items() if last == cut), "") if _outer(index) else ""
+    wanted = (("values", slice(None, -1)), ("sums", slice(-1, None)))
+    whole = isinstance(index, tuple) and all(i is Ellipsis or i == slice(None) for i in index[:-1])
+    found = next((part for part, cut in wanted if whole and index[-1] == cut), "")
     if x.part != "both" or not found:
         raise Inexpressible("a part of sums of values that is neither these nor the sums of their weights")
     return replace(x, part=found)
-
-
-def _outer(index: tuple[Any, ...]) -> bool:
-    return all(i is Ellipsis or i == slice(None) for i in index[:-1])
 
 
 def _more(steps: Steps, x: Any, by: Any, *other: object) -> Summed:
