@@ -75,7 +75,7 @@ class Steps:
         """
         entry = find("net", word)
         assert entry is not None
-        exact = {n: float(f"{a:.10g}") if isinstance(a, float) else a for n, a in args.items()}  # 1 - 0.9997 is 3e-4
+        exact = {n: _short(a) if isinstance(a, float) else a for n, a in args.items()}
         try:
             op = Op(entry, bound(entry, (), exact))
         except ArchError as error:  # a number outside of what the word takes, such as dropout of everything
@@ -264,6 +264,12 @@ class Steps:
         if view.plain:
             return axis + 1
         raise Inexpressible(_told(view))
+
+
+def _short(a: float) -> float:
+    """A number without the digits that only rounding put there: 1 - 0.9997 is 3e-4."""
+    short = float(f"{a:.10g}")
+    return short if abs(short - a) <= 1e-12 * abs(a) else a
 
 
 def _told(view: View) -> str:
