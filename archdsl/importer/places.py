@@ -106,6 +106,7 @@ def biases(bias: Table, q: Layout, k: Layout, heads: int) -> tuple[str, Table | 
         if not torch.equal(ids, ids[:1].expand(ids.shape)):
             raise Inexpressible("a bias of attention that is another one for each window")
         ids = ids[0]
+    ids = ids[None] if ids.ndim == 2 else ids
     queries, keys = prod(q.size), prod(k.size)
     if ids.ndim != 3 or not (q.rowwise and k.rowwise):
         raise Inexpressible("a bias of attention that is not one for each pair of tokens")

@@ -90,6 +90,7 @@ WHOLE = (
     ("timm.layers.fast_norm", "rms_norm2d"),
     ("timm.layers.pos_embed_sincos", "apply_rot_embed_cat"),
     ("timm.models.vision_transformer_sam", "get_decomposed_rel_pos_bias"),
+    ("timm.models.mvitv2", "cal_rel_pos_type"),
 )
 
 

@@ -23,6 +23,7 @@ from archdsl.importer.ops.scores import (
     cosine,
     decomposed,
     network_of,
+    spatial,
 )
 from archdsl.importer.ops.turning import TURNED, Turned, rotary, turned_by
 from archdsl.importer.picks import reordered
@@ -216,6 +217,7 @@ HEADS: dict[str, Callable[..., Any]] = {
     "einsum": einsum,
     "apply_rot_embed_cat": turned_by,
     "get_decomposed_rel_pos_bias": decomposed,
+    "cal_rel_pos_type": spatial,
 }
 
 OF_SCORES: dict[str, Callable[..., Any]] = {**ARITHMETIC, "einsum": einsum, "matmul": matmul, "bmm": matmul}

@@ -8,6 +8,7 @@ from math import prod
 from typing import Any
 
 from archdsl.importer.modules import Param
+from archdsl.importer.ops.apart import convolved
 from archdsl.importer.ops.chance import stays_off
 from archdsl.importer.ops.scores import Unit
 from archdsl.importer.places import indices
@@ -69,7 +70,12 @@ def conv2d(
 ) -> View:
     if not isinstance(weight, Param | Table):
         raise Inexpressible("a convolution with weights that are computed")
-    at, k, s, d = steps.plain(x), pair(weight.shape[2:]), pair(stride), one(dilation, "dilation")
+    d = one(dilation, "dilation")
+    if not same and ws == "none" and padding not in ("same", "valid"):
+        parts = convolved(steps, x, weight, bias, stride, padding, d, groups)
+        if parts is not None:
+            return parts
+    at, k, s = steps.plain(x), pair(weight.shape[2:]), pair(stride)
     if len(steps.shape(at)) != 3:
         raise Inexpressible("a convolution of a value that is not an image")
     out, cin = weight.shape[0], steps.shape(at)[0]

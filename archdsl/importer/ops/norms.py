@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from archdsl.importer.modules import Param
+from archdsl.importer.ops.apart import heads_of
 from archdsl.importer.ops.layers import order_of, squares
 from archdsl.importer.steps import Inexpressible, Steps
 from archdsl.importer.tables import Table
@@ -88,6 +89,9 @@ def layer_norm(
         return steps.view(steps.put("ln", x.step, sources=sources, axis=(1, 2, 3), **args))
     if len(over) > 1:
         raise Inexpressible(f"layer normalisation over {len(over)} axes that are not the whole image")
+    if (heads := heads_of(x)) > 1:
+        held = {f"f.{n}": p for n, p in sources.items()}
+        return replace(x, step=steps.put("ln", x.step, sources=held, heads=heads, **args))
     x = squares(steps, x)
     if (back := order_of(x)) is None:
         view = steps.each(x)
