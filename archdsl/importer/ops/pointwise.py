@@ -81,6 +81,8 @@ def scaled(steps: Steps, x: View, factor: Any, sigmoid: bool = False) -> View:
         return replace(x, step=steps.put("scale", x.step, sources={"weight": factor}, one=True, sigmoid=sigmoid))
     sizes = (1,) * (len(x.dims) - len(factor.shape)) + tuple(factor.shape)
     at = steps.channels(x)
+    if len(x.dims) == 3 and [i for i, n in enumerate(sizes) if n != 1] == [1] != [at]:
+        x, at = steps.view(steps.plain(x.permuted((0, 2, 1)))).permuted((0, 2, 1)), 1
     if [i for i, n in enumerate(sizes) if n != 1] != [at]:
         raise Inexpressible("a learnt factor that is not one for each channel")
     return replace(x, step=steps.put("scale", x.step, sources={"weight": factor}, sigmoid=sigmoid))

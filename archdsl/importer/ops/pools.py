@@ -160,12 +160,13 @@ def mean(steps: Steps, x: View, dim: Any = None, keepdim: bool = False, **more: 
         return scaled(steps, paths, 1 / prod(x.sizes()[i] for i in over))
     if (squares := _of_squares(steps, x, over, keepdim, "avgpool")) is not None:
         return squares
+    if len(x.dims) == 4 and len(x.shape) == 2 and x.dims[1] == whole(0, x.shape[0]):
+        x = steps.view(steps.plain(x))  # tokens whose width is rows and columns
     channel = steps.channels(x) if len(x.dims) > 2 or len(x.shape) == 1 else -1
     if over == {channel}:
         return over_channels(steps, x, channel, keepdim, "mean")
-    gone = sorted((a.axis, a.stride, a.size) for d in over for a in x.dims[d])
     spatial = [1, 2] if len(x.shape) == 3 else [0]
-    if len(x.shape) < 2 or gone != sorted((i, 1, x.shape[i]) for i in spatial if x.shape[i] > 1):
+    if len(x.shape) < 2 or not _all_places(x, over, spatial):
         if over == {channel} | {i for i, d in enumerate(x.dims) if i and any(a.axis in spatial for a in d)}:
             raise Inexpressible("a mean over everything")
         raise Inexpressible("a mean over other axes than height and width, or all tokens")
@@ -175,6 +176,13 @@ def mean(steps: Steps, x: View, dim: Any = None, keepdim: bool = False, **more: 
         return View(made, steps.shape(made), dims)
     made = steps.put("gap", x.step)
     return _vector(steps, x, made, over, keepdim)
+
+
+def _all_places(x: View, over: set[int], spatial: list[int]) -> bool:
+    """Whether axes of a tensor have all places of a value, however they are cut, and nothing else."""
+    gone = [a for i in over for a in x.dims[i]]
+    numbers = {axis: prod(a.size for a in gone if a.axis == axis) for axis in {a.axis for a in gone}}
+    return numbers == {i: x.shape[i] for i in spatial if x.shape[i] > 1}
 
 
 def _over(x: View, dim: Any) -> set[int]:

@@ -85,10 +85,11 @@ def _beside(steps: Steps, parts: Any, *more: object, **other: object) -> Turned:
     parts = [p for p in parts if p is not NOTHING]
     if len(parts) == 1:
         return parts[0]  # type: ignore[no-any-return]
-    first, last = parts if len(parts) == 2 else (None, None)
-    here = isinstance(first, View) and isinstance(last, Turned) and not last.prefix
-    if here and (found := _behind(steps, first, last.view)) is not None:
-        return replace(last, view=found, prefix=first.sizes()[-2])
+    first, last = parts[0], parts[-1]
+    if len(parts) == 2 and isinstance(first, View) and isinstance(last, Turned) and not last.prefix:
+        found = _behind(steps, first, last.view)
+        if found is not None:
+            return replace(last, view=found, prefix=first.sizes()[-2])
     raise Inexpressible("rotary positions of a part of the tokens alone, other than of all behind the first few")
 
 

@@ -139,7 +139,7 @@ def dwconv(
     if cin % heads:
         raise Misfit(f"{heads} heads do not divide {cin} channels", "A303", "choose a number that divides them")
     one = cin // heads
-    size = x[1:] if window is None else pair(window)
+    size = (x[1], x[2]) if window is None else pair(window)
     if x[1] % size[0] or x[2] % size[1]:
         help = "choose a window that divides it"
         raise Misfit(f"windows of {size[0]}x{size[1]} do not divide an image of {x[1]}x{x[2]}", "A303", help)
