@@ -54,6 +54,8 @@ def run(node: fx.Node, args: Any, named: Any, steps: Steps) -> Any:
 
 def of_module(module: nn.Module, path: str, args: Any, named: Any, steps: Steps) -> Computed:
     """What a module gives for what is computed of weights alone."""
+    if type(module).__name__ == "Dropout" and module.training and getattr(module, "p", 0):
+        raise Inexpressible("dropout of what is computed of weights alone")
     own = {n: steps.weight(f"{path}.{n}", p) for n, p in (*module.named_parameters(), *module.named_buffers())}
 
     def called(given: Any, more: Any, weights: Any) -> Any:

@@ -224,7 +224,7 @@ class Apart(Head):
 
 TEXTS = {
     Shares: "net conv(24, 2, s=2) conv(72, 1) conv(72, 1, groups=9) shuffle(3, run=8) "
-    "attend(part(1, 3) relu | part(2, 3) relu | part(3, 3), 3, by=share) gap linear(classes)",
+    "attend(part(1, 3) relu | part(2, 3) relu | part(3, 3), 3, by=fraction) gap linear(classes)",
     Talking: "net conv(24, 2, s=2) conv(72, 1) attend(part(1, 3) | part(2, 3) | part(3, 3), 3, talk) gap linear(classes)",
     Additive: "",
     Lines: "net conv(24, 2, s=2) cat(lstm(6, both, along=columns) | lstm(6, both, along=rows)) gap linear(classes)",

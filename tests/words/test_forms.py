@@ -33,15 +33,15 @@ def refused(text: str) -> str:
 
 
 @pytest.mark.holds("attend")
-def test_products_as_weights_and_their_shares() -> None:
+def test_products_as_weights_and_their_fractions() -> None:
     q, k, v = (drawn(1, 5, 6, seed=i).relu() for i in (1, 2, 3))
-    plain, share = layers.LinearAttend(2, scale=0.5), layers.LinearAttend(2, share=True)
+    plain, fraction = layers.LinearAttend(2, scale=0.5), layers.LinearAttend(2, fraction=True)
     for head in range(2):
         mine = slice(3 * head, 3 * head + 3)
         weights = q[0, :, mine] @ k[0, :, mine].T
         torch.testing.assert_close(plain(q, k, v)[0, :, mine], 0.5 * weights @ v[0, :, mine])
         shares = weights / (weights.sum(1, keepdim=True) + 1e-5)
-        torch.testing.assert_close(share(q, k, v)[0, :, mine], shares @ v[0, :, mine])
+        torch.testing.assert_close(fraction(q, k, v)[0, :, mine], shares @ v[0, :, mine])
 
 
 @pytest.mark.holds("attend")
@@ -197,7 +197,7 @@ def test_positions_of_another_size() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("conv(24) tokens attend(id | id | id, 2, by=share, drop=0.1)", "does not support `drop`"),
+        ("conv(24) tokens attend(id | id | id, 2, by=fraction, drop=0.1)", "does not support `drop`"),
         ("conv(24) attend(id | id | id, 4, kv=3)", "3 heads of keys do not divide 4 heads"),
         ("conv(24) tokens attend(id | id | id, 2, prefix=1)", "`prefix` says where `rotary` turns"),
         ("conv(24) tokens attend(id | id | id, 2, rotary, prefix=2)", "behind 2 tokens there is no square image"),

@@ -13,10 +13,10 @@ class Attend(WeightedMean):
     sizes: how queries and keys are laid out, (T,) in a row or (rows, columns); keys are ``keys / queries`` apart from query to
         query.
     relpos: a learnt bias for each head and each distance, ``signed`` (Liu et al. 2021) or ``absolute`` (Graham et al. 2021); with
-        ``cpb`` a small network computes it (Liu et al. 2022). With ``class`` a class token is before rows and columns, and has
-        three biases of its own: to the others, from them, and to itself (Bao et al. 2021). With ``query`` it is the product of
-        the query with a learnt vector of the distance in rows, and one of that in columns (Li et al. 2022). With ``gated`` a
-        softmax of distances alone is mixed into that of the products (d'Ascoli et al. 2021).
+        ``cpb`` or ``mlp`` a small network computes it (Liu et al. 2022). With ``class`` a class token is before rows and
+        columns, and has three biases of its own: to the others, from them, and to itself (Bao et al. 2021). With ``query`` it is
+        the product of the query with a learnt vector of the distance in rows, and one of that in columns (Li et al. 2022). With
+        ``gated`` a softmax of distances alone is mixed into that of the products (d'Ascoli et al. 2021).
     cosine: products of unit vectors, times a learnt ``factor`` for each head (El-Nouby et al. 2021), or times ``exp`` of one, at
         most 100 (Liu et al. 2022).
     rotary: the base of the angles by which queries and keys are turned (Su et al. 2021); ``centred`` is as for `turned`; the
@@ -57,6 +57,8 @@ class Attend(WeightedMean):
         self.cpb = (
             nn.Sequential(nn.Linear(2, 512), nn.ReLU(), nn.Linear(512, heads, bias=False)) if relpos == "cpb" else None
         )
+        if relpos == "mlp":
+            self.mlp = nn.Sequential(nn.Linear(2, 384), nn.ReLU(), nn.Linear(384, heads))
         if relpos == "query":
             rows, columns = (2 * max(q, k) - 1 for q, k in zip(*sizes, strict=True))
             self.rows, self.columns = (nn.Parameter(torch.empty(n, head)) for n in (rows, columns))
@@ -115,6 +117,9 @@ class Attend(WeightedMean):
         if self.kind == "query":
             return self.of_query(q)
         table = self.relpos if self.cpb is None else 16 * self.cpb(self.coordinates()).sigmoid()
+        if self.kind == "mlp":
+            by = self.between(q)
+            table = self.mlp(by.sign() * (by.abs() + 1).log())
         return None if table is None else table[self.distances(table.device)].permute(2, 0, 1)
 
     def of_query(self, q: torch.Tensor) -> torch.Tensor:
@@ -139,14 +144,18 @@ class Attend(WeightedMean):
         gate = self.gate.sigmoid()[:, None, None]
         return F.dropout((1 - gate) * weights + gate * local, self.drop, self.training) @ v
 
+    def between(self, like: torch.Tensor, scaled: bool = False) -> torch.Tensor:
+        """The distances along both axes for each row of the table (rows, 2), ``scaled`` to run from -8 to 8."""
+        axes = [
+            torch.arange(1 - n, n, device=like.device).to(like.dtype) * (8 / max(n - 1, 1) if scaled else 1)
+            for n in self.sizes[1]
+        ]
+        return torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).flatten(0, 1)
+
     def coordinates(self) -> torch.Tensor:
         """What the small network takes for each row of the table: the distances along both axes, on a scale of logarithms."""
         assert self.cpb is not None
-        weight: torch.Tensor = self.cpb[0].weight  # type: ignore[assignment]
-        axes = [
-            torch.arange(1 - n, n, device=weight.device).to(weight.dtype) * (8 / max(n - 1, 1)) for n in self.sizes[1]
-        ]
-        by = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).flatten(0, 1)
+        by = self.between(self.cpb[0].weight, scaled=True)  # type: ignore[arg-type]
         return by.sign() * (by.abs() + 1).log2() / 3
 
     def distances(self, device: torch.device) -> torch.Tensor:
@@ -205,12 +214,12 @@ class AttendPooled(Attend):
 
 class LinearAttend(nn.Module):
     """Sums of values (N, T, C) for queries, weighted by their products with keys themselves: q·(k·v), whose cost grows with the
-    tokens and not with their square. ``share``: each product as a share of the sum of them all (Katharopoulos et al. 2020).
+    tokens and not with their square. ``fraction``: each product as a fraction of the sum of them all (Katharopoulos et al. 2020).
     """
 
-    def __init__(self, heads: int, scale: float = 1.0, share: bool = False) -> None:
+    def __init__(self, heads: int, scale: float = 1.0, fraction: bool = False) -> None:
         super().__init__()
-        self.heads, self.scale, self.share = heads, scale, share
+        self.heads, self.scale, self.fraction = heads, scale, fraction
 
     def forward(self, *values: torch.Tensor) -> torch.Tensor:
         parts = [x.flatten(2).transpose(1, 2) if x.ndim == 4 else x for x in values]
@@ -218,10 +227,10 @@ class LinearAttend(nn.Module):
         mixed = q @ (k.transpose(-2, -1) @ v)
         if self.scale != 1:
             mixed = mixed * self.scale
-        if self.share:
+        if self.fraction:
             mixed = mixed / ((q * k.sum(-2, keepdim=True)).sum(-1, keepdim=True) + 1e-5)
         mixed = mixed.transpose(-3, -2).flatten(-2)
         return mixed.transpose(1, 2).unflatten(2, values[0].shape[2:]) if values[0].ndim == 4 else mixed
 
     def extra_repr(self) -> str:
-        return f"heads={self.heads}, share={self.share}"
+        return f"heads={self.heads}, fraction={self.fraction}"

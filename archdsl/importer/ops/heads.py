@@ -11,7 +11,7 @@ import torch
 from archdsl.importer.fuse import arguments
 from archdsl.importer.ops.chance import stays_off
 from archdsl.importer.ops.headed import headed, result, row, turned, unscaled
-from archdsl.importer.ops.local import of_places
+from archdsl.importer.ops.local import network_of, of_places
 from archdsl.importer.ops.products import product, weightless
 from archdsl.importer.ops.scores import (
     ARITHMETIC,
@@ -22,7 +22,6 @@ from archdsl.importer.ops.scores import (
     bias_of,
     cosine,
     decomposed,
-    network_of,
     spatial,
 )
 from archdsl.importer.ops.turning import TURNED, Turned, rotary, turned_by
@@ -138,8 +137,8 @@ def _of_tokens(
     args |= layouts[1].words()
     prefix, shift = "f." if layouts[1].words() and not pooled else "", None
     if scores.network is not None:
-        sources |= network_of(steps, scores.network, layouts[0].size, heads)
-        args["relpos"] = "cpb"
+        network, args["relpos"] = network_of(steps, scores.network, layouts[0].size, heads)
+        sources |= network
     if scores.bias is not None:
         shift = shifted_by(scores.bias, layouts[0], steps.batch)
         relpos, table = biases(scores.bias, layouts[0], layouts[1], heads)

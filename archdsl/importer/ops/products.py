@@ -17,7 +17,7 @@ from archdsl.importer.steps import Inexpressible, Steps
 from archdsl.importer.tables import Computed, Table
 from archdsl.importer.views import View
 
-SHARE = 1e-5  # what `attend(by=share)` adds to the sum of a query's products
+FRACTION = 1e-5  # what `attend(by=fraction)` adds to the sum of a query's products
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,9 +106,9 @@ def _more(steps: Steps, x: Any, by: Any, *other: object) -> Summed:
 
 def _divided(steps: Steps, a: Any, b: Any) -> View:
     alike = isinstance(a, Summed) and isinstance(b, Summed) and (a.q, a.k, a.v) == (b.q, b.k, b.v)
-    if not alike or (a.part, b.part) != ("values", "sums") or abs(b.eps - SHARE) > SHARE / 1000:
-        raise Inexpressible("a quotient of sums of values other than a share of the products, with 1e-5 below")
-    return _linear(steps, a.q, a.k, a.v, {"by": "share"})
+    if not alike or (a.part, b.part) != ("values", "sums") or abs(b.eps - FRACTION) > FRACTION / 1000:
+        raise Inexpressible("a quotient of sums of values other than a fraction of the products, with 1e-5 below")
+    return _linear(steps, a.q, a.k, a.v, {"by": "fraction"})
 
 
 def forced(steps: Steps, given: Any) -> Any:

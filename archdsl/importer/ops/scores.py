@@ -10,9 +10,7 @@ from math import prod
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from archdsl.emit.layers import Attend
 from archdsl.importer.modules import Param
 from archdsl.importer.ops.chance import stays_off
 from archdsl.importer.ops.reshapes import permute, reshape, transpose
@@ -251,29 +249,6 @@ def cosine(steps: Steps, factor: Any, heads: int) -> tuple[str, Any]:
             return "exp", Param(name, shape)
     raise Inexpressible("cosines of queries and keys without a learnt factor of each head that `attend` has")
 
-
-def network_of(steps: Steps, bias: Computed, size: tuple[int, ...], heads: int) -> dict[str, str]:
-    """The weights of a small network that computes the bias of each distance (Swin V2).
-
-    Raises:
-        Inexpressible: it is another one than that of `relpos=cpb`.
-    """
-    shapes = ((512, 2), (512,), (heads, 512))
-
-    def formula(*weights: Tensor) -> Tensor:
-        ours = Attend(heads, relpos="cpb", sizes=(size, size))
-        ours.load_state_dict(dict(zip(NETWORK, weights, strict=True)))
-        assert ours.cpb is not None
-        return (16 * ours.cpb(ours.coordinates()).sigmoid())[ours.distances(weights[0].device)].permute(2, 0, 1)
-
-    with torch.no_grad():
-        found = steps.ledger.equal(bias, lambda *w: formula(*w).reshape(bias.shape), *shapes) if len(size) == 2 else ()
-    if not found:
-        raise Inexpressible("a bias of attention that is computed of weights in another way than by `relpos=cpb`")
-    return dict(zip(NETWORK, found, strict=True))
-
-
-NETWORK = ("cpb.0.weight", "cpb.0.bias", "cpb.2.weight")
 
 ARITHMETIC: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(("mul", "imul", "rmul"), _scaled),

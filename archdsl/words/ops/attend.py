@@ -11,7 +11,7 @@ from archdsl.registry.types import Count, Natural, Padding, Positive, Rate, Shap
 from archdsl.words.ops.attendforms import laid_out, learnt, linear_form, of_channels, spots, within
 from archdsl.words.ops.attention import Base, turned_axes
 
-Bias = Literal["none", "signed", "absolute", "cpb", "class", "query", "gated"]
+Bias = Literal["none", "signed", "absolute", "cpb", "mlp", "class", "query", "gated"]
 
 
 @join(
@@ -21,6 +21,7 @@ Bias = Literal["none", "signed", "absolute", "cpb", "class", "query", "gated"]
     "patch(4, 24) attend(conv(24, 1, s=2) | id | conv(48, 1), 2, scale=0.5, relpos=absolute)",
     "patch(4, 24) attend(id | id | conv(24, 1), 2, grid=4, drop=0.1, talk)",
     "patch(4, 24) attend(conv(24, 1) | id | id, 3, window=4, shift=2, relpos=cpb, cosine=exp)",
+    "patch(4, 24) attend(conv(24, 1) | id | id, 3, window=4, relpos=mlp, cosine=exp)",
     "patch(8, 64) tokens attend(linear(64) | linear(64) | id, 4, channels, drop=0.1)",
     "patch(4, 24) attend(conv(24, 1) | id | id, 3, channels, cosine=factor)",
     "patch(4, 24) attend(conv(24, 1) | id | conv(12, 1), 3, window=4, rotary)",
@@ -30,7 +31,7 @@ Bias = Literal["none", "signed", "absolute", "cpb", "class", "query", "gated"]
     "patch(8, 64) tokens untokens attend(id | conv(64, 1) | id, 4, relpos=gated)",
     "patch(8, 64) tokens cls attend(id | id | linear(64), 4, rotary=100, centred, prefix=1)",
     "patch(4, 24) attend(id | conv(8, 1) | conv(4, 1), 3, kv=1)",
-    "patch(4, 24) relu attend(id | id | conv(24, 1), 3, by=share)",
+    "patch(4, 24) relu attend(id | id | conv(24, 1), 3, by=fraction)",
     "patch(8, 64) tokens attend(linear(32) | linear(32) | id, 4, by=product, scale=0.1)",
     paper="Vaswani et al. 2017, Attention is all you need, arXiv:1706.03762",
     traits="attention mixes",
@@ -51,7 +52,7 @@ def attend(
     centred: bool = False,
     prefix: Natural = 0,
     kv: Count | None = None,
-    by: Literal["softmax", "share", "product"] = "softmax",
+    by: Literal["softmax", "fraction", "product"] = "softmax",
 ) -> Layer:
     """Attention of queries, keys and values, which are its three branches in this order: for each token of the queries the mean
     of the values, weighted by softmax(q·k/√(width of a head)) over the tokens of the keys.
@@ -66,12 +67,13 @@ def attend(
     arXiv:2104.01136); with `class` the first token is a class token, which has three biases of its own, and the others are a
     square image (Bao et al. 2021, BEiT, arXiv:2106.08254). With `query` the bias is the product of the query with two learnt
     vectors, of the distance in rows and of that in columns (Li et al. 2022, MViTv2, arXiv:2112.01526). With `gated` a softmax of
-    a linear function of the distances is mixed into that of the products, by a learnt share of each head (d'Ascoli et al. 2021,
-    ConViT, arXiv:2103.10697).
+    a linear function of the distances is mixed into that of the products, by a learnt fraction of each head (d'Ascoli et al.
+    2021, ConViT, arXiv:2103.10697).
 
     `relpos=cpb`: the bias is 16·sigmoid of what two linear layers with 512 values and ReLU between give for the distance, on a
     scale of logarithms. `cosine=exp`: the cosine of query and key, times exp of a learnt number for each head, at most 100 (both
-    Liu et al. 2022, Swin transformer V2, arXiv:2111.09883). `cosine=factor`: times the learnt number itself.
+    Liu et al. 2022, Swin transformer V2, arXiv:2111.09883). `relpos=mlp` is that of its first version: what two linear layers
+    with 384 values give for the logarithms of the distances plus 1. `cosine=factor`: times the learnt number itself.
 
     `centred`: places of `rotary` run from -2π to 2π along each axis, whatever the size; `prefix`: the first so many tokens are
     not turned, and the others are a square image (both Siméoni et al. 2025, DINOv3, arXiv:2508.10104).
@@ -80,8 +82,8 @@ def attend(
     2022, DaViT, arXiv:2204.03645); with `cosine=factor`, between linear layers, it is `xca`.
 
     `by=product`: the weights are the products themselves, without a softmax and, where no `scale` is given, without a factor;
-    `by=share`: each product over the sum of a query's products plus 1e-5, which queries and keys that are not negative make to
-    shares (linear attention, Katharopoulos et al. 2020, arXiv:2006.16236).
+    `by=fraction`: each product over the sum of a query's products plus 1e-5, which queries and keys that are not negative make to
+    fractions (linear attention, Katharopoulos et al. 2020, arXiv:2006.16236).
     """
     if len(xs) != 3:
         raise Misfit(
@@ -106,7 +108,7 @@ def attend(
     others = {"relpos": relpos != "none", "talk": talk, "rotary": rotary, "kv": kv}
     if by != "softmax":
         asked = forms | others | {"cosine": cosine != "none", "channels": channels, "drop": drop}
-        return linear_form(xs, heads, widths, scale, by == "share", [n for n, a in asked.items() if a])
+        return linear_form(xs, heads, widths, scale, by == "fraction", [n for n, a in asked.items() if a])
     if channels:
         return of_channels(xs, heads, widths, [n for n, a in (forms | others).items() if a], settings)
     if rotary is not None:

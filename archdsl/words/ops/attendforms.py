@@ -59,14 +59,16 @@ def of_channels(
 
 
 def linear_form(
-    xs: tuple[Shape, ...], heads: int, widths: tuple[int, ...], scale: float | None, share: bool, asked: list[str]
+    xs: tuple[Shape, ...], heads: int, widths: tuple[int, ...], scale: float | None, fraction: bool, asked: list[str]
 ) -> Layer:
     """Products as weights, without a softmax: keys and values are multiplied first."""
     if asked:
-        form = "share" if share else "product"
+        form = "fraction" if fraction else "product"
         raise Misfit(f"`attend(by={form})` does not support `{asked[0]}`", help="leave one of the two out")
     q = xs[0]
-    settings: dict[str, Any] = ({"scale": scale} if scale is not None else {}) | ({"share": True} if share else {})
+    settings: dict[str, Any] = ({"scale": scale} if scale is not None else {}) | (
+        {"fraction": True} if fraction else {}
+    )
     return Layer(
         out=(q[0], widths[2]) if len(q) == 2 else (widths[2], *q[1:]),
         module=lambda nn: nn.LinearAttend(heads, **settings),
@@ -91,7 +93,7 @@ def learnt(
         raise Misfit("`prefix` of `attend` does not support `relpos`", help="leave one of the two out")
     if relpos == "class":
         queries, keys = _behind_class(queries), _behind_class(keys)
-    if relpos in ("query", "gated", "cpb"):
+    if relpos in ("query", "gated", "cpb", "mlp"):
         _images(queries, keys, relpos)
     if relpos != "none":
         settings |= {"relpos": str(relpos), "sizes": (queries, keys)}
@@ -100,6 +102,14 @@ def learnt(
     if relpos == "cpb":
         weights |= {"cpb.0.weight": (512, 2), "cpb.0.bias": (512,), "cpb.2.weight": (heads, 512)}
         macs = _distances(queries, keys, relpos) * 512 * (2 + heads)
+    if relpos == "mlp":
+        weights |= {
+            "mlp.0.weight": (384, 2),
+            "mlp.0.bias": (384,),
+            "mlp.2.weight": (heads, 384),
+            "mlp.2.bias": (heads,),
+        }
+        macs = _distances(queries, keys, relpos) * 384 * (2 + heads)
     if relpos == "query":
         settings |= {"head": width}
         rows, columns = (2 * max(m, n) - 1 for m, n in zip(queries, keys, strict=True))
