@@ -54,7 +54,7 @@ def run(node: fx.Node, args: Any, named: Any, steps: Steps) -> Any:
 
 def of_module(module: nn.Module, path: str, args: Any, named: Any, steps: Steps) -> Computed:
     """What a module gives for what is computed of weights alone."""
-    if type(module).__name__ == "Dropout" and module.training and getattr(module, "p", 0):
+    if type(module).__name__ == "Dropout" and module.training and float(getattr(module, "p", False)):
         raise Inexpressible("dropout of what is computed of weights alone")
     own = {n: steps.weight(f"{path}.{n}", p) for n, p in (*module.named_parameters(), *module.named_buffers())}
 

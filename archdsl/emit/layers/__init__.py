@@ -17,6 +17,7 @@ from archdsl.emit.layers.attention import (
 )
 from archdsl.emit.layers.drop import Cutout, DropBlock2d, DropPath, GaussianNoise, PhasedDropout
 from archdsl.emit.layers.nested import DropConnect, Ode, Shared
+from archdsl.emit.layers.outlook import Outlook
 from archdsl.emit.layers.pixels import Apart, LowestPad2d, PixelLinear
 from archdsl.emit.layers.pool import BlurPool2d, GlobalAvgPool2d, GlobalMaxPool2d, MeanTokens
 from archdsl.emit.layers.sequence import (
@@ -116,6 +117,7 @@ __all__ = [
     "NormedTokenConv1d",
     "Ode",
     "Offset",
+    "Outlook",
     "PatchWhitening2d",
     "PhasedDropout",
     "PixelLinear",

@@ -7,6 +7,7 @@ from archdsl.importer.ops.joins import JOINS
 from archdsl.importer.ops.layers import LAYERS
 from archdsl.importer.ops.moves import MOVES
 from archdsl.importer.ops.norms import NORMS
+from archdsl.importer.ops.outlooks import OF_SPREAD, Mixed, Mixing, Spread, fold
 from archdsl.importer.ops.paths import PATHS
 from archdsl.importer.ops.pointwise import POINTWISE
 from archdsl.importer.ops.pools import POOLS
@@ -32,6 +33,7 @@ OPS = {
     **WINDOWS,
     **SEQUENCES,
     **SIZES,
+    "fold": fold,
 }
 
 # torch.export gives operators of ATen; these take their arguments in another order than the functions.
@@ -39,6 +41,7 @@ ATEN = {"batch_norm": "aten_batch_norm", "group_norm": "aten_group_norm"}
 
 # Values that the language has no tensor for, what they are called, and what may be done to them.
 OF_KIND = (
+    (Spread | Mixing | Mixed, "neighbourhoods of pixels that overlap", OF_SPREAD),
     (Keyed | Ones, "keys and values of linear attention", OF_KEYED),
     (Summed, "sums of values for queries", OF_SUMS),
     (Weighted, "branches with learnt weights", OF_WEIGHTED),

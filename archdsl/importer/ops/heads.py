@@ -28,6 +28,7 @@ from archdsl.importer.ops.turning import TURNED, Turned, rotary, turned_by
 from archdsl.importer.picks import reordered
 from archdsl.importer.places import Layout, biases, laid_out, shifted_by
 from archdsl.importer.steps import Inexpressible, Steps
+from archdsl.importer.tables import Computed
 from archdsl.importer.views import View
 
 
@@ -50,10 +51,11 @@ def sdpa(
     if is_causal:
         raise Inexpressible("causal attention of queries that are made elsewhere")
     dependent = isinstance(attn_mask, Dependent)
-    bias = None if attn_mask is None or dependent else bias_of(steps, attn_mask)
+    network = attn_mask if isinstance(attn_mask, Computed) else None
+    bias = None if attn_mask is None or dependent or network is not None else bias_of(steps, attn_mask)
     drop = float(dropout_p) if dropout_p and stays_off(steps, steps.training) else 0.0
     width = query.sizes()[-1]
-    scores = Scores(query, key, width**-0.5 if scale is None else scale, bias, True, drop, rotary=turn)
+    scores = Scores(query, key, width**-0.5 if scale is None else scale, bias, True, drop, rotary=turn, network=network)
     if dependent:
         scores = replace(scores, query=(attn_mask.q, attn_mask.rows, attn_mask.columns))
     return _attend(steps, scores, value)

@@ -8,6 +8,7 @@ from math import prod
 from typing import Any
 
 from archdsl.importer.modules import Param
+from archdsl.importer.ops.outlooks import softmax_of_parts
 from archdsl.importer.ops.paths import softmax_of_paths
 from archdsl.importer.steps import Inexpressible, Steps
 from archdsl.importer.tables import Table
@@ -51,7 +52,7 @@ def prelu(steps: Steps, x: View, weight: Param) -> View:
     return steps.view(steps.put("prelu", at, sources={"weight": weight}))
 
 
-def softmax(steps: Steps, x: View, dim: int = -1, *more: object, **other: object) -> View:
+def softmax(steps: Steps, x: View, dim: int = -1, *more: object, **other: object) -> Any:
     dim %= len(x.dims)
     channel = 0 if len(x.shape) == 3 else len(x.shape) - 1
     if x.dims[dim] == whole(channel, x.shape[channel]):
@@ -62,6 +63,8 @@ def softmax(steps: Steps, x: View, dim: int = -1, *more: object, **other: object
     if len(x.dims) == 3 and x.dims[0] == whole(BATCH, steps.batch) and sorted(map(len, x.dims)) != [1, 1, 1]:
         order = (0, 1, 2) if dim == 2 else (0, 2, 1)  # over the pixels of an image
         return steps.view(steps.put("softmax", steps.plain(x.permuted(order)))).permuted(order)
+    if (parts := softmax_of_parts(x, dim)) is not None:
+        return parts
     return softmax_of_paths(steps, x, dim)
 
 

@@ -213,9 +213,8 @@ def amax(steps: Steps, x: View, dim: Any = None, keepdim: bool = False) -> View:
         return squares
     if over == {steps.channels(x)}:
         return over_channels(steps, x, steps.channels(x), keepdim, "max")
-    gone = sorted((a.axis, a.stride, a.size) for d in over for a in x.dims[d])
-    if len(x.shape) != 3 or gone != sorted((i, 1, x.shape[i]) for i in (1, 2) if x.shape[i] > 1):
-        raise Inexpressible("the largest value over other axes than the channels, or height and width")
+    if len(x.shape) < 2 or not _all_places(x, over, [1, 2] if len(x.shape) == 3 else [0]):
+        raise Inexpressible("the largest value over other axes than the channels, height and width, or all tokens")
     return _vector(steps, x, steps.put("gmp", x.step), over, keepdim)
 
 

@@ -34,6 +34,8 @@ def position(steps: Steps, x: View, table: Table) -> View:
     if (tiled := _tiled(steps, x, table) or _offset(steps, x, table)) is not None:
         return tiled
     if len(table.shape) > len(sizes) or table.ids.numel() != prod(sizes[1:]) or prod(sizes[1:]) != prod(x.shape):
+        if table.constant:
+            raise Inexpressible("fixed numbers added to the channels; no word has constants of each channel")
         raise Inexpressible("a weight added to a value that is not one number for each place and channel")
     index = indices(x).flatten()
     ids, fixed = (torch.zeros_like(t.flatten()) for t in (table.ids, table.fixed))
