@@ -88,7 +88,7 @@ def once(graph: fx.GraphModule, steps: list[Step], whole: nn.Module | None, find
                     if other.path == step.path
                     else f"shares its {weight} with {other.path}"
                 )
-                reason = f"{how}; only `shared(f, n)` has one set of weights for a chain of equal layers"
+                reason = f"{how}; `shared(f, n)` and `again(f)` say so, which the importer does not write yet"
                 findings.append(Finding(step.path, step.op.name, reason))
     names = {s for step in steps for s in step.sources.values() if not isinstance(s, Recipe)}
     left: dict[str, int] = {}

@@ -90,7 +90,7 @@ def test_a_small_network_of_logarithms() -> None:
     ("net", "message"),
     [
         (Network(rate=0.1), "only in train mode: dropout of what is computed of weights alone"),
-        (Network(twice=True), "only `shared"),
+        (Network(twice=True), "the importer does not write yet"),
     ],
 )
 def test_refusals(net: Network, message: str) -> None:
