@@ -163,6 +163,9 @@ class _Silent(TorchFunctionMode):
         name, named = getattr(func, "__name__", ""), kwargs or {}
         if name in ("dropout", "dropout_", "dropout2d", "feature_dropout", "feature_dropout_"):
             return args[0] if args else named["input"]
+        if name == "scaled_dot_product_attention":
+            args, named = (*args[:4], *((0.0,) if len(args) > 4 else ()), *args[5:]), {**named}
+            named |= {"dropout_p": 0.0} if len(args) < 5 else {}
         if name == "bernoulli_" and (len(args) > 1 or "p" in named):
             return args[0].fill_(args[1] if len(args) > 1 else named["p"])
         return func(*args, **named)

@@ -169,23 +169,31 @@ def _graph(module: nn.Module, shape: tuple[int, ...], name: str) -> tuple[fx.Gra
 
 def _settled(module: nn.Module, shape: tuple[int, ...]) -> bool:
     """Whether a run fills buffers with constants that do not depend on the input, such as places of tokens; they stay filled.
-    Of a module that keeps a state nothing changes.
+    Of a module that keeps a state, or does not run, nothing changes.
     """
+    if module.training:
+        return False
     before = _buffers(module)
     held = {n: b.detach().clone() for n, (b, _) in before.items()}
-    seen: list[dict[str, Tensor]] = []
-    for seed in (1, 2):
+
+    def put_back() -> None:
         _restored(module, before)
         for n, b in module.named_buffers():
             b.copy_(held[n])
-        module(torch.randn(BATCH, *shape, generator=torch.Generator().manual_seed(seed)))
+
+    seen: list[dict[str, Tensor]] = []
+    for seed in (1, 2):
+        put_back()
+        try:
+            module(torch.randn(BATCH, *shape, generator=torch.Generator().manual_seed(seed)))
+        except Exception:  # whatever a stranger's code may raise; what is wrong is said where its graph is taken
+            put_back()
+            return False
         seen.append({n: b.detach().clone() for n, b in module.named_buffers()})
     moved = [n for n in held if not n.endswith("num_batches_tracked") and not _alike(held[n], seen[0].get(n))]
-    if not module.training and moved and all(_alike(seen[0][n], seen[1].get(n)) for n in seen[0]):
+    if moved and all(_alike(seen[0][n], seen[1].get(n)) for n in seen[0]):
         return True
-    _restored(module, before)
-    for n, b in module.named_buffers():
-        b.copy_(held[n])
+    put_back()
     return False
 
 

@@ -103,6 +103,25 @@ def test_what_train_mode_alone_does_is_left_out_where_that_is_asked_for() -> Non
     assert "Left out, what only train mode does" in done.text
 
 
+def test_dropout_of_attention_is_no_other_network() -> None:
+    class Dropped(Head):
+        """Queries of an own layer, so that it is `attend`, with dropout on the weights while training."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.q, self.kv = nn.Conv2d(24, 24, 3, padding=1), nn.Linear(24, 48)
+
+        def block(self, x: Tensor) -> Tensor:
+            q = self.q(x.permute(0, 3, 1, 2)).flatten(2).transpose(1, 2)
+            k, v = self.kv(x.reshape(-1, 64, 24)).chunk(2, -1)
+            heads = (t.reshape(-1, 64, 3, 8).transpose(1, 2) for t in (q, k, v))
+            x = functional.scaled_dot_product_attention(*heads, dropout_p=0.2 if self.training else 0.0)
+            return x.transpose(1, 2).reshape(-1, 8, 8, 24)
+
+    done = spec_of(Dropped().eval(), SHAPE, "Dropped")
+    assert "drop=0.2" in done.text
+
+
 def test_keys_of_windows_that_overlap_are_refused() -> None:
     class Halo(Head):
         """Windows with what is round them."""
