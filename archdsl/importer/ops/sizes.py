@@ -24,7 +24,7 @@ def pad(steps: Steps, x: View, pad: Any, mode: str = "constant", value: float | 
     left, right, top, bottom, before, behind = around
     if len(x.dims) == 4 and x.dims[3] == whole(0, x.shape[0]) and len(x.shape) == 3:
         view, at = x, steps.plain(x.permuted((0, 3, 1, 2)))
-    elif len(x.dims) == 4 and len(x.shape) == 3 and whole(0, x.shape[0]) not in x.dims:
+    elif len(x.dims) == 4 and len(x.shape) > 1 and whole(3 - len(x.shape), x.shape[3 - len(x.shape)]) not in x.dims:
         raise Inexpressible("zeros beside the tokens of heads; `zeropad` puts them round an image")
     else:
         view, at = None, steps.plain(x)
