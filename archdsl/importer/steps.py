@@ -75,7 +75,8 @@ class Steps:
         """
         entry = find("net", word)
         assert entry is not None
-        exact = {n: _short(a) if isinstance(a, float) else a for n, a in args.items()}
+        rates = "drop" in entry.traits
+        exact = {n: _short(a, rates or n == "drop") if isinstance(a, float) else a for n, a in args.items()}
         try:
             op = Op(entry, bound(entry, (), exact))
         except ArchError as error:  # a number outside of what the word takes, such as dropout of everything
@@ -266,10 +267,11 @@ class Steps:
         raise Inexpressible(_told(view))
 
 
-def _short(a: float) -> float:
-    """A number without the digits that only rounding put there: 1 - 0.9997 is 3e-4."""
+def _short(a: float, rate: bool) -> float:
+    """A number without the digits that only rounding put there: 1 - 0.9997 is 3e-4. Of a ``rate`` of dropout ten are enough; a
+    factor keeps all that it has, since deep networks may amplify the last one."""
     short = float(f"{a:.10g}")
-    return short if abs(short - a) <= 1e-12 * abs(a) else a
+    return short if rate or abs(short - a) <= 1e-12 * abs(a) else a
 
 
 def _told(view: View) -> str:
