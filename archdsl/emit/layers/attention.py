@@ -89,8 +89,9 @@ class WeightedMean(nn.Module):
         of this base (Su et al. 2021); of rows and columns each has half of a head. ``centred``: places run from -2π to 2π,
         whatever the size (Siméoni et al. 2025)."""
         width = x.shape[-1] // len(size)
-        rates = base ** (-torch.arange(0, width, 2, device=x.device) / width)
-        places = self.places(size, x.device)
+        exact = torch.promote_types(x.dtype, torch.float32)  # half of the digits would not tell places apart
+        rates = (base ** (-torch.arange(0, width, 2, device=x.device) / width)).to(exact)
+        places = [at.to(exact) for at in self.places(size, x.device)]
         if centred:
             places = [((2 * at + 1) / n - 1) * 6.283185307179586 for at, n in zip(places, size, strict=True)]
         angles = torch.cat([place[:, None] * rates for place in places], 1)  # (T, half of a head)
