@@ -59,6 +59,8 @@ def _attention(made: list[Step], uses: Counter[int], last: Step) -> tuple[dict[s
     one, two, given = arguments(first), arguments(last), arguments(middle)
     if given["cosine"] != "none" or given["channels"] or given["relpos"] not in ("none", "signed"):
         return None
+    if given["by"] != "softmax" or given["centred"] or given["prefix"] or given["kv"]:
+        return None
     if one["bias"] != two["bias"] or (given["talk"] and not two["bias"]):
         return None
     cin = first.layer.weights["weight"][1]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from archdsl.emit.build import build
 from archdsl.errors import ArchError
@@ -122,9 +123,23 @@ def slow_attention() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(fast)
 
 
+class Exact(TorchFunctionMode):
+    """Code that asks for single precision on the way gets double precision, where twice the digits are to decide."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        named, name = kwargs or {}, getattr(func, "__name__", "")
+        if name == "float" and args[0].dtype is torch.float64:
+            return args[0]
+        if name == "to":
+            args = tuple(torch.float64 if a is torch.float32 else a for a in args)
+            named = {k: torch.float64 if a is torch.float32 else a for k, a in named.items()}
+        return func(*args, **named)
+
+
 def logits_of(source: nn.Module, images: Tensor) -> Tensor:
     """What a source gives; what others return beside it is left aside."""
-    found: Any = source(images.clone())  # it may work in place
+    with Exact() if images.dtype is torch.float64 else nullcontext():
+        found: Any = source(images.clone())  # it may work in place
     return found[0] if isinstance(found, tuple | list) else found  # type: ignore[no-any-return]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -11,8 +11,10 @@ from torch import Tensor, fx, nn
 from archdsl.importer.findings import Finding, Refused
 from archdsl.importer.fuse import fused
 from archdsl.importer.modules import Param, rule_of
+from archdsl.importer.ofweights import flat, name_of, of_module, of_weights, run, state
 from archdsl.importer.ops import ATEN, OF_KIND, OPS
-from archdsl.importer.ops.chance import CHANCE, NOISE, RANDOM, Drawn, Masked, noise
+from archdsl.importer.ops.chance import NOISE, RANDOM, Drawn, Masked, noise
+from archdsl.importer.ops.products import forced
 from archdsl.importer.proxies import got
 from archdsl.importer.reach import live, once, reached
 from archdsl.importer.steps import Inexpressible, Step, Steps
@@ -26,10 +28,6 @@ COPIES = frozenset({"clone"})
 PARTS = frozenset(
     {"chunk", "split", "split_with_sizes", "tensor_split", "getitem", "select", "slice", "narrow", "unbind"}
 )
-DISPATCHED: dict[Any, str] = {
-    nn.functional.max_pool2d: "max_pool2d",
-    nn.functional.adaptive_max_pool2d: "adaptive_max_pool2d",
-}
 
 
 def lift(
@@ -88,14 +86,14 @@ class Values(dict[fx.Node, Any]):
     def keep_roots(self, node: fx.Node, steps: Steps) -> None:
         """Note whether a node shows its first argument's memory."""
         first = node.args[0] if node.args else None
-        if not isinstance(first, fx.Node) or _name(node.target) in COPIES:
+        if not isinstance(first, fx.Node) or name_of(node.target) in COPIES:
             return
         ours, theirs = self[node], self[first]
         moved = isinstance(ours, View) and isinstance(theirs, View) and ours.step == theirs.step
         if isinstance(ours, View) and isinstance(theirs, View) and not steps.training and ours.step >= 0:
             step = steps.made[ours.step]  # dropout gives its argument itself in eval mode
             moved = moved or ("drop" in step.op.entry.traits and step.inputs[0] == theirs.step)
-        if moved or _name(node.target) in PARTS:
+        if moved or name_of(node.target) in PARTS:
             self.roots[node] = self.roots.get(first, first)
 
     def write(self, node: fx.Node, value: Any) -> None:
@@ -120,12 +118,12 @@ def _value(graph: fx.GraphModule, node: fx.Node, values: Values, steps: Steps) -
         return steps.weight(str(node.target), fx.graph_module._get_attr(graph, str(node.target)))
     args = fx.node.map_arg(node.args, lambda n: values[n])
     named = fx.node.map_arg(node.kwargs, lambda n: values[n])
-    if any(v is UNKNOWN for v in _flat((args, named))):
+    if any(v is UNKNOWN for v in flat((args, named))):
         return UNKNOWN
     steps.path = _path(node)
     steps.sizes = tuple(got(node).shape) if isinstance(got(node), Tensor) else ()
     module = graph.get_submodule(str(node.target)) if node.op == "call_module" else None
-    shown = _name(node.target) if module is None else type(module).__name__
+    shown = name_of(node.target) if module is None else type(module).__name__
     inplace = (
         bool(named.get("inplace"))
         or bool(getattr(module, "inplace", False))
@@ -133,11 +131,11 @@ def _value(graph: fx.GraphModule, node: fx.Node, values: Values, steps: Steps) -
     )
     try:
         if inplace and args and isinstance(args[0], Param) and args[0].name not in steps.ledger.trained:
-            return _state(args[0])
-        if module is None and _of_weights(shown, (args, named)):
-            value = _run(node, args, named, steps)
+            return state(args[0])
+        if module is None and of_weights(shown, (args, named)):
+            value = run(node, args, named, steps)
         elif module is not None and args and isinstance(args[0], Param | Table | Computed):
-            value = _of_module(module, str(node.target), args, named, steps)
+            value = of_module(module, str(node.target), args, named, steps)
         else:
             value = _called(graph, node, shown, steps, args, named)
         if inplace:
@@ -160,68 +158,26 @@ def _called(graph: fx.GraphModule, node: fx.Node, shown: str, steps: Steps, args
     else:
         function = _operation(shown, node, steps.training)
     for kind, what, known in OF_KIND:
-        if any(isinstance(v, kind) for v in _flat((args, named))):
-            if word not in known:
-                raise Inexpressible(f"arithmetic on {what} that `attend` lacks")
-            function = known[word]
+        if any(isinstance(v, kind) for v in flat((args, named))):
+            try:
+                if word not in known:
+                    raise Inexpressible(f"arithmetic on {what} that no word does")
+                return known[word](steps, *args, **named)
+            except Inexpressible:
+                if (values := forced(steps, (args, named))) is None:
+                    raise
+                args, named = values
             break
     return function(steps, *args, **named)
 
 
 def _why(args: Any) -> str:
     """The reason where an operation is called in a way that its function does not know."""
-    if any(isinstance(a, Drawn | Masked) for a in _flat(args)):
+    if any(isinstance(a, Drawn | Masked) for a in flat(args)):
         return RANDOM
     if any(isinstance(a, Param | Table | Computed) for a in args[:1]):
         return "arithmetic on weights"
     return "called with arguments that archdsl has no word for"
-
-
-def _of_weights(name: str, given: Any) -> bool:
-    """Whether an operation is one of weights and numbers alone, and draws nothing."""
-    bare = name.rstrip("_")
-    return (
-        bare not in CHANCE
-        and bare not in NOISE
-        and not any(isinstance(v, (View, Drawn, Masked, *(kind for kind, _, _ in OF_KIND))) for v in _flat(given))
-    )
-
-
-def _run(node: fx.Node, args: Any, named: Any, steps: Steps) -> Any:
-    """What an operation gives for weights and numbers. The batch of the example is not an axis of weights."""
-    function: Any = node.target
-    if node.op == "call_method":
-        function = lambda x, *more, **other: getattr(x, str(node.target))(*more, **other)  # noqa: E731
-    computed = Computed(steps.sizes, function, (args, named))
-    if any(isinstance(v, Computed) for v in _flat((args, named))):
-        return computed
-    try:
-        value = steps.ledger.run(function, args, named)
-    except (RuntimeError, TypeError, IndexError, ValueError):
-        return computed
-    if isinstance(value, Computed):
-        return computed
-    spread = _name(node.target) in ("expand", "repeat", "expand_as") and steps.sizes[:1] == (BATCH,)
-    if spread and isinstance(args[0], Param | Table) and args[0].shape[:1] == (1,):
-        return steps.ledger.run(lambda x: x[:1], (value,), {})
-    return value
-
-
-def _of_module(module: nn.Module, path: str, args: Any, named: Any, steps: Steps) -> Computed:
-    """What a module gives for what is computed of weights alone."""
-    own = {n: steps.weight(f"{path}.{n}", p) for n, p in (*module.named_parameters(), *module.named_buffers())}
-
-    def called(given: Any, more: Any, weights: Any) -> Any:
-        return torch.func.functional_call(module, weights, given, more)
-
-    return Computed(steps.sizes, called, ((tuple(args), named, own), {}))
-
-
-def _state(written: Param) -> Param:
-    """A weight or buffer that the forward pass writes to; batch normalisation counts its batches."""
-    if written.name.rpartition(".")[2] != "num_batches_tracked":
-        raise Inexpressible(f"changes `{written.name}`; no word but batch normalisation keeps a state")
-    return written
 
 
 def _module(graph: fx.GraphModule, path: str, steps: Steps) -> tuple[str, dict[str, Any]]:
@@ -250,30 +206,12 @@ def _operation(word: str, node: fx.Node, training: bool) -> Callable[..., Any]:
     return OPS[bare]
 
 
-def _name(target: Any) -> str:
-    if isinstance(target, str):
-        return target
-    if isinstance(target, torch._ops.OpOverload):
-        return str(target._schema.name.split("::")[1])
-    return DISPATCHED.get(target) or str(getattr(target, "__name__", target))
-
-
 def _path(node: fx.Node) -> str:
     if node.op == "call_module":
         return str(node.target)
     stack = node.meta.get("nn_module_stack") or {}
     last = list(stack.values())[-1] if stack else ("", None)
     return str(last[0] if isinstance(last, tuple) else "").removeprefix("L['self'].")
-
-
-def _flat(value: Any) -> Iterator[Any]:
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, tuple | list) and not isinstance(value, Param):
-        for item in value:
-            yield from _flat(item)
-    else:
-        yield value
 
 
 def _result(value: Any, steps: Steps) -> int:

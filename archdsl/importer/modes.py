@@ -12,6 +12,7 @@ from torch import fx, nn
 from archdsl.emit.canonical import made
 from archdsl.errors import ArchError
 from archdsl.importer.findings import Finding, Refused
+from archdsl.importer.fuse import arguments
 from archdsl.importer.lift import lift
 from archdsl.importer.steps import Step
 from archdsl.importer.trace import traced
@@ -123,8 +124,8 @@ def _behind_drops(steps: list[Step], at: int) -> int:
 
 
 def _line(step: Step) -> str:
-    if step.op.name == "attention":  # its dropout aside
-        return f"attention {step.op.args[:2]}"
+    if "attention" in step.op.entry.traits:  # its dropout aside
+        return f"{step.op.name} {arguments(step) | {'drop': 0.0}}"
     return made(Row(step.path, step.op, step.layer, step.inputs))
 
 

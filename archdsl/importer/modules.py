@@ -77,7 +77,14 @@ def _ln(m: Any, own: Own) -> Call:
 
 def _rms(m: Any, own: Own) -> Call:
     given = {"normalized_shape": m.normalized_shape, "weight": own("weight"), "eps": m.eps}
-    return "rms_norm", given | {"image": type(m).__name__.endswith("2d")}
+    name = type(m).__name__
+    return "rms_norm", given | {"image": name.endswith("2d"), "std": name.startswith("Simple")}
+
+
+def _recurrent(m: Any, own: Own) -> Call:
+    settings = {"layers": m.num_layers, "both": m.bidirectional, "drop": float(m.dropout), "first": m.batch_first}
+    weights = {n: own(n) for n in m._flat_weights_names}
+    return type(m).__name__.lower(), {"weights": weights, "out": m.hidden_size, "bias": m.bias, **settings}
 
 
 def _attention(m: Any, own: Own) -> Call:
@@ -124,7 +131,7 @@ TAKEN = {
         )
     ),
     *(("timm", name) for name in ("Conv2dSame", "MaxPool2dSame", "AvgPool2dSame", "GlobalResponseNorm", "BlurPool2d")),
-    *(("timm", name) for name in ("RmsNorm", "RmsNorm2d")),
+    *(("timm", name) for name in ("RmsNorm", "RmsNorm2d", "SimpleNorm", "SimpleNorm2d")),
 }
 
 
@@ -135,6 +142,7 @@ def rule_of(module: Any) -> Rule | None:
     return MODULES.get(name) if ours else None
 
 
+ONE_D = ("stride", "padding", "dilation", "groups")
 MODULES: dict[str, Rule] = {
     "Conv2d": _conv,
     **dict.fromkeys(("Conv2dSame", "StdConv2d", "StdConv2dSame", "ScaledStdConv2d", "ScaledStdConv2dSame"), _same_conv),
@@ -147,7 +155,8 @@ MODULES: dict[str, Rule] = {
     "BatchNorm1d": _bn,
     "LayerNorm": _ln,
     "LayerNorm2d": _norm("layer_norm_2d"),
-    **dict.fromkeys(("RMSNorm", "RmsNorm", "RmsNorm2d"), _rms),
+    **dict.fromkeys(("RMSNorm", "RmsNorm", "RmsNorm2d", "SimpleNorm", "SimpleNorm2d"), _rms),
+    **dict.fromkeys(("LSTM", "GRU"), _recurrent),
     "MultiheadAttention": _attention,
     "Linear": lambda m, own: ("linear", {"weight": own("weight"), "bias": own("bias")}),
     "GroupNorm": lambda m, own: ("group_norm", {"num_groups": m.num_groups, **_norm("")(m, own)[1]}),
@@ -159,6 +168,11 @@ MODULES: dict[str, Rule] = {
     "MaxPool2d": _plain("max_pool2d", "kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices"),
     "AvgPool2d": _plain(
         "avg_pool2d", "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override"
+    ),
+    "Conv1d": lambda m, own: (
+        ("conv1d", {"weight": own("weight"), "bias": own("bias")} | {n: getattr(m, n) for n in ONE_D})
+        if m.padding_mode == "zeros"
+        else ("refuse", {"reason": f"the padding mode {m.padding_mode}; tokens are padded with zeros here"})
     ),
     "AvgPool1d": _plain("avg_pool1d", "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad"),
     "AdaptiveAvgPool2d": _plain("adaptive_avg_pool2d", "output_size"),

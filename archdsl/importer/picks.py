@@ -79,7 +79,24 @@ def _channels(steps: Steps, at: int, kept: list[int], stretch: bool, equal: bool
         if equal and total % len(kept) == 0 and kept[0] % len(kept) == 0:
             return steps.put("part", at, i=kept[0] // len(kept) + 1, n=n)
         return steps.put("slice", at, start=kept[0], end=None if kept[-1] + 1 == total else kept[-1] + 1)
-    return reordered(steps, at, kept)
+    try:
+        return reordered(steps, at, kept)
+    except Inexpressible:
+        if (found := _shuffled(steps, at, kept, total)) is None:
+            raise
+        return found
+
+
+def _shuffled(steps: Steps, at: int, kept: list[int], total: int) -> int | None:
+    """The same stretch of each of several groups, as a part of the channels in another order; None where they are not that."""
+    run = next(i for i in range(1, len(kept)) if kept[i] != kept[i - 1] + 1)
+    period = kept[run] - kept[0]
+    start, groups = kept[0], total // period
+    if period % run or start % run or kept != [g * period + start + i for g in range(groups) for i in range(run)]:
+        return None
+    if (at, groups, run) not in steps.shuffled:
+        steps.shuffled[at, groups, run] = steps.put("shuffle", at, groups=groups, run=run)
+    return steps.put("part", steps.shuffled[at, groups, run], i=start // run + 1, n=period // run)
 
 
 def _branch(steps: Steps, at: int, kept: list[int]) -> int | None:

@@ -27,6 +27,13 @@ class Layout:
     image: tuple[int, ...]
     rowwise: bool
 
+    def smaller(self, other: Layout) -> bool:
+        """Whether these are as many windows as another one's, of a smaller image."""
+        if self.windows is None or other.windows is None or (self.windows[0], other.windows[0]) != ("window", "window"):
+            return False
+        numbers = [tuple(n // m for n, m in zip(x.image, x.size, strict=True)) for x in (self, other)]
+        return numbers[0] == numbers[1] and self.image != other.image
+
     def words(self) -> dict[str, Any]:
         """The arguments of `attend` that say so."""
         if self.windows is None:
@@ -44,9 +51,8 @@ def laid_out(steps: Steps, x: View) -> Layout:
     spatial = (1, 2) if len(x.shape) == 3 else (0,)
     tokens, lead = list(x.dims[-2]), [a for d in x.dims[:-2] for a in d if a.axis in spatial]
     image = tuple(x.shape[i] for i in spatial)
-    rowwise = [a.axis for a in tokens] == sorted(a.axis for a in tokens)
-    if len(lead) + len(tokens) > 2 * len(spatial) or len({a.axis for a in tokens}) < len(tokens):
-        raise Inexpressible("attention between tokens that are not in windows")
+    rowwise = [a.axis for a in tokens] == sorted({a.axis for a in tokens})
+    tokens, lead = _joined(tokens), _joined(lead)
     if not lead:
         return Layout(image, None, image, rowwise)
     if len(spatial) == 1:
@@ -58,6 +64,21 @@ def laid_out(steps: Steps, x: View) -> Layout:
     if all(inner[i].stride * inner[i].size == x.shape[i] for i in spatial):
         return Layout(size, ("grid", size), image, rowwise)
     raise Inexpressible("attention between tokens that are neither in windows nor in a grid")
+
+
+def _joined(atoms: list[Atom]) -> list[Atom]:
+    """Stretches of axes that lie behind each other as one for each axis, in whatever order they run.
+
+    Raises:
+        Inexpressible: they leave places out between them.
+    """
+    out: dict[int, Atom] = {}
+    for a in sorted(atoms, key=lambda a: (a.axis, a.stride)):
+        before = out.get(a.axis)
+        if before is not None and a.stride != before.stride * before.size:
+            raise Inexpressible("attention between tokens that are not in windows")
+        out[a.axis] = a if before is None else before._replace(size=before.size * a.size)
+    return list(out.values())
 
 
 def indices(x: View) -> Tensor:
@@ -85,6 +106,7 @@ def biases(bias: Table, q: Layout, k: Layout, heads: int) -> tuple[str, Table | 
         if not torch.equal(ids, ids[:1].expand(ids.shape)):
             raise Inexpressible("a bias of attention that is another one for each window")
         ids = ids[0]
+    ids = ids[None] if ids.ndim == 2 else ids
     queries, keys = prod(q.size), prod(k.size)
     if ids.ndim != 3 or not (q.rowwise and k.rowwise):
         raise Inexpressible("a bias of attention that is not one for each pair of tokens")

@@ -52,6 +52,10 @@ class Sized(Value):
     def dtype(self) -> Any:
         return self._known("dtype")
 
+    @property
+    def device(self) -> Any:
+        return self._known("device")
+
     def size(self, dim: int | None = None) -> Any:
         shape = self._known("shape")
         return shape if dim is None else shape[dim]

@@ -24,18 +24,29 @@ class Used:
 
     def add(self, source: str, owner: Any) -> Any:
         """Take a source's entries. Gives the owner of those that another one has already, None where they are free."""
+        if not isinstance(source, Recipe):
+            return self._whole(self.tensors[source], owner)
         flat = torch.cat([torch.full((self.tensors[n].numel(),), i) for i, n in enumerate(names_of(source))])
         place = torch.cat([torch.arange(self.tensors[n].numel()) for n in names_of(source)])
-        index = source.entries if isinstance(source, Recipe) else torch.arange(len(place))
+        index = source.entries
         taken = None
         for i, name in enumerate(names_of(source)):
             tensor = self.tensors[name]
             mine = place[index[flat[index] == i]]
             mark = self.marks.setdefault(id(tensor), torch.zeros(tensor.numel(), dtype=torch.bool))
-            if bool(mark[mine].any()) or len(mine) != len(mine.unique()):
-                taken = self.owners.get(id(tensor), owner)
+            before = int(mark.sum())
             mark[mine] = True
+            if int(mark.sum()) - before != len(mine):  # an entry was there already, or is there twice
+                taken = self.owners.get(id(tensor), owner)
             self.owners[id(tensor)] = owner
+        return taken
+
+    def _whole(self, tensor: Tensor, owner: Any) -> Any:
+        """Take all entries of a tensor."""
+        mark = self.marks.get(id(tensor))
+        taken = self.owners.get(id(tensor), owner) if mark is not None and bool(mark.any()) else None
+        self.marks[id(tensor)] = torch.ones(tensor.numel(), dtype=torch.bool)
+        self.owners[id(tensor)] = owner
         return taken
 
     def count(self, tensor: Tensor) -> int:
@@ -77,7 +88,7 @@ def once(graph: fx.GraphModule, steps: list[Step], whole: nn.Module | None, find
                     if other.path == step.path
                     else f"shares its {weight} with {other.path}"
                 )
-                reason = f"{how}; only `shared(f, n)` has one set of weights for a chain of equal layers"
+                reason = f"{how}; `shared(f, n)` and `again(f)` say so, which the importer does not write yet"
                 findings.append(Finding(step.path, step.op.name, reason))
     names = {s for step in steps for s in step.sources.values() if not isinstance(s, Recipe)}
     left: dict[str, int] = {}

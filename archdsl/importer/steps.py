@@ -54,6 +54,9 @@ class Steps:
     tokens: dict[str, int] = field(
         default_factory=dict
     )  # class tokens that are before others already, by their weights
+    shuffled: dict[tuple[int, int, int], int] = field(
+        default_factory=dict
+    )  # channels in another order: of what, how, the step
     known: dict[View, int] = field(default_factory=dict)  # views that have become words
 
     def shape(self, step: int) -> tuple[int, ...]:
@@ -72,7 +75,8 @@ class Steps:
         """
         entry = find("net", word)
         assert entry is not None
-        exact = {n: float(f"{a:.10g}") if isinstance(a, float) else a for n, a in args.items()}  # 1 - 0.9997 is 3e-4
+        rates = "drop" in entry.traits
+        exact = {n: _short(a, rates or n == "drop") if isinstance(a, float) else a for n, a in args.items()}
         try:
             op = Op(entry, bound(entry, (), exact))
         except ArchError as error:  # a number outside of what the word takes, such as dropout of everything
@@ -261,6 +265,13 @@ class Steps:
         if view.plain:
             return axis + 1
         raise Inexpressible(_told(view))
+
+
+def _short(a: float, rate: bool) -> float:
+    """A number without the digits that only rounding put there: 1 - 0.9997 is 3e-4. Of a ``rate`` of dropout ten are enough; a
+    factor keeps all that it has, since deep networks may amplify the last one."""
+    short = float(f"{a:.10g}")
+    return short if rate or abs(short - a) <= 1e-12 * abs(a) else a
 
 
 def _told(view: View) -> str:

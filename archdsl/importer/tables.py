@@ -7,7 +7,6 @@ both agree, each entry of the result is one entry of a weight, or a constant, or
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,6 +14,7 @@ from operator import getitem
 from typing import TYPE_CHECKING, Any
 
 from archdsl.importer.modules import Param
+from archdsl.importer.recipes import Recipe, names_of, tensor_of
 
 if TYPE_CHECKING:
     import torch
@@ -33,38 +33,13 @@ else:
     torch = _Torch()
 
 
-class Recipe(str):
-    """Entries of tensors of the source that are a weight of a word. As a text it is a name that only equal recipes have."""
-
-    names: tuple[str, ...]
-    entries: Tensor
-
-    def __new__(cls, names: tuple[str, ...], index: Tensor) -> Recipe:
-        made = super().__new__(cls, "+".join(names) + "#" + hashlib.sha256(index.numpy().tobytes()).hexdigest()[:16])
-        made.names, made.entries = names, index
-        return made
-
-    def of(self, tensors: Mapping[str, Tensor]) -> Tensor:
-        """The weight, flat: the numbers of ``entries`` count through the flat tensors one after the other."""
-        return torch.cat([tensors[n].reshape(-1) for n in self.names])[self.entries]
-
-
-def tensor_of(tensors: Mapping[str, Tensor], source: str) -> Tensor:
-    """The tensor that a source names."""
-    return source.of(tensors) if isinstance(source, Recipe) else tensors[source]
-
-
-def names_of(source: str) -> tuple[str, ...]:
-    """The tensors of which a source is made."""
-    return source.names if isinstance(source, Recipe) else (source,)
-
-
 @dataclass(frozen=True, eq=False)
 class Table:
     """A tensor made of weights: each entry is entry ``ids - 1`` of the ledger (0: of none) plus ``fixed``."""
 
     ids: Tensor
     fixed: Tensor
+    owner: Ledger | None = None  # whose entries they are, where it is part of further arithmetic
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -91,6 +66,8 @@ class Computed:
         def look(value: Any) -> None:
             if isinstance(value, Param):
                 out[value.name] = None
+            elif isinstance(value, Table):
+                out.update(dict.fromkeys(value.owner.names(value) if value.owner is not None else ()))
             elif isinstance(value, Computed):
                 out.update(dict.fromkeys(value.weights()))
             elif isinstance(value, dict):
@@ -106,7 +83,7 @@ class Computed:
         """What it is for these values of the weights.
 
         Raises:
-            ValueError: a table of entries of weights is a part of it.
+            ValueError: a table of entries of weights is a part of it that nobody owns.
         """
 
         def put(value: Any) -> Any:
@@ -114,7 +91,9 @@ class Computed:
                 return _fitted(tensors[value.name].clone(), value.shape)
             if isinstance(value, Table):
                 if not value.constant:
-                    raise ValueError("a table of entries of weights")
+                    if value.owner is None:
+                        raise ValueError("a table of entries of weights")
+                    return value.owner.of(value, tensors)
                 return value.fixed.float() if value.fixed.dtype == torch.float64 else value.fixed
             if isinstance(value, Computed):
                 return value.of(tensors)
@@ -206,6 +185,24 @@ class Ledger:
             return Table(torch.zeros_like(ids), none if none.dtype in (torch.bool, torch.long) else fixed)
         return _named(self, ids, fixed)
 
+    def names(self, table: Table) -> tuple[str, ...]:
+        """The tensors whose entries are in a table, in the order in which they are used."""
+        ids = table.ids.reshape(-1).long()
+        owners = sorted(self.starts, key=self.starts.__getitem__)
+        begins = torch.tensor([self.starts[n] for n in owners])
+        which = torch.searchsorted(begins, ids[ids > 0] - 1, right=True) - 1
+        return tuple(owners[i] for i in dict.fromkeys(which.tolist()))
+
+    def of(self, table: Table, tensors: Mapping[str, Tensor]) -> Tensor:
+        """A table for these values of the weights."""
+        out = table.fixed.float().clone()
+        for name in self.names(table):
+            flat = tensors[name].reshape(-1)
+            at = table.ids.long() - 1 - self.starts[name]
+            mine = (at >= 0) & (at < len(flat)) & (table.ids > 0)
+            out = torch.where(mine, out + flat[at.clamp(0, len(flat) - 1)], out)
+        return out
+
     def equal(self, value: Computed, formula: Callable[..., Tensor], *shapes: tuple[int, ...]) -> tuple[str, ...]:
         """The names of the weights of which a value is made, where they have these shapes and the value is what ``formula``
         gives for them, by random numbers; else none."""
@@ -224,6 +221,28 @@ class Ledger:
             return ()
         alike = ours.shape == theirs.shape and torch.allclose(ours, theirs, rtol=1e-4, atol=1e-4)
         return names if alike else ()
+
+    def sigmoid(self, value: Computed) -> Table | None:
+        """The entries of a weight whose sigmoid a value is, in its shape; None where it is something else."""
+        names = [n for n in value.weights() if n in self.trained]
+        if len(names) != 1:
+            return None
+        weight = self.values[names[0]]
+        numbers = self.numbers(Param(names[0], tuple(weight.shape)))
+        low = float(numbers.min())
+        share = (numbers - low + 1) / (
+            weight.numel() + 1
+        )  # in (0, 1), so that the sigmoid of its logit shows the entry
+        try:
+            found = value.of({**self.values, names[0]: share.logit()})
+        except (RuntimeError, TypeError, ValueError, IndexError):
+            return None
+        ids = (found.double() * (weight.numel() + 1)).round() + low - 1
+        if tuple(ids.shape) != value.shape or bool((ids < low).any()) or bool((ids > float(numbers.max())).any()):
+            return None
+        entries = (ids - low).long()
+        alike = self.equal(value, lambda w: w.flatten()[entries].sigmoid(), tuple(weight.shape))
+        return Table(ids, torch.zeros_like(ids)) if alike else None
 
     def weight(self, value: Param | Table) -> str:
         """The source that a weight of a word is.
@@ -269,8 +288,12 @@ def _named(ledger: Ledger, ids: Tensor, fixed: Tensor) -> Table | Param:
     """A table that is one whole weight in order is that weight."""
     if not bool(fixed.any()):
         begin = int(ids.reshape(-1)[0]) - 1
-        for name, at in ledger.starts.items():
+        name = next((n for n, at in ledger.starts.items() if at == begin), "")
+        if name and ledger.values[name].numel() == ids.numel():
             in_order = torch.arange(begin + 1, begin + 1 + ids.numel(), dtype=ids.dtype)
-            if at == begin and ledger.values[name].numel() == ids.numel() and torch.equal(ids.reshape(-1), in_order):
+            if torch.equal(ids.reshape(-1), in_order):
                 return Param(name, tuple(ids.shape))
-    return Table(ids, fixed)
+    return Table(ids, fixed, ledger)
+
+
+__all__ = ["Computed", "Ledger", "Recipe", "Table", "names_of", "tensor_of"]

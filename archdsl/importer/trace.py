@@ -28,13 +28,14 @@ CHANGED = "a buffer that the forward pass changes; no word but batch normalisati
 
 class _Tracer(fx.Tracer):
     """``drew``: the innermost modules whose code drew random numbers itself while it was traced. ``sizes``: of the input, where
-    values know their sizes."""
+    values know their sizes. ``running``: an operation is run on the example, whose modules are as they are outside of a trace."""
 
     def __init__(self, sizes: tuple[int, ...] | None = None) -> None:
         super().__init__(autowrap_functions=tuple(_functions()))
         self.drew: list[str] = []
         self.sizes = sizes
         self.mode = FakeTensorMode(allow_non_fake_inputs=True)
+        self.running = False
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return rule_of(m) is not None or super().is_leaf_module(m, module_qualified_name)
@@ -42,9 +43,22 @@ class _Tracer(fx.Tracer):
     def proxy(self, node: fx.Node) -> fx.Proxy:
         if self.sizes is None:
             return Value(node, self)
-        with self.mode, _unpatched():
-            node.meta[GOT] = self._given(node)
+        self.running = True
+        try:
+            with self.mode:
+                node.meta[GOT] = self._given(node)
+        finally:
+            self.running = False
         return Sized(node, self)
+
+    def complete(self, graph: fx.GraphModule) -> None:
+        """Say also of the weights and buffers in a graph what they are, which are read without a value under tracing."""
+        for node in graph.graph.nodes:
+            if GOT not in node.meta and node.op == "get_attr":
+                node.meta[GOT] = self._given(node)
+
+    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
+        return attr_val if self.running else super().getattr(attr, attr_val, parameter_proxy_cache)
 
     def _given(self, node: fx.Node) -> Any:
         """What a node gives for the example."""
@@ -62,6 +76,8 @@ class _Tracer(fx.Tracer):
         return function(*args, **kwargs)
 
     def call_module(self, m: nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
+        if self.running:
+            return forward(*args, **kwargs)
         before = _chance()
         result = super().call_module(m, forward, args, kwargs)
         if not self.drew and _chance() != before:
@@ -73,6 +89,8 @@ class _Tracer(fx.Tracer):
 WHOLE = (
     ("timm.layers.fast_norm", "rms_norm2d"),
     ("timm.layers.pos_embed_sincos", "apply_rot_embed_cat"),
+    ("timm.models.vision_transformer_sam", "get_decomposed_rel_pos_bias"),
+    ("timm.models.mvitv2", "cal_rel_pos_type"),
 )
 
 
@@ -82,25 +100,12 @@ def _functions() -> Iterator[Any]:
             yield found
 
 
-ORIGINAL = (nn.Module.__call__, nn.Module.__getattr__)
-
-
-@contextmanager
-def _unpatched() -> Iterator[None]:
-    """Modules as they are outside of a trace, which fx changes while it traces."""
-    patched = (nn.Module.__call__, nn.Module.__getattr__)
-    nn.Module.__call__, nn.Module.__getattr__ = ORIGINAL  # type: ignore[method-assign, assignment]
-    try:
-        yield
-    finally:
-        nn.Module.__call__, nn.Module.__getattr__ = patched  # type: ignore[method-assign, assignment]
-
-
 def _chance() -> tuple[Any, ...]:
     """The states of the generators that code may draw from."""
     state: tuple[Any, ...] = (torch.get_rng_state().numpy().tobytes(), random.getstate())
     if (numpy := sys.modules.get("numpy")) is not None:
-        state += (str(numpy.random.get_state()),)
+        kind, keys, *rest = numpy.random.get_state()
+        state += (kind, keys.tobytes(), *rest)
     return state
 
 
@@ -120,6 +125,8 @@ def traced(module: nn.Module, shape: tuple[int, ...], name: str, training: bool 
     before = _chance()
     with _quiet():
         graph, drew, changed = _graph(module, shape, f"{name} in train mode" if training else name)
+        if changed and _settled(module, shape):
+            graph, drew, changed = _graph(module, shape, name)
     found = [Finding(n.rpartition(".")[0], n.rpartition(".")[2], CHANGED) for n in changed]
     if _chance() != before:
         why = f"random numbers are drawn in {mode} mode to decide what is computed; a graph is the same each time"
@@ -147,7 +154,10 @@ def _graph(module: nn.Module, shape: tuple[int, ...], name: str) -> tuple[fx.Gra
         return _exported(module, shape, name, reason), "", []
     changed = _restored(module, before)
     try:
-        _fill(graph, shape)
+        if sizes is None:
+            _fill(graph, shape)
+        else:
+            tracer.complete(graph)
     except Exception as error:
         check_memory(error)
         size = "x".join(map(str, shape))
@@ -155,6 +165,40 @@ def _graph(module: nn.Module, shape: tuple[int, ...], name: str) -> tuple[fx.Gra
             f"{name} does not take an input {size}: {_line(error)}", help="--input says what arrives"
         ) from error
     return graph, next(iter(tracer.drew), ""), changed
+
+
+def _settled(module: nn.Module, shape: tuple[int, ...]) -> bool:
+    """Whether a run fills buffers with constants that do not depend on the input, such as places of tokens; they stay filled.
+    Of a module that keeps a state, or does not run, nothing changes.
+    """
+    if module.training:
+        return False
+    before = _buffers(module)
+    held = {n: b.detach().clone() for n, (b, _) in before.items()}
+
+    def put_back() -> None:
+        _restored(module, before)
+        for n, b in module.named_buffers():
+            b.copy_(held[n])
+
+    seen: list[dict[str, Tensor]] = []
+    for seed in (1, 2):
+        put_back()
+        try:
+            module(torch.randn(BATCH, *shape, generator=torch.Generator().manual_seed(seed)))
+        except Exception:  # whatever a stranger's code may raise; what is wrong is said where its graph is taken
+            put_back()
+            return False
+        seen.append({n: b.detach().clone() for n, b in module.named_buffers()})
+    moved = [n for n in held if not n.endswith("num_batches_tracked") and not _alike(held[n], seen[0].get(n))]
+    if moved and all(_alike(seen[0][n], seen[1].get(n)) for n in seen[0]):
+        return True
+    put_back()
+    return False
+
+
+def _alike(a: Tensor, b: Tensor | None) -> bool:
+    return b is not None and a.shape == b.shape and torch.equal(a, b)
 
 
 Buffers = dict[str, tuple[Tensor, int]]

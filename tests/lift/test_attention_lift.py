@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from archdsl.importer.findings import Refused
 from archdsl.importer.importing import spec_of
 
 SHAPE = (3, 16, 16)
@@ -151,6 +150,8 @@ TEXTS = {
     Interleaved: "net conv(24, 2, s=2) attend(linear(24, each) | linear(24, each) | linear(24, each), 3) "
     "linear(24, each) gap linear(classes)",
     Selected: "",
+    Linear: "net conv(24, 2, s=2) linear(72, each) attend(part(1, 3) | part(2, 3) | part(3, 3), by=product) "
+    "linear(24, each) gap linear(classes)",
 }
 
 
@@ -160,8 +161,3 @@ def test_text(kind: type[Head]) -> None:
     text = " ".join(done.text.split("classes 10\n", 1)[1].split())
     assert not TEXTS[kind] or text == TEXTS[kind]
     assert done.report.difference <= 1e-5
-
-
-def test_linear_attention_is_refused_with_its_reason() -> None:
-    with pytest.raises(Refused, match="without softmax"):
-        spec_of(Linear().eval(), SHAPE, "linear")

@@ -109,13 +109,14 @@ def test_the_list_is_whole() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [n for n, r in LIST.items() if r.get("params", 10**9) < 100_000_000])
 def test_all(name: str) -> None:
-    done = imported(Named("torchvision", name))
+    done = imported(Named("torchvision", name), unused="left_out" in LIST[name])
+    assert done.report.left_out == LIST[name].get("left_out", 0)
     assert done.report.params == LIST[name]["params"]
     assert load(Source(name, done.text)).hash == LIST[name]["hash"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [n for n, r in LIST.items() if "reason" in r])
-def test_refused(name: str) -> None:
-    with pytest.raises(Refused):
+@pytest.mark.parametrize("name", [n for n, r in LIST.items() if "left_out" in r and r["params"] < 50_000_000])
+def test_what_needs_an_option_is_refused_without_it(name: str) -> None:
+    with pytest.raises(Refused, match="--unused"):
         imported(Named("torchvision", name))

@@ -5,7 +5,7 @@ into standalone model files. A module with a phase has ``set_progress(share)``, 
 of training that is over; other code need not know it.
 """
 
-from archdsl.emit.layers.attend import Attend, AttendPacked, AttendWindows
+from archdsl.emit.layers.attend import Attend, AttendPacked, AttendPooled, AttendWindows, LinearAttend
 from archdsl.emit.layers.attention import (
     Attention,
     ClassAttention,
@@ -17,14 +17,19 @@ from archdsl.emit.layers.attention import (
 )
 from archdsl.emit.layers.drop import Cutout, DropBlock2d, DropPath, GaussianNoise, PhasedDropout
 from archdsl.emit.layers.nested import DropConnect, Ode, Shared
-from archdsl.emit.layers.pixels import LowestPad2d, PixelLinear
+from archdsl.emit.layers.outlook import Outlook
+from archdsl.emit.layers.pixels import Apart, LowestPad2d, PixelLinear
 from archdsl.emit.layers.pool import BlurPool2d, GlobalAvgPool2d, GlobalMaxPool2d, MeanTokens
 from archdsl.emit.layers.sequence import (
     GRU,
     LSTM,
     RNN,
     CausalConv1d,
+    ColumnGRU,
+    ColumnLSTM,
     Embedding,
+    RowGRU,
+    RowLSTM,
     TokenAvgPool1d,
     TokenConv1d,
     TokenMaxPool1d,
@@ -34,6 +39,8 @@ from archdsl.emit.layers.tokens import (
     ClassToken,
     FourierPosition,
     PositionEmbedding,
+    ResizedAxesPosition,
+    ResizedPosition,
     SinCosPosition,
     TiledPosition,
 )
@@ -47,14 +54,19 @@ from archdsl.emit.layers.weightnorm import (
 )
 from archdsl.emit.layers.weights import (
     Affine,
+    Blend,
     DiracConv2d,
     GlobalResponseNorm,
     GlobalResponseNorm2d,
     LayerNorm2d,
     LayerScale,
+    Offset,
     RMSNorm2d,
     ScaledStdConv2d,
+    SigmoidScale,
     StdConv2d,
+    StdNorm,
+    StdNorm2d,
     ZeroBatchNorm1d,
     ZeroBatchNorm2d,
 )
@@ -65,15 +77,20 @@ __all__ = [
     "LSTM",
     "RNN",
     "Affine",
+    "Apart",
     "Attend",
     "AttendPacked",
+    "AttendPooled",
     "AttendWindows",
     "Attention",
     "AxesPosition",
+    "Blend",
     "BlurPool2d",
     "CausalConv1d",
     "ClassAttention",
     "ClassToken",
+    "ColumnGRU",
+    "ColumnLSTM",
     "CrossCovarianceAttention",
     "Cutout",
     "DiracConv2d",
@@ -90,6 +107,7 @@ __all__ = [
     "GlobalResponseNorm2d",
     "LayerNorm2d",
     "LayerScale",
+    "LinearAttend",
     "LowestPad2d",
     "MeanTokens",
     "NormedCausalConv1d",
@@ -98,16 +116,25 @@ __all__ = [
     "NormedPixelLinear",
     "NormedTokenConv1d",
     "Ode",
+    "Offset",
+    "Outlook",
     "PatchWhitening2d",
     "PhasedDropout",
     "PixelLinear",
     "PositionEmbedding",
     "RMSNorm2d",
     "ReducedAttention",
+    "ResizedAxesPosition",
+    "ResizedPosition",
+    "RowGRU",
+    "RowLSTM",
     "ScaledStdConv2d",
     "Shared",
+    "SigmoidScale",
     "SinCosPosition",
     "StdConv2d",
+    "StdNorm",
+    "StdNorm2d",
     "TiledPosition",
     "TokenAvgPool1d",
     "TokenConv1d",

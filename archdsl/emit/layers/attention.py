@@ -54,16 +54,27 @@ class WeightedMean(nn.Module):
         super().__init__()
         self.heads, self.drop, self.scale, self.talk = heads, drop, scale, talk
 
-    def mean(self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
-        """The means of ``v`` (…, heads, S, D) for ``q`` (…, heads, T, D); ``bias`` (…, T, S) is added to the products."""
+    def mean(
+        self,
+        q: torch.Tensor,
+        k: torch.Tensor,
+        v: torch.Tensor,
+        bias: torch.Tensor | None = None,
+        mask: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """The means of ``v`` (…, heads, S, D) for ``q`` (…, heads, T, D); ``bias`` (…, T, S) is added to the products, and
+        ``mask`` behind the heads that talk."""
+        if not self.talk and mask is not None:
+            bias, mask = mask if bias is None else mask + bias, None
         if not self.talk and not (self.training and self.drop) and (bias is None or bias.ndim < 4):
             windows = q.shape[1:-3]
             q, k, v = (part.flatten(0, -4) for part in (q, k, v))  # the fused kernels take four dimensions
             return F.scaled_dot_product_attention(q, k, v, bias, scale=self.scale).unflatten(0, (-1, *windows))
         scores = q @ k.transpose(-2, -1) * (q.shape[-1] ** -0.5 if self.scale is None else self.scale)
+        scores = scores if bias is None else scores + bias
         if self.talk:
             scores = self.talk_before(scores.movedim(-3, -1)).movedim(-1, -3)
-        weights = (scores if bias is None else scores + bias).softmax(-1)
+        weights = (scores if mask is None else scores + mask).softmax(-1)
         if self.talk:
             weights = self.talk_after(weights.movedim(-3, -1)).movedim(-1, -3)
         return F.dropout(weights, self.drop, self.training) @ v
@@ -73,12 +84,17 @@ class WeightedMean(nn.Module):
         axes = [torch.arange(n, device=device) for n in size]
         return [axis.flatten() for axis in torch.meshgrid(*axes, indexing="ij")]
 
-    def turned(self, x: torch.Tensor, size: tuple[int, ...], base: float) -> torch.Tensor:
+    def turned(self, x: torch.Tensor, size: tuple[int, ...], base: float, centred: bool = False) -> torch.Tensor:
         """Queries or keys (…, T, width of a head), turned by the places of their tokens: pairs of neighbouring numbers by angles
-        of this base (Su et al. 2021); of rows and columns each has half of a head."""
+        of this base (Su et al. 2021); of rows and columns each has half of a head. ``centred``: places run from -2π to 2π,
+        whatever the size (Siméoni et al. 2025)."""
         width = x.shape[-1] // len(size)
-        rates = base ** (-torch.arange(0, width, 2, device=x.device) / width)
-        angles = torch.cat([place[:, None] * rates for place in self.places(size, x.device)], 1)  # (T, half of a head)
+        exact = torch.promote_types(x.dtype, torch.float32)  # half of the digits would not tell places apart
+        rates = (base ** (-torch.arange(0, width, 2, device=x.device) / width)).to(exact)
+        places = [at.to(exact) for at in self.places(size, x.device)]
+        if centred:
+            places = [((2 * at + 1) / n - 1) * 6.283185307179586 for at, n in zip(places, size, strict=True)]
+        angles = torch.cat([place[:, None] * rates for place in places], 1)  # (T, half of a head)
         cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
         a, b = x[..., 0::2], x[..., 1::2]
         return torch.stack((a * cos - b * sin, a * sin + b * cos), -1).flatten(-2)
@@ -151,10 +167,8 @@ class GeneralAttention(WeightedMean):
         if self.causal:
             behind = torch.ones(x.shape[-2], x.shape[-2], dtype=torch.bool, device=x.device).triu(1)
             mask = torch.zeros_like(behind, dtype=q.dtype).masked_fill(behind, float("-inf"))
-        if self.relpos is not None:
-            bias = self.relpos[self.distances()].permute(2, 0, 1)  # (heads, T, T)
-            mask = bias if mask is None else mask + bias
-        return self.proj(self.mean(q, k, v, mask).transpose(-3, -2).flatten(-2))
+        bias = None if self.relpos is None else self.relpos[self.distances()].permute(2, 0, 1)  # (heads, T, T)
+        return self.proj(self.mean(q, k, v, bias, mask).transpose(-3, -2).flatten(-2))
 
     def distances(self) -> torch.Tensor:
         """The row of the table for each query and key (T, T)."""

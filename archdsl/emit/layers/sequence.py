@@ -41,6 +41,36 @@ class RNN(nn.RNN):
         return super().forward(x)[0]
 
 
+class RowLSTM(nn.LSTM):
+    """torch's along each row of an image (N, C, H, W)."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        rows = x.permute(0, 2, 3, 1).flatten(0, 1)  # (N·H, W, C)
+        return super().forward(rows)[0].unflatten(0, (-1, x.shape[2])).permute(0, 3, 1, 2)
+
+
+class ColumnLSTM(RowLSTM):
+    """torch's along each column of an image (N, C, H, W)."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        return super().forward(x.transpose(2, 3)).transpose(2, 3)
+
+
+class RowGRU(nn.GRU):
+    """torch's along each row of an image (N, C, H, W)."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        rows = x.permute(0, 2, 3, 1).flatten(0, 1)  # (N·H, W, C)
+        return super().forward(rows)[0].unflatten(0, (-1, x.shape[2])).permute(0, 3, 1, 2)
+
+
+class ColumnGRU(RowGRU):
+    """torch's along each column of an image (N, C, H, W)."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        return super().forward(x.transpose(2, 3)).transpose(2, 3)
+
+
 class TokenConv1d(nn.Conv1d):
     """torch's along tokens (N, T, D)."""
 

@@ -1,6 +1,7 @@
 """Layers of the vision transformer."""
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 
@@ -42,6 +43,15 @@ class TiledPosition(PositionEmbedding):
         return x + self.embedding.repeat(1, 1, x.shape[2] // height, x.shape[3] // width)
 
 
+class ResizedPosition(PositionEmbedding):
+    """A learnt vector for each place of an image of another size, resized to the one (N, C, H, W) to which it is added, by
+    bicubic interpolation (Bolya et al. 2023).
+    """
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + F.interpolate(self.embedding, size=x.shape[2:], mode="bicubic")
+
+
 class AxesPosition(nn.Module):
     """A learnt vector for each row and one for each column, added to an image (N, C, H, W) (Dehghani et al. 2023)."""
 
@@ -57,6 +67,15 @@ class AxesPosition(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x + (self.rows + self.columns)
+
+
+class ResizedAxesPosition(AxesPosition):
+    """The same for so many rows and columns, resized to those of the image by linear interpolation (Dehghani et al. 2023)."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        rows = F.interpolate(self.rows.squeeze(3), size=x.shape[2], mode="linear").unsqueeze(3)
+        columns = F.interpolate(self.columns.squeeze(2), size=x.shape[3], mode="linear").unsqueeze(2)
+        return x + (rows + columns)
 
 
 class SinCosPosition(nn.Module):

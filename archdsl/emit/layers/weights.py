@@ -21,6 +21,35 @@ class RMSNorm2d(nn.RMSNorm):
         return x.permute(0, 3, 1, 2)
 
 
+class StdNorm(nn.Module):
+    """Tokens (…, D) divided by their standard deviation over the channels, times a learnt factor for each channel; no mean is
+    subtracted.
+    """
+
+    weight: nn.Parameter | None
+
+    def __init__(self, width: int, eps: float = 1e-6, elementwise_affine: bool = True) -> None:
+        super().__init__()
+        self.eps = eps
+        self.register_parameter("weight", nn.Parameter(torch.empty(width)) if elementwise_affine else None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        if self.weight is not None:
+            nn.init.ones_(self.weight)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = x * (x.var(-1, keepdim=True) + self.eps).rsqrt()
+        return x if self.weight is None else x * self.weight
+
+
+class StdNorm2d(StdNorm):
+    """The same of an image (N, C, H, W), at each pixel."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+
 class ZeroBatchNorm1d(nn.BatchNorm1d):
     """Batch normalisation whose scale begins at 0 (Goyal et al. 2017)."""
 
@@ -110,6 +139,47 @@ class LayerScale(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x * self.weight
+
+
+class SigmoidScale(LayerScale):
+    """A learnt factor for each channel, or for all of them, which is the sigmoid of its weight (Lee et al. 2024)."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * self.weight.sigmoid()
+
+
+class Blend(nn.Module):
+    """The sum of values, weighted by the softmax of a learnt number for each (Peters et al. 2018)."""
+
+    def __init__(self, branches: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(branches))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        nn.init.ones_(self.weight)
+
+    def forward(self, *values: torch.Tensor) -> torch.Tensor:
+        shares = self.weight.softmax(0)
+        total = values[0] * shares[0]
+        for i in range(1, len(values)):
+            total = total + values[i] * shares[i]
+        return total
+
+
+class Offset(nn.Module):
+    """A learnt number for each channel, added to it."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.empty(shape))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        nn.init.zeros_(self.bias)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.bias
 
 
 class Affine(LayerScale):

@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from math import prod
-from typing import Any, cast
+from typing import Any
 
 import torch
-from torch import Tensor
 
-from archdsl.emit.layers import FourierPosition, SinCosPosition
 from archdsl.importer.fuse import arguments
 from archdsl.importer.modules import Param
 from archdsl.importer.ops.chance import Drawn, Masked, shifted, times
-from archdsl.importer.ops.layers import compact
 from archdsl.importer.ops.paths import each_path, paths
 from archdsl.importer.ops.pointwise import scaled
+from archdsl.importer.ops.positions import computed, position
+from archdsl.importer.ops.products import Weighted, weighted
 from archdsl.importer.ops.reshapes import NOTHING
-from archdsl.importer.places import indices
 from archdsl.importer.steps import Inexpressible, Steps
 from archdsl.importer.tables import Computed, Table
 from archdsl.importer.views import View, standing, whole
@@ -37,12 +35,12 @@ def add(steps: Steps, a: Any, b: Any, alpha: float = 1) -> Any:
             return a  # type: ignore[no-any-return]
         raise Inexpressible("a fixed number added")
     if isinstance(b, Computed):
-        return _axes(steps, a, b) or _fourier(steps, a, b)
+        return computed(steps, a, b)
     if isinstance(b, Param) and b.name in steps.tokens and a.shape == (1, b.shape[-1]):
         return met(steps, "add", steps.view(steps.put("take", steps.tokens[b.name], i=0, end=1)), a)
     if isinstance(b, Param | Table):
         table = steps.ledger.table(b)
-        return _shifted(steps, a, table) or _position(steps, a, table)
+        return _shifted(steps, a, table) or position(steps, a, table)
     return met(steps, "add", a, b)
 
 
@@ -85,94 +83,6 @@ def _shifted(steps: Steps, x: View, table: Table) -> View | None:
     return replace(x, step=steps.put("affine", made.inputs[0], sources=sources, one=one))
 
 
-def _position(steps: Steps, x: View, table: Table) -> View:
-    """A learnt, or fixed, number for each place and channel."""
-    if table.ids.numel() == 1 and table.constant:
-        return cast(View, add(steps, x, float(table.fixed)))
-    sizes = x.sizes()
-    if (tiled := _tiled(steps, x, table)) is not None:
-        return tiled
-    if len(table.shape) > len(sizes) or table.ids.numel() != prod(sizes[1:]) or prod(sizes[1:]) != prod(x.shape):
-        raise Inexpressible("a weight added to a value that is not one number for each place and channel")
-    index = indices(x).flatten()
-    ids, fixed = (torch.zeros_like(t.flatten()) for t in (table.ids, table.fixed))
-    try:
-        ids[index], fixed[index] = (t.expand(1, *sizes[1:]).flatten() for t in (table.ids, table.fixed))
-    except RuntimeError:
-        raise Inexpressible("a weight added to a value along other axes than its own") from None
-    ids, fixed = (t.reshape(1, *x.shape) for t in (ids, fixed))
-    if table.constant:
-        if not same_positions(fixed.float(), x.shape):
-            raise Inexpressible("fixed numbers added to a value that are not those of `pos(sincos)`")
-        return replace(x, step=steps.put("pos", x.step, sincos=True))
-    return replace(x, step=steps.put("pos", x.step, sources={"embedding": Table(ids, fixed)}))
-
-
-def _tiled(steps: Steps, x: View, table: Table) -> View | None:
-    """A number for each place of a window, where the windows are in one axis with the batch; None where they are not."""
-    inner = {a.axis: a.size for d in x.dims[1:] for a in d if a.stride == 1}
-    size = (x.shape[0], inner.get(1, 1), inner.get(2, 1))
-    beside = [a for a in x.dims[0] if a.axis >= 0]
-    if len(x.shape) != 3 or not beside or table.constant or any(a.stride != size[a.axis] for a in beside):
-        return None
-    if prod(x.sizes()[1:]) != prod(size) or table.ids.numel() != prod(size):
-        return None
-    index = indices(View(x.step, size, x.dims)).flatten()
-    ids = torch.zeros_like(table.ids.flatten())
-    ids[index] = table.ids.expand(1, *x.sizes()[1:]).flatten()
-    source = Table(ids.reshape(1, *size), torch.zeros(1, *size, dtype=torch.float64))
-    return replace(x, step=steps.put("pos", x.step, sources={"embedding": source}, tile=compact(size[1:])))
-
-
-def _axes(steps: Steps, x: View, added: Computed) -> View | None:
-    """A learnt vector of each row and one of each column, as (…, places, channels); None where it is something else."""
-    names = added.weights()
-    if len(names) != 2 or len(x.shape) != 3:
-        return None
-    c, height, width = x.shape
-    index, sizes = indices(x), x.sizes()
-
-    def formula(rows: Tensor, columns: Tensor) -> Tensor:
-        made = rows.reshape(height, 1, c) + columns.reshape(1, width, c)
-        return made.permute(2, 0, 1).flatten()[index].reshape(1, *sizes[1:]).expand(added.shape)
-
-    shapes = [tuple(steps.ledger.values[n].shape) for n in names]
-    if not steps.ledger.equal(added, formula, *shapes):
-        return None
-    laid = ((height, 1), (1, width))
-    sources = {}
-    for own, name, shape, (h, w) in zip(("rows", "columns"), names, shapes, laid, strict=True):
-        ids = steps.ledger.table(Param(name, shape)).ids.reshape(-1, c).T.reshape(1, c, h, w)
-        sources[own] = Table(ids, torch.zeros_like(ids))
-    return replace(x, step=steps.put("pos", x.step, sources=sources, axes=True))
-
-
-def _fourier(steps: Steps, x: View, added: Computed) -> View:
-    """A linear layer of sines and cosines of the place."""
-    names = added.weights()
-    weight = steps.ledger.values.get(names[0]) if len(names) == 2 and len(x.shape) == 3 else None
-    if weight is None or weight.ndim != 4 or weight.shape[0] != x.shape[0]:
-        raise Inexpressible("arithmetic on weights, added to a value")
-    ours = FourierPosition(x.shape[0], weight.shape[1] // 2)
-    index, sizes = indices(x), x.sizes()
-
-    def formula(weight: Tensor, bias: Tensor) -> Tensor:
-        made = torch.nn.functional.conv2d(ours.sines(*x.shape[1:]), weight, bias).flatten()[index]
-        return made.reshape(1, *sizes[1:]).expand(added.shape)
-
-    found = steps.ledger.equal(added, formula, tuple(weight.shape), (x.shape[0],))
-    if not found:
-        raise Inexpressible("arithmetic on weights, added to a value, that is not `pos(fourier)`")
-    sources = {"proj.weight": found[0], "proj.bias": found[1]}
-    return replace(x, step=steps.put("pos", x.step, sources=sources, fourier=weight.shape[1] // 2))
-
-
-def same_positions(fixed: Any, shape: tuple[int, ...]) -> bool:
-    """Whether numbers are those of fixed positions by sine and cosine."""
-    ours = SinCosPosition()(torch.zeros(1, *shape))
-    return ours.shape == fixed.shape and bool((ours - fixed).abs().max() < 1e-5)
-
-
 def mul(steps: Steps, a: Any, b: Any) -> Any:
     if isinstance(a, int | float | Param | Table | Computed):
         a, b = b, a
@@ -180,11 +90,22 @@ def mul(steps: Steps, a: Any, b: Any) -> Any:
         return times(steps, a, b)
     if isinstance(b, Param | Table | int | float):
         return scaled(steps, a, b)
+    if isinstance(b, Computed) and isinstance(a, View):
+        return _by_computed(steps, a, b)
     if not isinstance(b, View) or not isinstance(a, View):
         raise Inexpressible("a value times what is computed of weights")
     if a.shape == b.shape and a.dims == b.dims:
         return View(steps.put("mul", a.step, b.step), a.shape, a.dims)
     return _gated(steps, *_ordered(steps, a, b))
+
+
+def _by_computed(steps: Steps, x: View, by: Computed) -> View | Weighted:
+    """A value times the sigmoid of learnt numbers, one for each channel or for all; or times one of several shares."""
+    if (table := steps.ledger.sigmoid(by)) is not None:
+        return scaled(steps, x, table, sigmoid=True)
+    if prod(by.shape) == 1:
+        return weighted(steps, x, by)
+    raise Inexpressible("a value times what is computed of weights")
 
 
 def _ordered(steps: Steps, a: View, b: View) -> tuple[View, View]:

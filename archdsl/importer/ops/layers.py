@@ -8,6 +8,7 @@ from math import prod
 from typing import Any
 
 from archdsl.importer.modules import Param
+from archdsl.importer.ops.apart import convolved
 from archdsl.importer.ops.chance import stays_off
 from archdsl.importer.ops.scores import Unit
 from archdsl.importer.places import indices
@@ -69,7 +70,12 @@ def conv2d(
 ) -> View:
     if not isinstance(weight, Param | Table):
         raise Inexpressible("a convolution with weights that are computed")
-    at, k, s, d = steps.plain(x), pair(weight.shape[2:]), pair(stride), one(dilation, "dilation")
+    d = one(dilation, "dilation")
+    if not same and ws == "none" and padding not in ("same", "valid"):
+        parts = convolved(steps, x, weight, bias, stride, padding, d, groups)
+        if parts is not None:
+            return parts
+    at, k, s = steps.plain(x), pair(weight.shape[2:]), pair(stride)
     if len(steps.shape(at)) != 3:
         raise Inexpressible("a convolution of a value that is not an image")
     out, cin = weight.shape[0], steps.shape(at)[0]
@@ -264,6 +270,14 @@ def normalize(steps: Steps, x: View, p: float = 2.0, dim: int = 1, eps: float = 
     if p != 2 or eps != 1e-12:
         raise Inexpressible("a norm other than the Euclidean one of the channels")
     along, axis = x.dims[dim % len(x.dims)], 0 if len(x.shape) == 3 else len(x.shape) - 1
+    if (
+        dim == 1
+        and len(x.dims) == 3
+        and x.dims[2] == whole(axis, x.shape[axis])
+        and x.dims[0] == whole(-1, steps.batch)
+    ):
+        at = steps.put("l2norm", steps.plain(x.permuted((0, 2, 1))))  # over the tokens
+        return steps.view(at).permuted((0, 2, 1))
     if along != whole(axis, x.shape[axis]) or len(x.dims) > len(x.shape) + 1:
         return Unit(x, along)
     return replace(x, step=steps.put("l2norm", x.step))

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from archdsl.importer.modules import Param
+from archdsl.importer.ops.apart import heads_of
 from archdsl.importer.ops.layers import order_of, squares
 from archdsl.importer.steps import Inexpressible, Steps
 from archdsl.importer.tables import Table
@@ -88,6 +89,9 @@ def layer_norm(
         return steps.view(steps.put("ln", x.step, sources=sources, axis=(1, 2, 3), **args))
     if len(over) > 1:
         raise Inexpressible(f"layer normalisation over {len(over)} axes that are not the whole image")
+    if (heads := heads_of(x)) > 1:
+        held = {f"f.{n}": p for n, p in sources.items()}
+        return replace(x, step=steps.put("ln", x.step, sources=held, heads=heads, **args))
     x = squares(steps, x)
     if (back := order_of(x)) is None:
         view = steps.each(x)
@@ -118,12 +122,14 @@ def rms_norm(
     weight: Param | None = None,
     eps: float | None = None,
     image: bool = False,
+    std: bool = False,
 ) -> View:
-    """``image``: whether the channels of an image (N, C, H, W) are normalised."""
+    """``image``: whether the channels of an image (N, C, H, W) are normalised; ``std``: by their standard deviation."""
     if len(tuple(normalized_shape)) > 1:
         raise Inexpressible("RMS normalisation over several axes; `rms` is over the channels")
     view = steps.view(steps.plain(x)) if image else steps.each(x)
     args: dict[str, Any] = {"eps": torch.finfo(torch.float32).eps if eps is None else eps, "affine": weight is not None}
+    args |= {"std": True} if std else {}
     return replace(view, step=steps.put("rms", view.step, sources={"weight": weight}, **args))
 
 

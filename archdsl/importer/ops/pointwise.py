@@ -8,10 +8,11 @@ from math import prod
 from typing import Any
 
 from archdsl.importer.modules import Param
+from archdsl.importer.ops.outlooks import softmax_of_parts
 from archdsl.importer.ops.paths import softmax_of_paths
 from archdsl.importer.steps import Inexpressible, Steps
 from archdsl.importer.tables import Table
-from archdsl.importer.views import View, whole
+from archdsl.importer.views import BATCH, View, whole
 
 
 def _act(word: str) -> Callable[..., View]:
@@ -51,7 +52,7 @@ def prelu(steps: Steps, x: View, weight: Param) -> View:
     return steps.view(steps.put("prelu", at, sources={"weight": weight}))
 
 
-def softmax(steps: Steps, x: View, dim: int = -1, *more: object, **other: object) -> View:
+def softmax(steps: Steps, x: View, dim: int = -1, *more: object, **other: object) -> Any:
     dim %= len(x.dims)
     channel = 0 if len(x.shape) == 3 else len(x.shape) - 1
     if x.dims[dim] == whole(channel, x.shape[channel]):
@@ -59,6 +60,11 @@ def softmax(steps: Steps, x: View, dim: int = -1, *more: object, **other: object
     if len(x.shape) == 2 and x.dims[dim] == whole(0, x.shape[0]):
         step = steps.put("transpose", steps.put("softmax", steps.put("transpose", x.step)))
         return replace(x, step=step)
+    if len(x.dims) == 3 and x.dims[0] == whole(BATCH, steps.batch) and sorted(map(len, x.dims)) != [1, 1, 1]:
+        order = (0, 1, 2) if dim == 2 else (0, 2, 1)  # over the pixels of an image
+        return steps.view(steps.put("softmax", steps.plain(x.permuted(order)))).permuted(order)
+    if (parts := softmax_of_parts(x, dim)) is not None:
+        return parts
     return softmax_of_paths(steps, x, dim)
 
 
@@ -66,8 +72,8 @@ def same(steps: Steps, x: Any, *more: object, **other: object) -> Any:
     return x
 
 
-def scaled(steps: Steps, x: View, factor: Any) -> View:
-    """A tensor times a number, or times a learnt factor for each channel, or for all."""
+def scaled(steps: Steps, x: View, factor: Any, sigmoid: bool = False) -> View:
+    """A tensor times a number, or times a learnt factor for each channel, or for all; ``sigmoid``: its sigmoid is the factor."""
     if isinstance(factor, int | float):
         return steps.changed(x, "times", factor=float(factor)) if factor != 1 else x
     if isinstance(factor, Table) and factor.constant:
@@ -75,12 +81,14 @@ def scaled(steps: Steps, x: View, factor: Any) -> View:
             raise Inexpressible("fixed factors that differ from place to place")
         return scaled(steps, x, float(factor.fixed))
     if prod(factor.shape) == 1:
-        return replace(x, step=steps.put("scale", x.step, sources={"weight": factor}, one=True))
+        return replace(x, step=steps.put("scale", x.step, sources={"weight": factor}, one=True, sigmoid=sigmoid))
     sizes = (1,) * (len(x.dims) - len(factor.shape)) + tuple(factor.shape)
     at = steps.channels(x)
+    if len(x.dims) == 3 and [i for i, n in enumerate(sizes) if n != 1] == [1] != [at]:
+        x, at = steps.view(steps.plain(x.permuted((0, 2, 1)))).permuted((0, 2, 1)), 1
     if [i for i, n in enumerate(sizes) if n != 1] != [at]:
         raise Inexpressible("a learnt factor that is not one for each channel")
-    return replace(x, step=steps.put("scale", x.step, sources={"weight": factor}))
+    return replace(x, step=steps.put("scale", x.step, sources={"weight": factor}, sigmoid=sigmoid))
 
 
 def neg(steps: Steps, x: View) -> View:

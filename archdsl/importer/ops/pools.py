@@ -1,4 +1,4 @@
-"""Pooling, means, padding and changes of size."""
+"""Pooling, and means."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from archdsl.importer.ops.layers import compact, pair
 from archdsl.importer.ops.pointwise import scaled
 from archdsl.importer.picks import restricted
 from archdsl.importer.steps import Inexpressible, Steps
-from archdsl.importer.views import View, whole
+from archdsl.importer.views import Atom, Dim, View, merged, whole
 
 
 def max_pool2d(
@@ -54,12 +54,51 @@ def avg_pool2d(
 
 def _pool(steps: Steps, x: View, word: str, k: Any, s: Any, p: Any, ceil: bool, **more: Any) -> View:
     s = None if s in (None, [], ()) or pair(s) == pair(k) else compact(s)
+    if s is None and pair(p) == (0, 0) and (windows := _in_windows(x, pair(k))):
+        return _smaller(steps, x, word, pair(k), windows)
     at = steps.plain(x)
     made = steps.put(word, at, k=compact(k), s=s, p=compact(p), ceil=ceil, **more)
     if ceil:  # where no window is cut off, `ceil` says nothing
         usual = steps.put(word, at, k=compact(k), s=s, p=compact(p), **{**more, "inside": False} if more else {})
         made = usual if steps.shape(usual) == steps.shape(made) and not more.get("inside") else made
     return steps.view(made)
+
+
+def _in_windows(x: View, k: tuple[int, int]) -> tuple[Dim, ...] | None:
+    """The axes of an image that is cut into windows, which squares of this size divide; None where it is another tensor."""
+    if len(x.shape) != 3 or len(x.dims) != 4 or not any(a.axis > 0 for a in x.dims[0]):
+        return None
+    rows, columns = (sum(a.size for a in d if a[:2] == (axis, 1)) for axis, d in ((1, x.dims[2]), (2, x.dims[3])))
+    inner = (whole(0, x.shape[0]), merged([Atom(1, 1, rows)]), merged([Atom(2, 1, columns)]))
+    divides = not (rows % k[0] or columns % k[1])
+    return (
+        (x.dims[0], inner[0], (Atom(1, 1, rows),), (Atom(2, 1, columns),)) if x.dims[1:] == inner and divides else None
+    )
+
+
+def _smaller(steps: Steps, x: View, word: str, k: tuple[int, int], dims: tuple[Dim, ...]) -> View:
+    """A tensor of an image after each square of pixels has become one."""
+    made = steps.put(word, x.step, k=compact(k))
+
+    def shrunk(a: Atom) -> Atom:
+        if a.axis < 1:
+            return a
+        by = k[a.axis - 1]
+        return a._replace(size=a.size // by) if a.stride == 1 else a._replace(stride=a.stride // by)
+
+    return View(made, steps.shape(made), tuple(merged([shrunk(a) for a in d]) for d in dims))
+
+
+def _of_squares(steps: Steps, x: View, over: set[int], keepdim: bool, word: str) -> View | None:
+    """Each square of pixels, whose pixels run along axes of their own, as one pixel; None where they do not."""
+    gone = [a for i in over for a in x.dims[i]]
+    by = {a.axis: a.size for a in gone}
+    if len(x.shape) != 3 or set(by) != {1, 2} or len(gone) != 2 or any(a.stride != 1 for a in gone):
+        return None
+    if all(by[axis] == x.shape[axis] for axis in by) or any(x.shape[axis] % by[axis] for axis in by):
+        return None
+    kept = tuple(() if i in over else d for i, d in enumerate(x.dims) if keepdim or i not in over)
+    return _smaller(steps, x, word, (by[1], by[2]), kept)
 
 
 def adaptive_avg_pool2d(steps: Steps, x: View, output_size: Any) -> View:
@@ -119,12 +158,15 @@ def mean(steps: Steps, x: View, dim: Any = None, keepdim: bool = False, **more: 
     over = _over(x, dim)
     if (paths := _of_paths(steps, x, over, keepdim)) is not None:
         return scaled(steps, paths, 1 / prod(x.sizes()[i] for i in over))
+    if (squares := _of_squares(steps, x, over, keepdim, "avgpool")) is not None:
+        return squares
+    if len(x.dims) == 4 and len(x.shape) == 2 and x.dims[1] == whole(0, x.shape[0]):
+        x = steps.view(steps.plain(x))  # tokens whose width is rows and columns
     channel = steps.channels(x) if len(x.dims) > 2 or len(x.shape) == 1 else -1
     if over == {channel}:
         return over_channels(steps, x, channel, keepdim, "mean")
-    gone = sorted((a.axis, a.stride, a.size) for d in over for a in x.dims[d])
     spatial = [1, 2] if len(x.shape) == 3 else [0]
-    if len(x.shape) < 2 or gone != sorted((i, 1, x.shape[i]) for i in spatial if x.shape[i] > 1):
+    if len(x.shape) < 2 or not _all_places(x, over, spatial):
         if over == {channel} | {i for i, d in enumerate(x.dims) if i and any(a.axis in spatial for a in d)}:
             raise Inexpressible("a mean over everything")
         raise Inexpressible("a mean over other axes than height and width, or all tokens")
@@ -134,6 +176,13 @@ def mean(steps: Steps, x: View, dim: Any = None, keepdim: bool = False, **more: 
         return View(made, steps.shape(made), dims)
     made = steps.put("gap", x.step)
     return _vector(steps, x, made, over, keepdim)
+
+
+def _all_places(x: View, over: set[int], spatial: list[int]) -> bool:
+    """Whether axes of a tensor have all places of a value, however they are cut, and nothing else."""
+    gone = [a for i in over for a in x.dims[i]]
+    numbers = {axis: prod(a.size for a in gone if a.axis == axis) for axis in {a.axis for a in gone}}
+    return numbers == {i: x.shape[i] for i in spatial if x.shape[i] > 1}
 
 
 def _over(x: View, dim: Any) -> set[int]:
@@ -160,11 +209,12 @@ def over_channels(steps: Steps, x: View, channel: int, keepdim: bool, by: str) -
 
 def amax(steps: Steps, x: View, dim: Any = None, keepdim: bool = False) -> View:
     over = _over(x, dim)
+    if (squares := _of_squares(steps, x, over, keepdim, "maxpool")) is not None:
+        return squares
     if over == {steps.channels(x)}:
         return over_channels(steps, x, steps.channels(x), keepdim, "max")
-    gone = sorted((a.axis, a.stride, a.size) for d in over for a in x.dims[d])
-    if len(x.shape) != 3 or gone != sorted((i, 1, x.shape[i]) for i in (1, 2) if x.shape[i] > 1):
-        raise Inexpressible("the largest value over other axes than the channels, or height and width")
+    if len(x.shape) < 2 or not _all_places(x, over, [1, 2] if len(x.shape) == 3 else [0]):
+        raise Inexpressible("the largest value over other axes than the channels, height and width, or all tokens")
     return _vector(steps, x, steps.put("gmp", x.step), over, keepdim)
 
 
@@ -200,78 +250,6 @@ def total(steps: Steps, x: View, dim: Any = None, keepdim: bool = False, **more:
     return View(steps.put("times", averaged.step, factor=float(factor)), averaged.shape, averaged.dims)
 
 
-def pad(steps: Steps, x: View, pad: Any, mode: str = "constant", value: float | None = None) -> View:
-    given = (pad,) * 4 if isinstance(pad, int) else tuple(pad)
-    if mode != "constant" or value not in (None, 0, 0.0) or len(given) > 6:
-        raise Inexpressible("padding with other values than zeros")
-    if not any(given):
-        return x
-    given = _in_order(x, given)
-    around = [*given, *[0] * (6 - len(given))]
-    left, right, top, bottom, before, behind = around
-    if len(x.dims) == 4 and x.dims[3] == whole(0, x.shape[0]) and len(x.shape) == 3:
-        view, at = x, steps.plain(x.permuted((0, 3, 1, 2)))
-    else:
-        view, at = None, steps.plain(x)
-    if len(steps.shape(at)) != 3 or before or behind < 0:
-        raise Inexpressible("padding of other axes than height and width, or in front of the channels")
-    if behind:
-        at = steps.put("padchannels", at, to=steps.shape(at)[0] + behind)
-    sides = {"left": left, "right": right, "top": top, "bottom": bottom}
-    if min(sides.values()) < 0:
-        less: dict[str, Any] = {k: max(0, -n) for k, n in sides.items()}
-        at = steps.put("trim", at, **less)
-    if max(sides.values()) > 0:
-        more: dict[str, Any] = {k: max(0, n) for k, n in sides.items()}
-        at = steps.put("zeropad", at, **({"left": left} if len(set(more.values())) == 1 else more))
-    return steps.view(at) if view is None else steps.view(at).permuted((0, 2, 3, 1))
-
-
-def _in_order(x: View, given: tuple[int, ...]) -> tuple[int, ...]:
-    """The numbers of a padding, those of width, height and channels in this order; torch counts from the last axis."""
-    if len(x.dims) == 4 and len(x.shape) == 3 and x.dims[3] == whole(0, x.shape[0]) and x.shape[0] > 1:
-        return (*(*given, 0, 0, 0, 0)[2:6], *given[:2])
-    return given
-
-
-def interpolate(
-    steps: Steps,
-    x: View,
-    size: Any = None,
-    scale_factor: Any = None,
-    mode: str = "nearest",
-    align_corners: bool | None = None,
-    *more: object,
-    **other: object,
-) -> View:
-    at = steps.plain(x)
-    before, after = steps.shape(at)[1:], steps.sizes[2:]
-    if before == after:
-        return steps.view(at)
-    by = after[-1] // before[-1]
-    whole_times = after == tuple(n * by for n in before)
-    if mode == "nearest" and whole_times:
-        return steps.view(steps.put("upsample", at, by=by))
-    if mode == "bilinear" and not align_corners:
-        if whole_times:
-            return steps.view(steps.put("upsample", at, by=by, mode="bilinear"))
-        return steps.view(steps.put("resize", at, size=compact(after), by="bilinear"))
-    if mode == "bicubic" and not align_corners and not any(other.values()):
-        return steps.view(steps.put("resize", at, size=compact(after), by="bicubic"))
-    raise Inexpressible(f"a change of size ({mode}) that neither `upsample` nor `resize` makes")
-
-
-def _word(word: str, name: str, given: str) -> Callable[..., View]:
-    """A word with one number, which torch calls ``given``."""
-
-    def put(steps: Steps, x: View, *args: int, **named: int) -> View:
-        (n,) = (*args, *(v for k, v in named.items() if k == given))
-        setting: dict[str, Any] = {name: n}
-        return steps.view(steps.put(word, steps.plain(x), **setting))
-
-    return put
-
-
 POOLS: dict[str, Callable[..., Any]] = {
     **{
         f.__name__: f
@@ -283,18 +261,9 @@ POOLS: dict[str, Callable[..., Any]] = {
             adaptive_avg_pool1d,
             adaptive_max_pool2d,
             mean,
-            pad,
             amax,
         )
     },
     "sum": total,
     "max": largest,
-    "interpolate": interpolate,
-    "upsample_bicubic2d": lambda steps, x, size, corners, *more: interpolate(
-        steps, x, mode="bicubic", align_corners=corners
-    ),
-    "upsample_nearest2d": lambda steps, x, *more: interpolate(steps, x),
-    "pixel_shuffle": _word("depthtospace", "by", "upscale_factor"),
-    "pixel_unshuffle": _word("spacetodepth", "by", "downscale_factor"),
-    "channel_shuffle": _word("shuffle", "groups", "groups"),
 }

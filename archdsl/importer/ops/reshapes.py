@@ -28,12 +28,22 @@ def _sizes(sizes: tuple[int, ...]) -> str:
     return "x".join(map(str, sizes))
 
 
-def unfold(steps: Steps, x: View, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> View:
+def unfold(
+    steps: Steps, x: View, kernel_size: Any, *more: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
+) -> Any:
     """Windows that lie side by side are a reshape of the image: (N, C·k·k, windows)."""
+    from archdsl.importer.ops.outlooks import spread
+
+    if len(more) == 2:  # Tensor.unfold(axis, size, step)
+        raise Inexpressible("windows along an axis; no word has keys of windows that overlap")
+    dilation, padding, stride = (*more, *(dilation, padding, stride)[len(more) :])
+
     sizes = [(n, n) if isinstance(n, int) else tuple(n) for n in (kernel_size, dilation, padding, stride)]
     (p, q), (height, width) = sizes[0], x.shape[1:] if len(x.shape) == 3 else (0, 0)
     if sizes[1:] != [(1, 1), (0, 0), (p, q)] or not height or height % p or width % q:
-        raise Inexpressible("windows of an image that overlap, each with its pixels as channels; no word has them")
+        if sizes[1] != (1, 1) or not height:
+            raise Inexpressible("windows of an image with gaps, each with its pixels as channels; no word has them")
+        return spread(steps, x, (p, q), sizes[3], sizes[2])
     at = steps.plain(x)
     c, view = x.shape[0], steps.view(at)
     values = merged([Atom(0, 1, c), Atom(1, 1, p), Atom(2, 1, q)])

@@ -10,12 +10,10 @@ from math import prod
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from archdsl.emit.layers import Attend, WeightedMean
 from archdsl.importer.modules import Param
 from archdsl.importer.ops.chance import stays_off
-from archdsl.importer.ops.reshapes import NOTHING, permute, reshape, transpose
+from archdsl.importer.ops.reshapes import permute, reshape, transpose
 from archdsl.importer.steps import Inexpressible, Steps
 from archdsl.importer.tables import Computed, Table
 from archdsl.importer.views import Dim, View
@@ -39,7 +37,23 @@ class Scores:
     unit: bool = False  # whether queries and keys are unit vectors
     factor: Any = None  # the learnt number of each head by which they are multiplied
     network: Computed | None = None  # a bias that is computed of weights
-    rotary: tuple[Any, bool] | None = None  # the angles by which both are turned; whether halves of a head are pairs
+    rotary: tuple[Any, bool, int] | None = (
+        None  # the angles by which both are turned, whether halves of a head are pairs, and
+    )
+    # how many tokens before the others are not turned
+    query: tuple[View, Any, Any] | None = (
+        None  # a query, and the vectors of distances with which its products are a bias
+    )
+    local: tuple[Computed, Computed] | None = (
+        None  # the share of the softmax, and what is added to its share of distances
+    )
+    pair: tuple[View, View] | None = None  # the values of which they are the product as matrices
+
+    @property
+    def fresh(self) -> bool:
+        """Whether nothing was done to the products yet."""
+        done = (self.bias, self.talk, self.factor, self.network, self.rotary, self.query, self.local)
+        return self.scale == 1 and not (self.softmax or self.last or self.unit or any(x is not None for x in done))
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +68,55 @@ class Unit:
         return self.view.sizes()
 
 
+@dataclass(frozen=True, eq=False)
+class Dependent:
+    """A bias of attention: the products of queries with a learnt vector of the distance in rows and one of that in columns."""
+
+    q: View
+    rows: Any
+    columns: Any
+
+    def sizes(self) -> tuple[int, ...]:
+        return self.q.sizes()
+
+
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """The sums of weights that are shares of 1 already."""
+
+
+def decomposed(
+    steps: Steps, q: View, rel_pos_h: Any, rel_pos_w: Any, q_size: tuple[int, int], k_size: tuple[int, int]
+) -> Dependent:
+    """timm's `get_decomposed_rel_pos_bias` of Segment Anything, as in MViTv2."""
+    for table, m, n in zip((rel_pos_h, rel_pos_w), q_size, k_size, strict=True):
+        if not isinstance(table, Param) or table.shape[0] != 2 * max(m, n) - 1:
+            raise Inexpressible("a bias of distances whose table is made for another size")
+    return Dependent(q, rel_pos_h, rel_pos_w)
+
+
+def spatial(
+    steps: Steps,
+    attn: Scores,
+    q: View,
+    has_cls_token: bool,
+    q_size: Any,
+    k_size: Any,
+    rel_pos_h: Any,
+    rel_pos_w: Any,
+) -> Scores:
+    """timm's `cal_rel_pos_type` of MViTv2."""
+    if has_cls_token:
+        raise Inexpressible("a bias of distances that depends on the queries, beside a class token")
+    return _biased(steps, attn, decomposed(steps, q, rel_pos_h, rel_pos_w, q_size, k_size))
+
+
+def _summed(steps: Steps, scores: Scores, dim: Any = None, *more: object, **other: object) -> Sums:
+    if not scores.softmax or dim not in (-1, (-1,), [-1]):
+        raise Inexpressible("sums of products of queries and keys")
+    return Sums()
+
+
 def bias_of(steps: Steps, given: Any) -> Table:
     if not isinstance(given, Param | Table):
         raise Inexpressible("a bias of attention that depends on the image")
@@ -63,6 +126,8 @@ def bias_of(steps: Steps, given: Any) -> Table:
 def _scaled(steps: Steps, scores: Any, by: Any) -> Scores:
     if not isinstance(scores, Scores):
         scores, by = by, scores
+    if isinstance(by, Computed) and scores.softmax and scores.local is None:
+        return replace(scores, local=(by, by))
     if isinstance(by, Param | Table | Computed) and scores.unit and scores.factor is None and not scores.softmax:
         return replace(scores, factor=by)
     if not isinstance(by, int | float) or scores.softmax or scores.bias is not None:
@@ -71,6 +136,8 @@ def _scaled(steps: Steps, scores: Any, by: Any) -> Scores:
 
 
 def _divided(steps: Steps, scores: Any, by: Any) -> Scores:
+    if isinstance(by, Sums) and scores.local is not None:
+        return scores  # shares of two softmaxes, which sum to 1, over their sum
     if not isinstance(by, int | float):
         raise Inexpressible("products of queries and keys over other than a number")
     return _scaled(steps, scores, 1 / by)
@@ -117,13 +184,29 @@ def _mixed(steps: Steps, scores: Scores, weight: Any, bias: Any = None) -> Score
     return replace(scores, talk={**(scores.talk or {}), f"{name}.weight": weight, f"{name}.bias": bias})
 
 
-def _same(steps: Steps, scores: Scores, *more: object, **other: object) -> Scores:
-    return scores
+def _mixed_by_convolution(
+    steps: Steps, scores: Scores, weight: Param, bias: Param | None = None, groups: int = 1, **more: Any
+) -> Scores:
+    """Talking heads by a convolution of 1×1, whose channels the heads are."""
+    heads = weight.shape[0]
+    if scores.last or groups != 1 or bias is None or weight.shape != (heads, heads, 1, 1):
+        raise Inexpressible("a convolution of products of queries and keys")
+    done = _mixed(steps, replace(scores, last=True), Param(weight.name, (heads, heads)), bias)
+    return replace(done, last=False)
+
+
+def untouched(steps: Steps, value: Any, *more: object, **other: object) -> Any:
+    """What an operation gives that changes nothing."""
+    return value
 
 
 def _biased(steps: Steps, scores: Any, given: Any) -> Scores:
     if not isinstance(scores, Scores):
         scores, given = given, scores
+    if isinstance(given, Dependent):
+        return replace(scores, query=(given.q, given.rows, given.columns))
+    if isinstance(given, Computed) and scores.local is not None and scores.local[0] is scores.local[1]:
+        return replace(scores, local=(scores.local[0], given))
     if isinstance(given, Computed) and scores.network is None and not scores.softmax:
         return replace(scores, network=given)
     table = bias_of(steps, given)
@@ -136,50 +219,6 @@ def _biased(steps: Steps, scores: Any, given: Any) -> Scores:
     return replace(scores, bias=table)
 
 
-@dataclass(frozen=True, eq=False)
-class Turned:
-    """Queries or keys (…, T, D) turned by the places of their tokens: ``angles`` has their sines, then their cosines (T, 2·D);
-    ``halves``: pairs are a number of the first half and one of the second, not neighbours."""
-
-    view: View
-    angles: Tensor
-    halves: bool
-
-    def sizes(self) -> tuple[int, ...]:
-        return self.view.sizes()
-
-
-def turned_by(steps: Steps, x: View, angles: Any, half: bool = False) -> Turned:
-    """timm's `apply_rot_embed_cat`."""
-    table = steps.ledger.table(angles) if isinstance(angles, Param | Table) else None
-    if table is None or not table.constant:
-        raise Inexpressible("queries and keys turned by angles that are computed of values")
-    return Turned(x, table.fixed.reshape(-1, table.shape[-1]), half)
-
-
-def base_of(angles: Tensor, size: tuple[int, ...], halves: bool) -> float:
-    """The base of the angles of places laid out in ``size``.
-
-    Raises:
-        Inexpressible: they are other angles than those of `rotary`.
-    """
-    sin, cos = (t.double() for t in angles.chunk(2, -1))
-    half, axes = sin.shape[-1] // 2, len(size)
-    sin, cos = (t[:, :half] if halves else t[:, ::2] for t in (sin, cos))
-    per = half // axes
-    one = prod(size[1:])  # the token one row below the first
-    rate = float(torch.atan2(sin[one, 1], cos[one, 1])) if per > 1 and len(sin) == prod(size) > one else 0.0
-    if rate > 0:
-        base = float(f"{rate**-per:.4g}")
-        ours = WeightedMean(1)
-        zero, unit = torch.zeros(len(sin), 2 * half, dtype=torch.float64), torch.ones(len(sin), half)
-        zero[:, ::2] = unit
-        found = ours.turned(zero, size, base)  # (cos, sin, cos, sin, …)
-        if torch.allclose(found[:, ::2], cos, atol=1e-4) and torch.allclose(found[:, 1::2], sin, atol=1e-4):
-            return base
-    raise Inexpressible("queries and keys turned by other angles than those of `rotary`")
-
-
 def _of_length(steps: Steps, unit: Any, by: Any) -> Unit:
     if not isinstance(unit, Unit):
         unit, by = by, unit
@@ -188,7 +227,8 @@ def _of_length(steps: Steps, unit: Any, by: Any) -> Unit:
     return replace(unit, factor=by)
 
 
-def _shown(function: Callable[..., Any], steps: Steps, unit: Any, *args: Any) -> Any:
+def shown(function: Callable[..., Any], steps: Steps, unit: Any, *args: Any) -> Any:
+    """Another view of a value of attention."""
     return replace(unit, view=function(steps, unit.view, *args))
 
 
@@ -210,29 +250,6 @@ def cosine(steps: Steps, factor: Any, heads: int) -> tuple[str, Any]:
     raise Inexpressible("cosines of queries and keys without a learnt factor of each head that `attend` has")
 
 
-def network_of(steps: Steps, bias: Computed, size: tuple[int, ...], heads: int) -> dict[str, str]:
-    """The weights of a small network that computes the bias of each distance (Swin V2).
-
-    Raises:
-        Inexpressible: it is another one than that of `relpos=cpb`.
-    """
-    shapes = ((512, 2), (512,), (heads, 512))
-
-    def formula(*weights: Tensor) -> Tensor:
-        ours = Attend(heads, relpos="cpb", sizes=(size, size))
-        ours.load_state_dict(dict(zip(NETWORK, weights, strict=True)))
-        assert ours.cpb is not None
-        return (16 * ours.cpb(ours.coordinates()).sigmoid())[ours.distances(weights[0].device)].permute(2, 0, 1)
-
-    with torch.no_grad():
-        found = steps.ledger.equal(bias, lambda *w: formula(*w).reshape(bias.shape), *shapes) if len(size) == 2 else ()
-    if not found:
-        raise Inexpressible("a bias of attention that is computed of weights in another way than by `relpos=cpb`")
-    return dict(zip(NETWORK, found, strict=True))
-
-
-NETWORK = ("cpb.0.weight", "cpb.0.bias", "cpb.2.weight")
-
 ARITHMETIC: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(("mul", "imul", "rmul"), _scaled),
     **dict.fromkeys(("div", "truediv", "itruediv"), _divided),
@@ -241,29 +258,18 @@ ARITHMETIC: dict[str, Callable[..., Any]] = {
     "permute": _permuted,
     **dict.fromkeys(("transpose", "swapaxes"), _flipped),
     "linear": _mixed,
-    **dict.fromkeys(("contiguous", "float", "to", "type_as", "type", "same"), _same),
+    "conv2d": _mixed_by_convolution,
+    **dict.fromkeys(("contiguous", "float", "to", "type_as", "type", "same"), untouched),
     "softmax": _softmax,
+    "sum": _summed,
+    "cal_rel_pos_type": spatial,
     "dropout": _dropped,
 }
 
 
-def _beside(steps: Steps, parts: Any, *more: object, **other: object) -> Turned:
-    parts = [p for p in parts if p is not NOTHING]
-    if len(parts) != 1:
-        raise Inexpressible("rotary positions of a part of the tokens alone (class tokens have none)")
-    return parts[0]  # type: ignore[no-any-return]
-
-
-TURNED: dict[str, Callable[..., Any]] = {
-    **{f.__name__: partial(_shown, f) for f in (permute, transpose, reshape)},
-    "swapaxes": partial(_shown, transpose),
-    "cat": _beside,
-    **dict.fromkeys(("contiguous", "float", "to", "type_as", "type", "same"), _same),
-}
-
 LENGTHS: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(("mul", "imul", "rmul"), _of_length),
-    **{f.__name__: partial(_shown, f) for f in (permute, transpose, reshape)},
-    "swapaxes": partial(_shown, transpose),
-    **dict.fromkeys(("contiguous", "float", "to", "type_as", "type", "same"), _same),
+    **{f.__name__: partial(shown, f) for f in (permute, transpose, reshape)},
+    "swapaxes": partial(shown, transpose),
+    **dict.fromkeys(("contiguous", "float", "to", "type_as", "type", "same"), untouched),
 }

@@ -11,8 +11,9 @@ from archdsl.importer.ops.chance import dropout as dropped_out
 from archdsl.importer.ops.chance import stays_off
 from archdsl.importer.ops.joins import cat
 from archdsl.importer.ops.layers import linear
+from archdsl.importer.ops.local import network_of
 from archdsl.importer.ops.reshapes import cut
-from archdsl.importer.ops.scores import bias_of, network_of
+from archdsl.importer.ops.scores import bias_of
 from archdsl.importer.places import Layout, biases
 from archdsl.importer.steps import Inexpressible, Steps
 from archdsl.importer.tables import Computed
@@ -27,7 +28,8 @@ def _without_keys(bias: Any) -> Any:
 def _bias(steps: Steps, given: Any, layout: Layout, heads: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """The weights of a bias of each distance, and the arguments that say so."""
     if isinstance(given, Computed):
-        return dict(network_of(steps, given, layout.size, heads)), {"relpos": "cpb"}
+        network, kind = network_of(steps, given, layout.size, heads)
+        return dict(network), {"relpos": kind}
     relpos, table = biases(bias_of(steps, given), layout, layout, heads)
     return {"relpos": table}, {"relpos": relpos}
 

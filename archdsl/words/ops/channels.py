@@ -54,13 +54,30 @@ def part(x: Shape, i: Count, n: Count) -> Layer:
     return slice_(x, (i - 1) * size // n, i * size // n)
 
 
-@op("conv(8, groups=1) shuffle(2)", paper="Zhang et al. 2017, ShuffleNet, arXiv:1707.01083", traits="mixes")
-def shuffle(x: Shape, groups: Count) -> Layer:
-    """Channel shuffle: of `groups` equal groups the first channels, then the second ones, and so on."""
-    c = image(x, "shuffle")[0]
-    if c % groups:
-        raise Misfit(f"{groups} groups do not divide {c} channels", "A303", "choose a number that divides them")
-    return Layer(out=x, call=lambda torch, v: v.unflatten(1, (groups, c // groups)).transpose(1, 2).flatten(1, 2))
+@op(
+    "conv(8, groups=1) shuffle(2)",
+    "conv(24, 1) shuffle(2, run=4)",
+    "patch(8, 48) tokens shuffle(3, run=4)",
+    paper="Zhang et al. 2017, ShuffleNet, arXiv:1707.01083",
+    traits="mixes",
+)
+def shuffle(x: Shape, groups: Count, run: Count = 1) -> Layer:
+    """Channel shuffle: of `groups` equal groups the first channels, then the second ones, and so on.
+
+    With `run` the first so many channels of each group, then the next ones: where each head has its own query, key and value of d
+    channels, `shuffle(heads, run=d)` puts all queries before all keys, and those before all values.
+    """
+    c = channels(x)
+    if c % (groups * run):
+        runs = f" of runs of {run}" if run > 1 else ""
+        raise Misfit(f"{groups} groups{runs} do not divide {c} channels", "A303", "choose numbers that divide them")
+    if run == 1 and len(x) == 3:
+        return Layer(out=x, call=lambda torch, v: v.unflatten(1, (groups, c // groups)).transpose(1, 2).flatten(1, 2))
+    axis, parts = (1 if len(x) == 3 else len(x)), (groups, c // groups // run, run)
+    return Layer(
+        out=x,
+        call=lambda torch, v: v.unflatten(axis, parts).transpose(axis, axis + 1).flatten(axis, axis + 2),
+    )
 
 
 @op(
@@ -94,17 +111,32 @@ def multiply(x: Shape, factor: Real) -> Layer:
     "patch(8, 64) tokens scale(0.1)",
     "conv(8) gap scale(1) linear(10)",
     "conv(8) res(conv(8) relu conv(8) scale(0, one))",
+    "conv(8) add(id | sub(conv(8) | id) scale(0, sigmoid))",
     paper="Touvron et al. 2021, Going deeper with image transformers, arXiv:2103.17239",
     traits="scale pointwise",
 )
-def scale(x: Shape, init: Real = 1e-6, one: bool = False) -> Layer:
+def scale(x: Shape, init: Real = 1e-6, one: bool = False, sigmoid: bool = False) -> Layer:
     """LayerScale: a learnt factor for each channel, which starts as `init` (1e-6 as in ConvNeXt).
 
     With `one` it is one factor for the whole value: `scale(0, one)` at the end of a residual branch is SkipInit (De & Smith
-    2020, arXiv:2002.10444).
+    2020, arXiv:2002.10444). With `sigmoid` the factor is the sigmoid of what is learnt, and `init` that number's first value
+    (Lee et al. 2024, EfficientViM, arXiv:2411.15241).
     """
     shape: Shape = () if one else (x[0], 1, 1) if len(x) == 3 else (x[-1],)
-    return Layer(out=x, weights={"weight": shape}, module=lambda nn: nn.LayerScale(shape, init))
+    kind = "SigmoidScale" if sigmoid else "LayerScale"
+    return Layer(out=x, weights={"weight": shape}, module=lambda nn: getattr(nn, kind)(shape, init))
+
+
+@op(
+    "conv(8, bias=false) offset relu",
+    "patch(8, 64) tokens offset transpose softmax transpose",
+    "conv(8) gap offset linear(10)",
+    traits="pointwise",
+)
+def offset(x: Shape) -> Layer:
+    """A learnt number for each channel, added to it; it starts as 0. `affine` has a factor before it."""
+    shape: Shape = (x[0], 1, 1) if len(x) == 3 else (x[-1],)
+    return Layer(out=x, weights={"bias": shape}, module=lambda nn: nn.Offset(shape))
 
 
 @op(

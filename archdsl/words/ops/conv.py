@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from archdsl.ir.layer import Layer, Misfit
-from archdsl.ir.window import transposed
+from archdsl.ir.window import PERIOD, Axis, Sight, Window, transposed
 from archdsl.registry import op
 from archdsl.registry.types import Channels, Count, Padding, Shape, Size
 from archdsl.words.ops.shapes import compact, image, pair, slide, window
@@ -110,6 +110,8 @@ def conv(
     "conv(32) dwconv(3) bn relu",
     "conv(32) dwconv(5, s=2, multiplier=2)",
     "conv(32) dwconv(3, ws=norm) relu",
+    "conv(32) dwconv(3, s=2, heads=4)",
+    "patch(4, 16) dwconv(5, window=4) bn",
     paper="Howard et al. 2017, MobileNets, arXiv:1704.04861",
     traits="weighted conv overwritable",
 )
@@ -122,10 +124,47 @@ def dwconv(
     multiplier: Count = 1,
     bias: bool | None = None,
     ws: Literal["none", "norm"] = "none",
+    heads: Count = 1,
+    window: Size | None = None,
 ) -> Layer:
-    """Depthwise convolution: each channel has windows of its own, `multiplier` of them. `ws=norm` is as for `conv`."""
+    """Depthwise convolution: each channel has windows of its own, `multiplier` of them. `ws=norm` is as for `conv`.
+
+    With `heads`, so many equal parts of the channels have the same windows (Fan et al. 2021, Multiscale vision transformers,
+    arXiv:2104.11227). With `window` the image is cut into windows of this size, each of which is padded by itself (Liu et al.
+    2023, EfficientViT, arXiv:2305.07027).
+    """
     cin = image(x, "dwconv")[0]
-    return convolution(x, "dwconv", cin * multiplier, k, s, p, dilation, cin, bias, ws)
+    if heads == 1 and window is None:
+        return convolution(x, "dwconv", cin * multiplier, k, s, p, dilation, cin, bias, ws)
+    if cin % heads:
+        raise Misfit(f"{heads} heads do not divide {cin} channels", "A303", "choose a number that divides them")
+    one = cin // heads
+    size = (x[1], x[2]) if window is None else pair(window)
+    if x[1] % size[0] or x[2] % size[1]:
+        help = "choose a window that divides it"
+        raise Misfit(f"windows of {size[0]}x{size[1]} do not divide an image of {x[1]}x{x[2]}", "A303", help)
+    inner = convolution((one, *size), "dwconv", one * multiplier, k, s, p, dilation, one, bias, ws)
+    number = (x[1] // size[0], x[2] // size[1])
+    settings: dict[str, Any] = ({} if heads == 1 else {"heads": heads}) | ({} if window is None else {"window": size})
+    assert inner.module is not None
+    made = inner.module
+    return Layer(
+        out=(inner.out[0] * heads, inner.out[1] * number[0], inner.out[2] * number[1]),
+        weights={f"f.{n}": shape for n, shape in inner.weights.items()},
+        macs=inner.macs * heads * number[0] * number[1],
+        module=lambda nn: nn.Apart(made(nn), **settings),
+        window=inner.window if window is None else _within(size, inner),
+    )
+
+
+def _within(size: tuple[int, int], inner: Layer) -> Sight:
+    """What each pixel sees where each window is padded by itself."""
+    assert isinstance(inner.window, Window)
+    axes = []
+    for axis, n, m in zip(inner.window.axes, size, inner.out[1:], strict=True):
+        ends = [(max(0, axis.low(j)), min(n - 1, axis.high(j))) for j in range(min(m, PERIOD + 1))]
+        axes.append(Axis(n, tuple(ends)))
+    return Sight((axes[0], axes[1]))
 
 
 @op(

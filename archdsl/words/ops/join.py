@@ -6,7 +6,7 @@ import operator
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
-from archdsl.ir.layer import Along, Layer, Misfit, words
+from archdsl.ir.layer import GLOBAL, Along, Layer, Misfit, words
 from archdsl.registry import join, op
 from archdsl.registry.types import Shape
 
@@ -154,3 +154,40 @@ def heads(xs: tuple[Shape, ...]) -> Layer:
         kinds = " and ".join(words(x) for x in xs)
         raise Misfit(f"`heads` takes vectors, and here arrive {kinds}", "A304", "end each head with `linear(classes)`")
     return Layer(out=(sum(x[0] for x in xs),), call=lambda torch, *v: torch.cat(v, 1))
+
+
+@join(
+    "patch(8, 64) tokens matmul(linear(16) transpose softmax | id)",
+    "patch(8, 64) tokens as x matmul(linear(8) | @x linear(8) transpose)",
+    paper="Lee et al. 2024, EfficientViM, arXiv:2411.15241 (hidden states)",
+    traits="mixes",
+)
+def matmul(xs: tuple[Shape, ...]) -> Layer:
+    """The product of two branches of tokens as matrices: n tokens of width m and m tokens of width d give n tokens of width d.
+
+    Each token of the result is a sum of the second branch's tokens, weighted by the numbers of the first one's. Where the weights
+    are a softmax of products of queries and keys, `attend` says it shorter.
+    """
+    if len(xs) != 2:
+        raise Misfit(f"`matmul` has {len(xs)} branches; it takes two", "A304", "write `matmul(a | b)`")
+    a, b = xs
+    if any(len(x) != 2 for x in xs) or a[1] != b[0]:
+        help = "the width of the first branch is the number of tokens of the second; `transpose` exchanges the two"
+        raise Misfit(f"`matmul` joins {words(a)} and {words(b)}", "A304", help)
+    return Layer(
+        out=(a[0], b[1]), call=lambda torch, *v: torch.matmul(v[0], v[1]), macs=a[0] * a[1] * b[1], window=GLOBAL
+    )
+
+
+@join(
+    "conv(8) gap blend(linear(10) | relu linear(10))",
+    "conv(8) blend(id | conv(8) relu | avgpool(3, s=1, p=1))",
+    paper="Peters et al. 2018, Deep contextualized word representations, arXiv:1802.05365 (scalar mix)",
+    traits="mixes",
+)
+def blend(xs: tuple[Shape, ...]) -> Layer:
+    """The sum of branches of equal shape, weighted by the softmax of one learnt number for each; they begin equal."""
+    if any(x != xs[0] for x in xs):
+        shapes = " and ".join("x".join(map(str, x)) for x in xs)
+        raise Misfit(f"`blend` joins unlike shapes: {shapes}", "A304", "give the branches one shape")
+    return Layer(out=xs[0], module=lambda nn: nn.Blend(len(xs)), weights={"weight": (len(xs),)})

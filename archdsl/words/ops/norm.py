@@ -51,15 +51,20 @@ def bn(x: Shape, eps: Positive = 1e-5, momentum: Share = 0.1, affine: bool = Tru
 @op(
     "conv(8) ln relu",
     "conv(8) ln(axis=[1, 2, 3])",
+    "conv(8) ln(heads=2)",
+    "patch(8, 64) tokens ln(heads=4) linear(8)",
     paper="Ba et al. 2016, arXiv:1607.06450",
     traits="norm centred overwritable",
 )
-def ln(x: Shape, axis: Ints | None = None, eps: Positive = 1e-6, affine: bool = True) -> Layer:
+def ln(x: Shape, axis: Ints | None = None, eps: Positive = 1e-6, affine: bool = True, heads: Count = 1) -> Layer:
     """Layer normalisation: of each pixel over channels (as ConvNeXt), of each token, of a vector.
 
     `axis` names other axes, counted as in height × width × channel with the batch as 0: `ln(axis=[1, 2, 3])` normalises
-    the whole image and has a scale and a shift for each of its numbers.
+    the whole image and has a scale and a shift for each of its numbers. With `heads` each of so many equal parts of the channels
+    is normalised by itself, and they share scale and shift.
     """
+    if heads > 1:
+        return _of_heads(x, axis, eps, affine, heads)
     if len(x) < 3 or axis is None or axis in ((3,), (-1,)):
         if axis not in (None, (-1,), (len(x),)):
             raise Misfit(f"`ln` has no axis {list(axis or ())} here", help="of tokens and vectors, leave `axis` out")
@@ -73,21 +78,42 @@ def ln(x: Shape, axis: Ints | None = None, eps: Positive = 1e-6, affine: bool = 
     return Layer(out=x, weights=weights, module=lambda nn: nn.LayerNorm(list(x), eps=eps, elementwise_affine=affine))
 
 
+def _of_heads(x: Shape, axis: Ints | None, eps: float, affine: bool, heads: int) -> Layer:
+    """Layer normalisation of each part of the channels."""
+    if axis is not None or len(x) == 1:
+        help = "leave `axis` out, and write it before the pooling"
+        raise Misfit("`ln(heads=…)` normalises parts of an image's or of tokens' channels", "A301", help)
+    if channels(x) % heads:
+        raise Misfit(f"{heads} heads do not divide {channels(x)} channels", "A303", "choose a number that divides them")
+    width, kind = channels(x) // heads, "LayerNorm2d" if len(x) == 3 else "LayerNorm"
+    extra = {} if affine else {"elementwise_affine": False}
+    weights = {f"f.{n}": shape for n, shape in _affine(width, affine).items()}
+    return Layer(
+        out=x, weights=weights, module=lambda nn: nn.Apart(getattr(nn, kind)(width, eps=eps, **extra), heads=heads)
+    )
+
+
 @op(
     "conv(8) rms relu",
     "patch(8, 64) tokens rms linear(8)",
     "conv(8) gap rms(affine=false) linear(10)",
+    "conv(8) rms(std) relu",
     paper="Zhang & Sennrich 2019, Root mean square layer normalization, arXiv:1910.07467",
     traits="norm overwritable",
 )
-def rms(x: Shape, eps: Positive = 1e-6, affine: bool = True) -> Layer:
+def rms(x: Shape, eps: Positive = 1e-6, affine: bool = True, std: bool = False) -> Layer:
     """RMS normalisation: each pixel, token or vector divided by the root of the mean of its squares plus `eps`, times a learnt
     factor for each channel.
 
-    Unlike `ln` it subtracts no mean and adds no shift. It is torch's RMSNorm with `eps` given.
+    Unlike `ln` it subtracts no mean and adds no shift. It is torch's RMSNorm with `eps` given. With `std` the divisor is the
+    standard deviation over the channels (of n channels the sum of squares over n - 1), still without a mean subtracted from
+    what is divided: timm's SimpleNorm.
     """
     n = channels(x)
-    kind, settings = "RMSNorm2d" if len(x) == 3 else "RMSNorm", {} if affine else {"elementwise_affine": False}
+    if std and n == 1:
+        raise Misfit("one channel has no standard deviation", "A303", "leave `std` out")
+    kind = ("StdNorm" if std else "RMSNorm") + ("2d" if len(x) == 3 else "")
+    settings = {} if affine else {"elementwise_affine": False}
     weights: dict[str, Shape] = {"weight": (n,)} if affine else {}
     return Layer(out=x, weights=weights, module=lambda nn: getattr(nn, kind)(n, eps=eps, **settings))
 

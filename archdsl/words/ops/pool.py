@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from archdsl.ir.layer import Layer, Misfit
+from archdsl.ir.layer import GLOBAL, Layer, Misfit
 from archdsl.ir.window import bins, enlarged, interpolated
 from archdsl.registry import op
 from archdsl.registry.types import Count, Natural, Padding, Shape, Size
@@ -79,6 +79,24 @@ def upsample(x: Shape, by: Count = 2, mode: Literal["nearest", "bilinear"] = "ne
             window=interpolated((h, w), (h * by, w * by)),
         )
     return Layer(out=(c, h * by, w * by), module=lambda nn: nn.Upsample(scale_factor=by), window=enlarged(by))
+
+
+@op(
+    "conv(8) resize(4) tile(2)",
+    "conv(8, s=2) tile(2x3)",
+    paper="Hatamizadeh et al. 2022, Global context vision transformers, arXiv:2206.09959 (global queries)",
+)
+def tile(x: Shape, by: Size) -> Layer:
+    """An image side by side with itself, `by` times in each direction: queries of one window are those of each window so."""
+    c, h, w = image(x, "tile")
+    down, right = pair(by)
+    if (down, right) == (1, 1):
+        return Layer(out=x)
+    return Layer(
+        out=(c, h * down, w * right),
+        call=lambda torch, v: v.repeat(1, 1, down, right),
+        window=GLOBAL,
+    )
 
 
 @op("zeropad(1) conv(8, 3, p=0)", "zeropad(0, 1, 0, 1) conv(8, 3, s=2, p=0)", traits="pad")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from archdsl.ir.layer import GLOBAL, Along, Layer, Misfit, words
-from archdsl.ir.window import Axis
+from archdsl.ir.window import PERIOD, SELF, Axis, Sight
 from archdsl.registry import op
 from archdsl.registry.shapes import Ids
 from archdsl.registry.types import Channels, Count, Natural, Positive, Rate, Shape
 from archdsl.words.ops.shapes import extent
 from archdsl.words.ops.tokens import tokens_of
 
+Course = Literal["tokens", "rows", "columns"]
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}  # matrices of a step, each for what arrives and for the state
 
 
@@ -47,9 +48,17 @@ def embed(x: Shape, out: Channels, padding: Natural | None = None, std: Positive
     )
 
 
-def _recurrent(x: Shape, kind: str, out: int, layers: int, both: bool, drop: float, bias: bool, **more: Any) -> Layer:
+def _recurrent(
+    x: Shape, kind: str, out: int, layers: int, both: bool, drop: float, bias: bool, along: str = "tokens", **more: Any
+) -> Layer:
     """The layer of every recurrent word: weights under torch's names, layer by layer."""
-    n, width = tokens_of(x, kind.lower())
+    if len(x) == 3 and along != "tokens":
+        spots, width = x[1] * x[2], x[0]
+    elif along == "tokens":
+        spots, width = tokens_of(x, kind.lower())
+    else:
+        help = "leave `along` out, or write `untokens` before it"
+        raise Misfit(f"`along={along}` takes an image, and here arrives {words(x)}", "A301", help)
     if drop and layers == 1:
         raise Misfit(
             f"`drop` of `{kind.lower()}` is dropout between its layers, and there is one",
@@ -70,45 +79,73 @@ def _recurrent(x: Shape, kind: str, out: int, layers: int, both: bool, drop: flo
     settings |= {"dropout": drop} if drop else {}
     settings |= {"bidirectional": True} if both else {}
     settings |= {} if bias else {"bias": False}
+    name = {"rows": f"Row{kind}", "columns": f"Column{kind}"}.get(along, kind)
     return Layer(
-        out=(n, arriving),
-        module=lambda nn: getattr(nn, kind)(width, out, **settings),
+        out=(spots, arriving) if along == "tokens" else (arriving, *x[1:]),
+        module=lambda nn: getattr(nn, name)(width, out, **settings),
         weights=weights,
-        macs=n * products,
-        window=GLOBAL,
+        macs=spots * products,
+        window=GLOBAL if along == "tokens" else _line(x, along),
         depth=layers,
     )
+
+
+def _line(x: Shape, along: str) -> Sight:
+    """Each pixel sees the row, or the column, that it is in."""
+    size = x[2] if along == "rows" else x[1]
+    whole = Axis(size, ((0, size - 1),) * min(size, PERIOD + 1))
+    return Sight((SELF, whole) if along == "rows" else (whole, SELF))
 
 
 @op(
     "embed(32) gru(64) take(-1) linear(10)",
     "patch(8, 32) tokens gru(16, layers=2, both, drop=0.1) gap linear(10)",
+    "patch(8, 32) gru(16, along=rows) gru(16, along=columns)",
     paper="Cho et al. 2014, Learning phrase representations using RNN encoder-decoder, arXiv:1406.1078",
     traits="weighted along",
 )
-def gru(x: Shape, out: Channels, layers: Count = 1, both: bool = False, drop: Rate = 0.0, bias: bool = True) -> Layer:
+def gru(
+    x: Shape,
+    out: Channels,
+    layers: Count = 1,
+    both: bool = False,
+    drop: Rate = 0.0,
+    bias: bool = True,
+    along: Course = "tokens",
+) -> Layer:
     """Gated recurrent units along tokens: the state of `out` numbers at each token, made of the token and the state before it.
 
     With `both`, a second one goes from the end to the beginning, and a token gets 2·`out` numbers; without, no token knows those
     behind it. `layers` are stacked, with dropout of rate `drop` between them. Weights and equations are those of `torch.nn.GRU`.
+    Of an image, `along=rows` goes along each row by itself, with the same weights, and `along=columns` along each column.
     """
-    return _recurrent(x, "GRU", out, layers, both, drop, bias)
+    return _recurrent(x, "GRU", out, layers, both, drop, bias, along)
 
 
 @op(
     "embed(32) lstm(64) take(-1) linear(10)",
     "patch(8, 32) tokens lstm(16, layers=2, both, drop=0.1) gap linear(10)",
-    paper="Hochreiter & Schmidhuber 1997, Long short-term memory",
+    "patch(8, 32) cat(lstm(8, both, along=columns) | lstm(8, both, along=rows)) conv(32, 1)",
+    paper="Hochreiter & Schmidhuber 1997, Long short-term memory; along rows Tatsunami & Taki 2022, Sequencer, arXiv:2205.01972",
     traits="weighted along",
 )
-def lstm(x: Shape, out: Channels, layers: Count = 1, both: bool = False, drop: Rate = 0.0, bias: bool = True) -> Layer:
+def lstm(
+    x: Shape,
+    out: Channels,
+    layers: Count = 1,
+    both: bool = False,
+    drop: Rate = 0.0,
+    bias: bool = True,
+    along: Course = "tokens",
+) -> Layer:
     """Long short-term memory along tokens: the state of `out` numbers at each token, made of the token, the state before it and a
     cell that gates keep.
 
     With `both`, a second one goes from the end to the beginning, and a token gets 2·`out` numbers; without, no token knows those
     behind it. `layers` are stacked, with dropout of rate `drop` between them. Weights and equations are those of `torch.nn.LSTM`.
+    Of an image, `along=rows` goes along each row by itself, with the same weights, and `along=columns` along each column.
     """
-    return _recurrent(x, "LSTM", out, layers, both, drop, bias)
+    return _recurrent(x, "LSTM", out, layers, both, drop, bias, along)
 
 
 @op(

@@ -75,11 +75,18 @@ def cls(x: Shape) -> Layer:
     "patch(8, 48) pos(fourier=16) tokens",
     "patch(4, 24) pos(tile=4) tokens",
     "patch(4, 24) pos(axes) tokens",
+    "patch(4, 24) pos(of=4) pos(tile=2)",
+    "patch(4, 24) pos(axes, of=5) tokens",
     paper=_VIT,
     traits="position",
 )
 def pos(
-    x: Shape, sincos: bool = False, fourier: Count | None = None, tile: Size | None = None, axes: bool = False
+    x: Shape,
+    sincos: bool = False,
+    fourier: Count | None = None,
+    tile: Size | None = None,
+    axes: bool = False,
+    of: Size | None = None,
 ) -> Layer:
     """A learnt vector for each place, added to the token or pixel there.
 
@@ -89,7 +96,9 @@ def pos(
     With `fourier`, on an image, a linear layer of twice so many sines and cosines is added; the rows and columns run from 0 to 2π
     there (Carion et al. 2020, DETR, arXiv:2005.12872; XCiT, arXiv:2106.09681). With `tile` the learnt vectors are those of a
     window of this size, the same in each (Han et al. 2021, Transformer in transformer, arXiv:2103.00112). With `axes` each row
-    has a learnt vector, and each column (Dehghani et al. 2023, NaViT, arXiv:2307.06304).
+    has a learnt vector, and each column (Dehghani et al. 2023, NaViT, arXiv:2307.06304). With `of` the learnt vectors are those
+    of an image of this size, which bicubic interpolation resizes (Bolya et al. 2023, arXiv:2311.05613), those of `axes` linear
+    interpolation.
     """
     if len(x) == 1:
         raise Misfit(
@@ -97,6 +106,8 @@ def pos(
         )
     if sincos + (fourier is not None) + (tile is not None) + axes > 1:
         raise Misfit("`sincos`, `fourier`, `tile` and `axes` of `pos` exclude each other", help="keep one of them")
+    if of is not None:
+        return _resized(x, pair(of), axes, sincos or fourier is not None or tile is not None)
     if fourier is not None:
         return _fourier(x, fourier)
     if tile is not None:
@@ -115,6 +126,19 @@ def pos(
             f"choose a width that {parts} divides",
         )
     return Layer(out=x, module=lambda nn: nn.SinCosPosition())
+
+
+def _resized(x: Shape, of: tuple[int, int], axes: bool, other: bool) -> Layer:
+    """Learnt vectors of another size than the image's."""
+    c, h, w = image(x, "pos(of)")
+    if other:
+        raise Misfit("`of` is the size of learnt vectors, alone or with `axes`", help="leave one of the two out")
+    if of == (h, w):
+        return pos(x, axes=axes)
+    if axes:
+        rows: dict[str, Shape] = {"rows": (1, c, of[0], 1), "columns": (1, c, 1, of[1])}
+        return Layer(out=x, weights=rows, module=lambda nn: nn.ResizedAxesPosition(c, *of))
+    return Layer(out=x, weights={"embedding": (1, c, *of)}, module=lambda nn: nn.ResizedPosition(c, *of))
 
 
 def _tiled(x: Shape, size: tuple[int, int]) -> Layer:
