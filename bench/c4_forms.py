@@ -34,10 +34,11 @@ NETS = {
     "resnet20": "conv(16) bn relu resnet[16x3,32x3,64x3] gap linear(10)",
     "resnet18": "conv(64) bn relu resnet[64x2,128x2,256x2,512x2] gap linear(10)",
     "mobilenetv2": "mobilenetv2[16(t=1),24x2,32x3] gap linear(10)",
-    "mobilenetv1": "conv(32, 3, 2) bn relu mobilenetv1[64,128x2,256x2] gap linear(10)",
+    "mobilenet": "mobilenet",
     "convnext": "patch(2, 32) ln convnext[32x2,64x2,128x2] gap ln linear(10)",
     "vit": "patch(4, 96) tokens cls pos vit[96x4](heads=3) ln take linear(10)",
-    "densenet": "conv(24) densenet[6,6,6](k=12) bn relu gap linear(10)",
+    "densenet": "let d = cat(id | bn relu conv(12))\n"
+    "let t = bn relu conv(cin//2, 1) avgpool\nnet conv(24) d*6 t d*6 t d*6 bn relu gap linear(10)",
     "inception": "inception",
     "mlp": "flatten linear(512) relu linear(512) relu linear(10)",
 }
