@@ -2,8 +2,9 @@
 
     python bench/c4_forms.py [--rounds 7] [--batch 16 128] [--only vgg resnet]
 
-Each contender is forward and backward of one batch of 3×32×32, interleaved. `auto` is what a run of many steps is given, chosen
-anew. The figure is the best single form's median over auto's: 1 and more is as fast as the best one.
+Each contender is forward and backward of a batch of 3×32×32, as often as fills a turn; they take turns there and back. `auto`
+is what a run of many steps is given, chosen anew. The figure is the best single form's median over auto's: 1 and more is as
+fast as the best one.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from __future__ import annotations
 import os
 import statistics
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from tempfile import TemporaryDirectory
 
 import torch
-from _timing import interleave, options, publish
+from _timing import Times, options, publish
 from torch import fx, nn
 from torch.nn import functional
 
@@ -27,6 +29,7 @@ from archdsl.accelerate.plan import PLAIN, Plan, choose, forward_context, has_bf
 from archdsl.report import Column, Table
 
 CPU, LONG, CLASSES = torch.device("cpu"), 1_000_000, 10
+TURN = 0.2  # seconds of a contender before the next one
 NETS = {
     "vgg narrow": "vgg[16x2,32x2] +bn gap linear(10)",
     "vgg wide": "vgg[64x2,128x2] +bn gap linear(10)",
@@ -60,7 +63,7 @@ def forms() -> dict[str, Plan]:
     return found
 
 
-def step(model: nn.Module, plan: Plan, batch: int) -> Callable[[], None]:
+def step(model: nn.Module, plan: Plan, batch: int) -> Callable[[], float]:
     """Forward and backward of one batch in a form, on a net of its own."""
     prepare(model, plan)
     if not len(list(model.parameters())) or not isinstance(model, fx.GraphModule):
@@ -71,12 +74,26 @@ def step(model: nn.Module, plan: Plan, batch: int) -> Callable[[], None]:
     labels = torch.randint(0, CLASSES, (batch,))
     net = fast(model, plan).train()
 
-    def run() -> None:
-        torch.set_num_threads(plan.threads)
+    def once() -> None:
         with forward_context(plan, CPU):
             logits = net(images)
         functional.cross_entropy(logits.float(), labels).backward()
         net.zero_grad()
+
+    torch.set_num_threads(plan.threads)
+    once()
+    begun = time.perf_counter()
+    once()
+    many = max(1, round(TURN / (time.perf_counter() - begun)))
+
+    def run() -> float:
+        """Seconds a step, of as many as fill a turn."""
+        torch.set_num_threads(plan.threads)
+        once()  # whose caches are those of the contender before
+        begun = time.perf_counter()
+        for _ in range(many):
+            once()
+        return (time.perf_counter() - begun) / many
 
     return run
 
@@ -100,7 +117,10 @@ def main() -> None:
                 torch.set_num_threads(many)
                 contenders = {form: step(make(), plan, batch) for form, plan in forms().items()}
                 contenders["auto"] = step(make(), taken, batch)
-                times = interleave(contenders, given.rounds)
+                times: Times = {form: [] for form in contenders}
+                for turn in range(given.rounds):
+                    for form in list(contenders)[:: 1 if turn % 2 else -1]:
+                        times[form].append(contenders[form]())
                 middle = {form: 1e3 * statistics.median(seconds) for form, seconds in times.items()}
                 auto = middle.pop("auto")
                 best = min(middle, key=middle.__getitem__)
