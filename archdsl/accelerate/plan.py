@@ -241,6 +241,7 @@ def _seconds(model: nn.Module, shape: Shape, plan: Plan, device: torch.device, s
                     logits = net(images)
                 functional.cross_entropy(logits.float(), logits.argmax(1)).backward()
                 times.append(time.perf_counter() - begun)
+                copy.zero_grad()  # as in training: a sum with gradients of before would be a pass over memory more
             return min(times[1:] or times)
         except RuntimeError:  # an op that has no bf16, or no memory: the run itself will say what is wrong
             return None

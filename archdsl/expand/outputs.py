@@ -62,7 +62,8 @@ def ended(trace: Trace, classes: int, span: Span | None, stated: Task | None) ->
         raise fail("A308", f"the network does not end in `heads`, and {wanted}", span, remedy)
     if stated.heads and list(found) != list(stated.sizes):
         wanted = stated.wanted(trace.input, classes)
-        raise fail("A308", f"the network has the heads {_listed(found)}, and {wanted}", span, stated.ends)
+        order = ", which is another order" if sorted(found) == sorted(stated.sizes) else ""
+        raise fail("A308", f"the network has the heads {_listed(found)}{order}, and {wanted}", span, stated.ends)
     if stated.heads and classes != sum(stated.sizes.values()):
         raise fail(
             "A308",

@@ -116,7 +116,7 @@ def _check_codes(labels: Iterable[str], path: object, target: str) -> None:
     if wrong is not None:
         raise EnvError(
             f"the column `{target}` of {path} holds numbers such as {wrong[:20]}, not classes",
-            help="`target` names another column, with texts or whole numbers",
+            help="to predict the number, write `task=regression`; for classes name a column with texts or whole numbers",
         )
     width = min(map(len, texts))
     odd = next((t for t in texts if not t.isdecimal() or (len(t) > width and t.startswith("0"))), None)
