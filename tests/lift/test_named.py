@@ -16,7 +16,7 @@ from tests.conftest import Cli
     [
         ("coatnet_0_rw_224", 27_435_562, 40),  # Dai et al. 2021, arXiv:2106.04803
         ("dm_nfnet_f0", 71_489_284, 80),  # Brock et al. 2021, arXiv:2102.06171
-        ("xcit_nano_12_p8_224", XCIT, 30),  # El-Nouby et al. 2021, arXiv:2106.09681
+        ("xcit_nano_12_p8_224", 3_049_016, 30),  # El-Nouby et al. 2021, arXiv:2106.09681
     ],
 )
 def test_a_published_net_is_imported(cli: Cli, tmp_path: Path, name: str, parameters: int, lines: int) -> None:
