@@ -48,7 +48,7 @@ class Plan:
     by_torch: tuple[str, ...] = ()
 
     def record(self) -> dict[str, Any]:
-        """The plan as JSON holds it. Layers are left out where there are none, so that runs of before are equal."""
+        """The plan as it is stored in JSON. An empty ``by_torch`` is omitted, so that plans of earlier versions compare equal."""
         fields = asdict(self)
         layers = fields.pop("by_torch")
         return {**fields, "by_torch": list(layers)} if layers else fields
@@ -241,7 +241,7 @@ def _seconds(model: nn.Module, shape: Shape, plan: Plan, device: torch.device, s
                     logits = net(images)
                 functional.cross_entropy(logits.float(), logits.argmax(1)).backward()
                 times.append(time.perf_counter() - begun)
-                copy.zero_grad()  # as in training: a sum with gradients of before would be a pass over memory more
+                copy.zero_grad()  # as in training; adding to existing gradients would cost another pass over memory
             return min(times[1:] or times)
         except RuntimeError:  # an op that has no bf16, or no memory: the run itself will say what is wrong
             return None

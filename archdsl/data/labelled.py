@@ -135,7 +135,7 @@ def _listed(path: Path, pictures: Pictures) -> Listed:
 
 
 def _check(path: Path, row: int, column: str, name: str, first: int) -> None:
-    """Refuse a name that is no picture's, leads out of the folder of the table, or was there before."""
+    """Refuse a name that is not the file of a picture, is outside the folder of the table, or occurs twice."""
     what, help = "", ""
     if not name:
         what = "nothing, where the name of a picture is needed"
@@ -147,7 +147,7 @@ def _check(path: Path, row: int, column: str, name: str, first: int) -> None:
     elif first != row:
         what, help = f"{c.shown(name)}, as row {first + 1} has", "name each picture once"
     elif not (path.parent / name).is_file():
-        what, help = f"{c.shown(name)}, and there is no such file", f"paths begin at {path.parent}"
+        what, help = f"{c.shown(name)}, and there is no such file", f"paths are relative to {path.parent}"
     if what:
         raise c.at(path, row, column, what, help)
 

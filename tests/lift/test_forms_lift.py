@@ -9,23 +9,7 @@ from torch.nn import functional
 
 from archdsl.importer.findings import Refused
 from archdsl.importer.importing import spec_of
-
-SHAPE = (3, 16, 16)
-
-
-class Head(nn.Module):
-    """An image of 8x8 with 24 channels, a block on its channels last, and a head."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stem, self.head = nn.Conv2d(3, 24, 2, 2), nn.Linear(24, 10)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.stem(x).permute(0, 2, 3, 1)
-        return self.head(self.block(x).mean((1, 2)))
-
-    def block(self, x: Tensor) -> Tensor:
-        raise NotImplementedError
+from tests.lift.blocks import SHAPE, Head
 
 
 class Shares(Head):

@@ -55,7 +55,7 @@ class Weighted:
 
 
 def product(steps: Steps, a: Any, b: Any) -> Any:
-    """A product of matrices that is no product of queries and keys; None where it is something else."""
+    """A product of matrices other than one of queries and keys; None if the operation is not such a product."""
     if isinstance(a, View) and isinstance(b, Ones):
         return Keyed(turned(a), b.view)
     if isinstance(a, View) and isinstance(b, Keyed):

@@ -127,7 +127,9 @@ class Masks(Own):
     def _root(self) -> Path:
         root = own_path(self.path)
         if not root.is_dir():
-            raise EnvError(f"there is no folder {root}", help=f"{LAYOUT}; a relative PATH begins at the working folder")
+            raise EnvError(
+                f"there is no folder {root}", help=f"{LAYOUT}; a relative PATH starts from the current folder"
+            )
         return root
 
     def _remedy(self) -> str:

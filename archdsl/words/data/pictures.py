@@ -74,7 +74,7 @@ class Pictures(Own):
         """
         path = own_path(self.path)
         if not path.is_file():
-            raise EnvError(f"there is no file {path}", help="a relative path begins at the working folder")
+            raise EnvError(f"there is no file {path}", help="relative paths start from the current folder")
         beside = path.with_suffix(f".test{path.suffix}")
         return path, beside if beside.is_file() else None
 

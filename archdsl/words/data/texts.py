@@ -61,7 +61,7 @@ class Text(Own):
         if path.is_dir():
             raise EnvError(f"{path} is a folder, not a text", help="name one file; `cat` joins several")
         if not path.is_file():
-            raise EnvError(f"there is no file {path}", help="a relative path begins at the working folder")
+            raise EnvError(f"there is no file {path}", help="relative paths start from the current folder")
         beside = path.with_suffix(f".test{path.suffix}")
         return path, beside if beside.is_file() else None
 

@@ -35,7 +35,7 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What runs have recorded of a data set that is no longer there; ``task`` where its heads are part of it."""
+    """A data set as runs recorded it, when it does not exist any more; ``task`` is given if it has several heads."""
 
     input: tuple[int, ...]
     class_names: tuple[str, ...]
