@@ -24,10 +24,11 @@ def convolved(
     others = [a for a in x.dims[0] if a.axis >= 0]
     if not others or len(x.shape) != 3 or len(x.dims) != 4:
         return None
+    settings = _settings(weight, stride, padding, dilation, bias)
     if all(a.axis == 0 for a in others):
-        return _of_heads(steps, x, weight, bias, stride, padding, dilation, groups)
+        return _of_heads(steps, x, weight, bias, settings, groups)
     if all(a.axis > 0 for a in others):
-        return _of_windows(steps, x, weight, bias, stride, padding, dilation, groups)
+        return _of_windows(steps, x, weight, bias, settings, groups)
     raise Inexpressible("a convolution of windows and heads at once")
 
 
@@ -41,14 +42,7 @@ def _settings(weight: Param | Table, stride: Any, padding: Any, dilation: int, b
 
 
 def _of_heads(
-    steps: Steps,
-    x: View,
-    weight: Param | Table,
-    bias: Param | None,
-    stride: Any,
-    padding: Any,
-    dilation: int,
-    groups: int,
+    steps: Steps, x: View, weight: Param | Table, bias: Param | None, settings: dict[str, Any], groups: int
 ) -> View:
     """Each channel of a head by itself, with the same windows in every head."""
     width, heads = x.sizes()[1], x.shape[0] // x.sizes()[1]
@@ -58,7 +52,6 @@ def _of_heads(
     if x.dims != wanted or groups != width or weight.shape[0] % width:
         raise Inexpressible("a convolution that the heads share, other than of each channel by itself")
     sources = {"f.weight": weight, "f.bias": bias}
-    settings = _settings(weight, stride, padding, dilation, bias)
     multiplier = weight.shape[0] // width
     made = steps.put("dwconv", x.step, sources=sources, multiplier=multiplier, heads=heads, **settings)
     shape = steps.shape(made)
@@ -68,14 +61,7 @@ def _of_heads(
 
 
 def _of_windows(
-    steps: Steps,
-    x: View,
-    weight: Param | Table,
-    bias: Param | None,
-    stride: Any,
-    padding: Any,
-    dilation: int,
-    groups: int,
+    steps: Steps, x: View, weight: Param | Table, bias: Param | None, settings: dict[str, Any], groups: int
 ) -> View:
     """Each window of an image by itself: of 1×1 what the whole image gives, else with zeros round each window."""
     channels, (p, q) = whole(0, x.shape[0]), x.sizes()[2:]
@@ -84,7 +70,6 @@ def _of_windows(
     inner = (channels, merged([Atom(1, 1, p)]), merged([Atom(2, 1, q)]))
     if x.dims[1:] != inner or cut != [a for a in beside if a.size > 1]:
         raise Inexpressible("a convolution of parts of an image that are not its windows, one after the other")
-    settings = _settings(weight, stride, padding, dilation, bias)
     if settings["s"] != 1 or settings["p"] is not None:
         raise Inexpressible("a convolution within windows that changes their size")
     if settings["k"] == 1 and groups == 1:

@@ -13,7 +13,7 @@ from archdsl.words.tasks import Several, Task
 
 @setting
 class OfHead(Metric):
-    """The figure ``inner`` of the head ``head``. It is not in the registry: its name has the head between the part and the word."""
+    """The figure ``inner`` of the head ``head``. It is not registered: its name has the head between part and word."""
 
     head: str
     inner: OfPart
