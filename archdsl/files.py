@@ -4,10 +4,11 @@ files that a user names, which may be anything."""
 import errno
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 __all__ = [
+    "below",
     "grammar_text",
     "inside",
     "listed",
@@ -114,6 +115,19 @@ def _shipped(name: str, paths: list[Path]) -> list[Path]:
         return [path for path in found if path.is_relative_to(folder) and path.is_file()]
     except OSError:  # an inline spec can be longer than a file name may be
         return []
+
+
+def below(folder: Path, *endings: str) -> Iterator[Path]:
+    """The files below a folder whose names end so, in no order; hidden folders and files are left out.
+
+    What goes away during the walk is passed over: a run that trains there makes and removes folders (``Path.rglob`` of
+    Python 3.11 raises `FileNotFoundError` then).
+    """
+    for at, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            if name.endswith(endings) and not name.startswith(".") and os.path.isfile(path := os.path.join(at, name)):
+                yield Path(path)
 
 
 _STREAMS = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")  # what `<(command)` of a shell stands for

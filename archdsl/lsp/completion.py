@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from lsprotocol import types
 
 from archdsl.expand.values import CALLABLE
+from archdsl.files import below
 from archdsl.lsp.context import Context, Frame, context
 from archdsl.lsp.help import described, form, let_page, page, plain, signature
 from archdsl.registry import MISSING, entries, find, params
@@ -267,7 +268,7 @@ def _paths(version: Version, here: Context) -> Iterator[types.CompletionItem]:
     """Files that can be included: those below the folder of the text."""
     path = version.document.path
     folder = path.parent if path is not None else Path.cwd()
-    for number, file in enumerate(sorted(folder.rglob("*.arch"))):
+    for number, file in enumerate(sorted(below(folder, ".arch"))):
         if number > 200:
             return
         if file != path:

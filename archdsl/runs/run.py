@@ -287,5 +287,5 @@ def check_writable(out: Path) -> None:
     """Fail before any work is done if no run folder can be made in ``out``."""
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".probe-", dir=out):
+        with tempfile.TemporaryFile(prefix=".probe-", dir=out):  # a folder that goes away disturbs who reads beside
             pass

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archdsl.errors import ArchError, Source, SpecError
-from archdsl.files import listed, remarks, short, spec_path, spec_paths, specs, studies, study_path
+from archdsl.files import below, listed, remarks, short, spec_path, spec_paths, specs, studies, study_path
 from archdsl.syntax.read import read_stdin, read_text
 
 if TYPE_CHECKING:
@@ -118,8 +118,7 @@ def is_path(spec: str) -> bool:
 
 def folder_specs(folder: Path) -> list[Path]:
     """All specs below a folder, sorted; hidden folders are left out."""
-    found = (p for p in folder.rglob("*.arch") if p.is_file())
-    return sorted(p for p in found if not any(x.startswith(".") for x in p.relative_to(folder).parts))
+    return sorted(below(folder, ".arch"))
 
 
 def _file(spec: str) -> Source:

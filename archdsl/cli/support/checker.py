@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from archdsl.errors import ArchError, Diagnostic, Source, SpecError
-from archdsl.files import read_regular, study_path
+from archdsl.files import below, read_regular, study_path
 from archdsl.syntax.locate import folder_specs, is_path, locate
 
 MOST_ARMS = 1000  # of a space, so many arms are checked
@@ -75,14 +75,7 @@ def _studies(folder: Path) -> list[Path]:
     """The study files below a folder; other YAML is somebody else's."""
     from archdsl.study.plan.findings import is_study
 
-    found = []
-    for path in folder.rglob("*.y*ml"):
-        hidden = any(x.startswith(".") for x in path.relative_to(folder).parts)
-        if path.suffix not in STUDIES or hidden or not path.is_file():
-            continue
-        if is_study(read_regular(path, 1 << 16).decode("utf-8", "replace")):
-            found.append(path)
-    return found
+    return [p for p in below(folder, *STUDIES) if is_study(read_regular(p, 1 << 16).decode("utf-8", "replace"))]
 
 
 def _worth(work: Sequence[str | Source]) -> int:
