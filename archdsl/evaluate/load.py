@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor, nn
 
+from archdsl.accelerate.inference import answering
 from archdsl.data import Arrays, Splits, load, split, table
 from archdsl.data.normalise import Normalise, normalise, standardised
 from archdsl.device import wide
@@ -47,6 +48,10 @@ class Trained:
     columns: tuple[str, ...] | None = None
     target: str | None = None
     task: Task = CLASSIFICATION
+
+    def answering(self) -> nn.Module:
+        """The net as it is now in its fastest form on this device, for passes in eval mode."""
+        return answering(self.model, len(self.input) == 3)
 
     def values(self, output: Tensor) -> Tensor:
         """The output (N, T) of a net of numbers in the units of its targets, float64 where the device has it."""

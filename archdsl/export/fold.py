@@ -7,6 +7,7 @@ normalisation after a convolution or a linear layer goes into its weights. Sums 
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -65,18 +66,24 @@ def _unnormed(layer: WeightNorm) -> None:
     layer.__class__ = layer.plain  # type: ignore[assignment]
 
 
-def _fold_graph(net: fx.GraphModule) -> int:
-    """Batch norms whose input is a layer that nothing else reads; both must be called once."""
+def foldable(net: fx.GraphModule) -> Iterator[tuple[fx.Node, fx.Node]]:
+    """The calls of a layer and of the batch norm behind it that can be one layer in eval mode: nothing else reads what the
+    layer gives, and both are called once. A pair may be taken out of the graph before the next one is asked for.
+    """
     calls = [n.target for n in net.graph.nodes if n.op == "call_module"]
-    count = 0
     for node in list(net.graph.nodes):
         before = node.args[0] if node.op == "call_module" else None
         if not isinstance(before, fx.Node) or before.op != "call_module" or len(before.users) > 1:
             continue
         layer, norm = net.get_submodule(str(before.target)), net.get_submodule(str(node.target))
-        if calls.count(node.target) > 1 or calls.count(before.target) > 1 or not _may_fold(layer, norm):
-            continue
-        _fold_pair(layer, norm)
+        if calls.count(node.target) == calls.count(before.target) == 1 and _may_fold(layer, norm):
+            yield before, node
+
+
+def _fold_graph(net: fx.GraphModule) -> int:
+    count = 0
+    for before, node in foldable(net):
+        fold_pair(net.get_submodule(str(before.target)), net.get_submodule(str(node.target)))
         node.replace_all_uses_with(before)
         net.graph.erase_node(node)
         net.delete_submodule(str(node.target))
@@ -97,7 +104,9 @@ def _may_fold(layer: nn.Module, norm: nn.Module) -> bool:
     )
 
 
-def _fold_pair(layer: nn.Module, norm: nn.Module) -> None:
+@torch.no_grad()
+def fold_pair(layer: nn.Module, norm: nn.Module) -> None:
+    """Give the layer, in place, the weights with which it does what the batch norm behind it does in eval mode, too."""
     assert isinstance(norm, NORMS)
     assert norm.running_mean is not None
     assert norm.running_var is not None

@@ -75,14 +75,14 @@ class Timing:
         return self.batch / self.median
 
 
-def eager(name: str, model: nn.Module, form: Form) -> Contender:
+def eager(name: str, model: nn.Module, form: Form, engine: str = "torch") -> Contender:
     """torch, one kernel after the other."""
-    return Contender(name, "torch", _torch(model), form)
+    return Contender(name, engine, _torch(model), form)
 
 
-def compiled(name: str, model: nn.Module, form: Form) -> Contender:
+def compiled(name: str, model: nn.Module, form: Form, engine: str = "torch.compile") -> Contender:
     """torch.compile, for each batch size by itself."""
-    return Contender(name, "torch.compile", _torch(torch.compile(model, dynamic=False)), form)
+    return Contender(name, engine, _torch(torch.compile(model, dynamic=False)), form)
 
 
 def session(name: str, file: Path, threads: int, form: Form | None = None) -> Contender:

@@ -34,9 +34,11 @@ def test_a_spec_in_both_engines_and_its_file(capfd: pytest.CaptureFixture[str]) 
     report = json.loads(capfd.readouterr().out)
     assert [(r["engine"], r["batch"]) for r in report["rows"]] == [
         ("torch", 1),
+        ("archdsl", 1),
         ("onnxruntime", 1),
         ("onnxruntime", 1),
         ("torch", 3),
+        ("archdsl", 3),
         ("onnxruntime", 3),
         ("onnxruntime", 3),
     ]
@@ -45,7 +47,7 @@ def test_a_spec_in_both_engines_and_its_file(capfd: pytest.CaptureFixture[str]) 
         assert row["images_per_second"] == pytest.approx(row["batch"] / row["seconds"])
         assert row["rounds"] == 3
         assert row["calls"] >= 1
-    assert report["rows"][2]["model"] == "model.onnx"
+    assert report["rows"][3]["model"] == "model.onnx"
     assert report["machine"].keys() >= {"processor", "cores", "threads", "load", "torch", "onnxruntime", "archdsl"}
     assert report["machine"]["threads"] == 1
     assert os.listdir() == ["model.onnx"]
@@ -56,8 +58,11 @@ def test_what_has_no_onnx_form_is_timed_in_torch_alone(capfd: pytest.CaptureFixt
     text = "input 3x8x8\nclasses 10\nnet conv(4) ode(conv(4) tanh) gap linear(10)"
     assert main(["bench", text, "--batch", "2", *FAST, "--format", "csv"]) == 0
     out, err = capfd.readouterr()
-    (row,) = csv.DictReader(io.StringIO(out))
-    assert (row["engine"], row["batch"], row["rounds"]) == ("torch", "2", "3")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert [(row["engine"], row["batch"], row["rounds"]) for row in rows] == [
+        ("torch", "2", "3"),
+        ("archdsl", "2", "3"),
+    ]
     assert "is not timed in onnxruntime: `ode`" in err
 
 
@@ -124,4 +129,4 @@ def test_torch_compile(capfd: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("onnxruntime")
     assert main(["bench", SPEC, "--batch", "1,2", "--compile", *FAST, "--format", "json"]) == 0
     engines = [r["engine"] for r in json.loads(capfd.readouterr().out)["rows"]]
-    assert engines == ["torch", "torch.compile", "onnxruntime"] * 2
+    assert engines == ["torch", "archdsl", "torch.compile", "onnxruntime"] * 2

@@ -1,4 +1,4 @@
-"""``archdsl bench``: how long networks take for a batch, in torch and in onnxruntime."""
+"""``archdsl bench``: how long networks take for a batch, in torch, as archdsl runs them, and in onnxruntime."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from archdsl.report import Column, Table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from torch import nn
+
+    from archdsl.export.deploy import Form
     from archdsl.export.latency import Contender, Timing
 
 BATCHES = "1,8,32"
@@ -43,9 +46,9 @@ def command(
     classes: Classes = None,
     format: Format = "table",
 ) -> None:
-    """Time networks: torch as it is, torch.compile, and the exported file in onnxruntime. The engines take turns, after
-    they gave equal answers; the table has the median and the quartiles over the rounds. Weights do not matter for time:
-    those of a spec are fresh.
+    """Time networks: torch as it is, archdsl's form for `eval` and `predict` on a CPU, torch.compile, and the exported file in
+    onnxruntime. The engines take turns, after they gave equal answers; the table has the median and the quartiles over the
+    rounds. Weights do not matter for time: those of a spec are fresh.
 
     \b
     archdsl bench resnet20 vgg                       two specs at batches 1, 8, 32
@@ -125,6 +128,8 @@ def _contenders(
     name = _name(model)
     plain = deployed(made, form.plain)
     found = [latency.eager(name, plain, form)]
+    if (own := _answering(plain, form)) is not None:
+        found.append(latency.eager(name, own, form, "archdsl"))
     if compile:
         found.append(latency.compiled(name, plain, form))
     _tell(f"{name}: exporting")
@@ -139,6 +144,20 @@ def _contenders(
             + (f" ({error.help})" if error.help else "")
         )
     return found
+
+
+def _answering(plain: nn.Module, form: Form) -> nn.Module | None:
+    """The net as `eval` and `predict` run it on a CPU; None where they run it as it is."""
+    import copy
+
+    from archdsl.accelerate.inference import Answering, answering
+    from archdsl.export.deploy import Deployed
+
+    net = plain.net if isinstance(plain, Deployed) else plain
+    own = answering(copy.deepcopy(net), len(form.input) == 3)
+    if not isinstance(own, Answering):
+        return None
+    return Deployed(own, form.plain) if isinstance(plain, Deployed) else own
 
 
 def _file(model: str, threads: int) -> Contender:

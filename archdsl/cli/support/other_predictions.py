@@ -85,9 +85,10 @@ def of_pictures(net: Trained, files: Sequence[Path], batch: int, save: Path | No
     files = pictures_of(net, files)
     targets = _targets(files, save) if save is not None else {}
     records: list[dict[str, Any]] = []
+    model = net.answering()
     for part in decoded(files, net.input, batch):
         with torch.no_grad():
-            masks = net.model(net.normalise(torch.from_numpy(part).to(net.device))).argmax(1).cpu()  # (N, H, W)
+            masks = model(net.normalise(torch.from_numpy(part).to(net.device))).argmax(1).cpu()  # (N, H, W)
         for mask in masks:
             file = files[len(records)]
             counts = torch.bincount(mask.flatten(), minlength=len(net.class_names)).tolist()

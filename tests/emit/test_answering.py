@@ -1,0 +1,98 @@
+"""The form in which trained nets answer on a CPU says what the nets say."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import pytest
+import torch
+from torch import fx, nn
+
+from archdsl.accelerate.inference import Answering, answering
+from archdsl.accelerate.native import available
+from archdsl.accelerate.native.conv import FastConv
+from archdsl.api import load
+from archdsl.emit.build import build
+from archdsl.emit.inputs import random_inputs
+from archdsl.files import specs
+from archdsl.registry.shapes import batch_of
+
+MOST = 60e6  # multiplications and additions of a spec that is small enough for this test
+
+
+def _net(text: str) -> fx.GraphModule:
+    torch.manual_seed(0)
+    return _used(build(load(text, input=(3, 16, 16), classes=10).trace))
+
+
+def _used(model: fx.GraphModule) -> fx.GraphModule:
+    """In eval mode, with statistics of batch norm that are not those of a fresh net."""
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d) and module.running_mean is not None and module.running_var is not None:
+            module.running_mean.normal_(0, 0.2)
+            module.running_var.uniform_(0.5, 2)
+    return model.eval()
+
+
+def _small() -> list[Path]:
+    found = []
+    for path in specs():
+        spec = load(path)
+        if spec.cost.macs <= MOST and len(batch_of(spec.trace.input, 2)) > 1:
+            found.append(path)
+    return found
+
+
+@pytest.mark.parametrize("path", _small(), ids=lambda p: "/".join(p.parts[-2:]))
+def test_every_small_spec_answers_the_same(path: Path) -> None:
+    torch.manual_seed(0)
+    spec = load(path)
+    model = _used(build(spec.trace))
+    x = random_inputs(batch_of(spec.trace.input, 3))
+    with torch.no_grad():
+        expected = model(x)
+        held = {k: v.clone() for k, v in model.state_dict().items()}
+        quick = answering(model, len(batch_of(spec.trace.input, 3)) == 4)
+        found = quick(x)
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
+        assert all(torch.equal(v, model.state_dict()[k]) for k, v in held.items())
+        torch.testing.assert_close(model(x), expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
+
+
+def test_batch_norms_are_folded_and_the_net_keeps_its_own() -> None:
+    model = _net("vgg[16x1,32x1] +bn gap linear(10)")
+    quick = answering(model, True)
+    assert isinstance(quick, Answering)
+    assert not any(isinstance(m, nn.BatchNorm2d) for _, m in _called(quick.net))
+    assert sum(isinstance(m, nn.BatchNorm2d) for m in model.modules()) == 2
+    if available():
+        assert any(isinstance(m, FastConv) for _, m in _called(quick.net))
+
+
+def _called(net: fx.GraphModule) -> list[tuple[str, nn.Module]]:
+    return [(str(n.target), net.get_submodule(str(n.target))) for n in net.graph.nodes if n.op == "call_module"]
+
+
+def test_new_weights_are_seen_by_the_next_form_alone() -> None:
+    """A form is that of the weights as they were; who changes them asks again."""
+    model = _net("conv(8) bn relu gap linear(10)")
+    x = torch.randn(2, 3, 16, 16)
+    with torch.no_grad():
+        before = answering(model, True)(x)
+        next(model.parameters()).mul_(2)
+        assert not torch.allclose(answering(model, True)(x), before, atol=1e-3)
+
+
+@pytest.mark.parametrize("why", ["training", "hook", "double", "vectors", "another module"])
+def test_what_is_left_as_it_is(why: str) -> None:
+    model: nn.Module = copy.deepcopy(_net("conv(8) bn relu gap linear(10)"))
+    if why == "training":
+        model.train()
+    elif why == "hook":
+        next(iter(model.children())).register_forward_hook(lambda *_: None)
+    elif why == "double":
+        model.double()
+    elif why == "another module":
+        model = nn.Sequential(model).eval()
+    assert answering(model, why != "vectors") is model
