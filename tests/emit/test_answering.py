@@ -11,7 +11,7 @@ from torch import fx, nn
 
 from archdsl.accelerate.inference import Answering, answering
 from archdsl.accelerate.native import available
-from archdsl.accelerate.native.conv import FastConv
+from archdsl.accelerate.native.conv import AnsweringConv
 from archdsl.api import load
 from archdsl.emit.build import build
 from archdsl.emit.inputs import random_inputs
@@ -67,7 +67,7 @@ def test_batch_norms_are_folded_and_the_net_keeps_its_own() -> None:
     assert not any(isinstance(m, nn.BatchNorm2d) for _, m in _called(quick.net))
     assert sum(isinstance(m, nn.BatchNorm2d) for m in model.modules()) == 2
     if available():
-        assert any(isinstance(m, FastConv) for _, m in _called(quick.net))
+        assert any(isinstance(m, AnsweringConv) for _, m in _called(quick.net))
 
 
 def _called(net: fx.GraphModule) -> list[tuple[str, nn.Module]]:

@@ -44,13 +44,22 @@ class _Conv(torch.autograd.Function):
         return dx, dweight, dy.sum((0, 2, 3), dtype=weight.dtype) if ctx.biased and need_bias else None, None
 
 
-def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None, pad: int, flip: bool = False) -> Tensor:
+def _convolve(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    pad: int,
+    flip: bool = False,
+    ready: Tensor | None = None,
+    top: float = -1.0,
+) -> Tensor:
     (n, c, h, w), threads, k = x.shape, torch.get_num_threads(), weight.shape[1 if flip else 0]
     lib = loaded(x.dtype, bool(narrow(c, k)))
     y = torch.empty((n, k, h + 2 * pad - 2, w + 2 * pad - 2), dtype=x.dtype, device="cpu", memory_format=LAST)
     workspace = floats(lib.winograd_workspace(w, c, k, threads))
     steps = _steps(weight, flip)
-    lib.winograd(at(x), at(weight), steps, at(bias), at(y), n, h, w, c, k, pad, flip, at(workspace), threads)
+    own = (at(x), at(weight), steps, at(bias), at(y), n, h, w, c, k, pad, flip, at(ready), top)
+    lib.winograd(*own, at(workspace), threads)
     return y
 
 
@@ -114,6 +123,40 @@ class FastConv(nn.Module):
             and kernels(x.dtype, bool(narrow(x.shape[1], weight.shape[0]))) is not None
             and not (self.by_torch and layer_name(self.conv, x) in self.by_torch)
         )
+
+
+POINTS = 36  # of the filter transform, as in winograd.c
+
+
+class AnsweringConv(FastConv):
+    """A convolution for passes without gradients: its weights are transformed once, and what follows it may be a gate that
+    cuts off at 0 and at ``top``. The weights must stay as they are.
+
+    Args:
+        top: infinity for ReLU, 6 for ReLU6; below 0 there is no gate.
+    """
+
+    def __init__(self, conv: nn.Conv2d, top: float = -1.0) -> None:
+        super().__init__(conv)
+        self.top, self._ready = top, dict[bool, Tensor]()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W)."""
+        conv = self.conv
+        if not self._fits(x):
+            made: Tensor = conv(x)
+            return made if self.top < 0 else made.clamp_(0, self.top)
+        return _convolve(x, conv.weight, conv.bias, int(conv.padding[0]), ready=self._filter(), top=self.top)
+
+    def _filter(self) -> Tensor:
+        weight = self.conv.weight
+        half = bool(narrow(weight.shape[1], weight.shape[0]))
+        if half not in self._ready:
+            ready = floats(POINTS * weight.shape[0] * weight.shape[1])
+            function = loaded(torch.float32, half).winograd_filter
+            function(at(weight), _steps(weight), weight.shape[1], weight.shape[0], at(ready), torch.get_num_threads())
+            self._ready[half] = ready
+        return self._ready[half]
 
 
 def takes(module: nn.Module | None) -> bool:

@@ -48,7 +48,8 @@ TAKEN: dict[str, list[Any]] = {
     "norm_forward": [*[POINTER] * 4, *[LONG] * 4, POINTER, POINTER, FLOAT, INT] + [POINTER] * 7 + [INT],
     "norm_backward": [POINTER] * 6 + [LONG] * 4 + [INT] + [POINTER] * 9 + [INT],
     "batch": [*[POINTER] * 2, *[LONG] * 4, *[POINTER] * 4, INT],
-    "winograd": [POINTER] * 5 + [LONG] * 6 + [INT, POINTER, INT],
+    "winograd": [POINTER] * 5 + [LONG] * 6 + [INT, POINTER, FLOAT, POINTER, INT],
+    "winograd_filter": [POINTER, POINTER, LONG, LONG, POINTER, INT],
     "winograd_weight": [POINTER] * 4 + [LONG] * 6 + [POINTER, INT],
 }
 # What gives a number: floats of a workspace, and of a vector.

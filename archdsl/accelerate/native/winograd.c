@@ -134,8 +134,19 @@ static INLINE void input_transform(const T *x, const T *zeros, long h, long w, l
     }
 }
 
+typedef int32_t Bits __attribute__((vector_size(LANES * sizeof(int32_t))));
+
+/* Between 0 and `top`; any number where `top` is below 0. A NaN stays one. */
+static INLINE V gate(V v, float top) {
+    if (top < 0) return v;
+    V most = splat(top);
+    Bits low = v < (V){0}, high = v > most;
+    return (V)(((Bits)v & ~low & ~high) | ((Bits)most & high));
+}
+
 /* A' m A into the pixels at y, of a whole tile or as far as they are in the image. */
-static INLINE void output_transform(const float *in, long step, T *y, long w, long c, const float *bias, const long rows, const long columns) {
+static INLINE void output_transform(const float *in, long step, T *y, long w, long c, const float *bias, float top, const long rows,
+                                    const long columns) {
     for (long i = 0; i < 4; i++) prefetch(y + (i * w + 4) * c, 4 * c, 1);
     for (long k = 0; k < c; k += LANES) {
         V m[4][6], o[4], more = bias ? get(bias + k) : (V){0};
@@ -144,7 +155,7 @@ static INLINE void output_transform(const float *in, long step, T *y, long w, lo
             output_transform_1d(get(p), get(p + 6 * step), get(p + 12 * step), get(p + 18 * step), get(p + 24 * step), get(p + 30 * step), &m[0][j], 6);
         for (long i = 0; i < rows; i++) {
             output_transform_1d(m[i][0], m[i][1], m[i][2], m[i][3], m[i][4], m[i][5], o, 1);
-            for (long j = 0; j < columns; j++) store(y + (i * w + j) * c + k, o[j] + more);
+            for (long j = 0; j < columns; j++) store(y + (i * w + j) * c + k, gate(o[j] + more, top));
         }
     }
 }
@@ -240,11 +251,18 @@ static void filter_transform(const float *weight, const long *step, long c, long
         }
 }
 
+/* The weights as winograd takes them: POINTS * c * k floats. */
+void winograd_filter(const float *weight, const long *step, long c, long k, float *ready, int threads) {
+#pragma omp parallel num_threads(threads)
+    filter_transform(weight, step, c, k, 0, ready);
+}
+
 /* y = x * weight + bias with `pad` rows and columns of zeros around x; (n, h, w, c) to (n, h + 2 pad - 2, w + 2 pad - 2, k).
  * With `flip` the weights are rotated by 180 degrees, which makes the gradient of the image from that of the output.
+ * ready: what winograd_filter made of the weights; NULL: it is made here. top: the output is cut off to 0 … top; below 0: it is not.
  * workspace: winograd_workspace(w, c, k, threads) floats. */
 void winograd(const T *x, const float *weight, const long *step, const float *bias, T *y, long n, long h, long w, long c,
-              long k, long pad, int flip, float *workspace, int threads) {
+              long k, long pad, int flip, const float *ready, float top, float *workspace, int threads) {
     long rows = h + 2 * pad - 2, columns = w + 2 * pad - 2, tile_rows = (rows + 3) / 4, tile_columns = (columns + 3) / 4;
     long total = n * tile_rows * tile_columns, blocks = (total + TILE_BLOCK - 1) / TILE_BLOCK;
     long v_point = point_stride(c), m_point = point_stride(k), v_tile = tile_stride(c), m_tile = tile_stride(k);
@@ -254,7 +272,11 @@ void winograd(const T *x, const float *weight, const long *step, const float *bi
         T *zeros = (T *)end;
 #pragma omp single nowait
         memset(zeros, 0, w * c * sizeof(T));
-        filter_transform(weight, step, c, k, flip, u);
+        if (ready) {
+            u = (float *)ready;
+#pragma omp barrier /* until there are zeros */
+        } else
+            filter_transform(weight, step, c, k, flip, u);
 #pragma omp for schedule(static)
         for (long b = 0; b < blocks; b++) {
             long from = b * TILE_BLOCK, tiles = min_of(total - from, TILE_BLOCK);
@@ -274,9 +296,9 @@ void winograd(const T *x, const float *weight, const long *step, const float *bi
             for (long t = 0; t < tiles; t++, next(&at, rows, columns)) {
                 T *to = y + ((at.image * rows + at.top) * columns + at.left) * k;
                 if (at.top + 4 <= rows && at.left + 4 <= columns)
-                    output_transform(m + t * m_tile, m_point, to, columns, k, bias, 4, 4);
+                    output_transform(m + t * m_tile, m_point, to, columns, k, bias, top, 4, 4);
                 else
-                    output_transform(m + t * m_tile, m_point, to, columns, k, bias, min_of(4, rows - at.top), min_of(4, columns - at.left));
+                    output_transform(m + t * m_tile, m_point, to, columns, k, bias, top, min_of(4, rows - at.top), min_of(4, columns - at.left));
             }
         }
     }
