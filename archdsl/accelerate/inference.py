@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from typing import Any, cast
 
 import torch
@@ -11,14 +10,15 @@ from torch import Tensor, fx, nn
 
 from archdsl.accelerate.memory import keep_pages
 from archdsl.accelerate.native import available
-from archdsl.accelerate.native.conv import AnsweringConv, takes
+from archdsl.accelerate.native.answering import AnsweringConv, AnsweringNorm, AnsweringPool, norms, pools
+from archdsl.accelerate.native.conv import takes
 from archdsl.accelerate.native.holder import bare, copied
+from archdsl.accelerate.packed import gate_of, packed, top_of
 from archdsl.export.fold import fold_pair, foldable
 
 LAST = torch.channels_last
 HELD = 4 << 20  # bytes a thread: as much of a layer's output as its caches hold
 FEWEST = 4  # images a thread that are worth a pass of their own
-GATES = {nn.ReLU: math.inf, nn.ReLU6: 6.0}  # what cuts off at 0, and at which value else
 
 
 class Answering(nn.Module):
@@ -65,39 +65,6 @@ class _Sizes(fx.Interpreter):
         return found
 
 
-class PackedConv(nn.Module):
-    """A convolution by oneDNN, on weights in the layout that it likes, with the gate behind it in the same pass. The weights
-    must stay as they are.
-
-    Args:
-        top: where the gate cuts off besides 0: infinity for ReLU, 6 for ReLU6; below 0 there is no gate.
-    """
-
-    def __init__(self, conv: nn.Conv2d, top: float) -> None:
-        super().__init__()
-        self.conv, self.top = conv, top
-        self._packed: Tensor | None = None
-        self._works = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W)."""
-        if self._works:
-            try:
-                return self._fused(x)
-            except RuntimeError:  # of another build of torch: its own convolution will do, or say what is wrong
-                self._works = False
-        made: Tensor = self.conv(x)
-        return made if self.top < 0 else made.clamp_(0, self.top)
-
-    def _fused(self, x: Tensor) -> Tensor:
-        conv, ops = self.conv, torch.ops.mkldnn
-        form = (conv.padding, conv.stride, conv.dilation, conv.groups)
-        if self._packed is None:
-            self._packed = ops._reorder_convolution_weight(conv.weight, *form, list(x.shape))
-        gate = ("none", []) if self.top < 0 else ("relu", []) if self.top == math.inf else ("hardtanh", [0.0, self.top])
-        return cast("Tensor", ops._convolution_pointwise(x, self._packed, conv.bias, *form, *gate, ""))
-
-
 def answering(model: nn.Module, images: bool) -> nn.Module:
     """The net with batch norms folded into the layers before them and gates into the convolutions, in channels_last, with our
     convolutions where they know them, in a process that keeps the memory that it frees. The figures are those of the net but
@@ -120,7 +87,7 @@ def answering(model: nn.Module, images: bool) -> nn.Module:
     keep_pages()
     net = _folded(model)
     net.to(memory_format=LAST)  # type: ignore[call-overload]
-    return Answering(_with_convolutions(net)).eval()
+    return Answering(_packed(net)).eval()
 
 
 def _folded(model: fx.GraphModule) -> fx.GraphModule:
@@ -138,27 +105,36 @@ def _folded(model: fx.GraphModule) -> fx.GraphModule:
     return net
 
 
-def _with_convolutions(net: fx.GraphModule) -> fx.GraphModule:
-    """The net with its convolutions, and the gates behind them, in the forms of this file; in place."""
+def _packed(net: fx.GraphModule) -> fx.GraphModule:
+    """The net with its layers, and the gates behind them, in our kernels and oneDNN's; in place."""
     modules = dict(net.named_modules())
     for number, node in enumerate(list(net.graph.nodes)):
-        conv = modules.get(str(node.target)) if node.op == "call_module" else None
-        if (
-            type(conv) is not nn.Conv2d
-            or len(node.args) != 1
-            or conv.padding_mode != "zeros"
-            or isinstance(conv.padding, str)
-        ):
+        layer = modules.get(str(node.target)) if node.op == "call_module" else None
+        if layer is None or len(node.args) != 1:
             continue
         follower = next(iter(node.users)) if len(node.users) == 1 else None
         gate = modules.get(str(follower.target)) if follower is not None and follower.op == "call_module" else None
-        top = GATES.get(type(gate), -1.0) if gate is not None else -1.0
-        form = AnsweringConv(conv, top) if takes(conv) and available() else PackedConv(conv, top)
+        gate = gate if gate_of(gate) is not None and not pools(layer) else None
+        form = _form(layer, gate)
+        if form is None:
+            continue
         node.target = f"answering{number}"
         net.add_module(node.target, form)
-        if top >= 0 and follower is not None:
+        if gate is not None and follower is not None:
             follower.replace_all_uses_with(node)
             net.graph.erase_node(follower)
     net.graph.lint()
     net.recompile()
     return net
+
+
+def _form(layer: nn.Module, gate: nn.Module | None) -> nn.Module | None:
+    """The layer and the gate behind it in one; None where the layer stays as it is."""
+    if pools(layer) and available():
+        return AnsweringPool(cast("nn.MaxPool2d", layer))
+    if norms(layer) and type(gate) is nn.ReLU and available():
+        return AnsweringNorm(cast("nn.BatchNorm2d", layer))
+    top = top_of(gate_of(gate))
+    if takes(layer) and top is not None and available():
+        return AnsweringConv(cast("nn.Conv2d", layer), top)
+    return packed(layer, gate)

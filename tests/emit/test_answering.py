@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch import fx, nn
 
-from archdsl.accelerate.inference import Answering, answering
+from archdsl.accelerate import inference
+from archdsl.accelerate.inference import FEWEST, Answering, answering
 from archdsl.accelerate.native import available
-from archdsl.accelerate.native.conv import AnsweringConv
+from archdsl.accelerate.native.answering import AnsweringConv
 from archdsl.api import load
 from archdsl.emit.build import build
 from archdsl.emit.inputs import random_inputs
@@ -45,11 +46,14 @@ def _small() -> list[Path]:
 
 
 @pytest.mark.parametrize("path", _small(), ids=lambda p: "/".join(p.parts[-2:]))
-def test_every_small_spec_answers_the_same(path: Path) -> None:
+def test_every_small_spec_answers_the_same(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In parts of the batch, too."""
+    monkeypatch.setattr(inference, "HELD", 1)
+    monkeypatch.setattr(inference, "FEWEST", 1)
     torch.manual_seed(0)
     spec = load(path)
     model = _used(build(spec.trace))
-    x = random_inputs(batch_of(spec.trace.input, 3))
+    x = random_inputs(batch_of(spec.trace.input, torch.get_num_threads() + 1))
     with torch.no_grad():
         expected = model(x)
         held = {k: v.clone() for k, v in model.state_dict().items()}
@@ -96,3 +100,18 @@ def test_what_is_left_as_it_is(why: str) -> None:
     elif why == "another module":
         model = nn.Sequential(model).eval()
     assert answering(model, why != "vectors") is model
+
+
+def test_a_batch_that_fills_no_cache_goes_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = _net("conv(8) bn relu maxpool conv(16) gap linear(10)")
+    quick = answering(model, True)
+    assert isinstance(quick, Answering)
+    seen: list[int] = []
+    quick.net.register_forward_hook(lambda net, given, made: seen.append(len(given[0])))
+    x = torch.randn(4 * FEWEST * torch.get_num_threads() + 3, 3, 16, 16)
+    whole = quick(x)
+    assert seen == [len(x)]
+    monkeypatch.setattr(inference, "HELD", 1)
+    seen.clear()
+    torch.testing.assert_close(quick(x), whole, rtol=1e-5, atol=1e-5)
+    assert seen == [FEWEST * torch.get_num_threads()] * 4 + [3]

@@ -23,7 +23,7 @@ from archdsl.processes import descendants, kill
 from archdsl.trust import make_private
 
 CONVOLUTIONS = (Path(__file__).with_name("winograd.c"),)
-SOURCES = (*(Path(__file__).with_name(name) for name in ("norm.c", "batch.c")), *CONVOLUTIONS)
+SOURCES = (*(Path(__file__).with_name(name) for name in ("norm.c", "batch.c", "pool.c")), *CONVOLUTIONS)
 HEADERS = (Path(__file__).with_name("lanes.h"),)
 # No -ffast-math: it would assume that there is no NaN, and a run that diverges is known by its NaNs.
 FLAGS = ("-O3", "-march=native", "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared")

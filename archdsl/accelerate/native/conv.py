@@ -31,7 +31,7 @@ class _Conv(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, pad: int) -> Tensor:  # type: ignore[override]
         ctx.save_for_backward(x, weight)
         ctx.pad, ctx.biased = pad, bias is not None
-        return _convolve(x, weight, bias, pad)
+        return convolve(x, weight, bias, pad)
 
     @staticmethod
     @once_differentiable
@@ -39,12 +39,12 @@ class _Conv(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         dy = dy.contiguous(memory_format=LAST)
         need_x, need_weight, need_bias, _ = ctx.needs_input_grad
-        dx = _convolve(dy, weight, None, 2 - ctx.pad, flip=True) if need_x else None
+        dx = convolve(dy, weight, None, 2 - ctx.pad, flip=True) if need_x else None
         dweight = _weight_gradient(x, dy, weight, ctx.pad) if need_weight else None
         return dx, dweight, dy.sum((0, 2, 3), dtype=weight.dtype) if ctx.biased and need_bias else None, None
 
 
-def _convolve(
+def convolve(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None,
@@ -53,11 +53,18 @@ def _convolve(
     ready: Tensor | None = None,
     top: float = -1.0,
 ) -> Tensor:
+    """The convolution alone, without a gradient.
+
+    Args:
+        weight: (K, C, 3, 3), with ``flip`` (C, K, 3, 3), which is then rotated by 180 degrees.
+        ready: what the filter transform made of the weights.
+        top: the output is cut off to 0 … top; below 0 it is not.
+    """
     (n, c, h, w), threads, k = x.shape, torch.get_num_threads(), weight.shape[1 if flip else 0]
     lib = loaded(x.dtype, bool(narrow(c, k)))
     y = torch.empty((n, k, h + 2 * pad - 2, w + 2 * pad - 2), dtype=x.dtype, device="cpu", memory_format=LAST)
     workspace = floats(lib.winograd_workspace(w, c, k, threads))
-    steps = _steps(weight, flip)
+    steps = steps_of(weight, flip)
     own = (at(x), at(weight), steps, at(bias), at(y), n, h, w, c, k, pad, flip, at(ready), top)
     lib.winograd(*own, at(workspace), threads)
     return y
@@ -67,7 +74,7 @@ def _weight_gradient(x: Tensor, dy: Tensor, weight: Tensor, pad: int) -> Tensor:
     (n, c, h, w), threads, k = x.shape, torch.get_num_threads(), dy.shape[1]
     lib, out = loaded(x.dtype, bool(narrow(c, k))), torch.empty_like(weight)
     workspace = floats(lib.winograd_weight_workspace(w, c, k, threads))
-    lib.winograd_weight(at(x), at(dy), at(out), _steps(out), n, h, w, c, k, pad, at(workspace), threads)
+    lib.winograd_weight(at(x), at(dy), at(out), steps_of(out), n, h, w, c, k, pad, at(workspace), threads)
     return out
 
 
@@ -83,7 +90,7 @@ def narrow(ins: int, outs: int) -> bool | None:
     return True if lanes == WIDE and ins % (lanes // 2) == outs % (lanes // 2) == 0 else None
 
 
-def _steps(weight: Tensor, flip: bool = False) -> Any:
+def steps_of(weight: Tensor, flip: bool = False) -> Any:
     """From output to output channel, input to input channel, row to row, column to column."""
     a, b, c, d = weight.stride()
     return (ctypes.c_long * 4)(*((b, a, c, d) if flip else (a, b, c, d)))
@@ -123,40 +130,6 @@ class FastConv(nn.Module):
             and kernels(x.dtype, bool(narrow(x.shape[1], weight.shape[0]))) is not None
             and not (self.by_torch and layer_name(self.conv, x) in self.by_torch)
         )
-
-
-POINTS = 36  # of the filter transform, as in winograd.c
-
-
-class AnsweringConv(FastConv):
-    """A convolution for passes without gradients: its weights are transformed once, and what follows it may be a gate that
-    cuts off at 0 and at ``top``. The weights must stay as they are.
-
-    Args:
-        top: infinity for ReLU, 6 for ReLU6; below 0 there is no gate.
-    """
-
-    def __init__(self, conv: nn.Conv2d, top: float = -1.0) -> None:
-        super().__init__(conv)
-        self.top, self._ready = top, dict[bool, Tensor]()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W)."""
-        conv = self.conv
-        if not self._fits(x):
-            made: Tensor = conv(x)
-            return made if self.top < 0 else made.clamp_(0, self.top)
-        return _convolve(x, conv.weight, conv.bias, int(conv.padding[0]), ready=self._filter(), top=self.top)
-
-    def _filter(self) -> Tensor:
-        weight = self.conv.weight
-        half = bool(narrow(weight.shape[1], weight.shape[0]))
-        if half not in self._ready:
-            ready = floats(POINTS * weight.shape[0] * weight.shape[1])
-            function = loaded(torch.float32, half).winograd_filter
-            function(at(weight), _steps(weight), weight.shape[1], weight.shape[0], at(ready), torch.get_num_threads())
-            self._ready[half] = ready
-        return self._ready[half]
 
 
 def takes(module: nn.Module | None) -> bool:

@@ -47,6 +47,8 @@ POINTER, LONG, INT, FLOAT = ctypes.c_void_p, ctypes.c_long, ctypes.c_int, ctypes
 TAKEN: dict[str, list[Any]] = {
     "norm_forward": [*[POINTER] * 4, *[LONG] * 4, POINTER, POINTER, FLOAT, INT] + [POINTER] * 7 + [INT],
     "norm_backward": [POINTER] * 6 + [LONG] * 4 + [INT] + [POINTER] * 9 + [INT],
+    "norm_apply": [POINTER, POINTER, LONG, LONG, POINTER, POINTER, INT, INT],
+    "max_pool": [POINTER, POINTER] + [LONG] * 9 + [INT],
     "batch": [*[POINTER] * 2, *[LONG] * 4, *[POINTER] * 4, INT],
     "winograd": [POINTER] * 5 + [LONG] * 6 + [INT, POINTER, FLOAT, POINTER, INT],
     "winograd_filter": [POINTER, POINTER, LONG, LONG, POINTER, INT],

@@ -21,6 +21,8 @@ enum { LANES = 4, ROWS = 6 };
 typedef float V __attribute__((vector_size(LANES * sizeof(float))));
 typedef float Loose __attribute__((vector_size(LANES * sizeof(float)), aligned(sizeof(float)), may_alias));
 
+typedef int32_t Bits __attribute__((vector_size(LANES * sizeof(int32_t)))); /* what a comparison gives */
+
 static INLINE V get(const float *p) { return *(const Loose *)p; }
 static INLINE void put(float *p, V v) { *(Loose *)p = v; }
 static INLINE V splat(float v) { return v - (V){0}; }

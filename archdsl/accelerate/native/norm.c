@@ -178,6 +178,12 @@ void norm_forward(const T *x, const T *skip, T *y, uint8_t *place, long n, long 
     }
 }
 
+/* y of values whose scale and shift are known, as in eval mode. */
+void norm_apply(const T *x, T *y, long rows, long c, const float *scale, const float *shift, int relu, int threads) {
+#pragma omp parallel for schedule(static) num_threads(threads)
+    for (long b = 0; b < BLOCKS; b++) apply(x, 0, y, rows * b / BLOCKS, rows * (b + 1) / BLOCKS, c, scale, shift, relu);
+}
+
 /* The gradient before the gate, at a value of x whose y (with a skip) may be given. */
 static inline float before(float g, float x, float scale, float shift, int relu) { return relu && !(x * scale + shift > 0) ? 0 : g; }
 

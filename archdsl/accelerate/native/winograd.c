@@ -134,8 +134,6 @@ static INLINE void input_transform(const T *x, const T *zeros, long h, long w, l
     }
 }
 
-typedef int32_t Bits __attribute__((vector_size(LANES * sizeof(int32_t))));
-
 /* Between 0 and `top`; any number where `top` is below 0. A NaN stays one. */
 static INLINE V gate(V v, float top) {
     if (top < 0) return v;

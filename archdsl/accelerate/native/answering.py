@@ -1,0 +1,119 @@
+"""Our kernels for passes without gradients: weights are transformed once, and gates are part of the convolution."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from archdsl.accelerate.native.conv import LAST, FastConv, convolve, narrow, steps_of
+from archdsl.accelerate.native.holder import bare
+from archdsl.accelerate.native.kernels import at, floats, kernels, loaded
+from archdsl.accelerate.native.norm import WIDEST
+
+POINTS = 36  # of the filter transform, as in winograd.c
+
+
+class AnsweringConv(FastConv):
+    """A convolution, and a gate that cuts off at 0 and at ``top``. The weights must stay as they are.
+
+    Args:
+        top: infinity for ReLU, 6 for ReLU6; below 0 there is no gate.
+    """
+
+    def __init__(self, conv: nn.Conv2d, top: float = -1.0) -> None:
+        super().__init__(conv)
+        self.top, self._ready = top, dict[bool, Tensor]()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W)."""
+        conv = self.conv
+        if not self._fits(x):
+            made: Tensor = conv(x)
+            return made if self.top < 0 else made.clamp_(0, self.top)
+        return convolve(x, conv.weight, conv.bias, int(conv.padding[0]), ready=self._filter(), top=self.top)
+
+    def _filter(self) -> Tensor:
+        weight = self.conv.weight
+        half = bool(narrow(weight.shape[1], weight.shape[0]))
+        if half not in self._ready:
+            ready = floats(POINTS * weight.shape[0] * weight.shape[1])
+            function = loaded(torch.float32, half).winograd_filter
+            function(at(weight), steps_of(weight), weight.shape[1], weight.shape[0], at(ready), torch.get_num_threads())
+            self._ready[half] = ready
+        return self._ready[half]
+
+
+class AnsweringPool(nn.Module):
+    """A max-pooling whose windows' places nobody asks for."""
+
+    def __init__(self, pool: nn.MaxPool2d) -> None:
+        super().__init__()
+        self.pool = pool
+        self.kernel, self.stride, self.pad = (int(_side(v) or 0) for v in (pool.kernel_size, pool.stride, pool.padding))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W)."""
+        rows, columns = ((s + 2 * self.pad - self.kernel) // self.stride + 1 for s in x.shape[-2:])
+        if not self._fits(x) or min(rows, columns) < 1:
+            return cast("Tensor", self.pool(x))
+        n, c, h, w = x.shape
+        y = torch.empty((n, c, rows, columns), dtype=x.dtype, device="cpu", memory_format=LAST)
+        sizes = (n, h, w, c, self.kernel, self.stride, self.pad, rows, columns)
+        loaded(x.dtype).max_pool(at(x), at(y), *sizes, torch.get_num_threads())
+        return y
+
+    def _fits(self, x: Tensor) -> bool:
+        return _plain(x) and (lib := kernels(x.dtype)) is not None and x.shape[1] >= int(lib.lanes())
+
+
+class AnsweringNorm(nn.Module):
+    """A batch norm in eval mode and the ReLU behind it, in one pass. What the norm holds must stay as it is."""
+
+    def __init__(self, norm: nn.BatchNorm2d) -> None:
+        super().__init__()
+        self.norm, self._held = norm, _coefficients(norm)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W)."""
+        if not _plain(x) or kernels(x.dtype) is None or x.shape[1] > WIDEST:
+            return cast("Tensor", self.norm(x)).relu_()
+        n, c, h, w = x.shape
+        y, (scale, shift) = torch.empty_like(x), self._held
+        loaded(x.dtype).norm_apply(at(x), at(y), n * h * w, c, at(scale), at(shift), True, torch.get_num_threads())
+        return y
+
+
+@torch.no_grad()
+def _coefficients(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """Factor and summand of each channel."""
+    mean, var = cast("Tensor", norm.running_mean).double(), cast("Tensor", norm.running_var).double()
+    scale = (var + norm.eps).rsqrt() * (norm.weight.double() if norm.affine else 1)
+    shift = (norm.bias.double() if norm.affine else 0) - mean * scale
+    return scale.float().contiguous(), shift.float().contiguous()
+
+
+def norms(module: nn.Module | None) -> bool:
+    """Whether this is a batch norm with statistics of its own."""
+    return type(module) is nn.BatchNorm2d and bare(module) and not module.training and module.running_var is not None
+
+
+def _plain(x: Tensor) -> bool:
+    """Whether these are images that the kernels take in float32."""
+    form = x.dim() == 4 and x.device.type == "cpu" and x.dtype is torch.float32 and x.numel() > 0
+    return form and x.is_contiguous(memory_format=LAST)
+
+
+def pools(module: nn.Module | None) -> bool:
+    """Whether this is a max-pooling that the kernels know."""
+    if type(module) is not nn.MaxPool2d or not bare(module):
+        return False
+    plain = _side(module.dilation) == 1 and not module.ceil_mode and not module.return_indices
+    return plain and all(_side(v) is not None for v in (module.kernel_size, module.stride, module.padding))
+
+
+def _side(value: int | tuple[int, ...]) -> int | None:
+    """The number that stands for both axes; None of two that differ."""
+    sides = {value} if isinstance(value, int) else set(value)
+    return sides.pop() if len(sides) == 1 else None

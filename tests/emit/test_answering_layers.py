@@ -1,0 +1,158 @@
+"""Single layers of the form in which trained nets answer, against torch's."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from archdsl.accelerate.native import available
+from archdsl.accelerate.native.answering import AnsweringConv, AnsweringNorm, AnsweringPool, norms, pools
+from archdsl.accelerate.packed import PackedConv, PackedLinear, gate_of, packed, top_of
+from archdsl.emit.layers import PixelLinear
+
+LAST = torch.channels_last
+GATES = [
+    nn.ReLU(),
+    nn.ReLU6(),
+    nn.LeakyReLU(0.2),
+    nn.GELU(),
+    nn.GELU(approximate="tanh"),
+    nn.SiLU(),
+    nn.Hardswish(),
+    nn.Sigmoid(),
+    nn.Tanh(),
+]
+needs_kernels = pytest.mark.skipif(not available(), reason="needs Linux and a C compiler")
+needs_onednn = pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this build of torch has no oneDNN")
+
+
+def _image(*shape: int) -> Tensor:
+    return 3 * torch.randn(shape, generator=torch.Generator().manual_seed(0)).contiguous(memory_format=LAST)
+
+
+@needs_onednn
+@torch.no_grad()
+@pytest.mark.parametrize("gate", [None, *GATES], ids=repr)
+@pytest.mark.parametrize("layer", [nn.Conv2d(6, 8, 3, 2, 1), nn.Linear(9, 8), PixelLinear(6, 8)], ids=repr)
+def test_a_layer_and_its_gate_by_onednn(layer: nn.Module, gate: nn.Module | None) -> None:
+    x = _image(2, 6, 7, 9)
+    form = packed(layer, gate)
+    assert form is not None
+    for given in (x, x[:1]):  # another batch than that of the packed weights
+        expected = layer(given) if gate is None else gate(layer(given))
+        torch.testing.assert_close(form(given), expected, rtol=1e-5, atol=1e-5)
+    assert form.works  # nothing fell back
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("layer", [nn.Conv2d(6, 8, 3), nn.Linear(9, 8)], ids=repr)
+def test_a_build_of_torch_that_lacks_the_operator(layer: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
+    x = _image(2, 6, 7, 9)
+
+    def missing(self: object, x: Tensor) -> Tensor:
+        raise AttributeError("'_OpNamespace' 'mkldnn' object has no attribute")
+
+    monkeypatch.setattr(PackedConv, "fused", missing)
+    monkeypatch.setattr(PackedLinear, "fused", missing)
+    form = packed(layer, nn.ReLU())
+    assert form is not None
+    assert torch.equal(form(x), layer(x).relu())
+    assert not form.works
+
+
+def test_what_onednn_gets() -> None:
+    assert packed(nn.Conv2d(4, 4, 3, padding="same")) is None
+    assert packed(nn.Conv2d(4, 4, 3, padding_mode="reflect")) is None
+    assert packed(nn.Conv1d(4, 4, 3)) is None
+    assert gate_of(nn.Softplus()) is None
+    assert [top_of(gate_of(m)) for m in (None, nn.ReLU(), nn.ReLU6(), nn.GELU())] == [-1.0, math.inf, 6.0, None]
+
+
+@needs_kernels
+@torch.no_grad()
+@pytest.mark.parametrize("top", [-1.0, math.inf, 6.0])
+@pytest.mark.parametrize("channels", [8, 16, 24, 48])
+def test_a_convolution_and_its_gate(channels: int, top: float) -> None:
+    conv = nn.Conv2d(channels, channels, 3, padding=1).to(memory_format=LAST)  # type: ignore[call-overload]
+    form = AnsweringConv(conv, top)
+    for height, width in ((16, 16), (7, 9), (4, 5)):
+        x = 20 * _image(2, channels, height, width)
+        expected = conv(x) if top < 0 else conv(x).clamp(0, top)
+        torch.testing.assert_close(form(x), expected, rtol=1e-4, atol=1e-3)
+    x[0, 0, 1, 1] = math.nan
+    assert torch.equal(
+        form(x).isnan().any(dim=1)[0, :3, :3], torch.ones(3, 3, dtype=torch.bool)
+    )  # through the gate, too
+
+
+@needs_kernels
+@torch.no_grad()
+@pytest.mark.parametrize("affine", [True, False])
+@pytest.mark.parametrize("channels", [3, 16, 70])
+def test_a_batch_norm_and_its_gate(channels: int, affine: bool) -> None:
+    norm = nn.BatchNorm2d(channels, affine=affine).eval()
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    norm.running_mean.normal_()
+    norm.running_var.uniform_(0.5, 2)
+    if affine:
+        norm.weight.normal_()
+        norm.bias.normal_()
+    assert norms(norm)
+    form, x = AnsweringNorm(norm), _image(2, channels, 5, 7)
+    torch.testing.assert_close(form(x), norm(x).relu(), rtol=1e-5, atol=1e-5)
+    turned = x.contiguous()
+    torch.testing.assert_close(form(turned), norm(turned).relu(), rtol=1e-5, atol=1e-5)
+    x[0, 0, 0, 0] = math.nan
+    assert form(x)[0, 0, 0, 0].isnan()
+
+
+def test_other_batch_norms_are_left_to_torch() -> None:
+    assert not norms(nn.BatchNorm2d(4))  # in training mode
+    assert not norms(nn.BatchNorm2d(4, track_running_stats=False).eval())
+    assert not norms(nn.BatchNorm1d(4).eval())
+
+
+@needs_kernels
+@torch.no_grad()
+@pytest.mark.parametrize("channels", [3, 16, 19, 40])
+@pytest.mark.parametrize(
+    "pool",
+    [
+        nn.MaxPool2d(2),
+        nn.MaxPool2d(3, 1, 1),
+        nn.MaxPool2d(3, 2, 1),
+        nn.MaxPool2d((3, 3), (2, 2)),
+        nn.MaxPool2d(5, 3, 2),
+    ],
+    ids=repr,
+)
+def test_a_pooling(pool: nn.MaxPool2d, channels: int) -> None:
+    assert pools(pool)
+    form = AnsweringPool(pool)
+    for height, width in ((16, 16), (7, 9), (5, 6)):
+        x = _image(2, channels, height, width)
+        assert torch.equal(form(x), pool(x))
+    x[0, 0, 1, 1], x[1, 1] = math.nan, -math.inf
+    assert torch.equal(form(x).nan_to_num(99), pool(x).nan_to_num(99))
+    turned = x.contiguous()  # in the other layout it is torch that pools
+    assert torch.equal(form(turned).nan_to_num(99), pool(turned).nan_to_num(99))
+
+
+@pytest.mark.parametrize(
+    "pool",
+    [
+        nn.MaxPool2d((2, 3)),
+        nn.MaxPool2d(2, dilation=2),
+        nn.MaxPool2d(2, ceil_mode=True),
+        nn.MaxPool2d(2, return_indices=True),
+        nn.AvgPool2d(2),
+        None,
+    ],
+    ids=repr,
+)
+def test_other_poolings_are_left_to_torch(pool: nn.Module | None) -> None:
+    assert not pools(pool)
