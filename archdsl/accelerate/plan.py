@@ -26,7 +26,8 @@ from archdsl.runs.conditions import known_precision
 PROBE_STEPS = 3  # per candidate and round; the first one is not counted
 ROUNDS = 2  # there and back, so that what slows the machine for a while slows no candidate alone
 WORTH = 10  # a run must be this many times longer than the probe
-MARGIN = 1.1  # what bf16 must gain over fp32 to be taken
+FEWER = (1, 4, 16)  # threads that are tried besides all: small layers have no work for more
+MARGIN = 1.03  # what bf16 must gain over fp32 to be taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ def _form(model: nn.Module, shape: Shape, steps: int, device: torch.device, aske
         taken = half if _takes_bf16(device, asked) else best
         return taken, _words(taken)
     plans = [best, half, *(replace(form, native=False) for form in (best, half) if form.native)]
-    plans += [replace(best, threads=1), replace(half, threads=1)] if plain.threads > 1 else []
+    plans += [replace(form, threads=n) for n in FEWER if n < plain.threads for form in (best, half)]
     # One step of each before the timed ones, and one of the plain form to compare with.
     if steps < WORTH * ROUNDS * PROBE_STEPS * (len(plans) + 1):
         taken = half if has_bf16() and _seconds(model, shape, half, device, 1) is not None else best
@@ -203,7 +204,7 @@ def _probed(model: nn.Module, shape: Shape, device: torch.device, plans: Sequenc
         mixed = replace(choice, by_torch=names)
         works |= _least(model, shape, (choice, mixed), device)
         choice = min((choice, mixed), key=lambda p: works.get(p, math.inf))
-    threads = f", {choice.threads} thread" if choice.threads != plans[0].threads else ""
+    threads = f", {choice.threads} thread{'s' * (choice.threads > 1)}" if choice.threads != plans[0].threads else ""
     words = f"{_words(choice)}{threads}: {works[plans[0]] / works[choice]:.1f}× plain fp32"
     remember(name, {"plan": choice.record(), "words": words})
     return choice, words

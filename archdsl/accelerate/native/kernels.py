@@ -58,6 +58,7 @@ TAKEN: dict[str, list[Any]] = {
 GIVEN: dict[str, list[Any]] = {
     "winograd_workspace": [LONG] * 4,
     "winograd_weight_workspace": [LONG] * 4,
+    "winograd_parts": [LONG] * 5 + [INT],
     "lanes": [],
 }
 
@@ -126,7 +127,10 @@ def _place(kind: torch.dtype, narrow: bool) -> Place | None:
     if kind not in (torch.float32, torch.bfloat16) or wanted == "0":
         return None
     compiler = shutil.which(os.environ.get("CC") or "cc")
-    if platform.system() != "Linux" or compiler is None or not torch.backends.openmp.is_available():
+    if platform.system() != "Linux" or not torch.backends.openmp.is_available():
+        return None
+    if compiler is None:
+        notice("no compiled kernels, torch's own do the work: there is no C compiler (`cc`; CC names another)")
         return None
     flags = (*FLAGS, *(["-DBF16"] if kind is torch.bfloat16 else []), *(["-DNARROW"] if narrow else []))
     folder = _folder(own_path(wanted) if wanted else cache_base() / "native")
