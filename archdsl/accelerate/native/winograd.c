@@ -16,8 +16,8 @@
 #include <string.h>
 
 /* In the gradient of the weights the tiles are split for the threads, TILES_PER_SPLIT or more each, as each split has sums of its
- * own: 32 splits for 16 cost 2 % of a training step on one core, 64 of half as many tiles up to 8 %. TILE_BLOCK: tiles that a thread transforms before it multiplies, a multiple of ROWS; more are not faster. CACHED_WEIGHTS:
- * weights whose sums at all points stay in the cache. */
+ * own: twice as many splits cost 2 % of a training step on one core. TILE_BLOCK: tiles that a thread transforms before it multiplies,
+ * a multiple of ROWS; more are not faster. CACHED_WEIGHTS: weights whose sums at all points stay in the cache. */
 enum { POINTS = 36, MAX_SPLITS = 16, MIN_SPLITS = 4, TILES_PER_SPLIT = 256, TILE_BLOCK = 24, CACHED_WEIGHTS = 1 << 14 };
 
 static INLINE long min_of(long a, long b) { return a < b ? a : b; }
