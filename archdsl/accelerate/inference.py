@@ -1,4 +1,4 @@
-"""The form of a trained net that answers soonest on a CPU, in float32."""
+"""The form of a trained net that is fastest at inference on a CPU, in float32."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from archdsl.accelerate.memory import keep_pages
 from archdsl.accelerate.native import available
 from archdsl.accelerate.native.answering import AnsweringConv, AnsweringNorm, AnsweringPool, norms, pools
 from archdsl.accelerate.native.conv import takes
-from archdsl.accelerate.native.holder import bare, copied
-from archdsl.accelerate.packed import gate_of, packed, top_of
+from archdsl.accelerate.native.holder import bare, copied, free
+from archdsl.accelerate.packed import known, packed, top_of
+from archdsl.emit.layers import Ode
 from archdsl.export.fold import fold_pair, foldable
 
 LAST = torch.channels_last
@@ -36,7 +37,7 @@ class Answering(nn.Module):
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:
         """The net's output."""
-        x = images.contiguous(memory_format=LAST) if self.last else images
+        x = _channels_last(images) if self.last else images
         parts = x.split(self._at_once(x))
         answers: list[Tensor] = [self.net(part) for part in parts]
         return answers[0] if len(answers) == 1 else torch.cat(answers)
@@ -51,6 +52,14 @@ class Answering(nn.Module):
             self._largest[tuple(x.shape[1:])] = sizes.largest
         fitting = HELD * threads // self._largest[tuple(x.shape[1:])]
         return max(FEWEST * threads, 1 << max(0, fitting.bit_length() - 1))
+
+
+def _channels_last(images: Tensor) -> Tensor:
+    """Images of one channel have both layouts at once; their strides are made to say so."""
+    n, c, h, w = images.shape
+    if c == 1 and images.numel():
+        return images.contiguous().as_strided((n, c, h, w), (h * w, 1, w, 1))
+    return images.contiguous(memory_format=LAST)
 
 
 class _Sizes(fx.Interpreter):
@@ -70,9 +79,9 @@ def answering(model: nn.Module, images: bool) -> nn.Module:
     convolutions where they know them, in a process that keeps the memory that it frees. The figures are those of the net but
     for rounding, about 1e-6 of the largest one.
 
-    It is for nets in eval mode that work on images on a CPU, built by ``emit.build``; any other is given back as it is, and so
-    is one with hooks, which would miss the layers that are replaced. The model keeps its weights, in another memory layout;
-    who changes them asks for the form again.
+    It is for nets in eval mode that work on images on a CPU, built by ``emit.build``. Any other is returned as it is. So is one
+    with hooks, which would miss the layers that are replaced, and one with an ODE, whose solver may choose its steps for a whole
+    batch. The model keeps its weights, in another memory layout; call this again after they have changed.
 
     Args:
         images: the net takes (N, C, H, W).
@@ -80,9 +89,9 @@ def answering(model: nn.Module, images: bool) -> nn.Module:
     if not images or not isinstance(model, fx.GraphModule) or model.training:
         return model
     parameters = list(model.parameters())
-    if any(p.device.type != "cpu" or p.dtype != torch.float32 for p in parameters) or not all(
-        map(bare, model.modules())
-    ):
+    if any(p.device.type != "cpu" or p.dtype != torch.float32 for p in parameters):
+        return model
+    if not all(bare(module) and not isinstance(module, Ode) for module in model.modules()):
         return model
     keep_pages()
     net = _folded(model)
@@ -94,10 +103,10 @@ def _folded(model: fx.GraphModule) -> fx.GraphModule:
     """The net with its own modules but for the layers that take a batch norm in, which are copies."""
     graph, holder, root = copied(model)
     net = fx.GraphModule(holder, graph, type(model).__name__)
-    for number, (before, node) in enumerate(foldable(net)):
+    for before, node in foldable(net):
         layer = copy.deepcopy(root[str(before.target)])
         fold_pair(layer, root[str(node.target)])
-        before.target = f"folded{number}"
+        before.target = free(net, "folded")
         net.add_module(before.target, layer)
         node.replace_all_uses_with(before)
         net.graph.erase_node(node)
@@ -107,18 +116,18 @@ def _folded(model: fx.GraphModule) -> fx.GraphModule:
 
 def _packed(net: fx.GraphModule) -> fx.GraphModule:
     """The net with its layers, and the gates behind them, in our kernels and oneDNN's; in place."""
-    modules = dict(net.named_modules())
-    for number, node in enumerate(list(net.graph.nodes)):
+    modules, native = dict(net.named_modules()), available()
+    for node in list(net.graph.nodes):
         layer = modules.get(str(node.target)) if node.op == "call_module" else None
         if layer is None or len(node.args) != 1:
             continue
         follower = next(iter(node.users)) if len(node.users) == 1 else None
         gate = modules.get(str(follower.target)) if follower is not None and follower.op == "call_module" else None
-        gate = gate if gate_of(gate) is not None and not pools(layer) else None
-        form = _form(layer, gate)
+        gate = gate if known(gate) and not pools(layer) else None
+        form = _form(layer, gate, native)
         if form is None:
             continue
-        node.target = f"answering{number}"
+        node.target = free(net, "answering")
         net.add_module(node.target, form)
         if gate is not None and follower is not None:
             follower.replace_all_uses_with(node)
@@ -128,13 +137,13 @@ def _packed(net: fx.GraphModule) -> fx.GraphModule:
     return net
 
 
-def _form(layer: nn.Module, gate: nn.Module | None) -> nn.Module | None:
-    """The layer and the gate behind it in one; None where the layer stays as it is."""
-    if pools(layer) and available():
+def _form(layer: nn.Module, gate: nn.Module | None, native: bool) -> nn.Module | None:
+    """The layer and the gate behind it in one; None where the layer stays as it is. ``native``: our kernels can be had."""
+    if native and pools(layer):
         return AnsweringPool(cast("nn.MaxPool2d", layer))
-    if norms(layer) and type(gate) is nn.ReLU and available():
+    if native and norms(layer) and type(gate) is nn.ReLU:
         return AnsweringNorm(cast("nn.BatchNorm2d", layer))
-    top = top_of(gate_of(gate))
-    if takes(layer) and top is not None and available():
+    top = top_of(gate)
+    if native and takes(layer) and top is not None:
         return AnsweringConv(cast("nn.Conv2d", layer), top)
     return packed(layer, gate)

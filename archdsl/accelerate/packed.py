@@ -1,7 +1,7 @@
-"""Layers by oneDNN for passes without gradients: weights in the layout that it likes, and the gate behind them in one pass.
+"""Layers by oneDNN for passes without gradients: weights in the layout that it likes, and the function behind them in one pass.
 
 The operators are those that torch.compile calls when weights do not change. Where a build of torch lacks one, or refuses it, the
-layer itself is called.
+layer itself is called. oneDNN's ReLU makes 0 of a NaN; so ReLU and ReLU6 are torch's, in place.
 """
 
 from __future__ import annotations
@@ -14,12 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from archdsl.emit.layers import PixelLinear
+from archdsl.emit.memory import check_memory
 
 Gate = tuple[str, list[float], str]  # oneDNN's name of an element-wise function, its numbers, and its algorithm
 NONE: Gate = ("none", [], "")
 _GATES: dict[type[nn.Module], Callable[[Any], Gate]] = {
-    nn.ReLU: lambda _: ("relu", [], ""),
-    nn.ReLU6: lambda _: ("hardtanh", [0.0, 6.0], ""),
     nn.LeakyReLU: lambda m: ("leaky_relu", [float(m.negative_slope)], ""),
     nn.GELU: lambda m: ("gelu", [], str(m.approximate)),
     nn.SiLU: lambda _: ("swish", [], ""),
@@ -27,45 +26,59 @@ _GATES: dict[type[nn.Module], Callable[[Any], Gate]] = {
     nn.Sigmoid: lambda _: ("sigmoid", [], ""),
     nn.Tanh: lambda _: ("tanh", [], ""),
 }
+_TOPS = {nn.ReLU: math.inf, nn.ReLU6: 6.0}
 
 
-def gate_of(module: nn.Module | None) -> Gate | None:
-    """What oneDNN calls the module; None of what it has no name for."""
-    make = _GATES.get(type(module)) if module is not None else None
-    return make(module) if make is not None else None
+def known(module: nn.Module | None) -> bool:
+    """Whether this is a function that a layer before it can take in."""
+    return type(module) in _GATES or type(module) in _TOPS
 
 
-def top_of(gate: Gate | None) -> float | None:
-    """Where a gate cuts off besides 0; -1 of none, and None of one that does something else."""
-    if gate is None:
-        return -1.0
-    return {"relu": math.inf, "hardtanh": gate[1][-1] if gate[1] else 0.0}.get(gate[0])
+def top_of(module: nn.Module | None) -> float | None:
+    """Where a function cuts off besides 0; -1 where there is none, and None of one that does something else."""
+    return -1.0 if module is None else _TOPS.get(type(module))
 
 
 class _Packed(nn.Module):
     """Args:
     layer: whose weights must stay as they are.
-    follower: the element-wise function behind it, which ``gate_of`` knows; None: there is none.
+    follower: the function behind it, which is ``known``; None: there is none.
     """
 
     def __init__(self, layer: nn.Module, follower: nn.Module | None = None) -> None:
         super().__init__()
-        self.layer, self.follower, self.gate = layer, follower, gate_of(follower) or NONE
+        self.layer, self.follower, self.top = layer, follower, top_of(follower)
+        make = _GATES.get(type(follower)) if follower is not None else None
+        self.gate = make(follower) if make is not None else NONE
         self.packed: Tensor | None = None
         self.works = torch.backends.mkldnn.is_available()
+        self.tried = False
 
     def forward(self, x: Tensor) -> Tensor:
-        """What the layer takes, to what the function behind it gives."""
-        if self.works and x.dtype is torch.float32 and x.device.type == "cpu" and x.numel():
-            try:
-                return self.fused(x)
-            except (RuntimeError, AttributeError):  # not in this build: the layer will do, or say what is wrong
-                self.works = False
+        """What the layer takes, to what the function behind it gives.
+
+        Raises:
+            EnvError: memory does not suffice.
+        """
+        if not (self.works and x.dtype is torch.float32 and x.device.type == "cpu" and x.numel()):
+            return self._plain(x)
+        try:
+            made = self.fused(x)
+        except (RuntimeError, AttributeError) as error:
+            check_memory(error)
+            if self.tried:
+                raise
+            self.works = False  # not in this build of torch: the layer will do, or say what is wrong
+            return self._plain(x)
+        self.tried = True
+        return made if self.top is None or self.top < 0 else made.clamp_(0, self.top)
+
+    def _plain(self, x: Tensor) -> Tensor:
         made: Tensor = self.layer(x)
         return made if self.follower is None else cast("Tensor", self.follower(made))
 
     def fused(self, x: Tensor) -> Tensor:
-        """The same in one pass."""
+        """The layer and its gate in one pass."""
         raise NotImplementedError
 
 

@@ -34,8 +34,8 @@ def predict_batches(
         ArchError: passes of a net that has no layer which draws.
         EnvError: the device has not enough memory; the message names ``batch``.
     """
-    model = net.answering() if passes is None else net.model
     with enough_memory(batch), _drawn(net.device, seed), nullcontext() if passes is None else alive(net.model):
+        model = net.answering() if passes is None else net.model
         for images in batches:
             yield predict(model, net.normalise(images.to(net.device)), passes, net.task)
 

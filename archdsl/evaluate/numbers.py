@@ -47,8 +47,8 @@ def numbers(net: Trained, part: Part, batch: int = BLOCK) -> Iterator[tuple[Tens
     Raises:
         EnvError: the device has not enough memory; the message names ``batch``.
     """
-    model = net.answering()
     with enough_memory(batch):
+        model = net.answering()
         for rows, targets in part.blocks(batch):
             output: Tensor = model(net.normalise(rows.to(net.device)))
             yield output.to(wide(net.device)), targets.to(net.device, wide(net.device))

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from archdsl.accelerate.native import available
 from archdsl.accelerate.native.answering import AnsweringConv, AnsweringNorm, AnsweringPool, norms, pools
-from archdsl.accelerate.packed import PackedConv, PackedLinear, gate_of, packed, top_of
+from archdsl.accelerate.packed import PackedConv, PackedLinear, known, packed, top_of
 from archdsl.emit.layers import PixelLinear
+from archdsl.errors import EnvError
 
 LAST = torch.channels_last
 GATES = [
@@ -45,6 +46,9 @@ def test_a_layer_and_its_gate_by_onednn(layer: nn.Module, gate: nn.Module | None
         expected = layer(given) if gate is None else gate(layer(given))
         torch.testing.assert_close(form(given), expected, rtol=1e-5, atol=1e-5)
     assert form.works  # nothing fell back
+    broken = x.clone()
+    broken[0, :, 0, 0] = math.nan
+    assert form(broken).isnan().any()
 
 
 @torch.no_grad()
@@ -67,8 +71,21 @@ def test_what_onednn_gets() -> None:
     assert packed(nn.Conv2d(4, 4, 3, padding="same")) is None
     assert packed(nn.Conv2d(4, 4, 3, padding_mode="reflect")) is None
     assert packed(nn.Conv1d(4, 4, 3)) is None
-    assert gate_of(nn.Softplus()) is None
-    assert [top_of(gate_of(m)) for m in (None, nn.ReLU(), nn.ReLU6(), nn.GELU())] == [-1.0, math.inf, 6.0, None]
+    assert not known(nn.Softplus())
+    assert all(map(known, GATES))
+    assert [top_of(m) for m in (None, nn.ReLU(), nn.ReLU6(), nn.GELU())] == [-1.0, math.inf, 6.0, None]
+
+
+@torch.no_grad()
+def test_memory_that_does_not_suffice_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: object, x: Tensor) -> Tensor:
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(PackedConv, "fused", full)
+    form = packed(nn.Conv2d(6, 8, 3))
+    assert form is not None
+    with pytest.raises(EnvError, match="memory"):
+        form(_image(2, 6, 7, 9))
 
 
 @needs_kernels
@@ -80,6 +97,7 @@ def test_a_convolution_and_its_gate(channels: int, top: float) -> None:
     form = AnsweringConv(conv, top)
     for height, width in ((16, 16), (7, 9), (4, 5)):
         x = 20 * _image(2, channels, height, width)
+        assert form._fits(x)
         expected = conv(x) if top < 0 else conv(x).clamp(0, top)
         torch.testing.assert_close(form(x), expected, rtol=1e-4, atol=1e-3)
     x[0, 0, 1, 1] = math.nan
@@ -103,6 +121,7 @@ def test_a_batch_norm_and_its_gate(channels: int, affine: bool) -> None:
         norm.bias.normal_()
     assert norms(norm)
     form, x = AnsweringNorm(norm), _image(2, channels, 5, 7)
+    assert form._fits(x)
     torch.testing.assert_close(form(x), norm(x).relu(), rtol=1e-5, atol=1e-5)
     turned = x.contiguous()
     torch.testing.assert_close(form(turned), norm(turned).relu(), rtol=1e-5, atol=1e-5)
@@ -135,6 +154,7 @@ def test_a_pooling(pool: nn.MaxPool2d, channels: int) -> None:
     form = AnsweringPool(pool)
     for height, width in ((16, 16), (7, 9), (5, 6)):
         x = _image(2, channels, height, width)
+        assert form._fits(x) == (channels >= 16)
         assert torch.equal(form(x), pool(x))
     x[0, 0, 1, 1], x[1, 1] = math.nan, -math.inf
     assert torch.equal(form(x).nan_to_num(99), pool(x).nan_to_num(99))

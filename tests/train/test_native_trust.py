@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import platform
 import shutil
 import stat
 import subprocess
@@ -166,6 +167,16 @@ def test_what_a_strange_compiler_makes_is_refused(
     words = noticed()
     assert "no compiled kernels, torch's own do the work" in words
     assert said in words
+
+
+def test_a_machine_without_a_compiler_says_so_once(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if platform.system() != "Linux":
+        pytest.skip("kernels are compiled on Linux alone")
+    monkeypatch.setenv("CC", "no-such-compiler")
+    assert load(torch.float32) is None
+    assert "there is no C compiler no-such-compiler" in noticed()
+    assert load(torch.bfloat16) is None
+    assert not noticed()
 
 
 @needs

@@ -24,7 +24,8 @@ class AnsweringConv(FastConv):
 
     def __init__(self, conv: nn.Conv2d, top: float = -1.0) -> None:
         super().__init__(conv)
-        self.top, self._ready = top, dict[bool, Tensor]()
+        self.top = top
+        self._ready: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W)."""
@@ -36,17 +37,16 @@ class AnsweringConv(FastConv):
 
     def _filter(self) -> Tensor:
         weight = self.conv.weight
-        half = bool(narrow(weight.shape[1], weight.shape[0]))
-        if half not in self._ready:
+        if self._ready is None:
             ready = floats(POINTS * weight.shape[0] * weight.shape[1])
-            function = loaded(torch.float32, half).winograd_filter
+            function = loaded(torch.float32, bool(narrow(weight.shape[1], weight.shape[0]))).winograd_filter
             function(at(weight), steps_of(weight), weight.shape[1], weight.shape[0], at(ready), torch.get_num_threads())
-            self._ready[half] = ready
-        return self._ready[half]
+            self._ready = ready
+        return self._ready
 
 
 class AnsweringPool(nn.Module):
-    """A max-pooling whose windows' places nobody asks for."""
+    """A max-pooling without indices."""
 
     def __init__(self, pool: nn.MaxPool2d) -> None:
         super().__init__()
@@ -77,12 +77,15 @@ class AnsweringNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W)."""
-        if not _plain(x) or kernels(x.dtype) is None or x.shape[1] > WIDEST:
+        if not self._fits(x):
             return cast("Tensor", self.norm(x)).relu_()
         n, c, h, w = x.shape
         y, (scale, shift) = torch.empty_like(x), self._held
         loaded(x.dtype).norm_apply(at(x), at(y), n * h * w, c, at(scale), at(shift), True, torch.get_num_threads())
         return y
+
+    def _fits(self, x: Tensor) -> bool:
+        return _plain(x) and x.shape[1] == self.norm.num_features <= WIDEST and kernels(x.dtype) is not None
 
 
 @torch.no_grad()

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.autograd.function import once_differentiable
 
-from archdsl.accelerate.native.holder import bare, copied
+from archdsl.accelerate.native.holder import bare, copied, free
 from archdsl.accelerate.native.kernels import at, available, floats, kernels, loaded
 
 LAST = torch.channels_last
@@ -156,7 +156,7 @@ def fuse_convs(model: fx.GraphModule, precision: str, by_torch: Collection[str] 
         name = str(node.target)
         if node.op == "call_module" and len(node.args) == 1 and takes(root.get(name)):
             if name not in names:
-                names[name] = f"fast{len(names)}"
+                names[name] = free(holder, "fast")
                 holder.add_module(names[name], FastConv(root[name], by_torch))
             node.target = names[name]
     graph.lint()

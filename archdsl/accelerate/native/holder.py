@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 from torch import fx, nn
@@ -17,6 +18,11 @@ def bare(module: nn.Module) -> bool:
     )
     made = [name for name in ("weight", "bias") if hasattr(module, name) and name not in module._parameters]
     return not any(hooks) and not made
+
+
+def free(holder: nn.Module, stem: str) -> str:
+    """A name that nothing in the holder has: a label of the network may be any word."""
+    return next(name for number in count() if not hasattr(holder, name := f"{stem}{number}"))
 
 
 def copied(model: fx.GraphModule) -> tuple[fx.Graph, nn.Module, dict[str, Any]]:

@@ -130,7 +130,8 @@ def _place(kind: torch.dtype, narrow: bool) -> Place | None:
     if platform.system() != "Linux" or not torch.backends.openmp.is_available():
         return None
     if compiler is None:
-        notice("no compiled kernels, torch's own do the work: there is no C compiler (`cc`; CC names another)")
+        wanted_one = os.environ.get("CC") or "cc"
+        notice(f"no compiled kernels, torch's own do the work: there is no C compiler {wanted_one} (CC names another)")
         return None
     flags = (*FLAGS, *(["-DBF16"] if kind is torch.bfloat16 else []), *(["-DNARROW"] if narrow else []))
     folder = _folder(own_path(wanted) if wanted else cache_base() / "native")

@@ -16,7 +16,7 @@ from torch import Tensor, fx, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from archdsl.accelerate.native.holder import bare, copied
+from archdsl.accelerate.native.holder import bare, copied, free
 from archdsl.accelerate.native.kernels import BLOCKS, at, floats, kernels, loaded
 
 LAST = torch.channels_last
@@ -151,9 +151,9 @@ def fuse_norms(model: fx.GraphModule) -> fx.GraphModule:
     """The net with each batch norm and what follows it as one module, on the same parameters and buffers."""
     graph, holder, root = copied(model)
     norms = [node for node in graph.nodes if _type(node, root) is nn.BatchNorm2d and len(node.args) == 1]
-    for number, node in enumerate(norms):
+    for node in norms:
         last, skip, relu, pool = _chain(node, root)
-        name = f"fused{number}"
+        name = free(holder, "fused")
         holder.add_module(name, FusedNorm(root[str(node.target)], relu, pool))
         with graph.inserting_after(last):
             args = (node.args[0],) if skip is None else (node.args[0], skip)

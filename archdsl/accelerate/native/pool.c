@@ -1,7 +1,6 @@
 /* Max-pooling of (n, h, w, c) with the channels innermost, without the places of the largest values, which only a gradient needs. */
 #include "lanes.h"
 #include <math.h>
-#include <omp.h>
 
 static INLINE long least(long a, long b) { return a < b ? a : b; }
 static INLINE long most(long a, long b) { return a > b ? a : b; }

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from archdsl.evaluate import Trained
 
@@ -36,7 +36,7 @@ def of_heads(net: Trained, own: object, files: Sequence[Path], batch: int) -> li
     records: list[dict[str, Any]] = []
     for held in [read_rows(net, own, file) for file in files]:
         parts = (torch.from_numpy(held.values[n : n + batch]) for n in range(0, len(held.values), batch))
-        for row, said in enumerate(said for part in parts for said in _said(net, part)):
+        for row, said in enumerate(said for part in parts for said in _said(net, net.model, part)):
             known = {"targets": held.known[row]} if held.known is not None else {}
             records.append({"file": str(held.path), "row": row + 1, "heads": said, **known})
         for text in held.notes:
@@ -53,14 +53,15 @@ def _of_pictures(net: Trained, files: Sequence[Path], batch: int) -> list[dict[s
 
     done: Counter[str] = Counter()
     parts = (torch.from_numpy(part) for part in decoded(files, net.input, batch, done))
-    every = (heads for part in parts for heads in _said(net, part))
+    model = net.answering()
+    every = (heads for part in parts for heads in _said(net, model, part))
     records = [{"file": str(file), "heads": heads} for file, heads in zip(files, every, strict=True)]
     for text in said(done, len(files)):
         say(text)
     return records
 
 
-def _said(net: Trained, examples: Tensor) -> Iterator[dict[str, dict[str, Any]]]:
+def _said(net: Trained, model: nn.Module, examples: Tensor) -> Iterator[dict[str, dict[str, Any]]]:
     """What each head says of each example (n, …), as the data set has them."""
     import torch
 
@@ -68,7 +69,7 @@ def _said(net: Trained, examples: Tensor) -> Iterator[dict[str, dict[str, Any]]]
 
     task = several(net)
     with torch.no_grad():
-        output: Tensor = net.model(net.normalise(examples.to(net.device)))
+        output: Tensor = model(net.normalise(examples.to(net.device)))
     columns: dict[str, list[dict[str, Any]]] = {}
     for head, own in zip(task.heads, task.parts(output), strict=True):
         if head.task.counted:
