@@ -116,7 +116,8 @@ def _folded(model: fx.GraphModule) -> fx.GraphModule:
 
 def _packed(net: fx.GraphModule) -> fx.GraphModule:
     """The net with its layers, and the gates behind them, in our kernels and oneDNN's; in place."""
-    modules, native = dict(net.named_modules()), available()
+    modules = dict(net.named_modules())
+    native = any(pools(m) or norms(m) or takes(m) for m in modules.values()) and available()  # which may compile
     for node in list(net.graph.nodes):
         layer = modules.get(str(node.target)) if node.op == "call_module" else None
         if layer is None or len(node.args) != 1:

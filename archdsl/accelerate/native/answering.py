@@ -19,7 +19,7 @@ class AnsweringConv(FastConv):
     """A convolution, and a gate that cuts off at 0 and at ``top``. The weights must stay as they are.
 
     Args:
-        top: infinity for ReLU, 6 for ReLU6; below 0 there is no gate.
+        top: infinity for ReLU, 6 for ReLU6, negative for none.
     """
 
     def __init__(self, conv: nn.Conv2d, top: float = -1.0) -> None:
