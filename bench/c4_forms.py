@@ -3,8 +3,8 @@
     python bench/c4_forms.py [--rounds 7] [--batch 16 128] [--only vgg resnet]
 
 Each contender is forward and backward of a batch of 3×32×32, as often as fills a turn; they take turns there and back. `auto`
-is the plan of a run of many steps, with no remembered choice. The figure is the best single form's median over auto's: 1 and more is as
-fast as the best one.
+is the plan of a run of many steps, with no remembered choice. The figure is the best single form's median over auto's: 1 and
+more is as fast as the best one.
 """
 
 from __future__ import annotations
