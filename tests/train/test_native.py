@@ -56,7 +56,7 @@ def norms(channels: int) -> tuple[nn.BatchNorm2d, nn.BatchNorm2d]:
 
 @needs
 @pytest.mark.parametrize("follows", FOLLOWERS)
-@pytest.mark.parametrize("channels", [1, 3, 16, 20, 64, 130])
+@pytest.mark.parametrize("channels", [1, 3, 8, 16, 20, 24, 48, 64, 130])
 def test_values_gradients_and_statistics_are_those_of_torch(channels: int, follows: str) -> None:
     relu, pool, skips = FOLLOWERS[follows]
     torch.manual_seed(channels)

@@ -4,28 +4,13 @@
  * all arithmetic is float, all sums over images are double. The images are cut into BLOCKS parts whatever the number of
  * threads, and the parts are added in their order, so that the result does not depend on the threads.
  */
+#include "lanes.h"
 #include <math.h>
 #include <omp.h>
-#include <stdint.h>
 
-enum { BLOCKS = 32, WIDE = 64, FLUSH = 128 };
-
-#ifdef BF16
-typedef uint16_t T;
-static inline float get(T v) {
-    union { uint32_t bits; float value; } u = {(uint32_t)v << 16};
-    return u.value;
-}
-static inline T put(float v) { /* to the nearest, ties to even; a NaN stays one */
-    union { float value; uint32_t bits; } u = {v};
-    uint32_t rounded = (u.bits + 0x7fff + ((u.bits >> 16) & 1)) >> 16;
-    return (T)(v != v ? 0x7fc0 : rounded);
-}
-#else
-typedef float T;
-static inline float get(T v) { return v; }
-static inline T put(float v) { return v; }
-#endif
+/* WIDE: values of a row that is worth a loop. FLUSH: rows that are summed as float. STRIP: vectors whose constants and sums are kept in
+ * registers over these rows; FEW: rows where a row has more of them, since memory is fastest in its order. */
+enum { BLOCKS = 32, WIDE = 64, FLUSH = 128, STRIP = 4, FEW = 4 / sizeof(T) };
 
 /* The blocks of the calling thread. It takes them up for the first pass and down for the second one: what was read last is
  * still in the cache. */
@@ -38,15 +23,41 @@ static Share share(void) {
     return (Share){BLOCKS * number / count, BLOCKS * (number + 1) / count};
 }
 
-/* `relu ? max(v, 0) : v`, where a NaN stays one. */
-static inline float gate(float v, int relu) { return relu && v < 0 ? 0 : v; }
+/* What a pass reads and writes, all by pixel and channel; NULL is what it has not. The constants and sums are of a row of w values. */
+typedef struct {
+    const T *x, *y, *dy, *skip;
+    T *out, *dskip;
+    const uint8_t *place;
+    float *mean, *scale, *shift, *one, *two, *a, *b;
+    int relu;
+} Pass;
 
-/* Rows of few channels are taken several at a time, so that the innermost loop is worth a vector. */
+static INLINE long least(long a, long b) { return a < b ? a : b; }
+
+/* v where the mask is set, else 0. */
+static INLINE V keep(V v, Bits mask) { return (V)((Bits)v & mask); }
+
+/* `relu ? max(v, 0) : v`, where a NaN stays one. */
+static INLINE V gate(V v, const int relu) { return relu ? keep(v, ~(v < (V){0})) : v; }
+
+/* The gradient before the gate, at a value of x. */
+static INLINE V before(V g, V x, V scale, V shift, const int relu) { return relu ? keep(g, fused(x, scale, shift) > (V){0}) : g; }
+
+/* Rows of few channels are taken several at a time, so that a row is worth a loop. */
 static long copies(long c) { return c >= WIDE ? 1 : WIDE / c; }
 
+/* The same where nothing is summed, and as many as give whole vectors are better. */
+static long whole_copies(long c) {
+    long whole = 1;
+    while (whole * c % LANES) whole *= 2;
+    return whole * c > 16 * WIDE ? 1 : whole * c > WIDE ? whole : WIDE / (whole * c) * whole;
+}
+
+/* m times c values, and zeros up to a whole vector. */
 static void repeat(float *out, const float *in, long c, long m) {
     for (long i = 0; i < m; i++)
         for (long j = 0; j < c; j++) out[i * c + j] = in[j];
+    for (long j = 0; j < LANES; j++) out[m * c + j] = 0;
 }
 
 /* Adds the sums of a block's wide rows to double ones, c of each. */
@@ -58,87 +69,108 @@ static void flush(double *sums, float *a, float *b, long c, long m) {
         }
 }
 
-/* Sums of x - about and of its square over rows `from` to `to`; w = m * c values are taken at a time. */
+/* `vectors` vectors, or one of `some` values, from place `j` of `rows` rows of `w` values, the first at `at`. */
+typedef void Strip(const Pass *p, long at, long j, long rows, long w, const long vectors, const long some);
+
+/* n values of each of `rows` rows in strips. */
+static INLINE void in_strips(const Pass *p, long at, long rows, long w, long n, Strip *strip) {
+    long j = 0;
+    for (; j + STRIP * LANES <= n; j += STRIP * LANES) strip(p, at + j, j, rows, w, STRIP, LANES);
+    if (j + 3 * LANES <= n) strip(p, at + j, j, rows, w, 3, LANES), j += 3 * LANES;
+    if (j + 2 * LANES <= n) strip(p, at + j, j, rows, w, 2, LANES), j += 2 * LANES;
+    if (j + LANES <= n) strip(p, at + j, j, rows, w, 1, LANES), j += LANES;
+    if (j < n) strip(p, at + j, j, rows, w, 1, n - j);
+}
+
+/* The rows `from` to `to` of c values, m at a time; what is left is one row of fewer values, or with `one` rows of c. */
+static INLINE void over_rows(const Pass *p, long from, long to, long c, long m, double *sums, const int one, Strip *strip) {
+    long w = m * c, most = w <= STRIP * LANES ? FLUSH : FEW, summed = 0;
+    for (long rows; from + m <= to; from += rows * m) {
+        rows = least((to - from) / m, least(most, FLUSH - summed));
+        in_strips(p, from * c, rows, w, w, strip);
+        summed += rows;
+        if (summed == FLUSH && sums) flush(sums, p->a, p->b, c, m);
+        summed %= FLUSH;
+    }
+    for (long n = one ? 1 : to - from; from < to; from += n) in_strips(p, from * c, 1, w, n * c, strip);
+    if (sums) flush(sums, p->a, p->b, c, m);
+}
+
+/* Sums of x - mean and of its square. */
+static INLINE void add_moments(const Pass *p, long at, long j, long rows, long w, const long vectors, const long some) {
+    V k[STRIP], a[STRIP], b[STRIP];
+    for (long i = 0; i < vectors; i++) {
+        long l = j + i * LANES;
+        k[i] = get(p->mean + l), a[i] = get_some(p->a + l, some), b[i] = get_some(p->b + l, some);
+    }
+    for (const T *x = p->x + at; rows > 0; rows--, x += w)
+        for (long i = 0; i < vectors; i++) {
+            V d = take(x + i * LANES, some) - k[i];
+            a[i] += d, b[i] = fused(d, d, b[i]);
+        }
+    for (long i = 0; i < vectors; i++) put_some(p->a + j + i * LANES, a[i], some), put_some(p->b + j + i * LANES, b[i], some);
+}
+
+/* Of rows `from` to `to`. */
 static void moments(const T *x, long from, long to, long c, const float *about, double *sums) {
-    long m = copies(c), w = m * c, row = from;
-    float k[w], a[w], b[w];
+    long m = copies(c), w = m * c;
+    float k[w + LANES], a[w], b[w];
     repeat(k, about, c, m);
     for (long j = 0; j < w; j++) a[j] = b[j] = 0;
-    for (long run = 0; row + m <= to; row += m) {
-        const T *p = x + row * c;
-#pragma omp simd
-        for (long j = 0; j < w; j++) {
-            float d = get(p[j]) - k[j];
-            a[j] += d, b[j] += d * d;
+    over_rows(&(Pass){.x = x, .mean = k, .a = a, .b = b}, from, to, c, m, sums, 1, add_moments);
+}
+
+/* x normalised, with the skip, gated. */
+static INLINE void normalise(const Pass *p, long at, long j, long rows, long w, const long vectors, const long some) {
+    V s[STRIP], t[STRIP];
+    for (long i = 0; i < vectors; i++) s[i] = get(p->scale + j + i * LANES), t[i] = get(p->shift + j + i * LANES);
+    for (; rows > 0; rows--, at += w)
+        for (long i = 0; i < vectors; i++) {
+            long here = at + i * LANES;
+            V v = fused(take(p->x + here, some), s[i], t[i]);
+            if (p->skip) v += take(p->skip + here, some);
+            give(p->out + here, gate(v, p->relu), some);
         }
-        if (++run % FLUSH == 0) flush(sums, a, b, c, m);
-    }
-    for (; row < to; row++)
-        for (long j = 0; j < c; j++) {
-            float d = get(x[row * c + j]) - k[j];
-            a[j] += d, b[j] += d * d;
-        }
-    flush(sums, a, b, c, m);
 }
 
 static void apply(const T *x, const T *skip, T *y, long from, long to, long c, const float *scale, const float *shift, int relu) {
-    long m = copies(c), w = m * c, row = from;
-    float s[w], t[w];
+    long m = whole_copies(c), w = m * c;
+    float s[w + LANES], t[w + LANES];
     repeat(s, scale, c, m), repeat(t, shift, c, m);
-    for (; row < to; row += m) {
-        long n = row + m <= to ? w : (to - row) * c;
-        const T *p = x + row * c, *q = skip ? skip + row * c : 0;
-        T *o = y + row * c;
-        if (q) {
-#pragma omp simd
-            for (long j = 0; j < n; j++) o[j] = put(gate(get(p[j]) * s[j] + t[j] + get(q[j]), relu));
-        } else {
-#pragma omp simd
-            for (long j = 0; j < n; j++) o[j] = put(gate(get(p[j]) * s[j] + t[j], relu));
-        }
-    }
+    over_rows(&(Pass){.x = x, .skip = skip, .out = y, .scale = s, .shift = t, .relu = relu}, from, to, c, m, 0, 0, normalise);
 }
 
 /* Where a row of windows (of n * (h / 2)) begins in x. */
 static long origin(long r, long h, long w, long c) { return ((r / (h / 2)) * h + 2 * (r % (h / 2))) * w * c; }
 
-/* 2x2 windows of the rows of windows `from` to `to`: the largest value, gated, and its place in the window; of equal ones the
- * first, as torch has it. Types of one size in each loop, since a vector has as many lanes as the smallest type allows. */
+/* The largest of each of the w / 2 windows of a row of them, gated, and its place in the window; of equal ones the first, as torch has it.
+ * at: of the row in x; to: in y. Of `some` channels from j on. */
+static INLINE void largest(const Pass *p, uint8_t *place, long at, long to, long w, long c, long j, const long some) {
+    V s = get(p->scale + j), t = get(p->shift + j);
+    for (long i = 0; i < w / 2; i++) {
+        long here = at + 2 * i * c + j, there = to + i * c + j;
+        long pixels[4] = {here, here + c, here + w * c, here + w * c + c};
+        V v[4];
+        for (long q = 0; q < 4; q++) v[q] = fused(take(p->x + pixels[q], some), s, t);
+        if (p->skip)
+            for (long q = 0; q < 4; q++) v[q] += take(p->skip + pixels[q], some);
+        Bits right = ~(v[1] <= v[0]) & (v[0] == v[0]), other = ~(v[3] <= v[2]) & (v[2] == v[2]); /* a NaN, which may come with the skip, wins */
+        V upper = pick(right, v[1], v[0]), lower = pick(other, v[3], v[2]);
+        Bits down = ~(lower <= upper) & (upper == upper);
+        give(p->out + there, gate(pick(down, lower, upper), p->relu), some);
+        give_bytes(place + there, (down & (2 - other)) | (~down & -right), some);
+    }
+}
+
 static void apply_pool(const T *x, const T *skip, T *y, uint8_t *place, long from, long to, long h, long w, long c, const float *scale,
                        const float *shift, int relu) {
-    long n = w * c, half = n / 2;
-    float s[n], t[n], top[n], low[n], best[half];
-    int32_t where[half];
-    repeat(s, scale, c, w), repeat(t, shift, c, w);
+    float s[c + LANES], t[c + LANES];
+    repeat(s, scale, c, 1), repeat(t, shift, c, 1);
+    Pass p = {.x = x, .skip = skip, .out = y, .scale = s, .shift = t, .relu = relu};
     for (long r = from; r < to; r++) {
-        const T *p = x + origin(r, h, w, c), *q = p + n;
-#pragma omp simd
-        for (long k = 0; k < n; k++) top[k] = get(p[k]) * s[k] + t[k], low[k] = get(q[k]) * s[k] + t[k];
-        if (skip) {
-            const T *a = skip + origin(r, h, w, c), *b = a + n;
-#pragma omp simd
-            for (long k = 0; k < n; k++) top[k] += get(a[k]), low[k] += get(b[k]);
-        }
-        for (long i = 0; i < w / 2; i++) {
-            const float *a = top + 2 * i * c, *b = low + 2 * i * c;
-#pragma omp simd
-            for (long j = 0; j < c; j++) {
-                /* A NaN, which may come with the skip, wins. In comparisons that a compiler makes vectors of: `v != v ||` is none. */
-                float p00 = a[j], p01 = a[j + c], p10 = b[j], p11 = b[j + c];
-                int right = !(p01 <= p00), other = !(p11 <= p10);
-                float u = right ? p01 : p00, v = other ? p11 : p10;
-                u = p00 != p00 ? p00 : u, v = p10 != p10 ? p10 : v;
-                int down = !(v <= u);
-                v = u != u ? u : v;
-                best[i * c + j] = down ? v : u, where[i * c + j] = down ? 2 + other : right;
-            }
-        }
-        T *o = y + r * half;
-        uint8_t *at = place + r * half;
-#pragma omp simd
-        for (long k = 0; k < half; k++) o[k] = put(gate(best[k], relu));
-#pragma omp simd
-        for (long k = 0; k < half; k++) at[k] = (uint8_t)where[k];
+        long at = origin(r, h, w, c), into = r * w / 2 * c, j = 0;
+        for (; j + LANES <= c; j += LANES) largest(&p, place, at, into, w, c, j, LANES);
+        if (j < c) largest(&p, place, at, into, w, c, j, c - j);
     }
 }
 
@@ -184,109 +216,127 @@ void norm_apply(const T *x, T *y, long rows, long c, const float *scale, const f
     for (long b = 0; b < BLOCKS; b++) apply(x, 0, y, rows * b / BLOCKS, rows * (b + 1) / BLOCKS, c, scale, shift, relu);
 }
 
-/* The gradient before the gate, at a value of x whose y (with a skip) may be given. */
-static inline float before(float g, float x, float scale, float shift, int relu) { return relu && !(x * scale + shift > 0) ? 0 : g; }
-
 /* Sums of the gated gradient and of its product with x - mean; with a skip, the gated gradient is also written there. */
+static INLINE void add_gradients(const Pass *p, long at, long j, long rows, long w, const long vectors, const long some) {
+    V k[STRIP], s[STRIP], t[STRIP], a[STRIP], b[STRIP];
+    for (long i = 0; i < vectors; i++) {
+        long l = j + i * LANES;
+        k[i] = get(p->mean + l), s[i] = get(p->scale + l), t[i] = get(p->shift + l);
+        a[i] = get_some(p->a + l, some), b[i] = get_some(p->b + l, some);
+    }
+    for (; rows > 0; rows--, at += w)
+        for (long i = 0; i < vectors; i++) {
+            long here = at + i * LANES;
+            V v = take(p->x + here, some), g = take(p->dy + here, some);
+            if (!p->y)
+                g = before(g, v, s[i], t[i], p->relu);
+            else if (p->relu)
+                g = keep(g, take(p->y + here, some) > (V){0});
+            if (p->dskip) give(p->dskip + here, g, some);
+            a[i] += g, b[i] = fused(g, v - k[i], b[i]);
+        }
+    for (long i = 0; i < vectors; i++) put_some(p->a + j + i * LANES, a[i], some), put_some(p->b + j + i * LANES, b[i], some);
+}
+
 static void gradient_sums(const T *x, const T *y, const T *dy, T *dskip, long from, long to, long c, const float *mean,
                           const float *scale, const float *shift, int relu, double *sums) {
-    long m = copies(c), w = m * c, row = from;
-    float k[w], s[w], t[w], a[w], b[w];
+    long m = copies(c), w = m * c;
+    float k[w + LANES], s[w + LANES], t[w + LANES], a[w], b[w];
     repeat(k, mean, c, m), repeat(s, scale, c, m), repeat(t, shift, c, m);
     for (long j = 0; j < w; j++) a[j] = b[j] = 0;
-    for (long run = 0; row < to; row += m) {
-        long n = row + m <= to ? w : (to - row) * c;
-        const T *p = x + row * c, *d = dy + row * c, *o = y ? y + row * c : 0;
-        T *e = dskip ? dskip + row * c : 0;
-        if (o) {
-#pragma omp simd
-            for (long j = 0; j < n; j++) {
-                float v = get(p[j]), g = relu && !(get(o[j]) > 0) ? 0 : get(d[j]);
-                e[j] = put(g), a[j] += g, b[j] += g * (v - k[j]);
-            }
-        } else {
-#pragma omp simd
-            for (long j = 0; j < n; j++) {
-                float v = get(p[j]), g = before(get(d[j]), v, s[j], t[j], relu);
-                a[j] += g, b[j] += g * (v - k[j]);
-            }
-        }
-        if (++run % FLUSH == 0) flush(sums, a, b, c, m);
+    Pass p = {.x = x, .y = y, .dy = dy, .dskip = dskip, .mean = k, .scale = s, .shift = t, .a = a, .b = b, .relu = relu};
+    over_rows(&p, from, to, c, m, sums, 0, add_gradients);
+}
+
+/* The gradient of x from the one after the gate. */
+static INLINE V inner(V g, V x, V mean, V scale, V one, V two) { return fused(two, x - mean, fused(scale, g, one)); }
+
+static INLINE void pass_gradients(const Pass *p, long at, long j, long rows, long w, const long vectors, const long some) {
+    V k[STRIP], s[STRIP], t[STRIP], u[STRIP], v[STRIP];
+    for (long i = 0; i < vectors; i++) {
+        long l = j + i * LANES;
+        k[i] = get(p->mean + l), s[i] = get(p->scale + l), t[i] = get(p->shift + l), u[i] = get(p->one + l), v[i] = get(p->two + l);
     }
-    flush(sums, a, b, c, m);
+    for (; rows > 0; rows--, at += w)
+        for (long i = 0; i < vectors; i++) {
+            long here = at + i * LANES;
+            V z = take(p->x + here, some), g = before(take(p->dy + here, some), z, s[i], t[i], p->relu);
+            give(p->out + here, inner(g, z, k[i], s[i], u[i], v[i]), some);
+        }
 }
 
 static void gradient(const T *x, const T *dskip, const T *dy, T *dx, long from, long to, long c, const float *mean,
                      const float *scale, const float *shift, const float *one, const float *two, int relu) {
-    long m = copies(c), w = m * c, row = from;
+    long m = whole_copies(c), w = m * c + LANES;
     float k[w], s[w], t[w], u[w], v[w];
     repeat(k, mean, c, m), repeat(s, scale, c, m), repeat(t, shift, c, m), repeat(u, one, c, m), repeat(v, two, c, m);
-    for (; row < to; row += m) {
-        long n = row + m <= to ? w : (to - row) * c;
-        const T *p = x + row * c, *d = (dskip ? dskip : dy) + row * c;
-        T *o = dx + row * c;
-        int gated = relu && !dskip;
-#pragma omp simd
-        for (long j = 0; j < n; j++) {
-            float z = get(p[j]), g = before(get(d[j]), z, s[j], t[j], gated);
-            o[j] = put(s[j] * g + u[j] + v[j] * (z - k[j]));
-        }
-    }
+    const T *d = dskip ? dskip : dy;
+    Pass p = {.x = x, .dy = d, .out = dx, .mean = k, .scale = s, .shift = t, .one = u, .two = v, .relu = relu && !dskip};
+    over_rows(&p, from, to, c, m, 0, 0, pass_gradients);
 }
 
-typedef int32_t __attribute__((may_alias)) Bits;
+/* The gradients of the four pixels of a window, `some` channels of it from `there` on in y: of the largest one, and 0 of the others.
+ * Where y is given, it is the gate. */
+static INLINE void spread(const Pass *p, long there, V *g, const long some) {
+    V all = take(p->dy + there, some);
+    Bits place = take_bytes(p->place + there, some);
+    if (p->y && p->relu) all = keep(all, take(p->y + there, some) > (V){0});
+    for (int q = 0; q < 4; q++) g[q] = keep(all, place == q);
+}
 
-/* The gradients of a row of windows at the pixels that they belong to, the largest of each window, and 0 at the others: of the
- * upper pixels, then of the lower ones, w * c each. Where y is given, it is the gate. Of bits and masks: from a choice of values compilers make masked stores, which
- * take ten times as long on some processors. */
-static void spread(const T *dy, const T *y, const uint8_t *place, long r, long w, long c, float *out) {
-    long n = w * c, half = n / 2;
-    float g[half];
-    int32_t at[half];
-    const Bits *bits = (const Bits *)g;
-#pragma omp simd
-    for (long k = 0; k < half; k++) g[k] = get(dy[r * half + k]);
-#pragma omp simd
-    for (long k = 0; k < half; k++) at[k] = place[r * half + k];
-    if (y) {
-#pragma omp simd
-        for (long k = 0; k < half; k++) at[k] |= -!(get(y[r * half + k]) > 0); /* which is no place */
-    }
+/* `some` channels from j on of the windows of a row, which begins at `at` in x and at `to` in y. */
+typedef void Windows(const Pass *p, long at, long to, long w, long c, long j, const long some);
+
+/* As add_gradients; the sums are of each column, the upper pixel before the lower one. */
+static INLINE void add_windows(const Pass *p, long at, long to, long w, long c, long j, const long some) {
+    const int gated = p->relu && !p->y;
+    V k = get(p->mean + j), s = get(p->scale + j), t = get(p->shift + j);
     for (long i = 0; i < w / 2; i++) {
-        Bits *top = (Bits *)(out + 2 * i * c), *low = top + n;
-#pragma omp simd
-        for (long j = 0; j < c; j++) {
-            int32_t v = bits[i * c + j], here = at[i * c + j];
-            top[j] = v & -(here == 0), top[j + c] = v & -(here == 1);
-            low[j] = v & -(here == 2), low[j + c] = v & -(here == 3);
+        V g[4];
+        spread(p, to + i * c + j, g, some);
+        for (long q = 0; q < 2; q++) {
+            long column = (2 * i + q) * c + j, upper = at + column, lower = upper + w * c;
+            V over = take(p->x + upper, some), under = take(p->x + lower, some);
+            V d = before(g[q], over, s, t, gated), e = before(g[2 + q], under, s, t, gated);
+            V a = get_some(p->a + column, some), b = get_some(p->b + column, some);
+            a += d, b = fused(d, over - k, b), a += e, b = fused(e, under - k, b);
+            put_some(p->a + column, a, some), put_some(p->b + column, b, some);
+            if (p->dskip) give(p->dskip + upper, g[q], some), give(p->dskip + lower, g[2 + q], some);
         }
     }
 }
 
-/* The same where y was pooled; `from` and `to` count rows of windows. */
+/* As pass_gradients. */
+static INLINE void pass_windows(const Pass *p, long at, long to, long w, long c, long j, const long some) {
+    const int gated = p->relu && !p->y;
+    V k = get(p->mean + j), s = get(p->scale + j), t = get(p->shift + j), u = get(p->one + j), v = get(p->two + j);
+    for (long i = 0; i < w / 2; i++) {
+        long here = at + 2 * i * c + j;
+        long pixels[4] = {here, here + c, here + w * c, here + w * c + c};
+        V g[4];
+        spread(p, to + i * c + j, g, some);
+        for (long q = 0; q < 4; q++) {
+            V z = take(p->x + pixels[q], some);
+            give(p->out + pixels[q], inner(before(g[q], z, s, t, gated), z, k, s, u, v), some);
+        }
+    }
+}
+
+/* All channels of a row of windows. */
+static INLINE void in_windows(const Pass *p, long r, long h, long w, long c, Windows *windows) {
+    long at = origin(r, h, w, c), to = r * (w / 2) * c, j = 0;
+    for (; j + LANES <= c; j += LANES) windows(p, at, to, w, c, j, LANES);
+    if (j < c) windows(p, at, to, w, c, j, c - j);
+}
+
 static void gradient_sums_pool(const T *x, const T *y, const T *dy, T *dskip, const uint8_t *place, long from, long to, long h, long w,
                                long c, const float *mean, const float *scale, const float *shift, int relu, double *sums) {
-    long n = w * c;
-    int gated = relu && !y;
-    float k[n], s[n], t[n], a[n], b[n], wide[2 * n];
-    repeat(k, mean, c, w), repeat(s, scale, c, w), repeat(t, shift, c, w);
-    for (long j = 0; j < n; j++) a[j] = b[j] = 0;
+    float k[c + LANES], s[c + LANES], t[c + LANES], a[w * c], b[w * c];
+    repeat(k, mean, c, 1), repeat(s, scale, c, 1), repeat(t, shift, c, 1);
+    for (long j = 0; j < w * c; j++) a[j] = b[j] = 0;
+    Pass p = {.x = x, .y = y, .dy = dy, .dskip = dskip, .place = place, .mean = k, .scale = s, .shift = t, .a = a, .b = b, .relu = relu};
     for (long r = from, run = 0; r < to; r++) {
-        spread(dy, relu ? y : 0, place, r, w, c, wide);
-        for (long side = 0; side < 2; side++) {
-            const T *p = x + origin(r, h, w, c) + side * n;
-            const float *d = wide + side * n;
-#pragma omp simd
-            for (long j = 0; j < n; j++) {
-                float v = get(p[j]), g = before(d[j], v, s[j], t[j], gated);
-                a[j] += g, b[j] += g * (v - k[j]);
-            }
-        }
-        if (dskip) {
-            T *e = dskip + origin(r, h, w, c);
-#pragma omp simd
-            for (long j = 0; j < 2 * n; j++) e[j] = put(wide[j]);
-        }
+        in_windows(&p, r, h, w, c, add_windows);
         if (++run % FLUSH == 0) flush(sums, a, b, c, w);
     }
     flush(sums, a, b, c, w);
@@ -294,24 +344,11 @@ static void gradient_sums_pool(const T *x, const T *y, const T *dy, T *dskip, co
 
 static void gradient_pool(const T *x, const T *y, const T *dy, const uint8_t *place, T *dx, long from, long to, long h, long w, long c,
                           const float *mean, const float *scale, const float *shift, const float *one, const float *two, int relu) {
-    long n = w * c;
-    int gated = relu && !y;
-    float k[n], s[n], t[n], u[n], v[n], wide[2 * n];
-    repeat(k, mean, c, w), repeat(s, scale, c, w), repeat(t, shift, c, w), repeat(u, one, c, w), repeat(v, two, c, w);
-    for (long r = from; r < to; r++) {
-        spread(dy, relu ? y : 0, place, r, w, c, wide);
-        for (long side = 0; side < 2; side++) {
-            long start = origin(r, h, w, c) + side * n;
-            const T *p = x + start;
-            const float *d = wide + side * n;
-            T *o = dx + start;
-#pragma omp simd
-            for (long j = 0; j < n; j++) {
-                float z = get(p[j]), g = before(d[j], z, s[j], t[j], gated);
-                o[j] = put(s[j] * g + u[j] + v[j] * (z - k[j]));
-            }
-        }
-    }
+    long n = c + LANES;
+    float k[n], s[n], t[n], u[n], v[n];
+    repeat(k, mean, c, 1), repeat(s, scale, c, 1), repeat(t, shift, c, 1), repeat(u, one, c, 1), repeat(v, two, c, 1);
+    Pass p = {.x = x, .y = y, .dy = dy, .out = dx, .place = place, .mean = k, .scale = s, .shift = t, .one = u, .two = v, .relu = relu};
+    for (long r = from; r < to; r++) in_windows(&p, r, h, w, c, pass_windows);
 }
 
 /* dx, dweight, dbias, and with a skip dskip. h and w are even where y was pooled (`place` given).

@@ -20,7 +20,7 @@ from archdsl.accelerate.native.holder import bare, copied, free
 from archdsl.accelerate.native.kernels import BLOCKS, at, floats, kernels, loaded
 
 LAST = torch.channels_last
-# Channels, or channels × width before a pooling: a thread keeps up to ten arrays of so many floats on its stack.
+# Channels, or channels × width before a pooling: a thread keeps up to five arrays of so many floats on its stack.
 WIDEST = 16384
 
 
