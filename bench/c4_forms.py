@@ -116,7 +116,7 @@ def main() -> None:
     many = torch.get_num_threads()
     with TemporaryDirectory() as cache:
         os.environ["XDG_CACHE_HOME"] = cache  # nothing is remembered from before
-        available(), available("bf16")
+        available("fp32", "bf16")
         for name in given.only:
             for batch in given.batch:
                 torch.set_num_threads(many)

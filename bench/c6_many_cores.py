@@ -42,7 +42,7 @@ def convolutions(text: str, batch: int) -> list[Conv]:
 
 def busy(convs: list[Conv], threads: int) -> float:
     """The share of the threads' time."""
-    count = loaded(torch.float32).winograd_parts
+    count = loaded("conv").winograd_parts
     ideal = taken = 0.0
     for n, rows, columns, c, k in convs:
         work = n * rows * columns * c * k

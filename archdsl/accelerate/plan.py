@@ -118,9 +118,11 @@ def _form(model: nn.Module, shape: Shape, steps: int, device: torch.device, aske
         return plain, ""
     best = replace(plain, fused=True, channels_last=len(shape) == 4 and device.type != "mps")
     native = device.type == "cpu" and best.channels_last
-    native_half = native and asked != "fp32" and has_bf16() and available("bf16")  # asked first: it compiles both types
-    best = replace(best, native=native and available() and has_parts(model))
-    half = replace(best, precision="bf16", native=best.native and native_half)
+    native = native and has_parts(model)
+    precisions = ("fp32", "bf16") if asked == "auto" else (asked,)  # compiled side by side
+    native_half = native and asked != "fp32" and has_bf16() and available(*precisions)
+    best = replace(best, native=native and ((native_half and asked == "auto") or available()))
+    half = replace(best, precision="bf16", native=native_half)
     if asked != "auto" or device.type != "cpu":
         taken = half if _takes_bf16(device, asked) else best
         return taken, _words(taken)

@@ -92,7 +92,7 @@ def warm(out: Path) -> None:
     from archdsl.data import idx
 
     idx._unpacked = cache(idx._unpacked)
-    available("bf16")
+    available("fp32", "bf16")
     train(SPECS["augment"], "plain", out)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import shutil
-from pathlib import Path
 
 import pytest
 import torch
@@ -14,9 +13,8 @@ from torch.nn.utils import prune
 
 import archdsl
 from archdsl.accelerate.fast import fast
-from archdsl.accelerate.native import available, conv, has_parts
+from archdsl.accelerate.native import available, has_parts
 from archdsl.accelerate.native.conv import FastConv, takes
-from archdsl.accelerate.native.kernels import CONVOLUTIONS, FLAGS, compile_into, kernels, load
 from archdsl.accelerate.plan import Plan
 
 LAST = torch.channels_last
@@ -124,43 +122,6 @@ def test_bf16_keeps_what_is_not_finite() -> None:
 def test_weights_may_lie_in_memory_as_they_like(layout: torch.memory_format) -> None:
     mine = nn.Conv2d(16, 32, 3, padding=1).to(memory_format=layout)
     check(both(FastConv(mine), exact(mine), torch.randn(2, 16, 8, 8).to(memory_format=LAST)))
-
-
-@needs
-@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="the flags are those of x86")
-@pytest.mark.parametrize("less", ["-mno-avx512f", pytest.param("-mno-avx", marks=pytest.mark.slow)])
-def test_narrower_vectors_compute_the_same(less: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    compiler = shutil.which("cc")
-    assert compiler is not None
-    compile_into(compiler, (*FLAGS, less), tmp_path / "kernels.so")
-    compile_into(compiler, (*FLAGS, less, "-DBF16"), tmp_path / "bf16.so")
-    narrow, half = load(tmp_path / "kernels.so"), load(tmp_path / "bf16.so")
-    assert narrow.lanes() == {"-mno-avx512f": 8, "-mno-avx": 4}[less] or "avx" not in Path("/proc/cpuinfo").read_text()
-    for name in ("kernels", "loaded"):
-        monkeypatch.setattr(conv, name, lambda kind, _=False: narrow if kind is torch.float32 else half)
-    monkeypatch.setattr(conv, "narrow", conv.narrow.__wrapped__)
-    for n, ins, outs, h, w, pad in ((3, 16, 24, 9, 8, 1), (2, 8, 8, 5, 6, 0), (1, 160, 168, 4, 4, 1)):
-        mine = layer(ins, outs, pad)
-        assert takes(mine)
-        x = torch.randn(n, ins, h, w).to(memory_format=LAST)
-        check(both(FastConv(mine), exact(mine), x))
-        with torch.autocast("cpu", torch.bfloat16):
-            y = FastConv(mine)(x.bfloat16())
-        right = functional.conv2d(x.bfloat16().double(), mine.weight.double(), mine.bias.double(), padding=pad)
-        torch.testing.assert_close(y.double(), right, rtol=2**-8 * 1.001, atol=1e-4)
-
-
-@needs
-@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="the flags are those of x86")
-@pytest.mark.parametrize("less", ["-mavx512f", "-mno-avx512vl", "-mno-avx512bf16"])
-@pytest.mark.parametrize("kind", ["-DFP32", "-DBF16"])
-def test_narrow_vectors_are_half_as_wide_on_every_processor(less: str, kind: str, tmp_path: Path) -> None:
-    compiler = shutil.which("cc")
-    assert compiler is not None
-    for flag, lanes in (("-DNARROW", 8), ("-DWIDE", 16)):
-        file = tmp_path / f"{flag}.so"
-        compile_into(compiler, (*FLAGS, "-O0", "-mavx512f", less, kind, flag), file, CONVOLUTIONS)
-        assert load(file).lanes() == lanes
 
 
 @needs
@@ -291,5 +252,5 @@ def test_linux_with_a_compiler_has_the_kernels() -> None:
     """What does not compile is passed over in silence at run time; here it is not."""
     if platform.system() != "Linux" or shutil.which("cc") is None:
         pytest.skip("needs Linux and a C compiler")
-    assert kernels(torch.float32) is not None
-    assert kernels(torch.bfloat16) is not None
+    assert available("fp32", "bf16")
+    assert available("fp32", "bf16", narrow=True)

@@ -30,14 +30,14 @@ NOBODY = 65534
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder for libraries, and nothing noticed yet. Our own compiler takes no time: what it made once is copied."""
-    place = native._place(torch.float32, False)
+    place = native._place("norm", torch.float32, False)
     folder = tmp_path / "kept"
     monkeypatch.setenv("ARCHDSL_NATIVE", str(folder))
     monkeypatch.delenv("CC", raising=False)
     monkeypatch.setattr(notices, "_said", set())
     monkeypatch.setattr(notices, "_waiting", [])
     native._own_folder.cache_clear()
-    if place is not None and kernels(torch.float32) is not None:
+    if place is not None and kernels("norm") is not None:
         good = place.file.read_bytes()  # compiled by the line above, or long ago
         real = native.compile_into
 
@@ -101,7 +101,7 @@ def test_what_belongs_to_another_user_is_not_believed(tmp_path: Path) -> None:
 @root
 @pytest.mark.parametrize("how", ["the file", "the folder", "open to all"])
 def test_a_library_of_another_user_is_never_loaded(how: str, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert load(torch.float32) is not None
+    assert load("norm") is not None
     (theirs,) = cache.glob("*.so")
     if how == "open to all":
         cache.chmod(0o777)
@@ -110,7 +110,7 @@ def test_a_library_of_another_user_is_never_loaded(how: str, cache: Path, monkey
     loaded: list[str] = []
     real = ctypes.CDLL
     monkeypatch.setattr(ctypes, "CDLL", lambda name, *more: loaded.append(str(name)) or real(name, *more))
-    assert load(torch.float32) is not None, "it is compiled elsewhere"
+    assert load("norm") is not None, "it is compiled elsewhere"
     if how == "the file":  # the folder is ours: a library of our own takes its place
         assert theirs.stat().st_uid == os.geteuid()
         return
@@ -122,20 +122,20 @@ def test_a_library_of_another_user_is_never_loaded(how: str, cache: Path, monkey
 
 @needs
 def test_the_cache_is_for_its_user_alone(cache: Path) -> None:
-    assert load(torch.float32) is not None
+    assert load("norm") is not None
     assert stat.S_IMODE(cache.stat().st_mode) == 0o700
     assert not noticed()
 
 
 @needs
 def test_a_library_of_the_right_length_and_other_content_is_made_again(cache: Path) -> None:
-    assert load(torch.float32) is not None
+    assert load("norm") is not None
     (file,) = cache.glob("*.so")
     good = file.read_bytes()
     file.unlink()  # the first one is in memory
     file.write_bytes(good[:5000] + bytes([good[5000] ^ 1]) + good[5001:])
     assert not compiling.whole(file)
-    assert load(torch.float32) is not None
+    assert load("norm") is not None
     assert compiling.whole(file)
 
 
@@ -163,7 +163,7 @@ def test_what_a_strange_compiler_makes_is_refused(
     text: str, said: str, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CC", str(script(tmp_path / "bin", text)))
-    assert load(torch.float32) is None
+    assert load("norm") is None
     words = noticed()
     assert "no compiled kernels, torch's own do the work" in words
     assert said in words
@@ -173,15 +173,15 @@ def test_a_machine_without_a_compiler_says_so_once(cache: Path, monkeypatch: pyt
     if platform.system() != "Linux":
         pytest.skip("kernels are compiled on Linux alone")
     monkeypatch.setenv("CC", "no-such-compiler")
-    assert load(torch.float32) is None
+    assert load("norm") is None
     assert "there is no C compiler no-such-compiler" in noticed()
-    assert load(torch.bfloat16) is None
+    assert load("norm", torch.bfloat16) is None
     assert not noticed()
 
 
 @needs
 def test_another_librarys_file_in_the_place_of_ours_is_replaced(cache: Path, tmp_path: Path) -> None:
-    assert load(torch.float32) is not None
+    assert load("norm") is not None
     (file,) = cache.glob("*.so")
     file.unlink()
     compiler = shutil.which("cc")
@@ -189,7 +189,7 @@ def test_another_librarys_file_in_the_place_of_ours_is_replaced(cache: Path, tmp
     source = tmp_path / "other.c"
     source.write_text("int other;\n")
     subprocess.run([compiler, "-shared", "-fPIC", str(source), "-o", str(file)], check=True)
-    assert load(torch.float32) is not None
+    assert load("norm") is not None
     assert compiling.whole(file)
 
 
@@ -217,13 +217,13 @@ def test_a_compiler_that_hangs_is_ended_with_what_it_started_and_remembered(
     monkeypatch.setenv("CC", str(script(tmp_path / "bin", f"setsid sleep 300 & echo $! $$ > {pids}; wait")))
     monkeypatch.setenv("ARCHDSL_COMPILE_SECONDS", "0.7")
     began = time.monotonic()
-    assert load(torch.float32) is None
+    assert load("norm") is None
     assert time.monotonic() - began < 10
     assert "did not end within 0.7 s" in noticed()
     assert all(map(gone, map(int, pids.read_text().split()))), "a child with a session of its own, too"
     pids.unlink()
     monkeypatch.setattr(notices, "_said", set())
-    assert load(torch.float32) is None
+    assert load("norm") is None
     assert not pids.exists(), "nobody waits for it again"
     assert "known from" in noticed()
     (note,) = cache.glob("*.failed")
@@ -237,14 +237,14 @@ def test_a_lock_that_is_never_let_go_is_not_waited_for_without_end(
 ) -> None:
     import fcntl
 
-    place = native._place(torch.float32, False)
+    place = native._place("norm", torch.float32, False)
     assert place is not None
     make_private(cache)
     monkeypatch.setenv("ARCHDSL_COMPILE_SECONDS", "0.6")
     with place.file.with_suffix(".lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         began = time.monotonic()
-        assert load(torch.float32) is None
+        assert load("norm") is None
         assert time.monotonic() - began < 5
         assert f"another process has held {place.file.with_suffix('.lock')} for 0.6 s" in noticed()
 

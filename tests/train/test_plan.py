@@ -55,10 +55,10 @@ def test_a_wish_is_followed_without_a_probe(net: nn.Module, wish: str, own_cache
 
 
 def test_native_kernels_are_for_nets_with_batch_norm(net: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plans, "available", lambda precision="fp32": True)
+    monkeypatch.setattr(plans, "available", lambda *precisions: True)
     assert choose(net, BATCH, LONG, CPU, "fp32")[0].native
     assert not choose(nn.Sequential(nn.Conv2d(3, 4, 3)), BATCH, LONG, CPU, "fp32")[0].native
-    monkeypatch.setattr(plans, "available", lambda precision="fp32": False)
+    monkeypatch.setattr(plans, "available", lambda *precisions: False)
     assert not choose(net, BATCH, LONG, CPU, "fp32")[0].native
 
 
@@ -85,7 +85,7 @@ def test_the_fastest_is_taken_and_remembered(net: nn.Module, monkeypatch: pytest
 
 def test_layers_that_torch_does_faster_are_left_to_it(net: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the mixed form is the fastest one; the choice is remembered, and read again from JSON."""
-    monkeypatch.setattr(plans, "available", lambda precision="fp32": True)
+    monkeypatch.setattr(plans, "available", lambda *precisions: True)
     monkeypatch.setattr(plans, "layers_by_torch", lambda *given: ("64 to 64 at 8x8, pad 1",))
     for mixed in (0.5, 2.5):
         monkeypatch.setattr(plans, "recall", lambda name: None)
@@ -106,7 +106,7 @@ def test_layers_that_torch_does_faster_are_left_to_it(net: nn.Module, monkeypatc
 
 
 def test_torchs_own_kernels_are_tried_too(net: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plans, "available", lambda precision="fp32": True)
+    monkeypatch.setattr(plans, "available", lambda *precisions: True)
     monkeypatch.setattr(plans, "has_bf16", lambda: True)
     monkeypatch.setattr(plans, "_seconds", lambda m, s, plan, d, n: 2.0 if plan.native or not plan.fused else 1.0)
     plan, _ = choose(net, BATCH, LONG, CPU)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from archdsl.accelerate.native.conv import LAST, FastConv, convolve, narrow, steps_of
 from archdsl.accelerate.native.holder import bare
-from archdsl.accelerate.native.kernels import at, floats, kernels, loaded
+from archdsl.accelerate.native.kernels import at, floats, kernels, lanes, loaded
 from archdsl.accelerate.native.norm import WIDEST
 
 POINTS = 36  # of the filter transform, as in winograd.c
@@ -39,7 +39,7 @@ class AnsweringConv(FastConv):
         weight = self.conv.weight
         if self._ready is None:
             ready = floats(POINTS * weight.shape[0] * weight.shape[1])
-            function = loaded(torch.float32, bool(narrow(weight.shape[1], weight.shape[0]))).winograd_filter
+            function = loaded("conv", narrow=bool(narrow(weight.shape[1], weight.shape[0]))).winograd_filter
             function(at(weight), steps_of(weight), weight.shape[1], weight.shape[0], at(ready), torch.get_num_threads())
             self._ready = ready
         return self._ready
@@ -61,11 +61,11 @@ class AnsweringPool(nn.Module):
         n, c, h, w = x.shape
         y = torch.empty((n, c, rows, columns), dtype=x.dtype, device="cpu", memory_format=LAST)
         sizes = (n, h, w, c, self.kernel, self.stride, self.pad, rows, columns)
-        loaded(x.dtype).max_pool(at(x), at(y), *sizes, torch.get_num_threads())
+        loaded("norm", x.dtype).max_pool(at(x), at(y), *sizes, torch.get_num_threads())
         return y
 
     def _fits(self, x: Tensor) -> bool:
-        return _plain(x) and (lib := kernels(x.dtype)) is not None and x.shape[1] >= int(lib.lanes())
+        return _plain(x) and kernels("norm", x.dtype) is not None and x.shape[1] >= lanes()
 
 
 class AnsweringNorm(nn.Module):
@@ -81,11 +81,13 @@ class AnsweringNorm(nn.Module):
             return cast("Tensor", self.norm(x)).relu_()
         n, c, h, w = x.shape
         y, (scale, shift) = torch.empty_like(x), self._held
-        loaded(x.dtype).norm_apply(at(x), at(y), n * h * w, c, at(scale), at(shift), True, torch.get_num_threads())
+        loaded("norm", x.dtype).norm_apply(
+            at(x), at(y), n * h * w, c, at(scale), at(shift), True, torch.get_num_threads()
+        )
         return y
 
     def _fits(self, x: Tensor) -> bool:
-        return _plain(x) and x.shape[1] == self.norm.num_features <= WIDEST and kernels(x.dtype) is not None
+        return _plain(x) and x.shape[1] == self.norm.num_features <= WIDEST and kernels("norm", x.dtype) is not None
 
 
 @torch.no_grad()

@@ -1,5 +1,8 @@
 /* A batch of bytes cut, mirrored and normalised in one pass: (n, c, h, w) to float (n, h, w, c). */
-#include <stdint.h>
+#include "lanes.h"
+
+/* Floats of a vector: the channels of a convolution are a multiple of it. */
+long lanes(void) { return LANES; }
 
 /* Output pixel (i, j) of image k is pixel (i + top[k], left[k] + step[k] * j) of the source, and `table[0]` of its channel, a black
  * pixel's value, outside of it.

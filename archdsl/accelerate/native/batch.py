@@ -30,7 +30,7 @@ class Batches:
 
     def __call__(self, images: Tensor, step: int, total: int | None = None, start: int = 0) -> Tensor:
         """(N, C, H, W) of bytes; ``step``, ``total`` and ``start`` key the draws, as ``augment`` has them."""
-        lib, images, (n, c, h, w) = loaded(torch.float32), images.contiguous(), images.shape
+        lib, images, (n, c, h, w) = loaded("batch"), images.contiguous(), images.shape
         table = self._table.expand(1, c, BYTES, 1).contiguous()  # one channel's numbers may stand for all
         out = torch.empty((n, c, h, w), dtype=torch.float32, device="cpu", memory_format=torch.channels_last)
         places = [t.int() for t in self._places(images, step, total, start)]

@@ -22,9 +22,10 @@ from typing import NamedTuple
 from archdsl.processes import descendants, kill
 from archdsl.trust import make_private
 
-CONVOLUTIONS = (Path(__file__).with_name("winograd.c"),)
-SOURCES = (*(Path(__file__).with_name(name) for name in ("norm.c", "batch.c", "pool.c")), *CONVOLUTIONS)
-HEADERS = (Path(__file__).with_name("lanes.h"),)
+HERE = Path(__file__).parent
+# A library for each part, so that processes which start together compile one each.
+SOURCES = {"conv": (HERE / "winograd.c",), "norm": (HERE / "norm.c", HERE / "pool.c"), "batch": (HERE / "batch.c",)}
+HEADERS = (HERE / "lanes.h",)
 # No -ffast-math: it would assume that there is no NaN, and a run that diverges is known by its NaNs.
 FLAGS = ("-O3", "-march=native", "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared")
 SECONDS = "ARCHDSL_COMPILE_SECONDS"
@@ -68,7 +69,7 @@ def whole(file: Path) -> bool:
     return mark == MARK and hashlib.sha256(body).digest() == sha
 
 
-def compile_into(compiler: str, flags: tuple[str, ...], file: Path, sources: tuple[Path, ...] = SOURCES) -> None:
+def compile_into(compiler: str, flags: tuple[str, ...], file: Path, sources: tuple[Path, ...]) -> None:
     """Into a file beside the target, which then takes its name: processes that start together do not meet.
 
     Raises:

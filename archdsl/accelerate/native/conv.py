@@ -17,7 +17,7 @@ from torch import Tensor, fx, nn
 from torch.autograd.function import once_differentiable
 
 from archdsl.accelerate.native.holder import bare, copied, free
-from archdsl.accelerate.native.kernels import at, available, floats, kernels, loaded
+from archdsl.accelerate.native.kernels import at, available, floats, kernels, lanes, loaded
 
 LAST = torch.channels_last
 WIDE = 16  # lanes of the widest vectors, of which half is worth a form of its own
@@ -61,7 +61,7 @@ def convolve(
         top: the output is cut off to 0 … top; below 0 it is not.
     """
     (n, c, h, w), threads, k = x.shape, torch.get_num_threads(), weight.shape[1 if flip else 0]
-    lib = loaded(x.dtype, bool(narrow(c, k)))
+    lib = loaded("conv", x.dtype, bool(narrow(c, k)))
     y = torch.empty((n, k, h + 2 * pad - 2, w + 2 * pad - 2), dtype=x.dtype, device="cpu", memory_format=LAST)
     workspace = floats(lib.winograd_workspace(w, c, k, threads))
     steps = steps_of(weight, flip)
@@ -72,7 +72,7 @@ def convolve(
 
 def _weight_gradient(x: Tensor, dy: Tensor, weight: Tensor, pad: int) -> Tensor:
     (n, c, h, w), threads, k = x.shape, torch.get_num_threads(), dy.shape[1]
-    lib, out = loaded(x.dtype, bool(narrow(c, k))), torch.empty_like(weight)
+    lib, out = loaded("conv", x.dtype, bool(narrow(c, k))), torch.empty_like(weight)
     workspace = floats(lib.winograd_weight_workspace(w, c, k, threads))
     lib.winograd_weight(at(x), at(dy), at(out), steps_of(out), n, h, w, c, k, pad, at(workspace), threads)
     return out
@@ -81,13 +81,12 @@ def _weight_gradient(x: Tensor, dy: Tensor, weight: Tensor, pad: int) -> Tensor:
 @cache
 def narrow(ins: int, outs: int) -> bool | None:
     """Whether these channels fill only vectors half as wide as the widest; None where they do not fill those either."""
-    lib = kernels(torch.float32)
-    if lib is None:
+    widest = lanes()
+    if not widest:
         return None
-    lanes = int(lib.lanes())
-    if ins % lanes == outs % lanes == 0:
+    if ins % widest == outs % widest == 0:
         return False
-    return True if lanes == WIDE and ins % (lanes // 2) == outs % (lanes // 2) == 0 else None
+    return True if widest == WIDE and ins % (widest // 2) == outs % (widest // 2) == 0 else None
 
 
 def steps_of(weight: Tensor, flip: bool = False) -> Any:
@@ -127,7 +126,7 @@ class FastConv(nn.Module):
             and x.numel() > 0
             and min(x.shape[2:]) + 2 * pad - 2 >= SMALLEST
             and x.is_contiguous(memory_format=LAST)
-            and kernels(x.dtype, bool(narrow(x.shape[1], weight.shape[0]))) is not None
+            and kernels("conv", x.dtype, bool(narrow(x.shape[1], weight.shape[0]))) is not None
             and not (self.by_torch and layer_name(self.conv, x) in self.by_torch)
         )
 

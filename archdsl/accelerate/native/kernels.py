@@ -16,13 +16,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from archdsl.accelerate.native.compiling import (
-    CONVOLUTIONS,
     FLAGS,
     HEADERS,
     SOURCES,
@@ -44,37 +43,45 @@ from archdsl.words.data.heads import own_path
 
 BLOCKS = 32  # as in norm.c
 POINTER, LONG, INT, FLOAT = ctypes.c_void_p, ctypes.c_long, ctypes.c_int, ctypes.c_float
-TAKEN: dict[str, list[Any]] = {
-    "norm_forward": [*[POINTER] * 4, *[LONG] * 4, POINTER, POINTER, FLOAT, INT] + [POINTER] * 7 + [INT],
-    "norm_backward": [POINTER] * 6 + [LONG] * 4 + [INT] + [POINTER] * 9 + [INT],
-    "norm_apply": [POINTER, POINTER, LONG, LONG, POINTER, POINTER, INT, INT],
-    "max_pool": [POINTER, POINTER] + [LONG] * 9 + [INT],
-    "batch": [*[POINTER] * 2, *[LONG] * 4, *[POINTER] * 4, INT],
-    "winograd": [POINTER] * 5 + [LONG] * 6 + [INT, POINTER, FLOAT, POINTER, INT],
-    "winograd_filter": [POINTER, POINTER, LONG, LONG, POINTER, INT],
-    "winograd_weight": [POINTER] * 4 + [LONG] * 6 + [POINTER, INT],
+Part = Literal["conv", "norm", "batch"]
+TAKEN: dict[Part, dict[str, list[Any]]] = {
+    "conv": {
+        "winograd": [POINTER] * 5 + [LONG] * 6 + [INT, POINTER, FLOAT, POINTER, INT],
+        "winograd_filter": [POINTER, POINTER, LONG, LONG, POINTER, INT],
+        "winograd_weight": [POINTER] * 4 + [LONG] * 6 + [POINTER, INT],
+    },
+    "norm": {
+        "norm_forward": [*[POINTER] * 4, *[LONG] * 4, POINTER, POINTER, FLOAT, INT] + [POINTER] * 7 + [INT],
+        "norm_backward": [POINTER] * 6 + [LONG] * 4 + [INT] + [POINTER] * 9 + [INT],
+        "norm_apply": [POINTER, POINTER, LONG, LONG, POINTER, POINTER, INT, INT],
+        "max_pool": [POINTER, POINTER] + [LONG] * 9 + [INT],
+    },
+    "batch": {"batch": [*[POINTER] * 2, *[LONG] * 4, *[POINTER] * 4, INT]},
 }
 # What gives a number: floats of a workspace, and of a vector.
-GIVEN: dict[str, list[Any]] = {
-    "winograd_workspace": [LONG] * 4,
-    "winograd_weight_workspace": [LONG] * 4,
-    "winograd_parts": [LONG] * 5 + [INT],
-    "lanes": [],
+GIVEN: dict[Part, dict[str, list[Any]]] = {
+    "conv": {
+        "winograd_workspace": [LONG] * 4,
+        "winograd_weight_workspace": [LONG] * 4,
+        "winograd_parts": [LONG] * 5 + [INT],
+    },
+    "norm": {},
+    "batch": {"lanes": []},
 }
 
 
 @cache
-def kernels(kind: torch.dtype, narrow: bool = False) -> ctypes.CDLL | None:
-    """The kernels for float32 or bfloat16; None where they cannot be had. ``narrow`` has the convolutions alone, in vectors
+def kernels(part: Part, kind: torch.dtype = torch.float32, narrow: bool = False) -> ctypes.CDLL | None:
+    """The kernels of a part for float32 or bfloat16; None where they cannot be had. ``narrow`` has convolutions in vectors
     half as wide where those are of 512 bits, for channels that fill no wide ones.
 
     They are built for Linux, whose torch shares its OpenMP with them; another system, a machine without a compiler,
     and ARCHDSL_NATIVE=0 take torch's own kernels. ARCHDSL_NATIVE may also name the folder that keeps what was compiled.
     """
-    place = _place(kind, narrow)
+    place = _place(part, kind, narrow)
     if place is None:
         return None
-    if (found := _had(place)) is not None:  # also from a folder that is not ours to write to
+    if (found := _had(part, place)) is not None:  # also from a folder that is not ours to write to
         return found
     if why := failed_before(place.file):
         note = place.file.with_suffix(".failed")
@@ -84,7 +91,7 @@ def kernels(kind: torch.dtype, narrow: bool = False) -> ctypes.CDLL | None:
         return None
     try:
         with alone(place.file):
-            return _had(place) or _made(place)
+            return _had(part, place) or _made(part, place)
     except Waited as error:
         remember_failure(place.file, str(error))
         notice(f"no compiled kernels, torch's own do the work: {error}")
@@ -93,36 +100,47 @@ def kernels(kind: torch.dtype, narrow: bool = False) -> ctypes.CDLL | None:
     return None
 
 
-def loaded(kind: torch.dtype, narrow: bool = False) -> ctypes.CDLL:
+def loaded(part: Part, kind: torch.dtype = torch.float32, narrow: bool = False) -> ctypes.CDLL:
     """The kernels of a net that was built for them.
 
     Raises:
         InternalError: they are not there.
     """
-    lib = kernels(kind, narrow)
+    lib = kernels(part, kind, narrow)
     if lib is None:
         raise InternalError(f"a layer calls compiled kernels for {kind}, and there are none")
     return lib
 
 
-def available(precision: str = "fp32", narrow: bool = False) -> bool:
-    """Whether the kernels can be had for a net in this precision; compiles them if they have not been yet.
+def available(*precisions: str, narrow: bool = False) -> bool:
+    """Whether all kernels can be had for nets in these precisions, or in fp32; compiles them if they have not been yet.
+    ``narrow``: the narrow convolutions alone.
 
     As many compilers as this process has cores; processes that start together, as the workers of a study do, each take
     what no other one has begun.
     """
-    kinds = (torch.float32, *([torch.bfloat16] if precision == "bf16" else []))
-    places = [_place(kind, narrow) for kind in kinds]
+    kinds = [torch.bfloat16 if precision == "bf16" else torch.float32 for precision in precisions or ("fp32",)]
+    wanted: list[tuple[Part, torch.dtype, bool]] = [("conv", kind, narrow) for kind in kinds]
+    if not narrow:
+        wanted += [("norm", kind, False) for kind in kinds] + [("batch", torch.float32, False)]
+    places = [_place(*one) for one in wanted]
     missing = [place for place in places if place is not None and not place.file.exists()]
     if None in places:
         return False
     if missing:
         with ThreadPoolExecutor(min(len(missing), cores())) as pool:
             list(pool.map(_make_if_free, missing))
-    return all(kernels(kind, narrow) is not None for kind in kinds)
+    return all(kernels(*one) is not None for one in wanted)
 
 
-def _place(kind: torch.dtype, narrow: bool) -> Place | None:
+@cache
+def lanes() -> int:
+    """Floats of the processor's widest vectors; 0 where there are no kernels."""
+    lib = kernels("batch")
+    return 0 if lib is None else int(lib.lanes())
+
+
+def _place(part: Part, kind: torch.dtype, narrow: bool) -> Place | None:
     wanted = os.environ.get("ARCHDSL_NATIVE", "")
     if kind not in (torch.float32, torch.bfloat16) or wanted == "0":
         return None
@@ -135,10 +153,10 @@ def _place(kind: torch.dtype, narrow: bool) -> Place | None:
         return None
     flags = (*FLAGS, *(["-DBF16"] if kind is torch.bfloat16 else []), *(["-DNARROW"] if narrow else []))
     folder = _folder(own_path(wanted) if wanted else cache_base() / "native")
-    sources = CONVOLUTIONS if narrow else SOURCES
     if folder is None:
         return None
-    return Place(compiler, flags, folder / f"kernels-{_signature(compiler, flags)}.so", sources)
+    sources = SOURCES[part]
+    return Place(compiler, flags, folder / f"kernels-{part}-{_signature(compiler, flags, sources)}.so", sources)
 
 
 def _folder(wanted: Path) -> Path | None:
@@ -166,33 +184,20 @@ def _own_folder() -> Path:
     return folder
 
 
-def _had(place: Place) -> ctypes.CDLL | None:
+def _had(part: Part, place: Place) -> ctypes.CDLL | None:
     """The library; None if there is none yet, or what is there is not what was compiled, or could be another user's."""
     try:
         if distrust(place.file) or not whole(place.file):
             return None
-        return _complete(load(place.file), place)
+        return load(part, place)
     except OSError:
         return None
 
 
-def _made(place: Place) -> ctypes.CDLL:
+def _made(part: Part, place: Place) -> ctypes.CDLL:
     compile_into(*place)
     forget_failure(place.file)
-    return _complete(load(place.file), place)
-
-
-def _complete(library: ctypes.CDLL, place: Place) -> ctypes.CDLL:
-    """The library, if it has all our functions.
-
-    Raises:
-        OSError: it has not.
-    """
-    names = [n for n in (*TAKEN, *GIVEN) if place.sources != CONVOLUTIONS or n.startswith("winograd")]
-    lacking = [name for name in names if not hasattr(library, name)]
-    if lacking:
-        raise OSError(f"what {place.compiler} made lacks the function {lacking[0]}")
-    return library
+    return load(part, place)
 
 
 def _make_if_free(place: Place) -> None:
@@ -207,18 +212,19 @@ def _make_if_free(place: Place) -> None:
                 remember_failure(place.file, str(error))
 
 
-def load(file: Path) -> ctypes.CDLL:
+def load(part: Part, place: Place) -> ctypes.CDLL:
     """What was compiled, with the types of its functions.
 
     Raises:
-        OSError: it is not a library for this machine.
+        OSError: it is not a library for this machine, or has not all of the functions.
     """
-    found = ctypes.CDLL(str(file))
-    for names, gives in ((TAKEN, None), (GIVEN, LONG)):
+    found = ctypes.CDLL(str(place.file))
+    for names, gives in ((TAKEN[part], None), (GIVEN[part], LONG)):
         for name, takes in names.items():
-            function = getattr(found, name, None)  # narrow ones are convolutions alone
-            if function is not None:
-                function.argtypes, function.restype = takes, gives
+            function = getattr(found, name, None)
+            if function is None:
+                raise OSError(f"what {place.compiler} made lacks the function {name}")
+            function.argtypes, function.restype = takes, gives
     return found
 
 
@@ -232,7 +238,7 @@ def at(t: Tensor | None) -> int | None:
     return None if t is None else t.data_ptr()
 
 
-def _signature(compiler: str, flags: tuple[str, ...]) -> str:
+def _signature(compiler: str, flags: tuple[str, ...], sources: tuple[Path, ...]) -> str:
     """A name for the source, the compiler and the processor: home folders are shared between machines."""
     try:
         told = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split("\n\n", 1)[0]
@@ -240,7 +246,7 @@ def _signature(compiler: str, flags: tuple[str, ...]) -> str:
     except OSError:
         processor = [platform.processor()]
     parts = (
-        [source.read_bytes() for source in (*SOURCES, *HEADERS)],
+        [source.read_bytes() for source in (*sources, *HEADERS)],
         compiler,
         os.stat(compiler).st_size,
         flags,

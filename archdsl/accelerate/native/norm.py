@@ -38,7 +38,7 @@ class _Norm(torch.autograd.Function):
         relu: bool,
         pool: bool,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        (n, c, h, w), lib = x.shape, loaded(x.dtype)
+        (n, c, h, w), lib = x.shape, loaded("norm", x.dtype)
         shape = (n, c, h // 2, w // 2) if pool else (n, c, h, w)
         y = torch.empty(shape, dtype=x.dtype, device="cpu", memory_format=LAST)
         place = torch.empty(shape, dtype=torch.uint8, device="cpu", memory_format=LAST) if pool else None
@@ -72,7 +72,7 @@ class _Norm(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, dy: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
         x, y, place, mean, inverse, scale, shift = ctx.saved_tensors
-        (n, c, h, w), lib = x.shape, loaded(x.dtype)
+        (n, c, h, w), lib = x.shape, loaded("norm", x.dtype)
         dy = dy.contiguous(memory_format=LAST)
         dx = torch.empty_like(x)
         dskip = torch.empty_like(x) if ctx.skips else None
@@ -126,7 +126,7 @@ class FusedNorm(nn.Module):
             and x.is_contiguous(memory_format=LAST)
             and x.numel() // x.shape[1] > 1
             and x.shape[1] <= WIDEST
-            and kernels(x.dtype) is not None
+            and kernels("norm", x.dtype) is not None
             and all(p.dtype == torch.float32 for p in self.norm.parameters())
         )
         if fits and skip is not None:

@@ -53,9 +53,6 @@ long winograd_weight_workspace(long w, long c, long k, long threads) {
     return w * c + split_count(c, k, LONG_MAX) * 9 * c * k + threads * POINTS * (point_stride(block) + point_stride(k) + block * k);
 }
 
-/* Floats of a vector: the channels of a convolution are a multiple of it. */
-long lanes(void) { return LANES; }
-
 /* One dimension of the input transform B' d B: six values to six. */
 static INLINE void input_transform_1d(V d0, V d1, V d2, V d3, V d4, V d5, V *o, long step) {
     const float a = 0.70710678118654752f, b = 1.41421356237309505f;
