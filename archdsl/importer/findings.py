@@ -21,14 +21,24 @@ class Finding:
         return f"{self.path or 'the network itself'}: `{self.op}`: {self.reason}"
 
 
+def _together(findings: list[Finding]) -> str:
+    """Places with one reason, of which the first is named."""
+    first = findings[0]
+    more = f" and {len(findings) - 1} more" if len(findings) > 1 else ""
+    return f"{first.path or 'the network itself'}{more}: `{first.op}`: {first.reason}"
+
+
 class Refused(ArchError):
     """The network cannot be expressed; ``findings`` has every place."""
 
     def __init__(self, name: str, findings: tuple[Finding, ...], more: str = "") -> None:
         self.findings = findings
-        lines = [f"  {f}" for f in findings[:SHOWN]]
-        if len(findings) > SHOWN:
-            lines.append(f"  … and {len(findings) - SHOWN} more")
+        alike: dict[tuple[str, str], list[Finding]] = {}
+        for finding in findings:
+            alike.setdefault((finding.op, finding.reason), []).append(finding)
+        lines = [f"  {_together(group)}" for group in list(alike.values())[:SHOWN]]
+        if len(alike) > SHOWN:
+            lines.append(f"  … and {sum(map(len, list(alike.values())[SHOWN:]))} more")
         places = "1 place" if len(findings) == 1 else f"{len(findings)} places"
         super().__init__(
             "\n".join([f"{name} cannot be expressed, because of {places}:", *lines]),

@@ -108,6 +108,7 @@ def places(trace: Trace, steps: list[Step], output: int) -> dict[str, str]:
     return {
         f"{trace.rows[row].path}.{own}": name
         for row, at in paired(trace, steps, output, loose=True).items()
+        if not trace.rows[row].module  # else another row has them
         for own, name in steps[at].sources.items()
     }
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from archdsl.emit.canonical import made
 from archdsl.errors import ArchError, Source
 from archdsl.expand import complete, expand
+from archdsl.importer.sharing import firsts
 from archdsl.importer.steps import Step
 from archdsl.ir.trace import Row, Trace
 from archdsl.syntax.parse import parse
@@ -55,7 +56,24 @@ def paired(trace: Trace, steps: list[Step], output: int, loose: bool = False) ->
     taken = set(found.values())
     if len(taken) != len(found) or len(taken) != sum(s.op.name not in skipped for s in steps):
         raise Mismatch("the text has other layers than the source")
+    _alike_shared(trace, steps, found)
     return found
+
+
+def _alike_shared(trace: Trace, steps: list[Step], found: dict[int, int]) -> None:
+    """Layers have the same weights in the text where they have the same ones in the source."""
+    own = {row.path: at for at, row in enumerate(trace.rows) if not row.module}
+    first = firsts(steps)
+    rows: dict[int, int] = {}
+    sources: dict[int, int] = {}
+    for row_at, step_at in found.items():
+        if not steps[step_at].sources:
+            continue
+        module = trace.rows[row_at].module
+        row, source = own[module] if module else row_at, first[step_at]
+        alike = rows.setdefault(source, row) == row and sources.setdefault(row, source) == source
+        if not alike:
+            raise Mismatch(f"the text has other weights for {_name(trace, row_at)}")
 
 
 def _made(step: Step) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 
 from archdsl.importer.findings import Finding
+from archdsl.importer.sharing import firsts
 from archdsl.importer.steps import Step
 from archdsl.importer.tables import Recipe, names_of
 
@@ -76,20 +77,29 @@ def live(steps: list[Step], output: int) -> tuple[list[Step], int]:
     return kept, number[output]
 
 
+def one_name(steps: list[Step], tensors: Mapping[str, Tensor]) -> None:
+    """Where a tensor has several names in the source, steps take the first one of them."""
+    first: dict[int, str] = {}
+    for name, tensor in tensors.items():
+        first.setdefault(id(tensor), name)
+    for at, step in enumerate(steps):
+        sources = {w: s if isinstance(s, Recipe) else first[id(tensors[s])] for w, s in step.sources.items()}
+        steps[at] = replace(step, sources=sources)
+
+
 def once(graph: fx.GraphModule, steps: list[Step], whole: nn.Module | None, findings: list[Finding]) -> None:
-    """Each parameter is a weight of one step: of none it would be lost, of several it would be counted twice."""
+    """Each parameter is a weight of one layer, which steps may share: of none it would be lost, of several it would be
+    counted twice. A tensor with several names has one of them afterwards."""
     tensors = dict(graph.named_parameters(remove_duplicate=False)) | dict(graph.named_buffers(remove_duplicate=False))
     used = Used(tensors)
-    for step in steps:
+    one_name(steps, tensors)
+    for step, at, first in zip(steps, range(len(steps)), firsts(steps), strict=True):
+        if first != at and step.op.entry.kind != "join":
+            continue
         for weight in step.layer.weights:
             if (other := used.add(step.sources[weight], step)) is not None:
-                how = (
-                    f"is called several times with one {weight}"
-                    if other.path == step.path
-                    else f"shares its {weight} with {other.path}"
-                )
-                reason = f"{how}; `shared(f, n)` and `again(f)` say so, which the importer does not write yet"
-                findings.append(Finding(step.path, step.op.name, reason))
+                how = f"shares its {weight} with {other.path}"
+                findings.append(Finding(step.path, step.op.name, f"{how}; `again(f)` shares all weights of a layer"))
     names = {s for step in steps for s in step.sources.values() if not isinstance(s, Recipe)}
     left: dict[str, int] = {}
     for name, tensor in whole.named_parameters() if whole else ():

@@ -3,13 +3,15 @@ is wired with ``as`` and ``@``."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
+from archdsl.importer.sharing import firsts
 from archdsl.importer.steps import Step
-from archdsl.importer.tree import Fan, Item, Items, Mark, Ref, Word
+from archdsl.importer.tree import Again, Fan, Item, Items, Mark, Ref, Word, inside
 from archdsl.ir.trace import channels
-from archdsl.registry import params
+from archdsl.registry import entries, params
 
 
 @dataclass(slots=True)
@@ -47,9 +49,12 @@ def reduce(steps: list[Step], output: int, input: tuple[int, ...]) -> tuple[Item
     """The tree, and the steps with the inputs of sums and products in the order of its branches."""
     steps = list(steps)
     parts = {-1: _Part([], -1, ())}
+    first = firsts(steps)
+    labels = _labels(steps, first)
     for at, step in enumerate(steps):
         joins = step.op.entry.kind == "join"
-        items: Items = () if joins else (_word(step, _cin(steps, step.inputs[0], input)),)
+        cin = 0 if joins else _cin(steps, step.inputs[0], input)
+        items: Items = () if joins else (_word(step, cin, labels.get(first[at], "")),)
         parts[at] = _Part(list(step.inputs), at if joins else -1, items)
     uses = _uses(parts, output)
     changed = True
@@ -58,7 +63,21 @@ def reduce(steps: list[Step], output: int, input: tuple[int, ...]) -> tuple[Item
         for at in sorted(parts):
             if at in parts and at >= 0:
                 changed |= _series(parts, uses, at) or _parallel(parts, uses, at, steps, input)
-    return _wired(parts, output, steps, input), steps
+    return _labelled_once(_wired(parts, output, steps, input)), steps
+
+
+def _labelled_once(items: Items) -> Items:
+    """A label where the text first has the layer, and `again` from there on."""
+    seen: set[str] = set()
+
+    def change(item: Item) -> Item:
+        if isinstance(item, Word) and item.label:
+            if item.label in seen:
+                return Again(item.label, item.cin)
+            seen.add(item.label)
+        return inside(item, lambda inner: tuple(map(change, inner)))
+
+    return tuple(map(change, items))
 
 
 def _uses(parts: dict[int, _Part], output: int) -> dict[int, int]:
@@ -73,8 +92,20 @@ def _cin(steps: list[Step], at: int, input: tuple[int, ...]) -> int:
     return channels(steps[at].layer.out if at >= 0 else input)
 
 
-def _word(step: Step, cin: int) -> Word:
-    return Word(step.op.name, _given(step), cin=cin)
+def _word(step: Step, cin: int, label: str) -> Word:
+    return Word(step.op.name, _given(step), label=label, cin=cin)
+
+
+def _labels(steps: list[Step], first: list[int]) -> dict[int, str]:
+    """A label for each step whose weights later ones use, too, after its place in the source."""
+    used = sorted({of for at, of in enumerate(first) if of != at})
+    taken = {e.name for e in entries()}
+    out = {}
+    for number, at in enumerate(used, 1):
+        name = re.sub(r"\W+", "_", steps[at].path).strip("_").lower()
+        out[at] = name if name[:1].isalpha() and name not in taken else f"w{number}"
+        taken.add(out[at])
+    return out
 
 
 def _given(step: Step) -> tuple[tuple[str, Any], ...]:

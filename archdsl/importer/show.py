@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from archdsl.importer.tree import Fan, Group, Item, Items, Let, Mark, Net, Ref, Times, Var, Word, is_items
+from archdsl.importer.tree import (
+    Again,
+    Fan,
+    Group,
+    Item,
+    Items,
+    Labelled,
+    Let,
+    Mark,
+    Net,
+    Ref,
+    Times,
+    Var,
+    Word,
+    is_items,
+)
 from archdsl.registry import entries, find, params
 
 WIDTH = 104
@@ -68,13 +83,18 @@ def line(item: Item) -> str:
     """An item on one line."""
     match item:
         case Word():
-            return item.name + (f"[{item.stages}]" if item.stages else "") + _brackets(_arguments(item))
+            label = f"{item.label}: " if item.label else ""
+            return label + item.name + (f"[{item.stages}]" if item.stages else "") + _brackets(_arguments(item))
         case Fan(join=join, branches=branches):
             return f"{join}({', '.join([' | '.join(map(sequence, branches)), *_joining(item)])})"
         case Times(body=body, count=count):
             return (sequence(body) if _single(body) else f"({sequence(body)})") + f"*{_count(count)}"
         case Group(body=body, modifiers=modifiers):
             return " ".join([sequence(body) if _single(body) else f"({sequence(body)})", *modifiers])
+        case Labelled(name=name, body=body):
+            return f"{name}: " + (sequence(body) if _single(body) else f"({sequence(body)})")
+        case Again(name=name):
+            return f"again({name})"
         case Mark(name=name):
             return f"as {name}"
         case Ref(name=name):
@@ -109,6 +129,8 @@ def _opened(item: Item) -> str:
         case Group(body=body, modifiers=modifiers):
             inner = _opened(body[0]) if _single(body) else f"(\n{broken(body)}\n)"
             return " ".join([inner, *modifiers])
+        case Labelled(name=name, body=body):
+            return f"{name}: (\n{broken(body)}\n)"
         case Word(stages=stages) if stages:
             return f"{item.name}[\n{_filled(stages)}\n]" + _brackets(_arguments(item))
         case Word(args=args) if any(is_items(v) for _, v in args):
@@ -161,7 +183,7 @@ def _closing(item: Item) -> bool:
 
 
 def _single(body: Items) -> bool:
-    return len(body) == 1 and isinstance(body[0], Word | Fan)
+    return len(body) == 1 and isinstance(body[0], Word | Fan | Again)
 
 
 def _count(count: Any) -> str:

@@ -12,11 +12,13 @@ from archdsl.registry import find, params
 @dataclass(frozen=True, slots=True)
 class Word:
     """A word with the arguments that are not its defaults, in the order of its signature; a value may be items, or a
-    ``Var``. ``stages`` is a family's list as text. ``cin``: the channels that arrive."""
+    ``Var``. ``stages`` is a family's list as text. ``label``: what `again` calls it, where it is used once more.
+    ``cin``: the channels that arrive."""
 
     name: str
     args: tuple[tuple[str, Any], ...] = ()
     stages: str = ""
+    label: str = ""
     cin: int = field(default=0, compare=False)
 
     def get(self, name: str, default: Any = None) -> Any:
@@ -82,6 +84,26 @@ class Ref:
 
 
 @dataclass(frozen=True, slots=True)
+class Labelled:
+    """``name: (body)``."""
+
+    name: str
+    body: Items
+
+    @property
+    def cin(self) -> int:
+        return first_cin(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """``again(name)``."""
+
+    name: str
+    cin: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Var:
     """A formula over the parameters of a let: ``4*c``."""
 
@@ -105,7 +127,7 @@ class Net:
     lets: tuple[Let, ...] = ()
 
 
-Item: TypeAlias = Word | Fan | Times | Group | Mark | Ref
+Item: TypeAlias = Word | Fan | Times | Group | Labelled | Again | Mark | Ref
 Items: TypeAlias = tuple[Item, ...]
 
 
@@ -133,7 +155,7 @@ def inside(item: Item, change: Callable[[Items], Items]) -> Item:
             return replace(item, args=tuple((n, change(v) if is_items(v) else v) for n, v in args))
         case Fan(branches=branches):
             return replace(item, branches=tuple(change(b) for b in branches))
-        case Times(body=body) | Group(body=body):
+        case Times(body=body) | Group(body=body) | Labelled(body=body):
             return replace(item, body=change(body))
         case _:
             return item
@@ -141,11 +163,7 @@ def inside(item: Item, change: Callable[[Items], Items]) -> Item:
 
 def is_items(value: Any) -> bool:
     """Whether an argument is a network."""
-    return (
-        isinstance(value, tuple)
-        and bool(value)
-        and all(isinstance(v, Word | Fan | Times | Group | Mark | Ref) for v in value)
-    )
+    return isinstance(value, tuple) and bool(value) and all(isinstance(v, Item) for v in value)
 
 
 def everywhere(items: Items, change: Callable[[Items], Items]) -> Items:

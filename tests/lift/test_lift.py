@@ -20,6 +20,7 @@ from archdsl.importer.write import written
 
 SHAPE = (3, 16, 16)
 TEXTS = {
+    "Tied": "conv(8, p=0) same: conv(8) relu again(same) gap linear(classes)",
     "Functional": "conv(8) relu maxpool conv(16, s=2) relu avgpool flatten drop(0.25) linear(20) hardswish linear(classes)",
     "Mean": "conv(8) bn relu res(conv(16, s=2) bn relu conv(16) bn) relu gap linear(classes)",
     "Split": "conv(12) cat(part(1, 2) | part(2, 2) conv(6)) shuffle(3) cat(slice(0, 8) | slice(8) conv(4, 1)) "
@@ -82,12 +83,6 @@ def test_every_place_is_named_at_once(kinds: ModuleType) -> None:
 def test_an_image_is_no_result(kinds: ModuleType) -> None:
     (finding,) = refused("Picture", kinds).findings
     assert "8x14x14" in finding.reason
-
-
-def test_shared_weights_are_refused(kinds: ModuleType) -> None:
-    (finding, *_) = refused("Tied", kinds).findings
-    assert (finding.path, finding.op) == ("same", "conv")
-    assert "is called several times with one weight" in finding.reason
 
 
 def test_a_reason_is_cut_between_words() -> None:

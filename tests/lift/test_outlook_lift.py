@@ -74,7 +74,7 @@ def test_a_small_network_of_logarithms() -> None:
     ("net", "message"),
     [
         (Network(rate=0.1), "only in train mode: dropout of what is computed of weights alone"),
-        (Network(twice=True), "the importer does not write yet"),
+        (Network(twice=True), "shares its mlp.0.weight with"),
     ],
 )
 def test_refusals(net: Network, message: str) -> None:

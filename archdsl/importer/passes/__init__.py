@@ -13,13 +13,16 @@ from archdsl.importer.passes.heads import class_count
 from archdsl.importer.passes.lets import lets, named
 from archdsl.importer.passes.norms import inline, norms, open_biases
 from archdsl.importer.passes.patches import patches
+from archdsl.importer.passes.sharings import sharings
 from archdsl.importer.passes.stages import stages
 from archdsl.importer.tree import Net
 
 Pass = Callable[[Net], Net]
 MOST_LETS = 10
+MOST_PARTS = 8  # that are used again
 
 PASSES: tuple[Pass, ...] = (
+    *(sharings,) * MOST_PARTS,
     *(open_biases, gates, residuals, shortcuts, norms, inceptions, patches),
     *FAMILIES,
     *(pools, class_count),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from archdsl.importer.passes.norms import traits
-from archdsl.importer.tree import Fan, Item, Items, Net, Times, Word, is_items, with_net
+from archdsl.importer.tree import Again, Fan, Item, Items, Net, Times, Word, is_items, with_net
 from archdsl.registry import find
 
 LONGEST = 24  # items of a body that is looked for
@@ -54,5 +54,5 @@ def _worth(body: Items, saved: int) -> bool:
 def _made(item: Item) -> bool:
     """Whether an item is made of others: a let, a fan, a word round a network."""
     if not isinstance(item, Word):
-        return isinstance(item, Fan)
+        return isinstance(item, Fan | Again)
     return find("net", item.name) is None or item.name == "inception" or any(is_items(v) for _, v in item.args)
