@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import copy
+import operator
 from typing import Any, cast
 
 import torch
 from torch import Tensor, fx, nn
 
+from archdsl.accelerate.bounds import bounds, within
 from archdsl.accelerate.memory import keep_pages
 from archdsl.accelerate.native import available
 from archdsl.accelerate.native.answering import AnsweringConv, AnsweringNorm, AnsweringPool, norms, pools
 from archdsl.accelerate.native.conv import takes
 from archdsl.accelerate.native.holder import bare, copied, free
-from archdsl.accelerate.packed import known, packed, top_of
+from archdsl.accelerate.packed import Guard, convolves, known, packed, top_of
 from archdsl.emit.layers import Ode
 from archdsl.export.fold import fold_pair, foldable
 
@@ -31,13 +33,15 @@ class Answering(nn.Module):
 
     def __init__(self, net: fx.GraphModule) -> None:
         super().__init__()
-        self.net, self._largest = net, dict[tuple[int, ...], int]()
+        self.guard = Guard()
+        self.net, self._largest = _packed(net, self.guard), dict[tuple[int, ...], int]()
         self.last = any(p.dim() == 4 for p in net.parameters())  # a net without convolutions would turn images back
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:
         """The net's output."""
         x = _channels_last(images) if self.last else images
+        self.guard.holds = within(x)
         parts = x.split(self._at_once(x))
         answers: list[Tensor] = [self.net(part) for part in parts]
         return answers[0] if len(answers) == 1 else torch.cat(answers)
@@ -96,7 +100,7 @@ def answering(model: nn.Module, images: bool) -> nn.Module:
     keep_pages()
     net = _folded(model)
     net.to(memory_format=LAST)  # type: ignore[call-overload]
-    return Answering(_packed(net)).eval()
+    return Answering(net).eval()
 
 
 def _folded(model: fx.GraphModule) -> fx.GraphModule:
@@ -114,32 +118,55 @@ def _folded(model: fx.GraphModule) -> fx.GraphModule:
     return net
 
 
-def _packed(net: fx.GraphModule) -> fx.GraphModule:
-    """The net with its layers, and the gates behind them, in our kernels and oneDNN's; in place."""
+def _packed(net: fx.GraphModule, guard: Guard) -> fx.GraphModule:
+    """The net with its layers, and the sums and gates behind them, in our kernels and oneDNN's; in place."""
     modules = dict(net.named_modules())
     native = any(pools(m) or norms(m) or takes(m) for m in modules.values()) and available()  # which may compile
+    finite = bounds(net)
     for node in list(net.graph.nodes):
         layer = modules.get(str(node.target)) if node.op == "call_module" else None
         if layer is None or len(node.args) != 1:
             continue
-        follower = next(iter(node.users)) if len(node.users) == 1 else None
+        skip, last = _skip(node, layer)
+        follower = next(iter(last.users)) if len(last.users) == 1 else None
         gate = modules.get(str(follower.target)) if follower is not None and follower.op == "call_module" else None
         gate = gate if known(gate) and not pools(layer) else None
-        form = _form(layer, gate, native)
+        form = _form(layer, gate, native, guard if last in finite else None)
         if form is None:
             continue
-        node.target = free(net, "answering")
-        net.add_module(node.target, form)
-        if gate is not None and follower is not None:
-            follower.replace_all_uses_with(node)
-            net.graph.erase_node(follower)
+        with net.graph.inserting_before(last):  # behind the skip
+            name = free(net, "answering")
+            net.add_module(name, form)
+            made = net.graph.call_module(name, node.args if skip is None else (*node.args, skip))
+        end = follower if gate is not None and follower is not None else last
+        end.replace_all_uses_with(made)
+        for old in dict.fromkeys((end, last, node)):
+            net.graph.erase_node(old)
     net.graph.lint()
     net.recompile()
     return net
 
 
-def _form(layer: nn.Module, gate: nn.Module | None, native: bool) -> nn.Module | None:
-    """The layer and the gate behind it in one; None where the layer stays as it is. ``native``: our kernels can be had."""
+def _skip(node: fx.Node, layer: nn.Module) -> tuple[fx.Node | None, fx.Node]:
+    """What is added to what a convolution gives, and the sum; None and the node itself where nothing else reads it, or it is no
+    sum of two values.
+    """
+    user = next(iter(node.users)) if len(node.users) == 1 and convolves(layer) else None
+    if user is None or user.op != "call_function" or user.target is not operator.add or len(user.args) != 2:
+        return None, node
+    others = [other for other in user.args if other is not node]
+    if len(others) != 1 or not isinstance(others[0], fx.Node):
+        return None, node
+    return others[0], user
+
+
+def _form(layer: nn.Module, gate: nn.Module | None, native: bool, guard: Guard | None) -> nn.Module | None:
+    """The layer and the gate behind it in one; None where the layer stays as it is.
+
+    Args:
+        native: our kernels can be had.
+        guard: what comes to the gate is no NaN where it holds.
+    """
     if native and pools(layer):
         return AnsweringPool(cast("nn.MaxPool2d", layer))
     if native and norms(layer) and type(gate) is nn.ReLU:
@@ -147,4 +174,4 @@ def _form(layer: nn.Module, gate: nn.Module | None, native: bool) -> nn.Module |
     top = top_of(gate)
     if native and takes(layer) and top is not None:
         return AnsweringConv(cast("nn.Conv2d", layer), top)
-    return packed(layer, gate)
+    return packed(layer, gate, guard)

@@ -56,7 +56,7 @@ def test_a_layer_and_its_gate_by_onednn(layer: nn.Module, gate: nn.Module | None
 def test_a_build_of_torch_that_lacks_the_operator(layer: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
     x = _image(2, 6, 7, 9)
 
-    def missing(self: object, x: Tensor) -> Tensor:
+    def missing(self: object, x: Tensor, *_: object) -> Tensor:
         raise AttributeError("'_OpNamespace' 'mkldnn' object has no attribute")
 
     monkeypatch.setattr(PackedConv, "fused", missing)
@@ -78,7 +78,7 @@ def test_what_onednn_gets() -> None:
 
 @torch.no_grad()
 def test_memory_that_does_not_suffice_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(self: object, x: Tensor) -> Tensor:
+    def full(self: object, x: Tensor, *_: object) -> Tensor:
         raise RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory")
 
     monkeypatch.setattr(PackedConv, "fused", full)

@@ -16,7 +16,7 @@ POINTS = 36  # of the filter transform, as in winograd.c
 
 
 class AnsweringConv(FastConv):
-    """A convolution, and a gate that cuts off at 0 and at ``top``. The weights must stay as they are.
+    """A convolution, a skip that is added, and a gate that cuts off at 0 and at ``top``. The weights must stay as they are.
 
     Args:
         top: infinity for ReLU, 6 for ReLU6, negative for none.
@@ -27,13 +27,18 @@ class AnsweringConv(FastConv):
         self.top = top
         self._ready: Tensor | None = None
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W)."""
+    def forward(self, x: Tensor, skip: Tensor | None = None) -> Tensor:
+        """(N, C, H, W), and a skip of the output's shape."""
         conv = self.conv
-        if not self._fits(x):
+        if not self._fits(x) or (skip is not None and not self._adds(x, skip)):
             made: Tensor = conv(x)
+            made = made if skip is None else made + skip
             return made if self.top < 0 else made.clamp_(0, self.top)
-        return convolve(x, conv.weight, conv.bias, int(conv.padding[0]), ready=self._filter(), top=self.top)
+        return convolve(x, conv.weight, conv.bias, int(conv.padding[0]), ready=self._filter(), top=self.top, skip=skip)
+
+    def _adds(self, x: Tensor, skip: Tensor) -> bool:
+        (n, _, h, w), more = x.shape, 2 * int(self.conv.padding[0]) - 2
+        return _plain(skip) and skip.shape == (n, self.conv.out_channels, h + more, w + more)
 
     def _filter(self) -> Tensor:
         weight = self.conv.weight

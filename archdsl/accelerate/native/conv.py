@@ -52,6 +52,7 @@ def convolve(
     flip: bool = False,
     ready: Tensor | None = None,
     top: float = -1.0,
+    skip: Tensor | None = None,
 ) -> Tensor:
     """The convolution alone, without a gradient.
 
@@ -59,13 +60,14 @@ def convolve(
         weight: (K, C, 3, 3), with ``flip`` (C, K, 3, 3), which is then rotated by 180 degrees.
         ready: what the filter transform made of the weights.
         top: the output is cut off to 0 … top; below 0 it is not.
+        skip: what is added before that, of the output's shape, type and layout.
     """
     (n, c, h, w), threads, k = x.shape, torch.get_num_threads(), weight.shape[1 if flip else 0]
     lib = loaded("conv", x.dtype, bool(narrow(c, k)))
     y = torch.empty((n, k, h + 2 * pad - 2, w + 2 * pad - 2), dtype=x.dtype, device="cpu", memory_format=LAST)
     workspace = floats(lib.winograd_workspace(w, c, k, threads))
     steps = steps_of(weight, flip)
-    own = (at(x), at(weight), steps, at(bias), at(y), n, h, w, c, k, pad, flip, at(ready), top)
+    own = (at(x), at(weight), steps, at(bias), at(skip), at(y), n, h, w, c, k, pad, flip, at(ready), top)
     lib.winograd(*own, at(workspace), threads)
     return y
 

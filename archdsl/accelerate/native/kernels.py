@@ -46,7 +46,7 @@ POINTER, LONG, INT, FLOAT = ctypes.c_void_p, ctypes.c_long, ctypes.c_int, ctypes
 Part = Literal["conv", "norm", "batch"]
 TAKEN: dict[Part, dict[str, list[Any]]] = {
     "conv": {
-        "winograd": [POINTER] * 5 + [LONG] * 6 + [INT, POINTER, FLOAT, POINTER, INT],
+        "winograd": [POINTER] * 6 + [LONG] * 6 + [INT, POINTER, FLOAT, POINTER, INT],
         "winograd_filter": [POINTER, POINTER, LONG, LONG, POINTER, INT],
         "winograd_weight": [POINTER] * 4 + [LONG] * 6 + [POINTER, INT],
     },

@@ -145,9 +145,9 @@ static INLINE V gate(V v, float top) {
     return (V)(((Bits)v & ~low & ~high) | ((Bits)most & high));
 }
 
-/* A' m A into the pixels at y, of a whole tile or as far as they are in the image. */
-static INLINE void output_transform(const float *in, long step, T *y, long w, long c, const float *bias, float top, const long rows,
-                                    const long columns) {
+/* A' m A, plus the pixels at `skip` where there is one, into the pixels at y, of a whole tile or as far as they are in the image. */
+static INLINE void output_transform(const float *in, long step, T *y, const T *skip, long w, long c, const float *bias, float top,
+                                    const long rows, const long columns) {
     for (long i = 0; i < 4; i++) prefetch(y + (i * w + 4) * c, 4 * c, 1);
     for (long k = 0; k < c; k += LANES) {
         V m[4][6], o[4], more = bias ? get(bias + k) : (V){0};
@@ -156,7 +156,10 @@ static INLINE void output_transform(const float *in, long step, T *y, long w, lo
             output_transform_1d(get(p), get(p + 6 * step), get(p + 12 * step), get(p + 18 * step), get(p + 24 * step), get(p + 30 * step), &m[0][j], 6);
         for (long i = 0; i < rows; i++) {
             output_transform_1d(m[i][0], m[i][1], m[i][2], m[i][3], m[i][4], m[i][5], o, 1);
-            for (long j = 0; j < columns; j++) store(y + (i * w + j) * c + k, gate(o[j] + more, top));
+            for (long j = 0; j < columns; j++) {
+                long at = (i * w + j) * c + k;
+                store(y + at, gate(skip ? o[j] + more + load(skip + at) : o[j] + more, top));
+            }
         }
     }
 }
@@ -258,11 +261,11 @@ void winograd_filter(const float *weight, const long *step, long c, long k, floa
     filter_transform(weight, step, c, k, 0, ready);
 }
 
-/* y = x * weight + bias with `pad` rows and columns of zeros around x; (n, h, w, c) to (n, h + 2 pad - 2, w + 2 pad - 2, k).
+/* y = x * weight + bias + skip with `pad` rows and columns of zeros around x; (n, h, w, c) to (n, h + 2 pad - 2, w + 2 pad - 2, k).
  * With `flip` the weights are rotated by 180 degrees, which makes the gradient of the image from that of the output.
- * ready: what winograd_filter made of the weights; NULL: it is made here. top: the output is cut off to 0 … top; below 0: it is not.
+ * bias, skip: NULL where there is none. ready: what winograd_filter made of the weights; NULL: it is made here. top: the output is cut off to 0 … top; below 0: it is not.
  * workspace: winograd_workspace(w, c, k, threads) floats. */
-void winograd(const T *x, const float *weight, const long *step, const float *bias, T *y, long n, long h, long w, long c,
+void winograd(const T *x, const float *weight, const long *step, const float *bias, const T *skip, T *y, long n, long h, long w, long c,
               long k, long pad, int flip, const float *ready, float top, float *workspace, int threads) {
     long rows = h + 2 * pad - 2, columns = w + 2 * pad - 2, tile_rows = (rows + 3) / 4, tile_columns = (columns + 3) / 4;
     long total = n * tile_rows * tile_columns, blocks = (total + TILE_BLOCK - 1) / TILE_BLOCK;
@@ -295,11 +298,13 @@ void winograd(const T *x, const float *weight, const long *step, const float *bi
                     }
             at = first;
             for (long t = 0; t < tiles; t++, next(&at, rows, columns)) {
-                T *to = y + ((at.image * rows + at.top) * columns + at.left) * k;
+                long first_pixel = ((at.image * rows + at.top) * columns + at.left) * k;
+                T *to = y + first_pixel;
+                const T *more = skip ? skip + first_pixel : 0;
                 if (at.top + 4 <= rows && at.left + 4 <= columns)
-                    output_transform(m + t * m_tile, m_point, to, columns, k, bias, top, 4, 4);
+                    output_transform(m + t * m_tile, m_point, to, more, columns, k, bias, top, 4, 4);
                 else
-                    output_transform(m + t * m_tile, m_point, to, columns, k, bias, top, min_of(4, rows - at.top), min_of(4, columns - at.left));
+                    output_transform(m + t * m_tile, m_point, to, more, columns, k, bias, top, min_of(4, rows - at.top), min_of(4, columns - at.left));
             }
         }
     }
