@@ -34,17 +34,29 @@ def register(entry: Entry) -> None:
     """Add a word.
 
     Raises:
-        ArchError: the name is taken, or help or example is missing.
+        ArchError: the name is taken.
     """
     key = (SPACES[entry.kind], entry.name)
-    if key in _TABLE and _TABLE[key].make.__module__ != entry.make.__module__:
+    before = _TABLE.get(key)
+    if before is not None and not _again(before, entry):
         raise ArchError(
-            f"the word `{entry.name}` of {entry.make.__module__} is already taken by {_TABLE[key].make.__module__}",
+            f"the word `{entry.name}` of {_origin(entry)} is already taken by {_origin(before)}",
             help="give it another name",
         )
-    if not (entry.help and entry.examples):
-        raise ArchError(f"the word `{entry.name}` of {entry.make.__module__} has no help or no example")
     _TABLE[key] = entry
+
+
+def _again(before: Entry, entry: Entry) -> bool:
+    """Whether two entries are one word, whose module is loaded again or whose cell of a notebook is run again."""
+    old, new = before.place, entry.place
+    if any(getattr(before.make, part) != getattr(entry.make, part) for part in ("__module__", "__qualname__")):
+        return False
+    return old is None or new is None or old.load is not new.load or old.file != new.file or old.line == new.line
+
+
+def _origin(entry: Entry) -> str:
+    line = f", line {entry.place.line}" if entry.place is not None else ""
+    return f"{entry.make.__module__} (`{entry.make.__qualname__}`{line})"
 
 
 APART = {  # no network needs them

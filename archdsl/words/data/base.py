@@ -36,6 +36,7 @@ class Augmentation:
         False  # the result depends on images, seed and step alone: seeds may be trained as one net
     )
     capturable: ClassVar[bool] = False  # reads nothing back to the host: the step may be captured as a CUDA graph
+    any_slot: ClassVar[bool] = True  # it may fill a slot of its own name
     vectors: ClassVar[bool] = False  # acts on vectors (D,), too
     masks: ClassVar[OnMasks] = "no"
     amounts: ClassVar[tuple[str, ...]] = ()  # fields of which 0 means that nothing changes
@@ -145,6 +146,7 @@ class Mixing(Augmentation):
 class Corruption:
     """A change of the training part itself, drawn once for a run from its seed."""
 
+    any_slot: ClassVar[bool] = True  # it may fill a slot of its own name
     vectors: ClassVar[bool] = False  # acts on vectors (D,), too
     amounts: ClassVar[tuple[str, ...]] = ()  # fields of which 0 means that nothing changes
 

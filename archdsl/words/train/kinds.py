@@ -64,6 +64,8 @@ class TrainWord(Setting):
     fusible: ClassVar[bool] = False
     # What it does in a step may be recorded once and replayed (a CUDA graph): it asks the host for nothing.
     capturable: ClassVar[bool] = False
+    # It may fill a slot of its own name.
+    any_slot: ClassVar[bool] = False
     # Its number 0, which it may refuse, is its absence: a study may have it as a level.
     nothing_at_zero: ClassVar[bool] = False
     # It follows the images for validation, so that some must be set aside.
@@ -201,6 +203,7 @@ class Penalty(TrainWord):
     __slots__ = ()
     needs = ("direction", "rate", "weights")
     nothing_at_zero: ClassVar[bool] = True
+    any_slot: ClassVar[bool] = True
     rate: float
     weights: bool
 
