@@ -14,7 +14,7 @@ from archdsl.expand.own import own_family
 from archdsl.expand.stages import stages
 from archdsl.expand.values import still_open, value
 from archdsl.ir.fans import OUTPUTS
-from archdsl.ir.make import node_of
+from archdsl.ir.make import node_made, node_of
 from archdsl.ir.nodes import Fan, Mark, Node, Op, Ref, Seq, children, count
 from archdsl.ir.reserved import RESERVED_LABELS
 from archdsl.ir.symbol import HERE, ArithmeticMisfit, Symbol
@@ -223,7 +223,7 @@ def _family(expr: ast.Word, entry: Entry, env: Env) -> Node:
     common = {p.name: a for p, a in zip(params(entry), args, strict=True)}
     listed = stages(expr, common, lambda stage: given(entry, stage.args, env, stage, _branch), env)
     try:
-        node: Node = entry.make(listed, *args)
+        node = node_made(entry, listed, *args)
     except ArithmeticMisfit as error:
         raise fail("A208", str(error), expr.span) from None
     env.budget.spend(count(node), expr.span)

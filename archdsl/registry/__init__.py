@@ -22,6 +22,7 @@ from archdsl.registry.entry import (
     proxy_word,
     train_word,
 )
+from archdsl.registry.guard import WordFault, carry, gives, is_figure, is_number, wrong
 from archdsl.registry.lookup import entries, find, find_own, names, register
 from archdsl.registry.params import MISSING, Arg, Range, defaults, nets, params, value_of
 from archdsl.registry.phases import Phase
@@ -38,7 +39,9 @@ __all__ = [
     "Range",
     "Setting",
     "Value",
+    "WordFault",
     "block",
+    "carry",
     "data_word",
     "defaults",
     "entries",
@@ -46,6 +49,9 @@ __all__ = [
     "family",
     "find",
     "find_own",
+    "gives",
+    "is_figure",
+    "is_number",
     "join",
     "late",
     "metric_word",
@@ -60,4 +66,5 @@ __all__ = [
     "synonym",
     "train_word",
     "value_of",
+    "wrong",
 ]

@@ -9,6 +9,7 @@ from inspect import cleandoc
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from archdsl.errors import ArchError
+from archdsl.registry.guard import guard
 from archdsl.registry.lookup import register
 from archdsl.registry.phases import Phase
 from archdsl.registry.proper import check
@@ -78,6 +79,7 @@ def _decorator(kind: Kind, examples: tuple[str, ...], name: str | None = None, *
         entry = Entry(name or own, kind, make, cleandoc(help), examples, place=place, **settings)
         check(entry)
         register(entry)
+        guard(entry)
         return make
 
     return decorate

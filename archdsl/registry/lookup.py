@@ -105,6 +105,11 @@ def find_own(space: str, name: str) -> Entry | None:
     return _TABLE.get((space, name))
 
 
+def entry_of(make: object) -> Entry | None:
+    """The word that a class or function makes, of those that are registered; None where there is none."""
+    return next((entry for entry in _TABLE.values() if entry.make is make), None)
+
+
 def own_names(trait: str) -> tuple[str, ...]:
     """The layers of this package that have a trait, in the order in which they are defined: what messages list. Words of
     other packages that have it are as good, and are found by ``find``.

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from archdsl.errors import ArchError
+from archdsl.registry import gives
 
 Where = Literal["pipeline", "model"]
 WHERE = (  # what help says of it
@@ -78,6 +79,7 @@ class Augmentation:
         """Whether these arguments leave every image as it is."""
         return any(getattr(self, name) == 0 for name in self.amounts)
 
+    @gives("the changed batch", lambda images, *_: hasattr(images, "shape"))
     def apply(self, images: Images, draw: Any, ops: Any) -> Images:
         """The batch (N, C, H, W) of bytes after the change, of the same shape, type and device; the given one is not changed.
 
@@ -132,6 +134,7 @@ class Mixing(Augmentation):
 
     where: Where = field(default="pipeline", init=False)
 
+    @gives("a `Mixture`", lambda drawn, *_: isinstance(drawn, Mixture))
     def mixture(self, rng: Any, shape: tuple[int, ...]) -> Mixture:
         """The numbers of one step, for a batch of this shape.
 
@@ -165,6 +168,7 @@ class Corruption:
         """Whether these arguments leave every image and label as it is."""
         return any(getattr(self, name) == 0 for name in self.amounts)
 
+    @gives("images and labels, two arrays", lambda pair, *_: is_pair(pair))
     def apply(self, images: Images, labels: Any, classes: int, rng: Any, np: Any) -> tuple[Images, Any]:
         """Images (N, C, H, W), bytes, and labels (N,), int64, after the change; those given are read-only.
 
@@ -174,6 +178,11 @@ class Corruption:
             np: numpy.
         """
         raise _without(self, "apply")
+
+
+def is_pair(pair: Any) -> bool:
+    """Whether a value is two arrays."""
+    return isinstance(pair, tuple) and len(pair) == 2 and all(hasattr(array, "shape") for array in pair)
 
 
 def _stream(kind: type, own: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, NamedTuple, Protocol
 
-from archdsl.registry import Setting
+from archdsl.registry import Setting, gives, is_number
 
 
 class Remark(NamedTuple):
@@ -19,6 +19,11 @@ class Remark(NamedTuple):
     message: str
     help: str = "leave it out"
     about: str = ""
+
+
+def is_remark(found: object, *_: object) -> bool:
+    """Whether a method that looks for something wrong gives what it may."""
+    return found is None or isinstance(found, Remark)
 
 
 class Others(Protocol):
@@ -88,14 +93,17 @@ class TrainWord(Setting):
             if not hasattr(self, name) or getattr(type(self), name, None) is getattr(kind, name, self)
         ]
 
+    @gives("a `Remark`, or None", is_remark)
     def against(self, others: Others) -> Remark | None:
         """What contradicts it among the other settings."""
         return None
 
+    @gives("a `Remark`, or None", is_remark)
     def idle(self, others: Others) -> Remark | None:
         """Why it has no effect, whatever the network is."""
         return None
 
+    @gives("a `Remark`, or None", is_remark)
     def idle_in(self, net: Net) -> Remark | None:
         """Why it has no effect in a network."""
         return None
@@ -124,6 +132,7 @@ class Optimizer(TrainWord):
         """The rate of the decoupled weight decay that the training step does for it; see ``wd``."""
         return 0.0
 
+    @gives("a `torch.optim.Optimizer`, or several in a list", lambda made, *_: _optimizers(made))
     def build(self, optim: Any, groups: list[dict[str, Any]]) -> Any:
         """The optimiser, a ``torch.optim.Optimizer``, or several in a list.
 
@@ -132,6 +141,11 @@ class Optimizer(TrainWord):
             groups: the parameters, and their learning rate as ``lr``.
         """
         raise NotImplementedError
+
+
+def _optimizers(made: Any) -> bool:
+    several = made if isinstance(made, list | tuple) else [made]
+    return bool(several) and all(hasattr(one, "param_groups") for one in several)
 
 
 class Point(NamedTuple):
@@ -176,10 +190,12 @@ class Schedule(TrainWord):
     capturable = True  # it is followed on the host, whatever it is
     rises: ClassVar[bool] = False  # it begins with a rise of its own, so that a warm-up contradicts it
 
+    @gives("a finite number from 0 on", lambda factor, at: is_number(factor) and 0 <= factor < float("inf"))
     def scale(self, at: Point) -> float:
         """What the optimiser's own rate is multiplied by at a step behind the warm-up."""
         raise NotImplementedError
 
+    @gives("a `Watched`", lambda now, *_: isinstance(now, Watched))
     def watched(self, before: Watched, loss: float) -> Watched:
         """What an epoch with this validation loss makes of the rate; asked where the class says ``needs_validation``."""
         return before
@@ -207,6 +223,10 @@ class Penalty(TrainWord):
     rate: float
     weights: bool
 
+    @gives(
+        "a list of tensors with the shapes of the given ones",
+        lambda found, torch, values: [getattr(v, "shape", None) for v in found] == [v.shape for v in values],
+    )
     def direction(self, torch: Any, values: list[Any]) -> list[Any]:
         """The gradient for a rate of 1, of each of these tensors."""
         raise NotImplementedError
@@ -230,6 +250,7 @@ class Clipping(TrainWord):
     needs = ("shorten",)
     alike: ClassVar[bool] = False
 
+    @gives("nothing")
     def shorten(self, gradients: Any) -> None:
         """Change the gradients in place; see ``archdsl.train.optim.clip.Gradients``."""
         raise NotImplementedError
@@ -247,18 +268,22 @@ class Loss(TrainWord):
         """Whether it needs to know how many training images, pixels or tokens each class has; see ``counted``."""
         return False
 
+    @gives("a loss", lambda made, *_: isinstance(made, Loss))
     def counted(self, numbers: tuple[int, ...]) -> Loss:
         """The loss that knows them, by class."""
         return self
 
+    @gives("a text", lambda text, *_: isinstance(text, str))
     def said(self, names: tuple[str, ...]) -> str:
         """What a run says of a loss that was ``counted``."""
         return ""
 
+    @gives("a `Remark`, or None", is_remark)
     def unfit(self, classes: int) -> Remark | None:
         """What is wrong with it for so many classes."""
         return None
 
+    @gives("the mean over the batch, a tensor of no dimension", lambda mean, *_: getattr(mean, "ndim", None) == 0)
     def loss(self, functional: Any, logits: Any, targets: Any, smooth: float) -> Any:
         """The mean loss of a batch.
 
@@ -271,6 +296,7 @@ class Loss(TrainWord):
         """
         raise NotImplementedError
 
+    @gives("a `Remark`, or None", is_remark)
     def idle_unmixed(self) -> Remark | None:
         """What of it has no effect where no images are mixed."""
         return None
