@@ -23,7 +23,7 @@ from archdsl.registry.entry import (
     train_word,
 )
 from archdsl.registry.guard import WordFault, carry, gives, is_figure, is_number, wrong
-from archdsl.registry.lookup import entries, find, find_own, names, register
+from archdsl.registry.lookup import entries, find, find_own, load_packages, names, register
 from archdsl.registry.params import MISSING, Arg, Range, defaults, nets, params, value_of
 from archdsl.registry.phases import Phase
 from archdsl.registry.synonyms import ARGUMENTS, synonym
@@ -54,6 +54,7 @@ __all__ = [
     "is_number",
     "join",
     "late",
+    "load_packages",
     "metric_word",
     "modifier",
     "names",

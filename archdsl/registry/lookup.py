@@ -72,7 +72,12 @@ def _own(module: str = "archdsl.words") -> None:
 
 
 @lru_cache(maxsize=1)
-def _foreign() -> None:
+def load_packages() -> None:
+    """Load the words, and the formats of tables, of other packages.
+
+    Raises:
+        ArchError: one of them does not load.
+    """
     from importlib.metadata import entry_points  # slow, so only for words that are not ours
 
     prepare()
@@ -94,7 +99,7 @@ def find(space: str, name: str) -> Entry | None:
     ``proxy``), or None."""
     entry = find_own(space, name)
     if entry is None:
-        _foreign()
+        load_packages()
         entry = _TABLE.get((space, name))
     return entry
 
@@ -126,7 +131,7 @@ def entries(space: str | None = None) -> list[Entry]:
     for apart, module in APART.items():
         if space in (None, apart):
             _own(module)
-    _foreign()
+    load_packages()
     found = (e for (s, _), e in list(_TABLE.items()) if space in (None, s))
     return sorted(found, key=lambda e: (e.kind, e.name))
 
