@@ -36,6 +36,8 @@ class Entry:
     changes each stage by itself and finds a place in each.
     ``unpublished`` is why a data or train word has no paper. ``alias``: the word that this is another name of; texts that have
     it keep their hash, and lists leave it out. ``place`` is where its decorator is.
+
+    ``name`` is that of the function, or of the class in lower case, unless the decorator says another one, whatever the kind.
     """
 
     name: str
@@ -71,8 +73,7 @@ def _decorator(kind: Kind, examples: tuple[str, ...], name: str | None = None, *
         frame, help = sys._getframe(1), make.__doc__ or ""
         own = make.__name__.rstrip("_")
         if isinstance(make, type):
-            own = getattr(make, "called", "") if kind in ("metric", "evaluation", "proxy") else ""
-            own = own or make.__name__.lower()
+            own = own.lower()
             if help.startswith(f"{make.__name__}("):  # the signature, which a dataclass has in place of a docstring
                 help = ""
         place = Place(frame.f_code.co_filename, frame.f_lineno, frame.f_globals.get("__spec__"))
@@ -80,6 +81,8 @@ def _decorator(kind: Kind, examples: tuple[str, ...], name: str | None = None, *
         check(entry)
         register(entry)
         guard(entry)
+        if hasattr(make, "spelt"):
+            make.spelt = entry.name
         return make
 
     return decorate
@@ -152,19 +155,19 @@ def train_word(
     return _decorator("train", examples, paper=paper, unpublished=unpublished, slot=slot, name=name)
 
 
-def evaluation_word(*examples: str, paper: str = "", unpublished: str = "", slot: str = "") -> Callable[[F], F]:
+def evaluation_word(
+    *examples: str, paper: str = "", unpublished: str = "", slot: str = "", name: str | None = None
+) -> Callable[[F], F]:
     """A word of an ``evaluate`` statement, as a frozen dataclass whose fields are the arguments: an
     ``archdsl.words.evaluation.base.Evaluation``."""
-    return _decorator("evaluation", examples, paper=paper, unpublished=unpublished, slot=slot)
+    return _decorator("evaluation", examples, paper=paper, unpublished=unpublished, slot=slot, name=name)
 
 
-def metric_word(*examples: str, paper: str = "", unpublished: str = "") -> Callable[[F], F]:
-    """A figure of a run, as a frozen dataclass whose fields are the arguments: an ``archdsl.words.metrics.base.Metric``. Its
-    name is ``called``, or that of the class."""
-    return _decorator("metric", examples, paper=paper, unpublished=unpublished)
+def metric_word(*examples: str, paper: str = "", unpublished: str = "", name: str | None = None) -> Callable[[F], F]:
+    """A figure of a run, as a frozen dataclass whose fields are the arguments: an ``archdsl.words.metrics.base.Metric``."""
+    return _decorator("metric", examples, paper=paper, unpublished=unpublished, name=name)
 
 
-def proxy_word(*examples: str, paper: str = "", unpublished: str = "") -> Callable[[F], F]:
-    """A zero-cost proxy, as a frozen dataclass: an ``archdsl.words.proxies.base.Proxy``. Its name is ``called``, or that of the
-    class."""
-    return _decorator("proxy", examples, paper=paper, unpublished=unpublished)
+def proxy_word(*examples: str, paper: str = "", unpublished: str = "", name: str | None = None) -> Callable[[F], F]:
+    """A zero-cost proxy, as a frozen dataclass: an ``archdsl.words.proxies.base.Proxy``."""
+    return _decorator("proxy", examples, paper=paper, unpublished=unpublished, name=name)

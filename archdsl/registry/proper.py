@@ -48,6 +48,8 @@ def _check_class(entry: Entry, make: type) -> None:
             f"the word `{entry.name}` is the class {make.__module__}.{make.__qualname__}, which is not a frozen dataclass",
             help="write @setting below the decorator of the word",
         )
+    if entry.kind in ("metric", "proxy") and "called" in vars(make):
+        raise _wrong(entry, "has `called`, which is of records of runs", 'write `name="…"` into its decorator')
     unknown = [n for n in getattr(make, "amounts", ()) if n not in vars(make)["__dataclass_fields__"]]
     if unknown:
         raise _wrong(

@@ -81,12 +81,13 @@ class Setting(Value):
     """What a run records of itself."""
 
     __slots__ = ()
-    called: ClassVar[str] = ""  # its name where runs are recognised, if that is not the name of the class
+    spelt: ClassVar[str] = ""  # its word, which the decorator writes here
+    called: ClassVar[str] = ""  # what records and hashes of runs call it, if that is not the name of the class
 
     @property
     def word(self) -> str:
         """What a text writes for it."""
-        return type(self).__name__.lower()
+        return self.spelt or type(self).__name__.lower()
 
     def record(self) -> object:
         """Plain values for the settings of a run; what is None is left out."""

@@ -21,7 +21,9 @@ from archdsl.registry import (
     Phase,
     data_word,
     entries,
+    evaluation_word,
     find,
+    metric_word,
     modifier,
     op,
     params,
@@ -35,6 +37,8 @@ from archdsl.report import FORMATS
 from archdsl.report.formats import table_format
 from archdsl.settings.experiment import TrainSettings
 from archdsl.words.data.base import Augmentation, Corruption
+from archdsl.words.evaluation.base import Change
+from archdsl.words.metrics.base import OfWeights
 from archdsl.words.proxies.base import Proxy
 from archdsl.words.train.kinds import Optimizer, Penalty
 from tests.conftest import REPO
@@ -152,6 +156,11 @@ WRONG: list[tuple[Callable[[], object], str, str]] = [
     ),
     (lambda: modifier("+odd", name="odd", undo=undo)(undo_of), "`odd` of tests.* has no phase", "BLOCK, GROUPS"),
     (lambda: modifier("+odd", name="odd", phase=Phase.NORM)(undo_of), "`odd` of tests.* has no undo", "undo="),
+    (
+        lambda: proxy_word("odd")(_class(Proxy, called="odd")),
+        "`odd` of tests.* has `called`, which is of records",
+        'write `name="…"`',
+    ),
     (lambda: train_word("mutable", slot="optimizer")(Mutable), "Mutable, which is not a frozen dataclass", "@setting"),
     (lambda: train_word("bare", slot="optimizer")(Bare), "Bare, which is not a frozen dataclass", "@setting"),
 ]
@@ -184,6 +193,21 @@ def test_either_decorator_makes_a_data_word() -> None:
     (_, word) = load("net gap linear(10)\ndata cifar10 plainly(0.2)").graph.data
     assert word.value == Plainly(by=0.2)
     assert repr(word.value).endswith("Plainly(where='pipeline', by=0.2)")
+
+
+def test_every_decorator_takes_a_name() -> None:
+    for kind, of, decorate in (
+        ("metric", OfWeights, lambda: metric_word("long_name", name="long_name")),
+        ("proxy", Proxy, lambda: proxy_word("long_name", name="long_name")),
+        ("evaluate", Change, lambda: evaluation_word("long_name", name="long_name")),
+        ("train", Penalty, lambda: train_word("long_name", name="long_name", slot="long_name")),
+        ("data", Corruption, lambda: data_word("long_name", name="long_name", slot="long_name")),
+    ):
+        made = _class(of)
+        decorate()(made)
+        assert find(kind, "long_name").make is made  # type: ignore[union-attr]
+        value: Any = made.__new__(made)
+        assert getattr(value, "word", getattr(value, "name", "")) == "long_name"
 
 
 def test_the_slots_of_training_are_its_settings() -> None:

@@ -37,6 +37,7 @@ class Augmentation:
         False  # the result depends on images, seed and step alone: seeds may be trained as one net
     )
     capturable: ClassVar[bool] = False  # reads nothing back to the host: the step may be captured as a CUDA graph
+    spelt: ClassVar[str] = ""  # the word, which the decorator writes here
     any_slot: ClassVar[bool] = True  # it may fill a slot of its own name
     vectors: ClassVar[bool] = False  # acts on vectors (D,), too
     masks: ClassVar[OnMasks] = "no"
@@ -47,7 +48,7 @@ class Augmentation:
     @property
     def name(self) -> str:
         """The word."""
-        return type(self).__name__.lower()
+        return self.spelt or type(self).__name__.lower()
 
     @property
     def stream(self) -> str:
@@ -149,6 +150,7 @@ class Mixing(Augmentation):
 class Corruption:
     """A change of the training part itself, drawn once for a run from its seed."""
 
+    spelt: ClassVar[str] = ""  # the word, which the decorator writes here
     any_slot: ClassVar[bool] = True  # it may fill a slot of its own name
     vectors: ClassVar[bool] = False  # acts on vectors (D,), too
     amounts: ClassVar[tuple[str, ...]] = ()  # fields of which 0 means that nothing changes
@@ -156,7 +158,7 @@ class Corruption:
     @property
     def name(self) -> str:
         """The word."""
-        return type(self).__name__.lower()
+        return self.spelt or type(self).__name__.lower()
 
     @property
     def stream(self) -> str:

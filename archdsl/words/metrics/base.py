@@ -63,11 +63,6 @@ class Metric(Setting):
         return self.chance(classes) if task.counted else None
 
     @property
-    def word(self) -> str:
-        """The name of its entry."""
-        return self.called or type(self).__name__.lower()
-
-    @property
     def name(self) -> str:
         """What a text writes for it, the same for every way to write it: ``steps_to(94%)``."""
         given = [f for f in fields(self) if getattr(self, f.name) != f.default or f.default is MISSING]  # type: ignore[arg-type]

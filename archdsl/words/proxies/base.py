@@ -24,11 +24,6 @@ class Proxy(Setting):
     ids: ClassVar[bool] = False
     batch_statistics: ClassVar[bool] = False
 
-    @property
-    def word(self) -> str:
-        """The name of its entry."""
-        return self.called or type(self).__name__.lower()
-
     @gives("a number, or None where the network has none", is_figure)
     def measure(
         self, torch: Any, model: Any, images: Any, labels: Any, loss: Callable[[Any, Any], Any]
