@@ -21,9 +21,7 @@ class Remark(NamedTuple):
     about: str = ""
 
 
-def is_remark(found: object, *_: object) -> bool:
-    """Whether a method that looks for something wrong gives what it may."""
-    return found is None or isinstance(found, Remark)
+_remarks = gives("a `Remark`, or None", lambda found, *_: found is None or isinstance(found, Remark))
 
 
 class Others(Protocol):
@@ -93,17 +91,17 @@ class TrainWord(Setting):
             if not hasattr(self, name) or getattr(type(self), name, None) is getattr(kind, name, self)
         ]
 
-    @gives("a `Remark`, or None", is_remark)
+    @_remarks
     def against(self, others: Others) -> Remark | None:
         """What contradicts it among the other settings."""
         return None
 
-    @gives("a `Remark`, or None", is_remark)
+    @_remarks
     def idle(self, others: Others) -> Remark | None:
         """Why it has no effect, whatever the network is."""
         return None
 
-    @gives("a `Remark`, or None", is_remark)
+    @_remarks
     def idle_in(self, net: Net) -> Remark | None:
         """Why it has no effect in a network."""
         return None
@@ -278,7 +276,7 @@ class Loss(TrainWord):
         """What a run says of a loss that was ``counted``."""
         return ""
 
-    @gives("a `Remark`, or None", is_remark)
+    @_remarks
     def unfit(self, classes: int) -> Remark | None:
         """What is wrong with it for so many classes."""
         return None
@@ -296,7 +294,7 @@ class Loss(TrainWord):
         """
         raise NotImplementedError
 
-    @gives("a `Remark`, or None", is_remark)
+    @_remarks
     def idle_unmixed(self) -> Remark | None:
         """What of it has no effect where no images are mixed."""
         return None
