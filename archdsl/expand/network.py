@@ -19,7 +19,7 @@ from archdsl.ir.nodes import Fan, Mark, Node, Op, Ref, Seq, children, count
 from archdsl.ir.reserved import RESERVED_LABELS
 from archdsl.ir.symbol import HERE, ArithmeticMisfit, Symbol
 from archdsl.limits import Limits
-from archdsl.registry import Entry, find, names, params, synonym
+from archdsl.registry import Entry, find, names, params
 from archdsl.syntax import ast
 
 
@@ -177,6 +177,8 @@ def _word(expr: ast.Word, env: Env) -> Node:
 
 
 def _unknown(name: str, env: Env) -> str:
+    from archdsl.registry.synonyms import synonym  # a large table, for errors alone
+
     if (modifier := find("modifier", name)) is not None:
         return f"`+{name}` is a modifier and follows the term that it changes: `{modifier.examples[0]}`"
     if name in STATEMENTS:

@@ -26,11 +26,9 @@ from archdsl.registry.guard import WordFault, carry, gives, is_figure, is_number
 from archdsl.registry.lookup import entries, find, find_own, load_packages, names, register
 from archdsl.registry.params import MISSING, Arg, Range, defaults, nets, params, value_of
 from archdsl.registry.phases import Phase
-from archdsl.registry.synonyms import ARGUMENTS, synonym
 from archdsl.registry.value import Setting, Value, setting
 
 __all__ = [
-    "ARGUMENTS",
     "MISSING",
     "Arg",
     "Entry",
@@ -64,7 +62,6 @@ __all__ = [
     "proxy_word",
     "register",
     "setting",
-    "synonym",
     "train_word",
     "value_of",
     "wrong",

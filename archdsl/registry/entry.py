@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import cleandoc
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, TypeVar
 
 from archdsl.errors import ArchError
 from archdsl.registry.guard import guard
@@ -18,12 +18,13 @@ Kind = Literal["op", "block", "late", "join", "family", "modifier", "data", "tra
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Place(NamedTuple):
+class Place:
     """Where a word is written. ``load`` is one object for each time that its module is loaded."""
 
-    file: str
-    line: int
-    load: object = None
+    __slots__ = ("file", "line", "load")
+
+    def __init__(self, file: str, line: int, load: object = None) -> None:
+        self.file, self.line, self.load = file, line, load
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +78,9 @@ def _decorator(kind: Kind, examples: tuple[str, ...], name: str | None = None, *
             if help.startswith(f"{make.__name__}("):  # the signature, which a dataclass has in place of a docstring
                 help = ""
         place = Place(frame.f_code.co_filename, frame.f_lineno, frame.f_globals.get("__spec__"))
-        entry = Entry(name or own, kind, make, cleandoc(help), examples, place=place, **settings)
+        entry = Entry(
+            name or own, kind, make, cleandoc(help) if "\n" in help else help.strip(), examples, place=place, **settings
+        )
         check(entry)
         register(entry)
         guard(entry)

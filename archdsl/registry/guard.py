@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from functools import wraps
+from functools import cache, wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from archdsl.errors import ArchError, InternalError, Refusal, is_out_of_memory
@@ -69,12 +69,19 @@ def guard(entry: Entry) -> None:
     make = entry.make
     if not isinstance(make, type):
         return
-    for name, method in list(vars(make).items()):
-        if name.startswith("_") or not inspect.isfunction(method) or hasattr(method, "guarded"):
-            continue
-        kind = next((k for k in make.__mro__[1:] if hasattr(vars(k).get(name), "given")), None)
-        if kind is not None:
-            setattr(make, name, _guarded(method, *vars(kind)[name].given))
+    for name, given in _marked(make.__mro__[1]).items():
+        method = vars(make).get(name)
+        if method is not None and not hasattr(method, "guarded"):
+            setattr(make, name, _guarded(method, *given))
+
+
+@cache
+def _marked(kind: type) -> dict[str, Any]:
+    """What each method of a class, or of those that it derives from, gives."""
+    found: dict[str, Any] = {}
+    for base in reversed(kind.__mro__):
+        found |= {name: method.given for name, method in vars(base).items() if hasattr(method, "given")}
+    return found
 
 
 def _guarded(method: Callable[..., Any], text: str, proper: Callable[..., bool] | None) -> Callable[..., Any]:
