@@ -69,17 +69,17 @@ def guard(entry: Entry) -> None:
     make = entry.make
     if not isinstance(make, type):
         return
-    for name, given in _marked(make.__mro__[1]).items():
-        method = vars(make).get(name)
-        if method is not None and not hasattr(method, "guarded"):
+    for name, given in _marked(make.__bases__).items():
+        method = getattr(make, name)  # its own, or that of a class between it and its kind
+        if inspect.isfunction(method) and not hasattr(method, "given"):
             setattr(make, name, _guarded(method, *given))
 
 
 @cache
-def _marked(kind: type) -> dict[str, Any]:
-    """What each method of a class, or of those that it derives from, gives."""
+def _marked(bases: tuple[type, ...]) -> dict[str, Any]:
+    """What each method of these classes, and of those that they derive from, gives."""
     found: dict[str, Any] = {}
-    for base in reversed(kind.__mro__):
+    for base in (c for b in reversed(bases) for c in reversed(b.__mro__)):
         found |= {name: method.given for name, method in vars(base).items() if hasattr(method, "given")}
     return found
 
@@ -93,11 +93,14 @@ def _guarded(method: Callable[..., Any], text: str, proper: Callable[..., bool] 
             raise
         except Exception as error:
             raise _failed(self, method, text, error) from error
-        if proper is not None and not proper(result, *args, *named.values()):
+        try:
+            fits = proper is None or proper(result, *args, *named.values())
+        except Exception:  # of another type altogether
+            fits = False
+        if not fits:
             raise wrong(self, method, result, text)
         return result
 
-    call.guarded = True  # type: ignore[attr-defined]
     call.given = (text, proper)  # type: ignore[attr-defined]
     return call
 
