@@ -144,6 +144,21 @@ class StoreError(ArchError):
     exit_code = 5
 
 
+class Refusal(Exception):
+    """What a word says of its arguments, or of what arrives; whoever asked it says it with the place in the text."""
+
+
+# Memory that does not suffice, as torch's allocators (CPU, CUDA, Metal), cuBLAS and cuDNN, onnxruntime, and C++ itself say it.
+_MEMORY = ("allocate memory", "out of memory", "not enough memory", "ALLOC_FAILED", "bad_alloc", "bad allocation")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error of a library says that memory did not suffice: most say it in words alone."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, Exception) and any(word in str(error) for word in _MEMORY)
+
+
 @dataclass
 class SpecError(ArchError):
     """A text that is wrong, with every independent finding."""

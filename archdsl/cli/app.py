@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -47,6 +49,7 @@ COMMANDS = (
 ABOUT = """A language for neural nets: one line is a network, one file an experiment.
 
 A SPEC is a file, the name of a shipped spec (`archdsl specs` lists them), `-` for standard input, or the text itself."""
+HELP, FORMAT = {"-h", "--help"}, ("--format", "--report")
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 # Whatever a command line can have wrong. typer carries its own copy of click from some version on: ask typer for it.
@@ -103,6 +106,8 @@ def run(args: list[str]) -> int:
     Raises:
         ArchError: the command line says nothing, or the command refuses.
     """
+    if _other_format(args):
+        _load_formats()
     known = args[:1] if args and args[0] in COMMANDS else COMMANDS
     command: Any = get_command(application(known))
     if len(known) == 1:
@@ -112,6 +117,30 @@ def run(args: list[str]) -> int:
     except ClickException as error:
         raise _refusal(error, args) from None
     return code if isinstance(code, int) else 0
+
+
+def _other_format(args: list[str]) -> bool:
+    """Whether a command line asks for the list of formats, or for one that is none of ours: packages have more of them."""
+    if HELP & set(args) or "_ARCHDSL_COMPLETE" in os.environ:
+        return True
+    given = [value for name, value in pairwise(args) if name in FORMAT]
+    given += [value for name, _, value in (arg.partition("=") for arg in args) if name in FORMAT and value]
+    if not given:
+        return False
+    from archdsl.report import FORMATS
+
+    return any(value not in FORMATS for value in given)
+
+
+def _load_formats() -> None:
+    """Load the packages before a command declares its choices. One that does not load is a note: no format of ours needs it."""
+    from archdsl.notices import notice
+    from archdsl.registry import load_packages
+
+    try:
+        load_packages()
+    except ArchError as error:
+        notice(error.message)
 
 
 def _refuse_doubles(command: Any, args: list[str]) -> None:

@@ -19,7 +19,7 @@ from archdsl.emit import layers
 from archdsl.emit.blocks import Block, Part, blocks
 from archdsl.emit.classes import foreign_modules
 from archdsl.foreign import prepare
-from archdsl.registry import params
+from archdsl.registry import carry, params
 
 if TYPE_CHECKING:
     from archdsl.ir.trace import Row, Trace
@@ -102,7 +102,7 @@ class _Builder:
             else:
                 assert row.layer.call is not None
                 proxies = [fx.Proxy(a, tracer) for a in arguments]
-                values[part] = row.layer.call(torch, *proxies).node
+                values[part] = carry(row.op.entry, row.layer.call, torch, *proxies).node
             own.add(part)
         graph.output(values[result])
         return fx.GraphModule(root, graph, name)
@@ -118,7 +118,7 @@ def module_of(row: Row, whole: bool = True) -> nn.Module:
     pairs = zip(params(row.op.entry), row.op.args, strict=True)
     names = [p.name for p, a in pairs if p.base == "node" and a is not None]
     bodies = [_build(b, f"{row.path}.{n}.", whole) for b, n in zip(row.bodies, names, strict=True)]
-    module: nn.Module = row.layer.module(NAMESPACE, *bodies)
+    module: nn.Module = carry(row.op.entry, row.layer.module, NAMESPACE, *bodies)
     return module
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from archdsl.emit.record import Expr, Recorder
 from archdsl.ir.nodes import Again, Fan, Mark, Node, Op, Ref, Seq, children
+from archdsl.registry import carry
 from archdsl.registry.shapes import dims
 
 if TYPE_CHECKING:
@@ -49,9 +50,9 @@ def _network(trace: Trace, indent: str) -> list[str]:
 def made(row: Row) -> str:
     """What a row is built as: the call of its module, or its function of the values it reads."""
     if row.layer.module is not None:
-        return str(row.layer.module(Recorder("nn"), *(Expr("{}") for _ in row.bodies)))
+        return str(carry(row.op.entry, row.layer.module, Recorder("nn"), *(Expr("{}") for _ in row.bodies)))
     assert row.layer.call is not None
-    return str(row.layer.call(Recorder("torch"), *(Expr(f"%{i}") for i in range(len(row.inputs)))))
+    return str(carry(row.op.entry, row.layer.call, Recorder("torch"), *(Expr(f"%{i}") for i in range(len(row.inputs)))))
 
 
 def plain(value: Any) -> str:

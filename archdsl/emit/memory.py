@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from archdsl.errors import EnvError
+from archdsl.errors import EnvError, is_out_of_memory
+
+__all__ = ["REMEDY", "check_memory", "is_out_of_memory"]
 
 REMEDY = "a smaller network, input or batch; or --device cpu, where it is the memory of a GPU"
-# Of torch's allocators (CPU, CUDA, Metal), cuBLAS and cuDNN, onnxruntime, and C++ itself.
-WORDS = ("allocate memory", "out of memory", "not enough memory", "ALLOC_FAILED", "bad_alloc", "bad allocation")
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error of a library says that memory did not suffice: most say it in words alone."""
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return True
-    return isinstance(error, Exception) and any(word in str(error) for word in WORDS)
 
 
 def check_memory(error: BaseException, what: str = "this", help: str = REMEDY) -> None:

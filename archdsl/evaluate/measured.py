@@ -8,7 +8,7 @@ import torch
 
 from archdsl.api import experiment_of, load
 from archdsl.emit.build import build
-from archdsl.errors import ArchError, Source
+from archdsl.errors import Source
 from archdsl.evaluate.load import part_of, trained
 from archdsl.runs.run import SPEC, load_run
 from archdsl.words.metrics.base import OfNet
@@ -34,11 +34,4 @@ def measure(folder: Path, word: OfNet) -> float | None:
         experiment = experiment_of(spec, checked=False)
         part = part_of(experiment.data, experiment.train.seed, "test")
         images = net.normalise(next(iter(part.blocks(word.images)))[0])
-    try:
-        return word.measure(torch, model, images)
-    except Exception as error:  # somebody else's code
-        raise ArchError(
-            f"the metric `{word.word}` of {type(word).__module__} fails: {error}",
-            help="repair or uninstall that package",
-            exit_code=4,
-        ) from error
+    return word.measure(torch, model, images)

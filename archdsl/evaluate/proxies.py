@@ -119,13 +119,6 @@ def _score(
     for module in copy.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             module.train(word.batch_statistics)
-    try:
-        with torch.enable_grad():
-            score = word.measure(torch, copy, images, labels, loss)
-    except Exception as error:
-        package = type(word).__module__
-        if package.startswith("archdsl."):
-            raise
-        message = f"the proxy `{word.word}` of {package} fails: {error}"
-        raise ArchError(message, help="repair or uninstall that package", exit_code=4) from error
+    with torch.enable_grad():
+        score = word.measure(torch, copy, images, labels, loss)
     return score if score is not None and math.isfinite(score) else None

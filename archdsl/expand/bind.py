@@ -9,7 +9,7 @@ from archdsl.errors import SpecError, fail, suggest
 from archdsl.expand.env import Env, collect
 from archdsl.expand.values import Name, value
 from archdsl.ir.symbol import Symbol
-from archdsl.registry import ARGUMENTS, MISSING, Arg, Entry, defaults, find, params, synonym
+from archdsl.registry import MISSING, Arg, Entry, defaults, find, params
 from archdsl.registry.layer_range import LayerRange
 from archdsl.syntax import ast
 
@@ -61,12 +61,7 @@ def matched(entry: Entry, args: tuple[ast.Expr, ...] | None, at: ast.Expr) -> di
         if isinstance(arg, ast.Keyword):
             name, expr = arg.name, arg.value
             if name not in names:
-                raise fail(
-                    "A204",
-                    f"`{entry.name}` has no argument `{name}`",
-                    arg.span,
-                    synonym(name, names, ARGUMENTS) or suggest(name, names) or usage(entry),
-                )
+                raise _no_argument(entry, arg, names)
         elif isinstance(arg, ast.Word) and arg.args is None and arg.stages is None and arg.name in flags:
             name, expr = arg.name, None
         elif many in given and isinstance(before := given.pop(many), ast.Expr):
@@ -86,6 +81,13 @@ def matched(entry: Entry, args: tuple[ast.Expr, ...] | None, at: ast.Expr) -> di
             raise fail("A205", f"`{name}` is given twice", arg.span)
         given[name] = expr
     return given
+
+
+def _no_argument(entry: Entry, arg: ast.Keyword, names: list[str]) -> SpecError:
+    from archdsl.registry.synonyms import ARGUMENTS, synonym  # a large table, for errors alone
+
+    help = synonym(arg.name, names, ARGUMENTS) or suggest(arg.name, names) or usage(entry)
+    return fail("A204", f"`{entry.name}` has no argument `{arg.name}`", arg.span, help)
 
 
 def given(entry: Entry, args: tuple[ast.Expr, ...] | None, env: Env, at: ast.Expr, network: Expand) -> dict[str, Any]:

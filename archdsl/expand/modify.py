@@ -8,9 +8,9 @@ from typing import Any
 from archdsl.errors import Span, SpecError, fail, suggest
 from archdsl.expand.bind import Expand, bind
 from archdsl.expand.env import Env, collect
-from archdsl.ir.nodes import Node, Op, children, rebuild
+from archdsl.ir.nodes import NODES, Node, Op, children, rebuild
 from archdsl.ir.symbol import ArithmeticMisfit
-from archdsl.registry import Entry, find, names
+from archdsl.registry import Entry, carry, find, names, wrong
 from archdsl.syntax import ast
 
 
@@ -31,13 +31,23 @@ def apply_modifiers(node: Node, mods: tuple[ast.Modifier, ...], env: Env, networ
     _check(bound)
     for entry, args, mod in sorted(bound, key=lambda b: (b[2].sign == "+", b[0].phase, b[0].name)):
         try:
-            new: Node | None = entry.make(node, *args) if mod.sign == "+" else entry.undo and entry.undo(node)
+            new = _rewritten(entry, node, args if mod.sign == "+" else None)
         except ArithmeticMisfit as error:
             raise fail("A208", str(error), mod.span) from None
         if new is None:
             raise fail("A210", f"`{mod.sign}{mod.name}` has no effect here", mod.span, _why(entry, mod))
         node = _stamped(new, node, mod.span)
     return node
+
+
+def _rewritten(entry: Entry, node: Node, args: tuple[Any, ...] | None) -> Node | None:
+    """What a modifier makes of a node; without arguments, what its undo makes of it."""
+    act = entry.make if args is not None else entry.undo
+    assert act is not None  # a modifier without one is refused
+    new = carry(entry, act, node, *(args or ()))
+    if new is not None and not isinstance(new, NODES):
+        raise wrong(entry, act, new)
+    return new
 
 
 def _stamped(new: Node, old: Node, span: Span) -> Node:

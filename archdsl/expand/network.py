@@ -14,12 +14,12 @@ from archdsl.expand.own import own_family
 from archdsl.expand.stages import stages
 from archdsl.expand.values import still_open, value
 from archdsl.ir.fans import OUTPUTS
-from archdsl.ir.make import node_of
+from archdsl.ir.make import node_made, node_of
 from archdsl.ir.nodes import Fan, Mark, Node, Op, Ref, Seq, children, count
 from archdsl.ir.reserved import RESERVED_LABELS
 from archdsl.ir.symbol import HERE, ArithmeticMisfit, Symbol
 from archdsl.limits import Limits
-from archdsl.registry import Entry, find, names, params, synonym
+from archdsl.registry import Entry, find, names, params
 from archdsl.syntax import ast
 
 
@@ -177,6 +177,8 @@ def _word(expr: ast.Word, env: Env) -> Node:
 
 
 def _unknown(name: str, env: Env) -> str:
+    from archdsl.registry.synonyms import synonym  # a large table, for errors alone
+
     if (modifier := find("modifier", name)) is not None:
         return f"`+{name}` is a modifier and follows the term that it changes: `{modifier.examples[0]}`"
     if name in STATEMENTS:
@@ -223,7 +225,7 @@ def _family(expr: ast.Word, entry: Entry, env: Env) -> Node:
     common = {p.name: a for p, a in zip(params(entry), args, strict=True)}
     listed = stages(expr, common, lambda stage: given(entry, stage.args, env, stage, _branch), env)
     try:
-        node: Node = entry.make(listed, *args)
+        node = node_made(entry, listed, *args)
     except ArithmeticMisfit as error:
         raise fail("A208", str(error), expr.span) from None
     env.budget.spend(count(node), expr.span)

@@ -12,7 +12,6 @@ from archdsl.expand.network import network
 from archdsl.expand.values import still_open
 from archdsl.ir.symbol import Symbol
 from archdsl.registry import find, names, value_of
-from archdsl.registry.synonyms import synonym
 from archdsl.syntax import ast
 
 if TYPE_CHECKING:
@@ -95,5 +94,7 @@ def _setting(space: str, item: ast.Expr, env: Env) -> Setting:
 
 
 def _remedy(name: str, space: str) -> str:
+    from archdsl.registry.synonyms import synonym  # a large table, for errors alone
+
     known = names(space)
     return synonym(name, known) or suggest(name, known) or f"`archdsl words {space}` lists all"

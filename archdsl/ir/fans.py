@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from archdsl.errors import SpecError, fail
 from archdsl.ir.layer import Misfit
-from archdsl.ir.nodes import Fan, Node, Op, Seq, children, with_branches
+from archdsl.ir.nodes import NODES, Fan, Node, Op, Seq, children, with_branches
 from archdsl.ir.symbol import CLASSES
+from archdsl.registry import carry, wrong
 
 if TYPE_CHECKING:
     from archdsl.ir.trace import Row, Trace, Walker
@@ -52,7 +53,9 @@ def _settle(walker: Walker, branch: Any, ends: list[int]) -> Node | None:
     target = walker.shapes[ends[0]] if ends and ends[0] >= 0 else walker.input
     try:
         norm = walker.last_norm(ends[0]) if ends else None
-        unfolded: Node | None = branch.entry.make(walker.shape(), target, norm, *branch.args)
+        unfolded = carry(branch.entry, branch.entry.make, walker.shape(), target, norm, *branch.args)
+        if unfolded is not None and not isinstance(unfolded, NODES):
+            raise wrong(branch.entry, branch.entry.make, unfolded)
     except Misfit as error:
         raise walker.misfit(error, branch) from None
     return replace(unfolded, label=branch.label) if branch.label and isinstance(unfolded, Seq) else unfolded

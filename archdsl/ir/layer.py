@@ -6,9 +6,10 @@ from collections.abc import Callable
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from archdsl.errors import fail
+from archdsl.errors import Refusal, fail
 from archdsl.ir.window import GLOBAL, Along, Sight, Window
 from archdsl.limits import Limits
+from archdsl.registry.guard import wrong
 from archdsl.registry.shapes import Ids
 from archdsl.registry.types import Shape
 
@@ -26,6 +27,7 @@ __all__ = [
     "Sight",
     "Window",
     "check_ids",
+    "check_layer",
     "check_size",
     "with_time",
     "words",
@@ -78,7 +80,7 @@ class Layer(NamedTuple):
     depth: int = 1
 
 
-class Misfit(Exception):
+class Misfit(Refusal):
     """Raised by an op that cannot take what arrives; the trace gives it a place.
 
     ``code`` is an A3xx code, ``help`` the remedy.
@@ -119,6 +121,20 @@ def check_ids(entry: Entry, shape: Any) -> None:
             "A301",
             "write `embed(64)` before it: a learnt vector for each id",
         )
+
+
+def check_layer(entry: Entry, layer: object) -> None:
+    """Refuse what a word gives in the place of a layer.
+
+    Raises:
+        WordFault: it says what the word gives.
+    """
+    if not isinstance(layer, Layer):
+        raise wrong(entry, entry.make, layer)
+    for shape in (layer.out, *layer.weights.values(), *layer.buffers.values()):
+        sizes: object = shape
+        if not isinstance(sizes, tuple) or not all(type(size) is int for size in sizes):
+            raise wrong(entry, entry.make, shape)
 
 
 def check_size(layer: Layer, word: str, span: Span | None) -> None:

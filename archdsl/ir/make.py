@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from archdsl.errors import ArchError
-from archdsl.ir.nodes import Fan, Node, Op, Seq
+from archdsl.ir.nodes import NODES, Fan, Node, Op, Seq
 from archdsl.ir.symbol import HERE, Symbol
-from archdsl.registry import Entry, defaults, find, params
+from archdsl.registry import Entry, carry, defaults, find, params, wrong
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,12 +39,24 @@ def node_of(entry: Entry, args: tuple[Any, ...], span: Span | None = None, label
             if isinstance(value, Symbol):
                 dynamic = True
         return Op(entry, args, label, span, dynamic)
-    made: Node = entry.make(*args)
+    made = node_made(entry, *args)
     if isinstance(made, Seq) and made.scope is None:
         return replace(made, name=made.name or entry.name, label=label, scope=HERE, call=entry.name, span=span)
     if isinstance(made, Fan):
         return replace(made, name=made.name or entry.name, label=label, span=span)
     return Seq((made,), name=entry.name, label=label, scope=HERE, call=entry.name, span=span)
+
+
+def node_made(entry: Entry, *args: Any) -> Node:
+    """The node that a word gives.
+
+    Raises:
+        WordFault: it fails, or gives something else.
+    """
+    made = carry(entry, entry.make, *args)
+    if not isinstance(made, NODES):
+        raise wrong(entry, entry.make, made)
+    return made
 
 
 class Words:
@@ -56,7 +68,11 @@ class Words:
             raise AttributeError(f"there is no word `{name}`")
 
         def make(*given: Any, **named: Any) -> Node:
-            return node_of(entry, bound(entry, given, named))
+            try:
+                args = bound(entry, given, named)
+            except ArchError as error:  # a fault of the word that calls it
+                raise TypeError(error.message) from error
+            return node_of(entry, args)
 
         return make
 
@@ -87,6 +103,9 @@ o = Words()
 
 def seq(*items: Node | None, role: str = "", name: str = "", pre: bool = False) -> Seq:
     """A sequence; None is left out."""
+    for item in items:
+        if item is not None and not isinstance(item, NODES):
+            raise TypeError(f"seq takes nodes, not {item!r:.60}")
     return Seq(tuple(i for i in items if i is not None), role=role, name=name, pre=pre)
 
 

@@ -94,6 +94,7 @@ class Again:
 
 
 Node: TypeAlias = Op | Seq | Fan | Mark | Ref | Again
+NODES = (Op, Seq, Fan, Mark, Ref, Again)
 
 
 def children(node: Node) -> tuple[Node, ...]:
@@ -155,12 +156,26 @@ def rebuild(node: Node, change: Callable[[Node], Node]) -> Node:
 
 
 def with_args(op: Op, **changes: object) -> Op:
-    """An op with some arguments changed by name."""
+    """An op with some arguments changed by name.
+
+    Raises:
+        TypeError: it has no argument of a name.
+    """
     names = [p.name for p in params(op.entry)]
+    for name in changes:
+        if name not in names:
+            raise _unknown(op, name, names)
     args = tuple(changes.get(n, a) for n, a in zip(names, op.args, strict=True))
     return replace(op, args=args, dynamic=any(isinstance(a, Symbol) for a in args))
 
 
 def arg(op: Op, name: str) -> Any:
     """An argument of an op by name."""
-    return op.args[[p.name for p in params(op.entry)].index(name)]
+    names = [p.name for p in params(op.entry)]
+    if name not in names:
+        raise _unknown(op, name, names)
+    return op.args[names.index(name)]
+
+
+def _unknown(op: Op, name: str, names: list[str]) -> TypeError:
+    return TypeError(f"`{op.name}` has no argument `{name}`; its arguments are {', '.join(names) or 'none'}")

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from archdsl.errors import Refusal
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -18,7 +20,7 @@ OWN = -3  # outside any `let`: the channels that arrive at the word itself
 MOST = 1000  # terms of one sum
 
 
-class ArithmeticMisfit(Exception):
+class ArithmeticMisfit(Refusal):
     """A sum that has no value: division by zero, or one that does not come out even."""
 
 

@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 
 from archdsl.errors import ArchError, Diagnostic, SpecError, fail
 from archdsl.ir.fans import meet
-from archdsl.ir.layer import Layer, Misfit, check_ids, check_size, with_time, words
+from archdsl.ir.layer import Layer, Misfit, check_ids, check_layer, check_size, with_time, words
 from archdsl.ir.names import Names
 from archdsl.ir.nodes import Again, Fan, Mark, Node, Op, Ref, Seq, arg, with_items
 from archdsl.ir.ranges import in_range
 from archdsl.ir.reuse import again
 from archdsl.ir.symbol import CLASSES, OWN, ArithmeticMisfit, Symbol, evaluate
 from archdsl.limits import Limits
-from archdsl.registry import nets, params
+from archdsl.registry import carry, nets, params
 from archdsl.registry.shapes import dims
 from archdsl.registry.types import Shape
 
@@ -238,9 +238,10 @@ class Walker:
     def ask(self, node: Op, shape: Any, given: tuple[Any, ...] | None = None) -> Layer:
         try:
             check_ids(node.entry, shape)
-            layer: Layer = node.entry.make(shape, *(node.args if given is None else given))
+            layer: Layer = carry(node.entry, node.entry.make, shape, *(node.args if given is None else given))
         except Misfit as error:
             raise self.misfit(error, node) from None
+        check_layer(node.entry, layer)
         if layer.module is None and layer.call is None and (layer.out != shape or layer.weights):
             raise ArchError(
                 f"nothing says how `{node.name}` of {node.entry.make.__module__} is carried out",

@@ -22,14 +22,13 @@ from archdsl.registry.entry import (
     proxy_word,
     train_word,
 )
-from archdsl.registry.lookup import entries, find, find_own, names, register
+from archdsl.registry.guard import WordFault, carry, gives, is_figure, is_number, wrong
+from archdsl.registry.lookup import entries, find, find_own, load_packages, names, register
 from archdsl.registry.params import MISSING, Arg, Range, defaults, nets, params, value_of
 from archdsl.registry.phases import Phase
-from archdsl.registry.synonyms import ARGUMENTS, synonym
 from archdsl.registry.value import Setting, Value, setting
 
 __all__ = [
-    "ARGUMENTS",
     "MISSING",
     "Arg",
     "Entry",
@@ -38,7 +37,9 @@ __all__ = [
     "Range",
     "Setting",
     "Value",
+    "WordFault",
     "block",
+    "carry",
     "data_word",
     "defaults",
     "entries",
@@ -46,8 +47,12 @@ __all__ = [
     "family",
     "find",
     "find_own",
+    "gives",
+    "is_figure",
+    "is_number",
     "join",
     "late",
+    "load_packages",
     "metric_word",
     "modifier",
     "names",
@@ -57,7 +62,7 @@ __all__ = [
     "proxy_word",
     "register",
     "setting",
-    "synonym",
     "train_word",
     "value_of",
+    "wrong",
 ]

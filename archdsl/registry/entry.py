@@ -2,36 +2,43 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import cleandoc
 from typing import Any, Literal, TypeVar
 
 from archdsl.errors import ArchError
+from archdsl.registry.guard import guard
 from archdsl.registry.lookup import register
 from archdsl.registry.phases import Phase
-from archdsl.registry.value import Setting
+from archdsl.registry.proper import check
 
 Kind = Literal["op", "block", "late", "join", "family", "modifier", "data", "train", "metric", "evaluation", "proxy"]
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Place:
+    """Where a word is written. ``load`` is one object for each time that its module is loaded."""
+
+    __slots__ = ("file", "line", "load")
+
+    def __init__(self, file: str, line: int, load: object = None) -> None:
+        self.file, self.line, self.load = file, line, load
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entry:
     """One word.
 
-    ``traits`` say what a layer is to modifiers, lints and training: ``weighted``, ``conv``, ``linear``, ``norm`` (``centred``:
-    what ``+bn`` and its like replace; ``cancels``: takes a bias out again), ``act``, ``pool``, ``drop``, ``wrap`` (a layer
-    round another one), ``skip`` (a block that adds what arrives), ``product`` (a join that multiplies), ``scale`` (multiplies
-    by factors), ``pad``, ``mixes`` (channels get other numbers), ``fixed`` (its ``weight`` is never trained), ``overwritable``
-    (its gradient does not need its result), ``pointwise`` (a ``call`` that acts number by number), ``ties`` (a block that uses
-    the weights of a labelled part), ``ids`` (takes ids), ``table`` (its ``weight`` is a vector for each id, by which `again`
-    multiplies), ``along`` (works along tokens), ``outputs`` (a join whose branches have labels and are the outputs of a
-    network). ``phase`` orders modifiers; ``undo`` is what ``-name`` does. ``slot`` is the setting that a data or train word
-    fills; two words for one slot are an error, an empty slot takes any number. ``local``: a family each of whose stages depends
-    on its own numbers and its place alone; a modifier that changes each stage by itself and finds a place in each.
+    ``traits`` say what a layer is to modifiers, lints and training, see ``TRAITS``. ``phase`` orders modifiers; ``undo`` is what
+    ``-name`` does. ``slot`` is the setting that a data or train word fills; two words for one slot are an error, an empty slot
+    takes any number. ``local``: a family each of whose stages depends on its own numbers and its place alone; a modifier that
+    changes each stage by itself and finds a place in each.
     ``unpublished`` is why a data or train word has no paper. ``alias``: the word that this is another name of; texts that have
-    it keep their hash, and lists leave it out.
+    it keep their hash, and lists leave it out. ``place`` is where its decorator is.
+
+    ``name`` is that of the function, or of the class in lower case, unless the decorator says another one, whatever the kind.
     """
 
     name: str
@@ -48,30 +55,37 @@ class Entry:
     keeps_params: bool = False
     local: bool = False
     alias: str = ""
+    place: Place | None = None
 
     @property
     def summary(self) -> str:
         return self.help.split("\n", 1)[0]
 
 
-def _decorator(kind: Kind, examples: tuple[str, ...], **settings: Any) -> Callable[[F], F]:
-    given = settings.pop("name", None)
+def _decorator(kind: Kind, examples: tuple[str, ...], name: str | None = None, **settings: Any) -> Callable[[F], F]:
+    if any(callable(example) for example in examples):
+        bare: Any = next(filter(callable, examples))
+        raise ArchError(
+            f"the decorator of `{bare.__name__}` of {bare.__module__} is written without parentheses",
+            help='give it an example: `@op("conv(8) word")`',
+        )
 
     def decorate(make: F) -> F:
-        name, help = make.__name__.rstrip("_"), make.__doc__ or ""
+        frame, help = sys._getframe(1), make.__doc__ or ""
+        own = make.__name__.rstrip("_")
         if isinstance(make, type):
-            name = getattr(make, "called", "") if kind in ("metric", "evaluation", "proxy") else ""
-            name = name or make.__name__.lower()
-            made = getattr(make, "__dataclass_params__", None)
-            if made is None or not (made.frozen or issubclass(make, Setting)):
-                raise ArchError(
-                    f"the word `{given or name}` is the class {make.__module__}.{make.__qualname__}, which is "
-                    "not a frozen dataclass",
-                    help="write @setting below the decorator of the word",
-                )
+            own = own.lower()
             if help.startswith(f"{make.__name__}("):  # the signature, which a dataclass has in place of a docstring
                 help = ""
-        register(Entry(given or name, kind, make, cleandoc(help), examples, **settings))
+        place = Place(frame.f_code.co_filename, frame.f_lineno, frame.f_globals.get("__spec__"))
+        entry = Entry(
+            name or own, kind, make, cleandoc(help) if "\n" in help else help.strip(), examples, place=place, **settings
+        )
+        check(entry)
+        register(entry)
+        guard(entry)
+        if hasattr(make, "spelt"):
+            make.spelt = entry.name
         return make
 
     return decorate
@@ -106,15 +120,15 @@ def family(*examples: str, paper: str = "", name: str | None = None, local: bool
 def modifier(
     *examples: str,
     paper: str = "",
-    phase: Phase,
-    undo: Callable[..., Any],
+    phase: Phase | None = None,
+    undo: Callable[..., Any] | None = None,
     keeps_params: bool = False,
     slot: str = "",
     name: str | None = None,
     local: bool = False,
 ) -> Callable[[F], F]:
     """A rewriting: a function from a node and the arguments to a node, None where the term has no place for it; ``undo``
-    is ``-name``, None where there is nothing to undo. Two modifiers of one ``slot`` contradict each other."""
+    is ``-name``, None where there is nothing to undo. It needs both. Two modifiers of one ``slot`` contradict each other."""
     return _decorator(
         "modifier",
         examples,
@@ -144,19 +158,19 @@ def train_word(
     return _decorator("train", examples, paper=paper, unpublished=unpublished, slot=slot, name=name)
 
 
-def evaluation_word(*examples: str, paper: str = "", unpublished: str = "", slot: str = "") -> Callable[[F], F]:
+def evaluation_word(
+    *examples: str, paper: str = "", unpublished: str = "", slot: str = "", name: str | None = None
+) -> Callable[[F], F]:
     """A word of an ``evaluate`` statement, as a frozen dataclass whose fields are the arguments: an
     ``archdsl.words.evaluation.base.Evaluation``."""
-    return _decorator("evaluation", examples, paper=paper, unpublished=unpublished, slot=slot)
+    return _decorator("evaluation", examples, paper=paper, unpublished=unpublished, slot=slot, name=name)
 
 
-def metric_word(*examples: str, paper: str = "", unpublished: str = "") -> Callable[[F], F]:
-    """A figure of a run, as a frozen dataclass whose fields are the arguments: an ``archdsl.words.metrics.base.Metric``. Its
-    name is ``called``, or that of the class."""
-    return _decorator("metric", examples, paper=paper, unpublished=unpublished)
+def metric_word(*examples: str, paper: str = "", unpublished: str = "", name: str | None = None) -> Callable[[F], F]:
+    """A figure of a run, as a frozen dataclass whose fields are the arguments: an ``archdsl.words.metrics.base.Metric``."""
+    return _decorator("metric", examples, paper=paper, unpublished=unpublished, name=name)
 
 
-def proxy_word(*examples: str, paper: str = "", unpublished: str = "") -> Callable[[F], F]:
-    """A zero-cost proxy, as a frozen dataclass: an ``archdsl.words.proxies.base.Proxy``. Its name is ``called``, or that of the
-    class."""
-    return _decorator("proxy", examples, paper=paper, unpublished=unpublished)
+def proxy_word(*examples: str, paper: str = "", unpublished: str = "", name: str | None = None) -> Callable[[F], F]:
+    """A zero-cost proxy, as a frozen dataclass: an ``archdsl.words.proxies.base.Proxy``."""
+    return _decorator("proxy", examples, paper=paper, unpublished=unpublished, name=name)

@@ -34,17 +34,29 @@ def register(entry: Entry) -> None:
     """Add a word.
 
     Raises:
-        ArchError: the name is taken, or help or example is missing.
+        ArchError: the name is taken.
     """
     key = (SPACES[entry.kind], entry.name)
-    if key in _TABLE and _TABLE[key].make.__module__ != entry.make.__module__:
+    before = _TABLE.get(key)
+    if before is not None and not _again(before, entry):
         raise ArchError(
-            f"the word `{entry.name}` of {entry.make.__module__} is already taken by {_TABLE[key].make.__module__}",
+            f"the word `{entry.name}` of {_origin(entry)} is already taken by {_origin(before)}",
             help="give it another name",
         )
-    if not (entry.help and entry.examples):
-        raise ArchError(f"the word `{entry.name}` of {entry.make.__module__} has no help or no example")
     _TABLE[key] = entry
+
+
+def _again(before: Entry, entry: Entry) -> bool:
+    """Whether two entries are one word, whose module is loaded again or whose cell of a notebook is run again."""
+    old, new = before.place, entry.place
+    if any(getattr(before.make, part) != getattr(entry.make, part) for part in ("__module__", "__qualname__")):
+        return False
+    return old is None or new is None or old.load is not new.load or old.file != new.file or old.line == new.line
+
+
+def _origin(entry: Entry) -> str:
+    line = f", line {entry.place.line}" if entry.place is not None else ""
+    return f"{entry.make.__module__} (`{entry.make.__qualname__}`{line})"
 
 
 APART = {  # no network needs them
@@ -60,7 +72,12 @@ def _own(module: str = "archdsl.words") -> None:
 
 
 @lru_cache(maxsize=1)
-def _foreign() -> None:
+def load_packages() -> None:
+    """Load the words, and the formats of tables, of other packages.
+
+    Raises:
+        ArchError: one of them does not load.
+    """
     from importlib.metadata import entry_points  # slow, so only for words that are not ours
 
     prepare()
@@ -82,7 +99,7 @@ def find(space: str, name: str) -> Entry | None:
     ``proxy``), or None."""
     entry = find_own(space, name)
     if entry is None:
-        _foreign()
+        load_packages()
         entry = _TABLE.get((space, name))
     return entry
 
@@ -91,6 +108,11 @@ def find_own(space: str, name: str) -> Entry | None:
     """As ``find``, of the words that are known without a look at other packages."""
     _own(APART[space]) if space in APART else _own()
     return _TABLE.get((space, name))
+
+
+def entry_of(make: object) -> Entry | None:
+    """The word that a class or function makes, of those that are registered; None where there is none."""
+    return next((entry for entry in _TABLE.values() if entry.make is make), None)
 
 
 def own_names(trait: str) -> tuple[str, ...]:
@@ -109,7 +131,7 @@ def entries(space: str | None = None) -> list[Entry]:
     for apart, module in APART.items():
         if space in (None, apart):
             _own(module)
-    _foreign()
+    load_packages()
     found = (e for (s, _), e in list(_TABLE.items()) if space in (None, s))
     return sorted(found, key=lambda e: (e.kind, e.name))
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
+from archdsl.registry.guard import carry, fault
 from archdsl.registry.lookup import own_names
 
 if typing.TYPE_CHECKING:
@@ -108,8 +109,17 @@ def params(entry: Entry) -> tuple[Arg, ...]:
     ``kw_only`` last. The first parameter of an op, join, modifier or family is not among them.
 
     Raises:
-        TypeError: an annotation that no text can give.
+        WordFault: an annotation that no text can give, or none.
     """
+    try:
+        return _params(entry)
+    except (TypeError, NameError, AttributeError) as error:
+        raise fault(
+            entry, str(error), "annotate with the types of archdsl.registry.types, which have to be imported"
+        ) from error
+
+
+def _params(entry: Entry) -> tuple[Arg, ...]:
     make = entry.make
     if isinstance(make, type):
         hints = typing.get_type_hints(make, include_extras=True)  # each in the module of the class that annotates it
@@ -131,7 +141,7 @@ def value_of(entry: Entry, args: tuple[Any, ...]) -> Any:
     Raises:
         ArchError: the word refuses them.
     """
-    return entry.make(**{p.name: value for p, value in zip(params(entry), args, strict=True)})
+    return carry(entry, entry.make, **{p.name: value for p, value in zip(params(entry), args, strict=True)})
 
 
 @cache
@@ -148,6 +158,8 @@ def defaults(entry: Entry) -> tuple[Any, ...] | None:
 
 
 def _arg(name: str, default: Any, hint: Any) -> Arg:
+    if hint is inspect.Parameter.empty:
+        raise TypeError(f"its parameter `{name}` has no annotation")
     optional = False
     base, bounds, flag = "", None, MISSING
     choices: tuple[str, ...] = ()
@@ -167,7 +179,7 @@ def _arg(name: str, default: Any, hint: Any) -> Arg:
         base, choices = "enum", typing.get_args(plain)
     base = base or getattr(plain, "__name__", "")
     if base not in _WORDS and base != "enum":
-        raise TypeError(f"parameter `{name}` has the annotation {hint}, which no text can give")
+        raise TypeError(f"its parameter `{name}` has the annotation {hint}, which no text can give")
     if base == "bool" and flag is MISSING:
         flag = True
     if base == "act":

@@ -10,9 +10,12 @@ T = TypeVar("T")
 
 @dataclass_transform(frozen_default=True)
 def setting(made: type[T]) -> type[T]:
-    """As ``@dataclass(frozen=True, slots=True)`` for a ``Value``, at a third of the time: nothing is compiled for each class,
-    since the methods are those of ``Value``. Every start of the program makes all classes of all words.
+    """As ``@dataclass(frozen=True, slots=True)``, which any other class gets. For a ``Value`` it takes a third of the time:
+    nothing is compiled for each class, since the methods are those of ``Value``. Every start of the program makes all classes of
+    all words.
     """
+    if not issubclass(made, Value):
+        return dataclass(frozen=True, slots=True)(made)
     return dataclass(init=False, slots=True, eq=False, repr=False, match_args=False)(made)
 
 
@@ -78,12 +81,13 @@ class Setting(Value):
     """What a run records of itself."""
 
     __slots__ = ()
-    called: ClassVar[str] = ""  # its name where runs are recognised, if that is not the name of the class
+    spelt: ClassVar[str] = ""  # its word, which the decorator writes here
+    called: ClassVar[str] = ""  # what records and hashes of runs call it, if that is not the name of the class
 
     @property
     def word(self) -> str:
         """What a text writes for it."""
-        return type(self).__name__.lower()
+        return self.spelt or type(self).__name__.lower()
 
     def record(self) -> object:
         """Plain values for the settings of a run; what is None is left out."""

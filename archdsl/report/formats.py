@@ -22,9 +22,22 @@ FORMATS: dict[str, TableFormat] = {}
 
 
 def table_format(*names: str, people: bool = False) -> Callable[[Writer], Writer]:
-    """Add a format under these names. What is not for ``people`` is for programs."""
+    """Add a format under these names. What is not for ``people`` is for programs.
+
+    Raises:
+        ValueError: it has no name, or one that is taken.
+    """
+    if not names or any(callable(name) for name in names):
+        raise ValueError('the decorator is written without parentheses or without a name: `@table_format("name")`')
 
     def register(write: Writer) -> Writer:
+        for name in names:
+            before = FORMATS[name].write if name in FORMATS else write
+            if (before.__module__, before.__qualname__) != (write.__module__, write.__qualname__):
+                raise ValueError(
+                    f"the table format `{name}` of {write.__module__} (`{write.__qualname__}`) is already taken by "
+                    f"{before.__module__} (`{before.__qualname__}`)"
+                )
         FORMATS.update(dict.fromkeys(names, TableFormat(write, people)))
         return write
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,12 +12,11 @@ from archdsl.data.batches import Feed, in_order
 from archdsl.data.normalise import Normalise
 from archdsl.device import wide
 from archdsl.emit.layers import Ode
-from archdsl.errors import ArchError
 from archdsl.expand.metrics import parts
 from archdsl.registry import entries
 from archdsl.train.distributed import Distributed
 from archdsl.train.optim import merged_state
-from archdsl.words.metrics.base import Metric, OfWeights, Score
+from archdsl.words.metrics.base import OfWeights, Score
 from archdsl.words.tasks import CLASSIFICATION, IGNORED, Task
 
 ALONE = Distributed()
@@ -28,7 +26,7 @@ class Scores:
     """The sums of every score of one part of the images, on the device; reading them is the one transfer.
 
     Raises:
-        ArchError: a metric of another package does not work.
+        WordFault: a metric does not work.
     """
 
     def __init__(self, part: str, device: torch.device, task: Task = CLASSIFICATION) -> None:
@@ -41,7 +39,7 @@ class Scores:
         if not task.counted:
             uniform = torch.zeros((2, 1), dtype=wide(device)), torch.ones((2, 1), dtype=wide(device))
         for metric in self.metrics:
-            _working(metric, lambda m=metric: m.figure(m.sums(torch, *uniform).tolist(), 2))  # type: ignore[misc]
+            metric.figure(metric.sums(torch, *uniform).tolist(), 2)
         self.reset()
 
     def reset(self) -> None:
@@ -82,12 +80,12 @@ def weight_figures(model: nn.Module) -> dict[str, float]:
     """The figures of the weights of a model, by name.
 
     Raises:
-        ArchError: a metric of another package does not work.
+        WordFault: a metric does not work.
     """
     state = merged_state(model)
     kept = [v.detach().cpu() for v in state.values() if v.ndim > 1 and v.is_floating_point()]
     metrics: Sequence[OfWeights] = [e.make() for e in entries("metric") if issubclass(e.make, OfWeights)]  # type: ignore[arg-type]
-    return {m.name: float(_working(m, lambda m=m: m.measure(torch, kept))) for m in metrics}  # type: ignore[misc]
+    return {m.name: float(m.measure(torch, kept)) for m in metrics}
 
 
 class Evaluations:
@@ -133,19 +131,3 @@ def evaluations(
             model.eval()(normalise(images))
             model.train(mode)
     return {"evaluations": count.mean} if count.mean is not None else {}
-
-
-def _working(metric: Metric, compute: Callable[[], Any]) -> Any:
-    """What a metric computes.
-
-    Raises:
-        ArchError: it fails; only the words of other packages may.
-    """
-    try:
-        return compute()
-    except Exception as error:  # somebody else's code
-        raise ArchError(
-            f"the metric `{metric.word}` of {type(metric).__module__} fails: {error}",
-            help="repair or uninstall that package",
-            exit_code=4,
-        ) from error

@@ -81,7 +81,6 @@ def test_a_word_without_behaviour_is_refused_by_check_and_train() -> None:
             "nothing says how `object` of builtins is carried out",
             "make its class a `Optimizer` with `build` and `lr`",
         ),
-        ("sgd(0.1) nowhere", "nothing carries out the train word `nowhere`", "docs/house.md"),
     ):
         for command in ("check", "train"):
             done = run("-m", "archdsl", command, f"net conv(4)\ndata fashion-mini\ntrain {word}")

@@ -53,8 +53,11 @@ def test_every_word_is_held_to_its_formula() -> None:
         re.MULTILINE,
     )
     held = {word for words in marks for word in words.split()}
-    assert not {e.name for e in WORDS} - held, "no test holds these words"
-    assert not held - {e.name for e in entries()}, "these are words no more"
+    missing, gone = sorted({e.name for e in WORDS} - held), sorted(held - {e.name for e in entries()})
+    assert missing == [], (
+        f'no test holds {", ".join(missing)}: write a test of the formula with `@pytest.mark.holds("{missing[0]}")` above it'
+    )
+    assert gone == [], f"these are words no more, take them out of the marks `holds`: {', '.join(gone)}"
 
 
 @pytest.fixture(autouse=True, scope="module")

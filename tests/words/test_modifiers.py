@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import combinations
 
 import pytest
@@ -75,13 +76,20 @@ def test_a_modifier_is_the_net_written_out(short: str, written: str) -> None:
     assert lines(short) == lines(written)
 
 
-# A term in which every modifier has a place, and arguments for those that need one.
+# A term in which every modifier has a place.
 TERM = "conv(16) (resnet[16x2,32x2])"
-ARGUMENTS = {"act": "(gelu)", "gn": "(8)", "groups": "(4)"}
+
+
+def parts(entry: Entry, example: str) -> tuple[str, str]:
+    """The term of an example before the modifier, and the modifier with its arguments."""
+    found = re.search(rf" (\+{entry.name}(?:\([^()]*\))?)(?![\w(])", example)
+    assert found is not None, f"`+{entry.name}` of {entry.make.__module__} is not in its example {example!r}"
+    return example[: found.start()], found[1]
 
 
 def written(entry: Entry) -> str:
-    return f"+{entry.name}{ARGUMENTS.get(entry.name, '')}"
+    """The modifier with the arguments of its first example."""
+    return parts(entry, entry.examples[0])[1]
 
 
 def outcome(text: str) -> object:
@@ -110,19 +118,32 @@ def test_modifiers_commute(a: str, b: str) -> None:
 @pytest.mark.parametrize("name", sorted(MODIFIERS))
 def test_a_modifier_says_whether_parameters_stay(name: str) -> None:
     entry = MODIFIERS[name]
-    text = entry.examples[0]
-    head, _, _ = text.rpartition(f" +{name}")
+    head, own = parts(entry, entry.examples[0])
     if entry.keeps_params:
-        assert cost(traced(text)).params == cost(traced(head)).params
+        assert cost(traced(f"{head} {own}")).params == cost(traced(head)).params
     assert all(p.describe() for p in params(entry))
 
 
-@pytest.mark.parametrize("name", sorted(set(MODIFIERS) - {"nf", "res", "pre", "bottleneck", "bias"}))
+@pytest.mark.parametrize("name", sorted(MODIFIERS))
+def test_the_example_of_a_modifier_is_not_the_term_without_it(name: str) -> None:
+    entry = MODIFIERS[name]
+    head, own = parts(entry, entry.examples[0])
+    assert lines(f"{head} {own}") != lines(head), f"`{own}` changes nothing in its example {entry.examples[0]!r}"
+
+
+@pytest.mark.parametrize("name", sorted(MODIFIERS))
 def test_minus_takes_a_modifier_back(name: str) -> None:
-    norm = name in ("bn", "ln", "gn", "in")
-    bare = f"{TERM} -bn" if norm else f"{TERM} -act" if name == "act" else TERM
-    with_it = f"(resnet[16x2,32x2] {written(MODIFIERS[name])})"
-    assert lines(f"conv(16) {with_it} -{name}") == lines(bare)
+    """It gives the term before, or the one without what the modifier has replaced; or it is refused, as in that term."""
+    entry = MODIFIERS[name]
+    mates = [name, *(m.name for m in MODIFIERS.values() if clash(m, entry))]
+    head, own = parts(entry, entry.examples[0])
+    bare = [outcome(f"conv(16) ({head}{without})") for without in ("", f" -{name}")]
+    assert outcome(f"conv(16) ({head} {own}) -{name}") in bare
+    term = "resnet[16x2,32x2]"  # more of it: skips with layers, blocks with normalisation
+    found, bare = outcome(f"conv(16) ({term} {own}) -{name}"), [outcome(f"conv(16) ({term} -{mate})") for mate in mates]
+    again = outcome(f"conv(16) (({term} {own}) -{name}) {own}")
+    # What rebuilds blocks may have met another block: then it comes back by the modifier.
+    assert found in (outcome(f"conv(16) ({term})"), *bare) or again == outcome(f"conv(16) ({term} {own})")
 
 
 def test_bottlenecks_and_back() -> None:

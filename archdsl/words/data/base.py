@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from archdsl.errors import ArchError
+from archdsl.registry import gives
 
 Where = Literal["pipeline", "model"]
 WHERE = (  # what help says of it
@@ -36,6 +37,8 @@ class Augmentation:
         False  # the result depends on images, seed and step alone: seeds may be trained as one net
     )
     capturable: ClassVar[bool] = False  # reads nothing back to the host: the step may be captured as a CUDA graph
+    spelt: ClassVar[str] = ""  # the word, which the decorator writes here
+    any_slot: ClassVar[bool] = True  # it may fill a slot of its own name
     vectors: ClassVar[bool] = False  # acts on vectors (D,), too
     masks: ClassVar[OnMasks] = "no"
     amounts: ClassVar[tuple[str, ...]] = ()  # fields of which 0 means that nothing changes
@@ -45,7 +48,7 @@ class Augmentation:
     @property
     def name(self) -> str:
         """The word."""
-        return type(self).__name__.lower()
+        return self.spelt or type(self).__name__.lower()
 
     @property
     def stream(self) -> str:
@@ -77,6 +80,7 @@ class Augmentation:
         """Whether these arguments leave every image as it is."""
         return any(getattr(self, name) == 0 for name in self.amounts)
 
+    @gives("the changed batch", lambda images, *_: hasattr(images, "shape"))
     def apply(self, images: Images, draw: Any, ops: Any) -> Images:
         """The batch (N, C, H, W) of bytes after the change, of the same shape, type and device; the given one is not changed.
 
@@ -131,6 +135,7 @@ class Mixing(Augmentation):
 
     where: Where = field(default="pipeline", init=False)
 
+    @gives("a `Mixture`", lambda drawn, *_: isinstance(drawn, Mixture))
     def mixture(self, rng: Any, shape: tuple[int, ...]) -> Mixture:
         """The numbers of one step, for a batch of this shape.
 
@@ -145,13 +150,15 @@ class Mixing(Augmentation):
 class Corruption:
     """A change of the training part itself, drawn once for a run from its seed."""
 
+    spelt: ClassVar[str] = ""  # the word, which the decorator writes here
+    any_slot: ClassVar[bool] = True  # it may fill a slot of its own name
     vectors: ClassVar[bool] = False  # acts on vectors (D,), too
     amounts: ClassVar[tuple[str, ...]] = ()  # fields of which 0 means that nothing changes
 
     @property
     def name(self) -> str:
         """The word."""
-        return type(self).__name__.lower()
+        return self.spelt or type(self).__name__.lower()
 
     @property
     def stream(self) -> str:
@@ -163,6 +170,7 @@ class Corruption:
         """Whether these arguments leave every image and label as it is."""
         return any(getattr(self, name) == 0 for name in self.amounts)
 
+    @gives("images and labels, two arrays", lambda pair, *_: is_pair(pair))
     def apply(self, images: Images, labels: Any, classes: int, rng: Any, np: Any) -> tuple[Images, Any]:
         """Images (N, C, H, W), bytes, and labels (N,), int64, after the change; those given are read-only.
 
@@ -172,6 +180,11 @@ class Corruption:
             np: numpy.
         """
         raise _without(self, "apply")
+
+
+def is_pair(pair: Any) -> bool:
+    """Whether a value is two arrays."""
+    return isinstance(pair, tuple) and len(pair) == 2 and all(hasattr(array, "shape") for array in pair)
 
 
 def _stream(kind: type, own: str) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from random import Random
 from typing import Any, ClassVar
 
-from archdsl.registry import Setting
+from archdsl.registry import Setting, gives
 
 Tensor = Any
 Images = Callable[[int], Iterable[Tensor]]
@@ -33,6 +33,7 @@ class Rewiring(Evaluation):
 
     __slots__ = ()
 
+    @gives("the changed `Trace`", lambda trace, *_: hasattr(trace, "rows"))
     def rewire(self, trace: Any, draw: Random) -> Any:
         """The changed network.
 
@@ -51,6 +52,7 @@ class Change(Evaluation):
 
     __slots__ = ()
 
+    @gives("nothing")
     def change(self, torch: Any, model: Any, images: Images) -> None:
         """Change the model in place.
 
@@ -82,6 +84,7 @@ class Shift(Evaluation):
     def __str__(self) -> str:
         return f"{self.word}({self.strength:g})"
 
+    @gives("images of the given shape", lambda images, torch, x, *_: getattr(images, "shape", None) == x.shape)
     def apply(self, torch: Any, x: Tensor, generator: Any) -> Tensor:
         """Corrupted images.
 

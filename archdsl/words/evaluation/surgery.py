@@ -70,7 +70,9 @@ class Prune(Change):
                 weight.data.masked_fill_(weight.data.abs() < self.threshold, 0)
 
 
-@evaluation_word("precise_bn", "precise_bn(1000)", paper="Wu & Johnson 2021, arXiv:2105.07576, section 3")
+@evaluation_word(
+    "precise_bn", "precise_bn(1000)", paper="Wu & Johnson 2021, arXiv:2105.07576, section 3", name="precise_bn"
+)
 @setting
 class PreciseBn(Change):
     """Estimates batch norm's statistics again: their plain mean over so many training images, 0: all of them.
@@ -79,7 +81,7 @@ class PreciseBn(Change):
     `prune` they are those of the pruned weights.
     """
 
-    called: ClassVar[str] = "precise_bn"
+    called: ClassVar[str] = "precise_bn"  # as in stored evaluations
     images: Natural = 0
 
     def change(self, torch: Any, model: Any, images: Images) -> None:

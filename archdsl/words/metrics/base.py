@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
 from typing import Any, ClassVar, Literal, Protocol
 
-from archdsl.registry import Setting
+from archdsl.registry import Setting, gives, is_figure, is_number
 from archdsl.words.tasks import Task
 
 Unit = Literal["percent", "float", "count", "seconds"]
@@ -52,6 +52,7 @@ class Metric(Setting):
     title: ClassVar[str] = ""
     symbol: ClassVar[str] = ""
 
+    @gives("a number, or None", is_figure)
     def chance(self, classes: int) -> float | None:
         """The figure of a net that gives each of so many classes the same probability; None where that is not known. A run
         that diverged counts so."""
@@ -60,11 +61,6 @@ class Metric(Setting):
     def chance_in(self, task: Task, classes: int) -> float | None:
         """The figure of a net that has learnt nothing, in a task: of numbers one that gives their means."""
         return self.chance(classes) if task.counted else None
-
-    @property
-    def word(self) -> str:
-        """The name of its entry."""
-        return self.called or type(self).__name__.lower()
 
     @property
     def name(self) -> str:
@@ -88,6 +84,7 @@ class Metric(Setting):
         """Whether the test images must be looked at while a run trains (`evaluate_every`)."""
         return False
 
+    @gives("a number, or None where the run has none", is_figure)
     def of(self, run: RunFigures) -> float | None:
         """The figure of a finished run; None where the run has none."""
         return stored(run, self.name)
@@ -125,6 +122,7 @@ class Score(OfPart):
     tasks: ClassVar[tuple[str, ...]] = ("classification",)
     units: ClassVar[int] = 0
 
+    @gives("a tensor (K,), what a batch adds", lambda sums, *_: getattr(sums, "ndim", None) == 1)
     def sums(self, torch: Any, log_probs: Any, labels: Any) -> Any:
         """What a batch adds, a tensor (K,).
 
@@ -136,6 +134,7 @@ class Score(OfPart):
         """
         raise NotImplementedError
 
+    @gives("a number, or None where it is not defined", is_figure)
     def figure(self, sums: Sequence[float], images: int) -> float | None:
         """The figure for the sums over all images; None where it is not defined."""
         return sums[0] / images
@@ -146,6 +145,7 @@ class OfWeights(Metric):
 
     __slots__ = ()
 
+    @gives("a number", is_number)
     def measure(self, torch: Any, weights: Sequence[Any]) -> float:
         """The figure of all tensors of two or more dimensions: weights of layers, without biases and norms."""
         raise NotImplementedError
@@ -163,6 +163,7 @@ class OfNet(Metric):
         """Measured on the finished run."""
         return run.measured(self)
 
+    @gives("a number, or None where the net has none", is_figure)
     def measure(self, torch: Any, model: Any, images: Any) -> float | None:
         """The figure; None where the net has none.
 

@@ -69,7 +69,7 @@ class Reached(Metric):
         raise NotImplementedError
 
 
-@metric_word("epochs_to(94%)", "epochs_to(0.5, train_loss)")
+@metric_word("epochs_to(94%)", "epochs_to(0.5, train_loss)", name="epochs_to")
 @setting
 class EpochsTo(Reached):
     """Epochs until a figure first reaches a threshold: an accuracy from below, a loss from above.
@@ -79,7 +79,6 @@ class EpochsTo(Reached):
 
     at: Positive
     figure: Followed = "valid_accuracy"
-    called: ClassVar[str] = "epochs_to"
     unit: ClassVar[Unit] = "count"
 
     def spent(self, record: Mapping[str, Any], seconds: float) -> float:
@@ -87,14 +86,13 @@ class EpochsTo(Reached):
         return float(record["epoch"])
 
 
-@metric_word("steps_to(94%)", "steps_to(90%, train_accuracy)")
+@metric_word("steps_to(94%)", "steps_to(90%, train_accuracy)", name="steps_to")
 @setting
 class StepsTo(Reached):
     """Steps of the optimiser until a figure first reaches a threshold; as `epochs_to`."""
 
     at: Positive
     figure: Followed = "valid_accuracy"
-    called: ClassVar[str] = "steps_to"
     unit: ClassVar[Unit] = "count"
 
     def spent(self, record: Mapping[str, Any], seconds: float) -> float:
@@ -102,14 +100,13 @@ class StepsTo(Reached):
         return float(record["step"])
 
 
-@metric_word("seconds_to(94%)")
+@metric_word("seconds_to(94%)", name="seconds_to")
 @setting
 class SecondsTo(Reached):
     """Seconds of training until a figure first reaches a threshold; as `epochs_to`. They depend on the machine."""
 
     at: Positive
     figure: Followed = "valid_accuracy"
-    called: ClassVar[str] = "seconds_to"
     unit: ClassVar[Unit] = "seconds"
 
     def spent(self, record: Mapping[str, Any], seconds: float) -> float:
@@ -137,7 +134,7 @@ class Steps(Metric):
         return stored(run, "step")
 
 
-@metric_word("grad_norm")
+@metric_word("grad_norm", name="grad_norm")
 @setting
 class GradNorm(Metric):
     """The Euclidean norm of the gradient of the last step of the last epoch that `evaluate_every` looks at.
@@ -145,8 +142,6 @@ class GradNorm(Metric):
     It is what the optimiser takes, after penalties and clipping. All epochs are in the curves, each parameter's norm is in
     the log of the run.
     """
-
-    called: ClassVar[str] = "grad_norm"
 
     @property
     def needs_evaluation(self) -> bool:

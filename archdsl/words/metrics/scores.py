@@ -60,12 +60,11 @@ class Loss(OfPart):
         return self.chance(classes) if task.counted else 1.0
 
 
-@metric_word("best_valid_accuracy")
+@metric_word("best_valid_accuracy", name="best_valid_accuracy")
 @setting
 class BestValidAccuracy(Metric):
     """The largest validation accuracy of all epochs."""
 
-    called: ClassVar[str] = "best_valid_accuracy"
     unit: ClassVar[Unit] = "percent"
     higher: ClassVar[bool] = True
     on: ClassVar[str] = "valid"

@@ -26,13 +26,12 @@ class AtThreshold(OfNet):
         return f"{self.word}({self.at:.10g})"
 
 
-@metric_word("small_weights(0.001)")
+@metric_word("small_weights(0.001)", name="small_weights")
 @setting
 class SmallWeights(AtThreshold):
     """The fraction of the weights of layers whose size is below a threshold, without biases and norms."""
 
     at: Positive
-    called: ClassVar[str] = "small_weights"
     unit: ClassVar[Unit] = "percent"
     higher: ClassVar[bool] = True
 
@@ -47,7 +46,7 @@ class SmallWeights(AtThreshold):
         return sum(int((w.abs() < self.at).sum()) for w in weights) / max(1, sum(int(w.numel()) for w in weights))
 
 
-@metric_word("groups_off(0)", "groups_off(0.001)", paper="Scardapane et al. 2017, arXiv:1607.00485")
+@metric_word("groups_off(0)", "groups_off(0.001)", paper="Scardapane et al. 2017, arXiv:1607.00485", name="groups_off")
 @setting
 class GroupsOff(AtThreshold):
     """The fraction of the filters of layers that are off: each of their weights is 0, or of a size of at most a threshold.
@@ -56,7 +55,6 @@ class GroupsOff(AtThreshold):
     """
 
     at: NonNegative
-    called: ClassVar[str] = "groups_off"
     unit: ClassVar[Unit] = "percent"
     higher: ClassVar[bool] = True
 
@@ -71,7 +69,7 @@ class GroupsOff(AtThreshold):
         return sum(int((one <= self.at).sum()) for one in largest) / max(1, sum(len(one) for one in largest))
 
 
-@metric_word("residual_variance", unpublished="a ratio of two variances")
+@metric_word("residual_variance", unpublished="a ratio of two variances", name="residual_variance")
 @setting
 class ResidualVariance(OfNet):
     """The variance of what a residual branch adds, divided by that of what passes by it, the mean over all residual sums.
@@ -79,7 +77,6 @@ class ResidualVariance(OfNet):
     Over 500 test images and all values of an image together. A net without residual sums has no figure.
     """
 
-    called: ClassVar[str] = "residual_variance"
     images: ClassVar[int] = SEEN
 
     def measure(self, torch: Any, model: Any, images: Any) -> float | None:

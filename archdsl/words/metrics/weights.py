@@ -10,12 +10,10 @@ from archdsl.registry import metric_word, setting
 from archdsl.words.metrics.base import OfWeights, Unit
 
 
-@metric_word("weight_norm")
+@metric_word("weight_norm", name="weight_norm")
 @setting
 class WeightNorm(OfWeights):
     """The Euclidean norm over all weights of layers, without biases and norms."""
-
-    called: ClassVar[str] = "weight_norm"
 
     def measure(self, torch: Any, weights: Sequence[Any]) -> float:
         """The root of the sum of squares."""

@@ -7,7 +7,7 @@ from typing import Literal
 from archdsl.ir.layer import Misfit, words
 from archdsl.ir.make import fan, o, seq
 from archdsl.ir.nodes import Node, Op, with_args
-from archdsl.registry import block, late
+from archdsl.registry import block, late, params
 from archdsl.registry.types import Net, Shape
 
 
@@ -47,7 +47,8 @@ def shortcut(
             "`shortcut(pad)` adds channels to an image", "A304", "leave `pad` out: a linear layer takes its place"
         )
     if norm is None and like is not None:
-        norm = with_args(like, zero=False)
+        zeroed = any(p.name == "zero" for p in params(like.entry))  # it may begin with 0, which a shortcut must not
+        norm = with_args(like, zero=False) if zeroed else like
     if bias is None:
         bias = not (isinstance(norm, Op) and "cancels" in norm.entry.traits)
     if len(x) < 3:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from archdsl.registry import Setting
+from archdsl.registry import Setting, gives, is_figure
 
 
 class Proxy(Setting):
@@ -24,11 +24,7 @@ class Proxy(Setting):
     ids: ClassVar[bool] = False
     batch_statistics: ClassVar[bool] = False
 
-    @property
-    def word(self) -> str:
-        """The name of its entry."""
-        return self.called or type(self).__name__.lower()
-
+    @gives("a number, or None where the network has none", is_figure)
     def measure(
         self, torch: Any, model: Any, images: Any, labels: Any, loss: Callable[[Any, Any], Any]
     ) -> float | None:

@@ -49,7 +49,11 @@ class NASWOT(Proxy):
         return float(torch.linalg.slogdet(kernel)[1])
 
 
-@proxy_word("jacob_cov", paper="Mellor et al. 2020, arXiv:2006.04647v1; Abdelfattah et al. 2021, arXiv:2101.08134")
+@proxy_word(
+    "jacob_cov",
+    paper="Mellor et al. 2020, arXiv:2006.04647v1; Abdelfattah et al. 2021, arXiv:2101.08134",
+    name="jacob_cov",
+)
 @setting
 class JacobCov(Proxy):
     """How little the gradients by the input are correlated between images: minus the sum of log(v) + 1/v over the eigenvalues v
@@ -59,7 +63,6 @@ class JacobCov(Proxy):
     gradient is constant has no correlation, and the network no score.
     """
 
-    called: ClassVar[str] = "jacob_cov"
     tasks: ClassVar[tuple[str, ...]] = ("classification", "regression", "segmentation")
     batch_statistics: ClassVar[bool] = True
 

@@ -45,7 +45,7 @@ class SynFlow(Proxy):
         return math.log(total) if 0 < (total := sum(flows)) < math.inf else None
 
 
-@proxy_word("grad_norm", paper="Abdelfattah et al. 2021, arXiv:2101.08134")
+@proxy_word("grad_norm", paper="Abdelfattah et al. 2021, arXiv:2101.08134", name="grad_norm")
 @setting
 class GradNorm(Proxy):
     """The sum over layers of the Euclidean norm of the loss's gradient by their weights, on one batch.
@@ -53,7 +53,6 @@ class GradNorm(Proxy):
     The loss is that of the spec; batch norm uses the statistics of the batch.
     """
 
-    called: ClassVar[str] = "grad_norm"
     tasks: ClassVar[tuple[str, ...]] = TRAINED
     ids: ClassVar[bool] = True
     batch_statistics: ClassVar[bool] = True

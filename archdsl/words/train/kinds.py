@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, NamedTuple, Protocol
 
-from archdsl.registry import Setting
+from archdsl.registry import Setting, gives, is_number
 
 
 class Remark(NamedTuple):
@@ -19,6 +19,9 @@ class Remark(NamedTuple):
     message: str
     help: str = "leave it out"
     about: str = ""
+
+
+_remarks = gives("a `Remark`, or None", lambda found, *_: found is None or isinstance(found, Remark))
 
 
 class Others(Protocol):
@@ -64,6 +67,8 @@ class TrainWord(Setting):
     fusible: ClassVar[bool] = False
     # What it does in a step may be recorded once and replayed (a CUDA graph): it asks the host for nothing.
     capturable: ClassVar[bool] = False
+    # It may fill a slot of its own name.
+    any_slot: ClassVar[bool] = False
     # Its number 0, which it may refuse, is its absence: a study may have it as a level.
     nothing_at_zero: ClassVar[bool] = False
     # It follows the images for validation, so that some must be set aside.
@@ -86,14 +91,17 @@ class TrainWord(Setting):
             if not hasattr(self, name) or getattr(type(self), name, None) is getattr(kind, name, self)
         ]
 
+    @_remarks
     def against(self, others: Others) -> Remark | None:
         """What contradicts it among the other settings."""
         return None
 
+    @_remarks
     def idle(self, others: Others) -> Remark | None:
         """Why it has no effect, whatever the network is."""
         return None
 
+    @_remarks
     def idle_in(self, net: Net) -> Remark | None:
         """Why it has no effect in a network."""
         return None
@@ -122,6 +130,7 @@ class Optimizer(TrainWord):
         """The rate of the decoupled weight decay that the training step does for it; see ``wd``."""
         return 0.0
 
+    @gives("a `torch.optim.Optimizer`, or several in a list", lambda made, *_: _optimizers(made))
     def build(self, optim: Any, groups: list[dict[str, Any]]) -> Any:
         """The optimiser, a ``torch.optim.Optimizer``, or several in a list.
 
@@ -130,6 +139,11 @@ class Optimizer(TrainWord):
             groups: the parameters, and their learning rate as ``lr``.
         """
         raise NotImplementedError
+
+
+def _optimizers(made: Any) -> bool:
+    several = made if isinstance(made, list | tuple) else [made]
+    return bool(several) and all(hasattr(one, "param_groups") for one in several)
 
 
 class Point(NamedTuple):
@@ -174,10 +188,12 @@ class Schedule(TrainWord):
     capturable = True  # it is followed on the host, whatever it is
     rises: ClassVar[bool] = False  # it begins with a rise of its own, so that a warm-up contradicts it
 
+    @gives("a finite number from 0 on", lambda factor, at: is_number(factor) and 0 <= factor < float("inf"))
     def scale(self, at: Point) -> float:
         """What the optimiser's own rate is multiplied by at a step behind the warm-up."""
         raise NotImplementedError
 
+    @gives("a `Watched`", lambda now, *_: isinstance(now, Watched))
     def watched(self, before: Watched, loss: float) -> Watched:
         """What an epoch with this validation loss makes of the rate; asked where the class says ``needs_validation``."""
         return before
@@ -201,9 +217,14 @@ class Penalty(TrainWord):
     __slots__ = ()
     needs = ("direction", "rate", "weights")
     nothing_at_zero: ClassVar[bool] = True
+    any_slot: ClassVar[bool] = True
     rate: float
     weights: bool
 
+    @gives(
+        "a list of tensors with the shapes of the given ones",
+        lambda found, torch, values: [getattr(v, "shape", None) for v in found] == [v.shape for v in values],
+    )
     def direction(self, torch: Any, values: list[Any]) -> list[Any]:
         """The gradient for a rate of 1, of each of these tensors."""
         raise NotImplementedError
@@ -227,6 +248,7 @@ class Clipping(TrainWord):
     needs = ("shorten",)
     alike: ClassVar[bool] = False
 
+    @gives("nothing")
     def shorten(self, gradients: Any) -> None:
         """Change the gradients in place; see ``archdsl.train.optim.clip.Gradients``."""
         raise NotImplementedError
@@ -244,18 +266,22 @@ class Loss(TrainWord):
         """Whether it needs to know how many training images, pixels or tokens each class has; see ``counted``."""
         return False
 
+    @gives("a loss", lambda made, *_: isinstance(made, Loss))
     def counted(self, numbers: tuple[int, ...]) -> Loss:
         """The loss that knows them, by class."""
         return self
 
+    @gives("a text", lambda text, *_: isinstance(text, str))
     def said(self, names: tuple[str, ...]) -> str:
         """What a run says of a loss that was ``counted``."""
         return ""
 
+    @_remarks
     def unfit(self, classes: int) -> Remark | None:
         """What is wrong with it for so many classes."""
         return None
 
+    @gives("the mean over the batch, a tensor of no dimension", lambda mean, *_: getattr(mean, "ndim", None) == 0)
     def loss(self, functional: Any, logits: Any, targets: Any, smooth: float) -> Any:
         """The mean loss of a batch.
 
@@ -268,6 +294,7 @@ class Loss(TrainWord):
         """
         raise NotImplementedError
 
+    @_remarks
     def idle_unmixed(self) -> Remark | None:
         """What of it has no effect where no images are mixed."""
         return None

@@ -25,12 +25,10 @@ class Margin(Score):
         return (own - probs.scatter(1, labels[:, None], -1.0).max(1, keepdim=True).values).sum()[None]
 
 
-@metric_word("largest_weight")
+@metric_word("largest_weight", name="largest_weight")
 @dataclass(frozen=True, slots=True)
 class LargestWeight(OfWeights):
     """The largest absolute weight."""
-
-    called: ClassVar[str] = "largest_weight"
 
     def measure(self, torch: Any, weights: Any) -> float:
         """The largest of all tensors."""

@@ -97,9 +97,3 @@ class Nothing(Optimizer):
 def loose() -> object:
     """A value that is no optimiser."""
     return object()
-
-
-@train_word("sgd(0.1) nowhere", slot="nowhere")
-def nowhere() -> Nothing:
-    """A word for a slot that training does not have."""
-    return Nothing()
