@@ -18,6 +18,8 @@ from torch import fx, nn
 from archdsl.emit import layers
 from archdsl.emit.blocks import Block, Part, blocks
 from archdsl.emit.classes import foreign_modules
+from archdsl.emit.record import PLAIN
+from archdsl.errors import ArchError
 from archdsl.foreign import prepare
 from archdsl.registry import params
 
@@ -100,9 +102,7 @@ class _Builder:
                     attach(root, path, module)
                 values[part] = graph.call_module(path, arguments)
             else:
-                assert row.layer.call is not None
-                proxies = [fx.Proxy(a, tracer) for a in arguments]
-                values[part] = row.layer.call(torch, *proxies).node
+                values[part] = called(row, [fx.Proxy(a, tracer) for a in arguments])
             own.add(part)
         graph.output(values[result])
         return fx.GraphModule(root, graph, name)
@@ -120,6 +120,22 @@ def module_of(row: Row, whole: bool = True) -> nn.Module:
     bodies = [_build(b, f"{row.path}.{n}.", whole) for b, n in zip(row.bodies, names, strict=True)]
     module: nn.Module = row.layer.module(NAMESPACE, *bodies)
     return module
+
+
+def called(row: Row, values: list[fx.Proxy]) -> fx.Node:
+    """What the function of a row without a module makes of values.
+
+    Raises:
+        ArchError: it asks something that is not known before the network runs.
+    """
+    assert row.layer.call is not None
+    try:
+        made = row.layer.call(torch, *values)
+    except (TypeError, ValueError, AttributeError, fx.proxy.TraceError) as error:
+        raise ArchError(f"`{row.op.name}` cannot be built: {error}", help=PLAIN) from error
+    if not isinstance(made, fx.Proxy):
+        raise ArchError(f"`{row.op.name}` cannot be built: its function gives a {type(made).__name__}", help=PLAIN)
+    return made.node
 
 
 def attach(root: nn.Module, path: str, module: nn.Module) -> None:
