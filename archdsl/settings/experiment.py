@@ -108,6 +108,11 @@ class TrainSettings:
         return [word for _, word in self.words() if isinstance(word, Penalty)]
 
     @property
+    def stated_loss(self) -> Loss | None:
+        """The loss in the place of the task's own; no text has two."""
+        return next((word for _, word in self.words() if isinstance(word, Loss)), None)
+
+    @property
     def capturable(self) -> bool:
         """Whether a step may be recorded once and replayed."""
         return all(word.capturable for _, word in self.words())
@@ -244,11 +249,13 @@ def _slots(words: Iterable[Setting]) -> dict[str, Setting]:
     for word in words:
         slot = word.entry.slot
         if slot in slots:
-            raise _clash(
-                f"`{word.entry.name}` and `{slots[slot].entry.name}` both set the {slot}", word, "keep one of them"
-            )
+            raise _both(word, slots[slot], slot)
         slots[slot] = word
     return slots
+
+
+def _both(word: Setting, other: Setting, what: str) -> SpecError:
+    return _clash(f"`{word.entry.name}` and `{other.entry.name}` both set the {what}", word, "keep one of them")
 
 
 def _clash(message: str, word: Setting, help: str) -> SpecError:
@@ -257,6 +264,9 @@ def _clash(message: str, word: Setting, help: str) -> SpecError:
 
 def _agree(settings: TrainSettings, words: Iterable[Setting], slots: Mapping[str, Setting]) -> None:
     """Refuse words that contradict each other."""
+    losses = [word for word in words if isinstance(word.value, Loss)]  # in whatever slots they are
+    if len(losses) > 1:
+        raise _both(losses[1], losses[0], "loss")
     for slot, value in settings.words():
         if (remark := value.against(settings)) is not None:
             at = slots.get(remark.about or slot) or next(w for w in words if w.value is value)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 import torch
 
-from archdsl.api import experiment_of
-from archdsl.errors import SpecError
+from archdsl.api import experiment_of, load
+from archdsl.errors import ArchError, SpecError
 from archdsl.registry import entries, train_word
 from archdsl.registry.types import Positive, Rate
 from archdsl.settings.checks import settings_findings
 from archdsl.train.fused.eligible import why_not_fusable
 from archdsl.words.train.kinds import Clipping, Loss, Optimizer, Others, Penalty, Point, Remark, Schedule, Watched
 
+from . import heads
 from .laws import (
     a_stopped_run_resumes_to_the_bit,
     it_is_a_setting,
@@ -173,6 +175,39 @@ def test_rules_about_two_words_are_those_of_the_words() -> None:
     assert [f.message for f in settings_findings(unwatched, experiment.train)] == [
         "`saw` watches the validation images, and none are set aside"
     ]
+
+
+@pytest.mark.usefixtures("new_words")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("squares", "bce"),
+        ("bce", "distance"),
+        ("distance", "squares"),
+        ("ce(balanced)", "bce"),
+        ("distance", "ce(balanced)"),
+    ],
+)
+def test_a_run_has_one_loss(words: tuple[str, str]) -> None:
+    """Whatever slots they fill: none of two is left out without a word."""
+    train_word("sgd(0.05) distance", slot="loss", name="distance")(Distance)
+    first, second = (word.partition("(")[0] for word in words)
+    with pytest.raises(SpecError, match=f"`{second}` and `{first}` both set the (loss|bce)"):
+        experiment_of(spec_of(f"sgd(0.1) {' '.join(words)}"))
+
+
+class Distance(Squares):
+    """The same, in the slot of losses of one class an image."""
+
+    tasks: ClassVar[tuple[str, ...]] = ("classification", "heads")
+
+
+def test_the_loss_of_several_heads_is_theirs(tmp_path: Path) -> None:
+    with no_word_stays():
+        train_word("sgd(0.05) distance", slot="loss", name="distance")(Distance)
+        text = heads.text(heads.homes(tmp_path / "homes.csv"), "adam distance")
+        with pytest.raises(ArchError, match="`distance` is the loss of one output"):
+            experiment_of(load(text))
 
 
 class Closed(Heavy):
