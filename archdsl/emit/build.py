@@ -19,7 +19,7 @@ from archdsl.emit import layers
 from archdsl.emit.blocks import Block, Part, blocks
 from archdsl.emit.classes import foreign_modules
 from archdsl.emit.record import PLAIN
-from archdsl.errors import ArchError
+from archdsl.errors import ArchError, NoSuchClass
 from archdsl.foreign import prepare
 from archdsl.registry import params
 
@@ -39,7 +39,12 @@ class _Namespace:
         for room in (layers, *map(_imported, foreign_modules() if not hasattr(nn, name) else ())):
             if hasattr(room, name):
                 return getattr(room, name)
-        return getattr(nn, name)
+        if hasattr(nn, name):
+            return getattr(nn, name)
+        raise NoSuchClass(
+            f"no module class is called `{name}`: torch.nn has none, nor have we or a package",
+            help="write it into a file of archdsl/emit/layers, or of the module that your package names under archdsl.layers",
+        )
 
 
 NAMESPACE: Any = _Namespace()

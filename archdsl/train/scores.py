@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from archdsl.data.batches import Feed, in_order
 from archdsl.data.normalise import Normalise
 from archdsl.device import wide
-from archdsl.emit.layers import Ode
+from archdsl.emit.layers.nested import Ode
 from archdsl.errors import ArchError
 from archdsl.expand.metrics import parts
 from archdsl.registry import entries
