@@ -26,7 +26,8 @@ from archdsl.errors import ArchError, SpecError
 from archdsl.registry import data_word, entries, find
 from archdsl.registry.lookup import _TABLE
 from archdsl.registry.types import Positive, Share
-from archdsl.settings.experiment import TrainSettings, fold_data, to_json
+from archdsl.settings.experiment import TrainSettings, to_json
+from archdsl.settings.fold import fold_data
 from archdsl.train.fused.eligible import why_not_fusable
 from archdsl.words.data import augmentations, mixtures
 from archdsl.words.data.base import Augmentation, Corruption, Mixing, Mixture
