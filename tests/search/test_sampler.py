@@ -35,7 +35,7 @@ def score(point: dict[str, float]) -> float:
 
 
 def drawn(kind: str, many: int, rungs: int = 3) -> list[dict[str, float]]:
-    sampler = sampler_of(kind, SPACE, rungs, 1, 0)  # type: ignore[arg-type]
+    sampler = sampler_of(kind, SPACE, rungs, 1, 0)
     points = []
     for n in range(many):
         one = sampler.draw()

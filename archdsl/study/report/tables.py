@@ -9,7 +9,7 @@ from archdsl.errors import ArchError, suggest
 from archdsl.expand.metrics import metric_of
 from archdsl.report import Cell, Column, Table
 from archdsl.report.table import Kind
-from archdsl.study.plan.arms import GRIDS
+from archdsl.study.plan.design import is_grid
 from archdsl.study.plan.factors import Factor
 from archdsl.study.plan.levels import number as number_of
 from archdsl.study.plan.plan import Found
@@ -122,7 +122,7 @@ def _wanted(results: Results, every: Sequence[Column], columns: Sequence[str], p
             )
     if columns and "all" not in columns:
         return {"arm", *columns}
-    grid = results.design in GRIDS and (len(results.factors) > 1 or not results.compares)
+    grid = is_grid(results.design) and (len(results.factors) > 1 or not results.compares)
     factors = {key for key in keys if key.startswith("factor ") and (grid or columns)}
     failed = {"others"} if any(others(a.outcomes) for a in results.arms) else set[str]()
     if columns or not people:
