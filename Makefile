@@ -34,7 +34,7 @@ demo: $(VENV)/.installed ## set up, train LeNet-5 on embedded images, end with i
 test: $(VENV)/.installed-dev ## set up and run the tests
 	$(PYTEST) -q -n $(JOBS) --maxprocesses 8 --dist worksteal
 
-check: $(VENV)/.installed-dev ## format, lint, types, layering, generated docs, terms: what a change must pass
+check: $(VENV)/.installed-dev ## format, lint, types, layering, generated docs, terms, lengths: what a change must pass
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -42,6 +42,7 @@ check: $(VENV)/.installed-dev ## format, lint, types, layering, generated docs, 
 	$(BIN)/python tools/docs.py --check
 	$(BIN)/python tools/lecture.py --check
 	$(BIN)/python tools/terms.py
+	$(BIN)/python tools/lengths.py
 
 format: $(VENV)/.installed-dev ## format, and apply the safe fixes
 	$(BIN)/ruff format .

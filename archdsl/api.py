@@ -190,7 +190,8 @@ def experiment_of(spec: Spec, checked: bool = True) -> Experiment:
         EnvError: the weights to begin with are not there.
     """
     from archdsl.runs.recorded import recorded_name
-    from archdsl.settings.experiment import Experiment, fold_data, fold_train
+    from archdsl.settings.experiment import Experiment
+    from archdsl.settings.fold import fold_data, fold_train
 
     name = recorded_name(spec.name) or (Path(spec.name).stem if spec.name.endswith(".arch") else "net")
     data, train = fold_data(spec.graph.data), fold_train(spec.graph.train)

@@ -132,6 +132,10 @@ class InternalError(Exception):
     """A state that cannot be: a fault of archdsl itself, whatever it was given. A shell sees 1."""
 
 
+class NoSuchClass(ArchError, AttributeError):
+    """A name space of classes has none of that name; `hasattr` asks without a fault."""
+
+
 class EnvError(ArchError):
     """The environment cannot do it: no such device, no data, no space."""
 

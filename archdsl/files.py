@@ -3,12 +3,15 @@ files that a user names, which may be anything."""
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 __all__ = [
     "below",
+    "classes_in",
     "grammar_text",
     "inside",
     "listed",
@@ -33,6 +36,22 @@ def _folder(name: str) -> Path:
     """The wheel's copy comes first: beside an installed package a folder `specs` may belong to anybody."""
     carried = _PACKAGE / f"_{name}"
     return carried if carried.is_dir() else _PACKAGE.parent / name
+
+
+@cache
+def classes_in(folder: Path) -> dict[str, str]:
+    """The name of each public class in the Python files of a folder → the name of its module; nothing is imported.
+
+    Raises:
+        RuntimeError: two files have a class of one name.
+    """
+    homes: dict[str, str] = {}
+    for path in sorted(folder.glob("*.py")):
+        for name in re.findall(r"^class ([A-Za-z]\w*)", path.read_text("utf-8"), re.MULTILINE):
+            if name in homes:
+                raise RuntimeError(f"{path.name} and {homes[name]}.py of {folder} both have a class {name}")
+            homes[name] = path.stem
+    return homes
 
 
 def grammar_text(name: str) -> str:

@@ -24,7 +24,8 @@ def train_lines(settings: tuple[Setting, ...]) -> list[str]:
     written where they contradict each other, or where weights to begin with are not there. (A default that changes needs
     a new number of our numerics.)
     """
-    from archdsl.settings.experiment import TrainSettings, fold_train
+    from archdsl.settings.experiment import TrainSettings
+    from archdsl.settings.fold import fold_train
 
     try:
         found, usual = fold_train(settings), TrainSettings()

@@ -28,7 +28,7 @@ from archdsl.data.normalise import normalise
 from archdsl.device import choose_device
 from archdsl.emit.build import build
 from archdsl.report import Column, Table, render
-from archdsl.settings.experiment import fold_data, fold_train
+from archdsl.settings.fold import fold_data, fold_train
 from archdsl.train.init import initialise
 from archdsl.train.job import Job
 from archdsl.train.loop import Training

@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+
+import lengths
+
 REPO = Path(__file__).resolve().parents[1]
 SPEC = "conv(8) bn relu gap linear(10)"
 INPUT = ("--input", "3x8x8", "--classes", "10")
@@ -55,9 +59,8 @@ def test_imports_go_downwards() -> None:
 
 
 def test_files_stay_short() -> None:
-    lengths = {path: len(path.read_text("utf-8").splitlines()) for path in python_files("archdsl", "tests")}
-    assert not [f"{path.relative_to(REPO)}: {n}" for path, n in lengths.items() if n > 300]
-    assert statistics.median(n for n in lengths.values() if n) <= 120
+    assert lengths.too_long() == []
+    assert statistics.median(n for n in lengths.lengths().values() if n) <= 120
 
 
 def test_the_layout_is_that_of_the_formatter() -> None:

@@ -18,6 +18,8 @@ from torch import fx, nn
 from archdsl.emit import layers
 from archdsl.emit.blocks import Block, Part, blocks
 from archdsl.emit.classes import foreign_modules
+from archdsl.emit.record import PLAIN
+from archdsl.errors import ArchError, NoSuchClass
 from archdsl.foreign import prepare
 from archdsl.registry import carry, params
 
@@ -37,7 +39,12 @@ class _Namespace:
         for room in (layers, *map(_imported, foreign_modules() if not hasattr(nn, name) else ())):
             if hasattr(room, name):
                 return getattr(room, name)
-        return getattr(nn, name)
+        if hasattr(nn, name):
+            return getattr(nn, name)
+        raise NoSuchClass(
+            f"no module class is called `{name}`: torch.nn has none, nor have we or a package",
+            help="write it into a file of archdsl/emit/layers, or of the module that your package names under archdsl.layers",
+        )
 
 
 NAMESPACE: Any = _Namespace()
@@ -100,9 +107,7 @@ class _Builder:
                     attach(root, path, module)
                 values[part] = graph.call_module(path, arguments)
             else:
-                assert row.layer.call is not None
-                proxies = [fx.Proxy(a, tracer) for a in arguments]
-                values[part] = carry(row.op.entry, row.layer.call, torch, *proxies).node
+                values[part] = called(row, [fx.Proxy(a, tracer) for a in arguments])
             own.add(part)
         graph.output(values[result])
         return fx.GraphModule(root, graph, name)
@@ -120,6 +125,27 @@ def module_of(row: Row, whole: bool = True) -> nn.Module:
     bodies = [_build(b, f"{row.path}.{n}.", whole) for b, n in zip(row.bodies, names, strict=True)]
     module: nn.Module = carry(row.op.entry, row.layer.module, NAMESPACE, *bodies)
     return module
+
+
+def called(row: Row, values: list[fx.Proxy]) -> fx.Node:
+    """What the function of a row without a module makes of values.
+
+    Raises:
+        ArchError: it asks something that is not known before the network runs.
+    """
+    made: fx.Proxy = carry(row.op.entry, _made, row, values)
+    return made.node
+
+
+def _made(row: Row, values: list[fx.Proxy]) -> fx.Proxy:
+    assert row.layer.call is not None
+    try:
+        made = row.layer.call(torch, *values)
+    except (TypeError, ValueError, AttributeError, fx.proxy.TraceError) as error:
+        raise ArchError(f"`{row.op.name}` cannot be built: {error}", help=PLAIN) from error
+    if not isinstance(made, fx.Proxy):
+        raise ArchError(f"`{row.op.name}` cannot be built: its function gives a {type(made).__name__}", help=PLAIN)
+    return made
 
 
 def attach(root: nn.Module, path: str, module: nn.Module) -> None:

@@ -10,9 +10,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from archdsl.emit.record import Expr, Recorder
+from archdsl.emit.record import Expr, Recorder, written
 from archdsl.ir.nodes import Again, Fan, Mark, Node, Op, Ref, Seq, children
-from archdsl.registry import carry
 from archdsl.registry.shapes import dims
 
 if TYPE_CHECKING:
@@ -50,9 +49,8 @@ def _network(trace: Trace, indent: str) -> list[str]:
 def made(row: Row) -> str:
     """What a row is built as: the call of its module, or its function of the values it reads."""
     if row.layer.module is not None:
-        return str(carry(row.op.entry, row.layer.module, Recorder("nn"), *(Expr("{}") for _ in row.bodies)))
-    assert row.layer.call is not None
-    return str(carry(row.op.entry, row.layer.call, Recorder("torch"), *(Expr(f"%{i}") for i in range(len(row.inputs)))))
+        return written(row, Recorder("nn"), *(Expr("{}") for _ in row.bodies))
+    return written(row, Recorder("torch"), *(Expr(f"%{i}") for i in range(len(row.inputs))))
 
 
 def plain(value: Any) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from archdsl.emit.classes import sources, with_bases
-from archdsl.emit.record import Expr, Recorder, value_names
-from archdsl.registry import carry, params
+from archdsl.emit.record import Expr, Recorder, value_names, written
+from archdsl.registry import params
 from archdsl.version import __version__
 
 if TYPE_CHECKING:
@@ -80,8 +80,7 @@ class _Writer:
                     _plant(tree, path.split("."), self.module(row))
                 forward.append(f"{names[index]} = self.{path}({', '.join(map(str, arguments))})")
             else:
-                assert row.layer.call is not None
-                forward.append(f"{names[index]} = {carry(row.op.entry, row.layer.call, Recorder('torch'), *arguments)}")
+                forward.append(f"{names[index]} = {written(row, Recorder('torch'), *arguments)}")
         lines = [f"class {name}(nn.Module):", "    def __init__(self):", "        super().__init__()"]
         lines += [f"        self.{key} = {_show(part, 8)}" for key, part in tree.items()]
         lines += ["", "    def forward(self, x):", *(f"        {f}" for f in forward)]
@@ -89,7 +88,6 @@ class _Writer:
         return "\n".join(lines)
 
     def module(self, row: Row) -> str:
-        assert row.layer.module is not None
         pairs = zip(params(row.op.entry), row.op.args, strict=True)
         own = [p.name for p, a in pairs if p.base == "node" and a is not None]
         bodies = []
@@ -99,7 +97,7 @@ class _Writer:
             at = len(self.classes) - 1
             self.classes[at] = self.network(body, f"{row.path}.{parameter}.", name)
             bodies.append(Expr(f"{name}()"))
-        return str(carry(row.op.entry, row.layer.module, Recorder("nn", self.used, sources()), *bodies))
+        return written(row, Recorder("nn", self.used, sources()), *bodies)
 
 
 def _plant(tree: dict[str, Any], path: list[str], text: str) -> None:

@@ -70,7 +70,7 @@ def scores(
 
         def loss_of(output: Tensor, labels: Tensor) -> Tensor:
             settings = job.settings
-            return loss(output, Target(labels), settings.smooth, settings.loss or settings.bce, job.task)
+            return loss(output, Target(labels), settings.smooth, settings.stated_loss, job.task)
 
         return {word.word: _score(word, job.model, images, labels, loss_of) for word in words}
 

@@ -12,6 +12,7 @@ from archdsl.expand.settings import settings
 from archdsl.registry import Entry, entries, find, params
 from archdsl.syntax import ast
 from archdsl.syntax.parse import parse
+from archdsl.words.metrics.base import OfPart
 from archdsl.words.metrics.heads import OfHead
 
 if TYPE_CHECKING:
@@ -93,8 +94,18 @@ def entry_of(text: str) -> Entry | None:
 
 
 def parts(entry: Entry) -> tuple[str, ...]:
-    """The parts that a metric is measured on; none where it is not one of a part."""
-    return next((p.choices for p in params(entry) if p.name == "part"), ())
+    """The parts that a metric is measured on; none where it is not one of a part.
+
+    Raises:
+        ArchError: it is one of a part, and does not say of which; no run would store it.
+    """
+    choices = next((p.choices for p in params(entry) if p.name == "part"), ())
+    if not choices and isinstance(entry.make, type) and issubclass(entry.make, OfPart):
+        raise ArchError(
+            f"the metric `{entry.name}` of {entry.make.__module__} does not say which images it is measured on",
+            help='give its class the field `part: Literal["test", "valid"]`',
+        )
+    return choices
 
 
 def spellings() -> list[str]:

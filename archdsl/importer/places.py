@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from archdsl.emit.layers import Attend
+from archdsl.emit.layers.attend import Attend
 from archdsl.importer.steps import Inexpressible, Steps
 from archdsl.importer.tables import Table
 from archdsl.importer.views import Atom, View

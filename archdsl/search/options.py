@@ -12,7 +12,6 @@ from typing import Any
 
 from archdsl.atomic import read_object, write_whole
 from archdsl.errors import ArchError
-from archdsl.search.samplers import Kind
 
 SEARCHES, RECORD = "searches", "search.json"
 FOLLOW_UP = 0.4  # of a budget of time, for the runs that compare the winners on fresh seeds
@@ -40,7 +39,7 @@ class SearchOptions:
     objective: str
     pareto: tuple[str, ...] = ()
     where: tuple[str, ...] = ()
-    sampler: Kind = "tpe"
+    sampler: str = "tpe"
     rungs: tuple[int, ...] = (1,)
     seed: int = 0
     proxy: str = ""

@@ -22,9 +22,7 @@ from archdsl.search.encoding import Point
 from archdsl.search.halving import rungs_of
 from archdsl.search.options import SearchOptions
 from archdsl.search.order import Order
-from archdsl.search.sampler import Sampler
-from archdsl.search.samplers import KINDS, SINGLE, Kind, sampler_of
-from archdsl.search.samplers import usual as usual_sampler
+from archdsl.search.samplers import fitting, kind_of, sampler_of
 from archdsl.search.scores import LOGGED, Scores, objective_of, total_of
 from archdsl.study.plan.arms import TOTALS
 from archdsl.study.plan.where import condition
@@ -42,7 +40,7 @@ class Asked:
 
     Args:
         space: a spec with holes.
-        sampler: one of ``KINDS``; "": the usual one for so many objectives.
+        sampler: one of ``SAMPLERS``; "": the usual one for so many objectives.
         rungs: their epochs; "": every candidate is trained whole.
     """
 
@@ -96,8 +94,9 @@ def planned(
             f"the last rung of `--rungs {asked.rungs}` is not a whole run, which has {epochs} epochs",
             help=f"end with {epochs}, or change epochs(…) of the space",
         )
-    if kind == "nsga2" and len(rungs) > 1:
-        raise ArchError("nsga2 needs whole runs", help="leave --rungs out, or take --sampler tpe")
+    if len(rungs) > 1 and not kind_of(kind).halving:
+        others = " or ".join(fitting(1 + len(asked.pareto), len(rungs)))
+        raise ArchError(f"{kind} needs whole runs", help=f"leave --rungs out, or take --sampler {others}")
     objective = objective_of(asked.objective or (usual if len(rungs) == 1 or usual in LOGGED else "valid_loss"), rungs)
     if (why := never_has(metric_of(objective.name), task)) is not None:
         raise ArchError(f"the objective `{objective.name}` {why[0]}, and the space has none", help=why[1])
@@ -123,16 +122,15 @@ def planned(
     return options, Candidates(arms, sampler, middle(space), asked.proxy)
 
 
-def _kind(asked: Asked) -> Kind:
-    """The kind of the sampler."""
+def _kind(asked: Asked) -> str:
+    """The name of the sampler."""
+    objectives = 1 + len(asked.pareto)
     if not asked.sampler:
-        return usual_sampler(1 + len(asked.pareto))
-    if asked.sampler not in KINDS:
-        raise ArchError(f"`--sampler {asked.sampler}`: one of {', '.join(KINDS)}", help=suggest(asked.sampler, KINDS))
-    if asked.pareto and asked.sampler in SINGLE:
+        return fitting(objectives)[0]
+    if not kind_of(asked.sampler).several and asked.pareto:
         raise ArchError(
             f"`--sampler {asked.sampler}` is of one objective, and `--pareto` adds {', '.join(asked.pareto)}",
-            help="leave --sampler out, or take tpe or nsga2",
+            help=f"leave --sampler out, or take {' or '.join(fitting(objectives))}",
         )
     return asked.sampler
 
@@ -152,7 +150,7 @@ def _about(arms: Arms, space: Space) -> tuple[int, str, Task]:
         ArchError: it sets no validation images aside, or begins with the weights of another arm.
         SpecError: neither the base nor one of some arms drawn at random is valid.
     """
-    chance = Sampler("random", space, 1, 1, 0)
+    chance = sampler_of("random", space, 1, 1, 0)
     first: SpecError | None = None
     for n in range(TRIES):
         point = middle(space) if not n else chance.draw().point

@@ -13,7 +13,8 @@ from archdsl.search.options import SearchOptions
 from archdsl.search.results import Row, SearchResults, winner
 from archdsl.search.winners import BASE, name_of
 from archdsl.study.names import quoted
-from archdsl.study.report.tables import KINDS, duration
+from archdsl.study.report.columns import KINDS
+from archdsl.study.report.tables import duration
 
 SHOWN = 10  # candidates that a terminal shows
 

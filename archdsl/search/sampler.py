@@ -7,9 +7,9 @@ whole is a complete trial. The model prefers those that reached more epochs, and
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from archdsl.extras import require
 from archdsl.search.encoding import Point, has_order, in_order
@@ -19,9 +19,7 @@ from archdsl.search.ranking import Values
 if TYPE_CHECKING:
     from archdsl.expand.space import Dimension, Space
 
-Kind = Literal["tpe", "random", "nsga2"]
 STARTUP = 10  # results before a model is made; until then points are drawn at random
-TPE = {"multivariate": True, "constant_liar": True}
 MOST, KEPT = 120, 60  # results of a study of Optuna, and those that the next one begins with
 
 
@@ -40,20 +38,22 @@ class Sampler:
     """Draws points of a space.
 
     Args:
-        kind: ``tpe`` (Bergstra et al. 2011; Watanabe 2023, arXiv:2304.11127), ``random``, or ``nsga2`` (Deb et al. 2002).
+        make: a sampler of Optuna, of ``optuna.samplers`` and a seed.
         rungs: how many.
         objectives: how many; each is minimised.
         seed: the same seed and the same results give the same points.
+        renewed: its time grows with the results, so that a new study begins with some of them now and then.
 
     Raises:
         EnvError: Optuna is not installed.
     """
 
-    kind: Kind
+    make: Callable[[Any, int], Any]
     space: Space
     rungs: int
     objectives: int
     seed: int
+    renewed: bool = False
     study: Any = None
     ranks: dict[str, list[int]] = field(default_factory=dict)
     told: list[Any] = field(default_factory=list)  # every result, as a trial
@@ -72,17 +72,10 @@ class Sampler:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            sampler = self._sampler(optuna.samplers, self.seed + 1000 * self._studies)
+            sampler = self.make(optuna.samplers, self.seed + 1000 * self._studies)
         self.study = optuna.create_study(sampler=sampler, directions=["minimize"] * self.objectives)
         self.study.add_trials(known)
         self._studies, self._new = self._studies + 1, len(known)
-
-    def _sampler(self, samplers: Any, seed: int) -> Any:
-        if self.kind == "random":
-            return samplers.RandomSampler(seed=seed)
-        if self.kind == "nsga2":
-            return samplers.NSGAIISampler(seed=seed)
-        return samplers.TPESampler(seed=seed, n_startup_trials=STARTUP, **TPE)
 
     def draw(self) -> Drawn:
         """The next point."""
@@ -118,7 +111,7 @@ class Sampler:
             self.study.tell(drawn.trial, state=TrialState.PRUNED)
         drawn.trial = None
         self._new += 1
-        if self.kind == "tpe" and self._new > MOST:
+        if self.renewed and self._new > MOST:
             self._begin(self._kept())
 
     def _kept(self) -> list[Any]:

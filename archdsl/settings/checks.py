@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from archdsl.errors import ArchError, Diagnostic, Severity, Span, SpecError
-from archdsl.settings.experiment import fold_data, fold_train
 from archdsl.settings.finding import Finding, things
+from archdsl.settings.fold import fold_data, fold_train
 from archdsl.settings.no_effect import settings_effects
 from archdsl.settings.schedule import check as check_schedule
 from archdsl.settings.task_checks import task_findings

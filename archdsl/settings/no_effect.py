@@ -12,6 +12,7 @@ from archdsl.settings.finding import Finding, things
 from archdsl.settings.schedule import factor
 from archdsl.words.data.base import Augmentation, Corruption, Mixing
 from archdsl.words.data.parts import amount_text
+from archdsl.words.train.kinds import Loss
 
 if TYPE_CHECKING:
     from archdsl.settings.experiment import DataSettings, TrainSettings
@@ -92,8 +93,9 @@ def constant(schedule: Schedule, warmup: int, whole: int, per_epoch: int) -> boo
 
 def _losses(data: DataSettings | None, train: TrainSettings) -> Iterator[Finding]:
     mixed = data is None or any(isinstance(w, Mixing) for w in data.augment)
-    if train.bce is not None and not mixed and (remark := train.bce.idle_unmixed()) is not None:
-        yield _warning(remark.message, "bce", remark.help)
+    for slot, word in train.words():
+        if isinstance(word, Loss) and not mixed and (remark := word.idle_unmixed()) is not None:
+            yield _warning(remark.message, slot, remark.help)
 
 
 def _lengths(data: DataSettings | None, train: TrainSettings, steps: Length) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from archdsl.ir.fans import heads_of
 from archdsl.settings.finding import Finding
 from archdsl.words.data.base import Augmentation, Mixing
 from archdsl.words.tasks import Several, Task, task_of
-from archdsl.words.train.kinds import Loss
+from archdsl.words.train.kinds import Loss, Remark
 
 if TYPE_CHECKING:
     from archdsl.ir.trace import Trace
@@ -30,9 +30,7 @@ def task_findings(data: DataSettings, train: TrainSettings) -> Iterator[Finding]
     task = task_of(data.dataset)
     asked = f"the task of {data.dataset.name} is {task.name}"
     for slot, word in train.words():
-        if isinstance(word, Loss) and task.name not in word.tasks:
-            yield Finding(f"`{word.word}` is a loss for {' and '.join(word.tasks)}, and {asked}", "leave it out", slot)
-        elif isinstance(word, Loss) and (remark := word.unfit(data.dataset.classes)) is not None:
+        if isinstance(word, Loss) and (remark := _unfit(word, task, data.dataset.classes, asked)) is not None:
             yield Finding(remark.message, remark.help, slot)
     yield from weight_findings(train, task, asked)
     if train.patience is not None and train.patience.on == "accuracy" and not task.counted:
@@ -49,6 +47,16 @@ def task_findings(data: DataSettings, train: TrainSettings) -> Iterator[Finding]
         yield Finding(f"`{change.name}` changes images of one class each, and {asked}", "leave it out", change)
     if train.tta is not None:
         yield Finding(f"`tta` averages the classes of whole images, and {asked}", "leave it out", "tta")
+
+
+def _unfit(loss: Loss, task: Task, classes: int, asked: str) -> Remark | None:
+    """Why a loss does not fit the task; whatever it says of itself, the heads of a network have the losses of their tasks."""
+    if task.name not in loss.tasks:
+        return Remark(f"`{loss.word}` is a loss for {' and '.join(loss.tasks)}, and {asked}")
+    if isinstance(task, Several):
+        what = f"`{loss.word}` is the loss of one output, and the loss of several heads is the sum of their own"
+        return Remark(what, "leave it out; `weigh(HEAD, FACTOR)` multiplies the loss of a head")
+    return loss.unfit(classes)
 
 
 def weight_findings(train: TrainSettings, task: Task, asked: str) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from archdsl.errors import InternalError
 from archdsl.words.tasks import CLASSIFICATION, IGNORED, Several, Task
 from archdsl.words.train.kinds import Loss
 
@@ -41,6 +42,8 @@ def loss(
     error. Or another loss in its place. Of several heads the sum of their losses, each times its weight.
     """
     if isinstance(task, Several):
+        if other is not None:
+            raise InternalError(f"the loss `{other.word}` would be left out: several heads have their own")
         return _of_heads(output, target.labels, task)
     if not task.counted:
         return _of_numbers(output, target.labels, other)

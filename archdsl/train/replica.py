@@ -33,7 +33,7 @@ class SeedReplica:
     def loss(self, logits: Tensor, target: Target) -> Tensor:
         """The mean loss (0-dim) of the output of the net."""
         settings = self.job.settings
-        return loss(logits, target, settings.smooth, settings.loss or settings.bce, self.job.task)
+        return loss(logits, target, settings.smooth, settings.stated_loss, self.job.task)
 
     def seed_dropout(self) -> None:
         """Seed torch's global generators, from which layers draw, for the present step."""

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from archdsl.data.batches import Feed, in_order
 from archdsl.data.normalise import Normalise
 from archdsl.device import wide
-from archdsl.emit.layers import Ode
+from archdsl.emit.layers.nested import Ode
 from archdsl.expand.metrics import parts
 from archdsl.registry import entries
+from archdsl.registry.guard import fault
 from archdsl.train.distributed import Distributed
 from archdsl.train.optim import merged_state
 from archdsl.words.metrics.base import OfWeights, Score
@@ -35,11 +36,8 @@ class Scores:
         self.metrics = [metric for metric in made if task.name in metric.tasks]
         self.device, self.task = device, task
         # Before the first step: a metric that fails after the last one would cost the run.
-        uniform = torch.full((2, 2), 0.5, dtype=wide(device)).log(), torch.zeros(2, dtype=torch.int64)
-        if not task.counted:
-            uniform = torch.zeros((2, 1), dtype=wide(device)), torch.ones((2, 1), dtype=wide(device))
         for metric in self.metrics:
-            metric.figure(metric.sums(torch, *uniform).tolist(), 2)
+            _tried(metric, task, wide(device))
         self.reset()
 
     def reset(self) -> None:
@@ -74,6 +72,26 @@ class Scores:
         distributed.total(*sums, images)
         read = ((m, m.figure(s.tolist(), int(images))) for m, s in zip(self.metrics, sums, strict=True))
         return {m.name: float(value) * self.task.unit**m.units for m, value in read if value is not None}
+
+
+def _tried(metric: Score, task: Task, dtype: torch.dtype) -> None:
+    """Compute a figure of even predictions.
+
+    Raises:
+        WordFault: the sums are not sums: their number depends on that of the images.
+    """
+    shapes = []
+    for images in (2, 3):
+        predicted, wanted = torch.full((images, 2), 0.5, dtype=dtype).log(), torch.zeros(images, dtype=torch.int64)
+        if not task.counted:
+            predicted, wanted = torch.zeros((images, 1), dtype=dtype), torch.ones((images, 1), dtype=dtype)
+        sums = metric.sums(torch, predicted, wanted)
+        shapes.append(tuple(sums.shape))
+        if sums.ndim != 1:
+            raise fault(metric, f"`sums` gives a tensor of {sums.ndim} dimensions", "it has one, as of `.sum()[None]`")
+        metric.figure(sums.tolist(), images)
+    if shapes[0] != shapes[1]:
+        raise fault(metric, "`sums` gives a number for each image", "it gives sums over them, as of `.sum()[None]`")
 
 
 def weight_figures(model: nn.Module) -> dict[str, float]:

@@ -11,7 +11,8 @@ from common import Clock, network, report, work
 import archdsl
 from archdsl.accelerate.plan import Plan
 from archdsl.runs.events import EpochDone
-from archdsl.settings.experiment import Experiment, fold_data, fold_train
+from archdsl.settings.experiment import Experiment
+from archdsl.settings.fold import fold_data, fold_train
 from archdsl.train.fit import fit
 
 task = work()

@@ -11,17 +11,17 @@ import pytest
 import torch
 from torch import Tensor
 
+from archdsl.laws.training import (
+    a_stopped_run_resumes_to_the_bit,
+    it_is_a_setting,
+    static_steps_are_plain_steps,
+    work,
+)
 from archdsl.registry import find
 from archdsl.settings.experiment import TrainSettings
 from archdsl.train.fused.eligible import why_not_fusable
 from tests.plugin.test_plugin import run
-from tests.train.laws import (
-    a_stopped_run_resumes_to_the_bit,
-    it_is_a_setting,
-    no_word_stays,
-    static_steps_are_plain_steps,
-    work,
-)
+from tests.train.laws import no_word_stays
 from tests.train.test_update import agree
 
 PACKAGE = Path(__file__).parent / "lars"

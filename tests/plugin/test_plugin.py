@@ -99,12 +99,66 @@ def test_its_activation_is_one_for_modifiers_and_families() -> None:
 
 
 def test_the_laws_hold_for_them() -> None:
-    """The conformance suite of our own layers, run over a vocabulary that has the package's words."""
-    done = run(
-        "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "0", "tests/words/test_ops.py", "-k", "snake or fireblock"
-    )
-    assert done.returncode == 0, done.stdout
-    assert "passed" in done.stdout
+    """The laws of our own words, which the author of a package runs by `archdsl words --check`."""
+    words = ("snake", "fireblock", "+snakes", "adagrad", "halves", "elastic", "dim")
+    done = run("-m", "archdsl", "words", "--check", *words, "--format", "json")
+    assert done.returncode == 0, done.stderr
+    rows = {row["word"]: row for row in json.loads(done.stdout)}
+    assert [word.lstrip("+") for word in words] == list(rows)
+    for word, row in rows.items():
+        tried = {law: verdict for law, verdict in row.items() if law not in ("word", "kind") and verdict is not None}
+        assert set(tried.values()) == {"holds"}, f"{word}: {done.stderr}"
+        assert len(tried) >= 4
+
+
+BESIDE = """
+from archdsl.study.plan.design import Design, Over, design
+
+@design("ends")
+def ends(over: Over) -> Design:
+    \"\"\"The full model and the bare one.\"\"\"
+    return Design(over.name, (over.first, tuple(size - 1 for size in over.sizes)))
+"""
+
+
+def test_a_package_adds_a_design_beside_its_words(tmp_path: Path) -> None:
+    info = tmp_path / "beside.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: beside\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[archdsl.words]\nbeside = beside_words\n")
+    (tmp_path / "beside_words.py").write_text(BESIDE)
+    text = "net conv(4, s=4) {n: bn | } {a: relu | tanh} gap linear(10)\ndata fashion-mini\ntrain sgd(0.1)"
+    asked = ("-m", "archdsl", "ablate", text, "--design", "ends", "--dry-run", "--format", "csv")
+    done = run(*asked, also=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.strip().splitlines()) == 3
+    assert "there is no design `ends`" in run(*asked).stderr
+
+
+WRONG = """
+from archdsl.ir.layer import Layer
+from archdsl.registry import op
+
+@op("conv(8) wrong", traits="weighted")
+def wrong(x: tuple[int, ...]) -> Layer:
+    \"\"\"A convolution of 1x1 that counts itself twice.\"\"\"
+    c, h, w = x
+    return Layer(x, lambda nn: nn.Conv2d(c, c, 1, bias=False), None, {"weight": (c, c, 1, 1)}, {}, 2 * c * c * h * w)
+"""
+
+
+def test_a_broken_law_is_reported_with_its_example(tmp_path: Path) -> None:
+    info = tmp_path / "wrong.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: wrong\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[archdsl.words]\nwrong = wrong_words\n")
+    (tmp_path / "wrong_words.py").write_text(WRONG)
+    done = run("-m", "archdsl", "words", "--check", "wrong", "--format", "json", also=tmp_path)
+    assert done.returncode == 2
+    (row,) = json.loads(done.stdout)
+    assert {law for law, verdict in row.items() if verdict == "broken"} == {"MACs"}
+    assert "broken: `wrong`, MACs (Twice the MACs" in done.stderr
+    assert "`conv(8) wrong`: torch's count of operations: " in done.stderr
 
 
 def test_a_package_that_does_not_load_is_named(tmp_path: Path) -> None:

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from archdsl.errors import Source
+from archdsl.errors import ArchError, Source
 from archdsl.expand.space import Space
+from archdsl.search import samplers
 from archdsl.search.encoding import Encoding
 from archdsl.search.process import JITTER, LEVELS, Process
 from archdsl.search.sampler import KEPT, MOST
-from archdsl.search.samplers import sampler_of
+from archdsl.search.samplers import SAMPLERS, Draws, Over, fitting, sampler, sampler_of
 from archdsl.syntax.parse import parse
 
 SPACE = Space.of(
@@ -35,7 +36,7 @@ def score(point: dict[str, float]) -> float:
 
 
 def drawn(kind: str, many: int, rungs: int = 3) -> list[dict[str, float]]:
-    sampler = sampler_of(kind, SPACE, rungs, 1, 0)  # type: ignore[arg-type]
+    sampler = sampler_of(kind, SPACE, rungs, 1, 0)
     points = []
     for n in range(many):
         one = sampler.draw()
@@ -162,3 +163,20 @@ def test_candidates_are_ranked_by_what_is_expected_of_whole_runs() -> None:
     assert sorted(order) == list(range(60))
     best = [score(dict(points[n])) for n in order]
     assert statistics.fmean(best[:15]) < statistics.fmean(best[15:]) - 0.5
+
+
+def test_a_sampler_is_one_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(samplers, "SAMPLERS", dict(SAMPLERS))
+
+    @sampler("chance", several=True, halving=False)
+    def chance(over: Over) -> Draws:
+        """As `random`."""
+        return SAMPLERS["random"].make(over)
+
+    assert sampler_of("chance", SPACE, 1, 2, 0).draw().point == sampler_of("random", SPACE, 1, 2, 0).draw().point
+    assert fitting(1)[0] == "gp"
+    assert fitting(2) == ["tpe", "random", "nsga2", "chance"]
+    assert fitting(2, 3) == ["tpe", "random"]
+    with pytest.raises(ArchError, match="`--sampler chances`: one of gp, tpe, random, nsga2, chance"):
+        sampler_of("chances", SPACE, 1, 1, 0)
+    assert all(kind.help.endswith(".") for kind in samplers.SAMPLERS.values())

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archdsl.errors import ArchError
-from archdsl.study.plan.design import make
+from archdsl.study.plan import design as designs
+from archdsl.study.plan.design import DESIGNS, Design, Over, design, is_grid, listed, make
 
 SIZES = st.lists(st.integers(2, 4), min_size=1, max_size=5)
 
@@ -111,3 +112,33 @@ def test_what_is_no_design(name: str, sizes: list[int], words: str) -> None:
 def test_a_study_without_factors_has_one_arm() -> None:
     assert make("grid", (), ()).arms == ((),)
     assert list(product()) == [()]
+
+
+def test_a_design_is_one_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(designs, "DESIGNS", dict(DESIGNS))
+
+    @design("ends", forms=(":few", ":all"))
+    def ends(over: Over) -> Design:
+        """The full model and the bare one."""
+        last = tuple(size - 1 for size in over.sizes)
+        return Design(over.name, (over.first, last) if over.name.endswith(":few") else over.all)
+
+    assert make("ends:few", (2, 3), "ab").arms == ((0, 0), (1, 2))
+    assert len(make("ends:all", (2, 3), "ab").arms) == 6
+    assert not is_grid("ends:few")
+    assert (is_grid("full"), is_grid("one-out"), is_grid("nowhere")) == (True, False, False)
+    assert listed()[-2:] == ["ends:few", "ends:all"]
+    for wrong in ("ends", "full:IV", "end:few"):
+        with pytest.raises(ArchError, match=f"there is no design `{wrong}`"):
+            make(wrong, (2, 3), "ab")
+    with pytest.raises(ArchError) as refused:
+        make("zzzzz", (2,), "a")
+    assert "ends:few, ends:all" in refused.value.help
+    assert all(kind.help.endswith(".") for kind in designs.DESIGNS.values())
+
+
+def test_no_design_has_more_arms_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(designs, "DESIGNS", dict(DESIGNS))
+    design("wide")(lambda over: Design(over.name, tuple((n,) for n in range(10_000_000))))
+    with pytest.raises(ArchError, match="the design `wide` has 10,000,000 arms"):
+        make("wide", (2,), "a")

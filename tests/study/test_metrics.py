@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from archdsl.errors import ArchError
 from archdsl.study.execute.select import SelectionOptions, folder_of, select
 from archdsl.study.plan.arms import arms_of
 from archdsl.study.plan.cells import cells
@@ -67,7 +68,7 @@ def test_a_study_file_names_metrics(place: Path) -> None:
 def test_the_first_decides_and_the_others_are_shown() -> None:
     text = BASE + "metrics: [test_loss, test_ece, seconds]\n"
     better = [{**GOOD, "test_loss": 1.0 + s / 10, "test_ece": 0.02 + s / 100} for s in range(3)]
-    worse = [{**GOOD, "test_loss": 2.0 + s / 10, "test_ece": None} for s in range(3)]
+    worse = [{k: v for k, v in {**GOOD, "test_loss": 2.0 + s / 10}.items() if k != "test_ece"} for s in range(3)]
     shown = made(text, [better, worse])
     table = tables.table(shown)
     at = {c.id: n for n, c in enumerate(table.columns)}
@@ -89,6 +90,28 @@ def test_a_run_without_the_metric_is_finished_and_left_out() -> None:
     arm = shown.arms[1]
     assert (len(arm.values), arm.states["finished"]) == (2, 3)
     assert [r[3] for r in tables.each(shown).rows] == ["finished"] * 6
+
+
+def test_figures_that_are_no_numbers_are_named() -> None:
+    """A run's file has null for NaN; a figure that is not defined is not in it."""
+    lost = {**GOOD, "test_ece": None}
+    lacks = {k: v for k, v in GOOD.items() if k != "test_ece"}
+    shown = made(BASE + "metric: test_ece\n", [[lost] * 3, [GOOD, lacks, lost]])
+    notes = " ".join(tables.table(shown).notes)
+    first, second = (arm.name for arm in shown.arms)
+    said = f"`{first}`, seeds 0, 1, 2; `{second}`, seed 2"
+    assert f"test ECE: the figure is not a number (NaN or infinite) in these runs, which are left out: {said}" in notes
+    assert "test ECE: 1 finished runs have no figure" in notes
+
+
+def test_an_unknown_column_lists_the_known_ones() -> None:
+    shown = made(BASE, [[GOOD] * 3, [GOOD] * 3])
+    with pytest.raises(ArchError, match="unknown column `test_brier`") as refused:
+        tables.table(shown, columns=["test_brier"])
+    assert refused.value.help.startswith("`--metric test_brier` adds a column for a metric; the columns are arm, ")
+    with pytest.raises(ArchError) as refused:
+        tables.table(shown, columns=["verdic"])
+    assert refused.value.help == "did you mean `verdict`?"
 
 
 def test_did_not_train_is_an_outcome_by_name(log: Path) -> None:

@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archdsl.errors import Source
-from archdsl.syntax.format import format
+from archdsl.laws.texts import a_text_keeps_its_meaning
 from archdsl.syntax.parse import parse, pieces
-from archdsl.syntax.unparse import unparse
 from tests.fuzz.fuzz_text import Maker, corpus
 
 GOOD = corpus()
@@ -38,36 +37,16 @@ def respaced(text: str, seed: int) -> str:
     return "".join(out) + text[end:]
 
 
-def comments(text: str) -> list[str]:
-    found, end = [], 0
-    source = Source("", text)
-    for start, stop in [(t.start, t.end) for t in pieces(source)[1]] + [(len(text), len(text))]:
-        found += [part[part.index("#") :].rstrip() for part in text[end:start].split("\n") if "#" in part]
-        end = stop
-    return found
-
-
-def check_laws(text: str) -> None:
-    laid = format(text)
-    assert format(laid) == laid
-    assert parse(laid) == parse(text)
-    assert comments(laid) == comments(text)
-    assert not any(line != line.rstrip() for line in laid.split("\n"))
-    assert "\n\n\n" not in laid
-    assert "\r" not in laid
-    assert parse(unparse(parse(text))) == parse(text)
-
-
 @pytest.mark.parametrize("number", range(len(GOOD)))
 def test_laws_hold_for_every_example_and_spec(number: int) -> None:
-    check_laws(GOOD[number])
+    a_text_keeps_its_meaning(GOOD[number])
 
 
 @given(st.integers(0, len(GOOD) - 1), st.integers(0, 2**32))
 def test_laws_hold_however_a_text_is_spaced(number: int, seed: int) -> None:
     text = respaced(GOOD[number], seed)
     assert parse(text) == parse(GOOD[number])
-    check_laws(text)
+    a_text_keeps_its_meaning(text)
 
 
 @given(st.integers(0, 2**32))
@@ -80,4 +59,4 @@ def test_laws_hold_for_made_texts(seed: int) -> None:
     except SpecError:
         return
     if text.isascii():  # `rstrip` above knows more white space than the language does
-        check_laws(text)
+        a_text_keeps_its_meaning(text)

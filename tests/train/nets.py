@@ -1,17 +1,18 @@
 """Small nets and jobs for the tests of the loop."""
 
-import numpy as np
 import torch
 from torch import nn
 
-from archdsl.data import Arrays
 from archdsl.data.batches import resident
 from archdsl.data.normalise import normalise
+from archdsl.laws.pictures import stripes
 from archdsl.settings.experiment import DataSettings, Experiment, TrainSettings
 from archdsl.train.init import initialise
 from archdsl.train.job import Job
 from archdsl.words.data.parts import Subset
 from archdsl.words.data.sets import fashion_mini
+
+__all__ = ["CPU", "experiment", "job", "small_net", "stripes"]
 
 CPU = torch.device("cpu")
 
@@ -28,16 +29,6 @@ def small_net(classes: int = 10, channels: int = 1) -> nn.Sequential:
         nn.Dropout(0.1),
         nn.Linear(16, classes),
     )
-
-
-def stripes(count: int, seed: int = 0) -> Arrays:
-    """Pictures 1x12x12 of two classes, easy to tell: the bright half is on the left or on the right."""
-    rng = np.random.default_rng(seed)
-    labels = np.arange(count, dtype=np.int64) % 2
-    images = rng.integers(0, 80, (count, 1, 12, 12), np.uint8)
-    for row, label in enumerate(labels):
-        images[row, :, :, 6 * label : 6 * label + 6] += 120
-    return Arrays(images, labels)
 
 
 def job(settings: TrainSettings, model: nn.Module | None = None, count: int = 48, **more) -> Job:

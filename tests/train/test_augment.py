@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
 
 from archdsl.data import Arrays
-from archdsl.data.augment import AugmentLayer, augment, colour, crop, flip, mix
+from archdsl.data.augment import augment, colour, crop, flip, mix
 from archdsl.data.augment.draws import Draws
 from archdsl.data.augment.geometry import affine
 from archdsl.data.corrupt import corrupt
 from archdsl.emit.vision import import_torchvision
 from archdsl.errors import ArchError
+from archdsl.laws.images import a_part_is_changed_as_in_the_whole, as_a_layer_it_does_the_same, draws_are_keyed
+from archdsl.laws.pictures import pictures
 from archdsl.registry import entries
 from archdsl.settings.checks import augment_findings, refuse
 from archdsl.words.data import augmentations, colours, mixtures
 from archdsl.words.data.base import Augmentation, Mixing
 
 CPU = torch.device("cpu")
-IMAGES = torch.randint(0, 256, (6, 3, 20, 17), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-IMAGES[0] = torch.arange(17, dtype=torch.uint8) * 5  # one with few bytes, and one of a single colour
-IMAGES[1] = 77
+IMAGES = pictures(6)
+Law = Callable[[Augmentation], None]
+LAWS: list[Law] = [draws_are_keyed, a_part_is_changed_as_in_the_whole, as_a_layer_it_does_the_same]
 WORDS = [
     made
     for e in entries("data")
@@ -41,46 +45,19 @@ def functional():
 
 
 def images(count: int = 6) -> torch.Tensor:
-    return IMAGES.repeat(count // 6 + 1, 1, 1, 1)[:count].clone()
+    return pictures(count)
 
 
 @pytest.mark.parametrize("word", PIXELS, ids=lambda w: w.name)
-def test_laws(word: Augmentation) -> None:
-    x = images(32)
-    first, again = (augment(x, (word,), Draws(1, CPU), 5) for _ in range(2))
-    assert (first.shape, first.dtype, first.device) == (x.shape, x.dtype, x.device)
-    assert torch.equal(first, again)
-    assert not torch.equal(first, x)
-    assert not torch.equal(first, augment(x, (word,), Draws(1, CPU), 6))
-    assert not torch.equal(first, augment(x, (word,), Draws(2, CPU), 5))
-    assert torch.equal(x, images(32))
-
-
-@pytest.mark.parametrize("word", PIXELS, ids=lambda w: w.name)
-def test_a_part_of_a_batch_is_changed_as_in_the_whole(word: Augmentation) -> None:
-    x, draws = images(16), Draws(1, CPU)
-    whole = augment(x, (word,), draws, 3)
-    part = augment(x[5:12], (word,), draws, 3, 16, 5)
-    assert torch.equal(part, whole[5:12])
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
+def test_laws(word: Augmentation, law: Law) -> None:
+    law(word)
 
 
 def test_a_word_leaves_the_draws_of_the_others_alone() -> None:
     x, draws = images(16), Draws(0, CPU)
     more = (augmentations.Shift(0.0), augmentations.Flip(0.5))  # a shift by nothing draws, and changes nothing
     assert torch.equal(augment(x, more, draws, 0), augment(x, more[1:], draws, 0))
-
-
-@pytest.mark.parametrize("word", PIXELS, ids=lambda w: w.name)
-def test_as_a_layer_it_does_the_same_and_nothing_in_eval(word: Augmentation) -> None:
-    mean, std = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
-    layer = AugmentLayer((word,), mean, std, Draws(1, CPU))
-    layer.step = 5
-    x = images(16)
-    normal = (x.float() / 255 - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)
-    expected = augment(x, (word,), Draws(1, CPU), 5)
-    back = (layer(normal) * torch.tensor(std).view(3, 1, 1) + torch.tensor(mean).view(3, 1, 1)) * 255
-    assert torch.equal(back.round().to(torch.uint8), expected)
-    assert layer.eval()(normal) is normal
 
 
 @pytest.mark.parametrize("degrees", [-40.0, 7.0, 123.0])

@@ -73,7 +73,7 @@ def test_ignored_places_do_not_count(task: str) -> None:
         ("ce(weights=[1, 0])", "must be above 0"),
         ("ce(weights=[1, -2])", "must be above 0"),
         ("ce(weights=[1, 2])", "2 weights, and there are 10 classes"),
-        ("ce(balanced) bce", "both say what the loss is"),
+        ("ce(balanced) bce", "`bce` and `ce` both set the loss"),
         ("ce(weights=late)", "a list of numbers like"),
         ("ce(balanced) mae", "both set the loss"),
     ],

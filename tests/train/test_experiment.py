@@ -13,7 +13,8 @@ from archdsl.errors import ArchError, SpecError
 from archdsl.expand.statements import expand
 from archdsl.registry import params
 from archdsl.registry.lookup import entries
-from archdsl.settings.experiment import Experiment, TrainSettings, fold_data, fold_train, to_json
+from archdsl.settings.experiment import Experiment, TrainSettings, to_json
+from archdsl.settings.fold import fold_data, fold_train
 from archdsl.syntax.parse import parse
 from archdsl.words.data.augmentations import Crop, Flip
 from archdsl.words.data.folders import Folder

@@ -21,7 +21,8 @@ from archdsl.emit.layers import DiracConv2d
 from archdsl.errors import ArchError, SpecError
 from archdsl.runs.events import EpochDone, Finished
 from archdsl.settings.checks import refuse, views_findings
-from archdsl.settings.experiment import TrainSettings, fold_train
+from archdsl.settings.experiment import TrainSettings
+from archdsl.settings.fold import fold_train
 from archdsl.train.distributed import Distributed
 from archdsl.train.fit import fit
 from archdsl.train.loop import Training

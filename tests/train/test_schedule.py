@@ -24,6 +24,7 @@ from archdsl.words.train.schedules import (
     Poly,
     Restarts,
     Step,
+    Triangle,
     Warmup,
     warmup,
 )
@@ -153,3 +154,20 @@ def test_patience_on_the_accuracy() -> None:
     assert better == [True, True, False, False]
     assert stopping.best_epoch == 2
     assert stopping.why == "no better validation accuracy for 2 epochs"
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        (Linear(), [1 - i / 10 for i in range(10)]),
+        (Linear(0.5), [1 - i / 20 for i in range(10)]),
+        (Exponential(0.5), [1, 1, 0.5, 0.5, 0.25, 0.25, 0.125, 0.125, 0.0625, 0.0625]),
+        (Triangle(0.4, 0.2, 0.1), [0.2, 0.4, 0.6, 0.8, 1, 0.85, 0.7, 0.55, 0.4, 0.25]),
+        (Cosine(), [(1 + math.cos(math.pi * i / 10)) / 2 for i in range(10)]),
+        (Step(2, 0.1), [1, 1, 1, 1, 0.1, 0.1, 0.1, 0.1, 0.01, 0.01]),
+    ],
+    ids=["linear", "linear-end", "exponential", "triangle", "cosine", "step"],
+)
+@pytest.mark.holds("linear triangle")
+def test_factors_of_ten_steps(schedule: object, expected: list[float]) -> None:
+    assert [factor(schedule, 0, i, 10, 2) for i in range(10)] == pytest.approx(expected)

@@ -12,8 +12,6 @@ import torch
 from archdsl.accelerate.plan import PLAIN, Plan
 from archdsl.api import Spec, experiment_of, load
 from archdsl.emit.build import build
-from archdsl.errors import ArchError
-from archdsl.registry import Entry, entries
 from archdsl.runs.correct import correct
 from archdsl.runs.run import Run
 from archdsl.runs.store.log import read_events
@@ -156,88 +154,6 @@ def test_what_ties_copies_together_is_refused(train: str, tmp_path: Path) -> Non
     with pytest.raises(NotFusable, match="does not say that it acts on each number"):
         fit_together(spec.trace, every, FitOptions(out=tmp_path, device="cpu", plan=PLAIN))
     assert not tmp_path.joinpath("runs").exists()
-
-
-NARROW = "net conv(4, s=4) gn(2) relu flatten drop(0.2) linear(10)\n"
-
-
-def statement(entry: Entry, example: str) -> str:
-    """A text around an example of a word: few steps, that the word acts on."""
-    data, train = "data fashion-mini subset(40) valid(8)", f"train {example}"
-    if entry.kind == "data":
-        data, train = f"{data} {example.removeprefix('cifar10 ').removeprefix('imagenette ')}", "train sgd(0.05)"
-    epochs = "" if "epochs(" in example else " epochs(2)"
-    return f"{NARROW}{data}\n{train}{epochs}{'' if 'batch(' in example else ' batch(16)'}\n"
-
-
-def allowed() -> list[tuple[str, str]]:
-    """Every example of a data or train word with which seeds may be fused."""
-    found = []
-    for entry in [*entries("train"), *entries("data")]:
-        if entry.slot == "dataset" or entry.name in ("valid", "subset", "init", "freeze", "rate"):
-            continue
-        for example in entry.examples:
-            text = statement(entry, example).replace("epochs(60)", "epochs(2)").replace("batch(2048)", "batch(16)")
-            try:
-                experiment = experiment_of(load(text))
-            except ArchError:
-                continue  # colours, or schedules longer than these runs
-            if not why_not_fusable(experiment.train, experiment.data.augment):
-                found.append((entry.name, text))
-    return found
-
-
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        pytest.param(n, t, id=f"{n}-{t.splitlines()[-1]}", marks=[pytest.mark.slow] if "epochs(164)" in t else [])
-        for n, t in allowed()
-    ],
-)
-def test_every_word_that_allows_it_gives_the_runs_of_their_own(name: str, text: str, tmp_path: Path) -> None:
-    spec = load(text)
-    every = [experiment_of(seeded(spec, s)) for s in range(2)]
-    fused = fit_together(spec.trace, every, FitOptions(out=tmp_path / "fused", device="cpu", plan=PLAIN))
-    for e, ours in zip(every, fused, strict=True):
-        alone = fit(build(spec.trace), e, FitOptions(out=tmp_path / "alone", device="cpu", plan=PLAIN))
-        torch.testing.assert_close(epochs(ours), epochs(alone), rtol=1e-4, atol=1e-4, equal_nan=True)
-
-
-def test_the_words_that_allow_it_are_these() -> None:
-    """What is not declared is not fused: a new word is not on the list before somebody has put it there."""
-    known = {name for name, _ in allowed()}
-    assert {
-        "sgd",
-        "adam",
-        "adamw",
-        "nadam",
-        "rmsprop",
-        "lion",
-        "wd",
-        "l2",
-        "l1",
-        "smooth",
-        "bce",
-        "cosine",
-        "warmup",
-    } <= known
-    assert {"flip", "crop", "rotate", "mixup", "cutmix", "noise", "randaugment"} <= known
-    assert not known & {
-        "muon",
-        "lamb",
-        "clip",
-        "agc",
-        "ema",
-        "lookahead",
-        "patience",
-        "plateau",
-        "spred",
-        "grouplasso",
-        "accumulate",
-        "layerdecay",
-        "biaslr",
-        "precise_bn",
-    }
 
 
 def test_a_value_that_says_nothing_is_not_fused() -> None:

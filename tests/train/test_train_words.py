@@ -4,36 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 import torch
 
-from archdsl.api import experiment_of
-from archdsl.errors import SpecError
-from archdsl.registry import entries, train_word
+from archdsl.api import experiment_of, load
+from archdsl.errors import ArchError, SpecError
+from archdsl.laws.law import Law, NotTried
+from archdsl.laws.training import (
+    a_stopped_run_resumes_to_the_bit,
+    it_is_a_setting,
+    spec_of,
+    static_steps_are_plain_steps,
+    work,
+)
+from archdsl.laws.trial import laws_of
+from archdsl.registry import Entry, entries, train_word
 from archdsl.registry.types import Positive, Rate
 from archdsl.settings.checks import settings_findings
 from archdsl.train.fused.eligible import why_not_fusable
 from archdsl.words.train.kinds import Clipping, Loss, Optimizer, Others, Penalty, Point, Remark, Schedule, Watched
 
-from .laws import (
-    a_stopped_run_resumes_to_the_bit,
-    it_is_a_setting,
-    no_word_stays,
-    spec_of,
-    static_steps_are_plain_steps,
-    work,
-)
+from . import heads
+from .laws import no_word_stays
 
 OWN = [e for e in entries("train") if e.make.__module__.startswith("archdsl.")]
-EXAMPLES = [example for e in OWN for example in e.examples]
-# `init` needs weights of another run, `freeze` and `rate` labels of these nets; what ends a run early is left out. The
-# rate of `lamb` and the weights of `ce` are those of these nets, which tell two classes apart.
-TRAINED = [e.examples[-1] for e in OWN if e.name not in ("init", "freeze", "rate", "converged", "lamb", "ce")] + [
-    "lamb(5e-3)",
-    "adam ce(weights=[1, 4])",
-]
+# The last example of each, which is short enough for each run of the tests: `archdsl words train --check` tries all.
+CASES = [(e, law) for e in OWN for law in laws_of(e)]
+UNTRIED = {"init"}  # it needs weights of another run
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -44,21 +44,15 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize(
-    "example", [e for e in EXAMPLES if "init(" not in e and "freeze(" not in e and " rate(" not in e]
-)
-def test_it_is_a_setting(example: str) -> None:
-    it_is_a_setting(example)
-
-
-@pytest.mark.parametrize("example", TRAINED)
-def test_static_steps_are_plain_steps(example: str) -> None:
-    static_steps_are_plain_steps(example)
-
-
-@pytest.mark.parametrize("example", TRAINED)
-def test_a_stopped_run_resumes_to_the_bit(example: str) -> None:
-    a_stopped_run_resumes_to_the_bit(example)
+@pytest.mark.parametrize(("entry", "law"), CASES, ids=lambda value: value.name)
+def test_laws(entry: Entry, law: Law) -> None:
+    examples = [e.replace("[1, 1, 1, 1, 1, 1, 1, 1, 1, 4]", "[1, 4]") for e in entry.examples]  # of two classes
+    for example in examples if law.name in ("setting", "text") else examples[-1:]:
+        if entry.name in UNTRIED and law.name != "text":
+            with pytest.raises(NotTried):
+                law.check(example)
+        else:
+            law.check(example)
 
 
 # -- words that are made at run time -------------------------------------------------------------------------------
@@ -173,6 +167,39 @@ def test_rules_about_two_words_are_those_of_the_words() -> None:
     assert [f.message for f in settings_findings(unwatched, experiment.train)] == [
         "`saw` watches the validation images, and none are set aside"
     ]
+
+
+@pytest.mark.usefixtures("new_words")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("squares", "bce"),
+        ("bce", "distance"),
+        ("distance", "squares"),
+        ("ce(balanced)", "bce"),
+        ("distance", "ce(balanced)"),
+    ],
+)
+def test_a_run_has_one_loss(words: tuple[str, str]) -> None:
+    """Whatever slots they fill: none of two is left out without a word."""
+    train_word("sgd(0.05) distance", slot="loss", name="distance")(Distance)
+    first, second = (word.partition("(")[0] for word in words)
+    with pytest.raises(SpecError, match=f"`{second}` and `{first}` both set the (loss|bce)"):
+        experiment_of(spec_of(f"sgd(0.1) {' '.join(words)}"))
+
+
+class Distance(Squares):
+    """The same, in the slot of losses of one class an image."""
+
+    tasks: ClassVar[tuple[str, ...]] = ("classification", "heads")
+
+
+def test_the_loss_of_several_heads_is_theirs(tmp_path: Path) -> None:
+    with no_word_stays():
+        train_word("sgd(0.05) distance", slot="loss", name="distance")(Distance)
+        text = heads.text(heads.homes(tmp_path / "homes.csv"), "adam distance")
+        with pytest.raises(ArchError, match="`distance` is the loss of one output"):
+            experiment_of(load(text))
 
 
 class Closed(Heavy):

@@ -10,15 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from archdsl.settings.experiment import TrainSettings
-from archdsl.settings.schedule import factor
-from archdsl.train.optim import Average, Update, count, merged_state, precise_bn, reparametrise
+from archdsl.train.optim import Update
 from archdsl.train.optim.muon import Muon, orthogonal
 from archdsl.train.optim.parts import Weight
 from archdsl.words.train import recipe
 from archdsl.words.train.optimizers import Adam, AdamW, Lamb, Lion, NAdam, RmsProp, Sgd
 from archdsl.words.train.optimizers import Muon as MuonWord
 from archdsl.words.train.penalties import L1, L2, GroupLasso, Wd
-from archdsl.words.train.schedules import Cosine, Exponential, Linear, Step, Triangle
 
 PLAIN = Sgd(0.1, 0.0, False)
 STEPS = 6
@@ -183,58 +181,6 @@ def test_clipping_is_by_the_norm_over_all() -> None:
     torch.testing.assert_close(found, bowl.weight - 0.1 * bowl.gradients(bowl.weight, bowl.bias)[0] / norm)
 
 
-@pytest.mark.holds("spred")
-def test_spred_has_the_minima_of_l1() -> None:
-    """Of (w - c)²/2 + rate·|w| the minimum is the soft threshold."""
-    layer = nn.Linear(4, 1, bias=False)
-    aim = torch.tensor([[1.0, -0.6, 0.05, -0.02]])
-    reparametrise(layer)
-    update = Update(layer, TrainSettings(PLAIN, spred=0.1))
-    for _ in range(3000):
-        update.zero()
-        ((layer.weight - aim) ** 2 / 2).sum().backward()
-        update.apply()
-    soft = aim.sign() * (aim.abs() - 0.1).clamp(min=0)
-    torch.testing.assert_close(merged_state(layer)["weight"], soft, rtol=0, atol=1e-3)
-
-
-def test_spred_changes_no_key_and_no_output() -> None:
-    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4 * 36, 2)).eval()
-    x = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
-    before, keys = net(x), {k: v.shape for k, v in net.state_dict().items()}
-    parameters = count(net)
-    assert parameters == sum(p.numel() for p in net.parameters())
-    reparametrise(net)
-    assert count(net) == parameters
-    torch.testing.assert_close(net(x), before)
-    merged = merged_state(net)
-    assert {k: v.shape for k, v in merged.items()} == keys
-    assert list(merged) == list(keys)
-
-
-@pytest.mark.holds("ema")
-def test_the_average_is_that_of_the_weights() -> None:
-    net = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
-    average, expected = Average(net, 0.9), net[0].weight.detach().clone()
-    for number in range(4):
-        with torch.no_grad():
-            net[0].weight.fill_(float(number))
-        average.update()
-        expected = 0.9 * expected + 0.1 * number
-    own = net[0].weight.clone()
-    with average.swapped():
-        torch.testing.assert_close(net[0].weight, expected)
-    assert torch.equal(net[0].weight, own)
-
-
-@pytest.mark.holds("precise_bn")
-def test_precise_statistics_are_the_means() -> None:
-    net = nn.Sequential(nn.BatchNorm1d(3))
-    x = torch.randn(60, 3, generator=torch.Generator().manual_seed(0)) * 4 + 1
-    precise_bn(net, x.split(20))
-    torch.testing.assert_close(net[0].running_mean, x.mean(0))
-
-
 @pytest.mark.parametrize(
     "chosen",
     [
@@ -263,20 +209,3 @@ def test_state_goes_to_another_process_and_back(chosen: object) -> None:
     steps(other, second, 4)
     assert torch.equal(second.weight, straight.weight)
     assert torch.equal(second.bias, straight.bias)
-
-
-@pytest.mark.parametrize(
-    ("schedule", "expected"),
-    [
-        (Linear(), [1 - i / 10 for i in range(10)]),
-        (Linear(0.5), [1 - i / 20 for i in range(10)]),
-        (Exponential(0.5), [1, 1, 0.5, 0.5, 0.25, 0.25, 0.125, 0.125, 0.0625, 0.0625]),
-        (Triangle(0.4, 0.2, 0.1), [0.2, 0.4, 0.6, 0.8, 1, 0.85, 0.7, 0.55, 0.4, 0.25]),
-        (Cosine(), [(1 + math.cos(math.pi * i / 10)) / 2 for i in range(10)]),
-        (Step(2, 0.1), [1, 1, 1, 1, 0.1, 0.1, 0.1, 0.1, 0.01, 0.01]),
-    ],
-    ids=["linear", "linear-end", "exponential", "triangle", "cosine", "step"],
-)
-@pytest.mark.holds("linear triangle")
-def test_schedules(schedule: object, expected: list[float]) -> None:
-    assert [factor(schedule, 0, i, 10, 2) for i in range(10)] == pytest.approx(expected)

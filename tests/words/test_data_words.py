@@ -23,10 +23,12 @@ from archdsl.data.augment.draws import Draws
 from archdsl.data.augment.mixing import mix_by
 from archdsl.data.corrupt import corrupt
 from archdsl.errors import ArchError, SpecError
+from archdsl.laws.trial import laws_of
 from archdsl.registry import data_word, entries, find
 from archdsl.registry.lookup import _TABLE
 from archdsl.registry.types import Positive, Share
-from archdsl.settings.experiment import TrainSettings, fold_data, to_json
+from archdsl.settings.experiment import TrainSettings, to_json
+from archdsl.settings.fold import fold_data
 from archdsl.train.fused.eligible import why_not_fusable
 from archdsl.words.data import augmentations, mixtures
 from archdsl.words.data.base import Augmentation, Corruption, Mixing, Mixture
@@ -87,9 +89,10 @@ def added() -> Iterator[None]:
 
 
 def test_laws_of_augmentations() -> None:
-    test_augment.test_laws(Tint())
-    test_augment.test_a_part_of_a_batch_is_changed_as_in_the_whole(Tint())
-    test_augment.test_as_a_layer_it_does_the_same_and_nothing_in_eval(Tint())
+    entry = find("data", "tint")
+    assert entry is not None
+    for law in laws_of(entry):
+        law.check("cifar10 tint")
 
 
 def test_a_mixture_by_numbers_is_the_same_to_the_bit() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -14,9 +14,10 @@ from archdsl.errors import ArchError
 from archdsl.evaluate.mc import Prediction
 from archdsl.evaluate.metrics import Tally
 from archdsl.expand.metrics import metric, metric_of, parts, spellings, unit_of
-from archdsl.registry import Entry, entries
+from archdsl.registry import Entry, entries, metric_word
 from archdsl.train.scores import Scores, weight_figures
 from archdsl.words.metrics.base import Metric, OfNet, OfPart, OfWeights, Score
+from tests.train.laws import no_word_stays
 
 OWN = [e for e in entries("metric") if e.make.__module__.startswith("archdsl.")]
 CPU = torch.device("cpu")
@@ -54,6 +55,48 @@ class Run:
 
     def measured(self, metric: OfNet) -> float | None:
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Wide(Score):
+    """A number for each image, which is no sum."""
+
+    part: Literal["test", "valid"]
+
+    def sums(self, torch: Any, log_probs: Any, labels: Any) -> Any:
+        return log_probs.max(1).values
+
+
+@dataclass(frozen=True, slots=True)
+class Bare(Wide):
+    """One number without a dimension."""
+
+    def sums(self, torch: Any, log_probs: Any, labels: Any) -> Any:
+        return log_probs.sum()
+
+
+@pytest.mark.parametrize(("made", "why"), [(Wide, "a number for each image"), (Bare, "a tensor of 0 dimensions")])
+def test_what_sums_up_no_images_is_refused(made: type[Score], why: str) -> None:
+    with no_word_stays():
+        metric_word(f"test_{made.__name__.lower()}")(made)
+        with pytest.raises(ArchError, match=f"the metric `{made.__name__.lower()}` of .* fails: `sums` gives {why}"):
+            Scores("test", CPU)
+
+
+def test_a_score_says_of_which_images_it_is() -> None:
+    @dataclass(frozen=True, slots=True)
+    class Nowhere(Score):
+        """A figure that no run would store."""
+
+        def sums(self, torch: Any, log_probs: Any, labels: Any) -> Any:
+            return log_probs.sum()[None]
+
+    with no_word_stays():
+        metric_word("nowhere")(Nowhere)
+        for ask in (lambda: Scores("test", CPU), lambda: metric("nowhere"), spellings):
+            with pytest.raises(ArchError, match=r"the metric `nowhere` of .* does not say which images") as refused:
+                ask()
+            assert "`part: Literal" in refused.value.help
 
 
 @pytest.mark.parametrize("entry", OWN, ids=lambda e: e.name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import torch
@@ -16,6 +15,7 @@ from archdsl.errors import ArchError, SpecError
 from archdsl.ir.layer import Layer
 from archdsl.ir.make import Stage, fan, o, seq
 from archdsl.ir.nodes import Node, Op
+from archdsl.laws.trial import laws_of
 from archdsl.registry import Entry, Phase, block, entries, family, find, join, late, modifier, op
 from archdsl.registry.types import Channels, Positive, Rate, Shape
 from archdsl.syntax.format import format
@@ -23,11 +23,8 @@ from archdsl.train.fused.model import fuse
 from archdsl.words.modifiers.walk import each_body, flat, without
 from tests.expand.test_sweep import agree, parse
 from tests.expand.test_sweep import test_local_words_change_each_stage_by_itself as stages_are_local
-from tests.syntax.test_laws import check_laws
 from tests.train.laws import no_word_stays
-from tests.words import test_modifiers, test_ops
-
-LAWS = [law for name, law in vars(test_ops).items() if name.startswith("test_") and hasattr(law, "pytestmark")]
+from tests.words import test_modifiers
 
 
 @pytest.fixture(autouse=True)
@@ -104,18 +101,16 @@ def entry_of(name: str, space: str = "net") -> Entry:
 
 
 @pytest.mark.parametrize("name", NET)
-def test_the_laws_of_our_own(name: str, tmp_path: Path) -> None:
+def test_the_laws_of_our_own(name: str) -> None:
     entry = entry_of(name)
-    assert len(LAWS) >= 5
+    assert len(laws_of(entry)) >= 5
     for example in entry.examples:
-        check_laws(example)
         assert (
             load(format(example), input=(3, 32, 32), classes=10).hash
             == load(example, input=(3, 32, 32), classes=10).hash
         )
-        for law in LAWS:
-            given = {"tmp_path": tmp_path} if "tmp_path" in law.__code__.co_varnames[: law.__code__.co_argcount] else {}
-            law(entry, example, **given)
+        for law in laws_of(entry):
+            law.check(example)
 
 
 def test_a_new_modifier_obeys_the_laws_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:

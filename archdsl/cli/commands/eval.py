@@ -172,7 +172,7 @@ def _named(name: str, shape: tuple[int, ...], own: Any, target: Callable[[], str
     from archdsl.errors import Source
     from archdsl.expand.env import Budget, Env
     from archdsl.expand.settings import settings
-    from archdsl.settings.experiment import fold_data
+    from archdsl.settings.fold import fold_data
     from archdsl.syntax import ast
     from archdsl.words.data.folders import Folder
     from archdsl.words.data.tables import Table

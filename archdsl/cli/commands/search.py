@@ -10,6 +10,7 @@ import typer
 
 from archdsl.cli.options import Data, DataRoot, Device, Format, Quiet, Set
 from archdsl.cli.support.study_options import Address, Html, Jobs, Retry, Runs, SamePrecision
+from archdsl.search.samplers import SAMPLERS, fitting
 
 if TYPE_CHECKING:
     from archdsl.search.execute import SearchExecution
@@ -33,7 +34,12 @@ def command(
         list[str] | None, typer.Option("--where", metavar="CONDITION", help="Candidates satisfy it: 'params < 1M'.")
     ] = None,
     sampler: Annotated[
-        str, typer.Option("--sampler", metavar="NAME", help="gp, tpe, random or nsga2; gp or tpe if none is named.")
+        str,
+        typer.Option(
+            "--sampler",
+            metavar="NAME",
+            help=f"{', '.join(SAMPLERS)}; by default {fitting(1)[0]}, with --pareto {fitting(2)[0]}.",
+        ),
     ] = "",
     rungs: Annotated[
         str, typer.Option("--rungs", metavar="EPOCHS", help="Successive halving: 1,3,9; the last is a whole run.")

@@ -9,31 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from archdsl.cli.options import Format
+from archdsl.cli.support.word_names import SPACES as SPACES
+from archdsl.cli.support.word_names import kinds_of, matching, named, one_of
 
 if TYPE_CHECKING:
     from archdsl.registry import Entry
 
-# What may be asked for, and the kinds of words in it.
-SPACES: dict[str, tuple[str, ...]] = {
-    "net": ("op", "block", "late", "join", "family"),
-    "layers": ("op", "late"),
-    "ops": ("op", "late"),
-    "blocks": ("block",),
-    "joins": ("join",),
-    "families": ("family",),
-    "modifiers": ("modifier",),
-    "data": ("data",),
-    "train": ("train",),
-    "metrics": ("metric",),
-    "evaluate": ("evaluation",),
-    "proxies": ("proxy",),
-}
-RANKS = {
-    "modifier": 1,
-    "evaluation": 2,
-    "metric": 3,
-    "proxy": 4,
-}  # of the words of one name: what most people mean comes first
 KINDS = {
     "op": "Layers",
     "late": "Shortcuts",
@@ -61,20 +42,30 @@ WIDTH = 100
 
 
 def command(
-    what: Annotated[
-        str | None,
+    names: Annotated[
+        list[str] | None,
         typer.Argument(
             metavar="[KIND|WORD]",
             help="net, layers, blocks, joins, families, modifiers, data, train, evaluate, metrics, proxies, or a word.",
         ),
     ] = None,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Hold words, also several, to the laws of their kind: all words in a minute."),
+    ] = False,
     format: Format = "table",
 ) -> None:
     """List the vocabulary, or explain one word."""
     from archdsl.cli.output import put, put_json
     from archdsl.registry import entries
 
-    kinds = _kinds(what)
+    if check:
+        from archdsl.cli.support.word_laws import check_words
+
+        check_words(named(names or []), format)
+        return
+    what = one_of(names or [])
+    kinds = kinds_of(what)
     if kinds is None and what is not None:
         if format == "json":
             put_json([record(e) for e in matching(what)])
@@ -88,14 +79,6 @@ def command(
         put(_listing(listed))
     else:
         _table(listed, format)
-
-
-def _kinds(what: str | None) -> tuple[str, ...] | None:
-    """The kinds that a name stands for; singular and plural both serve."""
-    if what is None:
-        return None
-    name = what.lower()
-    return SPACES.get(name) or SPACES.get(name + "s") or SPACES.get(name.removesuffix("y") + "ies")
 
 
 def spelt(entry: Entry) -> str:
@@ -147,30 +130,6 @@ def _table(listed: list[Entry], format: str) -> None:
     columns = (Column("word"), Column("kind"), Column("arguments"), Column("help"), Column("paper"))
     rows = tuple((spelt(e), e.kind, signature(e), summary(e), e.paper) for e in listed)
     put_table(Table(columns, rows), format)
-
-
-def matching(what: str) -> list[Entry]:
-    """The words of a name, in all name spaces; with a sign, the modifier.
-
-    Raises:
-        ArchError: there is none.
-    """
-    from archdsl.errors import ArchError, suggest
-    from archdsl.expand.metrics import entry_of
-    from archdsl.registry import entries
-    from archdsl.registry.synonyms import ours, synonym
-
-    name, modifier = what.lstrip("+-"), what[:1] in ("+", "-")
-    found = [e for e in entries() if e.name == name and (not modifier or e.kind == "modifier")]
-    if not found and (metric := entry_of(name)) is not None:
-        return [metric]
-    if not found:
-        known = {e.name for e in entries()}
-        if word := ours(name, known):
-            return sorted((e for e in entries() if e.name == word), key=lambda e: RANKS.get(e.kind, 0))
-        near = synonym(name, known) or suggest(name, known | set(SPACES))
-        raise ArchError(f"there is no word `{what}`", help=near or "`archdsl words` lists all")
-    return sorted(found, key=lambda e: e.kind == "metric")
 
 
 def describe(what: str) -> str:

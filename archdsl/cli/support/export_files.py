@@ -166,7 +166,7 @@ def _quantization_data(spec: Spec, run: Run | None, form: Form, options: ExportO
         )
     from archdsl.cli.support.open_run import same_data
     from archdsl.evaluate.quantization_data import quantization_data
-    from archdsl.settings.experiment import fold_data, fold_train
+    from archdsl.settings.fold import fold_data, fold_train
 
     data, seed = fold_data(spec.graph.data), fold_train(spec.graph.train).seed
     if run is not None:

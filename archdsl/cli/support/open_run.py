@@ -117,7 +117,7 @@ def same_data(run: Run, data: DataSettings, root: Path | None = None, otherwise:
 
 
 def _settings(spec: Spec) -> tuple[DataSettings, int]:
-    from archdsl.settings.experiment import fold_data, fold_train
+    from archdsl.settings.fold import fold_data, fold_train
 
     return fold_data(spec.graph.data), fold_train(spec.graph.train).seed
 

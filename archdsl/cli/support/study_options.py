@@ -9,6 +9,7 @@ import typer
 
 from archdsl.report import FORMATS
 from archdsl.runs.conditions import Precision
+from archdsl.study.plan.design import listed
 
 Study = Annotated[
     str,
@@ -34,7 +35,7 @@ Out = Annotated[list[str] | None, typer.Option("--out", metavar="WORD", hidden=T
 In = Annotated[list[str] | None, typer.Option("--in", metavar="TEXT", hidden=True)]
 Design = Annotated[
     str | None,
-    typer.Option("--design", metavar="NAME", help="one-out, one-in, full, pairs, grid, frac:IV."),
+    typer.Option("--design", metavar="NAME", help=f"Which combinations of levels: {', '.join(listed())}."),
 ]
 Seeds = Annotated[
     str | None,

@@ -11,7 +11,7 @@ from archdsl.emit.build import build
 from archdsl.errors import ArchError
 from archdsl.expand import Graph
 from archdsl.ir.trace import Trace
-from archdsl.settings.experiment import fold_data, fold_train
+from archdsl.settings.fold import fold_data, fold_train
 from archdsl.words.data.base import Augmentation
 
 NAME = "augment"

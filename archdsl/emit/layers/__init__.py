@@ -3,145 +3,23 @@
 A class needs ``torch``, ``nn``, ``F``, the classes here that it derives from, and no other name, because its source is copied
 into standalone model files. A module with a phase has ``set_progress(share)``, which the training loop calls with the share
 of training that is over; other code need not know it.
+
+To add one, write a class into a file of this folder, new or not: it is found here by its name.
 """
 
-from archdsl.emit.layers.attend import Attend, AttendPacked, AttendPooled, AttendWindows, LinearAttend
-from archdsl.emit.layers.attention import (
-    Attention,
-    ClassAttention,
-    CrossCovarianceAttention,
-    GeneralAttention,
-    ReducedAttention,
-    WeightedMean,
-    Windows,
-)
-from archdsl.emit.layers.drop import Cutout, DropBlock2d, DropPath, GaussianNoise, PhasedDropout
-from archdsl.emit.layers.nested import DropConnect, Ode, Shared
-from archdsl.emit.layers.outlook import Outlook
-from archdsl.emit.layers.pixels import Apart, LowestPad2d, PixelLinear
-from archdsl.emit.layers.pool import BlurPool2d, GlobalAvgPool2d, GlobalMaxPool2d, MeanTokens
-from archdsl.emit.layers.sequence import (
-    GRU,
-    LSTM,
-    RNN,
-    CausalConv1d,
-    ColumnGRU,
-    ColumnLSTM,
-    Embedding,
-    RowGRU,
-    RowLSTM,
-    TokenAvgPool1d,
-    TokenConv1d,
-    TokenMaxPool1d,
-)
-from archdsl.emit.layers.tokens import (
-    AxesPosition,
-    ClassToken,
-    FourierPosition,
-    PositionEmbedding,
-    ResizedAxesPosition,
-    ResizedPosition,
-    SinCosPosition,
-    TiledPosition,
-)
-from archdsl.emit.layers.weightnorm import (
-    NormedCausalConv1d,
-    NormedConv2d,
-    NormedLinear,
-    NormedPixelLinear,
-    NormedTokenConv1d,
-    WeightNorm,
-)
-from archdsl.emit.layers.weights import (
-    Affine,
-    Blend,
-    DiracConv2d,
-    GlobalResponseNorm,
-    GlobalResponseNorm2d,
-    LayerNorm2d,
-    LayerScale,
-    Offset,
-    RMSNorm2d,
-    ScaledStdConv2d,
-    SigmoidScale,
-    StdConv2d,
-    StdNorm,
-    StdNorm2d,
-    ZeroBatchNorm1d,
-    ZeroBatchNorm2d,
-)
-from archdsl.emit.layers.whiten import PatchWhitening2d
+from __future__ import annotations
 
-__all__ = [
-    "GRU",
-    "LSTM",
-    "RNN",
-    "Affine",
-    "Apart",
-    "Attend",
-    "AttendPacked",
-    "AttendPooled",
-    "AttendWindows",
-    "Attention",
-    "AxesPosition",
-    "Blend",
-    "BlurPool2d",
-    "CausalConv1d",
-    "ClassAttention",
-    "ClassToken",
-    "ColumnGRU",
-    "ColumnLSTM",
-    "CrossCovarianceAttention",
-    "Cutout",
-    "DiracConv2d",
-    "DropBlock2d",
-    "DropConnect",
-    "DropPath",
-    "Embedding",
-    "FourierPosition",
-    "GaussianNoise",
-    "GeneralAttention",
-    "GlobalAvgPool2d",
-    "GlobalMaxPool2d",
-    "GlobalResponseNorm",
-    "GlobalResponseNorm2d",
-    "LayerNorm2d",
-    "LayerScale",
-    "LinearAttend",
-    "LowestPad2d",
-    "MeanTokens",
-    "NormedCausalConv1d",
-    "NormedConv2d",
-    "NormedLinear",
-    "NormedPixelLinear",
-    "NormedTokenConv1d",
-    "Ode",
-    "Offset",
-    "Outlook",
-    "PatchWhitening2d",
-    "PhasedDropout",
-    "PixelLinear",
-    "PositionEmbedding",
-    "RMSNorm2d",
-    "ReducedAttention",
-    "ResizedAxesPosition",
-    "ResizedPosition",
-    "RowGRU",
-    "RowLSTM",
-    "ScaledStdConv2d",
-    "Shared",
-    "SigmoidScale",
-    "SinCosPosition",
-    "StdConv2d",
-    "StdNorm",
-    "StdNorm2d",
-    "TiledPosition",
-    "TokenAvgPool1d",
-    "TokenConv1d",
-    "TokenMaxPool1d",
-    "WeightNorm",
-    "WeightedMean",
-    "Windows",
-    "ZeroBatchNorm1d",
-    "ZeroBatchNorm2d",
-]
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from archdsl.files import classes_in
+
+
+def __getattr__(name: str) -> Any:
+    """The class of that name; its file is imported when it is first asked for, as a net has few of them."""
+    home = classes_in(Path(__file__).parent).get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(f"{__name__}.{home}"), name)
+    return found

@@ -4,7 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from archdsl.emit.layers.attention import WeightedMean, Windows
+from archdsl.emit.layers.attention import WeightedMean
+from archdsl.emit.layers.windows import Windows
 
 
 class Attend(WeightedMean):

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from archdsl.emit.layers import Attend
+from archdsl.emit.layers.attend import Attend
 from archdsl.importer.modules import Param
 from archdsl.importer.ops.headed import unscaled
 from archdsl.importer.ops.scores import Scores

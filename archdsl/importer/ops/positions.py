@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from archdsl.emit.layers import FourierPosition, SinCosPosition
+from archdsl.emit.layers.tokens import FourierPosition, SinCosPosition
 from archdsl.importer.modules import Param
 from archdsl.importer.ops.layers import compact
 from archdsl.importer.places import indices

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from archdsl.emit.layers import WeightedMean
+from archdsl.emit.layers.attention import WeightedMean
 from archdsl.importer.fuse import arguments
 from archdsl.importer.modules import Param
 from archdsl.importer.ops.reshapes import NOTHING, permute, reshape, transpose

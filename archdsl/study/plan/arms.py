@@ -17,7 +17,7 @@ from archdsl.expand.holes import count as arms_in_space
 from archdsl.files import spec_path
 from archdsl.limits import Limits
 from archdsl.settings.evaluation import fold_evaluation
-from archdsl.study.plan.design import Design, check_size, make
+from archdsl.study.plan.design import Design, check_size, is_grid, kind_of, make
 from archdsl.study.plan.factors import Factor, check_levels, own
 from archdsl.study.plan.file import StudyFile
 from archdsl.study.plan.labels import with_labels
@@ -31,7 +31,6 @@ from archdsl.syntax.locate import stands_alone
 
 TOTALS = ("params", "macs", "flops", "layers", "depth", "activations")
 MOST_FINDINGS = 10
-GRIDS = ("grid", "full")
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]+")
 
 
@@ -94,7 +93,7 @@ def arms_of(study: StudyFile, runs: Path | None = None) -> Arms:
         raise summed(wrong, len(found))
     if not found:
         raise ArchError("no arm of the study is left", help="the conditions of `where` exclude all of them")
-    compares = not along(factors, design.name in GRIDS and not study.baseline) or any(
+    compares = not along(factors, is_grid(design.name) and not study.baseline) or any(
         f.numbers is None for f in factors
     )
     first = next((n for n, arm in enumerate(found) if arm.picks == baseline), None if compares else 0)
@@ -125,9 +124,10 @@ def _in_order(
     def place(arm: Arm) -> tuple[int, ...]:
         levels = [r.get(arm.choice.get(f.name, ""), p) for f, r, p in zip(factors, ranks, arm.picks, strict=True)]
         changed = [n for n, (a, b) in enumerate(zip(arm.picks, first.picks, strict=True)) if a != b]
-        return tuple(levels) if design.name in GRIDS else (len(changed), *changed, *(levels[n] for n in changed))
+        return tuple(levels) if is_grid(design.name) else (len(changed), *changed, *(levels[n] for n in changed))
 
-    if design.name not in (*GRIDS, "one-out", "one-in"):
+    kind = kind_of(design.name)
+    if kind is None or not (kind.grid or kind.single):
         return (first, *rest)
     return (first, *sorted(rest, key=place)) if compares else tuple(sorted((first, *rest), key=place))
 
@@ -217,7 +217,7 @@ def _built(
     lets = frozenset(i.name for _, _, file in placed for i in file.items if isinstance(i, ast.Let))
     tests = [condition(text, TOTALS, {f.name: f.levels for f in factors}, words=lets) for text in study.where]
     found, wrong, left_out = list[Arm](), Wrong(), 0
-    named, told = along(factors, design.name in GRIDS), []
+    named, told = along(factors, is_grid(design.name)), []
     for picks, choice, source, make_file in _choices(placed, factors, design):
         said = factors, design.arms[design.reference], picks, choice, len(placed) > 1, named
         name = arm_name(*said)
@@ -242,7 +242,7 @@ def _choices(
     placed: list[tuple[str, Source, ast.File]], factors: tuple[Factor, ...], design: Design
 ) -> Iterator[tuple[tuple[int, ...], dict[str, str], Source, Callable[[], ast.File]]]:
     several = len(placed) > 1
-    if design.name in GRIDS and any("{" in level for f in factors if f.name != BASE for level in f.levels):
+    if is_grid(design.name) and any("{" in level for f in factors if f.name != BASE for level in f.levels):
         check_size(sum(arms_in_space(file) for _, _, file in placed))
         for n, (name, source, file) in enumerate(placed):  # holes inside of alternatives
             texts = {axis.name: axis.texts for axis in axes(file)}  # as the tree has them, not as they were written

@@ -1,18 +1,22 @@
-"""Designs: which combinations of levels a study takes. Pure combinatorics; level 0 is the full model's."""
+"""Designs: which combinations of levels a study takes. Pure combinatorics; level 0 is the full model's.
+
+To add one, write a function with the decorator ``design``, here or beside the words of a package.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, product
 from math import prod
+from typing import NamedTuple
 
+from archdsl import registry
 from archdsl.errors import ArchError, suggest
 from archdsl.limits import Limits
 from archdsl.study.plan import fraction
 
 Levels = tuple[int, ...]
-DESIGNS = ("one-out", "one-in", "full", "pairs", "grid", "frac:III", "frac:IV", "frac:V")
 _RESOLUTIONS = {"III": 3, "3": 3, "IV": 4, "4": 4, "V": 5, "5": 5}
 
 
@@ -31,33 +35,141 @@ class Design:
     resolution: str | None = None
 
 
+class Over(NamedTuple):
+    """What a design is made over.
+
+    name: of the design, as the study has it, with what follows a colon: ``frac:IV``.
+    sizes: how many levels each factor has.
+    factors: their names.
+    """
+
+    name: str
+    sizes: Sequence[int]
+    factors: Sequence[str]
+
+    @property
+    def first(self) -> Levels:
+        """The full model."""
+        return tuple(0 for _ in self.sizes)
+
+    @property
+    def all(self) -> tuple[Levels, ...]:
+        """All combinations, the full model first."""
+        return tuple(product(*map(range, self.sizes)))
+
+
+Make = Callable[[Over], Design]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A design that there is, under one name; ``forms``: what may follow it behind a colon, each with its colon."""
+
+    make: Make
+    help: str
+    forms: tuple[str, ...] = ("",)
+    grid: bool = False
+    single: bool = False
+
+
+DESIGNS: dict[str, Kind] = {}
+
+
+def design(
+    name: str, *, forms: tuple[str, ...] = ("",), grid: bool = False, single: bool = False
+) -> Callable[[Make], Make]:
+    """Add a design: a function from ``Over`` to a ``Design``, whose docstring is its help.
+
+    Args:
+        forms: what may follow the name, such as ``:IV``.
+        grid: it takes all combinations, so that arms are shown by their levels.
+        single: its arms are changes of the reference, and are shown by the factors that change.
+    """
+
+    def register(make: Make) -> Make:
+        if name in DESIGNS and DESIGNS[name].make.__module__ != make.__module__:
+            raise ArchError(f"the design `{name}` of {make.__module__} is already taken", help="give it another name")
+        DESIGNS[name] = Kind(make, (make.__doc__ or "").strip().split("\n")[0], forms, grid, single)
+        return make
+
+    return register
+
+
+def kind_of(name: str) -> Kind | None:
+    """The design of that name, ours or of a package whose words are loaded; None where there is not any."""
+    head, colon, _ = name.partition(":")
+    found = DESIGNS.get(head)
+    return found if found is not None and bool(colon) == (found.forms != ("",)) else None
+
+
+def is_grid(name: str) -> bool:
+    """Whether a design takes all combinations."""
+    return (kind := kind_of(name)) is not None and kind.grid
+
+
+def listed() -> list[str]:
+    """The names of all designs."""
+    return [name + form for name, kind in DESIGNS.items() for form in kind.forms]
+
+
 def make(name: str, sizes: Sequence[int], names: Sequence[str]) -> Design:
     """The design of that name over factors with so many levels.
-
-    ``one-out``: the full model and each single change of it. ``one-in``: the bare model (the last levels) and each
-    single change. ``pairs``: one-out and each pair of changes. ``full`` and ``grid``: all combinations. ``frac:IV``: the
-    smallest regular fraction of two-level factors that reaches the resolution (Box & Hunter 1961).
 
     Raises:
         ArchError: no such design, more arms than the limit, or factors that it cannot take.
     """
-    first = tuple(0 for _ in sizes)
-    if name in ("full", "grid"):
-        _fits(name, prod(sizes))
-        return Design(name, tuple(product(*map(range, sizes))))
-    if name == "one-out":
-        return Design(name, (first, *_single(first, sizes)))
-    if name == "one-in":
-        last = tuple(size - 1 for size in sizes)
-        return Design(name, (last, *_single(last, sizes)))
-    if name == "pairs":
-        changes = sum(size - 1 for size in sizes)
-        _fits(name, 1 + changes + changes * (changes - 1) // 2)
-        return Design(name, (first, *_single(first, sizes), *_double(first, sizes)))
-    kind, colon, wanted = name.partition(":")
-    if kind == "frac" and colon:
-        return _fraction(name, wanted, sizes, names)
-    raise ArchError(f"there is no design `{name}`", help=suggest(name, DESIGNS) or "designs: " + ", ".join(DESIGNS))
+    found = kind_of(name)
+    if found is None:
+        registry.names("train")  # which loads the words of packages, and the designs beside them
+        found = kind_of(name)
+    if found is None:
+        raise ArchError(
+            f"there is no design `{name}`", help=suggest(name, listed()) or "designs: " + ", ".join(listed())
+        )
+    made = found.make(Over(name, sizes, names))
+    _fits(name, len(made.arms))
+    return made
+
+
+@design("one-out", single=True)
+def one_out(over: Over) -> Design:
+    """The full model and each single change of it."""
+    return Design(over.name, (over.first, *_single(over.first, over.sizes)))
+
+
+@design("one-in", single=True)
+def one_in(over: Over) -> Design:
+    """The bare model (the last levels) and each single change of it."""
+    last = tuple(size - 1 for size in over.sizes)
+    return Design(over.name, (last, *_single(last, over.sizes)))
+
+
+@design("full", grid=True)
+def full(over: Over) -> Design:
+    """All combinations."""
+    _fits(over.name, prod(over.sizes))
+    return Design(over.name, over.all)
+
+
+@design("pairs")
+def pairs(over: Over) -> Design:
+    """The full model, each single change of it, and each pair of changes."""
+    changes = sum(size - 1 for size in over.sizes)
+    _fits(over.name, 1 + changes + changes * (changes - 1) // 2)
+    first = over.first
+    return Design(over.name, (first, *_single(first, over.sizes), *_double(first, over.sizes)))
+
+
+@design("grid", grid=True)
+def grid(over: Over) -> Design:
+    """All combinations; in a table of numbers the usual name."""
+    return full(over)
+
+
+@design("frac", forms=(":III", ":IV", ":V"))
+def frac(over: Over) -> Design:
+    """The smallest regular fraction of factors of two levels that reaches the resolution (Box & Hunter 1961)."""
+    return _fraction(over.name, over.name.partition(":")[2], over.sizes, over.factors)
 
 
 def _fits(name: str, count: int) -> None:

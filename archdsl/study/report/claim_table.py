@@ -6,7 +6,7 @@ from archdsl.errors import ArchError
 from archdsl.report import Cell, Column, Table
 from archdsl.report.table import Kind
 from archdsl.study.report.claim_text import ANSWERS, unit_of_claim
-from archdsl.study.report.tables import robust_column
+from archdsl.study.report.columns import robust_column
 from archdsl.study.results.results import Results
 from archdsl.study.results.unit import NONE
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from archdsl.report import Cell, Column, Table
 from archdsl.runs.store.log import read_events
-from archdsl.study.report.tables import level, level_column
+from archdsl.study.report.columns import level_column
+from archdsl.study.report.tables import level
 from archdsl.study.results.results import Results
 
 FIGURES = {  # of a record of the log

@@ -11,8 +11,8 @@ from archdsl.errors import ArchError
 from archdsl.report import Cell, Column, Table
 from archdsl.study.plan.fraction import times
 from archdsl.study.plan.levels import rank
+from archdsl.study.report.columns import KINDS
 from archdsl.study.report.effects import Effect, Levels, Values, effects
-from archdsl.study.report.tables import KINDS
 from archdsl.study.results.results import Results
 from archdsl.study.stats import summary
 

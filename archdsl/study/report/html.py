@@ -8,6 +8,7 @@ from dataclasses import replace
 from archdsl.report.numbers import compact, exact
 from archdsl.study.names import quoted
 from archdsl.study.report import figures, fit_text, page
+from archdsl.study.report.columns import robust_column
 from archdsl.study.report.effects import effects
 from archdsl.study.report.figures.verdict_forest import CLOSER
 from archdsl.study.report.notes import (
@@ -28,7 +29,7 @@ from archdsl.study.report.sections.cost import cost
 from archdsl.study.report.sections.populations import populations
 from archdsl.study.report.sections.provenance import failures, provenance
 from archdsl.study.report.sections.tuning import tuning
-from archdsl.study.report.tables import others, robust_column
+from archdsl.study.report.tables import others
 from archdsl.study.report.verdict import verdict
 from archdsl.study.results.curves import Point
 from archdsl.study.results.outcomes import unmeasured, untrained

@@ -8,16 +8,15 @@ from dataclasses import replace
 from archdsl.errors import ArchError, suggest
 from archdsl.expand.metrics import metric_of
 from archdsl.report import Cell, Column, Table
-from archdsl.report.table import Kind
-from archdsl.study.plan.arms import GRIDS
-from archdsl.study.plan.factors import Factor
+from archdsl.study.plan.design import is_grid
 from archdsl.study.plan.levels import number as number_of
 from archdsl.study.plan.plan import Found
 from archdsl.study.report import tuning_table
+from archdsl.study.report.columns import KINDS, SIZES, columns_are, level_column, more_columns, robust_column
 from archdsl.study.report.notes import notes
 from archdsl.study.report.planning import expected
 from archdsl.study.results.results import ArmResult, Results
-from archdsl.study.results.run_figures import UNTRAINED, RunFigures
+from archdsl.study.results.run_figures import UNTRAINED, RunFigures, figure_of
 from archdsl.study.stats import detectable
 from archdsl.study.stats import summary as summary_of
 
@@ -25,12 +24,6 @@ COMPARED = (  # with a reference
     *("verdict", "delta", "reference", "low", "high", "p", "p_symmetric", "p_sign", "decided"),
     *("superiority", "detectable"),
 )
-KINDS: dict[str, tuple[Kind, int]] = {  # of a unit: how a column shows it, with so many decimals
-    "percent": ("percent", 2),
-    "float": ("float", 4),
-    "count": ("float", 1),
-    "seconds": ("float", 1),
-}
 
 
 def table(results: Results, people: bool = True, columns: Sequence[str] = ()) -> Table:
@@ -88,24 +81,6 @@ def table(results: Results, people: bool = True, columns: Sequence[str] = ()) ->
     )
 
 
-def robust_column(results: Results) -> Column:
-    """The column of the p value beside that of the t test: of a sequential design, or of a fixed one."""
-    name = "p symmetric" if results.options.sequential else "p sign"
-    return Column(name, "p", key=name.replace(" ", "_"), digits=4)
-
-
-def level_column(factor: Factor) -> Column:
-    """The column of a factor's levels."""
-    return Column(factor.shown, key=f"factor {factor.key}", align="right" if factor.numbers is not None else None)
-
-
-def more_columns(results: Results) -> list[Column]:
-    """A column for each metric that is shown beside the first; its mean over the seeds. Every table has those of the size."""
-    words = [metric_of(name) for name in results.more if name not in SIZES]
-    return [Column(w.label, KINDS[w.unit][0], key=w.name, digits=KINDS[w.unit][1]) for w in words]
-
-
-SIZES = ("params", "macs")  # metrics that are columns of every table
 DEFAULT = ("arm", "verdict", "delta", "low", "high", "p", "p_symmetric", "p_sign", "runs", "mean", "sd")
 
 
@@ -117,12 +92,10 @@ def _wanted(results: Results, every: Sequence[Column], columns: Sequence[str], p
     columns = [named.get(name, name) if name not in keys else name for name in columns]
     for name in columns:
         if name != "all" and name not in keys:
-            raise ArchError(
-                f"unknown column `{name}`", help=suggest(name, keys) or f"the columns are {', '.join(keys)}"
-            )
+            raise ArchError(f"unknown column `{name}`", help=suggest(name, keys) or columns_are(keys, name))
     if columns and "all" not in columns:
         return {"arm", *columns}
-    grid = results.design in GRIDS and (len(results.factors) > 1 or not results.compares)
+    grid = is_grid(results.design) and (len(results.factors) > 1 or not results.compares)
     factors = {key for key in keys if key.startswith("factor ") and (grid or columns)}
     failed = {"others"} if any(others(a.outcomes) for a in results.arms) else set[str]()
     if columns or not people:
@@ -223,7 +196,7 @@ def _column(name: str) -> Column:
 
 
 def _figure(name: str, run: RunFigures | None) -> float | None:
-    value = None if run is None else metric_of(name).of(run)
+    value = None if run is None else figure_of(metric_of(name), run)
     return int(value) if value is not None and metric_of(name).unit == "count" and value.is_integer() else value
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from archdsl.expand.metrics import metric_of
 from archdsl.study.plan.fitted import FitLine
-from archdsl.study.results.run_figures import RunFigures
+from archdsl.study.results.run_figures import RunFigures, figure_of
 from archdsl.study.stats.curve_fit import Fitted, fit_curve
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def _figures(name: str, arms: Iterable[ArmResult]) -> list[tuple[int, float]]:
     found = []
     for arm in arms:
         for seed, figures in sorted(arm.figures.items()):
-            value = metric_of(name).of(RunFigures(figures, arm.arm.totals, arm.folders.get(seed)))
+            value = figure_of(metric_of(name), RunFigures(figures, arm.arm.totals, arm.folders.get(seed)))
             if value is not None:
                 found.append((seed, value))
     return found

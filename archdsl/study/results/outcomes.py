@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from archdsl.expand.metrics import metric_of
 from archdsl.study.results.results import ArmResult, Results
-from archdsl.study.results.run_figures import RunFigures
+from archdsl.study.results.run_figures import RunFigures, figure_of, is_no_number
 from archdsl.words.tasks import Several
 
 
@@ -15,6 +15,7 @@ def unmeasured(results: Results) -> Iterable[str]:
     such as a threshold that was not reached.
     """
     for name in (results.metric, *results.more):
+        yield from _no_numbers(results, name)
         lacks = [(a.name, n) for a in results.arms if (n := _without(a, name, results.metric))]
         if lacks:
             few = ", ".join(f"{n} of `{arm}`" for arm, n in lacks[:3]) + (" and others" if len(lacks) > 3 else "")
@@ -26,12 +27,26 @@ def unmeasured(results: Results) -> Iterable[str]:
 
 def _without(result: ArmResult, name: str, decides: str) -> int:
     """How many finished runs of an arm have no figure of a metric. Runs that are not counted, such as those of an incomplete
-    block, may have one.
+    block, may have one; those whose figure is no number are reported by ``_no_numbers``.
     """
     counted = result.values if name == decides else result.more[name]
     rest = {seed: figures for seed, figures in result.figures.items() if seed not in counted}
-    runs = (RunFigures(figures, result.arm.totals, result.folders.get(seed)) for seed, figures in rest.items())
-    return sum(metric_of(name).of(run) is None for run in runs)
+    word = metric_of(name)
+    runs = [RunFigures(figures, result.arm.totals, result.folders.get(seed)) for seed, figures in rest.items()]
+    return sum(figure_of(word, run) is None and not is_no_number(word, run) for run in runs)
+
+
+def _no_numbers(results: Results, name: str) -> Iterable[str]:
+    """Finished runs whose figure of a metric is NaN or infinite."""
+    word, found = metric_of(name), list[str]()
+    for arm in results.arms:
+        runs = {s: RunFigures(own, arm.arm.totals, arm.folders.get(s)) for s, own in sorted(arm.figures.items())}
+        seeds = [str(seed) for seed, run in runs.items() if is_no_number(word, run)]
+        if seeds:
+            found.append(f"`{arm.name}`, seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}")
+    if found:
+        few = "; ".join(found[:3]) + ("; and others" if len(found) > 3 else "")
+        yield f"{word.label}: the figure is not a number (NaN or infinite) in these runs, which are left out: {few}"
 
 
 def untrained(results: Results) -> Iterable[str]:

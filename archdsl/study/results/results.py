@@ -24,7 +24,7 @@ from archdsl.study.results.claims import ClaimResult, claim_results
 from archdsl.study.results.decide import ArmDecision, Deciding, DecisionOptions, decide_fixed
 from archdsl.study.results.fits import FitResult, fit_results
 from archdsl.study.results.projection import seeds_to_decide
-from archdsl.study.results.run_figures import UNTRAINED, RunFigures
+from archdsl.study.results.run_figures import UNTRAINED, RunFigures, figure_of
 from archdsl.study.results.scale import Scale, scale_of
 from archdsl.study.results.tuning import Tuning
 from archdsl.study.stats import Comparison, Summary, compare, summary
@@ -282,7 +282,9 @@ def _arm(
     folders = {c.seed: folder for c in counted if (folder := found[c.key].folder) is not None}
     figures = {c.seed: found[c.key].figures for c in counted if found[c.key].status == "finished"}
     runs = {seed: RunFigures(own, arm.totals, folders.get(seed)) for seed, own in figures.items()}
-    others = {name: {s: v for s, run in runs.items() if (v := metric_of(name).of(run)) is not None} for name in more}
+    others = {
+        name: {s: v for s, run in runs.items() if (v := figure_of(metric_of(name), run)) is not None} for name in more
+    }
     untrained = tuple(seed for seed, run in runs.items() if not run.trained(arm.spec.classes, arm.spec.task))
     values = {seed: decision.values[seed] for seed in sorted(decision.values)}
     return ArmResult(

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from math import exp, lgamma, log, log1p
+from math import exp, isfinite, lgamma, log, log1p
 from pathlib import Path
 from typing import Any
 
 from archdsl.errors import EnvError, SpecError, StoreError
 from archdsl.runs.measured import keep_measured, read_measured
 from archdsl.runs.store.log import read_events
-from archdsl.words.metrics.base import OfNet, stored
+from archdsl.words.metrics.base import Metric, OfNet, OfWeights, Score, stored
 from archdsl.words.metrics.heads import figures_of
 from archdsl.words.tasks import CLASSIFICATION, Several, Task
 
@@ -86,6 +86,21 @@ class RunFigures:
     def _of_head(self, name: str) -> RunFigures:
         """What the run says of one of several heads; its log is that of all."""
         return RunFigures(figures_of(name, self.result), self.totals, self.folder)
+
+
+def figure_of(word: Metric, run: RunFigures) -> float | None:
+    """The figure of a finished run; None where it has none, or none that is a number."""
+    value = word.of(run)
+    return value if value is not None and isfinite(value) else None
+
+
+def is_no_number(word: Metric, run: RunFigures) -> bool:
+    """Whether the figure of a run was NaN or infinite, for which a file has null. What is computed at the end of a run and is
+    not defined for it is not in the file at all.
+    """
+    value = word.of(run)
+    lost = isinstance(word, Score | OfWeights) and word.name in run.result and run.result[word.name] is None
+    return lost or (value is not None and not isfinite(value))
 
 
 def tail(hits: int, images: int, chance: float) -> float:

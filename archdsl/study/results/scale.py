@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +10,7 @@ from archdsl.settings.task_checks import weighed
 from archdsl.study.plan.arms import Arms
 from archdsl.study.plan.cells import Cell
 from archdsl.study.plan.plan import Found
-from archdsl.study.results.run_figures import RunFigures
+from archdsl.study.results.run_figures import RunFigures, figure_of
 from archdsl.words.tasks import task_of
 
 
@@ -33,8 +32,7 @@ def scale_of(metric: str, arms: Arms, every: Sequence[Cell]) -> Scale:
     word, totals = metric_of(metric), [arm.totals for arm in arms.arms]
 
     def of(cell: Cell, found: Found) -> float | None:
-        value = word.of(RunFigures(found.figures, totals[cell.arm], found.folder))
-        return value if value is not None and math.isfinite(value) else None
+        return figure_of(word, RunFigures(found.figures, totals[cell.arm], found.folder))
 
     sets = {c.experiment.data.dataset for c in every}
     classes, images = {d.classes for d in sets}, {getattr(d, "test", None) or 0 for d in sets}

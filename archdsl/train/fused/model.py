@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from archdsl.emit.build import attach, module_of
-from archdsl.emit.layers import GlobalAvgPool2d, GlobalMaxPool2d
+from archdsl.emit.layers.pool import GlobalAvgPool2d, GlobalMaxPool2d
 from archdsl.ir.trace import Row, Trace
 
 ALIKE = (

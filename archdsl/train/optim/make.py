@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from archdsl.train.optim.lamb import Lamb
+from archdsl.errors import NoSuchClass
+from archdsl.files import classes_in
 from archdsl.train.optim.light import light
-from archdsl.train.optim.lion import Lion
-from archdsl.train.optim.muon import Muon
 from archdsl.train.optim.parts import Weight, hidden, weights_of
 from archdsl.words.train.kinds import Optimizer
 
@@ -20,7 +21,10 @@ Groups = list[dict[str, Any]]
 
 
 class Optim:
-    """What the method ``build`` of an optimiser's word gets as ``optim``: all of ``torch.optim``, and Lion, Lamb and Muon.
+    """What the method ``build`` of an optimiser's word gets as ``optim``: all of ``torch.optim``, and what torch lacks.
+
+    What torch lacks is a class of an optimiser in a file of this folder, and found by its name. If it has ``of_weights = True``,
+    it is given the ``Weight`` of each of its parameters behind the groups.
 
     One call for all tensors (foreach, fused) instead of torch's loop over them on the CPU: the same arithmetic, and a
     step of Adam over 42 tensors takes 2 ms instead of 29 on two busy cores. On a GPU all that torch fuses is fused.
@@ -42,13 +46,19 @@ class Optim:
         self.Adam = _form(torch.optim.Adam, fused=True, **capture)
         self.NAdam = _form(torch.optim.NAdam, foreach=wide, **capture)
         self.RMSprop = _form(torch.optim.RMSprop, foreach=wide, **capture)
-        self.Lion, self.Lamb = light(Lion), light(Lamb)
 
     def __getattr__(self, name: str) -> Any:
-        """What torch has under that name; optimisers in the form that does without torch's compiler."""
-        other: Any = getattr(torch.optim, name)
-        is_optimizer = isinstance(other, type) and issubclass(other, torch.optim.Optimizer)
-        return light(other) if is_optimizer else other
+        """What is called so here or in torch; optimisers in the form that does without torch's compiler."""
+        found: Any = own_optimizer(name) or getattr(torch.optim, name, None)
+        if found is None:
+            raise NoSuchClass(
+                f"no optimiser is called `{name}`: torch.optim has none, nor have we",
+                help="write its class into a file of archdsl/train/optim; a package imports its own inside of `build`",
+            )
+        if not _is_optimizer(found):
+            return found
+        made = light(found)
+        return partial(self._with_weights, made) if getattr(found, "of_weights", False) else made
 
     def hidden(self, groups: Groups) -> tuple[Groups, Groups]:
         """The groups divided: the weights between the first and the last one, and all other parameters."""
@@ -60,13 +70,22 @@ class Optim:
         inner, outer = ([g for g in part if g["params"]] for part in parts)
         return inner, outer
 
-    def Muon(self, groups: Groups, momentum: float) -> torch.optim.Optimizer:
-        """Muon over weights, whose filters are the rows of matrices."""
+    def _with_weights(self, kind: Any, groups: Groups, **settings: Any) -> torch.optim.Optimizer:
+        """An optimiser over weights, whose filters are the rows of matrices."""
         places: dict[int, Weight] = {id(w.value): w for w in self._weights}
-        made: torch.optim.Optimizer = light(Muon)(
-            groups, [places[id(p)] for g in groups for p in g["params"]], momentum=momentum
-        )
+        made: torch.optim.Optimizer = kind(groups, [places[id(p)] for g in groups for p in g["params"]], **settings)
         return made
+
+
+def own_optimizer(name: str) -> type[torch.optim.Optimizer] | None:
+    """The class of an optimiser of that name in a file of this folder, or None."""
+    home = classes_in(Path(__file__).parent).get(name)
+    found = getattr(import_module(f"{__package__}.{home}"), name) if home is not None else None
+    return found if _is_optimizer(found) else None
+
+
+def _is_optimizer(found: Any) -> bool:
+    return isinstance(found, type) and issubclass(found, torch.optim.Optimizer)
 
 
 def make_optimizers(model: nn.Module, chosen: Optimizer, held: bool = False) -> list[torch.optim.Optimizer]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -21,6 +21,8 @@ class Muon(torch.optim.Optimizer):
     A convolution's filters are the rows of a matrix (out, in·k·k). The step is scaled by sqrt(max(1, rows/columns)), as
     in the authors' code. Weights of one shape are made orthogonal together.
     """
+
+    of_weights: ClassVar[bool] = True
 
     def __init__(self, groups: Iterable[Any], weights: Sequence[Weight], momentum: float, lr: float = 0.02) -> None:
         super().__init__(groups, {"lr": lr, "momentum": momentum})

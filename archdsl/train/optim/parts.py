@@ -9,7 +9,8 @@ from torch.nn import Parameter
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvTransposeNd
 
-from archdsl.emit.layers import ClassToken, GlobalResponseNorm, LayerScale, PositionEmbedding
+from archdsl.emit.layers.tokens import ClassToken, PositionEmbedding
+from archdsl.emit.layers.weights import GlobalResponseNorm, LayerScale
 
 _NORMS = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, GlobalResponseNorm)
 # What these hold is added to the values or scales them, whatever its shape.

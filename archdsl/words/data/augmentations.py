@@ -13,7 +13,13 @@ from typing import Annotated, Any, ClassVar, Literal
 from archdsl.errors import ArchError
 from archdsl.registry import Range, data_word
 from archdsl.registry.types import Count, Share
-from archdsl.words.data.base import Images, InPlace, OnMasks, Pure
+from archdsl.words.data.base import Images, OnMasks, Pure
+from archdsl.words.data.erasing import Cutout as Cutout
+from archdsl.words.data.erasing import Erasing as Erasing
+from archdsl.words.data.erasing import Noise as Noise
+from archdsl.words.data.policies import AutoAugment as AutoAugment
+from archdsl.words.data.policies import RandAugment as RandAugment
+from archdsl.words.data.policies import TrivialAugment as TrivialAugment
 
 Degrees = Annotated[float, Range(0, 180)]
 TRIES = 10  # of a window that fits, as torchvision counts
@@ -183,110 +189,3 @@ class Zoom(Pure):
 
     def apply(self, images: Images, draw: Any, ops: Any) -> Images:
         return ops.affine(images, scale=draw.uniform(1 - self.share, 1 + self.share))
-
-
-@data_word("cifar10 cutout(16)", slot="cutout", paper="DeVries & Taylor 2017, arXiv:1708.04552")
-@dataclass(frozen=True, slots=True)
-class Cutout(InPlace):
-    """Blackens a square of so many pixels at a random place; its middle is in the image, the rest need not be.
-
-    As a layer of the net, `cutout` does this to values between layers.
-    """
-
-    size: Count = 16
-
-    def apply(self, images: Images, draw: Any, ops: Any) -> Images:
-        height, width = images.shape[2:]
-        top, left = (draw.integers(side) - self.size // 2 for side in (height, width))
-        side = ops.torch.full_like(top, self.size)
-        return images.masked_fill(ops.boxes(height, width, top, left, side, side), 0)
-
-
-@data_word("cifar10 erasing", "cifar10 erasing(0.25)", slot="erasing", paper="Zhong et al. 2017, arXiv:1708.04896")
-@dataclass(frozen=True, slots=True)
-class Erasing(InPlace):
-    """Fills a rectangle of each training image with random pixels, with probability p.
-
-    Its area is `low` to `high` of the image's, its sides in a ratio between 0.3 and 1/0.3.
-    """
-
-    amounts: ClassVar[tuple[str, ...]] = ("p",)
-    p: Share = 0.5
-    low: Share = 0.02
-    high: Share = 0.33
-
-    def apply(self, images: Images, draw: Any, ops: Any) -> Images:
-        height, width = images.shape[2:]
-        chosen = draw.uniform() < self.p
-        area = draw.uniform(self.low, self.high) * height * width
-        ratio = draw.uniform(-1.2039728, 1.2039728).exp()  # between 0.3 and 1/0.3, evenly in the logarithm
-        high = (area * ratio).sqrt().round().clamp(1, height) * chosen
-        wide = (area / ratio).sqrt().round().clamp(1, width) * chosen
-        top, left = ((draw.uniform() * (size - side + 1)).floor() for size, side in ((height, high), (width, wide)))
-        filled = (draw.normal(*images.shape[1:]) * 64 + 128).clamp(0, 255)
-        return ops.torch.where(ops.boxes(height, width, top, left, high, wide), filled.to(images.dtype), images)
-
-
-@data_word("cifar10 noise(5%)", slot="noise", paper="Sietsma & Dow 1991")
-@dataclass(frozen=True, slots=True)
-class Noise(InPlace):
-    """Adds normal noise to each pixel; `sigma` is its standard deviation as a fraction of a pixel's range."""
-
-    amounts: ClassVar[tuple[str, ...]] = ("sigma",)
-    sigma: Annotated[Share, Range(0, 10)] = 0.05
-
-    def apply(self, images: Images, draw: Any, ops: Any) -> Images:
-        added = draw.normal(*images.shape[1:]) * (255 * self.sigma)
-        return (images + added).round_().clamp_(0, 255).to(images.dtype)
-
-
-@data_word(
-    "cifar10 randaugment",
-    "cifar10 flip crop(4) randaugment(2, 5)",
-    slot="randaugment",
-    paper="Cubuk et al. 2020, arXiv:1909.13719",
-)
-@dataclass(frozen=True, slots=True)
-class RandAugment(Pure):
-    """`n` operations for each training image, drawn from fourteen, all at magnitude `m` of 30.
-
-    Identity, shears, translations, rotation, brightness, colour, contrast, sharpness, posterise, solarise, autocontrast,
-    equalise; those with a direction in either one. As torchvision's RandAugment.
-    """
-
-    n: Count = 2
-    m: Annotated[int, Range(0, 30)] = 9
-
-    def apply(self, images: Images, draw: Any, ops: Any) -> Images:
-        return ops.randaugment(images, self.n, self.m, draw)
-
-
-@data_word("cifar10 flip trivialaugment", slot="trivialaugment", paper="Müller & Hutter 2021, arXiv:2103.10158")
-@dataclass(frozen=True, slots=True)
-class TrivialAugment(Pure):
-    """One operation for each training image, drawn from randaugment's fourteen, at a magnitude drawn as well.
-
-    The wide ranges of the paper; nothing is to be tuned. As torchvision's TrivialAugmentWide.
-    """
-
-    def apply(self, images: Images, draw: Any, ops: Any) -> Images:
-        return ops.trivialaugment(images, draw)
-
-
-@data_word(
-    "cifar10 flip crop(4) autoaugment",
-    "imagenette resizedcrop autoaugment(imagenet)",
-    slot="autoaugment",
-    paper="Cubuk et al. 2019, arXiv:1805.09501",
-)
-@dataclass(frozen=True, slots=True)
-class AutoAugment(Pure):
-    """One of 25 pairs of operations for each training image: those that a search found best for the set of that name.
-
-    Each operation has a probability and a magnitude of its own. As torchvision's AutoAugment.
-    """
-
-    policy: Literal["cifar10", "imagenet", "svhn"] = "cifar10"
-
-    def apply(self, images: Images, draw: Any, ops: Any) -> Images:
-        return ops.autoaugment(images, self.policy, draw)

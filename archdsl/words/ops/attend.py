@@ -9,7 +9,8 @@ from archdsl.ir.trace import channels as channels_of
 from archdsl.registry import join
 from archdsl.registry.types import Count, Natural, Padding, Positive, Rate, Shape, Size
 from archdsl.words.ops.attendforms import laid_out, learnt, linear_form, of_channels, spots, within
-from archdsl.words.ops.attention import Base, turned_axes
+from archdsl.words.ops.attention import Base
+from archdsl.words.ops.attentionparts import turned_axes
 
 Bias = Literal["none", "signed", "absolute", "cpb", "mlp", "class", "query", "gated"]
 

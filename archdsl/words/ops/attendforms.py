@@ -7,7 +7,7 @@ from typing import Any
 
 from archdsl.ir.layer import GLOBAL, Layer, Misfit, words
 from archdsl.registry.types import Shape
-from archdsl.words.ops.attention import placed_windows, turned_axes
+from archdsl.words.ops.attentionparts import placed_windows, turned_axes
 from archdsl.words.ops.shapes import pair
 
 Sizes = tuple[tuple[int, ...], tuple[int, ...]]

@@ -7,12 +7,14 @@ from typing import Annotated, Any, Literal
 
 from archdsl.ir.layer import GLOBAL, Layer, Misfit, words
 from archdsl.ir.trace import channels
-from archdsl.ir.window import PERIOD, Axis, Sight, Window
+from archdsl.ir.window import Sight, Window
 from archdsl.registry import op
 from archdsl.registry.params import Flag, Range
 from archdsl.registry.types import Channels, Count, Padding, Positive, Rate, Shape, Size
+from archdsl.words.ops.attentionparts import placed_windows as placed_windows
+from archdsl.words.ops.attentionparts import projection
+from archdsl.words.ops.attentionparts import turned_axes as turned_axes
 from archdsl.words.ops.shapes import compact, extent, pair
-from archdsl.words.ops.tokens import tokens_of
 
 Base = Annotated[float, Range(1, 1e300), Flag(10000.0)]  # of rotary angles; the flag as in Su et al. 2021
 
@@ -134,10 +136,6 @@ def _plain(x: Shape, heads: int, common: dict[str, Any]) -> Layer:
     return Layer(out=x, weights=weights, macs=macs, window=GLOBAL, module=lambda nn: nn.Attention(d, heads, **common))
 
 
-def _linear(name: str, cin: int, out: int, common: dict[str, Any]) -> dict[str, Shape]:
-    return {f"{name}.weight": (out, cin)} | ({} if "bias" in common else {f"{name}.bias": (out,)})
-
-
 def _general(x: Shape, heads: int, asked: dict[str, Any], common: dict[str, Any]) -> Layer:
     """Of tokens, or within windows of an image, the whole of it as one of them."""
     sight: Window | Sight = GLOBAL
@@ -155,13 +153,13 @@ def _general(x: Shape, heads: int, asked: dict[str, Any], common: dict[str, Any]
     if "rotary" in asked:
         turned_axes(len(size), head_dim)
     weights: dict[str, Shape] = {"relpos": (prod(2 * n - 1 for n in size), heads)} if "relpos" in asked else {}
-    weights |= _linear("qkv", d, (heads + 2 * kv) * head_dim, common)
+    weights |= projection("qkv", d, (heads + 2 * kv) * head_dim, common)
     if "qknorm" in asked:
         kept = ("weight", "bias") if asked["qknorm"] == "ln" else ("weight",)
         weights |= {f"{norm}.{k}": (head_dim,) for norm in ("q_norm", "k_norm") for k in kept}
-    weights |= _linear("proj", heads * head_dim, out, common)
+    weights |= projection("proj", heads * head_dim, out, common)
     if "talk" in asked:
-        weights |= _linear("talk_before", heads, heads, common) | _linear("talk_after", heads, heads, common)
+        weights |= projection("talk_before", heads, heads, common) | projection("talk_after", heads, heads, common)
     macs = spots * head_dim * (d * (heads + 2 * kv) + 2 * keys * heads + heads * out)
     macs += 2 * spots * keys * heads * heads if "talk" in asked else 0
     settings = common | {k: v for k, v in asked.items() if k not in ("window", "shift", "grid")}
@@ -178,62 +176,6 @@ def _general(x: Shape, heads: int, asked: dict[str, Any], common: dict[str, Any]
     )
 
 
-def turned_axes(axes: int, head_dim: int) -> None:
-    """Refuse a width of a head of which no pairs can be turned along so many axes."""
-    if head_dim % (2 * axes):
-        raise Misfit(
-            f"`rotary` turns pairs of numbers along {axes} axes, and a head has {head_dim}",
-            "A303",
-            f"choose `heads` or `head_dim` so that {2 * axes} divides the width of a head",
-        )
-
-
-def placed_windows(x: Shape, asked: dict[str, Any]) -> tuple[tuple[int, int], int, Window | Sight, dict[str, Any]]:
-    """The size of a window, the pixels of all (zeros that fill them up included), what a pixel sees, the settings."""
-    image, shift = (x[1], x[2]), pair(asked.get("shift", 0))
-    if "grid" in asked:
-        size = pair(asked["grid"])
-        if image[0] % size[0] or image[1] % size[1]:
-            raise Misfit(
-                f"a grid of {size[0]}x{size[1]} does not divide an image of {image[0]}x{image[1]}",
-                "A303",
-                "choose numbers of rows and columns that divide the image, or pad it by `zeropad`",
-            )
-        sight: Window | Sight = Sight((_spread(image[0], size[0]), _spread(image[1], size[1])))
-        return size, prod(image), GLOBAL if max(image) > PERIOD else sight, {"size": size, "grid": True}
-    size = pair(asked.get("window", image))
-    if size[0] > image[0] or size[1] > image[1]:
-        help = f"choose a window of at most {image[0]}x{image[1]}"
-        raise Misfit(f"a window of {size[0]}x{size[1]} does not fit an image of {image[0]}x{image[1]}", help=help)
-    if shift[0] >= size[0] or shift[1] >= size[1]:
-        raise Misfit(
-            f"windows of {size[0]}x{size[1]} are not moved by {shift[0]}x{shift[1]}",
-            "A303",
-            "choose a shift that is smaller than the window; half of it is usual",
-        )
-    # One window along an axis stays where it is, as in the published code.
-    moved = tuple(0 if n == extent else s for s, n, extent in zip(shift, size, image, strict=True))
-    if any(shift) and not any(moved):
-        raise Misfit("`shift` has no effect: the window is the whole image", help="leave `shift` out")
-    settings: dict[str, Any] = {"size": size} | ({"shift": moved} if any(moved) else {})
-    spots = prod(-(-extent // n) * n for extent, n in zip(image, size, strict=True))
-    if size == image:
-        return size, spots, GLOBAL, settings
-    return size, spots, Sight((_window(size[0], moved[0]), _window(size[1], moved[1]))), settings
-
-
-def _window(size: int, shift: int) -> Axis:
-    """Each position sees the window that it is in; windows begin at ``shift``."""
-    lows = [(j - shift) // size * size + shift for j in range(size)]
-    return Axis(size, tuple([(low, low + size - 1) for low in lows]))
-
-
-def _spread(extent: int, size: int) -> Axis:
-    """Each position sees from the first to the last of those that are a multiple of ``extent / size`` away."""
-    step = extent // size
-    return Axis(extent, tuple([(j % step, j % step + extent - step) for j in range(min(extent, PERIOD))]))
-
-
 def _reduced(x: Shape, heads: int, reduce: Any, pool: Any, common: dict[str, Any]) -> Layer:
     """Keys and values from a smaller image."""
     d, h, w = x
@@ -243,54 +185,9 @@ def _reduced(x: Shape, heads: int, reduce: Any, pool: Any, common: dict[str, Any
         help = f"choose a window of at most {h}x{w}"
         raise Misfit(f"`reduce={k[0]}x{k[1]}` leaves nothing of an image of {h}x{w}", help=help)
     m, reduces = prod(small), reduce is None or k != (1, 1)
-    weights = _linear("q", d, d, common) | _linear("kv", d, 2 * d, common) | _linear("proj", d, d, common)
+    weights = projection("q", d, d, common) | projection("kv", d, 2 * d, common) | projection("proj", d, d, common)
     if reduces:
         weights |= {"reduce.weight": (d, d, *k), "reduce.bias": (d,), "norm.weight": (d,), "norm.bias": (d,)}
     macs = 2 * n * d * d + 2 * m * d * d + 2 * n * m * d + (m * d * d * prod(k) if reduces else 0)
     settings: dict[str, Any] = {"pool": compact(small)} if reduce is None else {"reduce": compact(k)}
     return Layer(x, lambda nn: nn.ReducedAttention(d, heads, **settings, **common), None, weights, {}, macs, GLOBAL)
-
-
-def _heads(x: Shape, word: str, heads: int) -> tuple[int, int]:
-    n, d = tokens_of(x, word)
-    if d % heads:
-        raise Misfit(f"{heads} heads do not divide a width of {d}", "A303", "choose a number of heads that divides it")
-    return n, d
-
-
-@op(
-    "patch(8, 64) tokens cls classattention(4)",
-    "patch(8, 64) tokens as x cls take(0, 1) add(id | cat(id | @x) ln classattention(4, bias=false) scale) take linear(10)",
-    paper="Touvron et al. 2021, Going deeper with image transformers, arXiv:2103.17239",
-    traits="weighted attention",
-)
-def classattention(x: Shape, heads: Count = 8, bias: bool = True, drop: Rate = 0.0) -> Layer:
-    """Attention of the first token alone to all tokens, itself among them; the result is one token.
-
-    `cat(classattention(4) | take(1, 197))` puts the other 196 behind it again. `drop` is as for `attention`.
-    """
-    n, d = _heads(x, "classattention", heads)
-    common: dict[str, Any] = ({} if bias else {"bias": False}) | ({"drop": drop} if drop else {})
-    weights = {k: s for name in ("q", "k", "v", "proj") for k, s in _linear(name, d, d, common).items()}
-    macs = 2 * d * d * (n + 1) + 2 * n * d
-    return Layer((1, d), lambda nn: nn.ClassAttention(d, heads, **common), None, weights, {}, macs, GLOBAL)
-
-
-@op(
-    "patch(8, 64) tokens xca(4)",
-    "patch(8, 64) tokens add(id | ln xca(2, bias=false, drop=0.1))",
-    paper="El-Nouby et al. 2021, XCiT: Cross-covariance image transformers, arXiv:2106.09681",
-    traits="weighted attention",
-)
-def xca(x: Shape, heads: Count = 8, bias: bool = True, drop: Rate = 0.0) -> Layer:
-    """Cross-covariance attention: within each head each channel becomes a mean over all, weighted by the softmax of the cosine
-    of the two channels over the tokens, times a learnt temperature for each head. Its cost grows with the tokens, not with
-    their square. `drop` is as for `attention`.
-    """
-    n, d = _heads(x, "xca", heads)
-    common: dict[str, Any] = ({} if bias else {"bias": False}) | ({"drop": drop} if drop else {})
-    weights: dict[str, Shape] = {"temperature": (heads, 1, 1)} | _linear("qkv", d, 3 * d, common)
-    weights |= _linear("proj", d, d, common)
-    macs = 4 * n * d * d + 2 * n * d * (d // heads)
-    module = lambda nn: nn.CrossCovarianceAttention(d, heads, **common)  # noqa: E731
-    return Layer(x, module, None, weights, {}, macs, GLOBAL)

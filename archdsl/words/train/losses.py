@@ -95,11 +95,6 @@ class Ce(Loss):
             f"`ce` has {len(self.weights)} weights, and there are {classes} classes", "give one for each class"
         )
 
-    def against(self, others: Others) -> Remark | None:
-        if others.bce is None:
-            return None
-        return Remark("`ce` and `bce` both say what the loss is", "keep one of them", "bce")
-
 
 @train_word("adam mae", slot="loss", unpublished="a mean of distances")
 @setting

@@ -7,7 +7,7 @@ from dataclasses import replace
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
-from archdsl.study.plan.arms import GRIDS
+from archdsl.study.plan.design import is_grid
 from archdsl.study.plan.factors import Factor
 from archdsl.study.plan.levels import rank
 from archdsl.study.report.figures.canvas import INK, LABEL, WIDTH, labels, render
@@ -65,7 +65,7 @@ def _sorted(factor: Factor) -> Factor:
 
 def _cells(results: Results) -> Cells | None:
     """The arms by the levels of both factors; None where that is not a grid."""
-    if len(results.factors) != 2 or results.design not in GRIDS:
+    if len(results.factors) != 2 or not is_grid(results.design):
         return None
     found: dict[tuple[int, int], ArmResult] = {}
     down, across = map(_sorted, results.factors)
