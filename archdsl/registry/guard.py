@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import cache, wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from archdsl.errors import ArchError, InternalError, Refusal, is_out_of_memory
+from archdsl.errors import ArchError, InternalError, NoSuchClass, Refusal, is_out_of_memory
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -89,6 +89,8 @@ def _guarded(method: Callable[..., Any], text: str, proper: Callable[..., bool] 
     def call(self: Any, *args: Any, **named: Any) -> Any:
         try:
             result = method(self, *args, **named)
+        except NoSuchClass as error:
+            raise _unknown(self, error) from error
         except (ArchError, Refusal, InternalError):
             raise
         except Exception as error:
@@ -113,6 +115,8 @@ def carry(entry: Entry, act: Callable[..., Any], *args: Any, **named: Any) -> An
     """
     try:
         return act(*args, **named)
+    except NoSuchClass as error:
+        raise _unknown(entry, error) from error
     except (ArchError, Refusal, InternalError):
         raise
     except Exception as error:
@@ -136,6 +140,11 @@ def _failed(word: Any, act: Callable[..., Any], text: str, error: Exception) -> 
         return error
     what = f"{type(error).__name__}: {error}".rstrip(": ")
     return fault(word, what, _wanted(word, act, text), _line(error.__traceback__, _of(word)[1]))
+
+
+def _unknown(word: Any, error: NoSuchClass) -> Exception:
+    """The error of a word that asks for a class that nobody has."""
+    return fault(word, error.message, error.help or "", _line(error.__traceback__, _of(word)[1]))
 
 
 def fault(word: Any, what: str, remedy: str = "", line: int = 0) -> WordFault:

@@ -188,6 +188,7 @@ def test_a_run_has_one_loss(words: tuple[str, str]) -> None:
         experiment_of(spec_of(f"sgd(0.1) {' '.join(words)}"))
 
 
+@dataclass(frozen=True, slots=True)
 class Distance(Squares):
     """The same, in the slot of losses of one class an image."""
 
