@@ -24,6 +24,10 @@ from archdsl.registry.types import Shape
 from archdsl.runs.conditions import known_precision
 
 PROBE_STEPS = 3  # per candidate and round; the first one is not counted
+MOST_STEPS, ENOUGH = (
+    12,
+    0.1,
+)  # of short steps more are measured, up to so many or so many seconds, as noise is larger there
 ROUNDS = 2  # there and back, so that what slows the machine for a while slows no candidate alone
 WORTH = 10  # a run must be this many times longer than the probe
 FEWER = (1, 4, 16)  # threads that are tried besides all: small layers have no work for more
@@ -132,7 +136,8 @@ def _form(model: nn.Module, shape: Shape, steps: int, device: torch.device, aske
     if steps < WORTH * ROUNDS * PROBE_STEPS * (len(plans) + 1):
         taken = half if has_bf16() and _seconds(model, shape, half, device, 1) is not None else best
         return taken, _words(taken)
-    return _probed(model, shape, device, [plain, *plans])
+    longest = steps // (WORTH * ROUNDS * (len(plans) + 1))
+    return _probed(model, shape, device, [plain, *plans], min(MOST_STEPS, longest))
 
 
 def unprobed(device: torch.device, asked: str = "auto", threads: int = 1) -> Plan:
@@ -190,27 +195,31 @@ def _words(plan: Plan) -> str:
     return ", ".join([plan.precision, *(word for word, taken in more if taken)])
 
 
-def _probed(model: nn.Module, shape: Shape, device: torch.device, plans: Sequence[Plan]) -> tuple[Plan, str]:
-    """The fastest plan; the first one is the plain form, which is measured and never taken."""
+def _probed(
+    model: nn.Module, shape: Shape, device: torch.device, plans: Sequence[Plan], most: int = PROBE_STEPS
+) -> tuple[Plan, str]:
+    """The fastest plan; the first one is the plain form, which is measured and never taken. ``most``: steps of a candidate in a
+    round.
+    """
     name = signature(model, shape, plans[0].threads)
     known = recall(name) or {}
     with suppress(TypeError):  # damaged, or of another version
         plan = Plan.of(known.get("plan") or {})
         if replace(plan, by_torch=()) in plans[1:]:
             return plan, f"{known.get('words', _words(plan))} (measured before)"
-    works = _least(model, shape, plans, device)
+    works = _least(model, shape, plans, device, most)
     if len(works) < 2 or plans[0] not in works:
         return plans[1], _words(plans[1])
     handicap = {"fp32": 1.0, "bf16": MARGIN}
     worth = {p: works[p] * handicap[p.precision] for p in plans[1:] if p in works}
     close = [p for p in worth if worth[p] < CLOSE * min(worth.values())]
     if len(close) > 1:  # a machine that does other work, too, differs by as much from round to round
-        again = _least(model, shape, close, device)
+        again = _least(model, shape, close, device, most)
         works |= {p: min(seconds, works[p]) for p, seconds in again.items()}
     choice = min(close, key=lambda p: works[p] * handicap[p.precision])
     if choice.native and (names := layers_by_torch(model, shape, choice.precision == "bf16", choice.threads)):
         mixed = replace(choice, by_torch=names)
-        works |= _least(model, shape, (choice, mixed), device)
+        works |= _least(model, shape, (choice, mixed), device, most)
         choice = min((choice, mixed), key=lambda p: works.get(p, math.inf))
     threads = f", {choice.threads} thread{'s' * (choice.threads > 1)}" if choice.threads != plans[0].threads else ""
     words = f"{_words(choice)}{threads}: {works[plans[0]] / works[choice]:.1f}× plain fp32"
@@ -218,13 +227,13 @@ def _probed(model: nn.Module, shape: Shape, device: torch.device, plans: Sequenc
     return choice, words
 
 
-def _least(model: nn.Module, shape: Shape, plans: Sequence[Plan], device: torch.device) -> dict[Plan, float]:
+def _least(model: nn.Module, shape: Shape, plans: Sequence[Plan], device: torch.device, most: int) -> dict[Plan, float]:
     """The least seconds a step of each plan that works, in rounds."""
     found: dict[Plan, float] = {}
     left = list(plans)
     for _ in range(ROUNDS):
         for plan in tuple(left):
-            seconds = _seconds(model, shape, plan, device, PROBE_STEPS)
+            seconds = _seconds(model, shape, plan, device, PROBE_STEPS, most)
             if seconds is None:
                 left.remove(plan)
             else:
@@ -233,8 +242,12 @@ def _least(model: nn.Module, shape: Shape, plans: Sequence[Plan], device: torch.
     return found
 
 
-def _seconds(model: nn.Module, shape: Shape, plan: Plan, device: torch.device, steps: int) -> float | None:
-    """The least seconds of a step, without the update, on a copy; None where the net cannot run so."""
+def _seconds(
+    model: nn.Module, shape: Shape, plan: Plan, device: torch.device, steps: int, most: int = 0
+) -> float | None:
+    """The least seconds of a step, without the update, on a copy; None where the net cannot run so. After ``steps`` steps there
+    are more, up to ``most``, while they have not taken long.
+    """
     threads, copy = torch.get_num_threads(), deepcopy(model).train()
     with torch.random.fork_rng(devices=[]):
         try:
@@ -243,8 +256,8 @@ def _seconds(model: nn.Module, shape: Shape, plan: Plan, device: torch.device, s
             images = random_inputs(shape, device=device)
             if plan.channels_last:
                 images = images.contiguous(memory_format=torch.channels_last)
-            times = []
-            for _ in range(steps):
+            times: list[float] = []
+            while len(times) < steps or (len(times) < most and sum(times) < ENOUGH):
                 begun = time.perf_counter()
                 with forward_context(plan, device):
                     logits = net(images)

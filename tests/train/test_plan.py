@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def timed(monkeypatch: pytest.MonkeyPatch, seconds: dict[str, float | None]) -> 
     """Let a probe find these times, by precision ("plain" for the reference); gives the plans that it asked about."""
     asked: list[Plan] = []
 
-    def found(model: nn.Module, shape: object, plan: Plan, device: object, steps: int) -> float | None:
+    def found(model: nn.Module, shape: object, plan: Plan, device: object, *steps: int) -> float | None:
         asked.append(plan)
         return seconds["plain" if not plan.fused else plan.precision]
 
@@ -92,7 +93,7 @@ def test_layers_that_torch_does_faster_are_left_to_it(net: nn.Module, monkeypatc
         monkeypatch.setattr(
             plans,
             "_seconds",
-            lambda m, s, plan, d, n, mixed=mixed: mixed if plan.by_torch else 2.0 if plan.fused else 4.0,
+            lambda m, s, plan, d, *n, mixed=mixed: mixed if plan.by_torch else 2.0 if plan.fused else 4.0,
         )
         plan, note = choose(net, BATCH, LONG, CPU)
         assert plan.native
@@ -108,7 +109,7 @@ def test_layers_that_torch_does_faster_are_left_to_it(net: nn.Module, monkeypatc
 def test_torchs_own_kernels_are_tried_too(net: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plans, "available", lambda *precisions: True)
     monkeypatch.setattr(plans, "has_bf16", lambda: True)
-    monkeypatch.setattr(plans, "_seconds", lambda m, s, plan, d, n: 2.0 if plan.native or not plan.fused else 1.0)
+    monkeypatch.setattr(plans, "_seconds", lambda m, s, plan, d, *n: 2.0 if plan.native or not plan.fused else 1.0)
     plan, _ = choose(net, BATCH, LONG, CPU)
     assert (plan.native, plan.fused, plan.threads) == (False, True, torch.get_num_threads())
 
@@ -118,7 +119,7 @@ def test_fewer_threads_are_tried_where_there_are_many(net: nn.Module, monkeypatc
     monkeypatch.setattr(torch, "get_num_threads", lambda: 64)
     tried: set[int] = set()
 
-    def seconds(m: nn.Module, s: object, plan: Plan, d: object, n: int) -> float:
+    def seconds(m: nn.Module, s: object, plan: Plan, d: object, *n: int) -> float:
         tried.add(plan.threads)
         return 4.0 if not plan.fused else 1.0 + abs(plan.threads - 16) / 100
 
@@ -127,6 +128,19 @@ def test_fewer_threads_are_tried_where_there_are_many(net: nn.Module, monkeypatc
     assert tried == {1, 4, 16, 64}
     assert plan.threads == 16
     assert ", 16 threads: 4.0× plain fp32" in words
+
+
+def test_short_steps_are_measured_more_often(net: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
+    passes: list[int] = []
+    monkeypatch.setattr(plans, "forward_context", lambda *_: passes.append(1) or nullcontext())
+    for steps, most, counted in ((3, 0, 3), (3, 12, 12), (1, 1, 1)):
+        passes.clear()
+        assert plans._seconds(net, BATCH, Plan(), CPU, steps, most) is not None
+        assert len(passes) == counted
+    monkeypatch.setattr(plans, "ENOUGH", 0.0)
+    passes.clear()
+    plans._seconds(net, BATCH, Plan(), CPU, 3, 12)
+    assert len(passes) == 3
 
 
 def test_bf16_must_gain_something(net: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
