@@ -67,11 +67,16 @@ def bounds(net: fx.GraphModule) -> dict[fx.Node, float]:
 
 
 def _bound(net: fx.GraphModule, node: fx.Node, found: dict[fx.Node, float]) -> float | None:
-    given = [found.get(other) for other in node.all_input_nodes]
-    known = [most for most in given if most is not None]
-    if not known or len(known) < len(given):
+    operands = node.args[0] if node.target is torch.cat and node.args else node.args
+    if not isinstance(operands, list | tuple):
         return None
-    if node.op == "call_module" and len(node.args) == 1:
+    known: list[float] = []
+    for operand in operands:  # each counts, also where two are one value
+        most = found.get(operand) if isinstance(operand, fx.Node) else None
+        if most is None:  # nothing is known of it, or it is no value of the net
+            return None
+        known.append(most)
+    if node.op == "call_module" and len(known) == 1:
         layer = net.get_submodule(str(node.target))
         rule = BOUNDS.get(type(layer))
         return None if rule is None else rule(layer, known[0])

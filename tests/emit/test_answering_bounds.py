@@ -128,6 +128,18 @@ def test_what_the_bounds_are() -> None:
     assert len(bounds(model)) == 3, "nothing is known behind it"
 
 
+def test_each_operand_counts() -> None:
+    """Also where two operands are one value; a number is not known, and nothing is behind it."""
+
+    class Net(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            one = torch.cat([x + x, x * x], 1)
+            return one * 1e20
+
+    found = bounds(fx.symbolic_trace(Net()))
+    assert list(found.values()) == [IMAGES, 2 * IMAGES, IMAGES**2, IMAGES**2]
+
+
 def test_images_within_the_bounds() -> None:
     assert within(torch.full((1, 1, 2, 2), IMAGES))
     assert not within(torch.full((1, 1, 2, 2), 2 * IMAGES))
