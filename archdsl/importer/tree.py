@@ -171,6 +171,18 @@ def everywhere(items: Items, change: Callable[[Items], Items]) -> Items:
     return change(tuple(inside(i, lambda inner: everywhere(inner, change)) for i in items))
 
 
+def every(items: Items) -> list[Item]:
+    """Every item, in order within its sequence, gates left closed."""
+    found: list[Item] = []
+
+    def look(inner: Items) -> Items:
+        found.extend(inner)
+        return inner
+
+    everywhere(items, look)
+    return found
+
+
 def with_net(net: Net, change: Callable[[Items], Items]) -> Net:
     """``change`` applied to every sequence of a network and of its lets."""
     lets = tuple(replace(let, body=everywhere(let.body, change)) for let in net.lets)

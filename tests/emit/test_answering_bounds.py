@@ -92,14 +92,16 @@ def test_a_nan_comes_through_sums_and_gates(text: str, where: str, bad: float) -
     assert torch.equal(found.isinf(), expected.isinf())
 
 
-@pytest.mark.parametrize("path", _small(), ids=lambda p: "/".join(p.parts[-2:]))
+IMAGE_NETS = [path for path in _small() if len(load(path).trace.input) == 3]
+
+
+@pytest.mark.parametrize("path", IMAGE_NETS, ids=lambda p: "/".join(p.parts[-2:]))
 def test_no_value_is_larger_than_its_bound(path: Path) -> None:
     torch.manual_seed(0)
     spec = load(path)
     net = build(spec.trace).eval()
     images = random_inputs(batch_of(spec.trace.input, 2))
-    if images.dim() != 4 or not isinstance(net, fx.GraphModule):
-        pytest.skip("the form is for images")
+    assert isinstance(net, fx.GraphModule)
     images = images / images.abs().max() * IMAGES
     assert within(images)
     found = bounds(net)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from archdsl.importer.show import value
-from archdsl.importer.tree import Fan, Group, Item, Items, Net, Times, Word, everywhere, is_items
+from archdsl.importer.tree import Fan, Group, Item, Items, Net, Times, Word, every, everywhere, is_items
 from archdsl.registry import find
 
 HEAD = frozenset({"gap", "gmp", "flatten", "resize"})  # where the trunk is over
@@ -86,25 +86,13 @@ def _is(item: Item, name: str) -> bool:
 def _trunk(items: Items) -> tuple[int, int]:
     """The first and the last item with a convolution inside, what belongs to the last one with it."""
     head = next((n for n, i in enumerate(items) if isinstance(i, Word) and i.name in HEAD), len(items))
-    places = [n for n, item in enumerate(items[:head]) if any("conv" in traits(i) for i in _all((item,)))]
+    places = [n for n, item in enumerate(items[:head]) if any("conv" in traits(i) for i in every((item,)))]
     if not places:
         return -1, -1
     last = places[-1]
     while last + 1 < len(items) and (traits(items[last + 1]) & {"norm", "act"} or _is(items[last + 1], "maxpool")):
         last += 1
     return places[0], last
-
-
-def _all(items: Items) -> list[Item]:
-    """Every item, in order, gates left closed."""
-    out: list[Item] = []
-
-    def look(inner: Items) -> Items:
-        out.extend(inner)
-        return inner
-
-    everywhere(items, look)
-    return out
 
 
 def _uniform(trunk: Items) -> tuple[tuple[str, Any], ...] | None:
@@ -166,7 +154,7 @@ def inline(net: Net) -> Net:
     rest = tuple(m for m in group.modifiers if m != "+bn")
     if (
         not rest
-        and sum("conv" in traits(i) for i in _all((*group.body, *(i for let in net.lets for i in let.body)))) <= FEW
+        and sum("conv" in traits(i) for i in every((*group.body, *(i for let in net.lets for i in let.body)))) <= FEW
     ):
         lets = tuple(replace(let, body=everywhere(let.body, _normed)) for let in net.lets)
         body = (

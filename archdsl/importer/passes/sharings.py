@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import takewhile
 
-from archdsl.importer.tree import Again, Item, Items, Labelled, Net, Word, everywhere, with_net
+from archdsl.importer.tree import Again, Item, Items, Labelled, Net, Word, every, everywhere, with_net
 from archdsl.registry import entries
 
 LONGEST = 64  # items of a part that is looked for
@@ -45,14 +45,7 @@ def _sequences(net: Net) -> list[Items]:
 
 def _labels(items: Items) -> list[str]:
     """The labels of words in a sequence, and in what is in it."""
-    found: list[str] = []
-
-    def look(inner: Items) -> Items:
-        found.extend(i.label for i in inner if isinstance(i, Word) and i.label)
-        return inner
-
-    everywhere(items, look)
-    return found
+    return [item.label for item in every(items) if isinstance(item, Word) and item.label]
 
 
 def _copy(body: Items) -> Items:
