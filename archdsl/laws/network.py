@@ -71,7 +71,7 @@ def weights_are_those_declared(text: str) -> None:
     model = model_of(trace)
     weights = {name: tuple(p.shape) for name, p in model.named_parameters()}
     equal("weights", weights, declared(trace, "weights"))
-    saved = model.state_dict()  # a buffer that is not saved, such as the rate of a dropout, is no part of the net
+    saved = model.state_dict()  # a buffer that is not saved, such as the rate of a dropout, is not part of the net
     buffers = {name: tuple(b.shape) for name, b in model.named_buffers() if name in saved}
     equal("buffers", buffers, declared(trace, "buffers"))
     equal("the state dict", set(saved), {*weights, *declared(trace, "buffers")})

@@ -129,7 +129,7 @@ def test_an_optimizer_that_is_nowhere_says_where_it_belongs() -> None:
     assert {type(own.Lion([nn.Parameter(torch.ones(1))], betas=(0.9, 0.99))).__name__} == {"Lion"}
     assert own.lr_scheduler is torch.optim.lr_scheduler
     with pytest.raises(ArchError):
-        own.Update([])  # a class of this folder that is no optimiser
+        own.Update([])  # a class of this folder that is not an optimiser
 
 
 def test_two_classes_of_one_name_are_refused(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ def check_words(chosen: Sequence[Entry], format: str) -> None:
     """Print which laws hold for these words, and how others are broken; exit with 2 where one is.
 
     Raises:
-        ArchError: there are no laws of words of their kinds.
+        ArchError: no laws apply to words of their kinds.
     """
     from archdsl.cli.output import put_table, say
     from archdsl.errors import ArchError
@@ -27,9 +27,7 @@ def check_words(chosen: Sequence[Entry], format: str) -> None:
     with_laws = [entry for entry in chosen if laws_of(entry)]
     if not with_laws:
         kinds = ", ".join(sorted({entry.kind for entry in chosen}))
-        raise ArchError(
-            f"there are no laws of words of this kind ({kinds})", help="tests hold each of them to its formula"
-        )
+        raise ArchError(f"no laws apply to words of this kind ({kinds})", help="tests hold each of them to its formula")
     os.environ["ARCHDSL_OFFLINE"] = "1"  # an example that names weights of elsewhere fetches none
     found = list(tried(with_laws))
     put_table(table(found), format)

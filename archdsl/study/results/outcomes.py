@@ -27,7 +27,7 @@ def unmeasured(results: Results) -> Iterable[str]:
 
 def _without(result: ArmResult, name: str, decides: str) -> int:
     """How many finished runs of an arm have no figure of a metric. Runs that are not counted, such as those of an incomplete
-    block, may have one; those whose figure is no number are reported by ``_no_numbers``.
+    block, may have one; those whose figure is not a number are reported by ``_no_numbers``.
     """
     counted = result.values if name == decides else result.more[name]
     rest = {seed: figures for seed, figures in result.figures.items() if seed not in counted}

@@ -95,5 +95,5 @@ class Nothing(Optimizer):
 
 @train_word("loose", slot="optimizer")
 def loose() -> object:
-    """A value that is no optimiser."""
+    """A value that is not an optimiser."""
     return object()
