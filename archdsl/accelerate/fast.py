@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from torch import fx, nn
 
 from archdsl.accelerate.memory import keep_pages
-from archdsl.accelerate.native import fuse
+from archdsl.accelerate.native import compile_ahead, fuse
 from archdsl.accelerate.pool import pool_first
 
 if TYPE_CHECKING:
@@ -26,3 +26,9 @@ def fast(model: fx.GraphModule, plan: Plan) -> nn.Module:
     keep_pages()
     net = pool_first(model)
     return fuse(net, plan.precision, plan.by_torch) if plan.native else net
+
+
+def ahead(model: nn.Module, plan: Plan | None) -> None:
+    """What ``fast`` will compile for a plan that is known before the data has been read, unless another process compiles it."""
+    if plan is not None and plan.fused and plan.native:
+        compile_ahead(model, plan.precision)

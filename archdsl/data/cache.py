@@ -14,7 +14,7 @@ import os
 import shutil
 import stat
 import tempfile
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ import numpy as np
 
 from archdsl.data.arrays import Arrays
 from archdsl.data.roots import cache_root
+from archdsl.locks import alone
 from archdsl.notices import notice
 from archdsl.trust import distrust, make_private
 
@@ -34,6 +35,11 @@ if TYPE_CHECKING:
 VERSION = (
     "3"  # raise it when the same files decode to other arrays, or more is said of them; 2 did not look at the range
 )
+
+
+PATIENCE = 600.0  # seconds for another process that decodes the same
+MOST_KEYS = 8
+_KEYS: dict[tuple[str, str, str], str] = {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,22 +59,43 @@ def digests_of(images: NDArray[np.uint8]) -> NDArray[np.uint64]:
     return np.frombuffer(b"".join(hashes), np.uint64)
 
 
-def decoded(name: str, files: Sequence[Path], decode: Callable[[], Decoded], how: str = "") -> Decoded:
-    """The arrays of ``files``: mapped from the cache, or decoded and put there.
+def decoded(
+    name: str, files: Sequence[Path], decode: Callable[[], Decoded], how: str = "", seen: str | None = None
+) -> Decoded:
+    """The arrays of ``files``: mapped from the cache, or decoded and put there. Of processes that ask at the same time, as
+    the workers of a study do, one decodes.
 
-    ``how`` names the settings that ``decode`` depends on besides the files.
+    Args:
+        how: names the settings that ``decode`` depends on besides the files.
+        seen: the key of a walk that saw these files (see ``walk``); None: each is asked for.
     """
-    folder = cache_root() / f"{name}-{_key(files, how)}"
+    folder = cache_root() / f"{name}-{_key(files, how) if seen is None else _key_again(name, files, how, seen)}"
     if why := distrust(folder):
         notice(f"decoded data is not kept: {why}")
         return decode()
     cached = _mapped(folder)
     if cached is not None:
         return cached
-    found = decode()
-    with suppress(OSError):  # no space, no permission: the arrays are in memory all the same
-        _store(folder, found)
+    with ExitStack() as stack:
+        with suppress(OSError):  # no permission, or the other one takes very long: then both decode
+            stack.enter_context(alone(folder.with_name(f"{folder.name}.lock"), PATIENCE))
+            cached = _mapped(folder)
+        if cached is not None:
+            return cached
+        found = decode()
+        with suppress(OSError):  # no space, no permission: the arrays are in memory all the same
+            _store(folder, found)
     return found
+
+
+def _key_again(name: str, files: Sequence[Path], how: str, seen: str) -> str:
+    """The key, asked once in this process for what a walk has seen."""
+    asked = (name, how, seen)
+    if asked not in _KEYS:
+        if len(_KEYS) >= MOST_KEYS:
+            _KEYS.clear()
+        _KEYS[asked] = _key(files, how)
+    return _KEYS[asked]
 
 
 def _key(files: Sequence[Path], how: str) -> str:

@@ -15,13 +15,13 @@ from array import array
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from stat import S_ISDIR, ST_INO, ST_MODE, ST_SIZE
 from typing import TYPE_CHECKING, NamedTuple
 
 from archdsl.data import folder, idx, remembered
 from archdsl.data.load import located
 from archdsl.data.own import kind_of
-from archdsl.errors import EnvError, InternalError
+from archdsl.data.walk import unreadable, walked
+from archdsl.errors import InternalError
 from archdsl.words.data.values import Own
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 FORM = "archdsl data 1"  # begins what is hashed; raise the number when the same files give another fingerprint
 AT_A_TIME = 64  # files that a thread takes before it asks for more
 MOST_THREADS = 8
-_BY_HANDLE = os.stat in os.supports_dir_fd and os.listdir in os.supports_fd  # paths are looked up once a folder
 DIGITS = 8  # of a fingerprint, where people read it
 
 
@@ -91,11 +90,8 @@ def _of_files(files: Sequence[File]) -> str:
 
 def _of_trees(train: Path, test: Path | None) -> str:
     """Of trees of pictures: one walk over all that is in them finds whether anything has changed."""
-    listing, trees = remembered.Listing(), [("train", train), *([("test", test)] if test is not None else [])]
-    for part, tree in trees:
-        _walk(str(tree), part, listing)
-    place = "\0".join(os.path.realpath(tree) for _, tree in trees)
-    return _looked_up(place, listing, lambda: _pictures(train, test))
+    seen = walked(train, test)
+    return _looked_up(seen.place, seen.listing, lambda: _pictures(train, test))
 
 
 def _pictures(train: Path, test: Path | None) -> list[File]:
@@ -115,54 +111,7 @@ def _about(path: str) -> About:
     try:
         return remembered.about(os.stat(path))
     except OSError as error:
-        raise _unreadable(path, error) from error
-
-
-def _walk(tree: str, part: str, listing: remembered.Listing) -> None:
-    """Add every file below a folder; linked folders are followed, each once."""
-    seen: set[tuple[int, int]] = set()
-    waiting = [(tree, part)]
-    try:
-        while waiting:
-            place, prefix = waiting.pop()
-            names, facts, folders = _looked_at(place)
-            for name, where in folders:
-                inner = os.path.join(place, name)
-                if (where.st_dev, where.st_ino) not in seen or not os.path.islink(inner):
-                    waiting.append((inner, f"{prefix}/{name}"))
-                seen.add((where.st_dev, where.st_ino))
-            listing.add(prefix, names, facts)
-    except OSError as error:
-        raise _unreadable(error.filename or tree, error) from error
-
-
-def _looked_at(place: str) -> tuple[list[str], array[int], list[tuple[str, os.stat_result]]]:
-    """The files of a folder in order, the numbers of ``about`` of each one behind the other, and its folders. One question
-    to the system for each, relative to the open folder, as sets have so many files that nothing else matters.
-    """
-    names, facts, folders = list[str](), list[int](), []
-    handle = os.open(place, os.O_RDONLY) if _BY_HANDLE else None
-    stat, called, fact = os.stat, names.append, facts.append  # this loop is the cost of a second look
-    try:
-        for name in sorted(os.listdir(place if handle is None else handle)):
-            try:
-                found = stat(name if handle is not None else os.path.join(place, name), dir_fd=handle)
-            except OSError:  # a broken link, or gone by now: whether that matters, the reader of the tree says
-                called(name)
-                facts += (0, 0, 0, 0)
-                continue
-            if S_ISDIR(found[ST_MODE]):
-                folders.append((name, found))
-                continue
-            called(name)
-            fact(found[ST_SIZE])
-            fact(found.st_mtime_ns)
-            fact(found.st_ctime_ns)
-            fact(found[ST_INO])
-    finally:
-        if handle is not None:
-            os.close(handle)
-    return names, array("q", facts), folders
+        raise unreadable(path, error) from error
 
 
 def _looked_up(place: str, listing: remembered.Listing, files: Callable[[], Sequence[File]]) -> str:
@@ -219,11 +168,4 @@ def _digest(file: File, entry: remembered.Entry) -> tuple[int, str]:
             about = remembered.about(os.fstat(stream.fileno()))
             return entry.learn(file.path, about, about[0], hashlib.file_digest(stream, "sha256").hexdigest())
     except OSError as error:
-        raise _unreadable(file.path, error) from error
-
-
-def _unreadable(path: str, error: OSError) -> EnvError:
-    return EnvError(
-        f"data file {path} cannot be read: {error.strerror or error}",
-        help="let this user read it; is something else moving the data?",
-    )
+        raise unreadable(file.path, error) from error

@@ -15,7 +15,8 @@ from archdsl.data.decode import listening, merged, said
 from archdsl.data.memory import resident_limit
 from archdsl.data.pictures import Failure, Refusals, squared
 from archdsl.data.stream import MOST_WORKERS, Streamed, cores
-from archdsl.data.tree import Found, Picture, classes_said, find
+from archdsl.data.tree import Found, Picture, classes_said, find, find_again
+from archdsl.data.walk import walked
 from archdsl.words.data.spelling import listing
 
 if TYPE_CHECKING:
@@ -44,20 +45,21 @@ def read_trees(
     memory, or ``Streamed`` where that would take more than ``resident_limit``. What was found and what was done to the
     pictures is said after ``notes``.
     """
-    found = find(train_tree, test_tree)
+    key = walked(train_tree, test_tree).key
+    found = find_again(train_tree, test_tree, key)
     train, test = found.train, found.test
     notes = (classes_said(found), *notes, *found.notes)
     if (len(train) + len(test)) * 3 * size * size > resident_limit():
         return DataParts(
             _streamed(train, size), _streamed(test, size), source, (*notes, *_sampled([*train, *test], size))
         )
-    parts = [_decoded(f"folder-{name}", part, size, source) for name, part in (("train", train), ("test", test))]
+    parts = [_decoded(f"folder-{name}", part, size, source, key) for name, part in (("train", train), ("test", test))]
     done = merged(*(part.done for part in parts))
     notes = (*notes, *said(done, len(train) + len(test)), *_repeated(*parts))
     return DataParts(parts[0].arrays, parts[1].arrays, source, notes)
 
 
-def listed(train_tree: Path, test_tree: Path | None) -> tuple[list[Picture], list[Picture]]:
+def listed(train_tree: Path, test_tree: Path | None) -> tuple[Sequence[Picture], Sequence[Picture]]:
     """The files of both parts with their labels; no picture is read. Errors as those of ``tree.find``."""
     found = find(train_tree, test_tree)
     return found.train, found.test
@@ -87,11 +89,11 @@ def _repeated(train: Decoded, test: Decoded) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _streamed(pictures: list[Picture], size: int) -> Streamed:
+def _streamed(pictures: Sequence[Picture], size: int) -> Streamed:
     return Streamed([path for path, _ in pictures], np.array([label for _, label in pictures], np.int64), size)
 
 
-def _sampled(pictures: list[Picture], size: int) -> tuple[str, ...]:
+def _sampled(pictures: Sequence[Picture], size: int) -> tuple[str, ...]:
     """What is done to the pictures of a set that is not decoded beforehand: of some, at even distances."""
     chosen = [pictures[row] for row in np.unique(np.linspace(0, len(pictures) - 1, LOOKED_AT).astype(int))]
     done: Counter[str] = Counter()
@@ -108,7 +110,7 @@ def _sampled(pictures: list[Picture], size: int) -> tuple[str, ...]:
     return said(done, len(chosen), "pictures looked at before training")
 
 
-def _decoded(name: str, pictures: list[Picture], size: int, source: str) -> Decoded:
+def _decoded(name: str, pictures: Sequence[Picture], size: int, source: str, key: str | None) -> Decoded:
     labels = np.array([label for _, label in pictures], dtype=np.int64)
 
     def decode() -> Decoded:
@@ -116,7 +118,7 @@ def _decoded(name: str, pictures: list[Picture], size: int, source: str) -> Deco
         counts = decode_all(images, [path for path, _ in pictures], lambda row: squared(pictures[row][0], size), source)
         return cache.Decoded(Arrays(images, labels), counts, cache.digests_of(images))
 
-    return cache.decoded(name, [p for p, _ in pictures], decode, f"{size} {labels.tolist()}")
+    return cache.decoded(name, [p for p, _ in pictures], decode, f"{size} {labels.tolist()}", key)
 
 
 def decode_all(

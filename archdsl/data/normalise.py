@@ -81,9 +81,11 @@ def measured(arrays: Arrays) -> tuple[tuple[float, ...], tuple[float, ...]]:
         return tuple(rows.mean(0).tolist()), tuple(rows.std(0).tolist())
     total, square, count = np.zeros(arrays.images.shape[1]), np.zeros(arrays.images.shape[1]), 0
     for first in range(0, len(arrays), 1000):
-        part = arrays.images[first : first + 1000].astype(np.float64) / 255
-        total, square = total + part.sum((0, 2, 3)), square + (part**2).sum((0, 2, 3))
-        count += part[:, 0].size
+        part = arrays.images[first : first + 1000].astype(np.float64)
+        part /= 255
+        total = total + part.sum((0, 2, 3))
+        part *= part
+        square, count = square + part.sum((0, 2, 3)), count + part[:, 0].size
     mean = total / count
     std = np.sqrt(np.maximum(square / count - mean**2, 0))
     return tuple(mean.tolist()), tuple(std.tolist())

@@ -47,7 +47,13 @@ class Listing:
 
     def __init__(self) -> None:
         self._hash = hashlib.sha256()
+        self._began = time.time_ns()
         self.newest = 0  # the latest time of change in it, nanoseconds
+
+    @property
+    def settled(self) -> bool:
+        """Whether each of its files was old enough, when this listing was begun, that one written later has another time."""
+        return self.newest + RACY < self._began
 
     def add(self, prefix: str, names: Sequence[str], facts: array[int]) -> None:
         """Files of one folder, sorted by name; ``facts`` has the numbers of ``about`` of each, one behind the other."""
@@ -107,7 +113,7 @@ class Entry:
             if self._learned:
                 content: dict[str, Any] = {"version": VERSION, "files": self._files}
                 files.append((folder / f"{self._name}.files.json", json.dumps(content, ensure_ascii=True).encode()))
-            if listing.newest + RACY < self._began:
+            if listing.settled:
                 content = {"version": VERSION, "listing": listing.digest, "fingerprint": fingerprint}
                 files.append((folder / f"{self._name}.json", json.dumps(content).encode()))
             if files:

@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from archdsl.errors import EnvError
@@ -112,8 +113,8 @@ def _within(inner: str, outer: str) -> bool:
 class Found:
     """The pictures of both parts by class and then by name, the names of the classes, and what is to be said."""
 
-    train: list[Picture]
-    test: list[Picture]
+    train: Sequence[Picture]
+    test: Sequence[Picture]
     names: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -142,7 +143,17 @@ def find(train_tree: Path, test_tree: Path | None) -> Found:
         test, notes = _listed(test_tree, names, walk), ()
     loose = [note for tree in filter(None, (train_tree, test_tree)) for note in _beside(tree, walk)]
     alike = [f"the classes {a} and {b} differ only in case" for a, b in twins(names, str.casefold)]
-    return Found(train, test, names, (*notes, *loose, *walk.notes(), *alike))
+    return Found(tuple(train), tuple(test), names, (*notes, *loose, *walk.notes(), *alike))
+
+
+def find_again(train_tree: Path, test_tree: Path | None, key: str | None) -> Found:
+    """The same, once in this process for each ``key`` of a walk (see ``walk``): a worker asks before each of its runs."""
+    return find(train_tree, test_tree) if key is None else _found(train_tree, test_tree, key)
+
+
+@lru_cache(maxsize=1)
+def _found(train_tree: Path, test_tree: Path | None, key: str) -> Found:
+    return find(train_tree, test_tree)
 
 
 def classes_said(found: Found) -> str:

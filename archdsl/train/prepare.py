@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from archdsl.accelerate.compiled import compiled
-from archdsl.accelerate.fast import fast
+from archdsl.accelerate.fast import ahead, fast
 from archdsl.accelerate.hardware import kernels, processor
 from archdsl.accelerate.native import available
 from archdsl.accelerate.plan import Plan, choose, forward_context
@@ -83,6 +83,7 @@ def prepare(
     torch.backends.cudnn.benchmark = device.type == "cuda" and not options.deterministic  # shapes stay for a whole run
     data, settings = experiment.data, experiment.train
     refuse_unfit(experiment)
+    ahead(model, options.plan)
     splits = _splits(data, settings.seed, options.data_root)
     check_data(experiment, options.data_root)
     begun, still = _begin(model, experiment, options.fresh)

@@ -4,11 +4,11 @@ from collections.abc import Collection
 
 from torch import fx, nn
 
-from archdsl.accelerate.native.conv import fuse_convs, takes
+from archdsl.accelerate.native.conv import compile_ahead, fuse_convs, takes
 from archdsl.accelerate.native.kernels import available
 from archdsl.accelerate.native.norm import fuse_norms
 
-__all__ = ["available", "fuse", "has_parts"]
+__all__ = ["available", "compile_ahead", "fuse", "has_parts"]
 
 
 def fuse(model: fx.GraphModule, precision: str, by_torch: Collection[str] = ()) -> fx.GraphModule:

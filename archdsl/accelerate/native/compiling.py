@@ -6,7 +6,6 @@ A compiler that does not end is ended, and remembered for an hour, so that not e
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import signal
@@ -14,11 +13,12 @@ import struct
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from archdsl import locks
+from archdsl.locks import Waited
 from archdsl.processes import descendants, kill
 from archdsl.trust import make_private
 
@@ -33,7 +33,6 @@ SECONDS = "ARCHDSL_COMPILE_SECONDS"
 # one which compiles within its own limit is never given up: workers of one study would have other kernels.
 LIMIT = 60.0
 FORGOTTEN = 3600.0  # seconds after which a compiler that did not end is tried again
-NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)  # what a file system says that has no locks
 MARK = b"archdsl1"  # in front of the hash
 
 
@@ -44,10 +43,6 @@ class Place(NamedTuple):
     flags: tuple[str, ...]
     file: Path
     sources: tuple[Path, ...]
-
-
-class Waited(OSError):
-    """The compiler, or another process that has the lock, did not end in time."""
 
 
 def limit() -> float:
@@ -129,30 +124,13 @@ def _reaches_its_end(content: bytes) -> bool:
 # -- one process at a time --------------------------------------------------------------------------------
 
 
-@contextmanager
-def alone(file: Path, wait: bool = True) -> Iterator[None]:
-    """One process at a time, as far as the file system has locks.
+def alone(file: Path, wait: bool = True) -> AbstractContextManager[None]:
+    """One process at a time compiles a library; without locks, too, the rename is still at once.
 
     Raises:
         Waited: another one did not end in time, or has the lock and we do not wait.
     """
-    from filelock import FileLock, Timeout
-
-    make_private(file.parent)
-    lock = FileLock(
-        file.with_suffix(".lock"), limit() if wait else 0, 0o600, poll_interval=0.02, fallback_to_soft=False
-    )
-    try:
-        lock.acquire()
-    except Timeout:
-        raise Waited(f"another process has held {lock.lock_file} for {limit():g} s and more") from None
-    except OSError as error:
-        if error.errno not in NO_LOCKS:
-            raise
-    try:  # without locks, too: the rename is still at once
-        yield
-    finally:
-        lock.release()
+    return locks.alone(file.with_suffix(".lock"), limit() if wait else 0)
 
 
 # -- failures ---------------------------------------------------------------------------------------------

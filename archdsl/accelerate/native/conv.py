@@ -8,7 +8,7 @@ Whatever does not fit (another window, type or layout, channels that do not fill
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import cache
 from typing import Any, cast
 
@@ -17,7 +17,7 @@ from torch import Tensor, fx, nn
 from torch.autograd.function import once_differentiable
 
 from archdsl.accelerate.native.holder import bare, copied, free
-from archdsl.accelerate.native.kernels import at, available, floats, kernels, lanes, loaded
+from archdsl.accelerate.native.kernels import at, available, compile_if_free, floats, kernels, lanes, loaded
 
 LAST = torch.channels_last
 WIDE = 16  # lanes of the widest vectors, of which half is worth a form of its own
@@ -143,6 +143,18 @@ def takes(module: nn.Module | None) -> bool:
     return form == ((3, 3), (1, 1), (1, 1), 1) and narrow(module.in_channels, module.out_channels) is not None
 
 
+def compile_ahead(model: nn.Module, precision: str) -> None:
+    """Compile the kernels that ``fuse_convs`` will need besides the usual ones, unless another process is at it: that one ends
+    while this one reads its data.
+    """
+    if _has_narrow(model.modules()):
+        compile_if_free("conv", torch.bfloat16 if precision == "bf16" else torch.float32, narrow=True)
+
+
+def _has_narrow(modules: Iterable[nn.Module]) -> bool:
+    return any(takes(m) and narrow(m.in_channels, m.out_channels) for m in modules)
+
+
 def fuse_convs(model: fx.GraphModule, precision: str, by_torch: Collection[str] = ()) -> fx.GraphModule:
     """The net with such convolutions in this form, on the same parameters; compiles kernels that have not been yet.
 
@@ -150,7 +162,7 @@ def fuse_convs(model: fx.GraphModule, precision: str, by_torch: Collection[str] 
         by_torch: the names of layers that torch does all the same.
     """
     graph, holder, root = copied(model)
-    if any(takes(m) and narrow(m.in_channels, m.out_channels) for m in root.values()):
+    if _has_narrow(root.values()):
         available(precision, narrow=True)
     names: dict[str, str] = {}
     for node in graph.nodes:

@@ -26,7 +26,6 @@ from archdsl.accelerate.native.compiling import (
     HEADERS,
     SOURCES,
     Place,
-    Waited,
     alone,
     compile_into,
     failed_before,
@@ -37,6 +36,7 @@ from archdsl.accelerate.native.compiling import (
 from archdsl.data.roots import cache_base
 from archdsl.data.stream import cores
 from archdsl.errors import InternalError
+from archdsl.locks import Waited
 from archdsl.notices import notice
 from archdsl.trust import distrust
 from archdsl.words.data.heads import own_path
@@ -131,6 +131,13 @@ def available(*precisions: str, narrow: bool = False) -> bool:
         with ThreadPoolExecutor(min(len(missing), cores())) as pool:
             list(pool.map(_make_if_free, missing))
     return all(kernels(*one) is not None for one in wanted)
+
+
+def compile_if_free(part: Part, kind: torch.dtype, narrow: bool) -> None:
+    """Compile the kernels of a part unless they are there, or another process compiles them."""
+    place = _place(part, kind, narrow)
+    if place is not None and not place.file.exists():
+        _make_if_free(place)
 
 
 @cache
