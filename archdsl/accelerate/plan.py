@@ -18,21 +18,20 @@ from archdsl.accelerate.fast import fast
 from archdsl.accelerate.layers import layers_by_torch
 from archdsl.accelerate.native import available, has_parts
 from archdsl.accelerate.remember import recall, remember, signature
+from archdsl.accelerate.threads import waited
 from archdsl.accelerate.worth import compile_worth, graph_worth, size
 from archdsl.emit.inputs import random_inputs
 from archdsl.registry.types import Shape
 from archdsl.runs.conditions import known_precision
 
 PROBE_STEPS = 3  # per candidate and round; the first one is not counted
-MOST_STEPS, ENOUGH = (
-    12,
-    0.1,
-)  # of short steps more are measured, up to so many or so many seconds, as noise is larger there
+MOST_STEPS, ENOUGH = 12, 0.1  # of short steps up to so many are measured, or so many seconds, as noise is larger there
 ROUNDS = 2  # there and back, so that what slows the machine for a while slows no candidate alone
 WORTH = 10  # a run must be this many times longer than the probe
 FEWER = (1, 4, 16)  # threads that are tried besides all: small layers have no work for more
 CLOSE = 1.2  # forms that are slower than the fastest by less are measured again
 MARGIN = 1.03  # what bf16 must gain over fp32 to be taken
+BUSY = 0.1  # of a probe's time; who waits longer for a core has measured other work
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +206,7 @@ def _probed(
         plan = Plan.of(known.get("plan") or {})
         if replace(plan, by_torch=()) in plans[1:]:
             return plan, f"{known.get('words', _words(plan))} (measured before)"
+    begun, delay = time.perf_counter(), waited()
     works = _least(model, shape, plans, device, most)
     if len(works) < 2 or plans[0] not in works:
         return plans[1], _words(plans[1])
@@ -223,6 +223,8 @@ def _probed(
         choice = min((choice, mixed), key=lambda p: works.get(p, math.inf))
     threads = f", {choice.threads} thread{'s' * (choice.threads > 1)}" if choice.threads != plans[0].threads else ""
     words = f"{_words(choice)}{threads}: {works[plans[0]] / works[choice]:.1f}× plain fp32"
+    if waited() - delay > BUSY * plans[0].threads * (time.perf_counter() - begun):
+        return choice, f"{words} (other work had the cores meanwhile, so this is measured anew next time)"
     remember(name, {"plan": choice.record(), "words": words})
     return choice, words
 

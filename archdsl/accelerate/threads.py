@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 # About 10 microseconds: longer than a small layer's threads wait for each other, shorter than a time slice.
 SPINS = "1000"
@@ -30,3 +31,12 @@ def yield_cores() -> None:
     os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
+
+
+def waited() -> float:
+    """Seconds that the threads of this process have waited for a core that other work had; 0 where the system does not say."""
+    try:
+        delays = [int(file.read_text().split()[1]) for file in Path("/proc/self/task").glob("*/schedstat")]
+    except (OSError, ValueError, IndexError):  # another system, or a thread that ends meanwhile
+        return 0.0
+    return sum(delays) / 1e9

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -23,6 +26,7 @@ LONG = 100_000
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(plans, "waited", lambda: 0.0)  # what else the machine does
     return tmp_path / "archdsl" / "plans"
 
 
@@ -82,6 +86,37 @@ def test_the_fastest_is_taken_and_remembered(net: nn.Module, monkeypatch: pytest
     assert again == plan
     assert len(asked) == count
     assert "measured before" in words
+
+
+def test_what_was_measured_beside_other_work_is_not_remembered(
+    net: nn.Module, monkeypatch: pytest.MonkeyPatch, own_cache: Path
+) -> None:
+    """It may be one thread of two, and each later run would have it."""
+    timed(monkeypatch, {"plain": 4.0, "fp32": 2.0, "bf16": 1.0})
+    delays = iter([0.0, 1000.0])
+    monkeypatch.setattr(plans, "waited", lambda: next(delays))
+    plan, words = choose(net, BATCH, LONG, CPU)
+    assert plan.precision == "bf16"
+    assert "measured anew next time" in words
+    assert not own_cache.exists()
+    monkeypatch.setattr(plans, "waited", lambda: 1000.0)
+    assert "measured anew" not in choose(net, BATCH, LONG, CPU)[1]
+    assert "measured before" in choose(net, BATCH, LONG, CPU)[1]
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/schedstat").exists(), reason="Linux alone says how long a thread waits for a core"
+)
+def test_waiting_for_a_core_is_seen() -> None:
+    """Two processes on one core."""
+    core = min(os.sched_getaffinity(0))
+    work = "import os, sys, time\nos.sched_setaffinity(0, [int(sys.argv[1])])\n"
+    work += "from archdsl.accelerate.threads import waited\nbegun = time.perf_counter()\n"
+    work += "while time.perf_counter() < begun + 1: pass\nprint(waited())"
+    both = [
+        subprocess.Popen([sys.executable, "-c", work, str(core)], stdout=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    assert max(float(one.communicate(timeout=60)[0]) for one in both) > 0.1
 
 
 def test_layers_that_torch_does_faster_are_left_to_it(net: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
