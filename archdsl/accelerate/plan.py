@@ -224,7 +224,7 @@ def _probed(
     threads = f", {choice.threads} thread{'s' * (choice.threads > 1)}" if choice.threads != plans[0].threads else ""
     words = f"{_words(choice)}{threads}: {works[plans[0]] / works[choice]:.1f}× plain fp32"
     if waited() - delay > BUSY * plans[0].threads * (time.perf_counter() - begun):
-        return choice, f"{words} (other work had the cores meanwhile, so this is measured anew next time)"
+        return choice, f"{words} (other work had the cores meanwhile, so this is measured again next time)"
     remember(name, {"plan": choice.record(), "words": words})
     return choice, words
 

@@ -97,10 +97,10 @@ def test_what_was_measured_beside_other_work_is_not_remembered(
     monkeypatch.setattr(plans, "waited", lambda: next(delays))
     plan, words = choose(net, BATCH, LONG, CPU)
     assert plan.precision == "bf16"
-    assert "measured anew next time" in words
+    assert "measured again next time" in words
     assert not own_cache.exists()
     monkeypatch.setattr(plans, "waited", lambda: 1000.0)
-    assert "measured anew" not in choose(net, BATCH, LONG, CPU)[1]
+    assert "measured again" not in choose(net, BATCH, LONG, CPU)[1]
     assert "measured before" in choose(net, BATCH, LONG, CPU)[1]
 
 
