@@ -9,14 +9,14 @@ import shutil
 import sys
 
 from archdsl.accelerate.native.compiling import HEADERS, SOURCES
-from archdsl.accelerate.native.kernels import available
+from archdsl.accelerate.native.kernels import available, kernels
 
 files = (*HEADERS, *(source for part in SOURCES.values() for source in part))
 if missing := [str(file) for file in files if not file.is_file()]:
     sys.exit(f"the sources of the kernels did not come along: {', '.join(missing)}")
 if shutil.which("cc") is None:
     print(f"{len(files)} sources of kernels; no C compiler here to try them with")
-elif not available("fp32", "bf16"):
+elif not available("fp32", "bf16") or kernels("separable") is None:
     sys.exit("a C compiler is here, and the kernels of the wheel were not compiled")
 else:
     print(f"{len(files)} sources of kernels, compiled")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import operator
 from typing import Any, cast
 
 import torch
@@ -15,6 +14,8 @@ from archdsl.accelerate.native import available
 from archdsl.accelerate.native.answering import AnsweringConv, AnsweringNorm, AnsweringPool, norms, pools
 from archdsl.accelerate.native.conv import takes
 from archdsl.accelerate.native.holder import bare, copied, free
+from archdsl.accelerate.native.kernels import kernels
+from archdsl.accelerate.native.separable import AnsweringSeparable, added, separables
 from archdsl.accelerate.packed import Guard, convolves, known, packed, top_of
 from archdsl.emit.layers import Ode
 from archdsl.export.fold import fold_pair, foldable
@@ -120,9 +121,10 @@ def _folded(model: fx.GraphModule) -> fx.GraphModule:
 
 def _packed(net: fx.GraphModule, guard: Guard) -> fx.GraphModule:
     """The net with its layers, and the sums and gates behind them, in our kernels and oneDNN's; in place."""
+    finite = bounds(net)
+    _with_separables(net)
     modules = dict(net.named_modules())
     native = any(pools(m) or norms(m) or takes(m) for m in modules.values()) and available()  # which may compile
-    finite = bounds(net)
     for node in list(net.graph.nodes):
         layer = modules.get(str(node.target)) if node.op == "call_module" else None
         if layer is None or len(node.args) != 1:
@@ -147,17 +149,25 @@ def _packed(net: fx.GraphModule, guard: Guard) -> fx.GraphModule:
     return net
 
 
+def _with_separables(net: fx.GraphModule) -> None:
+    """Blocks around depthwise convolutions as one call each, where the kernel can be had; in place."""
+    for block in separables(net.graph, dict(net.named_modules())):  # each is found behind those that are replaced
+        if kernels("separable") is None:
+            return
+        *_, last = block.nodes
+        with net.graph.inserting_before(last):  # behind the skip
+            name = free(net, "answering")
+            net.add_module(name, AnsweringSeparable(*block.layers, block.gates))
+            made = net.graph.call_module(name, (block.arrives, *([] if block.skip is None else [block.skip])))
+        last.replace_all_uses_with(made)
+        for old in reversed(block.nodes):
+            net.graph.erase_node(old)
+
+
 def _skip(node: fx.Node, layer: nn.Module) -> tuple[fx.Node | None, fx.Node]:
-    """What is added to what a convolution gives, and the sum; None and the node itself where nothing else reads it, or it is no
-    sum of two values.
-    """
-    user = next(iter(node.users)) if len(node.users) == 1 and convolves(layer) else None
-    if user is None or user.op != "call_function" or user.target is not operator.add or len(user.args) != 2:
-        return None, node
-    others = [other for other in user.args if other is not node]
-    if len(others) != 1 or not isinstance(others[0], fx.Node):
-        return None, node
-    return others[0], user
+    """What is added to what a convolution gives, and the sum; None and the node itself where there is no such sum."""
+    total, skip = added(node) if convolves(layer) else (node, None)
+    return skip, total
 
 
 def _form(layer: nn.Module, gate: nn.Module | None, native: bool, guard: Guard | None) -> nn.Module | None:

@@ -24,7 +24,13 @@ from archdsl.trust import make_private
 
 HERE = Path(__file__).parent
 # A library for each part, so that processes which start together compile one each.
-SOURCES = {"conv": (HERE / "winograd.c",), "norm": (HERE / "norm.c", HERE / "pool.c"), "batch": (HERE / "batch.c",)}
+# "separable" is for inference alone, and compiled when a net needs it.
+SOURCES = {
+    "conv": (HERE / "winograd.c",),
+    "norm": (HERE / "norm.c", HERE / "pool.c"),
+    "batch": (HERE / "batch.c",),
+    "separable": (HERE / "separable.c",),
+}
 HEADERS = (HERE / "lanes.h",)
 # No -ffast-math: it would assume that there is no NaN, and a run that diverges is known by its NaNs.
 FLAGS = ("-O3", "-march=native", "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared")

@@ -43,7 +43,7 @@ from archdsl.words.data.heads import own_path
 
 BLOCKS = 32  # as in norm.c
 POINTER, LONG, INT, FLOAT = ctypes.c_void_p, ctypes.c_long, ctypes.c_int, ctypes.c_float
-Part = Literal["conv", "norm", "batch"]
+Part = Literal["conv", "norm", "batch", "separable"]
 TAKEN: dict[Part, dict[str, list[Any]]] = {
     "conv": {
         "winograd": [POINTER] * 6 + [LONG] * 6 + [INT, POINTER, FLOAT, POINTER, INT],
@@ -57,6 +57,7 @@ TAKEN: dict[Part, dict[str, list[Any]]] = {
         "max_pool": [POINTER, POINTER] + [LONG] * 9 + [INT],
     },
     "batch": {"batch": [*[POINTER] * 2, *[LONG] * 4, *[POINTER] * 4, INT]},
+    "separable": {"separable": [*[POINTER] * 9, *[LONG] * 7, POINTER, POINTER, INT]},
 }
 # What gives a number: floats of a workspace, and of a vector.
 GIVEN: dict[Part, dict[str, list[Any]]] = {
@@ -67,6 +68,7 @@ GIVEN: dict[Part, dict[str, list[Any]]] = {
     },
     "norm": {},
     "batch": {"lanes": []},
+    "separable": {"separable_workspace": [LONG] * 6 + [INT, INT]},
 }
 
 

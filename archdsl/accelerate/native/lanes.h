@@ -40,6 +40,18 @@ static INLINE V fused(V a, V b, V c) { return (V)_mm256_fmadd_ps((__m256)a, (__m
 static INLINE V fused(V a, V b, V c) { return a * b + c; }
 #endif
 
+/* Between `low` and `high`; a NaN stays one, as the instructions give their second operand then. */
+#if defined __AVX512F__ && !defined NARROW
+static INLINE V clip(V v, V low, V high) { return (V)_mm512_min_ps((__m512)high, _mm512_max_ps((__m512)low, (__m512)v)); }
+#elif defined __FMA__ && (defined __AVX512F__ || defined __AVX2__)
+static INLINE V clip(V v, V low, V high) { return (V)_mm256_min_ps((__m256)high, _mm256_max_ps((__m256)low, (__m256)v)); }
+#else
+static INLINE V clip(V v, V low, V high) {
+    Bits below = v < low, above = v > high;
+    return (V)(((Bits)v & ~below & ~above) | ((Bits)low & below) | ((Bits)high & above));
+}
+#endif
+
 #ifdef BF16
 typedef uint16_t T;
 typedef uint32_t Word __attribute__((vector_size(LANES * sizeof(uint32_t))));

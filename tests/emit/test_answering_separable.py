@@ -1,0 +1,195 @@
+"""Blocks around a depthwise convolution, in the form in which trained nets answer: one call each."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import platform
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, fx, nn
+
+from archdsl.accelerate.inference import Answering, answering
+from archdsl.accelerate.native import available, separable
+from archdsl.accelerate.native.kernels import lanes
+from archdsl.accelerate.native.separable import AnsweringSeparable
+from tests.emit.test_answering import _net
+from tests.train.libraries import compiled
+
+LAST = torch.channels_last
+SIXTEEN = 16  # channels that fill vectors on every processor
+needs = pytest.mark.skipif(not available(), reason="needs Linux and a C compiler")
+
+# images, channels of the block's ends and between them, height, width, stride
+SHAPES = [
+    (1, 3, 16, 8, 5, 7, 1),
+    (3, 24, 48, 24, 8, 8, 1),
+    (2, 16, 96, 40, 9, 6, 2),
+    (5, 8, 32, 1, 1, 1, 1),
+    (2, 8, 48, 17, 2, 33, 2),
+    (1, 4, 16, 16, 3, 1, 2),
+    (2, 16, 32, 24, 120, 100, 1),  # an image in several parts
+    (40, 16, 32, 16, 4, 4, 1),  # several images at a time
+]
+GATES = [(nn.ReLU6(), nn.ReLU(), None), (None, None, nn.ReLU6()), (nn.ReLU(), None, nn.ReLU())]
+
+
+@pytest.fixture(autouse=True)
+def threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def _block(
+    ins: int, wide: int, outs: int, stride: int, gates: tuple[nn.Module | None, ...], widens: bool
+) -> AnsweringSeparable:
+    torch.manual_seed(0)
+    return AnsweringSeparable(
+        nn.Conv2d(ins, wide, 1) if widens else None,
+        nn.Conv2d(wide, wide, 3, stride, 1, groups=wide),
+        nn.Conv2d(wide, outs, 1),
+        (gates[0] if widens else None, *gates[1:]),
+    )
+
+
+def _images(*shape: int) -> Tensor:
+    images = 3 * torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    return torch.empty(shape, memory_format=LAST).copy_(images)
+
+
+@needs
+@torch.no_grad()
+@pytest.mark.parametrize("widens", [True, False])
+@pytest.mark.parametrize("gates", GATES, ids=str)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_a_block_is_its_layers(shape: tuple[int, ...], gates: tuple[nn.Module | None, ...], widens: bool) -> None:
+    """With a skip and without one; neither the threads nor the other images change a bit."""
+    n, ins, wide, outs, h, w, stride = shape
+    block = _block(ins, wide, outs, stride, gates, widens)
+    x = _images(n, ins if widens else wide, h, w)
+    skip = _images(n, outs, (h - 1) // stride + 1, (w - 1) // stride + 1)
+    for more in (None, skip):
+        expected = block.double()._by_torch(x.double(), None if more is None else more.double())
+        block.float()
+        found = block(x, more)
+        assert block._held is not None, "the kernel did it"
+        torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=1e-4)
+        for count in (1, 3):
+            torch.set_num_threads(count)
+            assert torch.equal(block(x, more), found)
+        assert torch.equal(block(x[-1:], None if more is None else more[-1:]), found[-1:])
+
+
+@needs
+@torch.no_grad()
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_a_nan_comes_through_the_gates_and_an_infinity_is_cut_off(bad: float) -> None:
+    for gates, widens in itertools.product(GATES, (True, False)):
+        block = _block(8, 32, 8, 1, gates, widens)
+        x = _images(2, 8 if widens else 32, 6, 6)
+        x[0, 1, 2, 2] = bad
+        found, expected = block(x), block._by_torch(x, None)
+        assert block._held is not None
+        assert torch.equal(found.isnan(), expected.isnan())
+        finite = expected.isfinite()
+        torch.testing.assert_close(found[finite], expected[finite], rtol=1e-5, atol=1e-4)
+
+
+@needs
+@torch.no_grad()
+def test_what_the_kernel_does_not_take_is_done_by_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    block = _block(8, 32, 8, 1, GATES[0], True)
+    x = _images(2, 8, 6, 6)
+    expected = block(x)
+    one = _images(1, 8, 6, 6)  # a skip for all images
+    torch.testing.assert_close(block(x, one), block._by_torch(x, one), rtol=1e-5, atol=1e-4)
+    assert torch.equal(block(x.contiguous()), block._by_torch(x.contiguous(), None))
+    monkeypatch.setattr(separable, "kernels", lambda part: None)
+    torch.testing.assert_close(block(x), expected, rtol=1e-5, atol=1e-4)
+
+
+needs_x86 = pytest.mark.skipif(
+    platform.machine() not in ("x86_64", "AMD64"), reason="the flags are those of x86 processors"
+)
+
+
+@needs
+@needs_x86
+@torch.no_grad()
+@pytest.mark.parametrize("less", ["-mno-avx512f", pytest.param("-mno-avx", marks=pytest.mark.slow)])
+def test_narrower_vectors_compute_the_same(less: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiler = shutil.which("cc")
+    assert compiler is not None
+    library, many = compiled(compiler, tmp_path, "separable", less), compiled(compiler, tmp_path, "batch", less).lanes()
+    for name in ("kernels", "loaded"):
+        monkeypatch.setattr(separable, name, lambda part: library)
+    monkeypatch.setattr(separable, "lanes", lambda: many)
+    for (n, ins, wide, outs, h, w, stride), widens in itertools.product(SHAPES, (True, False)):
+        block = _block(ins, wide, outs, stride, GATES[0], widens)
+        x = _images(n, ins if widens else wide, h, w)
+        torch.testing.assert_close(block(x), block._by_torch(x, None), rtol=1e-4, atol=1e-4)
+        assert block._held is not None
+
+
+def _blocks(model: nn.Module) -> int:
+    assert isinstance(model, Answering)
+    return sum(isinstance(m, AnsweringSeparable) for m in model.net.modules())
+
+
+@needs
+@pytest.mark.parametrize(
+    ("text", "blocks"),
+    [
+        ("mobilenet[16, 32x2, 64x2]", 4),
+        ("conv(16) bn relu6 mobilenetv2[16(t=1), 16x2, 32x2]", 5),
+        ("conv(16) relu dwconv relu conv(8, k=1)", 1),
+        ("conv(16) relu dwconv conv(8, k=1) dwconv conv(16, k=1)", 1),  # 8 channels between fill no vector of 16
+        ("conv(16) relu dwconv relu conv(8, k=1) as x add(@x | conv(8)) conv(8, k=1)", 1),
+        ("conv(16) relu dwconv as x relu conv(16, k=1) add(id | @x)", 0),  # something else reads what is between
+        ("conv(16) relu dwconv(k=5) relu conv(8, k=1)", 0),
+        ("conv(16) relu dwconv sigmoid conv(8, k=1)", 0),
+        ("conv(16) relu dwconv relu conv(8, k=1, s=2)", 0),
+        ("conv(16) relu conv(16, groups=4) relu conv(8, k=1)", 0),
+        ("conv(16) relu dwconv relu conv(8)", 0),
+    ],
+)
+def test_blocks_are_found(text: str, blocks: int) -> None:
+    if lanes() != SIXTEEN:
+        pytest.skip("which channels fill vectors differs")
+    model = _net(f"{text} gap linear(10)")
+    quick = answering(model, True)
+    assert _blocks(quick) == blocks
+    x = torch.randn(3, 3, 16, 16)
+    with torch.no_grad():
+        expected = model(x)
+    torch.testing.assert_close(quick(x), expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
+    assert isinstance(quick, Answering)
+    assert all(m._held is not None for m in quick.net.modules() if isinstance(m, AnsweringSeparable))
+
+
+@needs
+def test_a_skip_comes_from_anywhere_before() -> None:
+    """A value of the graph that stands before the sum, and behind the block's first layer."""
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.two = nn.Conv2d(16, 16, 3, padding=1, groups=16), nn.Conv2d(16, 16, 1)
+            self.other, self.relu = nn.Conv2d(16, 16, 1), nn.ReLU()
+
+        def forward(self, x: Tensor) -> Tensor:
+            """A sum with a value that is computed late."""
+            y = self.two(self.relu(self.one(x)))
+            late: Tensor = self.other(x)
+            out: Tensor = self.relu(late + y)
+            return out
+
+    model = fx.symbolic_trace(Net().eval())
+    quick, x = answering(model, True), torch.randn(2, 16, 8, 8)
+    assert _blocks(quick) == 1
+    torch.testing.assert_close(quick(x), model(x), rtol=1e-4, atol=1e-4)
